@@ -1,0 +1,194 @@
+// Every setting once: its name, kind, default and help. Flags, environment variables and help texts come from here.
+import { resolve } from "node:path";
+import bytes from "bytes";
+import ms from "ms";
+import { AppError } from "./kernel/errors.ts";
+
+/** How a setting's text is read. `accepts` completes the sentence "… is accepted". */
+interface Kind<T> {
+  accepts: string;
+  /** Returns undefined for text that is not of this kind. */
+  read(text: string): T | undefined;
+}
+
+const duration: Kind<number> = {
+  accepts: "a duration such as 30d, 12h, 90s, 250ms or never",
+  read(text) {
+    if (text === "never") return Infinity;
+    if (!/^\d+(\.\d+)?\s*(ms|s|m|h|d|w|y)$/.test(text)) return undefined;
+    const value = ms(text as ms.StringValue);
+    return value > 0 ? value : undefined;
+  },
+};
+
+/** For intervals that feed timers, which cannot wait longer than 24 days. */
+const interval: Kind<number> = {
+  accepts: "a duration from 10ms to 24d, such as 10m",
+  read(text) {
+    const value = duration.read(text);
+    return value !== undefined && value >= 10 && value <= 24 * 86_400_000 ? value : undefined;
+  },
+};
+
+const size: Kind<number> = {
+  accepts: "a size such as 4mb, 512kb or 1048576",
+  read(text) {
+    if (!/^\d+(\.\d+)?\s*(b|kb|mb|gb)?$/i.test(text)) return undefined;
+    const value = bytes.parse(text);
+    return value !== null && value > 0 ? value : undefined;
+  },
+};
+
+const count: Kind<number> = {
+  accepts: "a whole number from 1",
+  read: (text) => (/^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined),
+};
+
+const port: Kind<number> = {
+  accepts: "a port from 0 to 65535 (0 lets the system choose)",
+  read: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined),
+};
+
+const flag: Kind<boolean> = {
+  accepts: "true or false",
+  read: (text) => ({ true: true, "1": true, false: false, "0": false })[text],
+};
+
+const text: Kind<string> = {
+  accepts: "text that is not empty",
+  read: (value) => (value.trim() === "" ? undefined : value.trim()),
+};
+
+const hostNames: Kind<readonly string[]> = {
+  accepts: "host names separated by commas, such as mcp.example.org",
+  read(value) {
+    const names = value.split(",").map((name) => name.trim().toLowerCase());
+    return names.every((name) => /^[a-z0-9.-]+$|^\[[0-9a-f:]+\]$/.test(name)) ? names : undefined;
+  },
+};
+
+const httpUrl: Kind<string> = {
+  accepts: "an http or https address such as http://127.0.0.1:11434/v1",
+  read: (value) => (/^https?:$/.test(URL.parse(value)?.protocol ?? "") ? value : undefined),
+};
+
+const oneOf = <const T extends string>(...words: T[]): Kind<T> => ({
+  accepts: words.join(", "),
+  read: (value) => words.find((word) => word === value),
+});
+
+interface Setting<T> {
+  kind: Kind<T>;
+  /** As a user would write it; absent where the setting has no value unless given. */
+  default?: string;
+  help: string;
+  /** Further environment variables that are read, after `HOLDFAST_…`. */
+  alsoEnv?: readonly string[];
+  /** Never shown. */
+  secret?: boolean;
+}
+
+const required = <T>(kind: Kind<T>, value: string, help: string) =>
+  ({ kind, default: value, help }) as const satisfies Setting<T>;
+const optional = <T>(kind: Kind<T>, help: string, more: Partial<Setting<T>> = {}) =>
+  ({ kind, help, ...more }) satisfies Setting<T>;
+
+export const settings = {
+  host: required(text, "127.0.0.1", "address to listen on"),
+  port: required(port, "8484", "port to listen on"),
+  "data-dir": required(text, "./data", "folder of the database holdfast.db"),
+  "max-age": required(duration, "30d", "sessions unused for longer than this are deleted"),
+  "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),
+  durability: required(
+    oneOf("full", "normal"),
+    "full",
+    "full survives a power loss; normal is faster and survives a crash of the program",
+  ),
+  ephemeral: required(flag, "false", "keep everything in memory, for trying"),
+  "model-url": optional(httpUrl, "OpenAI-compatible endpoint that answers chat", {
+    alsoEnv: ["OPENAI_BASE_URL"],
+  }),
+  model: optional(text, "model that answers chat"),
+  "model-key": optional(text, "key of the endpoint; better set by its variable than by its flag", {
+    alsoEnv: ["OPENAI_API_KEY"],
+    secret: true,
+  }),
+  "model-timeout": required(interval, "2m", "longest wait for one answer of the model"),
+  "allowed-hosts": optional(hostNames, "further host names that requests may name"),
+  "max-body": required(size, "4mb", "largest request body"),
+  "max-value": required(size, "1mb", "largest state value"),
+  "max-keys": required(count, "10000", "most state keys in one session"),
+  "max-message": required(size, "1mb", "largest message in a history"),
+  "live-clients": required(count, "1000", "idle clients kept in memory"),
+  "shutdown-grace": required(interval, "10s", "how long running calls may finish at a stop"),
+  "log-level": required(
+    oneOf("silent", "error", "warn", "info", "debug"),
+    "warn",
+    "least severe log line that is written to standard error",
+  ),
+} as const;
+
+export type SettingName = keyof typeof settings;
+
+type ValueOf<S> =
+  S extends Setting<infer T> ? (S extends { default: string } ? T : T | undefined) : never;
+
+/** Every setting's value by its name: durations in milliseconds (`Infinity` is never), sizes in bytes. */
+export type Config = { readonly [N in SettingName]: ValueOf<(typeof settings)[N]> };
+
+/** `max-age` is `HOLDFAST_MAX_AGE`. */
+export const envName = (name: string): string =>
+  `HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`;
+
+export interface ConfigSources {
+  /** Values as a user writes them, by setting name; they win over the environment. */
+  flags?: Partial<Record<SettingName, string>>;
+  env?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads all settings from flags, then the environment, then the defaults.
+ * @throws AppError `start` with one line a fault, naming the setting, the value and what is accepted.
+ */
+export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config {
+  const faults: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
+    const given = givenText(name as SettingName, setting, flags, env);
+    const source = given ?? { text: setting.default, from: "the default" };
+    if (source.text === undefined) continue;
+    const value = setting.kind.read(source.text);
+    if (value === undefined) {
+      const shown = setting.secret ? "(hidden)" : JSON.stringify(source.text);
+      faults.push(
+        `${name}: ${shown} (from ${source.from}) is wrong; ${setting.kind.accepts} is accepted`,
+      );
+    }
+    config[name] = value;
+  }
+  // OPENAI_BASE_URL may be there for another program; model-url is meant for this one.
+  const endpoint = flags["model-url"] ?? env[envName("model-url")];
+  if (endpoint && config["model"] === undefined && faults.length === 0) {
+    faults.push(
+      `model: no value, but model-url is set; the name of a model of that endpoint is accepted`,
+    );
+  }
+  if (faults.length > 0) throw new AppError("start", faults.join("\n"));
+  return Object.freeze({ ...config, "data-dir": resolve(config["data-dir"] as string) }) as Config;
+}
+
+/** An empty variable counts as not set, as in shells and compose files. */
+function givenText(
+  name: SettingName,
+  setting: Setting<unknown>,
+  flags: Partial<Record<SettingName, string>>,
+  env: Readonly<Record<string, string | undefined>>,
+): { text: string; from: string } | undefined {
+  const flagText = flags[name];
+  if (flagText !== undefined) return { text: flagText, from: `--${name}` };
+  for (const variable of [envName(name), ...(setting.alsoEnv ?? [])]) {
+    const value = env[variable];
+    if (value !== undefined && value !== "") return { text: value, from: variable };
+  }
+  return undefined;
+}

@@ -1,0 +1,48 @@
+// The one error type that crosses module borders: a code to branch on, a message that may be shown.
+
+/** What went wrong, as a stable word. Callers branch on this, never on the message. */
+export type ErrorCode =
+  | "invalid" // the input is wrong
+  | "not_found" // no such thing, or not yours: the two are never told apart
+  | "conflict" // it changed meanwhile, or the name or key is taken
+  | "limit" // a configured bound was reached
+  | "busy" // somebody else is at it; try again
+  | "model" // the language model failed
+  | "storage_full" // the disk has no room
+  | "storage" // the database cannot be used
+  | "start" // the program cannot start as asked
+  | "internal"; // a defect; details stay private
+
+export interface AppErrorOptions {
+  /** What the reader can do next, as a sentence. */
+  hint?: string;
+  /** The private reason: logged at the edge, never sent. */
+  cause?: unknown;
+}
+
+/** `message` and `hint` are public and never hold a secret; `cause` is private. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "AppError";
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  /** Message and hint as one text. */
+  get advice(): string {
+    return this.hint === undefined ? this.message : `${this.message} ${this.hint}`;
+  }
+}
+
+/** Any thrown value as an `AppError`; what is unknown becomes `internal` with its reason kept private. */
+export function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  return new AppError("internal", "Something went wrong inside Holdfast.", {
+    hint: "The server's log has the details.",
+    cause: thrown,
+  });
+}
