@@ -1,0 +1,161 @@
+// A turn of a conversation: the question is stored before the model is called, the answer after it, and two turns of
+// one session never interleave, neither in this process (a queue) nor between processes (a claim in the database).
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppError } from "../kernel/errors.ts";
+import { checkText } from "../kernel/text.ts";
+import { contextWindow, MAX_MESSAGES } from "./context-window.ts";
+import type { Message } from "./message.ts";
+import type { ChatModel, ModelReply, ModelRequest } from "./model.ts";
+import type { HistoryStore, NewMessage, Turn } from "./store.ts";
+
+/** How often a claim of another process is looked at again. */
+const CLAIM_POLL_MS = 100;
+const MAX_REQUEST_KEY_BYTES = 200;
+
+export interface Ask extends Pick<
+  ModelRequest,
+  "system" | "model" | "temperature" | "maxTokens" | "onText"
+> {
+  prompt: string;
+  /** Asking again with the same key returns the stored answer. */
+  requestKey?: string | undefined;
+  signal: AbortSignal;
+}
+
+export interface ChatLimits {
+  maxMessageBytes: number;
+  /** Longest wait for one answer of the model. */
+  modelTimeoutMs: number;
+}
+
+export class Chat {
+  readonly model: ChatModel;
+  readonly #store: HistoryStore;
+  readonly #instanceId: string;
+  readonly #limits: ChatLimits;
+  /** The last turn of each session that has one waiting or running. */
+  readonly #queues = new Map<string, Promise<unknown>>();
+
+  constructor(store: HistoryStore, model: ChatModel, instanceId: string, limits: ChatLimits) {
+    this.#store = store;
+    this.model = model;
+    this.#instanceId = instanceId;
+    this.#limits = limits;
+  }
+
+  append(sessionId: string, message: NewMessage): Promise<Message> {
+    this.#check("content", message);
+    return this.#store.append(sessionId, message);
+  }
+
+  /** The newest `limit` messages below `before`, in order; `nextBefore` is there when older ones are. */
+  async page(
+    sessionId: string,
+    { limit, before }: { limit: number; before?: number | undefined },
+  ): Promise<{ messages: Message[]; nextBefore?: number }> {
+    const messages = await this.#store.page(sessionId, { limit, before });
+    const first = messages[0]?.seq ?? 1;
+    return first > 1 ? { messages, nextBefore: first } : { messages };
+  }
+
+  /**
+   * Asks the model with the session's history as its memory. Whatever fails, the question stays stored.
+   * @throws AppError `model`, `busy`, `conflict`, `limit` or `invalid`; the signal's reason when aborted
+   */
+  async ask(sessionId: string, ask: Ask): Promise<{ question: Message; answer: Message }> {
+    this.#check("prompt", { content: ask.prompt, requestKey: ask.requestKey });
+    const before = this.#queues.get(sessionId) ?? Promise.resolve();
+    const mine = before.then(() => this.#turn(sessionId, ask));
+    const settled = mine.catch(() => undefined);
+    this.#queues.set(sessionId, settled);
+    void settled.then(() => {
+      if (this.#queues.get(sessionId) === settled) this.#queues.delete(sessionId);
+    });
+    return mine;
+  }
+
+  async #turn(sessionId: string, ask: Ask): Promise<{ question: Message; answer: Message }> {
+    const started = await this.#begin(sessionId, ask);
+    if (started.kind === "answered") return started;
+    const { turn } = started;
+    try {
+      const reply = await this.#generate(turn, ask);
+      const { text: content, ...rest } = reply;
+      return {
+        question: turn.question,
+        answer: await this.#store.completeTurn(turn, { content, ...rest }),
+      };
+    } catch (error) {
+      // The first error is the one to tell; a second one here (the disk is full, say) is repaired at the next start.
+      await this.#store
+        .failTurn(turn, ask.signal.aborted ? "interrupted" : "failed")
+        .catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Stores the question and claims the session, waiting for a turn that another process has under way. */
+  async #begin(sessionId: string, { prompt, requestKey, signal }: Ask) {
+    let waitedMs = 0;
+    for (;;) {
+      signal.throwIfAborted();
+      const start = await this.#store.beginTurn(sessionId, {
+        instanceId: this.#instanceId,
+        prompt,
+        requestKey,
+      });
+      if (start.kind !== "busy") return start;
+      if (waitedMs > this.#limits.modelTimeoutMs) {
+        throw new AppError(
+          "busy",
+          "Another program is still waiting for an answer in this session.",
+          {
+            hint: "Try again when it is done.",
+          },
+        );
+      }
+      await sleep(CLAIM_POLL_MS, undefined, { signal });
+      waitedMs += CLAIM_POLL_MS;
+    }
+  }
+
+  async #generate({ sessionId, question }: Turn, ask: Ask): Promise<ModelReply> {
+    const history = await this.#store.page(sessionId, {
+      limit: MAX_MESSAGES,
+      before: question.seq,
+    });
+    const timeout = AbortSignal.timeout(this.#limits.modelTimeoutMs);
+    const { system, model, temperature, maxTokens, onText } = ask;
+    try {
+      const reply = await this.model.generate({
+        sessionId,
+        question,
+        messages: contextWindow(history, question),
+        ...{ system, model, temperature, maxTokens, onText },
+        signal: AbortSignal.any([ask.signal, timeout]),
+      });
+      checkText("The model's answer", reply.text, this.#limits.maxMessageBytes);
+      return reply;
+    } catch (error) {
+      ask.signal.throwIfAborted();
+      if (!timeout.aborted) throw error;
+      throw new AppError(
+        "model",
+        `The model gave no answer within ${this.#limits.modelTimeoutMs / 1000} s.`,
+        {
+          hint: "The question is stored: ask it again to retry. The setting model-timeout allows more time.",
+          cause: error,
+        },
+      );
+    }
+  }
+
+  #check(
+    what: string,
+    { content, requestKey }: { content: string; requestKey?: string | undefined },
+  ): void {
+    if (content === "") throw new AppError("invalid", `${what}: expected text that is not empty.`);
+    checkText(what, content, this.#limits.maxMessageBytes);
+    if (requestKey !== undefined) checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
+  }
+}

@@ -1,0 +1,63 @@
+// The port that keeps histories and the claims of chat turns.
+import type { Message, Role } from "./message.ts";
+
+export interface NewMessage {
+  role: Role;
+  content: string;
+  /** Appending again with the same key returns the first message. */
+  requestKey?: string | undefined;
+}
+
+export interface Answer {
+  content: string;
+  model: string;
+  inputTokens?: number | undefined;
+  outputTokens?: number | undefined;
+}
+
+/** A question that is being answered; it holds the session until it is completed or failed. */
+export interface Turn {
+  id: number;
+  sessionId: string;
+  question: Message;
+}
+
+/** What `beginTurn` found. `busy`: another turn of this session is running. */
+export type TurnStart =
+  | { kind: "started"; turn: Turn }
+  | { kind: "answered"; question: Message; answer: Message }
+  | { kind: "busy" };
+
+export interface HistoryStore {
+  /** @throws AppError `conflict` when the request key belongs to another message */
+  append(sessionId: string, message: NewMessage): Promise<Message>;
+  /** The newest `limit` messages below `before`, in order. */
+  page(
+    sessionId: string,
+    options: { limit: number; before?: number | undefined },
+  ): Promise<Message[]>;
+  /** The messages that match `words` best, best first. Words are plain text, never query syntax. */
+  search(
+    sessionId: string,
+    words: readonly string[],
+    options: { limit: number; before: number },
+  ): Promise<Message[]>;
+  /**
+   * Stores the question as pending and claims the session for one turn. A question that failed or was interrupted is
+   * taken up again when it comes with its request key, or when it is the last message and the prompt is the same.
+   * @throws AppError `conflict` when the request key belongs to another prompt
+   */
+  beginTurn(
+    sessionId: string,
+    turn: { instanceId: string; prompt: string; requestKey?: string | undefined },
+  ): Promise<TurnStart>;
+  /**
+   * Stores the answer, completes the question and frees the session, in one.
+   * @throws AppError `conflict` when the history was cleared meanwhile
+   */
+  completeTurn(turn: Turn, answer: Answer): Promise<Message>;
+  /** Marks the question and frees the session. */
+  failTurn(turn: Turn, status: "failed" | "interrupted"): Promise<void>;
+  /** Ends the turns that a dead instance left: their questions become `interrupted`. Resolves to how many. */
+  interruptTurns(instanceId: string): Promise<number>;
+}

@@ -1,0 +1,87 @@
+// Which session a call works in: the `session` argument; else the address's; else the client's own; else none.
+import { AppError } from "../kernel/errors.ts";
+import { isId } from "../kernel/ids.ts";
+import type { Caller, Session } from "./session.ts";
+import type { Sessions } from "./sessions.ts";
+import type { ClientStore } from "./store.ts";
+
+/** The session of a call. A client's own session has its id from the start and its row from the first write on. */
+export interface CurrentSession {
+  readonly id: string;
+  /** Undefined while nothing is stored yet. */
+  readonly session: Session | undefined;
+  /** Makes the row if it is missing: called before anything is stored in the session. */
+  create(): Promise<Session>;
+}
+
+export class SessionResolver {
+  readonly #sessions: Sessions;
+  readonly #clients: ClientStore;
+
+  constructor(sessions: Sessions, clients: ClientStore) {
+    this.#sessions = sessions;
+    this.#clients = clients;
+  }
+
+  /**
+   * Undefined when nothing names a session.
+   * @throws AppError `not_found` for a session that does not exist, has expired, or is another principal's
+   */
+  async resolve(caller: Caller, argument: string | undefined): Promise<CurrentSession | undefined> {
+    if (argument !== undefined) return this.#byId(caller, argument);
+    const current = await this.#standing(caller);
+    if (current?.session !== undefined) await this.#remember(caller, current.session);
+    return current;
+  }
+
+  /** What the address or the client itself stands for. */
+  async #standing(caller: Caller): Promise<CurrentSession | undefined> {
+    const { principal, client, target } = caller;
+    if (target !== undefined && "id" in target) return this.#byId(caller, target.id);
+    if (target !== undefined)
+      return existing((await this.#sessions.open(principal, { name: target.name })).session);
+    return client === undefined ? undefined : this.#own(caller, client.id);
+  }
+
+  async #byId(caller: Caller, id: string): Promise<CurrentSession> {
+    const session = await this.#sessions.find(caller.principal, id);
+    if (session !== undefined) return existing(session);
+    // A header and a handle are the same string, also before anything is stored.
+    const known = isId(id) && (await this.#clients.find(caller.principal.id, id)) !== undefined;
+    if (known) return this.#own(caller, id);
+    throw new AppError(
+      "not_found",
+      `There is no session ${JSON.stringify(id.slice(0, 64))}, or it has expired.`,
+      {
+        hint: "Call session_list to find your sessions, or session_open to start one.",
+      },
+    );
+  }
+
+  async #own(caller: Caller, id: string): Promise<CurrentSession> {
+    const session = await this.#sessions.find(caller.principal, id);
+    if (session !== undefined) return existing(session);
+    return {
+      id,
+      session: undefined,
+      create: async () => {
+        const created = await this.#sessions.openOwn(caller.principal, id);
+        if (caller.client?.id === id) await this.#remember(caller, created);
+        return created;
+      },
+    };
+  }
+
+  /** Notes which session the client works in, for people and for the cleanup job. */
+  async #remember({ client }: Caller, session: Session): Promise<void> {
+    if (client === undefined || client.sessionId === session.id) return;
+    await this.#clients.setSession(client.id, session.id);
+    client.sessionId = session.id;
+  }
+}
+
+const existing = (session: Session): CurrentSession => ({
+  id: session.id,
+  session,
+  create: () => Promise.resolve(session),
+});

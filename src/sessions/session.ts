@@ -1,0 +1,54 @@
+// The two words of the domain: a session is a conversation; a client is what one `initialize` introduces.
+import type { Principal } from "../auth/principal.ts";
+
+/** A conversation. Times are milliseconds since 1970. */
+export interface Session {
+  id: string;
+  owner: string;
+  /** Unique among the owner's sessions. */
+  name: string | null;
+  title: string | null;
+  /** System prompt for `chat`. */
+  system: string | null;
+  /** Pinned sessions never expire. */
+  pinned: boolean;
+  createdAt: number;
+  lastActiveAt: number;
+}
+
+export interface SessionCounts {
+  messages: number;
+  stateKeys: number;
+  /** Clients that work in it and are connected now. */
+  connections: number;
+}
+
+/** A client program as it introduced itself; `id` is its `Mcp-Session-Id`. */
+export interface Client {
+  id: string;
+  owner: string;
+  /** The session it works in, once there is one. */
+  sessionId: string | null;
+  name: string;
+  version: string;
+  protocolVersion: string;
+  /** As declared in `initialize`. */
+  capabilities: Record<string, unknown>;
+  /** The whole `initialize` request, from which the client is rehydrated. */
+  initialize: Record<string, unknown>;
+  /** From the last `logging/setLevel`. */
+  logLevel: string | null;
+  createdAt: number;
+  lastSeenAt: number;
+  endedAt: number | null;
+}
+
+/** Which session a client's address asks for: `?session=ID` or `?name=NAME`. */
+export type SessionTarget = { id: string } | { name: string };
+
+/** Where a call comes from: who calls, through which client (2025 era), with which address. */
+export interface Caller {
+  readonly principal: Principal;
+  readonly client?: Client | undefined;
+  readonly target?: SessionTarget | undefined;
+}

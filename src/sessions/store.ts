@@ -1,0 +1,60 @@
+// The ports that keep sessions and clients. Every method is one whole operation: committed when its promise resolves.
+// An expired session is answered as if it were not there, even before the cleanup job has deleted it.
+import type { Client, Session, SessionCounts } from "./session.ts";
+
+/** What `list` gives: newest activity first. */
+export interface SessionPage {
+  sessions: (Session & SessionCounts)[];
+  /** Give it back to go on; absent at the end. */
+  nextCursor?: string;
+}
+
+export interface SessionChanges {
+  title?: string | null;
+  system?: string | null;
+  pinned?: boolean;
+}
+
+/** A part of a session that can be emptied on its own. */
+export type Clearable = "history" | "state" | "all";
+
+export interface SessionStore {
+  find(owner: string, ref: { id: string } | { name: string }): Promise<Session | undefined>;
+  /**
+   * Makes a session, or returns the owner's living one of that name or id.
+   * @throws AppError `not_found` when the id belongs to somebody else.
+   */
+  create(
+    session: Pick<Session, "id" | "owner"> & Partial<Pick<Session, "name" | "title" | "system">>,
+  ): Promise<{ session: Session; created: boolean }>;
+  /** @throws AppError `not_found` */
+  update(id: string, changes: SessionChanges): Promise<Session>;
+  clear(id: string, what: Clearable): Promise<void>;
+  /** Deletes the session with everything it owns. */
+  delete(id: string): Promise<void>;
+  counts(id: string): Promise<SessionCounts>;
+  /** `query` is found in names and titles, case-insensitively. @throws AppError `invalid` for a wrong cursor */
+  list(
+    owner: string,
+    options: { query?: string; limit: number; cursor?: string },
+  ): Promise<SessionPage>;
+  /** Notes activity at the given times (session id → milliseconds); an older time changes nothing. */
+  touch(times: ReadonlyMap<string, number>): Promise<void>;
+  countExpired(): Promise<number>;
+  /** Deletes at most `limit` expired sessions with all they own; resolves to how many. */
+  deleteExpired(limit: number): Promise<number>;
+}
+
+export interface ClientStore {
+  create(client: Client): Promise<void>;
+  /** Undefined for what is unknown, ended, expired or another owner's. */
+  find(owner: string, id: string): Promise<Client | undefined>;
+  /** Ends the client; its session stays. */
+  end(id: string): Promise<void>;
+  setLogLevel(id: string, level: string): Promise<void>;
+  setSession(id: string, sessionId: string): Promise<void>;
+  touch(times: ReadonlyMap<string, number>): Promise<void>;
+  countExpired(): Promise<number>;
+  /** Deletes at most `limit` clients that have ended or expired; resolves to how many. */
+  deleteExpired(limit: number): Promise<number>;
+}

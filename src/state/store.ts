@@ -1,0 +1,38 @@
+// The port that keeps a session's key/value state. Expired keys are answered as absent.
+
+export interface StateEntry {
+  key: string;
+  /** JSON text. */
+  value: string;
+  /** 1 for a new key, one more at each change; a key made anew starts at 1 again. */
+  version: number;
+  updatedAt: number;
+  expiresAt: number | null;
+}
+
+export interface StateWrite {
+  key: string;
+  /** JSON text. */
+  value: string;
+  expiresAt: number | null;
+  /** Compare-and-set: the version that must be there; 0 means that the key must be absent. */
+  ifVersion?: number | undefined;
+  /** Bound on the session's keys. */
+  maxKeys: number;
+}
+
+export interface StateStore {
+  get(sessionId: string, key: string): Promise<StateEntry | undefined>;
+  /** @throws AppError `conflict` when `ifVersion` does not match, `limit` for a key too many */
+  set(sessionId: string, write: StateWrite): Promise<StateEntry>;
+  /** Resolves to whether the key was there. @throws AppError `conflict` */
+  delete(sessionId: string, key: string, ifVersion?: number): Promise<boolean>;
+  /** In key order, from the key behind `after`. */
+  list(
+    sessionId: string,
+    options: { prefix: string; after: string; limit: number },
+  ): Promise<StateEntry[]>;
+  countExpired(): Promise<number>;
+  /** Deletes at most `limit` expired keys; resolves to how many. */
+  deleteExpired(limit: number): Promise<number>;
+}
