@@ -1,0 +1,73 @@
+// What every SQLite store is built from.
+import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import { sql, type SQL } from "drizzle-orm";
+import type { Clock } from "../../kernel/clock.ts";
+import type { Sqlite } from "./connection.ts";
+import { fromSqlite } from "./errors.ts";
+import { GroupCommit } from "./group-commit.ts";
+
+/** When sessions and clients count as expired. */
+export interface Expiry {
+  /** Since last activity; `Infinity` for never. */
+  maxAgeMs: number;
+  /** A session with a client seen within this time has a live connection. */
+  presenceMs: number;
+}
+
+export class Engine {
+  readonly db: BetterSQLite3Database;
+  readonly clock: Clock;
+  readonly #expiry: Expiry;
+  readonly #commits: GroupCommit;
+
+  constructor(sqlite: Sqlite, clock: Clock, expiry: Expiry) {
+    this.db = drizzle({ client: sqlite });
+    this.clock = clock;
+    this.#expiry = expiry;
+    this.#commits = new GroupCommit(sqlite);
+  }
+
+  /** See GroupCommit. */
+  write<T>(operation: () => T): Promise<T> {
+    return this.#commits.write(operation);
+  }
+
+  /** Reads see what is committed: the writer never leaves a transaction open between turns. */
+  async read<T>(query: () => T): Promise<T> {
+    try {
+      return query();
+    } catch (error) {
+      throw fromSqlite(error);
+    }
+  }
+
+  close(): void {
+    this.#commits.close();
+  }
+
+  /** Values for `sessionAlive` and `clientAlive`. */
+  times(): { now: number; oldest: number; present: number } {
+    const now = this.clock.now();
+    return { now, oldest: now - this.#expiry.maxAgeMs, present: now - this.#expiry.presenceMs };
+  }
+}
+
+// In these conditions columns are written with their tables: Drizzle leaves the table out in a query on one table, and
+// a bare `id` inside a subquery would then be another table's.
+
+/** A client of the session at hand that is connected now. */
+export const clientPresent: SQL = sql`clients.session_id = sessions.id
+  and clients.ended_at is null and clients.last_seen_at > ${sql.placeholder("present")}`;
+
+const present = sql`exists (select 1 from clients where ${clientPresent})`;
+
+/** Not expired: used within the maximum age, pinned, or in use by a live connection. */
+export const sessionAlive: SQL = sql`(sessions.last_active_at > ${sql.placeholder("oldest")}
+  or sessions.pinned = 1 or ${present})`;
+
+/** The reverse, in a form that the activity index serves. */
+export const sessionExpired: SQL = sql`(sessions.last_active_at <= ${sql.placeholder("oldest")}
+  and sessions.pinned = 0 and not ${present})`;
+
+export const clientAlive: SQL = sql`(clients.ended_at is null
+  and clients.last_seen_at > ${sql.placeholder("oldest")})`;

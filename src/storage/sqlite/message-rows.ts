@@ -1,0 +1,91 @@
+// Rows of the messages table: the statements and rules that histories and chat turns share.
+import { and, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
+import type { Message } from "../../chat/message.ts";
+import { AppError } from "../../kernel/errors.ts";
+import type { Engine } from "./engine.ts";
+import { messages } from "./schema.ts";
+
+const { placeholder } = sql;
+
+const { id: _id, sessionId: _sessionId, ...messageColumns } = getTableColumns(messages);
+export { messageColumns };
+
+export type MessageRow = typeof messages.$inferSelect;
+
+/** Statements that histories and turns share; to be run inside a write. */
+export type MessageStatements = ReturnType<typeof messageStatements>;
+
+export function messageStatements({ db, clock }: Engine) {
+  const inSession = eq(messages.sessionId, placeholder("sessionId"));
+  const q = {
+    insert: db
+      .insert(messages)
+      .values({
+        sessionId: placeholder("sessionId"),
+        seq: sql`(select coalesce(max(seq), 0) + 1 from messages where session_id = ${placeholder("sessionId")})`,
+        role: placeholder("role"),
+        content: placeholder("content"),
+        status: placeholder("status"),
+        model: placeholder("model"),
+        inputTokens: placeholder("inputTokens"),
+        outputTokens: placeholder("outputTokens"),
+        requestKey: placeholder("requestKey"),
+        createdAt: placeholder("now"),
+      })
+      .returning()
+      .prepare(),
+    byKey: db
+      .select()
+      .from(messages)
+      .where(
+        and(
+          inSession,
+          eq(messages.requestKey, placeholder("requestKey")),
+          eq(messages.role, placeholder("role")),
+        ),
+      )
+      .prepare(),
+    last: db
+      .select()
+      .from(messages)
+      .where(inSession)
+      .orderBy(desc(messages.seq))
+      .limit(1)
+      .prepare(),
+    page: db
+      .select(messageColumns)
+      .from(messages)
+      .where(and(inSession, lt(messages.seq, placeholder("before"))))
+      .orderBy(desc(messages.seq))
+      .limit(placeholder("limit"))
+      .prepare(),
+  };
+  const blank = { model: null, inputTokens: null, outputTokens: null, requestKey: null };
+  return {
+    ...q,
+    add: (
+      sessionId: string,
+      message: Pick<Message, "role" | "content" | "status"> & Partial<Message>,
+    ) => q.insert.get({ ...blank, ...message, sessionId, now: clock.now() }),
+  };
+}
+
+/** The stored message of this key, if it is the same message. @throws AppError `conflict` */
+export function sameRequest<T extends { role: string; content: string }>(
+  stored: T | undefined,
+  wanted: { role: string; content: string },
+): T | undefined {
+  if (stored === undefined) return undefined;
+  if (stored.role === wanted.role && stored.content === wanted.content) return stored;
+  throw requestKeyTaken();
+}
+
+export const requestKeyTaken = (): AppError =>
+  new AppError("conflict", "This request_key was used for another message of this session.", {
+    hint: "Use a new key for a new message.",
+  });
+
+/** A row without the keys that are the storage's own. */
+export function publicPart({ id: _row, sessionId: _session, ...message }: MessageRow): Message {
+  return message;
+}

@@ -1,0 +1,41 @@
+// Brings the database to this program's version before anything else uses it. Keeps drizzle-kit's own book-keeping table.
+import { AppError } from "../../kernel/errors.ts";
+import type { Sqlite } from "./connection.ts";
+import { migrations, type Migration } from "./migrations.ts";
+
+const TABLE = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, hash text NOT NULL, created_at numeric)`;
+
+/**
+ * Applies what is missing, all or nothing; processes that start together wait for each other.
+ * @throws AppError `start` when a newer program has written the database
+ */
+export function migrate(sqlite: Sqlite, wanted: readonly Migration[] = migrations): void {
+  const apply = sqlite.transaction(() => {
+    sqlite.exec(TABLE);
+    const applied = sqlite
+      .prepare("SELECT max(created_at) FROM __drizzle_migrations")
+      .pluck()
+      .get() as number | null;
+    const newest = wanted.at(-1)?.createdAt ?? 0;
+    if (applied !== null && applied > newest) {
+      throw new AppError(
+        "start",
+        `${sqlite.name}: this database was written by a newer Holdfast.`,
+        {
+          hint: "Start that version, or restore a backup made before it.",
+        },
+      );
+    }
+    const record = sqlite.prepare(
+      "INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)",
+    );
+    for (const migration of wanted) {
+      if (applied !== null && migration.createdAt <= applied) continue;
+      for (const statement of migration.statements) sqlite.exec(statement);
+      record.run(migration.hash, migration.createdAt);
+    }
+  });
+  // Immediate: the second of two processes sees the first one's tables instead of failing to upgrade its lock.
+  apply.immediate();
+}

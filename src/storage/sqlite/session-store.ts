@@ -1,0 +1,188 @@
+// Sessions in SQLite. Not here: what a session owns; the foreign keys delete that.
+import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
+import { AppError } from "../../kernel/errors.ts";
+import type { Session, SessionCounts } from "../../sessions/session.ts";
+import type { SessionStore } from "../../sessions/store.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
+import { messages, sessions, sessionState } from "./schema.ts";
+
+const { placeholder } = sql;
+
+/** Messages are numbered without gaps, so the last number is their count. */
+const counts = {
+  messages: sql<number>`(select coalesce(max(messages.seq), 0) from messages
+    where messages.session_id = sessions.id)`,
+  stateKeys: sql<number>`(select count(*) from session_state where session_state.session_id = sessions.id
+    and (session_state.expires_at is null or session_state.expires_at > ${placeholder("now")}))`,
+  connections: sql<number>`(select count(*) from clients where ${clientPresent})`,
+};
+
+const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
+
+export function sqliteSessionStore(engine: Engine): SessionStore {
+  const { db } = engine;
+  const byId = eq(sessions.id, placeholder("id"));
+  const byName = and(
+    eq(sessions.owner, placeholder("owner")),
+    eq(sessions.name, placeholder("name")),
+  );
+  const owned = eq(sessions.owner, placeholder("owner"));
+
+  const q = {
+    findById: db
+      .select()
+      .from(sessions)
+      .where(and(byId, owned, sessionAlive))
+      .prepare(),
+    findByName: db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
+    aliveById: db.select().from(sessions).where(and(byId, sessionAlive)).prepare(),
+    insert: db
+      .insert(sessions)
+      .values({
+        id: placeholder("id"),
+        owner: placeholder("owner"),
+        name: placeholder("name"),
+        title: placeholder("title"),
+        system: placeholder("system"),
+        pinned: false,
+        createdAt: placeholder("now"),
+        lastActiveAt: placeholder("now"),
+      })
+      .returning()
+      .prepare(),
+    update: db
+      .update(sessions)
+      .set({
+        title: sql`${placeholder("title")}`,
+        system: sql`${placeholder("system")}`,
+        pinned: sql`${placeholder("pinned")}`,
+        lastActiveAt: sql`${placeholder("now")}`,
+      })
+      .where(byId)
+      .returning()
+      .prepare(),
+    delete: db.delete(sessions).where(byId).prepare(),
+    deleteByName: db.delete(sessions).where(byName).prepare(),
+    clearHistory: db
+      .delete(messages)
+      .where(eq(messages.sessionId, placeholder("id")))
+      .prepare(),
+    clearState: db
+      .delete(sessionState)
+      .where(eq(sessionState.sessionId, placeholder("id")))
+      .prepare(),
+    counts: db.select(counts).from(sessions).where(byId).prepare(),
+    list: db
+      .select({ ...getTableColumns(sessions), ...counts })
+      .from(sessions)
+      .where(
+        and(
+          owned,
+          sessionAlive,
+          sql`(${sessions.lastActiveAt}, ${sessions.id}) < (${placeholder("beforeTime")}, ${placeholder("beforeId")})`,
+          sql`(${placeholder("like")} = '%' or ${sessions.name} like ${placeholder("like")} escape '\\'
+            or ${sessions.title} like ${placeholder("like")} escape '\\')`,
+        ),
+      )
+      .orderBy(desc(sessions.lastActiveAt), desc(sessions.id))
+      .limit(placeholder("limit"))
+      .prepare(),
+    touch: db
+      .update(sessions)
+      .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("at")})` })
+      .where(byId)
+      .prepare(),
+    countExpired: db
+      .select({ n: sql<number>`count(*)` })
+      .from(sessions)
+      .where(sessionExpired)
+      .prepare(),
+    deleteExpired: db
+      .delete(sessions)
+      .where(
+        sql`${sessions.id} in (select ${sessions.id} from ${sessions} where ${sessionExpired} limit ${placeholder("limit")})`,
+      )
+      .prepare(),
+  };
+
+  return {
+    find: (owner, ref) =>
+      engine.read(() =>
+        "id" in ref
+          ? q.findById.get({ ...engine.times(), owner, id: ref.id })
+          : q.findByName.get({ ...engine.times(), owner, name: ref.name }),
+      ),
+
+    create: ({ id, owner, name = null, title = null, system = null }) =>
+      engine.write(() => {
+        const times = engine.times();
+        const same = q.aliveById.get({ ...times, id });
+        if (same !== undefined && same.owner !== owner)
+          throw new AppError("not_found", "No such session.");
+        const living =
+          same ?? (name === null ? undefined : q.findByName.get({ ...times, owner, name }));
+        if (living !== undefined) return { session: living, created: false };
+        // What is left under this id or name has expired: it goes now, as the cleanup job would have done.
+        q.delete.run({ id });
+        if (name !== null) q.deleteByName.run({ owner, name });
+        return {
+          session: q.insert.get({ id, owner, name, title, system, now: times.now }),
+          created: true,
+        };
+      }),
+
+    update: (id, changes) =>
+      engine.write(() => {
+        const times = engine.times();
+        const current = q.aliveById.get({ ...times, id });
+        if (current === undefined) throw new AppError("not_found", "No such session.");
+        const { title, system, pinned }: Session = { ...current, ...withoutUndefined(changes) };
+        return q.update.get({ id, title, system, pinned: pinned ? 1 : 0, now: times.now })!;
+      }),
+
+    clear: (id, what) =>
+      engine.write(() => {
+        if (what !== "state") q.clearHistory.run({ id });
+        if (what !== "history") q.clearState.run({ id });
+      }),
+
+    delete: (id) => engine.write(() => void q.delete.run({ id })),
+
+    counts: (id) =>
+      engine.read((): SessionCounts => q.counts.get({ ...engine.times(), id }) ?? NOTHING),
+
+    list: (owner, { query = "", limit, cursor }) =>
+      engine.read(() => {
+        const [beforeTime, beforeId] =
+          cursor === undefined ? [Number.MAX_SAFE_INTEGER, ""] : decodeCursor(cursor);
+        const like = `%${query.replace(/[\\%_]/g, "\\$&")}%`.replace("%%", "%");
+        const rows = q.list.all({
+          ...engine.times(),
+          owner,
+          like,
+          beforeTime,
+          beforeId,
+          limit: limit + 1,
+        });
+        const found = rows.slice(0, limit);
+        const last = found.at(-1);
+        return rows.length > limit && last !== undefined
+          ? { sessions: found, nextCursor: encodeCursor([last.lastActiveAt, last.id]) }
+          : { sessions: found };
+      }),
+
+    touch: (times) =>
+      engine.write(() => {
+        for (const [id, at] of times) q.touch.run({ id, at });
+      }),
+
+    countExpired: () => engine.read(() => q.countExpired.get(engine.times())!.n),
+
+    deleteExpired: (limit) =>
+      engine.write(() => q.deleteExpired.run({ ...engine.times(), limit }).changes),
+  };
+}
+
+const withoutUndefined = <T extends object>(value: T): T =>
+  Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;

@@ -1,0 +1,144 @@
+// Key/value state in SQLite: one row a key. The primary key serves reads, prefixes and the count.
+import { and, asc, eq, getTableColumns, gt, gte, lt, sql } from "drizzle-orm";
+import { AppError } from "../../kernel/errors.ts";
+import type { StateStore } from "../../state/store.ts";
+import type { Engine } from "./engine.ts";
+import { sessionState } from "./schema.ts";
+
+const { placeholder } = sql;
+
+/** Behind every key of a prefix in SQLite's byte order. */
+const LAST = "\u{10FFFF}".repeat(4);
+
+export function sqliteStateStore(engine: Engine): StateStore {
+  const { db } = engine;
+  const { sessionId: _, ...columns } = getTableColumns(sessionState);
+  const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
+  const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
+  const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
+  // Named so that the partial index on expires_at serves it.
+  const expired = sql`(${sessionState.expiresAt} is not null and ${sessionState.expiresAt} <= ${placeholder("now")})`;
+
+  const q = {
+    get: db.select(columns).from(sessionState).where(and(byKey, alive)).prepare(),
+    count: db
+      .select({ n: sql<number>`count(*)` })
+      .from(sessionState)
+      .where(and(inSession, alive))
+      .prepare(),
+    put: db
+      .insert(sessionState)
+      .values({
+        sessionId: placeholder("sessionId"),
+        key: placeholder("key"),
+        value: placeholder("value"),
+        version: placeholder("version"),
+        updatedAt: placeholder("now"),
+        expiresAt: placeholder("expiresAt"),
+      })
+      .onConflictDoUpdate({
+        target: [sessionState.sessionId, sessionState.key],
+        set: {
+          value: sql`excluded.value`,
+          version: sql`excluded.version`,
+          updatedAt: sql`excluded.updated_at`,
+          expiresAt: sql`excluded.expires_at`,
+        },
+      })
+      .returning(columns)
+      .prepare(),
+    delete: db.delete(sessionState).where(byKey).prepare(),
+    list: db
+      .select(columns)
+      .from(sessionState)
+      .where(
+        and(
+          inSession,
+          gte(sessionState.key, placeholder("prefix")),
+          lt(sessionState.key, placeholder("end")),
+          gt(sessionState.key, placeholder("after")),
+          alive,
+        ),
+      )
+      .orderBy(asc(sessionState.key))
+      .limit(placeholder("limit"))
+      .prepare(),
+    countExpired: db
+      .select({ n: sql<number>`count(*)` })
+      .from(sessionState)
+      .where(expired)
+      .prepare(),
+    deleteExpired: db
+      .delete(sessionState)
+      .where(
+        sql`rowid in (select rowid from ${sessionState} where ${expired} limit ${placeholder("limit")})`,
+      )
+      .prepare(),
+  };
+
+  return {
+    get: (sessionId, key) =>
+      engine.read(() => q.get.get({ sessionId, key, now: engine.clock.now() })),
+
+    set: (sessionId, { key, value, expiresAt, ifVersion, maxKeys }) =>
+      engine.write(() => {
+        const now = engine.clock.now();
+        const current = q.get.get({ sessionId, key, now });
+        checkVersion(key, ifVersion, current?.version);
+        if (current === undefined && q.count.get({ sessionId, now })!.n >= maxKeys) {
+          throw new AppError(
+            "limit",
+            `This session already has ${maxKeys} state keys, the most it can have.`,
+            {
+              hint: "Delete some with state_delete.",
+            },
+          );
+        }
+        return q.put.get({
+          sessionId,
+          key,
+          value,
+          version: (current?.version ?? 0) + 1,
+          now,
+          expiresAt,
+        });
+      }),
+
+    delete: (sessionId, key, ifVersion) =>
+      engine.write(() => {
+        const current = q.get.get({ sessionId, key, now: engine.clock.now() });
+        checkVersion(key, ifVersion, current?.version);
+        q.delete.run({ sessionId, key });
+        return current !== undefined;
+      }),
+
+    list: (sessionId, { prefix, after, limit }) =>
+      engine.read(() =>
+        q.list.all({
+          sessionId,
+          prefix,
+          end: prefix + LAST,
+          after,
+          limit,
+          now: engine.clock.now(),
+        }),
+      ),
+
+    countExpired: () => engine.read(() => q.countExpired.get({ now: engine.clock.now() })!.n),
+
+    deleteExpired: (limit) =>
+      engine.write(() => q.deleteExpired.run({ limit, now: engine.clock.now() }).changes),
+  };
+}
+
+function checkVersion(key: string, wanted: number | undefined, found = 0): void {
+  if (wanted === undefined || wanted === found) return;
+  const there = found === 0 ? "is absent" : `is at version ${found}`;
+  throw new AppError(
+    "conflict",
+    `Key ${JSON.stringify(key)} ${there}, not at version ${wanted}: nothing was changed.`,
+    {
+      hint: "Read it with state_get and try again with its version.",
+    },
+  );
+}

@@ -1,0 +1,132 @@
+// Chat turns in SQLite: the claim on a session, the question before the model is called, the answer after it.
+import { and, eq, sql } from "drizzle-orm";
+import type { HistoryStore, Turn } from "../../chat/store.ts";
+import { AppError } from "../../kernel/errors.ts";
+import type { Engine } from "./engine.ts";
+import {
+  publicPart,
+  requestKeyTaken,
+  sameRequest,
+  type MessageRow,
+  type MessageStatements,
+} from "./message-rows.ts";
+import { messages, turns } from "./schema.ts";
+
+const { placeholder } = sql;
+
+type TurnMethods = Pick<HistoryStore, "beginTurn" | "completeTurn" | "failTurn" | "interruptTurns">;
+
+export function sqliteTurns(engine: Engine, statements: MessageStatements): TurnMethods {
+  const { db } = engine;
+  const ofSession = eq(turns.sessionId, placeholder("sessionId"));
+  const q = {
+    claimed: db.select().from(turns).where(ofSession).prepare(),
+    claim: db
+      .insert(turns)
+      .values({
+        sessionId: placeholder("sessionId"),
+        messageId: placeholder("messageId"),
+        instanceId: placeholder("instanceId"),
+        startedAt: placeholder("now"),
+      })
+      .prepare(),
+    free: db.delete(turns).where(ofSession).prepare(),
+    freeInstance: db
+      .delete(turns)
+      .where(eq(turns.instanceId, placeholder("instanceId")))
+      .prepare(),
+    setStatus: db
+      .update(messages)
+      .set({ status: sql`${placeholder("status")}` })
+      .where(
+        and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.seq, placeholder("seq"))),
+      )
+      .prepare(),
+    interrupt: db
+      .update(messages)
+      .set({ status: "interrupted" })
+      .where(
+        sql`${messages.status} = 'pending' and ${messages.id} in
+          (select ${turns.messageId} from ${turns} where ${turns.instanceId} = ${placeholder("instanceId")})`,
+      )
+      .prepare(),
+  };
+
+  /** Gives the claim back. @throws AppError `conflict` when the history was cleared meanwhile */
+  const release = ({ id, sessionId }: Turn): void => {
+    if (q.claimed.get({ sessionId })?.messageId === id) q.free.run({ sessionId });
+    else
+      throw new AppError(
+        "conflict",
+        "The history was cleared while this question was being answered.",
+      );
+  };
+
+  return {
+    beginTurn: (sessionId, { instanceId, prompt, requestKey }) =>
+      engine.write(() => {
+        const wanted = { role: "user" as const, content: prompt };
+        const keyed =
+          requestKey === undefined
+            ? undefined
+            : statements.byKey.get({ sessionId, requestKey, role: "user" });
+        const same = sameRequest(keyed, wanted);
+        if (same?.status === "complete") {
+          const answer = statements.byKey.get({ sessionId, requestKey, role: "assistant" });
+          if (answer === undefined) throw requestKeyTaken();
+          return { kind: "answered", question: publicPart(same), answer: publicPart(answer) };
+        }
+        if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
+        const question =
+          same ??
+          unanswered(statements.last.get({ sessionId }), prompt) ??
+          statements.add(sessionId, {
+            ...wanted,
+            status: "pending",
+            requestKey: requestKey ?? null,
+          });
+        q.setStatus.run({ sessionId, seq: question.seq, status: "pending" });
+        q.claim.run({ sessionId, messageId: question.id, instanceId, now: engine.clock.now() });
+        return {
+          kind: "started",
+          turn: { id: question.id, sessionId, question: publicPart(question) },
+        };
+      }),
+
+    completeTurn: (turn, answer) =>
+      engine.write(() => {
+        release(turn);
+        const { sessionId, question } = turn;
+        q.setStatus.run({ sessionId, seq: question.seq, status: "complete" });
+        return publicPart(
+          statements.add(sessionId, {
+            role: "assistant",
+            status: "complete",
+            content: answer.content,
+            model: answer.model,
+            inputTokens: answer.inputTokens ?? null,
+            outputTokens: answer.outputTokens ?? null,
+            requestKey: question.requestKey,
+          }),
+        );
+      }),
+
+    failTurn: (turn, status) =>
+      engine.write(() => {
+        release(turn);
+        q.setStatus.run({ sessionId: turn.sessionId, seq: turn.question.seq, status });
+      }),
+
+    interruptTurns: (instanceId) =>
+      engine.write(() => {
+        q.interrupt.run({ instanceId });
+        return q.freeInstance.run({ instanceId }).changes;
+      }),
+  };
+}
+
+/** The last message, if it is this very question and nobody answered it: it is asked again, not stored twice. */
+function unanswered(last: MessageRow | undefined, prompt: string): MessageRow | undefined {
+  const open = last?.status === "failed" || last?.status === "interrupted";
+  return open && last.content === prompt ? last : undefined;
+}

@@ -1,0 +1,63 @@
+// The storage port's front door: opens an engine and gives out its stores.
+import { join } from "node:path";
+import type { HistoryStore } from "../chat/store.ts";
+import type { InstanceStore } from "../instances/store.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { ClientStore, SessionStore } from "../sessions/store.ts";
+import type { StateStore } from "../state/store.ts";
+import { sqliteClientStore } from "./sqlite/client-store.ts";
+import { cannotOpen, MEMORY, openConnection } from "./sqlite/connection.ts";
+import { Engine, type Expiry } from "./sqlite/engine.ts";
+import { sqliteHistoryStore } from "./sqlite/history-store.ts";
+import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
+import { migrate } from "./sqlite/migrate.ts";
+import { sqliteSessionStore } from "./sqlite/session-store.ts";
+import { sqliteStateStore } from "./sqlite/state-store.ts";
+
+export interface Storage {
+  readonly sessions: SessionStore;
+  readonly clients: ClientStore;
+  readonly state: StateStore;
+  readonly history: HistoryStore;
+  readonly instances: InstanceStore;
+  /** Rejects when the database cannot be written. */
+  check(): Promise<void>;
+  /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
+  close(): Promise<void>;
+}
+
+export interface StorageOptions {
+  /** Folder of holdfast.db; undefined keeps everything in memory. */
+  folder: string | undefined;
+  durability: "full" | "normal";
+  clock: Clock;
+  expiry: Expiry;
+}
+
+export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
+
+/** @throws AppError `start` with one line that says what is wrong with the file */
+export function openStorage({ folder, durability, clock, expiry }: StorageOptions): Storage {
+  const file = folder === undefined ? MEMORY : databaseFile(folder);
+  const sqlite = openConnection({ file, durability });
+  try {
+    migrate(sqlite);
+    const engine = new Engine(sqlite, clock, expiry);
+    return {
+      sessions: sqliteSessionStore(engine),
+      clients: sqliteClientStore(engine),
+      state: sqliteStateStore(engine),
+      history: sqliteHistoryStore(engine),
+      instances: sqliteInstanceStore(engine),
+      check: () => engine.write(() => void sqlite.pragma("user_version")),
+      async close() {
+        engine.close();
+        sqlite.pragma("wal_checkpoint(TRUNCATE)");
+        sqlite.close();
+      },
+    };
+  } catch (error) {
+    sqlite.close();
+    throw cannotOpen(file, error);
+  }
+}
