@@ -1,0 +1,58 @@
+// The answer of a server without a model: no language model and it says so. It ranks the conversation's own messages
+// against the prompt and quotes the best ones.
+import type { Message } from "../chat/message.ts";
+import type { ChatModel, ModelReply, ModelRequest } from "../chat/model.ts";
+import type { HistoryStore } from "../chat/store.ts";
+
+const MAX_WORDS = 32;
+const MAX_QUOTES = 3;
+const MAX_QUOTE_CHARACTERS = 300;
+
+const INTRODUCTION =
+  "(No language model is configured: this is recall, which quotes this conversation. " +
+  "Set model-url and model to get answers.)";
+
+const segmenter = new Intl.Segmenter(undefined, { granularity: "word" });
+
+export class Recall implements ChatModel {
+  readonly label = "recall";
+  readonly #history: Pick<HistoryStore, "search">;
+
+  constructor(history: Pick<HistoryStore, "search">) {
+    this.#history = history;
+  }
+
+  async generate({ sessionId, question, onText }: ModelRequest): Promise<ModelReply> {
+    const found = await this.#history.search(sessionId, words(question.content), {
+      limit: MAX_QUOTES * 4,
+      before: question.seq,
+    });
+    const quotes = found.filter(isTestimony).slice(0, MAX_QUOTES);
+    const text = [INTRODUCTION, ...(quotes.length === 0 ? [NOTHING] : quotes.map(quote))].join(
+      "\n",
+    );
+    onText?.(text);
+    return { text, model: this.label };
+  }
+}
+
+const NOTHING = "Nothing earlier in this conversation matches. What you said is stored.";
+
+/** What recall itself said before is no source. */
+const isTestimony = ({ model }: Message): boolean => model !== "recall";
+
+/** The distinct words of a text, in any language. */
+function words(text: string): string[] {
+  const found = new Set<string>();
+  for (const { segment, isWordLike } of segmenter.segment(text)) {
+    if (isWordLike) found.add(segment.toLowerCase());
+    if (found.size === MAX_WORDS) break;
+  }
+  return [...found];
+}
+
+function quote({ seq, role, content }: Message): string {
+  const line = content.replace(/\s+/g, " ").trim();
+  const cut = line.length > MAX_QUOTE_CHARACTERS ? `${line.slice(0, MAX_QUOTE_CHARACTERS)}…` : line;
+  return `#${seq} ${role}: “${cut}”`;
+}
