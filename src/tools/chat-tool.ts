@@ -1,0 +1,73 @@
+// The tool `chat`: asks the model with the session's history as its memory.
+import { z } from "zod";
+import { requestKey } from "./history-tools.ts";
+import { reply } from "./reply.ts";
+import { defineTool, type Tool } from "./tool.ts";
+
+/** At most one progress notification in this time: models write faster than clients can show. */
+const PROGRESS_INTERVAL_MS = 50;
+
+export function chatTool(): Tool {
+  return defineTool({
+    name: "chat",
+    description:
+      "Ask the configured language model. This session's history is its memory, and question and answer are added to it.",
+    input: z.strictObject({
+      prompt: z.string().describe("What to say to the model."),
+      model: z.string().optional().describe("Another model of the same endpoint."),
+      system: z
+        .string()
+        .optional()
+        .describe("System prompt for this turn instead of the session's."),
+      temperature: z.number().min(0).max(2).optional(),
+      max_tokens: z.int().min(1).optional(),
+      request_key: requestKey,
+    }),
+    output: z.object({
+      text: z.string(),
+      model: z.string(),
+      question_seq: z.int(),
+      answer_seq: z.int(),
+      usage: z.object({ input_tokens: z.int().nullable(), output_tokens: z.int().nullable() }),
+    }),
+    annotations: {
+      readOnlyHint: false,
+      destructiveHint: false,
+      idempotentHint: false,
+      openWorldHint: true,
+    },
+    session: "created",
+    async handler({ input, session, signal, progress }) {
+      const {
+        prompt,
+        model,
+        system,
+        temperature,
+        max_tokens: maxTokens,
+        request_key: requestKey,
+      } = input;
+      const { question, answer } = await session.ask({
+        ...{ prompt, model, system, temperature, maxTokens, requestKey, signal },
+        onText: throttled((text) => void progress(text.length, undefined, text)),
+      });
+      return reply(answer.content, {
+        text: answer.content,
+        model: answer.model ?? "unknown",
+        question_seq: question.seq,
+        answer_seq: answer.seq,
+        usage: { input_tokens: answer.inputTokens, output_tokens: answer.outputTokens },
+      });
+    },
+  });
+}
+
+/** Passes on the growing text at most once an interval; the result itself brings the end. */
+function throttled(send: (text: string) => void): (text: string) => void {
+  let last = -Infinity;
+  return (text) => {
+    const now = performance.now();
+    if (now - last < PROGRESS_INTERVAL_MS) return;
+    last = now;
+    send(text);
+  };
+}

@@ -1,0 +1,92 @@
+// Tools for a session's history: the rows that `chat` writes, open to every tool and client.
+import { z } from "zod";
+import { ROLES, STATUSES, type Message } from "../chat/message.ts";
+import { iso, reply } from "./reply.ts";
+import { defineTool, type Tool } from "./tool.ts";
+
+export const requestKey = z
+  .string()
+  .optional()
+  .describe("Any unique text: repeating the call with the same key does not do it twice.");
+
+const toMessage = ({ seq, role, content, status, model, createdAt }: Message) => ({
+  seq,
+  role,
+  content,
+  status,
+  ...(model !== null && { model }),
+  created_at: iso(createdAt),
+});
+
+const transcriptLine = ({ seq, role, content, status }: Message): string =>
+  `#${seq} ${role}${status === "complete" ? "" : ` (${status})`}: ${content}`;
+
+export function historyTools(): Tool[] {
+  return [
+    defineTool({
+      name: "history_append",
+      description: "Add a message to this session's history without asking the model.",
+      input: z.strictObject({
+        role: z.enum(ROLES),
+        content: z.string(),
+        request_key: requestKey,
+      }),
+      output: z.object({ seq: z.int(), created_at: z.string() }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: false,
+        idempotentHint: false,
+        openWorldHint: false,
+      },
+      session: "created",
+      quick: true,
+      async handler({ input, session }) {
+        const { role, content, request_key: requestKey } = input;
+        const { seq, createdAt } = await session.history.append({ role, content, requestKey });
+        return reply(`Stored as message #${seq} of session ${session.id}.`, {
+          seq,
+          created_at: iso(createdAt),
+        });
+      },
+    }),
+
+    defineTool({
+      name: "history_get",
+      description:
+        "Read this session's messages in order: the newest ones, or those before a given number.",
+      input: z.strictObject({
+        limit: z.int().min(1).max(500).default(50),
+        before: z.int().min(1).optional().describe("`next_before` of the page before."),
+      }),
+      output: z.object({
+        messages: z.array(
+          z.object({
+            seq: z.int(),
+            role: z.enum(ROLES),
+            content: z.string(),
+            status: z.enum(STATUSES),
+            model: z.string().optional(),
+            created_at: z.string(),
+          }),
+        ),
+        next_before: z.int().optional(),
+      }),
+      annotations: { readOnlyHint: true, openWorldHint: false },
+      quick: true,
+      async handler({ input, session }) {
+        const { messages, nextBefore } = await session.history.page(input);
+        const lines = messages.map(transcriptLine);
+        const more = nextBefore === undefined ? [] : [`Older messages: pass before=${nextBefore}.`];
+        return reply(
+          [...more, ...(lines.length > 0 ? lines : ["This session has no messages here."])].join(
+            "\n",
+          ),
+          {
+            messages: messages.map(toMessage),
+            ...(nextBefore !== undefined && { next_before: nextBefore }),
+          },
+        );
+      },
+    }),
+  ];
+}

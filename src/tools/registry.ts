@@ -1,0 +1,136 @@
+// All tools of a server: their descriptions, prepared once, and the one way to call them.
+import {
+  ProtocolError,
+  ProtocolErrorCode,
+  type CallToolResult,
+  type Tool as WireTool,
+} from "@modelcontextprotocol/server";
+import { z } from "zod";
+import { toAppError, type AppError } from "../kernel/errors.ts";
+import type { Logger } from "../telemetry.ts";
+import type { SessionServices } from "./session-handle.ts";
+import type { Tool, ToolResult } from "./tool.ts";
+import type { Call } from "./with-session.ts";
+
+/** In every result's `_meta`: the session that the call worked in. */
+export const SESSION_META = "holdfast/session";
+/** In the `_meta` of a tool error: its stable code. */
+export const ERROR_META = "holdfast/error";
+
+export class ToolRegistry {
+  /** As `tools/list` answers, in the order of definition. */
+  readonly wire: readonly WireTool[];
+  readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #services: SessionServices;
+  readonly #log: Logger;
+
+  /** @throws TypeError when two tools share a name */
+  constructor(tools: readonly Tool[], services: SessionServices, log: Logger) {
+    this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
+    if (this.#tools.size < tools.length) {
+      const names = tools.map(({ name }) => name);
+      throw new TypeError(
+        `Two tools are called ${names.find((name, i) => names.indexOf(name) < i)}.`,
+      );
+    }
+    this.wire = tools.map(toWire);
+    this.#services = services;
+    this.#log = log;
+  }
+
+  /** Whether a call of this tool waits on nothing outside the process. An unknown tool fails quickly too. */
+  isQuick(name: unknown): boolean {
+    return typeof name === "string" ? (this.#tools.get(name)?.quick ?? true) : true;
+  }
+
+  /**
+   * Runs a tool. What goes wrong in it is a result with `isError`, written for a model.
+   * @throws ProtocolError for an unknown tool; the signal's reason when the call was cancelled
+   */
+  async call(
+    name: string,
+    args: unknown,
+    call: Omit<Call, "input" | "services" | "onSession">,
+  ): Promise<CallToolResult> {
+    const tool = this.#tools.get(name);
+    if (tool === undefined) {
+      throw new ProtocolError(
+        ProtocolErrorCode.InvalidParams,
+        `Unknown tool: ${name}. tools/list names the tools there are.`,
+      );
+    }
+    const parsed = tool.input.safeParse(args ?? {});
+    if (!parsed.success)
+      return failure(`Wrong arguments for ${name}:\n${faults(parsed.error)}`, "invalid");
+    let session: string | null = null;
+    try {
+      const result = await tool.run({
+        ...call,
+        input: parsed.data,
+        services: this.#services,
+        onSession: (id) => (session = id),
+      });
+      return render(tool, result, session);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      if (error instanceof ProtocolError) throw error;
+      const known = toAppError(error);
+      if (known.code === "internal" || known.code.startsWith("storage"))
+        this.#log.error({ err: known.cause, tool: name }, known.message);
+      return failure(known.advice, known.code);
+    }
+  }
+}
+
+const toWire = ({ name, title, description, input, output, annotations }: Tool): WireTool => ({
+  name,
+  title,
+  description,
+  inputSchema: jsonSchema(input, "input"),
+  ...(output && { outputSchema: jsonSchema(output, "output") }),
+  annotations,
+});
+
+type ObjectSchema = { type: "object" } & Record<string, unknown>;
+
+/** Without `$schema`: older clients refuse a dialect that they do not know, and 2020-12 is the default. */
+function jsonSchema(schema: z.ZodObject, io: "input" | "output"): ObjectSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
+  return rest as ObjectSchema;
+}
+
+function render({ output }: Tool, result: ToolResult, session: string | null): CallToolResult {
+  const _meta = { [SESSION_META]: session };
+  if (typeof result === "string") return { content: [{ type: "text", text: result }], _meta };
+  const whole = isCallToolResult(result) ? result : { content: [], structuredContent: result };
+  const structuredContent = isObject(whole.structuredContent)
+    ? { session, ...whole.structuredContent }
+    : undefined;
+  if (output && structuredContent) output.parse(structuredContent); // a defect of the tool, found in its own test
+  const content =
+    whole.content.length > 0
+      ? whole.content
+      : [{ type: "text" as const, text: JSON.stringify(structuredContent) }];
+  return {
+    ...whole,
+    content,
+    ...(structuredContent && { structuredContent }),
+    _meta: { ..._meta, ...whole._meta },
+  };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null;
+
+const isCallToolResult = (result: object): result is CallToolResult =>
+  "content" in result && Array.isArray(result.content);
+
+function failure(text: string, code: AppError["code"]): CallToolResult {
+  return { isError: true, content: [{ type: "text", text }], _meta: { [ERROR_META]: code } };
+}
+
+/** One line a fault: the field and what was expected. */
+const faults = (error: z.ZodError): string =>
+  error.issues
+    .map(({ path, message }) => `- ${path.join(".") || "arguments"}: ${message}`)
+    .join("\n");

@@ -1,0 +1,231 @@
+// Tools about sessions themselves: open, look, list, change, empty, delete.
+import ms from "ms";
+import { z } from "zod";
+import type { Session, SessionCounts } from "../sessions/session.ts";
+import type { OwnSessions } from "./own-sessions.ts";
+import { iso, reply } from "./reply.ts";
+import { defineTool, type Tool } from "./tool.ts";
+
+const summary = {
+  name: z.string().nullable(),
+  title: z.string().nullable(),
+  pinned: z.boolean(),
+  created_at: z.string().nullable().describe("Null while nothing is stored in the session."),
+  last_active_at: z.string().nullable(),
+  expires_at: z
+    .string()
+    .nullable()
+    .describe("When it is deleted if nobody uses it again; null for never."),
+  counts: z.object({ messages: z.int(), state_keys: z.int() }),
+};
+
+const title = z.string().describe("Short title for people.");
+const system = z.string().describe("System prompt for `chat` in this session.");
+
+const summarize = (session: Session | undefined, counts: SessionCounts, sessions: OwnSessions) => ({
+  name: session?.name ?? null,
+  title: session?.title ?? null,
+  pinned: session?.pinned ?? false,
+  created_at: session ? iso(session.createdAt) : null,
+  last_active_at: session ? iso(session.lastActiveAt) : null,
+  expires_at: session ? iso(sessions.expiresAt(session)) : null,
+  counts: { messages: counts.messages, state_keys: counts.stateKeys },
+});
+
+const label = ({ title, name }: { title: string | null; name: string | null }): string =>
+  title ?? name ?? "untitled session";
+
+const countsText = ({ messages, stateKeys }: SessionCounts): string =>
+  `${messages} messages, ${stateKeys} state keys`;
+
+/** `maxAgeMs` is the retention that the descriptions state. */
+export function sessionTools(maxAgeMs: number): Tool[] {
+  const retention =
+    maxAgeMs === Infinity
+      ? "Sessions are kept until they are deleted."
+      : `A session is deleted when it has not been used for ${ms(maxAgeMs, { long: true })}, unless it is pinned.`;
+
+  return [
+    defineTool({
+      name: "session_open",
+      description:
+        `Start a new session (a durable conversation with its own history and state), or return your session of that ` +
+        `name. Pass the returned id as \`session\` to other tools. ${retention}`,
+      input: z.strictObject({
+        name: z
+          .string()
+          .optional()
+          .describe("Unique name; opening it again returns the same session."),
+        title: title.optional(),
+        system: system.optional(),
+      }),
+      output: z.object({ created: z.boolean(), ...summary }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: false,
+        idempotentHint: false,
+        openWorldHint: false,
+      },
+      session: "optional",
+      quick: true,
+      async handler({ input, sessions }) {
+        const { session, created } = await sessions.open(input);
+        const info = summarize(session, { messages: 0, stateKeys: 0, connections: 0 }, sessions);
+        return reply(
+          `${created ? "Opened" : "Continuing"} session ${session.id} (${label(session)}).`,
+          {
+            session: session.id,
+            created,
+            ...info,
+          },
+        );
+      },
+    }),
+
+    defineTool({
+      name: "session_info",
+      description:
+        "Show the current session: title, times, counts, and the client that is connected to it.",
+      input: z.strictObject({}),
+      output: z.object({
+        ...summary,
+        system: z.string().nullable(),
+        connections: z.int().describe("Programs that are connected to this session now."),
+        client: z
+          .object({ name: z.string(), version: z.string(), protocol_version: z.string() })
+          .nullable()
+          .describe("The program that asks."),
+        capabilities: z
+          .record(z.string(), z.unknown())
+          .nullable()
+          .describe("What that program can do."),
+      }),
+      annotations: { readOnlyHint: true, openWorldHint: false },
+      quick: true,
+      async handler({ session, sessions, client }) {
+        const counts = await session.counts();
+        const info = summarize(session.info, counts, sessions);
+        return reply(`Session ${session.id} (${label(info)}): ${countsText(counts)}.`, {
+          ...info,
+          system: session.info?.system ?? null,
+          connections: counts.connections,
+          client: client
+            ? {
+                name: client.name,
+                version: client.version,
+                protocol_version: client.protocolVersion,
+              }
+            : null,
+          capabilities: client?.capabilities ?? null,
+        });
+      },
+    }),
+
+    defineTool({
+      name: "session_list",
+      description: `List your sessions, the most recently used first. ${retention}`,
+      input: z.strictObject({
+        query: z.string().optional().describe("Only sessions whose name or title contains this."),
+        limit: z.int().min(1).max(100).default(20),
+        cursor: z.string().optional().describe("`next_cursor` of the page before."),
+      }),
+      output: z.object({
+        sessions: z.array(z.object({ id: z.string(), ...summary })),
+        next_cursor: z.string().optional(),
+      }),
+      annotations: { readOnlyHint: true, openWorldHint: false },
+      session: "optional",
+      quick: true,
+      async handler({ input, session, sessions }) {
+        const page = await sessions.list(input);
+        const lines = page.sessions.map(
+          (found) => `- ${found.id} ${label(found)} (${countsText(found)})`,
+        );
+        const empty = input.query
+          ? "No session matches."
+          : "No sessions yet. Start one with session_open or chat.";
+        const more = page.nextCursor ? ["More: pass next_cursor as cursor."] : [];
+        return reply([...(lines.length > 0 ? lines : [empty]), ...more].join("\n"), {
+          session: session?.id ?? null,
+          sessions: page.sessions.map((found) => ({
+            id: found.id,
+            ...summarize(found, found, sessions),
+          })),
+          ...(page.nextCursor && { next_cursor: page.nextCursor }),
+        });
+      },
+    }),
+
+    defineTool({
+      name: "session_update",
+      description:
+        "Change the current session's title or system prompt, or pin it so that it is never deleted by age.",
+      input: z.strictObject({
+        title: title.nullable().optional(),
+        system: system.nullable().optional(),
+        pinned: z.boolean().optional(),
+      }),
+      output: z.object({ ...summary, system: z.string().nullable() }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: false,
+        idempotentHint: true,
+        openWorldHint: false,
+      },
+      quick: true,
+      async handler({ input, session, sessions }) {
+        const updated = await session.update(input);
+        const info = summarize(updated, await session.counts(), sessions);
+        return reply(`Updated session ${session.id} (${label(updated)}).`, {
+          ...info,
+          system: updated.system,
+        });
+      },
+    }),
+
+    defineTool({
+      name: "session_clear",
+      description:
+        "Empty the current session's history, state or both, and keep its id. This cannot be undone.",
+      input: z.strictObject({ what: z.enum(["history", "state", "all"]).default("all") }),
+      output: z.object({ cleared: z.enum(["history", "state", "all"]) }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: true,
+        idempotentHint: true,
+        openWorldHint: false,
+      },
+      quick: true,
+      async handler({ input, session }) {
+        await session.clear(input.what);
+        const what = input.what === "all" ? "history and state" : input.what;
+        return reply(`Cleared ${what} of session ${session.id}.`, { cleared: input.what });
+      },
+    }),
+
+    defineTool({
+      name: "session_delete",
+      description:
+        "Delete the current session with its whole history and state. This cannot be undone.",
+      input: z.strictObject({}),
+      output: z.object({ deleted: z.boolean() }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: true,
+        idempotentHint: true,
+        openWorldHint: false,
+      },
+      quick: true,
+      async handler({ session }) {
+        const existed = session.info !== undefined;
+        await session.delete();
+        return reply(
+          existed ? `Deleted session ${session.id}.` : "There was nothing stored to delete.",
+          {
+            deleted: existed,
+          },
+        );
+      },
+    }),
+  ];
+}

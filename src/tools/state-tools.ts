@@ -1,0 +1,142 @@
+// Tools for a session's key/value state.
+import { z } from "zod";
+import type { StateEntry } from "../state/store.ts";
+import { iso, reply } from "./reply.ts";
+import { defineTool, type Tool } from "./tool.ts";
+
+const key = z.string().describe("Name of the value, at most 512 bytes.");
+const ifVersion = z
+  .int()
+  .min(0)
+  .optional()
+  .describe("Only if the key is at this version now; 0 means that it must be absent.");
+
+const entryShape = {
+  key: z.string(),
+  value: z.unknown(),
+  version: z.int(),
+  updated_at: z.string(),
+  expires_at: z.string().nullable(),
+};
+
+const toEntry = ({ key, value, version, updatedAt, expiresAt }: StateEntry) => ({
+  key,
+  value: JSON.parse(value) as unknown,
+  version,
+  updated_at: iso(updatedAt),
+  expires_at: iso(expiresAt),
+});
+
+const afterKey = (cursor: string): string => Buffer.from(cursor, "base64url").toString();
+const cursorAfter = (key: string): string => Buffer.from(key).toString("base64url");
+
+export function stateTools(): Tool[] {
+  return [
+    defineTool({
+      name: "state_get",
+      description: "Read a value that was stored in this session with state_set.",
+      input: z.strictObject({ key }),
+      output: z.object({
+        found: z.boolean(),
+        ...z.object(entryShape).partial().shape,
+        key: z.string(),
+      }),
+      annotations: { readOnlyHint: true, openWorldHint: false },
+      quick: true,
+      async handler({ input, session }) {
+        const entry = await session.state.entry(input.key);
+        if (entry === undefined)
+          return reply(`${input.key} is not set.`, { found: false, key: input.key });
+        return reply(entry.value, { found: true, ...toEntry(entry) });
+      },
+    }),
+
+    defineTool({
+      name: "state_set",
+      description:
+        "Store a JSON value in this session under a key. It survives restarts of this server and of yours.",
+      input: z.strictObject({
+        key,
+        value: z.json().describe("Any JSON value."),
+        ttl_seconds: z
+          .number()
+          .positive()
+          .max(3_153_600_000)
+          .optional()
+          .describe("Forget the key after this long."),
+        if_version: ifVersion,
+      }),
+      output: z.object({
+        key: z.string(),
+        version: z.int(),
+        updated_at: z.string(),
+        expires_at: z.string().nullable(),
+      }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: true,
+        idempotentHint: true,
+        openWorldHint: false,
+      },
+      quick: true,
+      async handler({ input, session }) {
+        const { ttl_seconds: ttlSeconds, if_version: ifVersion } = input;
+        const entry = await session.state.set(input.key, input.value, { ttlSeconds, ifVersion });
+        const { value: _, ...stored } = toEntry(entry);
+        return reply(`Stored ${entry.key} (version ${entry.version}).`, stored);
+      },
+    }),
+
+    defineTool({
+      name: "state_delete",
+      description: "Forget a value of this session.",
+      input: z.strictObject({ key, if_version: ifVersion }),
+      output: z.object({ key: z.string(), deleted: z.boolean() }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: true,
+        idempotentHint: true,
+        openWorldHint: false,
+      },
+      quick: true,
+      async handler({ input, session }) {
+        const deleted = await session.state.delete(input.key, input.if_version);
+        return reply(deleted ? `Deleted ${input.key}.` : `${input.key} was not set.`, {
+          key: input.key,
+          deleted,
+        });
+      },
+    }),
+
+    defineTool({
+      name: "state_list",
+      description: "List the values stored in this session, in the order of their keys.",
+      input: z.strictObject({
+        prefix: z.string().default("").describe("Only keys that start with this."),
+        limit: z.int().min(1).max(1000).default(100),
+        cursor: z.string().optional().describe("`next_cursor` of the page before."),
+      }),
+      output: z.object({
+        entries: z.array(z.object(entryShape)),
+        next_cursor: z.string().optional(),
+      }),
+      annotations: { readOnlyHint: true, openWorldHint: false },
+      quick: true,
+      async handler({ input, session }) {
+        const { prefix, limit, cursor } = input;
+        const after = cursor === undefined ? "" : afterKey(cursor);
+        const { entries, nextAfter } = await session.state.list({ prefix, limit, after });
+        const lines = entries.map(
+          ({ key, value, version }) => `${key} = ${value} (version ${version})`,
+        );
+        const empty =
+          prefix === "" ? "Nothing is stored yet. Use state_set." : `No key starts with ${prefix}.`;
+        const more = nextAfter === undefined ? [] : ["More: pass next_cursor as cursor."];
+        return reply([...(lines.length > 0 ? lines : [empty]), ...more].join("\n"), {
+          entries: entries.map(toEntry),
+          ...(nextAfter !== undefined && { next_cursor: cursorAfter(nextAfter) }),
+        });
+      },
+    }),
+  ];
+}

@@ -1,0 +1,72 @@
+// Finds the session of a call, decides whether the caller may use it, and hands it to the handler.
+import type { LoggingLevel } from "@modelcontextprotocol/server";
+import { AppError } from "../kernel/errors.ts";
+import type { CurrentSession } from "../sessions/current.ts";
+import type { Caller } from "../sessions/session.ts";
+import { OwnSessions } from "./own-sessions.ts";
+import { SessionHandle, type SessionServices } from "./session-handle.ts";
+import type { SessionPolicy, ToolContext, ToolResult } from "./tool.ts";
+
+/** One call of a tool, its arguments already checked. */
+export interface Call {
+  input: Record<string, unknown>;
+  caller: Caller;
+  services: SessionServices;
+  signal: AbortSignal;
+  progress(progress: number, total?: number, message?: string): Promise<void>;
+  log(level: LoggingLevel, data: unknown): Promise<void>;
+  /** Told which session the call works in, as soon as that is known. */
+  onSession(id: string): void;
+}
+
+type Handler<Input, Policy extends SessionPolicy> = (
+  context: ToolContext<Input, Policy>,
+) => ToolResult | Promise<ToolResult>;
+
+/**
+ * `handler` as a tool's `run`: with the call's session resolved by (principal, id).
+ * @throws AppError `not_found` or `invalid` with what to do next
+ */
+export function withSession<Input, Policy extends SessionPolicy>(
+  policy: Policy,
+  handler: Handler<Input, Policy>,
+): (call: Call) => Promise<ToolResult> {
+  return async (call) => {
+    const { caller, services, signal, progress, log } = call;
+    const { session: argument, ...input } = call.input;
+    const current = await services.resolver.resolve(caller, argument as string | undefined);
+    const session = current
+      ? new SessionHandle(services, current)
+      : await withoutSession(policy, call);
+    if (session !== undefined) call.onSession(session.id);
+    return handler({
+      input: input as Input,
+      session: session as ToolContext<Input, Policy>["session"],
+      sessions: new OwnSessions(services, caller.principal),
+      principal: caller.principal,
+      client: caller.client,
+      signal,
+      progress,
+      log,
+    });
+  };
+}
+
+async function withoutSession(
+  policy: SessionPolicy,
+  { services, caller }: Call,
+): Promise<SessionHandle | undefined> {
+  if (policy === "optional") return undefined;
+  if (policy === "required") {
+    throw new AppError("invalid", "This call names no session.", {
+      hint: "Pass the argument `session` with an id from session_list, or start one with session_open.",
+    });
+  }
+  const { session } = await services.sessions.open(caller.principal);
+  const current: CurrentSession = {
+    id: session.id,
+    session,
+    create: () => Promise.resolve(session),
+  };
+  return new SessionHandle(services, current);
+}
