@@ -1,0 +1,45 @@
+// What an `initialize` request says about the program that sends it.
+import type { InitializeRequest, JSONRPCRequest } from "@modelcontextprotocol/server";
+import type { Client } from "../sessions/session.ts";
+
+/** The levels of RFC 5424 that `logging/setLevel` knows. */
+const LOG_LEVELS = [
+  "debug",
+  "info",
+  "notice",
+  "warning",
+  "error",
+  "critical",
+  "alert",
+  "emergency",
+];
+
+export const isLogLevel = (level: unknown): level is string =>
+  typeof level === "string" && LOG_LEVELS.includes(level);
+
+/** The client of an `initialize` request that the SDK has accepted. */
+export function introducedClient(
+  request: JSONRPCRequest,
+  {
+    id,
+    owner,
+    protocolVersion,
+    now,
+  }: { id: string; owner: string; protocolVersion: string; now: number },
+): Client {
+  const { capabilities, clientInfo } = request.params as unknown as InitializeRequest["params"];
+  return {
+    id,
+    owner,
+    protocolVersion,
+    sessionId: null,
+    name: clientInfo.name,
+    version: clientInfo.version,
+    capabilities: capabilities as Record<string, unknown>,
+    initialize: { method: request.method, params: request.params },
+    logLevel: null,
+    createdAt: now,
+    lastSeenAt: now,
+    endedAt: null,
+  };
+}
