@@ -1,0 +1,177 @@
+// The composition root: the only place where the parts are wired. Everything opened here is closed in reverse order.
+import { Chat } from "./chat/chat.ts";
+import type { ChatModel } from "./chat/model.ts";
+import type { Config } from "./config.ts";
+import { listen, type Listener } from "./http/listen.ts";
+import { createRoutes } from "./http/routes.ts";
+import { Instances } from "./instances/instances.ts";
+import { systemClock, type Clock } from "./kernel/clock.ts";
+import { LiveClients } from "./mcp/live-clients.ts";
+import type { ServerParts } from "./mcp/server.ts";
+import { Sessionful } from "./mcp/sessionful.ts";
+import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
+import { OpenAiCompatible } from "./models/openai-compatible.ts";
+import { Recall } from "./models/recall.ts";
+import { Activity } from "./sessions/activity.ts";
+import { SessionResolver } from "./sessions/current.ts";
+import { Presence, presenceWindow } from "./sessions/presence.ts";
+import { Retention } from "./sessions/retention.ts";
+import type { SessionTarget } from "./sessions/session.ts";
+import { Sessions } from "./sessions/sessions.ts";
+import { State } from "./state/state.ts";
+import { openStorage, type Storage } from "./storage/storage.ts";
+import { createLogger, type Logger } from "./telemetry.ts";
+import { chatTool } from "./tools/chat-tool.ts";
+import { historyTools } from "./tools/history-tools.ts";
+import { ToolRegistry } from "./tools/registry.ts";
+import { sessionTools } from "./tools/session-tools.ts";
+import { stateTools } from "./tools/state-tools.ts";
+import type { Tool } from "./tools/tool.ts";
+import { VERSION } from "./version.ts";
+
+const OPENAI_URL = "https://api.openai.com/v1";
+
+export interface AppOptions {
+  config: Config;
+  /** Tools beside the built-in ones. */
+  tools?: readonly Tool[];
+  clock?: Clock;
+}
+
+export interface App {
+  readonly config: Config;
+  /** What answers `chat`. */
+  readonly model: ChatModel;
+  readonly sessions: Sessions;
+  readonly retention: Retention<"sessions" | "clients" | "state keys">;
+  /** Registers this process, recovers what dead ones left, starts the cleanup job. */
+  start(): Promise<void>;
+  listen(): Promise<Listener>;
+  serveStdio(target: SessionTarget | undefined): StdioConnection;
+  /** Lets running calls finish for a while, then closes everything, once. */
+  stop(): Promise<void>;
+}
+
+/** @throws AppError `start` with what keeps the program from starting */
+export function buildApp({ config, tools = [], clock = systemClock }: AppOptions): App {
+  const closing = new AsyncDisposableStack();
+  const log = createLogger(config["log-level"]);
+  const warn = (error: unknown): void => log.warn({ err: error }, "background work failed");
+  const maxAgeMs = config["max-age"];
+
+  const storage = openStorage({
+    folder: config.ephemeral ? undefined : config["data-dir"],
+    durability: config.durability,
+    clock,
+    expiry: { maxAgeMs, presenceMs: presenceWindow(maxAgeMs) },
+  });
+  closing.defer(() => storage.close());
+
+  const instances = new Instances(
+    storage.instances,
+    clock,
+    (id) => storage.history.interruptTurns(id),
+    warn,
+  );
+  const presence = new Presence(clock, maxAgeMs, storage.clients, warn);
+  closing.defer(() => presence.close());
+  const retention = new Retention(
+    { sessions: storage.sessions, clients: storage.clients, "state keys": storage.state },
+    warn,
+  );
+
+  const sessions = new Sessions(storage.sessions, activity(storage.sessions), maxAgeMs);
+  const model = chooseModel(config, storage);
+  const services = {
+    sessions,
+    resolver: new SessionResolver(sessions, storage.clients),
+    state: new State(storage.state, clock, {
+      maxValueBytes: config["max-value"],
+      maxKeys: config["max-keys"],
+    }),
+    chat: new Chat(storage.history, model, instances.id, {
+      maxMessageBytes: config["max-message"],
+      modelTimeoutMs: config["model-timeout"],
+    }),
+  };
+  const registry = new ToolRegistry(
+    [...sessionTools(maxAgeMs), ...stateTools(), ...historyTools(), chatTool(), ...tools],
+    services,
+    log,
+  );
+  const parts: ServerParts = {
+    info: { name: "holdfast", title: "Holdfast", version: VERSION },
+    registry,
+  };
+
+  const live = new LiveClients(parts, presence, config["live-clients"]);
+  closing.defer(() => live.closeAll());
+  const sessionful = new Sessionful({
+    ...parts,
+    clients: storage.clients,
+    live,
+    activity: activity(storage.clients),
+    clock,
+  });
+  const routes = createRoutes({
+    sessionful,
+    ready: () => storage.check(),
+    hosts: ["localhost", "127.0.0.1", "[::1]", config.host, ...(config["allowed-hosts"] ?? [])],
+    maxBodyBytes: config["max-body"],
+    log,
+  });
+
+  function activity(store: { touch: Storage["sessions"]["touch"] }): Activity {
+    return new Activity(clock, maxAgeMs, (times) => store.touch(times), warn);
+  }
+
+  let stopping: Promise<void> | undefined;
+
+  return {
+    config,
+    model,
+    sessions,
+    retention,
+
+    async start() {
+      await instances.start();
+      closing.defer(() => instances.stop());
+      retention.start(config["cleanup-interval"]);
+      closing.defer(() => retention.stop());
+    },
+
+    async listen() {
+      const listener = await listen((request) => routes.fetch(request), config);
+      closing.defer(async () => {
+        const closed = listener.close();
+        await sessionful.drain(config["shutdown-grace"]);
+        await live.closeAll();
+        listener.cut();
+        await closed;
+      });
+      return listener;
+    },
+
+    serveStdio(target) {
+      const connection = serveOverStdio(
+        { ...parts, clients: storage.clients, presence, clock, log },
+        target,
+      );
+      closing.defer(async () => {
+        await connection.close();
+        await connection.closed;
+      });
+      return connection;
+    },
+
+    stop: () => (stopping ??= closing.disposeAsync()),
+  };
+}
+
+/** In this order: the configured endpoint, OpenAI when a model and a key are configured, else recall. */
+function chooseModel(config: Config, storage: Storage): ChatModel {
+  const { model, "model-url": url = config["model-key"] && OPENAI_URL, "model-key": key } = config;
+  return model && url ? new OpenAiCompatible({ url, model, key }) : new Recall(storage.history);
+}
+
+export type { Listener, Logger };

@@ -1,0 +1,92 @@
+// The command line: its commands and their flags. Every setting is a flag; each command's work is in a file of its own.
+import { Command, Option } from "commander";
+import { envName, settings, type SettingName } from "../config.ts";
+import type { Settings } from "../holdfast.ts";
+import { VERSION } from "../version.ts";
+import { cleanup } from "./cleanup.ts";
+import type { Terminal } from "./terminal.ts";
+import { serve } from "./serve.ts";
+import { stdio } from "./stdio.ts";
+
+const DATA: readonly SettingName[] = ["data-dir", "max-age", "durability", "log-level"];
+
+const HELP = `
+Every setting can also come from the environment: --max-age is HOLDFAST_MAX_AGE.
+"holdfast serve --help" lists the settings.`;
+
+/** Flags without a command belong to `serve`. */
+export function withDefaultCommand(args: readonly string[]): readonly string[] {
+  const [first] = args;
+  const aboutProgram = first !== undefined && ["-h", "--help", "-V", "--version"].includes(first);
+  return first === undefined || (first.startsWith("-") && !aboutProgram)
+    ? ["serve", ...args]
+    : args;
+}
+
+export function createProgram(terminal: Terminal): Command {
+  const program = new Command("holdfast")
+    .description("A self-hosted MCP server whose conversations outlive the process.")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .showHelpAfterError("(--help shows what there is)")
+    .addHelpText("after", HELP);
+
+  withSettings(
+    program.command("serve").description("serve MCP over HTTP (the default command)"),
+  ).action((flags: object) => serve(settingsOf(flags), terminal));
+
+  withSettings(
+    program.command("stdio").description("serve one MCP client over standard input and output"),
+    (name) => !["host", "port", "max-body", "allowed-hosts", "live-clients"].includes(name),
+  )
+    .addOption(new Option("--name <name>", "continue, or start, the session of this name"))
+    .addOption(new Option("--session <id>", "continue the session of this id").conflicts("name"))
+    .addOption(
+      new Option("--resume", "continue the session that was used last").conflicts([
+        "name",
+        "session",
+      ]),
+    )
+    .action((flags: object) => stdio(settingsOf(flags), flags, terminal));
+
+  withSettings(
+    program.command("cleanup").description("delete what is older than the maximum age"),
+    (name) => DATA.includes(name),
+  )
+    .option("--dry-run", "only say what would be deleted")
+    .action((flags: { dryRun?: boolean }) =>
+      cleanup(settingsOf(flags), flags.dryRun ?? false, terminal),
+    );
+
+  return program;
+}
+
+/** Adds a flag for every setting that the command uses. A switch may stand without a value. */
+function withSettings(
+  command: Command,
+  uses: (name: SettingName) => boolean = () => true,
+): Command {
+  for (const [name, setting] of Object.entries(settings)) {
+    if (!uses(name as SettingName)) continue;
+    const value =
+      name === "ephemeral"
+        ? "[true|false]"
+        : `<${setting.kind.accepts.includes("duration") ? "duration" : "value"}>`;
+    const fallback = "default" in setting ? `, default ${setting.default}` : "";
+    command.addOption(
+      new Option(`--${name} ${value}`, `${setting.help} (${envName(name)}${fallback})`),
+    );
+  }
+  return command;
+}
+
+/** commander's camel-case flags as settings. */
+function settingsOf(flags: object): Settings {
+  const given: Settings = {};
+  for (const [flag, value] of Object.entries(flags)) {
+    const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    if (name in settings) given[name as SettingName] = value as string;
+  }
+  return given;
+}

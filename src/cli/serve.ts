@@ -1,0 +1,38 @@
+// `holdfast serve`: MCP over HTTP, with a few lines that tell a new user what to do next.
+import { createHoldfast, type Running, type Settings } from "../holdfast.ts";
+import { databaseFile } from "../storage/storage.ts";
+import type { Terminal } from "./terminal.ts";
+
+export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
+  if (settings["model-key"] !== undefined) {
+    terminal.warn(
+      "holdfast: --model-key can be read by every user of this machine; HOLDFAST_MODEL_KEY cannot.",
+    );
+  }
+  const running = await createHoldfast().run("http", settings);
+  terminal.onStop(() => running.stop());
+  for (const line of welcome(running)) terminal.print(line);
+  await running.done;
+  terminal.print("Stopped. Every conversation is stored.");
+}
+
+function welcome({ url, app }: Running): string[] {
+  const { config, model } = app;
+  const data = config.ephemeral
+    ? "in memory only, gone at the end"
+    : databaseFile(config["data-dir"]);
+  const answers =
+    model.label === "recall"
+      ? "recall (quotes the conversation; for a language model set --model-url and --model)"
+      : model.label;
+  return [
+    `Holdfast listens on ${url}`,
+    `  data   ${data}`,
+    `  model  ${answers}`,
+    ``,
+    `Paste this into your MCP client's configuration:`,
+    `  ${JSON.stringify({ mcpServers: { holdfast: { type: "http", url } } })}`,
+    ``,
+    `Ctrl+C stops it; conversations stay.`,
+  ];
+}

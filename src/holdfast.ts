@@ -1,0 +1,112 @@
+// The library's front door; the command line is a caller of it too.
+import { buildApp, type App } from "./app.ts";
+import { loadConfig, type ConfigSources, type SettingName } from "./config.ts";
+import { AppError } from "./kernel/errors.ts";
+import { LOCAL } from "./auth/principal.ts";
+import type { SessionTarget } from "./sessions/session.ts";
+import type { Tool } from "./tools/tool.ts";
+
+/** Settings as a user writes them: `{ port: 8484, "max-age": "30d" }`. */
+export type Settings = Partial<Record<SettingName, string | number | boolean>>;
+
+export interface HoldfastOptions {
+  /** Your tools, beside the built-in ones. */
+  tools?: readonly Tool[];
+  /** What is not given comes from `HOLDFAST_…` in the environment, then from the defaults. */
+  config?: Settings;
+  /** Default: `process.env`. */
+  env?: ConfigSources["env"];
+}
+
+/** Which conversation a stdio connection continues: one by name, one by id, or the latest. */
+export type StdioTarget = SessionTarget | "latest";
+
+export interface Running {
+  /** Address for MCP clients; over stdio there is none. */
+  readonly url: string | undefined;
+  readonly app: App;
+  /** Resolves when the server has stopped, by itself (the pipe closed) or by `stop`. */
+  readonly done: Promise<void>;
+  /** Lets running calls finish for a while, then closes everything. */
+  stop(): Promise<void>;
+}
+
+export interface Holdfast {
+  /**
+   * Starts serving; resolves when clients can connect.
+   * @throws AppError `start` with one line a fault
+   */
+  run(transport: "http", settings?: Settings): Promise<Running>;
+  run(
+    transport: "stdio",
+    settings?: Settings & { target?: StdioTarget | undefined },
+  ): Promise<Running>;
+}
+
+export function createHoldfast({
+  tools,
+  config = {},
+  env = process.env,
+}: HoldfastOptions = {}): Holdfast {
+  return {
+    async run(
+      transport: "http" | "stdio",
+      options: Settings & { target?: StdioTarget | undefined } = {},
+    ) {
+      const { target, ...settings } = options;
+      const flags = asTexts({ ...config, ...settings });
+      const app = buildApp({ config: loadConfig({ flags, env }), ...(tools && { tools }) });
+      try {
+        await app.start();
+        return transport === "http" ? await runHttp(app) : await runStdio(app, target);
+      } catch (error) {
+        await app.stop();
+        throw error;
+      }
+    },
+  };
+}
+
+async function runHttp(app: App): Promise<Running> {
+  const { origin } = await app.listen();
+  const { promise: done, resolve } = Promise.withResolvers<void>();
+  return { url: `${origin}/mcp`, app, done, stop: () => app.stop().then(resolve) };
+}
+
+async function runStdio(app: App, target: StdioTarget | undefined): Promise<Running> {
+  const connection = app.serveStdio(await existing(app, target));
+  return {
+    url: undefined,
+    app,
+    done: connection.closed.then(() => app.stop()),
+    stop: () => app.stop(),
+  };
+}
+
+/** A session that is asked for by id must be there; without any session the latest is a new one. */
+async function existing(
+  { sessions }: App,
+  target: StdioTarget | undefined,
+): Promise<SessionTarget | undefined> {
+  if (target === "latest") {
+    const [latest] = (await sessions.list(LOCAL, { limit: 1 })).sessions;
+    return latest && { id: latest.id };
+  }
+  if (target === undefined || "name" in target) return target;
+  if ((await sessions.find(LOCAL, target.id)) !== undefined) return target;
+  throw new AppError(
+    "start",
+    `There is no session ${JSON.stringify(target.id)}, or it has expired.`,
+    {
+      hint: "--resume continues the latest one, --name opens one by name.",
+    },
+  );
+}
+
+/** Settings as the texts that `loadConfig` reads. */
+export const asTexts = (settings: Settings): Partial<Record<SettingName, string>> =>
+  Object.fromEntries(
+    Object.entries(settings)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, String(value)]),
+  );

@@ -1,0 +1,27 @@
+// Errors as HTTP answers, in one place. What is unknown stays private and is logged here, once.
+import type { ErrorHandler } from "hono";
+import { toAppError, type ErrorCode } from "../kernel/errors.ts";
+import { RPC, rpcError } from "../mcp/rpc.ts";
+import type { Logger } from "../telemetry.ts";
+
+const STATUS: Readonly<Record<ErrorCode, number>> = {
+  invalid: 400,
+  not_found: 404,
+  conflict: 409,
+  limit: 413,
+  busy: 503,
+  model: 502,
+  storage_full: 507,
+  storage: 503,
+  start: 503,
+  internal: 500,
+};
+
+export const answerError =
+  (log: Logger): ErrorHandler =>
+  (error) => {
+    const known = toAppError(error);
+    const status = STATUS[known.code];
+    if (status >= 500) log.error({ err: known.cause ?? known }, known.message);
+    return rpcError(status, RPC.internal, known.advice);
+  };

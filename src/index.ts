@@ -1,0 +1,18 @@
+// What `import … from "holdfast"` gives.
+export {
+  createHoldfast,
+  type Holdfast,
+  type HoldfastOptions,
+  type Running,
+  type Settings,
+} from "./holdfast.ts";
+export {
+  defineTool,
+  type Tool,
+  type ToolContext,
+  type ToolResult,
+  type ToolSpec,
+} from "./tools/tool.ts";
+export { withSession } from "./tools/with-session.ts";
+export type { SessionHandle, SessionHistory, SessionState } from "./tools/session-handle.ts";
+export { AppError, type ErrorCode } from "./kernel/errors.ts";

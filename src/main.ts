@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// From the command line to a command; the only place that handles signals and ends the process.
+import { CommanderError } from "commander";
+import { createProgram, withDefaultCommand } from "./cli/program.ts";
+import type { Terminal } from "./cli/terminal.ts";
+import { AppError } from "./kernel/errors.ts";
+
+const terminal: Terminal = {
+  print: (line) => process.stdout.write(`${line}\n`),
+  warn: (line) => process.stderr.write(`${line}\n`),
+  onStop(stop) {
+    const signals = ["SIGINT", "SIGTERM"] as const;
+    let asked = false;
+    for (const signal of signals) {
+      process.on(signal, () => {
+        if (asked) process.exit(130); // asked twice: at once
+        asked = true;
+        stop().catch(fail);
+      });
+    }
+  },
+};
+
+function fail(error: unknown): never {
+  if (error instanceof CommanderError) process.exit(error.exitCode);
+  if (error instanceof AppError) {
+    for (const line of error.advice.split("\n")) terminal.warn(`holdfast: ${line}`);
+    process.exit(1);
+  }
+  console.error(error);
+  process.exit(70);
+}
+
+// A reader that went away (`holdfast | head`) is no reason for a server to die.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
+try {
+  await createProgram(terminal).parseAsync(withDefaultCommand(process.argv.slice(2)), {
+    from: "user",
+  });
+  process.exit(0);
+} catch (error) {
+  fail(error);
+}
