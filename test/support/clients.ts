@@ -1,0 +1,113 @@
+// The clients that people have installed: the SDK's v1 and v2, over HTTP and stdio, behind one face.
+import {
+  Client as ClientV2,
+  StreamableHTTPClientTransport as HttpV2,
+} from "@modelcontextprotocol/client";
+import { StdioClientTransport as StdioV2 } from "@modelcontextprotocol/client/stdio";
+import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport as StdioV1 } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { onTestFinished } from "vitest";
+import { cleanEnv, SOURCE } from "./process.ts";
+
+export type ClientVersion = "v1" | "v2";
+
+export interface ToolAnswer {
+  text: string;
+  data: Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- shapes are asserted, not typed
+  isError: boolean;
+  meta: Record<string, unknown>;
+}
+
+export interface TestClient {
+  call(name: string, args?: Record<string, unknown>, options?: CallOptions): Promise<ToolAnswer>;
+  toolNames(): Promise<string[]>;
+  tools(): Promise<Record<string, unknown>[]>;
+  setLevel(level: "debug" | "info" | "error"): Promise<void>;
+  /** The `Mcp-Session-Id`, over HTTP. */
+  readonly id: string | undefined;
+  close(): Promise<void>;
+}
+
+export interface CallOptions {
+  onprogress?: (progress: { progress: number; message?: string | undefined }) => void;
+  signal?: AbortSignal;
+  timeout?: number;
+}
+
+export type Target = { url: string } | { stdio: readonly string[]; env?: Record<string, string> };
+
+const INFO = { name: "test-client", version: "1.2.3" };
+const CAPABILITIES = { capabilities: { sampling: {}, roots: { listChanged: true } } };
+
+/** Connects a client; it is closed at the test's end. */
+export async function connect(version: ClientVersion, target: Target): Promise<TestClient> {
+  const client =
+    version === "v1" ? new ClientV1(INFO, CAPABILITIES) : new ClientV2(INFO, CAPABILITIES);
+  const transport = "url" in target ? http(version, target.url) : stdio(version, target);
+  await (client as ClientV2).connect(transport as HttpV2);
+  onTestFinished(() => client.close());
+  return {
+    get id() {
+      return "sessionId" in transport ? transport.sessionId : undefined;
+    },
+    async call(name, args = {}, options) {
+      // The two versions differ in where the options go.
+      const result =
+        version === "v1"
+          ? await (client as ClientV1).callTool(
+              { name, arguments: args },
+              undefined,
+              options as object,
+            )
+          : await (client as ClientV2).callTool({ name, arguments: args }, options as object);
+      return toAnswer(result as RawResult);
+    },
+    async toolNames() {
+      return (await (client as ClientV2).listTools()).tools.map((tool) => tool.name);
+    },
+    async tools() {
+      return (await (client as ClientV2).listTools()).tools;
+    },
+    async setLevel(level) {
+      await (client as ClientV2).setLoggingLevel(level);
+    },
+    close: () => client.close(),
+  };
+}
+
+const http = (version: ClientVersion, url: string) =>
+  version === "v1" ? new HttpV1(new URL(url)) : new HttpV2(new URL(url));
+
+function stdio(
+  version: ClientVersion,
+  target: { stdio: readonly string[]; env?: Record<string, string> },
+) {
+  const [command, ...args] = [...SOURCE, "stdio", ...target.stdio];
+  const options = {
+    command: command!,
+    args,
+    env: cleanEnv(target.env),
+    stderr: "inherit" as const,
+  };
+  return version === "v1" ? new StdioV1(options) : new StdioV2(options);
+}
+
+interface RawResult {
+  content: { type: string; text?: string }[];
+  structuredContent?: Record<string, unknown>;
+  isError?: boolean;
+  _meta?: Record<string, unknown>;
+}
+
+const toAnswer = ({
+  content,
+  structuredContent = {},
+  isError = false,
+  _meta = {},
+}: RawResult): ToolAnswer => ({
+  text: content.map(({ text }) => text ?? "").join("\n"),
+  data: structuredContent,
+  isError,
+  meta: _meta,
+});

@@ -1,0 +1,102 @@
+// The real program as a child process, to be stopped and killed.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+
+export const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+
+/** How the program is started: Node and the source, or a single executable. */
+export const SOURCE: readonly string[] = [process.execPath, MAIN];
+
+export interface ServerOptions {
+  folder: string;
+  args?: readonly string[];
+  env?: Record<string, string>;
+  program?: readonly string[];
+  /** Default 0: the system chooses. */
+  port?: number;
+}
+
+export interface ServerProcess {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** What it has written to standard error so far. */
+  readonly errors: () => string;
+  /** SIGKILL: no time for a last word. */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves to the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Without the settings of the machine that runs the tests. */
+export function cleanEnv(extra: Record<string, string> = {}): Record<string, string> {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST|OPENAI)_/.test(name));
+  return { ...(Object.fromEntries(kept) as Record<string, string>), ...extra };
+}
+
+/** Runs a command of the program to its end. */
+export async function run(
+  args: readonly string[],
+  {
+    env = {},
+    cwd,
+    program = SOURCE,
+  }: { env?: Record<string, string>; cwd?: string; program?: readonly string[] } = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(program[0]!, [...program.slice(1), ...args], { env: cleanEnv(env), cwd });
+  const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout: stdout(), stderr: stderr() };
+}
+
+/** Starts `holdfast serve` and waits until it listens. */
+export async function startServer({
+  folder,
+  args = [],
+  env = {},
+  program = SOURCE,
+  port = 0,
+}: ServerOptions): Promise<ServerProcess> {
+  const command = [...program, "serve", "--port", String(port), "--data-dir", folder, ...args];
+  const child = spawn(command[0]!, command.slice(1), {
+    env: cleanEnv(env),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const errors = collect(child.stderr);
+  const exited = once(child, "exit") as Promise<[number | null]>;
+  const kill = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    return (await exited)[0];
+  };
+  onTestFinished(async () => {
+    await kill("SIGKILL");
+  });
+  const url = await listening(child, errors);
+  return {
+    url,
+    port: Number(new URL(url).port),
+    pid: child.pid!,
+    errors,
+    kill: async () => void (await kill("SIGKILL")),
+    stop: () => kill("SIGTERM"),
+  };
+}
+
+function listening(child: ChildProcess, errors: () => string): Promise<string> {
+  const output = collect(child.stdout!);
+  return new Promise((resolve, reject) => {
+    child.stdout!.on("data", () => {
+      const url = /listens on (\S+)/.exec(output())?.[1];
+      if (url !== undefined) resolve(url);
+    });
+    child.once("exit", () => reject(new Error(`The server did not start: ${errors()}`)));
+  });
+}
+
+function collect(stream: NodeJS.ReadableStream): () => string {
+  let text = "";
+  stream.on("data", (chunk) => (text += String(chunk)));
+  return () => text;
+}
