@@ -6,13 +6,8 @@ export {
   type Running,
   type Settings,
 } from "./holdfast.ts";
-export {
-  defineTool,
-  type Tool,
-  type ToolContext,
-  type ToolResult,
-  type ToolSpec,
-} from "./tools/tool.ts";
+export { defineTool, type Tool, type ToolSpec } from "./tools/tool.ts";
+export type { SessionPolicy, ToolContext, ToolResult } from "./tools/context.ts";
 export { withSession } from "./tools/with-session.ts";
 export type { SessionHandle, SessionHistory, SessionState } from "./tools/session-handle.ts";
 export { AppError, type ErrorCode } from "./kernel/errors.ts";

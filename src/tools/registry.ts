@@ -8,9 +8,9 @@ import {
 import { z } from "zod";
 import { toAppError, type AppError } from "../kernel/errors.ts";
 import type { Logger } from "../telemetry.ts";
+import type { Call, ToolResult } from "./context.ts";
 import type { SessionServices } from "./session-handle.ts";
-import type { Tool, ToolResult } from "./tool.ts";
-import type { Call } from "./with-session.ts";
+import type { Tool } from "./tool.ts";
 
 /** In every result's `_meta`: the session that the call worked in. */
 export const SESSION_META = "holdfast/session";

@@ -1,38 +1,8 @@
 // How a tool is written: `defineTool`. Built-in tools are written with it too; there is no second, private way.
-import type { CallToolResult, LoggingLevel, ToolAnnotations } from "@modelcontextprotocol/server";
+import type { ToolAnnotations } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import type { Principal } from "../auth/principal.ts";
-import type { Client } from "../sessions/session.ts";
-import type { OwnSessions } from "./own-sessions.ts";
-import type { SessionHandle } from "./session-handle.ts";
-import { withSession, type Call } from "./with-session.ts";
-
-/**
- * What a tool wants when nothing names a session (2026 era, no name in the address):
- * `required` refuses with a way out, `created` opens a new one, `optional` runs without.
- */
-export type SessionPolicy = "required" | "created" | "optional";
-
-/** What a handler is given. Everything in it is already limited to what the caller may see. */
-export interface ToolContext<Input, Policy extends SessionPolicy = "required"> {
-  input: Input;
-  /** The session of this call: its state and its history are durable when their promises resolve. */
-  session: Policy extends "optional" ? SessionHandle | undefined : SessionHandle;
-  /** The caller's other sessions. */
-  sessions: OwnSessions;
-  principal: Principal;
-  /** The program that calls, as it introduced itself (2025 era). */
-  client: Client | undefined;
-  /** Aborted when the caller cancels. */
-  signal: AbortSignal;
-  /** Reports progress, if the caller asked for it; `progress` must grow from call to call. */
-  progress(progress: number, total?: number, message?: string): Promise<void>;
-  /** Sends a log message to the caller, if it wants that level. */
-  log(level: LoggingLevel, data: unknown): Promise<void>;
-}
-
-/** A text; or a value that becomes `structuredContent` with a JSON rendering; or the whole MCP result. */
-export type ToolResult = string | CallToolResult | Record<string, unknown>;
+import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
+import { withSession } from "./with-session.ts";
 
 export interface ToolSpec<Input extends z.ZodObject, Policy extends SessionPolicy> {
   name: string;

@@ -1,23 +1,9 @@
 // Finds the session of a call, decides whether the caller may use it, and hands it to the handler.
-import type { LoggingLevel } from "@modelcontextprotocol/server";
 import { AppError } from "../kernel/errors.ts";
 import type { CurrentSession } from "../sessions/current.ts";
-import type { Caller } from "../sessions/session.ts";
 import { OwnSessions } from "./own-sessions.ts";
-import { SessionHandle, type SessionServices } from "./session-handle.ts";
-import type { SessionPolicy, ToolContext, ToolResult } from "./tool.ts";
-
-/** One call of a tool, its arguments already checked. */
-export interface Call {
-  input: Record<string, unknown>;
-  caller: Caller;
-  services: SessionServices;
-  signal: AbortSignal;
-  progress(progress: number, total?: number, message?: string): Promise<void>;
-  log(level: LoggingLevel, data: unknown): Promise<void>;
-  /** Told which session the call works in, as soon as that is known. */
-  onSession(id: string): void;
-}
+import { SessionHandle } from "./session-handle.ts";
+import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
 
 type Handler<Input, Policy extends SessionPolicy> = (
   context: ToolContext<Input, Policy>,

@@ -1,0 +1,93 @@
+// The plan of the house: a file imports only from floors below its own or from its own folder, and never in a circle.
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../src", import.meta.url));
+
+/** The floor of each folder and of each file that stands alone. */
+const FLOORS: Record<string, number> = {
+  kernel: 0,
+  "config.ts": 0.5,
+  "telemetry.ts": 0.5,
+  "version.ts": 0,
+  auth: 1,
+  sessions: 2,
+  streams: 2,
+  chat: 2,
+  state: 2,
+  instances: 2,
+  tools: 3,
+  models: 3,
+  storage: 3,
+  mcp: 4,
+  http: 5,
+  "app.ts": 6,
+  "holdfast.ts": 7,
+  cli: 8,
+  "index.ts": 9,
+  "main.ts": 9,
+};
+
+const files = readdirSync(ROOT, { recursive: true, encoding: "utf8" }).filter((name) =>
+  name.endsWith(".ts"),
+);
+
+const imports = new Map(
+  files.map((file) => {
+    const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, file), "utf8"), true, true);
+    const own = importedFiles
+      .map(({ fileName }) => fileName)
+      .filter((name) => name.startsWith("."));
+    return [file, own.map((name) => relative(ROOT, join(ROOT, dirname(file), name)))];
+  }),
+);
+
+const roomOf = (file: string): string => file.split("/")[0]!;
+
+describe("the architecture", () => {
+  it("gives every folder and every file of src a floor", () => {
+    expect([...new Set(files.map(roomOf))].sort()).toEqual(Object.keys(FLOORS).sort());
+  });
+
+  it("imports only downward, or within a folder", () => {
+    const wrong = [...imports].flatMap(([file, targets]) =>
+      targets
+        .filter((target) => roomOf(target) !== roomOf(file))
+        .filter((target) => FLOORS[roomOf(target)]! >= FLOORS[roomOf(file)]!)
+        .map((target) => `${file} → ${target}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("has no circle between files", () => {
+    const circles: string[] = [];
+    const done = new Set<string>();
+    const visit = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(" → "));
+      if (done.has(file) || path.includes(file)) return;
+      for (const target of imports.get(file) ?? []) visit(target, [...path, file]);
+      done.add(file);
+    };
+    for (const file of files) visit(file, []);
+    expect(circles).toEqual([]);
+  });
+
+  it("keeps SQL and the database library in storage", () => {
+    const outside = files.filter((file) => !file.startsWith("storage/"));
+    const wrong = outside.filter((file) =>
+      /from "(drizzle-orm|better-sqlite3)/.test(readFileSync(join(ROOT, file), "utf8")),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("ends the process and listens to signals in main.ts only", () => {
+    const wrong = files.filter(
+      (file) =>
+        file !== "main.ts" && /process\.(exit\(|on\()/.test(readFileSync(join(ROOT, file), "utf8")),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
