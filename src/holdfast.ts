@@ -93,7 +93,7 @@ async function existing(
     return latest && { id: latest.id };
   }
   if (target === undefined || "name" in target) return target;
-  if ((await sessions.find(LOCAL, target.id)) !== undefined) return target;
+  if ((await sessions.find(LOCAL, target)) !== undefined) return target;
   throw new AppError(
     "start",
     `There is no session ${JSON.stringify(target.id)}, or it has expired.`,

@@ -11,6 +11,14 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
   }
   const running = await createHoldfast().run("http", settings);
   terminal.onStop(() => running.stop());
+  if (!isLoopback(running.app.config.host)) {
+    terminal.warn(
+      "holdfast: whoever reaches this address can read and change every conversation: there is no",
+    );
+    terminal.warn(
+      "holdfast: authentication yet. Put a proxy that asks for credentials in front of it.",
+    );
+  }
   for (const line of welcome(running)) terminal.print(line);
   await running.done;
   terminal.print("Stopped. Every conversation is stored.");
@@ -36,3 +44,6 @@ function welcome({ url, app }: Running): string[] {
     `Ctrl+C stops it; conversations stay.`,
   ];
 }
+
+const isLoopback = (host: string): boolean =>
+  host === "localhost" || host === "::1" || host.startsWith("127.");

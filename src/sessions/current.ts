@@ -34,17 +34,23 @@ export class SessionResolver {
     return current;
   }
 
+  /** As `resolve`, for calls that only want to know: it makes nothing, and what is not there is undefined. */
+  async peek({ principal, client, target }: Caller): Promise<CurrentSession | undefined> {
+    const ref = target ?? (client && { id: client.id });
+    const session = ref && (await this.#sessions.find(principal, ref));
+    return session && existing(session);
+  }
+
   /** What the address or the client itself stands for. */
   async #standing(caller: Caller): Promise<CurrentSession | undefined> {
     const { principal, client, target } = caller;
-    if (target !== undefined && "id" in target) return this.#byId(caller, target.id);
-    if (target !== undefined)
-      return existing((await this.#sessions.open(principal, { name: target.name })).session);
-    return client === undefined ? undefined : this.#own(caller, client.id);
+    if (target === undefined) return client && this.#own(caller, client.id);
+    if ("id" in target) return this.#byId(caller, target.id);
+    return existing((await this.#sessions.open(principal, { name: target.name })).session);
   }
 
   async #byId(caller: Caller, id: string): Promise<CurrentSession> {
-    const session = await this.#sessions.find(caller.principal, id);
+    const session = await this.#sessions.find(caller.principal, { id });
     if (session !== undefined) return existing(session);
     // A header and a handle are the same string, also before anything is stored.
     const known = isId(id) && (await this.#clients.find(caller.principal.id, id)) !== undefined;
@@ -59,7 +65,7 @@ export class SessionResolver {
   }
 
   async #own(caller: Caller, id: string): Promise<CurrentSession> {
-    const session = await this.#sessions.find(caller.principal, id);
+    const session = await this.#sessions.find(caller.principal, { id });
     if (session !== undefined) return existing(session);
     return {
       id,

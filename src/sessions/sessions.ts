@@ -29,11 +29,14 @@ export class Sessions {
     this.#maxAgeMs = maxAgeMs;
   }
 
-  /** The principal's session of that id, noted as active; undefined when there is none. */
-  async find(principal: Principal, id: string): Promise<Session | undefined> {
-    if (!isId(id)) return undefined;
-    const session = await this.#store.find(principal.id, { id });
-    if (session !== undefined) this.#activity.note(id);
+  /** The principal's session of that id or name, noted as active; undefined when there is none. */
+  async find(
+    principal: Principal,
+    ref: { id: string } | { name: string },
+  ): Promise<Session | undefined> {
+    if ("id" in ref && !isId(ref.id)) return undefined;
+    const session = await this.#store.find(principal.id, ref);
+    if (session !== undefined) this.#activity.note(session.id);
     return session;
   }
 
@@ -44,11 +47,8 @@ export class Sessions {
   ): Promise<{ session: Session; created: boolean }> {
     if (name !== undefined) {
       checkName(name);
-      const session = await this.#store.find(principal.id, { name });
-      if (session !== undefined) {
-        this.#activity.note(session.id);
-        return { session, created: false };
-      }
+      const session = await this.find(principal, { name });
+      if (session !== undefined) return { session, created: false };
     }
     checkTexts({ title, system });
     return this.#store.create({ id: newId(), owner: principal.id, name, title, system });

@@ -35,8 +35,10 @@ const summarize = (session: Session | undefined, counts: SessionCounts, sessions
 const label = ({ title, name }: { title: string | null; name: string | null }): string =>
   title ?? name ?? "untitled session";
 
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
 const countsText = ({ messages, stateKeys }: SessionCounts): string =>
-  `${messages} messages, ${stateKeys} state keys`;
+  `${plural(messages, "message")}, ${plural(stateKeys, "state key")}`;
 
 /** `maxAgeMs` is the retention that the descriptions state. */
 export function sessionTools(maxAgeMs: number): Tool[] {

@@ -20,7 +20,11 @@ export function withSession<Input, Policy extends SessionPolicy>(
   return async (call) => {
     const { caller, services, signal, progress, log } = call;
     const { session: argument, ...input } = call.input;
-    const current = await services.resolver.resolve(caller, argument as string | undefined);
+    const { resolver } = services;
+    const current =
+      policy === "optional" && argument === undefined
+        ? await resolver.peek(caller)
+        : await resolver.resolve(caller, argument as string | undefined);
     const session = current
       ? new SessionHandle(services, current)
       : await withoutSession(policy, call);

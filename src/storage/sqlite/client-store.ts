@@ -1,7 +1,7 @@
 // Clients in SQLite.
-import { and, eq, not, sql } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import type { ClientStore } from "../../sessions/store.ts";
-import { clientAlive, type Engine } from "./engine.ts";
+import { clientAlive, clientExpired, type Engine } from "./engine.ts";
 import { clients } from "./schema.ts";
 
 const { placeholder } = sql;
@@ -39,12 +39,12 @@ export function sqliteClientStore(engine: Engine): ClientStore {
     countExpired: db
       .select({ n: sql<number>`count(*)` })
       .from(clients)
-      .where(not(clientAlive))
+      .where(clientExpired)
       .prepare(),
     deleteExpired: db
       .delete(clients)
       .where(
-        sql`${clients.id} in (select ${clients.id} from ${clients} where not ${clientAlive} limit ${placeholder("limit")})`,
+        sql`${clients.id} in (select ${clients.id} from ${clients} where ${clientExpired} limit ${placeholder("limit")})`,
       )
       .prepare(),
   };

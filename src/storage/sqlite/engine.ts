@@ -71,3 +71,7 @@ export const sessionExpired: SQL = sql`(sessions.last_active_at <= ${sql.placeho
 
 export const clientAlive: SQL = sql`(clients.ended_at is null
   and clients.last_seen_at > ${sql.placeholder("oldest")})`;
+
+/** The reverse, in a form that the indexes on both columns serve. */
+export const clientExpired: SQL = sql`(clients.ended_at is not null
+  or clients.last_seen_at <= ${sql.placeholder("oldest")})`;

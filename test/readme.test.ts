@@ -1,0 +1,117 @@
+// The README tells the truth: its SQL runs as written while the server runs, its tool example works, its lists are whole.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import Database from "better-sqlite3";
+import { beforeEach, describe, expect, it } from "vitest";
+import { settings } from "../src/config.ts";
+import { databaseFile } from "../src/storage/storage.ts";
+import { VERSION } from "../src/version.ts";
+import { current, generated } from "../scripts/embed-migrations.ts";
+import { connect } from "./support/clients.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { startServer } from "./support/process.ts";
+
+const root = new URL("..", import.meta.url);
+const readme = readFileSync(new URL("README.md", root), "utf8");
+
+const blocks = (language: string): string[] =>
+  [...readme.matchAll(new RegExp("```" + language + "\\n([\\s\\S]*?)```", "g"))].map(
+    (match) => match[1]!,
+  );
+
+describe("the README's SQL", () => {
+  let folder: string;
+  let session: string;
+
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    const client = await connect("v2", await startServer({ folder }));
+    await client.call("session_update", { title: "Seaweed" });
+    await client.call("state_set", { key: "colour", value: "green" });
+    await client.call("history_append", { role: "user", content: "Kelp grows fast." });
+    session = client.id!;
+  });
+
+  it.each(blocks("sql"))("runs as written, read-only, while the server runs: %s", (query) => {
+    const database = new Database(databaseFile(folder), { readonly: true });
+    const rows = database.prepare(query).all() as Record<string, unknown>[];
+    database.close();
+    expect(rows).toHaveLength(1);
+    expect(Object.values(rows[0]!)).toContain(
+      query.includes("conversation") ? "Kelp grows fast." : session,
+    );
+  });
+
+  it("shows people's times and counts in session_overview", () => {
+    const database = new Database(databaseFile(folder), { readonly: true });
+    expect(database.prepare("SELECT * FROM session_overview").all()).toMatchObject([
+      {
+        session,
+        owner: "local",
+        title: "Seaweed",
+        messages: 1,
+        state_keys: 1,
+        clients: "test-client",
+        created: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+        last_active: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+      },
+    ]);
+    database.close();
+  });
+});
+
+describe("the README", () => {
+  it("has a tool example that works", async () => {
+    const [example] = blocks("ts");
+    const index = new URL("src/index.ts", root).href;
+    const script = join(temporaryFolder(), "example.ts");
+    const zod = pathToFileURL(new URL("node_modules/zod/index.js", root).pathname).href;
+    const port = "port: 0, ephemeral: true";
+    const runnable = example!
+      .replace('"holdfast"', JSON.stringify(index))
+      .replace('"zod"', JSON.stringify(zod))
+      .replace("await createHoldfast", "export default await createHoldfast")
+      .replace("port: 8484", port);
+    expect(runnable).toContain(port);
+    writeFileSync(script, runnable);
+    const { default: running } = (await import(/* @vite-ignore */ pathToFileURL(script).href)) as {
+      default: { url: string; stop(): Promise<void> };
+    };
+    const client = await connect("v1", running);
+    expect((await client.call("remember_order", { item: "two oysters" })).text).toBe(
+      "Noted: two oysters",
+    );
+    expect((await client.call("state_get", { key: "orders" })).data.value).toEqual(["two oysters"]);
+    await client.close();
+    await running.stop();
+  });
+
+  it("names only settings that exist, with their defaults", () => {
+    const rows = [...readme.matchAll(/^\| `([a-z-]+)` +\| `([^`]+)` +\|/gm)].map(
+      ([, name, value]) => [name, value],
+    );
+    expect(rows.length).toBeGreaterThan(4);
+    for (const [name, value] of rows) {
+      expect(settings).toHaveProperty([name!, "default"], value);
+    }
+  });
+
+  it("names every tool", async () => {
+    const client = await connect("v2", { stdio: ["--ephemeral", "true"] });
+    for (const name of await client.toolNames()) expect(readme).toContain(`\`${name}\``);
+  });
+});
+
+describe("generated and repeated facts", () => {
+  it("embeds the migrations that drizzle-kit wrote", () => {
+    expect(current()).toBe(generated());
+  });
+
+  it("has the version of package.json", () => {
+    const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as {
+      version: string;
+    };
+    expect(VERSION).toBe(version);
+  });
+});
