@@ -8,6 +8,7 @@ import { Instances } from "./instances/instances.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
 import { LiveClients } from "./mcp/live-clients.ts";
 import type { ServerParts } from "./mcp/server.ts";
+import { recoverRequests } from "./mcp/recovery.ts";
 import { Sessionful } from "./mcp/sessionful.ts";
 import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
 import { OpenAiCompatible } from "./models/openai-compatible.ts";
@@ -43,7 +44,7 @@ export interface App {
   /** What answers `chat`. */
   readonly model: ChatModel;
   readonly sessions: Sessions;
-  readonly retention: Retention<"sessions" | "clients" | "state keys">;
+  readonly retention: Retention<"sessions" | "clients" | "state keys" | "streams">;
   /** Registers this process, recovers what dead ones left, starts the cleanup job. */
   start(): Promise<void>;
   listen(): Promise<Listener>;
@@ -64,19 +65,38 @@ export function buildApp({ config, tools = [], clock = systemClock }: AppOptions
     durability: config.durability,
     clock,
     expiry: { maxAgeMs, presenceMs: presenceWindow(maxAgeMs) },
+    streamGraceMs: config["stream-grace"],
   });
   closing.defer(() => storage.close());
 
+  // Only a server that its clients can come back to takes up what a dead one left.
+  let serving = false;
   const instances = new Instances(
     storage.instances,
     clock,
-    (id) => storage.history.interruptTurns(id),
+    {
+      recover: (id) => storage.history.interruptTurns(id),
+      adopt: async () => {
+        if (serving)
+          await recoverRequests({
+            streams: storage.streams,
+            sessionful,
+            registry,
+            instanceId: instances.id,
+          });
+      },
+    },
     warn,
   );
   const presence = new Presence(clock, maxAgeMs, storage.clients, warn);
   closing.defer(() => presence.close());
   const retention = new Retention(
-    { sessions: storage.sessions, clients: storage.clients, "state keys": storage.state },
+    {
+      sessions: storage.sessions,
+      clients: storage.clients,
+      "state keys": storage.state,
+      streams: storage.streams,
+    },
     warn,
   );
 
@@ -104,10 +124,12 @@ export function buildApp({ config, tools = [], clock = systemClock }: AppOptions
     registry,
   };
 
-  const live = new LiveClients(parts, presence, config["live-clients"]);
+  const liveParts = { ...parts, streams: storage.streams, maxEvents: config["stream-events"] };
+  const live = new LiveClients(liveParts, storage.clients, presence, config["live-clients"]);
   closing.defer(() => live.closeAll());
   const sessionful = new Sessionful({
-    ...parts,
+    ...liveParts,
+    instanceId: instances.id,
     clients: storage.clients,
     live,
     activity: activity(storage.clients),
@@ -141,6 +163,12 @@ export function buildApp({ config, tools = [], clock = systemClock }: AppOptions
     },
 
     async listen() {
+      serving = true;
+      await instances.sweep();
+      const touching = setInterval(() => {
+        storage.streams.touch(live.streamIds).catch(warn);
+      }, config["stream-grace"] / 4).unref();
+      closing.defer(() => clearInterval(touching));
       const listener = await listen((request) => routes.fetch(request), config);
       closing.defer(async () => {
         const closed = listener.close();

@@ -119,6 +119,8 @@ export const settings = {
   "max-value": required(size, "1mb", "largest state value"),
   "max-keys": required(count, "10000", "most state keys in one session"),
   "max-message": required(size, "1mb", "largest message in a history"),
+  "stream-grace": required(interval, "10m", "how long a stream can be resumed after its end"),
+  "stream-events": required(count, "10000", "most stored events of one stream"),
   "live-clients": required(count, "1000", "idle clients kept in memory"),
   "shutdown-grace": required(interval, "10s", "how long running calls may finish at a stop"),
   "log-level": required(

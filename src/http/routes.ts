@@ -50,6 +50,7 @@ const incoming = (c: Context): Incoming => ({
   target: sessionTarget(c.req.query("session"), c.req.query("name")),
   clientId: c.req.header("mcp-session-id"),
   protocolVersion: c.req.header("mcp-protocol-version"),
+  lastEventId: c.req.header("last-event-id"),
 });
 
 function parseJson(text: string): { value: unknown } | undefined {

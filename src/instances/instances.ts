@@ -8,8 +8,12 @@ const HEARTBEAT_MS = 5_000;
 /** Without a heartbeat for this long a process counts as dead, whatever its id says. */
 const DEAD_AFTER_MS = 30_000;
 
-/** Called once for each dead instance, before it is forgotten: ends what it left open. */
-export type Recover = (instanceId: string) => Promise<unknown>;
+export interface Recovery {
+  /** Called for each dead instance, before it is forgotten: ends what it left open. */
+  recover(instanceId: string): Promise<unknown>;
+  /** Called when the dead have been forgotten: takes up what belongs to nobody now. */
+  adopt(): Promise<unknown>;
+}
 
 /** The instances of this process: a program may hold several. */
 const ownIds = new Set<string>();
@@ -19,20 +23,20 @@ export class Instances {
   readonly #startedAt: number;
   readonly #store: InstanceStore;
   readonly #clock: Clock;
-  readonly #recover: Recover;
+  readonly #recovery: Recovery;
   readonly #onError: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
     store: InstanceStore,
     clock: Clock,
-    recover: Recover,
+    recovery: Recovery,
     onError: (error: unknown) => void,
   ) {
     this.#store = store;
     this.#clock = clock;
     this.#startedAt = clock.now();
-    this.#recover = recover;
+    this.#recovery = recovery;
     this.#onError = onError;
   }
 
@@ -49,14 +53,15 @@ export class Instances {
   async sweep(): Promise<void> {
     for (const instance of await this.#store.list()) {
       if (!isDead(instance, this.#clock.now())) continue;
-      await this.#recover(instance.id);
+      await this.#recovery.recover(instance.id);
       await this.#store.remove(instance.id);
     }
+    await this.#recovery.adopt();
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#recover(this.id);
+    await this.#recovery.recover(this.id);
     await this.#store.remove(this.id);
     ownIds.delete(this.id);
   }

@@ -1,95 +1,172 @@
-// One POST: the requests it brought and the HTTP answer that their responses become, as JSON or as a stream.
+// One POST: the requests it brought, and where their answers go. What may wait goes to a durable stream; the rest is
+// answered as JSON and keeps nothing.
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
-import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
+import type { DurableStream } from "../streams/durable-stream.ts";
+import type { StreamStore } from "../streams/store.ts";
 import { RPC, rpcError } from "./rpc.ts";
 
-export interface ExchangeOptions {
-  ids: readonly RequestId[];
-  /** Answer as a stream at once, because a call may wait. */
-  stream: boolean;
-  /** The requests came as an array, so the JSON answer is one too. */
-  batch: boolean;
-  headers?: Record<string, string>;
-}
-
-export class Exchange {
-  readonly response: Promise<Response>;
+export interface Exchange {
   /** Resolves when every request has ended. */
   readonly done: Promise<void>;
-  readonly #pending: Set<RequestId>;
-  readonly #options: ExchangeOptions;
-  readonly #answers: JSONRPCMessage[] = [];
-  readonly #respond: (response: Response) => void;
-  readonly #finish: () => void;
-  #stream: SseStream | undefined;
-
-  constructor(options: ExchangeOptions) {
-    this.#options = options;
-    this.#pending = new Set(options.ids);
-    const response = Promise.withResolvers<Response>();
-    const done = Promise.withResolvers<void>();
-    this.response = response.promise;
-    this.#respond = response.resolve;
-    this.done = done.promise;
-    this.#finish = done.resolve;
-    if (options.stream) this.#openStream();
-    this.#endIfDone(); // at once where only notifications and answers came
-  }
-
   /** The answer to one of the requests. */
-  answer(id: RequestId, message: JSONRPCMessage): void {
-    if (!this.#pending.delete(id)) return;
-    if (this.#stream) this.#stream.send(message);
-    else this.#answers.push(message);
-    this.#endIfDone();
-  }
-
-  /** A message that belongs to a request but does not answer it: from here on the answer is a stream. */
-  tell(message: JSONRPCMessage): void {
-    (this.#stream ?? this.#openStream()).send(message);
-  }
-
+  answer(id: RequestId, message: JSONRPCMessage): Promise<void>;
+  /** A message that belongs to a request but does not answer it; false when it cannot be sent here. */
+  tell(message: JSONRPCMessage): Promise<boolean>;
   /** Ends a request that will have no answer, because it was cancelled. */
-  retire(id: RequestId): void {
-    if (this.#pending.delete(id)) this.#endIfDone();
+  retire(id: RequestId): Promise<void>;
+  /** Lets go of the connection: the server is stopping, or the client has ended. */
+  abort(): void;
+}
+
+/** The requests that are still awaited, and the promise that they have ended. */
+class Awaited {
+  readonly done: Promise<void>;
+  readonly #ids: Set<RequestId>;
+  readonly #finish: () => void;
+
+  constructor(ids: readonly RequestId[]) {
+    this.#ids = new Set(ids);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.#finish = resolve;
   }
 
-  /** Ends everything: the server is stopping. */
-  abort(): void {
-    this.#pending.clear();
-    this.#respond(
-      rpcError(503, RPC.server, "The server is stopping. Try again.", {
-        headers: { "retry-after": "1" },
-      }),
-    );
-    this.#end();
+  /** Ends one; true when it was awaited. */
+  end(id: RequestId): boolean {
+    const awaited = this.#ids.delete(id);
+    if (this.#ids.size === 0) this.#finish();
+    return awaited;
   }
 
-  #openStream(): SseStream {
-    this.#stream = new SseStream();
-    for (const message of this.#answers.splice(0)) this.#stream.send(message);
-    this.#respond(
-      new Response(this.#stream.body, { headers: { ...SSE_HEADERS, ...this.#options.headers } }),
-    );
-    return this.#stream;
+  get none(): boolean {
+    return this.#ids.size === 0;
   }
 
-  #endIfDone(): void {
-    if (this.#pending.size > 0) return;
-    const [first] = this.#answers;
-    if (first === undefined) this.#respond(new Response(null, { status: 202 }));
-    else this.#respond(this.#json(this.#options.batch ? this.#answers : first));
-    this.#end();
-  }
-
-  #json(body: object): Response {
-    return new Response(JSON.stringify(body), {
-      headers: { "content-type": "application/json", ...this.#options.headers },
-    });
-  }
-
-  #end(): void {
-    this.#stream?.close();
+  endAll(): void {
+    this.#ids.clear();
     this.#finish();
   }
+}
+
+/** Answers in the body of the POST's own response. */
+export class JsonExchange implements Exchange {
+  readonly response: Promise<Response>;
+  readonly #awaited: Awaited;
+  readonly #batch: boolean;
+  readonly #answers: JSONRPCMessage[] = [];
+  readonly #respond: (response: Response) => void;
+
+  /** `batch`: the requests came as an array, so the answer is one too. */
+  constructor(ids: readonly RequestId[], batch: boolean) {
+    this.#awaited = new Awaited(ids);
+    this.#batch = batch;
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    this.response = promise;
+    this.#respond = resolve;
+    if (ids.length === 0) this.#respondAndEnd(); // only notifications and answers came
+  }
+
+  get done(): Promise<void> {
+    return this.#awaited.done;
+  }
+
+  async answer(id: RequestId, message: JSONRPCMessage): Promise<void> {
+    if (!this.#awaited.end(id)) return;
+    this.#answers.push(message);
+    if (this.#awaited.none) this.#respondAndEnd();
+  }
+
+  async tell(): Promise<boolean> {
+    return false;
+  }
+
+  async retire(id: RequestId): Promise<void> {
+    if (this.#awaited.end(id) && this.#awaited.none) this.#respondAndEnd();
+  }
+
+  abort(): void {
+    const headers = { "retry-after": "1" };
+    this.#respond(rpcError(503, RPC.server, "The server is stopping. Try again.", { headers }));
+    this.#awaited.endAll();
+  }
+
+  #respondAndEnd(): void {
+    const [first] = this.#answers;
+    const body = JSON.stringify(this.#batch ? this.#answers : first);
+    this.#respond(
+      first === undefined
+        ? new Response(null, { status: 202 })
+        : new Response(body, { headers: { "content-type": "application/json" } }),
+    );
+    this.#awaited.endAll();
+  }
+}
+
+export interface StreamExchangeOptions {
+  clientId: string;
+  ids: readonly RequestId[];
+  stream: DurableStream;
+  store: StreamStore;
+  maxEvents: number;
+  /** Progress up to here has been told by an earlier run. */
+  progressed?: number;
+}
+
+/** Answers on a durable stream: stored first, then written to whoever is connected. */
+export class StreamExchange implements Exchange {
+  readonly #options: StreamExchangeOptions;
+  readonly #awaited: Awaited;
+  #progressed: number;
+
+  constructor(options: StreamExchangeOptions) {
+    this.#options = options;
+    this.#awaited = new Awaited(options.ids);
+    this.#progressed = options.progressed ?? -Infinity;
+  }
+
+  get done(): Promise<void> {
+    return this.#awaited.done;
+  }
+
+  async answer(id: RequestId, message: JSONRPCMessage): Promise<void> {
+    const { store, stream, clientId } = this.#options;
+    const data = JSON.stringify(message);
+    try {
+      const ended = await store.answer(clientId, id, data);
+      if (ended === undefined) return;
+      stream.stored(ended.seq, data);
+      if (ended.finished) stream.finish();
+    } finally {
+      this.#awaited.end(id); // an answer that cannot be stored leaves the request open, for the next start to end
+    }
+  }
+
+  async tell(message: JSONRPCMessage): Promise<boolean> {
+    const progress = progressOf(message);
+    if (progress !== undefined && progress <= this.#progressed) return true; // a re-run tells it again
+    this.#progressed = progress ?? this.#progressed;
+    const { store, stream, maxEvents } = this.#options;
+    const data = JSON.stringify(message);
+    stream.stored(await store.append(stream.id, data, maxEvents), data);
+    return true;
+  }
+
+  async retire(id: RequestId): Promise<void> {
+    const { store, stream, clientId } = this.#options;
+    const ended = await store.retire(clientId, id);
+    if (ended?.finished) stream.finish();
+    this.#awaited.end(id);
+  }
+
+  abort(): void {
+    this.#options.stream.detach();
+    this.#awaited.endAll();
+  }
+}
+
+/** The value of a progress notification. */
+export function progressOf(message: JSONRPCMessage): number | undefined {
+  if (!("method" in message) || message.method !== "notifications/progress") return undefined;
+  const progress = message.params?.["progress"];
+  return typeof progress === "number" ? progress : undefined;
 }

@@ -13,29 +13,50 @@ import {
   type TransportSendOptions,
 } from "@modelcontextprotocol/server";
 import type { Caller, Client } from "../sessions/session.ts";
-import { SseStream } from "../streams/sse-stream.ts";
+import { DurableStream } from "../streams/durable-stream.ts";
+import type { SseStream } from "../streams/sse-stream.ts";
+import type { StreamRecord, StreamStore } from "../streams/store.ts";
+import { Epoch } from "./epoch.ts";
 import type { Exchange } from "./exchange.ts";
 import { createServer, type ServerParts } from "./server.ts";
+import { StandaloneStreams } from "./standalone.ts";
 
 interface OpenCall {
   exchange: Exchange;
   caller: Caller;
 }
 
+export interface LiveParts extends ServerParts {
+  streams: StreamStore;
+  /** Bound on the stored events of one stream. */
+  maxEvents: number;
+}
+
 export class LiveClient implements Transport {
   readonly sessionId: string;
+  readonly standalone: StandaloneStreams;
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
   readonly #server: Server;
+  readonly #store: StreamStore;
+  readonly #epoch: Epoch;
   readonly #calls = new Map<RequestId, OpenCall>();
-  readonly #streams: SseStream[] = [];
+  /** Streams of running requests. */
+  readonly #streams = new Map<number, DurableStream>();
   /** Answers that nobody outside waits for, by request id. */
   readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
   #closed = false;
 
-  private constructor(id: string, parts: ServerParts) {
+  private constructor(id: string, epoch: number, parts: LiveParts) {
     this.sessionId = id;
+    this.#epoch = new Epoch(epoch);
+    this.#store = parts.streams;
+    this.standalone = new StandaloneStreams({
+      clientId: id,
+      store: parts.streams,
+      maxEvents: parts.maxEvents,
+    });
     this.#server = createServer(parts, ({ mcpReq }) => {
       const call = this.#calls.get(mcpReq.id);
       if (call === undefined) throw new Error(`Request ${mcpReq.id} is not open.`);
@@ -44,15 +65,15 @@ export class LiveClient implements Transport {
   }
 
   /** A client that has yet to introduce itself. */
-  static async connect(id: string, parts: ServerParts): Promise<LiveClient> {
-    const live = new LiveClient(id, parts);
+  static async connect(id: string, parts: LiveParts, epoch = 0): Promise<LiveClient> {
+    const live = new LiveClient(id, epoch, parts);
     await live.#server.connect(live);
     return live;
   }
 
   /** A client as it was: its introduction and its log level are played to a new server, the answers swallowed. */
-  static async rehydrate(client: Client, parts: ServerParts): Promise<LiveClient> {
-    const live = await LiveClient.connect(client.id, parts);
+  static async rehydrate(client: Client, epoch: number, parts: LiveParts): Promise<LiveClient> {
+    const live = await LiveClient.connect(client.id, parts, epoch);
     await live.#request(client.initialize as { method: string });
     live.onmessage?.({ jsonrpc: "2.0", method: "notifications/initialized" });
     if (client.logLevel !== null) {
@@ -82,19 +103,32 @@ export class LiveClient implements Transport {
   deliver(messages: readonly JSONRPCMessage[], exchange: Exchange, caller: Caller): void {
     for (const message of messages) {
       if (isJSONRPCRequest(message)) this.#calls.set(message.id, { exchange, caller });
-      this.onmessage?.(message);
-      if (isCancellation(message)) this.#retire(message.params.requestId);
+      const known = this.#epoch.inbound(message);
+      if (known !== undefined) this.onmessage?.(known);
+      if (isCancellation(message)) void this.#retire(message.params.requestId);
     }
   }
 
-  /** A standalone stream for what belongs to no request. */
-  openStream(onClose: () => void): SseStream {
-    const stream = new SseStream(() => {
-      this.#streams.splice(this.#streams.indexOf(stream), 1);
-      onClose();
-    });
-    this.#streams.push(stream);
+  /** The stream of a running request; it stays in memory until `done`. */
+  openStream(record: Pick<StreamRecord, "id" | "lastSeq" | "finishedAt">): DurableStream {
+    const stream = this.#streams.get(record.id) ?? new DurableStream(this.#store, record);
+    this.#streams.set(record.id, stream);
     return stream;
+  }
+
+  closeStream(id: number): void {
+    this.#streams.delete(id);
+  }
+
+  /** Connects to a request's stream again, from behind event `sent`, whether the request still runs or not. */
+  resume(record: StreamRecord, sse: SseStream, sent: number, prime: boolean): void {
+    const stream = this.#streams.get(record.id) ?? new DurableStream(this.#store, record);
+    stream.attach(sse, sent, prime);
+  }
+
+  /** Ids of the streams that are in use, to keep them from being pruned. */
+  get streamIds(): number[] {
+    return [...this.#streams.keys(), ...this.standalone.connectedIds];
   }
 
   // --- The SDK's side ---
@@ -104,38 +138,43 @@ export class LiveClient implements Transport {
   }
 
   async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
-    if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) {
-      const { id } = message;
-      if (id === undefined) return;
-      const waiting = this.#internal.get(id);
-      if (waiting) return waiting(message);
-      const call = this.#calls.get(id);
-      this.#calls.delete(id);
-      call?.exchange.answer(id, message);
-      return;
+    if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message))
+      return this.#answer(message);
+    const outbound = this.#epoch.outbound(message);
+    const related = options?.relatedRequestId;
+    if (related !== undefined) {
+      const call = this.#calls.get(related);
+      // What a request has to say after its end has nobody to go to.
+      if (call === undefined || (await call.exchange.tell(outbound))) return;
     }
-    const related =
-      options?.relatedRequestId === undefined
-        ? undefined
-        : this.#calls.get(options.relatedRequestId);
-    if (related) related.exchange.tell(message);
-    else this.#streams.at(-1)?.send(message);
+    await this.standalone.send(JSON.stringify(outbound));
   }
 
-  /** Ends calls and streams and forgets the client; its row stays. */
+  /** Lets go of calls and connections and forgets the client; its rows stay. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const { exchange } of new Set(this.#calls.values())) exchange.abort();
+    const exchanges = new Set([...this.#calls.values()].map(({ exchange }) => exchange));
     this.#calls.clear();
-    for (const stream of [...this.#streams]) stream.close();
+    for (const exchange of exchanges) exchange.abort();
+    this.standalone.detachAll();
     this.onclose?.();
   }
 
-  #retire(id: RequestId): void {
+  async #answer(message: JSONRPCMessage & { id?: RequestId }): Promise<void> {
+    const { id } = message;
+    if (id === undefined) return;
+    const waiting = this.#internal.get(id);
+    if (waiting) return waiting(message);
     const call = this.#calls.get(id);
     this.#calls.delete(id);
-    call?.exchange.retire(id);
+    await call?.exchange.answer(id, message);
+  }
+
+  async #retire(id: RequestId): Promise<void> {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    await call?.exchange.retire(id).catch((error: unknown) => this.onerror?.(error as Error));
   }
 
   /** A request of our own to the server, under an id that no client can send. */

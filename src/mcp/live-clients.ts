@@ -2,8 +2,8 @@
 import { LRUCache } from "lru-cache";
 import type { Client } from "../sessions/session.ts";
 import type { Presence } from "../sessions/presence.ts";
-import { LiveClient } from "./live-client.ts";
-import type { ServerParts } from "./server.ts";
+import type { ClientStore } from "../sessions/store.ts";
+import { LiveClient, type LiveParts } from "./live-client.ts";
 
 interface Busy {
   live: LiveClient;
@@ -17,15 +17,17 @@ export interface Lease {
 }
 
 export class LiveClients {
-  readonly #parts: ServerParts;
+  readonly #parts: LiveParts;
+  readonly #clients: ClientStore;
   readonly #presence: Presence;
   readonly #idle: LRUCache<string, LiveClient>;
   readonly #busy = new Map<string, Busy>();
   /** Rehydrations under way: concurrent first requests share one. */
   readonly #starting = new Map<string, Promise<LiveClient>>();
 
-  constructor(parts: ServerParts, presence: Presence, maxIdle: number) {
+  constructor(parts: LiveParts, clients: ClientStore, presence: Presence, maxIdle: number) {
     this.#parts = parts;
+    this.#clients = clients;
     this.#presence = presence;
     this.#idle = new LRUCache({
       max: maxIdle,
@@ -55,6 +57,11 @@ export class LiveClients {
     await live?.close();
   }
 
+  /** Ids of the streams that somebody uses here. */
+  get streamIds(): number[] {
+    return [...this.#busy.values()].flatMap(({ live }) => live.streamIds);
+  }
+
   async closeAll(): Promise<void> {
     await Promise.all([...this.#busy.keys(), ...this.#idle.keys()].map((id) => this.remove(id)));
   }
@@ -63,7 +70,10 @@ export class LiveClients {
     const { id } = client;
     let starting = this.#starting.get(id);
     if (starting === undefined) {
-      starting = LiveClient.rehydrate(client, this.#parts).finally(() => this.#starting.delete(id));
+      starting = this.#clients
+        .nextEpoch(id)
+        .then((epoch) => LiveClient.rehydrate(client, epoch, this.#parts))
+        .finally(() => this.#starting.delete(id));
       this.#starting.set(id, starting);
     }
     return starting;

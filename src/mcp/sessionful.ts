@@ -14,17 +14,21 @@ import { isId, newId } from "../kernel/ids.ts";
 import type { Activity } from "../sessions/activity.ts";
 import type { Caller, Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
-import { SSE_HEADERS } from "../streams/sse-stream.ts";
-import { Exchange } from "./exchange.ts";
+import { parseEventId } from "../streams/event-id.ts";
+import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
+import type { OpenRequest, StreamRecord } from "../streams/store.ts";
+import { JsonExchange, StreamExchange, type Exchange } from "./exchange.ts";
 import { introducedClient, isLogLevel } from "./introduction.ts";
-import { LiveClient } from "./live-client.ts";
+import { LiveClient, type LiveParts } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
 import { isMessage, RPC, rpcError } from "./rpc.ts";
-import type { ServerParts } from "./server.ts";
 
 /** The last revision whose clients may send several messages in one body. */
 const LAST_WITH_BATCHES = "2025-03-26";
 const MAX_BATCH = 100;
+/** Older clients choke on an event without data. */
+const FIRST_WITH_PRIMING = "2025-11-25";
+const ALLOW = { allow: "POST, DELETE" };
 
 /** An HTTP request that has passed the guards. */
 export interface Incoming {
@@ -35,9 +39,12 @@ export interface Incoming {
   clientId: string | undefined;
   /** The header `MCP-Protocol-Version`. */
   protocolVersion: string | undefined;
+  /** The header `Last-Event-ID`. */
+  lastEventId: string | undefined;
 }
 
-export interface SessionfulParts extends ServerParts {
+export interface SessionfulParts extends LiveParts {
+  instanceId: string;
   clients: ClientStore;
   live: LiveClients;
   activity: Activity;
@@ -80,13 +87,46 @@ export class Sessionful {
     return this.#dispatch(incoming, client, messages, batch);
   }
 
-  /** A standalone stream for messages that belong to no request. */
+  /**
+   * A stream: a new standalone one, or with `Last-Event-ID` one that was cut, replayed from there and then live again.
+   * 405 ends a client's polling: there is nothing more to come. 410: what was missed is no longer stored.
+   */
   async get(incoming: Incoming): Promise<Response> {
     const client = await this.#client(incoming);
     if (client instanceof Response) return client;
-    const lease = await this.#parts.live.use(client);
-    const stream = lease.live.openStream(() => lease.release());
-    return new Response(stream.body, { headers: SSE_HEADERS });
+    const { streams } = this.#parts;
+    if (incoming.lastEventId === undefined)
+      return this.#connect(client, await streams.openStandalone(client.id), 0);
+    const last = parseEventId(incoming.lastEventId);
+    if (last === undefined)
+      return rpcError(400, RPC.server, "Last-Event-ID: expected the id of an event.");
+    const record = await streams.find(client.id, last.streamId);
+    if (record === undefined || last.seq < record.prunedSeq || last.seq > record.lastSeq) {
+      return rpcError(
+        410,
+        RPC.server,
+        "The events behind this Last-Event-ID are no longer stored.",
+      );
+    }
+    if (record.finishedAt !== null && last.seq === record.lastSeq) {
+      return rpcError(405, RPC.server, "This stream has ended and was replayed whole.", {
+        headers: ALLOW,
+      });
+    }
+    return this.#connect(client, record, last.seq);
+  }
+
+  async #connect(client: Client, record: StreamRecord, sent: number): Promise<Response> {
+    const { live, release } = await this.#parts.live.use(client);
+    const standalone = record.kind === "standalone";
+    const sse = new SseStream(() => {
+      if (standalone) live.standalone.disconnected(record.id);
+      release();
+    });
+    const prime = client.protocolVersion >= FIRST_WITH_PRIMING;
+    if (standalone) await live.standalone.connect(record, sse, sent, prime);
+    else live.resume(record, sse, sent, prime);
+    return new Response(sse.body, { headers: SSE_HEADERS });
   }
 
   /** Ends the client. The conversation stays. */
@@ -95,6 +135,7 @@ export class Sessionful {
     if (client instanceof Response) return client;
     await this.#parts.clients.end(client.id);
     await this.#parts.live.remove(client.id);
+    await this.#parts.streams.retireAll(client.id);
     return new Response(null, { status: 200 });
   }
 
@@ -143,29 +184,80 @@ export class Sessionful {
     batch: boolean,
   ): Promise<Response> {
     await this.#rememberLogLevel(client, messages);
-    const lease = await this.#parts.live.use(client);
+    const { live, release } = await this.#parts.live.use(client);
     const requests = messages.filter(isJSONRPCRequest);
     const ids = requests.map(({ id }) => id);
-    if (new Set(ids).size < ids.length || ids.some((id) => lease.live.isOpen(id))) {
-      lease.release();
+    if (new Set(ids).size < ids.length || ids.some((id) => live.isOpen(id))) {
+      release();
       return rpcError(400, RPC.invalidRequest, "A request with this id is still running.", {
         id: ids[0] ?? null,
       });
     }
-    const exchange = new Exchange({
+    const { principal, target } = incoming;
+    const caller: Caller = { principal, client, target };
+    if (!requests.some((request) => this.#mayWait(request))) {
+      const exchange = new JsonExchange(ids, batch);
+      this.#track(exchange, release);
+      live.deliver(messages, exchange, caller);
+      return exchange.response;
+    }
+    const { streams, instanceId, maxEvents } = this.#parts;
+    const open = requests.map(({ id, ...message }) => ({ id, message, target: target ?? null }));
+    const streamId = await streams
+      .openRequests(client.id, instanceId, open)
+      .catch((error: unknown) => {
+        release();
+        throw error;
+      });
+    const stream = live.openStream({ id: streamId, lastSeq: 0, finishedAt: null });
+    const exchange = new StreamExchange({
+      clientId: client.id,
       ids,
-      batch,
-      stream: requests.some((request) => this.#mayWait(request)),
+      stream,
+      store: streams,
+      maxEvents,
     });
+    this.#track(exchange, () => {
+      live.closeStream(streamId);
+      release();
+    });
+    const sse = new SseStream();
+    stream.attach(sse, 0, client.protocolVersion >= FIRST_WITH_PRIMING);
+    live.deliver(messages, exchange, caller);
+    return new Response(sse.body, { headers: SSE_HEADERS });
+  }
+
+  /** Runs a request again that a dead process left, on its original stream. */
+  async rerun(request: OpenRequest, progressed: number): Promise<void> {
+    const { streams, clients, maxEvents } = this.#parts;
+    const { clientId, owner, id, message, target, streamId } = request;
+    const client = await clients.find(owner, clientId);
+    const record = client && (await streams.find(clientId, streamId));
+    if (record === undefined) return void (await streams.retire(clientId, id));
+    const { live, release } = await this.#parts.live.use(client!);
+    const stream = live.openStream(record);
+    const exchange = new StreamExchange({
+      clientId,
+      ids: [id],
+      stream,
+      store: streams,
+      maxEvents,
+      progressed,
+    });
+    this.#track(exchange, () => {
+      live.closeStream(streamId);
+      release();
+    });
+    const caller: Caller = { principal: { id: owner }, client, target: target ?? undefined };
+    live.deliver([{ ...message, jsonrpc: "2.0", id } as JSONRPCRequest], exchange, caller);
+  }
+
+  #track(exchange: Exchange, ended: () => void): void {
     this.#open.add(exchange);
     void exchange.done.then(() => {
       this.#open.delete(exchange);
-      lease.release();
+      ended();
     });
-    const { principal, target } = incoming;
-    const caller: Caller = { principal, client, target };
-    lease.live.deliver(messages, exchange, caller);
-    return exchange.response;
   }
 
   #mayWait({ method, params }: JSONRPCRequest): boolean {

@@ -5,6 +5,7 @@ import type { InstanceStore } from "../instances/store.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
+import type { StreamStore } from "../streams/store.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
 import { cannotOpen, MEMORY, openConnection } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
@@ -13,6 +14,7 @@ import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
 import { migrate } from "./sqlite/migrate.ts";
 import { sqliteSessionStore } from "./sqlite/session-store.ts";
 import { sqliteStateStore } from "./sqlite/state-store.ts";
+import { sqliteStreamStore } from "./sqlite/stream-store.ts";
 
 export interface Storage {
   readonly sessions: SessionStore;
@@ -20,6 +22,7 @@ export interface Storage {
   readonly state: StateStore;
   readonly history: HistoryStore;
   readonly instances: InstanceStore;
+  readonly streams: StreamStore;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
@@ -32,12 +35,20 @@ export interface StorageOptions {
   durability: "full" | "normal";
   clock: Clock;
   expiry: Expiry;
+  /** How long a stream that nobody uses can still be resumed. Default 10 minutes. */
+  streamGraceMs?: number;
 }
 
 export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
 
 /** @throws AppError `start` with one line that says what is wrong with the file */
-export function openStorage({ folder, durability, clock, expiry }: StorageOptions): Storage {
+export function openStorage({
+  folder,
+  durability,
+  clock,
+  expiry,
+  streamGraceMs = 600_000,
+}: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
   const sqlite = openConnection({ file, durability });
   try {
@@ -49,6 +60,7 @@ export function openStorage({ folder, durability, clock, expiry }: StorageOption
       state: sqliteStateStore(engine),
       history: sqliteHistoryStore(engine),
       instances: sqliteInstanceStore(engine),
+      streams: sqliteStreamStore(engine, streamGraceMs),
       check: () => engine.write(() => void sqlite.pragma("user_version")),
       async close() {
         engine.close();

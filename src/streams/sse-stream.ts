@@ -1,7 +1,12 @@
-// One SSE response: frames, keep-alives, and the news that the other side has gone. It keeps nothing.
+// One SSE response: frames, keep-alives, a bound on what a slow reader may leave waiting, and the news that the other
+// side has gone. It keeps nothing: what was cut here is resumed from the event log.
 
 /** Proxies cut connections that are silent for a minute. */
 const KEEP_ALIVE_MS = 15_000;
+/** What a reader may leave unread before it is cut. */
+const MAX_WAITING_BYTES = 4_000_000;
+/** How long a client waits before it reconnects: the v1 client gives up after two tries, so this bounds the outage. */
+const RETRY_MS = 5_000;
 
 const encoder = new TextEncoder();
 
@@ -21,12 +26,15 @@ export class SseStream {
   /** `onClose` is called once, whichever side ends the stream. */
   constructor(onClose: () => void = () => undefined) {
     this.#onClose = onClose;
-    this.body = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
+    this.body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        cancel: () => this.#end(),
       },
-      cancel: () => this.#end(),
-    });
+      new ByteLengthQueuingStrategy({ highWaterMark: MAX_WAITING_BYTES }),
+    );
     this.#keepAlive = setInterval(() => this.#write(": keep-alive\n\n"), KEEP_ALIVE_MS).unref();
   }
 
@@ -34,9 +42,14 @@ export class SseStream {
     return this.#open;
   }
 
-  /** Sends one message; does nothing once the stream has ended. */
-  send(message: object): void {
-    this.#write(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+  /** Sends one message (`data` is its JSON); does nothing once the stream has ended. */
+  send(id: string, data: string): void {
+    this.#write(`event: message\nid: ${id}\ndata: ${data}\n\n`);
+  }
+
+  /** Gives the reader an id to resume from before the next message comes. */
+  prime(id: string): void {
+    this.#write(`id: ${id}\nretry: ${RETRY_MS}\ndata: \n\n`);
   }
 
   close(): void {
@@ -46,7 +59,11 @@ export class SseStream {
   }
 
   #write(frame: string): void {
-    if (this.#open) this.#controller.enqueue(encoder.encode(frame));
+    if (!this.#open) return;
+    if ((this.#controller.desiredSize ?? 0) > 0)
+      return this.#controller.enqueue(encoder.encode(frame));
+    this.#end();
+    this.#controller.error(new Error("The reader is too slow."));
   }
 
   #end(): void {

@@ -43,6 +43,12 @@ export class ToolRegistry {
     return typeof name === "string" ? (this.#tools.get(name)?.quick ?? true) : true;
   }
 
+  /** Whether a call that was cut short may simply be run again. */
+  isIdempotent(name: unknown): boolean {
+    const annotations = typeof name === "string" ? this.#tools.get(name)?.annotations : undefined;
+    return (annotations?.readOnlyHint || annotations?.idempotentHint) ?? false;
+  }
+
   /**
    * Runs a tool. What goes wrong in it is a result with `isError`, written for a model.
    * @throws ProtocolError for an unknown tool; the signal's reason when the call was cancelled

@@ -6,6 +6,8 @@ import { onTestFinished } from "vitest";
 
 export const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
+const FIXTURE = fileURLToPath(new URL("fixture-server.ts", import.meta.url));
+
 /** How the program is started: Node and the source, or a single executable. */
 export const SOURCE: readonly string[] = [process.execPath, MAIN];
 
@@ -16,6 +18,8 @@ export interface ServerOptions {
   program?: readonly string[];
   /** Default 0: the system chooses. */
   port?: number;
+  /** Start fixture-server.ts instead, with its tools that wait. */
+  fixture?: boolean;
 }
 
 export interface ServerProcess {
@@ -58,8 +62,11 @@ export async function startServer({
   env = {},
   program = SOURCE,
   port = 0,
+  fixture = false,
 }: ServerOptions): Promise<ServerProcess> {
-  const command = [...program, "serve", "--port", String(port), "--data-dir", folder, ...args];
+  const command = fixture
+    ? [process.execPath, FIXTURE, String(port), folder]
+    : [...program, "serve", "--port", String(port), "--data-dir", folder, ...args];
   const child = spawn(command[0]!, command.slice(1), {
     env: cleanEnv(env),
     stdio: ["ignore", "pipe", "pipe"],

@@ -31,6 +31,12 @@ export function sqliteClientStore(engine: Engine): ClientStore {
       .set({ sessionId: sql`${placeholder("sessionId")}` })
       .where(byId)
       .prepare(),
+    nextEpoch: db
+      .update(clients)
+      .set({ epoch: sql`${clients.epoch} + 1` })
+      .where(byId)
+      .returning({ epoch: clients.epoch })
+      .prepare(),
     touch: db
       .update(clients)
       .set({ lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")})` })
@@ -55,6 +61,8 @@ export function sqliteClientStore(engine: Engine): ClientStore {
     end: (id) => engine.write(() => void q.end.run({ id, now: engine.clock.now() })),
     setLogLevel: (id, level) => engine.write(() => void q.setLogLevel.run({ id, level })),
     setSession: (id, sessionId) => engine.write(() => void q.setSession.run({ id, sessionId })),
+    nextEpoch: (id) =>
+      engine.write(() => (q.nextEpoch.get({ id }) as { epoch: number } | undefined)?.epoch ?? 0),
     touch: (times) =>
       engine.write(() => {
         for (const [id, at] of times) q.touch.run({ id, at });

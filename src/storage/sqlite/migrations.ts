@@ -42,5 +42,21 @@ export const migrations: Migration[] = [
       "CREATE VIEW `conversation` AS\nSELECT\n  m.session_id AS session,\n  m.seq,\n  strftime('%Y-%m-%d %H:%M:%S', m.created_at / 1000, 'unixepoch') AS time,\n  m.role,\n  m.content,\n  m.status,\n  m.model\nFROM messages m\nORDER BY m.session_id, m.seq;",
       "CREATE VIEW `state_overview` AS\nSELECT\n  v.session_id AS session,\n  s.name,\n  v.key,\n  v.value,\n  v.version,\n  strftime('%Y-%m-%d %H:%M:%S', v.updated_at / 1000, 'unixepoch') AS updated,\n  strftime('%Y-%m-%d %H:%M:%S', v.expires_at / 1000, 'unixepoch') AS expires\nFROM session_state v\nJOIN sessions s ON s.id = v.session_id\nORDER BY v.session_id, v.key;"
     ]
+  },
+  {
+    "createdAt": 1795335166448,
+    "hash": "f9b6cad86a79ccdceec88d3d0b94f60b3f1b7b383e4c2788df030bf030a6104f",
+    "statements": [
+      "CREATE TABLE `open_requests` (\n\t`client_id` text NOT NULL,\n\t`request_id` text NOT NULL,\n\t`stream_id` integer NOT NULL,\n\t`message` text NOT NULL,\n\t`target` text,\n\t`instance_id` text NOT NULL,\n\t`started_at` integer NOT NULL,\n\tPRIMARY KEY(`client_id`, `request_id`),\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`stream_id`) REFERENCES `streams`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `open_requests_stream` ON `open_requests` (`stream_id`);",
+      "CREATE INDEX `open_requests_instance` ON `open_requests` (`instance_id`);",
+      "CREATE TABLE `outbox` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`client_id` text NOT NULL,\n\t`data` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `outbox_client` ON `outbox` (`client_id`,`id`);",
+      "CREATE TABLE `stream_events` (\n\t`stream_id` integer NOT NULL,\n\t`seq` integer NOT NULL,\n\t`data` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tPRIMARY KEY(`stream_id`, `seq`),\n\tFOREIGN KEY (`stream_id`) REFERENCES `streams`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE TABLE `streams` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`client_id` text NOT NULL,\n\t`kind` text NOT NULL,\n\t`last_seq` integer DEFAULT 0 NOT NULL,\n\t`pruned_seq` integer DEFAULT 0 NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`touched_at` integer NOT NULL,\n\t`finished_at` integer,\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `streams_client` ON `streams` (`client_id`);",
+      "CREATE INDEX `streams_touched` ON `streams` (`touched_at`);",
+      "ALTER TABLE `clients` ADD `epoch` integer DEFAULT 0 NOT NULL;"
+    ]
   }
 ];

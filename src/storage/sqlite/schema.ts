@@ -43,6 +43,8 @@ export const clients = sqliteTable(
     capabilities: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     initialize: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     logLevel: text("log_level"),
+    /** Goes up at each rehydration: answers to questions of an earlier epoch are dropped. */
+    epoch: integer().notNull().default(0),
     createdAt: integer("created_at").notNull(),
     lastSeenAt: integer("last_seen_at").notNull(),
     endedAt: integer("ended_at"),
@@ -130,4 +132,79 @@ export const turns = sqliteTable(
     startedAt: integer("started_at").notNull(),
   },
   (t) => [index("turns_message").on(t.messageId), index("turns_instance").on(t.instanceId)],
+);
+
+/** One SSE response of a client, resumable by its events' ids. */
+export const streams = sqliteTable(
+  "streams",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    /** Of the requests of one POST, or standalone (a GET). */
+    kind: text({ enum: ["request", "standalone"] }).notNull(),
+    lastSeq: integer("last_seq").notNull().default(0),
+    /** Events up to this one have been pruned. */
+    prunedSeq: integer("pruned_seq").notNull().default(0),
+    createdAt: integer("created_at").notNull(),
+    /** Last time that somebody was connected to it or wrote to it. */
+    touchedAt: integer("touched_at").notNull(),
+    finishedAt: integer("finished_at"),
+  },
+  (t) => [index("streams_client").on(t.clientId), index("streams_touched").on(t.touchedAt)],
+);
+
+export const streamEvents = sqliteTable(
+  "stream_events",
+  {
+    streamId: integer("stream_id")
+      .notNull()
+      .references(() => streams.id, { onDelete: "cascade" }),
+    seq: integer().notNull(),
+    /** The JSON-RPC message as text. */
+    data: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.streamId, t.seq] })],
+);
+
+/** Requests that are being worked on; what a dead process leaves here is ended by the next one. */
+export const openRequests = sqliteTable(
+  "open_requests",
+  {
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    /** JSON text, because `1` and `"1"` are two ids. */
+    requestId: text("request_id").notNull(),
+    streamId: integer("stream_id")
+      .notNull()
+      .references(() => streams.id, { onDelete: "cascade" }),
+    /** The whole request. */
+    message: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    /** The session that its address named. */
+    target: text({ mode: "json" }).$type<{ id: string } | { name: string } | null>(),
+    instanceId: text("instance_id").notNull(),
+    startedAt: integer("started_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.clientId, t.requestId] }),
+    index("open_requests_stream").on(t.streamId),
+    index("open_requests_instance").on(t.instanceId),
+  ],
+);
+
+/** Messages for a client that has no stream open to take them. */
+export const outbox = sqliteTable(
+  "outbox",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    data: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [index("outbox_client").on(t.clientId, t.id)],
 );

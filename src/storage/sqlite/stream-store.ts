@@ -1,0 +1,286 @@
+// Streams in SQLite: the event log, open requests and the outbox. A response event and the retirement of its request
+// are one operation, so a crash leaves either an open request or a complete answer.
+import { and, asc, eq, gt, lte, sql } from "drizzle-orm";
+import { AppError } from "../../kernel/errors.ts";
+import type { Ended, OpenRequest, RequestId, StreamStore } from "../../streams/store.ts";
+import type { Engine } from "./engine.ts";
+import { clients, openRequests, outbox, streamEvents, streams } from "./schema.ts";
+
+const { placeholder } = sql;
+
+export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore {
+  const { db, clock } = engine;
+  const streamById = eq(streams.id, placeholder("streamId"));
+  const requestByKey = and(
+    eq(openRequests.clientId, placeholder("clientId")),
+    eq(openRequests.requestId, placeholder("requestId")),
+  );
+  const stale = sql`(streams.touched_at <= ${placeholder("oldest")}
+    and not exists (select 1 from open_requests where open_requests.stream_id = streams.id))`;
+
+  const q = {
+    open: db
+      .insert(streams)
+      .values({
+        clientId: placeholder("clientId"),
+        kind: placeholder("kind"),
+        createdAt: placeholder("now"),
+        touchedAt: placeholder("now"),
+      })
+      .returning()
+      .prepare(),
+    find: db
+      .select()
+      .from(streams)
+      .where(and(streamById, eq(streams.clientId, placeholder("clientId"))))
+      .prepare(),
+    next: db
+      .update(streams)
+      .set({ lastSeq: sql`${streams.lastSeq} + 1`, touchedAt: sql`${placeholder("now")}` })
+      .where(streamById)
+      .returning({ seq: streams.lastSeq, prunedSeq: streams.prunedSeq })
+      .prepare(),
+    insertEvent: db
+      .insert(streamEvents)
+      .values({
+        streamId: placeholder("streamId"),
+        seq: placeholder("seq"),
+        data: placeholder("data"),
+        createdAt: placeholder("now"),
+      })
+      .prepare(),
+    pruneEvents: db
+      .delete(streamEvents)
+      .where(
+        and(
+          eq(streamEvents.streamId, placeholder("streamId")),
+          lte(streamEvents.seq, placeholder("upTo")),
+        ),
+      )
+      .prepare(),
+    setPruned: db
+      .update(streams)
+      .set({ prunedSeq: sql`${placeholder("upTo")}` })
+      .where(streamById)
+      .prepare(),
+    events: db
+      .select({ seq: streamEvents.seq, data: streamEvents.data })
+      .from(streamEvents)
+      .where(
+        and(
+          eq(streamEvents.streamId, placeholder("streamId")),
+          gt(streamEvents.seq, placeholder("after")),
+        ),
+      )
+      .orderBy(asc(streamEvents.seq))
+      .limit(placeholder("limit"))
+      .prepare(),
+    finish: db
+      .update(streams)
+      .set({ finishedAt: sql`${placeholder("now")}`, touchedAt: sql`${placeholder("now")}` })
+      .where(streamById)
+      .prepare(),
+    request: db.select().from(openRequests).where(requestByKey).prepare(),
+    insertRequest: db
+      .insert(openRequests)
+      .values({
+        clientId: placeholder("clientId"),
+        requestId: placeholder("requestId"),
+        streamId: placeholder("streamId"),
+        message: placeholder("message"),
+        target: placeholder("target"),
+        instanceId: placeholder("instanceId"),
+        startedAt: placeholder("now"),
+      })
+      .prepare(),
+    deleteRequest: db.delete(openRequests).where(requestByKey).prepare(),
+    deleteAll: db
+      .delete(openRequests)
+      .where(eq(openRequests.clientId, placeholder("clientId")))
+      .returning({ streamId: openRequests.streamId })
+      .prepare(),
+    awaited: db
+      .select({ n: sql<number>`count(*)` })
+      .from(openRequests)
+      .where(eq(openRequests.streamId, placeholder("streamId")))
+      .prepare(),
+    orphans: db
+      .select({
+        clientId: openRequests.clientId,
+        owner: clients.owner,
+        requestId: openRequests.requestId,
+        streamId: openRequests.streamId,
+        message: openRequests.message,
+        target: openRequests.target,
+        instanceId: openRequests.instanceId,
+      })
+      .from(openRequests)
+      .innerJoin(clients, eq(clients.id, openRequests.clientId))
+      .where(sql`${openRequests.instanceId} not in (select id from instances)`)
+      .orderBy(asc(openRequests.startedAt))
+      .prepare(),
+    adopt: db
+      .update(openRequests)
+      .set({ instanceId: sql`${placeholder("to")}` })
+      .where(and(requestByKey, eq(openRequests.instanceId, placeholder("from"))))
+      .prepare(),
+    keep: db
+      .insert(outbox)
+      .values({
+        clientId: placeholder("clientId"),
+        data: placeholder("data"),
+        createdAt: placeholder("now"),
+      })
+      .prepare(),
+    boundOutbox: db
+      .delete(outbox)
+      .where(
+        sql`${outbox.id} in (select id from outbox where client_id = ${placeholder("clientId")}
+          order by id desc limit -1 offset ${placeholder("max")})`,
+      )
+      .prepare(),
+    waiting: db
+      .select()
+      .from(outbox)
+      .where(eq(outbox.clientId, placeholder("clientId")))
+      .orderBy(asc(outbox.id))
+      .prepare(),
+    emptyOutbox: db
+      .delete(outbox)
+      .where(eq(outbox.clientId, placeholder("clientId")))
+      .prepare(),
+    touch: db
+      .update(streams)
+      .set({ touchedAt: sql`${placeholder("now")}` })
+      .where(streamById)
+      .prepare(),
+    countExpired: db
+      .select({ n: sql<number>`count(*)` })
+      .from(streams)
+      .where(stale)
+      .prepare(),
+    deleteExpired: db
+      .delete(streams)
+      .where(
+        sql`${streams.id} in (select id from streams where ${stale} limit ${placeholder("limit")})`,
+      )
+      .prepare(),
+  };
+
+  /** Inside a write: one more event. */
+  const add = (streamId: number, data: string): { seq: number; prunedSeq: number } => {
+    const now = clock.now();
+    const next = q.next.get({ streamId, now }) as { seq: number; prunedSeq: number } | undefined;
+    if (next === undefined) throw new AppError("not_found", "That stream has ended.");
+    q.insertEvent.run({ streamId, seq: next.seq, data, now });
+    return next;
+  };
+
+  /** Inside a write: ends a request; its stream is finished with the last of them. */
+  const end = (clientId: string, requestId: RequestId, data?: string): Ended | undefined => {
+    const key = { clientId, requestId: JSON.stringify(requestId) };
+    const request = q.request.get(key);
+    if (request === undefined) return undefined;
+    const { streamId } = request;
+    const seq = data === undefined ? 0 : add(streamId, data).seq;
+    q.deleteRequest.run(key);
+    const finished = q.awaited.get({ streamId })!.n === 0;
+    if (finished) q.finish.run({ streamId, now: clock.now() });
+    return { streamId, seq, finished };
+  };
+
+  const drain = (clientId: string, streamId: number): number | undefined => {
+    let last: number | undefined;
+    for (const { data } of q.waiting.all({ clientId })) last = add(streamId, data).seq;
+    if (last !== undefined) q.emptyOutbox.run({ clientId });
+    return last;
+  };
+
+  const oldest = (): number => clock.now() - graceMs;
+
+  return {
+    openRequests: (clientId, instanceId, requests) =>
+      engine.write(() => {
+        const now = clock.now();
+        const stream = q.open.get({ clientId, kind: "request", now });
+        for (const { id, message, target } of requests) {
+          const requestId = JSON.stringify(id);
+          if (q.request.get({ clientId, requestId }) !== undefined) {
+            throw new AppError("conflict", "A request with this id is still running.");
+          }
+          q.insertRequest.run({
+            clientId,
+            requestId,
+            streamId: stream.id,
+            message,
+            target,
+            instanceId,
+            now,
+          });
+        }
+        return stream.id;
+      }),
+
+    openStandalone: (clientId) =>
+      engine.write(() => q.open.get({ clientId, kind: "standalone", now: clock.now() })),
+
+    find: (clientId, streamId) => engine.read(() => q.find.get({ clientId, streamId })),
+
+    append: (streamId, data, maxEvents) =>
+      engine.write(() => {
+        const { seq, prunedSeq } = add(streamId, data);
+        // In steps of a tenth, so that not every event prunes.
+        if (seq - prunedSeq > maxEvents * 1.1) {
+          q.pruneEvents.run({ streamId, upTo: seq - maxEvents });
+          q.setPruned.run({ streamId, upTo: seq - maxEvents });
+        }
+        return seq;
+      }),
+
+    events: (streamId, after, limit) => engine.read(() => q.events.all({ streamId, after, limit })),
+
+    answer: (clientId, requestId, data) => engine.write(() => end(clientId, requestId, data)),
+    retire: (clientId, requestId) => engine.write(() => end(clientId, requestId)),
+
+    retireAll: (clientId) =>
+      engine.write(() => {
+        const now = clock.now();
+        for (const { streamId } of q.deleteAll.all({ clientId })) q.finish.run({ streamId, now });
+      }),
+
+    keep: (clientId, data, max) =>
+      engine.write(() => {
+        q.keep.run({ clientId, data, now: clock.now() });
+        q.boundOutbox.run({ clientId, max });
+      }),
+
+    drain: (clientId, streamId) =>
+      engine.write(
+        () => drain(clientId, streamId) ?? q.find.get({ clientId, streamId })?.lastSeq ?? 0,
+      ),
+
+    orphans: () =>
+      engine.read(() =>
+        q.orphans.all().map(({ requestId, target, ...rest }): OpenRequest => ({
+          ...rest,
+          id: JSON.parse(requestId) as RequestId,
+          target: target ?? null,
+        })),
+      ),
+
+    adopt: ({ clientId, id, instanceId: from }, to) =>
+      engine.write(
+        () => q.adopt.run({ clientId, requestId: JSON.stringify(id), from, to }).changes === 1,
+      ),
+
+    touch: (streamIds) =>
+      engine.write(() => {
+        const now = clock.now();
+        for (const streamId of streamIds) q.touch.run({ streamId, now });
+      }),
+
+    countExpired: () => engine.read(() => q.countExpired.get({ oldest: oldest() })!.n),
+    deleteExpired: (limit) =>
+      engine.write(() => q.deleteExpired.run({ oldest: oldest(), limit }).changes),
+  };
+}

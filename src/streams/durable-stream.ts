@@ -1,0 +1,109 @@
+// A stream of the event log with at most one connection to it. Messages are stored first; the connection is then fed
+// from the log, in order, from where it stands: replay and live delivery are the same thing.
+import { formatEventId } from "./event-id.ts";
+import type { SseStream } from "./sse-stream.ts";
+import type { StreamRecord, StreamStore } from "./store.ts";
+
+const BATCH = 200;
+
+interface Connection {
+  sse: SseStream;
+  /** The last event that was written to it. */
+  sent: number;
+  /** Whether the reader understands priming events (2025-11-25 and later). */
+  prime: boolean;
+  /** Whether it has been fed up to the present once. */
+  live: boolean;
+}
+
+export class DurableStream {
+  readonly id: number;
+  readonly #log: StreamStore;
+  #last: number;
+  #finished: boolean;
+  #connection: Connection | undefined;
+  #pumping = false;
+
+  constructor(
+    log: StreamStore,
+    { id, lastSeq, finishedAt }: Pick<StreamRecord, "id" | "lastSeq" | "finishedAt">,
+  ) {
+    this.#log = log;
+    this.id = id;
+    this.#last = lastSeq;
+    this.#finished = finishedAt !== null;
+  }
+
+  get connected(): boolean {
+    return this.#connection?.sse.open ?? false;
+  }
+
+  /** Feeds a connection from behind event `sent`; an earlier connection ends, for it may be half-open. */
+  attach(sse: SseStream, sent: number, prime: boolean): void {
+    this.detach();
+    this.#connection = { sse, sent, prime, live: false };
+    void this.#pump();
+  }
+
+  /** Ends the connection; the stream can be resumed. */
+  detach(): void {
+    this.#connection?.sse.close();
+    this.#connection = undefined;
+  }
+
+  /** Event `seq` has been stored. */
+  stored(seq: number, data: string): void {
+    this.#last = Math.max(this.#last, seq);
+    const connection = this.#connection;
+    if (connection?.live && !this.#pumping && seq === connection.sent + 1)
+      this.#write(connection, seq, data);
+    else void this.#pump();
+  }
+
+  /** Events up to `seq` have been stored elsewhere. */
+  advance(seq: number): void {
+    this.#last = Math.max(this.#last, seq);
+    void this.#pump();
+  }
+
+  /** Nothing more will come: the connection ends when it has everything. */
+  finish(): void {
+    this.#finished = true;
+    void this.#pump();
+  }
+
+  #write(connection: Connection, seq: number, data: string): void {
+    connection.sse.send(formatEventId({ streamId: this.id, seq }), data);
+    connection.sent = seq;
+  }
+
+  /** Writes what the connection lacks; one pump at a time, for whichever connection is there. */
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      for (;;) {
+        const connection = this.#connection;
+        if (!connection?.sse.open) return;
+        if (connection.sent < this.#last) {
+          const events = await this.#log.events(this.id, connection.sent, BATCH);
+          if (events.length === 0) return connection.sse.close(); // pruned under the reader
+          for (const { seq, data } of events) this.#write(connection, seq, data);
+        } else if (this.#finished) {
+          return connection.sse.close();
+        } else {
+          // Primed after the replay: an id that is ahead of it would lose events.
+          if (!connection.live && connection.prime) {
+            connection.sse.prime(formatEventId({ streamId: this.id, seq: connection.sent }));
+          }
+          connection.live = true;
+          return;
+        }
+      }
+    } catch {
+      this.detach(); // the log cannot be read now; the client comes back
+    } finally {
+      this.#pumping = false;
+    }
+  }
+}

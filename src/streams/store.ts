@@ -1,0 +1,79 @@
+// The port that keeps streams: the event log, the requests that are being worked on, and the outbox. An event's data
+// is a JSON-RPC message as text. Every query names the client: another client's stream is not there.
+
+export type RequestId = string | number;
+
+export interface StreamRecord {
+  id: number;
+  kind: "request" | "standalone";
+  lastSeq: number;
+  /** Events up to this one have been pruned. */
+  prunedSeq: number;
+  finishedAt: number | null;
+}
+
+export interface StreamEvent {
+  /** 1, 2, 3 … within its stream. */
+  seq: number;
+  data: string;
+}
+
+/** What is needed to run a request again. */
+export interface NewRequest {
+  id: RequestId;
+  message: Record<string, unknown>;
+  target: { id: string } | { name: string } | null;
+}
+
+export interface OpenRequest extends NewRequest {
+  clientId: string;
+  owner: string;
+  streamId: number;
+  instanceId: string;
+}
+
+/** The stream that a message ended on; `finished` when it was the last that was awaited there. */
+export interface Ended {
+  streamId: number;
+  seq: number;
+  finished: boolean;
+}
+
+export interface StreamStore {
+  /**
+   * A stream for the requests of one POST, and the requests as open, in one.
+   * @throws AppError `conflict` when one of the ids is in use
+   */
+  openRequests(
+    clientId: string,
+    instanceId: string,
+    requests: readonly NewRequest[],
+  ): Promise<number>;
+  /** A standalone stream, empty. */
+  openStandalone(clientId: string): Promise<StreamRecord>;
+  /** Undefined when the stream is unknown, pruned, or another client's. */
+  find(clientId: string, streamId: number): Promise<StreamRecord | undefined>;
+  /** Stores a message; resolves to its number. The oldest events beyond `maxEvents` go. */
+  append(streamId: number, data: string, maxEvents: number): Promise<number>;
+  /** The events behind `after`, in order. */
+  events(streamId: number, after: number, limit: number): Promise<StreamEvent[]>;
+  /** Stores a request's answer and retires the request, in one; undefined when it is not open. */
+  answer(clientId: string, requestId: RequestId, data: string): Promise<Ended | undefined>;
+  /** Ends a request that gets no answer. */
+  retire(clientId: string, requestId: RequestId): Promise<Ended | undefined>;
+  /** Ends all requests of a client that has ended. */
+  retireAll(clientId: string): Promise<void>;
+  /** Keeps a message for the next stream; the oldest beyond `max` go. */
+  keep(clientId: string, data: string, max: number): Promise<void>;
+  /** Moves what waits in the outbox to the end of a stream; resolves to the stream's last number. */
+  drain(clientId: string, streamId: number): Promise<number>;
+  /** Open requests of instances that are no more. */
+  orphans(): Promise<OpenRequest[]>;
+  /** Takes over an orphan; false when another process was faster. */
+  adopt(request: OpenRequest, instanceId: string): Promise<boolean>;
+  /** Notes that somebody is connected to these streams. */
+  touch(streamIds: readonly number[]): Promise<void>;
+  countExpired(): Promise<number>;
+  /** Deletes at most `limit` streams that nobody can be waiting for any more; resolves to how many. */
+  deleteExpired(limit: number): Promise<number>;
+}
