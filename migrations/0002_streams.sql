@@ -45,4 +45,12 @@ CREATE TABLE `streams` (
 --> statement-breakpoint
 CREATE INDEX `streams_client` ON `streams` (`client_id`);--> statement-breakpoint
 CREATE INDEX `streams_touched` ON `streams` (`touched_at`);--> statement-breakpoint
+CREATE TABLE `subscriptions` (
+	`client_id` text NOT NULL,
+	`uri` text NOT NULL,
+	PRIMARY KEY(`client_id`, `uri`),
+	FOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade
+);
+--> statement-breakpoint
+CREATE INDEX `subscriptions_uri` ON `subscriptions` (`uri`);--> statement-breakpoint
 ALTER TABLE `clients` ADD `epoch` integer DEFAULT 0 NOT NULL;

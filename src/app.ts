@@ -19,6 +19,12 @@ import { Presence, presenceWindow } from "./sessions/presence.ts";
 import { Retention } from "./sessions/retention.ts";
 import type { SessionTarget } from "./sessions/session.ts";
 import { Sessions } from "./sessions/sessions.ts";
+import { PromptRegistry, type Prompt } from "./prompts/prompt.ts";
+import { ResourceRegistry } from "./resources/registry.ts";
+import type { ResourceProvider } from "./resources/resource.ts";
+import { sessionResources } from "./resources/session-resources.ts";
+import { Announcer } from "./streams/announcer.ts";
+import { Delivery } from "./streams/delivery.ts";
 import { State } from "./state/state.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
 import { createLogger, type Logger } from "./telemetry.ts";
@@ -36,6 +42,8 @@ export interface AppOptions {
   config: Config;
   /** Tools beside the built-in ones. */
   tools?: readonly Tool[];
+  resources?: readonly ResourceProvider[];
+  prompts?: readonly Prompt[];
   clock?: Clock;
 }
 
@@ -54,7 +62,8 @@ export interface App {
 }
 
 /** @throws AppError `start` with what keeps the program from starting */
-export function buildApp({ config, tools = [], clock = systemClock }: AppOptions): App {
+export function buildApp(options: AppOptions): App {
+  const { config, tools = [], resources = [], prompts = [], clock = systemClock } = options;
   const closing = new AsyncDisposableStack();
   const log = createLogger(config["log-level"]);
   const warn = (error: unknown): void => log.warn({ err: error }, "background work failed");
@@ -100,6 +109,14 @@ export function buildApp({ config, tools = [], clock = systemClock }: AppOptions
     warn,
   );
 
+  const delivery = new Delivery(storage.subscriptions, warn);
+  closing.defer(() => delivery.close());
+  const announcer = new Announcer({
+    store: storage.subscriptions,
+    onWaiting: (clientIds) => delivery.deliver(clientIds),
+    onError: warn,
+  });
+
   const sessions = new Sessions(storage.sessions, activity(storage.sessions), maxAgeMs);
   const model = chooseModel(config, storage);
   const services = {
@@ -113,6 +130,7 @@ export function buildApp({ config, tools = [], clock = systemClock }: AppOptions
       maxMessageBytes: config["max-message"],
       modelTimeoutMs: config["model-timeout"],
     }),
+    announcer,
   };
   const registry = new ToolRegistry(
     [...sessionTools(maxAgeMs), ...stateTools(), ...historyTools(), chatTool(), ...tools],
@@ -122,11 +140,15 @@ export function buildApp({ config, tools = [], clock = systemClock }: AppOptions
   const parts: ServerParts = {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
     registry,
+    resources: new ResourceRegistry([sessionResources(services), ...resources]),
+    prompts: new PromptRegistry(prompts),
+    subscriptions: storage.subscriptions,
   };
 
   const liveParts = { ...parts, streams: storage.streams, maxEvents: config["stream-events"] };
   const live = new LiveClients(liveParts, storage.clients, presence, config["live-clients"]);
   closing.defer(() => live.closeAll());
+  delivery.add(live);
   const sessionful = new Sessionful({
     ...liveParts,
     instanceId: instances.id,
@@ -185,6 +207,7 @@ export function buildApp({ config, tools = [], clock = systemClock }: AppOptions
         { ...parts, clients: storage.clients, presence, clock, log },
         target,
       );
+      delivery.add(connection);
       closing.defer(async () => {
         await connection.close();
         await connection.closed;

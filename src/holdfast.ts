@@ -4,6 +4,8 @@ import { loadConfig, type ConfigSources, type SettingName } from "./config.ts";
 import { AppError } from "./kernel/errors.ts";
 import { LOCAL } from "./auth/principal.ts";
 import type { SessionTarget } from "./sessions/session.ts";
+import type { Prompt } from "./prompts/prompt.ts";
+import type { ResourceProvider } from "./resources/resource.ts";
 import type { Tool } from "./tools/tool.ts";
 
 /** Settings as a user writes them: `{ port: 8484, "max-age": "30d" }`. */
@@ -12,6 +14,9 @@ export type Settings = Partial<Record<SettingName, string | number | boolean>>;
 export interface HoldfastOptions {
   /** Your tools, beside the built-in ones. */
   tools?: readonly Tool[];
+  /** Your resources and prompts, beside the built-in ones. */
+  resources?: readonly ResourceProvider[];
+  prompts?: readonly Prompt[];
   /** What is not given comes from `HOLDFAST_…` in the environment, then from the defaults. */
   config?: Settings;
   /** Default: `process.env`. */
@@ -43,11 +48,8 @@ export interface Holdfast {
   ): Promise<Running>;
 }
 
-export function createHoldfast({
-  tools,
-  config = {},
-  env = process.env,
-}: HoldfastOptions = {}): Holdfast {
+export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
+  const { config = {}, env = process.env, ...own } = holdfast;
   return {
     async run(
       transport: "http" | "stdio",
@@ -55,7 +57,7 @@ export function createHoldfast({
     ) {
       const { target, ...settings } = options;
       const flags = asTexts({ ...config, ...settings });
-      const app = buildApp({ config: loadConfig({ flags, env }), ...(tools && { tools }) });
+      const app = buildApp({ config: loadConfig({ flags, env }), ...own });
       try {
         await app.start();
         return transport === "http" ? await runHttp(app) : await runStdio(app, target);

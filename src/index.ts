@@ -11,3 +11,5 @@ export type { SessionPolicy, ToolContext, ToolResult } from "./tools/context.ts"
 export { withSession } from "./tools/with-session.ts";
 export type { SessionHandle, SessionHistory, SessionState } from "./tools/session-handle.ts";
 export { AppError, type ErrorCode } from "./kernel/errors.ts";
+export type { ResourceProvider } from "./resources/resource.ts";
+export type { Prompt, PromptArgument } from "./prompts/prompt.ts";

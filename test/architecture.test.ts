@@ -20,6 +20,8 @@ const FLOORS: Record<string, number> = {
   state: 2,
   instances: 2,
   tools: 3,
+  resources: 3,
+  prompts: 3,
   models: 3,
   storage: 3,
   mcp: 4,

@@ -14,6 +14,8 @@ export interface Exchange {
   tell(message: JSONRPCMessage): Promise<boolean>;
   /** Ends a request that will have no answer, because it was cancelled. */
   retire(id: RequestId): Promise<void>;
+  /** Ends the connection of a stream; the client comes back for the rest. */
+  disconnect(): void;
   /** Lets go of the connection: the server is stopping, or the client has ended. */
   abort(): void;
 }
@@ -82,6 +84,10 @@ export class JsonExchange implements Exchange {
 
   async retire(id: RequestId): Promise<void> {
     if (this.#awaited.end(id) && this.#awaited.none) this.#respondAndEnd();
+  }
+
+  disconnect(): void {
+    // A JSON answer is one body: there is nothing to come back for.
   }
 
   abort(): void {
@@ -158,8 +164,12 @@ export class StreamExchange implements Exchange {
     this.#awaited.end(id);
   }
 
-  abort(): void {
+  disconnect(): void {
     this.#options.stream.detach();
+  }
+
+  abort(): void {
+    this.disconnect();
     this.#awaited.endAll();
   }
 }

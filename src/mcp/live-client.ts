@@ -7,6 +7,7 @@ import {
   isJSONRPCResultResponse,
   type JSONRPCMessage,
   type JSONRPCRequest,
+  type MessageExtraInfo,
   type RequestId,
   type Server,
   type Transport,
@@ -37,7 +38,7 @@ export class LiveClient implements Transport {
   readonly standalone: StandaloneStreams;
   onclose?: () => void;
   onerror?: (error: Error) => void;
-  onmessage?: (message: JSONRPCMessage) => void;
+  onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void;
   readonly #server: Server;
   readonly #store: StreamStore;
   readonly #epoch: Epoch;
@@ -52,11 +53,8 @@ export class LiveClient implements Transport {
     this.sessionId = id;
     this.#epoch = new Epoch(epoch);
     this.#store = parts.streams;
-    this.standalone = new StandaloneStreams({
-      clientId: id,
-      store: parts.streams,
-      maxEvents: parts.maxEvents,
-    });
+    const { streams: store, subscriptions, maxEvents } = parts;
+    this.standalone = new StandaloneStreams({ clientId: id, store, subscriptions, maxEvents });
     this.#server = createServer(parts, ({ mcpReq }) => {
       const call = this.#calls.get(mcpReq.id);
       if (call === undefined) throw new Error(`Request ${mcpReq.id} is not open.`);
@@ -104,7 +102,8 @@ export class LiveClient implements Transport {
     for (const message of messages) {
       if (isJSONRPCRequest(message)) this.#calls.set(message.id, { exchange, caller });
       const known = this.#epoch.inbound(message);
-      if (known !== undefined) this.onmessage?.(known);
+      if (known !== undefined)
+        this.onmessage?.(known, { closeSSEStream: () => exchange.disconnect() });
       if (isCancellation(message)) void this.#retire(message.params.requestId);
     }
   }

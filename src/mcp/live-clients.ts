@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import type { Client } from "../sessions/session.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { ClientStore } from "../sessions/store.ts";
+import type { Connections } from "../streams/delivery.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
 
 interface Busy {
@@ -16,7 +17,7 @@ export interface Lease {
   release(): void;
 }
 
-export class LiveClients {
+export class LiveClients implements Connections {
   readonly #parts: LiveParts;
   readonly #clients: ClientStore;
   readonly #presence: Presence;
@@ -60,6 +61,16 @@ export class LiveClients {
   /** Ids of the streams that somebody uses here. */
   get streamIds(): number[] {
     return [...this.#busy.values()].flatMap(({ live }) => live.streamIds);
+  }
+
+  get connectedIds(): string[] {
+    return [...this.#busy]
+      .filter(([, { live }]) => live.standalone.connectedIds.length > 0)
+      .map(([id]) => id);
+  }
+
+  async deliverWaiting(clientId: string): Promise<void> {
+    await this.#busy.get(clientId)?.live.standalone.deliverWaiting();
   }
 
   async closeAll(): Promise<void> {

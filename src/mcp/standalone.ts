@@ -3,14 +3,15 @@
 import { DurableStream } from "../streams/durable-stream.ts";
 import type { SseStream } from "../streams/sse-stream.ts";
 import type { StreamRecord, StreamStore } from "../streams/store.ts";
+import type { SubscriptionStore } from "../streams/subscriptions.ts";
 
 /** The oldest connection ends when a client opens one more. */
 const MAX_CONNECTIONS = 16;
-const MAX_OUTBOX = 1_000;
 
 export interface StandaloneOptions {
   clientId: string;
   store: StreamStore;
+  subscriptions: SubscriptionStore;
   maxEvents: number;
 }
 
@@ -25,7 +26,7 @@ export class StandaloneStreams {
 
   /** Connects a new stream, or a known one from behind event `sent`. */
   async connect(record: StreamRecord, sse: SseStream, sent: number, prime: boolean): Promise<void> {
-    const { clientId, store } = this.#options;
+    const { store } = this.#options;
     const known = this.#streams.find(({ id }) => id === record.id);
     const stream = known ?? new DurableStream(store, record);
     if (known) this.#streams.splice(this.#streams.indexOf(known), 1);
@@ -33,7 +34,7 @@ export class StandaloneStreams {
     if (this.#streams.length > MAX_CONNECTIONS) this.#streams.shift()!.detach();
     stream.attach(sse, sent, prime);
     // From here on messages come to this stream; what was kept before moves to it.
-    stream.advance(await store.drain(clientId, record.id));
+    await this.deliverWaiting();
   }
 
   /** Forgets a stream whose connection `sse` has ended, unless another has taken over. */
@@ -43,10 +44,21 @@ export class StandaloneStreams {
   }
 
   async send(data: string): Promise<void> {
-    const { clientId, store, maxEvents } = this.#options;
-    const stream = this.#streams.findLast(({ connected }) => connected);
-    if (stream === undefined) return store.keep(clientId, data, MAX_OUTBOX);
+    const { clientId, store, subscriptions, maxEvents } = this.#options;
+    const stream = this.#newest();
+    if (stream === undefined) return subscriptions.post([{ clientId, data }]);
     stream.stored(await store.append(stream.id, data, maxEvents), data);
+  }
+
+  /** Moves what waits in the outbox to the newest connected stream, if there is one. */
+  async deliverWaiting(): Promise<void> {
+    const stream = this.#newest();
+    if (stream !== undefined)
+      stream.advance(await this.#options.store.drain(this.#options.clientId, stream.id));
+  }
+
+  #newest(): DurableStream | undefined {
+    return this.#streams.findLast(({ connected }) => connected);
   }
 
   /** Ids of the streams that somebody is connected to. */

@@ -15,6 +15,7 @@ import { toAppError } from "../kernel/errors.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
+import type { Connections } from "../streams/delivery.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import type { Logger } from "../telemetry.ts";
 import { introducedClient } from "./introduction.ts";
@@ -28,7 +29,7 @@ export interface StdioParts extends ServerParts {
   log: Logger;
 }
 
-export interface StdioConnection {
+export interface StdioConnection extends Connections {
   /** Resolves when the pipe has closed. */
   readonly closed: Promise<void>;
   close(): Promise<void>;
@@ -47,7 +48,18 @@ export function serveOverStdio(
       onerror: (error) => parts.log.warn({ err: error }, "stdio"),
     },
   );
-  return { closed: wire.closed, close: () => handle.close() };
+  return {
+    closed: wire.closed,
+    close: () => handle.close(),
+    get connectedIds() {
+      return wire.client ? [wire.client.id] : [];
+    },
+    async deliverWaiting(clientId) {
+      if (clientId !== wire.client?.id) return;
+      for (const data of await parts.subscriptions.take(clientId))
+        await wire.send(JSON.parse(data) as JSONRPCMessage);
+    },
+  };
 }
 
 /** Stores the client before its `initialize` is answered, and ends it with the pipe: its id cannot come back. */

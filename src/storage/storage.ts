@@ -6,6 +6,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
 import type { StreamStore } from "../streams/store.ts";
+import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
 import { cannotOpen, MEMORY, openConnection } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
@@ -15,6 +16,7 @@ import { migrate } from "./sqlite/migrate.ts";
 import { sqliteSessionStore } from "./sqlite/session-store.ts";
 import { sqliteStateStore } from "./sqlite/state-store.ts";
 import { sqliteStreamStore } from "./sqlite/stream-store.ts";
+import { sqliteSubscriptionStore } from "./sqlite/subscription-store.ts";
 
 export interface Storage {
   readonly sessions: SessionStore;
@@ -23,6 +25,7 @@ export interface Storage {
   readonly history: HistoryStore;
   readonly instances: InstanceStore;
   readonly streams: StreamStore;
+  readonly subscriptions: SubscriptionStore;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
@@ -61,6 +64,7 @@ export function openStorage({
       history: sqliteHistoryStore(engine),
       instances: sqliteInstanceStore(engine),
       streams: sqliteStreamStore(engine, streamGraceMs),
+      subscriptions: sqliteSubscriptionStore(engine, sqlite),
       check: () => engine.write(() => void sqlite.pragma("user_version")),
       async close() {
         engine.close();

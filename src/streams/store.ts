@@ -63,8 +63,6 @@ export interface StreamStore {
   retire(clientId: string, requestId: RequestId): Promise<Ended | undefined>;
   /** Ends all requests of a client that has ended. */
   retireAll(clientId: string): Promise<void>;
-  /** Keeps a message for the next stream; the oldest beyond `max` go. */
-  keep(clientId: string, data: string, max: number): Promise<void>;
   /** Moves what waits in the outbox to the end of a stream; resolves to the stream's last number. */
   drain(clientId: string, streamId: number): Promise<number>;
   /** Open requests of instances that are no more. */

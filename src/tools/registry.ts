@@ -1,8 +1,10 @@
 // All tools of a server: their descriptions, prepared once, and the one way to call them.
 import {
+  isInputRequiredResult,
   ProtocolError,
   ProtocolErrorCode,
   type CallToolResult,
+  type InputRequiredResult,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
@@ -56,8 +58,8 @@ export class ToolRegistry {
   async call(
     name: string,
     args: unknown,
-    call: Omit<Call, "input" | "services" | "onSession">,
-  ): Promise<CallToolResult> {
+    { caller, channel }: Pick<Call, "caller" | "channel">,
+  ): Promise<CallToolResult | InputRequiredResult> {
     const tool = this.#tools.get(name);
     if (tool === undefined) {
       throw new ProtocolError(
@@ -71,14 +73,15 @@ export class ToolRegistry {
     let session: string | null = null;
     try {
       const result = await tool.run({
-        ...call,
+        caller,
+        channel,
         input: parsed.data,
         services: this.#services,
         onSession: (id) => (session = id),
       });
-      return render(tool, result, session);
+      return isInputRequired(result) ? result : render(tool, result, session);
     } catch (error) {
-      call.signal.throwIfAborted();
+      channel.signal.throwIfAborted();
       if (error instanceof ProtocolError) throw error;
       const known = toAppError(error);
       if (known.code === "internal" || known.code.startsWith("storage"))
@@ -105,7 +108,14 @@ function jsonSchema(schema: z.ZodObject, io: "input" | "output"): ObjectSchema {
   return rest as ObjectSchema;
 }
 
-function render({ output }: Tool, result: ToolResult, session: string | null): CallToolResult {
+const isInputRequired = (result: ToolResult): result is InputRequiredResult =>
+  typeof result === "object" && isInputRequiredResult(result);
+
+function render(
+  { output }: Tool,
+  result: Exclude<ToolResult, InputRequiredResult>,
+  session: string | null,
+): CallToolResult {
   const _meta = { [SESSION_META]: session };
   if (typeof result === "string") return { content: [{ type: "text", text: result }], _meta };
   const whole = isCallToolResult(result) ? result : { content: [], structuredContent: result };

@@ -3,9 +3,11 @@ import type { Ask, Chat } from "../chat/chat.ts";
 import type { Message } from "../chat/message.ts";
 import type { NewMessage } from "../chat/store.ts";
 import type { CurrentSession, SessionResolver } from "../sessions/current.ts";
-import type { Session, SessionCounts } from "../sessions/session.ts";
+import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { Clearable, SessionChanges } from "../sessions/store.ts";
+import { historyUri, SESSIONS_URI, sessionUri, stateUri } from "../sessions/uris.ts";
+import type { Announcer } from "../streams/announcer.ts";
 import type { SetOptions, State, StatePage } from "../state/state.ts";
 import type { StateEntry } from "../state/store.ts";
 
@@ -15,7 +17,11 @@ export interface SessionServices {
   readonly resolver: SessionResolver;
   readonly state: State;
   readonly chat: Chat;
+  readonly announcer: Announcer;
 }
+
+/** Tells subscribers that these resources have changed. */
+type Changed = (...uris: string[]) => Promise<void>;
 
 export class SessionHandle {
   readonly id: string;
@@ -23,13 +29,16 @@ export class SessionHandle {
   readonly history: SessionHistory;
   readonly #services: SessionServices;
   readonly #current: CurrentSession;
+  readonly #changed: Changed;
 
-  constructor(services: SessionServices, current: CurrentSession) {
+  constructor(services: SessionServices, current: CurrentSession, { principal, client }: Caller) {
     this.id = current.id;
     this.#services = services;
     this.#current = current;
-    this.state = new SessionState(services.state, current);
-    this.history = new SessionHistory(services.chat, current);
+    this.#changed = (...uris) =>
+      services.announcer.announce(principal.id, [...uris, sessionUri(current.id)], client?.id);
+    this.state = new SessionState(services.state, current, this.#changed);
+    this.history = new SessionHistory(services.chat, current, this.#changed);
   }
 
   /** Its row; undefined while nothing is stored in it. */
@@ -42,21 +51,34 @@ export class SessionHandle {
   }
 
   async update(changes: SessionChanges): Promise<Session> {
-    return this.#services.sessions.update(await this.#current.create(), changes);
+    const updated = await this.#services.sessions.update(await this.#current.create(), changes);
+    await this.#changed(SESSIONS_URI);
+    return updated;
   }
 
   async clear(what: Clearable): Promise<void> {
-    if (this.info !== undefined) await this.#services.sessions.clear(this.info, what);
+    if (this.info === undefined) return;
+    await this.#services.sessions.clear(this.info, what);
+    await this.#changed(historyUri(this.id));
   }
 
   async delete(): Promise<void> {
-    if (this.info !== undefined) await this.#services.sessions.delete(this.info);
+    if (this.info === undefined) return;
+    await this.#services.sessions.delete(this.info);
+    await this.#changed(SESSIONS_URI, historyUri(this.id));
   }
 
   /** Asks the configured model, with this session's history as its memory. */
   async ask(ask: Ask): Promise<{ question: Message; answer: Message }> {
     const { system } = await this.#current.create();
-    return this.#services.chat.ask(this.id, { ...ask, system: ask.system ?? system ?? undefined });
+    try {
+      return await this.#services.chat.ask(this.id, {
+        ...ask,
+        system: ask.system ?? system ?? undefined,
+      });
+    } finally {
+      await this.#changed(historyUri(this.id)); // a question that failed is in the history too
+    }
   }
 }
 
@@ -64,10 +86,12 @@ export class SessionHandle {
 export class SessionState {
   readonly #state: State;
   readonly #current: CurrentSession;
+  readonly #changed: Changed;
 
-  constructor(state: State, current: CurrentSession) {
+  constructor(state: State, current: CurrentSession, changed: Changed) {
     this.#state = state;
     this.#current = current;
+    this.#changed = changed;
   }
 
   /** The value, or undefined. */
@@ -84,12 +108,16 @@ export class SessionState {
   /** @throws AppError `conflict` when `ifVersion` does not match, `limit` or `invalid` */
   async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
     await this.#current.create();
-    return this.#state.set(this.#current.id, key, value, options);
+    const entry = await this.#state.set(this.#current.id, key, value, options);
+    await this.#changed(stateUri(this.#current.id, key));
+    return entry;
   }
 
   /** Resolves to whether the key was there. */
-  delete(key: string, ifVersion?: number): Promise<boolean> {
-    return this.#state.delete(this.#current.id, key, ifVersion);
+  async delete(key: string, ifVersion?: number): Promise<boolean> {
+    const deleted = await this.#state.delete(this.#current.id, key, ifVersion);
+    if (deleted) await this.#changed(stateUri(this.#current.id, key));
+    return deleted;
   }
 
   list(options: { prefix?: string; after?: string; limit: number }): Promise<StatePage> {
@@ -101,15 +129,19 @@ export class SessionState {
 export class SessionHistory {
   readonly #chat: Chat;
   readonly #current: CurrentSession;
+  readonly #changed: Changed;
 
-  constructor(chat: Chat, current: CurrentSession) {
+  constructor(chat: Chat, current: CurrentSession, changed: Changed) {
     this.#chat = chat;
     this.#current = current;
+    this.#changed = changed;
   }
 
   async append(message: NewMessage): Promise<Message> {
     await this.#current.create();
-    return this.#chat.append(this.#current.id, message);
+    const stored = await this.#chat.append(this.#current.id, message);
+    await this.#changed(historyUri(this.#current.id));
+    return stored;
   }
 
   /** The newest `limit` messages below `before`, in order. */

@@ -18,7 +18,7 @@ export function withSession<Input, Policy extends SessionPolicy>(
   handler: Handler<Input, Policy>,
 ): (call: Call) => Promise<ToolResult> {
   return async (call) => {
-    const { caller, services, signal, progress, log } = call;
+    const { caller, services } = call;
     const { session: argument, ...input } = call.input;
     const { resolver } = services;
     const current =
@@ -26,18 +26,16 @@ export function withSession<Input, Policy extends SessionPolicy>(
         ? await resolver.peek(caller)
         : await resolver.resolve(caller, argument as string | undefined);
     const session = current
-      ? new SessionHandle(services, current)
+      ? new SessionHandle(services, current, caller)
       : await withoutSession(policy, call);
     if (session !== undefined) call.onSession(session.id);
     return handler({
+      ...call.channel,
       input: input as Input,
       session: session as ToolContext<Input, Policy>["session"],
       sessions: new OwnSessions(services, caller.principal),
       principal: caller.principal,
       client: caller.client,
-      signal,
-      progress,
-      log,
     });
   };
 }
@@ -58,5 +56,5 @@ async function withoutSession(
     session,
     create: () => Promise.resolve(session),
   };
-  return new SessionHandle(services, current);
+  return new SessionHandle(services, current, caller);
 }

@@ -44,8 +44,8 @@ export const migrations: Migration[] = [
     ]
   },
   {
-    "createdAt": 1795335166448,
-    "hash": "f9b6cad86a79ccdceec88d3d0b94f60b3f1b7b383e4c2788df030bf030a6104f",
+    "createdAt": 1795336409442,
+    "hash": "9daf47cabfbda23979beb3d7ed0b299b2291d7a8ba5e3f2a64f184e2e15efe2a",
     "statements": [
       "CREATE TABLE `open_requests` (\n\t`client_id` text NOT NULL,\n\t`request_id` text NOT NULL,\n\t`stream_id` integer NOT NULL,\n\t`message` text NOT NULL,\n\t`target` text,\n\t`instance_id` text NOT NULL,\n\t`started_at` integer NOT NULL,\n\tPRIMARY KEY(`client_id`, `request_id`),\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`stream_id`) REFERENCES `streams`(`id`) ON UPDATE no action ON DELETE cascade\n);",
       "CREATE INDEX `open_requests_stream` ON `open_requests` (`stream_id`);",
@@ -56,6 +56,8 @@ export const migrations: Migration[] = [
       "CREATE TABLE `streams` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`client_id` text NOT NULL,\n\t`kind` text NOT NULL,\n\t`last_seq` integer DEFAULT 0 NOT NULL,\n\t`pruned_seq` integer DEFAULT 0 NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`touched_at` integer NOT NULL,\n\t`finished_at` integer,\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade\n);",
       "CREATE INDEX `streams_client` ON `streams` (`client_id`);",
       "CREATE INDEX `streams_touched` ON `streams` (`touched_at`);",
+      "CREATE TABLE `subscriptions` (\n\t`client_id` text NOT NULL,\n\t`uri` text NOT NULL,\n\tPRIMARY KEY(`client_id`, `uri`),\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `subscriptions_uri` ON `subscriptions` (`uri`);",
       "ALTER TABLE `clients` ADD `epoch` integer DEFAULT 0 NOT NULL;"
     ]
   }

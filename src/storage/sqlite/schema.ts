@@ -208,3 +208,15 @@ export const outbox = sqliteTable(
   },
   (t) => [index("outbox_client").on(t.clientId, t.id)],
 );
+
+/** `resources/subscribe`, kept for as long as the client. */
+export const subscriptions = sqliteTable(
+  "subscriptions",
+  {
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    uri: text().notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.clientId, t.uri] }), index("subscriptions_uri").on(t.uri)],
+);

@@ -124,21 +124,6 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
       .set({ instanceId: sql`${placeholder("to")}` })
       .where(and(requestByKey, eq(openRequests.instanceId, placeholder("from"))))
       .prepare(),
-    keep: db
-      .insert(outbox)
-      .values({
-        clientId: placeholder("clientId"),
-        data: placeholder("data"),
-        createdAt: placeholder("now"),
-      })
-      .prepare(),
-    boundOutbox: db
-      .delete(outbox)
-      .where(
-        sql`${outbox.id} in (select id from outbox where client_id = ${placeholder("clientId")}
-          order by id desc limit -1 offset ${placeholder("max")})`,
-      )
-      .prepare(),
     waiting: db
       .select()
       .from(outbox)
@@ -246,12 +231,6 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
       engine.write(() => {
         const now = clock.now();
         for (const { streamId } of q.deleteAll.all({ clientId })) q.finish.run({ streamId, now });
-      }),
-
-    keep: (clientId, data, max) =>
-      engine.write(() => {
-        q.keep.run({ clientId, data, now: clock.now() });
-        q.boundOutbox.run({ clientId, max });
       }),
 
     drain: (clientId, streamId) =>

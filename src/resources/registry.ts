@@ -1,0 +1,35 @@
+// All resources of a server, from all providers.
+import {
+  ProtocolError,
+  type ReadResourceResult,
+  type Resource,
+  type ResourceTemplateType,
+} from "@modelcontextprotocol/server";
+import type { Principal } from "../auth/principal.ts";
+import type { ResourceProvider } from "./resource.ts";
+
+/** The 2025 revisions' code for a resource that is not there. */
+const NOT_FOUND = -32002;
+
+export class ResourceRegistry {
+  readonly templates: readonly ResourceTemplateType[];
+  readonly #providers: readonly ResourceProvider[];
+
+  constructor(providers: readonly ResourceProvider[]) {
+    this.#providers = providers;
+    this.templates = providers.flatMap(({ templates = [] }) => templates);
+  }
+
+  async list(principal: Principal): Promise<Resource[]> {
+    return (await Promise.all(this.#providers.map((provider) => provider.list(principal)))).flat();
+  }
+
+  /** @throws ProtocolError when no provider has it */
+  async read(uri: string, principal: Principal): Promise<ReadResourceResult> {
+    for (const provider of this.#providers) {
+      const contents = await provider.read(uri, principal);
+      if (contents !== undefined) return { contents };
+    }
+    throw new ProtocolError(NOT_FOUND, `Resource not found: ${uri}`, { uri });
+  }
+}

@@ -1,0 +1,15 @@
+// How resources are offered: a provider knows its own uris and says nothing about others.
+import type {
+  ReadResourceResult,
+  Resource,
+  ResourceTemplateType,
+} from "@modelcontextprotocol/server";
+import type { Principal } from "../auth/principal.ts";
+
+export interface ResourceProvider {
+  readonly templates?: readonly ResourceTemplateType[];
+  /** What the principal may see, as far as it can be listed. */
+  list(principal: Principal): Promise<Resource[]>;
+  /** Undefined for a uri that is not there, or not for this principal: the two are never told apart. */
+  read(uri: string, principal: Principal): Promise<ReadResourceResult["contents"] | undefined>;
+}

@@ -1,0 +1,114 @@
+// Subscriptions and outboxes in SQLite.
+import { and, asc, eq, sql } from "drizzle-orm";
+import { AppError } from "../../kernel/errors.ts";
+import {
+  MAX_OUTBOX,
+  type Subscription,
+  type SubscriptionStore,
+} from "../../streams/subscriptions.ts";
+import type { Sqlite } from "./connection.ts";
+import { clientAlive, type Engine } from "./engine.ts";
+import { clients, outbox, subscriptions } from "./schema.ts";
+
+const { placeholder } = sql;
+
+export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): SubscriptionStore {
+  const { db, clock } = engine;
+  const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
+  const inOutbox = eq(outbox.clientId, placeholder("clientId"));
+  const q = {
+    add: db
+      .insert(subscriptions)
+      .values({ clientId: placeholder("clientId"), uri: placeholder("uri") })
+      .onConflictDoNothing()
+      .prepare(),
+    count: db
+      .select({ n: sql<number>`count(*)` })
+      .from(subscriptions)
+      .where(ofClient)
+      .prepare(),
+    remove: db
+      .delete(subscriptions)
+      .where(and(ofClient, eq(subscriptions.uri, placeholder("uri"))))
+      .prepare(),
+    subscribers: db
+      .select({ clientId: subscriptions.clientId, uri: subscriptions.uri })
+      .from(subscriptions)
+      .innerJoin(clients, eq(clients.id, subscriptions.clientId))
+      .where(
+        and(
+          eq(subscriptions.uri, placeholder("uri")),
+          eq(clients.owner, placeholder("owner")),
+          clientAlive,
+        ),
+      )
+      .prepare(),
+    post: db
+      .insert(outbox)
+      .values({
+        clientId: placeholder("clientId"),
+        data: placeholder("data"),
+        createdAt: placeholder("now"),
+      })
+      .prepare(),
+    bound: db
+      .delete(outbox)
+      .where(
+        sql`${outbox.id} in (select id from outbox where client_id = ${placeholder("clientId")}
+          order by id desc limit -1 offset ${MAX_OUTBOX})`,
+      )
+      .prepare(),
+    waiting: db.select({ id: outbox.id }).from(outbox).where(inOutbox).limit(1).prepare(),
+    all: db
+      .select({ data: outbox.data })
+      .from(outbox)
+      .where(inOutbox)
+      .orderBy(asc(outbox.id))
+      .prepare(),
+    empty: db.delete(outbox).where(inOutbox).prepare(),
+  };
+  let version: unknown;
+
+  return {
+    subscribe: (subscription, max) =>
+      engine.write(() => {
+        if (q.count.get({ clientId: subscription.clientId })!.n >= max) {
+          throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
+        }
+        q.add.run({ ...subscription });
+      }),
+
+    unsubscribe: (subscription) => engine.write(() => void q.remove.run({ ...subscription })),
+
+    subscribers: (owner, uris) =>
+      engine.read(() =>
+        uris.flatMap((uri): Subscription[] => q.subscribers.all({ ...engine.times(), owner, uri })),
+      ),
+
+    post: (messages) =>
+      engine.write(() => {
+        const now = clock.now();
+        for (const { clientId, data } of messages) {
+          q.post.run({ clientId, data, now });
+          q.bound.run({ clientId });
+        }
+      }),
+
+    changedElsewhere: () =>
+      engine.read(() => {
+        const before = version;
+        version = sqlite.pragma("data_version", { simple: true });
+        return version !== before;
+      }),
+
+    waiting: (clientIds) =>
+      engine.read(() => clientIds.filter((clientId) => q.waiting.get({ clientId }) !== undefined)),
+
+    take: (clientId) =>
+      engine.write(() => {
+        const messages = q.all.all({ clientId }).map(({ data }) => data);
+        if (messages.length > 0) q.empty.run({ clientId });
+        return messages;
+      }),
+  };
+}

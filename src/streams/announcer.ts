@@ -1,0 +1,38 @@
+// Tells subscribed clients that a resource has changed: the notification goes to each one's outbox, durably, and
+// whoever holds the client's connection delivers it from there, in this process or another.
+import type { SubscriptionStore } from "./subscriptions.ts";
+
+export interface AnnouncerParts {
+  store: SubscriptionStore;
+  /** Told which clients have something waiting now. */
+  onWaiting(clientIds: readonly string[]): void;
+  onError(error: unknown): void;
+}
+
+export class Announcer {
+  readonly #parts: AnnouncerParts;
+
+  constructor(parts: AnnouncerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Announces changes of the owner's resources to all subscribed clients but the one that made them. Never rejects: the
+   * change itself is stored, whatever becomes of the news.
+   */
+  async announce(owner: string, uris: readonly string[], by: string | undefined): Promise<void> {
+    const { store, onWaiting, onError } = this.#parts;
+    try {
+      const subscribers = await store.subscribers(owner, uris);
+      const others = subscribers.filter(({ clientId }) => clientId !== by);
+      if (others.length === 0) return;
+      await store.post(others.map(({ clientId, uri }) => ({ clientId, data: updated(uri) })));
+      onWaiting([...new Set(others.map(({ clientId }) => clientId))]);
+    } catch (error) {
+      onError(error);
+    }
+  }
+}
+
+const updated = (uri: string): string =>
+  JSON.stringify({ jsonrpc: "2.0", method: "notifications/resources/updated", params: { uri } });

@@ -1,0 +1,51 @@
+// Brings what waits in outboxes to the clients that are connected to this process: at once when this process put it
+// there, and within a moment when another one did.
+import type { SubscriptionStore } from "./subscriptions.ts";
+
+/** Somebody who holds connections of clients. */
+export interface Connections {
+  readonly connectedIds: readonly string[];
+  /** Delivers what waits for this client, if it is connected here. */
+  deliverWaiting(clientId: string): Promise<void>;
+}
+
+/** How often another process's announcements are looked for. */
+const POLL_MS = 250;
+
+export class Delivery {
+  readonly #store: SubscriptionStore;
+  readonly #onError: (error: unknown) => void;
+  readonly #holders: Connections[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(store: SubscriptionStore, onError: (error: unknown) => void) {
+    this.#store = store;
+    this.#onError = onError;
+    this.#timer = setInterval(() => void this.#poll(), POLL_MS).unref();
+  }
+
+  add(holder: Connections): void {
+    this.#holders.push(holder);
+  }
+
+  /** Something was put into these clients' outboxes. */
+  deliver(clientIds: readonly string[]): void {
+    for (const id of clientIds) {
+      for (const holder of this.#holders) holder.deliverWaiting(id).catch(this.#onError);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #poll(): Promise<void> {
+    try {
+      const ids = this.#holders.flatMap(({ connectedIds }) => connectedIds);
+      if (ids.length === 0 || !(await this.#store.changedElsewhere())) return;
+      this.deliver(await this.#store.waiting(ids));
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+}

@@ -1,0 +1,25 @@
+// The port that keeps `resources/subscribe`, and the outboxes that announcements go to.
+
+export interface Subscription {
+  clientId: string;
+  uri: string;
+}
+
+export interface SubscriptionStore {
+  /** @throws AppError `limit` for one too many */
+  subscribe(subscription: Subscription, max: number): Promise<void>;
+  unsubscribe(subscription: Subscription): Promise<void>;
+  /** The living clients of `owner` that are subscribed to one of the uris. */
+  subscribers(owner: string, uris: readonly string[]): Promise<Subscription[]>;
+  /** Puts messages into outboxes, at most `MAX_OUTBOX` each. */
+  post(messages: readonly { clientId: string; data: string }[]): Promise<void>;
+  /** Whether another process has changed the database since the last call. */
+  changedElsewhere(): Promise<boolean>;
+  /** Those of the clients that have something in their outbox. */
+  waiting(clientIds: readonly string[]): Promise<string[]>;
+  /** Takes what is in a client's outbox. */
+  take(clientId: string): Promise<string[]>;
+}
+
+/** The oldest messages beyond this are dropped. */
+export const MAX_OUTBOX = 1_000;
