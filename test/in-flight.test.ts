@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { connect, type ClientVersion, type TestClient } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { startServer } from "./support/process.ts";
+import { FIXTURE, startServer } from "./support/process.ts";
 
 const versions: ClientVersion[] = ["v1", "v2"];
 
@@ -35,7 +35,7 @@ for (const version of versions) {
   for (const outageMs of [200, 5_000]) {
     it(`the ${version} client gets an outcome for every call over a SIGKILL and ${outageMs} ms of silence`, async () => {
       const folder = temporaryFolder();
-      const first = await startServer({ folder, fixture: true });
+      const first = await startServer({ folder, script: FIXTURE });
       const client = await connect(version, first);
       const safe = fly(client, "count");
       const unsafe = fly(client, "count_once");
@@ -43,7 +43,7 @@ for (const version of versions) {
 
       await first.kill();
       await sleep(outageMs);
-      await startServer({ folder, fixture: true, port: first.port });
+      await startServer({ folder, script: FIXTURE, port: first.port });
 
       // Safe to run again: the result, with progress that only grows.
       expect(await safe.outcome).toMatchObject({

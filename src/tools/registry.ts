@@ -91,14 +91,28 @@ export class ToolRegistry {
   }
 }
 
-const toWire = ({ name, title, description, input, output, annotations }: Tool): WireTool => ({
+const toWire = ({
   name,
   title,
   description,
-  inputSchema: jsonSchema(input, "input"),
-  ...(output && { outputSchema: jsonSchema(output, "output") }),
+  input,
+  inputSchema,
+  output,
   annotations,
-});
+}: Tool): WireTool => {
+  const generated = jsonSchema(input, "input");
+  const session = (generated.properties as Record<string, object>)["session"]!;
+  return {
+    name,
+    title,
+    description,
+    inputSchema: inputSchema
+      ? { ...inputSchema, properties: { ...inputSchema.properties, session } }
+      : generated,
+    ...(output && { outputSchema: jsonSchema(output, "output") }),
+    annotations,
+  } as WireTool;
+};
 
 type ObjectSchema = { type: "object" } & Record<string, unknown>;
 

@@ -4,6 +4,12 @@ import { z } from "zod";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
 import { withSession } from "./with-session.ts";
 
+/** A JSON Schema (2020-12) of an object. */
+export type JsonObjectSchema = { type: "object"; properties?: Record<string, object> } & Record<
+  string,
+  unknown
+>;
+
 export interface ToolSpec<Input extends z.ZodObject, Policy extends SessionPolicy> {
   name: string;
   title?: string;
@@ -11,6 +17,8 @@ export interface ToolSpec<Input extends z.ZodObject, Policy extends SessionPolic
   description: string;
   /** Arguments; the argument `session` is added. */
   input?: Input;
+  /** Advertised instead of what `input` says, for keywords that zod does not know; `input` still decides. */
+  inputSchema?: JsonObjectSchema;
   /** Shape of `structuredContent`; `session` is added. */
   output?: z.ZodObject;
   annotations?: ToolAnnotations;
@@ -26,6 +34,7 @@ export interface Tool {
   readonly title: string;
   readonly description: string;
   readonly input: z.ZodObject;
+  readonly inputSchema: JsonObjectSchema | undefined;
   readonly output: z.ZodObject | undefined;
   readonly annotations: ToolAnnotations;
   readonly quick: boolean;
@@ -60,6 +69,7 @@ export function defineTool<
     title,
     description,
     input: input.extend({ session: sessionArgument }),
+    inputSchema: spec.inputSchema,
     output: output?.extend({ session: sessionResult }),
     annotations: { title, ...annotations },
     quick,

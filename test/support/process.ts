@@ -6,7 +6,8 @@ import { onTestFinished } from "vitest";
 
 export const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
-const FIXTURE = fileURLToPath(new URL("fixture-server.ts", import.meta.url));
+/** A server with tools that wait. */
+export const FIXTURE = fileURLToPath(new URL("fixture-server.ts", import.meta.url));
 
 /** How the program is started: Node and the source, or a single executable. */
 export const SOURCE: readonly string[] = [process.execPath, MAIN];
@@ -18,8 +19,8 @@ export interface ServerOptions {
   program?: readonly string[];
   /** Default 0: the system chooses. */
   port?: number;
-  /** Start fixture-server.ts instead, with its tools that wait. */
-  fixture?: boolean;
+  /** A script to start instead of the program; it gets the port and the folder. */
+  script?: string;
 }
 
 export interface ServerProcess {
@@ -62,10 +63,10 @@ export async function startServer({
   env = {},
   program = SOURCE,
   port = 0,
-  fixture = false,
+  script,
 }: ServerOptions): Promise<ServerProcess> {
-  const command = fixture
-    ? [process.execPath, FIXTURE, String(port), folder]
+  const command = script
+    ? [process.execPath, script, String(port), folder]
     : [...program, "serve", "--port", String(port), "--data-dir", folder, ...args];
   const child = spawn(command[0]!, command.slice(1), {
     env: cleanEnv(env),

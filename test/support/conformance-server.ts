@@ -1,0 +1,274 @@
+// The fixtures that the official conformance suite asks for, written as a user of the library would write them.
+// Started as a process; the flag is the port.
+import { setTimeout as sleep } from "node:timers/promises";
+import { inputRequired, inputResponse, type CallToolResult } from "@modelcontextprotocol/server";
+import { z } from "zod";
+import {
+  createHoldfast,
+  defineTool,
+  type Prompt,
+  type ResourceProvider,
+  type Tool,
+} from "../../src/index.ts";
+
+const PNG =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+const WAV = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=";
+
+const embedded = {
+  type: "resource" as const,
+  resource: {
+    uri: "test://embedded-resource",
+    mimeType: "text/plain",
+    text: "This is an embedded resource content.",
+  },
+};
+const image = { type: "image" as const, data: PNG, mimeType: "image/png" };
+
+/** A tool without arguments that answers with fixed content. */
+const fixed = (name: string, content: CallToolResult["content"]): Tool =>
+  defineTool({ name, description: `Fixture ${name}`, handler: () => ({ content }) });
+
+/** A tool that asks its caller with a form and tells what came back. */
+const elicits = (
+  name: string,
+  message: string,
+  properties: Record<string, object>,
+  required: string[] = [],
+): Tool =>
+  defineTool({
+    name,
+    description: `Fixture ${name}`,
+    input: z.object({ message: z.string().optional() }),
+    handler({ input, inputResponses }) {
+      const answer = inputResponse(inputResponses, "form");
+      if (answer.kind === "elicit") {
+        return `Elicitation completed: action=${answer.action}, content=${JSON.stringify(answer.content)}`;
+      }
+      const requestedSchema = { type: "object" as const, properties, required } as never;
+      return inputRequired({
+        inputRequests: {
+          form: inputRequired.elicit({ message: input.message ?? message, requestedSchema }),
+        },
+      });
+    },
+  });
+
+const text = { type: "string" };
+const titles = (...values: string[]) =>
+  values.map((value, i) => ({ const: value, title: `Choice ${i + 1}` }));
+
+const tools: Tool[] = [
+  fixed("test_simple_text", [
+    { type: "text", text: "This is a simple text response for testing." },
+  ]),
+  fixed("test_image_content", [image]),
+  fixed("test_audio_content", [{ type: "audio", data: WAV, mimeType: "audio/wav" }]),
+  fixed("test_embedded_resource", [embedded]),
+  fixed("test_multiple_content_types", [
+    { type: "text", text: "Multiple content types test:" },
+    image,
+    embedded,
+  ]),
+  defineTool({
+    name: "test_error_handling",
+    description: "Fails",
+    handler() {
+      throw new Error("This tool intentionally returns an error for testing");
+    },
+  }),
+  defineTool({
+    name: "test_tool_with_logging",
+    description: "Logs three times",
+    async handler({ log }) {
+      for (const line of [
+        "Tool execution started",
+        "Tool processing data",
+        "Tool execution completed",
+      ]) {
+        await log("info", line);
+        await sleep(50);
+      }
+      return "Logged.";
+    },
+  }),
+  defineTool({
+    name: "test_tool_with_progress",
+    description: "Tells its progress three times",
+    async handler({ progress }) {
+      for (const done of [0, 50, 100]) {
+        await progress(done, 100);
+        await sleep(50);
+      }
+      return "Done.";
+    },
+  }),
+  defineTool({
+    name: "json_schema_2020_12_tool",
+    description: "Has an input schema with keywords of JSON Schema 2020-12",
+    input: z.looseObject({}),
+    inputSchema: {
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      type: "object",
+      $defs: {
+        address: {
+          $anchor: "addressDef",
+          type: "object",
+          properties: { street: text, city: text },
+        },
+      },
+      properties: {
+        name: text,
+        address: { $ref: "#/$defs/address" },
+        contactMethod: { type: "string", enum: ["phone", "email"] },
+        phone: text,
+        email: text,
+      },
+      allOf: [{ anyOf: [{ required: ["phone"] }, { required: ["email"] }] }],
+      if: { properties: { contactMethod: { const: "phone" } }, required: ["contactMethod"] },
+      then: { required: ["phone"] },
+      else: { required: ["email"] },
+      additionalProperties: false,
+    },
+    handler: () => "ok",
+  }),
+  defineTool({
+    name: "test_sampling",
+    description: "Asks the caller's model",
+    input: z.object({ prompt: z.string() }),
+    handler({ input, inputResponses }) {
+      const answer = inputResponse(inputResponses, "model");
+      if (answer.kind === "sampling")
+        return `LLM response: ${JSON.stringify(answer.result.content)}`;
+      return inputRequired({
+        inputRequests: {
+          model: inputRequired.createMessage({
+            messages: [{ role: "user", content: { type: "text", text: input.prompt } }],
+            maxTokens: 100,
+          }),
+        },
+      });
+    },
+  }),
+  elicits("test_elicitation", "Who are you?", { username: text, email: text }, [
+    "username",
+    "email",
+  ]),
+  elicits("test_elicitation_sep1034_defaults", "Check these", {
+    name: { type: "string", default: "John Doe" },
+    age: { type: "integer", default: 30 },
+    score: { type: "number", default: 95.5 },
+    status: { type: "string", enum: ["active", "inactive", "pending"], default: "active" },
+    verified: { type: "boolean", default: true },
+  }),
+  elicits("test_elicitation_sep1330_enums", "Choose", {
+    untitledSingle: { type: "string", enum: ["option1", "option2", "option3"] },
+    titledSingle: { type: "string", oneOf: titles("value1", "value2", "value3") },
+    legacyEnum: {
+      type: "string",
+      enum: ["opt1", "opt2", "opt3"],
+      enumNames: ["One", "Two", "Three"],
+    },
+    untitledMulti: {
+      type: "array",
+      items: { type: "string", enum: ["option1", "option2", "option3"] },
+    },
+    titledMulti: { type: "array", items: { anyOf: titles("value1", "value2", "value3") } },
+  }),
+  defineTool({
+    name: "test_reconnection",
+    description: "Ends its stream in the middle, so that the caller comes back for the answer",
+    async handler({ closeStream }) {
+      await sleep(100);
+      closeStream();
+      await sleep(100);
+      return "Reconnection test completed.";
+    },
+  }),
+];
+
+const resources: ResourceProvider = {
+  templates: [
+    { name: "template", uriTemplate: "test://template/{id}/data", mimeType: "application/json" },
+  ],
+  list: async () => [
+    { uri: "test://static-text", name: "static-text", mimeType: "text/plain" },
+    { uri: "test://static-binary", name: "static-binary", mimeType: "image/png" },
+    { uri: "test://watched-resource", name: "watched-resource", mimeType: "text/plain" },
+  ],
+  async read(uri) {
+    const id = /^test:\/\/template\/([^/]+)\/data$/.exec(uri)?.[1];
+    if (id !== undefined) {
+      const data = { id, templateTest: true, data: `Data for ID: ${id}` };
+      return [{ uri, mimeType: "application/json", text: JSON.stringify(data) }];
+    }
+    if (uri === "test://static-binary") return [{ uri, mimeType: "image/png", blob: PNG }];
+    const texts: Record<string, string> = {
+      "test://static-text": "This is the content of the static text resource.",
+      "test://watched-resource": "Watched resource content",
+    };
+    return texts[uri] === undefined
+      ? undefined
+      : [{ uri, mimeType: "text/plain", text: texts[uri] }];
+  },
+};
+
+const user = (content: object) => ({ role: "user" as const, content: content as never });
+
+const prompts: Prompt[] = [
+  {
+    name: "test_simple_prompt",
+    description: "A prompt without arguments",
+    render: () => ({
+      messages: [user({ type: "text", text: "This is a simple prompt for testing." })],
+    }),
+  },
+  {
+    name: "test_prompt_with_arguments",
+    description: "A prompt with two arguments",
+    arguments: [
+      {
+        name: "arg1",
+        required: true,
+        complete: (value) => ["paris", "park", "party"].filter((w) => w.startsWith(value)),
+      },
+      { name: "arg2", required: true },
+    ],
+    render: ({ arg1, arg2 }) => ({
+      messages: [
+        user({ type: "text", text: `Prompt with arguments: arg1='${arg1}', arg2='${arg2}'` }),
+      ],
+    }),
+  },
+  {
+    name: "test_prompt_with_embedded_resource",
+    description: "A prompt with a resource in it",
+    arguments: [{ name: "resourceUri", required: true }],
+    render: ({ resourceUri }) => ({
+      messages: [
+        user({
+          type: "resource",
+          resource: {
+            uri: resourceUri,
+            mimeType: "text/plain",
+            text: "Embedded resource content for testing.",
+          },
+        }),
+        user({ type: "text", text: "Please process the embedded resource above." }),
+      ],
+    }),
+  },
+  {
+    name: "test_prompt_with_image",
+    description: "A prompt with an image in it",
+    render: () => ({
+      messages: [user(image), user({ type: "text", text: "Please analyze the image above." })],
+    }),
+  },
+];
+
+const running = await createHoldfast({ tools, resources: [resources], prompts }).run("http", {
+  port: process.argv[2]!,
+  ephemeral: true,
+});
+process.stdout.write(`listens on ${running.url}\n`);
