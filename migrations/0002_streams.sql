@@ -53,4 +53,7 @@ CREATE TABLE `subscriptions` (
 );
 --> statement-breakpoint
 CREATE INDEX `subscriptions_uri` ON `subscriptions` (`uri`);--> statement-breakpoint
-ALTER TABLE `clients` ADD `epoch` integer DEFAULT 0 NOT NULL;
+DROP INDEX `clients_session`;--> statement-breakpoint
+ALTER TABLE `clients` ADD `epoch` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE `clients` ADD `present_until` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+CREATE INDEX `clients_session` ON `clients` (`session_id`,`present_until`);

@@ -18,6 +18,7 @@ export interface Answer {
 /** A question that is being answered; it holds the session until it is completed or failed. */
 export interface Turn {
   id: number;
+  instanceId: string;
   sessionId: string;
   question: Message;
 }

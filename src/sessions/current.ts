@@ -72,15 +72,15 @@ export class SessionResolver {
       session: undefined,
       create: async () => {
         const created = await this.#sessions.openOwn(caller.principal, id);
-        if (caller.client?.id === id) await this.#remember(caller, created);
+        if (caller.client?.id === id) await this.#remember(caller, created, false);
         return created;
       },
     };
   }
 
-  /** Notes which session the client works in, for people and for the cleanup job. */
-  async #remember({ client }: Caller, session: Session): Promise<void> {
-    if (client === undefined || client.sessionId === session.id) return;
+  /** Notes which session the client works in, for people and for the cleanup job. `known`: trust what was read. */
+  async #remember({ client }: Caller, session: Session, known = true): Promise<void> {
+    if (client === undefined || (known && client.sessionId === session.id)) return;
     await this.#clients.setSession(client.id, session.id);
     client.sessionId = session.id;
   }

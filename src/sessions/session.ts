@@ -40,6 +40,8 @@ export interface Client {
   logLevel: string | null;
   createdAt: number;
   lastSeenAt: number;
+  /** Until when a process has promised that it is connected; kept up while it is. */
+  presentUntil: number;
   endedAt: number | null;
 }
 

@@ -53,6 +53,8 @@ export interface ClientStore {
   end(id: string): Promise<void>;
   setLogLevel(id: string, level: string): Promise<void>;
   setSession(id: string, sessionId: string): Promise<void>;
+  /** Notes that these clients are connected, and will be until then. */
+  present(ids: readonly string[], until: number): Promise<void>;
   /** Begins the client's next epoch; resolves to its number. */
   nextEpoch(id: string): Promise<number>;
   touch(times: ReadonlyMap<string, number>): Promise<void>;

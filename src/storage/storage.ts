@@ -65,7 +65,7 @@ export function openStorage({
       instances: sqliteInstanceStore(engine),
       streams: sqliteStreamStore(engine, streamGraceMs),
       subscriptions: sqliteSubscriptionStore(engine, sqlite),
-      check: () => engine.write(() => void sqlite.pragma("user_version")),
+      check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         engine.close();
         sqlite.pragma("wal_checkpoint(TRUNCATE)");

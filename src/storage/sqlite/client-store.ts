@@ -1,5 +1,5 @@
 // Clients in SQLite.
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, sql } from "drizzle-orm";
 import type { ClientStore } from "../../sessions/store.ts";
 import { clientAlive, clientExpired, type Engine } from "./engine.ts";
 import { clients } from "./schema.ts";
@@ -10,9 +10,11 @@ export function sqliteClientStore(engine: Engine): ClientStore {
   const { db } = engine;
   const byId = eq(clients.id, placeholder("id"));
 
+  const { epoch: _epoch, ...columns } = getTableColumns(clients);
+
   const q = {
     find: db
-      .select()
+      .select(columns)
       .from(clients)
       .where(and(byId, eq(clients.owner, placeholder("owner")), clientAlive))
       .prepare(),
@@ -29,6 +31,11 @@ export function sqliteClientStore(engine: Engine): ClientStore {
     setSession: db
       .update(clients)
       .set({ sessionId: sql`${placeholder("sessionId")}` })
+      .where(byId)
+      .prepare(),
+    present: db
+      .update(clients)
+      .set({ lastSeenAt: sql`${placeholder("now")}`, presentUntil: sql`${placeholder("until")}` })
       .where(byId)
       .prepare(),
     nextEpoch: db
@@ -61,6 +68,11 @@ export function sqliteClientStore(engine: Engine): ClientStore {
     end: (id) => engine.write(() => void q.end.run({ id, now: engine.clock.now() })),
     setLogLevel: (id, level) => engine.write(() => void q.setLogLevel.run({ id, level })),
     setSession: (id, sessionId) => engine.write(() => void q.setSession.run({ id, sessionId })),
+    present: (ids, until) =>
+      engine.write(() => {
+        const now = engine.clock.now();
+        for (const id of ids) q.present.run({ id, now, until });
+      }),
     nextEpoch: (id) =>
       engine.write(() => (q.nextEpoch.get({ id }) as { epoch: number } | undefined)?.epoch ?? 0),
     touch: (times) =>

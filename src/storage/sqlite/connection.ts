@@ -33,6 +33,9 @@ export function openConnection({ file, durability }: ConnectionOptions): Sqlite 
     sqlite.pragma("journal_mode = WAL");
     sqlite.pragma(`synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
     sqlite.pragma("foreign_keys = ON");
+    sqlite.function("casefold", { deterministic: true }, (text) =>
+      typeof text === "string" ? text.toLowerCase() : "",
+    ); // SQLite's own lower() knows ASCII only
     sqlite.pragma("journal_size_limit = 67108864"); // bytes; a larger log is cut back at a checkpoint
     return sqlite;
   } catch (error) {

@@ -10,8 +10,6 @@ import { GroupCommit } from "./group-commit.ts";
 export interface Expiry {
   /** Since last activity; `Infinity` for never. */
   maxAgeMs: number;
-  /** A session with a client seen within this time has a live connection. */
-  presenceMs: number;
 }
 
 export class Engine {
@@ -46,9 +44,9 @@ export class Engine {
   }
 
   /** Values for `sessionAlive` and `clientAlive`. */
-  times(): { now: number; oldest: number; present: number } {
+  times(): { now: number; oldest: number } {
     const now = this.clock.now();
-    return { now, oldest: now - this.#expiry.maxAgeMs, present: now - this.#expiry.presenceMs };
+    return { now, oldest: now - this.#expiry.maxAgeMs };
   }
 }
 
@@ -57,21 +55,24 @@ export class Engine {
 
 /** A client of the session at hand that is connected now. */
 export const clientPresent: SQL = sql`clients.session_id = sessions.id
-  and clients.ended_at is null and clients.last_seen_at > ${sql.placeholder("present")}`;
+  and clients.ended_at is null and clients.present_until > ${sql.placeholder("now")}`;
 
-const present = sql`exists (select 1 from clients where ${clientPresent})`;
+/** In use by a live connection, or by a chat turn that is being answered. */
+const inUse = sql`(exists (select 1 from clients where ${clientPresent})
+  or exists (select 1 from turns where turns.session_id = sessions.id))`;
 
-/** Not expired: used within the maximum age, pinned, or in use by a live connection. */
+/** Not expired: used within the maximum age, pinned, or in use. */
 export const sessionAlive: SQL = sql`(sessions.last_active_at > ${sql.placeholder("oldest")}
-  or sessions.pinned = 1 or ${present})`;
+  or sessions.pinned = 1 or ${inUse})`;
 
 /** The reverse, in a form that the activity index serves. */
 export const sessionExpired: SQL = sql`(sessions.last_active_at <= ${sql.placeholder("oldest")}
-  and sessions.pinned = 0 and not ${present})`;
+  and sessions.pinned = 0 and not ${inUse})`;
 
+/** Neither ended nor expired; a client that is connected does not expire. */
 export const clientAlive: SQL = sql`(clients.ended_at is null
-  and clients.last_seen_at > ${sql.placeholder("oldest")})`;
+  and (clients.last_seen_at > ${sql.placeholder("oldest")} or clients.present_until > ${sql.placeholder("now")}))`;
 
 /** The reverse, in a form that the indexes on both columns serve. */
 export const clientExpired: SQL = sql`(clients.ended_at is not null
-  or clients.last_seen_at <= ${sql.placeholder("oldest")})`;
+  or (clients.last_seen_at <= ${sql.placeholder("oldest")} and clients.present_until <= ${sql.placeholder("now")}))`;

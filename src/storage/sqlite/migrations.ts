@@ -44,8 +44,8 @@ export const migrations: Migration[] = [
     ]
   },
   {
-    "createdAt": 1795336409442,
-    "hash": "9daf47cabfbda23979beb3d7ed0b299b2291d7a8ba5e3f2a64f184e2e15efe2a",
+    "createdAt": 1795337485389,
+    "hash": "f4cc0667d8f2ac75b4df73f6ca85c70e182205138f5fe8868d6edda622a82c08",
     "statements": [
       "CREATE TABLE `open_requests` (\n\t`client_id` text NOT NULL,\n\t`request_id` text NOT NULL,\n\t`stream_id` integer NOT NULL,\n\t`message` text NOT NULL,\n\t`target` text,\n\t`instance_id` text NOT NULL,\n\t`started_at` integer NOT NULL,\n\tPRIMARY KEY(`client_id`, `request_id`),\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`stream_id`) REFERENCES `streams`(`id`) ON UPDATE no action ON DELETE cascade\n);",
       "CREATE INDEX `open_requests_stream` ON `open_requests` (`stream_id`);",
@@ -58,7 +58,10 @@ export const migrations: Migration[] = [
       "CREATE INDEX `streams_touched` ON `streams` (`touched_at`);",
       "CREATE TABLE `subscriptions` (\n\t`client_id` text NOT NULL,\n\t`uri` text NOT NULL,\n\tPRIMARY KEY(`client_id`, `uri`),\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade\n);",
       "CREATE INDEX `subscriptions_uri` ON `subscriptions` (`uri`);",
-      "ALTER TABLE `clients` ADD `epoch` integer DEFAULT 0 NOT NULL;"
+      "DROP INDEX `clients_session`;",
+      "ALTER TABLE `clients` ADD `epoch` integer DEFAULT 0 NOT NULL;",
+      "ALTER TABLE `clients` ADD `present_until` integer DEFAULT 0 NOT NULL;",
+      "CREATE INDEX `clients_session` ON `clients` (`session_id`,`present_until`);"
     ]
   }
 ];

@@ -47,10 +47,12 @@ export const clients = sqliteTable(
     epoch: integer().notNull().default(0),
     createdAt: integer("created_at").notNull(),
     lastSeenAt: integer("last_seen_at").notNull(),
+    /** Until when a process has promised that it is connected. */
+    presentUntil: integer("present_until").notNull().default(0),
     endedAt: integer("ended_at"),
   },
   (t) => [
-    index("clients_session").on(t.sessionId, t.lastSeenAt),
+    index("clients_session").on(t.sessionId, t.presentUntil),
     index("clients_seen").on(t.lastSeenAt),
     index("clients_ended")
       .on(t.endedAt)

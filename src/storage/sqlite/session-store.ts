@@ -81,8 +81,8 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
           owned,
           sessionAlive,
           sql`(${sessions.lastActiveAt}, ${sessions.id}) < (${placeholder("beforeTime")}, ${placeholder("beforeId")})`,
-          sql`(${placeholder("like")} = '%' or ${sessions.name} like ${placeholder("like")} escape '\\'
-            or ${sessions.title} like ${placeholder("like")} escape '\\')`,
+          sql`(${placeholder("query")} = '' or instr(casefold(sessions.name), ${placeholder("query")})
+            or instr(casefold(sessions.title), ${placeholder("query")}))`,
         ),
       )
       .orderBy(desc(sessions.lastActiveAt), desc(sessions.id))
@@ -156,11 +156,10 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       engine.read(() => {
         const [beforeTime, beforeId] =
           cursor === undefined ? [Number.MAX_SAFE_INTEGER, ""] : decodeCursor(cursor);
-        const like = `%${query.replace(/[\\%_]/g, "\\$&")}%`.replace("%%", "%");
         const rows = q.list.all({
           ...engine.times(),
           owner,
-          like,
+          query: query.toLowerCase(),
           beforeTime,
           beforeId,
           limit: limit + 1,

@@ -1,5 +1,5 @@
 // Key/value state in SQLite: one row a key. The primary key serves reads, prefixes and the count.
-import { and, asc, eq, getTableColumns, gt, gte, lt, sql } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, gt, gte, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import type { StateStore } from "../../state/store.ts";
 import type { Engine } from "./engine.ts";
@@ -7,8 +7,15 @@ import { sessionState } from "./schema.ts";
 
 const { placeholder } = sql;
 
-/** Behind every key of a prefix in SQLite's byte order. */
-const LAST = "\u{10FFFF}".repeat(4);
+/** The least text behind all that begin with `prefix` in SQLite's order (by code points); null when there is none. */
+function endOf(prefix: string): string | null {
+  const points = Array.from(prefix, (character) => character.codePointAt(0)!);
+  const last = points.findLastIndex((point) => point < 0x10ffff);
+  if (last < 0) return null;
+  const next = points[last]! + 1;
+  const valid = next === 0xd800 ? 0xe000 : next; // surrogates are no characters
+  return String.fromCodePoint(...points.slice(0, last), valid);
+}
 
 export function sqliteStateStore(engine: Engine): StateStore {
   const { db } = engine;
@@ -55,7 +62,7 @@ export function sqliteStateStore(engine: Engine): StateStore {
         and(
           inSession,
           gte(sessionState.key, placeholder("prefix")),
-          lt(sessionState.key, placeholder("end")),
+          sql`(${placeholder("end")} is null or ${sessionState.key} < ${placeholder("end")})`,
           gt(sessionState.key, placeholder("after")),
           alive,
         ),
@@ -117,7 +124,7 @@ export function sqliteStateStore(engine: Engine): StateStore {
         q.list.all({
           sessionId,
           prefix,
-          end: prefix + LAST,
+          end: endOf(prefix),
           after,
           limit,
           now: engine.clock.now(),

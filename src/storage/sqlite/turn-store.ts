@@ -42,6 +42,11 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
         and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.seq, placeholder("seq"))),
       )
       .prepare(),
+    setKey: db
+      .update(messages)
+      .set({ requestKey: sql`${placeholder("requestKey")}` })
+      .where(eq(messages.id, placeholder("id")))
+      .prepare(),
     interrupt: db
       .update(messages)
       .set({ status: "interrupted" })
@@ -53,13 +58,15 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
   };
 
   /** Gives the claim back. @throws AppError `conflict` when the history was cleared meanwhile */
-  const release = ({ id, sessionId }: Turn): void => {
-    if (q.claimed.get({ sessionId })?.messageId === id) q.free.run({ sessionId });
-    else
+  const release = ({ id, sessionId, instanceId }: Turn): void => {
+    const claim = q.claimed.get({ sessionId });
+    if (claim?.messageId !== id || claim.instanceId !== instanceId) {
       throw new AppError(
         "conflict",
-        "The history was cleared while this question was being answered.",
+        "The history was cleared, or this question was taken over, while it was being answered.",
       );
+    }
+    q.free.run({ sessionId });
   };
 
   return {
@@ -79,17 +86,21 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
         if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
         const question =
           same ??
-          unanswered(statements.last.get({ sessionId }), prompt) ??
+          unanswered(statements.last.get({ sessionId }), prompt, requestKey) ??
           statements.add(sessionId, {
             ...wanted,
             status: "pending",
             requestKey: requestKey ?? null,
           });
         q.setStatus.run({ sessionId, seq: question.seq, status: "pending" });
+        if (requestKey !== undefined && question.requestKey === null) {
+          q.setKey.run({ id: question.id, requestKey });
+          question.requestKey = requestKey;
+        }
         q.claim.run({ sessionId, messageId: question.id, instanceId, now: engine.clock.now() });
         return {
           kind: "started",
-          turn: { id: question.id, sessionId, question: publicPart(question) },
+          turn: { id: question.id, instanceId, sessionId, question: publicPart(question) },
         };
       }),
 
@@ -97,6 +108,13 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
       engine.write(() => {
         release(turn);
         const { sessionId, question } = turn;
+        const { requestKey } = question;
+        if (
+          requestKey !== null &&
+          statements.byKey.get({ sessionId, requestKey, role: "assistant" })
+        ) {
+          throw requestKeyTaken();
+        }
         q.setStatus.run({ sessionId, seq: question.seq, status: "complete" });
         return publicPart(
           statements.add(sessionId, {
@@ -106,7 +124,7 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
             model: answer.model,
             inputTokens: answer.inputTokens ?? null,
             outputTokens: answer.outputTokens ?? null,
-            requestKey: question.requestKey,
+            requestKey,
           }),
         );
       }),
@@ -125,8 +143,17 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
   };
 }
 
-/** The last message, if it is this very question and nobody answered it: it is asked again, not stored twice. */
-function unanswered(last: MessageRow | undefined, prompt: string): MessageRow | undefined {
+/**
+ * The last message, if it is this very question and nobody answered it: it is asked again, not stored twice. A question
+ * of another request key is another question.
+ */
+function unanswered(
+  last: MessageRow | undefined,
+  prompt: string,
+  requestKey: string | undefined,
+): MessageRow | undefined {
   const open = last?.status === "failed" || last?.status === "interrupted";
-  return open && last.content === prompt ? last : undefined;
+  const otherKey =
+    last?.requestKey != null && requestKey !== undefined && last.requestKey !== requestKey;
+  return open && last.content === prompt && !otherKey ? last : undefined;
 }
