@@ -22,6 +22,13 @@ export interface Ask extends Pick<
   signal: AbortSignal;
 }
 
+/** The process on whose behalf sessions are claimed. */
+export interface Claimant {
+  readonly id: string;
+  /** Makes sure that other processes know it to be alive. */
+  confirm(): Promise<void>;
+}
+
 export interface ChatLimits {
   maxMessageBytes: number;
   /** Longest wait for one answer of the model. */
@@ -31,15 +38,15 @@ export interface ChatLimits {
 export class Chat {
   readonly model: ChatModel;
   readonly #store: HistoryStore;
-  readonly #instanceId: string;
+  readonly #claimant: Claimant;
   readonly #limits: ChatLimits;
   /** The last turn of each session that has one waiting or running. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
-  constructor(store: HistoryStore, model: ChatModel, instanceId: string, limits: ChatLimits) {
+  constructor(store: HistoryStore, model: ChatModel, claimant: Claimant, limits: ChatLimits) {
     this.#store = store;
     this.model = model;
-    this.#instanceId = instanceId;
+    this.#claimant = claimant;
     this.#limits = limits;
   }
 
@@ -96,11 +103,12 @@ export class Chat {
 
   /** Stores the question and claims the session, waiting for a turn that another process has under way. */
   async #begin(sessionId: string, { prompt, requestKey, signal }: Ask) {
+    await this.#claimant.confirm();
     let waitedMs = 0;
     for (;;) {
       signal.throwIfAborted();
       const start = await this.#store.beginTurn(sessionId, {
-        instanceId: this.#instanceId,
+        instanceId: this.#claimant.id,
         prompt,
         requestKey,
       });

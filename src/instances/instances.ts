@@ -5,7 +5,7 @@ import { newId } from "../kernel/ids.ts";
 import type { Instance, InstanceStore } from "./store.ts";
 
 const HEARTBEAT_MS = 5_000;
-/** Without a heartbeat for this long a process counts as dead, whatever its id says. */
+/** A process whose heartbeat did not move while this one watched it for so long counts as dead. */
 const DEAD_AFTER_MS = 30_000;
 
 export interface Recovery {
@@ -25,6 +25,8 @@ export class Instances {
   readonly #clock: Clock;
   readonly #recovery: Recovery;
   readonly #onError: (error: unknown) => void;
+  /** The last heartbeat seen of each other instance, and since when (on this process's own clock of awake time). */
+  readonly #watched = new Map<string, { heartbeatAt: number; since: number }>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -52,9 +54,10 @@ export class Instances {
   /** Recovers what dead instances left open. */
   async sweep(): Promise<void> {
     for (const instance of await this.#store.list()) {
-      if (!isDead(instance, this.#clock.now())) continue;
+      if (!this.#isDead(instance)) continue;
       await this.#recovery.recover(instance.id);
       await this.#store.remove(instance.id);
+      this.#watched.delete(instance.id);
     }
     await this.#recovery.adopt();
   }
@@ -66,26 +69,36 @@ export class Instances {
     ownIds.delete(this.id);
   }
 
-  async #beat(): Promise<void> {
-    await this.#store.heartbeat({
+  /** Notes that this process lives; one that was taken for dead (a laptop that slept) is registered anew. */
+  confirm(): Promise<void> {
+    return this.#store.heartbeat({
       id: this.id,
       host: hostname(),
       pid: process.pid,
       startedAt: this.#startedAt,
       heartbeatAt: this.#clock.now(),
     });
+  }
+
+  async #beat(): Promise<void> {
+    await this.confirm();
     await this.sweep();
   }
-}
 
-/**
- * On one host the process table decides at once; it cannot tell a reused process id, so the heartbeat decides too.
- * In a container every program has the same small id: an instance with this process's id that is none of its own is dead.
- */
-function isDead({ id, host, pid, heartbeatAt }: Instance, now: number): boolean {
-  if (ownIds.has(id)) return false;
-  if (now - heartbeatAt > DEAD_AFTER_MS) return true;
-  return host === hostname() && (pid === process.pid || !isRunning(pid));
+  /**
+   * On one host the process table tells at once. In a container every program has the same small id: an instance with
+   * this process's id that is none of its own is dead. Ids are reused and other hosts have other tables, so a heartbeat
+   * that stands still decides too; it is watched in awake time, because a laptop's sleep ages every row at once.
+   */
+  #isDead({ id, host, pid, heartbeatAt }: Instance): boolean {
+    if (ownIds.has(id)) return false;
+    if (host === hostname() && (pid === process.pid || !isRunning(pid))) return true;
+    const now = performance.now();
+    const watched = this.#watched.get(id);
+    if (watched?.heartbeatAt === heartbeatAt) return now - watched.since > DEAD_AFTER_MS;
+    this.#watched.set(id, { heartbeatAt, since: now });
+    return false;
+  }
 }
 
 function isRunning(pid: number): boolean {

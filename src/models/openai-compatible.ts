@@ -15,10 +15,14 @@ const MAX_RETRIES = 2;
 export class OpenAiCompatible implements ChatModel {
   readonly label: string;
   readonly #options: EndpointOptions;
+  readonly #headers: Record<string, string>;
 
   constructor(options: EndpointOptions) {
-    this.#options = options;
-    this.label = `${options.model} at ${withoutCredentials(options.url)}`;
+    const url = new URL(options.url);
+    this.#headers = basicAuthorization(url);
+    url.username = url.password = ""; // from here on the address can be shown
+    this.#options = { ...options, url: url.href.replace(/\/$/, "") };
+    this.label = `${options.model} at ${url.origin}${url.pathname}`;
   }
 
   async generate(request: ModelRequest): Promise<ModelReply> {
@@ -31,6 +35,7 @@ export class OpenAiCompatible implements ChatModel {
       name: "model",
       baseURL: url,
       includeUsage: true,
+      headers: this.#headers,
       ...(key !== undefined && { apiKey: key }),
     });
     const name = request.model ?? model;
@@ -97,7 +102,9 @@ function toModelMessage({ role, content }: ModelRequest["messages"][number]): Mo
     : { role, content };
 }
 
-function withoutCredentials(address: string): string {
-  const url = new URL(address);
-  return `${url.origin}${url.pathname}`;
+/** `http://user:password@host` as a header, because `fetch` refuses such addresses. */
+function basicAuthorization({ username, password }: URL): Record<string, string> {
+  if (username === "" && password === "") return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }

@@ -6,13 +6,13 @@ import type { HistoryStore } from "../chat/store.ts";
 
 const MAX_WORDS = 32;
 const MAX_QUOTES = 3;
+/** How many matches are looked through for quotes. */
+const MAX_CANDIDATES = 200;
 const MAX_QUOTE_CHARACTERS = 300;
 
 const INTRODUCTION =
   "(No language model is configured: this is recall, which quotes this conversation. " +
   "Set model-url and model to get answers.)";
-
-const segmenter = new Intl.Segmenter(undefined, { granularity: "word" });
 
 export class Recall implements ChatModel {
   readonly label = "recall";
@@ -24,10 +24,10 @@ export class Recall implements ChatModel {
 
   async generate({ sessionId, question, onText }: ModelRequest): Promise<ModelReply> {
     const found = await this.#history.search(sessionId, words(question.content), {
-      limit: MAX_QUOTES * 4,
+      limit: MAX_CANDIDATES,
       before: question.seq,
     });
-    const quotes = found.filter(isTestimony).slice(0, MAX_QUOTES);
+    const quotes = found.filter((message) => isTestimony(message, question)).slice(0, MAX_QUOTES);
     const text = [INTRODUCTION, ...(quotes.length === 0 ? [NOTHING] : quotes.map(quote))].join(
       "\n",
     );
@@ -38,17 +38,14 @@ export class Recall implements ChatModel {
 
 const NOTHING = "Nothing earlier in this conversation matches. What you said is stored.";
 
-/** What recall itself said before is no source. */
-const isTestimony = ({ model }: Message): boolean => model !== "recall";
+/** What recall itself said before is no source, and neither is the same question, asked before. */
+const isTestimony = ({ model, role, content }: Message, question: Message): boolean =>
+  model !== "recall" && !(role === "user" && content === question.content);
 
-/** The distinct words of a text, in any language. */
+/** The distinct words of a text, cut as the full-text index cuts them. */
 function words(text: string): string[] {
-  const found = new Set<string>();
-  for (const { segment, isWordLike } of segmenter.segment(text)) {
-    if (isWordLike) found.add(segment.toLowerCase());
-    if (found.size === MAX_WORDS) break;
-  }
-  return [...found];
+  const found = text.toLowerCase().match(/[\p{L}\p{M}\p{N}\p{Co}]+/gu) ?? [];
+  return [...new Set(found)].slice(0, MAX_WORDS);
 }
 
 function quote({ seq, role, content }: Message): string {

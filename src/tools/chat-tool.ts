@@ -48,7 +48,7 @@ export function chatTool(): Tool {
       } = input;
       const { question, answer } = await session.ask({
         ...{ prompt, model, system, temperature, maxTokens, requestKey, signal },
-        onText: throttled((text) => void progress(text.length, undefined, text)),
+        onText: throttled((text) => progress(text.length, undefined, text)),
       });
       return reply(answer.content, {
         text: answer.content,
@@ -61,13 +61,21 @@ export function chatTool(): Tool {
   });
 }
 
-/** Passes on the growing text at most once an interval; the result itself brings the end. */
-function throttled(send: (text: string) => void): (text: string) => void {
+/**
+ * Passes on the growing text at most once an interval, and not while the last one is still on its way to a slow reader:
+ * each has all the text so far, and the result itself brings the end.
+ */
+function throttled(send: (text: string) => Promise<void>): (text: string) => void {
   let last = -Infinity;
+  let sending = false;
+  const sent = (): void => {
+    sending = false;
+  };
   return (text) => {
     const now = performance.now();
-    if (now - last < PROGRESS_INTERVAL_MS) return;
+    if (sending || now - last < PROGRESS_INTERVAL_MS) return;
     last = now;
-    send(text);
+    sending = true;
+    send(text).then(sent, sent);
   };
 }

@@ -7,6 +7,7 @@ import { defineTool, type Tool } from "./tool.ts";
 export const requestKey = z
   .string()
   .optional()
+  .transform((key) => key || undefined) // models fill optional arguments in with empty text
   .describe("Any unique text: repeating the call with the same key does not do it twice.");
 
 const toMessage = ({ seq, role, content, status, model, createdAt }: Message) => ({

@@ -57,7 +57,8 @@ export function stateTools(): Tool[] {
         "Store a JSON value in this session under a key. It survives restarts of this server and of yours.",
       input: z.strictObject({
         key,
-        value: z.json().describe("Any JSON value."),
+        // Not z.json(): it would rebuild the value, and lose keys such as __proto__.
+        value: z.unknown().describe("Any JSON value."),
         ttl_seconds: z
           .number()
           .positive()
