@@ -11,13 +11,16 @@ interface Kind<T> {
   read(text: string): T | undefined;
 }
 
+/** A thousand years: dates that far ahead can still be told. */
+const LONGEST_MS = 1_000 * 365.25 * 86_400_000;
+
 const duration: Kind<number> = {
   accepts: "a duration such as 30d, 12h, 90s, 250ms or never",
   read(text) {
     if (text === "never") return Infinity;
     if (!/^\d+(\.\d+)?\s*(ms|s|m|h|d|w|y)$/.test(text)) return undefined;
     const value = ms(text as ms.StringValue);
-    return value > 0 ? value : undefined;
+    return value > 0 && value <= LONGEST_MS ? value : undefined;
   },
 };
 
@@ -51,7 +54,13 @@ const port: Kind<number> = {
 
 const flag: Kind<boolean> = {
   accepts: "true or false",
-  read: (text) => ({ true: true, "1": true, false: false, "0": false })[text],
+  read: (text) =>
+    new Map([
+      ["true", true],
+      ["1", true],
+      ["false", false],
+      ["0", false],
+    ]).get(text),
 };
 
 const text: Kind<string> = {
@@ -161,7 +170,9 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
     if (source.text === undefined) continue;
     const value = setting.kind.read(source.text);
     if (value === undefined) {
-      const shown = setting.secret ? "(hidden)" : JSON.stringify(source.text);
+      // An address may hold a password.
+      const shown =
+        setting.secret || source.text.includes("@") ? "(hidden)" : JSON.stringify(source.text);
       faults.push(
         `${name}: ${shown} (from ${source.from}) is wrong; ${setting.kind.accepts} is accepted`,
       );
@@ -170,7 +181,7 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
   }
   // OPENAI_BASE_URL may be there for another program; model-url is meant for this one.
   const endpoint = flags["model-url"] ?? env[envName("model-url")];
-  if (endpoint && config["model"] === undefined && faults.length === 0) {
+  if (endpoint && !("model" in config)) {
     faults.push(
       `model: no value, but model-url is set; the name of a model of that endpoint is accepted`,
     );

@@ -3,6 +3,7 @@ import { buildApp, type App } from "./app.ts";
 import { loadConfig, type ConfigSources, type SettingName } from "./config.ts";
 import { AppError } from "./kernel/errors.ts";
 import { LOCAL } from "./auth/principal.ts";
+import { checkName } from "./sessions/sessions.ts";
 import type { SessionTarget } from "./sessions/session.ts";
 import type { Prompt } from "./prompts/prompt.ts";
 import type { ResourceProvider } from "./resources/resource.ts";
@@ -57,7 +58,7 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
     ) {
       const { target, ...settings } = options;
       const flags = asTexts({ ...config, ...settings });
-      const app = buildApp({ config: loadConfig({ flags, env }), ...own });
+      const app = await buildApp({ config: loadConfig({ flags, env }), ...own });
       try {
         await app.start();
         return transport === "http" ? await runHttp(app) : await runStdio(app, target);
@@ -94,7 +95,11 @@ async function existing(
     const [latest] = (await sessions.list(LOCAL, { limit: 1 })).sessions;
     return latest && { id: latest.id };
   }
-  if (target === undefined || "name" in target) return target;
+  if (target === undefined) return undefined;
+  if ("name" in target) {
+    checkName(target.name);
+    return target;
+  }
   if ((await sessions.find(LOCAL, target)) !== undefined) return target;
   throw new AppError(
     "start",

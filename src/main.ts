@@ -21,6 +21,10 @@ const terminal: Terminal = {
   },
 };
 
+/** Resolves when a reader of standard output has everything, however slow it is. */
+const flushed = (): Promise<void> =>
+  new Promise((resolve) => process.stdout.write("", () => resolve()));
+
 function fail(error: unknown): never {
   if (error instanceof CommanderError) process.exit(error.exitCode);
   if (error instanceof AppError) {
@@ -40,6 +44,7 @@ try {
   await createProgram(terminal).parseAsync(withDefaultCommand(process.argv.slice(2)), {
     from: "user",
   });
+  await flushed();
   process.exit(0);
 } catch (error) {
   fail(error);

@@ -9,7 +9,9 @@ export async function cleanup(
   dryRun: boolean,
   terminal: Terminal,
 ): Promise<void> {
-  const app = buildApp({ config: loadConfig({ flags: asTexts(settings), env: process.env }) });
+  const app = await buildApp({
+    config: loadConfig({ flags: asTexts(settings), env: process.env }),
+  });
   try {
     const counts = dryRun ? await app.retention.preview() : await app.retention.run();
     const list = Object.entries(counts).map(([kind, count]) => `${count} ${kind}`);

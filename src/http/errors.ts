@@ -23,5 +23,5 @@ export const answerError =
     const known = toAppError(error);
     const status = STATUS[known.code];
     if (status >= 500) log.error({ err: known.cause ?? known }, known.message);
-    return rpcError(status, RPC.internal, known.advice);
+    return rpcError(status, status < 500 ? RPC.invalidRequest : RPC.internal, known.advice);
   };

@@ -5,7 +5,6 @@ import {
   validateOriginHeader,
 } from "@modelcontextprotocol/server";
 import type { MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 
 /** Against DNS rebinding: requests must name one of `hosts`, and come from a page on one of them if from a page. */
@@ -29,16 +28,14 @@ export const knownHosts =
     return next();
   };
 
-export const limitBody = (maxBytes: number): MiddlewareHandler =>
-  bodyLimit({
-    maxSize: maxBytes,
-    onError: () =>
-      rpcError(
-        413,
-        RPC.server,
-        `The body is larger than ${maxBytes} bytes (the setting max-body).`,
-      ),
-  });
+/** A server that is stopping takes nothing new, also on connections that are kept alive. */
+export const whileAccepting =
+  (accepting: () => boolean): MiddlewareHandler =>
+  async (_, next) => {
+    if (accepting()) return next();
+    const headers = { "retry-after": "1", connection: "close" };
+    return rpcError(503, RPC.server, "The server is stopping. Try again.", { headers });
+  };
 
 /** A POST brings JSON and takes JSON or a stream. */
 export const mcpMediaTypes: MiddlewareHandler = async (c, next) => {
@@ -55,9 +52,13 @@ export const mcpMediaTypes: MiddlewareHandler = async (c, next) => {
 };
 
 export const acceptsStream: MiddlewareHandler = async (c, next) => {
+  if (c.req.raw.method === "HEAD") return methodNotAllowed(); // Hono would run it as a GET and open a stream
   if (accepts(c.req.header("accept"), "text/event-stream")) return next();
   return rpcError(406, RPC.server, "Accept must name text/event-stream.");
 };
+
+export const methodNotAllowed = (): Response =>
+  rpcError(405, RPC.server, "Method not allowed.", { headers: { allow: "POST, GET, DELETE" } });
 
 function accepts(header: string | undefined, type: string): boolean {
   const wanted = (header ?? "").split(",").map((part) => part.split(";")[0]!.trim().toLowerCase());

@@ -4,6 +4,8 @@ import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import { AppError } from "../kernel/errors.ts";
 
+const SWEEP_MS = 20;
+
 export interface Listener {
   /** `http://127.0.0.1:8484` */
   readonly origin: string;
@@ -29,7 +31,12 @@ export async function listen(
     origin: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
     close: () =>
       new Promise((done) => {
-        server.close(() => done());
+        // A connection that is kept alive becomes idle when its last answer is out.
+        const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+        server.close(() => {
+          clearInterval(sweeping);
+          done();
+        });
         server.closeIdleConnections();
       }),
     cut: () => server.closeAllConnections(),

@@ -5,12 +5,22 @@ import { LOCAL } from "../auth/principal.ts";
 import type { Incoming, Sessionful } from "../mcp/sessionful.ts";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 import type { Logger } from "../telemetry.ts";
+import { readBody } from "./body.ts";
 import { answerError } from "./errors.ts";
-import { acceptsStream, knownHosts, limitBody, mcpMediaTypes } from "./guards.ts";
+import {
+  acceptsStream,
+  knownHosts,
+  mcpMediaTypes,
+  methodNotAllowed,
+  whileAccepting,
+} from "./guards.ts";
+import { parseJson } from "./json.ts";
 import { sessionTarget } from "./target.ts";
 
 export interface HttpParts {
   sessionful: Sessionful;
+  /** False while the server is stopping. */
+  accepting(): boolean;
   /** Rejects when the storage cannot be used. */
   ready(): Promise<void>;
   /** Host names that requests may name. */
@@ -19,11 +29,18 @@ export interface HttpParts {
   log: Logger;
 }
 
-export function createRoutes({ sessionful, ready, hosts, maxBodyBytes, log }: HttpParts): Hono {
+export function createRoutes({
+  sessionful,
+  accepting,
+  ready,
+  hosts,
+  maxBodyBytes,
+  log,
+}: HttpParts): Hono {
   const app = new Hono();
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
-  app.use(knownHosts(hosts));
+  app.use(knownHosts(hosts), whileAccepting(accepting));
 
   app.get("/healthz", (c) => c.text("ok\n"));
   app.get("/readyz", async (c) => {
@@ -31,16 +48,22 @@ export function createRoutes({ sessionful, ready, hosts, maxBodyBytes, log }: Ht
     return c.text("ok\n");
   });
 
-  app.post("/mcp", mcpMediaTypes, limitBody(maxBodyBytes), async (c) => {
-    const body = parseJson(await c.req.text());
-    if (body === undefined) return rpcError(400, RPC.parseError, "The body is not valid JSON.");
+  app.post("/mcp", mcpMediaTypes, async (c) => {
+    const bytes = await readBody(c.req.raw, maxBodyBytes);
+    if (bytes === undefined) {
+      return rpcError(
+        413,
+        RPC.server,
+        `The body is larger than ${maxBodyBytes} bytes (the setting max-body).`,
+      );
+    }
+    const body = parseJson(bytes);
+    if (body instanceof Error) return rpcError(400, RPC.parseError, body.message);
     return sessionful.post(incoming(c), body.value);
   });
   app.get("/mcp", acceptsStream, (c) => sessionful.get(incoming(c)));
   app.delete("/mcp", (c) => sessionful.delete(incoming(c)));
-  app.all("/mcp", () =>
-    rpcError(405, RPC.server, "Method not allowed.", { headers: { allow: "POST, GET, DELETE" } }),
-  );
+  app.all("/mcp", methodNotAllowed);
 
   return app;
 }
@@ -52,11 +75,3 @@ const incoming = (c: Context): Incoming => ({
   protocolVersion: c.req.header("mcp-protocol-version"),
   lastEventId: c.req.header("last-event-id"),
 });
-
-function parseJson(text: string): { value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(text) as unknown };
-  } catch {
-    return undefined;
-  }
-}
