@@ -1,4 +1,5 @@
 // The composition root: the only place where the parts are wired. Everything opened here is closed in reverse order.
+import { setTimeout as sleep } from "node:timers/promises";
 import { Chat } from "./chat/chat.ts";
 import type { ChatModel } from "./chat/model.ts";
 import type { Config } from "./config.ts";
@@ -6,6 +7,7 @@ import { listen, type Listener } from "./http/listen.ts";
 import { createRoutes } from "./http/routes.ts";
 import { Instances } from "./instances/instances.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
+import { Dispatcher } from "./mcp/dispatcher.ts";
 import { LiveClients } from "./mcp/live-clients.ts";
 import type { ServerParts } from "./mcp/server.ts";
 import { recoverRequests } from "./mcp/recovery.ts";
@@ -15,7 +17,7 @@ import { OpenAiCompatible } from "./models/openai-compatible.ts";
 import { Recall } from "./models/recall.ts";
 import { Activity } from "./sessions/activity.ts";
 import { SessionResolver } from "./sessions/current.ts";
-import { Presence, presenceWindow } from "./sessions/presence.ts";
+import { Presence } from "./sessions/presence.ts";
 import { Retention } from "./sessions/retention.ts";
 import type { SessionTarget } from "./sessions/session.ts";
 import { Sessions } from "./sessions/sessions.ts";
@@ -36,6 +38,8 @@ import { stateTools } from "./tools/state-tools.ts";
 import type { Tool } from "./tools/tool.ts";
 import { VERSION } from "./version.ts";
 
+/** How long answers may take to leave at a stop. */
+const FLUSH_MS = 5_000;
 const OPENAI_URL = "https://api.openai.com/v1";
 
 export interface AppOptions {
@@ -62,9 +66,19 @@ export interface App {
 }
 
 /** @throws AppError `start` with what keeps the program from starting */
-export function buildApp(options: AppOptions): App {
-  const { config, tools = [], resources = [], prompts = [], clock = systemClock } = options;
+export async function buildApp(options: AppOptions): Promise<App> {
   const closing = new AsyncDisposableStack();
+  try {
+    return wire(options, closing);
+  } catch (error) {
+    await closing.disposeAsync();
+    throw error;
+  }
+}
+
+/** Everything that is opened is given to `closing`, last in, first out. */
+function wire(options: AppOptions, closing: AsyncDisposableStack): App {
+  const { config, tools = [], resources = [], prompts = [], clock = systemClock } = options;
   const log = createLogger(config["log-level"]);
   const warn = (error: unknown): void => log.warn({ err: error }, "background work failed");
   const maxAgeMs = config["max-age"];
@@ -73,7 +87,7 @@ export function buildApp(options: AppOptions): App {
     folder: config.ephemeral ? undefined : config["data-dir"],
     durability: config.durability,
     clock,
-    expiry: { maxAgeMs, presenceMs: presenceWindow(maxAgeMs) },
+    expiry: { maxAgeMs },
     streamGraceMs: config["stream-grace"],
   });
   closing.defer(() => storage.close());
@@ -89,7 +103,7 @@ export function buildApp(options: AppOptions): App {
         if (serving)
           await recoverRequests({
             streams: storage.streams,
-            sessionful,
+            dispatcher,
             registry,
             instanceId: instances.id,
           });
@@ -126,7 +140,7 @@ export function buildApp(options: AppOptions): App {
       maxValueBytes: config["max-value"],
       maxKeys: config["max-keys"],
     }),
-    chat: new Chat(storage.history, model, instances.id, {
+    chat: new Chat(storage.history, model, instances, {
       maxMessageBytes: config["max-message"],
       modelTimeoutMs: config["model-timeout"],
     }),
@@ -146,19 +160,21 @@ export function buildApp(options: AppOptions): App {
   };
 
   const liveParts = { ...parts, streams: storage.streams, maxEvents: config["stream-events"] };
-  const live = new LiveClients(liveParts, storage.clients, presence, config["live-clients"]);
+  const live = new LiveClients(liveParts, storage.clients, config["live-clients"]);
   closing.defer(() => live.closeAll());
   delivery.add(live);
+  const serving2025 = { ...liveParts, clients: storage.clients, live, presence };
+  const dispatcher = new Dispatcher({ ...serving2025, instanceId: instances.id });
   const sessionful = new Sessionful({
-    ...liveParts,
-    instanceId: instances.id,
-    clients: storage.clients,
-    live,
+    ...serving2025,
+    dispatcher,
     activity: activity(storage.clients),
     clock,
   });
+  let accepting = true;
   const routes = createRoutes({
     sessionful,
+    accepting: () => accepting,
     ready: () => storage.check(),
     hosts: ["localhost", "127.0.0.1", "[::1]", config.host, ...(config["allowed-hosts"] ?? [])],
     maxBodyBytes: config["max-body"],
@@ -193,9 +209,12 @@ export function buildApp(options: AppOptions): App {
       closing.defer(() => clearInterval(touching));
       const listener = await listen((request) => routes.fetch(request), config);
       closing.defer(async () => {
+        accepting = false;
         const closed = listener.close();
-        await sessionful.drain(config["shutdown-grace"]);
+        await dispatcher.drain(config["shutdown-grace"]);
         await live.closeAll();
+        // What has been answered is still on its way out.
+        await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);
         listener.cut();
         await closed;
       });

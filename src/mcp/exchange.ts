@@ -2,6 +2,7 @@
 // answered as JSON and keeps nothing.
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import type { DurableStream } from "../streams/durable-stream.ts";
+import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
 import type { StreamStore } from "../streams/store.ts";
 import { RPC, rpcError } from "./rpc.ts";
 
@@ -10,8 +11,8 @@ export interface Exchange {
   readonly done: Promise<void>;
   /** The answer to one of the requests. */
   answer(id: RequestId, message: JSONRPCMessage): Promise<void>;
-  /** A message that belongs to a request but does not answer it; false when it cannot be sent here. */
-  tell(message: JSONRPCMessage): Promise<boolean>;
+  /** A message that belongs to a request but does not answer it. */
+  tell(message: JSONRPCMessage): Promise<void>;
   /** Ends a request that will have no answer, because it was cancelled. */
   retire(id: RequestId): Promise<void>;
   /** Ends the connection of a stream; the client comes back for the rest. */
@@ -50,13 +51,17 @@ class Awaited {
   }
 }
 
-/** Answers in the body of the POST's own response. */
+/**
+ * Answers in the body of the POST's own response: as JSON, or as a passing stream once a quick call has something to say
+ * on the way.
+ */
 export class JsonExchange implements Exchange {
   readonly response: Promise<Response>;
   readonly #awaited: Awaited;
   readonly #batch: boolean;
   readonly #answers: JSONRPCMessage[] = [];
   readonly #respond: (response: Response) => void;
+  #stream: SseStream | undefined;
 
   /** `batch`: the requests came as an array, so the answer is one too. */
   constructor(ids: readonly RequestId[], batch: boolean) {
@@ -74,12 +79,14 @@ export class JsonExchange implements Exchange {
 
   async answer(id: RequestId, message: JSONRPCMessage): Promise<void> {
     if (!this.#awaited.end(id)) return;
-    this.#answers.push(message);
+    if (this.#stream) this.#stream.send(undefined, JSON.stringify(message));
+    else this.#answers.push(message);
     if (this.#awaited.none) this.#respondAndEnd();
   }
 
-  async tell(): Promise<boolean> {
-    return false;
+  async tell(message: JSONRPCMessage): Promise<void> {
+    this.#stream ??= this.#openStream();
+    this.#stream.send(undefined, JSON.stringify(message));
   }
 
   async retire(id: RequestId): Promise<void> {
@@ -91,12 +98,21 @@ export class JsonExchange implements Exchange {
   }
 
   abort(): void {
+    this.#stream?.close();
     const headers = { "retry-after": "1" };
     this.#respond(rpcError(503, RPC.server, "The server is stopping. Try again.", { headers }));
     this.#awaited.endAll();
   }
 
+  #openStream(): SseStream {
+    const stream = new SseStream();
+    for (const answer of this.#answers.splice(0)) stream.send(undefined, JSON.stringify(answer));
+    this.#respond(new Response(stream.body, { headers: SSE_HEADERS }));
+    return stream;
+  }
+
   #respondAndEnd(): void {
+    this.#stream?.close();
     const [first] = this.#answers;
     const body = JSON.stringify(this.#batch ? this.#answers : first);
     this.#respond(
@@ -134,6 +150,10 @@ export class StreamExchange implements Exchange {
     return this.#awaited.done;
   }
 
+  get stream(): DurableStream {
+    return this.#options.stream;
+  }
+
   async answer(id: RequestId, message: JSONRPCMessage): Promise<void> {
     const { store, stream, clientId } = this.#options;
     const data = JSON.stringify(message);
@@ -147,14 +167,13 @@ export class StreamExchange implements Exchange {
     }
   }
 
-  async tell(message: JSONRPCMessage): Promise<boolean> {
+  async tell(message: JSONRPCMessage): Promise<void> {
     const progress = progressOf(message);
-    if (progress !== undefined && progress <= this.#progressed) return true; // a re-run tells it again
+    if (progress !== undefined && progress <= this.#progressed) return; // a re-run tells it again
     this.#progressed = progress ?? this.#progressed;
     const { store, stream, maxEvents } = this.#options;
     const data = JSON.stringify(message);
     stream.stored(await store.append(stream.id, data, maxEvents), data);
-    return true;
   }
 
   async retire(id: RequestId): Promise<void> {

@@ -3,7 +3,7 @@ import type { InitializeRequest, JSONRPCRequest } from "@modelcontextprotocol/se
 import type { Client } from "../sessions/session.ts";
 
 /** The levels of RFC 5424 that `logging/setLevel` knows. */
-const LOG_LEVELS = [
+export const LOG_LEVELS = [
   "debug",
   "info",
   "notice",
@@ -40,6 +40,7 @@ export function introducedClient(
     logLevel: null,
     createdAt: now,
     lastSeenAt: now,
+    presentUntil: 0,
     endedAt: null,
   };
 }

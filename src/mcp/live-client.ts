@@ -19,12 +19,14 @@ import type { SseStream } from "../streams/sse-stream.ts";
 import type { StreamRecord, StreamStore } from "../streams/store.ts";
 import { Epoch } from "./epoch.ts";
 import type { Exchange } from "./exchange.ts";
+import { interrupted } from "./interruption.ts";
 import { createServer, type ServerParts } from "./server.ts";
 import { StandaloneStreams } from "./standalone.ts";
 
 interface OpenCall {
   exchange: Exchange;
   caller: Caller;
+  request: JSONRPCRequest;
 }
 
 export interface LiveParts extends ServerParts {
@@ -100,7 +102,8 @@ export class LiveClient implements Transport {
   /** Hands a client's messages to the server; what the requests among them answer goes to `exchange`. */
   deliver(messages: readonly JSONRPCMessage[], exchange: Exchange, caller: Caller): void {
     for (const message of messages) {
-      if (isJSONRPCRequest(message)) this.#calls.set(message.id, { exchange, caller });
+      if (isJSONRPCRequest(message))
+        this.#calls.set(message.id, { exchange, caller, request: message });
       const known = this.#epoch.inbound(message);
       if (known !== undefined)
         this.onmessage?.(known, { closeSSEStream: () => exchange.disconnect() });
@@ -142,11 +145,17 @@ export class LiveClient implements Transport {
     const outbound = this.#epoch.outbound(message);
     const related = options?.relatedRequestId;
     if (related !== undefined) {
-      const call = this.#calls.get(related);
       // What a request has to say after its end has nobody to go to.
-      if (call === undefined || (await call.exchange.tell(outbound))) return;
+      await this.#calls.get(related)?.exchange.tell(outbound);
+      return;
     }
     await this.standalone.send(JSON.stringify(outbound));
+  }
+
+  /** Answers the running calls that `choose` picks with an error that says so; their handlers run into the void. */
+  async interrupt(choose: (request: JSONRPCRequest) => boolean): Promise<void> {
+    const chosen = [...this.#calls].filter(([, { request }]) => choose(request));
+    await Promise.all(chosen.map(([id, { exchange }]) => exchange.answer(id, interrupted(id))));
   }
 
   /** Lets go of calls and connections and forgets the client; its rows stay. */

@@ -1,13 +1,16 @@
 // The clients that are in memory: all busy ones, and a bounded number of idle ones, least recently used first to go.
 import { LRUCache } from "lru-cache";
 import type { Client } from "../sessions/session.ts";
-import type { Presence } from "../sessions/presence.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import type { Connections } from "../streams/delivery.ts";
+import { mayRunAgain } from "./interruption.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
 
-interface Busy {
-  live: LiveClient;
+/** A client that is used now, or is being rehydrated for its first use. */
+interface Entry {
+  live: Promise<LiveClient>;
+  /** There once `live` has resolved. */
+  present?: LiveClient;
   uses: number;
 }
 
@@ -20,16 +23,12 @@ export interface Lease {
 export class LiveClients implements Connections {
   readonly #parts: LiveParts;
   readonly #clients: ClientStore;
-  readonly #presence: Presence;
   readonly #idle: LRUCache<string, LiveClient>;
-  readonly #busy = new Map<string, Busy>();
-  /** Rehydrations under way: concurrent first requests share one. */
-  readonly #starting = new Map<string, Promise<LiveClient>>();
+  readonly #used = new Map<string, Entry>();
 
-  constructor(parts: LiveParts, clients: ClientStore, presence: Presence, maxIdle: number) {
+  constructor(parts: LiveParts, clients: ClientStore, maxIdle: number) {
     this.#parts = parts;
     this.#clients = clients;
-    this.#presence = presence;
     this.#idle = new LRUCache({
       max: maxIdle,
       dispose: (live, _id, reason) => {
@@ -38,11 +37,18 @@ export class LiveClients implements Connections {
     });
   }
 
-  /** The client in memory, rehydrated from its row if it is not there. */
+  /** The client in memory, rehydrated from its row if it is not there: once, however many ask at the same time. */
   async use(client: Client): Promise<Lease> {
     const { id } = client;
-    const present = this.#busy.get(id)?.live ?? this.#idle.get(id);
-    return this.#lease(present ?? (await this.#rehydrated(client)));
+    const entry = this.#used.get(id) ?? this.#begin(client);
+    entry.uses += 1;
+    try {
+      const live = await entry.live;
+      return { live, release: once(() => this.#end(id, entry)) };
+    } catch (error) {
+      this.#end(id, entry);
+      throw error;
+    }
   }
 
   /** Takes in a client that has just introduced itself. */
@@ -52,63 +58,69 @@ export class LiveClients implements Connections {
 
   /** Closes the client, whatever it is doing. */
   async remove(id: string): Promise<void> {
-    const live = this.#busy.get(id)?.live ?? this.#idle.get(id);
-    this.#busy.delete(id);
+    const entry = this.#used.get(id);
+    const live = entry ? await entry.live.catch(() => undefined) : this.#idle.get(id);
+    this.#used.delete(id);
     this.#idle.delete(id);
     await live?.close();
   }
 
   /** Ids of the streams that somebody uses here. */
   get streamIds(): number[] {
-    return [...this.#busy.values()].flatMap(({ live }) => live.streamIds);
+    return this.#present.flatMap((live) => live.streamIds);
   }
 
   get connectedIds(): string[] {
-    return [...this.#busy]
-      .filter(([, { live }]) => live.standalone.connectedIds.length > 0)
-      .map(([id]) => id);
+    return this.#present
+      .filter(({ standalone }) => standalone.connectedIds.length > 0)
+      .map(({ sessionId }) => sessionId);
   }
 
   async deliverWaiting(clientId: string): Promise<void> {
-    await this.#busy.get(clientId)?.live.standalone.deliverWaiting();
+    await this.#used.get(clientId)?.present?.standalone.deliverWaiting();
   }
 
+  /** Tells the callers of what still runs that it was interrupted, and closes everything. */
   async closeAll(): Promise<void> {
-    await Promise.all([...this.#busy.keys(), ...this.#idle.keys()].map((id) => this.remove(id)));
+    const { registry } = this.#parts;
+    const errors = this.#present.map((live) =>
+      live.interrupt((request) => !mayRunAgain(request, registry)),
+    );
+    await Promise.allSettled(errors); // one that cannot be stored is ended by the next start
+    await Promise.all([...this.#used.keys(), ...this.#idle.keys()].map((id) => this.remove(id)));
   }
 
-  async #rehydrated(client: Client): Promise<LiveClient> {
+  get #present(): LiveClient[] {
+    return [...this.#used.values()].flatMap(({ present }) => present ?? []);
+  }
+
+  #begin(client: Client): Entry {
     const { id } = client;
-    let starting = this.#starting.get(id);
-    if (starting === undefined) {
-      starting = this.#clients
-        .nextEpoch(id)
-        .then((epoch) => LiveClient.rehydrate(client, epoch, this.#parts))
-        .finally(() => this.#starting.delete(id));
-      this.#starting.set(id, starting);
-    }
-    return starting;
+    const idle = this.#idle.get(id);
+    this.#idle.delete(id);
+    const entry: Entry = { live: idle ? Promise.resolve(idle) : this.#rehydrate(client), uses: 0 };
+    if (idle) entry.present = idle;
+    else void entry.live.then((live) => (entry.present = live)).catch(() => undefined);
+    this.#used.set(id, entry);
+    return entry;
   }
 
-  #lease(live: LiveClient): Lease {
-    const id = live.sessionId;
-    const busy = this.#busy.get(id) ?? { live, uses: 0 };
-    busy.uses += 1;
-    this.#busy.set(id, busy);
-    this.#idle.delete(id);
-    const leave = this.#presence.enter(id);
-    let released = false;
-    return {
-      live,
-      release: () => {
-        if (released) return;
-        released = true;
-        leave();
-        busy.uses -= 1;
-        if (busy.uses > 0 || this.#busy.get(id) !== busy) return;
-        this.#busy.delete(id);
-        this.#idle.set(id, live);
-      },
-    };
+  async #rehydrate(client: Client): Promise<LiveClient> {
+    return LiveClient.rehydrate(client, await this.#clients.nextEpoch(client.id), this.#parts);
   }
+
+  #end(id: string, entry: Entry): void {
+    entry.uses -= 1;
+    if (entry.uses > 0 || this.#used.get(id) !== entry) return;
+    this.#used.delete(id);
+    if (entry.present) this.#idle.set(id, entry.present);
+  }
+}
+
+function once(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) act();
+    done = true;
+  };
 }

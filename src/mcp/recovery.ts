@@ -4,14 +4,14 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import type { OpenRequest, StreamStore } from "../streams/store.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { progressOf } from "./exchange.ts";
-import { RPC } from "./rpc.ts";
-import type { Sessionful } from "./sessionful.ts";
+import { interrupted, mayRunAgain, type Interruptible } from "./interruption.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 
 const BATCH = 500;
 
 export interface RecoveryParts {
   streams: StreamStore;
-  sessionful: Sessionful;
+  dispatcher: Dispatcher;
   registry: ToolRegistry;
   instanceId: string;
 }
@@ -19,32 +19,17 @@ export interface RecoveryParts {
 /** Ends every open request whose process is no more; resolves when each has an outcome or runs again. */
 export async function recoverRequests({
   streams,
-  sessionful,
+  dispatcher,
   registry,
   instanceId,
 }: RecoveryParts): Promise<void> {
   for (const orphan of await streams.orphans()) {
     if (!(await streams.adopt(orphan, instanceId))) continue; // another process was faster
-    if (mayRunAgain(orphan, registry))
-      await sessionful.rerun(orphan, await toldProgress(orphan, streams));
-    else await streams.answer(orphan.clientId, orphan.id, JSON.stringify(interrupted(orphan)));
+    if (mayRunAgain(orphan.message as unknown as Interruptible, registry))
+      await dispatcher.rerun(orphan, await toldProgress(orphan, streams));
+    else await streams.answer(orphan.clientId, orphan.id, JSON.stringify(interrupted(orphan.id)));
   }
 }
-
-function mayRunAgain({ message }: OpenRequest, registry: ToolRegistry): boolean {
-  const { method, params } = message as { method?: string; params?: { name?: unknown } };
-  return method === "tools/call" && registry.isIdempotent(params?.name);
-}
-
-const interrupted = ({ id }: OpenRequest): JSONRPCMessage => ({
-  jsonrpc: "2.0",
-  id,
-  error: {
-    code: RPC.internal,
-    message: "The server was interrupted while it worked on this request. Try again.",
-    data: { interrupted: true, retryable: true },
-  },
-});
 
 /** How far the earlier run had told its progress: a re-run says nothing below it. */
 async function toldProgress({ streamId }: OpenRequest, streams: StreamStore): Promise<number> {

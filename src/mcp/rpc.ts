@@ -42,3 +42,7 @@ export function isMessage(value: unknown): value is JSONRPCMessage {
     isJSONRPCErrorResponse(value)
   );
 }
+
+/** Whether a client understands priming events: before 2025-11-25 they choke on an event without data. */
+export const primes = ({ protocolVersion }: { protocolVersion: string }): boolean =>
+  protocolVersion >= "2025-11-25";

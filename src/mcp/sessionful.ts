@@ -12,22 +12,21 @@ import type { Principal } from "../auth/principal.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { isId, newId } from "../kernel/ids.ts";
 import type { Activity } from "../sessions/activity.ts";
-import type { Caller, Client, SessionTarget } from "../sessions/session.ts";
+import type { Presence } from "../sessions/presence.ts";
+import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { parseEventId } from "../streams/event-id.ts";
 import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
-import type { OpenRequest, StreamRecord } from "../streams/store.ts";
-import { JsonExchange, StreamExchange, type Exchange } from "./exchange.ts";
-import { introducedClient, isLogLevel } from "./introduction.ts";
+import type { StreamRecord } from "../streams/store.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { introducedClient } from "./introduction.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
-import { isMessage, RPC, rpcError } from "./rpc.ts";
+import { isMessage, primes, RPC, rpcError } from "./rpc.ts";
 
 /** The last revision whose clients may send several messages in one body. */
 const LAST_WITH_BATCHES = "2025-03-26";
 const MAX_BATCH = 100;
-/** Older clients choke on an event without data. */
-const FIRST_WITH_PRIMING = "2025-11-25";
 const ALLOW = { allow: "POST, DELETE" };
 
 /** An HTTP request that has passed the guards. */
@@ -44,16 +43,16 @@ export interface Incoming {
 }
 
 export interface SessionfulParts extends LiveParts {
-  instanceId: string;
+  dispatcher: Dispatcher;
   clients: ClientStore;
   live: LiveClients;
+  presence: Presence;
   activity: Activity;
   clock: Clock;
 }
 
 export class Sessionful {
   readonly #parts: SessionfulParts;
-  readonly #open = new Set<Exchange>();
 
   constructor(parts: SessionfulParts) {
     this.#parts = parts;
@@ -84,7 +83,7 @@ export class Sessionful {
         `Protocol version ${client.protocolVersion} has no batches.`,
       );
     }
-    return this.#dispatch(incoming, client, messages, batch);
+    return this.#parts.dispatcher.dispatch({ client, target: incoming.target, messages, batch });
   }
 
   /**
@@ -119,11 +118,13 @@ export class Sessionful {
   async #connect(client: Client, record: StreamRecord, sent: number): Promise<Response> {
     const { live, release } = await this.#parts.live.use(client);
     const standalone = record.kind === "standalone";
+    const leave = this.#parts.presence.enter(client.id);
     const sse = new SseStream(() => {
+      leave();
       if (standalone) live.standalone.disconnected(record.id);
       release();
     });
-    const prime = client.protocolVersion >= FIRST_WITH_PRIMING;
+    const prime = primes(client);
     if (standalone) await live.standalone.connect(record, sse, sent, prime);
     else live.resume(record, sse, sent, prime);
     return new Response(sse.body, { headers: SSE_HEADERS });
@@ -137,14 +138,6 @@ export class Sessionful {
     await this.#parts.live.remove(client.id);
     await this.#parts.streams.retireAll(client.id);
     return new Response(null, { status: 200 });
-  }
-
-  /** Resolves when no request is running, at the latest after `graceMs`. */
-  async drain(graceMs: number): Promise<void> {
-    const { promise: timeout, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, graceMs);
-    await Promise.race([Promise.all([...this.#open].map(({ done }) => done)), timeout]);
-    clearTimeout(timer);
   }
 
   async #introduce({ principal }: Incoming, message: JSONRPCMessage): Promise<Response> {
@@ -175,102 +168,6 @@ export class Sessionful {
     return new Response(JSON.stringify(answer), {
       headers: { ...headers, "mcp-session-id": client.id },
     });
-  }
-
-  async #dispatch(
-    incoming: Incoming,
-    client: Client,
-    messages: JSONRPCMessage[],
-    batch: boolean,
-  ): Promise<Response> {
-    await this.#rememberLogLevel(client, messages);
-    const { live, release } = await this.#parts.live.use(client);
-    const requests = messages.filter(isJSONRPCRequest);
-    const ids = requests.map(({ id }) => id);
-    if (new Set(ids).size < ids.length || ids.some((id) => live.isOpen(id))) {
-      release();
-      return rpcError(400, RPC.invalidRequest, "A request with this id is still running.", {
-        id: ids[0] ?? null,
-      });
-    }
-    const { principal, target } = incoming;
-    const caller: Caller = { principal, client, target };
-    if (!requests.some((request) => this.#mayWait(request))) {
-      const exchange = new JsonExchange(ids, batch);
-      this.#track(exchange, release);
-      live.deliver(messages, exchange, caller);
-      return exchange.response;
-    }
-    const { streams, instanceId, maxEvents } = this.#parts;
-    const open = requests.map(({ id, ...message }) => ({ id, message, target: target ?? null }));
-    const streamId = await streams
-      .openRequests(client.id, instanceId, open)
-      .catch((error: unknown) => {
-        release();
-        throw error;
-      });
-    const stream = live.openStream({ id: streamId, lastSeq: 0, finishedAt: null });
-    const exchange = new StreamExchange({
-      clientId: client.id,
-      ids,
-      stream,
-      store: streams,
-      maxEvents,
-    });
-    this.#track(exchange, () => {
-      live.closeStream(streamId);
-      release();
-    });
-    const sse = new SseStream();
-    stream.attach(sse, 0, client.protocolVersion >= FIRST_WITH_PRIMING);
-    live.deliver(messages, exchange, caller);
-    return new Response(sse.body, { headers: SSE_HEADERS });
-  }
-
-  /** Runs a request again that a dead process left, on its original stream. */
-  async rerun(request: OpenRequest, progressed: number): Promise<void> {
-    const { streams, clients, maxEvents } = this.#parts;
-    const { clientId, owner, id, message, target, streamId } = request;
-    const client = await clients.find(owner, clientId);
-    const record = client && (await streams.find(clientId, streamId));
-    if (record === undefined) return void (await streams.retire(clientId, id));
-    const { live, release } = await this.#parts.live.use(client!);
-    const stream = live.openStream(record);
-    const exchange = new StreamExchange({
-      clientId,
-      ids: [id],
-      stream,
-      store: streams,
-      maxEvents,
-      progressed,
-    });
-    this.#track(exchange, () => {
-      live.closeStream(streamId);
-      release();
-    });
-    const caller: Caller = { principal: { id: owner }, client, target: target ?? undefined };
-    live.deliver([{ ...message, jsonrpc: "2.0", id } as JSONRPCRequest], exchange, caller);
-  }
-
-  #track(exchange: Exchange, ended: () => void): void {
-    this.#open.add(exchange);
-    void exchange.done.then(() => {
-      this.#open.delete(exchange);
-      ended();
-    });
-  }
-
-  #mayWait({ method, params }: JSONRPCRequest): boolean {
-    return method === "tools/call" && !this.#parts.registry.isQuick(params?.["name"]);
-  }
-
-  /** The level is stored before its request is answered, so that it holds after a restart. */
-  async #rememberLogLevel(client: Client, messages: readonly JSONRPCMessage[]): Promise<void> {
-    for (const message of messages) {
-      if (!isJSONRPCRequest(message) || message.method !== "logging/setLevel") continue;
-      const level = message.params?.["level"];
-      if (isLogLevel(level)) await this.#parts.clients.setLogLevel(client.id, level);
-    }
   }
 
   /** The client that the headers name, noted as active; or why there is none. */

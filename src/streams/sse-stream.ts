@@ -42,9 +42,9 @@ export class SseStream {
     return this.#open;
   }
 
-  /** Sends one message (`data` is its JSON); does nothing once the stream has ended. */
-  send(id: string, data: string): void {
-    this.#write(`event: message\nid: ${id}\ndata: ${data}\n\n`);
+  /** Sends one message (`data` is its JSON); without an id it cannot be resumed from. Nothing once it has ended. */
+  send(id: string | undefined, data: string): void {
+    this.#write(`event: message\n${id === undefined ? "" : `id: ${id}\n`}data: ${data}\n\n`);
   }
 
   /** Gives the reader an id to resume from before the next message comes. */

@@ -1,0 +1,192 @@
+// Takes a client's messages to the server in memory, and their answers to where they belong: the body of the POST for
+// what is quick, a durable stream for what may wait.
+import {
+  isJSONRPCRequest,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  type RequestId,
+} from "@modelcontextprotocol/server";
+import { toAppError } from "../kernel/errors.ts";
+import type { Presence } from "../sessions/presence.ts";
+import type { Client, SessionTarget } from "../sessions/session.ts";
+import type { ClientStore } from "../sessions/store.ts";
+import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
+import type { OpenRequest, StreamRecord } from "../streams/store.ts";
+import { JsonExchange, StreamExchange, type Exchange } from "./exchange.ts";
+import { isLogLevel, LOG_LEVELS } from "./introduction.ts";
+import type { LiveParts } from "./live-client.ts";
+import type { Lease, LiveClients } from "./live-clients.ts";
+import { primes, RPC, rpcError } from "./rpc.ts";
+
+export interface DispatcherParts extends LiveParts {
+  instanceId: string;
+  clients: ClientStore;
+  live: LiveClients;
+  presence: Presence;
+}
+
+/** What a client has posted. */
+export interface Posted {
+  client: Client;
+  /** The session that the address names. */
+  target: SessionTarget | undefined;
+  messages: readonly JSONRPCMessage[];
+  /** They came as an array. */
+  batch: boolean;
+}
+
+export class Dispatcher {
+  readonly #parts: DispatcherParts;
+  readonly #open = new Set<Exchange>();
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+  }
+
+  async dispatch(posted: Posted): Promise<Response> {
+    const { client, messages } = posted;
+    const wrongLevel = await this.#rememberLogLevel(client, messages);
+    if (wrongLevel) return wrongLevel;
+    const requests = messages.filter(isJSONRPCRequest);
+    const ids = requests.map(({ id }) => id);
+    const lease = await this.#parts.live.use(client);
+    if (new Set(ids).size < ids.length || ids.some((id) => lease.live.isOpen(id))) {
+      lease.release();
+      return idInUse(ids);
+    }
+    return requests.some((request) => this.#mayWait(request))
+      ? this.#answerOnStream(posted, lease, requests)
+      : this.#answerInBody(posted, lease, ids);
+  }
+
+  /** Runs a request again that a dead process left, on its original stream. `progressed`: what it had told by then. */
+  async rerun(request: OpenRequest, progressed: number): Promise<void> {
+    const { streams, clients, live } = this.#parts;
+    const { clientId, owner, id, message, target, streamId } = request;
+    const client = await clients.find(owner, clientId);
+    const record = await streams.find(clientId, streamId);
+    if (client === undefined || record === undefined) {
+      await streams.retire(clientId, id);
+      return;
+    }
+    const lease = await live.use(client);
+    const exchange = this.#streamExchange(client, lease, record, [id], progressed);
+    const again = { ...message, jsonrpc: "2.0", id } as JSONRPCRequest;
+    lease.live.deliver([again], exchange, {
+      principal: { id: owner },
+      client,
+      target: target ?? undefined,
+    });
+  }
+
+  /** Resolves when no request is running, at the latest after `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    const { promise: timeout, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, graceMs);
+    await Promise.race([Promise.all([...this.#open].map(({ done }) => done)), timeout]);
+    clearTimeout(timer);
+  }
+
+  #answerInBody(
+    posted: Posted,
+    { live, release }: Lease,
+    ids: readonly RequestId[],
+  ): Promise<Response> {
+    const exchange = new JsonExchange(ids, posted.batch);
+    this.#track(exchange, release);
+    live.deliver(posted.messages, exchange, callerOf(posted));
+    return exchange.response;
+  }
+
+  /** The requests are stored as open before they are run, so that each has an outcome whatever happens to the process. */
+  async #answerOnStream(
+    posted: Posted,
+    lease: Lease,
+    requests: readonly JSONRPCRequest[],
+  ): Promise<Response> {
+    const { client, target = null, messages } = posted;
+    const { streams, instanceId } = this.#parts;
+    const ids = requests.map(({ id }) => id);
+    let streamId: number;
+    try {
+      const open = requests.map(({ id, ...message }) => ({ id, message, target }));
+      streamId = await streams.openRequests(client.id, instanceId, open);
+    } catch (error) {
+      lease.release();
+      if (toAppError(error).code === "conflict") return idInUse(ids); // taken since we looked
+      throw error;
+    }
+    const record = { id: streamId, lastSeq: 0, finishedAt: null };
+    const exchange = this.#streamExchange(client, lease, record, ids);
+    const sse = new SseStream();
+    exchange.stream.attach(sse, 0, primes(client));
+    lease.live.deliver(messages, exchange, callerOf(posted));
+    return new Response(sse.body, { headers: SSE_HEADERS });
+  }
+
+  #streamExchange(
+    client: Client,
+    { live, release }: Lease,
+    record: Pick<StreamRecord, "id" | "lastSeq" | "finishedAt">,
+    ids: readonly RequestId[],
+    progressed = -Infinity,
+  ): StreamExchange {
+    const { streams: store, maxEvents, presence } = this.#parts;
+    const stream = live.openStream(record);
+    const exchange = new StreamExchange({
+      clientId: client.id,
+      ids,
+      stream,
+      store,
+      maxEvents,
+      progressed,
+    });
+    const leave = presence.enter(client.id);
+    this.#track(exchange, () => {
+      leave();
+      live.closeStream(record.id);
+      release();
+    });
+    return exchange;
+  }
+
+  #track(exchange: Exchange, ended: () => void): void {
+    this.#open.add(exchange);
+    void exchange.done.then(() => {
+      this.#open.delete(exchange);
+      ended();
+    });
+  }
+
+  #mayWait({ method, params }: JSONRPCRequest): boolean {
+    return method === "tools/call" && !this.#parts.registry.isQuick(params?.["name"]);
+  }
+
+  /** A level is stored before its request is answered, so that it holds after a restart; a wrong one is refused. */
+  async #rememberLogLevel(
+    client: Client,
+    messages: readonly JSONRPCMessage[],
+  ): Promise<Response | undefined> {
+    for (const message of messages) {
+      if (!isJSONRPCRequest(message) || message.method !== "logging/setLevel") continue;
+      const level = message.params?.["level"];
+      if (!isLogLevel(level)) {
+        const expected = `level: expected one of ${LOG_LEVELS.join(", ")}.`;
+        return rpcError(200, RPC.invalidParams, expected, { id: message.id });
+      }
+      await this.#parts.clients.setLogLevel(client.id, level);
+    }
+    return undefined;
+  }
+}
+
+const callerOf = ({ client, target }: Posted) => ({
+  principal: { id: client.owner },
+  client,
+  target,
+});
+
+const idInUse = (ids: readonly RequestId[]): Response =>
+  rpcError(400, RPC.invalidRequest, "A request with this id is still running.", {
+    id: ids[0] ?? null,
+  });

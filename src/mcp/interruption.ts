@@ -1,0 +1,23 @@
+// What becomes of a request whose process stops or dies: run again where its tool declares that to be safe, else an error.
+import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
+import type { ToolRegistry } from "../tools/registry.ts";
+import { RPC } from "./rpc.ts";
+
+/** A request, as far as this decision needs it. */
+export interface Interruptible {
+  method: string;
+  params?: Record<string, unknown> | undefined;
+}
+
+export const mayRunAgain = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
+  method === "tools/call" && registry.isIdempotent(params?.["name"]);
+
+export const interrupted = (id: RequestId): JSONRPCMessage => ({
+  jsonrpc: "2.0",
+  id,
+  error: {
+    code: RPC.internal,
+    message: "The server was interrupted while it worked on this request. Try again.",
+    data: { interrupted: true, retryable: true },
+  },
+});
