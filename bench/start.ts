@@ -48,7 +48,7 @@ try {
 }
 
 async function prepare(folder: string): Promise<void> {
-  const expiry = { maxAgeMs: Infinity, presenceMs: 60_000 };
+  const expiry = { maxAgeMs: Infinity };
   await openStorage({ folder, durability: "normal", clock: systemClock, expiry }).close();
 }
 

@@ -1,0 +1,118 @@
+// The contract of ClientStore.
+import { describe, expect, it } from "vitest";
+import { newId } from "../../src/kernel/ids.ts";
+import { ANA, BOB, failure, MAX_AGE, newClient, newSession, type Open } from "./engine.ts";
+
+export function clientContract(open: Open): void {
+  describe("clients", () => {
+    it("are found by their owner as they introduced themselves, and by nobody else", async () => {
+      const opened = open();
+      const { storage } = opened;
+      const { id: sessionId } = await newSession(storage);
+      const client = await newClient(opened, { sessionId, logLevel: "debug" });
+      expect(await storage.clients.find(ANA, client.id)).toEqual(client);
+      expect(await storage.clients.find(BOB, client.id)).toBeUndefined();
+      expect(await storage.clients.find(ANA, newId())).toBeUndefined();
+    });
+
+    it("are gone once they have ended, while their session stays", async () => {
+      const opened = open();
+      const { storage } = opened;
+      const { id: sessionId } = await newSession(storage);
+      const [ended, other] = [await newClient(opened, { sessionId }), await newClient(opened)];
+      await storage.clients.end(ended.id);
+      expect(await storage.clients.find(ANA, ended.id)).toBeUndefined();
+      expect(await storage.clients.find(ANA, other.id)).toEqual(other);
+      expect(await storage.sessions.find(ANA, { id: sessionId })).toBeDefined();
+    });
+
+    it("expire the maximum age after they were last seen", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      const [seen, unseen] = [await newClient(opened), await newClient(opened)];
+      clock.advance(MAX_AGE - 1);
+      await storage.clients.touch(new Map([[seen.id, clock.now()]]));
+      expect(await storage.clients.find(ANA, unseen.id)).toBeDefined();
+      clock.advance(1);
+      expect(await storage.clients.find(ANA, unseen.id)).toBeUndefined();
+      expect(await storage.clients.find(ANA, seen.id)).toBeDefined();
+    });
+
+    it("note when they were seen, but never go back in time", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      const { id } = await newClient(opened);
+      const later = clock.now() + 5;
+      await storage.clients.touch(new Map([[id, later]]));
+      await storage.clients.touch(new Map([[id, later - 1]]));
+      expect(await storage.clients.find(ANA, id)).toMatchObject({ lastSeenAt: later });
+    });
+
+    it("remember their log level and the session they work in", async () => {
+      const opened = open();
+      const { storage } = opened;
+      const [one, two] = [await newSession(storage), await newSession(storage)];
+      const [client, other] = [await newClient(opened), await newClient(opened)];
+      await storage.clients.setLogLevel(client.id, "error");
+      await storage.clients.setSession(client.id, one.id);
+      await storage.clients.setSession(client.id, two.id);
+      expect(await storage.clients.find(ANA, client.id)).toEqual({
+        ...client,
+        logLevel: "error",
+        sessionId: two.id,
+      });
+      expect(await storage.clients.find(ANA, other.id)).toEqual(other);
+      expect(await storage.sessions.counts(one.id)).toMatchObject({ connections: 0 });
+      expect(await storage.sessions.counts(two.id)).toMatchObject({ connections: 1 });
+    });
+
+    it("cannot work in a session that is not there", async () => {
+      const opened = open();
+      const { storage } = opened;
+      const { id: sessionId } = await newSession(storage);
+      const client = await newClient(opened, { sessionId });
+      const move = storage.clients.setSession(client.id, newId());
+      await expect(move).rejects.toMatchObject(failure("not_found"));
+      expect(await storage.clients.find(ANA, client.id)).toEqual(client);
+    });
+
+    it("outlive the session they work in", async () => {
+      const opened = open();
+      const { storage } = opened;
+      const { id: sessionId } = await newSession(storage);
+      const client = await newClient(opened, { sessionId, logLevel: "debug" });
+      await storage.sessions.delete(sessionId);
+      expect(await storage.clients.find(ANA, client.id)).toEqual({ ...client, sessionId: null });
+    });
+
+    it("outlive a session that expired and was cleaned up", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      const { id: sessionId } = await newSession(storage);
+      const client = await newClient(opened, { sessionId, lastSeenAt: clock.now() + 1 });
+      clock.advance(MAX_AGE);
+      expect(await storage.sessions.deleteExpired(9)).toBe(1);
+      expect(await storage.clients.find(ANA, client.id)).toEqual({ ...client, sessionId: null });
+    });
+
+    it("that ended or expired are cleaned up in batches; living ones and all sessions stay", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      for (let n = 0; n < 3; n += 1) await newClient(opened);
+      clock.advance(MAX_AGE);
+      const session = await newSession(storage);
+      const living = await newClient(opened, { sessionId: session.id });
+      for (let n = 0; n < 2; n += 1) {
+        const { id } = await newClient(opened, { sessionId: session.id });
+        await storage.clients.end(id);
+      }
+      expect(await storage.clients.countExpired()).toBe(5);
+      expect(await storage.clients.deleteExpired(3)).toBe(3);
+      expect(await storage.clients.deleteExpired(3)).toBe(2);
+      expect(await storage.clients.deleteExpired(3)).toBe(0);
+      expect(await storage.clients.countExpired()).toBe(0);
+      expect(await storage.clients.find(ANA, living.id)).toEqual(living);
+      expect(await storage.sessions.find(ANA, { id: session.id })).toEqual(session);
+    });
+  });
+}

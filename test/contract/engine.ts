@@ -1,0 +1,74 @@
+// What a storage engine brings to the contract, and what the contract's tests are written with.
+import { newId } from "../../src/kernel/ids.ts";
+import type { Client, Session } from "../../src/sessions/session.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import type { ManualClock } from "../support/manual-clock.ts";
+
+export interface Opened {
+  storage: Storage;
+  clock: ManualClock;
+  /** Rows of each table that has any, where the engine can be looked into. */
+  rows?: () => Record<string, number>;
+}
+
+/** Opens an empty storage that is closed at the test's end. */
+export type Open = (expiry?: { maxAgeMs?: number }) => Opened;
+
+/** What `open` uses unless told otherwise, in milliseconds. */
+export const MAX_AGE = 1_000_000;
+/** A client counts as connected for this long after it was last seen. */
+export const PRESENCE = 1_000;
+
+export const ANA = "ana";
+export const BOB = "bob";
+
+/** A session of Ana's, or as told. */
+export async function newSession(
+  { sessions }: Storage,
+  more: Partial<Pick<Session, "id" | "owner" | "name" | "title" | "system">> = {},
+): Promise<Session> {
+  return (await sessions.create({ id: newId(), owner: ANA, ...more })).session;
+}
+
+/** A client of Ana's that was seen now, or as told. */
+export async function newClient(
+  { storage, clock }: Opened,
+  more: Partial<Client> = {},
+): Promise<Client> {
+  const client: Client = {
+    id: newId(),
+    owner: ANA,
+    sessionId: null,
+    name: "editor",
+    version: "1.2.3",
+    protocolVersion: "2025-11-25",
+    capabilities: { sampling: {}, roots: { listChanged: true } },
+    initialize: { method: "initialize", params: { deep: [1, null, "ü😀"] } },
+    logLevel: null,
+    createdAt: clock.now(),
+    lastSeenAt: clock.now(),
+    presentUntil: clock.now() + PRESENCE,
+    endedAt: null,
+    ...more,
+  };
+  await storage.clients.create(client);
+  return client;
+}
+
+/** Registers a process. */
+export async function newInstance({ storage, clock }: Opened): Promise<string> {
+  const id = newId();
+  const now = clock.now();
+  await storage.instances.heartbeat({ id, host: "h", pid: 1, startedAt: now, heartbeatAt: now });
+  return id;
+}
+
+/** Sets a key without limits. */
+export const put = (storage: Storage, sessionId: string, key: string, value = "1") =>
+  storage.state.set(sessionId, { key, value, expiresAt: null, maxKeys: 1_000 });
+
+export const say = (storage: Storage, sessionId: string, content: string) =>
+  storage.history.append(sessionId, { role: "user", content });
+
+/** What a rejection must look like. */
+export const failure = (code: string) => ({ name: "AppError", code });

@@ -1,0 +1,184 @@
+// The contract of expiry: what has expired is invisible at once, its name and id are free, and cleanup takes it.
+import { describe, expect, it } from "vitest";
+import { newId } from "../../src/kernel/ids.ts";
+import {
+  ANA,
+  BOB,
+  failure,
+  MAX_AGE,
+  newClient,
+  newInstance,
+  newSession,
+  PRESENCE,
+  put,
+  say,
+  type Open,
+} from "./engine.ts";
+
+export function expiryContract(open: Open): void {
+  describe("expiry", () => {
+    it("hides a session the moment it reaches the maximum age, before any cleanup", async () => {
+      const { storage, clock } = open();
+      const { id } = await newSession(storage, { name: "work" });
+      clock.advance(MAX_AGE - 1);
+      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
+      expect(await storage.sessions.find(ANA, { name: "work" })).toBeDefined();
+      expect((await storage.sessions.list(ANA, { limit: 9 })).sessions).toHaveLength(1);
+      expect(await storage.sessions.countExpired()).toBe(0);
+      clock.advance(1);
+      expect(await storage.sessions.find(ANA, { id })).toBeUndefined();
+      expect(await storage.sessions.find(ANA, { name: "work" })).toBeUndefined();
+      expect(await storage.sessions.list(ANA, { limit: 9 })).toEqual({ sessions: [] });
+      await expect(storage.sessions.update(id, { title: "x" })).rejects.toMatchObject(
+        failure("not_found"),
+      );
+      expect(await storage.sessions.countExpired()).toBe(1);
+    });
+
+    it("counts from the last activity", async () => {
+      const { storage, clock } = open();
+      const [touched, updated] = [await newSession(storage), await newSession(storage)];
+      clock.advance(MAX_AGE - 1);
+      await storage.sessions.touch(new Map([[touched.id, clock.now()]]));
+      await storage.sessions.update(updated.id, { title: "x" });
+      clock.advance(MAX_AGE - 1);
+      expect(await storage.sessions.find(ANA, { id: touched.id })).toBeDefined();
+      expect(await storage.sessions.find(ANA, { id: updated.id })).toBeDefined();
+    });
+
+    it("leaves pinned sessions alone until they are unpinned", async () => {
+      const { storage, clock } = open();
+      const { id } = await newSession(storage);
+      await storage.sessions.update(id, { pinned: true });
+      clock.advance(100 * MAX_AGE);
+      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
+      expect(await storage.sessions.deleteExpired(9)).toBe(0);
+      await storage.sessions.update(id, { pinned: false });
+      expect(await storage.sessions.find(ANA, { id })).toBeDefined(); // that was an activity
+      clock.advance(MAX_AGE);
+      expect(await storage.sessions.find(ANA, { id })).toBeUndefined();
+      expect(await storage.sessions.deleteExpired(9)).toBe(1);
+    });
+
+    it("leaves a session alone while a client in it is present, and no longer", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      const { id } = await newSession(storage, { name: "work" });
+      const idle = await newSession(storage);
+      clock.advance(MAX_AGE);
+      const client = await newClient(opened, { sessionId: id });
+      const lives = async () => {
+        const found = await storage.sessions.find(ANA, { id });
+        expect(await storage.sessions.find(ANA, { name: "work" })).toEqual(found);
+        const { sessions } = await storage.sessions.list(ANA, { limit: 9 });
+        expect(sessions.map((session) => session.id)).toEqual(found === undefined ? [] : [id]);
+        return found !== undefined;
+      };
+      expect(await lives()).toBe(true);
+      expect(await storage.sessions.deleteExpired(9)).toBe(1); // the idle one
+      expect(await storage.sessions.counts(idle.id)).toMatchObject({ messages: 0 });
+      clock.advance(PRESENCE - 1);
+      expect(await lives()).toBe(true);
+      await storage.clients.present([client.id], clock.now() + PRESENCE);
+      clock.advance(PRESENCE - 1);
+      expect(await lives()).toBe(true);
+      clock.advance(1);
+      expect(await lives()).toBe(false);
+      await storage.clients.present([client.id], clock.now() + PRESENCE);
+      expect(await lives()).toBe(true);
+      await storage.clients.end(client.id);
+      expect(await lives()).toBe(false);
+    });
+
+    it("leaves a session alone while a question in it is being answered", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      const { id } = await newSession(storage);
+      const instanceId = await newInstance(opened);
+      const start = await storage.history.beginTurn(id, { instanceId, prompt: "Why?" });
+      clock.advance(MAX_AGE);
+      expect(await storage.sessions.countExpired()).toBe(0);
+      expect(await storage.sessions.deleteExpired(9)).toBe(0);
+      const turn = start.kind === "started" ? start.turn : undefined;
+      await storage.history.completeTurn(turn!, { content: "Because.", model: "m" });
+      expect(await storage.history.page(id, { limit: 9 })).toMatchObject([{ seq: 1 }, { seq: 2 }]);
+    });
+
+    it("never comes when the maximum age is never", async () => {
+      const opened = open({ maxAgeMs: Infinity });
+      const { storage, clock } = opened;
+      const { id } = await newSession(storage);
+      const client = await newClient(opened);
+      clock.advance(1e12); // 31 years
+      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
+      expect(await storage.clients.find(ANA, client.id)).toBeDefined();
+      expect(await storage.sessions.deleteExpired(9)).toBe(0);
+      expect(await storage.clients.deleteExpired(9)).toBe(0);
+    });
+
+    it("frees a name at once: the next session of that name has nothing of the old one", async () => {
+      const { storage, clock } = open();
+      const old = await newSession(storage, { name: "work", title: "old" });
+      await say(storage, old.id, "old");
+      await put(storage, old.id, "old");
+      clock.advance(MAX_AGE);
+      const id = newId();
+      expect(await storage.sessions.create({ id, owner: ANA, name: "work" })).toEqual({
+        created: true,
+        session: expect.objectContaining({ id, title: null, createdAt: clock.now() }),
+      });
+      expect(await storage.sessions.counts(id)).toMatchObject({ messages: 0, stateKeys: 0 });
+      expect(await storage.sessions.countExpired()).toBe(0); // the old one has gone
+    });
+
+    it("frees an id at once, for anybody: the next session of that id has nothing of the old one", async () => {
+      const { storage, clock } = open();
+      for (const owner of [ANA, BOB]) {
+        const old = await newSession(storage, { name: "work" });
+        await say(storage, old.id, "old");
+        await put(storage, old.id, "old");
+        clock.advance(MAX_AGE);
+        expect(await storage.sessions.create({ id: old.id, owner })).toMatchObject({
+          created: true,
+          session: { owner, name: null },
+        });
+        expect(await storage.history.page(old.id, { limit: 9 })).toEqual([]);
+        expect(await storage.state.list(old.id, { prefix: "", after: "", limit: 9 })).toEqual([]);
+      }
+    });
+
+    it("takes no living session of another owner with a reused name", async () => {
+      const { storage, clock } = open();
+      await newSession(storage, { name: "work" });
+      clock.advance(MAX_AGE);
+      const bobs = await newSession(storage, { owner: BOB, name: "work" });
+      await newSession(storage, { name: "work" });
+      expect(await storage.sessions.find(BOB, { name: "work" })).toEqual(bobs);
+    });
+
+    it("is cleaned up in batches, with all that the sessions own, and spares the rest", async () => {
+      const { storage, clock, rows } = open();
+      const pinned = await newSession(storage);
+      await storage.sessions.update(pinned.id, { pinned: true });
+      await say(storage, pinned.id, "stays");
+      const before = rows?.();
+      for (let n = 0; n < 7; n += 1) {
+        const { id } = await newSession(storage);
+        await say(storage, id, "goes");
+        await put(storage, id, "goes");
+      }
+      clock.advance(MAX_AGE);
+      const fresh = await newSession(storage);
+      expect(await storage.sessions.countExpired()).toBe(7);
+      expect(await storage.sessions.deleteExpired(3)).toBe(3);
+      expect(await storage.sessions.countExpired()).toBe(4);
+      expect(await storage.sessions.deleteExpired(3)).toBe(3);
+      expect(await storage.sessions.deleteExpired(3)).toBe(1);
+      expect(await storage.sessions.deleteExpired(3)).toBe(0);
+      expect(await storage.sessions.find(ANA, { id: fresh.id })).toEqual(fresh);
+      expect(await storage.history.page(pinned.id, { limit: 9 })).toMatchObject([{ seq: 1 }]);
+      await storage.sessions.delete(fresh.id);
+      expect(rows?.()).toEqual(before);
+    });
+  });
+}

@@ -1,0 +1,203 @@
+// The contract of HistoryStore: messages, pages, request keys, search. Not here: chat turns (turns.ts).
+import { describe, expect, it } from "vitest";
+import { newId } from "../../src/kernel/ids.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import { ANA, failure, newSession, say, type Open } from "./engine.ts";
+
+const seqs = async (storage: Storage, id: string, limit: number, before?: number) =>
+  (await storage.history.page(id, { limit, before })).map(({ seq }) => seq);
+
+const found = async (storage: Storage, id: string, ...words: string[]) =>
+  (await storage.history.search(id, words, { limit: 100, before: 1_000 })).map(
+    ({ content }) => content,
+  );
+
+export function historyContract(open: Open): void {
+  describe("history", () => {
+    it("gives back messages as they were said, numbered 1, 2, 3 in each session", async () => {
+      const { storage, clock } = open();
+      const [one, two] = [await newSession(storage), await newSession(storage)];
+      const content = "Grüße 😀\n'quoted' \"twice\" \\ \u2028 <tag>";
+      const first = {
+        seq: 1,
+        role: "tool",
+        content,
+        status: "complete",
+        model: null,
+        inputTokens: null,
+        outputTokens: null,
+        requestKey: null,
+        createdAt: clock.now(),
+      };
+      expect(await storage.history.append(one.id, { role: "tool", content })).toEqual(first);
+      expect(await say(storage, two.id, "elsewhere")).toMatchObject({ seq: 1 });
+      expect(await say(storage, one.id, "second")).toMatchObject({ seq: 2 });
+      expect(await storage.history.page(one.id, { limit: 9 })).toMatchObject([
+        first,
+        { seq: 2, role: "user", content: "second" },
+      ]);
+    });
+
+    it("numbers without gaps or doubles when many write at the same moment", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      const written = await Promise.all(
+        Array.from({ length: 50 }, (_, n) => say(storage, id, `message ${n}`)),
+      );
+      expect(written.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, n) => n + 1));
+      // Each answer tells where its own message is.
+      expect(
+        (await storage.history.page(id, { limit: 50 })).map(({ seq, content }) => [seq, content]),
+      ).toEqual(written.map(({ seq, content }) => [seq, content]));
+    });
+
+    it("is paged from the newest back, each page in order", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      for (let n = 0; n < 7; n += 1) await say(storage, id, `${n}`);
+      expect(await seqs(storage, id, 3)).toEqual([5, 6, 7]);
+      expect(await seqs(storage, id, 3, 5)).toEqual([2, 3, 4]);
+      expect(await seqs(storage, id, 3, 2)).toEqual([1]);
+      expect(await seqs(storage, id, 3, 1)).toEqual([]);
+      expect(await seqs(storage, id, 100)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+      expect(await seqs(storage, newId(), 3)).toEqual([]);
+    });
+
+    it("cannot be written in a session that is not there", async () => {
+      const { storage } = open();
+      await expect(say(storage, newId(), "hello")).rejects.toMatchObject(failure("not_found"));
+    });
+
+    it("has a message once however often it comes with its request key", async () => {
+      const { storage, clock } = open();
+      const { id } = await newSession(storage);
+      const message = { role: "user", content: "once", requestKey: "r-1" } as const;
+      const [first, twin] = await Promise.all([
+        storage.history.append(id, message),
+        storage.history.append(id, message),
+      ]);
+      await say(storage, id, "between");
+      clock.advance(5);
+      expect(twin).toEqual(first);
+      expect(await storage.history.append(id, message)).toEqual(first);
+      expect(await seqs(storage, id, 9)).toEqual([1, 2]);
+      await say(storage, id, "once");
+      await say(storage, id, "once");
+      expect(await seqs(storage, id, 9)).toEqual([1, 2, 3, 4]); // without a key each is a new one
+    });
+
+    it("refuses a request key that another message has, in this session only", async () => {
+      const { storage } = open();
+      const [one, two] = [await newSession(storage), await newSession(storage)];
+      const requestKey = "r-1";
+      await storage.history.append(one.id, { role: "user", content: "first", requestKey });
+      const second = { role: "user", content: "second", requestKey } as const;
+      await expect(storage.history.append(one.id, second)).rejects.toMatchObject(
+        failure("conflict"),
+      );
+      expect(await seqs(storage, one.id, 9)).toEqual([1]);
+      expect(await storage.history.append(two.id, second)).toMatchObject({ seq: 1 });
+    });
+
+    it("frees request keys when it is cleared", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      const requestKey = "r-1";
+      await storage.history.append(id, { role: "user", content: "first", requestKey });
+      await storage.sessions.clear(id, "history");
+      expect(
+        await storage.history.append(id, { role: "user", content: "second", requestKey }),
+      ).toMatchObject({ seq: 1, content: "second" });
+    });
+  });
+
+  describe("the search of a history", () => {
+    it("finds messages by any of the words, the best first, in its own session only", async () => {
+      const { storage } = open();
+      const [one, two] = [await newSession(storage), await newSession(storage)];
+      await say(storage, one.id, "The dog sleeps in the garden all day long, every day.");
+      await say(storage, one.id, "My cat is called Ada; Ada is a black cat.");
+      for (let n = 0; n < 10; n += 1) await say(storage, one.id, `Nothing to see, ${n}.`);
+      await say(storage, two.id, "Another cat called Ada.");
+      expect(await found(storage, one.id, "cat", "ada", "garden")).toEqual([
+        "My cat is called Ada; Ada is a black cat.",
+        "The dog sleeps in the garden all day long, every day.",
+      ]);
+      expect(await found(storage, one.id, "CAT")).toHaveLength(1);
+      expect(await found(storage, one.id, "bird")).toEqual([]);
+      expect(await found(storage, one.id)).toEqual([]);
+    });
+
+    it("keeps to the limit and to what was said before", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      for (let n = 0; n < 5; n += 1) await say(storage, id, `tea ${n}`);
+      const search = (limit: number, before: number) =>
+        storage.history.search(id, ["tea"], { limit, before });
+      expect(await search(2, 99)).toHaveLength(2);
+      expect((await search(9, 3)).map(({ seq }) => seq).toSorted()).toEqual([1, 2]);
+    });
+
+    it("finds accented words by plain ones, and the other way round", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      await say(storage, id, "Crème brûlée in Malmö");
+      await say(storage, id, "creme brulee in Malmo");
+      for (const word of ["creme", "crème", "Brûlée", "malmo", "MALMÖ", "malmo\u0308"])
+        expect(await found(storage, id, word), word).toHaveLength(2);
+    });
+
+    it("forgets what was cleared or deleted", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      await say(storage, id, "a secret");
+      await storage.sessions.clear(id, "history");
+      expect(await found(storage, id, "secret")).toEqual([]);
+      await say(storage, id, "something else");
+      expect(await found(storage, id, "secret", "else")).toEqual(["something else"]);
+      await storage.sessions.delete(id);
+      await newSession(storage, { id });
+      expect(await found(storage, id, "else")).toEqual([]);
+      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
+    });
+
+    it.each([
+      '"',
+      '""',
+      'te"a',
+      "'; DROP TABLE messages; --",
+      "(",
+      ")))",
+      "tea*",
+      "content:tea",
+      "{content}: tea",
+      "tea OR cake",
+      "NOT",
+      "AND",
+      "NEAR(tea cake, 2)",
+      "^tea",
+      "-tea",
+      "+",
+      "tea + cake",
+      "*",
+      "",
+      " ",
+      "\\",
+      "%",
+      "😀",
+      "\u0301",
+      "x".repeat(10_000),
+    ])("takes %j as plain text, never as syntax", async (word) => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      await say(storage, id, "nothing of the kind");
+      await say(storage, id, "bread");
+      expect(await found(storage, id, word)).toEqual([]);
+      expect(await found(storage, id, word, "bread")).toEqual(["bread"]);
+      await say(storage, id, `so it says: ${word}.`);
+      const hits = await found(storage, id, word);
+      // Signs alone are no words; whatever has a letter is found as it was said.
+      expect(hits).toEqual(/[a-z]/i.test(word) ? [`so it says: ${word}.`] : []);
+    });
+  });
+}

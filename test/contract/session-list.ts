@@ -1,0 +1,137 @@
+// The contract of SessionStore.list: order, pages, cursors, search.
+import { describe, expect, it } from "vitest";
+import type { SessionStore } from "../../src/sessions/store.ts";
+import { ANA, BOB, failure, newSession, type Open } from "./engine.ts";
+
+/** All ids, page by page; `between` runs after each page. */
+async function everyPage(
+  store: SessionStore,
+  limit: number,
+  between: (page: string[]) => Promise<void> = async () => undefined,
+): Promise<string[]> {
+  const found: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await store.list(ANA, { limit, ...(cursor !== undefined && { cursor }) });
+    const ids = page.sessions.map(({ id }) => id);
+    expect(ids.length).toBeLessThanOrEqual(limit);
+    expect(ids.length).toBeGreaterThan(0); // a cursor promises more
+    found.push(...ids);
+    await between(ids);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return found;
+}
+
+export function sessionListContract(open: Open): void {
+  describe("the list of sessions", () => {
+    it("has the newest activity first", async () => {
+      const { storage, clock } = open();
+      const ids: string[] = [];
+      for (let n = 0; n < 3; n += 1) {
+        ids.push((await newSession(storage)).id);
+        clock.advance(1);
+      }
+      await storage.sessions.touch(new Map([[ids[0]!, clock.now()]]));
+      expect(await everyPage(storage.sessions, 10)).toEqual([ids[0], ids[2], ids[1]]);
+    });
+
+    it("has each session once, page by page, when all were active at the same moment", async () => {
+      const { storage } = open();
+      const ids: string[] = [];
+      for (let n = 0; n < 24; n += 1) ids.push((await newSession(storage)).id);
+      await newSession(storage, { owner: BOB });
+      const whole = await everyPage(storage.sessions, 100);
+      expect(whole.toSorted()).toEqual(ids.toSorted());
+      // 8 and 24 divide the number of sessions: the last page must not promise another.
+      for (const limit of [1, 5, 8, 23, 24])
+        expect(await everyPage(storage.sessions, limit)).toEqual(whole);
+    });
+
+    it("misses and repeats nothing when sessions of earlier pages go or are used meanwhile", async () => {
+      const { storage, clock } = open();
+      for (let n = 0; n < 12; n += 1) {
+        await newSession(storage);
+        if (n % 4 === 3) clock.advance(1);
+      }
+      const whole = await everyPage(storage.sessions, 100);
+      const found = await everyPage(storage.sessions, 3, async ([first, second]) => {
+        clock.advance(1);
+        await storage.sessions.delete(first!);
+        await storage.sessions.touch(new Map([[second!, clock.now()]]));
+      });
+      expect(found).toEqual(whole);
+    });
+
+    it("refuses a cursor that is none of its own", async () => {
+      const { storage } = open();
+      await newSession(storage);
+      const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+      const wrong = [
+        "",
+        "x",
+        "%%%",
+        "😀",
+        encoded({}),
+        encoded([1]),
+        encoded(["a", 1]),
+        encoded(null),
+      ];
+      for (const cursor of wrong) {
+        const list = storage.sessions.list(ANA, { limit: 10, cursor });
+        await expect(list, JSON.stringify(cursor)).rejects.toMatchObject(failure("invalid"));
+      }
+    });
+
+    it("is searched by text in names and titles, in any case", async () => {
+      const { storage } = open();
+      const named = await newSession(storage, { name: "Holiday plans" });
+      const titled = await newSession(storage, { title: "Where to go on HOLIDAY" });
+      await newSession(storage, { name: "work", system: "holiday" });
+      await newSession(storage);
+      await newSession(storage, { owner: BOB, name: "holiday" });
+      const search = async (query: string) =>
+        (await storage.sessions.list(ANA, { limit: 10, query })).sessions.map(({ id }) => id);
+      expect((await search("holiday")).toSorted()).toEqual([named.id, titled.id].toSorted());
+      expect(await search("ay pl")).toEqual([named.id]);
+      expect(await search("")).toHaveLength(4);
+      expect(await search("nowhere")).toEqual([]);
+    });
+
+    it("is searched in any case beyond English too", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage, { title: "Übungen für Ärzte" });
+      const found = await storage.sessions.list(ANA, { limit: 10, query: "übungen FÜR" });
+      expect(found.sessions).toMatchObject([{ id }]);
+    });
+
+    it.each(["%", "_", "\\", "50%", "%%", "'", '"', "a_b", "\\%", "😀"])(
+      "is searched for %j as it stands, anywhere in a title",
+      async (query) => {
+        const { storage } = open();
+        await newSession(storage, { title: "plain axb 50 text" });
+        const titles = [`${query} first`, `in ${query} between`, `last ${query}`];
+        for (const title of titles) await newSession(storage, { title });
+        const { sessions } = await storage.sessions.list(ANA, { limit: 10, query });
+        expect(sessions.map(({ title }) => title).toSorted()).toEqual(titles.toSorted());
+      },
+    );
+
+    it("keeps to its search from page to page", async () => {
+      const { storage } = open();
+      for (let n = 0; n < 5; n += 1) {
+        await newSession(storage, { title: `tea ${n}` });
+        await newSession(storage, { title: `coffee ${n}` });
+      }
+      const first = await storage.sessions.list(ANA, { limit: 3, query: "tea" });
+      const rest = await storage.sessions.list(ANA, {
+        limit: 3,
+        query: "tea",
+        cursor: first.nextCursor!,
+      });
+      const titles = [...first.sessions, ...rest.sessions].map(({ title }) => title);
+      expect(titles.toSorted()).toEqual(["tea 0", "tea 1", "tea 2", "tea 3", "tea 4"]);
+      expect(rest.nextCursor).toBeUndefined();
+    });
+  });
+}

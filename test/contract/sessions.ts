@@ -1,0 +1,223 @@
+// The contract of SessionStore: whole operations, owners, names, lists. Not here: expiry (expiry.ts).
+import { describe, expect, it } from "vitest";
+import { newId } from "../../src/kernel/ids.ts";
+import {
+  ANA,
+  BOB,
+  failure,
+  newClient,
+  newInstance,
+  newSession,
+  put,
+  say,
+  type Open,
+} from "./engine.ts";
+
+export function sessionContract(open: Open): void {
+  describe("sessions", () => {
+    it("are found by id and by name as they were made", async () => {
+      const { storage, clock } = open();
+      const id = newId();
+      const made = await storage.sessions.create({
+        id,
+        owner: ANA,
+        name: "wörk 😀",
+        title: "Work",
+        system: "Be brief.",
+      });
+      const session = {
+        id,
+        owner: ANA,
+        name: "wörk 😀",
+        title: "Work",
+        system: "Be brief.",
+        pinned: false,
+        createdAt: clock.now(),
+        lastActiveAt: clock.now(),
+      };
+      expect(made).toEqual({ session, created: true });
+      expect(await storage.sessions.find(ANA, { id })).toEqual(session);
+      expect(await storage.sessions.find(ANA, { name: "wörk 😀" })).toEqual(session);
+    });
+
+    it("are returned, not made again, for a name or an id that lives", async () => {
+      const { storage, clock } = open();
+      const session = await newSession(storage, { name: "work", title: "first" });
+      clock.advance(1);
+      const again = { session, created: false };
+      const { id } = session;
+      expect(
+        await storage.sessions.create({ id: newId(), owner: ANA, name: "work", title: "second" }),
+      ).toEqual(again);
+      expect(await storage.sessions.create({ id, owner: ANA })).toEqual(again);
+      expect((await storage.sessions.list(ANA, { limit: 10 })).sessions).toHaveLength(1);
+    });
+
+    it("are made once when many ask for one name at the same moment", async () => {
+      const { storage } = open();
+      const made = await Promise.all(
+        Array.from({ length: 20 }, () =>
+          storage.sessions.create({ id: newId(), owner: ANA, name: "work" }),
+        ),
+      );
+      expect(made.filter(({ created }) => created)).toHaveLength(1);
+      expect(new Set(made.map(({ session }) => session.id)).size).toBe(1);
+    });
+
+    it("are invisible to every other owner, by id, by name and in lists", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage, { name: "work" });
+      expect(await storage.sessions.find(BOB, { id })).toBeUndefined();
+      expect(await storage.sessions.find(BOB, { name: "work" })).toBeUndefined();
+      expect(await storage.sessions.list(BOB, { limit: 10 })).toEqual({ sessions: [] });
+    });
+
+    it("let every owner use the same names", async () => {
+      const { storage } = open();
+      const ana = await newSession(storage, { name: "work" });
+      const bob = await newSession(storage, { owner: BOB, name: "work" });
+      expect(bob.id).not.toBe(ana.id);
+      expect(await storage.sessions.find(ANA, { name: "work" })).toEqual(ana);
+      expect(await storage.sessions.find(BOB, { name: "work" })).toEqual(bob);
+    });
+
+    it("are not given to somebody who asks for another owner's id", async () => {
+      const { storage } = open();
+      const session = await newSession(storage, { name: "work" });
+      const theft = storage.sessions.create({ id: session.id, owner: BOB, name: "mine" });
+      await expect(theft).rejects.toMatchObject(failure("not_found"));
+      expect(await storage.sessions.find(ANA, { id: session.id })).toEqual(session);
+      expect(await storage.sessions.list(BOB, { limit: 10 })).toEqual({ sessions: [] });
+    });
+
+    it("may be without a name, any number of them", async () => {
+      const { storage } = open();
+      await newSession(storage);
+      await newSession(storage);
+      expect((await storage.sessions.list(ANA, { limit: 10 })).sessions).toHaveLength(2);
+    });
+
+    it("change only in what an update names, and count as active then", async () => {
+      const { storage, clock } = open();
+      const session = await newSession(storage, { name: "work", title: "t", system: "s" });
+      clock.advance(5);
+      const titled = { ...session, title: "new", lastActiveAt: clock.now() };
+      expect(await storage.sessions.update(session.id, { title: "new" })).toEqual(titled);
+      const pinned = { ...titled, system: null, pinned: true };
+      expect(await storage.sessions.update(session.id, { system: null, pinned: true })).toEqual(
+        pinned,
+      );
+      expect(await storage.sessions.find(ANA, { id: session.id })).toEqual(pinned);
+      const unpinned = await storage.sessions.update(session.id, { pinned: false });
+      expect(unpinned).toEqual({ ...pinned, pinned: false });
+      await expect(storage.sessions.update(newId(), { title: "x" })).rejects.toMatchObject(
+        failure("not_found"),
+      );
+    });
+
+    it("note activity, but never go back in time", async () => {
+      const { storage, clock } = open();
+      const [one, two] = [await newSession(storage), await newSession(storage)];
+      const later = clock.now() + 5;
+      await storage.sessions.touch(new Map([[one.id, later]]));
+      await storage.sessions.touch(
+        new Map([
+          [one.id, later - 1],
+          [two.id, later + 1],
+          [newId(), later],
+        ]),
+      );
+      expect(await storage.sessions.find(ANA, { id: one.id })).toMatchObject({
+        lastActiveAt: later,
+      });
+      expect(await storage.sessions.find(ANA, { id: two.id })).toMatchObject({
+        lastActiveAt: later + 1,
+      });
+    });
+
+    it("count messages, living keys and present clients, alone and in lists", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      const { id } = await newSession(storage);
+      const other = await newSession(storage);
+      expect(await storage.sessions.counts(id)).toEqual({
+        messages: 0,
+        stateKeys: 0,
+        connections: 0,
+      });
+      await say(storage, id, "one");
+      await say(storage, id, "two");
+      await put(storage, id, "stays");
+      await storage.state.set(id, {
+        key: "goes",
+        value: "1",
+        expiresAt: clock.now() + 10,
+        maxKeys: 9,
+      });
+      await newClient(opened, { sessionId: id });
+      await newClient(opened, { sessionId: id });
+      await newClient(opened, { sessionId: id, endedAt: clock.now() });
+      await newClient(opened, { sessionId: id, presentUntil: 0 });
+      await newClient(opened, { sessionId: other.id });
+      clock.advance(10);
+      const counts = { messages: 2, stateKeys: 1, connections: 2 };
+      expect(await storage.sessions.counts(id)).toEqual(counts);
+      const { sessions } = await storage.sessions.list(ANA, { limit: 10 });
+      expect(sessions.find((session) => session.id === id)).toMatchObject(counts);
+      expect(await storage.sessions.counts(newId())).toEqual({
+        messages: 0,
+        stateKeys: 0,
+        connections: 0,
+      });
+    });
+
+    it("are emptied in part or in all without touching another session", async () => {
+      const { storage } = open();
+      const [one, two] = [await newSession(storage), await newSession(storage)];
+      const fill = async (id: string) => {
+        await say(storage, id, "hello");
+        await put(storage, id, "key");
+      };
+      await fill(one.id);
+      await fill(two.id);
+      const full = { messages: 1, stateKeys: 1 };
+      await storage.sessions.clear(one.id, "history");
+      expect(await storage.sessions.counts(one.id)).toMatchObject({ messages: 0, stateKeys: 1 });
+      expect(await say(storage, one.id, "first again")).toMatchObject({ seq: 1 });
+      await storage.sessions.clear(one.id, "state");
+      expect(await storage.sessions.counts(one.id)).toMatchObject({ messages: 1, stateKeys: 0 });
+      await fill(one.id);
+      await storage.sessions.clear(one.id, "all");
+      expect(await storage.sessions.counts(one.id)).toMatchObject({ messages: 0, stateKeys: 0 });
+      expect(await storage.sessions.counts(two.id)).toMatchObject(full);
+      expect(await storage.sessions.find(ANA, { id: one.id })).toMatchObject({ id: one.id });
+    });
+
+    it("take all they own with them when they are deleted, and nothing else", async () => {
+      const opened = open();
+      const { storage, rows } = opened;
+      const instanceId = await newInstance(opened);
+      const { id } = await newSession(storage, { name: "work" });
+      const before = rows?.();
+      const doomed = await newSession(storage, { name: "doomed" });
+      await say(storage, doomed.id, "unforgettable");
+      await put(storage, doomed.id, "key");
+      await storage.history.beginTurn(doomed.id, { instanceId, prompt: "And?" });
+      await storage.sessions.delete(doomed.id);
+      expect(await storage.sessions.find(ANA, { id: doomed.id })).toBeUndefined();
+      expect(rows?.()).toEqual(before);
+      // The same id again finds nothing of the old one.
+      await newSession(storage, { id: doomed.id });
+      expect(await storage.history.page(doomed.id, { limit: 9 })).toEqual([]);
+      expect(
+        await storage.history.search(doomed.id, ["unforgettable"], { limit: 9, before: 99 }),
+      ).toEqual([]);
+      expect(await storage.state.get(doomed.id, "key")).toBeUndefined();
+      expect(
+        await storage.history.beginTurn(doomed.id, { instanceId, prompt: "And?" }),
+      ).toMatchObject({ kind: "started", turn: { question: { seq: 1 } } });
+      expect(await storage.sessions.find(ANA, { id })).toMatchObject({ name: "work" });
+      await storage.sessions.delete(newId()); // nothing there is no error
+    });
+  });
+}

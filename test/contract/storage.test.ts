@@ -1,0 +1,133 @@
+// Every storage engine keeps the same contract.
+import { describe, expect, it, onTestFinished } from "vitest";
+import { newId } from "../../src/kernel/ids.ts";
+import { openStorage, type Storage } from "../../src/storage/storage.ts";
+import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { clientContract } from "./clients.ts";
+import {
+  ANA,
+  MAX_AGE,
+  newInstance,
+  newSession,
+  put,
+  say,
+  type Open,
+  type Opened,
+} from "./engine.ts";
+import { expiryContract } from "./expiry.ts";
+import { historyContract } from "./history.ts";
+import { instanceContract } from "./instances.ts";
+import { sessionListContract } from "./session-list.ts";
+import { sessionContract } from "./sessions.ts";
+import { stateContract } from "./state.ts";
+import { turnContract } from "./turns.ts";
+
+function openAt(folder: string | undefined, clock: ManualClock, maxAgeMs = MAX_AGE): Storage {
+  const expiry = { maxAgeMs };
+  const storage = openStorage({ folder, durability: "normal", clock, expiry });
+  let closed: Promise<void> | undefined;
+  const close = () => (closed ??= storage.close()); // the test may have done it
+  onTestFinished(close);
+  return { ...storage, close };
+}
+
+const engines: Record<string, Open> = {
+  "SQLite in memory": ({ maxAgeMs } = {}) => {
+    const clock = new ManualClock();
+    return { storage: openAt(undefined, clock, maxAgeMs), clock };
+  },
+  "SQLite on a file": ({ maxAgeMs } = {}) => {
+    const clock = new ManualClock();
+    const folder = temporaryFolder();
+    const storage = openAt(folder, clock, maxAgeMs);
+    const database = openDatabase(folder, { readonly: false });
+    onTestFinished(() => expect(findDamage(database)).toEqual([]));
+    return { storage, clock, rows: () => rowCounts(database) };
+  },
+};
+
+for (const [engine, open] of Object.entries(engines)) {
+  describe(engine, () => {
+    sessionContract(open);
+    sessionListContract(open);
+    expiryContract(open);
+    clientContract(open);
+    stateContract(open);
+    historyContract(open);
+    turnContract(open);
+    instanceContract(open);
+
+    it("can be written while it is open", async () => {
+      await expect(open().storage.check()).resolves.toBeUndefined();
+    });
+
+    it("refuses to write once it is closed", async () => {
+      const { storage } = open();
+      await storage.close();
+      await expect(newSession(storage)).rejects.toMatchObject({ name: "AppError", code: "busy" });
+    });
+  });
+}
+
+describe("SQLite on a file", () => {
+  it("has committed what was under way when it is closed, and gives it back when it is opened", async () => {
+    const [folder, clock] = [temporaryFolder(), new ManualClock()];
+    const storage = openAt(folder, clock);
+    const { id } = await newSession(storage, { name: "work" });
+    const written = [put(storage, id, "k", '"v"'), say(storage, id, "hello")];
+    await storage.close();
+    await Promise.all(written);
+    const again = openAt(folder, clock);
+    expect(await again.sessions.find(ANA, { name: "work" })).toMatchObject({ id });
+    expect(await again.state.get(id, "k")).toMatchObject({ value: '"v"', version: 1 });
+    expect(await again.history.page(id, { limit: 9 })).toMatchObject([{ content: "hello" }]);
+  });
+
+  describe("used by two processes", () => {
+    function openTwice(): [Opened, Opened] {
+      const [folder, clock] = [temporaryFolder(), new ManualClock()];
+      return [
+        { storage: openAt(folder, clock), clock },
+        { storage: openAt(folder, clock), clock },
+      ];
+    }
+
+    it("shows each what the other has committed", async () => {
+      const [one, two] = openTwice();
+      const { id } = await newSession(one.storage, { name: "work" });
+      await put(two.storage, id, "k", "1");
+      expect(await one.storage.state.get(id, "k")).toMatchObject({ version: 1 });
+      expect(await put(one.storage, id, "k", "2")).toMatchObject({ version: 2 });
+      expect(await two.storage.state.get(id, "k")).toMatchObject({ value: "2" });
+    });
+
+    it("makes one session of a name, one number of a message, one claim of a turn", async () => {
+      const both = openTwice();
+      const made = await Promise.all(
+        both.map(({ storage }) =>
+          storage.sessions.create({ id: newId(), owner: ANA, name: "work" }),
+        ),
+      );
+      expect(made.filter(({ created }) => created)).toHaveLength(1);
+      const { id } = made[0]!.session;
+      expect(made[1]!.session.id).toBe(id);
+      const said = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => say(both[n % 2]!.storage, id, `${n}`)),
+      );
+      expect(said.map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: 20 }, (_, n) => n + 1),
+      );
+      const starts = await Promise.all(
+        both.map(async (opened) =>
+          opened.storage.history.beginTurn(id, {
+            instanceId: await newInstance(opened),
+            prompt: "Who?",
+          }),
+        ),
+      );
+      expect(starts.map(({ kind }) => kind).toSorted()).toEqual(["busy", "started"]);
+    });
+  });
+});

@@ -1,0 +1,67 @@
+// The database file as a person with a SQL client sees it: through a connection of one's own, beside the program's.
+import { readFileSync } from "node:fs";
+import Database from "better-sqlite3";
+import { onTestFinished } from "vitest";
+import { databaseFile } from "../../src/storage/storage.ts";
+
+/** Opens the file of a data folder; it is closed at the test's end. */
+export function openDatabase(
+  folder: string,
+  { readonly = true }: { readonly?: boolean } = {},
+): Database.Database {
+  const database = new Database(databaseFile(folder), { readonly, timeout: 5_000 });
+  onTestFinished(() => void database.close());
+  return database;
+}
+
+/** How many rows each table has, the full-text index included; tables without any are left out. */
+export function rowCounts(database: Database.Database): Record<string, number> {
+  const tables = database
+    .prepare<[], string>(
+      `SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'
+        AND name NOT IN ('__drizzle_migrations', 'sqlite_sequence')
+        AND name NOT GLOB 'messages_fts_*' OR name = 'messages_fts_docsize'`,
+    )
+    .pluck()
+    .all();
+  const counts = tables.map((table): [string, number] => [
+    table,
+    database.prepare(`SELECT count(*) FROM "${table}"`).pluck().get() as number,
+  ]);
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
+}
+
+/** What SQLite and its full-text index find wrong with the file; nothing, if all is well. Needs a writable connection. */
+export function findDamage(database: Database.Database): unknown[] {
+  const damage: unknown[] = [
+    ...(database.pragma("integrity_check") as { integrity_check: string }[])
+      .map((row) => row.integrity_check)
+      .filter((text) => text !== "ok"),
+    ...(database.pragma("foreign_key_check") as unknown[]),
+  ];
+  try {
+    // Rank 1: the index is compared with the messages that it covers.
+    database.exec("INSERT INTO messages_fts(messages_fts, rank) VALUES ('integrity-check', 1)");
+  } catch (error) {
+    damage.push(error);
+  }
+  return damage;
+}
+
+const HEADER_BYTES = 32;
+const FRAME_HEADER_BYTES = 24;
+
+/** How many commits the write-ahead log holds. Format: sqlite.org/fileformat2.html, "The Write-Ahead Log". */
+export function commitsInLog(folder: string): number {
+  const log = readFileSync(`${databaseFile(folder)}-wal`);
+  if (log.length === 0) return 0;
+  const pageBytes = log.readUInt32BE(8);
+  const salt = log.subarray(16, 24);
+  let commits = 0;
+  for (let at = HEADER_BYTES; at < log.length; at += FRAME_HEADER_BYTES + pageBytes) {
+    if (!log.subarray(at + 8, at + 16).equals(salt)) break; // left by an earlier run of the log
+    // A frame that ends a commit tells the size of the database; any other has a zero there.
+    if (log.readUInt32BE(at + 4) > 0) commits += 1;
+  }
+  return commits;
+}

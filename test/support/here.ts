@@ -1,0 +1,50 @@
+// The whole server inside the test's own process, on a real socket and a real file, where a test needs a hand on its
+// tools or its clock.
+import { onTestFinished } from "vitest";
+import { buildApp } from "../../src/app.ts";
+import { loadConfig } from "../../src/config.ts";
+import { asTexts, createHoldfast, type Settings } from "../../src/holdfast.ts";
+import type { Clock } from "../../src/kernel/clock.ts";
+import type { Tool } from "../../src/tools/tool.ts";
+import { temporaryFolder } from "./folder.ts";
+
+export interface HereOptions {
+  folder?: string;
+  config?: Settings;
+  tools?: readonly Tool[];
+}
+
+export interface Here {
+  url: string;
+  folder: string;
+  stop(): Promise<void>;
+}
+
+/** Serves over HTTP until `stop` or the test's end. */
+export async function serveHere({
+  folder = temporaryFolder(),
+  config = {},
+  tools = [],
+}: HereOptions = {}): Promise<Here> {
+  const settings = { port: 0, "data-dir": folder };
+  const running = await createHoldfast({ config, tools, env: {} }).run("http", settings);
+  onTestFinished(() => running.stop());
+  return { url: running.url!, folder, stop: () => running.stop() };
+}
+
+/** As `serveHere`, on the test's own clock. */
+export async function serveAtTime(clock: Clock, config: Settings = {}): Promise<Here> {
+  const folder = temporaryFolder();
+  const flags = asTexts({ ...config, port: 0, "data-dir": folder });
+  const app = await buildApp({ config: loadConfig({ flags }), clock });
+  onTestFinished(() => app.stop());
+  await app.start();
+  const { origin } = await app.listen();
+  return { url: `${origin}/mcp`, folder, stop: () => app.stop() };
+}
+
+/** A promise that a test keeps: `wait` in a tool, `open` in the test. */
+export function gate(): { wait: Promise<void>; open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { wait: promise, open: resolve };
+}

@@ -1,0 +1,19 @@
+// A clock that stands still until the test moves it.
+import type { Clock } from "../../src/kernel/clock.ts";
+
+export class ManualClock implements Clock {
+  #now: number;
+
+  /** `start` in milliseconds. */
+  constructor(start = Date.UTC(2026, 0, 1)) {
+    this.#now = start;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  advance(ms: number): void {
+    this.#now += ms;
+  }
+}
