@@ -82,8 +82,9 @@ describe("the cleanup job", () => {
     }
     await running;
     // One of 121 sessions stays: each write was committed while the job was half done.
-    expect(left.every((count) => count > 1 && count < 121)).toBe(true);
-    expect(commitsInLog(folder) - before).toBeGreaterThanOrEqual(3);
+    expect(left.every((count) => count > 1)).toBe(true);
+    expect(left.at(-1)).toBeLessThan(121);
+    expect(commitsInLog(folder) - before).toBeGreaterThanOrEqual(4);
     expect(rowCounts(database)).toMatchObject({ sessions: 1, messages: 2 });
   });
 

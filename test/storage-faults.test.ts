@@ -20,6 +20,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../src/kernel/clock.ts";
 import { openConnection } from "../src/storage/sqlite/connection.ts";
 import { migrate } from "../src/storage/sqlite/migrate.ts";
+import { migrations } from "../src/storage/sqlite/migrations.ts";
 import { databaseFile, openStorage } from "../src/storage/storage.ts";
 import { connect } from "./support/clients.ts";
 import { findDamage, openDatabase, rowCounts } from "./support/database.ts";
@@ -233,11 +234,14 @@ describe("a data folder", () => {
 });
 
 describe.runIf(process.platform === "linux")("a program that starts", () => {
-  it("while another is still making the tables waits for it", async () => {
+  const states = { making: [], upgrading: migrations.slice(0, 1) };
+
+  it.each(Object.entries(states))("waits for another that is %s the tables", async (_, old) => {
     const folder = temporaryFolder();
     const file = databaseFile(folder);
     const first = openConnection({ file, durability: "full" });
     onTestFinished(() => void first.close());
+    migrate(first, old);
     first.exec("BEGIN IMMEDIATE");
     migrate(first);
     const second = spawn(SOURCE[0]!, [...SOURCE.slice(1), ...CLEANUP, folder], { stdio: "pipe" });

@@ -6,10 +6,13 @@ export interface Expiring {
   countExpired(): Promise<number>;
   /** Deletes at most `limit`; resolves to how many. */
   deleteExpired(limit: number): Promise<number>;
+  /** Deletes at most `limit` rows of what expired things own, so that these become cheap to delete. */
+  shrinkExpired?(limit: number): Promise<number>;
 }
 
-/** A batch deletes in a few milliseconds, so that calls between two batches do not notice. */
+/** Batches take some milliseconds each, so that calls between them do not notice. */
 const BATCH = 50;
+const SHRINK_BATCH = 200;
 
 export class Retention<Kind extends string> {
   readonly #kinds: Readonly<Record<Kind, Expiring>>;
@@ -31,14 +34,23 @@ export class Retention<Kind extends string> {
   /** Deletes what has expired; resolves to how many of each kind. */
   run(): Promise<Record<Kind, number>> {
     return this.#each(async (expiring) => {
-      let deleted = 0;
-      for (;;) {
-        const batch = this.#stopped ? 0 : await expiring.deleteExpired(BATCH);
-        deleted += batch;
-        if (batch < BATCH) return deleted;
-        await nextTurn(); // requests that came in meanwhile go first
-      }
+      await this.#inBatches(
+        SHRINK_BATCH,
+        async (limit) => (await expiring.shrinkExpired?.(limit)) ?? 0,
+      );
+      return this.#inBatches(BATCH, (limit) => expiring.deleteExpired(limit));
     });
+  }
+
+  /** Repeats `act` until it has less to do than it may; resolves to the sum. */
+  async #inBatches(limit: number, act: (limit: number) => Promise<number>): Promise<number> {
+    let sum = 0;
+    for (;;) {
+      const batch = this.#stopped ? 0 : await act(limit);
+      sum += batch;
+      if (batch < limit) return sum;
+      await nextTurn(); // requests that came in meanwhile go first
+    }
   }
 
   /** Runs now and then again and again, `intervalMs` after each run's end. */

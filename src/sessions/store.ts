@@ -41,6 +41,8 @@ export interface SessionStore {
   /** Notes activity at the given times (session id → milliseconds); an older time changes nothing. */
   touch(times: ReadonlyMap<string, number>): Promise<void>;
   countExpired(): Promise<number>;
+  /** Deletes at most `limit` messages of expired sessions; resolves to how many. */
+  shrinkExpired(limit: number): Promise<number>;
   /** Deletes at most `limit` expired sessions with all they own; resolves to how many. */
   deleteExpired(limit: number): Promise<number>;
 }

@@ -162,14 +162,17 @@ export function turnContract(open: Open): void {
       ]);
     });
 
-    it("with a request key is asked once, also where it takes up a question that had none", async () => {
-      const { history, ask, begin, messages } = await setUp(open());
-      await history.failTurn(await begin(), "failed");
-      await history.completeTurn(await begin({ requestKey: "r-1" }), ANSWER);
-      const before = await messages();
-      expect(await ask({ requestKey: "r-1" })).toMatchObject({ kind: "answered" });
-      expect(await messages()).toEqual(before);
-    });
+    it.each([{}, { requestKey: "r-0" }])(
+      "with a request key is asked once, also after the same question failed with %j",
+      async (earlier) => {
+        const { history, ask, begin, messages } = await setUp(open());
+        await history.failTurn(await begin(earlier), "failed");
+        await history.completeTurn(await begin({ requestKey: "r-1" }), ANSWER);
+        const before = await messages();
+        expect(await ask({ requestKey: "r-1" })).toMatchObject({ kind: "answered" });
+        expect(await messages()).toEqual(before);
+      },
+    );
 
     it("is refused with a request key that belongs to something else", async () => {
       const { history, id, ask, begin, messages } = await setUp(open());

@@ -93,6 +93,13 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("at")})` })
       .where(byId)
       .prepare(),
+    shrinkExpired: db
+      .delete(messages)
+      .where(
+        sql`${messages.id} in (select messages.id from sessions join messages on messages.session_id = sessions.id
+          where ${sessionExpired} limit ${placeholder("limit")})`,
+      )
+      .prepare(),
     countExpired: db
       .select({ n: sql<number>`count(*)` })
       .from(sessions)
@@ -177,6 +184,9 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       }),
 
     countExpired: () => engine.read(() => q.countExpired.get(engine.times())!.n),
+
+    shrinkExpired: (limit) =>
+      engine.write(() => q.shrinkExpired.run({ ...engine.times(), limit }).changes),
 
     deleteExpired: (limit) =>
       engine.write(() => q.deleteExpired.run({ ...engine.times(), limit }).changes),
