@@ -1,5 +1,6 @@
 // A server with tools that wait, to be killed in the middle of them. Started as a process: node fixture-server.ts FLAGS.
 import { setTimeout as sleep } from "node:timers/promises";
+import { inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { createHoldfast, defineTool, type ToolContext } from "../../src/index.ts";
 
@@ -32,6 +33,22 @@ const tools = [
     description: "Counts slowly; not safe to run again.",
     input,
     handler: counter("count_once"),
+  }),
+  defineTool({
+    name: "ask_model",
+    description: "Asks the caller's own model.",
+    input: z.object({ prompt: z.string() }),
+    handler({ input, inputResponses }) {
+      const answer = inputResponse(inputResponses, "model");
+      if (answer.kind === "sampling")
+        return `the model says ${JSON.stringify(answer.result.content)}`;
+      const messages = [
+        { role: "user" as const, content: { type: "text" as const, text: input.prompt } },
+      ];
+      return inputRequired({
+        inputRequests: { model: inputRequired.createMessage({ messages, maxTokens: 10 }) },
+      });
+    },
   }),
   defineTool({
     name: "say",
