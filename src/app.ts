@@ -104,8 +104,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
           await recoverRequests({
             streams: storage.streams,
             dispatcher,
+            live,
             registry,
             instanceId: instances.id,
+            log,
           });
       },
     },

@@ -40,6 +40,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
 
+// A tool that forgets to await must not take the server, and so everybody's calls, with it.
+process.on("unhandledRejection", (reason) => {
+  terminal.warn(`holdfast: a promise was rejected and nobody looked: ${String(reason)}`);
+});
+
 try {
   await createProgram(terminal).parseAsync(withDefaultCommand(process.argv.slice(2)), {
     from: "user",

@@ -1,7 +1,10 @@
 // `holdfast cleanup`: the cleanup job once, by hand; beside a running server too.
+import { existsSync } from "node:fs";
 import { buildApp } from "../app.ts";
 import { loadConfig } from "../config.ts";
 import { asTexts, type Settings } from "../holdfast.ts";
+import { AppError } from "../kernel/errors.ts";
+import { databaseFile } from "../storage/storage.ts";
 import type { Terminal } from "./terminal.ts";
 
 export async function cleanup(
@@ -9,9 +12,14 @@ export async function cleanup(
   dryRun: boolean,
   terminal: Terminal,
 ): Promise<void> {
-  const app = await buildApp({
-    config: loadConfig({ flags: asTexts(settings), env: process.env }),
-  });
+  const config = loadConfig({ flags: asTexts(settings), env: process.env });
+  const file = databaseFile(config["data-dir"]);
+  if (!existsSync(file)) {
+    throw new AppError("start", `${file}: there is no database.`, {
+      hint: "Name its folder with --data-dir.",
+    });
+  }
+  const app = await buildApp({ config });
   try {
     const counts = dryRun ? await app.retention.preview() : await app.retention.run();
     const list = Object.entries(counts).map(([kind, count]) => `${count} ${kind}`);

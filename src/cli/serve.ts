@@ -18,10 +18,16 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
     terminal.warn(
       "holdfast: authentication yet. Put a proxy that asks for credentials in front of it.",
     );
+    terminal.warn(
+      "holdfast: --allowed-hosts names the host names under which clients may reach it.",
+    );
   }
   for (const line of welcome(running)) terminal.print(line);
   await running.done;
-  terminal.print("Stopped. Every conversation is stored.");
+  const { ephemeral } = running.app.config;
+  terminal.print(
+    ephemeral ? "Stopped. Nothing was kept." : "Stopped. Every conversation is stored.",
+  );
 }
 
 function welcome({ url, app }: Running): string[] {
@@ -41,7 +47,7 @@ function welcome({ url, app }: Running): string[] {
     `Paste this into your MCP client's configuration:`,
     `  ${JSON.stringify({ mcpServers: { holdfast: { type: "http", url } } })}`,
     ``,
-    `Ctrl+C stops it; conversations stay.`,
+    config.ephemeral ? `Ctrl+C stops it.` : `Ctrl+C stops it; conversations stay.`,
   ];
 }
 

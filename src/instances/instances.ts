@@ -1,4 +1,5 @@
 // This process among those that share the data folder: its heartbeat, and the discovery of processes that died.
+import { readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Clock } from "../kernel/clock.ts";
 import { newId } from "../kernel/ids.ts";
@@ -6,13 +7,24 @@ import type { Instance, InstanceStore } from "./store.ts";
 
 const HEARTBEAT_MS = 5_000;
 /** A process whose heartbeat did not move while this one watched it for so long counts as dead. */
-const DEAD_AFTER_MS = 30_000;
+const DEAD_AFTER_MS = 15_000;
 
 export interface Recovery {
   /** Called for each dead instance, before it is forgotten: ends what it left open. */
   recover(instanceId: string): Promise<unknown>;
   /** Called when the dead have been forgotten: takes up what belongs to nobody now. */
   adopt(): Promise<unknown>;
+}
+
+/** Where process ids can be compared: a host name, and on Linux the process namespace (a container has its own). */
+const HOST = `${hostname()}${pidNamespace()}`;
+
+function pidNamespace(): string {
+  try {
+    return ` ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return ""; // not Linux
+  }
 }
 
 /** The instances of this process: a program may hold several. */
@@ -73,7 +85,7 @@ export class Instances {
   confirm(): Promise<void> {
     return this.#store.heartbeat({
       id: this.id,
-      host: hostname(),
+      host: HOST,
       pid: process.pid,
       startedAt: this.#startedAt,
       heartbeatAt: this.#clock.now(),
@@ -86,13 +98,13 @@ export class Instances {
   }
 
   /**
-   * On one host the process table tells at once. In a container every program has the same small id: an instance with
-   * this process's id that is none of its own is dead. Ids are reused and other hosts have other tables, so a heartbeat
-   * that stands still decides too; it is watched in awake time, because a laptop's sleep ages every row at once.
+   * On one host the process table tells at once; an instance with this process's id that is none of its own is dead.
+   * Ids are reused and other hosts have other tables, so a heartbeat that stands still decides too; it is watched in
+   * awake time, because a laptop's sleep ages every row at once.
    */
   #isDead({ id, host, pid, heartbeatAt }: Instance): boolean {
     if (ownIds.has(id)) return false;
-    if (host === hostname() && (pid === process.pid || !isRunning(pid))) return true;
+    if (host === HOST && (pid === process.pid || !isRunning(pid))) return true;
     const now = performance.now();
     const watched = this.#watched.get(id);
     if (watched?.heartbeatAt === heartbeatAt) return now - watched.since > DEAD_AFTER_MS;

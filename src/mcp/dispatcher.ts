@@ -12,7 +12,7 @@ import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
 import type { OpenRequest, StreamRecord } from "../streams/store.ts";
-import { JsonExchange, StreamExchange, type Exchange } from "./exchange.ts";
+import { JsonExchange, StreamExchange, type Exchange, type ToldProgress } from "./exchange.ts";
 import { isLogLevel, LOG_LEVELS } from "./introduction.ts";
 import type { LiveParts } from "./live-client.ts";
 import type { Lease, LiveClients } from "./live-clients.ts";
@@ -60,7 +60,7 @@ export class Dispatcher {
   }
 
   /** Runs a request again that a dead process left, on its original stream. `progressed`: what it had told by then. */
-  async rerun(request: OpenRequest, progressed: number): Promise<void> {
+  async rerun(request: OpenRequest, progressed: ToldProgress): Promise<void> {
     const { streams, clients, live } = this.#parts;
     const { clientId, owner, id, message, target, streamId } = request;
     const client = await clients.find(owner, clientId);
@@ -129,10 +129,10 @@ export class Dispatcher {
     { live, release }: Lease,
     record: Pick<StreamRecord, "id" | "lastSeq" | "finishedAt">,
     ids: readonly RequestId[],
-    progressed = -Infinity,
+    progressed?: ToldProgress,
   ): StreamExchange {
     const { streams: store, maxEvents, presence } = this.#parts;
-    const stream = live.openStream(record);
+    const { stream, release: releaseStream } = live.streams.use(record);
     const exchange = new StreamExchange({
       clientId: client.id,
       ids,
@@ -144,7 +144,7 @@ export class Dispatcher {
     const leave = presence.enter(client.id);
     this.#track(exchange, () => {
       leave();
-      live.closeStream(record.id);
+      releaseStream();
       release();
     });
     return exchange;

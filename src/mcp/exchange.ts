@@ -124,26 +124,29 @@ export class JsonExchange implements Exchange {
   }
 }
 
+/** How far progress has been told, by progress token: it only grows, over re-runs too. */
+export type ToldProgress = Map<unknown, number>;
+
 export interface StreamExchangeOptions {
   clientId: string;
   ids: readonly RequestId[];
   stream: DurableStream;
   store: StreamStore;
   maxEvents: number;
-  /** Progress up to here has been told by an earlier run. */
-  progressed?: number;
+  /** What an earlier run has told. */
+  progressed?: ToldProgress | undefined;
 }
 
 /** Answers on a durable stream: stored first, then written to whoever is connected. */
 export class StreamExchange implements Exchange {
   readonly #options: StreamExchangeOptions;
   readonly #awaited: Awaited;
-  #progressed: number;
+  readonly #progressed: ToldProgress;
 
   constructor(options: StreamExchangeOptions) {
     this.#options = options;
     this.#awaited = new Awaited(options.ids);
-    this.#progressed = options.progressed ?? -Infinity;
+    this.#progressed = options.progressed ?? new Map();
   }
 
   get done(): Promise<void> {
@@ -159,7 +162,12 @@ export class StreamExchange implements Exchange {
     const data = JSON.stringify(message);
     try {
       const ended = await store.answer(clientId, id, data);
-      if (ended === undefined) return;
+      if (ended === undefined) {
+        // Another process took this one for dead and has ended the request: its answer is the one that counts.
+        const record = await store.find(clientId, stream.id);
+        if (record) stream.catchUp(record);
+        return;
+      }
       stream.stored(ended.seq, data);
       if (ended.finished) stream.finish();
     } finally {
@@ -168,9 +176,7 @@ export class StreamExchange implements Exchange {
   }
 
   async tell(message: JSONRPCMessage): Promise<void> {
-    const progress = progressOf(message);
-    if (progress !== undefined && progress <= this.#progressed) return; // a re-run tells it again
-    this.#progressed = progress ?? this.#progressed;
+    if (!noteProgress(message, this.#progressed)) return; // a re-run tells it again
     const { store, stream, maxEvents } = this.#options;
     const data = JSON.stringify(message);
     stream.stored(await store.append(stream.id, data, maxEvents), data);
@@ -193,9 +199,14 @@ export class StreamExchange implements Exchange {
   }
 }
 
-/** The value of a progress notification. */
-export function progressOf(message: JSONRPCMessage): number | undefined {
-  if (!("method" in message) || message.method !== "notifications/progress") return undefined;
-  const progress = message.params?.["progress"];
-  return typeof progress === "number" ? progress : undefined;
+/** Notes how far a progress notification goes; false when as much was told before. True for any other message. */
+export function noteProgress(message: JSONRPCMessage, told: ToldProgress): boolean {
+  if (!("method" in message) || message.method !== "notifications/progress") return true;
+  const { progress, progressToken } = message.params as {
+    progress: number;
+    progressToken: unknown;
+  };
+  if (progress <= (told.get(progressToken) ?? -Infinity)) return false;
+  told.set(progressToken, progress);
+  return true;
 }

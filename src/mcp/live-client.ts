@@ -14,12 +14,13 @@ import {
   type TransportSendOptions,
 } from "@modelcontextprotocol/server";
 import type { Caller, Client } from "../sessions/session.ts";
-import { DurableStream } from "../streams/durable-stream.ts";
-import type { SseStream } from "../streams/sse-stream.ts";
+import { OpenStreams } from "../streams/open-streams.ts";
+import { SseStream } from "../streams/sse-stream.ts";
 import type { StreamRecord, StreamStore } from "../streams/store.ts";
 import { Epoch } from "./epoch.ts";
 import type { Exchange } from "./exchange.ts";
 import { interrupted } from "./interruption.ts";
+import { primes } from "./rpc.ts";
 import { createServer, type ServerParts } from "./server.ts";
 import { StandaloneStreams } from "./standalone.ts";
 
@@ -38,15 +39,13 @@ export interface LiveParts extends ServerParts {
 export class LiveClient implements Transport {
   readonly sessionId: string;
   readonly standalone: StandaloneStreams;
+  readonly streams: OpenStreams;
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void;
   readonly #server: Server;
-  readonly #store: StreamStore;
   readonly #epoch: Epoch;
   readonly #calls = new Map<RequestId, OpenCall>();
-  /** Streams of running requests. */
-  readonly #streams = new Map<number, DurableStream>();
   /** Answers that nobody outside waits for, by request id. */
   readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
   #closed = false;
@@ -54,7 +53,7 @@ export class LiveClient implements Transport {
   private constructor(id: string, epoch: number, parts: LiveParts) {
     this.sessionId = id;
     this.#epoch = new Epoch(epoch);
-    this.#store = parts.streams;
+    this.streams = new OpenStreams(id, parts.streams);
     const { streams: store, subscriptions, maxEvents } = parts;
     this.standalone = new StandaloneStreams({ clientId: id, store, subscriptions, maxEvents });
     this.#server = createServer(parts, ({ mcpReq }) => {
@@ -101,36 +100,39 @@ export class LiveClient implements Transport {
 
   /** Hands a client's messages to the server; what the requests among them answer goes to `exchange`. */
   deliver(messages: readonly JSONRPCMessage[], exchange: Exchange, caller: Caller): void {
+    // Only a client that has an event id can come back to a stream that ends in the middle.
+    const extra =
+      caller.client && primes(caller.client) ? { closeSSEStream: () => exchange.disconnect() } : {};
     for (const message of messages) {
       if (isJSONRPCRequest(message))
         this.#calls.set(message.id, { exchange, caller, request: message });
       const known = this.#epoch.inbound(message);
-      if (known !== undefined)
-        this.onmessage?.(known, { closeSSEStream: () => exchange.disconnect() });
+      if (known !== undefined) this.onmessage?.(known, extra);
       if (isCancellation(message)) void this.#retire(message.params.requestId);
     }
   }
 
-  /** The stream of a running request; it stays in memory until `done`. */
-  openStream(record: Pick<StreamRecord, "id" | "lastSeq" | "finishedAt">): DurableStream {
-    const stream = this.#streams.get(record.id) ?? new DurableStream(this.#store, record);
-    this.#streams.set(record.id, stream);
-    return stream;
-  }
-
-  closeStream(id: number): void {
-    this.#streams.delete(id);
-  }
-
-  /** Connects to a request's stream again, from behind event `sent`, whether the request still runs or not. */
-  resume(record: StreamRecord, sse: SseStream, sent: number, prime: boolean): void {
-    const stream = this.#streams.get(record.id) ?? new DurableStream(this.#store, record);
-    stream.attach(sse, sent, prime);
-  }
-
-  /** Ids of the streams that are in use, to keep them from being pruned. */
-  get streamIds(): number[] {
-    return [...this.#streams.keys(), ...this.standalone.connectedIds];
+  /** Connects to a stream, new or known, from behind event `sent`. */
+  async connectStream(
+    record: StreamRecord,
+    sent: number,
+    prime: boolean,
+    onClose: () => void,
+  ): Promise<SseStream> {
+    const { stream, release } = this.streams.use(record);
+    const sse = new SseStream(() => {
+      this.standalone.remove(sse);
+      release();
+      onClose();
+    });
+    try {
+      stream.attach(sse, sent, prime);
+      if (record.kind === "standalone") await this.standalone.add(stream, sse);
+      return sse;
+    } catch (error) {
+      sse.close(); // nobody reads it: it must take no message
+      throw error;
+    }
   }
 
   // --- The SDK's side ---
@@ -165,7 +167,7 @@ export class LiveClient implements Transport {
     const exchanges = new Set([...this.#calls.values()].map(({ exchange }) => exchange));
     this.#calls.clear();
     for (const exchange of exchanges) exchange.abort();
-    this.standalone.detachAll();
+    this.streams.detachAll();
     this.onclose?.();
   }
 

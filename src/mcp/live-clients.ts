@@ -67,13 +67,17 @@ export class LiveClients implements Connections {
 
   /** Ids of the streams that somebody uses here. */
   get streamIds(): number[] {
-    return this.#present.flatMap((live) => live.streamIds);
+    return this.#present.flatMap((live) => live.streams.ids);
   }
 
   get connectedIds(): string[] {
     return this.#present
-      .filter(({ standalone }) => standalone.connectedIds.length > 0)
+      .filter(({ standalone }) => standalone.connected)
       .map(({ sessionId }) => sessionId);
+  }
+
+  async refresh(): Promise<void> {
+    await Promise.all(this.#present.map((live) => live.streams.refresh()));
   }
 
   async deliverWaiting(clientId: string): Promise<void> {

@@ -2,44 +2,62 @@
 // its tool declares that to be safe, else an error that says so.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import type { OpenRequest, StreamStore } from "../streams/store.ts";
+import type { Logger } from "../telemetry.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
-import { progressOf } from "./exchange.ts";
-import { interrupted, mayRunAgain, type Interruptible } from "./interruption.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { noteProgress, type ToldProgress } from "./exchange.ts";
+import { interrupted, mayRunAgain, type Interruptible } from "./interruption.ts";
+import type { LiveClients } from "./live-clients.ts";
 
 const BATCH = 500;
 
 export interface RecoveryParts {
   streams: StreamStore;
   dispatcher: Dispatcher;
+  live: LiveClients;
   registry: ToolRegistry;
   instanceId: string;
+  log: Logger;
 }
 
 /** Ends every open request whose process is no more; resolves when each has an outcome or runs again. */
-export async function recoverRequests({
-  streams,
-  dispatcher,
-  registry,
-  instanceId,
-}: RecoveryParts): Promise<void> {
-  for (const orphan of await streams.orphans()) {
+export async function recoverRequests(parts: RecoveryParts): Promise<void> {
+  const { streams, live, instanceId, log } = parts;
+  const orphans = await streams.orphans();
+  for (const orphan of orphans) {
     if (!(await streams.adopt(orphan, instanceId))) continue; // another process was faster
-    if (mayRunAgain(orphan.message as unknown as Interruptible, registry))
-      await dispatcher.rerun(orphan, await toldProgress(orphan, streams));
-    else await streams.answer(orphan.clientId, orphan.id, JSON.stringify(interrupted(orphan.id)));
+    await recover(orphan, parts).catch(async (error: unknown) => {
+      log.error({ err: error }, "a request that a dead process left could not be run again");
+      await interrupt(orphan, streams);
+    });
   }
+  if (orphans.length > 0) await live.refresh(); // somebody may be waiting for them already
+}
+
+async function recover(
+  orphan: OpenRequest,
+  { streams, dispatcher, registry }: RecoveryParts,
+): Promise<void> {
+  if (!mayRunAgain(orphan.message as unknown as Interruptible, registry))
+    return interrupt(orphan, streams);
+  await dispatcher.rerun(orphan, await toldProgress(orphan, streams));
+}
+
+async function interrupt({ clientId, id }: OpenRequest, streams: StreamStore): Promise<void> {
+  await streams.answer(clientId, id, JSON.stringify(interrupted(id)));
 }
 
 /** How far the earlier run had told its progress: a re-run says nothing below it. */
-async function toldProgress({ streamId }: OpenRequest, streams: StreamStore): Promise<number> {
-  let told = -Infinity;
+async function toldProgress(
+  { streamId }: OpenRequest,
+  streams: StreamStore,
+): Promise<ToldProgress> {
+  const told: ToldProgress = new Map();
   let after = 0;
   for (;;) {
     const events = await streams.events(streamId, after, BATCH);
     if (events.length === 0) return told;
-    for (const { data } of events)
-      told = Math.max(told, progressOf(JSON.parse(data) as JSONRPCMessage) ?? told);
+    for (const { data } of events) noteProgress(JSON.parse(data) as JSONRPCMessage, told);
     after = events.at(-1)!.seq;
   }
 }

@@ -106,12 +106,15 @@ function channelOf({ mcpReq, http }: ServerContext): CallChannel {
     signal: mcpReq.signal,
     inputResponses: mcpReq.inputResponses,
     requestState: mcpReq.requestState,
-    log: (level, data) => mcpReq.log(level, data),
+    log: (level, data) => mcpReq.log(level, data).catch(gone),
     closeStream: () => http?.closeSSE?.(),
     async progress(progress, total, message) {
       if (progressToken === undefined) return;
       const params = { progressToken, progress, total, message };
-      await mcpReq.notify({ method: "notifications/progress", params });
+      await mcpReq.notify({ method: "notifications/progress", params }).catch(gone);
     },
   };
 }
+
+/** Progress and logs are courtesies: that nobody can be told any more must not fail the call, awaited or not. */
+const gone = (): void => undefined;

@@ -16,7 +16,7 @@ import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { parseEventId } from "../streams/event-id.ts";
-import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
+import { SSE_HEADERS } from "../streams/sse-stream.ts";
 import type { StreamRecord } from "../streams/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { introducedClient } from "./introduction.ts";
@@ -117,16 +117,11 @@ export class Sessionful {
 
   async #connect(client: Client, record: StreamRecord, sent: number): Promise<Response> {
     const { live, release } = await this.#parts.live.use(client);
-    const standalone = record.kind === "standalone";
     const leave = this.#parts.presence.enter(client.id);
-    const sse = new SseStream(() => {
+    const sse = await live.connectStream(record, sent, primes(client), () => {
       leave();
-      if (standalone) live.standalone.disconnected(record.id);
       release();
     });
-    const prime = primes(client);
-    if (standalone) await live.standalone.connect(record, sse, sent, prime);
-    else live.resume(record, sse, sent, prime);
     return new Response(sse.body, { headers: SSE_HEADERS });
   }
 

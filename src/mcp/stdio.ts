@@ -54,6 +54,7 @@ export function serveOverStdio(
     get connectedIds() {
       return wire.client ? [wire.client.id] : [];
     },
+    refresh: async () => undefined, // a pipe has no streams
     async deliverWaiting(clientId) {
       if (clientId !== wire.client?.id) return;
       for (const data of await parts.subscriptions.take(clientId))
@@ -72,6 +73,8 @@ class IntroducingTransport implements Transport {
   readonly #wire: Transport;
   readonly #parts: StdioParts;
   #introduction: JSONRPCRequest | undefined;
+  /** What came while the introduction was being stored. */
+  readonly #held: JSONRPCMessage[] = [];
 
   constructor(wire: Transport, parts: StdioParts) {
     this.#wire = wire;
@@ -79,6 +82,7 @@ class IntroducingTransport implements Transport {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise.then(() => this.#leave());
     wire.onmessage = (message: JSONRPCMessage) => {
+      if (this.#introduction) return void this.#held.push(message);
       if (isJSONRPCRequest(message) && message.method === "initialize")
         this.#introduction = message;
       this.onmessage?.(message);
@@ -96,14 +100,15 @@ class IntroducingTransport implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     const introduction = this.#introduction;
-    if (introduction && isJSONRPCResultResponse(message) && message.id === introduction.id) {
-      this.#introduction = undefined;
-      const failure = await this.#store(introduction, message.result as InitializeResult);
-      if (failure) return this.#wire.send(failure);
-    } else if (introduction && isJSONRPCErrorResponse(message) && message.id === introduction.id) {
-      this.#introduction = undefined;
-    }
-    await this.#wire.send(message);
+    const answers = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
+    if (introduction === undefined || !answers || message.id !== introduction.id)
+      return this.#wire.send(message);
+    const failure = isJSONRPCResultResponse(message)
+      ? await this.#store(introduction, message.result as InitializeResult)
+      : undefined;
+    await this.#wire.send(failure ?? message);
+    this.#introduction = undefined;
+    for (const held of this.#held.splice(0)) this.onmessage?.(held);
   }
 
   close(): Promise<void> {

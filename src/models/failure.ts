@@ -6,7 +6,9 @@ const MAX_CHARACTERS = 500;
 /** `error` of the AI SDK as an `AppError` whose message names the endpoint and never holds the key. */
 export function modelFailure(error: unknown, label: string, key: string | undefined): AppError {
   if (error instanceof AppError) return error;
-  const said = redact(describe(error), key).slice(0, MAX_CHARACTERS);
+  const said = redact(describe(error), key)
+    .slice(0, MAX_CHARACTERS)
+    .replace(/[^.!?…]$/, "$&.");
   return new AppError("model", `The model (${label}) failed: ${said}`, {
     hint: "The question is stored: ask it again to retry.",
     cause: new Error(said), // not the original: it holds headers and the whole request

@@ -6,12 +6,38 @@ import type { Sessions } from "./sessions.ts";
 import type { ClientStore } from "./store.ts";
 
 /** The session of a call. A client's own session has its id from the start and its row from the first write on. */
-export interface CurrentSession {
+export class CurrentSession {
   readonly id: string;
+  #session: Session | undefined;
+  readonly #make: () => Promise<Session>;
+  #making: Promise<Session> | undefined;
+
+  constructor(id: string, make: () => Promise<Session>) {
+    this.id = id;
+    this.#make = make;
+  }
+
+  static of(session: Session): CurrentSession {
+    const current = new CurrentSession(session.id, () => Promise.resolve(session));
+    current.#session = session;
+    return current;
+  }
+
   /** Undefined while nothing is stored yet. */
-  readonly session: Session | undefined;
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
   /** Makes the row if it is missing: called before anything is stored in the session. */
-  create(): Promise<Session>;
+  async create(): Promise<Session> {
+    if (this.#session !== undefined) return this.#session;
+    this.#making ??= this.#make();
+    try {
+      return (this.#session = await this.#making);
+    } finally {
+      this.#making = undefined;
+    }
+  }
 }
 
 export class SessionResolver {
@@ -38,7 +64,7 @@ export class SessionResolver {
   async peek({ principal, client, target }: Caller): Promise<CurrentSession | undefined> {
     const ref = target ?? (client && { id: client.id });
     const session = ref && (await this.#sessions.find(principal, ref));
-    return session && existing(session);
+    return session && CurrentSession.of(session);
   }
 
   /** What the address or the client itself stands for. */
@@ -46,15 +72,18 @@ export class SessionResolver {
     const { principal, client, target } = caller;
     if (target === undefined) return client && this.#own(caller, client.id);
     if ("id" in target) return this.#byId(caller, target.id);
-    return existing((await this.#sessions.open(principal, { name: target.name })).session);
+    return CurrentSession.of((await this.#sessions.open(principal, { name: target.name })).session);
   }
 
   async #byId(caller: Caller, id: string): Promise<CurrentSession> {
     const session = await this.#sessions.find(caller.principal, { id });
-    if (session !== undefined) return existing(session);
+    if (session !== undefined) return CurrentSession.of(session);
     // A header and a handle are the same string, also before anything is stored.
-    const known = isId(id) && (await this.#clients.find(caller.principal.id, id)) !== undefined;
-    if (known) return this.#own(caller, id);
+    const client = isId(id) ? await this.#clients.find(caller.principal.id, id) : undefined;
+    const bound =
+      client?.sessionId && (await this.#sessions.find(caller.principal, { id: client.sessionId }));
+    if (bound) return CurrentSession.of(bound); // it works in a session that its address names
+    if (client) return this.#own(caller, id);
     throw new AppError(
       "not_found",
       `There is no session ${JSON.stringify(id.slice(0, 64))}, or it has expired.`,
@@ -66,16 +95,12 @@ export class SessionResolver {
 
   async #own(caller: Caller, id: string): Promise<CurrentSession> {
     const session = await this.#sessions.find(caller.principal, { id });
-    if (session !== undefined) return existing(session);
-    return {
-      id,
-      session: undefined,
-      create: async () => {
-        const created = await this.#sessions.openOwn(caller.principal, id);
-        if (caller.client?.id === id) await this.#remember(caller, created, false);
-        return created;
-      },
-    };
+    if (session !== undefined) return CurrentSession.of(session);
+    return new CurrentSession(id, async () => {
+      const created = await this.#sessions.openOwn(caller.principal, id);
+      if (caller.client?.id === id) await this.#remember(caller, created, false);
+      return created;
+    });
   }
 
   /** Notes which session the client works in, for people and for the cleanup job. `known`: trust what was read. */
@@ -85,9 +110,3 @@ export class SessionResolver {
     client.sessionId = session.id;
   }
 }
-
-const existing = (session: Session): CurrentSession => ({
-  id: session.id,
-  session,
-  create: () => Promise.resolve(session),
-});

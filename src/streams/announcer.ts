@@ -1,6 +1,6 @@
 // Tells subscribed clients that a resource has changed: the notification goes to each one's outbox, durably, and
 // whoever holds the client's connection delivers it from there, in this process or another.
-import type { SubscriptionStore } from "./subscriptions.ts";
+import type { Subscription, SubscriptionStore } from "./subscriptions.ts";
 
 export interface AnnouncerParts {
   store: SubscriptionStore;
@@ -20,11 +20,22 @@ export class Announcer {
    * Announces changes of the owner's resources to all subscribed clients but the one that made them. Never rejects: the
    * change itself is stored, whatever becomes of the news.
    */
-  async announce(owner: string, uris: readonly string[], by: string | undefined): Promise<void> {
+  announce(owner: string, uris: readonly string[], by: string | undefined): Promise<void> {
+    return this.#tell(by, (store) => store.subscribers(owner, uris));
+  }
+
+  /** As `announce`, for every resource whose uri continues `uri` with a slash. */
+  announceBelow(owner: string, uri: string, by: string | undefined): Promise<void> {
+    return this.#tell(by, (store) => store.subscribersBelow(owner, uri));
+  }
+
+  async #tell(
+    by: string | undefined,
+    find: (store: SubscriptionStore) => Promise<Subscription[]>,
+  ): Promise<void> {
     const { store, onWaiting, onError } = this.#parts;
     try {
-      const subscribers = await store.subscribers(owner, uris);
-      const others = subscribers.filter(({ clientId }) => clientId !== by);
+      const others = (await find(store)).filter(({ clientId }) => clientId !== by);
       if (others.length === 0) return;
       await store.post(others.map(({ clientId, uri }) => ({ clientId, data: updated(uri) })));
       onWaiting([...new Set(others.map(({ clientId }) => clientId))]);

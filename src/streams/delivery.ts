@@ -5,6 +5,8 @@ import type { SubscriptionStore } from "./subscriptions.ts";
 /** Somebody who holds connections of clients. */
 export interface Connections {
   readonly connectedIds: readonly string[];
+  /** Takes up what another process has stored in streams that are open here. */
+  refresh(): Promise<void>;
   /** Delivers what waits for this client, if it is connected here. */
   deliverWaiting(clientId: string): Promise<void>;
 }
@@ -41,8 +43,9 @@ export class Delivery {
 
   async #poll(): Promise<void> {
     try {
+      if (!(await this.#store.changedElsewhere())) return;
+      await Promise.all(this.#holders.map((holder) => holder.refresh()));
       const ids = this.#holders.flatMap(({ connectedIds }) => connectedIds);
-      if (ids.length === 0 || !(await this.#store.changedElsewhere())) return;
       this.deliver(await this.#store.waiting(ids));
     } catch (error) {
       this.#onError(error);

@@ -40,8 +40,9 @@ export class DurableStream {
 
   /** Feeds a connection from behind event `sent`; an earlier connection ends, for it may be half-open. */
   attach(sse: SseStream, sent: number, prime: boolean): void {
-    this.detach();
+    const earlier = this.#connection;
     this.#connection = { sse, sent, prime, live: false };
+    earlier?.sse.close();
     void this.#pump();
   }
 
@@ -55,7 +56,7 @@ export class DurableStream {
   stored(seq: number, data: string): void {
     this.#last = Math.max(this.#last, seq);
     const connection = this.#connection;
-    if (connection?.live && !this.#pumping && seq === connection.sent + 1)
+    if (connection?.live && !this.#pumping && connection.sse.hasRoom && seq === connection.sent + 1)
       this.#write(connection, seq, data);
     else void this.#pump();
   }
@@ -64,6 +65,12 @@ export class DurableStream {
   advance(seq: number): void {
     this.#last = Math.max(this.#last, seq);
     void this.#pump();
+  }
+
+  /** The stream is stored as `record` says. */
+  catchUp({ lastSeq, finishedAt }: Pick<StreamRecord, "lastSeq" | "finishedAt">): void {
+    if (lastSeq > this.#last) this.advance(lastSeq);
+    if (finishedAt !== null && !this.#finished) this.finish();
   }
 
   /** Nothing more will come: the connection ends when it has everything. */
@@ -88,7 +95,10 @@ export class DurableStream {
         if (connection.sent < this.#last) {
           const events = await this.#log.events(this.id, connection.sent, BATCH);
           if (events.length === 0) return connection.sse.close(); // pruned under the reader
-          for (const { seq, data } of events) this.#write(connection, seq, data);
+          for (const { seq, data } of events) {
+            if (!connection.sse.hasRoom) await connection.sse.room();
+            this.#write(connection, seq, data);
+          }
         } else if (this.#finished) {
           return connection.sse.close();
         } else {

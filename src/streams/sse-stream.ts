@@ -1,10 +1,13 @@
 // One SSE response: frames, keep-alives, a bound on what a slow reader may leave waiting, and the news that the other
 // side has gone. It keeps nothing: what was cut here is resumed from the event log.
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Proxies cut connections that are silent for a minute. */
 const KEEP_ALIVE_MS = 15_000;
-/** What a reader may leave unread before it is cut. */
-const MAX_WAITING_BYTES = 4_000_000;
+/** What may wait for a reader. Beyond it, a writer with a log behind it pauses, and one without ends the stream. */
+const MAX_WAITING_BYTES = 1_000_000;
+/** A reader that takes nothing for so long is cut. */
+const STALLED_MS = 60_000;
 /** How long a client waits before it reconnects: the v1 client gives up after two tries, so this bounds the outage. */
 const RETRY_MS = 5_000;
 
@@ -20,6 +23,7 @@ export class SseStream {
   readonly body: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #open = true;
+  #pulled = Promise.withResolvers<void>();
   readonly #keepAlive: NodeJS.Timeout;
   readonly #onClose: () => void;
 
@@ -31,15 +35,37 @@ export class SseStream {
         start: (controller) => {
           this.#controller = controller;
         },
+        pull: () => this.#pulled.resolve(),
         cancel: () => this.#end(),
       },
       new ByteLengthQueuingStrategy({ highWaterMark: MAX_WAITING_BYTES }),
     );
-    this.#keepAlive = setInterval(() => this.#write(": keep-alive\n\n"), KEEP_ALIVE_MS).unref();
+    this.#keepAlive = setInterval(() => {
+      if (this.hasRoom) this.#write(": keep-alive\n\n");
+    }, KEEP_ALIVE_MS).unref();
   }
 
   get open(): boolean {
     return this.#open;
+  }
+
+  /** Whether the reader keeps up. */
+  get hasRoom(): boolean {
+    return this.#open && (this.#controller.desiredSize ?? 0) > 0;
+  }
+
+  /** Waits until the reader has caught up; one that takes nothing at all is cut. */
+  async room(): Promise<void> {
+    while (this.#open && !this.hasRoom) {
+      this.#pulled = Promise.withResolvers<void>();
+      const stalled = new AbortController();
+      const timeout = sleep(STALLED_MS, true, { ref: false, signal: stalled.signal }).catch(
+        () => false,
+      );
+      const cut = await Promise.race([this.#pulled.promise, timeout]);
+      stalled.abort();
+      if (cut === true) this.#cut();
+    }
   }
 
   /** Sends one message (`data` is its JSON); without an id it cannot be resumed from. Nothing once it has ended. */
@@ -60,8 +86,12 @@ export class SseStream {
 
   #write(frame: string): void {
     if (!this.#open) return;
-    if ((this.#controller.desiredSize ?? 0) > 0)
-      return this.#controller.enqueue(encoder.encode(frame));
+    if (this.hasRoom) this.#controller.enqueue(encoder.encode(frame));
+    else this.#cut();
+  }
+
+  #cut(): void {
+    if (!this.#open) return;
     this.#end();
     this.#controller.error(new Error("The reader is too slow."));
   }
@@ -70,6 +100,7 @@ export class SseStream {
     if (!this.#open) return;
     this.#open = false;
     clearInterval(this.#keepAlive);
+    this.#pulled.resolve();
     this.#onClose();
   }
 }

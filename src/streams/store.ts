@@ -64,7 +64,7 @@ export interface StreamStore {
   /** Ends all requests of a client that has ended. */
   retireAll(clientId: string): Promise<void>;
   /** Moves what waits in the outbox to the end of a stream; resolves to the stream's last number. */
-  drain(clientId: string, streamId: number): Promise<number>;
+  drain(clientId: string, streamId: number, maxEvents: number): Promise<number>;
   /** Open requests of instances that are no more. */
   orphans(): Promise<OpenRequest[]>;
   /** Takes over an orphan; false when another process was faster. */

@@ -11,6 +11,8 @@ export interface SubscriptionStore {
   unsubscribe(subscription: Subscription): Promise<void>;
   /** The living clients of `owner` that are subscribed to one of the uris. */
   subscribers(owner: string, uris: readonly string[]): Promise<Subscription[]>;
+  /** The same for every uri that continues this one with a slash. */
+  subscribersBelow(owner: string, uri: string): Promise<Subscription[]>;
   /** Puts messages into outboxes, at most `MAX_OUTBOX` each. */
   post(messages: readonly { clientId: string; data: string }[]): Promise<void>;
   /** Whether another process has changed the database since the last call. */

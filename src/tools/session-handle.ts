@@ -29,9 +29,12 @@ export class SessionHandle {
   readonly history: SessionHistory;
   readonly #services: SessionServices;
   readonly #current: CurrentSession;
+  readonly #caller: Caller;
   readonly #changed: Changed;
 
-  constructor(services: SessionServices, current: CurrentSession, { principal, client }: Caller) {
+  constructor(services: SessionServices, current: CurrentSession, caller: Caller) {
+    const { principal, client } = caller;
+    this.#caller = caller;
     this.id = current.id;
     this.#services = services;
     this.#current = current;
@@ -59,13 +62,20 @@ export class SessionHandle {
   async clear(what: Clearable): Promise<void> {
     if (this.info === undefined) return;
     await this.#services.sessions.clear(this.info, what);
-    await this.#changed(historyUri(this.id));
+    await this.#allChanged();
   }
 
   async delete(): Promise<void> {
     if (this.info === undefined) return;
     await this.#services.sessions.delete(this.info);
-    await this.#changed(SESSIONS_URI, historyUri(this.id));
+    await this.#allChanged();
+  }
+
+  /** Whatever shows this session has changed. */
+  async #allChanged(): Promise<void> {
+    const { principal, client } = this.#caller;
+    await this.#services.announcer.announceBelow(principal.id, sessionUri(this.id), client?.id);
+    await this.#changed(SESSIONS_URI);
   }
 
   /** Asks the configured model, with this session's history as its memory. */

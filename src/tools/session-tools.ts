@@ -74,7 +74,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
         const { session, created } = await sessions.open(input);
         const info = summarize(session, { messages: 0, stateKeys: 0, connections: 0 }, sessions);
         return reply(
-          `${created ? "Opened" : "Continuing"} session ${session.id} (${label(session)}).`,
+          `${created ? "Opened" : "Found"} session ${session.id} (${label(session)}). Pass this id as \`session\` to work in it.`,
           {
             session: session.id,
             created,

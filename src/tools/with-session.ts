@@ -1,6 +1,6 @@
 // Finds the session of a call, decides whether the caller may use it, and hands it to the handler.
 import { AppError } from "../kernel/errors.ts";
-import type { CurrentSession } from "../sessions/current.ts";
+import { CurrentSession } from "../sessions/current.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { SessionHandle } from "./session-handle.ts";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
@@ -51,10 +51,5 @@ async function withoutSession(
     });
   }
   const { session } = await services.sessions.open(caller.principal);
-  const current: CurrentSession = {
-    id: session.id,
-    session,
-    create: () => Promise.resolve(session),
-  };
-  return new SessionHandle(services, current, caller);
+  return new SessionHandle(services, CurrentSession.of(session), caller);
 }

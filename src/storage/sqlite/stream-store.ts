@@ -152,13 +152,18 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
       .prepare(),
   };
 
-  /** Inside a write: one more event. */
-  const add = (streamId: number, data: string): { seq: number; prunedSeq: number } => {
+  /** Inside a write: one more event. The oldest beyond `maxEvents` go, in steps of a tenth. */
+  const add = (streamId: number, data: string, maxEvents = Infinity): number => {
     const now = clock.now();
     const next = q.next.get({ streamId, now }) as { seq: number; prunedSeq: number } | undefined;
     if (next === undefined) throw new AppError("not_found", "That stream has ended.");
     q.insertEvent.run({ streamId, seq: next.seq, data, now });
-    return next;
+    const { seq, prunedSeq } = next;
+    if (seq - prunedSeq > maxEvents * 1.1) {
+      q.pruneEvents.run({ streamId, upTo: seq - maxEvents });
+      q.setPruned.run({ streamId, upTo: seq - maxEvents });
+    }
+    return seq;
   };
 
   /** Inside a write: ends a request; its stream is finished with the last of them. */
@@ -167,18 +172,11 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
     const request = q.request.get(key);
     if (request === undefined) return undefined;
     const { streamId } = request;
-    const seq = data === undefined ? 0 : add(streamId, data).seq;
+    const seq = data === undefined ? 0 : add(streamId, data);
     q.deleteRequest.run(key);
     const finished = q.awaited.get({ streamId })!.n === 0;
     if (finished) q.finish.run({ streamId, now: clock.now() });
     return { streamId, seq, finished };
-  };
-
-  const drain = (clientId: string, streamId: number): number | undefined => {
-    let last: number | undefined;
-    for (const { data } of q.waiting.all({ clientId })) last = add(streamId, data).seq;
-    if (last !== undefined) q.emptyOutbox.run({ clientId });
-    return last;
   };
 
   const oldest = (): number => clock.now() - graceMs;
@@ -211,16 +209,7 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
 
     find: (clientId, streamId) => engine.read(() => q.find.get({ clientId, streamId })),
 
-    append: (streamId, data, maxEvents) =>
-      engine.write(() => {
-        const { seq, prunedSeq } = add(streamId, data);
-        // In steps of a tenth, so that not every event prunes.
-        if (seq - prunedSeq > maxEvents * 1.1) {
-          q.pruneEvents.run({ streamId, upTo: seq - maxEvents });
-          q.setPruned.run({ streamId, upTo: seq - maxEvents });
-        }
-        return seq;
-      }),
+    append: (streamId, data, maxEvents) => engine.write(() => add(streamId, data, maxEvents)),
 
     events: (streamId, after, limit) => engine.read(() => q.events.all({ streamId, after, limit })),
 
@@ -233,10 +222,14 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
         for (const { streamId } of q.deleteAll.all({ clientId })) q.finish.run({ streamId, now });
       }),
 
-    drain: (clientId, streamId) =>
-      engine.write(
-        () => drain(clientId, streamId) ?? q.find.get({ clientId, streamId })?.lastSeq ?? 0,
-      ),
+    drain: (clientId, streamId, maxEvents) =>
+      engine.write(() => {
+        let last = q.find.get({ clientId, streamId })?.lastSeq ?? 0;
+        const waiting = q.waiting.all({ clientId });
+        for (const { data } of waiting) last = add(streamId, data, maxEvents);
+        if (waiting.length > 0) q.emptyOutbox.run({ clientId });
+        return last;
+      }),
 
     orphans: () =>
       engine.read(() =>

@@ -1,5 +1,5 @@
 // Subscriptions and outboxes in SQLite.
-import { and, asc, eq, sql } from "drizzle-orm";
+import { and, asc, eq, gt, lt, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import {
   MAX_OUTBOX,
@@ -38,6 +38,19 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
       .where(
         and(
           eq(subscriptions.uri, placeholder("uri")),
+          eq(clients.owner, placeholder("owner")),
+          clientAlive,
+        ),
+      )
+      .prepare(),
+    subscribersBelow: db
+      .select({ clientId: subscriptions.clientId, uri: subscriptions.uri })
+      .from(subscriptions)
+      .innerJoin(clients, eq(clients.id, subscriptions.clientId))
+      .where(
+        and(
+          gt(subscriptions.uri, placeholder("from")),
+          lt(subscriptions.uri, placeholder("to")),
           eq(clients.owner, placeholder("owner")),
           clientAlive,
         ),
@@ -83,6 +96,12 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
     subscribers: (owner, uris) =>
       engine.read(() =>
         uris.flatMap((uri): Subscription[] => q.subscribers.all({ ...engine.times(), owner, uri })),
+      ),
+
+    subscribersBelow: (owner, uri) =>
+      // "0" follows "/" in the order of bytes.
+      engine.read(() =>
+        q.subscribersBelow.all({ ...engine.times(), owner, from: `${uri}/`, to: `${uri}0` }),
       ),
 
     post: (messages) =>

@@ -1,0 +1,56 @@
+// The streams of one client that are in memory: while somebody is connected to them, or while requests write to them.
+// There is one object a stream, so that whoever writes reaches whoever listens.
+import { DurableStream } from "./durable-stream.ts";
+import type { StreamRecord, StreamStore } from "./store.ts";
+
+interface Entry {
+  stream: DurableStream;
+  uses: number;
+}
+
+export interface StreamUse {
+  stream: DurableStream;
+  /** Ends the use; to be called once. */
+  release(): void;
+}
+
+export class OpenStreams {
+  readonly #clientId: string;
+  readonly #log: StreamStore;
+  readonly #entries = new Map<number, Entry>();
+
+  constructor(clientId: string, log: StreamStore) {
+    this.#clientId = clientId;
+    this.#log = log;
+  }
+
+  use(record: Pick<StreamRecord, "id" | "lastSeq" | "finishedAt">): StreamUse {
+    const entry = this.#entries.get(record.id) ?? {
+      stream: new DurableStream(this.#log, record),
+      uses: 0,
+    };
+    entry.uses += 1;
+    this.#entries.set(record.id, entry);
+    const release = (): void => {
+      entry.uses -= 1;
+      if (entry.uses === 0) this.#entries.delete(record.id);
+    };
+    return { stream: entry.stream, release };
+  }
+
+  get ids(): number[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** Takes up what was stored in these streams behind their back: by another process, or by recovery. */
+  async refresh(): Promise<void> {
+    for (const [id, { stream }] of this.#entries) {
+      const record = await this.#log.find(this.#clientId, id);
+      if (record !== undefined) stream.catchUp(record);
+    }
+  }
+
+  detachAll(): void {
+    for (const { stream } of this.#entries.values()) stream.detach();
+  }
+}
