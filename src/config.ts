@@ -186,10 +186,6 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
       `model: no value, but model-url is set; the name of a model of that endpoint is accepted`,
     );
   }
-  const named = flags["model"] ?? env[envName("model")];
-  if (named && !("model-url" in config) && !("model-key" in config)) {
-    faults.push("model-url: no value, but model is set; the address of an endpoint is accepted");
-  }
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));
   return Object.freeze({ ...config, "data-dir": resolve(config["data-dir"] as string) }) as Config;
 }

@@ -1,7 +1,7 @@
 // A turn of a conversation: the question is stored before the model is called, the answer after it, and two turns of
 // one session never interleave, neither in this process (a queue) nor between processes (a claim in the database).
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError } from "../kernel/errors.ts";
+import { AppError, toAppError } from "../kernel/errors.ts";
 import { checkText } from "../kernel/text.ts";
 import { contextWindow, MAX_MESSAGES } from "./context-window.ts";
 import type { Message } from "./message.ts";
@@ -40,6 +40,8 @@ export class Chat {
   readonly #store: HistoryStore;
   readonly #claimant: Claimant;
   readonly #limits: ChatLimits;
+  /** Turns that have ended but could not be given back. */
+  readonly #unreleased = new Map<string, Turn>();
   /** The last turn of each session that has one waiting or running. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
@@ -93,10 +95,11 @@ export class Chat {
         answer: await this.#store.completeTurn(turn, { content, ...rest }),
       };
     } catch (error) {
-      // The first error is the one to tell; a second one here (the disk is full, say) is repaired at the next start.
-      await this.#store
-        .failTurn(turn, ask.signal.aborted ? "interrupted" : "failed")
-        .catch(() => undefined);
+      // The first error is the one to tell. What cannot be noted now (the disk is full, say) is noted before the next turn.
+      const status = ask.signal.aborted ? "interrupted" : "failed";
+      await this.#store.failTurn(turn, status).catch((failure: unknown) => {
+        if (toAppError(failure).code !== "conflict") this.#unreleased.set(sessionId, turn);
+      });
       throw error;
     }
   }
@@ -104,6 +107,11 @@ export class Chat {
   /** Stores the question and claims the session, waiting for a turn that another process has under way. */
   async #begin(sessionId: string, { prompt, requestKey, signal }: Ask) {
     await this.#claimant.confirm();
+    const unreleased = this.#unreleased.get(sessionId);
+    if (unreleased !== undefined) {
+      await this.#store.failTurn(unreleased, "interrupted");
+      this.#unreleased.delete(sessionId);
+    }
     let waitedMs = 0;
     for (;;) {
       signal.throwIfAborted();

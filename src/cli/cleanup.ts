@@ -1,10 +1,7 @@
 // `holdfast cleanup`: the cleanup job once, by hand; beside a running server too.
-import { existsSync } from "node:fs";
 import { buildApp } from "../app.ts";
 import { loadConfig } from "../config.ts";
 import { asTexts, type Settings } from "../holdfast.ts";
-import { AppError } from "../kernel/errors.ts";
-import { databaseFile } from "../storage/storage.ts";
 import type { Terminal } from "./terminal.ts";
 
 export async function cleanup(
@@ -13,12 +10,6 @@ export async function cleanup(
   terminal: Terminal,
 ): Promise<void> {
   const config = loadConfig({ flags: asTexts(settings), env: process.env });
-  const file = databaseFile(config["data-dir"]);
-  if (!existsSync(file)) {
-    throw new AppError("start", `${file}: there is no database.`, {
-      hint: "Name its folder with --data-dir.",
-    });
-  }
   const app = await buildApp({ config });
   try {
     const counts = dryRun ? await app.retention.preview() : await app.retention.run();

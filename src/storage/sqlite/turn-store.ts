@@ -83,10 +83,7 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
           if (answer === undefined) throw requestKeyTaken();
           return { kind: "answered", question: publicPart(same), answer: publicPart(answer) };
         }
-        const claim = q.claimed.get({ sessionId });
-        if (claim !== undefined && claim.instanceId !== instanceId) return { kind: "busy" };
-        // An instance has one turn a session at a time: a claim of its own is one that could not be given back.
-        if (claim !== undefined) q.free.run({ sessionId });
+        if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
         const question =
           same ??
           unanswered(statements.last.get({ sessionId }), prompt, requestKey) ??
