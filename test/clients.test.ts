@@ -177,8 +177,11 @@ describe("an address", () => {
       value: "shared",
     });
     expect([one.id, two.id]).not.toContain(set.data["session"]);
-    // The client's own session is still there for who names it, and another address is another session.
-    expect((await one.call("state_get", { session: one.id, key: "k" })).data["found"]).toBe(false);
+    // The header's id, used as a handle, leads to where its client works; another address is another session.
+    expect((await two.call("state_get", { session: one.id, key: "k" })).data).toMatchObject({
+      session: set.data["session"],
+      found: true,
+    });
     const elsewhere = await introduce(`${here.url}?name=home`);
     expect((await elsewhere.call("state_get", { key: "k" })).data["found"]).toBe(false);
   });
