@@ -1,5 +1,5 @@
 // Subscriptions and outboxes in SQLite.
-import { and, asc, eq, gt, lt, sql } from "drizzle-orm";
+import { and, asc, eq, gt, lt, sql, type SQL } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import {
   MAX_OUTBOX,
@@ -16,6 +16,15 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
   const { db, clock } = engine;
   const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
   const inOutbox = eq(outbox.clientId, placeholder("clientId"));
+  /** The owner's living clients whose subscriptions fulfil a condition. */
+  const subscribers = (condition: SQL | undefined) =>
+    db
+      .select({ clientId: subscriptions.clientId, uri: subscriptions.uri })
+      .from(subscriptions)
+      .innerJoin(clients, eq(clients.id, subscriptions.clientId))
+      .where(and(condition, eq(clients.owner, placeholder("owner")), clientAlive))
+      .prepare();
+
   const q = {
     add: db
       .insert(subscriptions)
@@ -31,31 +40,10 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
       .delete(subscriptions)
       .where(and(ofClient, eq(subscriptions.uri, placeholder("uri"))))
       .prepare(),
-    subscribers: db
-      .select({ clientId: subscriptions.clientId, uri: subscriptions.uri })
-      .from(subscriptions)
-      .innerJoin(clients, eq(clients.id, subscriptions.clientId))
-      .where(
-        and(
-          eq(subscriptions.uri, placeholder("uri")),
-          eq(clients.owner, placeholder("owner")),
-          clientAlive,
-        ),
-      )
-      .prepare(),
-    subscribersBelow: db
-      .select({ clientId: subscriptions.clientId, uri: subscriptions.uri })
-      .from(subscriptions)
-      .innerJoin(clients, eq(clients.id, subscriptions.clientId))
-      .where(
-        and(
-          gt(subscriptions.uri, placeholder("from")),
-          lt(subscriptions.uri, placeholder("to")),
-          eq(clients.owner, placeholder("owner")),
-          clientAlive,
-        ),
-      )
-      .prepare(),
+    subscribers: subscribers(eq(subscriptions.uri, placeholder("uri"))),
+    subscribersBelow: subscribers(
+      and(gt(subscriptions.uri, placeholder("from")), lt(subscriptions.uri, placeholder("to"))),
+    ),
     post: db
       .insert(outbox)
       .values({
