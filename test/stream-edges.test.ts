@@ -1,0 +1,108 @@
+// Moments at which streams used to go wrong: take-overs of half-open connections, clients that leave in the middle of a
+// call, news about what was cleared.
+import { expect, it, onTestFinished } from "vitest";
+import { defineTool } from "../src/index.ts";
+import { gate, serveHere } from "./support/here.ts";
+import { eventsOf, introduce, read, rpc, type RawClient } from "./support/raw.ts";
+
+/** Reads a stream until `enough` of its text. */
+async function until(response: Response, enough: (text: string) => boolean): Promise<string> {
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!enough(text)) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`The stream ended early: ${text}`);
+    text += value;
+  }
+  reader.releaseLock();
+  return text;
+}
+
+function listenFrom(client: RawClient, lastEventId: string): Promise<Response> {
+  const leaving = new AbortController();
+  onTestFinished(() => leaving.abort());
+  const headers = { ...client.headers, accept: "text/event-stream", "last-event-id": lastEventId };
+  return fetch(client.url, { headers, signal: leaving.signal });
+}
+
+it("a resumed GET stream takes over from its half-open connection and gets what comes next", async () => {
+  const { url } = await serveHere();
+  const [listener, writer] = [await introduce(url), await introduce(url)];
+  const uri = `holdfast://sessions/${writer.id}/state/k`;
+  await listener.ask("resources/subscribe", { uri });
+  const halfOpen = await listener.listen();
+  const first = await until(halfOpen, (text) => text.includes("id: "));
+  const again = await listenFrom(listener, /^id: (.*)$/m.exec(first)![1]!);
+  await writer.call("state_set", { key: "k", value: 1 });
+  const text = await until(again, (got) => eventsOf(got).length > 0);
+  expect(eventsOf(text)).toMatchObject([
+    { method: "notifications/resources/updated", params: { uri } },
+  ]);
+});
+
+it("subscribers of a value hear when its session is cleared or deleted", async () => {
+  const { url } = await serveHere();
+  const [listener, writer] = [await introduce(url), await introduce(url)];
+  await writer.call("state_set", { key: "k", value: 1 });
+  const uri = `holdfast://sessions/${writer.id}/state/k`;
+  await listener.ask("resources/subscribe", { uri });
+  await writer.call("session_clear", { what: "state" });
+  await writer.call("session_delete");
+  const text = await until(await listener.listen(), (got) => eventsOf(got).length >= 2);
+  expect(eventsOf(text).map(({ params }) => params.uri)).toEqual([uri, uri]);
+});
+
+it("a client that leaves in the middle of a call whose tool awaits nothing takes nobody with it", async () => {
+  const [running, goOn] = [gate(), gate()];
+  const careless = defineTool({
+    name: "careless",
+    description: "Reports progress without waiting for it.",
+    async handler({ progress }) {
+      running.open();
+      await goOn.wait;
+      for (let n = 1; n < 5; n++) void progress(n);
+      return "done";
+    },
+  });
+  const { url } = await serveHere({ tools: [careless] });
+  const client = await introduce(url);
+  const params = { name: "careless", arguments: {}, _meta: { progressToken: 1 } };
+  const call = client.post(rpc("tools/call", params, 5));
+  await running.wait;
+  expect((await client.end()).status).toBe(200);
+  goOn.open();
+  await (await call).text().catch(() => undefined);
+  expect((await (await introduce(url)).ask("ping")).status).toBe(200);
+});
+
+it("a value that is set and cleared in one call of a new session is gone", async () => {
+  const setAndClear = defineTool({
+    name: "set_and_clear",
+    description: "Sets a value and clears the session.",
+    async handler({ session }) {
+      await session.state.set("a", 1);
+      await session.clear("all");
+      return String(await session.state.get("a"));
+    },
+  });
+  const { url } = await serveHere({ tools: [setAndClear] });
+  const client = await introduce(url);
+  expect((await client.call("set_and_clear")).says).toBe("undefined");
+});
+
+it("a client without priming events keeps its stream when a tool would end it in the middle", async () => {
+  const pausing = defineTool({
+    name: "pausing",
+    description: "Ends its stream in the middle.",
+    handler({ closeStream }) {
+      closeStream();
+      return "still here";
+    },
+  });
+  const { url } = await serveHere({ tools: [pausing] });
+  const old = await introduce(url, { version: "2025-06-18" });
+  const answer = await read(
+    await old.post(rpc("tools/call", { name: "pausing", arguments: {} }, 5)),
+  );
+  expect(JSON.stringify(answer.messages)).toContain("still here");
+});
