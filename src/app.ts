@@ -29,7 +29,7 @@ import { Announcer } from "./streams/announcer.ts";
 import { Delivery } from "./streams/delivery.ts";
 import { State } from "./state/state.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
-import { createLogger, type Logger } from "./telemetry.ts";
+import { createLogger } from "./telemetry.ts";
 import { chatTool } from "./tools/chat-tool.ts";
 import { historyTools } from "./tools/history-tools.ts";
 import { ToolRegistry } from "./tools/registry.ts";
@@ -245,5 +245,3 @@ function chooseModel(config: Config, storage: Storage): ChatModel {
   const { model, "model-url": url = config["model-key"] && OPENAI_URL, "model-key": key } = config;
   return model && url ? new OpenAiCompatible({ url, model, key }) : new Recall(storage.history);
 }
-
-export type { Listener, Logger };

@@ -11,7 +11,6 @@ import {
 export const RPC = {
   parseError: -32700,
   invalidRequest: -32600,
-  methodNotFound: -32601,
   invalidParams: -32602,
   internal: -32603,
   /** The range for servers' own errors: what is wrong with the HTTP request around the message. */

@@ -34,10 +34,6 @@ export class DurableStream {
     this.#finished = finishedAt !== null;
   }
 
-  get connected(): boolean {
-    return this.#connection?.sse.open ?? false;
-  }
-
   /** Feeds a connection from behind event `sent`; an earlier connection ends, for it may be half-open. */
   attach(sse: SseStream, sent: number, prime: boolean): void {
     const earlier = this.#connection;
