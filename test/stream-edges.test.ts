@@ -1,9 +1,13 @@
 // Moments at which streams used to go wrong: take-overs of half-open connections, clients that leave in the middle of a
 // call, news about what was cleared.
+import { once } from "node:events";
+import { connect as dial } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { defineTool } from "../src/index.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { gate, serveHere } from "./support/here.ts";
-import { eventsOf, introduce, read, rpc, type RawClient } from "./support/raw.ts";
+import { FIXTURE, startServer } from "./support/process.ts";
+import { BOTH, eventsOf, introduce, read, rpc, type RawClient } from "./support/raw.ts";
 
 /** Reads a stream until `enough` of its text. */
 async function until(response: Response, enough: (text: string) => boolean): Promise<string> {
@@ -105,4 +109,28 @@ it("a client without priming events keeps its stream when a tool would end it in
     await old.post(rpc("tools/call", { name: "pausing", arguments: {} }, 5)),
   );
   expect(JSON.stringify(answer.messages)).toContain("still here");
+});
+
+it("the first thing that a client reads of a stream holds an id to come back with", async () => {
+  const server = await startServer({ folder: temporaryFolder(), script: FIXTURE });
+  const client = await introduce(server.url);
+  const first = async (): Promise<string> => {
+    const body = JSON.stringify(
+      rpc("tools/call", { name: "count", arguments: {} }, client.nextId()),
+    );
+    const headers = {
+      host: new URL(server.url).host,
+      "content-type": "application/json",
+      "content-length": body.length,
+      accept: BOTH,
+      ...client.headers,
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const socket = dial(server.port, "127.0.0.1");
+    socket.write(`POST /mcp HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
+    const [chunk] = (await once(socket, "data")) as [Buffer];
+    socket.destroy();
+    return chunk.toString();
+  };
+  for (let i = 0; i < 50; i++) expect(await first()).toMatch(/\r\n\r\n[^]*^id: \d+\.0$/m);
 });

@@ -1,7 +1,7 @@
 // The HTTP server on a socket: listening, the errors of that, and an orderly end.
 import type { AddressInfo } from "node:net";
-import type { Server } from "node:http";
-import { createAdaptorServer } from "@hono/node-server";
+import type { Server, ServerResponse } from "node:http";
+import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { AppError } from "../kernel/errors.ts";
 
 const SWEEP_MS = 20;
@@ -20,7 +20,13 @@ export async function listen(
   fetch: (request: Request) => Response | Promise<Response>,
   { host, port }: { host: string; port: number },
 ): Promise<Listener> {
-  const server = createAdaptorServer({ fetch }) as Server;
+  const server = createAdaptorServer({
+    fetch: async (request, env) => {
+      const response = await fetch(request);
+      writeTogether((env as HttpBindings).outgoing);
+      return response;
+    },
+  }) as Server;
   server.keepAliveTimeout = 65_000; // ms; longer than the idle time of common proxies
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error)));
@@ -41,6 +47,15 @@ export async function listen(
       }),
     cut: () => server.closeAllConnections(),
   };
+}
+
+/**
+ * Sends the headers with what is already there of the body. A client whose connection breaks between the headers of a
+ * stream and its first event has no id to come back with, and waits for ever.
+ */
+function writeTogether(response: ServerResponse): void {
+  response.cork();
+  setImmediate(() => response.uncork());
 }
 
 function cannotListen(host: string, port: number, error: NodeJS.ErrnoException): AppError {

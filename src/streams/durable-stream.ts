@@ -10,8 +10,6 @@ interface Connection {
   sse: SseStream;
   /** The last event that was written to it. */
   sent: number;
-  /** Whether the reader understands priming events (2025-11-25 and later). */
-  prime: boolean;
   /** Whether it has been fed up to the present once. */
   live: boolean;
 }
@@ -34,11 +32,16 @@ export class DurableStream {
     this.#finished = finishedAt !== null;
   }
 
-  /** Feeds a connection from behind event `sent`; an earlier connection ends, for it may be half-open. */
+  /**
+   * Feeds a connection from behind event `sent`; an earlier connection ends, for it may be half-open. `prime`: the reader
+   * understands priming events (2025-11-25 and later). It gets one before anything is awaited, so that it has an id to
+   * come back with as soon as it has the headers.
+   */
   attach(sse: SseStream, sent: number, prime: boolean): void {
     const earlier = this.#connection;
-    this.#connection = { sse, sent, prime, live: false };
+    this.#connection = { sse, sent, live: false };
     earlier?.sse.close();
+    if (prime) sse.prime(formatEventId({ streamId: this.id, seq: sent }));
     void this.#pump();
   }
 
@@ -98,10 +101,6 @@ export class DurableStream {
         } else if (this.#finished) {
           return connection.sse.close();
         } else {
-          // Primed after the replay: an id that is ahead of it would lose events.
-          if (!connection.live && connection.prime) {
-            connection.sse.prime(formatEventId({ streamId: this.id, seq: connection.sent }));
-          }
           connection.live = true;
           return;
         }
