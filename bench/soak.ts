@@ -9,12 +9,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import Database from "better-sqlite3";
+import { newId } from "../src/kernel/ids.ts";
 import { databaseFile } from "../src/storage/storage.ts";
 
 const KILLS = Number(process.argv[2] ?? 200);
 const CLIENTS = Number(process.argv[3] ?? 16);
 /** A call that has said nothing for so long has no outcome. */
-const OUTCOME_MS = 120_000;
+const OUTCOME_MS = Number(process.env["OUT"] ?? 120_000);
 const FIXTURE = join(import.meta.dirname, "../test/support/fixture-server.ts");
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-soak-"));
@@ -34,6 +35,7 @@ let running = true;
 
 let server: ChildProcess;
 let serverPort = 0;
+let up = false;
 
 async function start(): Promise<void> {
   server = spawn(process.execPath, [FIXTURE, "0", folder], {
@@ -45,6 +47,7 @@ async function start(): Promise<void> {
     if (port !== undefined) resolve(Number(port));
   });
   serverPort = await promise;
+  up = true;
 }
 
 const sockets = new Set<Socket>();
@@ -69,15 +72,54 @@ function drop(): void {
 
 // --- A client's life: one call after another, whatever happens ---
 
+/** A fetch that notes what went over the wire, to be printed when a call has no outcome. */
+function observedFetch(note: (line: string) => void): typeof fetch {
+  return async (input, init) => {
+    const method = init?.method ?? "GET";
+    const lastEventId = new Headers(init?.headers).get("last-event-id");
+    const name = `${method}#${newId().slice(-4)}`;
+    note(
+      `${name} ${lastEventId === null ? "" : `from ${lastEventId} `}${String(init?.body ?? "").slice(0, 160)}`,
+    );
+    try {
+      const response = await fetch(input, init);
+      note(`${name} ${response.status}`);
+      if (response.body === null) return response;
+      const seen = new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          note(`${name} << ${JSON.stringify(new TextDecoder().decode(chunk).slice(0, 200))}`);
+          controller.enqueue(chunk);
+        },
+        flush: () => note(`${name} ended`),
+      });
+      const body = response.body.pipeThrough(seen, { preventAbort: false });
+      const { status, statusText, headers } = response;
+      return new Response(body, { status, statusText, headers });
+    } catch (error) {
+      note(
+        `${name} failed, server ${up ? "up" : "down"}: ${String((error as Error).cause ?? error)}`,
+      );
+      throw error;
+    }
+  };
+}
+
 async function live(n: number, url: URL): Promise<void> {
   const client = new Client({ name: `soak-${n}`, version: "1" });
+  let trace: string[] = [];
+  const note = (line: string): void => {
+    if (trace.length < 400) trace.push(`${new Date().toISOString().slice(14, 23)} ${line}`);
+  };
+  client.onerror = (error) => note(`onerror ${error.message}`);
   const reconnectionOptions = {
     initialReconnectionDelay: 200,
     maxReconnectionDelay: 1_000,
     reconnectionDelayGrowFactor: 1.5,
     maxRetries: 10_000,
   };
-  await client.connect(new StreamableHTTPClientTransport(url, { reconnectionOptions }));
+  await client.connect(
+    new StreamableHTTPClientTransport(url, { reconnectionOptions, fetch: observedFetch(note) }),
+  );
   for (let i = 0; running; i++) {
     const content = `${n}/${i}`;
     const kind = Math.random();
@@ -86,12 +128,16 @@ async function live(n: number, url: URL): Promise<void> {
         ? { name: "history_append", arguments: { role: "user", content } }
         : { name: kind < 0.8 ? "count" : "count_once", arguments: { steps: 4, step_ms: 100 } };
     figures.calls += 1;
+    trace = [];
     try {
       await client.callTool(call, { timeout: OUTCOME_MS, onprogress: () => undefined });
       figures.acknowledged += 1;
       if (call.name === "history_append") acknowledged.push(content);
     } catch (error) {
       count(error as { code?: unknown; data?: { interrupted?: boolean } });
+      if ((error as { code?: unknown }).code === "REQUEST_TIMEOUT") {
+        console.error(`client ${n} call ${i} ${JSON.stringify(call)}\n${trace.join("\n")}`);
+      }
       await sleep(200); // the connection is down; a person would wait too
     }
   }
@@ -116,6 +162,7 @@ try {
   for (let kill = 0; kill < KILLS; kill++) {
     await sleep(200 + Math.random() * 1_000);
     const gone = once(server!, "exit");
+    up = false;
     server!.kill("SIGKILL");
     await gone;
     figures.kills += 1;
