@@ -53,7 +53,10 @@ export interface StreamStore {
   openStandalone(clientId: string): Promise<StreamRecord>;
   /** Undefined when the stream is unknown, pruned, or another client's. */
   find(clientId: string, streamId: number): Promise<StreamRecord | undefined>;
-  /** Stores a message; resolves to its number. The oldest events beyond `maxEvents` go. */
+  /**
+   * Stores a message; resolves to its number. The oldest events beyond `maxEvents` go, at most a tenth of it late.
+   * @throws AppError `not_found` when the stream is gone
+   */
   append(streamId: number, data: string, maxEvents: number): Promise<number>;
   /** The events behind `after`, in order. */
   events(streamId: number, after: number, limit: number): Promise<StreamEvent[]>;
@@ -63,7 +66,10 @@ export interface StreamStore {
   retire(clientId: string, requestId: RequestId): Promise<Ended | undefined>;
   /** Ends all requests of a client that has ended. */
   retireAll(clientId: string): Promise<void>;
-  /** Moves what waits in the outbox to the end of a stream; resolves to the stream's last number. */
+  /**
+   * Moves what waits in the client's outbox to the end of its stream; resolves to the stream's last number.
+   * @throws AppError `not_found` when the stream is gone, or another client's
+   */
   drain(clientId: string, streamId: number, maxEvents: number): Promise<number>;
   /** Open requests of instances that are no more. */
   orphans(): Promise<OpenRequest[]>;

@@ -2,6 +2,7 @@
 import { newId } from "../../src/kernel/ids.ts";
 import type { Client, Session } from "../../src/sessions/session.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import type { NewRequest, RequestId } from "../../src/streams/store.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
 
 export interface Opened {
@@ -18,6 +19,8 @@ export type Open = (expiry?: { maxAgeMs?: number }) => Opened;
 export const MAX_AGE = 1_000_000;
 /** A client counts as connected for this long after it was last seen. */
 export const PRESENCE = 1_000;
+/** A stream that nobody uses can be resumed for this long: what `open` uses, in milliseconds. */
+export const GRACE = 5_000;
 
 export const ANA = "ana";
 export const BOB = "bob";
@@ -62,6 +65,11 @@ export async function newInstance({ storage, clock }: Opened): Promise<string> {
   await storage.instances.heartbeat({ id, host: "h", pid: 1, startedAt: now, heartbeatAt: now });
   return id;
 }
+
+export const newRequest = (id: RequestId, more: Partial<NewRequest> = {}): NewRequest => ({
+  ...{ id, message: { jsonrpc: "2.0", id, method: "ping" }, target: null },
+  ...more,
+});
 
 /** Sets a key without limits. */
 export const put = (storage: Storage, sessionId: string, key: string, value = "1") =>

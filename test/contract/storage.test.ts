@@ -8,8 +8,11 @@ import { ManualClock } from "../support/manual-clock.ts";
 import { clientContract } from "./clients.ts";
 import {
   ANA,
+  GRACE,
   MAX_AGE,
+  newClient,
   newInstance,
+  newRequest,
   newSession,
   put,
   say,
@@ -19,19 +22,31 @@ import {
 import { expiryContract } from "./expiry.ts";
 import { historyContract } from "./history.ts";
 import { instanceContract } from "./instances.ts";
+import { requestsContract } from "./requests.ts";
 import { sessionListContract } from "./session-list.ts";
 import { sessionContract } from "./sessions.ts";
 import { stateContract } from "./state.ts";
+import { streamsContract } from "./streams.ts";
+import { subscriptionsContract } from "./subscriptions.ts";
 import { turnContract } from "./turns.ts";
 
 function openAt(folder: string | undefined, clock: ManualClock, maxAgeMs = MAX_AGE): Storage {
   const expiry = { maxAgeMs };
-  const storage = openStorage({ folder, durability: "normal", clock, expiry });
+  const storage = openStorage({
+    folder,
+    durability: "normal",
+    clock,
+    expiry,
+    streamGraceMs: GRACE,
+  });
   let closed: Promise<void> | undefined;
   const close = () => (closed ??= storage.close()); // the test may have done it
   onTestFinished(close);
   return { ...storage, close };
 }
+
+const values = <T>(settled: readonly PromiseSettledResult<T>[]): T[] =>
+  settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
 
 const engines: Record<string, Open> = {
   "SQLite in memory": ({ maxAgeMs } = {}) => {
@@ -58,6 +73,9 @@ for (const [engine, open] of Object.entries(engines)) {
     historyContract(open);
     turnContract(open);
     instanceContract(open);
+    streamsContract(open);
+    requestsContract(open);
+    subscriptionsContract(open);
 
     it("can be written while it is open", async () => {
       await expect(open().storage.check()).resolves.toBeUndefined();
@@ -128,6 +146,36 @@ describe("SQLite on a file", () => {
         ),
       );
       expect(starts.map(({ kind }) => kind).toSorted()).toEqual(["busy", "started"]);
+    });
+
+    it("opens a request once, adopts it once, answers it once, and delivers a message once", async () => {
+      const both = openTwice();
+      const { id } = await newClient(both[0]);
+      /** Both at the same time. */
+      const race = <T>(act: (storage: Storage, n: number) => Promise<T>) =>
+        Promise.allSettled(both.map(({ storage }, n) => act(storage, n)));
+      const opened = await race(({ streams }) => streams.openRequests(id, "gone", [newRequest(1)]));
+      expect(opened.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+      const [orphan] = await both[1].storage.streams.orphans();
+      const adopted = await race(({ streams }, n) => streams.adopt(orphan!, `i-${n}`));
+      expect(values(adopted).toSorted()).toEqual([false, true]);
+      const answered = await race(({ streams }, n) => streams.answer(id, 1, `"${n}"`));
+      expect(values(answered).filter(Boolean)).toHaveLength(1);
+      expect(await both[0].storage.streams.events(orphan!.streamId, 0, 9)).toHaveLength(1);
+      await both[0].storage.subscriptions.post([{ clientId: id, data: '"news"' }]);
+      const taken = await race(({ subscriptions }) => subscriptions.take(id));
+      expect(values(taken).flat()).toEqual(['"news"']);
+    });
+
+    it("tells each, once, that the other has changed something", async () => {
+      const [one, two] = openTwice().map((opened) => opened.storage) as [Storage, Storage];
+      await one.subscriptions.changedElsewhere(); // from here on
+      await two.subscriptions.changedElsewhere();
+      expect(await one.subscriptions.changedElsewhere()).toBe(false);
+      await newSession(two);
+      expect(await two.subscriptions.changedElsewhere()).toBe(false);
+      expect(await one.subscriptions.changedElsewhere()).toBe(true);
+      expect(await one.subscriptions.changedElsewhere()).toBe(false);
     });
   });
 });

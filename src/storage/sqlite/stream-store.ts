@@ -156,7 +156,7 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
   const add = (streamId: number, data: string, maxEvents = Infinity): number => {
     const now = clock.now();
     const next = q.next.get({ streamId, now }) as { seq: number; prunedSeq: number } | undefined;
-    if (next === undefined) throw new AppError("not_found", "That stream has ended.");
+    if (next === undefined) throw streamGone();
     q.insertEvent.run({ streamId, seq: next.seq, data, now });
     const { seq, prunedSeq } = next;
     if (seq - prunedSeq > maxEvents * 1.1) {
@@ -224,7 +224,9 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
 
     drain: (clientId, streamId, maxEvents) =>
       engine.write(() => {
-        let last = q.find.get({ clientId, streamId })?.lastSeq ?? 0;
+        const stream = q.find.get({ clientId, streamId });
+        if (stream === undefined) throw streamGone();
+        let last = stream.lastSeq;
         const waiting = q.waiting.all({ clientId });
         for (const { data } of waiting) last = add(streamId, data, maxEvents);
         if (waiting.length > 0) q.emptyOutbox.run({ clientId });
@@ -256,3 +258,5 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
       engine.write(() => q.deleteExpired.run({ oldest: oldest(), limit }).changes),
   };
 }
+
+const streamGone = (): AppError => new AppError("not_found", "That stream has ended.");

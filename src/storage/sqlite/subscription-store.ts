@@ -1,5 +1,5 @@
 // Subscriptions and outboxes in SQLite.
-import { and, asc, eq, gt, lt, sql, type SQL } from "drizzle-orm";
+import { and, asc, eq, gte, lt, sql, type SQL } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import {
   MAX_OUTBOX,
@@ -42,8 +42,13 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
       .prepare(),
     subscribers: subscribers(eq(subscriptions.uri, placeholder("uri"))),
     subscribersBelow: subscribers(
-      and(gt(subscriptions.uri, placeholder("from")), lt(subscriptions.uri, placeholder("to"))),
+      and(gte(subscriptions.uri, placeholder("from")), lt(subscriptions.uri, placeholder("to"))),
     ),
+    client: db
+      .select({ id: clients.id })
+      .from(clients)
+      .where(eq(clients.id, placeholder("clientId")))
+      .prepare(),
     post: db
       .insert(outbox)
       .values({
@@ -73,10 +78,9 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
   return {
     subscribe: (subscription, max) =>
       engine.write(() => {
-        if (q.count.get({ clientId: subscription.clientId })!.n >= max) {
-          throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
-        }
         q.add.run({ ...subscription });
+        if (q.count.get({ clientId: subscription.clientId })!.n > max)
+          throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
       }),
 
     unsubscribe: (subscription) => engine.write(() => void q.remove.run({ ...subscription })),
@@ -96,6 +100,7 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
       engine.write(() => {
         const now = clock.now();
         for (const { clientId, data } of messages) {
+          if (q.client.get({ clientId }) === undefined) continue; // gone since it was looked up
           q.post.run({ clientId, data, now });
           q.bound.run({ clientId });
         }

@@ -1,0 +1,201 @@
+// The contract of StreamStore: the event log, its pruning, the outbox and expiry; requests.ts has the rest.
+import { describe, expect, it } from "vitest";
+import type { RequestId } from "../../src/streams/store.ts";
+import {
+  BOB,
+  failure,
+  GRACE,
+  newClient,
+  newInstance,
+  newRequest,
+  type Open,
+  type Opened,
+} from "./engine.ts";
+
+/** Two clients and a process that serves them. */
+export async function setUp(opened: Opened) {
+  const { storage, clock } = opened;
+  const [{ id: ana }, { id: bob }] = [
+    await newClient(opened),
+    await newClient(opened, { owner: BOB }),
+  ];
+  const here = await newInstance(opened);
+  const { streams, subscriptions } = storage;
+  return {
+    ...{ storage, clock, streams, subscriptions, ana, bob, here },
+    request: (ids: RequestId[], clientId = ana, instanceId = here) =>
+      streams.openRequests(
+        clientId,
+        instanceId,
+        ids.map((id) => newRequest(id)),
+      ),
+    /** Ids of the requests that no living process works on. */
+    orphaned: async () => (await streams.orphans()).map(({ id }) => id),
+    log: async (streamId: number) =>
+      (await streams.events(streamId, 0, 1_000)).map(({ seq, data }) => [seq, data]),
+  };
+}
+
+export function streamsContract(open: Open): void {
+  describe("streams", () => {
+    it("are empty when they are opened, and found by their client and by nobody else", async () => {
+      const { streams, request, ana, bob } = await setUp(open());
+      const empty = { lastSeq: 0, prunedSeq: 0, finishedAt: null };
+      const standalone = await streams.openStandalone(ana);
+      expect(standalone).toMatchObject({ kind: "standalone", ...empty });
+      expect(await streams.find(ana, standalone.id)).toEqual(standalone);
+      const id = await request([1]);
+      expect(id).not.toBe(standalone.id);
+      expect(await streams.find(ana, id)).toMatchObject({ id, kind: "request", ...empty });
+      expect(await streams.find(bob, id)).toBeUndefined();
+      expect(await streams.find(ana, id + 1_000)).toBeUndefined();
+    });
+
+    it("number their events 1, 2, 3 … each on its own, also when many come at once", async () => {
+      const { streams, ana, log } = await setUp(open());
+      const [one, two] = [await streams.openStandalone(ana), await streams.openStandalone(ana)];
+      const seqs = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => streams.append(one.id, `"ü😀 ${n}"`, 99)),
+      );
+      expect(seqs).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+      expect(await streams.append(two.id, '"first"', 99)).toBe(1);
+      expect(await log(one.id)).toEqual(seqs.map((seq) => [seq, `"ü😀 ${seq - 1}"`]));
+      expect(await log(two.id)).toEqual([[1, '"first"']]);
+      expect(await streams.find(ana, one.id)).toMatchObject({ lastSeq: 20, prunedSeq: 0 });
+    });
+
+    it("give out the events behind a number, in order, at most so many", async () => {
+      const { streams, ana } = await setUp(open());
+      const { id } = await streams.openStandalone(ana);
+      for (let n = 1; n <= 12; n += 1) await streams.append(id, `${n}`, 99);
+      const behind = async (after: number, limit: number) =>
+        (await streams.events(id, after, limit)).map(({ seq }) => seq);
+      expect(await behind(0, 3)).toEqual([1, 2, 3]);
+      expect(await behind(8, 3)).toEqual([9, 10, 11]);
+      expect(await behind(11, 3)).toEqual([12]);
+      expect(await behind(12, 3)).toEqual([]);
+    });
+
+    it("lose their oldest events beyond the maximum, and tell up to which", async () => {
+      const { streams, ana, log } = await setUp(open());
+      const { id } = await streams.openStandalone(ana);
+      for (let n = 1; n <= 5; n += 1) expect(await streams.append(id, `${n}`, 3)).toBe(n);
+      const kept = [3, 4, 5].map((n) => [n, `${n}`]);
+      expect(await log(id)).toEqual(kept);
+      expect(await streams.find(ana, id)).toMatchObject({ lastSeq: 5, prunedSeq: 2 });
+      expect(await streams.events(id, 0, 1)).toMatchObject([{ seq: 3 }]);
+    });
+
+    it("never lose an event within the maximum, nor keep one that they say is pruned", async () => {
+      const { streams, ana, log } = await setUp(open());
+      const { id } = await streams.openStandalone(ana);
+      for (let last = 1; last <= 100; last += 1) {
+        await streams.append(id, "0", 20);
+        const { prunedSeq } = (await streams.find(ana, id))!;
+        expect(last - prunedSeq).toBeGreaterThanOrEqual(Math.min(last, 20));
+        expect(last - prunedSeq).toBeLessThanOrEqual(22); // a tenth of slack
+        const seqs = (await log(id)).map(([seq]) => seq);
+        expect(seqs).toEqual(Array.from({ length: last - prunedSeq }, (_, n) => prunedSeq + n + 1));
+      }
+    });
+
+    it("take nothing that is appended once they are gone", async () => {
+      const { streams } = await setUp(open());
+      await expect(streams.append(1_000, "1", 9)).rejects.toMatchObject(failure("not_found"));
+    });
+
+    it("take over what waits in their client's outbox, in order, once", async () => {
+      const { streams, subscriptions, ana, bob, log } = await setUp(open());
+      const { id } = await streams.openStandalone(ana);
+      await streams.append(id, "1", 9);
+      expect(await streams.drain(ana, id, 9)).toBe(1);
+      const posted: [string, string][] = [
+        [ana, "2"],
+        [bob, "0"],
+        [ana, "3"],
+      ];
+      await subscriptions.post(posted.map(([clientId, data]) => ({ clientId, data })));
+      expect(await Promise.all([streams.drain(ana, id, 9), streams.drain(ana, id, 9)])).toEqual([
+        3, 3,
+      ]);
+      expect(await log(id)).toEqual([1, 2, 3].map((n) => [n, `${n}`]));
+      expect(await subscriptions.waiting([ana, bob])).toEqual([bob]);
+      await subscriptions.post([4, 5].map((n) => ({ clientId: ana, data: `${n}` })));
+      expect(await streams.drain(ana, id, 2)).toBe(5);
+      expect((await log(id)).map(([seq]) => seq)).toEqual([4, 5]);
+    });
+
+    it("of another client take nothing over", async () => {
+      const { streams, subscriptions, ana, bob } = await setUp(open());
+      const { id } = await streams.openStandalone(ana);
+      await subscriptions.post([{ clientId: bob, data: '"his"' }]);
+      await expect(streams.drain(bob, id, 9)).rejects.toMatchObject(failure("not_found"));
+      expect(await streams.events(id, 0, 9)).toEqual([]);
+      expect(await subscriptions.take(bob)).toEqual(['"his"']);
+    });
+
+    it("that are gone leave the outbox as it was", async () => {
+      const { streams, subscriptions, ana } = await setUp(open());
+      await subscriptions.post([{ clientId: ana, data: "1" }]);
+      await expect(streams.drain(ana, 1_000, 9)).rejects.toMatchObject(failure("not_found"));
+      expect(await subscriptions.take(ana)).toEqual(["1"]);
+    });
+
+    it("expire when nobody was connected, wrote or worked for the grace period", async () => {
+      const { streams, clock, request, ana } = await setUp(open());
+      const opened = await Promise.all([1, 2, 3].map(() => streams.openStandalone(ana)));
+      const [idle, touched, written] = opened.map(({ id }) => id) as [number, number, number];
+      const working = await request([1, 2]);
+      const found = async () => {
+        const all = [idle, touched, written, working];
+        const records = await Promise.all(all.map((id) => streams.find(ana, id)));
+        return records.flatMap((record) => record?.id ?? []);
+      };
+      await streams.append(idle, "1", 9);
+      clock.advance(GRACE - 1);
+      expect(await streams.countExpired()).toBe(0);
+      expect(await streams.deleteExpired(9)).toBe(0);
+      await streams.touch([touched, 1_000]);
+      await streams.append(written, "1", 9);
+      clock.advance(1);
+      expect(await streams.countExpired()).toBe(1);
+      expect(await streams.deleteExpired(9)).toBe(1);
+      expect(await found()).toEqual([touched, written, working]);
+      expect(await streams.events(idle, 0, 9)).toEqual([]);
+      clock.advance(GRACE);
+      await streams.answer(ana, 1, "1");
+      clock.advance(GRACE);
+      expect(await streams.deleteExpired(9)).toBe(2);
+      expect(await found()).toEqual([working]); // 2 is still open
+      await streams.retire(ana, 2);
+      clock.advance(GRACE - 1);
+      expect(await streams.deleteExpired(9)).toBe(0);
+      clock.advance(1);
+      expect(await streams.deleteExpired(9)).toBe(1);
+      expect(await found()).toEqual([]);
+    });
+
+    it("that expired are cleaned up in batches", async () => {
+      const { streams, clock, ana } = await setUp(open());
+      for (let n = 0; n < 5; n += 1) await streams.openStandalone(ana);
+      clock.advance(GRACE);
+      const living = await streams.openStandalone(ana);
+      expect(await streams.countExpired()).toBe(5);
+      expect(await streams.deleteExpired(3)).toBe(3);
+      expect(await streams.countExpired()).toBe(2);
+      expect(await streams.deleteExpired(3)).toBe(2);
+      expect(await streams.deleteExpired(3)).toBe(0);
+      expect(await streams.find(ana, living.id)).toEqual(living);
+    });
+
+    it("go with their client, and so do its requests", async () => {
+      const { streams, storage, request, ana, bob, orphaned } = await setUp(open());
+      const [hers, his] = [await request([1], ana, "gone"), await request([2], bob, "gone")];
+      await storage.clients.end(ana);
+      expect(await storage.clients.deleteExpired(9)).toBe(1);
+      expect(await streams.find(ana, hers)).toBeUndefined();
+      expect(await orphaned()).toEqual([2]);
+      expect(await streams.find(bob, his)).toBeDefined();
+    });
+  });
+}

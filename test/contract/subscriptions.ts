@@ -1,0 +1,215 @@
+// The contract of SubscriptionStore: who is subscribed to what, and the outboxes.
+import { describe, expect, it } from "vitest";
+import { MAX_OUTBOX } from "../../src/streams/subscriptions.ts";
+import {
+  ANA,
+  BOB,
+  failure,
+  MAX_AGE,
+  newClient,
+  newSession,
+  type Open,
+  type Opened,
+} from "./engine.ts";
+
+/** Two clients of Ana's and one of Bob's. */
+async function setUp(opened: Opened) {
+  const { storage, clock } = opened;
+  const [{ id: ana }, { id: other }] = [await newClient(opened), await newClient(opened)];
+  const { id: bob } = await newClient(opened, { owner: BOB });
+  const { subscriptions } = storage;
+  return {
+    ...{ storage, clock, subscriptions, ana, other, bob },
+    subscribe: async (clientId: string, ...uris: string[]) => {
+      for (const uri of uris) await subscriptions.subscribe({ clientId, uri }, 99);
+    },
+    post: (clientId: string, ...data: string[]) =>
+      subscriptions.post(data.map((message) => ({ clientId, data: message }))),
+    /** The uris that a change tells Ana's clients about. */
+    told: async (...uris: string[]) => sorted(await subscriptions.subscribers(ANA, uris)),
+    below: async (uri: string) => sorted(await subscriptions.subscribersBelow(ANA, uri)),
+  };
+}
+
+const sorted = (found: readonly { clientId: string; uri: string }[]) =>
+  found.map(({ uri }) => uri).toSorted();
+
+export function subscriptionsContract(open: Open): void {
+  describe("subscriptions", () => {
+    it("are the owner's, one for each client and uri", async () => {
+      const { subscriptions, subscribe, ana, other, bob } = await setUp(open());
+      await subscribe(ana, "s://1", "s://2", "s://3", "s://1");
+      await subscribe(other, "s://1");
+      await subscribe(bob, "s://1", "s://2");
+      const found = await subscriptions.subscribers(ANA, ["s://1", "s://2", "s://9"]);
+      expect(found).toHaveLength(3);
+      expect(found).toEqual(
+        expect.arrayContaining([
+          { clientId: ana, uri: "s://1" },
+          { clientId: ana, uri: "s://2" },
+          { clientId: other, uri: "s://1" },
+        ]),
+      );
+      expect(await subscriptions.subscribers(BOB, ["s://2"])).toEqual([
+        { clientId: bob, uri: "s://2" },
+      ]);
+      expect(await subscriptions.subscribers(BOB, ["s://3"])).toEqual([]);
+      expect(await subscriptions.subscribers(ANA, [])).toEqual([]);
+    });
+
+    it("take a uri by the letter", async () => {
+      const { subscribe, told, ana } = await setUp(open());
+      await subscribe(ana, "s://a", "s://A", "s://a ", "s://ü", "s://a%");
+      expect(await told("s://a")).toEqual(["s://a"]);
+      expect(await told("s://%")).toEqual([]);
+      expect(await told("s://_")).toEqual([]);
+      expect(await told("s://ü")).toEqual(["s://ü"]);
+    });
+
+    it("end where they are ended, and nowhere else", async () => {
+      const { subscriptions, subscribe, told, ana, other, bob } = await setUp(open());
+      await subscribe(ana, "s://1", "s://2");
+      await subscribe(other, "s://1");
+      await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
+      await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
+      await subscriptions.unsubscribe({ clientId: bob, uri: "s://2" });
+      expect(await subscriptions.subscribers(ANA, ["s://1"])).toEqual([
+        { clientId: other, uri: "s://1" },
+      ]);
+      expect(await told("s://2")).toEqual(["s://2"]);
+    });
+
+    it("are limited for each client", async () => {
+      const { subscriptions, told, ana, other } = await setUp(open());
+      const add = (clientId: string, uri: string) => subscriptions.subscribe({ clientId, uri }, 2);
+      await add(ana, "s://1");
+      await add(ana, "s://1");
+      await add(ana, "s://2");
+      await expect(add(ana, "s://3")).rejects.toMatchObject(failure("limit"));
+      expect(await told("s://1", "s://2", "s://3")).toEqual(["s://1", "s://2"]);
+      await add(other, "s://3");
+      await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
+      await add(ana, "s://4");
+      expect(await told("s://1", "s://4")).toEqual(["s://4"]);
+    });
+
+    it("may be repeated at the limit", async () => {
+      const { subscriptions, told, ana } = await setUp(open());
+      for (let i = 0; i < 2; i += 1)
+        await subscriptions.subscribe({ clientId: ana, uri: "s://1" }, 1);
+      expect(await told("s://1")).toEqual(["s://1"]);
+    });
+
+    it("below a uri are those that continue it with a slash", async () => {
+      const { subscribe, below, ana } = await setUp(open());
+      const inside = ["a/b/", "a/b/!", "a/b/c", "a/b/c/d", "a/b/é", "a/b/😀", "a/b/\uffff"];
+      await subscribe(ana, ...inside);
+      await subscribe(ana, "a", "a/", "a/b", "a/b-c", "a/b.c", "a/b0", "a/b0/c", "a/bc", "a/bc/d");
+      await subscribe(ana, "A/B/c", "a/B/c", "x/a/b/c", "a/c/b");
+      expect(await below("a/b")).toEqual(inside.toSorted());
+      expect(await below("a/bc")).toEqual(["a/bc/d"]);
+      expect(await below("b")).toEqual([]);
+    });
+
+    it("below a uri take wildcards by the letter", async () => {
+      const { subscribe, below, ana } = await setUp(open());
+      await subscribe(ana, "a/b/c", "a/%/c", "a/_/c", "a/*/c", "a/?/c", "a/[b]/c", "a/b/%");
+      expect(await below("a/%")).toEqual(["a/%/c"]);
+      expect(await below("a/_")).toEqual(["a/_/c"]);
+      expect(await below("a/*")).toEqual(["a/*/c"]);
+      expect(await below("a/?")).toEqual(["a/?/c"]);
+      expect(await below("a/[b]")).toEqual(["a/[b]/c"]);
+      expect(await below("%")).toEqual([]);
+    });
+
+    it("below a uri are the owner's only", async () => {
+      const { subscriptions, subscribe, ana, other, bob } = await setUp(open());
+      for (const clientId of [ana, other, bob]) await subscribe(clientId, "a/b");
+      const found = await subscriptions.subscribersBelow(ANA, "a");
+      expect(found.map(({ clientId }) => clientId).toSorted()).toEqual([ana, other].toSorted());
+      expect(await subscriptions.subscribersBelow(BOB, "a")).toEqual([
+        { clientId: bob, uri: "a/b" },
+      ]);
+    });
+
+    it("of clients that have ended or expired get nothing; a connected client's last", async () => {
+      const { storage, clock, subscriptions, subscribe, ana, other } = await setUp(open());
+      await subscribe(ana, "a/b");
+      await subscribe(other, "a/b");
+      const both = async () => [
+        await subscriptions.subscribers(ANA, ["a/b"]),
+        await subscriptions.subscribersBelow(ANA, "a"),
+      ];
+      const only = [{ clientId: ana, uri: "a/b" }];
+      clock.advance(MAX_AGE - 1);
+      expect((await both()).map((found) => found.length)).toEqual([2, 2]);
+      clock.advance(1);
+      expect(await both()).toEqual([[], []]);
+      await storage.clients.present([ana], clock.now() + 2 * MAX_AGE);
+      clock.advance(MAX_AGE);
+      expect(await both()).toEqual([only, only]);
+      expect(await storage.clients.deleteExpired(9)).toBe(2); // the other's and Bob's
+      expect(await both()).toEqual([only, only]);
+      await storage.clients.end(ana);
+      expect(await both()).toEqual([[], []]);
+    });
+  });
+
+  describe("outboxes", () => {
+    it("keep messages in order until they are taken, once", async () => {
+      const { subscriptions, post, ana, other, bob } = await setUp(open());
+      const messages = [
+        { clientId: ana, data: '"ü😀"' },
+        { clientId: bob, data: '"his"' },
+        { clientId: ana, data: "2" },
+      ];
+      await subscriptions.post(messages);
+      await post(ana, "10");
+      expect(await subscriptions.take(other)).toEqual([]);
+      const taken = await Promise.all([subscriptions.take(ana), subscriptions.take(ana)]);
+      expect(taken).toEqual([['"ü😀"', "2", "10"], []]);
+      await post(ana, "3");
+      expect(await subscriptions.take(ana)).toEqual(["3"]);
+      expect(await subscriptions.take(bob)).toEqual(['"his"']);
+    });
+
+    it("take their messages also when another client of the batch is gone", async () => {
+      const { storage, subscriptions, ana, other } = await setUp(open());
+      await storage.clients.end(other);
+      await storage.clients.deleteExpired(9);
+      await subscriptions.post([ana, other].map((clientId) => ({ clientId, data: "1" })));
+      expect(await subscriptions.take(ana)).toEqual(["1"]);
+    });
+
+    it("tell which of some clients have something waiting", async () => {
+      const { subscriptions, post, ana, other, bob } = await setUp(open());
+      expect(await subscriptions.waiting([ana, other, bob])).toEqual([]);
+      await post(ana, "1", "2");
+      await post(bob, "1");
+      const waiting = await subscriptions.waiting([ana, other, bob, "nobody"]);
+      expect(waiting.toSorted()).toEqual([ana, bob].toSorted());
+      expect(await subscriptions.waiting([other])).toEqual([]);
+      await subscriptions.take(ana);
+      expect(await subscriptions.waiting([ana, bob])).toEqual([bob]);
+    });
+
+    it("are bounded, each on its own: the oldest messages are dropped", async () => {
+      const { subscriptions, post, ana, other } = await setUp(open());
+      const numbers = Array.from({ length: MAX_OUTBOX + 3 }, (_, n) => `${n}`);
+      await post(other, "first");
+      await post(ana, ...numbers.slice(0, MAX_OUTBOX));
+      await post(ana, ...numbers.slice(MAX_OUTBOX));
+      await post(other, "second");
+      expect(await subscriptions.take(ana)).toEqual(numbers.slice(3));
+      expect(await subscriptions.take(other)).toEqual(["first", "second"]);
+    });
+
+    it("are not changed elsewhere by their own process", async () => {
+      const { storage, subscriptions, post, ana } = await setUp(open());
+      await subscriptions.changedElsewhere(); // from here on
+      await post(ana, "1");
+      await newSession(storage);
+      expect(await subscriptions.changedElsewhere()).toBe(false);
+    });
+  });
+}
