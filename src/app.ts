@@ -1,5 +1,7 @@
 // The composition root: the only place where the parts are wired. Everything opened here is closed in reverse order.
 import { setTimeout as sleep } from "node:timers/promises";
+import { RequestStates } from "./auth/request-state.ts";
+import { SigningKeys } from "./auth/signing-keys.ts";
 import { Chat } from "./chat/chat.ts";
 import type { ChatModel } from "./chat/model.ts";
 import type { Config } from "./config.ts";
@@ -8,15 +10,20 @@ import { createRoutes } from "./http/routes.ts";
 import { Instances } from "./instances/instances.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
 import { Dispatcher } from "./mcp/dispatcher.ts";
+import { ListenStreams } from "./mcp/listen-streams.ts";
 import { LiveClients } from "./mcp/live-clients.ts";
+import { OpenExchanges } from "./mcp/open-exchanges.ts";
 import type { ServerParts } from "./mcp/server.ts";
 import { recoverRequests } from "./mcp/recovery.ts";
 import { Sessionful } from "./mcp/sessionful.ts";
+import { Stateless } from "./mcp/stateless.ts";
+import { StatelessServer } from "./mcp/stateless-server.ts";
 import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
 import { OpenAiCompatible } from "./models/openai-compatible.ts";
 import { Recall } from "./models/recall.ts";
 import { Activity } from "./sessions/activity.ts";
 import { SessionResolver } from "./sessions/current.ts";
+import { KeyedCalls } from "./sessions/keyed-calls.ts";
 import { Presence } from "./sessions/presence.ts";
 import { Retention } from "./sessions/retention.ts";
 import type { SessionTarget } from "./sessions/session.ts";
@@ -56,7 +63,7 @@ export interface App {
   /** What answers `chat`. */
   readonly model: ChatModel;
   readonly sessions: Sessions;
-  readonly retention: Retention<"sessions" | "clients" | "state keys" | "streams">;
+  readonly retention: Retention<"session" | "client" | "state key" | "stream" | "request key">;
   /** Registers this process, recovers what dead ones left, starts the cleanup job. */
   start(): Promise<void>;
   listen(): Promise<Listener>;
@@ -117,10 +124,11 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   closing.defer(() => presence.close());
   const retention = new Retention(
     {
-      sessions: storage.sessions,
-      clients: storage.clients,
-      "state keys": storage.state,
-      streams: storage.streams,
+      session: storage.sessions,
+      client: storage.clients,
+      "state key": storage.state,
+      stream: storage.streams,
+      "request key": storage.keyedCalls,
     },
     warn,
   );
@@ -147,17 +155,21 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       modelTimeoutMs: config["model-timeout"],
     }),
     announcer,
+    keyedCalls: new KeyedCalls(storage.keyedCalls, instances.id),
   };
+  closing.defer(() => services.keyedCalls.close());
+  const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(
     [...sessionTools(maxAgeMs), ...stateTools(), ...historyTools(), chatTool(), ...tools],
     services,
+    states,
     log,
   );
   const parts: ServerParts = {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
     registry,
     resources: new ResourceRegistry([sessionResources(services), ...resources]),
-    prompts: new PromptRegistry(prompts),
+    prompts: new PromptRegistry(prompts, states),
     subscriptions: storage.subscriptions,
   };
 
@@ -165,7 +177,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const live = new LiveClients(liveParts, storage.clients, config["live-clients"]);
   closing.defer(() => live.closeAll());
   delivery.add(live);
-  const serving2025 = { ...liveParts, clients: storage.clients, live, presence };
+  const exchanges = new OpenExchanges();
+  const serving2025 = { ...liveParts, clients: storage.clients, live, presence, exchanges };
   const dispatcher = new Dispatcher({ ...serving2025, instanceId: instances.id });
   const sessionful = new Sessionful({
     ...serving2025,
@@ -173,9 +186,14 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     activity: activity(storage.clients),
     clock,
   });
+  const server = new StatelessServer(parts);
+  const listens = new ListenStreams({ ...parts, ...serving2025, clock, onError: warn });
+  delivery.add(listens);
+  const stateless = new Stateless({ server, listens, registry, exchanges });
   let accepting = true;
   const routes = createRoutes({
     sessionful,
+    stateless,
     accepting: () => accepting,
     ready: () => storage.check(),
     hosts: ["localhost", "127.0.0.1", "[::1]", config.host, ...(config["allowed-hosts"] ?? [])],
@@ -213,8 +231,9 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       closing.defer(async () => {
         accepting = false;
         const closed = listener.close();
-        await dispatcher.drain(config["shutdown-grace"]);
-        await live.closeAll();
+        listens.close();
+        await exchanges.drain(config["shutdown-grace"]);
+        await Promise.all([live.closeAll(), server.close()]);
         // What has been answered is still on its way out.
         await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);
         listener.cut();

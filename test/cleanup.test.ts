@@ -181,7 +181,7 @@ describe("holdfast cleanup", () => {
     database.exec("UPDATE session_state SET expires_at = 1 WHERE expires_at IS NOT NULL");
 
     const before = rowCounts(database);
-    const counts = "1 sessions, 1 clients, 1 state keys, 0 streams.\n";
+    const counts = "1 session, 1 client, and 1 state key.\n";
     const wouldDo = { code: 0, stdout: `Would delete ${counts}`, stderr: "" };
     expect(await cleanup(folder, "--dry-run")).toEqual(wouldDo);
     expect(rowCounts(database)).toEqual(before);
@@ -193,9 +193,7 @@ describe("holdfast cleanup", () => {
       instances: 1,
       streams: 1,
     });
-    expect((await cleanup(folder)).stdout).toBe(
-      "Deleted 0 sessions, 0 clients, 0 state keys, 0 streams.\n",
-    );
+    expect((await cleanup(folder)).stdout).toBe("Nothing has expired.\n");
 
     expect(await isThere(client, old)).toBe(false);
     expect(await isThere(client, fresh)).toBe(true);
@@ -218,7 +216,7 @@ describe("holdfast cleanup", () => {
       "UPDATE clients SET last_seen_at = last_seen_at - 20000",
     );
     const { stdout } = await cleanup(folder, "--max-age", "2s");
-    expect(stdout).toBe("Deleted 1 sessions, 0 clients, 0 state keys, 0 streams.\n");
+    expect(stdout).toBe("Deleted 1 session.\n");
     expect((await client.call("state_get", { key: "k" })).data).toMatchObject({ found: true });
   });
 });

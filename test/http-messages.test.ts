@@ -64,9 +64,9 @@ describe("a batch", () => {
   it("of nothing, or of more than a hundred messages, is refused", async () => {
     const client = await clientWithData((await serveHere()).url, "2025-03-26");
     const hundred = Array.from({ length: 100 }, (_, i) => rpc("ping", {}, i));
-    expectRefused(await read(await client.post([])), 400, -32600, /1 to 100/);
+    expectRefused(await read(await client.post([])), 400, -32600, /empty/);
     const tooMany = await read(await client.post([...hundred, rpc("ping", {}, "last")]));
-    expectRefused(tooMany, 400, -32600, /1 to 100/);
+    expectRefused(tooMany, 400, -32600, /at most 100/);
     expect((await read(await client.post(hundred))).messages).toHaveLength(100);
     await expectIntact(client);
   });

@@ -1,5 +1,7 @@
 // The clients in memory, below HTTP, where a test can choose the very moment of a request.
 import { expect, it, onTestFinished } from "vitest";
+import { RequestStates } from "../src/auth/request-state.ts";
+import { SigningKeys } from "../src/auth/signing-keys.ts";
 import { systemClock } from "../src/kernel/clock.ts";
 import { LiveClients } from "../src/mcp/live-clients.ts";
 import type { LiveParts } from "../src/mcp/live-client.ts";
@@ -19,12 +21,13 @@ function clientsInMemory(maxIdle: number): LiveClients {
   const storage = openStorage({
     ...{ folder: undefined, durability: "full", clock: systemClock, expiry },
   });
-  const noTools = new ToolRegistry([], {} as SessionServices, createLogger("silent"));
+  const states = new RequestStates(new SigningKeys(storage.signingKeys, systemClock));
+  const noTools = new ToolRegistry([], {} as SessionServices, states, createLogger("silent"));
   const parts: LiveParts = {
     info: { name: "holdfast", title: "Holdfast", version: "0" },
     registry: noTools,
     resources: new ResourceRegistry([]),
-    prompts: new PromptRegistry([]),
+    prompts: new PromptRegistry([], states),
     subscriptions: storage.subscriptions,
     streams: storage.streams,
     maxEvents: 100,

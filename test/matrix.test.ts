@@ -101,7 +101,7 @@ for (const version of versions) {
           created_at: null,
           counts: { messages: 0, state_keys: 0 },
           client: { name: "test-client", version: "1.2.3", protocol_version: "2025-11-25" },
-          capabilities: { sampling: {}, roots: { listChanged: true } },
+          capabilities: { elicitation: { form: {} }, roots: { listChanged: true } },
         });
         if (client.id !== undefined) expect(fresh.data.session).toBe(client.id);
         await client.call("session_update", { title: "Cats", system: "Be brief.", pinned: true });

@@ -88,7 +88,7 @@ const resume = async (client: RawClient, eventId: string) =>
 
 it("a question whose stream was dropped is answered on a later POST, and the call's result is there to resume", async () => {
   const { url } = await startServer({ folder: temporaryFolder(), script: FIXTURE });
-  const client = await introduce(url);
+  const client = await introduce(url, SAMPLING);
   const question = await asked(client, 7);
   expect(question.message).toMatchObject({ method: "sampling/createMessage" });
   question.drop();
@@ -105,7 +105,7 @@ it("a question whose stream was dropped is answered on a later POST, and the cal
 it("an answer to a question from before a restart never lands on a new question", async () => {
   const folder = temporaryFolder();
   const first = await startServer({ folder, script: FIXTURE });
-  const client = await introduce(first.url);
+  const client = await introduce(first.url, SAMPLING);
   const old = await asked(client, 7);
   await first.kill();
   await startServer({ folder, script: FIXTURE, port: first.port });
@@ -125,7 +125,7 @@ it("an answer to a question from before a restart never lands on a new question"
 
 it("an event that is no longer stored is an explicit error, and so is another client's", async () => {
   const { url } = await startServer({ folder: temporaryFolder(), script: FIXTURE });
-  const [one, other] = [await introduce(url), await introduce(url)];
+  const [one, other] = [await introduce(url, SAMPLING), await introduce(url, SAMPLING)];
   const { eventId } = await asked(one, 7);
   expect((await resume(other, eventId)).status).toBe(410);
   expect((await resume(one, "999.1")).status).toBe(410);

@@ -19,6 +19,8 @@ export interface Ask extends Pick<
   prompt: string;
   /** Asking again with the same key returns the stored answer. */
   requestKey?: string | undefined;
+  /** The answer, when somebody else's model has given it already. */
+  reply?: ModelReply | undefined;
   signal: AbortSignal;
 }
 
@@ -65,6 +67,13 @@ export class Chat {
     const messages = await this.#store.page(sessionId, { limit, before });
     const first = messages[0]?.seq ?? 1;
     return first > 1 ? { messages, nextBefore: first } : { messages };
+  }
+
+  /** What a model is shown when it is asked this now. */
+  async conversation(sessionId: string, prompt: string): Promise<ModelRequest["messages"]> {
+    this.#check("prompt", { content: prompt });
+    const history = await this.#store.page(sessionId, { limit: MAX_MESSAGES });
+    return contextWindow(history, { role: "user", content: prompt });
   }
 
   /**
@@ -135,7 +144,13 @@ export class Chat {
     }
   }
 
-  async #generate({ sessionId, question }: Turn, ask: Ask): Promise<ModelReply> {
+  async #generate(turn: Turn, ask: Ask): Promise<ModelReply> {
+    const reply = ask.reply ?? (await this.#askModel(turn, ask));
+    checkText("The model's answer", reply.text, this.#limits.maxMessageBytes);
+    return reply;
+  }
+
+  async #askModel({ sessionId, question }: Turn, ask: Ask): Promise<ModelReply> {
     const history = await this.#store.page(sessionId, {
       limit: MAX_MESSAGES,
       before: question.seq,
@@ -143,15 +158,13 @@ export class Chat {
     const timeout = AbortSignal.timeout(this.#limits.modelTimeoutMs);
     const { system, model, temperature, maxTokens, onText } = ask;
     try {
-      const reply = await this.model.generate({
+      return await this.model.generate({
         sessionId,
         question,
         messages: contextWindow(history, question),
         ...{ system, model, temperature, maxTokens, onText },
         signal: AbortSignal.any([ask.signal, timeout]),
       });
-      checkText("The model's answer", reply.text, this.#limits.maxMessageBytes);
-      return reply;
     } catch (error) {
       ask.signal.throwIfAborted();
       if (!timeout.aborted) throw error;

@@ -12,9 +12,9 @@ export const MAX_MESSAGES = 500;
  */
 export function contextWindow(
   history: readonly Message[],
-  question: Message,
+  question: Pick<Message, "role" | "content">,
 ): { role: Role; content: string }[] {
-  const shown = [question];
+  const shown: Pick<Message, "role" | "content">[] = [question];
   let characters = question.content.length;
   for (const message of history.toReversed()) {
     if (message.status !== "complete") continue;

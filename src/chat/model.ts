@@ -27,6 +27,8 @@ export interface ModelReply {
 export interface ChatModel {
   /** How it is called towards people: `qwen3 at http://127.0.0.1:11434/v1`. */
   readonly label: string;
+  /** No language model: it answers only when there is nothing better. */
+  readonly fallback?: boolean;
   /** @throws AppError `model` with what the provider said, secrets removed; the signal's reason when aborted */
   generate(request: ModelRequest): Promise<ModelReply>;
 }

@@ -13,8 +13,14 @@ export async function cleanup(
   const app = await buildApp({ config });
   try {
     const counts = dryRun ? await app.retention.preview() : await app.retention.run();
-    const list = Object.entries(counts).map(([kind, count]) => `${count} ${kind}`);
-    terminal.print(`${dryRun ? "Would delete" : "Deleted"} ${list.join(", ")}.`);
+    const list = Object.entries(counts)
+      .filter(([, count]) => count > 0)
+      .map(([kind, count]) => `${count} ${kind}${count === 1 ? "" : "s"}`);
+    terminal.print(
+      list.length === 0
+        ? "Nothing has expired."
+        : `${dryRun ? "Would delete" : "Deleted"} ${new Intl.ListFormat("en").format(list)}.`,
+    );
   } finally {
     await app.stop();
   }

@@ -1,9 +1,15 @@
 // The routes, as a table of contents.
+import {
+  classifyInboundRequest,
+  type InboundLadderRejection,
+  type JSONRPCMessage,
+} from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { LOCAL } from "../auth/principal.ts";
 import type { Incoming, Sessionful } from "../mcp/sessionful.ts";
-import { RPC, rpcError } from "../mcp/rpc.ts";
+import { requestIdOf, RPC, rpcError } from "../mcp/rpc.ts";
+import type { Stateless } from "../mcp/stateless.ts";
 import type { Logger } from "../telemetry.ts";
 import { readBody } from "./body.ts";
 import { answerError } from "./errors.ts";
@@ -18,7 +24,10 @@ import { parseJson } from "./json.ts";
 import { sessionTarget } from "./target.ts";
 
 export interface HttpParts {
+  /** The 2025 era. */
   sessionful: Sessionful;
+  /** 2026-07-28. */
+  stateless: Stateless;
   /** False while the server is stopping. */
   accepting(): boolean;
   /** Rejects when the storage cannot be used. */
@@ -31,6 +40,7 @@ export interface HttpParts {
 
 export function createRoutes({
   sessionful,
+  stateless,
   accepting,
   ready,
   hosts,
@@ -59,7 +69,17 @@ export function createRoutes({
     }
     const body = parseJson(bytes);
     if (body instanceof Error) return rpcError(400, RPC.parseError, body.message);
-    return sessionful.post(incoming(c), body.value);
+    const route = classifyInboundRequest({
+      httpMethod: "POST",
+      protocolVersionHeader: c.req.header("mcp-protocol-version"),
+      mcpMethodHeader: c.req.header("mcp-method"),
+      mcpNameHeader: c.req.header("mcp-name"),
+      body: body.value,
+    });
+    if (route.kind === "reject") return refuse(route, body.value);
+    return route.kind === "modern"
+      ? stateless.post(incoming(c), route, c.req.raw)
+      : sessionful.post(incoming(c), body.value as JSONRPCMessage | JSONRPCMessage[]);
   });
   app.get("/mcp", acceptsStream, (c) => sessionful.get(incoming(c)));
   app.delete("/mcp", (c) => sessionful.delete(incoming(c)));
@@ -75,3 +95,9 @@ const incoming = (c: Context): Incoming => ({
   protocolVersion: c.req.header("mcp-protocol-version"),
   lastEventId: c.req.header("last-event-id"),
 });
+
+/** A message that belongs to no era, or whose envelope or headers are wrong. */
+const refuse = (
+  { httpStatus, code, message, data }: InboundLadderRejection,
+  body: unknown,
+): Response => rpcError(httpStatus, code, message, { id: requestIdOf(body), data });

@@ -12,10 +12,12 @@ import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
 import type { OpenRequest, StreamRecord } from "../streams/store.ts";
-import { JsonExchange, StreamExchange, type Exchange, type ToldProgress } from "./exchange.ts";
+import { JsonExchange, StreamExchange, type ToldProgress } from "./exchange.ts";
+import { mayWait } from "./interruption.ts";
 import { isLogLevel, LOG_LEVELS } from "./introduction.ts";
 import type { LiveParts } from "./live-client.ts";
 import type { Lease, LiveClients } from "./live-clients.ts";
+import type { OpenExchanges } from "./open-exchanges.ts";
 import { primes, RPC, rpcError } from "./rpc.ts";
 
 export interface DispatcherParts extends LiveParts {
@@ -23,6 +25,7 @@ export interface DispatcherParts extends LiveParts {
   clients: ClientStore;
   live: LiveClients;
   presence: Presence;
+  exchanges: OpenExchanges;
 }
 
 /** What a client has posted. */
@@ -37,7 +40,6 @@ export interface Posted {
 
 export class Dispatcher {
   readonly #parts: DispatcherParts;
-  readonly #open = new Set<Exchange>();
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -54,7 +56,7 @@ export class Dispatcher {
       lease.release();
       return idInUse(ids);
     }
-    return requests.some((request) => this.#mayWait(request))
+    return requests.some((request) => mayWait(request, this.#parts.registry))
       ? this.#answerOnStream(posted, lease, requests)
       : this.#answerInBody(posted, lease, ids);
   }
@@ -79,21 +81,13 @@ export class Dispatcher {
     });
   }
 
-  /** Resolves when no request is running, at the latest after `graceMs`. */
-  async drain(graceMs: number): Promise<void> {
-    const { promise: timeout, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, graceMs);
-    await Promise.race([Promise.all([...this.#open].map(({ done }) => done)), timeout]);
-    clearTimeout(timer);
-  }
-
   #answerInBody(
     posted: Posted,
     { live, release }: Lease,
     ids: readonly RequestId[],
   ): Promise<Response> {
     const exchange = new JsonExchange(ids, posted.batch);
-    this.#track(exchange, release);
+    this.#parts.exchanges.track(exchange, release);
     live.deliver(posted.messages, exchange, callerOf(posted));
     return exchange.response;
   }
@@ -142,24 +136,12 @@ export class Dispatcher {
       progressed,
     });
     const leave = presence.enter(client.id);
-    this.#track(exchange, () => {
+    this.#parts.exchanges.track(exchange, () => {
       leave();
       releaseStream();
       release();
     });
     return exchange;
-  }
-
-  #track(exchange: Exchange, ended: () => void): void {
-    this.#open.add(exchange);
-    void exchange.done.then(() => {
-      this.#open.delete(exchange);
-      ended();
-    });
-  }
-
-  #mayWait({ method, params }: JSONRPCRequest): boolean {
-    return method === "tools/call" && !this.#parts.registry.isQuick(params?.["name"]);
   }
 
   /** A level is stored before its request is answered, so that it holds after a restart; a wrong one is refused. */

@@ -61,12 +61,14 @@ export class JsonExchange implements Exchange {
   readonly #batch: boolean;
   readonly #answers: JSONRPCMessage[] = [];
   readonly #respond: (response: Response) => void;
+  readonly #onGone: () => void;
   #stream: SseStream | undefined;
 
-  /** `batch`: the requests came as an array, so the answer is one too. */
-  constructor(ids: readonly RequestId[], batch: boolean) {
+  /** `batch`: the requests came as an array, so the answer is one too. `onGone`: nobody waits for the answer any more. */
+  constructor(ids: readonly RequestId[], batch: boolean, onGone: () => void = () => undefined) {
     this.#awaited = new Awaited(ids);
     this.#batch = batch;
+    this.#onGone = onGone;
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#respond = resolve;
@@ -77,16 +79,33 @@ export class JsonExchange implements Exchange {
     return this.#awaited.done;
   }
 
-  async answer(id: RequestId, message: JSONRPCMessage): Promise<void> {
+  /** `status`: of the HTTP answer, unless a stream has begun. */
+  async answer(id: RequestId, message: JSONRPCMessage, status = 200): Promise<void> {
     if (!this.#awaited.end(id)) return;
     if (this.#stream) this.#stream.send(undefined, JSON.stringify(message));
     else this.#answers.push(message);
-    if (this.#awaited.none) this.#respondAndEnd();
+    if (this.#awaited.none) this.#respondAndEnd(status);
   }
 
   async tell(message: JSONRPCMessage): Promise<void> {
-    this.#stream ??= this.#openStream();
-    this.#stream.send(undefined, JSON.stringify(message));
+    this.openStream().send(undefined, JSON.stringify(message));
+  }
+
+  /** From here on the response is a stream. */
+  openStream(): SseStream {
+    if (this.#stream) return this.#stream;
+    const stream = new SseStream(() => this.leave());
+    this.#stream = stream;
+    for (const answer of this.#answers.splice(0)) stream.send(undefined, JSON.stringify(answer));
+    this.#respond(new Response(stream.body, { headers: SSE_HEADERS }));
+    return stream;
+  }
+
+  /** The caller has gone. */
+  leave(): void {
+    if (this.#awaited.none) return;
+    this.#awaited.endAll();
+    this.#onGone();
   }
 
   async retire(id: RequestId): Promise<void> {
@@ -104,21 +123,14 @@ export class JsonExchange implements Exchange {
     this.#awaited.endAll();
   }
 
-  #openStream(): SseStream {
-    const stream = new SseStream();
-    for (const answer of this.#answers.splice(0)) stream.send(undefined, JSON.stringify(answer));
-    this.#respond(new Response(stream.body, { headers: SSE_HEADERS }));
-    return stream;
-  }
-
-  #respondAndEnd(): void {
+  #respondAndEnd(status = 200): void {
     this.#stream?.close();
     const [first] = this.#answers;
     const body = JSON.stringify(this.#batch ? this.#answers : first);
     this.#respond(
       first === undefined
         ? new Response(null, { status: 202 })
-        : new Response(body, { headers: { "content-type": "application/json" } }),
+        : new Response(body, { status, headers: { "content-type": "application/json" } }),
     );
     this.#awaited.endAll();
   }

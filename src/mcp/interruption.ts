@@ -1,13 +1,17 @@
-// What becomes of a request whose process stops or dies: run again where its tool declares that to be safe, else an error.
+// Which requests may last, and what becomes of one whose process stops or dies: it is run again where its tool declares
+// that to be safe, else it ends with an error.
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { RPC } from "./rpc.ts";
 
-/** A request, as far as this decision needs it. */
+/** A request, as far as these decisions need it. */
 export interface Interruptible {
   method: string;
   params?: Record<string, unknown> | undefined;
 }
+
+export const mayWait = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
+  method === "tools/call" && !registry.isQuick(params?.["name"]);
 
 export const mayRunAgain = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
   method === "tools/call" && registry.isIdempotent(params?.["name"]);

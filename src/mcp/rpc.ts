@@ -1,21 +1,18 @@
-// JSON-RPC over HTTP: reading messages strictly and answering errors in one shape.
-import {
-  isJSONRPCErrorResponse,
-  isJSONRPCNotification,
-  isJSONRPCRequest,
-  isJSONRPCResultResponse,
-  type JSONRPCMessage,
-  type RequestId,
-} from "@modelcontextprotocol/server";
+// JSON-RPC over HTTP: the codes, and errors in one shape.
+import { isJSONRPCRequest, type RequestId } from "@modelcontextprotocol/server";
 
 export const RPC = {
   parseError: -32700,
   invalidRequest: -32600,
+  methodNotFound: -32601,
   invalidParams: -32602,
   internal: -32603,
   /** The range for servers' own errors: what is wrong with the HTTP request around the message. */
   server: -32000,
   sessionNotFound: -32001,
+  headerMismatch: -32020,
+  missingCapability: -32021,
+  unsupportedVersion: -32022,
 } as const;
 
 /** A JSON-RPC error as an HTTP answer. */
@@ -23,24 +20,19 @@ export function rpcError(
   status: number,
   code: number,
   message: string,
-  options: { id?: RequestId | null; headers?: Record<string, string> } = {},
+  options: { id?: RequestId | null; headers?: Record<string, string>; data?: unknown } = {},
 ): Response {
-  const { id = null, headers = {} } = options;
-  const body = JSON.stringify({ jsonrpc: "2.0", id, error: { code, message } });
+  const { id = null, headers = {}, data } = options;
+  const body = JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, data } });
   return new Response(body, {
     status,
     headers: { "content-type": "application/json", ...headers },
   });
 }
 
-export function isMessage(value: unknown): value is JSONRPCMessage {
-  return (
-    isJSONRPCRequest(value) ||
-    isJSONRPCNotification(value) ||
-    isJSONRPCResultResponse(value) ||
-    isJSONRPCErrorResponse(value)
-  );
-}
+/** The id to answer a message under, as far as it can be read. */
+export const requestIdOf = (message: unknown): RequestId | null =>
+  isJSONRPCRequest(message) ? message.id : null;
 
 /** Whether a client understands priming events: before 2025-11-25 they choke on an event without data. */
 export const primes = ({ protocolVersion }: { protocolVersion: string }): boolean =>

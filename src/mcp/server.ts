@@ -1,16 +1,22 @@
 // The SDK's `Server` over the tool registry: the same for every transport and every client.
 import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
   ProtocolError,
   ProtocolErrorCode,
   Server,
+  type ClientCapabilities,
+  type Implementation,
   type ServerContext,
+  type ServerOptions,
 } from "@modelcontextprotocol/server";
 import type { PromptRegistry } from "../prompts/prompt.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
-import type { CallChannel } from "../tools/context.ts";
-import type { ToolRegistry } from "../tools/registry.ts";
+import type { CallChannel, CallingProgram } from "../tools/context.ts";
+import { REQUEST_KEY_META, type ToolRegistry } from "../tools/registry.ts";
 
 export interface ServerInfo {
   name: string;
@@ -26,7 +32,15 @@ export interface ServerParts {
   subscriptions: SubscriptionStore;
 }
 
-const MAX_SUBSCRIPTIONS = 1_000;
+export const MAX_SUBSCRIPTIONS = 1_000;
+
+/** Tools and prompts change only with the program; what they answer is the caller's own. */
+const CACHE_HINTS: ServerOptions["cacheHints"] = {
+  "server/discover": { ttlMs: 300_000, cacheScope: "public" },
+  "tools/list": { ttlMs: 300_000, cacheScope: "public" },
+  "prompts/list": { ttlMs: 300_000, cacheScope: "public" },
+  "resources/templates/list": { ttlMs: 300_000, cacheScope: "public" },
+};
 
 /** Who makes the request of this context. */
 export type CallerOf = (context: ServerContext) => Caller;
@@ -37,7 +51,11 @@ const INSTRUCTIONS =
   "as `session` to work in it.";
 
 /** A server that is not connected yet. Building one is cheap: the tools' schemas were prepared once. */
-export function createServer(parts: ServerParts, callerOf: CallerOf): Server {
+export function createServer(
+  parts: ServerParts,
+  callerOf: CallerOf,
+  options: Pick<ServerOptions, "supportedProtocolVersions"> = {},
+): Server {
   const { info, registry, resources, prompts } = parts;
   const server = new Server(info, {
     capabilities: {
@@ -48,16 +66,19 @@ export function createServer(parts: ServerParts, callerOf: CallerOf): Server {
       completions: {},
     },
     instructions: INSTRUCTIONS,
+    cacheHints: CACHE_HINTS,
+    ...options,
   });
   const principalOf = (context: ServerContext) => callerOf(context).principal;
 
   server.setRequestHandler("tools/list", () => ({ tools: [...registry.wire] }));
-  server.setRequestHandler("tools/call", ({ params }, context) =>
-    registry.call(params.name, params.arguments, {
-      caller: callerOf(context),
-      channel: channelOf(context),
-    }),
-  );
+  server.setRequestHandler("tools/call", ({ params }, context) => {
+    const caller = callerOf(context);
+    return registry.call(params.name, params.arguments, {
+      caller,
+      channel: channelOf(context, caller),
+    });
+  });
 
   server.setRequestHandler("resources/list", async (_, context) => ({
     resources: await resources.list(principalOf(context)),
@@ -78,9 +99,13 @@ export function createServer(parts: ServerParts, callerOf: CallerOf): Server {
   });
 
   server.setRequestHandler("prompts/list", () => ({ prompts: [...prompts.wire] }));
-  server.setRequestHandler("prompts/get", ({ params }, context) =>
-    prompts.get(params.name, params.arguments ?? {}, principalOf(context)),
-  );
+  server.setRequestHandler("prompts/get", ({ params }, context) => {
+    const caller = callerOf(context);
+    return prompts.get(params.name, params.arguments ?? {}, {
+      principal: caller.principal,
+      ...channelOf(context, caller),
+    });
+  });
   server.setRequestHandler("completion/complete", ({ params: { ref, argument } }, context) =>
     ref.type === "ref/prompt"
       ? prompts.complete(ref.name, argument, principalOf(context))
@@ -100,10 +125,12 @@ export function createServer(parts: ServerParts, callerOf: CallerOf): Server {
 
 const NO_COMPLETION = { completion: { values: [] } };
 
-function channelOf({ mcpReq, http }: ServerContext): CallChannel {
+function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel {
   const progressToken = mcpReq._meta?.progressToken;
   return {
     signal: mcpReq.signal,
+    client: programOf(mcpReq, caller),
+    requestKey: mcpReq._meta?.[REQUEST_KEY_META] as string | undefined,
     inputResponses: mcpReq.inputResponses,
     requestState: mcpReq.requestState,
     log: (level, data) => mcpReq.log(level, data).catch(gone),
@@ -113,6 +140,22 @@ function channelOf({ mcpReq, http }: ServerContext): CallChannel {
       const params = { progressToken, progress, total, message };
       await mcpReq.notify({ method: "notifications/progress", params }).catch(gone);
     },
+  };
+}
+
+/** Who calls: 2026-07-28 programs say it with each request, earlier ones have said it once. */
+function programOf(
+  { envelope }: ServerContext["mcpReq"],
+  { client }: Caller,
+): CallingProgram | undefined {
+  if (envelope === undefined) return client;
+  const meta: Record<string, unknown> = envelope;
+  const info = (meta[CLIENT_INFO_META_KEY] ?? {}) as Partial<Implementation>;
+  return {
+    name: info.name ?? "unknown",
+    version: info.version ?? "unknown",
+    protocolVersion: meta[PROTOCOL_VERSION_META_KEY] as string,
+    capabilities: meta[CLIENT_CAPABILITIES_META_KEY] as ClientCapabilities,
   };
 }
 

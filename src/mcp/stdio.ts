@@ -3,9 +3,12 @@ import {
   isJSONRPCErrorResponse,
   isJSONRPCRequest,
   isJSONRPCResultResponse,
+  isSpecType,
   type InitializeResult,
   type JSONRPCMessage,
   type JSONRPCRequest,
+  type Notification,
+  type Server,
   type Transport,
 } from "@modelcontextprotocol/server";
 import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
@@ -18,9 +21,9 @@ import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { Connections } from "../streams/delivery.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import type { Logger } from "../telemetry.ts";
-import { introducedClient } from "./introduction.ts";
+import { introducedClient, listeningClient } from "./introduction.ts";
 import { RPC } from "./rpc.ts";
-import { createServer, type ServerParts } from "./server.ts";
+import { createServer, MAX_SUBSCRIPTIONS, type ServerParts } from "./server.ts";
 
 export interface StdioParts extends ServerParts {
   clients: ClientStore;
@@ -41,8 +44,12 @@ export function serveOverStdio(
   target: SessionTarget | undefined,
 ): StdioConnection {
   const wire = new IntroducingTransport(new StdioServerTransport(), parts);
+  let server: Server | undefined;
   const handle = serveStdio(
-    () => createServer(parts, () => ({ principal: LOCAL, client: wire.client, target })),
+    () => {
+      server = createServer(parts, () => ({ principal: LOCAL, client: wire.client, target }));
+      return server;
+    },
     {
       transport: wire,
       onerror: (error) => parts.log.warn({ err: error }, "stdio"),
@@ -52,20 +59,26 @@ export function serveOverStdio(
     closed: wire.closed,
     close: () => handle.close(),
     get connectedIds() {
-      return wire.client ? [wire.client.id] : [];
+      return wire.listenerId ? [wire.listenerId] : [];
     },
     refresh: async () => undefined, // a pipe has no streams
     async deliverWaiting(clientId) {
-      if (clientId !== wire.client?.id) return;
+      if (clientId !== wire.listenerId) return;
       for (const data of await parts.subscriptions.take(clientId))
-        await wire.send(JSON.parse(data) as JSONRPCMessage);
+        await server?.notification(JSON.parse(data) as Notification);
     },
   };
 }
 
-/** Stores the client before its `initialize` is answered, and ends it with the pipe: its id cannot come back. */
+/**
+ * Stores the client before its `initialize` is answered (2025), or the subscriptions of its `subscriptions/listen` before
+ * that is (2026), and ends it with the pipe: its id cannot come back.
+ */
 class IntroducingTransport implements Transport {
+  /** Who has introduced itself (2025). */
   client: Client | undefined;
+  /** Who hears of changes, in either era. */
+  listenerId: string | undefined;
   readonly closed: Promise<void>;
   onclose?: () => void;
   onerror?: (error: Error) => void;
@@ -73,20 +86,16 @@ class IntroducingTransport implements Transport {
   readonly #wire: Transport;
   readonly #parts: StdioParts;
   #introduction: JSONRPCRequest | undefined;
-  /** What came while the introduction was being stored. */
-  readonly #held: JSONRPCMessage[] = [];
+  /** What came while something was being stored that comes before it. */
+  #held: JSONRPCMessage[] | undefined;
+  #leave: () => Promise<void> = async () => undefined;
 
   constructor(wire: Transport, parts: StdioParts) {
     this.#wire = wire;
     this.#parts = parts;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise.then(() => this.#leave());
-    wire.onmessage = (message: JSONRPCMessage) => {
-      if (this.#introduction) return void this.#held.push(message);
-      if (isJSONRPCRequest(message) && message.method === "initialize")
-        this.#introduction = message;
-      this.onmessage?.(message);
-    };
+    wire.onmessage = (message: JSONRPCMessage) => this.#receive(message);
     wire.onerror = (error) => this.onerror?.(error);
     wire.onclose = () => {
       this.onclose?.();
@@ -104,43 +113,82 @@ class IntroducingTransport implements Transport {
     if (introduction === undefined || !answers || message.id !== introduction.id)
       return this.#wire.send(message);
     const failure = isJSONRPCResultResponse(message)
-      ? await this.#store(introduction, message.result as InitializeResult)
+      ? await this.#introduce(introduction, message.result as InitializeResult)
       : undefined;
     await this.#wire.send(failure ?? message);
     this.#introduction = undefined;
-    for (const held of this.#held.splice(0)) this.onmessage?.(held);
+    this.#release();
   }
 
   close(): Promise<void> {
     return this.#wire.close();
   }
 
-  #leave: () => Promise<void> = async () => undefined;
+  #receive(message: JSONRPCMessage): void {
+    if (this.#held) return void this.#held.push(message);
+    if (isJSONRPCRequest(message) && message.method === "initialize") {
+      this.#introduction = message;
+      this.#held = [];
+    } else if (isJSONRPCRequest(message) && message.method === "subscriptions/listen") {
+      this.#held = [];
+      void this.#listen(message).then(() => {
+        this.onmessage?.(message);
+        this.#release();
+      });
+      return;
+    }
+    this.onmessage?.(message);
+  }
+
+  /** What was held goes on as if it came now. */
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const message of held) this.#receive(message);
+  }
 
   /** Resolves to the error to send instead when the client could not be stored. */
-  async #store(
+  async #introduce(
     request: JSONRPCRequest,
     { protocolVersion }: InitializeResult,
   ): Promise<JSONRPCMessage | undefined> {
-    const { clients, presence, clock, log } = this.#parts;
-    const client = introducedClient(request, {
-      id: newId(),
-      owner: LOCAL.id,
-      protocolVersion,
-      now: clock.now(),
-    });
+    const now = this.#parts.clock.now();
+    const facts = { id: newId(), owner: LOCAL.id, protocolVersion, now };
+    const client = introducedClient(request, facts);
     try {
-      await clients.create(client);
+      await this.#store(client);
+      this.client = client;
+      return undefined;
     } catch (error) {
       const { advice } = toAppError(error);
       return { jsonrpc: "2.0", id: request.id, error: { code: RPC.internal, message: advice } };
     }
-    this.client = client;
+  }
+
+  /** That the news is missed when it cannot be stored is logged; the subscription itself stands. */
+  async #listen(request: JSONRPCRequest): Promise<void> {
+    const { subscriptions, clock, log } = this.#parts;
+    const wanted = request.params?.["notifications"];
+    if (!isSpecType.SubscriptionFilter(wanted)) return; // the SDK refuses it
+    try {
+      if (this.listenerId === undefined)
+        await this.#store(listeningClient(request, { owner: LOCAL.id, now: clock.now() }));
+      const clientId = this.listenerId!;
+      for (const uri of wanted.resourceSubscriptions ?? [])
+        await subscriptions.subscribe({ clientId, uri }, MAX_SUBSCRIPTIONS);
+    } catch (error) {
+      log.warn({ err: error }, "stdio");
+    }
+  }
+
+  async #store(client: Client): Promise<void> {
+    const { clients, presence, log } = this.#parts;
+    await clients.create(client);
+    this.listenerId = client.id;
     const leave = presence.enter(client.id);
     this.#leave = async () => {
       leave();
       await clients.end(client.id).catch((error: unknown) => log.warn({ err: error }, "stdio"));
     };
-    return undefined;
   }
 }

@@ -16,6 +16,7 @@ const INTRODUCTION =
 
 export class Recall implements ChatModel {
   readonly label = "recall";
+  readonly fallback = true;
   readonly #history: Pick<HistoryStore, "search">;
 
   constructor(history: Pick<HistoryStore, "search">) {

@@ -1,10 +1,13 @@
 // How prompts are offered, and all prompts of a server.
 import {
+  isInputRequiredResult,
   ProtocolError,
   ProtocolErrorCode,
   type GetPromptResult,
+  type InputRequiredResult,
   type Prompt as WirePrompt,
 } from "@modelcontextprotocol/server";
+import type { RequestStates } from "../auth/request-state.ts";
 import type { Principal } from "../auth/principal.ts";
 
 export interface PromptArgument {
@@ -15,6 +18,16 @@ export interface PromptArgument {
   complete?(value: string, principal: Principal): string[] | Promise<string[]>;
 }
 
+/** Who wants a prompt, and what an earlier round of the same request asked for with `inputRequired(…)`. */
+export interface PromptContext {
+  principal: Principal;
+  signal: AbortSignal;
+  inputResponses: Readonly<Record<string, unknown>> | undefined;
+  requestState<T = unknown>(): T | undefined;
+}
+
+type Rendered = GetPromptResult | InputRequiredResult;
+
 export interface Prompt {
   name: string;
   title?: string;
@@ -22,8 +35,8 @@ export interface Prompt {
   arguments?: readonly PromptArgument[];
   render(
     args: Readonly<Record<string, string>>,
-    principal: Principal,
-  ): GetPromptResult | Promise<GetPromptResult>;
+    context: PromptContext,
+  ): Rendered | Promise<Rendered>;
 }
 
 const MAX_SUGGESTIONS = 100;
@@ -31,8 +44,10 @@ const MAX_SUGGESTIONS = 100;
 export class PromptRegistry {
   readonly wire: readonly WirePrompt[];
   readonly #prompts: ReadonlyMap<string, Prompt>;
+  readonly #states: RequestStates;
 
-  constructor(prompts: readonly Prompt[]) {
+  constructor(prompts: readonly Prompt[], states: RequestStates) {
+    this.#states = states;
     this.#prompts = new Map(prompts.map((prompt) => [prompt.name, prompt]));
     this.wire = prompts.map(({ name, title, description, arguments: args = [] }) => ({
       name,
@@ -42,12 +57,12 @@ export class PromptRegistry {
     }));
   }
 
-  /** @throws ProtocolError for an unknown prompt or a missing argument */
+  /** @throws ProtocolError for an unknown prompt, a missing argument or a wrong `requestState` */
   async get(
     name: string,
     args: Readonly<Record<string, string>>,
-    principal: Principal,
-  ): Promise<GetPromptResult> {
+    context: PromptContext,
+  ): Promise<Rendered> {
     const prompt = this.#find(name);
     const missing =
       prompt.arguments?.filter(({ name, required }) => required && args[name] === undefined) ?? [];
@@ -56,7 +71,13 @@ export class PromptRegistry {
         `Prompt ${name}: missing ${missing.map((argument) => argument.name).join(", ")}.`,
       );
     }
-    return prompt.render(args, principal);
+    const { principal } = context;
+    const asked = { principal, method: "prompts/get", name, args };
+    const sealed = context.requestState<string>();
+    const state = sealed === undefined ? undefined : await this.#states.open(asked, sealed);
+    const rendered = await prompt.render(args, { ...context, requestState: <T>() => state as T });
+    if (!isInputRequiredResult(rendered) || rendered.requestState === undefined) return rendered;
+    return { ...rendered, requestState: await this.#states.seal(asked, rendered.requestState) };
   }
 
   async complete(name: string, argument: { name: string; value: string }, principal: Principal) {

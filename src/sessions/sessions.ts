@@ -54,9 +54,9 @@ export class Sessions {
     return this.#store.create({ id: newId(), owner: principal.id, name, title, system });
   }
 
-  /** The session that a client has by itself: of the client's own id, made when something is first stored in it. */
-  async openOwn(principal: Principal, clientId: string): Promise<Session> {
-    const { session } = await this.#store.create({ id: clientId, owner: principal.id });
+  /** The principal's session of this id, made if it is not there: a client's own, or that of a repeated call. */
+  async openOwn(principal: Principal, id: string): Promise<Session> {
+    const { session } = await this.#store.create({ id, owner: principal.id });
     return session;
   }
 

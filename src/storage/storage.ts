@@ -1,8 +1,10 @@
 // The storage port's front door: opens an engine and gives out its stores.
 import { join } from "node:path";
+import type { SigningKeyStore } from "../auth/signing-keys.ts";
 import type { HistoryStore } from "../chat/store.ts";
 import type { InstanceStore } from "../instances/store.ts";
 import type { Clock } from "../kernel/clock.ts";
+import type { KeyedCallStore } from "../sessions/keyed-calls.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
 import type { StreamStore } from "../streams/store.ts";
@@ -12,8 +14,10 @@ import { cannotOpen, MEMORY, openConnection } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
+import { sqliteKeyedCallStore } from "./sqlite/keyed-call-store.ts";
 import { migrate } from "./sqlite/migrate.ts";
 import { sqliteSessionStore } from "./sqlite/session-store.ts";
+import { sqliteSigningKeyStore } from "./sqlite/signing-key-store.ts";
 import { sqliteStateStore } from "./sqlite/state-store.ts";
 import { sqliteStreamStore } from "./sqlite/stream-store.ts";
 import { sqliteSubscriptionStore } from "./sqlite/subscription-store.ts";
@@ -26,6 +30,8 @@ export interface Storage {
   readonly instances: InstanceStore;
   readonly streams: StreamStore;
   readonly subscriptions: SubscriptionStore;
+  readonly keyedCalls: KeyedCallStore;
+  readonly signingKeys: SigningKeyStore;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
@@ -65,6 +71,8 @@ export function openStorage({
       instances: sqliteInstanceStore(engine),
       streams: sqliteStreamStore(engine, streamGraceMs),
       subscriptions: sqliteSubscriptionStore(engine, sqlite),
+      keyedCalls: sqliteKeyedCallStore(engine),
+      signingKeys: sqliteSigningKeyStore(engine),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         engine.close();

@@ -1,7 +1,16 @@
-// The tool `chat`: asks the model with the session's history as its memory.
+// The tool `chat`: asks a model with the session's history as its memory: the server's own, else the caller's, else recall.
+import { randomUUID } from "node:crypto";
+import {
+  inputRequired,
+  inputResponse,
+  type CallToolResult,
+  type CreateMessageResult,
+} from "@modelcontextprotocol/server";
 import { z } from "zod";
+import type { Message } from "../chat/message.ts";
 import { requestKey } from "./history-tools.ts";
 import { reply } from "./reply.ts";
+import { samplingReply, samplingRequest } from "./sampling.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
 /** At most one progress notification in this time: models write faster than clients can show. */
@@ -11,7 +20,7 @@ export function chatTool(): Tool {
   return defineTool({
     name: "chat",
     description:
-      "Ask the configured language model. This session's history is its memory, and question and answer are added to it.",
+      "Ask the configured language model, or the calling program's own. This session's history is its memory, and question and answer are added to it.",
     input: z.strictObject({
       prompt: z.string().describe("What to say to the model."),
       model: z.string().optional().describe("Another model of the same endpoint."),
@@ -37,29 +46,40 @@ export function chatTool(): Tool {
       openWorldHint: true,
     },
     session: "created",
-    async handler({ input, session, signal, progress }) {
-      const {
-        prompt,
-        model,
-        system,
-        temperature,
-        max_tokens: maxTokens,
-        request_key: requestKey,
-      } = input;
-      const { question, answer } = await session.ask({
-        ...{ prompt, model, system, temperature, maxTokens, requestKey, signal },
-        onText: throttled((text) => progress(text.length, undefined, text)),
-      });
-      return reply(answer.content, {
-        text: answer.content,
-        model: answer.model ?? "unknown",
-        question_seq: question.seq,
-        answer_seq: answer.seq,
-        usage: { input_tokens: answer.inputTokens, output_tokens: answer.outputTokens },
-      });
+    async handler(context) {
+      const { input, session, signal, progress, inputResponses } = context;
+      const { max_tokens: maxTokens, request_key: requestKey, ...asked } = input;
+      const ask = { ...asked, maxTokens, requestKey, signal };
+      const answers = inputResponse(inputResponses, ANSWER);
+      if (answers.kind === "sampling") {
+        const reply = samplingReply(answers.result as CreateMessageResult);
+        return answered(await session.ask({ ...ask, requestKey: context.requestState(), reply }));
+      }
+      if (!session.hasModel && context.client?.capabilities.sampling) {
+        const params = samplingRequest({ ...ask, ...(await session.conversation(ask)) });
+        return inputRequired({
+          inputRequests: { [ANSWER]: inputRequired.createMessage(params) },
+          // The answer is taken once, however often it comes.
+          requestState: requestKey ?? randomUUID(),
+        });
+      }
+      const onText = throttled((text) => progress(text.length, undefined, text));
+      return answered(await session.ask({ ...ask, onText }));
     },
   });
 }
+
+/** What the caller's model is asked for. */
+const ANSWER = "answer";
+
+const answered = ({ question, answer }: { question: Message; answer: Message }): CallToolResult =>
+  reply(answer.content, {
+    text: answer.content,
+    model: answer.model ?? "unknown",
+    question_seq: question.seq,
+    answer_seq: answer.seq,
+    usage: { input_tokens: answer.inputTokens, output_tokens: answer.outputTokens },
+  });
 
 /**
  * Passes on the growing text at most once an interval, and not while the last one is still on its way to a slow reader:

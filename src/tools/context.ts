@@ -1,11 +1,12 @@
 // What passes between a server, a tool and its handler.
 import type {
   CallToolResult,
+  ClientCapabilities,
   InputRequiredResult,
   LoggingLevel,
 } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
-import type { Caller, Client } from "../sessions/session.ts";
+import type { Caller } from "../sessions/session.ts";
 import type { OwnSessions } from "./own-sessions.ts";
 import type { SessionHandle, SessionServices } from "./session-handle.ts";
 
@@ -15,14 +16,25 @@ import type { SessionHandle, SessionServices } from "./session-handle.ts";
  */
 export type SessionPolicy = "required" | "created" | "optional";
 
+/** The program that calls, as it introduces itself. */
+export interface CallingProgram {
+  readonly name: string;
+  readonly version: string;
+  readonly protocolVersion: string;
+  readonly capabilities: ClientCapabilities;
+}
+
 /** What a handler can say to its caller while it works, and hear from it. */
 export interface CallChannel {
+  client: CallingProgram | undefined;
   /** Aborted when the caller cancels. */
   signal: AbortSignal;
   /** Reports progress, if the caller asked for it; `progress` must grow from call to call. */
   progress(progress: number, total?: number, message?: string): Promise<void>;
   /** Sends a log message to the caller, if it wants that level. */
   log(level: LoggingLevel, data: unknown): Promise<void>;
+  /** From the request's `_meta`: repeating the call with the same key does not do it twice. */
+  requestKey: string | undefined;
   /** Answers to what an earlier round of this call asked with `inputRequired(…)`, by name; not validated. */
   inputResponses: Readonly<Record<string, unknown>> | undefined;
   /** What that round gave along as `requestState`. */
@@ -39,15 +51,23 @@ export interface ToolContext<Input, Policy extends SessionPolicy = "required"> e
   /** The caller's other sessions. */
   sessions: OwnSessions;
   principal: Principal;
-  /** The program that calls, as it introduced itself (2025 era). */
-  client: Client | undefined;
 }
 
 /** A text; or a value that becomes `structuredContent` with a JSON rendering; or the whole MCP result. */
 export type ToolResult = string | CallToolResult | InputRequiredResult | Record<string, unknown>;
 
+/** A call that must be done once, however often it is repeated. */
+export interface Once {
+  key: string;
+  /** A hash of the tool and its arguments. */
+  request: string;
+  /** Whether a run that was cut short may simply be run again. */
+  repeatable: boolean;
+}
+
 /** One call of a tool, its arguments already checked. */
 export interface Call {
+  once?: Once | undefined;
   input: Record<string, unknown>;
   caller: Caller;
   services: SessionServices;

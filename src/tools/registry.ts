@@ -7,10 +7,14 @@ import {
   type InputRequiredResult,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
+import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
+import { checkText } from "../kernel/text.ts";
 import type { Logger } from "../telemetry.ts";
-import type { Call, ToolResult } from "./context.ts";
+import type { Call, CallChannel, Once, ToolResult } from "./context.ts";
+import { headerParameters, type HeaderParameter } from "./header-parameters.ts";
 import type { SessionServices } from "./session-handle.ts";
 import type { Tool } from "./tool.ts";
 
@@ -18,16 +22,27 @@ import type { Tool } from "./tool.ts";
 export const SESSION_META = "holdfast/session";
 /** In the `_meta` of a tool error: its stable code. */
 export const ERROR_META = "holdfast/error";
+/** In a call's `_meta`: repeating the call with the same key does not do it twice. */
+export const REQUEST_KEY_META = "holdfast/request-key";
+
+const MAX_REQUEST_KEY_BYTES = 200;
 
 export class ToolRegistry {
   /** As `tools/list` answers, in the order of definition. */
   readonly wire: readonly WireTool[];
   readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #headerParameters: ReadonlyMap<unknown, readonly HeaderParameter[]>;
   readonly #services: SessionServices;
+  readonly #states: RequestStates;
   readonly #log: Logger;
 
-  /** @throws TypeError when two tools share a name */
-  constructor(tools: readonly Tool[], services: SessionServices, log: Logger) {
+  /** @throws TypeError when two tools share a name, or an argument cannot be a header */
+  constructor(
+    tools: readonly Tool[],
+    services: SessionServices,
+    states: RequestStates,
+    log: Logger,
+  ) {
     this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
     if (this.#tools.size < tools.length) {
       const names = tools.map(({ name }) => name);
@@ -36,13 +51,22 @@ export class ToolRegistry {
       );
     }
     this.wire = tools.map(toWire);
+    this.#headerParameters = new Map(
+      this.wire.map(({ name, inputSchema }) => [name, headerParameters(name, inputSchema)]),
+    );
     this.#services = services;
+    this.#states = states;
     this.#log = log;
   }
 
   /** Whether a call of this tool waits on nothing outside the process. An unknown tool fails quickly too. */
   isQuick(name: unknown): boolean {
     return typeof name === "string" ? (this.#tools.get(name)?.quick ?? true) : true;
+  }
+
+  /** The arguments of this tool that callers repeat in HTTP headers. */
+  headerParameters(name: unknown): readonly HeaderParameter[] {
+    return this.#headerParameters.get(name) ?? [];
   }
 
   /** Whether a call that was cut short may simply be run again. */
@@ -53,7 +77,7 @@ export class ToolRegistry {
 
   /**
    * Runs a tool. What goes wrong in it is a result with `isError`, written for a model.
-   * @throws ProtocolError for an unknown tool; the signal's reason when the call was cancelled
+   * @throws ProtocolError for an unknown tool or a wrong `requestState`; the signal's reason when the call was cancelled
    */
   async call(
     name: string,
@@ -70,16 +94,22 @@ export class ToolRegistry {
     const parsed = tool.input.safeParse(args ?? {});
     if (!parsed.success)
       return failure(`Wrong arguments for ${name}:\n${faults(parsed.error)}`, "invalid");
+    const asked = { principal: caller.principal, method: "tools/call", name, args };
     let session: string | null = null;
     try {
+      const round = await this.#openRound(asked, channel);
+      const input = round ? { session: round.session, ...parsed.data } : parsed.data;
       const result = await tool.run({
         caller,
-        channel,
-        input: parsed.data,
+        channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,
+        input,
+        once: once(tool, input, channel),
         services: this.#services,
         onSession: (id) => (session = id),
       });
-      return isInputRequired(result) ? result : render(tool, result, session);
+      return isInputRequired(result)
+        ? await this.#nextRound(asked, result, session)
+        : render(tool, result, session);
     } catch (error) {
       channel.signal.throwIfAborted();
       if (error instanceof ProtocolError) throw error;
@@ -89,6 +119,44 @@ export class ToolRegistry {
       return failure(known.advice, known.code);
     }
   }
+
+  async #openRound(asked: Asked, { requestState }: CallChannel): Promise<Round | undefined> {
+    const sealed = requestState<string>();
+    return sealed === undefined ? undefined : ((await this.#states.open(asked, sealed)) as Round);
+  }
+
+  async #nextRound(
+    asked: Asked,
+    result: InputRequiredResult,
+    session: string | null,
+  ): Promise<InputRequiredResult> {
+    const round = { state: result.requestState, session: session ?? undefined };
+    return { ...result, requestState: await this.#states.seal(asked, round) };
+  }
+}
+
+/** What is carried from round to round: the tool's own state, and the session that the first round opened. */
+interface Round {
+  state: unknown;
+  session: string | undefined;
+}
+
+/** A key for what changes something; what only reads may be repeated anyway. */
+function once(
+  { name, annotations, input: { shape } }: Tool,
+  input: Record<string, unknown>,
+  channel: CallChannel,
+): Once | undefined {
+  const takesKey = "request_key" in shape;
+  if (takesKey) input["request_key"] ??= channel.requestKey;
+  const key = (takesKey ? input["request_key"] : channel.requestKey) as string | undefined;
+  if (key === undefined || key === "" || annotations.readOnlyHint) return undefined;
+  checkText("request_key", key, MAX_REQUEST_KEY_BYTES);
+  const { session: _session, request_key: _key, ...args } = input;
+  const request = createHash("sha256")
+    .update(JSON.stringify([name, args]))
+    .digest("base64url");
+  return { key, request, repeatable: takesKey || annotations.idempotentHint === true };
 }
 
 const toWire = ({

@@ -1,9 +1,11 @@
 // One session as a tool sees it. It comes into being with the first thing that is stored in it.
 import type { Ask, Chat } from "../chat/chat.ts";
+import type { ModelRequest } from "../chat/model.ts";
 import type { Message } from "../chat/message.ts";
 import type { NewMessage } from "../chat/store.ts";
 import type { CurrentSession, SessionResolver } from "../sessions/current.ts";
 import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
+import type { KeyedCalls } from "../sessions/keyed-calls.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { Clearable, SessionChanges } from "../sessions/store.ts";
 import { historyUri, SESSIONS_URI, sessionUri, stateUri } from "../sessions/uris.ts";
@@ -18,7 +20,10 @@ export interface SessionServices {
   readonly state: State;
   readonly chat: Chat;
   readonly announcer: Announcer;
+  readonly keyedCalls: KeyedCalls;
 }
+
+export type Conversation = Pick<ModelRequest, "messages" | "system">;
 
 /** Tells subscribers that these resources have changed. */
 type Changed = (...uris: string[]) => Promise<void>;
@@ -76,6 +81,19 @@ export class SessionHandle {
     const { principal, client } = this.#caller;
     await this.#services.announcer.announceBelow(principal.id, sessionUri(this.id), client?.id);
     await this.#changed(SESSIONS_URI);
+  }
+
+  /** Whether the server has a model of its own to ask. */
+  get hasModel(): boolean {
+    return this.#services.chat.model.fallback !== true;
+  }
+
+  /** What a model is shown when it is asked this now. */
+  async conversation(ask: Pick<Ask, "prompt" | "system">): Promise<Conversation> {
+    return {
+      messages: await this.#services.chat.conversation(this.id, ask.prompt),
+      system: ask.system ?? this.info?.system ?? undefined,
+    };
   }
 
   /** Asks the configured model, with this session's history as its memory. */

@@ -1,5 +1,7 @@
 // Finds the session of a call, decides whether the caller may use it, and hands it to the handler.
+import { isInputRequiredResult } from "@modelcontextprotocol/server";
 import { AppError } from "../kernel/errors.ts";
+import type { Run } from "../sessions/keyed-calls.ts";
 import { CurrentSession } from "../sessions/current.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { SessionHandle } from "./session-handle.ts";
@@ -9,8 +11,14 @@ type Handler<Input, Policy extends SessionPolicy> = (
   context: ToolContext<Input, Policy>,
 ) => ToolResult | Promise<ToolResult>;
 
+/** What a handler gave, and the session that it worked in. */
+interface Handled {
+  result: ToolResult;
+  session: string | undefined;
+}
+
 /**
- * `handler` as a tool's `run`: with the call's session resolved by (principal, id).
+ * `handler` as a tool's `run`: with the call's session resolved by (principal, id), and done once when it has a key.
  * @throws AppError `not_found` or `invalid` with what to do next
  */
 export function withSession<Input, Policy extends SessionPolicy>(
@@ -18,31 +26,61 @@ export function withSession<Input, Policy extends SessionPolicy>(
   handler: Handler<Input, Policy>,
 ): (call: Call) => Promise<ToolResult> {
   return async (call) => {
-    const { caller, services } = call;
+    const { caller, services, channel, once } = call;
     const { session: argument, ...input } = call.input;
-    const { resolver } = services;
-    const current =
-      policy === "optional" && argument === undefined
-        ? await resolver.peek(caller)
-        : await resolver.resolve(caller, argument as string | undefined);
-    const session = current
-      ? new SessionHandle(services, current, caller)
-      : await withoutSession(policy, call);
-    if (session !== undefined) call.onSession(session.id);
-    return handler({
-      ...call.channel,
-      input: input as Input,
-      session: session as ToolContext<Input, Policy>["session"],
-      sessions: new OwnSessions(services, caller.principal),
-      principal: caller.principal,
-      client: caller.client,
-    });
+    const current = await resolve(policy, call, argument as string | undefined);
+
+    const handle = async ({ signal, newSessionId }: Partial<Run>): Promise<Handled> => {
+      const session = current
+        ? new SessionHandle(services, current, caller)
+        : await withoutSession(policy, call, newSessionId);
+      if (session !== undefined) call.onSession(session.id);
+      const result = await handler({
+        ...channel,
+        signal: signal ?? channel.signal,
+        input: input as Input,
+        session: session as ToolContext<Input, Policy>["session"],
+        sessions: new OwnSessions(services, caller.principal),
+        principal: caller.principal,
+      });
+      return { result, session: session?.id };
+    };
+
+    if (once === undefined) return (await handle({})).result;
+    const { key, request, repeatable } = once;
+    const handled = (await services.keyedCalls.once(
+      { owner: caller.principal.id, scope: current?.id ?? "", key, request },
+      {
+        signal: channel.signal,
+        repeatable,
+        run: async (run) => {
+          const value = await handle(run);
+          return { value, keep: isFinal(value.result) };
+        },
+      },
+    )) as Handled;
+    if (handled.session !== undefined) call.onSession(handled.session);
+    return handled.result;
   };
 }
 
+const resolve = (
+  policy: SessionPolicy,
+  { caller, services: { resolver } }: Call,
+  argument: string | undefined,
+): Promise<CurrentSession | undefined> =>
+  policy === "optional" && argument === undefined
+    ? resolver.peek(caller)
+    : resolver.resolve(caller, argument);
+
+/** Neither a question to the caller nor a failure: a call that is repeated after those is done again. */
+const isFinal = (result: ToolResult): boolean =>
+  typeof result === "string" || (!isInputRequiredResult(result) && result["isError"] !== true);
+
 async function withoutSession(
   policy: SessionPolicy,
-  { services, caller }: Call,
+  { services: { sessions }, services, caller }: Call,
+  id: string | undefined,
 ): Promise<SessionHandle | undefined> {
   if (policy === "optional") return undefined;
   if (policy === "required") {
@@ -50,6 +88,9 @@ async function withoutSession(
       hint: "Pass the argument `session` with an id from session_list, or start one with session_open.",
     });
   }
-  const { session } = await services.sessions.open(caller.principal);
+  const session =
+    id === undefined
+      ? (await sessions.open(caller.principal)).session
+      : await sessions.openOwn(caller.principal, id);
   return new SessionHandle(services, CurrentSession.of(session), caller);
 }

@@ -38,7 +38,7 @@ export interface CallOptions {
 export type Target = { url: string } | { stdio: readonly string[]; env?: Record<string, string> };
 
 const INFO = { name: "test-client", version: "1.2.3" };
-const CAPABILITIES = { capabilities: { sampling: {}, roots: { listChanged: true } } };
+const CAPABILITIES = { capabilities: { elicitation: { form: {} }, roots: { listChanged: true } } };
 
 /** Connects a client; it is closed at the test's end. */
 export async function connect(version: ClientVersion, target: Target): Promise<TestClient> {

@@ -3,13 +3,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { inputRequired, inputResponse, type CallToolResult } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import {
-  createHoldfast,
-  defineTool,
-  type Prompt,
-  type ResourceProvider,
-  type Tool,
-} from "../../src/index.ts";
+import { createHoldfast, type Prompt, type ResourceProvider, type Tool } from "../../src/index.ts";
+import { fixture, inputPrompt, inputTools } from "./conformance-input.ts";
 
 const PNG =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
@@ -27,7 +22,7 @@ const image = { type: "image" as const, data: PNG, mimeType: "image/png" };
 
 /** A tool without arguments that answers with fixed content. */
 const fixed = (name: string, content: CallToolResult["content"]): Tool =>
-  defineTool({ name, description: `Fixture ${name}`, handler: () => ({ content }) });
+  fixture({ name, handler: () => ({ content }) });
 
 /** A tool that asks its caller with a form and tells what came back. */
 const elicits = (
@@ -36,9 +31,8 @@ const elicits = (
   properties: Record<string, object>,
   required: string[] = [],
 ): Tool =>
-  defineTool({
+  fixture({
     name,
-    description: `Fixture ${name}`,
     input: z.object({ message: z.string().optional() }),
     handler({ input, inputResponses }) {
       const answer = inputResponse(inputResponses, "form");
@@ -70,16 +64,14 @@ const tools: Tool[] = [
     image,
     embedded,
   ]),
-  defineTool({
+  fixture({
     name: "test_error_handling",
-    description: "Fails",
     handler() {
       throw new Error("This tool intentionally returns an error for testing");
     },
   }),
-  defineTool({
+  fixture({
     name: "test_tool_with_logging",
-    description: "Logs three times",
     async handler({ log }) {
       for (const line of [
         "Tool execution started",
@@ -92,9 +84,8 @@ const tools: Tool[] = [
       return "Logged.";
     },
   }),
-  defineTool({
+  fixture({
     name: "test_tool_with_progress",
-    description: "Tells its progress three times",
     async handler({ progress }) {
       for (const done of [0, 50, 100]) {
         await progress(done, 100);
@@ -103,9 +94,8 @@ const tools: Tool[] = [
       return "Done.";
     },
   }),
-  defineTool({
+  fixture({
     name: "json_schema_2020_12_tool",
-    description: "Has an input schema with keywords of JSON Schema 2020-12",
     input: z.looseObject({}),
     inputSchema: {
       $schema: "https://json-schema.org/draft/2020-12/schema",
@@ -132,9 +122,8 @@ const tools: Tool[] = [
     },
     handler: () => "ok",
   }),
-  defineTool({
+  fixture({
     name: "test_sampling",
-    description: "Asks the caller's model",
     input: z.object({ prompt: z.string() }),
     handler({ input, inputResponses }) {
       const answer = inputResponse(inputResponses, "model");
@@ -175,9 +164,8 @@ const tools: Tool[] = [
     },
     titledMulti: { type: "array", items: { anyOf: titles("value1", "value2", "value3") } },
   }),
-  defineTool({
+  fixture({
     name: "test_reconnection",
-    description: "Ends its stream in the middle, so that the caller comes back for the answer",
     async handler({ closeStream }) {
       await sleep(100);
       closeStream();
@@ -185,6 +173,7 @@ const tools: Tool[] = [
       return "Reconnection test completed.";
     },
   }),
+  ...inputTools,
 ];
 
 const resources: ResourceProvider = {
@@ -265,6 +254,7 @@ const prompts: Prompt[] = [
       messages: [user(image), user({ type: "text", text: "Please analyze the image above." })],
     }),
   },
+  inputPrompt,
 ];
 
 const running = await createHoldfast({ tools, resources: [resources], prompts }).run("http", {

@@ -8,7 +8,7 @@ export type Json = Record<string, any>; // eslint-disable-line @typescript-eslin
 
 export const BOTH = "application/json, text/event-stream";
 export const INFO = { name: "raw-client", version: "0.9.1" };
-export const CAPABILITIES = { sampling: {}, roots: { listChanged: true } };
+export const CAPABILITIES = { elicitation: { form: {} }, roots: { listChanged: true } };
 
 /** An answer read to its end. */
 export interface Answer {
@@ -163,9 +163,13 @@ export function calling(answer: Answer): CallAnswer {
 /** Introduces a client; `url` may carry `?name=` or `?session=`. */
 export async function introduce(
   url: string,
-  { version = "2025-11-25", info = INFO }: { version?: string; info?: object } = {},
+  {
+    version = "2025-11-25",
+    info = INFO,
+    capabilities = CAPABILITIES,
+  }: { version?: string; info?: object; capabilities?: object } = {},
 ): Promise<RawClient> {
-  const message = initialize({ protocolVersion: version, clientInfo: info });
+  const message = initialize({ protocolVersion: version, clientInfo: info, capabilities });
   const answer = await read(await post(url, message));
   const id = answer.headers.get("mcp-session-id");
   if (id === null) throw new Error(`initialize: ${answer.status} ${answer.text}`);

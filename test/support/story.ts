@@ -39,7 +39,7 @@ export async function surviveKill(
   expect((await client.call("session_info")).data).toMatchObject({
     session: id,
     client: { name: "test-client", version: "1.2.3" },
-    capabilities: { sampling: {}, roots: { listChanged: true } },
+    capabilities: { elicitation: { form: {} }, roots: { listChanged: true } },
   });
   expect(client.id).toBe(id);
 }

@@ -63,5 +63,16 @@ export const migrations: Migration[] = [
       "ALTER TABLE `clients` ADD `present_until` integer DEFAULT 0 NOT NULL;",
       "CREATE INDEX `clients_session` ON `clients` (`session_id`,`present_until`);"
     ]
+  },
+  {
+    "createdAt": 1795343333006,
+    "hash": "d390650bff6f36f6b61b45b5a293e090bb4920f67223703c1919adddc5c46a3e",
+    "statements": [
+      "CREATE TABLE `keyed_calls` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`owner` text NOT NULL,\n\t`scope` text NOT NULL,\n\t`key` text NOT NULL,\n\t`request` text NOT NULL,\n\t`new_session_id` text NOT NULL,\n\t`instance_id` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`outcome` text\n);",
+      "CREATE UNIQUE INDEX `keyed_calls_key` ON `keyed_calls` (`owner`,`scope`,`key`);",
+      "CREATE INDEX `keyed_calls_created` ON `keyed_calls` (`created_at`);",
+      "CREATE TABLE `signing_keys` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`secret` blob NOT NULL,\n\t`created_at` integer NOT NULL\n);",
+      "-- What a deleted conversation has answered is not kept for repeated calls.\nCREATE TRIGGER keyed_calls_of_session AFTER DELETE ON sessions BEGIN\n  DELETE FROM keyed_calls WHERE owner = old.owner\n    AND (scope = old.id OR (scope = '' AND new_session_id = old.id));\nEND;"
+    ]
   }
 ];

@@ -2,6 +2,7 @@
 // Views for people and the full-text index are in migrations/0001_views_and_search.sql.
 import { sql } from "drizzle-orm";
 import {
+  blob,
   index,
   integer,
   primaryKey,
@@ -221,4 +222,35 @@ export const subscriptions = sqliteTable(
     uri: text().notNull(),
   },
   (t) => [primaryKey({ columns: [t.clientId, t.uri] }), index("subscriptions_uri").on(t.uri)],
+);
+
+/** Keys that seal what callers carry between the rounds of a call. The newest seals; older ones only open. */
+export const signingKeys = sqliteTable("signing_keys", {
+  id: integer().primaryKey({ autoIncrement: true }),
+  secret: blob({ mode: "buffer" }).notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
+/** Calls that came with a request key: one that is repeated gives the outcome of the first. */
+export const keyedCalls = sqliteTable(
+  "keyed_calls",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    owner: text().notNull(),
+    /** The session that the call named; empty for none. */
+    scope: text().notNull(),
+    key: text().notNull(),
+    /** A hash of the tool and its arguments. */
+    request: text().notNull(),
+    /** The id for a session that the call may have to open. */
+    newSessionId: text("new_session_id").notNull(),
+    instanceId: text("instance_id").notNull(),
+    createdAt: integer("created_at").notNull(),
+    /** JSON; null while it runs. */
+    outcome: text(),
+  },
+  (t) => [
+    uniqueIndex("keyed_calls_key").on(t.owner, t.scope, t.key),
+    index("keyed_calls_created").on(t.createdAt),
+  ],
 );

@@ -5,7 +5,7 @@ import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { SessionStore } from "../../sessions/store.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
-import { messages, sessions, sessionState } from "./schema.ts";
+import { keyedCalls, messages, sessions, sessionState } from "./schema.ts";
 
 const { placeholder } = sql;
 
@@ -67,6 +67,13 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
     clearHistory: db
       .delete(messages)
       .where(eq(messages.sessionId, placeholder("id")))
+      .prepare(),
+    clearCalls: db
+      .delete(keyedCalls)
+      .where(
+        sql`${keyedCalls.owner} = (select owner from sessions where id = ${placeholder("id")})
+          and ${keyedCalls.scope} = ${placeholder("id")}`,
+      )
       .prepare(),
     clearState: db
       .delete(sessionState)
@@ -150,7 +157,10 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
 
     clear: (id, what) =>
       engine.write(() => {
-        if (what !== "state") q.clearHistory.run({ id });
+        if (what !== "state") {
+          q.clearHistory.run({ id });
+          q.clearCalls.run({ id });
+        }
         if (what !== "history") q.clearState.run({ id });
       }),
 

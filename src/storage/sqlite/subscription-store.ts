@@ -36,6 +36,7 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
       .from(subscriptions)
       .where(ofClient)
       .prepare(),
+    any: db.select({ uri: subscriptions.uri }).from(subscriptions).limit(1).prepare(),
     remove: db
       .delete(subscriptions)
       .where(and(ofClient, eq(subscriptions.uri, placeholder("uri"))))
@@ -73,11 +74,20 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
       .prepare(),
     empty: db.delete(outbox).where(inOutbox).prepare(),
   };
+  const dataVersion = sqlite.prepare("PRAGMA data_version").pluck();
   let version: unknown;
+  /** Whether there are subscriptions at all, as of a version of the data: most changes have nobody to be told to. */
+  let known = { version: undefined as unknown, any: true };
+  const hasAny = (): boolean => {
+    const now = dataVersion.get();
+    if (known.version !== now) known = { version: now, any: q.any.get() !== undefined };
+    return known.any;
+  };
 
   return {
     subscribe: (subscription, max) =>
       engine.write(() => {
+        known.any = true;
         q.add.run({ ...subscription });
         if (q.count.get({ clientId: subscription.clientId })!.n > max)
           throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
@@ -86,9 +96,11 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
     unsubscribe: (subscription) => engine.write(() => void q.remove.run({ ...subscription })),
 
     subscribers: (owner, uris) =>
-      engine.read(() =>
-        uris.flatMap((uri): Subscription[] => q.subscribers.all({ ...engine.times(), owner, uri })),
-      ),
+      engine.read(() => {
+        if (!hasAny()) return [];
+        const times = engine.times();
+        return uris.flatMap((uri): Subscription[] => q.subscribers.all({ ...times, owner, uri }));
+      }),
 
     subscribersBelow: (owner, uri) =>
       // "0" follows "/" in the order of bytes.
@@ -109,7 +121,7 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
     changedElsewhere: () =>
       engine.read(() => {
         const before = version;
-        version = sqlite.pragma("data_version", { simple: true });
+        version = dataVersion.get();
         return version !== before;
       }),
 

@@ -1,0 +1,136 @@
+// `subscriptions/listen` of 2026-07-28: one stream on which a caller hears of changes, for as long as it is connected.
+// Behind it stands a client of its own, so that news reaches it as it reaches everybody else, from any process.
+import {
+  isSpecType,
+  SERVER_INFO_META_KEY,
+  SUBSCRIPTION_ID_META_KEY,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  type RequestId,
+  type SubscriptionFilter,
+} from "@modelcontextprotocol/server";
+import type { Clock } from "../kernel/clock.ts";
+import type { Presence } from "../sessions/presence.ts";
+import type { Caller } from "../sessions/session.ts";
+import type { ClientStore } from "../sessions/store.ts";
+import type { Connections } from "../streams/delivery.ts";
+import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
+import type { SubscriptionStore } from "../streams/subscriptions.ts";
+import { listeningClient } from "./introduction.ts";
+import { RPC, rpcError } from "./rpc.ts";
+import { MAX_SUBSCRIPTIONS, type ServerInfo } from "./server.ts";
+
+/** The oldest stream of a principal ends when it opens one more. */
+const MAX_STREAMS = 256;
+
+interface Listener {
+  owner: string;
+  /** Of the request, which names the subscription. */
+  id: RequestId;
+  sse: SseStream;
+}
+
+export interface ListenParts {
+  info: ServerInfo;
+  clients: ClientStore;
+  subscriptions: SubscriptionStore;
+  presence: Presence;
+  clock: Clock;
+  onError(error: unknown): void;
+}
+
+export class ListenStreams implements Connections {
+  readonly #parts: ListenParts;
+  /** By client, oldest first. */
+  readonly #listeners = new Map<string, Listener>();
+
+  constructor(parts: ListenParts) {
+    this.#parts = parts;
+  }
+
+  async open(request: JSONRPCRequest, { principal }: Caller): Promise<Response> {
+    const { id, params } = request;
+    const wanted = params?.["notifications"];
+    if (!isSpecType.SubscriptionFilter(wanted)) {
+      const expected =
+        "notifications: expected what to listen for, { resourceSubscriptions: […] }.";
+      return rpcError(200, RPC.invalidParams, expected, { id });
+    }
+    const uris = wanted.resourceSubscriptions ?? [];
+    if (uris.length > MAX_SUBSCRIPTIONS) {
+      const limit = `notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`;
+      return rpcError(200, RPC.invalidParams, limit, { id });
+    }
+    const honored: SubscriptionFilter = uris.length > 0 ? { resourceSubscriptions: uris } : {};
+    const listener = await this.#listen(request, principal.id, uris);
+    const acknowledged = {
+      jsonrpc: "2.0",
+      method: "notifications/subscriptions/acknowledged",
+      params: { notifications: honored },
+    } as const;
+    tell(listener, acknowledged);
+    if (uris.length === 0) this.#complete(listener);
+    return new Response(listener.sse.body, { headers: SSE_HEADERS });
+  }
+
+  get connectedIds(): string[] {
+    return [...this.#listeners.keys()];
+  }
+
+  async refresh(): Promise<void> {
+    // Nothing is stored in these streams.
+  }
+
+  async deliverWaiting(clientId: string): Promise<void> {
+    const listener = this.#listeners.get(clientId);
+    if (listener === undefined) return;
+    for (const data of await this.#parts.subscriptions.take(clientId))
+      tell(listener, JSON.parse(data) as JSONRPCNotification);
+  }
+
+  /** Tells every caller that its subscription is over. */
+  close(): void {
+    for (const listener of this.#listeners.values()) this.#complete(listener);
+  }
+
+  async #listen(
+    request: JSONRPCRequest,
+    owner: string,
+    uris: readonly string[],
+  ): Promise<Listener> {
+    const { clients, subscriptions, presence, clock } = this.#parts;
+    const client = listeningClient(request, { owner, now: clock.now() });
+    await clients.create(client);
+    await Promise.all(
+      uris.map((uri) => subscriptions.subscribe({ clientId: client.id, uri }, MAX_SUBSCRIPTIONS)),
+    );
+    const leave = presence.enter(client.id);
+    const sse = new SseStream(() => {
+      this.#listeners.delete(client.id);
+      leave();
+      clients.end(client.id).catch(this.#parts.onError);
+    });
+    const listener = { owner, id: request.id, sse };
+    this.#makeRoom(owner);
+    this.#listeners.set(client.id, listener);
+    return listener;
+  }
+
+  #makeRoom(owner: string): void {
+    const own = [...this.#listeners.values()].filter((listener) => listener.owner === owner);
+    if (own.length >= MAX_STREAMS) this.#complete(own[0]!);
+  }
+
+  #complete({ id, sse }: Listener): void {
+    const _meta = { [SUBSCRIPTION_ID_META_KEY]: id, [SERVER_INFO_META_KEY]: this.#parts.info };
+    const result = { resultType: "complete", _meta };
+    sse.send(undefined, JSON.stringify({ jsonrpc: "2.0", id, result }));
+    sse.close();
+  }
+}
+
+/** Sends a notification under the name of the subscription. */
+function tell({ id, sse }: Listener, { params, ...message }: JSONRPCNotification): void {
+  const _meta = { ...params?._meta, [SUBSCRIPTION_ID_META_KEY]: id };
+  sse.send(undefined, JSON.stringify({ ...message, params: { ...params, _meta } }));
+}

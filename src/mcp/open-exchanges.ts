@@ -1,0 +1,23 @@
+// The exchanges that are under way in this process, so that a stop can wait for them.
+import type { Exchange } from "./exchange.ts";
+
+export class OpenExchanges {
+  readonly #open = new Set<Exchange>();
+
+  /** Counts the exchange until it is done; then calls `ended`. */
+  track(exchange: Exchange, ended: () => void): void {
+    this.#open.add(exchange);
+    void exchange.done.then(() => {
+      this.#open.delete(exchange);
+      ended();
+    });
+  }
+
+  /** Resolves when no request is running, at the latest after `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
+    const { promise: timeout, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, graceMs);
+    await Promise.race([Promise.all([...this.#open].map(({ done }) => done)), timeout]);
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,121 @@
+// One SDK `Server` for all 2026-07-28 calls over HTTP. It is prepared once and keeps nothing between calls: each brings
+// its own version, identity and capabilities. Requests get an id of ours while they are in it, for callers choose theirs
+// without knowing of each other.
+import {
+  isJSONRPCErrorResponse,
+  isJSONRPCResultResponse,
+  PerRequestHTTPServerTransport,
+  SUPPORTED_PROTOCOL_VERSIONS,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  type RequestId,
+  type TransportSendOptions,
+} from "@modelcontextprotocol/server";
+import { CALLER_GONE } from "../sessions/keyed-calls.ts";
+import type { Caller } from "../sessions/session.ts";
+import type { JsonExchange } from "./exchange.ts";
+import { STATELESS_VERSION } from "./introduction.ts";
+import { interrupted } from "./interruption.ts";
+import { RPC } from "./rpc.ts";
+import { createServer, type ServerParts } from "./server.ts";
+
+const CLASSIFICATION = { era: "modern", revision: STATELESS_VERSION } as const;
+
+/** The status of an answer that no handler gave, or that the revision demands, by error code. */
+const HTTP_STATUS: Readonly<Record<number, number>> = {
+  [RPC.parseError]: 400,
+  [RPC.invalidRequest]: 400,
+  [RPC.methodNotFound]: 404,
+  [RPC.unsupportedVersion]: 400,
+};
+
+interface Call {
+  id: RequestId;
+  caller: Caller;
+  exchange: JsonExchange;
+}
+
+/**
+ * The SDK lets a server speak 2026-07-28 only on this transport of one exchange; ours carries them all. Nothing of the
+ * original is used but its mark.
+ */
+class SharedTransport extends PerRequestHTTPServerTransport {
+  readonly #calls = new Map<RequestId, Call>();
+  #lastId = 0;
+  #delivering = false;
+
+  constructor() {
+    super({ classification: CLASSIFICATION });
+  }
+
+  callerOf(id: RequestId): Caller {
+    const call = this.#calls.get(id);
+    if (call === undefined) throw new Error(`Request ${id} is not open.`);
+    return call.caller;
+  }
+
+  /** Hands a request to the server; returns how to cancel it. */
+  deliver(request: JSONRPCRequest, caller: Caller, exchange: JsonExchange): () => void {
+    const id = ++this.#lastId;
+    this.#calls.set(id, { id: request.id, caller, exchange });
+    this.#delivering = true;
+    this.onmessage?.({ ...request, id }, { classification: CLASSIFICATION });
+    this.#delivering = false;
+    return () => this.#cancel(id);
+  }
+
+  async interruptAll(): Promise<void> {
+    const calls = [...this.#calls.values()];
+    await Promise.all(calls.map(({ id, exchange }) => exchange.answer(id, interrupted(id))));
+  }
+
+  override async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    if (!isJSONRPCResultResponse(message) && !isJSONRPCErrorResponse(message)) {
+      const call = this.#calls.get(options?.relatedRequestId ?? 0);
+      return call?.exchange.tell(message);
+    }
+    const call = this.#calls.get(message.id ?? 0);
+    if (call === undefined) return;
+    this.#calls.delete(message.id!);
+    const code = isJSONRPCErrorResponse(message) ? message.error.code : undefined;
+    await call.exchange.answer(call.id, { ...message, id: call.id }, this.#statusOf(code));
+  }
+
+  /** What a handler says is the payload of a 200; what the server refuses before that is the caller's mistake. */
+  #statusOf(code: number | undefined): number {
+    if (code === RPC.missingCapability) return 400;
+    return (this.#delivering && code !== undefined && HTTP_STATUS[code]) || 200;
+  }
+
+  #cancel(id: RequestId): void {
+    if (!this.#calls.delete(id)) return;
+    const params = { requestId: id, reason: CALLER_GONE };
+    this.onmessage?.(
+      { jsonrpc: "2.0", method: "notifications/cancelled", params },
+      { classification: CLASSIFICATION },
+    );
+  }
+}
+
+export class StatelessServer {
+  readonly #transport = new SharedTransport();
+  readonly #ready: Promise<void>;
+
+  constructor(parts: ServerParts) {
+    const server = createServer(parts, ({ mcpReq }) => this.#transport.callerOf(mcpReq.id), {
+      supportedProtocolVersions: [STATELESS_VERSION, ...SUPPORTED_PROTOCOL_VERSIONS],
+    });
+    this.#ready = server.connect(this.#transport);
+  }
+
+  /** Runs a request; its answer and what it says on the way go to `exchange`. Returns how to cancel it. */
+  async run(request: JSONRPCRequest, caller: Caller, exchange: JsonExchange): Promise<() => void> {
+    await this.#ready;
+    return this.#transport.deliver(request, caller, exchange);
+  }
+
+  /** Tells the callers of what still runs that it was interrupted. */
+  close(): Promise<void> {
+    return this.#transport.interruptAll();
+  }
+}

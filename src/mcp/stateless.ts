@@ -1,0 +1,81 @@
+// The 2026-07-28 era over HTTP: every POST stands by itself, and a session is what a handle or the address names.
+// Spec: modelcontextprotocol.io, revision 2026-07-28, "Streamable HTTP".
+import type { InboundModernRoute, JSONRPCRequest } from "@modelcontextprotocol/server";
+import type { Caller } from "../sessions/session.ts";
+import { JsonExchange } from "./exchange.ts";
+import { STATELESS_VERSION } from "./introduction.ts";
+import { mayWait } from "./interruption.ts";
+import type { ListenStreams } from "./listen-streams.ts";
+import type { OpenExchanges } from "./open-exchanges.ts";
+import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./request-headers.ts";
+import { RPC, rpcError } from "./rpc.ts";
+import type { Incoming } from "./sessionful.ts";
+import type { StatelessServer } from "./stateless-server.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
+
+/** A call that is silent for so long gets its stream, whose keep-alives hold proxies off. */
+const SILENT_MS = 10_000;
+
+export interface StatelessParts {
+  server: StatelessServer;
+  listens: ListenStreams;
+  registry: ToolRegistry;
+  exchanges: OpenExchanges;
+}
+
+export class Stateless {
+  readonly #parts: StatelessParts;
+
+  constructor(parts: StatelessParts) {
+    this.#parts = parts;
+  }
+
+  /** `route`: a message that claims this era, its envelope checked. */
+  async post(incoming: Incoming, route: InboundModernRoute, http: Request): Promise<Response> {
+    const { revision } = route.classification;
+    if (revision !== STATELESS_VERSION) return unsupported(route, revision);
+    // Cancellation is the end of the connection here; no other notification of a client means anything to this server.
+    if (route.messageKind === "notification") return new Response(null, { status: 202 });
+    const request = route.message;
+    const mismatch =
+      checkStandardHeaders(request, http.headers) ?? this.#checkParameters(request, http.headers);
+    if (mismatch !== undefined) {
+      const message = `Headers and body disagree: ${mismatch.header}, ${mismatch.body}.`;
+      return rpcError(400, RPC.headerMismatch, message, { id: request.id, data: { mismatch } });
+    }
+    const { principal, target } = incoming;
+    const caller = { principal, target };
+    if (request.method === "subscriptions/listen") return this.#parts.listens.open(request, caller);
+    return this.#call(request, caller, http);
+  }
+
+  #checkParameters({ method, params }: JSONRPCRequest, headers: Headers): Mismatch | undefined {
+    if (method !== "tools/call") return undefined;
+    const parameters = this.#parts.registry.headerParameters(params?.["name"]);
+    return checkParameterHeaders(parameters, params?.["arguments"], headers);
+  }
+
+  async #call(request: JSONRPCRequest, caller: Caller, http: Request): Promise<Response> {
+    const { server, registry, exchanges } = this.#parts;
+    let cancel = (): void => undefined;
+    const exchange = new JsonExchange([request.id], false, () => cancel());
+    if (mayWait(request, registry)) {
+      const gone = (): void => exchange.leave();
+      http.signal.addEventListener("abort", gone);
+      const silent = setTimeout(() => exchange.openStream(), SILENT_MS).unref();
+      exchanges.track(exchange, () => {
+        clearTimeout(silent);
+        http.signal.removeEventListener("abort", gone);
+      });
+    }
+    cancel = await server.run(request, caller, exchange);
+    return exchange.response;
+  }
+}
+
+function unsupported({ message }: InboundModernRoute, requested = "unknown"): Response {
+  return rpcError(400, RPC.unsupportedVersion, `Unsupported protocol version: ${requested}`, {
+    id: "id" in message ? message.id : null,
+    data: { supported: [STATELESS_VERSION], requested },
+  });
+}
