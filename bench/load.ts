@@ -1,0 +1,52 @@
+// Load on a server: a number of connections, each with a client of its own, that ask again as soon as they are answered.
+import autocannon from "autocannon";
+import type { PreparedRequest, Workload } from "./clients.ts";
+
+export interface LoadOptions {
+  connections: number;
+  seconds: number;
+}
+
+export interface LoadResult {
+  requestsPerSecond: number;
+  p50: number;
+  p99: number;
+}
+
+/** @throws Error when anything but a 200 came back */
+export async function load(
+  url: string,
+  workload: Workload,
+  { connections, seconds }: LoadOptions,
+): Promise<LoadResult> {
+  const requests = await Promise.all(Array.from({ length: connections }, () => workload(url)));
+  return run(url, requests, seconds);
+}
+
+async function run(
+  url: string,
+  requests: readonly PreparedRequest[],
+  seconds: number,
+): Promise<LoadResult> {
+  const waiting = [...requests];
+  const result = await autocannon({
+    url,
+    method: "POST",
+    connections: requests.length,
+    duration: seconds,
+    setupClient: (client) => {
+      const { headers, body } = waiting.pop()!;
+      client.setHeadersAndBody(headers, body);
+    },
+  });
+  if (result.non2xx + result.errors + result.timeouts > 0)
+    throw new Error(
+      `${result.non2xx} refusals, ${result.errors} errors, ${result.timeouts} timeouts`,
+    );
+  const { latency } = result;
+  return {
+    requestsPerSecond: result["2xx"] / result.duration,
+    p50: latency.p50,
+    p99: latency.p99,
+  };
+}

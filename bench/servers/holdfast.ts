@@ -1,0 +1,29 @@
+// Holdfast as it ships, with the two tools of the benchmark that it has not. Arguments: the data folder, the durability.
+import { z } from "zod";
+import { createHoldfast, defineTool } from "../../src/index.ts";
+
+const [folder, durability = "full"] = process.argv.slice(2);
+
+const echo = defineTool({
+  name: "echo",
+  description: "Echo",
+  input: z.object({ text: z.string() }),
+  session: "optional",
+  quick: true,
+  handler: ({ input }) => input.text,
+});
+
+const steps = defineTool({
+  name: "steps",
+  description: "Progress",
+  input: z.object({ steps: z.number() }),
+  session: "optional",
+  async handler({ input, progress }) {
+    for (let i = 1; i <= input.steps; i++) await progress(i);
+    return "done";
+  },
+});
+
+const config = { "data-dir": folder!, durability, port: 0, "log-level": "error" };
+const { url } = await createHoldfast({ tools: [echo, steps], config }).run("http");
+process.stdout.write(`listens on ${url}\n`);

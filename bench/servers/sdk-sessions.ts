@@ -1,0 +1,48 @@
+// The SDK's stock session transport (2025 era): a server and a transport a session, everything in memory. With `sse` it
+// answers on streams and keeps their events.
+import { randomUUID } from "node:crypto";
+import {
+  WebStandardStreamableHTTPServerTransport,
+  type EventStore,
+  type JSONRPCMessage,
+} from "@modelcontextprotocol/server";
+import { Hono } from "hono";
+import { listen } from "./listen.ts";
+import { sdkServer } from "./sdk-tools.ts";
+
+const onStreams = process.argv[2] === "sse";
+const state = new Map<string, unknown>();
+const transports = new Map<string, WebStandardStreamableHTTPServerTransport>();
+const app = new Hono();
+
+app.post("/mcp", async (c) => {
+  const known = transports.get(c.req.header("mcp-session-id") ?? "");
+  return (known ?? (await open())).handleRequest(c.req.raw);
+});
+
+async function open(): Promise<WebStandardStreamableHTTPServerTransport> {
+  const transport = new WebStandardStreamableHTTPServerTransport({
+    sessionIdGenerator: randomUUID,
+    onsessioninitialized: (id) => void transports.set(id, transport),
+    ...(onStreams ? { eventStore: memoryStore() } : { enableJsonResponse: true }),
+  });
+  await sdkServer(state).connect(transport);
+  return transport;
+}
+
+function memoryStore(): EventStore {
+  const events = new Map<string, { streamId: string; message: JSONRPCMessage }>();
+  let last = 0;
+  return {
+    async storeEvent(streamId, message) {
+      const id = `${streamId}_${++last}`;
+      events.set(id, { streamId, message });
+      return id;
+    },
+    async replayEventsAfter(id) {
+      return events.get(id)?.streamId ?? "";
+    },
+  };
+}
+
+listen(app);
