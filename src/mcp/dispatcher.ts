@@ -1,11 +1,6 @@
 // Takes a client's messages to the server in memory, and their answers to where they belong: the body of the POST for
 // what is quick, a durable stream for what may wait.
-import {
-  isJSONRPCRequest,
-  type JSONRPCMessage,
-  type JSONRPCRequest,
-  type RequestId,
-} from "@modelcontextprotocol/server";
+import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
 import { toAppError } from "../kernel/errors.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
@@ -18,7 +13,7 @@ import { isLogLevel, LOG_LEVELS } from "./introduction.ts";
 import type { LiveParts } from "./live-client.ts";
 import type { Lease, LiveClients } from "./live-clients.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
-import { primes, RPC, rpcError } from "./rpc.ts";
+import { isRequest, primes, RPC, rpcError } from "./rpc.ts";
 
 export interface DispatcherParts extends LiveParts {
   instanceId: string;
@@ -49,7 +44,7 @@ export class Dispatcher {
     const { client, messages } = posted;
     const wrongLevel = await this.#rememberLogLevel(client, messages);
     if (wrongLevel) return wrongLevel;
-    const requests = messages.filter(isJSONRPCRequest);
+    const requests = messages.filter(isRequest);
     const ids = requests.map(({ id }) => id);
     const lease = await this.#parts.live.use(client);
     if (new Set(ids).size < ids.length || ids.some((id) => lease.live.isOpen(id))) {
@@ -150,7 +145,7 @@ export class Dispatcher {
     messages: readonly JSONRPCMessage[],
   ): Promise<Response | undefined> {
     for (const message of messages) {
-      if (!isJSONRPCRequest(message) || message.method !== "logging/setLevel") continue;
+      if (!isRequest(message) || message.method !== "logging/setLevel") continue;
       const level = message.params?.["level"];
       if (!isLogLevel(level)) {
         const expected = `level: expected one of ${LOG_LEVELS.join(", ")}.`;

@@ -1,12 +1,7 @@
 // Ids of what the server asks of a client, with the epoch in them. The SDK counts from 0 in every new `Server`; with
 // the epoch, an answer to a question from before a restart never lands on a new question of the same number.
-import {
-  isJSONRPCErrorResponse,
-  isJSONRPCNotification,
-  isJSONRPCRequest,
-  isJSONRPCResultResponse,
-  type JSONRPCMessage,
-} from "@modelcontextprotocol/server";
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { isRequest, isNotification, isAnswer } from "./rpc.ts";
 
 export class Epoch {
   readonly #prefix: string;
@@ -17,14 +12,14 @@ export class Epoch {
 
   /** A message as the client sees it. */
   outbound(message: JSONRPCMessage): JSONRPCMessage {
-    if (isJSONRPCRequest(message)) {
+    if (isRequest(message)) {
       return {
         ...message,
         id: this.#mark(message.id),
         ...(message.params && { params: this.#markToken(message.params) }),
       };
     }
-    if (isJSONRPCNotification(message) && message.method === "notifications/cancelled") {
+    if (isNotification(message) && message.method === "notifications/cancelled") {
       const { requestId, ...rest } = message.params as { requestId: string | number };
       return { ...message, params: { ...rest, requestId: this.#mark(requestId) } };
     }
@@ -33,11 +28,11 @@ export class Epoch {
 
   /** A message as the SDK knows it; undefined for what answers an earlier epoch. */
   inbound(message: JSONRPCMessage): JSONRPCMessage | undefined {
-    if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) {
+    if (isAnswer(message)) {
       const id = this.#unmark(message.id);
       return id === undefined ? undefined : { ...message, id };
     }
-    if (isJSONRPCNotification(message) && message.method === "notifications/progress") {
+    if (isNotification(message) && message.method === "notifications/progress") {
       const progressToken = this.#unmark(message.params?.["progressToken"]);
       return progressToken === undefined
         ? undefined

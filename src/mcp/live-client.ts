@@ -1,17 +1,13 @@
 // A 2025-era client in memory: the SDK's `Server` on one side, HTTP exchanges and streams on the other. It can be
 // dropped and rebuilt (rehydrated) from its row at any time it is idle; nobody notices.
-import {
-  isJSONRPCErrorResponse,
-  isJSONRPCNotification,
-  isJSONRPCRequest,
-  isJSONRPCResultResponse,
-  type JSONRPCMessage,
-  type JSONRPCRequest,
-  type MessageExtraInfo,
-  type RequestId,
-  type Server,
-  type Transport,
-  type TransportSendOptions,
+import type {
+  JSONRPCMessage,
+  JSONRPCRequest,
+  MessageExtraInfo,
+  RequestId,
+  Server,
+  Transport,
+  TransportSendOptions,
 } from "@modelcontextprotocol/server";
 import type { Caller, Client } from "../sessions/session.ts";
 import { OpenStreams } from "../streams/open-streams.ts";
@@ -20,7 +16,7 @@ import type { StreamRecord, StreamStore } from "../streams/store.ts";
 import { Epoch } from "./epoch.ts";
 import type { Exchange } from "./exchange.ts";
 import { interrupted } from "./interruption.ts";
-import { primes } from "./rpc.ts";
+import { isAnswer, isNotification, isRequest, primes } from "./rpc.ts";
 import { createServer, type ServerParts } from "./server.ts";
 import { StandaloneStreams } from "./standalone.ts";
 
@@ -104,8 +100,7 @@ export class LiveClient implements Transport {
     const extra =
       caller.client && primes(caller.client) ? { closeSSEStream: () => exchange.disconnect() } : {};
     for (const message of messages) {
-      if (isJSONRPCRequest(message))
-        this.#calls.set(message.id, { exchange, caller, request: message });
+      if (isRequest(message)) this.#calls.set(message.id, { exchange, caller, request: message });
       const known = this.#epoch.inbound(message);
       if (known !== undefined) this.onmessage?.(known, extra);
       if (isCancellation(message)) void this.#retire(message.params.requestId);
@@ -142,8 +137,7 @@ export class LiveClient implements Transport {
   }
 
   async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
-    if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message))
-      return this.#answer(message);
+    if (isAnswer(message)) return this.#answer(message);
     const outbound = this.#epoch.outbound(message);
     const related = options?.relatedRequestId;
     if (related !== undefined) {
@@ -204,6 +198,6 @@ interface Cancellation {
 }
 
 const isCancellation = (message: JSONRPCMessage): message is JSONRPCMessage & Cancellation =>
-  isJSONRPCNotification(message) &&
+  isNotification(message) &&
   message.method === "notifications/cancelled" &&
   message.params?.["requestId"] !== undefined;

@@ -1,5 +1,13 @@
 // JSON-RPC over HTTP: the codes, and errors in one shape.
-import { isJSONRPCRequest, type RequestId } from "@modelcontextprotocol/server";
+import {
+  isJSONRPCRequest,
+  type JSONRPCErrorResponse,
+  type JSONRPCMessage,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  type JSONRPCResultResponse,
+  type RequestId,
+} from "@modelcontextprotocol/server";
 
 export const RPC = {
   parseError: -32700,
@@ -29,6 +37,15 @@ export function rpcError(
     headers: { "content-type": "application/json", ...headers },
   });
 }
+
+type Answer = JSONRPCResultResponse | JSONRPCErrorResponse;
+
+// What kind a message is that has been checked already, at the door or by the SDK. The SDK's own guards check it again.
+export const isRequest = (message: JSONRPCMessage): message is JSONRPCRequest =>
+  "method" in message && "id" in message;
+export const isNotification = (message: JSONRPCMessage): message is JSONRPCNotification =>
+  "method" in message && !("id" in message);
+export const isAnswer = (message: JSONRPCMessage): message is Answer => !("method" in message);
 
 /** The id to answer a message under, as far as it can be read. */
 export const requestIdOf = (message: unknown): RequestId | null =>

@@ -2,8 +2,6 @@
 // the first that this process sees of its client. Spec: modelcontextprotocol.io, "Streamable HTTP".
 import {
   isInitializeRequest,
-  isJSONRPCErrorResponse,
-  isJSONRPCRequest,
   SUPPORTED_PROTOCOL_VERSIONS,
   type JSONRPCMessage,
   type JSONRPCRequest,
@@ -22,7 +20,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { introducedClient } from "./introduction.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
-import { primes, RPC, rpcError } from "./rpc.ts";
+import { isRequest, primes, RPC, rpcError } from "./rpc.ts";
 
 /** The last revision whose clients may send several messages in one body. */
 const LAST_WITH_BATCHES = "2025-03-26";
@@ -133,7 +131,7 @@ export class Sessionful {
   }
 
   async #introduce({ principal }: Incoming, message: JSONRPCMessage): Promise<Response> {
-    if (!isJSONRPCRequest(message))
+    if (!isRequest(message))
       return rpcError(400, RPC.invalidRequest, "initialize is a request: give it an id.");
     if (!isInitializeRequest(message)) {
       const expected =
@@ -144,7 +142,7 @@ export class Sessionful {
     const live = await LiveClient.connect(newId(), this.#parts);
     const { answer, protocolVersion } = await live.introduce(request);
     const headers = { "content-type": "application/json" };
-    if (isJSONRPCErrorResponse(answer) || protocolVersion === undefined) {
+    if ("error" in answer || protocolVersion === undefined) {
       await live.close();
       return new Response(JSON.stringify(answer), { status: 400, headers });
     }

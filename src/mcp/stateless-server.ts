@@ -2,8 +2,6 @@
 // its own version, identity and capabilities. Requests get an id of ours while they are in it, for callers choose theirs
 // without knowing of each other.
 import {
-  isJSONRPCErrorResponse,
-  isJSONRPCResultResponse,
   PerRequestHTTPServerTransport,
   SUPPORTED_PROTOCOL_VERSIONS,
   type JSONRPCMessage,
@@ -16,7 +14,7 @@ import type { Caller } from "../sessions/session.ts";
 import type { JsonExchange } from "./exchange.ts";
 import { STATELESS_VERSION } from "./introduction.ts";
 import { interrupted } from "./interruption.ts";
-import { RPC } from "./rpc.ts";
+import { isAnswer, RPC } from "./rpc.ts";
 import { createServer, type ServerParts } from "./server.ts";
 
 const CLASSIFICATION = { era: "modern", revision: STATELESS_VERSION } as const;
@@ -70,14 +68,14 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   }
 
   override async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
-    if (!isJSONRPCResultResponse(message) && !isJSONRPCErrorResponse(message)) {
+    if (!isAnswer(message)) {
       const call = this.#calls.get(options?.relatedRequestId ?? 0);
       return call?.exchange.tell(message);
     }
     const call = this.#calls.get(message.id ?? 0);
     if (call === undefined) return;
     this.#calls.delete(message.id!);
-    const code = isJSONRPCErrorResponse(message) ? message.error.code : undefined;
+    const code = "error" in message ? message.error.code : undefined;
     await call.exchange.answer(call.id, { ...message, id: call.id }, this.#statusOf(code));
   }
 

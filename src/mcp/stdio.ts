@@ -1,8 +1,5 @@
 // Sessions over stdio: the same tools on the same data folder, for the one program at the other end of the pipe.
 import {
-  isJSONRPCErrorResponse,
-  isJSONRPCRequest,
-  isJSONRPCResultResponse,
   isSpecType,
   type InitializeResult,
   type JSONRPCMessage,
@@ -22,7 +19,7 @@ import type { Connections } from "../streams/delivery.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import type { Logger } from "../telemetry.ts";
 import { introducedClient, listeningClient } from "./introduction.ts";
-import { RPC } from "./rpc.ts";
+import { isAnswer, isRequest, RPC } from "./rpc.ts";
 import { createServer, MAX_SUBSCRIPTIONS, type ServerParts } from "./server.ts";
 
 export interface StdioParts extends ServerParts {
@@ -109,12 +106,13 @@ class IntroducingTransport implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     const introduction = this.#introduction;
-    const answers = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
+    const answers = isAnswer(message);
     if (introduction === undefined || !answers || message.id !== introduction.id)
       return this.#wire.send(message);
-    const failure = isJSONRPCResultResponse(message)
-      ? await this.#introduce(introduction, message.result as InitializeResult)
-      : undefined;
+    const failure =
+      "result" in message
+        ? await this.#introduce(introduction, message.result as InitializeResult)
+        : undefined;
     await this.#wire.send(failure ?? message);
     this.#introduction = undefined;
     this.#release();
@@ -126,10 +124,10 @@ class IntroducingTransport implements Transport {
 
   #receive(message: JSONRPCMessage): void {
     if (this.#held) return void this.#held.push(message);
-    if (isJSONRPCRequest(message) && message.method === "initialize") {
+    if (isRequest(message) && message.method === "initialize") {
       this.#introduction = message;
       this.#held = [];
-    } else if (isJSONRPCRequest(message) && message.method === "subscriptions/listen") {
+    } else if (isRequest(message) && message.method === "subscriptions/listen") {
       this.#held = [];
       void this.#listen(message).then(() => {
         this.onmessage?.(message);

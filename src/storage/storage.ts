@@ -70,7 +70,7 @@ export function openStorage({
       history: sqliteHistoryStore(engine),
       instances: sqliteInstanceStore(engine),
       streams: sqliteStreamStore(engine, streamGraceMs),
-      subscriptions: sqliteSubscriptionStore(engine, sqlite),
+      subscriptions: sqliteSubscriptionStore(engine),
       keyedCalls: sqliteKeyedCallStore(engine),
       signingKeys: sqliteSigningKeyStore(engine),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),

@@ -1,23 +1,26 @@
 // Clients in SQLite.
-import { and, eq, getTableColumns, sql } from "drizzle-orm";
+import { eq, getTableColumns, sql } from "drizzle-orm";
 import type { ClientStore } from "../../sessions/store.ts";
-import { clientAlive, clientExpired, type Engine } from "./engine.ts";
+import { clientExpired, type Engine } from "./engine.ts";
 import { clients } from "./schema.ts";
 
 const { placeholder } = sql;
 
 export function sqliteClientStore(engine: Engine): ClientStore {
   const { db } = engine;
+  const cache = engine.cached.clients;
+  /** A write to one client. */
+  const change = (id: string, act: () => unknown): Promise<void> =>
+    engine.write(() => {
+      act();
+      cache.delete(id);
+    });
   const byId = eq(clients.id, placeholder("id"));
 
   const { epoch: _epoch, ...columns } = getTableColumns(clients);
 
   const q = {
-    find: db
-      .select(columns)
-      .from(clients)
-      .where(and(byId, eq(clients.owner, placeholder("owner")), clientAlive))
-      .prepare(),
+    byId: db.select(columns).from(clients).where(byId).prepare(),
     end: db
       .update(clients)
       .set({ endedAt: sql`${placeholder("now")}` })
@@ -63,24 +66,39 @@ export function sqliteClientStore(engine: Engine): ClientStore {
   };
 
   return {
-    create: (client) => engine.write(() => void db.insert(clients).values(client).run()),
-    find: (owner, id) => engine.read(() => q.find.get({ ...engine.times(), owner, id })),
-    end: (id) => engine.write(() => void q.end.run({ id, now: engine.clock.now() })),
-    setLogLevel: (id, level) => engine.write(() => void q.setLogLevel.run({ id, level })),
-    setSession: (id, sessionId) => engine.write(() => void q.setSession.run({ id, sessionId })),
+    create: (client) => change(client.id, () => db.insert(clients).values(client).run()),
+    find: (owner, id) =>
+      engine.read(() => {
+        const row = cache.get(id, () => q.byId.get({ id }));
+        if (row?.owner !== owner || row.endedAt !== null) return undefined;
+        const { now, oldest } = engine.times();
+        return row.lastSeenAt > oldest || row.presentUntil > now ? { ...row } : undefined;
+      }),
+    end: (id) => change(id, () => q.end.run({ id, now: engine.clock.now() })),
+    setLogLevel: (id, level) => change(id, () => q.setLogLevel.run({ id, level })),
+    setSession: (id, sessionId) => change(id, () => q.setSession.run({ id, sessionId })),
     present: (ids, until) =>
       engine.write(() => {
         const now = engine.clock.now();
-        for (const id of ids) q.present.run({ id, now, until });
+        for (const id of ids) {
+          q.present.run({ id, now, until });
+          cache.delete(id);
+        }
       }),
     nextEpoch: (id) =>
       engine.write(() => (q.nextEpoch.get({ id }) as { epoch: number } | undefined)?.epoch ?? 0),
     touch: (times) =>
       engine.write(() => {
-        for (const [id, at] of times) q.touch.run({ id, at });
+        for (const [id, at] of times) {
+          q.touch.run({ id, at });
+          cache.delete(id);
+        }
       }),
     countExpired: () => engine.read(() => q.countExpired.get(engine.times())!.n),
     deleteExpired: (limit) =>
-      engine.write(() => q.deleteExpired.run({ ...engine.times(), limit }).changes),
+      engine.write(() => {
+        cache.clear();
+        return q.deleteExpired.run({ ...engine.times(), limit }).changes;
+      }),
   };
 }

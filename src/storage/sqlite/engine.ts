@@ -2,9 +2,11 @@
 import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { sql, type SQL } from "drizzle-orm";
 import type { Clock } from "../../kernel/clock.ts";
+import type { Client, Session } from "../../sessions/session.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { DataVersion, RowCache } from "./row-cache.ts";
 
 /** When sessions and clients count as expired. */
 export interface Expiry {
@@ -15,12 +17,20 @@ export interface Expiry {
 export class Engine {
   readonly db: BetterSQLite3Database;
   readonly clock: Clock;
+  readonly dataVersion: DataVersion;
+  /** What nearly every call reads; whoever writes such a row drops it here. */
+  readonly cached: { sessions: RowCache<Session>; clients: RowCache<Client> };
   readonly #expiry: Expiry;
   readonly #commits: GroupCommit;
 
   constructor(sqlite: Sqlite, clock: Clock, expiry: Expiry) {
     this.db = drizzle({ client: sqlite });
     this.clock = clock;
+    this.dataVersion = new DataVersion(sqlite);
+    this.cached = {
+      sessions: new RowCache(this.dataVersion),
+      clients: new RowCache(this.dataVersion),
+    };
     this.#expiry = expiry;
     this.#commits = new GroupCommit(sqlite);
   }

@@ -22,6 +22,12 @@ const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
 
 export function sqliteSessionStore(engine: Engine): SessionStore {
   const { db } = engine;
+  const cache = engine.cached.sessions;
+  /** A session that goes leaves the clients that worked in it. */
+  const forgetAll = (): void => {
+    cache.clear();
+    engine.cached.clients.clear();
+  };
   const byId = eq(sessions.id, placeholder("id"));
   const byName = and(
     eq(sessions.owner, placeholder("owner")),
@@ -30,12 +36,8 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
   const owned = eq(sessions.owner, placeholder("owner"));
 
   const q = {
-    findById: db
-      .select()
-      .from(sessions)
-      .where(and(byId, owned, sessionAlive))
-      .prepare(),
     findByName: db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
+    byId: db.select().from(sessions).where(byId).prepare(),
     aliveById: db.select().from(sessions).where(and(byId, sessionAlive)).prepare(),
     insert: db
       .insert(sessions)
@@ -122,11 +124,16 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
 
   return {
     find: (owner, ref) =>
-      engine.read(() =>
-        "id" in ref
-          ? q.findById.get({ ...engine.times(), owner, id: ref.id })
-          : q.findByName.get({ ...engine.times(), owner, name: ref.name }),
-      ),
+      engine.read(() => {
+        const times = engine.times();
+        if ("name" in ref) return q.findByName.get({ ...times, owner, name: ref.name });
+        const { id } = ref;
+        const row = cache.get(id, () => q.byId.get({ id }));
+        if (row?.owner !== owner) return undefined;
+        // An old one may still be in use: only the tables know.
+        const fresh = row.pinned || row.lastActiveAt > times.oldest;
+        return fresh ? { ...row } : q.aliveById.get({ ...times, id });
+      }),
 
     create: ({ id, owner, name = null, title = null, system = null }) =>
       engine.write(() => {
@@ -140,6 +147,7 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
         // What is left under this id or name has expired: it goes now, as the cleanup job would have done.
         q.delete.run({ id });
         if (name !== null) q.deleteByName.run({ owner, name });
+        forgetAll();
         return {
           session: q.insert.get({ id, owner, name, title, system, now: times.now }),
           created: true,
@@ -152,6 +160,7 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
         const current = q.aliveById.get({ ...times, id });
         if (current === undefined) throw new AppError("not_found", "No such session.");
         const { title, system, pinned }: Session = { ...current, ...withoutUndefined(changes) };
+        cache.delete(id);
         return q.update.get({ id, title, system, pinned: pinned ? 1 : 0, now: times.now })!;
       }),
 
@@ -164,7 +173,11 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
         if (what !== "history") q.clearState.run({ id });
       }),
 
-    delete: (id) => engine.write(() => void q.delete.run({ id })),
+    delete: (id) =>
+      engine.write(() => {
+        q.delete.run({ id });
+        forgetAll();
+      }),
 
     counts: (id) =>
       engine.read((): SessionCounts => q.counts.get({ ...engine.times(), id }) ?? NOTHING),
@@ -190,7 +203,10 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
 
     touch: (times) =>
       engine.write(() => {
-        for (const [id, at] of times) q.touch.run({ id, at });
+        for (const [id, at] of times) {
+          q.touch.run({ id, at });
+          cache.delete(id);
+        }
       }),
 
     countExpired: () => engine.read(() => q.countExpired.get(engine.times())!.n),
@@ -199,7 +215,10 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       engine.write(() => q.shrinkExpired.run({ ...engine.times(), limit }).changes),
 
     deleteExpired: (limit) =>
-      engine.write(() => q.deleteExpired.run({ ...engine.times(), limit }).changes),
+      engine.write(() => {
+        forgetAll();
+        return q.deleteExpired.run({ ...engine.times(), limit }).changes;
+      }),
   };
 }
 

@@ -6,13 +6,12 @@ import {
   type Subscription,
   type SubscriptionStore,
 } from "../../streams/subscriptions.ts";
-import type { Sqlite } from "./connection.ts";
 import { clientAlive, type Engine } from "./engine.ts";
 import { clients, outbox, subscriptions } from "./schema.ts";
 
 const { placeholder } = sql;
 
-export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): SubscriptionStore {
+export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
   const { db, clock } = engine;
   const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
   const inOutbox = eq(outbox.clientId, placeholder("clientId"));
@@ -74,12 +73,11 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
       .prepare(),
     empty: db.delete(outbox).where(inOutbox).prepare(),
   };
-  const dataVersion = sqlite.prepare("PRAGMA data_version").pluck();
   let version: unknown;
   /** Whether there are subscriptions at all, as of a version of the data: most changes have nobody to be told to. */
   let known = { version: undefined as unknown, any: true };
   const hasAny = (): boolean => {
-    const now = dataVersion.get();
+    const now = engine.dataVersion.current;
     if (known.version !== now) known = { version: now, any: q.any.get() !== undefined };
     return known.any;
   };
@@ -121,7 +119,7 @@ export function sqliteSubscriptionStore(engine: Engine, sqlite: Sqlite): Subscri
     changedElsewhere: () =>
       engine.read(() => {
         const before = version;
-        version = dataVersion.get();
+        version = engine.dataVersion.current;
         return version !== before;
       }),
 

@@ -1,0 +1,60 @@
+// Rows that nearly every call reads, kept as long as they are surely what the database holds: until this process writes
+// to them, or another process writes to anything.
+import { LRUCache } from "lru-cache";
+import type { Sqlite } from "./connection.ts";
+
+const MAX_ROWS = 5_000;
+
+/** What other processes have committed, looked at once in a turn of the event loop: all input of it came before. */
+export class DataVersion {
+  readonly #statement;
+  #current: unknown;
+  #fresh = false;
+
+  constructor(sqlite: Sqlite) {
+    // It changes when another connection has committed, and only then.
+    this.#statement = sqlite.prepare("PRAGMA data_version").pluck();
+  }
+
+  get current(): unknown {
+    if (!this.#fresh) {
+      this.#current = this.#statement.get();
+      this.#fresh = true;
+      setImmediate(() => (this.#fresh = false));
+    }
+    return this.#current;
+  }
+}
+
+export class RowCache<Row extends object> {
+  /** `null` for a row that is not there. */
+  readonly #rows = new LRUCache<string, { row: Row | null }>({ max: MAX_ROWS });
+  readonly #version: DataVersion;
+  #seen: unknown;
+
+  constructor(version: DataVersion) {
+    this.#version = version;
+  }
+
+  /** The row of this id, from memory or with `read`. */
+  get(id: string, read: () => Row | undefined): Row | undefined {
+    const version = this.#version.current;
+    if (version !== this.#seen) this.#rows.clear();
+    this.#seen = version;
+    const known = this.#rows.get(id);
+    if (known !== undefined) return known.row ?? undefined;
+    const row = read();
+    this.#rows.set(id, { row: row ?? null });
+    return row;
+  }
+
+  /** Inside the write that changes or makes the row. */
+  delete(id: string): void {
+    this.#rows.delete(id);
+  }
+
+  /** Inside a write that changes rows without naming them. */
+  clear(): void {
+    this.#rows.clear();
+  }
+}
