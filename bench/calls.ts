@@ -3,8 +3,12 @@
 import { plain, sessionful, stateless, type Workload } from "./clients.ts";
 import { load } from "./load.ts";
 import { inFolder, startServer } from "./processes.ts";
+import { ratio, type Row } from "./row.ts";
 
-export interface CallRow {
+const ROUNDS = 5;
+const SECONDS = 2;
+
+interface CallRow {
   what: string;
   /** Arguments of bench/servers/holdfast.ts beside the folder. */
   ours: { args: string[]; workload: Workload };
@@ -17,7 +21,7 @@ export interface CallRow {
 const SET = { key: "count", value: 42 };
 const ECHO = { text: "hello" };
 
-export const CALL_ROWS: CallRow[] = [
+const ROWS: CallRow[] = [
   {
     what: "2026 state_set, durable / SDK createMcpHandler, Map",
     ours: { args: ["full"], workload: stateless("state_set", SET) },
@@ -71,22 +75,28 @@ export const CALL_ROWS: CallRow[] = [
   },
 ];
 
+export async function* measureCalls(): AsyncGenerator<Row> {
+  for (const row of ROWS) {
+    const rates = await inTurn(row);
+    yield ratio(row.what, "calls/s", rates, row.reach ? { atLeast: row.reach } : undefined);
+  }
+}
+
 /** Requests a second of both sides, one number a round. */
-export async function measureCalls(
-  { ours, theirs, connections }: CallRow,
-  { rounds, seconds }: { rounds: number; seconds: number },
-): Promise<{ ours: number[]; theirs: number[] }> {
+function inTurn({
+  ours,
+  theirs,
+  connections,
+}: CallRow): Promise<{ ours: number[]; theirs: number[] }> {
   return inFolder((ourFolder) =>
     inFolder(async (theirFolder) => {
       const [file, ...args] = theirs.server.map((part) => (part === "FOLDER" ? theirFolder : part));
-      const [us, them] = [
-        await startServer("holdfast.ts", ourFolder, ...ours.args),
-        await startServer(file!, ...args),
-      ];
+      const us = await startServer("holdfast.ts", ourFolder, ...ours.args);
+      const them = await startServer(file!, ...args);
       try {
-        const options = { connections, seconds };
+        const options = { connections, seconds: SECONDS };
         const rates = { ours: [] as number[], theirs: [] as number[] };
-        for (let round = 0; round <= rounds; round++) {
+        for (let round = 0; round <= ROUNDS; round++) {
           const a = await load(us.url, ours.workload, options);
           const b = await load(them.url, theirs.workload, options);
           if (round === 0) continue; // warming up

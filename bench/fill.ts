@@ -1,0 +1,44 @@
+// Data folders with much in them, filled by SQL.
+import Database from "better-sqlite3";
+import { systemClock } from "../src/kernel/clock.ts";
+import { databaseFile, openStorage } from "../src/storage/storage.ts";
+
+const UUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' ||
+  substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))`;
+
+export interface Fill {
+  sessions: number;
+  messagesEach: number;
+  /** Milliseconds since all of it was last used. */
+  age?: number;
+}
+
+/** Makes the database of a folder, with sessions that have a client, a key of state and messages each. */
+export async function fill(
+  folder: string,
+  { sessions, messagesEach, age = 0 }: Fill,
+): Promise<string[]> {
+  const expiry = { maxAgeMs: Infinity };
+  await openStorage({ folder, durability: "normal", clock: systemClock, expiry }).close();
+  const database = new Database(databaseFile(folder));
+  database.pragma("synchronous = OFF");
+  const then = Date.now() - age;
+  const numbers = (name: string, count: number): string =>
+    `WITH RECURSIVE ${name}(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM ${name} WHERE i < ${count})`;
+  database.exec(`
+    BEGIN;
+    ${numbers("n", sessions)} INSERT INTO sessions (id, owner, title, created_at, last_active_at)
+      SELECT ${UUID}, 'local', 'Session ' || i, ${then} - i, ${then} - i FROM n;
+    INSERT INTO clients (id, owner, session_id, name, version, protocol_version, capabilities, initialize, created_at, last_seen_at)
+      SELECT ${UUID}, 'local', id, 'bench', '1', '2025-11-25', '{}', '{}', ${then}, ${then} FROM sessions;
+    INSERT INTO session_state (session_id, key, value, version, updated_at)
+      SELECT id, 'fact', '"a value"', 1, ${then} FROM sessions;
+    ${numbers("m", messagesEach)} INSERT INTO messages (session_id, seq, role, content, status, created_at)
+      SELECT s.id, m.i, iif(m.i % 2, 'user', 'assistant'), 'message number ' || m.i || ' about kelp', 'complete', ${then}
+      FROM sessions s, m;
+    COMMIT;`);
+  database.pragma("wal_checkpoint(TRUNCATE)");
+  const ids = database.prepare("SELECT id FROM sessions").pluck().all() as string[];
+  database.close();
+  return ids;
+}
