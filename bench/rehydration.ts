@@ -1,5 +1,5 @@
 // The first call of a client after a restart, against its second.
-import { post, sessionful } from "./clients.ts";
+import { post, sessionful, type PreparedRequest } from "./clients.ts";
 import { inFolder, startServer } from "./processes.ts";
 import { median, type Row } from "./row.ts";
 
@@ -9,7 +9,7 @@ export async function* measureRehydration(): AsyncGenerator<Row> {
   yield await inFolder(async (folder) => {
     const first = await startServer("holdfast.ts", folder);
     const workload = sessionful("state_set", { key: "k", value: 1 });
-    const clients = [];
+    const clients: PreparedRequest[] = [];
     for (let i = 0; i < CLIENTS; i++) {
       const request = await workload(first.url);
       await (await post(first.url, request)).text();
@@ -17,7 +17,7 @@ export async function* measureRehydration(): AsyncGenerator<Row> {
     }
     await first.kill();
     const { url, kill } = await startServer("holdfast.ts", folder);
-    const call = async (request: (typeof clients)[number]): Promise<number> => {
+    const call = async (request: PreparedRequest): Promise<number> => {
       const started = performance.now();
       await (await post(url, request)).text();
       return performance.now() - started;

@@ -155,9 +155,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       modelTimeoutMs: config["model-timeout"],
     }),
     announcer,
-    keyedCalls: new KeyedCalls(storage.keyedCalls, instances.id),
+    keyedCalls: new KeyedCalls(storage.keyedCalls, instances),
   };
-  closing.defer(() => services.keyedCalls.close());
   const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(
     [...sessionTools(maxAgeMs), ...stateTools(), ...historyTools(), chatTool(), ...tools],
@@ -187,7 +186,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     clock,
   });
   const server = new StatelessServer(parts);
-  const listens = new ListenStreams({ ...parts, ...serving2025, clock, onError: warn });
+  const listens = new ListenStreams({
+    ...{ info: parts.info, clients: storage.clients, subscriptions: storage.subscriptions },
+    ...{ presence, clock, onError: warn },
+  });
   delivery.add(listens);
   const stateless = new Stateless({ server, listens, registry, exchanges });
   let accepting = true;
@@ -216,6 +218,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     async start() {
       await instances.start();
       closing.defer(() => instances.stop());
+      closing.defer(() => services.keyedCalls.close());
       retention.start(config["cleanup-interval"]);
       closing.defer(() => retention.stop());
     },

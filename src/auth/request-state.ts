@@ -6,6 +6,7 @@ import {
   ProtocolError,
   ProtocolErrorCode,
 } from "@modelcontextprotocol/server";
+import stringify from "safe-stable-stringify";
 import type { Principal } from "./principal.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
@@ -62,5 +63,5 @@ const NO_CONTEXT = undefined as never;
 
 const fingerprint = ({ principal, method, name, args }: Asked): string =>
   createHash("sha256")
-    .update(JSON.stringify([principal.id, method, name, args ?? {}]))
+    .update(stringify([principal.id, method, name, args ?? {}])!)
     .digest("base64url");

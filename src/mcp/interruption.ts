@@ -10,6 +10,11 @@ export interface Interruptible {
   params?: Record<string, unknown> | undefined;
 }
 
+/** Whether a request is answered without waiting on anything outside the process. */
+export const isQuick = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
+  method === "tools/call" && registry.isQuick(params?.["name"]);
+
+/** Whether a request's answer is worth a stream that can be resumed: everything else is asked for again. */
 export const mayWait = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
   method === "tools/call" && !registry.isQuick(params?.["name"]);
 

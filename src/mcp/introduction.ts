@@ -1,12 +1,5 @@
-// What a request says about the program that sends it: an `initialize`, or the envelope of 2026-07-28.
-import {
-  CLIENT_CAPABILITIES_META_KEY,
-  CLIENT_INFO_META_KEY,
-  type Implementation,
-  type InitializeRequest,
-  type JSONRPCRequest,
-} from "@modelcontextprotocol/server";
-import { newId } from "../kernel/ids.ts";
+// What an `initialize` request says about the program that sends it.
+import type { InitializeRequest, JSONRPCRequest } from "@modelcontextprotocol/server";
 import type { Client } from "../sessions/session.ts";
 
 /** The revision without sessions and handshake. */
@@ -50,30 +43,6 @@ export function introducedClient(
     logLevel: null,
     createdAt: now,
     lastSeenAt: now,
-    presentUntil: 0,
-    endedAt: null,
-  };
-}
-
-/** The client behind a `subscriptions/listen`. Nobody can come back to it: it ends with its connection. */
-export function listeningClient(
-  { params }: JSONRPCRequest,
-  { owner, now }: { owner: string; now: number },
-): Client {
-  const meta = params?._meta ?? {};
-  const program = meta[CLIENT_INFO_META_KEY] as Implementation | undefined;
-  return {
-    id: newId(),
-    owner,
-    protocolVersion: STATELESS_VERSION,
-    sessionId: null,
-    name: program?.name ?? "unknown",
-    version: program?.version ?? "unknown",
-    capabilities: (meta[CLIENT_CAPABILITIES_META_KEY] ?? {}) as Record<string, unknown>,
-    initialize: {},
-    logLevel: null,
-    createdAt: now,
-    lastSeenAt: 0, // only its connection keeps it alive
     presentUntil: 0,
     endedAt: null,
   };

@@ -1,7 +1,6 @@
 // `subscriptions/listen` of 2026-07-28: one stream on which a caller hears of changes, for as long as it is connected.
 // Behind it stands a client of its own, so that news reaches it as it reaches everybody else, from any process.
 import {
-  isSpecType,
   SERVER_INFO_META_KEY,
   SUBSCRIPTION_ID_META_KEY,
   type JSONRPCNotification,
@@ -16,7 +15,7 @@ import type { ClientStore } from "../sessions/store.ts";
 import type { Connections } from "../streams/delivery.ts";
 import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
-import { listeningClient } from "./introduction.ts";
+import { listenedUris, listeningClient } from "./listen-request.ts";
 import { RPC, rpcError } from "./rpc.ts";
 import { MAX_SUBSCRIPTIONS, type ServerInfo } from "./server.ts";
 
@@ -43,24 +42,16 @@ export class ListenStreams implements Connections {
   readonly #parts: ListenParts;
   /** By client, oldest first. */
   readonly #listeners = new Map<string, Listener>();
+  #closed = false;
 
   constructor(parts: ListenParts) {
     this.#parts = parts;
   }
 
   async open(request: JSONRPCRequest, { principal }: Caller): Promise<Response> {
-    const { id, params } = request;
-    const wanted = params?.["notifications"];
-    if (!isSpecType.SubscriptionFilter(wanted)) {
-      const expected =
-        "notifications: expected what to listen for, { resourceSubscriptions: […] }.";
-      return rpcError(200, RPC.invalidParams, expected, { id });
-    }
-    const uris = wanted.resourceSubscriptions ?? [];
-    if (uris.length > MAX_SUBSCRIPTIONS) {
-      const limit = `notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`;
-      return rpcError(200, RPC.invalidParams, limit, { id });
-    }
+    const uris = listenedUris(request);
+    if (uris instanceof Error)
+      return rpcError(200, RPC.invalidParams, uris.message, { id: request.id });
     const honored: SubscriptionFilter = uris.length > 0 ? { resourceSubscriptions: uris } : {};
     const listener = await this.#listen(request, principal.id, uris);
     const acknowledged = {
@@ -69,7 +60,7 @@ export class ListenStreams implements Connections {
       params: { notifications: honored },
     } as const;
     tell(listener, acknowledged);
-    if (uris.length === 0) this.#complete(listener);
+    if (uris.length === 0 || this.#closed) this.#complete(listener);
     return new Response(listener.sse.body, { headers: SSE_HEADERS });
   }
 
@@ -90,6 +81,7 @@ export class ListenStreams implements Connections {
 
   /** Tells every caller that its subscription is over. */
   close(): void {
+    this.#closed = true;
     for (const listener of this.#listeners.values()) this.#complete(listener);
   }
 
@@ -99,11 +91,14 @@ export class ListenStreams implements Connections {
     uris: readonly string[],
   ): Promise<Listener> {
     const { clients, subscriptions, presence, clock } = this.#parts;
-    const client = listeningClient(request, { owner, now: clock.now() });
-    await clients.create(client);
-    await Promise.all(
-      uris.map((uri) => subscriptions.subscribe({ clientId: client.id, uri }, MAX_SUBSCRIPTIONS)),
-    );
+    const now = clock.now();
+    const client = listeningClient(request, { owner, now, presentUntil: presence.until });
+    await Promise.all([
+      clients.create(client),
+      ...uris.map((uri) =>
+        subscriptions.subscribe({ clientId: client.id, uri }, MAX_SUBSCRIPTIONS),
+      ),
+    ]);
     const leave = presence.enter(client.id);
     const sse = new SseStream(() => {
       this.#listeners.delete(client.id);
@@ -118,7 +113,8 @@ export class ListenStreams implements Connections {
 
   #makeRoom(owner: string): void {
     const own = [...this.#listeners.values()].filter((listener) => listener.owner === owner);
-    if (own.length >= MAX_STREAMS) this.#complete(own[0]!);
+    const [oldest] = own;
+    if (oldest && own.length >= MAX_STREAMS) this.#complete(oldest);
   }
 
   #complete({ id, sse }: Listener): void {

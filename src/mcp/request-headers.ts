@@ -6,7 +6,10 @@ import type { HeaderParameter } from "../tools/header-parameters.ts";
 /** Why a request is refused. */
 export interface Mismatch {
   header: string;
-  body: string;
+  /** Absent when the header is. */
+  sent?: string;
+  /** What the body says. */
+  expected: string;
 }
 
 /** The parameter that `Mcp-Name` repeats, by method. */
@@ -25,7 +28,7 @@ export function checkStandardHeaders(
   headers: Headers,
 ): Mismatch | undefined {
   for (const name of ["MCP-Protocol-Version", "Mcp-Method"]) {
-    if (!headers.has(name)) return missing(name);
+    if (!headers.has(name)) return { header: name, expected: "one that repeats the body" };
   }
   const field = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method]! : undefined;
   const value = field === undefined ? undefined : params?.[field];
@@ -41,6 +44,7 @@ export function checkParameterHeaders(
   for (const { header, path } of parameters) {
     const value = valueAt(args, path);
     if (value === undefined || value === null || typeof value === "object") continue;
+    if (typeof value === "number" && !Number.isSafeInteger(value)) continue; // callers send no header for those
     const mismatch = compare(`Mcp-Param-${header}`, value as string | number | boolean, headers);
     if (mismatch !== undefined) return mismatch;
   }
@@ -53,15 +57,14 @@ function compare(
   headers: Headers,
 ): Mismatch | undefined {
   const header = headers.get(name);
-  if (header === null) return missing(name);
+  const expected = JSON.stringify(value);
+  if (header === null) return { header: name, expected };
   const decoded = decode(header);
   const same =
     typeof value === "number" && decoded !== undefined && DECIMAL.test(decoded)
       ? Number(decoded) === value
       : decoded === String(value);
-  return same
-    ? undefined
-    : { header: `${name}: ${header}`, body: `the body says ${JSON.stringify(value)}` };
+  return same ? undefined : { header: name, sent: JSON.stringify(header), expected };
 }
 
 /** What is not printable ASCII comes as `=?base64?…?=`; undefined when that is no base64, or no UTF-8. */
@@ -71,16 +74,11 @@ function decode(header: string): string | undefined {
   const bytes = Buffer.from(encoded, "base64");
   if (bytes.toString("base64") !== encoded) return undefined;
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return undefined;
   }
 }
-
-const missing = (header: string): Mismatch => ({
-  header: `${header} (missing)`,
-  body: `the header ${header} is required`,
-});
 
 function valueAt(root: unknown, path: readonly string[]): unknown {
   let node = root;

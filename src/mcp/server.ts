@@ -16,7 +16,8 @@ import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import type { CallChannel, CallingProgram } from "../tools/context.ts";
-import { REQUEST_KEY_META, type ToolRegistry } from "../tools/registry.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
+import { REQUEST_KEY_META } from "../tools/request-key.ts";
 
 export interface ServerInfo {
   name: string;
@@ -46,9 +47,9 @@ const CACHE_HINTS: ServerOptions["cacheHints"] = {
 export type CallerOf = (context: ServerContext) => Caller;
 
 const INSTRUCTIONS =
-  "Holdfast remembers. Each connection has a session with key/value state (state_*) and a history (history_*, chat) " +
-  "that survive restarts of this server and of your program. session_list finds earlier sessions; pass a session's id " +
-  "as `session` to work in it.";
+  "Holdfast remembers. A session has key/value state (state_*) and a history (history_*, chat) that survive restarts of " +
+  "this server and of your program. Without a session of its own, chat and history_append open one and return its id; " +
+  "pass that as `session` to go on in it. session_list finds earlier sessions.";
 
 /** A server that is not connected yet. Building one is cheap: the tools' schemas were prepared once. */
 export function createServer(
@@ -130,7 +131,7 @@ function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel
   return {
     signal: mcpReq.signal,
     client: programOf(mcpReq, caller),
-    requestKey: mcpReq._meta?.[REQUEST_KEY_META] as string | undefined,
+    requestKey: requestKeyOf(mcpReq),
     inputResponses: mcpReq.inputResponses,
     requestState: mcpReq.requestState,
     log: (level, data) => mcpReq.log(level, data).catch(gone),
@@ -157,6 +158,13 @@ function programOf(
     protocolVersion: meta[PROTOCOL_VERSION_META_KEY] as string,
     capabilities: meta[CLIENT_CAPABILITIES_META_KEY] as ClientCapabilities,
   };
+}
+
+function requestKeyOf({ _meta }: ServerContext["mcpReq"]): string | undefined {
+  const key = _meta?.[REQUEST_KEY_META];
+  if (key === undefined || key === "") return undefined;
+  if (typeof key === "string") return key;
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${REQUEST_KEY_META}: expected text.`);
 }
 
 /** Progress and logs are courtesies: that nobody can be told any more must not fail the call, awaited or not. */

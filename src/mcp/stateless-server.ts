@@ -34,8 +34,8 @@ interface Call {
 }
 
 /**
- * The SDK lets a server speak 2026-07-28 only on this transport of one exchange; ours carries them all. Nothing of the
- * original is used but its mark.
+ * The SDK lets a server speak 2026-07-28 when it is connected to this transport of one exchange, by whose class it tells
+ * (its `perRequestClassificationOf`); ours carries all exchanges, and nothing else of the original is used.
  */
 class SharedTransport extends PerRequestHTTPServerTransport {
   readonly #calls = new Map<RequestId, Call>();
@@ -57,8 +57,11 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     const id = ++this.#lastId;
     this.#calls.set(id, { id: request.id, caller, exchange });
     this.#delivering = true;
-    this.onmessage?.({ ...request, id }, { classification: CLASSIFICATION });
-    this.#delivering = false;
+    try {
+      this.onmessage?.({ ...request, id }, { classification: CLASSIFICATION });
+    } finally {
+      this.#delivering = false;
+    }
     return () => this.#cancel(id);
   }
 
@@ -68,13 +71,11 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   }
 
   override async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
-    if (!isAnswer(message)) {
-      const call = this.#calls.get(options?.relatedRequestId ?? 0);
-      return call?.exchange.tell(message);
-    }
-    const call = this.#calls.get(message.id ?? 0);
-    if (call === undefined) return;
-    this.#calls.delete(message.id!);
+    const id = isAnswer(message) ? message.id : options?.relatedRequestId;
+    const call = id === undefined ? undefined : this.#calls.get(id);
+    if (id === undefined || call === undefined) return; // its caller has gone
+    if (!isAnswer(message)) return call.exchange.tell(message);
+    this.#calls.delete(id);
     const code = "error" in message ? message.error.code : undefined;
     await call.exchange.answer(call.id, { ...message, id: call.id }, this.#statusOf(code));
   }

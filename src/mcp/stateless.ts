@@ -4,7 +4,7 @@ import type { InboundModernRoute, JSONRPCRequest } from "@modelcontextprotocol/s
 import type { Caller } from "../sessions/session.ts";
 import { JsonExchange } from "./exchange.ts";
 import { STATELESS_VERSION } from "./introduction.ts";
-import { mayWait } from "./interruption.ts";
+import { isQuick } from "./interruption.ts";
 import type { ListenStreams } from "./listen-streams.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./request-headers.ts";
@@ -40,7 +40,8 @@ export class Stateless {
     const mismatch =
       checkStandardHeaders(request, http.headers) ?? this.#checkParameters(request, http.headers);
     if (mismatch !== undefined) {
-      const message = `Headers and body disagree: ${mismatch.header}, ${mismatch.body}.`;
+      const { header, sent = "not there", expected } = mismatch;
+      const message = `Headers and body disagree: ${header} is ${sent}, expected ${expected}.`;
       return rpcError(400, RPC.headerMismatch, message, { id: request.id, data: { mismatch } });
     }
     const { principal, target } = incoming;
@@ -59,13 +60,15 @@ export class Stateless {
     const { server, registry, exchanges } = this.#parts;
     let cancel = (): void => undefined;
     const exchange = new JsonExchange([request.id], false, () => cancel());
-    if (mayWait(request, registry)) {
+    if (!isQuick(request, registry)) {
+      const { signal } = http;
+      if (signal.aborted) return new Response(null, { status: 499 });
       const gone = (): void => exchange.leave();
-      http.signal.addEventListener("abort", gone);
+      signal.addEventListener("abort", gone);
       const silent = setTimeout(() => exchange.openStream(), SILENT_MS).unref();
       exchanges.track(exchange, () => {
         clearTimeout(silent);
-        http.signal.removeEventListener("abort", gone);
+        signal.removeEventListener("abort", gone);
       });
     }
     cancel = await server.run(request, caller, exchange);

@@ -3,7 +3,6 @@
 // a call that failed tries again.
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../kernel/errors.ts";
-import { newId } from "../kernel/ids.ts";
 
 /** How often a call of another process is looked at again. */
 const POLL_MS = 100;
@@ -19,7 +18,7 @@ export interface KeyedCall {
   request: string;
 }
 
-/** `running` elsewhere; `lost` when the process that ran it is gone. */
+/** `running` elsewhere; `lost` when the process that ran it is gone, or is this one, which knows of no such run. */
 export type KeyedCallStart =
   | { kind: "started"; id: number; newSessionId: string }
   | { kind: "done"; outcome: string }
@@ -37,16 +36,18 @@ export interface KeyedCallStore {
   ): Promise<KeyedCallStart>;
   /** Takes over a lost call; false when another process was faster. */
   adopt(id: number, instanceId: string): Promise<boolean>;
-  /** `outcome` is JSON. */
-  finish(id: number, outcome: string): Promise<void>;
-  /** Frees the key. */
-  drop(id: number): Promise<void>;
+  /** `outcome` is JSON. Nothing happens when another instance has adopted the call. */
+  finish(id: number, instanceId: string, outcome: string): Promise<void>;
+  /** Frees the key, unless another instance has adopted the call. Repeated, it may open the same new session. */
+  drop(id: number, instanceId: string): Promise<void>;
   countExpired(): Promise<number>;
   /** Deletes at most `limit` calls that are too old to be repeated; resolves to how many. */
   deleteExpired(limit: number): Promise<number>;
 }
 
 const MAX_PER_SCOPE = 1_000;
+/** How long an outcome is kept: much longer than a caller goes on repeating. */
+export const KEEP_OUTCOMES_MS = 24 * 3_600_000;
 
 /** Why a call is given up whose caller did not say so: its connection has ended. */
 export const CALLER_GONE = "The caller has gone.";
@@ -67,6 +68,8 @@ export interface Outcome {
 
 export interface KeyedOptions {
   signal: AbortSignal;
+  /** The id for a session that the first run may have to open. */
+  newSessionId: string;
   /** Whether a run that was cut short may simply be run again. */
   repeatable: boolean;
   run(run: Run): Promise<Outcome>;
@@ -82,14 +85,22 @@ interface Shared {
   ended: boolean;
 }
 
+/** The process on whose behalf calls are run. */
+export interface Runner {
+  readonly id: string;
+  /** Makes sure that other processes know it to be alive. */
+  confirm(): Promise<void>;
+}
+
 export class KeyedCalls {
   readonly #store: KeyedCallStore;
-  readonly #instanceId: string;
+  readonly #runner: Runner;
   readonly #running = new Map<string, Shared>();
+  #closing = false;
 
-  constructor(store: KeyedCallStore, instanceId: string) {
+  constructor(store: KeyedCallStore, runner: Runner) {
     this.#store = store;
-    this.#instanceId = instanceId;
+    this.#runner = runner;
   }
 
   /**
@@ -98,14 +109,22 @@ export class KeyedCalls {
    */
   async once(call: KeyedCall, options: KeyedOptions): Promise<unknown> {
     const name = JSON.stringify([call.owner, call.scope, call.key]);
-    const running = this.#running.get(name);
-    if (running !== undefined && running.request !== call.request) throw keyTaken();
-    return this.#wait(running ?? this.#share(name, call, options), options.signal);
+    for (;;) {
+      const running = this.#running.get(name);
+      if (running !== undefined && running.request !== call.request) throw keyTaken();
+      if (running === undefined)
+        return this.#wait(this.#share(name, call, options), options.signal);
+      if (!running.abort.signal.aborted) return this.#wait(running, options.signal);
+      await running.value.catch(() => undefined); // given up by its last caller: this one begins anew
+    }
   }
 
-  /** Gives up what still runs. */
-  close(): void {
-    for (const { abort } of this.#running.values()) abort.abort();
+  /** Gives up what still runs; resolves when that is noted. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    const running = [...this.#running.values()];
+    for (const { abort } of running) abort.abort();
+    await Promise.allSettled(running.map(({ value }) => value));
   }
 
   #share(name: string, call: KeyedCall, options: KeyedOptions): Shared {
@@ -140,49 +159,65 @@ export class KeyedCalls {
     } finally {
       signal.removeEventListener("abort", leave);
       shared.waiting -= 1;
-      if (shared.waiting === 0 && !shared.ended) {
-        const after = signal.reason === CALLER_GONE ? ABANDONED_MS : 0;
-        shared.abandoned = setTimeout(() => shared.abort.abort(signal.reason), after).unref();
-      }
+      if (shared.waiting === 0 && !shared.ended) this.#abandon(shared, signal.reason);
     }
   }
 
-  async #perform(
-    call: KeyedCall,
-    { repeatable, run }: KeyedOptions,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    const start = await this.#begin(call, signal);
-    if (start.kind === "done") return JSON.parse(start.outcome);
+  #abandon(shared: Shared, reason: unknown): void {
+    const giveUp = (): void => shared.abort.abort(reason);
+    if (reason === CALLER_GONE) shared.abandoned = setTimeout(giveUp, ABANDONED_MS).unref();
+    else giveUp();
+  }
+
+  async #perform(call: KeyedCall, options: KeyedOptions, signal: AbortSignal): Promise<unknown> {
+    const start = await this.#begin(call, options, signal);
+    if (start.kind === "done") return outcomeOf(start.outcome);
     const { id, newSessionId } = start;
-    if (start.kind === "lost" && !repeatable) {
-      await this.#store.drop(id);
+    if (start.kind === "lost" && !options.repeatable) {
+      await this.#store.drop(id, this.#runner.id);
       throw new AppError("conflict", "The first call with this key was interrupted by a restart.", {
         hint: "Whether it had an effect is not known: look, and call again if it had none.",
       });
     }
-    let kept = false;
+    let outcome: Outcome;
     try {
-      const { value, keep } = await run({ signal, newSessionId });
-      if (keep) await this.#store.finish(id, JSON.stringify(value));
-      kept = keep;
-      return value;
-    } finally {
-      if (!kept) await this.#store.drop(id);
+      outcome = await options.run({ signal, newSessionId });
+    } catch (error) {
+      // What a stop cuts short may have had an effect: the key stays taken, as after a crash.
+      if (!this.#closing || options.repeatable) await this.#store.drop(id, this.#runner.id);
+      throw error;
     }
+    // An outcome that cannot be stored leaves the key taken: the repeated call finds that the first one was lost.
+    if (outcome.keep) await this.#store.finish(id, this.#runner.id, storable(outcome.value));
+    else await this.#store.drop(id, this.#runner.id);
+    return outcome.value;
   }
 
   /** Takes the key, waiting for a run of another process. */
-  async #begin(call: KeyedCall, signal: AbortSignal) {
-    const mine = { instanceId: this.#instanceId, newSessionId: newId(), max: MAX_PER_SCOPE };
+  async #begin(call: KeyedCall, { newSessionId }: KeyedOptions, signal: AbortSignal) {
+    const mine = { instanceId: this.#runner.id, newSessionId, max: MAX_PER_SCOPE };
     for (;;) {
       signal.throwIfAborted();
-      const start = await this.#store.begin(call, mine);
-      if (start.kind === "lost" && !(await this.#store.adopt(start.id, this.#instanceId))) continue;
+      const [start] = await Promise.all([this.#store.begin(call, mine), this.#runner.confirm()]);
+      if (start.kind === "lost" && !(await this.#store.adopt(start.id, this.#runner.id))) continue;
       if (start.kind !== "running") return start;
       await sleep(POLL_MS, undefined, { signal });
     }
   }
+}
+
+const MAX_OUTCOME_BYTES = 1_000_000;
+const TOO_LARGE = "null";
+
+function storable(value: unknown): string {
+  const text = JSON.stringify(value);
+  return Buffer.byteLength(text) > MAX_OUTCOME_BYTES ? TOO_LARGE : text;
+}
+
+/** @throws AppError `limit` for an outcome that was not kept */
+function outcomeOf(text: string): unknown {
+  if (text !== TOO_LARGE) return JSON.parse(text);
+  throw new AppError("limit", "This call was done, but its result was too large to be kept.");
 }
 
 export const keyTaken = (): AppError =>

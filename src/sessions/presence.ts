@@ -47,9 +47,13 @@ export class Presence {
     clearInterval(this.#timer);
   }
 
-  /** Promises two intervals, so that one late refresh breaks nothing. */
+  /** Until when a connection counts that is there now: two intervals, so that one late refresh breaks nothing. */
+  get until(): number {
+    return this.#clock.now() + 2 * this.#intervalMs;
+  }
+
   #note(clientIds: readonly string[]): void {
     if (clientIds.length === 0) return;
-    this.#clients.present(clientIds, this.#clock.now() + 2 * this.#intervalMs).catch(this.#onError);
+    this.#clients.present(clientIds, this.until).catch(this.#onError);
   }
 }

@@ -9,6 +9,12 @@ export interface AnnouncerParts {
   onError(error: unknown): void;
 }
 
+/** Who made a change: whose resources they are, and the client that needs no news of it. */
+interface Maker {
+  readonly principal: { readonly id: string };
+  readonly client?: { readonly id: string } | undefined;
+}
+
 export class Announcer {
   readonly #parts: AnnouncerParts;
 
@@ -17,16 +23,16 @@ export class Announcer {
   }
 
   /**
-   * Announces changes of the owner's resources to all subscribed clients but the one that made them. Never rejects: the
+   * Announces changes of the maker's resources to all its subscribed clients but the one that made them. Never rejects: the
    * change itself is stored, whatever becomes of the news.
    */
-  announce(owner: string, uris: readonly string[], by: string | undefined): Promise<void> {
-    return this.#tell(by, (store) => store.subscribers(owner, uris));
+  announce({ principal, client }: Maker, uris: readonly string[]): Promise<void> {
+    return this.#tell(client?.id, (store) => store.subscribers(principal.id, uris));
   }
 
   /** As `announce`, for every resource whose uri continues `uri` with a slash. */
-  announceBelow(owner: string, uri: string, by: string | undefined): Promise<void> {
-    return this.#tell(by, (store) => store.subscribersBelow(owner, uri));
+  announceBelow({ principal, client }: Maker, uri: string): Promise<void> {
+    return this.#tell(client?.id, (store) => store.subscribersBelow(principal.id, uri));
   }
 
   async #tell(

@@ -1,15 +1,10 @@
 // The tool `chat`: asks a model with the session's history as its memory: the server's own, else the caller's, else recall.
 import { randomUUID } from "node:crypto";
-import {
-  inputRequired,
-  inputResponse,
-  type CallToolResult,
-  type CreateMessageResult,
-} from "@modelcontextprotocol/server";
+import { inputRequired, inputResponse, type CallToolResult } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Message } from "../chat/message.ts";
-import { requestKey } from "./history-tools.ts";
 import { reply } from "./reply.ts";
+import { requestKey } from "./request-key.ts";
 import { samplingReply, samplingRequest } from "./sampling.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
@@ -51,9 +46,10 @@ export function chatTool(): Tool {
       const { max_tokens: maxTokens, request_key: requestKey, ...asked } = input;
       const ask = { ...asked, maxTokens, requestKey, signal };
       const answers = inputResponse(inputResponses, ANSWER);
-      if (answers.kind === "sampling") {
-        const reply = samplingReply(answers.result as CreateMessageResult);
-        return answered(await session.ask({ ...ask, requestKey: context.requestState(), reply }));
+      const round = context.requestState<string>();
+      if (answers.kind === "sampling" && round !== undefined) {
+        const reply = samplingReply(answers.result);
+        return answered(await session.ask({ ...ask, requestKey: round, reply }));
       }
       if (!session.hasModel && context.client?.capabilities.sampling) {
         const params = samplingRequest({ ...ask, ...(await session.conversation(ask)) });

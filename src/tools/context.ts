@@ -68,6 +68,8 @@ export interface Once {
 /** One call of a tool, its arguments already checked. */
 export interface Call {
   once?: Once | undefined;
+  /** The id for a session that the call may have to open: that of an earlier round. */
+  newSessionId?: string | undefined;
   input: Record<string, unknown>;
   caller: Caller;
   services: SessionServices;

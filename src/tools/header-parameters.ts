@@ -8,7 +8,7 @@ export interface HeaderParameter {
 
 const KEYWORD = "x-mcp-header";
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const TYPES = ["string", "integer", "number", "boolean"];
+const TYPES = ["string", "integer", "boolean"];
 
 /** @throws TypeError for an annotation that clients would refuse the tool for */
 export function headerParameters(tool: string, inputSchema: object): HeaderParameter[] {
@@ -25,7 +25,16 @@ export function headerParameters(tool: string, inputSchema: object): HeaderParam
     }
   };
   visit(inputSchema as Record<string, unknown>, []);
+  if (occurrences(inputSchema) > found.length)
+    throw new TypeError(`Tool ${tool}: ${KEYWORD} stands only on properties and their properties.`);
   return found;
+}
+
+/** How often the keyword occurs anywhere in a schema. */
+function occurrences(node: unknown): number {
+  if (typeof node !== "object" || node === null) return 0;
+  const own = !Array.isArray(node) && Object.hasOwn(node, KEYWORD) ? 1 : 0;
+  return Object.values(node).reduce((sum: number, child) => sum + occurrences(child), own);
 }
 
 function faultOf(

@@ -2,13 +2,8 @@
 import { z } from "zod";
 import { ROLES, STATUSES, type Message } from "../chat/message.ts";
 import { iso, reply } from "./reply.ts";
+import { requestKey } from "./request-key.ts";
 import { defineTool, type Tool } from "./tool.ts";
-
-export const requestKey = z
-  .string()
-  .optional()
-  .transform((key) => key || undefined) // models fill optional arguments in with empty text
-  .describe("Any unique text: repeating the call with the same key does not do it twice.");
 
 const toMessage = ({ seq, role, content, status, model, createdAt }: Message) => ({
   seq,

@@ -1,27 +1,34 @@
 // The caller's sessions, as tools see them: nobody else's are reachable from here.
-import type { Principal } from "../auth/principal.ts";
-import type { Session } from "../sessions/session.ts";
+import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
 import type { NewSession } from "../sessions/sessions.ts";
 import type { SessionPage } from "../sessions/store.ts";
+import { SESSIONS_URI } from "../sessions/uris.ts";
 import type { SessionServices } from "./session-handle.ts";
 
 export class OwnSessions {
   readonly #services: SessionServices;
-  readonly #principal: Principal;
+  readonly #caller: Caller;
 
-  constructor(services: SessionServices, principal: Principal) {
+  constructor(services: SessionServices, caller: Caller) {
     this.#services = services;
-    this.#principal = principal;
+    this.#caller = caller;
   }
 
   /** A new session, or the living one of that name. */
-  open(options: NewSession = {}): Promise<{ session: Session; created: boolean }> {
-    return this.#services.sessions.open(this.#principal, options);
+  async open(options: NewSession = {}): Promise<{ session: Session; created: boolean }> {
+    const { sessions, announcer } = this.#services;
+    const opened = await sessions.open(this.#caller.principal, options);
+    if (opened.created) await announcer.announce(this.#caller, [SESSIONS_URI]);
+    return opened;
   }
 
   /** Newest activity first. */
   list(options: { query?: string; limit: number; cursor?: string }): Promise<SessionPage> {
-    return this.#services.sessions.list(this.#principal, options);
+    return this.#services.sessions.list(this.#caller.principal, options);
+  }
+
+  counts({ id }: Pick<Session, "id">): Promise<SessionCounts> {
+    return this.#services.sessions.counts(id);
   }
 
   /** When a session will be deleted if nobody uses it again, in milliseconds; null for never. */

@@ -7,14 +7,13 @@ import {
   type InputRequiredResult,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
-import { checkText } from "../kernel/text.ts";
 import type { Logger } from "../telemetry.ts";
-import type { Call, CallChannel, Once, ToolResult } from "./context.ts";
+import type { Call, CallChannel, ToolResult } from "./context.ts";
 import { headerParameters, type HeaderParameter } from "./header-parameters.ts";
+import { onceOf, withRequestKey } from "./request-key.ts";
 import type { SessionServices } from "./session-handle.ts";
 import type { Tool } from "./tool.ts";
 
@@ -22,10 +21,6 @@ import type { Tool } from "./tool.ts";
 export const SESSION_META = "holdfast/session";
 /** In the `_meta` of a tool error: its stable code. */
 export const ERROR_META = "holdfast/error";
-/** In a call's `_meta`: repeating the call with the same key does not do it twice. */
-export const REQUEST_KEY_META = "holdfast/request-key";
-
-const MAX_REQUEST_KEY_BYTES = 200;
 
 export class ToolRegistry {
   /** As `tools/list` answers, in the order of definition. */
@@ -98,12 +93,13 @@ export class ToolRegistry {
     let session: string | null = null;
     try {
       const round = await this.#openRound(asked, channel);
-      const input = round ? { session: round.session, ...parsed.data } : parsed.data;
+      const input = withRequestKey(tool, parsed.data, channel.requestKey);
       const result = await tool.run({
         caller,
         channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,
         input,
-        once: once(tool, input, channel),
+        newSessionId: round?.session,
+        once: onceOf(tool, input, channel.requestKey),
         services: this.#services,
         onSession: (id) => (session = id),
       });
@@ -139,24 +135,6 @@ export class ToolRegistry {
 interface Round {
   state: unknown;
   session: string | undefined;
-}
-
-/** A key for what changes something; what only reads may be repeated anyway. */
-function once(
-  { name, annotations, input: { shape } }: Tool,
-  input: Record<string, unknown>,
-  channel: CallChannel,
-): Once | undefined {
-  const takesKey = "request_key" in shape;
-  if (takesKey) input["request_key"] ??= channel.requestKey;
-  const key = (takesKey ? input["request_key"] : channel.requestKey) as string | undefined;
-  if (key === undefined || key === "" || annotations.readOnlyHint) return undefined;
-  checkText("request_key", key, MAX_REQUEST_KEY_BYTES);
-  const { session: _session, request_key: _key, ...args } = input;
-  const request = createHash("sha256")
-    .update(JSON.stringify([name, args]))
-    .digest("base64url");
-  return { key, request, repeatable: takesKey || annotations.idempotentHint === true };
 }
 
 const toWire = ({

@@ -1,8 +1,8 @@
 // The caller's own model behind `chat` (MCP sampling): the question as the caller is asked it, and its answer.
-import type {
-  CreateMessageRequestParams,
-  CreateMessageResult,
-  SamplingMessage,
+import {
+  isSpecType,
+  type CreateMessageRequestParams,
+  type SamplingMessage,
 } from "@modelcontextprotocol/server";
 import type { ModelReply, ModelRequest } from "../chat/model.ts";
 import { AppError } from "../kernel/errors.ts";
@@ -31,8 +31,11 @@ export function samplingRequest({
   };
 }
 
-/** @throws AppError `model` for an answer without text */
-export function samplingReply({ content, model }: CreateMessageResult): ModelReply {
+/** @throws AppError `model` for an answer that is none, or has no text */
+export function samplingReply(answer: unknown): ModelReply {
+  if (!isSpecType.CreateMessageResult(answer))
+    throw new AppError("model", "The calling program's model gave something that is no message.");
+  const { content, model } = answer;
   const text = [content]
     .flat()
     .flatMap((part) => (part.type === "text" ? [part.text] : []))

@@ -38,13 +38,12 @@ export class SessionHandle {
   readonly #changed: Changed;
 
   constructor(services: SessionServices, current: CurrentSession, caller: Caller) {
-    const { principal, client } = caller;
     this.#caller = caller;
     this.id = current.id;
     this.#services = services;
     this.#current = current;
     this.#changed = (...uris) =>
-      services.announcer.announce(principal.id, [...uris, sessionUri(current.id)], client?.id);
+      services.announcer.announce(caller, [...uris, sessionUri(current.id)]);
     this.state = new SessionState(services.state, current, this.#changed);
     this.history = new SessionHistory(services.chat, current, this.#changed);
   }
@@ -78,8 +77,7 @@ export class SessionHandle {
 
   /** Whatever shows this session has changed. */
   async #allChanged(): Promise<void> {
-    const { principal, client } = this.#caller;
-    await this.#services.announcer.announceBelow(principal.id, sessionUri(this.id), client?.id);
+    await this.#services.announcer.announceBelow(this.#caller, sessionUri(this.id));
     await this.#changed(SESSIONS_URI);
   }
 
@@ -98,14 +96,15 @@ export class SessionHandle {
 
   /** Asks the configured model, with this session's history as its memory. */
   async ask(ask: Ask): Promise<{ question: Message; answer: Message }> {
-    const { system } = await this.#current.create();
+    const made = await make(this.#current);
+    const system = this.info?.system;
     try {
       return await this.#services.chat.ask(this.id, {
         ...ask,
         system: ask.system ?? system ?? undefined,
       });
     } finally {
-      await this.#changed(historyUri(this.id)); // a question that failed is in the history too
+      await this.#changed(historyUri(this.id), ...made); // a question that failed is in the history too
     }
   }
 }
@@ -135,9 +134,9 @@ export class SessionState {
 
   /** @throws AppError `conflict` when `ifVersion` does not match, `limit` or `invalid` */
   async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
-    await this.#current.create();
+    const made = await make(this.#current);
     const entry = await this.#state.set(this.#current.id, key, value, options);
-    await this.#changed(stateUri(this.#current.id, key));
+    await this.#changed(stateUri(this.#current.id, key), ...made);
     return entry;
   }
 
@@ -166,9 +165,9 @@ export class SessionHistory {
   }
 
   async append(message: NewMessage): Promise<Message> {
-    await this.#current.create();
+    const made = await make(this.#current);
     const stored = await this.#chat.append(this.#current.id, message);
-    await this.#changed(historyUri(this.#current.id));
+    await this.#changed(historyUri(this.#current.id), ...made);
     return stored;
   }
 
@@ -179,4 +178,11 @@ export class SessionHistory {
   }): Promise<{ messages: Message[]; nextBefore?: number }> {
     return this.#chat.page(this.#current.id, options);
   }
+}
+
+/** Makes the session if it is not there yet; resolves to what else has changed by that. */
+async function make(current: CurrentSession): Promise<string[]> {
+  const isNew = current.session === undefined;
+  await current.create();
+  return isNew ? [SESSIONS_URI] : [];
 }

@@ -72,7 +72,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       quick: true,
       async handler({ input, sessions }) {
         const { session, created } = await sessions.open(input);
-        const info = summarize(session, { messages: 0, stateKeys: 0, connections: 0 }, sessions);
+        const info = summarize(session, await sessions.counts(session), sessions);
         return reply(
           `${created ? "Opened" : "Found"} session ${session.id} (${label(session)}). Pass this id as \`session\` to work in it.`,
           {

@@ -1,8 +1,11 @@
 // Finds the session of a call, decides whether the caller may use it, and hands it to the handler.
 import { isInputRequiredResult } from "@modelcontextprotocol/server";
 import { AppError } from "../kernel/errors.ts";
-import type { Run } from "../sessions/keyed-calls.ts";
+import { newId } from "../kernel/ids.ts";
 import { CurrentSession } from "../sessions/current.ts";
+import type { Run } from "../sessions/keyed-calls.ts";
+import type { Caller } from "../sessions/session.ts";
+import { SESSIONS_URI } from "../sessions/uris.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { SessionHandle } from "./session-handle.ts";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
@@ -26,32 +29,33 @@ export function withSession<Input, Policy extends SessionPolicy>(
   handler: Handler<Input, Policy>,
 ): (call: Call) => Promise<ToolResult> {
   return async (call) => {
-    const { caller, services, channel, once } = call;
+    const { caller, services, channel, once, newSessionId = newId() } = call;
     const { session: argument, ...input } = call.input;
     const current = await resolve(policy, call, argument as string | undefined);
 
-    const handle = async ({ signal, newSessionId }: Partial<Run>): Promise<Handled> => {
+    const handle = async (run: Run): Promise<Handled> => {
       const session = current
         ? new SessionHandle(services, current, caller)
-        : await withoutSession(policy, call, newSessionId);
+        : await withoutSession(policy, call, run.newSessionId);
       if (session !== undefined) call.onSession(session.id);
       const result = await handler({
         ...channel,
-        signal: signal ?? channel.signal,
+        signal: run.signal,
         input: input as Input,
         session: session as ToolContext<Input, Policy>["session"],
-        sessions: new OwnSessions(services, caller.principal),
+        sessions: new OwnSessions(services, caller),
         principal: caller.principal,
       });
       return { result, session: session?.id };
     };
 
-    if (once === undefined) return (await handle({})).result;
-    const { key, request, repeatable } = once;
+    if (once === undefined) return (await handle({ signal: channel.signal, newSessionId })).result;
+    const { repeatable, ...key } = once;
     const handled = (await services.keyedCalls.once(
-      { owner: caller.principal.id, scope: current?.id ?? "", key, request },
+      { owner: caller.principal.id, scope: current?.id ?? ownSession(caller), ...key },
       {
         signal: channel.signal,
+        newSessionId,
         repeatable,
         run: async (run) => {
           const value = await handle(run);
@@ -63,6 +67,10 @@ export function withSession<Input, Policy extends SessionPolicy>(
     return handled.result;
   };
 }
+
+/** The session that a client would have, before it is there; empty for callers without one. */
+const ownSession = ({ target, client }: Caller): string =>
+  target === undefined && client !== undefined ? client.id : "";
 
 const resolve = (
   policy: SessionPolicy,
@@ -79,8 +87,8 @@ const isFinal = (result: ToolResult): boolean =>
 
 async function withoutSession(
   policy: SessionPolicy,
-  { services: { sessions }, services, caller }: Call,
-  id: string | undefined,
+  { services, caller }: Call,
+  id: string,
 ): Promise<SessionHandle | undefined> {
   if (policy === "optional") return undefined;
   if (policy === "required") {
@@ -88,9 +96,7 @@ async function withoutSession(
       hint: "Pass the argument `session` with an id from session_list, or start one with session_open.",
     });
   }
-  const session =
-    id === undefined
-      ? (await sessions.open(caller.principal)).session
-      : await sessions.openOwn(caller.principal, id);
+  const session = await services.sessions.openOwn(caller.principal, id);
+  await services.announcer.announce(caller, [SESSIONS_URI]);
   return new SessionHandle(services, CurrentSession.of(session), caller);
 }

@@ -38,7 +38,11 @@ export function sqliteClientStore(engine: Engine): ClientStore {
       .prepare(),
     present: db
       .update(clients)
-      .set({ lastSeenAt: sql`${placeholder("now")}`, presentUntil: sql`${placeholder("until")}` })
+      .set({
+        // A client that only its connection keeps alive was never seen.
+        lastSeenAt: sql`iif(${clients.lastSeenAt} = 0, 0, ${placeholder("now")})`,
+        presentUntil: sql`${placeholder("until")}`,
+      })
       .where(byId)
       .prepare(),
     nextEpoch: db

@@ -53,10 +53,10 @@ export class Engine {
     this.#commits.close();
   }
 
-  /** Values for `sessionAlive` and `clientAlive`. */
+  /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. */
   times(): { now: number; oldest: number } {
     const now = this.clock.now();
-    return { now, oldest: now - this.#expiry.maxAgeMs };
+    return { now, oldest: Math.max(0, now - this.#expiry.maxAgeMs) };
   }
 }
 

@@ -1,13 +1,13 @@
 // Calls with a request key in SQLite.
 import { and, asc, eq, isNull, lt, sql } from "drizzle-orm";
-import { keyTaken, type KeyedCallStore } from "../../sessions/keyed-calls.ts";
+import { KEEP_OUTCOMES_MS, keyTaken, type KeyedCallStore } from "../../sessions/keyed-calls.ts";
 import type { Engine } from "./engine.ts";
 import { instances, keyedCalls } from "./schema.ts";
 
 const { placeholder } = sql;
 
-/** How long an outcome is kept: much longer than a caller goes on repeating. */
-const KEEP_MS = 24 * 3_600_000;
+/** The instance of a call that failed and may be done again. */
+const NOBODY = "";
 
 export function sqliteKeyedCallStore(engine: Engine): KeyedCallStore {
   const { db, clock } = engine;
@@ -16,6 +16,7 @@ export function sqliteKeyedCallStore(engine: Engine): KeyedCallStore {
     eq(keyedCalls.owner, placeholder("owner")),
     eq(keyedCalls.scope, placeholder("scope")),
   );
+  const ran = eq(keyedCalls.instanceId, placeholder("instanceId"));
   const expired = lt(keyedCalls.createdAt, placeholder("oldest"));
   const q = {
     find: db
@@ -31,7 +32,7 @@ export function sqliteKeyedCallStore(engine: Engine): KeyedCallStore {
     oldest: db
       .select({ id: keyedCalls.id })
       .from(keyedCalls)
-      .where(and(ofScope, sql`${keyedCalls.outcome} is not null`))
+      .where(and(ofScope, sql`(outcome is not null or instance_id = ${NOBODY})`))
       .orderBy(asc(keyedCalls.id))
       .limit(1)
       .prepare(),
@@ -47,16 +48,28 @@ export function sqliteKeyedCallStore(engine: Engine): KeyedCallStore {
         and(
           byId,
           isNull(keyedCalls.outcome),
-          sql`not exists (select 1 from instances where instances.id = keyed_calls.instance_id)`,
+          sql`(keyed_calls.instance_id = ${placeholder("to")}
+            or not exists (select 1 from instances where instances.id = keyed_calls.instance_id))`,
         ),
       )
+      .prepare(),
+    take: db
+      .update(keyedCalls)
+      .set({ instanceId: sql`${placeholder("instanceId")}` })
+      .where(byId)
       .prepare(),
     finish: db
       .update(keyedCalls)
       .set({ outcome: sql`${placeholder("outcome")}` })
-      .where(byId)
+      .where(and(byId, ran))
       .prepare(),
-    drop: db.delete(keyedCalls).where(byId).prepare(),
+    free: db
+      .update(keyedCalls)
+      .set({ instanceId: NOBODY })
+      .where(and(byId, ran, eq(keyedCalls.scope, "")))
+      .prepare(),
+    drop: db.delete(keyedCalls).where(and(byId, ran)).prepare(),
+    remove: db.delete(keyedCalls).where(byId).prepare(),
     countExpired: db
       .select({ n: sql<number>`count(*)` })
       .from(keyedCalls)
@@ -69,23 +82,34 @@ export function sqliteKeyedCallStore(engine: Engine): KeyedCallStore {
       )
       .prepare(),
   };
-  const oldest = (): number => clock.now() - KEEP_MS;
+  const oldest = (): number => clock.now() - KEEP_OUTCOMES_MS;
 
   return {
     begin: ({ owner, scope, key, request }, { instanceId, newSessionId, max }) =>
       engine.write(() => {
         const found = q.find.get({ owner, scope, key });
-        if (found !== undefined && found.createdAt < oldest()) q.drop.run({ id: found.id });
+        const free = found?.instanceId === NOBODY;
+        if (
+          found !== undefined &&
+          (found.createdAt < oldest() || (free && found.request !== request))
+        )
+          q.remove.run({ id: found.id });
         else if (found !== undefined) {
           if (found.request !== request) throw keyTaken();
+          const { id, newSessionId } = found;
+          if (free) {
+            q.take.run({ id, instanceId });
+            return { kind: "started", id, newSessionId };
+          }
           if (found.outcome !== null) return { kind: "done", outcome: found.outcome };
-          const running = q.alive.get({ instanceId: found.instanceId }) !== undefined;
-          if (running) return { kind: "running" };
-          return { kind: "lost", id: found.id, newSessionId: found.newSessionId };
+          const elsewhere = found.instanceId !== instanceId;
+          if (elsewhere && q.alive.get({ instanceId: found.instanceId }) !== undefined)
+            return { kind: "running" };
+          return { kind: "lost", id, newSessionId };
         }
         if (q.count.get({ owner, scope })!.n >= max) {
           const first = q.oldest.get({ owner, scope });
-          if (first !== undefined) q.drop.run(first);
+          if (first !== undefined) q.remove.run(first);
         }
         const row = { owner, scope, key, request, newSessionId, instanceId };
         const { id } = db
@@ -96,8 +120,13 @@ export function sqliteKeyedCallStore(engine: Engine): KeyedCallStore {
         return { kind: "started", id, newSessionId };
       }),
     adopt: (id, to) => engine.write(() => q.adopt.run({ id, to }).changes === 1),
-    finish: (id, outcome) => engine.write(() => void q.finish.run({ id, outcome })),
-    drop: (id) => engine.write(() => void q.drop.run({ id })),
+    finish: (id, instanceId, outcome) =>
+      engine.write(() => void q.finish.run({ id, instanceId, outcome })),
+    drop: (id, instanceId) =>
+      engine.write(() => {
+        // Without a session, the row keeps the id of the one that the call may have opened.
+        if (q.free.run({ id, instanceId }).changes === 0) q.drop.run({ id, instanceId });
+      }),
     countExpired: () => engine.read(() => q.countExpired.get({ oldest: oldest() })!.n),
     deleteExpired: (limit) =>
       engine.write(() => q.deleteExpired.run({ oldest: oldest(), limit }).changes),

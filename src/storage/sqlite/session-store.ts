@@ -74,7 +74,9 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       .delete(keyedCalls)
       .where(
         sql`${keyedCalls.owner} = (select owner from sessions where id = ${placeholder("id")})
-          and ${keyedCalls.scope} = ${placeholder("id")}`,
+          and (${keyedCalls.scope} = ${placeholder("id")}
+            or (${keyedCalls.scope} = '' and ${keyedCalls.newSessionId} = ${placeholder("id")}))
+          and ${keyedCalls.outcome} is not null`,
       )
       .prepare(),
     clearState: db

@@ -1,0 +1,47 @@
+// What a `subscriptions/listen` request (2026-07-28) asks for, and the client that stands behind it.
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  isSpecType,
+  type Implementation,
+  type JSONRPCRequest,
+} from "@modelcontextprotocol/server";
+import { newId } from "../kernel/ids.ts";
+import type { Client } from "../sessions/session.ts";
+import { STATELESS_VERSION } from "./introduction.ts";
+import { MAX_SUBSCRIPTIONS } from "./server.ts";
+
+/** The resources to hear of, without doubles; or an error that says what is wrong with the request. */
+export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
+  const wanted = params?.["notifications"];
+  if (!isSpecType.SubscriptionFilter(wanted))
+    return new Error("notifications: expected what to listen for, { resourceSubscriptions: […] }.");
+  const uris = [...new Set(wanted.resourceSubscriptions)];
+  return uris.length > MAX_SUBSCRIPTIONS
+    ? new Error(`notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`)
+    : uris;
+}
+
+/** Nobody can come back to this client: it ends with its connection, which counts until `presentUntil` for now. */
+export function listeningClient(
+  { params }: JSONRPCRequest,
+  { owner, now, presentUntil }: { owner: string; now: number; presentUntil: number },
+): Client {
+  const meta = params?._meta ?? {};
+  const program = meta[CLIENT_INFO_META_KEY] as Implementation | undefined;
+  return {
+    id: newId(),
+    owner,
+    protocolVersion: STATELESS_VERSION,
+    sessionId: null,
+    name: program?.name ?? "unknown",
+    version: program?.version ?? "unknown",
+    capabilities: (meta[CLIENT_CAPABILITIES_META_KEY] ?? {}) as Record<string, unknown>,
+    initialize: {},
+    logLevel: null,
+    createdAt: now,
+    lastSeenAt: 0, // always too old: only its connection keeps it alive
+    presentUntil,
+    endedAt: null,
+  };
+}

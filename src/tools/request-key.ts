@@ -1,0 +1,52 @@
+// Request keys: how a caller says that a call may come twice, and how it is recognized.
+import { createHash } from "node:crypto";
+import stringify from "safe-stable-stringify";
+import { z } from "zod";
+import { checkText } from "../kernel/text.ts";
+import type { Once } from "./context.ts";
+import type { Tool } from "./tool.ts";
+
+/** In a call's `_meta`: repeating the call with the same key does not do it twice. */
+export const REQUEST_KEY_META = "holdfast/request-key";
+
+const MAX_BYTES = 200;
+
+/** The argument of tools that recognize a repeated call by themselves, whatever became of the first. */
+export const requestKey = z
+  .string()
+  .optional()
+  .transform((key) => key || undefined) // models fill optional arguments in with empty text
+  .describe("Any unique text: repeating the call with the same key does not do it twice.");
+
+/** The arguments, with the key of `_meta` as `request_key` where the tool takes that. */
+export function withRequestKey(
+  { input: { shape } }: Tool,
+  input: Record<string, unknown>,
+  metaKey: string | undefined,
+): Record<string, unknown> {
+  const takesKey = shape["request_key"] === requestKey;
+  return takesKey && input["request_key"] === undefined && metaKey !== undefined
+    ? { ...input, request_key: metaKey }
+    : input;
+}
+
+/**
+ * Undefined for a call without a key, and for one that only reads: that may be repeated anyway.
+ * @throws AppError `limit` for a key that is too long
+ */
+export function onceOf(
+  { name, annotations, input: { shape } }: Tool,
+  input: Record<string, unknown>,
+  metaKey: string | undefined,
+): Once | undefined {
+  const takesKey = shape["request_key"] === requestKey;
+  const key = takesKey ? (input["request_key"] as string | undefined) : metaKey;
+  if (key === undefined || annotations.readOnlyHint) return undefined;
+  checkText("request_key", key, MAX_BYTES);
+  const { session: _session, ...args } = input;
+  if (takesKey) delete args["request_key"];
+  const request = createHash("sha256")
+    .update(stringify([name, args])!)
+    .digest("base64url");
+  return { key, request, repeatable: takesKey || annotations.idempotentHint === true };
+}
