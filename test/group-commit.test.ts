@@ -18,7 +18,7 @@ import { ManualClock } from "./support/manual-clock.ts";
 
 function openWriter() {
   const folder = temporaryFolder();
-  const sqlite = openConnection({ file: databaseFile(folder), durability: "full" });
+  const sqlite = openConnection(databaseFile(folder));
   onTestFinished(() => void sqlite.close());
   return { folder, sqlite };
 }

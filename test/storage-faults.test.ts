@@ -239,7 +239,7 @@ describe.runIf(process.platform === "linux")("a program that starts", () => {
   it.each(Object.entries(states))("waits for another that is %s the tables", async (_, old) => {
     const folder = temporaryFolder();
     const file = databaseFile(folder);
-    const first = openConnection({ file, durability: "full" });
+    const first = openConnection(file);
     onTestFinished(() => void first.close());
     migrate(first, old);
     first.exec("BEGIN IMMEDIATE");

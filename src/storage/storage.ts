@@ -15,6 +15,7 @@ import { Engine, type Expiry } from "./sqlite/engine.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
 import { sqliteKeyedCallStore } from "./sqlite/keyed-call-store.ts";
+import { LogSync } from "./sqlite/log-sync.ts";
 import { migrate } from "./sqlite/migrate.ts";
 import { sqliteSessionStore } from "./sqlite/session-store.ts";
 import { sqliteSigningKeyStore } from "./sqlite/signing-key-store.ts";
@@ -59,10 +60,11 @@ export function openStorage({
   streamGraceMs = 600_000,
 }: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
-  const sqlite = openConnection({ file, durability });
+  const sqlite = openConnection(file);
   try {
     migrate(sqlite);
-    const engine = new Engine(sqlite, clock, expiry);
+    const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
+    const engine = new Engine(sqlite, clock, expiry, log);
     return {
       sessions: sqliteSessionStore(engine),
       clients: sqliteClientStore(engine),
@@ -75,7 +77,7 @@ export function openStorage({
       signingKeys: sqliteSigningKeyStore(engine),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
-        engine.close();
+        await engine.close();
         sqlite.pragma("wal_checkpoint(TRUNCATE)");
         sqlite.close();
       },

@@ -72,7 +72,7 @@ export function sqliteClientStore(engine: Engine): ClientStore {
   return {
     create: (client) => change(client.id, () => db.insert(clients).values(client).run()),
     find: (owner, id) =>
-      engine.read(() => {
+      engine.look(() => {
         const row = cache.get(id, () => q.byId.get({ id }));
         if (row?.owner !== owner || row.endedAt !== null) return undefined;
         const { now, oldest } = engine.times();

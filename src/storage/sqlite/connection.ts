@@ -13,14 +13,11 @@ export const MEMORY = ":memory:";
 /** How long one process waits for another's write lock. Commits take milliseconds, so this is for a stuck disk. */
 const BUSY_TIMEOUT_MS = 5_000;
 
-export interface ConnectionOptions {
-  /** Path of the database, or `:memory:`. */
-  file: string;
-  durability: "full" | "normal";
-}
-
-/** @throws AppError `start` with one line that names the file */
-export function openConnection({ file, durability }: ConnectionOptions): Sqlite {
+/**
+ * `file`: path of the database, or `:memory:`.
+ * @throws AppError `start` with one line that names the file
+ */
+export function openConnection(file: string): Sqlite {
   if (file !== MEMORY) createFile(file);
   const nativeBinding = embeddedAddon();
   let sqlite: Sqlite | undefined;
@@ -31,7 +28,7 @@ export function openConnection({ file, durability }: ConnectionOptions): Sqlite 
       ...(nativeBinding && { nativeBinding: nativeBinding as unknown as string }),
     });
     sqlite.pragma("journal_mode = WAL");
-    sqlite.pragma(`synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
+    sqlite.pragma("synchronous = NORMAL"); // what more durability needs, LogSync does
     sqlite.pragma("foreign_keys = ON");
     sqlite.function("casefold", { deterministic: true }, (text) =>
       typeof text === "string" ? text.toLowerCase() : "",

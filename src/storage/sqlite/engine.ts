@@ -6,6 +6,7 @@ import type { Client, Session } from "../../sessions/session.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
 import { GroupCommit } from "./group-commit.ts";
+import type { LogSync } from "./log-sync.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
 
 /** When sessions and clients count as expired. */
@@ -23,7 +24,7 @@ export class Engine {
   readonly #expiry: Expiry;
   readonly #commits: GroupCommit;
 
-  constructor(sqlite: Sqlite, clock: Clock, expiry: Expiry) {
+  constructor(sqlite: Sqlite, clock: Clock, expiry: Expiry, log?: LogSync) {
     this.db = drizzle({ client: sqlite });
     this.clock = clock;
     this.dataVersion = new DataVersion(sqlite);
@@ -32,7 +33,7 @@ export class Engine {
       clients: new RowCache(this.dataVersion),
     };
     this.#expiry = expiry;
-    this.#commits = new GroupCommit(sqlite);
+    this.#commits = new GroupCommit(sqlite, log);
   }
 
   /** See GroupCommit. */
@@ -40,17 +41,28 @@ export class Engine {
     return this.#commits.write(operation);
   }
 
-  /** Reads see what is committed: the writer never leaves a transaction open between turns. */
+  /** Reads what is committed, and gives it out when it is durable: nobody sees what a power loss could take back. */
   async read<T>(query: () => T): Promise<T> {
+    const result = this.#query(query);
+    if (this.#commits.pending) await this.#commits.durable();
+    return result;
+  }
+
+  /** As `read`, for what is only looked at on the way to a read or a write, and not given out: it waits for nothing. */
+  async look<T>(query: () => T): Promise<T> {
+    return this.#query(query);
+  }
+
+  close(): Promise<void> {
+    return this.#commits.close();
+  }
+
+  #query<T>(query: () => T): T {
     try {
       return query();
     } catch (error) {
       throw fromSqlite(error);
     }
-  }
-
-  close(): void {
-    this.#commits.close();
   }
 
   /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. */

@@ -1,8 +1,9 @@
-// The one writer. Operations of one turn of the event loop share a COMMIT (and so an fsync); each has a savepoint of
-// its own, so that one which fails takes nothing else with it. A promise resolves only after the COMMIT.
+// The one writer. Operations of one turn of the event loop share a COMMIT; each has a savepoint of its own, so that one
+// which fails takes nothing else with it. A promise resolves only when its COMMIT is durable.
 import { AppError } from "../../kernel/errors.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
+import type { LogSync } from "./log-sync.ts";
 
 interface Operation {
   run(): unknown;
@@ -12,12 +13,15 @@ interface Operation {
 
 export class GroupCommit {
   readonly #sqlite: Sqlite;
+  readonly #log: LogSync | undefined;
   readonly #statements;
   #queue: Operation[] = [];
   #closed = false;
 
-  constructor(sqlite: Sqlite) {
+  /** `log`: where a COMMIT alone does not survive a power loss. */
+  constructor(sqlite: Sqlite, log?: LogSync) {
     this.#sqlite = sqlite;
+    this.#log = log;
     this.#statements = {
       begin: sqlite.prepare("BEGIN IMMEDIATE"),
       commit: sqlite.prepare("COMMIT"),
@@ -29,7 +33,7 @@ export class GroupCommit {
   }
 
   /**
-   * Runs `operation` (synchronously, in the next commit) and resolves to its result once that is committed.
+   * Runs `operation` (synchronously, in the next commit) and resolves to its result once that is durable.
    * Rejects with what it threw, or with why nothing could be committed; nothing of it is stored then.
    */
   write<T>(operation: () => T): Promise<T> {
@@ -40,32 +44,49 @@ export class GroupCommit {
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({ run: operation, resolve: resolve as (value: unknown) => void, reject });
       // After this turn's input is handled: its other writes join the same commit.
-      if (this.#queue.length === 1) setImmediate(() => this.flush());
+      if (this.#queue.length === 1) setImmediate(() => this.#flush());
     });
   }
 
-  /** Commits what is queued now. */
-  flush(): void {
+  /** Whether something can be read that is not durable yet. */
+  get pending(): boolean {
+    return this.#log?.pending ?? false;
+  }
+
+  /** Resolves when everything that can be read now is durable. */
+  async durable(): Promise<void> {
+    await this.#log?.settled();
+  }
+
+  /** Commits the rest and takes no more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#flush();
+    await this.#log?.settled().catch(() => undefined); // their writers have been told
+    this.#log?.close();
+  }
+
+  #flush(): void {
     const operations = this.#queue;
     if (operations.length === 0) return;
     this.#queue = [];
     const outcomes: (() => void)[] = [];
+    const fail = (error: unknown): void => {
+      for (const operation of operations) operation.reject(fromSqlite(error));
+    };
     try {
       this.#statements.begin.run();
       for (const operation of operations) outcomes.push(this.#runOne(operation));
       this.#statements.commit.run();
     } catch (error) {
       if (this.#sqlite.inTransaction) this.#statements.rollback.run();
-      for (const operation of operations) operation.reject(fromSqlite(error));
-      return;
+      return fail(error);
     }
-    for (const settle of outcomes) settle();
-  }
-
-  /** Commits the rest and takes no more. */
-  close(): void {
-    this.#closed = true;
-    this.flush();
+    const settle = (): void => {
+      for (const outcome of outcomes) outcome();
+    };
+    if (this.#log === undefined) settle();
+    else this.#log.sync().then(settle, fail);
   }
 
   #runOne({ run, resolve, reject }: Operation): () => void {

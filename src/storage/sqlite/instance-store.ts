@@ -22,7 +22,7 @@ export function sqliteInstanceStore(engine: Engine): InstanceStore {
           .onConflictDoUpdate({ target: instances.id, set: { heartbeatAt } })
           .run();
       }),
-    list: () => engine.read(() => q.list.all()),
+    list: () => engine.look(() => q.list.all()),
     remove: (id) => engine.write(() => void q.remove.run({ id })),
   };
 }

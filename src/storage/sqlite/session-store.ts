@@ -126,7 +126,7 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
 
   return {
     find: (owner, ref) =>
-      engine.read(() => {
+      engine.look(() => {
         const times = engine.times();
         if ("name" in ref) return q.findByName.get({ ...times, owner, name: ref.name });
         const { id } = ref;

@@ -16,7 +16,7 @@ export function sqliteSigningKeyStore(engine: Engine): SigningKeyStore {
     .prepare();
 
   return {
-    list: (oldest) => engine.read(() => list.all({ oldest })),
+    list: (oldest) => engine.look(() => list.all({ oldest })),
     add: (secret, { oldest, expired }) =>
       engine.write(() => {
         db.delete(signingKeys).where(lt(signingKeys.createdAt, expired)).run();

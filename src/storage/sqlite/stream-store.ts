@@ -207,7 +207,7 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
     openStandalone: (clientId) =>
       engine.write(() => q.open.get({ clientId, kind: "standalone", now: clock.now() })),
 
-    find: (clientId, streamId) => engine.read(() => q.find.get({ clientId, streamId })),
+    find: (clientId, streamId) => engine.look(() => q.find.get({ clientId, streamId })),
 
     append: (streamId, data, maxEvents) => engine.write(() => add(streamId, data, maxEvents)),
 

@@ -94,7 +94,7 @@ export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
     unsubscribe: (subscription) => engine.write(() => void q.remove.run({ ...subscription })),
 
     subscribers: (owner, uris) =>
-      engine.read(() => {
+      engine.look(() => {
         if (!hasAny()) return [];
         const times = engine.times();
         return uris.flatMap((uri): Subscription[] => q.subscribers.all({ ...times, owner, uri }));
@@ -102,7 +102,7 @@ export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
 
     subscribersBelow: (owner, uri) =>
       // "0" follows "/" in the order of bytes.
-      engine.read(() =>
+      engine.look(() =>
         q.subscribersBelow.all({ ...engine.times(), owner, from: `${uri}/`, to: `${uri}0` }),
       ),
 
@@ -117,14 +117,14 @@ export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
       }),
 
     changedElsewhere: () =>
-      engine.read(() => {
+      engine.look(() => {
         const before = version;
         version = engine.dataVersion.current;
         return version !== before;
       }),
 
     waiting: (clientIds) =>
-      engine.read(() => clientIds.filter((clientId) => q.waiting.get({ clientId }) !== undefined)),
+      engine.look(() => clientIds.filter((clientId) => q.waiting.get({ clientId }) !== undefined)),
 
     take: (clientId) =>
       engine.write(() => {

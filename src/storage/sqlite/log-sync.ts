@@ -1,0 +1,79 @@
+// Durability without holding up the event loop. Commits go into the write-ahead log with `synchronous=NORMAL`, which does
+// not wait for the disk; the log is then synced on another thread, once for all commits that came in meanwhile, and only
+// after that their promises resolve. What SQLite's FULL gives, it gives too: the frames of a commit are on disk, in order.
+import { close, closeSync, fdatasync, fsyncSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
+import { AppError } from "../../kernel/errors.ts";
+
+const syncData = promisify(fdatasync);
+
+export class LogSync {
+  readonly #file: string;
+  #descriptor: number | undefined;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  /** `database`: path of the database file. */
+  constructor(database: string) {
+    this.#file = `${database}-wal`;
+  }
+
+  /** Whether there are commits that may not be on disk yet. */
+  get pending(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /** Resolves when everything that is committed now is on disk. */
+  sync(): Promise<void> {
+    if (this.#running === undefined) return this.#start();
+    // The one that runs may have begun before the last commit.
+    this.#next ??= this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#start();
+      });
+    return this.#next;
+  }
+
+  /** Resolves when everything that is committed now, and for which `sync` was called, is on disk. */
+  async settled(): Promise<void> {
+    await (this.#next ?? this.#running);
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) close(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #start(): Promise<void> {
+    const running = this.#sync().finally(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      this.#descriptor ??= this.#open();
+      await syncData(this.#descriptor);
+    } catch (error) {
+      throw new AppError("storage", "The disk did not confirm a write.", {
+        hint: "Check the disk.",
+        cause: error,
+      });
+    }
+  }
+
+  /** The log is there once something is committed, and keeps its file until the last connection closes. */
+  #open(): number {
+    const descriptor = openSync(this.#file, "r+");
+    if (process.platform === "win32") return descriptor; // folders cannot be synced there
+    const folder = openSync(dirname(this.#file), "r");
+    fsyncSync(folder); // the log's name is on disk too
+    closeSync(folder);
+    return descriptor;
+  }
+}
