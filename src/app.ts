@@ -27,6 +27,7 @@ import { KeyedCalls } from "./sessions/keyed-calls.ts";
 import { Presence } from "./sessions/presence.ts";
 import { Retention } from "./sessions/retention.ts";
 import type { SessionTarget } from "./sessions/session.ts";
+import { SESSIONS_URI } from "./sessions/uris.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { PromptRegistry, type Prompt } from "./prompts/prompt.ts";
 import { ResourceRegistry } from "./resources/registry.ts";
@@ -145,7 +146,9 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const model = chooseModel(config, storage);
   const services = {
     sessions,
-    resolver: new SessionResolver(sessions, storage.clients),
+    resolver: new SessionResolver(sessions, storage.clients, (caller) =>
+      announcer.announce(caller, [SESSIONS_URI]),
+    ),
     state: new State(storage.state, clock, {
       maxValueBytes: config["max-value"],
       maxKeys: config["max-keys"],

@@ -139,8 +139,9 @@ describe("a commit", () => {
   it("holds what was under way when the writer closes; what comes later is refused", async () => {
     const { writer, add, committed } = openNotes();
     const last = add("last");
-    writer.close();
+    const closed = writer.close();
     expect(committed()).toEqual(["last"]);
+    await closed;
     await expect(last).resolves.toBe(1);
     await expect(add("late")).rejects.toMatchObject({ name: "AppError", code: "busy" });
     await nextTurn();

@@ -43,10 +43,17 @@ export class CurrentSession {
 export class SessionResolver {
   readonly #sessions: Sessions;
   readonly #clients: ClientStore;
+  readonly #onOpened: (caller: Caller) => Promise<void>;
 
-  constructor(sessions: Sessions, clients: ClientStore) {
+  /** `onOpened` is told when an address has opened a session. */
+  constructor(
+    sessions: Sessions,
+    clients: ClientStore,
+    onOpened: (caller: Caller) => Promise<void> = async () => undefined,
+  ) {
     this.#sessions = sessions;
     this.#clients = clients;
+    this.#onOpened = onOpened;
   }
 
   /**
@@ -72,7 +79,9 @@ export class SessionResolver {
     const { principal, client, target } = caller;
     if (target === undefined) return client && this.#own(caller, client.id);
     if ("id" in target) return this.#byId(caller, target.id);
-    return CurrentSession.of((await this.#sessions.open(principal, { name: target.name })).session);
+    const { session, created } = await this.#sessions.open(principal, { name: target.name });
+    if (created) await this.#onOpened(caller);
+    return CurrentSession.of(session);
   }
 
   async #byId(caller: Caller, id: string): Promise<CurrentSession> {

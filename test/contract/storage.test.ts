@@ -22,9 +22,12 @@ import {
 import { expiryContract } from "./expiry.ts";
 import { historyContract } from "./history.ts";
 import { instanceContract } from "./instances.ts";
+import { keyedCallLimitsContract } from "./keyed-call-limits.ts";
+import { keyedCallsContract } from "./keyed-calls.ts";
 import { requestsContract } from "./requests.ts";
 import { sessionListContract } from "./session-list.ts";
 import { sessionContract } from "./sessions.ts";
+import { signingKeysContract } from "./signing-keys.ts";
 import { stateContract } from "./state.ts";
 import { streamsContract } from "./streams.ts";
 import { subscriptionsContract } from "./subscriptions.ts";
@@ -76,6 +79,9 @@ for (const [engine, open] of Object.entries(engines)) {
     streamsContract(open);
     requestsContract(open);
     subscriptionsContract(open);
+    keyedCallsContract(open);
+    keyedCallLimitsContract(open);
+    signingKeysContract(open);
 
     it("can be written while it is open", async () => {
       await expect(open().storage.check()).resolves.toBeUndefined();

@@ -1,16 +1,25 @@
-// The clients that people have installed: the SDK's v1 and v2, over HTTP and stdio, behind one face.
+// The clients that people have installed: the SDK's v1 and v2, in both eras, over HTTP and stdio, behind one face.
 import {
   Client as ClientV2,
   StreamableHTTPClientTransport as HttpV2,
+  type VersionNegotiationMode,
 } from "@modelcontextprotocol/client";
 import { StdioClientTransport as StdioV2 } from "@modelcontextprotocol/client/stdio";
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as StdioV1 } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { ResourceUpdatedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
 import { onTestFinished } from "vitest";
 import { cleanEnv, SOURCE } from "./process.ts";
 
-export type ClientVersion = "v1" | "v2";
+/** The v2 client speaks 2025-11-25 as `v2`; `auto` asks the server for the newest revision, `pinned` insists on it. */
+export type ClientVersion = "v1" | "v2" | "auto" | "pinned";
+
+export const VERSIONS: readonly ClientVersion[] = ["v1", "v2", "auto", "pinned"];
+
+/** Of 2026-07-28: no handshake, no session header. */
+export const isModern = (version: ClientVersion): boolean =>
+  version === "auto" || version === "pinned";
 
 export interface ToolAnswer {
   text: string;
@@ -24,9 +33,21 @@ export interface TestClient {
   toolNames(): Promise<string[]>;
   tools(): Promise<Record<string, unknown>[]>;
   setLevel(level: "debug" | "info" | "error"): Promise<void>;
+  /** Asks to hear of changes of these resources, as its era does it. */
+  follow(...uris: string[]): Promise<Following>;
+  /** The resources of the change notifications so far, in order. */
+  readonly updates: readonly string[];
   /** The `Mcp-Session-Id`, over HTTP. */
   readonly id: string | undefined;
+  /** Of the process at the other end, over stdio. */
+  readonly pid: number | undefined;
   close(): Promise<void>;
+}
+
+export interface Following {
+  /** 2026-07-28: how the stream ended: `local`, `graceful` or `remote`. */
+  readonly ended?: Promise<string>;
+  stop(): Promise<unknown>;
 }
 
 export interface CallOptions {
@@ -40,16 +61,26 @@ export type Target = { url: string } | { stdio: readonly string[]; env?: Record<
 const INFO = { name: "test-client", version: "1.2.3" };
 const CAPABILITIES = { capabilities: { elicitation: { form: {} }, roots: { listChanged: true } } };
 
+const MODES: Record<Exclude<ClientVersion, "v1">, VersionNegotiationMode> = {
+  v2: "legacy",
+  auto: "auto",
+  pinned: { pin: "2026-07-28" },
+};
+
 /** Connects a client; it is closed at the test's end. */
 export async function connect(version: ClientVersion, target: Target): Promise<TestClient> {
-  const client =
-    version === "v1" ? new ClientV1(INFO, CAPABILITIES) : new ClientV2(INFO, CAPABILITIES);
+  const updates: string[] = [];
+  const client = create(version, (uri) => updates.push(uri));
   const transport = "url" in target ? http(version, target.url) : stdio(version, target);
   await (client as ClientV2).connect(transport as HttpV2);
   onTestFinished(() => client.close());
   return {
+    updates,
     get id() {
       return "sessionId" in transport ? transport.sessionId : undefined;
+    },
+    get pid() {
+      return "pid" in transport ? (transport.pid ?? undefined) : undefined;
     },
     async call(name, args = {}, options) {
       // The two versions differ in where the options go.
@@ -72,8 +103,33 @@ export async function connect(version: ClientVersion, target: Target): Promise<T
     async setLevel(level) {
       await (client as ClientV2).setLoggingLevel(level);
     },
+    async follow(...uris) {
+      const listener = client as ClientV2;
+      if (isModern(version)) {
+        const stream = await listener.listen({ resourceSubscriptions: uris });
+        return { ended: stream.closed, stop: () => stream.close() };
+      }
+      for (const uri of uris) await listener.subscribeResource({ uri });
+      return { stop: () => Promise.all(uris.map((uri) => listener.unsubscribeResource({ uri }))) };
+    },
     close: () => client.close(),
   };
+}
+
+function create(version: ClientVersion, onUpdate: (uri: string) => void): ClientV1 | ClientV2 {
+  if (version === "v1") {
+    const client = new ClientV1(INFO, CAPABILITIES);
+    client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) =>
+      onUpdate(params.uri),
+    );
+    return client;
+  }
+  const versionNegotiation = { mode: MODES[version] };
+  const client = new ClientV2(INFO, { ...CAPABILITIES, versionNegotiation });
+  client.setNotificationHandler("notifications/resources/updated", ({ params }) =>
+    onUpdate(params.uri),
+  );
+  return client;
 }
 
 const http = (version: ClientVersion, url: string) =>

@@ -5,6 +5,8 @@ import { buildApp } from "../../src/app.ts";
 import { loadConfig } from "../../src/config.ts";
 import { asTexts, createHoldfast, type Settings } from "../../src/holdfast.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
+import type { Prompt } from "../../src/prompts/prompt.ts";
+import type { ResourceProvider } from "../../src/resources/resource.ts";
 import type { Tool } from "../../src/tools/tool.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -12,6 +14,8 @@ export interface HereOptions {
   folder?: string;
   config?: Settings;
   tools?: readonly Tool[];
+  prompts?: readonly Prompt[];
+  resources?: readonly ResourceProvider[];
 }
 
 export interface Here {
@@ -25,9 +29,12 @@ export async function serveHere({
   folder = temporaryFolder(),
   config = {},
   tools = [],
+  prompts = [],
+  resources = [],
 }: HereOptions = {}): Promise<Here> {
   const settings = { port: 0, "data-dir": folder };
-  const running = await createHoldfast({ config, tools, env: {} }).run("http", settings);
+  const holdfast = createHoldfast({ config, tools, prompts, resources, env: {} });
+  const running = await holdfast.run("http", settings);
   onTestFinished(() => running.stop());
   return { url: running.url!, folder, stop: () => running.stop() };
 }

@@ -1,5 +1,5 @@
 // Calls with a request key in SQLite.
-import { and, asc, eq, isNull, lt, sql } from "drizzle-orm";
+import { and, asc, eq, isNull, lt, ne, sql } from "drizzle-orm";
 import { KEEP_OUTCOMES_MS, keyTaken, type KeyedCallStore } from "../../sessions/keyed-calls.ts";
 import type { Engine } from "./engine.ts";
 import { instances, keyedCalls } from "./schema.ts";
@@ -48,6 +48,7 @@ export function sqliteKeyedCallStore(engine: Engine): KeyedCallStore {
         and(
           byId,
           isNull(keyedCalls.outcome),
+          ne(keyedCalls.instanceId, NOBODY),
           sql`(keyed_calls.instance_id = ${placeholder("to")}
             or not exists (select 1 from instances where instances.id = keyed_calls.instance_id))`,
         ),

@@ -1,0 +1,147 @@
+// The contract of KeyedCallStore: a key stands for one call of one owner in one scope, and is told what became of it.
+import { describe, expect, it } from "vitest";
+import { newId } from "../../src/kernel/ids.ts";
+import type { KeyedCall } from "../../src/sessions/keyed-calls.ts";
+import { BOB, failure, newInstance, type Open } from "./engine.ts";
+import { CALL, MAX, setUp } from "./keyed-call-setup.ts";
+
+export function keyedCallsContract(open: Open): void {
+  describe("a call with a key", () => {
+    it("starts once, runs for everybody else, and gives its outcome when it is done", async () => {
+      const { store, here, there, begin } = await setUp(open());
+      const newSessionId = newId();
+      const mine = { instanceId: here, newSessionId, max: MAX };
+      const started = await store.begin(CALL, mine);
+      expect(started).toEqual({ kind: "started", id: expect.any(Number), newSessionId });
+      expect(await begin()).toEqual({ kind: "running" });
+      expect(await begin()).toEqual({ kind: "running" }); // looking changes nothing
+      const outcome = '{"said":"ü😀"}';
+      await store.finish((started as { id: number }).id, here, outcome);
+      for (const instanceId of [here, there])
+        expect(await begin({}, { instanceId })).toEqual({ kind: "done", outcome });
+    });
+
+    it("starts once of many at the same moment", async () => {
+      const opened = open();
+      const { kind } = await setUp(opened);
+      const processes = await Promise.all(Array.from({ length: 10 }, () => newInstance(opened)));
+      const kinds = await Promise.all(processes.map((instanceId) => kind({}, { instanceId })));
+      expect(kinds.toSorted()).toEqual([...Array.from({ length: 9 }, () => "running"), "started"]);
+    });
+
+    it.each<Partial<KeyedCall>>([{ owner: BOB }, { scope: "s-2" }, { scope: "" }, { key: "K-1" }])(
+      "never meets the one with %j",
+      async (other) => {
+        const { start, kind, done, begin } = await setUp(open());
+        await done();
+        const id = await start({ ...other, request: "r-2" });
+        expect(id).toEqual(expect.any(Number));
+        expect(await kind({ ...other, request: "r-2" })).toBe("running");
+        expect(await begin()).toEqual({ kind: "done", outcome: '"k-1"' });
+      },
+    );
+
+    it("is a conflict for another request, whatever became of it", async () => {
+      const { store, start, begin, kind, die, here } = await setUp(open());
+      const id = await start();
+      const other = () => begin({ request: "r-2" });
+      await expect(other()).rejects.toMatchObject(failure("conflict"));
+      await die(here);
+      await expect(other()).rejects.toMatchObject(failure("conflict"));
+      await store.finish(id, here, "1");
+      await expect(other()).rejects.toMatchObject(failure("conflict"));
+      expect(await kind()).toBe("done");
+    });
+
+    it("that is dropped frees its key, also for another request", async () => {
+      const { store, start, kind, done, here } = await setUp(open());
+      await store.drop(await start(), here);
+      await store.drop(await start({ request: "r-2" }), here);
+      await done({ request: "r-3" });
+      expect(await kind({ request: "r-3" })).toBe("done");
+    });
+
+    it("whose process is gone is lost, and keeps the id of its new session", async () => {
+      const { store, begin, die, here } = await setUp(open());
+      const newSessionId = newId();
+      const started = await store.begin(CALL, { instanceId: here, newSessionId, max: MAX });
+      await die(here);
+      const lost = { ...started, kind: "lost" };
+      expect(await begin()).toEqual(lost);
+      expect(await begin()).toEqual(lost); // looking takes nothing over
+    });
+
+    it("that its own process asks for anew, and so knows nothing of, is lost to that one only", async () => {
+      const { store, start, kind, here, there } = await setUp(open());
+      const id = await start();
+      expect(await kind({}, { instanceId: here })).toBe("lost");
+      expect(await store.adopt(id, there)).toBe(false);
+      expect(await store.adopt(id, here)).toBe(true);
+      expect(await kind({}, { instanceId: there })).toBe("running");
+    });
+
+    it("that ended before its process was gone is done", async () => {
+      const { done, begin, die, here } = await setUp(open());
+      await done();
+      await die(here);
+      expect(await begin()).toEqual({ kind: "done", outcome: '"k-1"' });
+    });
+
+    it("that is lost has one who adopts it, and then runs", async () => {
+      const opened = open();
+      const { store, start, kind, die, here, there } = await setUp(opened);
+      const [third, fourth] = [await newInstance(opened), await newInstance(opened)];
+      const id = await start();
+      expect(await store.adopt(id, there)).toBe(false); // it is not lost
+      await die(here);
+      const adopted = await Promise.all([store.adopt(id, there), store.adopt(id, third)]);
+      expect(adopted.toSorted()).toEqual([false, true]);
+      expect(await kind({}, { instanceId: fourth })).toBe("running");
+      await die(adopted[0] ? there : third);
+      expect(await store.adopt(id, fourth)).toBe(true); // lost once more
+    });
+
+    it("that has ended, or was dropped, is not adopted", async () => {
+      const { store, start, kind, die, here, there } = await setUp(open());
+      const [ended, dropped] = [await start(), await start({ key: "k-2" })];
+      await die(here);
+      await store.finish(ended, here, "1");
+      await store.drop(dropped, here);
+      expect(await store.adopt(ended, there)).toBe(false);
+      expect(await store.adopt(dropped, there)).toBe(false);
+      expect(await kind()).toBe("done");
+    });
+
+    it("that another process adopted is neither ended nor dropped by the one that had it", async () => {
+      const { store, start, begin, kind, die, here, there } = await setUp(open());
+      for (const scope of ["s-1", ""]) {
+        const id = await start({ scope });
+        await die(here); // wrongly: it goes on
+        expect(await store.adopt(id, there)).toBe(true);
+        await store.finish(id, here, '"late"');
+        await store.drop(id, here);
+        expect(await kind({ scope }, { instanceId: there })).toBe("lost"); // to the one that has it
+        await store.finish(id, there, '"adopted"');
+        await store.drop(id, here);
+        expect(await begin({ scope })).toEqual({ kind: "done", outcome: '"adopted"' });
+      }
+    });
+
+    it("without a scope that is dropped may open the same session when it begins again", async () => {
+      const { store, begin, here, there, kind } = await setUp(open());
+      const call = { scope: "" };
+      const first = await begin(call, { instanceId: here });
+      if (first.kind !== "started") throw new Error(`The call is ${first.kind}.`);
+      await store.drop(first.id, here);
+      const kinds = await Promise.all([
+        begin(call, { instanceId: there }),
+        kind(call, { instanceId: here }),
+      ]);
+      expect(kinds).toEqual([{ ...first, kind: "started" }, "running"]);
+      await store.drop(first.id, there);
+      const other = await begin({ ...call, request: "r-2" });
+      expect(other.kind).toBe("started");
+      expect(other).not.toMatchObject({ newSessionId: first.newSessionId });
+    });
+  });
+}
