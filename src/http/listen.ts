@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Server, ServerResponse } from "node:http";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { AppError } from "../kernel/errors.ts";
+import { isSseResponse } from "../streams/sse-stream.ts";
 
 const SWEEP_MS = 20;
 
@@ -23,7 +24,7 @@ export async function listen(
   const server = createAdaptorServer({
     fetch: async (request, env) => {
       const response = await fetch(request);
-      writeTogether((env as HttpBindings).outgoing);
+      if (isSseResponse(response)) writeTogether((env as HttpBindings).outgoing);
       return response;
     },
   }) as Server;

@@ -5,7 +5,7 @@ import { toAppError } from "../kernel/errors.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
-import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
+import { sseResponse, SseStream } from "../streams/sse-stream.ts";
 import type { OpenRequest, StreamRecord } from "../streams/store.ts";
 import { JsonExchange, StreamExchange, type ToldProgress } from "./exchange.ts";
 import { mayWait } from "./interruption.ts";
@@ -110,7 +110,7 @@ export class Dispatcher {
     const sse = new SseStream();
     exchange.stream.attach(sse, 0, primes(client));
     lease.live.deliver(messages, exchange, callerOf(posted));
-    return new Response(sse.body, { headers: SSE_HEADERS });
+    return sseResponse(sse);
   }
 
   #streamExchange(

@@ -2,7 +2,7 @@
 // answered as JSON and keeps nothing.
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import type { DurableStream } from "../streams/durable-stream.ts";
-import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
+import { sseResponse, SseStream } from "../streams/sse-stream.ts";
 import type { StreamStore } from "../streams/store.ts";
 import { RPC, rpcError } from "./rpc.ts";
 
@@ -97,7 +97,7 @@ export class JsonExchange implements Exchange {
     const stream = new SseStream(() => this.leave());
     this.#stream = stream;
     for (const answer of this.#answers.splice(0)) stream.send(undefined, JSON.stringify(answer));
-    this.#respond(new Response(stream.body, { headers: SSE_HEADERS }));
+    this.#respond(sseResponse(stream));
     return stream;
   }
 

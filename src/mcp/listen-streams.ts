@@ -13,7 +13,7 @@ import type { Presence } from "../sessions/presence.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import type { Connections } from "../streams/delivery.ts";
-import { SSE_HEADERS, SseStream } from "../streams/sse-stream.ts";
+import { sseResponse, SseStream } from "../streams/sse-stream.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import { listenedUris, listeningClient } from "./listen-request.ts";
 import { RPC, rpcError } from "./rpc.ts";
@@ -61,7 +61,7 @@ export class ListenStreams implements Connections {
     } as const;
     tell(listener, acknowledged);
     if (uris.length === 0 || this.#closed) this.#complete(listener);
-    return new Response(listener.sse.body, { headers: SSE_HEADERS });
+    return sseResponse(listener.sse);
   }
 
   get connectedIds(): string[] {

@@ -14,7 +14,7 @@ import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { parseEventId } from "../streams/event-id.ts";
-import { SSE_HEADERS } from "../streams/sse-stream.ts";
+import { sseResponse } from "../streams/sse-stream.ts";
 import type { StreamRecord } from "../streams/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { introducedClient } from "./introduction.ts";
@@ -117,7 +117,7 @@ export class Sessionful {
       leave();
       release();
     });
-    return new Response(sse.body, { headers: SSE_HEADERS });
+    return sseResponse(sse);
   }
 
   /** Ends the client. The conversation stays. */

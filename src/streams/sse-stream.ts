@@ -13,11 +13,23 @@ const RETRY_MS = 5_000;
 
 const encoder = new TextEncoder();
 
-export const SSE_HEADERS = Object.freeze({
+const HEADERS = Object.freeze({
   "content-type": "text/event-stream",
   "cache-control": "no-cache, no-transform",
   "x-accel-buffering": "no", // nginx would hold events back
 });
+
+const streamed = new WeakSet<Response>();
+
+/** The stream as an HTTP answer. */
+export function sseResponse({ body }: SseStream): Response {
+  const response = new Response(body, { headers: HEADERS });
+  streamed.add(response);
+  return response;
+}
+
+/** Whether an answer is a stream of ours. */
+export const isSseResponse = (response: Response): boolean => streamed.has(response);
 
 export class SseStream {
   readonly body: ReadableStream<Uint8Array>;
