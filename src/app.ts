@@ -2,10 +2,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { RequestStates } from "./auth/request-state.ts";
 import { SigningKeys } from "./auth/signing-keys.ts";
+import { ApiKeys } from "./auth/api-keys.ts";
+import { Authenticator } from "./auth/authenticator.ts";
 import { Chat } from "./chat/chat.ts";
 import type { ChatModel } from "./chat/model.ts";
 import type { Config } from "./config.ts";
 import { listen, type Listener } from "./http/listen.ts";
+import { checkNetwork } from "./http/open-network.ts";
 import { createRoutes } from "./http/routes.ts";
 import { Instances } from "./instances/instances.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
@@ -64,6 +67,7 @@ export interface App {
   /** What answers `chat`. */
   readonly model: ChatModel;
   readonly sessions: Sessions;
+  readonly keys: ApiKeys;
   readonly retention: Retention<"session" | "client" | "state key" | "stream" | "request key">;
   /** Registers this process, recovers what dead ones left, starts the cleanup job. */
   start(): Promise<void>;
@@ -160,6 +164,9 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     announcer,
     keyedCalls: new KeyedCalls(storage.keyedCalls, instances),
   };
+  const keyUse = activity(storage.apiKeys);
+  const keys = new ApiKeys(storage.apiKeys, clock, (id) => keyUse.note(id));
+  const authenticator = new Authenticator(keys);
   const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(
     [...sessionTools(maxAgeMs), ...stateTools(), ...historyTools(), chatTool(), ...tools],
@@ -197,6 +204,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const stateless = new Stateless({ server, listens, registry, exchanges });
   let accepting = true;
   const routes = createRoutes({
+    authenticator,
+    registry,
     sessionful,
     stateless,
     accepting: () => accepting,
@@ -216,6 +225,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     config,
     model,
     sessions,
+    keys,
     retention,
 
     async start() {
@@ -227,6 +237,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     },
 
     async listen() {
+      if (!config["insecure-no-auth"] && !(await authenticator.required()))
+        checkNetwork(config.host);
       serving = true;
       await instances.sweep();
       const touching = setInterval(() => {

@@ -24,6 +24,9 @@ const duration: Kind<number> = {
   },
 };
 
+/** Milliseconds of a text such as `30d`; `Infinity` for `never`, undefined for anything else. */
+export const readDuration = (text: string): number | undefined => duration.read(text);
+
 /** For intervals that feed timers, which cannot wait longer than 24 days. */
 const interval: Kind<number> = {
   accepts: "a duration from 10ms to 24d, such as 10m",
@@ -123,6 +126,11 @@ export const settings = {
     secret: true,
   }),
   "model-timeout": required(interval, "2m", "longest wait for one answer of the model"),
+  "insecure-no-auth": required(
+    flag,
+    "false",
+    "listen beyond loopback without asking for credentials: something in front must do it",
+  ),
   "allowed-hosts": optional(hostNames, "further host names that requests may name"),
   "max-body": required(size, "4mb", "largest request body"),
   "max-value": required(size, "1mb", "largest state value"),

@@ -1,9 +1,22 @@
 // Who is calling. Every access is decided on (principal, id).
 
+/** What a caller may do, each including the ones before it. `admin` is the operator's. */
+export const SCOPES = ["read", "write", "admin"] as const;
+export type Scope = (typeof SCOPES)[number];
+
 export interface Principal {
   /** Stable name of the owner of sessions and clients. */
   readonly id: string;
+  /** Absent for everything that an owner may do. */
+  readonly scope?: Scope;
 }
 
 /** The caller on loopback and on stdio, where no credentials are asked for. */
-export const LOCAL: Principal = Object.freeze({ id: "local" });
+export const LOCAL: Principal = Object.freeze({ id: "local", scope: "admin" });
+
+export const may = ({ scope = "write" }: Principal, wanted: Scope): boolean =>
+  SCOPES.indexOf(scope) >= SCOPES.indexOf(wanted);
+
+/** The highest of some scopes; undefined when none is one of ours. */
+export const highestScope = (names: readonly string[]): Scope | undefined =>
+  SCOPES.toReversed().find((scope) => names.includes(scope));

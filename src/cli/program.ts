@@ -4,6 +4,7 @@ import { envName, settings, type SettingName } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { VERSION } from "../version.ts";
 import { cleanup } from "./cleanup.ts";
+import { createKey, listKeys, revokeKey, type KeyFlags } from "./keys.ts";
 import type { Terminal } from "./terminal.ts";
 import { serve } from "./serve.ts";
 import { stdio } from "./stdio.ts";
@@ -59,8 +60,24 @@ export function createProgram(terminal: Terminal): Command {
       cleanup(settingsOf(flags), flags.dryRun ?? false, terminal),
     );
 
+  const keys = program.command("keys").description("who may come in over HTTP");
+  withSettings(keys.command("create").description("make a key, shown this once"), forData)
+    .requiredOption("--principal <name>", "whose sessions it opens")
+    .option("--scopes <scopes>", "read, write or admin, each including the ones before", "write")
+    .option("--expires <duration>", "how long it is valid", "never")
+    .option("--json", "print JSON")
+    .action((flags: KeyFlags) => createKey(settingsOf(flags), flags, terminal));
+  withSettings(keys.command("list").description("list the keys"), forData)
+    .option("--json", "print JSON")
+    .action((flags: { json?: boolean }) => listKeys(settingsOf(flags), flags, terminal));
+  withSettings(keys.command("revoke <id>").description("refuse a key from now on"), forData).action(
+    (id: string, flags: object) => revokeKey(settingsOf(flags), id, terminal),
+  );
+
   return program;
 }
+
+const forData = (name: SettingName): boolean => ["data-dir", "log-level"].includes(name);
 
 /** Adds a flag for every setting that the command uses. A switch may stand without a value. */
 function withSettings(
@@ -70,7 +87,7 @@ function withSettings(
   for (const [name, setting] of Object.entries(settings)) {
     if (!uses(name as SettingName)) continue;
     const value =
-      name === "ephemeral"
+      name === "ephemeral" || name === "insecure-no-auth"
         ? "[true|false]"
         : `<${setting.kind.accepts.includes("duration") ? "duration" : "value"}>`;
     const fallback = "default" in setting ? `, default ${setting.default}` : "";

@@ -6,11 +6,15 @@ import {
 } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { LOCAL } from "../auth/principal.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import { may } from "../auth/principal.ts";
+import { neededScope } from "../mcp/scopes.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
 import type { Incoming, Sessionful } from "../mcp/sessionful.ts";
 import { requestIdOf, RPC, rpcError } from "../mcp/rpc.ts";
 import type { Stateless } from "../mcp/stateless.ts";
 import type { Logger } from "../telemetry.ts";
+import { authenticate, insufficientScope, type Authenticated } from "./authenticate.ts";
 import { readBody } from "./body.ts";
 import { answerError } from "./errors.ts";
 import {
@@ -24,6 +28,8 @@ import { parseJson } from "./json.ts";
 import { sessionTarget } from "./target.ts";
 
 export interface HttpParts {
+  authenticator: Authenticator;
+  registry: ToolRegistry;
   /** The 2025 era. */
   sessionful: Sessionful;
   /** 2026-07-28. */
@@ -39,6 +45,8 @@ export interface HttpParts {
 }
 
 export function createRoutes({
+  authenticator,
+  registry,
   sessionful,
   stateless,
   accepting,
@@ -46,8 +54,8 @@ export function createRoutes({
   hosts,
   maxBodyBytes,
   log,
-}: HttpParts): Hono {
-  const app = new Hono();
+}: HttpParts): Hono<Authenticated> {
+  const app = new Hono<Authenticated>();
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
   app.use(knownHosts(hosts), whileAccepting(accepting));
@@ -58,6 +66,7 @@ export function createRoutes({
     return c.text("ok\n");
   });
 
+  app.use("/mcp", authenticate(authenticator));
   app.post("/mcp", mcpMediaTypes, async (c) => {
     const bytes = await readBody(c.req.raw, maxBodyBytes);
     if (bytes === undefined) {
@@ -77,9 +86,12 @@ export function createRoutes({
       body: body.value,
     });
     if (route.kind === "reject") return refuse(route, body.value);
+    const message = body.value as JSONRPCMessage | JSONRPCMessage[];
+    const scope = neededScope(message, registry);
+    if (!may(c.get("principal"), scope)) return insufficientScope(scope);
     return route.kind === "modern"
       ? stateless.post(incoming(c), route, c.req.raw)
-      : sessionful.post(incoming(c), body.value as JSONRPCMessage | JSONRPCMessage[]);
+      : sessionful.post(incoming(c), message);
   });
   app.get("/mcp", acceptsStream, (c) => sessionful.get(incoming(c)));
   app.delete("/mcp", (c) => sessionful.delete(incoming(c)));
@@ -88,8 +100,8 @@ export function createRoutes({
   return app;
 }
 
-const incoming = (c: Context): Incoming => ({
-  principal: LOCAL,
+const incoming = (c: Context<Authenticated>): Incoming => ({
+  principal: c.get("principal"),
   target: sessionTarget(c.req.query("session"), c.req.query("name")),
   clientId: c.req.header("mcp-session-id"),
   protocolVersion: c.req.header("mcp-protocol-version"),

@@ -2,6 +2,7 @@
 // what is quick, a durable stream for what may wait.
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
 import { toAppError } from "../kernel/errors.ts";
+import type { Principal } from "../auth/principal.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
@@ -25,6 +26,7 @@ export interface DispatcherParts extends LiveParts {
 
 /** What a client has posted. */
 export interface Posted {
+  principal: Principal;
   client: Client;
   /** The session that the address names. */
   target: SessionTarget | undefined;
@@ -157,8 +159,8 @@ export class Dispatcher {
   }
 }
 
-const callerOf = ({ client, target }: Posted) => ({
-  principal: { id: client.owner },
+const callerOf = ({ principal, client, target }: Posted) => ({
+  principal,
   client,
   target,
 });

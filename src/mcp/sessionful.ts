@@ -78,7 +78,8 @@ export class Sessionful {
         `Protocol version ${client.protocolVersion} has no batches.`,
       );
     }
-    return this.#parts.dispatcher.dispatch({ client, target: incoming.target, messages, batch });
+    const { principal, target } = incoming;
+    return this.#parts.dispatcher.dispatch({ principal, client, target, messages, batch });
   }
 
   /**

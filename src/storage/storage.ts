@@ -1,5 +1,6 @@
 // The storage port's front door: opens an engine and gives out its stores.
 import { join } from "node:path";
+import type { ApiKeyStore } from "../auth/api-keys.ts";
 import type { SigningKeyStore } from "../auth/signing-keys.ts";
 import type { HistoryStore } from "../chat/store.ts";
 import type { InstanceStore } from "../instances/store.ts";
@@ -9,6 +10,7 @@ import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
 import type { StreamStore } from "../streams/store.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
+import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
 import { cannotOpen, MEMORY, openConnection } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
@@ -33,6 +35,7 @@ export interface Storage {
   readonly subscriptions: SubscriptionStore;
   readonly keyedCalls: KeyedCallStore;
   readonly signingKeys: SigningKeyStore;
+  readonly apiKeys: ApiKeyStore;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
@@ -75,6 +78,7 @@ export function openStorage({
       subscriptions: sqliteSubscriptionStore(engine),
       keyedCalls: sqliteKeyedCallStore(engine),
       signingKeys: sqliteSigningKeyStore(engine),
+      apiKeys: sqliteApiKeyStore(engine),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         await engine.close();

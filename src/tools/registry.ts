@@ -64,6 +64,12 @@ export class ToolRegistry {
     return this.#headerParameters.get(name) ?? [];
   }
 
+  /** Whether a call of this tool changes nothing. An unknown tool does nothing at all. */
+  onlyReads(name: unknown): boolean {
+    const tool = typeof name === "string" ? this.#tools.get(name) : undefined;
+    return tool === undefined || tool.annotations.readOnlyHint === true;
+  }
+
   /** Whether a call that was cut short may simply be run again. */
   isIdempotent(name: unknown): boolean {
     const annotations = typeof name === "string" ? this.#tools.get(name)?.annotations : undefined;

@@ -74,5 +74,12 @@ export const migrations: Migration[] = [
       "CREATE TABLE `signing_keys` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`secret` blob NOT NULL,\n\t`created_at` integer NOT NULL\n);",
       "-- What a deleted conversation has answered is not kept for repeated calls.\nCREATE TRIGGER keyed_calls_of_session AFTER DELETE ON sessions BEGIN\n  DELETE FROM keyed_calls WHERE owner = old.owner\n    AND (scope = old.id OR (scope = '' AND new_session_id = old.id));\nEND;"
     ]
+  },
+  {
+    "createdAt": 1795347720251,
+    "hash": "80dba5ec5f3499e9b3edb7481b97ddbdefedbdaaecb6238855aed2c1604db0f0",
+    "statements": [
+      "CREATE TABLE `api_keys` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`hash` blob NOT NULL,\n\t`principal` text NOT NULL,\n\t`scope` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer,\n\t`expires_at` integer,\n\t`revoked_at` integer\n);"
+    ]
   }
 ];

@@ -254,3 +254,16 @@ export const keyedCalls = sqliteTable(
     index("keyed_calls_created").on(t.createdAt),
   ],
 );
+
+/** Who may come in over HTTP. As soon as there is one, everybody needs one. */
+export const apiKeys = sqliteTable("api_keys", {
+  id: text().primaryKey(),
+  /** SHA-256 of the secret part. */
+  hash: blob({ mode: "buffer" }).notNull(),
+  principal: text().notNull(),
+  scope: text({ enum: ["read", "write", "admin"] }).notNull(),
+  createdAt: integer("created_at").notNull(),
+  lastUsedAt: integer("last_used_at"),
+  expiresAt: integer("expires_at"),
+  revokedAt: integer("revoked_at"),
+});

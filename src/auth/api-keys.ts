@@ -1,0 +1,108 @@
+// API keys. A key is shown once; stored is a hash of it, which is enough: its 256 random bits cannot be guessed from that.
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Clock } from "../kernel/clock.ts";
+import { AppError } from "../kernel/errors.ts";
+import { checkText } from "../kernel/text.ts";
+import type { Principal, Scope } from "./principal.ts";
+
+export interface ApiKey {
+  /** Public part: names the key in lists and when it is revoked. */
+  id: string;
+  hash: Uint8Array;
+  principal: string;
+  scope: Scope;
+  createdAt: number;
+  lastUsedAt: number | null;
+  expiresAt: number | null;
+  revokedAt: number | null;
+}
+
+export interface ApiKeyStore {
+  create(key: ApiKey): Promise<void>;
+  find(id: string): Promise<ApiKey | undefined>;
+  /** Oldest first. */
+  list(): Promise<ApiKey[]>;
+  /** Whether there is any key, whatever became of it. */
+  any(): Promise<boolean>;
+  /** False when there is no such key, or it is revoked already. */
+  revoke(id: string): Promise<boolean>;
+  /** Notes use at the given times (key id → milliseconds). */
+  touch(times: ReadonlyMap<string, number>): Promise<void>;
+}
+
+const KEY = /^hf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
+const MAX_PRINCIPAL_BYTES = 200;
+
+const hashOf = (secret: string): Buffer => createHash("sha256").update(secret).digest();
+
+export interface NewApiKey {
+  principal: string;
+  scope: Scope;
+  /** Milliseconds until it expires; `Infinity` for never. */
+  lifetimeMs: number;
+}
+
+export class ApiKeys {
+  readonly #store: ApiKeyStore;
+  readonly #clock: Clock;
+  readonly #onUse: (id: string) => void;
+
+  /** `onUse` is told of each use. */
+  constructor(store: ApiKeyStore, clock: Clock, onUse: (id: string) => void = () => undefined) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#onUse = onUse;
+  }
+
+  /** Resolves to the stored key and, this once, its text. @throws AppError `invalid` or `limit` */
+  async create({
+    principal,
+    scope,
+    lifetimeMs,
+  }: NewApiKey): Promise<{ stored: ApiKey; key: string }> {
+    if (principal.trim() === "")
+      throw new AppError("invalid", "principal: expected a name that is not empty.");
+    checkText("principal", principal, MAX_PRINCIPAL_BYTES);
+    const id = randomBytes(6).toString("hex");
+    const secret = randomBytes(32).toString("base64url");
+    const now = this.#clock.now();
+    const stored: ApiKey = {
+      ...{ id, hash: hashOf(secret), principal, scope, createdAt: now, lastUsedAt: null },
+      expiresAt: lifetimeMs === Infinity ? null : now + lifetimeMs,
+      revokedAt: null,
+    };
+    await this.#store.create(stored);
+    return { stored, key: `hf_${id}_${secret}` };
+  }
+
+  /** Whose key this is; undefined for one that is unknown, wrong, expired or revoked. */
+  async verify(key: string): Promise<Principal | undefined> {
+    const [, id, secret] = KEY.exec(key) ?? [];
+    if (id === undefined || secret === undefined) return undefined;
+    const stored = await this.#store.find(id);
+    const same = timingSafeEqual(stored?.hash ?? hashOf(""), hashOf(secret));
+    if (stored === undefined || !same || !this.isValid(stored)) return undefined;
+    this.#onUse(id);
+    return { id: stored.principal, scope: stored.scope };
+  }
+
+  isValid({ expiresAt, revokedAt }: ApiKey): boolean {
+    return revokedAt === null && (expiresAt === null || expiresAt > this.#clock.now());
+  }
+
+  list(): Promise<ApiKey[]> {
+    return this.#store.list();
+  }
+
+  any(): Promise<boolean> {
+    return this.#store.any();
+  }
+
+  /** @throws AppError `not_found` */
+  async revoke(id: string): Promise<void> {
+    if (!(await this.#store.revoke(id)))
+      throw new AppError("not_found", `There is no living key ${JSON.stringify(id)}.`, {
+        hint: "holdfast keys list shows them.",
+      });
+  }
+}

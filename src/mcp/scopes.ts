@@ -1,0 +1,20 @@
+// What a caller must be allowed to do for a message.
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import type { Scope } from "../auth/principal.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
+
+/** `write` for a call of a tool that may change something, `read` for everything else. */
+export function neededScope(
+  body: JSONRPCMessage | JSONRPCMessage[],
+  registry: Pick<ToolRegistry, "onlyReads">,
+): Scope {
+  const writes = [body]
+    .flat()
+    .some(
+      (message) =>
+        "method" in message &&
+        message.method === "tools/call" &&
+        !registry.onlyReads(message.params?.["name"]),
+    );
+  return writes ? "write" : "read";
+}

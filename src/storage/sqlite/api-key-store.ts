@@ -1,0 +1,51 @@
+// API keys in SQLite.
+import { and, asc, eq, isNull, sql } from "drizzle-orm";
+import type { ApiKey, ApiKeyStore } from "../../auth/api-keys.ts";
+import type { Engine } from "./engine.ts";
+import { RowCache } from "./row-cache.ts";
+import { apiKeys } from "./schema.ts";
+
+const { placeholder } = sql;
+
+export function sqliteApiKeyStore(engine: Engine): ApiKeyStore {
+  const { db } = engine;
+  const cache = new RowCache<ApiKey>(engine.dataVersion);
+  const byId = eq(apiKeys.id, placeholder("id"));
+  const q = {
+    find: db.select().from(apiKeys).where(byId).prepare(),
+    list: db.select().from(apiKeys).orderBy(asc(apiKeys.createdAt), asc(apiKeys.id)).prepare(),
+    any: db.select().from(apiKeys).limit(1).prepare(),
+    revoke: db
+      .update(apiKeys)
+      .set({ revokedAt: sql`${placeholder("now")}` })
+      .where(and(byId, isNull(apiKeys.revokedAt)))
+      .prepare(),
+    touch: db
+      .update(apiKeys)
+      .set({ lastUsedAt: sql`${placeholder("at")}` })
+      .where(byId)
+      .prepare(),
+  };
+  return {
+    create: (key) =>
+      engine.write(() => {
+        db.insert(apiKeys)
+          .values({ ...key, hash: Buffer.from(key.hash) })
+          .run();
+        cache.clear();
+      }),
+    find: (id) => engine.look(() => cache.get(id, () => q.find.get({ id }))),
+    list: () => engine.read(() => q.list.all()),
+    any: () => engine.look(() => cache.get("", () => q.any.get()) !== undefined),
+    revoke: (id) =>
+      engine.write(() => {
+        cache.clear();
+        return q.revoke.run({ id, now: engine.clock.now() }).changes === 1;
+      }),
+    touch: (times) =>
+      engine.write(() => {
+        for (const [id, at] of times) q.touch.run({ id, at });
+        cache.clear();
+      }),
+  };
+}
