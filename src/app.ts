@@ -24,6 +24,8 @@ import { StatelessServer } from "./mcp/stateless-server.ts";
 import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
 import { OpenAiCompatible } from "./models/openai-compatible.ts";
 import { Recall } from "./models/recall.ts";
+import { SessionAccessControl } from "./sessions/access.ts";
+import { Audit } from "./sessions/audit.ts";
 import { Activity } from "./sessions/activity.ts";
 import { SessionResolver } from "./sessions/current.ts";
 import { KeyedCalls } from "./sessions/keyed-calls.ts";
@@ -45,6 +47,7 @@ import { chatTool } from "./tools/chat-tool.ts";
 import { historyTools } from "./tools/history-tools.ts";
 import { ToolRegistry } from "./tools/registry.ts";
 import { sessionTools } from "./tools/session-tools.ts";
+import { shareTools } from "./tools/share-tools.ts";
 import { stateTools } from "./tools/state-tools.ts";
 import type { Tool } from "./tools/tool.ts";
 import { VERSION } from "./version.ts";
@@ -68,7 +71,9 @@ export interface App {
   readonly model: ChatModel;
   readonly sessions: Sessions;
   readonly keys: ApiKeys;
-  readonly retention: Retention<"session" | "client" | "state key" | "stream" | "request key">;
+  readonly retention: Retention<
+    "session" | "client" | "state key" | "stream" | "request key" | "audit entry"
+  >;
   /** Registers this process, recovers what dead ones left, starts the cleanup job. */
   start(): Promise<void>;
   listen(): Promise<Listener>;
@@ -134,6 +139,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       "state key": storage.state,
       stream: storage.streams,
       "request key": storage.keyedCalls,
+      "audit entry": storage.audit,
     },
     warn,
   );
@@ -146,7 +152,14 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     onError: warn,
   });
 
-  const sessions = new Sessions(storage.sessions, activity(storage.sessions), maxAgeMs);
+  const audit = new Audit(storage.audit);
+  const sessions = new Sessions({
+    store: storage.sessions,
+    access: new SessionAccessControl(storage.sessions),
+    audit,
+    activity: activity(storage.sessions),
+    maxAgeMs,
+  });
   const model = chooseModel(config, storage);
   const services = {
     sessions,
@@ -169,7 +182,14 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const authenticator = new Authenticator(keys);
   const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(
-    [...sessionTools(maxAgeMs), ...stateTools(), ...historyTools(), chatTool(), ...tools],
+    [
+      ...sessionTools(maxAgeMs),
+      ...shareTools(),
+      ...stateTools(),
+      ...historyTools(),
+      chatTool(),
+      ...tools,
+    ],
     services,
     states,
     log,

@@ -7,6 +7,7 @@ import type { Logger } from "../telemetry.ts";
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid: 400,
   not_found: 404,
+  forbidden: 403,
   conflict: 409,
   limit: 413,
   busy: 503,

@@ -4,6 +4,7 @@
 export type ErrorCode =
   | "invalid" // the input is wrong
   | "not_found" // no such thing, or not yours: the two are never told apart
+  | "forbidden" // you may see it, but not do that
   | "conflict" // it changed meanwhile, or the name or key is taken
   | "limit" // a configured bound was reached
   | "busy" // somebody else is at it; try again

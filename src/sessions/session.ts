@@ -1,6 +1,9 @@
 // The two words of the domain: a session is a conversation; a client is what one `initialize` introduces.
 import type { Principal } from "../auth/principal.ts";
 
+/** What somebody may do with a session: see it, change it, or dispose of it. */
+export type Access = "read" | "write" | "own";
+
 /** A conversation. Times are milliseconds since 1970. */
 export interface Session {
   id: string;
@@ -14,6 +17,8 @@ export interface Session {
   pinned: boolean;
   createdAt: number;
   lastActiveAt: number;
+  /** What the principal who asked may do; absent in a row that nobody asked for. */
+  access?: Access;
 }
 
 export interface SessionCounts {

@@ -5,12 +5,15 @@ import { AppError } from "../kernel/errors.ts";
 import { isId, newId } from "../kernel/ids.ts";
 import { checkText } from "../kernel/text.ts";
 import type { Activity } from "./activity.ts";
+import type { SessionAccessControl } from "./access.ts";
+import type { Audit } from "./audit.ts";
 import type { Session, SessionCounts } from "./session.ts";
-import type { Clearable, SessionChanges, SessionPage, SessionStore } from "./store.ts";
+import type { Clearable, Grant, SessionChanges, SessionPage, SessionStore } from "./store.ts";
 
 const MAX_NAME_BYTES = 200;
 const MAX_TITLE_BYTES = 500;
 const MAX_SYSTEM_BYTES = 64_000;
+const MAX_GRANTS = 100;
 
 export interface NewSession {
   name?: string | undefined;
@@ -18,24 +21,37 @@ export interface NewSession {
   system?: string | undefined;
 }
 
+export interface SessionsParts {
+  store: SessionStore;
+  access: SessionAccessControl;
+  audit: Audit;
+  activity: Activity;
+  maxAgeMs: number;
+}
+
 export class Sessions {
   readonly #store: SessionStore;
+  readonly #access: SessionAccessControl;
+  readonly #audit: Audit;
   readonly #activity: Activity;
   readonly #maxAgeMs: number;
 
-  constructor(store: SessionStore, activity: Activity, maxAgeMs: number) {
+  constructor({ store, access, audit, activity, maxAgeMs }: SessionsParts) {
     this.#store = store;
+    this.#access = access;
+    this.#audit = audit;
     this.#activity = activity;
     this.#maxAgeMs = maxAgeMs;
   }
 
-  /** The principal's session of that id or name, noted as active; undefined when there is none. */
+  /** The session of that id or name that the principal may see, noted as active; undefined when there is none. */
   async find(
     principal: Principal,
     ref: { id: string } | { name: string },
   ): Promise<Session | undefined> {
     if ("id" in ref && !isId(ref.id)) return undefined;
-    const session = await this.#store.find(principal.id, ref);
+    const id = "id" in ref ? ref.id : (await this.#store.find(principal.id, ref))?.id;
+    const session = id === undefined ? undefined : await this.#access.canAccess(principal, id);
     if (session !== undefined) this.#activity.note(session.id);
     return session;
   }
@@ -51,26 +67,71 @@ export class Sessions {
       if (session !== undefined) return { session, created: false };
     }
     checkTexts({ title, system });
-    return this.#store.create({ id: newId(), owner: principal.id, name, title, system });
+    return this.#create(principal, { id: newId(), name, title, system });
   }
 
   /** The principal's session of this id, made if it is not there: a client's own, or that of a repeated call. */
   async openOwn(principal: Principal, id: string): Promise<Session> {
-    const { session } = await this.#store.create({ id, owner: principal.id });
-    return session;
+    return (await this.#create(principal, { id })).session;
   }
 
-  update(session: Session, changes: SessionChanges): Promise<Session> {
+  /** @throws AppError `forbidden` when the session was found for somebody who may not change it */
+  checkWritable(session: Session): void {
+    this.#access.canModify(session);
+  }
+
+  async update(session: Session, changes: SessionChanges): Promise<Session> {
+    this.#access.canModify(session);
     checkTexts(changes);
-    return this.#store.update(session.id, changes);
+    return { ...(await this.#store.update(session.id, changes)), ...access(session) };
   }
 
-  clear(session: Session, what: Clearable): Promise<void> {
-    return this.#store.clear(session.id, what);
+  async clear(principal: Principal, session: Session, what: Clearable): Promise<void> {
+    this.#access.canModify(session);
+    await Promise.all([
+      this.#store.clear(session.id, what),
+      this.#audit.note(principal, "session cleared", session.id, what),
+    ]);
   }
 
-  delete(session: Session): Promise<void> {
-    return this.#store.delete(session.id);
+  async delete(principal: Principal, session: Session): Promise<void> {
+    this.#access.canOwn(session);
+    await Promise.all([
+      this.#store.delete(session.id),
+      this.#audit.note(principal, "session deleted", session.id),
+    ]);
+  }
+
+  /** Whom the owner lets in. */
+  grants({ id }: Session): Promise<Grant[]> {
+    return this.#store.grants(id);
+  }
+
+  /** @throws AppError `forbidden`, `invalid` or `limit` */
+  async share(principal: Principal, session: Session, grant: Grant): Promise<void> {
+    this.#access.canOwn(session);
+    checkName(grant.principal, "principal");
+    if (grant.principal === session.owner)
+      throw new AppError("invalid", "principal: that is the owner of the session.");
+    await Promise.all([
+      this.#store.grant(session.id, grant, MAX_GRANTS),
+      this.#audit.note(
+        principal,
+        "session shared",
+        session.id,
+        `${grant.access} for ${grant.principal}`,
+      ),
+    ]);
+  }
+
+  /** Resolves to whether it was shared with that principal. */
+  async unshare(principal: Principal, session: Session, other: string): Promise<boolean> {
+    this.#access.canOwn(session);
+    const [existed] = await Promise.all([
+      this.#store.ungrant(session.id, other),
+      this.#audit.note(principal, "session unshared", session.id, other),
+    ]);
+    return existed;
   }
 
   counts(id: string): Promise<SessionCounts> {
@@ -84,6 +145,16 @@ export class Sessions {
     return this.#store.list(principal.id, options);
   }
 
+  async #create(
+    principal: Principal,
+    session: Pick<Session, "id"> & NewSession,
+  ): Promise<{ session: Session; created: boolean }> {
+    this.#access.canCreate(principal);
+    const made = await this.#store.create({ ...session, owner: principal.id });
+    if (made.created) await this.#audit.note(principal, "session created", made.session.id);
+    return { ...made, session: { ...made.session, access: "own" } };
+  }
+
   /** When the session will be deleted if nobody uses it again, in milliseconds; null for never. */
   expiresAt({ pinned, lastActiveAt }: Pick<Session, "pinned" | "lastActiveAt">): number | null {
     return pinned || this.#maxAgeMs === Infinity ? null : lastActiveAt + this.#maxAgeMs;
@@ -91,10 +162,13 @@ export class Sessions {
 }
 
 /** @throws AppError `invalid` or `limit` */
-export function checkName(name: string): void {
-  if (name.trim() === "") throw new AppError("invalid", "name: expected text that is not empty.");
-  checkText("name", name, MAX_NAME_BYTES);
+export function checkName(name: string, what = "name"): void {
+  if (name.trim() === "")
+    throw new AppError("invalid", `${what}: expected text that is not empty.`);
+  checkText(what, name, MAX_NAME_BYTES);
 }
+
+const access = ({ access }: Session) => (access === undefined ? {} : { access });
 
 function checkTexts({
   title,

@@ -18,7 +18,15 @@ export interface SessionChanges {
 /** A part of a session that can be emptied on its own. */
 export type Clearable = "history" | "state" | "all";
 
+/** Somebody whom the owner lets in. */
+export interface Grant {
+  principal: string;
+  access: "read" | "write";
+}
+
 export interface SessionStore {
+  /** Whoever owns it: only for who then decides about access. */
+  findById(id: string): Promise<Session | undefined>;
   find(owner: string, ref: { id: string } | { name: string }): Promise<Session | undefined>;
   /**
    * Makes a session, or returns the owner's living one of that name or id.
@@ -33,7 +41,16 @@ export interface SessionStore {
   /** Deletes the session with everything it owns. */
   delete(id: string): Promise<void>;
   counts(id: string): Promise<SessionCounts>;
-  /** `query` is found in names and titles, case-insensitively. @throws AppError `invalid` for a wrong cursor */
+  /** What a principal other than the owner may do. */
+  granted(id: string, principal: string): Promise<Grant["access"] | undefined>;
+  /** In the order of their names. */
+  grants(id: string): Promise<Grant[]>;
+  /** Replaces an earlier grant. @throws AppError `limit` for one too many */
+  grant(id: string, grant: Grant, max: number): Promise<void>;
+  /** False when there was none. */
+  ungrant(id: string, principal: string): Promise<boolean>;
+  /** Those of `owner`, and those that others have shared with it. `query` is found in names and
+   * titles, case-insensitively. @throws AppError `invalid` for a wrong cursor */
   list(
     owner: string,
     options: { query?: string; limit: number; cursor?: string },

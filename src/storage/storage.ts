@@ -5,12 +5,14 @@ import type { SigningKeyStore } from "../auth/signing-keys.ts";
 import type { HistoryStore } from "../chat/store.ts";
 import type { InstanceStore } from "../instances/store.ts";
 import type { Clock } from "../kernel/clock.ts";
+import type { AuditStore } from "../sessions/audit.ts";
 import type { KeyedCallStore } from "../sessions/keyed-calls.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
 import type { StreamStore } from "../streams/store.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
+import { sqliteAuditStore } from "./sqlite/audit-store.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
 import { cannotOpen, MEMORY, openConnection } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
@@ -36,6 +38,7 @@ export interface Storage {
   readonly keyedCalls: KeyedCallStore;
   readonly signingKeys: SigningKeyStore;
   readonly apiKeys: ApiKeyStore;
+  readonly audit: AuditStore;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
@@ -79,6 +82,7 @@ export function openStorage({
       keyedCalls: sqliteKeyedCallStore(engine),
       signingKeys: sqliteSigningKeyStore(engine),
       apiKeys: sqliteApiKeyStore(engine),
+      audit: sqliteAuditStore(engine),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         await engine.close();

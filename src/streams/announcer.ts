@@ -1,6 +1,6 @@
 // Tells subscribed clients that a resource has changed: the notification goes to each one's outbox, durably, and
 // whoever holds the client's connection delivers it from there, in this process or another.
-import type { Subscription, SubscriptionStore } from "./subscriptions.ts";
+import type { Audience, Subscription, SubscriptionStore } from "./subscriptions.ts";
 
 export interface AnnouncerParts {
   store: SubscriptionStore;
@@ -9,10 +9,9 @@ export interface AnnouncerParts {
   onError(error: unknown): void;
 }
 
-/** Who made a change: whose resources they are, and the client that needs no news of it. */
-interface Maker {
-  readonly principal: { readonly id: string };
-  readonly client?: { readonly id: string } | undefined;
+/** Whose news it is, and the client that made it and needs none. */
+export interface News extends Audience {
+  by: string | undefined;
 }
 
 export class Announcer {
@@ -23,16 +22,16 @@ export class Announcer {
   }
 
   /**
-   * Announces changes of the maker's resources to all its subscribed clients but the one that made them. Never rejects: the
+   * Announces changes to all subscribed clients of the audience but the one that made them. Never rejects: the
    * change itself is stored, whatever becomes of the news.
    */
-  announce({ principal, client }: Maker, uris: readonly string[]): Promise<void> {
-    return this.#tell(client?.id, (store) => store.subscribers(principal.id, uris));
+  announce({ by, ...audience }: News, uris: readonly string[]): Promise<void> {
+    return this.#tell(by, (store) => store.subscribers(audience, uris));
   }
 
   /** As `announce`, for every resource whose uri continues `uri` with a slash. */
-  announceBelow({ principal, client }: Maker, uri: string): Promise<void> {
-    return this.#tell(client?.id, (store) => store.subscribersBelow(principal.id, uri));
+  announceBelow({ by, ...audience }: News, uri: string): Promise<void> {
+    return this.#tell(by, (store) => store.subscribersBelow(audience, uri));
   }
 
   async #tell(

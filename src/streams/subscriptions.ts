@@ -5,14 +5,20 @@ export interface Subscription {
   uri: string;
 }
 
+/** Who may hear of a change: the owner of what has changed, and whoever the session is shared with. */
+export interface Audience {
+  owner: string;
+  session?: string | undefined;
+}
+
 export interface SubscriptionStore {
   /** @throws AppError `limit` for one too many */
   subscribe(subscription: Subscription, max: number): Promise<void>;
   unsubscribe(subscription: Subscription): Promise<void>;
-  /** The living clients of `owner` that are subscribed to one of the uris. */
-  subscribers(owner: string, uris: readonly string[]): Promise<Subscription[]>;
+  /** The living clients of the audience that are subscribed to one of the uris. */
+  subscribers(audience: Audience, uris: readonly string[]): Promise<Subscription[]>;
   /** The same for every uri that continues this one with a slash. */
-  subscribersBelow(owner: string, uri: string): Promise<Subscription[]>;
+  subscribersBelow(audience: Audience, uri: string): Promise<Subscription[]>;
   /** Puts messages into outboxes, at most `MAX_OUTBOX` each. */
   post(messages: readonly { clientId: string; data: string }[]): Promise<void>;
   /** Whether another process has changed the database since the last call. */

@@ -3,7 +3,7 @@ import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
 import type { NewSession } from "../sessions/sessions.ts";
 import type { SessionPage } from "../sessions/store.ts";
 import { SESSIONS_URI } from "../sessions/uris.ts";
-import type { SessionServices } from "./session-handle.ts";
+import { newsOf, type SessionServices } from "./session-handle.ts";
 
 export class OwnSessions {
   readonly #services: SessionServices;
@@ -18,7 +18,7 @@ export class OwnSessions {
   async open(options: NewSession = {}): Promise<{ session: Session; created: boolean }> {
     const { sessions, announcer } = this.#services;
     const opened = await sessions.open(this.#caller.principal, options);
-    if (opened.created) await announcer.announce(this.#caller, [SESSIONS_URI]);
+    if (opened.created) await announcer.announce(newsOf(this.#caller), [SESSIONS_URI]);
     return opened;
   }
 

@@ -7,9 +7,9 @@ import type { CurrentSession, SessionResolver } from "../sessions/current.ts";
 import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
 import type { KeyedCalls } from "../sessions/keyed-calls.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import type { Clearable, SessionChanges } from "../sessions/store.ts";
+import type { Clearable, Grant, SessionChanges } from "../sessions/store.ts";
 import { historyUri, SESSIONS_URI, sessionUri, stateUri } from "../sessions/uris.ts";
-import type { Announcer } from "../streams/announcer.ts";
+import type { Announcer, News } from "../streams/announcer.ts";
 import type { SetOptions, State, StatePage } from "../state/state.ts";
 import type { StateEntry } from "../state/store.ts";
 
@@ -25,8 +25,11 @@ export interface SessionServices {
 
 export type Conversation = Pick<ModelRequest, "messages" | "system">;
 
-/** Tells subscribers that these resources have changed. */
-type Changed = (...uris: string[]) => Promise<void>;
+/** News of the caller's own. */
+export const newsOf = ({ principal, client }: Caller): News => ({
+  owner: principal.id,
+  by: client?.id,
+});
 
 export class SessionHandle {
   readonly id: string;
@@ -35,17 +38,20 @@ export class SessionHandle {
   readonly #services: SessionServices;
   readonly #current: CurrentSession;
   readonly #caller: Caller;
-  readonly #changed: Changed;
 
   constructor(services: SessionServices, current: CurrentSession, caller: Caller) {
     this.#caller = caller;
     this.id = current.id;
     this.#services = services;
     this.#current = current;
-    this.#changed = (...uris) =>
-      services.announcer.announce(caller, [...uris, sessionUri(current.id)]);
-    this.state = new SessionState(services.state, current, this.#changed);
-    this.history = new SessionHistory(services.chat, current, this.#changed);
+    const parts: SessionParts = {
+      id: current.id,
+      prepare: () => this.#prepare(),
+      checkWritable: () => this.info && services.sessions.checkWritable(this.info),
+      changed: (...uris) => this.#changed(...uris),
+    };
+    this.state = new SessionState(services.state, parts);
+    this.history = new SessionHistory(services.chat, parts);
   }
 
   /** Its row; undefined while nothing is stored in it. */
@@ -57,28 +63,45 @@ export class SessionHandle {
     return this.#services.sessions.counts(this.id);
   }
 
+  /** @throws AppError `forbidden` */
   async update(changes: SessionChanges): Promise<Session> {
     const updated = await this.#services.sessions.update(await this.#current.create(), changes);
     await this.#changed(SESSIONS_URI);
     return updated;
   }
 
+  /** @throws AppError `forbidden` */
   async clear(what: Clearable): Promise<void> {
     if (this.info === undefined) return;
-    await this.#services.sessions.clear(this.info, what);
+    await this.#services.sessions.clear(this.#caller.principal, this.info, what);
     await this.#allChanged();
   }
 
+  /** @throws AppError `forbidden` for everybody but the owner */
   async delete(): Promise<void> {
     if (this.info === undefined) return;
-    await this.#services.sessions.delete(this.info);
+    await this.#services.sessions.delete(this.#caller.principal, this.info);
     await this.#allChanged();
   }
 
-  /** Whatever shows this session has changed. */
-  async #allChanged(): Promise<void> {
-    await this.#services.announcer.announceBelow(this.#caller, sessionUri(this.id));
-    await this.#changed(SESSIONS_URI);
+  /** Whom the owner lets in. */
+  async grants(): Promise<Grant[]> {
+    return this.info === undefined ? [] : this.#services.sessions.grants(this.info);
+  }
+
+  /** @throws AppError `forbidden` for everybody but the owner, `invalid` or `limit` */
+  async share(grant: Grant): Promise<void> {
+    await this.#services.sessions.share(
+      this.#caller.principal,
+      await this.#current.create(),
+      grant,
+    );
+  }
+
+  /** Resolves to whether it was shared with that principal. */
+  async unshare(principal: string): Promise<boolean> {
+    if (this.info === undefined) return false;
+    return this.#services.sessions.unshare(this.#caller.principal, this.info, principal);
   }
 
   /** Whether the server has a model of its own to ask. */
@@ -94,31 +117,62 @@ export class SessionHandle {
     };
   }
 
-  /** Asks the configured model, with this session's history as its memory. */
+  /** Asks the configured model, with this session's history as its memory. @throws AppError `forbidden` and others */
   async ask(ask: Ask): Promise<{ question: Message; answer: Message }> {
-    const made = await make(this.#current);
-    const system = this.info?.system;
+    const made = await this.#prepare();
+    const system = ask.system ?? this.info?.system ?? undefined;
     try {
-      return await this.#services.chat.ask(this.id, {
-        ...ask,
-        system: ask.system ?? system ?? undefined,
-      });
+      return await this.#services.chat.ask(this.id, { ...ask, system });
     } finally {
       await this.#changed(historyUri(this.id), ...made); // a question that failed is in the history too
     }
   }
+
+  /** Before something is stored: may the caller, and is the session there? Resolves to what else changes by that. */
+  async #prepare(): Promise<string[]> {
+    const isNew = this.info === undefined;
+    this.#services.sessions.checkWritable(await this.#current.create());
+    return isNew ? [SESSIONS_URI] : [];
+  }
+
+  get #news(): News {
+    return {
+      ...newsOf(this.#caller),
+      owner: this.info?.owner ?? this.#caller.principal.id,
+      session: this.id,
+    };
+  }
+
+  #changed(...uris: string[]): Promise<void> {
+    return this.#services.announcer.announce(this.#news, [...uris, sessionUri(this.id)]);
+  }
+
+  /** Whatever shows this session has changed. */
+  async #allChanged(): Promise<void> {
+    await this.#services.announcer.announceBelow(this.#news, sessionUri(this.id));
+    await this.#changed(SESSIONS_URI);
+  }
+}
+
+/** What state and history are given of their session. */
+interface SessionParts {
+  id: string;
+  /** Before something is stored: resolves to what else changes by that. @throws AppError `forbidden` */
+  prepare(): Promise<string[]>;
+  /** For what stores nothing new. @throws AppError `forbidden` */
+  checkWritable(): void;
+  /** Tells subscribers that these resources have changed. */
+  changed(...uris: string[]): Promise<void>;
 }
 
 /** Key/value state of one session; values are JSON. */
 export class SessionState {
   readonly #state: State;
-  readonly #current: CurrentSession;
-  readonly #changed: Changed;
+  readonly #session: SessionParts;
 
-  constructor(state: State, current: CurrentSession, changed: Changed) {
+  constructor(state: State, session: SessionParts) {
     this.#state = state;
-    this.#current = current;
-    this.#changed = changed;
+    this.#session = session;
   }
 
   /** The value, or undefined. */
@@ -129,45 +183,48 @@ export class SessionState {
 
   /** The value as JSON text, with its version and times. */
   entry(key: string): Promise<StateEntry | undefined> {
-    return this.#state.get(this.#current.id, key);
+    return this.#state.get(this.#session.id, key);
   }
 
-  /** @throws AppError `conflict` when `ifVersion` does not match, `limit` or `invalid` */
+  /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
   async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
-    const made = await make(this.#current);
-    const entry = await this.#state.set(this.#current.id, key, value, options);
-    await this.#changed(stateUri(this.#current.id, key), ...made);
+    const { id, prepare, changed } = this.#session;
+    const made = await prepare();
+    const entry = await this.#state.set(id, key, value, options);
+    await changed(stateUri(id, key), ...made);
     return entry;
   }
 
-  /** Resolves to whether the key was there. */
+  /** Resolves to whether the key was there. @throws AppError `conflict` or `forbidden` */
   async delete(key: string, ifVersion?: number): Promise<boolean> {
-    const deleted = await this.#state.delete(this.#current.id, key, ifVersion);
-    if (deleted) await this.#changed(stateUri(this.#current.id, key));
+    const { id, checkWritable, changed } = this.#session;
+    checkWritable();
+    const deleted = await this.#state.delete(id, key, ifVersion);
+    if (deleted) await changed(stateUri(id, key));
     return deleted;
   }
 
   list(options: { prefix?: string; after?: string; limit: number }): Promise<StatePage> {
-    return this.#state.list(this.#current.id, options);
+    return this.#state.list(this.#session.id, options);
   }
 }
 
 /** The messages of one session. */
 export class SessionHistory {
   readonly #chat: Chat;
-  readonly #current: CurrentSession;
-  readonly #changed: Changed;
+  readonly #session: SessionParts;
 
-  constructor(chat: Chat, current: CurrentSession, changed: Changed) {
+  constructor(chat: Chat, session: SessionParts) {
     this.#chat = chat;
-    this.#current = current;
-    this.#changed = changed;
+    this.#session = session;
   }
 
+  /** @throws AppError `forbidden` and others */
   async append(message: NewMessage): Promise<Message> {
-    const made = await make(this.#current);
-    const stored = await this.#chat.append(this.#current.id, message);
-    await this.#changed(historyUri(this.#current.id), ...made);
+    const { id, prepare, changed } = this.#session;
+    const made = await prepare();
+    const stored = await this.#chat.append(id, message);
+    await changed(historyUri(id), ...made);
     return stored;
   }
 
@@ -176,13 +233,6 @@ export class SessionHistory {
     limit: number;
     before?: number | undefined;
   }): Promise<{ messages: Message[]; nextBefore?: number }> {
-    return this.#chat.page(this.#current.id, options);
+    return this.#chat.page(this.#session.id, options);
   }
-}
-
-/** Makes the session if it is not there yet; resolves to what else has changed by that. */
-async function make(current: CurrentSession): Promise<string[]> {
-  const isNew = current.session === undefined;
-  await current.create();
-  return isNew ? [SESSIONS_URI] : [];
 }

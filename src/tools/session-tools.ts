@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Session, SessionCounts } from "../sessions/session.ts";
 import type { OwnSessions } from "./own-sessions.ts";
 import { iso, reply } from "./reply.ts";
+import { sharedWith } from "./share-tools.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
 const summary = {
@@ -92,6 +93,9 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       output: z.object({
         ...summary,
         system: z.string().nullable(),
+        owner: z.string(),
+        access: z.enum(["read", "write", "own"]).describe("What you may do with it."),
+        shared_with: sharedWith.describe("Whom its owner lets in."),
         connections: z.int().describe("Programs that are connected to this session now."),
         client: z
           .object({ name: z.string(), version: z.string(), protocol_version: z.string() })
@@ -104,12 +108,15 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       }),
       annotations: { readOnlyHint: true, openWorldHint: false },
       quick: true,
-      async handler({ session, sessions, client }) {
+      async handler({ session, sessions, client, principal }) {
         const counts = await session.counts();
         const info = summarize(session.info, counts, sessions);
         return reply(`Session ${session.id} (${label(info)}): ${countsText(counts)}.`, {
           ...info,
           system: session.info?.system ?? null,
+          owner: session.info?.owner ?? principal.id,
+          access: session.info?.access ?? "own",
+          shared_with: session.info?.access === "own" ? await session.grants() : [],
           connections: counts.connections,
           client: client
             ? {

@@ -7,7 +7,7 @@ import type { Run } from "../sessions/keyed-calls.ts";
 import type { Caller } from "../sessions/session.ts";
 import { SESSIONS_URI } from "../sessions/uris.ts";
 import { OwnSessions } from "./own-sessions.ts";
-import { SessionHandle } from "./session-handle.ts";
+import { newsOf, SessionHandle } from "./session-handle.ts";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
 
 type Handler<Input, Policy extends SessionPolicy> = (
@@ -97,6 +97,6 @@ async function withoutSession(
     });
   }
   const session = await services.sessions.openOwn(caller.principal, id);
-  await services.announcer.announce(caller, [SESSIONS_URI]);
+  await services.announcer.announce(newsOf(caller), [SESSIONS_URI]);
   return new SessionHandle(services, CurrentSession.of(session), caller);
 }

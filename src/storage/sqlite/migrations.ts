@@ -81,5 +81,16 @@ export const migrations: Migration[] = [
     "statements": [
       "CREATE TABLE `api_keys` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`hash` blob NOT NULL,\n\t`principal` text NOT NULL,\n\t`scope` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer,\n\t`expires_at` integer,\n\t`revoked_at` integer\n);"
     ]
+  },
+  {
+    "createdAt": 1795348045516,
+    "hash": "b7b8f115a9f377e2d16f695edb894e0fd38623b5e9a0a27131265098ece688dd",
+    "statements": [
+      "CREATE TABLE `audit` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`at` integer NOT NULL,\n\t`principal` text NOT NULL,\n\t`action` text NOT NULL,\n\t`subject` text NOT NULL,\n\t`detail` text\n);",
+      "CREATE INDEX `audit_at` ON `audit` (`at`);",
+      "CREATE TABLE `grants` (\n\t`session_id` text NOT NULL,\n\t`principal` text NOT NULL,\n\t`access` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tPRIMARY KEY(`session_id`, `principal`),\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `grants_principal` ON `grants` (`principal`);",
+      "CREATE VIEW audit_overview AS\nSELECT strftime('%Y-%m-%d %H:%M:%S', at / 1000, 'unixepoch') AS time, principal, action, subject, detail\nFROM audit ORDER BY id DESC;"
+    ]
   }
 ];

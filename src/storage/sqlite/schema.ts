@@ -267,3 +267,35 @@ export const apiKeys = sqliteTable("api_keys", {
   expiresAt: integer("expires_at"),
   revokedAt: integer("revoked_at"),
 });
+
+/** Whom an owner lets into a session. */
+export const grants = sqliteTable(
+  "grants",
+  {
+    sessionId: text("session_id")
+      .notNull()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    principal: text().notNull(),
+    access: text({ enum: ["read", "write"] }).notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.sessionId, t.principal] }),
+    index("grants_principal").on(t.principal),
+  ],
+);
+
+/** Who did what to whom, for people to read. It outlives what it tells of. */
+export const audit = sqliteTable(
+  "audit",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    at: integer().notNull(),
+    principal: text().notNull(),
+    action: text().notNull(),
+    /** The id of the session or key. */
+    subject: text().notNull(),
+    detail: text(),
+  },
+  (t) => [index("audit_at").on(t.at)],
+);

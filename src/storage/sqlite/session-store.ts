@@ -1,11 +1,11 @@
 // Sessions in SQLite. Not here: what a session owns; the foreign keys delete that.
-import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { SessionStore } from "../../sessions/store.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
-import { keyedCalls, messages, sessions, sessionState } from "./schema.ts";
+import { grants, keyedCalls, messages, sessions, sessionState } from "./schema.ts";
 
 const { placeholder } = sql;
 
@@ -34,6 +34,24 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
     eq(sessions.name, placeholder("name")),
   );
   const owned = eq(sessions.owner, placeholder("owner"));
+
+  const ofSession = eq(grants.sessionId, placeholder("id"));
+  const list = (whose: SQL) =>
+    db
+      .select({ ...getTableColumns(sessions), ...counts })
+      .from(sessions)
+      .where(
+        and(
+          whose,
+          sessionAlive,
+          sql`(${sessions.lastActiveAt}, ${sessions.id}) < (${placeholder("beforeTime")}, ${placeholder("beforeId")})`,
+          sql`(${placeholder("query")} = '' or instr(casefold(sessions.name), ${placeholder("query")})
+            or instr(casefold(sessions.title), ${placeholder("query")}))`,
+        ),
+      )
+      .orderBy(desc(sessions.lastActiveAt), desc(sessions.id))
+      .limit(placeholder("limit"))
+      .prepare();
 
   const q = {
     findByName: db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
@@ -84,21 +102,32 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       .where(eq(sessionState.sessionId, placeholder("id")))
       .prepare(),
     counts: db.select(counts).from(sessions).where(byId).prepare(),
-    list: db
-      .select({ ...getTableColumns(sessions), ...counts })
-      .from(sessions)
-      .where(
-        and(
-          owned,
-          sessionAlive,
-          sql`(${sessions.lastActiveAt}, ${sessions.id}) < (${placeholder("beforeTime")}, ${placeholder("beforeId")})`,
-          sql`(${placeholder("query")} = '' or instr(casefold(sessions.name), ${placeholder("query")})
-            or instr(casefold(sessions.title), ${placeholder("query")}))`,
-        ),
-      )
-      .orderBy(desc(sessions.lastActiveAt), desc(sessions.id))
-      .limit(placeholder("limit"))
+    granted: db
+      .select({ access: grants.access })
+      .from(grants)
+      .where(and(ofSession, eq(grants.principal, placeholder("principal"))))
       .prepare(),
+    grants: db
+      .select({ principal: grants.principal, access: grants.access })
+      .from(grants)
+      .where(ofSession)
+      .orderBy(asc(grants.principal))
+      .prepare(),
+    ungrant: db
+      .delete(grants)
+      .where(and(ofSession, eq(grants.principal, placeholder("principal"))))
+      .prepare(),
+    anyGrant: db
+      .select({ id: grants.sessionId })
+      .from(grants)
+      .where(eq(grants.principal, placeholder("owner")))
+      .limit(1)
+      .prepare(),
+    listOwn: list(owned),
+    listAll: list(
+      sql`(sessions.owner = ${placeholder("owner")} or sessions.id in
+        (select session_id from grants where grants.principal = ${placeholder("owner")}))`,
+    ),
     touch: db
       .update(sessions)
       .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("at")})` })
@@ -124,18 +153,37 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       .prepare(),
   };
 
+  const findById = (id: string): Session | undefined => {
+    const times = engine.times();
+    const row = cache.get(id, () => q.byId.get({ id }));
+    if (row === undefined) return undefined;
+    // An old one may still be in use: only the tables know.
+    const fresh = row.pinned || row.lastActiveAt > times.oldest;
+    return fresh ? { ...row } : q.aliveById.get({ ...times, id });
+  };
+
   return {
+    findById: (id) => engine.look(() => findById(id)),
+
     find: (owner, ref) =>
       engine.look(() => {
-        const times = engine.times();
-        if ("name" in ref) return q.findByName.get({ ...times, owner, name: ref.name });
-        const { id } = ref;
-        const row = cache.get(id, () => q.byId.get({ id }));
-        if (row?.owner !== owner) return undefined;
-        // An old one may still be in use: only the tables know.
-        const fresh = row.pinned || row.lastActiveAt > times.oldest;
-        return fresh ? { ...row } : q.aliveById.get({ ...times, id });
+        if ("name" in ref) return q.findByName.get({ ...engine.times(), owner, name: ref.name });
+        const session = findById(ref.id);
+        return session?.owner === owner ? session : undefined;
       }),
+
+    granted: (id, principal) => engine.look(() => q.granted.get({ id, principal })?.access),
+    grants: (id) => engine.read(() => q.grants.all({ id })),
+    grant: (id, { principal, access }, max) =>
+      engine.write(() => {
+        db.insert(grants)
+          .values({ sessionId: id, principal, access, createdAt: engine.clock.now() })
+          .onConflictDoUpdate({ target: [grants.sessionId, grants.principal], set: { access } })
+          .run();
+        if (q.grants.all({ id }).length > max)
+          throw new AppError("limit", `A session can be shared with at most ${max} principals.`);
+      }),
+    ungrant: (id, principal) => engine.write(() => q.ungrant.run({ id, principal }).changes === 1),
 
     create: ({ id, owner, name = null, title = null, system = null }) =>
       engine.write(() => {
@@ -188,7 +236,9 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       engine.read(() => {
         const [beforeTime, beforeId] =
           cursor === undefined ? [Number.MAX_SAFE_INTEGER, ""] : decodeCursor(cursor);
-        const rows = q.list.all({
+        // Without grants the owner's own index serves.
+        const statement = q.anyGrant.get({ owner }) === undefined ? q.listOwn : q.listAll;
+        const rows = statement.all({
           ...engine.times(),
           owner,
           query: query.toLowerCase(),

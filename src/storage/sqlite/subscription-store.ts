@@ -15,13 +15,15 @@ export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
   const { db, clock } = engine;
   const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
   const inOutbox = eq(outbox.clientId, placeholder("clientId"));
-  /** The owner's living clients whose subscriptions fulfil a condition. */
+  const hears = sql`(${clients.owner} = ${placeholder("owner")} or exists (select 1 from grants
+    where grants.session_id = ${placeholder("session")} and grants.principal = clients.owner))`;
+  /** The audience's living clients whose subscriptions fulfil a condition. */
   const subscribers = (condition: SQL | undefined) =>
     db
       .select({ clientId: subscriptions.clientId, uri: subscriptions.uri })
       .from(subscriptions)
       .innerJoin(clients, eq(clients.id, subscriptions.clientId))
-      .where(and(condition, eq(clients.owner, placeholder("owner")), clientAlive))
+      .where(and(condition, hears, clientAlive))
       .prepare();
 
   const q = {
@@ -93,17 +95,25 @@ export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
 
     unsubscribe: (subscription) => engine.write(() => void q.remove.run({ ...subscription })),
 
-    subscribers: (owner, uris) =>
+    subscribers: ({ owner, session = "" }, uris) =>
       engine.look(() => {
         if (!hasAny()) return [];
         const times = engine.times();
-        return uris.flatMap((uri): Subscription[] => q.subscribers.all({ ...times, owner, uri }));
+        return uris.flatMap((uri): Subscription[] =>
+          q.subscribers.all({ ...times, owner, session, uri }),
+        );
       }),
 
-    subscribersBelow: (owner, uri) =>
+    subscribersBelow: ({ owner, session = "" }, uri) =>
       // "0" follows "/" in the order of bytes.
       engine.look(() =>
-        q.subscribersBelow.all({ ...engine.times(), owner, from: `${uri}/`, to: `${uri}0` }),
+        q.subscribersBelow.all({
+          ...engine.times(),
+          owner,
+          session,
+          from: `${uri}/`,
+          to: `${uri}0`,
+        }),
       ),
 
     post: (messages) =>

@@ -1,0 +1,48 @@
+// Who may do what with a session: the one place that decides. What a principal may not see is answered everywhere like
+// what does not exist.
+import { may, type Principal } from "../auth/principal.ts";
+import { AppError } from "../kernel/errors.ts";
+import type { Access, Session } from "./session.ts";
+import type { SessionStore } from "./store.ts";
+
+export class SessionAccessControl {
+  readonly #store: Pick<SessionStore, "findById" | "granted">;
+
+  constructor(store: Pick<SessionStore, "findById" | "granted">) {
+    this.#store = store;
+  }
+
+  /** The session of this id with what the principal may do with it; undefined when that is nothing. */
+  async canAccess(principal: Principal, id: string): Promise<Session | undefined> {
+    const session = await this.#store.findById(id);
+    if (session === undefined) return undefined;
+    const access = await this.#accessTo(principal, session);
+    return access && { ...session, access };
+  }
+
+  /** @throws AppError `forbidden` */
+  canModify({ access }: Pick<Session, "access">): void {
+    if (access === "read")
+      throw new AppError("forbidden", "You may read this session, but not change it.", {
+        hint: "Its owner can allow that with session_share; session_open starts one of your own.",
+      });
+  }
+
+  /** Deleting and sharing are the owner's. @throws AppError `forbidden` */
+  canOwn({ access }: Pick<Session, "access">): void {
+    if (access !== "own")
+      throw new AppError("forbidden", "Only the owner of this session may do that.");
+  }
+
+  /** @throws AppError `forbidden` */
+  canCreate(principal: Principal): void {
+    if (!may(principal, "write"))
+      throw new AppError("forbidden", "Your credentials allow reading only.");
+  }
+
+  async #accessTo(principal: Principal, { id, owner }: Session): Promise<Access | undefined> {
+    const full = owner === principal.id || may(principal, "admin") ? "own" : undefined;
+    const access = full ?? (await this.#store.granted(id, principal.id));
+    return access !== undefined && !may(principal, "write") ? "read" : access;
+  }
+}

@@ -1,0 +1,43 @@
+// The audit in SQLite.
+import { desc, lt, sql } from "drizzle-orm";
+import type { AuditStore } from "../../sessions/audit.ts";
+import type { Engine } from "./engine.ts";
+import { audit } from "./schema.ts";
+
+const { placeholder } = sql;
+
+const KEEP_MS = 365 * 24 * 3_600_000;
+
+export function sqliteAuditStore(engine: Engine): AuditStore {
+  const { db, clock } = engine;
+  const expired = lt(audit.at, placeholder("oldest"));
+  const q = {
+    list: db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")).prepare(),
+    countExpired: db
+      .select({ n: sql<number>`count(*)` })
+      .from(audit)
+      .where(expired)
+      .prepare(),
+    deleteExpired: db
+      .delete(audit)
+      .where(
+        sql`${audit.id} in (select id from audit where at < ${placeholder("oldest")} limit ${placeholder("limit")})`,
+      )
+      .prepare(),
+  };
+  const oldest = (): number => clock.now() - KEEP_MS;
+  return {
+    note: (entry) =>
+      engine.write(
+        () =>
+          void db
+            .insert(audit)
+            .values({ ...entry, at: clock.now() })
+            .run(),
+      ),
+    list: (limit) => engine.read(() => q.list.all({ limit })),
+    countExpired: () => engine.read(() => q.countExpired.get({ oldest: oldest() })!.n),
+    deleteExpired: (limit) =>
+      engine.write(() => q.deleteExpired.run({ oldest: oldest(), limit }).changes),
+  };
+}
