@@ -106,6 +106,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     clock,
     expiry: { maxAgeMs },
     streamGraceMs: config["stream-grace"],
+    maxMessages: config["max-messages"],
   });
   closing.defer(() => storage.close());
 
@@ -159,6 +160,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     audit,
     activity: activity(storage.sessions),
     maxAgeMs,
+    maxSessions: config["max-sessions"],
   });
   const model = chooseModel(config, storage);
   const services = {
@@ -206,7 +208,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const live = new LiveClients(liveParts, storage.clients, config["live-clients"]);
   closing.defer(() => live.closeAll());
   delivery.add(live);
-  const exchanges = new OpenExchanges();
+  const exchanges = new OpenExchanges(config["max-concurrent-calls"]);
   const serving2025 = { ...liveParts, clients: storage.clients, live, presence, exchanges };
   const dispatcher = new Dispatcher({ ...serving2025, instanceId: instances.id });
   const sessionful = new Sessionful({
@@ -232,6 +234,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     ready: () => storage.check(),
     hosts: ["localhost", "127.0.0.1", "[::1]", config.host, ...(config["allowed-hosts"] ?? [])],
     maxBodyBytes: config["max-body"],
+    callsPerMinute: config["max-calls-per-minute"],
     log,
   });
 
@@ -265,7 +268,11 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
         storage.streams.touch(live.streamIds).catch(warn);
       }, config["stream-grace"] / 4).unref();
       closing.defer(() => clearInterval(touching));
-      const listener = await listen((request) => routes.fetch(request), config);
+      const listener = await listen((request) => routes.fetch(request), {
+        host: config.host,
+        port: config.port,
+        maxConnections: config["max-connections"],
+      });
       closing.defer(async () => {
         accepting = false;
         const closed = listener.close();

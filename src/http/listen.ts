@@ -19,7 +19,7 @@ export interface Listener {
 /** @throws AppError `start` naming the address and what is wrong with it */
 export async function listen(
   fetch: (request: Request) => Response | Promise<Response>,
-  { host, port }: { host: string; port: number },
+  { host, port, maxConnections }: { host: string; port: number; maxConnections: number },
 ): Promise<Listener> {
   const server = createAdaptorServer({
     fetch: async (request, env) => {
@@ -29,6 +29,7 @@ export async function listen(
     },
   }) as Server;
   server.keepAliveTimeout = 65_000; // ms; longer than the idle time of common proxies
+  server.maxConnections = maxConnections;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error)));
   server.listen(port, host, resolve);

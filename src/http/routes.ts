@@ -24,6 +24,7 @@ import {
   methodNotAllowed,
   whileAccepting,
 } from "./guards.ts";
+import { limitRate, refuseCompressed } from "./limits.ts";
 import { parseJson } from "./json.ts";
 import { sessionTarget } from "./target.ts";
 
@@ -41,6 +42,8 @@ export interface HttpParts {
   /** Host names that requests may name. */
   hosts: readonly string[];
   maxBodyBytes: number;
+  /** Of one principal. */
+  callsPerMinute: number;
   log: Logger;
 }
 
@@ -53,6 +56,7 @@ export function createRoutes({
   ready,
   hosts,
   maxBodyBytes,
+  callsPerMinute,
   log,
 }: HttpParts): Hono<Authenticated> {
   const app = new Hono<Authenticated>();
@@ -66,7 +70,7 @@ export function createRoutes({
     return c.text("ok\n");
   });
 
-  app.use("/mcp", authenticate(authenticator));
+  app.use("/mcp", authenticate(authenticator), limitRate(callsPerMinute), refuseCompressed);
   app.post("/mcp", mcpMediaTypes, async (c) => {
     const bytes = await readBody(c.req.raw, maxBodyBytes);
     if (bytes === undefined) {

@@ -43,7 +43,9 @@ export class Dispatcher {
   }
 
   async dispatch(posted: Posted): Promise<Response> {
-    const { client, messages } = posted;
+    const { principal, client, messages } = posted;
+    const refusal = this.#parts.exchanges.refusal(principal.id);
+    if (refusal) return refusal;
     const wrongLevel = await this.#rememberLogLevel(client, messages);
     if (wrongLevel) return wrongLevel;
     const requests = messages.filter(isRequest);
@@ -84,7 +86,7 @@ export class Dispatcher {
     ids: readonly RequestId[],
   ): Promise<Response> {
     const exchange = new JsonExchange(ids, posted.batch);
-    this.#parts.exchanges.track(exchange, release);
+    this.#parts.exchanges.track(posted.principal.id, exchange, release);
     live.deliver(posted.messages, exchange, callerOf(posted));
     return exchange.response;
   }
@@ -133,7 +135,7 @@ export class Dispatcher {
       progressed,
     });
     const leave = presence.enter(client.id);
-    this.#parts.exchanges.track(exchange, () => {
+    this.#parts.exchanges.track(client.owner, exchange, () => {
       leave();
       releaseStream();
       release();

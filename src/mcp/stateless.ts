@@ -58,6 +58,8 @@ export class Stateless {
 
   async #call(request: JSONRPCRequest, caller: Caller, http: Request): Promise<Response> {
     const { server, registry, exchanges } = this.#parts;
+    const refusal = exchanges.refusal(caller.principal.id);
+    if (refusal) return refusal;
     let cancel = (): void => undefined;
     const exchange = new JsonExchange([request.id], false, () => cancel());
     if (!isQuick(request, registry)) {
@@ -66,7 +68,7 @@ export class Stateless {
       const gone = (): void => exchange.leave();
       signal.addEventListener("abort", gone);
       const silent = setTimeout(() => exchange.openStream(), SILENT_MS).unref();
-      exchanges.track(exchange, () => {
+      exchanges.track(caller.principal.id, exchange, () => {
         clearTimeout(silent);
         signal.removeEventListener("abort", gone);
       });

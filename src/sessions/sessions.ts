@@ -27,6 +27,8 @@ export interface SessionsParts {
   audit: Audit;
   activity: Activity;
   maxAgeMs: number;
+  /** Of one principal. */
+  maxSessions: number;
 }
 
 export class Sessions {
@@ -35,13 +37,15 @@ export class Sessions {
   readonly #audit: Audit;
   readonly #activity: Activity;
   readonly #maxAgeMs: number;
+  readonly #maxSessions: number;
 
-  constructor({ store, access, audit, activity, maxAgeMs }: SessionsParts) {
+  constructor({ store, access, audit, activity, maxAgeMs, maxSessions }: SessionsParts) {
     this.#store = store;
     this.#access = access;
     this.#audit = audit;
     this.#activity = activity;
     this.#maxAgeMs = maxAgeMs;
+    this.#maxSessions = maxSessions;
   }
 
   /** The session of that id or name that the principal may see, noted as active; undefined when there is none. */
@@ -150,7 +154,7 @@ export class Sessions {
     session: Pick<Session, "id"> & NewSession,
   ): Promise<{ session: Session; created: boolean }> {
     this.#access.canCreate(principal);
-    const made = await this.#store.create({ ...session, owner: principal.id });
+    const made = await this.#store.create({ ...session, owner: principal.id }, this.#maxSessions);
     if (made.created) await this.#audit.note(principal, "session created", made.session.id);
     return { ...made, session: { ...made.session, access: "own" } };
   }

@@ -30,10 +30,11 @@ export interface SessionStore {
   find(owner: string, ref: { id: string } | { name: string }): Promise<Session | undefined>;
   /**
    * Makes a session, or returns the owner's living one of that name or id.
-   * @throws AppError `not_found` when the id belongs to somebody else.
+   * @throws AppError `not_found` when the id belongs to somebody else, `limit` when the owner has `max` already
    */
   create(
     session: Pick<Session, "id" | "owner"> & Partial<Pick<Session, "name" | "title" | "system">>,
+    max?: number,
   ): Promise<{ session: Session; created: boolean }>;
   /** @throws AppError `not_found` */
   update(id: string, changes: SessionChanges): Promise<Session>;

@@ -53,6 +53,8 @@ export interface StorageOptions {
   expiry: Expiry;
   /** How long a stream that nobody uses can still be resumed. Default 10 minutes. */
   streamGraceMs?: number;
+  /** Of one session. Default 100,000. */
+  maxMessages?: number;
 }
 
 export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
@@ -64,6 +66,7 @@ export function openStorage({
   clock,
   expiry,
   streamGraceMs = 600_000,
+  maxMessages = 100_000,
 }: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
   const sqlite = openConnection(file);
@@ -75,7 +78,7 @@ export function openStorage({
       sessions: sqliteSessionStore(engine),
       clients: sqliteClientStore(engine),
       state: sqliteStateStore(engine),
-      history: sqliteHistoryStore(engine),
+      history: sqliteHistoryStore(engine, maxMessages),
       instances: sqliteInstanceStore(engine),
       streams: sqliteStreamStore(engine, streamGraceMs),
       subscriptions: sqliteSubscriptionStore(engine),

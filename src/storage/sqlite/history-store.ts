@@ -8,8 +8,8 @@ import { sqliteTurns } from "./turn-store.ts";
 
 const { placeholder } = sql;
 
-export function sqliteHistoryStore(engine: Engine): HistoryStore {
-  const statements = messageStatements(engine);
+export function sqliteHistoryStore(engine: Engine, maxMessages: number): HistoryStore {
+  const statements = messageStatements(engine, maxMessages);
   const search = engine.db
     .select(messageColumns)
     .from(messages)

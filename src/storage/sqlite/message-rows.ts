@@ -15,7 +15,7 @@ export type MessageRow = typeof messages.$inferSelect;
 /** Statements that histories and turns share; to be run inside a write. */
 export type MessageStatements = ReturnType<typeof messageStatements>;
 
-export function messageStatements({ db, clock }: Engine) {
+export function messageStatements({ db, clock }: Engine, maxMessages: number) {
   const inSession = eq(messages.sessionId, placeholder("sessionId"));
   const q = {
     insert: db
@@ -66,7 +66,13 @@ export function messageStatements({ db, clock }: Engine) {
     add: (
       sessionId: string,
       message: Pick<Message, "role" | "content" | "status"> & Partial<Message>,
-    ) => q.insert.get({ ...blank, ...message, sessionId, now: clock.now() }),
+    ): MessageRow => {
+      const row = q.insert.get({ ...blank, ...message, sessionId, now: clock.now() });
+      if (row.seq <= maxMessages) return row;
+      throw new AppError("limit", `This session has ${maxMessages} messages: start a new one.`, {
+        hint: "The setting max-messages allows more.",
+      });
+    },
   };
 }
 

@@ -102,6 +102,11 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       .where(eq(sessionState.sessionId, placeholder("id")))
       .prepare(),
     counts: db.select(counts).from(sessions).where(byId).prepare(),
+    countOf: db
+      .select({ n: sql<number>`count(*)` })
+      .from(sessions)
+      .where(owned)
+      .prepare(),
     granted: db
       .select({ access: grants.access })
       .from(grants)
@@ -185,7 +190,7 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       }),
     ungrant: (id, principal) => engine.write(() => q.ungrant.run({ id, principal }).changes === 1),
 
-    create: ({ id, owner, name = null, title = null, system = null }) =>
+    create: ({ id, owner, name = null, title = null, system = null }, max = Infinity) =>
       engine.write(() => {
         const times = engine.times();
         const same = q.aliveById.get({ ...times, id });
@@ -198,6 +203,10 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
         q.delete.run({ id });
         if (name !== null) q.deleteByName.run({ owner, name });
         forgetAll();
+        if (max !== Infinity && q.countOf.get({ owner })!.n >= max)
+          throw new AppError("limit", `You have ${max} sessions: delete some first.`, {
+            hint: "The setting max-sessions allows more.",
+          });
         return {
           session: q.insert.get({ id, owner, name, title, system, now: times.now }),
           created: true,
