@@ -4,11 +4,13 @@ import { RequestStates } from "./auth/request-state.ts";
 import { SigningKeys } from "./auth/signing-keys.ts";
 import { ApiKeys } from "./auth/api-keys.ts";
 import { Authenticator } from "./auth/authenticator.ts";
+import { AccessTokens } from "./auth/oauth.ts";
 import { Chat } from "./chat/chat.ts";
 import type { ChatModel } from "./chat/model.ts";
 import type { Config } from "./config.ts";
 import { listen, type Listener } from "./http/listen.ts";
 import { checkNetwork } from "./http/open-network.ts";
+import { ProtectedResource } from "./http/protected-resource.ts";
 import { createRoutes } from "./http/routes.ts";
 import { Instances } from "./instances/instances.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
@@ -71,6 +73,7 @@ export interface App {
   readonly model: ChatModel;
   readonly sessions: Sessions;
   readonly keys: ApiKeys;
+  readonly authenticator: Authenticator;
   readonly retention: Retention<
     "session" | "client" | "state key" | "stream" | "request key" | "audit entry"
   >;
@@ -181,7 +184,12 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   };
   const keyUse = activity(storage.apiKeys);
   const keys = new ApiKeys(storage.apiKeys, clock, (id) => keyUse.note(id));
-  const authenticator = new Authenticator(keys);
+  let publicUrl = config["public-url"];
+  const resourceUrl = (): URL => new URL("/mcp", publicUrl);
+  const issuer = config["auth-issuer"];
+  const audience = (): string => config["auth-audience"] ?? resourceUrl().href;
+  const tokens = issuer ? new AccessTokens({ issuer, audience, clock }) : undefined;
+  const authenticator = new Authenticator(keys, tokens);
   const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(
     [
@@ -227,12 +235,17 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   let accepting = true;
   const routes = createRoutes({
     authenticator,
+    resource: issuer ? new ProtectedResource(issuer, resourceUrl) : undefined,
     registry,
     sessionful,
     stateless,
     accepting: () => accepting,
     ready: () => storage.check(),
-    hosts: ["localhost", "127.0.0.1", "[::1]", config.host, ...(config["allowed-hosts"] ?? [])],
+    hosts: [
+      ...["localhost", "127.0.0.1", "[::1]", config.host, ...(config["allowed-hosts"] ?? [])],
+      ...(publicUrl ? [new URL(publicUrl).hostname] : []),
+    ],
+    origins: config["cors-origins"] ?? [],
     maxBodyBytes: config["max-body"],
     callsPerMinute: config["max-calls-per-minute"],
     log,
@@ -249,6 +262,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     model,
     sessions,
     keys,
+    authenticator,
     retention,
 
     async start() {
@@ -273,6 +287,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
         port: config.port,
         maxConnections: config["max-connections"],
       });
+      publicUrl ??= listener.origin;
       closing.defer(async () => {
         accepting = false;
         const closed = listener.close();

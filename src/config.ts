@@ -84,6 +84,40 @@ const httpUrl: Kind<string> = {
   read: (value) => (/^https?:$/.test(URL.parse(value)?.protocol ?? "") ? value : undefined),
 };
 
+/** RFC 8414: an address without a query and a fragment. */
+const issuerUrl: Kind<string> = {
+  accepts: "the address of an issuer, exactly as it writes itself, such as https://id.example.org",
+  read(value) {
+    const url = URL.parse(value);
+    const plain = url && /^https?:$/.test(url.protocol) && !/[?#@\s]/.test(value);
+    return plain ? value : undefined;
+  },
+};
+
+const ownUrl: Kind<string> = {
+  accepts: "an http or https address without a path, such as https://mcp.example.org",
+  read(value) {
+    const url = URL.parse(value);
+    const plain = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+    return plain ? url.origin : undefined;
+  },
+};
+
+/** As browsers send it. Extensions and editors have schemes of their own. */
+function readOrigin(text: string): string | undefined {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s*]+$/.test(text)) return undefined;
+  return /^https?:/.test(text) ? URL.parse(text)?.origin : text;
+}
+
+const origins: Kind<readonly string[]> = {
+  accepts: "origins separated by commas, such as https://app.example.org",
+  read(value) {
+    const read = value.split(",").map((origin) => readOrigin(origin.trim().toLowerCase()));
+    const known = read.filter((origin) => origin !== undefined);
+    return known.length === read.length ? known : undefined;
+  },
+};
+
 const oneOf = <const T extends string>(...words: T[]): Kind<T> => ({
   accepts: words.join(", "),
   read: (value) => words.find((word) => word === value),
@@ -131,6 +165,13 @@ export const settings = {
     "false",
     "listen beyond loopback without asking for credentials: something in front must do it",
   ),
+  "auth-issuer": optional(issuerUrl, "OAuth issuer whose access tokens are accepted"),
+  "auth-audience": optional(
+    text,
+    "audience that access tokens must name, if not the address of /mcp",
+  ),
+  "public-url": optional(ownUrl, "how clients reach the server, if not by its host and port"),
+  "cors-origins": optional(origins, "origins whose pages may use the server from a browser"),
   "allowed-hosts": optional(hostNames, "further host names that requests may name"),
   "max-body": required(size, "4mb", "largest request body"),
   "max-sessions": required(count, "10000", "most sessions of one principal"),
@@ -199,9 +240,21 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
       `model: no value, but model-url is set; the name of a model of that endpoint is accepted`,
     );
   }
+  if (
+    config["auth-issuer"] &&
+    !("public-url" in config) &&
+    UNSPECIFIED.test(config["host"] as string)
+  ) {
+    faults.push(
+      `public-url: no value, but host is ${config["host"] as string} and clients need an address to get tokens for; an address such as https://mcp.example.org is accepted`,
+    );
+  }
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));
   return Object.freeze({ ...config, "data-dir": resolve(config["data-dir"] as string) }) as Config;
 }
+
+/** All addresses of this machine, which is none that a client could use. */
+const UNSPECIFIED = /^(0\.0\.0\.0|::)$/;
 
 /** An empty variable counts as not set, as in shells and compose files. */
 function givenText(

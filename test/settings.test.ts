@@ -46,7 +46,13 @@ describe("without any source", () => {
       durability: "full",
       ephemeral: false,
       "model-timeout": 2 * MINUTE,
+      "insecure-no-auth": false,
       "max-body": 4 * 1024 * 1024,
+      "max-sessions": 10_000,
+      "max-messages": 100_000,
+      "max-calls-per-minute": 100_000,
+      "max-concurrent-calls": 1000,
+      "max-connections": 10_000,
       "max-value": 1024 * 1024,
       "max-keys": 10_000,
       "max-message": 1024 * 1024,
@@ -61,7 +67,10 @@ describe("without any source", () => {
   it("the settings that have no default have no value", () => {
     const config = loadConfig();
     const without = NAMES.filter((name) => config[name] === undefined);
-    expect(without).toEqual(["model-url", "model", "model-key", "allowed-hosts"]);
+    expect(without).toEqual([
+      ...["model-url", "model", "model-key"],
+      ...["auth-issuer", "auth-audience", "public-url", "cors-origins", "allowed-hosts"],
+    ]);
   });
 });
 
@@ -78,7 +87,7 @@ describe("where a value comes from", () => {
     const wrong = faults({ env }).map((line) =>
       /^([a-z-]+): .*\(from (\w+)\)/.exec(line)?.slice(1),
     );
-    const freeText: SettingName[] = ["host", "data-dir", "model", "model-key"];
+    const freeText: SettingName[] = ["host", "data-dir", "model", "model-key", "auth-audience"];
     const checked = NAMES.filter((name) => !freeText.includes(name));
     expect(wrong).toEqual(checked.map((name) => [name, envName(name)]));
     for (const name of freeText)
@@ -144,6 +153,13 @@ describe("what is accepted", () => {
     ["host", " ::1 ", "::1"],
     ["allowed-hosts", "A.example, [::1]", ["a.example", "[::1]"]],
     ["model-url", "https://a.example/v1", "https://a.example/v1"],
+    ["auth-issuer", "https://id.example/a/", "https://id.example/a/"],
+    ["public-url", "https://MCP.example:443/", "https://mcp.example"],
+    [
+      "cors-origins",
+      "https://A.example:443, http://localhost:5173,vscode-webview://abc",
+      ["https://a.example", "http://localhost:5173", "vscode-webview://abc"],
+    ],
     ["durability", "normal", "normal"],
     ["log-level", "silent", "silent"],
     ["data-dir", "here", resolve("here")],
@@ -162,6 +178,13 @@ describe("what is accepted", () => {
     ["durability", ["none", "FULL", "full,normal"], "full, normal"],
     ["log-level", ["loud", "trace"], "silent, error, warn, info, debug"],
     ["model-url", ["ftp://a/v1", "localhost:11434", "/v1", "http://"], "http://127.0.0.1:11434/v1"],
+    [
+      "auth-issuer",
+      ["id.example", "https://a?b", "https://a#b", "file:///a"],
+      "address of an issuer",
+    ],
+    ["public-url", ["mcp.example.org", "https://a/mcp", "https://a?b"], "without a path"],
+    ["cors-origins", ["*", "null", "a.example", "https://*.a", "https://a/", "a,,b"], "origins"],
     ["allowed-hosts", ["a,,b", "http://a", "a:80", "*", "a b"], "separated by commas"],
   ])("%s is refused as %j, naming what is accepted", (name, texts, accepted) => {
     for (const text of texts) {
@@ -200,6 +223,13 @@ describe("what is wrong", () => {
   it("is said all at once also when one fault is a missing model", () => {
     const lines = faults({ flags: { port: "http", "model-url": "http://a/v1" } });
     expect(lines.map((line) => line.split(":")[0])).toEqual(["port", "model"]);
+  });
+
+  it("an issuer wants an address that clients can use", () => {
+    const flags = { "auth-issuer": "https://id.example", host: "0.0.0.0" };
+    expect(faults({ flags })).toEqual([expect.stringMatching(/^public-url: no value.*accepted$/)]);
+    expect(faults({ flags: { ...flags, "public-url": "https://a.example" } })).toEqual([]);
+    expect(faults({ flags: { ...flags, host: "192.0.2.1" } })).toEqual([]);
   });
 
   it("is one fault, not two, where the model itself is wrong", () => {

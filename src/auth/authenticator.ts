@@ -1,31 +1,39 @@
-// Whose credentials a request carries. As soon as there is one API key everybody needs one; before that everybody is
-// `local`, which is why such a server listens on loopback only.
+// Whose credentials a request carries: an API key or an access token. As soon as there is one key, or an issuer of tokens,
+// everybody needs credentials; before that everybody is `local`, which is why such a server listens on loopback only.
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { ApiKeys } from "./api-keys.ts";
+import type { AccessTokens } from "./oauth.ts";
 import { LOCAL, type Principal } from "./principal.ts";
 
 export class Authenticator {
   readonly #keys: ApiKeys;
+  readonly #tokens: AccessTokens | undefined;
 
-  constructor(keys: ApiKeys) {
+  /** `tokens`: absent where there is no issuer. */
+  constructor(keys: ApiKeys, tokens?: AccessTokens) {
     this.#keys = keys;
+    this.#tokens = tokens;
   }
 
   /** Whether credentials are asked for. */
-  required(): Promise<boolean> {
-    return this.#keys.any();
+  async required(): Promise<boolean> {
+    return this.#tokens !== undefined || this.#keys.any();
   }
 
   /**
    * `authorization`: the header of that name.
-   * @throws OAuthError `invalid_token`
+   * @throws OAuthError `invalid_token` or `insufficient_scope`; AppError `unavailable` while the issuer is down
    */
   async authenticate(authorization: string | undefined): Promise<Principal> {
     if (!(await this.required())) return LOCAL;
+    const wanted = this.#tokens ? "an API key or an access token" : "an API key";
     if (authorization === undefined)
-      throw refused("Credentials are needed: send an API key as a Bearer token.");
+      throw refused(`Credentials are needed: send ${wanted} as a Bearer token.`);
     const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-    const principal = token === undefined ? undefined : await this.#keys.verify(token);
+    if (token === undefined)
+      throw refused(`The Authorization header must be "Bearer" and ${wanted}.`);
+    if (this.#tokens && !token.startsWith("hf_")) return this.#tokens.verify(token);
+    const principal = await this.#keys.verify(token);
     if (principal === undefined)
       throw refused("This key is not valid, has expired or was revoked.");
     return principal;

@@ -11,6 +11,12 @@ import { stdio } from "./stdio.ts";
 
 const DATA: readonly SettingName[] = ["data-dir", "max-age", "durability", "log-level"];
 
+/** What means nothing to a client on standard input and output. */
+const HTTP_ONLY: readonly SettingName[] = [
+  ...(["host", "port", "public-url", "allowed-hosts", "cors-origins"] as const),
+  ...(["insecure-no-auth", "auth-issuer", "auth-audience", "max-body", "live-clients"] as const),
+];
+
 const HELP = `
 Every setting can also come from the environment: --max-age is HOLDFAST_MAX_AGE.
 "holdfast serve --help" lists the settings.`;
@@ -39,7 +45,7 @@ export function createProgram(terminal: Terminal): Command {
 
   withSettings(
     program.command("stdio").description("serve one MCP client over standard input and output"),
-    (name) => !["host", "port", "max-body", "allowed-hosts", "live-clients"].includes(name),
+    (name) => !HTTP_ONLY.includes(name),
   )
     .addOption(new Option("--name <name>", "continue, or start, the session of this name"))
     .addOption(new Option("--session <id>", "continue the session of this id").conflicts("name"))

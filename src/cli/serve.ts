@@ -1,6 +1,7 @@
 // `holdfast serve`: MCP over HTTP, with a few lines that tell a new user what to do next.
 import { createHoldfast, type Running, type Settings } from "../holdfast.ts";
 import { databaseFile } from "../storage/storage.ts";
+import { isLoopback } from "../http/open-network.ts";
 import type { Terminal } from "./terminal.ts";
 
 export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
@@ -11,18 +12,14 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
   }
   const running = await createHoldfast().run("http", settings);
   terminal.onStop(() => running.stop());
-  if (!isLoopback(running.app.config.host)) {
+  const asks = await running.app.authenticator.required();
+  if (!asks && !isLoopback(running.app.config.host)) {
     terminal.warn(
-      "holdfast: whoever reaches this address can read and change every conversation: there is no",
+      "holdfast: whoever reaches this address can read and change every conversation (--insecure-no-auth).",
     );
-    terminal.warn(
-      "holdfast: authentication yet. Put a proxy that asks for credentials in front of it.",
-    );
-    terminal.warn(
-      "holdfast: --allowed-hosts names the host names under which clients may reach it.",
-    );
+    terminal.warn("holdfast: Something in front of it must ask for credentials.");
   }
-  for (const line of welcome(running)) terminal.print(line);
+  for (const line of welcome(running, asks)) terminal.print(line);
   await running.done;
   const { ephemeral } = running.app.config;
   terminal.print(
@@ -30,8 +27,15 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
   );
 }
 
-function welcome({ url, app }: Running): string[] {
+/** `asks`: for credentials. */
+function welcome({ url, app }: Running, asks: boolean): string[] {
   const { config, model } = app;
+  const client = {
+    type: "http",
+    url: config["public-url"] ? `${config["public-url"]}/mcp` : url,
+    // Clients find the way to an issuer's tokens by themselves.
+    ...(asks && !config["auth-issuer"] && { headers: { Authorization: "Bearer hf_…" } }),
+  };
   const data = config.ephemeral
     ? "in memory only, gone at the end"
     : databaseFile(config["data-dir"]);
@@ -45,11 +49,8 @@ function welcome({ url, app }: Running): string[] {
     `  model  ${answers}`,
     ``,
     `Paste this into your MCP client's configuration:`,
-    `  ${JSON.stringify({ mcpServers: { holdfast: { type: "http", url } } })}`,
+    `  ${JSON.stringify({ mcpServers: { holdfast: client } })}`,
     ``,
     config.ephemeral ? `Ctrl+C stops it.` : `Ctrl+C stops it; conversations stay.`,
   ];
 }
-
-const isLoopback = (host: string): boolean =>
-  host === "localhost" || host === "::1" || host.startsWith("127.");

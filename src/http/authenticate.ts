@@ -7,6 +7,7 @@ import {
 import type { MiddlewareHandler } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Principal, Scope } from "../auth/principal.ts";
+import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 
 /** What later handlers find in the context. */
 export interface Authenticated {
@@ -14,20 +15,36 @@ export interface Authenticated {
 }
 
 /** The challenge to come back with more rights. */
-export const insufficientScope = (scope: Scope): Response =>
-  bearerAuthChallengeResponse(
+export const insufficientScope = (scope: Scope, resource?: ProtectedResource): Response =>
+  challenge(
     new OAuthError(OAuthErrorCode.InsufficientScope, `This needs the scope ${scope}.`),
-    { requiredScopes: [scope] },
+    [scope],
+    resource,
   );
 
+/** `resource`: present where an issuer gives out tokens, whose clients are told where to get one. */
 export const authenticate =
-  (authenticator: Authenticator): MiddlewareHandler<Authenticated> =>
+  (
+    authenticator: Authenticator,
+    resource: ProtectedResource | undefined,
+  ): MiddlewareHandler<Authenticated> =>
   async (c, next) => {
     try {
       c.set("principal", await authenticator.authenticate(c.req.header("authorization")));
     } catch (error) {
-      if (error instanceof OAuthError) return bearerAuthChallengeResponse(error);
+      if (error instanceof OAuthError)
+        return challenge(error, resource ? USUAL_SCOPES : [], resource);
       throw error;
     }
     return next();
   };
+
+const challenge = (
+  error: OAuthError,
+  requiredScopes: string[],
+  resource: ProtectedResource | undefined,
+): Response =>
+  bearerAuthChallengeResponse(error, {
+    requiredScopes,
+    ...(resource && { resourceMetadataUrl: resource.metadataUrl }),
+  });

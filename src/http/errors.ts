@@ -15,8 +15,12 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   storage_full: 507,
   storage: 503,
   start: 503,
+  unavailable: 503,
   internal: 500,
 };
+
+/** What answers 503 may be over soon. */
+const RETRY_SECONDS = "3";
 
 export const answerError =
   (log: Logger): ErrorHandler =>
@@ -24,5 +28,7 @@ export const answerError =
     const known = toAppError(error);
     const status = STATUS[known.code];
     if (status >= 500) log.error({ err: known.cause ?? known }, known.message);
-    return rpcError(status, status < 500 ? RPC.invalidRequest : RPC.internal, known.advice);
+    const headers: Record<string, string> = status === 503 ? { "retry-after": RETRY_SECONDS } : {};
+    const code = status < 500 ? RPC.invalidRequest : RPC.internal;
+    return rpcError(status, code, known.advice, { headers });
   };

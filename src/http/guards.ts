@@ -7,9 +7,12 @@ import {
 import type { MiddlewareHandler } from "hono";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 
-/** Against DNS rebinding: requests must name one of `hosts`, and come from a page on one of them if from a page. */
+/**
+ * Against DNS rebinding: requests must name one of `hosts`, and come from a page on one of them, or of one of `origins`,
+ * if from a page.
+ */
 export const knownHosts =
-  (hosts: readonly string[]): MiddlewareHandler =>
+  (hosts: readonly string[], origins: readonly string[]): MiddlewareHandler =>
   async (c, next) => {
     const host = validateHostHeader(c.req.header("host"), [...hosts]);
     if (!host.ok)
@@ -18,12 +21,14 @@ export const knownHosts =
         RPC.server,
         `${host.message}. The setting allowed-hosts names further ones.`,
       );
-    const origin = validateOriginHeader(c.req.header("origin"), [...hosts]);
+    const sent = c.req.header("origin");
+    if (sent !== undefined && origins.includes(sent)) return next();
+    const origin = validateOriginHeader(sent, [...hosts]);
     if (!origin.ok)
       return rpcError(
         403,
         RPC.server,
-        `${origin.message}. The setting allowed-hosts names further ones.`,
+        `${origin.message}. The settings allowed-hosts and cors-origins name further ones.`,
       );
     return next();
   };

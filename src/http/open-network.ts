@@ -7,7 +7,7 @@ loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 
 /** Whether only this machine reaches the address. A name that is not `localhost` may be anything. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   const version = isIP(host);
   return version === 0
     ? host === "localhost"
@@ -19,11 +19,11 @@ export function checkNetwork(host: string): void {
   if (isLoopback(host)) return;
   throw new AppError(
     "start",
-    `Others can reach ${host}, and there is no API key: anybody could read and change everything.`,
+    `Others can reach ${host}, and nobody is asked for credentials: anybody could read and change everything.`,
     {
       hint:
-        "Create a key (holdfast keys create --principal NAME), listen on 127.0.0.1, or, if something in front of the " +
-        "server asks for credentials, say so with --insecure-no-auth.",
+        "Create a key (holdfast keys create --principal NAME), name an issuer of access tokens (--auth-issuer), listen " +
+        "on 127.0.0.1, or, if something in front of the server asks for credentials, say so with --insecure-no-auth.",
     },
   );
 }

@@ -16,6 +16,7 @@ import type { Stateless } from "../mcp/stateless.ts";
 import type { Logger } from "../telemetry.ts";
 import { authenticate, insufficientScope, type Authenticated } from "./authenticate.ts";
 import { readBody } from "./body.ts";
+import { crossOrigin } from "./cross-origin.ts";
 import { answerError } from "./errors.ts";
 import {
   acceptsStream,
@@ -26,10 +27,13 @@ import {
 } from "./guards.ts";
 import { limitRate, refuseCompressed } from "./limits.ts";
 import { parseJson } from "./json.ts";
+import type { ProtectedResource } from "./protected-resource.ts";
 import { sessionTarget } from "./target.ts";
 
 export interface HttpParts {
   authenticator: Authenticator;
+  /** Where an issuer gives out access tokens. */
+  resource: ProtectedResource | undefined;
   registry: ToolRegistry;
   /** The 2025 era. */
   sessionful: Sessionful;
@@ -41,6 +45,8 @@ export interface HttpParts {
   ready(): Promise<void>;
   /** Host names that requests may name. */
   hosts: readonly string[];
+  /** Origins whose pages may use the server from a browser. */
+  origins: readonly string[];
   maxBodyBytes: number;
   /** Of one principal. */
   callsPerMinute: number;
@@ -49,12 +55,14 @@ export interface HttpParts {
 
 export function createRoutes({
   authenticator,
+  resource,
   registry,
   sessionful,
   stateless,
   accepting,
   ready,
   hosts,
+  origins,
   maxBodyBytes,
   callsPerMinute,
   log,
@@ -62,7 +70,11 @@ export function createRoutes({
   const app = new Hono<Authenticated>();
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
-  app.use(knownHosts(hosts), whileAccepting(accepting));
+  app.use(knownHosts(hosts, origins));
+  if (origins.length > 0) {
+    for (const path of ["/mcp", "/.well-known/*"]) app.use(path, crossOrigin(origins));
+  }
+  app.use(whileAccepting(accepting));
 
   app.get("/healthz", (c) => c.text("ok\n"));
   app.get("/readyz", async (c) => {
@@ -70,7 +82,17 @@ export function createRoutes({
     return c.text("ok\n");
   });
 
-  app.use("/mcp", authenticate(authenticator), limitRate(callsPerMinute), refuseCompressed);
+  if (resource) {
+    for (const path of ["", "/mcp"])
+      app.get(`/.well-known/oauth-protected-resource${path}`, (c) => c.json(resource.metadata));
+  }
+
+  app.use(
+    "/mcp",
+    authenticate(authenticator, resource),
+    limitRate(callsPerMinute),
+    refuseCompressed,
+  );
   app.post("/mcp", mcpMediaTypes, async (c) => {
     const bytes = await readBody(c.req.raw, maxBodyBytes);
     if (bytes === undefined) {
@@ -92,7 +114,7 @@ export function createRoutes({
     if (route.kind === "reject") return refuse(route, body.value);
     const message = body.value as JSONRPCMessage | JSONRPCMessage[];
     const scope = neededScope(message, registry);
-    if (!may(c.get("principal"), scope)) return insufficientScope(scope);
+    if (!may(c.get("principal"), scope)) return insufficientScope(scope, resource);
     return route.kind === "modern"
       ? stateless.post(incoming(c), route, c.req.raw)
       : sessionful.post(incoming(c), message);

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "storage_full" // the disk has no room
   | "storage" // the database cannot be used
   | "start" // the program cannot start as asked
+  | "unavailable" // something we depend on does not answer; try again
   | "internal"; // a defect; details stay private
 
 export interface AppErrorOptions {

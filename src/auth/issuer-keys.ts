@@ -1,0 +1,121 @@
+// The keys that an OAuth issuer signs with: found through its metadata and fetched when a token asks for one. Nothing
+// happens at the start, so an issuer that is down keeps no server from starting; keys that are too old are not used.
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
+import { z } from "zod";
+import type { Clock } from "../kernel/clock.ts";
+import { AppError } from "../kernel/errors.ts";
+
+const TIMEOUT_MS = 5_000;
+/** After a failure nobody asks again for this long: a silent issuer must not cost every call a wait. */
+const RETRY_MS = 2_000;
+
+const METADATA = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
+
+export class IssuerKeys {
+  readonly #issuer: string;
+  readonly #clock: Clock;
+  #set: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
+  #retryAt = 0;
+
+  constructor(issuer: string, clock: Clock) {
+    this.#issuer = issuer;
+    this.#clock = clock;
+  }
+
+  /**
+   * The key of a token, for `jwtVerify`.
+   * @throws AppError `unavailable`; an error of jose where the issuer has no such key
+   */
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    const set = await (this.#set ??= this.#discover());
+    try {
+      return await set(header, token);
+    } catch (error) {
+      if (error instanceof errors.JOSEError) throw error;
+      // Whoever has moved its keys says so in its metadata.
+      if (!set.fresh) this.#set = undefined;
+      throw error instanceof AppError ? error : unavailable(error);
+    }
+  };
+
+  async #discover(): Promise<ReturnType<typeof createRemoteJWKSet>> {
+    try {
+      const url = await this.#attempt(() => this.#keysUrl());
+      return createRemoteJWKSet(url, {
+        timeoutDuration: TIMEOUT_MS,
+        [customFetch]: (address, { signal }) =>
+          this.#attempt(async () => Response.json(await getKeySet(address, signal))),
+      });
+    } catch (error) {
+      this.#set = undefined;
+      throw error;
+    }
+  }
+
+  /** The first of the addresses that has metadata tells where the keys are. */
+  async #keysUrl(): Promise<URL> {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const answers = await Promise.allSettled(
+      metadataUrls(this.#issuer).map(async (url) => this.#check(await getJson(url, signal))),
+    );
+    const found = answers.find((answer) => answer.status === "fulfilled");
+    if (found !== undefined) return found.value;
+    const reasons = answers.map((answer) => (answer as PromiseRejectedResult).reason as unknown);
+    throw new AggregateError(reasons, `There is no usable metadata of ${this.#issuer}`);
+  }
+
+  #check(document: unknown): URL {
+    const { issuer, jwks_uri } = METADATA.parse(document);
+    if (issuer !== this.#issuer)
+      throw new Error(`The metadata is of the issuer ${issuer}: auth-issuer must be just that`);
+    const url = new URL(jwks_uri);
+    if (url.protocol === "http:" && issuer.startsWith("https:"))
+      throw new Error("The keys of an https issuer must be at an https address");
+    return url;
+  }
+
+  async #attempt<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#clock.now() < this.#retryAt) throw unavailable();
+    try {
+      return await work();
+    } catch (error) {
+      this.#retryAt = this.#clock.now() + RETRY_MS;
+      throw unavailable(error);
+    }
+  }
+}
+
+/** RFC 8414, then OpenID Connect discovery: in front of the issuer's path, then behind it. */
+function metadataUrls(issuer: string): string[] {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname.replace(/\/$/, "");
+  return [
+    `${origin}/.well-known/oauth-authorization-server${path}`,
+    `${origin}/.well-known/openid-configuration${path}`,
+    ...(path === "" ? [] : [`${origin}${path}/.well-known/openid-configuration`]),
+  ];
+}
+
+async function getJson(url: string, signal: AbortSignal): Promise<unknown> {
+  const headers = { accept: "application/json" };
+  const response = await fetch(url, { signal, headers, redirect: "error" });
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new Error(`${url} answered ${response.status}`);
+  }
+  return response.json();
+}
+
+async function getKeySet(url: string, signal: AbortSignal): Promise<unknown> {
+  const set = await getJson(url, signal);
+  if (KEY_SET.safeParse(set).success) return set;
+  throw new Error(`${url} has no set of keys`);
+}
+
+const KEY_SET = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
+
+const unavailable = (cause?: unknown): AppError =>
+  new AppError("unavailable", "The issuer of access tokens does not tell its keys at present.", {
+    hint: "Try again in a few seconds.",
+    cause,
+  });

@@ -1,0 +1,97 @@
+// Access tokens of an OAuth 2.1 issuer: this server is the resource (RFC 9728), it neither issues nor stores tokens.
+// A token is a JWT (RFC 9068) for our audience; who it is from is its issuer and subject, never the token itself.
+import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
+import { errors, jwtVerify } from "jose";
+import { z } from "zod";
+import type { Clock } from "../kernel/clock.ts";
+import { AppError } from "../kernel/errors.ts";
+import { IssuerKeys } from "./issuer-keys.ts";
+import { highestScope, SCOPES, type Principal } from "./principal.ts";
+
+/** Of key pairs only: whoever can check a token cannot make one. */
+const ALGORITHMS = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+];
+/** What the header `typ` may say: the same keys also sign other things, such as logout tokens. */
+const TYPES: readonly unknown[] = ["at+jwt", "application/at+jwt", "jwt", undefined];
+/** Issuers may write `holdfast:read` for `read`. */
+const PREFIX = "holdfast:";
+const CLOCK_TOLERANCE_SECONDS = 5;
+
+const names = z
+  .union([z.string(), z.array(z.string())])
+  .optional()
+  .catch(undefined);
+const CLAIMS = z.object({
+  // Exactly as it is stored: a lone surrogate would not be, and two subjects could become one.
+  sub: z
+    .string()
+    .min(1)
+    .max(255)
+    .refine((sub) => sub.isWellFormed() && !/\p{Cc}/u.test(sub)),
+  scope: names,
+  scp: names,
+});
+
+export interface AccessTokenOptions {
+  /** As the issuer writes itself, in its metadata and in `iss`. */
+  issuer: string;
+  /** What `aud` must name; asked for at each token, because the port may be chosen at the start. */
+  audience: () => string;
+  clock: Clock;
+}
+
+export class AccessTokens {
+  readonly #options: AccessTokenOptions;
+  readonly #keys: IssuerKeys;
+
+  constructor(options: AccessTokenOptions) {
+    this.#options = options;
+    this.#keys = new IssuerKeys(options.issuer, options.clock);
+  }
+
+  /**
+   * Whose token this is.
+   * @throws OAuthError `invalid_token` or `insufficient_scope`; AppError `unavailable` while the issuer is down
+   */
+  async verify(token: string): Promise<Principal> {
+    const { sub, scope, scp } = await this.#claims(token);
+    const granted = [scope ?? [], scp ?? []].flat().flatMap((text) => text.split(" "));
+    const highest = highestScope(granted.map(withoutPrefix));
+    if (highest === undefined)
+      throw new OAuthError(
+        OAuthErrorCode.InsufficientScope,
+        `This access token has none of the scopes ${SCOPES.join(", ")}.`,
+      );
+    return { id: `${this.#options.issuer}#${sub}`, scope: highest };
+  }
+
+  async #claims(token: string): Promise<z.output<typeof CLAIMS>> {
+    const { issuer, audience, clock } = this.#options;
+    try {
+      const { payload, protectedHeader } = await jwtVerify(token, this.#keys.find, {
+        ...{ issuer, audience: audience(), algorithms: ALGORITHMS },
+        ...{ requiredClaims: ["exp", "sub"], clockTolerance: CLOCK_TOLERANCE_SECONDS },
+        currentDate: new Date(clock.now()),
+      });
+      if (!TYPES.includes(protectedHeader.typ?.toLowerCase()))
+        throw invalid("it is not an access token");
+      const claims = CLAIMS.safeParse(payload);
+      if (!claims.success) throw invalid("its claim sub is not usable");
+      return claims.data;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw invalid("it has expired");
+      if (error instanceof errors.JWTClaimValidationFailed)
+        throw invalid(`its claim ${error.claim} is missing or not meant for this server`);
+      if (error instanceof AppError || error instanceof OAuthError) throw error;
+      throw invalid("it is not one of the issuer's");
+    }
+  }
+}
+
+const withoutPrefix = (name: string): string =>
+  name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
+
+const invalid = (reason: string): OAuthError =>
+  new OAuthError(OAuthErrorCode.InvalidToken, `This access token is not valid: ${reason}.`);

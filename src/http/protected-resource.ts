@@ -1,0 +1,36 @@
+// What OAuth clients learn about this server (RFC 9728): where its tokens come from and what they are called.
+import {
+  buildOAuthProtectedResourceMetadata,
+  getOAuthProtectedResourceMetadataUrl,
+  type OAuthMetadata,
+  type OAuthProtectedResourceMetadata,
+} from "@modelcontextprotocol/server";
+
+/** What a client should ask for; `admin` is the operator's, who knows of it. */
+export const USUAL_SCOPES = ["read", "write"];
+
+export class ProtectedResource {
+  readonly #issuer: string;
+  readonly #url: () => URL;
+
+  /** `url`: how clients reach `/mcp`; known as soon as the server listens. */
+  constructor(issuer: string, url: () => URL) {
+    this.#issuer = issuer;
+    this.#url = url;
+  }
+
+  get metadataUrl(): string {
+    return getOAuthProtectedResourceMetadataUrl(this.#url());
+  }
+
+  get metadata(): OAuthProtectedResourceMetadata {
+    return buildOAuthProtectedResourceMetadata({
+      // Nothing else of it is read, and so the document is there also while the issuer is down.
+      oauthMetadata: { issuer: this.#issuer } as OAuthMetadata,
+      resourceServerUrl: this.#url(),
+      scopesSupported: USUAL_SCOPES,
+      resourceName: "Holdfast",
+      dangerouslyAllowInsecureIssuerUrl: true, // the operator has chosen it
+    });
+  }
+}
