@@ -107,16 +107,23 @@ export class RawClient {
   readonly id: string;
   readonly version: string;
   url: string;
+  readonly #extra: Record<string, string>;
   #lastRequest = 1;
 
-  constructor(url: string, id: string, version: string) {
+  /** `extra`: headers of each request, such as credentials. */
+  constructor(url: string, id: string, version: string, extra: Record<string, string> = {}) {
+    this.#extra = extra;
     this.url = url;
     this.id = id;
     this.version = version;
   }
 
   get headers(): Record<string, string> {
-    return { "mcp-session-id": this.id, "mcp-protocol-version": this.version };
+    return {
+      "mcp-session-id": this.id,
+      "mcp-protocol-version": this.version,
+      ...this.#extra,
+    };
   }
 
   nextId(): number {
@@ -167,13 +174,19 @@ export async function introduce(
     version = "2025-11-25",
     info = INFO,
     capabilities = CAPABILITIES,
-  }: { version?: string; info?: object; capabilities?: object } = {},
+    headers = {},
+  }: {
+    version?: string;
+    info?: object;
+    capabilities?: object;
+    headers?: Record<string, string>;
+  } = {},
 ): Promise<RawClient> {
   const message = initialize({ protocolVersion: version, clientInfo: info, capabilities });
-  const answer = await read(await post(url, message));
+  const answer = await read(await post(url, message, headers));
   const id = answer.headers.get("mcp-session-id");
   if (id === null) throw new Error(`initialize: ${answer.status} ${answer.text}`);
-  const client = new RawClient(url, id, version);
+  const client = new RawClient(url, id, version, headers);
   await client.post({ jsonrpc: "2.0", method: "notifications/initialized" });
   return client;
 }

@@ -1,0 +1,72 @@
+// A server that others can reach wants credentials, or somebody's word that something else asks for them.
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { createKey, knock } from "./support/bearer.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { run, startServer } from "./support/process.ts";
+
+const OPEN = ["--host", "0.0.0.0"];
+
+/** The same server as this machine reaches it. */
+const near = ({ port }: { port: number }): string => `http://127.0.0.1:${port}/mcp`;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+describe("on an address that others can reach", () => {
+  it.each(["0.0.0.0", "::", "::ffff:127.0.0.1.example", "holdfast.example", "192.0.2.1"])(
+    "a server that asks for no credentials does not start: %s",
+    async (host) => {
+      const port = await freePort();
+      const folder = temporaryFolder();
+      const { code, stdout, stderr } = await run([
+        ...["serve", "--host", host, "--port", String(port), "--data-dir", folder],
+      ]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      for (const way of ["keys create", "--auth-issuer", "127.0.0.1", "--insecure-no-auth"])
+        expect(stderr).toContain(way);
+      await expect(fetch(`http://127.0.0.1:${port}/healthz`)).rejects.toThrow();
+    },
+  );
+
+  it("it starts with a key, and wants it", async () => {
+    const folder = temporaryFolder();
+    const { key } = await createKey(folder, "--principal", "ada");
+    const server = await startServer({ folder, args: OPEN });
+    expect(server.errors()).toBe("");
+    expect((await knock(near(server))).status).toBe(401);
+    expect((await knock(near(server), key as string)).status).toBe(200);
+  });
+
+  it("it starts with an issuer, even one that is down, and wants credentials", async () => {
+    const issuer = `http://127.0.0.1:${await freePort()}`;
+    const args = [...OPEN, "--auth-issuer", issuer, "--public-url", "https://mcp.example.org"];
+    const server = await startServer({ folder: temporaryFolder(), args });
+    expect((await knock(near(server))).status).toBe(401);
+  });
+
+  it("it starts with --insecure-no-auth, says what that means, and asks nobody", async () => {
+    const folder = temporaryFolder();
+    const server = await startServer({ folder, args: [...OPEN, "--insecure-no-auth"] });
+    expect(server.errors()).toMatch(/whoever reaches this address/);
+    expect((await knock(near(server))).status).toBe(200);
+    await createKey(folder, "--principal", "ada");
+    expect((await knock(near(server))).status).toBe(401);
+  });
+});
+
+it.each(["127.0.0.1", "127.1.2.3", "localhost", "::1"])(
+  "on loopback a server starts without credentials: %s",
+  async (host) => {
+    const server = await startServer({ folder: temporaryFolder(), args: ["--host", host] });
+    expect(server.errors()).toBe("");
+    expect((await knock(server.url)).status).toBe(200);
+  },
+);
