@@ -164,7 +164,7 @@ describe("on a full disk", () => {
     const { session } = await sessions.create({ id: newId(), owner: "ana" });
     const state = sqliteStateStore(engine);
     return {
-      ...{ sqlite, sessions, state, history: sqliteHistoryStore(engine) },
+      ...{ sqlite, sessions, state, history: sqliteHistoryStore(engine, 100) },
       ...{ instanceId: instance.id, id: session.id },
       set: (key: string, value: string) =>
         state.set(session.id, { key, value, expiresAt: null, maxKeys: 100 }),

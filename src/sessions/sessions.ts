@@ -131,10 +131,8 @@ export class Sessions {
   /** Resolves to whether it was shared with that principal. */
   async unshare(principal: Principal, session: Session, other: string): Promise<boolean> {
     this.#access.canOwn(session);
-    const [existed] = await Promise.all([
-      this.#store.ungrant(session.id, other),
-      this.#audit.note(principal, "session unshared", session.id, other),
-    ]);
+    const existed = await this.#store.ungrant(session.id, other);
+    if (existed) await this.#audit.note(principal, "session unshared", session.id, other);
     return existed;
   }
 

@@ -51,6 +51,20 @@ export function historyContract(open: Open): void {
       ).toEqual(written.map(({ seq, content }) => [seq, content]));
     });
 
+    it("has no more messages than it may: one too many is refused, a repeated one is not", async () => {
+      const { storage } = open({ maxMessages: 2 });
+      const [one, two] = [await newSession(storage), await newSession(storage)];
+      await say(storage, one.id, "first");
+      const last = { role: "user" as const, content: "last", requestKey: "k" };
+      await storage.history.append(one.id, last);
+      await expect(say(storage, one.id, "more")).rejects.toMatchObject(failure("limit"));
+      expect(await storage.history.append(one.id, last)).toMatchObject({ seq: 2 });
+      expect(await seqs(storage, one.id, 9)).toEqual([1, 2]);
+      await say(storage, two.id, "elsewhere");
+      await storage.sessions.clear(one.id, "history");
+      expect(await say(storage, one.id, "anew")).toMatchObject({ seq: 1 });
+    });
+
     it("is paged from the newest back, each page in order", async () => {
       const { storage } = open();
       const { id } = await newSession(storage);

@@ -5,6 +5,8 @@ import { openStorage, type Storage } from "../../src/storage/storage.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { apiKeyContract } from "./api-keys.ts";
+import { auditContract } from "./audit.ts";
 import { clientContract } from "./clients.ts";
 import {
   ANA,
@@ -28,19 +30,21 @@ import { requestsContract } from "./requests.ts";
 import { sessionListContract } from "./session-list.ts";
 import { sessionContract } from "./sessions.ts";
 import { signingKeysContract } from "./signing-keys.ts";
+import { sharingContract } from "./sharing.ts";
 import { stateContract } from "./state.ts";
 import { streamsContract } from "./streams.ts";
 import { subscriptionsContract } from "./subscriptions.ts";
 import { turnContract } from "./turns.ts";
 
-function openAt(folder: string | undefined, clock: ManualClock, maxAgeMs = MAX_AGE): Storage {
+function openAt(
+  folder: string | undefined,
+  clock: ManualClock,
+  { maxAgeMs = MAX_AGE, ...limits }: Parameters<Open>[0] = {},
+): Storage {
   const expiry = { maxAgeMs };
   const storage = openStorage({
-    folder,
-    durability: "normal",
-    clock,
-    expiry,
-    streamGraceMs: GRACE,
+    ...{ folder, durability: "normal", clock, expiry, streamGraceMs: GRACE },
+    ...limits,
   });
   let closed: Promise<void> | undefined;
   const close = () => (closed ??= storage.close()); // the test may have done it
@@ -52,14 +56,14 @@ const values = <T>(settled: readonly PromiseSettledResult<T>[]): T[] =>
   settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
 
 const engines: Record<string, Open> = {
-  "SQLite in memory": ({ maxAgeMs } = {}) => {
+  "SQLite in memory": (limits) => {
     const clock = new ManualClock();
-    return { storage: openAt(undefined, clock, maxAgeMs), clock };
+    return { storage: openAt(undefined, clock, limits), clock };
   },
-  "SQLite on a file": ({ maxAgeMs } = {}) => {
+  "SQLite on a file": (limits) => {
     const clock = new ManualClock();
     const folder = temporaryFolder();
-    const storage = openAt(folder, clock, maxAgeMs);
+    const storage = openAt(folder, clock, limits);
     const database = openDatabase(folder, { readonly: false });
     onTestFinished(() => expect(findDamage(database)).toEqual([]));
     return { storage, clock, rows: () => rowCounts(database) };
@@ -70,6 +74,7 @@ for (const [engine, open] of Object.entries(engines)) {
   describe(engine, () => {
     sessionContract(open);
     sessionListContract(open);
+    sharingContract(open);
     expiryContract(open);
     clientContract(open);
     stateContract(open);
@@ -82,6 +87,8 @@ for (const [engine, open] of Object.entries(engines)) {
     keyedCallsContract(open);
     keyedCallLimitsContract(open);
     signingKeysContract(open);
+    apiKeyContract(open);
+    auditContract(open);
 
     it("can be written while it is open", async () => {
       await expect(open().storage.check()).resolves.toBeUndefined();

@@ -26,8 +26,9 @@ async function setUp(opened: Opened) {
     post: (clientId: string, ...data: string[]) =>
       subscriptions.post(data.map((message) => ({ clientId, data: message }))),
     /** The uris that a change tells Ana's clients about. */
-    told: async (...uris: string[]) => sorted(await subscriptions.subscribers(ANA, uris)),
-    below: async (uri: string) => sorted(await subscriptions.subscribersBelow(ANA, uri)),
+    told: async (...uris: string[]) =>
+      sorted(await subscriptions.subscribers({ owner: ANA }, uris)),
+    below: async (uri: string) => sorted(await subscriptions.subscribersBelow({ owner: ANA }, uri)),
   };
 }
 
@@ -41,7 +42,7 @@ export function subscriptionsContract(open: Open): void {
       await subscribe(ana, "s://1", "s://2", "s://3", "s://1");
       await subscribe(other, "s://1");
       await subscribe(bob, "s://1", "s://2");
-      const found = await subscriptions.subscribers(ANA, ["s://1", "s://2", "s://9"]);
+      const found = await subscriptions.subscribers({ owner: ANA }, ["s://1", "s://2", "s://9"]);
       expect(found).toHaveLength(3);
       expect(found).toEqual(
         expect.arrayContaining([
@@ -50,11 +51,11 @@ export function subscriptionsContract(open: Open): void {
           { clientId: other, uri: "s://1" },
         ]),
       );
-      expect(await subscriptions.subscribers(BOB, ["s://2"])).toEqual([
+      expect(await subscriptions.subscribers({ owner: BOB }, ["s://2"])).toEqual([
         { clientId: bob, uri: "s://2" },
       ]);
-      expect(await subscriptions.subscribers(BOB, ["s://3"])).toEqual([]);
-      expect(await subscriptions.subscribers(ANA, [])).toEqual([]);
+      expect(await subscriptions.subscribers({ owner: BOB }, ["s://3"])).toEqual([]);
+      expect(await subscriptions.subscribers({ owner: ANA }, [])).toEqual([]);
     });
 
     it("take a uri by the letter", async () => {
@@ -73,7 +74,7 @@ export function subscriptionsContract(open: Open): void {
       await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
       await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
       await subscriptions.unsubscribe({ clientId: bob, uri: "s://2" });
-      expect(await subscriptions.subscribers(ANA, ["s://1"])).toEqual([
+      expect(await subscriptions.subscribers({ owner: ANA }, ["s://1"])).toEqual([
         { clientId: other, uri: "s://1" },
       ]);
       expect(await told("s://2")).toEqual(["s://2"]);
@@ -125,9 +126,9 @@ export function subscriptionsContract(open: Open): void {
     it("below a uri are the owner's only", async () => {
       const { subscriptions, subscribe, ana, other, bob } = await setUp(open());
       for (const clientId of [ana, other, bob]) await subscribe(clientId, "a/b");
-      const found = await subscriptions.subscribersBelow(ANA, "a");
+      const found = await subscriptions.subscribersBelow({ owner: ANA }, "a");
       expect(found.map(({ clientId }) => clientId).toSorted()).toEqual([ana, other].toSorted());
-      expect(await subscriptions.subscribersBelow(BOB, "a")).toEqual([
+      expect(await subscriptions.subscribersBelow({ owner: BOB }, "a")).toEqual([
         { clientId: bob, uri: "a/b" },
       ]);
     });
@@ -137,8 +138,8 @@ export function subscriptionsContract(open: Open): void {
       await subscribe(ana, "a/b");
       await subscribe(other, "a/b");
       const both = async () => [
-        await subscriptions.subscribers(ANA, ["a/b"]),
-        await subscriptions.subscribersBelow(ANA, "a"),
+        await subscriptions.subscribers({ owner: ANA }, ["a/b"]),
+        await subscriptions.subscribersBelow({ owner: ANA }, "a"),
       ];
       const only = [{ clientId: ana, uri: "a/b" }];
       clock.advance(MAX_AGE - 1);

@@ -53,6 +53,13 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       .limit(placeholder("limit"))
       .prepare();
 
+  const count = (which: SQL | undefined) =>
+    db
+      .select({ n: sql<number>`count(*)` })
+      .from(sessions)
+      .where(which)
+      .prepare();
+
   const q = {
     findByName: db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
     byId: db.select().from(sessions).where(byId).prepare(),
@@ -91,7 +98,8 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
     clearCalls: db
       .delete(keyedCalls)
       .where(
-        sql`${keyedCalls.owner} = (select owner from sessions where id = ${placeholder("id")})
+        sql`${keyedCalls.owner} in (select owner from sessions where id = ${placeholder("id")}
+            union all select principal from grants where session_id = ${placeholder("id")})
           and (${keyedCalls.scope} = ${placeholder("id")}
             or (${keyedCalls.scope} = '' and ${keyedCalls.newSessionId} = ${placeholder("id")}))
           and ${keyedCalls.outcome} is not null`,
@@ -102,11 +110,8 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       .where(eq(sessionState.sessionId, placeholder("id")))
       .prepare(),
     counts: db.select(counts).from(sessions).where(byId).prepare(),
-    countOf: db
-      .select({ n: sql<number>`count(*)` })
-      .from(sessions)
-      .where(owned)
-      .prepare(),
+    countOf: count(owned),
+    countLiving: count(and(owned, sessionAlive)),
     granted: db
       .select({ access: grants.access })
       .from(grants)
@@ -203,7 +208,8 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
         q.delete.run({ id });
         if (name !== null) q.deleteByName.run({ owner, name });
         forgetAll();
-        if (max !== Infinity && q.countOf.get({ owner })!.n >= max)
+        // The quick count is enough nearly always.
+        if (q.countOf.get({ owner })!.n >= max && q.countLiving.get({ ...times, owner })!.n >= max)
           throw new AppError("limit", `You have ${max} sessions: delete some first.`, {
             hint: "The setting max-sessions allows more.",
           });

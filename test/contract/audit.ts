@@ -1,0 +1,63 @@
+// The contract of AuditStore: entries in order, kept for a year, whatever becomes of what they tell of.
+import { describe, expect, it } from "vitest";
+import { ANA, BOB, newSession, type Open } from "./engine.ts";
+
+const YEAR = 365 * 24 * 3_600_000;
+
+const entry = (subject: string, detail: string | null = null) => ({
+  ...{ principal: ANA, action: "session shared", subject, detail },
+});
+
+export function auditContract(open: Open): void {
+  describe("the audit", () => {
+    it("lists what was noted and when, the newest first, as many as are asked for", async () => {
+      const { storage, clock } = open();
+      const { audit } = storage;
+      expect(await audit.list(9)).toEqual([]);
+      const at = clock.now();
+      await audit.note(entry("1", "wörk 😀"));
+      await audit.note({ ...entry("2"), principal: BOB });
+      clock.advance(1);
+      await audit.note(entry("3"));
+      const listed = await audit.list(9);
+      expect(listed).toMatchObject([
+        { ...entry("3"), at: at + 1 },
+        { ...entry("2"), principal: BOB, at },
+        { ...entry("1", "wörk 😀"), at },
+      ]);
+      expect(await audit.list(2)).toEqual(listed.slice(0, 2));
+    });
+
+    it("keeps the order of what happened at one moment", async () => {
+      const { audit } = open().storage;
+      const subjects = Array.from({ length: 20 }, (_, n) => `${n}`);
+      await Promise.all(subjects.map((subject) => audit.note(entry(subject))));
+      const listed = (await audit.list(99)).map(({ subject }) => subject);
+      expect(listed).toEqual(subjects.toReversed());
+    });
+
+    it("outlives the session that it tells of", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      await storage.audit.note(entry(id));
+      await storage.sessions.delete(id);
+      expect(await storage.audit.list(9)).toMatchObject([{ subject: id }]);
+    });
+
+    it("forgets what is older than a year, a few at a time", async () => {
+      const { storage, clock } = open();
+      const { audit } = storage;
+      for (const subject of ["1", "2", "3"]) await audit.note(entry(subject));
+      clock.advance(1);
+      await audit.note(entry("4"));
+      clock.advance(YEAR - 1);
+      expect(await audit.countExpired()).toBe(0);
+      clock.advance(1);
+      expect(await audit.countExpired()).toBe(3);
+      expect(await audit.deleteExpired(2)).toBe(2);
+      expect(await audit.deleteExpired(2)).toBe(1);
+      expect(await audit.deleteExpired(2)).toBe(0);
+      expect(await audit.list(9)).toMatchObject([{ subject: "4" }]);
+    });
+  });
+}
