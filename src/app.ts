@@ -4,6 +4,7 @@ import { RequestStates } from "./auth/request-state.ts";
 import { SigningKeys } from "./auth/signing-keys.ts";
 import { ApiKeys } from "./auth/api-keys.ts";
 import { Authenticator } from "./auth/authenticator.ts";
+import { LOCAL } from "./auth/principal.ts";
 import { AccessTokens } from "./auth/oauth.ts";
 import { Chat } from "./chat/chat.ts";
 import type { ChatModel } from "./chat/model.ts";
@@ -183,7 +184,13 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     keyedCalls: new KeyedCalls(storage.keyedCalls, instances),
   };
   const keyUse = activity(storage.apiKeys);
-  const keys = new ApiKeys(storage.apiKeys, clock, (id) => keyUse.note(id));
+  const keys = new ApiKeys(storage.apiKeys, clock, {
+    onUse: (id) => keyUse.note(id),
+    // Only whoever is at the machine can do this.
+    onCreated: ({ id, principal, scope }) =>
+      audit.note(LOCAL, "key created", id, `${scope} for ${principal}`),
+    onRevoked: (id) => audit.note(LOCAL, "key revoked", id),
+  });
   let publicUrl = config["public-url"];
   const resourceUrl = (): URL => new URL("/mcp", publicUrl);
   const issuer = config["auth-issuer"];

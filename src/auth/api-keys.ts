@@ -42,16 +42,22 @@ export interface NewApiKey {
   lifetimeMs: number;
 }
 
+/** Told what becomes of keys: of what is done with them, and of each use. */
+export interface ApiKeyEvents {
+  onUse?(id: string): void;
+  onCreated?(key: ApiKey): Promise<void>;
+  onRevoked?(id: string): Promise<void>;
+}
+
 export class ApiKeys {
   readonly #store: ApiKeyStore;
   readonly #clock: Clock;
-  readonly #onUse: (id: string) => void;
+  readonly #events: ApiKeyEvents;
 
-  /** `onUse` is told of each use. */
-  constructor(store: ApiKeyStore, clock: Clock, onUse: (id: string) => void = () => undefined) {
+  constructor(store: ApiKeyStore, clock: Clock, events: ApiKeyEvents = {}) {
     this.#store = store;
     this.#clock = clock;
-    this.#onUse = onUse;
+    this.#events = events;
   }
 
   /** Resolves to the stored key and, this once, its text. @throws AppError `invalid` or `limit` */
@@ -71,7 +77,7 @@ export class ApiKeys {
       expiresAt: lifetimeMs === Infinity ? null : now + lifetimeMs,
       revokedAt: null,
     };
-    await this.#store.create(stored);
+    await Promise.all([this.#store.create(stored), this.#events.onCreated?.(stored)]);
     return { stored, key: `hf_${id}_${secret}` };
   }
 
@@ -82,7 +88,7 @@ export class ApiKeys {
     const stored = await this.#store.find(id);
     const same = timingSafeEqual(stored?.hash ?? hashOf(""), hashOf(secret));
     if (stored === undefined || !same || !this.isValid(stored)) return undefined;
-    this.#onUse(id);
+    this.#events.onUse?.(id);
     return { id: stored.principal, scope: stored.scope };
   }
 
@@ -104,5 +110,6 @@ export class ApiKeys {
       throw new AppError("not_found", `There is no living key ${JSON.stringify(id)}.`, {
         hint: "holdfast keys list shows them.",
       });
+    await this.#events.onRevoked?.(id);
   }
 }

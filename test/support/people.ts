@@ -1,0 +1,126 @@
+// A server that asks for credentials, and the people who come to it with theirs, in either era.
+import { randomUUID } from "node:crypto";
+import { onTestFinished } from "vitest";
+import type { App } from "../../src/app.ts";
+import type { Scope } from "../../src/auth/principal.ts";
+import { createHoldfast, type HoldfastOptions, type Settings } from "../../src/holdfast.ts";
+import { temporaryFolder } from "./folder.ts";
+import { askModern } from "./modern.ts";
+import { calling, initialize, post, RawClient, read, type Answer, type CallAnswer } from "./raw.ts";
+
+export const ERAS = ["2025", "2026"] as const;
+export type Era = (typeof ERAS)[number];
+
+export interface KeyedServer {
+  url: string;
+  folder: string;
+  app: App;
+  /** A new key. */
+  key(principal: string, options?: { scope?: Scope; lifetimeMs?: number }): Promise<string>;
+  /** Somebody with a new key, who has introduced herself where the era wants that. */
+  person(principal: string, era?: Era, scope?: Scope): Promise<Person>;
+}
+
+/** Runs in the test's own process; nobody gets in without a key. */
+export async function serveWithKeys(
+  config: Settings = {},
+  parts: Pick<HoldfastOptions, "tools" | "prompts"> = {},
+): Promise<KeyedServer> {
+  const folder = temporaryFolder();
+  const settings = { port: 0, "data-dir": folder, durability: "normal", ...config };
+  const running = await createHoldfast({ ...parts, env: {} }).run("http", settings);
+  onTestFinished(() => running.stop());
+  const { app } = running;
+  const url = running.url!;
+  const key: KeyedServer["key"] = async (
+    principal,
+    { scope = "write", lifetimeMs = Infinity } = {},
+  ) => (await app.keys.create({ principal, scope, lifetimeMs })).key;
+  await key("the operator", { scope: "admin" });
+  return {
+    ...{ url, folder, app, key },
+    person: async (principal, era = "2026", scope) =>
+      speak(url, era, await key(principal, { ...(scope && { scope }) })),
+  };
+}
+
+/** A program that speaks for somebody. */
+export interface Person {
+  readonly key: string | undefined;
+  readonly headers: Record<string, string>;
+  /** The 2025-era client, where there is one. */
+  readonly client: KeyedClient | undefined;
+  ask(method: string, params?: object): Promise<Answer>;
+  call(tool: string, args?: object): Promise<CallAnswer>;
+  /** The same program with another query in its address. */
+  at(query: string): Person;
+}
+
+/** A 2025-era client with a key. */
+export class KeyedClient extends RawClient {
+  readonly #key: string | undefined;
+
+  constructor(url: string, id: string, key: string | undefined) {
+    super(url, id, "2025-11-25");
+    this.#key = key;
+  }
+
+  override get headers(): Record<string, string> {
+    return { ...super.headers, ...bearer(this.#key) };
+  }
+}
+
+export const bearer = (key: string | undefined): Record<string, string> =>
+  key === undefined ? {} : { authorization: `Bearer ${key}` };
+
+/** `clientId` stands for a 2025-era client that somebody else has introduced. */
+export async function speak(
+  url: string,
+  era: Era,
+  key: string | undefined,
+  clientId?: string,
+): Promise<Person> {
+  if (era === "2026") return modern(url, key);
+  return legacy(url, clientId ?? (await introduceWithKey(url, key)), key);
+}
+
+export async function introduceWithKey(url: string, key: string | undefined): Promise<string> {
+  const answer = await read(await post(url, initialize(), bearer(key)));
+  const id = answer.headers.get("mcp-session-id");
+  if (id === null) throw new Error(`initialize: ${answer.status} ${answer.text}`);
+  return id;
+}
+
+function legacy(url: string, id: string, key: string | undefined): Person {
+  const client = new KeyedClient(url, id, key);
+  return {
+    ...{ key, client, headers: client.headers },
+    ask: (method, params) => client.ask(method, params),
+    call: (tool, args) => client.call(tool, args),
+    at: (query) => legacy(`${new URL(`?${query}`, url)}`, id, key),
+  };
+}
+
+function modern(url: string, key: string | undefined): Person {
+  const headers = bearer(key);
+  const ask: Person["ask"] = (method, params) => askModern(url, method, params, { headers });
+  return {
+    ...{ key, headers, client: undefined, ask },
+    call: async (name, args = {}) => calling(await ask("tools/call", { name, arguments: args })),
+    at: (query) => modern(`${new URL(`?${query}`, url)}`, key),
+  };
+}
+
+/** An id of nothing. */
+export const nobodys = (): string => randomUUID();
+
+/** What an answer says, but for the id that was asked about and the id of the request: what a stranger can tell apart. */
+export function saying(answer: Answer, id: string): object {
+  const text = (value: unknown): string => JSON.stringify(value ?? null).replaceAll(id, "ID");
+  const messages = answer.messages.map(({ id: _, ...message }) => text(message));
+  return { status: answer.status, type: answer.headers.get("content-type"), messages };
+}
+
+/** The code of a tool's error. */
+export const codeOf = ({ messages }: Answer): unknown =>
+  messages.at(-1)?.["result"]?._meta?.["holdfast/error"];
