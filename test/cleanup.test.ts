@@ -192,6 +192,7 @@ describe("holdfast cleanup", () => {
       session_state: 1,
       instances: 1,
       streams: 1,
+      audit: 4,
     });
     expect((await cleanup(folder)).stdout).toBe("Nothing has expired.\n");
 

@@ -24,6 +24,8 @@ for (const version of versions) {
           "session_update",
           "session_clear",
           "session_delete",
+          "session_share",
+          "session_unshare",
           "state_get",
           "state_set",
           "state_delete",
