@@ -315,7 +315,7 @@ describe("the issuer", () => {
   });
 
   it.each<[string, object, Issuer["failing"]]>([
-    ["is somebody else", { issuer: "https://other.example" }, undefined],
+    ["is somebody else", { issuer: "http://other.example" }, undefined],
     ["has no keys", { jwks_uri: undefined }, undefined],
     ["has keys that are none", { jwks_uri: "data:application/json,{}" }, undefined],
     ["answers with a page", {}, { status: 200, body: "<html>" }],
