@@ -47,6 +47,7 @@ import { State } from "./state/state.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
 import { createLogger } from "./telemetry.ts";
 import { chatTool } from "./tools/chat-tool.ts";
+import { newsOf } from "./tools/session-handle.ts";
 import { historyTools } from "./tools/history-tools.ts";
 import { ToolRegistry } from "./tools/registry.ts";
 import { sessionTools } from "./tools/session-tools.ts";
@@ -170,7 +171,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const services = {
     sessions,
     resolver: new SessionResolver(sessions, storage.clients, (caller) =>
-      announcer.announce(caller, [SESSIONS_URI]),
+      announcer.announce(newsOf(caller), [SESSIONS_URI]),
     ),
     state: new State(storage.state, clock, {
       maxValueBytes: config["max-value"],
