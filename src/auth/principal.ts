@@ -12,7 +12,7 @@ export interface Principal {
 }
 
 /** The caller on loopback and on stdio, where no credentials are asked for. */
-export const LOCAL: Principal = Object.freeze({ id: "local", scope: "admin" });
+export const LOCAL: Principal = Object.freeze({ id: "local" });
 
 export const may = ({ scope = "write" }: Principal, wanted: Scope): boolean =>
   SCOPES.indexOf(scope) >= SCOPES.indexOf(wanted);
