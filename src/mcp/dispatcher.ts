@@ -44,13 +44,36 @@ export class Dispatcher {
 
   async dispatch(posted: Posted): Promise<Response> {
     const { principal, client, messages } = posted;
-    const refusal = this.#parts.exchanges.refusal(principal.id);
-    if (refusal) return refusal;
-    const wrongLevel = await this.#rememberLogLevel(client, messages);
-    if (wrongLevel) return wrongLevel;
     const requests = messages.filter(isRequest);
     const ids = requests.map(({ id }) => id);
-    const lease = await this.#parts.live.use(client);
+    const leave = this.#parts.exchanges.enter(principal.id, Math.max(1, ids.length));
+    if (leave instanceof Response) return leave;
+    try {
+      const wrongLevel = await this.#rememberLogLevel(client, messages);
+      if (wrongLevel === undefined) return await this.#answer(posted, requests, ids, leave);
+      leave();
+      return wrongLevel;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  /** `leave` gives back the place of the requests: when all have ended. */
+  async #answer(
+    posted: Posted,
+    requests: readonly JSONRPCRequest[],
+    ids: readonly RequestId[],
+    leave: () => void,
+  ): Promise<Response> {
+    const { live, release } = await this.#parts.live.use(posted.client);
+    const lease = {
+      live,
+      release: () => {
+        release();
+        leave();
+      },
+    };
     if (new Set(ids).size < ids.length || ids.some((id) => lease.live.isOpen(id))) {
       lease.release();
       return idInUse(ids);
@@ -86,7 +109,7 @@ export class Dispatcher {
     ids: readonly RequestId[],
   ): Promise<Response> {
     const exchange = new JsonExchange(ids, posted.batch);
-    this.#parts.exchanges.track(posted.principal.id, exchange, release);
+    this.#parts.exchanges.track(exchange, release);
     live.deliver(posted.messages, exchange, callerOf(posted));
     return exchange.response;
   }
@@ -135,7 +158,7 @@ export class Dispatcher {
       progressed,
     });
     const leave = presence.enter(client.id);
-    this.#parts.exchanges.track(client.owner, exchange, () => {
+    this.#parts.exchanges.track(exchange, () => {
       leave();
       releaseStream();
       release();

@@ -5,7 +5,7 @@ import { RPC, rpcError } from "./rpc.ts";
 export class OpenExchanges {
   readonly #open = new Set<Exchange>();
   readonly #max: number;
-  /** How many each principal has; those without any are not in it. */
+  /** How many calls each principal has; those without any are not in it. */
   readonly #counts = new Map<string, number>();
 
   /** `max`: for each principal. */
@@ -13,22 +13,32 @@ export class OpenExchanges {
     this.#max = max;
   }
 
-  /** The refusal of one more exchange, when the principal has enough of them. */
-  refusal(principal: string): Response | undefined {
-    if ((this.#counts.get(principal) ?? 0) < this.#max) return undefined;
-    const message = `${this.#max} calls are running already (the setting max-concurrent-calls).`;
-    return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
-  }
-
-  /** Counts the exchange until it is done; then calls `ended`. */
-  track(principal: string, exchange: Exchange, ended: () => void): void {
-    this.#open.add(exchange);
-    this.#counts.set(principal, (this.#counts.get(principal) ?? 0) + 1);
-    void exchange.done.then(() => {
-      this.#open.delete(exchange);
-      const rest = this.#counts.get(principal)! - 1;
+  /**
+   * Takes places for some calls of the principal; returns how to give them back, or the refusal when there are not so
+   * many left. At once, before anything is waited for: a burst must not find the same place free.
+   */
+  enter(principal: string, calls = 1): (() => void) | Response {
+    const count = (this.#counts.get(principal) ?? 0) + calls;
+    if (count > this.#max) {
+      const message = `At most ${this.#max} calls may run at a time (the setting max-concurrent-calls).`;
+      return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
+    }
+    this.#counts.set(principal, count);
+    let given = false;
+    return () => {
+      if (given) return;
+      given = true;
+      const rest = this.#counts.get(principal)! - calls;
       if (rest > 0) this.#counts.set(principal, rest);
       else this.#counts.delete(principal);
+    };
+  }
+
+  /** Calls `ended` when the exchange is done. */
+  track(exchange: Exchange, ended: () => void): void {
+    this.#open.add(exchange);
+    void exchange.done.then(() => {
+      this.#open.delete(exchange);
       ended();
     });
   }

@@ -58,17 +58,22 @@ export class Stateless {
 
   async #call(request: JSONRPCRequest, caller: Caller, http: Request): Promise<Response> {
     const { server, registry, exchanges } = this.#parts;
-    const refusal = exchanges.refusal(caller.principal.id);
-    if (refusal) return refusal;
+    const leave = exchanges.enter(caller.principal.id);
+    if (leave instanceof Response) return leave;
     let cancel = (): void => undefined;
     const exchange = new JsonExchange([request.id], false, () => cancel());
-    if (!isQuick(request, registry)) {
+    if (isQuick(request, registry)) void exchange.done.then(leave);
+    else {
       const { signal } = http;
-      if (signal.aborted) return new Response(null, { status: 499 });
+      if (signal.aborted) {
+        leave();
+        return new Response(null, { status: 499 });
+      }
       const gone = (): void => exchange.leave();
       signal.addEventListener("abort", gone);
       const silent = setTimeout(() => exchange.openStream(), SILENT_MS).unref();
-      exchanges.track(caller.principal.id, exchange, () => {
+      exchanges.track(exchange, () => {
+        leave();
         clearTimeout(silent);
         signal.removeEventListener("abort", gone);
       });
