@@ -1,34 +1,22 @@
 // The composition root: the only place where the parts are wired. Everything opened here is closed in reverse order.
-import { setTimeout as sleep } from "node:timers/promises";
 import { RequestStates } from "./auth/request-state.ts";
 import { SigningKeys } from "./auth/signing-keys.ts";
 import { ApiKeys } from "./auth/api-keys.ts";
-import { Authenticator } from "./auth/authenticator.ts";
+import type { Authenticator } from "./auth/authenticator.ts";
 import { LOCAL } from "./auth/principal.ts";
-import { AccessTokens } from "./auth/oauth.ts";
 import { Chat } from "./chat/chat.ts";
 import type { ChatModel } from "./chat/model.ts";
 import type { Config } from "./config.ts";
-import { listen, type Listener } from "./http/listen.ts";
-import { checkNetwork } from "./http/open-network.ts";
-import { ProtectedResource } from "./http/protected-resource.ts";
-import { createRoutes } from "./http/routes.ts";
+import type { Listener } from "./http/listen.ts";
 import { Instances } from "./instances/instances.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
-import { Dispatcher } from "./mcp/dispatcher.ts";
-import { ListenStreams } from "./mcp/listen-streams.ts";
-import { LiveClients } from "./mcp/live-clients.ts";
-import { OpenExchanges } from "./mcp/open-exchanges.ts";
 import type { ServerParts } from "./mcp/server.ts";
-import { recoverRequests } from "./mcp/recovery.ts";
-import { Sessionful } from "./mcp/sessionful.ts";
-import { Stateless } from "./mcp/stateless.ts";
-import { StatelessServer } from "./mcp/stateless-server.ts";
 import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
 import { OpenAiCompatible } from "./models/openai-compatible.ts";
 import { Recall } from "./models/recall.ts";
 import { SessionAccessControl } from "./sessions/access.ts";
 import { Audit } from "./sessions/audit.ts";
+import { Serving } from "./serving.ts";
 import { Activity } from "./sessions/activity.ts";
 import { SessionResolver } from "./sessions/current.ts";
 import { KeyedCalls } from "./sessions/keyed-calls.ts";
@@ -56,8 +44,6 @@ import { stateTools } from "./tools/state-tools.ts";
 import type { Tool } from "./tools/tool.ts";
 import { VERSION } from "./version.ts";
 
-/** How long answers may take to leave at a stop. */
-const FLUSH_MS = 5_000;
 const OPENAI_URL = "https://api.openai.com/v1";
 
 export interface AppOptions {
@@ -115,24 +101,12 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   });
   closing.defer(() => storage.close());
 
-  // Only a server that its clients can come back to takes up what a dead one left.
-  let serving = false;
-  const instances = new Instances(
+  const instances: Instances = new Instances(
     storage.instances,
     clock,
     {
       recover: (id) => storage.history.interruptTurns(id),
-      adopt: async () => {
-        if (serving)
-          await recoverRequests({
-            streams: storage.streams,
-            dispatcher,
-            live,
-            registry,
-            instanceId: instances.id,
-            log,
-          });
-      },
+      adopt: () => serving.adopt(),
     },
     warn,
   );
@@ -192,12 +166,6 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       audit.note(LOCAL, "key created", id, `${scope} for ${principal}`),
     onRevoked: (id) => audit.note(LOCAL, "key revoked", id),
   });
-  let publicUrl = config["public-url"];
-  const resourceUrl = (): URL => new URL("/mcp", publicUrl);
-  const issuer = config["auth-issuer"];
-  const audience = (): string => config["auth-audience"] ?? resourceUrl().href;
-  const tokens = issuer ? new AccessTokens({ issuer, audience, clock }) : undefined;
-  const authenticator = new Authenticator(keys, tokens);
   const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(
     [
@@ -212,7 +180,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     states,
     log,
   );
-  const parts: ServerParts = {
+  const server: ServerParts = {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
     registry,
     resources: new ResourceRegistry([sessionResources(services), ...resources]),
@@ -220,44 +188,12 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     subscriptions: storage.subscriptions,
   };
 
-  const liveParts = { ...parts, streams: storage.streams, maxEvents: config["stream-events"] };
-  const live = new LiveClients(liveParts, storage.clients, config["live-clients"]);
-  closing.defer(() => live.closeAll());
-  delivery.add(live);
-  const exchanges = new OpenExchanges(config["max-concurrent-calls"]);
-  const serving2025 = { ...liveParts, clients: storage.clients, live, presence, exchanges };
-  const dispatcher = new Dispatcher({ ...serving2025, instanceId: instances.id });
-  const sessionful = new Sessionful({
-    ...serving2025,
-    dispatcher,
+  const serving: Serving = new Serving({
+    ...{ config, server, storage, instances, keys, presence, delivery, clock, log },
     activity: activity(storage.clients),
-    clock,
+    onError: warn,
   });
-  const server = new StatelessServer(parts);
-  const listens = new ListenStreams({
-    ...{ info: parts.info, clients: storage.clients, subscriptions: storage.subscriptions },
-    ...{ presence, clock, onError: warn },
-  });
-  delivery.add(listens);
-  const stateless = new Stateless({ server, listens, registry, exchanges });
-  let accepting = true;
-  const routes = createRoutes({
-    authenticator,
-    resource: issuer ? new ProtectedResource(issuer, resourceUrl) : undefined,
-    registry,
-    sessionful,
-    stateless,
-    accepting: () => accepting,
-    ready: () => storage.check(),
-    hosts: [
-      ...["localhost", "127.0.0.1", "[::1]", config.host, ...(config["allowed-hosts"] ?? [])],
-      ...(publicUrl ? [new URL(publicUrl).hostname] : []),
-    ],
-    origins: config["cors-origins"] ?? [],
-    maxBodyBytes: config["max-body"],
-    callsPerMinute: config["max-calls-per-minute"],
-    log,
-  });
+  closing.defer(() => serving.close());
 
   function activity(store: { touch: Storage["sessions"]["touch"] }): Activity {
     return new Activity(clock, maxAgeMs, (times) => store.touch(times), warn);
@@ -270,7 +206,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     model,
     sessions,
     keys,
-    authenticator,
+    authenticator: serving.authenticator,
     retention,
 
     async start() {
@@ -281,38 +217,11 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       closing.defer(() => retention.stop());
     },
 
-    async listen() {
-      if (!config["insecure-no-auth"] && !(await authenticator.required()))
-        checkNetwork(config.host);
-      serving = true;
-      await instances.sweep();
-      const touching = setInterval(() => {
-        storage.streams.touch(live.streamIds).catch(warn);
-      }, config["stream-grace"] / 4).unref();
-      closing.defer(() => clearInterval(touching));
-      const listener = await listen((request) => routes.fetch(request), {
-        host: config.host,
-        port: config.port,
-        maxConnections: config["max-connections"],
-      });
-      publicUrl ??= listener.origin;
-      closing.defer(async () => {
-        accepting = false;
-        const closed = listener.close();
-        listens.close();
-        await exchanges.drain(config["shutdown-grace"]);
-        await Promise.all([live.closeAll(), server.close()]);
-        // What has been answered is still on its way out.
-        await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);
-        listener.cut();
-        await closed;
-      });
-      return listener;
-    },
+    listen: () => serving.listen(closing),
 
     serveStdio(target) {
       const connection = serveOverStdio(
-        { ...parts, clients: storage.clients, presence, clock, log },
+        { ...server, clients: storage.clients, presence, clock, log },
         target,
       );
       delivery.add(connection);

@@ -26,6 +26,7 @@ const FLOORS: Record<string, number> = {
   storage: 3,
   mcp: 4,
   http: 5,
+  "serving.ts": 5.5,
   "app.ts": 6,
   "holdfast.ts": 7,
   cli: 8,

@@ -205,8 +205,11 @@ describe("a port in use", () => {
 
 describe("an address that cannot be used", () => {
   it.each([
-    [["--host", "192.0.2.1"], /192\.0\.2\.1:\d+ is not an address of this machine.*--host/],
-    [["--host", "no-such-host.invalid"], /no-such-host\.invalid.*host/],
+    [
+      ["--insecure-no-auth", "--host", "192.0.2.1"],
+      /192\.0\.2\.1:\d+ is not an address of this machine.*--host/,
+    ],
+    [["--insecure-no-auth", "--host", "no-such-host.invalid"], /no-such-host\.invalid.*host/],
   ])("%j is said in one line", async (args, line) => {
     const folder = temporaryFolder();
     const { code, stdout, stderr } = await run(["serve", "--data-dir", folder, ...args]);

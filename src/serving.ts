@@ -1,0 +1,166 @@
+// The composition of everything that speaks HTTP: who may come in, both protocol eras, the routes, the socket.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ApiKeys } from "./auth/api-keys.ts";
+import { Authenticator } from "./auth/authenticator.ts";
+import { AccessTokens } from "./auth/oauth.ts";
+import type { Config } from "./config.ts";
+import { listen, type Listener } from "./http/listen.ts";
+import { checkNetwork } from "./http/open-network.ts";
+import { ProtectedResource } from "./http/protected-resource.ts";
+import { createRoutes } from "./http/routes.ts";
+import type { Instances } from "./instances/instances.ts";
+import type { Clock } from "./kernel/clock.ts";
+import { Dispatcher } from "./mcp/dispatcher.ts";
+import { ListenStreams } from "./mcp/listen-streams.ts";
+import { LiveClients } from "./mcp/live-clients.ts";
+import { OpenExchanges } from "./mcp/open-exchanges.ts";
+import { recoverRequests } from "./mcp/recovery.ts";
+import type { ServerParts } from "./mcp/server.ts";
+import { Sessionful } from "./mcp/sessionful.ts";
+import { Stateless } from "./mcp/stateless.ts";
+import { StatelessServer } from "./mcp/stateless-server.ts";
+import type { Activity } from "./sessions/activity.ts";
+import type { Presence } from "./sessions/presence.ts";
+import type { Delivery } from "./streams/delivery.ts";
+import type { Storage } from "./storage/storage.ts";
+import type { Logger } from "./telemetry.ts";
+
+/** How long answers may take to leave at a stop. */
+const FLUSH_MS = 5_000;
+
+export interface ServingParts {
+  config: Config;
+  server: ServerParts;
+  storage: Storage;
+  instances: Instances;
+  keys: ApiKeys;
+  /** Notes when clients were last active. */
+  activity: Activity;
+  presence: Presence;
+  delivery: Delivery;
+  clock: Clock;
+  log: Logger;
+  onError(error: unknown): void;
+}
+
+export class Serving {
+  readonly authenticator: Authenticator;
+  readonly #parts: ServingParts;
+  readonly #live: LiveClients;
+  readonly #listens: ListenStreams;
+  readonly #stateless: StatelessServer;
+  readonly #exchanges: OpenExchanges;
+  readonly #dispatcher: Dispatcher;
+  readonly #routes: ReturnType<typeof createRoutes>;
+  #publicUrl: string | undefined;
+  /** Only a server that its clients can come back to takes up what a dead one left. */
+  #listening = false;
+  #accepting = true;
+
+  constructor(parts: ServingParts) {
+    const { config, server, storage, instances, presence, delivery, clock, onError } = parts;
+    this.#parts = parts;
+    this.#publicUrl = config["public-url"];
+    const issuer = config["auth-issuer"];
+    const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
+    const audience = (): string => config["auth-audience"] ?? resourceUrl().href;
+    const tokens = issuer ? new AccessTokens({ issuer, audience, clock }) : undefined;
+    this.authenticator = new Authenticator(parts.keys, tokens);
+
+    const { clients, subscriptions, streams } = storage;
+    const liveParts = { ...server, streams, maxEvents: config["stream-events"] };
+    this.#live = new LiveClients(liveParts, clients, config["live-clients"]);
+    this.#exchanges = new OpenExchanges(config["max-concurrent-calls"]);
+    const sessionfulParts = {
+      ...liveParts,
+      ...{ clients, live: this.#live, presence, exchanges: this.#exchanges },
+    };
+    this.#dispatcher = new Dispatcher({ ...sessionfulParts, instanceId: instances.id });
+    this.#stateless = new StatelessServer(server);
+    this.#listens = new ListenStreams({
+      ...{ info: server.info, clients, subscriptions, presence, clock, onError },
+    });
+    delivery.add(this.#live);
+    delivery.add(this.#listens);
+
+    this.#routes = createRoutes({
+      authenticator: this.authenticator,
+      resource: issuer ? new ProtectedResource(issuer, resourceUrl) : undefined,
+      registry: server.registry,
+      sessionful: new Sessionful({
+        ...sessionfulParts,
+        ...{ dispatcher: this.#dispatcher, activity: parts.activity, clock },
+      }),
+      stateless: new Stateless({
+        server: this.#stateless,
+        listens: this.#listens,
+        registry: server.registry,
+        exchanges: this.#exchanges,
+      }),
+      accepting: () => this.#accepting,
+      ready: () => storage.check(),
+      hosts: knownHosts(config),
+      origins: config["cors-origins"] ?? [],
+      maxBodyBytes: config["max-body"],
+      callsPerMinute: config["max-calls-per-minute"],
+      log: parts.log,
+    });
+  }
+
+  /** Takes up the requests of dead instances. */
+  async adopt(): Promise<void> {
+    if (!this.#listening) return;
+    const { server, storage, instances, log } = this.#parts;
+    await recoverRequests({
+      ...{ streams: storage.streams, dispatcher: this.#dispatcher, live: this.#live },
+      ...{ registry: server.registry, instanceId: instances.id, log },
+    });
+  }
+
+  /** Starts to listen; what has to be undone at the stop is given to `closing`. */
+  async listen(closing: AsyncDisposableStack): Promise<Listener> {
+    const { config, storage, instances, onError } = this.#parts;
+    if (!config["insecure-no-auth"] && !(await this.authenticator.required()))
+      checkNetwork(config.host);
+    this.#listening = true;
+    await instances.sweep();
+    const touching = setInterval(() => {
+      storage.streams.touch(this.#live.streamIds).catch(onError);
+    }, config["stream-grace"] / 4).unref();
+    closing.defer(() => clearInterval(touching));
+    const listener = await listen((request) => this.#routes.fetch(request), {
+      host: config.host,
+      port: config.port,
+      maxConnections: config["max-connections"],
+    });
+    this.#publicUrl ??= listener.origin;
+    closing.defer(() => this.#stop(listener));
+    return listener;
+  }
+
+  /** Drops what is in memory; rows stay. */
+  close(): Promise<void> {
+    return this.#live.closeAll();
+  }
+
+  async #stop(listener: Listener): Promise<void> {
+    this.#accepting = false;
+    const closed = listener.close();
+    this.#listens.close();
+    await this.#exchanges.drain(this.#parts.config["shutdown-grace"]);
+    await Promise.all([this.#live.closeAll(), this.#stateless.close()]);
+    // What has been answered is still on its way out.
+    await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);
+    listener.cut();
+    await closed;
+  }
+}
+
+/** The names that requests may call this server by. */
+function knownHosts(config: Config): string[] {
+  const publicUrl = config["public-url"];
+  return [
+    ...["localhost", "127.0.0.1", "[::1]", config.host, ...(config["allowed-hosts"] ?? [])],
+    ...(publicUrl ? [new URL(publicUrl).hostname] : []),
+  ];
+}
