@@ -74,6 +74,8 @@ describe.each(ERAS)("in the era of %s", (era) => {
     expect(await told(ana)).toMatchObject({ owner: "ana", access: "own", shared_with: everybody });
     expect(await told(rita)).toMatchObject({ owner: "ana", access: "read", shared_with: [] });
     expect(await told(will)).toMatchObject({ owner: "ana", access: "write", shared_with: [] });
+    const reading = await person("ana", era, "read");
+    expect(await told(reading)).toMatchObject({ owner: "ana", access: "read", shared_with: [] });
     const root = await person("root", era, "admin");
     expect(await told(root)).toMatchObject({ owner: "ana", access: "own", shared_with: everybody });
   });
@@ -85,6 +87,17 @@ describe.each(ERAS)("in the era of %s", (era) => {
     const history = (await ana.call("history_get", { session })).data["messages"];
     expect(history).toMatchObject([{ seq: 1 }, { content: "Who is Ada?" }, { role: "assistant" }]);
     expect(rows(folder, "SELECT owner FROM sessions")).toEqual([{ owner: "ana" }]);
+  });
+
+  it("what the owner clears is cleared for writers too: a repeated call of theirs is done again", async () => {
+    const { ana, will, session } = await household(era);
+    const said = { session, role: "user", content: "said once", request_key: "k" };
+    expect((await will.call("history_append", said)).data["seq"]).toBe(2);
+    expect((await will.call("history_append", said)).data["seq"]).toBe(2);
+    await ana.call("session_clear", { session });
+    expect((await will.call("history_append", said)).data["seq"]).toBe(1);
+    const history = (await ana.call("history_get", { session })).data["messages"];
+    expect(history).toMatchObject([{ seq: 1, content: "said once" }]);
   });
 
   it("a name is everybody's own: another's session of that name is another one", async () => {
