@@ -24,6 +24,9 @@ const steps = defineTool({
   },
 });
 
-const config = { "data-dir": folder!, durability, port: 0, "log-level": "error" };
+const config = {
+  ...{ "data-dir": folder!, durability, port: 0, "log-level": "error" },
+  "max-calls-per-minute": 900_000_000,
+};
 const { url } = await createHoldfast({ tools: [echo, steps], config }).run("http");
 process.stdout.write(`listens on ${url}\n`);
