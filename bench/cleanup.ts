@@ -13,14 +13,16 @@ const OPTIONS = { connections: 4, seconds: 4 };
 const workload = sessionful("state_set", { key: "k", value: 1 });
 
 export async function* measureCleanup(): AsyncGenerator<Row> {
-  yield await inFolder(async (folder) => {
-    await fill(folder, { sessions: 0, messagesEach: 0 });
+  const theirs = await inFolder(async (folder) => {
     const quiet = await startServer("holdfast.ts", folder);
     await load(quiet.url, workload, OPTIONS);
-    const { p99: theirs } = await load(quiet.url, workload, OPTIONS);
+    const { p99 } = await load(quiet.url, workload, OPTIONS);
     await quiet.kill();
+    return p99;
+  });
+  yield await inFolder(async (folder) => {
     await fill(folder, { sessions: SESSIONS, messagesEach: 10, age: YEAR_MS });
-    const busy = await startServer("holdfast.ts", folder); // it cleans up at its start
+    const busy = await startServer("holdfast.ts", folder); // it cleans up from its start on
     const { p99: ours } = await load(busy.url, workload, OPTIONS);
     await busy.kill();
     const database = new Database(databaseFile(folder), { readonly: true });

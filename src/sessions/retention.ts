@@ -1,5 +1,5 @@
 // The cleanup job: deletes what is older than the configured maximum age, in batches small enough not to hold up calls.
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** One kind of thing that expires. */
 export interface Expiring {
@@ -10,9 +10,10 @@ export interface Expiring {
   shrinkExpired?(limit: number): Promise<number>;
 }
 
-/** Batches take some milliseconds each, so that calls between them do not notice. */
-const BATCH = 50;
-const SHRINK_BATCH = 200;
+/** A batch holds up the calls that come in meanwhile: batches grow and shrink until they take about so long. */
+const BATCH_MS = 4;
+const FIRST_BATCH = 16;
+const MAX_BATCH = 500;
 
 export class Retention<Kind extends string> {
   readonly #kinds: Readonly<Record<Kind, Expiring>>;
@@ -34,22 +35,24 @@ export class Retention<Kind extends string> {
   /** Deletes what has expired; resolves to how many of each kind. */
   run(): Promise<Record<Kind, number>> {
     return this.#each(async (expiring) => {
-      await this.#inBatches(
-        SHRINK_BATCH,
-        async (limit) => (await expiring.shrinkExpired?.(limit)) ?? 0,
-      );
-      return this.#inBatches(BATCH, (limit) => expiring.deleteExpired(limit));
+      await this.#inBatches(async (limit) => (await expiring.shrinkExpired?.(limit)) ?? 0);
+      return this.#inBatches((limit) => expiring.deleteExpired(limit));
     });
   }
 
   /** Repeats `act` until it has less to do than it may; resolves to the sum. */
-  async #inBatches(limit: number, act: (limit: number) => Promise<number>): Promise<number> {
+  async #inBatches(act: (limit: number) => Promise<number>): Promise<number> {
     let sum = 0;
+    let limit = FIRST_BATCH;
     for (;;) {
+      const began = performance.now();
       const batch = this.#stopped ? 0 : await act(limit);
+      const took = performance.now() - began;
       sum += batch;
       if (batch < limit) return sum;
-      await nextTurn(); // requests that came in meanwhile go first
+      if (took > BATCH_MS) limit = Math.max(1, limit >> 1);
+      else if (took < BATCH_MS / 2) limit = Math.min(MAX_BATCH, limit * 2);
+      await sleep(took); // the other half of the time is the callers'
     }
   }
 
