@@ -1,5 +1,6 @@
 // The clients that are in memory: all busy ones, and a bounded number of idle ones, least recently used first to go.
 import { LRUCache } from "lru-cache";
+import { once } from "../kernel/once.ts";
 import type { Client } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import type { Connections } from "../streams/delivery.ts";
@@ -119,12 +120,4 @@ export class LiveClients implements Connections {
     this.#used.delete(id);
     if (entry.present) this.#idle.set(id, entry.present);
   }
-}
-
-function once(act: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) act();
-    done = true;
-  };
 }

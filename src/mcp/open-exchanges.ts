@@ -1,12 +1,13 @@
 // The exchanges that are under way in this process: bounded for each principal, and waited for by a stop.
+import { Tally } from "../kernel/tally.ts";
 import type { Exchange } from "./exchange.ts";
 import { RPC, rpcError } from "./rpc.ts";
 
 export class OpenExchanges {
   readonly #open = new Set<Exchange>();
   readonly #max: number;
-  /** How many calls each principal has; those without any are not in it. */
-  readonly #counts = new Map<string, number>();
+  /** How many calls each principal has. */
+  readonly #calls = new Tally();
 
   /** `max`: for each principal. */
   constructor(max: number) {
@@ -18,20 +19,11 @@ export class OpenExchanges {
    * many left. At once, before anything is waited for: a burst must not find the same place free.
    */
   enter(principal: string, calls = 1): (() => void) | Response {
-    const count = (this.#counts.get(principal) ?? 0) + calls;
-    if (count > this.#max) {
+    if (this.#calls.of(principal) + calls > this.#max) {
       const message = `At most ${this.#max} calls may run at a time (the setting max-concurrent-calls).`;
       return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
     }
-    this.#counts.set(principal, count);
-    let given = false;
-    return () => {
-      if (given) return;
-      given = true;
-      const rest = this.#counts.get(principal)! - calls;
-      if (rest > 0) this.#counts.set(principal, rest);
-      else this.#counts.delete(principal);
-    };
+    return this.#calls.add(principal, calls);
   }
 
   /** Calls `ended` when the exchange is done. */

@@ -1,6 +1,7 @@
 // Which clients have a live connection in this process. While one has, its row says until when that holds, which tells
 // every process on the data folder, whatever its settings, that the session is in use and must not be deleted.
 import type { Clock } from "../kernel/clock.ts";
+import { Tally } from "../kernel/tally.ts";
 import { activityInterval } from "./activity.ts";
 import type { ClientStore } from "./store.ts";
 
@@ -9,7 +10,7 @@ export class Presence {
   readonly #clients: ClientStore;
   readonly #onError: (error: unknown) => void;
   readonly #intervalMs: number;
-  readonly #connections = new Map<string, number>();
+  readonly #connections = new Tally();
   readonly #timer: NodeJS.Timeout;
 
   constructor(
@@ -22,25 +23,14 @@ export class Presence {
     this.#clients = clients;
     this.#onError = onError;
     this.#intervalMs = activityInterval(maxAgeMs);
-    this.#timer = setInterval(
-      () => this.#note([...this.#connections.keys()]),
-      this.#intervalMs,
-    ).unref();
+    this.#timer = setInterval(() => this.#note(this.#connections.keys), this.#intervalMs).unref();
   }
 
   /** Counts one live connection of the client until the returned function is called. */
   enter(clientId: string): () => void {
-    const count = this.#connections.get(clientId) ?? 0;
-    this.#connections.set(clientId, count + 1);
-    if (count === 0) this.#note([clientId]);
-    let left = false;
-    return () => {
-      if (left) return;
-      left = true;
-      const rest = this.#connections.get(clientId)! - 1;
-      if (rest > 0) this.#connections.set(clientId, rest);
-      else this.#connections.delete(clientId);
-    };
+    const leave = this.#connections.add(clientId);
+    if (this.#connections.of(clientId) === 1) this.#note([clientId]);
+    return leave;
   }
 
   close(): void {

@@ -1,0 +1,24 @@
+// How many of something each key has at the moment; keys without any are not in it.
+import { once } from "./once.ts";
+
+export class Tally {
+  readonly #counts = new Map<string, number>();
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  get keys(): string[] {
+    return [...this.#counts.keys()];
+  }
+
+  /** Counts some until the returned function is called. */
+  add(key: string, some = 1): () => void {
+    this.#counts.set(key, this.of(key) + some);
+    return once(() => {
+      const rest = this.of(key) - some;
+      if (rest > 0) this.#counts.set(key, rest);
+      else this.#counts.delete(key);
+    });
+  }
+}
