@@ -1,12 +1,11 @@
 // What a caller carries between the rounds of one request (`requestState`): signed, so that only we can have written it,
 // bound to who asks what, and short-lived. A caller can read it; it cannot change it.
-import { createHash } from "node:crypto";
 import {
   createRequestStateCodec,
   ProtocolError,
   ProtocolErrorCode,
 } from "@modelcontextprotocol/server";
-import stringify from "safe-stable-stringify";
+import { fingerprint } from "../kernel/fingerprint.ts";
 import type { Principal } from "./principal.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
@@ -36,16 +35,17 @@ export class RequestStates {
   /** `state` is JSON. */
   async seal(asked: Asked, state: unknown): Promise<string> {
     const [key] = await this.#keys.all();
-    return codec(key!).mint({ request: fingerprint(asked), state });
+    return codec(key!).mint({ request: requestOf(asked), state });
   }
 
   /** @throws ProtocolError for a state that was not sealed for this very request, or too long ago */
   async open(asked: Asked, sealed: string): Promise<unknown> {
+    const request = requestOf(asked);
     for (const key of await this.#keys.all()) {
       const opened = await codec(key)
         .verify(sealed, NO_CONTEXT)
         .catch(() => undefined);
-      if (opened?.request === fingerprint(asked)) return opened.state;
+      if (opened?.request === request) return opened.state;
     }
     throw new ProtocolError(
       ProtocolErrorCode.InvalidParams,
@@ -61,7 +61,5 @@ const codec = (key: Uint8Array) =>
 /** The codec's own binding looks at the SDK's context, which has no arguments: ours is inside. */
 const NO_CONTEXT = undefined as never;
 
-const fingerprint = ({ principal, method, name, args }: Asked): string =>
-  createHash("sha256")
-    .update(stringify([principal.id, method, name, args ?? {}])!)
-    .digest("base64url");
+const requestOf = ({ principal, method, name, args }: Asked): string =>
+  fingerprint([principal.id, method, name, args ?? {}]);

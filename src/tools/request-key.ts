@@ -1,7 +1,6 @@
 // Request keys: how a caller says that a call may come twice, and how it is recognized.
-import { createHash } from "node:crypto";
-import stringify from "safe-stable-stringify";
 import { z } from "zod";
+import { fingerprint } from "../kernel/fingerprint.ts";
 import { checkText } from "../kernel/text.ts";
 import type { Once } from "./context.ts";
 import type { Tool } from "./tool.ts";
@@ -18,14 +17,15 @@ export const requestKey = z
   .transform((key) => key || undefined) // models fill optional arguments in with empty text
   .describe("Any unique text: repeating the call with the same key does not do it twice.");
 
+const takesKey = ({ input: { shape } }: Tool): boolean => shape["request_key"] === requestKey;
+
 /** The arguments, with the key of `_meta` as `request_key` where the tool takes that. */
 export function withRequestKey(
-  { input: { shape } }: Tool,
+  tool: Tool,
   input: Record<string, unknown>,
   metaKey: string | undefined,
 ): Record<string, unknown> {
-  const takesKey = shape["request_key"] === requestKey;
-  return takesKey && input["request_key"] === undefined && metaKey !== undefined
+  return takesKey(tool) && input["request_key"] === undefined && metaKey !== undefined
     ? { ...input, request_key: metaKey }
     : input;
 }
@@ -35,18 +35,17 @@ export function withRequestKey(
  * @throws AppError `limit` for a key that is too long
  */
 export function onceOf(
-  { name, annotations, input: { shape } }: Tool,
+  tool: Tool,
   input: Record<string, unknown>,
   metaKey: string | undefined,
 ): Once | undefined {
-  const takesKey = shape["request_key"] === requestKey;
-  const key = takesKey ? (input["request_key"] as string | undefined) : metaKey;
+  const { name, annotations } = tool;
+  const ownKey = takesKey(tool);
+  const key = ownKey ? (input["request_key"] as string | undefined) : metaKey;
   if (key === undefined || annotations.readOnlyHint) return undefined;
   checkText("request_key", key, MAX_BYTES);
   const { session: _session, ...args } = input;
-  if (takesKey) delete args["request_key"];
-  const request = createHash("sha256")
-    .update(stringify([name, args])!)
-    .digest("base64url");
-  return { key, request, repeatable: takesKey || annotations.idempotentHint === true };
+  if (ownKey) delete args["request_key"];
+  const request = fingerprint([name, args]);
+  return { key, request, repeatable: ownKey || annotations.idempotentHint === true };
 }
