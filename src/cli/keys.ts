@@ -1,13 +1,13 @@
 // `holdfast keys`: who may come in over HTTP.
 import Table from "cli-table3";
-import { buildApp, type App } from "../app.ts";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { highestScope, SCOPES, type Scope } from "../auth/principal.ts";
-import { loadConfig, readDuration } from "../config.ts";
-import { asTexts, type Settings } from "../holdfast.ts";
+import { readDuration } from "../config.ts";
+import type { Settings } from "../holdfast.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
 import type { Terminal } from "./terminal.ts";
+import { withApp } from "./with-app.ts";
 
 /** Colours belong on terminals only, and this table needs none. */
 const PLAIN = { head: [], border: [] };
@@ -63,17 +63,6 @@ export function revokeKey(settings: Settings, id: string, terminal: Terminal): P
     await keys.revoke(id);
     terminal.print(`Key ${id} is revoked: the next request with it is refused.`);
   });
-}
-
-async function withApp(settings: Settings, use: (app: App) => Promise<void>): Promise<void> {
-  const app = await buildApp({
-    config: loadConfig({ flags: asTexts(settings), env: process.env }),
-  });
-  try {
-    await use(app);
-  } finally {
-    await app.stop();
-  }
 }
 
 /** As people and programs see a key: never its hash. */
