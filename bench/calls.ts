@@ -10,8 +10,7 @@ const SECONDS = 2;
 
 interface CallRow {
   what: string;
-  /** Arguments of bench/servers/holdfast.ts beside the folder. */
-  ours: { args: string[]; workload: Workload };
+  ours: Workload;
   theirs: { server: string[]; workload: Workload };
   /** Ratio that we want, ours to theirs. */
   reach?: number;
@@ -24,48 +23,48 @@ const ECHO = { text: "hello" };
 const ROWS: CallRow[] = [
   {
     what: "2026 state_set, durable / SDK createMcpHandler, Map",
-    ours: { args: ["full"], workload: stateless("state_set", SET) },
+    ours: stateless("state_set", SET),
     theirs: { server: ["sdk-stateless.ts"], workload: stateless("state_set", SET) },
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 state_set, durable / SDK session transport, Map",
-    ours: { args: ["full"], workload: sessionful("state_set", SET) },
+    ours: sessionful("state_set", SET),
     theirs: { server: ["sdk-sessions.ts"], workload: sessionful("state_set", SET) },
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 state_get / the same",
-    ours: { args: ["full"], workload: sessionful("state_get", { key: "count" }) },
+    ours: sessionful("state_get", { key: "count" }),
     theirs: { server: ["sdk-sessions.ts"], workload: sessionful("state_get", { key: "count" }) },
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 echo / the same",
-    ours: { args: ["full"], workload: sessionful("echo", ECHO) },
+    ours: sessionful("echo", ECHO),
     theirs: { server: ["sdk-sessions.ts"], workload: sessionful("echo", ECHO) },
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 echo / bare Hono echoing JSON",
-    ours: { args: ["full"], workload: sessionful("echo", ECHO) },
+    ours: sessionful("echo", ECHO),
     theirs: { server: ["echo.ts"], workload: plain("echo", ECHO) },
     reach: 0.5,
     connections: 16,
   },
   {
     what: "2025 state_set, one connection: full / normal",
-    ours: { args: ["full"], workload: sessionful("state_set", SET) },
+    ours: sessionful("state_set", SET),
     theirs: { server: ["holdfast.ts", "FOLDER", "normal"], workload: sessionful("state_set", SET) },
     connections: 1,
   },
   {
     what: "2025 call with 20 progress events, stored / SDK, events in memory",
-    ours: { args: ["full"], workload: sessionful("steps", { steps: 20 }, { progressToken: 1 }) },
+    ours: sessionful("steps", { steps: 20 }, { progressToken: 1 }),
     theirs: {
       server: ["sdk-sessions.ts", "sse"],
       workload: sessionful("steps", { steps: 20 }, { progressToken: 1 }),
@@ -91,13 +90,13 @@ function inTurn({
   return inFolder((ourFolder) =>
     inFolder(async (theirFolder) => {
       const [file, ...args] = theirs.server.map((part) => (part === "FOLDER" ? theirFolder : part));
-      const us = await startServer("holdfast.ts", ourFolder, ...ours.args);
+      const us = await startServer("holdfast.ts", ourFolder);
       const them = await startServer(file!, ...args);
       try {
         const options = { connections, seconds: SECONDS };
         const rates = { ours: [] as number[], theirs: [] as number[] };
         for (let round = 0; round <= ROUNDS; round++) {
-          const a = await load(us.url, ours.workload, options);
+          const a = await load(us.url, ours, options);
           const b = await load(them.url, theirs.workload, options);
           if (round === 0) continue; // warming up
           rates.ours.push(a.requestsPerSecond);

@@ -15,8 +15,8 @@ export const isQuick = ({ method, params }: Interruptible, registry: ToolRegistr
   method === "tools/call" && registry.isQuick(params?.["name"]);
 
 /** Whether a request's answer is worth a stream that can be resumed: everything else is asked for again. */
-export const mayWait = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
-  method === "tools/call" && !registry.isQuick(params?.["name"]);
+export const mayWait = (request: Interruptible, registry: ToolRegistry): boolean =>
+  request.method === "tools/call" && !isQuick(request, registry);
 
 export const mayRunAgain = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
   method === "tools/call" && registry.isIdempotent(params?.["name"]);
