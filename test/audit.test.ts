@@ -134,5 +134,7 @@ it("keys that are made and revoked on the command line are noted, a second revoc
   expect((await keys("revoke", id)).code).not.toBe(0);
   const both = ["local | key created | read for ana", "local | key revoked | -"];
   expect(about(folder, id)).toEqual(both);
-  expect(JSON.stringify(rows(folder, "SELECT * FROM audit"))).not.toContain(key.split("_")[2]);
+  expect(JSON.stringify(rows(folder, "SELECT * FROM audit"))).not.toContain(
+    key.slice(`hf_${id}_`.length),
+  );
 });
