@@ -2,6 +2,7 @@
 import { desc, lt, sql } from "drizzle-orm";
 import type { AuditStore } from "../../sessions/audit.ts";
 import type { Engine } from "./engine.ts";
+import { sqliteExpiring } from "./expiring.ts";
 import { audit } from "./schema.ts";
 
 const { placeholder } = sql;
@@ -13,19 +14,7 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
   const expired = lt(audit.at, placeholder("oldest"));
   const q = {
     list: db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")).prepare(),
-    countExpired: db
-      .select({ n: sql<number>`count(*)` })
-      .from(audit)
-      .where(expired)
-      .prepare(),
-    deleteExpired: db
-      .delete(audit)
-      .where(
-        sql`${audit.id} in (select id from audit where at < ${placeholder("oldest")} limit ${placeholder("limit")})`,
-      )
-      .prepare(),
   };
-  const oldest = (): number => clock.now() - KEEP_MS;
   return {
     note: (entry) =>
       engine.write(
@@ -36,8 +25,6 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
             .run(),
       ),
     list: (limit) => engine.read(() => q.list.all({ limit })),
-    countExpired: () => engine.read(() => q.countExpired.get({ oldest: oldest() })!.n),
-    deleteExpired: (limit) =>
-      engine.write(() => q.deleteExpired.run({ oldest: oldest(), limit }).changes),
+    ...sqliteExpiring(engine, audit, expired, () => ({ oldest: clock.now() - KEEP_MS })),
   };
 }

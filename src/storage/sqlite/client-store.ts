@@ -2,6 +2,7 @@
 import { eq, getTableColumns, sql } from "drizzle-orm";
 import type { ClientStore } from "../../sessions/store.ts";
 import { clientExpired, type Engine } from "./engine.ts";
+import { sqliteExpiring } from "./expiring.ts";
 import { clients } from "./schema.ts";
 
 const { placeholder } = sql;
@@ -56,17 +57,6 @@ export function sqliteClientStore(engine: Engine): ClientStore {
       .set({ lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")})` })
       .where(byId)
       .prepare(),
-    countExpired: db
-      .select({ n: sql<number>`count(*)` })
-      .from(clients)
-      .where(clientExpired)
-      .prepare(),
-    deleteExpired: db
-      .delete(clients)
-      .where(
-        sql`${clients.id} in (select ${clients.id} from ${clients} where ${clientExpired} limit ${placeholder("limit")})`,
-      )
-      .prepare(),
   };
 
   return {
@@ -98,11 +88,12 @@ export function sqliteClientStore(engine: Engine): ClientStore {
           cache.delete(id);
         }
       }),
-    countExpired: () => engine.read(() => q.countExpired.get(engine.times())!.n),
-    deleteExpired: (limit) =>
-      engine.write(() => {
-        cache.clear();
-        return q.deleteExpired.run({ ...engine.times(), limit }).changes;
-      }),
+    ...sqliteExpiring(
+      engine,
+      clients,
+      clientExpired,
+      () => engine.times(),
+      () => cache.clear(),
+    ),
   };
 }

@@ -2,6 +2,7 @@
 import { and, asc, eq, isNull, lt, ne, sql } from "drizzle-orm";
 import { KEEP_OUTCOMES_MS, keyTaken, type KeyedCallStore } from "../../sessions/keyed-calls.ts";
 import type { Engine } from "./engine.ts";
+import { sqliteExpiring } from "./expiring.ts";
 import { instances, keyedCalls } from "./schema.ts";
 
 const { placeholder } = sql;
@@ -71,17 +72,6 @@ export function sqliteKeyedCallStore(engine: Engine): KeyedCallStore {
       .prepare(),
     drop: db.delete(keyedCalls).where(and(byId, ran)).prepare(),
     remove: db.delete(keyedCalls).where(byId).prepare(),
-    countExpired: db
-      .select({ n: sql<number>`count(*)` })
-      .from(keyedCalls)
-      .where(expired)
-      .prepare(),
-    deleteExpired: db
-      .delete(keyedCalls)
-      .where(
-        sql`${keyedCalls.id} in (select id from keyed_calls where created_at < ${placeholder("oldest")} limit ${placeholder("limit")})`,
-      )
-      .prepare(),
   };
   const oldest = (): number => clock.now() - KEEP_OUTCOMES_MS;
 
@@ -128,8 +118,6 @@ export function sqliteKeyedCallStore(engine: Engine): KeyedCallStore {
         // Without a session, the row keeps the id of the one that the call may have opened.
         if (q.free.run({ id, instanceId }).changes === 0) q.drop.run({ id, instanceId });
       }),
-    countExpired: () => engine.read(() => q.countExpired.get({ oldest: oldest() })!.n),
-    deleteExpired: (limit) =>
-      engine.write(() => q.deleteExpired.run({ oldest: oldest(), limit }).changes),
+    ...sqliteExpiring(engine, keyedCalls, expired, () => ({ oldest: oldest() })),
   };
 }

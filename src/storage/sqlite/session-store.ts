@@ -5,6 +5,7 @@ import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { SessionStore } from "../../sessions/store.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
+import { sqliteExpiring } from "./expiring.ts";
 import { grants, keyedCalls, messages, sessions, sessionState } from "./schema.ts";
 
 const { placeholder } = sql;
@@ -150,17 +151,6 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
           where ${sessionExpired} limit ${placeholder("limit")})`,
       )
       .prepare(),
-    countExpired: db
-      .select({ n: sql<number>`count(*)` })
-      .from(sessions)
-      .where(sessionExpired)
-      .prepare(),
-    deleteExpired: db
-      .delete(sessions)
-      .where(
-        sql`${sessions.id} in (select ${sessions.id} from ${sessions} where ${sessionExpired} limit ${placeholder("limit")})`,
-      )
-      .prepare(),
   };
 
   const findById = (id: string): Session | undefined => {
@@ -276,16 +266,10 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
         }
       }),
 
-    countExpired: () => engine.read(() => q.countExpired.get(engine.times())!.n),
+    ...sqliteExpiring(engine, sessions, sessionExpired, () => engine.times(), forgetAll),
 
     shrinkExpired: (limit) =>
       engine.write(() => q.shrinkExpired.run({ ...engine.times(), limit }).changes),
-
-    deleteExpired: (limit) =>
-      engine.write(() => {
-        forgetAll();
-        return q.deleteExpired.run({ ...engine.times(), limit }).changes;
-      }),
   };
 }
 

@@ -3,6 +3,7 @@ import { and, asc, eq, getTableColumns, gt, gte, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import type { StateStore } from "../../state/store.ts";
 import type { Engine } from "./engine.ts";
+import { sqliteExpiring } from "./expiring.ts";
 import { sessionState } from "./schema.ts";
 
 const { placeholder } = sql;
@@ -70,17 +71,6 @@ export function sqliteStateStore(engine: Engine): StateStore {
       .orderBy(asc(sessionState.key))
       .limit(placeholder("limit"))
       .prepare(),
-    countExpired: db
-      .select({ n: sql<number>`count(*)` })
-      .from(sessionState)
-      .where(expired)
-      .prepare(),
-    deleteExpired: db
-      .delete(sessionState)
-      .where(
-        sql`rowid in (select rowid from ${sessionState} where ${expired} limit ${placeholder("limit")})`,
-      )
-      .prepare(),
   };
 
   return {
@@ -131,10 +121,7 @@ export function sqliteStateStore(engine: Engine): StateStore {
         }),
       ),
 
-    countExpired: () => engine.read(() => q.countExpired.get({ now: engine.clock.now() })!.n),
-
-    deleteExpired: (limit) =>
-      engine.write(() => q.deleteExpired.run({ limit, now: engine.clock.now() }).changes),
+    ...sqliteExpiring(engine, sessionState, expired, () => ({ now: engine.clock.now() })),
   };
 }
 

@@ -4,6 +4,7 @@ import { and, asc, eq, gt, lte, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import type { Ended, OpenRequest, RequestId, StreamStore } from "../../streams/store.ts";
 import type { Engine } from "./engine.ts";
+import { sqliteExpiring } from "./expiring.ts";
 import { clients, openRequests, outbox, streamEvents, streams } from "./schema.ts";
 
 const { placeholder } = sql;
@@ -139,17 +140,6 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
       .set({ touchedAt: sql`${placeholder("now")}` })
       .where(streamById)
       .prepare(),
-    countExpired: db
-      .select({ n: sql<number>`count(*)` })
-      .from(streams)
-      .where(stale)
-      .prepare(),
-    deleteExpired: db
-      .delete(streams)
-      .where(
-        sql`${streams.id} in (select id from streams where ${stale} limit ${placeholder("limit")})`,
-      )
-      .prepare(),
   };
 
   /** Inside a write: one more event. The oldest beyond `maxEvents` go, in steps of a tenth. */
@@ -253,9 +243,7 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
         for (const streamId of streamIds) q.touch.run({ streamId, now });
       }),
 
-    countExpired: () => engine.read(() => q.countExpired.get({ oldest: oldest() })!.n),
-    deleteExpired: (limit) =>
-      engine.write(() => q.deleteExpired.run({ oldest: oldest(), limit }).changes),
+    ...sqliteExpiring(engine, streams, stale, () => ({ oldest: oldest() })),
   };
 }
 
