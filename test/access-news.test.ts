@@ -101,6 +101,7 @@ describe.each(ERAS)("listeners in the era of %s", (era) => {
     const { ana, session, uris, listeners } = await household(era);
     const { rita, will } = listeners;
     await ana.call("session_unshare", { session, principal: "rita" });
+    expect(await heard(rita)).toEqual(uris); // that it has gone
     await say(ana, session);
     expect(await heard(rita)).toEqual([]);
     expect(await heard(will)).toEqual(uris);
@@ -115,6 +116,28 @@ describe.each(ERAS)("listeners in the era of %s", (era) => {
     await say(will.another, session);
     for (const listener of [ana, rita]) expect(await heard(listener)).toEqual(uris);
     expect(await heard(sven)).toEqual([]);
+  });
+
+  it("hear that a session is deleted, whoever may see it, and nobody else", async () => {
+    const { ana, session, uris, listeners } = await household(era);
+    const { sven, root, ...others } = listeners;
+    await ana.call("session_delete", { session });
+    for (const listener of Object.values(others)) expect(await heard(listener)).toEqual(uris);
+    for (const listener of [sven, root]) expect(await heard(listener)).toEqual([]);
+  });
+
+  it("hear that a session has come to their list, and that it has gone from there", async () => {
+    const { url, person } = await serveWithKeys();
+    const [ana, rita] = [await person("ana"), await person("rita", era)];
+    const { session } = (await ana.call("session_open")).data;
+    const list = ["holdfast://sessions"];
+    const ritas = await listen(rita, url, list);
+    await ana.call("session_share", { session, principal: "rita" });
+    expect(await heard(ritas)).toContain(list[0]);
+    await ana.call("session_unshare", { session, principal: "rita" });
+    expect(await heard(ritas)).toContain(list[0]);
+    await ana.call("session_unshare", { session, principal: "rita" });
+    expect(await heard(ritas)).not.toContain(list[0]);
   });
 
   it("may subscribe to anything: whether it is there is not told", async () => {

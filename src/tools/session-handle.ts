@@ -80,8 +80,10 @@ export class SessionHandle {
   /** @throws AppError `forbidden` for everybody but the owner */
   async delete(): Promise<void> {
     if (this.info === undefined) return;
+    const readers = await this.#services.sessions.grants(this.info);
     await this.#services.sessions.delete(this.#caller.principal, this.info);
     await this.#allChanged();
+    for (const { principal } of readers) await this.#allChanged(principal);
   }
 
   /** Whom the owner lets in. */
@@ -96,12 +98,19 @@ export class SessionHandle {
       await this.#current.create(),
       grant,
     );
+    await this.#services.announcer.announce(this.#newsFor(grant.principal), [SESSIONS_URI]);
   }
 
   /** Resolves to whether it was shared with that principal. */
   async unshare(principal: string): Promise<boolean> {
     if (this.info === undefined) return false;
-    return this.#services.sessions.unshare(this.#caller.principal, this.info, principal);
+    const existed = await this.#services.sessions.unshare(
+      this.#caller.principal,
+      this.info,
+      principal,
+    );
+    if (existed) await this.#allChanged(principal);
+    return existed;
   }
 
   /** Whether the server has a model of its own to ask. */
@@ -135,22 +144,27 @@ export class SessionHandle {
     return isNew ? [SESSIONS_URI] : [];
   }
 
+  /** For whoever may see the session. */
   get #news(): News {
-    return {
-      ...newsOf(this.#caller),
-      owner: this.info?.owner ?? this.#caller.principal.id,
-      session: this.id,
-    };
+    const owner = this.info?.owner ?? this.#caller.principal.id;
+    return { ...this.#newsFor(owner), session: this.id };
+  }
+
+  /** For one principal alone, who may or may no longer see it. */
+  #newsFor(principal: string): News {
+    return { ...newsOf(this.#caller), owner: principal };
   }
 
   #changed(...uris: string[]): Promise<void> {
     return this.#services.announcer.announce(this.#news, [...uris, sessionUri(this.id)]);
   }
 
-  /** Whatever shows this session has changed. */
-  async #allChanged(): Promise<void> {
-    await this.#services.announcer.announceBelow(this.#news, sessionUri(this.id));
-    await this.#changed(SESSIONS_URI);
+  /** Whatever shows this session has changed: for everybody who may see it, or for one principal. */
+  async #allChanged(principal?: string): Promise<void> {
+    const { announcer } = this.#services;
+    const news = principal === undefined ? this.#news : this.#newsFor(principal);
+    await announcer.announceBelow(news, sessionUri(this.id));
+    await announcer.announce(news, [sessionUri(this.id), SESSIONS_URI]);
   }
 }
 
