@@ -98,6 +98,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     expiry: { maxAgeMs },
     streamGraceMs: config["stream-grace"],
     maxMessages: config["max-messages"],
+    maxClients: config["max-clients"],
+    maxHistoryBytes: config["max-history"],
+    maxStateBytes: config["max-state"],
+    maxDatabaseBytes: config["max-database"],
   });
   closing.defer(() => storage.close());
 

@@ -14,6 +14,7 @@ import { Dispatcher } from "./mcp/dispatcher.ts";
 import { ListenStreams } from "./mcp/listen-streams.ts";
 import { LiveClients } from "./mcp/live-clients.ts";
 import { OpenExchanges } from "./mcp/open-exchanges.ts";
+import { Places } from "./mcp/places.ts";
 import { recoverRequests } from "./mcp/recovery.ts";
 import type { ServerParts } from "./mcp/server.ts";
 import { Sessionful } from "./mcp/sessionful.ts";
@@ -70,15 +71,17 @@ export class Serving {
     const { clients, subscriptions, streams } = storage;
     const liveParts = { ...server, streams, maxEvents: config["stream-events"] };
     this.#live = new LiveClients(liveParts, clients, config["live-clients"]);
-    this.#exchanges = new OpenExchanges(config["max-concurrent-calls"]);
+    this.#exchanges = new OpenExchanges();
+    const calls = new Places(config["max-concurrent-calls"], "calls", "max-concurrent-calls");
+    const openStreams = new Places(config["max-streams"], "streams", "max-streams");
     const sessionfulParts = {
       ...liveParts,
-      ...{ clients, live: this.#live, presence, exchanges: this.#exchanges },
+      ...{ clients, live: this.#live, presence, exchanges: this.#exchanges, calls },
     };
     this.#dispatcher = new Dispatcher({ ...sessionfulParts, instanceId: instances.id });
     this.#stateless = new StatelessServer(server);
     this.#listens = new ListenStreams({
-      ...{ info: server.info, clients, subscriptions, presence, clock, onError },
+      ...{ info: server.info, clients, subscriptions, presence, openStreams, clock, onError },
     });
     delivery.add(this.#live);
     delivery.add(this.#listens);
@@ -89,13 +92,14 @@ export class Serving {
       registry: server.registry,
       sessionful: new Sessionful({
         ...sessionfulParts,
-        ...{ dispatcher: this.#dispatcher, activity: parts.activity, clock },
+        ...{ dispatcher: this.#dispatcher, activity: parts.activity, openStreams, clock },
       }),
       stateless: new Stateless({
         server: this.#stateless,
         listens: this.#listens,
         registry: server.registry,
         exchanges: this.#exchanges,
+        calls,
       }),
       accepting: () => this.#accepting,
       ready: () => storage.check(),

@@ -10,6 +10,7 @@ import { sqliteHistoryStore } from "../src/storage/sqlite/history-store.ts";
 import { sqliteInstanceStore } from "../src/storage/sqlite/instance-store.ts";
 import { migrate } from "../src/storage/sqlite/migrate.ts";
 import { sqliteSessionStore } from "../src/storage/sqlite/session-store.ts";
+import { sqliteUsage } from "../src/storage/sqlite/usage.ts";
 import { sqliteStateStore } from "../src/storage/sqlite/state-store.ts";
 import { databaseFile } from "../src/storage/storage.ts";
 import { commitsInLog, findDamage, openDatabase } from "./support/database.ts";
@@ -158,13 +159,14 @@ describe("on a full disk", () => {
     const { folder, sqlite } = openWriter();
     migrate(sqlite);
     const engine = new Engine(sqlite, new ManualClock(), { maxAgeMs: Infinity });
+    const usage = sqliteUsage(engine, {});
     const instance = { id: newId(), host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 };
     await sqliteInstanceStore(engine).heartbeat(instance);
     const sessions = sqliteSessionStore(engine);
     const { session } = await sessions.create({ id: newId(), owner: "ana" });
-    const state = sqliteStateStore(engine);
+    const state = sqliteStateStore(engine, usage);
     return {
-      ...{ sqlite, sessions, state, history: sqliteHistoryStore(engine, 100) },
+      ...{ sqlite, sessions, state, history: sqliteHistoryStore(engine, 100, usage) },
       ...{ instanceId: instance.id, id: session.id },
       set: (key: string, value: string) =>
         state.set(session.id, { key, value, expiresAt: null, maxKeys: 100 }),

@@ -2,6 +2,7 @@
 import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ListenStreams } from "../src/mcp/listen-streams.ts";
+import { Places } from "../src/mcp/places.ts";
 import { Presence } from "../src/sessions/presence.ts";
 import type { ClientStore } from "../src/sessions/store.ts";
 import { openStorage } from "../src/storage/storage.ts";
@@ -127,6 +128,7 @@ function listensWith(change: (clients: ClientStore) => Partial<ClientStore>) {
   onTestFinished(() => presence.close());
   const listens = new ListenStreams({
     ...{ info: { name: "s", title: "S", version: "1" }, clients, presence, clock },
+    openStreams: new Places(99, "streams", "max-streams"),
     ...{ subscriptions: storage.subscriptions, onError: fail },
   });
   return {

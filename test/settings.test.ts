@@ -49,7 +49,11 @@ describe("without any source", () => {
       "insecure-no-auth": false,
       "max-body": 4 * 1024 * 1024,
       "max-sessions": 10_000,
+      "max-clients": 10_000,
+      "max-streams": 5_000,
       "max-messages": 100_000,
+      "max-history": 4 * 1024 ** 3,
+      "max-state": 1024 ** 3,
       "max-calls-per-minute": 100_000,
       "max-concurrent-calls": 1000,
       "max-connections": 10_000,
@@ -70,6 +74,7 @@ describe("without any source", () => {
     expect(without).toEqual([
       ...["model-url", "model", "model-key"],
       ...["auth-issuer", "auth-audience", "public-url", "cors-origins", "allowed-hosts"],
+      "max-database",
     ]);
   });
 });

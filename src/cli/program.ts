@@ -15,6 +15,7 @@ const DATA: readonly SettingName[] = ["data-dir", "max-age", "durability", "log-
 const HTTP_ONLY: readonly SettingName[] = [
   ...(["host", "port", "public-url", "allowed-hosts", "cors-origins"] as const),
   ...(["insecure-no-auth", "auth-issuer", "auth-audience", "max-body", "live-clients"] as const),
+  ...(["max-calls-per-minute", "max-concurrent-calls", "max-connections", "max-streams"] as const),
 ];
 
 const HELP = `

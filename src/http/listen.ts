@@ -3,9 +3,16 @@ import type { AddressInfo } from "node:net";
 import type { Server, ServerResponse } from "node:http";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { AppError } from "../kernel/errors.ts";
-import { isSseResponse } from "../streams/sse-stream.ts";
+import { streamOf } from "../streams/sse-stream.ts";
 
 const SWEEP_MS = 20;
+
+/** Milliseconds. Whoever sends slower than that holds a connection for nothing. */
+const TIMEOUTS = {
+  headersTimeout: 15_000,
+  requestTimeout: 120_000,
+  connectionsCheckingInterval: 5_000,
+};
 
 export interface Listener {
   /** `http://127.0.0.1:8484` */
@@ -24,9 +31,10 @@ export async function listen(
   const server = createAdaptorServer({
     fetch: async (request, env) => {
       const response = await fetch(request);
-      if (isSseResponse(response)) writeTogether((env as HttpBindings).outgoing);
+      if (streamOf(response)) writeTogether((env as HttpBindings).outgoing);
       return response;
     },
+    serverOptions: TIMEOUTS,
   }) as Server;
   server.keepAliveTimeout = 65_000; // ms; longer than the idle time of common proxies
   server.maxConnections = maxConnections;

@@ -14,6 +14,7 @@ import { isLogLevel, LOG_LEVELS } from "./introduction.ts";
 import type { LiveParts } from "./live-client.ts";
 import type { Lease, LiveClients } from "./live-clients.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import type { Places } from "./places.ts";
 import { isRequest, primes, RPC, rpcError } from "./rpc.ts";
 
 export interface DispatcherParts extends LiveParts {
@@ -22,6 +23,7 @@ export interface DispatcherParts extends LiveParts {
   live: LiveClients;
   presence: Presence;
   exchanges: OpenExchanges;
+  calls: Places;
 }
 
 /** What a client has posted. */
@@ -46,7 +48,7 @@ export class Dispatcher {
     const { principal, client, messages } = posted;
     const requests = messages.filter(isRequest);
     const ids = requests.map(({ id }) => id);
-    const leave = this.#parts.exchanges.enter(principal.id, Math.max(1, ids.length));
+    const leave = this.#parts.calls.take(principal.id, Math.max(1, ids.length));
     if (leave instanceof Response) return leave;
     try {
       const wrongLevel = await this.#rememberLogLevel(client, messages);
@@ -86,7 +88,7 @@ export class Dispatcher {
   /** Runs a request again that a dead process left, on its original stream. `progressed`: what it had told by then. */
   async rerun(request: OpenRequest, progressed: ToldProgress): Promise<void> {
     const { streams, clients, live } = this.#parts;
-    const { clientId, owner, id, message, target, streamId } = request;
+    const { clientId, owner, scope, id, message, target, streamId } = request;
     const client = await clients.find(owner, clientId);
     const record = await streams.find(clientId, streamId);
     if (client === undefined || record === undefined) {
@@ -97,7 +99,7 @@ export class Dispatcher {
     const exchange = this.#streamExchange(client, lease, record, [id], progressed);
     const again = { ...message, jsonrpc: "2.0", id } as JSONRPCRequest;
     lease.live.deliver([again], exchange, {
-      principal: { id: owner },
+      principal: { id: owner, ...(scope && { scope }) },
       client,
       target: target ?? undefined,
     });
@@ -120,12 +122,13 @@ export class Dispatcher {
     lease: Lease,
     requests: readonly JSONRPCRequest[],
   ): Promise<Response> {
-    const { client, target = null, messages } = posted;
+    const { principal, client, target = null, messages } = posted;
+    const { scope = null } = principal;
     const { streams, instanceId } = this.#parts;
     const ids = requests.map(({ id }) => id);
     let streamId: number;
     try {
-      const open = requests.map(({ id, ...message }) => ({ id, message, target }));
+      const open = requests.map(({ id, ...message }) => ({ id, message, target, scope }));
       streamId = await streams.openRequests(client.id, instanceId, open);
     } catch (error) {
       lease.release();

@@ -16,14 +16,11 @@ import type { Connections } from "../streams/delivery.ts";
 import { sseResponse, SseStream } from "../streams/sse-stream.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import { listenedUris, listeningClient } from "./listen-request.ts";
+import type { Places } from "./places.ts";
 import { RPC, rpcError } from "./rpc.ts";
 import { MAX_SUBSCRIPTIONS, type ServerInfo } from "./server.ts";
 
-/** The oldest stream of a principal ends when it opens one more. */
-const MAX_STREAMS = 256;
-
 interface Listener {
-  owner: string;
   /** Of the request, which names the subscription. */
   id: RequestId;
   sse: SseStream;
@@ -34,6 +31,7 @@ export interface ListenParts {
   clients: ClientStore;
   subscriptions: SubscriptionStore;
   presence: Presence;
+  openStreams: Places;
   clock: Clock;
   onError(error: unknown): void;
 }
@@ -53,7 +51,14 @@ export class ListenStreams implements Connections {
     if (uris instanceof Error)
       return rpcError(200, RPC.invalidParams, uris.message, { id: request.id });
     const honored: SubscriptionFilter = uris.length > 0 ? { resourceSubscriptions: uris } : {};
-    const listener = await this.#listen(request, principal.id, uris);
+    const leave = this.#parts.openStreams.take(principal.id);
+    if (leave instanceof Response) return leave;
+    const listener = await this.#listen(request, principal.id, uris, leave).catch(
+      (error: unknown) => {
+        leave();
+        throw error;
+      },
+    );
     const acknowledged = {
       jsonrpc: "2.0",
       method: "notifications/subscriptions/acknowledged",
@@ -89,6 +94,7 @@ export class ListenStreams implements Connections {
     request: JSONRPCRequest,
     owner: string,
     uris: readonly string[],
+    onClose: () => void,
   ): Promise<Listener> {
     const { clients, subscriptions, presence, clock } = this.#parts;
     const now = clock.now();
@@ -103,18 +109,12 @@ export class ListenStreams implements Connections {
     const sse = new SseStream(() => {
       this.#listeners.delete(client.id);
       leave();
+      onClose();
       clients.end(client.id).catch(this.#parts.onError);
     });
-    const listener = { owner, id: request.id, sse };
-    this.#makeRoom(owner);
+    const listener = { id: request.id, sse };
     this.#listeners.set(client.id, listener);
     return listener;
-  }
-
-  #makeRoom(owner: string): void {
-    const own = [...this.#listeners.values()].filter((listener) => listener.owner === owner);
-    const [oldest] = own;
-    if (oldest && own.length >= MAX_STREAMS) this.#complete(oldest);
   }
 
   #complete({ id, sse }: Listener): void {

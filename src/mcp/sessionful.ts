@@ -14,12 +14,13 @@ import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { parseEventId } from "../streams/event-id.ts";
-import { sseResponse } from "../streams/sse-stream.ts";
+import { sseResponse, streamOf } from "../streams/sse-stream.ts";
 import type { StreamRecord } from "../streams/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { introducedClient } from "./introduction.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
+import type { Places } from "./places.ts";
 import { isRequest, primes, RPC, rpcError } from "./rpc.ts";
 
 /** The last revision whose clients may send several messages in one body. */
@@ -46,6 +47,7 @@ export interface SessionfulParts extends LiveParts {
   live: LiveClients;
   presence: Presence;
   activity: Activity;
+  openStreams: Places;
   clock: Clock;
 }
 
@@ -87,11 +89,23 @@ export class Sessionful {
    * 405 ends a client's polling: there is nothing more to come. 410: what was missed is no longer stored.
    */
   async get(incoming: Incoming): Promise<Response> {
+    const leave = this.#parts.openStreams.take(incoming.principal.id);
+    if (leave instanceof Response) return leave;
+    const stream = await this.#stream(incoming, leave).catch((error: unknown) => {
+      leave();
+      throw error;
+    });
+    if (!streamOf(stream)) leave();
+    return stream;
+  }
+
+  /** `onClose`: when the stream has ended. */
+  async #stream(incoming: Incoming, onClose: () => void): Promise<Response> {
     const client = await this.#client(incoming);
     if (client instanceof Response) return client;
     const { streams } = this.#parts;
     if (incoming.lastEventId === undefined)
-      return this.#connect(client, await streams.openStandalone(client.id), 0);
+      return this.#connect(client, await streams.openStandalone(client.id), 0, onClose);
     const last = parseEventId(incoming.lastEventId);
     if (last === undefined)
       return rpcError(400, RPC.server, "Last-Event-ID: expected the id of an event.");
@@ -108,15 +122,21 @@ export class Sessionful {
         headers: ALLOW,
       });
     }
-    return this.#connect(client, record, last.seq);
+    return this.#connect(client, record, last.seq, onClose);
   }
 
-  async #connect(client: Client, record: StreamRecord, sent: number): Promise<Response> {
+  async #connect(
+    client: Client,
+    record: StreamRecord,
+    sent: number,
+    onClose: () => void,
+  ): Promise<Response> {
     const { live, release } = await this.#parts.live.use(client);
     const leave = this.#parts.presence.enter(client.id);
     const sse = await live.connectStream(record, sent, primes(client), () => {
       leave();
       release();
+      onClose();
     });
     return sseResponse(sse);
   }

@@ -7,6 +7,7 @@ import { STATELESS_VERSION } from "./introduction.ts";
 import { isQuick } from "./interruption.ts";
 import type { ListenStreams } from "./listen-streams.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import type { Places } from "./places.ts";
 import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./request-headers.ts";
 import { RPC, rpcError } from "./rpc.ts";
 import type { Incoming } from "./sessionful.ts";
@@ -21,6 +22,7 @@ export interface StatelessParts {
   listens: ListenStreams;
   registry: ToolRegistry;
   exchanges: OpenExchanges;
+  calls: Places;
 }
 
 export class Stateless {
@@ -57,8 +59,8 @@ export class Stateless {
   }
 
   async #call(request: JSONRPCRequest, caller: Caller, http: Request): Promise<Response> {
-    const { server, registry, exchanges } = this.#parts;
-    const leave = exchanges.enter(caller.principal.id);
+    const { server, registry, exchanges, calls } = this.#parts;
+    const leave = calls.take(caller.principal.id);
     if (leave instanceof Response) return leave;
     let cancel = (): void => undefined;
     const exchange = new JsonExchange([request.id], false, () => cancel());

@@ -66,6 +66,7 @@ export interface SessionStore {
 }
 
 export interface ClientStore {
+  /** Where the owner has as many as it may, the one that was idle for longest ends. */
   create(client: Client): Promise<void>;
   /** Undefined for what is unknown, ended, expired or another owner's. */
   find(owner: string, id: string): Promise<Client | undefined>;

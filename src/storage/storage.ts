@@ -14,7 +14,7 @@ import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
 import { sqliteAuditStore } from "./sqlite/audit-store.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
-import { cannotOpen, MEMORY, openConnection } from "./sqlite/connection.ts";
+import { cannotOpen, limitSize, MEMORY, openConnection } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
@@ -26,6 +26,7 @@ import { sqliteSigningKeyStore } from "./sqlite/signing-key-store.ts";
 import { sqliteStateStore } from "./sqlite/state-store.ts";
 import { sqliteStreamStore } from "./sqlite/stream-store.ts";
 import { sqliteSubscriptionStore } from "./sqlite/subscription-store.ts";
+import { sqliteUsage, type UsageLimits } from "./sqlite/usage.ts";
 
 export interface Storage {
   readonly sessions: SessionStore;
@@ -45,7 +46,7 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-export interface StorageOptions {
+export interface StorageOptions extends UsageLimits {
   /** Folder of holdfast.db; undefined keeps everything in memory. */
   folder: string | undefined;
   durability: "full" | "normal";
@@ -55,6 +56,10 @@ export interface StorageOptions {
   streamGraceMs?: number;
   /** Of one session. Default 100,000. */
   maxMessages?: number;
+  /** Of one owner: beyond that the one that was idle for longest ends. Default 10,000. */
+  maxClients?: number;
+  /** Of the file. Default: as much as the disk has. */
+  maxDatabaseBytes?: number | undefined;
 }
 
 export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
@@ -67,18 +72,23 @@ export function openStorage({
   expiry,
   streamGraceMs = 600_000,
   maxMessages = 100_000,
+  maxClients = 10_000,
+  maxDatabaseBytes,
+  ...usageLimits
 }: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
   const sqlite = openConnection(file);
   try {
     migrate(sqlite);
+    if (maxDatabaseBytes !== undefined) limitSize(sqlite, maxDatabaseBytes);
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
     const engine = new Engine(sqlite, clock, expiry, log);
+    const usage = sqliteUsage(engine, usageLimits);
     return {
       sessions: sqliteSessionStore(engine),
-      clients: sqliteClientStore(engine),
-      state: sqliteStateStore(engine),
-      history: sqliteHistoryStore(engine, maxMessages),
+      clients: sqliteClientStore(engine, maxClients),
+      state: sqliteStateStore(engine, usage),
+      history: sqliteHistoryStore(engine, maxMessages, usage),
       instances: sqliteInstanceStore(engine),
       streams: sqliteStreamStore(engine, streamGraceMs),
       subscriptions: sqliteSubscriptionStore(engine),

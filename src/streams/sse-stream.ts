@@ -19,17 +19,17 @@ const HEADERS = Object.freeze({
   "x-accel-buffering": "no", // nginx would hold events back
 });
 
-const streamed = new WeakSet<Response>();
+const streamed = new WeakMap<Response, SseStream>();
 
 /** The stream as an HTTP answer. */
-export function sseResponse({ body }: SseStream): Response {
-  const response = new Response(body, { headers: HEADERS });
-  streamed.add(response);
+export function sseResponse(stream: SseStream): Response {
+  const response = new Response(stream.body, { headers: HEADERS });
+  streamed.set(response, stream);
   return response;
 }
 
-/** Whether an answer is a stream of ours. */
-export const isSseResponse = (response: Response): boolean => streamed.has(response);
+/** The stream of ours that an answer is. */
+export const streamOf = (response: Response): SseStream | undefined => streamed.get(response);
 
 export class SseStream {
   readonly body: ReadableStream<Uint8Array>;

@@ -1,6 +1,8 @@
 // The port that keeps streams: the event log, the requests that are being worked on, and the outbox. An event's data
 // is a JSON-RPC message as text. Every query names the client: another client's stream is not there.
 
+import type { Scope } from "../auth/principal.ts";
+
 export type RequestId = string | number;
 
 export interface StreamRecord {
@@ -23,6 +25,8 @@ export interface NewRequest {
   id: RequestId;
   message: Record<string, unknown>;
   target: { id: string } | { name: string } | null;
+  /** What the caller's credentials allowed; null for what an owner may do. */
+  scope: Scope | null;
 }
 
 export interface OpenRequest extends NewRequest {

@@ -67,7 +67,7 @@ export async function newInstance({ storage, clock }: Opened): Promise<string> {
 }
 
 export const newRequest = (id: RequestId, more: Partial<NewRequest> = {}): NewRequest => ({
-  ...{ id, message: { jsonrpc: "2.0", id, method: "ping" }, target: null },
+  ...{ id, message: { jsonrpc: "2.0", id, method: "ping" }, target: null, scope: null },
   ...more,
 });
 

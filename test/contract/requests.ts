@@ -74,7 +74,7 @@ export function requestsContract(open: Open): void {
       const there = await newInstance(opened);
       const message = { method: "tools/call", params: { deep: [1, null, "ü😀"] } };
       const requests = [
-        newRequest(1, { message, target: { name: "work" } }),
+        newRequest(1, { message, target: { name: "work" }, scope: "read" }),
         newRequest("1", { target: { id: newId() } }),
         newRequest(2),
       ];

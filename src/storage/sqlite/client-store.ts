@@ -7,7 +7,7 @@ import { clients } from "./schema.ts";
 
 const { placeholder } = sql;
 
-export function sqliteClientStore(engine: Engine): ClientStore {
+export function sqliteClientStore(engine: Engine, maxClients: number): ClientStore {
   const { db } = engine;
   const cache = engine.cached.clients;
   /** A write to one client. */
@@ -22,6 +22,18 @@ export function sqliteClientStore(engine: Engine): ClientStore {
 
   const q = {
     byId: db.select(columns).from(clients).where(byId).prepare(),
+    // The living ones are counted only to bound them; a connected one stays, however many there are.
+    endIdlest: db
+      .update(clients)
+      .set({ endedAt: sql`${placeholder("now")}` })
+      .where(
+        sql`${clients.id} = (select id from clients where owner = ${placeholder("owner")}
+          and ended_at is null and present_until <= ${placeholder("now")} order by last_seen_at limit 1)
+        and (select count(*) from clients where owner = ${placeholder("owner")} and ended_at is null)
+          > ${maxClients}`,
+      )
+      .returning({ id: clients.id })
+      .prepare(),
     end: db
       .update(clients)
       .set({ endedAt: sql`${placeholder("now")}` })
@@ -60,7 +72,12 @@ export function sqliteClientStore(engine: Engine): ClientStore {
   };
 
   return {
-    create: (client) => change(client.id, () => db.insert(clients).values(client).run()),
+    create: (client) =>
+      change(client.id, () => {
+        db.insert(clients).values(client).run();
+        const ended = q.endIdlest.get({ owner: client.owner, now: engine.clock.now() });
+        if (ended !== undefined) cache.delete((ended as { id: string }).id);
+      }),
     find: (owner, id) =>
       engine.look(() => {
         const row = cache.get(id, () => q.byId.get({ id }));

@@ -5,11 +5,16 @@ import type { Engine } from "./engine.ts";
 import { messageColumns, messageStatements, publicPart, sameRequest } from "./message-rows.ts";
 import { messages } from "./schema.ts";
 import { sqliteTurns } from "./turn-store.ts";
+import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
 
-export function sqliteHistoryStore(engine: Engine, maxMessages: number): HistoryStore {
-  const statements = messageStatements(engine, maxMessages);
+export function sqliteHistoryStore(
+  engine: Engine,
+  maxMessages: number,
+  usage: Usage,
+): HistoryStore {
+  const statements = messageStatements(engine, maxMessages, usage);
   const search = engine.db
     .select(messageColumns)
     .from(messages)

@@ -4,6 +4,7 @@ import type { Message } from "../../chat/message.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Engine } from "./engine.ts";
 import { messages } from "./schema.ts";
+import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
 
@@ -15,7 +16,7 @@ export type MessageRow = typeof messages.$inferSelect;
 /** Statements that histories and turns share; to be run inside a write. */
 export type MessageStatements = ReturnType<typeof messageStatements>;
 
-export function messageStatements({ db, clock }: Engine, maxMessages: number) {
+export function messageStatements({ db, clock }: Engine, maxMessages: number, usage: Usage) {
   const inSession = eq(messages.sessionId, placeholder("sessionId"));
   const q = {
     insert: db
@@ -68,6 +69,7 @@ export function messageStatements({ db, clock }: Engine, maxMessages: number) {
       message: Pick<Message, "role" | "content" | "status"> & Partial<Message>,
     ): MessageRow => {
       const row = q.insert.get({ ...blank, ...message, sessionId, now: clock.now() });
+      usage.checkHistory(sessionId);
       if (row.seq <= maxMessages) return row;
       throw new AppError("limit", `This session has ${maxMessages} messages: start a new one.`, {
         hint: "The setting max-messages allows more.",

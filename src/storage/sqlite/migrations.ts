@@ -92,5 +92,23 @@ export const migrations: Migration[] = [
       "CREATE INDEX `grants_principal` ON `grants` (`principal`);",
       "CREATE VIEW audit_overview AS\nSELECT strftime('%Y-%m-%d %H:%M:%S', at / 1000, 'unixepoch') AS time, principal, action, subject, detail\nFROM audit ORDER BY id DESC;"
     ]
+  },
+  {
+    "createdAt": 1795354155838,
+    "hash": "9350c4480efc40e700f1967a31377122de6c0d99d68e85efc7c64e189011fb0a",
+    "statements": [
+      "CREATE TABLE `usage` (\n\t`owner` text PRIMARY KEY NOT NULL,\n\t`history_bytes` integer DEFAULT 0 NOT NULL,\n\t`state_bytes` integer DEFAULT 0 NOT NULL\n);",
+      "ALTER TABLE `open_requests` ADD `scope` text;",
+      "CREATE INDEX `clients_owner` ON `clients` (`owner`,`last_seen_at`) WHERE ended_at is null;",
+      "INSERT INTO `usage` (owner, history_bytes, state_bytes)\n  SELECT owner, sum((SELECT coalesce(sum(octet_length(content)), 0) FROM messages WHERE session_id = sessions.id)),\n    sum((SELECT coalesce(sum(octet_length(value)), 0) FROM session_state WHERE session_id = sessions.id))\n  FROM sessions GROUP BY owner;",
+      "CREATE TRIGGER messages_usage_insert AFTER INSERT ON messages BEGIN\n  INSERT INTO usage (owner, history_bytes)\n    SELECT owner, octet_length(new.content) FROM sessions WHERE id = new.session_id\n    ON CONFLICT (owner) DO UPDATE SET history_bytes = history_bytes + excluded.history_bytes;\nEND;",
+      "CREATE TRIGGER messages_usage_update AFTER UPDATE OF content ON messages BEGIN\n  UPDATE usage SET history_bytes = history_bytes + octet_length(new.content) - octet_length(old.content)\n    WHERE owner = (SELECT owner FROM sessions WHERE id = new.session_id);\nEND;",
+      "CREATE TRIGGER messages_usage_delete AFTER DELETE ON messages BEGIN\n  UPDATE usage SET history_bytes = history_bytes - octet_length(old.content)\n    WHERE owner = (SELECT owner FROM sessions WHERE id = old.session_id);\nEND;",
+      "CREATE TRIGGER state_usage_insert AFTER INSERT ON session_state BEGIN\n  INSERT INTO usage (owner, state_bytes)\n    SELECT owner, octet_length(new.value) FROM sessions WHERE id = new.session_id\n    ON CONFLICT (owner) DO UPDATE SET state_bytes = state_bytes + excluded.state_bytes;\nEND;",
+      "CREATE TRIGGER state_usage_update AFTER UPDATE OF value ON session_state BEGIN\n  UPDATE usage SET state_bytes = state_bytes + octet_length(new.value) - octet_length(old.value)\n    WHERE owner = (SELECT owner FROM sessions WHERE id = new.session_id);\nEND;",
+      "CREATE TRIGGER state_usage_delete AFTER DELETE ON session_state BEGIN\n  UPDATE usage SET state_bytes = state_bytes - octet_length(old.value)\n    WHERE owner = (SELECT owner FROM sessions WHERE id = old.session_id);\nEND;",
+      "-- While the session is still there, so that the triggers above find whose rows these were.\nCREATE TRIGGER sessions_usage BEFORE DELETE ON sessions BEGIN\n  DELETE FROM messages WHERE session_id = old.id;\n  DELETE FROM session_state WHERE session_id = old.id;\nEND;",
+      "-- Who has nothing stored is not in the table.\nCREATE TRIGGER usage_empty AFTER UPDATE ON usage WHEN new.history_bytes = 0 AND new.state_bytes = 0 BEGIN\n  DELETE FROM usage WHERE owner = new.owner;\nEND;"
+    ]
   }
 ];

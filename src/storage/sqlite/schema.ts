@@ -55,6 +55,9 @@ export const clients = sqliteTable(
   (t) => [
     index("clients_session").on(t.sessionId, t.presentUntil),
     index("clients_seen").on(t.lastSeenAt),
+    index("clients_owner")
+      .on(t.owner, t.lastSeenAt)
+      .where(sql`ended_at is null`),
     index("clients_ended")
       .on(t.endedAt)
       .where(sql`ended_at is not null`),
@@ -188,6 +191,8 @@ export const openRequests = sqliteTable(
     message: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     /** The session that its address named. */
     target: text({ mode: "json" }).$type<{ id: string } | { name: string } | null>(),
+    /** What the caller's credentials allowed; null for what an owner may do. */
+    scope: text({ enum: ["read", "write", "admin"] }),
     instanceId: text("instance_id").notNull(),
     startedAt: integer("started_at").notNull(),
   },
@@ -284,6 +289,13 @@ export const grants = sqliteTable(
     index("grants_principal").on(t.principal),
   ],
 );
+
+/** How many bytes each owner's sessions hold. Triggers keep it in step: see migrations/0006_limits.sql. */
+export const usage = sqliteTable("usage", {
+  owner: text().primaryKey(),
+  historyBytes: integer("history_bytes").notNull().default(0),
+  stateBytes: integer("state_bytes").notNull().default(0),
+});
 
 /** Who did what to whom, for people to read. It outlives what it tells of. */
 export const audit = sqliteTable(

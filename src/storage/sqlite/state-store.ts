@@ -5,6 +5,7 @@ import type { StateStore } from "../../state/store.ts";
 import type { Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
 import { sessionState } from "./schema.ts";
+import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
 
@@ -18,7 +19,7 @@ function endOf(prefix: string): string | null {
   return String.fromCodePoint(...points.slice(0, last), valid);
 }
 
-export function sqliteStateStore(engine: Engine): StateStore {
+export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
   const { db } = engine;
   const { sessionId: _, ...columns } = getTableColumns(sessionState);
   const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
@@ -91,14 +92,10 @@ export function sqliteStateStore(engine: Engine): StateStore {
             },
           );
         }
-        return q.put.get({
-          sessionId,
-          key,
-          value,
-          version: (current?.version ?? 0) + 1,
-          now,
-          expiresAt,
-        });
+        const version = (current?.version ?? 0) + 1;
+        const entry = q.put.get({ sessionId, key, value, version, now, expiresAt });
+        if (value.length > (current?.value.length ?? 0)) usage.checkState(sessionId);
+        return entry;
       }),
 
     delete: (sessionId, key, ifVersion) =>

@@ -90,6 +90,7 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
         streamId: placeholder("streamId"),
         message: placeholder("message"),
         target: placeholder("target"),
+        scope: placeholder("scope"),
         instanceId: placeholder("instanceId"),
         startedAt: placeholder("now"),
       })
@@ -113,6 +114,7 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
         streamId: openRequests.streamId,
         message: openRequests.message,
         target: openRequests.target,
+        scope: openRequests.scope,
         instanceId: openRequests.instanceId,
       })
       .from(openRequests)
@@ -176,7 +178,7 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
       engine.write(() => {
         const now = clock.now();
         const stream = q.open.get({ clientId, kind: "request", now });
-        for (const { id, message, target } of requests) {
+        for (const { id, message, target, scope } of requests) {
           const requestId = JSON.stringify(id);
           if (q.request.get({ clientId, requestId }) !== undefined) {
             throw new AppError("conflict", "A request with this id is still running.");
@@ -187,6 +189,7 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
             streamId: stream.id,
             message,
             target,
+            scope,
             instanceId,
             now,
           });

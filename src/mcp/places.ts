@@ -1,0 +1,27 @@
+// How much of something each principal may have at a time.
+import { Tally } from "../kernel/tally.ts";
+import { RPC, rpcError } from "./rpc.ts";
+
+export class Places {
+  readonly #taken = new Tally();
+  readonly #max: number;
+  readonly #what: string;
+  readonly #setting: string;
+
+  /** At most `max` for each principal. `what` and `setting` are for the refusal: `calls`, `max-concurrent-calls`. */
+  constructor(max: number, what: string, setting: string) {
+    this.#max = max;
+    this.#what = what;
+    this.#setting = setting;
+  }
+
+  /**
+   * Takes places for the principal; returns how to give them back, or the refusal when there are not so many left. At
+   * once, before anything is waited for: a burst must not find the same place free.
+   */
+  take(principal: string, some = 1): (() => void) | Response {
+    if (this.#taken.of(principal) + some <= this.#max) return this.#taken.add(principal, some);
+    const message = `At most ${this.#max} ${this.#what} may be open at a time (the setting ${this.#setting}).`;
+    return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
+  }
+}
