@@ -7,6 +7,7 @@ import type { Config } from "./config.ts";
 import { listen, type Listener } from "./http/listen.ts";
 import { checkNetwork } from "./http/open-network.ts";
 import { ProtectedResource } from "./http/protected-resource.ts";
+import { StreamCredentials } from "./http/stream-credentials.ts";
 import { createRoutes } from "./http/routes.ts";
 import type { Instances } from "./instances/instances.ts";
 import type { Clock } from "./kernel/clock.ts";
@@ -53,6 +54,7 @@ export class Serving {
   readonly #exchanges: OpenExchanges;
   readonly #dispatcher: Dispatcher;
   readonly #routes: ReturnType<typeof createRoutes>;
+  readonly #streamCredentials: StreamCredentials;
   #publicUrl: string | undefined;
   /** Only a server that its clients can come back to takes up what a dead one left. */
   #listening = false;
@@ -86,8 +88,10 @@ export class Serving {
     delivery.add(this.#live);
     delivery.add(this.#listens);
 
+    this.#streamCredentials = new StreamCredentials(onError);
     this.#routes = createRoutes({
       authenticator: this.authenticator,
+      streamCredentials: this.#streamCredentials,
       resource: issuer ? new ProtectedResource(issuer, resourceUrl) : undefined,
       registry: server.registry,
       sessionful: new Sessionful({
@@ -151,6 +155,7 @@ export class Serving {
     this.#accepting = false;
     const closed = listener.close();
     this.#listens.close();
+    this.#streamCredentials.close();
     await this.#exchanges.drain(this.#parts.config["shutdown-grace"]);
     await Promise.all([this.#live.closeAll(), this.#stateless.close()]);
     // What has been answered is still on its way out.

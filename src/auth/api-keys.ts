@@ -3,7 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
 import { checkText } from "../kernel/text.ts";
-import type { Principal, Scope } from "./principal.ts";
+import type { Admission, Scope } from "./principal.ts";
 
 export interface ApiKey {
   /** Public part: names the key in lists and when it is revoked. */
@@ -82,14 +82,21 @@ export class ApiKeys {
   }
 
   /** Whose key this is; undefined for one that is unknown, wrong, expired or revoked. */
-  async verify(key: string): Promise<Principal | undefined> {
+  async verify(key: string): Promise<Admission | undefined> {
     const [, id, secret] = KEY.exec(key) ?? [];
     if (id === undefined || secret === undefined) return undefined;
     const stored = await this.#store.find(id);
     const same = timingSafeEqual(stored?.hash ?? hashOf(""), hashOf(secret));
     if (stored === undefined || !same || !this.isValid(stored)) return undefined;
     this.#events.onUse?.(id);
-    return { id: stored.principal, scope: stored.scope };
+    return {
+      principal: { id: stored.principal, scope: stored.scope },
+      credentials: `key ${id}`,
+      holds: async () => {
+        const now = await this.#store.find(id);
+        return now !== undefined && this.isValid(now);
+      },
+    };
   }
 
   isValid({ expiresAt, revokedAt }: ApiKey): boolean {

@@ -3,7 +3,7 @@
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { ApiKeys } from "./api-keys.ts";
 import type { AccessTokens } from "./oauth.ts";
-import { LOCAL, type Principal } from "./principal.ts";
+import { LOCAL, type Admission } from "./principal.ts";
 
 export class Authenticator {
   readonly #keys: ApiKeys;
@@ -24,8 +24,8 @@ export class Authenticator {
    * `authorization`: the header of that name.
    * @throws OAuthError `invalid_token` or `insufficient_scope`; AppError `unavailable` while the issuer is down
    */
-  async authenticate(authorization: string | undefined): Promise<Principal> {
-    if (!(await this.required())) return LOCAL;
+  async authenticate(authorization: string | undefined): Promise<Admission> {
+    if (!(await this.required())) return this.#nobodyAsked;
     const wanted = this.#tokens ? "an API key or an access token" : "an API key";
     if (authorization === undefined)
       throw refused(`Credentials are needed: send ${wanted} as a Bearer token.`);
@@ -33,11 +33,17 @@ export class Authenticator {
     if (token === undefined)
       throw refused(`The Authorization header must be "Bearer" and ${wanted}.`);
     if (this.#tokens && !token.startsWith("hf_")) return this.#tokens.verify(token);
-    const principal = await this.#keys.verify(token);
-    if (principal === undefined)
+    const admission = await this.#keys.verify(token);
+    if (admission === undefined)
       throw refused("This key is not valid, has expired or was revoked.");
-    return principal;
+    return admission;
   }
+
+  readonly #nobodyAsked: Admission = {
+    principal: LOCAL,
+    credentials: "none",
+    holds: async () => !(await this.required()),
+  };
 }
 
 const refused = (message: string): OAuthError =>

@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
 import { IssuerKeys } from "./issuer-keys.ts";
-import { highestScope, SCOPES, type Principal } from "./principal.ts";
+import { highestScope, SCOPES, type Admission } from "./principal.ts";
 
 /** Of key pairs only: whoever can check a token cannot make one. */
 const ALGORITHMS = [
@@ -30,6 +30,8 @@ const CLAIMS = z.object({
     .min(1)
     .max(255)
     .refine((sub) => sub.isWellFormed() && !/\p{Cc}/u.test(sub)),
+  /** Seconds since 1970. */
+  exp: z.number(),
   scope: names,
   scp: names,
 });
@@ -55,8 +57,8 @@ export class AccessTokens {
    * Whose token this is.
    * @throws OAuthError `invalid_token` or `insufficient_scope`; AppError `unavailable` while the issuer is down
    */
-  async verify(token: string): Promise<Principal> {
-    const { sub, scope, scp } = await this.#claims(token);
+  async verify(token: string): Promise<Admission> {
+    const { sub, exp, scope, scp } = await this.#claims(token);
     const granted = [scope ?? [], scp ?? []].flat().flatMap((text) => text.split(" "));
     const highest = highestScope(granted.map(withoutPrefix));
     if (highest === undefined)
@@ -64,7 +66,13 @@ export class AccessTokens {
         OAuthErrorCode.InsufficientScope,
         `This access token has none of the scopes ${SCOPES.join(", ")}.`,
       );
-    return { id: `${this.#options.issuer}#${sub}`, scope: highest };
+    const { issuer, clock } = this.#options;
+    const until = (exp + CLOCK_TOLERANCE_SECONDS) * 1_000;
+    return {
+      principal: { id: `${issuer}#${sub}`, scope: highest },
+      credentials: `token of ${sub} until ${exp}`,
+      holds: async () => clock.now() < until,
+    };
   }
 
   async #claims(token: string): Promise<z.output<typeof CLAIMS>> {

@@ -11,6 +11,15 @@ export interface Principal {
   readonly scope?: Scope;
 }
 
+/** Somebody who was let in, and by what. */
+export interface Admission {
+  readonly principal: Principal;
+  /** Names the credentials, without their secret. */
+  readonly credentials: string;
+  /** Whether they still let in: keys are revoked, tokens expire. */
+  holds(): Promise<boolean>;
+}
+
 /** The caller on loopback and on stdio, where no credentials are asked for. */
 export const LOCAL: Principal = Object.freeze({ id: "local" });
 

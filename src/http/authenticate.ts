@@ -6,7 +6,9 @@ import {
 } from "@modelcontextprotocol/server";
 import type { MiddlewareHandler } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
-import type { Principal, Scope } from "../auth/principal.ts";
+import type { Admission, Principal, Scope } from "../auth/principal.ts";
+import { streamOf } from "../streams/sse-stream.ts";
+import type { StreamCredentials } from "./stream-credentials.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 
 /** What later handlers find in the context. */
@@ -26,17 +28,22 @@ export const insufficientScope = (scope: Scope, resource?: ProtectedResource): R
 export const authenticate =
   (
     authenticator: Authenticator,
+    streams: StreamCredentials,
     resource: ProtectedResource | undefined,
   ): MiddlewareHandler<Authenticated> =>
   async (c, next) => {
+    let admission: Admission;
     try {
-      c.set("principal", await authenticator.authenticate(c.req.header("authorization")));
+      admission = await authenticator.authenticate(c.req.header("authorization"));
     } catch (error) {
       if (error instanceof OAuthError)
         return challenge(error, resource ? USUAL_SCOPES : [], resource);
       throw error;
     }
-    return next();
+    c.set("principal", admission.principal);
+    await next();
+    const stream = streamOf(c.res);
+    if (stream) streams.watch(stream, admission);
   };
 
 const challenge = (

@@ -28,10 +28,12 @@ import {
 import { limitRate, refuseCompressed } from "./limits.ts";
 import { parseJson } from "./json.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
+import type { StreamCredentials } from "./stream-credentials.ts";
 import { sessionTarget } from "./target.ts";
 
 export interface HttpParts {
   authenticator: Authenticator;
+  streamCredentials: StreamCredentials;
   /** Where an issuer gives out access tokens. */
   resource: ProtectedResource | undefined;
   registry: ToolRegistry;
@@ -55,6 +57,7 @@ export interface HttpParts {
 
 export function createRoutes({
   authenticator,
+  streamCredentials,
   resource,
   registry,
   sessionful,
@@ -89,7 +92,7 @@ export function createRoutes({
 
   app.use(
     "/mcp",
-    authenticate(authenticator, resource),
+    authenticate(authenticator, streamCredentials, resource),
     limitRate(callsPerMinute),
     refuseCompressed,
   );

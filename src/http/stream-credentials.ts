@@ -1,0 +1,45 @@
+// A stream lives for hours: it is cut when the credentials that opened it no longer hold. What it would have brought is
+// stored; whoever has credentials again resumes it.
+import type { Admission } from "../auth/principal.ts";
+import type { SseStream } from "../streams/sse-stream.ts";
+
+const CHECK_MS = 1_000;
+
+interface Watched {
+  admission: Admission;
+  streams: Set<SseStream>;
+}
+
+export class StreamCredentials {
+  /** By credentials: many streams of one program are looked after with one check. */
+  readonly #watched = new Map<string, Watched>();
+  readonly #onError: (error: unknown) => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  watch(stream: SseStream, admission: Admission): void {
+    const { credentials } = admission;
+    const watched = this.#watched.get(credentials) ?? { admission, streams: new Set() };
+    this.#watched.set(credentials, watched);
+    watched.streams.add(stream);
+    this.#timer ??= setInterval(() => void this.#check().catch(this.#onError), CHECK_MS).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #check(): Promise<void> {
+    for (const [credentials, { admission, streams }] of this.#watched) {
+      const holds = await admission.holds();
+      for (const stream of streams) {
+        if (!holds) stream.close();
+        if (!stream.open) streams.delete(stream);
+      }
+      if (streams.size === 0) this.#watched.delete(credentials);
+    }
+  }
+}
