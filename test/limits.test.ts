@@ -42,6 +42,27 @@ describe("max-sessions", () => {
   });
 });
 
+it("one client opens its 10,000 sessions, one more is refused, and the list stays whole", async () => {
+  const { person } = await serveWithKeys();
+  const [ana, bob] = [await person("ana"), await person("bob")];
+  const open = async () => (await ana.call("session_open")).isError;
+  for (let batch = 0; batch < 100; batch += 1) {
+    const opened = await Promise.all(Array.from({ length: 100 }, open));
+    expect(opened).not.toContain(true);
+  }
+  expect(codeOf(await ana.call("session_open"))).toBe("limit");
+  const seen = new Set<string>();
+  for (let cursor: string | undefined; ;) {
+    const { data } = await ana.call("session_list", { limit: 100, ...(cursor && { cursor }) });
+    for (const { id } of data["sessions"] as { id: string }[]) seen.add(id);
+    cursor = data["next_cursor"] as string | undefined;
+    if (cursor === undefined) break;
+  }
+  expect(seen.size).toBe(10_000);
+  expect((await bob.call("session_list")).data["sessions"]).toEqual([]);
+  expect((await bob.call("session_open")).isError).toBe(false);
+});
+
 describe("max-messages", () => {
   it("bounds a session's history, and nobody is stuck at it", async () => {
     const { person } = await serveWithKeys({ "max-messages": 3 });
