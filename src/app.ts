@@ -26,6 +26,7 @@ import type { SessionTarget } from "./sessions/session.ts";
 import { SESSIONS_URI } from "./sessions/uris.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { PromptRegistry, type Prompt } from "./prompts/prompt.ts";
+import { sessionPrompts } from "./prompts/session-prompts.ts";
 import { ResourceRegistry } from "./resources/registry.ts";
 import type { ResourceProvider } from "./resources/resource.ts";
 import { sessionResources } from "./resources/session-resources.ts";
@@ -188,7 +189,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
     registry,
     resources: new ResourceRegistry([sessionResources(services), ...resources]),
-    prompts: new PromptRegistry(prompts, states),
+    prompts: new PromptRegistry([...sessionPrompts(services), ...prompts], states),
     subscriptions: storage.subscriptions,
   };
 

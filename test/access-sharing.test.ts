@@ -189,26 +189,6 @@ it("a stranger's address brings nothing that the address of no session does not 
   }
 });
 
-it("prompts and completion tell the same to everybody", async () => {
-  const { ana, sven } = await household("2025");
-  for (const [method, params] of [
-    ["prompts/list", {}],
-    ["prompts/get", { name: "none" }],
-    ["resources/templates/list", {}],
-    [
-      "completion/complete",
-      {
-        ref: { type: "ref/resource", uri: "holdfast://sessions/{id}" },
-        argument: { name: "id", value: "" },
-      },
-    ],
-  ] as const) {
-    const [one, two] = [await ana.ask(method, params), await sven.ask(method, params)];
-    expect(saying(one, "none"), method).toEqual(saying(two, "none"));
-    expect(one.text).not.toContain(SECRET);
-  }
-});
-
 it("another's client id as a handle is nobody's, also before anything is stored", async () => {
   const { url, key, person } = await serveWithKeys();
   const ana = (await person("ana", "2025")).client!;

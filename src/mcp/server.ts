@@ -104,14 +104,17 @@ export function createServer(
     const caller = callerOf(context);
     return prompts.get(params.name, params.arguments ?? {}, {
       principal: caller.principal,
+      caller,
       ...channelOf(context, caller),
     });
   });
-  server.setRequestHandler("completion/complete", ({ params: { ref, argument } }, context) =>
-    ref.type === "ref/prompt"
-      ? prompts.complete(ref.name, argument, principalOf(context))
-      : NO_COMPLETION,
-  );
+  server.setRequestHandler("completion/complete", ({ params }, context) => {
+    const { ref, argument, context: given } = params;
+    const principal = principalOf(context);
+    return ref.type === "ref/prompt"
+      ? prompts.complete(ref.name, argument, principal)
+      : resources.complete(ref.uri, { ...argument, given: given?.arguments ?? {} }, principal);
+  });
 
   /** Only a client that has introduced itself can be told of changes. */
   function clientIdOf(context: ServerContext): string {
@@ -123,8 +126,6 @@ export function createServer(
 
   return server;
 }
-
-const NO_COMPLETION = { completion: { values: [] } };
 
 function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel {
   const progressToken = mcpReq._meta?.progressToken;

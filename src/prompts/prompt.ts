@@ -8,7 +8,9 @@ import {
   type Prompt as WirePrompt,
 } from "@modelcontextprotocol/server";
 import type { RequestStates } from "../auth/request-state.ts";
+import { completion } from "../kernel/completion.ts";
 import type { Principal } from "../auth/principal.ts";
+import type { Caller } from "../sessions/session.ts";
 
 export interface PromptArgument {
   name: string;
@@ -21,6 +23,8 @@ export interface PromptArgument {
 /** Who wants a prompt, and what an earlier round of the same request asked for with `inputRequired(…)`. */
 export interface PromptContext {
   principal: Principal;
+  /** With the session that the caller's address or program stands for. */
+  caller: Caller;
   signal: AbortSignal;
   inputResponses: Readonly<Record<string, unknown>> | undefined;
   requestState<T = unknown>(): T | undefined;
@@ -38,8 +42,6 @@ export interface Prompt {
     context: PromptContext,
   ): Rendered | Promise<Rendered>;
 }
-
-const MAX_SUGGESTIONS = 100;
 
 export class PromptRegistry {
   readonly wire: readonly WirePrompt[];
@@ -82,9 +84,7 @@ export class PromptRegistry {
 
   async complete(name: string, argument: { name: string; value: string }, principal: Principal) {
     const definition = this.#find(name).arguments?.find((known) => known.name === argument.name);
-    const all = (await definition?.complete?.(argument.value, principal)) ?? [];
-    const values = all.slice(0, MAX_SUGGESTIONS);
-    return { completion: { values, total: all.length, hasMore: all.length > values.length } };
+    return completion((await definition?.complete?.(argument.value, principal)) ?? []);
   }
 
   #find(name: string): Prompt {

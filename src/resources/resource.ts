@@ -6,10 +6,20 @@ import type {
 } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
 
+/** A template's variable that somebody is typing. */
+export interface TypedVariable {
+  name: string;
+  value: string;
+  /** The other variables, as far as they are known. */
+  given: Readonly<Record<string, string>>;
+}
+
 export interface ResourceProvider {
   readonly templates?: readonly ResourceTemplateType[];
   /** What the principal may see, as far as it can be listed. */
   list(principal: Principal): Promise<Resource[]>;
+  /** Suggestions for a variable of one of `templates`. */
+  complete?(template: string, variable: TypedVariable, principal: Principal): Promise<string[]>;
   /** Undefined for a uri that is not there, or not for this principal: the two are never told apart. */
   read(uri: string, principal: Principal): Promise<ReadResourceResult["contents"] | undefined>;
 }

@@ -2,6 +2,7 @@
 import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
 import { isoTime } from "../kernel/clock.ts";
+import { completeSession } from "../sessions/completion.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import {
@@ -58,6 +59,15 @@ export function sessionResources({
         mimeType: JSON_TYPE,
       },
     ],
+
+    async complete(_template, { name, value, given }, principal) {
+      if (name === "id")
+        return (await completeSession(sessions, principal, value)).map(({ id }) => id);
+      const session = given["id"] && (await sessions.find(principal, { id: given["id"] }));
+      if (name !== "key" || !session) return [];
+      const { entries } = await state.list(session.id, { prefix: value, limit: PAGE });
+      return entries.map(({ key }) => key);
+    },
 
     async list(principal) {
       const { sessions: found } = await latest(principal);

@@ -1,0 +1,106 @@
+// The built-in prompts: an earlier conversation put before the model that the person is talking to.
+import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
+import type { Principal } from "../auth/principal.ts";
+import type { Chat } from "../chat/chat.ts";
+import type { Message } from "../chat/message.ts";
+import type { SessionResolver } from "../sessions/current.ts";
+import type { Caller, Session } from "../sessions/session.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import { completeSession } from "../sessions/completion.ts";
+import type { Prompt, PromptArgument } from "./prompt.ts";
+
+/** About 12,000 tokens of English: the person's own model has other things to read too. */
+const MAX_CHARACTERS = 50_000;
+const MAX_MESSAGES = 200;
+
+export interface SessionPromptParts {
+  sessions: Sessions;
+  resolver: SessionResolver;
+  chat: Chat;
+}
+
+export function sessionPrompts(parts: SessionPromptParts): Prompt[] {
+  const session: PromptArgument = {
+    name: "session",
+    description: "Id, name or title of a session. Default: the one that this program works in.",
+    complete: async (value, principal) =>
+      (await completeSession(parts.sessions, principal, value)).map(({ label }) => label),
+  };
+  const about = (name: string, title: string, description: string, wish: Wish): Prompt => ({
+    ...{ name, title, description, arguments: [session] },
+    async render(args, { caller }) {
+      const found = await find(parts, caller, args["session"]);
+      const { messages } = await parts.chat.page(found.id, { limit: MAX_MESSAGES });
+      const text = [wish(found), "", ...transcript(messages)].join("\n");
+      return { description, messages: [{ role: "user", content: { type: "text", text } }] };
+    },
+  });
+  return [
+    about(
+      "continue_conversation",
+      "Continue a conversation",
+      "Go on with an earlier conversation where it ended.",
+      (found) =>
+        `Let us go on with ${named(found)} where it ended. What you add to it belongs into that session: pass ` +
+        `session="${found.id}" to history_append, chat and the state tools; history_get has what is older than this.`,
+    ),
+    about(
+      "summarize_conversation",
+      "Summarize a conversation",
+      "Sum up an earlier conversation.",
+      (found) =>
+        `Summarize ${named(found)}: what it was about, what was decided, and what is still open. ` +
+        `history_get with session="${found.id}" has what is older than this.`,
+    ),
+  ];
+}
+
+type Wish = (session: Session) => string;
+
+const named = ({ id, title, name }: Session): string =>
+  `our conversation ${JSON.stringify(title ?? name ?? "untitled")} (session ${id})`;
+
+/** The newest messages that fit, in order. */
+function transcript(messages: readonly Message[]): string[] {
+  const lines: string[] = [];
+  let characters = 0;
+  for (const { seq, role, content } of messages.toReversed()) {
+    const room = MAX_CHARACTERS - characters;
+    if (room <= 0) break;
+    const shown = content.length > room ? `${content.slice(0, room).toWellFormed()}…` : content;
+    characters += shown.length;
+    lines.push(`#${seq} ${role}: ${shown}`);
+  }
+  return lines.length === 0 ? ["(It has no messages yet.)"] : lines.reverse();
+}
+
+/** @throws ProtocolError: what is not there and what is somebody else's is answered in the same way */
+async function find(
+  { sessions, resolver }: SessionPromptParts,
+  caller: Caller,
+  wanted: string | undefined,
+): Promise<Session> {
+  const found = wanted
+    ? await sessionCalled(sessions, caller.principal, wanted)
+    : (await resolver.peek(caller))?.session;
+  if (found !== undefined) return found;
+  throw new ProtocolError(
+    ProtocolErrorCode.InvalidParams,
+    wanted
+      ? `There is no session ${JSON.stringify(wanted.slice(0, 64))}, or it has expired.`
+      : "This program works in no session yet: name one with the argument session.",
+  );
+}
+
+async function sessionCalled(
+  sessions: Sessions,
+  principal: Principal,
+  wanted: string,
+): Promise<Session | undefined> {
+  const direct =
+    (await sessions.find(principal, { id: wanted })) ??
+    (await sessions.find(principal, { name: wanted }));
+  if (direct !== undefined) return direct;
+  const page = await sessions.list(principal, { query: wanted, limit: MAX_MESSAGES });
+  return page.sessions.find(({ title }) => title === wanted);
+}
