@@ -144,6 +144,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     audit,
     activity: activity(storage.sessions),
     maxAgeMs,
+    temporaryMs: config["temporary-age"],
     maxSessions: config["max-sessions"],
   });
   const model = chooseModel(config, storage);
@@ -201,7 +202,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   closing.defer(() => serving.close());
 
   function activity(store: { touch: Storage["sessions"]["touch"] }): Activity {
-    return new Activity(clock, maxAgeMs, (times) => store.touch(times), warn);
+    const shortest = Math.min(maxAgeMs, config["temporary-age"]);
+    return new Activity(clock, shortest, (times) => store.touch(times), warn);
   }
 
   let stopping: Promise<void> | undefined;

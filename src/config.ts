@@ -144,6 +144,7 @@ export const settings = {
   port: required(port, "8484", "port to listen on"),
   "data-dir": required(text, "./data", "folder of the database holdfast.db"),
   "max-age": required(duration, "30d", "sessions unused for longer than this are deleted"),
+  "temporary-age": required(duration, "1h", "temporary sessions unused for longer are deleted"),
   "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),
   durability: required(
     oneOf("full", "normal"),

@@ -42,6 +42,7 @@ describe("without any source", () => {
       port: 8484,
       "data-dir": resolve("data"),
       "max-age": 30 * DAY,
+      "temporary-age": 60 * MINUTE,
       "cleanup-interval": 10 * MINUTE,
       durability: "full",
       ephemeral: false,

@@ -17,6 +17,10 @@ export interface Session {
   pinned: boolean;
   createdAt: number;
   lastActiveAt: number;
+  /** Of a temporary session: how long it is kept since its last activity, in milliseconds. */
+  keepMs: number | null;
+  /** Of a temporary session: the client that it goes with, where one has opened it. */
+  openedBy: string | null;
   /** What the principal who asked may do; absent in a row that nobody asked for. */
   access?: Access;
 }

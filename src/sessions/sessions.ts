@@ -8,7 +8,14 @@ import type { Activity } from "./activity.ts";
 import type { SessionAccessControl } from "./access.ts";
 import type { Audit } from "./audit.ts";
 import type { Session, SessionCounts } from "./session.ts";
-import type { Clearable, Grant, SessionChanges, SessionPage, SessionStore } from "./store.ts";
+import type {
+  Clearable,
+  CreatedSession,
+  Grant,
+  SessionChanges,
+  SessionPage,
+  SessionStore,
+} from "./store.ts";
 
 const MAX_NAME_BYTES = 200;
 const MAX_TITLE_BYTES = 500;
@@ -19,6 +26,10 @@ export interface NewSession {
   name?: string | undefined;
   title?: string | undefined;
   system?: string | undefined;
+  /** Kept for a short time since its last activity, and no longer than the client that opened it. */
+  temporary?: boolean | undefined;
+  /** Id of that client, where there is one. */
+  openedBy?: string | undefined;
 }
 
 export interface SessionsParts {
@@ -27,6 +38,8 @@ export interface SessionsParts {
   audit: Audit;
   activity: Activity;
   maxAgeMs: number;
+  /** How long a temporary session is kept since its last activity. */
+  temporaryMs: number;
   /** Of one principal. */
   maxSessions: number;
 }
@@ -37,14 +50,17 @@ export class Sessions {
   readonly #audit: Audit;
   readonly #activity: Activity;
   readonly #maxAgeMs: number;
+  readonly #temporaryMs: number;
   readonly #maxSessions: number;
 
-  constructor({ store, access, audit, activity, maxAgeMs, maxSessions }: SessionsParts) {
+  constructor(parts: SessionsParts) {
+    const { store, access, audit, activity, maxAgeMs, temporaryMs, maxSessions } = parts;
     this.#store = store;
     this.#access = access;
     this.#audit = audit;
     this.#activity = activity;
     this.#maxAgeMs = maxAgeMs;
+    this.#temporaryMs = temporaryMs;
     this.#maxSessions = maxSessions;
   }
 
@@ -63,7 +79,7 @@ export class Sessions {
   /** A new session, or the principal's living one of that name. */
   async open(
     principal: Principal,
-    { name, title, system }: NewSession = {},
+    { name, title, system, temporary = false, openedBy }: NewSession = {},
   ): Promise<{ session: Session; created: boolean }> {
     if (name !== undefined) {
       checkName(name);
@@ -71,7 +87,8 @@ export class Sessions {
       if (session !== undefined) return { session, created: false };
     }
     checkTexts({ title, system });
-    return this.#create(principal, { id: newId(), name, title, system });
+    const brief = temporary && { keepMs: this.#temporaryMs, openedBy: openedBy ?? null };
+    return this.#create(principal, { id: newId(), name, title, system, ...brief });
   }
 
   /** The principal's session of this id, made if it is not there: a client's own, or that of a repeated call. */
@@ -149,7 +166,7 @@ export class Sessions {
 
   async #create(
     principal: Principal,
-    session: Pick<Session, "id"> & NewSession,
+    session: Omit<CreatedSession, "owner">,
   ): Promise<{ session: Session; created: boolean }> {
     this.#access.canCreate(principal);
     const made = await this.#store.create({ ...session, owner: principal.id }, this.#maxSessions);
@@ -158,10 +175,14 @@ export class Sessions {
   }
 
   /** When the session will be deleted if nobody uses it again, in milliseconds; null for never. */
-  expiresAt({ pinned, lastActiveAt }: Pick<Session, "pinned" | "lastActiveAt">): number | null {
-    return pinned || this.#maxAgeMs === Infinity ? null : lastActiveAt + this.#maxAgeMs;
+  expiresAt({ pinned, lastActiveAt, keepMs }: Lifetime): number | null {
+    const age = Math.min(this.#maxAgeMs, keepMs ?? Infinity);
+    return pinned || age === Infinity ? null : lastActiveAt + age;
   }
 }
+
+/** What decides when a session expires. */
+export type Lifetime = Pick<Session, "pinned" | "lastActiveAt" | "keepMs">;
 
 /** @throws AppError `invalid` or `limit` */
 export function checkName(name: string, what = "name"): void {

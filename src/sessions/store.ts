@@ -24,6 +24,11 @@ export interface Grant {
   access: "read" | "write";
 }
 
+/** What a session is made with; what is absent is null. */
+export type CreatedSession = Pick<Session, "id" | "owner"> & {
+  [K in "name" | "title" | "system" | "keepMs" | "openedBy"]?: Session[K] | undefined;
+};
+
 export interface SessionStore {
   /** Whoever owns it: only for who then decides about access. */
   findById(id: string): Promise<Session | undefined>;
@@ -32,10 +37,7 @@ export interface SessionStore {
    * Makes a session, or returns the owner's living one of that name or id.
    * @throws AppError `not_found` when the id belongs to somebody else, `limit` when the owner has `max` already
    */
-  create(
-    session: Pick<Session, "id" | "owner"> & Partial<Pick<Session, "name" | "title" | "system">>,
-    max?: number,
-  ): Promise<{ session: Session; created: boolean }>;
+  create(session: CreatedSession, max?: number): Promise<{ session: Session; created: boolean }>;
   /** @throws AppError `not_found` */
   update(id: string, changes: SessionChanges): Promise<Session>;
   clear(id: string, what: Clearable): Promise<void>;
@@ -70,7 +72,7 @@ export interface ClientStore {
   create(client: Client): Promise<void>;
   /** Undefined for what is unknown, ended, expired or another owner's. */
   find(owner: string, id: string): Promise<Client | undefined>;
-  /** Ends the client; its session stays. */
+  /** Ends the client; its session stays, the temporary ones that it has opened go. */
   end(id: string): Promise<void>;
   setLogLevel(id: string, level: string): Promise<void>;
   setSession(id: string, sessionId: string): Promise<void>;

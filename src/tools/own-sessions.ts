@@ -1,6 +1,6 @@
 // The caller's sessions, as tools see them: nobody else's are reachable from here.
 import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
-import type { NewSession } from "../sessions/sessions.ts";
+import type { Lifetime, NewSession } from "../sessions/sessions.ts";
 import type { SessionPage } from "../sessions/store.ts";
 import { SESSIONS_URI } from "../sessions/uris.ts";
 import { newsOf, type SessionServices } from "./session-handle.ts";
@@ -15,9 +15,14 @@ export class OwnSessions {
   }
 
   /** A new session, or the living one of that name. */
-  async open(options: NewSession = {}): Promise<{ session: Session; created: boolean }> {
+  async open(
+    options: Omit<NewSession, "openedBy"> = {},
+  ): Promise<{ session: Session; created: boolean }> {
     const { sessions, announcer } = this.#services;
-    const opened = await sessions.open(this.#caller.principal, options);
+    const opened = await sessions.open(this.#caller.principal, {
+      ...options,
+      openedBy: this.#caller.client?.id,
+    });
     if (opened.created) await announcer.announce(newsOf(this.#caller), [SESSIONS_URI]);
     return opened;
   }
@@ -32,7 +37,7 @@ export class OwnSessions {
   }
 
   /** When a session will be deleted if nobody uses it again, in milliseconds; null for never. */
-  expiresAt(session: Pick<Session, "pinned" | "lastActiveAt">): number | null {
+  expiresAt(session: Lifetime): number | null {
     return this.#services.sessions.expiresAt(session);
   }
 }

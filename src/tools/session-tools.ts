@@ -61,6 +61,10 @@ export function sessionTools(maxAgeMs: number): Tool[] {
           .describe("Unique name; opening it again returns the same session."),
         title: title.optional(),
         system: system.optional(),
+        temporary: z
+          .boolean()
+          .default(false)
+          .describe("Forget it soon: with the program that opened it, or when unused for a while."),
       }),
       output: z.object({ created: z.boolean(), ...summary }),
       annotations: {

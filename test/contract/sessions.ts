@@ -34,6 +34,8 @@ export function sessionContract(open: Open): void {
         pinned: false,
         createdAt: clock.now(),
         lastActiveAt: clock.now(),
+        keepMs: null,
+        openedBy: null,
       };
       expect(made).toEqual({ session, created: true });
       expect(await storage.sessions.find(ANA, { id })).toEqual(session);

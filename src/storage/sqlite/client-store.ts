@@ -1,9 +1,9 @@
 // Clients in SQLite.
-import { eq, getTableColumns, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, sql } from "drizzle-orm";
 import type { ClientStore } from "../../sessions/store.ts";
 import { clientExpired, type Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
-import { clients } from "./schema.ts";
+import { clients, sessions } from "./schema.ts";
 
 const { placeholder } = sql;
 
@@ -38,6 +38,10 @@ export function sqliteClientStore(engine: Engine, maxClients: number): ClientSto
       .update(clients)
       .set({ endedAt: sql`${placeholder("now")}` })
       .where(byId)
+      .prepare(),
+    endTemporary: db
+      .delete(sessions)
+      .where(and(eq(sessions.openedBy, placeholder("id")), eq(sessions.pinned, false)))
       .prepare(),
     setLogLevel: db
       .update(clients)
@@ -85,7 +89,12 @@ export function sqliteClientStore(engine: Engine, maxClients: number): ClientSto
         const { now, oldest } = engine.times();
         return row.lastSeenAt > oldest || row.presentUntil > now ? { ...row } : undefined;
       }),
-    end: (id) => change(id, () => q.end.run({ id, now: engine.clock.now() })),
+    end: (id) =>
+      change(id, () => {
+        const now = engine.clock.now();
+        if (q.endTemporary.run({ id }).changes > 0) engine.cached.sessions.clear();
+        q.end.run({ id, now });
+      }),
     setLogLevel: (id, level) => change(id, () => q.setLogLevel.run({ id, level })),
     setSession: (id, sessionId) => change(id, () => q.setSession.run({ id, sessionId })),
     present: (ids, until) =>

@@ -83,12 +83,14 @@ export const clientPresent: SQL = sql`clients.session_id = sessions.id
 const inUse = sql`(exists (select 1 from clients where ${clientPresent})
   or exists (select 1 from turns where turns.session_id = sessions.id))`;
 
-/** Not expired: used within the maximum age, pinned, or in use. */
-export const sessionAlive: SQL = sql`(sessions.last_active_at > ${sql.placeholder("oldest")}
+/** Not expired: used within the maximum age, or its own; pinned, or in use. */
+export const sessionAlive: SQL = sql`((sessions.last_active_at > ${sql.placeholder("oldest")}
+    and (sessions.keep_ms is null or sessions.last_active_at + sessions.keep_ms > ${sql.placeholder("now")}))
   or sessions.pinned = 1 or ${inUse})`;
 
-/** The reverse, in a form that the activity index serves. */
-export const sessionExpired: SQL = sql`(sessions.last_active_at <= ${sql.placeholder("oldest")}
+/** The reverse, in a form that the indexes on both times serve. */
+export const sessionExpired: SQL = sql`((sessions.last_active_at <= ${sql.placeholder("oldest")}
+    or (sessions.keep_ms is not null and sessions.last_active_at + sessions.keep_ms <= ${sql.placeholder("now")}))
   and sessions.pinned = 0 and not ${inUse})`;
 
 /** Neither ended nor expired; a client that is connected does not expire. */

@@ -110,5 +110,15 @@ export const migrations: Migration[] = [
       "-- While the session is still there, so that the triggers above find whose rows these were.\nCREATE TRIGGER sessions_usage BEFORE DELETE ON sessions BEGIN\n  DELETE FROM messages WHERE session_id = old.id;\n  DELETE FROM session_state WHERE session_id = old.id;\nEND;",
       "-- Who has nothing stored is not in the table.\nCREATE TRIGGER usage_empty AFTER UPDATE ON usage WHEN new.history_bytes = 0 AND new.state_bytes = 0 BEGIN\n  DELETE FROM usage WHERE owner = new.owner;\nEND;"
     ]
+  },
+  {
+    "createdAt": 1795355925639,
+    "hash": "1f50abf0a4a017e8339a1654082051b5079e0b35866f06faeb4ad4702b1077d8",
+    "statements": [
+      "ALTER TABLE `sessions` ADD `keep_ms` integer;",
+      "ALTER TABLE `sessions` ADD `opened_by` text;",
+      "CREATE INDEX `sessions_temporary` ON `sessions` (last_active_at + keep_ms) WHERE keep_ms is not null;",
+      "CREATE INDEX `sessions_opened_by` ON `sessions` (`opened_by`) WHERE opened_by is not null;"
+    ]
   }
 ];

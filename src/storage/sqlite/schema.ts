@@ -22,11 +22,21 @@ export const sessions = sqliteTable(
     pinned: integer({ mode: "boolean" }).notNull().default(false),
     createdAt: integer("created_at").notNull(),
     lastActiveAt: integer("last_active_at").notNull(),
+    /** Of a temporary session: how long it is kept since its last activity. */
+    keepMs: integer("keep_ms"),
+    /** Of a temporary session: the client that it goes with. */
+    openedBy: text("opened_by"),
   },
   (t) => [
     uniqueIndex("sessions_owner_name").on(t.owner, t.name),
     index("sessions_owner_activity").on(t.owner, t.lastActiveAt, t.id),
     index("sessions_activity").on(t.lastActiveAt),
+    index("sessions_temporary")
+      .on(sql`last_active_at + keep_ms`)
+      .where(sql`keep_ms is not null`),
+    index("sessions_opened_by")
+      .on(t.openedBy)
+      .where(sql`opened_by is not null`),
   ],
 );
 

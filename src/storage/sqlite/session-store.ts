@@ -19,6 +19,8 @@ const counts = {
   connections: sql<number>`(select count(*) from clients where ${clientPresent})`,
 };
 
+/** What a new session has unless told otherwise. */
+const BLANK = { name: null, title: null, system: null, keepMs: null, openedBy: null };
 const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
 
 export function sqliteSessionStore(engine: Engine): SessionStore {
@@ -73,6 +75,8 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
         name: placeholder("name"),
         title: placeholder("title"),
         system: placeholder("system"),
+        keepMs: placeholder("keepMs"),
+        openedBy: placeholder("openedBy"),
         pinned: false,
         createdAt: placeholder("now"),
         lastActiveAt: placeholder("now"),
@@ -158,7 +162,9 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
     const row = cache.get(id, () => q.byId.get({ id }));
     if (row === undefined) return undefined;
     // An old one may still be in use: only the tables know.
-    const fresh = row.pinned || row.lastActiveAt > times.oldest;
+    const { pinned, lastActiveAt, keepMs } = row;
+    const fresh =
+      pinned || lastActiveAt > Math.max(times.oldest, keepMs === null ? 0 : times.now - keepMs);
     return fresh ? { ...row } : q.aliveById.get({ ...times, id });
   };
 
@@ -185,8 +191,9 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       }),
     ungrant: (id, principal) => engine.write(() => q.ungrant.run({ id, principal }).changes === 1),
 
-    create: ({ id, owner, name = null, title = null, system = null }, max = Infinity) =>
+    create: ({ id, owner, ...given }, max = Infinity) =>
       engine.write(() => {
+        const { name = null } = given;
         const times = engine.times();
         const same = q.aliveById.get({ ...times, id });
         if (same !== undefined && same.owner !== owner)
@@ -204,7 +211,13 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
             hint: "The setting max-sessions allows more.",
           });
         return {
-          session: q.insert.get({ id, owner, name, title, system, now: times.now }),
+          session: q.insert.get({
+            ...BLANK,
+            ...withoutUndefined(given),
+            id,
+            owner,
+            now: times.now,
+          }),
           created: true,
         };
       }),
