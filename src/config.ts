@@ -45,6 +45,24 @@ const size: Kind<number> = {
   },
 };
 
+/** The HTTP server needs some, and a number that is not too large for it. */
+const headerSize: Kind<number> = {
+  accepts: "a size from 1kb to 1mb, such as 16kb",
+  read(text) {
+    const value = size.read(text);
+    return value !== undefined && value >= 1_024 && value <= 1_048_576 ? value : undefined;
+  },
+};
+
+/** Walking through a message takes a piece of the stack for each level. */
+const depth: Kind<number> = {
+  accepts: "a whole number from 10 to 1000",
+  read: (text) =>
+    /^\d{2,4}$/.test(text) && Number(text) >= 10 && Number(text) <= 1_000
+      ? Number(text)
+      : undefined,
+};
+
 const count: Kind<number> = {
   accepts: "a whole number from 1",
   read: (text) => (/^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined),
@@ -175,6 +193,8 @@ export const settings = {
   "cors-origins": optional(origins, "origins whose pages may use the server from a browser"),
   "allowed-hosts": optional(hostNames, "further host names that requests may name"),
   "max-body": required(size, "4mb", "largest request body"),
+  "max-headers": required(headerSize, "16kb", "largest headers of a request, all together"),
+  "max-depth": required(depth, "200", "deepest nesting of JSON in a request"),
   "max-sessions": required(count, "10000", "most sessions of one principal"),
   "max-clients": required(
     count,

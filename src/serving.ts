@@ -110,6 +110,7 @@ export class Serving {
       hosts: knownHosts(config),
       origins: config["cors-origins"] ?? [],
       maxBodyBytes: config["max-body"],
+      maxDepth: config["max-depth"],
       callsPerMinute: config["max-calls-per-minute"],
       log: parts.log,
     });
@@ -136,10 +137,11 @@ export class Serving {
       storage.streams.touch(this.#live.streamIds).catch(onError);
     }, config["stream-grace"] / 4).unref();
     closing.defer(() => clearInterval(touching));
-    const listener = await listen((request) => this.#routes.fetch(request), {
+    const listener = await listen((request, env) => this.#routes.fetch(request, env), {
       host: config.host,
       port: config.port,
       maxConnections: config["max-connections"],
+      maxHeaderBytes: config["max-headers"],
     });
     this.#publicUrl ??= listener.origin;
     closing.defer(() => this.#stop(listener));
@@ -155,9 +157,9 @@ export class Serving {
     this.#accepting = false;
     const closed = listener.close();
     this.#listens.close();
-    this.#streamCredentials.close();
     await this.#exchanges.drain(this.#parts.config["shutdown-grace"]);
     await Promise.all([this.#live.closeAll(), this.#stateless.close()]);
+    this.#streamCredentials.close();
     // What has been answered is still on its way out.
     await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);
     listener.cut();

@@ -159,10 +159,10 @@ describe("on a full disk", () => {
     const { folder, sqlite } = openWriter();
     migrate(sqlite);
     const engine = new Engine(sqlite, new ManualClock(), { maxAgeMs: Infinity });
-    const usage = sqliteUsage(engine, {});
+    const usage = sqliteUsage(engine, sqlite, {});
     const instance = { id: newId(), host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 };
     await sqliteInstanceStore(engine).heartbeat(instance);
-    const sessions = sqliteSessionStore(engine);
+    const sessions = sqliteSessionStore(engine, usage);
     const { session } = await sessions.create({ id: newId(), owner: "ana" });
     const state = sqliteStateStore(engine, usage);
     return {

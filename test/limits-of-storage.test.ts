@@ -36,6 +36,17 @@ describe("max-state", () => {
     ]);
   });
 
+  it("counts bytes, not characters, also where a value grows in place", async () => {
+    const { person } = await serveWithKeys({ "max-state": "4kb" });
+    const ana = await person("ana");
+    const session = await open(ana);
+    const set = (key: string, value: string) => ana.call("state_set", { session, key, value });
+    for (const key of ["a", "b", "c"]) expect((await set(key, KB)).isError).toBe(false);
+    const grown = await set("a", "海".repeat(1_024));
+    expect(codeOf(grown)).toBe("limit");
+    expect((await ana.call("state_get", { session, key: "a" })).data["value"]).toBe(KB);
+  });
+
   it("counts what somebody else stores in a shared session as the owner's", async () => {
     const { person } = await serveWithKeys({ "max-state": "2kb" });
     const [ana, bob] = [await person("ana"), await person("bob")];
@@ -67,6 +78,34 @@ describe("max-history", () => {
     await ana.call("session_delete", { session: one });
     await ana.call("session_delete", { session: two });
     expect(rows(folder, "SELECT * FROM usage")).toEqual([]);
+  });
+
+  it("leaves no session behind that was made for a message with no room", async () => {
+    const { person, folder } = await serveWithKeys({ "max-history": "1kb", "max-state": "1kb" });
+    const ana = await person("ana");
+    const own = await person("ana", "2025");
+    for (let n = 0; n < 3; n += 1) {
+      const message = { role: "user", content: KB + KB };
+      expect(codeOf(await ana.call("history_append", message))).toBe("limit");
+      expect(codeOf(await ana.call("chat", { prompt: KB + KB }))).toBe("limit");
+      expect(codeOf(await own.call("state_set", { key: "k", value: KB + KB }))).toBe("limit");
+    }
+    expect(rows(folder, "SELECT id FROM sessions")).toEqual([]);
+    expect((await own.call("state_set", { key: "k", value: 1 })).isError).toBe(false);
+    expect((await own.call("state_get", { key: "k" })).data["value"]).toBe(1);
+  });
+
+  it("goes with a session that an operator gives to somebody else", async () => {
+    const { person, folder } = await serveWithKeys();
+    const ana = await person("ana");
+    const session = await open(ana);
+    await ana.call("history_append", { session, role: "user", content: "kelp" });
+    const database = openDatabase(folder, { readonly: false });
+    database.exec("UPDATE sessions SET owner = 'bob'");
+    const used = () => rows(folder, "SELECT owner, history_bytes FROM usage");
+    expect(used()).toEqual([{ owner: "bob", history_bytes: 4 }]);
+    database.exec("PRAGMA foreign_keys = ON; DELETE FROM sessions");
+    expect(used()).toEqual([]);
   });
 
   it("counts bytes, also of what another program has changed or deleted in the file", async () => {
@@ -105,6 +144,64 @@ describe("max-database", () => {
     await ana.call("state_delete", { session, key: stored[0] });
     expect((await ana.call("state_set", { session, key: "again", value })).isError).toBe(false);
   });
+
+  it("never keeps anybody from making room: by clearing, by deleting, by the cleanup job", async () => {
+    const { person, app, folder } = await serveWithKeys({ "max-database": "2mb" });
+    const ana = await person("ana");
+    const sessions = [await open(ana), await open(ana), await open(ana)];
+    const words = (n: number) => Array.from({ length: 2_000 }, (_, m) => `word${n}x${m}`).join(" ");
+    const fill = async () => {
+      for (let n = 0; ; n += 1) {
+        const session = sessions[n % sessions.length];
+        const message = { session, role: "user", content: words(n) };
+        const answer = await ana.call("history_append", message);
+        if (answer.isError) return answer;
+      }
+    };
+    expect((await fill()).says).toContain("max-database");
+    expect(codeOf(await ana.call("session_open"))).toBe("limit");
+    await ana.call("session_clear", { session: sessions[0] });
+    expect((await fill()).says).toContain("max-database");
+    await ana.call("session_delete", { session: sessions[1] });
+    sessions.splice(1, 1);
+    expect((await fill()).says).toContain("max-database");
+    openDatabase(folder, { readonly: false }).exec("UPDATE sessions SET last_active_at = 1");
+    expect(await app.retention.run()).toMatchObject({ session: 2 });
+    expect((await ana.call("session_open")).isError).toBe(false);
+  });
+
+  it("bounds who introduces herself, too", async () => {
+    const { url, key } = await serveWithKeys({ "max-database": "500kb" });
+    const credentials = bearer(await key("ana"));
+    const clientInfo = { name: "x".repeat(50_000), version: "1" };
+    const introduce = () => post(url, initialize({ clientInfo }), credentials);
+    let [status, text] = [200, ""];
+    for (let n = 0; n < 20 && status === 200; n += 1) {
+      const answer = await introduce();
+      [status, text] = [answer.status, await answer.text()];
+    }
+    expect([status, text]).toEqual([429, expect.stringContaining("max-database")]);
+  });
+});
+
+describe("what a program says of itself", () => {
+  it("has at most 64,000 bytes, in both eras, and so has each uri at most 4,096", async () => {
+    const { url, key, person, folder } = await serveWithKeys();
+    const clientInfo = { name: "x".repeat(70_000), version: "1" };
+    const answer = await post(url, initialize({ clientInfo }), bearer(await key("ana")));
+    expect([answer.status, await answer.text()]).toEqual([
+      400,
+      expect.stringContaining("at most 64000 bytes"),
+    ]);
+    const uri = `holdfast://${"x".repeat(5_000)}`;
+    const old = (await (await person("ana", "2025")).ask("resources/subscribe", { uri })).messages;
+    const modern = await (
+      await person("ana")
+    ).ask("subscriptions/listen", { notifications: { resourceSubscriptions: [uri] } });
+    for (const message of [...old, ...modern.messages])
+      expect(message["error"]).toMatchObject({ code: -32602 });
+    expect(rows(folder, "SELECT * FROM subscriptions")).toEqual([]);
+  });
 });
 
 describe("max-clients", () => {
@@ -126,5 +223,16 @@ describe("max-clients", () => {
     const living = "SELECT count(*) AS n FROM clients WHERE owner = 'ana' AND ended_at IS NULL";
     expect(rows(folder, living)).toEqual([{ n: 3 }]);
     await stream.body!.cancel();
+  });
+
+  it("refuses one more when all are connected, and says so", async () => {
+    const { url, key } = await serveWithKeys({ "max-clients": 2 });
+    const anas = await key("ana");
+    const two = [await speak(url, "2025", anas), await speak(url, "2025", anas)];
+    for (const { client } of two) expect((await client!.listen()).status).toBe(200);
+    const refused = await post(url, initialize(), bearer(anas));
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "3"]);
+    expect(await refused.text()).toContain("max-clients");
+    for (const person of two) expect((await person.ask("ping")).status).toBe(200);
   });
 });

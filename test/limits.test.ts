@@ -102,6 +102,34 @@ describe("max-calls-per-minute", () => {
   });
 });
 
+it("max-calls-per-minute counts each request of a batch", async () => {
+  const { url, key } = await serveWithKeys({ "max-calls-per-minute": 10 });
+  const credentials = bearer(await key("ana"));
+  const introduced = await post(url, initialize({ protocolVersion: "2025-03-26" }), credentials);
+  const headers = { ...credentials, "mcp-session-id": introduced.headers.get("mcp-session-id")! };
+  const batch = (n: number) => Array.from({ length: n }, (_, id) => rpc("ping", undefined, id));
+  expect((await post(url, batch(8), headers)).status).toBe(200);
+  expectTooMany(await read(await post(url, batch(2), headers)), "max-calls-per-minute");
+});
+
+it("max-headers: larger ones are refused with what is wrong", async () => {
+  const { url } = await serveWithKeys({ "max-headers": "4kb" });
+  const answer = await read(await post(url, rpc("ping"), { "x-much": "x".repeat(5_000) }));
+  expect(answer.status).toBe(431);
+  expect(answer.messages[0]!["error"].message).toContain("the setting max-headers");
+});
+
+it("max-depth: deeper JSON is refused with what is wrong", async () => {
+  const { person } = await serveWithKeys({ "max-depth": 12 });
+  const ana = await person("ana", "2025");
+  const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
+  const set = (value: unknown) => ana.call("state_set", { key: "k", value, pad: " ".repeat(400) });
+  expect((await ana.call("state_set", { key: "k", value: nested(8) })).isError).toBe(false);
+  const refused = await set(nested(20));
+  expect(refused.status).toBe(400);
+  expect(refused.text).toContain("the setting max-depth");
+});
+
 describe("max-concurrent-calls", () => {
   /** A tool that waits for the test; `started` resolves when so many are running. */
   function waiting() {

@@ -49,6 +49,8 @@ describe("without any source", () => {
       "model-timeout": 2 * MINUTE,
       "insecure-no-auth": false,
       "max-body": 4 * 1024 * 1024,
+      "max-headers": 16 * 1024,
+      "max-depth": 200,
       "max-sessions": 10_000,
       "max-clients": 10_000,
       "max-streams": 5_000,

@@ -1,6 +1,6 @@
 // Streams live for hours; credentials may not. And how many streams one principal may have.
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createHoldfast } from "../src/holdfast.ts";
+import { createHoldfast, type Settings } from "../src/holdfast.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { startIssuer } from "./support/issuer.ts";
 import { modernRequest, postModern } from "./support/modern.ts";
@@ -30,16 +30,19 @@ function follow(response: Response): { ended: boolean } {
 }
 
 describe.each(ERAS)("an open stream in the era of %s", (era) => {
-  it("is cut when its key is revoked; another key of the same principal keeps its own", async () => {
-    const { url, app, person } = await serveWithKeys();
-    const [first, second] = [await person("ana", era), await person("ana", era)];
-    const [cut, kept] = [follow(await news(first, url)), follow(await news(second, url))];
-    await app.keys.revoke(first.key!.split("_")[1]!);
-    await expect.poll(() => cut.ended, WAIT).toBe(true);
-    expect((await news(first, url)).status).toBe(401);
-    expect((await second.ask("tools/list")).status).toBe(200);
-    expect(kept.ended).toBe(false);
-  });
+  it.each<Settings>([{}, { "cors-origins": "https://app.example.org" }])(
+    "is cut when its key is revoked; another key of the same principal keeps its own: %j",
+    async (settings) => {
+      const { url, app, person } = await serveWithKeys(settings);
+      const [first, second] = [await person("ana", era), await person("ana", era)];
+      const [cut, kept] = [follow(await news(first, url)), follow(await news(second, url))];
+      await app.keys.revoke(first.key!.split("_")[1]!);
+      await expect.poll(() => cut.ended, WAIT).toBe(true);
+      expect((await news(first, url)).status).toBe(401);
+      expect((await second.ask("tools/list")).status).toBe(200);
+      expect(kept.ended).toBe(false);
+    },
+  );
 
   it("is cut when its key expires", async () => {
     const { url, key } = await serveWithKeys();

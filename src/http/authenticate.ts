@@ -4,16 +4,16 @@ import {
   OAuthError,
   OAuthErrorCode,
 } from "@modelcontextprotocol/server";
+import type { HttpBindings } from "@hono/node-server";
 import type { MiddlewareHandler } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Admission, Principal, Scope } from "../auth/principal.ts";
-import { streamOf } from "../streams/sse-stream.ts";
-import type { StreamCredentials } from "./stream-credentials.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 
 /** What later handlers find in the context. */
 export interface Authenticated {
-  Variables: { principal: Principal };
+  Variables: { principal: Principal; admission: Admission };
+  Bindings: Partial<HttpBindings>;
 }
 
 /** The challenge to come back with more rights. */
@@ -28,7 +28,6 @@ export const insufficientScope = (scope: Scope, resource?: ProtectedResource): R
 export const authenticate =
   (
     authenticator: Authenticator,
-    streams: StreamCredentials,
     resource: ProtectedResource | undefined,
   ): MiddlewareHandler<Authenticated> =>
   async (c, next) => {
@@ -41,9 +40,8 @@ export const authenticate =
       throw error;
     }
     c.set("principal", admission.principal);
-    await next();
-    const stream = streamOf(c.res);
-    if (stream) streams.watch(stream, admission);
+    c.set("admission", admission);
+    return next();
   };
 
 const challenge = (

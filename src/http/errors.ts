@@ -9,7 +9,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   not_found: 404,
   forbidden: 403,
   conflict: 409,
-  limit: 413,
+  limit: 429,
   busy: 503,
   model: 502,
   storage_full: 507,
@@ -19,7 +19,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
 };
 
-/** What answers 503 may be over soon. */
+/** What answers 429 or 503 may be over soon. */
 const RETRY_SECONDS = "3";
 
 export const answerError =
@@ -28,7 +28,8 @@ export const answerError =
     const known = toAppError(error);
     const status = STATUS[known.code];
     if (status >= 500) log.error({ err: known.cause ?? known }, known.message);
-    const headers: Record<string, string> = status === 503 ? { "retry-after": RETRY_SECONDS } : {};
+    const headers: Record<string, string> =
+      status === 429 || status === 503 ? { "retry-after": RETRY_SECONDS } : {};
     const code = status < 500 ? RPC.invalidRequest : RPC.internal;
     return rpcError(status, code, known.advice, { headers });
   };

@@ -6,19 +6,31 @@ import type { Authenticated } from "./authenticate.ts";
 
 const MINUTE_S = 60;
 
-/** At most `callsPerMinute` requests of a principal in any minute. */
-export function limitRate(callsPerMinute: number): MiddlewareHandler<Authenticated> {
-  const limiter = new RateLimiterMemory({ points: callsPerMinute, duration: MINUTE_S });
-  return async (c, next) => {
+/** At most `callsPerMinute` requests of a principal in each minute, counted from its first one. */
+export class CallRate {
+  readonly #limiter: RateLimiterMemory;
+
+  constructor(callsPerMinute: number) {
+    this.#limiter = new RateLimiterMemory({ points: callsPerMinute, duration: MINUTE_S });
+  }
+
+  /** The refusal, when these are too many. */
+  async take(principal: string, calls: number): Promise<Response | undefined> {
     try {
-      await limiter.consume(c.get("principal").id);
+      await this.#limiter.consume(principal, calls);
+      return undefined;
     } catch (error) {
       if (error instanceof RateLimiterRes) return tooMany(error.msBeforeNext);
       throw error;
     }
-    return next();
-  };
+  }
 }
+
+/** Before anything else is looked at: one call for each request. */
+export const limitRate =
+  (rate: CallRate): MiddlewareHandler<Authenticated> =>
+  async (c, next) =>
+    (await rate.take(c.get("principal").id, 1)) ?? next();
 
 function tooMany(msBeforeNext: number): Response {
   const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));

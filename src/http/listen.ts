@@ -1,18 +1,21 @@
 // The HTTP server on a socket: listening, the errors of that, and an orderly end.
 import type { AddressInfo } from "node:net";
-import type { Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Server } from "node:http";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
+import { RPC } from "../mcp/rpc.ts";
 import { AppError } from "../kernel/errors.ts";
-import { streamOf } from "../streams/sse-stream.ts";
 
 const SWEEP_MS = 20;
 
-/** Milliseconds. Whoever sends slower than that holds a connection for nothing. */
+/** Milliseconds. Whoever sends slower than that, or takes nothing, holds a connection for nothing. */
 const TIMEOUTS = {
   headersTimeout: 15_000,
   requestTimeout: 120_000,
   connectionsCheckingInterval: 5_000,
 };
+/** Milliseconds without a byte either way; streams send a comment more often than that. */
+const IDLE_MS = 75_000;
 
 export interface Listener {
   /** `http://127.0.0.1:8484` */
@@ -23,21 +26,27 @@ export interface Listener {
   cut(): void;
 }
 
+export interface ListenOptions {
+  host: string;
+  port: number;
+  maxConnections: number;
+  /** Of one request. */
+  maxHeaderBytes: number;
+}
+
 /** @throws AppError `start` naming the address and what is wrong with it */
 export async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
-  { host, port, maxConnections }: { host: string; port: number; maxConnections: number },
+  fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
+  { host, port, maxConnections, maxHeaderBytes }: ListenOptions,
 ): Promise<Listener> {
   const server = createAdaptorServer({
-    fetch: async (request, env) => {
-      const response = await fetch(request);
-      if (streamOf(response)) writeTogether((env as HttpBindings).outgoing);
-      return response;
-    },
-    serverOptions: TIMEOUTS,
+    fetch: (request, env) => fetch(request, env as HttpBindings),
+    serverOptions: { ...TIMEOUTS, maxHeaderSize: maxHeaderBytes },
   }) as Server;
   server.keepAliveTimeout = 65_000; // ms; longer than the idle time of common proxies
+  server.timeout = IDLE_MS;
   server.maxConnections = maxConnections;
+  server.on("clientError", (error, socket) => refuse(error, socket, maxHeaderBytes));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error)));
   server.listen(port, host, resolve);
@@ -59,11 +68,33 @@ export async function listen(
   };
 }
 
+/** What could not be read as a request at all: an answer that says why, and the end of the connection. */
+function refuse({ code }: NodeJS.ErrnoException, socket: Duplex, maxHeaderBytes: number): void {
+  if (code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, message] =
+    code === "HPE_HEADER_OVERFLOW"
+      ? [
+          "431 Request Header Fields Too Large",
+          `The headers are larger than ${maxHeaderBytes} bytes (the setting max-headers).`,
+        ]
+      : code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? ["408 Request Timeout", "The request did not come in time."]
+        : ["400 Bad Request", "This is not an HTTP request."];
+  const body = JSON.stringify({ jsonrpc: "2.0", id: null, error: { code: RPC.server, message } });
+  const length = Buffer.byteLength(body);
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`,
+  );
+}
+
 /**
  * Sends the headers with what is already there of the body. A client whose connection breaks between the headers of a
  * stream and its first event has no id to come back with, and waits for ever.
  */
-function writeTogether(response: ServerResponse): void {
+export function writeTogether(response: HttpBindings["outgoing"]): void {
   response.cork();
   setImmediate(() => response.uncork());
 }

@@ -25,9 +25,11 @@ import {
   methodNotAllowed,
   whileAccepting,
 } from "./guards.ts";
-import { limitRate, refuseCompressed } from "./limits.ts";
+import { CallRate, limitRate, refuseCompressed } from "./limits.ts";
 import { parseJson } from "./json.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
+import { streamOf } from "../streams/sse-stream.ts";
+import { writeTogether } from "./listen.ts";
 import type { StreamCredentials } from "./stream-credentials.ts";
 import { sessionTarget } from "./target.ts";
 
@@ -50,6 +52,8 @@ export interface HttpParts {
   /** Origins whose pages may use the server from a browser. */
   origins: readonly string[];
   maxBodyBytes: number;
+  /** How deeply JSON may be nested. */
+  maxDepth: number;
   /** Of one principal. */
   callsPerMinute: number;
   log: Logger;
@@ -67,6 +71,7 @@ export function createRoutes({
   hosts,
   origins,
   maxBodyBytes,
+  maxDepth,
   callsPerMinute,
   log,
 }: HttpParts): Hono<Authenticated> {
@@ -90,12 +95,8 @@ export function createRoutes({
       app.get(`/.well-known/oauth-protected-resource${path}`, (c) => c.json(resource.metadata));
   }
 
-  app.use(
-    "/mcp",
-    authenticate(authenticator, streamCredentials, resource),
-    limitRate(callsPerMinute),
-    refuseCompressed,
-  );
+  const rate = new CallRate(callsPerMinute);
+  app.use("/mcp", authenticate(authenticator, resource), limitRate(rate), refuseCompressed);
   app.post("/mcp", mcpMediaTypes, async (c) => {
     const bytes = await readBody(c.req.raw, maxBodyBytes);
     if (bytes === undefined) {
@@ -105,8 +106,12 @@ export function createRoutes({
         `The body is larger than ${maxBodyBytes} bytes (the setting max-body).`,
       );
     }
-    const body = parseJson(bytes);
+    const body = parseJson(bytes, maxDepth);
     if (body instanceof Error) return rpcError(400, RPC.parseError, body.message);
+    if (Array.isArray(body.value) && body.value.length > 1) {
+      const refusal = await rate.take(c.get("principal").id, body.value.length - 1);
+      if (refusal) return refusal;
+    }
     const route = classifyInboundRequest({
       httpMethod: "POST",
       protocolVersionHeader: c.req.header("mcp-protocol-version"),
@@ -118,15 +123,27 @@ export function createRoutes({
     const message = body.value as JSONRPCMessage | JSONRPCMessage[];
     const scope = neededScope(message, registry);
     if (!may(c.get("principal"), scope)) return insufficientScope(scope, resource);
-    return route.kind === "modern"
-      ? stateless.post(incoming(c), route, c.req.raw)
-      : sessionful.post(incoming(c), message);
+    return streaming(
+      c,
+      route.kind === "modern"
+        ? await stateless.post(incoming(c), route, c.req.raw)
+        : await sessionful.post(incoming(c), message),
+    );
   });
-  app.get("/mcp", acceptsStream, (c) => sessionful.get(incoming(c)));
+  app.get("/mcp", acceptsStream, async (c) => streaming(c, await sessionful.get(incoming(c))));
   app.delete("/mcp", (c) => sessionful.delete(incoming(c)));
   app.all("/mcp", methodNotAllowed);
 
   return app;
+
+  /** What an answer that is a stream needs besides; here, where it is not yet wrapped by what adds headers. */
+  function streaming(c: Context<Authenticated>, response: Response): Response {
+    const stream = streamOf(response);
+    if (stream === undefined) return response;
+    streamCredentials.watch(stream, c.get("admission"));
+    if (c.env?.outgoing) writeTogether(c.env.outgoing);
+    return response;
+  }
 }
 
 const incoming = (c: Context<Authenticated>): Incoming => ({

@@ -25,7 +25,7 @@ export class StreamCredentials {
     const watched = this.#watched.get(credentials) ?? { admission, streams: new Set() };
     this.#watched.set(credentials, watched);
     watched.streams.add(stream);
-    this.#timer ??= setInterval(() => void this.#check().catch(this.#onError), CHECK_MS).unref();
+    this.#timer ??= setInterval(() => void this.#check(), CHECK_MS).unref();
   }
 
   close(): void {
@@ -34,7 +34,10 @@ export class StreamCredentials {
 
   async #check(): Promise<void> {
     for (const [credentials, { admission, streams }] of this.#watched) {
-      const holds = await admission.holds();
+      const holds = await admission.holds().catch((error: unknown) => {
+        this.#onError(error);
+        return true; // not known now: the next check tells
+      });
       for (const stream of streams) {
         if (!holds) stream.close();
         if (!stream.open) streams.delete(stream);

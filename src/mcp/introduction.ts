@@ -20,6 +20,16 @@ export const LOG_LEVELS = [
 export const isLogLevel = (level: unknown): level is string =>
   typeof level === "string" && LOG_LEVELS.includes(level);
 
+/** What a program says about itself is stored, and kept in memory while it is used. */
+const MAX_INTRODUCTION_BYTES = 64_000;
+
+/** Why a program says too much about itself; undefined when it does not. */
+export function tooLong(introduction: unknown): string | undefined {
+  return Buffer.byteLength(JSON.stringify(introduction ?? null)) > MAX_INTRODUCTION_BYTES
+    ? `A program's introduction has at most ${MAX_INTRODUCTION_BYTES} bytes.`
+    : undefined;
+}
+
 /** The client of an `initialize` request that the SDK has accepted. */
 export function introducedClient(
   request: JSONRPCRequest,

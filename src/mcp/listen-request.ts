@@ -8,15 +8,19 @@ import {
 } from "@modelcontextprotocol/server";
 import { newId } from "../kernel/ids.ts";
 import type { Client } from "../sessions/session.ts";
-import { STATELESS_VERSION } from "./introduction.ts";
-import { MAX_SUBSCRIPTIONS } from "./server.ts";
+import { STATELESS_VERSION, tooLong } from "./introduction.ts";
+import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "./server.ts";
 
 /** The resources to hear of, without doubles; or an error that says what is wrong with the request. */
 export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
   const wanted = params?.["notifications"];
   if (!isSpecType.SubscriptionFilter(wanted))
     return new Error("notifications: expected what to listen for, { resourceSubscriptions: […] }.");
+  const fault = tooLong(params?._meta);
+  if (fault !== undefined) return new Error(fault);
   const uris = [...new Set(wanted.resourceSubscriptions)];
+  if (uris.some((uri) => Buffer.byteLength(uri) > MAX_URI_BYTES))
+    return new Error(`notifications: a uri has at most ${MAX_URI_BYTES} bytes.`);
   return uris.length > MAX_SUBSCRIPTIONS
     ? new Error(`notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`)
     : uris;

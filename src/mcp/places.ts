@@ -21,7 +21,7 @@ export class Places {
    */
   take(principal: string, some = 1): (() => void) | Response {
     if (this.#taken.of(principal) + some <= this.#max) return this.#taken.add(principal, some);
-    const message = `At most ${this.#max} ${this.#what} may be open at a time (the setting ${this.#setting}).`;
+    const message = `At most ${this.#max} ${this.#what} of one principal may be open at a time (the setting ${this.#setting}).`;
     return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
   }
 }

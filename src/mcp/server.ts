@@ -34,6 +34,7 @@ export interface ServerParts {
 }
 
 export const MAX_SUBSCRIPTIONS = 1_000;
+export const MAX_URI_BYTES = 4_096;
 
 /** Tools and prompts change only with the program; what they answer is the caller's own. */
 const CACHE_HINTS: ServerOptions["cacheHints"] = {
@@ -91,6 +92,11 @@ export function createServer(
     resources.read(params.uri, principalOf(context)),
   );
   server.setRequestHandler("resources/subscribe", async ({ params: { uri } }, context) => {
+    if (Buffer.byteLength(uri) > MAX_URI_BYTES)
+      throw new ProtocolError(
+        ProtocolErrorCode.InvalidParams,
+        `uri: at most ${MAX_URI_BYTES} bytes.`,
+      );
     await parts.subscriptions.subscribe({ clientId: clientIdOf(context), uri }, MAX_SUBSCRIPTIONS);
     return {};
   });

@@ -17,7 +17,7 @@ import { parseEventId } from "../streams/event-id.ts";
 import { sseResponse, streamOf } from "../streams/sse-stream.ts";
 import type { StreamRecord } from "../streams/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { introducedClient } from "./introduction.ts";
+import { introducedClient, tooLong } from "./introduction.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
 import type { Places } from "./places.ts";
@@ -159,6 +159,8 @@ export class Sessionful {
         "initialize: expected params with protocolVersion, capabilities and clientInfo.";
       return rpcError(400, RPC.invalidParams, expected, { id: message.id });
     }
+    const fault = tooLong(message.params);
+    if (fault !== undefined) return rpcError(400, RPC.invalidParams, fault, { id: message.id });
     const request = message as JSONRPCRequest;
     const live = await LiveClient.connect(newId(), this.#parts);
     const { answer, protocolVersion } = await live.introduce(request);

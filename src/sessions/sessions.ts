@@ -123,6 +123,11 @@ export class Sessions {
     ]);
   }
 
+  /** Takes back a session that was made to store something, when that failed. */
+  deleteEmpty(id: string): Promise<void> {
+    return this.#store.deleteEmpty(id);
+  }
+
   /** Whom the owner lets in. */
   grants({ id }: Session): Promise<Grant[]> {
     return this.#store.grants(id);

@@ -41,6 +41,8 @@ export interface SessionStore {
   /** @throws AppError `not_found` */
   update(id: string, changes: SessionChanges): Promise<Session>;
   clear(id: string, what: Clearable): Promise<void>;
+  /** Deletes the session unless something is stored in it. */
+  deleteEmpty(id: string): Promise<void>;
   /** Deletes the session with everything it owns. */
   delete(id: string): Promise<void>;
   counts(id: string): Promise<SessionCounts>;
@@ -68,7 +70,10 @@ export interface SessionStore {
 }
 
 export interface ClientStore {
-  /** Where the owner has as many as it may, the one that was idle for longest ends. */
+  /**
+   * Where the owner has as many as it may, the one that was idle for longest ends.
+   * @throws AppError `limit` when all of them are connected
+   */
   create(client: Client): Promise<void>;
   /** Undefined for what is unknown, ended, expired or another owner's. */
   find(owner: string, id: string): Promise<Client | undefined>;

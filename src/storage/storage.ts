@@ -14,7 +14,7 @@ import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
 import { sqliteAuditStore } from "./sqlite/audit-store.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
-import { cannotOpen, limitSize, MEMORY, openConnection } from "./sqlite/connection.ts";
+import { cannotOpen, MEMORY, openConnection } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
@@ -58,8 +58,6 @@ export interface StorageOptions extends UsageLimits {
   maxMessages?: number;
   /** Of one owner: beyond that the one that was idle for longest ends. Default 10,000. */
   maxClients?: number;
-  /** Of the file. Default: as much as the disk has. */
-  maxDatabaseBytes?: number | undefined;
 }
 
 export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
@@ -73,20 +71,18 @@ export function openStorage({
   streamGraceMs = 600_000,
   maxMessages = 100_000,
   maxClients = 10_000,
-  maxDatabaseBytes,
   ...usageLimits
 }: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
   const sqlite = openConnection(file);
   try {
     migrate(sqlite);
-    if (maxDatabaseBytes !== undefined) limitSize(sqlite, maxDatabaseBytes);
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
     const engine = new Engine(sqlite, clock, expiry, log);
-    const usage = sqliteUsage(engine, usageLimits);
+    const usage = sqliteUsage(engine, sqlite, usageLimits);
     return {
-      sessions: sqliteSessionStore(engine),
-      clients: sqliteClientStore(engine, maxClients),
+      sessions: sqliteSessionStore(engine, usage),
+      clients: sqliteClientStore(engine, usage, maxClients),
       state: sqliteStateStore(engine, usage),
       history: sqliteHistoryStore(engine, maxMessages, usage),
       instances: sqliteInstanceStore(engine),

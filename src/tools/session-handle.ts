@@ -46,7 +46,7 @@ export class SessionHandle {
     this.#current = current;
     const parts: SessionParts = {
       id: current.id,
-      prepare: () => this.#prepare(),
+      store: (uri, act) => this.#store(uri, act),
       checkWritable: () => this.info && services.sessions.checkWritable(this.info),
       changed: (...uris) => this.#changed(...uris),
     };
@@ -98,7 +98,7 @@ export class SessionHandle {
       await this.#current.create(),
       grant,
     );
-    await this.#services.announcer.announce(this.#newsFor(grant.principal), [SESSIONS_URI]);
+    await this.#allChanged(grant.principal);
   }
 
   /** Resolves to whether it was shared with that principal. */
@@ -128,20 +128,28 @@ export class SessionHandle {
 
   /** Asks the configured model, with this session's history as its memory. @throws AppError `forbidden` and others */
   async ask(ask: Ask): Promise<{ question: Message; answer: Message }> {
-    const made = await this.#prepare();
-    const system = ask.system ?? this.info?.system ?? undefined;
-    try {
-      return await this.#services.chat.ask(this.id, { ...ask, system });
-    } finally {
-      await this.#changed(historyUri(this.id), ...made); // a question that failed is in the history too
-    }
+    return this.#store(historyUri(this.id), () => {
+      const system = ask.system ?? this.info?.system ?? undefined;
+      return this.#services.chat.ask(this.id, { ...ask, system });
+    });
   }
 
-  /** Before something is stored: may the caller, and is the session there? Resolves to what else changes by that. */
-  async #prepare(): Promise<string[]> {
+  /**
+   * Stores something in the session, which is made for it if it is not there yet, and tells subscribers. A session that
+   * was made for nothing goes again; a question that failed is in the history too.
+   */
+  async #store<T>(uri: string, act: () => Promise<T>): Promise<T> {
+    const { sessions } = this.#services;
     const isNew = this.info === undefined;
-    this.#services.sessions.checkWritable(await this.#current.create());
-    return isNew ? [SESSIONS_URI] : [];
+    sessions.checkWritable(await this.#current.create());
+    try {
+      return await act();
+    } catch (error) {
+      if (isNew) await sessions.deleteEmpty(this.id);
+      throw error;
+    } finally {
+      await this.#changed(uri, ...(isNew ? [SESSIONS_URI] : []));
+    }
   }
 
   /** For whoever may see the session. */
@@ -171,8 +179,8 @@ export class SessionHandle {
 /** What state and history are given of their session. */
 interface SessionParts {
   id: string;
-  /** Before something is stored: resolves to what else changes by that. @throws AppError `forbidden` */
-  prepare(): Promise<string[]>;
+  /** Stores something and tells subscribers of the resource. @throws AppError `forbidden`, and what `act` throws */
+  store<T>(uri: string, act: () => Promise<T>): Promise<T>;
   /** For what stores nothing new. @throws AppError `forbidden` */
   checkWritable(): void;
   /** Tells subscribers that these resources have changed. */
@@ -202,11 +210,8 @@ export class SessionState {
 
   /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
   async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
-    const { id, prepare, changed } = this.#session;
-    const made = await prepare();
-    const entry = await this.#state.set(id, key, value, options);
-    await changed(stateUri(id, key), ...made);
-    return entry;
+    const { id, store } = this.#session;
+    return store(stateUri(id, key), () => this.#state.set(id, key, value, options));
   }
 
   /** Resolves to whether the key was there. @throws AppError `conflict` or `forbidden` */
@@ -235,11 +240,8 @@ export class SessionHistory {
 
   /** @throws AppError `forbidden` and others */
   async append(message: NewMessage): Promise<Message> {
-    const { id, prepare, changed } = this.#session;
-    const made = await prepare();
-    const stored = await this.#chat.append(id, message);
-    await changed(historyUri(id), ...made);
-    return stored;
+    const { id, store } = this.#session;
+    return store(historyUri(id), () => this.#chat.append(id, message));
   }
 
   /** The newest `limit` messages below `before`, in order. */

@@ -38,15 +38,21 @@ export function withSession<Input, Policy extends SessionPolicy>(
         ? new SessionHandle(services, current, caller)
         : await withoutSession(policy, call, run.newSessionId);
       if (session !== undefined) call.onSession(session.id);
-      const result = await handler({
-        ...channel,
-        signal: run.signal,
-        input: input as Input,
-        session: session as ToolContext<Input, Policy>["session"],
-        sessions: new OwnSessions(services, caller),
-        principal: caller.principal,
-      });
-      return { result, session: session?.id };
+      try {
+        const result = await handler({
+          ...channel,
+          signal: run.signal,
+          input: input as Input,
+          session: session as ToolContext<Input, Policy>["session"],
+          sessions: new OwnSessions(services, caller),
+          principal: caller.principal,
+        });
+        return { result, session: session?.id };
+      } catch (error) {
+        // What was opened for this call and got nothing to keep goes again.
+        if (current === undefined && session) await services.sessions.deleteEmpty(session.id);
+        throw error;
+      }
     };
 
     if (once === undefined) return (await handle({ signal: channel.signal, newSessionId })).result;

@@ -1,13 +1,16 @@
 // Clients in SQLite.
 import { and, eq, getTableColumns, sql } from "drizzle-orm";
+import { AppError } from "../../kernel/errors.ts";
+import type { Client } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
 import { clientExpired, type Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
 import { clients, sessions } from "./schema.ts";
+import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
 
-export function sqliteClientStore(engine: Engine, maxClients: number): ClientStore {
+export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: number): ClientStore {
   const { db } = engine;
   const cache = engine.cached.clients;
   /** A write to one client. */
@@ -22,15 +25,19 @@ export function sqliteClientStore(engine: Engine, maxClients: number): ClientSto
 
   const q = {
     byId: db.select(columns).from(clients).where(byId).prepare(),
-    // The living ones are counted only to bound them; a connected one stays, however many there are.
+    // Listening streams are clients too, but never seen: their own limit bounds them.
+    countLiving: db
+      .select({ n: sql<number>`count(*)` })
+      .from(clients)
+      .where(sql`owner = ${placeholder("owner")} and ended_at is null and last_seen_at > 0`)
+      .prepare(),
     endIdlest: db
       .update(clients)
       .set({ endedAt: sql`${placeholder("now")}` })
       .where(
-        sql`${clients.id} = (select id from clients where owner = ${placeholder("owner")}
-          and ended_at is null and present_until <= ${placeholder("now")} order by last_seen_at limit 1)
-        and (select count(*) from clients where owner = ${placeholder("owner")} and ended_at is null)
-          > ${maxClients}`,
+        sql`${clients.id} in (select id from clients where owner = ${placeholder("owner")}
+          and ended_at is null and last_seen_at > 0 and present_until <= ${placeholder("now")}
+          and id <> ${placeholder("id")} order by last_seen_at limit ${placeholder("excess")})`,
       )
       .returning({ id: clients.id })
       .prepare(),
@@ -75,12 +82,24 @@ export function sqliteClientStore(engine: Engine, maxClients: number): ClientSto
       .prepare(),
   };
 
+  /** The clients that were idle for longest end, as many as there are too many. */
+  const makeRoom = ({ owner, id }: Client): void => {
+    const excess = q.countLiving.get({ owner })!.n - maxClients;
+    if (excess <= 0) return;
+    const ended = q.endIdlest.all({ owner, id, excess, now: engine.clock.now() });
+    for (const { id } of ended as { id: string }[]) cache.delete(id);
+    if (ended.length < excess)
+      throw new AppError("limit", `You have ${maxClients} programs connected: end some first.`, {
+        hint: "The setting max-clients allows more.",
+      });
+  };
+
   return {
     create: (client) =>
       change(client.id, () => {
         db.insert(clients).values(client).run();
-        const ended = q.endIdlest.get({ owner: client.owner, now: engine.clock.now() });
-        if (ended !== undefined) cache.delete((ended as { id: string }).id);
+        usage.checkFile();
+        if (client.lastSeenAt > 0) makeRoom(client);
       }),
     find: (owner, id) =>
       engine.look(() => {

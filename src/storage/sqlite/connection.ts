@@ -41,12 +41,6 @@ export function openConnection(file: string): Sqlite {
   }
 }
 
-/** From here on the file grows no larger; a smaller limit than its size keeps it as it is. */
-export function limitSize(sqlite: Sqlite, bytes: number): void {
-  const pageBytes = sqlite.pragma("page_size", { simple: true }) as number;
-  sqlite.pragma(`max_page_count = ${Math.max(1, Math.floor(bytes / pageBytes))}`);
-}
-
 /** Conversations are private: the folder and the file are for their owner alone. */
 function createFile(file: string): void {
   try {

@@ -7,14 +7,10 @@ export function fromSqlite(error: unknown): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   const code = error.code;
   if (code === "SQLITE_FULL") {
-    return new AppError(
-      "storage_full",
-      "There is no room left on the disk, or max-database is reached: nothing was stored.",
-      {
-        hint: "Free some space, or delete sessions, and try again.",
-        cause: error,
-      },
-    );
+    return new AppError("storage_full", "The disk is full: nothing was stored.", {
+      hint: "Free some space and try again.",
+      cause: error,
+    });
   }
   if (code === "SQLITE_CONSTRAINT_FOREIGNKEY") {
     return new AppError("not_found", "That session was deleted meanwhile.", { cause: error });

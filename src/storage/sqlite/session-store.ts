@@ -7,6 +7,7 @@ import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
 import { grants, keyedCalls, messages, sessions, sessionState } from "./schema.ts";
+import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
 
@@ -23,7 +24,7 @@ const counts = {
 const BLANK = { name: null, title: null, system: null, keepMs: null, openedBy: null };
 const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
 
-export function sqliteSessionStore(engine: Engine): SessionStore {
+export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
   const { db } = engine;
   const cache = engine.cached.sessions;
   /** A session that goes leaves the clients that worked in it. */
@@ -95,6 +96,16 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       .returning()
       .prepare(),
     delete: db.delete(sessions).where(byId).prepare(),
+    deleteEmpty: db
+      .delete(sessions)
+      .where(
+        and(
+          byId,
+          sql`not exists (select 1 from messages where session_id = ${placeholder("id")})
+            and not exists (select 1 from session_state where session_id = ${placeholder("id")})`,
+        ),
+      )
+      .prepare(),
     deleteByName: db.delete(sessions).where(byName).prepare(),
     clearHistory: db
       .delete(messages)
@@ -210,16 +221,10 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
           throw new AppError("limit", `You have ${max} sessions: delete some first.`, {
             hint: "The setting max-sessions allows more.",
           });
-        return {
-          session: q.insert.get({
-            ...BLANK,
-            ...withoutUndefined(given),
-            id,
-            owner,
-            now: times.now,
-          }),
-          created: true,
-        };
+        const row = { ...BLANK, ...withoutUndefined(given), id, owner, now: times.now };
+        const session = q.insert.get(row);
+        usage.checkFile();
+        return { session, created: true };
       }),
 
     update: (id, changes) =>
@@ -245,6 +250,11 @@ export function sqliteSessionStore(engine: Engine): SessionStore {
       engine.write(() => {
         q.delete.run({ id });
         forgetAll();
+      }),
+
+    deleteEmpty: (id) =>
+      engine.write(() => {
+        if (q.deleteEmpty.run({ id }).changes > 0) forgetAll();
       }),
 
     counts: (id) =>

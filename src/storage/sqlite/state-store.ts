@@ -94,7 +94,7 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
         }
         const version = (current?.version ?? 0) + 1;
         const entry = q.put.get({ sessionId, key, value, version, now, expiresAt });
-        if (value.length > (current?.value.length ?? 0)) usage.checkState(sessionId);
+        if (bytesOf(value) > bytesOf(current?.value ?? "")) usage.checkState(sessionId);
         return entry;
       }),
 
@@ -121,6 +121,8 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
     ...sqliteExpiring(engine, sessionState, expired, () => ({ now: engine.clock.now() })),
   };
 }
+
+const bytesOf = (text: string): number => Buffer.byteLength(text);
 
 function checkVersion(key: string, wanted: number | undefined, found = 0): void {
   if (wanted === undefined || wanted === found) return;
