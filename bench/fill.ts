@@ -1,6 +1,7 @@
 // Data folders with much in them, filled by SQL.
-import Database from "better-sqlite3";
 import { systemClock } from "../src/kernel/clock.ts";
+import { openConnection } from "../src/storage/sqlite/connection.ts";
+import { keepSearchIndex } from "../src/storage/sqlite/search-index.ts";
 import { databaseFile, openStorage } from "../src/storage/storage.ts";
 
 const UUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' ||
@@ -20,7 +21,8 @@ export async function fill(
 ): Promise<string[]> {
   const expiry = { maxAgeMs: Infinity };
   await openStorage({ folder, durability: "normal", clock: systemClock, expiry }).close();
-  const database = new Database(databaseFile(folder));
+  const database = openConnection(databaseFile(folder));
+  keepSearchIndex(database);
   database.pragma("synchronous = OFF");
   const then = Date.now() - age;
   const numbers = (name: string, count: number): string =>

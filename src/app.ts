@@ -5,6 +5,7 @@ import { ApiKeys } from "./auth/api-keys.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
 import { LOCAL } from "./auth/principal.ts";
 import { Chat } from "./chat/chat.ts";
+import { HistorySearch } from "./chat/history-search.ts";
 import type { ChatModel } from "./chat/model.ts";
 import type { Config } from "./config.ts";
 import type { Listener } from "./http/listen.ts";
@@ -39,6 +40,7 @@ import { chatTool } from "./tools/chat-tool.ts";
 import { newsOf } from "./tools/session-handle.ts";
 import { historyTools } from "./tools/history-tools.ts";
 import { ToolRegistry } from "./tools/registry.ts";
+import { searchTool } from "./tools/search-tool.ts";
 import { sessionTools } from "./tools/session-tools.ts";
 import { shareTools } from "./tools/share-tools.ts";
 import { stateTools } from "./tools/state-tools.ts";
@@ -161,6 +163,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       maxMessageBytes: config["max-message"],
       modelTimeoutMs: config["model-timeout"],
     }),
+    search: new HistorySearch(storage.history),
     announcer,
     keyedCalls: new KeyedCalls(storage.keyedCalls, instances),
   };
@@ -179,6 +182,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       ...shareTools(),
       ...stateTools(),
       ...historyTools(),
+      searchTool(),
       chatTool(),
       ...tools,
     ],

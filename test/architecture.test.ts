@@ -10,6 +10,7 @@ const ROOT = fileURLToPath(new URL("../src", import.meta.url));
 /** The floor of each folder and of each file that stands alone. */
 const FLOORS: Record<string, number> = {
   kernel: 0,
+  search: 0.5,
   "config.ts": 0.5,
   "telemetry.ts": 0.5,
   "version.ts": 0,

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { AppError } from "../src/kernel/errors.ts";
+import { terms } from "../src/search/terms.ts";
 import { newId } from "../src/kernel/ids.ts";
 import { openConnection } from "../src/storage/sqlite/connection.ts";
 import { Engine } from "../src/storage/sqlite/engine.ts";
@@ -210,7 +211,7 @@ describe("on a full disk", () => {
     const answer = { content: BIG, model: "m" };
     await expect(history.completeTurn(start.turn, answer)).rejects.toMatchObject(FULL);
     expect(await history.page(id, { limit: 9 })).toMatchObject([{ seq: 1, status: "pending" }]);
-    expect(await history.search(id, ["xxx"], { limit: 9, before: 99 })).toEqual([]);
+    expect(await history.search({ session: id }, terms("xxx"), { limit: 9 })).toEqual([]);
     expect(await history.beginTurn(id, { instanceId, prompt: "And?" })).toEqual({ kind: "busy" });
     makeRoom();
     await history.completeTurn(start.turn, answer);

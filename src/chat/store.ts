@@ -1,4 +1,5 @@
 // The port that keeps histories and the claims of chat turns.
+import type { Term } from "../search/terms.ts";
 import type { Message, Role } from "./message.ts";
 
 export interface NewMessage {
@@ -29,6 +30,26 @@ export type TurnStart =
   | { kind: "answered"; question: Message; answer: Message }
   | { kind: "busy" };
 
+/** One session, or all living ones that a principal owns or that were shared with it. */
+export type SearchScope = { session: string } | { principal: string };
+
+export interface SearchOptions {
+  limit: number;
+  /** Of one session: only messages below this number. */
+  before?: number | undefined;
+  /** Leaves out what this model wrote, and users' messages that say exactly this. */
+  except?: { model: string; prompt: string } | undefined;
+}
+
+export interface Found {
+  session: string;
+  /** Of the session. */
+  title: string | null;
+  message: Message;
+  /** Above 0; higher is better. */
+  score: number;
+}
+
 export interface HistoryStore {
   /** @throws AppError `conflict` when the request key belongs to another message */
   append(sessionId: string, message: NewMessage): Promise<Message>;
@@ -37,12 +58,11 @@ export interface HistoryStore {
     sessionId: string,
     options: { limit: number; before?: number | undefined },
   ): Promise<Message[]>;
-  /** The messages that match `words` best, best first. Words are plain text, never query syntax. */
-  search(
-    sessionId: string,
-    words: readonly string[],
-    options: { limit: number; before: number },
-  ): Promise<Message[]>;
+  /**
+   * The messages that match any of the terms, the best first: those with more of the terms, with rarer ones, and with
+   * more of them in less text. Of a term that very many messages have, the newest of these compete.
+   */
+  search(scope: SearchScope, terms: readonly Term[], options: SearchOptions): Promise<Found[]>;
   /**
    * Stores the question as pending and claims the session for one turn. A question that failed or was interrupted is
    * taken up again when it comes with its request key, or when it is the last message and the prompt is the same.

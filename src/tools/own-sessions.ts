@@ -1,4 +1,5 @@
 // The caller's sessions, as tools see them: nobody else's are reachable from here.
+import type { Hit } from "../chat/history-search.ts";
 import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
 import type { Lifetime, NewSession } from "../sessions/sessions.ts";
 import type { SessionPage } from "../sessions/store.ts";
@@ -30,6 +31,12 @@ export class OwnSessions {
   /** Newest activity first. */
   list(options: { query?: string; limit: number; cursor?: string }): Promise<SessionPage> {
     return this.#services.sessions.list(this.#caller.principal, options);
+  }
+
+  /** The messages that say it best, of all that the caller owns or was given. @throws AppError `invalid`, `limit` */
+  search(query: string, limit: number): Promise<Hit[]> {
+    const principal = this.#caller.principal.id;
+    return this.#services.search.search({ principal }, query, limit);
   }
 
   counts({ id }: Pick<Session, "id">): Promise<SessionCounts> {

@@ -1,5 +1,6 @@
 // One session as a tool sees it. It comes into being with the first thing that is stored in it.
 import type { Ask, Chat } from "../chat/chat.ts";
+import type { HistorySearch, Hit } from "../chat/history-search.ts";
 import type { ModelRequest } from "../chat/model.ts";
 import type { Message } from "../chat/message.ts";
 import type { NewMessage } from "../chat/store.ts";
@@ -19,6 +20,7 @@ export interface SessionServices {
   readonly resolver: SessionResolver;
   readonly state: State;
   readonly chat: Chat;
+  readonly search: HistorySearch;
   readonly announcer: Announcer;
   readonly keyedCalls: KeyedCalls;
 }
@@ -51,7 +53,7 @@ export class SessionHandle {
       changed: (...uris) => this.#changed(...uris),
     };
     this.state = new SessionState(services.state, parts);
-    this.history = new SessionHistory(services.chat, parts);
+    this.history = new SessionHistory(services, parts);
   }
 
   /** Its row; undefined while nothing is stored in it. */
@@ -231,10 +233,12 @@ export class SessionState {
 /** The messages of one session. */
 export class SessionHistory {
   readonly #chat: Chat;
+  readonly #search: HistorySearch;
   readonly #session: SessionParts;
 
-  constructor(chat: Chat, session: SessionParts) {
+  constructor({ chat, search }: SessionServices, session: SessionParts) {
     this.#chat = chat;
+    this.#search = search;
     this.#session = session;
   }
 
@@ -250,5 +254,10 @@ export class SessionHistory {
     before?: number | undefined;
   }): Promise<{ messages: Message[]; nextBefore?: number }> {
     return this.#chat.page(this.#session.id, options);
+  }
+
+  /** The messages that say it best. @throws AppError `invalid` for a query without a word, `limit` */
+  search(query: string, limit: number): Promise<Hit[]> {
+    return this.#search.search({ session: this.#session.id }, query, limit);
   }
 }

@@ -22,7 +22,8 @@ export interface ToolSpec<Input extends z.ZodObject, Policy extends SessionPolic
   /** Shape of `structuredContent`; `session` is added. */
   output?: z.ZodObject;
   annotations?: ToolAnnotations;
-  session?: Policy;
+  /** What it wants when nothing names a session; it may depend on the arguments. Default: `required`. */
+  session?: Policy | ((input: z.output<Input>) => Policy);
   /** Waits on nothing outside this process: answered as plain JSON instead of a stream. */
   quick?: boolean;
   handler(context: ToolContext<z.output<Input>, Policy>): ToolResult | Promise<ToolResult>;
@@ -74,7 +75,7 @@ export function defineTool<
     annotations: { title, ...annotations },
     quick,
     run: withSession(
-      (spec.session ?? "required") as Policy,
+      (spec.session ?? "required") as Policy | ((input: z.output<Input>) => Policy),
       (context: ToolContext<z.output<Input>, Policy>) => spec.handler(context),
     ),
   });

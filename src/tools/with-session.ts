@@ -25,12 +25,13 @@ interface Handled {
  * @throws AppError `not_found` or `invalid` with what to do next
  */
 export function withSession<Input, Policy extends SessionPolicy>(
-  policy: Policy,
+  wanted: Policy | ((input: Input) => Policy),
   handler: Handler<Input, Policy>,
 ): (call: Call) => Promise<ToolResult> {
   return async (call) => {
     const { caller, services, channel, once, newSessionId = newId() } = call;
     const { session: argument, ...input } = call.input;
+    const policy = typeof wanted === "function" ? wanted(input as Input) : wanted;
     const current = await resolve(policy, call, argument as string | undefined);
 
     const handle = async (run: Run): Promise<Handled> => {

@@ -1,6 +1,7 @@
 // The contract of HistoryStore: messages, pages, request keys, search. Not here: chat turns (turns.ts).
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/ids.ts";
+import { terms } from "../../src/search/terms.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { ANA, failure, newSession, say, type Open } from "./engine.ts";
 
@@ -8,9 +9,12 @@ const seqs = async (storage: Storage, id: string, limit: number, before?: number
   (await storage.history.page(id, { limit, before })).map(({ seq }) => seq);
 
 const found = async (storage: Storage, id: string, ...words: string[]) =>
-  (await storage.history.search(id, words, { limit: 100, before: 1_000 })).map(
-    ({ content }) => content,
-  );
+  (
+    await storage.history.search({ session: id }, terms(words.join(" ")), {
+      limit: 100,
+      before: 1_000,
+    })
+  ).map(({ message }) => message.content);
 
 export function historyContract(open: Open): void {
   describe("history", () => {
@@ -147,9 +151,9 @@ export function historyContract(open: Open): void {
       const { id } = await newSession(storage);
       for (let n = 0; n < 5; n += 1) await say(storage, id, `tea ${n}`);
       const search = (limit: number, before: number) =>
-        storage.history.search(id, ["tea"], { limit, before });
+        storage.history.search({ session: id }, terms("tea"), { limit, before });
       expect(await search(2, 99)).toHaveLength(2);
-      expect((await search(9, 3)).map(({ seq }) => seq).toSorted()).toEqual([1, 2]);
+      expect((await search(9, 3)).map(({ message }) => message.seq).toSorted()).toEqual([1, 2]);
     });
 
     it("finds accented words by plain ones, and the other way round", async () => {

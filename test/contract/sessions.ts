@@ -1,6 +1,7 @@
 // The contract of SessionStore: whole operations, owners, names, lists. Not here: expiry (expiry.ts).
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/ids.ts";
+import { terms } from "../../src/search/terms.ts";
 import {
   ANA,
   BOB,
@@ -212,7 +213,7 @@ export function sessionContract(open: Open): void {
       await newSession(storage, { id: doomed.id });
       expect(await storage.history.page(doomed.id, { limit: 9 })).toEqual([]);
       expect(
-        await storage.history.search(doomed.id, ["unforgettable"], { limit: 9, before: 99 }),
+        await storage.history.search({ session: doomed.id }, terms("unforgettable"), { limit: 9 }),
       ).toEqual([]);
       expect(await storage.state.get(doomed.id, "key")).toBeUndefined();
       expect(

@@ -40,12 +40,17 @@ export function findDamage(database: Database.Database): unknown[] {
     ...(database.pragma("foreign_key_check") as unknown[]),
   ];
   try {
-    // Rank 1: the index is compared with the messages that it covers.
-    database.exec("INSERT INTO messages_fts(messages_fts, rank) VALUES ('integrity-check', 1)");
+    database.exec("INSERT INTO messages_fts(messages_fts) VALUES ('integrity-check')");
   } catch (error) {
     damage.push(error);
   }
-  return damage;
+  const strays = database
+    .prepare(
+      `SELECT 'not in the index' AS fault, id FROM messages WHERE id NOT IN (SELECT id FROM messages_fts_docsize)
+        UNION ALL SELECT 'only in the index', id FROM messages_fts_docsize WHERE id NOT IN (SELECT id FROM messages)`,
+    )
+    .all();
+  return [...damage, ...strays];
 }
 
 const HEADER_BYTES = 32;

@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import { AppError } from "../../kernel/errors.ts";
 import { fromSqlite } from "./errors.ts";
 import { embeddedAddon } from "./native.ts";
+import { addSearchFunctions } from "./search-index.ts";
 
 export type Sqlite = Database.Database;
 
@@ -33,6 +34,7 @@ export function openConnection(file: string): Sqlite {
     sqlite.function("casefold", { deterministic: true }, (text) =>
       typeof text === "string" ? text.toLowerCase() : "",
     ); // SQLite's own lower() knows ASCII only
+    addSearchFunctions(sqlite);
     sqlite.pragma("journal_size_limit = 67108864"); // bytes; a larger log is cut back at a checkpoint
     return sqlite;
   } catch (error) {

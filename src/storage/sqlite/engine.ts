@@ -8,6 +8,7 @@ import { fromSqlite } from "./errors.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { LogSync } from "./log-sync.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
+import { keepSearchIndex } from "./search-index.ts";
 
 /** When sessions and clients count as expired. */
 export interface Expiry {
@@ -25,6 +26,7 @@ export class Engine {
   readonly #commits: GroupCommit;
 
   constructor(sqlite: Sqlite, clock: Clock, expiry: Expiry, log?: LogSync) {
+    keepSearchIndex(sqlite);
     this.db = drizzle({ client: sqlite });
     this.clock = clock;
     this.dataVersion = new DataVersion(sqlite);

@@ -1,0 +1,66 @@
+// Searching conversations: checks what is asked, and shows of each message that is found the part that matters.
+import { AppError } from "../kernel/errors.ts";
+import { Matcher } from "../search/matches.ts";
+import { snippet } from "../search/snippet.ts";
+import { terms } from "../search/terms.ts";
+import type { Role } from "./message.ts";
+import type { Found, HistoryStore, SearchScope } from "./store.ts";
+
+const MAX_QUERY_CHARACTERS = 1_000;
+
+export interface Hit {
+  session: string;
+  /** Of the session. */
+  title: string | null;
+  seq: number;
+  role: Role;
+  /** One line around what was found, which stands between `**`. */
+  snippet: string;
+  /** Higher is better. */
+  score: number;
+}
+
+export class HistorySearch {
+  readonly #store: Pick<HistoryStore, "search">;
+
+  constructor(store: Pick<HistoryStore, "search">) {
+    this.#store = store;
+  }
+
+  /**
+   * The best `limit` messages that have any of the words, the best first. Everything in `query` is text, not syntax.
+   * What a script without spaces writes together is looked for as a whole first, then by each two characters of it.
+   * @throws AppError `invalid` for a query without a word, `limit` for one that is too long
+   */
+  async search(scope: SearchScope, query: string, limit: number): Promise<Hit[]> {
+    if (query.length > MAX_QUERY_CHARACTERS) {
+      throw new AppError(
+        "limit",
+        `query: ${query.length} characters are too many; at most ${MAX_QUERY_CHARACTERS} are searched for.`,
+        { hint: "Search for the few words that matter." },
+      );
+    }
+    const wanted = terms(query);
+    if (wanted.length === 0) {
+      throw new AppError("invalid", "query: expected at least one word.", {
+        hint: "Signs and emoji are not searched for. history_get reads the newest messages.",
+      });
+    }
+    for (const words of [wanted, terms(query, { loose: true })]) {
+      const found = await this.#store.search(scope, words, { limit });
+      const matcher = new Matcher(words);
+      if (found.length > 0) return found.map((one) => hit(one, matcher));
+      if (words.every(({ characters = [] }) => characters.length < 3)) break;
+    }
+    return [];
+  }
+}
+
+const hit = ({ session, title, message, score }: Found, matcher: Matcher): Hit => ({
+  session,
+  title,
+  seq: message.seq,
+  role: message.role,
+  snippet: snippet(message.content, matcher),
+  score: Number(score.toFixed(3)),
+});

@@ -1,0 +1,84 @@
+// The part of a text that shows best why it was found, with the words that were searched for between `**`.
+import type { Match, Matcher } from "./matches.ts";
+
+/** Without the marks. */
+const LENGTH = 240;
+/** What is shown before the first match. */
+const LEAD = 60;
+/** How far a cut may be moved to fall between words. */
+const SLACK = 20;
+/** More would make it unreadable. */
+const MAX_MARKS = 12;
+/** What is looked at for the best place. */
+const MAX_MATCHES = 50;
+const MAX_LOOKED_THROUGH = 100_000; // characters
+
+/** One line of at most about 300 characters; without any match, the beginning of the text. */
+export function snippet(text: string, matcher: Matcher): string {
+  const matches = matcher.find(text.slice(0, MAX_LOOKED_THROUGH)).take(MAX_MATCHES).toArray();
+  const first = best(matches);
+  const from = text.length <= LENGTH ? 0 : startOf(text, Math.max(0, (first?.start ?? 0) - LEAD));
+  const to = Math.min(text.length, whole(text, from + LENGTH));
+  const end = to < text.length ? endOf(text, to) : to;
+  const shown = highlighted(text, matches, from, end).replace(/\s+/g, " ").trim();
+  return `${from > 0 ? "…" : ""}${shown}${end < text.length ? "…" : ""}`;
+}
+
+/** The match from which on the most different terms stand near each other. */
+function best(matches: readonly Match[]): Match | undefined {
+  const near = (from: Match): number =>
+    new Set(
+      matches
+        .filter(({ start, end }) => start >= from.start && end <= from.start + LENGTH - LEAD)
+        .map(({ term }) => term),
+    ).size;
+  const counts = matches.map(near);
+  return matches[counts.indexOf(Math.max(...counts))];
+}
+
+function highlighted(text: string, matches: readonly Match[], from: number, to: number): string {
+  let [result, at] = ["", from];
+  const visible = merged(matches).filter(([start, end]) => end > from && start < to);
+  for (const [start, end] of visible.slice(0, MAX_MARKS)) {
+    const [open, close] = [Math.max(start, from), Math.min(end, to)];
+    result += `${text.slice(at, open)}**${text.slice(open, close)}**`;
+    at = close;
+  }
+  return result + text.slice(at, to);
+}
+
+/** Matches that touch or overlap as one. */
+function merged(matches: readonly Match[]): [start: number, end: number][] {
+  const spans: [number, number][] = [];
+  for (const { start, end } of matches.toSorted((a, b) => a.start - b.start)) {
+    const last = spans.at(-1);
+    if (last !== undefined && start <= last[1]) last[1] = Math.max(last[1], end);
+    else spans.push([start, end]);
+  }
+  return spans;
+}
+
+/** Behind the next space, if there is one near. */
+function startOf(text: string, at: number): number {
+  if (at === 0) return 0;
+  const space = text.slice(at, at + SLACK).search(/\s/);
+  return space === -1 ? whole(text, at) : at + space + 1;
+}
+
+/** Before the last space, if there is one near. */
+function endOf(text: string, at: number): number {
+  const space = /\s\S*$/.exec(text.slice(at - SLACK, at))?.index;
+  return space === undefined ? at : at - SLACK + space;
+}
+
+/** The same place, or the one before it when a character would be cut in two. */
+function whole(text: string, at: number): number {
+  let place = at;
+  while (
+    place > 0 &&
+    place < text.length &&
+    /^[\uDC00-\uDFFF\p{M}]/v.test(text.slice(place, place + 2))
+  )
+    place -= 1;
+  return place;
+}

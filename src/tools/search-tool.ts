@@ -1,0 +1,67 @@
+// The tool that finds messages, in one session or in all that the caller may read.
+import { z } from "zod";
+import type { Hit } from "../chat/history-search.ts";
+import { ROLES } from "../chat/message.ts";
+import { reply } from "./reply.ts";
+import { defineTool, type Tool } from "./tool.ts";
+
+type Scope = "session" | "all";
+
+const NOTHING: Record<Scope, string> = {
+  session:
+    'Nothing in this session matches. Try other words, or scope "all" to search all your sessions.',
+  all: "Nothing in your sessions matches. Try other or fewer words; session_list shows your sessions.",
+};
+
+export function searchTool(): Tool {
+  return defineTool({
+    name: "history_search",
+    description:
+      "Find messages by what they say: in this session, or with scope `all` in all your sessions and those shared with " +
+      "you. The best come first, with what matches between `**`. Accents, case and English word forms do not matter; " +
+      "there is no query syntax.",
+    input: z.strictObject({
+      query: z
+        .string()
+        .describe(
+          "Words to look for. Messages with more of them, and with rarer ones, come first.",
+        ),
+      scope: z.enum(["session", "all"]).default("session"),
+      limit: z.int().min(1).max(50).default(10),
+    }),
+    output: z.object({
+      hits: z.array(
+        z.object({
+          session: z.string(),
+          title: z.string().nullable(),
+          seq: z.int(),
+          role: z.enum(ROLES),
+          snippet: z.string(),
+          score: z.number().describe("Higher is better; only to be compared within one result."),
+        }),
+      ),
+    }),
+    annotations: { readOnlyHint: true, openWorldHint: false },
+    session: ({ scope }) => (scope === "all" ? "optional" : "required"),
+    quick: true,
+    async handler({ input: { query, scope, limit }, session, sessions }) {
+      const hits =
+        scope === "all" || session === undefined
+          ? await sessions.search(query, limit)
+          : await session.history.search(query, limit);
+      return reply(hits.length === 0 ? NOTHING[scope] : told(hits, scope), { hits });
+    },
+  });
+}
+
+function told(hits: readonly Hit[], scope: Scope): string {
+  const lines = hits.map(({ session, title, seq, role, snippet }) => {
+    const where = scope === "all" ? `session ${session}${title ? ` (${title})` : ""} ` : "";
+    return `${where}#${seq} ${role}: ${snippet}`;
+  });
+  const count = hits.length === 1 ? "One message" : `${hits.length} messages, the best first`;
+  return [
+    `${count}. history_get with a \`before\` above its number shows what was said around it.`,
+    ...lines,
+  ].join("\n");
+}
