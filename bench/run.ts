@@ -10,6 +10,7 @@ import { measureGrowth } from "./growth.ts";
 import { measureMemory, measureStreams } from "./memory.ts";
 import { measureRehydration } from "./rehydration.ts";
 import { met, type Measurement, type Row } from "./row.ts";
+import { measureSearch } from "./search.ts";
 import { measureStart } from "./start.ts";
 
 const GROUPS: Record<string, Measurement> = {
@@ -20,6 +21,7 @@ const GROUPS: Record<string, Measurement> = {
   streams: measureStreams,
   cleanup: measureCleanup,
   growth: measureGrowth,
+  search: measureSearch,
 };
 
 const { values, positionals } = parseArgs({

@@ -28,6 +28,7 @@ const TOOLS: Record<string, { needs: "read" | "write" | "own"; args?: object }> 
   state_list: { needs: "read" },
   history_append: { needs: "write", args: { role: "user", content: "changed" } },
   history_get: { needs: "read" },
+  history_search: { needs: "read", args: { query: "cat" } },
   chat: { needs: "write", args: { prompt: "changed" } },
 };
 /** These name no session to work in; `access-lists.test.ts` has them. */

@@ -23,6 +23,7 @@ const TOOLS = [
     "state_list",
     "history_append",
     "history_get",
+    "history_search",
     "chat",
     "toString",
     "__proto__",
@@ -30,7 +31,18 @@ const TOOLS = [
 ];
 const KEYS = [
   ...["name", "arguments", "session", "key", "value", "uri", "cursor", "limit", "role", "content"],
-  ...["prompt", "ref", "argument", "level", "requestId", "_meta", "query", "what", "principal"],
+  ...[
+    "prompt",
+    "ref",
+    "argument",
+    "level",
+    "requestId",
+    "_meta",
+    "query",
+    "scope",
+    "what",
+    "principal",
+  ],
   ...["protocolVersion", "capabilities", "clientInfo", "notifications", "__proto__", "request_key"],
 ];
 

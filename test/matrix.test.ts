@@ -32,6 +32,7 @@ for (const version of versions) {
           "state_list",
           "history_append",
           "history_get",
+          "history_search",
           "chat",
         ]);
         for (const tool of tools) {

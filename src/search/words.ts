@@ -27,7 +27,8 @@ const PATTERN = new RegExp(`(${CHARACTER})|${WORD}`, "gv");
 const ACCENTS = /[[[\p{sc=Inherited}\p{sc=Arabic}\p{sc=Hebrew}]&&\p{M}]--[\u3099\u309A]]+/gv;
 const SIGNS = /[^\p{L}\p{M}\p{N}\p{Co}]+/gu;
 const ASCII = /^[\x00-\x7F]*$/;
-const PLAIN = /^[0-9A-Za-z]*$/;
+/** Nothing to fold but case: most words, most characters of Chinese, Japanese and Korean. */
+const PLAIN = /^(?:[0-9A-Za-z]*|[\u3041-\u3096\u30A1-\u30FA\u3400-\u9FFF\uAC00-\uD7A3])$/;
 
 /** The words of a text, in order. A lone surrogate, a sign or an emoji is none. */
 export function* cut(text: string): Generator<Word> {
