@@ -211,7 +211,7 @@ describe("on a full disk", () => {
     const answer = { content: BIG, model: "m" };
     await expect(history.completeTurn(start.turn, answer)).rejects.toMatchObject(FULL);
     expect(await history.page(id, { limit: 9 })).toMatchObject([{ seq: 1, status: "pending" }]);
-    expect(await history.search({ session: id }, terms("xxx"), { limit: 9 })).toEqual([]);
+    expect(await history.search({ session: id }, terms("xxx"), { limit: 9, among: 9 })).toEqual([]);
     expect(await history.beginTurn(id, { instanceId, prompt: "And?" })).toEqual({ kind: "busy" });
     makeRoom();
     await history.completeTurn(start.turn, answer);

@@ -7,6 +7,8 @@ import type { Role } from "./message.ts";
 import type { Found, HistoryStore, SearchScope } from "./store.ts";
 
 const MAX_QUERY_CHARACTERS = 1_000;
+/** Of the messages that have a word, so many of the newest compete. */
+const AMONG = 1_000;
 
 export interface Hit {
   session: string;
@@ -47,7 +49,7 @@ export class HistorySearch {
       });
     }
     for (const words of [wanted, terms(query, { loose: true })]) {
-      const found = await this.#store.search(scope, words, { limit });
+      const found = await this.#store.search(scope, words, { limit, among: AMONG });
       const matcher = new Matcher(words);
       if (found.length > 0) return found.map((one) => hit(one, matcher));
       if (words.every(({ characters = [] }) => characters.length < 3)) break;

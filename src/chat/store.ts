@@ -37,6 +37,8 @@ export interface SearchOptions {
   limit: number;
   /** Of one session: only messages below this number. */
   before?: number | undefined;
+  /** So many of the newest messages that have a term compete, if very many have it. */
+  among: number;
   /** Leaves out what this model wrote, and users' messages that say exactly this. */
   except?: { model: string; prompt: string } | undefined;
 }

@@ -6,6 +6,8 @@ import type { HistoryStore } from "../chat/store.ts";
 import { terms } from "../search/terms.ts";
 
 const MAX_QUOTES = 3;
+/** Of the messages that have a word, so many of the newest compete. */
+const AMONG = 100;
 const MAX_QUOTE_CHARACTERS = 300;
 
 const INTRODUCTION =
@@ -27,6 +29,7 @@ export class Recall implements ChatModel {
       terms(question.content, { loose: true }),
       {
         limit: MAX_QUOTES,
+        among: AMONG,
         before: question.seq,
         // What recall itself said before is no source, and neither is the same question, asked before.
         except: { model: this.label, prompt: question.content },

@@ -12,6 +12,7 @@ const found = async (storage: Storage, id: string, ...words: string[]) =>
   (
     await storage.history.search({ session: id }, terms(words.join(" ")), {
       limit: 100,
+      among: 1_000,
       before: 1_000,
     })
   ).map(({ message }) => message.content);
@@ -151,7 +152,7 @@ export function historyContract(open: Open): void {
       const { id } = await newSession(storage);
       for (let n = 0; n < 5; n += 1) await say(storage, id, `tea ${n}`);
       const search = (limit: number, before: number) =>
-        storage.history.search({ session: id }, terms("tea"), { limit, before });
+        storage.history.search({ session: id }, terms("tea"), { limit, among: 1_000, before });
       expect(await search(2, 99)).toHaveLength(2);
       expect((await search(9, 3)).map(({ message }) => message.seq).toSorted()).toEqual([1, 2]);
     });

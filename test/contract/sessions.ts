@@ -213,7 +213,10 @@ export function sessionContract(open: Open): void {
       await newSession(storage, { id: doomed.id });
       expect(await storage.history.page(doomed.id, { limit: 9 })).toEqual([]);
       expect(
-        await storage.history.search({ session: doomed.id }, terms("unforgettable"), { limit: 9 }),
+        await storage.history.search({ session: doomed.id }, terms("unforgettable"), {
+          limit: 9,
+          among: 9,
+        }),
       ).toEqual([]);
       expect(await storage.state.get(doomed.id, "key")).toBeUndefined();
       expect(
