@@ -18,7 +18,7 @@ export interface Rankable {
 
 /** What a term is worth that `matching` of `total` texts have. Always above 0. */
 export const weightOf = (matching: number, total: number): number =>
-  Math.log(1 + Math.max(total, matching) / matching);
+  Math.log(1 + (Math.max(total - matching, 0) + 0.5) / (matching + 0.5));
 
 /** Each text with its score: above 0, higher is better. `weights`: of the terms. */
 export function ranked<T extends Rankable>(

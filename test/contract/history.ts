@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/ids.ts";
 import { terms } from "../../src/search/terms.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { ANA, failure, newSession, say, type Open } from "./engine.ts";
+import { ANA, BOB, failure, MAX_AGE, newSession, say, type Open } from "./engine.ts";
 
 const seqs = async (storage: Storage, id: string, limit: number, before?: number) =>
   (await storage.history.page(id, { limit, before })).map(({ seq }) => seq);
@@ -164,6 +164,63 @@ export function historyContract(open: Open): void {
       await say(storage, id, "creme brulee in Malmo");
       for (const word of ["creme", "crème", "Brûlée", "malmo", "MALMÖ", "malmo\u0308"])
         expect(await found(storage, id, word), word).toHaveLength(2);
+    });
+
+    it("finds word forms, and any part of what is written without spaces", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      const texts = ["She was running.", "我的猫叫小白", "nothing"];
+      for (const text of texts) await say(storage, id, text);
+      expect(await found(storage, id, "runs")).toEqual([texts[0]]);
+      for (const part of ["猫", "小白", "的猫叫", texts[1]!])
+        expect(await found(storage, id, part), part).toEqual([texts[1]]);
+      expect(await found(storage, id, "我白")).toEqual([]);
+    });
+
+    it("covers what a principal owns or was given, unless it has expired", async () => {
+      const { storage, clock } = open();
+      const [expired, own, shared, foreign] = [
+        await newSession(storage),
+        await newSession(storage, { title: "Own" }),
+        await newSession(storage, { owner: BOB }),
+        await newSession(storage, { owner: BOB }),
+      ];
+      await storage.sessions.grant(shared.id, { principal: ANA, access: "read" }, 9);
+      for (const { id } of [expired, own, shared, foreign]) await say(storage, id, "a 猫");
+      clock.advance(MAX_AGE);
+      const living = [own, shared, foreign].map(({ id }): [string, number] => [id, clock.now()]);
+      await storage.sessions.touch(new Map(living));
+      const places = async (principal: string, query = "猫") => {
+        const options = { limit: 9, among: 9 };
+        const hits = await storage.history.search({ principal }, terms(query), options);
+        return hits.map(({ session, title }) => [session, title]);
+      };
+      const both = [
+        [own.id, "Own"],
+        [shared.id, null],
+      ];
+      expect((await places(ANA)).toSorted()).toEqual(both.toSorted());
+      expect(await places(BOB)).toHaveLength(2);
+      expect(await places("eve")).toEqual([]);
+      expect(await places("*")).toEqual([]);
+      await storage.sessions.ungrant(shared.id, ANA);
+      expect(await places(ANA)).toEqual([both[0]]);
+    });
+
+    it("of a word that very many messages have, lets the newest compete, and leaves out what it is told to", async () => {
+      const { storage } = open();
+      const { id } = await newSession(storage);
+      for (let n = 0; n < 8; n += 1) await say(storage, id, n === 6 ? "tea?" : `tea number ${n}`);
+      await say(storage, id, "coffee");
+      const search = async (query: string, more = {}) => {
+        const options = { limit: 9, among: 3, ...more };
+        const hits = await storage.history.search({ session: id }, terms(query), options);
+        return hits.map(({ message }) => message.seq).toSorted((a, b) => a - b);
+      };
+      expect(await search("tea")).toEqual([6, 7, 8]);
+      expect(await search("tea", { except: { model: "m", prompt: "tea?" } })).toEqual([5, 6, 8]);
+      expect(await search("tea", { before: 3 })).toEqual([1, 2]);
+      expect(await search("number 0 coffee", { before: 9 })).toContain(1);
     });
 
     it("forgets what was cleared or deleted", async () => {

@@ -13,6 +13,9 @@ const MAX_MATCHES = 5_000;
 /** So many of them, those with the most and the rarest terms, are read and compared by what they say. */
 const MAX_READ = 100;
 
+/** So many of the terms that have more matches than compete are also looked for together: the rarest. */
+const MAX_TOGETHER = 3;
+
 /** A message that has some of the terms. */
 interface Candidate {
   id: number;
@@ -56,8 +59,13 @@ export function sqliteSearch(engine: Engine): HistoryStore["search"] {
     };
     for (const [term, ids] of lists.entries()) for (const id of ids) note(id, term);
     // An old message that has several common terms may be among the newest of none.
-    if (terms.length > 1 && lists.every((ids) => ids.length > 0))
-      for (const id of having(terms)) for (const term of terms.keys()) note(id, term);
+    const common = [...terms.keys()]
+      .filter((term) => lists[term]!.length === depth)
+      .sort((a, b) => weights[b]! - weights[a]!)
+      .slice(0, MAX_TOGETHER);
+    if (common.length > 1)
+      for (const id of having(common.map((term) => terms[term]!)))
+        for (const term of common) note(id, term);
     return { found: [...found.values()], weights };
   }
 
