@@ -81,7 +81,7 @@ const calls: [string, fc.Arbitrary<Json>][] = [
   ["state_list", record({})],
   ["history_append", record({ role: fc.constantFrom("user", "assistant", "tool"), content: word })],
   ["history_get", record({ limit: perhaps(fc.integer({ min: 0, max: 3 })) })],
-  ["history_search", record({ query: word, scope: perhaps(fc.constantFrom("session", "all")) })],
+  ["history_search", record({ query: word })],
   ["chat", record({ prompt: word })],
   [
     "session_update",
