@@ -18,7 +18,11 @@ it("carries the messages of an older version over, and forgets what is deleted f
   );
   const old = openConnection(databaseFile(folder));
   migrate(old, migrations.slice(0, upgrade));
-  old.prepare("INSERT INTO sessions VALUES (?, 'ana', NULL, NULL, NULL, 0, 1, 1)").run(id);
+  old
+    .prepare(
+      "INSERT INTO sessions (id, owner, name, title, system, pinned, created_at, last_active_at) VALUES (?, 'ana', NULL, NULL, NULL, 0, 1, 1)",
+    )
+    .run(id);
   const insert = old.prepare(
     `INSERT INTO messages (session_id, seq, role, content, status, created_at)
       VALUES (?, ?, 'user', ?, 'complete', 1)`,
