@@ -13,7 +13,9 @@ import { Instances } from "./instances/instances.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
 import type { ServerParts } from "./mcp/server.ts";
 import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
-import { OpenAiCompatible } from "./models/openai-compatible.ts";
+import { ANTHROPIC_URL, anthropic } from "./models/anthropic.ts";
+import { EndpointModel } from "./models/endpoint.ts";
+import { OPENAI_URL, openAiCompatible } from "./models/openai-compatible.ts";
 import { Recall } from "./models/recall.ts";
 import { SessionAccessControl } from "./sessions/access.ts";
 import { Audit } from "./sessions/audit.ts";
@@ -46,8 +48,6 @@ import { shareTools } from "./tools/share-tools.ts";
 import { stateTools } from "./tools/state-tools.ts";
 import type { Tool } from "./tools/tool.ts";
 import { VERSION } from "./version.ts";
-
-const OPENAI_URL = "https://api.openai.com/v1";
 
 export interface AppOptions {
   config: Config;
@@ -183,7 +183,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       ...stateTools(),
       ...historyTools(),
       searchTool(),
-      chatTool(),
+      chatTool(model.models),
       ...tools,
     ],
     services,
@@ -247,8 +247,12 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   };
 }
 
-/** In this order: the configured endpoint, OpenAI when a model and a key are configured, else recall. */
+/** In this order: the configured endpoint, the provider's own when a model and a key are configured, else recall. */
 function chooseModel(config: Config, storage: Storage): ChatModel {
-  const { model, "model-url": url = config["model-key"] && OPENAI_URL, "model-key": key } = config;
-  return model && url ? new OpenAiCompatible({ url, model, key }) : new Recall(storage.history);
+  const { model, models, "model-key": key } = config;
+  const isAnthropic = config["model-provider"] === "anthropic";
+  const own = isAnthropic ? ANTHROPIC_URL : OPENAI_URL;
+  const url = config["model-url"] ?? (key === undefined ? undefined : own);
+  if (model === undefined || url === undefined) return new Recall(storage.history);
+  return new EndpointModel({ url, model, models, key }, isAnthropic ? anthropic : openAiCompatible);
 }

@@ -97,6 +97,14 @@ const hostNames: Kind<readonly string[]> = {
   },
 };
 
+const names: Kind<readonly string[]> = {
+  accepts: "names separated by commas, such as qwen3,llama3.2",
+  read(value) {
+    const read = value.split(",").map((name) => name.trim());
+    return read.every((name) => /^[^\p{C}\p{Z}]+$/u.test(name)) ? read : undefined;
+  },
+};
+
 const httpUrl: Kind<string> = {
   accepts: "an http or https address such as http://127.0.0.1:11434/v1",
   read: (value) => (/^https?:$/.test(URL.parse(value)?.protocol ?? "") ? value : undefined),
@@ -141,13 +149,17 @@ const oneOf = <const T extends string>(...words: T[]): Kind<T> => ({
   read: (value) => words.find((word) => word === value),
 });
 
+const modelProvider = oneOf("openai", "anthropic");
+
+type ModelProvider = "openai" | "anthropic";
+
 interface Setting<T> {
   kind: Kind<T>;
   /** As a user would write it; absent where the setting has no value unless given. */
   default?: string;
   help: string;
-  /** Further environment variables that are read, after `HOLDFAST_…`. */
-  alsoEnv?: readonly string[];
+  /** A further environment variable that is read after `HOLDFAST_…`: another one with each `model-provider`. */
+  alsoEnv?: Partial<Record<ModelProvider, string>>;
   /** Never shown. */
   secret?: boolean;
 }
@@ -170,12 +182,18 @@ export const settings = {
     "full survives a power loss; normal is faster and survives a crash of the program",
   ),
   ephemeral: required(flag, "false", "keep everything in memory, for trying"),
-  "model-url": optional(httpUrl, "OpenAI-compatible endpoint that answers chat", {
-    alsoEnv: ["OPENAI_BASE_URL"],
+  "model-provider": required(
+    modelProvider,
+    "openai",
+    "what the endpoint speaks: openai is any OpenAI-compatible one",
+  ),
+  "model-url": optional(httpUrl, "endpoint that answers chat, if not the provider's own", {
+    alsoEnv: { openai: "OPENAI_BASE_URL" },
   }),
   model: optional(text, "model that answers chat"),
+  models: optional(names, "further models of the endpoint that a call may name"),
   "model-key": optional(text, "key of the endpoint; better set by its variable than by its flag", {
-    alsoEnv: ["OPENAI_API_KEY"],
+    alsoEnv: { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" },
     secret: true,
   }),
   "model-timeout": required(interval, "2m", "longest wait for one answer of the model"),
@@ -248,8 +266,9 @@ export interface ConfigSources {
 export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config {
   const faults: string[] = [];
   const config: Record<string, unknown> = {};
+  const provider = givenText("model-provider", settings["model-provider"], flags, env)?.text;
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
-    const given = givenText(name as SettingName, setting, flags, env);
+    const given = givenText(name as SettingName, setting, flags, env, provider);
     const source = given ?? { text: setting.default, from: "the default" };
     if (source.text === undefined) continue;
     const value = setting.kind.read(source.text);
@@ -265,9 +284,15 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
   }
   // OPENAI_BASE_URL may be there for another program; model-url is meant for this one.
   const endpoint = flags["model-url"] ?? env[envName("model-url")];
-  if (endpoint && !("model" in config)) {
+  const isAnthropic = config["model-provider"] === "anthropic";
+  if ((endpoint || isAnthropic) && !("model" in config)) {
     faults.push(
-      `model: no value, but model-url is set; the name of a model of that endpoint is accepted`,
+      `model: no value, but ${isAnthropic ? "model-provider" : "model-url"} is set; the name of a model of that endpoint is accepted`,
+    );
+  }
+  if (isAnthropic && !("model-key" in config) && !("model-url" in config)) {
+    faults.push(
+      `model-key: no value, but model-provider is anthropic; a key of Anthropic is accepted, best in ANTHROPIC_API_KEY`,
     );
   }
   if (
@@ -292,12 +317,14 @@ function givenText(
   setting: Setting<unknown>,
   flags: Partial<Record<SettingName, string>>,
   env: Readonly<Record<string, string | undefined>>,
+  provider = "openai",
 ): { text: string; from: string } | undefined {
   const flagText = flags[name];
   if (flagText !== undefined) return { text: flagText, from: `--${name}` };
-  for (const variable of [envName(name), ...(setting.alsoEnv ?? [])]) {
-    const value = env[variable];
-    if (value !== undefined && value !== "") return { text: value, from: variable };
+  const also = setting.alsoEnv?.[provider as ModelProvider];
+  for (const variable of [envName(name), also]) {
+    const value = variable && env[variable];
+    if (value) return { text: value, from: variable };
   }
   return undefined;
 }

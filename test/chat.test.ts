@@ -23,10 +23,10 @@ interface Scene {
   folder: string;
 }
 
-async function scene(version: ClientVersion = "v2"): Promise<Scene> {
+async function scene(version: ClientVersion = "v2", args: string[] = []): Promise<Scene> {
   const model = await startModel();
   const folder = temporaryFolder();
-  const server = await startServer({ folder, args: model.args });
+  const server = await startServer({ folder, args: [...model.args, ...args] });
   return { model, server, folder, client: await connect(version, server) };
 }
 
@@ -61,7 +61,7 @@ describe("the model", () => {
   });
 
   it("gets the call's model, temperature and max_tokens, and nothing of them otherwise", async () => {
-    const { model, client } = await scene();
+    const { model, client } = await scene("v2", ["--models", "scripted-2"]);
     const options = { model: "scripted-2", temperature: 0.5, max_tokens: 77 };
     const answer = await client.call("chat", { prompt: "One", ...options });
     await client.call("chat", { prompt: "Two" });

@@ -46,6 +46,7 @@ describe("without any source", () => {
       "cleanup-interval": 10 * MINUTE,
       durability: "full",
       ephemeral: false,
+      "model-provider": "openai",
       "model-timeout": 2 * MINUTE,
       "insecure-no-auth": false,
       "max-body": 4 * 1024 * 1024,
@@ -75,7 +76,7 @@ describe("without any source", () => {
     const config = loadConfig();
     const without = NAMES.filter((name) => config[name] === undefined);
     expect(without).toEqual([
-      ...["model-url", "model", "model-key"],
+      ...["model-url", "model", "models", "model-key"],
       ...["auth-issuer", "auth-audience", "public-url", "cors-origins", "allowed-hosts"],
       "max-database",
     ]);
@@ -131,6 +132,31 @@ describe("where a value comes from", () => {
     });
   });
 
+  it("with anthropic the key falls back to ANTHROPIC_API_KEY, and nothing of OpenAI's is read; nor the other way round", () => {
+    const env = {
+      OPENAI_BASE_URL: "http://a/v1",
+      OPENAI_API_KEY: "sk-a",
+      ANTHROPIC_API_KEY: "sk-ant-b",
+    };
+    const flags = { "model-provider": "anthropic", model: "claude" };
+    const config = loadConfig({ flags, env });
+    expect([config["model-url"], config["model-key"]]).toEqual([undefined, "sk-ant-b"]);
+    expect(loadConfig({ env })["model-key"]).toBe("sk-a");
+    expect(loadConfig({ env: { ANTHROPIC_API_KEY: "sk-ant-b" } })["model-key"]).toBeUndefined();
+    expect(
+      loadConfig({ env: { ...env, HOLDFAST_MODEL_PROVIDER: "anthropic", HOLDFAST_MODEL: "m" } }),
+    ).toMatchObject({ "model-key": "sk-ant-b" });
+  });
+
+  it("anthropic wants a model's name, and a key or an address of its own", () => {
+    expect(faults({ flags: { "model-provider": "anthropic" } })).toEqual([
+      expect.stringMatching(/^model: .*model-provider is set.*accepted$/),
+      expect.stringMatching(/^model-key: .*ANTHROPIC_API_KEY$/),
+    ]);
+    const own = { "model-provider": "anthropic", model: "m", "model-url": "http://a/v1" };
+    expect(faults({ flags: own })).toEqual([]);
+  });
+
   it("an endpoint that is meant for Holdfast wants a model's name; OpenAI's variables alone do not", () => {
     expect(faults({ flags: { "model-url": "http://a/v1" } })).toEqual([
       expect.stringMatching(/^model: .*model-url is set.*accepted$/),
@@ -171,6 +197,7 @@ describe("what is accepted", () => {
     ["durability", "normal", "normal"],
     ["log-level", "silent", "silent"],
     ["data-dir", "here", resolve("here")],
+    ["models", "qwen3, hf.co/a/b:Q4", ["qwen3", "hf.co/a/b:Q4"]],
   ])("%s may be %j", (name, text, value) => {
     expect(read(name, text)).toEqual(value);
   });
@@ -193,6 +220,8 @@ describe("what is accepted", () => {
     ],
     ["public-url", ["mcp.example.org", "https://a/mcp", "https://a?b"], "without a path"],
     ["cors-origins", ["*", "null", "a.example", "https://*.a", "https://a/", "a,,b"], "origins"],
+    ["model-provider", ["ollama", "OpenAI", "constructor"], "openai, anthropic"],
+    ["models", ["a,,b", "a b", ","], "separated by commas"],
     ["allowed-hosts", ["a,,b", "http://a", "a:80", "*", "a b"], "separated by commas"],
   ])("%s is refused as %j, naming what is accepted", (name, texts, accepted) => {
     for (const text of texts) {

@@ -11,6 +11,8 @@ export interface ModelRequest {
   model?: string | undefined;
   temperature?: number | undefined;
   maxTokens?: number | undefined;
+  /** How long an answer the context window has room for, for models that must be told a number. */
+  answerTokens?: number | undefined;
   signal: AbortSignal;
   /** Called with the text so far as it grows. */
   onText?: ((text: string) => void) | undefined;
@@ -27,6 +29,8 @@ export interface ModelReply {
 export interface ChatModel {
   /** How it is called towards people: `qwen3 at http://127.0.0.1:11434/v1`. */
   readonly label: string;
+  /** Names that a request may ask for, its default first; absent where a name means nothing. */
+  readonly models?: readonly string[];
   /** No language model: it answers only when there is nothing better. */
   readonly fallback?: boolean;
   /** @throws AppError `model` with what the provider said, secrets removed; the signal's reason when aborted */

@@ -11,14 +11,23 @@ import { defineTool, type Tool } from "./tool.ts";
 /** At most one progress notification in this time: models write faster than clients can show. */
 const PROGRESS_INTERVAL_MS = 50;
 
-export function chatTool(): Tool {
+/** `models`: those that the server's own endpoint answers with, the default first. */
+export function chatTool(models: readonly string[] = []): Tool {
   return defineTool({
     name: "chat",
     description:
       "Ask the configured language model, or the calling program's own. This session's history is its memory, and question and answer are added to it.",
     input: z.strictObject({
       prompt: z.string().describe("What to say to the model."),
-      model: z.string().optional().describe("Another model of the same endpoint."),
+      model: z
+        .string()
+        .optional()
+        .transform((name) => name || undefined) // models fill optional arguments in with empty text
+        .describe(
+          models.length === 0
+            ? "Which model to prefer."
+            : `One of: ${models.join(", ")}. Default: ${models[0]}.`,
+        ),
       system: z
         .string()
         .optional()

@@ -1,53 +1,66 @@
-// The one stand-in of the tests: an OpenAI-compatible endpoint that does what a test tells it to, and remembers what it
-// was asked. It speaks the wire format of streaming chat completions.
+// The one stand-in of the tests: a model's endpoint that does what a test tells it to, and remembers what it was asked.
 import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
+import { openai, type Asked, type Wire } from "./model-wires.ts";
 
 /** One request as the model saw it. */
-export interface ModelCall {
-  model: string;
-  messages: { role: string; content: string }[];
-  temperature?: number;
-  max_tokens?: number;
-  stream?: boolean;
-  /** The header, or "". */
+export interface ModelCall extends Asked {
+  /** The header with the key, or "". */
   authorization: string;
   /** Resolves when the asking side closes the connection before the answer is complete. */
   aborted: Promise<void>;
+  wire: Wire;
 }
 
 /** What the endpoint does with one request. */
 export type Script = (response: ServerResponse, call: ModelCall) => void | Promise<void>;
 
-/** Answers piece by piece, as the pieces come. */
+/** Answers piece by piece, as the pieces come. `usage`: whether it says what that cost, where it has the choice. */
 export const streams =
-  (pieces: () => AsyncIterable<string>): Script =>
-  async (response) => {
+  (pieces: () => AsyncIterable<string>, { usage = true } = {}): Script =>
+  async (response, { wire }) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
-    for await (const content of pieces()) response.write(event({ delta: { content } }));
-    response.write(event({ delta: {}, finish_reason: "stop" }));
-    response.write(event(undefined, USAGE));
-    response.end("data: [DONE]\n\n");
+    response.write(wire.begin);
+    for await (const content of pieces()) response.write(wire.piece(content));
+    response.end(wire.end(usage));
   };
 
 /** Answers piece by piece; a promise among the pieces is waited for. */
 export const says = (...pieces: (string | Promise<unknown>)[]): Script =>
-  streams(async function* () {
-    for (const piece of pieces) {
-      if (typeof piece === "string") yield piece;
-      else await piece;
-    }
-  });
+  streams(() => sequence(pieces));
 
-/** Refuses. `retry-after-ms` makes the asker's next attempt come at once. */
+/** As `says`, but never tells how many tokens that took. */
+export const saysUncounted = (...pieces: string[]): Script =>
+  streams(() => sequence(pieces), { usage: false });
+
+async function* sequence(pieces: (string | Promise<unknown>)[]): AsyncGenerator<string> {
+  for (const piece of pieces) {
+    if (typeof piece === "string") yield piece;
+    else await piece;
+  }
+}
+
+/** Refuses. By default the asker's next attempt may come at once. */
 export const refuses =
-  (status: number, message: string): Script =>
-  (response) => {
+  (
+    status: number,
+    message: string,
+    headers: Record<string, string> = { "retry-after-ms": "1" },
+  ): Script =>
+  (response, { wire }) => {
     response
-      .writeHead(status, { "content-type": "application/json", "retry-after-ms": "1" })
-      .end(JSON.stringify({ error: { message, type: "scripted", code: null } }));
+      .writeHead(status, { "content-type": "application/json", ...headers })
+      .end(JSON.stringify(wire.error(message)));
+  };
+
+/** Says a little, then that it cannot go on. */
+export const falters =
+  (text: string, message: string): Script =>
+  (response, { wire }) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end(wire.begin + wire.piece(text) + wire.fault(message));
   };
 
 /** Answers 200 with this body as it is. */
@@ -59,15 +72,13 @@ export const sends =
 /** Says a little and cuts the connection. */
 export const breaksOff =
   (text: string): Script =>
-  (response) => {
+  (response, { wire }) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
-    response.write(event({ delta: { content: text } }), () => response.destroy());
+    response.write(wire.begin + wire.piece(text), () => response.destroy());
   };
 
 /** Never answers. */
 export const isSilent: Script = () => undefined;
-
-export const USAGE = { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 };
 
 export interface ModelServer {
   readonly url: string;
@@ -84,7 +95,7 @@ export interface ModelServer {
 }
 
 /** Starts the endpoint on a port of the system's choice; it ends with the test. */
-export async function startModel(): Promise<ModelServer> {
+export async function startModel(wire: Wire = openai): Promise<ModelServer> {
   const calls: ModelCall[] = [];
   const queue: Script[] = [];
   const waiting = new Set<{ n: number; resolve: (call: ModelCall) => void }>();
@@ -95,10 +106,10 @@ export async function startModel(): Promise<ModelServer> {
       response.once("close", () => response.writableFinished || resolve());
       let text = "";
       for await (const chunk of request) text += String(chunk);
-      const authorization = request.headers.authorization ?? "";
-      const call = { ...(JSON.parse(text) as ModelCall), authorization, aborted };
-      if (request.url !== "/v1/chat/completions")
-        return refuses(404, "No such path.")(response, call);
+      const authorization = String(request.headers[wire.keyHeader] ?? "");
+      const asked = wire.read(JSON.parse(text) as Record<string, unknown>);
+      const call = { ...asked, authorization, aborted, wire };
+      if (request.url !== wire.path) return refuses(404, "No such path.")(response, call);
       calls.push(call);
       const script = queue.shift() ?? model.reply(call);
       for (const waiter of waiting) {
@@ -128,17 +139,7 @@ export async function startModel(): Promise<ModelServer> {
       else waiting.add({ n, resolve });
       return promise;
     },
-    args: ["--model-url", url, "--model", "scripted-1"],
+    args: ["--model-provider", wire.provider, "--model-url", url, "--model", "scripted-1"],
   };
   return model;
 }
-
-const event = (choice: object | undefined, usage?: object): string =>
-  `data: ${JSON.stringify({
-    id: "chatcmpl-1",
-    object: "chat.completion.chunk",
-    created: 1,
-    model: "scripted-1",
-    choices: choice ? [{ index: 0, ...choice }] : [],
-    ...(usage && { usage }),
-  })}\n\n`;

@@ -37,7 +37,9 @@ export interface ServerProcess {
 
 /** Without the settings of the machine that runs the tests. */
 export function cleanEnv(extra: Record<string, string> = {}): Record<string, string> {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(HOLDFAST|OPENAI)_/.test(name));
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(HOLDFAST|OPENAI|ANTHROPIC|OLLAMA)_/.test(name),
+  );
   return { ...(Object.fromEntries(kept) as Record<string, string>), ...extra };
 }
 

@@ -1,0 +1,12 @@
+// Endpoints that speak Anthropic's messages: Anthropic itself and what stands in for it.
+import type { Provider } from "./endpoint.ts";
+
+export const ANTHROPIC_URL = "https://api.anthropic.com/v1";
+
+export const anthropic: Provider = {
+  wantsMaxTokens: true,
+  async load({ url, key = "", headers }) {
+    const { createAnthropic } = await import("@ai-sdk/anthropic");
+    return createAnthropic({ baseURL: url, apiKey: key, headers }); // without a key it would look for one by itself
+  },
+};

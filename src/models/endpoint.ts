@@ -1,0 +1,122 @@
+// A chat model behind an HTTP endpoint, through the AI SDK, which is loaded at the first call only. What differs from
+// one kind of endpoint to another is in a file each: openai-compatible.ts, anthropic.ts.
+import type { LanguageModel } from "ai";
+import type { ChatModel, ModelReply, ModelRequest } from "../chat/model.ts";
+import { modelFailure } from "./failure.ts";
+import { toPrompt, type PromptRules } from "./prompt.ts";
+
+/** A kind of endpoint. */
+export interface Provider extends PromptRules {
+  /** Whether it wants to be told how long an answer may be. */
+  wantsMaxTokens?: boolean;
+  /** Resolves to its models by their names. */
+  load(endpoint: Endpoint): Promise<(name: string) => LanguageModel>;
+}
+
+export interface Endpoint {
+  url: string;
+  key: string | undefined;
+  headers: Record<string, string>;
+}
+
+export interface EndpointOptions {
+  url: string;
+  model: string;
+  /** Further models that a call may name. */
+  models?: readonly string[] | undefined;
+  key?: string | undefined;
+}
+
+/** Attempts beyond the first on 429, 5xx and a refused connection: backing off, or when `Retry-After` says. */
+const MAX_RETRIES = 2;
+
+/** For endpoints that want a number, when neither the caller nor the context window gives one. */
+const DEFAULT_MAX_TOKENS = 4_096;
+
+export class EndpointModel implements ChatModel {
+  readonly label: string;
+  readonly models: readonly string[];
+  readonly #provider: Provider;
+  readonly #endpoint: Endpoint;
+
+  constructor({ url: address, model, models = [], key }: EndpointOptions, provider: Provider) {
+    const url = new URL(address);
+    const headers = basicAuthorization(url);
+    url.username = url.password = ""; // from here on the address can be shown
+    this.#endpoint = { url: url.href.replace(/\/$/, ""), key, headers };
+    this.#provider = provider;
+    this.models = [...new Set([model, ...models])];
+    this.label = `${model} at ${url.origin}${url.pathname}`;
+  }
+
+  async generate(request: ModelRequest): Promise<ModelReply> {
+    const [{ streamText }, modelOf] = await Promise.all([
+      import("ai"),
+      this.#provider.load(this.#endpoint),
+    ]);
+    globalThis.AI_SDK_LOG_WARNINGS ??= false; // it would print what it thinks of a request
+    const name = request.model ?? this.models[0]!;
+    const maxTokens =
+      request.maxTokens ??
+      (this.#provider.wantsMaxTokens ? (request.answerTokens ?? DEFAULT_MAX_TOKENS) : undefined);
+    try {
+      const { stream } = streamText({
+        model: modelOf(name),
+        ...toPrompt(request, this.#provider),
+        allowSystemInMessages: true,
+        maxRetries: MAX_RETRIES,
+        abortSignal: request.signal,
+        ...(request.temperature !== undefined && { temperature: request.temperature }),
+        ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
+        // Errors are parts of the stream too and are handled there; the default would print them.
+        onError: () => undefined,
+      });
+      return await collect(stream, name, request);
+    } catch (error) {
+      request.signal.throwIfAborted();
+      throw modelFailure(error, this.label, this.#endpoint.key);
+    }
+  }
+}
+
+type Part =
+  | { type: "text-delta"; text: string }
+  | { type: "error"; error: unknown }
+  | {
+      type: "finish";
+      finishReason: string;
+      totalUsage: { inputTokens?: number | undefined; outputTokens?: number | undefined };
+    };
+
+async function collect(
+  stream: AsyncIterable<{ type: string }>,
+  model: string,
+  { onText }: ModelRequest,
+): Promise<ModelReply> {
+  let text = "";
+  let end: Extract<Part, { type: "finish" }> | undefined;
+  for await (const part of stream as AsyncIterable<Part>) {
+    if (part.type === "error") throw part.error;
+    if (part.type === "finish") end = part;
+    if (part.type !== "text-delta") continue;
+    text += part.text;
+    onText?.(text);
+  }
+  // A stream that just stops, or stops with nothing said, is no answer.
+  if (end === undefined || end.finishReason === "error") throw new Error("The answer broke off.");
+  if (text.trim() === "")
+    throw new Error(`The answer is empty (finish reason: ${end.finishReason}).`);
+  return {
+    text,
+    model,
+    inputTokens: end.totalUsage.inputTokens,
+    outputTokens: end.totalUsage.outputTokens,
+  };
+}
+
+/** `http://user:password@host` as a header, because `fetch` refuses such addresses. */
+function basicAuthorization({ username, password }: URL): Record<string, string> {
+  if (username === "" && password === "") return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
