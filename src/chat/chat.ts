@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, toAppError } from "../kernel/errors.ts";
 import { checkText } from "../kernel/text.ts";
+import { checkAsk, checkMessage, checkModel, type Ask, type Question } from "./ask.ts";
 import { contextWindow, MAX_MESSAGES } from "./context-window.ts";
 import type { Message } from "./message.ts";
 import type { ChatModel, ModelReply, ModelRequest } from "./model.ts";
@@ -10,19 +11,6 @@ import type { HistoryStore, NewMessage, Turn } from "./store.ts";
 
 /** How often a claim of another process is looked at again. */
 const CLAIM_POLL_MS = 100;
-const MAX_REQUEST_KEY_BYTES = 200;
-
-export interface Ask extends Pick<
-  ModelRequest,
-  "system" | "model" | "temperature" | "maxTokens" | "onText"
-> {
-  prompt: string;
-  /** Asking again with the same key returns the stored answer. */
-  requestKey?: string | undefined;
-  /** The answer, when somebody else's model has given it already. */
-  reply?: ModelReply | undefined;
-  signal: AbortSignal;
-}
 
 /** The process on whose behalf sessions are claimed. */
 export interface Claimant {
@@ -55,7 +43,7 @@ export class Chat {
   }
 
   append(sessionId: string, message: NewMessage): Promise<Message> {
-    this.#check("content", message);
+    checkMessage("content", message, this.#limits.maxMessageBytes);
     return this.#store.append(sessionId, message);
   }
 
@@ -69,11 +57,18 @@ export class Chat {
     return first > 1 ? { messages, nextBefore: first } : { messages };
   }
 
-  /** What a model is shown when it is asked this now. */
-  async conversation(sessionId: string, prompt: string): Promise<ModelRequest["messages"]> {
-    this.#check("prompt", { content: prompt });
+  /**
+   * What somebody else's model is shown when it is asked this now.
+   * @throws AppError `limit` or `invalid`, so that nobody is asked in vain
+   */
+  async conversation(
+    sessionId: string,
+    ask: Question & Pick<Ask, "system" | "model">,
+  ): Promise<ModelRequest["messages"]> {
+    checkAsk(ask, this.#limits);
+    await this.#store.checkRoom(sessionId, ask);
     const history = await this.#store.page(sessionId, { limit: MAX_MESSAGES });
-    return contextWindow(history, { role: "user", content: prompt });
+    return contextWindow(history, { role: "user", content: ask.prompt });
   }
 
   /**
@@ -81,7 +76,8 @@ export class Chat {
    * @throws AppError `model`, `busy`, `conflict`, `limit` or `invalid`; the signal's reason when aborted
    */
   async ask(sessionId: string, ask: Ask): Promise<{ question: Message; answer: Message }> {
-    this.#check("prompt", { content: ask.prompt, requestKey: ask.requestKey });
+    checkAsk(ask, this.#limits);
+    if (ask.reply === undefined) checkModel(ask.model, this.model.models);
     const before = this.#queues.get(sessionId) ?? Promise.resolve();
     const mine = before.then(() => this.#turn(sessionId, ask));
     const settled = mine.catch(() => undefined);
@@ -177,14 +173,5 @@ export class Chat {
         },
       );
     }
-  }
-
-  #check(
-    what: string,
-    { content, requestKey }: { content: string; requestKey?: string | undefined },
-  ): void {
-    if (content === "") throw new AppError("invalid", `${what}: expected text that is not empty.`);
-    checkText(what, content, this.#limits.maxMessageBytes);
-    if (requestKey !== undefined) checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
   }
 }

@@ -68,12 +68,17 @@ export interface HistoryStore {
   /**
    * Stores the question as pending and claims the session for one turn. A question that failed or was interrupted is
    * taken up again when it comes with its request key, or when it is the last message and the prompt is the same.
-   * @throws AppError `conflict` when the request key belongs to another prompt
+   * @throws AppError `conflict` when the request key belongs to another prompt, `limit` as `checkRoom`
    */
   beginTurn(
     sessionId: string,
     turn: { instanceId: string; prompt: string; requestKey?: string | undefined },
   ): Promise<TurnStart>;
+  /** @throws AppError `limit` when a session has no room for this question and its answer */
+  checkRoom(
+    sessionId: string,
+    question: { prompt: string; requestKey?: string | undefined },
+  ): Promise<void>;
   /**
    * Stores the answer, completes the question and frees the session, in one.
    * @throws AppError `conflict` when the history was cleared meanwhile

@@ -96,9 +96,13 @@ export class Sessions {
     return (await this.#create(principal, { id })).session;
   }
 
-  /** @throws AppError `forbidden` when the session was found for somebody who may not change it */
-  checkWritable(session: Session): void {
-    this.#access.canModify(session);
+  /**
+   * Of a session, or of whoever would make one.
+   * @throws AppError `forbidden` when it was found for somebody who may not change it, or who may make none
+   */
+  checkWritable(session: Session | Principal): void {
+    if ("owner" in session) this.#access.canModify(session);
+    else this.#access.canCreate(session);
   }
 
   async update(session: Session, changes: SessionChanges): Promise<Session> {

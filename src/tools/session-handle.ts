@@ -1,5 +1,6 @@
 // One session as a tool sees it. It comes into being with the first thing that is stored in it.
-import type { Ask, Chat } from "../chat/chat.ts";
+import type { Ask } from "../chat/ask.ts";
+import type { Chat } from "../chat/chat.ts";
 import type { HistorySearch, Hit } from "../chat/history-search.ts";
 import type { ModelRequest } from "../chat/model.ts";
 import type { Message } from "../chat/message.ts";
@@ -120,12 +121,15 @@ export class SessionHandle {
     return this.#services.chat.model.fallback !== true;
   }
 
-  /** What a model is shown when it is asked this now. */
-  async conversation(ask: Pick<Ask, "prompt" | "system">): Promise<Conversation> {
-    return {
-      messages: await this.#services.chat.conversation(this.id, ask.prompt),
-      system: ask.system ?? this.info?.system ?? undefined,
-    };
+  /**
+   * What the caller's model is shown when it is asked this now.
+   * @throws AppError `forbidden`, `limit` or `invalid`, where its answer could not be stored
+   */
+  async conversation(ask: Omit<Ask, "signal">): Promise<Conversation> {
+    this.#services.sessions.checkWritable(this.info ?? this.#caller.principal);
+    const system = ask.system ?? this.info?.system ?? undefined;
+    const messages = await this.#services.chat.conversation(this.id, { ...ask, system });
+    return { messages, system };
   }
 
   /** Asks the configured model, with this session's history as its memory. @throws AppError `forbidden` and others */

@@ -188,6 +188,29 @@ export function turnContract(open: Open): void {
       expect(await ask({ prompt: "Else?" })).toMatchObject({ kind: "started" }); // nothing is held
     });
 
+    it("begins only where its answer has room too; one that is there already needs less", async () => {
+      const { history, storage, id, ask, begin, messages } = await setUp(open({ maxMessages: 4 }));
+      await say(storage, id, "One.");
+      await history.checkRoom(id, { prompt: "Why?" });
+      await history.failTurn(await begin(), "failed");
+      await say(storage, id, "Two.");
+      const limit = failure("limit");
+      await expect(ask({ prompt: "Else?" })).rejects.toMatchObject(limit);
+      await expect(history.checkRoom(id, { prompt: "Else?" })).rejects.toMatchObject(limit);
+      expect(await messages()).toHaveLength(3);
+      await say(storage, id, "Three.");
+      await expect(history.checkRoom(id, { prompt: "Why?" })).rejects.toMatchObject(limit);
+    });
+
+    it("that failed last is asked again in the room that is left for its answer", async () => {
+      const { history, id, ask, begin } = await setUp(open({ maxMessages: 2 }));
+      await history.failTurn(await begin({ requestKey: "r-1" }), "failed");
+      await history.checkRoom(id, { prompt: "Why?" });
+      await history.completeTurn(await begin({ requestKey: "r-1" }), ANSWER);
+      await history.checkRoom(id, { prompt: "Why?", requestKey: "r-1" });
+      expect(await ask({ requestKey: "r-1" })).toMatchObject({ kind: "answered" });
+    });
+
     it("cannot begin in a session that is not there", async () => {
       const { history, here } = await setUp(open());
       await expect(

@@ -61,6 +61,15 @@ export function messageStatements({ db, clock }: Engine, maxMessages: number, us
       .limit(placeholder("limit"))
       .prepare(),
   };
+  /** @throws AppError `limit` for a message that would be one too many */
+  const checkSeq = (seq: number): void => {
+    if (seq <= maxMessages) return;
+    throw new AppError(
+      "limit",
+      `This session has room for ${maxMessages} messages: start a new one.`,
+      { hint: "The setting max-messages allows more." },
+    );
+  };
   const blank = { model: null, inputTokens: null, outputTokens: null, requestKey: null };
   return {
     ...q,
@@ -70,11 +79,10 @@ export function messageStatements({ db, clock }: Engine, maxMessages: number, us
     ): MessageRow => {
       const row = q.insert.get({ ...blank, ...message, sessionId, now: clock.now() });
       usage.checkHistory(sessionId);
-      if (row.seq <= maxMessages) return row;
-      throw new AppError("limit", `This session has ${maxMessages} messages: start a new one.`, {
-        hint: "The setting max-messages allows more.",
-      });
+      checkSeq(row.seq);
+      return row;
     },
+    checkSeq,
   };
 }
 

@@ -14,7 +14,12 @@ import { messages, turns } from "./schema.ts";
 
 const { placeholder } = sql;
 
-type TurnMethods = Pick<HistoryStore, "beginTurn" | "completeTurn" | "failTurn" | "interruptTurns">;
+type TurnMethods = Pick<
+  HistoryStore,
+  "beginTurn" | "checkRoom" | "completeTurn" | "failTurn" | "interruptTurns"
+>;
+
+type Question = Parameters<HistoryStore["checkRoom"]>[1];
 
 export function sqliteTurns(engine: Engine, statements: MessageStatements): TurnMethods {
   const { db } = engine;
@@ -69,26 +74,44 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
     q.free.run({ sessionId });
   };
 
+  /** The question, if it is in the history already. @throws AppError `conflict` */
+  const stored = (sessionId: string, { prompt, requestKey }: Question): MessageRow | undefined => {
+    const keyed =
+      requestKey === undefined
+        ? undefined
+        : statements.byKey.get({ sessionId, requestKey, role: "user" });
+    return (
+      sameRequest(keyed, { role: "user", content: prompt }) ??
+      unanswered(statements.last.get({ sessionId }), prompt, requestKey)
+    );
+  };
+
+  /** Room for the answer too: a model is not asked for what cannot be kept. */
+  const checkRoom = (sessionId: string, question: MessageRow | undefined): void => {
+    if (question?.status === "complete") return;
+    const last = statements.last.get({ sessionId })?.seq ?? 0;
+    statements.checkSeq(last + (question === undefined ? 2 : 1));
+  };
+
   return {
+    checkRoom: (sessionId, question) =>
+      engine.look(() => checkRoom(sessionId, stored(sessionId, question))),
+
     beginTurn: (sessionId, { instanceId, prompt, requestKey }) =>
       engine.write(() => {
-        const wanted = { role: "user" as const, content: prompt };
-        const keyed =
-          requestKey === undefined
-            ? undefined
-            : statements.byKey.get({ sessionId, requestKey, role: "user" });
-        const same = sameRequest(keyed, wanted);
-        if (same?.status === "complete") {
+        const known = stored(sessionId, { prompt, requestKey });
+        if (known?.status === "complete") {
           const answer = statements.byKey.get({ sessionId, requestKey, role: "assistant" });
           if (answer === undefined) throw requestKeyTaken();
-          return { kind: "answered", question: publicPart(same), answer: publicPart(answer) };
+          return { kind: "answered", question: publicPart(known), answer: publicPart(answer) };
         }
         if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
+        checkRoom(sessionId, known);
         const question =
-          same ??
-          unanswered(statements.last.get({ sessionId }), prompt, requestKey) ??
+          known ??
           statements.add(sessionId, {
-            ...wanted,
+            role: "user",
+            content: prompt,
             status: "pending",
             requestKey: requestKey ?? null,
           });

@@ -1,0 +1,54 @@
+// What is asked of a model, and what must be right about it before anything is stored or sent.
+import { AppError } from "../kernel/errors.ts";
+import { checkText } from "../kernel/text.ts";
+import type { ModelReply, ModelRequest } from "./model.ts";
+
+const MAX_REQUEST_KEY_BYTES = 200;
+const MAX_MODEL_BYTES = 200;
+
+/** What the question itself says. */
+export interface Question {
+  prompt: string;
+  /** Asking again with the same key returns the stored answer. */
+  requestKey?: string | undefined;
+}
+
+export interface Ask
+  extends
+    Question,
+    Pick<ModelRequest, "system" | "model" | "temperature" | "maxTokens" | "onText"> {
+  /** The answer, when somebody else's model has given it already. */
+  reply?: ModelReply | undefined;
+  signal: AbortSignal;
+}
+
+/** @throws AppError `invalid` or `limit` */
+export function checkAsk(
+  { prompt, requestKey, system, model }: Question & Pick<Ask, "system" | "model">,
+  { maxMessageBytes }: { maxMessageBytes: number },
+): void {
+  checkMessage("prompt", { content: prompt, requestKey }, maxMessageBytes);
+  if (system !== undefined) checkText("system", system, maxMessageBytes);
+  if (model !== undefined) checkText("model", model, MAX_MODEL_BYTES);
+}
+
+/** @throws AppError `invalid` or `limit` */
+export function checkMessage(
+  what: string,
+  { content, requestKey }: { content: string; requestKey?: string | undefined },
+  maxBytes: number,
+): void {
+  if (content === "") throw new AppError("invalid", `${what}: expected text that is not empty.`);
+  checkText(what, content, maxBytes);
+  if (requestKey !== undefined) checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
+}
+
+/** @throws AppError `invalid` for a model that the endpoint is not meant to answer with */
+export function checkModel(name: string | undefined, models: readonly string[] | undefined): void {
+  if (name === undefined || models === undefined || models.includes(name)) return;
+  throw new AppError(
+    "invalid",
+    `model: ${JSON.stringify(name)} cannot be asked here; ${models.join(", ")} can.`,
+    { hint: "The setting models allows more." },
+  );
+}
