@@ -2,6 +2,7 @@
 import { createHoldfast, type Running, type Settings } from "../holdfast.ts";
 import { databaseFile } from "../storage/storage.ts";
 import { isLoopback } from "../http/open-network.ts";
+import { suggestOllama } from "./ollama.ts";
 import type { Terminal } from "./terminal.ts";
 
 export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
@@ -20,6 +21,11 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
     terminal.warn("holdfast: Something in front of it must ask for credentials.");
   }
   for (const line of welcome(running, asks)) terminal.print(line);
+  if (running.app.model.fallback) {
+    void suggestOllama(process.env["OLLAMA_HOST"]).then(
+      (line) => line && terminal.print(`  ${line}`),
+    );
+  }
   await running.done;
   const { ephemeral } = running.app.config;
   terminal.print(

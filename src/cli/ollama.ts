@@ -1,0 +1,48 @@
+// Whether an Ollama runs here, for somebody who has not configured a model yet. It is asked for the names of its models
+// and for nothing else.
+import { z } from "zod";
+
+const PORT = 11434;
+const TIMEOUT_MS = 300;
+/** How many models a suggestion names. */
+const MAX_NAMES = 5;
+
+const Tags = z.object({
+  models: z.array(
+    z.object({ name: z.string(), details: z.object({ family: z.string() }).partial().optional() }),
+  ),
+});
+
+/** One line that tells which settings would use it; undefined when none answers in time. `host`: OLLAMA_HOST. */
+export async function suggestOllama(host: string | undefined): Promise<string | undefined> {
+  try {
+    const address = addressOf(host?.trim());
+    const response = await fetch(`${address}/api/tags`, {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      redirect: "error",
+    });
+    const { models } = Tags.parse(await response.json());
+    const names = models
+      .filter(({ name, details }) => isChatModel(name, details?.family))
+      .map(({ name }) => name.replace(/:latest$/, ""))
+      .slice(0, MAX_NAMES);
+    if (names.length === 0) return undefined;
+    return `Ollama runs here with ${names.join(", ")}: --model-url ${address}/v1 --model ${names[0]}`;
+  } catch {
+    return undefined; // there is none, or nothing that we understand
+  }
+}
+
+/** As Ollama reads it: a host, a port or an address; a server on all addresses is reached on loopback. */
+function addressOf(host = ""): string {
+  const bare = !host.includes("://");
+  const named = host.startsWith(":") || host === "" ? `127.0.0.1${host}` : host;
+  const url = new URL(bare ? `http://${named}` : named);
+  if (bare && !/:\d+\/?$/.test(named)) url.port = `${PORT}`; // an address has its scheme's port
+  if (/^(0\.0\.0\.0|\[::\])$/.test(url.hostname)) url.hostname = "127.0.0.1";
+  return `${url.origin}${url.pathname.replace(/\/$/, "")}`;
+}
+
+/** A name goes into a terminal, and models for embeddings cannot chat. */
+const isChatModel = (name: string, family = ""): boolean =>
+  /^[\w.:/@-]{1,100}$/.test(name) && !/bert/.test(family) && !/embed/.test(name);
