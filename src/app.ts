@@ -6,17 +6,20 @@ import type { Authenticator } from "./auth/authenticator.ts";
 import { LOCAL } from "./auth/principal.ts";
 import { Chat } from "./chat/chat.ts";
 import { HistorySearch } from "./chat/history-search.ts";
+import { ContextWindow } from "./chat/context-window.ts";
 import type { ChatModel } from "./chat/model.ts";
 import type { Config } from "./config.ts";
 import type { Listener } from "./http/listen.ts";
 import { Instances } from "./instances/instances.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
+import { tokensOf } from "./kernel/context-tokens.ts";
 import type { ServerParts } from "./mcp/server.ts";
 import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
 import { ANTHROPIC_URL, anthropic } from "./models/anthropic.ts";
 import { EndpointModel } from "./models/endpoint.ts";
 import { OPENAI_URL, openAiCompatible } from "./models/openai-compatible.ts";
 import { Recall } from "./models/recall.ts";
+import { tokenizer } from "./models/tokens.ts";
 import { SessionAccessControl } from "./sessions/access.ts";
 import { Audit } from "./sessions/audit.ts";
 import { Serving } from "./serving.ts";
@@ -159,9 +162,15 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       maxValueBytes: config["max-value"],
       maxKeys: config["max-keys"],
     }),
-    chat: new Chat(storage.history, model, instances, {
-      maxMessageBytes: config["max-message"],
-      modelTimeoutMs: config["model-timeout"],
+    chat: new Chat({
+      store: storage.history,
+      model,
+      window: new ContextWindow(storage.history, tokenizer, (name = config.model ?? "") =>
+        tokensOf(config["context-tokens"], name),
+      ),
+      claimant: instances,
+      limits: { maxMessageBytes: config["max-message"], modelTimeoutMs: config["model-timeout"] },
+      onError: warn,
     }),
     search: new HistorySearch(storage.history),
     announcer,

@@ -2,6 +2,11 @@
 import { resolve } from "node:path";
 import bytes from "bytes";
 import ms from "ms";
+import {
+  DEFAULT_CONTEXT_TOKENS,
+  readContextTokens,
+  type ContextTokens,
+} from "./kernel/context-tokens.ts";
 import { AppError } from "./kernel/errors.ts";
 
 /** How a setting's text is read. `accepts` completes the sentence "… is accepted". */
@@ -105,6 +110,11 @@ const names: Kind<readonly string[]> = {
   },
 };
 
+const windows: Kind<ContextTokens> = {
+  accepts: "tokens from 1000, also for single models, such as 32000 or qwen3=8000,32000",
+  read: readContextTokens,
+};
+
 const httpUrl: Kind<string> = {
   accepts: "an http or https address such as http://127.0.0.1:11434/v1",
   read: (value) => (/^https?:$/.test(URL.parse(value)?.protocol ?? "") ? value : undefined),
@@ -196,6 +206,11 @@ export const settings = {
     alsoEnv: { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" },
     secret: true,
   }),
+  "context-tokens": required(
+    windows,
+    `${DEFAULT_CONTEXT_TOKENS}`,
+    "the model's context window: prompt, history and answer share it; older messages are summarized",
+  ),
   "model-timeout": required(interval, "2m", "longest wait for one answer of the model"),
   "insecure-no-auth": required(
     flag,

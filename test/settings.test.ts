@@ -47,6 +47,7 @@ describe("without any source", () => {
       durability: "full",
       ephemeral: false,
       "model-provider": "openai",
+      "context-tokens": { named: {}, others: 32_000 },
       "model-timeout": 2 * MINUTE,
       "insecure-no-auth": false,
       "max-body": 4 * 1024 * 1024,
@@ -197,6 +198,13 @@ describe("what is accepted", () => {
     ["durability", "normal", "normal"],
     ["log-level", "silent", "silent"],
     ["data-dir", "here", resolve("here")],
+    ["context-tokens", "8000", { named: {}, others: 8_000 }],
+    [
+      "context-tokens",
+      "qwen3:8b=8000, 64000,a/b=1000000",
+      { named: { "qwen3:8b": 8_000, "a/b": 1_000_000 }, others: 64_000 },
+    ],
+    ["context-tokens", "constructor=8000", { named: { constructor: 8_000 }, others: 32_000 }],
     ["models", "qwen3, hf.co/a/b:Q4", ["qwen3", "hf.co/a/b:Q4"]],
   ])("%s may be %j", (name, text, value) => {
     expect(read(name, text)).toEqual(value);
@@ -221,6 +229,7 @@ describe("what is accepted", () => {
     ["public-url", ["mcp.example.org", "https://a/mcp", "https://a?b"], "without a path"],
     ["cors-origins", ["*", "null", "a.example", "https://*.a", "https://a/", "a,,b"], "origins"],
     ["model-provider", ["ollama", "OpenAI", "constructor"], "openai, anthropic"],
+    ["context-tokens", ["999", "32k", "1,2", "4000,8000", "=4000", "a=", "a b=4000"], "from 1000"],
     ["models", ["a,,b", "a b", ","], "separated by commas"],
     ["allowed-hosts", ["a,,b", "http://a", "a:80", "*", "a b"], "separated by commas"],
   ])("%s is refused as %j, naming what is accepted", (name, texts, accepted) => {

@@ -4,10 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, toAppError } from "../kernel/errors.ts";
 import { checkText } from "../kernel/text.ts";
 import { checkAsk, checkMessage, checkModel, type Ask, type Question } from "./ask.ts";
-import { contextWindow, MAX_MESSAGES } from "./context-window.ts";
+import { conversationOf, type ContextWindow } from "./context-window.ts";
 import type { Message } from "./message.ts";
 import type { ChatModel, ModelReply, ModelRequest } from "./model.ts";
-import type { HistoryStore, NewMessage, Turn } from "./store.ts";
+import type { HistoryStore, NewMessage, Summary, Turn } from "./store.ts";
+import { Summarizer } from "./summarizer.ts";
 
 /** How often a claim of another process is looked at again. */
 const CLAIM_POLL_MS = 100;
@@ -25,21 +26,37 @@ export interface ChatLimits {
   modelTimeoutMs: number;
 }
 
+export interface ChatParts {
+  store: HistoryStore;
+  model: ChatModel;
+  window: ContextWindow;
+  claimant: Claimant;
+  limits: ChatLimits;
+  /** Told of what went wrong beside a turn that goes on. */
+  onError: (error: unknown) => void;
+}
+
 export class Chat {
   readonly model: ChatModel;
   readonly #store: HistoryStore;
   readonly #claimant: Claimant;
   readonly #limits: ChatLimits;
+  readonly #window: ContextWindow;
+  readonly #summarizer: Summarizer;
+  readonly #onError: (error: unknown) => void;
   /** Turns that have ended but could not be given back. */
   readonly #unreleased = new Map<string, Turn>();
   /** The last turn of each session that has one waiting or running. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
-  constructor(store: HistoryStore, model: ChatModel, claimant: Claimant, limits: ChatLimits) {
+  constructor({ store, model, window, claimant, limits, onError }: ChatParts) {
     this.#store = store;
     this.model = model;
+    this.#window = window;
+    this.#summarizer = new Summarizer(store, window, model);
     this.#claimant = claimant;
     this.#limits = limits;
+    this.#onError = onError;
   }
 
   append(sessionId: string, message: NewMessage): Promise<Message> {
@@ -57,22 +74,27 @@ export class Chat {
     return first > 1 ? { messages, nextBefore: first } : { messages };
   }
 
+  /** Of what no longer fits into a model's window. */
+  summary(sessionId: string): Promise<Summary | undefined> {
+    return this.#store.summary(sessionId);
+  }
+
   /**
-   * What somebody else's model is shown when it is asked this now.
+   * What somebody else's model is shown when it is asked this now. It is not asked for summaries.
    * @throws AppError `limit` or `invalid`, so that nobody is asked in vain
    */
   async conversation(
     sessionId: string,
-    ask: Question & Pick<Ask, "system" | "model">,
+    ask: Question & Pick<Ask, "system" | "model" | "maxTokens">,
   ): Promise<ModelRequest["messages"]> {
     checkAsk(ask, this.#limits);
+    await this.#window.check(ask);
     await this.#store.checkRoom(sessionId, ask);
-    const history = await this.#store.page(sessionId, { limit: MAX_MESSAGES });
-    return contextWindow(history, { role: "user", content: ask.prompt });
+    return conversationOf(await this.#window.view(sessionId, ask), ask.prompt);
   }
 
   /**
-   * Asks the model with the session's history as its memory. Whatever fails, the question stays stored.
+   * Asks the model with the session's history as its memory. Whatever the model does, the question stays stored.
    * @throws AppError `model`, `busy`, `conflict`, `limit` or `invalid`; the signal's reason when aborted
    */
   async ask(sessionId: string, ask: Ask): Promise<{ question: Message; answer: Message }> {
@@ -89,6 +111,7 @@ export class Chat {
   }
 
   async #turn(sessionId: string, ask: Ask): Promise<{ question: Message; answer: Message }> {
+    if (ask.reply === undefined && !this.model.fallback) await this.#window.check(ask);
     const started = await this.#begin(sessionId, ask);
     if (started.kind === "answered") return started;
     const { turn } = started;
@@ -146,23 +169,44 @@ export class Chat {
     return reply;
   }
 
-  async #askModel({ sessionId, question }: Turn, ask: Ask): Promise<ModelReply> {
-    const history = await this.#store.page(sessionId, {
-      limit: MAX_MESSAGES,
-      before: question.seq,
-    });
-    const timeout = AbortSignal.timeout(this.#limits.modelTimeoutMs);
+  async #askModel(turn: Turn, ask: Ask): Promise<ModelReply> {
+    const { sessionId, question } = turn;
     const { system, model, temperature, maxTokens, onText } = ask;
-    try {
-      return await this.model.generate({
-        sessionId,
-        question,
-        messages: contextWindow(history, question),
+    const messages = await this.#conversation(turn, ask);
+    return this.#withinTime(ask.signal, (signal) =>
+      this.model.generate({
+        ...{ sessionId, question, messages, signal },
         ...{ system, model, temperature, maxTokens, onText },
-        signal: AbortSignal.any([ask.signal, timeout]),
-      });
+        answerTokens: this.#window.parts(ask).answer,
+      }),
+    );
+  }
+
+  /** What the model is shown. A summary that cannot be made does not keep the question from being asked. */
+  async #conversation(turn: Turn, ask: Ask): Promise<ModelRequest["messages"]> {
+    const { sessionId, question } = turn;
+    if (this.model.fallback) return [question];
+    const view = await this.#window.view(sessionId, ask, question.seq);
+    if (!view.overflows || view.room <= 0) return conversationOf(view, question.content);
+    try {
+      const folded = await this.#withinTime(ask.signal, (signal) =>
+        this.#summarizer.fold(turn, view, ask, signal),
+      );
+      return conversationOf(folded, question.content);
     } catch (error) {
       ask.signal.throwIfAborted();
+      if (toAppError(error).code !== "model") throw error;
+      this.#onError(error);
+      return conversationOf(view, question.content);
+    }
+  }
+
+  async #withinTime<T>(asked: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const timeout = AbortSignal.timeout(this.#limits.modelTimeoutMs);
+    try {
+      return await run(AbortSignal.any([asked, timeout]));
+    } catch (error) {
+      asked.throwIfAborted();
       if (!timeout.aborted) throw error;
       throw new AppError(
         "model",

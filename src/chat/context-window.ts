@@ -1,26 +1,181 @@
-// What the model is shown of a history: the newest messages that fit.
-import type { Message, Role } from "./message.ts";
+// What a model is shown of a history: a summary of what no longer fits (summarizer.ts), and the newest messages that do.
+// However long a history is, a turn reads a bounded part of it, and counts each message once.
+import { AppError } from "../kernel/errors.ts";
+import type { Ask, Question } from "./ask.ts";
+import type { Message } from "./message.ts";
+import type { ModelRequest } from "./model.ts";
+import type { HistoryStore, Summary } from "./store.ts";
+import { MESSAGE_TOKENS, MessageTokens, mostTokens, type Tokenizer } from "./tokens.ts";
 
-/** About 25,000 tokens of English; leaves room for the answer in the windows of today's small models. */
-const MAX_CHARACTERS = 100_000;
-/** How many messages are read back to fill it. */
-export const MAX_MESSAGES = 500;
+/** Room for an answer whose caller names no bound; never more than a quarter of the window. */
+const ANSWER_TOKENS = 4_096;
+/** Room for the summary; never more than an eighth of the window. */
+const SUMMARY_TOKENS = 1_000;
+/** How many messages are read back at most. */
+export const MAX_READ = 1_000;
 
-/**
- * The newest of `history` (oldest first) that fit beside the question, oldest first, the question last.
- * Questions that never got an answer are left out.
- */
-export function contextWindow(
-  history: readonly Message[],
-  question: Pick<Message, "role" | "content">,
-): { role: Role; content: string }[] {
-  const shown: Pick<Message, "role" | "content">[] = [question];
-  let characters = question.content.length;
-  for (const message of history.toReversed()) {
-    if (message.status !== "complete") continue;
-    characters += message.content.length;
-    if (characters > MAX_CHARACTERS) break;
-    shown.push(message);
+export type WindowAsk = Pick<Question, "prompt"> & Pick<Ask, "system" | "model" | "maxTokens">;
+
+/** How a model's window is divided, in tokens. */
+export interface WindowParts {
+  whole: number;
+  answer: number;
+  summary: number;
+}
+
+export interface View {
+  summary: Summary | undefined;
+  /** The messages after the summary that fit, newest first, with their tokens. */
+  newest: { message: Message; tokens: number }[];
+  /** What they may take together. */
+  room: number;
+  /** There are messages between these and the summary. */
+  overflows: boolean;
+}
+
+/** How long something is; `Infinity` for more than the window. */
+interface Measure {
+  text(text: string): number | Promise<number>;
+  message(message: Message): number | Promise<number>;
+}
+
+/** Never too short, and nothing has to be counted. */
+const roughly: Measure = {
+  text: mostTokens,
+  message: ({ content }) => mostTokens(content) + MESSAGE_TOKENS,
+};
+
+export class ContextWindow {
+  readonly tokenizer: Tokenizer;
+  readonly #store: Pick<HistoryStore, "page" | "summary">;
+  readonly #tokensOf: (model: string | undefined) => number;
+  readonly #counts: MessageTokens;
+
+  /** `tokensOf`: how many tokens the window of a model has. */
+  constructor(
+    store: Pick<HistoryStore, "page" | "summary">,
+    tokenizer: Tokenizer,
+    tokensOf: (model: string | undefined) => number,
+  ) {
+    this.#store = store;
+    this.tokenizer = tokenizer;
+    this.#tokensOf = tokensOf;
+    this.#counts = new MessageTokens(tokenizer);
   }
-  return shown.reverse().map(({ role, content }) => ({ role, content }));
+
+  parts({ model, maxTokens = ANSWER_TOKENS }: Pick<WindowAsk, "model" | "maxTokens">): WindowParts {
+    const whole = this.#tokensOf(model);
+    return {
+      whole,
+      answer: Math.min(maxTokens, Math.floor(whole / 4)),
+      summary: Math.min(SUMMARY_TOKENS, Math.floor(whole / 8)),
+    };
+  }
+
+  /** @throws AppError `limit` for a prompt that the window has no room for, even with no history at all */
+  async check(ask: WindowAsk): Promise<void> {
+    const { whole, answer } = this.parts(ask);
+    const room = whole - answer;
+    if ((await asked(ask, roughly)) <= room) return;
+    const limit = 2 * whole; // enough to tell by how much
+    const tokens = await asked(ask, {
+      ...roughly,
+      text: (text) => this.tokenizer.count(text, limit),
+    });
+    if (tokens <= room) return;
+    const length = tokens === Infinity ? `more than ${limit}` : `${tokens}`;
+    throw new AppError(
+      "limit",
+      `Prompt and system prompt are ${length} tokens long; the model's window has room for ${room}.`,
+      {
+        hint: `Ask with less. The setting context-tokens (now ${whole}) allows more, if the model does.`,
+      },
+    );
+  }
+
+  /** What fits beside this question, of the messages below `before`. */
+  async view(sessionId: string, ask: WindowAsk, before?: number): Promise<View> {
+    const summary = await this.#store.summary(sessionId);
+    const { whole, answer, summary: summaryRoom } = this.parts(ask);
+    const fill = async (measure: Measure, summaryTokens: number): Promise<View> => {
+      const room = whole - answer - summaryTokens - (await asked(ask, measure));
+      return {
+        summary,
+        room,
+        ...(await this.#fill(sessionId, { summary, room, before, measure })),
+      };
+    };
+    const first = await fill(roughly, summary === undefined ? 0 : summaryRoom);
+    if (!first.overflows) return first;
+    return fill(
+      {
+        text: (text) => this.tokenizer.count(text, whole),
+        message: (message) => this.#counts.of(sessionId, message, whole),
+      },
+      summaryRoom,
+    );
+  }
+
+  /** The session's messages below `before` and after `after`, newest first, read as they are asked for. */
+  async *newestFirst(
+    sessionId: string,
+    { after = 0, before }: { after?: number | undefined; before?: number | undefined },
+  ): AsyncGenerator<Message> {
+    for (let limit = 20; ; limit = Math.min(2 * limit, 200)) {
+      const page = await this.#store.page(sessionId, { limit, before });
+      for (const message of page.toReversed()) {
+        if (message.seq <= after) return;
+        yield message;
+      }
+      if (page.length < limit) return;
+      before = page[0]!.seq;
+    }
+  }
+
+  /** Questions that never got an answer are left out. */
+  async #fill(
+    sessionId: string,
+    {
+      summary,
+      room,
+      before,
+      measure,
+    }: Pick<View, "summary" | "room"> & { before: number | undefined; measure: Measure },
+  ): Promise<Pick<View, "newest" | "overflows">> {
+    const newest: View["newest"] = [];
+    let [left, read] = [room, 0];
+    const range = { after: summary?.uptoSeq, before };
+    for await (const message of this.newestFirst(sessionId, range)) {
+      if (++read > MAX_READ) return { newest, overflows: true };
+      if (message.status !== "complete") continue;
+      const tokens = await measure.message(message);
+      left -= tokens;
+      if (left < 0) return { newest, overflows: true };
+      newest.push({ message, tokens });
+    }
+    return { newest, overflows: false };
+  }
+}
+
+/** What prompt and system prompt take. */
+async function asked({ prompt, system = "" }: WindowAsk, { text }: Measure): Promise<number> {
+  return (await text(prompt)) + (await text(system)) + 2 * MESSAGE_TOKENS;
+}
+
+/** The conversation as a model is shown it, oldest first, the question last. */
+export function conversationOf(
+  { summary, newest }: Pick<View, "summary" | "newest">,
+  prompt: string,
+): ModelRequest["messages"] {
+  return [
+    ...(summary === undefined ? [] : [{ role: "system" as const, content: introduced(summary) }]),
+    ...newest.toReversed().map(({ message: { role, content } }) => ({ role, content })),
+    { role: "user", content: prompt },
+  ];
+}
+
+/** A summary as a model is shown it. */
+export function introduced({ uptoSeq, leftOut, content }: Omit<Summary, "createdAt">): string {
+  const gap = leftOut === 0 ? "" : ` (${leftOut} of these messages are not in it)`;
+  return `Summary of the earlier conversation, up to message #${uptoSeq}${gap}:\n${content}`;
 }

@@ -24,6 +24,18 @@ export interface Turn {
   question: Message;
 }
 
+/** What a model is told of the messages that no longer fit beside the newest ones. */
+export interface Summary {
+  /** It stands for the messages up to this one. */
+  uptoSeq: number;
+  /** How many of these nobody read for it, because they were too many at once. */
+  leftOut: number;
+  content: string;
+  /** Which model wrote it. */
+  model: string;
+  createdAt: number;
+}
+
 /** What `beginTurn` found. `busy`: another turn of this session is running. */
 export type TurnStart =
   | { kind: "started"; turn: Turn }
@@ -86,6 +98,12 @@ export interface HistoryStore {
   completeTurn(turn: Turn, answer: Answer): Promise<Message>;
   /** Marks the question and frees the session. */
   failTurn(turn: Turn, status: "failed" | "interrupted"): Promise<void>;
+  summary(sessionId: string): Promise<Summary | undefined>;
+  /**
+   * Replaces the session's summary during a turn.
+   * @throws AppError `conflict` when the history was cleared meanwhile
+   */
+  saveSummary(turn: Turn, summary: Omit<Summary, "createdAt">): Promise<Summary>;
   /** Ends the turns that a dead instance left: their questions become `interrupted`. Resolves to how many. */
   interruptTurns(instanceId: string): Promise<number>;
 }

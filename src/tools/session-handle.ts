@@ -4,7 +4,7 @@ import type { Chat } from "../chat/chat.ts";
 import type { HistorySearch, Hit } from "../chat/history-search.ts";
 import type { ModelRequest } from "../chat/model.ts";
 import type { Message } from "../chat/message.ts";
-import type { NewMessage } from "../chat/store.ts";
+import type { NewMessage, Summary } from "../chat/store.ts";
 import type { CurrentSession, SessionResolver } from "../sessions/current.ts";
 import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
 import type { KeyedCalls } from "../sessions/keyed-calls.ts";
@@ -64,6 +64,11 @@ export class SessionHandle {
 
   counts(): Promise<SessionCounts> {
     return this.#services.sessions.counts(this.id);
+  }
+
+  /** What stands for the messages that no longer fit into the model's window. */
+  summary(): Promise<Summary | undefined> {
+    return this.#services.chat.summary(this.id);
   }
 
   /** @throws AppError `forbidden` */

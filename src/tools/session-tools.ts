@@ -109,12 +109,17 @@ export function sessionTools(maxAgeMs: number): Tool[] {
           .record(z.string(), z.unknown())
           .nullable()
           .describe("What that program can do."),
+        summary: z
+          .object({ upto_seq: z.int(), content: z.string(), created_at: z.string() })
+          .optional()
+          .describe("What `chat` shows the model instead of the messages up to `upto_seq`."),
       }),
       annotations: { readOnlyHint: true, openWorldHint: false },
       quick: true,
       async handler({ session, sessions, client, principal }) {
         const counts = await session.counts();
         const info = summarize(session.info, counts, sessions);
+        const chatSummary = await session.summary();
         return reply(`Session ${session.id} (${label(info)}): ${countsText(counts)}.`, {
           ...info,
           system: session.info?.system ?? null,
@@ -130,6 +135,13 @@ export function sessionTools(maxAgeMs: number): Tool[] {
               }
             : null,
           capabilities: client?.capabilities ?? null,
+          ...(chatSummary && {
+            summary: {
+              upto_seq: chatSummary.uptoSeq,
+              content: chatSummary.content,
+              created_at: iso(chatSummary.createdAt),
+            },
+          }),
         });
       },
     }),

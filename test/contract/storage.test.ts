@@ -34,6 +34,7 @@ import { sharingContract } from "./sharing.ts";
 import { stateContract } from "./state.ts";
 import { streamsContract } from "./streams.ts";
 import { subscriptionsContract } from "./subscriptions.ts";
+import { summaryContract } from "./summaries.ts";
 import { turnContract } from "./turns.ts";
 
 function openAt(
@@ -80,6 +81,7 @@ for (const [engine, open] of Object.entries(engines)) {
     stateContract(open);
     historyContract(open);
     turnContract(open);
+    summaryContract(open);
     instanceContract(open);
     streamsContract(open);
     requestsContract(open);

@@ -3,6 +3,7 @@ import type { HistoryStore } from "../../chat/store.ts";
 import type { Engine } from "./engine.ts";
 import { messageStatements, publicPart, sameRequest } from "./message-rows.ts";
 import { sqliteSearch } from "./search-store.ts";
+import { summaryStatements } from "./summary-rows.ts";
 import { sqliteTurns } from "./turn-store.ts";
 import type { Usage } from "./usage.ts";
 
@@ -12,6 +13,7 @@ export function sqliteHistoryStore(
   usage: Usage,
 ): HistoryStore {
   const statements = messageStatements(engine, maxMessages, usage);
+  const summaries = summaryStatements(engine);
 
   return {
     append: (sessionId, message) =>
@@ -36,6 +38,8 @@ export function sqliteHistoryStore(
 
     search: sqliteSearch(engine),
 
-    ...sqliteTurns(engine, statements),
+    summary: (sessionId) => engine.read(() => summaries.get(sessionId)),
+
+    ...sqliteTurns(engine, statements, summaries),
   };
 }

@@ -134,5 +134,12 @@ export const migrations: Migration[] = [
       "INSERT INTO messages_fts(rowid, content, scope)\nSELECT m.id, search_text(m.content), search_scope(m.session_id, s.owner)\nFROM messages m JOIN sessions s ON s.id = m.session_id ORDER BY m.id;",
       "CREATE TRIGGER `messages_fts_delete` AFTER DELETE ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\nEND;"
     ]
+  },
+  {
+    "createdAt": 1795357393860,
+    "hash": "13f2fc2c24f7f1baf19abd53564f12c80cbab5e37847ceb525a7d9d88e0a299e",
+    "statements": [
+      "CREATE TABLE `summaries` (\n\t`session_id` text PRIMARY KEY NOT NULL,\n\t`upto_seq` integer NOT NULL,\n\t`left_out` integer DEFAULT 0 NOT NULL,\n\t`content` text NOT NULL,\n\t`model` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade\n);"
+    ]
   }
 ];

@@ -150,6 +150,20 @@ export const turns = sqliteTable(
   (t) => [index("turns_message").on(t.messageId), index("turns_instance").on(t.instanceId)],
 );
 
+/** What a model is told of the messages that no longer fit beside the newest ones. */
+export const summaries = sqliteTable("summaries", {
+  sessionId: text("session_id")
+    .primaryKey()
+    .references(() => sessions.id, { onDelete: "cascade" }),
+  /** It stands for the messages up to this one. */
+  uptoSeq: integer("upto_seq").notNull(),
+  /** How many of these nobody read for it, because they were too many at once. */
+  leftOut: integer("left_out").notNull().default(0),
+  content: text().notNull(),
+  model: text().notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
 /** One SSE response of a client, resumable by its events' ids. */
 export const streams = sqliteTable(
   "streams",

@@ -6,7 +6,7 @@ import type { SessionStore } from "../../sessions/store.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
-import { grants, keyedCalls, messages, sessions, sessionState } from "./schema.ts";
+import { grants, keyedCalls, messages, sessions, sessionState, summaries } from "./schema.ts";
 import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
@@ -110,6 +110,10 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
     clearHistory: db
       .delete(messages)
       .where(eq(messages.sessionId, placeholder("id")))
+      .prepare(),
+    clearSummary: db
+      .delete(summaries)
+      .where(eq(summaries.sessionId, placeholder("id")))
       .prepare(),
     clearCalls: db
       .delete(keyedCalls)
@@ -241,6 +245,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
       engine.write(() => {
         if (what !== "state") {
           q.clearHistory.run({ id });
+          q.clearSummary.run({ id });
           q.clearCalls.run({ id });
         }
         if (what !== "history") q.clearState.run({ id });

@@ -11,17 +11,22 @@ import {
   type MessageStatements,
 } from "./message-rows.ts";
 import { messages, turns } from "./schema.ts";
+import type { SummaryStatements } from "./summary-rows.ts";
 
 const { placeholder } = sql;
 
 type TurnMethods = Pick<
   HistoryStore,
-  "beginTurn" | "checkRoom" | "completeTurn" | "failTurn" | "interruptTurns"
+  "beginTurn" | "checkRoom" | "completeTurn" | "failTurn" | "interruptTurns" | "saveSummary"
 >;
 
 type Question = Parameters<HistoryStore["checkRoom"]>[1];
 
-export function sqliteTurns(engine: Engine, statements: MessageStatements): TurnMethods {
+export function sqliteTurns(
+  engine: Engine,
+  statements: MessageStatements,
+  summaries: SummaryStatements,
+): TurnMethods {
   const { db } = engine;
   const ofSession = eq(turns.sessionId, placeholder("sessionId"));
   const q = {
@@ -62,16 +67,20 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
       .prepare(),
   };
 
-  /** Gives the claim back. @throws AppError `conflict` when the history was cleared meanwhile */
-  const release = ({ id, sessionId, instanceId }: Turn): void => {
+  /** @throws AppError `conflict` when the history was cleared meanwhile */
+  const checkClaim = ({ id, sessionId, instanceId }: Turn): void => {
     const claim = q.claimed.get({ sessionId });
-    if (claim?.messageId !== id || claim.instanceId !== instanceId) {
-      throw new AppError(
-        "conflict",
-        "The history was cleared, or this question was taken over, while it was being answered.",
-      );
-    }
-    q.free.run({ sessionId });
+    if (claim?.messageId === id && claim.instanceId === instanceId) return;
+    throw new AppError(
+      "conflict",
+      "The history was cleared, or this question was taken over, while it was being answered.",
+    );
+  };
+
+  /** Gives the claim back. @throws AppError `conflict` as `checkClaim` */
+  const release = (turn: Turn): void => {
+    checkClaim(turn);
+    q.free.run({ sessionId: turn.sessionId });
   };
 
   /** The question, if it is in the history already. @throws AppError `conflict` */
@@ -156,6 +165,12 @@ export function sqliteTurns(engine: Engine, statements: MessageStatements): Turn
       engine.write(() => {
         release(turn);
         q.setStatus.run({ sessionId: turn.sessionId, seq: turn.question.seq, status });
+      }),
+
+    saveSummary: (turn, summary) =>
+      engine.write(() => {
+        checkClaim(turn);
+        return summaries.save(turn.sessionId, summary);
       }),
 
     interruptTurns: (instanceId) =>

@@ -1,0 +1,28 @@
+// How many tokens the context windows of models have, as a setting says it: `32000`, or `qwen3=8000,32000`.
+
+export const DEFAULT_CONTEXT_TOKENS = 32_000;
+
+/** Of the models that are named, and of all others. */
+export interface ContextTokens {
+  readonly named: Readonly<Record<string, number>>;
+  readonly others: number;
+}
+
+const ENTRY = /^\s*(?:([^\p{C}\p{Z}]+)=)?([1-9]\d{3,8})\s*$/u;
+
+/** Undefined for text of another form. */
+export function readContextTokens(text: string): ContextTokens | undefined {
+  const named: [string, number][] = [];
+  const others: number[] = [];
+  for (const entry of text.split(",")) {
+    const [, model, tokens] = ENTRY.exec(entry) ?? [];
+    if (tokens === undefined) return undefined;
+    if (model === undefined) others.push(Number(tokens));
+    else named.push([model, Number(tokens)]);
+  }
+  if (others.length > 1) return undefined;
+  return { named: Object.fromEntries(named), others: others[0] ?? DEFAULT_CONTEXT_TOKENS };
+}
+
+export const tokensOf = ({ named, others }: ContextTokens, model: string): number =>
+  Object.hasOwn(named, model) ? named[model]! : others;
