@@ -91,12 +91,19 @@ describe.each([openai, anthropic])("an endpoint that speaks $provider", (wire) =
 
   it("is given the time that it asks for", async () => {
     const { model, client } = await scene(wire);
-    model.next(refuses(429, "In a second.", { "retry-after": "1" }));
+    model.next(refuses(429, "In three seconds.", { "retry-after": "3" }));
     const asked = performance.now();
     expect((await client.call("chat", { prompt: "One" })).isError).toBe(false);
-    const waited = performance.now() - asked;
-    expect(waited).toBeGreaterThanOrEqual(990); // ms
-    expect(waited).toBeLessThan(1_900); // less than the back-off without that word
+    expect(performance.now() - asked).toBeGreaterThanOrEqual(2_990); // ms; of itself it would wait two seconds
+  });
+
+  it("that names no time is given some", async () => {
+    const { model, client } = await scene(wire);
+    model.next(refuses(429, "Later.", {}));
+    const asked = performance.now();
+    expect((await client.call("chat", { prompt: "One" })).isError).toBe(false);
+    expect(performance.now() - asked).toBeGreaterThanOrEqual(990); // ms
+    expect(model.calls).toHaveLength(2);
   });
 
   it("is not asked again after 4xx, and its own words are told, without the key", async () => {

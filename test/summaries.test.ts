@@ -84,6 +84,20 @@ describe("a conversation that goes on and on", () => {
   });
 });
 
+it("a question that nearly fills the window is asked alone, and folds nothing", async () => {
+  const { client, here, answers, summaries } = await remembering();
+  for (let n = 1; n <= 8; n += 1)
+    await client.call("history_append", { role: "user", content: words(`m${n}`, 100) });
+  await client.call("chat", { prompt: "Well?" });
+  const [before] = stored(here.folder);
+  await client.call("chat", { prompt: words("Long", 720) });
+  expect(answers()[1]!.messages).toHaveLength(1);
+  expect(stored(here.folder)).toEqual([before]);
+  await client.call("chat", { prompt: "And?" });
+  expect(shown(answers()[2]!).upto).toBeGreaterThanOrEqual(8);
+  expect(summaries().length).toBeGreaterThan(2);
+});
+
 describe("a summary that cannot be made", () => {
   it.each([
     ["is refused", refuses(400, "No.")],

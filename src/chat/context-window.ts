@@ -27,7 +27,7 @@ export interface View {
   summary: Summary | undefined;
   /** The messages after the summary that fit, newest first, with their tokens. */
   newest: { message: Message; tokens: number }[];
-  /** What they may take together. */
+  /** What they may take together; negative when the question leaves no room even for the summary. */
   room: number;
   /** There are messages between these and the summary. */
   overflows: boolean;
@@ -164,11 +164,13 @@ async function asked({ prompt, system = "" }: WindowAsk, { text }: Measure): Pro
 
 /** The conversation as a model is shown it, oldest first, the question last. */
 export function conversationOf(
-  { summary, newest }: Pick<View, "summary" | "newest">,
+  { summary, newest, room }: Pick<View, "summary" | "newest" | "room">,
   prompt: string,
 ): ModelRequest["messages"] {
   return [
-    ...(summary === undefined ? [] : [{ role: "system" as const, content: introduced(summary) }]),
+    ...(summary === undefined || room < 0
+      ? []
+      : [{ role: "system" as const, content: introduced(summary) }]),
     ...newest.toReversed().map(({ message: { role, content } }) => ({ role, content })),
     { role: "user", content: prompt },
   ];
