@@ -74,13 +74,13 @@ const faults: Record<string, { scripts: Script[]; says: RegExp; args?: string[] 
   "gives an answer of spaces": { scripts: [says("  \n")], says: /The answer is empty/ },
   "never answers": {
     scripts: [isSilent],
-    args: ["--model-timeout", "300ms"],
-    says: /no answer within 0\.3 s/,
+    args: ["--model-timeout", "1s"],
+    says: /no answer within 1 s/,
   },
   "stops talking in the middle": {
     scripts: [says("The answer ", new Promise(() => undefined))],
-    args: ["--model-timeout", "500ms"],
-    says: /no answer within 0\.5 s/,
+    args: ["--model-timeout", "1s"],
+    says: /no answer within 1 s/,
   },
 };
 
