@@ -25,11 +25,12 @@ import { Audit } from "./sessions/audit.ts";
 import { Serving } from "./serving.ts";
 import { Activity } from "./sessions/activity.ts";
 import { SessionResolver } from "./sessions/current.ts";
+import { Operator } from "./sessions/operator.ts";
 import { KeyedCalls } from "./sessions/keyed-calls.ts";
 import { Presence } from "./sessions/presence.ts";
 import { Retention } from "./sessions/retention.ts";
-import type { SessionTarget } from "./sessions/session.ts";
-import { SESSIONS_URI } from "./sessions/uris.ts";
+import type { Session, SessionTarget } from "./sessions/session.ts";
+import { SESSIONS_URI, sessionUri } from "./sessions/uris.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { PromptRegistry, type Prompt } from "./prompts/prompt.ts";
 import { sessionPrompts } from "./prompts/session-prompts.ts";
@@ -50,6 +51,7 @@ import { sessionTools } from "./tools/session-tools.ts";
 import { shareTools } from "./tools/share-tools.ts";
 import { stateTools } from "./tools/state-tools.ts";
 import type { Tool } from "./tools/tool.ts";
+import { Transfer } from "./transfer/transfer.ts";
 import { VERSION } from "./version.ts";
 
 export interface AppOptions {
@@ -66,6 +68,10 @@ export interface App {
   /** What answers `chat`. */
   readonly model: ChatModel;
   readonly sessions: Sessions;
+  /** Everybody's sessions, for commands. */
+  readonly operator: Operator;
+  /** Export and import. */
+  readonly transfer: Transfer;
   readonly keys: ApiKeys;
   readonly authenticator: Authenticator;
   readonly retention: Retention<
@@ -219,12 +225,31 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     return new Activity(clock, shortest, (times) => store.touch(times), warn);
   }
 
+  /** For what a command has done to a session as a whole. */
+  const announce = async ({ id, owner }: Pick<Session, "id" | "owner">): Promise<void> => {
+    const news = { owner, session: id, by: undefined };
+    await announcer.announceBelow(news, sessionUri(id));
+    await announcer.announce(news, [SESSIONS_URI, sessionUri(id)]);
+  };
+
   let stopping: Promise<void> | undefined;
 
   return {
     config,
     model,
     sessions,
+    operator: new Operator({ store: storage.sessions, sessions, announce }),
+    transfer: new Transfer({
+      ...{ store: storage.transfer, sessions: storage.sessions, audit, announce },
+      now: () => clock.now(),
+      limits: {
+        maxMessageBytes: config["max-message"],
+        maxMessages: config["max-messages"],
+        maxValueBytes: config["max-value"],
+        maxKeys: config["max-keys"],
+        maxSessions: config["max-sessions"],
+      },
+    }),
     keys,
     authenticator: serving.authenticator,
     retention,

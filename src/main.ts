@@ -8,6 +8,11 @@ import { AppError } from "./kernel/errors.ts";
 const terminal: Terminal = {
   print: (line) => process.stdout.write(`${line}\n`),
   warn: (line) => process.stderr.write(`${line}\n`),
+  get input() {
+    return process.stdin; // opened when it is asked for
+  },
+  output: process.stdout,
+  errors: process.stderr,
   onStop(stop) {
     const signals = ["SIGINT", "SIGTERM"] as const;
     let asked = false;

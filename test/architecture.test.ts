@@ -20,6 +20,7 @@ const FLOORS: Record<string, number> = {
   chat: 2,
   state: 2,
   instances: 2,
+  transfer: 2.5,
   tools: 3,
   resources: 3,
   prompts: 3,

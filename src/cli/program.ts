@@ -5,6 +5,7 @@ import type { Settings } from "../holdfast.ts";
 import { VERSION } from "../version.ts";
 import { cleanup } from "./cleanup.ts";
 import { createKey, listKeys, revokeKey, type KeyFlags } from "./keys.ts";
+import { addSessionCommands } from "./sessions/commands.ts";
 import type { Terminal } from "./terminal.ts";
 import { serve } from "./serve.ts";
 import { stdio } from "./stdio.ts";
@@ -79,6 +80,16 @@ export function createProgram(terminal: Terminal): Command {
     .action((flags: { json?: boolean }) => listKeys(settingsOf(flags), flags, terminal));
   withSettings(keys.command("revoke <id>").description("refuse a key from now on"), forData).action(
     (id: string, flags: object) => revokeKey(settingsOf(flags), id, terminal),
+  );
+
+  addSessionCommands(
+    program.command("sessions").description("the stored conversations: list, show, move, delete"),
+    {
+      withSettings: (command, ...more) =>
+        withSettings(command, (name) => forData(name) || more.includes(name)),
+      settingsOf,
+    },
+    terminal,
   );
 
   return program;

@@ -1,5 +1,12 @@
 // What a command is given of the outside world, so that only main.ts touches the process.
 
+/** Where text goes: a terminal, a pipe or a file. */
+export interface Output extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  /** Of a terminal. */
+  readonly columns?: number;
+}
+
 export interface Terminal {
   /** Writes a line to standard output. */
   print(line: string): void;
@@ -7,4 +14,8 @@ export interface Terminal {
   warn(line: string): void;
   /** Calls `stop` at the first SIGINT or SIGTERM. */
   onStop(stop: () => Promise<void>): void;
+  /** Standard input, output and error, for what is long and for what depends on somebody sitting there. */
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly output: Output;
+  readonly errors: Output;
 }

@@ -8,6 +8,7 @@ export type AuditAction =
   | "session shared"
   | "session unshared"
   | "session exported"
+  | "session imported"
   | "key created"
   | "key revoked";
 

@@ -202,7 +202,8 @@ export function checkName(name: string, what = "name"): void {
 
 const access = ({ access }: Session) => (access === undefined ? {} : { access });
 
-function checkTexts({
+/** @throws AppError `invalid` or `limit` */
+export function checkTexts({
   title,
   system,
 }: {

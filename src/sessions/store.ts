@@ -54,10 +54,10 @@ export interface SessionStore {
   grant(id: string, grant: Grant, max: number): Promise<void>;
   /** False when there was none. */
   ungrant(id: string, principal: string): Promise<boolean>;
-  /** Those of `owner`, and those that others have shared with it. `query` is found in names and
+  /** Those of `owner`, and those that others have shared with it; everybody's without one. `query` is found in names and
    * titles, case-insensitively. @throws AppError `invalid` for a wrong cursor */
   list(
-    owner: string,
+    owner: string | undefined,
     options: { query?: string; limit: number; cursor?: string },
   ): Promise<SessionPage>;
   /** Notes activity at the given times (session id → milliseconds); an older time changes nothing. */

@@ -93,7 +93,8 @@ export class State {
   }
 }
 
-function checkKey(key: string): void {
+/** @throws AppError `invalid` or `limit` */
+export function checkKey(key: string): void {
   if (key === "") throw new AppError("invalid", "key: expected text that is not empty.");
   checkText("key", key, MAX_KEY_BYTES);
 }

@@ -11,10 +11,11 @@ import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
 import type { StreamStore } from "../streams/store.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
+import type { TransferStore } from "../transfer/store.ts";
 import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
 import { sqliteAuditStore } from "./sqlite/audit-store.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
-import { cannotOpen, MEMORY, openConnection } from "./sqlite/connection.ts";
+import { cannotOpen, MEMORY, openConnection, openReader } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
@@ -26,6 +27,7 @@ import { sqliteSigningKeyStore } from "./sqlite/signing-key-store.ts";
 import { sqliteStateStore } from "./sqlite/state-store.ts";
 import { sqliteStreamStore } from "./sqlite/stream-store.ts";
 import { sqliteSubscriptionStore } from "./sqlite/subscription-store.ts";
+import { sqliteTransferStore } from "./sqlite/transfer-store.ts";
 import { sqliteUsage, type UsageLimits } from "./sqlite/usage.ts";
 
 export interface Storage {
@@ -40,6 +42,7 @@ export interface Storage {
   readonly signingKeys: SigningKeyStore;
   readonly apiKeys: ApiKeyStore;
   readonly audit: AuditStore;
+  readonly transfer: TransferStore;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
@@ -78,6 +81,7 @@ export function openStorage({
   try {
     migrate(sqlite);
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
+    const reader = file === MEMORY ? undefined : () => openReader(file);
     const engine = new Engine(sqlite, clock, expiry, log);
     const usage = sqliteUsage(engine, sqlite, usageLimits);
     return {
@@ -92,6 +96,7 @@ export function openStorage({
       signingKeys: sqliteSigningKeyStore(engine),
       apiKeys: sqliteApiKeyStore(engine),
       audit: sqliteAuditStore(engine),
+      transfer: sqliteTransferStore(engine, sqlite, reader, maxMessages, usage),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         await engine.close();

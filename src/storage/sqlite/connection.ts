@@ -43,6 +43,16 @@ export function openConnection(file: string): Sqlite {
   }
 }
 
+/** A second connection to a file that is open already, for reading beside its writes. */
+export function openReader(file: string): Sqlite {
+  const nativeBinding = embeddedAddon();
+  return new Database(file, {
+    readonly: true,
+    timeout: BUSY_TIMEOUT_MS,
+    ...(nativeBinding && { nativeBinding: nativeBinding as unknown as string }),
+  });
+}
+
 /** Conversations are private: the folder and the file are for their owner alone. */
 function createFile(file: string): void {
   try {

@@ -73,11 +73,13 @@ export function messageStatements({ db, clock }: Engine, maxMessages: number, us
   const blank = { model: null, inputTokens: null, outputTokens: null, requestKey: null };
   return {
     ...q,
+    /** The next message of the session: as it is written now, or with its own time when it comes from elsewhere. */
     add: (
       sessionId: string,
       message: Pick<Message, "role" | "content" | "status"> & Partial<Message>,
     ): MessageRow => {
-      const row = q.insert.get({ ...blank, ...message, sessionId, now: clock.now() });
+      const now = message.createdAt ?? clock.now();
+      const row = q.insert.get({ ...blank, ...message, sessionId, now });
       usage.checkHistory(sessionId);
       checkSeq(row.seq);
       return row;

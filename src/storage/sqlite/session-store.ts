@@ -158,6 +158,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
       sql`(sessions.owner = ${placeholder("owner")} or sessions.id in
         (select session_id from grants where grants.principal = ${placeholder("owner")}))`,
     ),
+    listEverybodys: list(sql`true`),
     touch: db
       .update(sessions)
       .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("at")})` })
@@ -270,7 +271,12 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         const [beforeTime, beforeId] =
           cursor === undefined ? [Number.MAX_SAFE_INTEGER, ""] : decodeCursor(cursor);
         // Without grants the owner's own index serves.
-        const statement = q.anyGrant.get({ owner }) === undefined ? q.listOwn : q.listAll;
+        const statement =
+          owner === undefined
+            ? q.listEverybodys
+            : q.anyGrant.get({ owner }) === undefined
+              ? q.listOwn
+              : q.listAll;
         const rows = statement.all({
           ...engine.times(),
           owner,

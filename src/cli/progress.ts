@@ -1,0 +1,35 @@
+// A bar on standard error, for people who wait. In a pipe, and for what is quickly done, there is none.
+import { Presets, SingleBar } from "cli-progress";
+import type { Terminal } from "./terminal.ts";
+
+export interface Progress {
+  /** So many more. */
+  add(count: number): void;
+  /** So many in all. */
+  set(count: number): void;
+  /** Takes the bar away. */
+  end(): void;
+}
+
+const NONE: Progress = { add: () => undefined, set: () => undefined, end: () => undefined };
+
+/** `what`: a word for the bar's beginning. Less than `worth` of `total` is quickly done. */
+export function showProgress(
+  { errors }: Terminal,
+  { what, total, worth }: { what: string; total: number; worth: number },
+): Progress {
+  if (errors.isTTY !== true || total < worth) return NONE;
+  const bar = new SingleBar(
+    {
+      ...{ stream: errors, clearOnComplete: true, hideCursor: true, etaBuffer: 1_000 },
+      format: `${what} {bar} {percentage}%  {eta_formatted} left`,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(total, 0);
+  return {
+    add: (count) => bar.increment(count),
+    set: (count) => bar.update(count),
+    end: () => bar.stop(),
+  };
+}

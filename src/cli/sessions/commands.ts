@@ -1,0 +1,129 @@
+// `holdfast sessions`: its commands and their flags.
+import { InvalidArgumentError, Option, type Command } from "commander";
+import type { SettingName } from "../../config.ts";
+import type { Settings } from "../../holdfast.ts";
+import { FORMATS } from "../../transfer/source.ts";
+import type { Terminal } from "../terminal.ts";
+import { deleteSessions, type DeleteFlags } from "./delete.ts";
+import { exportSessions, type ExportFlags } from "./export.ts";
+import { importFile, type ImportFlags } from "./import.ts";
+import { listSessions, type ListFlags } from "./list.ts";
+import { showSession, type ShowFlags } from "./show.ts";
+
+/** How the program's settings become flags and back. */
+export interface SettingFlags {
+  /** Adds the flags of the data folder, and those of `more`. */
+  withSettings(command: Command, ...more: SettingName[]): Command;
+  settingsOf(flags: object): Settings;
+}
+
+const LIMITS: readonly SettingName[] = [
+  ...(["max-sessions", "max-messages", "max-message", "max-keys", "max-value"] as const),
+];
+
+const NAMES = "ID is looked up among everybody's sessions, NAME among those of --principal.";
+
+const EXPORT_HELP = `
+${NAMES}
+JSON Lines hold everything that import needs: a line for the session, one for each state key, one
+for each message, and a last one with the counts. Not exported: with whom a session is shared.`;
+
+const IMPORT_HELP = `
+FILE is an export of Holdfast, or the conversations.json of a ChatGPT or Claude export; - is standard
+input. The whole file is checked first: if anything in it is wrong, nothing is imported.
+
+A session of Holdfast keeps its id, one of another program gets an id that is always the same, so that
+importing twice changes nothing. If the file has more than what is stored, the rest is added; a session
+that has grown here is left alone; one that differs is reported as a conflict.
+
+The import counts as the last activity of a session, or old ones would expire at once. All other times
+are kept. A session whose name is taken is imported without its name.`;
+
+export function addSessionCommands(
+  sessions: Command,
+  { withSettings, settingsOf }: SettingFlags,
+  terminal: Terminal,
+): void {
+  withSettings(
+    sessions.command("list").description("list the sessions, the last used first"),
+    "max-age",
+  )
+    .option("--query <text>", "only those whose name or title contains this")
+    .option("--limit <number>", "how many at most", readCount, 50)
+    .addOption(whose())
+    .addOption(all("everybody's sessions"))
+    .option("--json", "print JSON")
+    .action((flags: ListFlags) => listSessions(settingsOf(flags), flags, terminal));
+
+  withSettings(
+    sessions.command("show <session>").description("print a conversation for reading"),
+    "max-age",
+  )
+    .option("--last <number>", "only so many messages, the newest", readCount)
+    .addOption(whose())
+    .option("--json", "print JSON")
+    .addHelpText("after", `\n${NAMES}`)
+    .action((session: string, flags: ShowFlags) =>
+      showSession(settingsOf(flags), session, flags, terminal),
+    );
+
+  withSettings(
+    sessions.command("export [sessions...]").description("write sessions to a file or a pipe"),
+    "max-age",
+  )
+    .addOption(all("every session of everybody"))
+    .addOption(
+      new Option("--format <format>", "jsonl can be imported, markdown is for reading")
+        .choices(["jsonl", "markdown"])
+        .default("jsonl"),
+    )
+    .option("--output <file>", "write there; without it, to standard output")
+    .addOption(whose())
+    .addHelpText("after", EXPORT_HELP)
+    .action((refs: string[], flags: ExportFlags) =>
+      exportSessions(settingsOf(flags), refs, flags, terminal),
+    );
+
+  withSettings(
+    sessions.command("import <file>").description("take sessions in from a file"),
+    ...LIMITS,
+    "max-age",
+    "durability",
+  )
+    .addOption(new Option("--principal <name>", "who gets the sessions").default("local"))
+    .addOption(
+      new Option(
+        "--keep-owners",
+        "each session stays with the owner that the file names",
+      ).conflicts("principal"),
+    )
+    .addOption(
+      new Option("--format <format>", "what wrote the file").choices(FORMATS).default("auto"),
+    )
+    .option("--dry-run", "only say what would be done")
+    .option("--json", "print JSON")
+    .addHelpText("after", IMPORT_HELP)
+    .action((file: string, flags: ImportFlags) =>
+      importFile(settingsOf(flags), file, flags, terminal),
+    );
+
+  withSettings(
+    sessions.command("delete <sessions...>").description("delete sessions with all they hold"),
+    "max-age",
+  )
+    .option("--yes", "do not ask")
+    .addOption(whose())
+    .addHelpText("after", `\n${NAMES}`)
+    .action((refs: string[], flags: DeleteFlags) =>
+      deleteSessions(settingsOf(flags), refs, flags, terminal),
+    );
+}
+
+const whose = (): Option => new Option("--principal <name>", "whose sessions").default("local");
+
+const all = (help: string): Option => new Option("--all", help).conflicts("principal");
+
+function readCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("a whole number from 1");
+  return Number(text);
+}

@@ -1,0 +1,57 @@
+// `holdfast sessions delete`: for good, so it asks.
+import { createInterface } from "node:readline/promises";
+import type { App } from "../../app.ts";
+import type { Settings } from "../../holdfast.ts";
+import { AppError } from "../../kernel/errors.ts";
+import type { Session } from "../../sessions/session.ts";
+import type { Terminal } from "../terminal.ts";
+import { withStoredData } from "../with-app.ts";
+import { findSessions } from "./find.ts";
+import { oneLine } from "./text.ts";
+
+export interface DeleteFlags {
+  yes?: boolean;
+  principal: string;
+}
+
+export function deleteSessions(
+  settings: Settings,
+  refs: readonly string[],
+  { yes = false, principal }: DeleteFlags,
+  terminal: Terminal,
+): Promise<void> {
+  return withStoredData(settings, async (app) => {
+    const sessions = await findSessions(app, refs, principal);
+    if (!yes && !(await isWanted(app, sessions, terminal)))
+      return terminal.print("Nothing was deleted.");
+    for (const session of sessions) await app.operator.delete(session);
+    terminal.print(
+      `Deleted ${sessions.length} ${sessions.length === 1 ? "session" : "sessions"} with all they held.`,
+    );
+  });
+}
+
+/** @throws AppError `start` where nobody can be asked */
+async function isWanted(
+  app: App,
+  sessions: readonly Session[],
+  terminal: Terminal,
+): Promise<boolean> {
+  if (terminal.input.isTTY !== true)
+    throw new AppError("start", "Nothing was deleted: nobody is there to be asked.", {
+      hint: "--yes deletes without asking.",
+    });
+  for (const session of sessions) {
+    const { messages, stateKeys } = await app.sessions.counts(session.id);
+    const label = oneLine(session.title ?? session.name ?? "without a title");
+    terminal.warn(`${session.id}  ${label}  (${messages} messages, ${stateKeys} state keys)`);
+  }
+  const question = createInterface({ input: terminal.input, output: terminal.errors });
+  try {
+    const what = sessions.length === 1 ? "this session" : `these ${sessions.length} sessions`;
+    const answer = await question.question(`Delete ${what} for good? [y/N] `);
+    return /^\s*y(es)?\s*$/i.test(answer);
+  } finally {
+    question.close();
+  }
+}

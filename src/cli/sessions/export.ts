@@ -1,0 +1,73 @@
+// `holdfast sessions export`: whole sessions as JSON Lines or Markdown.
+import type { App } from "../../app.ts";
+import type { Settings } from "../../holdfast.ts";
+import { AppError } from "../../kernel/errors.ts";
+import type { Session } from "../../sessions/session.ts";
+import type { ExportFormat } from "../../transfer/transfer.ts";
+import { showProgress, type Progress } from "../progress.ts";
+import type { Terminal } from "../terminal.ts";
+import { withStoredData } from "../with-app.ts";
+import { findSessions } from "./find.ts";
+import { writeAll, writeFileWhole } from "./output.ts";
+
+export interface ExportFlags {
+  all?: boolean;
+  format: ExportFormat;
+  output?: string;
+  principal: string;
+}
+
+/** Fewer messages are exported before a bar could be read. */
+const WORTH_A_BAR = 5_000;
+const PAGE = 500;
+
+export function exportSessions(
+  settings: Settings,
+  refs: readonly string[],
+  flags: ExportFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const { all = false, format, output, principal } = flags;
+  if (all === refs.length > 0)
+    throw new AppError("start", "Name the sessions to export, or say --all.", {
+      hint: '"holdfast sessions list" shows their ids and names.',
+    });
+  return withStoredData(settings, async (app) => {
+    const sessions = all ? await everything(app) : await findSessions(app, refs, principal);
+    const counts = await Promise.all(sessions.map(({ id }) => app.sessions.counts(id)));
+    const total = counts.reduce((sum, { messages }) => sum + messages, 0);
+    const progress = showProgress(terminal, { what: "Exporting", total, worth: WORTH_A_BAR });
+    const texts = textsOf(app, sessions, format, progress);
+    try {
+      if (output === undefined || output === "-") await writeAll(terminal.output, texts);
+      else await writeFileWhole(output, texts);
+    } finally {
+      progress.end();
+    }
+    if (output !== undefined && output !== "-")
+      terminal.warn(
+        `Exported ${sessions.length} ${sessions.length === 1 ? "session" : "sessions"}.`,
+      );
+  });
+}
+
+/** In an order that does not depend on when they were used. */
+async function everything({ operator }: App): Promise<Session[]> {
+  const found: Session[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await operator.list(undefined, { limit: PAGE, cursor });
+    found.push(...page.sessions);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return found.toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+}
+
+async function* textsOf(
+  { transfer }: App,
+  sessions: readonly Session[],
+  format: ExportFormat,
+  progress: Progress,
+): AsyncGenerator<string> {
+  for (const session of sessions) yield* transfer.export(session, format, () => progress.add(1));
+}

@@ -1,0 +1,169 @@
+// `holdfast sessions import`: sessions of another data folder, or of another program.
+import { stat } from "node:fs/promises";
+import type { App } from "../../app.ts";
+import type { Settings } from "../../holdfast.ts";
+import { AppError } from "../../kernel/errors.ts";
+import { checkName } from "../../sessions/sessions.ts";
+import type { Imported, Outcome } from "../../transfer/import.ts";
+import type { Format, Source } from "../../transfer/source.ts";
+import { showProgress } from "../progress.ts";
+import type { Terminal } from "../terminal.ts";
+import { hasDatabase, withApp } from "../with-app.ts";
+import { withFile } from "./spool.ts";
+import { oneLine } from "./text.ts";
+
+export interface ImportFlags {
+  principal: string;
+  keepOwners?: boolean;
+  format: Format;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+const WORTH_A_BAR = { bytes: 20_000_000, messages: 5_000 };
+/** How many sessions are named in a report for people. */
+const NAMED = 20;
+
+export function importFile(
+  settings: Settings,
+  name: string,
+  flags: ImportFlags,
+  terminal: Terminal,
+): Promise<void> {
+  checkName(flags.principal, "principal");
+  // A rehearsal makes no database: without one everything would be new, as in an empty memory.
+  const rehearsal = flags.dryRun === true && !hasDatabase(settings);
+  return withFile(
+    name,
+    () => terminal.input,
+    (file) =>
+      withApp({ ...settings, ephemeral: rehearsal }, async (app) => {
+        const source = await read(app, file, flags, terminal);
+        const results = await bring(app, source, flags, terminal);
+        if (flags.json) terminal.print(JSON.stringify(reportOf(source, results, flags)));
+        else report(source, results, flags, terminal);
+        const conflicts = results.filter(({ outcome }) => outcome === "conflict");
+        if (conflicts.length > 0) throw conflictOf(conflicts);
+      }),
+  );
+}
+
+async function read(
+  { transfer }: App,
+  file: string,
+  { format, principal }: ImportFlags,
+  terminal: Terminal,
+): Promise<Source> {
+  const { size } = await stat(file);
+  const bar = showProgress(terminal, { what: "Checking", total: size, worth: WORTH_A_BAR.bytes });
+  try {
+    return await transfer.open(file, { format, owner: principal, onBytes: (n) => bar.set(n) });
+  } finally {
+    bar.end();
+  }
+}
+
+async function bring(
+  { transfer }: App,
+  { sessions }: Source,
+  { keepOwners, principal, dryRun = false }: ImportFlags,
+  terminal: Terminal,
+): Promise<Imported[]> {
+  const total = sessions.reduce((sum, { counts }) => sum + counts.messages, 0);
+  const worth = WORTH_A_BAR.messages;
+  const bar = showProgress(terminal, { what: "Importing", total, worth });
+  const results: Imported[] = [];
+  try {
+    const options = {
+      ownerOf: ({ header }: Source["sessions"][number]) =>
+        (keepOwners ? header.owner : undefined) ?? principal,
+      dryRun,
+      onMessages: (count: number) => bar.add(count),
+    };
+    for await (const result of transfer.import(sessions, options)) results.push(result);
+    return results;
+  } finally {
+    bar.end();
+  }
+}
+
+const of = (results: readonly Imported[], outcome: Outcome): Imported[] =>
+  results.filter((result) => result.outcome === outcome);
+
+/** For people. */
+function report(
+  source: Source,
+  results: readonly Imported[],
+  flags: ImportFlags,
+  terminal: Terminal,
+): void {
+  const [fresh, continued] = [of(results, "imported"), of(results, "continued")];
+  const [unchanged, behind] = [of(results, "unchanged"), of(results, "behind")];
+  const skipped = behind.length + source.empty;
+  const why = [
+    ...(behind.length > 0 ? [`${behind.length} grown here since`] : []),
+    ...(source.empty > 0
+      ? [`${source.empty} with nothing in ${source.empty === 1 ? "it" : "them"}`]
+      : []),
+  ];
+  const parts = [
+    `${flags.dryRun ? "Would import" : "Imported"} ${count(fresh.length, "session")} (${count(messagesIn(fresh), "message")})`,
+    ...(continued.length > 0
+      ? [`${continued.length} continued (${count(messagesIn(continued), "message")})`]
+      : []),
+    ...(unchanged.length > 0 ? [`${unchanged.length} unchanged`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped: ${why.join(", ")}`] : []),
+  ];
+  terminal.print(`${parts.join(", ")}.`);
+  const nameless = results.filter(({ lostName }) => lostName !== undefined);
+  for (const { id, lostName } of nameless.slice(0, NAMED))
+    terminal.warn(`${id} comes without its name ${JSON.stringify(lostName)}: it is taken.`);
+  if (nameless.length > NAMED) terminal.warn(`… and ${nameless.length - NAMED} more.`);
+  const others = othersIn(source, flags);
+  if (others.length > 0)
+    terminal.warn(
+      `They are ${oneLine(flags.principal)}'s now; the file names other owners ` +
+        `(${others.slice(0, 3).map(oneLine).join(", ")}${others.length > 3 ? " …" : ""}), which --keep-owners keeps.`,
+    );
+}
+
+function othersIn({ sessions }: Source, { keepOwners, principal }: ImportFlags): string[] {
+  if (keepOwners) return [];
+  const owners = new Set(sessions.map(({ header }) => header.owner));
+  return [...owners].filter((owner) => owner !== undefined && owner !== principal) as string[];
+}
+
+/** For programs. */
+const reportOf = (
+  source: Source,
+  results: readonly Imported[],
+  { dryRun }: ImportFlags,
+): object => ({
+  ...{ dry_run: dryRun ?? false, messages: messagesIn(results) },
+  ...{ imported: of(results, "imported").length, continued: of(results, "continued").length },
+  ...{ unchanged: of(results, "unchanged").length, behind: of(results, "behind").length },
+  ...{ conflicts: of(results, "conflict").length, empty: source.empty },
+  sessions: results.map(({ id, owner, outcome, messages, lostName }) => ({
+    ...{ id, owner, outcome, messages, lost_name: lostName ?? null },
+  })),
+});
+
+function conflictOf(conflicts: readonly Imported[]): AppError {
+  const shown = conflicts
+    .slice(0, NAMED)
+    .map(({ id, label }) => `  ${id}${label === null ? "" : `  ${oneLine(label)}`}`);
+  const more = conflicts.length - shown.length;
+  return new AppError(
+    "conflict",
+    [
+      `${count(conflicts.length, "session")} not imported, because another with that id is here, or it went on differently:`,
+      ...shown,
+      ...(more > 0 ? [`  … and ${more} more`] : []),
+    ].join("\n"),
+  );
+}
+
+const messagesIn = (results: readonly Imported[]): number =>
+  results.reduce((sum, { messages }) => sum + messages, 0);
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;

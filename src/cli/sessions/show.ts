@@ -1,0 +1,84 @@
+// `holdfast sessions show`: one conversation, to be read.
+import type { App } from "../../app.ts";
+import type { Settings } from "../../holdfast.ts";
+import { isoTime } from "../../kernel/clock.ts";
+import type { Message } from "../../chat/message.ts";
+import type { StateEntry } from "../../state/store.ts";
+import type { Output, Terminal } from "../terminal.ts";
+import { withStoredData } from "../with-app.ts";
+import { findSessions } from "./find.ts";
+import { shown } from "./list.ts";
+import { Transcript, type Page } from "./transcript.ts";
+
+export interface ShowFlags {
+  last?: number;
+  principal: string;
+  json?: boolean;
+}
+
+/** Longer lines are hard to read. */
+const WIDEST = 100;
+const NARROWEST = 30;
+
+export function showSession(
+  settings: Settings,
+  ref: string,
+  { last = Infinity, principal, json }: ShowFlags,
+  terminal: Terminal,
+): Promise<void> {
+  return withStoredData(settings, async (app) => {
+    const [session] = await findSessions(app, [ref], principal);
+    const show = json ? showJson : showText;
+    await show(app, session!.id, last, terminal);
+  });
+}
+
+async function showText(app: App, id: string, last: number, terminal: Terminal): Promise<void> {
+  const transcript = new Transcript(pageOf(terminal.output));
+  const state: StateEntry[] = [];
+  const print = (lines: readonly string[]): void => lines.forEach((line) => terminal.print(line));
+  let left = 0;
+  for await (const piece of app.transfer.read(id)) {
+    if (piece.type === "session") {
+      left = Math.max(0, piece.counts.messages - last);
+      print(transcript.heading(piece.session, piece.counts));
+      print(transcript.left(left));
+    } else if (piece.type === "state") {
+      state.push({ ...piece.entry, value: piece.entry.value.slice(0, 1_000) });
+    } else if (piece.message.seq > left) {
+      print(transcript.message(piece.message));
+    }
+  }
+  print(transcript.state(state));
+}
+
+async function showJson(app: App, id: string, last: number, terminal: Terminal): Promise<void> {
+  let head: object = {};
+  let left = 0;
+  const state: object[] = [];
+  const messages: object[] = [];
+  for await (const piece of app.transfer.read(id)) {
+    if (piece.type === "session") {
+      const { session, counts } = piece;
+      left = Math.max(0, counts.messages - last);
+      head = { ...shown(app, { ...session, ...counts }), system: session.system };
+    } else if (piece.type === "state") state.push(shownState(piece.entry));
+    else if (piece.message.seq > left) messages.push(shownMessage(piece.message));
+  }
+  terminal.print(JSON.stringify({ ...head, state, history: messages }));
+}
+
+const shownState = ({ key, value, version, updatedAt, expiresAt }: StateEntry): object => ({
+  ...{ key, value: JSON.parse(value) as unknown, version, updated_at: isoTime(updatedAt) },
+  expires_at: expiresAt === null ? null : isoTime(expiresAt),
+});
+
+const shownMessage = ({ seq, role, content, status, model, createdAt }: Message): object => ({
+  ...{ seq, role, content, status, model, created_at: isoTime(createdAt) },
+});
+
+/** Colours belong on terminals only, and not where NO_COLOR is set (no-color.org). */
+function pageOf({ isTTY, columns = 80 }: Output): Page {
+  const width = Math.max(NARROWEST, Math.min(WIDEST, columns));
+  return { width, colours: isTTY === true && !process.env["NO_COLOR"] };
+}

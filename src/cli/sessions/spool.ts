@@ -1,0 +1,40 @@
+// A file that can be read twice: the one that is named, or what comes in on standard input, kept for as long as it takes.
+import { constants, createReadStream, createWriteStream } from "node:fs";
+import { access, mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { AppError } from "../../kernel/errors.ts";
+
+/** Calls `use` with the path of a file. `-` stands for `input`. @throws AppError `start` when it cannot be read */
+export async function withFile<T>(
+  name: string,
+  input: () => NodeJS.ReadableStream,
+  use: (file: string) => Promise<T>,
+): Promise<T> {
+  if (name !== "-" && (await isPlainFile(name))) return use(name);
+  const folder = await mkdtemp(join(tmpdir(), "holdfast-import-")); // for its owner alone
+  try {
+    const file = join(folder, "input");
+    const source = name === "-" ? input() : createReadStream(name);
+    await pipeline(source, createWriteStream(file, { mode: 0o600 }));
+    return await use(file);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A pipe can be read only once. */
+async function isPlainFile(name: string): Promise<boolean> {
+  try {
+    await access(name, constants.R_OK);
+    const found = await stat(name);
+    if (found.isDirectory()) throw Object.assign(new Error(name), { code: "EISDIR" });
+    return found.isFile();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new AppError("start", `${name}: the file cannot be read (${code ?? "unknown"}).`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,131 @@
+// Which of two forms of one session has more: the stored one, or the one in a file. Read side by side, in bounded memory.
+import { createHash } from "node:crypto";
+import type { Message } from "../chat/message.ts";
+import type { StateEntry } from "../state/store.ts";
+import type { Content } from "./store.ts";
+
+/** `ahead`: what is in the file continues what is stored; `behind` the other way round. */
+export type Relation = "same" | "ahead" | "behind" | "different";
+
+export interface Comparison {
+  relation: Relation;
+  /** Where the file is ahead: what it has more, or newer. */
+  wanted(piece: Content): boolean;
+  /** State keys that would be stored in the end. */
+  stateKeys: number;
+  newMessages: number;
+}
+
+/** Messages and state are compared; name, title, system prompt and pin belong to the place where the session is. */
+export async function compare(
+  stored: AsyncIterable<Content>,
+  file: AsyncIterable<Content>,
+): Promise<Comparison> {
+  const [ours, theirs] = [new Side(stored), new Side(file)];
+  try {
+    return await compareSides(ours, theirs);
+  } finally {
+    await Promise.all([ours.leave(), theirs.leave()]);
+  }
+}
+
+async function compareSides(ours: Side, theirs: Side): Promise<Comparison> {
+  const keys = compareState(await ours.state(), await theirs.state());
+  let { ahead, behind, different } = keys;
+  const settled = new Set<number>();
+  let common = 0;
+  let [mine, yours] = [await ours.message(), await theirs.message()];
+  while (mine !== undefined && yours !== undefined && !different) {
+    different = !isSame(mine, yours);
+    if (mine.status !== yours.status) {
+      if (yours.status === "complete") settled.add(yours.seq);
+      if (mine.status === "complete") behind = true;
+    }
+    common = mine.seq;
+    [mine, yours] = [await ours.message(), await theirs.message()];
+  }
+  behind ||= mine !== undefined;
+  ahead ||= yours !== undefined || settled.size > 0;
+  different ||= ahead && behind;
+  let newMessages = 0;
+  for (; yours !== undefined && !different; yours = await theirs.message()) newMessages += 1;
+  return {
+    relation: different ? "different" : ahead ? "ahead" : behind ? "behind" : "same",
+    wanted: (piece) =>
+      piece.type === "state"
+        ? keys.newer.has(piece.entry.key)
+        : piece.message.seq > common || settled.has(piece.message.seq),
+    stateKeys: keys.all,
+    newMessages,
+  };
+}
+
+/** One of the two forms, taken piece by piece. */
+class Side {
+  readonly #pieces: AsyncIterator<Content>;
+  #next: Message | undefined;
+
+  constructor(pieces: AsyncIterable<Content>) {
+    this.#pieces = pieces[Symbol.asyncIterator]();
+  }
+
+  /** All its state, by key; then come the messages. */
+  async state(): Promise<Map<string, Digest>> {
+    const found = new Map<string, Digest>();
+    for (;;) {
+      const { done, value } = await this.#pieces.next();
+      if (done) return found;
+      if (value.type === "message") {
+        this.#next = value.message;
+        return found;
+      }
+      found.set(value.entry.key, digestOf(value.entry));
+    }
+  }
+
+  async message(): Promise<Message | undefined> {
+    const first = this.#next;
+    this.#next = undefined;
+    if (first !== undefined) return first;
+    const { done, value } = await this.#pieces.next();
+    return done || value.type !== "message" ? undefined : value.message;
+  }
+
+  async leave(): Promise<void> {
+    await this.#pieces.return?.();
+  }
+}
+
+/** A state entry without its value, which may be large. */
+interface Digest {
+  version: number;
+  updatedAt: number;
+  hash: string;
+}
+
+const digestOf = ({ version, updatedAt, value }: StateEntry): Digest => ({
+  ...{ version, updatedAt },
+  hash: createHash("sha256").update(value).digest("base64"),
+});
+
+function compareState(mine: Map<string, Digest>, yours: Map<string, Digest>) {
+  const newer = new Set<string>();
+  let [behind, different] = [false, false];
+  for (const [key, entry] of yours) {
+    const stored = mine.get(key);
+    if (stored === undefined || stored.updatedAt < entry.updatedAt) newer.add(key);
+    else if (stored.updatedAt > entry.updatedAt) behind = true;
+    else if (stored.hash !== entry.hash || stored.version !== entry.version) different = true;
+  }
+  for (const key of mine.keys()) behind ||= !yours.has(key);
+  const all = mine.size + [...newer].filter((key) => !mine.has(key)).length;
+  return { newer, behind, different, ahead: newer.size > 0, all };
+}
+
+/** But for its status, which settles later. */
+const isSame = (a: Message, b: Message): boolean =>
+  a.seq === b.seq &&
+  a.role === b.role &&
+  a.content === b.content &&
+  a.model === b.model &&
+  a.createdAt === b.createdAt;

@@ -1,0 +1,165 @@
+// Brings the sessions of a file in, one by one: each becomes a new session, continues the one that is here, or is left
+// alone. Importing the same file again changes nothing; after a break it does the rest.
+import { AppError } from "../kernel/errors.ts";
+import type { SessionStore } from "../sessions/store.ts";
+import { compare, type Comparison } from "./compare.ts";
+import type { Incoming, TransferLimits } from "./incoming.ts";
+import { inPages } from "./pages.ts";
+import type { Content, Restored, TransferStore } from "./store.ts";
+
+/** `behind`: the session has grown here since the file was written. */
+export type Outcome = "imported" | "continued" | "unchanged" | "behind" | "conflict";
+
+export interface Imported {
+  id: string;
+  owner: string;
+  /** What people call it: its title or name, if it has one. */
+  label: string | null;
+  outcome: Outcome;
+  /** How many messages came in. */
+  messages: number;
+  /** The name that it could not keep, because another session has it. */
+  lostName?: string;
+}
+
+export interface ImportOptions {
+  /** Who gets the sessions. */
+  ownerOf(incoming: Incoming): string;
+  dryRun: boolean;
+  onMessages?: (count: number) => void;
+}
+
+export interface ImportParts {
+  store: TransferStore;
+  sessions: Pick<SessionStore, "findById" | "find">;
+  limits: TransferLimits;
+  now(): number;
+  /** Told of each session that was changed. */
+  onChanged(session: { id: string; owner: string }, done: Imported): Promise<void>;
+}
+
+/** A cleanup may come in between; hardly ever twice. */
+const ATTEMPTS = 3;
+
+/** Yields what became of each session, the one that was active last at the end. @throws AppError `limit` at the start */
+export async function* importSessions(
+  parts: ImportParts,
+  incoming: readonly Incoming[],
+  options: ImportOptions,
+): AsyncGenerator<Imported> {
+  const began = parts.now();
+  const inOrder = incoming.toSorted((a, b) => a.header.lastActiveAt - b.header.lastActiveAt);
+  await checkRoom(parts, inOrder, options);
+  for (const [index, one] of inOrder.entries()) {
+    // An import is a use, or old sessions would expire at once. Milliseconds apart, they keep their order.
+    const at = began - (inOrder.length - 1 - index);
+    const done = await importOne(parts, one, at, options);
+    const changed = done.outcome === "imported" || done.outcome === "continued";
+    if (changed && !options.dryRun) await parts.onChanged(done, done);
+    options.onMessages?.(one.counts.messages);
+    yield done;
+  }
+}
+
+async function importOne(
+  parts: ImportParts,
+  incoming: Incoming,
+  at: number,
+  { ownerOf, dryRun }: ImportOptions,
+): Promise<Imported> {
+  const { header } = incoming;
+  const owner = ownerOf(incoming);
+  const result = { id: header.id, owner, label: header.title ?? header.name, messages: 0 };
+  const stored = await parts.sessions.findById(header.id);
+  if (stored !== undefined && stored.owner !== owner) return { ...result, outcome: "conflict" };
+  try {
+    if (stored === undefined) {
+      const named = dryRun
+        ? await isNameFree(parts, owner, header.name)
+        : await restore(parts, incoming, { ...header, owner, lastActiveAt: at });
+      return {
+        ...{ ...result, outcome: "imported", messages: incoming.counts.messages },
+        ...(!named && header.name !== null && { lostName: header.name }),
+      };
+    }
+    const found = await compare(
+      contentOf(parts.store.snapshot(stored.id)),
+      living(incoming.open(), parts.now()),
+    );
+    const { relation, newMessages } = found;
+    if (relation === "same") return { ...result, outcome: "unchanged" };
+    if (relation !== "ahead")
+      return { ...result, outcome: relation === "behind" ? "behind" : "conflict" };
+    if (found.stateKeys > parts.limits.maxKeys) return { ...result, outcome: "conflict" };
+    if (!dryRun) await extend(parts, incoming, found);
+    return { ...result, outcome: "continued", messages: newMessages };
+  } catch (error) {
+    // Somebody else was faster.
+    if (error instanceof AppError && error.code === "conflict")
+      return { ...result, outcome: "conflict" };
+    throw error;
+  }
+}
+
+async function restore(
+  { store, limits, now }: ImportParts,
+  incoming: Incoming,
+  session: Restored,
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const pages = inPages(living(incoming.open(), now()));
+      return (await store.restore(session, pages, limits.maxSessions)).named;
+    } catch (error) {
+      const again = error instanceof AppError && error.code === "busy" && attempt < ATTEMPTS;
+      if (!again) throw error;
+    }
+  }
+}
+
+function extend({ store, now }: ImportParts, { header, open }: Incoming, { wanted }: Comparison) {
+  return store.extend(header.id, inPages(living(open(), now()), wanted));
+}
+
+async function isNameFree(
+  { sessions }: ImportParts,
+  owner: string,
+  name: string | null,
+): Promise<boolean> {
+  return name === null || (await sessions.find(owner, { name })) === undefined;
+}
+
+/** @throws AppError `limit` when somebody would have too many sessions */
+async function checkRoom(
+  { store, sessions, limits }: ImportParts,
+  incoming: readonly Incoming[],
+  { ownerOf }: ImportOptions,
+): Promise<void> {
+  const fresh = new Map<string, number>();
+  for (const one of incoming) {
+    const owner = ownerOf(one);
+    if ((await sessions.findById(one.header.id)) === undefined)
+      fresh.set(owner, (fresh.get(owner) ?? 0) + 1);
+  }
+  for (const [owner, count] of fresh) {
+    const has = await store.count(owner);
+    if (has + count > limits.maxSessions)
+      throw new AppError(
+        "limit",
+        `${owner} has ${has} sessions and would get ${count} more; at most ${limits.maxSessions} are allowed.`,
+        { hint: "The setting max-sessions allows more." },
+      );
+  }
+}
+
+async function* contentOf(pieces: ReturnType<TransferStore["snapshot"]>): AsyncGenerator<Content> {
+  for await (const piece of pieces) if (piece.type !== "session") yield piece;
+}
+
+/** Without the state keys that have expired. */
+async function* living(pieces: AsyncIterable<Content>, now: number): AsyncGenerator<Content> {
+  for await (const piece of pieces) {
+    const expiresAt = piece.type === "state" ? piece.entry.expiresAt : null;
+    if (expiresAt === null || expiresAt > now) yield piece;
+  }
+}

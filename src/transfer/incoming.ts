@@ -1,0 +1,99 @@
+// A session on its way in, and what it must be like to be stored.
+import { AppError } from "../kernel/errors.ts";
+import { isId } from "../kernel/ids.ts";
+import { byteLength, checkText } from "../kernel/text.ts";
+import type { Message } from "../chat/message.ts";
+import { checkName, checkTexts } from "../sessions/sessions.ts";
+import { checkKey } from "../state/state.ts";
+import type { StateEntry } from "../state/store.ts";
+import type { Content, ContentCounts, Restored } from "./store.ts";
+
+/** A session of a file; `owner` is the one that the file names, if it names one. */
+export type Header = Omit<Restored, "owner"> & { owner: string | undefined };
+
+export interface Incoming {
+  header: Header;
+  counts: ContentCounts;
+  /** Reads what it holds, from the start. */
+  open(): AsyncIterable<Content>;
+}
+
+/** The settings that bound what is stored. */
+export interface TransferLimits {
+  maxMessageBytes: number;
+  /** Of one session. */
+  maxMessages: number;
+  maxValueBytes: number;
+  /** Of one session. */
+  maxKeys: number;
+  /** Of one principal. */
+  maxSessions: number;
+}
+
+const MAX_MODEL_BYTES = 500;
+const MAX_REQUEST_KEY_BYTES = 200;
+
+/** Checks one session as it is read, piece by piece. Every method throws AppError `invalid` or `limit`. */
+export class SessionCheck {
+  readonly #limits: TransferLimits;
+  readonly #keys = new Set<string>();
+  readonly #requestKeys = new Set<string>();
+  #messages = 0;
+
+  constructor(limits: TransferLimits) {
+    this.#limits = limits;
+  }
+
+  get counts(): ContentCounts {
+    return { stateKeys: this.#keys.size, messages: this.#messages };
+  }
+
+  header({ id, owner, name, title, system }: Header): void {
+    if (!isId(id)) throw new AppError("invalid", "id: expected a UUID in lower case.");
+    if (owner !== undefined) checkName(owner, "owner");
+    if (name !== null) checkName(name);
+    checkTexts({ title, system });
+  }
+
+  content(piece: Content): void {
+    if (piece.type === "state") this.#state(piece.entry);
+    else this.#message(piece.message);
+  }
+
+  #state({ key, value }: StateEntry): void {
+    const { maxKeys, maxValueBytes } = this.#limits;
+    if (this.#messages > 0) throw new AppError("invalid", "State comes before the messages.");
+    checkKey(key);
+    checkText("value", value, maxValueBytes);
+    if (this.#keys.has(key))
+      throw new AppError("invalid", `key: ${quoted(key)} is there more than once.`);
+    if (this.#keys.size >= maxKeys)
+      throw new AppError("limit", `A session has at most ${maxKeys} state keys (max-keys).`);
+    this.#keys.add(key);
+  }
+
+  #message({ seq, role, content, model, requestKey }: Message): void {
+    const { maxMessages, maxMessageBytes } = this.#limits;
+    const expected = this.#messages + 1;
+    this.#messages = Math.max(seq, 0); // so that one gap is one fault
+    if (seq !== expected)
+      throw new AppError("invalid", `seq: expected ${expected}, received ${seq}.`);
+    if (seq > maxMessages)
+      throw new AppError("limit", `A session has at most ${maxMessages} messages (max-messages).`);
+    if (byteLength(content) > maxMessageBytes)
+      throw new AppError(
+        "limit",
+        `content is ${byteLength(content)} bytes long; at most ${maxMessageBytes} are stored (max-message).`,
+      );
+    checkText("content", content, maxMessageBytes);
+    if (model !== null) checkText("model", model, MAX_MODEL_BYTES);
+    if (requestKey === null) return;
+    checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
+    const keyed = `${role} ${requestKey}`;
+    if (this.#requestKeys.has(keyed))
+      throw new AppError("invalid", `request_key: ${quoted(requestKey)} is there more than once.`);
+    this.#requestKeys.add(keyed);
+  }
+}
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 60));

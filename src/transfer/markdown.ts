@@ -1,0 +1,59 @@
+// A session as a Markdown document, for reading; it cannot be imported.
+import { isoTime } from "../kernel/clock.ts";
+import type { Session } from "../sessions/session.ts";
+import type { Piece } from "./store.ts";
+
+/** `2026-11-22 07:05 UTC`. */
+const timeText = (ms: number): string => `${isoTime(ms).slice(0, 16).replace("T", " ")} UTC`;
+
+/** Blocks of text, each ending in an empty line. */
+export async function* toMarkdown(pieces: AsyncIterable<Piece>): AsyncGenerator<string> {
+  let inState = false;
+  for await (const piece of pieces) {
+    if (piece.type === "session") {
+      yield heading(piece.session);
+    } else if (piece.type === "state") {
+      if (!inState) yield "## State\n\n";
+      inState = true;
+      const { key, version, value } = piece.entry;
+      yield `${code(key)}, version ${version}:\n\n${fenced(pretty(value), "json")}\n\n`;
+    } else {
+      const { seq, role, model, status, createdAt, content } = piece.message;
+      const notes = [timeText(createdAt), model, status === "complete" ? null : status];
+      yield `## ${seq}. ${role}\n\n_${notes.filter((note) => note !== null).join(" · ")}_\n\n`;
+      yield `${content.trimEnd()}\n\n`;
+    }
+  }
+}
+
+function heading({ id, name, title, system, createdAt, lastActiveAt }: Session): string {
+  const lines = [
+    `# ${line(title ?? name ?? `Session ${id}`)}`,
+    [
+      `- session: ${code(id)}`,
+      ...(name === null ? [] : [`- name: ${line(name)}`]),
+      `- started: ${timeText(createdAt)}`,
+      `- last active: ${timeText(lastActiveAt)}`,
+    ].join("\n"),
+    ...(system === null ? [] : [`System prompt:\n\n${fenced(system)}`]),
+  ];
+  return `${lines.join("\n\n")}\n\n`;
+}
+
+const line = (text: string): string => text.replace(/\s+/g, " ");
+
+const code = (text: string): string => {
+  const fence = "`".repeat(longestRun(text) + 1);
+  return fence.length > 1 ? `${fence} ${text} ${fence}` : `\`${text}\``;
+};
+
+/** A fence longer than any in the text. */
+function fenced(text: string, language = ""): string {
+  const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
+  return `${fence}${language}\n${text}\n${fence}`;
+}
+
+const longestRun = (text: string): number =>
+  (text.match(/`+/g) ?? []).reduce((longest, run) => Math.max(longest, run.length), 0);
+
+const pretty = (json: string): string => JSON.stringify(JSON.parse(json), null, 2);

@@ -1,0 +1,22 @@
+// Content in pages that are small enough to be written in one commit beside a working server.
+import type { Content } from "./store.ts";
+
+const PAGE_ROWS = 500;
+const PAGE_CHARACTERS = 2_000_000;
+
+export async function* inPages(
+  pieces: AsyncIterable<Content>,
+  wanted: (piece: Content) => boolean = () => true,
+): AsyncGenerator<Content[]> {
+  let page: Content[] = [];
+  let size = 0;
+  for await (const piece of pieces) {
+    if (!wanted(piece)) continue;
+    page.push(piece);
+    size += (piece.type === "state" ? piece.entry.value : piece.message.content).length;
+    if (page.length < PAGE_ROWS && size < PAGE_CHARACTERS) continue;
+    yield page;
+    [page, size] = [[], 0];
+  }
+  if (page.length > 0) yield page;
+}

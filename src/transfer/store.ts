@@ -1,0 +1,42 @@
+// The port through which whole sessions leave and come in.
+import type { Message } from "../chat/message.ts";
+import type { Session } from "../sessions/session.ts";
+import type { StateEntry } from "../state/store.ts";
+
+/** How much a session holds. */
+export interface ContentCounts {
+  stateKeys: number;
+  messages: number;
+}
+
+/** What a session holds. State keys come before messages, keys and numbers ascend. */
+export type Content = { type: "state"; entry: StateEntry } | { type: "message"; message: Message };
+
+export type Piece = { type: "session"; session: Session; counts: ContentCounts } | Content;
+
+/** A session as it comes in: for good, also one that was temporary where it comes from. */
+export type Restored = Omit<Session, "access" | "keepMs" | "openedBy">;
+
+export interface TransferStore {
+  /** The session as it is at one moment, whatever is written meanwhile; nothing for one that is not there. */
+  snapshot(id: string): AsyncIterable<Piece>;
+  /**
+   * Makes a session with all that it holds. Until it is whole nobody sees it; what a killed process leaves of it has
+   * expired and goes at the next cleanup. A name that the owner uses already is left out: `named` tells.
+   * @throws AppError `conflict` when the id is taken, `limit` when the owner has `maxSessions` already, `busy` when a
+   *   cleanup took away what was there so far
+   */
+  restore(
+    session: Restored,
+    pages: AsyncIterable<Content[]>,
+    maxSessions: number,
+  ): Promise<{ named: boolean }>;
+  /**
+   * Adds messages and sets state keys, each page in one commit. A message that is there already takes the given status.
+   * @throws AppError `conflict` when a message is not the next one, or is another than the one that is there; `busy`
+   *   while a question is being answered; `not_found`
+   */
+  extend(id: string, pages: AsyncIterable<Content[]>): Promise<void>;
+  /** How many sessions the owner has. */
+  count(owner: string): Promise<number>;
+}

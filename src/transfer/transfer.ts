@@ -1,0 +1,80 @@
+// Export and import of whole sessions, for the operator at the machine. Both are noted in the audit.
+import { LOCAL } from "../auth/principal.ts";
+import type { Audit } from "../sessions/audit.ts";
+import type { Session } from "../sessions/session.ts";
+import { importSessions, type Imported, type ImportOptions, type ImportParts } from "./import.ts";
+import type { Incoming } from "./incoming.ts";
+import { endOf, toLine } from "./jsonl.ts";
+import { toMarkdown } from "./markdown.ts";
+import { readSource, type Source, type SourceOptions } from "./source.ts";
+import type { Piece } from "./store.ts";
+
+export interface TransferParts extends Omit<ImportParts, "onChanged"> {
+  audit: Audit;
+  /** Tells whoever follows the session. */
+  announce(session: Pick<Session, "id" | "owner">): Promise<void>;
+}
+
+export type ExportFormat = "jsonl" | "markdown";
+
+export class Transfer {
+  readonly #parts: TransferParts;
+
+  constructor(parts: TransferParts) {
+    this.#parts = parts;
+  }
+
+  /** The session at one moment, piece by piece; nothing when it is gone. */
+  read(id: string): AsyncIterable<Piece> {
+    return this.#parts.store.snapshot(id);
+  }
+
+  /** The session as text, in parts of any size. `onMessage` is told of each message. */
+  async *export(
+    { id }: Pick<Session, "id">,
+    format: ExportFormat,
+    onMessage: () => void = () => undefined,
+  ): AsyncGenerator<string> {
+    await this.#parts.audit.note(LOCAL, "session exported", id, format);
+    const pieces = counted(this.read(id), onMessage);
+    yield* format === "jsonl" ? toLines(pieces) : toMarkdown(pieces);
+  }
+
+  /** Checks a file whole. @throws AppError `invalid` with a line for each fault */
+  open(file: string, options: Omit<SourceOptions, "limits">): Promise<Source> {
+    return readSource(file, { ...options, limits: this.#parts.limits });
+  }
+
+  /** Yields what became of each session. @throws AppError `limit` */
+  import(sessions: readonly Incoming[], options: ImportOptions): AsyncGenerator<Imported> {
+    const { audit, announce } = this.#parts;
+    const onChanged: ImportParts["onChanged"] = async (session, { outcome, messages }) => {
+      const detail = `${outcome === "continued" ? "continued" : "new"}, ${messages} messages`;
+      await audit.note(LOCAL, "session imported", session.id, detail);
+      await announce(session);
+    };
+    return importSessions({ ...this.#parts, onChanged }, sessions, options);
+  }
+}
+
+async function* toLines(pieces: AsyncIterable<Piece>): AsyncGenerator<string> {
+  const counts = { stateKeys: 0, messages: 0 };
+  let any = false;
+  for await (const piece of pieces) {
+    any = true;
+    if (piece.type === "state") counts.stateKeys += 1;
+    if (piece.type === "message") counts.messages += 1;
+    yield `${toLine(piece)}\n`;
+  }
+  if (any) yield `${endOf(counts)}\n`;
+}
+
+async function* counted(
+  pieces: AsyncIterable<Piece>,
+  onMessage: () => void,
+): AsyncGenerator<Piece> {
+  for await (const piece of pieces) {
+    if (piece.type === "message") onMessage();
+    yield piece;
+  }
+}
