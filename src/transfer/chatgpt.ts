@@ -6,7 +6,7 @@ import { timeOf, type Conversation } from "./conversation.ts";
 
 const message = z.object({
   author: z.object({ role: z.string() }),
-  create_time: z.unknown(),
+  create_time: z.unknown().optional(),
   content: z
     .object({ content_type: z.string(), parts: z.unknown(), text: z.unknown() })
     .partial()
@@ -23,8 +23,8 @@ const conversation = z
     conversation_id: z.string().nullish(),
     id: z.string().nullish(),
     title: z.string().nullish(),
-    create_time: z.unknown(),
-    update_time: z.unknown(),
+    create_time: z.unknown().optional(),
+    update_time: z.unknown().optional(),
     current_node: z.string().nullish(),
     mapping: z.custom<Record<string, unknown>>(
       (value) => typeof value === "object" && value !== null && !Array.isArray(value),

@@ -7,16 +7,16 @@ const file = z.object({ file_name: z.string() });
 const conversation = z.object({
   uuid: z.string().min(1),
   name: z.string().nullish(),
-  created_at: z.unknown(),
-  updated_at: z.unknown(),
+  created_at: z.unknown().optional(),
+  updated_at: z.unknown().optional(),
   chat_messages: z.array(
     z.object({
       sender: z.string(),
       text: z.string().nullish(),
-      content: z.unknown(),
-      attachments: z.unknown(),
-      files: z.unknown(),
-      created_at: z.unknown(),
+      content: z.unknown().optional(),
+      attachments: z.unknown().optional(),
+      files: z.unknown().optional(),
+      created_at: z.unknown().optional(),
     }),
   ),
 });

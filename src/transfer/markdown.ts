@@ -56,4 +56,6 @@ function fenced(text: string, language = ""): string {
 const longestRun = (text: string): number =>
   (text.match(/`+/g) ?? []).reduce((longest, run) => Math.max(longest, run.length), 0);
 
-const pretty = (json: string): string => JSON.stringify(JSON.parse(json), null, 2);
+/** Indented, unless it is so long that nobody reads it: what is nested deeply would grow without measure. */
+const pretty = (json: string): string =>
+  json.length > 2_000 ? json : JSON.stringify(JSON.parse(json), null, 2);

@@ -35,6 +35,7 @@ import { stateContract } from "./state.ts";
 import { streamsContract } from "./streams.ts";
 import { subscriptionsContract } from "./subscriptions.ts";
 import { summaryContract } from "./summaries.ts";
+import { transferContract } from "./transfer.ts";
 import { turnContract } from "./turns.ts";
 
 function openAt(
@@ -91,6 +92,7 @@ for (const [engine, open] of Object.entries(engines)) {
     signingKeysContract(open);
     apiKeyContract(open);
     auditContract(open);
+    transferContract(open);
 
     it("can be written while it is open", async () => {
       await expect(open().storage.check()).resolves.toBeUndefined();

@@ -1,0 +1,92 @@
+// Export and import as the command does them, inside the test's own process.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { buildApp, type App } from "../../src/app.ts";
+import { loadConfig } from "../../src/config.ts";
+import { asTexts, type Settings } from "../../src/holdfast.ts";
+import type { Imported } from "../../src/transfer/import.ts";
+import type { Format } from "../../src/transfer/source.ts";
+import { temporaryFolder } from "./folder.ts";
+
+export const ID = "11111111-1111-4111-8111-111111111111";
+export const TIME = "2026-01-02T03:04:05.678Z";
+
+/** An app on a folder, or on a new one; it is closed at the test's end. */
+export async function appOn(folder = temporaryFolder(), settings: Settings = {}): Promise<App> {
+  const flags = asTexts({ durability: "normal", ...settings, "data-dir": folder });
+  const app = await buildApp({ config: loadConfig({ flags }) });
+  onTestFinished(() => app.stop());
+  return app;
+}
+
+/** All sessions, the oldest first. */
+export async function exported(app: App): Promise<string> {
+  const { sessions } = await app.operator.list(undefined, { limit: 10_000 });
+  const inOrder = sessions.toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+  let text = "";
+  for (const session of inOrder)
+    for await (const part of app.transfer.export(session, "jsonl")) text += part;
+  return text;
+}
+
+export interface ImportSetup {
+  format?: Format;
+  principal?: string;
+  keepOwners?: boolean;
+  dryRun?: boolean;
+}
+
+/** What became of each session of the file with this content. */
+export async function imported(
+  app: App,
+  content: string | Buffer,
+  { format = "auto", principal = "local", keepOwners = false, dryRun = false }: ImportSetup = {},
+): Promise<Imported[]> {
+  const file = join(temporaryFolder(), "input");
+  writeFileSync(file, content);
+  const { sessions } = await app.transfer.open(file, { format, owner: principal });
+  const ownerOf = ({ header }: (typeof sessions)[number]) =>
+    (keepOwners ? header.owner : undefined) ?? principal;
+  return Array.fromAsync(app.transfer.import(sessions, { ownerOf, dryRun }));
+}
+
+export const outcomes = (results: readonly Imported[]): string[] =>
+  results.map(({ outcome }) => outcome);
+
+/** The import's own time in it, left out. */
+export const timeless = (text: string): string =>
+  text.replaceAll(/"last_active_at":"[^"]*"/g, '"last_active_at":"…"');
+
+export const sessionLine = (more: object = {}): object => ({
+  ...{ type: "session", format: "holdfast", version: 1, id: ID, owner: "local", name: "work" },
+  ...{ title: "Reef", system: null, pinned: false, created_at: TIME, last_active_at: TIME },
+  ...more,
+});
+
+export const stateLine = (key: string, more: object = {}): object => ({
+  ...{ type: "state", key, value: { a: 1 }, version: 2, updated_at: TIME, expires_at: null },
+  ...more,
+});
+
+export const messageLine = (seq: number, more: object = {}): object => ({
+  ...{ type: "message", seq, role: "user", content: `message ${seq}`, status: "complete" },
+  ...{ model: null, input_tokens: null, output_tokens: null, request_key: null, created_at: TIME },
+  ...more,
+});
+
+export const endLine = (state: number, messages: number): object => ({
+  ...{ type: "end", state, messages },
+});
+
+export const jsonl = (...lines: object[]): string =>
+  lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+
+/** A session of so many messages and one key, as a file. */
+export const sessionFile = (messages: number, head: object = {}, key: object = {}): string =>
+  jsonl(
+    sessionLine(head),
+    stateLine("k", key),
+    ...Array.from({ length: messages }, (_, n) => messageLine(n + 1)),
+    endLine(1, messages),
+  );
