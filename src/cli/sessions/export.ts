@@ -8,6 +8,7 @@ import { showProgress, type Progress } from "../progress.ts";
 import type { Terminal } from "../terminal.ts";
 import { withStoredData } from "../with-app.ts";
 import { findSessions } from "./find.ts";
+import { stopSignal } from "./stopping.ts";
 import { writeAll, writeFileWhole } from "./output.ts";
 
 export interface ExportFlags {
@@ -37,7 +38,8 @@ export function exportSessions(
     const counts = await Promise.all(sessions.map(({ id }) => app.sessions.counts(id)));
     const total = counts.reduce((sum, { messages }) => sum + messages, 0);
     const progress = showProgress(terminal, { what: "Exporting", total, worth: WORTH_A_BAR });
-    const texts = textsOf(app, sessions, format, progress);
+    const signal = stopSignal(terminal, "What was exported so far is not whole.");
+    const texts = textsOf(app, sessions, format, progress, signal);
     try {
       if (output === undefined || output === "-") await writeAll(terminal.output, texts);
       else await writeFileWhole(output, texts);
@@ -68,6 +70,11 @@ async function* textsOf(
   sessions: readonly Session[],
   format: ExportFormat,
   progress: Progress,
+  signal: AbortSignal,
 ): AsyncGenerator<string> {
-  for (const session of sessions) yield* transfer.export(session, format, () => progress.add(1));
+  const onMessage = (): void => {
+    signal.throwIfAborted();
+    progress.add(1);
+  };
+  for (const session of sessions) yield* transfer.export(session, format, onMessage);
 }

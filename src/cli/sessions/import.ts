@@ -10,6 +10,7 @@ import { showProgress } from "../progress.ts";
 import type { Terminal } from "../terminal.ts";
 import { hasDatabase, withApp } from "../with-app.ts";
 import { withFile } from "./spool.ts";
+import { stopSignal } from "./stopping.ts";
 import { oneLine } from "./text.ts";
 
 export interface ImportFlags {
@@ -33,13 +34,15 @@ export function importFile(
   checkName(flags.principal, "principal");
   // A rehearsal makes no database: without one everything would be new, as in an empty memory.
   const rehearsal = flags.dryRun === true && !hasDatabase(settings);
+  const signal = stopSignal(terminal, "Importing the file again does the rest.");
   return withFile(
     name,
     () => terminal.input,
+    signal,
     (file) =>
       withApp({ ...settings, ephemeral: rehearsal }, async (app) => {
-        const source = await read(app, file, flags, terminal);
-        const results = await bring(app, source, flags, terminal);
+        const source = await read(app, file, flags, terminal, signal);
+        const results = await bring(app, source, flags, terminal, signal);
         if (flags.json) terminal.print(JSON.stringify(reportOf(source, results, flags)));
         else report(source, results, flags, terminal);
         const conflicts = results.filter(({ outcome }) => outcome === "conflict");
@@ -53,11 +56,16 @@ async function read(
   file: string,
   { format, principal }: ImportFlags,
   terminal: Terminal,
+  signal: AbortSignal,
 ): Promise<Source> {
   const { size } = await stat(file);
   const bar = showProgress(terminal, { what: "Checking", total: size, worth: WORTH_A_BAR.bytes });
   try {
-    return await transfer.open(file, { format, owner: principal, onBytes: (n) => bar.set(n) });
+    const onBytes = (bytes: number): void => {
+      signal.throwIfAborted();
+      bar.set(bytes);
+    };
+    return await transfer.open(file, { format, owner: principal, onBytes });
   } finally {
     bar.end();
   }
@@ -68,6 +76,7 @@ async function bring(
   { sessions }: Source,
   { keepOwners, principal, dryRun = false }: ImportFlags,
   terminal: Terminal,
+  signal: AbortSignal,
 ): Promise<Imported[]> {
   const total = sessions.reduce((sum, { counts }) => sum + counts.messages, 0);
   const worth = WORTH_A_BAR.messages;
@@ -80,7 +89,10 @@ async function bring(
       dryRun,
       onMessages: (count: number) => bar.add(count),
     };
-    for await (const result of transfer.import(sessions, options)) results.push(result);
+    for await (const result of transfer.import(sessions, options)) {
+      results.push(result);
+      signal.throwIfAborted();
+    }
     return results;
   } finally {
     bar.end();

@@ -10,6 +10,7 @@ import { AppError } from "../../kernel/errors.ts";
 export async function withFile<T>(
   name: string,
   input: () => NodeJS.ReadableStream,
+  signal: AbortSignal,
   use: (file: string) => Promise<T>,
 ): Promise<T> {
   if (name !== "-" && (await isPlainFile(name))) return use(name);
@@ -17,8 +18,11 @@ export async function withFile<T>(
   try {
     const file = join(folder, "input");
     const source = name === "-" ? input() : createReadStream(name);
-    await pipeline(source, createWriteStream(file, { mode: 0o600 }));
+    await pipeline(source, createWriteStream(file, { mode: 0o600 }), { signal });
     return await use(file);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
