@@ -26,6 +26,7 @@ export interface ImportOptions {
   /** Who gets the sessions. */
   ownerOf(incoming: Incoming): string;
   dryRun: boolean;
+  /** Told of progress; what it throws ends the import, and takes back the session that is under way. */
   onMessages?: (count: number) => void;
 }
 
@@ -53,10 +54,11 @@ export async function* importSessions(
   for (const [index, one] of inOrder.entries()) {
     // An import is a use, or old sessions would expire at once. Milliseconds apart, they keep their order.
     const at = began - (inOrder.length - 1 - index);
-    const done = await importOne(parts, one, at, options);
+    const watch = new Watch(one, options.onMessages);
+    const done = await importOne(parts, watch.incoming, at, options);
     const changed = done.outcome === "imported" || done.outcome === "continued";
     if (changed && !options.dryRun) await parts.onChanged(done, done);
-    options.onMessages?.(one.counts.messages);
+    watch.finish();
     yield done;
   }
 }
@@ -149,6 +151,33 @@ async function checkRoom(
         `${owner} has ${has} sessions and would get ${count} more; at most ${limits.maxSessions} are allowed.`,
         { hint: "The setting max-sessions allows more." },
       );
+  }
+}
+
+/** Tells how far a session has been read: all its messages in the end, whether they were read once, twice or not at all. */
+class Watch {
+  readonly incoming: Incoming;
+  readonly #onMessages: (count: number) => void;
+  #left: number;
+
+  constructor(incoming: Incoming, onMessages: (count: number) => void = () => undefined) {
+    this.incoming = { ...incoming, open: () => this.#watched(incoming.open()) };
+    this.#onMessages = onMessages;
+    this.#left = incoming.counts.messages;
+  }
+
+  finish(): void {
+    this.#onMessages(this.#left);
+    this.#left = 0;
+  }
+
+  async *#watched(pieces: AsyncIterable<Content>): AsyncGenerator<Content> {
+    for await (const piece of pieces) {
+      const counts = piece.type === "message" && this.#left > 0;
+      if (counts) this.#left -= 1;
+      this.#onMessages(counts ? 1 : 0);
+      yield piece;
+    }
   }
 }
 

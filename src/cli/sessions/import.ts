@@ -87,12 +87,12 @@ async function bring(
       ownerOf: ({ header }: Source["sessions"][number]) =>
         (keepOwners ? header.owner : undefined) ?? principal,
       dryRun,
-      onMessages: (count: number) => bar.add(count),
+      onMessages: (count: number) => {
+        signal.throwIfAborted();
+        bar.add(count);
+      },
     };
-    for await (const result of transfer.import(sessions, options)) {
-      results.push(result);
-      signal.throwIfAborted();
-    }
+    for await (const result of transfer.import(sessions, options)) results.push(result);
     return results;
   } finally {
     bar.end();
