@@ -5,7 +5,7 @@ import type { SessionStore } from "../sessions/store.ts";
 import { compare, type Comparison } from "./compare.ts";
 import type { Incoming, TransferLimits } from "./incoming.ts";
 import { inPages } from "./pages.ts";
-import type { Content, Restored, TransferStore } from "./store.ts";
+import type { Content, Carried, TransferStore } from "./store.ts";
 
 /** `behind`: the session has grown here since the file was written. */
 export type Outcome = "imported" | "continued" | "unchanged" | "behind" | "conflict";
@@ -106,7 +106,7 @@ async function importOne(
 async function restore(
   { store, limits, now }: ImportParts,
   incoming: Incoming,
-  session: Restored,
+  session: Carried,
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -6,10 +6,10 @@ import type { Message } from "../chat/message.ts";
 import { checkName, checkTexts } from "../sessions/sessions.ts";
 import { checkKey } from "../state/state.ts";
 import type { StateEntry } from "../state/store.ts";
-import type { Content, ContentCounts, Restored } from "./store.ts";
+import type { Content, ContentCounts, Carried } from "./store.ts";
 
 /** A session of a file; `owner` is the one that the file names, if it names one. */
-export type Header = Omit<Restored, "owner"> & { owner: string | undefined };
+export type Header = Omit<Carried, "owner"> & { owner: string | undefined };
 
 export interface Incoming {
   header: Header;

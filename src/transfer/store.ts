@@ -12,10 +12,10 @@ export interface ContentCounts {
 /** What a session holds. State keys come before messages, keys and numbers ascend. */
 export type Content = { type: "state"; entry: StateEntry } | { type: "message"; message: Message };
 
-export type Piece = { type: "session"; session: Session; counts: ContentCounts } | Content;
-
 /** A session as it comes in: for good, also one that was temporary where it comes from. */
-export type Restored = Omit<Session, "access" | "keepMs" | "openedBy">;
+export type Carried = Omit<Session, "access" | "keepMs" | "openedBy">;
+
+export type Piece = { type: "session"; session: Session; counts: ContentCounts } | Content;
 
 export interface TransferStore {
   /** The session as it is at one moment, whatever is written meanwhile; nothing for one that is not there. */
@@ -27,7 +27,7 @@ export interface TransferStore {
    *   cleanup took away what was there so far
    */
   restore(
-    session: Restored,
+    session: Carried,
     pages: AsyncIterable<Content[]>,
     maxSessions: number,
   ): Promise<{ named: boolean }>;

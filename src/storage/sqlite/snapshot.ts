@@ -10,7 +10,7 @@ type SessionRow = Omit<Session, "pinned"> & { pinned: 0 | 1 } & ContentCounts;
 const LIVING = "(expires_at IS NULL OR expires_at > @now)";
 
 const SESSION = `SELECT id, owner, name, title, system, pinned,
-  created_at AS createdAt, last_active_at AS lastActiveAt,
+  created_at AS createdAt, last_active_at AS lastActiveAt, keep_ms AS keepMs, opened_by AS openedBy,
   (SELECT count(*) FROM messages WHERE session_id = @id) AS messages,
   (SELECT count(*) FROM session_state WHERE session_id = @id AND ${LIVING}) AS stateKeys
   FROM sessions WHERE id = @id`;

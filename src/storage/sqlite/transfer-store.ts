@@ -3,7 +3,7 @@
 // gives it its real time. So neither the memory nor the write lock is held for as long as a large session takes.
 import { and, eq, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
-import type { Content, Restored, TransferStore } from "../../transfer/store.ts";
+import type { Content, Carried, TransferStore } from "../../transfer/store.ts";
 import type { Sqlite } from "./connection.ts";
 import { sessionAlive, type Engine } from "./engine.ts";
 import { fromSqlite } from "./errors.ts";
@@ -129,7 +129,7 @@ export function sqliteTransferStore(
     }
   };
 
-  const begin = (session: Restored, maxSessions: number): void => {
+  const begin = (session: Carried, maxSessions: number): void => {
     const { id, owner, title, system, createdAt } = session;
     const times = engine.times();
     if (q.alive.get({ ...times, id }) ?? q.othersClient.get({ id, owner }))
@@ -148,10 +148,7 @@ export function sqliteTransferStore(
   };
 
   /** `written`: what this import has put in. Returns whether the session could keep its name. */
-  const publish = (
-    session: Restored,
-    written: { messages: number; stateKeys: number },
-  ): boolean => {
+  const publish = (session: Carried, written: { messages: number; stateKeys: number }): boolean => {
     const { id, owner, pinned, lastActiveAt } = session;
     const found = q.content.get({ id });
     if (found?.messages !== written.messages || found.stateKeys !== written.stateKeys) throw lost();
