@@ -1,6 +1,6 @@
 // `holdfast cleanup`: the cleanup job once, by hand; beside a running server too.
 import type { Settings } from "../holdfast.ts";
-import type { Terminal } from "./terminal.ts";
+import { counted, type Terminal } from "./terminal.ts";
 import { withApp } from "./with-app.ts";
 
 export function cleanup(settings: Settings, dryRun: boolean, terminal: Terminal): Promise<void> {
@@ -8,7 +8,7 @@ export function cleanup(settings: Settings, dryRun: boolean, terminal: Terminal)
     const counts = dryRun ? await retention.preview() : await retention.run();
     const list = Object.entries(counts)
       .filter(([, count]) => count > 0)
-      .map(([kind, count]) => `${count} ${kind}${count === 1 ? "" : "s"}`);
+      .map(([kind, count]) => counted(count, kind));
     terminal.print(
       list.length === 0
         ? "Nothing has expired."

@@ -1,5 +1,6 @@
 // `holdfast keys`: who may come in over HTTP.
 import Table from "cli-table3";
+import type { App } from "../app.ts";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { highestScope, SCOPES, type Scope } from "../auth/principal.ts";
 import { readDuration } from "../config.ts";
@@ -20,7 +21,7 @@ export interface KeyFlags {
 }
 
 export function createKey(settings: Settings, flags: KeyFlags, terminal: Terminal): Promise<void> {
-  return withApp(settings, async ({ keys }) => {
+  const create = async ({ keys }: App): Promise<void> => {
     const { principal, json } = flags;
     const options = {
       principal,
@@ -34,7 +35,9 @@ export function createKey(settings: Settings, flags: KeyFlags, terminal: Termina
       `This key of ${principal} is shown only now. Programs send it as "Authorization: Bearer …". ` +
         "From now on the server asks everybody for a key; sessions made without one belong to the principal local.",
     );
-  });
+  };
+  // Keys are often made before the server's first start.
+  return withApp(settings, create, { create: true });
 }
 
 export function listKeys(

@@ -3,8 +3,10 @@ import { Command, Option } from "commander";
 import { envName, settings, type SettingName } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { VERSION } from "../version.ts";
+import { backup, type CopyFlags } from "./backup.ts";
 import { cleanup } from "./cleanup.ts";
 import { createKey, listKeys, revokeKey, type KeyFlags } from "./keys.ts";
+import { restore } from "./restore.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
 import type { Terminal } from "./terminal.ts";
 import { serve } from "./serve.ts";
@@ -67,6 +69,24 @@ export function createProgram(terminal: Terminal): Command {
     .action((flags: { dryRun?: boolean }) =>
       cleanup(settingsOf(flags), flags.dryRun ?? false, terminal),
     );
+
+  withSettings(
+    program
+      .command("backup <file>")
+      .description("copy everything into one file, while the server goes on"),
+    forData,
+  )
+    .option("--force", "replace a file that is there")
+    .option("--json", "print JSON")
+    .action((file: string, flags: CopyFlags) => backup(settingsOf(flags), file, flags, terminal));
+
+  withSettings(
+    program.command("restore <file>").description("put a backup in the place of the database"),
+    forData,
+  )
+    .option("--force", "replace a database that is there; it is kept beside the new one")
+    .option("--json", "print JSON")
+    .action((file: string, flags: CopyFlags) => restore(settingsOf(flags), file, flags, terminal));
 
   const keys = program.command("keys").description("who may come in over HTTP");
   withSettings(keys.command("create").description("make a key, shown this once"), forData)

@@ -15,7 +15,7 @@ const NONE: Progress = { add: () => undefined, set: () => undefined, end: () => 
 
 /** `what`: a word for the bar's beginning. Less than `worth` of `total` is quickly done. */
 export function showProgress(
-  { errors }: Terminal,
+  { errors }: Pick<Terminal, "errors">,
   { what, total, worth }: { what: string; total: number; worth: number },
 ): Progress {
   if (errors.isTTY !== true || total < worth) return NONE;
@@ -32,4 +32,18 @@ export function showProgress(
     set: (count) => bar.update(count),
     end: () => bar.stop(),
   };
+}
+
+/** Runs `work` with a function that takes its progress, from 0 to 1. */
+export async function withProgress<T>(
+  terminal: Pick<Terminal, "errors">,
+  what: string,
+  work: (onProgress: (done: number) => void) => Promise<T>,
+): Promise<T> {
+  const bar = showProgress(terminal, { what, total: 1_000, worth: 0 });
+  try {
+    return await work((done) => bar.set(Math.floor(done * 1_000)));
+  } finally {
+    bar.end();
+  }
 }

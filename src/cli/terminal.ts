@@ -19,3 +19,7 @@ export interface Terminal {
   readonly output: Output;
   readonly errors: Output;
 }
+
+/** `1 session`, `2 sessions` */
+export const counted = (count: number, thing: string): string =>
+  `${count} ${thing}${count === 1 ? "" : "s"}`;

@@ -1,8 +1,7 @@
 // This process among those that share the data folder: its heartbeat, and the discovery of processes that died.
-import { readlinkSync } from "node:fs";
-import { hostname } from "node:os";
 import type { Clock } from "../kernel/clock.ts";
 import { newId } from "../kernel/ids.ts";
+import { HOST, isRunning } from "./liveness.ts";
 import type { Instance, InstanceStore } from "./store.ts";
 
 const HEARTBEAT_MS = 5_000;
@@ -14,17 +13,6 @@ export interface Recovery {
   recover(instanceId: string): Promise<unknown>;
   /** Called when the dead have been forgotten: takes up what belongs to nobody now. */
   adopt(): Promise<unknown>;
-}
-
-/** Where process ids can be compared: a host name, and on Linux the process namespace (a container has its own). */
-const HOST = `${hostname()}${pidNamespace()}`;
-
-function pidNamespace(): string {
-  try {
-    return ` ${readlinkSync("/proc/self/ns/pid")}`;
-  } catch {
-    return ""; // not Linux
-  }
 }
 
 /** The instances of this process: a program may hold several. */
@@ -110,14 +98,5 @@ export class Instances {
     if (watched?.heartbeatAt === heartbeatAt) return now - watched.since > DEAD_AFTER_MS;
     this.#watched.set(id, { heartbeatAt, since: now });
     return false;
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

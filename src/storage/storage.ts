@@ -15,7 +15,7 @@ import type { TransferStore } from "../transfer/store.ts";
 import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
 import { sqliteAuditStore } from "./sqlite/audit-store.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
-import { cannotOpen, MEMORY, openConnection, openReader } from "./sqlite/connection.ts";
+import { cannotOpen, MEMORY, openConnection, openExisting } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
@@ -63,6 +63,8 @@ export interface StorageOptions extends UsageLimits {
   maxClients?: number;
 }
 
+export { noDatabase } from "./sqlite/connection.ts";
+
 export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
 
 /** @throws AppError `start` with one line that says what is wrong with the file */
@@ -81,7 +83,7 @@ export function openStorage({
   try {
     migrate(sqlite);
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
-    const reader = file === MEMORY ? undefined : () => openReader(file);
+    const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
     const engine = new Engine(sqlite, clock, expiry, log);
     const usage = sqliteUsage(engine, sqlite, usageLimits);
     return {

@@ -5,7 +5,7 @@ import type { Settings } from "../../holdfast.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { Terminal } from "../terminal.ts";
-import { withStoredData } from "../with-app.ts";
+import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { oneLine } from "./text.ts";
 
@@ -20,7 +20,7 @@ export function deleteSessions(
   { yes = false, principal }: DeleteFlags,
   terminal: Terminal,
 ): Promise<void> {
-  return withStoredData(settings, async (app) => {
+  return withApp(settings, async (app) => {
     const sessions = await findSessions(app, refs, principal);
     if (!yes && !(await isWanted(app, sessions, terminal)))
       return terminal.print("Nothing was deleted.");

@@ -6,7 +6,7 @@ import type { Session } from "../../sessions/session.ts";
 import type { ExportFormat } from "../../transfer/transfer.ts";
 import { showProgress, type Progress } from "../progress.ts";
 import type { Terminal } from "../terminal.ts";
-import { withStoredData } from "../with-app.ts";
+import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { stopSignal } from "./stopping.ts";
 import { writeAll, writeFileWhole } from "./output.ts";
@@ -33,7 +33,7 @@ export function exportSessions(
     throw new AppError("start", "Name the sessions to export, or say --all.", {
       hint: '"holdfast sessions list" shows their ids and names.',
     });
-  return withStoredData(settings, async (app) => {
+  return withApp(settings, async (app) => {
     const sessions = all ? await everything(app) : await findSessions(app, refs, principal);
     const counts = await Promise.all(sessions.map(({ id }) => app.sessions.counts(id)));
     const total = counts.reduce((sum, { messages }) => sum + messages, 0);

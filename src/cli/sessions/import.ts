@@ -40,14 +40,18 @@ export function importFile(
     () => terminal.input,
     signal,
     (file) =>
-      withApp({ ...settings, ephemeral: rehearsal }, async (app) => {
-        const source = await read(app, file, flags, terminal, signal);
-        const results = await bring(app, source, flags, terminal, signal);
-        if (flags.json) terminal.print(JSON.stringify(reportOf(source, results, flags)));
-        else report(source, results, flags, terminal);
-        const conflicts = results.filter(({ outcome }) => outcome === "conflict");
-        if (conflicts.length > 0) throw conflictOf(conflicts);
-      }),
+      withApp(
+        { ...settings, ephemeral: rehearsal },
+        async (app) => {
+          const source = await read(app, file, flags, terminal, signal);
+          const results = await bring(app, source, flags, terminal, signal);
+          if (flags.json) terminal.print(JSON.stringify(reportOf(source, results, flags)));
+          else report(source, results, flags, terminal);
+          const conflicts = results.filter(({ outcome }) => outcome === "conflict");
+          if (conflicts.length > 0) throw conflictOf(conflicts);
+        },
+        { create: true },
+      ),
   );
 }
 

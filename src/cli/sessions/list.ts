@@ -5,7 +5,7 @@ import type { Settings } from "../../holdfast.ts";
 import { isoTime } from "../../kernel/clock.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { Terminal } from "../terminal.ts";
-import { withStoredData } from "../with-app.ts";
+import { withApp } from "../with-app.ts";
 import { oneLine, shortened } from "./text.ts";
 
 export interface ListFlags {
@@ -24,7 +24,7 @@ export function listSessions(
   flags: ListFlags,
   terminal: Terminal,
 ): Promise<void> {
-  return withStoredData(settings, async (app) => {
+  return withApp(settings, async (app) => {
     const { query, limit, json } = flags;
     const principal = flags.all ? undefined : flags.principal;
     const page = await app.operator.list(principal, { query, limit });

@@ -5,7 +5,7 @@ import { isoTime } from "../../kernel/clock.ts";
 import type { Message } from "../../chat/message.ts";
 import type { StateEntry } from "../../state/store.ts";
 import type { Output, Terminal } from "../terminal.ts";
-import { withStoredData } from "../with-app.ts";
+import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { shown } from "./list.ts";
 import { Transcript, type Page } from "./transcript.ts";
@@ -26,7 +26,7 @@ export function showSession(
   { last = Infinity, principal, json }: ShowFlags,
   terminal: Terminal,
 ): Promise<void> {
-  return withStoredData(settings, async (app) => {
+  return withApp(settings, async (app) => {
     const [session] = await findSessions(app, [ref], principal);
     const show = json ? showJson : showText;
     await show(app, session!.id, last, terminal);

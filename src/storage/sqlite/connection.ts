@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { AppError } from "../../kernel/errors.ts";
+import { systemReason } from "../../kernel/system-errors.ts";
 import { fromSqlite } from "./errors.ts";
 import { embeddedAddon } from "./native.ts";
 import { addSearchFunctions } from "./search-index.ts";
@@ -20,14 +21,13 @@ const BUSY_TIMEOUT_MS = 5_000;
  */
 export function openConnection(file: string): Sqlite {
   if (file !== MEMORY) createFile(file);
-  const nativeBinding = embeddedAddon();
   let sqlite: Sqlite | undefined;
   try {
     // The busy timeout is set before the first pragma: switching to WAL needs a lock too.
-    sqlite = new Database(file, {
-      timeout: BUSY_TIMEOUT_MS,
-      ...(nativeBinding && { nativeBinding: nativeBinding as unknown as string }),
-    });
+    sqlite = openFile(file);
+    // What is deleted can be given back to the disk if the file is new now: later this setting costs a VACUUM.
+    if (sqlite.pragma("page_count", { simple: true }) === 0)
+      sqlite.pragma("auto_vacuum = INCREMENTAL");
     sqlite.pragma("journal_mode = WAL");
     sqlite.pragma("synchronous = NORMAL"); // what more durability needs, LogSync does
     sqlite.pragma("foreign_keys = ON");
@@ -43,12 +43,29 @@ export function openConnection(file: string): Sqlite {
   }
 }
 
-/** A second connection to a file that is open already, for reading beside its writes. */
-export function openReader(file: string): Sqlite {
+/** Opens a file that is there, as it is: no pragmas, no migrations. @throws AppError with one line that names the file */
+export function openExisting(
+  file: string,
+  options: Pick<Database.Options, "readonly" | "timeout"> = {},
+): Sqlite {
+  if (!existsSync(file)) throw noDatabase(file);
+  try {
+    return openFile(file, { fileMustExist: true, ...options });
+  } catch (error) {
+    throw cannotOpen(file, error);
+  }
+}
+
+export const noDatabase = (file: string): AppError =>
+  new AppError("not_found", `${file}: There is no database here.`, {
+    hint: "Name its folder with --data-dir.",
+  });
+
+function openFile(file: string, options: Database.Options = {}): Sqlite {
   const nativeBinding = embeddedAddon();
   return new Database(file, {
-    readonly: true,
     timeout: BUSY_TIMEOUT_MS,
+    ...options,
     ...(nativeBinding && { nativeBinding: nativeBinding as unknown as string }),
   });
 }
@@ -64,7 +81,7 @@ function createFile(file: string): void {
 }
 
 /** Not `recursive`: under /proc that never returns (Node 26). */
-function makeFolder(folder: string): void {
+export function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder));
   try {
@@ -79,9 +96,8 @@ export function cannotOpen(file: string, error: unknown): AppError {
   if (error instanceof AppError) return error;
   const known = fromSqlite(error);
   const advice = known instanceof AppError ? known.advice : undefined;
-  const system = error as NodeJS.ErrnoException;
-  const reason =
-    advice ?? (system.code ? `The data folder cannot be used (${system.code}).` : undefined);
+  const system = systemReason(error);
+  const reason = advice ?? (system && `The data folder cannot be used: ${system}.`);
   if (reason === undefined) throw error;
   return new AppError("start", `${file}: ${reason}`, { cause: error });
 }

@@ -13,20 +13,8 @@ const TABLE = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
 export function migrate(sqlite: Sqlite, wanted: readonly Migration[] = migrations): void {
   const apply = sqlite.transaction(() => {
     sqlite.exec(TABLE);
-    const applied = sqlite
-      .prepare("SELECT max(created_at) FROM __drizzle_migrations")
-      .pluck()
-      .get() as number | null;
-    const newest = wanted.at(-1)?.createdAt ?? 0;
-    if (applied !== null && applied > newest) {
-      throw new AppError(
-        "start",
-        `${sqlite.name}: this database was written by a newer Holdfast.`,
-        {
-          hint: "Start that version, or restore a backup made before it.",
-        },
-      );
-    }
+    const applied = appliedVersion(sqlite);
+    refuseNewer(sqlite, applied, wanted);
     const record = sqlite.prepare(
       "INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)",
     );
@@ -38,4 +26,24 @@ export function migrate(sqlite: Sqlite, wanted: readonly Migration[] = migration
   });
   // Immediate: the second of two processes sees the first one's tables instead of failing to upgrade its lock.
   apply.immediate();
+}
+
+/** When the newest applied migration was written; null for a file without any. */
+export function appliedVersion(sqlite: Sqlite): number | null {
+  const table = "SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'";
+  if (sqlite.prepare(table).get() === undefined) return null;
+  return sqlite.prepare("SELECT max(created_at) FROM __drizzle_migrations").pluck().get() as
+    number | null;
+}
+
+/** @throws AppError `start` when a newer program has written the database */
+export function refuseNewer(
+  sqlite: Sqlite,
+  applied: number | null,
+  wanted: readonly Migration[] = migrations,
+): void {
+  if (applied === null || applied <= (wanted.at(-1)?.createdAt ?? 0)) return;
+  throw new AppError("start", `${sqlite.name}: this database was written by a newer Holdfast.`, {
+    hint: "Start that version, or restore a backup made before it.",
+  });
 }

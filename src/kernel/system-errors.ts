@@ -1,0 +1,35 @@
+// What the operating system's error codes mean, in plain words.
+import { AppError } from "./errors.ts";
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission is denied",
+  EPERM: "permission is denied",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "a part of the path is no folder",
+  EISDIR: "it is a folder",
+  EEXIST: "it is there already",
+  ELOOP: "its symbolic links go in a circle",
+  ENAMETOOLONG: "the name is too long",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
+  EBUSY: "something else is using it",
+  EIO: "the disk failed",
+};
+
+/** `permission is denied (EACCES)`; undefined for what is no error of the operating system. */
+export function systemReason(error: unknown): string | undefined {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return undefined;
+  const reason = REASONS[code];
+  return reason ? `${reason} (${code})` : code;
+}
+
+/** An operating system's error at a file as one line that names it; anything else passes through. */
+export function atFile(file: string, error: unknown): unknown {
+  const reason = systemReason(error);
+  if (reason === undefined) return error;
+  return new AppError("storage", `${file}: ${reason}.`, { cause: error });
+}

@@ -1,0 +1,126 @@
+// Files beside the database: private, on disk before they have their final name, and never half written under it.
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import bytes from "bytes";
+import { AppError } from "../kernel/errors.ts";
+import { atFile } from "../kernel/system-errors.ts";
+
+/** What SQLite keeps beside a database while it is open or after a crash. */
+export const SIDE_FILES = ["-wal", "-shm", "-journal"] as const;
+
+/** A file that was not written to for so long belongs to a program that was killed. */
+const ABANDONED_MS = 60_000;
+
+/**
+ * Has `write` fill an empty, private file beside `target`, and gives it that name when it is on disk. Whatever happens,
+ * `target` is the old file or the new one.
+ * @throws AppError that names the file
+ */
+export async function writeWhole<T>(
+  target: string,
+  write: (partial: string) => T | Promise<T>,
+): Promise<T> {
+  const partial = createPartial(target);
+  try {
+    const result = await write(partial);
+    settle(partial, target);
+    return result;
+  } catch (error) {
+    removeDatabase(partial);
+    throw atFile(target, error);
+  }
+}
+
+/** An empty file that only its owner may read. What killed programs left of the same kind goes. */
+export function createPartial(target: string): string {
+  const [folder, prefix] = [dirname(target), `${basename(target)}.partial-`];
+  const partial = join(folder, `${prefix}${process.pid}`);
+  try {
+    for (const name of readdirSync(folder).filter((name) => name.startsWith(prefix))) {
+      const age = Date.now() - statSync(join(folder, name), { throwIfNoEntry: false })!.mtimeMs;
+      if (age > ABANDONED_MS || name.startsWith(basename(partial))) rmSync(join(folder, name));
+    }
+    closeSync(openSync(partial, "wx", 0o600));
+    return partial;
+  } catch (error) {
+    throw atFile(target, error);
+  }
+}
+
+/** Syncs a file and gives it its name, durably. */
+export function settle(partial: string, target: string): void {
+  leaveToOwner(partial);
+  syncPath(partial);
+  renameSync(partial, target);
+  syncFolder(dirname(target));
+}
+
+export function syncFolder(folder: string): void {
+  if (process.platform !== "win32") syncPath(folder); // folders cannot be synced there
+}
+
+function syncPath(path: string): void {
+  const descriptor = openSync(path, process.platform === "win32" ? "r+" : "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** What root writes for a service belongs to the user of the service, who owns the folder. */
+function leaveToOwner(file: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(dirname(file));
+  chownSync(file, uid, gid);
+}
+
+/** Removes a database that nobody uses, with all that SQLite keeps beside it. */
+export function removeDatabase(file: string): void {
+  for (const suffix of ["", ...SIDE_FILES]) rmSync(`${file}${suffix}`, { force: true });
+}
+
+/** The bytes of a database and of its write-ahead log. */
+export function databaseBytes(file: string): number {
+  return ["", "-wal"].reduce(
+    (sum, suffix) => sum + (statSync(`${file}${suffix}`, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
+}
+
+/** Of the file system that holds `folder`, for this user; undefined where nobody can tell. */
+export function freeBytes(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws AppError `storage_full` when a file of `needed` bytes would not fit */
+export function requireRoom(target: string, needed: number): void {
+  const folder = dirname(target);
+  const free = existsSync(folder) ? freeBytes(folder) : undefined;
+  if (free === undefined || free >= needed) return;
+  throw new AppError(
+    "storage_full",
+    `${target}: there is no room: it needs ${sizeText(needed)}, and ${sizeText(free)} are free.`,
+    { hint: "Free some space." },
+  );
+}
+
+/** `12.3MB` */
+export const sizeText = (size: number): string =>
+  bytes.format(size, { decimalPlaces: 1 }) ?? `${size}B`;

@@ -1,0 +1,129 @@
+// The way back from a backup. The file is copied into the data folder and checked there before anything is replaced;
+// what was there is kept beside it.
+import { copyFileSync, existsSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { AppError } from "../kernel/errors.ts";
+import { atFile } from "../kernel/system-errors.ts";
+import {
+  createPartial,
+  databaseBytes,
+  removeDatabase,
+  requireRoom,
+  settle,
+  SIDE_FILES,
+  syncFolder,
+} from "./files.ts";
+import { cannotOpen, makeFolder, openExisting } from "./sqlite/connection.ts";
+import { finishCopy, type Contents } from "./sqlite/copy.ts";
+import { claim, type Claim } from "./sqlite/claim.ts";
+import { fromSqlite } from "./sqlite/errors.ts";
+import { appliedVersion, refuseNewer } from "./sqlite/migrate.ts";
+
+export interface RestoreOptions {
+  /** The backup. */
+  source: string;
+  /** The database to make. */
+  target: string;
+  /** Replaces a database that is there. */
+  force?: boolean | undefined;
+}
+
+export interface Restored extends Contents {
+  file: string;
+  bytes: number;
+  /** What was there before, if anything. */
+  kept: string | null;
+}
+
+/** @throws AppError that names the file and says what to do; the data folder is then as it was */
+export function restore({ source, target, force = false }: RestoreOptions): Restored {
+  const backup = resolve(source);
+  checkSource(backup, target);
+  if (existsSync(target) && !force) {
+    throw new AppError("conflict", `${target}: there is a database already.`, {
+      hint: "--force replaces it and keeps it beside the new one.",
+    });
+  }
+  const made = prepare(backup, target);
+  try {
+    const contents = check(made, backup);
+    const kept = replace(target, made);
+    return { file: target, bytes: statSync(target).size, kept, ...contents };
+  } catch (error) {
+    removeDatabase(made);
+    throw atFile(target, fromSqlite(error));
+  }
+}
+
+function checkSource(backup: string, target: string): void {
+  const found = statSync(backup, { throwIfNoEntry: false });
+  if (found === undefined) throw new AppError("not_found", `${backup}: there is no such file.`);
+  if (!found.isFile()) throw new AppError("invalid", `${backup}: this is no file.`);
+  if (existsSync(target) && realpathSync(backup) === realpathSync(target)) {
+    throw new AppError("conflict", `${backup}: this is the database itself.`);
+  }
+}
+
+/** A private copy of the backup in the data folder, with the log that may lie beside it. */
+function prepare(backup: string, target: string): string {
+  try {
+    makeFolder(dirname(target));
+    requireRoom(target, databaseBytes(backup));
+  } catch (error) {
+    throw cannotOpen(target, error);
+  }
+  const made = createPartial(target);
+  try {
+    copyFileSync(backup, made);
+    if (existsSync(`${backup}-wal`)) copyFileSync(`${backup}-wal`, `${made}-wal`);
+    return made;
+  } catch (error) {
+    removeDatabase(made);
+    throw atFile(backup, error);
+  }
+}
+
+/** @throws AppError for what is no database of Holdfast, damaged, or newer than this program */
+function check(made: string, backup: string): Contents {
+  try {
+    const database = openExisting(made);
+    try {
+      const applied = appliedVersion(database);
+      if (applied === null) throw new AppError("invalid", "this is no database of Holdfast.");
+      refuseNewer(database, applied);
+    } finally {
+      database.close();
+    }
+    return finishCopy(made, { thorough: true });
+  } catch (error) {
+    const known = fromSqlite(error);
+    if (!(known instanceof AppError)) throw error;
+    // The copy's name says nothing to anybody.
+    const message = known.message.replace(`${made}: `, "");
+    throw new AppError(known.code, `${backup}: ${message}`, {
+      hint:
+        known.code === "storage" ? "Restore another backup." : (known.hint ?? "Name another file."),
+      cause: error,
+    });
+  }
+}
+
+/** Puts `made` into place and resolves to where the old database went. */
+function replace(target: string, made: string): string | null {
+  const claimed: Claim | undefined = existsSync(target) ? claim(target) : undefined;
+  try {
+    const old = ["", ...SIDE_FILES].filter((suffix) => existsSync(`${target}${suffix}`));
+    const kept = `${target}.before-restore-${timestamp()}`;
+    // The logs first: beside the new database, SQLite would take an old one for its own.
+    for (const suffix of old.toReversed()) renameSync(`${target}${suffix}`, `${kept}${suffix}`);
+    rmSync(`${kept}-shm`, { force: true });
+    syncFolder(dirname(target));
+    settle(made, target);
+    return old.includes("") ? kept : null;
+  } finally {
+    claimed?.release();
+  }
+}
+
+/** `20261122T133700Z` */
+const timestamp = (): string => new Date().toISOString().replace(/[-:]|\.\d+/g, "");
