@@ -281,9 +281,8 @@ export interface ConfigSources {
 export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config {
   const faults: string[] = [];
   const config: Record<string, unknown> = {};
-  const provider = givenText("model-provider", settings["model-provider"], flags, env)?.text;
   for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
-    const given = givenText(name as SettingName, setting, flags, env, provider);
+    const given = givenText(name as SettingName, { flags, env });
     const source = given ?? { text: setting.default, from: "the default" };
     if (source.text === undefined) continue;
     const value = setting.kind.read(source.text);
@@ -326,20 +325,27 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
 /** All addresses of this machine, which is none that a client could use. */
 const UNSPECIFIED = /^(0\.0\.0\.0|::)$/;
 
-/** An empty variable counts as not set, as in shells and compose files. */
-function givenText(
+/**
+ * What the user wrote, and whether in a flag or a variable; undefined where the default holds.
+ * An empty variable counts as not set, as in shells and compose files.
+ */
+export function givenText(
   name: SettingName,
-  setting: Setting<unknown>,
-  flags: Partial<Record<SettingName, string>>,
-  env: Readonly<Record<string, string | undefined>>,
-  provider = "openai",
+  { flags = {}, env = {} }: ConfigSources,
 ): { text: string; from: string } | undefined {
   const flagText = flags[name];
   if (flagText !== undefined) return { text: flagText, from: `--${name}` };
-  const also = setting.alsoEnv?.[provider as ModelProvider];
-  for (const variable of [envName(name), also]) {
-    const value = variable && env[variable];
+  for (const variable of variablesOf(name, { flags, env })) {
+    const value = env[variable];
     if (value) return { text: value, from: variable };
   }
   return undefined;
+}
+
+/** The variables of a setting; those that other programs know too belong to a provider of models. */
+function variablesOf(name: SettingName, sources: ConfigSources): string[] {
+  const { alsoEnv }: Setting<unknown> = settings[name];
+  const provider = alsoEnv && (givenText("model-provider", sources)?.text ?? "openai");
+  const also = alsoEnv?.[provider as ModelProvider];
+  return also === undefined ? [envName(name)] : [envName(name), also];
 }

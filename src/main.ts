@@ -5,6 +5,8 @@ import { createProgram, withDefaultCommand } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal.ts";
 import { AppError } from "./kernel/errors.ts";
 
+let exitCode = 0;
+
 const terminal: Terminal = {
   print: (line) => process.stdout.write(`${line}\n`),
   warn: (line) => process.stderr.write(`${line}\n`),
@@ -13,6 +15,7 @@ const terminal: Terminal = {
   },
   output: process.stdout,
   errors: process.stderr,
+  findFault: () => void (exitCode = 1),
   onStop(stop) {
     const signals = ["SIGINT", "SIGTERM"] as const;
     let asked = false;
@@ -55,7 +58,7 @@ try {
     from: "user",
   });
   await flushed();
-  process.exit(0);
+  process.exit(exitCode);
 } catch (error) {
   fail(error);
 }

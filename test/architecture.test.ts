@@ -13,6 +13,7 @@ const FLOORS: Record<string, number> = {
   search: 0.5,
   "config.ts": 0.5,
   "telemetry.ts": 0.5,
+  "settings-report.ts": 0.6,
   "version.ts": 0,
   auth: 1,
   sessions: 2,

@@ -5,6 +5,7 @@ import type { Settings } from "../holdfast.ts";
 import { VERSION } from "../version.ts";
 import { backup, type CopyFlags } from "./backup.ts";
 import { cleanup } from "./cleanup.ts";
+import { doctor, type DoctorFlags } from "./doctor/doctor.ts";
 import { createKey, listKeys, revokeKey, type KeyFlags } from "./keys.ts";
 import { restore } from "./restore.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
@@ -87,6 +88,11 @@ export function createProgram(terminal: Terminal): Command {
     .option("--force", "replace a database that is there; it is kept beside the new one")
     .option("--json", "print JSON")
     .action((file: string, flags: CopyFlags) => restore(settingsOf(flags), file, flags, terminal));
+
+  withSettings(program.command("doctor").description("check settings, data folder and database"))
+    .option("--fix", "put right what is safe: file rights, a log that has grown")
+    .option("--json", "print JSON")
+    .action((flags: DoctorFlags) => doctor(settingsOf(flags), flags, terminal));
 
   const keys = program.command("keys").description("who may come in over HTTP");
   withSettings(keys.command("create").description("make a key, shown this once"), forData)

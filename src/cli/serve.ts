@@ -3,6 +3,7 @@ import { createHoldfast, type Running, type Settings } from "../holdfast.ts";
 import { databaseFile } from "../storage/storage.ts";
 import { isLoopback } from "../http/open-network.ts";
 import { suggestOllama } from "./ollama.ts";
+import { settingWarnings } from "../settings-report.ts";
 import type { Terminal } from "./terminal.ts";
 
 export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
@@ -13,6 +14,8 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
   }
   const running = await createHoldfast().run("http", settings);
   terminal.onStop(() => running.stop());
+  for (const warning of settingWarnings(running.app.config, process.env))
+    terminal.warn(`holdfast: ${warning}`);
   const asks = await running.app.authenticator.required();
   if (!asks && !isLoopback(running.app.config.host)) {
     terminal.warn(

@@ -12,6 +12,8 @@ export interface Terminal {
   print(line: string): void;
   /** Writes a line to standard error. */
   warn(line: string): void;
+  /** Lets the program end with 1, though the command does its work to the end. */
+  findFault(): void;
   /** Calls `stop` at the first SIGINT or SIGTERM. */
   onStop(stop: () => Promise<void>): void;
   /** Standard input, output and error, for what is long and for what depends on somebody sitting there. */

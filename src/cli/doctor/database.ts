@@ -1,0 +1,97 @@
+// The doctor's look into the database.
+import { isoTime } from "../../kernel/clock.ts";
+import { sizeText } from "../../storage/files.ts";
+import type { Inspection } from "../../storage/sqlite/inspect.ts";
+import { counted } from "../terminal.ts";
+import { fail, ok, warn, type Finding } from "./finding.ts";
+
+/** Clocks of several machines differ a little. */
+const CLOCK_SLACK_MS = 60_000;
+
+const RESTORE = "Stop the server and restore a backup (holdfast restore FILE --force).";
+
+export function checkDatabase(found: Inspection | { damage: string[] }, now: number): Finding[] {
+  if (!("contents" in found)) {
+    const [first, ...more] = found.damage;
+    const rest = more.length > 0 ? ` (and ${more.length} more)` : "";
+    return [fail("integrity", `The database is damaged: ${first}${rest}.`, RESTORE)];
+  }
+  return [
+    ok("integrity", "The file is sound."),
+    checkSchema(found),
+    checkReferences(found),
+    checkSearch(found),
+    checkJournal(found),
+    checkProcesses(found),
+    checkAbandoned(found),
+    checkClock(found, now),
+    checkSpace(found),
+  ];
+}
+
+function checkSchema({ migrations: { applied, known }, contents }: Inspection): Finding {
+  const { sessions, messages } = contents;
+  const holds = `${counted(sessions, "session")}, ${counted(messages, "message")}`;
+  const missing = known - applied;
+  return missing > 0
+    ? warn(
+        "schema",
+        `${holds}; ${counted(missing, "migration")} of ${known} still to come.`,
+        "The next start applies them, after it has made a copy.",
+      )
+    : ok("schema", `${holds}; all ${known} migrations are applied.`);
+}
+
+const checkReferences = ({ brokenReferences: count }: Inspection): Finding =>
+  count === 0
+    ? ok("references", "Every row belongs to something that is there.")
+    : fail("references", `${counted(count, "row")} point to what is not there.`, RESTORE);
+
+function checkSearch({ searchFault }: Inspection): Finding {
+  if (searchFault === undefined)
+    return ok("search", "The full-text index agrees with the messages.");
+  if (searchFault === null)
+    return ok("search", "The full-text index is sound; it was not compared with the messages.");
+  return fail("search", `The full-text index is not in step: ${searchFault}.`, RESTORE);
+}
+
+function checkJournal({ journalMode }: Inspection): Finding {
+  // A database that was just restored has no log until the first start.
+  return ["wal", "delete"].includes(journalMode)
+    ? ok("journal", `The journal mode is ${journalMode}.`)
+    : warn("journal", `The journal mode is ${journalMode}.`, "The next start sets it to wal.");
+}
+
+function checkProcesses({ living }: Inspection): Finding {
+  if (living.length === 0) return ok("running", "No Holdfast uses the data folder now.");
+  const list = living.map(({ pid, startedAt }) => `process ${pid} since ${isoTime(startedAt)}`);
+  return ok("running", `In use by ${list.join(", ")}.`);
+}
+
+function checkAbandoned({ abandoned, dead, living }: Inspection): Finding {
+  if (abandoned === 0 && dead.length === 0)
+    return ok("recovery", "No process has left anything open.");
+  const says = `${dead.length === 1 ? "1 process" : `${dead.length} processes`} ended without a word; ${counted(abandoned, "call")} left open.`;
+  const soon = "The running server ends them within 20 seconds.";
+  return warn("recovery", says, living.length > 0 ? soon : "The next start ends them.");
+}
+
+function checkClock({ latest }: Inspection, now: number): Finding {
+  if (latest <= now + CLOCK_SLACK_MS) return ok("clock", `It is ${isoTime(now)}.`);
+  return warn(
+    "clock",
+    `The newest row is of ${isoTime(latest)}, and it is ${isoTime(now)}.`,
+    "Check this machine's clock: what is dated in the future expires late.",
+  );
+}
+
+function checkSpace({ freeSpace: { bytes, canShrink } }: Inspection): Finding {
+  const says = `${sizeText(bytes)} inside the file are free for new data.`;
+  return canShrink || bytes < 64 << 20
+    ? ok("space", says)
+    : warn(
+        "space",
+        says,
+        `To give them back, stop the server and run VACUUM in a SQL client once (after PRAGMA auto_vacuum = INCREMENTAL, the cleanup job does it from then on).`,
+      );
+}

@@ -1,0 +1,104 @@
+// `holdfast doctor`: is everything well, and if not, what is to be done. It changes nothing without --fix.
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { loadConfig, type Config, type ConfigSources } from "../../config.ts";
+import { asTexts, type Settings } from "../../holdfast.ts";
+import { AppError } from "../../kernel/errors.ts";
+import { reportSettings, settingWarnings, type SettingReport } from "../../settings-report.ts";
+import { databaseBytes, sizeText } from "../../storage/files.ts";
+import { inspect } from "../../storage/sqlite/inspect.ts";
+import { databaseFile, noDatabase } from "../../storage/storage.ts";
+import { VERSION } from "../../version.ts";
+import { counted, type Terminal } from "../terminal.ts";
+import { checkDatabase } from "./database.ts";
+import { fail, ok, warn, type Finding } from "./finding.ts";
+import { checkPlace } from "./place.ts";
+
+export interface DoctorFlags {
+  fix?: boolean;
+  json?: boolean;
+}
+
+export function doctor(settings: Settings, { fix, json }: DoctorFlags, terminal: Terminal): void {
+  const sources = { flags: asTexts(settings), env: process.env };
+  const given = reportSettings(sources);
+  let findings = examine(sources);
+  const fixed = fix ? findings.flatMap((finding) => finding.fix?.() ?? []) : [];
+  if (fixed.length > 0) findings = examine(sources);
+  if (findings.some(({ status }) => status === "fail")) terminal.findFault();
+  if (json) return terminal.print(JSON.stringify({ findings, fixed, settings: given }));
+  for (const line of [...settingLines(given), "", ...findings.map(findingLine)])
+    terminal.print(line);
+  for (const done of fixed) terminal.print(`fixed ${done}`);
+  terminal.print(`\n${verdict(findings)}`);
+}
+
+/** Everything that can be looked at, in the order in which one would put it right. */
+function examine(sources: ConfigSources): Finding[] {
+  const versions = ok("version", `Holdfast ${VERSION} on Node ${process.versions.node}.`);
+  const folder = reportSettings(sources).find(({ name }) => name === "data-dir")!.value!;
+  return [versions, ...checkSettings(sources), ...checkData(databaseFile(resolve(folder)))];
+}
+
+function checkSettings(sources: ConfigSources): Finding[] {
+  try {
+    const config = loadConfig(sources);
+    const warnings = settingWarnings(config, sources.env);
+    if (warnings.length === 0)
+      return [ok("settings", "Every setting is understood."), model(config)];
+    return warnings.map((text) => warn("settings", text, "Correct it or take it away."));
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return error.advice
+      .split("\n")
+      .map((line) => fail("settings", `${line}.`, "The server does not start with this."));
+  }
+}
+
+const model = ({ model }: Config): Finding =>
+  model === undefined
+    ? ok("model", "None is configured: chat asks the client's own, or recalls.")
+    : ok("model", `${model} answers chat.`);
+
+function checkData(file: string): Finding[] {
+  if (!existsSync(file)) {
+    const { message, hint = "" } = noDatabase(file);
+    return [fail("database", message, `${hint} A first start makes one.`)];
+  }
+  try {
+    const now = Date.now();
+    const found = inspect(file, now);
+    const sqlite = "sqliteVersion" in found ? ` (SQLite ${found.sqliteVersion})` : "";
+    return [
+      ok("database", `${file}, ${sizeText(databaseBytes(file))}${sqlite}.`),
+      ...checkPlace(file),
+      ...checkDatabase(found, now),
+    ];
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const { message, hint = "Name another folder with --data-dir." } = error;
+    return [fail("database", message, hint), ...checkPlace(file)];
+  }
+}
+
+/** What was given, and by whom; the rest is as in the help. */
+function settingLines(all: readonly SettingReport[]): string[] {
+  const given = all.filter(({ from }) => from !== "the default");
+  return [
+    ...given.map(({ name, value, from }) => `set   ${name} is ${value}, from ${from}`),
+    `set   ${counted(all.length - given.length, given.length > 0 ? "other setting" : "setting")} by default (--json lists them)`,
+  ];
+}
+
+function findingLine({ check, status, says, advice }: Finding): string {
+  const text = `${status.padEnd(5)} ${check}: ${says}`;
+  return advice === undefined ? text : `${text} ${advice}`;
+}
+
+function verdict(findings: readonly Finding[]): string {
+  const count = (status: Finding["status"]): number =>
+    findings.filter((finding) => finding.status === status).length;
+  const [failures, warnings] = [count("fail"), count("warn")];
+  if (failures === 0 && warnings === 0) return "All is well.";
+  return `${counted(failures, "problem")}, ${counted(warnings, "warning")}.`;
+}

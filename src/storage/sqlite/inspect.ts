@@ -1,0 +1,122 @@
+// What can be told about a database without changing it, beside a running server too.
+import { AppError } from "../../kernel/errors.ts";
+import type { Instance } from "../../instances/store.ts";
+import { seemsAlive } from "../../instances/liveness.ts";
+import { allInstances } from "./claim.ts";
+import { openExisting, type Sqlite } from "./connection.ts";
+import { countContents, type Contents } from "./copy.ts";
+import { fromSqlite } from "./errors.ts";
+import { appliedVersion, refuseNewer } from "./migrate.ts";
+import { migrations } from "./migrations.ts";
+
+export interface Inspection {
+  contents: Contents;
+  sqliteVersion: string;
+  /** How many migrations are applied, and how many this program knows. */
+  migrations: { applied: number; known: number };
+  journalMode: string;
+  /** What SQLite finds wrong with the file; nothing if all is well. */
+  damage: string[];
+  /** Rows that point to rows which are not there. */
+  brokenReferences: number;
+  /** What is wrong with the full-text index; null where it could not be compared with the messages. */
+  searchFault: string | undefined | null;
+  /** Whether space inside the file can be given back, and how much there is, in bytes. */
+  freeSpace: { bytes: number; canShrink: boolean };
+  living: Instance[];
+  dead: Instance[];
+  /** Calls and chat turns that nobody is working on. */
+  abandoned: number;
+  /** The latest time in any row. */
+  latest: number;
+}
+
+/**
+ * Damage comes first: a damaged file may not answer the rest.
+ * @throws AppError for what is no database of Holdfast or is newer than this program
+ */
+export function inspect(file: string, now: number): Inspection | { damage: string[] } {
+  const database = openExisting(file);
+  try {
+    const damage = (
+      database.pragma("integrity_check(10)") as { integrity_check: string }[]
+    ).flatMap(({ integrity_check: found }) => (found === "ok" ? [] : found.split("\n")));
+    if (damage.length > 0) return { damage };
+    const applied = appliedVersion(database);
+    if (applied === null)
+      throw new AppError("invalid", `${file}: this is no database of Holdfast.`);
+    refuseNewer(database, applied);
+    return facts(database, now);
+  } catch (error) {
+    const known = fromSqlite(error);
+    if (known instanceof AppError && known.code === "storage") return { damage: [known.message] };
+    throw known;
+  } finally {
+    database.close();
+  }
+}
+
+function facts(database: Sqlite, now: number): Inspection {
+  const one = (query: string): number => database.prepare(query).pluck().get() as number;
+  const pragma = (name: string): unknown => database.pragma(name, { simple: true });
+  const has = (table: string): boolean =>
+    one(`SELECT count(*) FROM sqlite_schema WHERE name = '${table}'`) > 0;
+  const all = allInstances(database);
+  const living = all.filter((instance) => seemsAlive(instance, now));
+  const ids = JSON.stringify(living.map(({ id }) => id));
+  const abandoned = ["turns", "open_requests"]
+    .filter(has)
+    .map(
+      (table) =>
+        database
+          .prepare(
+            `SELECT count(*) FROM ${table} WHERE instance_id NOT IN (SELECT value FROM json_each(?))`,
+          )
+          .pluck()
+          .get(ids) as number,
+    );
+  return {
+    contents: countContents(database),
+    sqliteVersion: database.prepare("SELECT sqlite_version()").pluck().get() as string,
+    migrations: {
+      applied: one("SELECT count(*) FROM __drizzle_migrations"),
+      known: migrations.length,
+    },
+    journalMode: String(pragma("journal_mode")),
+    damage: [],
+    brokenReferences: (database.pragma("foreign_key_check") as unknown[]).length,
+    searchFault: living.length > 0 || !has("messages_fts") ? null : searchFault(database),
+    freeSpace: {
+      bytes: (pragma("freelist_count") as number) * (pragma("page_size") as number),
+      canShrink: pragma("auto_vacuum") === 2,
+    },
+    living,
+    dead: all.filter((instance) => !living.includes(instance)),
+    abandoned: abandoned.reduce((sum, count) => sum + count, 0),
+    latest: one(`SELECT max(coalesce((SELECT max(last_active_at) FROM sessions), 0),
+      coalesce((SELECT created_at FROM messages ORDER BY id DESC LIMIT 1), 0),
+      coalesce((SELECT max(last_seen_at) FROM clients), 0))`),
+  };
+}
+
+/** Compares the index with the messages. It takes the write lock for a while, so it is not for a running server. */
+function searchFault(database: Sqlite): string | undefined | null {
+  try {
+    database.exec("INSERT INTO messages_fts(messages_fts, rank) VALUES ('integrity-check', 1)");
+    return undefined;
+  } catch (error) {
+    const { code = "", message } = error as { code?: string; message: string };
+    return code.startsWith("SQLITE_CORRUPT") ? message : null;
+  }
+}
+
+/** Folds the write-ahead log into the file; false while somebody reads from it. */
+export function foldLog(file: string): boolean {
+  const database = openExisting(file);
+  try {
+    const [result] = database.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
+    return result?.busy === 0;
+  } finally {
+    database.close();
+  }
+}
