@@ -114,6 +114,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     maxHistoryBytes: config["max-history"],
     maxStateBytes: config["max-state"],
     maxDatabaseBytes: config["max-database"],
+    onUpgrade: (copy) =>
+      log.warn({ copy }, "the database was upgraded; a copy of it as it was is kept"),
   });
   closing.defer(() => storage.close());
 
@@ -138,6 +140,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       "audit entry": storage.audit,
     },
     warn,
+    storage.upkeep,
   );
 
   const delivery = new Delivery(storage.subscriptions, warn);

@@ -10,6 +10,14 @@ export interface Expiring {
   shrinkExpired?(limit: number): Promise<number>;
 }
 
+/** What else is done to the storage when nothing expired is left. */
+export interface Upkeep {
+  /** Gives at most `limit` pages of deleted data back to the disk; resolves to how many. */
+  giveBack(limit: number): Promise<number>;
+  /** Lets the engine renew what it knows about its tables, where that has become wrong. */
+  optimize(): Promise<void>;
+}
+
 /** A batch holds up the calls that come in meanwhile: batches grow and shrink until they take about so long. */
 const BATCH_MS = 4;
 const FIRST_BATCH = 16;
@@ -18,13 +26,19 @@ const MAX_BATCH = 500;
 export class Retention<Kind extends string> {
   readonly #kinds: Readonly<Record<Kind, Expiring>>;
   readonly #onError: (error: unknown) => void;
+  readonly #upkeep: Upkeep | undefined;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
-  constructor(kinds: Readonly<Record<Kind, Expiring>>, onError: (error: unknown) => void) {
+  constructor(
+    kinds: Readonly<Record<Kind, Expiring>>,
+    onError: (error: unknown) => void,
+    upkeep?: Upkeep,
+  ) {
     this.#kinds = kinds;
     this.#onError = onError;
+    this.#upkeep = upkeep;
   }
 
   /** What a run would delete now. */
@@ -33,11 +47,17 @@ export class Retention<Kind extends string> {
   }
 
   /** Deletes what has expired; resolves to how many of each kind. */
-  run(): Promise<Record<Kind, number>> {
-    return this.#each(async (expiring) => {
+  async run(): Promise<Record<Kind, number>> {
+    const deleted = await this.#each(async (expiring) => {
       await this.#inBatches(async (limit) => (await expiring.shrinkExpired?.(limit)) ?? 0);
       return this.#inBatches((limit) => expiring.deleteExpired(limit));
     });
+    if (this.#upkeep !== undefined && !this.#stopped) {
+      const { giveBack, optimize } = this.#upkeep;
+      await this.#inBatches(giveBack);
+      await optimize();
+    }
+    return deleted;
   }
 
   /** Repeats `act` until it has less to do than it may; resolves to the sum. */

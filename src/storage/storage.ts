@@ -7,6 +7,7 @@ import type { InstanceStore } from "../instances/store.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { AuditStore } from "../sessions/audit.ts";
 import type { KeyedCallStore } from "../sessions/keyed-calls.ts";
+import type { Upkeep } from "../sessions/retention.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
 import type { StreamStore } from "../streams/store.ts";
@@ -29,6 +30,8 @@ import { sqliteStreamStore } from "./sqlite/stream-store.ts";
 import { sqliteSubscriptionStore } from "./sqlite/subscription-store.ts";
 import { sqliteTransferStore } from "./sqlite/transfer-store.ts";
 import { sqliteUsage, type UsageLimits } from "./sqlite/usage.ts";
+import { copyBeforeUpgrade } from "./sqlite/upgrade-copy.ts";
+import { sqliteUpkeep } from "./sqlite/upkeep.ts";
 
 export interface Storage {
   readonly sessions: SessionStore;
@@ -43,6 +46,7 @@ export interface Storage {
   readonly apiKeys: ApiKeyStore;
   readonly audit: AuditStore;
   readonly transfer: TransferStore;
+  readonly upkeep: Upkeep;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
@@ -61,6 +65,8 @@ export interface StorageOptions extends UsageLimits {
   maxMessages?: number;
   /** Of one owner: beyond that the one that was idle for longest ends. Default 10,000. */
   maxClients?: number;
+  /** Told when the database was brought to this version, with the path of a copy of it as it was. */
+  onUpgrade?: (copy: string) => void;
 }
 
 export { noDatabase } from "./sqlite/connection.ts";
@@ -75,13 +81,16 @@ export function openStorage({
   expiry,
   streamGraceMs = 600_000,
   maxMessages = 100_000,
+  onUpgrade = () => undefined,
   maxClients = 10_000,
   ...usageLimits
 }: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
   const sqlite = openConnection(file);
   try {
+    const copy = copyBeforeUpgrade(sqlite);
     migrate(sqlite);
+    if (copy !== undefined) onUpgrade(copy);
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
     const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
     const engine = new Engine(sqlite, clock, expiry, log);
@@ -99,6 +108,7 @@ export function openStorage({
       apiKeys: sqliteApiKeyStore(engine),
       audit: sqliteAuditStore(engine),
       transfer: sqliteTransferStore(engine, sqlite, reader, maxMessages, usage),
+      upkeep: sqliteUpkeep(engine, sqlite),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         await engine.close();

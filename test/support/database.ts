@@ -19,7 +19,7 @@ export function rowCounts(database: Database.Database): Record<string, number> {
   const tables = database
     .prepare<[], string>(
       `SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'
-        AND name NOT IN ('__drizzle_migrations', 'sqlite_sequence')
+        AND name <> '__drizzle_migrations' AND name NOT GLOB 'sqlite_*'
         AND name NOT GLOB 'messages_fts_*' OR name = 'messages_fts_docsize'`,
     )
     .pluck()

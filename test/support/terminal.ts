@@ -26,6 +26,7 @@ export function sitting({
       ...{ input, output, errors },
       print: (line) => void output.write(`${line}\n`),
       warn: (line) => void errors.write(`${line}\n`),
+      findFault: () => undefined,
       onStop: () => undefined,
     },
     output: () => (output.end(), said),
