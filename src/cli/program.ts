@@ -24,12 +24,19 @@ const HTTP_ONLY: readonly SettingName[] = [
 
 const HELP = `
 Every setting can also come from the environment: --max-age is HOLDFAST_MAX_AGE.
-"holdfast serve --help" lists the settings.`;
+"holdfast serve --help" lists the settings.
+
+Exit codes:
+  0    done
+  1    not done, and the reason is on standard error; or the doctor found a problem
+  70   a defect of Holdfast
+  130  asked twice to stop, and stopped at once`;
 
 /** Flags without a command belong to `serve`. */
 export function withDefaultCommand(args: readonly string[]): readonly string[] {
   const [first] = args;
-  const aboutProgram = first !== undefined && ["-h", "--help", "-V", "--version"].includes(first);
+  if (first === "-V") return ["--version"]; // as many programs have it
+  const aboutProgram = first !== undefined && ["-h", "--help", "-v", "--version"].includes(first);
   return first === undefined || (first.startsWith("-") && !aboutProgram)
     ? ["serve", ...args]
     : args;
@@ -38,9 +45,9 @@ export function withDefaultCommand(args: readonly string[]): readonly string[] {
 export function createProgram(terminal: Terminal): Command {
   const program = new Command("holdfast")
     .description("A self-hosted MCP server whose conversations outlive the process.")
-    .version(VERSION, "-V, --version", "print the version")
+    .version(VERSION, "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .helpCommand(false)
+    .helpCommand("help [command]", "print this help, or that of a command")
     .showHelpAfterError("(--help shows what there is)")
     .addHelpText("after", HELP);
 
