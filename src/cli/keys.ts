@@ -20,14 +20,13 @@ export interface KeyFlags {
   json?: boolean;
 }
 
-export function createKey(settings: Settings, flags: KeyFlags, terminal: Terminal): Promise<void> {
+export async function createKey(
+  settings: Settings,
+  { principal, json, scopes, expires }: KeyFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const options = { principal, scope: readScopes(scopes), lifetimeMs: readLifetime(expires) };
   const create = async ({ keys }: App): Promise<void> => {
-    const { principal, json } = flags;
-    const options = {
-      principal,
-      scope: readScopes(flags.scopes),
-      lifetimeMs: readLifetime(flags.expires),
-    };
     const { stored, key } = await keys.create(options);
     if (json) return terminal.print(JSON.stringify({ ...shown(stored), key }));
     terminal.print(key);
@@ -37,7 +36,7 @@ export function createKey(settings: Settings, flags: KeyFlags, terminal: Termina
     );
   };
   // Keys are often made before the server's first start.
-  return withApp(settings, create, { create: true });
+  await withApp(settings, create, { create: true });
 }
 
 export function listKeys(
