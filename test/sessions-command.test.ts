@@ -104,7 +104,7 @@ it.each([["list"], ["show", "x"], ["export", "--all"], ["delete", "x", "--yes"]]
     const folder = join(temporaryFolder(), "none");
     const { code, stdout, stderr } = await sessions(folder, ...args);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toContain(`There is no database in ${folder}`);
+    expect(stderr).toContain(`${folder}/holdfast.db: There is no database here.`);
     expect(existsSync(folder)).toBe(false);
   },
 );

@@ -15,12 +15,14 @@ export class StreamCredentials {
   readonly #watched = new Map<string, Watched>();
   readonly #onError: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(onError: (error: unknown) => void) {
     this.#onError = onError;
   }
 
   watch(stream: SseStream, admission: Admission): void {
+    if (this.#closed) return;
     const { credentials } = admission;
     const watched = this.#watched.get(credentials) ?? { admission, streams: new Set() };
     this.#watched.set(credentials, watched);
@@ -29,11 +31,13 @@ export class StreamCredentials {
   }
 
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
   }
 
   async #check(): Promise<void> {
     for (const [credentials, { admission, streams }] of this.#watched) {
+      if (this.#closed) return;
       const holds = await admission.holds().catch((error: unknown) => {
         this.#onError(error);
         return true; // not known now: the next check tells

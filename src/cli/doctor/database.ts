@@ -1,7 +1,7 @@
 // The doctor's look into the database.
 import { isoTime } from "../../kernel/clock.ts";
 import { sizeText } from "../../storage/files.ts";
-import type { Inspection } from "../../storage/sqlite/inspect.ts";
+import { indexMessages, type Inspection } from "../../storage/sqlite/inspect.ts";
 import { counted } from "../terminal.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 
@@ -10,7 +10,11 @@ const CLOCK_SLACK_MS = 60_000;
 
 const RESTORE = "Stop the server and restore a backup (holdfast restore FILE --force).";
 
-export function checkDatabase(found: Inspection | { damage: string[] }, now: number): Finding[] {
+export function checkDatabase(
+  found: Inspection | { damage: string[] },
+  file: string,
+  now: number,
+): Finding[] {
   if (!("contents" in found)) {
     const [first, ...more] = found.damage;
     const rest = more.length > 0 ? ` (and ${more.length} more)` : "";
@@ -20,7 +24,7 @@ export function checkDatabase(found: Inspection | { damage: string[] }, now: num
     ok("integrity", "The file is sound."),
     checkSchema(found),
     checkReferences(found),
-    checkSearch(found),
+    checkSearch(found, file),
     checkJournal(found),
     checkProcesses(found),
     checkAbandoned(found),
@@ -47,12 +51,16 @@ const checkReferences = ({ brokenReferences: count }: Inspection): Finding =>
     ? ok("references", "Every row belongs to something that is there.")
     : fail("references", `${counted(count, "row")} point to what is not there.`, RESTORE);
 
-function checkSearch({ searchFault }: Inspection): Finding {
-  if (searchFault === undefined)
-    return ok("search", "The full-text index agrees with the messages.");
-  if (searchFault === null)
-    return ok("search", "The full-text index is sound; it was not compared with the messages.");
-  return fail("search", `The full-text index is not in step: ${searchFault}.`, RESTORE);
+function checkSearch({ unindexed }: Inspection, file: string): Finding {
+  if (unindexed === 0) return ok("search", "The full-text index knows every message.");
+  return {
+    ...warn(
+      "search",
+      `Search does not find ${counted(unindexed, "message")} that another program has written.`,
+      "--fix puts them into the index.",
+    ),
+    fix: () => `${counted(indexMessages(file), "message")} put into the index.`,
+  };
 }
 
 function checkJournal({ journalMode }: Inspection): Finding {

@@ -72,7 +72,7 @@ function checkData(file: string): Finding[] {
     return [
       ok("database", `${file}, ${sizeText(databaseBytes(file))}${sqlite}.`),
       ...checkPlace(file),
-      ...checkDatabase(found, now),
+      ...checkDatabase(found, file, now),
     ];
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

@@ -8,6 +8,7 @@ import { countContents, type Contents } from "./copy.ts";
 import { fromSqlite } from "./errors.ts";
 import { appliedVersion, refuseNewer } from "./migrate.ts";
 import { migrations } from "./migrations.ts";
+import { addSearchFunctions } from "./search-index.ts";
 
 export interface Inspection {
   contents: Contents;
@@ -19,8 +20,8 @@ export interface Inspection {
   damage: string[];
   /** Rows that point to rows which are not there. */
   brokenReferences: number;
-  /** What is wrong with the full-text index; null where it could not be compared with the messages. */
-  searchFault: string | undefined | null;
+  /** How many messages the full-text index does not know. */
+  unindexed: number;
   /** Whether space inside the file can be given back, and how much there is, in bytes. */
   freeSpace: { bytes: number; canShrink: boolean };
   living: Instance[];
@@ -85,7 +86,9 @@ function facts(database: Sqlite, now: number): Inspection {
     journalMode: String(pragma("journal_mode")),
     damage: [],
     brokenReferences: (database.pragma("foreign_key_check") as unknown[]).length,
-    searchFault: living.length > 0 || !has("messages_fts") ? null : searchFault(database),
+    unindexed: has("messages_fts_docsize")
+      ? one(`SELECT count(*) FROM messages WHERE ${UNINDEXED}`)
+      : 0,
     freeSpace: {
       bytes: (pragma("freelist_count") as number) * (pragma("page_size") as number),
       canShrink: pragma("auto_vacuum") === 2,
@@ -99,14 +102,24 @@ function facts(database: Sqlite, now: number): Inspection {
   };
 }
 
-/** Compares the index with the messages. It takes the write lock for a while, so it is not for a running server. */
-function searchFault(database: Sqlite): string | undefined | null {
+/** Messages that the full-text index does not know: another program has written them. */
+const UNINDEXED = "id NOT IN (SELECT id FROM messages_fts_docsize)";
+
+/** Puts them into the index; resolves to how many. */
+export function indexMessages(file: string): number {
+  const database = openExisting(file);
   try {
-    database.exec("INSERT INTO messages_fts(messages_fts, rank) VALUES ('integrity-check', 1)");
-    return undefined;
-  } catch (error) {
-    const { code = "", message } = error as { code?: string; message: string };
-    return code.startsWith("SQLITE_CORRUPT") ? message : null;
+    addSearchFunctions(database);
+    return database
+      .prepare(
+        `INSERT INTO messages_fts(rowid, content, scope)
+          SELECT id, search_text(content), search_scope(session_id,
+            (SELECT owner FROM sessions WHERE sessions.id = session_id))
+          FROM messages WHERE ${UNINDEXED}`,
+      )
+      .run().changes;
+  } finally {
+    database.close();
   }
 }
 
