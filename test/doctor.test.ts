@@ -55,7 +55,7 @@ describe("holdfast doctor", () => {
       /^ok {4}schema: 1 session, 1 message; all \d+ migrations are applied\.$/m,
     );
     expect(stdout).toMatch(/^ok {4}running: No Holdfast uses the data folder now\.$/m);
-    expect(stdout).toMatch(/^ok {4}search: .* agrees with the messages\.$/m);
+    expect(stdout).toMatch(/^ok {4}search: .* knows every message\.$/m);
     expect(stdout).toMatch(/\n\nAll is well\.\n$/);
 
     const server = await startServer({ folder });
