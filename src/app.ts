@@ -42,8 +42,9 @@ import { Delivery } from "./streams/delivery.ts";
 import { State } from "./state/state.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
 import { createLogger } from "./telemetry.ts";
-import { chatTool } from "./tools/chat-tool.ts";
+import { chatTools } from "./tools/chat-tool.ts";
 import { newsOf } from "./tools/session-handle.ts";
+import { forkTool } from "./tools/fork-tool.ts";
 import { historyTools } from "./tools/history-tools.ts";
 import { ToolRegistry } from "./tools/registry.ts";
 import { searchTool } from "./tools/search-tool.ts";
@@ -51,6 +52,7 @@ import { sessionTools } from "./tools/session-tools.ts";
 import { shareTools } from "./tools/share-tools.ts";
 import { stateTools } from "./tools/state-tools.ts";
 import type { Tool } from "./tools/tool.ts";
+import { Forks } from "./transfer/fork.ts";
 import { Transfer } from "./transfer/transfer.ts";
 import { VERSION } from "./version.ts";
 
@@ -152,9 +154,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   });
 
   const audit = new Audit(storage.audit);
+  const access = new SessionAccessControl(storage.sessions);
   const sessions = new Sessions({
     store: storage.sessions,
-    access: new SessionAccessControl(storage.sessions),
+    access,
     audit,
     activity: activity(storage.sessions),
     maxAgeMs,
@@ -182,6 +185,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       onError: warn,
     }),
     search: new HistorySearch(storage.history),
+    forks: new Forks({
+      ...{ store: storage.transfer, access, audit, clock },
+      maxSessions: config["max-sessions"],
+    }),
     announcer,
     keyedCalls: new KeyedCalls(storage.keyedCalls, instances),
   };
@@ -201,7 +208,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       ...stateTools(),
       ...historyTools(),
       searchTool(),
-      chatTool(model.models),
+      ...chatTools(model.models),
+      forkTool(),
       ...tools,
     ],
     services,

@@ -9,7 +9,8 @@ export {
 export { defineTool, type Tool, type ToolSpec } from "./tools/tool.ts";
 export type { SessionPolicy, ToolContext, ToolResult } from "./tools/context.ts";
 export { withSession } from "./tools/with-session.ts";
-export type { SessionHandle, SessionHistory, SessionState } from "./tools/session-handle.ts";
+export type { SessionHandle } from "./tools/session-handle.ts";
+export type { SessionHistory, SessionState } from "./tools/session-parts.ts";
 export { AppError, type ErrorCode } from "./kernel/errors.ts";
 export type { ResourceProvider } from "./resources/resource.ts";
 export type { Prompt, PromptArgument } from "./prompts/prompt.ts";

@@ -30,9 +30,10 @@ const TOOLS: Record<string, { needs: "read" | "write" | "own"; args?: object }> 
   history_get: { needs: "read" },
   history_search: { needs: "read", args: { query: "cat" } },
   chat: { needs: "write", args: { prompt: "changed" } },
+  chat_retry: { needs: "write", args: { prompt: "changed" } },
 };
-/** These name no session to work in; `access-lists.test.ts` has them. */
-const ELSEWHERE = ["session_open", "session_list"];
+/** These name no session to work in, or make another one: access-sharing.test.ts and branches.test.ts have them. */
+const ELSEWHERE = ["session_open", "session_list", "session_fork"];
 
 type Outcome = "done" | "forbidden" | "not_found" | "insufficient_scope" | "unauthorized";
 

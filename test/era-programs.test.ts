@@ -83,6 +83,7 @@ const calls: [string, fc.Arbitrary<Json>][] = [
   ["history_get", record({ limit: perhaps(fc.integer({ min: 0, max: 3 })) })],
   ["history_search", record({ query: word })],
   ["chat", record({ prompt: word })],
+  ["chat_retry", record({ prompt: perhaps(word) })],
   [
     "session_update",
     record({

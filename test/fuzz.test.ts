@@ -24,6 +24,8 @@ const TOOLS = [
     "history_append",
     "history_get",
     "history_search",
+    "session_fork",
+    "chat_retry",
     "chat",
     "toString",
     "__proto__",

@@ -34,6 +34,8 @@ for (const version of versions) {
           "history_get",
           "history_search",
           "chat",
+          "chat_retry",
+          "session_fork",
         ]);
         for (const tool of tools) {
           expect(tool).toMatchObject({

@@ -37,6 +37,8 @@ describe("a handle that names nothing of the caller's", () => {
       ["history_search", { query: "x" }],
       ["history_search", { query: "x", scope: "all" }],
       ["chat", { prompt: "x" }],
+      ["chat_retry", {}],
+      ["session_fork", {}],
       ["session_info", {}],
       ["session_delete", {}],
       ["session_list", {}],
@@ -98,7 +100,7 @@ describe("a 2026 call without any session", () => {
         const refused = {
           ...{ state_get: { key: "k" }, state_set: { key: "k", value: 1 }, state_list: {} },
           ...{ state_delete: { key: "k" }, history_get: {}, session_info: {} },
-          history_search: { query: "x" },
+          ...{ history_search: { query: "x" }, chat_retry: {}, session_fork: {} },
           ...{ session_update: { title: "T" }, session_clear: {}, session_delete: {} },
         };
         for (const [tool, args] of Object.entries(refused)) {

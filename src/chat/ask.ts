@@ -11,6 +11,8 @@ export interface Question {
   prompt: string;
   /** Asking again with the same key returns the stored answer. */
   requestKey?: string | undefined;
+  /** It takes the place of the last question, and its answer that of all that followed. */
+  again?: boolean | undefined;
 }
 
 export interface Ask
@@ -52,3 +54,8 @@ export function checkModel(name: string | undefined, models: readonly string[] |
     { hint: "The setting models allows more." },
   );
 }
+
+export const nothingAsked = (): AppError =>
+  new AppError("invalid", "Nothing has been asked in this session yet.", {
+    hint: "Ask with chat.",
+  });

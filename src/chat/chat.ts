@@ -3,7 +3,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, toAppError } from "../kernel/errors.ts";
 import { checkText } from "../kernel/text.ts";
-import { checkAsk, checkMessage, checkModel, type Ask, type Question } from "./ask.ts";
+import {
+  checkAsk,
+  checkMessage,
+  checkModel,
+  nothingAsked,
+  type Ask,
+  type Question,
+} from "./ask.ts";
 import { conversationOf, type ContextWindow } from "./context-window.ts";
 import type { Message } from "./message.ts";
 import type { ChatModel, ModelReply, ModelRequest } from "./model.ts";
@@ -74,6 +81,13 @@ export class Chat {
     return first > 1 ? { messages, nextBefore: first } : { messages };
   }
 
+  /** @throws AppError `invalid` where nothing has been asked */
+  async lastQuestion(sessionId: string): Promise<Message> {
+    const question = await this.#store.lastQuestion(sessionId);
+    if (question === undefined) throw nothingAsked();
+    return question;
+  }
+
   /** Of what no longer fits into a model's window. */
   summary(sessionId: string): Promise<Summary | undefined> {
     return this.#store.summary(sessionId);
@@ -89,8 +103,9 @@ export class Chat {
   ): Promise<ModelRequest["messages"]> {
     checkAsk(ask, this.#limits);
     await this.#window.check(ask);
-    await this.#store.checkRoom(sessionId, ask);
-    return conversationOf(await this.#window.view(sessionId, ask), ask.prompt);
+    if (!ask.again) await this.#store.checkRoom(sessionId, ask);
+    const before = ask.again ? (await this.lastQuestion(sessionId)).seq : undefined;
+    return conversationOf(await this.#window.view(sessionId, ask, before), ask.prompt);
   }
 
   /**
@@ -133,7 +148,7 @@ export class Chat {
   }
 
   /** Stores the question and claims the session, waiting for a turn that another process has under way. */
-  async #begin(sessionId: string, { prompt, requestKey, signal }: Ask) {
+  async #begin(sessionId: string, { prompt, requestKey, again, signal }: Ask) {
     await this.#claimant.confirm();
     const unreleased = this.#unreleased.get(sessionId);
     if (unreleased !== undefined) {
@@ -147,6 +162,7 @@ export class Chat {
         instanceId: this.#claimant.id,
         prompt,
         requestKey,
+        again,
       });
       if (start.kind !== "busy") return start;
       if (waitedMs > this.#limits.modelTimeoutMs) {

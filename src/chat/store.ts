@@ -22,6 +22,8 @@ export interface Turn {
   instanceId: string;
   sessionId: string;
   question: Message;
+  /** The last question of the history is asked again: its answer takes the place of all that followed it. */
+  again?: boolean;
 }
 
 /** What a model is told of the messages that no longer fit beside the newest ones. */
@@ -80,12 +82,20 @@ export interface HistoryStore {
   /**
    * Stores the question as pending and claims the session for one turn. A question that failed or was interrupted is
    * taken up again when it comes with its request key, or when it is the last message and the prompt is the same.
+   * `again`: the last question is asked once more, perhaps in other words; until that is answered nothing changes.
    * @throws AppError `conflict` when the request key belongs to another prompt, `limit` as `checkRoom`
    */
   beginTurn(
     sessionId: string,
-    turn: { instanceId: string; prompt: string; requestKey?: string | undefined },
+    turn: {
+      instanceId: string;
+      prompt: string;
+      requestKey?: string | undefined;
+      again?: boolean | undefined;
+    },
   ): Promise<TurnStart>;
+  /** What a user said last. */
+  lastQuestion(sessionId: string): Promise<Message | undefined>;
   /** @throws AppError `limit` when a session has no room for this question and its answer */
   checkRoom(
     sessionId: string,

@@ -1,8 +1,9 @@
-// The tool `chat`: asks a model with the session's history as its memory: the server's own, else the caller's, else recall.
+// The tools `chat` and `chat_retry`: ask a model with the session's history as its memory: the server's own, else the caller's, else recall.
 import { randomUUID } from "node:crypto";
 import { inputRequired, inputResponse, type CallToolResult } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Message } from "../chat/message.ts";
+import type { ToolContext } from "./context.ts";
 import { reply } from "./reply.ts";
 import { requestKey } from "./request-key.ts";
 import { samplingReply, samplingRequest } from "./sampling.ts";
@@ -11,67 +12,113 @@ import { defineTool, type Tool } from "./tool.ts";
 /** At most one progress notification in this time: models write faster than clients can show. */
 const PROGRESS_INTERVAL_MS = 50;
 
+const annotations = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: false,
+  openWorldHint: true,
+};
+
+const output = z.object({
+  text: z.string(),
+  model: z.string(),
+  question_seq: z.int(),
+  answer_seq: z.int(),
+  usage: z.object({ input_tokens: z.int().nullable(), output_tokens: z.int().nullable() }),
+});
+
+/** How a model is asked. */
+const manner = (models: readonly string[]) => ({
+  model: z
+    .string()
+    .optional()
+    .transform((name) => name || undefined) // models fill optional arguments in with empty text
+    .describe(
+      models.length === 0
+        ? "Which model to prefer."
+        : `One of: ${models.join(", ")}. Default: ${models[0]}.`,
+    ),
+  system: z.string().optional().describe("System prompt for this turn instead of the session's."),
+  temperature: z.number().min(0).max(2).optional(),
+  max_tokens: z.int().min(1).optional(),
+  request_key: requestKey,
+});
+
 /** `models`: those that the server's own endpoint answers with, the default first. */
-export function chatTool(models: readonly string[] = []): Tool {
-  return defineTool({
-    name: "chat",
-    description:
-      "Ask the configured language model, or the calling program's own. This session's history is its memory, and question and answer are added to it.",
-    input: z.strictObject({
-      prompt: z.string().describe("What to say to the model."),
-      model: z
-        .string()
-        .optional()
-        .transform((name) => name || undefined) // models fill optional arguments in with empty text
-        .describe(
-          models.length === 0
-            ? "Which model to prefer."
-            : `One of: ${models.join(", ")}. Default: ${models[0]}.`,
-        ),
-      system: z
-        .string()
-        .optional()
-        .describe("System prompt for this turn instead of the session's."),
-      temperature: z.number().min(0).max(2).optional(),
-      max_tokens: z.int().min(1).optional(),
-      request_key: requestKey,
+export function chatTools(models: readonly string[] = []): Tool[] {
+  return [
+    defineTool({
+      name: "chat",
+      description:
+        "Ask the configured language model, or the calling program's own. This session's history is its memory, and question and answer are added to it.",
+      input: z.strictObject({
+        prompt: z.string().describe("What to say to the model."),
+        ...manner(models),
+      }),
+      output,
+      annotations,
+      session: "created",
+      handler: (context) => answer(context, context.input),
     }),
-    output: z.object({
-      text: z.string(),
-      model: z.string(),
-      question_seq: z.int(),
-      answer_seq: z.int(),
-      usage: z.object({ input_tokens: z.int().nullable(), output_tokens: z.int().nullable() }),
+
+    defineTool({
+      name: "chat_retry",
+      description:
+        "Ask the session's last question once more, in the same words or in other ones. When there is an answer, it takes the place of the last one; until then nothing is lost.",
+      input: z.strictObject({
+        prompt: z
+          .string()
+          .optional()
+          .describe("What to say instead. Default: what was said last time."),
+        ...manner(models),
+      }),
+      output,
+      annotations: { ...annotations, destructiveHint: true },
+      async handler(context) {
+        const { input, session } = context;
+        const prompt = input.prompt ?? (await session.lastQuestion()).content;
+        return answer(context, { ...input, prompt, again: true });
+      },
     }),
-    annotations: {
-      readOnlyHint: false,
-      destructiveHint: false,
-      idempotentHint: false,
-      openWorldHint: true,
-    },
-    session: "created",
-    async handler(context) {
-      const { input, session, signal, progress, inputResponses } = context;
-      const { max_tokens: maxTokens, request_key: requestKey, ...asked } = input;
-      const ask = { ...asked, maxTokens, requestKey, signal };
-      const answers = inputResponse(inputResponses, ANSWER);
-      const round = context.requestState<string>();
-      if (answers.kind === "sampling" && round !== undefined) {
-        const reply = samplingReply(answers.result);
-        return answered(await session.ask({ ...ask, requestKey: round, reply }));
-      }
-      if (!session.hasModel && context.client?.capabilities.sampling) {
-        const params = samplingRequest({ ...ask, ...(await session.conversation(ask)) });
-        return inputRequired({
-          inputRequests: { [ANSWER]: inputRequired.createMessage(params) },
-          // The answer is taken once, however often it comes.
-          requestState: requestKey ?? randomUUID(),
-        });
-      }
-      const onText = throttled((text) => progress(text.length, undefined, text));
-      return answered(await session.ask({ ...ask, onText }));
-    },
-  });
+  ];
+}
+
+interface Asked {
+  prompt: string;
+  model?: string | undefined;
+  system?: string | undefined;
+  temperature?: number | undefined;
+  max_tokens?: number | undefined;
+  request_key?: string | undefined;
+  again?: boolean;
+}
+
+/** What both tools need of their calls. */
+type Context = Pick<
+  ToolContext<unknown, "required">,
+  "session" | "signal" | "progress" | "client" | "inputResponses" | "requestState"
+>;
+
+async function answer(context: Context, input: Asked) {
+  const { session, signal, progress, inputResponses } = context;
+  const { max_tokens: maxTokens, request_key: requestKey, ...asked } = input;
+  const ask = { ...asked, maxTokens, requestKey, signal };
+  const answers = inputResponse(inputResponses, ANSWER);
+  const round = context.requestState<string>();
+  if (answers.kind === "sampling" && round !== undefined) {
+    const reply = samplingReply(answers.result);
+    return answered(await session.ask({ ...ask, requestKey: round, reply }));
+  }
+  if (!session.hasModel && context.client?.capabilities.sampling) {
+    const params = samplingRequest({ ...ask, ...(await session.conversation(ask)) });
+    return inputRequired({
+      inputRequests: { [ANSWER]: inputRequired.createMessage(params) },
+      // The answer is taken once, however often it comes.
+      requestState: requestKey ?? randomUUID(),
+    });
+  }
+  const onText = throttled((text) => progress(text.length, undefined, text));
+  return answered(await session.ask({ ...ask, onText }));
 }
 
 /** What the caller's model is asked for. */

@@ -1,19 +1,21 @@
 // One session as a tool sees it. It comes into being with the first thing that is stored in it.
 import type { Ask } from "../chat/ask.ts";
 import type { Chat } from "../chat/chat.ts";
-import type { HistorySearch, Hit } from "../chat/history-search.ts";
+import type { HistorySearch } from "../chat/history-search.ts";
 import type { ModelRequest } from "../chat/model.ts";
 import type { Message } from "../chat/message.ts";
-import type { NewMessage, Summary } from "../chat/store.ts";
+import type { Summary } from "../chat/store.ts";
+import { AppError } from "../kernel/errors.ts";
+import { SessionHistory, SessionState, type SessionParts } from "./session-parts.ts";
 import type { CurrentSession, SessionResolver } from "../sessions/current.ts";
 import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
 import type { KeyedCalls } from "../sessions/keyed-calls.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { Clearable, Grant, SessionChanges } from "../sessions/store.ts";
-import { historyUri, SESSIONS_URI, sessionUri, stateUri } from "../sessions/uris.ts";
+import { historyUri, SESSIONS_URI, sessionUri } from "../sessions/uris.ts";
 import type { Announcer, News } from "../streams/announcer.ts";
-import type { SetOptions, State, StatePage } from "../state/state.ts";
-import type { StateEntry } from "../state/store.ts";
+import type { Forks } from "../transfer/fork.ts";
+import type { State } from "../state/state.ts";
 
 /** The parts of the program that session-aware tools stand on. */
 export interface SessionServices {
@@ -22,6 +24,7 @@ export interface SessionServices {
   readonly state: State;
   readonly chat: Chat;
   readonly search: HistorySearch;
+  readonly forks: Forks;
   readonly announcer: Announcer;
   readonly keyedCalls: KeyedCalls;
 }
@@ -137,6 +140,23 @@ export class SessionHandle {
     return { messages, system };
   }
 
+  /** @throws AppError `invalid` where nothing has been asked */
+  lastQuestion(): Promise<Message> {
+    return this.#services.chat.lastQuestion(this.id);
+  }
+
+  /**
+   * Copies it into a new session of the caller's, up to a message. @throws AppError `invalid`, `limit` or `forbidden`
+   */
+  async fork(upto?: number): Promise<Pick<Session, "id" | "title">> {
+    const { forks, announcer } = this.#services;
+    if (this.info === undefined)
+      throw new AppError("invalid", "Nothing is stored in this session yet.");
+    const copy = await forks.fork(this.#caller.principal, this.info, { upto });
+    await announcer.announce(newsOf(this.#caller), [SESSIONS_URI]);
+    return copy;
+  }
+
   /** Asks the configured model, with this session's history as its memory. @throws AppError `forbidden` and others */
   async ask(ask: Ask): Promise<{ question: Message; answer: Message }> {
     return this.#store(historyUri(this.id), () => {
@@ -184,89 +204,5 @@ export class SessionHandle {
     const news = principal === undefined ? this.#news : this.#newsFor(principal);
     await announcer.announceBelow(news, sessionUri(this.id));
     await announcer.announce(news, [sessionUri(this.id), SESSIONS_URI]);
-  }
-}
-
-/** What state and history are given of their session. */
-interface SessionParts {
-  id: string;
-  /** Stores something and tells subscribers of the resource. @throws AppError `forbidden`, and what `act` throws */
-  store<T>(uri: string, act: () => Promise<T>): Promise<T>;
-  /** For what stores nothing new. @throws AppError `forbidden` */
-  checkWritable(): void;
-  /** Tells subscribers that these resources have changed. */
-  changed(...uris: string[]): Promise<void>;
-}
-
-/** Key/value state of one session; values are JSON. */
-export class SessionState {
-  readonly #state: State;
-  readonly #session: SessionParts;
-
-  constructor(state: State, session: SessionParts) {
-    this.#state = state;
-    this.#session = session;
-  }
-
-  /** The value, or undefined. */
-  async get<T = unknown>(key: string): Promise<T | undefined> {
-    const entry = await this.entry(key);
-    return entry && (JSON.parse(entry.value) as T);
-  }
-
-  /** The value as JSON text, with its version and times. */
-  entry(key: string): Promise<StateEntry | undefined> {
-    return this.#state.get(this.#session.id, key);
-  }
-
-  /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
-  async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
-    const { id, store } = this.#session;
-    return store(stateUri(id, key), () => this.#state.set(id, key, value, options));
-  }
-
-  /** Resolves to whether the key was there. @throws AppError `conflict` or `forbidden` */
-  async delete(key: string, ifVersion?: number): Promise<boolean> {
-    const { id, checkWritable, changed } = this.#session;
-    checkWritable();
-    const deleted = await this.#state.delete(id, key, ifVersion);
-    if (deleted) await changed(stateUri(id, key));
-    return deleted;
-  }
-
-  list(options: { prefix?: string; after?: string; limit: number }): Promise<StatePage> {
-    return this.#state.list(this.#session.id, options);
-  }
-}
-
-/** The messages of one session. */
-export class SessionHistory {
-  readonly #chat: Chat;
-  readonly #search: HistorySearch;
-  readonly #session: SessionParts;
-
-  constructor({ chat, search }: SessionServices, session: SessionParts) {
-    this.#chat = chat;
-    this.#search = search;
-    this.#session = session;
-  }
-
-  /** @throws AppError `forbidden` and others */
-  async append(message: NewMessage): Promise<Message> {
-    const { id, store } = this.#session;
-    return store(historyUri(id), () => this.#chat.append(id, message));
-  }
-
-  /** The newest `limit` messages below `before`, in order. */
-  page(options: {
-    limit: number;
-    before?: number | undefined;
-  }): Promise<{ messages: Message[]; nextBefore?: number }> {
-    return this.#chat.page(this.#session.id, options);
-  }
-
-  /** The messages that say it best. @throws AppError `invalid` for a query without a word, `limit` */
-  search(query: string, limit: number): Promise<Hit[]> {
-    return this.#search.search({ session: this.#session.id }, query, limit);
   }
 }

@@ -30,6 +30,7 @@ export function sqliteHistoryStore(
             requestKey: requestKey ?? null,
             status: "complete",
           });
+        statements.addTitle(sessionId, row);
         return publicPart(row);
       }),
 

@@ -1,12 +1,16 @@
 // Rows of the messages table: the statements and rules that histories and chat turns share.
 import { and, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
 import type { Message } from "../../chat/message.ts";
+import { titleOf } from "../../chat/title.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Engine } from "./engine.ts";
-import { messages } from "./schema.ts";
+import { messages, sessions } from "./schema.ts";
 import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
+
+/** A system message may come first. */
+const FIRST_TURN = 2;
 
 const { id: _id, sessionId: _sessionId, ...messageColumns } = getTableColumns(messages);
 export { messageColumns };
@@ -16,7 +20,8 @@ export type MessageRow = typeof messages.$inferSelect;
 /** Statements that histories and turns share; to be run inside a write. */
 export type MessageStatements = ReturnType<typeof messageStatements>;
 
-export function messageStatements({ db, clock }: Engine, maxMessages: number, usage: Usage) {
+export function messageStatements(engine: Engine, maxMessages: number, usage: Usage) {
+  const { db, clock, cached } = engine;
   const inSession = eq(messages.sessionId, placeholder("sessionId"));
   const q = {
     insert: db
@@ -34,6 +39,13 @@ export function messageStatements({ db, clock }: Engine, maxMessages: number, us
         createdAt: placeholder("now"),
       })
       .returning()
+      .prepare(),
+    setTitle: db
+      .update(sessions)
+      .set({ title: sql`${placeholder("title")}` })
+      .where(
+        sql`${sessions.id} = ${placeholder("sessionId")} and ${sessions.title} is null and ${sessions.name} is null`,
+      )
       .prepare(),
     byKey: db
       .select()
@@ -85,6 +97,13 @@ export function messageStatements({ db, clock }: Engine, maxMessages: number, us
       return row;
     },
     checkSeq,
+    /** A session without name and title is called by its first question. */
+    addTitle: (sessionId: string, { seq, role, content }: MessageRow): void => {
+      if (seq > FIRST_TURN || role !== "user") return;
+      const title = titleOf(content);
+      if (title !== undefined && q.setTitle.run({ sessionId, title }).changes > 0)
+        cached.sessions.delete(sessionId);
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 // Rows of the summaries table, at most one a session. To be run inside a read or a write.
-import { eq, getTableColumns, sql } from "drizzle-orm";
+import { and, eq, getTableColumns, gte, sql } from "drizzle-orm";
 import type { Summary } from "../../chat/store.ts";
 import type { Engine } from "./engine.ts";
 import { summaries } from "./schema.ts";
@@ -31,7 +31,18 @@ export function summaryStatements({ db, clock }: Engine) {
     .values({ sessionId: placeholder("sessionId"), ...values })
     .onConflictDoUpdate({ target: summaries.sessionId, set })
     .prepare();
+  const forget = db
+    .delete(summaries)
+    .where(
+      and(
+        eq(summaries.sessionId, placeholder("sessionId")),
+        gte(summaries.uptoSeq, placeholder("seq")),
+      ),
+    )
+    .prepare();
   return {
+    /** Drops a summary that tells of message `seq`. */
+    forget: (sessionId: string, seq: number): void => void forget.run({ sessionId, seq }),
     get: (sessionId: string): Summary | undefined => get.get({ sessionId }),
     save(sessionId: string, summary: Omit<Summary, "createdAt">): Summary {
       const saved = { ...summary, createdAt: clock.now() };

@@ -1,6 +1,7 @@
 // Chat turns in SQLite: the claim on a session, the question before the model is called, the answer after it.
-import { and, eq, sql } from "drizzle-orm";
-import type { HistoryStore, Turn } from "../../chat/store.ts";
+import { and, desc, eq, gte, sql } from "drizzle-orm";
+import { nothingAsked } from "../../chat/ask.ts";
+import type { HistoryStore, Turn, TurnStart } from "../../chat/store.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Engine } from "./engine.ts";
 import {
@@ -17,10 +18,21 @@ const { placeholder } = sql;
 
 type TurnMethods = Pick<
   HistoryStore,
-  "beginTurn" | "checkRoom" | "completeTurn" | "failTurn" | "interruptTurns" | "saveSummary"
+  | "beginTurn"
+  | "lastQuestion"
+  | "checkRoom"
+  | "completeTurn"
+  | "failTurn"
+  | "interruptTurns"
+  | "saveSummary"
 >;
 
 type Question = Parameters<HistoryStore["checkRoom"]>[1];
+
+type BeginAgain = Omit<Question, "requestKey"> & {
+  instanceId: string;
+  requestKey?: string | null | undefined;
+};
 
 export function sqliteTurns(
   engine: Engine,
@@ -50,6 +62,22 @@ export function sqliteTurns(
       .set({ status: sql`${placeholder("status")}` })
       .where(
         and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.seq, placeholder("seq"))),
+      )
+      .prepare(),
+    lastQuestion: db
+      .select()
+      .from(messages)
+      .where(and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.role, "user")))
+      .orderBy(desc(messages.seq))
+      .limit(1)
+      .prepare(),
+    deleteFrom: db
+      .delete(messages)
+      .where(
+        and(
+          eq(messages.sessionId, placeholder("sessionId")),
+          gte(messages.seq, placeholder("seq")),
+        ),
       )
       .prepare(),
     setKey: db
@@ -83,16 +111,41 @@ export function sqliteTurns(
     q.free.run({ sessionId: turn.sessionId });
   };
 
+  /** The question of this key. @throws AppError `conflict` when it is another one */
+  const keyed = (sessionId: string, { prompt, requestKey }: Question): MessageRow | undefined =>
+    requestKey === undefined
+      ? undefined
+      : sameRequest(statements.byKey.get({ sessionId, requestKey, role: "user" }), {
+          ...{ role: "user", content: prompt },
+        });
+
   /** The question, if it is in the history already. @throws AppError `conflict` */
-  const stored = (sessionId: string, { prompt, requestKey }: Question): MessageRow | undefined => {
-    const keyed =
-      requestKey === undefined
-        ? undefined
-        : statements.byKey.get({ sessionId, requestKey, role: "user" });
-    return (
-      sameRequest(keyed, { role: "user", content: prompt }) ??
-      unanswered(statements.last.get({ sessionId }), prompt, requestKey)
-    );
+  const stored = (sessionId: string, question: Question): MessageRow | undefined =>
+    keyed(sessionId, question) ??
+    unanswered(statements.last.get({ sessionId }), question.prompt, question.requestKey);
+
+  /** Claims the last question as it is: it is replaced when there is an answer, and else nothing has happened. */
+  const beginAgain = (
+    sessionId: string,
+    { instanceId, prompt, requestKey = null }: BeginAgain,
+  ): TurnStart => {
+    const last = q.lastQuestion.get({ sessionId });
+    if (last === undefined) throw nothingAsked();
+    q.claim.run({ sessionId, messageId: last.id, instanceId, now: engine.clock.now() });
+    const question = {
+      ...publicPart(last),
+      content: prompt,
+      requestKey,
+    };
+    return { kind: "started", turn: { id: last.id, instanceId, sessionId, question, again: true } };
+  };
+
+  /** Puts the question in the place of the one that was asked again, and what followed that one goes. */
+  const replace = ({ sessionId, question }: Turn): void => {
+    q.deleteFrom.run({ sessionId, seq: question.seq });
+    const { content, requestKey } = question;
+    statements.add(sessionId, { role: "user", status: "complete", content, requestKey });
+    summaries.forget(sessionId, question.seq);
   };
 
   /** Room for the answer too: a model is not asked for what cannot be kept. */
@@ -103,18 +156,27 @@ export function sqliteTurns(
   };
 
   return {
+    lastQuestion: (sessionId) =>
+      engine.read(() => {
+        const row = q.lastQuestion.get({ sessionId });
+        return row && publicPart(row);
+      }),
+
     checkRoom: (sessionId, question) =>
       engine.look(() => checkRoom(sessionId, stored(sessionId, question))),
 
-    beginTurn: (sessionId, { instanceId, prompt, requestKey }) =>
+    beginTurn: (sessionId, { instanceId, prompt, requestKey, again = false }) =>
       engine.write(() => {
-        const known = stored(sessionId, { prompt, requestKey });
+        const known = again
+          ? keyed(sessionId, { prompt, requestKey })
+          : stored(sessionId, { prompt, requestKey });
         if (known?.status === "complete") {
           const answer = statements.byKey.get({ sessionId, requestKey, role: "assistant" });
           if (answer === undefined) throw requestKeyTaken();
           return { kind: "answered", question: publicPart(known), answer: publicPart(answer) };
         }
         if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
+        if (again) return beginAgain(sessionId, { instanceId, prompt, requestKey });
         checkRoom(sessionId, known);
         const question =
           known ??
@@ -124,6 +186,7 @@ export function sqliteTurns(
             status: "pending",
             requestKey: requestKey ?? null,
           });
+        statements.addTitle(sessionId, question);
         q.setStatus.run({ sessionId, seq: question.seq, status: "pending" });
         if (requestKey !== undefined && question.requestKey === null) {
           q.setKey.run({ id: question.id, requestKey });
@@ -147,7 +210,8 @@ export function sqliteTurns(
         ) {
           throw requestKeyTaken();
         }
-        q.setStatus.run({ sessionId, seq: question.seq, status: "complete" });
+        if (turn.again) replace(turn);
+        else q.setStatus.run({ sessionId, seq: question.seq, status: "complete" });
         return publicPart(
           statements.add(sessionId, {
             role: "assistant",
@@ -164,7 +228,8 @@ export function sqliteTurns(
     failTurn: (turn, status) =>
       engine.write(() => {
         release(turn);
-        q.setStatus.run({ sessionId: turn.sessionId, seq: turn.question.seq, status });
+        if (!turn.again)
+          q.setStatus.run({ sessionId: turn.sessionId, seq: turn.question.seq, status });
       }),
 
     saveSummary: (turn, summary) =>

@@ -1,0 +1,92 @@
+// State and history of one session, as a tool sees them.
+import type { Chat } from "../chat/chat.ts";
+import type { HistorySearch, Hit } from "../chat/history-search.ts";
+import type { Message } from "../chat/message.ts";
+import type { NewMessage } from "../chat/store.ts";
+import { historyUri, stateUri } from "../sessions/uris.ts";
+import type { SetOptions, State, StatePage } from "../state/state.ts";
+import type { StateEntry } from "../state/store.ts";
+
+/** What state and history are given of their session. */
+export interface SessionParts {
+  id: string;
+  /** Stores something and tells subscribers of the resource. @throws AppError `forbidden`, and what `act` throws */
+  store<T>(uri: string, act: () => Promise<T>): Promise<T>;
+  /** For what stores nothing new. @throws AppError `forbidden` */
+  checkWritable(): void;
+  /** Tells subscribers that these resources have changed. */
+  changed(...uris: string[]): Promise<void>;
+}
+
+/** Key/value state of one session; values are JSON. */
+export class SessionState {
+  readonly #state: State;
+  readonly #session: SessionParts;
+
+  constructor(state: State, session: SessionParts) {
+    this.#state = state;
+    this.#session = session;
+  }
+
+  /** The value, or undefined. */
+  async get<T = unknown>(key: string): Promise<T | undefined> {
+    const entry = await this.entry(key);
+    return entry && (JSON.parse(entry.value) as T);
+  }
+
+  /** The value as JSON text, with its version and times. */
+  entry(key: string): Promise<StateEntry | undefined> {
+    return this.#state.get(this.#session.id, key);
+  }
+
+  /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
+  async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
+    const { id, store } = this.#session;
+    return store(stateUri(id, key), () => this.#state.set(id, key, value, options));
+  }
+
+  /** Resolves to whether the key was there. @throws AppError `conflict` or `forbidden` */
+  async delete(key: string, ifVersion?: number): Promise<boolean> {
+    const { id, checkWritable, changed } = this.#session;
+    checkWritable();
+    const deleted = await this.#state.delete(id, key, ifVersion);
+    if (deleted) await changed(stateUri(id, key));
+    return deleted;
+  }
+
+  list(options: { prefix?: string; after?: string; limit: number }): Promise<StatePage> {
+    return this.#state.list(this.#session.id, options);
+  }
+}
+
+/** The messages of one session. */
+export class SessionHistory {
+  readonly #chat: Chat;
+  readonly #search: HistorySearch;
+  readonly #session: SessionParts;
+
+  constructor({ chat, search }: { chat: Chat; search: HistorySearch }, session: SessionParts) {
+    this.#chat = chat;
+    this.#search = search;
+    this.#session = session;
+  }
+
+  /** @throws AppError `forbidden` and others */
+  async append(message: NewMessage): Promise<Message> {
+    const { id, store } = this.#session;
+    return store(historyUri(id), () => this.#chat.append(id, message));
+  }
+
+  /** The newest `limit` messages below `before`, in order. */
+  page(options: {
+    limit: number;
+    before?: number | undefined;
+  }): Promise<{ messages: Message[]; nextBefore?: number }> {
+    return this.#chat.page(this.#session.id, options);
+  }
+
+  /** The messages that say it best. @throws AppError `invalid` for a query without a word, `limit` */
+  search(query: string, limit: number): Promise<Hit[]> {
+    return this.#search.search({ session: this.#session.id }, query, limit);
+  }
+}
