@@ -117,7 +117,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     maxStateBytes: config["max-state"],
     maxDatabaseBytes: config["max-database"],
     onUpgrade: (copy) =>
-      log.warn({ copy }, "the database was upgraded; a copy of it as it was is kept"),
+      log.warn({ copy }, "upgrading the database; a copy of it as it was is kept"),
   });
   closing.defer(() => storage.close());
 

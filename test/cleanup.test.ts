@@ -57,6 +57,7 @@ describe("the cleanup job", () => {
     expect(await retention.run()).toEqual({ sessions: 120, clients: 0, keys: 0 });
     expect(rowCounts(database)).toEqual({
       ...{ sessions: 3, clients: 1, messages: 3, session_state: 3, messages_fts_docsize: 3 },
+      usage: 1,
     });
     for (const { id } of kept) {
       expect(await storage.history.page(id, { limit: 9 })).toMatchObject([{ content: "stays" }]);
@@ -105,7 +106,7 @@ describe("the cleanup job", () => {
     const counts = { sessions: 0, clients: 2, keys: 60 };
     expect(await retention.preview()).toEqual(counts);
     expect(await retention.run()).toEqual(counts);
-    expect(rowCounts(database)).toEqual({ sessions: 1, clients: 1, session_state: 1 });
+    expect(rowCounts(database)).toEqual({ sessions: 1, clients: 1, session_state: 1, usage: 1 });
     expect(await storage.clients.find("ana", living.id)).toEqual(living);
   });
 
@@ -191,6 +192,7 @@ describe("holdfast cleanup", () => {
       sessions: 3,
       clients: 1,
       session_state: 1,
+      usage: 1,
       instances: 1,
       streams: 1,
       audit: 4,

@@ -42,7 +42,7 @@ describe("a start that upgrades a database", () => {
     const server = await startServer({ folder });
     const copy = join(folder, copyName(OLD));
     expect(server.errors()).toContain(copy);
-    expect(server.errors()).toContain("the database was upgraded");
+    expect(server.errors()).toContain("upgrading the database");
     expect(copies(folder)).toEqual([copyName(OLD)]);
     if (process.platform !== "win32") expect(statSync(copy).mode & 0o777).toBe(0o600);
     const kept = new Database(copy);

@@ -65,7 +65,7 @@ export interface StorageOptions extends UsageLimits {
   maxMessages?: number;
   /** Of one owner: beyond that the one that was idle for longest ends. Default 10,000. */
   maxClients?: number;
-  /** Told when the database was brought to this version, with the path of a copy of it as it was. */
+  /** Told before the database is brought to this version, with the path of a copy of it as it was. */
   onUpgrade?: (copy: string) => void;
 }
 
@@ -89,8 +89,8 @@ export function openStorage({
   const sqlite = openConnection(file);
   try {
     const copy = copyBeforeUpgrade(sqlite);
-    migrate(sqlite);
     if (copy !== undefined) onUpgrade(copy);
+    migrate(sqlite);
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
     const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
     const engine = new Engine(sqlite, clock, expiry, log);

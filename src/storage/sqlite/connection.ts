@@ -13,7 +13,7 @@ export type Sqlite = Database.Database;
 export const MEMORY = ":memory:";
 
 /** How long one process waits for another's write lock. Commits take milliseconds, so this is for a stuck disk. */
-const BUSY_TIMEOUT_MS = 5_000;
+export const BUSY_TIMEOUT_MS = 5_000;
 
 /**
  * `file`: path of the database, or `:memory:`.

@@ -1,7 +1,9 @@
 // Brings the database to this program's version before anything else uses it. Keeps drizzle-kit's own book-keeping table.
 import { AppError } from "../../kernel/errors.ts";
-import type { Sqlite } from "./connection.ts";
+import { BUSY_TIMEOUT_MS, type Sqlite } from "./connection.ts";
 import { migrations, type Migration } from "./migrations.ts";
+
+const UPGRADE_TIMEOUT_MS = 600_000;
 
 const TABLE = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, hash text NOT NULL, created_at numeric)`;
@@ -24,8 +26,12 @@ export function migrate(sqlite: Sqlite, wanted: readonly Migration[] = migration
       record.run(migration.hash, migration.createdAt);
     }
   });
+  const pending = (appliedVersion(sqlite) ?? 0) < (wanted.at(-1)?.createdAt ?? 0);
+  // Another process may be at it: a large file takes minutes.
+  if (pending) sqlite.pragma(`busy_timeout = ${UPGRADE_TIMEOUT_MS}`);
   // Immediate: the second of two processes sees the first one's tables instead of failing to upgrade its lock.
   apply.immediate();
+  sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
 }
 
 /** When the newest applied migration was written; null for a file without any. */
