@@ -131,5 +131,5 @@ it("tools/list is the same for every client, transport and address, also after a
     await stop();
   }
   expect([...lists]).toHaveLength(1);
-  expect(JSON.parse([...lists][0]!)).toHaveLength(15);
+  expect(JSON.parse([...lists][0]!)).toHaveLength(18);
 });

@@ -3,14 +3,7 @@ import { describe, expect, it } from "vitest";
 import { connect } from "./support/clients.ts";
 import { openDatabase } from "./support/database.ts";
 import { serveHere } from "./support/here.ts";
-import {
-  acknowledged,
-  completed,
-  listen,
-  updated,
-  uriOf,
-  type Listening,
-} from "./support/listening.ts";
+import { acknowledged, completed, listen, updated, uriOf } from "./support/listening.ts";
 import { modernRequest, postModern } from "./support/modern.ts";
 import { read } from "./support/raw.ts";
 import { rows } from "./support/rows.ts";
@@ -112,30 +105,5 @@ describe("a listen stream", () => {
     const stream = await listen(url, { resourceSubscriptions });
     expect(await stream.next()).toEqual(acknowledged({ resourceSubscriptions }));
     expect(rows(folder, "SELECT * FROM subscriptions")).toHaveLength(1000);
-  });
-
-  it("ends the principal's oldest when it is the 257th, and only that", async () => {
-    const { url } = await serveHere();
-    const writer = await connect("v2", { url });
-    const session = (await writer.call("session_open")).data.session as string;
-    const wanted = { resourceSubscriptions: [uriOf("k", session)] };
-    const open = async (id: number): Promise<Listening> => {
-      const stream = await listen(url, wanted, { id });
-      expect(await stream.next()).toEqual(acknowledged(wanted, id));
-      return stream;
-    };
-    const oldest = await open(1);
-    const others = await Promise.all(Array.from({ length: 255 }, (_, n) => open(n + 2)));
-    await writer.call("state_set", { session, key: "k", value: 1 });
-    expect(await oldest.next()).toEqual(updated(uriOf("k", session), 1)); // not ended yet
-    const newest = await open(257);
-    expect(await oldest.next()).toMatchObject(completed(1));
-    expect(await oldest.next()).toBeUndefined();
-    await writer.call("state_set", { session, key: "k", value: 2 });
-    for (const [n, stream] of others.entries()) {
-      expect(await stream.next()).toEqual(updated(uriOf("k", session), n + 2));
-      expect(await stream.next()).toEqual(updated(uriOf("k", session), n + 2));
-    }
-    expect(await newest.next()).toEqual(updated(uriOf("k", session), 257));
   });
 });
