@@ -1,10 +1,11 @@
 // Key/value state in SQLite: one row a key. The primary key serves reads, prefixes and the count.
-import { and, asc, eq, getTableColumns, gt, gte, sql } from "drizzle-orm";
+import { and, asc, eq, gt, gte, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import type { StateStore } from "../../state/store.ts";
 import type { Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
 import { sessionState } from "./schema.ts";
+import { stateColumns, statePut } from "./state-rows.ts";
 import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
@@ -21,7 +22,6 @@ function endOf(prefix: string): string | null {
 
 export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
   const { db } = engine;
-  const { sessionId: _, ...columns } = getTableColumns(sessionState);
   const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
   const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
   const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
@@ -29,36 +29,16 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
   const expired = sql`(${sessionState.expiresAt} is not null and ${sessionState.expiresAt} <= ${placeholder("now")})`;
 
   const q = {
-    get: db.select(columns).from(sessionState).where(and(byKey, alive)).prepare(),
+    get: db.select(stateColumns).from(sessionState).where(and(byKey, alive)).prepare(),
     count: db
       .select({ n: sql<number>`count(*)` })
       .from(sessionState)
       .where(and(inSession, alive))
       .prepare(),
-    put: db
-      .insert(sessionState)
-      .values({
-        sessionId: placeholder("sessionId"),
-        key: placeholder("key"),
-        value: placeholder("value"),
-        version: placeholder("version"),
-        updatedAt: placeholder("now"),
-        expiresAt: placeholder("expiresAt"),
-      })
-      .onConflictDoUpdate({
-        target: [sessionState.sessionId, sessionState.key],
-        set: {
-          value: sql`excluded.value`,
-          version: sql`excluded.version`,
-          updatedAt: sql`excluded.updated_at`,
-          expiresAt: sql`excluded.expires_at`,
-        },
-      })
-      .returning(columns)
-      .prepare(),
+    put: statePut(engine),
     delete: db.delete(sessionState).where(byKey).prepare(),
     list: db
-      .select(columns)
+      .select(stateColumns)
       .from(sessionState)
       .where(
         and(
@@ -93,7 +73,7 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
           );
         }
         const version = (current?.version ?? 0) + 1;
-        const entry = q.put.get({ sessionId, key, value, version, now, expiresAt });
+        const entry = q.put.get({ sessionId, key, value, version, updatedAt: now, expiresAt });
         if (bytesOf(value) > bytesOf(current?.value ?? "")) usage.checkState(sessionId);
         return entry;
       }),

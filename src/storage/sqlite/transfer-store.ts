@@ -8,8 +8,9 @@ import type { Sqlite } from "./connection.ts";
 import { sessionAlive, type Engine } from "./engine.ts";
 import { fromSqlite } from "./errors.ts";
 import { messageStatements } from "./message-rows.ts";
-import { clients, messages, sessions, sessionState, turns } from "./schema.ts";
+import { clients, messages, sessions, turns } from "./schema.ts";
 import type { Usage } from "./usage.ts";
+import { statePut } from "./state-rows.ts";
 import { snapshotPieces } from "./snapshot.ts";
 
 const { placeholder } = sql;
@@ -80,26 +81,7 @@ export function sqliteTransferStore(
       .from(sessions)
       .where(byId)
       .prepare(),
-    put: db
-      .insert(sessionState)
-      .values({
-        sessionId: placeholder("id"),
-        key: placeholder("key"),
-        value: placeholder("value"),
-        version: placeholder("version"),
-        updatedAt: placeholder("updatedAt"),
-        expiresAt: placeholder("expiresAt"),
-      })
-      .onConflictDoUpdate({
-        target: [sessionState.sessionId, sessionState.key],
-        set: {
-          value: sql`excluded.value`,
-          version: sql`excluded.version`,
-          updatedAt: sql`excluded.updated_at`,
-          expiresAt: sql`excluded.expires_at`,
-        },
-      })
-      .prepare(),
+    put: statePut(engine),
     setStatus: db
       .update(messages)
       .set({ status: sql`${placeholder("status")}` })
@@ -118,7 +100,7 @@ export function sqliteTransferStore(
     let last = rows.last.get({ sessionId: id })?.seq ?? 0;
     for (const piece of page) {
       if (piece.type === "state") {
-        q.put.run({ id, ...piece.entry });
+        q.put.run({ sessionId: id, ...piece.entry });
         usage.checkState(id);
         continue;
       }
