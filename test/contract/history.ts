@@ -197,7 +197,7 @@ export function historyContract(open: Open): void {
       };
       const both = [
         [own.id, "Own"],
-        [shared.id, null],
+        [shared.id, "a 猫"],
       ];
       expect((await places(ANA)).toSorted()).toEqual(both.toSorted());
       expect(await places(BOB)).toHaveLength(2);
