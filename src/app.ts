@@ -46,6 +46,7 @@ import { chatTools } from "./tools/chat-tool.ts";
 import { newsOf } from "./tools/session-handle.ts";
 import { forkTool } from "./tools/fork-tool.ts";
 import { historyTools } from "./tools/history-tools.ts";
+import { ToolFolder } from "./tools/files/tool-folder.ts";
 import { ToolRegistry } from "./tools/registry.ts";
 import { searchTool } from "./tools/search-tool.ts";
 import { sessionTools } from "./tools/session-tools.ts";
@@ -62,6 +63,10 @@ export interface AppOptions {
   tools?: readonly Tool[];
   resources?: readonly ResourceProvider[];
   prompts?: readonly Prompt[];
+  /** What tools in files get for `import … from "holdfast"`. */
+  library?: object;
+  /** Told in one line what is wrong with a file of tools. Default: the log. */
+  onToolFault?: (line: string) => void;
   clock?: Clock;
 }
 
@@ -215,6 +220,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     services,
     states,
     log,
+    { changes: config.tools !== undefined },
   );
   const server: ServerParts = {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
@@ -235,6 +241,15 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     const shortest = Math.min(maxAgeMs, config["temporary-age"]);
     return new Activity(clock, shortest, (times) => store.touch(times), warn);
   }
+
+  const toolFolder =
+    config.tools === undefined
+      ? undefined
+      : new ToolFolder({
+          ...{ folder: config.tools, registry, library: options.library ?? {}, log },
+          onFault: options.onToolFault ?? ((line) => log.warn(line)),
+          onChange: () => delivery.toolsChanged(),
+        });
 
   /** For what a command has done to a session as a whole. */
   const announce = async ({ id, owner }: Pick<Session, "id" | "owner">): Promise<void> => {
@@ -266,6 +281,11 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     retention,
 
     async start() {
+      // Before calls are recovered that may be theirs.
+      if (toolFolder) {
+        closing.defer(() => toolFolder.close());
+        await toolFolder.start();
+      }
       await instances.start();
       closing.defer(() => instances.stop());
       closing.defer(() => services.keyedCalls.close());

@@ -191,6 +191,10 @@ export const settings = {
     "full",
     "full survives a power loss; normal is faster and survives a crash of the program",
   ),
+  tools: optional(
+    text,
+    "folder with tools of your own: each .js, .mjs, .ts or .mts file in it is loaded, and again when it changes",
+  ),
   ephemeral: required(flag, "false", "keep everything in memory, for trying"),
   "model-provider": required(
     modelProvider,
@@ -319,7 +323,9 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
     );
   }
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));
-  return Object.freeze({ ...config, "data-dir": resolve(config["data-dir"] as string) }) as Config;
+  for (const name of ["data-dir", "tools"] satisfies SettingName[])
+    if (name in config) config[name] = resolve(config[name] as string);
+  return Object.freeze(config) as Config;
 }
 
 /** All addresses of this machine, which is none that a client could use. */

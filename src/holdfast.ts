@@ -1,4 +1,5 @@
 // The library's front door; the command line is a caller of it too.
+import { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import { buildApp, type App } from "./app.ts";
 import { loadConfig, type ConfigSources, type SettingName } from "./config.ts";
 import { AppError } from "./kernel/errors.ts";
@@ -7,7 +8,8 @@ import { checkName } from "./sessions/sessions.ts";
 import type { SessionTarget } from "./sessions/session.ts";
 import type { Prompt } from "./prompts/prompt.ts";
 import type { ResourceProvider } from "./resources/resource.ts";
-import type { Tool } from "./tools/tool.ts";
+import { defineTool, type Tool } from "./tools/tool.ts";
+import { withSession } from "./tools/with-session.ts";
 
 /** Settings as a user writes them: `{ port: 8484, "max-age": "30d" }`. */
 export type Settings = Partial<Record<SettingName, string | number | boolean>>;
@@ -22,6 +24,8 @@ export interface HoldfastOptions {
   config?: Settings;
   /** Default: `process.env`. */
   env?: ConfigSources["env"];
+  /** Told in one line what is wrong with a file in the folder `tools`. Default: a warning in the log. */
+  onToolFault?: (line: string) => void;
 }
 
 /** Which conversation a stdio connection continues: one by name, one by id, or the latest. */
@@ -58,7 +62,7 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
     ) {
       const { target, ...settings } = options;
       const flags = asTexts({ ...config, ...settings });
-      const app = await buildApp({ config: loadConfig({ flags, env }), ...own });
+      const app = await buildApp({ config: loadConfig({ flags, env }), library, ...own });
       try {
         await app.start();
         return transport === "http" ? await runHttp(app) : await runStdio(app, target);
@@ -69,6 +73,17 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
     },
   };
 }
+
+/** Everything that can be imported from "holdfast", for tools in files: index.ts exports the same. */
+export const library: Readonly<Record<string, unknown>> = {
+  createHoldfast,
+  defineTool,
+  withSession,
+  AppError,
+  acceptedContent,
+  inputRequired,
+  inputResponse,
+};
 
 async function runHttp(app: App): Promise<Running> {
   const { origin } = await app.listen();

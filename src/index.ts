@@ -11,6 +11,8 @@ export type { SessionPolicy, ToolContext, ToolResult } from "./tools/context.ts"
 export { withSession } from "./tools/with-session.ts";
 export type { SessionHandle } from "./tools/session-handle.ts";
 export type { SessionHistory, SessionState } from "./tools/session-parts.ts";
+// For tools that ask their caller something.
+export { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 export { AppError, type ErrorCode } from "./kernel/errors.ts";
 export type { ResourceProvider } from "./resources/resource.ts";
 export type { Prompt, PromptArgument } from "./prompts/prompt.ts";

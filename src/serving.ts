@@ -83,7 +83,16 @@ export class Serving {
     this.#dispatcher = new Dispatcher({ ...sessionfulParts, instanceId: instances.id });
     this.#stateless = new StatelessServer(server);
     this.#listens = new ListenStreams({
-      ...{ info: server.info, clients, subscriptions, presence, openStreams, clock, onError },
+      ...{
+        info: server.info,
+        registry: server.registry,
+        clients,
+        subscriptions,
+        presence,
+        openStreams,
+        clock,
+        onError,
+      },
     });
     delivery.add(this.#live);
     delivery.add(this.#listens);

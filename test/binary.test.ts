@@ -7,7 +7,9 @@ import { expect, it } from "vitest";
 import { VERSION } from "../src/version.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { run } from "./support/process.ts";
+import { rawStdio } from "./support/raw-stdio.ts";
 import { surviveKill } from "./support/story.ts";
+import { REMEMBER, saying, toolFolder, writeTool } from "./support/tool-folder.ts";
 
 const BUILD = fileURLToPath(new URL("../scripts/build-binary.ts", import.meta.url));
 
@@ -32,5 +34,22 @@ it("the binary serves and survives SIGKILL in an empty folder without Node", asy
     stdout: "Nothing has expired.\n",
     stderr: "",
   });
+  await usesToolsInFiles(program);
   expect(readdirSync(folder).sort()).toEqual(["data", "holdfast"]);
 });
+
+/** They import the program's own `holdfast` and `zod`: there is no package anywhere near them. */
+async function usesToolsInFiles(program: readonly string[]): Promise<void> {
+  const tools = toolFolder({ "remember.ts": REMEMBER, "broken.js": "export default {{" });
+  const pipe = await rawStdio(["--ephemeral", "--tools", tools], {
+    command: [...program, "stdio"],
+  });
+  const { result } = await pipe.call("remember_order", { item: "tea" });
+  expect(result?.content).toEqual([{ type: "text", text: "Noted: tea" }]);
+  expect((await pipe.call("remember_order", { item: "x" })).result?.isError).toBe(true);
+  expect(pipe.errors()).toMatch(/^holdfast: tools: broken\.js: not loaded: SyntaxError: .*\n$/);
+  writeTool(tools, "greet.mjs", saying("greet", "hello"));
+  const news = '{"method":"notifications/tools/list_changed","jsonrpc":"2.0"}';
+  await expect.poll(() => pipe.lines, { timeout: 20_000 }).toContain(news);
+  expect((await pipe.call("greet")).result?.content).toEqual([{ type: "text", text: "hello" }]);
+}

@@ -128,7 +128,7 @@ function listensWith(change: (clients: ClientStore) => Partial<ClientStore>) {
   onTestFinished(() => presence.close());
   const listens = new ListenStreams({
     ...{ info: { name: "s", title: "S", version: "1" }, clients, presence, clock },
-    openStreams: new Places(99, "streams", "max-streams"),
+    ...{ openStreams: new Places(99, "streams", "max-streams"), registry: { changes: false } },
     ...{ subscriptions: storage.subscriptions, onError: fail },
   });
   return {

@@ -77,7 +77,7 @@ describe("without any source", () => {
     const config = loadConfig();
     const without = NAMES.filter((name) => config[name] === undefined);
     expect(without).toEqual([
-      ...["model-url", "model", "models", "model-key"],
+      ...["tools", "model-url", "model", "models", "model-key"],
       ...["auth-issuer", "auth-audience", "public-url", "cors-origins", "allowed-hosts"],
       "max-database",
     ]);
@@ -97,7 +97,14 @@ describe("where a value comes from", () => {
     const wrong = faults({ env }).map((line) =>
       /^([a-z-]+): .*\(from (\w+)\)/.exec(line)?.slice(1),
     );
-    const freeText: SettingName[] = ["host", "data-dir", "model", "model-key", "auth-audience"];
+    const freeText: SettingName[] = [
+      "host",
+      "data-dir",
+      "tools",
+      "model",
+      "model-key",
+      "auth-audience",
+    ];
     const checked = NAMES.filter((name) => !freeText.includes(name));
     expect(wrong).toEqual(checked.map((name) => [name, envName(name)]));
     for (const name of freeText)

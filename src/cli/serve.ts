@@ -4,7 +4,7 @@ import { databaseFile } from "../storage/storage.ts";
 import { isLoopback } from "../http/open-network.ts";
 import { suggestOllama } from "./ollama.ts";
 import { settingWarnings } from "../settings-report.ts";
-import type { Terminal } from "./terminal.ts";
+import { onToolFault, type Terminal } from "./terminal.ts";
 
 export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
   if (settings["model-key"] !== undefined) {
@@ -12,7 +12,7 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
       "holdfast: --model-key can be read by every user of this machine; HOLDFAST_MODEL_KEY cannot.",
     );
   }
-  const running = await createHoldfast().run("http", settings);
+  const running = await createHoldfast(onToolFault(terminal)).run("http", settings);
   terminal.onStop(() => running.stop());
   for (const warning of settingWarnings(running.app.config, process.env))
     terminal.warn(`holdfast: ${warning}`);
@@ -56,6 +56,7 @@ function welcome({ url, app }: Running, asks: boolean): string[] {
     `Holdfast listens on ${url}`,
     `  data   ${data}`,
     `  model  ${answers}`,
+    ...(config.tools === undefined ? [] : [`  tools  ${config.tools}`]),
     ``,
     `Paste this into your MCP client's configuration:`,
     `  ${JSON.stringify({ mcpServers: { holdfast: client } })}`,

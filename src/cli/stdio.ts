@@ -1,6 +1,6 @@
 // `holdfast stdio`: one MCP client over standard input and output. Nothing but MCP is written to standard output.
 import { createHoldfast, type Settings, type StdioTarget } from "../holdfast.ts";
-import type { Terminal } from "./terminal.ts";
+import { onToolFault, type Terminal } from "./terminal.ts";
 
 export interface StdioFlags {
   name?: string;
@@ -13,7 +13,10 @@ export async function stdio(
   flags: StdioFlags,
   terminal: Terminal,
 ): Promise<void> {
-  const running = await createHoldfast().run("stdio", { ...settings, target: target(flags) });
+  const running = await createHoldfast(onToolFault(terminal)).run("stdio", {
+    ...settings,
+    target: target(flags),
+  });
   terminal.onStop(() => running.stop());
   await running.done;
 }

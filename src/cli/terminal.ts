@@ -22,6 +22,11 @@ export interface Terminal {
   readonly errors: Output;
 }
 
+/** Files of tools that cannot be loaded are told of on standard error. */
+export const onToolFault = ({ warn }: Terminal) => ({
+  onToolFault: (line: string) => warn(`holdfast: ${line}`),
+});
+
 /** `1 session`, `2 sessions` */
 export const counted = (count: number, thing: string): string =>
   `${count} ${thing}${count === 1 ? "" : "s"}`;

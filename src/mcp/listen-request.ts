@@ -5,6 +5,7 @@ import {
   isSpecType,
   type Implementation,
   type JSONRPCRequest,
+  type SubscriptionFilter,
 } from "@modelcontextprotocol/server";
 import { newId } from "../kernel/ids.ts";
 import type { Client } from "../sessions/session.ts";
@@ -25,6 +26,10 @@ export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
     ? new Error(`notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`)
     : uris;
 }
+
+/** Of a request that `listenedUris` found nothing wrong with. */
+export const listensToTools = ({ params }: JSONRPCRequest): boolean =>
+  (params?.["notifications"] as SubscriptionFilter).toolsListChanged === true;
 
 /** Nobody can come back to this client: it ends with its connection, which counts until `presentUntil` for now. */
 export function listeningClient(

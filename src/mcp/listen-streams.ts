@@ -15,19 +15,23 @@ import type { ClientStore } from "../sessions/store.ts";
 import type { Connections } from "../streams/delivery.ts";
 import { sseResponse, SseStream } from "../streams/sse-stream.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
-import { listenedUris, listeningClient } from "./listen-request.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
+import { listenedUris, listeningClient, listensToTools } from "./listen-request.ts";
 import type { Places } from "./places.ts";
-import { RPC, rpcError } from "./rpc.ts";
+import { RPC, rpcError, TOOLS_CHANGED } from "./rpc.ts";
 import { MAX_SUBSCRIPTIONS, type ServerInfo } from "./server.ts";
 
 interface Listener {
   /** Of the request, which names the subscription. */
   id: RequestId;
   sse: SseStream;
+  /** Whether it hears of other tools. */
+  tools: boolean;
 }
 
 export interface ListenParts {
   info: ServerInfo;
+  registry: Pick<ToolRegistry, "changes">;
   clients: ClientStore;
   subscriptions: SubscriptionStore;
   presence: Presence;
@@ -50,10 +54,14 @@ export class ListenStreams implements Connections {
     const uris = listenedUris(request);
     if (uris instanceof Error)
       return rpcError(200, RPC.invalidParams, uris.message, { id: request.id });
-    const honored: SubscriptionFilter = uris.length > 0 ? { resourceSubscriptions: uris } : {};
+    const tools = this.#parts.registry.changes && listensToTools(request);
+    const honored: SubscriptionFilter = {
+      ...(tools && { toolsListChanged: true }),
+      ...(uris.length > 0 && { resourceSubscriptions: uris }),
+    };
     const leave = this.#parts.openStreams.take(principal.id);
     if (leave instanceof Response) return leave;
-    const listener = await this.#listen(request, principal.id, uris, leave).catch(
+    const listener = await this.#listen(request, principal.id, { uris, tools }, leave).catch(
       (error: unknown) => {
         leave();
         throw error;
@@ -65,7 +73,7 @@ export class ListenStreams implements Connections {
       params: { notifications: honored },
     } as const;
     tell(listener, acknowledged);
-    if (uris.length === 0 || this.#closed) this.#complete(listener);
+    if (Object.keys(honored).length === 0 || this.#closed) this.#complete(listener);
     return sseResponse(listener.sse);
   }
 
@@ -84,6 +92,11 @@ export class ListenStreams implements Connections {
       tell(listener, JSON.parse(data) as JSONRPCNotification);
   }
 
+  async toolsChanged(): Promise<void> {
+    for (const listener of this.#listeners.values())
+      if (listener.tools) tell(listener, TOOLS_CHANGED);
+  }
+
   /** Tells every caller that its subscription is over. */
   close(): void {
     this.#closed = true;
@@ -93,7 +106,7 @@ export class ListenStreams implements Connections {
   async #listen(
     request: JSONRPCRequest,
     owner: string,
-    uris: readonly string[],
+    { uris, tools }: { uris: readonly string[]; tools: boolean },
     onClose: () => void,
   ): Promise<Listener> {
     const { clients, subscriptions, presence, clock } = this.#parts;
@@ -112,7 +125,7 @@ export class ListenStreams implements Connections {
       onClose();
       clients.end(client.id).catch(this.#parts.onError);
     });
-    const listener = { id: request.id, sse };
+    const listener = { id: request.id, sse, tools };
     this.#listeners.set(client.id, listener);
     return listener;
   }

@@ -6,6 +6,7 @@ import type { ClientStore } from "../sessions/store.ts";
 import type { Connections } from "../streams/delivery.ts";
 import { mayRunAgain } from "./interruption.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
+import { TOOLS_CHANGED } from "./rpc.ts";
 
 /** A client that is used now, or is being rehydrated for its first use. */
 interface Entry {
@@ -83,6 +84,14 @@ export class LiveClients implements Connections {
 
   async deliverWaiting(clientId: string): Promise<void> {
     await this.#used.get(clientId)?.present?.standalone.deliverWaiting();
+  }
+
+  async toolsChanged(): Promise<void> {
+    await Promise.all(
+      this.#present
+        .filter(({ standalone }) => standalone.connected)
+        .map(({ standalone }) => standalone.send(JSON.stringify(TOOLS_CHANGED))),
+    );
   }
 
   /** Tells the callers of what still runs that it was interrupted, and closes everything. */

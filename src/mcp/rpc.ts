@@ -38,6 +38,11 @@ export function rpcError(
   });
 }
 
+export const TOOLS_CHANGED = {
+  jsonrpc: "2.0",
+  method: "notifications/tools/list_changed",
+} as const;
+
 type Answer = JSONRPCResultResponse | JSONRPCErrorResponse;
 
 // What kind a message is that has been checked already, at the door or by the SDK. The SDK's own guards check it again.

@@ -36,13 +36,17 @@ export interface ServerParts {
 export const MAX_SUBSCRIPTIONS = 1_000;
 export const MAX_URI_BYTES = 4_096;
 
-/** Tools and prompts change only with the program; what they answer is the caller's own. */
-const CACHE_HINTS: ServerOptions["cacheHints"] = {
-  "server/discover": { ttlMs: 300_000, cacheScope: "public" },
-  "tools/list": { ttlMs: 300_000, cacheScope: "public" },
-  "prompts/list": { ttlMs: 300_000, cacheScope: "public" },
-  "resources/templates/list": { ttlMs: 300_000, cacheScope: "public" },
-};
+/** Prompts, and mostly tools, change only with the program; what they answer is the caller's own. */
+const FIXED = { ttlMs: 300_000, cacheScope: "public" } as const;
+/** Not every caller listens to changes. */
+const CHANGING = { ttlMs: 5_000, cacheScope: "public" } as const;
+
+const cacheHints = (registry: ToolRegistry): ServerOptions["cacheHints"] => ({
+  "server/discover": FIXED,
+  "tools/list": registry.changes ? CHANGING : FIXED,
+  "prompts/list": FIXED,
+  "resources/templates/list": FIXED,
+});
 
 /** Who makes the request of this context. */
 export type CallerOf = (context: ServerContext) => Caller;
@@ -61,14 +65,14 @@ export function createServer(
   const { info, registry, resources, prompts } = parts;
   const server = new Server(info, {
     capabilities: {
-      tools: {},
+      tools: registry.changes ? { listChanged: true } : {},
       logging: {},
       resources: { subscribe: true },
       prompts: {},
       completions: {},
     },
     instructions: INSTRUCTIONS,
-    cacheHints: CACHE_HINTS,
+    cacheHints: cacheHints(registry),
     ...options,
   });
   const principalOf = (context: ServerContext) => callerOf(context).principal;

@@ -39,6 +39,9 @@ export function serveOverStdio(
       return wire.listenerId ? [wire.listenerId] : [];
     },
     refresh: async () => undefined, // a pipe has no streams
+    async toolsChanged() {
+      if (wire.listenerId !== undefined) await server?.sendToolListChanged();
+    },
     async deliverWaiting(clientId) {
       if (clientId !== wire.listenerId) return;
       for (const data of await parts.subscriptions.take(clientId))

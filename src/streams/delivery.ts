@@ -9,6 +9,8 @@ export interface Connections {
   refresh(): Promise<void>;
   /** Delivers what waits for this client, if it is connected here. */
   deliverWaiting(clientId: string): Promise<void>;
+  /** Tells the clients that are connected here that there are other tools now. */
+  toolsChanged(): Promise<void>;
 }
 
 /** How often another process's announcements are looked for. */
@@ -35,6 +37,11 @@ export class Delivery {
     for (const id of clientIds) {
       for (const holder of this.#holders) holder.deliverWaiting(id).catch(this.#onError);
     }
+  }
+
+  /** The tools of this process are other ones now. */
+  toolsChanged(): void {
+    for (const holder of this.#holders) holder.toolsChanged().catch(this.#onError);
   }
 
   close(): void {

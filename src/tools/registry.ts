@@ -1,4 +1,4 @@
-// All tools of a server: their descriptions, prepared once, and the one way to call them.
+// All tools of a server, and the one way to call them. Those from files may be exchanged while the server runs.
 import {
   isInputRequiredResult,
   ProtocolError,
@@ -7,12 +7,13 @@ import {
   type InputRequiredResult,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
 import type { Logger } from "../telemetry.ts";
+import { Catalogue } from "./catalogue.ts";
 import type { Call, CallChannel, ToolResult } from "./context.ts";
-import { headerParameters, type HeaderParameter } from "./header-parameters.ts";
+import type { HeaderParameter } from "./header-parameters.ts";
 import { onceOf, withRequestKey } from "./request-key.ts";
 import type { SessionServices } from "./session-handle.ts";
 import type { Tool } from "./tool.ts";
@@ -22,57 +23,90 @@ export const SESSION_META = "holdfast/session";
 /** In the `_meta` of a tool error: its stable code. */
 export const ERROR_META = "holdfast/error";
 
+/** Tools that come together, such as those of one file. */
+export interface ToolGroup {
+  from: string;
+  tools: readonly Tool[];
+}
+
+/** Why the tools of a group were left out. */
+export interface ToolFault {
+  from: string;
+  reason: string;
+}
+
+export interface RegistryOptions {
+  /** Whether `replace` may be called later: clients are told at the beginning that the list can change. */
+  changes?: boolean;
+}
+
 export class ToolRegistry {
-  /** As `tools/list` answers, in the order of definition. */
-  readonly wire: readonly WireTool[];
-  readonly #tools: ReadonlyMap<string, Tool>;
-  readonly #headerParameters: ReadonlyMap<unknown, readonly HeaderParameter[]>;
+  readonly changes: boolean;
+  /** The tools that are always there. */
+  readonly #fixed: Catalogue;
+  #all: Catalogue;
   readonly #services: SessionServices;
   readonly #states: RequestStates;
   readonly #log: Logger;
 
-  /** @throws TypeError when two tools share a name, or an argument cannot be a header */
+  /** @throws TypeError when two tools share a name, or a schema cannot be described */
   constructor(
     tools: readonly Tool[],
     services: SessionServices,
     states: RequestStates,
     log: Logger,
+    { changes = false }: RegistryOptions = {},
   ) {
-    this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
-    if (this.#tools.size < tools.length) {
-      const names = tools.map(({ name }) => name);
-      throw new TypeError(
-        `Two tools are called ${names.find((name, i) => names.indexOf(name) < i)}.`,
-      );
-    }
-    this.wire = tools.map(toWire);
-    this.#headerParameters = new Map(
-      this.wire.map(({ name, inputSchema }) => [name, headerParameters(name, inputSchema)]),
-    );
+    this.changes = changes;
+    this.#fixed = this.#all = Catalogue.empty.with(tools);
     this.#services = services;
     this.#states = states;
     this.#log = log;
   }
 
+  /** As `tools/list` answers, in the order of definition. */
+  get wire(): readonly WireTool[] {
+    return this.#all.wire;
+  }
+
+  /**
+   * Puts these tools beside those that are always there, in the place of all that an earlier call put there. A group
+   * with a fault is left out as a whole. Calls that run go on with the tool that they began with.
+   */
+  replace(groups: readonly ToolGroup[]): { faults: ToolFault[]; changed: boolean } {
+    const faults: ToolFault[] = [];
+    let all = this.#fixed;
+    for (const { from, tools } of groups) {
+      try {
+        all = all.with(tools);
+      } catch (error) {
+        faults.push({ from, reason: error instanceof Error ? error.message : String(error) });
+      }
+    }
+    const changed = JSON.stringify(all.wire) !== JSON.stringify(this.wire);
+    this.#all = all;
+    return { faults, changed };
+  }
+
   /** Whether a call of this tool waits on nothing outside the process. An unknown tool fails quickly too. */
   isQuick(name: unknown): boolean {
-    return typeof name === "string" ? (this.#tools.get(name)?.quick ?? true) : true;
+    return this.#all.get(name)?.quick ?? true;
   }
 
   /** The arguments of this tool that callers repeat in HTTP headers. */
   headerParameters(name: unknown): readonly HeaderParameter[] {
-    return this.#headerParameters.get(name) ?? [];
+    return this.#all.headerParameters(name);
   }
 
   /** Whether a call of this tool changes nothing. An unknown tool does nothing at all. */
   onlyReads(name: unknown): boolean {
-    const tool = typeof name === "string" ? this.#tools.get(name) : undefined;
+    const tool = this.#all.get(name);
     return tool === undefined || tool.annotations.readOnlyHint === true;
   }
 
   /** Whether a call that was cut short may simply be run again. */
   isIdempotent(name: unknown): boolean {
-    const annotations = typeof name === "string" ? this.#tools.get(name)?.annotations : undefined;
+    const annotations = this.#all.get(name)?.annotations;
     return (annotations?.readOnlyHint || annotations?.idempotentHint) ?? false;
   }
 
@@ -85,7 +119,7 @@ export class ToolRegistry {
     args: unknown,
     { caller, channel }: Pick<Call, "caller" | "channel">,
   ): Promise<CallToolResult | InputRequiredResult> {
-    const tool = this.#tools.get(name);
+    const tool = this.#all.get(name);
     if (tool === undefined) {
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,
@@ -141,37 +175,6 @@ export class ToolRegistry {
 interface Round {
   state: unknown;
   session: string | undefined;
-}
-
-const toWire = ({
-  name,
-  title,
-  description,
-  input,
-  inputSchema,
-  output,
-  annotations,
-}: Tool): WireTool => {
-  const generated = jsonSchema(input, "input");
-  const session = (generated.properties as Record<string, object>)["session"]!;
-  return {
-    name,
-    title,
-    description,
-    inputSchema: inputSchema
-      ? { ...inputSchema, properties: { ...inputSchema.properties, session } }
-      : generated,
-    ...(output && { outputSchema: jsonSchema(output, "output") }),
-    annotations,
-  } as WireTool;
-};
-
-type ObjectSchema = { type: "object" } & Record<string, unknown>;
-
-/** Without `$schema`: older clients refuse a dialect that they do not know, and 2020-12 is the default. */
-function jsonSchema(schema: z.ZodObject, io: "input" | "output"): ObjectSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
-  return rest as ObjectSchema;
 }
 
 const isInputRequired = (result: ToolResult): result is InputRequiredResult =>

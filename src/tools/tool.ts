@@ -61,9 +61,15 @@ export function defineTool<
     );
   }
   for (const schema of [input, output]) {
-    if (schema && "session" in schema.shape)
+    if (schema === undefined) continue;
+    // In JavaScript nothing else has looked at it.
+    if (typeof (schema as { shape?: unknown } | null)?.shape !== "object")
+      throw new TypeError(`Tool ${name}: input and output are z.object({ … }).`);
+    if ("session" in schema.shape)
       throw new TypeError(`Tool ${name}: "session" is added by Holdfast.`);
   }
+  if (typeof description !== "string" || typeof spec.handler !== "function")
+    throw new TypeError(`Tool ${name}: a description and a handler are needed.`);
   const title = spec.title ?? titleOf(name);
   return Object.freeze({
     name,
@@ -80,6 +86,15 @@ export function defineTool<
     ),
   });
 }
+
+/** Whether a value, such as a module's export, is a tool. */
+export const isTool = (value: unknown): value is Tool =>
+  typeof value === "object" &&
+  value !== null &&
+  "run" in value &&
+  typeof value.run === "function" &&
+  "input" in value &&
+  "name" in value;
 
 /** `state_get` reads "State get". */
 const titleOf = (name: string): string => {

@@ -8,7 +8,10 @@ import { StdioClientTransport as StdioV2 } from "@modelcontextprotocol/client/st
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as StdioV1 } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import { ResourceUpdatedNotificationSchema } from "@modelcontextprotocol/sdk/types.js";
+import {
+  ResourceUpdatedNotificationSchema,
+  ToolListChangedNotificationSchema,
+} from "@modelcontextprotocol/sdk/types.js";
 import { onTestFinished } from "vitest";
 import { cleanEnv, SOURCE } from "./process.ts";
 
@@ -37,6 +40,10 @@ export interface TestClient {
   follow(...uris: string[]): Promise<Following>;
   /** The resources of the change notifications so far, in order. */
   readonly updates: readonly string[];
+  /** Asks to hear of other tools; 2025-era clients need not ask. */
+  followTools(): Promise<void>;
+  /** How often it has heard of other tools. */
+  readonly toolNews: number;
   /** The `Mcp-Session-Id`, over HTTP. */
   readonly id: string | undefined;
   /** Of the process at the other end, over stdio. */
@@ -70,12 +77,22 @@ const MODES: Record<Exclude<ClientVersion, "v1">, VersionNegotiationMode> = {
 /** Connects a client; it is closed at the test's end. */
 export async function connect(version: ClientVersion, target: Target): Promise<TestClient> {
   const updates: string[] = [];
-  const client = create(version, (uri) => updates.push(uri));
+  let toolNews = 0;
+  const client = create(version, {
+    onUpdate: (uri) => updates.push(uri),
+    onTools: () => (toolNews += 1),
+  });
   const transport = "url" in target ? http(version, target.url) : stdio(version, target);
   await (client as ClientV2).connect(transport as HttpV2);
   onTestFinished(() => client.close());
   return {
     updates,
+    get toolNews() {
+      return toolNews;
+    },
+    async followTools() {
+      if (isModern(version)) await (client as ClientV2).listen({ toolsListChanged: true });
+    },
     get id() {
       return "sessionId" in transport ? transport.sessionId : undefined;
     },
@@ -116,16 +133,23 @@ export async function connect(version: ClientVersion, target: Target): Promise<T
   };
 }
 
-function create(version: ClientVersion, onUpdate: (uri: string) => void): ClientV1 | ClientV2 {
+interface Ears {
+  onUpdate(uri: string): void;
+  onTools(): void;
+}
+
+function create(version: ClientVersion, { onUpdate, onTools }: Ears): ClientV1 | ClientV2 {
   if (version === "v1") {
     const client = new ClientV1(INFO, CAPABILITIES);
     client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) =>
       onUpdate(params.uri),
     );
+    client.setNotificationHandler(ToolListChangedNotificationSchema, () => onTools());
     return client;
   }
   const versionNegotiation = { mode: MODES[version] };
   const client = new ClientV2(INFO, { ...CAPABILITIES, versionNegotiation });
+  client.setNotificationHandler("notifications/tools/list_changed", () => onTools());
   client.setNotificationHandler("notifications/resources/updated", ({ params }) =>
     onUpdate(params.uri),
   );

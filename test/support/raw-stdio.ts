@@ -44,9 +44,14 @@ export interface RawStdio {
 /** Starts the program; with `introduce` it is a 2025-era client from the start. It is killed at the test's end. */
 export async function rawStdio(
   args: readonly string[],
-  { introduce = true, env = {}, command = [...SOURCE, "stdio"] as readonly string[] } = {},
+  {
+    introduce = true,
+    env = {},
+    command = [...SOURCE, "stdio"] as readonly string[],
+    cwd = undefined as string | undefined,
+  } = {},
 ): Promise<RawStdio> {
-  const child = spawn(command[0]!, [...command.slice(1), ...args], { env: cleanEnv(env) });
+  const child = spawn(command[0]!, [...command.slice(1), ...args], { env: cleanEnv(env), cwd });
   onTestFinished(() => void child.kill("SIGKILL"));
   const lines: string[] = [];
   const waiting = new Map<number, (answer: Wire) => void>();

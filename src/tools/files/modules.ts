@@ -1,0 +1,92 @@
+// Imports files from outside the program, from anywhere the program runs: a clone, an installed package, or the single
+// executable, where a plain `import()` finds nothing but Node's own modules. What such a file imports by a name that the
+// program provides is the program's own copy: it needs no node_modules, and shares classes with the program.
+import { createRequire, registerHooks } from "node:module";
+
+/** What files may import, by specifier: the exports of each by name. */
+export type Provided = Readonly<Record<string, object>>;
+
+/** Marks the modules that were imported here, and theirs: a new number makes Node read a file anew. */
+const MARK = "holdfast-tools";
+const SCHEME = `${MARK}:`;
+const IMPORT = `${SCHEME}import`;
+/** Where the sources below find the program's objects. */
+const KEY = Symbol.for(MARK);
+
+type Import = (url: string) => Promise<Record<string, unknown>>;
+
+/** Fetched by `require`, it is a module of Node's own loader, and so its `import()` can do what ours cannot. */
+const IMPORT_SOURCE = "export default (url) => import(url);";
+
+let importer: Import | undefined;
+let generation = 0;
+
+export interface Importer {
+  /** Runs the module and everything that it imports by a relative path. */
+  import: Import;
+}
+
+/** Imports through what this returns read every file once; those through the next one read it anew. */
+export function newImporter(provided: Provided): Importer {
+  (globalThis as Record<symbol, unknown>)[KEY] = provided;
+  importer ??= hook();
+  const load = importer;
+  const mark = ++generation;
+  return { import: (url) => load(marked(url, mark)) };
+}
+
+function hook(): Import {
+  registerHooks({
+    resolve(specifier, context, next) {
+      if (specifier === IMPORT) return ours(IMPORT);
+      const mark = context.parentURL && URL.parse(context.parentURL)?.searchParams.get(MARK);
+      if (!mark) return next(specifier, context);
+      if (specifier in provided()) return ours(SCHEME + specifier);
+      const found = next(specifier, context);
+      return /^\.\.?\//.test(specifier) ? { ...found, url: marked(found.url, mark) } : found;
+    },
+    load(url, context, next) {
+      if (url.startsWith(SCHEME))
+        return { format: "module", shortCircuit: true, source: sourceOf(url) };
+      const { pathname, searchParams } = new URL(url);
+      const format = searchParams.has(MARK) ? formatOf(pathname) : undefined;
+      return next(url, format ? { ...context, format } : context);
+    },
+  });
+  const module = createRequire(process.execPath)(IMPORT) as { default: Import };
+  return module.default;
+}
+
+const provided = (): Provided => (globalThis as Record<symbol, unknown>)[KEY] as Provided;
+
+const ours = (url: string) => ({ url, format: "module" as const, shortCircuit: true });
+
+const marked = (url: string, mark: number | string): string => `${url}?${MARK}=${mark}`;
+
+/** Without a package.json beside it Node would have to guess. */
+function formatOf(path: string): "module" | "module-typescript" | undefined {
+  if (/\.m?ts$/.test(path)) return "module-typescript";
+  return /\.m?js$/.test(path) ? "module" : undefined;
+}
+
+function sourceOf(url: string): string {
+  if (url === IMPORT) return IMPORT_SOURCE;
+  const specifier = url.slice(SCHEME.length);
+  const names = Object.keys(provided()[specifier] ?? {});
+  return [
+    `const own = globalThis[Symbol.for(${JSON.stringify(MARK)})][${JSON.stringify(specifier)}];`,
+    ...names.map(
+      (name, i) =>
+        `const e${i} = own[${JSON.stringify(name)}]; export { e${i} as ${JSON.stringify(name)} };`,
+    ),
+  ].join("\n");
+}
+
+/** `reason (file.ts, line 3)`: one line, with the place in the file or in one that it imports, where that is known. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return `it threw ${String(error)}`;
+  const [message = ""] = error.message.split("\n");
+  const place = new RegExp(`([^/\\s]+)\\?${MARK}=\\d+:(\\d+)`).exec(error.stack ?? "");
+  const where = place ? ` (${decodeURIComponent(place[1]!)}, line ${place[2]})` : "";
+  return `${error.name}: ${message}${where}`;
+}
