@@ -24,7 +24,7 @@ try {
     minifySyntax: true,
     // CommonJS packages inside the bundle ask for Node's own modules with `require`.
     banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(process.execPath);',
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(process.execPath);',
     },
     logLevel: "warning",
   });

@@ -1,0 +1,101 @@
+// The package as another project has it: packed, installed into an empty folder, type-checked and run from there.
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { VERSION } from "../src/version.ts";
+import { connect } from "./support/clients.ts";
+import { temporaryFolder } from "./support/folder.ts";
+import { run, startServer } from "./support/process.ts";
+import { rawStdio } from "./support/raw-stdio.ts";
+import { REMEMBER, toolFolder } from "./support/tool-folder.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const TSC = join(ROOT, "node_modules/typescript/lib/tsc.js");
+
+const PROGRAM = `
+import { createHoldfast, defineTool } from "holdfast";
+import { z } from "zod";
+
+const countWords = defineTool({
+  name: "count_words",
+  description: "Counts the words of a text.",
+  input: z.object({ text: z.string() }),
+  async handler({ input, session }) {
+    // @ts-expect-error: there is no such argument
+    input.words;
+    const before: number = (await session.state.get<number>("words")) ?? 0;
+    const words = before + input.text.split(" ").length;
+    await session.state.set("words", words);
+    return { words };
+  },
+});
+
+const running = await createHoldfast({ tools: [countWords] }).run("stdio", { ephemeral: true });
+await running.done;
+`;
+
+const CONFIG = {
+  compilerOptions: {
+    ...{ strict: true, skipLibCheck: false, module: "nodenext", target: "es2024", noEmit: true },
+    ...{ types: ["node"], typeRoots: [join(ROOT, "node_modules/@types")] },
+  },
+  files: ["program.ts"],
+};
+
+const npm = (args: readonly string[], cwd: string): string =>
+  execFileSync("npm", [...args, "--silent"], { cwd, encoding: "utf8" }).trim();
+
+it("installs and runs in an empty folder, with types, and with nothing that only the clone needs", async () => {
+  const [built, project] = [join(temporaryFolder(), "npm"), temporaryFolder()];
+  execFileSync(process.execPath, [join(ROOT, "scripts/build-package.ts"), built]);
+  const manifest = JSON.parse(readFileSync(join(built, "package.json"), "utf8")) as {
+    dependencies: object;
+  };
+  expect(manifest).toMatchObject({ name: "holdfast", version: VERSION });
+  expect(manifest.dependencies).not.toHaveProperty("node");
+  expect(manifest).not.toHaveProperty("private");
+
+  const tarball = npm(["pack", built, "--pack-destination", project], project);
+  writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
+  npm(["install", "--prefer-offline", "--no-audit", "--no-fund", `./${tarball}`], project);
+  const installed = join(project, "node_modules/holdfast");
+  const files = readdirSync(installed, { recursive: true, encoding: "utf8" });
+  expect(files).toContain("index.d.ts");
+  expect(files.filter((name) => /(?<!\.d)\.ts$/.test(name))).toEqual([]);
+
+  writeFileSync(join(project, "program.ts"), PROGRAM);
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify(CONFIG));
+  const checked = await run(["-p", project], { program: [process.execPath, TSC] });
+  expect(checked).toEqual({ code: 0, stdout: "", stderr: "" });
+
+  const bin = join(project, "node_modules/.bin/holdfast");
+  const PATH = `${dirname(process.execPath)}:${process.env["PATH"]}`;
+  expect(await run(["--version"], { program: [bin], env: { PATH } })).toEqual({
+    ...{ code: 0, stdout: `${VERSION}\n`, stderr: "" },
+  });
+  const program = [process.execPath, bin];
+  const tools = toolFolder({ "remember.ts": REMEMBER });
+  const folder = join(project, "data");
+  const server = await startServer({ folder, program, args: ["--tools", tools] });
+  const client = await connect("v2", server);
+  expect((await client.call("remember_order", { item: "tea" })).text).toBe("Noted: tea");
+  expect(await server.stop()).toBe(0);
+  expect(server.errors()).toBe("");
+
+  const pipe = await rawStdio([], { command: [process.execPath, join(project, "program.ts")] });
+  await pipe.call("count_words", { text: "two words" });
+  const { result } = await pipe.call("count_words", { text: "three more words" });
+  expect(result?.structuredContent).toMatchObject({ words: 5 });
+}, 180_000);
+
+it("is not made by npm pack in the clone, which says what makes it", async () => {
+  const script = join(ROOT, "scripts/build-package.ts");
+  const env = { npm_lifecycle_event: "prepack" };
+  const refused = await run([script], { program: [process.execPath], env });
+  expect(refused).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("npm run pack") as string,
+  });
+});
