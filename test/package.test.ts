@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { VERSION } from "../src/version.ts";
 import { connect } from "./support/clients.ts";
+import { examples } from "./support/examples.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { run, startServer } from "./support/process.ts";
 import { rawStdio } from "./support/raw-stdio.ts";
@@ -41,7 +42,7 @@ const CONFIG = {
     ...{ strict: true, skipLibCheck: false, module: "nodenext", target: "es2024", noEmit: true },
     ...{ types: ["node"], typeRoots: [join(ROOT, "node_modules/@types")] },
   },
-  files: ["program.ts"],
+  files: ["program.ts", ...Object.keys(examples)],
 };
 
 const npm = (args: readonly string[], cwd: string): string =>
@@ -66,6 +67,7 @@ it("installs and runs in an empty folder, with types, and with nothing that only
   expect(files.filter((name) => /(?<!\.d)\.ts$/.test(name))).toEqual([]);
 
   writeFileSync(join(project, "program.ts"), PROGRAM);
+  for (const [name, text] of Object.entries(examples)) writeFileSync(join(project, name), text);
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify(CONFIG));
   const checked = await run(["-p", project], { program: [process.execPath, TSC] });
   expect(checked).toEqual({ code: 0, stdout: "", stderr: "" });
