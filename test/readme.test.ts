@@ -1,5 +1,5 @@
 // The README tells the truth: its SQL runs as written while the server runs, its tool example works, its lists are whole.
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
@@ -11,6 +11,7 @@ import { current, generated } from "../scripts/embed-migrations.ts";
 import { connect } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { startServer } from "./support/process.ts";
+import { toolFolder } from "./support/tool-folder.ts";
 
 const root = new URL("..", import.meta.url);
 const readme = readFileSync(new URL("README.md", root), "utf8");
@@ -63,14 +64,17 @@ describe("the README's SQL", () => {
 
 describe("the README", () => {
   it("has a tool example that works", async () => {
-    const [example] = blocks("ts");
-    const index = new URL("src/index.ts", root).href;
-    const script = join(temporaryFolder(), "example.ts");
-    const zod = pathToFileURL(new URL("node_modules/zod/index.js", root).pathname).href;
+    const [tool, program] = blocks("ts");
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "tools"));
+    const local = (text: string): string =>
+      text
+        .replace('"holdfast"', JSON.stringify(new URL("src/index.ts", root).href))
+        .replace('"zod"', JSON.stringify(new URL("node_modules/zod/index.js", root).href));
+    writeFileSync(join(folder, "tools/remember-order.ts"), local(tool!));
+    const script = join(folder, "my-server.ts");
     const port = "port: 0, ephemeral: true";
-    const runnable = example!
-      .replace('"holdfast"', JSON.stringify(index))
-      .replace('"zod"', JSON.stringify(zod))
+    const runnable = local(program!)
       .replace("await createHoldfast", "export default await createHoldfast")
       .replace("port: 8484", port);
     expect(runnable).toContain(port);
@@ -85,6 +89,12 @@ describe("the README", () => {
     expect((await client.call("state_get", { key: "orders" })).data.value).toEqual(["two oysters"]);
     await client.close();
     await running.stop();
+  });
+
+  it("has a tool example that works as a file in a folder", async () => {
+    const tools = toolFolder({ "remember-order.ts": blocks("ts")[0]! });
+    const client = await connect("v2", { stdio: ["--ephemeral", "--tools", tools] });
+    expect((await client.call("remember_order", { item: "rum" })).text).toBe("Noted: rum");
   });
 
   it("names only settings that exist, with their defaults", () => {
