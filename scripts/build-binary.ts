@@ -1,22 +1,47 @@
-// Builds dist/holdfast: Node's single executable with the bundled program and the native addon inside.
+// Builds dist/holdfast: Node's single executable with the bundled program and the native addon inside. The same source,
+// Node and packages give the same bytes. For another platform it needs that platform's Node, of the version that runs
+// this: build-binary.ts --platform linux-arm64 --node PATH [OUTPUT]
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import { ADDON_ASSET } from "../src/storage/sqlite/native.ts";
 
 const root = join(import.meta.dirname, "..");
-const output =
-  process.argv[2] ?? join(root, "dist", process.platform === "win32" ? "holdfast.exe" : "holdfast");
-const work = mkdtempSync(join(tmpdir(), "holdfast-build-"));
+const { values, positionals } = parseArgs({
+  options: { platform: { type: "string" }, node: { type: "string" } },
+  allowPositionals: true,
+});
+const { platform = ownPlatform() } = values;
+const foreign = platform !== ownPlatform();
+const output = resolve(positionals[0] ?? join(root, "dist", fileName()));
+const addon = join(packageFolder("better-sqlite3"), "prebuilds", `${platform}.node`);
+for (const [what, file] of [
+  ["better-sqlite3's addon", addon],
+  ["Node", values.node ?? process.execPath],
+]) {
+  if (!existsSync(file!)) fail(`${what} for ${platform} is not there: ${file}`);
+}
+if (foreign && values.node === undefined)
+  fail(`For ${platform}, --node names that platform's Node ${process.version}.`);
 
+const work = mkdtempSync(join(tmpdir(), "holdfast-build-"));
 try {
-  const bundle = join(work, "main.mjs");
   await build({
-    entryPoints: [join(root, "src/main.ts")],
-    outfile: bundle,
+    absWorkingDir: root, // paths in comments are relative to it
+    entryPoints: ["src/main.ts"],
+    outfile: join(work, "main.mjs"),
     bundle: true,
     platform: "node",
     format: "esm",
@@ -28,39 +53,60 @@ try {
     },
     logLevel: "warning",
   });
-  const config = join(work, "sea.json");
+  copyFileSync(addon, join(work, ADDON_ASSET));
   mkdirSync(dirname(output), { recursive: true });
-  writeFileSync(
-    config,
-    JSON.stringify({
-      main: bundle,
-      mainFormat: "module",
-      output,
-      disableExperimentalSEAWarning: true,
-      assets: { [ADDON_ASSET]: addonFile() },
-    }),
-  );
-  execFileSync(process.execPath, ["--build-sea", config], {
+  // The path of `main` becomes a part of the executable: a relative one is always the same.
+  const config = {
+    main: "main.mjs",
+    mainFormat: "module",
+    output,
+    ...(values.node !== undefined && { executable: resolve(values.node) }),
+    disableExperimentalSEAWarning: true,
+    assets: { [ADDON_ASSET]: ADDON_ASSET },
+  };
+  writeFileSync(join(work, "sea.json"), JSON.stringify(config));
+  execFileSync(process.execPath, ["--build-sea", "sea.json"], {
+    cwd: work,
     stdio: ["ignore", "ignore", "inherit"],
   });
-  const started = performance.now();
-  const version = execFileSync(output, ["--version"], { encoding: "utf8" }).trim();
-  const ms = Math.round(performance.now() - started);
   const megabytes = Math.round(statSync(output).size / 1_000_000);
-  console.log(`Built ${output}: version ${version}, ${megabytes} MB, starts in ${ms} ms.`);
+  console.log(`Built ${output} for ${platform}: ${megabytes} MB${foreign ? "" : started()}.`);
+  if (platform.startsWith("darwin"))
+    console.log("macOS runs it once it is signed: codesign -s - FILE");
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
 
-/** The prebuilt addon that better-sqlite3 ships for this platform. */
-function addonFile(): string {
-  const folder = dirname(createRequire(import.meta.url).resolve("better-sqlite3/package.json"));
+/** Runs it, where it can run; the first start has to read it from the disk. */
+function started(): string {
+  let [version, fastest] = ["", Infinity];
+  for (let run = 0; run < 3; run++) {
+    const start = performance.now();
+    version = execFileSync(output, ["--version"], { encoding: "utf8" }).trim();
+    fastest = Math.min(fastest, performance.now() - start);
+  }
+  return `, version ${version}, starts in ${Math.round(fastest)} ms`;
+}
+
+/** As better-sqlite3 names them: `linux-x64`, `linuxmusl-arm64`, `darwin-arm64`, `win32-x64`. */
+function ownPlatform(): string {
   const report = process.report.getReport() as unknown as {
     header: { glibcVersionRuntime?: string };
   };
   const musl = process.platform === "linux" && report.header.glibcVersionRuntime === undefined;
-  const name = `${process.platform}${musl ? "musl" : ""}-${process.arch}.node`;
-  const copy = join(work, ADDON_ASSET);
-  copyFileSync(join(folder, "prebuilds", name), copy);
-  return copy;
+  return `${process.platform}${musl ? "musl" : ""}-${process.arch}`;
+}
+
+function fileName(): string {
+  const name = foreign ? `holdfast-${platform}` : "holdfast";
+  return platform.startsWith("win32") ? `${name}.exe` : name;
+}
+
+function packageFolder(name: string): string {
+  return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
 }

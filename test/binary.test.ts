@@ -1,6 +1,7 @@
 // The single executable, built as a user would build it and run where there is no Node and no project.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readdirSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
@@ -16,7 +17,7 @@ const BUILD = fileURLToPath(new URL("../scripts/build-binary.ts", import.meta.ur
 it("the binary serves and survives SIGKILL in an empty folder without Node", async () => {
   const built = join(temporaryFolder(), "holdfast");
   const report = execFileSync(process.execPath, [BUILD, built], { encoding: "utf8" });
-  expect(report).toMatch(/\d+ MB, starts in \d+ ms/);
+  expect(report).toMatch(/\d+ MB, version \S+, starts in \d+ ms/);
 
   const folder = temporaryFolder();
   const binary = join(folder, "holdfast");
@@ -36,6 +37,25 @@ it("the binary serves and survives SIGKILL in an empty folder without Node", asy
   });
   await usesToolsInFiles(program);
   expect(readdirSync(folder).sort()).toEqual(["data", "holdfast"]);
+});
+
+it("the binary is the same, byte for byte, when it is built again", () => {
+  const [one, two] = [0, 1].map(() => {
+    const file = join(temporaryFolder(), "holdfast");
+    execFileSync(process.execPath, [BUILD, file]);
+    return createHash("sha256").update(readFileSync(file)).digest("hex");
+  });
+  expect(two).toBe(one);
+});
+
+it.each([
+  [process.arch === "arm64" ? "linux-x64" : "linux-arm64", "--node names that platform's Node"],
+  ["linux-sparc", "better-sqlite3's addon for linux-sparc is not there"],
+])("the binary for %s is refused without what it is made of", async (platform, reason) => {
+  const program = [process.execPath, BUILD];
+  const { code, stderr } = await run(["--platform", platform], { program });
+  expect(code).toBe(1);
+  expect(stderr).toContain(reason);
 });
 
 /** They import the program's own `holdfast` and `zod`: there is no package anywhere near them. */
