@@ -150,6 +150,15 @@ describe("a file with a fault", () => {
     }
   });
 
+  it("that waits for ever at its top level is left out after 10 s", async () => {
+    const files = { "a.js": "await new Promise(() => {});", "b.js": saying("greet", "hello") };
+    const server = await serveTools(files);
+    expect(server.errors()).toBe(
+      "holdfast: tools: a.js: not loaded: it still waits for something after 10 s\n",
+    );
+    expect((await (await connect("v2", server)).call("greet")).text).toBe("hello");
+  });
+
   it("gives none of its tools, so that a file is there as a whole or not at all", async () => {
     const both = `${saying("good", "")}
       export const bad = defineTool({ name: "chat", description: "", handler: () => "" });`;

@@ -94,6 +94,16 @@ describe("a change", () => {
     await expect.poll(() => says(ada, "greet"), WAIT).toBe("good morning");
   });
 
+  it("that takes the whole folder away leaves the last tools, and says so", async () => {
+    const { tools, server, client } = await begin({ "a.js": saying("greet", "hello") });
+    const ada = await client();
+    rmSync(tools, { recursive: true });
+    await expect
+      .poll(server.errors, WAIT)
+      .toMatch(/tools: .* cannot be read: .* The last tools stay\.\n$/);
+    expect(await says(ada, "greet")).toBe("hello");
+  });
+
   it("leaves a running call with the tool that it began with", async () => {
     const slow = (words: string) =>
       saying("slow", words).replace(

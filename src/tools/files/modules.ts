@@ -61,7 +61,8 @@ const provided = (): Provided => (globalThis as Record<symbol, unknown>)[KEY] as
 
 const ours = (url: string) => ({ url, format: "module" as const, shortCircuit: true });
 
-const marked = (url: string, mark: number | string): string => `${url}?${MARK}=${mark}`;
+const marked = (url: string, mark: number | string): string =>
+  `${url}${url.includes("?") ? "&" : "?"}${MARK}=${mark}`;
 
 /** Without a package.json beside it Node would have to guess. */
 function formatOf(path: string): "module" | "module-typescript" | undefined {
@@ -86,7 +87,7 @@ function sourceOf(url: string): string {
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`;
   const [message = ""] = error.message.split("\n");
-  const place = new RegExp(`([^/\\s]+)\\?${MARK}=\\d+:(\\d+)`).exec(error.stack ?? "");
+  const place = new RegExp(`([^/\\s?]+)\\?${MARK}=\\d+:(\\d+)`).exec(error.stack ?? "");
   const where = place ? ` (${decodeURIComponent(place[1]!)}, line ${place[2]})` : "";
   return `${error.name}: ${message}${where}`;
 }

@@ -38,10 +38,11 @@ export async function loadToolFile(
   folder: string,
   name: string,
 ): Promise<readonly Tool[] | { reason: string }> {
+  const loaded = new AbortController();
   try {
     const module = await Promise.race([
       importer.import(pathToFileURL(join(folder, name)).href),
-      sleep(LOAD_MS, undefined, { ref: false }),
+      sleep(LOAD_MS, undefined, loaded),
     ]);
     if (module === undefined)
       return { reason: `it still waits for something after ${LOAD_MS / 1_000} s` };
@@ -51,6 +52,8 @@ export async function loadToolFile(
       : { reason: "it exports no tool; a tool is what defineTool({ … }) returns" };
   } catch (error) {
     return { reason: reasonOf(error) };
+  } finally {
+    loaded.abort();
   }
 }
 

@@ -3,6 +3,7 @@
 import { watch, type FSWatcher } from "node:fs";
 import { basename } from "node:path";
 import * as zod from "zod";
+import { systemReason } from "../../kernel/system-errors.ts";
 import type { Logger } from "../../telemetry.ts";
 import type { ToolFault, ToolGroup, ToolRegistry } from "../registry.ts";
 import { newImporter, type Provided } from "./modules.ts";
@@ -39,11 +40,9 @@ export class ToolFolder {
 
   /** @throws AppError `start` when there is no such folder */
   async start(): Promise<void> {
-    const { folder, log } = this.#parts;
-    const files = await toolFiles(folder);
-    this.#watcher = watch(folder, { persistent: false }, (_, name) => this.#noticed(name));
-    this.#watcher.on("error", (error) => log.warn({ err: error }, "tools are no longer watched"));
-    await this.#load(files);
+    const files = await toolFiles(this.#parts.folder); // before it is watched, for that tells less of what is wrong
+    this.#watch();
+    await (this.#reloading = this.#load(files));
   }
 
   /** Resolves when nothing of the folder is being loaded any more. */
@@ -51,6 +50,18 @@ export class ToolFolder {
     clearTimeout(this.#timer);
     this.#watcher?.close();
     await this.#reloading;
+  }
+
+  #watch(): void {
+    const { folder, onFault } = this.#parts;
+    const failed = (error: unknown): void =>
+      onFault(`tools: changes are not noticed: ${systemReason(error) ?? String(error)}`);
+    try {
+      this.#watcher = watch(folder, { persistent: false }, (_, name) => this.#noticed(name));
+      this.#watcher.on("error", failed);
+    } catch (error) {
+      failed(error); // a system has only so many watchers
+    }
   }
 
   #noticed(name: string | null): void {
@@ -67,7 +78,7 @@ export class ToolFolder {
       await this.#load(await toolFiles(folder));
       log.info({ tools: this.#groups.flatMap(({ tools }) => tools.map(nameOf)) }, "tools reloaded");
     } catch (error) {
-      onFault(`tools: nothing was reloaded. ${error instanceof Error ? error.message : ""}`);
+      onFault(`${error instanceof Error ? error.message : String(error)} The last tools stay.`);
     }
   }
 
