@@ -13,6 +13,7 @@ import type { Listener } from "./http/listen.ts";
 import { Instances } from "./instances/instances.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
 import { tokensOf } from "./kernel/context-tokens.ts";
+import { CallObserver } from "./mcp/call-observer.ts";
 import type { ServerParts } from "./mcp/server.ts";
 import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
 import { ANTHROPIC_URL, anthropic } from "./models/anthropic.ts";
@@ -41,7 +42,8 @@ import { Announcer } from "./streams/announcer.ts";
 import { Delivery } from "./streams/delivery.ts";
 import { State } from "./state/state.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
-import { createLogger } from "./telemetry.ts";
+import { openLog } from "./telemetry/logger.ts";
+import { Metrics } from "./telemetry/metrics.ts";
 import { chatTools } from "./tools/chat-tool.ts";
 import { newsOf } from "./tools/session-handle.ts";
 import { forkTool } from "./tools/fork-tool.ts";
@@ -106,7 +108,9 @@ export async function buildApp(options: AppOptions): Promise<App> {
 /** Everything that is opened is given to `closing`, last in, first out. */
 function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const { config, tools = [], resources = [], prompts = [], clock = systemClock } = options;
-  const log = createLogger(config["log-level"]);
+  const { log, flush } = openLog(config["log-level"]);
+  closing.defer(flush);
+  const metrics = config.metrics ? new Metrics() : undefined;
   const warn = (error: unknown): void => log.warn({ err: error }, "background work failed");
   const maxAgeMs = config["max-age"];
 
@@ -121,6 +125,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     maxHistoryBytes: config["max-history"],
     maxStateBytes: config["max-state"],
     maxDatabaseBytes: config["max-database"],
+    ...(metrics && {
+      onCommit: (operations, seconds) => metrics.committed(operations, seconds),
+      onEvent: () => void (metrics.events += 1),
+    }),
     onUpgrade: (copy) =>
       log.warn({ copy }, "upgrading the database; a copy of it as it was is kept"),
   });
@@ -130,7 +138,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     storage.instances,
     clock,
     {
-      recover: (id) => storage.history.interruptTurns(id),
+      async recover(id) {
+        const interrupted = await storage.history.interruptTurns(id);
+        if (interrupted > 0) log.info({ interrupted }, "ended chat turns that nobody answers");
+      },
       adopt: () => serving.adopt(),
     },
     warn,
@@ -148,6 +159,11 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     },
     warn,
     storage.upkeep,
+    (deleted) => {
+      const some = Object.entries(deleted).filter(([, count]) => count > 0);
+      for (const [kind, count] of some) metrics?.deleted.add(kind, count);
+      if (some.length > 0) log.info({ deleted: Object.fromEntries(some) }, "cleanup");
+    },
   );
 
   const delivery = new Delivery(storage.subscriptions, warn);
@@ -228,10 +244,11 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     resources: new ResourceRegistry([sessionResources(services), ...resources]),
     prompts: new PromptRegistry([...sessionPrompts(services), ...prompts], states),
     subscriptions: storage.subscriptions,
+    observer: new CallObserver({ registry, metrics, log }),
   };
 
   const serving: Serving = new Serving({
-    ...{ config, server, storage, instances, keys, presence, delivery, clock, log },
+    ...{ config, server, storage, instances, keys, presence, delivery, clock, metrics, log },
     activity: activity(storage.clients),
     onError: warn,
   });
@@ -257,6 +274,17 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     await announcer.announceBelow(news, sessionUri(id));
     await announcer.announce(news, [SESSIONS_URI, sessionUri(id)]);
   };
+
+  /** What somebody who reads the log wants to know first. */
+  const started = (address: string): void => {
+    const { "data-dir": folder, ephemeral } = config;
+    const data = ephemeral ? "memory" : folder;
+    const versions = { version: VERSION, node: process.versions.node };
+    log.info({ address, data, model: model.label, ...versions }, "started");
+    closing.defer(() => log.info("stopping"));
+    isStarted = true;
+  };
+  let isStarted = false;
 
   let stopping: Promise<void> | undefined;
 
@@ -293,7 +321,11 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       closing.defer(() => retention.stop());
     },
 
-    listen: () => serving.listen(closing),
+    async listen() {
+      const listener = await serving.listen(closing);
+      started(listener.origin);
+      return listener;
+    },
 
     serveStdio(target) {
       const connection = serveOverStdio(
@@ -305,10 +337,14 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
         await connection.close();
         await connection.closed;
       });
+      started("stdio");
       return connection;
     },
 
-    stop: () => (stopping ??= closing.disposeAsync()),
+    stop: () =>
+      (stopping ??= closing.disposeAsync().then(() => {
+        if (isStarted) log.info("stopped");
+      })),
   };
 }
 

@@ -253,6 +253,11 @@ export const settings = {
   "stream-events": required(count, "10000", "most stored events of one stream"),
   "live-clients": required(count, "1000", "idle clients kept in memory"),
   "shutdown-grace": required(interval, "10s", "how long running calls may finish at a stop"),
+  metrics: required(
+    flag,
+    "true",
+    "count calls and answer /metrics; with keys it needs an admin key",
+  ),
   "log-level": required(
     oneOf("silent", "error", "warn", "info", "debug"),
     "warn",

@@ -25,7 +25,10 @@ import type { Activity } from "./sessions/activity.ts";
 import type { Presence } from "./sessions/presence.ts";
 import type { Delivery } from "./streams/delivery.ts";
 import type { Storage } from "./storage/storage.ts";
-import type { Logger } from "./telemetry.ts";
+import { prometheus } from "./telemetry/prometheus.ts";
+import { kept } from "./telemetry/readings.ts";
+import type { Logger } from "./telemetry/logger.ts";
+import { Metrics } from "./telemetry/metrics.ts";
 
 /** How long answers may take to leave at a stop. */
 const FLUSH_MS = 5_000;
@@ -41,6 +44,7 @@ export interface ServingParts {
   presence: Presence;
   delivery: Delivery;
   clock: Clock;
+  metrics: Metrics | undefined;
   log: Logger;
   onError(error: unknown): void;
 }
@@ -62,6 +66,7 @@ export class Serving {
 
   constructor(parts: ServingParts) {
     const { config, server, storage, instances, presence, delivery, clock, onError } = parts;
+    const { metrics = new Metrics(), log } = parts; // without anybody to ask for them, these are nobody's
     this.#parts = parts;
     this.#publicUrl = config["public-url"];
     const issuer = config["auth-issuer"];
@@ -74,8 +79,12 @@ export class Serving {
     const liveParts = { ...server, streams, maxEvents: config["stream-events"] };
     this.#live = new LiveClients(liveParts, clients, config["live-clients"]);
     this.#exchanges = new OpenExchanges();
-    const calls = new Places(config["max-concurrent-calls"], "calls", "max-concurrent-calls");
-    const openStreams = new Places(config["max-streams"], "streams", "max-streams");
+    const calls = new Places(config["max-concurrent-calls"], "calls", "max-concurrent-calls", () =>
+      metrics.refusals.add("concurrency"),
+    );
+    const openStreams = new Places(config["max-streams"], "streams", "max-streams", () =>
+      metrics.refusals.add("streams"),
+    );
     const sessionfulParts = {
       ...liveParts,
       ...{ clients, live: this.#live, presence, exchanges: this.#exchanges, calls },
@@ -113,6 +122,7 @@ export class Serving {
         registry: server.registry,
         exchanges: this.#exchanges,
         calls,
+        observer: server.observer,
       }),
       accepting: () => this.#accepting,
       ready: () => storage.check(),
@@ -121,7 +131,23 @@ export class Serving {
       maxBodyBytes: config["max-body"],
       maxDepth: config["max-depth"],
       callsPerMinute: config["max-calls-per-minute"],
-      log: parts.log,
+      metrics: parts.metrics,
+      scrape: prometheus({
+        metrics,
+        live: () => ({
+          clientsInMemory: this.#live.size,
+          connectedClients: presence.size,
+          openStreams: openStreams.taken,
+          runningCalls: calls.taken,
+        }),
+        stored: kept(() =>
+          storage.statistics().catch((error: unknown) => {
+            log.warn({ err: error }, "what is stored could not be counted for /metrics");
+            return undefined;
+          }),
+        ),
+      }),
+      log,
     });
   }
 

@@ -12,7 +12,7 @@ const FLOORS: Record<string, number> = {
   kernel: 0,
   search: 0.5,
   "config.ts": 0.5,
-  "telemetry.ts": 0.5,
+  telemetry: 0.5,
   "settings-report.ts": 0.6,
   "version.ts": 0,
   auth: 1,

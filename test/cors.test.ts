@@ -75,7 +75,7 @@ describe("an answer to a configured origin", () => {
     expect(answer.status).toBe(200);
     expect(answer.headers.get("access-control-allow-origin")).toBe(APP);
     expect(answer.headers.get("access-control-expose-headers")?.split(",").toSorted()).toEqual([
-      ...["mcp-session-id", "retry-after", "www-authenticate"],
+      ...["mcp-session-id", "retry-after", "www-authenticate", "x-request-id"],
     ]);
     expect(answer.headers.get("mcp-session-id")).not.toBeNull();
   });

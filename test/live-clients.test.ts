@@ -3,13 +3,14 @@ import { expect, it, onTestFinished } from "vitest";
 import { RequestStates } from "../src/auth/request-state.ts";
 import { SigningKeys } from "../src/auth/signing-keys.ts";
 import { systemClock } from "../src/kernel/clock.ts";
+import { CallObserver } from "../src/mcp/call-observer.ts";
 import { LiveClients } from "../src/mcp/live-clients.ts";
 import type { LiveParts } from "../src/mcp/live-client.ts";
 import { PromptRegistry } from "../src/prompts/prompt.ts";
 import { ResourceRegistry } from "../src/resources/registry.ts";
 import type { Client } from "../src/sessions/session.ts";
 import { openStorage } from "../src/storage/storage.ts";
-import { createLogger } from "../src/telemetry.ts";
+import { createLogger } from "../src/telemetry/logger.ts";
 import { ToolRegistry } from "../src/tools/registry.ts";
 import type { SessionServices } from "../src/tools/session-handle.ts";
 import { initialize } from "./support/raw.ts";
@@ -22,13 +23,15 @@ function clientsInMemory(maxIdle: number): LiveClients {
     ...{ folder: undefined, durability: "full", clock: systemClock, expiry },
   });
   const states = new RequestStates(new SigningKeys(storage.signingKeys, systemClock));
-  const noTools = new ToolRegistry([], {} as SessionServices, states, createLogger("silent"));
+  const log = createLogger("silent");
+  const noTools = new ToolRegistry([], {} as SessionServices, states, log);
   const parts: LiveParts = {
     info: { name: "holdfast", title: "Holdfast", version: "0" },
     registry: noTools,
     resources: new ResourceRegistry([]),
     prompts: new PromptRegistry([], states),
     subscriptions: storage.subscriptions,
+    observer: new CallObserver({ registry: noTools, metrics: undefined, log }),
     streams: storage.streams,
     maxEvents: 100,
   };

@@ -69,6 +69,7 @@ describe("without any source", () => {
       "stream-events": 10_000,
       "live-clients": 1000,
       "shutdown-grace": 10_000,
+      metrics: true,
       "log-level": "warn",
     });
   });

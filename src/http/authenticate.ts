@@ -8,11 +8,12 @@ import type { HttpBindings } from "@hono/node-server";
 import type { MiddlewareHandler } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Admission, Principal, Scope } from "../auth/principal.ts";
+import type { Refuse } from "./observe.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 
 /** What later handlers find in the context. */
 export interface Authenticated {
-  Variables: { principal: Principal; admission: Admission };
+  Variables: { requestId: string; principal: Principal; admission: Admission };
   Bindings: Partial<HttpBindings>;
 }
 
@@ -29,15 +30,16 @@ export const authenticate =
   (
     authenticator: Authenticator,
     resource: ProtectedResource | undefined,
+    refuse: Refuse,
   ): MiddlewareHandler<Authenticated> =>
   async (c, next) => {
     let admission: Admission;
     try {
       admission = await authenticator.authenticate(c.req.header("authorization"));
     } catch (error) {
-      if (error instanceof OAuthError)
-        return challenge(error, resource ? USUAL_SCOPES : [], resource);
-      throw error;
+      if (!(error instanceof OAuthError)) throw error;
+      refuse("auth");
+      return challenge(error, resource ? USUAL_SCOPES : [], resource);
     }
     c.set("principal", admission.principal);
     c.set("admission", admission);

@@ -1,6 +1,7 @@
 // What browsers may do with this server from pages of other origins (CORS): only from those that are configured.
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
+import { REQUEST_ID } from "./request-id.ts";
 
 const MAX_AGE_SECONDS = 600;
 
@@ -10,7 +11,7 @@ const REQUEST_HEADERS = [
 ];
 /** Of 2026-07-28: a tool's arguments that are repeated as headers, named by the tool. */
 const PARAMETER = /^mcp-param-[\w!#$%&'*+.^`|~-]+$/i;
-const RESPONSE_HEADERS = ["mcp-session-id", "www-authenticate", "retry-after"];
+const RESPONSE_HEADERS = ["mcp-session-id", "www-authenticate", "retry-after", REQUEST_ID];
 
 /** For preflights, which carry no credentials, and for the answers to what they allow. */
 export const crossOrigin =

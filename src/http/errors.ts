@@ -2,7 +2,8 @@
 import type { ErrorHandler } from "hono";
 import { toAppError, type ErrorCode } from "../kernel/errors.ts";
 import { RPC, rpcError } from "../mcp/rpc.ts";
-import type { Logger } from "../telemetry.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Authenticated } from "./authenticate.ts";
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid: 400,
@@ -23,11 +24,12 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
 const RETRY_SECONDS = "3";
 
 export const answerError =
-  (log: Logger): ErrorHandler =>
-  (error) => {
-    const known = toAppError(error);
+  (log: Logger): ErrorHandler<Authenticated> =>
+  (error, c) => {
+    const request = c.get("requestId");
+    const known = toAppError(error, request);
     const status = STATUS[known.code];
-    if (status >= 500) log.error({ err: known.cause ?? known }, known.message);
+    if (status >= 500) log.error({ err: known.cause ?? known, request }, known.message);
     const headers: Record<string, string> =
       status === 429 || status === 503 ? { "retry-after": RETRY_SECONDS } : {};
     const code = status < 500 ? RPC.invalidRequest : RPC.internal;

@@ -6,30 +6,35 @@ import {
 } from "@modelcontextprotocol/server";
 import type { MiddlewareHandler } from "hono";
 import { RPC, rpcError } from "../mcp/rpc.ts";
+import type { Refuse } from "./observe.ts";
 
 /**
  * Against DNS rebinding: requests must name one of `hosts`, and come from a page on one of them, or of one of `origins`,
  * if from a page.
  */
 export const knownHosts =
-  (hosts: readonly string[], origins: readonly string[]): MiddlewareHandler =>
+  (hosts: readonly string[], origins: readonly string[], refuse: Refuse): MiddlewareHandler =>
   async (c, next) => {
     const host = validateHostHeader(c.req.header("host"), [...hosts]);
-    if (!host.ok)
+    if (!host.ok) {
+      refuse("host");
       return rpcError(
         403,
         RPC.server,
         `${host.message}. The setting allowed-hosts names further ones.`,
       );
+    }
     const sent = c.req.header("origin");
     if (sent !== undefined && origins.includes(sent)) return next();
     const origin = validateOriginHeader(sent, [...hosts]);
-    if (!origin.ok)
+    if (!origin.ok) {
+      refuse("host");
       return rpcError(
         403,
         RPC.server,
         `${origin.message}. The settings allowed-hosts and cors-origins name further ones.`,
       );
+    }
     return next();
   };
 

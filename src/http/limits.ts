@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 import type { Authenticated } from "./authenticate.ts";
+import type { Refuse } from "./observe.ts";
 
 const MINUTE_S = 60;
 
@@ -10,7 +11,10 @@ const MINUTE_S = 60;
 export class CallRate {
   readonly #limiter: RateLimiterMemory;
 
-  constructor(callsPerMinute: number) {
+  readonly #refuse: Refuse;
+
+  constructor(callsPerMinute: number, refuse: Refuse) {
+    this.#refuse = refuse;
     this.#limiter = new RateLimiterMemory({ points: callsPerMinute, duration: MINUTE_S });
   }
 
@@ -20,8 +24,9 @@ export class CallRate {
       await this.#limiter.consume(principal, calls);
       return undefined;
     } catch (error) {
-      if (error instanceof RateLimiterRes) return tooMany(error.msBeforeNext);
-      throw error;
+      if (!(error instanceof RateLimiterRes)) throw error;
+      this.#refuse("rate");
+      return tooMany(error.msBeforeNext);
     }
   }
 }

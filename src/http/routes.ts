@@ -13,7 +13,9 @@ import type { ToolRegistry } from "../tools/registry.ts";
 import type { Incoming, Sessionful } from "../mcp/sessionful.ts";
 import { requestIdOf, RPC, rpcError } from "../mcp/rpc.ts";
 import type { Stateless } from "../mcp/stateless.ts";
-import type { Logger } from "../telemetry.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { Exposition } from "../telemetry/prometheus.ts";
 import { authenticate, insufficientScope, type Authenticated } from "./authenticate.ts";
 import { readBody } from "./body.ts";
 import { crossOrigin } from "./cross-origin.ts";
@@ -27,7 +29,10 @@ import {
 } from "./guards.ts";
 import { CallRate, limitRate, refuseCompressed } from "./limits.ts";
 import { parseJson } from "./json.ts";
+import { metricsRoute } from "./metrics.ts";
+import { observe, type Refuse } from "./observe.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
+import { identify } from "./request-id.ts";
 import { streamOf } from "../streams/sse-stream.ts";
 import { writeTogether } from "./listen.ts";
 import type { StreamCredentials } from "./stream-credentials.ts";
@@ -56,6 +61,9 @@ export interface HttpParts {
   maxDepth: number;
   /** Of one principal. */
   callsPerMinute: number;
+  /** Undefined where nothing is counted, and /metrics is not there. */
+  metrics: Metrics | undefined;
+  scrape(): Promise<Exposition>;
   log: Logger;
 }
 
@@ -73,12 +81,15 @@ export function createRoutes({
   maxBodyBytes,
   maxDepth,
   callsPerMinute,
+  metrics,
+  scrape,
   log,
 }: HttpParts): Hono<Authenticated> {
   const app = new Hono<Authenticated>();
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
-  app.use(knownHosts(hosts, origins));
+  const refused: Refuse = (reason) => metrics?.refusals.add(reason);
+  app.use(identify, observe(metrics, log), knownHosts(hosts, origins, refused));
   if (origins.length > 0) {
     for (const path of ["/mcp", "/.well-known/*"]) app.use(path, crossOrigin(origins));
   }
@@ -90,13 +101,20 @@ export function createRoutes({
     return c.text("ok\n");
   });
 
+  if (metrics) metricsRoute(app, { authenticator, resource, refuse: refused, scrape });
+
   if (resource) {
     for (const path of ["", "/mcp"])
       app.get(`/.well-known/oauth-protected-resource${path}`, (c) => c.json(resource.metadata));
   }
 
-  const rate = new CallRate(callsPerMinute);
-  app.use("/mcp", authenticate(authenticator, resource), limitRate(rate), refuseCompressed);
+  const rate = new CallRate(callsPerMinute, refused);
+  app.use(
+    "/mcp",
+    authenticate(authenticator, resource, refused),
+    limitRate(rate),
+    refuseCompressed,
+  );
   app.post("/mcp", mcpMediaTypes, async (c) => {
     const bytes = await readBody(c.req.raw, maxBodyBytes);
     if (bytes === undefined) {
@@ -122,7 +140,10 @@ export function createRoutes({
     if (route.kind === "reject") return refuse(route, body.value);
     const message = body.value as JSONRPCMessage | JSONRPCMessage[];
     const scope = neededScope(message, registry);
-    if (!may(c.get("principal"), scope)) return insufficientScope(scope, resource);
+    if (!may(c.get("principal"), scope)) {
+      refused("scope");
+      return insufficientScope(scope, resource);
+    }
     return streaming(
       c,
       route.kind === "modern"
@@ -148,6 +169,7 @@ export function createRoutes({
 
 const incoming = (c: Context<Authenticated>): Incoming => ({
   principal: c.get("principal"),
+  requestId: c.get("requestId"),
   target: sessionTarget(c.req.query("session"), c.req.query("name")),
   clientId: c.req.header("mcp-session-id"),
   protocolVersion: c.req.header("mcp-protocol-version"),

@@ -40,11 +40,14 @@ export class AppError extends Error {
   }
 }
 
-/** Any thrown value as an `AppError`; what is unknown becomes `internal` with its reason kept private. */
-export function toAppError(thrown: unknown): AppError {
+/**
+ * Any thrown value as an `AppError`; what is unknown becomes `internal` with its reason kept private. `requestId`: under
+ * which the log tells about it.
+ */
+export function toAppError(thrown: unknown, requestId?: string): AppError {
   if (thrown instanceof AppError) return thrown;
   return new AppError("internal", "Something went wrong inside Holdfast.", {
-    hint: "The server's log has the details.",
+    hint: `The server's log has the details${requestId === undefined ? "" : `, under request ${requestId}`}.`,
     cause: thrown,
   });
 }

@@ -8,6 +8,12 @@ export class Tally {
     return this.#counts.get(key) ?? 0;
   }
 
+  get total(): number {
+    let total = 0;
+    for (const count of this.#counts.values()) total += count;
+    return total;
+  }
+
   get keys(): string[] {
     return [...this.#counts.keys()];
   }

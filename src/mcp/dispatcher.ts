@@ -2,6 +2,7 @@
 // what is quick, a durable stream for what may wait.
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
 import { toAppError } from "../kernel/errors.ts";
+import { newId } from "../kernel/ids.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
@@ -32,6 +33,8 @@ export interface Posted {
   client: Client;
   /** The session that the address names. */
   target: SessionTarget | undefined;
+  /** Under which the log tells about it. */
+  requestId: string;
   messages: readonly JSONRPCMessage[];
   /** They came as an array. */
   batch: boolean;
@@ -102,6 +105,7 @@ export class Dispatcher {
       principal: { id: owner, ...(scope && { scope }) },
       client,
       target: target ?? undefined,
+      requestId: newId(),
     });
   }
 
@@ -187,10 +191,11 @@ export class Dispatcher {
   }
 }
 
-const callerOf = ({ principal, client, target }: Posted) => ({
+const callerOf = ({ principal, client, target, requestId }: Posted) => ({
   principal,
   client,
   target,
+  requestId,
 });
 
 const idInUse = (ids: readonly RequestId[]): Response =>

@@ -14,7 +14,7 @@ import type { Presence } from "../sessions/presence.ts";
 import type { Client } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
-import type { Logger } from "../telemetry.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import { introducedClient } from "./introduction.ts";
 import { listenedUris, listeningClient } from "./listen-request.ts";
 import { isAnswer, isNotification, isRequest, RPC } from "./rpc.ts";

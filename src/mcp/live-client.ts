@@ -13,6 +13,7 @@ import type { Caller, Client } from "../sessions/session.ts";
 import { OpenStreams } from "../streams/open-streams.ts";
 import { SseStream } from "../streams/sse-stream.ts";
 import type { StreamRecord, StreamStore } from "../streams/store.ts";
+import type { CallObserver, Ending, Observed } from "./call-observer.ts";
 import { Epoch } from "./epoch.ts";
 import type { Exchange } from "./exchange.ts";
 import { interrupted } from "./interruption.ts";
@@ -20,10 +21,11 @@ import { isAnswer, isNotification, isRequest, primes } from "./rpc.ts";
 import { createServer, type ServerParts } from "./server.ts";
 import { StandaloneStreams } from "./standalone.ts";
 
-interface OpenCall {
+interface OpenCall extends Observed {
   exchange: Exchange;
-  caller: Caller;
   request: JSONRPCRequest;
+  /** Whether it has been told to the observer. */
+  observed: boolean;
 }
 
 export interface LiveParts extends ServerParts {
@@ -41,6 +43,7 @@ export class LiveClient implements Transport {
   onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void;
   readonly #server: Server;
   readonly #epoch: Epoch;
+  readonly #observer: CallObserver;
   readonly #calls = new Map<RequestId, OpenCall>();
   /** Answers that nobody outside waits for, by request id. */
   readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
@@ -49,6 +52,7 @@ export class LiveClient implements Transport {
   private constructor(id: string, epoch: number, parts: LiveParts) {
     this.sessionId = id;
     this.#epoch = new Epoch(epoch);
+    this.#observer = parts.observer;
     this.streams = new OpenStreams(id, parts.streams);
     const { streams: store, subscriptions, maxEvents } = parts;
     this.standalone = new StandaloneStreams({ clientId: id, store, subscriptions, maxEvents });
@@ -99,8 +103,12 @@ export class LiveClient implements Transport {
     // Only a client that has an event id can come back to a stream that ends in the middle.
     const extra =
       caller.client && primes(caller.client) ? { closeSSEStream: () => exchange.disconnect() } : {};
+    const began = performance.now();
     for (const message of messages) {
-      if (isRequest(message)) this.#calls.set(message.id, { exchange, caller, request: message });
+      if (isRequest(message)) {
+        const call = { exchange, caller, request: message, began, observed: false };
+        this.#calls.set(message.id, call);
+      }
       const known = this.#epoch.inbound(message);
       if (known !== undefined) this.onmessage?.(known, extra);
       if (isCancellation(message)) void this.#retire(message.params.requestId);
@@ -151,6 +159,7 @@ export class LiveClient implements Transport {
   /** Answers the running calls that `choose` picks with an error that says so; their handlers run into the void. */
   async interrupt(choose: (request: JSONRPCRequest) => boolean): Promise<void> {
     const chosen = [...this.#calls].filter(([, { request }]) => choose(request));
+    for (const [, call] of chosen) this.#ended(call, "interrupted");
     await Promise.all(chosen.map(([id, { exchange }]) => exchange.answer(id, interrupted(id))));
   }
 
@@ -158,6 +167,7 @@ export class LiveClient implements Transport {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    for (const call of this.#calls.values()) this.#ended(call, "interrupted");
     const exchanges = new Set([...this.#calls.values()].map(({ exchange }) => exchange));
     this.#calls.clear();
     for (const exchange of exchanges) exchange.abort();
@@ -172,13 +182,23 @@ export class LiveClient implements Transport {
     if (waiting) return waiting(message);
     const call = this.#calls.get(id);
     this.#calls.delete(id);
-    await call?.exchange.answer(id, message);
+    if (call === undefined) return;
+    this.#ended(call, message);
+    await call.exchange.answer(id, message);
+  }
+
+  #ended(call: OpenCall, ending: Ending): void {
+    if (call.observed) return;
+    call.observed = true;
+    this.#observer.ended(call, ending);
   }
 
   async #retire(id: RequestId): Promise<void> {
     const call = this.#calls.get(id);
     this.#calls.delete(id);
-    await call?.exchange.retire(id).catch((error: unknown) => this.onerror?.(error as Error));
+    if (call === undefined) return;
+    this.#ended(call, "cancelled");
+    await call.exchange.retire(id).catch((error: unknown) => this.onerror?.(error as Error));
   }
 
   /** A request of our own to the server, under an id that no client can send. */

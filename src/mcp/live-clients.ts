@@ -67,6 +67,11 @@ export class LiveClients implements Connections {
     await live?.close();
   }
 
+  /** How many are in memory, busy or idle. */
+  get size(): number {
+    return this.#used.size + this.#idle.size;
+  }
+
   /** Ids of the streams that somebody uses here. */
   get streamIds(): number[] {
     return this.#present.flatMap((live) => live.streams.ids);

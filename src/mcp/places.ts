@@ -7,12 +7,19 @@ export class Places {
   readonly #max: number;
   readonly #what: string;
   readonly #setting: string;
+  readonly #onRefused: () => void;
 
   /** At most `max` for each principal. `what` and `setting` are for the refusal: `calls`, `max-concurrent-calls`. */
-  constructor(max: number, what: string, setting: string) {
+  constructor(max: number, what: string, setting: string, onRefused = (): void => undefined) {
     this.#max = max;
     this.#what = what;
     this.#setting = setting;
+    this.#onRefused = onRefused;
+  }
+
+  /** How many are taken, by all principals. */
+  get taken(): number {
+    return this.#taken.total;
   }
 
   /**
@@ -21,6 +28,7 @@ export class Places {
    */
   take(principal: string, some = 1): (() => void) | Response {
     if (this.#taken.of(principal) + some <= this.#max) return this.#taken.add(principal, some);
+    this.#onRefused();
     const message = `At most ${this.#max} ${this.#what} of one principal may be open at a time (the setting ${this.#setting}).`;
     return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
   }

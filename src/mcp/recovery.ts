@@ -2,7 +2,7 @@
 // its tool declares that to be safe, else an error that says so.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import type { OpenRequest, StreamStore } from "../streams/store.ts";
-import type { Logger } from "../telemetry.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { noteProgress, type ToldProgress } from "./exchange.ts";
@@ -24,27 +24,36 @@ export interface RecoveryParts {
 export async function recoverRequests(parts: RecoveryParts): Promise<void> {
   const { streams, live, instanceId, log } = parts;
   const orphans = await streams.orphans();
+  const recovered = { rerun: 0, interrupted: 0 };
   for (const orphan of orphans) {
     if (!(await streams.adopt(orphan, instanceId))) continue; // another process was faster
-    await recover(orphan, parts).catch(async (error: unknown) => {
+    const outcome = await recover(orphan, parts).catch(async (error: unknown) => {
       log.error({ err: error }, "a request that a dead process left could not be run again");
-      await interrupt(orphan, streams);
+      return interrupt(orphan, streams);
     });
+    recovered[outcome] += 1;
   }
+  if (recovered.rerun + recovered.interrupted > 0)
+    log.info(recovered, "ended what a dead process left");
   if (orphans.length > 0) await live.refresh(); // somebody may be waiting for them already
 }
 
 async function recover(
   orphan: OpenRequest,
   { streams, dispatcher, registry }: RecoveryParts,
-): Promise<void> {
+): Promise<"rerun" | "interrupted"> {
   if (!mayRunAgain(orphan.message as unknown as Interruptible, registry))
     return interrupt(orphan, streams);
   await dispatcher.rerun(orphan, await toldProgress(orphan, streams));
+  return "rerun";
 }
 
-async function interrupt({ clientId, id }: OpenRequest, streams: StreamStore): Promise<void> {
+async function interrupt(
+  { clientId, id }: OpenRequest,
+  streams: StreamStore,
+): Promise<"interrupted"> {
   await streams.answer(clientId, id, JSON.stringify(interrupted(id)));
+  return "interrupted";
 }
 
 /** How far the earlier run had told its progress: a re-run says nothing below it. */

@@ -18,6 +18,7 @@ import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import type { CallChannel, CallingProgram } from "../tools/context.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { REQUEST_KEY_META } from "../tools/request-key.ts";
+import type { CallObserver } from "./call-observer.ts";
 
 export interface ServerInfo {
   name: string;
@@ -31,6 +32,7 @@ export interface ServerParts {
   resources: ResourceRegistry;
   prompts: PromptRegistry;
   subscriptions: SubscriptionStore;
+  observer: CallObserver;
 }
 
 export const MAX_SUBSCRIPTIONS = 1_000;
@@ -77,6 +79,20 @@ export function createServer(
   });
   const principalOf = (context: ServerContext) => callerOf(context).principal;
 
+  /** What a handler throws is told to its caller as far as it may be. */
+  const guarded = async <T>(
+    method: string,
+    context: ServerContext,
+    answer: () => T | Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await answer();
+    } catch (error) {
+      if (error instanceof ProtocolError || context.mcpReq.signal.aborted) throw error;
+      throw parts.observer.failed(error, callerOf(context), method);
+    }
+  };
+
   server.setRequestHandler("tools/list", () => ({ tools: [...registry.wire] }));
   server.setRequestHandler("tools/call", ({ params }, context) => {
     const caller = callerOf(context);
@@ -86,14 +102,16 @@ export function createServer(
     });
   });
 
-  server.setRequestHandler("resources/list", async (_, context) => ({
-    resources: await resources.list(principalOf(context)),
-  }));
+  server.setRequestHandler("resources/list", (_, context) =>
+    guarded("resources/list", context, async () => ({
+      resources: await resources.list(principalOf(context)),
+    })),
+  );
   server.setRequestHandler("resources/templates/list", () => ({
     resourceTemplates: [...resources.templates],
   }));
   server.setRequestHandler("resources/read", ({ params }, context) =>
-    resources.read(params.uri, principalOf(context)),
+    guarded("resources/read", context, () => resources.read(params.uri, principalOf(context))),
   );
   server.setRequestHandler("resources/subscribe", async ({ params: { uri } }, context) => {
     if (Buffer.byteLength(uri) > MAX_URI_BYTES)
@@ -112,18 +130,19 @@ export function createServer(
   server.setRequestHandler("prompts/list", () => ({ prompts: [...prompts.wire] }));
   server.setRequestHandler("prompts/get", ({ params }, context) => {
     const caller = callerOf(context);
-    return prompts.get(params.name, params.arguments ?? {}, {
-      principal: caller.principal,
-      caller,
-      ...channelOf(context, caller),
-    });
+    const asking = { principal: caller.principal, caller, ...channelOf(context, caller) };
+    return guarded("prompts/get", context, () =>
+      prompts.get(params.name, params.arguments ?? {}, asking),
+    );
   });
   server.setRequestHandler("completion/complete", ({ params }, context) => {
     const { ref, argument, context: given } = params;
     const principal = principalOf(context);
-    return ref.type === "ref/prompt"
-      ? prompts.complete(ref.name, argument, principal)
-      : resources.complete(ref.uri, { ...argument, given: given?.arguments ?? {} }, principal);
+    return guarded("completion/complete", context, () =>
+      ref.type === "ref/prompt"
+        ? prompts.complete(ref.name, argument, principal)
+        : resources.complete(ref.uri, { ...argument, given: given?.arguments ?? {} }, principal),
+    );
   });
 
   /** Only a client that has introduced itself can be told of changes. */

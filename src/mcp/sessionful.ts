@@ -31,6 +31,8 @@ const ALLOW = { allow: "POST, DELETE" };
 /** An HTTP request that has passed the guards. */
 export interface Incoming {
   principal: Principal;
+  /** Under which the log tells about it. */
+  requestId: string;
   /** From the address: `?name=` or `?session=`. */
   target: SessionTarget | undefined;
   /** The header `Mcp-Session-Id`. */
@@ -80,8 +82,9 @@ export class Sessionful {
         `Protocol version ${client.protocolVersion} has no batches.`,
       );
     }
-    const { principal, target } = incoming;
-    return this.#parts.dispatcher.dispatch({ principal, client, target, messages, batch });
+    const { principal, target, requestId } = incoming;
+    const posted = { principal, client, target, requestId, messages, batch };
+    return this.#parts.dispatcher.dispatch(posted);
   }
 
   /**
@@ -151,7 +154,7 @@ export class Sessionful {
     return new Response(null, { status: 200 });
   }
 
-  async #introduce({ principal }: Incoming, message: JSONRPCMessage): Promise<Response> {
+  async #introduce({ principal, requestId }: Incoming, message: JSONRPCMessage): Promise<Response> {
     if (!isRequest(message))
       return rpcError(400, RPC.invalidRequest, "initialize is a request: give it an id.");
     if (!isInitializeRequest(message)) {
@@ -162,11 +165,13 @@ export class Sessionful {
     const fault = tooLong(message.params);
     if (fault !== undefined) return rpcError(400, RPC.invalidParams, fault, { id: message.id });
     const request = message as JSONRPCRequest;
+    const observed = { request, caller: { principal, requestId }, began: performance.now() };
     const live = await LiveClient.connect(newId(), this.#parts);
     const { answer, protocolVersion } = await live.introduce(request);
     const headers = { "content-type": "application/json" };
     if ("error" in answer || protocolVersion === undefined) {
       await live.close();
+      this.#parts.observer.ended(observed, answer);
       return new Response(JSON.stringify(answer), { status: 400, headers });
     }
     const now = this.#parts.clock.now();
@@ -178,6 +183,7 @@ export class Sessionful {
     });
     await this.#parts.clients.create(client);
     this.#parts.live.add(live);
+    this.#parts.observer.ended({ ...observed, caller: { ...observed.caller, client } }, answer);
     return new Response(JSON.stringify(answer), {
       headers: { ...headers, "mcp-session-id": client.id },
     });

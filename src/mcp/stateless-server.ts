@@ -11,6 +11,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { CALLER_GONE } from "../sessions/keyed-calls.ts";
 import type { Caller } from "../sessions/session.ts";
+import type { CallObserver, Observed } from "./call-observer.ts";
 import type { JsonExchange } from "./exchange.ts";
 import { STATELESS_VERSION } from "./introduction.ts";
 import { interrupted } from "./interruption.ts";
@@ -27,9 +28,8 @@ const HTTP_STATUS: Readonly<Record<number, number>> = {
   [RPC.unsupportedVersion]: 400,
 };
 
-interface Call {
+interface Call extends Observed {
   id: RequestId;
-  caller: Caller;
   exchange: JsonExchange;
 }
 
@@ -41,9 +41,11 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   readonly #calls = new Map<RequestId, Call>();
   #lastId = 0;
   #delivering = false;
+  readonly #observer: CallObserver;
 
-  constructor() {
+  constructor(observer: CallObserver) {
     super({ classification: CLASSIFICATION });
+    this.#observer = observer;
   }
 
   callerOf(id: RequestId): Caller {
@@ -55,7 +57,8 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   /** Hands a request to the server; returns how to cancel it. */
   deliver(request: JSONRPCRequest, caller: Caller, exchange: JsonExchange): () => void {
     const id = ++this.#lastId;
-    this.#calls.set(id, { id: request.id, caller, exchange });
+    const call = { id: request.id, request, caller, exchange, began: performance.now() };
+    this.#calls.set(id, call);
     this.#delivering = true;
     try {
       this.onmessage?.({ ...request, id }, { classification: CLASSIFICATION });
@@ -67,6 +70,8 @@ class SharedTransport extends PerRequestHTTPServerTransport {
 
   async interruptAll(): Promise<void> {
     const calls = [...this.#calls.values()];
+    this.#calls.clear(); // what their handlers say from here on has nobody to go to
+    for (const call of calls) this.#observer.ended(call, "interrupted");
     await Promise.all(calls.map(({ id, exchange }) => exchange.answer(id, interrupted(id))));
   }
 
@@ -76,6 +81,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     if (id === undefined || call === undefined) return; // its caller has gone
     if (!isAnswer(message)) return call.exchange.tell(message);
     this.#calls.delete(id);
+    this.#observer.ended(call, message);
     const code = "error" in message ? message.error.code : undefined;
     await call.exchange.answer(call.id, { ...message, id: call.id }, this.#statusOf(code));
   }
@@ -87,7 +93,10 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   }
 
   #cancel(id: RequestId): void {
-    if (!this.#calls.delete(id)) return;
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    this.#calls.delete(id);
+    this.#observer.ended(call, "cancelled");
     const params = { requestId: id, reason: CALLER_GONE };
     this.onmessage?.(
       { jsonrpc: "2.0", method: "notifications/cancelled", params },
@@ -97,10 +106,11 @@ class SharedTransport extends PerRequestHTTPServerTransport {
 }
 
 export class StatelessServer {
-  readonly #transport = new SharedTransport();
+  readonly #transport: SharedTransport;
   readonly #ready: Promise<void>;
 
   constructor(parts: ServerParts) {
+    this.#transport = new SharedTransport(parts.observer);
     const server = createServer(parts, ({ mcpReq }) => this.#transport.callerOf(mcpReq.id), {
       supportedProtocolVersions: [STATELESS_VERSION, ...SUPPORTED_PROTOCOL_VERSIONS],
     });

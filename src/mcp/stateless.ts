@@ -2,6 +2,7 @@
 // Spec: modelcontextprotocol.io, revision 2026-07-28, "Streamable HTTP".
 import type { InboundModernRoute, JSONRPCRequest } from "@modelcontextprotocol/server";
 import type { Caller } from "../sessions/session.ts";
+import type { CallObserver } from "./call-observer.ts";
 import { JsonExchange } from "./exchange.ts";
 import { STATELESS_VERSION } from "./introduction.ts";
 import { isQuick } from "./interruption.ts";
@@ -11,6 +12,7 @@ import type { Places } from "./places.ts";
 import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./request-headers.ts";
 import { RPC, rpcError } from "./rpc.ts";
 import type { Incoming } from "./sessionful.ts";
+import { streamOf } from "../streams/sse-stream.ts";
 import type { StatelessServer } from "./stateless-server.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 
@@ -23,6 +25,7 @@ export interface StatelessParts {
   registry: ToolRegistry;
   exchanges: OpenExchanges;
   calls: Places;
+  observer: CallObserver;
 }
 
 export class Stateless {
@@ -46,10 +49,20 @@ export class Stateless {
       const message = `Headers and body disagree: ${header} is ${sent}, expected ${expected}.`;
       return rpcError(400, RPC.headerMismatch, message, { id: request.id, data: { mismatch } });
     }
-    const { principal, target } = incoming;
-    const caller = { principal, target };
-    if (request.method === "subscriptions/listen") return this.#parts.listens.open(request, caller);
+    const { principal, target, requestId } = incoming;
+    const caller = { principal, target, requestId };
+    if (request.method === "subscriptions/listen") return this.#listen(request, caller);
     return this.#call(request, caller, http);
+  }
+
+  /** Observed when it begins: such a stream has no end of its own. */
+  async #listen(request: JSONRPCRequest, caller: Caller): Promise<Response> {
+    const { listens, observer } = this.#parts;
+    const began = performance.now();
+    const response = await listens.open(request, caller);
+    if (streamOf(response))
+      observer.ended({ request, caller, began }, { jsonrpc: "2.0", id: request.id, result: {} });
+    return response;
   }
 
   #checkParameters({ method, params }: JSONRPCRequest, headers: Headers): Mismatch | undefined {

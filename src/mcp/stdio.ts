@@ -5,6 +5,7 @@ import { LOCAL } from "../auth/principal.ts";
 import type { SessionTarget } from "../sessions/session.ts";
 import type { Connections } from "../streams/delivery.ts";
 import { IntroducingTransport, type IntroducingParts } from "./introducing-transport.ts";
+import { ObservedTransport } from "./observed-transport.ts";
 import { createServer, type ServerParts } from "./server.ts";
 
 export type StdioParts = ServerParts & IntroducingParts;
@@ -20,11 +21,16 @@ export function serveOverStdio(
   parts: StdioParts,
   target: SessionTarget | undefined,
 ): StdioConnection {
-  const wire = new IntroducingTransport(new StdioServerTransport(), parts);
+  const caller = () => ({ principal: LOCAL, client: wire.client, target });
+  const pipe = new ObservedTransport(new StdioServerTransport(), parts.observer, caller);
+  const wire: IntroducingTransport = new IntroducingTransport(pipe, parts);
   let server: Server | undefined;
   const handle = serveStdio(
     () => {
-      server = createServer(parts, () => ({ principal: LOCAL, client: wire.client, target }));
+      server = createServer(parts, ({ mcpReq }) => ({
+        ...caller(),
+        requestId: pipe.requestId(mcpReq.id),
+      }));
       return server;
     },
     {

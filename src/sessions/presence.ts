@@ -33,6 +33,11 @@ export class Presence {
     return leave;
   }
 
+  /** How many clients are connected here. */
+  get size(): number {
+    return this.#connections.keys.length;
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }

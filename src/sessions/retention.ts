@@ -27,6 +27,7 @@ export class Retention<Kind extends string> {
   readonly #kinds: Readonly<Record<Kind, Expiring>>;
   readonly #onError: (error: unknown) => void;
   readonly #upkeep: Upkeep | undefined;
+  readonly #onDeleted: (deleted: Readonly<Record<Kind, number>>) => void;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #stopped = false;
@@ -35,10 +36,12 @@ export class Retention<Kind extends string> {
     kinds: Readonly<Record<Kind, Expiring>>,
     onError: (error: unknown) => void,
     upkeep?: Upkeep,
+    onDeleted: (deleted: Readonly<Record<Kind, number>>) => void = () => undefined,
   ) {
     this.#kinds = kinds;
     this.#onError = onError;
     this.#upkeep = upkeep;
+    this.#onDeleted = onDeleted;
   }
 
   /** What a run would delete now. */
@@ -57,6 +60,7 @@ export class Retention<Kind extends string> {
       await this.#inBatches(giveBack);
       await optimize();
     }
+    this.#onDeleted(deleted);
     return deleted;
   }
 

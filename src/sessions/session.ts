@@ -62,4 +62,6 @@ export interface Caller {
   readonly principal: Principal;
   readonly client?: Client | undefined;
   readonly target?: SessionTarget | undefined;
+  /** Under which the log tells about the call. */
+  readonly requestId?: string | undefined;
 }

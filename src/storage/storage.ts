@@ -12,6 +12,7 @@ import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
 import type { StreamStore } from "../streams/store.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
+import type { StoredFigures } from "../telemetry/readings.ts";
 import type { TransferStore } from "../transfer/store.ts";
 import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
 import { sqliteAuditStore } from "./sqlite/audit-store.ts";
@@ -19,12 +20,14 @@ import { sqliteClientStore } from "./sqlite/client-store.ts";
 import { cannotOpen, MEMORY, openConnection, openExisting } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
+import type { OnCommit } from "./sqlite/group-commit.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
 import { sqliteKeyedCallStore } from "./sqlite/keyed-call-store.ts";
 import { LogSync } from "./sqlite/log-sync.ts";
 import { migrate } from "./sqlite/migrate.ts";
 import { sqliteSessionStore } from "./sqlite/session-store.ts";
 import { sqliteSigningKeyStore } from "./sqlite/signing-key-store.ts";
+import { sqliteStatistics } from "./sqlite/statistics.ts";
 import { sqliteStateStore } from "./sqlite/state-store.ts";
 import { sqliteStreamStore } from "./sqlite/stream-store.ts";
 import { sqliteSubscriptionStore } from "./sqlite/subscription-store.ts";
@@ -47,6 +50,8 @@ export interface Storage {
   readonly audit: AuditStore;
   readonly transfer: TransferStore;
   readonly upkeep: Upkeep;
+  /** How much is stored. */
+  statistics(): Promise<StoredFigures>;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
@@ -67,6 +72,9 @@ export interface StorageOptions extends UsageLimits {
   maxClients?: number;
   /** Told before the database is brought to this version, with the path of a copy of it as it was. */
   onUpgrade?: (copy: string) => void;
+  /** Told of each commit and each stream event, where somebody counts them. */
+  onCommit?: OnCommit | undefined;
+  onEvent?: (() => void) | undefined;
 }
 
 export { noDatabase } from "./sqlite/connection.ts";
@@ -83,6 +91,8 @@ export function openStorage({
   maxMessages = 100_000,
   onUpgrade = () => undefined,
   maxClients = 10_000,
+  onCommit,
+  onEvent,
   ...usageLimits
 }: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
@@ -93,15 +103,16 @@ export function openStorage({
     migrate(sqlite);
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
     const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
-    const engine = new Engine(sqlite, clock, expiry, log);
+    const engine = new Engine(sqlite, clock, expiry, log, onCommit);
     const usage = sqliteUsage(engine, sqlite, usageLimits);
+    const sessions = sqliteSessionStore(engine, usage);
     return {
-      sessions: sqliteSessionStore(engine, usage),
+      sessions,
       clients: sqliteClientStore(engine, usage, maxClients),
       state: sqliteStateStore(engine, usage),
       history: sqliteHistoryStore(engine, maxMessages, usage),
       instances: sqliteInstanceStore(engine),
-      streams: sqliteStreamStore(engine, streamGraceMs),
+      streams: sqliteStreamStore(engine, streamGraceMs, onEvent),
       subscriptions: sqliteSubscriptionStore(engine),
       keyedCalls: sqliteKeyedCallStore(engine),
       signingKeys: sqliteSigningKeyStore(engine),
@@ -109,6 +120,7 @@ export function openStorage({
       audit: sqliteAuditStore(engine),
       transfer: sqliteTransferStore(engine, sqlite, reader, maxMessages, usage),
       upkeep: sqliteUpkeep(engine, sqlite),
+      statistics: sqliteStatistics(engine, sqlite, sessions),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         await engine.close();

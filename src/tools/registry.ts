@@ -10,7 +10,7 @@ import {
 import type { z } from "zod";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
-import type { Logger } from "../telemetry.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import { Catalogue } from "./catalogue.ts";
 import type { Call, CallChannel, ToolResult } from "./context.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
@@ -88,6 +88,10 @@ export class ToolRegistry {
     return { faults, changed };
   }
 
+  has(name: string): boolean {
+    return this.#all.get(name) !== undefined;
+  }
+
   /** Whether a call of this tool waits on nothing outside the process. An unknown tool fails quickly too. */
   isQuick(name: unknown): boolean {
     return this.#all.get(name)?.quick ?? true;
@@ -149,9 +153,10 @@ export class ToolRegistry {
     } catch (error) {
       channel.signal.throwIfAborted();
       if (error instanceof ProtocolError) throw error;
-      const known = toAppError(error);
+      const { requestId: request } = caller;
+      const known = toAppError(error, request);
       if (known.code === "internal" || known.code.startsWith("storage"))
-        this.#log.error({ err: known.cause, tool: name }, known.message);
+        this.#log.error({ err: known.cause, tool: name, request }, known.message);
       return failure(known.advice, known.code);
     }
   }

@@ -5,7 +5,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import type { Client, Session } from "../../sessions/session.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
-import { GroupCommit } from "./group-commit.ts";
+import { GroupCommit, type OnCommit } from "./group-commit.ts";
 import type { LogSync } from "./log-sync.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
 import { keepSearchIndex } from "./search-index.ts";
@@ -25,7 +25,7 @@ export class Engine {
   readonly #expiry: Expiry;
   readonly #commits: GroupCommit;
 
-  constructor(sqlite: Sqlite, clock: Clock, expiry: Expiry, log?: LogSync) {
+  constructor(sqlite: Sqlite, clock: Clock, expiry: Expiry, log?: LogSync, onCommit?: OnCommit) {
     keepSearchIndex(sqlite);
     this.db = drizzle({ client: sqlite });
     this.clock = clock;
@@ -35,7 +35,7 @@ export class Engine {
       clients: new RowCache(this.dataVersion),
     };
     this.#expiry = expiry;
-    this.#commits = new GroupCommit(sqlite, log);
+    this.#commits = new GroupCommit(sqlite, log, onCommit);
   }
 
   /** See GroupCommit. */

@@ -11,17 +11,22 @@ interface Operation {
   reject(error: unknown): void;
 }
 
+/** Told how many operations have become durable together, and how long that took, in seconds. */
+export type OnCommit = (operations: number, seconds: number) => void;
+
 export class GroupCommit {
   readonly #sqlite: Sqlite;
   readonly #log: LogSync | undefined;
+  readonly #onCommit: OnCommit | undefined;
   readonly #statements;
   #queue: Operation[] = [];
   #closed = false;
 
   /** `log`: where a COMMIT alone does not survive a power loss. */
-  constructor(sqlite: Sqlite, log?: LogSync) {
+  constructor(sqlite: Sqlite, log?: LogSync, onCommit?: OnCommit) {
     this.#sqlite = sqlite;
     this.#log = log;
+    this.#onCommit = onCommit;
     this.#statements = {
       begin: sqlite.prepare("BEGIN IMMEDIATE"),
       commit: sqlite.prepare("COMMIT"),
@@ -70,6 +75,7 @@ export class GroupCommit {
     const operations = this.#queue;
     if (operations.length === 0) return;
     this.#queue = [];
+    const began = this.#onCommit === undefined ? 0 : performance.now();
     const outcomes: (() => void)[] = [];
     const fail = (error: unknown): void => {
       for (const operation of operations) operation.reject(fromSqlite(error));
@@ -83,6 +89,7 @@ export class GroupCommit {
       return fail(error);
     }
     const settle = (): void => {
+      this.#onCommit?.(operations.length, (performance.now() - began) / 1_000);
       for (const outcome of outcomes) outcome();
     };
     if (this.#log === undefined) settle();

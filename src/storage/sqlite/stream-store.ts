@@ -9,7 +9,12 @@ import { clients, openRequests, outbox, streamEvents, streams } from "./schema.t
 
 const { placeholder } = sql;
 
-export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore {
+/** `onEvent`: told of each event that is written. */
+export function sqliteStreamStore(
+  engine: Engine,
+  graceMs: number,
+  onEvent?: () => void,
+): StreamStore {
   const { db, clock } = engine;
   const streamById = eq(streams.id, placeholder("streamId"));
   const requestByKey = and(
@@ -150,6 +155,7 @@ export function sqliteStreamStore(engine: Engine, graceMs: number): StreamStore 
     const next = q.next.get({ streamId, now }) as { seq: number; prunedSeq: number } | undefined;
     if (next === undefined) throw streamGone();
     q.insertEvent.run({ streamId, seq: next.seq, data, now });
+    onEvent?.();
     const { seq, prunedSeq } = next;
     if (seq - prunedSeq > maxEvents * 1.1) {
       q.pruneEvents.run({ streamId, upTo: seq - maxEvents });

@@ -4,7 +4,7 @@ import { watch, type FSWatcher } from "node:fs";
 import { basename } from "node:path";
 import * as zod from "zod";
 import { systemReason } from "../../kernel/system-errors.ts";
-import type { Logger } from "../../telemetry.ts";
+import type { Logger } from "../../telemetry/logger.ts";
 import type { ToolFault, ToolGroup, ToolRegistry } from "../registry.ts";
 import { newImporter, type Provided } from "./modules.ts";
 import { isToolFile, loadToolFile, toolFiles } from "./tool-file.ts";

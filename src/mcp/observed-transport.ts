@@ -1,0 +1,66 @@
+// A pipe whose requests are observed: each gets an id of ours, as each HTTP request has one.
+import type { JSONRPCMessage, RequestId, Transport } from "@modelcontextprotocol/server";
+import { newId } from "../kernel/ids.ts";
+import type { Caller } from "../sessions/session.ts";
+import type { CallObserver, Ending, Observed } from "./call-observer.ts";
+import { isAnswer, isNotification, isRequest } from "./rpc.ts";
+
+export class ObservedTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #wire: Transport;
+  readonly #observer: CallObserver;
+  readonly #caller: () => Caller;
+  readonly #open = new Map<RequestId, Observed & { requestId: string }>();
+
+  /** `caller`: who is at the other end, as far as known by now. */
+  constructor(wire: Transport, observer: CallObserver, caller: () => Caller) {
+    this.#wire = wire;
+    this.#observer = observer;
+    this.#caller = caller;
+    wire.onmessage = (message: JSONRPCMessage) => this.#receive(message);
+    wire.onerror = (error) => this.onerror?.(error);
+    wire.onclose = () => {
+      for (const id of this.#open.keys()) this.#end(id, "interrupted");
+      this.onclose?.();
+    };
+  }
+
+  /** Our id of a request that is open. */
+  requestId(id: RequestId): string | undefined {
+    return this.#open.get(id)?.requestId;
+  }
+
+  start(): Promise<void> {
+    return this.#wire.start();
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    if (isAnswer(message) && message.id !== undefined) this.#end(message.id, message);
+    return this.#wire.send(message);
+  }
+
+  close(): Promise<void> {
+    return this.#wire.close();
+  }
+
+  #receive(message: JSONRPCMessage): void {
+    if (isRequest(message)) {
+      const requestId = newId();
+      const caller = { ...this.#caller(), requestId };
+      this.#open.set(message.id, { request: message, caller, requestId, began: performance.now() });
+    } else if (isNotification(message) && message.method === "notifications/cancelled") {
+      this.#end(message.params?.["requestId"] as RequestId, "cancelled");
+    }
+    this.onmessage?.(message);
+  }
+
+  #end(id: RequestId, ending: Ending): void {
+    const observed = this.#open.get(id);
+    if (observed === undefined) return;
+    this.#open.delete(id);
+    const caller = { ...this.#caller(), requestId: observed.requestId }; // it may have introduced itself by now
+    this.#observer.ended({ ...observed, caller }, ending);
+  }
+}

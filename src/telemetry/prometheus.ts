@@ -1,0 +1,173 @@
+// The metrics as Prometheus reads them. prom-client takes as long to load as a small server takes to start, so it is
+// loaded when somebody asks for the first time; counting does not need it.
+import type { Metric, Registry } from "prom-client";
+import type { Counter, Histogram } from "./counters.ts";
+import type { Metrics } from "./metrics.ts";
+import type { LiveFigures, StoredFigures } from "./readings.ts";
+
+export interface Exposition {
+  contentType: string;
+  text: string;
+}
+
+export interface Sources {
+  metrics: Metrics;
+  live(): LiveFigures;
+  /** Undefined while the database cannot be read. */
+  stored(): Promise<StoredFigures | undefined>;
+}
+
+type Labels = Record<string, string | number>;
+
+interface Sample {
+  value: number;
+  labels?: Labels;
+  /** Where it is not the metric's own name. */
+  metricName?: string;
+}
+
+type Kind = "counter" | "gauge" | "histogram";
+
+interface Definition {
+  name: string;
+  help: string;
+  type: Kind;
+  values: Sample[];
+}
+
+/** A function that answers scrapes. */
+export function prometheus(sources: Sources): () => Promise<Exposition> {
+  return async () => {
+    const { Registry } = await import("prom-client");
+    const registry = new Registry();
+    for (const metric of await definitions(sources)) register(registry, metric);
+    const own = await registry.metrics();
+    return { contentType: registry.contentType, text: `${own}\n${await processText()}` };
+  };
+}
+
+let aboutProcess: Registry | undefined;
+
+/** Processor, memory, garbage collection, event-loop delay: of the process, so there is one of these. */
+async function processText(): Promise<string> {
+  if (aboutProcess === undefined) {
+    const { collectDefaultMetrics, Registry } = await import("prom-client");
+    aboutProcess = new Registry();
+    collectDefaultMetrics({ register: aboutProcess });
+  }
+  return aboutProcess.metrics();
+}
+
+/** The registry asks a metric for nothing but `get`; its own classes keep numbers that we have already. */
+function register(registry: Registry, definition: Definition): void {
+  const metric = { ...definition, aggregator: "sum", get: async () => metric };
+  registry.registerMetric(metric as unknown as Metric);
+}
+
+async function definitions({ metrics, live, stored }: Sources): Promise<Definition[]> {
+  const { tools, methods, refusals, responses, deleted, commitSizes, commitSeconds } = metrics;
+  const { clientsInMemory, connectedClients, openStreams, runningCalls } = live();
+  return [
+    counter(
+      "holdfast_calls_total",
+      "Tool calls that have ended, by tool and outcome.",
+      [...tools].flatMap(([tool, { outcomes }]) => byLabel("outcome", outcomes, { tool })),
+    ),
+    {
+      ...{ name: "holdfast_call_duration_seconds", type: "histogram" },
+      help: "How long tool calls took, by tool.",
+      values: [...tools].flatMap(([tool, { seconds }]) =>
+        buckets("holdfast_call_duration_seconds", seconds, { tool }),
+      ),
+    },
+    counter(
+      "holdfast_requests_total",
+      "MCP requests that are no tool calls, by method and outcome.",
+      [...methods].flatMap(([method, outcomes]) => byLabel("outcome", outcomes, { method })),
+    ),
+    counter(
+      "holdfast_rejected_requests_total",
+      "HTTP requests that were refused, by reason.",
+      byLabel("reason", refusals),
+    ),
+    counter(
+      "holdfast_http_responses_total",
+      "HTTP answers, by status class.",
+      byLabel("class", responses),
+    ),
+    gauge("holdfast_running_calls", "Calls that are running in this process.", runningCalls),
+    gauge("holdfast_open_streams", "Streams of GET and subscriptions/listen.", openStreams),
+    gauge("holdfast_clients_in_memory", "2025-era clients in memory.", clientsInMemory),
+    gauge("holdfast_connected_clients", "Clients with an open stream here.", connectedClients),
+    counter("holdfast_stream_events_total", "Events written to streams.", [
+      { value: metrics.events },
+    ]),
+    counter(
+      "holdfast_expired_deleted_total",
+      "What the cleanup job of this process has deleted, by kind.",
+      byLabel("kind", deleted),
+    ),
+    {
+      ...{ name: "holdfast_commit_operations", type: "histogram" },
+      help: "Operations that shared a commit.",
+      values: buckets("holdfast_commit_operations", commitSizes),
+    },
+    {
+      ...{ name: "holdfast_commit_duration_seconds", type: "histogram" },
+      help: "From the begin of a commit until it is durable.",
+      values: buckets("holdfast_commit_duration_seconds", commitSeconds),
+    },
+    ...storedDefinitions(await stored()),
+  ];
+}
+
+function storedDefinitions(stored: StoredFigures | undefined): Definition[] {
+  if (stored === undefined) return [];
+  const { sessions, expiredSessions, messagesEver, historyBytes, stateBytes } = stored;
+  return [
+    {
+      ...{ name: "holdfast_sessions", type: "gauge" },
+      help: "Stored sessions: live ones, and expired ones that the next cleanup deletes.",
+      values: [
+        { value: sessions - expiredSessions, labels: { state: "live" } },
+        { value: expiredSessions, labels: { state: "expired" } },
+      ],
+    },
+    counter("holdfast_messages_total", "Messages stored since the database was made.", [
+      { value: messagesEver },
+    ]),
+    {
+      ...{ name: "holdfast_stored_bytes", type: "gauge" },
+      help: "Text of messages, and state values.",
+      values: [
+        { value: historyBytes, labels: { kind: "history" } },
+        { value: stateBytes, labels: { kind: "state" } },
+      ],
+    },
+    gauge("holdfast_database_bytes", "The database file and its log.", stored.databaseBytes),
+  ];
+}
+
+const counter = (name: string, help: string, values: Sample[]): Definition => ({
+  ...{ name, help, type: "counter", values },
+});
+
+const gauge = (name: string, help: string, value: number): Definition => ({
+  ...{ name, help, type: "gauge", values: [{ value }] },
+});
+
+const byLabel = (label: string, { entries }: Counter, labels: Labels = {}): Sample[] =>
+  entries.map(([name, value]) => ({ value, labels: { ...labels, [label]: name } }));
+
+function buckets(name: string, histogram: Histogram, labels: Labels = {}): Sample[] {
+  const { bounds, cumulative, count, sum } = histogram;
+  const upTo = (le: string | number, value: number): Sample => ({
+    ...{ metricName: `${name}_bucket`, labels: { ...labels, le }, value },
+  });
+  return [
+    ...bounds.map((bound, i) => upTo(bound, cumulative[i]!)),
+    upTo("+Inf", count),
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
+}
