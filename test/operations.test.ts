@@ -17,7 +17,7 @@ const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)]
 it("the commands of docs/operations.md work in the order in which they stand", async () => {
   const [folder, backups] = [await filledFolder(), temporaryFolder()];
   const words = commands.map((line) => line.split(" ")[1]);
-  expect(words).toEqual(["keys", "doctor", "backup", "restore", "restore"]);
+  expect(words).toEqual(["keys", "doctor", "keys", "backup", "restore", "restore"]);
   const server = await startServer({ folder });
   for (const line of commands) {
     if (line.includes("restore")) await server.stop();

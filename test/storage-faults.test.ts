@@ -282,7 +282,7 @@ describe.runIf(canMount)("a disk that runs full under a server", () => {
       value: 1,
       version: 1,
     });
-    expect(await ready()).toBe(507);
+    expect(await ready()).toBe(503);
 
     rmSync(join(seen, "ballast"));
     expect(await ready()).toBe(200);

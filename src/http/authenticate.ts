@@ -8,7 +8,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { MiddlewareHandler } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Admission, Principal, Scope } from "../auth/principal.ts";
-import type { Refuse } from "./observe.ts";
+import type { Refuse } from "../telemetry/metrics.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 
 /** What later handlers find in the context. */

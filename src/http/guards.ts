@@ -6,7 +6,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type { MiddlewareHandler } from "hono";
 import { RPC, rpcError } from "../mcp/rpc.ts";
-import type { Refuse } from "./observe.ts";
+import type { Refuse } from "../telemetry/metrics.ts";
 
 /**
  * Against DNS rebinding: requests must name one of `hosts`, and come from a page on one of them, or of one of `origins`,

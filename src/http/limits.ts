@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 import type { Authenticated } from "./authenticate.ts";
-import type { Refuse } from "./observe.ts";
+import type { Refuse } from "../telemetry/metrics.ts";
 
 const MINUTE_S = 60;
 

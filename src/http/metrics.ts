@@ -4,7 +4,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import { may } from "../auth/principal.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
 import { authenticate, insufficientScope, type Authenticated } from "./authenticate.ts";
-import type { Refuse } from "./observe.ts";
+import type { Refuse } from "../telemetry/metrics.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
 
 export interface MetricsRouteParts {

@@ -1,7 +1,7 @@
 // Counts HTTP answers, and the requests that were refused before a call began.
 import type { MiddlewareHandler } from "hono";
 import type { Logger } from "../telemetry/logger.ts";
-import type { Metrics, Refusal } from "../telemetry/metrics.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import type { Authenticated } from "./authenticate.ts";
 
 /** For refusals that no guard has given a reason. */
@@ -18,9 +18,6 @@ const REASONS: Readonly<Record<number, string>> = {
   507: "storage_full",
 };
 const CLASSES = ["", "1xx", "2xx", "3xx", "4xx", "5xx"];
-
-/** Told by guards why they refuse a request. */
-export type Refuse = (reason: Refusal) => void;
 
 export const observe = (
   metrics: Metrics | undefined,

@@ -14,7 +14,7 @@ import type { Incoming, Sessionful } from "../mcp/sessionful.ts";
 import { requestIdOf, RPC, rpcError } from "../mcp/rpc.ts";
 import type { Stateless } from "../mcp/stateless.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import type { Metrics, Refuse } from "../telemetry/metrics.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
 import { authenticate, insufficientScope, type Authenticated } from "./authenticate.ts";
 import { readBody } from "./body.ts";
@@ -28,9 +28,10 @@ import {
   whileAccepting,
 } from "./guards.ts";
 import { CallRate, limitRate, refuseCompressed } from "./limits.ts";
+import { healthRoutes } from "./health.ts";
 import { parseJson } from "./json.ts";
 import { metricsRoute } from "./metrics.ts";
-import { observe, type Refuse } from "./observe.ts";
+import { observe } from "./observe.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
 import { identify } from "./request-id.ts";
 import { streamOf } from "../streams/sse-stream.ts";
@@ -95,12 +96,7 @@ export function createRoutes({
   }
   app.use(whileAccepting(accepting));
 
-  app.get("/healthz", (c) => c.text("ok\n"));
-  app.get("/readyz", async (c) => {
-    await ready();
-    return c.text("ok\n");
-  });
-
+  healthRoutes(app, ready, log);
   if (metrics) metricsRoute(app, { authenticator, resource, refuse: refused, scrape });
 
   if (resource) {

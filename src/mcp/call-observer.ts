@@ -1,7 +1,12 @@
 // Counts every request that has ended and, at log level debug, writes a line about it: who asked for which tool, in which
 // session, what came of it, how long it took. Never what was said: no arguments, no results, no names that are not ours.
-import { isJSONRPCErrorResponse, type JSONRPCMessage } from "@modelcontextprotocol/server";
-import { toAppError, type AppError, type ErrorCode } from "../kernel/errors.ts";
+import {
+  isJSONRPCErrorResponse,
+  ProtocolError,
+  ProtocolErrorCode,
+  type JSONRPCMessage,
+} from "@modelcontextprotocol/server";
+import { toAppError, type ErrorCode } from "../kernel/errors.ts";
 import { isId } from "../kernel/ids.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -75,12 +80,12 @@ export class CallObserver {
     this.#log.debug(line, isCall ? "call" : "request");
   }
 
-  /** What a caller may be told of an error; a defect is logged under the id of its request. */
-  failed(error: unknown, { requestId }: Caller, method: string): AppError {
+  /** What to throw for what a handler has thrown: a defect stays private, and is logged under its request's id. */
+  failed(error: unknown, { requestId }: Caller, method: string): unknown {
     const known = toAppError(error, requestId);
-    if (known.code === "internal")
-      this.#log.error({ err: known.cause, method, request: requestId }, known.message);
-    return known;
+    if (known.code !== "internal") return error;
+    this.#log.error({ err: known.cause ?? known, method, request: requestId }, known.message);
+    return new ProtocolError(ProtocolErrorCode.InternalError, known.advice);
   }
 
   #toolName(name: unknown): string {
@@ -93,6 +98,7 @@ const methodName = (method: string): string => (METHODS.has(method) ? method : U
 interface ResultParts {
   isError?: unknown;
   resultType?: unknown;
+  structuredContent?: { session?: unknown };
   _meta?: Record<string, unknown>;
 }
 
@@ -135,8 +141,9 @@ const bounded = (outcome: string): string => (OUTCOMES.has(outcome) ? outcome : 
 
 /** The session that a call worked in; of one that failed, the one that its address or its client stands for. */
 function sessionOf(ending: Ending, { target, client }: Caller): string | undefined {
-  const told = typeof ending === "string" ? undefined : resultOf(ending)._meta?.[SESSION_META];
-  if (typeof told === "string") return told;
+  const { _meta, structuredContent } = typeof ending === "string" ? {} : resultOf(ending);
+  const told = _meta?.[SESSION_META] ?? structuredContent?.session; // of one that was opened just now
+  if (typeof told === "string" && isId(told)) return told;
   if (target === undefined) return client?.sessionId ?? undefined;
   return "id" in target && isId(target.id) ? target.id : undefined;
 }

@@ -10,6 +10,9 @@ export type Refusal =
   | "scope" // credentials that do not allow it
   | "host"; // an unknown Host or Origin
 
+/** Told by guards why they refuse a request. */
+export type Refuse = (reason: Refusal) => void;
+
 const CALL_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ];
