@@ -1,5 +1,5 @@
 // Builds dist/npm: the package as others install it, with compiled JavaScript, for Node does not strip types inside
-// node_modules. The clone itself runs from its source; `npm run pack` makes the tarball.
+// node_modules. The clone itself runs from its source; `npm run package` makes the tarball.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, "..");
 const output = process.argv[2] ?? join(root, "dist", "npm");
 
 if (process.env["npm_lifecycle_event"] === "prepack") {
-  console.error('This folder is not the package. "npm run pack" makes that.');
+  console.error('This folder is not the package. "npm run package" makes that.');
   process.exit(1);
 }
 

@@ -98,6 +98,6 @@ it("is not made by npm pack in the clone, which says what makes it", async () =>
   const refused = await run([script], { program: [process.execPath], env });
   expect(refused).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining("npm run pack") as string,
+    stderr: expect.stringContaining("npm run package") as string,
   });
 });
