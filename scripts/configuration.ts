@@ -30,7 +30,7 @@ const GROUPS: Readonly<Record<string, readonly SettingName[]>> = {
   ],
   "The program as a whole": [
     ...(["max-database", "max-connections", "stream-events", "live-clients"] as const),
-    ...(["shutdown-grace", "log-level"] as const),
+    ...(["shutdown-grace", "log-level", "metrics"] as const),
   ],
 };
 
