@@ -17,3 +17,12 @@ FROM messages m JOIN sessions s ON s.id = m.session_id ORDER BY m.id;
 CREATE TRIGGER `messages_fts_delete` AFTER DELETE ON `messages` BEGIN
   DELETE FROM messages_fts WHERE rowid = old.id;
 END;
+--> statement-breakpoint
+-- What somebody changes by hand is no longer found as it was; `holdfast doctor --fix` indexes it anew.
+CREATE TRIGGER `messages_fts_update` AFTER UPDATE OF content ON `messages` BEGIN
+  DELETE FROM messages_fts WHERE rowid = old.id;
+END;
+--> statement-breakpoint
+CREATE TRIGGER `messages_fts_owner` AFTER UPDATE OF owner ON `sessions` WHEN new.owner <> old.owner BEGIN
+  DELETE FROM messages_fts WHERE rowid IN (SELECT id FROM messages WHERE session_id = new.id);
+END;

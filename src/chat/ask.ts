@@ -4,7 +4,7 @@ import { checkText } from "../kernel/text.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
 
 const MAX_REQUEST_KEY_BYTES = 200;
-const MAX_MODEL_BYTES = 200;
+export const MAX_MODEL_BYTES = 200;
 
 /** What the question itself says. */
 export interface Question {

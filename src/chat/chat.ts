@@ -2,11 +2,12 @@
 // one session never interleave, neither in this process (a queue) nor between processes (a claim in the database).
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, toAppError } from "../kernel/errors.ts";
-import { checkText } from "../kernel/text.ts";
+import { checkText, cleanName } from "../kernel/text.ts";
 import {
   checkAsk,
   checkMessage,
   checkModel,
+  MAX_MODEL_BYTES,
   nothingAsked,
   type Ask,
   type Question,
@@ -182,7 +183,7 @@ export class Chat {
   async #generate(turn: Turn, ask: Ask): Promise<ModelReply> {
     const reply = ask.reply ?? (await this.#askModel(turn, ask));
     checkText("The model's answer", reply.text, this.#limits.maxMessageBytes);
-    return reply;
+    return { ...reply, model: cleanName(reply.model, MAX_MODEL_BYTES) };
   }
 
   async #askModel(turn: Turn, ask: Ask): Promise<ModelReply> {

@@ -7,7 +7,7 @@ export function titleOf(question: string): string | undefined {
   const line = question
     .slice(0, 1_000)
     .toWellFormed()
-    .replace(/[\s\p{Cc}\p{Cf}]+/gu, " ")
+    .replace(/[\s\p{Cc}\u200B\u200E\u200F\u202A-\u202E\u2060\uFEFF]+/gu, " ")
     .trim();
   const characters = [...line];
   if (characters.length <= MAX_CHARACTERS) return line || undefined;

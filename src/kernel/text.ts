@@ -18,3 +18,14 @@ export function checkText(what: string, text: string, maxBytes: number): void {
     throw new AppError("limit", `${what} is ${bytes} bytes long; at most ${maxBytes} are stored.`);
   }
 }
+
+/** The beginning of a text that is too large, of whole characters. */
+export function shortened(text: string, maxBytes: number): string {
+  let short = text.slice(0, maxBytes);
+  while (byteLength(short) > maxBytes) short = short.slice(0, -1);
+  return short.isWellFormed() ? short : short.slice(0, -1);
+}
+
+/** What somebody else calls something, so that it can be stored and shown. */
+export const cleanName = (name: string, maxBytes: number): string =>
+  shortened(name.toWellFormed().replace(/\p{Cc}+/gu, " "), maxBytes);

@@ -2,7 +2,6 @@
 import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
-import type { Message } from "../chat/message.ts";
 import type { SessionResolver } from "../sessions/current.ts";
 import type { Caller, Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -12,6 +11,7 @@ import type { Prompt, PromptArgument } from "./prompt.ts";
 /** About 12,000 tokens of English: the person's own model has other things to read too. */
 const MAX_CHARACTERS = 50_000;
 const MAX_MESSAGES = 200;
+const PAGE = 10;
 
 export interface SessionPromptParts {
   sessions: Sessions;
@@ -23,15 +23,17 @@ export function sessionPrompts(parts: SessionPromptParts): Prompt[] {
   const session: PromptArgument = {
     name: "session",
     description: "Id, name or title of a session. Default: the one that this program works in.",
-    complete: async (value, principal) =>
-      (await completeSession(parts.sessions, principal, value)).map(({ label }) => label),
+    complete: async (value, principal) => [
+      ...new Set(
+        (await completeSession(parts.sessions, principal, value)).map(({ label }) => label),
+      ),
+    ],
   };
   const about = (name: string, title: string, description: string, wish: Wish): Prompt => ({
     ...{ name, title, description, arguments: [session] },
     async render(args, { caller }) {
       const found = await find(parts, caller, args["session"]);
-      const { messages } = await parts.chat.page(found.id, { limit: MAX_MESSAGES });
-      const text = [wish(found), "", ...transcript(messages)].join("\n");
+      const text = [wish(found), "", ...(await transcript(parts.chat, found.id))].join("\n");
       return { description, messages: [{ role: "user", content: { type: "text", text } }] };
     },
   });
@@ -60,16 +62,20 @@ type Wish = (session: Session) => string;
 const named = ({ id, title, name }: Session): string =>
   `our conversation ${JSON.stringify(title ?? name ?? "untitled")} (session ${id})`;
 
-/** The newest messages that fit, in order. */
-function transcript(messages: readonly Message[]): string[] {
+/** The newest messages that fit, in order; read a few at a time, because each may be large. */
+async function transcript(chat: Chat, sessionId: string): Promise<string[]> {
   const lines: string[] = [];
-  let characters = 0;
-  for (const { seq, role, content } of messages.toReversed()) {
-    const room = MAX_CHARACTERS - characters;
-    if (room <= 0) break;
-    const shown = content.length > room ? `${content.slice(0, room).toWellFormed()}…` : content;
-    characters += shown.length;
-    lines.push(`#${seq} ${role}: ${shown}`);
+  let room = MAX_CHARACTERS;
+  for (let before: number | undefined; room > 0;) {
+    const { messages, nextBefore } = await chat.page(sessionId, { limit: PAGE, before });
+    for (const { seq, role, content } of messages.toReversed()) {
+      if (room <= 0) break;
+      const shown = content.length > room ? `${content.slice(0, room).toWellFormed()}…` : content;
+      room -= shown.length;
+      lines.push(`#${seq} ${role}: ${shown}`);
+    }
+    if (nextBefore === undefined || lines.length >= MAX_MESSAGES) break;
+    before = nextBefore;
   }
   return lines.length === 0 ? ["(It has no messages yet.)"] : lines.reverse();
 }

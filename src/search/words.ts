@@ -78,7 +78,8 @@ export function indexed(text: string): string {
     }
     const letters = run.map((word) => word.text);
     for (const letter of letters) characters.add(letter);
-    words.push(...pairs(letters), letters.at(-1)!); // the last one keeps pairs of the next run apart
+    for (const pair of pairs(letters)) words.push(pair); // one by one: there may be a hundred thousand
+    words.push(letters.at(-1)!); // keeps pairs of the next run apart
   }
   return [...words, ...characters].join(" ");
 }

@@ -11,7 +11,7 @@ export interface Suggestion {
   label: string;
 }
 
-/** The principal's sessions whose id begins with `typed`, or whose name or title has it; latest first, no label twice. */
+/** The principal's sessions whose id begins with `typed`, or whose name or title has it; latest first. */
 export async function completeSession(
   sessions: Sessions,
   principal: Principal,
@@ -30,6 +30,6 @@ export async function completeSession(
 
   function add({ id }: Session, label: string | null | undefined): void {
     const suggestion = { id, label: label ?? id };
-    if (!suggestions.has(suggestion.label)) suggestions.set(suggestion.label, suggestion);
+    if (!suggestions.has(id)) suggestions.set(id, suggestion);
   }
 }

@@ -18,7 +18,7 @@ import type {
 } from "./store.ts";
 
 const MAX_NAME_BYTES = 200;
-const MAX_TITLE_BYTES = 500;
+export const MAX_TITLE_BYTES = 500;
 const MAX_SYSTEM_BYTES = 64_000;
 const MAX_GRANTS = 100;
 

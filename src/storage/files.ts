@@ -48,8 +48,10 @@ export function createPartial(target: string): string {
   const partial = join(folder, `${prefix}${process.pid}`);
   try {
     for (const name of readdirSync(folder).filter((name) => name.startsWith(prefix))) {
-      const age = Date.now() - statSync(join(folder, name), { throwIfNoEntry: false })!.mtimeMs;
-      if (age > ABANDONED_MS || name.startsWith(basename(partial))) rmSync(join(folder, name));
+      const found = statSync(join(folder, name), { throwIfNoEntry: false });
+      const abandoned = found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS;
+      if (abandoned || name.startsWith(basename(partial)))
+        rmSync(join(folder, name), { force: true });
     }
     closeSync(openSync(partial, "wx", 0o600));
     return partial;

@@ -113,7 +113,7 @@ function replace(target: string, made: string): string | null {
   const claimed: Claim | undefined = existsSync(target) ? claim(target) : undefined;
   try {
     const old = ["", ...SIDE_FILES].filter((suffix) => existsSync(`${target}${suffix}`));
-    const kept = `${target}.before-restore-${timestamp()}`;
+    const kept = freeName(`${target}.before-restore-${timestamp()}`);
     // The logs first: beside the new database, SQLite would take an old one for its own.
     for (const suffix of old.toReversed()) renameSync(`${target}${suffix}`, `${kept}${suffix}`);
     rmSync(`${kept}-shm`, { force: true });
@@ -126,4 +126,11 @@ function replace(target: string, made: string): string | null {
 }
 
 /** `20261122T133700Z` */
+/** Two restores in one second keep two files. */
+function freeName(name: string): string {
+  let free = name;
+  for (let n = 2; existsSync(free); n += 1) free = `${name}-${n}`;
+  return free;
+}
+
 const timestamp = (): string => new Date().toISOString().replace(/[-:]|\.\d+/g, "");

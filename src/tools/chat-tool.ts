@@ -11,6 +11,8 @@ import { defineTool, type Tool } from "./tool.ts";
 
 /** At most one progress notification in this time: models write faster than clients can show. */
 const PROGRESS_INTERVAL_MS = 50;
+/** And only when the text has grown by so much: each has all of it, and all of them are stored. */
+const GROWTH = 1.1;
 
 const annotations = {
   readOnlyHint: false,
@@ -139,14 +141,15 @@ const answered = ({ question, answer }: { question: Message; answer: Message }):
  */
 function throttled(send: (text: string) => Promise<void>): (text: string) => void {
   let last = -Infinity;
+  let told = 0;
   let sending = false;
   const sent = (): void => {
     sending = false;
   };
   return (text) => {
     const now = performance.now();
-    if (sending || now - last < PROGRESS_INTERVAL_MS) return;
-    last = now;
+    if (sending || now - last < PROGRESS_INTERVAL_MS || text.length < told * GROWTH) return;
+    [last, told] = [now, text.length];
     sending = true;
     send(text).then(sent, sent);
   };

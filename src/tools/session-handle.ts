@@ -152,7 +152,7 @@ export class SessionHandle {
     const { forks, announcer } = this.#services;
     if (this.info === undefined)
       throw new AppError("invalid", "Nothing is stored in this session yet.");
-    const copy = await forks.fork(this.#caller.principal, this.info, { upto });
+    const copy = await forks.fork(this.#caller.principal, this.info, upto);
     await announcer.announce(newsOf(this.#caller), [SESSIONS_URI]);
     return copy;
   }

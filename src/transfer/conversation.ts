@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import type { Role } from "../chat/message.ts";
 import { AppError } from "../kernel/errors.ts";
-import { byteLength } from "../kernel/text.ts";
+import { shortened } from "../kernel/text.ts";
+import { MAX_TITLE_BYTES } from "../sessions/sessions.ts";
 import { SessionCheck, type Incoming, type TransferLimits } from "./incoming.ts";
 import type { Content } from "./store.ts";
 
@@ -15,8 +16,6 @@ export interface Conversation {
   lastActiveAt: number | null;
   messages: { role: Role; content: string; model: string | null; createdAt: number | null }[];
 }
-
-const MAX_TITLE_BYTES = 500;
 
 /**
  * The session of a conversation; undefined when nothing was said in it. Reads and converts it again when it is opened.
@@ -35,7 +34,7 @@ export function toIncoming(
   const header = {
     id: sessionId(source, owner, id),
     ...{ owner: undefined, name: null, system: null, pinned: false },
-    title: title && shorten(clean(title)),
+    title: title && shortened(clean(title), MAX_TITLE_BYTES),
     createdAt: firstAt,
     lastActiveAt: lastActiveAt ?? messages.at(-1)?.createdAt ?? firstAt,
   };
@@ -74,12 +73,6 @@ function* pieces({ messages }: Conversation, firstAt: number): Generator<Content
 
 /** Other programs keep what cannot be stored here: it is replaced, as a reader would see it. */
 const clean = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");
-
-function shorten(text: string): string {
-  let short = text.slice(0, MAX_TITLE_BYTES);
-  while (byteLength(short) > MAX_TITLE_BYTES) short = short.slice(0, -1);
-  return short.toWellFormed() === short ? short : short.slice(0, -1);
-}
 
 /** Always the same for the same conversation and owner, in the form of a UUID of version 8 (RFC 9562). */
 function sessionId(source: string, owner: string, id: string): string {

@@ -2,13 +2,19 @@
 // and nobody sees it before it is whole.
 import type { Principal } from "../auth/principal.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { AppError } from "../kernel/errors.ts";
+import { AppError, toAppError } from "../kernel/errors.ts";
 import { newId } from "../kernel/ids.ts";
+import { shortened } from "../kernel/text.ts";
 import type { SessionAccessControl } from "../sessions/access.ts";
 import type { Audit } from "../sessions/audit.ts";
 import type { Session } from "../sessions/session.ts";
+import { MAX_TITLE_BYTES } from "../sessions/sessions.ts";
 import { inPages } from "./pages.ts";
 import type { Carried, Content, Piece, TransferStore } from "./store.ts";
+
+const FORK = " (fork)";
+/** A cleanup may come in between; hardly ever twice. */
+const ATTEMPTS = 3;
 
 export interface ForkParts {
   store: TransferStore;
@@ -27,17 +33,26 @@ export class Forks {
   }
 
   /**
-   * A new session of the principal with the state of this one and its messages up to number `upto`, or all. `id`: for
-   * the new session. Its request keys stay behind: they stand for what was done in the other one.
+   * A new session of the principal with the state of this one and its messages up to number `upto`, or all. Request
+   * keys stay behind: they stand for what was done in the other one.
    * @throws AppError `invalid` when there is no such message, `limit` for one session too many, `forbidden`
    */
-  async fork(
-    principal: Principal,
-    source: Session,
-    { upto = Infinity, id = newId() }: { upto?: number | undefined; id?: string | undefined } = {},
-  ): Promise<Carried> {
-    const { store, access, audit, clock, maxSessions } = this.#parts;
+  async fork(principal: Principal, source: Session, upto = Infinity): Promise<Carried> {
+    const { access, audit } = this.#parts;
     access.canCreate(principal);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const copy = await this.#copy(principal, source, upto);
+        await audit.note(principal, "session created", copy.id, `forked from ${source.id}`);
+        return copy;
+      } catch (error) {
+        if (toAppError(error).code !== "busy" || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #copy(principal: Principal, source: Session, upto: number): Promise<Carried> {
+    const { store, clock, maxSessions } = this.#parts;
     const pieces = store.snapshot(source.id)[Symbol.asyncIterator]();
     const first = await pieces.next();
     if (first.done || first.value.type !== "session")
@@ -49,15 +64,18 @@ export class Forks {
     }
     const now = clock.now();
     const copy: Carried = {
-      ...{ id, owner: principal.id, name: null, pinned: false, system: source.system },
-      title: `${source.title ?? source.name ?? "Untitled"} (fork)`,
+      ...{ id: newId(), owner: principal.id, name: null, pinned: false, system: source.system },
+      title: forkTitle(source.title ?? source.name ?? "Untitled"),
       ...{ createdAt: now, lastActiveAt: now },
     };
     await store.restore(copy, inPages(upToMessage(pieces, upto)), maxSessions);
-    await audit.note(principal, "session created", id, `forked from ${source.id}`);
     return copy;
   }
 }
+
+/** A fork of a fork is a fork. */
+const forkTitle = (title: string): string =>
+  `${shortened(title.replace(/ \(fork\)$/, ""), MAX_TITLE_BYTES - FORK.length)}${FORK}`;
 
 async function* upToMessage(pieces: AsyncIterator<Piece>, upto: number): AsyncGenerator<Content> {
   try {

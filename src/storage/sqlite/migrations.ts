@@ -124,7 +124,7 @@ export const migrations: Migration[] = [
   },
   {
     "createdAt": 1795357243833,
-    "hash": "1fe16fc45818cf950c1ad2e966b360d83cc523d550baaf6748fc88ef7351d455",
+    "hash": "d164eacff2ad3c6dd36458c6397fc6fbfa108ad5174add5186656e1183cdc975",
     "statements": [
       "-- A new full-text index: word forms, and scripts without spaces. It holds no text, and no copy of the table's, so the\n-- program itself fills it (src/storage/sqlite/search-index.ts has the functions) and a deleted message only needs its id.\nDROP TRIGGER `messages_fts_insert`;",
       "DROP TRIGGER `messages_fts_delete`;",
@@ -132,7 +132,9 @@ export const migrations: Migration[] = [
       "DROP TABLE `messages_fts`;",
       "CREATE VIRTUAL TABLE `messages_fts` USING fts5(content, scope, content='', contentless_delete=1, tokenize=\"porter unicode61 remove_diacritics 2 categories 'L* M* N* Co Cn'\");",
       "INSERT INTO messages_fts(rowid, content, scope)\nSELECT m.id, search_text(m.content), search_scope(m.session_id, s.owner)\nFROM messages m JOIN sessions s ON s.id = m.session_id ORDER BY m.id;",
-      "CREATE TRIGGER `messages_fts_delete` AFTER DELETE ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\nEND;"
+      "CREATE TRIGGER `messages_fts_delete` AFTER DELETE ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\nEND;",
+      "-- What somebody changes by hand is no longer found as it was; `holdfast doctor --fix` indexes it anew.\nCREATE TRIGGER `messages_fts_update` AFTER UPDATE OF content ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\nEND;",
+      "CREATE TRIGGER `messages_fts_owner` AFTER UPDATE OF owner ON `sessions` WHEN new.owner <> old.owner BEGIN\n  DELETE FROM messages_fts WHERE rowid IN (SELECT id FROM messages WHERE session_id = new.id);\nEND;"
     ]
   },
   {

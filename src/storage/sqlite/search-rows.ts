@@ -1,6 +1,6 @@
 // The statements of a search, each over many rows at once: one with many conditions takes SQLite longer to prepare,
 // which it does anew for other values, than to run.
-import { and, eq, inArray, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, inArray, sql, type SQL } from "drizzle-orm";
 import type { SearchOptions } from "../../chat/store.ts";
 import { sessionAlive, type Engine } from "./engine.ts";
 import { messageColumns } from "./message-rows.ts";
@@ -12,32 +12,40 @@ const { placeholder } = sql;
 const READ_CHARACTERS = 4_000;
 const MAX_READ_BYTES = 65_536;
 
+/** Of the sessions that others have shared, the newest are searched: each is a term of its own. */
+const MAX_SHARED = 100;
+
 /** Values of one placeholder, as JSON. */
 const listed = (name: string): SQL => sql`(select value from json_each(${placeholder(name)}))`;
 
 export function searchRows(engine: Engine) {
   const { db } = engine;
-  const matching = (which?: SQL) =>
+  const matching = () =>
     db
       .select({ id: sql<number>`rowid` })
       .from(sql`messages_fts`)
       .where(
-        and(
-          sql`messages_fts match ${placeholder("match")}`,
-          sql`rowid < ${placeholder("below")}`,
-          which,
-        ),
+        and(sql`messages_fts match ${placeholder("match")}`, sql`rowid < ${placeholder("below")}`),
       )
       .orderBy(sql`rowid desc`)
       .limit(placeholder("depth"))
       .prepare();
   const q = {
     matching: matching(),
-    matchingExcept: matching(
-      sql`(select messages.model is not ${placeholder("model")}
-          and not (messages.role = 'user' and messages.content = ${placeholder("prompt")})
-        from messages where messages.id = messages_fts.rowid)`,
-    ),
+    // What is left out is looked for among so many, however many there are.
+    matchingExcept: db
+      .select({ id: sql<number>`found.rowid` })
+      .from(
+        sql`(select rowid from messages_fts where messages_fts match ${placeholder("match")}
+          and rowid < ${placeholder("below")} order by rowid desc limit 4 * ${placeholder("depth")}) as found`,
+      )
+      .where(
+        sql`(select messages.model is not ${placeholder("model")}
+            and not (messages.role = 'user' and messages.content = ${placeholder("prompt")})
+          from messages where messages.id = found.rowid)`,
+      )
+      .limit(placeholder("depth"))
+      .prepare(),
     beginnings: db
       .select({
         id: messages.id,
@@ -71,6 +79,8 @@ export function searchRows(engine: Engine) {
       .select({ id: grants.sessionId })
       .from(grants)
       .where(eq(grants.principal, placeholder("principal")))
+      .orderBy(desc(grants.createdAt))
+      .limit(MAX_SHARED)
       .prepare(),
     place: db
       .select({ id: messages.id })

@@ -96,7 +96,8 @@ export function sqliteTransferStore(
       .prepare(),
   };
 
-  const write = (id: string, page: readonly Content[]): void => {
+  /** `mismatch`: for a message that is not the next one. */
+  const write = (id: string, page: readonly Content[], mismatch: () => AppError): void => {
     let last = rows.last.get({ sessionId: id })?.seq ?? 0;
     for (const piece of page) {
       if (piece.type === "state") {
@@ -106,8 +107,8 @@ export function sqliteTransferStore(
       }
       const { message } = piece;
       if (message.seq <= last) {
-        if (q.setStatus.run({ id, ...message }).changes !== 1) throw changed();
-      } else if ((last = rows.add(id, message).seq) !== message.seq) throw changed();
+        if (q.setStatus.run({ id, ...message }).changes !== 1) throw mismatch();
+      } else if ((last = rows.add(id, message).seq) !== message.seq) throw mismatch();
     }
   };
 
@@ -119,10 +120,7 @@ export function sqliteTransferStore(
     q.delete.run({ id }); // what is left under this id has expired
     engine.cached.sessions.clear();
     engine.cached.clients.clear();
-    if (q.count.get({ ...times, owner })!.n >= maxSessions)
-      throw new AppError("limit", `The owner has ${maxSessions} sessions: delete some first.`, {
-        hint: "The setting max-sessions allows more.",
-      });
+    if (q.count.get({ ...times, owner })!.n >= maxSessions) throw tooMany(maxSessions);
     const hidden = { name: null, pinned: false, lastActiveAt: STAGED };
     db.insert(sessions)
       .values({ ...hidden, id, owner, title, system, createdAt })
@@ -130,7 +128,11 @@ export function sqliteTransferStore(
   };
 
   /** `written`: what this import has put in. Returns whether the session could keep its name. */
-  const publish = (session: Carried, written: { messages: number; stateKeys: number }): boolean => {
+  const publish = (
+    session: Carried,
+    written: { messages: number; stateKeys: number },
+    maxSessions: number,
+  ): boolean => {
     const { id, owner, pinned, lastActiveAt } = session;
     const found = q.content.get({ id });
     if (found?.messages !== written.messages || found.stateKeys !== written.stateKeys) throw lost();
@@ -144,6 +146,8 @@ export function sqliteTransferStore(
     if (q.publish.run({ id, name, pinned: pinned ? 1 : 0, lastActiveAt }).changes !== 1)
       throw lost();
     engine.cached.sessions.clear();
+    // Others may have come in meanwhile.
+    if (q.count.get({ ...engine.times(), owner })!.n > maxSessions) throw tooMany(maxSessions);
     return named;
   };
 
@@ -174,9 +178,9 @@ export function sqliteTransferStore(
       const store = (page: readonly Content[], isLast: boolean): Promise<void> =>
         engine.write(() => {
           if (!begun) begin(session, maxSessions);
-          write(id, page);
+          write(id, page, lost);
           for (const { type } of page) written[type === "state" ? "stateKeys" : "messages"] += 1;
-          if (isLast) named = publish(session, written);
+          if (isLast) named = publish(session, written, maxSessions);
         });
       try {
         // A page is written when the next one is known: a session of one page takes one commit.
@@ -206,7 +210,7 @@ export function sqliteTransferStore(
             throw new AppError("busy", "A question is being answered in this session.", {
               hint: "Try again in a moment.",
             });
-          write(id, page);
+          write(id, page, changed);
           q.touch.run({ id, now: times.now });
           engine.cached.sessions.delete(id);
         });
@@ -216,6 +220,11 @@ export function sqliteTransferStore(
     count: (owner) => engine.read(() => q.count.get({ ...engine.times(), owner })!.n),
   };
 }
+
+const tooMany = (maxSessions: number): AppError =>
+  new AppError("limit", `The owner has ${maxSessions} sessions: delete some first.`, {
+    hint: "The setting max-sessions allows more.",
+  });
 
 const changed = (): AppError =>
   new AppError("conflict", "The session was changed while it was being imported.");
