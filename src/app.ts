@@ -112,13 +112,12 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   closing.defer(flush);
   const metrics = config.metrics ? new Metrics() : undefined;
   const warn = (error: unknown): void => log.warn({ err: error }, "background work failed");
-  const maxAgeMs = config["max-age"];
 
   const storage = openStorage({
     folder: config.ephemeral ? undefined : config["data-dir"],
     durability: config.durability,
     clock,
-    expiry: { maxAgeMs },
+    expiry: { ...(config["max-age"] !== undefined && { maxAgeMs: config["max-age"] }) },
     streamGraceMs: config["stream-grace"],
     maxMessages: config["max-messages"],
     maxClients: config["max-clients"],
@@ -133,6 +132,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       log.warn({ copy }, "upgrading the database; a copy of it as it was is kept"),
   });
   closing.defer(() => storage.close());
+  const { maxAgeMs } = storage;
 
   const instances: Instances = new Instances(
     storage.instances,
@@ -322,6 +322,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     },
 
     async listen() {
+      if (config["max-age"] !== undefined) await storage.rememberMaxAge();
       const listener = await serving.listen(closing);
       started(listener.origin);
       return listener;

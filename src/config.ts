@@ -183,7 +183,10 @@ export const settings = {
   host: required(text, "127.0.0.1", "address to listen on"),
   port: required(port, "8484", "port to listen on"),
   "data-dir": required(text, "./data", "folder of the database holdfast.db"),
-  "max-age": required(duration, "30d", "sessions unused for longer than this are deleted"),
+  "max-age": optional(
+    duration,
+    "sessions unused for longer are deleted; without it, what the folder was last served with, or 30d",
+  ),
   "temporary-age": required(duration, "1h", "temporary sessions unused for longer are deleted"),
   "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),
   durability: required(

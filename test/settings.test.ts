@@ -41,7 +41,6 @@ describe("without any source", () => {
       host: "127.0.0.1",
       port: 8484,
       "data-dir": resolve("data"),
-      "max-age": 30 * DAY,
       "temporary-age": 60 * MINUTE,
       "cleanup-interval": 10 * MINUTE,
       durability: "full",
@@ -78,7 +77,7 @@ describe("without any source", () => {
     const config = loadConfig();
     const without = NAMES.filter((name) => config[name] === undefined);
     expect(without).toEqual([
-      ...["tools", "model-url", "model", "models", "model-key"],
+      ...["max-age", "tools", "model-url", "model", "models", "model-key"],
       ...["auth-issuer", "auth-audience", "public-url", "cors-origins", "allowed-hosts"],
       "max-database",
     ]);

@@ -255,7 +255,7 @@ it("an export goes to a private file that is there when it is whole, or not at a
   expect(done).toEqual({ code: 0, stdout: "", stderr: "Exported 1 session.\n" });
   expect(timeless(readFileSync(file, "utf8"))).toBe(timeless(sessionFile(3)));
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  await sessions(folder, "export", "work", "--format", "markdown", "--output", file);
+  await sessions(folder, "export", "work", "--format", "markdown", "--force", "--output", file);
   expect(readFileSync(file, "utf8")).toMatch(/^# Reef\n[^]*## 3\. user\n[^]*message 3\n/);
   expect(readdirSync(out)).toEqual(["all.jsonl"]);
   for (const wrong of [out, join(out, "none", "x")]) {

@@ -1,5 +1,6 @@
 // What is asked of a model, and what must be right about it before anything is stored or sent.
 import { AppError } from "../kernel/errors.ts";
+import type { Message } from "./message.ts";
 import { checkText } from "../kernel/text.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
 
@@ -11,9 +12,12 @@ export interface Question {
   prompt: string;
   /** Asking again with the same key returns the stored answer. */
   requestKey?: string | undefined;
-  /** It takes the place of the last question, and its answer that of all that followed. */
-  again?: boolean | undefined;
+  /** It takes the place of this question, which must still be the last, and its answer that of all that followed. */
+  again?: Again | undefined;
 }
+
+/** A question that is asked once more, as it was found. */
+export type Again = Pick<Message, "seq" | "content">;
 
 export interface Ask
   extends
@@ -58,4 +62,9 @@ export function checkModel(name: string | undefined, models: readonly string[] |
 export const nothingAsked = (): AppError =>
   new AppError("invalid", "Nothing has been asked in this session yet.", {
     hint: "Ask with chat.",
+  });
+
+export const askedMeanwhile = (): AppError =>
+  new AppError("conflict", "The conversation went on meanwhile: its last turn was left as it is.", {
+    hint: "Call chat_retry again to ask its last question now.",
   });

@@ -105,8 +105,7 @@ export class Chat {
     checkAsk(ask, this.#limits);
     await this.#window.check(ask);
     if (!ask.again) await this.#store.checkRoom(sessionId, ask);
-    const before = ask.again ? (await this.lastQuestion(sessionId)).seq : undefined;
-    return conversationOf(await this.#window.view(sessionId, ask, before), ask.prompt);
+    return conversationOf(await this.#window.view(sessionId, ask, ask.again?.seq), ask.prompt);
   }
 
   /**

@@ -14,6 +14,9 @@ const SUMMARY_TOKENS = 1_000;
 /** How many messages are read back at most. */
 export const MAX_READ = 1_000;
 
+/** What recall quotes stands elsewhere in the history, and its notices are for people. */
+const RECALL = "recall";
+
 export type WindowAsk = Pick<Question, "prompt"> & Pick<Ask, "system" | "model" | "maxTokens">;
 
 /** How a model's window is divided, in tokens. */
@@ -147,7 +150,7 @@ export class ContextWindow {
     const range = { after: summary?.uptoSeq, before };
     for await (const message of this.newestFirst(sessionId, range)) {
       if (++read > MAX_READ) return { newest, overflows: true };
-      if (message.status !== "complete") continue;
+      if (message.status !== "complete" || message.model === RECALL) continue;
       const tokens = await measure.message(message);
       left -= tokens;
       if (left < 0) return { newest, overflows: true };

@@ -1,5 +1,6 @@
 // The port that keeps histories and the claims of chat turns.
 import type { Term } from "../search/terms.ts";
+import type { Again } from "./ask.ts";
 import type { Message, Role } from "./message.ts";
 
 export interface NewMessage {
@@ -22,8 +23,8 @@ export interface Turn {
   instanceId: string;
   sessionId: string;
   question: Message;
-  /** The last question of the history is asked again: its answer takes the place of all that followed it. */
-  again?: boolean;
+  /** The last question is asked again; the history ended with this message then. */
+  again?: { lastSeq: number };
 }
 
 /** What a model is told of the messages that no longer fit beside the newest ones. */
@@ -82,7 +83,8 @@ export interface HistoryStore {
   /**
    * Stores the question as pending and claims the session for one turn. A question that failed or was interrupted is
    * taken up again when it comes with its request key, or when it is the last message and the prompt is the same.
-   * `again`: the last question is asked once more, perhaps in other words; until that is answered nothing changes.
+   * `again`: the last question is asked once more, perhaps in other words; until that is answered nothing changes, and
+   * when somebody adds to the history meanwhile nothing changes at all.
    * @throws AppError `conflict` when the request key belongs to another prompt, `limit` as `checkRoom`
    */
   beginTurn(
@@ -91,7 +93,7 @@ export interface HistoryStore {
       instanceId: string;
       prompt: string;
       requestKey?: string | undefined;
-      again?: boolean | undefined;
+      again?: Again | undefined;
     },
   ): Promise<TurnStart>;
   /** What a user said last. */

@@ -1,9 +1,9 @@
 // For commands that work on the data folder and end.
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { buildApp, type App } from "../app.ts";
 import { loadConfig } from "../config.ts";
 import { asTexts, type Settings } from "../holdfast.ts";
-import { databaseFile, noDatabase } from "../storage/storage.ts";
+import { cannotOpen, databaseFile, noDatabase } from "../storage/storage.ts";
 
 /**
  * Builds the app, beside a running server if there is one, and closes it whatever becomes of `use`.
@@ -17,12 +17,23 @@ export async function withApp<T>(
   const flags = asTexts(create ? settings : { ...settings, ephemeral: false });
   const config = loadConfig({ flags, env: process.env });
   const file = databaseFile(config["data-dir"]);
-  if (!create && !existsSync(file)) throw noDatabase(file);
+  if (!create) expectDatabase(file);
   const app = await buildApp({ config });
   try {
     return await use(app);
   } finally {
     await app.stop();
+  }
+}
+
+/** @throws AppError when it is not there, or this user may not look */
+function expectDatabase(file: string): void {
+  try {
+    statSync(file);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === "ENOENT"
+      ? noDatabase(file)
+      : cannotOpen(file, error);
   }
 }
 

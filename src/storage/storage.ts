@@ -25,6 +25,7 @@ import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
 import { sqliteKeyedCallStore } from "./sqlite/keyed-call-store.ts";
 import { LogSync } from "./sqlite/log-sync.ts";
 import { migrate } from "./sqlite/migrate.ts";
+import { maxAgeOf, rememberMaxAge } from "./sqlite/retention-row.ts";
 import { sqliteSessionStore } from "./sqlite/session-store.ts";
 import { sqliteSigningKeyStore } from "./sqlite/signing-key-store.ts";
 import { sqliteStatistics } from "./sqlite/statistics.ts";
@@ -52,6 +53,10 @@ export interface Storage {
   readonly upkeep: Upkeep;
   /** How much is stored. */
   statistics(): Promise<StoredFigures>;
+  /** Since last activity, in milliseconds; `Infinity` for never. */
+  readonly maxAgeMs: number;
+  /** For programs that will be told no maximum age. */
+  rememberMaxAge(): Promise<void>;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
@@ -63,7 +68,8 @@ export interface StorageOptions extends UsageLimits {
   folder: string | undefined;
   durability: "full" | "normal";
   clock: Clock;
-  expiry: Expiry;
+  /** Without an age: the one that the folder was last served with, or 30 days. */
+  expiry: Partial<Expiry>;
   /** How long a stream that nobody uses can still be resumed. Default 10 minutes. */
   streamGraceMs?: number;
   /** Of one session. Default 100,000. */
@@ -77,7 +83,7 @@ export interface StorageOptions extends UsageLimits {
   onEvent?: (() => void) | undefined;
 }
 
-export { noDatabase } from "./sqlite/connection.ts";
+export { cannotOpen, noDatabase } from "./sqlite/connection.ts";
 
 export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
 
@@ -103,7 +109,8 @@ export function openStorage({
     migrate(sqlite);
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
     const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
-    const engine = new Engine(sqlite, clock, expiry, log, onCommit);
+    const maxAgeMs = maxAgeOf(sqlite, expiry.maxAgeMs);
+    const engine = new Engine(sqlite, clock, { maxAgeMs }, log, onCommit);
     const usage = sqliteUsage(engine, sqlite, usageLimits);
     const sessions = sqliteSessionStore(engine, usage);
     return {
@@ -121,6 +128,8 @@ export function openStorage({
       transfer: sqliteTransferStore(engine, sqlite, reader, maxMessages, usage),
       upkeep: sqliteUpkeep(engine, sqlite),
       statistics: sqliteStatistics(engine, sqlite, sessions),
+      maxAgeMs,
+      rememberMaxAge: () => rememberMaxAge(engine, maxAgeMs),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         await engine.close();

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { inputRequired, inputResponse, type CallToolResult } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import type { Again } from "../chat/ask.ts";
 import type { Message } from "../chat/message.ts";
 import type { ToolContext } from "./context.ts";
 import { reply } from "./reply.ts";
@@ -76,23 +77,18 @@ export function chatTools(models: readonly string[] = []): Tool[] {
       }),
       output,
       annotations: { ...annotations, destructiveHint: true },
-      async handler(context) {
-        const { input, session } = context;
-        const prompt = input.prompt ?? (await session.lastQuestion()).content;
-        return answer(context, { ...input, prompt, again: true });
-      },
+      handler: (context) => answer(context, context.input, true),
     }),
   ];
 }
 
 interface Asked {
-  prompt: string;
+  prompt?: string | undefined;
   model?: string | undefined;
   system?: string | undefined;
   temperature?: number | undefined;
   max_tokens?: number | undefined;
   request_key?: string | undefined;
-  again?: boolean;
 }
 
 /** What both tools need of their calls. */
@@ -101,26 +97,39 @@ type Context = Pick<
   "session" | "signal" | "progress" | "client" | "inputResponses" | "requestState"
 >;
 
-async function answer(context: Context, input: Asked) {
+/** What a call keeps from its first round to its second: the answer is taken once, for the question that was asked. */
+interface Round {
+  key: string;
+  again?: Again | undefined;
+}
+
+async function answer(context: Context, input: Asked, retry = false) {
   const { session, signal, progress, inputResponses } = context;
   const { max_tokens: maxTokens, request_key: requestKey, ...asked } = input;
-  const ask = { ...asked, maxTokens, requestKey, signal };
+  const state = context.requestState<string>();
+  const round = state === undefined ? undefined : (JSON.parse(state) as Round);
+  const again = round?.again ?? (retry ? await lastQuestion(session) : undefined);
+  const prompt = asked.prompt ?? again?.content ?? "";
+  const ask = { ...asked, prompt, again, maxTokens, requestKey, signal };
   const answers = inputResponse(inputResponses, ANSWER);
-  const round = context.requestState<string>();
   if (answers.kind === "sampling" && round !== undefined) {
     const reply = samplingReply(answers.result);
-    return answered(await session.ask({ ...ask, requestKey: round, reply }));
+    return answered(await session.ask({ ...ask, requestKey: round.key, reply }));
   }
   if (!session.hasModel && context.client?.capabilities.sampling) {
     const params = samplingRequest({ ...ask, ...(await session.conversation(ask)) });
     return inputRequired({
       inputRequests: { [ANSWER]: inputRequired.createMessage(params) },
-      // The answer is taken once, however often it comes.
-      requestState: requestKey ?? randomUUID(),
+      requestState: JSON.stringify({ key: requestKey ?? randomUUID(), again } satisfies Round),
     });
   }
   const onText = throttled((text) => progress(text.length, undefined, text));
   return answered(await session.ask({ ...ask, onText }));
+}
+
+async function lastQuestion(session: Context["session"]): Promise<Again> {
+  const { seq, content } = await session.lastQuestion();
+  return { seq, content };
 }
 
 /** What the caller's model is asked for. */

@@ -78,6 +78,7 @@ export function addSessionCommands(
         .default("jsonl"),
     )
     .option("--output <file>", "write there; without it, to standard output")
+    .option("--force", "replace the file if it is there")
     .addOption(whose())
     .addHelpText("after", EXPORT_HELP)
     .action((refs: string[], flags: ExportFlags) =>

@@ -15,6 +15,8 @@ export interface ExportFlags {
   all?: boolean;
   format: ExportFormat;
   output?: string;
+  /** Replaces what is there. */
+  force?: boolean;
   principal: string;
 }
 
@@ -42,7 +44,7 @@ export function exportSessions(
     const texts = textsOf(app, sessions, format, progress, signal);
     try {
       if (output === undefined || output === "-") await writeAll(terminal.output, texts);
-      else await writeFileWhole(output, texts);
+      else await writeFileWhole(output, texts, flags.force ?? false);
     } finally {
       progress.end();
     }

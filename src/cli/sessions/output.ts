@@ -1,6 +1,6 @@
 // Where an export goes: standard output, or a file that is there when it is whole.
 import { once } from "node:events";
-import { createWriteStream, lstatSync } from "node:fs";
+import { createWriteStream, existsSync, lstatSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { AppError } from "../../kernel/errors.ts";
 import type { Output } from "../terminal.ts";
@@ -30,8 +30,16 @@ export async function writeAll(output: Output, texts: AsyncIterable<string>): Pr
 }
 
 /** Conversations are private: the file is for its owner alone. @throws AppError `start` */
-export async function writeFileWhole(file: string, texts: AsyncIterable<string>): Promise<void> {
+export async function writeFileWhole(
+  file: string,
+  texts: AsyncIterable<string>,
+  force: boolean,
+): Promise<void> {
   const special = isSpecial(file);
+  if (!special && !force && existsSync(file))
+    throw new AppError("start", `${file}: This file is there already.`, {
+      hint: "Name another one, or replace it with --force.",
+    });
   const target = special ? file : `${file}.${process.pid}.partial`;
   const stream = createWriteStream(target, { mode: 0o600, flush: !special });
   const failed = new Promise<never>((_, reject) => stream.once("error", reject));

@@ -143,5 +143,12 @@ export const migrations: Migration[] = [
     "statements": [
       "CREATE TABLE `summaries` (\n\t`session_id` text PRIMARY KEY NOT NULL,\n\t`upto_seq` integer NOT NULL,\n\t`left_out` integer DEFAULT 0 NOT NULL,\n\t`content` text NOT NULL,\n\t`model` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade\n);"
     ]
+  },
+  {
+    "createdAt": 1795362201387,
+    "hash": "52b41bc3bc7b6dae834a4854841410627fe801d103fbcfc14398b2d18e20b931",
+    "statements": [
+      "CREATE TABLE `retention` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`max_age_ms` integer\n);"
+    ]
   }
 ];

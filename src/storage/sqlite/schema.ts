@@ -335,3 +335,10 @@ export const audit = sqliteTable(
   },
   (t) => [index("audit_at").on(t.at)],
 );
+
+/** What the folder was last served with, for programs that are told nothing else: one row at most. */
+export const retention = sqliteTable("retention", {
+  id: integer().primaryKey(),
+  /** Null for never. */
+  maxAgeMs: integer("max_age_ms"),
+});

@@ -1,6 +1,6 @@
 // Chat turns in SQLite: the claim on a session, the question before the model is called, the answer after it.
 import { and, desc, eq, gte, sql } from "drizzle-orm";
-import { nothingAsked } from "../../chat/ask.ts";
+import { askedMeanwhile, type Again } from "../../chat/ask.ts";
 import type { HistoryStore, Turn, TurnStart } from "../../chat/store.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Engine } from "./engine.ts";
@@ -32,6 +32,7 @@ type Question = Parameters<HistoryStore["checkRoom"]>[1];
 type BeginAgain = Omit<Question, "requestKey"> & {
   instanceId: string;
   requestKey?: string | null | undefined;
+  again: Again;
 };
 
 export function sqliteTurns(
@@ -127,21 +128,26 @@ export function sqliteTurns(
   /** Claims the last question as it is: it is replaced when there is an answer, and else nothing has happened. */
   const beginAgain = (
     sessionId: string,
-    { instanceId, prompt, requestKey = null }: BeginAgain,
+    { instanceId, prompt, requestKey = null, again }: BeginAgain,
   ): TurnStart => {
     const last = q.lastQuestion.get({ sessionId });
-    if (last === undefined) throw nothingAsked();
+    if (last?.seq !== again.seq || last.content !== again.content) throw askedMeanwhile();
+    const lastSeq = statements.last.get({ sessionId })!.seq;
     q.claim.run({ sessionId, messageId: last.id, instanceId, now: engine.clock.now() });
     const question = {
       ...publicPart(last),
       content: prompt,
       requestKey,
     };
-    return { kind: "started", turn: { id: last.id, instanceId, sessionId, question, again: true } };
+    return {
+      kind: "started",
+      turn: { id: last.id, instanceId, sessionId, question, again: { lastSeq } },
+    };
   };
 
   /** Puts the question in the place of the one that was asked again, and what followed that one goes. */
-  const replace = ({ sessionId, question }: Turn): void => {
+  const replace = ({ sessionId, question, again }: Turn): void => {
+    if (statements.last.get({ sessionId })?.seq !== again?.lastSeq) throw askedMeanwhile();
     q.deleteFrom.run({ sessionId, seq: question.seq });
     const { content, requestKey } = question;
     statements.add(sessionId, { role: "user", status: "complete", content, requestKey });
@@ -165,7 +171,7 @@ export function sqliteTurns(
     checkRoom: (sessionId, question) =>
       engine.look(() => checkRoom(sessionId, stored(sessionId, question))),
 
-    beginTurn: (sessionId, { instanceId, prompt, requestKey, again = false }) =>
+    beginTurn: (sessionId, { instanceId, prompt, requestKey, again }) =>
       engine.write(() => {
         const known = again
           ? keyed(sessionId, { prompt, requestKey })
@@ -176,7 +182,10 @@ export function sqliteTurns(
           return { kind: "answered", question: publicPart(known), answer: publicPart(answer) };
         }
         if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
-        if (again) return beginAgain(sessionId, { instanceId, prompt, requestKey });
+        if (again) {
+          if (known !== undefined && known.seq !== again.seq) throw requestKeyTaken();
+          return beginAgain(sessionId, { instanceId, prompt, requestKey, again });
+        }
         checkRoom(sessionId, known);
         const question =
           known ??
