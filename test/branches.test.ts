@@ -5,7 +5,7 @@ import { titleOf } from "../src/chat/title.ts";
 import { connect, VERSIONS, type TestClient } from "./support/clients.ts";
 import { findDamage, openDatabase } from "./support/database.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { serveHere } from "./support/here.ts";
+import { gate, serveHere } from "./support/here.ts";
 import { breaksOff, isSilent, refuses, says, startModel } from "./support/model-server.ts";
 import { answerOf, KINDS, ownModel } from "./support/own-model.ts";
 import { codeOf, ERAS, serveWithKeys } from "./support/people.ts";
@@ -171,6 +171,26 @@ describe("chat_retry", () => {
     ]);
     model.reply = () => says("new");
     expect((await again.call("chat_retry", { session })).data["text"]).toBe("new");
+  });
+
+  it("leaves alone what somebody adds while it is being answered", async () => {
+    const { model, client, session, chat } = await chatting();
+    model.reply = () => says("kept");
+    await chat("chat", { prompt: "One?" });
+    const { wait, open } = gate();
+    model.reply = () => says("late", wait);
+    const asked = model.calls.length;
+    const retry = chat("chat_retry");
+    await expect.poll(() => model.calls.length).toBe(asked + 1);
+    await client.call("history_append", { session, role: "tool", content: "a note" });
+    open();
+    const answer = await retry;
+    expect([answer.isError, answer.text]).toEqual([true, expect.stringContaining("went on")]);
+    expect(await history(client, session)).toEqual([
+      [1, "user", "One?"],
+      [2, "assistant", "kept"],
+      [3, "tool", "a note"],
+    ]);
   });
 
   it("says so where nothing was asked", async () => {

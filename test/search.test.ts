@@ -70,6 +70,15 @@ describe.each(VERSIONS)("the %s client", (version) => {
   });
 });
 
+it("a long run of characters without spaces is stored and found like any other", async () => {
+  const { person } = await serveWithKeys();
+  const ana = await person("ana");
+  const content = `${"豆".repeat(200_000)}海`;
+  const { session } = (await ana.call("history_append", { role: "user", content })).data;
+  const found = await ana.call("history_search", { session, query: "豆海" });
+  expect(found.data["hits"]).toHaveLength(1);
+});
+
 describe("ranking", () => {
   it("puts first what has more of the words, rarer ones, and more of them in less text", async () => {
     const client = await start();
