@@ -4,18 +4,11 @@ import {
   OAuthError,
   OAuthErrorCode,
 } from "@modelcontextprotocol/server";
-import type { HttpBindings } from "@hono/node-server";
-import type { MiddlewareHandler } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
-import type { Admission, Principal, Scope } from "../auth/principal.ts";
+import type { Admission, Scope } from "../auth/principal.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
+import type { Guard } from "./guard.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
-
-/** What later handlers find in the context. */
-export interface Authenticated {
-  Variables: { requestId: string; principal: Principal; admission: Admission };
-  Bindings: Partial<HttpBindings>;
-}
 
 /** The challenge to come back with more rights. */
 export const insufficientScope = (scope: Scope, resource?: ProtectedResource): Response =>
@@ -27,12 +20,8 @@ export const insufficientScope = (scope: Scope, resource?: ProtectedResource): R
 
 /** `resource`: present where an issuer gives out tokens, whose clients are told where to get one. */
 export const authenticate =
-  (
-    authenticator: Authenticator,
-    resource: ProtectedResource | undefined,
-    refuse: Refuse,
-  ): MiddlewareHandler<Authenticated> =>
-  async (c, next) => {
+  (authenticator: Authenticator, resource: ProtectedResource | undefined, refuse: Refuse): Guard =>
+  async (c) => {
     let admission: Admission;
     try {
       admission = await authenticator.authenticate(c.req.header("authorization"));
@@ -43,7 +32,7 @@ export const authenticate =
     }
     c.set("principal", admission.principal);
     c.set("admission", admission);
-    return next();
+    return undefined;
   };
 
 const challenge = (

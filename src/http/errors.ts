@@ -3,7 +3,7 @@ import type { ErrorHandler } from "hono";
 import { toAppError, type ErrorCode } from "../kernel/errors.ts";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { Authenticated } from "./authenticate.ts";
+import type { Authenticated } from "./guard.ts";
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid: 400,

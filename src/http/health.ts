@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import { toAppError } from "../kernel/errors.ts";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { Authenticated } from "./authenticate.ts";
+import type { Authenticated } from "./guard.ts";
 
 const RETRY_SECONDS = "3";
 

@@ -1,9 +1,8 @@
 // How much one principal may ask for: refused early, before a body is read, with the time to wait.
-import type { MiddlewareHandler } from "hono";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { RPC, rpcError } from "../mcp/rpc.ts";
-import type { Authenticated } from "./authenticate.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
+import type { Guard } from "./guard.ts";
 
 const MINUTE_S = 60;
 
@@ -33,9 +32,9 @@ export class CallRate {
 
 /** Before anything else is looked at: one call for each request. */
 export const limitRate =
-  (rate: CallRate): MiddlewareHandler<Authenticated> =>
-  async (c, next) =>
-    (await rate.take(c.get("principal").id, 1)) ?? next();
+  (rate: CallRate): Guard =>
+  (c) =>
+    rate.take(c.get("principal").id, 1);
 
 function tooMany(msBeforeNext: number): Response {
   const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));
@@ -44,8 +43,8 @@ function tooMany(msBeforeNext: number): Response {
 }
 
 /** A compressed body could unpack to anything: this server takes none. */
-export const refuseCompressed: MiddlewareHandler = async (c, next) => {
+export const refuseCompressed: Guard = (c) => {
   const encoding = c.req.header("content-encoding");
-  if (encoding === undefined || encoding === "identity") return next();
+  if (encoding === undefined || encoding === "identity") return undefined;
   return rpcError(415, RPC.server, "Compressed bodies are not accepted.");
 };

@@ -2,7 +2,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { Authenticated } from "./authenticate.ts";
+import type { Authenticated } from "./guard.ts";
 
 /** For refusals that no guard has given a reason. */
 const REASONS: Readonly<Record<number, string>> = {

@@ -1,13 +1,10 @@
 // The routes, as a table of contents.
-import {
-  classifyInboundRequest,
-  type InboundLadderRejection,
-  type JSONRPCMessage,
-} from "@modelcontextprotocol/server";
+import type { InboundLadderRejection, JSONRPCMessage } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { may } from "../auth/principal.ts";
+import { classify } from "../mcp/classify.ts";
 import { neededScope } from "../mcp/scopes.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Incoming, Sessionful } from "../mcp/sessionful.ts";
@@ -16,7 +13,7 @@ import type { Stateless } from "../mcp/stateless.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics, Refuse } from "../telemetry/metrics.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
-import { authenticate, insufficientScope, type Authenticated } from "./authenticate.ts";
+import { authenticate, insufficientScope } from "./authenticate.ts";
 import { readBody } from "./body.ts";
 import { crossOrigin } from "./cross-origin.ts";
 import { answerError } from "./errors.ts";
@@ -27,6 +24,7 @@ import {
   methodNotAllowed,
   whileAccepting,
 } from "./guards.ts";
+import { guarded, type Authenticated } from "./guard.ts";
 import { CallRate, limitRate, refuseCompressed } from "./limits.ts";
 import { healthRoutes } from "./health.ts";
 import { parseJson } from "./json.ts";
@@ -90,11 +88,11 @@ export function createRoutes({
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
   const refused: Refuse = (reason) => metrics?.refusals.add(reason);
-  app.use(identify, observe(metrics, log), knownHosts(hosts, origins, refused));
+  app.use(observe(metrics, log), guarded(identify, knownHosts(hosts, origins, refused)));
   if (origins.length > 0) {
     for (const path of ["/mcp", "/.well-known/*"]) app.use(path, crossOrigin(origins));
   }
-  app.use(whileAccepting(accepting));
+  app.use(guarded(whileAccepting(accepting)));
 
   healthRoutes(app, ready, log);
   if (metrics) metricsRoute(app, { authenticator, resource, refuse: refused, scrape });
@@ -105,13 +103,12 @@ export function createRoutes({
   }
 
   const rate = new CallRate(callsPerMinute, refused);
-  app.use(
-    "/mcp",
+  const admitting = [
     authenticate(authenticator, resource, refused),
     limitRate(rate),
     refuseCompressed,
-  );
-  app.post("/mcp", mcpMediaTypes, async (c) => {
+  ];
+  app.post("/mcp", guarded(...admitting, mcpMediaTypes), async (c) => {
     const bytes = await readBody(c.req.raw, maxBodyBytes);
     if (bytes === undefined) {
       return rpcError(
@@ -126,13 +123,12 @@ export function createRoutes({
       const refusal = await rate.take(c.get("principal").id, body.value.length - 1);
       if (refusal) return refusal;
     }
-    const route = classifyInboundRequest({
-      httpMethod: "POST",
-      protocolVersionHeader: c.req.header("mcp-protocol-version"),
-      mcpMethodHeader: c.req.header("mcp-method"),
-      mcpNameHeader: c.req.header("mcp-name"),
-      body: body.value,
-    });
+    const headers = {
+      protocolVersion: c.req.header("mcp-protocol-version"),
+      method: c.req.header("mcp-method"),
+      name: c.req.header("mcp-name"),
+    };
+    const route = classify(headers, body.value);
     if (route.kind === "reject") return refuse(route, body.value);
     const message = body.value as JSONRPCMessage | JSONRPCMessage[];
     const scope = neededScope(message, registry);
@@ -147,9 +143,11 @@ export function createRoutes({
         : await sessionful.post(incoming(c), message),
     );
   });
-  app.get("/mcp", acceptsStream, async (c) => streaming(c, await sessionful.get(incoming(c))));
-  app.delete("/mcp", (c) => sessionful.delete(incoming(c)));
-  app.all("/mcp", methodNotAllowed);
+  app.get("/mcp", guarded(...admitting, acceptsStream), async (c) =>
+    streaming(c, await sessionful.get(incoming(c))),
+  );
+  app.delete("/mcp", guarded(...admitting), (c) => sessionful.delete(incoming(c)));
+  app.all("/mcp", guarded(...admitting), methodNotAllowed);
 
   return app;
 
@@ -158,7 +156,7 @@ export function createRoutes({
     const stream = streamOf(response);
     if (stream === undefined) return response;
     streamCredentials.watch(stream, c.get("admission"));
-    if (c.env?.outgoing) writeTogether(c.env.outgoing);
+    writeTogether(c.env.outgoing);
     return response;
   }
 }

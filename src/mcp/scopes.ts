@@ -8,13 +8,9 @@ export function neededScope(
   body: JSONRPCMessage | JSONRPCMessage[],
   registry: Pick<ToolRegistry, "onlyReads">,
 ): Scope {
-  const writes = [body]
-    .flat()
-    .some(
-      (message) =>
-        "method" in message &&
-        message.method === "tools/call" &&
-        !registry.onlyReads(message.params?.["name"]),
-    );
-  return writes ? "write" : "read";
+  const writes = (message: JSONRPCMessage): boolean =>
+    "method" in message &&
+    message.method === "tools/call" &&
+    !registry.onlyReads(message.params?.["name"]);
+  return (Array.isArray(body) ? body.some(writes) : writes(body)) ? "write" : "read";
 }

@@ -1,0 +1,38 @@
+// Which era a POST belongs to, and whether it is JSON-RPC at all: what the SDK's classifier says, without asking it about
+// the message that nearly all are. It tries a message as every kind there is, most likely last.
+import {
+  classifyInboundRequest,
+  isJSONRPCRequest,
+  PROTOCOL_VERSION_META_KEY,
+  type InboundClassificationOutcome,
+} from "@modelcontextprotocol/server";
+import { STATELESS_VERSION } from "./introduction.ts";
+
+/** The headers that a message must agree with. */
+export interface MessageHeaders {
+  protocolVersion: string | undefined;
+  method: string | undefined;
+  name: string | undefined;
+}
+
+export function classify(
+  { protocolVersion, method, name }: MessageHeaders,
+  body: unknown,
+): InboundClassificationOutcome {
+  if (isEarlierRequest(protocolVersion, body)) return { kind: "legacy", reason: "no-claim" };
+  return classifyInboundRequest({
+    httpMethod: "POST",
+    protocolVersionHeader: protocolVersion,
+    mcpMethodHeader: method,
+    mcpNameHeader: name,
+    body,
+  });
+}
+
+/** A request of the 2025 era, by its header and by what it does not claim. An introduction tells its era itself. */
+function isEarlierRequest(protocolVersion: string | undefined, body: unknown): boolean {
+  if (protocolVersion === undefined || protocolVersion >= STATELESS_VERSION) return false;
+  if (!isJSONRPCRequest(body) || body.method === "initialize") return false;
+  const meta = body.params?._meta;
+  return meta === undefined || !(PROTOCOL_VERSION_META_KEY in meta);
+}
