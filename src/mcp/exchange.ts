@@ -4,7 +4,7 @@ import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import type { DurableStream } from "../streams/durable-stream.ts";
 import { sseResponse, SseStream } from "../streams/sse-stream.ts";
 import type { StreamStore } from "../streams/store.ts";
-import { RPC, rpcError } from "./rpc.ts";
+import { isNotification, RPC, rpcError } from "./rpc.ts";
 
 export interface Exchange {
   /** Resolves when every request has ended. */
@@ -136,6 +136,9 @@ export class JsonExchange implements Exchange {
   }
 }
 
+/** Notifications of one exchange that wait for their commit; whoever tells more waits with them. */
+const MAX_UNSTORED = 64;
+
 /** How far progress has been told, by progress token: it only grows, over re-runs too. */
 export type ToldProgress = Map<unknown, number>;
 
@@ -154,6 +157,7 @@ export class StreamExchange implements Exchange {
   readonly #options: StreamExchangeOptions;
   readonly #awaited: Awaited;
   readonly #progressed: ToldProgress;
+  #unstored = 0;
 
   constructor(options: StreamExchangeOptions) {
     this.#options = options;
@@ -187,11 +191,26 @@ export class StreamExchange implements Exchange {
     }
   }
 
+  /**
+   * A notification is on its way when this resolves: stored and sent in its turn, before whatever comes later, but its
+   * teller does not wait for the disk. Those of one turn, and the answer that follows them, share a commit.
+   */
   async tell(message: JSONRPCMessage): Promise<void> {
     if (!noteProgress(message, this.#progressed)) return; // a re-run tells it again
+    const stored = this.#append(JSON.stringify(message));
+    if (isNotification(message) && this.#unstored < MAX_UNSTORED)
+      stored.catch(() => undefined); // a courtesy: that it could not be stored fails nothing
+    else await stored;
+  }
+
+  async #append(data: string): Promise<void> {
     const { store, stream, maxEvents } = this.#options;
-    const data = JSON.stringify(message);
-    stream.stored(await store.append(stream.id, data, maxEvents), data);
+    this.#unstored += 1;
+    try {
+      stream.stored(await store.append(stream.id, data, maxEvents), data);
+    } finally {
+      this.#unstored -= 1;
+    }
   }
 
   async retire(id: RequestId): Promise<void> {
