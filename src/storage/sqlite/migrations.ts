@@ -150,5 +150,12 @@ export const migrations: Migration[] = [
     "statements": [
       "CREATE TABLE `retention` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`max_age_ms` integer\n);"
     ]
+  },
+  {
+    "createdAt": 1795622373144,
+    "hash": "0d857ceae0b28128ffc9a4bca9c94ed9a2e2fdbf85db95ced83b278ba854e072",
+    "statements": [
+      "ALTER TABLE `streams` DROP COLUMN `last_seq`;"
+    ]
   }
 ];

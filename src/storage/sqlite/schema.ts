@@ -174,11 +174,10 @@ export const streams = sqliteTable(
       .references(() => clients.id, { onDelete: "cascade" }),
     /** Of the requests of one POST, or standalone (a GET). */
     kind: text({ enum: ["request", "standalone"] }).notNull(),
-    lastSeq: integer("last_seq").notNull().default(0),
     /** Events up to this one have been pruned. */
     prunedSeq: integer("pruned_seq").notNull().default(0),
     createdAt: integer("created_at").notNull(),
-    /** Last time that somebody was connected to it or wrote to it. */
+    /** Last time that somebody was connected to it; when it was last written to, its last event says. */
     touchedAt: integer("touched_at").notNull(),
     finishedAt: integer("finished_at"),
   },

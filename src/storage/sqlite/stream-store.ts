@@ -1,8 +1,14 @@
 // Streams in SQLite: the event log, open requests and the outbox. A response event and the retirement of its request
 // are one operation, so a crash leaves either an open request or a complete answer.
-import { and, asc, eq, gt, lte, sql } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, gt, lte, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
-import type { Ended, OpenRequest, RequestId, StreamStore } from "../../streams/store.ts";
+import type {
+  Ended,
+  OpenRequest,
+  RequestId,
+  StreamRecord,
+  StreamStore,
+} from "../../streams/store.ts";
 import type { Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
 import { clients, openRequests, outbox, streamEvents, streams } from "./schema.ts";
@@ -22,7 +28,13 @@ export function sqliteStreamStore(
     eq(openRequests.requestId, placeholder("requestId")),
   );
   const stale = sql`(streams.touched_at <= ${placeholder("oldest")}
+    and coalesce((select created_at from stream_events where stream_events.stream_id = streams.id
+      order by seq desc limit 1), 0) <= ${placeholder("oldest")}
     and not exists (select 1 from open_requests where open_requests.stream_id = streams.id))`;
+
+  /** The number of a stream's last event. */
+  const lastSeq = sql<number>`coalesce(
+    (select max(seq) from stream_events where stream_events.stream_id = streams.id), streams.pruned_seq)`;
 
   const q = {
     open: db
@@ -36,24 +48,24 @@ export function sqliteStreamStore(
       .returning()
       .prepare(),
     find: db
-      .select()
+      .select({ ...getTableColumns(streams), lastSeq })
       .from(streams)
       .where(and(streamById, eq(streams.clientId, placeholder("clientId"))))
       .prepare(),
-    next: db
-      .update(streams)
-      .set({ lastSeq: sql`${streams.lastSeq} + 1`, touchedAt: sql`${placeholder("now")}` })
-      .where(streamById)
-      .returning({ seq: streams.lastSeq, prunedSeq: streams.prunedSeq })
-      .prepare(),
-    insertEvent: db
+    addEvent: db
       .insert(streamEvents)
-      .values({
-        streamId: placeholder("streamId"),
-        seq: placeholder("seq"),
-        data: placeholder("data"),
-        createdAt: placeholder("now"),
-      })
+      .select(
+        db
+          .select({
+            streamId: streams.id,
+            seq: sql<number>`${lastSeq} + 1`.as("seq"),
+            data: sql<string>`${placeholder("data")}`.as("data"),
+            createdAt: sql<number>`${placeholder("now")}`.as("created_at"),
+          })
+          .from(streams)
+          .where(streamById),
+      )
+      .returning({ seq: streamEvents.seq })
       .prepare(),
     pruneEvents: db
       .delete(streamEvents)
@@ -151,13 +163,12 @@ export function sqliteStreamStore(
 
   /** Inside a write: one more event. The oldest beyond `maxEvents` go, in steps of a tenth. */
   const add = (streamId: number, data: string, maxEvents = Infinity): number => {
-    const now = clock.now();
-    const next = q.next.get({ streamId, now }) as { seq: number; prunedSeq: number } | undefined;
-    if (next === undefined) throw streamGone();
-    q.insertEvent.run({ streamId, seq: next.seq, data, now });
+    const added = q.addEvent.get({ streamId, data, now: clock.now() }) as
+      { seq: number } | undefined;
+    if (added === undefined) throw streamGone();
     onEvent?.();
-    const { seq, prunedSeq } = next;
-    if (seq - prunedSeq > maxEvents * 1.1) {
+    const { seq } = added;
+    if (seq > maxEvents && seq % Math.ceil(maxEvents / 10) === 0) {
       q.pruneEvents.run({ streamId, upTo: seq - maxEvents });
       q.setPruned.run({ streamId, upTo: seq - maxEvents });
     }
@@ -204,7 +215,10 @@ export function sqliteStreamStore(
       }),
 
     openStandalone: (clientId) =>
-      engine.write(() => q.open.get({ clientId, kind: "standalone", now: clock.now() })),
+      engine.write((): StreamRecord => ({
+        ...q.open.get({ clientId, kind: "standalone", now: clock.now() }),
+        lastSeq: 0,
+      })),
 
     find: (clientId, streamId) => engine.look(() => q.find.get({ clientId, streamId })),
 
