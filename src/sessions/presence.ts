@@ -1,5 +1,6 @@
 // Which clients have a live connection in this process. While one has, its row says until when that holds, which tells
 // every process on the data folder, whatever its settings, that the session is in use and must not be deleted.
+import { LRUCache } from "lru-cache";
 import type { Clock } from "../kernel/clock.ts";
 import { Tally } from "../kernel/tally.ts";
 import { activityInterval } from "./activity.ts";
@@ -12,6 +13,8 @@ export class Presence {
   readonly #intervalMs: number;
   readonly #connections = new Tally();
   readonly #timer: NodeJS.Timeout;
+  /** When each client was last noted. Bounded: a forgotten one costs one write more. */
+  readonly #noted = new LRUCache<string, number>({ max: 10_000 });
 
   constructor(
     clock: Clock,
@@ -29,7 +32,9 @@ export class Presence {
   /** Counts one live connection of the client until the returned function is called. */
   enter(clientId: string): () => void {
     const leave = this.#connections.add(clientId);
-    if (this.#connections.of(clientId) === 1) this.#note([clientId]);
+    // What was noted within an interval holds until the next round of the timer.
+    const noted = this.#noted.get(clientId) ?? -Infinity;
+    if (this.#clock.now() - noted >= this.#intervalMs) this.#note([clientId]);
     return leave;
   }
 
@@ -49,6 +54,10 @@ export class Presence {
 
   #note(clientIds: readonly string[]): void {
     if (clientIds.length === 0) return;
-    this.#clients.present(clientIds, this.until).catch(this.#onError);
+    for (const id of clientIds) this.#noted.set(id, this.#clock.now());
+    this.#clients.present(clientIds, this.until).catch((error: unknown) => {
+      for (const id of clientIds) this.#noted.delete(id);
+      this.#onError(error);
+    });
   }
 }

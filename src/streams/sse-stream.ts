@@ -36,6 +36,8 @@ export class SseStream {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #open = true;
   #pulled = Promise.withResolvers<void>();
+  /** Frames of this turn, which go out as one piece. */
+  #frames = "";
   readonly #keepAlive: NodeJS.Timeout;
   readonly #onClose: () => void;
 
@@ -63,7 +65,7 @@ export class SseStream {
 
   /** Whether the reader keeps up. */
   get hasRoom(): boolean {
-    return this.#open && (this.#controller.desiredSize ?? 0) > 0;
+    return this.#open && (this.#controller.desiredSize ?? 0) > this.#frames.length;
   }
 
   /** Waits until the reader has caught up; one that takes nothing at all is cut. */
@@ -92,14 +94,23 @@ export class SseStream {
 
   close(): void {
     if (!this.#open) return;
+    this.#flush();
     this.#end();
     this.#controller.close();
   }
 
   #write(frame: string): void {
     if (!this.#open) return;
-    if (this.hasRoom) this.#controller.enqueue(encoder.encode(frame));
-    else this.#cut();
+    if (!this.hasRoom) return this.#cut();
+    if (this.#frames === "") queueMicrotask(() => this.#flush());
+    this.#frames += frame;
+  }
+
+  #flush(): void {
+    if (!this.#open || this.#frames === "") return;
+    const frames = encoder.encode(this.#frames);
+    this.#frames = "";
+    this.#controller.enqueue(frames);
   }
 
   #cut(): void {
