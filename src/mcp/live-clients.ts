@@ -1,5 +1,4 @@
 // The clients that are in memory: all busy ones, and a bounded number of idle ones, least recently used first to go.
-import { LRUCache } from "lru-cache";
 import { once } from "../kernel/once.ts";
 import type { Client } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
@@ -25,18 +24,15 @@ export interface Lease {
 export class LiveClients implements Connections {
   readonly #parts: LiveParts;
   readonly #clients: ClientStore;
-  readonly #idle: LRUCache<string, LiveClient>;
+  /** Least recently used first: each comes and goes with every call. */
+  readonly #idle = new Map<string, LiveClient>();
+  readonly #maxIdle: number;
   readonly #used = new Map<string, Entry>();
 
   constructor(parts: LiveParts, clients: ClientStore, maxIdle: number) {
     this.#parts = parts;
     this.#clients = clients;
-    this.#idle = new LRUCache({
-      max: maxIdle,
-      dispose: (live, _id, reason) => {
-        if (reason === "evict") void live.close();
-      },
-    });
+    this.#maxIdle = maxIdle;
   }
 
   /** The client in memory, rehydrated from its row if it is not there: once, however many ask at the same time. */
@@ -55,7 +51,7 @@ export class LiveClients implements Connections {
 
   /** Takes in a client that has just introduced itself. */
   add(live: LiveClient): void {
-    this.#idle.set(live.sessionId, live);
+    this.#rest(live);
   }
 
   /** Closes the client, whatever it is doing. */
@@ -132,6 +128,16 @@ export class LiveClients implements Connections {
     entry.uses -= 1;
     if (entry.uses > 0 || this.#used.get(id) !== entry) return;
     this.#used.delete(id);
-    if (entry.present) this.#idle.set(id, entry.present);
+    if (entry.present) this.#rest(entry.present);
+  }
+
+  /** Keeps one that nobody uses now, in the place of the one that was idle for longest when they are too many. */
+  #rest(live: LiveClient): void {
+    this.#idle.set(live.sessionId, live);
+    if (this.#idle.size <= this.#maxIdle) return;
+    const [longest] = this.#idle;
+    const [id, evicted] = longest!;
+    this.#idle.delete(id);
+    void evicted.close();
   }
 }
