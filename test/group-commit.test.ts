@@ -8,6 +8,7 @@ import { openConnection } from "../src/storage/sqlite/connection.ts";
 import { Engine } from "../src/storage/sqlite/engine.ts";
 import { GroupCommit } from "../src/storage/sqlite/group-commit.ts";
 import { sqliteHistoryStore } from "../src/storage/sqlite/history-store.ts";
+import { LogSync } from "../src/storage/sqlite/log-sync.ts";
 import { sqliteInstanceStore } from "../src/storage/sqlite/instance-store.ts";
 import { migrate } from "../src/storage/sqlite/migrate.ts";
 import { sqliteSessionStore } from "../src/storage/sqlite/session-store.ts";
@@ -113,6 +114,25 @@ describe("a commit", () => {
     expect(order).toEqual(Array.from({ length: 50 }, (_, n) => n));
     expect(committed()).toHaveLength(2);
     expect(commitsInLog(folder)).toBe(before + 1);
+  });
+
+  it("that waits for the disk holds up nobody who need not", async () => {
+    const { folder, sqlite, insert, committed } = openNotes();
+    const log = new LogSync(databaseFile(folder));
+    const writer = new GroupCommit(sqlite, log);
+    onTestFinished(() => writer.close());
+    const resolved: string[] = [];
+    const note = (text: string, options?: { durable: boolean }) =>
+      writer
+        .write(() => insert(text), options)
+        .then(() => {
+          resolved.push(`${text}, ${log.pending ? "not yet" : "also"} on disk`);
+        });
+    await Promise.all([note("told"), note("tidied", { durable: false })]);
+    expect(resolved).toEqual(["tidied, not yet on disk", "told, also on disk"]);
+    await note("tidied alone", { durable: false });
+    expect(log.pending).toBe(false);
+    expect(committed()).toEqual(["tidied", "tidied alone", "told"]);
   });
 
   it("does not wait for writes of a later turn", async () => {

@@ -43,6 +43,11 @@ export class Engine {
     return this.#commits.write(operation);
   }
 
+  /** As `write`, for what nobody is told of: it resolves at the commit, which a power loss may take back. */
+  tidy<T>(operation: () => T): Promise<T> {
+    return this.#commits.write(operation, { durable: false });
+  }
+
   /** Reads what is committed, and gives it out when it is durable: nobody sees what a power loss could take back. */
   async read<T>(query: () => T): Promise<T> {
     const result = this.#query(query);

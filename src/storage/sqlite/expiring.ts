@@ -34,7 +34,7 @@ export function sqliteExpiring(
   return {
     countExpired: () => engine.read(() => count.get(values())!.n),
     deleteExpired: (limit) =>
-      engine.write(() => {
+      engine.tidy(() => {
         onDelete();
         return remove.run({ ...values(), limit }).changes;
       }),

@@ -7,6 +7,8 @@ import type { LogSync } from "./log-sync.ts";
 
 interface Operation {
   run(): unknown;
+  /** Whether its promise waits until a power loss cannot take it back. */
+  durable: boolean;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -40,14 +42,20 @@ export class GroupCommit {
   /**
    * Runs `operation` (synchronously, in the next commit) and resolves to its result once that is durable.
    * Rejects with what it threw, or with why nothing could be committed; nothing of it is stored then.
+   * `durable: false` resolves at the commit already.
    */
-  write<T>(operation: () => T): Promise<T> {
+  write<T>(operation: () => T, { durable = true } = {}): Promise<T> {
     if (this.#closed)
       return Promise.reject(
         new AppError("busy", "The server is stopping.", { hint: "Try again." }),
       );
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run: operation, resolve: resolve as (value: unknown) => void, reject });
+      this.#queue.push({
+        run: operation,
+        durable,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
       // After this turn's input is handled: its other writes join the same commit.
       if (this.#queue.length === 1) setImmediate(() => this.#flush());
     });
@@ -76,21 +84,24 @@ export class GroupCommit {
     if (operations.length === 0) return;
     this.#queue = [];
     const began = this.#onCommit === undefined ? 0 : performance.now();
-    const outcomes: (() => void)[] = [];
+    const [atCommit, whenDurable]: [(() => void)[], (() => void)[]] = [[], []];
     const fail = (error: unknown): void => {
       for (const operation of operations) operation.reject(fromSqlite(error));
     };
     try {
       this.#statements.begin.run();
-      for (const operation of operations) outcomes.push(this.#runOne(operation));
+      for (const operation of operations)
+        (operation.durable ? whenDurable : atCommit).push(this.#runOne(operation));
       this.#statements.commit.run();
     } catch (error) {
       if (this.#sqlite.inTransaction) this.#statements.rollback.run();
       return fail(error);
     }
+    for (const settled of atCommit) settled();
+    if (whenDurable.length === 0) return;
     const settle = (): void => {
       this.#onCommit?.(operations.length, (performance.now() - began) / 1_000);
-      for (const outcome of outcomes) outcome();
+      for (const settled of whenDurable) settled();
     };
     if (this.#log === undefined) settle();
     else this.#log.sync().then(settle, fail);

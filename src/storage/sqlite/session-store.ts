@@ -303,7 +303,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
     ...sqliteExpiring(engine, sessions, sessionExpired, () => engine.times(), forgetAll),
 
     shrinkExpired: (limit) =>
-      engine.write(() => q.shrinkExpired.run({ ...engine.times(), limit }).changes),
+      engine.tidy(() => q.shrinkExpired.run({ ...engine.times(), limit }).changes),
   };
 }
 

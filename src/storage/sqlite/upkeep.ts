@@ -17,7 +17,7 @@ export function sqliteUpkeep(engine: Engine, sqlite: Sqlite): Upkeep {
       // Files of the first versions keep their free pages: changing that takes a VACUUM, which holds everybody up.
       if (pragma("auto_vacuum") !== 2) return 0;
       if ((await engine.look(surplus)) <= 0) return 0;
-      return engine.write(() => {
+      return engine.tidy(() => {
         const before = pragma("freelist_count");
         const pages = Math.min(limit, Math.floor(surplus()));
         if (pages > 0) sqlite.pragma(`incremental_vacuum(${pages})`);
