@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { connect as dial } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { defineTool } from "../src/index.ts";
+import { openDatabase } from "./support/database.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { gate, serveHere } from "./support/here.ts";
 import { FIXTURE, startServer } from "./support/process.ts";
@@ -133,4 +134,32 @@ it("the first thing that a client reads of a stream holds an id to come back wit
     return chunk.toString();
   };
   for (let i = 0; i < 50; i++) expect(await first()).toMatch(/\r\n\r\n[^]*^id: \d+\.0$/m);
+});
+
+it("a tool that tells much without a pause has all of it stored, sent in order, and before its answer", async () => {
+  const TOLD = 500;
+  const telling = defineTool({
+    name: "telling",
+    description: "Tells progress in a tight loop.",
+    session: "optional",
+    async handler({ progress }) {
+      for (let n = 1; n <= TOLD; n++) {
+        if (n % 3 === 0) void progress(n);
+        else await progress(n);
+      }
+      return "all told";
+    },
+  });
+  const { url, folder } = await serveHere({ tools: [telling] });
+  const client = await introduce(url);
+  const params = { name: "telling", arguments: {}, _meta: { progressToken: "t" } };
+  const { messages } = await read(await client.post(rpc("tools/call", params, 5)));
+  const told = messages.slice(0, -1).map((message) => message.params!["progress"]);
+  expect(told).toEqual(Array.from({ length: TOLD }, (_, n) => n + 1));
+  expect(JSON.stringify(messages.at(-1))).toContain("all told");
+  const stored = openDatabase(folder)
+    .prepare("SELECT data FROM stream_events ORDER BY stream_id, seq")
+    .pluck()
+    .all() as string[];
+  expect(stored.map((data) => JSON.parse(data) as unknown)).toEqual(messages);
 });
