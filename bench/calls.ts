@@ -2,16 +2,22 @@
 // in turn, round by round, so that what the machine does meanwhile hits both.
 import { plain, sessionful, stateless, type Workload } from "./clients.ts";
 import { load } from "./load.ts";
-import { inFolder, startServer } from "./processes.ts";
+import { inFolder, startServer, type Running } from "./processes.ts";
 import { ratio, type Row } from "./row.ts";
 
 const ROUNDS = 5;
 const SECONDS = 2;
 
+/** A server of bench/servers/ with its arguments (FOLDER stands for a folder of its own), and what is asked of it. */
+interface Side {
+  server: string[];
+  workload: Workload;
+}
+
 interface CallRow {
   what: string;
-  ours: Workload;
-  theirs: { server: string[]; workload: Workload };
+  ours: Side;
+  theirs: Side;
   /** Ratio that we want, ours to theirs. */
   reach?: number;
   connections: number;
@@ -19,56 +25,77 @@ interface CallRow {
 
 const SET = { key: "count", value: 42 };
 const ECHO = { text: "hello" };
+const STEPS: Parameters<typeof sessionful> = ["steps", { steps: 20 }, { progressToken: 1 }];
+
+const holdfast = (workload: Workload, durability = "full"): Side => ({
+  server: ["holdfast.ts", "FOLDER", durability],
+  workload,
+});
+const sdkSessions = (workload: Workload, ...args: string[]): Side => ({
+  server: ["sdk-sessions.ts", ...args],
+  workload,
+});
+const bareHono: Side = { server: ["echo.ts"], workload: plain("echo", ECHO) };
+const sdkAlone: Side = { server: ["sdk-alone.ts"], workload: plain("echo", ECHO) };
 
 const ROWS: CallRow[] = [
   {
-    what: "2026 state_set, durable / SDK createMcpHandler, Map",
-    ours: stateless("state_set", SET),
+    what: "2026 `state_set`, durable / the SDK's `createMcpHandler`, Map",
+    ours: holdfast(stateless("state_set", SET)),
     theirs: { server: ["sdk-stateless.ts"], workload: stateless("state_set", SET) },
     reach: 3,
     connections: 16,
   },
   {
-    what: "2025 state_set, durable / SDK session transport, Map",
-    ours: sessionful("state_set", SET),
-    theirs: { server: ["sdk-sessions.ts"], workload: sessionful("state_set", SET) },
+    what: "2025 `state_set`, durable / the SDK's session transport, Map",
+    ours: holdfast(sessionful("state_set", SET)),
+    theirs: sdkSessions(sessionful("state_set", SET)),
     reach: 3,
     connections: 16,
   },
   {
-    what: "2025 state_get / the same",
-    ours: sessionful("state_get", { key: "count" }),
-    theirs: { server: ["sdk-sessions.ts"], workload: sessionful("state_get", { key: "count" }) },
+    what: "2025 `state_get` / the same",
+    ours: holdfast(sessionful("state_get", { key: "count" })),
+    theirs: sdkSessions(sessionful("state_get", { key: "count" })),
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 echo / the same",
-    ours: sessionful("echo", ECHO),
-    theirs: { server: ["sdk-sessions.ts"], workload: sessionful("echo", ECHO) },
+    ours: holdfast(sessionful("echo", ECHO)),
+    theirs: sdkSessions(sessionful("echo", ECHO)),
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 echo / bare Hono echoing JSON",
-    ours: sessionful("echo", ECHO),
-    theirs: { server: ["echo.ts"], workload: plain("echo", ECHO) },
+    ours: holdfast(sessionful("echo", ECHO)),
+    theirs: bareHono,
     reach: 0.5,
     connections: 16,
   },
   {
-    what: "2025 state_set, one connection: full / normal",
-    ours: sessionful("state_set", SET),
-    theirs: { server: ["holdfast.ts", "FOLDER", "normal"], workload: sessionful("state_set", SET) },
+    what: "ceiling: echo of the SDK's `Server` alone / its session transport",
+    ours: sdkAlone,
+    theirs: sdkSessions(sessionful("echo", ECHO)),
+    connections: 16,
+  },
+  {
+    what: "ceiling: echo of the SDK's `Server` alone / bare Hono",
+    ours: sdkAlone,
+    theirs: bareHono,
+    connections: 16,
+  },
+  {
+    what: "2025 `state_set`, one connection: `full` / `normal`",
+    ours: holdfast(sessionful("state_set", SET)),
+    theirs: holdfast(sessionful("state_set", SET), "normal"),
     connections: 1,
   },
   {
-    what: "2025 call with 20 progress events, stored / SDK, events in memory",
-    ours: sessionful("steps", { steps: 20 }, { progressToken: 1 }),
-    theirs: {
-      server: ["sdk-sessions.ts", "sse"],
-      workload: sessionful("steps", { steps: 20 }, { progressToken: 1 }),
-    },
+    what: "2025 call with 20 progress events, stored / the SDK, events in memory",
+    ours: holdfast(sessionful(...STEPS)),
+    theirs: sdkSessions(sessionful(...STEPS), "sse"),
     reach: 1.5,
     connections: 16,
   },
@@ -89,14 +116,13 @@ function inTurn({
 }: CallRow): Promise<{ ours: number[]; theirs: number[] }> {
   return inFolder((ourFolder) =>
     inFolder(async (theirFolder) => {
-      const [file, ...args] = theirs.server.map((part) => (part === "FOLDER" ? theirFolder : part));
-      const us = await startServer("holdfast.ts", ourFolder);
-      const them = await startServer(file!, ...args);
+      const us = await start(ours, ourFolder);
+      const them = await start(theirs, theirFolder);
       try {
         const options = { connections, seconds: SECONDS };
         const rates = { ours: [] as number[], theirs: [] as number[] };
         for (let round = 0; round <= ROUNDS; round++) {
-          const a = await load(us.url, ours, options);
+          const a = await load(us.url, ours.workload, options);
           const b = await load(them.url, theirs.workload, options);
           if (round === 0) continue; // warming up
           rates.ours.push(a.requestsPerSecond);
@@ -108,4 +134,8 @@ function inTurn({
       }
     }),
   );
+}
+
+function start({ server: [file, ...args] }: Side, folder: string): Promise<Running> {
+  return startServer(file!, ...args.map((arg) => (arg === "FOLDER" ? folder : arg)));
 }
