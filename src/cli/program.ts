@@ -36,6 +36,8 @@ Exit codes:
 export function withDefaultCommand(args: readonly string[]): readonly string[] {
   const [first] = args;
   if (first === "-V") return ["--version"]; // as many programs have it
+  // commander's own command knows one word: "help keys create" would be about "keys".
+  if (first === "help" && args.length > 2) return [...args.slice(1), "--help"];
   const aboutProgram = first !== undefined && ["-h", "--help", "-v", "--version"].includes(first);
   return first === undefined || (first.startsWith("-") && !aboutProgram)
     ? ["serve", ...args]
