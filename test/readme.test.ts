@@ -1,5 +1,5 @@
 // The README tells the truth: its SQL runs as written while the server runs, its tool example works, its lists are whole.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
@@ -110,6 +110,28 @@ describe("the README", () => {
   it("names every tool", async () => {
     const client = await connect("v2", { stdio: ["--ephemeral", "true"] });
     for (const name of await client.toolNames()) expect(readme).toContain(`\`${name}\``);
+  });
+});
+
+describe("the picture of the architecture", () => {
+  const picture = readFileSync(new URL("docs/architecture.svg", root), "utf8");
+  const texts = [...picture.matchAll(/>([^<>]+)<\/text>/g)].map((match) => match[1]!);
+
+  it("is in the README, and names folders of src and tables that there are", async () => {
+    expect(readme).toContain("](docs/architecture.svg)");
+    const folders = texts.flatMap((text) => text.match(/[a-z]+(?=\/)/g) ?? []);
+    expect(folders).toEqual(expect.arrayContaining(["http", "mcp", "storage"]));
+    for (const name of folders) expect(existsSync(new URL(`src/${name}`, root)), name).toBe(true);
+    const folder = temporaryFolder();
+    await (await startServer({ folder })).stop();
+    const database = new Database(databaseFile(folder), { readonly: true });
+    const tables = database.prepare("SELECT name FROM sqlite_schema").pluck().all();
+    database.close();
+    const named = texts
+      .filter((text) => text.includes(" · "))
+      .flatMap((text) => text.match(/[a-z_]+/g)!);
+    expect(named.length).toBeGreaterThan(4);
+    expect(tables).toEqual(expect.arrayContaining(named));
   });
 });
 
