@@ -10,7 +10,8 @@ import { VERSION } from "../src/version.ts";
 import { current, generated } from "../scripts/embed-migrations.ts";
 import { connect } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { startServer } from "./support/process.ts";
+import { run, startServer } from "./support/process.ts";
+import { rows } from "./support/rows.ts";
 import { toolFolder } from "./support/tool-folder.ts";
 
 const root = new URL("..", import.meta.url);
@@ -95,6 +96,39 @@ describe("the README", () => {
     const tools = toolFolder({ "remember-order.ts": blocks("ts")[0]! });
     const client = await connect("v2", { stdio: ["--ephemeral", "--tools", tools] });
     expect((await client.call("remember_order", { item: "rum" })).text).toBe("Noted: rum");
+  });
+
+  it("has commands that work in the order in which they stand", async () => {
+    const folder = temporaryFolder();
+    const server = await startServer({ folder });
+    const client = await connect("v2", { url: `${server.url}?name=work` });
+    await client.call("history_append", { role: "user", content: "Hello" });
+    await server.stop();
+    const [{ id: session }] = rows(folder, "SELECT id FROM sessions") as [{ id: string }];
+    const commands = blocks("sh")
+      .flatMap((block) => block.trim().split("\n"))
+      .filter((line) => /^npx holdfast (keys|sessions|backup|restore|doctor)\b/.test(line))
+      .map((line) => line.split(" ").slice(2));
+    expect(commands.map(([command]) => command)).toEqual([
+      ...["keys", "keys", "keys", "sessions", "sessions", "sessions", "sessions", "sessions"],
+      ...["backup", "restore", "doctor"],
+    ]);
+    const [elsewhere, files] = [temporaryFolder(), temporaryFolder()];
+    for (const command of commands) {
+      const [key] = rows(folder, "SELECT id FROM api_keys") as [{ id: string }?];
+      const words: Record<string, string> = {
+        ID: command[0] === "keys" ? (key?.id ?? "") : session,
+        FILE: join(files, "copy.db"),
+        "sessions.jsonl": join(files, "sessions.jsonl"),
+        "/another/folder": elsewhere,
+      };
+      const args = command.map((word) => words[word] ?? word);
+      if (!args.includes("--data-dir")) args.push("--data-dir", folder);
+      if (args[1] === "delete") args.push("--yes"); // nobody sits there
+      const { code, stderr } = await run(args);
+      expect(code, `${args.join(" ")}: ${stderr}`).toBe(0);
+    }
+    expect(rows(elsewhere, "SELECT id FROM sessions")).toEqual([{ id: session }]);
   });
 
   it("names only settings that exist, with their defaults", () => {
