@@ -4,7 +4,7 @@ import { envName, settings, type SettingName } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { VERSION } from "../version.ts";
 import { backup, type CopyFlags } from "./backup.ts";
-import { cleanup } from "./cleanup.ts";
+import { cleanup, type CleanupFlags } from "./cleanup.ts";
 import { doctor, type DoctorFlags } from "./doctor/doctor.ts";
 import { createKey, listKeys, revokeKey, type KeyFlags } from "./keys.ts";
 import { restore } from "./restore.ts";
@@ -76,9 +76,8 @@ export function createProgram(terminal: Terminal): Command {
     (name) => DATA.includes(name),
   )
     .option("--dry-run", "only say what would be deleted")
-    .action((flags: { dryRun?: boolean }) =>
-      cleanup(settingsOf(flags), flags.dryRun ?? false, terminal),
-    );
+    .option("--json", "print JSON")
+    .action((flags: CleanupFlags) => cleanup(settingsOf(flags), flags, terminal));
 
   withSettings(
     program
