@@ -2,8 +2,7 @@
 // elsewhere, ask the doctor.
 import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { connect } from "./support/clients.ts";
@@ -14,10 +13,7 @@ import { run, startServer } from "./support/process.ts";
 const BUILD = fileURLToPath(new URL("../scripts/build-binary.ts", import.meta.url));
 
 /** What `npx @modelcontextprotocol/inspector` starts. */
-const INSPECTOR = join(
-  dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/inspector/package.json")),
-  "clients/launcher/build/index.js",
-);
+const INSPECTOR = fileURLToPath(new URL("../node_modules/.bin/inspector", import.meta.url));
 
 interface Shown {
   content: { text: string }[];
