@@ -4,7 +4,7 @@ import { AppError } from "../../kernel/errors.ts";
 import type { Session } from "../../sessions/session.ts";
 
 /** What a command that only reads takes for a session too. */
-export interface Finding {
+export interface Lookup {
   /** A part of a name or title that just one session has. */
   byPart?: boolean;
 }
@@ -14,7 +14,7 @@ export async function findSessions(
   { operator }: Pick<App, "operator">,
   refs: readonly string[],
   principal: string,
-  { byPart = false }: Finding = {},
+  { byPart = false }: Lookup = {},
 ): Promise<Session[]> {
   const found = new Map<string, Session>();
   const missing: string[] = [];
