@@ -6,12 +6,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { withProgress } from "../src/cli/progress.ts";
 import { databaseFile } from "../src/storage/storage.ts";
 import { connect } from "./support/clients.ts";
 import { findDamage } from "./support/database.ts";
 import { fatten, filledFolder } from "./support/filled.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { cleanEnv, run, SOURCE, startServer } from "./support/process.ts";
+import { sitting } from "./support/terminal.ts";
 
 const BUSY_WRITER = fileURLToPath(new URL("support/busy-writer.ts", import.meta.url));
 
@@ -42,6 +44,17 @@ describe("holdfast backup", () => {
     const copy = open(target);
     expect(copy.prepare("SELECT content FROM messages").pluck().all()).toEqual(["hello"]);
     expect(findDamage(copy)).toEqual([]);
+  });
+
+  it("shows a bar to people, which says how long it takes once that can be told", async () => {
+    const { terminal, errors } = sitting({ columns: 80 });
+    await withProgress(terminal, "Backing up", (onProgress) => {
+      for (const done of [0, 0.5]) onProgress(done);
+      return Promise.resolve();
+    });
+    const bar = await errors();
+    expect(bar).toMatch(/Backing up ░+ 0% {2}some time left/);
+    expect(bar).not.toContain("NF");
   });
 
   it("prints JSON for programs", async () => {

@@ -39,7 +39,9 @@ async function scene(options: Partial<ServerOptions> = {}): Promise<Scene> {
 /** What every failure of the model has in common. */
 function expectModelError(answer: ToolAnswer): void {
   expect(answer).toMatchObject({ isError: true, meta: { "holdfast/error": "model" } });
-  expect(answer.text).toContain("The question is stored: ask it again to retry.");
+  expect(answer.text).toContain(
+    "The question is stored: chat_retry, or the same prompt, asks it again.",
+  );
 }
 
 const statuses = async (client: TestClient): Promise<string[]> =>
@@ -48,10 +50,13 @@ const statuses = async (client: TestClient): Promise<string[]> =>
   );
 
 const faults: Record<string, { scripts: Script[]; says: RegExp; args?: string[] }> = {
-  "refuses the key (401)": { scripts: [refuses(401, "Bad key.")], says: /HTTP 401: Bad key\./ },
+  "misses a key (401)": {
+    scripts: [refuses(401, "No key.")],
+    says: /HTTP 401: No key\. It was sent no key: HOLDFAST_MODEL_KEY sets one\./,
+  },
   "does not know the name (404)": {
     scripts: [refuses(404, 'model "scripted-1" not found')],
-    says: /HTTP 404: model "scripted-1" not found/,
+    says: /HTTP 404: model "scripted-1" not found\. Are --model and --model-url right\?/,
   },
   "fails every time (500)": {
     scripts: [refuses(500, "Out of memory."), refuses(500, "Still."), refuses(500, "For good.")],
@@ -68,7 +73,7 @@ const faults: Record<string, { scripts: Script[]; says: RegExp; args?: string[] 
   "streams garbage": { scripts: [sends("data: {{{ nonsense\n\n")], says: /failed: \S+/ },
   "answers with a web page": {
     scripts: [sends("<html>Welcome to the router</html>", "text/html")],
-    says: /failed: \S+/,
+    says: /It answered with a web page\. Is --model-url right\? Most end in \/v1\./,
   },
   "gives an empty answer": { scripts: [says()], says: /The answer is empty/ },
   "gives an answer of spaces": { scripts: [says("  \n")], says: /The answer is empty/ },
@@ -143,7 +148,9 @@ describe("the key", () => {
     model.next(refuses(401, `Incorrect API key provided: ${KEY}.`), sends(quoted));
     const refused = await client.call("chat", { prompt: "One" });
     expectModelError(refused);
-    expect(refused.text).toContain("Incorrect API key provided: [key].");
+    expect(refused.text).toContain(
+      "Incorrect API key provided: [key]. It does not accept the key that it was sent",
+    );
     const inStream = await client.call("chat", { prompt: "Two" });
     expectModelError(inStream);
     expect(inStream.text).toContain("The key [key] has no budget left.");

@@ -187,6 +187,10 @@ describe("holdfast cleanup", () => {
     const wouldDo = { code: 0, stdout: `Would delete ${counts}`, stderr: "" };
     expect(await cleanup(folder, "--dry-run")).toEqual(wouldDo);
     expect(rowCounts(database)).toEqual(before);
+    expect(JSON.parse((await cleanup(folder, "--dry-run", "--json")).stdout)).toMatchObject({
+      dry_run: true,
+      expired: { session: 1, client: 1, state_key: 1, stream: 0 },
+    });
     expect(await cleanup(folder)).toEqual({ ...wouldDo, stdout: `Deleted ${counts}` });
     expect(rowCounts(database)).toEqual({
       sessions: 3,

@@ -18,6 +18,8 @@ describe("the command line", () => {
     expect(help!.stdout).toMatch(/Exit codes:\n {2}0 +done\n {2}1 /);
     for (const other of same) expect(other).toEqual(help);
     expect((await run(["help", "backup"])).stdout).toMatch(/^Usage: holdfast backup/);
+    const create = await run(["help", "keys", "create"]);
+    expect(create.stdout).toMatch(/^Usage: holdfast keys create/);
   });
 
   it.each([

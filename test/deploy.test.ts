@@ -9,6 +9,7 @@ import { envName, settings } from "../src/config.ts";
 import { connect } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { FIXTURE, startServer } from "./support/process.ts";
+import { notifySocket } from "./support/notify-socket.ts";
 import { deployed, isInstalled, missing, nginxConfig, startProxy } from "./support/proxy.ts";
 
 const STEPS = 5;
@@ -37,6 +38,28 @@ describe("deploy/holdfast.service", () => {
     const args = ["security", "--offline=yes", "--threshold=20", file()];
     const { status, stdout } = spawnSync("systemd-analyze", args, { encoding: "utf8" });
     expect(status, stdout).toBe(0);
+  });
+});
+
+describe("a server that systemd starts", () => {
+  const skipped = missing("systemd-notify", "perl");
+
+  it.skipIf(skipped)(`says that it is ready when it listens${skipped}`, async () => {
+    const socket = join(temporaryFolder(), "notify");
+    const systemd = await notifySocket(socket);
+    const env = { NOTIFY_SOCKET: socket };
+    const server = await startServer({ folder: temporaryFolder(), env });
+    await expect.poll(systemd.heard).toContain("READY=1");
+    expect(server.errors()).toBe("");
+  });
+
+  it("serves though it cannot say so, and tells why", async () => {
+    const env = { NOTIFY_SOCKET: "/nowhere", PATH: "/nowhere" };
+    const server = await startServer({ folder: temporaryFolder(), env });
+    await expect
+      .poll(server.errors)
+      .toMatch(/^holdfast: systemd does not know that the server is ready: systemd-notify: .*\n$/);
+    expect((await fetch(new URL("/readyz", server.url))).status).toBe(200);
   });
 });
 

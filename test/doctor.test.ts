@@ -125,6 +125,20 @@ describe("holdfast doctor", () => {
   });
 
   it.runIf(process.platform !== "win32")(
+    "finds nothing wrong with the clone's own folder after a first start, and leaves others' rights alone",
+    async () => {
+      const [clones, shared] = [temporaryFolder(), temporaryFolder()];
+      writeFileSync(join(clones, ".gitignore"), "*\n");
+      for (const folder of [clones, shared]) {
+        chmodSync(folder, 0o755);
+        await (await startServer({ folder })).stop();
+      }
+      expect((await doctor(clones)).wrong).toEqual([]);
+      expect((await doctor(shared)).wrong).toMatchObject([{ check: "permissions" }]);
+    },
+  );
+
+  it.runIf(process.platform !== "win32")(
     "finds files that others may read, and --fix closes them",
     async () => {
       const folder = await ownFolder();

@@ -13,7 +13,7 @@ import { cleanEnv } from "./support/process.ts";
 import { rawStdio } from "./support/raw-stdio.ts";
 
 const ORDER_SERVER = [
-  process.execPath,
+  ...[process.execPath, "--conditions", "clone"],
   fileURLToPath(new URL("support/order-server.ts", import.meta.url)),
 ];
 

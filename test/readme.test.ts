@@ -1,5 +1,5 @@
 // The README tells the truth: its SQL runs as written while the server runs, its tool example works, its lists are whole.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
@@ -10,7 +10,8 @@ import { VERSION } from "../src/version.ts";
 import { current, generated } from "../scripts/embed-migrations.ts";
 import { connect } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { startServer } from "./support/process.ts";
+import { run, startServer } from "./support/process.ts";
+import { rows } from "./support/rows.ts";
 import { toolFolder } from "./support/tool-folder.ts";
 
 const root = new URL("..", import.meta.url);
@@ -97,6 +98,39 @@ describe("the README", () => {
     expect((await client.call("remember_order", { item: "rum" })).text).toBe("Noted: rum");
   });
 
+  it("has commands that work in the order in which they stand", async () => {
+    const folder = temporaryFolder();
+    const server = await startServer({ folder });
+    const client = await connect("v2", { url: `${server.url}?name=work` });
+    await client.call("history_append", { role: "user", content: "Hello" });
+    await server.stop();
+    const [{ id: session }] = rows(folder, "SELECT id FROM sessions") as [{ id: string }];
+    const commands = blocks("sh")
+      .flatMap((block) => block.trim().split("\n"))
+      .filter((line) => /^npx holdfast (keys|sessions|backup|restore|doctor)\b/.test(line))
+      .map((line) => line.split(" ").slice(2));
+    expect(commands.map(([command]) => command)).toEqual([
+      ...["keys", "keys", "keys", "sessions", "sessions", "sessions", "sessions", "sessions"],
+      ...["backup", "restore", "doctor"],
+    ]);
+    const [elsewhere, files] = [temporaryFolder(), temporaryFolder()];
+    for (const command of commands) {
+      const [key] = rows(folder, "SELECT id FROM api_keys") as [{ id: string }?];
+      const words: Record<string, string> = {
+        ID: command[0] === "keys" ? (key?.id ?? "") : session,
+        FILE: join(files, "copy.db"),
+        "sessions.jsonl": join(files, "sessions.jsonl"),
+        "/another/folder": elsewhere,
+      };
+      const args = command.map((word) => words[word] ?? word);
+      if (!args.includes("--data-dir")) args.push("--data-dir", folder);
+      if (args[1] === "delete") args.push("--yes"); // nobody sits there
+      const { code, stderr } = await run(args);
+      expect(code, `${args.join(" ")}: ${stderr}`).toBe(0);
+    }
+    expect(rows(elsewhere, "SELECT id FROM sessions")).toEqual([{ id: session }]);
+  });
+
   it("names only settings that exist, with their defaults", () => {
     const rows = [...readme.matchAll(/^\| `([a-z-]+)` +\| `([^`]+)` +\|/gm)].map(
       ([, name, value]) => [name, value],
@@ -110,6 +144,28 @@ describe("the README", () => {
   it("names every tool", async () => {
     const client = await connect("v2", { stdio: ["--ephemeral", "true"] });
     for (const name of await client.toolNames()) expect(readme).toContain(`\`${name}\``);
+  });
+});
+
+describe("the picture of the architecture", () => {
+  const picture = readFileSync(new URL("docs/architecture.svg", root), "utf8");
+  const texts = [...picture.matchAll(/>([^<>]+)<\/text>/g)].map((match) => match[1]!);
+
+  it("is in the README, and names folders of src and tables that there are", async () => {
+    expect(readme).toContain("](docs/architecture.svg)");
+    const folders = texts.flatMap((text) => text.match(/[a-z]+(?=\/)/g) ?? []);
+    expect(folders).toEqual(expect.arrayContaining(["http", "mcp", "storage"]));
+    for (const name of folders) expect(existsSync(new URL(`src/${name}`, root)), name).toBe(true);
+    const folder = temporaryFolder();
+    await (await startServer({ folder })).stop();
+    const database = new Database(databaseFile(folder), { readonly: true });
+    const tables = database.prepare("SELECT name FROM sqlite_schema").pluck().all();
+    database.close();
+    const named = texts
+      .filter((text) => text.includes(" · "))
+      .flatMap((text) => text.match(/[a-z_]+/g)!);
+    expect(named.length).toBeGreaterThan(4);
+    expect(tables).toEqual(expect.arrayContaining(named));
   });
 });
 

@@ -18,6 +18,7 @@ import { connect } from "./support/clients.ts";
 import { findDamage, openDatabase } from "./support/database.ts";
 import { filledFolder } from "./support/filled.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { isSilent, startModel } from "./support/model-server.ts";
 import { FIXTURE, run, startServer } from "./support/process.ts";
 import { rawStdio } from "./support/raw-stdio.ts";
 import { rows, transcript } from "./support/rows.ts";
@@ -205,6 +206,40 @@ describe("holdfast restore refuses and touches nothing", () => {
     expect((await restore(folder, file, "--force")).stderr).toMatch(/another process is using it/);
     expect(transcript(folder)).toHaveLength(1);
     expect(readdirSync(folder).filter((name) => name.includes("partial"))).toEqual([]);
+  });
+});
+
+describe("a backup of a running server", () => {
+  it("belongs to no process: elsewhere it is well, and may be replaced at once", async () => {
+    const original = temporaryFolder();
+    await startServer({ folder: original });
+    expect(rows(original, "SELECT pid FROM instances")).toHaveLength(1);
+    const file = await backupOf(original);
+    const folder = join(temporaryFolder(), "data");
+    expect((await restore(folder, file)).code).toBe(0);
+    const { stdout } = await run(["doctor", "--data-dir", folder]);
+    expect(stdout).toContain("No Holdfast uses the data folder now.");
+    expect(stdout).toContain("No process has left anything open.");
+    expect((await restore(folder, file, "--force")).code).toBe(0);
+  });
+
+  it("holds the question that was being answered, to be asked again", async () => {
+    const model = await startModel();
+    const folder = temporaryFolder();
+    const server = await startServer({ folder, args: model.args });
+    const client = await connect("v2", server);
+    model.next(isSilent);
+    const asked = client.call("chat", { prompt: "Is kelp a plant?" });
+    asked.catch(() => undefined);
+    await model.called(1);
+    const file = await backupOf(folder);
+    await server.kill();
+    const elsewhere = join(temporaryFolder(), "data");
+    expect((await restore(elsewhere, file)).code).toBe(0);
+    expect(transcript(elsewhere)).toEqual(["1 user interrupted Is kelp a plant?"]);
+    await startServer({ folder: elsewhere, port: server.port, args: model.args });
+    const { text } = await client.call("chat", { prompt: "Is kelp a plant?" });
+    expect(text).toBe("Answer to: Is kelp a plant?");
   });
 });
 

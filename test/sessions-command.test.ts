@@ -66,6 +66,7 @@ describe("sessions list", () => {
           name: "work",
           title: "Reef notes",
           pinned: false,
+          temporary: false,
         },
         ...{ messages: 1, state_keys: 1, created_at: iso, last_active_at: iso, expires_at: iso },
       },
@@ -108,6 +109,19 @@ it.each([["list"], ["show", "x"], ["export", "--all"], ["delete", "x", "--yes"]]
     expect(existsSync(folder)).toBe(false);
   },
 );
+
+it("sessions list tells which sessions are temporary, and so do the tools", async () => {
+  const folder = temporaryFolder();
+  const client = await connect("v2", await startServer({ folder }));
+  const { data } = await client.call("session_open", { title: "Scratch", temporary: true });
+  await client.call("session_open", { title: "Kept", name: "kept" });
+  expect(data).toMatchObject({ temporary: true });
+  const { stdout } = await sessions(folder, "list");
+  expect(stdout).toContain("│ Scratch (temporary) │");
+  expect(stdout).toContain("│ kept: Kept ");
+  const json = JSON.parse((await sessions(folder, "list", "--json")).stdout) as object[];
+  expect(json).toMatchObject([{ temporary: false }, { temporary: true }]);
+});
 
 describe("sessions show", () => {
   const FILE = jsonl(
@@ -173,6 +187,21 @@ describe("sessions show", () => {
     expect(missing).toMatchObject({ code: 1, stdout: "" });
     expect(missing.stderr).toContain("sessions list --all");
     expect(rows(folder, "SELECT * FROM sessions")).toEqual(before);
+  });
+
+  it("finds by a part of a title that only one session has, and a whole title before a part", async () => {
+    const [reef, atoll] = [{ title: "Reef" }, { id: OTHER, name: "far", title: "Reef and atoll" }];
+    const own = { owner: "local" };
+    const folder = await folderOf(
+      sessionFile(1, { ...own, ...reef }),
+      sessionFile(1, { ...own, ...atoll }),
+    );
+    expect((await sessions(folder, "show", "ATOLL")).stdout).toContain(OTHER);
+    expect((await sessions(folder, "show", "reef")).stdout).toContain(ID);
+    expect((await sessions(folder, "show", "ree")).stderr).toContain(
+      'holdfast sessions list --query "ree" shows them',
+    );
+    expect((await sessions(folder, "delete", "ATOLL", "--yes")).code).toBe(1);
   });
 });
 

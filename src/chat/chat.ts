@@ -14,7 +14,7 @@ import {
 } from "./ask.ts";
 import { conversationOf, type ContextWindow } from "./context-window.ts";
 import type { Message } from "./message.ts";
-import type { ChatModel, ModelReply, ModelRequest } from "./model.ts";
+import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "./model.ts";
 import type { HistoryStore, NewMessage, Summary, Turn } from "./store.ts";
 import { Summarizer } from "./summarizer.ts";
 
@@ -228,7 +228,7 @@ export class Chat {
         "model",
         `The model gave no answer within ${this.#limits.modelTimeoutMs / 1000} s.`,
         {
-          hint: "The question is stored: ask it again to retry. The setting model-timeout allows more time.",
+          hint: `${ASK_AGAIN} The setting model-timeout allows more time.`,
           cause: error,
         },
       );

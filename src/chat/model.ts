@@ -1,6 +1,9 @@
 // The port to whatever answers `chat`.
 import type { Message, Role } from "./message.ts";
 
+/** What an error of a model says last. */
+export const ASK_AGAIN = "The question is stored: chat_retry, or the same prompt, asks it again.";
+
 export interface ModelRequest {
   sessionId: string;
   /** What is being asked; also the last of `messages`. */

@@ -4,7 +4,7 @@ import { envName, settings, type SettingName } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { VERSION } from "../version.ts";
 import { backup, type CopyFlags } from "./backup.ts";
-import { cleanup } from "./cleanup.ts";
+import { cleanup, type CleanupFlags } from "./cleanup.ts";
 import { doctor, type DoctorFlags } from "./doctor/doctor.ts";
 import { createKey, listKeys, revokeKey, type KeyFlags } from "./keys.ts";
 import { restore } from "./restore.ts";
@@ -36,6 +36,8 @@ Exit codes:
 export function withDefaultCommand(args: readonly string[]): readonly string[] {
   const [first] = args;
   if (first === "-V") return ["--version"]; // as many programs have it
+  // commander's own command knows one word: "help keys create" would be about "keys".
+  if (first === "help" && args.length > 2) return [...args.slice(1), "--help"];
   const aboutProgram = first !== undefined && ["-h", "--help", "-v", "--version"].includes(first);
   return first === undefined || (first.startsWith("-") && !aboutProgram)
     ? ["serve", ...args]
@@ -74,9 +76,8 @@ export function createProgram(terminal: Terminal): Command {
     (name) => DATA.includes(name),
   )
     .option("--dry-run", "only say what would be deleted")
-    .action((flags: { dryRun?: boolean }) =>
-      cleanup(settingsOf(flags), flags.dryRun ?? false, terminal),
-    );
+    .option("--json", "print JSON")
+    .action((flags: CleanupFlags) => cleanup(settingsOf(flags), flags, terminal));
 
   withSettings(
     program

@@ -1,5 +1,6 @@
 // A bar on standard error, for people who wait. In a pipe, and for what is quickly done, there is none.
 import { Presets, SingleBar } from "cli-progress";
+import ms from "ms";
 import type { Terminal } from "./terminal.ts";
 
 export interface Progress {
@@ -22,6 +23,9 @@ export function showProgress(
   const bar = new SingleBar(
     {
       ...{ stream: errors, clearOnComplete: true, hideCursor: true, etaBuffer: 1_000 },
+      // Before there is a rate the library says "INF", of which its own format leaves "NFs".
+      formatTime: (seconds) =>
+        typeof seconds === "number" ? ms(Math.max(seconds, 1) * 1_000) : "some time",
       format: `${what} {bar} {percentage}%  {eta_formatted} left`,
     },
     Presets.shades_classic,

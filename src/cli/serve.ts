@@ -3,6 +3,7 @@ import { createHoldfast, type Running, type Settings } from "../holdfast.ts";
 import { databaseFile } from "../storage/storage.ts";
 import { isLoopback } from "../http/open-network.ts";
 import { suggestOllama } from "./ollama.ts";
+import { tellReady } from "./readiness.ts";
 import { settingWarnings } from "../settings-report.ts";
 import { onToolFault, type Terminal } from "./terminal.ts";
 
@@ -24,6 +25,7 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
     terminal.warn("holdfast: Something in front of it must ask for credentials.");
   }
   for (const line of welcome(running, asks)) terminal.print(line);
+  void tellReady(terminal.warn);
   if (running.app.model.fallback) {
     void suggestOllama(process.env["OLLAMA_HOST"]).then(
       (line) => line && terminal.print(`  ${line}`),

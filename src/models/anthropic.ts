@@ -5,8 +5,8 @@ export const ANTHROPIC_URL = "https://api.anthropic.com/v1";
 
 export const anthropic: Provider = {
   wantsMaxTokens: true,
-  async load({ url, key = "", headers }) {
+  async load({ url, key = "", headers, fetch }) {
     const { createAnthropic } = await import("@ai-sdk/anthropic");
-    return createAnthropic({ baseURL: url, apiKey: key, headers }); // without a key it would look for one by itself
+    return createAnthropic({ baseURL: url, apiKey: key, headers, fetch }); // without a key it would look for one by itself
   },
 };

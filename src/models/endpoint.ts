@@ -2,7 +2,7 @@
 // one kind of endpoint to another is in a file each: openai-compatible.ts, anthropic.ts.
 import type { LanguageModel } from "ai";
 import type { ChatModel, ModelReply, ModelRequest } from "../chat/model.ts";
-import { modelFailure } from "./failure.ts";
+import { fetchAnswer, modelFailure } from "./failure.ts";
 import { toPrompt, type PromptRules } from "./prompt.ts";
 
 /** A kind of endpoint. */
@@ -17,6 +17,7 @@ export interface Endpoint {
   url: string;
   key: string | undefined;
   headers: Record<string, string>;
+  fetch: typeof fetch;
 }
 
 export interface EndpointOptions {
@@ -38,15 +39,18 @@ export class EndpointModel implements ChatModel {
   readonly models: readonly string[];
   readonly #provider: Provider;
   readonly #endpoint: Endpoint;
+  /** As it can be shown. */
+  readonly #address: string;
 
   constructor({ url: address, model, models = [], key }: EndpointOptions, provider: Provider) {
     const url = new URL(address);
     const headers = basicAuthorization(url);
     url.username = url.password = ""; // from here on the address can be shown
-    this.#endpoint = { url: url.href.replace(/\/$/, ""), key, headers };
+    this.#endpoint = { url: url.href.replace(/\/$/, ""), key, headers, fetch: fetchAnswer };
     this.#provider = provider;
     this.models = [...new Set([model, ...models])];
-    this.label = `${model} at ${url.origin}${url.pathname}`;
+    this.#address = `${url.origin}${url.pathname}`;
+    this.label = `${model} at ${this.#address}`;
   }
 
   async generate(request: ModelRequest): Promise<ModelReply> {
@@ -74,7 +78,7 @@ export class EndpointModel implements ChatModel {
       return await collect(stream, name, request);
     } catch (error) {
       request.signal.throwIfAborted();
-      throw modelFailure(error, this.label, this.#endpoint.key);
+      throw modelFailure(error, `${name} at ${this.#address}`, this.#endpoint.key);
     }
   }
 }

@@ -1,4 +1,5 @@
 // What a provider said when it failed, as an error that may be shown.
+import { ASK_AGAIN } from "../chat/model.ts";
 import { AppError } from "../kernel/errors.ts";
 
 const MAX_CHARACTERS = 500;
@@ -10,9 +11,34 @@ export function modelFailure(error: unknown, label: string, key: string | undefi
     .slice(0, MAX_CHARACTERS)
     .replace(/[^.!?…]$/, "$&.");
   return new AppError("model", `The model (${label}) failed: ${said}`, {
-    hint: "The question is stored: ask it again to retry.",
+    hint: `${wayOut(error, key)}${ASK_AGAIN}`,
     cause: new Error(said), // not the original: it holds headers and the whole request
   });
+}
+
+/** A 200 with a page for people: of a router, of a proxy, or of an address that is not quite the right one. */
+export class WebPageError extends Error {
+  override message = "It answered with a web page.";
+}
+
+/** `fetch` that takes no web page for an answer: it would look like one that broke off. */
+export const fetchAnswer: typeof fetch = async (input, init) => {
+  const response = await fetch(input, init);
+  if (!response.ok || !response.headers.get("content-type")?.startsWith("text/html"))
+    return response;
+  await response.body?.cancel();
+  throw new WebPageError();
+};
+
+/** What helps, where that can be told: whoever runs the server has to do it. */
+function wayOut(error: unknown, key: string | undefined): string {
+  const { statusCode } = error as { statusCode?: number };
+  if (error instanceof WebPageError) return "Is --model-url right? Most end in /v1. ";
+  if (statusCode === 404) return "Are --model and --model-url right? Most addresses end in /v1. ";
+  if (statusCode !== 401 && statusCode !== 403) return "";
+  return key === undefined
+    ? "It was sent no key: HOLDFAST_MODEL_KEY sets one. "
+    : "It does not accept the key that it was sent: HOLDFAST_MODEL_KEY sets another. ";
 }
 
 function describe(error: unknown): string {

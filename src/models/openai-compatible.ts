@@ -5,13 +5,14 @@ export const OPENAI_URL = "https://api.openai.com/v1";
 
 export const openAiCompatible: Provider = {
   systemAnywhere: true,
-  async load({ url, key, headers }) {
+  async load({ url, key, headers, fetch }) {
     const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
     return createOpenAICompatible({
       name: "model",
       baseURL: url,
       includeUsage: true,
       headers,
+      fetch,
       ...(key !== undefined && { apiKey: key }),
     });
   },

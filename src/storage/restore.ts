@@ -125,7 +125,6 @@ function replace(target: string, made: string): string | null {
   }
 }
 
-/** `20261122T133700Z` */
 /** Two restores in one second keep two files. */
 function freeName(name: string): string {
   let free = name;
@@ -133,4 +132,5 @@ function freeName(name: string): string {
   return free;
 }
 
+/** `20261122T133700Z` */
 const timestamp = (): string => new Date().toISOString().replace(/[-:]|\.\d+/g, "");

@@ -11,6 +11,7 @@ const summary = {
   name: z.string().nullable(),
   title: z.string().nullable(),
   pinned: z.boolean(),
+  temporary: z.boolean(),
   created_at: z.string().nullable().describe("Null while nothing is stored in the session."),
   last_active_at: z.string().nullable(),
   expires_at: z
@@ -27,6 +28,7 @@ const summarize = (session: Session | undefined, counts: SessionCounts, sessions
   name: session?.name ?? null,
   title: session?.title ?? null,
   pinned: session?.pinned ?? false,
+  temporary: session !== undefined && session.keepMs !== null,
   created_at: session ? iso(session.createdAt) : null,
   last_active_at: session ? iso(session.lastActiveAt) : null,
   expires_at: session ? iso(sessions.expiresAt(session)) : null,

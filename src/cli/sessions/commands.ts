@@ -62,7 +62,10 @@ export function addSessionCommands(
     .option("--last <number>", "only so many messages, the newest", readCount)
     .addOption(whose())
     .option("--json", "print JSON")
-    .addHelpText("after", `\n${NAMES}`)
+    .addHelpText(
+      "after",
+      `\n${NAMES}\nA part of a name or title will do, if only one session has it.`,
+    )
     .action((session: string, flags: ShowFlags) =>
       showSession(settingsOf(flags), session, flags, terminal),
     );

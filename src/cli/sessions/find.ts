@@ -3,16 +3,25 @@ import type { App } from "../../app.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Session } from "../../sessions/session.ts";
 
+/** What a command that only reads takes for a session too. */
+export interface Lookup {
+  /** A part of a name or title that just one session has. */
+  byPart?: boolean;
+}
+
 /** In the order of the names, each once. @throws AppError `not_found` that tells all that are not there */
 export async function findSessions(
-  { operator }: App,
+  { operator }: Pick<App, "operator">,
   refs: readonly string[],
   principal: string,
+  { byPart = false }: Lookup = {},
 ): Promise<Session[]> {
   const found = new Map<string, Session>();
   const missing: string[] = [];
   for (const ref of refs) {
-    const session = await operator.find(ref, principal);
+    const session =
+      (await operator.find(ref, principal)) ??
+      (byPart ? await findByPart(operator, ref, principal) : undefined);
     if (session === undefined) missing.push(JSON.stringify(ref.slice(0, 64)));
     else found.set(session.id, session);
   }
@@ -22,4 +31,21 @@ export async function findSessions(
     `There is no session ${missing.join(", ")} of ${principal}, or it has expired.`,
     { hint: '"holdfast sessions list --all" shows all that there are.' },
   );
+}
+
+/** A whole title goes before a part of one. @throws AppError `conflict` when several have it */
+async function findByPart(
+  operator: App["operator"],
+  part: string,
+  principal: string,
+): Promise<Session | undefined> {
+  if (part.trim() === "") return undefined;
+  const { sessions } = await operator.list(principal, { query: part, limit: 100 });
+  const whole = sessions.filter(({ title }) => title?.toLowerCase() === part.toLowerCase());
+  const [found, ...others] = whole.length > 0 ? whole : sessions;
+  if (others.length === 0) return found;
+  const text = JSON.stringify(part.slice(0, 64));
+  throw new AppError("conflict", `Several sessions have ${text} in their name or title.`, {
+    hint: `holdfast sessions list --query ${text} shows them with their ids.`,
+  });
 }

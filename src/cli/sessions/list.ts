@@ -42,10 +42,10 @@ export function shown(
   app: Pick<App, "sessions">,
   session: Session & Partial<SessionCounts>,
 ): Record<string, unknown> {
-  const { id, owner, name, title, pinned, messages, stateKeys } = session;
+  const { id, owner, name, title, pinned, keepMs, messages, stateKeys } = session;
   const expiresAt = app.sessions.expiresAt(session);
   return {
-    ...{ id, owner, name, title, pinned },
+    ...{ id, owner, name, title, pinned, temporary: keepMs !== null },
     ...(messages !== undefined && { messages, state_keys: stateKeys }),
     created_at: isoTime(session.createdAt),
     last_active_at: isoTime(session.lastActiveAt),
@@ -65,15 +65,19 @@ function tableOf(sessions: readonly (Session & SessionCounts)[], { all }: ListFl
     colAligns: ["left", "left", "right", "right", "left", "left"],
   });
   for (const session of sessions) {
-    const { id, messages, stateKeys, lastActiveAt, owner, pinned } = session;
+    const { id, messages, stateKeys, lastActiveAt, owner } = session;
     table.push([
-      ...[id, labelOf(session) + (pinned ? " (pinned)" : "")],
+      ...[id, labelOf(session) + lifeOf(session)],
       ...[messages, stateKeys, localTime(lastActiveAt)],
       ...(withOwner ? [oneLine(owner)] : []),
     ]);
   }
   return table.toString();
 }
+
+/** What is to be known about how long it stays. A pinned one stays, temporary or not. */
+const lifeOf = ({ pinned, keepMs }: Session): string =>
+  pinned ? " (pinned)" : keepMs === null ? "" : " (temporary)";
 
 /** Name and title, as far as there is room. */
 function labelOf({ name, title }: Session): string {

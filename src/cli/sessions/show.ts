@@ -27,7 +27,7 @@ export function showSession(
   terminal: Terminal,
 ): Promise<void> {
   return withApp(settings, async (app) => {
-    const [session] = await findSessions(app, [ref], principal);
+    const [session] = await findSessions(app, [ref], principal, { byPart: true });
     const show = json ? showJson : showText;
     await show(app, session!.id, last, terminal);
   });

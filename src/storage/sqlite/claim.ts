@@ -50,6 +50,8 @@ export const allInstances = (database: Sqlite): Instance[] =>
 function inUse(file: string, living: readonly Instance[] = []): AppError {
   const who = living.length > 0 ? ` (${living.map(({ pid }) => `process ${pid}`).join(", ")})` : "";
   return new AppError("busy", `${file}: another process is using it${who}.`, {
-    hint: "Stop every Holdfast on this data folder first.",
+    hint:
+      "Stop every Holdfast on this data folder first; one that was killed in another container counts as gone " +
+      "after 30 seconds.",
   });
 }

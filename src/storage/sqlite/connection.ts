@@ -1,5 +1,13 @@
 // Opens the database: folder and file modes, pragmas in their order, clear errors. Not here: tables (migrate.ts).
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  statSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { AppError } from "../../kernel/errors.ts";
@@ -74,6 +82,7 @@ function openFile(file: string, options: Database.Options = {}): Sqlite {
 function createFile(file: string): void {
   try {
     makeFolder(dirname(file));
+    closeFolderOfClone(dirname(file));
     closeSync(openSync(file, "a", 0o600));
   } catch (error) {
     throw cannotOpen(file, error);
@@ -89,6 +98,12 @@ export function makeFolder(folder: string): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // another process was faster
   }
+}
+
+/** Git keeps no modes, so the clone's own folder arrives open to all. Whoever made another one chose its rights. */
+function closeFolderOfClone(folder: string): void {
+  if (readdirSync(folder).join() !== ".gitignore") return;
+  if (statSync(folder).uid === process.getuid?.()) chmodSync(folder, 0o700);
 }
 
 /** One line that names the file and says what is wrong with it. */

@@ -44,7 +44,8 @@ export interface Contents {
 }
 
 /**
- * Makes one plain file of a database that nobody else uses, without a log beside it, checks it and counts what is in it.
+ * Makes one plain file of a database that nobody else uses, without a log beside it, checks it, takes the processes out
+ * of it and counts what is in it.
  * `thorough`: compares indexes with their tables too.
  * @throws AppError `storage` when it is damaged or is no database
  */
@@ -60,10 +61,24 @@ export function finishCopy(file: string, { thorough = false } = {}): Contents {
         hint: "holdfast doctor says more about the database.",
       });
     }
+    forgetProcesses(copy);
     return countContents(copy);
   } finally {
     copy.close();
   }
+}
+
+/**
+ * No process works on a copy, so none may seem to: elsewhere its id says nothing, and its last heartbeat is fresh. What
+ * one had open ends as after a crash: a question is interrupted here, calls are ended by the next start.
+ */
+function forgetProcesses(copy: Sqlite): void {
+  copy.exec(`BEGIN;
+    UPDATE messages SET status = 'interrupted'
+      WHERE status = 'pending' AND id IN (SELECT message_id FROM turns);
+    DELETE FROM turns;
+    DELETE FROM instances;
+    COMMIT`);
 }
 
 export function countContents(sqlite: Sqlite): Contents {
