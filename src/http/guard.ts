@@ -14,6 +14,22 @@ export type Guard = (
   c: Context<Authenticated>,
 ) => Response | undefined | Promise<Response | undefined>;
 
+/**
+ * Requests that come in during one turn of the event loop go on together when it ends: each step is then taken for all of
+ * them before the next one, which is cheap, and their answers leave together, so that whoever waits for them is woken
+ * once. Alone, a request waits for nothing.
+ */
+export const together = (): Guard => {
+  let turn: Promise<undefined> | undefined;
+  return () =>
+    (turn ??= new Promise((resolve) => {
+      setImmediate(() => {
+        turn = undefined;
+        resolve(undefined);
+      });
+    }));
+};
+
 /** Asks these in turn. One middleware for all of them: Hono's own chain costs more than most guards do. */
 export const guarded =
   (...guards: readonly Guard[]): MiddlewareHandler<Authenticated> =>

@@ -24,7 +24,7 @@ import {
   methodNotAllowed,
   whileAccepting,
 } from "./guards.ts";
-import { guarded, type Authenticated } from "./guard.ts";
+import { guarded, together, type Authenticated } from "./guard.ts";
 import { CallRate, limitRate, refuseCompressed } from "./limits.ts";
 import { healthRoutes } from "./health.ts";
 import { parseJson } from "./json.ts";
@@ -88,7 +88,10 @@ export function createRoutes({
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
   const refused: Refuse = (reason) => metrics?.refusals.add(reason);
-  app.use(observe(metrics, log), guarded(identify, knownHosts(hosts, origins, refused)));
+  app.use(
+    observe(metrics, log),
+    guarded(together(), identify, knownHosts(hosts, origins, refused)),
+  );
   if (origins.length > 0) {
     for (const path of ["/mcp", "/.well-known/*"]) app.use(path, crossOrigin(origins));
   }

@@ -1,4 +1,4 @@
-// The one writer. Operations of one turn of the event loop share a COMMIT; each has a savepoint of its own, so that one
+// The one writer. Operations of one turn of the event loop, or of one sync of the disk, share a COMMIT; each has a savepoint of its own, so that one
 // which fails takes nothing else with it. A promise resolves only when its COMMIT is durable.
 import { AppError } from "../../kernel/errors.ts";
 import type { Sqlite } from "./connection.ts";
@@ -56,8 +56,7 @@ export class GroupCommit {
         resolve: resolve as (value: unknown) => void,
         reject,
       });
-      // After this turn's input is handled: its other writes join the same commit.
-      if (this.#queue.length === 1) setImmediate(() => this.#flush());
+      if (this.#queue.length === 1) this.#schedule();
     });
   }
 
@@ -77,6 +76,16 @@ export class GroupCommit {
     this.#flush();
     await this.#log?.settled().catch(() => undefined); // their writers have been told
     this.#log?.close();
+  }
+
+  /**
+   * A commit comes after this turn's input is handled, and while the disk is busy with an earlier one, when that is done:
+   * it could not become durable sooner, and what comes in meanwhile joins it.
+   */
+  #schedule(): void {
+    const flush = (): void => void setImmediate(() => this.#flush());
+    if (this.#log?.pending) void this.#log.settled().then(flush, flush);
+    else flush();
   }
 
   #flush(): void {
