@@ -56,7 +56,7 @@ export class GroupCommit {
         resolve: resolve as (value: unknown) => void,
         reject,
       });
-      if (this.#queue.length === 1) this.#schedule();
+      if (!durable || this.#queue.length === 1) this.#schedule({ durable });
     });
   }
 
@@ -82,9 +82,9 @@ export class GroupCommit {
    * A commit comes after this turn's input is handled, and while the disk is busy with an earlier one, when that is done:
    * it could not become durable sooner, and what comes in meanwhile joins it.
    */
-  #schedule(): void {
+  #schedule({ durable }: { durable: boolean }): void {
     const flush = (): void => void setImmediate(() => this.#flush());
-    if (this.#log?.pending) void this.#log.settled().then(flush, flush);
+    if (durable && this.#log?.pending) void this.#log.settled().then(flush, flush);
     else flush();
   }
 
