@@ -42,6 +42,15 @@ function openNotes() {
   };
 }
 
+/** The same with commits that wait for the disk. */
+function openDurableNotes() {
+  const notes = openNotes();
+  const log = new LogSync(databaseFile(notes.folder));
+  const writer = new GroupCommit(notes.sqlite, log);
+  onTestFinished(() => writer.close());
+  return { ...notes, log, writer };
+}
+
 describe("a commit", () => {
   it("keeps what succeeded when an operation beside it fails, and nothing of that one", async () => {
     const { folder, writer, add, insert, committed } = openNotes();
@@ -116,11 +125,46 @@ describe("a commit", () => {
     expect(commitsInLog(folder)).toBe(before + 1);
   });
 
+  it("gathers what is written while the disk is busy with the one before", async () => {
+    const { folder, log, writer, insert, committed } = openDurableNotes();
+    const first = writer.write(() => insert("first"));
+    await nextTurn();
+    expect(log.pending).toBe(true);
+    const before = commitsInLog(folder);
+    const others: Promise<unknown>[] = [];
+    for (const text of ["second", "third", "fourth"]) {
+      others.push(writer.write(() => insert(text)));
+      await nextTurn();
+    }
+    await Promise.all([first, ...others]);
+    expect(committed()).toEqual(["first", "fourth", "second", "third"]);
+    expect(commitsInLog(folder)).toBeLessThan(before + others.length);
+  });
+
+  it("that is not on disk yet is pending for whoever reads it, in every moment", async () => {
+    const { log, writer, insert, committed } = openDurableNotes();
+    for (let round = 0; round < 50; round++) {
+      let durable = false;
+      const first = writer
+        .write(() => insert(`first ${round}`))
+        .then(() => {
+          const early = !durable && committed().includes(`second ${round}`);
+          expect(early && !writer.pending).toBe(false);
+        });
+      while (!log.pending) await nextTurn();
+      const second = writer
+        .write(() => insert(`second ${round}`))
+        .then(() => {
+          durable = true;
+        });
+      // What waits for no disk brings the commit of the second one forward.
+      const tidied = writer.write(() => undefined, { durable: false });
+      await Promise.all([first, second, tidied]);
+    }
+  });
+
   it("that waits for the disk holds up nobody who need not", async () => {
-    const { folder, sqlite, insert, committed } = openNotes();
-    const log = new LogSync(databaseFile(folder));
-    const writer = new GroupCommit(sqlite, log);
-    onTestFinished(() => writer.close());
+    const { log, writer, insert, committed } = openDurableNotes();
     const resolved: string[] = [];
     const note = (text: string, options?: { durable: boolean }) =>
       writer

@@ -1,5 +1,6 @@
-// The one writer. Operations of one turn of the event loop, or of one sync of the disk, share a COMMIT; each has a savepoint of its own, so that one
-// which fails takes nothing else with it. A promise resolves only when its COMMIT is durable.
+// The one writer. Operations of one turn of the event loop, or of one sync of the disk, share a COMMIT; each has a
+// savepoint of its own, so that one which fails takes nothing else with it. A promise resolves only when its COMMIT is
+// durable.
 import { AppError } from "../../kernel/errors.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";

@@ -21,14 +21,15 @@ export class LogSync {
 
   /** Whether there are commits that may not be on disk yet. */
   get pending(): boolean {
-    return this.#running !== undefined;
+    return this.#running !== undefined || this.#next !== undefined;
   }
 
   /** Resolves when everything that is committed now is on disk. */
   sync(): Promise<void> {
+    // One that has not begun yet covers everything that is committed by now; the one that runs may not.
+    if (this.#next !== undefined) return this.#next;
     if (this.#running === undefined) return this.#start();
-    // The one that runs may have begun before the last commit.
-    this.#next ??= this.#running
+    this.#next = this.#running
       .catch(() => undefined)
       .then(() => {
         this.#next = undefined;
