@@ -17,7 +17,7 @@ export type Guard = (
 /**
  * Requests that come in during one turn of the event loop go on together when it ends: each step is then taken for all of
  * them before the next one, which is cheap, and their answers leave together, so that whoever waits for them is woken
- * once. Alone, a request waits for nothing.
+ * once. One alone waits until the rest of its turn is done, which is next to nothing.
  */
 export const together = (): Guard => {
   let turn: Promise<undefined> | undefined;

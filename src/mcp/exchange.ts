@@ -198,9 +198,9 @@ export class StreamExchange implements Exchange {
   async tell(message: JSONRPCMessage): Promise<void> {
     if (!noteProgress(message, this.#progressed)) return; // a re-run tells it again
     const stored = this.#append(JSON.stringify(message));
-    if (isNotification(message) && this.#unstored < MAX_UNSTORED)
-      stored.catch(() => undefined); // a courtesy: that it could not be stored fails nothing
-    else await stored;
+    if (!isNotification(message)) return stored;
+    const told = stored.catch(() => undefined); // a courtesy: that it could not be stored fails nothing
+    if (this.#unstored >= MAX_UNSTORED) await told;
   }
 
   async #append(data: string): Promise<void> {

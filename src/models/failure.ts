@@ -32,7 +32,7 @@ export const fetchAnswer: typeof fetch = async (input, init) => {
 
 /** What helps, where that can be told: whoever runs the server has to do it. */
 function wayOut(error: unknown, key: string | undefined): string {
-  const { statusCode } = error as { statusCode?: number };
+  const { statusCode } = (error ?? {}) as { statusCode?: number };
   if (error instanceof WebPageError) return "Is --model-url right? Most end in /v1. ";
   if (statusCode === 404) return "Are --model and --model-url right? Most addresses end in /v1. ";
   if (statusCode !== 401 && statusCode !== 403) return "";

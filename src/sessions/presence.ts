@@ -32,9 +32,9 @@ export class Presence {
   /** Counts one live connection of the client until the returned function is called. */
   enter(clientId: string): () => void {
     const leave = this.#connections.add(clientId);
-    // What was noted within an interval holds until the next round of the timer.
+    // What was noted within half an interval holds well beyond the next round of the timer.
     const noted = this.#noted.get(clientId) ?? -Infinity;
-    if (this.#clock.now() - noted >= this.#intervalMs) this.#note([clientId]);
+    if (this.#clock.now() - noted >= this.#intervalMs / 2) this.#note([clientId]);
     return leave;
   }
 

@@ -23,6 +23,8 @@ const BATCH_MS = 2;
 /** How much of the time is the callers' while expired things are deleted, in batches' times. */
 const REST = 2;
 const FIRST_BATCH = 16;
+/** Never less: what takes long may be the calls beside it, and everything is to be gone one day. */
+const MIN_BATCH = 8;
 const MAX_BATCH = 500;
 
 export class Retention<Kind extends string> {
@@ -76,7 +78,7 @@ export class Retention<Kind extends string> {
       const took = performance.now() - began;
       sum += batch;
       if (batch < limit) return sum;
-      if (took > BATCH_MS) limit = Math.max(1, limit >> 1);
+      if (took > BATCH_MS) limit = Math.max(MIN_BATCH, limit >> 1);
       else if (took < BATCH_MS / 2) limit = Math.min(MAX_BATCH, limit * 2);
       await sleep(REST * took);
     }
