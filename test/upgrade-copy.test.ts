@@ -4,6 +4,7 @@ import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { HOST } from "../src/instances/liveness.ts";
 import { openConnection } from "../src/storage/sqlite/connection.ts";
 import { appliedVersion, migrate } from "../src/storage/sqlite/migrate.ts";
 import { migrations } from "../src/storage/sqlite/migrations.ts";
@@ -55,6 +56,21 @@ describe("a start that upgrades a database", () => {
     await server.stop();
     const again = await startServer({ folder });
     expect([again.errors(), copies(folder)]).toEqual(["", [copyName(OLD)]]);
+  });
+
+  it("is refused while an older program works on it, and nothing is changed", async () => {
+    const folder = oldFolder();
+    const writing = openConnection(databaseFile(folder));
+    onTestFinished(() => void writing.close());
+    const seen = writing.prepare("INSERT INTO instances VALUES ('old', ?, ?, ?, ?)");
+    seen.run(HOST, process.pid, Date.now(), Date.now());
+    const { code, stderr } = await run(["sessions", "list", "--data-dir", folder]);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(`another process is using it (process ${process.pid})`);
+    expect([appliedVersion(writing), copies(folder)]).toEqual([migrations[OLD - 1]!.createdAt, []]);
+    writing.exec("DELETE FROM instances");
+    await startServer({ folder });
+    expect(appliedVersion(writing)).toBe(migrations.at(-1)!.createdAt);
   });
 
   it("copies nothing that is new or empty", async () => {

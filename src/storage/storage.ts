@@ -24,7 +24,8 @@ import type { OnCommit } from "./sqlite/group-commit.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
 import { sqliteKeyedCallStore } from "./sqlite/keyed-call-store.ts";
 import { LogSync } from "./sqlite/log-sync.ts";
-import { migrate } from "./sqlite/migrate.ts";
+import { appliedVersion, isBehind, migrate } from "./sqlite/migrate.ts";
+import { refuseInstances } from "./sqlite/claim.ts";
 import { maxAgeOf, rememberMaxAge } from "./sqlite/retention-row.ts";
 import { sqliteSessionStore } from "./sqlite/session-store.ts";
 import { sqliteSigningKeyStore } from "./sqlite/signing-key-store.ts";
@@ -104,6 +105,8 @@ export function openStorage({
   const file = folder === undefined ? MEMORY : databaseFile(folder);
   const sqlite = openConnection(file);
   try {
+    // An older program that is at work would not find its tables as it knows them.
+    if (isBehind(appliedVersion(sqlite) ?? Infinity)) refuseInstances(file, sqlite);
     const copy = copyBeforeUpgrade(sqlite);
     if (copy !== undefined) onUpgrade(copy);
     migrate(sqlite);

@@ -30,8 +30,11 @@ export function claim(file: string): Claim | undefined {
   }
 }
 
-/** Where locks do not reach (some shared folders of containers), heartbeats do. */
-function refuseInstances(file: string, database: Sqlite): void {
+/**
+ * Where locks do not reach (some shared folders of containers), heartbeats do.
+ * @throws AppError `busy`
+ */
+export function refuseInstances(file: string, database: Sqlite): void {
   const living = livingInstances(database, Date.now());
   if (living.length > 0) throw inUse(file, living);
 }

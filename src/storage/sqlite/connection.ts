@@ -82,7 +82,7 @@ function openFile(file: string, options: Database.Options = {}): Sqlite {
 function createFile(file: string): void {
   try {
     makeFolder(dirname(file));
-    closeFolderOfClone(dirname(file));
+    if (!existsSync(file)) closeFolderOfClone(dirname(file));
     closeSync(openSync(file, "a", 0o600));
   } catch (error) {
     throw cannotOpen(file, error);

@@ -26,13 +26,17 @@ export function migrate(sqlite: Sqlite, wanted: readonly Migration[] = migration
       record.run(migration.hash, migration.createdAt);
     }
   });
-  const pending = (appliedVersion(sqlite) ?? 0) < (wanted.at(-1)?.createdAt ?? 0);
+  const pending = isBehind(appliedVersion(sqlite) ?? 0, wanted);
   // Another process may be at it: a large file takes minutes.
   if (pending) sqlite.pragma(`busy_timeout = ${UPGRADE_TIMEOUT_MS}`);
   // Immediate: the second of two processes sees the first one's tables instead of failing to upgrade its lock.
   apply.immediate();
   sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
 }
+
+/** Whether a database at that version lacks something. */
+export const isBehind = (applied: number, wanted: readonly Migration[] = migrations): boolean =>
+  applied < (wanted.at(-1)?.createdAt ?? 0);
 
 /** When the newest applied migration was written; null for a file without any. */
 export function appliedVersion(sqlite: Sqlite): number | null {
