@@ -4,6 +4,7 @@ import type { ApiKeys } from "./auth/api-keys.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { AccessTokens } from "./auth/oauth.ts";
 import type { Config } from "./config.ts";
+import { inheritedSocket } from "./http/inherited-socket.ts";
 import { listen, type Listener } from "./http/listen.ts";
 import { checkNetwork } from "./http/open-network.ts";
 import { ProtectedResource } from "./http/protected-resource.ts";
@@ -164,8 +165,9 @@ export class Serving {
   /** Starts to listen; what has to be undone at the stop is given to `closing`. */
   async listen(closing: AsyncDisposableStack): Promise<Listener> {
     const { config, storage, instances, onError } = this.#parts;
-    if (!config["insecure-no-auth"] && !(await this.authenticator.required()))
-      checkNetwork(config.host);
+    const open = !config["insecure-no-auth"] && !(await this.authenticator.required());
+    const inherited = inheritedSocket(process.env, process.pid);
+    if (open && inherited === undefined) checkNetwork(config.host);
     this.#listening = true;
     await instances.sweep();
     const touching = setInterval(() => {
@@ -175,11 +177,13 @@ export class Serving {
     const listener = await listen((request, env) => this.#routes.fetch(request, env), {
       host: config.host,
       port: config.port,
+      inherited,
       maxConnections: config["max-connections"],
       maxHeaderBytes: config["max-headers"],
     });
     this.#publicUrl ??= listener.origin;
     closing.defer(() => this.#stop(listener));
+    if (open) checkNetwork(listener.address); // whoever opened an inherited socket did not ask
     return listener;
   }
 

@@ -18,6 +18,8 @@ const TIMEOUTS = {
 const IDLE_MS = 75_000;
 
 export interface Listener {
+  /** The address that it listens on: of a name, what the system made of it. */
+  readonly address: string;
   /** `http://127.0.0.1:8484` */
   readonly origin: string;
   /** Takes no new connections; resolves when the open ones have ended. */
@@ -29,6 +31,8 @@ export interface Listener {
 export interface ListenOptions {
   host: string;
   port: number;
+  /** File descriptor of a socket that listens already; it takes the place of `host` and `port`. */
+  inherited: number | undefined;
   maxConnections: number;
   /** Of one request. */
   maxHeaderBytes: number;
@@ -37,7 +41,7 @@ export interface ListenOptions {
 /** @throws AppError `start` naming the address and what is wrong with it */
 export async function listen(
   fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
-  { host, port, maxConnections, maxHeaderBytes }: ListenOptions,
+  { host, port, inherited, maxConnections, maxHeaderBytes }: ListenOptions,
 ): Promise<Listener> {
   const server = createAdaptorServer({
     fetch: (request, env) => fetch(request, env as HttpBindings),
@@ -49,11 +53,17 @@ export async function listen(
   server.on("clientError", (error, socket) => refuse(error, socket, maxHeaderBytes));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error)));
-  server.listen(port, host, resolve);
+  server.listen(inherited === undefined ? { host, port } : { fd: inherited }, resolve);
   await promise;
-  const address = server.address() as AddressInfo;
+  const bound = server.address() as AddressInfo | string;
+  if (typeof bound === "string")
+    throw new AppError("start", `${bound} is not an address of the network.`, {
+      hint: "Give holdfast.socket a ListenStream= with a port.",
+    });
+  const name = inherited === undefined ? host : bound.address;
   return {
-    origin: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`,
+    address: bound.address,
+    origin: `http://${name.includes(":") ? `[${name}]` : name}:${bound.port}`,
     close: () =>
       new Promise((done) => {
         // A connection that is kept alive becomes idle when its last answer is out.
