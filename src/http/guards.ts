@@ -22,32 +22,25 @@ export const knownHosts = (
   refuse: Refuse,
 ): Guard => {
   const known = new LRUCache<string, true>({ max: MAX_KNOWN_HEADERS });
+  const refusal = (reason: string, way: string): Response => {
+    refuse("host");
+    return rpcError(403, RPC.server, `${reason}. ${way}`);
+  };
   return (c) => {
     const named = c.req.header("host");
     if (named === undefined || !known.has(named)) {
       const host = validateHostHeader(named, [...hosts]);
-      if (!host.ok) {
-        refuse("host");
-        return rpcError(
-          403,
-          RPC.server,
-          `${host.message}. The setting allowed-hosts names further ones.`,
-        );
-      }
+      if (!host.ok) return refusal(host.message, "The setting allowed-hosts names further ones.");
       known.set(named!, true);
     }
     const sent = c.req.header("origin");
     if (sent === undefined || origins.includes(sent)) return undefined;
     const origin = validateOriginHeader(sent, [...hosts]);
-    if (!origin.ok) {
-      refuse("host");
-      return rpcError(
-        403,
-        RPC.server,
-        `${origin.message}. The settings allowed-hosts and cors-origins name further ones.`,
-      );
-    }
-    return undefined;
+    if (origin.ok) return undefined;
+    return refusal(
+      origin.message,
+      "The settings allowed-hosts and cors-origins name further ones.",
+    );
   };
 };
 
