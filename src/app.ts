@@ -330,7 +330,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
 
     serveStdio(target) {
       const connection = serveOverStdio(
-        { ...server, clients: storage.clients, presence, clock, log },
+        {
+          ...{ ...server, clients: storage.clients, presence, clock, log },
+          graceMs: config["shutdown-grace"],
+        },
         target,
       );
       delivery.add(connection);

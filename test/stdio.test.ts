@@ -188,6 +188,26 @@ describe("the end", () => {
     });
   }
 
+  it("comes after the answers to what came before it, also when all of it comes at once", async () => {
+    const folder = temporaryFolder();
+    const raw = await rawStdio(["--data-dir", folder], { introduce: false });
+    const params = {
+      protocolVersion: "2025-11-25",
+      capabilities: {},
+      clientInfo: { name: "script", version: "1" },
+    };
+    const answers = [raw.request("initialize", params)];
+    raw.notify("notifications/initialized");
+    for (const content of ["one", "two"])
+      answers.push(raw.call("history_append", { role: "user", content }));
+    raw.end();
+    for (const { result } of await Promise.all(answers)) expect(result).toBeDefined();
+    expect(await raw.exited).toEqual({ code: 0, signal: null });
+    const stored = rows(folder, "SELECT content FROM messages ORDER BY content"); // they run side by side
+    expect(stored).toEqual([{ content: "one" }, { content: "two" }]);
+    expect(raw.errors()).toBe("");
+  });
+
   it("before any introduction leaves nothing behind", async () => {
     const folder = temporaryFolder();
     const raw = await rawStdio(["--data-dir", folder], { introduce: false });
@@ -200,11 +220,12 @@ describe("the end", () => {
   it("while the model is answering marks the question and lets the model go", async () => {
     const model = await startModel();
     const folder = temporaryFolder();
-    const raw = await rawStdio(["--data-dir", folder, ...model.args]);
+    const raw = await rawStdio(["--data-dir", folder, "--shutdown-grace", "1s", ...model.args]);
     model.next(isSilent);
-    void raw.call("chat", { prompt: "One" });
+    const asked = raw.call("chat", { prompt: "One" });
     const call = await model.called(1);
     raw.end();
+    expect((await asked).error).toMatchObject({ data: { interrupted: true, retryable: true } });
     await call.aborted;
     expect(await raw.exited).toEqual({ code: 0, signal: null });
     expect(transcript(folder)).toEqual(["1 user interrupted One"]);

@@ -1,8 +1,10 @@
 // A pipe whose requests are observed: each gets an id of ours, as each HTTP request has one.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { JSONRPCMessage, RequestId, Transport } from "@modelcontextprotocol/server";
 import { newId } from "../kernel/ids.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { CallObserver, Ending, Observed } from "./call-observer.ts";
+import { interrupted } from "./interruption.ts";
 import { isAnswer, isNotification, isRequest } from "./rpc.ts";
 
 export class ObservedTransport implements Transport {
@@ -13,6 +15,7 @@ export class ObservedTransport implements Transport {
   readonly #observer: CallObserver;
   readonly #caller: () => Caller;
   readonly #open = new Map<RequestId, Observed & { requestId: string }>();
+  #answered = Promise.withResolvers<void>();
 
   /** `caller`: who is at the other end, as far as known by now. */
   constructor(wire: Transport, observer: CallObserver, caller: () => Caller) {
@@ -45,6 +48,26 @@ export class ObservedTransport implements Transport {
     return this.#wire.close();
   }
 
+  /**
+   * Nothing more will come: resolves when what came is answered, and answers what takes longer than `graceMs` with an
+   * error that says so.
+   */
+  async finish(graceMs: number): Promise<void> {
+    const overdue = sleep(graceMs, true, { ref: false });
+    while (this.#awaited.length > 0) {
+      this.#answered = Promise.withResolvers();
+      if (await Promise.race([overdue, this.#answered.promise])) break;
+    }
+    await Promise.all(this.#awaited.map((id) => this.send(interrupted(id))));
+  }
+
+  /** Listening ends with the pipe: its answer is that it goes on. */
+  get #awaited(): RequestId[] {
+    return [...this.#open]
+      .filter(([, { request }]) => request.method !== "subscriptions/listen")
+      .map(([id]) => id);
+  }
+
   #receive(message: JSONRPCMessage): void {
     if (isRequest(message)) {
       const requestId = newId();
@@ -60,6 +83,7 @@ export class ObservedTransport implements Transport {
     const observed = this.#open.get(id);
     if (observed === undefined) return;
     this.#open.delete(id);
+    this.#answered.resolve();
     const caller = { ...this.#caller(), requestId: observed.requestId }; // it may have introduced itself by now
     this.#observer.ended({ ...observed, caller }, ending);
   }

@@ -1,4 +1,6 @@
 // Sessions over stdio: the same tools on the same data folder, for the one program at the other end of the pipe.
+import { Transform } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Notification, Server } from "@modelcontextprotocol/server";
 import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
 import { LOCAL } from "../auth/principal.ts";
@@ -8,7 +10,10 @@ import { IntroducingTransport, type IntroducingParts } from "./introducing-trans
 import { ObservedTransport } from "./observed-transport.ts";
 import { createServer, type ServerParts } from "./server.ts";
 
-export type StdioParts = ServerParts & IntroducingParts;
+export interface StdioParts extends ServerParts, IntroducingParts {
+  /** How long calls may go on when the other side has closed its end of the pipe. */
+  graceMs: number;
+}
 
 export interface StdioConnection extends Connections {
   /** Resolves when the pipe has closed. */
@@ -22,7 +27,16 @@ export function serveOverStdio(
   target: SessionTarget | undefined,
 ): StdioConnection {
   const caller = () => ({ principal: LOCAL, client: wire.client, target });
-  const pipe = new ObservedTransport(new StdioServerTransport(), parts.observer, caller);
+  // The end of the input is told on when what came before it has been answered.
+  const input = new Transform({
+    transform: (chunk, _, done) => done(null, chunk),
+    flush: (done) =>
+      void nextTurn() // the last of it has been read by then
+        .then(() => pipe.finish(parts.graceMs))
+        .then(() => done(), done),
+  });
+  process.stdin.pipe(input);
+  const pipe = new ObservedTransport(new StdioServerTransport(input), parts.observer, caller);
   const wire: IntroducingTransport = new IntroducingTransport(pipe, parts);
   let server: Server | undefined;
   const handle = serveStdio(
@@ -40,7 +54,10 @@ export function serveOverStdio(
   );
   return {
     closed: wire.closed,
-    close: () => handle.close(),
+    async close() {
+      await pipe.finish(0).catch(() => undefined); // nobody may be there to read it
+      await handle.close();
+    },
     get connectedIds() {
       return wire.listenerId ? [wire.listenerId] : [];
     },
