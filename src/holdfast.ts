@@ -1,8 +1,9 @@
 // The library's front door; the command line is a caller of it too.
 import { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import { buildApp, type App } from "./app.ts";
-import { loadConfig, type ConfigSources, type SettingName } from "./config.ts";
+import { loadConfig, settings, type ConfigSources, type SettingName } from "./config.ts";
 import { AppError } from "./kernel/errors.ts";
+import { similarTo } from "./kernel/similar.ts";
 import { LOCAL } from "./auth/principal.ts";
 import { checkName } from "./sessions/sessions.ts";
 import type { SessionTarget } from "./sessions/session.ts";
@@ -60,8 +61,9 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
       transport: "http" | "stdio",
       options: Settings & { target?: StdioTarget | undefined } = {},
     ) {
-      const { target, ...settings } = options;
-      const flags = asTexts({ ...config, ...settings });
+      const { target, ...more } = options;
+      const flags = asTexts({ ...config, ...more });
+      checkNames(Object.keys(flags));
       const app = await buildApp({ config: loadConfig({ flags, env }), library, ...own });
       try {
         await app.start();
@@ -123,6 +125,19 @@ async function existing(
       hint: "--resume continues the latest one, --name opens one by name.",
     },
   );
+}
+
+/** JavaScript has no types to say so. @throws AppError `start` with one line for each name that is no setting's */
+function checkNames(names: readonly string[]): void {
+  const known = Object.keys(settings);
+  const faults = names
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const written = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      const meant = similarTo(written, known);
+      return `${name}: there is no such setting${meant === undefined ? "" : `; did you mean ${meant}?`}`;
+    });
+  if (faults.length > 0) throw new AppError("start", faults.join("\n"));
 }
 
 /** Settings as the texts that `loadConfig` reads. */

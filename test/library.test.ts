@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { AppError, createHoldfast, defineTool, type Running, type Tool } from "../src/index.ts";
+import type { Settings } from "../src/holdfast.ts";
 import { connect, type TestClient } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { cleanEnv } from "./support/process.ts";
@@ -233,6 +234,13 @@ describe("a definition that cannot work", () => {
     await expect(serve(twice)).rejects.toThrow(/Two tools are called same\./);
     await expect(serve([tool("chat", () => "")])).rejects.toThrow(/Two tools are called chat\./);
   });
+});
+
+it("a name that is no setting's is refused, with the one that may be meant", async () => {
+  const config = { maxAge: "90d", nonsense: 1, ephemeral: true } as Settings;
+  await expect(createHoldfast({ config, env: {} }).run("http", { port: 0 })).rejects.toThrow(
+    "maxAge: there is no such setting; did you mean max-age?\nnonsense: there is no such setting",
+  );
 });
 
 describe("a start that fails", () => {
