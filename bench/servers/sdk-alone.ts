@@ -1,5 +1,6 @@
-// The SDK's `Server` behind Hono, and nothing else: one for all callers, no sessions, no storage, no guards. The most that
-// a server on this SDK can do.
+// The SDK's `Server` behind Hono, and nothing else: one for all callers, no sessions, no storage, no guards. Requests of
+// one turn go on together, as with us. The most that a server on this SDK can do.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Server, type JSONRPCMessage, type Transport } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import { listen } from "./listen.ts";
@@ -35,6 +36,15 @@ const client = { capabilities: {}, clientInfo: { name: "bench", version: "1" } }
 await ask({ method: "initialize", params: { protocolVersion: "2025-11-25", ...client } });
 transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/initialized" });
 
+let turn: Promise<void> | undefined;
+const endOfTurn = (): Promise<void> =>
+  (turn ??= nextTurn().then(() => {
+    turn = undefined;
+  }));
+
 const app = new Hono();
-app.post("/mcp", async (c) => c.json((await ask(await c.req.json<object>())) as object));
+app.post("/mcp", async (c) => {
+  await endOfTurn();
+  return c.json((await ask(await c.req.json<object>())) as object);
+});
 listen(app);
