@@ -19,12 +19,12 @@ export interface Upkeep {
 }
 
 /** A batch holds up the calls that come in meanwhile: batches grow and shrink until they take about so long. */
-const BATCH_MS = 2;
+const BATCH_MS = 1;
 /** How much of the time is the callers' while expired things are deleted, in batches' times. */
 const REST = 2;
 const FIRST_BATCH = 16;
 /** Never less: what takes long may be the calls beside it, and everything is to be gone one day. */
-const MIN_BATCH = 8;
+const MIN_BATCH = 4;
 const MAX_BATCH = 500;
 
 export class Retention<Kind extends string> {
