@@ -4,7 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** Proxies cut connections that are silent for a minute. */
 const KEEP_ALIVE_MS = 15_000;
-/** What may wait for a reader, about: text of this turn counts by its characters. Beyond it, a writer with a log behind it pauses, and one without ends the stream. */
+/**
+ * What may wait for a reader, about: text of this turn counts by its characters. Beyond it, a writer with a log behind it
+ * pauses, and one without ends the stream.
+ */
 const MAX_WAITING_BYTES = 1_000_000;
 /** A reader that takes nothing for so long is cut. */
 const STALLED_MS = 60_000;
