@@ -3,7 +3,7 @@ import { acceptedContent, inputRequired, inputResponse } from "@modelcontextprot
 import { buildApp, type App } from "./app.ts";
 import { loadConfig, settings, type ConfigSources, type SettingName } from "./config.ts";
 import { AppError } from "./kernel/errors.ts";
-import { similarTo } from "./kernel/similar.ts";
+import { unknownAmong } from "./kernel/similar.ts";
 import { LOCAL } from "./auth/principal.ts";
 import { checkName } from "./sessions/sessions.ts";
 import type { SessionTarget } from "./sessions/session.ts";
@@ -129,14 +129,12 @@ async function existing(
 
 /** JavaScript has no types to say so. @throws AppError `start` with one line for each name that is no setting's */
 function checkNames(names: readonly string[]): void {
-  const known = Object.keys(settings);
-  const faults = names
-    .filter((name) => !known.includes(name))
-    .map((name) => {
-      const written = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      const meant = similarTo(written, known);
-      return `${name}: there is no such setting${meant === undefined ? "" : `; did you mean ${meant}?`}`;
-    });
+  const kebab = (name: string): string =>
+    name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const faults = unknownAmong(names, Object.keys(settings), kebab).map(
+    ({ name, meant }) =>
+      `${name}: there is no such setting${meant ? `; did you mean ${meant}?` : ""}`,
+  );
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));
 }
 

@@ -8,7 +8,7 @@ import {
   type ConfigSources,
   type SettingName,
 } from "./config.ts";
-import { similarTo } from "./kernel/similar.ts";
+import { unknownAmong } from "./kernel/similar.ts";
 
 export interface SettingReport {
   name: string;
@@ -39,12 +39,10 @@ export function settingWarnings(
 
 function unknownVariables(env: NonNullable<ConfigSources["env"]>): string[] {
   const known = Object.keys(settings).map(envName);
-  return Object.keys(env)
-    .filter((name) => name.startsWith("HOLDFAST_") && !known.includes(name))
-    .map((name) => {
-      const meant = similarTo(name, known);
-      return `${name} is no setting.${meant ? ` Did you mean ${meant}?` : ""}`;
-    });
+  const ours = Object.keys(env).filter((name) => name.startsWith("HOLDFAST_"));
+  return unknownAmong(ours, known).map(
+    ({ name, meant }) => `${name} is no setting.${meant ? ` Did you mean ${meant}?` : ""}`,
+  );
 }
 
 function halfAModel(config: Pick<Config, "model" | "model-url" | "model-key">): string[] {

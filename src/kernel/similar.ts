@@ -8,6 +8,17 @@ export function similarTo(word: string, words: readonly string[]): string | unde
   return best && best.distance <= Math.max(1, word.length / 4) ? best.other : undefined;
 }
 
+/** Those of `names` that are not among `known`, each with the known one that may be meant; `spell` writes it as those are. */
+export function unknownAmong(
+  names: readonly string[],
+  known: readonly string[],
+  spell = (name: string): string => name,
+): { name: string; meant: string | undefined }[] {
+  return names
+    .filter((name) => !known.includes(name))
+    .map((name) => ({ name, meant: similarTo(spell(name), known) }));
+}
+
 /** Levenshtein: how many characters must be put in, taken out or replaced. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
