@@ -1,11 +1,16 @@
 // Conversations of ChatGPT and Claude become sessions: the branch that was shown, in order, always under the same id.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { App } from "../src/app.ts";
+import { importFile } from "../src/cli/sessions/import.ts";
 import { isId } from "../src/kernel/ids.ts";
 import { readDocument } from "../src/transfer/foreign-file.ts";
 import { chatGpt, claude, claudeMessage, file, node } from "./support/foreign.ts";
+import { temporaryFolder } from "./support/folder.ts";
 import { MAIN } from "./support/process.ts";
-import { appOn, exported, imported, outcomes, sessionFile } from "./support/transfer.ts";
+import { sitting } from "./support/terminal.ts";
+import { appOn, exported, imported, outcomes, sessionFile, skippedOf } from "./support/transfer.ts";
 
 interface Line {
   type: string;
@@ -34,7 +39,9 @@ async function read(...conversations: unknown[]): Promise<string[]> {
 
 const faults = async (text: string): Promise<string[]> => {
   const app = await appOn();
-  const error: unknown = await imported(app, text).catch((thrown: unknown) => thrown);
+  const error: unknown = await imported(app, text, { strict: true }).catch(
+    (thrown: unknown) => thrown,
+  );
   expect(error).toMatchObject({ name: "AppError" });
   expect(await exported(app)).toBe("");
   return (error as Error).message.split("\n").slice(1);
@@ -153,8 +160,9 @@ describe("ChatGPT's export", () => {
     ["a wrong node", chatGpt([], "a", { mapping: { a: 7 } }), /expected object/],
     ["a wrong message", chatGpt([], "a", { mapping: { a: { message: { author: 1 } } } }), /author/],
     ["no id", chatGpt([], null, { id: null, conversation_id: null }), /no id/],
-  ])("with %s is refused whole, and the conversation named", async (_, wrong, message) => {
-    const good = chatGpt([node("1", null, "hello")], "1");
+  ])("with %s is skipped, and named; strictly it is refused whole", async (_, wrong, message) => {
+    const good = chatGpt([node("1", null, "hello")], "1", { conversation_id: "good" });
+    expect(await read(good, wrong, null)).toEqual(["user: hello"]);
     const told = await faults(file(good, wrong, null));
     expect(told).toHaveLength(2);
     expect(told[0]).toMatch(/^conversation 2: /);
@@ -162,12 +170,50 @@ describe("ChatGPT's export", () => {
     expect(told[1]).toMatch(/^conversation 3: /);
   });
 
-  it("over a limit is refused, and the message named", async () => {
+  it("over a limit is skipped whole, and the message named: a higher limit lets it in", async () => {
     const long = "x".repeat(2_000_000);
     const nodes = [node("1", null, "hello"), node("2", "1", long)];
-    expect(await faults(file(chatGpt(nodes, "2")))).toEqual([
+    const both = file(chatGpt(nodes, "2"), chatGpt([node("1", null, "hi")], "1", { id: "2" }));
+    expect(await skippedOf(await appOn(), both)).toEqual([
       expect.stringMatching(/^conversation 1: message 2: content is 2000000 bytes/),
     ]);
+  });
+
+  it.each([
+    ["no author", { author: undefined }, "message.author: Invalid input: expected object"],
+    ["an author that is null", { author: null }, "message.author: Invalid input: expected object"],
+    ["a role of a wrong kind", { author: { role: 7 } }, "message.author.role: Invalid input"],
+    ["an unknown role", { author: { role: "critic" } }, 'its role "critic" is unknown'],
+    ["a number for content", { content: 7 }, "message.content: Invalid input"],
+  ])("goes on around a message with %s", async (_, odd, reason) => {
+    const [id, value] = node("b", "a", "odd") as [string, { message: object }];
+    const nodes: [string, object][] = [
+      node("a", null, "question"),
+      [id, { ...value, message: { ...value.message, ...odd } }],
+      node("c", "b", "answer", assistant),
+    ];
+    const conversation = chatGpt(nodes, "c");
+    expect(await read(conversation)).toEqual(["user: question", "assistant: answer"]);
+    expect(await skippedOf(await appOn(), file(conversation))).toEqual([
+      expect.stringContaining(`conversation 1: message b: ${reason}`),
+    ]);
+  });
+
+  it("begins behind a node that is null, and takes a text for content", async () => {
+    const [id, value] = node("b", "a", "") as [string, { message: object }];
+    const nodes: [string, object][] = [
+      ["a", null as unknown as object],
+      [id, { ...value, message: { ...value.message, content: "plain" } }],
+    ];
+    expect(await read(chatGpt(nodes, "b"))).toEqual(["user: plain"]);
+  });
+
+  it("with oddities that do not matter is taken whole", async () => {
+    const nodes = [node("a", null, "hello", { metadata: "none" as unknown as object })];
+    const odd = { title: 7, conversation_id: 7, update_time: {}, current_node: 7 };
+    const app = await appOn();
+    expect(await skippedOf(app, file(chatGpt(nodes, "a", odd)))).toEqual([]);
+    expect(await read(chatGpt(nodes, "a", odd))).toEqual(["user: hello"]);
   });
 });
 
@@ -204,10 +250,29 @@ describe("Claude's export", () => {
 
   it.each([
     ["no messages", claude([], { chat_messages: {} })],
-    ["a message of a wrong kind", claude([7 as unknown as object])],
+    ["messages that are null", claude([], { chat_messages: null })],
     ["no id", claude([], { uuid: "" })],
-  ])("with %s is refused", async (_, wrong) => {
-    expect(await faults(file(wrong))).toEqual([expect.stringMatching(/^conversation 1: /)]);
+  ])("with %s is skipped; strictly, or alone in its file, it is refused", async (_, wrong) => {
+    const good = claude([claudeMessage("human", "hello")], { uuid: "good" });
+    expect(await read(good, wrong)).toEqual(["user: hello"]);
+    expect(await faults(file(good, wrong))).toEqual([expect.stringMatching(/^conversation 2: /)]);
+    await expect(imported(await appOn(), file(wrong))).rejects.toMatchObject({ code: "invalid" });
+  });
+
+  it.each([
+    ["that is a number", 7, "Invalid input: expected object"],
+    ["whose sender is null", { sender: null }, "sender: Invalid input: expected string"],
+    ["without a sender", { sender: undefined }, "sender: Invalid input: expected string"],
+    ["of an unknown sender", { sender: "critic" }, 'its sender "critic" is unknown'],
+    ["with a number for text", { text: 7 }, "text: Invalid input: expected string"],
+  ])("goes on around a message %s", async (_, odd, reason) => {
+    const wrong = typeof odd === "number" ? odd : { ...claudeMessage("human", "x"), ...odd };
+    const messages = [claudeMessage("human", "hi"), wrong, claudeMessage("assistant", "hello")];
+    const conversation = claude(messages as object[]);
+    expect(await read(conversation)).toEqual(["user: hi", "assistant: hello"]);
+    expect(await skippedOf(await appOn(), file(conversation))).toEqual([
+      expect.stringContaining(`conversation 1: message 2: ${reason}`),
+    ]);
   });
 });
 
@@ -243,12 +308,53 @@ describe.each([
 const many = (n: number): [string, object][] =>
   Array.from({ length: n }, (_, k) => node(`${k + 1}`, k === 0 ? null : `${k}`, `${k}`));
 
-it("a conversation that is there twice is refused, one with nothing in it becomes no session", async () => {
-  const good = chatGpt([node("1", null, "hello")], "1");
-  expect(await faults(file(good, good))).toEqual([
-    "conversation 2: Its id is there more than once.",
+it("of a conversation that is there twice the one used last comes in", async () => {
+  const old = chatGpt([node("1", null, "hello")], "1");
+  const grown = chatGpt(many(3), "3", { update_time: 1_800_000_000 });
+  expect(await faults(file(grown, old))).toEqual([
+    "conversation 2: its id is that of conversation 1, which is kept",
   ]);
+  expect(await faults(file(old, grown))).toEqual([
+    "conversation 1: its id is that of conversation 2, which is kept",
+  ]);
+  expect(await read(old, grown, old)).toHaveLength(3);
+});
+
+it("a conversation with nothing in it becomes no session", async () => {
   expect(await read(chatGpt([], null))).toEqual([]);
+});
+
+it("the command counts and names what it skips, in a rehearsal too, and --strict refuses it", async () => {
+  const input = join(temporaryFolder(), "conversations.json");
+  const odd = claude([claudeMessage("human", "hi"), claudeMessage("critic", "x")], { uuid: "2" });
+  const none = claude([], { uuid: "3", name: "Bay\u001b[31m", chat_messages: null });
+  writeFileSync(input, file(claude([claudeMessage("human", "hi")]), odd, none));
+  const settings = { "data-dir": temporaryFolder() };
+  const flags = { principal: "local", format: "auto" } as const;
+  for (const dryRun of [true, false]) {
+    const { terminal, output, errors } = sitting();
+    await importFile(settings, input, { ...flags, dryRun }, terminal);
+    expect(await output()).toBe(
+      `${dryRun ? "Would import" : "Imported"} 2 sessions (2 messages), ` +
+        "1 skipped: 1 that cannot be taken in, 1 single message skipped.\n",
+    );
+    expect(await errors()).toBe(
+      'Skipped conversation 2: message 2 (Reef): its sender "critic" is unknown.\n' +
+        "Skipped conversation 3 (Bay): chat_messages: Invalid input: expected array, received null.\n",
+    );
+  }
+  const { terminal, output } = sitting();
+  await importFile(settings, input, { ...flags, json: true }, terminal);
+  expect(JSON.parse(await output())).toMatchObject({
+    unchanged: 2,
+    skipped: [
+      { conversation: 2, id: "2", title: "Reef", message: "2" },
+      { conversation: 3, id: "3", message: null },
+    ],
+  });
+  await expect(importFile(settings, input, { ...flags, strict: true }, terminal)).rejects.toThrow(
+    "Nothing was imported, because of 2 faults",
+  );
 });
 
 it.each([

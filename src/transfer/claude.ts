@@ -1,46 +1,57 @@
 // Claude's conversations.json: a list of messages for each conversation. Of attached files only the names are imported.
+// A message that is not as it should be is skipped.
 import { z } from "zod";
-import { timeOf, type Conversation } from "./conversation.ts";
+import { issueOf, timeOf, type Conversation } from "./conversation.ts";
+import { labelOf, type SkipMessage } from "./skipped.ts";
 
 const file = z.object({ file_name: z.string() });
 
-const conversation = z.object({
-  uuid: z.string().min(1),
-  name: z.string().nullish(),
+const message = z.object({
+  sender: z.string(),
+  text: z.string().nullish(),
+  content: z.unknown().optional(),
+  attachments: z.unknown().optional(),
+  files: z.unknown().optional(),
   created_at: z.unknown().optional(),
-  updated_at: z.unknown().optional(),
-  chat_messages: z.array(
-    z.object({
-      sender: z.string(),
-      text: z.string().nullish(),
-      content: z.unknown().optional(),
-      attachments: z.unknown().optional(),
-      files: z.unknown().optional(),
-      created_at: z.unknown().optional(),
-    }),
-  ),
 });
 
-type Message = z.infer<typeof conversation>["chat_messages"][number];
+const conversation = z.object({
+  uuid: z.string().min(1),
+  name: z.string().nullish().catch(null),
+  created_at: z.unknown().optional(),
+  updated_at: z.unknown().optional(),
+  chat_messages: z.array(z.unknown()),
+});
 
-/** @throws ZodError */
-export function readClaude(value: unknown): Conversation {
+type Message = z.infer<typeof message>;
+
+/** @throws ZodError when nothing of the conversation can be read */
+export function readClaude(value: unknown, skip: SkipMessage): Conversation {
   const { uuid, name, created_at, updated_at, chat_messages } = conversation.parse(value);
   return {
     id: uuid,
     title: name || null,
     createdAt: timeOf(created_at),
     lastActiveAt: timeOf(updated_at),
-    messages: chat_messages.flatMap(toMessage),
+    messages: chat_messages.flatMap((value, index) => toMessage(value, `${index + 1}`, skip)),
   };
 }
 
-function toMessage(message: Message): Conversation["messages"] {
-  const role =
-    message.sender === "human" ? "user" : message.sender === "assistant" ? "assistant" : undefined;
-  const content = [...textsOf(message), ...namesOf(message)].join("\n\n");
-  if (role === undefined || content.trim() === "") return [];
-  return [{ role, content, model: null, createdAt: timeOf(message.created_at) }];
+function toMessage(value: unknown, number: string, skip: SkipMessage): Conversation["messages"] {
+  const { data, error } = message.safeParse(value);
+  if (error) {
+    skip(number, issueOf(error));
+    return [];
+  }
+  const { sender, created_at } = data;
+  const content = [...textsOf(data), ...namesOf(data)].join("\n\n");
+  if (content.trim() === "") return [];
+  const role = sender === "human" ? "user" : sender === "assistant" ? "assistant" : undefined;
+  if (role === undefined) {
+    skip(number, `its sender ${JSON.stringify(labelOf(sender))} is unknown`);
+    return [];
+  }
+  return [{ role, content, model: null, createdAt: timeOf(created_at) }];
 }
 
 /** Older exports have the text alone. */

@@ -1,10 +1,12 @@
 // A conversation of another program, as it becomes a session here.
 import { createHash } from "node:crypto";
+import type { z } from "zod";
 import type { Role } from "../chat/message.ts";
 import { AppError } from "../kernel/errors.ts";
 import { shortened } from "../kernel/text.ts";
 import { MAX_TITLE_BYTES } from "../sessions/sessions.ts";
 import { SessionCheck, type Incoming, type TransferLimits } from "./incoming.ts";
+import type { SkipMessage } from "./skipped.ts";
 import type { Content } from "./store.ts";
 
 export interface Conversation {
@@ -18,16 +20,19 @@ export interface Conversation {
 }
 
 /**
- * The session of a conversation; undefined when nothing was said in it. Reads and converts it again when it is opened.
+ * The session of a conversation; undefined when nothing was said in it. Reads and converts it again when it is opened;
+ * only the first time reports what it skips.
  * @throws AppError `invalid` or `limit`, naming the message
  */
 export function toIncoming(
-  read: () => Conversation,
+  readWith: (skip: SkipMessage) => Conversation,
   source: string,
   owner: string,
   limits: TransferLimits,
+  skip: SkipMessage,
 ): Incoming | undefined {
-  const { id, title, createdAt, lastActiveAt, messages } = read();
+  const read = (): Conversation => readWith(() => undefined);
+  const { id, title, createdAt, lastActiveAt, messages } = readWith(skip);
   if (messages.length === 0) return undefined;
   const firstAt = createdAt ?? messages[0]?.createdAt ?? 0;
   const check = new SessionCheck(limits);
@@ -65,7 +70,12 @@ function* pieces({ messages }: Conversation, firstAt: number): Generator<Content
       type: "message",
       message: {
         ...{ seq: index + 1, role, content: clean(content), status: "complete", createdAt: at },
-        ...{ model, inputTokens: null, outputTokens: null, requestKey: null },
+        ...{
+          model: model && clean(model),
+          inputTokens: null,
+          outputTokens: null,
+          requestKey: null,
+        },
       },
     };
   }
@@ -95,4 +105,10 @@ function sessionId(source: string, owner: string, id: string): string {
 export function timeOf(value: unknown, unit = 1): number | null {
   const ms = typeof value === "number" ? value * unit : Date.parse(String(value ?? ""));
   return Number.isFinite(ms) && ms >= 0 && ms <= 8.64e15 ? Math.round(ms) : null;
+}
+
+/** The first of them, with its field. */
+export function issueOf({ issues: [issue] }: z.ZodError): string {
+  const path = issue?.path.join(".");
+  return [path, issue?.message].filter(Boolean).join(": ");
 }

@@ -4,16 +4,16 @@ import { z } from "zod";
 import { AppError } from "../kernel/errors.ts";
 import { readChatGpt } from "./chatgpt.ts";
 import { readClaude } from "./claude.ts";
-import { toIncoming, type Conversation } from "./conversation.ts";
-import type { Faults } from "./faults.ts";
+import { issueOf, toIncoming, type Conversation } from "./conversation.ts";
 import type { Incoming, TransferLimits } from "./incoming.ts";
+import { labelOf, type Skipped, type SkipMessage } from "./skipped.ts";
 
 /** No text in Node is longer. */
 const MAX_BYTES = 512 * 1024 * 1024 - 32;
 
 const READERS = { chatgpt: readChatGpt, claude: readClaude } as const satisfies Record<
   string,
-  (value: unknown) => Conversation
+  (value: unknown, skip: SkipMessage) => Conversation
 >;
 
 export type ForeignFormat = keyof typeof READERS;
@@ -52,36 +52,62 @@ export function formatOf(document: unknown): ForeignFormat | undefined {
   return undefined;
 }
 
-/** The sessions of a document; `empty`: how many conversations had nothing in them. */
+export interface Foreign {
+  sessions: Incoming[];
+  /** How many conversations had nothing in them. */
+  empty: number;
+  skipped: Skipped[];
+}
+
+/** The sessions of a document. A conversation that cannot be read, or is over a limit, is skipped. */
 export function readForeign(
   document: unknown,
   format: ForeignFormat,
   owner: string,
   limits: TransferLimits,
-  faults: Faults,
-): { sessions: Incoming[]; empty: number } {
-  const sessions = new Map<string, Incoming>();
+): Foreign {
+  const sessions = new Map<string, { incoming: Incoming; number: number; item: unknown }>();
+  const skipped: Skipped[] = [];
   let empty = 0;
   for (const [index, item] of listOf(document).entries()) {
-    const where = `conversation ${index + 1}`;
+    const number = index + 1;
+    const skip = (message: string | null, reason: string, where = { number, item }): void =>
+      void skipped.push({
+        ...{ conversation: where.number, ...namesOf(where.item), message, reason },
+      });
     try {
-      const incoming = toIncoming(() => READERS[format](item), format, owner, limits);
-      if (incoming === undefined) empty += 1;
-      else if (sessions.has(incoming.header.id))
-        faults.add(where, "Its id is there more than once.");
-      else sessions.set(incoming.header.id, incoming);
+      const read = (skip: SkipMessage): Conversation => READERS[format](item, skip);
+      const incoming = toIncoming(read, format, owner, limits, skip);
+      if (incoming === undefined) {
+        empty += 1;
+        continue;
+      }
+      const { id, lastActiveAt } = incoming.header;
+      const other = sessions.get(id);
+      // Of a conversation that several merged exports hold, the one that was used last has the most.
+      const isNewer = other === undefined || lastActiveAt > other.incoming.header.lastActiveAt;
+      if (other !== undefined) {
+        const [left, kept] = isNewer ? [other, number] : [{ number, item }, other.number];
+        skip(null, `its id is that of conversation ${kept}, which is kept`, left);
+      }
+      if (isNewer) sessions.set(id, { incoming, number, item });
     } catch (error) {
-      if (error instanceof z.ZodError) faults.add(where, issueOf(error));
-      else faults.addError(where, error);
+      if (error instanceof z.ZodError) skip(null, issueOf(error));
+      else if (error instanceof AppError) skip(null, error.message);
+      else throw error;
     }
   }
-  return { sessions: [...sessions.values()], empty };
+  return { sessions: [...sessions.values()].map(({ incoming }) => incoming), empty, skipped };
+}
+
+/** As the file calls a conversation, however odd the rest of it is. */
+function namesOf(item: unknown): Pick<Skipped, "id" | "title"> {
+  const { conversation_id, id, uuid, title, name } = (item ?? {}) as Record<string, unknown>;
+  return {
+    id: labelOf(conversation_id) ?? labelOf(id) ?? labelOf(uuid),
+    title: labelOf(title) ?? labelOf(name),
+  };
 }
 
 const listOf = (document: unknown): unknown[] =>
   Array.isArray(document) ? (document as unknown[]) : [document];
-
-function issueOf({ issues: [issue] }: z.ZodError): string {
-  const path = issue?.path.join(".");
-  return [path, issue?.message].filter(Boolean).join(": ");
-}

@@ -1,10 +1,12 @@
-// A file that is to be imported, of whatever format. Everything in it is checked before anything is imported.
+// A file that is to be imported, of whatever format. Everything in it is checked before anything is imported: in an
+// export of Holdfast any fault refuses the file; of another program's, what cannot be read is skipped and told.
 import { open } from "node:fs/promises";
 import { AppError } from "../kernel/errors.ts";
 import { Faults } from "./faults.ts";
 import { formatOf, readDocument, readForeign } from "./foreign-file.ts";
 import { readHoldfastFile } from "./holdfast-file.ts";
 import type { Incoming, TransferLimits } from "./incoming.ts";
+import { whereOf, type Skipped } from "./skipped.ts";
 
 export const FORMATS = ["auto", "holdfast", "chatgpt", "claude"] as const;
 export type Format = (typeof FORMATS)[number];
@@ -13,6 +15,7 @@ export interface Source {
   sessions: Incoming[];
   /** Conversations with nothing in them, which become no session. */
   empty: number;
+  skipped: Skipped[];
 }
 
 export interface SourceOptions {
@@ -20,13 +23,15 @@ export interface SourceOptions {
   /** Who gets the sessions of other programs' files. */
   owner: string;
   limits: TransferLimits;
+  /** Refuses the file where something would be skipped. */
+  strict?: boolean | undefined;
   onBytes?: (bytes: number) => void;
 }
 
 /** @throws AppError `invalid` with a line for each fault, the first of many */
 export async function readSource(
   file: string,
-  { format, owner, limits, onBytes }: SourceOptions,
+  { format, owner, limits, strict = false, onBytes }: SourceOptions,
 ): Promise<Source> {
   const faults = new Faults();
   const begins = await beginning(file);
@@ -38,7 +43,7 @@ export async function readSource(
   if (isLines || (begins === "" && format === "auto")) {
     const sessions = await readHoldfastFile(file, limits, faults, onBytes);
     faults.check();
-    return { sessions, empty: 0 };
+    return { sessions, empty: 0, skipped: [] };
   }
   const document = await readDocument(file);
   const known = format === "auto" ? formatOf(document) : format;
@@ -46,7 +51,10 @@ export async function readSource(
     throw new AppError("invalid", "The file is of no format that is known here.", {
       hint: "Accepted are exports of Holdfast, and the conversations.json of ChatGPT and Claude.",
     });
-  const source = readForeign(document, known, owner, limits, faults);
+  const source = readForeign(document, known, owner, limits);
+  // A file of which nothing can be read is hardly what it was taken for.
+  if (strict || source.sessions.length === 0)
+    for (const skipped of source.skipped) faults.add(whereOf(skipped), skipped.reason);
   faults.check();
   return source;
 }

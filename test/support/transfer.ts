@@ -6,6 +6,7 @@ import { buildApp, type App } from "../../src/app.ts";
 import { loadConfig } from "../../src/config.ts";
 import { asTexts, type Settings } from "../../src/holdfast.ts";
 import type { Imported } from "../../src/transfer/import.ts";
+import { whereOf } from "../../src/transfer/skipped.ts";
 import type { Format } from "../../src/transfer/source.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -35,20 +36,35 @@ export interface ImportSetup {
   principal?: string;
   keepOwners?: boolean;
   dryRun?: boolean;
+  strict?: boolean;
 }
 
 /** What became of each session of the file with this content. */
 export async function imported(
   app: App,
   content: string | Buffer,
-  { format = "auto", principal = "local", keepOwners = false, dryRun = false }: ImportSetup = {},
+  {
+    format = "auto",
+    principal = "local",
+    keepOwners = false,
+    dryRun = false,
+    strict,
+  }: ImportSetup = {},
 ): Promise<Imported[]> {
   const file = join(temporaryFolder(), "input");
   writeFileSync(file, content);
-  const { sessions } = await app.transfer.open(file, { format, owner: principal });
+  const { sessions } = await app.transfer.open(file, { format, owner: principal, strict });
   const ownerOf = ({ header }: (typeof sessions)[number]) =>
     (keepOwners ? header.owner : undefined) ?? principal;
   return Array.fromAsync(app.transfer.import(sessions, { ownerOf, dryRun }));
+}
+
+/** What would be left out of the file with this content: `conversation 2: message b: …`. */
+export async function skippedOf(app: App, content: string): Promise<string[]> {
+  const file = join(temporaryFolder(), "input");
+  writeFileSync(file, content);
+  const { skipped } = await app.transfer.open(file, { format: "auto", owner: "local" });
+  return skipped.map((one) => `${whereOf(one)}: ${one.reason}`);
 }
 
 export const outcomes = (results: readonly Imported[]): string[] =>

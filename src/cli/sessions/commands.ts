@@ -30,7 +30,9 @@ for each message, and a last one with the counts. Not exported: with whom a sess
 
 const IMPORT_HELP = `
 FILE is an export of Holdfast, or the conversations.json of a ChatGPT or Claude export; - is standard
-input. The whole file is checked first: if anything in it is wrong, nothing is imported.
+input. The whole file is checked first. If anything in an export of Holdfast is wrong, nothing is
+imported. Of ChatGPT and Claude, a conversation or message that cannot be read is skipped, and named
+with the reason; --strict imports nothing then.
 
 A session of Holdfast keeps its id, one of another program gets an id that is always the same, so that
 importing twice changes nothing. If the file has more than what is stored, the rest is added; a session
@@ -104,6 +106,7 @@ export function addSessionCommands(
     .addOption(
       new Option("--format <format>", "what wrote the file").choices(FORMATS).default("auto"),
     )
+    .option("--strict", "import nothing if something would be skipped")
     .option("--dry-run", "only say what would be done")
     .option("--json", "print JSON")
     .addHelpText("after", IMPORT_HELP)

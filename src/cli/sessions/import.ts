@@ -5,6 +5,7 @@ import type { Settings } from "../../holdfast.ts";
 import { AppError } from "../../kernel/errors.ts";
 import { checkName } from "../../sessions/sessions.ts";
 import type { Imported, Outcome } from "../../transfer/import.ts";
+import { whereOf, type Skipped } from "../../transfer/skipped.ts";
 import type { Format, Source } from "../../transfer/source.ts";
 import { showProgress } from "../progress.ts";
 import type { Terminal } from "../terminal.ts";
@@ -17,6 +18,7 @@ export interface ImportFlags {
   principal: string;
   keepOwners?: boolean;
   format: Format;
+  strict?: boolean;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -58,7 +60,7 @@ export function importFile(
 async function read(
   { transfer }: App,
   file: string,
-  { format, principal }: ImportFlags,
+  { format, principal, strict }: ImportFlags,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Source> {
@@ -69,7 +71,7 @@ async function read(
       signal.throwIfAborted();
       bar.set(bytes);
     };
-    return await transfer.open(file, { format, owner: principal, onBytes });
+    return await transfer.open(file, { format, owner: principal, strict, onBytes });
   } finally {
     bar.end();
   }
@@ -115,12 +117,15 @@ function report(
 ): void {
   const [fresh, continued] = [of(results, "imported"), of(results, "continued")];
   const [unchanged, behind] = [of(results, "unchanged"), of(results, "behind")];
-  const skipped = behind.length + source.empty;
+  const unread = source.skipped.filter(({ message }) => message === null).length;
+  const messages = source.skipped.length - unread;
+  const skipped = behind.length + source.empty + unread;
   const why = [
     ...(behind.length > 0 ? [`${behind.length} grown here since`] : []),
     ...(source.empty > 0
       ? [`${source.empty} with nothing in ${source.empty === 1 ? "it" : "them"}`]
       : []),
+    ...(unread > 0 ? [`${unread} that cannot be taken in`] : []),
   ];
   const parts = [
     `${flags.dryRun ? "Would import" : "Imported"} ${count(fresh.length, "session")} (${count(messagesIn(fresh), "message")})`,
@@ -129,8 +134,10 @@ function report(
       : []),
     ...(unchanged.length > 0 ? [`${unchanged.length} unchanged`] : []),
     ...(skipped > 0 ? [`${skipped} skipped: ${why.join(", ")}`] : []),
+    ...(messages > 0 ? [`${count(messages, "single message")} skipped`] : []),
   ];
   terminal.print(`${parts.join(", ")}.`);
+  tellSkipped(source.skipped, terminal);
   const nameless = results.filter(({ lostName }) => lostName !== undefined);
   for (const { id, lostName } of nameless.slice(0, NAMED))
     terminal.warn(`${id} comes without its name ${JSON.stringify(lostName)}: it is taken.`);
@@ -141,6 +148,14 @@ function report(
       `They are ${oneLine(flags.principal)}'s now; the file names other owners ` +
         `(${others.slice(0, 3).map(oneLine).join(", ")}${others.length > 3 ? " …" : ""}), which --keep-owners keeps.`,
     );
+}
+
+function tellSkipped(skipped: readonly Skipped[], { warn }: Terminal): void {
+  for (const one of skipped.slice(0, NAMED)) {
+    const title = oneLine(one.title ?? one.id ?? "without a title");
+    warn(`Skipped ${oneLine(whereOf(one))} (${title}): ${oneLine(one.reason)}.`);
+  }
+  if (skipped.length > NAMED) warn(`… and ${skipped.length - NAMED} more, which --json tells all.`);
 }
 
 function othersIn({ sessions }: Source, { keepOwners, principal }: ImportFlags): string[] {
@@ -159,6 +174,7 @@ const reportOf = (
   ...{ imported: of(results, "imported").length, continued: of(results, "continued").length },
   ...{ unchanged: of(results, "unchanged").length, behind: of(results, "behind").length },
   ...{ conflicts: of(results, "conflict").length, empty: source.empty },
+  skipped: source.skipped,
   sessions: results.map(({ id, owner, outcome, messages, lostName }) => ({
     ...{ id, owner, outcome, messages, lost_name: lostName ?? null },
   })),
