@@ -1,8 +1,7 @@
 // What is wrong with the JSON-RPC messages in a POST is said precisely, and costs nobody anything: introductions,
 // batches, request ids, notifications.
 import { describe, expect, it } from "vitest";
-import { defineTool } from "../src/index.ts";
-import { gate, serveHere } from "./support/here.ts";
+import { serveHere } from "./support/here.ts";
 import { INFO, initialize, post, read, rpc, type Json } from "./support/raw.ts";
 import { clientWithData, expectIntact, expectRefused } from "./support/refusals.ts";
 import { rows } from "./support/rows.ts";
@@ -82,35 +81,6 @@ describe("a batch", () => {
 });
 
 describe("requests and notifications", () => {
-  it("a request id is refused while its first request runs, and is free again afterwards", async () => {
-    const [running, answering] = [gate(), gate()];
-    let runs = 0;
-    const wait = defineTool({
-      name: "wait",
-      description: "Waits for the test.",
-      async handler() {
-        runs += 1;
-        running.open();
-        await answering.wait;
-        return "done";
-      },
-    });
-    const client = await clientWithData((await serveHere({ tools: [wait] })).url);
-    const message = rpc("tools/call", { name: "wait" }, 77);
-    const first = client.post(message);
-    await running.wait;
-    const again = await read(await client.post(message));
-    expect(again.status).toBe(400);
-    expect(again.messages).toMatchObject([{ id: 77, error: { code: -32600 } }]);
-    // A number and a text are two ids.
-    expect((await read(await client.post(rpc("ping", {}, "77")))).status).toBe(200);
-    await expectIntact(client);
-    answering.open();
-    expect((await read(await first)).text).toContain("done");
-    expect((await read(await client.post(message))).text).toContain("done");
-    expect(runs).toBe(2);
-  });
-
   it("a POST of nothing but notifications or answers is accepted without a body", async () => {
     const client = await clientWithData((await serveHere()).url, "2025-03-26");
     const changed = { jsonrpc: "2.0", method: "notifications/roots/list_changed" };

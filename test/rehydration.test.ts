@@ -159,7 +159,7 @@ describe("after a restart", () => {
     expect(data["entries"]).toHaveLength(11);
   });
 
-  it("a request id of twenty concurrent first requests is answered once and refused nineteen times", async () => {
+  it("twenty concurrent first requests of one id are each answered", async () => {
     const [first, answering] = [await serveHere(), gate()];
     const client = await introduce(first.url);
     await first.stop();
@@ -171,11 +171,9 @@ describe("after a restart", () => {
     client.url = (await serveHere({ folder: first.folder, tools: [waits] })).url;
     const message = rpc("tools/call", { name: "waits" }, "same");
     const responses = await Promise.all(Array.from({ length: 20 }, () => client.post(message)));
-    const statuses = responses.map(({ status }) => status).sort();
-    expect(statuses).toEqual([200, ...Array.from({ length: 19 }, () => 400)]);
     answering.open();
-    const accepted = await read(responses.find(({ status }) => status === 200)!);
-    expect(accepted.messages).toMatchObject([{ id: "same", result: {} }]);
+    for (const answer of await Promise.all(responses.map(read)))
+      expect(answer.messages).toMatchObject([{ id: "same", result: {} }]);
   });
 
   it("the log level and the capabilities are what they were, over several restarts", async () => {

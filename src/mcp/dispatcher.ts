@@ -1,7 +1,6 @@
 // Takes a client's messages to the server in memory, and their answers to where they belong: the body of the POST for
 // what is quick, a durable stream for what may wait.
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
-import { toAppError } from "../kernel/errors.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Presence } from "../sessions/presence.ts";
@@ -51,6 +50,7 @@ export class Dispatcher {
     const { principal, client, messages } = posted;
     const requests = messages.filter(isRequest);
     const ids = requests.map(({ id }) => id);
+    if (new Set(ids).size < ids.length) return sameIdTwice();
     const leave = this.#parts.calls.take(principal.id, Math.max(1, ids.length));
     if (leave instanceof Response) return leave;
     try {
@@ -79,10 +79,6 @@ export class Dispatcher {
         leave();
       },
     };
-    if (new Set(ids).size < ids.length || ids.some((id) => lease.live.isOpen(id))) {
-      lease.release();
-      return idInUse(ids);
-    }
     return requests.some((request) => mayWait(request, this.#parts.registry))
       ? this.#answerOnStream(posted, lease, requests)
       : this.#answerInBody(posted, lease, ids);
@@ -95,7 +91,7 @@ export class Dispatcher {
     const client = await clients.find(owner, clientId);
     const record = await streams.find(clientId, streamId);
     if (client === undefined || record === undefined) {
-      await streams.retire(clientId, id);
+      await streams.retire(streamId, id);
       return;
     }
     const lease = await live.use(client);
@@ -136,7 +132,6 @@ export class Dispatcher {
       streamId = await streams.openRequests(client.id, instanceId, open);
     } catch (error) {
       lease.release();
-      if (toAppError(error).code === "conflict") return idInUse(ids); // taken since we looked
       throw error;
     }
     const record = { id: streamId, lastSeq: 0, finishedAt: null };
@@ -198,7 +193,5 @@ const callerOf = ({ principal, client, target, requestId }: Posted) => ({
   requestId,
 });
 
-const idInUse = (ids: readonly RequestId[]): Response =>
-  rpcError(400, RPC.invalidRequest, "A request with this id is still running.", {
-    id: ids[0] ?? null,
-  });
+const sameIdTwice = (): Response =>
+  rpcError(400, RPC.invalidRequest, "Two requests of this batch have the same id.");

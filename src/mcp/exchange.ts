@@ -177,7 +177,7 @@ export class StreamExchange implements Exchange {
     const { store, stream, clientId } = this.#options;
     const data = JSON.stringify(message);
     try {
-      const ended = await store.answer(clientId, id, data);
+      const ended = await store.answer(stream.id, id, data);
       if (ended === undefined) {
         // Another process took this one for dead and has ended the request: its answer is the one that counts.
         const record = await store.find(clientId, stream.id);
@@ -214,8 +214,8 @@ export class StreamExchange implements Exchange {
   }
 
   async retire(id: RequestId): Promise<void> {
-    const { store, stream, clientId } = this.#options;
-    const ended = await store.retire(clientId, id);
+    const { store, stream } = this.#options;
+    const ended = await store.retire(stream.id, id);
     if (ended?.finished) stream.finish();
     this.#awaited.end(id);
   }

@@ -2,6 +2,7 @@
 // dropped and rebuilt (rehydrated) from its row at any time it is idle; nobody notices.
 import type {
   JSONRPCMessage,
+  JSONRPCNotification,
   JSONRPCRequest,
   MessageExtraInfo,
   RequestId,
@@ -44,6 +45,7 @@ export class LiveClient implements Transport {
   readonly #server: Server;
   readonly #epoch: Epoch;
   readonly #observer: CallObserver;
+  /** By the id that the SDK knows them under. */
   readonly #calls = new Map<RequestId, OpenCall>();
   /** Answers that nobody outside waits for, by request id. */
   readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
@@ -93,12 +95,10 @@ export class LiveClient implements Transport {
     };
   }
 
-  /** Whether a request of this id is still running. */
-  isOpen(id: RequestId): boolean {
-    return this.#calls.has(id);
-  }
-
-  /** Hands a client's messages to the server; what the requests among them answer goes to `exchange`. */
+  /**
+   * Hands a client's messages to the server; what the requests among them answer goes to `exchange`. Programs that share a
+   * session may use an id at the same time, each on a connection of its own: the SDK then knows the later one by another.
+   */
   deliver(messages: readonly JSONRPCMessage[], exchange: Exchange, caller: Caller): void {
     // Only a client that has an event id can come back to a stream that ends in the middle.
     const extra =
@@ -106,12 +106,14 @@ export class LiveClient implements Transport {
     const began = performance.now();
     for (const message of messages) {
       if (isRequest(message)) {
-        const call = { exchange, caller, request: message, began, observed: false };
-        this.#calls.set(message.id, call);
+        const id = this.#calls.has(message.id) ? ownId() : message.id;
+        this.#calls.set(id, { exchange, caller, request: message, began, observed: false });
+        this.onmessage?.(id === message.id ? message : { ...message, id }, extra);
+      } else if (isCancellation(message)) this.#cancel(message);
+      else {
+        const known = this.#epoch.inbound(message);
+        if (known !== undefined) this.onmessage?.(known, extra);
       }
-      const known = this.#epoch.inbound(message);
-      if (known !== undefined) this.onmessage?.(known, extra);
-      if (isCancellation(message)) void this.#retire(message.params.requestId);
     }
   }
 
@@ -158,9 +160,11 @@ export class LiveClient implements Transport {
 
   /** Answers the running calls that `choose` picks with an error that says so; their handlers run into the void. */
   async interrupt(choose: (request: JSONRPCRequest) => boolean): Promise<void> {
-    const chosen = [...this.#calls].filter(([, { request }]) => choose(request));
-    for (const [, call] of chosen) this.#ended(call, "interrupted");
-    await Promise.all(chosen.map(([id, { exchange }]) => exchange.answer(id, interrupted(id))));
+    const chosen = [...this.#calls.values()].filter(({ request }) => choose(request));
+    for (const call of chosen) this.#ended(call, "interrupted");
+    await Promise.all(
+      chosen.map(({ exchange, request: { id } }) => exchange.answer(id, interrupted(id))),
+    );
   }
 
   /** Lets go of calls and connections and forgets the client; its rows stay. */
@@ -184,7 +188,8 @@ export class LiveClient implements Transport {
     this.#calls.delete(id);
     if (call === undefined) return;
     this.#ended(call, message);
-    await call.exchange.answer(id, message);
+    const { exchange, request } = call;
+    await exchange.answer(request.id, id === request.id ? message : { ...message, id: request.id });
   }
 
   #ended(call: OpenCall, ending: Ending): void {
@@ -193,17 +198,21 @@ export class LiveClient implements Transport {
     this.#observer.ended(call, ending);
   }
 
-  async #retire(id: RequestId): Promise<void> {
-    const call = this.#calls.get(id);
+  /** Of several calls with the id nobody can tell which is meant: all go on, which a cancelled caller does not notice. */
+  #cancel(message: Cancellation): void {
+    const { requestId } = message.params;
+    const meant = [...this.#calls].filter(([, { request }]) => request.id === requestId);
+    if (meant.length !== 1) return;
+    const [[id, call]] = meant as [[RequestId, OpenCall]];
+    this.onmessage?.({ ...message, params: { ...message.params, requestId: id } });
     this.#calls.delete(id);
-    if (call === undefined) return;
     this.#ended(call, "cancelled");
-    await call.exchange.retire(id).catch((error: unknown) => this.onerror?.(error as Error));
+    call.exchange.retire(requestId).catch((error: unknown) => this.onerror?.(error as Error));
   }
 
   /** A request of our own to the server, under an id that no client can send. */
   async #request(message: { method: string; params?: unknown }): Promise<JSONRPCMessage> {
-    const id = `holdfast:${crypto.randomUUID()}`;
+    const id = ownId();
     const { promise, resolve } = Promise.withResolvers<JSONRPCMessage>();
     this.#internal.set(id, resolve);
     this.onmessage?.({ ...message, jsonrpc: "2.0", id } as JSONRPCRequest);
@@ -213,11 +222,12 @@ export class LiveClient implements Transport {
   }
 }
 
-interface Cancellation {
-  params: { requestId: RequestId };
-}
+/** No client can send it. */
+const ownId = (): string => `holdfast:${crypto.randomUUID()}`;
 
-const isCancellation = (message: JSONRPCMessage): message is JSONRPCMessage & Cancellation =>
+type Cancellation = JSONRPCNotification & { params: { requestId: RequestId } };
+
+const isCancellation = (message: JSONRPCMessage): message is Cancellation =>
   isNotification(message) &&
   message.method === "notifications/cancelled" &&
   message.params?.["requestId"] !== undefined;

@@ -49,10 +49,10 @@ async function recover(
 }
 
 async function interrupt(
-  { clientId, id }: OpenRequest,
+  { streamId, id }: OpenRequest,
   streams: StreamStore,
 ): Promise<"interrupted"> {
-  await streams.answer(clientId, id, JSON.stringify(interrupted(id)));
+  await streams.answer(streamId, id, JSON.stringify(interrupted(id)));
   return "interrupted";
 }
 

@@ -36,17 +36,16 @@ export interface OpenRequest extends NewRequest {
   instanceId: string;
 }
 
-/** The stream that a message ended on; `finished` when it was the last that was awaited there. */
+/** The event that ended a request; `finished` when it was the last that was awaited on its stream. */
 export interface Ended {
-  streamId: number;
   seq: number;
   finished: boolean;
 }
 
 export interface StreamStore {
   /**
-   * A stream for the requests of one POST, and the requests as open, in one.
-   * @throws AppError `conflict` when one of the ids is in use
+   * A stream for the requests of one POST, and the requests as open, in one. Their ids differ from each other; the client
+   * may have others of the same ids open, on other streams.
    */
   openRequests(
     clientId: string,
@@ -64,10 +63,10 @@ export interface StreamStore {
   append(streamId: number, data: string, maxEvents: number): Promise<number>;
   /** The events behind `after`, in order. */
   events(streamId: number, after: number, limit: number): Promise<StreamEvent[]>;
-  /** Stores a request's answer and retires the request, in one; undefined when it is not open. */
-  answer(clientId: string, requestId: RequestId, data: string): Promise<Ended | undefined>;
+  /** Stores the answer to a request of this stream and retires it, in one; undefined when it is not open. */
+  answer(streamId: number, requestId: RequestId, data: string): Promise<Ended | undefined>;
   /** Ends a request that gets no answer. */
-  retire(clientId: string, requestId: RequestId): Promise<Ended | undefined>;
+  retire(streamId: number, requestId: RequestId): Promise<Ended | undefined>;
   /** Ends all requests of a client that has ended. */
   retireAll(clientId: string): Promise<void>;
   /**

@@ -163,11 +163,11 @@ export function streamsContract(open: Open): void {
       expect(await found()).toEqual([touched, written, working]);
       expect(await streams.events(idle, 0, 9)).toEqual([]);
       clock.advance(GRACE);
-      await streams.answer(ana, 1, "1");
+      await streams.answer(working, 1, "1");
       clock.advance(GRACE);
       expect(await streams.deleteExpired(9)).toBe(2);
       expect(await found()).toEqual([working]); // 2 is still open
-      await streams.retire(ana, 2);
+      await streams.retire(working, 2);
       clock.advance(GRACE - 1);
       expect(await streams.deleteExpired(9)).toBe(0);
       clock.advance(1);

@@ -157,5 +157,17 @@ export const migrations: Migration[] = [
     "statements": [
       "ALTER TABLE `streams` DROP COLUMN `last_seq`;"
     ]
+  },
+  {
+    "createdAt": 1795651137994,
+    "hash": "0b9bfa16c2670be6f6ce1984e50eb1550fa9cae6b7fd20ed039fce6c5822d05a",
+    "statements": [
+      "CREATE TABLE `__new_open_requests` (\n\t`client_id` text NOT NULL,\n\t`request_id` text NOT NULL,\n\t`stream_id` integer NOT NULL,\n\t`message` text NOT NULL,\n\t`target` text,\n\t`scope` text,\n\t`instance_id` text NOT NULL,\n\t`started_at` integer NOT NULL,\n\tPRIMARY KEY(`stream_id`, `request_id`),\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`stream_id`) REFERENCES `streams`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "INSERT INTO `__new_open_requests`(\"client_id\", \"request_id\", \"stream_id\", \"message\", \"target\", \"scope\", \"instance_id\", \"started_at\") SELECT \"client_id\", \"request_id\", \"stream_id\", \"message\", \"target\", \"scope\", \"instance_id\", \"started_at\" FROM `open_requests`;",
+      "DROP TABLE `open_requests`;",
+      "ALTER TABLE `__new_open_requests` RENAME TO `open_requests`;",
+      "CREATE INDEX `open_requests_client` ON `open_requests` (`client_id`);",
+      "CREATE INDEX `open_requests_instance` ON `open_requests` (`instance_id`);"
+    ]
   }
 ];

@@ -220,8 +220,9 @@ export const openRequests = sqliteTable(
     startedAt: integer("started_at").notNull(),
   },
   (t) => [
-    primaryKey({ columns: [t.clientId, t.requestId] }),
-    index("open_requests_stream").on(t.streamId),
+    // Programs that share a client may use an id at the same time, each on a stream of its own.
+    primaryKey({ columns: [t.streamId, t.requestId] }),
+    index("open_requests_client").on(t.clientId),
     index("open_requests_instance").on(t.instanceId),
   ],
 );

@@ -24,7 +24,7 @@ export function sqliteStreamStore(
   const { db, clock } = engine;
   const streamById = eq(streams.id, placeholder("streamId"));
   const requestByKey = and(
-    eq(openRequests.clientId, placeholder("clientId")),
+    eq(openRequests.streamId, placeholder("streamId")),
     eq(openRequests.requestId, placeholder("requestId")),
   );
   const stale = sql`(streams.touched_at <= ${placeholder("oldest")}
@@ -98,7 +98,6 @@ export function sqliteStreamStore(
       .set({ finishedAt: sql`${placeholder("now")}`, touchedAt: sql`${placeholder("now")}` })
       .where(streamById)
       .prepare(),
-    request: db.select().from(openRequests).where(requestByKey).prepare(),
     insertRequest: db
       .insert(openRequests)
       .values({
@@ -176,16 +175,13 @@ export function sqliteStreamStore(
   };
 
   /** Inside a write: ends a request; its stream is finished with the last of them. */
-  const end = (clientId: string, requestId: RequestId, data?: string): Ended | undefined => {
-    const key = { clientId, requestId: JSON.stringify(requestId) };
-    const request = q.request.get(key);
-    if (request === undefined) return undefined;
-    const { streamId } = request;
+  const end = (streamId: number, requestId: RequestId, data?: string): Ended | undefined => {
+    const key = { streamId, requestId: JSON.stringify(requestId) };
+    if (q.deleteRequest.run(key).changes === 0) return undefined;
     const seq = data === undefined ? 0 : add(streamId, data);
-    q.deleteRequest.run(key);
     const finished = q.awaited.get({ streamId })!.n === 0;
     if (finished) q.finish.run({ streamId, now: clock.now() });
-    return { streamId, seq, finished };
+    return { seq, finished };
   };
 
   const oldest = (): number => clock.now() - graceMs;
@@ -196,13 +192,9 @@ export function sqliteStreamStore(
         const now = clock.now();
         const stream = q.open.get({ clientId, kind: "request", now });
         for (const { id, message, target, scope } of requests) {
-          const requestId = JSON.stringify(id);
-          if (q.request.get({ clientId, requestId }) !== undefined) {
-            throw new AppError("conflict", "A request with this id is still running.");
-          }
           q.insertRequest.run({
             clientId,
-            requestId,
+            requestId: JSON.stringify(id),
             streamId: stream.id,
             message,
             target,
@@ -226,8 +218,8 @@ export function sqliteStreamStore(
 
     events: (streamId, after, limit) => engine.read(() => q.events.all({ streamId, after, limit })),
 
-    answer: (clientId, requestId, data) => engine.write(() => end(clientId, requestId, data)),
-    retire: (clientId, requestId) => engine.write(() => end(clientId, requestId)),
+    answer: (streamId, requestId, data) => engine.write(() => end(streamId, requestId, data)),
+    retire: (streamId, requestId) => engine.write(() => end(streamId, requestId)),
 
     retireAll: (clientId) =>
       engine.write(() => {
@@ -255,9 +247,9 @@ export function sqliteStreamStore(
         })),
       ),
 
-    adopt: ({ clientId, id, instanceId: from }, to) =>
+    adopt: ({ streamId, id, instanceId: from }, to) =>
       engine.write(
-        () => q.adopt.run({ clientId, requestId: JSON.stringify(id), from, to }).changes === 1,
+        () => q.adopt.run({ streamId, requestId: JSON.stringify(id), from, to }).changes === 1,
       ),
 
     touch: (streamIds) =>
