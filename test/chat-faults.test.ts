@@ -178,16 +178,6 @@ describe("the key", () => {
   });
 });
 
-it("an answer that is too long to keep is a tool error, and nothing of it is stored", async () => {
-  const { model, client } = await scene({ args: ["--max-message", "1kb"] });
-  model.next(says("x".repeat(1_025)));
-  const failed = await client.call("chat", { prompt: "One" });
-  expect(failed).toMatchObject({ isError: true, meta: { "holdfast/error": "limit" } });
-  expect(failed.text).toContain("1025 bytes long; at most 1024");
-  expect(await statuses(client)).toEqual(["user failed One"]);
-  expect((await client.call("chat", { prompt: "One" })).text).toBe("Answer to: One");
-});
-
 describe("SIGKILL while the model is answering", () => {
   it("leaves an interrupted question that the same prompt answers in place", async () => {
     const { model, client, server, folder } = await scene();

@@ -2,12 +2,10 @@
 // one session never interleave, neither in this process (a queue) nor between processes (a claim in the database).
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, toAppError } from "../kernel/errors.ts";
-import { checkText, cleanName } from "../kernel/text.ts";
 import {
   checkAsk,
   checkMessage,
   checkModel,
-  MAX_MODEL_BYTES,
   nothingAsked,
   type Ask,
   type Question,
@@ -15,6 +13,7 @@ import {
 import { conversationOf, type ContextWindow } from "./context-window.ts";
 import type { Message } from "./message.ts";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "./model.ts";
+import { storableReply } from "./reply.ts";
 import type { HistoryStore, NewMessage, Summary, Turn } from "./store.ts";
 import { Summarizer } from "./summarizer.ts";
 
@@ -181,8 +180,7 @@ export class Chat {
 
   async #generate(turn: Turn, ask: Ask): Promise<ModelReply> {
     const reply = ask.reply ?? (await this.#askModel(turn, ask));
-    checkText("The model's answer", reply.text, this.#limits.maxMessageBytes);
-    return { ...reply, model: cleanName(reply.model, MAX_MODEL_BYTES) };
+    return storableReply(reply, this.#limits.maxMessageBytes);
   }
 
   async #askModel(turn: Turn, ask: Ask): Promise<ModelReply> {

@@ -7,8 +7,10 @@ import {
   type View,
   type WindowAsk,
 } from "./context-window.ts";
+import { storable } from "../kernel/text.ts";
 import type { Message } from "./message.ts";
 import type { ChatModel } from "./model.ts";
+import { storableModel } from "./reply.ts";
 import type { HistoryStore, Summary, Turn } from "./store.ts";
 import { MESSAGE_TOKENS } from "./tokens.ts";
 
@@ -56,8 +58,9 @@ export class Summarizer {
         signal,
       });
       const room = this.#window.parts(ask).summary;
-      const content = await this.#window.tokenizer.cut(withoutThoughts(text), room);
-      summary = await this.#store.saveSummary(turn, { uptoSeq, leftOut, content, model });
+      const content = await this.#window.tokenizer.cut(withoutThoughts(storable(text)), room);
+      const made = { uptoSeq, leftOut, content, model: storableModel(model) };
+      summary = await this.#store.saveSummary(turn, made);
     }
     return { ...view, summary, newest, overflows: false };
   }

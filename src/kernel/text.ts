@@ -19,12 +19,18 @@ export function checkText(what: string, text: string, maxBytes: number): void {
   }
 }
 
-/** The beginning of a text that is too large, of whole characters. */
-export function shortened(text: string, maxBytes: number): string {
-  let short = text.slice(0, maxBytes);
-  while (byteLength(short) > maxBytes) short = short.slice(0, -1);
-  return short.isWellFormed() ? short : short.slice(0, -1);
+/** As it can be stored: NUL and lone surrogates are replaced by U+FFFD, as a reader would see them. */
+export const storable = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");
+
+/** The beginning of a text that is too large, of whole characters; `mark` stands at the end of what is cut, and counts. */
+export function shortened(text: string, maxBytes: number, mark = ""): string {
+  // No character takes less than a byte, and no more than one unit more than bytes are looked at.
+  if (text.length <= maxBytes && byteLength(text) <= maxBytes) return text.toWellFormed();
+  const room = new Uint8Array(Math.max(0, maxBytes - byteLength(mark)));
+  return text.slice(0, encoder.encodeInto(text, room).read).toWellFormed() + mark;
 }
+
+const encoder = new TextEncoder();
 
 /** What somebody else calls something, so that it can be stored and shown. */
 export const cleanName = (name: string, maxBytes: number): string =>

@@ -1,6 +1,7 @@
 // What a provider said when it failed, as an error that may be shown.
 import { ASK_AGAIN } from "../chat/model.ts";
 import { AppError } from "../kernel/errors.ts";
+import { withReadableUsage } from "./usage.ts";
 
 const MAX_CHARACTERS = 500;
 
@@ -25,7 +26,7 @@ export class WebPageError extends Error {
 export const fetchAnswer: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
   if (!response.ok || !response.headers.get("content-type")?.startsWith("text/html"))
-    return response;
+    return withReadableUsage(response);
   await response.body?.cancel();
   throw new WebPageError();
 };

@@ -46,6 +46,9 @@ const NOTHING = "Nothing earlier in this conversation matches. What you said is 
 
 function quote({ seq, role, content }: Message): string {
   const line = content.replace(/\s+/g, " ").trim();
-  const cut = line.length > MAX_QUOTE_CHARACTERS ? `${line.slice(0, MAX_QUOTE_CHARACTERS)}…` : line;
+  const cut =
+    line.length > MAX_QUOTE_CHARACTERS
+      ? `${line.slice(0, MAX_QUOTE_CHARACTERS).toWellFormed()}…`
+      : line;
   return `#${seq} ${role}: “${cut}”`;
 }

@@ -123,7 +123,7 @@ async function answer(context: Context, input: Asked, retry = false) {
       requestState: JSON.stringify({ key: requestKey ?? randomUUID(), again } satisfies Round),
     });
   }
-  const onText = throttled((text) => progress(text.length, undefined, text));
+  const onText = throttled((text) => progress(text.length, undefined, text.toWellFormed())); // a piece may end inside a character
   return answered(await session.ask({ ...ask, onText }));
 }
 
