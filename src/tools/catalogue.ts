@@ -1,7 +1,8 @@
 // Tools with their descriptions, prepared once. It never changes; a call keeps the tool that it began with.
 import type { Tool as WireTool } from "@modelcontextprotocol/server";
-import { z } from "zod";
+import type { z } from "zod";
 import { headerParameters, type HeaderParameter } from "./header-parameters.ts";
+import { describe } from "./json-schema.ts";
 import type { Tool } from "./tool.ts";
 
 interface Prepared {
@@ -70,13 +71,9 @@ const toWire = ({
   } as WireTool;
 };
 
-type ObjectSchema = { type: "object" } & Record<string, unknown>;
-
-/** Without `$schema`: older clients refuse a dialect that they do not know, and 2020-12 is the default. */
-function jsonSchema(tool: string, schema: z.ZodObject, io: "input" | "output"): ObjectSchema {
+function jsonSchema(tool: string, schema: z.ZodObject, io: "input" | "output") {
   try {
-    const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
-    return rest as ObjectSchema;
+    return describe(schema, io);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new TypeError(`Tool ${tool}: its ${io} has no JSON Schema: ${reason}`, { cause: error });

@@ -4,6 +4,7 @@ import { inputRequired, inputResponse, type CallToolResult } from "@modelcontext
 import { z } from "zod";
 import type { Again } from "../chat/ask.ts";
 import type { Message } from "../chat/message.ts";
+import { optionalText } from "./arguments.ts";
 import type { ToolContext } from "./context.ts";
 import { reply } from "./reply.ts";
 import { requestKey } from "./request-key.ts";
@@ -32,16 +33,12 @@ const output = z.object({
 
 /** How a model is asked. */
 const manner = (models: readonly string[]) => ({
-  model: z
-    .string()
-    .optional()
-    .transform((name) => name || undefined) // models fill optional arguments in with empty text
-    .describe(
-      models.length === 0
-        ? "Which model to prefer."
-        : `One of: ${models.join(", ")}. Default: ${models[0]}.`,
-    ),
-  system: z.string().optional().describe("System prompt for this turn instead of the session's."),
+  model: optionalText(
+    models.length === 0
+      ? "Which model to prefer."
+      : `One of: ${models.join(", ")}. Default: ${models[0]}.`,
+  ),
+  system: optionalText("System prompt for this turn instead of the session's."),
   temperature: z.number().min(0).max(2).optional(),
   max_tokens: z.int().min(1).optional(),
   request_key: requestKey,
@@ -69,10 +66,7 @@ export function chatTools(models: readonly string[] = []): Tool[] {
       description:
         "Ask the session's last question once more, in the same words or in other ones. When there is an answer, it takes the place of the last one; until then nothing is lost.",
       input: z.strictObject({
-        prompt: z
-          .string()
-          .optional()
-          .describe("What to say instead. Default: what was said last time."),
+        prompt: optionalText("What to say instead. Default: what was said last time."),
         ...manner(models),
       }),
       output,

@@ -7,10 +7,10 @@ import {
   type InputRequiredResult,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
-import type { z } from "zod";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { parseArguments } from "./arguments.ts";
 import { Catalogue } from "./catalogue.ts";
 import type { Call, CallChannel, ToolResult } from "./context.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
@@ -130,14 +130,14 @@ export class ToolRegistry {
         `Unknown tool: ${name}. tools/list names the tools there are.`,
       );
     }
-    const parsed = tool.input.safeParse(args ?? {});
-    if (!parsed.success)
-      return failure(`Wrong arguments for ${name}:\n${faults(parsed.error)}`, "invalid");
+    const parsed = parseArguments(tool.input, args);
+    if (parsed.issues !== undefined)
+      return failure(`Wrong arguments for ${name}:\n${faults(parsed.issues)}`, "invalid");
     const asked = { principal: caller.principal, method: "tools/call", name, args };
     let session: string | null = null;
     try {
       const round = await this.#openRound(asked, channel);
-      const input = withRequestKey(tool, parsed.data, channel.requestKey);
+      const input = withRequestKey(tool, parsed.input, channel.requestKey);
       const result = await tool.run({
         caller,
         channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,
@@ -220,7 +220,5 @@ function failure(text: string, code: AppError["code"]): CallToolResult {
 }
 
 /** One line a fault: the field and what was expected. */
-const faults = (error: z.ZodError): string =>
-  error.issues
-    .map(({ path, message }) => `- ${path.join(".") || "arguments"}: ${message}`)
-    .join("\n");
+const faults = (issues: readonly { path: PropertyKey[]; message: string }[]): string =>
+  issues.map(({ path, message }) => `- ${path.join(".") || "arguments"}: ${message}`).join("\n");

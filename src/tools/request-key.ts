@@ -1,7 +1,7 @@
 // Request keys: how a caller says that a call may come twice, and how it is recognized.
-import { z } from "zod";
 import { fingerprint } from "../kernel/fingerprint.ts";
 import { checkText } from "../kernel/text.ts";
+import { optionalText } from "./arguments.ts";
 import type { Once } from "./context.ts";
 import type { Tool } from "./tool.ts";
 
@@ -11,11 +11,9 @@ export const REQUEST_KEY_META = "holdfast/request-key";
 const MAX_BYTES = 200;
 
 /** The argument of tools that recognize a repeated call by themselves, whatever became of the first. */
-export const requestKey = z
-  .string()
-  .optional()
-  .transform((key) => key || undefined) // models fill optional arguments in with empty text
-  .describe("Any unique text: repeating the call with the same key does not do it twice.");
+export const requestKey = optionalText(
+  "Any unique text: repeating the call with the same key does not do it twice.",
+);
 
 const takesKey = ({ input: { shape } }: Tool): boolean => shape["request_key"] === requestKey;
 

@@ -3,6 +3,7 @@ import ms from "ms";
 import { z } from "zod";
 import type { Session, SessionCounts } from "../sessions/session.ts";
 import type { OwnSessions } from "./own-sessions.ts";
+import { optionalText } from "./arguments.ts";
 import { iso, reply } from "./reply.ts";
 import { sharedWith } from "./share-tools.ts";
 import { defineTool, type Tool } from "./tool.ts";
@@ -21,8 +22,8 @@ const summary = {
   counts: z.object({ messages: z.int(), state_keys: z.int() }),
 };
 
-const title = z.string().describe("Short title for people.");
-const system = z.string().describe("System prompt for `chat` in this session.");
+const title = optionalText("Short title for people.");
+const system = optionalText("System prompt for `chat` in this session.");
 
 const summarize = (session: Session | undefined, counts: SessionCounts, sessions: OwnSessions) => ({
   name: session?.name ?? null,
@@ -57,12 +58,9 @@ export function sessionTools(maxAgeMs: number): Tool[] {
         `Start a new session (a durable conversation with its own history and state), or return your session of that ` +
         `name. Pass the returned id as \`session\` to other tools. ${retention}`,
       input: z.strictObject({
-        name: z
-          .string()
-          .optional()
-          .describe("Unique name; opening it again returns the same session."),
-        title: title.optional(),
-        system: system.optional(),
+        name: optionalText("Unique name; opening it again returns the same session."),
+        title,
+        system,
         temporary: z
           .boolean()
           .default(false)
@@ -107,10 +105,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
           .object({ name: z.string(), version: z.string(), protocol_version: z.string() })
           .nullable()
           .describe("The program that asks."),
-        capabilities: z
-          .record(z.string(), z.unknown())
-          .nullable()
-          .describe("What that program can do."),
+        capabilities: z.looseObject({}).nullable().describe("What that program can do."),
         summary: z
           .object({ upto_seq: z.int(), content: z.string(), created_at: z.string() })
           .optional()
@@ -152,9 +147,9 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       name: "session_list",
       description: `List your sessions, the most recently used first. ${retention}`,
       input: z.strictObject({
-        query: z.string().optional().describe("Only sessions whose name or title contains this."),
+        query: optionalText("Only sessions whose name or title contains this."),
         limit: z.int().min(1).max(100).default(20),
-        cursor: z.string().optional().describe("`next_cursor` of the page before."),
+        cursor: optionalText("`next_cursor` of the page before."),
       }),
       output: z.object({
         sessions: z.array(z.object({ id: z.string(), ...summary })),
@@ -188,9 +183,13 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       description:
         "Change the current session's title or system prompt, or pin it so that it is never deleted by age.",
       input: z.strictObject({
-        title: title.nullable().optional(),
-        system: system.nullable().optional(),
+        title,
+        system,
         pinned: z.boolean().optional(),
+        clear: z
+          .array(z.enum(["title", "system"]))
+          .optional()
+          .describe("What to take away."),
       }),
       output: z.object({ ...summary, system: z.string().nullable() }),
       annotations: {
@@ -201,7 +200,9 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       },
       quick: true,
       async handler({ input, session, sessions }) {
-        const updated = await session.update(input);
+        const { clear = [], ...changes } = input;
+        const cleared = Object.fromEntries(clear.map((field) => [field, null]));
+        const updated = await session.update({ ...changes, ...cleared });
         const info = summarize(updated, await session.counts(), sessions);
         return reply(`Updated session ${session.id} (${label(updated)}).`, {
           ...info,

@@ -1,6 +1,9 @@
 // Tools for a session's key/value state.
 import { z } from "zod";
+import { decodeCursor, encodeCursor } from "../kernel/cursor.ts";
 import type { StateEntry } from "../state/store.ts";
+import { optionalText } from "./arguments.ts";
+import { jsonArgument, jsonResult } from "./json-schema.ts";
 import { iso, reply } from "./reply.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
@@ -13,7 +16,7 @@ const ifVersion = z
 
 const entryShape = {
   key: z.string(),
-  value: z.unknown(),
+  value: jsonResult(),
   version: z.int(),
   updated_at: z.string(),
   expires_at: z.string().nullable(),
@@ -27,8 +30,8 @@ const toEntry = ({ key, value, version, updatedAt, expiresAt }: StateEntry) => (
   expires_at: iso(expiresAt),
 });
 
-const afterKey = (cursor: string): string => Buffer.from(cursor, "base64url").toString();
-const cursorAfter = (key: string): string => Buffer.from(key).toString("base64url");
+/** The key that a page ended with. */
+const Position = z.tuple([z.string()]);
 
 export function stateTools(): Tool[] {
   return [
@@ -57,11 +60,10 @@ export function stateTools(): Tool[] {
         "Store a JSON value in this session under a key. It survives restarts of this server and of yours.",
       input: z.strictObject({
         key,
-        // Not z.json(): it would rebuild the value, and lose keys such as __proto__.
-        value: z.unknown().describe("Any JSON value."),
+        value: jsonArgument("Any JSON value."),
         ttl_seconds: z
           .number()
-          .positive()
+          .min(0.001)
           .max(3_153_600_000)
           .optional()
           .describe("Forget the key after this long."),
@@ -115,7 +117,7 @@ export function stateTools(): Tool[] {
       input: z.strictObject({
         prefix: z.string().default("").describe("Only keys that start with this."),
         limit: z.int().min(1).max(1000).default(100),
-        cursor: z.string().optional().describe("`next_cursor` of the page before."),
+        cursor: optionalText("`next_cursor` of the page before."),
       }),
       output: z.object({
         entries: z.array(z.object(entryShape)),
@@ -125,7 +127,7 @@ export function stateTools(): Tool[] {
       quick: true,
       async handler({ input, session }) {
         const { prefix, limit, cursor } = input;
-        const after = cursor === undefined ? "" : afterKey(cursor);
+        const after = cursor === undefined ? "" : decodeCursor("state", Position, cursor)[0];
         const { entries, nextAfter } = await session.state.list({ prefix, limit, after });
         const lines = entries.map(
           ({ key, value, version }) => `${key} = ${value} (version ${version})`,
@@ -135,7 +137,7 @@ export function stateTools(): Tool[] {
         const more = nextAfter === undefined ? [] : ["More: pass next_cursor as cursor."];
         return reply([...(lines.length > 0 ? lines : [empty]), ...more].join("\n"), {
           entries: entries.map(toEntry),
-          ...(nextAfter !== undefined && { next_cursor: cursorAfter(nextAfter) }),
+          ...(nextAfter !== undefined && { next_cursor: encodeCursor("state", [nextAfter]) }),
         });
       },
     }),

@@ -1,6 +1,7 @@
 // How a tool is written: `defineTool`. Built-in tools are written with it too; there is no second, private way.
 import type { ToolAnnotations } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import { optionalText } from "./arguments.ts";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
 import { withSession } from "./with-session.ts";
 
@@ -42,10 +43,9 @@ export interface Tool {
   run(call: Call): Promise<ToolResult>;
 }
 
-const sessionArgument = z
-  .string()
-  .optional()
-  .describe("Id of the session to work in. Default: the session of this connection.");
+const sessionArgument = optionalText(
+  "Id of the session to work in. Default: the session of this connection.",
+);
 
 const sessionResult = z.string().nullable().describe("Id of the session that this call worked in.");
 

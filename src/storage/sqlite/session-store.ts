@@ -1,9 +1,10 @@
 // Sessions in SQLite. Not here: what a session owns; the foreign keys delete that.
 import { and, asc, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
+import { z } from "zod";
+import { decodeCursor, encodeCursor } from "../../kernel/cursor.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { SessionStore } from "../../sessions/store.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
 import { grants, keyedCalls, messages, sessions, sessionState, summaries } from "./schema.ts";
@@ -19,6 +20,9 @@ const counts = {
     and (session_state.expires_at is null or session_state.expires_at > ${placeholder("now")}))`,
   connections: sql<number>`(select count(*) from clients where ${clientPresent})`,
 };
+
+/** The last activity and the id of the session that a page ended with. */
+const Position = z.tuple([z.number(), z.string()]);
 
 /** What a new session has unless told otherwise. */
 const BLANK = { name: null, title: null, system: null, keepMs: null, openedBy: null };
@@ -269,7 +273,9 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
     list: (owner, { query = "", limit, cursor }) =>
       engine.read(() => {
         const [beforeTime, beforeId] =
-          cursor === undefined ? [Number.MAX_SAFE_INTEGER, ""] : decodeCursor(cursor);
+          cursor === undefined
+            ? [Number.MAX_SAFE_INTEGER, ""]
+            : decodeCursor("sessions", Position, cursor);
         // Without grants the owner's own index serves.
         const statement =
           owner === undefined
@@ -288,7 +294,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         const found = rows.slice(0, limit);
         const last = found.at(-1);
         return rows.length > limit && last !== undefined
-          ? { sessions: found, nextCursor: encodeCursor([last.lastActiveAt, last.id]) }
+          ? { sessions: found, nextCursor: encodeCursor("sessions", [last.lastActiveAt, last.id]) }
           : { sessions: found };
       }),
 
