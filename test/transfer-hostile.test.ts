@@ -56,7 +56,7 @@ describe("a wrong line", () => {
     ["a message without a session", raw(JSON.stringify(messageLine(1))), /^line 5: .* before/],
     [
       "a newer format",
-      jsonl(sessionLine({ version: 2 }), endLine(0, 0)),
+      jsonl(sessionLine({ version: 3 }), endLine(0, 0)),
       /^line 1: .*newer Holdfast/,
     ],
     ["another format", jsonl(sessionLine({ format: "x" }), endLine(0, 0)), /^line 1: format/],
@@ -90,9 +90,10 @@ describe("a wrong line", () => {
     ["half a character in a key", one(stateLine("\udc00")), /^line 2: key/],
     ["negative tokens", one(messageLine(1, { input_tokens: -1 })), /^line 2: input_tokens/],
     ["tokens beyond counting", one(messageLine(1, { input_tokens: 1e300 })), /^line 2/],
-    ["a gap", one(messageLine(1), messageLine(3)), /^line 3: seq: expected 2/],
-    ["a number twice", one(messageLine(1), messageLine(1)), /^line 3: seq: expected 2/],
-    ["no first message", one(messageLine(0)), /^line 2: seq: expected 1/],
+    ["a number twice", one(messageLine(1), messageLine(1)), /^line 3: seq: expected .* from 2 /],
+    ["numbers that fall", one(messageLine(3), messageLine(2)), /^line 3: seq: expected .* from 4 /],
+    ["no number of a message", one(messageLine(0)), /^line 2: seq: expected .* from 1 /],
+    ["a number without room above", one(messageLine(2e9)), /^line 2: seq: expected .* 2000000000/],
     ["a key twice", one(stateLine("k"), stateLine("k")), /^line 3: key: "k"/],
     [
       "a request key twice",

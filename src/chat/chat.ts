@@ -76,9 +76,10 @@ export class Chat {
     sessionId: string,
     { limit, before }: { limit: number; before?: number | undefined },
   ): Promise<{ messages: Message[]; nextBefore?: number }> {
-    const messages = await this.#store.page(sessionId, { limit, before });
-    const first = messages[0]?.seq ?? 1;
-    return first > 1 ? { messages, nextBefore: first } : { messages };
+    const found = await this.#store.page(sessionId, { limit: limit + 1, before });
+    if (found.length <= limit) return { messages: found };
+    const messages = found.slice(1);
+    return { messages, nextBefore: messages[0]!.seq };
   }
 
   /** @throws AppError `invalid` where nothing has been asked */

@@ -5,6 +5,7 @@ export type AuditAction =
   | "session created"
   | "session deleted"
   | "session cleared"
+  | "message deleted"
   | "session shared"
   | "session unshared"
   | "session exported"

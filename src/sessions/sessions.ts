@@ -119,6 +119,20 @@ export class Sessions {
     ]);
   }
 
+  /** Resolves to the numbers of those that were there. @throws AppError `forbidden` or `busy` */
+  async deleteMessages(
+    principal: Principal,
+    session: Session,
+    seqs: readonly number[],
+  ): Promise<number[]> {
+    this.#access.canModify(session);
+    const deleted = await this.#store.deleteMessages(session.id, seqs);
+    const detail = deleted.map((seq) => `#${seq}`).join(", ");
+    if (deleted.length > 0)
+      await this.#audit.note(principal, "message deleted", session.id, detail);
+    return deleted;
+  }
+
   async delete(principal: Principal, session: Session): Promise<void> {
     this.#access.canOwn(session);
     await Promise.all([

@@ -41,6 +41,12 @@ export interface SessionStore {
   /** @throws AppError `not_found` */
   update(id: string, changes: SessionChanges): Promise<Session>;
   clear(id: string, what: Clearable): Promise<void>;
+  /**
+   * Deletes single messages, and what else holds their words: a summary that covers one, a title that was made of one.
+   * The others keep their numbers, and no number is given twice. Resolves to those that were there, ascending.
+   * @throws AppError `busy` while a question is being answered
+   */
+  deleteMessages(id: string, seqs: readonly number[]): Promise<number[]>;
   /** Deletes the session unless something is stored in it. */
   deleteEmpty(id: string): Promise<void>;
   /** Deletes the session with everything it owns. */

@@ -1,6 +1,7 @@
 // Tools for a session's history: the rows that `chat` writes, open to every tool and client.
 import { z } from "zod";
 import { ROLES, STATUSES, type Message } from "../chat/message.ts";
+import { AppError } from "../kernel/errors.ts";
 import { iso, reply } from "./reply.ts";
 import { requestKey } from "./request-key.ts";
 import { defineTool, type Tool } from "./tool.ts";
@@ -84,5 +85,45 @@ export function historyTools(): Tool[] {
         );
       },
     }),
+
+    defineTool({
+      name: "history_delete",
+      description:
+        "Delete single messages of this session by their numbers, for example a secret that somebody pasted. The other " +
+        "messages keep their numbers. This cannot be undone.",
+      input: z.strictObject({
+        seq: z.int().min(1).optional().describe("Number of the message."),
+        seqs: z.array(z.int().min(1)).max(100).optional().describe("Numbers of several messages."),
+      }),
+      output: z.object({
+        deleted: z.array(z.int()).describe("Numbers of the messages that were there."),
+      }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: true,
+        idempotentHint: true,
+        openWorldHint: false,
+      },
+      quick: true,
+      async handler({ input: { seq, seqs = [] }, session }) {
+        const wanted = [...new Set([...(seq === undefined ? [] : [seq]), ...seqs])];
+        if (wanted.length === 0)
+          throw new AppError("invalid", "seq: expected the number of a message.", {
+            hint: "history_get shows the messages with their numbers.",
+          });
+        const deleted = await session.deleteMessages(wanted);
+        const missing = wanted.filter((number) => !deleted.includes(number));
+        return reply(
+          [
+            ...(deleted.length > 0 ? [`Deleted ${messageList(deleted)}.`] : []),
+            ...(missing.length > 0 ? [`There is no ${messageList(missing)}.`] : []),
+          ].join(" "),
+          { deleted },
+        );
+      },
+    }),
   ];
 }
+
+const messageList = (seqs: readonly number[]): string =>
+  `${seqs.length === 1 ? "message" : "messages"} ${seqs.map((seq) => `#${seq}`).join(", ")}`;

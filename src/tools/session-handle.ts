@@ -88,6 +88,15 @@ export class SessionHandle {
     await this.#allChanged();
   }
 
+  /** Resolves to the numbers of those that were there. @throws AppError `forbidden` or `busy` */
+  async deleteMessages(seqs: readonly number[]): Promise<number[]> {
+    if (this.info === undefined) return [];
+    const { sessions } = this.#services;
+    const deleted = await sessions.deleteMessages(this.#caller.principal, this.info, seqs);
+    if (deleted.length > 0) await this.#changed(historyUri(this.id), SESSIONS_URI);
+    return deleted;
+  }
+
   /** @throws AppError `forbidden` for everybody but the owner */
   async delete(): Promise<void> {
     if (this.info === undefined) return;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Message } from "../chat/message.ts";
 import type { StateEntry } from "../state/store.ts";
-import type { Content } from "./store.ts";
+import type { Content, Piece } from "./store.ts";
 
 /** `ahead`: what is in the file continues what is stored; `behind` the other way round. */
 export type Relation = "same" | "ahead" | "behind" | "different";
@@ -14,11 +14,16 @@ export interface Comparison {
   /** State keys that would be stored in the end. */
   stateKeys: number;
   newMessages: number;
+  /** The last number that was given here. */
+  lastSeq: number;
 }
 
-/** Messages and state are compared; name, title, system prompt and pin belong to the place where the session is. */
+/**
+ * Messages and state are compared; name, title, system prompt and pin belong to the place where the session is. A message
+ * that was deleted here stays deleted, whatever the file has.
+ */
 export async function compare(
-  stored: AsyncIterable<Content>,
+  stored: AsyncIterable<Piece>,
   file: AsyncIterable<Content>,
 ): Promise<Comparison> {
   const [ours, theirs] = [new Side(stored), new Side(file)];
@@ -33,15 +38,25 @@ async function compareSides(ours: Side, theirs: Side): Promise<Comparison> {
   const keys = compareState(await ours.state(), await theirs.state());
   let { ahead, behind, different } = keys;
   const settled = new Set<number>();
-  let common = 0;
+  let deletedHere = false;
   let [mine, yours] = [await ours.message(), await theirs.message()];
-  while (mine !== undefined && yours !== undefined && !different) {
+  while (yours !== undefined && !different) {
+    if (yours.seq < (mine?.seq ?? ours.lastSeq + 1)) {
+      deletedHere = true;
+      yours = await theirs.message();
+      continue;
+    }
+    if (mine === undefined) break;
+    if (mine.seq < yours.seq) {
+      behind = true; // deleted there
+      mine = await ours.message();
+      continue;
+    }
     different = !isSame(mine, yours);
     if (mine.status !== yours.status) {
       if (yours.status === "complete") settled.add(yours.seq);
       if (mine.status === "complete") behind = true;
     }
-    common = mine.seq;
     [mine, yours] = [await ours.message(), await theirs.message()];
   }
   behind ||= mine !== undefined;
@@ -50,22 +65,25 @@ async function compareSides(ours: Side, theirs: Side): Promise<Comparison> {
   let newMessages = 0;
   for (; yours !== undefined && !different; yours = await theirs.message()) newMessages += 1;
   return {
-    relation: different ? "different" : ahead ? "ahead" : behind ? "behind" : "same",
+    relation: different ? "different" : ahead ? "ahead" : behind || deletedHere ? "behind" : "same",
     wanted: (piece) =>
       piece.type === "state"
         ? keys.newer.has(piece.entry.key)
-        : piece.message.seq > common || settled.has(piece.message.seq),
+        : piece.message.seq > ours.lastSeq || settled.has(piece.message.seq),
     stateKeys: keys.all,
     newMessages,
+    lastSeq: ours.lastSeq,
   };
 }
 
 /** One of the two forms, taken piece by piece. */
 class Side {
-  readonly #pieces: AsyncIterator<Content>;
+  /** Of a stored session: the last number that was given. */
+  lastSeq = 0;
+  readonly #pieces: AsyncIterator<Piece>;
   #next: Message | undefined;
 
-  constructor(pieces: AsyncIterable<Content>) {
+  constructor(pieces: AsyncIterable<Piece>) {
     this.#pieces = pieces[Symbol.asyncIterator]();
   }
 
@@ -79,7 +97,8 @@ class Side {
         this.#next = value.message;
         return found;
       }
-      found.set(value.entry.key, digestOf(value.entry));
+      if (value.type === "session") this.lastSeq = value.lastSeq;
+      else found.set(value.entry.key, digestOf(value.entry));
     }
   }
 

@@ -57,10 +57,10 @@ export class Forks {
     const first = await pieces.next();
     if (first.done || first.value.type !== "session")
       throw new AppError("not_found", "That session was deleted meanwhile.");
-    const { messages } = first.value.counts;
-    if (upto !== Infinity && upto > messages) {
+    const { lastSeq } = first.value;
+    if (upto !== Infinity && upto > lastSeq) {
       await pieces.return?.(undefined);
-      throw new AppError("invalid", `upto: the last message is #${messages}.`);
+      throw new AppError("invalid", `upto: the last message is #${lastSeq}.`);
     }
     const now = clock.now();
     const copy: Carried = {

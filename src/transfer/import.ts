@@ -85,7 +85,7 @@ async function importOne(
       };
     }
     const found = await compare(
-      contentOf(parts.store.snapshot(stored.id)),
+      parts.store.snapshot(stored.id),
       living(incoming.open(), parts.now()),
     );
     const { relation, newMessages } = found;
@@ -119,8 +119,9 @@ async function restore(
   }
 }
 
-function extend({ store, now }: ImportParts, { header, open }: Incoming, { wanted }: Comparison) {
-  return store.extend(header.id, inPages(living(open(), now()), wanted));
+function extend({ store, now }: ImportParts, { header, open }: Incoming, found: Comparison) {
+  const { wanted, lastSeq } = found;
+  return store.extend(header.id, lastSeq, inPages(living(open(), now()), wanted));
 }
 
 async function isNameFree(
@@ -179,10 +180,6 @@ class Watch {
       yield piece;
     }
   }
-}
-
-async function* contentOf(pieces: ReturnType<TransferStore["snapshot"]>): AsyncGenerator<Content> {
-  for await (const piece of pieces) if (piece.type !== "session") yield piece;
 }
 
 /** Without the state keys that have expired. */

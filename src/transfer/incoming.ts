@@ -30,6 +30,8 @@ export interface TransferLimits {
   maxSessions: number;
 }
 
+/** Deleted messages leave gaps; numbers above this would leave no room for those to come. */
+const MAX_SEQ = 1_000_000_000;
 const MAX_MODEL_BYTES = 500;
 const MAX_REQUEST_KEY_BYTES = 200;
 
@@ -39,6 +41,7 @@ export class SessionCheck {
   readonly #keys = new Set<string>();
   readonly #requestKeys = new Set<string>();
   #messages = 0;
+  #lastSeq = 0;
 
   constructor(limits: TransferLimits) {
     this.#limits = limits;
@@ -74,11 +77,14 @@ export class SessionCheck {
 
   #message({ seq, role, content, model, requestKey }: Message): void {
     const { maxMessages, maxMessageBytes } = this.#limits;
-    const expected = this.#messages + 1;
-    this.#messages = Math.max(seq, 0); // so that one gap is one fault
-    if (seq !== expected)
-      throw new AppError("invalid", `seq: expected ${expected}, received ${seq}.`);
-    if (seq > maxMessages)
+    if (seq <= this.#lastSeq || seq > MAX_SEQ)
+      throw new AppError(
+        "invalid",
+        `seq: expected a number from ${this.#lastSeq + 1} to ${MAX_SEQ}, received ${seq}.`,
+      );
+    this.#lastSeq = seq;
+    this.#messages += 1;
+    if (this.#messages > maxMessages)
       throw new AppError("limit", `A session has at most ${maxMessages} messages (max-messages).`);
     if (byteLength(content) > maxMessageBytes)
       throw new AppError(

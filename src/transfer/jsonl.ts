@@ -9,7 +9,9 @@ import type { Header } from "./incoming.ts";
 import type { Content, ContentCounts, Piece } from "./store.ts";
 
 /** Goes up when an older Holdfast could not read the file any more. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
+/** Without gaps between the numbers of the messages, which an older Holdfast does not expect. */
+const WITHOUT_GAPS = 1;
 
 const time = z.string().transform((text, context) => {
   const ms = /^[-+]?\d+-\d\d-\d\dT[\d:.]+Z$/.test(text) ? Date.parse(text) : NaN;
@@ -67,8 +69,9 @@ export type Entry =
 export function toLine(piece: Piece): string {
   if (piece.type === "session") {
     const { id, owner, name, title, system, pinned, createdAt, lastActiveAt } = piece.session;
+    const version = piece.lastSeq === piece.counts.messages ? WITHOUT_GAPS : FORMAT_VERSION;
     return JSON.stringify({
-      ...{ type: "session", format: "holdfast", version: FORMAT_VERSION },
+      ...{ type: "session", format: "holdfast", version },
       ...{ id, owner, name, title, system, pinned },
       created_at: isoTime(createdAt),
       last_active_at: isoTime(lastActiveAt),

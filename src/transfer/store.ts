@@ -9,13 +9,21 @@ export interface ContentCounts {
   messages: number;
 }
 
-/** What a session holds. State keys come before messages, keys and numbers ascend. */
+/** What a session holds. State keys come before messages, keys and numbers ascend; deleted messages leave gaps. */
 export type Content = { type: "state"; entry: StateEntry } | { type: "message"; message: Message };
 
 /** A session as it comes in: for good, also one that was temporary where it comes from. */
 export type Carried = Omit<Session, "access" | "keepMs" | "openedBy">;
 
-export type Piece = { type: "session"; session: Session; counts: ContentCounts } | Content;
+export interface SessionPiece {
+  type: "session";
+  session: Session;
+  counts: ContentCounts;
+  /** The last number that a message has or had: above the count of messages where some were deleted. */
+  lastSeq: number;
+}
+
+export type Piece = SessionPiece | Content;
 
 export interface TransferStore {
   /** The session as it is at one moment, whatever is written meanwhile; nothing for one that is not there. */
@@ -33,10 +41,11 @@ export interface TransferStore {
   ): Promise<{ named: boolean }>;
   /**
    * Adds messages and sets state keys, each page in one commit. A message that is there already takes the given status.
-   * @throws AppError `conflict` when a message is not the next one, or is another than the one that is there; `busy`
-   *   while a question is being answered; `not_found`
+   * `lastSeq`: the last number that was given in the session so far.
+   * @throws AppError `conflict` when it is another one, or a message is another than the one that is there; `busy` while
+   *   a question is being answered; `not_found`
    */
-  extend(id: string, pages: AsyncIterable<Content[]>): Promise<void>;
+  extend(id: string, lastSeq: number, pages: AsyncIterable<Content[]>): Promise<void>;
   /** How many sessions the owner has. */
   count(owner: string): Promise<number>;
 }

@@ -26,6 +26,7 @@ import { historyContract } from "./history.ts";
 import { instanceContract } from "./instances.ts";
 import { keyedCallLimitsContract } from "./keyed-call-limits.ts";
 import { keyedCallsContract } from "./keyed-calls.ts";
+import { messageDeletionContract } from "./message-deletion.ts";
 import { requestsContract } from "./requests.ts";
 import { sessionListContract } from "./session-list.ts";
 import { sessionContract } from "./sessions.ts";
@@ -81,6 +82,7 @@ for (const [engine, open] of Object.entries(engines)) {
     clientContract(open);
     stateContract(open);
     historyContract(open);
+    messageDeletionContract(open);
     turnContract(open);
     summaryContract(open);
     instanceContract(open);

@@ -74,6 +74,7 @@ export function transferContract(open: Open): void {
           type: "session",
           session: expect.objectContaining(one),
           counts: { stateKeys: 2, messages: 3 },
+          lastSeq: 3,
         },
         ...CONTENT,
       ]);
@@ -229,7 +230,7 @@ export function transferContract(open: Open): void {
       const id = await begun(opened);
       const settled = message(1, { requestKey: "r", status: "complete" });
       const news = [key("a", { version: 8, value: "2" }), key("z"), settled, message(4)];
-      await storage.transfer.extend(id, pages(news, [message(5)]));
+      await storage.transfer.extend(id, 3, pages(news, [message(5)]));
       const [head, ...content] = await read(storage, id);
       expect(head).toMatchObject({ session: { lastActiveAt: clock.now() } });
       const [, second, , ...others] = CONTENT;
@@ -247,18 +248,31 @@ export function transferContract(open: Open): void {
       );
     });
 
-    it.each([
-      ["a gap", message(5)],
-      ["another message of the same number", message(3, { content: "else" })],
-    ])("takes nothing of a page with %s", async (_, wrong) => {
+    it.each([["another message of the same number", message(3, { content: "else" })]])(
+      "takes nothing of a page with %s",
+      async (_, wrong) => {
+        const opened = open();
+        const { storage } = opened;
+        const id = await begun(opened);
+        const before = (await read(storage, id)).slice(1);
+        await expect(
+          storage.transfer.extend(id, 3, pages([key("a", { value: "2" }), wrong])),
+        ).rejects.toMatchObject(failure("conflict"));
+        expect((await read(storage, id)).slice(1)).toEqual(before);
+      },
+    );
+
+    it("takes nothing when it is not as long as it was", async () => {
       const opened = open();
       const { storage } = opened;
       const id = await begun(opened);
-      const before = (await read(storage, id)).slice(1);
-      await expect(
-        storage.transfer.extend(id, pages([key("a", { value: "2" }), wrong])),
-      ).rejects.toMatchObject(failure("conflict"));
-      expect((await read(storage, id)).slice(1)).toEqual(before);
+      for (const after of [2, 4])
+        await expect(
+          storage.transfer.extend(id, after, pages([message(after + 1)])),
+        ).rejects.toMatchObject(failure("conflict"));
+      await storage.transfer.extend(id, 3, pages([message(7)]));
+      expect(await storage.sessions.counts(id)).toMatchObject({ messages: 4 });
+      expect(await say(storage, id, "next")).toMatchObject({ seq: 8 });
     });
 
     it("takes nothing while a question is being answered, or when it is gone", async () => {
@@ -267,11 +281,11 @@ export function transferContract(open: Open): void {
       const id = await begun(opened);
       const instanceId = await newInstance(opened);
       await storage.history.beginTurn(id, { instanceId, prompt: "Who?" });
-      await expect(storage.transfer.extend(id, pages([message(5)]))).rejects.toMatchObject(
+      await expect(storage.transfer.extend(id, 3, pages([message(5)]))).rejects.toMatchObject(
         failure("busy"),
       );
       await storage.sessions.delete(id);
-      await expect(storage.transfer.extend(id, pages([message(5)]))).rejects.toMatchObject(
+      await expect(storage.transfer.extend(id, 3, pages([message(5)]))).rejects.toMatchObject(
         failure("not_found"),
       );
     });

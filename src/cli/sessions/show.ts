@@ -37,7 +37,7 @@ async function showText(app: App, id: string, last: number, terminal: Terminal):
   const transcript = new Transcript(pageOf(terminal.output));
   const state: StateEntry[] = [];
   const print = (lines: readonly string[]): void => lines.forEach((line) => terminal.print(line));
-  let left = 0;
+  let [left, seen] = [0, 0];
   for await (const piece of app.transfer.read(id)) {
     if (piece.type === "session") {
       left = Math.max(0, piece.counts.messages - last);
@@ -45,7 +45,7 @@ async function showText(app: App, id: string, last: number, terminal: Terminal):
       print(transcript.left(left));
     } else if (piece.type === "state") {
       state.push({ ...piece.entry, value: piece.entry.value.slice(0, 1_000) });
-    } else if (piece.message.seq > left) {
+    } else if (++seen > left) {
       print(transcript.message(piece.message));
     }
   }
@@ -54,7 +54,7 @@ async function showText(app: App, id: string, last: number, terminal: Terminal):
 
 async function showJson(app: App, id: string, last: number, terminal: Terminal): Promise<void> {
   let head: object = {};
-  let left = 0;
+  let [left, seen] = [0, 0];
   const state: object[] = [];
   const messages: object[] = [];
   for await (const piece of app.transfer.read(id)) {
@@ -63,7 +63,7 @@ async function showJson(app: App, id: string, last: number, terminal: Terminal):
       left = Math.max(0, counts.messages - last);
       head = { ...shown(app, { ...session, ...counts }), system: session.system };
     } else if (piece.type === "state") state.push(shownState(piece.entry));
-    else if (piece.message.seq > left) messages.push(shownMessage(piece.message));
+    else if (++seen > left) messages.push(shownMessage(piece.message));
   }
   terminal.print(JSON.stringify({ ...head, state, history: messages }));
 }

@@ -4,6 +4,7 @@ import type { Message } from "../../chat/message.ts";
 import { titleOf } from "../../chat/title.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Engine } from "./engine.ts";
+import { lastSeqOf, sqliteHistoryGaps } from "./history-gaps.ts";
 import { messages, sessions } from "./schema.ts";
 import type { Usage } from "./usage.ts";
 
@@ -23,12 +24,13 @@ export type MessageStatements = ReturnType<typeof messageStatements>;
 export function messageStatements(engine: Engine, maxMessages: number, usage: Usage) {
   const { db, clock, cached } = engine;
   const inSession = eq(messages.sessionId, placeholder("sessionId"));
+  const gaps = sqliteHistoryGaps(engine);
   const q = {
     insert: db
       .insert(messages)
       .values({
         sessionId: placeholder("sessionId"),
-        seq: sql`(select coalesce(max(seq), 0) + 1 from messages where session_id = ${placeholder("sessionId")})`,
+        seq: sql`coalesce(${placeholder("seq")}, ${lastSeqOf(placeholder("sessionId"))} + 1)`,
         role: placeholder("role"),
         content: placeholder("content"),
         status: placeholder("status"),
@@ -74,18 +76,22 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       .prepare(),
   };
   /** @throws AppError `limit` for a message that would be one too many */
-  const checkSeq = (seq: number): void => {
+  const checkSeq = (sessionId: string, seq: number): void => {
     if (seq <= maxMessages) return;
+    const { lastSeq, count } = gaps.numbers(sessionId);
+    if (seq - lastSeq + count <= maxMessages) return;
     throw new AppError(
       "limit",
       `This session has room for ${maxMessages} messages: start a new one.`,
       { hint: "The setting max-messages allows more." },
     );
   };
-  const blank = { model: null, inputTokens: null, outputTokens: null, requestKey: null };
+  const blank = { seq: null, model: null, inputTokens: null, outputTokens: null, requestKey: null };
   return {
     ...q,
-    /** The next message of the session: as it is written now, or with its own time when it comes from elsewhere. */
+    gaps,
+    /** The next message of the session: as it is written now, or with its own number and time when it comes from
+     * elsewhere. */
     add: (
       sessionId: string,
       message: Pick<Message, "role" | "content" | "status"> & Partial<Message>,
@@ -93,7 +99,7 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       const now = message.createdAt ?? clock.now();
       const row = q.insert.get({ ...blank, ...message, sessionId, now });
       usage.checkHistory(sessionId);
-      checkSeq(row.seq);
+      checkSeq(sessionId, row.seq);
       return row;
     },
     checkSeq,

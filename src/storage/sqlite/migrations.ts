@@ -169,5 +169,12 @@ export const migrations: Migration[] = [
       "CREATE INDEX `open_requests_client` ON `open_requests` (`client_id`);",
       "CREATE INDEX `open_requests_instance` ON `open_requests` (`instance_id`);"
     ]
+  },
+  {
+    "createdAt": 1795652655547,
+    "hash": "80e88c149a973b88279e98785fe18a1198125f27905ef8b0d42ed7211bd3578d",
+    "statements": [
+      "CREATE TABLE `history_gaps` (\n\t`session_id` text PRIMARY KEY NOT NULL,\n\t`missing` integer NOT NULL,\n\t`last_seq` integer NOT NULL,\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade\n);"
+    ]
   }
 ];

@@ -102,7 +102,7 @@ export const messages = sqliteTable(
     sessionId: text("session_id")
       .notNull()
       .references(() => sessions.id, { onDelete: "cascade" }),
-    /** 1, 2, 3 … within the session. */
+    /** 1, 2, 3 … within the session; deleted ones leave gaps (`history_gaps`). */
     seq: integer().notNull(),
     role: text({ enum: ["user", "assistant", "system", "tool"] }).notNull(),
     content: text().notNull(),
@@ -122,6 +122,17 @@ export const messages = sqliteTable(
       .where(sql`request_key is not null`),
   ],
 );
+
+/** Of a session that messages were deleted from; a number is not given twice, and counts stay one look. */
+export const historyGaps = sqliteTable("history_gaps", {
+  sessionId: text("session_id")
+    .primaryKey()
+    .references(() => sessions.id, { onDelete: "cascade" }),
+  /** How many of the numbers 1 to the last one have no message. */
+  missing: integer().notNull(),
+  /** The highest number that a message ever had, if its message was deleted. */
+  lastSeq: integer("last_seq").notNull(),
+});
 
 /** The processes that use this file. */
 export const instances = sqliteTable("instances", {

@@ -7,15 +7,15 @@ import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { SessionStore } from "../../sessions/store.ts";
 import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
+import { messageCountOf, sqliteHistoryGaps } from "./history-gaps.ts";
+import { sqliteMessageDeletion } from "./message-deletion.ts";
 import { grants, keyedCalls, messages, sessions, sessionState, summaries } from "./schema.ts";
 import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
 
-/** Messages are numbered without gaps, so the last number is their count. */
 const counts = {
-  messages: sql<number>`(select coalesce(max(messages.seq), 0) from messages
-    where messages.session_id = sessions.id)`,
+  messages: messageCountOf(sql`sessions.id`),
   stateKeys: sql<number>`(select count(*) from session_state where session_state.session_id = sessions.id
     and (session_state.expires_at is null or session_state.expires_at > ${placeholder("now")}))`,
   connections: sql<number>`(select count(*) from clients where ${clientPresent})`,
@@ -31,6 +31,7 @@ const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
 export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
   const { db } = engine;
   const cache = engine.cached.sessions;
+  const gaps = sqliteHistoryGaps(engine);
   /** A session that goes leaves the clients that worked in it. */
   const forgetAll = (): void => {
     cache.clear();
@@ -250,11 +251,14 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
       engine.write(() => {
         if (what !== "state") {
           q.clearHistory.run({ id });
+          gaps.clear(id);
           q.clearSummary.run({ id });
           q.clearCalls.run({ id });
         }
         if (what !== "history") q.clearState.run({ id });
       }),
+
+    ...sqliteMessageDeletion(engine),
 
     delete: (id) =>
       engine.write(() => {

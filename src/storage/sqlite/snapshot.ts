@@ -5,13 +5,15 @@ import type { StateEntry } from "../../state/store.ts";
 import type { ContentCounts, Piece } from "../../transfer/store.ts";
 import type { Sqlite } from "./connection.ts";
 
-type SessionRow = Omit<Session, "pinned"> & { pinned: 0 | 1 } & ContentCounts;
+type SessionRow = Omit<Session, "pinned"> & { pinned: 0 | 1 } & ContentCounts & { lastSeq: number };
 
 const LIVING = "(expires_at IS NULL OR expires_at > @now)";
 
 const SESSION = `SELECT id, owner, name, title, system, pinned,
   created_at AS createdAt, last_active_at AS lastActiveAt, keep_ms AS keepMs, opened_by AS openedBy,
   (SELECT count(*) FROM messages WHERE session_id = @id) AS messages,
+  max(coalesce((SELECT max(seq) FROM messages WHERE session_id = @id), 0),
+    coalesce((SELECT last_seq FROM history_gaps WHERE session_id = @id), 0)) AS lastSeq,
   (SELECT count(*) FROM session_state WHERE session_id = @id AND ${LIVING}) AS stateKeys
   FROM sessions WHERE id = @id`;
 
@@ -26,11 +28,11 @@ const MESSAGES = `SELECT seq, role, content, status, model, input_tokens AS inpu
 export function* snapshotPieces(sqlite: Sqlite, id: string, now: number): Generator<Piece> {
   const row = sqlite.prepare<[object], SessionRow>(SESSION).get({ id, now });
   if (row === undefined) return;
-  const { messages, stateKeys, pinned, ...session } = row;
+  const { messages, stateKeys, lastSeq, pinned, ...session } = row;
   yield {
     type: "session",
     session: { ...session, pinned: pinned === 1 },
-    counts: { messages, stateKeys },
+    ...{ counts: { messages, stateKeys }, lastSeq },
   };
   for (const entry of sqlite.prepare<[object], StateEntry>(STATE).iterate({ id, now }))
     yield { type: "state", entry };

@@ -96,9 +96,18 @@ export function sqliteTransferStore(
       .prepare(),
   };
 
-  /** `mismatch`: for a message that is not the next one. */
-  const write = (id: string, page: readonly Content[], mismatch: () => AppError): void => {
-    let last = rows.last.get({ sessionId: id })?.seq ?? 0;
+  /**
+   * `lastSeq`: the last number before this page; resolves to the one after it. `mismatch`: for a session that is another
+   * than expected.
+   */
+  const write = (
+    id: string,
+    page: readonly Content[],
+    lastSeq: number,
+    mismatch: () => AppError,
+  ): number => {
+    let last = lastSeq;
+    if (rows.gaps.numbers(id).lastSeq !== last) throw mismatch();
     for (const piece of page) {
       if (piece.type === "state") {
         q.put.run({ sessionId: id, ...piece.entry });
@@ -108,8 +117,13 @@ export function sqliteTransferStore(
       const { message } = piece;
       if (message.seq <= last) {
         if (q.setStatus.run({ id, ...message }).changes !== 1) throw mismatch();
-      } else if ((last = rows.add(id, message).seq) !== message.seq) throw mismatch();
+        continue;
+      }
+      const missing = message.seq - last - 1;
+      if (missing > 0) rows.gaps.add(id, { missing, lastSeq: message.seq - 1 });
+      last = rows.add(id, message).seq;
     }
+    return last;
   };
 
   const begin = (session: Carried, maxSessions: number): void => {
@@ -173,12 +187,12 @@ export function sqliteTransferStore(
     async restore(session, pages, maxSessions) {
       const { id } = session;
       const written = { messages: 0, stateKeys: 0 };
-      let begun = false;
+      let [last, begun] = [0, false];
       let named = true;
       const store = (page: readonly Content[], isLast: boolean): Promise<void> =>
         engine.write(() => {
           if (!begun) begin(session, maxSessions);
-          write(id, page, lost);
+          last = write(id, page, last, lost);
           for (const { type } of page) written[type === "state" ? "stateKeys" : "messages"] += 1;
           if (isLast) named = publish(session, written, maxSessions);
         });
@@ -200,7 +214,8 @@ export function sqliteTransferStore(
       }
     },
 
-    async extend(id, pages) {
+    async extend(id, lastSeq, pages) {
+      let last = lastSeq;
       for await (const page of pages) {
         await engine.write(() => {
           const times = engine.times();
@@ -210,7 +225,7 @@ export function sqliteTransferStore(
             throw new AppError("busy", "A question is being answered in this session.", {
               hint: "Try again in a moment.",
             });
-          write(id, page, changed);
+          last = write(id, page, last, changed);
           q.touch.run({ id, now: times.now });
           engine.cached.sessions.delete(id);
         });

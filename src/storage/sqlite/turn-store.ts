@@ -148,7 +148,10 @@ export function sqliteTurns(
   /** Puts the question in the place of the one that was asked again, and what followed that one goes. */
   const replace = ({ sessionId, question, again }: Turn): void => {
     if (statements.last.get({ sessionId })?.seq !== again?.lastSeq) throw askedMeanwhile();
-    q.deleteFrom.run({ sessionId, seq: question.seq });
+    const { lastSeq } = statements.gaps.numbers(sessionId);
+    const { changes } = q.deleteFrom.run({ sessionId, seq: question.seq });
+    const numbers = lastSeq - question.seq + 1;
+    statements.gaps.cut(sessionId, { missing: numbers - changes, lastSeq: question.seq - 1 });
     const { content, requestKey } = question;
     statements.add(sessionId, { role: "user", status: "complete", content, requestKey });
     summaries.forget(sessionId, question.seq);
@@ -157,8 +160,8 @@ export function sqliteTurns(
   /** Room for the answer too: a model is not asked for what cannot be kept. */
   const checkRoom = (sessionId: string, question: MessageRow | undefined): void => {
     if (question?.status === "complete") return;
-    const last = statements.last.get({ sessionId })?.seq ?? 0;
-    statements.checkSeq(last + (question === undefined ? 2 : 1));
+    const { lastSeq } = statements.gaps.numbers(sessionId);
+    statements.checkSeq(sessionId, lastSeq + (question === undefined ? 2 : 1));
   };
 
   return {
