@@ -147,9 +147,8 @@ describe.each(ERAS)("in the era of %s", (era) => {
   it("sharing is refused with oneself, with nobody, and with more than a hundred", async () => {
     const { ana, session } = await household(era);
     const share = (principal: string) => ana.call("session_share", { session, principal });
-    for (const principal of ["ana", "", " "])
+    for (const principal of ["ana", "", " ", "x".repeat(201)])
       expect(codeOf(await share(principal))).toBe("invalid");
-    for (const principal of ["x".repeat(201)]) expect(codeOf(await share(principal))).toBe("limit");
     const made = await Promise.all(Array.from({ length: 100 }, (_, n) => share(`p${n}`)));
     expect(made.filter(({ isError }) => !isError)).toHaveLength(98);
     expect(codeOf(await share("one more"))).toBe("limit");

@@ -35,7 +35,12 @@ const faults: [what: string, args: Json, code: string, says: RegExp][] = [
     /system is 1200 bytes long/,
   ],
   ["NUL in the model's name", { prompt: "a", model: "\0" }, "invalid", /model contains a NUL/],
-  ["too long a name", { prompt: "a", model: "m".repeat(201) }, "limit", /model is 201 bytes long/],
+  [
+    "too long a name",
+    { prompt: "a", model: "m".repeat(201) },
+    "invalid",
+    /model is 201 bytes long/,
+  ],
 ];
 
 describe.each(faults)("chat with %s", (_, args, code, says) => {

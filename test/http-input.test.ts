@@ -15,6 +15,7 @@ import {
   type Answer,
   type RawClient,
 } from "./support/raw.ts";
+import { MODERN } from "./support/modern.ts";
 import { clientWithData, expectIntact, expectRefused } from "./support/refusals.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -174,6 +175,35 @@ describe("methods and paths", () => {
     },
   );
 
+  it("a slash at the end of the address changes nothing, and nobody is sent elsewhere", async () => {
+    const client = await clientWithData((await serveHere()).url);
+    client.url += "/";
+    const ask = async (method: string, headers = {}) => {
+      const request = { method, headers: { ...client.headers, ...headers } };
+      return (await fetch(client.url, { ...request, redirect: "error" })).status;
+    };
+    expect((await client.call("state_get", { key: "kept" })).isError).toBe(false);
+    expect((await client.listen()).status).toBe(200);
+    expect(await ask("OPTIONS")).toBe(405);
+    expect((await post(`${client.url}?name=work`, rpc("ping"), client.headers)).status).toBe(200);
+    expect(await ask("DELETE")).toBe(200);
+    expect((await client.ask("ping")).status).toBe(404); // it has ended
+  });
+
+  it.each(["GET", "DELETE"])(
+    "%s of 2026-07-28 is answered with the one method it has",
+    async (method) => {
+      const client = await clientWithData((await serveHere()).url);
+      for (const session of [{}, client.headers]) {
+        const headers = { accept: "*/*", ...session, "mcp-protocol-version": MODERN };
+        const answer = await read(await fetch(client.url, { method, headers }));
+        expectRefused(answer, 405, -32000, /not allowed/);
+        expect(answer.headers.get("allow")).toBe("POST");
+      }
+      await expectIntact(client);
+    },
+  );
+
   it("HEAD opens no stream", async () => {
     const client = await clientWithData((await serveHere()).url);
     const headers = { ...client.headers, accept: "text/event-stream" };
@@ -183,7 +213,7 @@ describe("methods and paths", () => {
     await expectIntact(client);
   });
 
-  it.each(["/", "/mcp/", "/mcp/more", "/nothing"])("nothing is at %s", async (path) => {
+  it.each(["/", "/mcp//", "/mcp/more", "/nothing"])("nothing is at %s", async (path) => {
     const client = await clientWithData((await serveHere()).url);
     const answer = await read(
       await post(new URL(path, client.url).href, rpc("ping"), client.headers),

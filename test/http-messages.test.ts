@@ -104,10 +104,13 @@ describe("requests and notifications", () => {
 
   it("an address that names its session twice, or badly, is the caller's mistake", async () => {
     const client = await clientWithData((await serveHere()).url);
-    for (const query of ["name=a&session=b", "name=", "name=%00"]) {
+    const tooLong = `name=${"ü".repeat(101)}`;
+    for (const query of ["name=a&session=b", "name=", "name=%00", tooLong]) {
       const answer = await read(await post(`${client.url}?${query}`, rpc("ping"), client.headers));
       expect(answer.status).toBe(400);
+      expect(answer.headers.get("retry-after")).toBeNull(); // to send it again does not help
       expect([-32600, -32602]).toContain(answer.messages[0]!["error"].code);
+      expect(answer.text).toContain("name");
     }
     await expectIntact(client);
   });

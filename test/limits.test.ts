@@ -110,6 +110,9 @@ it("max-calls-per-minute counts each request of a batch", async () => {
   const batch = (n: number) => Array.from({ length: n }, (_, id) => rpc("ping", undefined, id));
   expect((await post(url, batch(8), headers)).status).toBe(200);
   expectTooMany(await read(await post(url, batch(2), headers)), "max-calls-per-minute");
+  const never = await read(await post(url, batch(11), { ...headers, ...bearer(await key("bob")) }));
+  expect([never.status, never.headers.get("retry-after")]).toEqual([400, null]);
+  expect(never.text).toContain("the setting max-calls-per-minute");
 });
 
 it("max-headers: larger ones are refused with what is wrong", async () => {
@@ -186,7 +189,9 @@ describe("max-concurrent-calls", () => {
     const headers = { ...credentials, "mcp-session-id": introduced.headers.get("mcp-session-id")! };
     const batch = (size: number) =>
       Array.from({ length: size }, (_, n) => rpc("tools/call", { name: "wait" }, `${size}-${n}`));
-    expectTooMany(await read(await post(url, batch(5), headers)), "max-concurrent-calls");
+    const never = await read(await post(url, batch(5), headers)); // no wait makes it fit
+    expect([never.status, never.headers.get("retry-after")]).toEqual([400, null]);
+    expect(never.text).toContain("the setting max-concurrent-calls");
     const four = await post(url, batch(4), headers);
     expectTooMany(await read(await post(url, rpc("ping"), headers)), "max-concurrent-calls");
     open();

@@ -188,16 +188,19 @@ describe("scopes", () => {
 });
 
 describe("the way to a token", () => {
-  it.each(["", "/mcp"])("is told at /.well-known/oauth-protected-resource%s", async (path) => {
-    const address = new URL(`/.well-known/oauth-protected-resource${path}`, here.url);
-    const document = (await (await fetch(address)).json()) as object;
-    expect(document).toEqual({
-      resource: here.url,
-      authorization_servers: [issuer.url],
-      scopes_supported: ["read", "write"],
-      resource_name: "Holdfast",
-    });
-  });
+  it.each(["", "/", "/mcp", "/mcp/"])(
+    "is told at /.well-known/oauth-protected-resource%s",
+    async (path) => {
+      const address = new URL(`/.well-known/oauth-protected-resource${path}`, here.url);
+      const document = (await (await fetch(address)).json()) as object;
+      expect(document).toEqual({
+        resource: here.url,
+        authorization_servers: [issuer.url],
+        scopes_supported: ["read", "write"],
+        resource_name: "Holdfast",
+      });
+    },
+  );
 
   it("is told with the public address, under which requests may come", async () => {
     here = await serve({ "public-url": "https://mcp.example.org" });

@@ -136,7 +136,7 @@ for (const [era, join] of Object.entries(eras)) {
         await call("chat", { prompt: "One", request_key: `${longest}x` }),
       ]) {
         expect(tooLong.isError).toBe(true);
-        expect(errorOf(tooLong)).toBe("limit");
+        expect(errorOf(tooLong)).toBe("invalid");
         expect(tooLong.says).toMatch(/request_key is 201 bytes long; at most 200/);
       }
       expect(errorOf(await call("work", {}, "k\0"))).toBe("invalid");

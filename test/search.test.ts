@@ -216,7 +216,7 @@ describe("a query", () => {
   it("that is too long is refused with what is accepted", async () => {
     const client = await start();
     const answer = await client.call("history_search", { query: "walrus ".repeat(15_000) });
-    expect(answer).toMatchObject({ isError: true, meta: { "holdfast/error": "limit" } });
+    expect(answer).toMatchObject({ isError: true, meta: { "holdfast/error": "invalid" } });
     expect(answer.text).toMatch(/^query: 105000 characters are too many; at most 1000/);
     await remember(client, "猫".repeat(2_000));
     expect(await seqs(client, "猫".repeat(1_000))).toEqual([1]);

@@ -60,7 +60,7 @@ export class ApiKeys {
     this.#events = events;
   }
 
-  /** Resolves to the stored key and, this once, its text. @throws AppError `invalid` or `limit` */
+  /** Resolves to the stored key and, this once, its text. @throws AppError `invalid` */
   async create({
     principal,
     scope,

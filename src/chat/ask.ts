@@ -34,7 +34,7 @@ export function checkAsk(
   { maxMessageBytes }: { maxMessageBytes: number },
 ): void {
   checkMessage("prompt", { content: prompt, requestKey }, maxMessageBytes);
-  if (system !== undefined) checkText("system", system, maxMessageBytes);
+  if (system !== undefined) checkText("system", system, maxMessageBytes, "max-message");
   if (model !== undefined) checkText("model", model, MAX_MODEL_BYTES);
 }
 
@@ -45,7 +45,7 @@ export function checkMessage(
   maxBytes: number,
 ): void {
   if (content === "") throw new AppError("invalid", `${what}: expected text that is not empty.`);
-  checkText(what, content, maxBytes);
+  checkText(what, content, maxBytes, "max-message");
   if (requestKey !== undefined) checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
 }
 

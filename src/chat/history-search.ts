@@ -32,12 +32,12 @@ export class HistorySearch {
   /**
    * The best `limit` messages that have any of the words, the best first. Everything in `query` is text, not syntax.
    * What a script without spaces writes together is looked for as a whole first, then by each two characters of it.
-   * @throws AppError `invalid` for a query without a word, `limit` for one that is too long
+   * @throws AppError `invalid` for a query without a word, or one that is too long
    */
   async search(scope: SearchScope, query: string, limit: number): Promise<Hit[]> {
     if (query.length > MAX_QUERY_CHARACTERS) {
       throw new AppError(
-        "limit",
+        "invalid",
         `query: ${query.length} characters are too many; at most ${MAX_QUERY_CHARACTERS} are searched for.`,
         { hint: "Search for the few words that matter." },
       );

@@ -5,6 +5,7 @@ import {
   validateOriginHeader,
 } from "@modelcontextprotocol/server";
 import { LRUCache } from "lru-cache";
+import { STATELESS_VERSION } from "../mcp/introduction.ts";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import type { Guard } from "./guard.ts";
@@ -71,8 +72,12 @@ export const acceptsStream: Guard = (c) => {
   return rpcError(406, RPC.server, "Accept must name text/event-stream.");
 };
 
-export const methodNotAllowed = (): Response =>
-  rpcError(405, RPC.server, "Method not allowed.", { headers: { allow: "POST, GET, DELETE" } });
+/** 2026-07-28 has neither streams of their own to GET nor clients to DELETE. */
+export const legacyOnly: Guard = (c) =>
+  c.req.header("mcp-protocol-version") === STATELESS_VERSION ? methodNotAllowed("POST") : undefined;
+
+export const methodNotAllowed = (allow = "POST, GET, DELETE"): Response =>
+  rpcError(405, RPC.server, "Method not allowed.", { headers: { allow } });
 
 const acceptedTypes = (header = ""): string[] =>
   header.split(",").map((part) => part.split(";", 1)[0]!.trim().toLowerCase());

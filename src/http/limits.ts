@@ -5,14 +5,16 @@ import type { Refuse } from "../telemetry/metrics.ts";
 import type { Guard } from "./guard.ts";
 
 const MINUTE_S = 60;
+const MAX_BATCH = 100;
 
 /** At most `callsPerMinute` requests of a principal in each minute, counted from its first one. */
 export class CallRate {
+  readonly max: number;
   readonly #limiter: RateLimiterMemory;
-
   readonly #refuse: Refuse;
 
   constructor(callsPerMinute: number, refuse: Refuse) {
+    this.max = callsPerMinute;
     this.#refuse = refuse;
     this.#limiter = new RateLimiterMemory({ points: callsPerMinute, duration: MINUTE_S });
   }
@@ -35,6 +37,24 @@ export const limitRate =
   (rate: CallRate): Guard =>
   (c) =>
     rate.take(c.get("principal").id, 1);
+
+/**
+ * The messages of a batch behind its first, which the request itself has paid for. A batch that no wait makes fit is the
+ * sender's mistake, not a matter of time.
+ */
+export async function limitBatch(
+  rate: CallRate,
+  principal: string,
+  messages: number,
+): Promise<Response | undefined> {
+  if (messages > MAX_BATCH)
+    return rpcError(400, RPC.invalidRequest, `A batch has at most ${MAX_BATCH} messages.`);
+  if (messages > rate.max) {
+    const fault = `A batch has at most ${rate.max} messages here (the setting max-calls-per-minute).`;
+    return rpcError(400, RPC.invalidRequest, fault);
+  }
+  return rate.take(principal, messages - 1);
+}
 
 function tooMany(msBeforeNext: number): Response {
   const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));

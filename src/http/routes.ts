@@ -20,12 +20,13 @@ import { answerError } from "./errors.ts";
 import {
   acceptsStream,
   knownHosts,
+  legacyOnly,
   mcpMediaTypes,
   methodNotAllowed,
   whileAccepting,
 } from "./guards.ts";
 import { guarded, together, type Authenticated } from "./guard.ts";
-import { CallRate, limitRate, refuseCompressed } from "./limits.ts";
+import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits.ts";
 import { healthRoutes } from "./health.ts";
 import { parseJson } from "./json.ts";
 import { metricsRoute } from "./metrics.ts";
@@ -84,7 +85,7 @@ export function createRoutes({
   scrape,
   log,
 }: HttpParts): Hono<Authenticated> {
-  const app = new Hono<Authenticated>();
+  const app = new Hono<Authenticated>({ strict: false }); // a slash at the end of an address changes nothing
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
   const refused: Refuse = (reason) => metrics?.refusals.add(reason);
@@ -123,7 +124,7 @@ export function createRoutes({
     const body = parseJson(bytes, maxDepth);
     if (body instanceof Error) return rpcError(400, RPC.parseError, body.message);
     if (Array.isArray(body.value) && body.value.length > 1) {
-      const refusal = await rate.take(c.get("principal").id, body.value.length - 1);
+      const refusal = await limitBatch(rate, c.get("principal").id, body.value.length);
       if (refusal) return refusal;
     }
     const headers = {
@@ -146,11 +147,11 @@ export function createRoutes({
         : await sessionful.post(incoming(c), message),
     );
   });
-  app.get("/mcp", guarded(...admitting, acceptsStream), async (c) =>
+  app.get("/mcp", guarded(...admitting, legacyOnly, acceptsStream), async (c) =>
     streaming(c, await sessionful.get(incoming(c))),
   );
-  app.delete("/mcp", guarded(...admitting), (c) => sessionful.delete(incoming(c)));
-  app.all("/mcp", guarded(...admitting), methodNotAllowed);
+  app.delete("/mcp", guarded(...admitting, legacyOnly), (c) => sessionful.delete(incoming(c)));
+  app.all("/mcp", guarded(...admitting), () => methodNotAllowed());
 
   return app;
 

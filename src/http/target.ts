@@ -3,7 +3,7 @@ import { AppError } from "../kernel/errors.ts";
 import type { SessionTarget } from "../sessions/session.ts";
 import { checkName } from "../sessions/sessions.ts";
 
-/** @throws AppError `invalid` or `limit` */
+/** @throws AppError `invalid` */
 export function sessionTarget(
   id: string | undefined,
   name: string | undefined,

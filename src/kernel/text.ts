@@ -5,18 +5,21 @@ import { AppError } from "./errors.ts";
 export const byteLength = (text: string): number => Buffer.byteLength(text, "utf8");
 
 /**
- * Checks `text` for storage; `what` names it in the error.
- * @throws AppError `invalid` for NUL or a lone surrogate, `limit` when it is over `maxBytes`.
+ * Checks `text` for storage; `what` names it in the error. `setting`: where `maxBytes` comes from, if from a setting.
+ * @throws AppError `invalid`; `limit` for a text that is over a setting's bound
  */
-export function checkText(what: string, text: string, maxBytes: number): void {
+export function checkText(what: string, text: string, maxBytes: number, setting?: string): void {
   if (text.includes("\0")) throw new AppError("invalid", `${what} contains a NUL character.`);
   if (!text.isWellFormed()) {
     throw new AppError("invalid", `${what} is not valid Unicode (it has a lone surrogate).`);
   }
   const bytes = byteLength(text);
-  if (bytes > maxBytes) {
-    throw new AppError("limit", `${what} is ${bytes} bytes long; at most ${maxBytes} are stored.`);
-  }
+  if (bytes <= maxBytes) return;
+  const fault = `${what} is ${bytes} bytes long; at most ${maxBytes} are stored`;
+  // A bound that nobody can raise makes it wrong input: to wait and try again, as for a limit, would never help.
+  throw setting === undefined
+    ? new AppError("invalid", `${fault}.`)
+    : new AppError("limit", `${fault} (the setting ${setting}).`);
 }
 
 /** As it can be stored: NUL and lone surrogates are replaced by U+FFFD, as a reader would see them. */

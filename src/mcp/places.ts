@@ -23,13 +23,14 @@ export class Places {
   }
 
   /**
-   * Takes places for the principal; returns how to give them back, or the refusal when there are not so many left. At
-   * once, before anything is waited for: a burst must not find the same place free.
+   * Takes places for the principal; returns how to give them back, or the refusal when there are not so many left, or
+   * never will be. At once, before anything is waited for: a burst must not find the same place free.
    */
   take(principal: string, some = 1): (() => void) | Response {
     if (this.#taken.of(principal) + some <= this.#max) return this.#taken.add(principal, some);
     this.#onRefused();
     const message = `At most ${this.#max} ${this.#what} of one principal may be open at a time (the setting ${this.#setting}).`;
+    if (some > this.#max) return rpcError(400, RPC.invalidRequest, message);
     return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
   }
 }

@@ -25,7 +25,6 @@ import { isRequest, primes, RPC, rpcError } from "./rpc.ts";
 
 /** The last revision whose clients may send several messages in one body. */
 const LAST_WITH_BATCHES = "2025-03-26";
-const MAX_BATCH = 100;
 const ALLOW = { allow: "POST, DELETE" };
 
 /** An HTTP request that has passed the guards. */
@@ -64,8 +63,6 @@ export class Sessionful {
   async post(incoming: Incoming, body: JSONRPCMessage | JSONRPCMessage[]): Promise<Response> {
     const batch = Array.isArray(body);
     const messages = batch ? body : [body];
-    if (messages.length > MAX_BATCH)
-      return rpcError(400, RPC.invalidRequest, `A batch has at most ${MAX_BATCH} messages.`);
     const introduction = messages.find(
       (message) => "method" in message && message.method === "initialize",
     );

@@ -207,7 +207,7 @@ export class Sessions {
 /** What decides when a session expires. */
 export type Lifetime = Pick<Session, "pinned" | "lastActiveAt" | "keepMs">;
 
-/** @throws AppError `invalid` or `limit` */
+/** @throws AppError `invalid` */
 export function checkName(name: string, what = "name"): void {
   if (name.trim() === "")
     throw new AppError("invalid", `${what}: expected text that is not empty.`);
@@ -216,7 +216,7 @@ export function checkName(name: string, what = "name"): void {
 
 const access = ({ access }: Session) => (access === undefined ? {} : { access });
 
-/** @throws AppError `invalid` or `limit` */
+/** @throws AppError `invalid` */
 export function checkTexts({
   title,
   system,

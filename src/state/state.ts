@@ -56,7 +56,7 @@ export class State {
     const text = JSON.stringify(value) as string | undefined;
     if (text === undefined)
       throw new AppError("invalid", `value: expected JSON, received ${typeof value}.`);
-    checkText("value", text, this.#limits.maxValueBytes);
+    checkText("value", text, this.#limits.maxValueBytes, "max-value");
     const { ttlSeconds, ifVersion } = options;
     const expiresAt = ttlSeconds === undefined ? null : this.#clock.now() + ttlSeconds * 1000;
     return this.#store.set(sessionId, {
@@ -93,7 +93,7 @@ export class State {
   }
 }
 
-/** @throws AppError `invalid` or `limit` */
+/** @throws AppError `invalid` */
 export function checkKey(key: string): void {
   if (key === "") throw new AppError("invalid", "key: expected text that is not empty.");
   checkText("key", key, MAX_KEY_BYTES);

@@ -30,7 +30,7 @@ export function withRequestKey(
 
 /**
  * Undefined for a call without a key, and for one that only reads: that may be repeated anyway.
- * @throws AppError `limit` for a key that is too long
+ * @throws AppError `invalid` for a key that is too long
  */
 export function onceOf(
   tool: Tool,

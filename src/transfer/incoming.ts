@@ -1,7 +1,7 @@
 // A session on its way in, and what it must be like to be stored.
 import { AppError } from "../kernel/errors.ts";
 import { isId } from "../kernel/ids.ts";
-import { byteLength, checkText } from "../kernel/text.ts";
+import { checkText } from "../kernel/text.ts";
 import type { Message } from "../chat/message.ts";
 import { checkName, checkTexts } from "../sessions/sessions.ts";
 import { checkKey } from "../state/state.ts";
@@ -67,7 +67,7 @@ export class SessionCheck {
     const { maxKeys, maxValueBytes } = this.#limits;
     if (this.#messages > 0) throw new AppError("invalid", "State comes before the messages.");
     checkKey(key);
-    checkText("value", value, maxValueBytes);
+    checkText("value", value, maxValueBytes, "max-value");
     if (this.#keys.has(key))
       throw new AppError("invalid", `key: ${quoted(key)} is there more than once.`);
     if (this.#keys.size >= maxKeys)
@@ -86,12 +86,7 @@ export class SessionCheck {
     this.#messages += 1;
     if (this.#messages > maxMessages)
       throw new AppError("limit", `A session has at most ${maxMessages} messages (max-messages).`);
-    if (byteLength(content) > maxMessageBytes)
-      throw new AppError(
-        "limit",
-        `content is ${byteLength(content)} bytes long; at most ${maxMessageBytes} are stored (max-message).`,
-      );
-    checkText("content", content, maxMessageBytes);
+    checkText("content", content, maxMessageBytes, "max-message");
     if (model !== null) checkText("model", model, MAX_MODEL_BYTES);
     if (requestKey === null) return;
     checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
