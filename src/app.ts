@@ -231,12 +231,11 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       searchTool(),
       ...chatTools(model.models),
       forkTool(),
-      ...tools,
     ],
     services,
     states,
     log,
-    { changes: config.tools !== undefined },
+    { own: tools, changes: config.tools !== undefined },
   );
   const server: ServerParts = {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },

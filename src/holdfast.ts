@@ -9,7 +9,9 @@ import { checkName } from "./sessions/sessions.ts";
 import type { SessionTarget } from "./sessions/session.ts";
 import type { Prompt } from "./prompts/prompt.ts";
 import type { ResourceProvider } from "./resources/resource.ts";
-import { defineTool, type Tool } from "./tools/tool.ts";
+import { Catalogue } from "./tools/catalogue.ts";
+import { audio, image } from "./tools/content.ts";
+import { defineTool, isTool, type Tool } from "./tools/tool.ts";
 import { withSession } from "./tools/with-session.ts";
 
 /** Settings as a user writes them: `{ port: 8484, "max-age": "30d" }`. */
@@ -54,8 +56,10 @@ export interface Holdfast {
   ): Promise<Running>;
 }
 
+/** @throws TypeError for what is no tool, and for two tools of one name */
 export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
   const { config = {}, env = process.env, ...own } = holdfast;
+  checkTools(own.tools ?? []);
   return {
     async run(
       transport: "http" | "stdio",
@@ -76,11 +80,24 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
   };
 }
 
+/** A program's own mistakes are told where they are made. @throws TypeError */
+function checkTools(tools: readonly unknown[]): void {
+  if (!Array.isArray(tools)) throw new TypeError("tools: expected a list of tools.");
+  const wrong = tools.findIndex((tool) => !isTool(tool));
+  if (wrong >= 0)
+    throw new TypeError(
+      `tools.${wrong}: expected a tool, which is what defineTool({ … }) returns.`,
+    );
+  Catalogue.of([]).with(tools);
+}
+
 /** Everything that can be imported from "holdfast", for tools in files: index.ts exports the same. */
 export const library: Readonly<Record<string, unknown>> = {
   createHoldfast,
   defineTool,
   withSession,
+  image,
+  audio,
   AppError,
   acceptedContent,
   inputRequired,

@@ -8,6 +8,7 @@ export {
 } from "./holdfast.ts";
 export { defineTool, type Tool, type ToolSpec } from "./tools/tool.ts";
 export type { SessionPolicy, ToolContext, ToolResult } from "./tools/context.ts";
+export { audio, image } from "./tools/content.ts";
 export { withSession } from "./tools/with-session.ts";
 export type { SessionHandle } from "./tools/session-handle.ts";
 export type { SessionHistory, SessionState } from "./tools/session-parts.ts";

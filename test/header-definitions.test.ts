@@ -3,16 +3,20 @@ import { describe, expect, it } from "vitest";
 import { createHoldfast, defineTool, type Tool } from "../src/index.ts";
 
 describe("x-mcp-header in a tool's definition", () => {
-  const start = (...properties: [string, object][]) => {
+  const start = async (...properties: [string, object][]) => {
     const tool: Tool = defineTool({
       name: "annotated",
       description: "Has headers.",
       inputSchema: { type: "object", properties: Object.fromEntries(properties) },
       handler: () => "ok",
     });
-    return createHoldfast({ tools: [tool], env: {}, config: { ephemeral: true, port: 0 } })
-      .run("http")
-      .then((running) => running.stop());
+    const holdfast = createHoldfast({
+      tools: [tool],
+      env: {},
+      config: { ephemeral: true, port: 0 },
+    });
+    const running = await holdfast.run("http");
+    await running.stop();
   };
 
   it.each<[string, [string, object][]]>([

@@ -6,7 +6,14 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { AppError, createHoldfast, defineTool, type Running, type Tool } from "../src/index.ts";
+import {
+  AppError,
+  createHoldfast,
+  defineTool,
+  type Running,
+  type Tool,
+  type ToolResult,
+} from "../src/index.ts";
 import type { Settings } from "../src/holdfast.ts";
 import { connect, type TestClient } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -40,7 +47,7 @@ const client = async ({ url }: Running, version: "v1" | "v2" = "v2"): Promise<Te
   connect(version, { url: url! });
 
 /** A tool that takes nothing. */
-const tool = (name: string, handler: Parameters<typeof defineTool>[0]["handler"]): Tool =>
+const tool = (name: string, handler: () => ToolResult | Promise<ToolResult>): Tool =>
   defineTool({ name, description: "For a test.", handler });
 
 const orders = async (of: TestClient): Promise<unknown> =>
@@ -211,6 +218,7 @@ describe("a result", () => {
       name: "lying",
       description: "…",
       output,
+      // @ts-expect-error -- the types say it too
       handler: () => ({ words: "two" }),
     });
     const answer = await (await client(await serve([lying]))).call("lying");
@@ -226,13 +234,16 @@ describe("a definition that cannot work", () => {
     const withSession = z.object({ session: z.string() });
     const spec = { name: "mine", description: "…", handler: () => "" };
     expect(() => defineTool({ ...spec, input: withSession })).toThrow(/mine.*"session"/);
-    expect(() => defineTool({ ...spec, output: withSession })).toThrow(/mine.*"session"/);
+    const output = { ...spec, output: withSession, handler: () => ({ session: "" }) };
+    expect(() => defineTool(output)).toThrow(/mine.*"session"/);
   });
 
   it("is refused at the start: two tools of one name, also a built-in one's", async () => {
     const twice = [tool("same", () => "1"), tool("same", () => "2")];
-    await expect(serve(twice)).rejects.toThrow(/Two tools are called same\./);
-    await expect(serve([tool("chat", () => "")])).rejects.toThrow(/Two tools are called chat\./);
+    await expect(serve(twice)).rejects.toThrow(/Tool same: name: two tools have it\./);
+    await expect(serve([tool("chat", () => "")])).rejects.toThrow(
+      /Tool chat: name: a built-in tool has it/,
+    );
   });
 });
 

@@ -112,24 +112,67 @@ describe("a file with a fault", () => {
     "text.js": ["throw 'No key.';", /it threw No key\./],
     "nothing.js": ["export const a = 1;", /it exports no tool; a tool is what defineTool/],
     "spec.js": ["export default { name: 'x', handler() {} };", /it exports no tool/],
-    "builtin.js": [saying("chat", ""), /Two tools are called chat\./],
-    "double.js": [saying("greet", "other"), /Two tools are called greet\./],
+    "builtin.js": [saying("chat", ""), /Tool chat: name: a built-in tool has it/],
+    "double.js": [saying("greet", "other"), /Tool greet: name: two tools have it\./],
     "name.js": [saying("two words", ""), /"two words": a name has 1 to 128 letters/],
     "missing.js": ['import "left-pad";', /Cannot find package 'left-pad'/],
     "export.js": ['import { tool } from "holdfast";', /export named 'tool' \(export\.js, line 1\)/],
     "input.js": [
-      saying("odd", "").replace("handler", "input: { item: 'string' }, handler"),
-      /Tool odd: input and output are z\.object/,
+      saying("strange", "").replace("handler", "input: { item: 'string' }, handler"),
+      /Tool strange: input: type: expected "object", received nothing/,
     ],
     "schema.js": [
       `import { z } from "zod";${saying("dated", "").replace("handler", "input: z.object({ at: z.date() }), handler")}`,
-      /Tool dated: its input has no JSON Schema: Date cannot be represented/,
+      /Tool dated: input: it has no JSON Schema: .*Date cannot be represented/,
     ],
     "handler.js": [
       saying("lazy", "").replace("handler", "run"),
       /lazy: a description and a handler/,
     ],
   };
+
+  /** A tool whose definition has these fields too. */
+  const defined = (fields: string): string =>
+    `import { z } from "zod";${saying("odd", "").replace('session: "optional", handler', `${fields}, handler`)}`;
+  const DEFINITIONS: Record<string, [fields: string, reason: RegExp]> = {
+    "bigint.js": [
+      "inputSchema: { type: 'object', properties: { n: { maximum: 10n } } }",
+      /inputSchema: properties\.n\.maximum: expected JSON, received a bigint/,
+    ],
+    "default.js": [
+      "input: z.object({ n: z.bigint().default(1n) })",
+      /input: it has no JSON Schema/,
+    ],
+    "text-schema.js": ["inputSchema: { type: 'string' }", /inputSchema: type: expected "object"/],
+    "list-schema.js": ["inputSchema: []", /inputSchema: expected z\.object/],
+    "cycle.js": [
+      "get inputSchema() { const s = { type: 'object' }; s.properties = { s }; return s; }",
+      /inputSchema: properties\.s: expected JSON, received a value that contains itself/,
+    ],
+    "getter.js": ["get title() { throw new Error('No.'); }", /title: reading it threw Error: No\./],
+    "title.js": ["title: 7", /title: .*expected string/],
+    "hint.js": ["annotations: { readOnlyHint: 'yes' }", /annotations\.readOnlyHint: .*boolean/],
+    "hints.js": ["annotations: ['readOnlyHint']", /annotations: .*expected object/],
+    "icons.js": ["icons: [{ src: 5 }]", /icons\.0\.src: .*expected string/],
+    "meta.js": ["_meta: [1]", /_meta: .*expected record/],
+    "boolean-part.js": [
+      "inputSchema: { type: 'object', properties: { a: true } }",
+      /inputSchema: properties\.a: expected a schema/,
+    ],
+    "type.js": [
+      "inputSchema: { type: 'object', properties: { a: { type: 'texty' } } }",
+      /inputSchema: it is no valid JSON Schema/,
+    ],
+    "pattern.js": [
+      "output: z.object({ a: z.string().regex(/\\-/) })",
+      /output: it is no valid JSON Schema: .*Invalid regular expression/,
+    ],
+    "list-output.js": ["output: z.array(z.string())", /output: type: expected "object"/],
+    "policy.js": ["session: 'maybe'", /session: expected one of required, created, optional/],
+    "quick.js": ["quick: 'yes'", /quick: expected true or false/],
+  };
+  for (const [name, [fields, reason]] of Object.entries(DEFINITIONS))
+    FAULTS[name] = [defined(fields), new RegExp(`Tool odd: ${reason.source}`)];
 
   it("is one line that names it and says why; all others are loaded", async () => {
     const files = Object.entries(FAULTS).map(([name, [text]]) => [name, text] as const);

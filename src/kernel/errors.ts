@@ -45,9 +45,23 @@ export class AppError extends Error {
  * which the log tells about it.
  */
 export function toAppError(thrown: unknown, requestId?: string): AppError {
-  if (thrown instanceof AppError) return thrown;
+  const known = asAppError(thrown);
+  if (known !== undefined) return known;
   return new AppError("internal", "Something went wrong inside Holdfast.", {
     hint: `The server's log has the details${requestId === undefined ? "" : `, under request ${requestId}`}.`,
     cause: thrown,
   });
+}
+
+/** An `AppError`, also of another copy of the package: a tool may have been written against one of its own. */
+function asAppError(thrown: unknown): AppError | undefined {
+  try {
+    if (thrown instanceof AppError) return thrown;
+    if (!(thrown instanceof Error) || thrown.name !== "AppError") return undefined;
+    const { code, message, hint, cause } = thrown as AppError;
+    if (typeof code !== "string") return undefined;
+    return new AppError(code, message, { ...(typeof hint === "string" && { hint }), cause });
+  } catch {
+    return undefined; // whatever it is, it cannot be read
+  }
 }

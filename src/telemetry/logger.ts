@@ -41,8 +41,17 @@ interface Described {
 
 const MAX_CAUSES = 5;
 
+/** Whatever was thrown, a line about it must not throw once more. */
+function describe(error: unknown): Described {
+  try {
+    return parts(error);
+  } catch {
+    return { type: typeof error, message: "it cannot be shown" };
+  }
+}
+
 /** What libraries hang on their errors besides (headers, whole requests) stays out. */
-function describe(error: unknown, causes = MAX_CAUSES): Described {
+function parts(error: unknown, causes = MAX_CAUSES): Described {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
   const { name, message, stack, cause } = error;
   const { code } = error as { code?: unknown };
@@ -51,6 +60,6 @@ function describe(error: unknown, causes = MAX_CAUSES): Described {
     message,
     ...(code !== undefined && { code }),
     ...(stack !== undefined && { stack }),
-    ...(cause !== undefined && causes > 0 && { cause: describe(cause, causes - 1) }),
+    ...(cause !== undefined && causes > 0 && { cause: parts(cause, causes - 1) }),
   };
 }

@@ -1,6 +1,8 @@
 // What the arguments of a call are. Models in strict mode cannot leave an optional argument out: they send null, or empty
 // text. Where the schema refuses that, it means that the argument was not given.
+import type { StandardSchemaV1 } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import { fieldOf, pathOf, type Checked, type PreparedSchema } from "./schema.ts";
 
 /** Optional text of a built-in tool: empty text is none. */
 export const optionalText = (description: string) =>
@@ -10,24 +12,35 @@ export const optionalText = (description: string) =>
     .transform((text) => text || undefined)
     .describe(description);
 
-type Parsed =
-  | { input: Record<string, unknown>; issues?: undefined }
-  | { input?: undefined; issues: readonly Issue[] };
-type Issue = Pick<z.core.$ZodIssue, "path" | "message">;
+export type Arguments =
+  | { session: string | undefined; input: unknown; issues?: undefined }
+  | { issues: readonly Issue[] };
+type Issue = StandardSchemaV1.Issue;
 
 /** `args` checked: without what is blank and refused, at any depth, where that makes them right. */
-export function parseArguments(schema: z.ZodObject, args: unknown): Parsed {
-  const parsed = schema.safeParse(args ?? {});
-  if (parsed.success) return { input: parsed.data };
-  const { issues } = parsed.error;
-  const blank = issues.filter(({ path }) => isBlank(valueAt(args, path)));
+export async function parseArguments(schema: PreparedSchema, args: unknown): Promise<Arguments> {
+  const { session, ...given } = (args ?? {}) as Record<string, unknown>;
+  const issues: Issue[] = [];
+  if (!isBlank(session) && session !== undefined && typeof session !== "string")
+    issues.push({ path: ["session"], message: "expected text" });
+  const parsed = await parse(schema, given);
+  if (parsed.issues) issues.push(...parsed.issues);
+  if (parsed.issues || issues.length > 0) return { issues };
+  return { input: parsed.value, session: (session as string | null | undefined) || undefined };
+}
+
+async function parse({ check }: PreparedSchema, args: object): Promise<Checked> {
+  const parsed = await check(args);
+  if (!parsed.issues) return parsed;
+  const { issues } = parsed;
+  const blank = issues.map(pathOf).filter((path) => isBlank(valueAt(args, path)));
   if (blank.length === 0) return { issues };
-  const again = schema.safeParse(blank.reduce((rest, { path }) => without(rest, path), args));
-  if (again.success) return { input: again.data };
+  const again = await check(blank.reduce<unknown>(without, args));
+  if (!again.issues) return again;
   // Of what is needed, "received null" tells more than "received undefined".
-  const wrong = new Set(again.error.issues.map(({ path }) => path.join(".")));
-  const still = issues.filter(({ path }) => wrong.has(path.join(".")));
-  return { issues: still.length === 0 ? again.error.issues : still };
+  const wrong = new Set(again.issues.map(fieldOf));
+  const still = issues.filter((issue) => wrong.has(fieldOf(issue)));
+  return { issues: still.length === 0 ? again.issues : still };
 }
 
 const isBlank = (value: unknown): boolean => value === null || value === "";

@@ -1,81 +1,43 @@
-// Tools with their descriptions, prepared once. It never changes; a call keeps the tool that it began with.
+// Tools by name, with their order. It never changes; a call keeps the tool that it began with.
 import type { Tool as WireTool } from "@modelcontextprotocol/server";
-import type { z } from "zod";
-import { headerParameters, type HeaderParameter } from "./header-parameters.ts";
-import { describe } from "./json-schema.ts";
 import type { Tool } from "./tool.ts";
-
-interface Prepared {
-  tool: Tool;
-  wire: WireTool;
-  headers: readonly HeaderParameter[];
-}
 
 export class Catalogue {
   /** As `tools/list` answers, in the order of definition. */
   readonly wire: readonly WireTool[];
-  readonly #prepared: ReadonlyMap<unknown, Prepared>;
+  readonly #tools: ReadonlyMap<unknown, Tool>;
+  readonly #builtIn: ReadonlySet<string>;
 
-  private constructor(prepared: ReadonlyMap<unknown, Prepared>) {
-    this.#prepared = prepared;
-    this.wire = [...prepared.values()].map(({ wire }) => wire);
+  private constructor(tools: ReadonlyMap<unknown, Tool>, builtIn: ReadonlySet<string>) {
+    this.#tools = tools;
+    this.#builtIn = builtIn;
+    this.wire = [...tools.values()].map(({ wire }) => wire);
   }
 
-  static readonly empty = new Catalogue(new Map());
+  static of(builtIn: readonly Tool[]): Catalogue {
+    return new Catalogue(
+      new Map(builtIn.map((tool) => [tool.name, tool])),
+      new Set(builtIn.map(({ name }) => name)),
+    );
+  }
 
-  /** @throws TypeError when two tools share a name, or a schema cannot be described */
+  /** With these tools of somebody's own. @throws TypeError for a name that is taken */
   with(tools: readonly Tool[]): Catalogue {
-    const all = new Map(this.#prepared);
+    const all = new Map(this.#tools);
     for (const tool of tools) {
-      if (all.has(tool.name)) throw new TypeError(`Two tools are called ${tool.name}.`);
-      all.set(tool.name, prepare(tool));
+      if (this.isBuiltIn(tool.name))
+        throw new TypeError(`Tool ${tool.name}: name: a built-in tool has it; choose another one.`);
+      if (all.has(tool.name)) throw new TypeError(`Tool ${tool.name}: name: two tools have it.`);
+      all.set(tool.name, tool);
     }
-    return new Catalogue(all);
+    return new Catalogue(all, this.#builtIn);
   }
 
   get(name: unknown): Tool | undefined {
-    return this.#prepared.get(name)?.tool;
+    return this.#tools.get(name);
   }
 
-  /** The arguments of this tool that callers repeat in HTTP headers. */
-  headerParameters(name: unknown): readonly HeaderParameter[] {
-    return this.#prepared.get(name)?.headers ?? [];
-  }
-}
-
-function prepare(tool: Tool): Prepared {
-  const wire = toWire(tool);
-  return { tool, wire, headers: headerParameters(tool.name, wire.inputSchema) };
-}
-
-const toWire = ({
-  name,
-  title,
-  description,
-  input,
-  inputSchema,
-  output,
-  annotations,
-}: Tool): WireTool => {
-  const generated = jsonSchema(name, input, "input");
-  const session = (generated.properties as Record<string, object>)["session"]!;
-  return {
-    name,
-    title,
-    description,
-    inputSchema: inputSchema
-      ? { ...inputSchema, properties: { ...inputSchema.properties, session } }
-      : generated,
-    ...(output && { outputSchema: jsonSchema(name, output, "output") }),
-    annotations,
-  } as WireTool;
-};
-
-function jsonSchema(tool: string, schema: z.ZodObject, io: "input" | "output") {
-  try {
-    return describe(schema, io);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new TypeError(`Tool ${tool}: its ${io} has no JSON Schema: ${reason}`, { cause: error });
+  isBuiltIn(name: string): boolean {
+    return this.#builtIn.has(name);
   }
 }

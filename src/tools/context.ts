@@ -2,12 +2,14 @@
 import type {
   CallToolResult,
   ClientCapabilities,
+  ContentBlock,
   InputRequiredResult,
   LoggingLevel,
 } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { OwnSessions } from "./own-sessions.ts";
+import type { InputOf, ObjectSchema } from "./schema.ts";
 import type { SessionHandle, SessionServices } from "./session-handle.ts";
 
 /**
@@ -53,8 +55,24 @@ export interface ToolContext<Input, Policy extends SessionPolicy = "required"> e
   principal: Principal;
 }
 
-/** A text; or a value that becomes `structuredContent` with a JSON rendering; or the whole MCP result. */
-export type ToolResult = string | CallToolResult | InputRequiredResult | Record<string, unknown>;
+/**
+ * What a handler returns: a text, a number or a truth value; nothing; a list; content blocks; an object, which becomes
+ * `structuredContent` with a JSON rendering; or the whole MCP result. With an `output`, what that describes.
+ */
+export type ToolResult<Output = undefined> =
+  | CallToolResult
+  | InputRequiredResult
+  | (Output extends ObjectSchema
+      ? InputOf<Output>
+      : | string
+        | number
+        | boolean
+        | null
+        | undefined
+        | void
+        | ContentBlock
+        | readonly unknown[]
+        | Record<string, unknown>);
 
 /** A call that must be done once, however often it is repeated. */
 export interface Once {
@@ -70,7 +88,9 @@ export interface Call {
   once?: Once | undefined;
   /** The id for a session that the call may have to open: that of an earlier round. */
   newSessionId?: string | undefined;
-  input: Record<string, unknown>;
+  input: unknown;
+  /** The argument `session`. */
+  session: string | undefined;
   caller: Caller;
   services: SessionServices;
   channel: CallChannel;

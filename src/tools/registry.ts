@@ -1,20 +1,24 @@
 // All tools of a server, and the one way to call them. Those from files may be exchanged while the server runs.
 import {
-  isInputRequiredResult,
   ProtocolError,
   ProtocolErrorCode,
   type CallToolResult,
   type InputRequiredResult,
+  type StandardSchemaV1,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
+import type { Caller } from "../sessions/session.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
 import { Catalogue } from "./catalogue.ts";
-import type { Call, CallChannel, ToolResult } from "./context.ts";
+import type { Call, CallChannel } from "./context.ts";
+import { ToolMistake } from "./mistake.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { onceOf, withRequestKey } from "./request-key.ts";
+import { isQuestion } from "./results.ts";
+import { fieldOf } from "./schema.ts";
 import type { SessionServices } from "./session-handle.ts";
 import type { Tool } from "./tool.ts";
 
@@ -36,6 +40,8 @@ export interface ToolFault {
 }
 
 export interface RegistryOptions {
+  /** Somebody's own tools. */
+  own?: readonly Tool[];
   /** Whether `replace` may be called later: clients are told at the beginning that the list can change. */
   changes?: boolean;
 }
@@ -49,16 +55,16 @@ export class ToolRegistry {
   readonly #states: RequestStates;
   readonly #log: Logger;
 
-  /** @throws TypeError when two tools share a name, or a schema cannot be described */
+  /** @throws TypeError when two tools share a name */
   constructor(
-    tools: readonly Tool[],
+    builtIn: readonly Tool[],
     services: SessionServices,
     states: RequestStates,
     log: Logger,
-    { changes = false }: RegistryOptions = {},
+    { own = [], changes = false }: RegistryOptions = {},
   ) {
     this.changes = changes;
-    this.#fixed = this.#all = Catalogue.empty.with(tools);
+    this.#fixed = this.#all = Catalogue.of(builtIn).with(own);
     this.#services = services;
     this.#states = states;
     this.#log = log;
@@ -99,7 +105,7 @@ export class ToolRegistry {
 
   /** The arguments of this tool that callers repeat in HTTP headers. */
   headerParameters(name: unknown): readonly HeaderParameter[] {
-    return this.#all.headerParameters(name);
+    return this.#all.get(name)?.headers ?? [];
   }
 
   /** Whether a call of this tool changes nothing. An unknown tool does nothing at all. */
@@ -130,7 +136,7 @@ export class ToolRegistry {
         `Unknown tool: ${name}. tools/list names the tools there are.`,
       );
     }
-    const parsed = parseArguments(tool.input, args);
+    const parsed = await parseArguments(tool.input, args);
     if (parsed.issues !== undefined)
       return failure(`Wrong arguments for ${name}:\n${faults(parsed.issues)}`, "invalid");
     const asked = { principal: caller.principal, method: "tools/call", name, args };
@@ -142,23 +148,43 @@ export class ToolRegistry {
         caller,
         channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,
         input,
+        session: parsed.session,
         newSessionId: round?.session,
         once: onceOf(tool, input, channel.requestKey),
         services: this.#services,
         onSession: (id) => (session = id),
       });
-      return isInputRequired(result)
+      return isQuestion(result)
         ? await this.#nextRound(asked, result, session)
-        : render(tool, result, session);
+        : named(result, session);
     } catch (error) {
       channel.signal.throwIfAborted();
       if (error instanceof ProtocolError) throw error;
-      const { requestId: request } = caller;
-      const known = toAppError(error, request);
-      if (known.code === "internal" || known.code.startsWith("storage"))
-        this.#log.error({ err: known.cause, tool: name, request }, known.message);
+      return this.#failed(tool, error, caller);
+    }
+  }
+
+  /** Tells a model what went wrong, and the log what a person must know of it. */
+  #failed({ name }: Tool, error: unknown, { requestId: request }: Caller): CallToolResult {
+    if (error instanceof ToolMistake) {
+      this.#log.error({ tool: name, field: error.field, err: error, request }, "a tool's mistake");
+      return failure(
+        `The tool ${name} has a mistake, which its author must mend: ${error.message}. Calling it again does not help.`,
+        "internal",
+      );
+    }
+    const known = toAppError(error, request);
+    if (known.code !== "internal" && !known.code.startsWith("storage"))
+      return failure(known.advice, known.code);
+    if (known.code !== "internal" || this.#all.isBuiltIn(name)) {
+      this.#log.error({ err: known.cause, tool: name, request }, known.message);
       return failure(known.advice, known.code);
     }
+    this.#log.error({ err: known.cause, tool: name, request }, "a tool threw");
+    return failure(
+      `The tool ${name} failed. The server's log has the reason, under request ${request}.`,
+      "internal",
+    );
   }
 
   async #openRound(asked: Asked, { requestState }: CallChannel): Promise<Round | undefined> {
@@ -182,43 +208,23 @@ interface Round {
   session: string | undefined;
 }
 
-const isInputRequired = (result: ToolResult): result is InputRequiredResult =>
-  typeof result === "object" && isInputRequiredResult(result);
-
-function render(
-  { output }: Tool,
-  result: Exclude<ToolResult, InputRequiredResult>,
-  session: string | null,
-): CallToolResult {
-  const _meta = { [SESSION_META]: session };
-  if (typeof result === "string") return { content: [{ type: "text", text: result }], _meta };
-  const whole = isCallToolResult(result) ? result : { content: [], structuredContent: result };
-  const structuredContent = isObject(whole.structuredContent)
-    ? { session, ...whole.structuredContent }
-    : undefined;
-  if (output && structuredContent) output.parse(structuredContent); // a defect of the tool, found in its own test
-  const content =
-    whole.content.length > 0
-      ? whole.content
-      : [{ type: "text" as const, text: JSON.stringify(structuredContent) }];
+/** With the session that the call worked in, and a text for clients that know no structured content. */
+function named(result: CallToolResult, session: string | null): CallToolResult {
+  const { content, structuredContent, _meta } = result;
+  const data =
+    structuredContent === undefined ? undefined : { session, ...(structuredContent as object) };
   return {
-    ...whole,
-    content,
-    ...(structuredContent && { structuredContent }),
-    _meta: { ..._meta, ...whole._meta },
+    ...result,
+    content: content.length > 0 || !data ? content : [{ type: "text", text: JSON.stringify(data) }],
+    ...(data && { structuredContent: data }),
+    _meta: { [SESSION_META]: session, ..._meta },
   };
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null;
-
-const isCallToolResult = (result: object): result is CallToolResult =>
-  "content" in result && Array.isArray(result.content);
 
 function failure(text: string, code: AppError["code"]): CallToolResult {
   return { isError: true, content: [{ type: "text", text }], _meta: { [ERROR_META]: code } };
 }
 
 /** One line a fault: the field and what was expected. */
-const faults = (issues: readonly { path: PropertyKey[]; message: string }[]): string =>
-  issues.map(({ path, message }) => `- ${path.join(".") || "arguments"}: ${message}`).join("\n");
+const faults = (issues: readonly StandardSchemaV1.Issue[]): string =>
+  issues.map((issue) => `- ${fieldOf(issue) || "arguments"}: ${issue.message}`).join("\n");

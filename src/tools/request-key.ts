@@ -1,9 +1,9 @@
 // Request keys: how a caller says that a call may come twice, and how it is recognized.
+import type { ToolAnnotations } from "@modelcontextprotocol/server";
 import { fingerprint } from "../kernel/fingerprint.ts";
 import { checkText } from "../kernel/text.ts";
 import { optionalText } from "./arguments.ts";
 import type { Once } from "./context.ts";
-import type { Tool } from "./tool.ts";
 
 /** In a call's `_meta`: repeating the call with the same key does not do it twice. */
 export const REQUEST_KEY_META = "holdfast/request-key";
@@ -15,17 +15,21 @@ export const requestKey = optionalText(
   "Any unique text: repeating the call with the same key does not do it twice.",
 );
 
-const takesKey = ({ input: { shape } }: Tool): boolean => shape["request_key"] === requestKey;
+/** Whether the arguments of this schema have the one above among them. */
+export const takesRequestKey = (input: unknown): boolean =>
+  (input as { shape?: Record<string, unknown> } | undefined)?.shape?.["request_key"] === requestKey;
+
+interface Keyed {
+  readonly name: string;
+  readonly annotations: ToolAnnotations;
+  readonly takesRequestKey: boolean;
+}
 
 /** The arguments, with the key of `_meta` as `request_key` where the tool takes that. */
-export function withRequestKey(
-  tool: Tool,
-  input: Record<string, unknown>,
-  metaKey: string | undefined,
-): Record<string, unknown> {
-  return takesKey(tool) && input["request_key"] === undefined && metaKey !== undefined
-    ? { ...input, request_key: metaKey }
-    : input;
+export function withRequestKey(tool: Keyed, input: unknown, metaKey: string | undefined): unknown {
+  if (!tool.takesRequestKey || metaKey === undefined) return input;
+  const args = input as Record<string, unknown>;
+  return args["request_key"] === undefined ? { ...args, request_key: metaKey } : input;
 }
 
 /**
@@ -33,17 +37,14 @@ export function withRequestKey(
  * @throws AppError `invalid` for a key that is too long
  */
 export function onceOf(
-  tool: Tool,
-  input: Record<string, unknown>,
+  { name, annotations, takesRequestKey: ownKey }: Keyed,
+  input: unknown,
   metaKey: string | undefined,
 ): Once | undefined {
-  const { name, annotations } = tool;
-  const ownKey = takesKey(tool);
-  const key = ownKey ? (input["request_key"] as string | undefined) : metaKey;
+  const { request_key, ...args } = input as Record<string, unknown>;
+  const key = ownKey ? (request_key as string | undefined) : metaKey;
   if (key === undefined || annotations.readOnlyHint) return undefined;
   checkText("request_key", key, MAX_BYTES);
-  const { session: _session, ...args } = input;
-  if (ownKey) delete args["request_key"];
-  const request = fingerprint([name, args]);
+  const request = fingerprint([name, ownKey ? args : input]);
   return { key, request, repeatable: ownKey || annotations.idempotentHint === true };
 }

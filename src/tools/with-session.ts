@@ -1,12 +1,14 @@
 // Finds the session of a call, decides whether the caller may use it, and hands it to the handler.
-import { isInputRequiredResult } from "@modelcontextprotocol/server";
 import { AppError } from "../kernel/errors.ts";
 import { newId } from "../kernel/ids.ts";
 import { CurrentSession } from "../sessions/current.ts";
 import type { Run } from "../sessions/keyed-calls.ts";
 import type { Caller } from "../sessions/session.ts";
 import { SESSIONS_URI } from "../sessions/uris.ts";
+import { ToolMistake } from "./mistake.ts";
 import { OwnSessions } from "./own-sessions.ts";
+import { isQuestion, isSettled, settle, type Settled } from "./results.ts";
+import type { PreparedSchema } from "./schema.ts";
 import { newsOf, SessionHandle } from "./session-handle.ts";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
 
@@ -16,23 +18,24 @@ type Handler<Input, Policy extends SessionPolicy> = (
 
 /** What a handler gave, and the session that it worked in. */
 interface Handled {
-  result: ToolResult;
+  result: Settled;
   session: string | undefined;
 }
 
 /**
  * `handler` as a tool's `run`: with the call's session resolved by (principal, id), and done once when it has a key.
- * @throws AppError `not_found` or `invalid` with what to do next
+ * @throws AppError `not_found` or `invalid` with what to do next; ToolMistake for a result that cannot be sent
  */
 export function withSession<Input, Policy extends SessionPolicy>(
   wanted: Policy | ((input: Input) => Policy),
   handler: Handler<Input, Policy>,
-): (call: Call) => Promise<ToolResult> {
+  output?: PreparedSchema,
+): (call: Call) => Promise<Settled> {
   return async (call) => {
     const { caller, services, channel, once, newSessionId = newId() } = call;
-    const { session: argument, ...input } = call.input;
-    const policy = typeof wanted === "function" ? wanted(input as Input) : wanted;
-    const current = await resolve(policy, call, argument as string | undefined);
+    const input = call.input as Input;
+    const policy = typeof wanted === "function" ? checkPolicy(wanted(input)) : wanted;
+    const current = await resolve(policy, call);
 
     const handle = async (run: Run): Promise<Handled> => {
       const session = current
@@ -40,15 +43,15 @@ export function withSession<Input, Policy extends SessionPolicy>(
         : await withoutSession(policy, call, run.newSessionId);
       if (session !== undefined) call.onSession(session.id);
       try {
-        const result = await handler({
+        const returned = await handler({
           ...channel,
           signal: run.signal,
-          input: input as Input,
+          input,
           session: session as ToolContext<Input, Policy>["session"],
           sessions: new OwnSessions(services, caller),
           principal: caller.principal,
         });
-        return { result, session: session?.id };
+        return { result: await settle(returned, output), session: session?.id };
       } catch (error) {
         // What was opened for this call and got nothing to keep goes again.
         if (current === undefined && session) await services.sessions.deleteEmpty(session.id);
@@ -71,8 +74,16 @@ export function withSession<Input, Policy extends SessionPolicy>(
       },
     )) as Handled;
     if (handled.session !== undefined) call.onSession(handled.session);
-    return handled.result;
+    // An earlier version kept what its handler had returned.
+    return isSettled(handled.result) ? handled.result : settle(handled.result);
   };
+}
+
+export const POLICIES: readonly unknown[] = ["required", "created", "optional"];
+
+function checkPolicy<Policy>(policy: Policy): Policy {
+  if (POLICIES.includes(policy)) return policy;
+  throw new ToolMistake("session", `its function gives one of ${POLICIES.join(", ")}`);
 }
 
 /** The session that a client would have, before it is there; empty for callers without one. */
@@ -81,16 +92,14 @@ const ownSession = ({ target, client }: Caller): string =>
 
 const resolve = (
   policy: SessionPolicy,
-  { caller, services: { resolver } }: Call,
-  argument: string | undefined,
+  { caller, session, services: { resolver } }: Call,
 ): Promise<CurrentSession | undefined> =>
-  policy === "optional" && argument === undefined
+  policy === "optional" && session === undefined
     ? resolver.peek(caller)
-    : resolver.resolve(caller, argument);
+    : resolver.resolve(caller, session);
 
 /** Neither a question to the caller nor a failure: a call that is repeated after those is done again. */
-const isFinal = (result: ToolResult): boolean =>
-  typeof result === "string" || (!isInputRequiredResult(result) && result["isError"] !== true);
+const isFinal = (result: Settled): boolean => !isQuestion(result) && result.isError !== true;
 
 async function withoutSession(
   policy: SessionPolicy,

@@ -1,0 +1,131 @@
+// What a handler returned, as a result of MCP: checked, so that a mistake in a tool is told as the tool's, with the field.
+import {
+  isInputRequiredResult,
+  isSpecType,
+  specTypeSchemas,
+  type CallToolResult,
+  type ContentBlock,
+  type InputRequiredResult,
+} from "@modelcontextprotocol/server";
+import { findJsonFault, told } from "../kernel/json-fault.ts";
+import { ToolMistake } from "./mistake.ts";
+import { fieldOf, type PreparedSchema } from "./schema.ts";
+
+/** A result that can be sent, but for the session that it names. */
+export type Settled = CallToolResult | InputRequiredResult;
+
+/** What asks the caller something before it goes on. */
+export const isQuestion = (result: Settled): result is InputRequiredResult =>
+  !("content" in result);
+
+export const isSettled = (result: unknown): boolean =>
+  isObject(result) && (Array.isArray(result["content"]) || isInputRequiredResult(result));
+
+const WHOLE = "result";
+const DATA = "structuredContent";
+
+/** @throws ToolMistake for what cannot be sent, or is not what `output` says */
+export async function settle(returned: unknown, output?: PreparedSchema): Promise<Settled> {
+  try {
+    if (isObject(returned) && isInputRequiredResult(returned)) return checkJson(returned, WHOLE);
+    if (isObject(returned) && Array.isArray(returned["content"]))
+      return await settleWhole(returned as CallToolResult, output);
+    if (output) return { content: [], structuredContent: await promised(returned, output, WHOLE) };
+    return settleValue(returned);
+  } catch (error) {
+    if (error instanceof ToolMistake) throw error;
+    throw new ToolMistake(WHOLE, `it cannot be read: ${told(error)}`, error);
+  }
+}
+
+/** A result of MCP, as its author wrote it. */
+async function settleWhole(result: CallToolResult, output?: PreparedSchema): Promise<Settled> {
+  const { structuredContent: data, ...parts } = result;
+  const rest = parts as CallToolResult;
+  checkJson(rest, WHOLE);
+  if (!isPlainText(rest)) checkSpec(rest);
+  if (data !== undefined) {
+    const checked = output ? await promised(data, output, DATA) : checkJson(data, DATA);
+    if (!isObject(checked))
+      throw new ToolMistake(DATA, `expected an object, received ${kind(data)}`);
+    return { ...rest, structuredContent: checked };
+  }
+  if (output && rest.isError !== true)
+    throw new ToolMistake(DATA, "it is not given, and the tool has an `output`");
+  return rest;
+}
+
+/** The data that `output` promises, as it makes it: with its defaults, without what it does not name. */
+async function promised(
+  data: unknown,
+  output: PreparedSchema,
+  field: string,
+): Promise<Record<string, unknown>> {
+  if (!isObject(data))
+    throw new ToolMistake(field, `expected what \`output\` says, received ${kind(data)}`);
+  const { session, ...own } = data; // a tool that opens a session names that one
+  const checked = await output.check(own);
+  const [issue] = checked.issues ?? [];
+  if (issue !== undefined)
+    throw new ToolMistake([field, fieldOf(issue)].filter(Boolean).join("."), issue.message);
+  const value = checkJson((checked as { value: unknown }).value, field) as object;
+  return session === undefined ? { ...value } : { ...value, session };
+}
+
+/** Anything else that a handler may return. */
+function settleValue(value: unknown): CallToolResult {
+  if (value === undefined || value === null) return { content: [] };
+  checkJson(value, WHOLE);
+  if (Array.isArray(value) && value.some(isBlock)) return { content: value.map(blockOf) };
+  if (isBlock(value)) return { content: [value] };
+  if (isObject(value)) return { content: [], structuredContent: value };
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return { content: [{ type: "text", text }] };
+}
+
+function blockOf(value: unknown, index: number): ContentBlock {
+  if (typeof value === "string") return { type: "text", text: value };
+  if (isBlock(value)) return value;
+  throw new ToolMistake(
+    `${WHOLE}.${index}`,
+    `expected text or a content block, received ${kind(value)}`,
+  );
+}
+
+const isBlock = (value: unknown): value is ContentBlock =>
+  isObject(value) && typeof value["type"] === "string" && isSpecType.ContentBlock(value);
+
+/** The usual result needs no schema to be checked. */
+const isPlainText = (result: Pick<CallToolResult, "content">): boolean =>
+  Object.keys(result).length === 1 &&
+  result.content.every(
+    (block) =>
+      block !== null &&
+      block.type === "text" &&
+      typeof block.text === "string" &&
+      Object.keys(block).length === 2,
+  );
+
+function checkSpec(result: object): void {
+  const { issues: [issue] = [] } = specTypeSchemas.CallToolResult["~standard"].validate(result);
+  if (issue !== undefined) throw new ToolMistake(`${WHOLE}.${fieldOf(issue)}`, issue.message);
+}
+
+function checkJson<T>(value: T, field: string): T {
+  const fault = findJsonFault(value);
+  if (fault === undefined) return value;
+  const path = [field, fault.path].filter(Boolean).join(".");
+  throw new ToolMistake(path, `expected JSON, received ${fault.received}`);
+}
+
+/** Neither a list nor nothing; an object of a class is found out where its parts are looked at. */
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function kind(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  return (
+    findJsonFault(value)?.received ?? (typeof value === "string" ? "text" : `a ${typeof value}`)
+  );
+}

@@ -1,0 +1,154 @@
+// What describes a tool's arguments and its result: a zod object, any Standard Schema that knows its JSON Schema, or a plain
+// JSON Schema. Each becomes a JSON Schema to show and a function that checks.
+import {
+  fromJsonSchema,
+  type StandardSchemaV1,
+  type StandardSchemaWithJSON,
+} from "@modelcontextprotocol/server";
+import type { z } from "zod";
+import { findJsonFault, told } from "../kernel/json-fault.ts";
+import { describe as describeZod } from "./json-schema.ts";
+
+/** A JSON Schema (2020-12) of an object. */
+export type JsonObjectSchema = { type: "object"; properties?: Record<string, object> } & Record<
+  string,
+  unknown
+>;
+
+export type ObjectSchema = StandardSchemaV1 | JsonObjectSchema;
+
+/** What a handler is given for arguments of this schema. */
+export type OutputOf<Schema> = Schema extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<Schema>
+  : Record<string, unknown>;
+
+/** What a handler gives for a result of this schema. */
+export type InputOf<Schema> = Schema extends StandardSchemaV1
+  ? StandardSchemaV1.InferInput<Schema>
+  : Record<string, unknown>;
+
+export type Checked = StandardSchemaV1.Result<unknown>;
+
+export interface PreparedSchema {
+  readonly json: JsonObjectSchema;
+  readonly check: (value: unknown) => Checked | Promise<Checked>;
+}
+
+/** @throws TypeError that says what is wrong, for a schema that cannot be shown or checked */
+export function prepareSchema(schema: unknown, io: "input" | "output"): PreparedSchema {
+  if (!isStandard(schema)) return preparePlain(schema);
+  const json = checkSchema(describe(schema, io));
+  // What zod writes is valid, but for expressions that only JavaScript without the flag `u` knows.
+  if (!isZod(schema) || JSON.stringify(json).includes('"pattern"')) compile(json);
+  return { json, check: (value) => schema["~standard"].validate(value) };
+}
+
+function preparePlain(schema: unknown): PreparedSchema {
+  const json = checkSchema(schema);
+  const { validate } = compile(json)["~standard"];
+  const check = async (value: unknown): Promise<Checked> => {
+    const checked = await validate(withoutPrototypes(value));
+    if (!checked.issues) return { value };
+    const rest = withoutBlank(value, json); // for this validator does not tell the place
+    return (await validate(withoutPrototypes(rest))).issues ? checked : { value: rest };
+  };
+  return { json, check };
+}
+
+/** Models in strict mode send null, or empty text, for what is optional. */
+function withoutBlank(value: unknown, { required = [] }: JsonObjectSchema): unknown {
+  const needed = required as readonly string[];
+  const given = Object.entries(value as Record<string, unknown>).filter(
+    ([name, child]) => needed.includes(name) || (child !== null && child !== ""),
+  );
+  return Object.fromEntries(given);
+}
+
+/** The validator would find `constructor` in every object. */
+const withoutPrototypes = (value: unknown): unknown =>
+  typeof value !== "object" || value === null
+    ? value
+    : Array.isArray(value)
+      ? value.map(withoutPrototypes)
+      : Object.entries(value).reduce<Record<string, unknown>>(
+          (bare, [key, child]) => {
+            bare[key] = withoutPrototypes(child);
+            return bare;
+          },
+          Object.create(null) as Record<string, unknown>,
+        );
+
+/** Where a fault is. */
+export const pathOf = ({ path = [] }: StandardSchemaV1.Issue): PropertyKey[] =>
+  path.map((key) => (typeof key === "object" ? key.key : key));
+
+/** The same as text, such as `items.0.at`; empty for the whole. */
+export const fieldOf = (issue: StandardSchemaV1.Issue): string =>
+  pathOf(issue).map(String).join(".");
+
+export const isZod = (schema: unknown): schema is z.ZodObject =>
+  isStandard(schema) && "_zod" in schema && "safeExtend" in schema;
+
+/** Some libraries' schemas are functions. */
+const isStandard = (schema: unknown): schema is StandardSchemaWithJSON =>
+  (typeof schema === "object" || typeof schema === "function") &&
+  schema !== null &&
+  "~standard" in schema;
+
+/** Without `$schema`: older clients refuse a dialect that they do not know, and 2020-12 is the default. */
+function describe(schema: StandardSchemaWithJSON, io: "input" | "output"): unknown {
+  const { jsonSchema, vendor } = schema["~standard"];
+  if (vendor !== "zod" && typeof jsonSchema?.[io] !== "function")
+    throw new TypeError(`${vendor} tells no JSON Schema of it; its documentation names the way`);
+  try {
+    const described =
+      vendor === "zod"
+        ? describeZod(schema as never, io)
+        : jsonSchema[io]({ target: "draft-2020-12" });
+    const { $schema: _, ...rest } = described as Record<string, unknown>;
+    return rest;
+  } catch (error) {
+    throw new TypeError(`it has no JSON Schema: ${told(error)}`, { cause: error });
+  }
+}
+
+/**
+ * A copy of a schema of an object: nobody changes it later, and nothing in it runs again.
+ * @throws TypeError for what clients refuse, some of them together with the whole list of tools
+ */
+export function checkSchema(schema: unknown): JsonObjectSchema {
+  if (!isObject(schema))
+    throw new TypeError('expected z.object({ … }), or a JSON Schema with type: "object"');
+  const fault = findJsonFault(schema);
+  if (fault) throw new TypeError(`${fault.path}: expected JSON, received ${fault.received}`);
+  const copy = JSON.parse(JSON.stringify(schema)) as Record<string, unknown>;
+  const { type, properties, required } = copy;
+  if (type !== "object")
+    throw new TypeError(`type: expected "object", received ${JSON.stringify(type) ?? "nothing"}`);
+  if (properties !== undefined) checkProperties(properties);
+  if (required !== undefined && !isListOfTexts(required))
+    throw new TypeError("required: expected a list of texts");
+  return copy as JsonObjectSchema;
+}
+
+function checkProperties(properties: unknown): void {
+  if (!isObject(properties)) throw new TypeError("properties: expected an object");
+  for (const [name, property] of Object.entries(properties))
+    if (!isObject(property)) throw new TypeError(`properties.${name}: expected a schema`);
+  if ("session" in properties) throw new TypeError('"session" is added by Holdfast');
+}
+
+/** Clients compile the schemas of a list too, and some take none of it when one fails. */
+export function compile(json: JsonObjectSchema): StandardSchemaWithJSON {
+  try {
+    return fromJsonSchema(json);
+  } catch (error) {
+    throw new TypeError(`it is no valid JSON Schema: ${told(error)}`, { cause: error });
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isListOfTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((entry) => typeof entry === "string");
