@@ -332,6 +332,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
         {
           ...{ ...server, clients: storage.clients, presence, clock, log },
           graceMs: config["shutdown-grace"],
+          maxBodyBytes: config["max-body"],
+          maxDepth: config["max-depth"],
         },
         target,
       );

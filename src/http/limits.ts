@@ -1,11 +1,11 @@
 // How much one principal may ask for: refused early, before a body is read, with the time to wait.
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { MAX_BATCH } from "../mcp/batch.ts";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import type { Guard } from "./guard.ts";
 
 const MINUTE_S = 60;
-const MAX_BATCH = 100;
 
 /** At most `callsPerMinute` requests of a principal in each minute, counted from its first one. */
 export class CallRate {

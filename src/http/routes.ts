@@ -4,7 +4,10 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { may } from "../auth/principal.ts";
+import { parseJson } from "../kernel/json.ts";
+import { dropNulls } from "../mcp/absent.ts";
 import { classify } from "../mcp/classify.ts";
+import { messageFault } from "../mcp/faults.ts";
 import { neededScope } from "../mcp/scopes.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Incoming, Sessionful } from "../mcp/sessionful.ts";
@@ -28,7 +31,6 @@ import {
 import { guarded, together, type Authenticated } from "./guard.ts";
 import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits.ts";
 import { healthRoutes } from "./health.ts";
-import { parseJson } from "./json.ts";
 import { metricsRoute } from "./metrics.ts";
 import { observe } from "./observe.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
@@ -123,6 +125,7 @@ export function createRoutes({
     }
     const body = parseJson(bytes, maxDepth);
     if (body instanceof Error) return rpcError(400, RPC.parseError, body.message);
+    dropNulls(body.value);
     if (Array.isArray(body.value) && body.value.length > 1) {
       const refusal = await limitBatch(rate, c.get("principal").id, body.value.length);
       if (refusal) return refusal;
@@ -168,7 +171,7 @@ export function createRoutes({
 const incoming = (c: Context<Authenticated>): Incoming => ({
   principal: c.get("principal"),
   requestId: c.get("requestId"),
-  target: sessionTarget(c.req.query("session"), c.req.query("name")),
+  target: sessionTarget(c.req.query("session") || undefined, c.req.query("name") || undefined),
   clientId: c.req.header("mcp-session-id"),
   protocolVersion: c.req.header("mcp-protocol-version"),
   lastEventId: c.req.header("last-event-id"),
@@ -176,6 +179,9 @@ const incoming = (c: Context<Authenticated>): Incoming => ({
 
 /** A message that belongs to no era, or whose envelope or headers are wrong. */
 const refuse = (
-  { httpStatus, code, message, data }: InboundLadderRejection,
+  { cell, httpStatus, code, message, data }: InboundLadderRejection,
   body: unknown,
-): Response => rpcError(httpStatus, code, message, { id: requestIdOf(body), data });
+): Response => {
+  const reason = cell === "invalid-json-rpc-body" ? messageFault(body) : message;
+  return rpcError(httpStatus, code, reason, { id: requestIdOf(body), data });
+};

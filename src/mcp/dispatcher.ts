@@ -50,7 +50,6 @@ export class Dispatcher {
     const { principal, client, messages } = posted;
     const requests = messages.filter(isRequest);
     const ids = requests.map(({ id }) => id);
-    if (new Set(ids).size < ids.length) return sameIdTwice();
     const leave = this.#parts.calls.take(principal.id, Math.max(1, ids.length));
     if (leave instanceof Response) return leave;
     try {
@@ -192,6 +191,3 @@ const callerOf = ({ principal, client, target, requestId }: Posted) => ({
   target,
   requestId,
 });
-
-const sameIdTwice = (): Response =>
-  rpcError(400, RPC.invalidRequest, "Two requests of this batch have the same id.");

@@ -4,6 +4,7 @@ import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import type { DurableStream } from "../streams/durable-stream.ts";
 import { sseResponse, SseStream } from "../streams/sse-stream.ts";
 import type { StreamStore } from "../streams/store.ts";
+import { toJson } from "../kernel/json.ts";
 import { isNotification, RPC, rpcError } from "./rpc.ts";
 
 export interface Exchange {
@@ -126,7 +127,7 @@ export class JsonExchange implements Exchange {
   #respondAndEnd(status = 200): void {
     this.#stream?.close();
     const [first] = this.#answers;
-    const body = JSON.stringify(this.#batch ? this.#answers : first);
+    const body = toJson(this.#batch ? this.#answers : first);
     this.#respond(
       first === undefined
         ? new Response(null, { status: 202 })

@@ -1,5 +1,4 @@
 // A pipe whose requests are observed: each gets an id of ours, as each HTTP request has one.
-import { setTimeout as sleep } from "node:timers/promises";
 import type { JSONRPCMessage, RequestId, Transport } from "@modelcontextprotocol/server";
 import { newId } from "../kernel/ids.ts";
 import type { Caller } from "../sessions/session.ts";
@@ -53,11 +52,14 @@ export class ObservedTransport implements Transport {
    * error that says so.
    */
   async finish(graceMs: number): Promise<void> {
-    const overdue = sleep(graceMs, true, { ref: false });
+    // It keeps the process alive: a handler may wait on nothing that does.
+    const { promise: overdue, resolve } = Promise.withResolvers<true>();
+    const timer = setTimeout(() => resolve(true), graceMs);
     while (this.#awaited.length > 0) {
       this.#answered = Promise.withResolvers();
       if (await Promise.race([overdue, this.#answered.promise])) break;
     }
+    clearTimeout(timer);
     await Promise.all(this.#awaited.map((id) => this.send(interrupted(id))));
   }
 

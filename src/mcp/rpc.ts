@@ -1,13 +1,13 @@
 // JSON-RPC over HTTP: the codes, and errors in one shape.
-import {
-  isJSONRPCRequest,
-  type JSONRPCErrorResponse,
-  type JSONRPCMessage,
-  type JSONRPCNotification,
-  type JSONRPCRequest,
-  type JSONRPCResultResponse,
-  type RequestId,
+import type {
+  JSONRPCErrorResponse,
+  JSONRPCMessage,
+  JSONRPCNotification,
+  JSONRPCRequest,
+  JSONRPCResultResponse,
+  RequestId,
 } from "@modelcontextprotocol/server";
+import { toJson } from "../kernel/json.ts";
 
 export const RPC = {
   parseError: -32700,
@@ -31,7 +31,7 @@ export function rpcError(
   options: { id?: RequestId | null; headers?: Record<string, string>; data?: unknown } = {},
 ): Response {
   const { id = null, headers = {}, data } = options;
-  const body = JSON.stringify({ jsonrpc: "2.0", id, error: { code, message, data } });
+  const body = toJson({ jsonrpc: "2.0", id, error: { code, message, data } });
   return new Response(body, {
     status,
     headers: { "content-type": "application/json", ...headers },
@@ -53,8 +53,11 @@ export const isNotification = (message: JSONRPCMessage): message is JSONRPCNotif
 export const isAnswer = (message: JSONRPCMessage): message is Answer => !("method" in message);
 
 /** The id to answer a message under, as far as it can be read. */
-export const requestIdOf = (message: unknown): RequestId | null =>
-  isJSONRPCRequest(message) ? message.id : null;
+export function requestIdOf(message: unknown): RequestId | null {
+  if (typeof message !== "object" || message === null || !("id" in message)) return null;
+  const { id } = message;
+  return typeof id === "string" || Number.isSafeInteger(id) ? (id as RequestId) : null;
+}
 
 /** Whether a client understands priming events: before 2025-11-25 they choke on an event without data. */
 export const primes = ({ protocolVersion }: { protocolVersion: string }): boolean =>

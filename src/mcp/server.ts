@@ -19,6 +19,7 @@ import type { CallChannel, CallingProgram } from "../tools/context.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { REQUEST_KEY_META } from "../tools/request-key.ts";
 import type { CallObserver } from "./call-observer.ts";
+import { readable } from "./faults.ts";
 
 export interface ServerInfo {
   name: string;
@@ -58,6 +59,22 @@ const INSTRUCTIONS =
   "this server and of your program. Without a session of its own, chat and history_append open one and return its id; " +
   "pass that as `session` to go on in it. session_list finds earlier sessions.";
 
+/** Whose errors can be read. */
+class PlainServer extends Server {
+  protected override _wrapHandler(...[method, handler]: Wrapping): Wrapping[1] {
+    const inner = super._wrapHandler(method, handler);
+    return async (request, context) => {
+      try {
+        return await inner(request, context);
+      } catch (error) {
+        throw readable(error);
+      }
+    };
+  }
+}
+
+type Wrapping = Parameters<Server["_wrapHandler"]>;
+
 /** A server that is not connected yet. Building one is cheap: the tools' schemas were prepared once. */
 export function createServer(
   parts: ServerParts,
@@ -65,7 +82,7 @@ export function createServer(
   options: Pick<ServerOptions, "supportedProtocolVersions"> = {},
 ): Server {
   const { info, registry, resources, prompts } = parts;
-  const server = new Server(info, {
+  const server = new PlainServer(info, {
     capabilities: {
       tools: registry.changes ? { listChanged: true } : {},
       logging: {},

@@ -9,6 +9,7 @@ import {
 import type { Principal } from "../auth/principal.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { isId, newId } from "../kernel/ids.ts";
+import { toJson } from "../kernel/json.ts";
 import type { Activity } from "../sessions/activity.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
@@ -16,6 +17,7 @@ import type { ClientStore } from "../sessions/store.ts";
 import { parseEventId } from "../streams/event-id.ts";
 import { sseResponse, streamOf } from "../streams/sse-stream.ts";
 import type { StreamRecord } from "../streams/store.ts";
+import { batchFault, revisionFault } from "./batch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { introducedClient, tooLong } from "./introduction.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
@@ -23,8 +25,6 @@ import type { LiveClients } from "./live-clients.ts";
 import type { Places } from "./places.ts";
 import { isRequest, primes, RPC, rpcError } from "./rpc.ts";
 
-/** The last revision whose clients may send several messages in one body. */
-const LAST_WITH_BATCHES = "2025-03-26";
 const ALLOW = { allow: "POST, DELETE" };
 
 /** An HTTP request that has passed the guards. */
@@ -63,22 +63,15 @@ export class Sessionful {
   async post(incoming: Incoming, body: JSONRPCMessage | JSONRPCMessage[]): Promise<Response> {
     const batch = Array.isArray(body);
     const messages = batch ? body : [body];
-    const introduction = messages.find(
-      (message) => "method" in message && message.method === "initialize",
-    );
-    if (introduction !== undefined) {
-      if (batch) return rpcError(400, RPC.invalidRequest, "initialize cannot be part of a batch.");
-      return this.#introduce(incoming, introduction);
-    }
+    const fault = batch ? batchFault(messages) : undefined;
+    if (fault !== undefined) return rpcError(400, RPC.invalidRequest, fault);
+    const [first] = messages;
+    if (first !== undefined && "method" in first && first.method === "initialize")
+      return this.#introduce(incoming, first);
     const client = await this.#client(incoming);
     if (client instanceof Response) return client;
-    if (batch && client.protocolVersion > LAST_WITH_BATCHES) {
-      return rpcError(
-        400,
-        RPC.invalidRequest,
-        `Protocol version ${client.protocolVersion} has no batches.`,
-      );
-    }
+    const refusal = batch ? revisionFault(client.protocolVersion) : undefined;
+    if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
     const { principal, target, requestId } = incoming;
     const posted = { principal, client, target, requestId, messages, batch };
     return this.#parts.dispatcher.dispatch(posted);
@@ -169,7 +162,7 @@ export class Sessionful {
     if ("error" in answer || protocolVersion === undefined) {
       await live.close();
       this.#parts.observer.ended(observed, answer);
-      return new Response(JSON.stringify(answer), { status: 400, headers });
+      return new Response(toJson(answer), { status: 400, headers });
     }
     const now = this.#parts.clock.now();
     const client = introducedClient(request, {
@@ -181,7 +174,7 @@ export class Sessionful {
     await this.#parts.clients.create(client);
     this.#parts.live.add(live);
     this.#parts.observer.ended({ ...observed, caller: { ...observed.caller, client } }, answer);
-    return new Response(JSON.stringify(answer), {
+    return new Response(toJson(answer), {
       headers: { ...headers, "mcp-session-id": client.id },
     });
   }

@@ -1,18 +1,21 @@
 // Sessions over stdio: the same tools on the same data folder, for the one program at the other end of the pipe.
-import { Transform } from "node:stream";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Notification, Server } from "@modelcontextprotocol/server";
-import { serveStdio, StdioServerTransport } from "@modelcontextprotocol/server/stdio";
+import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { LOCAL } from "../auth/principal.ts";
 import type { SessionTarget } from "../sessions/session.ts";
 import type { Connections } from "../streams/delivery.ts";
 import { IntroducingTransport, type IntroducingParts } from "./introducing-transport.ts";
 import { ObservedTransport } from "./observed-transport.ts";
+import { PipeTransport } from "./pipe-transport.ts";
 import { createServer, type ServerParts } from "./server.ts";
 
 export interface StdioParts extends ServerParts, IntroducingParts {
   /** How long calls may go on when the other side has closed its end of the pipe. */
   graceMs: number;
+  /** Of one message. */
+  maxBodyBytes: number;
+  /** How deeply JSON may be nested. */
+  maxDepth: number;
 }
 
 export interface StdioConnection extends Connections {
@@ -27,16 +30,12 @@ export function serveOverStdio(
   target: SessionTarget | undefined,
 ): StdioConnection {
   const caller = () => ({ principal: LOCAL, client: wire.client, target });
-  // The end of the input is told on when what came before it has been answered.
-  const input = new Transform({
-    transform: (chunk, _, done) => done(null, chunk),
-    flush: (done) =>
-      void nextTurn() // the last of it has been read by then
-        .then(() => pipe.finish(parts.graceMs))
-        .then(() => done(), done),
+  const lines = new PipeTransport({
+    ...{ input: process.stdin, output: process.stdout },
+    ...{ maxBytes: parts.maxBodyBytes, maxDepth: parts.maxDepth },
+    beforeEnd: () => pipe.finish(parts.graceMs),
   });
-  process.stdin.pipe(input);
-  const pipe = new ObservedTransport(new StdioServerTransport(input), parts.observer, caller);
+  const pipe: ObservedTransport = new ObservedTransport(lines, parts.observer, caller);
   const wire: IntroducingTransport = new IntroducingTransport(pipe, parts);
   let server: Server | undefined;
   const handle = serveStdio(

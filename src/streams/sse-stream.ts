@@ -1,6 +1,7 @@
 // One SSE response: frames, keep-alives, a bound on what a slow reader may leave waiting, and the news that the other
 // side has gone. It keeps nothing: what was cut here is resumed from the event log.
 import { setTimeout as sleep } from "node:timers/promises";
+import { withoutLineEnds } from "../kernel/json.ts";
 
 /** Proxies cut connections that are silent for a minute. */
 const KEEP_ALIVE_MS = 15_000;
@@ -87,7 +88,9 @@ export class SseStream {
 
   /** Sends one message (`data` is its JSON); without an id it cannot be resumed from. Nothing once it has ended. */
   send(id: string | undefined, data: string): void {
-    this.#write(`event: message\n${id === undefined ? "" : `id: ${id}\n`}data: ${data}\n\n`);
+    this.#write(
+      `event: message\n${id === undefined ? "" : `id: ${id}\n`}data: ${withoutLineEnds(data)}\n\n`,
+    );
   }
 
   /** Gives the reader an id to resume from before the next message comes. */

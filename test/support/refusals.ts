@@ -19,10 +19,16 @@ export async function expectIntact(client: RawClient): Promise<void> {
 }
 
 /** A JSON-RPC error that belongs to no request. */
-export function expectRefused(answer: Answer, status: number, code: number, message: RegExp): void {
+export function expectRefused(
+  answer: Answer,
+  status: number,
+  code: number,
+  message: RegExp,
+  id: unknown = null,
+): void {
   expect(answer.status).toBe(status);
   expect(answer.headers.get("content-type")).toBe("application/json");
   expect(answer.messages).toEqual([
-    { jsonrpc: "2.0", id: null, error: { code, message: expect.stringMatching(message) } },
+    { jsonrpc: "2.0", id, error: { code, message: expect.stringMatching(message) } },
   ]);
 }

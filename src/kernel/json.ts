@@ -1,6 +1,22 @@
-// Reads a body as JSON, strictly: UTF-8 only, and not nested so deeply that walking through it would exhaust the stack.
+// JSON as it comes and goes. It is read strictly: UTF-8 only, and not nested so deeply that walking through it would
+// exhaust the stack.
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Readers in several languages take these for the end of a line; escaped they mean the same to every reader of JSON. */
+const LINE_ENDS = /[\u0085\u2028\u2029]/;
+
+/** JSON text as it goes out. */
+export const withoutLineEnds = (json: string): string =>
+  LINE_ENDS.test(json)
+    ? json.replace(
+        new RegExp(LINE_ENDS, "g"),
+        (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      )
+    : json;
+
+/** A message as it goes out. */
+export const toJson = (message: unknown): string => withoutLineEnds(JSON.stringify(message));
 
 /** The value, or an error whose message may be shown. */
 export function parseJson(

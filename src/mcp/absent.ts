@@ -1,0 +1,57 @@
+// Null for what is not there, as programs in Go, Java, C# and Lisp write it: nothing that this protocol has takes null as
+// a value. What belongs to a tool or to its author stays as it came.
+
+type Fields = Record<string, unknown>;
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** PHP and Lua write an empty object as an empty list. */
+const isNothing = (value: unknown): boolean =>
+  value === null || (Array.isArray(value) && value.length === 0);
+
+/** Takes the nulls out of what a program has sent, in place. */
+export function dropNulls(body: unknown): void {
+  for (const message of Array.isArray(body) ? body : [body])
+    if (isFields(message)) dropFrom(message);
+}
+
+function dropFrom(message: Fields): void {
+  const { method, params } = message;
+  if (typeof method !== "string") return dropFromAnswer(message);
+  if (message["id"] === null && method.startsWith("notifications/")) delete message["id"];
+  if (isNothing(params)) delete message["params"];
+  if (!isFields(params)) return;
+  for (const [name, value] of Object.entries(params)) {
+    if (value === null || (name === "arguments" && isNothing(value))) delete params[name];
+    else if (name === "_meta" && isFields(value)) dropFromMeta(value);
+    else if (!(name === "arguments" && method === "tools/call") && name !== "inputResponses")
+      dropDeep(value);
+  }
+  const { argument } = params; // of a completion: nothing is typed yet
+  if (method === "completion/complete" && isFields(argument)) argument["value"] ??= "";
+}
+
+/** Older programs write both, one of them null. */
+function dropFromAnswer(message: Fields): void {
+  if (message["error"] === null) delete message["error"];
+  if (message["result"] !== null) return;
+  if ("error" in message) delete message["result"];
+  else message["result"] = {};
+}
+
+/** Keys of others hold what they hold. */
+function dropFromMeta(meta: Fields): void {
+  for (const [name, value] of Object.entries(meta)) {
+    if (value === null) delete meta[name];
+    else if (name.startsWith("io.modelcontextprotocol/")) dropDeep(value);
+  }
+}
+
+function dropDeep(node: unknown): void {
+  if (!isFields(node)) return;
+  for (const [name, value] of Object.entries(node)) {
+    if (value === null) delete node[name];
+    else dropDeep(value);
+  }
+}

@@ -1,0 +1,41 @@
+// Bytes cut into lines. A line that is too long costs only itself: it is thrown away, and told as undefined.
+
+const NEWLINE = 0x0a;
+
+export class Lines {
+  readonly #maxBytes: number;
+  #pieces: Buffer[] = [];
+  #size = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The lines that end in this chunk, without blank ones. */
+  *add(chunk: Buffer): Generator<Buffer | undefined> {
+    let from = 0;
+    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, from)) {
+      this.#take(chunk.subarray(from, at));
+      from = at + 1;
+      yield* this.end();
+    }
+    this.#take(chunk.subarray(from));
+  }
+
+  /** What is there is a line, also without its end. */
+  *end(): Generator<Buffer | undefined> {
+    const line = this.#size > this.#maxBytes ? undefined : Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.#size = 0;
+    if (line === undefined || !isBlank(line)) yield line;
+  }
+
+  #take(piece: Buffer): void {
+    this.#size += piece.length;
+    if (this.#size > this.#maxBytes) this.#pieces = [];
+    else this.#pieces.push(piece);
+  }
+}
+
+/** White space, also behind a byte order mark. */
+const isBlank = (line: Buffer): boolean => line.length < 80 && line.toString().trim() === "";
