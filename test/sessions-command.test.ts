@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { deleteSessions } from "../src/cli/sessions/delete.ts";
+import { findSessions } from "../src/cli/sessions/find.ts";
+import { listSessions } from "../src/cli/sessions/list.ts";
 import { showSession } from "../src/cli/sessions/show.ts";
-import { widthOf } from "../src/cli/sessions/text.ts";
+import { widthOf } from "../src/cli/text.ts";
 import { databaseFile } from "../src/storage/storage.ts";
 import { connect } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
@@ -52,9 +54,7 @@ describe("sessions list", () => {
     ];
     expect(table).toMatchObject({ code: 0, stderr: "" });
     expect(table.stdout).toMatch(
-      new RegExp(
-        `${data["session"] as string} │ work: Reef notes │ +1 │ +1 │ \\d{4}-\\d\\d-\\d\\d`,
-      ),
+      new RegExp(`${data["session"] as string}  work: Reef notes +1 +1  just now  .*test-client`),
     );
     expect(table.stdout).not.toContain("owner");
     const iso = expect.stringMatching(/^\d{4}-.*Z$/);
@@ -68,6 +68,7 @@ describe("sessions list", () => {
           pinned: false,
           temporary: false,
         },
+        ...{ shared: false, program: "test-client" },
         ...{ messages: 1, state_keys: 1, created_at: iso, last_active_at: iso, expires_at: iso },
       },
     ]);
@@ -88,7 +89,7 @@ describe("sessions list", () => {
     expect(await ids("--principal", "ana")).toEqual(["2"]);
     expect(await ids("--all", "--limit", "2")).toEqual(["3", "2"]);
     const some = await sessions(folder, "list", "--all", "--limit", "2");
-    expect(some.stdout).toContain("│ ana");
+    expect(some.stdout).toMatch(/ {2}ana\n/);
     expect(some.stdout).toMatch(/work: Wal.*fish/); // nothing steers the terminal
     expect(some.stdout.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
     expect(some.stderr).toContain("--limit shows more");
@@ -117,8 +118,8 @@ it("sessions list tells which sessions are temporary, and so do the tools", asyn
   await client.call("session_open", { title: "Kept", name: "kept" });
   expect(data).toMatchObject({ temporary: true });
   const { stdout } = await sessions(folder, "list");
-  expect(stdout).toContain("│ Scratch (temporary) │");
-  expect(stdout).toContain("│ kept: Kept ");
+  expect(stdout).toContain("  Scratch (temporary)  ");
+  expect(stdout).toContain("  kept: Kept  ");
   const json = JSON.parse((await sessions(folder, "list", "--json")).stdout) as object[];
   expect(json).toMatchObject([{ temporary: false }, { temporary: true }]);
 });
@@ -127,7 +128,7 @@ describe("sessions show", () => {
   const FILE = jsonl(
     sessionLine({ title: "Reef 😀", system: "Be\u0007 kind.", owner: "ana" }),
     stateLine("colour", { value: { a: "x".repeat(500) } }),
-    messageLine(1, { content: `${"seaweed ".repeat(30)}\r\n  indented ${"日本".repeat(60)}` }),
+    messageLine(1, { content: `${"seaweed ".repeat(30)}\r\n${"日本".repeat(60)}` }),
     messageLine(2, {
       role: "assistant",
       model: "m-1",
@@ -204,6 +205,42 @@ describe("sessions show", () => {
     expect((await sessions(folder, "delete", "ATOLL", "--yes")).code).toBe(1);
   });
 });
+
+it("sessions show leaves code as it is, however narrow the terminal", async () => {
+  const long = "const reef = [1, 2, 3].map((one) => one * one).filter(Boolean);";
+  const content = `Prose that is too long for one line.\n\`\`\`js\n${long}\n\`\`\`\n\n    ${long}`;
+  const file = jsonl(sessionLine(), messageLine(1, { content }), endLine(0, 1));
+  const folder = await folderOf(file);
+  const person = sitting({ columns: 30 });
+  await showSession({ "data-dir": folder }, "work", { principal: "local" }, person.terminal);
+  const text = stripVTControlCharacters(await person.output());
+  expect(text).toContain(`\n  ${long}\n`);
+  expect(text).toContain(`\n      ${long}\n`);
+  expect(text).not.toContain("too long for one line");
+});
+
+it.each([80, 100, 200])(
+  "sessions list fits a terminal of %d columns, and no title is empty",
+  async (columns) => {
+    const folder = await folderOf(
+      sessionFile(1, { title: "日本語 👩‍👩‍👧‍👦 ".repeat(13), pinned: true }),
+      sessionFile(1, { id: OTHER, name: null, title: null }),
+      jsonl(sessionLine({ id: ID.replaceAll("1", "3"), name: null, title: " " }), endLine(0, 0)),
+    );
+    const person = sitting({ columns });
+    const flags = { principal: "local", limit: 50 };
+    await listSessions({ "data-dir": folder }, flags, person.terminal);
+    const text = stripVTControlCharacters(await person.output());
+    const lines = text.trimEnd().split("\n");
+    expect(lines).toHaveLength(4);
+    for (const line of lines) expect(widthOf(line), line).toBeLessThanOrEqual(columns);
+    expect(lines.some((line) => /^2{8}\S*  message 1 /.test(line))).toBe(true);
+    expect(lines.some((line) => /^3{8}\S*  untitled /.test(line))).toBe(true);
+    expect(text).toMatch(/work: 日本語.*…? \(pinned\) /);
+    const app = await appOn(folder);
+    expect(await findSessions(app, ["22222222"], "local")).toMatchObject([{ id: OTHER }]);
+  },
+);
 
 describe("sessions delete", () => {
   const both = () => folderOf(sessionFile(2), sessionFile(1, { id: OTHER, name: "other" }));

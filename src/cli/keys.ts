@@ -1,5 +1,4 @@
 // `holdfast keys`: who may come in over HTTP.
-import Table from "cli-table3";
 import type { App } from "../app.ts";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { highestScope, SCOPES, type Scope } from "../auth/principal.ts";
@@ -7,11 +6,11 @@ import { readDuration } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
+import { table, type Column } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+import { oneLine } from "./text.ts";
+import { localTime, relativeTime } from "./times.ts";
 import { withApp } from "./with-app.ts";
-
-/** Colours belong on terminals only, and this table needs none. */
-const PLAIN = { head: [], border: [] };
 
 export interface KeyFlags {
   principal: string;
@@ -51,12 +50,7 @@ export function listKeys(
       return terminal.print(
         "There are no keys: whoever reaches the server is the principal local.",
       );
-    const table = new Table({
-      style: PLAIN,
-      head: ["id", "principal", "scopes", "created", "last used", "state"],
-    });
-    for (const key of all) table.push(row(key, keys.isValid(key)));
-    terminal.print(table.toString());
+    for (const line of table(all, columnsOf(keys), terminal.output)) terminal.print(line);
   });
 }
 
@@ -80,14 +74,22 @@ const shown = ({ id, principal, scope, expiresAt, createdAt, lastUsedAt, revoked
 
 const time = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
-function row(key: ApiKey, valid: boolean): string[] {
-  const { id, principal, scopes, created_at, last_used_at, expires_at, revoked_at } = shown(key);
-  const state = revoked_at
-    ? `revoked ${revoked_at}`
-    : valid
-      ? `until ${expires_at ?? "revoked"}`
-      : `expired ${expires_at}`;
-  return [id, principal, scopes.join(", "), created_at, last_used_at ?? "never", state];
+const columnsOf = (keys: App["keys"]): Column<ApiKey>[] => [
+  { head: "id", text: ({ id }) => id },
+  { head: "principal", text: ({ principal }) => oneLine(principal), flexible: true },
+  { head: "scope", text: ({ scope }) => scope },
+  { head: "created", text: ({ createdAt }) => localTime(createdAt), spare: 2 },
+  { head: "last used", text: ({ lastUsedAt }) => lastUse(lastUsedAt), spare: 1 },
+  { head: "state", text: (key) => stateOf(key, keys.isValid(key)) },
+];
+
+const lastUse = (at: number | null): string =>
+  at === null ? "never" : relativeTime(at, Date.now());
+
+function stateOf({ revokedAt, expiresAt }: ApiKey, valid: boolean): string {
+  if (revokedAt !== null) return `revoked ${localTime(revokedAt)}`;
+  if (expiresAt === null) return "valid";
+  return `${valid ? "until" : "expired"} ${localTime(expiresAt)}`;
 }
 
 function readScopes(text: string): Scope {

@@ -27,6 +27,4 @@ export const onToolFault = ({ warn }: Terminal) => ({
   onToolFault: (line: string) => warn(`holdfast: ${line}`),
 });
 
-/** `1 session`, `2 sessions` */
-export const counted = (count: number, thing: string): string =>
-  `${count} ${thing}${count === 1 ? "" : "s"}`;
+export { counted } from "../kernel/plural.ts";

@@ -2,9 +2,19 @@
 // An expired session is answered as if it were not there, even before the cleanup job has deleted it.
 import type { Client, Session, SessionCounts } from "./session.ts";
 
+/** What a list tells beside the session itself. */
+export interface ListedFacts {
+  /** How the first message begins, where neither a name nor a title tells what it is about. */
+  opening: string | null;
+  /** The program that used it last, of those that are known by now. */
+  program: string | null;
+  /** With how many principals it is shared. */
+  shares: number;
+}
+
 /** What `list` gives: newest activity first. */
 export interface SessionPage {
-  sessions: (Session & SessionCounts)[];
+  sessions: (Session & SessionCounts & ListedFacts)[];
   /** Give it back to go on; absent at the end. */
   nextCursor?: string;
 }

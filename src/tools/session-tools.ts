@@ -1,6 +1,7 @@
 // Tools about sessions themselves: open, look, list, change, empty, delete.
 import ms from "ms";
 import { z } from "zod";
+import { counted } from "../kernel/plural.ts";
 import type { Session, SessionCounts } from "../sessions/session.ts";
 import type { OwnSessions } from "./own-sessions.ts";
 import { optionalText } from "./arguments.ts";
@@ -39,10 +40,8 @@ const summarize = (session: Session | undefined, counts: SessionCounts, sessions
 const label = ({ title, name }: { title: string | null; name: string | null }): string =>
   title ?? name ?? "untitled session";
 
-const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
-
 const countsText = ({ messages, stateKeys }: SessionCounts): string =>
-  `${plural(messages, "message")}, ${plural(stateKeys, "state key")}`;
+  `${counted(messages, "message")}, ${counted(stateKeys, "state key")}`;
 
 /** `maxAgeMs` is the retention that the descriptions state. */
 export function sessionTools(maxAgeMs: number): Tool[] {

@@ -1,5 +1,6 @@
 // What is wrong with a file that is to be imported: all of it is counted, the first of it is told.
 import { AppError } from "../kernel/errors.ts";
+import { counted } from "../kernel/plural.ts";
 
 const SHOWN = 20;
 
@@ -31,7 +32,7 @@ export class Faults {
     throw new AppError(
       "invalid",
       [
-        `Nothing was imported, because of ${this.#count} ${this.#count === 1 ? "fault" : "faults"}:`,
+        `Nothing was imported, because of ${counted(this.#count, "fault")}:`,
         ...this.#lines,
         ...(more > 0 ? [`… and ${more} more`] : []),
       ].join("\n"),

@@ -49,7 +49,11 @@ function checkSchema({ migrations: { applied, known }, contents }: Inspection): 
 const checkReferences = ({ brokenReferences: count }: Inspection): Finding =>
   count === 0
     ? ok("references", "Every row belongs to something that is there.")
-    : fail("references", `${counted(count, "row")} point to what is not there.`, RESTORE);
+    : fail(
+        "references",
+        `${counted(count, "row")} ${count === 1 ? "points" : "point"} to what is not there.`,
+        RESTORE,
+      );
 
 function checkSearch({ unindexed }: Inspection, file: string): Finding {
   if (unindexed === 0) return ok("search", "The full-text index knows every message.");
@@ -79,7 +83,7 @@ function checkProcesses({ living }: Inspection): Finding {
 function checkAbandoned({ abandoned, dead, living }: Inspection): Finding {
   if (abandoned === 0 && dead.length === 0)
     return ok("recovery", "No process has left anything open.");
-  const says = `${dead.length === 1 ? "1 process" : `${dead.length} processes`} ended without a word; ${counted(abandoned, "call")} left open.`;
+  const says = `${counted(dead.length, "process", "processes")} ended without a word; ${counted(abandoned, "call")} left open.`;
   const soon = "The running server ends them within 20 seconds.";
   return warn("recovery", says, living.length > 0 ? soon : "The next start ends them.");
 }

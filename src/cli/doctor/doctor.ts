@@ -9,7 +9,9 @@ import { databaseBytes, sizeText } from "../../storage/files.ts";
 import { inspect } from "../../storage/sqlite/inspect.ts";
 import { databaseFile, noDatabase } from "../../storage/storage.ts";
 import { VERSION } from "../../version.ts";
+import { stylist } from "../colours.ts";
 import { counted, type Terminal } from "../terminal.ts";
+import { inLocalTimes } from "../times.ts";
 import { checkDatabase } from "./database.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 import { checkPlace } from "./place.ts";
@@ -27,10 +29,15 @@ export function doctor(settings: Settings, { fix, json }: DoctorFlags, terminal:
   if (fixed.length > 0) findings = examine(sources);
   if (findings.some(({ status }) => status === "fail")) terminal.findFault();
   if (json) return terminal.print(JSON.stringify({ findings, fixed, settings: given }));
-  for (const line of [...settingLines(given), "", ...findings.map(findingLine)])
-    terminal.print(line);
-  for (const done of fixed) terminal.print(`fixed ${done}`);
-  terminal.print(`\n${verdict(findings)}`);
+  const style = stylist(terminal.output);
+  for (const line of settingLines(given)) terminal.print(line);
+  terminal.print("");
+  for (const finding of findings) terminal.print(findingLine(finding, style));
+  for (const done of fixed) terminal.print(`${style("fixed", "cyan")} ${done}`);
+  const worst = (["fail", "warn", "ok"] as const).find((status) =>
+    findings.some((finding) => finding.status === status),
+  );
+  terminal.print(`\n${style(verdict(findings), ["bold", COLOURS[worst ?? "ok"]])}`);
 }
 
 /** Everything that can be looked at, in the order in which one would put it right. */
@@ -90,9 +97,14 @@ function settingLines(all: readonly SettingReport[]): string[] {
   ];
 }
 
-function findingLine({ check, status, says, advice }: Finding): string {
-  const text = `${status.padEnd(5)} ${check}: ${says}`;
-  return advice === undefined ? text : `${text} ${advice}`;
+const COLOURS = { ok: "green", warn: "yellow", fail: "red" } as const;
+
+function findingLine(
+  { check, status, says, advice }: Finding,
+  style: ReturnType<typeof stylist>,
+): string {
+  const text = `${style(status.padEnd(5), COLOURS[status])} ${check}: ${inLocalTimes(says)}`;
+  return advice === undefined ? text : `${text} ${inLocalTimes(advice)}`;
 }
 
 function verdict(findings: readonly Finding[]): string {

@@ -4,10 +4,10 @@ import type { App } from "../../app.ts";
 import type { Settings } from "../../holdfast.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Session } from "../../sessions/session.ts";
-import type { Terminal } from "../terminal.ts";
+import { counted, type Terminal } from "../terminal.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
-import { oneLine } from "./text.ts";
+import { labelOf } from "./list.ts";
 
 export interface DeleteFlags {
   yes?: boolean;
@@ -26,7 +26,9 @@ export function deleteSessions(
       return terminal.print("Nothing was deleted.");
     for (const session of sessions) await app.operator.delete(session);
     terminal.print(
-      `Deleted ${sessions.length} ${sessions.length === 1 ? "session" : "sessions"} with all they held.`,
+      sessions.length === 1
+        ? "Deleted 1 session with all it held."
+        : `Deleted ${sessions.length} sessions with all they held.`,
     );
   });
 }
@@ -43,8 +45,8 @@ async function isWanted(
     });
   for (const session of sessions) {
     const { messages, stateKeys } = await app.sessions.counts(session.id);
-    const label = oneLine(session.title ?? session.name ?? "without a title");
-    terminal.warn(`${session.id}  ${label}  (${messages} messages, ${stateKeys} state keys)`);
+    const holds = `${counted(messages, "message")}, ${counted(stateKeys, "state key")}`;
+    terminal.warn(`${session.id}  ${labelOf(session)}  (${holds})`);
   }
   const question = createInterface({ input: terminal.input, output: terminal.errors });
   try {

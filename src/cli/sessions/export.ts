@@ -5,7 +5,7 @@ import { AppError } from "../../kernel/errors.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { ExportFormat } from "../../transfer/transfer.ts";
 import { showProgress, type Progress } from "../progress.ts";
-import type { Terminal } from "../terminal.ts";
+import { counted, type Terminal } from "../terminal.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { stopSignal } from "./stopping.ts";
@@ -49,9 +49,7 @@ export function exportSessions(
       progress.end();
     }
     if (output !== undefined && output !== "-")
-      terminal.warn(
-        `Exported ${sessions.length} ${sessions.length === 1 ? "session" : "sessions"}.`,
-      );
+      terminal.warn(`Exported ${counted(sessions.length, "session")}.`);
   });
 }
 

@@ -8,11 +8,11 @@ import type { Imported, Outcome } from "../../transfer/import.ts";
 import { whereOf, type Skipped } from "../../transfer/skipped.ts";
 import type { Format, Source } from "../../transfer/source.ts";
 import { showProgress } from "../progress.ts";
-import type { Terminal } from "../terminal.ts";
+import { counted, type Terminal } from "../terminal.ts";
 import { hasDatabase, withApp } from "../with-app.ts";
 import { withFile } from "./spool.ts";
 import { stopSignal } from "./stopping.ts";
-import { oneLine } from "./text.ts";
+import { oneLine } from "../text.ts";
 
 export interface ImportFlags {
   principal: string;
@@ -128,13 +128,13 @@ function report(
     ...(unread > 0 ? [`${unread} that cannot be taken in`] : []),
   ];
   const parts = [
-    `${flags.dryRun ? "Would import" : "Imported"} ${count(fresh.length, "session")} (${count(messagesIn(fresh), "message")})`,
+    `${flags.dryRun ? "Would import" : "Imported"} ${counted(fresh.length, "session")} (${counted(messagesIn(fresh), "message")})`,
     ...(continued.length > 0
-      ? [`${continued.length} continued (${count(messagesIn(continued), "message")})`]
+      ? [`${continued.length} continued (${counted(messagesIn(continued), "message")})`]
       : []),
     ...(unchanged.length > 0 ? [`${unchanged.length} unchanged`] : []),
     ...(skipped > 0 ? [`${skipped} skipped: ${why.join(", ")}`] : []),
-    ...(messages > 0 ? [`${count(messages, "single message")} skipped`] : []),
+    ...(messages > 0 ? [`${counted(messages, "single message")} skipped`] : []),
   ];
   terminal.print(`${parts.join(", ")}.`);
   tellSkipped(source.skipped, terminal);
@@ -188,7 +188,7 @@ function conflictOf(conflicts: readonly Imported[]): AppError {
   return new AppError(
     "conflict",
     [
-      `${count(conflicts.length, "session")} not imported, because another with that id is here, or it went on differently:`,
+      `${counted(conflicts.length, "session")} not imported, because another with that id is here, or it went on differently:`,
       ...shown,
       ...(more > 0 ? [`  … and ${more} more`] : []),
     ].join("\n"),
@@ -197,5 +197,3 @@ function conflictOf(conflicts: readonly Imported[]): AppError {
 
 const messagesIn = (results: readonly Imported[]): number =>
   results.reduce((sum, { messages }) => sum + messages, 0);
-
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;

@@ -1,12 +1,14 @@
 // `holdfast sessions list`: what there is, the last used first.
-import Table from "cli-table3";
 import type { App } from "../../app.ts";
 import type { Settings } from "../../holdfast.ts";
 import { isoTime } from "../../kernel/clock.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
+import type { ListedFacts, SessionPage } from "../../sessions/store.ts";
 import type { Terminal } from "../terminal.ts";
 import { withApp } from "../with-app.ts";
-import { oneLine, shortened } from "./text.ts";
+import { table, type Column } from "../table.ts";
+import { oneLine, shortened } from "../text.ts";
+import { relativeTime } from "../times.ts";
 
 export interface ListFlags {
   query?: string;
@@ -15,9 +17,6 @@ export interface ListFlags {
   all?: boolean;
   json?: boolean;
 }
-
-const PLAIN = { head: [], border: [] };
-const LABEL_WIDTH = 40;
 
 export function listSessions(
   settings: Settings,
@@ -31,7 +30,12 @@ export function listSessions(
     if (json)
       return terminal.print(JSON.stringify(page.sessions.map((session) => shown(app, session))));
     if (page.sessions.length === 0) return terminal.print(nothing(principal, query));
-    terminal.print(tableOf(page.sessions, flags));
+    for (const line of table(
+      page.sessions,
+      columnsOf(app, page.sessions, flags, terminal),
+      terminal.output,
+    ))
+      terminal.print(line);
     if (page.nextCursor !== undefined)
       terminal.warn(`These are the last used ${limit}; --limit shows more, --query finds some.`);
   });
@@ -40,57 +44,78 @@ export function listSessions(
 /** As programs see a session; counts where they are known. */
 export function shown(
   app: Pick<App, "sessions">,
-  session: Session & Partial<SessionCounts>,
+  session: Session & Partial<SessionCounts> & Partial<ListedFacts>,
 ): Record<string, unknown> {
-  const { id, owner, name, title, pinned, keepMs, messages, stateKeys } = session;
+  const { id, owner, name, title, pinned, keepMs, messages, stateKeys, program, shares } = session;
   const expiresAt = app.sessions.expiresAt(session);
   return {
     ...{ id, owner, name, title, pinned, temporary: keepMs !== null },
     ...(messages !== undefined && { messages, state_keys: stateKeys }),
+    ...(shares !== undefined && { shared: shares > 0, program }),
     created_at: isoTime(session.createdAt),
     last_active_at: isoTime(session.lastActiveAt),
     expires_at: expiresAt === null ? null : isoTime(expiresAt),
   };
 }
 
-function tableOf(sessions: readonly (Session & SessionCounts)[], { all }: ListFlags): string {
-  const owners = new Set(sessions.map(({ owner }) => owner));
-  const withOwner = all === true || owners.size > 1;
-  const table = new Table({
-    style: PLAIN,
-    head: [
-      ...["id", "session", "messages", "state keys", "last active"],
-      ...(withOwner ? ["owner"] : []),
-    ],
-    colAligns: ["left", "left", "right", "right", "left", "left"],
-  });
-  for (const session of sessions) {
-    const { id, messages, stateKeys, lastActiveAt, owner } = session;
-    table.push([
-      ...[id, labelOf(session) + lifeOf(session)],
-      ...[messages, stateKeys, localTime(lastActiveAt)],
-      ...(withOwner ? [oneLine(owner)] : []),
-    ]);
-  }
-  return table.toString();
+type Listed = SessionPage["sessions"][number];
+
+/** Full ids are for wide terminals and for pipes; their beginnings are enough to name a session. */
+const WIDE = 120;
+const SHORT_ID = 8;
+
+function columnsOf(
+  { sessions }: Pick<App, "sessions">,
+  listed: readonly Listed[],
+  { all }: ListFlags,
+  { output: { isTTY, columns = 80 } }: Pick<Terminal, "output">,
+): Column<Listed>[] {
+  const now = Date.now();
+  const wide = isTTY !== true || columns >= WIDE;
+  const owners = new Set(listed.map(({ owner }) => owner));
+  const expiry = (session: Listed): string => {
+    const at = sessions.expiresAt(session);
+    return at === null ? "never" : relativeTime(at, now);
+  };
+  const any = (has: (session: Listed) => boolean, column: Column<Listed>) =>
+    listed.some(has) ? [column] : [];
+  return [
+    { head: "id", text: ({ id }) => (wide ? id : id.slice(0, SHORT_ID)) },
+    { head: "session", text: labelOf, tail: marksOf, flexible: true },
+    { head: "messages", text: ({ messages }) => String(messages), align: "right", spare: 1 },
+    { head: "keys", text: ({ stateKeys }) => String(stateKeys), align: "right", spare: 4 },
+    { head: "last used", text: ({ lastActiveAt }) => relativeTime(lastActiveAt, now) },
+    ...any((session) => sessions.expiresAt(session) !== null, {
+      head: "expires",
+      text: expiry,
+      spare: 2,
+    }),
+    ...any(({ program }) => program !== null, {
+      head: "program",
+      text: ({ program }) => shortened(oneLine(program ?? ""), 20),
+      spare: 3,
+    }),
+    ...(all === true || owners.size > 1
+      ? [{ head: "owner", text: ({ owner }: Listed) => shortened(oneLine(owner), 20) }]
+      : []),
+  ];
 }
 
-/** What is to be known about how long it stays. A pinned one stays, temporary or not. */
-const lifeOf = ({ pinned, keepMs }: Session): string =>
-  pinned ? " (pinned)" : keepMs === null ? "" : " (temporary)";
-
-/** Name and title, as far as there is room. */
-function labelOf({ name, title }: Session): string {
-  const parts = [name, title].filter((part) => part !== null && part.trim() !== "");
-  return shortened(oneLine(parts.join(": ")), LABEL_WIDTH);
+function marksOf({ pinned, keepMs, shares }: Listed): string {
+  // A pinned one stays, temporary or not.
+  const marks = [pinned ? "pinned" : keepMs !== null && "temporary", shares > 0 && "shared"];
+  const there = marks.filter((mark) => mark !== false);
+  return there.length === 0 ? "" : ` (${there.join(", ")})`;
 }
 
-/** `2026-11-22 07:05`, where the reader is. */
-export function localTime(ms: number): string {
-  const date = new Date(ms);
-  const two = (part: number): string => String(part).padStart(2, "0");
-  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+/** Name and title, or how it begins. */
+export function labelOf({
+  name,
+  title,
+  opening,
+}: Pick<Session, "name" | "title"> & { opening?: string | null }): string {
+  const parts = [name, title].map((part) => oneLine(part ?? "")).filter((part) => part !== "");
+  return parts.join(": ") || oneLine(opening ?? "") || "untitled";
 }
 
 function nothing(principal: string | undefined, query: string | undefined): string {

@@ -4,6 +4,7 @@ import type { Settings } from "../../holdfast.ts";
 import { isoTime } from "../../kernel/clock.ts";
 import type { Message } from "../../chat/message.ts";
 import type { StateEntry } from "../../state/store.ts";
+import { stylist } from "../colours.ts";
 import type { Output, Terminal } from "../terminal.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
@@ -77,8 +78,8 @@ const shownMessage = ({ seq, role, content, status, model, createdAt }: Message)
   ...{ seq, role, content, status, model, created_at: isoTime(createdAt) },
 });
 
-/** Colours belong on terminals only, and not where NO_COLOR is set (no-color.org). */
-function pageOf({ isTTY, columns = 80 }: Output): Page {
+function pageOf(output: Output): Page {
+  const { columns = 80 } = output;
   const width = Math.max(NARROWEST, Math.min(WIDEST, columns));
-  return { width, colours: isTTY === true && !process.env["NO_COLOR"] };
+  return { width, style: stylist(output) };
 }

@@ -1,19 +1,18 @@
 // A conversation as lines for a terminal.
-import { styleText } from "node:util";
 import type { Message, Role } from "../../chat/message.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { StateEntry } from "../../state/store.ts";
 import type { ContentCounts } from "../../transfer/store.ts";
-import { localTime } from "./list.ts";
-import { harmless, oneLine, shortened, wrap } from "./text.ts";
+import { counted } from "../../kernel/plural.ts";
+import type { Style } from "../colours.ts";
+import { harmless, oneLine, shortened, wrap, wrapProse } from "../text.ts";
+import { localTime } from "../times.ts";
 
 export interface Page {
   /** Columns. */
   width: number;
-  colours: boolean;
+  style(text: string, style: Style): string;
 }
-
-type Style = Parameters<typeof styleText>[0];
 
 const SPEAKERS: Record<Role, { name: string; style: Style }> = {
   user: { name: "You", style: ["bold", "cyan"] },
@@ -40,9 +39,9 @@ export class Transcript {
       owner !== "local" && `of ${oneLine(owner)}`,
       pinned && "pinned",
     ];
-    const times = `${count(messages, "message")}, ${count(stateKeys, "state key")}, started ${localTime(createdAt)}, last active ${localTime(lastActiveAt)}`;
+    const times = `${counted(messages, "message")}, ${counted(stateKeys, "state key")}, started ${localTime(createdAt)}, last active ${localTime(lastActiveAt)}`;
     return [
-      ...this.#wrapped(oneLine(title ?? name ?? "A session without a title"), "bold"),
+      ...this.#wrapped(oneLine(title ?? "") || oneLine(name ?? "") || "untitled", "bold"),
       ...this.#wrapped(facts.filter(Boolean).join(" · "), "dim"),
       ...this.#wrapped(times, "dim"),
       ...(system === null ? [] : ["", ...this.#block("System prompt", harmless(system))]),
@@ -67,7 +66,7 @@ export class Transcript {
   }
 
   left(count: number): string[] {
-    const what = count === 1 ? "one earlier message" : `${count} earlier messages`;
+    const what = counted(count, "earlier message");
     return count === 0 ? [] : [this.#styled(`(${what})`, "dim"), ""];
   }
 
@@ -85,7 +84,9 @@ export class Transcript {
   }
 
   #indented(text: string): string[] {
-    return wrap(text, this.#page.width - INDENT.length).map((line) => (INDENT + line).trimEnd());
+    return wrapProse(text, this.#page.width - INDENT.length).map((line) =>
+      (INDENT + line).trimEnd(),
+    );
   }
 
   #wrapped(text: string, style: Style): string[] {
@@ -93,8 +94,6 @@ export class Transcript {
   }
 
   #styled(text: string, style: Style): string {
-    return this.#page.colours ? styleText(style, text, { validateStream: false }) : text;
+    return this.#page.style(text, style);
   }
 }
-
-const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;

@@ -24,6 +24,19 @@ const counts = {
 /** The last activity and the id of the session that a page ended with. */
 const Position = z.tuple([z.number(), z.string()]);
 
+const OPENING = 200; // characters
+
+const facts = {
+  opening: sql<string | null>`case when sessions.name is null and sessions.title is null then
+    (select substr(messages.content, 1, ${sql.raw(String(OPENING))}) from messages
+      where messages.session_id = sessions.id order by messages.seq limit 1) end`,
+  program: sql<
+    string | null
+  >`(select clients.name from clients where clients.session_id = sessions.id
+    order by clients.last_seen_at desc limit 1)`,
+  shares: sql<number>`(select count(*) from grants where grants.session_id = sessions.id)`,
+};
+
 /** What a new session has unless told otherwise. */
 const BLANK = { name: null, title: null, system: null, keepMs: null, openedBy: null };
 const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
@@ -47,7 +60,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
   const ofSession = eq(grants.sessionId, placeholder("id"));
   const list = (whose: SQL) =>
     db
-      .select({ ...getTableColumns(sessions), ...counts })
+      .select({ ...getTableColumns(sessions), ...counts, ...facts })
       .from(sessions)
       .where(
         and(

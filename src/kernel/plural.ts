@@ -1,0 +1,5 @@
+// The one place that knows how a count is said.
+
+/** `1 session`, `2 sessions` */
+export const counted = (count: number, thing: string, things = `${thing}s`): string =>
+  `${count} ${count === 1 ? thing : things}`;
