@@ -130,11 +130,19 @@ async function live(n: number, url: URL): Promise<void> {
     figures.calls += 1;
     trace = [];
     try {
-      await client.callTool(call, { timeout: OUTCOME_MS, onprogress: () => undefined });
+      const result = await client.callTool(call, {
+        timeout: OUTCOME_MS,
+        onprogress: () => undefined,
+      });
+      if (result.isError) {
+        if (result._meta?.["interrupted"] === true) figures.interrupted += 1;
+        else figures.refused += 1;
+        continue;
+      }
       figures.acknowledged += 1;
       if (call.name === "history_append") acknowledged.push(content);
     } catch (error) {
-      count(error as { code?: unknown; data?: { interrupted?: boolean } });
+      count(error as { code?: unknown });
       if ((error as { code?: unknown }).code === "REQUEST_TIMEOUT") {
         console.error(`client ${n} call ${i} ${JSON.stringify(call)}\n${trace.join("\n")}`);
       }
@@ -144,9 +152,8 @@ async function live(n: number, url: URL): Promise<void> {
   await client.close();
 }
 
-function count({ code, data }: { code?: unknown; data?: { interrupted?: boolean } }): void {
+function count({ code }: { code?: unknown }): void {
   if (code === "REQUEST_TIMEOUT") figures["without outcome"] += 1;
-  else if (data?.interrupted) figures.interrupted += 1;
   else figures.refused += 1; // the connection broke before anything was said: the caller knows
 }
 

@@ -1,5 +1,6 @@
 // Calls with a request key whose process dies, closes, is wrongly taken for dead, or cannot store what became of them.
 import { describe, expect, it } from "vitest";
+import { MAY_BE_DONE } from "./support/interrupted.ts";
 import { CALL, caller, gives, open, process, work } from "./support/keyed-run.ts";
 
 describe("a run of another process", () => {
@@ -53,8 +54,8 @@ describe("a run of another process", () => {
     await before.begun;
     await dead.die();
     await expect(once({ repeatable: false })).rejects.toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining("interrupted"),
+      code: "interrupted",
+      advice: expect.stringMatching(MAY_BE_DONE),
     });
     expect(await once({ run: gives("anew"), repeatable: false })).toBe("anew");
   });
@@ -98,8 +99,8 @@ describe("a process that closes", () => {
     expect(await after.once({ run: gives("again") }, { key: "again" })).toBe("again");
     await die();
     await expect(after.once({ repeatable: false }, { key: "once" })).rejects.toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining("interrupted"),
+      code: "interrupted",
+      advice: expect.stringMatching(MAY_BE_DONE),
     });
   });
 
@@ -140,7 +141,7 @@ describe("a storage that fails once", () => {
       await expect(first).rejects.toThrow("The disk is full.");
       const again = once({ repeatable, run: gives("anew") });
       if (repeatable) expect(await again).toBe("anew");
-      else await expect(again).rejects.toMatchObject({ code: "conflict" });
+      else await expect(again).rejects.toMatchObject({ code: "interrupted" });
       expect(await once({ repeatable, run: gives("anew") })).toBe("anew");
     },
   );
@@ -164,8 +165,8 @@ describe("a storage that fails once", () => {
     const first = once({ run: gives("lost"), repeatable: false });
     await expect(first).rejects.toThrow("The disk is full.");
     await expect(once({ repeatable: false })).rejects.toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining("interrupted"),
+      code: "interrupted",
+      advice: expect.stringMatching(MAY_BE_DONE),
     });
     expect(await once({ run: gives("anew"), repeatable: false })).toBe("anew");
   });

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "./support/folder.ts";
 import { eras, errorOf, keyed, withKey } from "./support/keyed.ts";
+import { INTERRUPTED } from "./support/interrupted.ts";
 import { callModern, modernRequest, postModern } from "./support/modern.ts";
 import { FIXTURE, startServer, type ServerProcess } from "./support/process.ts";
 import { calling, introduce, read, rpc, type CallAnswer } from "./support/raw.ts";
@@ -108,9 +109,7 @@ for (const [era, join] of Object.entries(eras)) {
       await first.kill();
       const after = await join((await start()).url, session);
       const interrupted = await after.call("count_once", SLOWLY, KEY);
-      expect(interrupted.isError).toBe(true);
-      expect(errorOf(interrupted)).toBe("conflict");
-      expect(interrupted.says).toMatch(/interrupted.*call again/);
+      expect(interrupted.messages).toMatchObject([{ result: INTERRUPTED }]);
       const runs = () => after.call("state_get", { key: "count_once runs" });
       expect((await runs()).data).toMatchObject({ value: 1 });
       const anew = await after.call("count_once", SLOWLY, KEY);

@@ -9,6 +9,7 @@ import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/s
 import { CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { expect, it, onTestFinished } from "vitest";
 import { temporaryFolder } from "./support/folder.ts";
+import { INTERRUPTED } from "./support/interrupted.ts";
 import { FIXTURE, startServer } from "./support/process.ts";
 import { eventsOf, introduce, read, rpc, type Json, type RawClient } from "./support/raw.ts";
 
@@ -110,7 +111,7 @@ it("an answer to a question from before a restart never lands on a new question"
   await first.kill();
   await startServer({ folder, script: FIXTURE, port: first.port });
   const interrupted = await read(await resume(client, old.eventId));
-  expect(interrupted.messages).toMatchObject([{ id: 7, error: { data: { interrupted: true } } }]);
+  expect(interrupted.messages).toMatchObject([{ id: 7, result: INTERRUPTED }]);
 
   const fresh = await asked(client, 8);
   expect(fresh.message["id"]).not.toBe(old.message["id"]);

@@ -5,6 +5,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { connect, type ClientVersion, type TestClient } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { INTERRUPTED } from "./support/interrupted.ts";
 import { isSilent, startModel, streams } from "./support/model-server.ts";
 import { cleanEnv, run, SOURCE, startServer } from "./support/process.ts";
 import { rawStdio, type Wire } from "./support/raw-stdio.ts";
@@ -225,7 +226,7 @@ describe("the end", () => {
     const asked = raw.call("chat", { prompt: "One" });
     const call = await model.called(1);
     raw.end();
-    expect((await asked).error).toMatchObject({ data: { interrupted: true, retryable: true } });
+    expect((await asked).result).toMatchObject(INTERRUPTED);
     await call.aborted;
     expect(await raw.exited).toEqual({ code: 0, signal: null });
     expect(transcript(folder)).toEqual(["1 user interrupted One"]);

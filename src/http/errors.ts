@@ -16,6 +16,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   storage_full: 507,
   storage: 503,
   start: 503,
+  interrupted: 503,
   unavailable: 503,
   internal: 500,
 };

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "storage_full" // the disk has no room
   | "storage" // the database cannot be used
   | "start" // the program cannot start as asked
+  | "interrupted" // the process stopped or died in the middle; it may have been done
   | "unavailable" // something we depend on does not answer; try again
   | "internal"; // a defect; details stay private
 
@@ -39,6 +40,12 @@ export class AppError extends Error {
     return this.hint === undefined ? this.message : `${this.message} ${this.hint}`;
   }
 }
+
+/** Of a call that was cut short and must not be repeated blindly. */
+export const interruptedError = (): AppError =>
+  new AppError("interrupted", "The server was interrupted during this call.", {
+    hint: "It may have been done; look first, then repeat it only if it was not.",
+  });
 
 /**
  * Any thrown value as an `AppError`; what is unknown becomes `internal` with its reason kept private. `requestId`: under

@@ -128,11 +128,11 @@ const resultOf = (message: JSONRPCMessage): ResultParts =>
 const TOOL_ERRORS: Readonly<Record<ErrorCode, true>> = {
   ...{ invalid: true, not_found: true, forbidden: true, conflict: true, limit: true, busy: true },
   ...{ model: true, storage_full: true, storage: true, start: true, unavailable: true },
-  internal: true,
+  ...{ interrupted: true, internal: true },
 };
 const RESOURCE_NOT_FOUND = -32002;
 const OUTCOMES: ReadonlySet<string> = new Set([
-  ...["ok", "input_required", "cancelled", "interrupted", ...Object.keys(TOOL_ERRORS)],
+  ...["ok", "input_required", "cancelled", ...Object.keys(TOOL_ERRORS)],
   ...[...Object.values(RPC), RESOURCE_NOT_FOUND].map(String),
 ]);
 

@@ -1,7 +1,12 @@
 // Which requests may last, and what becomes of one whose process stops or dies: it is run again where its tool declares
-// that to be safe, else it ends with an error.
-import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
-import type { ToolRegistry } from "../tools/registry.ts";
+// that to be safe. Any other tool call ends with a result, for an error would make programs repeat it by themselves.
+import {
+  PROTOCOL_VERSION_META_KEY,
+  type JSONRPCMessage,
+  type RequestId,
+} from "@modelcontextprotocol/server";
+import { interruptedError } from "../kernel/errors.ts";
+import { failure, type ToolRegistry } from "../tools/registry.ts";
 import { RPC } from "./rpc.ts";
 
 /** A request, as far as these decisions need it. */
@@ -21,12 +26,24 @@ export const mayWait = (request: Interruptible, registry: ToolRegistry): boolean
 export const mayRunAgain = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
   method === "tools/call" && registry.isIdempotent(params?.["name"]);
 
-export const interrupted = (id: RequestId): JSONRPCMessage => ({
-  jsonrpc: "2.0",
-  id,
-  error: {
-    code: RPC.internal,
-    message: "The server was interrupted while it worked on this request. Try again.",
-    data: { interrupted: true, retryable: true },
-  },
-});
+/** The answer to a request that was cut short. */
+export const interrupted = (request: Interruptible & { id: RequestId }): JSONRPCMessage =>
+  request.method === "tools/call"
+    ? { jsonrpc: "2.0", id: request.id, result: interruptedResult(request) }
+    : {
+        jsonrpc: "2.0",
+        id: request.id,
+        error: {
+          code: RPC.internal,
+          message: "The server was interrupted while it worked on this request. Try again.",
+          data: { interrupted: true, retryable: true },
+        },
+      };
+
+/** A result of 2026-07-28 says of what type it is. */
+function interruptedResult({ params }: Interruptible) {
+  const meta = params?.["_meta"] as Record<string, unknown> | null | undefined;
+  const modern = meta?.[PROTOCOL_VERSION_META_KEY] !== undefined;
+  const { advice, code } = interruptedError();
+  return { ...failure(advice, code), ...(modern && { resultType: "complete" }) };
+}

@@ -158,12 +158,12 @@ export class LiveClient implements Transport {
     await this.standalone.send(JSON.stringify(outbound));
   }
 
-  /** Answers the running calls that `choose` picks with an error that says so; their handlers run into the void. */
+  /** Answers the running calls that `choose` picks with an outcome that says so; their handlers run into the void. */
   async interrupt(choose: (request: JSONRPCRequest) => boolean): Promise<void> {
     const chosen = [...this.#calls.values()].filter(({ request }) => choose(request));
     for (const call of chosen) this.#ended(call, "interrupted");
     await Promise.all(
-      chosen.map(({ exchange, request: { id } }) => exchange.answer(id, interrupted(id))),
+      chosen.map(({ exchange, request }) => exchange.answer(request.id, interrupted(request))),
     );
   }
 

@@ -54,6 +54,13 @@ export class LiveClients implements Connections {
     this.#rest(live);
   }
 
+  /** The client has ended: what it still waits for is interrupted. */
+  async end(id: string): Promise<void> {
+    const live = await this.#used.get(id)?.live.catch(() => undefined);
+    await live?.interrupt(() => true);
+    await this.remove(id);
+  }
+
   /** Closes the client, whatever it is doing. */
   async remove(id: string): Promise<void> {
     const entry = this.#used.get(id);

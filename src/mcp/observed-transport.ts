@@ -49,7 +49,7 @@ export class ObservedTransport implements Transport {
 
   /**
    * Nothing more will come: resolves when what came is answered, and answers what takes longer than `graceMs` with an
-   * error that says so.
+   * outcome that says so.
    */
   async finish(graceMs: number): Promise<void> {
     // It keeps the process alive: a handler may wait on nothing that does.
@@ -60,7 +60,10 @@ export class ObservedTransport implements Transport {
       if (await Promise.race([overdue, this.#answered.promise])) break;
     }
     clearTimeout(timer);
-    await Promise.all(this.#awaited.map((id) => this.send(interrupted(id))));
+    const overdueIds = this.#awaited;
+    await Promise.all(
+      overdueIds.map((id) => this.send(interrupted({ ...this.#open.get(id)!.request, id }))),
+    );
   }
 
   /** Listening ends with the pipe: its answer is that it goes on. */

@@ -1,5 +1,5 @@
 // Ends what a dead process left open, so that every call has a definite outcome: run again on its original stream when
-// its tool declares that to be safe, else an error that says so.
+// its tool declares that to be safe, else answered with what is known.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import type { OpenRequest, StreamStore } from "../streams/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -49,10 +49,11 @@ async function recover(
 }
 
 async function interrupt(
-  { streamId, id }: OpenRequest,
+  { streamId, id, message }: OpenRequest,
   streams: StreamStore,
 ): Promise<"interrupted"> {
-  await streams.answer(streamId, id, JSON.stringify(interrupted(id)));
+  const request = { ...(message as unknown as Interruptible), id };
+  await streams.answer(streamId, id, JSON.stringify(interrupted(request)));
   return "interrupted";
 }
 

@@ -139,7 +139,7 @@ export class Sessionful {
     const client = await this.#client(incoming);
     if (client instanceof Response) return client;
     await this.#parts.clients.end(client.id);
-    await this.#parts.live.remove(client.id);
+    await this.#parts.live.end(client.id);
     await this.#parts.streams.retireAll(client.id);
     return new Response(null, { status: 200 });
   }

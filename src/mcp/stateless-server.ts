@@ -72,7 +72,11 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     const calls = [...this.#calls.values()];
     this.#calls.clear(); // what their handlers say from here on has nobody to go to
     for (const call of calls) this.#observer.ended(call, "interrupted");
-    await Promise.all(calls.map(({ id, exchange }) => exchange.answer(id, interrupted(id))));
+    await Promise.all(
+      calls.map(({ id, exchange, request }) =>
+        exchange.answer(id, interrupted({ ...request, id })),
+      ),
+    );
   }
 
   override async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {

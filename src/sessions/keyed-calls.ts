@@ -2,7 +2,7 @@
 // callers in this process and in others; one that has ended answers with what it said. Failures are not kept: repeating
 // a call that failed tries again.
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError } from "../kernel/errors.ts";
+import { AppError, interruptedError } from "../kernel/errors.ts";
 
 /** How often a call of another process is looked at again. */
 const POLL_MS = 100;
@@ -175,9 +175,7 @@ export class KeyedCalls {
     const { id, newSessionId } = start;
     if (start.kind === "lost" && !options.repeatable) {
       await this.#store.drop(id, this.#runner.id);
-      throw new AppError("conflict", "The first call with this key was interrupted by a restart.", {
-        hint: "Whether it had an effect is not known: look, and call again if it had none.",
-      });
+      throw interruptedError();
     }
     let outcome: Outcome;
     try {

@@ -221,8 +221,10 @@ function named(result: CallToolResult, session: string | null): CallToolResult {
   };
 }
 
-function failure(text: string, code: AppError["code"]): CallToolResult {
-  return { isError: true, content: [{ type: "text", text }], _meta: { [ERROR_META]: code } };
+/** What goes wrong with a call, as its result. */
+export function failure(text: string, code: AppError["code"]): CallToolResult {
+  const _meta = { [ERROR_META]: code, ...(code === "interrupted" && { interrupted: true }) };
+  return { isError: true, content: [{ type: "text", text }], _meta };
 }
 
 /** One line a fault: the field and what was expected. */
