@@ -109,6 +109,15 @@ export function writeTogether(response: HttpBindings["outgoing"]): void {
   setImmediate(() => response.uncork());
 }
 
+/** Tells, when the connection of an answer has ended, whether all of it had been handed to the system by then. */
+export function whenWritten(
+  response: HttpBindings["outgoing"],
+  tell: (written: boolean) => void,
+): void {
+  if (response.closed) tell(false);
+  else response.once("close", () => tell(response.writableFinished));
+}
+
 function cannotListen(host: string, port: number, error: NodeJS.ErrnoException): AppError {
   const reasons: Record<string, [string, string]> = {
     EADDRINUSE: ["is already in use", "Stop the other program or choose another port with --port."],

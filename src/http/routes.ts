@@ -36,7 +36,7 @@ import { observe } from "./observe.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
 import { identify } from "./request-id.ts";
 import { streamOf } from "../streams/sse-stream.ts";
-import { writeTogether } from "./listen.ts";
+import { whenWritten, writeTogether } from "./listen.ts";
 import type { StreamCredentials } from "./stream-credentials.ts";
 import { sessionTarget } from "./target.ts";
 
@@ -164,6 +164,7 @@ export function createRoutes({
     if (stream === undefined) return response;
     streamCredentials.watch(stream, c.get("admission"));
     writeTogether(c.env.outgoing);
+    whenWritten(c.env.outgoing, (written) => stream.settle(written));
     return response;
   }
 }

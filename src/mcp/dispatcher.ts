@@ -1,6 +1,7 @@
 // Takes a client's messages to the server in memory, and their answers to where they belong: the body of the POST for
 // what is quick, a durable stream for what may wait.
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
+import { fingerprint } from "../kernel/fingerprint.ts";
 import { newId } from "../kernel/ids.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Presence } from "../sessions/presence.ts";
@@ -78,9 +79,38 @@ export class Dispatcher {
         leave();
       },
     };
-    return requests.some((request) => mayWait(request, this.#parts.registry))
-      ? this.#answerOnStream(posted, lease, requests)
-      : this.#answerInBody(posted, lease, ids);
+    if (!requests.some((request) => mayWait(request, this.#parts.registry)))
+      return this.#answerInBody(posted, lease, ids);
+    try {
+      const hash = fingerprint([posted.target ?? null, requests]);
+      const earlier = await this.#undelivered(posted, lease, hash);
+      return earlier === undefined
+        ? await this.#answerOnStream(posted, lease, requests, hash)
+        : await this.#join(posted, lease, earlier);
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+  }
+
+  /** The stream of the same POST that came before and whose answer reached nobody: this one is it, sent again. */
+  async #undelivered(
+    { client }: Posted,
+    { live }: Lease,
+    hash: string,
+  ): Promise<StreamRecord | undefined> {
+    const records = await this.#parts.streams.findUndelivered(client.id, hash);
+    return records.find(({ id }) => !live.streams.isHeard(id));
+  }
+
+  /** Gives what the earlier POST has got so far, and then what it gets. */
+  async #join({ client }: Posted, lease: Lease, record: StreamRecord): Promise<Response> {
+    const leave = this.#parts.presence.enter(client.id);
+    const sse = await lease.live.connectStream(record, record.prunedSeq, primes(client), () => {
+      leave();
+      lease.release();
+    });
+    return sseResponse(sse);
   }
 
   /** Runs a request again that a dead process left, on its original stream. `progressed`: what it had told by then. */
@@ -120,23 +150,19 @@ export class Dispatcher {
     posted: Posted,
     lease: Lease,
     requests: readonly JSONRPCRequest[],
+    hash: string,
   ): Promise<Response> {
     const { principal, client, target = null, messages } = posted;
     const { scope = null } = principal;
     const { streams, instanceId } = this.#parts;
     const ids = requests.map(({ id }) => id);
-    let streamId: number;
-    try {
-      const open = requests.map(({ id, ...message }) => ({ id, message, target, scope }));
-      streamId = await streams.openRequests(client.id, instanceId, open);
-    } catch (error) {
-      lease.release();
-      throw error;
-    }
+    const open = requests.map(({ id, ...message }) => ({ id, message, target, scope }));
+    const streamId = await streams.openRequests(client.id, instanceId, open, hash);
     const record = { id: streamId, lastSeq: 0, finishedAt: null };
     const exchange = this.#streamExchange(client, lease, record, ids);
+    const { stream, release } = lease.live.streams.use(record);
     const sse = new SseStream();
-    exchange.stream.attach(sse, 0, primes(client));
+    void stream.attach(sse, 0, primes(client)).then(release);
     lease.live.deliver(messages, exchange, callerOf(posted));
     return sseResponse(sse);
   }

@@ -127,15 +127,15 @@ export class LiveClient implements Transport {
     const { stream, release } = this.streams.use(record);
     const sse = new SseStream(() => {
       this.standalone.remove(sse);
-      release();
       onClose();
     });
     try {
-      stream.attach(sse, sent, prime);
+      void stream.attach(sse, sent, prime).then(release);
       if (record.kind === "standalone") await this.standalone.add(stream, sse);
       return sse;
     } catch (error) {
       sse.close(); // nobody reads it: it must take no message
+      sse.settle(false);
       throw error;
     }
   }

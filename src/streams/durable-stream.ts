@@ -12,6 +12,10 @@ interface Connection {
   sent: number;
   /** Whether it has been fed up to the present once. */
   live: boolean;
+  /** Whether it has been fed all of a finished stream. */
+  whole: boolean;
+  /** Whether it has ended before all was written to it. */
+  lost: boolean;
 }
 
 export class DurableStream {
@@ -35,14 +39,32 @@ export class DurableStream {
   /**
    * Feeds a connection from behind event `sent`; an earlier connection ends, for it may be half-open. `prime`: the reader
    * understands priming events (2025-11-25 and later). It gets one before anything is awaited, so that it has an id to
-   * come back with as soon as it has the headers.
+   * come back with as soon as it has the headers. Resolves when the connection has ended and, if all was written to it,
+   * that is stored.
    */
-  attach(sse: SseStream, sent: number, prime: boolean): void {
+  attach(sse: SseStream, sent: number, prime: boolean): Promise<void> {
     const earlier = this.#connection;
-    this.#connection = { sse, sent, live: false };
+    const connection = { sse, sent, live: false, whole: false, lost: false };
+    this.#connection = connection;
     earlier?.sse.close();
     if (prime) sse.prime(formatEventId({ streamId: this.id, seq: sent }));
     void this.#pump();
+    return this.#settled(connection);
+  }
+
+  /** Whether somebody is connected, or has had everything: the requests of this stream are nobody else's. */
+  get isHeard(): boolean {
+    return this.#connection?.lost === false;
+  }
+
+  async #settled(connection: Connection): Promise<void> {
+    const written = await connection.sse.written;
+    if (written && connection.whole) {
+      // One that cannot be noted is given the same answer when it asks again.
+      await this.#log.delivered(this.id).catch(() => undefined);
+    } else {
+      connection.lost = true;
+    }
   }
 
   /** Ends the connection; the stream can be resumed. */
@@ -99,6 +121,7 @@ export class DurableStream {
             this.#write(connection, seq, data);
           }
         } else if (this.#finished) {
+          connection.whole = true;
           return connection.sse.close();
         } else {
           connection.live = true;

@@ -38,6 +38,11 @@ export class OpenStreams {
     return { stream: entry.stream, release };
   }
 
+  /** Whether somebody here hears this stream, or has heard all of it just now. */
+  isHeard(id: number): boolean {
+    return this.#entries.get(id)?.stream.isHeard === true;
+  }
+
   get ids(): number[] {
     return [...this.#entries.keys()];
   }

@@ -37,6 +37,9 @@ export const streamOf = (response: Response): SseStream | undefined => streamed.
 
 export class SseStream {
   readonly body: ReadableStream<Uint8Array>;
+  /** Resolves when the connection has ended; true when all that was sent had been handed to the system by then. */
+  readonly written: Promise<boolean>;
+  readonly #settle: (written: boolean) => void;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #open = true;
   #pulled = Promise.withResolvers<void>();
@@ -48,6 +51,9 @@ export class SseStream {
   /** `onClose` is called once, whichever side ends the stream. */
   constructor(onClose: () => void = () => undefined) {
     this.#onClose = onClose;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.written = promise;
+    this.#settle = resolve;
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -103,6 +109,11 @@ export class SseStream {
     this.#flush();
     this.#end();
     this.#controller.close();
+  }
+
+  /** To be called by whoever writes the answer, when its connection has ended. */
+  settle(written: boolean): void {
+    this.#settle(written);
   }
 
   #write(frame: string): void {

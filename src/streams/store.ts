@@ -51,7 +51,13 @@ export interface StreamStore {
     clientId: string,
     instanceId: string,
     requests: readonly NewRequest[],
+    /** A hash of the POST, by which one that is sent again is recognized. */
+    posted: string,
   ): Promise<number>;
+  /** The streams of such POSTs whose answers have not been written whole to a connection, oldest first. */
+  findUndelivered(clientId: string, posted: string): Promise<StreamRecord[]>;
+  /** All of a finished stream has been written to a connection: its POST sent again is a new one. */
+  delivered(streamId: number): Promise<void>;
   /** A standalone stream, empty. */
   openStandalone(clientId: string): Promise<StreamRecord>;
   /** Undefined when the stream is unknown, pruned, or another client's. */

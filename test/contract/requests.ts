@@ -41,6 +41,29 @@ export function requestsContract(open: Open): void {
       expect((await log(streamId)).map(([, data]) => data)).toEqual(['"progress"', '"b"', '"c"']);
     });
 
+    it("are found by what was posted until all their answers were delivered, or they were retired", async () => {
+      const { streams, request, ana, bob, here } = await setUp(open());
+      const [one, two] = [await request([1]), await request([1])];
+      const [other, his] = [await request([2], ana, here, "another"), await request([1], bob)];
+      const found = async (posted = "a hash", clientId = ana) =>
+        (await streams.findUndelivered(clientId, posted)).map(({ id }) => id);
+      expect([await found(), await found("another"), await found("a hash", bob)]).toEqual([
+        [one, two],
+        [other],
+        [his],
+      ]);
+      await streams.answer(one, 1, '"a"');
+      expect(await streams.findUndelivered(ana, "a hash")).toMatchObject([
+        { id: one, lastSeq: 1, finishedAt: expect.any(Number) },
+        { id: two, lastSeq: 0, finishedAt: null },
+      ]);
+      await streams.delivered(one);
+      expect(await found()).toEqual([two]);
+      await streams.retire(two, 1);
+      expect(await found()).toEqual([]);
+      expect(await streams.find(ana, one)).toMatchObject({ lastSeq: 1 }); // it can still be resumed
+    });
+
     it("are answered once, on their own stream, and not after they were retired", async () => {
       const { streams, request, log } = await setUp(open());
       const streamId = await request([1, 2]);
@@ -80,7 +103,7 @@ export function requestsContract(open: Open): void {
         newRequest("1", { target: { id: newId() } }),
         newRequest(2),
       ];
-      const streamId = await streams.openRequests(bob, there, requests);
+      const streamId = await streams.openRequests(bob, there, requests, "a hash");
       await request([1, 3], ana, here);
       expect(await streams.orphans()).toEqual([]);
       await streams.answer(streamId, 2, '"done"');

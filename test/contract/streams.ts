@@ -23,11 +23,12 @@ export async function setUp(opened: Opened) {
   const { streams, subscriptions } = storage;
   return {
     ...{ storage, clock, streams, subscriptions, ana, bob, here },
-    request: (ids: RequestId[], clientId = ana, instanceId = here) =>
+    request: (ids: RequestId[], clientId = ana, instanceId = here, posted = "a hash") =>
       streams.openRequests(
         clientId,
         instanceId,
         ids.map((id) => newRequest(id)),
+        posted,
       ),
     /** Ids of the requests that no living process works on. */
     orphaned: async () => (await streams.orphans()).map(({ id }) => id),

@@ -176,5 +176,13 @@ export const migrations: Migration[] = [
     "statements": [
       "CREATE TABLE `history_gaps` (\n\t`session_id` text PRIMARY KEY NOT NULL,\n\t`missing` integer NOT NULL,\n\t`last_seq` integer NOT NULL,\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade\n);"
     ]
+  },
+  {
+    "createdAt": 1795653523256,
+    "hash": "39585b709f175af6d7f33b5d9b3cc01de2ee30b15a3185096203ad724a23dfc9",
+    "statements": [
+      "ALTER TABLE `streams` ADD `undelivered` text;",
+      "CREATE INDEX `streams_undelivered` ON `streams` (`client_id`,`undelivered`) WHERE undelivered is not null;"
+    ]
   }
 ];

@@ -191,8 +191,16 @@ export const streams = sqliteTable(
     /** Last time that somebody was connected to it; when it was last written to, its last event says. */
     touchedAt: integer("touched_at").notNull(),
     finishedAt: integer("finished_at"),
+    /** A hash of the requests of the POST, until their answers have been written whole to a connection. */
+    undelivered: text(),
   },
-  (t) => [index("streams_client").on(t.clientId), index("streams_touched").on(t.touchedAt)],
+  (t) => [
+    index("streams_client").on(t.clientId),
+    index("streams_touched").on(t.touchedAt),
+    index("streams_undelivered")
+      .on(t.clientId, t.undelivered)
+      .where(sql`undelivered is not null`),
+  ],
 );
 
 export const streamEvents = sqliteTable(

@@ -44,6 +44,7 @@ export function sqliteStreamStore(
         kind: placeholder("kind"),
         createdAt: placeholder("now"),
         touchedAt: placeholder("now"),
+        undelivered: placeholder("posted"),
       })
       .returning()
       .prepare(),
@@ -52,6 +53,18 @@ export function sqliteStreamStore(
       .from(streams)
       .where(and(streamById, eq(streams.clientId, placeholder("clientId"))))
       .prepare(),
+    findUndelivered: db
+      .select({ ...getTableColumns(streams), lastSeq })
+      .from(streams)
+      .where(
+        and(
+          eq(streams.clientId, placeholder("clientId")),
+          eq(streams.undelivered, placeholder("posted")),
+        ),
+      )
+      .orderBy(asc(streams.id))
+      .prepare(),
+    delivered: db.update(streams).set({ undelivered: null }).where(streamById).prepare(),
     addEvent: db
       .insert(streamEvents)
       .select(
@@ -181,16 +194,17 @@ export function sqliteStreamStore(
     const seq = data === undefined ? 0 : add(streamId, data);
     const finished = q.awaited.get({ streamId })!.n === 0;
     if (finished) q.finish.run({ streamId, now: clock.now() });
+    if (finished && data === undefined) q.delivered.run({ streamId }); // given up by its own client
     return { seq, finished };
   };
 
   const oldest = (): number => clock.now() - graceMs;
 
   return {
-    openRequests: (clientId, instanceId, requests) =>
+    openRequests: (clientId, instanceId, requests, posted) =>
       engine.write(() => {
         const now = clock.now();
-        const stream = q.open.get({ clientId, kind: "request", now });
+        const stream = q.open.get({ clientId, kind: "request", now, posted });
         for (const { id, message, target, scope } of requests) {
           q.insertRequest.run({
             clientId,
@@ -208,11 +222,15 @@ export function sqliteStreamStore(
 
     openStandalone: (clientId) =>
       engine.write((): StreamRecord => ({
-        ...q.open.get({ clientId, kind: "standalone", now: clock.now() }),
+        ...q.open.get({ clientId, kind: "standalone", now: clock.now(), posted: null }),
         lastSeq: 0,
       })),
 
     find: (clientId, streamId) => engine.look(() => q.find.get({ clientId, streamId })),
+
+    findUndelivered: (clientId, posted) =>
+      engine.look(() => q.findUndelivered.all({ clientId, posted })),
+    delivered: (streamId) => engine.tidy(() => void q.delivered.run({ streamId })),
 
     append: (streamId, data, maxEvents) => engine.write(() => add(streamId, data, maxEvents)),
 
