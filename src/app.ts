@@ -89,7 +89,8 @@ export interface App {
   /** Registers this process, recovers what dead ones left, starts the cleanup job. */
   start(): Promise<void>;
   listen(): Promise<Listener>;
-  serveStdio(target: SessionTarget | undefined): StdioConnection;
+  /** `output`: the pipe to the client. */
+  serveStdio(target: SessionTarget | undefined, output: NodeJS.WriteStream): StdioConnection;
   /** Lets running calls finish for a while, then closes everything, once. */
   stop(): Promise<void>;
 }
@@ -327,7 +328,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       return listener;
     },
 
-    serveStdio(target) {
+    serveStdio(target, output) {
       const connection = serveOverStdio(
         {
           ...{ ...server, clients: storage.clients, presence, clock, log },
@@ -336,6 +337,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
           maxDepth: config["max-depth"],
         },
         target,
+        output,
       );
       delivery.add(connection);
       closing.defer(async () => {

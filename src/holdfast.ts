@@ -1,10 +1,11 @@
 // The library's front door; the command line is a caller of it too.
 import { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
-import { buildApp, type App } from "./app.ts";
+import { buildApp, type App, type AppOptions } from "./app.ts";
 import { loadConfig, settings, type ConfigSources, type SettingName } from "./config.ts";
 import { AppError } from "./kernel/errors.ts";
 import { unknownAmong } from "./kernel/similar.ts";
 import { LOCAL } from "./auth/principal.ts";
+import { reserveStandardOutput } from "./mcp/standard-output.ts";
 import { checkName } from "./sessions/sessions.ts";
 import type { SessionTarget } from "./sessions/session.ts";
 import type { Prompt } from "./prompts/prompt.ts";
@@ -68,14 +69,8 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
       const { target, ...more } = options;
       const flags = asTexts({ ...config, ...more });
       checkNames(Object.keys(flags));
-      const app = await buildApp({ config: loadConfig({ flags, env }), library, ...own });
-      try {
-        await app.start();
-        return transport === "http" ? await runHttp(app) : await runStdio(app, target);
-      } catch (error) {
-        await app.stop();
-        throw error;
-      }
+      const appOptions = { config: loadConfig({ flags, env }), library, ...own };
+      return transport === "http" ? runHttp(appOptions) : runStdio(appOptions, target);
     },
   };
 }
@@ -104,20 +99,42 @@ export const library: Readonly<Record<string, unknown>> = {
   inputResponse,
 };
 
-async function runHttp(app: App): Promise<Running> {
-  const { origin } = await app.listen();
-  const { promise: done, resolve } = Promise.withResolvers<void>();
-  return { url: `${origin}/mcp`, app, done, stop: () => app.stop().then(resolve) };
+async function runHttp(options: AppOptions): Promise<Running> {
+  const app = await startApp(options);
+  try {
+    const { origin } = await app.listen();
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    return { url: `${origin}/mcp`, app, done, stop: () => app.stop().then(resolve) };
+  } catch (error) {
+    await app.stop();
+    throw error;
+  }
 }
 
-async function runStdio(app: App, target: StdioTarget | undefined): Promise<Running> {
-  const connection = app.serveStdio(await existing(app, target));
-  return {
-    url: undefined,
-    app,
-    done: connection.closed.then(() => app.stop()),
-    stop: () => app.stop(),
-  };
+async function runStdio(options: AppOptions, target: StdioTarget | undefined): Promise<Running> {
+  const output = reserveStandardOutput(); // tools write to it already while they are loaded
+  let app: App | undefined;
+  try {
+    const running = (app = await startApp(options));
+    const connection = running.serveStdio(await existing(running, target), output.stream);
+    const stop = (): Promise<void> => running.stop().finally(output.release);
+    return { url: undefined, app, done: connection.closed.then(stop), stop };
+  } catch (error) {
+    await app?.stop();
+    output.release();
+    throw error;
+  }
+}
+
+async function startApp(options: AppOptions): Promise<App> {
+  const app = await buildApp(options);
+  try {
+    await app.start();
+    return app;
+  } catch (error) {
+    await app.stop();
+    throw error;
+  }
 }
 
 /** A session that is asked for by id must be there; without any session the latest is a new one. */

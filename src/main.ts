@@ -4,16 +4,21 @@ import { CommanderError } from "commander";
 import { createProgram, withDefaultCommand } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal.ts";
 import { AppError } from "./kernel/errors.ts";
+import { createLogger } from "./telemetry/logger.ts";
+import { runningTool } from "./tools/running.ts";
 
 let exitCode = 0;
 
+/** The program's own: while it speaks MCP there, tools that write to `process.stdout` mean another stream. */
+const { stdout } = process;
+
 const terminal: Terminal = {
-  print: (line) => process.stdout.write(`${line}\n`),
+  print: (line) => stdout.write(`${line}\n`),
   warn: (line) => process.stderr.write(`${line}\n`),
   get input() {
     return process.stdin; // opened when it is asked for
   },
-  output: process.stdout,
+  output: stdout,
   errors: process.stderr,
   findFault: () => void (exitCode = 1),
   onStop(stop) {
@@ -30,8 +35,7 @@ const terminal: Terminal = {
 };
 
 /** Resolves when a reader of standard output has everything, however slow it is. */
-const flushed = (): Promise<void> =>
-  new Promise((resolve) => process.stdout.write("", () => resolve()));
+const flushed = (): Promise<void> => new Promise((resolve) => stdout.write("", () => resolve()));
 
 function fail(error: unknown): never {
   if (error instanceof CommanderError) process.exit(error.exitCode);
@@ -44,14 +48,24 @@ function fail(error: unknown): never {
 }
 
 // A reader that went away (`holdfast | head`) is no reason for a server to die.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
 
-// A tool that forgets to await must not take the server, and so everybody's calls, with it.
-process.on("unhandledRejection", (reason) => {
-  terminal.warn(`holdfast: a promise was rejected and nobody looked: ${String(reason)}`);
+// What a tool left behind must not take the server, and so everybody's calls, with it: it had no part of the server's own
+// state in its hands. A throw of the program's own may have left that half changed: it ends, and the next start recovers.
+process.on("uncaughtException", (error) => {
+  if (runningTool() === undefined) fail(error);
+  tellOfTool(error, "a tool threw outside of a call");
 });
+// A promise that was rejected left nothing half done, whoever forgot to look at it.
+process.on("unhandledRejection", (reason) =>
+  tellOfTool(reason, "a promise was rejected and nobody looked"),
+);
+
+function tellOfTool(err: unknown, message: string): void {
+  createLogger("error").error({ tool: runningTool(), err }, message);
+}
 
 try {
   await createProgram(terminal).parseAsync(withDefaultCommand(process.argv.slice(2)), {

@@ -1,4 +1,5 @@
 // The SDK's `Server` over the tool registry: the same for every transport and every client.
+import { inspect } from "node:util";
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -11,6 +12,7 @@ import {
   type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
+import { findJsonFault } from "../kernel/json-fault.ts";
 import type { PromptRegistry } from "../prompts/prompt.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
@@ -20,6 +22,7 @@ import type { ToolRegistry } from "../tools/registry.ts";
 import { REQUEST_KEY_META } from "../tools/request-key.ts";
 import type { CallObserver } from "./call-observer.ts";
 import { readable } from "./faults.ts";
+import { isLogLevel } from "./introduction.ts";
 
 export interface ServerInfo {
   name: string;
@@ -175,20 +178,36 @@ export function createServer(
 
 function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel {
   const progressToken = mcpReq._meta?.progressToken;
+  let furthest = -Infinity;
   return {
     signal: mcpReq.signal,
     client: programOf(mcpReq, caller),
     requestKey: requestKeyOf(mcpReq),
     inputResponses: mcpReq.inputResponses,
     requestState: mcpReq.requestState,
-    log: (level, data) => mcpReq.log(level, data).catch(gone),
+    async log(level, data) {
+      if (isLogLevel(level)) await mcpReq.log(level, loggable(data)).catch(gone);
+    },
     closeStream: () => http?.closeSSE?.(),
     async progress(progress, total, message) {
-      if (progressToken === undefined) return;
-      const params = { progressToken, progress, total, message };
+      // Strict programs take what is no number for a broken connection; progress that does not grow means nothing.
+      if (progressToken === undefined || !(Number.isFinite(progress) && progress > furthest))
+        return;
+      furthest = progress;
+      const params = {
+        progressToken,
+        progress,
+        ...(Number.isFinite(total) && { total }),
+        ...(typeof message === "string" && { message }),
+      };
       await mcpReq.notify({ method: "notifications/progress", params }).catch(gone);
     },
   };
+}
+
+/** As JSON: of what that cannot hold, its text. */
+function loggable(data: unknown): unknown {
+  return findJsonFault(data) === undefined ? data : data === undefined ? null : inspect(data);
 }
 
 /** Who calls: 2026-07-28 programs say it with each request, earlier ones have said it once. */

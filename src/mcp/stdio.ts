@@ -24,14 +24,15 @@ export interface StdioConnection extends Connections {
   close(): Promise<void>;
 }
 
-/** Serves standard input and output until the other side closes them. */
+/** Serves standard input and `output`, the program's own standard output, until the other side closes them. */
 export function serveOverStdio(
   parts: StdioParts,
   target: SessionTarget | undefined,
+  output: NodeJS.WriteStream,
 ): StdioConnection {
   const caller = () => ({ principal: LOCAL, client: wire.client, target });
   const lines = new PipeTransport({
-    ...{ input: process.stdin, output: process.stdout },
+    ...{ input: process.stdin, output },
     ...{ maxBytes: parts.maxBodyBytes, maxDepth: parts.maxDepth },
     beforeEnd: () => pipe.finish(parts.graceMs),
   });

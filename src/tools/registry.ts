@@ -20,6 +20,7 @@ import { onceOf, withRequestKey } from "./request-key.ts";
 import { isQuestion } from "./results.ts";
 import { fieldOf } from "./schema.ts";
 import type { SessionServices } from "./session-handle.ts";
+import { asTool } from "./running.ts";
 import type { Tool } from "./tool.ts";
 
 /** In every result's `_meta`: the session that the call worked in. */
@@ -144,7 +145,7 @@ export class ToolRegistry {
     try {
       const round = await this.#openRound(asked, channel);
       const input = withRequestKey(tool, parsed.input, channel.requestKey);
-      const result = await tool.run({
+      const call: Call = {
         caller,
         channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,
         input,
@@ -153,7 +154,10 @@ export class ToolRegistry {
         once: onceOf(tool, input, channel.requestKey),
         services: this.#services,
         onSession: (id) => (session = id),
-      });
+      };
+      const result = await (this.#all.isBuiltIn(name)
+        ? tool.run(call)
+        : asTool(name, () => tool.run(call)));
       return isQuestion(result)
         ? await this.#nextRound(asked, result, session)
         : named(result, session);

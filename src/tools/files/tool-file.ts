@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { AppError } from "../../kernel/errors.ts";
 import { systemReason } from "../../kernel/system-errors.ts";
+import { asTool } from "../running.ts";
 import { isTool, type Tool } from "../tool.ts";
 import { reasonOf, type Importer } from "./modules.ts";
 
@@ -41,7 +42,7 @@ export async function loadToolFile(
   const loaded = new AbortController();
   try {
     const module = await Promise.race([
-      importer.import(pathToFileURL(join(folder, name)).href),
+      asTool(name, () => importer.import(pathToFileURL(join(folder, name)).href)),
       sleep(LOAD_MS, undefined, loaded),
     ]);
     if (module === undefined)

@@ -1,0 +1,57 @@
+// Keeps standard output for MCP: what else is written there, by a tool or by a package that it uses, goes to standard error.
+// Not held back: programs that a tool starts with `stdio: "inherit"`, native code, and files such as /dev/stdout.
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+
+const STDOUT = 1;
+const STDERR = 2;
+
+/** What takes a file descriptor first. */
+const WRITERS = [
+  ...(["write", "writeSync", "writev", "writevSync"] as const),
+  ...(["writeFile", "writeFileSync", "appendFile", "appendFileSync"] as const),
+];
+
+export interface ReservedOutput {
+  /** The pipe itself. */
+  readonly stream: NodeJS.WriteStream;
+  /** Standard output is everybody's again. */
+  release(): void;
+}
+
+export function reserveStandardOutput(): ReservedOutput {
+  const own = Object.getOwnPropertyDescriptor(process, "stdout")!;
+  const stream = process.stdout; // opened before the writers below are others
+  const other = standardError();
+  Object.defineProperty(process, "stdout", { ...own, get: () => other });
+  const writers = fs as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const originals = WRITERS.map((name) => [name, writers[name]!] as const);
+  for (const [name, original] of originals) {
+    const elsewhere = (target: unknown, ...rest: unknown[]): unknown =>
+      original(target === STDOUT ? STDERR : target, ...rest);
+    writers[name] = Object.assign(elsewhere, original);
+  }
+  syncBuiltinESMExports();
+  return {
+    stream,
+    release() {
+      Object.defineProperty(process, "stdout", own);
+      for (const [name, original] of originals) writers[name] = original;
+      syncBuiltinESMExports();
+    },
+  };
+}
+
+/** Standard error for whoever means standard output: nobody can end it. */
+function standardError(): NodeJS.WriteStream {
+  const { stderr } = process;
+  const end = (last?: unknown): NodeJS.WriteStream => {
+    if (typeof last === "string" || last instanceof Uint8Array) stderr.write(last);
+    return other;
+  };
+  const other = Object.create(stderr, {
+    end: { value: end },
+    destroy: { value: () => other },
+  }) as NodeJS.WriteStream;
+  return other;
+}
