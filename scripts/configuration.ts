@@ -14,7 +14,7 @@ const GROUPS: Readonly<Record<string, readonly SettingName[]>> = {
     ...(["insecure-no-auth", "auth-issuer", "auth-audience"] as const),
   ],
   "What it keeps, and for how long": [
-    ...(["data-dir", "ephemeral", "durability", "max-age", "temporary-age"] as const),
+    ...(["data-dir", "ephemeral", "durability", "max-age", "temporary-age", "client-age"] as const),
     ...(["cleanup-interval", "stream-grace"] as const),
   ],
   "The model behind chat": [

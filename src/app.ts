@@ -11,7 +11,7 @@ import type { ChatModel } from "./chat/model.ts";
 import type { Config } from "./config.ts";
 import type { Listener } from "./http/listen.ts";
 import { Instances } from "./instances/instances.ts";
-import { systemClock, type Clock } from "./kernel/clock.ts";
+import { isoTime, systemClock, type Clock } from "./kernel/clock.ts";
 import { tokensOf } from "./kernel/context-tokens.ts";
 import { CallObserver } from "./mcp/call-observer.ts";
 import type { ServerParts } from "./mcp/server.ts";
@@ -29,7 +29,7 @@ import { SessionResolver } from "./sessions/current.ts";
 import { Operator } from "./sessions/operator.ts";
 import { KeyedCalls } from "./sessions/keyed-calls.ts";
 import { Presence } from "./sessions/presence.ts";
-import { Retention } from "./sessions/retention.ts";
+import { Retention, waitingText, type Waiting } from "./sessions/retention.ts";
 import type { Session, SessionTarget } from "./sessions/session.ts";
 import { SESSIONS_URI, sessionUri } from "./sessions/uris.ts";
 import { Sessions } from "./sessions/sessions.ts";
@@ -86,6 +86,8 @@ export interface App {
   readonly retention: Retention<
     "session" | "client" | "state key" | "stream" | "request key" | "audit entry"
   >;
+  /** The age at which sessions go, in milliseconds, and how many there are. */
+  kept(): Promise<Kept>;
   /** Registers this process, recovers what dead ones left, starts the cleanup job. */
   start(): Promise<void>;
   listen(): Promise<Listener>;
@@ -93,6 +95,17 @@ export interface App {
   serveStdio(target: SessionTarget | undefined, output: NodeJS.WriteStream): StdioConnection;
   /** Lets running calls finish for a while, then closes everything, once. */
   stop(): Promise<void>;
+}
+
+/** What is stored, and until when. */
+export interface Kept {
+  sessions: number;
+  /** Without a use; `Infinity` for never. */
+  maxAgeMs: number;
+  /** The next cleanup deletes so many. */
+  due: number;
+  /** Due too, but not yet: the run before has kept them. */
+  waiting: Waiting | undefined;
 }
 
 /** @throws AppError `start` with what keeps the program from starting */
@@ -118,7 +131,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     folder: config.ephemeral ? undefined : config["data-dir"],
     durability: config.durability,
     clock,
-    expiry: { ...(config["max-age"] !== undefined && { maxAgeMs: config["max-age"] }) },
+    expiry: {
+      ...(config["max-age"] !== undefined && { maxAgeMs: config["max-age"] }),
+      ...(config["client-age"] !== undefined && { clientAgeMs: config["client-age"] }),
+    },
     streamGraceMs: config["stream-grace"],
     maxMessages: config["max-messages"],
     maxClients: config["max-clients"],
@@ -133,7 +149,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       log.warn({ copy }, "upgrading the database; a copy of it as it was is kept"),
   });
   closing.defer(() => storage.close());
-  const { maxAgeMs } = storage;
+  const { maxAgeMs, clientAgeMs, cutoffs } = storage;
 
   const instances: Instances = new Instances(
     storage.instances,
@@ -147,7 +163,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     },
     warn,
   );
-  const presence = new Presence(clock, maxAgeMs, storage.clients, warn);
+  const presence = new Presence(clock, Math.min(maxAgeMs, clientAgeMs), storage.clients, warn);
   closing.defer(() => presence.close());
   const retention = new Retention(
     {
@@ -164,6 +180,15 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       const some = Object.entries(deleted).filter(([, count]) => count > 0);
       for (const [kind, count] of some) metrics?.deleted.add(kind, count);
       if (some.length > 0) log.info({ deleted: Object.fromEntries(some) }, "cleanup");
+    },
+    async (consent, { dryRun } = { dryRun: false }) => {
+      const isNew = await cutoffs.settle(config["cleanup-interval"], { consent, dryRun });
+      const waiting = isNew && !dryRun ? await cutoffs.waiting() : undefined;
+      if (waiting !== undefined && waiting.until !== null) {
+        const { sessions, until } = waiting;
+        const when = isoTime(until);
+        log.warn({ sessions, until: when }, waitingText(sessions, when));
+      }
     },
   );
 
@@ -183,6 +208,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     audit,
     activity: activity(storage.sessions),
     maxAgeMs,
+    waitsUntil: () => cutoffs.waitsUntil,
     temporaryMs: config["temporary-age"],
     maxSessions: config["max-sessions"],
   });
@@ -255,7 +281,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   closing.defer(() => serving.close());
 
   function activity(store: { touch: Storage["sessions"]["touch"] }): Activity {
-    const shortest = Math.min(maxAgeMs, config["temporary-age"]);
+    const shortest = Math.min(maxAgeMs, clientAgeMs, config["temporary-age"]);
     return new Activity(clock, shortest, (times) => store.touch(times), warn);
   }
 
@@ -307,6 +333,14 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     keys,
     authenticator: serving.authenticator,
     retention,
+
+    async kept() {
+      const [{ sessions, expiredSessions }, waiting] = await Promise.all([
+        storage.statistics(),
+        cutoffs.waiting(),
+      ]);
+      return { sessions, maxAgeMs, due: expiredSessions, waiting };
+    },
 
     async start() {
       // Before calls are recovered that may be theirs.

@@ -185,7 +185,11 @@ export const settings = {
   "data-dir": required(text, "./data", "folder of the database holdfast.db"),
   "max-age": optional(
     duration,
-    "sessions unused for longer are deleted; without it, what the folder was last served with, or 30d",
+    "sessions unused for longer are deleted; without it, what the folder was last served with, or never",
+  ),
+  "client-age": optional(
+    duration,
+    "programs not seen for longer must introduce themselves anew; without it, max-age, or 90d where that is never",
   ),
   "temporary-age": required(duration, "1h", "temporary sessions unused for longer are deleted"),
   "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),

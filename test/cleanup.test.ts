@@ -167,7 +167,7 @@ async function openStream(url: string, clientId: string): Promise<() => void> {
 describe("holdfast cleanup", () => {
   it("deletes what has expired beside a running server, and with --dry-run only says so", async () => {
     const folder = temporaryFolder();
-    const server = await startServer({ folder });
+    const server = await startServer({ folder, args: ["--max-age", "30d"] });
     const client = await connect("v2", server);
     await client.call("state_set", { key: "own", value: 1 });
     const open = async (args: object) =>

@@ -5,6 +5,7 @@ import { AppError } from "../src/kernel/errors.ts";
 import { terms } from "../src/search/terms.ts";
 import { newId } from "../src/kernel/ids.ts";
 import { openConnection } from "../src/storage/sqlite/connection.ts";
+import { openCutoffs } from "../src/storage/sqlite/cutoff-store.ts";
 import { Engine } from "../src/storage/sqlite/engine.ts";
 import { GroupCommit } from "../src/storage/sqlite/group-commit.ts";
 import { sqliteHistoryStore } from "../src/storage/sqlite/history-store.ts";
@@ -223,7 +224,9 @@ describe("on a full disk", () => {
   async function openStores() {
     const { folder, sqlite } = openWriter();
     migrate(sqlite);
-    const engine = new Engine(sqlite, new ManualClock(), { maxAgeMs: Infinity });
+    const clock = new ManualClock();
+    const ages = { maxAgeMs: Infinity, clientAgeMs: Infinity };
+    const engine = new Engine(sqlite, clock, openCutoffs(sqlite, clock, ages));
     const usage = sqliteUsage(engine, sqlite, {});
     const instance = { id: newId(), host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 };
     await sqliteInstanceStore(engine).heartbeat(instance);

@@ -12,7 +12,7 @@ import { cut } from "../src/search/words.ts";
 import { openStorage } from "../src/storage/storage.ts";
 
 async function openSearch() {
-  const clock = { now: () => 1_000 };
+  const clock = { now: () => 1_000, monotonic: () => 0 };
   const expiry = { maxAgeMs: Infinity };
   const storage = openStorage({ folder: undefined, durability: "normal", clock, expiry });
   const search = new HistorySearch(storage.history);

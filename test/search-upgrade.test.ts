@@ -33,7 +33,7 @@ it("carries the messages of an older version over, and forgets what is deleted f
 
   const open = () =>
     openStorage({
-      ...{ folder, durability: "normal", clock: { now: () => 1_000 } },
+      ...{ folder, durability: "normal", clock: { now: () => 1_000, monotonic: () => 0 } },
       expiry: { maxAgeMs: Infinity },
     });
   // Two processes that come to it at the same time.

@@ -77,7 +77,7 @@ describe("without any source", () => {
     const config = loadConfig();
     const without = NAMES.filter((name) => config[name] === undefined);
     expect(without).toEqual([
-      ...["max-age", "tools", "model-url", "model", "models", "model-key"],
+      ...["max-age", "client-age", "tools", "model-url", "model", "models", "model-key"],
       ...["auth-issuer", "auth-audience", "public-url", "cors-origins", "allowed-hosts"],
       "max-database",
     ]);

@@ -13,7 +13,16 @@ import type { Terminal } from "./terminal.ts";
 import { serve } from "./serve.ts";
 import { stdio } from "./stdio.ts";
 
-const DATA: readonly SettingName[] = ["data-dir", "max-age", "durability", "log-level"];
+const DATA: readonly SettingName[] = [
+  ...([
+    "data-dir",
+    "max-age",
+    "client-age",
+    "cleanup-interval",
+    "durability",
+    "log-level",
+  ] as const),
+];
 
 /** What means nothing to a client on standard input and output. */
 const HTTP_ONLY: readonly SettingName[] = [
@@ -76,6 +85,7 @@ export function createProgram(terminal: Terminal): Command {
     (name) => DATA.includes(name),
   )
     .option("--dry-run", "only say what would be deleted")
+    .option("--yes", "delete what the last run kept too, without asking")
     .option("--json", "print JSON")
     .action((flags: CleanupFlags) => cleanup(settingsOf(flags), flags, terminal));
 

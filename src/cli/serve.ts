@@ -1,11 +1,15 @@
 // `holdfast serve`: MCP over HTTP, with a few lines that tell a new user what to do next.
+import ms from "ms";
+import type { Kept } from "../app.ts";
 import { createHoldfast, type Running, type Settings } from "../holdfast.ts";
 import { databaseFile } from "../storage/storage.ts";
+import type { Waiting } from "../sessions/retention.ts";
 import { isLoopback } from "../http/open-network.ts";
 import { suggestOllama } from "./ollama.ts";
 import { tellReady } from "./readiness.ts";
 import { settingWarnings } from "../settings-report.ts";
-import { onToolFault, type Terminal } from "./terminal.ts";
+import { localTime } from "./times.ts";
+import { counted, onToolFault, type Terminal } from "./terminal.ts";
 
 export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
   if (settings["model-key"] !== undefined) {
@@ -24,7 +28,7 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
     );
     terminal.warn("holdfast: Something in front of it must ask for credentials.");
   }
-  for (const line of welcome(running, asks)) terminal.print(line);
+  for (const line of welcome(running, asks, await running.app.kept())) terminal.print(line);
   void tellReady(terminal.warn);
   if (running.app.model.fallback) {
     void suggestOllama(process.env["OLLAMA_HOST"]).then(
@@ -38,8 +42,24 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
   );
 }
 
+/** How long sessions are kept, and what goes soon. */
+function keepsText({ sessions, maxAgeMs, due, waiting }: Kept): string {
+  const stored = `${counted(sessions, "session")} stored`;
+  if (maxAgeMs === Infinity)
+    return `every session until it is deleted (${stored}); --max-age sets an age`;
+  const soon = [
+    ...(due > 0 ? [`${due} due now`] : []),
+    ...(waiting !== undefined && waiting.sessions > 0 ? [waitingSoon(waiting)] : []),
+  ];
+  const what = [stored, ...(soon.length > 0 ? soon : ["none due"])].join(", ");
+  return `sessions for ${ms(maxAgeMs, { long: true })} after their last use (${what})`;
+}
+
+const waitingSoon = ({ sessions, until }: Waiting): string =>
+  `${sessions} due${until === null ? "" : ` at ${localTime(until)}`} that the last run kept`;
+
 /** `asks`: for credentials. */
-function welcome({ url, app }: Running, asks: boolean): string[] {
+function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
   const { config, model } = app;
   const client = {
     type: "http",
@@ -57,6 +77,7 @@ function welcome({ url, app }: Running, asks: boolean): string[] {
   return [
     `Holdfast listens on ${url}`,
     `  data   ${data}`,
+    `  keeps  ${keepsText(kept)}`,
     `  model  ${answers}`,
     ...(config.tools === undefined ? [] : [`  tools  ${config.tools}`]),
     ``,

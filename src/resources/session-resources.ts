@@ -3,7 +3,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { completeSession } from "../sessions/completion.ts";
-import type { Session } from "../sessions/session.ts";
+import type { Session, SessionCounts } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import {
   historyUri,
@@ -17,6 +17,8 @@ import type { ResourceProvider } from "./resource.ts";
 
 const JSON_TYPE = "application/json";
 const PAGE = 100;
+
+const timeOf = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
 export interface SessionResourceParts {
   sessions: Sessions;
@@ -33,12 +35,13 @@ export function sessionResources({
     { uri, mimeType: JSON_TYPE, text: JSON.stringify(value, undefined, 2) },
   ];
 
-  const overview = (session: Session) => ({
+  const overview = (session: Session & SessionCounts) => ({
     session: session.id,
     name: session.name,
     title: session.title,
     created_at: isoTime(session.createdAt),
     last_active_at: isoTime(session.lastActiveAt),
+    expires_at: timeOf(sessions.expiresAt(session)),
   });
 
   const latest = (principal: Principal) => sessions.list(principal, { limit: PAGE });
@@ -114,10 +117,10 @@ export function sessionResources({
         return entry && [{ uri, mimeType: JSON_TYPE, text: entry.value }];
       }
       const { entries } = await state.list(session.id, { limit: PAGE });
-      const { messages, stateKeys } = await sessions.counts(session.id);
+      const counts = await sessions.counts(session.id);
       return json(uri, {
-        ...overview(session),
-        counts: { messages, state_keys: stateKeys },
+        ...overview({ ...session, ...counts }),
+        counts: { messages: counts.messages, state_keys: counts.stateKeys },
         history: historyUri(session.id),
         state: entries.map(({ key }) => stateUri(session.id, key)),
       });

@@ -1,5 +1,39 @@
 // The cleanup job: deletes what is older than the configured maximum age, in batches small enough not to hold up calls.
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Consent } from "./cutoff.ts";
+
+/** A session in which nobody has stored anything, and that has no name, title or system prompt, goes after so long. */
+export const EMPTY_AGE_MS = 30 * 86_400_000;
+
+/** Sessions that are due by the maximum age, but wait because the run before has kept them: see cutoff.ts. */
+export interface Waiting {
+  sessions: number;
+  /** When they may go; null where no process has announced it yet. */
+  until: number | null;
+}
+
+/** In one sentence that says what keeps them. `when` for people or programs. */
+export function waitingText(sessions: number, when: string): string {
+  const what =
+    sessions === 1
+      ? "1 session that the last run kept goes"
+      : `${sessions} sessions that the last run kept go`;
+  return `${what} at ${when}, unused for longer than max-age by then. A use, a pin or another max-age keeps them.`;
+}
+
+export interface Cutoffs {
+  /**
+   * Lets the cutoffs move; resolves to whether a step was announced that sessions wait for, for `graceMs`.
+   * `dryRun`: nothing is recorded, so that only this process sees it.
+   */
+  settle(
+    graceMs: number,
+    options: { consent?: Consent | undefined; dryRun: boolean },
+  ): Promise<boolean>;
+  waiting(): Promise<Waiting | undefined>;
+  /** As `waiting`. */
+  readonly waitsUntil: number | undefined;
+}
 
 /** One kind of thing that expires. */
 export interface Expiring {
@@ -27,11 +61,15 @@ const FIRST_BATCH = 16;
 const MIN_BATCH = 4;
 const MAX_BATCH = 500;
 
+/** Decides before a run what may be deleted in it. */
+type Settle = (consent?: Consent, options?: { dryRun: boolean }) => Promise<void>;
+
 export class Retention<Kind extends string> {
   readonly #kinds: Readonly<Record<Kind, Expiring>>;
   readonly #onError: (error: unknown) => void;
   readonly #upkeep: Upkeep | undefined;
   readonly #onDeleted: (deleted: Readonly<Record<Kind, number>>) => void;
+  readonly #settle: Settle;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #stopped = false;
@@ -41,20 +79,24 @@ export class Retention<Kind extends string> {
     onError: (error: unknown) => void,
     upkeep?: Upkeep,
     onDeleted: (deleted: Readonly<Record<Kind, number>>) => void = () => undefined,
+    settle: Settle = () => Promise.resolve(),
   ) {
     this.#kinds = kinds;
     this.#onError = onError;
     this.#upkeep = upkeep;
     this.#onDeleted = onDeleted;
+    this.#settle = settle;
   }
 
   /** What a run would delete now. */
-  preview(): Promise<Record<Kind, number>> {
+  async preview(consent?: Consent): Promise<Record<Kind, number>> {
+    await this.#settle(consent, { dryRun: true });
     return this.#each((expiring) => expiring.countExpired());
   }
 
   /** Deletes what has expired; resolves to how many of each kind. */
-  async run(): Promise<Record<Kind, number>> {
+  async run(consent?: Consent): Promise<Record<Kind, number>> {
+    await this.#settle(consent);
     const deleted = await this.#each(async (expiring) => {
       await this.#inBatches(async (limit) => (await expiring.shrinkExpired?.(limit)) ?? 0);
       return this.#inBatches((limit) => expiring.deleteExpired(limit));

@@ -6,6 +6,7 @@ import { isId, newId } from "../kernel/ids.ts";
 import { checkText } from "../kernel/text.ts";
 import type { Activity } from "./activity.ts";
 import type { SessionAccessControl } from "./access.ts";
+import { EMPTY_AGE_MS } from "./retention.ts";
 import type { Audit } from "./audit.ts";
 import type { Session, SessionCounts } from "./session.ts";
 import type {
@@ -38,6 +39,8 @@ export interface SessionsParts {
   audit: Audit;
   activity: Activity;
   maxAgeMs: number;
+  /** Until when sessions stay that are due by that age; undefined where none of them waits. */
+  waitsUntil(): number | undefined;
   /** How long a temporary session is kept since its last activity. */
   temporaryMs: number;
   /** Of one principal. */
@@ -50,11 +53,13 @@ export class Sessions {
   readonly #audit: Audit;
   readonly #activity: Activity;
   readonly #maxAgeMs: number;
+  readonly #waitsUntil: () => number | undefined;
   readonly #temporaryMs: number;
   readonly #maxSessions: number;
 
   constructor(parts: SessionsParts) {
     const { store, access, audit, activity, maxAgeMs, temporaryMs, maxSessions } = parts;
+    this.#waitsUntil = () => parts.waitsUntil();
     this.#store = store;
     this.#access = access;
     this.#audit = audit;
@@ -198,14 +203,28 @@ export class Sessions {
   }
 
   /** When the session will be deleted if nobody uses it again, in milliseconds; null for never. */
-  expiresAt({ pinned, lastActiveAt, keepMs }: Lifetime): number | null {
-    const age = Math.min(this.#maxAgeMs, keepMs ?? Infinity);
-    return pinned || age === Infinity ? null : lastActiveAt + age;
+  expiresAt(session: Lifetime): number | null {
+    const { pinned, lastActiveAt, keepMs } = session;
+    if (pinned) return null;
+    const byAge =
+      lastActiveAt + Math.min(this.#maxAgeMs, isEmpty(session) ? EMPTY_AGE_MS : Infinity);
+    const due = Math.min(
+      Math.max(byAge, this.#waitsUntil() ?? 0),
+      lastActiveAt + (keepMs ?? Infinity),
+    );
+    return due === Infinity ? null : due;
   }
 }
 
-/** What decides when a session expires. */
-export type Lifetime = Pick<Session, "pinned" | "lastActiveAt" | "keepMs">;
+/** What decides when a session expires; without counts something is taken to be stored in it. */
+export type Lifetime = Pick<
+  Session,
+  "pinned" | "lastActiveAt" | "keepMs" | "name" | "title" | "system"
+> &
+  Partial<SessionCounts>;
+
+const isEmpty = ({ name, title, system, messages = 1, stateKeys = 1 }: Lifetime): boolean =>
+  (name ?? title ?? system) === null && messages + stateKeys === 0;
 
 /** @throws AppError `invalid` */
 export function checkName(name: string, what = "name"): void {

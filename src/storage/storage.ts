@@ -7,7 +7,7 @@ import type { InstanceStore } from "../instances/store.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { AuditStore } from "../sessions/audit.ts";
 import type { KeyedCallStore } from "../sessions/keyed-calls.ts";
-import type { Upkeep } from "../sessions/retention.ts";
+import type { Cutoffs, Upkeep } from "../sessions/retention.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
 import type { StreamStore } from "../streams/store.ts";
@@ -17,6 +17,7 @@ import type { TransferStore } from "../transfer/store.ts";
 import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
 import { sqliteAuditStore } from "./sqlite/audit-store.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
+import { openCutoffs, sqliteCutoffs } from "./sqlite/cutoff-store.ts";
 import { cannotOpen, MEMORY, openConnection, openExisting } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
@@ -56,6 +57,10 @@ export interface Storage {
   statistics(): Promise<StoredFigures>;
   /** Since last activity, in milliseconds; `Infinity` for never. */
   readonly maxAgeMs: number;
+  /** The same for clients. */
+  readonly clientAgeMs: number;
+  /** Up to when things have expired. */
+  readonly cutoffs: Cutoffs;
   /** For programs that will be told no maximum age. */
   rememberMaxAge(): Promise<void>;
   /** Rejects when the database cannot be written. */
@@ -69,7 +74,7 @@ export interface StorageOptions extends UsageLimits {
   folder: string | undefined;
   durability: "full" | "normal";
   clock: Clock;
-  /** Without an age: the one that the folder was last served with, or 30 days. */
+  /** Without a maximum age: the one that the folder was last served with, or never. Clients follow it, or have 90 days. */
   expiry: Partial<Expiry>;
   /** How long a stream that nobody uses can still be resumed. Default 10 minutes. */
   streamGraceMs?: number;
@@ -83,6 +88,9 @@ export interface StorageOptions extends UsageLimits {
   onCommit?: OnCommit | undefined;
   onEvent?: (() => void) | undefined;
 }
+
+/** Of clients, where sessions are kept for ever. */
+const CLIENT_AGE_MS = 90 * 86_400_000;
 
 export { cannotOpen, noDatabase } from "./sqlite/connection.ts";
 
@@ -113,7 +121,9 @@ export function openStorage({
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
     const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
     const maxAgeMs = maxAgeOf(sqlite, expiry.maxAgeMs);
-    const engine = new Engine(sqlite, clock, { maxAgeMs }, log, onCommit);
+    const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
+    const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs });
+    const engine = new Engine(sqlite, clock, cutoffs, log, onCommit);
     const usage = sqliteUsage(engine, sqlite, usageLimits);
     const sessions = sqliteSessionStore(engine, usage);
     return {
@@ -132,6 +142,8 @@ export function openStorage({
       upkeep: sqliteUpkeep(engine, sqlite),
       statistics: sqliteStatistics(engine, sqlite, sessions),
       maxAgeMs,
+      clientAgeMs,
+      cutoffs: sqliteCutoffs(engine, sqlite, cutoffs),
       rememberMaxAge: () => rememberMaxAge(engine, maxAgeMs),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {

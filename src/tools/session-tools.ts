@@ -33,7 +33,7 @@ const summarize = (session: Session | undefined, counts: SessionCounts, sessions
   temporary: session !== undefined && session.keepMs !== null,
   created_at: session ? iso(session.createdAt) : null,
   last_active_at: session ? iso(session.lastActiveAt) : null,
-  expires_at: session ? iso(sessions.expiresAt(session)) : null,
+  expires_at: session ? iso(sessions.expiresAt({ ...session, ...counts })) : null,
   counts: { messages: counts.messages, state_keys: counts.stateKeys },
 });
 

@@ -3,6 +3,7 @@ import type { Clock } from "../../src/kernel/clock.ts";
 
 export class ManualClock implements Clock {
   #now: number;
+  #monotonic = 0;
 
   /** `start` in milliseconds. */
   constructor(start = Date.UTC(2026, 0, 1)) {
@@ -13,7 +14,17 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
   advance(ms: number): void {
+    this.#now += ms;
+    this.#monotonic += ms;
+  }
+
+  /** Somebody sets the clock: no time has passed. */
+  jump(ms: number): void {
     this.#now += ms;
   }
 }

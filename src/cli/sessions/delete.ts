@@ -1,9 +1,9 @@
 // `holdfast sessions delete`: for good, so it asks.
-import { createInterface } from "node:readline/promises";
 import type { App } from "../../app.ts";
 import type { Settings } from "../../holdfast.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Session } from "../../sessions/session.ts";
+import { canAsk, confirm } from "../confirm.ts";
 import { counted, type Terminal } from "../terminal.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
@@ -39,7 +39,7 @@ async function isWanted(
   sessions: readonly Session[],
   terminal: Terminal,
 ): Promise<boolean> {
-  if (terminal.input.isTTY !== true)
+  if (!canAsk(terminal))
     throw new AppError("start", "Nothing was deleted: nobody is there to be asked.", {
       hint: "--yes deletes without asking.",
     });
@@ -48,12 +48,6 @@ async function isWanted(
     const holds = `${counted(messages, "message")}, ${counted(stateKeys, "state key")}`;
     terminal.warn(`${session.id}  ${labelOf(session)}  (${holds})`);
   }
-  const question = createInterface({ input: terminal.input, output: terminal.errors });
-  try {
-    const what = sessions.length === 1 ? "this session" : `these ${sessions.length} sessions`;
-    const answer = await question.question(`Delete ${what} for good? [y/N] `);
-    return /^\s*y(es)?\s*$/i.test(answer);
-  } finally {
-    question.close();
-  }
+  const what = sessions.length === 1 ? "this session" : `these ${sessions.length} sessions`;
+  return confirm(terminal, `Delete ${what} for good?`);
 }

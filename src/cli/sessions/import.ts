@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import type { App } from "../../app.ts";
 import type { Settings } from "../../holdfast.ts";
+import { isoTime } from "../../kernel/clock.ts";
 import { AppError } from "../../kernel/errors.ts";
 import { checkName } from "../../sessions/sessions.ts";
 import type { Imported, Outcome } from "../../transfer/import.ts";
@@ -13,6 +14,7 @@ import { hasDatabase, withApp } from "../with-app.ts";
 import { withFile } from "./spool.ts";
 import { stopSignal } from "./stopping.ts";
 import { oneLine } from "../text.ts";
+import { localTime } from "../times.ts";
 
 export interface ImportFlags {
   principal: string;
@@ -47,8 +49,12 @@ export function importFile(
         async (app) => {
           const source = await read(app, file, flags, terminal, signal);
           const results = await bring(app, source, flags, terminal, signal);
-          if (flags.json) terminal.print(JSON.stringify(reportOf(source, results, flags)));
+          if (flags.json)
+            terminal.print(
+              JSON.stringify(reportOf(source, results, flags, await expiryOf(app, results))),
+            );
           else report(source, results, flags, terminal);
+          if (!flags.json) await tellExpiry(app, results, terminal);
           const conflicts = results.filter(({ outcome }) => outcome === "conflict");
           if (conflicts.length > 0) throw conflictOf(conflicts);
         },
@@ -158,6 +164,32 @@ function tellSkipped(skipped: readonly Skipped[], { warn }: Terminal): void {
   if (skipped.length > NAMED) warn(`… and ${skipped.length - NAMED} more, which --json tells all.`);
 }
 
+/** When the sessions go that came in; the first of them, as an import counts as a use. Null for never. */
+async function expiryOf(
+  { operator, sessions }: App,
+  results: readonly Imported[],
+): Promise<number | null> {
+  const times: number[] = [];
+  for (const { id, owner } of [...of(results, "imported"), ...of(results, "continued")]) {
+    const session = await operator.find(id, owner);
+    const expiresAt = session === undefined ? null : sessions.expiresAt(session);
+    if (expiresAt !== null) times.push(expiresAt);
+  }
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+async function tellExpiry(
+  app: App,
+  results: readonly Imported[],
+  terminal: Terminal,
+): Promise<void> {
+  const expiresAt = await expiryOf(app, results);
+  if (expiresAt !== null)
+    terminal.print(
+      `What nobody uses goes from ${localTime(expiresAt)} on (max-age); a pinned session stays.`,
+    );
+}
+
 function othersIn({ sessions }: Source, { keepOwners, principal }: ImportFlags): string[] {
   if (keepOwners) return [];
   const owners = new Set(sessions.map(({ header }) => header.owner));
@@ -169,8 +201,10 @@ const reportOf = (
   source: Source,
   results: readonly Imported[],
   { dryRun }: ImportFlags,
+  expiresAt: number | null,
 ): object => ({
   ...{ dry_run: dryRun ?? false, messages: messagesIn(results) },
+  expires_at: expiresAt === null ? null : isoTime(expiresAt),
   ...{ imported: of(results, "imported").length, continued: of(results, "continued").length },
   ...{ unchanged: of(results, "unchanged").length, behind: of(results, "behind").length },
   ...{ conflicts: of(results, "conflict").length, empty: source.empty },

@@ -105,8 +105,8 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       engine.look(() => {
         const row = cache.get(id, () => q.byId.get({ id }));
         if (row?.owner !== owner || row.endedAt !== null) return undefined;
-        const { now, oldest } = engine.times();
-        return row.lastSeenAt > oldest || row.presentUntil > now ? { ...row } : undefined;
+        const { now, oldestClient } = engine.times();
+        return row.lastSeenAt > oldestClient || row.presentUntil > now ? { ...row } : undefined;
       }),
     end: (id) =>
       change(id, () => {

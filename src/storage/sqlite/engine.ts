@@ -2,6 +2,7 @@
 import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { sql, type SQL } from "drizzle-orm";
 import type { Clock } from "../../kernel/clock.ts";
+import type { Cutoff, CutoffKind } from "../../sessions/cutoff.ts";
 import type { Client, Session } from "../../sessions/session.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
@@ -10,11 +11,19 @@ import type { LogSync } from "./log-sync.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
 import { keepSearchIndex } from "./search-index.ts";
 
-/** When sessions and clients count as expired. */
+/** After how long without a use something goes, in milliseconds; `Infinity` for never. */
 export interface Expiry {
-  /** Since last activity; `Infinity` for never. */
   maxAgeMs: number;
+  clientAgeMs: number;
 }
+
+/** What was last used at or before its cutoff has expired. */
+export type ExpiryTimes = {
+  now: number;
+  oldest: number;
+  oldestClient: number;
+  oldestEmpty: number;
+};
 
 export class Engine {
   readonly db: BetterSQLite3Database;
@@ -22,10 +31,16 @@ export class Engine {
   readonly dataVersion: DataVersion;
   /** What nearly every call reads; whoever writes such a row drops it here. */
   readonly cached: { sessions: RowCache<Session>; clients: RowCache<Client> };
-  readonly #expiry: Expiry;
+  readonly #cutoffs: Readonly<Record<CutoffKind, Cutoff>>;
   readonly #commits: GroupCommit;
 
-  constructor(sqlite: Sqlite, clock: Clock, expiry: Expiry, log?: LogSync, onCommit?: OnCommit) {
+  constructor(
+    sqlite: Sqlite,
+    clock: Clock,
+    cutoffs: Readonly<Record<CutoffKind, Cutoff>>,
+    log?: LogSync,
+    onCommit?: OnCommit,
+  ) {
     keepSearchIndex(sqlite);
     this.db = drizzle({ client: sqlite });
     this.clock = clock;
@@ -34,7 +49,7 @@ export class Engine {
       sessions: new RowCache(this.dataVersion),
       clients: new RowCache(this.dataVersion),
     };
-    this.#expiry = expiry;
+    this.#cutoffs = cutoffs;
     this.#commits = new GroupCommit(sqlite, log, onCommit);
   }
 
@@ -73,9 +88,15 @@ export class Engine {
   }
 
   /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. */
-  times(): { now: number; oldest: number } {
-    const now = this.clock.now();
-    return { now, oldest: Math.max(0, now - this.#expiry.maxAgeMs) };
+  times(): ExpiryTimes {
+    const { session, client, empty } = this.#cutoffs;
+    const [now, monotonic] = [this.clock.now(), this.clock.monotonic()];
+    return {
+      now,
+      oldest: session.at(now, monotonic),
+      oldestClient: client.at(now, monotonic),
+      oldestEmpty: empty.at(now, monotonic),
+    };
   }
 }
 
@@ -87,7 +108,7 @@ export const clientPresent: SQL = sql`clients.session_id = sessions.id
   and clients.ended_at is null and clients.present_until > ${sql.placeholder("now")}`;
 
 /** In use by a live connection, or by a chat turn that is being answered. */
-const inUse = sql`(exists (select 1 from clients where ${clientPresent})
+export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPresent})
   or exists (select 1 from turns where turns.session_id = sessions.id))`;
 
 /** Not expired: used within the maximum age, or its own; pinned, or in use. */
@@ -95,15 +116,22 @@ export const sessionAlive: SQL = sql`((sessions.last_active_at > ${sql.placehold
     and (sessions.keep_ms is null or sessions.last_active_at + sessions.keep_ms > ${sql.placeholder("now")}))
   or sessions.pinned = 1 or ${inUse})`;
 
-/** The reverse, in a form that the indexes on both times serve. */
+/** Opened, and then nothing was said of it or stored in it. */
+export const blank: SQL = sql`sessions.name is null and sessions.title is null and sessions.system is null
+  and not exists (select 1 from messages where messages.session_id = sessions.id)
+  and not exists (select 1 from session_state where session_state.session_id = sessions.id)
+  and not exists (select 1 from grants where grants.session_id = sessions.id)`;
+
+/** What the cleanup deletes: the reverse, in a form that the indexes on both times serve, and what stayed empty. */
 export const sessionExpired: SQL = sql`((sessions.last_active_at <= ${sql.placeholder("oldest")}
-    or (sessions.keep_ms is not null and sessions.last_active_at + sessions.keep_ms <= ${sql.placeholder("now")}))
+    or (sessions.keep_ms is not null and sessions.last_active_at + sessions.keep_ms <= ${sql.placeholder("now")})
+    or (sessions.last_active_at <= ${sql.placeholder("oldestEmpty")} and ${blank}))
   and sessions.pinned = 0 and not ${inUse})`;
 
 /** Neither ended nor expired; a client that is connected does not expire. */
 export const clientAlive: SQL = sql`(clients.ended_at is null
-  and (clients.last_seen_at > ${sql.placeholder("oldest")} or clients.present_until > ${sql.placeholder("now")}))`;
+  and (clients.last_seen_at > ${sql.placeholder("oldestClient")} or clients.present_until > ${sql.placeholder("now")}))`;
 
 /** The reverse, in a form that the indexes on both columns serve. */
 export const clientExpired: SQL = sql`(clients.ended_at is not null
-  or (clients.last_seen_at <= ${sql.placeholder("oldest")} and clients.present_until <= ${sql.placeholder("now")}))`;
+  or (clients.last_seen_at <= ${sql.placeholder("oldestClient")} and clients.present_until <= ${sql.placeholder("now")}))`;

@@ -184,5 +184,12 @@ export const migrations: Migration[] = [
       "ALTER TABLE `streams` ADD `undelivered` text;",
       "CREATE INDEX `streams_undelivered` ON `streams` (`client_id`,`undelivered`) WHERE undelivered is not null;"
     ]
+  },
+  {
+    "createdAt": 1795654310583,
+    "hash": "2bca0fb145b29a59974f874599258eee0fd452d39532807eb0b53db5fc6f7877",
+    "statements": [
+      "CREATE TABLE `cutoffs` (\n\t`kind` text PRIMARY KEY NOT NULL,\n\t`max_age_ms` integer,\n\t`seen_at` integer NOT NULL,\n\t`announced_cutoff` integer,\n\t`announced_at` integer,\n\t`due_at` integer\n);"
+    ]
   }
 ];

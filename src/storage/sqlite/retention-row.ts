@@ -4,15 +4,13 @@ import type { Engine } from "./engine.ts";
 import type { Sqlite } from "./connection.ts";
 import { retention } from "./schema.ts";
 
-const DEFAULT_MAX_AGE_MS = 30 * 86_400_000;
-
 /** Milliseconds; `Infinity` for never. */
 export function maxAgeOf(sqlite: Sqlite, told: number | undefined): number {
   if (told !== undefined) return told;
   const row = sqlite
     .prepare<[], { age: number | null }>("SELECT max_age_ms AS age FROM retention")
     .get();
-  return row === undefined ? DEFAULT_MAX_AGE_MS : (row.age ?? Infinity);
+  return row?.age ?? Infinity;
 }
 
 export function rememberMaxAge(engine: Engine, ms: number): Promise<void> {

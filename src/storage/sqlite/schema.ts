@@ -355,6 +355,18 @@ export const audit = sqliteTable(
   (t) => [index("audit_at").on(t.at)],
 );
 
+/** Up to when things unused since have expired, and which step of that was announced: see src/sessions/cutoff.ts. */
+export const cutoffs = sqliteTable("cutoffs", {
+  kind: text({ enum: ["session", "client", "empty"] }).primaryKey(),
+  /** The age that was last in force; null for never. */
+  maxAgeMs: integer("max_age_ms"),
+  /** When that was. */
+  seenAt: integer("seen_at").notNull(),
+  announcedCutoff: integer("announced_cutoff"),
+  announcedAt: integer("announced_at"),
+  dueAt: integer("due_at"),
+});
+
 /** What the folder was last served with, for programs that are told nothing else: one row at most. */
 export const retention = sqliteTable("retention", {
   id: integer().primaryKey(),
