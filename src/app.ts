@@ -247,6 +247,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     onCreated: ({ id, principal, scope }) =>
       audit.note(LOCAL, "key created", id, `${scope} for ${principal}`),
     onRevoked: (id) => audit.note(LOCAL, "key revoked", id),
+    onOpened: () => audit.note(LOCAL, "opened to all", "keys"),
   });
   const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(

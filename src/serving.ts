@@ -6,7 +6,7 @@ import { AccessTokens } from "./auth/oauth.ts";
 import type { Config } from "./config.ts";
 import { inheritedSocket } from "./http/inherited-socket.ts";
 import { listen, type Listener } from "./http/listen.ts";
-import { checkNetwork } from "./http/open-network.ts";
+import { checkNetwork, isLoopback } from "./http/open-network.ts";
 import { ProtectedResource } from "./http/protected-resource.ts";
 import { StreamCredentials } from "./http/stream-credentials.ts";
 import { createRoutes } from "./http/routes.ts";
@@ -183,7 +183,10 @@ export class Serving {
     });
     this.#publicUrl ??= listener.origin;
     closing.defer(() => this.#stop(listener));
-    if (open) checkNetwork(listener.address); // whoever opened an inherited socket did not ask
+    if (open)
+      checkNetwork(listener.address); // whoever opened an inherited socket did not ask
+    else if (!config["insecure-no-auth"] && !isLoopback(listener.address))
+      this.authenticator.askAlways();
     return listener;
   }
 

@@ -76,11 +76,23 @@ describe("a key that is made beside a running server", () => {
     ]);
   });
 
-  it("leaves the server closed when all keys are revoked", async () => {
+  it("leaves the server closed when all keys are revoked, says so, and keys open opens it again", async () => {
     const { url } = await serveHere({ folder });
     const { id } = await createKey(folder, "--principal", "ada");
-    await keys("revoke", id as string);
+    expect(await keys("open", "--yes")).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining(`Still valid: ${id as string}`) as string },
+    });
+    const { stdout } = await keys("revoke", id as string);
+    expect(stdout).toMatch(/stays closed.*keys create.*keys open/s);
+    expect(await keys("open")).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining("--yes") as string },
+    });
     expect((await knock(url)).status).toBe(401);
+    expect((await keys("open", "--yes")).code).toBe(0);
+    expect((await knock(url)).status).toBe(200);
+    expect(rows(folder, "SELECT action FROM audit ORDER BY id DESC LIMIT 1")).toEqual([
+      { action: "opened to all" },
+    ]);
   });
 
   it("expires", async () => {
@@ -144,12 +156,21 @@ describe("keys create", () => {
     });
   });
 
-  it("prints nothing but the key to standard output, and what it means beside", async () => {
+  it("prints the key and the finished configuration of a client, and what it means beside", async () => {
     const { code, stdout, stderr } = await keys("create", "--principal", "ada");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^hf_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n$/);
+    const [key, , , configuration] = stdout.split("\n") as [string, string, string, string];
+    expect(key).toMatch(/^hf_[0-9a-f]{12}_[A-Za-z0-9_-]{43}$/);
+    expect(JSON.parse(configuration)).toEqual({
+      mcpServers: {
+        holdfast: {
+          ...{ type: "http", url: "http://127.0.0.1:8484/mcp" },
+          headers: { Authorization: `Bearer ${key}` },
+        },
+      },
+    });
     expect(stderr).toMatch(/shown only now/);
-    expect(stderr).not.toContain(stdout.trim());
+    expect(stderr).not.toContain(key);
   });
 
   it.each<[string[], RegExp]>([

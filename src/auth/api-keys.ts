@@ -26,6 +26,8 @@ export interface ApiKeyStore {
   any(): Promise<boolean>;
   /** False when there is no such key, or it is revoked already. */
   revoke(id: string): Promise<boolean>;
+  /** Deletes the keys that are revoked or expired. */
+  deleteDead(): Promise<void>;
   /** Notes use at the given times (key id → milliseconds). */
   touch(times: ReadonlyMap<string, number>): Promise<void>;
 }
@@ -47,6 +49,7 @@ export interface ApiKeyEvents {
   onUse?(id: string): void;
   onCreated?(key: ApiKey): Promise<void>;
   onRevoked?(id: string): Promise<void>;
+  onOpened?(): Promise<void>;
 }
 
 export class ApiKeys {
@@ -118,5 +121,20 @@ export class ApiKeys {
         hint: "holdfast keys list shows them.",
       });
     await this.#events.onRevoked?.(id);
+  }
+
+  /**
+   * Forgets the dead keys, so that nobody is asked for one any more.
+   * @throws AppError `invalid` while a key is valid
+   */
+  async open(): Promise<void> {
+    const valid = (await this.list()).filter((key) => this.isValid(key));
+    if (valid.length > 0)
+      throw new AppError(
+        "invalid",
+        `Still valid: ${valid.map(({ id, principal }) => `${id} of ${principal}`).join(", ")}.`,
+        { hint: "holdfast keys revoke ID ends a key; then open again." },
+      );
+    await Promise.all([this.#store.deleteDead(), this.#events.onOpened?.()]);
   }
 }

@@ -8,6 +8,7 @@ import { LOCAL, type Admission } from "./principal.ts";
 export class Authenticator {
   readonly #keys: ApiKeys;
   readonly #tokens: AccessTokens | undefined;
+  #always = false;
 
   /** `tokens`: absent where there is no issuer. */
   constructor(keys: ApiKeys, tokens?: AccessTokens) {
@@ -17,7 +18,12 @@ export class Authenticator {
 
   /** Whether credentials are asked for. */
   async required(): Promise<boolean> {
-    return this.#tokens !== undefined || this.#keys.any();
+    return this.#always || this.#tokens !== undefined || this.#keys.any();
+  }
+
+  /** For a server that others reach: it goes on asking when its keys are gone (`keys open`). */
+  askAlways(): void {
+    this.#always = true;
   }
 
   /**

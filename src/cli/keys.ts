@@ -2,10 +2,11 @@
 import type { App } from "../app.ts";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { highestScope, SCOPES, type Scope } from "../auth/principal.ts";
-import { readDuration } from "../config.ts";
+import { readDuration, settings as settingDefaults, type Config } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
+import { canAsk, confirm } from "./confirm.ts";
 import { table, type Column } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { oneLine } from "./text.ts";
@@ -25,17 +26,30 @@ export async function createKey(
   terminal: Terminal,
 ): Promise<void> {
   const options = { principal, scope: readScopes(scopes), lifetimeMs: readLifetime(expires) };
-  const create = async ({ keys }: App): Promise<void> => {
+  const create = async ({ keys, config }: App): Promise<void> => {
     const { stored, key } = await keys.create(options);
     if (json) return terminal.print(JSON.stringify({ ...shown(stored), key }));
     terminal.print(key);
+    terminal.print("");
+    terminal.print("Paste this into your MCP client's configuration:");
+    terminal.print(`  ${clientConfiguration(config, key)}`);
     terminal.warn(
-      `This key of ${principal} is shown only now. Programs send it as "Authorization: Bearer …". ` +
+      `This key of ${principal} is shown only now. ` +
         "From now on the server asks everybody for a key; sessions made without one belong to the principal local.",
     );
   };
   // Keys are often made before the server's first start.
   await withApp(settings, create, { create: true });
+}
+
+/** With the address that these settings give the server. */
+function clientConfiguration(config: Config, key: string): string {
+  const { host, port, "public-url": publicUrl } = config;
+  const isAnywhere = host === "0.0.0.0" || host === "::";
+  const name = isAnywhere ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
+  const url = `${publicUrl ?? `http://${name}:${port || settingDefaults.port.default}`}/mcp`;
+  const headers = { Authorization: `Bearer ${key}` };
+  return JSON.stringify({ mcpServers: { holdfast: { type: "http", url, headers } } });
 }
 
 export function listKeys(
@@ -55,9 +69,39 @@ export function listKeys(
 }
 
 export function revokeKey(settings: Settings, id: string, terminal: Terminal): Promise<void> {
-  return withApp(settings, async ({ keys }) => {
+  return withApp(settings, async ({ keys, config }) => {
     await keys.revoke(id);
     terminal.print(`Key ${id} is revoked: the next request with it is refused.`);
+    const isLast = (await keys.list()).every((key) => !keys.isValid(key));
+    if (isLast && config["auth-issuer"] === undefined)
+      terminal.print(
+        "It was the last valid one. The server stays closed: nobody can come in over HTTP.\n" +
+          "Make a new key (holdfast keys create --principal NAME), or let this machine's programs in without one " +
+          "(holdfast keys open).",
+      );
+  });
+}
+
+/** Takes the last revocation's consequence back: nobody is asked for a key, as before the first one. */
+export function openKeys(
+  settings: Settings,
+  { yes = false }: { yes?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  return withApp(settings, async ({ keys }) => {
+    if (!(await keys.any())) return terminal.print("It is open: there are no keys.");
+    if (!yes && !canAsk(terminal))
+      throw new AppError("start", "Nothing was opened: nobody is there to be asked.", {
+        hint: "--yes opens without asking.",
+      });
+    const question =
+      "Every program on this machine then comes in without a key, as the principal local. Open?";
+    if (!yes && !(await confirm(terminal, question))) return terminal.print("Nothing was opened.");
+    await keys.open();
+    terminal.print(
+      "Open: on loopback nobody is asked for a key. A server that others reach goes on asking, and does not start " +
+        "without a key.",
+    );
   });
 }
 

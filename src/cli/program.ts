@@ -6,7 +6,7 @@ import { VERSION } from "../version.ts";
 import { backup, type CopyFlags } from "./backup.ts";
 import { cleanup, type CleanupFlags } from "./cleanup.ts";
 import { doctor, type DoctorFlags } from "./doctor/doctor.ts";
-import { createKey, listKeys, revokeKey, type KeyFlags } from "./keys.ts";
+import { createKey, listKeys, openKeys, revokeKey, type KeyFlags } from "./keys.ts";
 import { restore } from "./restore.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
 import type { Terminal } from "./terminal.ts";
@@ -30,6 +30,9 @@ const HTTP_ONLY: readonly SettingName[] = [
   ...(["insecure-no-auth", "auth-issuer", "auth-audience", "max-body", "live-clients"] as const),
   ...(["max-calls-per-minute", "max-concurrent-calls", "max-connections", "max-streams"] as const),
 ];
+
+/** What a client's configuration says of the server. */
+const ADDRESS: readonly SettingName[] = ["host", "port", "public-url"];
 
 const HELP = `
 Every setting can also come from the environment: --max-age is HOLDFAST_MAX_AGE.
@@ -113,7 +116,10 @@ export function createProgram(terminal: Terminal): Command {
     .action((flags: DoctorFlags) => doctor(settingsOf(flags), flags, terminal));
 
   const keys = program.command("keys").description("who may come in over HTTP");
-  withSettings(keys.command("create").description("make a key, shown this once"), forData)
+  withSettings(
+    keys.command("create").description("make a key, shown this once"),
+    (name) => forData(name) || ADDRESS.includes(name),
+  )
     .requiredOption("--principal <name>", "whose sessions it opens")
     .option("--scopes <scopes>", "read, write or admin, each including the ones before", "write")
     .option("--expires <duration>", "how long it is valid", "never")
@@ -125,6 +131,13 @@ export function createProgram(terminal: Terminal): Command {
   withSettings(keys.command("revoke <id>").description("refuse a key from now on"), forData).action(
     (id: string, flags: object) => revokeKey(settingsOf(flags), id, terminal),
   );
+
+  withSettings(
+    keys.command("open").description("ask nobody for a key any more, once all are revoked"),
+    forData,
+  )
+    .option("--yes", "do not ask")
+    .action((flags: { yes?: boolean }) => openKeys(settingsOf(flags), flags, terminal));
 
   addSessionCommands(
     program.command("sessions").description("the stored conversations: list, show, move, delete"),

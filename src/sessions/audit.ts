@@ -11,7 +11,8 @@ export type AuditAction =
   | "session exported"
   | "session imported"
   | "key created"
-  | "key revoked";
+  | "key revoked"
+  | "opened to all";
 
 export interface AuditEntry {
   at: number;

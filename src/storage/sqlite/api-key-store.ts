@@ -1,5 +1,5 @@
 // API keys in SQLite.
-import { and, asc, eq, isNull, sql } from "drizzle-orm";
+import { and, asc, eq, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
 import type { ApiKey, ApiKeyStore } from "../../auth/api-keys.ts";
 import type { Engine } from "./engine.ts";
 import { RowCache } from "./row-cache.ts";
@@ -19,6 +19,10 @@ export function sqliteApiKeyStore(engine: Engine): ApiKeyStore {
       .update(apiKeys)
       .set({ revokedAt: sql`${placeholder("now")}` })
       .where(and(byId, isNull(apiKeys.revokedAt)))
+      .prepare(),
+    deleteDead: db
+      .delete(apiKeys)
+      .where(or(isNotNull(apiKeys.revokedAt), lte(apiKeys.expiresAt, placeholder("now"))))
       .prepare(),
     touch: db
       .update(apiKeys)
@@ -41,6 +45,11 @@ export function sqliteApiKeyStore(engine: Engine): ApiKeyStore {
       engine.write(() => {
         cache.clear();
         return q.revoke.run({ id, now: engine.clock.now() }).changes === 1;
+      }),
+    deleteDead: () =>
+      engine.write(() => {
+        cache.clear();
+        q.deleteDead.run({ now: engine.clock.now() });
       }),
     touch: (times) =>
       engine.write(() => {
