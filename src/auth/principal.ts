@@ -23,8 +23,9 @@ export interface Admission {
 /** The caller on loopback and on stdio, where no credentials are asked for. */
 export const LOCAL: Principal = Object.freeze({ id: "local" });
 
-export const may = ({ scope = "write" }: Principal, wanted: Scope): boolean =>
-  SCOPES.indexOf(scope) >= SCOPES.indexOf(wanted);
+/** Where no credentials are asked for, everybody is the operator. */
+export const may = (principal: Principal, wanted: Scope): boolean =>
+  principal === LOCAL || SCOPES.indexOf(principal.scope ?? "write") >= SCOPES.indexOf(wanted);
 
 /** The highest of some scopes; undefined when none is one of ours. */
 export const highestScope = (names: readonly string[]): Scope | undefined =>

@@ -1,6 +1,7 @@
 // Reads the definition of a tool and checks all of it, once: clients refuse a whole list for one tool that MCP forbids.
 import { specTypeSchemas, type Tool as WireTool } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import { SCOPES, type Scope } from "../auth/principal.ts";
 import { findJsonFault, told } from "../kernel/json-fault.ts";
 import { headerParameters, type HeaderParameter } from "./header-parameters.ts";
 import {
@@ -19,14 +20,18 @@ export interface Definition {
   input: PreparedSchema;
   output: PreparedSchema | undefined;
   quick: boolean;
+  scope: Scope;
+  timeoutMs: number | undefined;
   session: unknown;
   handler(context: unknown): unknown;
 }
 
 const FIELDS = [
   ...["description", "handler", "title", "quick", "session", "annotations", "icons", "_meta"],
-  ...["input", "inputSchema", "output"],
+  ...["input", "inputSchema", "output", "scope", "timeoutMs"],
 ];
+/** The longest that a timer of Node takes. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 const SESSION_ARGUMENT = {
   description: "Id of the session to work in. Default: the session of this connection.",
@@ -51,13 +56,20 @@ export function readDefinition(spec: unknown): Definition {
   const whose = `Tool ${name}`;
   const given = read(spec, whose, FIELDS);
   const { description, handler, title = titleOf(name), quick = false } = given;
-  const { session = "required", annotations = {}, icons, _meta } = given;
+  const { scope, timeoutMs, session = "required", annotations = {}, icons, _meta } = given;
   if (typeof description !== "string" || typeof handler !== "function")
     throw new TypeError(`${whose}: a description and a handler are needed.`);
   if (typeof quick !== "boolean") throw new TypeError(`${whose}: quick: expected true or false.`);
   if (typeof session !== "function" && !POLICIES.includes(session))
     throw new TypeError(
       `${whose}: session: expected one of ${POLICIES.join(", ")}, or a function.`,
+    );
+
+  if (scope !== undefined && !SCOPES.includes(scope as Scope))
+    throw new TypeError(`${whose}: scope: expected one of ${SCOPES.join(", ")}.`);
+  if (timeoutMs !== undefined && !isTimeout(timeoutMs))
+    throw new TypeError(
+      `${whose}: timeoutMs: expected a whole number from 1 to ${MAX_TIMEOUT_MS}.`,
     );
 
   const shown =
@@ -83,6 +95,8 @@ export function readDefinition(spec: unknown): Definition {
   });
   const headers = headerParameters(name, wire.inputSchema);
   return {
+    scope: (scope as Scope) ?? (wire.annotations?.readOnlyHint ? "read" : "write"),
+    timeoutMs,
     wire,
     headers,
     input,
@@ -98,6 +112,9 @@ function advertised(schema: unknown): JsonObjectSchema {
   compile(checked);
   return checked;
 }
+
+const isTimeout = (value: unknown): value is number =>
+  Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_TIMEOUT_MS;
 
 /** Each field once: a getter may throw, and may tell something else the next time. */
 function read(spec: object, whose: string, fields: readonly string[]): Record<string, unknown> {

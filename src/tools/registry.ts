@@ -7,6 +7,7 @@ import {
   type StandardSchemaV1,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
+import type { Scope } from "../auth/principal.ts";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
 import type { Caller } from "../sessions/session.ts";
@@ -109,10 +110,9 @@ export class ToolRegistry {
     return this.#all.get(name)?.headers ?? [];
   }
 
-  /** Whether a call of this tool changes nothing. An unknown tool does nothing at all. */
-  onlyReads(name: unknown): boolean {
-    const tool = this.#all.get(name);
-    return tool === undefined || tool.annotations.readOnlyHint === true;
+  /** What a caller of this tool must be allowed to do. An unknown tool does nothing at all. */
+  scopeOf(name: unknown): Scope {
+    return this.#all.get(name)?.scope ?? "read";
   }
 
   /** Whether a call that was cut short may simply be run again. */

@@ -1,11 +1,17 @@
 // State and history of one session, as a tool sees them.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Chat } from "../chat/chat.ts";
 import type { HistorySearch, Hit } from "../chat/history-search.ts";
 import type { Message } from "../chat/message.ts";
 import type { NewMessage } from "../chat/store.ts";
+import { toAppError } from "../kernel/errors.ts";
 import { historyUri, stateUri } from "../sessions/uris.ts";
 import type { SetOptions, State, StatePage } from "../state/state.ts";
 import type { StateEntry } from "../state/store.ts";
+
+/** Of one update: enough for a hundred callers at the same time. */
+const MAX_ATTEMPTS = 50;
+const MAX_WAIT_MS = 64;
 
 /** What state and history are given of their session. */
 export interface SessionParts {
@@ -43,6 +49,28 @@ export class SessionState {
   async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
     const { id, store } = this.#session;
     return store(stateUri(id, key), () => this.#state.set(id, key, value, options));
+  }
+
+  /**
+   * Changes a value that others may change too: when one was faster, `change` is called again with what is there now.
+   * Resolves to the new value. @throws AppError as `set`; `conflict` when others were faster each time
+   */
+  async update<T = unknown>(
+    key: string,
+    change: (value: T | undefined) => T | Promise<T>,
+    options: Pick<SetOptions, "ttlSeconds"> = {},
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const entry = await this.entry(key);
+      const value = await change(entry && (JSON.parse(entry.value) as T));
+      try {
+        await this.set(key, value, { ...options, ifVersion: entry?.version ?? 0 });
+        return value;
+      } catch (error) {
+        if (toAppError(error).code !== "conflict" || attempt === MAX_ATTEMPTS) throw error;
+      }
+      await sleep(Math.random() * Math.min(2 ** attempt, MAX_WAIT_MS));
+    }
   }
 
   /** Resolves to whether the key was there. @throws AppError `conflict` or `forbidden` */

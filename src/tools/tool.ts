@@ -1,6 +1,7 @@
 // How a tool is written: `defineTool`. Built-in tools are written with it too; there is no second, private way.
 import type { Icon, Tool as WireTool, ToolAnnotations } from "@modelcontextprotocol/server";
 import type { z } from "zod";
+import type { Scope } from "../auth/principal.ts";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
 import { readDefinition } from "./definition.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
@@ -31,6 +32,10 @@ export interface ToolSpec<
   session?: Policy | ((input: OutputOf<Input>) => Policy);
   /** Waits on nothing outside this process: answered as plain JSON instead of a stream. */
   quick?: boolean;
+  /** What a caller must be allowed to do over HTTP. Default: `read` with `readOnlyHint`, else `write`. */
+  scope?: Scope;
+  /** How long a call may take, in milliseconds: then its signal is aborted, and its caller is told. */
+  timeoutMs?: number;
   handler(
     context: ToolContext<OutputOf<Input>, Policy>,
   ): ToolResult<Output> | Promise<ToolResult<Output>>;
@@ -45,6 +50,7 @@ export interface Tool {
   readonly headers: readonly HeaderParameter[];
   readonly annotations: ToolAnnotations;
   readonly quick: boolean;
+  readonly scope: Scope;
   /** Whether the argument `request_key` stands for the call's request key. */
   readonly takesRequestKey: boolean;
   /** Of the arguments but `session`. */
@@ -60,19 +66,21 @@ export function defineTool<
   Policy extends SessionPolicy = "required",
   Output extends ObjectSchema | undefined = undefined,
 >(spec: ToolSpec<Input, Policy, Output>): Tool {
-  const { wire, headers, input, output, quick, session, handler } = readDefinition(spec);
+  const { wire, headers, input, output, quick, scope, timeoutMs, session, handler } =
+    readDefinition(spec);
   const tool: Tool = {
     name: wire.name,
     wire,
     headers,
     annotations: wire.annotations ?? {},
     quick,
+    scope,
     takesRequestKey: takesRequestKey(spec.input),
     input,
     run: withSession(
       session as Policy | ((input: OutputOf<Input>) => Policy),
       (context: ToolContext<OutputOf<Input>, Policy>) => handler.call(spec, context) as ToolResult,
-      output,
+      { output, timeoutMs },
     ),
   };
   return Object.freeze(Object.assign(tool, { [TOOL]: true }));

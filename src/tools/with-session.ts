@@ -10,6 +10,7 @@ import { OwnSessions } from "./own-sessions.ts";
 import { isQuestion, isSettled, settle, type Settled } from "./results.ts";
 import type { PreparedSchema } from "./schema.ts";
 import { newsOf, SessionHandle } from "./session-handle.ts";
+import { within } from "./time-limit.ts";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
 
 type Handler<Input, Policy extends SessionPolicy> = (
@@ -29,7 +30,10 @@ interface Handled {
 export function withSession<Input, Policy extends SessionPolicy>(
   wanted: Policy | ((input: Input) => Policy),
   handler: Handler<Input, Policy>,
-  output?: PreparedSchema,
+  {
+    output,
+    timeoutMs,
+  }: { output?: PreparedSchema | undefined; timeoutMs?: number | undefined } = {},
 ): (call: Call) => Promise<Settled> {
   return async (call) => {
     const { caller, services, channel, once, newSessionId = newId() } = call;
@@ -43,14 +47,16 @@ export function withSession<Input, Policy extends SessionPolicy>(
         : await withoutSession(policy, call, run.newSessionId);
       if (session !== undefined) call.onSession(session.id);
       try {
-        const returned = await handler({
-          ...channel,
-          signal: run.signal,
-          input,
-          session: session as ToolContext<Input, Policy>["session"],
-          sessions: new OwnSessions(services, caller),
-          principal: caller.principal,
-        });
+        const returned = await within(timeoutMs, run.signal, (signal) =>
+          handler({
+            ...channel,
+            signal,
+            input,
+            session: session as ToolContext<Input, Policy>["session"],
+            sessions: new OwnSessions(services, caller),
+            principal: caller.principal,
+          }),
+        );
         return { result: await settle(returned, output), session: session?.id };
       } catch (error) {
         // What was opened for this call and got nothing to keep goes again.
