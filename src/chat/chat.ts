@@ -66,8 +66,13 @@ export class Chat {
     this.#onError = onError;
   }
 
-  append(sessionId: string, message: NewMessage): Promise<Message> {
+  /** @throws AppError `invalid` or `limit` for a message that cannot be stored */
+  checkMessage(message: NewMessage): void {
     checkMessage("content", message, this.#limits.maxMessageBytes);
+  }
+
+  append(sessionId: string, message: NewMessage): Promise<Message> {
+    this.checkMessage(message);
     return this.#store.append(sessionId, message);
   }
 

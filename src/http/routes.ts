@@ -8,10 +8,11 @@ import { parseJson } from "../kernel/json.ts";
 import { dropNulls } from "../mcp/absent.ts";
 import { classify } from "../mcp/classify.ts";
 import { messageFault } from "../mcp/faults.ts";
+import { contentFault, parseMessages } from "../mcp/inbound.ts";
 import { neededScope } from "../mcp/scopes.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Incoming, Sessionful } from "../mcp/sessionful.ts";
-import { requestIdOf, RPC, rpcError } from "../mcp/rpc.ts";
+import { isRequest, requestIdOf, RPC, rpcError } from "../mcp/rpc.ts";
 import type { Stateless } from "../mcp/stateless.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics, Refuse } from "../telemetry/metrics.ts";
@@ -123,7 +124,7 @@ export function createRoutes({
         `The body is larger than ${maxBodyBytes} bytes (the setting max-body).`,
       );
     }
-    const body = parseJson(bytes, maxDepth);
+    const body = parseJson(bytes, maxDepth, parseMessages);
     if (body instanceof Error) return rpcError(400, RPC.parseError, body.message);
     dropNulls(body.value);
     if (Array.isArray(body.value) && body.value.length > 1) {
@@ -143,6 +144,8 @@ export function createRoutes({
       refused("scope");
       return insufficientScope(scope, resource);
     }
+    const fault = [message].flat().map(contentFault).find(Boolean);
+    if (fault !== undefined) return refuseContent(fault, message);
     return streaming(
       c,
       route.kind === "modern"
@@ -186,3 +189,10 @@ const refuse = (
   const reason = cell === "invalid-json-rpc-body" ? messageFault(body) : message;
   return rpcError(httpStatus, code, reason, { id: requestIdOf(body), data });
 };
+
+/** What has no id, and an introduction, is refused as an HTTP request too. */
+function refuseContent(fault: string, message: JSONRPCMessage | JSONRPCMessage[]): Response {
+  const request = !Array.isArray(message) && isRequest(message) ? message : undefined;
+  const status = request === undefined || request.method === "initialize" ? 400 : 200;
+  return rpcError(status, RPC.invalidParams, fault, { id: request?.id ?? null });
+}

@@ -18,16 +18,17 @@ export const withoutLineEnds = (json: string): string =>
 /** A message as it goes out. */
 export const toJson = (message: unknown): string => withoutLineEnds(JSON.stringify(message));
 
-/** The value, or an error whose message may be shown. */
+/** The value as `parse` gives it, or an error whose message may be shown. */
 export function parseJson(
   body: ArrayBuffer | Uint8Array,
   maxDepth: number,
+  parse: (json: string) => unknown,
 ): { value: unknown } | Error {
   try {
     const text = decoder.decode(body);
     if (text.length > 2 * maxDepth && isDeep(text, maxDepth))
       return new Error(`The body is nested more than ${maxDepth} deep (the setting max-depth).`);
-    return { value: JSON.parse(text) as unknown };
+    return { value: parse(text) };
   } catch {
     return new Error("The body is not valid JSON.");
   }

@@ -4,15 +4,19 @@ import { AppError } from "./errors.ts";
 /** Size in bytes as stored (UTF-8). */
 export const byteLength = (text: string): number => Buffer.byteLength(text, "utf8");
 
+/** Why a text cannot be stored as it is, as the end of a sentence; undefined when it can. */
+export function textFault(text: string): string | undefined {
+  if (text.includes("\0")) return "contains a NUL character.";
+  return text.isWellFormed() ? undefined : "is not valid Unicode (it has a lone surrogate).";
+}
+
 /**
  * Checks `text` for storage; `what` names it in the error. `setting`: where `maxBytes` comes from, if from a setting.
  * @throws AppError `invalid`; `limit` for a text that is over a setting's bound
  */
 export function checkText(what: string, text: string, maxBytes: number, setting?: string): void {
-  if (text.includes("\0")) throw new AppError("invalid", `${what} contains a NUL character.`);
-  if (!text.isWellFormed()) {
-    throw new AppError("invalid", `${what} is not valid Unicode (it has a lone surrogate).`);
-  }
+  const odd = textFault(text);
+  if (odd !== undefined) throw new AppError("invalid", `${what} ${odd}`);
   const bytes = byteLength(text);
   if (bytes <= maxBytes) return;
   const fault = `${what} is ${bytes} bytes long; at most ${maxBytes} are stored`;

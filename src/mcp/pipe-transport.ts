@@ -14,6 +14,7 @@ import { parseJson, toJson } from "../kernel/json.ts";
 import { dropNulls } from "./absent.ts";
 import { batchFault, revisionFault } from "./batch.ts";
 import { messageFault } from "./faults.ts";
+import { contentFault, parseMessages } from "./inbound.ts";
 import { Lines } from "./lines.ts";
 import { isAnswer, isNotification, isRequest, requestIdOf, RPC } from "./rpc.ts";
 
@@ -107,7 +108,7 @@ export class PipeTransport implements Transport {
       const message = `The message is larger than ${maxBytes} bytes (the setting max-body).`;
       return this.#refuse(null, RPC.server, message);
     }
-    const parsed = parseJson(line, this.#options.maxDepth);
+    const parsed = parseJson(line, this.#options.maxDepth, parseMessages);
     if (parsed instanceof Error) return this.#refuse(null, RPC.parseError, parsed.message);
     dropNulls(parsed.value);
     this.#receive(parsed.value);
@@ -120,6 +121,8 @@ export class PipeTransport implements Transport {
       const message = messageOf(body);
       if (message === undefined)
         return this.#refuse(requestIdOf(body), RPC.invalidRequest, messageFault(body));
+      const fault = contentFault(message);
+      if (fault !== undefined) return this.#refuseContent(message, fault);
       if (isRequest(message) && message.method === "initialize") this.#introduction = message.id;
       this.#deliver(message);
     }
@@ -145,7 +148,7 @@ export class PipeTransport implements Transport {
   #faultOf(messages: JSONRPCMessage[]): string | undefined {
     const route = classifyInboundRequest({ httpMethod: "POST", body: messages });
     if (route.kind === "reject") return route.message;
-    const fault = batchFault(messages);
+    const fault = batchFault(messages) ?? messages.map(contentFault).find(Boolean);
     if (fault !== undefined) return fault;
     if (this.#version === undefined) return "Nobody has introduced itself: send initialize first.";
     return revisionFault(this.#version);
@@ -162,6 +165,11 @@ export class PipeTransport implements Transport {
     if ("result" in answer) this.#version = answer.result["protocolVersion"] as string;
     this.#introduction = undefined;
     for (const body of this.#held.splice(0)) this.#receive(body);
+  }
+
+  /** A notification is not answered. */
+  #refuseContent(message: JSONRPCMessage, fault: string): void {
+    if (isRequest(message)) this.#refuse(message.id, RPC.invalidParams, fault);
   }
 
   #refuse(id: RequestId | null, code: number, message: string): void {

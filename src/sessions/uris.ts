@@ -1,4 +1,5 @@
 // The addresses under which MCP resources show sessions.
+import { textFault } from "../kernel/text.ts";
 
 export const SESSIONS_URI = "holdfast://sessions";
 
@@ -22,7 +23,8 @@ export function parseSessionUri(uri: string): SessionPlace | undefined {
   if (history !== undefined) return { kind: "history", id };
   if (key === undefined) return { kind: "session", id };
   try {
-    return { kind: "state", id, key: decodeURIComponent(key) };
+    const decoded = decodeURIComponent(key);
+    return textFault(decoded) === undefined ? { kind: "state", id, key: decoded } : undefined;
   } catch {
     return undefined; // a stray percent sign
   }

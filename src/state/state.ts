@@ -1,10 +1,13 @@
 // Key/value state of one session: JSON values, versions, expiry, and the limits that keep it small.
 import type { Clock } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
+import { checkStorable } from "../kernel/storable.ts";
 import { checkText } from "../kernel/text.ts";
-import type { StateEntry, StateStore } from "./store.ts";
+import type { StateEntry, StateStore, StateWrite } from "./store.ts";
 
 const MAX_KEY_BYTES = 512;
+/** A hundred years. */
+export const MAX_TTL_SECONDS = 3_153_600_000;
 /** A page of a list ends early once its values reach this size. */
 const MAX_PAGE_BYTES = 1_000_000;
 
@@ -43,29 +46,26 @@ export class State {
   }
 
   /**
-   * Stores any JSON value.
-   * @throws AppError `invalid` for what JSON cannot hold, `limit`, or `conflict` when `ifVersion` does not match
+   * What `set` takes: any JSON value, under a key.
+   * @throws AppError `invalid` for what JSON cannot hold, naming its place in the value; `limit`
    */
-  set(
-    sessionId: string,
-    key: string,
-    value: unknown,
-    options: SetOptions = {},
-  ): Promise<StateEntry> {
+  write(key: string, value: unknown, { ttlSeconds, ifVersion }: SetOptions = {}): StateWrite {
     checkKey(key);
-    const text = JSON.stringify(value) as string | undefined;
-    if (text === undefined)
-      throw new AppError("invalid", `value: expected JSON, received ${typeof value}.`);
+    checkStorable("value", value);
+    const text = JSON.stringify(value);
     checkText("value", text, this.#limits.maxValueBytes, "max-value");
-    const { ttlSeconds, ifVersion } = options;
+    if (ttlSeconds !== undefined && !(ttlSeconds > 0 && ttlSeconds <= MAX_TTL_SECONDS))
+      throw new AppError(
+        "invalid",
+        `ttlSeconds: expected a number above 0, at most ${MAX_TTL_SECONDS}.`,
+      );
     const expiresAt = ttlSeconds === undefined ? null : this.#clock.now() + ttlSeconds * 1000;
-    return this.#store.set(sessionId, {
-      key,
-      value: text,
-      expiresAt,
-      ifVersion,
-      maxKeys: this.#limits.maxKeys,
-    });
+    return { key, value: text, expiresAt, ifVersion, maxKeys: this.#limits.maxKeys };
+  }
+
+  /** @throws AppError `conflict` when `ifVersion` does not match, `limit` for a key too many */
+  set(sessionId: string, write: StateWrite): Promise<StateEntry> {
+    return this.#store.set(sessionId, write);
   }
 
   delete(sessionId: string, key: string, ifVersion?: number): Promise<boolean> {

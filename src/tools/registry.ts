@@ -10,6 +10,7 @@ import {
 import type { Scope } from "../auth/principal.ts";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
+import { unstorable } from "../kernel/storable.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
@@ -137,6 +138,8 @@ export class ToolRegistry {
         `Unknown tool: ${name}. tools/list names the tools there are.`,
       );
     }
+    const fault = unstorable("", args);
+    if (fault !== undefined) return failure(fault, "invalid");
     const parsed = await parseArguments(tool.input, args);
     if (parsed.issues !== undefined)
       return failure(`Wrong arguments for ${name}:\n${faults(parsed.issues)}`, "invalid");

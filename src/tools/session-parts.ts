@@ -48,7 +48,8 @@ export class SessionState {
   /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
   async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
     const { id, store } = this.#session;
-    return store(stateUri(id, key), () => this.#state.set(id, key, value, options));
+    const write = this.#state.write(key, value, options); // what is refused makes no session
+    return store(stateUri(id, key), () => this.#state.set(id, write));
   }
 
   /**
@@ -102,6 +103,7 @@ export class SessionHistory {
   /** @throws AppError `forbidden` and others */
   async append(message: NewMessage): Promise<Message> {
     const { id, store } = this.#session;
+    this.#chat.checkMessage(message); // what is refused makes no session
     return store(historyUri(id), () => this.#chat.append(id, message));
   }
 
