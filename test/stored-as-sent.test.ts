@@ -1,4 +1,6 @@
 // What is stored is what was sent: a value is kept as it came or refused with its place, before anything is stored.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -10,6 +12,15 @@ import { rawStdio } from "./support/raw-stdio.ts";
 import { calling, introduce, post, read, type Json, type RawClient } from "./support/raw.ts";
 import { rows } from "./support/rows.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import {
+  appOn,
+  endLine,
+  exported,
+  jsonl,
+  messageLine,
+  sessionLine,
+  stateLine,
+} from "./support/transfer.ts";
 
 const LONE = "\ud83d";
 
@@ -257,6 +268,41 @@ describe("what a tool stores in its session", () => {
       expect(answer.says).toMatch(says);
     }
     expectNothingStored(here);
+  });
+});
+
+describe("a file that is imported", () => {
+  const open = async (file: string, format: "auto" | "chatgpt" = "auto") => {
+    const app = await appOn();
+    const path = join(temporaryFolder(), "input");
+    writeFileSync(path, file);
+    const { sessions, replaced } = await app.transfer.open(path, { format, owner: "local" });
+    const options = { ownerOf: () => "local", dryRun: false };
+    await Array.fromAsync(app.transfer.import(sessions, options));
+    return { text: await exported(app), replaced };
+  };
+
+  it("comes in with what cannot be stored replaced, which is counted", async () => {
+    const value = { "a\0": [`${LONE}${LONE}`, "\\ud83d", "🦭"] };
+    const file = jsonl(
+      sessionLine({ title: `t${LONE}` }),
+      stateLine("k\0", { value }),
+      messageLine(1, { content: "a\0b" }),
+      endLine(1, 1),
+    );
+    const { text, replaced } = await open(file);
+    expect(replaced).toBe(6);
+    expect(text).toContain('"title":"t\ufffd"');
+    expect(text).toContain('"key":"k\ufffd","value":{"a\ufffd":["\ufffd\ufffd","\\\\ud83d","🦭"]}');
+    expect(text).toContain('"content":"a\ufffdb"');
+    expect(await open(text)).toMatchObject({ replaced: 0 });
+  });
+
+  it("is refused for a number that would change, with its place", async () => {
+    const file = jsonl(sessionLine(), stateLine("k", { value: [0, "#"] }), endLine(1, 0));
+    await expect(open(file.replace('"#"', "9007199254740993"))).rejects.toThrow(
+      /line 2: value\[1\] is 9007199254740993, which has more digits/,
+    );
   });
 });
 

@@ -81,13 +81,6 @@ describe("a wrong line", () => {
     ["an impossible day", one(messageLine(1, { created_at: "2026-13-45T00:00:00Z" })), /^line 2/],
     ["an unknown role", one(messageLine(1, { role: "root" })), /^line 2: role/],
     ["no content", one(messageLine(1, { content: null })), /^line 2: content/],
-    ["NUL", one(messageLine(1, { content: "a\0b" })), /^line 2: content .*NUL/],
-    [
-      "half a character",
-      one(messageLine(1, { content: "\ud800" })),
-      /^line 2: content .*surrogate/,
-    ],
-    ["half a character in a key", one(stateLine("\udc00")), /^line 2: key/],
     ["negative tokens", one(messageLine(1, { input_tokens: -1 })), /^line 2: input_tokens/],
     ["tokens beyond counting", one(messageLine(1, { input_tokens: 1e300 })), /^line 2/],
     ["a number twice", one(messageLine(1), messageLine(1)), /^line 3: seq: expected .* from 2 /],

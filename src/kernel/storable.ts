@@ -2,7 +2,7 @@
 // or turns into something else. What cannot is refused with its place, before anything is stored.
 import { AppError } from "./errors.ts";
 import { isWrittenNumber, whyInexact } from "./exact-numbers.ts";
-import { textFault } from "./text.ts";
+import { storable, textFault } from "./text.ts";
 
 /** `JSON.stringify` and others walk through values without looking at how deep they are. */
 const MAX_DEPTH = 1_000;
@@ -26,6 +26,19 @@ export function unstorable(name: string, value: unknown): string | undefined {
 export function checkStorable(name: string, value: unknown): void {
   const fault = unstorable(name, value);
   if (fault !== undefined) throw new AppError("invalid", fault);
+}
+
+/** A value with all its texts and names as `storable` makes them. */
+export function storableValue(value: unknown, onReplaced: (count: number) => void): unknown {
+  if (typeof value === "string") return storable(value, onReplaced);
+  if (typeof value !== "object" || value === null || isWrittenNumber(value)) return value;
+  if (Array.isArray(value)) return value.map((item) => storableValue(item, onReplaced));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [
+      storable(key, onReplaced),
+      storableValue(member, onReplaced),
+    ]),
+  );
 }
 
 function faultIn(value: unknown, depth: number): Fault | undefined {

@@ -26,8 +26,19 @@ export function checkText(what: string, text: string, maxBytes: number, setting?
     : new AppError("limit", `${fault} (the setting ${setting}).`);
 }
 
-/** As it can be stored: NUL and lone surrogates are replaced by U+FFFD, as a reader would see them. */
-export const storable = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");
+/**
+ * As it can be stored: NUL and lone surrogates are replaced by U+FFFD, as a reader would see them. `onReplaced` is told
+ * how many.
+ */
+export function storable(text: string, onReplaced?: (count: number) => void): string {
+  if (textFault(text) === undefined) return text;
+  const replaced = Array.from(text).filter(isUnstorable).length;
+  onReplaced?.(replaced);
+  return text.toWellFormed().replaceAll("\0", "\uFFFD");
+}
+
+const isUnstorable = (character: string): boolean =>
+  character === "\0" || !character.isWellFormed();
 
 /** The beginning of a text that is too large, of whole characters; `mark` stands at the end of what is cut, and counts. */
 export function shortened(text: string, maxBytes: number, mark = ""): string {

@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import type { z } from "zod";
 import type { Role } from "../chat/message.ts";
 import { AppError } from "../kernel/errors.ts";
-import { shortened } from "../kernel/text.ts";
+import { shortened, storable } from "../kernel/text.ts";
 import { MAX_TITLE_BYTES } from "../sessions/sessions.ts";
 import { SessionCheck, type Incoming, type TransferLimits } from "./incoming.ts";
+import type { OnReplaced } from "./jsonl.ts";
 import type { SkipMessage } from "./skipped.ts";
 import type { Content } from "./store.ts";
 
@@ -29,7 +30,7 @@ export function toIncoming(
   source: string,
   owner: string,
   limits: TransferLimits,
-  skip: SkipMessage,
+  { skip, onReplaced }: { skip: SkipMessage; onReplaced: OnReplaced },
 ): Incoming | undefined {
   const read = (): Conversation => readWith(() => undefined);
   const { id, title, createdAt, lastActiveAt, messages } = readWith(skip);
@@ -39,12 +40,12 @@ export function toIncoming(
   const header = {
     id: sessionId(source, owner, id),
     ...{ owner: undefined, name: null, system: null, pinned: false },
-    title: title && shortened(clean(title), MAX_TITLE_BYTES),
+    title: title && shortened(storable(title, onReplaced), MAX_TITLE_BYTES),
     createdAt: firstAt,
     lastActiveAt: lastActiveAt ?? messages.at(-1)?.createdAt ?? firstAt,
   };
   check.header(header);
-  for (const piece of pieces(read(), firstAt)) {
+  for (const piece of pieces(read(), firstAt, onReplaced)) {
     try {
       check.content(piece);
     } catch (error) {
@@ -62,16 +63,26 @@ export function toIncoming(
 }
 
 /** A message without a time has that of the one before it. */
-function* pieces({ messages }: Conversation, firstAt: number): Generator<Content> {
+function* pieces(
+  { messages }: Conversation,
+  firstAt: number,
+  onReplaced?: OnReplaced,
+): Generator<Content> {
   let at = firstAt;
   for (const [index, { role, content, model, createdAt }] of messages.entries()) {
     at = createdAt ?? at;
     yield {
       type: "message",
       message: {
-        ...{ seq: index + 1, role, content: clean(content), status: "complete", createdAt: at },
         ...{
-          model: model && clean(model),
+          seq: index + 1,
+          role,
+          content: storable(content, onReplaced),
+          status: "complete",
+          createdAt: at,
+        },
+        ...{
+          model: model && storable(model),
           inputTokens: null,
           outputTokens: null,
           requestKey: null,
@@ -80,9 +91,6 @@ function* pieces({ messages }: Conversation, firstAt: number): Generator<Content
     };
   }
 }
-
-/** Other programs keep what cannot be stored here: it is replaced, as a reader would see it. */
-const clean = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");
 
 /** Always the same for the same conversation and owner, in the form of a UUID of version 8 (RFC 9562). */
 function sessionId(source: string, owner: string, id: string): string {

@@ -6,6 +6,7 @@ import { readChatGpt } from "./chatgpt.ts";
 import { readClaude } from "./claude.ts";
 import { issueOf, toIncoming, type Conversation } from "./conversation.ts";
 import type { Incoming, TransferLimits } from "./incoming.ts";
+import type { OnReplaced } from "./jsonl.ts";
 import { labelOf, type Skipped, type SkipMessage } from "./skipped.ts";
 
 /** No text in Node is longer. */
@@ -65,6 +66,7 @@ export function readForeign(
   format: ForeignFormat,
   owner: string,
   limits: TransferLimits,
+  onReplaced: OnReplaced,
 ): Foreign {
   const sessions = new Map<string, { incoming: Incoming; number: number; item: unknown }>();
   const skipped: Skipped[] = [];
@@ -77,7 +79,7 @@ export function readForeign(
       });
     try {
       const read = (skip: SkipMessage): Conversation => READERS[format](item, skip);
-      const incoming = toIncoming(read, format, owner, limits, skip);
+      const incoming = toIncoming(read, format, owner, limits, { skip, onReplaced });
       if (incoming === undefined) {
         empty += 1;
         continue;

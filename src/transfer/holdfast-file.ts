@@ -3,7 +3,7 @@
 import { AppError } from "../kernel/errors.ts";
 import type { Faults } from "./faults.ts";
 import { SessionCheck, type Header, type Incoming, type TransferLimits } from "./incoming.ts";
-import { parseLine, type Entry } from "./jsonl.ts";
+import { parseLine, type Entry, type OnReplaced } from "./jsonl.ts";
 import { readLines, type Line, type Place } from "./lines.ts";
 import type { Content } from "./store.ts";
 
@@ -20,12 +20,18 @@ interface Current {
   faults: number;
 }
 
-/** Checks the file; resolves to its sessions. `onBytes` is told how far it has come. */
+export interface Watcher {
+  /** Told how far the check has come. */
+  onBytes?: ((bytes: number) => void) | undefined;
+  onReplaced?: OnReplaced | undefined;
+}
+
+/** Checks the file; resolves to its sessions. */
 export async function readHoldfastFile(
   file: string,
   limits: TransferLimits,
   faults: Faults,
-  onBytes: (bytes: number) => void = () => undefined,
+  { onBytes, onReplaced }: Watcher = {},
 ): Promise<Incoming[]> {
   const sessions: Incoming[] = [];
   const ids = new Set<string>();
@@ -62,11 +68,11 @@ export async function readHoldfastFile(
 
   for await (const line of readLines(file, longestLine(limits))) {
     last = line;
-    onBytes(line.end);
+    onBytes?.(line.end);
     const where = `line ${line.number}`;
     try {
       if (line.fault !== undefined) throw new AppError("invalid", line.fault);
-      take(line, parseLine(line.text));
+      take(line, parseLine(line.text, onReplaced));
     } catch (error) {
       faults.addError(where, error);
       // What follows belongs to this session, however wrong its line is.

@@ -5,6 +5,8 @@ import { z } from "zod";
 import { ROLES, STATUSES } from "../chat/message.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
+import { parseExactly } from "../kernel/exact-numbers.ts";
+import { checkStorable, storableValue } from "../kernel/storable.ts";
 import type { Header } from "./incoming.ts";
 import type { Content, ContentCounts, Piece } from "./store.ts";
 
@@ -62,6 +64,11 @@ const endLine = z.object({ type: z.literal("end"), state: z.int(), messages: z.i
 
 const anyLine = z.discriminatedUnion("type", [sessionLine, stateLine, messageLine, endLine]);
 
+const TOO_DEEP = "value: is nested too deeply.";
+
+/** Told how many characters were replaced. */
+export type OnReplaced = (count: number) => void;
+
 export type Entry =
   { type: "session"; header: Header } | Content | { type: "end"; counts: ContentCounts };
 
@@ -101,9 +108,12 @@ export function toLine(piece: Piece): string {
 export const endOf = ({ stateKeys: state, messages }: ContentCounts): string =>
   JSON.stringify({ type: "end", state, messages });
 
-/** @throws AppError `invalid` */
-export function parseLine(text: string): Entry {
-  const parsed = anyLine.safeParse(parseJson(text), { reportInput: false });
+/**
+ * What cannot be stored, as earlier versions wrote it, is replaced; `onReplaced` is told how many characters.
+ * @throws AppError `invalid`
+ */
+export function parseLine(text: string, onReplaced: OnReplaced = () => undefined): Entry {
+  const parsed = anyLine.safeParse(parseJson(text, onReplaced), { reportInput: false });
   if (!parsed.success) throw new AppError("invalid", issueOf(parsed.error));
   const line = parsed.data;
   switch (line.type) {
@@ -146,21 +156,26 @@ const headerOf = (line: z.infer<typeof sessionLine>): Header => ({
   lastActiveAt: line.last_active_at,
 });
 
-function parseJson(text: string): unknown {
+/** How such characters are written. */
+const SUSPICIOUS = /\\u(?:0000|d[89a-f])/i;
+
+function parseJson(text: string, onReplaced: OnReplaced): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
-    throw new AppError("invalid", "is not JSON.");
+    const value = parseExactly(text);
+    return SUSPICIOUS.test(text) ? storableValue(value, onReplaced) : value;
+  } catch (error) {
+    throw new AppError("invalid", error instanceof RangeError ? TOO_DEEP : "is not JSON.");
   }
 }
 
 function valueOf(value: unknown): string {
   if (value === undefined) throw new AppError("invalid", "value: is missing.");
   try {
+    checkStorable("value", value);
     return JSON.stringify(value);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new AppError("invalid", "value: is nested too deeply.");
+    throw new AppError("invalid", TOO_DEEP);
   }
 }
 

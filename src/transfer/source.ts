@@ -16,6 +16,8 @@ export interface Source {
   /** Conversations with nothing in them, which become no session. */
   empty: number;
   skipped: Skipped[];
+  /** Characters that cannot be stored. */
+  replaced: number;
 }
 
 export interface SourceOptions {
@@ -34,6 +36,10 @@ export async function readSource(
   { format, owner, limits, strict = false, onBytes }: SourceOptions,
 ): Promise<Source> {
   const faults = new Faults();
+  let replaced = 0;
+  const onReplaced = (count: number): void => {
+    replaced += count;
+  };
   const begins = await beginning(file);
   const isLines = format === "auto" ? begins.startsWith("{") : format === "holdfast";
   if (begins.startsWith("PK"))
@@ -41,9 +47,9 @@ export async function readSource(
       hint: "Unpack it and import the conversations.json in it.",
     });
   if (isLines || (begins === "" && format === "auto")) {
-    const sessions = await readHoldfastFile(file, limits, faults, onBytes);
+    const sessions = await readHoldfastFile(file, limits, faults, { onBytes, onReplaced });
     faults.check();
-    return { sessions, empty: 0, skipped: [] };
+    return { sessions, empty: 0, skipped: [], replaced };
   }
   const document = await readDocument(file);
   const known = format === "auto" ? formatOf(document) : format;
@@ -51,12 +57,12 @@ export async function readSource(
     throw new AppError("invalid", "The file is of no format that is known here.", {
       hint: "Accepted are exports of Holdfast, and the conversations.json of ChatGPT and Claude.",
     });
-  const source = readForeign(document, known, owner, limits);
+  const source = readForeign(document, known, owner, limits, onReplaced);
   // A file of which nothing can be read is hardly what it was taken for.
   if (strict || source.sessions.length === 0)
     for (const skipped of source.skipped) faults.add(whereOf(skipped), skipped.reason);
   faults.check();
-  return source;
+  return { ...source, replaced };
 }
 
 /** The first characters that are no space. */

@@ -144,6 +144,10 @@ function report(
   ];
   terminal.print(`${parts.join(", ")}.`);
   tellSkipped(source.skipped, terminal);
+  if (source.replaced > 0)
+    terminal.warn(
+      `Replaced ${count(source.replaced, "character")} that cannot be stored by U+FFFD.`,
+    );
   const nameless = results.filter(({ lostName }) => lostName !== undefined);
   for (const { id, lostName } of nameless.slice(0, NAMED))
     terminal.warn(`${id} comes without its name ${JSON.stringify(lostName)}: it is taken.`);
@@ -209,6 +213,7 @@ const reportOf = (
   ...{ unchanged: of(results, "unchanged").length, behind: of(results, "behind").length },
   ...{ conflicts: of(results, "conflict").length, empty: source.empty },
   skipped: source.skipped,
+  replaced_characters: source.replaced,
   sessions: results.map(({ id, owner, outcome, messages, lostName }) => ({
     ...{ id, owner, outcome, messages, lost_name: lostName ?? null },
   })),
