@@ -89,11 +89,12 @@ describe("a number that would change", () => {
       name: "echo",
       description: "Says what it is given.",
       input: z.object({ given: z.unknown() }),
-      handler: ({ input }) => JSON.stringify(input.given),
+      handler: ({ input }) => JSON.stringify(input.given ?? null),
     });
     const client = await introduce((await serveHere({ tools: [echo] })).url);
     const refused = await callText(client, "echo", `{"given":[0.5,12345678901234567890]}`);
     expect(refused.says).toMatch(/^given\[1\] is 12345678901234567890, which has more digits/);
+    expect(calling(await client.ask("tools/call", { name: "echo" })).isError).toBe(false);
     const answer = await read(
       await client.post(
         `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"x/nanoseconds":1764115312000000001},"name":"echo","arguments":{"given":"1e400, 9007199254740993"}}}`,

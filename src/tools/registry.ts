@@ -138,7 +138,7 @@ export class ToolRegistry {
         `Unknown tool: ${name}. tools/list names the tools there are.`,
       );
     }
-    const fault = unstorable("", args);
+    const fault = unstorable("", args ?? {});
     if (fault !== undefined) return failure(fault, "invalid");
     const parsed = await parseArguments(tool.input, args);
     if (parsed.issues !== undefined)
