@@ -55,6 +55,7 @@ describe("a number that would change", () => {
     ["9.007199254740993e15", /more digits/],
     ["3.14159265358979323846", /more digits/],
     ["1.0000000000000001", /more digits/],
+    ["0.10000000000000001", /more digits/],
     [`1${"0".repeat(400)}`, /too large/],
   ];
 
@@ -94,7 +95,7 @@ describe("a number that would change", () => {
     const client = await introduce((await serveHere({ tools: [echo] })).url);
     const refused = await callText(client, "echo", `{"given":[0.5,12345678901234567890]}`);
     expect(refused.says).toMatch(/^given\[1\] is 12345678901234567890, which has more digits/);
-    expect(calling(await client.ask("tools/call", { name: "echo" })).isError).toBe(false);
+    expect(calling(await client.ask("tools/call", { name: "session_info" })).isError).toBe(false);
     const answer = await read(
       await client.post(
         `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"x/nanoseconds":1764115312000000001},"name":"echo","arguments":{"given":"1e400, 9007199254740993"}}}`,
@@ -123,7 +124,6 @@ it("a value is kept as it was sent", async () => {
     "-0": 0,
     "1.0": 1,
     "1e3": 1000,
-    "0.10000000000000001": 0.1,
   })) {
     await callText(client, "state_set", `{"key":"k","value":${spelling}}`);
     expect((await client.call("state_get", { key: "k" })).data["value"]).toBe(value);

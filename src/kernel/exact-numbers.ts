@@ -38,11 +38,9 @@ export function whyInexact({ rawJSON: written }: WrittenNumber): string {
   return `is ${shown}, which has more digits than a number keeps: send it as text.`;
 }
 
-/** 1.0 and 1e3 are other ways to write 1 and 1000; many programs write a fraction with 17 digits, whatever it needs. */
+/** 1.0 and 1e3 are other ways to write 1 and 1000. */
 const isExact = (written: string, value: number): boolean =>
-  Number.isFinite(value) &&
-  (decimalOf(written) === decimalOf(String(value)) ||
-    (!Number.isInteger(value) && decimalOf(written) === decimalOf(value.toPrecision(17))));
+  Number.isFinite(value) && decimalOf(written) === decimalOf(String(value));
 
 /** The same text for the same number, however it is written. */
 function decimalOf(written: string): string {

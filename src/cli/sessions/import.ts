@@ -146,7 +146,7 @@ function report(
   tellSkipped(source.skipped, terminal);
   if (source.replaced > 0)
     terminal.warn(
-      `Replaced ${count(source.replaced, "character")} that cannot be stored by U+FFFD.`,
+      `Replaced ${counted(source.replaced, "character")} that cannot be stored by U+FFFD.`,
     );
   const nameless = results.filter(({ lostName }) => lostName !== undefined);
   for (const { id, lostName } of nameless.slice(0, NAMED))
