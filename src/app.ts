@@ -79,6 +79,7 @@ export interface App {
   readonly sessions: Sessions;
   /** Everybody's sessions, for commands. */
   readonly operator: Operator;
+  readonly search: HistorySearch;
   /** Export and import. */
   readonly transfer: Transfer;
   readonly keys: ApiKeys;
@@ -320,6 +321,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     model,
     sessions,
     operator: new Operator({ store: storage.sessions, sessions, announce }),
+    search: services.search,
     transfer: new Transfer({
       ...{ store: storage.transfer, sessions: storage.sessions, audit, announce },
       now: () => clock.now(),

@@ -1,5 +1,6 @@
 // A question before what cannot be undone.
 import { createInterface } from "node:readline/promises";
+import { AppError } from "../kernel/errors.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Whether somebody sits there who can be asked. */
@@ -13,4 +14,12 @@ export async function confirm(terminal: Terminal, question: string): Promise<boo
   } finally {
     asking.close();
   }
+}
+
+/** As `confirm`, for what deletes. @throws AppError `start` where nobody can be asked */
+export function confirmDeletion(terminal: Terminal, question: string): Promise<boolean> {
+  if (canAsk(terminal)) return confirm(terminal, question);
+  throw new AppError("start", "Nothing was deleted: nobody is there to be asked.", {
+    hint: "--yes deletes without asking.",
+  });
 }

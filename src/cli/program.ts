@@ -1,14 +1,16 @@
 // The command line: its commands and their flags. Every setting is a flag; each command's work is in a file of its own.
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { envName, settings, type SettingName } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { VERSION } from "../version.ts";
 import { backup, type CopyFlags } from "./backup.ts";
 import { cleanup, type CleanupFlags } from "./cleanup.ts";
+import { complete, completionScript, SHELLS } from "./completion.ts";
 import { doctor, type DoctorFlags } from "./doctor/doctor.ts";
 import { createKey, listKeys, openKeys, revokeKey, type KeyFlags } from "./keys.ts";
 import { restore } from "./restore.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
+import { sessionNames } from "./sessions/find.ts";
 import type { Terminal } from "./terminal.ts";
 import { serve } from "./serve.ts";
 import { stdio } from "./stdio.ts";
@@ -43,6 +45,11 @@ Exit codes:
   1    not done, and the reason is on standard error; or the doctor found a problem
   70   a defect of Holdfast
   130  asked twice to stop, and stopped at once`;
+
+const COMPLETION_HELP = `
+bash: add this line to ~/.bashrc          source <(holdfast completion bash)
+zsh:  add this line to ~/.zshrc           source <(holdfast completion zsh)
+fish: holdfast completion fish > ~/.config/fish/completions/holdfast.fish`;
 
 /** Flags without a command belong to `serve`. */
 export function withDefaultCommand(args: readonly string[]): readonly string[] {
@@ -140,7 +147,9 @@ export function createProgram(terminal: Terminal): Command {
     .action((flags: { yes?: boolean }) => openKeys(settingsOf(flags), flags, terminal));
 
   addSessionCommands(
-    program.command("sessions").description("the stored conversations: list, show, move, delete"),
+    program
+      .command("sessions")
+      .description("the stored conversations: list, show, search, change, move, delete"),
     {
       withSettings: (command, ...more) =>
         withSettings(command, (name) => forData(name) || more.includes(name)),
@@ -149,7 +158,38 @@ export function createProgram(terminal: Terminal): Command {
     terminal,
   );
 
+  program
+    .command("version")
+    .description("print the version")
+    .action(() => terminal.print(VERSION));
+  program
+    .command("completion")
+    .description("print a script that completes commands in a shell")
+    .addArgument(new Argument("<shell>", "your shell").choices(SHELLS))
+    .addHelpText("after", COMPLETION_HELP)
+    .action((shell: string) => terminal.print(completionScript(shell)));
+  withSettings(program.command("complete [words...]", { hidden: true }), forData).action(
+    (words: string[]) => printCompletions(program, words, terminal),
+  );
+
   return program;
+}
+
+/** What a shell's script shows; where there is no database, or it cannot be read, sessions have no names. */
+async function printCompletions(
+  program: Command,
+  words: readonly string[],
+  terminal: Terminal,
+): Promise<void> {
+  const { words: found, sessions, given } = complete(program, words);
+  for (const word of found) terminal.print(word);
+  if (!sessions) return;
+  const folder = given[given.indexOf("--data-dir") + 1];
+  const settings: Settings =
+    given.includes("--data-dir") && folder !== undefined ? { "data-dir": folder } : {};
+  const current = words.at(-1) ?? "";
+  for (const name of await sessionNames(settings).catch(() => []))
+    if (name.startsWith(current)) terminal.print(name);
 }
 
 const forData = (name: SettingName): boolean => ["data-dir", "log-level"].includes(name);

@@ -6,6 +6,7 @@ export type AuditAction =
   | "session deleted"
   | "session cleared"
   | "message deleted"
+  | "session given"
   | "session shared"
   | "session unshared"
   | "session exported"

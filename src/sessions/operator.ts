@@ -4,7 +4,7 @@ import { AppError } from "../kernel/errors.ts";
 import { isId } from "../kernel/ids.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
-import type { SessionPage, SessionStore } from "./store.ts";
+import type { Clearable, Grant, SessionChanges, SessionPage, SessionStore } from "./store.ts";
 
 const OPERATOR: Principal = Object.freeze({ id: LOCAL.id, scope: "admin" });
 
@@ -17,6 +17,9 @@ export interface OperatorParts {
   /** Tells whoever follows the session. */
   announce(session: Pick<Session, "id" | "owner">): Promise<void>;
 }
+
+/** As the operator may do everything. */
+const owned = (session: Session): Session => ({ ...session, access: "own" });
 
 export class Operator {
   readonly #parts: OperatorParts;
@@ -62,8 +65,60 @@ export class Operator {
     return found[0];
   }
 
+  /** All that a principal owns, shared or not. */
+  async allOf(owner: string): Promise<Session[]> {
+    const found: Session[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.list(owner, { limit: PAGE, cursor });
+      found.push(...page.sessions.filter((session) => session.owner === owner));
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return found;
+  }
+
+  /** @throws AppError `conflict` for a name that is taken */
+  async update(session: Session, changes: SessionChanges): Promise<Session> {
+    const updated = await this.#parts.sessions.update(session, changes);
+    await this.#parts.announce(updated);
+    return updated;
+  }
+
+  async clear(session: Session, what: Clearable): Promise<void> {
+    await this.#parts.sessions.clear(OPERATOR, session, what);
+    await this.#parts.announce(session);
+  }
+
+  /** Resolves to the numbers of those that were there. @throws AppError `busy` */
+  async deleteMessages(session: Session, seqs: readonly number[]): Promise<number[]> {
+    const deleted = await this.#parts.sessions.deleteMessages(OPERATOR, session, seqs);
+    if (deleted.length > 0) await this.#parts.announce(session);
+    return deleted;
+  }
+
+  /** @throws AppError `invalid` or `limit` */
+  async share(session: Session, grant: Grant): Promise<void> {
+    await this.#parts.sessions.share(OPERATOR, owned(session), grant);
+    await this.#parts.announce({ id: session.id, owner: grant.principal });
+  }
+
+  /** Resolves to whether it was shared with that principal. */
+  async unshare(session: Session, other: string): Promise<boolean> {
+    const existed = await this.#parts.sessions.unshare(OPERATOR, owned(session), other);
+    if (existed) await this.#parts.announce({ id: session.id, owner: other });
+    return existed;
+  }
+
+  /** To another principal; `named`: whether it could keep its name. @throws AppError `limit` */
+  async give(session: Session, to: string): Promise<{ session: Session; named: boolean }> {
+    const given = await this.#parts.sessions.give(OPERATOR, owned(session), to);
+    await this.#parts.announce(session);
+    await this.#parts.announce(given.session);
+    return given;
+  }
+
   async delete(session: Session): Promise<void> {
-    await this.#parts.sessions.delete(OPERATOR, { ...session, access: "own" });
+    await this.#parts.sessions.delete(OPERATOR, owned(session));
     await this.#parts.announce(session);
   }
 }

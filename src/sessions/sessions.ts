@@ -113,6 +113,7 @@ export class Sessions {
   async update(session: Session, changes: SessionChanges): Promise<Session> {
     this.#access.canModify(session);
     checkTexts(changes);
+    if (changes.name != null) checkName(changes.name);
     return { ...(await this.#store.update(session.id, changes)), ...access(session) };
   }
 
@@ -171,6 +172,21 @@ export class Sessions {
         `${grant.access} for ${grant.principal}`,
       ),
     ]);
+  }
+
+  /** `named`: whether it could keep its name. @throws AppError `forbidden`, `invalid` or `limit` */
+  async give(
+    principal: Principal,
+    session: Session,
+    to: string,
+  ): Promise<{ session: Session; named: boolean }> {
+    this.#access.canOwn(session);
+    checkName(to, "to");
+    if (to === session.owner) return { session, named: true };
+    const given = await this.#store.give(session.id, to, this.#maxSessions);
+    const detail = `from ${session.owner} to ${to}`;
+    await this.#audit.note(principal, "session given", session.id, detail);
+    return given;
   }
 
   /** Resolves to whether it was shared with that principal. */

@@ -20,6 +20,8 @@ export interface SessionPage {
 }
 
 export interface SessionChanges {
+  /** @throws AppError `conflict` when another session of the owner has it */
+  name?: string | null;
   title?: string | null;
   system?: string | null;
   pinned?: boolean;
@@ -59,6 +61,12 @@ export interface SessionStore {
   deleteMessages(id: string, seqs: readonly number[]): Promise<number[]>;
   /** Deletes the session unless something is stored in it. */
   deleteEmpty(id: string): Promise<void>;
+  /**
+   * Makes somebody else its owner. A name that the new owner uses already is left out: `named` tells. Nobody's grants
+   * change but the new owner's, who needs none.
+   * @throws AppError `limit` when the new owner has `max` already, `not_found`
+   */
+  give(id: string, owner: string, max: number): Promise<{ session: Session; named: boolean }>;
   /** Deletes the session with everything it owns. */
   delete(id: string): Promise<void>;
   counts(id: string): Promise<SessionCounts>;

@@ -2,12 +2,26 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { SettingName } from "../../config.ts";
 import type { Settings } from "../../holdfast.ts";
+import { AppError } from "../../kernel/errors.ts";
+import type { Clearable } from "../../sessions/store.ts";
 import { FORMATS } from "../../transfer/source.ts";
 import type { Terminal } from "../terminal.ts";
+import {
+  clearSession,
+  forgetMessages,
+  giveSessions,
+  pinSession,
+  renameSession,
+  shareSession,
+  unshareSession,
+  type ChangeFlags,
+  type GiveFlags,
+} from "./change.ts";
 import { deleteSessions, type DeleteFlags } from "./delete.ts";
 import { exportSessions, type ExportFlags } from "./export.ts";
 import { importFile, type ImportFlags } from "./import.ts";
 import { listSessions, type ListFlags } from "./list.ts";
+import { searchSessions, type SearchFlags } from "./search.ts";
 import { showSession, type ShowFlags } from "./show.ts";
 
 /** How the program's settings become flags and back. */
@@ -114,6 +128,8 @@ export function addSessionCommands(
       importFile(settingsOf(flags), file, flags, terminal),
     );
 
+  addChanges(sessions, { withSettings, settingsOf }, terminal);
+
   withSettings(
     sessions.command("delete <sessions...>").description("delete sessions with all they hold"),
     "max-age",
@@ -126,11 +142,94 @@ export function addSessionCommands(
     );
 }
 
+/** What changes single sessions. */
+function addChanges(
+  sessions: Command,
+  { withSettings, settingsOf }: SettingFlags,
+  terminal: Terminal,
+): void {
+  const changing = (usage: string, description: string): Command =>
+    withSettings(sessions.command(usage).description(description), "max-age")
+      .addOption(whose())
+      .option("--json", "print JSON")
+      .addHelpText("after", `\n${NAMES}`);
+
+  withSettings(
+    sessions.command("search <words...>").description("find messages by what they say"),
+    "max-age",
+  )
+    .option("--session <session>", "only in this session")
+    .option("--limit <number>", "how many at most", readCount, 10)
+    .addOption(whose())
+    .option("--json", "print JSON")
+    .action((words: string[], flags: SearchFlags) =>
+      searchSessions(settingsOf(flags), words, flags, terminal),
+    );
+  changing("rename <session> [name]", "give a session another name, or another title")
+    .option("--title <title>", "its title; an empty one takes it away")
+    .action((ref: string, name: string | undefined, flags: ChangeFlags & { title?: string }) =>
+      renameSession(settingsOf(flags), ref, name, flags, terminal),
+    );
+  changing("pin <session>", "keep a session, however long it is unused").action(
+    (ref: string, flags: ChangeFlags) => pinSession(settingsOf(flags), ref, true, flags, terminal),
+  );
+  changing("unpin <session>", "let a session expire like others").action(
+    (ref: string, flags: ChangeFlags) => pinSession(settingsOf(flags), ref, false, flags, terminal),
+  );
+  changing("share <session>", "let another principal in")
+    .requiredOption("--with <principal>", "whom to let in")
+    .addOption(
+      new Option("--access <access>", "what the other may do")
+        .choices(["read", "write"])
+        .default("read"),
+    )
+    .action((ref: string, flags: ChangeFlags & { with: string; access: "read" | "write" }) => {
+      const { with: principal, access } = flags;
+      return shareSession(settingsOf(flags), ref, { principal, access }, flags, terminal);
+    });
+  changing("unshare <session>", "no longer let another principal in")
+    .requiredOption("--with <principal>", "whom to keep out")
+    .action((ref: string, flags: ChangeFlags & { with: string }) =>
+      unshareSession(settingsOf(flags), ref, flags.with, flags, terminal),
+    );
+  changing("give [sessions...]", "make somebody else the owner")
+    .requiredOption("--to <principal>", "who gets them")
+    .option("--all", "all that the principal of --from has")
+    .option("--from <principal>", "whose sessions, with --all")
+    .action((refs: string[], flags: GiveFlags) =>
+      giveSessions(settingsOf(flags), refs, flags, terminal),
+    );
+  changing("clear <session>", "empty a session, and keep its id")
+    .addOption(
+      new Option("--what <what>", "what goes").choices(["history", "state", "all"]).default("all"),
+    )
+    .option("--yes", "do not ask")
+    .action((ref: string, flags: ChangeFlags & { what: Clearable; yes?: boolean }) =>
+      clearSession(settingsOf(flags), ref, flags, terminal),
+    );
+  changing("forget <session> <numbers...>", "delete single messages by their numbers")
+    .option("--yes", "do not ask")
+    .action((ref: string, numbers: string[], flags: ChangeFlags & { yes?: boolean }) =>
+      forgetMessages(settingsOf(flags), ref, numbers.map(readNumber), flags, terminal),
+    );
+}
+
 const whose = (): Option => new Option("--principal <name>", "whose sessions").default("local");
 
 const all = (help: string): Option => new Option("--all", help).conflicts("principal");
 
 function readCount(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("a whole number from 1");
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new InvalidArgumentError("expected a whole number from 1");
   return Number(text);
+}
+
+/** `7` or `#7`. @throws AppError `start` */
+function readNumber(text: string): number {
+  const [, number] = /^#?([1-9]\d{0,9})$/.exec(text) ?? [];
+  if (number === undefined)
+    throw new AppError("start", `${JSON.stringify(text)}: expected the number of a message.`, {
+      hint: '"holdfast sessions show" shows messages with their numbers.',
+    });
+  return Number(number);
 }

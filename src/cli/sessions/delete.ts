@@ -1,9 +1,8 @@
 // `holdfast sessions delete`: for good, so it asks.
 import type { App } from "../../app.ts";
 import type { Settings } from "../../holdfast.ts";
-import { AppError } from "../../kernel/errors.ts";
 import type { Session } from "../../sessions/session.ts";
-import { canAsk, confirm } from "../confirm.ts";
+import { confirmDeletion } from "../confirm.ts";
 import { counted, type Terminal } from "../terminal.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
@@ -39,15 +38,12 @@ async function isWanted(
   sessions: readonly Session[],
   terminal: Terminal,
 ): Promise<boolean> {
-  if (!canAsk(terminal))
-    throw new AppError("start", "Nothing was deleted: nobody is there to be asked.", {
-      hint: "--yes deletes without asking.",
-    });
+  const lines = [];
   for (const session of sessions) {
     const { messages, stateKeys } = await app.sessions.counts(session.id);
     const holds = `${counted(messages, "message")}, ${counted(stateKeys, "state key")}`;
-    terminal.warn(`${session.id}  ${labelOf(session)}  (${holds})`);
+    lines.push(`${session.id}  ${labelOf(session)}  (${holds})`);
   }
   const what = sessions.length === 1 ? "this session" : `these ${sessions.length} sessions`;
-  return confirm(terminal, `Delete ${what} for good?`);
+  return confirmDeletion(terminal, [...lines, `Delete ${what} for good?`].join("\n"));
 }

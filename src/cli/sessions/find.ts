@@ -1,7 +1,11 @@
 // The sessions that a command line names.
 import type { App } from "../../app.ts";
+import type { Settings } from "../../holdfast.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Session } from "../../sessions/session.ts";
+import { withApp } from "../with-app.ts";
+
+const COMPLETED = 200;
 
 /** What a command that only reads takes for a session too. */
 export interface Lookup {
@@ -47,5 +51,13 @@ async function findByPart(
   const text = JSON.stringify(part.slice(0, 64));
   throw new AppError("conflict", `Several sessions have ${text} in their name or title.`, {
     hint: `holdfast sessions list --query ${text} shows them with their ids.`,
+  });
+}
+
+/** For a shell: names of sessions, and ids of those that have none; the last used first. */
+export function sessionNames(settings: Settings): Promise<string[]> {
+  return withApp(settings, async ({ operator }) => {
+    const { sessions } = await operator.list(undefined, { limit: COMPLETED });
+    return sessions.map(({ name, id }) => name ?? id);
   });
 }

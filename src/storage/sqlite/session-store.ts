@@ -105,10 +105,22 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
     update: db
       .update(sessions)
       .set({
+        name: sql`${placeholder("name")}`,
         title: sql`${placeholder("title")}`,
         system: sql`${placeholder("system")}`,
         pinned: sql`${placeholder("pinned")}`,
         lastActiveAt: sql`${placeholder("now")}`,
+      })
+      .where(byId)
+      .returning()
+      .prepare(),
+    // A client of the former owner does not take it away any more.
+    give: db
+      .update(sessions)
+      .set({
+        owner: sql`${placeholder("owner")}`,
+        name: sql`${placeholder("name")}`,
+        openedBy: null,
       })
       .where(byId)
       .returning()
@@ -202,6 +214,13 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
     return fresh ? { ...row } : q.aliveById.get({ ...times, id });
   };
 
+  /** Takes the name from a session that has expired; false when a living one has it. */
+  const freeName = (owner: string, name: string): boolean => {
+    if (q.findByName.get({ ...engine.times(), owner, name }) !== undefined) return false;
+    if (q.deleteByName.run({ owner, name }).changes > 0) forgetAll();
+    return true;
+  };
+
   return {
     findById: (id) => engine.look(() => findById(id)),
 
@@ -255,9 +274,14 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         const times = engine.times();
         const current = q.aliveById.get({ ...times, id });
         if (current === undefined) throw new AppError("not_found", "No such session.");
-        const { title, system, pinned }: Session = { ...current, ...withoutUndefined(changes) };
+        const { name, title, system, pinned }: Session = {
+          ...current,
+          ...withoutUndefined(changes),
+        };
+        if (name !== null && name !== current.name && !freeName(current.owner, name))
+          throw new AppError("conflict", `Another session has the name ${JSON.stringify(name)}.`);
         cache.delete(id);
-        return q.update.get({ id, title, system, pinned: pinned ? 1 : 0, now: times.now })!;
+        return q.update.get({ id, name, title, system, pinned: pinned ? 1 : 0, now: times.now })!;
       }),
 
     clear: (id, what) =>
@@ -269,6 +293,22 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
           q.clearCalls.run({ id });
         }
         if (what !== "history") q.clearState.run({ id });
+      }),
+
+    give: (id, owner, max) =>
+      engine.write(() => {
+        const times = engine.times();
+        const current = q.aliveById.get({ ...times, id });
+        if (current === undefined) throw new AppError("not_found", "No such session.");
+        if (q.countLiving.get({ ...times, owner })!.n >= max)
+          throw new AppError("limit", `${owner} has ${max} sessions already.`, {
+            hint: "The setting max-sessions allows more.",
+          });
+        const named = current.name === null || freeName(owner, current.name);
+        const session = q.give.get({ id, owner, name: named ? current.name : null })!;
+        q.ungrant.run({ id, principal: owner });
+        forgetAll();
+        return { session, named };
       }),
 
     ...sqliteMessageDeletion(engine),

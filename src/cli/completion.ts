@@ -1,0 +1,110 @@
+// `holdfast completion`: a script that a shell reads once. The script asks the hidden command `complete` for what can
+// come next, so that it knows every command, option and session of the program that is installed.
+import type { Command, Option } from "commander";
+import { AppError } from "../kernel/errors.ts";
+
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = (typeof SHELLS)[number];
+
+const SCRIPTS: Readonly<Record<Shell, string>> = {
+  bash: `# source <(holdfast completion bash)
+_holdfast() {
+  local line
+  COMPREPLY=()
+  while IFS= read -r line; do
+    COMPREPLY+=("$(printf '%q' "$line")")
+  done < <(holdfast complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  [[ \${#COMPREPLY[@]} -gt 0 ]] || compopt -o default
+}
+complete -F _holdfast holdfast`,
+  zsh: `#compdef holdfast
+# source <(holdfast completion zsh)
+_holdfast() {
+  local -a found
+  found=("\${(@f)$(holdfast complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [[ -n "\${found[1]}" ]]; then compadd -a found; else _files; fi
+}
+compdef _holdfast holdfast`,
+  fish: `# holdfast completion fish | source
+function __holdfast_complete
+  set -l words (commandline -opc) (commandline -ct)
+  holdfast complete -- $words[2..-1] 2>/dev/null
+end
+complete -c holdfast -a '(__holdfast_complete)'`,
+};
+
+/** @throws AppError `start` for another shell */
+export function completionScript(shell: string): string {
+  const script = SCRIPTS[shell as Shell];
+  if (script === undefined || !Object.hasOwn(SCRIPTS, shell))
+    throw new AppError("start", `There is no completion for ${JSON.stringify(shell)}.`, {
+      hint: `There is one for ${new Intl.ListFormat("en").format(SHELLS)}.`,
+    });
+  return script;
+}
+
+export interface Completing {
+  /** What begins like the word that is being written. */
+  words: string[];
+  /** The word may be a session: its names are to be added. */
+  sessions: boolean;
+  /** The command that the words name, with what was given to it so far. */
+  given: readonly string[];
+}
+
+/** `words`: after the program's name; the last one is being written, and may be empty. */
+export function complete(program: Command, words: readonly string[]): Completing {
+  const current = words.at(-1) ?? "";
+  const before = words.slice(0, -1);
+  const { command, rest } = commandOf(program, before);
+  const option = optionBefore(command, before.at(-1));
+  const beginning = (all: readonly string[]): string[] =>
+    all.filter((word) => word.startsWith(current));
+  if (option !== undefined && option.required) {
+    const isSession = option.long === "--session";
+    return { words: beginning(option.argChoices ?? []), sessions: isSession, given: before };
+  }
+  if (current.startsWith("-"))
+    return {
+      words: beginning(
+        command
+          .createHelp()
+          .visibleOptions(command)
+          .flatMap(({ long }) => long ?? []),
+      ),
+      ...{ sessions: false, given: before },
+    };
+  const commands = rest === 0 ? command.createHelp().visibleCommands(command) : [];
+  const argument = command.registeredArguments.at(
+    Math.min(rest, command.registeredArguments.length - 1),
+  );
+  const more =
+    argument !== undefined && (argument.variadic || rest < command.registeredArguments.length);
+  return {
+    words: beginning([
+      ...commands.map((one) => one.name()),
+      ...(more ? (argument.argChoices ?? []) : []),
+    ]),
+    sessions: more && /^sessions?$/.test(argument.name()),
+    given: before,
+  };
+}
+
+/** The innermost command that the words name, and how many arguments it has already. */
+function commandOf(program: Command, words: readonly string[]): { command: Command; rest: number } {
+  let [command, rest] = [program, 0];
+  for (let at = 0; at < words.length; at += 1) {
+    const word = words[at]!;
+    if (word.startsWith("-")) {
+      if (optionBefore(command, word)?.required) at += 1;
+      continue;
+    }
+    const sub = rest === 0 ? command.commands.find((one) => one.name() === word) : undefined;
+    if (sub === undefined) rest += 1;
+    else command = sub;
+  }
+  return { command, rest };
+}
+
+const optionBefore = (command: Command, word: string | undefined): Option | undefined =>
+  command.options.find(({ long, short }) => word !== undefined && [long, short].includes(word));

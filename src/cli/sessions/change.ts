@@ -1,0 +1,177 @@
+// `holdfast sessions rename`, `pin`, `unpin`, `share`, `unshare`, `clear`, `forget` and `give`: what the tools do, and
+// what only whoever sits at the machine may do.
+import type { App } from "../../app.ts";
+import type { Settings } from "../../holdfast.ts";
+import { AppError } from "../../kernel/errors.ts";
+import { counted } from "../../kernel/plural.ts";
+import type { Session } from "../../sessions/session.ts";
+import type { Clearable, Grant } from "../../sessions/store.ts";
+import { confirmDeletion } from "../confirm.ts";
+import type { Terminal } from "../terminal.ts";
+import { oneLine } from "../text.ts";
+import { withApp } from "../with-app.ts";
+import { findSessions } from "./find.ts";
+import { labelOf, shown } from "./list.ts";
+
+export interface ChangeFlags {
+  principal: string;
+  json?: boolean;
+}
+
+/** Does something to one session, and tells what it is like then. */
+function change(
+  settings: Settings,
+  ref: string,
+  { principal, json }: ChangeFlags,
+  terminal: Terminal,
+  act: (app: App, session: Session) => Promise<{ session: Session; says: string; more?: object }>,
+): Promise<void> {
+  return withApp(settings, async (app) => {
+    const [found] = await findSessions(app, [ref], principal);
+    const { session, says, more } = await act(app, found!);
+    if (json) terminal.print(JSON.stringify({ ...shown(app, session), ...more }));
+    else terminal.print(says);
+  });
+}
+
+export function renameSession(
+  settings: Settings,
+  ref: string,
+  name: string | undefined,
+  flags: ChangeFlags & { title?: string },
+  terminal: Terminal,
+): Promise<void> {
+  const { title } = flags;
+  if (name === undefined && title === undefined)
+    throw new AppError("start", "Say the new name, or --title with a new title.");
+  return change(settings, ref, flags, terminal, async (app, found) => {
+    const session = await app.operator.update(found, {
+      ...(name !== undefined && { name }),
+      ...(title !== undefined && { title: title === "" ? null : title }),
+    });
+    return { session, says: `It is called ${labelOf(session)} now.` };
+  });
+}
+
+export const pinSession = (
+  settings: Settings,
+  ref: string,
+  pinned: boolean,
+  flags: ChangeFlags,
+  terminal: Terminal,
+): Promise<void> =>
+  change(settings, ref, flags, terminal, async (app, found) => {
+    const session = await app.operator.update(found, { pinned });
+    const says = pinned ? "is pinned: it does not expire" : "is no longer pinned";
+    return { session, says: `${labelOf(session)} ${says}.` };
+  });
+
+export const shareSession = (
+  settings: Settings,
+  ref: string,
+  grant: Grant,
+  flags: ChangeFlags,
+  terminal: Terminal,
+): Promise<void> =>
+  change(settings, ref, flags, terminal, async (app, session) => {
+    await app.operator.share(session, grant);
+    const may = grant.access === "read" ? "read" : "read and change";
+    const says = `${oneLine(grant.principal)} may ${may} ${labelOf(session)} now.`;
+    return { session, says, more: { shared_with: await app.sessions.grants(session) } };
+  });
+
+export const unshareSession = (
+  settings: Settings,
+  ref: string,
+  other: string,
+  flags: ChangeFlags,
+  terminal: Terminal,
+): Promise<void> =>
+  change(settings, ref, flags, terminal, async (app, session) => {
+    const existed = await app.operator.unshare(session, other);
+    const says = existed
+      ? `${oneLine(other)} can no longer reach ${labelOf(session)}.`
+      : `${labelOf(session)} was not shared with ${oneLine(other)}.`;
+    return { session, says, more: { shared_with: await app.sessions.grants(session) } };
+  });
+
+export const clearSession = (
+  settings: Settings,
+  ref: string,
+  { what, yes = false, ...flags }: ChangeFlags & { what: Clearable; yes?: boolean },
+  terminal: Terminal,
+): Promise<void> =>
+  change(settings, ref, flags, terminal, async (app, session) => {
+    const { messages, stateKeys } = await app.sessions.counts(session.id);
+    const parts = [
+      ...(what === "state" ? [] : [counted(messages, "message")]),
+      ...(what === "history" ? [] : [counted(stateKeys, "state key")]),
+    ].join(" and ");
+    const question = `Delete ${parts} of ${labelOf(session)} for good?`;
+    if (!yes && !(await confirmDeletion(terminal, question)))
+      return { session, says: "Nothing was deleted.", more: { cleared: null } };
+    await app.operator.clear(session, what);
+    return {
+      session,
+      says: `Deleted ${parts}; ${labelOf(session)} stays.`,
+      more: { cleared: what },
+    };
+  });
+
+export const forgetMessages = (
+  settings: Settings,
+  ref: string,
+  seqs: readonly number[],
+  { yes = false, ...flags }: ChangeFlags & { yes?: boolean },
+  terminal: Terminal,
+): Promise<void> =>
+  change(settings, ref, flags, terminal, async (app, session) => {
+    const list = seqs.map((seq) => `#${seq}`).join(", ");
+    const what = `${seqs.length === 1 ? "message" : "messages"} ${list}`;
+    if (
+      !yes &&
+      !(await confirmDeletion(terminal, `Delete ${what} of ${labelOf(session)} for good?`))
+    )
+      return { session, says: "Nothing was deleted.", more: { deleted: [] } };
+    const deleted = await app.operator.deleteMessages(session, seqs);
+    const missing = seqs.filter((seq) => !deleted.includes(seq)).map((seq) => `#${seq}`);
+    if (missing.length > 0) terminal.findFault();
+    const gone = `Deleted ${counted(deleted.length, "message")}.`;
+    const says = missing.length > 0 ? `${gone} There is no ${missing.join(", ")}.` : gone;
+    return { session, says, more: { deleted } };
+  });
+
+export interface GiveFlags extends ChangeFlags {
+  to: string;
+  all?: boolean;
+  from?: string;
+}
+
+/** To another principal: the sessions that are named, or all of one principal. */
+export function giveSessions(
+  settings: Settings,
+  refs: readonly string[],
+  { to, all = false, from, principal, json }: GiveFlags,
+  terminal: Terminal,
+): Promise<void> {
+  if (all === refs.length > 0)
+    throw new AppError("start", "Name the sessions to give, or say --all --from NAME.");
+  if (all !== (from !== undefined))
+    throw new AppError("start", "--all and --from NAME go together: --from says whose sessions.");
+  return withApp(settings, async (app) => {
+    const sessions = all
+      ? await app.operator.allOf(from!)
+      : await findSessions(app, refs, principal);
+    const given = [];
+    for (const session of sessions) {
+      const result = await app.operator.give(session, to);
+      given.push(result.session);
+      if (!result.named)
+        terminal.warn(
+          `${session.id} comes without its name ${JSON.stringify(session.name)}: ${oneLine(to)} has one of that name.`,
+        );
+    }
+    if (json) terminal.print(JSON.stringify(given.map((session) => shown(app, session))));
+    else terminal.print(`${counted(given.length, "session")} given to ${oneLine(to)}.`);
+  });
+}

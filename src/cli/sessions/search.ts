@@ -1,0 +1,41 @@
+// `holdfast sessions search`: messages by what they say, across sessions.
+import type { Settings } from "../../holdfast.ts";
+import { stylist } from "../colours.ts";
+import type { Terminal } from "../terminal.ts";
+import { harmless, oneLine } from "../text.ts";
+import { withApp } from "../with-app.ts";
+import { findSessions } from "./find.ts";
+
+export interface SearchFlags {
+  limit: number;
+  session?: string;
+  principal: string;
+  json?: boolean;
+}
+
+export function searchSessions(
+  settings: Settings,
+  words: readonly string[],
+  { limit, session, principal, json }: SearchFlags,
+  terminal: Terminal,
+): Promise<void> {
+  return withApp(settings, async (app) => {
+    const [one] = session === undefined ? [] : await findSessions(app, [session], principal);
+    const scope = one === undefined ? { principal } : { session: one.id };
+    const hits = await app.search.search(scope, words.join(" "), limit);
+    if (json) return terminal.print(JSON.stringify(hits));
+    if (hits.length === 0)
+      return terminal.print(
+        `No message matches. Try other or fewer words; --principal NAME searches somebody else's sessions.`,
+      );
+    const style = stylist(terminal.output);
+    for (const { session: id, title, seq, role, snippet } of hits) {
+      terminal.print(
+        `${style(oneLine(title ?? "") || "untitled", "bold")}  ${style(`${id} · #${seq} ${role}`, "dim")}`,
+      );
+      terminal.print(
+        `  ${harmless(snippet).replace(/\*\*(.+?)\*\*/g, (_, found: string) => style(found, "yellow"))}`,
+      );
+    }
+  });
+}
