@@ -269,7 +269,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const server: ServerParts = {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
     registry,
-    resources: new ResourceRegistry([sessionResources(services), ...resources]),
+    resources: new ResourceRegistry([...resources, sessionResources(services)]),
     prompts: new PromptRegistry([...sessionPrompts(services), ...prompts], states),
     subscriptions: storage.subscriptions,
     observer: new CallObserver({ registry, metrics, log }),

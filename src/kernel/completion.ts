@@ -2,12 +2,19 @@
 
 const MAX_SUGGESTIONS = 100;
 
+/** All suggestions; or the first of them, with whether there are more. */
+export type Suggestions = readonly string[] | { values: readonly string[]; hasMore: boolean };
+
 export interface Completion {
-  completion: { values: string[]; total: number; hasMore: boolean };
+  /** `total` is left out where it is not known. */
+  completion: { values: string[]; total?: number; hasMore: boolean };
   [key: string]: unknown;
 }
 
-export function completion(all: readonly string[]): Completion {
+export function completion(suggestions: Suggestions): Completion {
+  const { values: all, hasMore: beyond } =
+    "hasMore" in suggestions ? suggestions : { values: suggestions, hasMore: false };
   const values = all.slice(0, MAX_SUGGESTIONS);
-  return { completion: { values, total: all.length, hasMore: all.length > values.length } };
+  const hasMore = beyond || all.length > values.length;
+  return { completion: { values, ...(!beyond && { total: all.length }), hasMore } };
 }

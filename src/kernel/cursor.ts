@@ -21,5 +21,8 @@ export function decodeCursor<Position extends readonly (string | number)[]>(
   } catch {
     // The same answer: which part of it is wrong helps nobody.
   }
-  throw new AppError("invalid", "cursor: expected one that an earlier answer of this list gave.");
+  throw wrongCursor();
 }
+
+export const wrongCursor = (): AppError =>
+  new AppError("invalid", "cursor: expected one that an earlier answer of this list gave.");

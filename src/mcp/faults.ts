@@ -1,5 +1,6 @@
 // What is wrong with a message, as one line with the field: the SDK answers with the whole report of its validator.
 import { ProtocolError, ProtocolErrorCode, specTypeSchemas } from "@modelcontextprotocol/server";
+import { AppError } from "../kernel/errors.ts";
 
 interface Issue {
   message: string;
@@ -24,8 +25,10 @@ export function messageFault(body: unknown): string {
   return issues ? `No JSON-RPC 2.0 message. ${line(issues)}` : "No JSON-RPC 2.0 message.";
 }
 
-/** Any thrown value; a validator's report becomes an error of the caller's with a line that can be read. */
+/** Any thrown value; what is the caller's mistake as its error, a validator's report as a line that can be read. */
 export function readable(thrown: unknown): unknown {
+  if (thrown instanceof AppError && thrown.code === "invalid")
+    return new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.advice);
   const issues = reported(thrown);
   return issues ? new ProtocolError(ProtocolErrorCode.InvalidParams, line(issues)) : thrown;
 }

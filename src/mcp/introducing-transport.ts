@@ -13,6 +13,7 @@ import { newId } from "../kernel/ids.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
+import { canonicalUri } from "../sessions/uris.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { introducedClient } from "./introduction.ts";
@@ -175,11 +176,11 @@ export class IntroducingTransport implements Transport {
   async #unsubscribe(uris: readonly string[]): Promise<void> {
     const clientId = this.listenerId;
     if (clientId === undefined) return;
-    const wanted = new Set([...this.#listens.values()].flat());
+    const wanted = new Set([...this.#listens.values()].flat().map(canonicalUri));
     const { subscriptions } = this.#parts;
     await Promise.all(
       uris
-        .filter((uri) => !wanted.has(uri))
+        .filter((uri) => !wanted.has(canonicalUri(uri)))
         .map((uri) => subscriptions.unsubscribe({ clientId, uri })),
     );
   }

@@ -12,6 +12,7 @@ import {
   type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
+import { wrongCursor } from "../kernel/cursor.ts";
 import { findJsonFault } from "../kernel/json-fault.ts";
 import type { PromptRegistry } from "../prompts/prompt.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
@@ -113,7 +114,10 @@ export function createServer(
     }
   };
 
-  server.setRequestHandler("tools/list", () => ({ tools: [...registry.wire] }));
+  server.setRequestHandler(
+    "tools/list",
+    unpaged(() => ({ tools: [...registry.wire] })),
+  );
   server.setRequestHandler("tools/call", ({ params }, context) => {
     const caller = callerOf(context);
     return registry.call(params.name, params.arguments, {
@@ -122,14 +126,15 @@ export function createServer(
     });
   });
 
-  server.setRequestHandler("resources/list", (_, context) =>
+  server.setRequestHandler("resources/list", ({ params }, context) =>
     guarded("resources/list", context, async () => ({
-      resources: await resources.list(principalOf(context)),
+      ...(await resources.list(principalOf(context), params?.cursor || undefined)),
     })),
   );
-  server.setRequestHandler("resources/templates/list", () => ({
-    resourceTemplates: [...resources.templates],
-  }));
+  server.setRequestHandler(
+    "resources/templates/list",
+    unpaged(() => ({ resourceTemplates: [...resources.templates] })),
+  );
   server.setRequestHandler("resources/read", ({ params }, context) =>
     guarded("resources/read", context, () => resources.read(params.uri, principalOf(context))),
   );
@@ -147,7 +152,10 @@ export function createServer(
     return {};
   });
 
-  server.setRequestHandler("prompts/list", () => ({ prompts: [...prompts.wire] }));
+  server.setRequestHandler(
+    "prompts/list",
+    unpaged(() => ({ prompts: [...prompts.wire] })),
+  );
   server.setRequestHandler("prompts/get", ({ params }, context) => {
     const caller = callerOf(context);
     const asking = { principal: caller.principal, caller, ...channelOf(context, caller) };
@@ -232,6 +240,14 @@ function requestKeyOf({ _meta }: ServerContext["mcpReq"]): string | undefined {
   if (typeof key === "string") return key;
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${REQUEST_KEY_META}: expected text.`);
 }
+
+/** A list that comes whole: no cursor is one of its own. */
+const unpaged =
+  <Result>(list: () => Result) =>
+  ({ params }: { params?: { cursor?: string | undefined } | undefined }): Result => {
+    if (params?.cursor) throw wrongCursor();
+    return list();
+  };
 
 /** Progress and logs are courtesies: that nobody can be told any more must not fail the call, awaited or not. */
 const gone = (): void => undefined;

@@ -8,7 +8,7 @@ import {
   type Prompt as WirePrompt,
 } from "@modelcontextprotocol/server";
 import type { RequestStates } from "../auth/request-state.ts";
-import { completion } from "../kernel/completion.ts";
+import { completion, type Suggestions } from "../kernel/completion.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Caller } from "../sessions/session.ts";
 
@@ -17,7 +17,7 @@ export interface PromptArgument {
   description?: string;
   required?: boolean;
   /** Suggestions for a value that begins like this. */
-  complete?(value: string, principal: Principal): string[] | Promise<string[]>;
+  complete?(value: string, principal: Principal): Suggestions | Promise<Suggestions>;
 }
 
 /** Who wants a prompt, and what an earlier round of the same request asked for with `inputRequired(…)`. */
@@ -66,8 +66,7 @@ export class PromptRegistry {
     context: PromptContext,
   ): Promise<Rendered> {
     const prompt = this.#find(name);
-    const missing =
-      prompt.arguments?.filter(({ name, required }) => required && args[name] === undefined) ?? [];
+    const missing = prompt.arguments?.filter(({ name, required }) => required && !args[name]) ?? [];
     if (missing.length > 0) {
       throw invalid(
         `Prompt ${name}: missing ${missing.map((argument) => argument.name).join(", ")}.`,

@@ -23,11 +23,10 @@ export function sessionPrompts(parts: SessionPromptParts): Prompt[] {
   const session: PromptArgument = {
     name: "session",
     description: "Id, name or title of a session. Default: the one that this program works in.",
-    complete: async (value, principal) => [
-      ...new Set(
-        (await completeSession(parts.sessions, principal, value)).map(({ label }) => label),
-      ),
-    ],
+    async complete(value, principal) {
+      const { suggestions, hasMore } = await completeSession(parts.sessions, principal, value);
+      return { values: [...new Set(suggestions.map(({ label }) => label))], hasMore };
+    },
   };
   const about = (name: string, title: string, description: string, wish: Wish): Prompt => ({
     ...{ name, title, description, arguments: [session] },

@@ -6,9 +6,15 @@ import {
   type Resource,
   type ResourceTemplateType,
 } from "@modelcontextprotocol/server";
+import { z } from "zod";
 import type { Principal } from "../auth/principal.ts";
 import { completion, type Completion } from "../kernel/completion.ts";
-import type { ResourceProvider, TypedVariable } from "./resource.ts";
+import { decodeCursor, encodeCursor } from "../kernel/cursor.ts";
+import { canonicalUri } from "../sessions/uris.ts";
+import type { ResourcePage, ResourceProvider, TypedVariable } from "./resource.ts";
+
+/** The provider that a page ended in, and the cursor that it gave. */
+const Position = z.tuple([z.int().min(0), z.string().min(1)]);
 
 /** The 2025 revisions' code for a resource that is not there. */
 const NOT_FOUND = -32002;
@@ -22,15 +28,31 @@ export class ResourceRegistry {
     this.templates = providers.flatMap(({ templates = [] }) => templates);
   }
 
-  async list(principal: Principal): Promise<Resource[]> {
-    return (await Promise.all(this.#providers.map((provider) => provider.list(principal)))).flat();
+  /** Provider by provider, up to the first that has more. @throws AppError `invalid` for a wrong cursor */
+  async list(principal: Principal, cursor?: string): Promise<ResourcePage> {
+    let [index, inside] =
+      cursor === undefined ? [0, ""] : decodeCursor("resources", Position, cursor);
+    const resources: Resource[] = [];
+    for (; index < this.#providers.length; index++, inside = "") {
+      const listed = await this.#providers[index]!.list(principal, inside || undefined);
+      const page: ResourcePage = Array.isArray(listed) ? { resources: listed } : listed;
+      resources.push(...page.resources);
+      const { nextCursor } = page;
+      if (nextCursor !== undefined)
+        return { resources, nextCursor: encodeCursor("resources", [index, nextCursor]) };
+    }
+    return { resources };
   }
 
   /** @throws ProtocolError when no provider has it */
   async read(uri: string, principal: Principal): Promise<ReadResourceResult> {
-    for (const provider of this.#providers) {
-      const contents = await provider.read(uri, principal);
-      if (contents !== undefined) return { contents };
+    // As it is spelled, and as an equal uri is; the answer says it as the question did.
+    for (const spelled of new Set([uri, canonicalUri(uri)])) {
+      for (const provider of this.#providers) {
+        const contents = await provider.read(spelled, principal);
+        if (contents !== undefined)
+          return { contents: contents.map((one) => (one.uri === spelled ? { ...one, uri } : one)) };
+      }
     }
     throw new ProtocolError(NOT_FOUND, `Resource not found: ${uri}`, { uri });
   }

@@ -5,6 +5,7 @@ import type {
   ResourceTemplateType,
 } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
+import type { Suggestions } from "../kernel/completion.ts";
 
 /** A template's variable that somebody is typing. */
 export interface TypedVariable {
@@ -14,12 +15,18 @@ export interface TypedVariable {
   given: Readonly<Record<string, string>>;
 }
 
+export interface ResourcePage {
+  resources: Resource[];
+  /** Where there is more. */
+  nextCursor?: string | undefined;
+}
+
 export interface ResourceProvider {
   readonly templates?: readonly ResourceTemplateType[];
-  /** What the principal may see, as far as it can be listed. */
-  list(principal: Principal): Promise<Resource[]>;
+  /** What the principal may see, as far as it can be listed; from behind `cursor`, which an earlier page gave. */
+  list(principal: Principal, cursor?: string): Promise<Resource[] | ResourcePage>;
   /** Suggestions for a variable of one of `templates`. */
-  complete?(template: string, variable: TypedVariable, principal: Principal): Promise<string[]>;
+  complete?(template: string, variable: TypedVariable, principal: Principal): Promise<Suggestions>;
   /** Undefined for a uri that is not there, or not for this principal: the two are never told apart. */
   read(uri: string, principal: Principal): Promise<ReadResourceResult["contents"] | undefined>;
 }

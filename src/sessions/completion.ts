@@ -16,20 +16,17 @@ export async function completeSession(
   sessions: Sessions,
   principal: Principal,
   typed: string,
-): Promise<Suggestion[]> {
-  const [latest, matching] = await Promise.all([
-    sessions.list(principal, { limit: MAX }),
-    typed === "" ? undefined : sessions.list(principal, { query: typed, limit: MAX }),
-  ]);
-  const byId = latest.sessions.filter(({ id }) => id.startsWith(typed));
-  const suggestions = new Map<string, Suggestion>();
-  for (const session of matching?.sessions ?? []) add(session, session.name ?? session.title);
-  for (const session of byId)
-    add(session, typed === "" ? (session.name ?? session.title) : undefined);
-  return [...suggestions.values()].slice(0, MAX);
+): Promise<{ suggestions: Suggestion[]; hasMore: boolean }> {
+  const page = await sessions.list(principal, { query: typed, byId: true, limit: MAX });
+  const suggestions = page.sessions.map((session) => ({
+    id: session.id,
+    label: labelOf(session, typed.toLowerCase()),
+  }));
+  return { suggestions, hasMore: page.nextCursor !== undefined };
+}
 
-  function add({ id }: Session, label: string | null | undefined): void {
-    const suggestion = { id, label: label ?? id };
-    if (!suggestions.has(id)) suggestions.set(id, suggestion);
-  }
+/** The id, for whoever types that. */
+function labelOf({ id, name, title }: Session, typed: string): string {
+  const said = [name, title].some((text) => text?.toLowerCase().includes(typed));
+  return (said || !id.startsWith(typed) ? (name ?? title) : undefined) ?? id;
 }

@@ -203,9 +203,14 @@ export class Sessions {
 
   list(
     principal: Principal,
-    options: { query?: string; limit: number; cursor?: string },
+    options: { query?: string; byId?: boolean; limit: number; cursor?: string },
   ): Promise<SessionPage> {
     return this.#store.list(principal.id, options);
+  }
+
+  /** How many `list` has in all. */
+  total(principal: Principal): Promise<number> {
+    return this.#store.total(principal.id);
   }
 
   async #create(

@@ -79,11 +79,13 @@ export interface SessionStore {
   /** False when there was none. */
   ungrant(id: string, principal: string): Promise<boolean>;
   /** Those of `owner`, and those that others have shared with it; everybody's without one. `query` is found in names and
-   * titles, case-insensitively. @throws AppError `invalid` for a wrong cursor */
+   * titles, case-insensitively; with `byId` also at the beginning of ids. @throws AppError `invalid` for a wrong cursor */
   list(
     owner: string | undefined,
-    options: { query?: string; limit: number; cursor?: string },
+    options: { query?: string; byId?: boolean; limit: number; cursor?: string },
   ): Promise<SessionPage>;
+  /** How many `list` has for `owner`, without a query. */
+  total(owner: string): Promise<number>;
   /** Notes activity at the given times (session id → milliseconds); an older time changes nothing. */
   touch(times: ReadonlyMap<string, number>): Promise<void>;
   countExpired(): Promise<number>;

@@ -1,5 +1,6 @@
 // The port that keeps `resources/subscribe`, and the outboxes that announcements go to.
 
+/** Uris that are equal (`canonicalUri`) are one subscription; news carries the spelling that was asked for last. */
 export interface Subscription {
   clientId: string;
   uri: string;

@@ -191,5 +191,12 @@ export const migrations: Migration[] = [
     "statements": [
       "CREATE TABLE `cutoffs` (\n\t`kind` text PRIMARY KEY NOT NULL,\n\t`max_age_ms` integer,\n\t`seen_at` integer NOT NULL,\n\t`announced_cutoff` integer,\n\t`announced_at` integer,\n\t`due_at` integer\n);"
     ]
+  },
+  {
+    "createdAt": 1795654490343,
+    "hash": "1664097f39b5d08079a7cda7e11fb0e2fea14373a6cff33f511e9d4d1fc847da",
+    "statements": [
+      "ALTER TABLE `subscriptions` ADD `asked` text;"
+    ]
   }
 ];

@@ -267,7 +267,10 @@ export const subscriptions = sqliteTable(
     clientId: text("client_id")
       .notNull()
       .references(() => clients.id, { onDelete: "cascade" }),
+    /** In its canonical spelling. */
     uri: text().notNull(),
+    /** As the client spelled it; null in databases of earlier versions. */
+    asked: text(),
   },
   (t) => [primaryKey({ columns: [t.clientId, t.uri] }), index("subscriptions_uri").on(t.uri)],
 );

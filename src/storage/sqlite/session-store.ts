@@ -57,6 +57,10 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
   );
   const owned = eq(sessions.owner, placeholder("owner"));
 
+  /** Its own, and those that others share with it. */
+  const seen = sql`(sessions.owner = ${placeholder("owner")} or sessions.id in
+    (select session_id from grants where grants.principal = ${placeholder("owner")}))`;
+
   const ofSession = eq(grants.sessionId, placeholder("id"));
   const list = (whose: SQL) =>
     db
@@ -68,7 +72,8 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
           sessionAlive,
           sql`(${sessions.lastActiveAt}, ${sessions.id}) < (${placeholder("beforeTime")}, ${placeholder("beforeId")})`,
           sql`(${placeholder("query")} = '' or instr(casefold(sessions.name), ${placeholder("query")})
-            or instr(casefold(sessions.title), ${placeholder("query")}))`,
+            or instr(casefold(sessions.title), ${placeholder("query")})
+            or (${placeholder("byId")} and substr(sessions.id, 1, length(${placeholder("query")})) = ${placeholder("query")}))`,
         ),
       )
       .orderBy(desc(sessions.lastActiveAt), desc(sessions.id))
@@ -184,10 +189,12 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
       .limit(1)
       .prepare(),
     listOwn: list(owned),
-    listAll: list(
-      sql`(sessions.owner = ${placeholder("owner")} or sessions.id in
-        (select session_id from grants where grants.principal = ${placeholder("owner")}))`,
-    ),
+    listAll: list(seen),
+    total: db
+      .select({ n: sql<number>`count(*)` })
+      .from(sessions)
+      .where(and(seen, sessionAlive))
+      .prepare(),
     listEverybodys: list(sql`true`),
     touch: db
       .update(sessions)
@@ -327,7 +334,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
     counts: (id) =>
       engine.read((): SessionCounts => q.counts.get({ ...engine.times(), id }) ?? NOTHING),
 
-    list: (owner, { query = "", limit, cursor }) =>
+    list: (owner, { query = "", byId = false, limit, cursor }) =>
       engine.read(() => {
         const [beforeTime, beforeId] =
           cursor === undefined
@@ -344,6 +351,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
           ...engine.times(),
           owner,
           query: query.toLowerCase(),
+          byId: byId ? 1 : 0,
           beforeTime,
           beforeId,
           limit: limit + 1,
@@ -354,6 +362,8 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
           ? { sessions: found, nextCursor: encodeCursor("sessions", [last.lastActiveAt, last.id]) }
           : { sessions: found };
       }),
+
+    total: (owner) => engine.read(() => q.total.get({ ...engine.times(), owner })!.n),
 
     touch: (times) =>
       engine.write(() => {

@@ -1,6 +1,7 @@
 // Subscriptions and outboxes in SQLite.
 import { and, asc, eq, gte, lt, sql, type SQL } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
+import { canonicalUri } from "../../sessions/uris.ts";
 import {
   MAX_OUTBOX,
   type Subscription,
@@ -20,7 +21,10 @@ export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
   /** The audience's living clients whose subscriptions fulfil a condition. */
   const subscribers = (condition: SQL | undefined) =>
     db
-      .select({ clientId: subscriptions.clientId, uri: subscriptions.uri })
+      .select({
+        clientId: subscriptions.clientId,
+        uri: sql<string>`coalesce(${subscriptions.asked}, ${subscriptions.uri})`,
+      })
       .from(subscriptions)
       .innerJoin(clients, eq(clients.id, subscriptions.clientId))
       .where(and(condition, hears, clientAlive))
@@ -29,8 +33,15 @@ export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
   const q = {
     add: db
       .insert(subscriptions)
-      .values({ clientId: placeholder("clientId"), uri: placeholder("uri") })
-      .onConflictDoNothing()
+      .values({
+        clientId: placeholder("clientId"),
+        uri: placeholder("uri"),
+        asked: placeholder("asked"),
+      })
+      .onConflictDoUpdate({
+        target: [subscriptions.clientId, subscriptions.uri],
+        set: { asked: sql`excluded.asked` },
+      })
       .prepare(),
     count: db
       .select({ n: sql<number>`count(*)` })
@@ -85,15 +96,16 @@ export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
   };
 
   return {
-    subscribe: (subscription, max) =>
+    subscribe: ({ clientId, uri }, max) =>
       engine.write(() => {
         known.any = true;
-        q.add.run({ ...subscription });
-        if (q.count.get({ clientId: subscription.clientId })!.n > max)
+        q.add.run({ clientId, uri: canonicalUri(uri), asked: uri });
+        if (q.count.get({ clientId })!.n > max)
           throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
       }),
 
-    unsubscribe: (subscription) => engine.write(() => void q.remove.run({ ...subscription })),
+    unsubscribe: ({ clientId, uri }) =>
+      engine.write(() => void q.remove.run({ clientId, uri: canonicalUri(uri) })),
 
     subscribers: ({ owner, session = "" }, uris) =>
       engine.look(() => {
