@@ -154,7 +154,7 @@ describe.each(ERAS)("in the era of %s", (era) => {
     expect(codeOf(await share("one more"))).toBe("limit");
   });
 
-  it("with a key for reading a new session is nobody's to make, not by a name in the address either", async () => {
+  it("with a key for reading a new session is nobody's to make; a look at a name that is not used makes none", async () => {
     const { folder, person } = await household(era);
     const before = rows(folder, "SELECT id FROM sessions");
     const reader = await person("rita", era, "read");
@@ -166,7 +166,7 @@ describe.each(ERAS)("in the era of %s", (era) => {
       403,
       expect.stringContaining('scope="write"'),
     ]);
-    expect(codeOf(named)).toBe("forbidden");
+    expect([named.isError, named.data["session"]]).toEqual([false, null]);
     expect(rows(folder, "SELECT id FROM sessions")).toEqual(before);
   });
 });

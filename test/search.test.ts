@@ -43,7 +43,8 @@ describe.each(VERSIONS)("the %s client", (version) => {
       session,
       hits: [
         {
-          ...{ session, title: "Animals", seq: 2, role: "assistant" },
+          ...{ session, title: "Animals", owner: "local", access: "own" },
+          ...{ seq: 2, role: "assistant" },
           snippet: "My **cat**, a black **cat**, is called **Ada**.",
           score: expect.any(Number),
         },

@@ -42,6 +42,8 @@ export function sessionResources({
     session: session.id,
     name: session.name,
     title: session.title,
+    owner: session.owner,
+    access: session.access ?? "own",
     created_at: isoTime(session.createdAt),
     last_active_at: isoTime(session.lastActiveAt),
     expires_at: timeOf(sessions.expiresAt(session)),

@@ -40,9 +40,18 @@ export class SessionAccessControl {
       throw new AppError("forbidden", "Your credentials allow reading only.");
   }
 
-  async #accessTo(principal: Principal, { id, owner }: Session): Promise<Access | undefined> {
-    const full = owner === principal.id || may(principal, "admin") ? "own" : undefined;
-    const access = full ?? (await this.#store.granted(id, principal.id));
+  /** As `canAccess`, for what a list has found for the principal, with the grant that led to it. */
+  accessOf(principal: Principal, owner: string, granted: Access | undefined): Access | undefined {
+    const access = owner === principal.id || may(principal, "admin") ? "own" : granted;
     return access !== undefined && !may(principal, "write") ? "read" : access;
+  }
+
+  async #accessTo(principal: Principal, { id, owner }: Session): Promise<Access | undefined> {
+    const isOwn = this.accessOf(principal, owner, undefined) !== undefined;
+    return this.accessOf(
+      principal,
+      owner,
+      isOwn ? undefined : await this.#store.granted(id, principal.id),
+    );
   }
 }

@@ -1,6 +1,6 @@
 // Which session a call works in: the `session` argument; else the address's; else the client's own; else none.
 import { AppError } from "../kernel/errors.ts";
-import { isId } from "../kernel/ids.ts";
+import { isId, newId } from "../kernel/ids.ts";
 import type { Caller, Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import type { ClientStore } from "./store.ts";
@@ -11,6 +11,7 @@ export class CurrentSession {
   #session: Session | undefined;
   readonly #make: () => Promise<Session>;
   #making: Promise<Session> | undefined;
+  #hasId = true;
 
   constructor(id: string, make: () => Promise<Session>) {
     this.id = id;
@@ -21,6 +22,19 @@ export class CurrentSession {
     const current = new CurrentSession(session.id, () => Promise.resolve(session));
     current.#session = session;
     return current;
+  }
+
+  /** The session of a name that nobody has used: there is nothing to see in it. */
+  static unused(make: (id: string) => Promise<Session>): CurrentSession {
+    const id = newId();
+    const current = new CurrentSession(id, () => make(id));
+    current.#hasId = false;
+    return current;
+  }
+
+  /** Whether the id leads to this session. */
+  get hasId(): boolean {
+    return this.#hasId || this.#session !== undefined;
   }
 
   /** Undefined while nothing is stored yet. */
@@ -57,12 +71,16 @@ export class SessionResolver {
   }
 
   /**
-   * Undefined when nothing names a session.
+   * Undefined when nothing names a session. `look`: for calls that only read; a name that nobody has used stays unused.
    * @throws AppError `not_found` for a session that does not exist, has expired, or is another principal's
    */
-  async resolve(caller: Caller, argument: string | undefined): Promise<CurrentSession | undefined> {
+  async resolve(
+    caller: Caller,
+    argument: string | undefined,
+    { look = false }: { look?: boolean } = {},
+  ): Promise<CurrentSession | undefined> {
     if (argument !== undefined) return this.#byId(caller, argument);
-    const current = await this.#standing(caller);
+    const current = await this.#standing(caller, look);
     if (current?.session !== undefined) await this.#remember(caller, current.session);
     return current;
   }
@@ -75,13 +93,31 @@ export class SessionResolver {
   }
 
   /** What the address or the client itself stands for. */
-  async #standing(caller: Caller): Promise<CurrentSession | undefined> {
+  async #standing(caller: Caller, look: boolean): Promise<CurrentSession | undefined> {
     const { principal, client, target } = caller;
     if (target === undefined) return client && this.#own(caller, client.id);
     if ("id" in target) return this.#byId(caller, target.id);
-    const { session, created } = await this.#sessions.open(principal, { name: target.name });
+    const found = look ? await this.#sessions.find(principal, target) : undefined;
+    if (look) return found ? CurrentSession.of(found) : this.#unused(caller, target.name);
+    return CurrentSession.of(await this.#named(caller, target.name));
+  }
+
+  async #named(caller: Caller, name: string): Promise<Session> {
+    const { session, created } = await this.#sessions.open(caller.principal, { name });
     if (created) await this.#onOpened(caller);
-    return CurrentSession.of(session);
+    return session;
+  }
+
+  /** A name without a session: there is no id to give out before something is stored. */
+  #unused(caller: Caller, name: string): CurrentSession {
+    return CurrentSession.unused(async (id) => {
+      const { session, created } = await this.#sessions.open(caller.principal, { name, id });
+      if (created) await this.#onOpened(caller);
+      if (session.id === id) return session;
+      throw new AppError("busy", "Another program has just opened the session of this name.", {
+        hint: "Call again.",
+      });
+    });
   }
 
   async #byId(caller: Caller, id: string): Promise<CurrentSession> {

@@ -31,6 +31,8 @@ export interface NewSession {
   temporary?: boolean | undefined;
   /** Id of that client, where there is one. */
   openedBy?: string | undefined;
+  /** For a new one; another one without it. */
+  id?: string | undefined;
 }
 
 export interface SessionsParts {
@@ -84,7 +86,7 @@ export class Sessions {
   /** A new session, or the principal's living one of that name. */
   async open(
     principal: Principal,
-    { name, title, system, temporary = false, openedBy }: NewSession = {},
+    { name, title, system, temporary = false, openedBy, id = newId() }: NewSession = {},
   ): Promise<{ session: Session; created: boolean }> {
     if (name !== undefined) {
       checkName(name);
@@ -93,7 +95,7 @@ export class Sessions {
     }
     checkTexts({ title, system });
     const brief = temporary && { keepMs: this.#temporaryMs, openedBy: openedBy ?? null };
-    return this.#create(principal, { id: newId(), name, title, system, ...brief });
+    return this.#create(principal, { id, name, title, system, ...brief });
   }
 
   /** The principal's session of this id, made if it is not there: a client's own, or that of a repeated call. */
@@ -157,13 +159,14 @@ export class Sessions {
     return this.#store.grants(id);
   }
 
-  /** @throws AppError `forbidden`, `invalid` or `limit` */
-  async share(principal: Principal, session: Session, grant: Grant): Promise<void> {
+  /** Resolves to whether anybody of that name was seen here. @throws AppError `forbidden`, `invalid` or `limit` */
+  async share(principal: Principal, session: Session, grant: Grant): Promise<boolean> {
     this.#access.canOwn(session);
     checkName(grant.principal, "principal");
     if (grant.principal === session.owner)
       throw new AppError("invalid", "principal: that is the owner of the session.");
-    await Promise.all([
+    const [isKnown] = await Promise.all([
+      this.#store.knows(grant.principal),
       this.#store.grant(session.id, grant, MAX_GRANTS),
       this.#audit.note(
         principal,
@@ -172,6 +175,7 @@ export class Sessions {
         `${grant.access} for ${grant.principal}`,
       ),
     ]);
+    return isKnown;
   }
 
   /** `named`: whether it could keep its name. @throws AppError `forbidden`, `invalid` or `limit` */
@@ -201,11 +205,21 @@ export class Sessions {
     return this.#store.counts(id);
   }
 
-  list(
+  async list(
     principal: Principal,
     options: { query?: string; byId?: boolean; limit: number; cursor?: string },
   ): Promise<SessionPage> {
-    return this.#store.list(principal.id, options);
+    const page = await this.#store.list(principal.id, options);
+    const sessions = page.sessions.map((found) => {
+      const access = this.#access.accessOf(principal, found.owner, found.access);
+      return access === undefined ? found : { ...found, access };
+    });
+    return { ...page, sessions };
+  }
+
+  /** As `find`, but looking is no use of the session. */
+  async look(principal: Principal, id: string): Promise<Session | undefined> {
+    return this.#access.canAccess(principal, id);
   }
 
   /** How many `list` has in all. */

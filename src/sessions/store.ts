@@ -72,6 +72,8 @@ export interface SessionStore {
   counts(id: string): Promise<SessionCounts>;
   /** What a principal other than the owner may do. */
   granted(id: string, principal: string): Promise<Grant["access"] | undefined>;
+  /** Whether anybody of that name has a key or a session, has been here as a program, or is in the audit. */
+  knows(principal: string): Promise<boolean>;
   /** In the order of their names. */
   grants(id: string): Promise<Grant[]>;
   /** Replaces an earlier grant. @throws AppError `limit` for one too many */

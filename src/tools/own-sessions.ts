@@ -39,6 +39,16 @@ export class OwnSessions {
     return this.#services.search.search({ principal }, query, limit);
   }
 
+  /** Whose they are. */
+  get principal(): string {
+    return this.#caller.principal.id;
+  }
+
+  /** Whose a session is that was found for the caller, and what the caller may do with it. */
+  async standing(id: string): Promise<Pick<Session, "owner" | "access"> | undefined> {
+    return this.#services.sessions.look(this.#caller.principal, id);
+  }
+
   counts({ id }: Pick<Session, "id">): Promise<SessionCounts> {
     return this.#services.sessions.counts(id);
   }

@@ -2,6 +2,8 @@
 import { z } from "zod";
 import type { Hit } from "../chat/history-search.ts";
 import { ROLES } from "../chat/message.ts";
+import type { Access } from "../sessions/session.ts";
+import type { OwnSessions } from "./own-sessions.ts";
 import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
@@ -34,6 +36,8 @@ export function searchTool(): Tool {
         z.object({
           session: z.string(),
           title: z.string().nullable(),
+          owner: z.string(),
+          access: z.enum(["read", "write", "own"]).describe("What you may do with that session."),
           seq: z.int(),
           role: z.enum(ROLES),
           snippet: z.string(),
@@ -45,18 +49,36 @@ export function searchTool(): Tool {
     session: ({ scope }) => (scope === "all" ? "optional" : "required"),
     quick: true,
     async handler({ input: { query, scope, limit }, session, sessions }) {
-      const hits =
+      const found =
         scope === "all" || session === undefined
           ? await sessions.search(query, limit)
           : await session.history.search(query, limit);
+      const hits = await withStanding(found, sessions);
       return reply(hits.length === 0 ? NOTHING[scope] : told(hits, scope), { hits });
     },
   });
 }
 
-function told(hits: readonly Hit[], scope: Scope): string {
-  const lines = hits.map(({ session, title, seq, role, snippet }) => {
-    const where = scope === "all" ? `session ${session}${title ? ` (${title})` : ""} ` : "";
+type Told = Hit & { owner: string; access: Access };
+
+/** What was deleted or taken back meanwhile is left out. */
+async function withStanding(hits: readonly Hit[], sessions: OwnSessions): Promise<Told[]> {
+  const ids = [...new Set(hits.map(({ session }) => session))];
+  const standings = new Map(
+    await Promise.all(ids.map(async (id) => [id, await sessions.standing(id)] as const)),
+  );
+  return hits.flatMap((hit) => {
+    const found = standings.get(hit.session);
+    return found === undefined
+      ? []
+      : [{ ...hit, owner: found.owner, access: found.access ?? "own" }];
+  });
+}
+
+function told(hits: readonly Told[], scope: Scope): string {
+  const lines = hits.map(({ session, title, owner, access, seq, role, snippet }) => {
+    const whose = access === "own" ? "" : ` of ${owner}`;
+    const where = scope === "all" ? `session ${session}${title ? ` (${title})` : ""}${whose} ` : "";
     return `${where}#${seq} ${role}: ${snippet}`;
   });
   const count = hits.length === 1 ? "One message" : `${hits.length} messages, the best first`;

@@ -111,14 +111,18 @@ export class SessionHandle {
     return this.info === undefined ? [] : this.#services.sessions.grants(this.info);
   }
 
-  /** @throws AppError `forbidden` for everybody but the owner, `invalid` or `limit` */
-  async share(grant: Grant): Promise<void> {
-    await this.#services.sessions.share(
+  /**
+   * Resolves to whether anybody of that name was seen here.
+   * @throws AppError `forbidden` for everybody but the owner, `invalid` or `limit`
+   */
+  async share(grant: Grant): Promise<boolean> {
+    const isKnown = await this.#services.sessions.share(
       this.#caller.principal,
       await this.#current.create(),
       grant,
     );
     await this.#allChanged(grant.principal);
+    return isKnown;
   }
 
   /** Resolves to whether it was shared with that principal. */

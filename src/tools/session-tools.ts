@@ -10,6 +10,8 @@ import { sharedWith } from "./share-tools.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
 const summary = {
+  owner: z.string(),
+  access: z.enum(["read", "write", "own"]).describe("What you may do with it."),
   name: z.string().nullable(),
   title: z.string().nullable(),
   pinned: z.boolean(),
@@ -27,6 +29,8 @@ const title = optionalText("Short title for people.");
 const system = optionalText("System prompt for `chat` in this session.");
 
 const summarize = (session: Session | undefined, counts: SessionCounts, sessions: OwnSessions) => ({
+  owner: session?.owner ?? sessions.principal,
+  access: session?.access ?? "own",
   name: session?.name ?? null,
   title: session?.title ?? null,
   pinned: session?.pinned ?? false,
@@ -36,6 +40,15 @@ const summarize = (session: Session | undefined, counts: SessionCounts, sessions
   expires_at: session ? iso(sessions.expiresAt({ ...session, ...counts })) : null,
   counts: { messages: counts.messages, state_keys: counts.stateKeys },
 });
+
+type Summary = Pick<ReturnType<typeof summarize>, "owner" | "access" | "expires_at">;
+
+/** Whose it is, if it is not only the caller's, and when it goes. */
+function standing({ owner, access, expires_at: expires }: Summary, shared: boolean): string {
+  const may = access === "read" ? "you may read it" : "you may read and change it";
+  const whose = access !== "own" ? `, of ${owner}: ${may}` : shared ? ", shared" : "";
+  return whose + (expires === null ? "" : `, goes ${expires} unless used`);
+}
 
 const label = ({ title, name }: { title: string | null; name: string | null }): string =>
   title ?? name ?? "untitled session";
@@ -96,8 +109,6 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       output: z.object({
         ...summary,
         system: z.string().nullable(),
-        owner: z.string(),
-        access: z.enum(["read", "write", "own"]).describe("What you may do with it."),
         shared_with: sharedWith.describe("Whom its owner lets in."),
         connections: z.int().describe("Programs that are connected to this session now."),
         client: z
@@ -112,16 +123,18 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       }),
       annotations: { readOnlyHint: true, openWorldHint: false },
       quick: true,
-      async handler({ session, sessions, client, principal }) {
+      async handler({ session, sessions, client }) {
         const counts = await session.counts();
         const info = summarize(session.info, counts, sessions);
         const chatSummary = await session.summary();
-        return reply(`Session ${session.id} (${label(info)}): ${countsText(counts)}.`, {
+        const grants = session.info?.access === "own" ? await session.grants() : [];
+        const which =
+          session.info === undefined ? "Nothing is stored here yet" : `Session ${session.id}`;
+        const what = countsText(counts) + standing(info, grants.length > 0);
+        return reply(`${which} (${label(info)}): ${what}.`, {
           ...info,
           system: session.info?.system ?? null,
-          owner: session.info?.owner ?? principal.id,
-          access: session.info?.access ?? "own",
-          shared_with: session.info?.access === "own" ? await session.grants() : [],
+          shared_with: grants,
           connections: counts.connections,
           client: client
             ? {
@@ -151,7 +164,13 @@ export function sessionTools(maxAgeMs: number): Tool[] {
         cursor: optionalText("`next_cursor` of the page before."),
       }),
       output: z.object({
-        sessions: z.array(z.object({ id: z.string(), ...summary })),
+        sessions: z.array(
+          z.object({
+            id: z.string(),
+            ...summary,
+            shared: z.boolean().describe("Whether its owner has let others in."),
+          }),
+        ),
         next_cursor: z.string().optional(),
       }),
       annotations: { readOnlyHint: true, openWorldHint: false },
@@ -160,7 +179,9 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       async handler({ input, session, sessions }) {
         const page = await sessions.list(input);
         const lines = page.sessions.map(
-          (found) => `- ${found.id} ${label(found)} (${countsText(found)})`,
+          (found) =>
+            `- ${found.id} ${label(found)} (${countsText(found)}` +
+            `${standing(summarize(found, found, sessions), found.shares > 0)})`,
         );
         const empty = input.query
           ? "No session matches."
@@ -171,6 +192,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
           sessions: page.sessions.map((found) => ({
             id: found.id,
             ...summarize(found, found, sessions),
+            shared: found.shares > 0,
           })),
           ...(page.nextCursor && { next_cursor: page.nextCursor }),
         });

@@ -27,12 +27,19 @@ export function shareTools(): Tool[] {
         principal,
         access: z.enum(["read", "write"]).default("read"),
       }),
-      output: z.object({ shared_with: sharedWith }),
+      output: z.object({
+        shared_with: sharedWith,
+        known: z.boolean().describe("Whether anybody of that name was seen here."),
+      }),
       annotations,
       quick: true,
       async handler({ input, session }) {
-        await session.share(input);
-        return told(session, `${input.principal} may now ${input.access} session ${session.id}.`);
+        const known = await session.share(input);
+        const text = `${input.principal} may now ${input.access} session ${session.id}.`;
+        const doubt =
+          ` Nobody called ${JSON.stringify(input.principal)} has been seen here: there is no key, session or program ` +
+          "of that name. If it is misspelt, take it back with session_unshare.";
+        return reply(known ? text : text + doubt, { shared_with: await session.grants(), known });
       },
     }),
 

@@ -80,7 +80,7 @@ export function defineTool<
     run: withSession(
       session as Policy | ((input: OutputOf<Input>) => Policy),
       (context: ToolContext<OutputOf<Input>, Policy>) => handler.call(spec, context) as ToolResult,
-      { output, timeoutMs },
+      { output, timeoutMs, readOnly: wire.annotations?.readOnlyHint === true },
     ),
   };
   return Object.freeze(Object.assign(tool, { [TOOL]: true }));

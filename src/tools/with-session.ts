@@ -33,19 +33,24 @@ export function withSession<Input, Policy extends SessionPolicy>(
   {
     output,
     timeoutMs,
-  }: { output?: PreparedSchema | undefined; timeoutMs?: number | undefined } = {},
+    readOnly = false,
+  }: {
+    output?: PreparedSchema | undefined;
+    timeoutMs?: number | undefined;
+    readOnly?: boolean;
+  } = {},
 ): (call: Call) => Promise<Settled> {
   return async (call) => {
     const { caller, services, channel, once, newSessionId = newId() } = call;
     const input = call.input as Input;
     const policy = typeof wanted === "function" ? checkPolicy(wanted(input)) : wanted;
-    const current = await resolve(policy, call);
+    const current = await resolve(policy, call, readOnly);
 
     const handle = async (run: Run): Promise<Handled> => {
       const session = current
         ? new SessionHandle(services, current, caller)
         : await withoutSession(policy, call, run.newSessionId);
-      if (session !== undefined) call.onSession(session.id);
+      if (session !== undefined && current?.hasId !== false) call.onSession(session.id);
       try {
         const returned = await within(timeoutMs, run.signal, (signal) =>
           handler({
@@ -57,7 +62,11 @@ export function withSession<Input, Policy extends SessionPolicy>(
             principal: caller.principal,
           }),
         );
-        return { result: await settle(returned, output), session: session?.id };
+        const result = await settle(returned, output);
+        if (session === undefined || current?.hasId === false)
+          return { result, session: undefined };
+        call.onSession(session.id);
+        return { result, session: session.id };
       } catch (error) {
         // What was opened for this call and got nothing to keep goes again.
         if (current === undefined && session) await services.sessions.deleteEmpty(session.id);
@@ -99,10 +108,11 @@ const ownSession = ({ target, client }: Caller): string =>
 const resolve = (
   policy: SessionPolicy,
   { caller, session, services: { resolver } }: Call,
+  look: boolean,
 ): Promise<CurrentSession | undefined> =>
   policy === "optional" && session === undefined
     ? resolver.peek(caller)
-    : resolver.resolve(caller, session);
+    : resolver.resolve(caller, session, { look });
 
 /** Neither a question to the caller nor a failure: a call that is repeated after those is done again. */
 const isFinal = (result: Settled): boolean => !isQuestion(result) && result.isError !== true;

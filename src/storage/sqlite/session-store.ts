@@ -3,7 +3,7 @@ import { and, asc, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm"
 import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../../kernel/cursor.ts";
 import { AppError } from "../../kernel/errors.ts";
-import type { Session, SessionCounts } from "../../sessions/session.ts";
+import type { Access, Session, SessionCounts } from "../../sessions/session.ts";
 import type { SessionStore } from "../../sessions/store.ts";
 import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
@@ -37,6 +37,10 @@ const facts = {
   shares: sql<number>`(select count(*) from grants where grants.session_id = sessions.id)`,
 };
 
+/** What the principal may do that is listed for; everything without one. */
+const access = sql<Access>`iif(sessions.owner = ${placeholder("owner")} or ${placeholder("owner")} = '', 'own',
+  (select access from grants where grants.session_id = sessions.id and grants.principal = ${placeholder("owner")}))`;
+
 /** What a new session has unless told otherwise. */
 const BLANK = { name: null, title: null, system: null, keepMs: null, openedBy: null };
 const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
@@ -64,7 +68,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
   const ofSession = eq(grants.sessionId, placeholder("id"));
   const list = (whose: SQL) =>
     db
-      .select({ ...getTableColumns(sessions), ...counts, ...facts })
+      .select({ ...getTableColumns(sessions), ...counts, ...facts, access })
       .from(sessions)
       .where(
         and(
@@ -172,6 +176,16 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
       .from(grants)
       .where(and(ofSession, eq(grants.principal, placeholder("principal"))))
       .prepare(),
+    knows: db
+      .select({
+        known: sql<number>`${placeholder("principal")} = 'local'
+          or exists (select 1 from sessions s where s.owner = ${placeholder("principal")})
+          or exists (select 1 from api_keys where principal = ${placeholder("principal")} and revoked_at is null)
+          or exists (select 1 from clients where owner = ${placeholder("principal")})
+          or exists (select 1 from audit where principal = ${placeholder("principal")})`,
+      })
+      .from(sql`(select 1)`)
+      .prepare(),
     grants: db
       .select({ principal: grants.principal, access: grants.access })
       .from(grants)
@@ -239,6 +253,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
       }),
 
     granted: (id, principal) => engine.look(() => q.granted.get({ id, principal })?.access),
+    knows: (principal) => engine.look(() => q.knows.get({ principal })!.known === 1),
     grants: (id) => engine.read(() => q.grants.all({ id })),
     grant: (id, { principal, access }, max) =>
       engine.write(() => {
@@ -349,7 +364,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
               : q.listAll;
         const rows = statement.all({
           ...engine.times(),
-          owner,
+          owner: owner ?? "",
           query: query.toLowerCase(),
           byId: byId ? 1 : 0,
           beforeTime,
