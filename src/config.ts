@@ -226,7 +226,7 @@ export const settings = {
   "insecure-no-auth": required(
     flag,
     "false",
-    "listen beyond loopback without asking for credentials: something in front must do it",
+    "let others reach it without asking for credentials: something in front must do it",
   ),
   "auth-issuer": optional(issuerUrl, "OAuth issuer whose access tokens are accepted"),
   "auth-audience": optional(

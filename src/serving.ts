@@ -6,7 +6,7 @@ import { AccessTokens } from "./auth/oauth.ts";
 import type { Config } from "./config.ts";
 import { inheritedSocket } from "./http/inherited-socket.ts";
 import { listen, type Listener } from "./http/listen.ts";
-import { checkNetwork, isLoopback } from "./http/open-network.ts";
+import { isLoopback, openings, refuseOpenings } from "./http/open-network.ts";
 import { ProtectedResource } from "./http/protected-resource.ts";
 import { StreamCredentials } from "./http/stream-credentials.ts";
 import { createRoutes } from "./http/routes.ts";
@@ -167,7 +167,8 @@ export class Serving {
     const { config, storage, instances, onError } = this.#parts;
     const open = !config["insecure-no-auth"] && !(await this.authenticator.required());
     const inherited = inheritedSocket(process.env, process.pid);
-    if (open && inherited === undefined) checkNetwork(config.host);
+    const found = openings(config, { inherited: inherited !== undefined });
+    if (open) refuseOpenings(found);
     this.#listening = true;
     await instances.sweep();
     const touching = setInterval(() => {
@@ -183,10 +184,12 @@ export class Serving {
     });
     this.#publicUrl ??= listener.origin;
     closing.defer(() => this.#stop(listener));
-    if (open)
-      checkNetwork(listener.address); // whoever opened an inherited socket did not ask
-    else if (!config["insecure-no-auth"] && !isLoopback(listener.address))
-      this.authenticator.askAlways();
+    // Whoever opened an inherited socket did not ask; a name may stand for any address.
+    const reached = isLoopback(listener.address)
+      ? found
+      : [...found, `${listener.address} (socket)`];
+    if (open) refuseOpenings(reached);
+    else if (!config["insecure-no-auth"] && reached.length > 0) this.authenticator.askAlways();
     return listener;
   }
 

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { envName, settings } from "../src/config.ts";
 import { connect } from "./support/clients.ts";
+import { createKey } from "./support/bearer.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { FIXTURE, startServer } from "./support/process.ts";
 import { notifySocket } from "./support/notify-socket.ts";
@@ -171,7 +172,9 @@ describe.each(["nginx", "caddy"] as const)("behind %s", (kind) => {
     `the public name reaches the server, and other names do not${skipped}`,
     async () => {
       const args = ["--public-url", "https://mcp.example.org"];
-      const server = await startServer({ folder: temporaryFolder(), args });
+      const folder = temporaryFolder();
+      await createKey(folder, "--principal", "ada");
+      const server = await startServer({ folder, args });
       const port = await startProxy(kind, server.port);
       expect(await statusOf(port, "mcp.example.org")).toBe(200);
       expect(await statusOf(server.port, "evil.example.org")).toBe(403);

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { similarTo } from "../src/kernel/similar.ts";
 import { databaseFile } from "../src/storage/storage.ts";
+import { createKey } from "./support/bearer.ts";
 import { connect } from "./support/clients.ts";
 import { openDatabase } from "./support/database.ts";
 import { filledFolder } from "./support/filled.ts";
@@ -64,6 +65,24 @@ describe("holdfast doctor", () => {
     const running = findings.find(({ check }) => check === "running");
     expect(running?.says).toContain(`process ${server.pid} since 20`);
     expect(await server.stop()).toBe(0);
+  });
+
+  it("says who may come in, and is not content where anybody may", async () => {
+    const folder = await ownFolder();
+    const access = async (...flags: string[]) => {
+      const { findings, code } = await doctor(folder, { flags });
+      const { status, says } = findings.find(({ check }) => check === "access")!;
+      return `${code} ${status} ${says}`;
+    };
+    const open = ["--public-url", "https://mcp.example.org"];
+    expect(await access()).toMatch(/^0 ok Open to everybody on this machine/);
+    expect(await access(...open)).toMatch(/^1 fail .*https:\/\/mcp\.example\.org \(public-url\)/);
+    expect(await access(...open, "--insecure-no-auth")).toMatch(/^0 warn Open on purpose/);
+    expect(await access("--auth-issuer", "https://id.example.org")).toMatch(/^0 ok .*id\.example/);
+    const { id } = await createKey(folder, "--principal", "ada");
+    expect(await access(...open)).toMatch(/^0 ok Whoever has a key may come in: 1 key\.$/);
+    await run(["keys", "revoke", id as string, "--data-dir", folder]);
+    expect(await access(...open)).toMatch(/^0 warn Nobody may come in .* last key was revoked/);
   });
 
   it("says where each value comes from, and hides secrets", async () => {

@@ -281,7 +281,7 @@ describe("headers", () => {
     await expectIntact(client);
 
     const open = await serveHere({
-      config: { "allowed-hosts": "MCP.example.org, second.example" },
+      config: { "allowed-hosts": "MCP.example.org, second.example", "insecure-no-auth": true },
     });
     const send = (host: string) => postToHost(open.url, host, initialize());
     expect((await send("mcp.example.org")).status).toBe(200);
@@ -304,7 +304,9 @@ describe("headers", () => {
     expect((await read(local)).status).toBe(200);
     await expectIntact(client);
 
-    const open = await serveHere({ config: { "allowed-hosts": "mcp.example.org" } });
+    const open = await serveHere({
+      config: { "allowed-hosts": "mcp.example.org", "insecure-no-auth": true },
+    });
     const send = async (origin: string) => read(await post(open.url, initialize(), { origin }));
     expect((await send("https://mcp.example.org")).status).toBe(200);
     expect((await send("https://evil.example.org")).status).toBe(403);

@@ -3,6 +3,8 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { createKey, knock } from "./support/bearer.ts";
+import { createHoldfast, type Settings } from "../src/index.ts";
+import { serveHere } from "./support/here.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { run, startServer } from "./support/process.ts";
 
@@ -36,6 +38,30 @@ describe("on an address that others can reach", () => {
     },
   );
 
+  it.each<[string, Settings]>([
+    ["public-url", { "public-url": "https://mcp.example.org" }],
+    ["public-url", { "public-url": "http://192.0.2.1:8484" }],
+    ["allowed-hosts", { "allowed-hosts": "localhost, mcp.example.org" }],
+  ])("it does not start under a name that a proxy may serve either: %s", async (name, config) => {
+    const refused = { code: "start", message: expect.stringContaining(name) as string };
+    await expect(serveHere({ config })).rejects.toMatchObject(refused);
+    const env = Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [
+        `HOLDFAST_${key.toUpperCase().replaceAll("-", "_")}`,
+        String(value),
+      ]),
+    );
+    const settings = { port: 0, "data-dir": temporaryFolder() };
+    await expect(createHoldfast({ env }).run("http", settings)).rejects.toMatchObject(refused);
+    const open = await serveHere({ config: { ...config, "insecure-no-auth": true } });
+    expect((await knock(open.url)).status).toBe(200);
+  });
+
+  it("names of this machine let nobody else in", async () => {
+    const config = { "public-url": "http://localhost:9000", "allowed-hosts": "127.0.0.2, [::1]" };
+    expect((await knock((await serveHere({ config })).url)).status).toBe(200);
+  });
+
   it("it starts with a key, and wants it", async () => {
     const folder = temporaryFolder();
     const { key } = await createKey(folder, "--principal", "ada");
@@ -55,7 +81,7 @@ describe("on an address that others can reach", () => {
   it("it starts with --insecure-no-auth, says what that means, and asks nobody", async () => {
     const folder = temporaryFolder();
     const server = await startServer({ folder, args: [...OPEN, "--insecure-no-auth"] });
-    expect(server.errors()).toMatch(/whoever reaches this address/);
+    expect(server.errors()).toMatch(/whoever reaches this server/);
     expect((await knock(near(server))).status).toBe(200);
     await createKey(folder, "--principal", "ada");
     expect((await knock(near(server))).status).toBe(401);

@@ -4,7 +4,7 @@ import type { Kept } from "../app.ts";
 import { createHoldfast, type Running, type Settings } from "../holdfast.ts";
 import { databaseFile } from "../storage/storage.ts";
 import type { Waiting } from "../sessions/retention.ts";
-import { isLoopback } from "../http/open-network.ts";
+import { openings } from "../http/open-network.ts";
 import { suggestOllama } from "./ollama.ts";
 import { tellReady } from "./readiness.ts";
 import { settingWarnings } from "../settings-report.ts";
@@ -22,9 +22,9 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
   for (const warning of settingWarnings(running.app.config, process.env))
     terminal.warn(`holdfast: ${warning}`);
   const asks = await running.app.authenticator.required();
-  if (!asks && !isLoopback(running.app.config.host)) {
+  if (!asks && openings(running.app.config).length > 0) {
     terminal.warn(
-      "holdfast: whoever reaches this address can read and change every conversation (--insecure-no-auth).",
+      "holdfast: whoever reaches this server can read and change every conversation (--insecure-no-auth).",
     );
     terminal.warn("holdfast: Something in front of it must ask for credentials.");
   }

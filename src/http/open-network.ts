@@ -1,5 +1,6 @@
-// A server that asks nobody for credentials must not be reachable by others by accident.
+// A server that asks nobody for credentials must not be reachable by others by accident, behind a proxy either.
 import { BlockList, isIP } from "node:net";
+import type { Config } from "../config.ts";
 import { AppError } from "../kernel/errors.ts";
 
 const loopback = new BlockList();
@@ -8,22 +9,39 @@ loopback.addAddress("::1", "ipv6");
 
 /** Whether only this machine reaches the address. A name that is not `localhost` may be anything. */
 export function isLoopback(host: string): boolean {
-  const version = isIP(host);
+  const address = host.replace(/^\[(.*)\]$/, "$1");
+  const version = isIP(address);
   return version === 0
-    ? host === "localhost"
-    : loopback.check(host, version === 6 ? "ipv6" : "ipv4");
+    ? address === "localhost"
+    : loopback.check(address, version === 6 ? "ipv6" : "ipv4");
+}
+
+/** The settings that let others reach the server, as in `https://mcp.example.org (public-url)`. */
+export function openings(
+  config: Pick<Config, "host" | "public-url" | "allowed-hosts">,
+  { inherited = false }: { inherited?: boolean } = {},
+): string[] {
+  const { host, "public-url": publicUrl, "allowed-hosts": allowed = [] } = config;
+  return [
+    ...(inherited || isLoopback(host) ? [] : [`${host} (host)`]),
+    ...(publicUrl === undefined || isLoopback(new URL(publicUrl).hostname)
+      ? []
+      : [`${publicUrl} (public-url)`]),
+    ...allowed.filter((name) => !isLoopback(name)).map((name) => `${name} (allowed-hosts)`),
+  ];
 }
 
 /** For a server that asks for no credentials. @throws AppError `start` when others can reach it */
-export function checkNetwork(host: string): void {
-  if (isLoopback(host)) return;
+export function refuseOpenings(found: readonly string[]): void {
+  if (found.length === 0) return;
   throw new AppError(
     "start",
-    `Others can reach ${host}, and nobody is asked for credentials: anybody could read and change everything.`,
+    `Others can reach ${found.join(", ")}, and nobody is asked for credentials: anybody could read and change everything.`,
     {
       hint:
         "Create a key (holdfast keys create --principal NAME), name an issuer of access tokens (--auth-issuer), listen " +
-        "on 127.0.0.1, or, if something in front of the server asks for credentials, say so with --insecure-no-auth.",
+        "on 127.0.0.1 under no other name, or, if something in front of the server asks for credentials, say so with " +
+        "--insecure-no-auth.",
     },
   );
 }

@@ -12,6 +12,7 @@ import { VERSION } from "../../version.ts";
 import { stylist } from "../colours.ts";
 import { counted, type Terminal } from "../terminal.ts";
 import { inLocalTimes } from "../times.ts";
+import { checkAccess } from "./access.ts";
 import { checkDatabase } from "./database.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 import { checkPlace } from "./place.ts";
@@ -44,21 +45,25 @@ export function doctor(settings: Settings, { fix, json }: DoctorFlags, terminal:
 function examine(sources: ConfigSources): Finding[] {
   const versions = ok("version", `Holdfast ${VERSION} on Node ${process.versions.node}.`);
   const folder = reportSettings(sources).find(({ name }) => name === "data-dir")!.value!;
-  return [versions, ...checkSettings(sources), ...checkData(databaseFile(resolve(folder)))];
+  const { config, findings } = checkSettings(sources);
+  return [versions, ...findings, ...checkData(databaseFile(resolve(folder)), config)];
 }
 
-function checkSettings(sources: ConfigSources): Finding[] {
+/** `config`: unless there is something wrong with it. */
+function checkSettings(sources: ConfigSources): { config?: Config; findings: Finding[] } {
   try {
     const config = loadConfig(sources);
     const warnings = settingWarnings(config, sources.env);
     if (warnings.length === 0)
-      return [ok("settings", "Every setting is understood."), model(config)];
-    return warnings.map((text) => warn("settings", text, "Correct it or take it away."));
+      return { config, findings: [ok("settings", "Every setting is understood."), model(config)] };
+    const findings = warnings.map((text) => warn("settings", text, "Correct it or take it away."));
+    return { config, findings };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return error.advice
+    const findings = error.advice
       .split("\n")
       .map((line) => fail("settings", `${line}.`, "The server does not start with this."));
+    return { findings };
   }
 }
 
@@ -67,16 +72,19 @@ const model = ({ model }: Config): Finding =>
     ? ok("model", "None is configured: chat asks the client's own, or recalls.")
     : ok("model", `${model} answers chat.`);
 
-function checkData(file: string): Finding[] {
+function checkData(file: string, config: Config | undefined): Finding[] {
   if (!existsSync(file)) {
     const { message, hint = "" } = noDatabase(file);
-    return [fail("database", message, `${hint} A first start makes one.`)];
+    const access = config ? [checkAccess(config)] : [];
+    return [...access, fail("database", message, `${hint} A first start makes one.`)];
   }
   try {
     const now = Date.now();
     const found = inspect(file, now);
     const sqlite = "sqliteVersion" in found ? ` (SQLite ${found.sqliteVersion})` : "";
+    const access = config && "keys" in found ? [checkAccess(config, found.keys)] : [];
     return [
+      ...access,
       ok("database", `${file}, ${sizeText(databaseBytes(file))}${sqlite}.`),
       ...checkPlace(file),
       ...checkDatabase(found, file, now),

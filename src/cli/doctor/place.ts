@@ -39,10 +39,10 @@ function checkPermissions(file: string): Finding {
 function checkAccess(file: string): Finding {
   try {
     for (const path of [dirname(file), file]) accessSync(path, constants.R_OK | constants.W_OK);
-    return ok("access", "This user can read and write the database.");
+    return ok("writable", "This user can read and write the database.");
   } catch (error) {
     return fail(
-      "access",
+      "writable",
       `This user cannot write it: ${systemReason(error) ?? "unknown"}.`,
       "Run Holdfast as the owner of the data folder, or change the owner.",
     );

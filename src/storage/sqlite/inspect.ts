@@ -24,6 +24,8 @@ export interface Inspection {
   unindexed: number;
   /** Whether space inside the file can be given back, and how much there is, in bytes. */
   freeSpace: { bytes: number; canShrink: boolean };
+  /** API keys that let somebody in, and those that no longer do. */
+  keys: { valid: number; spent: number };
   living: Instance[];
   dead: Instance[];
   /** Calls and chat turns that nobody is working on. */
@@ -93,6 +95,7 @@ function facts(database: Sqlite, now: number): Inspection {
       bytes: (pragma("freelist_count") as number) * (pragma("page_size") as number),
       canShrink: pragma("auto_vacuum") === 2,
     },
+    keys: has("api_keys") ? countKeys(database, now) : { valid: 0, spent: 0 },
     living,
     dead: all.filter((instance) => !living.includes(instance)),
     abandoned: abandoned.reduce((sum, count) => sum + count, 0),
@@ -101,6 +104,14 @@ function facts(database: Sqlite, now: number): Inspection {
       coalesce((SELECT max(last_seen_at) FROM clients), 0))`),
   };
 }
+
+const countKeys = (database: Sqlite, now: number): Inspection["keys"] =>
+  database
+    .prepare(
+      `SELECT count(*) FILTER (WHERE valid) AS valid, count(*) FILTER (WHERE NOT valid) AS spent
+        FROM (SELECT revoked_at IS NULL AND coalesce(expires_at > ?, 1) AS valid FROM api_keys)`,
+    )
+    .get(now) as Inspection["keys"];
 
 /** Messages that the full-text index does not know: another program has written them. */
 const UNINDEXED = "id NOT IN (SELECT id FROM messages_fts_docsize)";
