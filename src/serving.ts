@@ -127,6 +127,7 @@ export class Serving {
       }),
       accepting: () => this.#accepting,
       ready: () => storage.check(),
+      publicUrl: () => config["public-url"] && resourceUrl().href,
       hosts: knownHosts(config),
       origins: config["cors-origins"] ?? [],
       maxBodyBytes: config["max-body"],

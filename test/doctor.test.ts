@@ -10,9 +10,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { checkAccess } from "../src/cli/doctor/access.ts";
+import { loadConfig } from "../src/config.ts";
 import { similarTo } from "../src/kernel/similar.ts";
 import { databaseFile } from "../src/storage/storage.ts";
-import { createKey } from "./support/bearer.ts";
 import { connect } from "./support/clients.ts";
 import { openDatabase } from "./support/database.ts";
 import { filledFolder } from "./support/filled.ts";
@@ -67,22 +68,23 @@ describe("holdfast doctor", () => {
     expect(await server.stop()).toBe(0);
   });
 
-  it("says who may come in, and is not content where anybody may", async () => {
-    const folder = await ownFolder();
-    const access = async (...flags: string[]) => {
-      const { findings, code } = await doctor(folder, { flags });
-      const { status, says } = findings.find(({ check }) => check === "access")!;
-      return `${code} ${status} ${says}`;
+  it("says who may come in, and is not content where anybody may", () => {
+    const access = (flags: object, keys = { valid: 0, spent: 0 }) => {
+      const { check, status, says } = checkAccess(loadConfig({ flags }), keys);
+      return `${check} ${status} ${says}`;
     };
-    const open = ["--public-url", "https://mcp.example.org"];
-    expect(await access()).toMatch(/^0 ok Open to everybody on this machine/);
-    expect(await access(...open)).toMatch(/^1 fail .*https:\/\/mcp\.example\.org \(public-url\)/);
-    expect(await access(...open, "--insecure-no-auth")).toMatch(/^0 warn Open on purpose/);
-    expect(await access("--auth-issuer", "https://id.example.org")).toMatch(/^0 ok .*id\.example/);
-    const { id } = await createKey(folder, "--principal", "ada");
-    expect(await access(...open)).toMatch(/^0 ok Whoever has a key may come in: 1 key\.$/);
-    await run(["keys", "revoke", id as string, "--data-dir", folder]);
-    expect(await access(...open)).toMatch(/^0 warn Nobody may come in .* last key was revoked/);
+    const open = { "public-url": "https://mcp.example.org" };
+    const issuer = { ...open, "auth-issuer": "https://id.example.org" };
+    expect(access({})).toMatch(/^access ok Open to everybody on this machine/);
+    expect(access(open)).toMatch(/^access fail .*https:\/\/mcp\.example\.org \(public-url\)/);
+    expect(access({ ...open, "insecure-no-auth": "true" })).toMatch(/^access warn Open on purpose/);
+    expect(access(issuer)).toMatch(/^access ok .*https:\/\/id\.example\.org/);
+    expect(access(open, { valid: 2, spent: 1 })).toBe(
+      "access ok Whoever has a key may come in: 2 keys.",
+    );
+    expect(access({}, { valid: 0, spent: 1 })).toMatch(
+      /^access warn Nobody .* last key was revoked/,
+    );
   });
 
   it("says where each value comes from, and hides secrets", async () => {

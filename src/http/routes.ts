@@ -31,6 +31,7 @@ import {
 } from "./guards.ts";
 import { guarded, together, type Authenticated } from "./guard.ts";
 import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits.ts";
+import { page, wantsPage } from "./page.ts";
 import { healthRoutes } from "./health.ts";
 import { metricsRoute } from "./metrics.ts";
 import { observe } from "./observe.ts";
@@ -55,6 +56,8 @@ export interface HttpParts {
   accepting(): boolean;
   /** Rejects when the storage cannot be used. */
   ready(): Promise<void>;
+  /** How clients reach `/mcp`, where that is configured. */
+  publicUrl(): string | undefined;
   /** Host names that requests may name. */
   hosts: readonly string[];
   /** Origins whose pages may use the server from a browser. */
@@ -79,6 +82,7 @@ export function createRoutes({
   stateless,
   accepting,
   ready,
+  publicUrl,
   hosts,
   origins,
   maxBodyBytes,
@@ -115,6 +119,15 @@ export function createRoutes({
     limitRate(rate),
     refuseCompressed,
   ];
+  const showPage = async (c: Context<Authenticated>) =>
+    page(c, {
+      url: publicUrl() ?? new URL("/mcp", c.req.url).href,
+      asks: await authenticator.required(),
+      issuer: resource !== undefined,
+    });
+  app.get("/", (c, next) => (wantsPage(c) ? showPage(c) : next()));
+  app.get("/mcp", (c, next) => (wantsPage(c) ? showPage(c) : next()));
+
   app.post("/mcp", guarded(...admitting, mcpMediaTypes), async (c) => {
     const bytes = await readBody(c.req.raw, maxBodyBytes);
     if (bytes === undefined) {
