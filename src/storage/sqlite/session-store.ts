@@ -329,6 +329,11 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         const named = current.name === null || freeName(owner, current.name);
         const session = q.give.get({ id, owner, name: named ? current.name : null })!;
         q.ungrant.run({ id, principal: owner });
+        // A trigger took the messages of the former owner out of the full-text index.
+        if (current.owner !== owner)
+          db.run(sql`insert into messages_fts(rowid, content, scope)
+            select id, search_text(content), search_scope(session_id, ${owner})
+            from messages where session_id = ${id}`);
         forgetAll();
         return { session, named };
       }),
