@@ -70,6 +70,6 @@ async function usesToolsInFiles(program: readonly string[]): Promise<void> {
   expect(pipe.errors()).toMatch(/^holdfast: tools: broken\.js: not loaded: SyntaxError: .*\n$/);
   writeTool(tools, "greet.mjs", saying("greet", "hello"));
   const news = '"notifications/tools/list_changed"';
-  await expect.poll(() => pipe.lines.join("\n"), { timeout: 20_000 }).toContain(news);
+  await expect.poll(() => pipe.lines.join("\n")).toContain(news);
   expect((await pipe.call("greet")).result?.content).toEqual([{ type: "text", text: "hello" }]);
 }

@@ -183,12 +183,14 @@ describe("SIGKILL while the model is answering", () => {
     const { model, client, server, folder } = await scene();
     await client.call("chat", { prompt: "Before" });
     model.next(says("The ans", new Promise(() => undefined)));
+    const leaving = new AbortController();
     const lost = expect(
-      client.call("chat", { prompt: "One" }, { timeout: 1_000 }),
+      client.call("chat", { prompt: "One" }, { signal: leaving.signal }),
     ).rejects.toThrow();
     await model.called(2);
     expect(transcript(folder).at(-1)).toBe("3 user pending One");
     await server.kill();
+    leaving.abort();
     await startServer({ folder, args: model.args, port: server.port });
     const before = ["user complete Before", "assistant complete Answer to: Before"];
     expect(await statuses(client)).toEqual([...before, "user interrupted One"]);
@@ -206,9 +208,11 @@ describe("SIGKILL while the model is answering", () => {
     const { model, client, server, folder } = await scene();
     const keyed = { prompt: "Buy it", request_key: "order-1" };
     model.next(isSilent);
-    const lost = expect(client.call("chat", keyed, { timeout: 1_000 })).rejects.toThrow();
+    const leaving = new AbortController();
+    const lost = expect(client.call("chat", keyed, { signal: leaving.signal })).rejects.toThrow();
     await model.called(1);
     await server.kill();
+    leaving.abort();
     await startServer({ folder, args: model.args, port: server.port });
     await client.call("chat", { prompt: "Hello" });
     const answer = await client.call("chat", keyed);

@@ -244,7 +244,7 @@ describe("with a maximum age of 2 s", () => {
       async outliveAnother() {
         const other = (await client.call("session_open")).data.session as string;
         expect(isStored(other)).toBe(true);
-        await expect.poll(() => isStored(other), { timeout: 20_000 }).toBe(false);
+        await expect.poll(() => isStored(other)).toBe(false);
       },
     };
   }
@@ -261,7 +261,7 @@ describe("with a maximum age of 2 s", () => {
     expect((await client.call("state_get", { key: "k" })).data.found).toBe(true);
     await client.close();
     closeStream();
-    await expect.poll(own.isStored, { timeout: 20_000 }).toBe(false);
+    await expect.poll(own.isStored).toBe(false);
   });
 
   it("a session stays while its client is connected over stdio, and goes when that has left", async () => {
@@ -273,7 +273,7 @@ describe("with a maximum age of 2 s", () => {
     await own.outliveAnother();
     expect(own.isStored()).toBe(true);
     await client.close();
-    await expect.poll(own.isStored, { timeout: 20_000 }).toBe(false);
+    await expect.poll(own.isStored).toBe(false);
   });
 
   it("a session that was deleted and begun anew over stdio stays too", async () => {

@@ -165,7 +165,7 @@ describe.each(["nginx", "caddy"] as const)("behind %s", (kind) => {
     await listening.follow(uri);
     const other = await connect("v2", { url: `${server.url}?name=shared` });
     await other.call("state_set", { key: "k", value: 2 });
-    await expect.poll(() => listening.updates, { timeout: 10_000 }).toContain(uri);
+    await expect.poll(() => listening.updates).toContain(uri);
   });
 
   it.skipIf(skipped)(

@@ -24,7 +24,7 @@ function fly(client: TestClient, tool: string): Flight {
     if (told.progress === 2) resolve();
   };
   const outcome = client
-    .call(tool, { steps: 5, step_ms: 100 }, { timeout: 30_000, onprogress })
+    .call(tool, { steps: 5, step_ms: 100 }, { timeout: 180_000, onprogress })
     .then(
       (answer) => ({ answer }),
       (error: unknown) => ({ error }),

@@ -78,7 +78,7 @@ describe("a run", () => {
     expect(running.aborted).toBe(true);
     vi.useRealTimers();
     const again = () => once({ run: gives("anew") });
-    await vi.waitFor(async () => expect(await again()).toBe("anew"));
+    await expect.poll(again).toBe("anew");
   });
 
   it("goes on for a caller who comes back, for as long as that one waits", async () => {
@@ -113,7 +113,7 @@ describe("a run", () => {
     leave(CALLER_GONE);
     await ended(outcome, CALLER_GONE);
     end("done");
-    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0), 60_000);
     expect(await once({})).toBe("done");
   });
 

@@ -87,4 +87,4 @@ it(`${STREAMS} streams are all live again after a SIGKILL`, async () => {
   for (const { messages } of listeners) {
     expect(messages).toMatchObject([{ params: { uri } }, { params: { uri } }]);
   }
-}, 120_000);
+});

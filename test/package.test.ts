@@ -83,7 +83,7 @@ it("npm pack makes a package that installs and runs in an empty folder, with typ
   await pipe.call("count_words", { text: "two words" });
   const { result } = await pipe.call("count_words", { text: "three more words" });
   expect(result?.structuredContent).toMatchObject({ words: 5 });
-}, 180_000);
+});
 
 /** Those that no file of the package names: only the clone would need them. */
 function unusedDependencies(folder: string, files: readonly string[]): readonly string[] {

@@ -1,5 +1,5 @@
 // A call with a request key that its 2025-era caller cancels, and then makes anew.
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { serveHere } from "./support/here.ts";
 import { keyed, Worker } from "./support/keyed.ts";
 import { isSilent, startModel } from "./support/model-server.ts";
@@ -23,7 +23,7 @@ it("ends at once, and can be called anew when nothing of it is left", async () =
   await worker.begun(1);
   await cancel(client, 7);
   await worker.gaveUp("keyed");
-  await vi.waitFor(() => expect(rows(folder, "SELECT id FROM keyed_calls")).toEqual([]));
+  await expect.poll(() => rows(folder, "SELECT id FROM keyed_calls")).toEqual([]);
   worker.letGo();
   const answer = await (await client.post(request(8))).text();
   expect(answer).toContain('"run":2');

@@ -6,7 +6,7 @@ import { startIssuer } from "./support/issuer.ts";
 import { modernRequest, postModern } from "./support/modern.ts";
 import { ERAS, serveWithKeys, speak, type Person } from "./support/people.ts";
 
-const WAIT = { timeout: 15_000 };
+const WAIT = { timeout: 60_000 };
 
 /** Opens the stream on which the era brings news. */
 function news(person: Person, url: string): Promise<Response> {

@@ -150,7 +150,7 @@ it("delivers each message exactly once and in order, over random drops, take-ove
     }),
     { numRuns: 60 },
   );
-}, 120_000);
+});
 
 it("waits for a reader that is slow, and brings it everything in order", async () => {
   const storage = await open(temporaryFolder());

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ERAS, serveWithKeys, type Person } from "./support/people.ts";
 import { rows } from "./support/rows.ts";
 
-const WAIT = { timeout: 20_000 };
+const WAIT = { timeout: 60_000 };
 
 const open = async (person: Person, args: object = { temporary: true }) =>
   (await person.call("session_open", args)).data;

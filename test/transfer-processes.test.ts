@@ -168,7 +168,7 @@ it("an import that is stopped while it reads takes its private file with it", as
   let said = "";
   child.stderr.on("data", (chunk) => (said += String(chunk)));
   child.stdin.write("{");
-  await expect.poll(() => readdirSync(tmp), { timeout: 30_000 }).toHaveLength(1);
+  await expect.poll(() => readdirSync(tmp)).toHaveLength(1);
   const [spool] = readdirSync(tmp);
   expect(statSync(join(tmp, spool!)).mode & 0o777).toBe(0o700);
   child.kill("SIGINT");

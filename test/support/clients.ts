@@ -156,8 +156,16 @@ function create(version: ClientVersion, { onUpdate, onTools }: Ears): ClientV1 |
   return client;
 }
 
+/** By themselves both give up after two tries, and a busy machine may take longer than these to start a server again. */
+const PATIENT = {
+  reconnectionOptions: {
+    ...{ initialReconnectionDelay: 1_000, maxReconnectionDelay: 30_000 },
+    ...{ reconnectionDelayGrowFactor: 1.5, maxRetries: 50 },
+  },
+};
+
 const http = (version: ClientVersion, url: string) =>
-  version === "v1" ? new HttpV1(new URL(url)) : new HttpV2(new URL(url));
+  version === "v1" ? new HttpV1(new URL(url), PATIENT) : new HttpV2(new URL(url), PATIENT);
 
 function stdio(
   version: ClientVersion,

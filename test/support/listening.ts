@@ -5,7 +5,7 @@ import { eventsOf, type Json } from "./raw.ts";
 
 const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";
 /** For `expect.poll`: other processes may be slow. */
-export const WAIT = { timeout: 30_000 };
+export const WAIT = { timeout: 60_000 };
 
 export interface Listening {
   /** The next message on the stream; undefined at its end. */
