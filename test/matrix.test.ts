@@ -104,6 +104,7 @@ for (const version of versions) {
         const fresh = await client.call("session_info");
         expect(fresh.data).toMatchObject({
           created_at: null,
+          connections: 1,
           counts: { messages: 0, state_keys: 0 },
           client: { name: "test-client", version: "1.2.3", protocol_version: "2025-11-25" },
           capabilities: { elicitation: { form: {} }, roots: { listChanged: true } },

@@ -201,8 +201,9 @@ export class Sessions {
     return existed;
   }
 
-  counts(id: string): Promise<SessionCounts> {
-    return this.#store.counts(id);
+  /** `except`: a client that is not counted among the connections. */
+  counts(id: string, except?: string): Promise<SessionCounts> {
+    return this.#store.counts(id, except);
   }
 
   async list(

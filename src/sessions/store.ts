@@ -69,7 +69,8 @@ export interface SessionStore {
   give(id: string, owner: string, max: number): Promise<{ session: Session; named: boolean }>;
   /** Deletes the session with everything it owns. */
   delete(id: string): Promise<void>;
-  counts(id: string): Promise<SessionCounts>;
+  /** `except`: a client that is not counted among the connections. */
+  counts(id: string, except?: string): Promise<SessionCounts>;
   /** What a principal other than the owner may do. */
   granted(id: string, principal: string): Promise<Grant["access"] | undefined>;
   /** Whether anybody of that name has a key or a session, has been here as a program, or is in the audit. */

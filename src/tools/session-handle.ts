@@ -65,8 +65,10 @@ export class SessionHandle {
     return this.#current.session;
   }
 
-  counts(): Promise<SessionCounts> {
-    return this.#services.sessions.counts(this.id);
+  /** The program that asks is there, whatever is known of its connections. */
+  async counts(): Promise<SessionCounts> {
+    const counts = await this.#services.sessions.counts(this.id, this.#caller.client?.id);
+    return { ...counts, connections: counts.connections + 1 };
   }
 
   /** What stands for the messages that no longer fit into the model's window. */

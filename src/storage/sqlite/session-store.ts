@@ -18,7 +18,8 @@ const counts = {
   messages: messageCountOf(sql`sessions.id`),
   stateKeys: sql<number>`(select count(*) from session_state where session_state.session_id = sessions.id
     and (session_state.expires_at is null or session_state.expires_at > ${placeholder("now")}))`,
-  connections: sql<number>`(select count(*) from clients where ${clientPresent})`,
+  connections: sql<number>`(select count(*) from clients where ${clientPresent}
+    and clients.id <> ${placeholder("except")})`,
 };
 
 /** The last activity and the id of the session that a page ended with. */
@@ -351,8 +352,8 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         if (q.deleteEmpty.run({ id }).changes > 0) forgetAll();
       }),
 
-    counts: (id) =>
-      engine.read((): SessionCounts => q.counts.get({ ...engine.times(), id }) ?? NOTHING),
+    counts: (id, except = "") =>
+      engine.read((): SessionCounts => q.counts.get({ ...engine.times(), id, except }) ?? NOTHING),
 
     list: (owner, { query = "", byId = false, limit, cursor }) =>
       engine.read(() => {
@@ -374,6 +375,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
           byId: byId ? 1 : 0,
           beforeTime,
           beforeId,
+          except: "",
           limit: limit + 1,
         });
         const found = rows.slice(0, limit);
