@@ -26,7 +26,9 @@ it.each(entries)(
   async (entry) => {
     const data = temporaryFolder();
     if (entry.url === undefined) {
-      const stdio = entry.args!.slice(1).map((word) => (word === "/path/to/data" ? data : word));
+      const stdio = entry
+        .args!.slice(entry.args!.indexOf("stdio") + 1)
+        .map((word) => (/^\/path\/to\/.*data$/.test(word) ? data : word));
       expect((await (await connect("v2", { stdio })).call("session_info")).data.name).toBe("work");
       return;
     }

@@ -107,8 +107,8 @@ describe("the README", () => {
     const [{ id: session }] = rows(folder, "SELECT id FROM sessions") as [{ id: string }];
     const commands = blocks("sh")
       .flatMap((block) => block.trim().split("\n"))
-      .filter((line) => /^npx holdfast (keys|sessions|backup|restore|doctor)\b/.test(line))
-      .map((line) => line.split(" ").slice(2));
+      .filter((line) => /^npx --no holdfast (keys|sessions|backup|restore|doctor)\b/.test(line))
+      .map((line) => line.split(" ").slice(3));
     expect(commands.map(([command]) => command)).toEqual([
       ...["keys", "keys", "keys", "sessions", "sessions", "sessions", "sessions", "sessions"],
       ...["backup", "restore", "doctor"],

@@ -51,7 +51,7 @@ export async function startProxy(kind: "nginx" | "caddy", upstream: number): Pro
   if (kind === "nginx") {
     const site = deployed("nginx.conf")
       .replace("listen 80;", `listen 127.0.0.1:${other};`)
-      .replace("listen 443 ssl http2;", `listen 127.0.0.1:${port};`)
+      .replace("listen 443 ssl;", `listen 127.0.0.1:${port};`)
       .replace(/ssl_certificate.*;/g, "")
       .replace("127.0.0.1:8484", `127.0.0.1:${upstream}`);
     command = ["nginx", "-p", folder, "-c", nginxConfig(folder, site)];
