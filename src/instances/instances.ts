@@ -62,10 +62,15 @@ export class Instances {
     await this.#recovery.adopt();
   }
 
+  /** What cannot be written now, on a full disk for instance, the next start does: it finds this instance dead. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#recovery.recover(this.id);
-    await this.#store.remove(this.id);
+    try {
+      await this.#recovery.recover(this.id);
+      await this.#store.remove(this.id);
+    } catch (error) {
+      this.#onError(error);
+    }
     ownIds.delete(this.id);
   }
 

@@ -5,6 +5,7 @@ import type { SigningKeyStore } from "../auth/signing-keys.ts";
 import type { HistoryStore } from "../chat/store.ts";
 import type { InstanceStore } from "../instances/store.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { AppError } from "../kernel/errors.ts";
 import type { AuditStore } from "../sessions/audit.ts";
 import type { KeyedCallStore } from "../sessions/keyed-calls.ts";
 import type { Cutoffs, Upkeep } from "../sessions/retention.ts";
@@ -18,8 +19,15 @@ import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
 import { sqliteAuditStore } from "./sqlite/audit-store.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
 import { openCutoffs, sqliteCutoffs } from "./sqlite/cutoff-store.ts";
-import { cannotOpen, MEMORY, openConnection, openExisting } from "./sqlite/connection.ts";
+import {
+  cannotOpen,
+  MEMORY,
+  openConnection,
+  openExisting,
+  type Sqlite,
+} from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
+import { fromSqlite } from "./sqlite/errors.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
 import type { OnCommit } from "./sqlite/group-commit.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
@@ -96,6 +104,15 @@ export { cannotOpen, noDatabase } from "./sqlite/connection.ts";
 
 export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
 
+/** A disk that is full keeps the log from being folded in: what is in the log is stored, and the next start folds it. */
+function foldLog(sqlite: Sqlite): void {
+  try {
+    sqlite.pragma("wal_checkpoint(TRUNCATE)");
+  } catch (error) {
+    if (!(fromSqlite(error) instanceof AppError)) throw error;
+  }
+}
+
 /** @throws AppError `start` with one line that says what is wrong with the file */
 export function openStorage({
   folder,
@@ -147,9 +164,12 @@ export function openStorage({
       rememberMaxAge: () => rememberMaxAge(engine, maxAgeMs),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
-        await engine.close();
-        sqlite.pragma("wal_checkpoint(TRUNCATE)");
-        sqlite.close();
+        try {
+          await engine.close();
+          foldLog(sqlite);
+        } finally {
+          sqlite.close();
+        }
       },
     };
   } catch (error) {

@@ -1,5 +1,6 @@
 // Export and import of whole sessions, for the operator at the machine. Both are noted in the audit.
 import { LOCAL } from "../auth/principal.ts";
+import { AppError } from "../kernel/errors.ts";
 import type { Audit } from "../sessions/audit.ts";
 import type { Session } from "../sessions/session.ts";
 import { importSessions, type Imported, type ImportOptions, type ImportParts } from "./import.ts";
@@ -35,7 +36,10 @@ export class Transfer {
     format: ExportFormat,
     onMessage: () => void = () => undefined,
   ): AsyncGenerator<string> {
-    await this.#parts.audit.note(LOCAL, "session exported", id, format);
+    await this.#parts.audit.note(LOCAL, "session exported", id, format).catch((error: unknown) => {
+      // Whoever makes room takes conversations out first.
+      if (!(error instanceof AppError) || error.code !== "storage_full") throw error;
+    });
     const pieces = counted(this.read(id), onMessage);
     yield* format === "jsonl" ? toLines(pieces) : toMarkdown(pieces);
   }

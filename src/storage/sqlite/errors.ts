@@ -6,7 +6,8 @@ import { AppError } from "../../kernel/errors.ts";
 export function fromSqlite(error: unknown): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   const code = error.code;
-  if (code === "SQLITE_FULL") {
+  // The log's index (-shm) needs room too, so a full disk may keep even a reader out.
+  if (code === "SQLITE_FULL" || code === "SQLITE_IOERR_SHMSIZE") {
     return new AppError("storage_full", "The disk is full: nothing was stored.", {
       hint: "Free some space and try again.",
       cause: error,
