@@ -4,6 +4,7 @@ import { CommanderError } from "commander";
 import { createProgram, withDefaultCommand } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal.ts";
 import { AppError } from "./kernel/errors.ts";
+import { systemReason } from "./kernel/system-errors.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { runningTool } from "./tools/running.ts";
 
@@ -34,28 +35,48 @@ const terminal: Terminal = {
   },
 };
 
-/** Resolves when a reader of standard output has everything, however slow it is. */
-const flushed = (): Promise<void> => new Promise((resolve) => stdout.write("", () => resolve()));
+/** Resolves when a reader of standard output has everything, however slow it is; a failure has been told by then. */
+const flushed = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (stdout.writableLength === 0) setImmediate(resolve);
+    else stdout.write("", () => setImmediate(resolve));
+  });
 
-function fail(error: unknown): never {
-  if (error instanceof CommanderError) process.exit(error.exitCode);
-  if (error instanceof AppError) {
-    for (const line of error.advice.split("\n")) terminal.warn(`holdfast: ${line}`);
-    process.exit(1);
-  }
-  console.error(error);
-  process.exit(70);
+/** Ends the process. What could not be written is a failure, also of a command that did its work. */
+async function end(code: number): Promise<never> {
+  await flushed();
+  process.exit(code || exitCode);
 }
 
-// A reader that went away (`holdfast | head`) is no reason for a server to die.
+function fail(error: unknown): Promise<never> {
+  if (error instanceof CommanderError) return end(error.exitCode);
+  if (error instanceof AppError) {
+    for (const line of error.advice.split("\n")) terminal.warn(`holdfast: ${line}`);
+    return end(1);
+  }
+  console.error(error);
+  return end(70);
+}
+
+let outputFailed = false;
+
+// A reader that went away (`holdfast | head`) is no reason for a server to die, nor is a full disk behind its output.
 stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
+  if (error.code === "EPIPE" || outputFailed) return;
+  outputFailed = true;
+  exitCode = 1;
+  terminal.warn(
+    `holdfast: standard output cannot be written: ${systemReason(error) ?? "unknown"}.`,
+  );
 });
+
+// Nobody can be told.
+process.stderr.on("error", () => undefined);
 
 // What a tool left behind must not take the server, and so everybody's calls, with it: it had no part of the server's own
 // state in its hands. A throw of the program's own may have left that half changed: it ends, and the next start recovers.
 process.on("uncaughtException", (error) => {
-  if (runningTool() === undefined) fail(error);
+  if (runningTool() === undefined) return void fail(error);
   tellOfTool(error, "a tool threw outside of a call");
 });
 // A promise that was rejected left nothing half done, whoever forgot to look at it.
@@ -71,8 +92,7 @@ try {
   await createProgram(terminal).parseAsync(withDefaultCommand(process.argv.slice(2)), {
     from: "user",
   });
-  await flushed();
-  process.exit(exitCode);
+  await end(0);
 } catch (error) {
-  fail(error);
+  await fail(error);
 }

@@ -1,12 +1,23 @@
 // `holdfast backup`: one file with everything of one moment, made beside a working server, or no file at all.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { withProgress } from "../src/cli/progress.ts";
+import { backUp } from "../src/storage/backup.ts";
+import { restore } from "../src/storage/restore.ts";
 import { databaseFile } from "../src/storage/storage.ts";
 import { connect } from "./support/clients.ts";
 import { findDamage } from "./support/database.ts";
@@ -62,7 +73,7 @@ describe("holdfast backup", () => {
     const { stdout } = await backup(folder, target, "--json");
     const { size } = statSync(target);
     expect(JSON.parse(stdout)).toEqual({
-      ...{ file: target, bytes: size, sessions: 1, messages: 1 },
+      ...{ file: target, bytes: size, sessions: 1, messages: 1, removed: [] },
       ms: expect.any(Number) as number,
     });
   });
@@ -94,7 +105,6 @@ describe("holdfast backup", () => {
   it("says where it cannot write, in plain words, and leaves nothing there", async () => {
     const [folder, place] = [await filledFolder(), temporaryFolder()];
     expect((await backup(folder, join(place, "no", "copy.db"))).stderr).toMatch(/no such folder/);
-    expect((await backup(folder, place)).stderr).toMatch(/this is a folder/);
     expect(readdirSync(place)).toEqual([]);
   });
 });
@@ -182,6 +192,55 @@ describe("a backup beside a busy server", () => {
       if (signal === "SIGINT") expect(readdirSync(place)).toEqual([]);
       expect((await backup(folder, target)).code).toBe(0);
       expect(findDamage(open(target))).toEqual([]);
+    },
+  );
+});
+
+describe("a backup's name", () => {
+  const names = (folder: string): string[] => readdirSync(folder).toSorted();
+
+  it("comes from the time in a folder, where --keep removes the oldest of its own only", async () => {
+    const [source, folder] = [databaseFile(await filledFolder()), temporaryFolder()];
+    const others = ["holdfast-2026-01-01.db", "holdfast-20200101T000000Z.db.txt", "notes.txt"];
+    const dated = [1, 2, 3, 4].map((n) => `holdfast-2020010${n}T000000Z.db`);
+    for (const name of [...others, ...dated]) writeFileSync(join(folder, name), "");
+    mkdirSync(join(folder, "holdfast-20190101T000000Z.db"));
+    const { file, removed } = await backUp({ source, target: folder, keep: 3 });
+    expect(file).toMatch(/holdfast-\d{8}T\d{6}Z\.db$/);
+    expect(removed.toSorted()).toEqual(dated.slice(0, 2).map((name) => join(folder, name)));
+    expect(names(folder)).toEqual(
+      [
+        ...[...others, ...dated.slice(2), "holdfast-20190101T000000Z.db"],
+        basename(file),
+      ].toSorted(),
+    );
+  });
+
+  it("is refused for --keep when it is a file's", async () => {
+    const source = databaseFile(await filledFolder());
+    const target = join(temporaryFolder(), "copy.db");
+    await expect(backUp({ source, target, keep: 3 })).rejects.toThrow("this is no folder");
+    expect(existsSync(target)).toBe(false);
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "is written through when it is a link, and refused when it is a pipe's",
+    async () => {
+      const [source, folder] = [databaseFile(await filledFolder()), temporaryFolder()];
+      const [link, pipe, nowhere] = ["link", "pipe", "nowhere"].map((name) => join(folder, name));
+      writeFileSync(join(folder, "real.db"), "");
+      symlinkSync("real.db", link!);
+      symlinkSync("gone.db", nowhere!);
+      execFileSync("mkfifo", [pipe!]);
+      await expect(backUp({ source, target: link! })).rejects.toThrow("there already");
+      await backUp({ source, target: link!, force: true });
+      expect(lstatSync(link!).isSymbolicLink()).toBe(true);
+      expect(statSync(join(folder, "real.db")).size).toBeGreaterThan(0);
+      const refused = { source, target: pipe!, force: true };
+      await expect(backUp(refused)).rejects.toThrow("a pipe or a device");
+      expect(lstatSync(pipe!).isFIFO()).toBe(true);
+      await expect(backUp({ ...refused, target: nowhere! })).rejects.toThrow("leads nowhere");
+      expect(() => restore({ source, target: link!, force: true })).toThrow("this is no file");
     },
   );
 });

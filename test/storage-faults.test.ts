@@ -131,7 +131,7 @@ const damaged: Record<string, { spoil: (folder: string) => void; reason: RegExp 
       rmSync(databaseFile(folder));
       mkdirSync(databaseFile(folder));
     },
-    reason: /EISDIR/,
+    reason: /this is no file/,
   },
 };
 

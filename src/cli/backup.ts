@@ -1,4 +1,5 @@
-// `holdfast backup FILE`: a copy of everything in one file, while the server goes on.
+// `holdfast backup FILE`: a copy of everything in one file, while the server goes on. In a folder, the file is named by
+// its time, and --keep removes the oldest.
 import { loadConfig } from "../config.ts";
 import { asTexts, type Settings } from "../holdfast.ts";
 import { backUp } from "../storage/backup.ts";
@@ -12,10 +13,14 @@ export interface CopyFlags {
   json?: boolean;
 }
 
+export interface BackupFlags extends CopyFlags {
+  keep?: number;
+}
+
 export async function backup(
   settings: Settings,
   target: string,
-  { force, json }: CopyFlags,
+  { force, json, keep }: BackupFlags,
   terminal: Terminal,
 ): Promise<void> {
   const config = loadConfig({ flags: asTexts(settings), env: process.env });
@@ -24,13 +29,14 @@ export async function backup(
   terminal.onStop(() => Promise.resolve(stopping.abort()));
   const began = performance.now();
   const made = await withProgress(terminal, "Backing up", (onProgress) =>
-    backUp({ source, target, force, onProgress, signal: stopping.signal }),
+    backUp({ source, target, force, keep, onProgress, signal: stopping.signal }),
   );
   const ms = Math.round(performance.now() - began);
   if (json) return terminal.print(JSON.stringify({ ...made, ms }));
-  const { file, bytes, sessions, messages } = made;
+  const { file, bytes, sessions, messages, removed } = made;
   terminal.print(
     `${file} is written and checked: ${sizeText(bytes)}, ${counted(sessions, "session")}, ` +
       `${counted(messages, "message")}, in ${(ms / 1000).toFixed(1)} s.`,
   );
+  if (removed.length > 0) terminal.print(`Deleted ${counted(removed.length, "older backup")}.`);
 }

@@ -3,7 +3,7 @@ import { Argument, Command, Option } from "commander";
 import { envName, settings, type SettingName } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { VERSION } from "../version.ts";
-import { backup, type CopyFlags } from "./backup.ts";
+import { backup, type BackupFlags, type CopyFlags } from "./backup.ts";
 import { cleanup, type CleanupFlags } from "./cleanup.ts";
 import { complete, completionScript, SHELLS } from "./completion.ts";
 import { doctor, type DoctorFlags } from "./doctor/doctor.ts";
@@ -11,7 +11,7 @@ import { createKey, listKeys, openKeys, revokeKey, type KeyFlags } from "./keys.
 import { restore } from "./restore.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
 import { sessionNames } from "./sessions/find.ts";
-import type { Terminal } from "./terminal.ts";
+import { readCount, type Terminal } from "./terminal.ts";
 import { serve } from "./serve.ts";
 import { stdio } from "./stdio.ts";
 
@@ -44,7 +44,11 @@ Exit codes:
   0    done
   1    not done, and the reason is on standard error; or the doctor found a problem
   70   a defect of Holdfast
-  130  asked twice to stop, and stopped at once`;
+  130  stopped by Ctrl+C at a question, or at the second one`;
+
+const BACKUP_HELP = `
+FILE may be a folder: the file in it is then holdfast-TIME.db, and --keep 14 deletes all but the newest
+14 of that naming. A link is written through; a pipe or a device is refused.`;
 
 const COMPLETION_HELP = `
 bash: add this line to ~/.bashrc          source <(holdfast completion bash)
@@ -65,6 +69,7 @@ export function withDefaultCommand(args: readonly string[]): readonly string[] {
 
 export function createProgram(terminal: Terminal): Command {
   const program = new Command("holdfast")
+    .exitOverride() // main.ts ends the process, when everything is written
     .description("A self-hosted MCP server whose conversations outlive the process.")
     .version(VERSION, "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
@@ -106,8 +111,10 @@ export function createProgram(terminal: Terminal): Command {
     forData,
   )
     .option("--force", "replace a file that is there")
+    .option("--keep <number>", "in a folder: delete all but so many of its own files", readCount)
     .option("--json", "print JSON")
-    .action((file: string, flags: CopyFlags) => backup(settingsOf(flags), file, flags, terminal));
+    .addHelpText("after", BACKUP_HELP)
+    .action((file: string, flags: BackupFlags) => backup(settingsOf(flags), file, flags, terminal));
 
   withSettings(
     program.command("restore <file>").description("put a backup in the place of the database"),

@@ -1,25 +1,37 @@
 // A backup: a copy of the database in one file, made beside a running server, checked before it has its name.
-import { existsSync, realpathSync, rmSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, realpathSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { AppError } from "../kernel/errors.ts";
-import { databaseBytes, requireRoom, SIDE_FILES, writeWhole } from "./files.ts";
+import {
+  databaseBytes,
+  findTarget,
+  removeDatabase,
+  requireRoom,
+  SIDE_FILES,
+  timestamp,
+  writeWhole,
+} from "./files.ts";
 import { openExisting } from "./sqlite/connection.ts";
 import { copyDatabase, finishCopy, type Contents, type CopyOptions } from "./sqlite/copy.ts";
-import { appliedVersion } from "./sqlite/migrate.ts";
+import { expectOurs } from "./sqlite/identity.ts";
 import { fromSqlite } from "./sqlite/errors.ts";
 
 export interface BackupOptions extends CopyOptions {
   /** The database. */
   source: string;
-  /** The file to make. */
+  /** The file to make, or a folder: the file in it is then named by the time. */
   target: string;
   /** Replaces a file that is there. */
   force?: boolean | undefined;
+  /** How many files of this naming stay in the folder, the newest. Default: all. */
+  keep?: number | undefined;
 }
 
 export interface Backup extends Contents {
   file: string;
   bytes: number;
+  /** Older backups that were deleted. */
+  removed: string[];
 }
 
 /** @throws AppError that names the file and says what to do */
@@ -27,14 +39,18 @@ export async function backUp({
   source,
   target,
   force,
+  keep,
   ...options
 }: BackupOptions): Promise<Backup> {
-  const file = resolve(target);
+  const { file, isDated } = findFile(resolve(target));
+  if (keep !== undefined && !isDated) {
+    throw new AppError("invalid", `${file}: this is no folder.`, {
+      hint: "--keep wants a folder, in which the files are named by their time.",
+    });
+  }
   const database = openExisting(source);
   try {
-    if (appliedVersion(database) === null) {
-      throw new AppError("invalid", `${source}: this is no database of Holdfast.`);
-    }
+    expectOurs(database);
     checkTarget(file, source, force ?? false);
     requireRoom(file, databaseBytes(source));
     const contents = await writeWhole(file, async (partial) => {
@@ -44,12 +60,41 @@ export async function backUp({
       for (const suffix of SIDE_FILES) rmSync(`${file}${suffix}`, { force: true });
       return contents;
     });
-    return { file, bytes: statSync(file).size, ...contents };
+    const removed = keep === undefined ? [] : removeOld(file, keep);
+    return { file, bytes: statSync(file).size, ...contents, removed };
   } catch (error) {
     throw fromSqlite(error);
   } finally {
     database.close();
   }
+}
+
+/** @throws AppError `conflict` for a pipe, a device or a link that leads nowhere */
+function findFile(target: string): { file: string; isDated: boolean } {
+  const { file, kind } = findTarget(target);
+  if (kind === "special") {
+    throw new AppError("conflict", `${file}: this is a pipe or a device, and stays one.`, {
+      hint: "Name a file.",
+    });
+  }
+  if (kind === "folder") return { file: join(file, `holdfast-${timestamp()}.db`), isDated: true };
+  return { file, isDated: false };
+}
+
+const DATED = /^holdfast-\d{8}T\d{6}Z\.db$/;
+
+/** Files of other names, and whatever is no plain file, are somebody else's. The new one stays whatever the clock says. */
+function removeOld(made: string, keep: number): string[] {
+  const folder = dirname(made);
+  const old = readdirSync(folder)
+    .filter((name) => DATED.test(name) && name !== basename(made))
+    .filter((name) => lstatSync(join(folder, name)).isFile())
+    .toSorted()
+    .toReversed()
+    .slice(Math.max(keep - 1, 0))
+    .map((name) => join(folder, name));
+  for (const file of old) removeDatabase(file);
+  return old;
 }
 
 function checkTarget(file: string, source: string, force: boolean): void {
@@ -64,9 +109,6 @@ function checkTarget(file: string, source: string, force: boolean): void {
     throw new AppError("conflict", `${file}: this is the database itself.`, {
       hint: "Name another file.",
     });
-  }
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new AppError("conflict", `${file}: this is a folder.`, { hint: "Name a file in it." });
   }
   const there = ["", ...SIDE_FILES].map((suffix) => `${file}${suffix}`).filter(existsSync);
   if (there.length === 0 || force) return;

@@ -4,8 +4,10 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -18,6 +20,27 @@ import { atFile } from "../kernel/system-errors.ts";
 
 /** What SQLite keeps beside a database while it is open or after a crash. */
 export const SIDE_FILES = ["-wal", "-shm", "-journal"] as const;
+
+/**
+ * The file that a name stands for, where one is to be written: a link is written through, so that it stays a link.
+ * `special`: a pipe or a device, in whose place nothing may be put.
+ * @throws AppError `conflict` for a link that leads nowhere
+ */
+export function findTarget(name: string): {
+  file: string;
+  kind: "none" | "file" | "folder" | "special";
+} {
+  const found = statSync(name, { throwIfNoEntry: false });
+  if (found === undefined) {
+    if (lstatSync(name, { throwIfNoEntry: false }) === undefined)
+      return { file: name, kind: "none" };
+    throw new AppError("conflict", `${name}: this link leads nowhere.`, {
+      hint: "Name the file itself.",
+    });
+  }
+  if (!found.isFile()) return { file: name, kind: found.isDirectory() ? "folder" : "special" };
+  return { file: realpathSync(name), kind: "file" };
+}
 
 /** A file that was not written to for so long belongs to a program that was killed. */
 const ABANDONED_MS = 60_000;
@@ -81,8 +104,8 @@ function syncPath(path: string): void {
   }
 }
 
-/** What root writes for a service belongs to the user of the service, who owns the folder. */
-function leaveToOwner(file: string): void {
+/** What root makes for somebody else belongs to that user, who owns the folder it is in. */
+export function leaveToOwner(file: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(dirname(file));
   chownSync(file, uid, gid);
@@ -122,6 +145,9 @@ export function requireRoom(target: string, needed: number): void {
     { hint: "Free some space." },
   );
 }
+
+/** Of a moment, for the names of files: `20261122T133700Z`. */
+export const timestamp = (at = new Date()): string => at.toISOString().replace(/[-:]|\.\d+/g, "");
 
 /** `12.3MB` */
 export const sizeText = (size: number): string =>

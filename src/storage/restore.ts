@@ -1,6 +1,14 @@
 // The way back from a backup. The file is copied into the data folder and checked there before anything is replaced;
 // what was there is kept beside it.
-import { copyFileSync, existsSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname, resolve } from "node:path";
 import { AppError } from "../kernel/errors.ts";
 import { atFile } from "../kernel/system-errors.ts";
@@ -10,6 +18,7 @@ import {
   removeDatabase,
   requireRoom,
   settle,
+  timestamp,
   SIDE_FILES,
   syncFolder,
 } from "./files.ts";
@@ -17,6 +26,7 @@ import { cannotOpen, makeFolder, openExisting } from "./sqlite/connection.ts";
 import { finishCopy, type Contents } from "./sqlite/copy.ts";
 import { claim, type Claim } from "./sqlite/claim.ts";
 import { fromSqlite } from "./sqlite/errors.ts";
+import { expectOurs } from "./sqlite/identity.ts";
 import { appliedVersion, refuseNewer } from "./sqlite/migrate.ts";
 
 export interface RestoreOptions {
@@ -39,6 +49,7 @@ export interface Restored extends Contents {
 export function restore({ source, target, force = false }: RestoreOptions): Restored {
   const backup = resolve(source);
   checkSource(backup, target);
+  checkTarget(target);
   if (existsSync(target) && !force) {
     throw new AppError("conflict", `${target}: there is a database already.`, {
       hint: "--force replaces it and keeps it beside the new one.",
@@ -62,6 +73,17 @@ function checkSource(backup: string, target: string): void {
   if (existsSync(target) && realpathSync(backup) === realpathSync(target)) {
     throw new AppError("conflict", `${backup}: this is the database itself.`);
   }
+}
+
+/** A database file that somebody has made a link, a pipe or a folder is not put aside. */
+function checkTarget(target: string): void {
+  const found = lstatSync(target, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile()) return;
+  throw new AppError("conflict", `${target}: this is no file.`, {
+    hint: found.isSymbolicLink()
+      ? "It is a link: name the folder that it leads to with --data-dir."
+      : "Take it away, or name another folder with --data-dir.",
+  });
 }
 
 /** A private copy of the backup in the data folder, with the log that may lie beside it. */
@@ -88,9 +110,8 @@ function check(made: string, backup: string): Contents {
   try {
     const database = openExisting(made);
     try {
-      const applied = appliedVersion(database);
-      if (applied === null) throw new AppError("invalid", "this is no database of Holdfast.");
-      refuseNewer(database, applied);
+      expectOurs(database);
+      refuseNewer(database, appliedVersion(database));
     } finally {
       database.close();
     }
@@ -131,6 +152,3 @@ function freeName(name: string): string {
   for (let n = 2; existsSync(free); n += 1) free = `${name}-${n}`;
   return free;
 }
-
-/** `20261122T133700Z` */
-const timestamp = (): string => new Date().toISOString().replace(/[-:]|\.\d+/g, "");

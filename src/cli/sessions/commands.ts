@@ -1,11 +1,11 @@
 // `holdfast sessions`: its commands and their flags.
-import { InvalidArgumentError, Option, type Command } from "commander";
+import { Option, type Command } from "commander";
 import type { SettingName } from "../../config.ts";
 import type { Settings } from "../../holdfast.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Clearable } from "../../sessions/store.ts";
 import { FORMATS } from "../../transfer/source.ts";
-import type { Terminal } from "../terminal.ts";
+import { readCount, type Terminal } from "../terminal.ts";
 import {
   clearSession,
   forgetMessages,
@@ -217,12 +217,6 @@ function addChanges(
 const whose = (): Option => new Option("--principal <name>", "whose sessions").default("local");
 
 const all = (help: string): Option => new Option("--all", help).conflicts("principal");
-
-function readCount(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new InvalidArgumentError("expected a whole number from 1");
-  return Number(text);
-}
 
 /** `7` or `#7`. @throws AppError `start` */
 function readNumber(text: string): number {

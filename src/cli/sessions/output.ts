@@ -1,8 +1,10 @@
 // Where an export goes: standard output, or a file that is there when it is whole.
 import { once } from "node:events";
-import { createWriteStream, existsSync, lstatSync } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { AppError } from "../../kernel/errors.ts";
+import { systemReason } from "../../kernel/system-errors.ts";
+import { findTarget } from "../../storage/files.ts";
 import type { Output } from "../terminal.ts";
 
 const CHUNK = 64 * 1024; // characters
@@ -29,14 +31,17 @@ export async function writeAll(output: Output, texts: AsyncIterable<string>): Pr
   return !gone.signal.aborted;
 }
 
-/** Conversations are private: the file is for its owner alone. @throws AppError `start` */
+/** Conversations are private: the file is for its owner alone. A pipe or a device is written to as it is. @throws AppError */
 export async function writeFileWhole(
-  file: string,
+  name: string,
   texts: AsyncIterable<string>,
   force: boolean,
 ): Promise<void> {
-  const special = isSpecial(file);
-  if (!special && !force && existsSync(file))
+  const { file, kind } = findTarget(name);
+  const special = kind === "special";
+  if (kind === "folder")
+    throw new AppError("start", `${file}: this is a folder.`, { hint: "Name a file in it." });
+  if (kind === "file" && !force)
     throw new AppError("start", `${file}: This file is there already.`, {
       hint: "Name another one, or replace it with --force.",
     });
@@ -53,14 +58,10 @@ export async function writeFileWhole(
   } catch (error) {
     stream.destroy();
     if (!special) await rm(target, { force: true });
-    const { code } = error as NodeJS.ErrnoException;
-    if (error instanceof AppError || code === undefined) throw error;
-    throw new AppError("start", `${file}: the file cannot be written (${code}).`, { cause: error });
+    const reason = systemReason(error);
+    if (error instanceof AppError || reason === undefined) throw error;
+    throw new AppError("start", `${file}: the file cannot be written: ${reason}.`, {
+      cause: error,
+    });
   }
-}
-
-/** A pipe or a device, which cannot be replaced. */
-function isSpecial(file: string): boolean {
-  const stat = lstatSync(file, { throwIfNoEntry: false });
-  return stat !== undefined && !stat.isFile() && !stat.isDirectory();
 }

@@ -12,7 +12,9 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { AppError } from "../../kernel/errors.ts";
 import { systemReason } from "../../kernel/system-errors.ts";
+import { leaveToOwner } from "../files.ts";
 import { fromSqlite } from "./errors.ts";
+import { refuseForeign } from "./identity.ts";
 import { embeddedAddon } from "./native.ts";
 import { addSearchFunctions } from "./search-index.ts";
 
@@ -33,6 +35,7 @@ export function openConnection(file: string): Sqlite {
   try {
     // The busy timeout is set before the first pragma: switching to WAL needs a lock too.
     sqlite = openFile(file);
+    refuseForeign(sqlite);
     // What is deleted can be given back to the disk if the file is new now: later this setting costs a VACUUM.
     if (sqlite.pragma("page_count", { simple: true }) === 0)
       sqlite.pragma("auto_vacuum = INCREMENTAL");
@@ -58,6 +61,7 @@ export function openExisting(
 ): Sqlite {
   if (!existsSync(file)) throw noDatabase(file);
   try {
+    refuseSpecial(file);
     return openFile(file, { fileMustExist: true, ...options });
   } catch (error) {
     throw cannotOpen(file, error);
@@ -82,11 +86,22 @@ function openFile(file: string, options: Database.Options = {}): Sqlite {
 function createFile(file: string): void {
   try {
     makeFolder(dirname(file));
-    if (!existsSync(file)) closeFolderOfClone(dirname(file));
+    const isNew = !existsSync(file);
+    if (isNew) closeFolderOfClone(dirname(file));
+    else refuseSpecial(file);
     closeSync(openSync(file, "a", 0o600));
+    if (isNew) leaveToOwner(file);
   } catch (error) {
     throw cannotOpen(file, error);
   }
+}
+
+/** A pipe would hold up whoever opens it, for ever. */
+function refuseSpecial(file: string): void {
+  if (statSync(file).isFile()) return;
+  throw new AppError("invalid", `${file}: this is no file.`, {
+    hint: "Take it away, or name another folder with --data-dir.",
+  });
 }
 
 /** Not `recursive`: under /proc that never returns (Node 26). */
@@ -95,6 +110,7 @@ export function makeFolder(folder: string): void {
   makeFolder(dirname(folder));
   try {
     mkdirSync(folder, { mode: 0o700 });
+    leaveToOwner(folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // another process was faster
   }

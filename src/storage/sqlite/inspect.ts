@@ -6,6 +6,7 @@ import { allInstances } from "./claim.ts";
 import { openExisting, type Sqlite } from "./connection.ts";
 import { countContents, type Contents } from "./copy.ts";
 import { fromSqlite } from "./errors.ts";
+import { expectOurs } from "./identity.ts";
 import { appliedVersion, refuseNewer } from "./migrate.ts";
 import { migrations } from "./migrations.ts";
 import { addSearchFunctions } from "./search-index.ts";
@@ -45,10 +46,8 @@ export function inspect(file: string, now: number): Inspection | { damage: strin
       database.pragma("integrity_check(10)") as { integrity_check: string }[]
     ).flatMap(({ integrity_check: found }) => (found === "ok" ? [] : found.split("\n")));
     if (damage.length > 0) return { damage };
-    const applied = appliedVersion(database);
-    if (applied === null)
-      throw new AppError("invalid", `${file}: this is no database of Holdfast.`);
-    refuseNewer(database, applied);
+    expectOurs(database);
+    refuseNewer(database, appliedVersion(database));
     return facts(database, now);
   } catch (error) {
     const known = fromSqlite(error);
