@@ -41,7 +41,9 @@ it("lists, hits and resources tell whose a session is and what one may do with i
   const client = await introduceAs(url, bob);
   const [answer] = (await client.ask("resources/read", { uri: "holdfast://sessions" })).messages;
   const { contents } = answer!["result"] as { contents: [{ text: string }] };
-  expect(JSON.parse(contents[0].text)).toMatchObject([{ owner: "ada", access: "read" }]);
+  expect(JSON.parse(contents[0].text)).toMatchObject({
+    sessions: [{ owner: "ada", access: "read" }],
+  });
 });
 
 for (const version of VERSIONS) {
