@@ -49,6 +49,7 @@ import { newsOf } from "./tools/session-handle.ts";
 import { forkTool } from "./tools/fork-tool.ts";
 import { historyTools } from "./tools/history-tools.ts";
 import { ToolFolder } from "./tools/files/tool-folder.ts";
+import { LocalClient } from "./tools/local-client.ts";
 import { ToolRegistry } from "./tools/registry.ts";
 import { searchTool } from "./tools/search-tool.ts";
 import { sessionTools } from "./tools/session-tools.ts";
@@ -89,6 +90,8 @@ export interface App {
   >;
   /** The age at which sessions go, in milliseconds, and how many there are. */
   kept(): Promise<Kept>;
+  /** Calls tools as `local`, in this session where they name none. */
+  client(target?: SessionTarget): LocalClient;
   /** Registers this process, recovers what dead ones left, starts the cleanup job. */
   start(): Promise<void>;
   listen(): Promise<Listener>;
@@ -344,6 +347,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       ]);
       return { sessions, maxAgeMs, due: expiredSessions, waiting };
     },
+
+    client: (target) => new LocalClient(registry, target),
 
     async start() {
       // Before calls are recovered that may be theirs.

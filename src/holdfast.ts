@@ -12,6 +12,7 @@ import type { Prompt } from "./prompts/prompt.ts";
 import type { ResourceProvider } from "./resources/resource.ts";
 import { Catalogue } from "./tools/catalogue.ts";
 import { audio, image } from "./tools/content.ts";
+import type { LocalClient, ToolMessage } from "./tools/local-client.ts";
 import { defineTool, isTool, type Tool } from "./tools/tool.ts";
 import { withSession } from "./tools/with-session.ts";
 
@@ -75,6 +76,34 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
   };
 }
 
+export interface TestClient extends AsyncDisposable {
+  /** What the tool answers; its failure is a result with `isError`. */
+  call: LocalClient["call"];
+  listTools: LocalClient["listTools"];
+  /** Progress and logs that tools have told so far. */
+  readonly messages: readonly ToolMessage[];
+  close(): Promise<void>;
+}
+
+/** For tests of tools: they run in memory, in one session that is gone at the end, with nothing between. */
+export async function testClient(
+  tools: readonly Tool[],
+  settings: Settings = {},
+): Promise<TestClient> {
+  checkTools(tools);
+  const config = loadConfig({ flags: asTexts({ ...settings, ephemeral: true }), env: {} });
+  const app = await startApp({ config, tools, library });
+  const client = app.client({ name: "test" });
+  const close = (): Promise<void> => app.stop();
+  return {
+    call: (...call) => client.call(...call),
+    listTools: () => client.listTools(),
+    messages: client.messages,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
 /** A program's own mistakes are told where they are made. @throws TypeError */
 function checkTools(tools: readonly unknown[]): void {
   if (!Array.isArray(tools)) throw new TypeError("tools: expected a list of tools.");
@@ -89,6 +118,7 @@ function checkTools(tools: readonly unknown[]): void {
 /** Everything that can be imported from "holdfast", for tools in files: index.ts exports the same. */
 export const library: Readonly<Record<string, unknown>> = {
   createHoldfast,
+  testClient,
   defineTool,
   withSession,
   image,

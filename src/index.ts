@@ -1,6 +1,8 @@
 // What `import … from "holdfast"` gives.
 export {
   createHoldfast,
+  testClient,
+  type TestClient,
   type Holdfast,
   type HoldfastOptions,
   type Running,

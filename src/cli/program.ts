@@ -14,6 +14,7 @@ import { sessionNames } from "./sessions/find.ts";
 import { readCount, type Terminal } from "./terminal.ts";
 import { serve } from "./serve.ts";
 import { stdio } from "./stdio.ts";
+import { addToolCommands } from "./tools.ts";
 
 const DATA: readonly SettingName[] = [
   ...([
@@ -177,6 +178,15 @@ export function createProgram(terminal: Terminal): Command {
     .action((shell: string) => terminal.print(completionScript(shell)));
   withSettings(program.command("complete [words...]", { hidden: true }), forData).action(
     (words: string[]) => printCompletions(program, words, terminal),
+  );
+
+  addToolCommands(
+    program,
+    {
+      withSettings: (command) => withSettings(command, (name) => !HTTP_ONLY.includes(name)),
+      settingsOf,
+    },
+    terminal,
   );
 
   return program;

@@ -1,0 +1,150 @@
+// `holdfast call`, `holdfast tools list` and `holdfast tools check`: tools without a client, on the data folder.
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { buildApp, type App } from "../app.ts";
+import { loadConfig } from "../config.ts";
+import { asTexts, library, type Settings } from "../holdfast.ts";
+import { AppError } from "../kernel/errors.ts";
+import { reserveStandardOutput } from "../mcp/standard-output.ts";
+import type { SessionTarget } from "../sessions/session.ts";
+import { counted, onToolFault, type Terminal } from "./terminal.ts";
+
+export interface CallFlags {
+  name?: string;
+  session?: string;
+  json?: boolean;
+}
+
+/** Ends with 1 when the tool says that it failed. */
+export async function callTool(
+  settings: Settings,
+  tool: string,
+  text: string,
+  { name, session, json }: CallFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const args = parseArguments(text);
+  const target =
+    name !== undefined ? { name } : session !== undefined ? { id: session } : undefined;
+  await withTools(settings, terminal.warn, async (app) => {
+    if (
+      !app
+        .client()
+        .listTools()
+        .some((known) => known.name === tool)
+    )
+      throw new AppError("start", `There is no tool ${JSON.stringify(tool)}.`, {
+        hint: "holdfast tools list names those there are.",
+      });
+    const result = await app.client(target as SessionTarget | undefined).call(tool, args);
+    if (result["isError"] === true) terminal.findFault();
+    terminal.print(json ? JSON.stringify(result) : textOf(result));
+  });
+}
+
+export async function listTools(
+  settings: Settings,
+  { json }: { json?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  await withTools(settings, terminal.warn, async (app) => {
+    const tools = app.client().listTools();
+    if (json) return terminal.print(JSON.stringify(tools));
+    for (const { name, title } of tools) terminal.print(`${name}  ${title ?? ""}`);
+  });
+}
+
+/** Loads the files of a folder and says what is wrong with them; ends with 1 when something is. */
+export async function checkTools(
+  settings: Settings,
+  folder: string,
+  terminal: Terminal,
+): Promise<void> {
+  let faults = 0;
+  const tell = (line: string): void => {
+    faults += 1;
+    terminal.warn(line);
+  };
+  const none = { ...settings, ephemeral: true };
+  const builtIn = new Set<string>();
+  await withTools({ ...none }, tell, async (app) => {
+    for (const { name } of app.client().listTools()) builtIn.add(name);
+  });
+  await withTools({ ...none, tools: resolve(folder) }, tell, async (app) => {
+    const own = app
+      .client()
+      .listTools()
+      .filter(({ name }) => !builtIn.has(name));
+    for (const { name } of own) terminal.print(`${name}: fine`);
+    if (faults > 0) terminal.findFault();
+    terminal.print(`${counted(own.length, "tool")}, ${counted(faults, "fault")}`);
+  });
+}
+
+/** Runs the app with its tools loaded, as a program on the same data folder, and closes it. */
+async function withTools(
+  settings: Settings,
+  warn: (line: string) => void,
+  use: (app: App) => Promise<void>,
+): Promise<void> {
+  const output = reserveStandardOutput(); // what is printed is the command's answer alone
+  try {
+    const config = loadConfig({ flags: asTexts(settings), env: process.env });
+    const app = await buildApp({ config, library, ...onToolFault({ warn } as Terminal) });
+    try {
+      await app.start();
+      await use(app);
+    } finally {
+      await app.stop();
+    }
+  } finally {
+    output.release();
+  }
+}
+
+function parseArguments(text: string): object {
+  let args: unknown;
+  try {
+    args = JSON.parse(text);
+  } catch (error) {
+    throw new AppError("start", `The arguments are no JSON: ${(error as Error).message}.`);
+  }
+  if (typeof args !== "object" || args === null || Array.isArray(args))
+    throw new AppError("start", 'The arguments are a JSON object, such as {"key":"a"}.');
+  return args;
+}
+
+/** The texts of a result; of other blocks, their kinds. */
+const textOf = ({ content, ...rest }: Record<string, unknown>): string =>
+  Array.isArray(content)
+    ? (content as { type: string; text?: string }[])
+        .map(({ type, text }) => text ?? `(${type})`)
+        .join("\n")
+    : JSON.stringify(rest);
+
+/** `withSettings` adds the flags of settings, `settingsOf` reads them. */
+export function addToolCommands(
+  program: Command,
+  flags: { withSettings(command: Command): Command; settingsOf(flags: object): Settings },
+  terminal: Terminal,
+): void {
+  flags
+    .withSettings(
+      program.command("call <tool> [arguments]").description("call a tool, here and as `local`"),
+    )
+    .option("--name <name>", "in the session of this name")
+    .option("--session <id>", "in the session of this id")
+    .option("--json", "print the whole result as JSON")
+    .action((tool: string, args: string | undefined, given: CallFlags) =>
+      callTool(flags.settingsOf(given), tool, args ?? "{}", given, terminal),
+    );
+  const tools = program.command("tools").description("the tools, built in and of your own");
+  flags
+    .withSettings(tools.command("list").description("list the tools"))
+    .option("--json", "print JSON, as clients get it")
+    .action((given: { json?: boolean }) => listTools(flags.settingsOf(given), given, terminal));
+  tools
+    .command("check <folder>")
+    .description("load a folder of tools and say what is wrong with it")
+    .action((folder: string) => checkTools({}, folder, terminal));
+}

@@ -1,0 +1,67 @@
+// A client inside the program: calls tools without a protocol between, for the command line and for tests of tools.
+import type {
+  CallToolResult,
+  InputRequiredResult,
+  LoggingLevel,
+  Tool as WireTool,
+} from "@modelcontextprotocol/server";
+import { LOCAL } from "../auth/principal.ts";
+import { newId } from "../kernel/ids.ts";
+import type { SessionTarget } from "../sessions/session.ts";
+import type { CallChannel } from "./context.ts";
+import type { ToolRegistry } from "./registry.ts";
+
+/** What a tool has told on the way to its answer. */
+export type ToolMessage =
+  | { progress: number; total?: number | undefined; message?: string | undefined }
+  | { level: LoggingLevel; data: unknown };
+
+export interface LocalCallOptions {
+  signal?: AbortSignal;
+  /** Repeating the call with the same key does not do it twice. */
+  requestKey?: string;
+  /** Answers to what an earlier round asked, and what that gave along. */
+  inputResponses?: Readonly<Record<string, unknown>>;
+  requestState?: string;
+}
+
+export class LocalClient {
+  /** In order. */
+  readonly messages: ToolMessage[] = [];
+  readonly #registry: ToolRegistry;
+  readonly #target: SessionTarget | undefined;
+
+  /** `target`: the session of calls that name none. */
+  constructor(registry: ToolRegistry, target: SessionTarget | undefined) {
+    this.#registry = registry;
+    this.#target = target;
+  }
+
+  listTools(): readonly WireTool[] {
+    return this.#registry.wire;
+  }
+
+  /** What the tool answers; its failure is a result with `isError`. @throws ProtocolError for an unknown tool */
+  call(
+    name: string,
+    args: object = {},
+    options: LocalCallOptions = {},
+  ): Promise<CallToolResult | InputRequiredResult> {
+    const caller = { principal: LOCAL, target: this.#target, requestId: newId() };
+    return this.#registry.call(name, args, { caller, channel: this.#channel(options) });
+  }
+
+  #channel({ signal, requestKey, inputResponses, requestState }: LocalCallOptions): CallChannel {
+    return {
+      client: undefined,
+      signal: signal ?? new AbortController().signal,
+      progress: async (progress, total, message) =>
+        void this.messages.push({ progress, total, message }),
+      log: async (level, data) => void this.messages.push({ level, data }),
+      requestKey,
+      inputResponses,
+      requestState: <T>() => requestState as T | undefined,
+      closeStream: () => undefined,
+    };
+  }
+}
