@@ -1,7 +1,10 @@
 // Whose database a file is: Holdfast's own, nobody's yet, or another program's, which is never touched.
+import type { Database } from "better-sqlite3";
 import { AppError } from "../../kernel/errors.ts";
-import type { Sqlite } from "./connection.ts";
 import { migrations } from "./migrations.ts";
+
+/** Not from connection.ts, which asks here before it writes anything. */
+type Sqlite = Database;
 
 /**
  * @throws AppError `invalid` for a database of another program: tables of the same names do not make it ours, the first
