@@ -13,7 +13,7 @@ const NEEDED: Record<string, object> = {
   ...{ state_get: { key: "k" }, state_set: { key: "k", value: 1 }, state_delete: { key: "gone" } },
   ...{ history_append: { role: "user", content: "x" }, history_search: { query: "x" } },
   ...{ chat: { prompt: "x" }, session_share: { principal: "ana" } },
-  ...{ session_unshare: { principal: "ana" } },
+  ...{ session_unshare: { principal: "ana" }, history_delete: { seq: 1 } },
 };
 
 describe("a blank optional argument", () => {
