@@ -28,6 +28,7 @@ import { Activity } from "./sessions/activity.ts";
 import { SessionResolver } from "./sessions/current.ts";
 import { Operator } from "./sessions/operator.ts";
 import { KeyedCalls } from "./sessions/keyed-calls.ts";
+import { ConnectedClients } from "./sessions/connected-clients.ts";
 import { Presence } from "./sessions/presence.ts";
 import { Retention, waitingText, type Waiting } from "./sessions/retention.ts";
 import type { Session, SessionTarget } from "./sessions/session.ts";
@@ -167,7 +168,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     },
     warn,
   );
-  const presence = new Presence(clock, Math.min(maxAgeMs, clientAgeMs), storage.clients, warn);
+  const { clients } = storage;
+  const connected = new ConnectedClients(clock, instances.id, clients, warn);
+  closing.defer(() => connected.close());
+  const presence = new Presence(clock, Math.min(maxAgeMs, clientAgeMs), clients, connected, warn);
   closing.defer(() => presence.close());
   const retention = new Retention(
     {
@@ -281,6 +285,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const serving: Serving = new Serving({
     ...{ config, server, storage, instances, keys, presence, delivery, clock, metrics, log },
     activity: activity(storage.clients),
+    resolver: services.resolver,
     onError: warn,
   });
   closing.defer(() => serving.close());
@@ -374,6 +379,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       const connection = serveOverStdio(
         {
           ...{ ...server, clients: storage.clients, presence, clock, log },
+          resolver: services.resolver,
           graceMs: config["shutdown-grace"],
           maxBodyBytes: config["max-body"],
           maxDepth: config["max-depth"],

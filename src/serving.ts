@@ -23,6 +23,7 @@ import { Sessionful } from "./mcp/sessionful.ts";
 import { Stateless } from "./mcp/stateless.ts";
 import { StatelessServer } from "./mcp/stateless-server.ts";
 import type { Activity } from "./sessions/activity.ts";
+import type { SessionResolver } from "./sessions/current.ts";
 import type { Presence } from "./sessions/presence.ts";
 import type { Delivery } from "./streams/delivery.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -43,6 +44,7 @@ export interface ServingParts {
   /** Notes when clients were last active. */
   activity: Activity;
   presence: Presence;
+  resolver: SessionResolver;
   delivery: Delivery;
   clock: Clock;
   metrics: Metrics | undefined;
@@ -99,6 +101,7 @@ export class Serving {
         clients,
         subscriptions,
         presence,
+        resolver: parts.resolver,
         openStreams,
         clock,
         onError,
@@ -116,6 +119,7 @@ export class Serving {
       sessionful: new Sessionful({
         ...sessionfulParts,
         ...{ dispatcher: this.#dispatcher, activity: parts.activity, openStreams, clock },
+        resolver: parts.resolver,
       }),
       stateless: new Stateless({
         server: this.#stateless,

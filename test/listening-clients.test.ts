@@ -3,6 +3,8 @@ import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ListenStreams } from "../src/mcp/listen-streams.ts";
 import { Places } from "../src/mcp/places.ts";
+import { newId } from "../src/kernel/ids.ts";
+import { ConnectedClients } from "../src/sessions/connected-clients.ts";
 import { Presence } from "../src/sessions/presence.ts";
 import type { ClientStore } from "../src/sessions/store.ts";
 import { openStorage } from "../src/storage/storage.ts";
@@ -124,11 +126,14 @@ function listensWith(change: (clients: ClientStore) => Partial<ClientStore>) {
   const fail = (error: unknown): never => {
     throw error;
   };
-  const presence = new Presence(clock, expiry.maxAgeMs, clients, fail);
+  const connected = new ConnectedClients(clock, newId(), clients, fail);
+  onTestFinished(() => connected.close());
+  const presence = new Presence(clock, expiry.maxAgeMs, clients, connected, fail);
   onTestFinished(() => presence.close());
   const listens = new ListenStreams({
     ...{ info: { name: "s", title: "S", version: "1" }, clients, presence, clock },
     ...{ openStreams: new Places(99, "streams", "max-streams"), registry: { changes: false } },
+    resolver: { peek: async () => undefined },
     ...{ subscriptions: storage.subscriptions, onError: fail },
   });
   return {

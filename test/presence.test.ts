@@ -1,5 +1,7 @@
 // A client that has a connection is never taken for gone, and noting that costs few writes.
 import { expect, it, onTestFinished } from "vitest";
+import { newId } from "../src/kernel/ids.ts";
+import { ConnectedClients } from "../src/sessions/connected-clients.ts";
 import { Presence } from "../src/sessions/presence.ts";
 import type { ClientStore } from "../src/sessions/store.ts";
 import { ManualClock } from "./support/manual-clock.ts";
@@ -16,10 +18,16 @@ function watch(present: (until: number) => Promise<void> = async () => undefined
       notes.push(until);
       return present(until);
     },
+    changeConnections: async () => undefined,
   } as Partial<ClientStore> as ClientStore;
   const errors: unknown[] = [];
-  const presence = new Presence(clock, DAY_MS, store, (error) => errors.push(error));
-  onTestFinished(() => presence.close());
+  const onError = (error: unknown): void => void errors.push(error);
+  const connected = new ConnectedClients(clock, newId(), store, onError);
+  const presence = new Presence(clock, DAY_MS, store, connected, onError);
+  onTestFinished(() => {
+    presence.close();
+    connected.close();
+  });
   return { clock, notes, errors, presence };
 }
 

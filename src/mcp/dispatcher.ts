@@ -105,7 +105,7 @@ export class Dispatcher {
 
   /** Gives what the earlier POST has got so far, and then what it gets. */
   async #join({ client }: Posted, lease: Lease, record: StreamRecord): Promise<Response> {
-    const leave = this.#parts.presence.enter(client.id);
+    const leave = this.#parts.presence.enter(client.id, "request");
     const sse = await lease.live.connectStream(record, record.prunedSeq, primes(client), () => {
       leave();
       lease.release();
@@ -154,14 +154,14 @@ export class Dispatcher {
   ): Promise<Response> {
     const { principal, client, target = null, messages } = posted;
     const { scope = null } = principal;
-    const { streams, instanceId } = this.#parts;
+    const { streams, instanceId, presence } = this.#parts;
     const ids = requests.map(({ id }) => id);
     const open = requests.map(({ id, ...message }) => ({ id, message, target, scope }));
     const streamId = await streams.openRequests(client.id, instanceId, open, hash);
     const record = { id: streamId, lastSeq: 0, finishedAt: null };
     const exchange = this.#streamExchange(client, lease, record, ids);
     const { stream, release } = lease.live.streams.use(record);
-    const sse = new SseStream();
+    const sse = new SseStream(presence.enter(client.id, "request"));
     void stream.attach(sse, 0, primes(client)).then(release);
     lease.live.deliver(messages, exchange, callerOf(posted));
     return sseResponse(sse);
@@ -184,7 +184,7 @@ export class Dispatcher {
       maxEvents,
       progressed,
     });
-    const leave = presence.enter(client.id);
+    const leave = presence.work(client.id);
     this.#parts.exchanges.track(exchange, () => {
       leave();
       releaseStream();

@@ -10,8 +10,9 @@ import { LOCAL } from "../auth/principal.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { toAppError } from "../kernel/errors.ts";
 import { newId } from "../kernel/ids.ts";
+import type { SessionResolver } from "../sessions/current.ts";
 import type { Presence } from "../sessions/presence.ts";
-import type { Client } from "../sessions/session.ts";
+import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { canonicalUri } from "../sessions/uris.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
@@ -23,6 +24,7 @@ import { MAX_SUBSCRIPTIONS } from "./server.ts";
 
 export interface IntroducingParts {
   clients: ClientStore;
+  resolver: Pick<SessionResolver, "peek">;
   subscriptions: SubscriptionStore;
   presence: Presence;
   clock: Clock;
@@ -44,6 +46,7 @@ export class IntroducingTransport implements Transport {
   onmessage?: (message: JSONRPCMessage) => void;
   readonly #wire: Transport;
   readonly #parts: IntroducingParts;
+  readonly #target: SessionTarget | undefined;
   #introduction: JSONRPCRequest | undefined;
   /** What came while something was being stored that comes before it. */
   #held: JSONRPCMessage[] | undefined;
@@ -51,7 +54,9 @@ export class IntroducingTransport implements Transport {
   readonly #listens = new Map<RequestId, readonly string[]>();
   #leave: () => Promise<void> = async () => undefined;
 
-  constructor(wire: Transport, parts: IntroducingParts) {
+  /** `target`: the session that the program was started for. */
+  constructor(wire: Transport, parts: IntroducingParts, target: SessionTarget | undefined) {
+    this.#target = target;
     this.#wire = wire;
     this.#parts = parts;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -136,16 +141,8 @@ export class IntroducingTransport implements Transport {
       const error = { code: RPC.invalidParams, message: uris.message };
       return { jsonrpc: "2.0", id: request.id, error };
     }
-    const { clock, presence } = this.#parts;
     try {
-      if (this.listenerId === undefined)
-        await this.#store(
-          listeningClient(request, {
-            owner: LOCAL.id,
-            now: clock.now(),
-            presentUntil: presence.until,
-          }),
-        );
+      if (this.listenerId === undefined) await this.#storeListener(request);
       await this.#subscribe(uris);
       this.#listens.set(request.id, uris);
       return undefined;
@@ -153,6 +150,18 @@ export class IntroducingTransport implements Transport {
       await this.#unsubscribe(uris);
       return failed(request.id, error);
     }
+  }
+
+  async #storeListener(request: JSONRPCRequest): Promise<void> {
+    const { clock, presence, resolver } = this.#parts;
+    const session = await resolver.peek({ principal: LOCAL, target: this.#target });
+    const client = listeningClient(request, {
+      owner: LOCAL.id,
+      sessionId: session?.id ?? null,
+      now: clock.now(),
+      presentUntil: presence.until,
+    });
+    await this.#store(client);
   }
 
   /** Listening that is cancelled: its subscriptions go, unless another listen wants them too. */

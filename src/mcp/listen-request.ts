@@ -31,10 +31,15 @@ export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
 export const listensToTools = ({ params }: JSONRPCRequest): boolean =>
   (params?.["notifications"] as SubscriptionFilter).toolsListChanged === true;
 
-/** Nobody can come back to this client: it ends with its connection, which counts until `presentUntil` for now. */
+/** Nobody can come back to this client: it ends with its connection, which holds until `presentUntil` for now. */
 export function listeningClient(
   { params }: JSONRPCRequest,
-  { owner, now, presentUntil }: { owner: string; now: number; presentUntil: number },
+  {
+    owner,
+    sessionId,
+    now,
+    presentUntil,
+  }: Pick<Client, "owner" | "sessionId" | "presentUntil"> & { now: number },
 ): Client {
   const meta = params?._meta ?? {};
   const program = meta[CLIENT_INFO_META_KEY] as Implementation | undefined;
@@ -42,7 +47,7 @@ export function listeningClient(
     id: newId(),
     owner,
     protocolVersion: STATELESS_VERSION,
-    sessionId: null,
+    sessionId,
     name: program?.name ?? "unknown",
     version: program?.version ?? "unknown",
     capabilities: (meta[CLIENT_CAPABILITIES_META_KEY] ?? {}) as Record<string, unknown>,

@@ -10,6 +10,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Clock } from "../kernel/clock.ts";
 import type { Presence } from "../sessions/presence.ts";
+import type { SessionResolver } from "../sessions/current.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import type { Connections } from "../streams/delivery.ts";
@@ -33,6 +34,7 @@ export interface ListenParts {
   info: ServerInfo;
   registry: Pick<ToolRegistry, "changes">;
   clients: ClientStore;
+  resolver: Pick<SessionResolver, "peek">;
   subscriptions: SubscriptionStore;
   presence: Presence;
   openStreams: Places;
@@ -50,7 +52,7 @@ export class ListenStreams implements Connections {
     this.#parts = parts;
   }
 
-  async open(request: JSONRPCRequest, { principal }: Caller): Promise<Response> {
+  async open(request: JSONRPCRequest, caller: Caller): Promise<Response> {
     const uris = listenedUris(request);
     if (uris instanceof Error)
       return rpcError(200, RPC.invalidParams, uris.message, { id: request.id });
@@ -59,9 +61,9 @@ export class ListenStreams implements Connections {
       ...(tools && { toolsListChanged: true }),
       ...(uris.length > 0 && { resourceSubscriptions: uris }),
     };
-    const leave = this.#parts.openStreams.take(principal.id);
+    const leave = this.#parts.openStreams.take(caller.principal.id);
     if (leave instanceof Response) return leave;
-    const listener = await this.#listen(request, principal.id, { uris, tools }, leave).catch(
+    const listener = await this.#listen(request, caller, { uris, tools }, leave).catch(
       (error: unknown) => {
         leave();
         throw error;
@@ -105,13 +107,18 @@ export class ListenStreams implements Connections {
 
   async #listen(
     request: JSONRPCRequest,
-    owner: string,
+    caller: Caller,
     { uris, tools }: { uris: readonly string[]; tools: boolean },
     onClose: () => void,
   ): Promise<Listener> {
-    const { clients, subscriptions, presence, clock } = this.#parts;
-    const now = clock.now();
-    const client = listeningClient(request, { owner, now, presentUntil: presence.until });
+    const { clients, subscriptions, presence, resolver, clock } = this.#parts;
+    const session = await resolver.peek(caller);
+    const client = listeningClient(request, {
+      owner: caller.principal.id,
+      sessionId: session?.id ?? null,
+      now: clock.now(),
+      presentUntil: presence.until,
+    });
     await Promise.all([
       clients.create(client),
       ...uris.map((uri) =>

@@ -11,6 +11,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { isId, newId } from "../kernel/ids.ts";
 import { toJson } from "../kernel/json.ts";
 import type { Activity } from "../sessions/activity.ts";
+import type { SessionResolver } from "../sessions/current.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
@@ -48,6 +49,7 @@ export interface SessionfulParts extends LiveParts {
   live: LiveClients;
   presence: Presence;
   activity: Activity;
+  resolver: Pick<SessionResolver, "arrive">;
   openStreams: Places;
   clock: Clock;
 }
@@ -96,7 +98,9 @@ export class Sessionful {
   async #stream(incoming: Incoming, onClose: () => void): Promise<Response> {
     const client = await this.#client(incoming);
     if (client instanceof Response) return client;
-    const { streams } = this.#parts;
+    const { streams, resolver } = this.#parts;
+    const { principal, target } = incoming;
+    await resolver.arrive({ principal, client, target });
     if (incoming.lastEventId === undefined)
       return this.#connect(client, await streams.openStandalone(client.id), 0, onClose);
     const last = parseEventId(incoming.lastEventId);
@@ -125,7 +129,8 @@ export class Sessionful {
     onClose: () => void,
   ): Promise<Response> {
     const { live, release } = await this.#parts.live.use(client);
-    const leave = this.#parts.presence.enter(client.id);
+    const kind = record.kind === "standalone" ? "stream" : "request";
+    const leave = this.#parts.presence.enter(client.id, kind);
     const sse = await live.connectStream(record, sent, primes(client), () => {
       leave();
       release();
@@ -202,6 +207,7 @@ export class Sessionful {
     if (client === undefined)
       return rpcError(404, RPC.sessionNotFound, "Session not found: send initialize again.");
     this.#parts.activity.note(client.id);
+    this.#parts.presence.seen(client.id);
     return client;
   }
 }

@@ -30,14 +30,17 @@ export function serveOverStdio(
   target: SessionTarget | undefined,
   output: NodeJS.WriteStream,
 ): StdioConnection {
-  const caller = () => ({ principal: LOCAL, client: wire.client, target });
+  const caller = () => ({
+    ...{ principal: LOCAL, client: wire.client, target },
+    listenerId: wire.listenerId,
+  });
   const lines = new PipeTransport({
     ...{ input: process.stdin, output },
     ...{ maxBytes: parts.maxBodyBytes, maxDepth: parts.maxDepth },
     beforeEnd: () => pipe.finish(parts.graceMs),
   });
   const pipe: ObservedTransport = new ObservedTransport(lines, parts.observer, caller);
-  const wire: IntroducingTransport = new IntroducingTransport(pipe, parts);
+  const wire: IntroducingTransport = new IntroducingTransport(pipe, parts, target);
   let server: Server | undefined;
   const handle = serveStdio(
     () => {

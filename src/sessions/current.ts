@@ -92,6 +92,13 @@ export class SessionResolver {
     return session && CurrentSession.of(session);
   }
 
+  /** Notes which session a client is there for that opens a stream before its first call. */
+  async arrive(caller: Caller): Promise<void> {
+    if (caller.client?.sessionId !== null) return;
+    const current = await this.peek(caller);
+    if (current?.session !== undefined) await this.#remember(caller, current.session);
+  }
+
   /** What the address or the client itself stands for. */
   async #standing(caller: Caller, look: boolean): Promise<CurrentSession | undefined> {
     const { principal, client, target } = caller;

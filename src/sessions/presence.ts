@@ -4,11 +4,13 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../kernel/clock.ts";
 import { Tally } from "../kernel/tally.ts";
 import { activityInterval } from "./activity.ts";
+import type { ConnectedClients, ConnectionKind } from "./connected-clients.ts";
 import type { ClientStore } from "./store.ts";
 
 export class Presence {
   readonly #clock: Clock;
   readonly #clients: ClientStore;
+  readonly #connected: ConnectedClients;
   readonly #onError: (error: unknown) => void;
   readonly #intervalMs: number;
   readonly #connections = new Tally();
@@ -20,22 +22,39 @@ export class Presence {
     clock: Clock,
     maxAgeMs: number,
     clients: ClientStore,
+    connected: ConnectedClients,
     onError: (error: unknown) => void,
   ) {
     this.#clock = clock;
     this.#clients = clients;
+    this.#connected = connected;
     this.#onError = onError;
     this.#intervalMs = activityInterval(maxAgeMs);
     this.#timer = setInterval(() => this.#note(this.#connections.keys), this.#intervalMs).unref();
   }
 
   /** Counts one live connection of the client until the returned function is called. */
-  enter(clientId: string): () => void {
+  enter(clientId: string, kind: ConnectionKind = "stream"): () => void {
+    const disconnect = this.#connected.enter(clientId, kind);
+    const leave = this.work(clientId);
+    return () => {
+      leave();
+      disconnect();
+    };
+  }
+
+  /** As `enter`, for work that goes on without a connection. */
+  work(clientId: string): () => void {
     const leave = this.#connections.add(clientId);
     // What was noted within half an interval holds well beyond the next round of the timer.
     const noted = this.#noted.get(clientId) ?? -Infinity;
     if (this.#clock.now() - noted >= this.#intervalMs / 2) this.#note([clientId]);
     return leave;
+  }
+
+  /** Notes a request that makes no connection last. */
+  seen(clientId: string): void {
+    this.#connected.seen(clientId);
   }
 
   /** How many clients are connected here. */

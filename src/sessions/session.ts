@@ -62,6 +62,8 @@ export interface Caller {
   readonly principal: Principal;
   readonly client?: Client | undefined;
   readonly target?: SessionTarget | undefined;
+  /** The client row that stands for its pipe, in either era. */
+  readonly listenerId?: string | undefined;
   /** Under which the log tells about the call. */
   readonly requestId?: string | undefined;
 }

@@ -112,6 +112,14 @@ export interface ClientStore {
   setSession(id: string, sessionId: string): Promise<void>;
   /** Notes that these clients are connected, and will be until then. */
   present(ids: readonly string[], until: number): Promise<void>;
+  /**
+   * Notes which clients have come to an instance and which have left it. It is not awaited by anybody who is told, and
+   * does nothing for a client or an instance that is not there.
+   */
+  changeConnections(
+    instanceId: string,
+    change: { added: readonly string[]; removed: readonly string[] },
+  ): Promise<void>;
   /** Begins the client's next epoch; resolves to its number. */
   nextEpoch(id: string): Promise<number>;
   touch(times: ReadonlyMap<string, number>): Promise<void>;

@@ -67,7 +67,8 @@ export class SessionHandle {
 
   /** The program that asks is there, whatever is known of its connections. */
   async counts(): Promise<SessionCounts> {
-    const counts = await this.#services.sessions.counts(this.id, this.#caller.client?.id);
+    const { client, listenerId } = this.#caller;
+    const counts = await this.#services.sessions.counts(this.id, client?.id ?? listenerId);
     return { ...counts, connections: counts.connections + 1 };
   }
 

@@ -110,7 +110,11 @@ export function sessionTools(maxAgeMs: number): Tool[] {
         ...summary,
         system: z.string().nullable(),
         shared_with: sharedWith.describe("Whom its owner lets in."),
-        connections: z.int().describe("Programs that are connected to this session now."),
+        connections: z
+          .int()
+          .describe(
+            "Programs that are connected to this session now: with an open stream or pipe, or a request in the last half minute.",
+          ),
         client: z
           .object({ name: z.string(), version: z.string(), protocol_version: z.string() })
           .nullable()

@@ -1,7 +1,17 @@
 // The contract of ClientStore.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/ids.ts";
-import { ANA, BOB, failure, MAX_AGE, newClient, newSession, type Open } from "./engine.ts";
+import {
+  ANA,
+  BOB,
+  failure,
+  MAX_AGE,
+  newClient,
+  newConnection,
+  newInstance,
+  newSession,
+  type Open,
+} from "./engine.ts";
 
 export function clientContract(open: Open): void {
   describe("clients", () => {
@@ -52,7 +62,8 @@ export function clientContract(open: Open): void {
       const opened = open();
       const { storage } = opened;
       const [one, two] = [await newSession(storage), await newSession(storage)];
-      const [client, other] = [await newClient(opened), await newClient(opened)];
+      const client = await newConnection(opened, await newInstance(opened));
+      const other = await newClient(opened);
       await storage.clients.setLogLevel(client.id, "error");
       await storage.clients.setSession(client.id, one.id);
       await storage.clients.setSession(client.id, two.id);

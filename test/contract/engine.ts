@@ -66,6 +66,17 @@ export async function newInstance({ storage, clock }: Opened): Promise<string> {
   return id;
 }
 
+/** A client of Ana's that is connected to a process, or as told. */
+export async function newConnection(
+  opened: Opened,
+  instanceId: string,
+  more: Partial<Client> = {},
+): Promise<Client> {
+  const client = await newClient(opened, more);
+  await opened.storage.clients.changeConnections(instanceId, { added: [client.id], removed: [] });
+  return client;
+}
+
 export const newRequest = (id: RequestId, more: Partial<NewRequest> = {}): NewRequest => ({
   ...{ id, message: { jsonrpc: "2.0", id, method: "ping" }, target: null, scope: null },
   ...more,

@@ -2,11 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/ids.ts";
 import { terms } from "../../src/search/terms.ts";
+import { historyUri, sessionUri, stateUri } from "../../src/sessions/uris.ts";
 import {
   ANA,
   BOB,
   failure,
   newClient,
+  newConnection,
   newInstance,
   newSession,
   put,
@@ -138,7 +140,7 @@ export function sessionContract(open: Open): void {
       });
     });
 
-    it("count messages, living keys and present clients, alone and in lists", async () => {
+    it("count messages, living keys and connected clients, alone and in lists", async () => {
       const opened = open();
       const { storage, clock } = opened;
       const { id } = await newSession(storage);
@@ -157,11 +159,12 @@ export function sessionContract(open: Open): void {
         expiresAt: clock.now() + 10,
         maxKeys: 9,
       });
+      const here = await newInstance(opened);
+      await newConnection(opened, here, { sessionId: id, presentUntil: 0 });
+      await newConnection(opened, here, { sessionId: id });
+      await newConnection(opened, here, { sessionId: id, endedAt: clock.now() });
       await newClient(opened, { sessionId: id });
-      await newClient(opened, { sessionId: id });
-      await newClient(opened, { sessionId: id, endedAt: clock.now() });
-      await newClient(opened, { sessionId: id, presentUntil: 0 });
-      await newClient(opened, { sessionId: other.id });
+      await newConnection(opened, here, { sessionId: other.id });
       clock.advance(10);
       const counts = { messages: 2, stateKeys: 1, connections: 2 };
       expect(await storage.sessions.counts(id)).toEqual(counts);
@@ -172,6 +175,43 @@ export function sessionContract(open: Open): void {
         stateKeys: 0,
         connections: 0,
       });
+    });
+
+    it("count a client once, until it has left every process that it was connected to", async () => {
+      const opened = open();
+      const { sessions, clients, instances } = opened.storage;
+      const { id: sessionId } = await newSession(opened.storage);
+      const [one, two] = [await newInstance(opened), await newInstance(opened)];
+      const { id } = await newConnection(opened, one, { sessionId });
+      const connections = async (except?: string) =>
+        (await sessions.counts(sessionId, except)).connections;
+      await clients.changeConnections(one, { added: [id], removed: [] });
+      await clients.changeConnections(two, { added: [id, newId()], removed: [] });
+      await clients.changeConnections(newId(), { added: [id], removed: [] });
+      expect(await connections()).toBe(1);
+      expect(await connections(id)).toBe(0);
+      await clients.changeConnections(one, { added: [], removed: [id] });
+      expect(await connections()).toBe(1);
+      await instances.remove(two);
+      expect(await connections()).toBe(0);
+    });
+
+    it("count whoever listens to something of theirs and may see it", async () => {
+      const opened = open();
+      const { sessions, subscriptions } = opened.storage;
+      const { id } = await newSession(opened.storage);
+      const here = await newInstance(opened);
+      const follow = async (uri: string, owner: string): Promise<void> => {
+        const client = await newConnection(opened, here, { owner, lastSeenAt: 0 });
+        await subscriptions.subscribe({ clientId: client.id, uri }, 9);
+      };
+      await follow(sessionUri(id), ANA);
+      await follow(stateUri(id, "k"), ANA);
+      await follow(sessionUri(`${id}0`), ANA);
+      await follow(historyUri(id), BOB);
+      expect(await sessions.counts(id)).toMatchObject({ connections: 2 });
+      await sessions.grant(id, { principal: BOB, access: "read" }, 9);
+      expect(await sessions.counts(id)).toMatchObject({ connections: 3 });
     });
 
     it("are emptied in part or in all without touching another session", async () => {

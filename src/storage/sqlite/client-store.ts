@@ -5,7 +5,7 @@ import type { Client } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
 import { clientExpired, type Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
-import { clients, sessions } from "./schema.ts";
+import { clients, connections, sessions } from "./schema.ts";
 import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
@@ -69,6 +69,23 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       })
       .where(byId)
       .prepare(),
+    connect: db
+      .insert(connections)
+      .select(
+        sql`select clients.id, instances.id from clients, instances
+          where clients.id = ${placeholder("id")} and instances.id = ${placeholder("instanceId")}`,
+      )
+      .onConflictDoNothing()
+      .prepare(),
+    disconnect: db
+      .delete(connections)
+      .where(
+        and(
+          eq(connections.clientId, placeholder("id")),
+          eq(connections.instanceId, placeholder("instanceId")),
+        ),
+      )
+      .prepare(),
     nextEpoch: db
       .update(clients)
       .set({ epoch: sql`${clients.epoch} + 1` })
@@ -123,6 +140,11 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
           q.present.run({ id, now, until });
           cache.delete(id);
         }
+      }),
+    changeConnections: (instanceId, { added, removed }) =>
+      engine.tidy(() => {
+        for (const id of added) q.connect.run({ id, instanceId });
+        for (const id of removed) q.disconnect.run({ id, instanceId });
       }),
     nextEpoch: (id) =>
       engine.write(() => (q.nextEpoch.get({ id }) as { epoch: number } | undefined)?.epoch ?? 0),

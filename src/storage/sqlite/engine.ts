@@ -4,6 +4,7 @@ import { sql, type SQL } from "drizzle-orm";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Cutoff, CutoffKind } from "../../sessions/cutoff.ts";
 import type { Client, Session } from "../../sessions/session.ts";
+import { SESSIONS_URI } from "../../sessions/uris.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
 import { GroupCommit, type OnCommit } from "./group-commit.ts";
@@ -100,12 +101,28 @@ export class Engine {
   }
 }
 
+/** Of the session at hand. */
+const uriOfSession: SQL = sql`${sql.raw(`'${SESSIONS_URI}/'`)} || sessions.id`;
+
 // In these conditions columns are written with their tables: Drizzle leaves the table out in a query on one table, and
 // a bare `id` inside a subquery would then be another table's.
 
-/** A client of the session at hand that is connected now. */
+/** A client of the session at hand whose connection protects it from deletion. */
 export const clientPresent: SQL = sql`clients.session_id = sessions.id
   and clients.ended_at is null and clients.present_until > ${sql.placeholder("now")}`;
+
+/**
+ * A client that is connected now, and works in the session at hand or listens to something of it that it may see.
+ * `present_until` does not tell: it holds on for a while after a connection has ended.
+ */
+export const clientConnected: SQL = sql`clients.id in (
+    select working.id from clients working where working.session_id = sessions.id
+    union select subscriptions.client_id from subscriptions where subscriptions.uri = ${uriOfSession}
+      or (subscriptions.uri >= ${uriOfSession} || '/' and subscriptions.uri < ${uriOfSession} || '0'))
+  and clients.ended_at is null
+  and exists (select 1 from connections where connections.client_id = clients.id)
+  and (clients.owner = sessions.owner or exists (select 1 from grants
+    where grants.session_id = sessions.id and grants.principal = clients.owner))`;
 
 /** In use by a live connection, or by a chat turn that is being answered. */
 export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPresent})

@@ -198,5 +198,13 @@ export const migrations: Migration[] = [
     "statements": [
       "ALTER TABLE `subscriptions` ADD `asked` text;"
     ]
+  },
+  {
+    "createdAt": 1795655439986,
+    "hash": "ead1bef7baf334fa0478f719fba250ac1f931db71533de76e5a3bae4b1d11ca7",
+    "statements": [
+      "CREATE TABLE `connections` (\n\t`client_id` text NOT NULL,\n\t`instance_id` text NOT NULL,\n\tPRIMARY KEY(`client_id`, `instance_id`),\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`instance_id`) REFERENCES `instances`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `connections_instance` ON `connections` (`instance_id`);"
+    ]
   }
 ];

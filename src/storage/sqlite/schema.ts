@@ -143,6 +143,23 @@ export const instances = sqliteTable("instances", {
   heartbeatAt: integer("heartbeat_at").notNull(),
 });
 
+/** Clients that are connected now, and to which process: see src/sessions/connected-clients.ts. */
+export const connections = sqliteTable(
+  "connections",
+  {
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    instanceId: text("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+  },
+  (t) => [
+    primaryKey({ columns: [t.clientId, t.instanceId] }),
+    index("connections_instance").on(t.instanceId),
+  ],
+);
+
 /** At most one open chat turn a session: the claim that keeps turns from interleaving. */
 export const turns = sqliteTable(
   "turns",

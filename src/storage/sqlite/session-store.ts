@@ -5,7 +5,7 @@ import { decodeCursor, encodeCursor } from "../../kernel/cursor.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Access, Session, SessionCounts } from "../../sessions/session.ts";
 import type { SessionStore } from "../../sessions/store.ts";
-import { clientPresent, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
+import { clientConnected, sessionAlive, sessionExpired, type Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
 import { messageCountOf, sqliteHistoryGaps } from "./history-gaps.ts";
 import { sqliteMessageDeletion } from "./message-deletion.ts";
@@ -18,7 +18,7 @@ const counts = {
   messages: messageCountOf(sql`sessions.id`),
   stateKeys: sql<number>`(select count(*) from session_state where session_state.session_id = sessions.id
     and (session_state.expires_at is null or session_state.expires_at > ${placeholder("now")}))`,
-  connections: sql<number>`(select count(*) from clients where ${clientPresent}
+  connections: sql<number>`(select count(*) from clients where ${clientConnected}
     and clients.id <> ${placeholder("except")})`,
 };
 
