@@ -25,6 +25,8 @@ export interface Ask
     Pick<ModelRequest, "system" | "model" | "temperature" | "maxTokens" | "onText"> {
   /** The answer, when somebody else's model has given it already. */
   reply?: ModelReply | undefined;
+  /** The principal who asks. */
+  author?: string | undefined;
   signal: AbortSignal;
 }
 

@@ -16,6 +16,8 @@ export interface Hit {
   title: string | null;
   seq: number;
   role: Role;
+  /** As of a message. */
+  author: string | null;
   /** One line around what was found, which stands between `**`. */
   snippet: string;
   /** Higher is better. */
@@ -63,6 +65,7 @@ const hit = ({ session, title, message, score }: Found, matcher: Matcher): Hit =
   title,
   seq: message.seq,
   role: message.role,
+  author: message.author,
   snippet: snippet(message.content, matcher),
   score: Number(score.toFixed(3)),
 });

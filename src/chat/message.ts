@@ -19,4 +19,18 @@ export interface Message {
   outputTokens: number | null;
   requestKey: string | null;
   createdAt: number;
+  /**
+   * The principal on whose call it was written; of a model's answer: who asked. Null where nobody knows: in what earlier
+   * versions stored, and in other programs' files. It may come from an imported file, so it grants nothing.
+   */
+  author: string | null;
+}
+
+/** Who wrote it or had it written, for people to read; undefined where that is the session's owner, or unknown. */
+export function byOther(
+  { role, author }: Pick<Message, "role" | "author">,
+  owner: string,
+): string | undefined {
+  if (author === null || author === owner) return undefined;
+  return `${role === "assistant" ? "for" : "by"} ${author.replace(/\s+/g, " ")}`;
 }

@@ -8,6 +8,8 @@ export interface NewMessage {
   content: string;
   /** Appending again with the same key returns the first message. */
   requestKey?: string | undefined;
+  /** The principal on whose call it is written. */
+  author?: string | undefined;
 }
 
 export interface Answer {
@@ -23,6 +25,8 @@ export interface Turn {
   instanceId: string;
   sessionId: string;
   question: Message;
+  /** Who asks now; a question that is taken up again may be somebody else's. */
+  author: string | null;
   /** The last question is asked again; the history ended with this message then. */
   again?: { lastSeq: number };
 }
@@ -94,6 +98,7 @@ export interface HistoryStore {
       prompt: string;
       requestKey?: string | undefined;
       again?: Again | undefined;
+      author?: string | undefined;
     },
   ): Promise<TurnStart>;
   /** What a user said last. */

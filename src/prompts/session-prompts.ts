@@ -2,10 +2,11 @@
 import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
+import { byOther } from "../chat/message.ts";
 import type { SessionResolver } from "../sessions/current.ts";
 import type { Caller, Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { completeSession } from "../sessions/completion.ts";
+import { completeSession, sessionLabelled } from "../sessions/completion.ts";
 import type { Prompt, PromptArgument } from "./prompt.ts";
 
 /** About 12,000 tokens of English: the person's own model has other things to read too. */
@@ -32,7 +33,7 @@ export function sessionPrompts(parts: SessionPromptParts): Prompt[] {
     ...{ name, title, description, arguments: [session] },
     async render(args, { caller }) {
       const found = await find(parts, caller, args["session"]);
-      const text = [wish(found), "", ...(await transcript(parts.chat, found.id))].join("\n");
+      const text = [wish(found), "", ...(await transcript(parts.chat, found))].join("\n");
       return { description, messages: [{ role: "user", content: { type: "text", text } }] };
     },
   });
@@ -62,16 +63,18 @@ const named = ({ id, title, name }: Session): string =>
   `our conversation ${JSON.stringify(title ?? name ?? "untitled")} (session ${id})`;
 
 /** The newest messages that fit, in order; read a few at a time, because each may be large. */
-async function transcript(chat: Chat, sessionId: string): Promise<string[]> {
+async function transcript(chat: Chat, { id, owner }: Session): Promise<string[]> {
   const lines: string[] = [];
   let room = MAX_CHARACTERS;
   for (let before: number | undefined; room > 0;) {
-    const { messages, nextBefore } = await chat.page(sessionId, { limit: PAGE, before });
-    for (const { seq, role, content } of messages.toReversed()) {
+    const { messages, nextBefore } = await chat.page(id, { limit: PAGE, before });
+    for (const message of messages.toReversed()) {
       if (room <= 0) break;
+      const { seq, role, content } = message;
+      const by = byOther(message, owner);
       const shown = content.length > room ? `${content.slice(0, room).toWellFormed()}…` : content;
       room -= shown.length;
-      lines.push(`#${seq} ${role}: ${shown}`);
+      lines.push(`#${seq} ${role}${by === undefined ? "" : ` (${by})`}: ${shown}`);
     }
     if (nextBefore === undefined || lines.length >= MAX_MESSAGES) break;
     before = nextBefore;
@@ -105,7 +108,5 @@ async function sessionCalled(
   const direct =
     (await sessions.find(principal, { id: wanted })) ??
     (await sessions.find(principal, { name: wanted }));
-  if (direct !== undefined) return direct;
-  const page = await sessions.list(principal, { query: wanted, limit: MAX_MESSAGES });
-  return page.sessions.find(({ title }) => title === wanted);
+  return direct ?? sessionLabelled(sessions, principal, wanted);
 }

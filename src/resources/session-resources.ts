@@ -1,7 +1,7 @@
 // Sessions, their histories and their state as resources that a client can read and subscribe to.
 import type { Chat } from "../chat/chat.ts";
 import { isoTime } from "../kernel/clock.ts";
-import { completeSession } from "../sessions/completion.ts";
+import { completeSession, whose } from "../sessions/completion.ts";
 import type { Session, SessionCounts } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import {
@@ -85,10 +85,10 @@ export function sessionResources({
         title: "Your sessions",
         mimeType: JSON_TYPE,
       };
-      const resources = page.sessions.map(({ id, title, name }) => ({
+      const resources = page.sessions.map(({ id, title, name, owner }) => ({
         uri: sessionUri(id),
         name: name ?? id,
-        title: title ?? name ?? "Untitled session",
+        title: whose(title ?? name ?? "Untitled session", owner, principal),
         mimeType: JSON_TYPE,
       }));
       const { nextCursor } = page;
@@ -122,12 +122,13 @@ export function sessionResources({
         return json(uri, {
           total: counts.messages,
           ...(nextBefore !== undefined && { next: historyBefore(session.id, nextBefore) }),
-          messages: messages.map(({ seq, role, content, status, createdAt }) => ({
+          messages: messages.map(({ seq, role, content, status, createdAt, author }) => ({
             seq,
             role,
             content,
             status,
             created_at: isoTime(createdAt),
+            ...(author !== null && { author }),
           })),
         });
       }

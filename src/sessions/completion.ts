@@ -4,10 +4,11 @@ import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 
 const MAX = 100;
+const MAX_LABELLED = 200;
 
 export interface Suggestion {
   id: string;
-  /** How a person names the session: by its name, else its title, else its id. */
+  /** How a person names the session: by its name, else its title, else its id; somebody else's with its owner. */
   label: string;
 }
 
@@ -20,13 +21,37 @@ export async function completeSession(
   const page = await sessions.list(principal, { query: typed, byId: true, limit: MAX });
   const suggestions = page.sessions.map((session) => ({
     id: session.id,
-    label: labelOf(session, typed.toLowerCase()),
+    label: labelOf(session, typed.toLowerCase(), principal),
   }));
   return { suggestions, hasMore: page.nextCursor !== undefined };
 }
 
+/** The session of this label, which `completeSession` gave, or of this title. */
+export async function sessionLabelled(
+  sessions: Sessions,
+  principal: Principal,
+  label: string,
+): Promise<Session | undefined> {
+  for (const query of new Set([label, label.replace(OWNER, "")])) {
+    const page = await sessions.list(principal, { query, limit: MAX_LABELLED });
+    const found = page.sessions.find(
+      ({ name, title, owner }) =>
+        title === label || whose(name ?? title ?? "", owner, principal) === label,
+    );
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** What a session is called, with its owner where that is somebody else. */
+export const whose = (called: string, owner: string, principal: Principal): string =>
+  owner === principal.id ? called : `${called} (of ${owner})`;
+
+const OWNER = / \(of .*\)$/;
+
 /** The id, for whoever types that. */
-function labelOf({ id, name, title }: Session, typed: string): string {
+function labelOf({ id, name, title, owner }: Session, typed: string, principal: Principal): string {
   const said = [name, title].some((text) => text?.toLowerCase().includes(typed));
-  return (said || !id.startsWith(typed) ? (name ?? title) : undefined) ?? id;
+  const called = said || !id.startsWith(typed) ? (name ?? title) : undefined;
+  return called == null ? id : whose(called, owner, principal);
 }

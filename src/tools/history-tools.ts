@@ -1,22 +1,32 @@
 // Tools for a session's history: the rows that `chat` writes, open to every tool and client.
 import { z } from "zod";
-import { ROLES, STATUSES, type Message } from "../chat/message.ts";
+import { byOther, ROLES, STATUSES, type Message } from "../chat/message.ts";
 import { AppError } from "../kernel/errors.ts";
 import { iso, reply } from "./reply.ts";
 import { requestKey } from "./request-key.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
-const toMessage = ({ seq, role, content, status, model, createdAt }: Message) => ({
+const toMessage = ({ seq, role, content, status, model, createdAt, author }: Message) => ({
   seq,
   role,
   content,
   status,
   ...(model !== null && { model }),
   created_at: iso(createdAt),
+  ...(author !== null && { author }),
 });
 
-const transcriptLine = ({ seq, role, content, status }: Message): string =>
-  `#${seq} ${role}${status === "complete" ? "" : ` (${status})`}: ${content}`;
+function transcriptLine(message: Message, owner: string): string {
+  const { seq, role, content, status } = message;
+  const notes = [byOther(message, owner), status === "complete" ? undefined : status];
+  const told = notes.filter((note) => note !== undefined).join(", ");
+  return `#${seq} ${role}${told && ` (${told})`}: ${content}`;
+}
+
+/** In results. */
+export const author = z
+  .string()
+  .describe("Who wrote it; of a model's answer, who asked. Absent where that is not known.");
 
 export function historyTools(): Tool[] {
   return [
@@ -64,15 +74,17 @@ export function historyTools(): Tool[] {
             status: z.enum(STATUSES),
             model: z.string().optional(),
             created_at: z.string(),
+            author: author.optional(),
           }),
         ),
         next_before: z.int().optional(),
       }),
       annotations: { readOnlyHint: true, openWorldHint: false },
       quick: true,
-      async handler({ input, session }) {
+      async handler({ input, session, principal }) {
         const { messages, nextBefore } = await session.history.page(input);
-        const lines = messages.map(transcriptLine);
+        const owner = session.info?.owner ?? principal.id;
+        const lines = messages.map((message) => transcriptLine(message, owner));
         const more = nextBefore === undefined ? [] : [`Older messages: pass before=${nextBefore}.`];
         return reply(
           [...more, ...(lines.length > 0 ? lines : ["This session has no messages here."])].join(

@@ -1,8 +1,9 @@
 // The tool that finds messages, in one session or in all that the caller may read.
 import { z } from "zod";
 import type { Hit } from "../chat/history-search.ts";
-import { ROLES } from "../chat/message.ts";
+import { byOther, ROLES } from "../chat/message.ts";
 import type { Access } from "../sessions/session.ts";
+import { author } from "./history-tools.ts";
 import type { OwnSessions } from "./own-sessions.ts";
 import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "./tool.ts";
@@ -40,6 +41,7 @@ export function searchTool(): Tool {
           access: z.enum(["read", "write", "own"]).describe("What you may do with that session."),
           seq: z.int(),
           role: z.enum(ROLES),
+          author: author.optional(),
           snippet: z.string(),
           score: z.number().describe("Higher is better; only to be compared within one result."),
         }),
@@ -54,7 +56,9 @@ export function searchTool(): Tool {
           ? await sessions.search(query, limit)
           : await session.history.search(query, limit);
       const hits = await withStanding(found, sessions);
-      return reply(hits.length === 0 ? NOTHING[scope] : told(hits, scope), { hits });
+      return reply(hits.length === 0 ? NOTHING[scope] : told(hits, scope), {
+        hits: hits.map(({ author, ...hit }) => ({ ...hit, ...(author !== null && { author }) })),
+      });
     },
   });
 }
@@ -76,10 +80,12 @@ async function withStanding(hits: readonly Hit[], sessions: OwnSessions): Promis
 }
 
 function told(hits: readonly Told[], scope: Scope): string {
-  const lines = hits.map(({ session, title, owner, access, seq, role, snippet }) => {
+  const lines = hits.map((hit) => {
+    const { session, title, owner, access, seq, role, snippet } = hit;
+    const by = byOther(hit, owner);
     const whose = access === "own" ? "" : ` of ${owner}`;
     const where = scope === "all" ? `session ${session}${title ? ` (${title})` : ""}${whose} ` : "";
-    return `${where}#${seq} ${role}: ${snippet}`;
+    return `${where}#${seq} ${role}${by === undefined ? "" : ` (${by})`}: ${snippet}`;
   });
   const count = hits.length === 1 ? "One message" : `${hits.length} messages, the best first`;
   return [

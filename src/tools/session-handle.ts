@@ -52,6 +52,7 @@ export class SessionHandle {
     this.#current = current;
     const parts: SessionParts = {
       id: current.id,
+      author: caller.principal.id,
       store: (uri, act) => this.#store(uri, act),
       checkWritable: () => this.info && services.sessions.checkWritable(this.info),
       changed: (...uris) => this.#changed(...uris),
@@ -174,10 +175,11 @@ export class SessionHandle {
   }
 
   /** Asks the configured model, with this session's history as its memory. @throws AppError `forbidden` and others */
-  async ask(ask: Ask): Promise<{ question: Message; answer: Message }> {
+  async ask(ask: Omit<Ask, "author">): Promise<{ question: Message; answer: Message }> {
     return this.#store(historyUri(this.id), () => {
       const system = ask.system ?? this.info?.system ?? undefined;
-      return this.#services.chat.ask(this.id, { ...ask, system });
+      const author = this.#caller.principal.id;
+      return this.#services.chat.ask(this.id, { ...ask, system, author });
     });
   }
 

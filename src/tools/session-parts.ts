@@ -16,6 +16,8 @@ const MAX_WAIT_MS = 64;
 /** What state and history are given of their session. */
 export interface SessionParts {
   id: string;
+  /** Who writes. */
+  author: string;
   /** Stores something and tells subscribers of the resource. @throws AppError `forbidden`, and what `act` throws */
   store<T>(uri: string, act: () => Promise<T>): Promise<T>;
   /** For what stores nothing new. @throws AppError `forbidden` */
@@ -101,10 +103,10 @@ export class SessionHistory {
   }
 
   /** @throws AppError `forbidden` and others */
-  async append(message: NewMessage): Promise<Message> {
-    const { id, store } = this.#session;
+  async append(message: Omit<NewMessage, "author">): Promise<Message> {
+    const { id, store, author } = this.#session;
     this.#chat.checkMessage(message); // what is refused makes no session
-    return store(historyUri(id), () => this.#chat.append(id, message));
+    return store(historyUri(id), () => this.#chat.append(id, { ...message, author }));
   }
 
   /** The newest `limit` messages below `before`, in order. */

@@ -141,7 +141,7 @@ function compareState(mine: Map<string, Digest>, yours: Map<string, Digest>) {
   return { newer, behind, different, ahead: newer.size > 0, all };
 }
 
-/** But for its status, which settles later. */
+/** But for its status, which settles later, and its author, which files of earlier versions do not name. */
 const isSame = (a: Message, b: Message): boolean =>
   a.seq === b.seq &&
   a.role === b.role &&

@@ -86,6 +86,7 @@ function* pieces(
           inputTokens: null,
           outputTokens: null,
           requestKey: null,
+          author: null,
         },
       },
     };

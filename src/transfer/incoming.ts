@@ -75,7 +75,7 @@ export class SessionCheck {
     this.#keys.add(key);
   }
 
-  #message({ seq, role, content, model, requestKey }: Message): void {
+  #message({ seq, role, content, model, requestKey, author }: Message): void {
     const { maxMessages, maxMessageBytes } = this.#limits;
     if (seq <= this.#lastSeq || seq > MAX_SEQ)
       throw new AppError(
@@ -88,6 +88,7 @@ export class SessionCheck {
       throw new AppError("limit", `A session has at most ${maxMessages} messages (max-messages).`);
     checkText("content", content, maxMessageBytes, "max-message");
     if (model !== null) checkText("model", model, MAX_MODEL_BYTES);
+    if (author !== null) checkName(author, "author");
     if (requestKey === null) return;
     checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
     const keyed = `${role} ${requestKey}`;

@@ -58,6 +58,7 @@ const messageLine = z.object({
   output_tokens: tokens,
   request_key: optionalText,
   created_at: time,
+  author: optionalText,
 });
 
 const endLine = z.object({ type: z.literal("end"), state: z.int(), messages: z.int() });
@@ -93,7 +94,7 @@ export function toLine(piece: Piece): string {
     // The value is JSON text already.
     return `{"type":"state","key":${JSON.stringify(key)},"value":${value},${JSON.stringify(times).slice(1)}`;
   }
-  const { seq, role, content, status, model, requestKey, createdAt } = piece.message;
+  const { seq, role, content, status, model, requestKey, createdAt, author } = piece.message;
   return JSON.stringify({
     ...{ type: "message", seq, role, content },
     status: status === "pending" ? "interrupted" : status,
@@ -102,6 +103,7 @@ export function toLine(piece: Piece): string {
     output_tokens: piece.message.outputTokens,
     request_key: requestKey,
     created_at: isoTime(createdAt),
+    ...(author !== null && { author }),
   });
 }
 
@@ -142,6 +144,7 @@ export function parseLine(text: string, onReplaced: OnReplaced = () => undefined
           outputTokens: line.output_tokens,
           requestKey: line.request_key,
           createdAt: line.created_at,
+          author: line.author,
         },
       };
     case "end":

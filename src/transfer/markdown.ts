@@ -1,5 +1,6 @@
 // A session as a Markdown document, for reading; it cannot be imported.
 import { isoTime } from "../kernel/clock.ts";
+import { byOther } from "../chat/message.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Piece } from "./store.ts";
 
@@ -8,9 +9,10 @@ const timeText = (ms: number): string => `${isoTime(ms).slice(0, 16).replace("T"
 
 /** Blocks of text, each ending in an empty line. */
 export async function* toMarkdown(pieces: AsyncIterable<Piece>): AsyncGenerator<string> {
-  let inState = false;
+  let [inState, owner] = [false, ""];
   for await (const piece of pieces) {
     if (piece.type === "session") {
+      ({ owner } = piece.session);
       yield heading(piece.session);
     } else if (piece.type === "state") {
       if (!inState) yield "## State\n\n";
@@ -19,7 +21,8 @@ export async function* toMarkdown(pieces: AsyncIterable<Piece>): AsyncGenerator<
       yield `${code(key)}, version ${version}:\n\n${fenced(pretty(value), "json")}\n\n`;
     } else {
       const { seq, role, model, status, createdAt, content } = piece.message;
-      const notes = [timeText(createdAt), model, status === "complete" ? null : status];
+      const by = byOther(piece.message, owner) ?? null;
+      const notes = [timeText(createdAt), by, model, status === "complete" ? null : status];
       yield `## ${seq}. ${role}\n\n_${notes.filter((note) => note !== null).join(" · ")}_\n\n`;
       yield `${content.trimEnd()}\n\n`;
     }

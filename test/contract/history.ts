@@ -33,6 +33,7 @@ export function historyContract(open: Open): void {
         outputTokens: null,
         requestKey: null,
         createdAt: clock.now(),
+        author: null,
       };
       expect(await storage.history.append(one.id, { role: "tool", content })).toEqual(first);
       expect(await say(storage, two.id, "elsewhere")).toMatchObject({ seq: 1 });

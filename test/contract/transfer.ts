@@ -31,6 +31,7 @@ const message = (seq: number, more: Partial<Message> = {}): Content => ({
   message: {
     ...{ seq, role: "user", content: `${seq} – ü😀`, status: "complete", model: null },
     ...{ inputTokens: null, outputTokens: null, requestKey: null, createdAt: 1_000 + seq },
+    author: null,
     ...more,
   },
 });
@@ -45,7 +46,7 @@ const CONTENT: Content[] = [
   key("ä😀", { expiresAt: Date.UTC(2030, 0, 1) }),
   message(1, { requestKey: "r", status: "failed" }),
   message(2, { role: "assistant", model: "m", inputTokens: 3, outputTokens: 4, requestKey: "r" }),
-  message(3, { role: "tool", content: "" }),
+  message(3, { role: "tool", content: "", author: "bob" }),
 ];
 
 async function* pages(...all: Content[][]): AsyncGenerator<Content[]> {

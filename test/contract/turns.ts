@@ -1,6 +1,7 @@
 // The contract of chat turns: one at a time in a session, the question kept whatever happens, the answer in one.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/ids.ts";
+import type { Again } from "../../src/chat/ask.ts";
 import type { Turn } from "../../src/chat/store.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { failure, newInstance, newSession, say, type Open, type Opened } from "./engine.ts";
@@ -10,6 +11,8 @@ const ANSWER = { content: "42", model: "deep-thought", inputTokens: 7, outputTok
 interface Asked {
   prompt?: string;
   requestKey?: string;
+  author?: string;
+  again?: Again;
 }
 
 /** Two processes and a session to ask in. */
@@ -52,6 +55,17 @@ export function turnContract(open: Open): void {
         { seq: 1, role: "user", content: "Why?", status: "complete" },
         answer,
       ]);
+    });
+
+    it("names who asked in question and answer, whoever asked it first", async () => {
+      const { history, storage, id, begin } = await setUp(open());
+      await history.failTurn(await begin({ author: "ana" }), "failed");
+      await history.completeTurn(await begin({ author: "bob" }), ANSWER);
+      const again = { seq: 1, content: "Why?" };
+      const authors = async () => (await page(storage, id)).map(({ author }) => author);
+      expect(await authors()).toEqual(["ana", "bob"]);
+      await history.completeTurn(await begin({ author: "eve", again }), ANSWER);
+      expect(await authors()).toEqual(["eve", "eve"]);
     });
 
     it("keeps every other turn of its session out, from any process, and no other session's", async () => {

@@ -47,11 +47,12 @@ export function shown(
   session: Session & Partial<SessionCounts> & Partial<ListedFacts>,
 ): Record<string, unknown> {
   const { id, owner, name, title, pinned, keepMs, messages, stateKeys, program, shares } = session;
+  const { access = "own" } = session;
   const expiresAt = app.sessions.expiresAt(session);
   return {
     ...{ id, owner, name, title, pinned, temporary: keepMs !== null },
     ...(messages !== undefined && { messages, state_keys: stateKeys }),
-    ...(shares !== undefined && { shared: shares > 0, program }),
+    ...(shares !== undefined && { shared: shares > 0, access, program }),
     created_at: isoTime(session.createdAt),
     last_active_at: isoTime(session.lastActiveAt),
     expires_at: expiresAt === null ? null : isoTime(expiresAt),

@@ -1,4 +1,5 @@
 // `holdfast sessions search`: messages by what they say, across sessions.
+import { byOther } from "../../chat/message.ts";
 import type { Settings } from "../../holdfast.ts";
 import { stylist } from "../colours.ts";
 import type { Terminal } from "../terminal.ts";
@@ -29,9 +30,13 @@ export function searchSessions(
         `No message matches. Try other or fewer words; --principal NAME searches somebody else's sessions.`,
       );
     const style = stylist(terminal.output);
-    for (const { session: id, title, seq, role, snippet } of hits) {
+    for (const hit of hits) {
+      const { session: id, title, seq, role, snippet } = hit;
+      const owner = (await app.operator.find(id, principal))?.owner;
+      const by = owner === undefined ? undefined : byOther(hit, owner);
+      const where = [id, `#${seq} ${role}`, ...(by === undefined ? [] : [oneLine(by)])].join(" · ");
       terminal.print(
-        `${style(oneLine(title ?? "") || "untitled", "bold")}  ${style(`${id} · #${seq} ${role}`, "dim")}`,
+        `${style(oneLine(title ?? "") || "untitled", "bold")}  ${style(where, "dim")}`,
       );
       terminal.print(
         `  ${harmless(snippet).replace(/\*\*(.+?)\*\*/g, (_, found: string) => style(found, "yellow"))}`,

@@ -38,16 +38,17 @@ async function showText(app: App, id: string, last: number, terminal: Terminal):
   const transcript = new Transcript(pageOf(terminal.output));
   const state: StateEntry[] = [];
   const print = (lines: readonly string[]): void => lines.forEach((line) => terminal.print(line));
-  let [left, seen] = [0, 0];
+  let [left, seen, owner] = [0, 0, ""];
   for await (const piece of app.transfer.read(id)) {
     if (piece.type === "session") {
       left = Math.max(0, piece.counts.messages - last);
+      ({ owner } = piece.session);
       print(transcript.heading(piece.session, piece.counts));
       print(transcript.left(left));
     } else if (piece.type === "state") {
       state.push({ ...piece.entry, value: piece.entry.value.slice(0, 1_000) });
     } else if (++seen > left) {
-      print(transcript.message(piece.message));
+      print(transcript.message(piece.message, owner));
     }
   }
   print(transcript.state(state));
@@ -74,8 +75,16 @@ const shownState = ({ key, value, version, updatedAt, expiresAt }: StateEntry): 
   expires_at: expiresAt === null ? null : isoTime(expiresAt),
 });
 
-const shownMessage = ({ seq, role, content, status, model, createdAt }: Message): object => ({
-  ...{ seq, role, content, status, model, created_at: isoTime(createdAt) },
+const shownMessage = ({
+  seq,
+  role,
+  content,
+  status,
+  model,
+  createdAt,
+  author,
+}: Message): object => ({
+  ...{ seq, role, content, status, model, created_at: isoTime(createdAt), author },
 });
 
 function pageOf(output: Output): Page {

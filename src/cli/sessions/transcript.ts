@@ -1,5 +1,5 @@
 // A conversation as lines for a terminal.
-import type { Message, Role } from "../../chat/message.ts";
+import { byOther, type Message, type Role } from "../../chat/message.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { StateEntry } from "../../state/store.ts";
 import type { ContentCounts } from "../../transfer/store.ts";
@@ -49,17 +49,21 @@ export class Transcript {
     ];
   }
 
-  message({ seq, role, model, status, createdAt, content }: Message): string[] {
+  message(message: Message, owner: string): string[] {
+    const { seq, role, model, status, createdAt, content } = message;
     const { name, style } = SPEAKERS[role];
+    const by = byOther(message, owner);
+    const speaker = role === "user" && by !== undefined ? "User" : name;
     const notes = [
       `#${seq}`,
+      by && oneLine(by),
       localTime(createdAt),
       model && oneLine(model),
       status !== "complete" && status,
     ];
     const note = this.#styled(notes.filter(Boolean).join(" · "), "dim");
     return [
-      `${this.#styled(name, style)}  ${note}`,
+      `${this.#styled(speaker, style)}  ${note}`,
       ...this.#indented(harmless(content).trimEnd()),
       "",
     ];

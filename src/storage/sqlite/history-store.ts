@@ -28,6 +28,7 @@ export function sqliteHistoryStore(
           statements.add(sessionId, {
             ...message,
             requestKey: requestKey ?? null,
+            author: message.author ?? null,
             status: "complete",
           });
         statements.addTitle(sessionId, row);

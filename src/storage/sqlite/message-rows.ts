@@ -39,6 +39,7 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
         outputTokens: placeholder("outputTokens"),
         requestKey: placeholder("requestKey"),
         createdAt: placeholder("now"),
+        author: placeholder("author"),
       })
       .returning()
       .prepare(),
@@ -86,7 +87,10 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       { hint: "The setting max-messages allows more." },
     );
   };
-  const blank = { seq: null, model: null, inputTokens: null, outputTokens: null, requestKey: null };
+  const blank = {
+    ...{ seq: null, model: null, inputTokens: null, outputTokens: null },
+    ...{ requestKey: null, author: null },
+  };
   return {
     ...q,
     gaps,

@@ -206,5 +206,14 @@ export const migrations: Migration[] = [
       "CREATE TABLE `connections` (\n\t`client_id` text NOT NULL,\n\t`instance_id` text NOT NULL,\n\tPRIMARY KEY(`client_id`, `instance_id`),\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`instance_id`) REFERENCES `instances`(`id`) ON UPDATE no action ON DELETE cascade\n);",
       "CREATE INDEX `connections_instance` ON `connections` (`instance_id`);"
     ]
+  },
+  {
+    "createdAt": 1795656778831,
+    "hash": "7791ebe29ed9307265f8a5ea87fdf1b6f5e2fbc7abc1ae00d486db039c8fcd3c",
+    "statements": [
+      "ALTER TABLE `messages` ADD `author` text;",
+      "DROP VIEW `conversation`;",
+      "CREATE VIEW `conversation` AS\nSELECT\n  m.session_id AS session,\n  m.seq,\n  strftime('%Y-%m-%d %H:%M:%S', m.created_at / 1000, 'unixepoch') AS time,\n  m.role,\n  m.content,\n  m.status,\n  m.model,\n  m.author\nFROM messages m\nORDER BY m.session_id, m.seq;"
+    ]
   }
 ];

@@ -113,6 +113,8 @@ export const messages = sqliteTable(
     outputTokens: integer("output_tokens"),
     requestKey: text("request_key"),
     createdAt: integer("created_at").notNull(),
+    /** On whose call it was written, also for an answer of a model; null in databases of earlier versions. */
+    author: text(),
   },
   (t) => [
     uniqueIndex("messages_session_seq").on(t.sessionId, t.seq),

@@ -21,7 +21,7 @@ const STATE = `SELECT key, value, version, updated_at AS updatedAt, expires_at A
   FROM session_state WHERE session_id = @id AND ${LIVING} ORDER BY key`;
 
 const MESSAGES = `SELECT seq, role, content, status, model, input_tokens AS inputTokens,
-  output_tokens AS outputTokens, request_key AS requestKey, created_at AS createdAt
+  output_tokens AS outputTokens, request_key AS requestKey, created_at AS createdAt, author
   FROM messages WHERE session_id = ? ORDER BY seq`;
 
 /** The connection can do nothing else until the last piece is taken, or the generator is left. */

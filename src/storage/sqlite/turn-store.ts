@@ -33,6 +33,7 @@ type BeginAgain = Omit<Question, "requestKey"> & {
   instanceId: string;
   requestKey?: string | null | undefined;
   again: Again;
+  author: string | null;
 };
 
 export function sqliteTurns(
@@ -128,7 +129,7 @@ export function sqliteTurns(
   /** Claims the last question as it is: it is replaced when there is an answer, and else nothing has happened. */
   const beginAgain = (
     sessionId: string,
-    { instanceId, prompt, requestKey = null, again }: BeginAgain,
+    { instanceId, prompt, requestKey = null, again, author }: BeginAgain,
   ): TurnStart => {
     const last = q.lastQuestion.get({ sessionId });
     if (last?.seq !== again.seq || last.content !== again.content) throw askedMeanwhile();
@@ -138,10 +139,11 @@ export function sqliteTurns(
       ...publicPart(last),
       content: prompt,
       requestKey,
+      author,
     };
     return {
       kind: "started",
-      turn: { id: last.id, instanceId, sessionId, question, again: { lastSeq } },
+      turn: { id: last.id, instanceId, sessionId, question, author, again: { lastSeq } },
     };
   };
 
@@ -152,8 +154,8 @@ export function sqliteTurns(
     const { changes } = q.deleteFrom.run({ sessionId, seq: question.seq });
     const numbers = lastSeq - question.seq + 1;
     statements.gaps.cut(sessionId, { missing: numbers - changes, lastSeq: question.seq - 1 });
-    const { content, requestKey } = question;
-    statements.add(sessionId, { role: "user", status: "complete", content, requestKey });
+    const { content, requestKey, author } = question;
+    statements.add(sessionId, { role: "user", status: "complete", content, requestKey, author });
     summaries.forget(sessionId, question.seq);
   };
 
@@ -174,7 +176,7 @@ export function sqliteTurns(
     checkRoom: (sessionId, question) =>
       engine.look(() => checkRoom(sessionId, stored(sessionId, question))),
 
-    beginTurn: (sessionId, { instanceId, prompt, requestKey, again }) =>
+    beginTurn: (sessionId, { instanceId, prompt, requestKey, again, author = null }) =>
       engine.write(() => {
         const known = again
           ? keyed(sessionId, { prompt, requestKey })
@@ -187,7 +189,7 @@ export function sqliteTurns(
         if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
         if (again) {
           if (known !== undefined && known.seq !== again.seq) throw requestKeyTaken();
-          return beginAgain(sessionId, { instanceId, prompt, requestKey, again });
+          return beginAgain(sessionId, { instanceId, prompt, requestKey, again, author });
         }
         checkRoom(sessionId, known);
         const question =
@@ -197,6 +199,7 @@ export function sqliteTurns(
             content: prompt,
             status: "pending",
             requestKey: requestKey ?? null,
+            author,
           });
         statements.addTitle(sessionId, question);
         q.setStatus.run({ sessionId, seq: question.seq, status: "pending" });
@@ -207,7 +210,7 @@ export function sqliteTurns(
         q.claim.run({ sessionId, messageId: question.id, instanceId, now: engine.clock.now() });
         return {
           kind: "started",
-          turn: { id: question.id, instanceId, sessionId, question: publicPart(question) },
+          turn: { id: question.id, instanceId, sessionId, question: publicPart(question), author },
         };
       }),
 
@@ -233,6 +236,7 @@ export function sqliteTurns(
             inputTokens: answer.inputTokens ?? null,
             outputTokens: answer.outputTokens ?? null,
             requestKey,
+            author: turn.author,
           }),
         );
       }),
