@@ -1,9 +1,12 @@
 // A server that others can reach wants credentials, or somebody's word that something else asks for them.
 import { createServer } from "node:net";
 import { once } from "node:events";
+import type { NetworkInterfaceInfo } from "node:os";
+import type { Config } from "../src/config.ts";
 import { describe, expect, it } from "vitest";
 import { createKey, knock } from "./support/bearer.ts";
 import { createHoldfast, type Settings } from "../src/index.ts";
+import { ownAddresses } from "../src/http/open-network.ts";
 import { serveHere } from "./support/here.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { run, startServer } from "./support/process.ts";
@@ -86,6 +89,33 @@ describe("on an address that others can reach", () => {
     await createKey(folder, "--principal", "ada");
     expect((await knock(near(server))).status).toBe(401);
   });
+});
+
+const on = (address: string, internal = false): NetworkInterfaceInfo => ({
+  ...{ address, internal, netmask: "", mac: "", cidr: null },
+  ...(address.includes(":") ? { family: "IPv6", scopeid: 0 } : { family: "IPv4" }),
+});
+
+it.each<[object, string[], string[]]>([
+  [{ host: "0.0.0.0" }, [], ["192.0.2.7"]],
+  [{ host: "::" }, [], ["192.0.2.7", "[2001:db8::7]"]],
+  [{ host: "::", "allowed-hosts": ["[2001:db8::7]"] }, ["[2001:db8::7]"], ["192.0.2.7"]],
+  [{ host: "0.0.0.0", "public-url": "https://mcp.example.org" }, [], []],
+  [{ host: "192.0.2.7" }, [], []],
+])(
+  "with %j the addresses that work and those that need a name are told apart",
+  (config, ...told) => {
+    const eth0 = [on("192.0.2.7"), on("2001:db8::7"), on("fe80::7"), on("169.254.1.1")];
+    const interfaces = { lo: [on("127.0.0.1", true), on("::1", true)], eth0 };
+    const { accepted, refused } = ownAddresses(config as Config, interfaces);
+    expect([accepted, refused]).toEqual(told);
+  },
+);
+
+it("a server on all addresses says one that works", async () => {
+  const { url } = await serveHere({ config: { host: "0.0.0.0", "insecure-no-auth": true } });
+  expect(new URL(url).hostname).toBe("127.0.0.1");
+  expect((await knock(url)).status).toBe(200);
 });
 
 it.each(["127.0.0.1", "127.1.2.3", "localhost", "::1"])(

@@ -4,7 +4,8 @@ import type { Kept } from "../app.ts";
 import { createHoldfast, type Running, type Settings } from "../holdfast.ts";
 import { databaseFile } from "../storage/storage.ts";
 import type { Waiting } from "../sessions/retention.ts";
-import { openings } from "../http/open-network.ts";
+import { networkInterfaces } from "node:os";
+import { openings, ownAddresses } from "../http/open-network.ts";
 import { suggestOllama } from "./ollama.ts";
 import { tellReady } from "./readiness.ts";
 import { settingWarnings } from "../settings-report.ts";
@@ -61,9 +62,13 @@ const waitingSoon = ({ sessions, until }: Waiting): string =>
 /** `asks`: for credentials. */
 function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
   const { config, model } = app;
+  const { accepted, refused } = ownAddresses(config, networkInterfaces());
+  const port = new URL(url!).port;
+  const at = (name: string): string => `http://${name}:${port}/mcp`;
+  const names = [...(config["allowed-hosts"] ?? []), ...refused].join(",");
   const client = {
     type: "http",
-    url: config["public-url"] ? `${config["public-url"]}/mcp` : url,
+    url: config["public-url"] ? `${config["public-url"]}/mcp` : accepted[0] ? at(accepted[0]) : url,
     // Clients find the way to an issuer's tokens by themselves.
     ...(asks && !config["auth-issuer"] && { headers: { Authorization: "Bearer hf_…" } }),
   };
@@ -76,6 +81,10 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
       : model.label;
   return [
     `Holdfast listens on ${url}`,
+    ...accepted.map((name) => `              and ${at(name)}`),
+    ...(refused.length === 0
+      ? []
+      : [`  To be reached as ${refused.map(at).join(", ")} it needs --allowed-hosts ${names}`]),
     `  data   ${data}`,
     `  keeps  ${keepsText(kept)}`,
     `  model  ${answers}`,

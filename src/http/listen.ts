@@ -17,10 +17,13 @@ const TIMEOUTS = {
 /** Milliseconds without a byte either way; streams send a comment more often than that. */
 const IDLE_MS = 75_000;
 
+/** The addresses that stand for all of a machine, and one of those that they stand for. */
+const ANY: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
 export interface Listener {
   /** The address that it listens on: of a name, what the system made of it. */
   readonly address: string;
-  /** `http://127.0.0.1:8484` */
+  /** As this machine reaches it: `http://127.0.0.1:8484` */
   readonly origin: string;
   /** Takes no new connections; resolves when the open ones have ended. */
   close(): Promise<void>;
@@ -60,7 +63,8 @@ export async function listen(
     throw new AppError("start", `${bound} is not an address of the network.`, {
       hint: "Give holdfast.socket a ListenStream= with a port.",
     });
-  const name = inherited === undefined ? host : bound.address;
+  const given = inherited === undefined ? host : bound.address;
+  const name = ANY[bound.address] ?? given;
   return {
     address: bound.address,
     origin: `http://${name.includes(":") ? `[${name}]` : name}:${bound.port}`,

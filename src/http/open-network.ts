@@ -1,5 +1,6 @@
 // A server that asks nobody for credentials must not be reachable by others by accident, behind a proxy either.
 import { BlockList, isIP } from "node:net";
+import type { networkInterfaces } from "node:os";
 import type { Config } from "../config.ts";
 import { AppError } from "../kernel/errors.ts";
 
@@ -44,4 +45,27 @@ export function refuseOpenings(found: readonly string[]): void {
         "--insecure-no-auth.",
     },
   );
+}
+
+/**
+ * The names by which other machines reach a server on all addresses: this machine's own addresses, as in a URL. Requests
+ * may name the `accepted` ones; the `refused` ones are missing from `allowed-hosts`. With a public URL none is needed.
+ */
+export function ownAddresses(
+  config: Pick<Config, "host" | "public-url" | "allowed-hosts">,
+  interfaces: ReturnType<typeof networkInterfaces>,
+): { accepted: string[]; refused: string[] } {
+  const { host, "public-url": publicUrl, "allowed-hosts": allowed = [] } = config;
+  const families = { "0.0.0.0": ["IPv4"], "::": ["IPv4", "IPv6"] }[host];
+  if (families === undefined || publicUrl !== undefined) return { accepted: [], refused: [] };
+  const names = Object.values(interfaces)
+    .flatMap((addresses = []) => addresses)
+    .filter(({ internal, family }) => !internal && families.includes(family))
+    // A link-local address means nothing without its interface, which a URL cannot name.
+    .filter(({ address }) => !/^(fe[89ab].:|169\.254\.)/i.test(address))
+    .map(({ address }) => (address.includes(":") ? `[${address}]` : address));
+  return {
+    accepted: names.filter((name) => allowed.includes(name)),
+    refused: names.filter((name) => !allowed.includes(name)),
+  };
 }
