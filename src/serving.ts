@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiKeys } from "./auth/api-keys.ts";
 import { Authenticator } from "./auth/authenticator.ts";
+import type { IssuerEvents } from "./auth/issuer-keys.ts";
 import { AccessTokens } from "./auth/oauth.ts";
 import type { Config } from "./config.ts";
 import { inheritedSocket } from "./http/inherited-socket.ts";
@@ -28,6 +29,7 @@ import type { Presence } from "./sessions/presence.ts";
 import type { Delivery } from "./streams/delivery.ts";
 import type { Storage } from "./storage/storage.ts";
 import { prometheus } from "./telemetry/prometheus.ts";
+import { reasonOf } from "./telemetry/failures.ts";
 import { kept } from "./telemetry/readings.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -75,7 +77,9 @@ export class Serving {
     const issuer = config["auth-issuer"];
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
     const audience = (): string => config["auth-audience"] ?? resourceUrl().href;
-    const tokens = issuer ? new AccessTokens({ issuer, audience, clock }) : undefined;
+    const tokens = issuer
+      ? new AccessTokens({ issuer, audience, clock, events: issuerEvents(issuer, log) })
+      : undefined;
     this.authenticator = new Authenticator(parts.keys, tokens);
 
     const { clients, subscriptions, streams } = storage;
@@ -216,6 +220,12 @@ export class Serving {
     await closed;
   }
 }
+
+/** One line when it goes down, one when it is back. */
+const issuerEvents = (issuer: string, log: Logger): IssuerEvents => ({
+  onDown: (error) => log.warn({ issuer, reason: reasonOf(error) }, "the issuer does not answer"),
+  onUp: (refused) => log.warn({ issuer, refused }, "the issuer answers again"),
+});
 
 /** The names that requests may call this server by. */
 function knownHosts(config: Config): string[] {

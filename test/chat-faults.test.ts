@@ -106,7 +106,11 @@ for (const [fault, { scripts, says: message, args = [] }] of Object.entries(faul
       "user complete One",
       "assistant complete Answer to: One",
     ]);
-    expect(server.errors()).toBe("");
+    const [line, ...more] = server.errors().trim().split("\n");
+    expect(more).toEqual([]);
+    const { reason, ...told } = JSON.parse(line!) as Record<string, string>;
+    expect(reason).toMatch(/^The (model|answer)/);
+    expect(told).toMatchObject({ level: "warn", tool: "chat", program: "test-client 1.2.3" });
   });
 }
 

@@ -213,11 +213,12 @@ describe("a request's id", () => {
     expect(answer.text).toContain("under request me-too");
     expect(answer.text).not.toContain("the private reason");
     await server.kill();
-    const told = lines(server.errors()).filter(({ level }) => level === "error");
-    expect(told).toMatchObject([
-      { request: "find-me", tool: "broken", err: { message: "the private reason" } },
-      { request: "me-too", method: "resources/read", err: { message: "the private reason" } },
+    const why = { reason: "the private reason", program: "raw-client 0.9.1" };
+    expect(lines(server.errors())).toMatchObject([
+      { ...why, level: "warn", request: "find-me", tool: "broken" },
+      { ...why, level: "error", request: "me-too", method: "resources/read" },
     ]);
+    expect(server.errors()).toContain("defects-server.ts"); // the place in the code
     expect(server.errors()).not.toContain("whole request"); // what libraries hang on their errors
   });
 });
@@ -225,7 +226,7 @@ describe("a request's id", () => {
 describe.skipIf(!existsSync("/usr/bin/script"))("at a terminal (needs util-linux script)", () => {
   it("lines are for people: a time, a level, what happened, and no JSON", async () => {
     const folder = temporaryFolder();
-    const command = `${SOURCE.join(" ")} cleanup --data-dir ${folder} --max-age 1ms --log-level info`;
+    const command = `${SOURCE.join(" ")} cleanup --data-dir ${folder} --max-age 1ms --yes --log-level info`;
     const server = await startServer({ folder });
     await (await introduce(server.url)).call("state_set", { key: "k", value: 1 });
     await server.stop();
@@ -237,7 +238,7 @@ describe.skipIf(!existsSync("/usr/bin/script"))("at a terminal (needs util-linux
   });
 });
 
-it("at the default level calls and refusals leave no line", async () => {
+it("at the default level calls and requests that are wrong leave no line", async () => {
   const server = await startServer({ folder: temporaryFolder() });
   await (await introduce(server.url)).call("no_such_tool");
   await post(server.url, "not JSON");

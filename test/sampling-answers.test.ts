@@ -56,7 +56,9 @@ it("an answer that is malformed is an error of the model, not of the server; the
     });
     expect(refused.says).toMatch(/calling program's model/);
   }
-  expect(server.errors()).toBe("");
+  const told = server.errors().trim().split("\n");
+  expect(told).toHaveLength(malformed.length);
+  for (const line of told) expect(JSON.parse(line)).toMatchObject({ level: "warn", tool: "chat" });
   expect(transcript(folder)).toEqual([]);
   expect((await answered(good)).data).toMatchObject({ text: "good" });
   expect(transcript(folder)).toEqual(["1 user complete one", "2 assistant complete good"]);

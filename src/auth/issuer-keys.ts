@@ -11,15 +11,26 @@ const RETRY_MS = 2_000;
 
 const METADATA = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
+/** Told once when the issuer does not tell its keys, and once when it does again. */
+export interface IssuerEvents {
+  onDown?(reason: unknown): void;
+  /** `refused`: how many requests meanwhile. */
+  onUp?(refused: number): void;
+}
+
 export class IssuerKeys {
   readonly #issuer: string;
   readonly #clock: Clock;
+  readonly #events: IssuerEvents;
+  #isDown = false;
+  #refused = 0;
   #set: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
   #retryAt = 0;
 
-  constructor(issuer: string, clock: Clock) {
+  constructor(issuer: string, clock: Clock, events: IssuerEvents = {}) {
     this.#issuer = issuer;
     this.#clock = clock;
+    this.#events = events;
   }
 
   /**
@@ -27,6 +38,15 @@ export class IssuerKeys {
    * @throws AppError `unavailable`; an error of jose where the issuer has no such key
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
+    try {
+      return await this.#find(header, token);
+    } catch (error) {
+      if (error instanceof AppError) this.#refused += 1;
+      throw error;
+    }
+  };
+
+  readonly #find: JWTVerifyGetKey = async (header, token) => {
     const set = await (this.#set ??= this.#discover());
     try {
       return await set(header, token);
@@ -44,7 +64,11 @@ export class IssuerKeys {
       return createRemoteJWKSet(url, {
         timeoutDuration: TIMEOUT_MS,
         [customFetch]: (address, { signal }) =>
-          this.#attempt(async () => Response.json(await getKeySet(address, signal))),
+          this.#attempt(async () => {
+            const keys = await getKeySet(address, signal);
+            this.#isBack();
+            return Response.json(keys);
+          }),
       });
     } catch (error) {
       this.#set = undefined;
@@ -74,12 +98,21 @@ export class IssuerKeys {
     return url;
   }
 
+  /** Only its keys tell: keys that are known already, and metadata, serve while it is down. */
+  #isBack(): void {
+    if (this.#isDown) this.#events.onUp?.(this.#refused);
+    this.#isDown = false;
+    this.#refused = 0;
+  }
+
   async #attempt<T>(work: () => Promise<T>): Promise<T> {
     if (this.#clock.now() < this.#retryAt) throw unavailable();
     try {
       return await work();
     } catch (error) {
       this.#retryAt = this.#clock.now() + RETRY_MS;
+      if (!this.#isDown) this.#events.onDown?.(error);
+      this.#isDown = true;
       throw unavailable(error);
     }
   }

@@ -5,7 +5,7 @@ import { errors, jwtVerify } from "jose";
 import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
-import { IssuerKeys } from "./issuer-keys.ts";
+import { IssuerKeys, type IssuerEvents } from "./issuer-keys.ts";
 import { highestScope, SCOPES, type Admission } from "./principal.ts";
 
 /** Of key pairs only: whoever can check a token cannot make one. */
@@ -42,6 +42,7 @@ export interface AccessTokenOptions {
   /** What `aud` must name; asked for at each token, because the port may be chosen at the start. */
   audience: () => string;
   clock: Clock;
+  events?: IssuerEvents;
 }
 
 export class AccessTokens {
@@ -50,7 +51,7 @@ export class AccessTokens {
 
   constructor(options: AccessTokenOptions) {
     this.#options = options;
-    this.#keys = new IssuerKeys(options.issuer, options.clock);
+    this.#keys = new IssuerKeys(options.issuer, options.clock, options.events);
   }
 
   /**

@@ -30,7 +30,9 @@ export const answerError =
     const request = c.get("requestId");
     const known = toAppError(error, request);
     const status = STATUS[known.code];
-    if (status >= 500) log.error({ err: known.cause ?? known, request }, known.message);
+    // An issuer that is down is told of once, where it goes down: not with each request.
+    if (status >= 500 && known.code !== "unavailable")
+      log.error({ err: known.cause ?? known, request }, known.message);
     const headers: Record<string, string> =
       status === 429 || status === 503 ? { "retry-after": RETRY_SECONDS } : {};
     const code = status < 500 ? RPC.invalidRequest : RPC.internal;

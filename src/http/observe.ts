@@ -1,8 +1,11 @@
-// Counts HTTP answers, and the requests that were refused before a call began.
-import type { MiddlewareHandler } from "hono";
+// Counts HTTP answers, and the requests that were refused before a call began. A refusal that tells of somebody who may not
+// come in, or asks for too much, is logged with its address, for programs such as fail2ban.
+import { isIP } from "node:net";
+import type { Context, MiddlewareHandler } from "hono";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Authenticated } from "./guard.ts";
+import { isLoopback } from "./open-network.ts";
 
 /** For refusals that no guard has given a reason. */
 const REASONS: Readonly<Record<number, string>> = {
@@ -31,9 +34,38 @@ export const observe = (
     if (status < 400) return;
     const reason = REASONS[status];
     if (reason !== undefined) metrics?.refusals.add(reason);
-    if (writes) {
-      const line = { method: c.req.method, status, principal: c.get("principal")?.id };
-      log.debug({ ...line, request: c.get("requestId") }, "refused");
-    }
+    const suspicion = suspicionOf(c, status);
+    if (suspicion === undefined && !writes) return;
+    const { incoming } = c.env;
+    // The address stands before all that a client has chosen: filters are anchored there.
+    const line = {
+      address: addressOf(incoming.socket.remoteAddress, c.req.header("x-forwarded-for")),
+      status,
+      reason: suspicion,
+      method: c.req.method,
+      principal: c.get("principal")?.id,
+      request: c.get("requestId"),
+    };
+    log[suspicion === undefined ? "debug" : "warn"](line, "refused");
   };
 };
+
+/** Why the sender of a refused request may be somebody to keep out. deploy/fail2ban-filter.conf knows these words. */
+function suspicionOf({ req, res }: Context, status: number): string | undefined {
+  if (status === 429) return "too many requests";
+  // Programs that look for an issuer ask without credentials first.
+  if (status === 401)
+    return req.header("authorization") === undefined ? "no credentials" : "wrong credentials";
+  if (status !== 403) return undefined;
+  return res.headers.has("www-authenticate") ? "scope" : "host or origin";
+}
+
+/**
+ * Where a request comes from: the other end of its connection. When that is this machine, a proxy may stand there, which
+ * has put the address that it was asked from at the end of `X-Forwarded-For`.
+ */
+function addressOf(peer = "unknown", forwardedFor = ""): string {
+  const address = peer.replace(/^::ffff:(?=\d+\.)/i, "");
+  const last = forwardedFor.split(",").at(-1)!.trim();
+  return isLoopback(address) && isIP(last) !== 0 ? last : address;
+}

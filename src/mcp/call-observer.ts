@@ -9,6 +9,7 @@ import {
 import { toAppError, type ErrorCode } from "../kernel/errors.ts";
 import { isId } from "../kernel/ids.ts";
 import type { Caller } from "../sessions/session.ts";
+import { failureLevel, logFailure, type FailedCall } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { ERROR_META, SESSION_META, type ToolRegistry } from "../tools/registry.ts";
@@ -81,10 +82,15 @@ export class CallObserver {
   }
 
   /** What to throw for what a handler has thrown: a defect stays private, and is logged under its request's id. */
-  failed(error: unknown, { requestId }: Caller, method: string): unknown {
-    const known = toAppError(error, requestId);
-    if (known.code !== "internal") return error;
-    this.#log.error({ err: known.cause ?? known, method, request: requestId }, known.message);
+  failed(error: unknown, call: FailedCall): unknown {
+    const known = toAppError(error, call.request);
+    if (known.code !== "internal") {
+      const level = failureLevel(known);
+      if (level) logFailure(this.#log, known, call, { level, message: "a request failed" });
+      return error;
+    }
+    const line = { level: "error", message: known.message, stack: true } as const;
+    logFailure(this.#log, known.cause ?? known, call, line);
     return new ProtocolError(ProtocolErrorCode.InternalError, known.advice);
   }
 

@@ -102,7 +102,7 @@ export function createServer(
 
   /** What a handler throws is told to its caller as far as it may be. */
   const guarded = async <T>(
-    method: string,
+    { method, params }: { method: string; params?: unknown },
     context: ServerContext,
     answer: () => T | Promise<T>,
   ): Promise<T> => {
@@ -110,7 +110,15 @@ export function createServer(
       return await answer();
     } catch (error) {
       if (error instanceof ProtocolError || context.mcpReq.signal.aborted) throw error;
-      throw parts.observer.failed(error, callerOf(context), method);
+      const { mcpReq } = context;
+      const caller = callerOf(context);
+      throw parts.observer.failed(error, {
+        method,
+        program: programOf(mcpReq, caller),
+        principal: caller.principal.id,
+        request: caller.requestId,
+        args: params,
+      });
     }
   };
 
@@ -126,17 +134,17 @@ export function createServer(
     });
   });
 
-  server.setRequestHandler("resources/list", ({ params }, context) =>
-    guarded("resources/list", context, async () => ({
-      ...(await resources.list(principalOf(context), params?.cursor || undefined)),
+  server.setRequestHandler("resources/list", (request, context) =>
+    guarded(request, context, async () => ({
+      ...(await resources.list(principalOf(context), request.params?.cursor || undefined)),
     })),
   );
   server.setRequestHandler(
     "resources/templates/list",
     unpaged(() => ({ resourceTemplates: [...resources.templates] })),
   );
-  server.setRequestHandler("resources/read", ({ params }, context) =>
-    guarded("resources/read", context, () => resources.read(params.uri, principalOf(context))),
+  server.setRequestHandler("resources/read", (request, context) =>
+    guarded(request, context, () => resources.read(request.params.uri, principalOf(context))),
   );
   server.setRequestHandler("resources/subscribe", async ({ params: { uri } }, context) => {
     if (Buffer.byteLength(uri) > MAX_URI_BYTES)
@@ -156,17 +164,17 @@ export function createServer(
     "prompts/list",
     unpaged(() => ({ prompts: [...prompts.wire] })),
   );
-  server.setRequestHandler("prompts/get", ({ params }, context) => {
+  server.setRequestHandler("prompts/get", (request, context) => {
     const caller = callerOf(context);
     const asking = { principal: caller.principal, caller, ...channelOf(context, caller) };
-    return guarded("prompts/get", context, () =>
-      prompts.get(params.name, params.arguments ?? {}, asking),
+    return guarded(request, context, () =>
+      prompts.get(request.params.name, request.params.arguments ?? {}, asking),
     );
   });
-  server.setRequestHandler("completion/complete", ({ params }, context) => {
-    const { ref, argument, context: given } = params;
+  server.setRequestHandler("completion/complete", (request, context) => {
+    const { ref, argument, context: given } = request.params;
     const principal = principalOf(context);
-    return guarded("completion/complete", context, () =>
+    return guarded(request, context, () =>
       ref.type === "ref/prompt"
         ? prompts.complete(ref.name, argument, principal)
         : resources.complete(ref.uri, { ...argument, given: given?.arguments ?? {} }, principal),

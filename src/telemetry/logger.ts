@@ -1,6 +1,7 @@
 // The logger: lines on standard error, so that standard output stays free for MCP. JSON for programs, readable text for
 // somebody at a terminal. No message content, argument, key or token is ever passed to it.
 import { destination, pino, type Logger } from "pino";
+import { redact } from "./redact.ts";
 import { TerminalOutput } from "./terminal-output.ts";
 
 export type { Logger };
@@ -52,14 +53,14 @@ function describe(error: unknown): Described {
 
 /** What libraries hang on their errors besides (headers, whole requests) stays out. */
 function parts(error: unknown, causes = MAX_CAUSES): Described {
-  if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
+  if (!(error instanceof Error)) return { type: typeof error, message: redact(String(error)) };
   const { name, message, stack, cause } = error;
   const { code } = error as { code?: unknown };
   return {
     type: name,
-    message,
+    message: redact(message),
     ...(code !== undefined && { code }),
-    ...(stack !== undefined && { stack }),
+    ...(stack !== undefined && { stack: redact(stack) }),
     ...(cause !== undefined && causes > 0 && { cause: parts(cause, causes - 1) }),
   };
 }

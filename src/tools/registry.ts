@@ -11,7 +11,7 @@ import type { Scope } from "../auth/principal.ts";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
 import { unstorable } from "../kernel/storable.ts";
-import type { Caller } from "../sessions/session.ts";
+import { failureLevel, logFailure, type FailedCall } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
 import { Catalogue } from "./catalogue.ts";
@@ -167,29 +167,41 @@ export class ToolRegistry {
     } catch (error) {
       channel.signal.throwIfAborted();
       if (error instanceof ProtocolError) throw error;
-      return this.#failed(tool, error, caller);
+      return this.#failed(tool, error, {
+        tool: name,
+        program: channel.client,
+        principal: caller.principal.id,
+        request: caller.requestId,
+        args,
+      });
     }
   }
 
   /** Tells a model what went wrong, and the log what a person must know of it. */
-  #failed({ name }: Tool, error: unknown, { requestId: request }: Caller): CallToolResult {
+  #failed({ name }: Tool, error: unknown, call: FailedCall): CallToolResult {
     if (error instanceof ToolMistake) {
-      this.#log.error({ tool: name, field: error.field, err: error, request }, "a tool's mistake");
+      const { field } = error;
+      logFailure(this.#log, error, call, { level: "error", message: "a tool's mistake", field });
       return failure(
         `The tool ${name} has a mistake, which its author must mend: ${error.message}. Calling it again does not help.`,
         "internal",
       );
     }
-    const known = toAppError(error, request);
-    if (known.code !== "internal" && !known.code.startsWith("storage"))
-      return failure(known.advice, known.code);
-    if (known.code !== "internal" || this.#all.isBuiltIn(name)) {
-      this.#log.error({ err: known.cause, tool: name, request }, known.message);
+    const known = toAppError(error, call.request);
+    if (known.code !== "internal") {
+      const level = failureLevel(known);
+      if (level) logFailure(this.#log, known, call, { level, message: "a call failed" });
       return failure(known.advice, known.code);
     }
-    this.#log.error({ err: known.cause, tool: name, request }, "a tool threw");
+    const line = { message: "a tool threw", stack: true };
+    const isOurs = this.#all.isBuiltIn(name);
+    logFailure(this.#log, known.cause ?? known, call, {
+      ...line,
+      level: isOurs ? "error" : "warn",
+    });
+    if (isOurs) return failure(known.advice, known.code);
     return failure(
-      `The tool ${name} failed. The server's log has the reason, under request ${request}.`,
+      `The tool ${name} failed. The server's log has the reason, under request ${call.request}.`,
       "internal",
     );
   }
