@@ -1,276 +1,216 @@
-// Every setting once: its name, kind, default and help. Flags, environment variables and help texts come from here.
+// Every setting once: its name, kind, default and help, in the groups in which people read them. Flags, environment
+// variables, help texts and docs/configuration.md come from here.
 import { resolve } from "node:path";
-import bytes from "bytes";
-import ms from "ms";
-import {
-  DEFAULT_CONTEXT_TOKENS,
-  readContextTokens,
-  type ContextTokens,
-} from "./kernel/context-tokens.ts";
+import { DEFAULT_CONTEXT_TOKENS } from "./kernel/context-tokens.ts";
 import { AppError } from "./kernel/errors.ts";
+import { expectedText } from "./kernel/expected.ts";
+import {
+  count,
+  depth,
+  duration,
+  flag,
+  headerSize,
+  hostNames,
+  httpUrl,
+  interval,
+  issuerUrl,
+  names,
+  oneOf,
+  origins,
+  ownUrl,
+  port,
+  size,
+  text,
+  windows,
+  type Kind,
+} from "./kernel/setting-kinds.ts";
 
-/** How a setting's text is read. `accepts` completes the sentence "… is accepted". */
-interface Kind<T> {
-  accepts: string;
-  /** Returns undefined for text that is not of this kind. */
-  read(text: string): T | undefined;
-}
-
-/** A thousand years: dates that far ahead can still be told. */
-const LONGEST_MS = 1_000 * 365.25 * 86_400_000;
-
-const duration: Kind<number> = {
-  accepts: "a duration such as 30d, 12h, 90s, 250ms or never",
-  read(text) {
-    if (text === "never") return Infinity;
-    if (!/^\d+(\.\d+)?\s*(ms|s|m|h|d|w|y)$/.test(text)) return undefined;
-    const value = ms(text as ms.StringValue);
-    return value > 0 && value <= LONGEST_MS ? value : undefined;
-  },
-};
-
-/** Milliseconds of a text such as `30d`; `Infinity` for `never`, undefined for anything else. */
-export const readDuration = (text: string): number | undefined => duration.read(text);
-
-/** For intervals that feed timers, which cannot wait longer than 24 days. */
-const interval: Kind<number> = {
-  accepts: "a duration from 10ms to 24d, such as 10m",
-  read(text) {
-    const value = duration.read(text);
-    return value !== undefined && value >= 10 && value <= 24 * 86_400_000 ? value : undefined;
-  },
-};
-
-const size: Kind<number> = {
-  accepts: "a size such as 4mb, 512kb or 1048576",
-  read(text) {
-    if (!/^\d+(\.\d+)?\s*(b|kb|mb|gb)?$/i.test(text)) return undefined;
-    const value = bytes.parse(text);
-    return value !== null && value > 0 ? value : undefined;
-  },
-};
-
-/** The HTTP server needs some, and a number that is not too large for it. */
-const headerSize: Kind<number> = {
-  accepts: "a size from 1kb to 1mb, such as 16kb",
-  read(text) {
-    const value = size.read(text);
-    return value !== undefined && value >= 1_024 && value <= 1_048_576 ? value : undefined;
-  },
-};
-
-/** Walking through a message takes a piece of the stack for each level. */
-const depth: Kind<number> = {
-  accepts: "a whole number from 10 to 1000",
-  read: (text) =>
-    /^\d{2,4}$/.test(text) && Number(text) >= 10 && Number(text) <= 1_000
-      ? Number(text)
-      : undefined,
-};
-
-const count: Kind<number> = {
-  accepts: "a whole number from 1",
-  read: (text) => (/^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined),
-};
-
-const port: Kind<number> = {
-  accepts: "a port from 0 to 65535 (0 lets the system choose)",
-  read: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined),
-};
-
-const flag: Kind<boolean> = {
-  accepts: "true or false",
-  read: (text) =>
-    new Map([
-      ["true", true],
-      ["1", true],
-      ["false", false],
-      ["0", false],
-    ]).get(text),
-};
-
-const text: Kind<string> = {
-  accepts: "text that is not empty",
-  read: (value) => (value.trim() === "" ? undefined : value.trim()),
-};
-
-const hostNames: Kind<readonly string[]> = {
-  accepts: "host names separated by commas, such as mcp.example.org",
-  read(value) {
-    const names = value.split(",").map((name) => name.trim().toLowerCase());
-    return names.every((name) => /^[a-z0-9.-]+$|^\[[0-9a-f:]+\]$/.test(name)) ? names : undefined;
-  },
-};
-
-const names: Kind<readonly string[]> = {
-  accepts: "names separated by commas, such as qwen3,llama3.2",
-  read(value) {
-    const read = value.split(",").map((name) => name.trim());
-    return read.every((name) => /^[^\p{C}\p{Z}]+$/u.test(name)) ? read : undefined;
-  },
-};
-
-const windows: Kind<ContextTokens> = {
-  accepts: "tokens from 1000, also for single models, such as 32000 or qwen3=8000,32000",
-  read: readContextTokens,
-};
-
-const httpUrl: Kind<string> = {
-  accepts: "an http or https address such as http://127.0.0.1:11434/v1",
-  read: (value) => (/^https?:$/.test(URL.parse(value)?.protocol ?? "") ? value : undefined),
-};
-
-/** RFC 8414: an address without a query and a fragment. */
-const issuerUrl: Kind<string> = {
-  accepts: "the address of an issuer, exactly as it writes itself, such as https://id.example.org",
-  read(value) {
-    const url = URL.parse(value);
-    const plain = url && /^https?:$/.test(url.protocol) && !/[?#@\s]/.test(value);
-    return plain ? value : undefined;
-  },
-};
-
-const ownUrl: Kind<string> = {
-  accepts: "an http or https address without a path, such as https://mcp.example.org",
-  read(value) {
-    const url = URL.parse(value);
-    const plain = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
-    return plain ? url.origin : undefined;
-  },
-};
-
-/** As browsers send it. Extensions and editors have schemes of their own. */
-function readOrigin(text: string): string | undefined {
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s*]+$/.test(text)) return undefined;
-  return /^https?:/.test(text) ? URL.parse(text)?.origin : text;
-}
-
-const origins: Kind<readonly string[]> = {
-  accepts: "origins separated by commas, such as https://app.example.org",
-  read(value) {
-    const read = value.split(",").map((origin) => readOrigin(origin.trim().toLowerCase()));
-    const known = read.filter((origin) => origin !== undefined);
-    return known.length === read.length ? known : undefined;
-  },
-};
-
-const oneOf = <const T extends string>(...words: T[]): Kind<T> => ({
-  accepts: words.join(", "),
-  read: (value) => words.find((word) => word === value),
-});
-
-const modelProvider = oneOf("openai", "anthropic");
+const modelProvider = oneOf("name", ["openai", "anthropic"]);
 
 type ModelProvider = "openai" | "anthropic";
 
-interface Setting<T> {
+export interface Setting<T> {
   kind: Kind<T>;
   /** As a user would write it; absent where the setting has no value unless given. */
   default?: string;
+  /** In the words of the help, what holds where there is no value. */
+  without?: string;
+  /** With the default at most 65 characters: one line in a terminal of 100 columns. */
   help: string;
+  /** What the reference has room for besides. */
+  details?: string;
   /** A further environment variable that is read after `HOLDFAST_…`: another one with each `model-provider`. */
   alsoEnv?: Partial<Record<ModelProvider, string>>;
   /** Never shown. */
   secret?: boolean;
 }
 
-const required = <T>(kind: Kind<T>, value: string, help: string) =>
-  ({ kind, default: value, help }) as const satisfies Setting<T>;
+const required = <T>(kind: Kind<T>, value: string, help: string, details?: string) =>
+  ({ kind, default: value, help, ...(details !== undefined && { details }) }) as const;
 const optional = <T>(kind: Kind<T>, help: string, more: Partial<Setting<T>> = {}) =>
   ({ kind, help, ...more }) satisfies Setting<T>;
 
-export const settings = {
-  host: required(text, "127.0.0.1", "address to listen on"),
-  port: required(port, "8484", "port to listen on"),
-  "data-dir": required(text, "./data", "folder of the database holdfast.db"),
-  "max-age": optional(
-    duration,
-    "sessions unused for longer are deleted; without it, what the folder was last served with, or never",
+const server = {
+  host: required(text("address"), "127.0.0.1", "address to listen on"),
+  port: required(port, "8484", "port to listen on; 0 lets the system choose"),
+  "public-url": optional(ownUrl, "address that clients use", {
+    without: "by host and port",
+  }),
+  "allowed-hosts": optional(hostNames, "further host names that requests may name"),
+  "cors-origins": optional(origins, "origins whose pages may use the server in a browser"),
+  "live-clients": required(count, "1000", "idle clients kept in memory"),
+  "shutdown-grace": required(interval, "10s", "how long running calls may finish at a stop"),
+} as const;
+
+const access = {
+  "insecure-no-auth": required(
+    flag,
+    "false",
+    "ask nobody for a key: a proxy in front must",
+    "for a server that others reach: without it such a server needs a key or an issuer to start",
   ),
-  "client-age": optional(
-    duration,
-    "programs not seen for longer must introduce themselves anew; without it, max-age, or 90d where that is never",
-  ),
-  "temporary-age": required(duration, "1h", "temporary sessions unused for longer are deleted"),
-  "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),
-  durability: required(
-    oneOf("full", "normal"),
-    "full",
-    "full survives a power loss; normal is faster and survives a crash of the program",
-  ),
-  tools: optional(
-    text,
-    "folder with tools of your own: each .js, .mjs, .ts or .mts file in it is loaded, and again when it changes",
-  ),
+  "auth-issuer": optional(issuerUrl, "OAuth issuer whose access tokens are accepted"),
+  "auth-audience": optional(text("text"), "audience of access tokens", {
+    without: "the address of /mcp",
+  }),
+} as const;
+
+const storage = {
+  "data-dir": required(text("folder"), "./data", "folder of the database holdfast.db"),
   ephemeral: required(flag, "false", "keep everything in memory, for trying"),
+  durability: required(
+    oneOf("mode", ["full", "normal"]),
+    "full",
+    "full survives a power loss, normal only a crash",
+    "normal is faster",
+  ),
+} as const;
+
+const retention = {
+  "max-age": optional(duration, "delete sessions unused for longer", {
+    without: "as before, or never",
+    details: "without it, that with which the folder was last served",
+  }),
+  "temporary-age": required(duration, "1h", "delete temporary sessions unused for longer"),
+  "client-age": optional(duration, "forget programs unseen for longer", {
+    without: "max-age, or else 90d",
+    details: "they must introduce themselves anew; 90d holds where max-age is never",
+  }),
+  "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),
+  "stream-grace": required(interval, "10m", "how long a stream can be resumed after its end"),
+} as const;
+
+const model = {
   "model-provider": required(
     modelProvider,
     "openai",
-    "what the endpoint speaks: openai is any OpenAI-compatible one",
+    "openai (or what speaks like it) or anthropic",
   ),
-  "model-url": optional(httpUrl, "endpoint that answers chat, if not the provider's own", {
+  "model-url": optional(httpUrl, "endpoint that answers chat", {
+    without: "the provider's own",
     alsoEnv: { openai: "OPENAI_BASE_URL" },
   }),
-  model: optional(text, "model that answers chat"),
+  model: optional(text("name"), "model that answers chat"),
   models: optional(names, "further models of the endpoint that a call may name"),
-  "model-key": optional(text, "key of the endpoint; better set by its variable than by its flag", {
+  "model-key": optional(text("key"), "key of the endpoint; safer in its variable than here", {
     alsoEnv: { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" },
     secret: true,
   }),
   "context-tokens": required(
     windows,
     `${DEFAULT_CONTEXT_TOKENS}`,
-    "the model's context window: prompt, history and answer share it; older messages are summarized",
+    "tokens of prompt, history and answer",
+    "the model's context window, which the three share; older messages are summarized",
   ),
   "model-timeout": required(interval, "2m", "longest wait for one answer of the model"),
-  "insecure-no-auth": required(
-    flag,
-    "false",
-    "let others reach it without asking for credentials: something in front must do it",
-  ),
-  "auth-issuer": optional(issuerUrl, "OAuth issuer whose access tokens are accepted"),
-  "auth-audience": optional(
-    text,
-    "audience that access tokens must name, if not the address of /mcp",
-  ),
-  "public-url": optional(ownUrl, "how clients reach the server, if not by its host and port"),
-  "cors-origins": optional(origins, "origins whose pages may use the server from a browser"),
-  "allowed-hosts": optional(hostNames, "further host names that requests may name"),
+} as const;
+
+const tools = {
+  tools: optional(text("folder"), "folder with tools of your own, loaded when they change", {
+    details: "each .js, .mjs, .ts or .mts file in it",
+  }),
+} as const;
+
+const requestLimits = {
   "max-body": required(size, "4mb", "largest request body"),
   "max-headers": required(headerSize, "16kb", "largest headers of a request, all together"),
   "max-depth": required(depth, "200", "deepest nesting of JSON in a request"),
+} as const;
+
+const sessionLimits = {
+  "max-messages": required(count, "100000", "most messages in one session"),
+  "max-message": required(size, "1mb", "largest message in a history"),
+  "max-keys": required(count, "10000", "most state keys in one session"),
+  "max-value": required(size, "1mb", "largest state value"),
+} as const;
+
+const principalLimits = {
   "max-sessions": required(count, "10000", "most sessions of one principal"),
   "max-clients": required(
     count,
     "10000",
-    "most client programs of one principal; the one unused for longest goes",
+    "most client programs; the longest unused goes",
+    "of one principal",
   ),
   "max-streams": required(count, "5000", "most open streams of one principal"),
-  "max-messages": required(count, "100000", "most messages in one session"),
   "max-history": required(size, "4gb", "most text of all messages of one principal"),
   "max-state": required(size, "1gb", "most state values of one principal, in all"),
-  "max-database": optional(size, "largest database file; without it the disk is the limit"),
   "max-calls-per-minute": required(count, "100000", "most requests of one principal in a minute"),
   "max-concurrent-calls": required(count, "1000", "most running calls of one principal"),
+} as const;
+
+const serverLimits = {
+  "max-database": optional(size, "largest database file", { without: "the disk is the limit" }),
   "max-connections": required(count, "10000", "most open connections"),
-  "max-value": required(size, "1mb", "largest state value"),
-  "max-keys": required(count, "10000", "most state keys in one session"),
-  "max-message": required(size, "1mb", "largest message in a history"),
-  "stream-grace": required(interval, "10m", "how long a stream can be resumed after its end"),
   "stream-events": required(count, "10000", "most stored events of one stream"),
-  "live-clients": required(count, "1000", "idle clients kept in memory"),
-  "shutdown-grace": required(interval, "10s", "how long running calls may finish at a stop"),
+} as const;
+
+const log = {
+  "log-level": required(
+    oneOf("level", ["silent", "error", "warn", "info", "debug"]),
+    "warn",
+    "what is logged: silent, error, warn, info, debug",
+    "the least severe line that is written to standard error",
+  ),
   metrics: required(
     flag,
     "true",
-    "count calls and answer /metrics; with keys it needs an admin key",
-  ),
-  "log-level": required(
-    oneOf("silent", "error", "warn", "info", "debug"),
-    "warn",
-    "least severe log line that is written to standard error",
+    "count calls and answer /metrics",
+    "with keys it needs an admin key",
   ),
 } as const;
+
+/** In the order of the help. */
+export const settingGroups = {
+  Server: server,
+  Access: access,
+  Storage: storage,
+  Retention: retention,
+  Model: model,
+  Tools: tools,
+  "Limits of a request": requestLimits,
+  "Limits of a session": sessionLimits,
+  "Limits of a principal": principalLimits,
+  "Limits of the server": serverLimits,
+  "Log and metrics": log,
+} as const;
+
+export const settings = {
+  ...server,
+  ...access,
+  ...storage,
+  ...retention,
+  ...model,
+  ...tools,
+  ...requestLimits,
+  ...sessionLimits,
+  ...principalLimits,
+  ...serverLimits,
+  ...log,
+} as const;
+
+/** Milliseconds of a text such as `30d`; `Infinity` for `never`, undefined for anything else. */
+export const readDuration = (given: string): number | undefined => duration.read(given);
 
 export type SettingName = keyof typeof settings;
 
@@ -304,11 +244,9 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
     const value = setting.kind.read(source.text);
     if (value === undefined) {
       // An address may hold a password.
-      const shown =
-        setting.secret || source.text.includes("@") ? "(hidden)" : JSON.stringify(source.text);
-      faults.push(
-        `${name}: ${shown} (from ${source.from}) is wrong; ${setting.kind.accepts} is accepted`,
-      );
+      const secret = setting.secret === true || source.text.includes("@");
+      const got = { value: source.text, secret, from: source.from };
+      faults.push(expectedText(name, setting.kind.accepts, got));
     }
     config[name] = value;
   }
@@ -317,12 +255,18 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
   const isAnthropic = config["model-provider"] === "anthropic";
   if ((endpoint || isAnthropic) && !("model" in config)) {
     faults.push(
-      `model: no value, but ${isAnthropic ? "model-provider" : "model-url"} is set; the name of a model of that endpoint is accepted`,
+      expectedText(
+        "model",
+        `the name of a model, since ${isAnthropic ? "model-provider is anthropic" : "model-url is set"}`,
+      ),
     );
   }
   if (isAnthropic && !("model-key" in config) && !("model-url" in config)) {
     faults.push(
-      `model-key: no value, but model-provider is anthropic; a key of Anthropic is accepted, best in ANTHROPIC_API_KEY`,
+      expectedText(
+        "model-key",
+        "a key of Anthropic (best in ANTHROPIC_API_KEY), since model-provider is anthropic",
+      ),
     );
   }
   if (
@@ -331,7 +275,10 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
     UNSPECIFIED.test(config["host"] as string)
   ) {
     faults.push(
-      `public-url: no value, but host is ${config["host"] as string} and clients need an address to get tokens for; an address such as https://mcp.example.org is accepted`,
+      expectedText(
+        "public-url",
+        `the address that clients get tokens for, such as https://mcp.example.org, since host is ${config["host"] as string}`,
+      ),
     );
   }
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));

@@ -176,8 +176,11 @@ describe("keys create", () => {
   it.each<[string[], RegExp]>([
     [["--principal", " "], /principal/],
     [["--principal", "a".repeat(201)], /principal/],
-    [["--principal", "ada", "--scopes", "root"], /scopes: "root".*read, write, admin/],
-    [["--principal", "ada", "--expires", "soon"], /expires: "soon".*90d/],
+    [
+      ["--principal", "ada", "--scopes", "root"],
+      /scopes: expected read, write, or admin.*, got "root"/,
+    ],
+    [["--principal", "ada", "--expires", "soon"], /expires: expected .*90d.*, got "soon"/],
     [[], /--principal/],
   ])("%j is refused, naming what is wrong, and makes no key", async (flags, told) => {
     const { code, stdout, stderr } = await keys("create", ...flags);

@@ -1,5 +1,7 @@
 // The command line: help, the version, exit codes, and what it says to a mistyped word.
 import { describe, expect, it } from "vitest";
+import { createProgram } from "../src/cli/program.ts";
+import type { Terminal } from "../src/cli/terminal.ts";
 import { VERSION } from "../src/version.ts";
 import { run } from "./support/process.ts";
 
@@ -31,6 +33,26 @@ describe("the command line", () => {
   ])("%j ends with 1 and suggests %s", async (args, meant) => {
     const { code, stdout, stderr } = await run(args);
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toContain(`(Did you mean ${meant}?)`);
+    expect(stderr).toContain(`. Did you mean ${meant}?`);
+  });
+
+  it.each([
+    [["sessions", "list", "--limit", "0"], 'limit: expected a whole number from 1, got "0"'],
+    [
+      ["sessions", "export", "--all", "--format", "x"],
+      'format: expected jsonl or markdown, got "x"',
+    ],
+    [
+      ["sessions", "forget", "work", "x"],
+      'number: expected the number of a message, as "holdfast sessions show" prints it, got "x"',
+    ],
+    [["completion", "tcsh"], 'shell: expected bash, zsh, or fish, got "tcsh"'],
+    [
+      ["keys", "create", "--principal", "a", "--expires", "x"],
+      'expires: expected a duration such as 90d or never, got "x"',
+    ],
+  ] as const)("%j is refused with what was expected", async (args, told) => {
+    const refused = createProgram({} as Terminal).parseAsync([...args], { from: "user" });
+    await expect(refused).rejects.toMatchObject({ code: "start", message: told });
   });
 });

@@ -6,10 +6,14 @@ import { describe, expect, it } from "vitest";
 import {
   envName,
   loadConfig,
+  settingGroups,
   settings,
   type ConfigSources,
+  type Setting,
   type SettingName,
 } from "../src/config.ts";
+import { createProgram } from "../src/cli/program.ts";
+import type { Terminal } from "../src/cli/terminal.ts";
 import { AppError } from "../src/index.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { serveHere } from "./support/here.ts";
@@ -30,6 +34,22 @@ function faults(sources: ConfigSources): string[] {
     return (error as AppError).advice.split("\n");
   }
   return [];
+}
+
+/** What `--help` of a command prints on a terminal of so many columns. */
+function helpOf(columns: number, ...words: string[]): string {
+  const program = createProgram({} as Terminal);
+  const command = words.reduce(
+    (found, word) => found.commands.find((one) => one.name() === word)!,
+    program,
+  );
+  let text = "";
+  command.configureOutput({
+    writeOut: (more) => void (text += more),
+    getOutHelpWidth: () => columns,
+  });
+  command.outputHelp();
+  return text;
 }
 
 const read = (name: SettingName, text: string): unknown =>
@@ -77,8 +97,8 @@ describe("without any source", () => {
     const config = loadConfig();
     const without = NAMES.filter((name) => config[name] === undefined);
     expect(without).toEqual([
-      ...["max-age", "client-age", "tools", "model-url", "model", "models", "model-key"],
-      ...["auth-issuer", "auth-audience", "public-url", "cors-origins", "allowed-hosts"],
+      ...["public-url", "allowed-hosts", "cors-origins", "auth-issuer", "auth-audience"],
+      ...["max-age", "client-age", "model-url", "model", "models", "model-key", "tools"],
       "max-database",
     ]);
   });
@@ -95,7 +115,7 @@ describe("where a value comes from", () => {
     expect(envName("shutdown-grace")).toBe("HOLDFAST_SHUTDOWN_GRACE");
     const env = Object.fromEntries(NAMES.map((name) => [envName(name), "\u{1F6AB}\0"]));
     const wrong = faults({ env }).map((line) =>
-      /^([a-z-]+): .*\(from (\w+)\)/.exec(line)?.slice(1),
+      /^([a-z-]+): expected .*\(from (\w+)\)$/.exec(line)?.slice(1),
     );
     const freeText: SettingName[] = [
       "host",
@@ -158,8 +178,8 @@ describe("where a value comes from", () => {
 
   it("anthropic wants a model's name, and a key or an address of its own", () => {
     expect(faults({ flags: { "model-provider": "anthropic" } })).toEqual([
-      expect.stringMatching(/^model: .*model-provider is set.*accepted$/),
-      expect.stringMatching(/^model-key: .*ANTHROPIC_API_KEY$/),
+      "model: expected the name of a model, since model-provider is anthropic, got nothing",
+      expect.stringMatching(/^model-key: expected .*ANTHROPIC_API_KEY.*, got nothing$/),
     ]);
     const own = { "model-provider": "anthropic", model: "m", "model-url": "http://a/v1" };
     expect(faults({ flags: own })).toEqual([]);
@@ -167,7 +187,7 @@ describe("where a value comes from", () => {
 
   it("an endpoint that is meant for Holdfast wants a model's name; OpenAI's variables alone do not", () => {
     expect(faults({ flags: { "model-url": "http://a/v1" } })).toEqual([
-      expect.stringMatching(/^model: .*model-url is set.*accepted$/),
+      "model: expected the name of a model, since model-url is set, got nothing",
     ]);
     expect(faults({ env: { HOLDFAST_MODEL_URL: "http://a/v1" } })).toHaveLength(1);
     expect(faults({ env: { OPENAI_BASE_URL: "http://a/v1", OPENAI_API_KEY: "sk-a" } })).toEqual([]);
@@ -225,8 +245,8 @@ describe("what is accepted", () => {
     ["max-keys", ["0", "-1", "1.5", "1e3", "all", "01", "9999999999"], "whole number"],
     ["ephemeral", ["yes", "TRUE", "2", "constructor", "__proto__"], "true or false"],
     ["host", ["  "], "not empty"],
-    ["durability", ["none", "FULL", "full,normal"], "full, normal"],
-    ["log-level", ["loud", "trace"], "silent, error, warn, info, debug"],
+    ["durability", ["none", "FULL", "full,normal"], "full or normal"],
+    ["log-level", ["loud", "trace"], "silent, error, warn, info, or debug"],
     ["model-url", ["ftp://a/v1", "localhost:11434", "/v1", "http://"], "http://127.0.0.1:11434/v1"],
     [
       "auth-issuer",
@@ -235,7 +255,7 @@ describe("what is accepted", () => {
     ],
     ["public-url", ["mcp.example.org", "https://a/mcp", "https://a?b"], "without a path"],
     ["cors-origins", ["*", "null", "a.example", "https://*.a", "https://a/", "a,,b"], "origins"],
-    ["model-provider", ["ollama", "OpenAI", "constructor"], "openai, anthropic"],
+    ["model-provider", ["ollama", "OpenAI", "constructor"], "openai or anthropic"],
     ["context-tokens", ["999", "32k", "1,2", "4000,8000", "=4000", "a=", "a b=4000"], "from 1000"],
     ["models", ["a,,b", "a b", ","], "separated by commas"],
     ["allowed-hosts", ["a,,b", "http://a", "a:80", "*", "a b"], "separated by commas"],
@@ -243,9 +263,10 @@ describe("what is accepted", () => {
     for (const text of texts) {
       const lines = faults({ flags: { model: "m", [name]: text } });
       expect(lines, text).toHaveLength(1);
-      expect(lines[0]).toContain(`${name}: ${JSON.stringify(text)} (from --${name}) is wrong`);
-      expect(lines[0]).toContain(accepted);
-      expect(lines[0]).toMatch(/ is accepted$/);
+      const [said, got] = lines[0]!.split(", got ");
+      expect(said).toMatch(new RegExp(`^${name}: expected `));
+      expect(said).toContain(accepted);
+      expect(got).toBe(`${JSON.stringify(text)} (from --${name})`);
     }
   });
 
@@ -265,11 +286,11 @@ describe("what is wrong", () => {
     const wrong = { port: "http", "max-age": "soon", durability: "maybe" };
     const env = { HOLDFAST_MAX_BODY: "big", OPENAI_BASE_URL: "nowhere" };
     expect(faults({ flags: wrong, env })).toEqual([
-      `port: "http" (from --port) is wrong; a port from 0 to 65535 (0 lets the system choose) is accepted`,
-      `max-age: "soon" (from --max-age) is wrong; a duration such as 30d, 12h, 90s, 250ms or never is accepted`,
-      `durability: "maybe" (from --durability) is wrong; full, normal is accepted`,
-      `model-url: "nowhere" (from OPENAI_BASE_URL) is wrong; an http or https address such as http://127.0.0.1:11434/v1 is accepted`,
-      `max-body: "big" (from HOLDFAST_MAX_BODY) is wrong; a size such as 4mb, 512kb or 1048576 is accepted`,
+      `port: expected a whole number from 0 to 65535, got "http" (from --port)`,
+      `durability: expected full or normal, got "maybe" (from --durability)`,
+      `max-age: expected a duration such as 30d, 12h, 90s or never, got "soon" (from --max-age)`,
+      `model-url: expected an http or https address such as http://127.0.0.1:11434/v1, got "nowhere" (from OPENAI_BASE_URL)`,
+      `max-body: expected a size such as 4mb, 512kb or 1048576, got "big" (from HOLDFAST_MAX_BODY)`,
     ]);
   });
 
@@ -280,7 +301,9 @@ describe("what is wrong", () => {
 
   it("an issuer wants an address that clients can use", () => {
     const flags = { "auth-issuer": "https://id.example", host: "0.0.0.0" };
-    expect(faults({ flags })).toEqual([expect.stringMatching(/^public-url: no value.*accepted$/)]);
+    expect(faults({ flags })).toEqual([
+      expect.stringMatching(/^public-url: expected .*, got nothing$/),
+    ]);
     expect(faults({ flags: { ...flags, "public-url": "https://a.example" } })).toEqual([]);
     expect(faults({ flags: { ...flags, host: "192.0.2.1" } })).toEqual([]);
   });
@@ -324,19 +347,68 @@ describe("the command line", () => {
     expect(existsSync(join(cwd, "data"))).toBe(false);
   });
 
-  it("--help names the commands, and serve --help every setting with its variable and default", async () => {
+  it("--help names the commands and where the settings are told", async () => {
     const help = await run(["--help"]);
     expect(help).toMatchObject({ code: 0, stderr: "" });
     for (const command of ["serve", "stdio", "cleanup"])
       expect(help.stdout).toContain(`  ${command}`);
-    const serve = await run(["serve", "--help"]);
-    expect(serve).toMatchObject({ code: 0, stderr: "" });
-    const text = serve.stdout.replace(/\s+/g, " ");
+    expect(help.stdout).toContain('"holdfast serve --help"');
+  });
+
+  it("serve --help has every setting in its group, with its kind and its default", () => {
+    const text = helpOf(80, "serve");
+    const shown = text.replace(/\s+/g, " ");
+    const titles = Object.keys(settingGroups);
+    expect([...text.matchAll(/^(\S.*):$/gm)].map(([, title]) => title)).toEqual([
+      "Options",
+      ...titles,
+    ]);
     for (const name of NAMES) {
-      const setting = settings[name];
-      const fallback = "default" in setting ? `, default ${setting.default}` : "";
-      expect(text).toContain(`--${name} `);
-      expect(text).toContain(`${setting.help} (${envName(name)}${fallback})`);
+      const { kind, help, default: value, without }: Setting<unknown> = settings[name];
+      const otherwise = value ?? without;
+      const fallback = otherwise === undefined ? "" : ` (default: ${otherwise})`;
+      expect(shown).toMatch(new RegExp(`--${name} [[<][a-z|]+[\\]>] `));
+      expect(shown).toContain(`${kind.placeholder}`);
+      expect(shown).toContain(`${help}${fallback}`);
+      const told = `${kind.placeholder} ${help}`;
+      for (const word of kind.words ?? []) expect(told, name).toContain(word);
+    }
+    expect(shown).toContain("--max-age is HOLDFAST_MAX_AGE");
+    for (const variable of ["OPENAI_BASE_URL", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"])
+      expect(shown).toContain(variable);
+  });
+
+  it.each([
+    [100, 1],
+    [80, 2],
+  ])("on %d columns a setting takes no more than %d line(s)", (columns, most) => {
+    const settingsPart = helpOf(columns, "serve").split("\n\nServer:\n")[1]!;
+    const lines = settingsPart.split("\n\nEvery setting")[0]!.split("\n");
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+    const entries = lines
+      .join("\n")
+      .split(/\n(?= {2}--)/)
+      .map((entry) => entry.replace(/\n\n.*$/s, "").replace(/\n\S.*:$/s, ""));
+    for (const entry of entries) expect(entry.split("\n").length, entry).toBeLessThanOrEqual(most);
+  });
+
+  it("a command that only needs the stored data shows its few settings last, and where the rest is", () => {
+    for (const [command, names] of [
+      [["backup"], ["data-dir"]],
+      [
+        ["sessions", "list"],
+        ["data-dir", "log-level", "max-age"],
+      ],
+      [
+        ["keys", "list"],
+        ["data-dir", "log-level"],
+      ],
+    ] as const) {
+      const [own, few] = helpOf(80, ...command).split("\nSettings:\n") as [string, string];
+      expect(own).toContain("--json");
+      expect([...few.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name)).toEqual(names);
+      expect(few).toContain('"holdfast serve --help" lists all settings.');
+      expect(few).toContain("HOLDFAST_DATA_DIR");
     }
   });
 

@@ -73,7 +73,7 @@ describe("standard output", () => {
     const { code, stdout, stderr } = await run(["stdio", "--max-age", "soon"]);
     expect(code).not.toBe(0);
     expect(stdout).toBe("");
-    expect(stderr).toMatch(/^holdfast: max-age: "soon" .* is accepted\n$/);
+    expect(stderr).toMatch(/^holdfast: max-age: expected .*, got "soon" .*\n$/);
   });
 });
 

@@ -1,7 +1,6 @@
 // `holdfast completion`: a script that a shell reads once. The script asks the hidden command `complete` for what can
 // come next, so that it knows every command, option and session of the program that is installed.
 import type { Command, Option } from "commander";
-import { AppError } from "../kernel/errors.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -33,15 +32,7 @@ end
 complete -c holdfast -a '(__holdfast_complete)'`,
 };
 
-/** @throws AppError `start` for another shell */
-export function completionScript(shell: string): string {
-  const script = SCRIPTS[shell as Shell];
-  if (script === undefined || !Object.hasOwn(SCRIPTS, shell))
-    throw new AppError("start", `There is no completion for ${JSON.stringify(shell)}.`, {
-      hint: `There is one for ${new Intl.ListFormat("en").format(SHELLS)}.`,
-    });
-  return script;
-}
+export const completionScript = (shell: Shell): string => SCRIPTS[shell];
 
 export interface Completing {
   /** What begins like the word that is being written. */

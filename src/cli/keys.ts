@@ -6,6 +6,7 @@ import { readDuration, settings as settingDefaults, type Config } from "../confi
 import type { Settings } from "../holdfast.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
+import { eitherOf, expectedError } from "../kernel/expected.ts";
 import { canAsk, confirm } from "./confirm.ts";
 import { table, type Column } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -140,19 +141,12 @@ function readScopes(text: string): Scope {
   const names = text.split(",").map((name) => name.trim());
   const unknown = names.filter((name) => !(SCOPES as readonly string[]).includes(name));
   if (unknown.length > 0)
-    throw new AppError(
-      "start",
-      `scopes: ${JSON.stringify(unknown.join(","))} is wrong; ${SCOPES.join(", ")} are accepted`,
-    );
+    throw expectedError("scopes", `${eitherOf(SCOPES)}, or several with commas`, text);
   return highestScope(names)!;
 }
 
 function readLifetime(text: string): number {
   const ms = readDuration(text);
-  if (ms === undefined)
-    throw new AppError(
-      "start",
-      `expires: ${JSON.stringify(text)} is wrong; a duration such as 90d, or never, is accepted`,
-    );
+  if (ms === undefined) throw expectedError("expires", "a duration such as 90d or never", text);
   return ms;
 }

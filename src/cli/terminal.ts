@@ -1,5 +1,4 @@
 // What a command is given of the outside world, so that only main.ts touches the process.
-import { InvalidArgumentError } from "commander";
 
 /** Where text goes: a terminal, a pipe or a file. */
 export interface Output extends NodeJS.WritableStream {
@@ -29,10 +28,3 @@ export const onToolFault = ({ warn }: Terminal) => ({
 });
 
 export { counted } from "../kernel/plural.ts";
-
-/** For flags. */
-export function readCount(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new InvalidArgumentError("expected a whole number from 1");
-  return Number(text);
-}

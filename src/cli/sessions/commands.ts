@@ -2,10 +2,11 @@
 import { Option, type Command } from "commander";
 import type { SettingName } from "../../config.ts";
 import type { Settings } from "../../holdfast.ts";
-import { AppError } from "../../kernel/errors.ts";
+import { expectedError } from "../../kernel/expected.ts";
 import type { Clearable } from "../../sessions/store.ts";
 import { FORMATS } from "../../transfer/source.ts";
-import { readCount, type Terminal } from "../terminal.ts";
+import { onlyOf, readCount } from "../help.ts";
+import type { Terminal } from "../terminal.ts";
 import {
   clearSession,
   forgetMessages,
@@ -65,7 +66,7 @@ export function addSessionCommands(
     "max-age",
   )
     .option("--query <text>", "only those whose name or title contains this")
-    .option("--limit <number>", "how many at most", readCount, 50)
+    .option("--limit <number>", "how many at most", readCount("limit"), 50)
     .addOption(whose())
     .addOption(all("everybody's sessions"))
     .option("--json", "print JSON")
@@ -75,7 +76,7 @@ export function addSessionCommands(
     sessions.command("show <session>").description("print a conversation for reading"),
     "max-age",
   )
-    .option("--last <number>", "only so many messages, the newest", readCount)
+    .option("--last <number>", "only so many messages, the newest", readCount("last"))
     .addOption(whose())
     .option("--json", "print JSON")
     .addHelpText(
@@ -92,9 +93,7 @@ export function addSessionCommands(
   )
     .addOption(all("every session of everybody"))
     .addOption(
-      new Option("--format <format>", "jsonl can be imported, markdown is for reading")
-        .choices(["jsonl", "markdown"])
-        .default("jsonl"),
+      choice("format", "jsonl can be imported, markdown is for reading", ["jsonl", "markdown"]),
     )
     .option("--output <file>", "write there; without it, to standard output")
     .option("--force", "replace the file if it is there")
@@ -117,9 +116,7 @@ export function addSessionCommands(
         "each session stays with the owner that the file names",
       ).conflicts("principal"),
     )
-    .addOption(
-      new Option("--format <format>", "what wrote the file").choices(FORMATS).default("auto"),
-    )
+    .addOption(choice("format", "what wrote the file", FORMATS))
     .option("--strict", "import nothing if something would be skipped")
     .option("--dry-run", "only say what would be done")
     .option("--json", "print JSON")
@@ -159,7 +156,7 @@ function addChanges(
     "max-age",
   )
     .option("--session <session>", "only in this session")
-    .option("--limit <number>", "how many at most", readCount, 10)
+    .option("--limit <number>", "how many at most", readCount("limit"), 10)
     .addOption(whose())
     .option("--json", "print JSON")
     .action((words: string[], flags: SearchFlags) =>
@@ -178,11 +175,7 @@ function addChanges(
   );
   changing("share <session>", "let another principal in")
     .requiredOption("--with <principal>", "whom to let in")
-    .addOption(
-      new Option("--access <access>", "what the other may do")
-        .choices(["read", "write"])
-        .default("read"),
-    )
+    .addOption(choice("access", "what the other may do", ["read", "write"]))
     .action((ref: string, flags: ChangeFlags & { with: string; access: "read" | "write" }) => {
       const { with: principal, access } = flags;
       return shareSession(settingsOf(flags), ref, { principal, access }, flags, terminal);
@@ -200,9 +193,7 @@ function addChanges(
       giveSessions(settingsOf(flags), refs, flags, terminal),
     );
   changing("clear <session>", "empty a session, and keep its id")
-    .addOption(
-      new Option("--what <what>", "what goes").choices(["history", "state", "all"]).default("all"),
-    )
+    .addOption(choice("what", "what goes", ["all", "history", "state"]))
     .option("--yes", "do not ask")
     .action((ref: string, flags: ChangeFlags & { what: Clearable; yes?: boolean }) =>
       clearSession(settingsOf(flags), ref, flags, terminal),
@@ -216,14 +207,20 @@ function addChanges(
 
 const whose = (): Option => new Option("--principal <name>", "whose sessions").default("local");
 
+/** The first of `words` is the default. */
+const choice = (name: string, help: string, words: readonly string[]): Option =>
+  onlyOf(new Option(`--${name} <${name}>`, help), name, words).default(words[0]);
+
 const all = (help: string): Option => new Option("--all", help).conflicts("principal");
 
 /** `7` or `#7`. @throws AppError `start` */
 function readNumber(text: string): number {
   const [, number] = /^#?([1-9]\d{0,9})$/.exec(text) ?? [];
   if (number === undefined)
-    throw new AppError("start", `${JSON.stringify(text)}: expected the number of a message.`, {
-      hint: '"holdfast sessions show" shows messages with their numbers.',
-    });
+    throw expectedError(
+      "number",
+      'the number of a message, as "holdfast sessions show" prints it',
+      text,
+    );
   return Number(number);
 }

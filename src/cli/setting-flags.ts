@@ -1,0 +1,47 @@
+// Settings as flags of commands, and back. What serves has them all, in groups; what only needs the stored data has few.
+import { Option, type Command } from "commander";
+import { settingGroups, settings, type Setting, type SettingName } from "../config.ts";
+import type { Settings } from "../holdfast.ts";
+
+const ALL_HELP = `
+Every setting is an environment variable too: --max-age is HOLDFAST_MAX_AGE. A flag beats its variable.
+--model-url is also OPENAI_BASE_URL; --model-key is also OPENAI_API_KEY or ANTHROPIC_API_KEY.`;
+
+const FEW_HELP = `
+A setting is an environment variable too: --data-dir is HOLDFAST_DATA_DIR.
+"holdfast serve --help" lists all settings.`;
+
+/** Adds a flag for every setting, but for `except`. */
+export function withAllSettings(command: Command, except: readonly SettingName[] = []): Command {
+  for (const [title, group] of Object.entries(settingGroups))
+    for (const name of Object.keys(group) as SettingName[])
+      if (!except.includes(name)) command.addOption(flagOf(name).helpGroup(`${title}:`));
+  return command.addHelpText("after", ALL_HELP);
+}
+
+/** Adds a flag for the settings that the command uses. */
+export function withSettings(command: Command, names: readonly SettingName[]): Command {
+  for (const name of names) command.addOption(flagOf(name).helpGroup("Settings:"));
+  return command.addHelpText("after", FEW_HELP);
+}
+
+function flagOf(name: SettingName): Option {
+  const { kind, help, default: value, without }: Setting<unknown> = settings[name];
+  const placeholder = kind.isSwitch ? `[${kind.placeholder}]` : `<${kind.placeholder}>`;
+  const otherwise = value ?? without;
+  const text = otherwise === undefined ? help : `${help} (default: ${otherwise})`;
+  const option = new Option(`--${name} ${placeholder}`, text);
+  // For completion only: a wrong word is told with all other faults of the settings.
+  if (kind.words !== undefined) option.argChoices = [...kind.words];
+  return option;
+}
+
+/** commander's camel-case flags as settings. */
+export function settingsOf(flags: object): Settings {
+  const given: Settings = {};
+  for (const [flag, value] of Object.entries(flags)) {
+    const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    if (name in settings) given[name as SettingName] = value as string;
+  }
+  return given;
+}
