@@ -137,7 +137,10 @@ describe("the README", () => {
     );
     expect(rows.length).toBeGreaterThan(4);
     for (const [name, value] of rows) {
-      expect(settings).toHaveProperty([name!, "default"], value);
+      expect(settings).toHaveProperty(name!);
+      // Without one, `max-age` is what the folder was last served with, and at first that is never.
+      const { default: given = "never" } = settings[name as keyof typeof settings];
+      expect([name, given]).toEqual([name, value]);
     }
   });
 
