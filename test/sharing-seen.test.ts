@@ -46,11 +46,18 @@ it("lists, hits and resources tell whose a session is and what one may do with i
   });
 });
 
-for (const version of VERSIONS) {
-  it(`a look at a name that nobody has used makes no session; a write does (${version})`, async () => {
+for (const [version, pipe] of [
+  ...VERSIONS.map((version) => [version, ""] as const),
+  ...(["v1", "pinned"] as const).map((version) => [version, " over stdio"] as const),
+]) {
+  it(`a look at a name that nobody has used makes no session; a write does (${version}${pipe})`, async () => {
     const folder = temporaryFolder();
-    const { url } = await serveHere({ folder });
-    const client = await connect(version, { url: `${url}?name=work` });
+    const client = await connect(
+      version,
+      pipe
+        ? { stdio: ["--data-dir", folder, "--name", "work"] }
+        : { url: `${(await serveHere({ folder })).url}?name=work` },
+    );
     const made = () => rows(folder, "SELECT name FROM sessions");
     expect((await client.call("state_get", { key: "k" })).data).toMatchObject({
       ...{ found: false, session: null },
