@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Hit } from "../chat/history-search.ts";
 import { byOther, ROLES } from "../chat/message.ts";
+import { counted } from "../kernel/plural.ts";
 import type { Access } from "../sessions/session.ts";
 import { author } from "./history-tools.ts";
 import type { OwnSessions } from "./own-sessions.ts";
@@ -87,7 +88,7 @@ function told(hits: readonly Told[], scope: Scope): string {
     const where = scope === "all" ? `session ${session}${title ? ` (${title})` : ""}${whose} ` : "";
     return `${where}#${seq} ${role}${by === undefined ? "" : ` (${by})`}: ${snippet}`;
   });
-  const count = hits.length === 1 ? "One message" : `${hits.length} messages, the best first`;
+  const count = counted(hits.length, "message", "messages, the best first");
   return [
     `${count}. history_get with a \`before\` above its number shows what was said around it.`,
     ...lines,

@@ -1,6 +1,7 @@
 // Export and import of whole sessions, for the operator at the machine. Both are noted in the audit.
 import { LOCAL } from "../auth/principal.ts";
 import { AppError } from "../kernel/errors.ts";
+import { counted } from "../kernel/plural.ts";
 import type { Audit } from "../sessions/audit.ts";
 import type { Session } from "../sessions/session.ts";
 import { importSessions, type Imported, type ImportOptions, type ImportParts } from "./import.ts";
@@ -40,7 +41,7 @@ export class Transfer {
       // Whoever makes room takes conversations out first.
       if (!(error instanceof AppError) || error.code !== "storage_full") throw error;
     });
-    const pieces = counted(this.read(id), onMessage);
+    const pieces = watched(this.read(id), onMessage);
     yield* format === "jsonl" ? toLines(pieces) : toMarkdown(pieces);
   }
 
@@ -53,7 +54,7 @@ export class Transfer {
   import(sessions: readonly Incoming[], options: ImportOptions): AsyncGenerator<Imported> {
     const { audit, announce } = this.#parts;
     const onChanged: ImportParts["onChanged"] = async (session, { outcome, messages }) => {
-      const detail = `${outcome === "continued" ? "continued" : "new"}, ${messages} messages`;
+      const detail = `${outcome === "continued" ? "continued" : "new"}, ${counted(messages, "message")}`;
       await audit.note(LOCAL, "session imported", session.id, detail);
       await announce(session);
     };
@@ -73,7 +74,7 @@ async function* toLines(pieces: AsyncIterable<Piece>): AsyncGenerator<string> {
   if (any) yield `${endOf(counts)}\n`;
 }
 
-async function* counted(
+async function* watched(
   pieces: AsyncIterable<Piece>,
   onMessage: () => void,
 ): AsyncGenerator<Piece> {

@@ -53,8 +53,8 @@ A session of Holdfast keeps its id, one of another program gets an id that is al
 importing twice changes nothing. If the file has more than what is stored, the rest is added; a session
 that has grown here is left alone; one that differs is reported as a conflict.
 
-The import counts as the last activity of a session, or with a max-age old ones would expire at once. All other times
-are kept. A session whose name is taken is imported without its name.`;
+The import counts as the last activity of a session: with a max-age, old ones would expire at once
+otherwise. All other times are kept. A session whose name is taken is imported without its name.`;
 
 export function addSessionCommands(
   sessions: Command,
