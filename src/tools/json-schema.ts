@@ -19,10 +19,18 @@ const ANNOTATIONS = ["title", "description", "default", "examples", "deprecated"
 const NAMED = ["properties", "$defs", "patternProperties"];
 const NESTED = ["items", "additionalProperties", "anyOf", "oneOf", "allOf", "not", "prefixItems"];
 
-/** The same without lists of types, empty schemas, and names of which nothing is asked but that they are text. */
+/** Says nothing to a model: unknown arguments are refused by the call, and results may grow. Integers are exact anyway. */
+const isNoise = (word: string, value: unknown): boolean =>
+  (word === "additionalProperties" && value === false) ||
+  (word === "maximum" && value === Number.MAX_SAFE_INTEGER) ||
+  (word === "minimum" && value === Number.MIN_SAFE_INTEGER) ||
+  (word === "properties" && isObject(value) && Object.keys(value).length === 0);
+
+/** The same without noise, lists of types, empty schemas, and names of which nothing is asked but that they are text. */
 function spelled(schema: Schema): Schema {
   const { type, ...rest } = Object.fromEntries(
     Object.entries(schema).flatMap(([word, value]) => {
+      if (isNoise(word, value)) return [];
       if (word === "propertyNames" && isObject(value) && Object.keys(value).join() === "type")
         return [];
       if (word === "additionalProperties" && isObject(value) && Object.keys(value).length === 0)
