@@ -271,7 +271,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     services,
     states,
     log,
-    { own: tools, changes: config.tools !== undefined },
+    { own: tools, changes: config.tools !== undefined, toolsets: config.toolset },
   );
   const server: ServerParts = {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },

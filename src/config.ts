@@ -21,6 +21,7 @@ import {
   port,
   size,
   text,
+  toolsets,
   windows,
   type Kind,
 } from "./kernel/setting-kinds.ts";
@@ -126,6 +127,12 @@ const model = {
 } as const;
 
 const tools = {
+  toolset: required(
+    toolsets,
+    "core",
+    "tools that tools/list shows",
+    "?tools= in an address chooses others; what is not shown can be called",
+  ),
   tools: optional(text("folder"), "folder with tools of your own, loaded when they change", {
     details: "each .js, .mjs, .ts or .mts file in it",
   }),

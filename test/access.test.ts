@@ -28,6 +28,7 @@ const TOOLS: Record<string, { needs: "read" | "write" | "own"; args?: object }> 
   state_list: { needs: "read" },
   history_append: { needs: "write", args: { role: "user", content: "changed" } },
   history_get: { needs: "read" },
+  history_delete: { needs: "write", args: { seq: 1 } },
   history_search: { needs: "read", args: { query: "cat" } },
   chat: { needs: "write", args: { prompt: "changed" } },
   chat_retry: { needs: "write", args: { prompt: "changed" } },
@@ -172,7 +173,8 @@ function outcomeOf(answer: Awaited<ReturnType<Person["call"]>>): Outcome | strin
 
 it("every tool is in the table", async () => {
   const { person } = await serveWithKeys();
-  const [answer] = (await (await person("ana")).ask("tools/list")).messages;
+  const ana = (await person("ana")).at("tools=all");
+  const [answer] = (await ana.ask("tools/list")).messages;
   const names = (answer!["result"].tools as { name: string }[]).map(({ name }) => name);
   expect(names.toSorted()).toEqual([...Object.keys(TOOLS), ...ELSEWHERE].toSorted());
 });

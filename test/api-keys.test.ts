@@ -291,7 +291,8 @@ describe("a principal", () => {
     await callAs(url, writer, "state_set", { session, key: "k", value: 1 });
     const client = await introduceAs(url, reader);
 
-    const listed = (await client.ask("tools/list")).messages[0]!["result"] as { tools: Json[] };
+    const all = await introduceAs(`${url}?tools=all`, writer);
+    const listed = (await all.ask("tools/list")).messages[0]!["result"] as { tools: Json[] };
     const writing = listed.tools.filter(({ annotations }) => !annotations?.readOnlyHint);
     expect(writing.map(({ name }) => name as string)).toContain("chat");
     for (const { name } of writing) {

@@ -18,7 +18,7 @@ const NEEDED: Record<string, object> = {
 
 describe("a blank optional argument", () => {
   it("of any built-in tool is one that was not given, in both eras", async () => {
-    const { url } = await serveHere();
+    const { url } = await serveHere({ config: { toolset: "all" } });
     const client = await introduce(url);
     const { id: session } = client;
     const eras: Record<string, Call> = {

@@ -120,7 +120,7 @@ it("tools/list is the same for every client, transport and address, also after a
   await list(await connect("pinned", stdio(folder)));
   for (let run = 0; run < 2; run++) {
     const { url, stop } = await serveHere({ folder });
-    for (const at of [url, `${url}?name=work`]) {
+    for (const at of [url, `${url}?name=work`, `${url}?tools=core`]) {
       for (const client of await connectAll((version) => connect(version, { url: at }))) {
         await list(client);
         await client.call("session_open");
@@ -131,5 +131,5 @@ it("tools/list is the same for every client, transport and address, also after a
     await stop();
   }
   expect([...lists]).toHaveLength(1);
-  expect(JSON.parse([...lists][0]!)).toHaveLength(18);
+  expect(JSON.parse([...lists][0]!)).toHaveLength(8);
 });

@@ -7,8 +7,12 @@ import { startServer } from "./support/process.ts";
 const versions: ClientVersion[] = ["v1", "v2"];
 
 const transports: Record<string, (version: ClientVersion) => Promise<TestClient>> = {
-  http: async (version) => connect(version, await startServer({ folder: temporaryFolder() })),
-  stdio: (version) => connect(version, { stdio: ["--data-dir", temporaryFolder()] }),
+  http: async (version) => {
+    const { url } = await startServer({ folder: temporaryFolder() });
+    return connect(version, { url: `${url}?tools=all` });
+  },
+  stdio: (version) =>
+    connect(version, { stdio: ["--data-dir", temporaryFolder(), "--toolset", "all"] }),
 };
 
 for (const version of versions) {
@@ -32,6 +36,7 @@ for (const version of versions) {
           "state_list",
           "history_append",
           "history_get",
+          "history_delete",
           "history_search",
           "chat",
           "chat_retry",

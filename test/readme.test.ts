@@ -145,7 +145,7 @@ describe("the README", () => {
   });
 
   it("names every tool", async () => {
-    const client = await connect("v2", { stdio: ["--ephemeral", "true"] });
+    const client = await connect("v2", { stdio: ["--ephemeral", "true", "--toolset", "all"] });
     for (const name of await client.toolNames()) expect(readme).toContain(`\`${name}\``);
   });
 });

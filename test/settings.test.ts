@@ -64,6 +64,7 @@ describe("without any source", () => {
       "temporary-age": 60 * MINUTE,
       "cleanup-interval": 10 * MINUTE,
       durability: "full",
+      toolset: ["core"],
       ephemeral: false,
       "model-provider": "openai",
       "context-tokens": { named: {}, others: 32_000 },

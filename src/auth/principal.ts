@@ -24,8 +24,15 @@ export interface Admission {
 export const LOCAL: Principal = Object.freeze({ id: "local" });
 
 /** Where no credentials are asked for, everybody is the operator. */
+export const scopeOf = (principal: Principal): Scope =>
+  principal === LOCAL ? "admin" : (principal.scope ?? "write");
+
+/** Whether a scope includes another one. */
+export const includes = (scope: Scope, wanted: Scope): boolean =>
+  SCOPES.indexOf(scope) >= SCOPES.indexOf(wanted);
+
 export const may = (principal: Principal, wanted: Scope): boolean =>
-  principal === LOCAL || SCOPES.indexOf(principal.scope ?? "write") >= SCOPES.indexOf(wanted);
+  includes(scopeOf(principal), wanted);
 
 /** The highest of some scopes; undefined when none is one of ours. */
 export const highestScope = (names: readonly string[]): Scope | undefined =>

@@ -40,7 +40,7 @@ import { identify } from "./request-id.ts";
 import { streamOf } from "../streams/sse-stream.ts";
 import { whenWritten, writeTogether } from "./listen.ts";
 import type { StreamCredentials } from "./stream-credentials.ts";
-import { sessionTarget } from "./target.ts";
+import { sessionTarget, wantedToolsets } from "./target.ts";
 
 export interface HttpParts {
   authenticator: Authenticator;
@@ -189,6 +189,7 @@ const incoming = (c: Context<Authenticated>): Incoming => ({
   principal: c.get("principal"),
   requestId: c.get("requestId"),
   target: sessionTarget(c.req.query("session") || undefined, c.req.query("name") || undefined),
+  toolsets: wantedToolsets(c.req.queries("tools")),
   clientId: c.req.header("mcp-session-id"),
   protocolVersion: c.req.header("mcp-protocol-version"),
   lastEventId: c.req.header("last-event-id"),

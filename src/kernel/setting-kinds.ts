@@ -3,6 +3,7 @@ import bytes from "bytes";
 import ms from "ms";
 import { readContextTokens, type ContextTokens } from "./context-tokens.ts";
 import { eitherOf } from "./expected.ts";
+import { readToolsets, TOOLSET_NAMES, type ToolsetName } from "./toolsets.ts";
 
 /** How a setting's text is read. */
 export interface Kind<T> {
@@ -123,6 +124,12 @@ export const names: Kind<readonly string[]> = {
     const read = value.split(",").map((name) => name.trim());
     return read.every((name) => /^[^\p{C}\p{Z}]+$/u.test(name)) ? read : undefined;
   },
+};
+
+export const toolsets: Kind<readonly ToolsetName[]> = {
+  placeholder: "names",
+  accepts: `toolsets separated by commas, of ${TOOLSET_NAMES.join(", ")}`,
+  read: readToolsets,
 };
 
 export const windows: Kind<ContextTokens> = {

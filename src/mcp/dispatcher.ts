@@ -3,6 +3,7 @@
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
 import { fingerprint } from "../kernel/fingerprint.ts";
 import { newId } from "../kernel/ids.ts";
+import type { ToolsetName } from "../kernel/toolsets.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client, SessionTarget } from "../sessions/session.ts";
@@ -33,6 +34,8 @@ export interface Posted {
   client: Client;
   /** The session that the address names. */
   target: SessionTarget | undefined;
+  /** What the address asks of `tools/list`. */
+  toolsets: readonly ToolsetName[] | undefined;
   /** Under which the log tells about it. */
   requestId: string;
   messages: readonly JSONRPCMessage[];
@@ -211,9 +214,10 @@ export class Dispatcher {
   }
 }
 
-const callerOf = ({ principal, client, target, requestId }: Posted) => ({
+const callerOf = ({ principal, client, target, toolsets, requestId }: Posted) => ({
   principal,
   client,
   target,
+  toolsets,
   requestId,
 });

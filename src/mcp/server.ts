@@ -45,12 +45,14 @@ export const MAX_URI_BYTES = 4_096;
 
 /** Prompts, and mostly tools, change only with the program; what they answer is the caller's own. */
 const FIXED = { ttlMs: 300_000, cacheScope: "public" } as const;
+/** Scope and address of the caller decide what it shows. */
+const OWN_LIST = { ttlMs: 60_000, cacheScope: "private" } as const;
 /** Not every caller listens to changes. */
-const CHANGING = { ttlMs: 5_000, cacheScope: "public" } as const;
+const CHANGING_LIST = { ...OWN_LIST, ttlMs: 5_000 } as const;
 
 const cacheHints = (registry: ToolRegistry): ServerOptions["cacheHints"] => ({
   "server/discover": FIXED,
-  "tools/list": registry.changes ? CHANGING : FIXED,
+  "tools/list": registry.changes ? CHANGING_LIST : OWN_LIST,
   "prompts/list": FIXED,
   "resources/templates/list": FIXED,
 });
@@ -124,7 +126,7 @@ export function createServer(
 
   server.setRequestHandler(
     "tools/list",
-    unpaged(() => ({ tools: [...registry.wire] })),
+    unpaged((context) => ({ tools: [...registry.list(callerOf(context))] })),
   );
   server.setRequestHandler("tools/call", ({ params }, context) => {
     const caller = callerOf(context);
@@ -251,10 +253,13 @@ function requestKeyOf({ _meta }: ServerContext["mcpReq"]): string | undefined {
 
 /** A list that comes whole: no cursor is one of its own. */
 const unpaged =
-  <Result>(list: () => Result) =>
-  ({ params }: { params?: { cursor?: string | undefined } | undefined }): Result => {
+  <Result>(list: (context: ServerContext) => Result) =>
+  (
+    { params }: { params?: { cursor?: string | undefined } | undefined },
+    context: ServerContext,
+  ): Result => {
     if (params?.cursor) throw wrongCursor();
-    return list();
+    return list(context);
   };
 
 /** Progress and logs are courtesies: that nobody can be told any more must not fail the call, awaited or not. */

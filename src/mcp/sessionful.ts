@@ -10,6 +10,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { isId, newId } from "../kernel/ids.ts";
 import { toJson } from "../kernel/json.ts";
+import type { ToolsetName } from "../kernel/toolsets.ts";
 import type { Activity } from "../sessions/activity.ts";
 import type { SessionResolver } from "../sessions/current.ts";
 import type { Presence } from "../sessions/presence.ts";
@@ -35,6 +36,8 @@ export interface Incoming {
   requestId: string;
   /** From the address: `?name=` or `?session=`. */
   target: SessionTarget | undefined;
+  /** From the address: `?tools=`. */
+  toolsets: readonly ToolsetName[] | undefined;
   /** The header `Mcp-Session-Id`. */
   clientId: string | undefined;
   /** The header `MCP-Protocol-Version`. */
@@ -74,8 +77,8 @@ export class Sessionful {
     if (client instanceof Response) return client;
     const refusal = batch ? revisionFault(client.protocolVersion) : undefined;
     if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
-    const { principal, target, requestId } = incoming;
-    const posted = { principal, client, target, requestId, messages, batch };
+    const { principal, target, toolsets, requestId } = incoming;
+    const posted = { principal, client, target, toolsets, requestId, messages, batch };
     return this.#parts.dispatcher.dispatch(posted);
   }
 

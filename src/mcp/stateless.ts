@@ -49,8 +49,8 @@ export class Stateless {
       const message = `Headers and body disagree: ${header} is ${sent}, expected ${expected}.`;
       return rpcError(400, RPC.headerMismatch, message, { id: request.id, data: { mismatch } });
     }
-    const { principal, target, requestId } = incoming;
-    const caller = { principal, target, requestId };
+    const { principal, target, toolsets, requestId } = incoming;
+    const caller = { principal, target, toolsets, requestId };
     if (request.method === "subscriptions/listen") return this.#listen(request, caller);
     return this.#call(request, caller, http);
   }

@@ -1,5 +1,6 @@
 // The two words of the domain: a session is a conversation; a client is what one `initialize` introduces.
 import type { Principal } from "../auth/principal.ts";
+import type { ToolsetName } from "../kernel/toolsets.ts";
 
 /** What somebody may do with a session: see it, change it, or dispose of it. */
 export type Access = "read" | "write" | "own";
@@ -64,6 +65,8 @@ export interface Caller {
   readonly target?: SessionTarget | undefined;
   /** The client row that stands for its pipe, in either era. */
   readonly listenerId?: string | undefined;
+  /** What the address asks of `tools/list`. */
+  readonly toolsets?: readonly ToolsetName[] | undefined;
   /** Under which the log tells about the call. */
   readonly requestId?: string | undefined;
 }

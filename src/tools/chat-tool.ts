@@ -49,6 +49,7 @@ export function chatTools(models: readonly string[] = []): Tool[] {
   return [
     defineTool({
       name: "chat",
+      toolset: "chat",
       description:
         "Ask the configured language model, or the calling program's own. This session's history is its memory, and question and answer are added to it.",
       input: z.strictObject({
@@ -63,6 +64,7 @@ export function chatTools(models: readonly string[] = []): Tool[] {
 
     defineTool({
       name: "chat_retry",
+      toolset: "chat",
       description:
         "Ask the session's last question once more, in the same words or in other ones. When there is an answer, it takes the place of the last one; until then nothing is lost.",
       input: z.strictObject({

@@ -3,6 +3,7 @@ import { specTypeSchemas, type Tool as WireTool } from "@modelcontextprotocol/se
 import { z } from "zod";
 import { SCOPES, type Scope } from "../auth/principal.ts";
 import { findJsonFault, told } from "../kernel/json-fault.ts";
+import { TOOLSETS, type Toolset } from "../kernel/toolsets.ts";
 import { headerParameters, type HeaderParameter } from "./header-parameters.ts";
 import {
   checkSchema,
@@ -21,6 +22,7 @@ export interface Definition {
   output: PreparedSchema | undefined;
   quick: boolean;
   scope: Scope;
+  toolset: Toolset | undefined;
   timeoutMs: number | undefined;
   session: unknown;
   handler(context: unknown): unknown;
@@ -28,19 +30,13 @@ export interface Definition {
 
 const FIELDS = [
   ...["description", "handler", "title", "quick", "session", "annotations", "icons", "_meta"],
-  ...["input", "inputSchema", "output", "scope", "timeoutMs"],
+  ...["input", "inputSchema", "output", "scope", "toolset", "timeoutMs"],
 ];
 /** The longest that a timer of Node takes. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-const SESSION_ARGUMENT = {
-  description: "Id of the session to work in. Default: the session of this connection.",
-  type: "string",
-};
-const SESSION_RESULT = {
-  description: "Id of the session that this call worked in.",
-  anyOf: [{ type: "string" }, { type: "null" }],
-};
+const SESSION_ARGUMENT = { type: "string", description: "Session id. Default: the current one." };
+const SESSION_RESULT = { anyOf: [{ type: "string" }, { type: "null" }] };
 
 /** @throws TypeError that names the tool and the field */
 export function readDefinition(spec: unknown): Definition {
@@ -56,7 +52,7 @@ export function readDefinition(spec: unknown): Definition {
   const whose = `Tool ${name}`;
   const given = read(spec, whose, FIELDS);
   const { description, handler, title = titleOf(name), quick = false } = given;
-  const { scope, timeoutMs, session = "required", annotations = {}, icons, _meta } = given;
+  const { scope, toolset, timeoutMs, session = "required", annotations, icons, _meta } = given;
   if (typeof description !== "string" || typeof handler !== "function")
     throw new TypeError(`${whose}: a description and a handler are needed.`);
   if (typeof quick !== "boolean") throw new TypeError(`${whose}: quick: expected true or false.`);
@@ -67,6 +63,8 @@ export function readDefinition(spec: unknown): Definition {
 
   if (scope !== undefined && !SCOPES.includes(scope as Scope))
     throw new TypeError(`${whose}: scope: expected one of ${SCOPES.join(", ")}.`);
+  if (toolset !== undefined && !TOOLSETS.includes(toolset as Toolset))
+    throw new TypeError(`${whose}: toolset: expected one of ${TOOLSETS.join(", ")}.`);
   if (timeoutMs !== undefined && !isTimeout(timeoutMs))
     throw new TypeError(
       `${whose}: timeoutMs: expected a whole number from 1 to ${MAX_TIMEOUT_MS}.`,
@@ -89,13 +87,14 @@ export function readDefinition(spec: unknown): Definition {
     description,
     inputSchema: besideSession(shown ?? input.json, SESSION_ARGUMENT),
     ...(output && { outputSchema: besideSession(output.json, SESSION_RESULT, ["session"]) }),
-    annotations: isObject(annotations) ? { title, ...annotations } : annotations,
+    ...(annotations !== undefined && { annotations }),
     ...(icons !== undefined && { icons }),
     ...(_meta !== undefined && { _meta }),
   });
   const headers = headerParameters(name, wire.inputSchema);
   return {
     scope: (scope as Scope) ?? (wire.annotations?.readOnlyHint ? "read" : "write"),
+    toolset: toolset as Toolset | undefined,
     timeoutMs,
     wire,
     headers,
@@ -155,9 +154,6 @@ function checkWire(whose: string, wire: Record<string, unknown>): WireTool {
   if (issue) throw new TypeError(`${whose}: ${fieldOf(issue)}: ${issue.message}.`);
   return copy as WireTool;
 }
-
-const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** `state_get` reads "State get". */
 const titleOf = (name: string): string => {

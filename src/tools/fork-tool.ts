@@ -6,6 +6,7 @@ import { defineTool, type Tool } from "./tool.ts";
 export function forkTool(): Tool {
   return defineTool({
     name: "session_fork",
+    toolset: "manage",
     description:
       "Copy the current session, its history up to a message and its state, into a new session of yours, and leave this one as it is.",
     input: z.strictObject({

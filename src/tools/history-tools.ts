@@ -32,7 +32,9 @@ export function historyTools(): Tool[] {
   return [
     defineTool({
       name: "history_append",
-      description: "Add a message to this session's history without asking the model.",
+      toolset: "core",
+      description:
+        "Add a message to the session's history, such as what was asked, done or decided. No model answers.",
       input: z.strictObject({
         role: z.enum(ROLES),
         content: z.string(),
@@ -59,8 +61,9 @@ export function historyTools(): Tool[] {
 
     defineTool({
       name: "history_get",
+      toolset: "core",
       description:
-        "Read this session's messages in order: the newest ones, or those before a given number.",
+        "Read the session's messages in order: the newest, or those before a number. Call it to pick up where you left off.",
       input: z.strictObject({
         limit: z.int().min(1).max(500).default(50),
         before: z.int().min(1).optional().describe("`next_before` of the page before."),
@@ -100,6 +103,7 @@ export function historyTools(): Tool[] {
 
     defineTool({
       name: "history_delete",
+      toolset: "manage",
       description:
         "Delete single messages of this session by their numbers, for example a secret that somebody pasted. The other " +
         "messages keep their numbers. This cannot be undone.",

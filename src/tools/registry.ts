@@ -7,11 +7,13 @@ import {
   type StandardSchemaV1,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
-import type { Scope } from "../auth/principal.ts";
+import { scopeOf, type Scope } from "../auth/principal.ts";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
 import { unstorable } from "../kernel/storable.ts";
 import { failureLevel, logFailure, type FailedCall } from "../telemetry/failures.ts";
+import type { ToolsetName } from "../kernel/toolsets.ts";
+import type { Caller } from "../sessions/session.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
 import { Catalogue } from "./catalogue.ts";
@@ -47,6 +49,8 @@ export interface RegistryOptions {
   own?: readonly Tool[];
   /** Whether `replace` may be called later: clients are told at the beginning that the list can change. */
   changes?: boolean;
+  /** What `list` shows to callers that choose nothing. */
+  toolsets?: readonly ToolsetName[];
 }
 
 export class ToolRegistry {
@@ -54,6 +58,7 @@ export class ToolRegistry {
   /** The tools that are always there. */
   readonly #fixed: Catalogue;
   #all: Catalogue;
+  readonly #toolsets: readonly ToolsetName[];
   readonly #services: SessionServices;
   readonly #states: RequestStates;
   readonly #log: Logger;
@@ -64,16 +69,22 @@ export class ToolRegistry {
     services: SessionServices,
     states: RequestStates,
     log: Logger,
-    { own = [], changes = false }: RegistryOptions = {},
+    { own = [], changes = false, toolsets = ["core"] }: RegistryOptions = {},
   ) {
     this.changes = changes;
+    this.#toolsets = toolsets;
     this.#fixed = this.#all = Catalogue.of(builtIn).with(own);
     this.#services = services;
     this.#states = states;
     this.#log = log;
   }
 
-  /** As `tools/list` answers, in the order of definition. */
+  /** As `tools/list` answers this caller, in the order of definition: it may call more, but nothing less. */
+  list({ principal, toolsets = this.#toolsets }: Caller): readonly WireTool[] {
+    return this.#all.list(toolsets, scopeOf(principal));
+  }
+
+  /** All tools, in the order of definition. */
   get wire(): readonly WireTool[] {
     return this.#all.wire;
   }

@@ -11,9 +11,7 @@ export const REQUEST_KEY_META = "holdfast/request-key";
 const MAX_BYTES = 200;
 
 /** The argument of tools that recognize a repeated call by themselves, whatever became of the first. */
-export const requestKey = optionalText(
-  "Any unique text: repeating the call with the same key does not do it twice.",
-);
+export const requestKey = optionalText("Unique text: a repeated call with it is not done twice.");
 
 /** Whether the arguments of this schema have the one above among them. */
 export const takesRequestKey = (input: unknown): boolean =>

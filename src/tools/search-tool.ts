@@ -20,16 +20,12 @@ const NOTHING: Record<Scope, string> = {
 export function searchTool(): Tool {
   return defineTool({
     name: "history_search",
+    toolset: "core",
     description:
-      "Find messages by what they say: in this session, or with scope `all` in all your sessions and those shared with " +
-      "you. The best come first, with what matches between `**`. Accents, case and English word forms do not matter; " +
-      "there is no query syntax.",
+      "Find earlier messages by their words, the best first. Call it when something said before may help; scope `all` " +
+      "searches all your sessions and those shared with you.",
     input: z.strictObject({
-      query: z
-        .string()
-        .describe(
-          "Words to look for. Messages with more of them, and with rarer ones, come first.",
-        ),
+      query: z.string().describe("Plain words, no syntax."),
       scope: z.enum(["session", "all"]).default("session"),
       limit: z.int().min(1).max(50).default(10),
     }),

@@ -66,17 +66,15 @@ export function sessionTools(maxAgeMs: number): Tool[] {
   return [
     defineTool({
       name: "session_open",
+      toolset: "core",
       description:
-        `Start a new session (a durable conversation with its own history and state), or return your session of that ` +
-        `name. Pass the returned id as \`session\` to other tools. ${retention}`,
+        `Begin another session (a conversation with its own history and state), or return to your session of a name. ` +
+        `Pass its id as \`session\` to other tools. ${retention}`,
       input: z.strictObject({
-        name: optionalText("Unique name; opening it again returns the same session."),
+        name: optionalText("Unique: the same name returns the same session."),
         title,
         system,
-        temporary: z
-          .boolean()
-          .default(false)
-          .describe("Forget it soon: with the program that opened it, or when unused for a while."),
+        temporary: z.boolean().default(false).describe("Delete it soon after its use."),
       }),
       output: z.object({ created: z.boolean(), ...summary }),
       annotations: {
@@ -103,6 +101,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
 
     defineTool({
       name: "session_info",
+      toolset: "manage",
       description:
         "Show the current session: title, times, counts, and the client that is connected to it.",
       input: z.strictObject({}),
@@ -161,9 +160,10 @@ export function sessionTools(maxAgeMs: number): Tool[] {
 
     defineTool({
       name: "session_list",
-      description: `List your sessions, the most recently used first. ${retention}`,
+      toolset: "core",
+      description: "List your sessions, the latest first. Call it to find an earlier conversation.",
       input: z.strictObject({
-        query: optionalText("Only sessions whose name or title contains this."),
+        query: optionalText("Part of a name or title."),
         limit: z.int().min(1).max(100).default(20),
         cursor: optionalText("`next_cursor` of the page before."),
       }),
@@ -205,6 +205,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
 
     defineTool({
       name: "session_update",
+      toolset: "manage",
       description:
         "Change the current session's title or system prompt, or pin it so that it is never deleted by age.",
       input: z.strictObject({
@@ -238,6 +239,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
 
     defineTool({
       name: "session_clear",
+      toolset: "manage",
       description:
         "Empty the current session's history, state or both, and keep its id. This cannot be undone.",
       input: z.strictObject({ what: z.enum(["history", "state", "all"]).default("all") }),
@@ -258,6 +260,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
 
     defineTool({
       name: "session_delete",
+      toolset: "manage",
       description:
         "Delete the current session with its whole history and state. This cannot be undone.",
       input: z.strictObject({}),

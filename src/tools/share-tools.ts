@@ -21,6 +21,7 @@ export function shareTools(): Tool[] {
   return [
     defineTool({
       name: "session_share",
+      toolset: "manage",
       description:
         "Let another principal read the current session, or read and change it. Only its owner can do that.",
       input: z.strictObject({
@@ -45,6 +46,7 @@ export function shareTools(): Tool[] {
 
     defineTool({
       name: "session_unshare",
+      toolset: "manage",
       description: "No longer let another principal into the current session.",
       input: z.strictObject({ principal }),
       output: z.object({ shared_with: sharedWith }),

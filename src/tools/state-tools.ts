@@ -7,12 +7,12 @@ import { jsonArgument, jsonResult } from "./json-schema.ts";
 import { iso, reply } from "./reply.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
-const key = z.string().describe("Name of the value, at most 512 bytes.");
+const key = z.string().describe("Short name, such as user.city.");
 const ifVersion = z
   .int()
   .min(0)
   .optional()
-  .describe("Only if the key is at this version now; 0 means that it must be absent.");
+  .describe("Only if the key has this version now; 0: only if it is not set.");
 
 const entryShape = {
   key: z.string(),
@@ -37,7 +37,9 @@ export function stateTools(): Tool[] {
   return [
     defineTool({
       name: "state_get",
-      description: "Read a value that was stored in this session with state_set.",
+      toolset: "core",
+      description:
+        "Recall one value, such as a fact or a preference that was saved with state_set.",
       input: z.strictObject({ key }),
       output: z.object({
         found: z.boolean(),
@@ -56,8 +58,9 @@ export function stateTools(): Tool[] {
 
     defineTool({
       name: "state_set",
+      toolset: "core",
       description:
-        "Store a JSON value in this session under a key. It survives restarts of this server and of yours.",
+        "Save a fact, a preference or a decision under a key, to have it in later conversations too. Replaces the key's value.",
       input: z.strictObject({
         key,
         value: jsonArgument("Any JSON value."),
@@ -66,7 +69,7 @@ export function stateTools(): Tool[] {
           .min(0.001)
           .max(3_153_600_000)
           .optional()
-          .describe("Forget the key after this long."),
+          .describe("Forget it after this long."),
         if_version: ifVersion,
       }),
       output: z.object({
@@ -92,7 +95,8 @@ export function stateTools(): Tool[] {
 
     defineTool({
       name: "state_delete",
-      description: "Forget a value of this session.",
+      toolset: "manage",
+      description: "Forget a value that was saved with state_set.",
       input: z.strictObject({ key, if_version: ifVersion }),
       output: z.object({ key: z.string(), deleted: z.boolean() }),
       annotations: {
@@ -113,7 +117,9 @@ export function stateTools(): Tool[] {
 
     defineTool({
       name: "state_list",
-      description: "List the values stored in this session, in the order of their keys.",
+      toolset: "core",
+      description:
+        "List what was saved with state_set. Call it when a conversation begins, or when you do not know the key.",
       input: z.strictObject({
         prefix: z.string().default("").describe("Only keys that start with this."),
         limit: z.int().min(1).max(1000).default(100),

@@ -2,6 +2,7 @@
 import type { Icon, Tool as WireTool, ToolAnnotations } from "@modelcontextprotocol/server";
 import type { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
+import type { Toolset } from "../kernel/toolsets.ts";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
 import { readDefinition } from "./definition.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
@@ -34,6 +35,8 @@ export interface ToolSpec<
   quick?: boolean;
   /** What a caller must be allowed to do over HTTP. Default: `read` with `readOnlyHint`, else `write`. */
   scope?: Scope;
+  /** With which toolset `tools/list` shows it. Default: with every one. */
+  toolset?: Toolset;
   /** How long a call may take, in milliseconds: then its signal is aborted, and its caller is told. */
   timeoutMs?: number;
   handler(
@@ -51,6 +54,7 @@ export interface Tool {
   readonly annotations: ToolAnnotations;
   readonly quick: boolean;
   readonly scope: Scope;
+  readonly toolset: Toolset | undefined;
   /** Whether the argument `request_key` stands for the call's request key. */
   readonly takesRequestKey: boolean;
   /** Of the arguments but `session`. */
@@ -66,7 +70,7 @@ export function defineTool<
   Policy extends SessionPolicy = "required",
   Output extends ObjectSchema | undefined = undefined,
 >(spec: ToolSpec<Input, Policy, Output>): Tool {
-  const { wire, headers, input, output, quick, scope, timeoutMs, session, handler } =
+  const { wire, headers, input, output, quick, scope, toolset, timeoutMs, session, handler } =
     readDefinition(spec);
   const tool: Tool = {
     name: wire.name,
@@ -75,6 +79,7 @@ export function defineTool<
     annotations: wire.annotations ?? {},
     quick,
     scope,
+    toolset,
     takesRequestKey: takesRequestKey(spec.input),
     input,
     run: withSession(
