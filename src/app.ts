@@ -46,7 +46,6 @@ import { openStorage, type Storage } from "./storage/storage.ts";
 import { openLog } from "./telemetry/logger.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import { chatTools } from "./tools/chat-tool.ts";
-import { newsOf } from "./tools/session-handle.ts";
 import { forkTool } from "./tools/fork-tool.ts";
 import { historyTools } from "./tools/history-tools.ts";
 import { ToolFolder } from "./tools/files/tool-folder.ts";
@@ -223,9 +222,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const model = chooseModel(config, storage);
   const services = {
     sessions,
-    resolver: new SessionResolver(sessions, storage.clients, (caller) =>
-      announcer.announce(newsOf(caller), [SESSIONS_URI]),
-    ),
+    resolver: new SessionResolver(sessions, storage.clients, config["default-session"]),
     state: new State(storage.state, clock, {
       maxValueBytes: config["max-value"],
       maxKeys: config["max-keys"],
@@ -380,6 +377,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
         {
           ...{ ...server, clients: storage.clients, presence, clock, log },
           resolver: services.resolver,
+          ownSessions: config["default-session"] === "own",
           graceMs: config["shutdown-grace"],
           maxBodyBytes: config["max-body"],
           maxDepth: config["max-depth"],

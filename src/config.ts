@@ -59,6 +59,12 @@ const server = {
   }),
   "allowed-hosts": optional(hostNames, "further host names that requests may name"),
   "cors-origins": optional(origins, "origins whose pages may use the server in a browser"),
+  "default-session": required(
+    oneOf("mode", ["home", "own", "none"]),
+    "home",
+    "session of calls that name none",
+    "home is one for each principal, own opens new ones, none refuses such calls",
+  ),
   "live-clients": required(count, "1000", "idle clients kept in memory"),
   "shutdown-grace": required(interval, "10s", "how long running calls may finish at a stop"),
 } as const;

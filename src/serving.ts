@@ -14,9 +14,11 @@ import { createRoutes } from "./http/routes.ts";
 import type { Instances } from "./instances/instances.ts";
 import type { Clock } from "./kernel/clock.ts";
 import { Dispatcher } from "./mcp/dispatcher.ts";
+import { Headerless } from "./mcp/headerless.ts";
 import { ListenStreams } from "./mcp/listen-streams.ts";
 import { LiveClients } from "./mcp/live-clients.ts";
 import { OpenExchanges } from "./mcp/open-exchanges.ts";
+import { PassingCalls } from "./mcp/passing-calls.ts";
 import { Places } from "./mcp/places.ts";
 import { recoverRequests } from "./mcp/recovery.ts";
 import type { ServerParts } from "./mcp/server.ts";
@@ -59,7 +61,8 @@ export class Serving {
   readonly #parts: ServingParts;
   readonly #live: LiveClients;
   readonly #listens: ListenStreams;
-  readonly #stateless: StatelessServer;
+  /** One for each era. */
+  readonly #servers: { modern: StatelessServer; legacy: StatelessServer };
   readonly #exchanges: OpenExchanges;
   readonly #dispatcher: Dispatcher;
   readonly #routes: ReturnType<typeof createRoutes>;
@@ -97,7 +100,17 @@ export class Serving {
       ...{ clients, live: this.#live, presence, exchanges: this.#exchanges, calls },
     };
     this.#dispatcher = new Dispatcher({ ...sessionfulParts, instanceId: instances.id });
-    this.#stateless = new StatelessServer(server);
+    this.#servers = {
+      modern: new StatelessServer(server, "modern"),
+      legacy: new StatelessServer(server, "legacy"),
+    };
+    const passing = (era: "modern" | "legacy"): PassingCalls =>
+      new PassingCalls({
+        server: this.#servers[era],
+        registry: server.registry,
+        exchanges: this.#exchanges,
+        calls,
+      });
     this.#listens = new ListenStreams({
       ...{
         info: server.info,
@@ -122,15 +135,15 @@ export class Serving {
       registry: server.registry,
       sessionful: new Sessionful({
         ...sessionfulParts,
+        headerless:
+          config["default-session"] === "own" ? undefined : new Headerless(passing("legacy")),
         ...{ dispatcher: this.#dispatcher, activity: parts.activity, openStreams, clock },
         resolver: parts.resolver,
       }),
       stateless: new Stateless({
-        server: this.#stateless,
+        calls: passing("modern"),
         listens: this.#listens,
         registry: server.registry,
-        exchanges: this.#exchanges,
-        calls,
         observer: server.observer,
       }),
       accepting: () => this.#accepting,
@@ -212,7 +225,11 @@ export class Serving {
     const closed = listener.close();
     this.#listens.close();
     await this.#exchanges.drain(this.#parts.config["shutdown-grace"]);
-    await Promise.all([this.#live.closeAll(), this.#stateless.close()]);
+    await Promise.all([
+      this.#live.closeAll(),
+      this.#servers.modern.close(),
+      this.#servers.legacy.close(),
+    ]);
     this.#streamCredentials.close();
     // What has been answered is still on its way out.
     await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);

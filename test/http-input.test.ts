@@ -241,8 +241,10 @@ describe("headers", () => {
     await expectIntact(client);
   });
 
-  it("a request without an Mcp-Session-Id is told to initialize, by every method", async () => {
-    const client = await clientWithData((await serveHere()).url);
+  it("a request without an Mcp-Session-Id is told to initialize by every method, where sessions are wanted", async () => {
+    const client = await clientWithData(
+      (await serveHere({ config: { "default-session": "own" } })).url,
+    );
     for (const answer of await Promise.all(everyWay(client, {}))) {
       expectRefused(answer, 400, -32000, /Mcp-Session-Id is missing.*initialize/);
     }

@@ -13,7 +13,7 @@ import { failureLevel, logFailure, type FailedCall } from "../telemetry/failures
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { ERROR_META, SESSION_META, type ToolRegistry } from "../tools/registry.ts";
-import type { Interruptible } from "./interruption.ts";
+import { isModern, type Interruptible } from "./interruption.ts";
 import { RPC } from "./rpc.ts";
 
 /** A request that is being answered. */
@@ -73,7 +73,7 @@ export class CallObserver {
       principal: principal.id,
       session: sessionOf(ending, caller),
       client: client?.id,
-      era: client !== undefined || method === "initialize" ? "2025" : "2026",
+      era: isModern(request) ? "2026" : "2025",
       outcome,
       ms: Math.round(ms * 100) / 100,
       request: requestId,

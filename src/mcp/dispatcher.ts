@@ -132,6 +132,7 @@ export class Dispatcher {
     lease.live.deliver([again], exchange, {
       principal: { id: owner, ...(scope && { scope }) },
       client,
+      own: client.id,
       target: target ?? undefined,
       requestId: newId(),
     });
@@ -217,6 +218,7 @@ export class Dispatcher {
 const callerOf = ({ principal, client, target, toolsets, requestId }: Posted) => ({
   principal,
   client,
+  own: client.id,
   target,
   toolsets,
   requestId,

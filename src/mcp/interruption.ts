@@ -15,6 +15,12 @@ export interface Interruptible {
   params?: Record<string, unknown> | undefined;
 }
 
+/** Whether a request is one of 2026-07-28: each of these says so. */
+export function isModern({ params }: Interruptible): boolean {
+  const meta = params?.["_meta"] as Record<string, unknown> | null | undefined;
+  return meta?.[PROTOCOL_VERSION_META_KEY] !== undefined;
+}
+
 /** Whether a request is answered without waiting on anything outside the process. */
 export const isQuick = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
   method === "tools/call" && registry.isQuick(params?.["name"]);
@@ -41,9 +47,7 @@ export const interrupted = (request: Interruptible & { id: RequestId }): JSONRPC
       };
 
 /** A result of 2026-07-28 says of what type it is. */
-function interruptedResult({ params }: Interruptible) {
-  const meta = params?.["_meta"] as Record<string, unknown> | null | undefined;
-  const modern = meta?.[PROTOCOL_VERSION_META_KEY] !== undefined;
+function interruptedResult(request: Interruptible) {
   const { advice, code } = interruptedError();
-  return { ...failure(advice, code), ...(modern && { resultType: "complete" }) };
+  return { ...failure(advice, code), ...(isModern(request) && { resultType: "complete" }) };
 }

@@ -6,6 +6,7 @@ import {
   PROTOCOL_VERSION_META_KEY,
   ProtocolError,
   ProtocolErrorCode,
+  isInputRequiredResult,
   Server,
   type ClientCapabilities,
   type Implementation,
@@ -19,7 +20,7 @@ import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import type { CallChannel, CallingProgram } from "../tools/context.ts";
-import type { ToolRegistry } from "../tools/registry.ts";
+import { failure, type ToolRegistry } from "../tools/registry.ts";
 import { REQUEST_KEY_META } from "../tools/request-key.ts";
 import type { CallObserver } from "./call-observer.ts";
 import { readable } from "./faults.ts";
@@ -62,8 +63,8 @@ export type CallerOf = (context: ServerContext) => Caller;
 
 const INSTRUCTIONS =
   "Holdfast remembers. A session has key/value state (state_*) and a history (history_*, chat) that survive restarts of " +
-  "this server and of your program. Without a session of its own, chat and history_append open one and return its id; " +
-  "pass that as `session` to go on in it. session_list finds earlier sessions.";
+  "this server and of your program. What you store without naming a session is there the next time too. session_open " +
+  "begins another one; pass its id as `session` to work in it. session_list finds earlier sessions.";
 
 /** Whose errors can be read. */
 class PlainServer extends Server {
@@ -128,12 +129,16 @@ export function createServer(
     "tools/list",
     unpaged((context) => ({ tools: [...registry.list(callerOf(context))] })),
   );
-  server.setRequestHandler("tools/call", ({ params }, context) => {
+  server.setRequestHandler("tools/call", async ({ params }, context) => {
     const caller = callerOf(context);
-    return registry.call(params.name, params.arguments, {
+    const result = await registry.call(params.name, params.arguments, {
       caller,
       channel: channelOf(context, caller),
     });
+    const { noQuestions } = caller;
+    return isInputRequiredResult(result) && noQuestions !== undefined
+      ? failure(`${params.name} has a question for its caller, but ${noQuestions}`, "invalid")
+      : result;
   });
 
   server.setRequestHandler("resources/list", (request, context) =>
@@ -170,7 +175,11 @@ export function createServer(
     const caller = callerOf(context);
     const asking = { principal: caller.principal, caller, ...channelOf(context, caller) };
     return guarded(request, context, () =>
-      prompts.get(request.params.name, request.params.arguments ?? {}, asking),
+      prompts.get(request.params.name, request.params.arguments ?? {}, asking).then((result) => {
+        if (!isInputRequiredResult(result) || caller.noQuestions === undefined) return result;
+        const message = `${request.params.name} has a question for its caller, but ${caller.noQuestions}`;
+        throw new ProtocolError(ProtocolErrorCode.InvalidRequest, message);
+      }),
     );
   });
   server.setRequestHandler("completion/complete", (request, context) => {

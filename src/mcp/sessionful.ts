@@ -21,6 +21,7 @@ import { sseResponse, streamOf } from "../streams/sse-stream.ts";
 import type { StreamRecord } from "../streams/store.ts";
 import { batchFault, revisionFault } from "./batch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { type Headerless, INTRODUCE } from "./headerless.ts";
 import { introducedClient, tooLong } from "./introduction.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
@@ -47,6 +48,8 @@ export interface Incoming {
 }
 
 export interface SessionfulParts extends LiveParts {
+  /** For requests without `Mcp-Session-Id`; undefined where these are refused. */
+  headerless: Headerless | undefined;
   dispatcher: Dispatcher;
   clients: ClientStore;
   live: LiveClients;
@@ -73,6 +76,8 @@ export class Sessionful {
     const [first] = messages;
     if (first !== undefined && "method" in first && first.method === "initialize")
       return this.#introduce(incoming, first);
+    if (incoming.clientId === undefined && this.#parts.headerless !== undefined)
+      return this.#parts.headerless.post(incoming, messages, batch);
     const client = await this.#client(incoming);
     if (client instanceof Response) return client;
     const refusal = batch ? revisionFault(client.protocolVersion) : undefined;
@@ -103,7 +108,7 @@ export class Sessionful {
     if (client instanceof Response) return client;
     const { streams, resolver } = this.#parts;
     const { principal, target } = incoming;
-    await resolver.arrive({ principal, client, target });
+    await resolver.arrive({ principal, client, target, own: client.id });
     if (incoming.lastEventId === undefined)
       return this.#connect(client, await streams.openStandalone(client.id), 0, onClose);
     const last = parseEventId(incoming.lastEventId);
@@ -198,11 +203,7 @@ export class Sessionful {
       );
     }
     if (clientId === undefined) {
-      return rpcError(
-        400,
-        RPC.server,
-        "The header Mcp-Session-Id is missing: send initialize first.",
-      );
+      return rpcError(400, RPC.server, `The header Mcp-Session-Id is missing. ${INTRODUCE}`);
     }
     const client = isId(clientId)
       ? await this.#parts.clients.find(principal.id, clientId)

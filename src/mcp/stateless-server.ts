@@ -1,6 +1,6 @@
-// One SDK `Server` for all 2026-07-28 calls over HTTP. It is prepared once and keeps nothing between calls: each brings
-// its own version, identity and capabilities. Requests get an id of ours while they are in it, for callers choose theirs
-// without knowing of each other.
+// One SDK `Server` for all calls over HTTP that stand by themselves: one for those of 2026-07-28, each of which brings its
+// version, identity and capabilities; one for earlier calls without a session. It is prepared once and keeps nothing
+// between calls. Requests get an id of ours while they are in it, for callers choose theirs without knowing of each other.
 import {
   PerRequestHTTPServerTransport,
   SUPPORTED_PROTOCOL_VERSIONS,
@@ -18,9 +18,14 @@ import { interrupted } from "./interruption.ts";
 import { isAnswer, RPC } from "./rpc.ts";
 import { createServer, type ServerParts } from "./server.ts";
 
-const CLASSIFICATION = { era: "modern", revision: STATELESS_VERSION } as const;
+const CLASSIFICATIONS = {
+  modern: { era: "modern", revision: STATELESS_VERSION },
+  legacy: { era: "legacy" },
+} as const;
 
-/** The status of an answer that no handler gave, or that the revision demands, by error code. */
+type Era = keyof typeof CLASSIFICATIONS;
+
+/** The status that 2026-07-28 demands of an answer that no handler gave, by error code. */
 const HTTP_STATUS: Readonly<Record<number, number>> = {
   [RPC.parseError]: 400,
   [RPC.invalidRequest]: 400,
@@ -42,9 +47,12 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   #lastId = 0;
   #delivering = false;
   readonly #observer: CallObserver;
+  readonly #extra: { classification: (typeof CLASSIFICATIONS)[Era] };
 
-  constructor(observer: CallObserver) {
-    super({ classification: CLASSIFICATION });
+  constructor(observer: CallObserver, era: Era) {
+    const extra = { classification: CLASSIFICATIONS[era] };
+    super(extra);
+    this.#extra = extra;
     this.#observer = observer;
   }
 
@@ -61,7 +69,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     this.#calls.set(id, call);
     this.#delivering = true;
     try {
-      this.onmessage?.({ ...request, id }, { classification: CLASSIFICATION });
+      this.onmessage?.({ ...request, id }, this.#extra);
     } finally {
       this.#delivering = false;
     }
@@ -92,6 +100,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
 
   /** What a handler says is the payload of a 200; what the server refuses before that is the caller's mistake. */
   #statusOf(code: number | undefined): number {
+    if (this.#extra.classification.era === "legacy") return 200;
     if (code === RPC.missingCapability) return 400;
     return (this.#delivering && code !== undefined && HTTP_STATUS[code]) || 200;
   }
@@ -102,10 +111,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     this.#calls.delete(id);
     this.#observer.ended(call, "cancelled");
     const params = { requestId: id, reason: CALLER_GONE };
-    this.onmessage?.(
-      { jsonrpc: "2.0", method: "notifications/cancelled", params },
-      { classification: CLASSIFICATION },
-    );
+    this.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params }, this.#extra);
   }
 }
 
@@ -113,18 +119,25 @@ export class StatelessServer {
   readonly #transport: SharedTransport;
   readonly #ready: Promise<void>;
 
-  constructor(parts: ServerParts) {
-    this.#transport = new SharedTransport(parts.observer);
+  constructor(parts: ServerParts, era: Era) {
+    this.#transport = new SharedTransport(parts.observer, era);
     const server = createServer(parts, ({ mcpReq }) => this.#transport.callerOf(mcpReq.id), {
-      supportedProtocolVersions: [STATELESS_VERSION, ...SUPPORTED_PROTOCOL_VERSIONS],
+      supportedProtocolVersions: [
+        ...(era === "modern" ? [STATELESS_VERSION] : []),
+        ...SUPPORTED_PROTOCOL_VERSIONS,
+      ],
     });
     this.#ready = server.connect(this.#transport);
   }
 
-  /** Runs a request; its answer and what it says on the way go to `exchange`. Returns how to cancel it. */
-  async run(request: JSONRPCRequest, caller: Caller, exchange: JsonExchange): Promise<() => void> {
+  /** Runs requests; their answers and what they say on the way go to `exchange`. Resolves to how to cancel each. */
+  async run(
+    requests: readonly JSONRPCRequest[],
+    caller: Caller,
+    exchange: JsonExchange,
+  ): Promise<(() => void)[]> {
     await this.#ready;
-    return this.#transport.deliver(request, caller, exchange);
+    return requests.map((request) => this.#transport.deliver(request, caller, exchange));
   }
 
   /** Tells the callers of what still runs that it was interrupted. */

@@ -3,28 +3,19 @@
 import type { InboundModernRoute, JSONRPCRequest } from "@modelcontextprotocol/server";
 import type { Caller } from "../sessions/session.ts";
 import type { CallObserver } from "./call-observer.ts";
-import { JsonExchange } from "./exchange.ts";
 import { STATELESS_VERSION } from "./introduction.ts";
-import { isQuick } from "./interruption.ts";
 import type { ListenStreams } from "./listen-streams.ts";
-import type { OpenExchanges } from "./open-exchanges.ts";
-import type { Places } from "./places.ts";
+import type { PassingCalls } from "./passing-calls.ts";
 import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./request-headers.ts";
 import { RPC, rpcError } from "./rpc.ts";
 import type { Incoming } from "./sessionful.ts";
 import { streamOf } from "../streams/sse-stream.ts";
-import type { StatelessServer } from "./stateless-server.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 
-/** A call that is silent for so long gets its stream, whose keep-alives hold proxies off. */
-const SILENT_MS = 10_000;
-
 export interface StatelessParts {
-  server: StatelessServer;
+  calls: PassingCalls;
   listens: ListenStreams;
   registry: ToolRegistry;
-  exchanges: OpenExchanges;
-  calls: Places;
   observer: CallObserver;
 }
 
@@ -52,7 +43,7 @@ export class Stateless {
     const { principal, target, toolsets, requestId } = incoming;
     const caller = { principal, target, toolsets, requestId };
     if (request.method === "subscriptions/listen") return this.#listen(request, caller);
-    return this.#call(request, caller, http);
+    return this.#parts.calls.answer([request], caller, { signal: http.signal });
   }
 
   /** Observed when it begins: such a stream has no end of its own. */
@@ -69,32 +60,6 @@ export class Stateless {
     if (method !== "tools/call") return undefined;
     const parameters = this.#parts.registry.headerParameters(params?.["name"]);
     return checkParameterHeaders(parameters, params?.["arguments"], headers);
-  }
-
-  async #call(request: JSONRPCRequest, caller: Caller, http: Request): Promise<Response> {
-    const { server, registry, exchanges, calls } = this.#parts;
-    const leave = calls.take(caller.principal.id);
-    if (leave instanceof Response) return leave;
-    let cancel = (): void => undefined;
-    const exchange = new JsonExchange([request.id], false, () => cancel());
-    if (isQuick(request, registry)) void exchange.done.then(leave);
-    else {
-      const { signal } = http;
-      if (signal.aborted) {
-        leave();
-        return new Response(null, { status: 499 });
-      }
-      const gone = (): void => exchange.leave();
-      signal.addEventListener("abort", gone);
-      const silent = setTimeout(() => exchange.openStream(), SILENT_MS).unref();
-      exchanges.track(exchange, () => {
-        leave();
-        clearTimeout(silent);
-        signal.removeEventListener("abort", gone);
-      });
-    }
-    cancel = await server.run(request, caller, exchange);
-    return exchange.response;
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Notification, Server } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { LOCAL } from "../auth/principal.ts";
-import type { SessionTarget } from "../sessions/session.ts";
+import type { Caller, SessionTarget } from "../sessions/session.ts";
 import type { Connections } from "../streams/delivery.ts";
 import { IntroducingTransport, type IntroducingParts } from "./introducing-transport.ts";
 import { ObservedTransport } from "./observed-transport.ts";
@@ -10,6 +10,8 @@ import { PipeTransport } from "./pipe-transport.ts";
 import { createServer, type ServerParts } from "./server.ts";
 
 export interface StdioParts extends ServerParts, IntroducingParts {
+  /** Whether a client without an address has a session to itself. */
+  ownSessions: boolean;
   /** How long calls may go on when the other side has closed its end of the pipe. */
   graceMs: number;
   /** Of one message. */
@@ -30,8 +32,9 @@ export function serveOverStdio(
   target: SessionTarget | undefined,
   output: NodeJS.WriteStream,
 ): StdioConnection {
-  const caller = () => ({
+  const caller = (): Caller => ({
     ...{ principal: LOCAL, client: wire.client, target },
+    own: parts.ownSessions ? wire.client?.id : undefined,
     listenerId: wire.listenerId,
   });
   const lines = new PipeTransport({

@@ -1,40 +1,58 @@
-// Which session a call works in: the `session` argument; else the address's; else the client's own; else none.
+// Which session a call works in: the `session` argument; else the address's; else the client's own, where the client
+// brings its id with each request; else the setting `default-session`: the principal's home, a new one, or none.
 import { AppError } from "../kernel/errors.ts";
 import { isId, newId } from "../kernel/ids.ts";
-import type { Caller, Session } from "./session.ts";
+import type { Caller, Session, SessionTarget } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import type { ClientStore } from "./store.ts";
 
-/** The session of a call. A client's own session has its id from the start and its row from the first write on. */
-export class CurrentSession {
-  readonly id: string;
-  #session: Session | undefined;
-  readonly #make: () => Promise<Session>;
-  #making: Promise<Session> | undefined;
-  #hasId = true;
+/** The name of each principal's session for whatever names none. */
+export const HOME = "home";
 
-  constructor(id: string, make: () => Promise<Session>) {
-    this.id = id;
-    this.#make = make;
+/** Where a call works that names no session, and whose client has none of its own. */
+export type DefaultSession = "home" | "own" | "none";
+
+type Opening = Promise<{ session: Session; created: boolean }>;
+
+/** The session of a call. One that is not there yet gets its row with the first thing that is stored in it. */
+export class CurrentSession {
+  readonly #id: string;
+  readonly #open: (() => Opening) | undefined;
+  readonly #leads: boolean;
+  #session: Session | undefined;
+  #opening: Opening | undefined;
+  #opened = false;
+
+  /** `leads`: whether the id leads to this session already now. */
+  private constructor(id: string, leads: boolean, open?: () => Opening, session?: Session) {
+    this.#id = id;
+    this.#leads = leads;
+    this.#open = open;
+    this.#session = session;
   }
 
   static of(session: Session): CurrentSession {
-    const current = new CurrentSession(session.id, () => Promise.resolve(session));
-    current.#session = session;
-    return current;
+    return new CurrentSession(session.id, true, undefined, session);
   }
 
-  /** The session of a name that nobody has used: there is nothing to see in it. */
-  static unused(make: (id: string) => Promise<Session>): CurrentSession {
-    const id = newId();
-    const current = new CurrentSession(id, () => make(id));
-    current.#hasId = false;
-    return current;
+  /** A session that is known by its id before it is there. */
+  static own(id: string, open: () => Opening): CurrentSession {
+    return new CurrentSession(id, true, open);
+  }
+
+  /** One that would be new: there is nothing to see in it, and no id to give out. */
+  static unused(id: string, open: () => Opening): CurrentSession {
+    return new CurrentSession(id, false, open);
+  }
+
+  /** May change with the first write, where another program opens the session of this name at the same time. */
+  get id(): string {
+    return this.#session?.id ?? this.#id;
   }
 
   /** Whether the id leads to this session. */
   get hasId(): boolean {
-    return this.#hasId || this.#session !== undefined;
+    return this.#leads || this.#session !== undefined;
   }
 
   /** Undefined while nothing is stored yet. */
@@ -42,14 +60,21 @@ export class CurrentSession {
     return this.#session;
   }
 
+  /** Whether this call has made it. */
+  get opened(): boolean {
+    return this.#opened;
+  }
+
   /** Makes the row if it is missing: called before anything is stored in the session. */
   async create(): Promise<Session> {
     if (this.#session !== undefined) return this.#session;
-    this.#making ??= this.#make();
+    this.#opening ??= this.#open!();
     try {
-      return (this.#session = await this.#making);
+      const { session, created } = await this.#opening;
+      this.#opened ||= created;
+      return (this.#session = session);
     } finally {
-      this.#making = undefined;
+      this.#opening = undefined;
     }
   }
 }
@@ -57,38 +82,30 @@ export class CurrentSession {
 export class SessionResolver {
   readonly #sessions: Sessions;
   readonly #clients: ClientStore;
-  readonly #onOpened: (caller: Caller) => Promise<void>;
+  readonly #default: DefaultSession;
 
-  /** `onOpened` is told when an address has opened a session. */
-  constructor(
-    sessions: Sessions,
-    clients: ClientStore,
-    onOpened: (caller: Caller) => Promise<void> = async () => undefined,
-  ) {
+  constructor(sessions: Sessions, clients: ClientStore, defaultSession: DefaultSession = "home") {
     this.#sessions = sessions;
     this.#clients = clients;
-    this.#onOpened = onOpened;
+    this.#default = defaultSession;
   }
 
   /**
-   * Undefined when nothing names a session. `look`: for calls that only read; a name that nobody has used stays unused.
+   * Undefined when nothing stands for a session. It makes nothing: see `CurrentSession.create`.
    * @throws AppError `not_found` for a session that does not exist, has expired, or is another principal's
    */
-  async resolve(
-    caller: Caller,
-    argument: string | undefined,
-    { look = false }: { look?: boolean } = {},
-  ): Promise<CurrentSession | undefined> {
+  async resolve(caller: Caller, argument: string | undefined): Promise<CurrentSession | undefined> {
     if (argument !== undefined) return this.#byId(caller, argument);
-    const current = await this.#standing(caller, look);
+    const current = await this.#standing(caller);
     if (current?.session !== undefined) await this.#remember(caller, current.session);
     return current;
   }
 
-  /** As `resolve`, for calls that only want to know: it makes nothing, and what is not there is undefined. */
-  async peek({ principal, client, target }: Caller): Promise<CurrentSession | undefined> {
-    const ref = target ?? (client && { id: client.id });
-    const session = ref && (await this.#sessions.find(principal, ref));
+  /** As `resolve` without an argument, for calls that only want to know: what is not there is undefined. */
+  async peek(caller: Caller): Promise<CurrentSession | undefined> {
+    const ref =
+      this.#address(caller) ?? (caller.own === undefined ? undefined : { id: caller.own });
+    const session = ref && (await this.#sessions.find(caller.principal, ref));
     return session && CurrentSession.of(session);
   }
 
@@ -99,32 +116,28 @@ export class SessionResolver {
     if (current?.session !== undefined) await this.#remember(caller, current.session);
   }
 
-  /** What the address or the client itself stands for. */
-  async #standing(caller: Caller, look: boolean): Promise<CurrentSession | undefined> {
-    const { principal, client, target } = caller;
-    if (target === undefined) return client && this.#own(caller, client.id);
-    if ("id" in target) return this.#byId(caller, target.id);
-    const found = look ? await this.#sessions.find(principal, target) : undefined;
-    if (look) return found ? CurrentSession.of(found) : this.#unused(caller, target.name);
-    return CurrentSession.of(await this.#named(caller, target.name));
+  /** A new session for a call that nothing stands for; undefined where none is opened unasked. */
+  fresh(caller: Caller, id: string): CurrentSession | undefined {
+    if (this.#default === "none") return undefined;
+    return CurrentSession.unused(id, () => this.#make(caller, { id }));
   }
 
-  async #named(caller: Caller, name: string): Promise<Session> {
-    const { session, created } = await this.#sessions.open(caller.principal, { name });
-    if (created) await this.#onOpened(caller);
-    return session;
+  /** What the address, the client itself or the setting stands for. */
+  async #standing(caller: Caller): Promise<CurrentSession | undefined> {
+    const address = this.#address(caller);
+    if (address === undefined)
+      return caller.own === undefined ? undefined : this.#own(caller, caller.own);
+    if ("id" in address) return this.#byId(caller, address.id);
+    const found = await this.#sessions.find(caller.principal, address);
+    if (found !== undefined) return CurrentSession.of(found);
+    const id = newId();
+    return CurrentSession.unused(id, () => this.#make(caller, { ...address, id }));
   }
 
-  /** A name without a session: there is no id to give out before something is stored. */
-  #unused(caller: Caller, name: string): CurrentSession {
-    return CurrentSession.unused(async (id) => {
-      const { session, created } = await this.#sessions.open(caller.principal, { name, id });
-      if (created) await this.#onOpened(caller);
-      if (session.id === id) return session;
-      throw new AppError("busy", "Another program has just opened the session of this name.", {
-        hint: "Call again.",
-      });
-    });
+  /** The address; for a caller without one and without a session of its own, that of its home. */
+  #address({ target, own }: Caller): SessionTarget | undefined {
+    if (target !== undefined || own !== undefined) return target;
+    return this.#default === "home" ? { name: HOME } : undefined;
   }
 
   async #byId(caller: Caller, id: string): Promise<CurrentSession> {
@@ -148,11 +161,15 @@ export class SessionResolver {
   async #own(caller: Caller, id: string): Promise<CurrentSession> {
     const session = await this.#sessions.find(caller.principal, { id });
     if (session !== undefined) return CurrentSession.of(session);
-    return new CurrentSession(id, async () => {
-      const created = await this.#sessions.openOwn(caller.principal, id);
-      if (caller.client?.id === id) await this.#remember(caller, created, false);
-      return created;
-    });
+    return CurrentSession.own(id, () => this.#make(caller, { id }));
+  }
+
+  async #make(caller: Caller, ref: { id: string; name?: string }): Opening {
+    const made = await this.#sessions.open(caller.principal, ref);
+    // Another client's session, named by the argument, is not what this one works in.
+    if (ref.name !== undefined || ref.id === caller.own)
+      await this.#remember(caller, made.session, !made.created);
+    return made;
   }
 
   /** Notes which session the client works in, for people and for the cleanup job. `known`: trust what was read. */

@@ -55,7 +55,7 @@ export interface Client {
   endedAt: number | null;
 }
 
-/** Which session a client's address asks for: `?session=ID` or `?name=NAME`. */
+/** Which session a client's address asks for: `?session=ID`, `?name=NAME` or `/mcp/NAME`. */
 export type SessionTarget = { id: string } | { name: string };
 
 /** Where a call comes from: who calls, through which client (2025 era), with which address. */
@@ -67,6 +67,10 @@ export interface Caller {
   readonly listenerId?: string | undefined;
   /** What the address asks of `tools/list`. */
   readonly toolsets?: readonly ToolsetName[] | undefined;
+  /** Id of the session that the client has to itself, where it brings its id with each request. */
+  readonly own?: string | undefined;
+  /** Why the caller can be asked nothing while its call runs; undefined where it can. */
+  readonly noQuestions?: string | undefined;
   /** Under which the log tells about the call. */
   readonly requestId?: string | undefined;
 }

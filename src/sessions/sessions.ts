@@ -31,7 +31,7 @@ export interface NewSession {
   temporary?: boolean | undefined;
   /** Id of that client, where there is one. */
   openedBy?: string | undefined;
-  /** For a new one; another one without it. */
+  /** For a new one; another one without it. A session of this id that is there is found. */
   id?: string | undefined;
 }
 
@@ -96,11 +96,6 @@ export class Sessions {
     checkTexts({ title, system });
     const brief = temporary && { keepMs: this.#temporaryMs, openedBy: openedBy ?? null };
     return this.#create(principal, { id, name, title, system, ...brief });
-  }
-
-  /** The principal's session of this id, made if it is not there: a client's own, or that of a repeated call. */
-  async openOwn(principal: Principal, id: string): Promise<Session> {
-    return (await this.#create(principal, { id })).session;
   }
 
   /**

@@ -7,14 +7,14 @@ import type {
   LoggingLevel,
 } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
-import type { Caller } from "../sessions/session.ts";
+import type { Caller, Session } from "../sessions/session.ts";
 import type { OwnSessions } from "./own-sessions.ts";
 import type { InputOf, ObjectSchema } from "./schema.ts";
 import type { SessionHandle, SessionServices } from "./session-handle.ts";
 
 /**
- * What a tool wants when nothing names a session (2026 era, no name in the address):
- * `required` refuses with a way out, `created` opens a new one, `optional` runs without.
+ * What a tool wants where nothing names a session and the setting `default-session` gives none: `required` refuses with
+ * a way out, `created` opens a new one with what it stores. `optional` takes what is there already, and runs without.
  */
 export type SessionPolicy = "required" | "created" | "optional";
 
@@ -83,17 +83,20 @@ export interface Once {
   repeatable: boolean;
 }
 
+/** A session that a call has made without being asked to. */
+export type OpenedSession = Pick<Session, "name">;
+
 /** One call of a tool, its arguments already checked. */
 export interface Call {
   once?: Once | undefined;
-  /** The id for a session that the call may have to open: that of an earlier round. */
-  newSessionId?: string | undefined;
+  /** The id for a session that the call may have to open: the same in all its rounds. */
+  newSessionId: string;
   input: unknown;
   /** The argument `session`. */
   session: string | undefined;
   caller: Caller;
   services: SessionServices;
   channel: CallChannel;
-  /** Told which session the call works in, as soon as that is known. */
-  onSession(id: string): void;
+  /** Told which session the call works in, as soon as that is known; with `opened`, that the call has made it. */
+  onSession(id: string, opened?: OpenedSession): void;
 }

@@ -10,6 +10,7 @@ import {
 import { scopeOf, type Scope } from "../auth/principal.ts";
 import type { Asked, RequestStates } from "../auth/request-state.ts";
 import { toAppError, type AppError } from "../kernel/errors.ts";
+import { newId } from "../kernel/ids.ts";
 import { unstorable } from "../kernel/storable.ts";
 import { failureLevel, logFailure, type FailedCall } from "../telemetry/failures.ts";
 import type { ToolsetName } from "../kernel/toolsets.ts";
@@ -17,7 +18,7 @@ import type { Caller } from "../sessions/session.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
 import { Catalogue } from "./catalogue.ts";
-import type { Call, CallChannel } from "./context.ts";
+import type { Call, CallChannel, OpenedSession } from "./context.ts";
 import { ToolMistake } from "./mistake.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { onceOf, withRequestKey } from "./request-key.ts";
@@ -156,25 +157,27 @@ export class ToolRegistry {
       return failure(`Wrong arguments for ${name}:\n${faults(parsed.issues)}`, "invalid");
     const asked = { principal: caller.principal, method: "tools/call", name, args };
     let session: string | null = null;
+    let opened: OpenedSession | undefined;
     try {
       const round = await this.#openRound(asked, channel);
       const input = withRequestKey(tool, parsed.input, channel.requestKey);
+      const newSessionId = round?.session ?? newId();
       const call: Call = {
         caller,
         channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,
         input,
         session: parsed.session,
-        newSessionId: round?.session,
+        newSessionId,
         once: onceOf(tool, input, channel.requestKey),
         services: this.#services,
-        onSession: (id) => (session = id),
+        onSession: (id, made) => ([session, opened] = [id, made]),
       };
       const result = await (this.#all.isBuiltIn(name)
         ? tool.run(call)
         : asTool(name, () => tool.run(call)));
       return isQuestion(result)
-        ? await this.#nextRound(asked, result, session)
-        : named(result, session);
+        ? await this.#nextRound(asked, result, newSessionId)
+        : named(result, session, opened);
     } catch (error) {
       channel.signal.throwIfAborted();
       if (error instanceof ProtocolError) throw error;
@@ -225,30 +228,50 @@ export class ToolRegistry {
   async #nextRound(
     asked: Asked,
     result: InputRequiredResult,
-    session: string | null,
+    session: string,
   ): Promise<InputRequiredResult> {
-    const round = { state: result.requestState, session: session ?? undefined };
+    const round: Round = { state: result.requestState, session };
     return { ...result, requestState: await this.#states.seal(asked, round) };
   }
 }
 
-/** What is carried from round to round: the tool's own state, and the session that the first round opened. */
+/** What is carried from round to round: the tool's own state, and the id for a session that it may open. */
 interface Round {
   state: unknown;
   session: string | undefined;
 }
 
-/** With the session that the call worked in, and a text for clients that know no structured content. */
-function named(result: CallToolResult, session: string | null): CallToolResult {
+/**
+ * With the session that the call worked in, and a text for clients that know no structured content. A session that the
+ * call has opened is named in the text too: many programs show their model nothing else.
+ */
+function named(
+  result: CallToolResult,
+  session: string | null,
+  opened: OpenedSession | undefined,
+): CallToolResult {
   const { content, structuredContent, _meta } = result;
   const data =
     structuredContent === undefined ? undefined : { session, ...(structuredContent as object) };
+  const texts: CallToolResult["content"] =
+    content.length > 0 || !data ? content : [{ type: "text", text: JSON.stringify(data) }];
   return {
     ...result,
-    content: content.length > 0 || !data ? content : [{ type: "text", text: JSON.stringify(data) }],
+    content: opened && session !== null ? withOpened(texts, session, opened) : texts,
     ...(data && { structuredContent: data }),
     _meta: { [SESSION_META]: session, ..._meta },
   };
+}
+
+function withOpened(
+  content: CallToolResult["content"],
+  session: string,
+  { name }: OpenedSession,
+): CallToolResult["content"] {
+  if (content.some((block) => block.type === "text" && block.text.includes(session)))
+    return content;
+  const which = name === null ? session : `${JSON.stringify(name)}, ${session}`;
+  return [...content, { type: "text", text: `(This call opened the session ${which}.)` }];
 }
 
 /** What goes wrong with a call, as its result. */

@@ -38,7 +38,6 @@ export const newsOf = ({ principal, client }: Caller): News => ({
 });
 
 export class SessionHandle {
-  readonly id: string;
   readonly state: SessionState;
   readonly history: SessionHistory;
   readonly #services: SessionServices;
@@ -47,18 +46,24 @@ export class SessionHandle {
 
   constructor(services: SessionServices, current: CurrentSession, caller: Caller) {
     this.#caller = caller;
-    this.id = current.id;
     this.#services = services;
     this.#current = current;
     const parts: SessionParts = {
-      id: current.id,
+      get id() {
+        return current.id;
+      },
       author: caller.principal.id,
-      store: (uri, act) => this.#store(uri, act),
+      store: (resource, act) => this.#store(resource, act),
       checkWritable: () => this.info && services.sessions.checkWritable(this.info),
       changed: (...uris) => this.#changed(...uris),
     };
     this.state = new SessionState(services.state, parts);
     this.history = new SessionHistory(services, parts);
+  }
+
+  /** Of a session that nobody has used it may change with the first write. */
+  get id(): string {
+    return this.#current.id;
   }
 
   /** Its row; undefined while nothing is stored in it. */
@@ -176,10 +181,10 @@ export class SessionHandle {
 
   /** Asks the configured model, with this session's history as its memory. @throws AppError `forbidden` and others */
   async ask(ask: Omit<Ask, "author">): Promise<{ question: Message; answer: Message }> {
-    return this.#store(historyUri(this.id), () => {
+    return this.#store(historyUri, (id) => {
       const system = ask.system ?? this.info?.system ?? undefined;
       const author = this.#caller.principal.id;
-      return this.#services.chat.ask(this.id, { ...ask, system, author });
+      return this.#services.chat.ask(id, { ...ask, system, author });
     });
   }
 
@@ -187,17 +192,18 @@ export class SessionHandle {
    * Stores something in the session, which is made for it if it is not there yet, and tells subscribers. A session that
    * was made for nothing goes again; a question that failed is in the history too.
    */
-  async #store<T>(uri: string, act: () => Promise<T>): Promise<T> {
+  async #store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T> {
     const { sessions } = this.#services;
-    const isNew = this.info === undefined;
-    sessions.checkWritable(await this.#current.create());
+    const session = await this.#current.create();
+    const { opened } = this.#current;
+    sessions.checkWritable(session);
     try {
-      return await act();
+      return await act(session.id);
     } catch (error) {
-      if (isNew) await sessions.deleteEmpty(this.id);
+      if (opened) await sessions.deleteEmpty(session.id);
       throw error;
     } finally {
-      await this.#changed(uri, ...(isNew ? [SESSIONS_URI] : []));
+      await this.#changed(resource(session.id), ...(opened ? [SESSIONS_URI] : []));
     }
   }
 

@@ -15,11 +15,11 @@ const MAX_WAIT_MS = 64;
 
 /** What state and history are given of their session. */
 export interface SessionParts {
-  id: string;
+  readonly id: string;
   /** Who writes. */
-  author: string;
-  /** Stores something and tells subscribers of the resource. @throws AppError `forbidden`, and what `act` throws */
-  store<T>(uri: string, act: () => Promise<T>): Promise<T>;
+  readonly author: string;
+  /** Stores something in the session and tells subscribers of the resource. @throws AppError `forbidden`, and what `act` throws */
+  store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T>;
   /** For what stores nothing new. @throws AppError `forbidden` */
   checkWritable(): void;
   /** Tells subscribers that these resources have changed. */
@@ -49,9 +49,11 @@ export class SessionState {
 
   /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
   async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
-    const { id, store } = this.#session;
     const write = this.#state.write(key, value, options); // what is refused makes no session
-    return store(stateUri(id, key), () => this.#state.set(id, write));
+    return this.#session.store(
+      (id) => stateUri(id, key),
+      (id) => this.#state.set(id, write),
+    );
   }
 
   /**
@@ -104,9 +106,9 @@ export class SessionHistory {
 
   /** @throws AppError `forbidden` and others */
   async append(message: Omit<NewMessage, "author">): Promise<Message> {
-    const { id, store, author } = this.#session;
     this.#chat.checkMessage(message); // what is refused makes no session
-    return store(historyUri(id), () => this.#chat.append(id, { ...message, author }));
+    const { author } = this.#session;
+    return this.#session.store(historyUri, (id) => this.#chat.append(id, { ...message, author }));
   }
 
   /** The newest `limit` messages below `before`, in order. */

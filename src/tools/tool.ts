@@ -29,7 +29,7 @@ export interface ToolSpec<
   annotations?: ToolAnnotations;
   icons?: Icon[];
   _meta?: Record<string, unknown>;
-  /** What it wants when nothing names a session; it may depend on the arguments. Default: `required`. */
+  /** What it wants where nothing gives a session; it may depend on the arguments. Default: `required`. */
   session?: Policy | ((input: OutputOf<Input>) => Policy);
   /** Waits on nothing outside this process: answered as plain JSON instead of a stream. */
   quick?: boolean;
@@ -85,7 +85,7 @@ export function defineTool<
     run: withSession(
       session as Policy | ((input: OutputOf<Input>) => Policy),
       (context: ToolContext<OutputOf<Input>, Policy>) => handler.call(spec, context) as ToolResult,
-      { output, timeoutMs, readOnly: wire.annotations?.readOnlyHint === true },
+      { output, timeoutMs },
     ),
   };
   return Object.freeze(Object.assign(tool, { [TOOL]: true }));

@@ -1,0 +1,45 @@
+// The 2025 era without `Mcp-Session-Id`: hosts that introduce themselves for each call, or send no id back. A request is
+// served when nothing in it needs a client: it works where its argument, its address or `default-session` say.
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { revisionFault } from "./batch.ts";
+import type { PassingCalls } from "./passing-calls.ts";
+import { isRequest, RPC, rpcError } from "./rpc.ts";
+import type { Incoming } from "./sessionful.ts";
+
+/** What is kept for a client, or sent to it later. */
+const NEED_A_CLIENT: ReadonlySet<string> = new Set([
+  ...["resources/subscribe", "resources/unsubscribe", "logging/setLevel"],
+]);
+
+/** What a request without a version is taken for, as the specification has it. */
+const ASSUMED_VERSION = "2025-03-26";
+
+/** What to do for whatever needs a client. */
+export const INTRODUCE =
+  "Send initialize, and bring the Mcp-Session-Id that it answers with in each request.";
+
+export class Headerless {
+  readonly #calls: PassingCalls;
+
+  constructor(calls: PassingCalls) {
+    this.#calls = calls;
+  }
+
+  async post(
+    { principal, target, requestId, protocolVersion = ASSUMED_VERSION }: Incoming,
+    messages: readonly JSONRPCMessage[],
+    batch: boolean,
+  ): Promise<Response> {
+    const refusal = batch ? revisionFault(protocolVersion) : undefined;
+    if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
+    const requests = messages.filter(isRequest);
+    const needy = requests.find(({ method }) => NEED_A_CLIENT.has(method));
+    if (needy !== undefined) {
+      const message = `${needy.method} needs a session. ${INTRODUCE}`;
+      return rpcError(400, RPC.server, message, { id: needy.id });
+    }
+    if (requests.length === 0) return new Response(null, { status: 202 });
+    const noQuestions = `this request brings no session. ${INTRODUCE}`;
+    return this.#calls.answer(requests, { principal, target, requestId, noQuestions }, { batch });
+  }
+}
