@@ -31,6 +31,15 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       .from(clients)
       .where(sql`owner = ${placeholder("owner")} and ended_at is null and last_seen_at > 0`)
       .prepare(),
+    deleteNeverBack: db
+      .delete(clients)
+      .where(
+        sql`${clients.id} in (select id from clients where owner = ${placeholder("owner")}
+          and ended_at is null and last_seen_at = created_at and present_until <= ${placeholder("now")}
+          and id <> ${placeholder("id")} order by created_at limit ${placeholder("excess")})`,
+      )
+      .returning({ id: clients.id })
+      .prepare(),
     endIdlest: db
       .update(clients)
       .set({ endedAt: sql`${placeholder("now")}` })
@@ -94,18 +103,24 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       .prepare(),
     touch: db
       .update(clients)
-      .set({ lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")})` })
+      .set({
+        // Later than its introduction, also in the same millisecond: it has come back.
+        lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")}, ${clients.createdAt} + 1)`,
+      })
       .where(byId)
       .prepare(),
   };
 
-  /** The clients that were idle for longest end, as many as there are too many. */
+  /** Of too many clients those go first that never came back, then those that were idle for longest. */
   const makeRoom = ({ owner, id }: Client): void => {
     const excess = q.countLiving.get({ owner })!.n - maxClients;
     if (excess <= 0) return;
-    const ended = q.endIdlest.all({ owner, id, excess, now: engine.clock.now() });
-    for (const { id } of ended as { id: string }[]) cache.delete(id);
-    if (ended.length < excess)
+    const values = { owner, id, now: engine.clock.now() };
+    const gone = q.deleteNeverBack.all({ ...values, excess }) as { id: string }[];
+    if (gone.length < excess)
+      gone.push(...(q.endIdlest.all({ ...values, excess: excess - gone.length }) as typeof gone));
+    for (const { id } of gone) cache.delete(id);
+    if (gone.length < excess)
       throw new AppError("limit", `You have ${maxClients} programs connected: end some first.`, {
         hint: "The setting max-clients allows more.",
       });
@@ -122,8 +137,11 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       engine.look(() => {
         const row = cache.get(id, () => q.byId.get({ id }));
         if (row?.owner !== owner || row.endedAt !== null) return undefined;
-        const { now, oldestClient } = engine.times();
-        return row.lastSeenAt > oldestClient || row.presentUntil > now ? { ...row } : undefined;
+        const { now, oldestClient, oldestNeverBack } = engine.times();
+        const alive =
+          row.lastSeenAt > oldestClient &&
+          (row.lastSeenAt !== row.createdAt || row.createdAt > oldestNeverBack);
+        return alive || row.presentUntil > now ? { ...row } : undefined;
       }),
     end: (id) =>
       change(id, () => {

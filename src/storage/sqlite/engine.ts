@@ -24,7 +24,14 @@ export type ExpiryTimes = {
   oldest: number;
   oldestClient: number;
   oldestEmpty: number;
+  oldestNeverBack: number;
 };
+
+/**
+ * How long a client is kept that has introduced itself and never come back with its id. With one default
+ * `cleanup-interval` it is less than an hour.
+ */
+export const NEVER_BACK_MS = 45 * 60_000;
 
 export class Engine {
   readonly db: BetterSQLite3Database;
@@ -97,6 +104,7 @@ export class Engine {
       oldest: session.at(now, monotonic),
       oldestClient: client.at(now, monotonic),
       oldestEmpty: empty.at(now, monotonic),
+      oldestNeverBack: now - NEVER_BACK_MS,
     };
   }
 }
@@ -145,10 +153,16 @@ export const sessionExpired: SQL = sql`((sessions.last_active_at <= ${sql.placeh
     or (sessions.last_active_at <= ${sql.placeholder("oldestEmpty")} and ${blank}))
   and sessions.pinned = 0 and not ${inUse})`;
 
+/** A client that was last seen when it introduced itself has not come back with its id. */
+const neverBack: SQL = sql`(clients.last_seen_at <= ${sql.placeholder("oldestNeverBack")}
+  and clients.last_seen_at = clients.created_at)`;
+
 /** Neither ended nor expired; a client that is connected does not expire. */
 export const clientAlive: SQL = sql`(clients.ended_at is null
-  and (clients.last_seen_at > ${sql.placeholder("oldestClient")} or clients.present_until > ${sql.placeholder("now")}))`;
+  and (clients.last_seen_at > ${sql.placeholder("oldestClient")} and not ${neverBack}
+    or clients.present_until > ${sql.placeholder("now")}))`;
 
-/** The reverse, in a form that the indexes on both columns serve. */
+/** The reverse, in a form that the indexes on the columns serve. */
 export const clientExpired: SQL = sql`(clients.ended_at is not null
-  or (clients.last_seen_at <= ${sql.placeholder("oldestClient")} and clients.present_until <= ${sql.placeholder("now")}))`;
+  or (clients.last_seen_at <= ${sql.placeholder("oldestClient")} and clients.present_until <= ${sql.placeholder("now")})
+  or (${neverBack} and clients.present_until <= ${sql.placeholder("now")}))`;
