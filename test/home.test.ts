@@ -39,7 +39,7 @@ describe("a call that names no session", () => {
 
   it("makes no home by looking, nor by a change of nothing", async () => {
     const { url } = await serveHere();
-    const looks: [string, object][] = [
+    const looks: (readonly [string, object])[] = [
       ...([
         ["state_get", { key: "k" }],
         ["state_list", {}],
@@ -157,7 +157,7 @@ describe("a 2025 request without Mcp-Session-Id", () => {
       ],
     ] as const) {
       for (const version of [undefined, "2025-06-18", "2025-11-25"]) {
-        const headers = version ? { "mcp-protocol-version": version } : {};
+        const headers: Record<string, string> = version ? { "mcp-protocol-version": version } : {};
         const answer = await read(await post(url, rpc(method, params), headers));
         expect(answer, method).toMatchObject({ status: 200, messages: [{ id: 1, result: {} }] });
       }

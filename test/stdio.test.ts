@@ -109,11 +109,11 @@ for (const version of ["v1", "v2"] as const) {
 
     it("continues a conversation by --session, and the latest by --resume", async () => {
       const folder = temporaryFolder();
-      const first = await open(version, folder);
+      const first = await open(version, folder, "--name", "one");
       await note(first, "older");
       const { session } = (await first.call("session_info")).data;
       await first.close();
-      const second = await open(version, folder);
+      const second = await open(version, folder, "--name", "two");
       await note(second, "newer");
       await second.close();
       expect(await notes(await open(version, folder, "--resume"))).toEqual(["newer"]);
@@ -124,11 +124,13 @@ for (const version of ["v1", "v2"] as const) {
       expect(await notes(await open(version, folder, "--resume"))).toEqual(["older", "again"]);
     });
 
-    it("has a conversation of its own when it asks for none", async () => {
+    it("works at home when it asks for none, unless each is to have its own", async () => {
       const folder = temporaryFolder();
       const [one, two] = [await open(version, folder), await open(version, folder)];
-      await note(one, "mine");
-      expect(await notes(two)).toEqual([]);
+      await note(one, "ours");
+      expect(await notes(two)).toEqual(["ours"]);
+      const alone = await open(version, folder, "--default-session", "own");
+      expect(await notes(alone)).toEqual([]);
     });
   });
 }

@@ -62,7 +62,7 @@ export function withSession<Input, Policy extends SessionPolicy>(
       );
       const result = await settle(returned, output);
       if (!current?.hasId) return { result, session: undefined };
-      return { result, session: current.id, opened: openedIn(current) };
+      return { result, session: current.id, opened: openedIn(current, caller) };
     };
 
     const handled = await (once === undefined
@@ -119,8 +119,14 @@ const resolve = (
 /** Neither a question to the caller nor a failure: a call that is repeated after those is done again. */
 const isFinal = (result: Settled): boolean => !isQuestion(result) && result.isError !== true;
 
-const openedIn = ({ opened, session }: CurrentSession): OpenedSession | undefined =>
-  opened && session !== undefined ? { name: session.name } : undefined;
+/** Told where nothing has named the session: neither the call nor its address, nor the client's own id. */
+const openedIn = (
+  { opened, session }: CurrentSession,
+  { target, own }: Caller,
+): OpenedSession | undefined =>
+  opened && session !== undefined && target === undefined && own === undefined
+    ? { name: session.name }
+    : undefined;
 
 function withoutSession(
   policy: SessionPolicy,
