@@ -4,7 +4,7 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { revisionFault } from "./batch.ts";
 import type { PassingCalls } from "./passing-calls.ts";
 import { isRequest, RPC, rpcError } from "./rpc.ts";
-import type { Incoming } from "./sessionful.ts";
+import type { Incoming } from "./incoming.ts";
 
 /** What is kept for a client, or sent to it later. */
 const NEED_A_CLIENT: ReadonlySet<string> = new Set([
@@ -26,7 +26,7 @@ export class Headerless {
   }
 
   async post(
-    { principal, target, requestId, protocolVersion = ASSUMED_VERSION }: Incoming,
+    { principal, target, toolsets, requestId, protocolVersion = ASSUMED_VERSION }: Incoming,
     messages: readonly JSONRPCMessage[],
     batch: boolean,
   ): Promise<Response> {
@@ -40,6 +40,7 @@ export class Headerless {
     }
     if (requests.length === 0) return new Response(null, { status: 202 });
     const noQuestions = `this request brings no session. ${INTRODUCE}`;
-    return this.#calls.answer(requests, { principal, target, requestId, noQuestions }, { batch });
+    const caller = { principal, target, toolsets, requestId, noQuestions };
+    return this.#calls.answer(requests, caller, { batch });
   }
 }

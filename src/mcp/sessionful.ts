@@ -6,15 +6,13 @@ import {
   type JSONRPCMessage,
   type JSONRPCRequest,
 } from "@modelcontextprotocol/server";
-import type { Principal } from "../auth/principal.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { isId, newId } from "../kernel/ids.ts";
 import { toJson } from "../kernel/json.ts";
-import type { ToolsetName } from "../kernel/toolsets.ts";
 import type { Activity } from "../sessions/activity.ts";
 import type { SessionResolver } from "../sessions/current.ts";
 import type { Presence } from "../sessions/presence.ts";
-import type { Client, SessionTarget } from "../sessions/session.ts";
+import type { Client } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { parseEventId } from "../streams/event-id.ts";
 import { sseResponse, streamOf } from "../streams/sse-stream.ts";
@@ -22,6 +20,7 @@ import type { StreamRecord } from "../streams/store.ts";
 import { batchFault, revisionFault } from "./batch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Headerless, INTRODUCE } from "./headerless.ts";
+import type { Incoming } from "./incoming.ts";
 import { introducedClient, tooLong } from "./introduction.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
@@ -29,23 +28,6 @@ import type { Places } from "./places.ts";
 import { isRequest, primes, RPC, rpcError } from "./rpc.ts";
 
 const ALLOW = { allow: "POST, DELETE" };
-
-/** An HTTP request that has passed the guards. */
-export interface Incoming {
-  principal: Principal;
-  /** Under which the log tells about it. */
-  requestId: string;
-  /** From the address: `?name=` or `?session=`. */
-  target: SessionTarget | undefined;
-  /** From the address: `?tools=`. */
-  toolsets: readonly ToolsetName[] | undefined;
-  /** The header `Mcp-Session-Id`. */
-  clientId: string | undefined;
-  /** The header `MCP-Protocol-Version`. */
-  protocolVersion: string | undefined;
-  /** The header `Last-Event-ID`. */
-  lastEventId: string | undefined;
-}
 
 export interface SessionfulParts extends LiveParts {
   /** For requests without `Mcp-Session-Id`; undefined where these are refused. */

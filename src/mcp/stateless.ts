@@ -8,7 +8,7 @@ import type { ListenStreams } from "./listen-streams.ts";
 import type { PassingCalls } from "./passing-calls.ts";
 import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./request-headers.ts";
 import { RPC, rpcError } from "./rpc.ts";
-import type { Incoming } from "./sessionful.ts";
+import type { Incoming } from "./incoming.ts";
 import { streamOf } from "../streams/sse-stream.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 
