@@ -79,9 +79,13 @@ export class Serving {
     this.#publicUrl = config["public-url"];
     const issuer = config["auth-issuer"];
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
-    const audience = (): string => config["auth-audience"] ?? resourceUrl().href;
+    // Tokens for an address below /mcp are for the same server.
+    const isAudience = (name: string): boolean => {
+      const audience = config["auth-audience"] ?? resourceUrl().href;
+      return name === audience || name.startsWith(`${audience}/`);
+    };
     const tokens = issuer
-      ? new AccessTokens({ issuer, audience, clock, events: issuerEvents(issuer, log) })
+      ? new AccessTokens({ issuer, isAudience, clock, events: issuerEvents(issuer, log) })
       : undefined;
     this.authenticator = new Authenticator(parts.keys, tokens);
 

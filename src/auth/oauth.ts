@@ -39,8 +39,8 @@ const CLAIMS = z.object({
 export interface AccessTokenOptions {
   /** As the issuer writes itself, in its metadata and in `iss`. */
   issuer: string;
-  /** What `aud` must name; asked for at each token, because the port may be chosen at the start. */
-  audience: () => string;
+  /** Whether a name in `aud` is ours; asked at each token, because the port may be chosen at the start. */
+  isAudience(name: string): boolean;
   clock: Clock;
   events?: IssuerEvents;
 }
@@ -77,22 +77,22 @@ export class AccessTokens {
   }
 
   async #claims(token: string): Promise<z.output<typeof CLAIMS>> {
-    const { issuer, audience, clock } = this.#options;
+    const { issuer, isAudience, clock } = this.#options;
     try {
       const { payload, protectedHeader } = await jwtVerify(token, this.#keys.find, {
-        ...{ issuer, audience: audience(), algorithms: ALGORITHMS },
-        ...{ requiredClaims: ["exp", "sub"], clockTolerance: CLOCK_TOLERANCE_SECONDS },
+        ...{ issuer, algorithms: ALGORITHMS },
+        ...{ requiredClaims: ["exp", "sub", "aud"], clockTolerance: CLOCK_TOLERANCE_SECONDS },
         currentDate: new Date(clock.now()),
       });
       if (!TYPES.includes(protectedHeader.typ?.toLowerCase()))
         throw invalid("it is not an access token");
+      if (![payload.aud ?? []].flat().some(isAudience)) throw invalid(notForUs("aud"));
       const claims = CLAIMS.safeParse(payload);
       if (!claims.success) throw invalid("its claim sub is not usable");
       return claims.data;
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw invalid("it has expired");
-      if (error instanceof errors.JWTClaimValidationFailed)
-        throw invalid(`its claim ${error.claim} is missing or not meant for this server`);
+      if (error instanceof errors.JWTClaimValidationFailed) throw invalid(notForUs(error.claim));
       if (error instanceof AppError || error instanceof OAuthError) throw error;
       throw invalid("it is not one of the issuer's");
     }
@@ -101,6 +101,9 @@ export class AccessTokens {
 
 const withoutPrefix = (name: string): string =>
   name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
+
+const notForUs = (claim: string): string =>
+  `its claim ${claim} is missing or not meant for this server`;
 
 const invalid = (reason: string): OAuthError =>
   new OAuthError(OAuthErrorCode.InvalidToken, `This access token is not valid: ${reason}.`);

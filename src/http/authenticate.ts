@@ -4,15 +4,22 @@ import {
   OAuthError,
   OAuthErrorCode,
 } from "@modelcontextprotocol/server";
+import type { Context } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Admission, Scope } from "../auth/principal.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
-import type { Guard } from "./guard.ts";
+import type { Authenticated, Guard } from "./guard.ts";
+import { pathName } from "./target.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 
 /** The challenge to come back with more rights. */
-export const insufficientScope = (scope: Scope, resource?: ProtectedResource): Response =>
+export const insufficientScope = (
+  c: Context<Authenticated>,
+  scope: Scope,
+  resource?: ProtectedResource,
+): Response =>
   challenge(
+    c,
     new OAuthError(OAuthErrorCode.InsufficientScope, `This needs the scope ${scope}.`),
     [scope],
     resource,
@@ -28,7 +35,7 @@ export const authenticate =
     } catch (error) {
       if (!(error instanceof OAuthError)) throw error;
       refuse("auth");
-      return challenge(error, resource ? USUAL_SCOPES : [], resource);
+      return challenge(c, error, resource ? USUAL_SCOPES : [], resource);
     }
     c.set("principal", admission.principal);
     c.set("admission", admission);
@@ -36,11 +43,12 @@ export const authenticate =
   };
 
 const challenge = (
+  c: Context<Authenticated>,
   error: OAuthError,
   requiredScopes: string[],
   resource: ProtectedResource | undefined,
 ): Response =>
   bearerAuthChallengeResponse(error, {
     requiredScopes,
-    ...(resource && { resourceMetadataUrl: resource.metadataUrl }),
+    ...(resource && { resourceMetadataUrl: resource.metadataUrl(pathName(c.req.url)) }),
   });

@@ -4,11 +4,13 @@ import {
   validateHostHeader,
   validateOriginHeader,
 } from "@modelcontextprotocol/server";
+import { accepts } from "hono/accepts";
 import { LRUCache } from "lru-cache";
 import { STATELESS_VERSION } from "../mcp/introduction.ts";
 import { RPC, rpcError } from "../mcp/rpc.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
-import type { Guard } from "./guard.ts";
+import type { Context } from "hono";
+import type { Authenticated, Guard } from "./guard.ts";
 
 /** Host headers that were found to be good: programs send the same one with every request. */
 const MAX_KNOWN_HEADERS = 100;
@@ -54,35 +56,67 @@ export const whileAccepting =
     return rpcError(503, RPC.server, "The server is stopping. Try again.", { headers });
   };
 
-/** A POST brings JSON and takes JSON or a stream. */
+/** A POST brings JSON and takes JSON; whoever says nothing of what it takes does. */
 export const mcpMediaTypes: Guard = (c) => {
   if (!isJsonContentType(c.req.header("content-type"))) {
     return rpcError(415, RPC.server, "The Content-Type must be application/json.");
   }
-  const accepted = acceptedTypes(c.req.header("accept"));
-  if (!accepts(accepted, "application/json") || !accepts(accepted, "text/event-stream")) {
-    return rpcError(406, RPC.server, "Accept must name application/json and text/event-stream.");
-  }
-  return undefined;
+  if (c.req.header("accept") === undefined || takes(c, JSON_TYPE, "*/*")) return undefined;
+  return rpcError(
+    406,
+    RPC.server,
+    "Accept must name application/json, and text/event-stream for answers in pieces.",
+  );
 };
+
+/** Whether an answer may be a stream; only a program that names it is known to read one. */
+export const takesStream = (c: Context<Authenticated>): boolean => takes(c, STREAM_TYPE);
 
 export const acceptsStream: Guard = (c) => {
   if (c.req.raw.method === "HEAD") return methodNotAllowed(); // Hono would run it as a GET and open a stream
-  if (accepts(acceptedTypes(c.req.header("accept")), "text/event-stream")) return undefined;
+  if (takes(c, STREAM_TYPE, "*/*")) return undefined;
   return rpcError(406, RPC.server, "Accept must name text/event-stream.");
 };
 
-/** 2026-07-28 has neither streams of their own to GET nor clients to DELETE. */
+/** 2026-07-28 has neither streams of their own to GET nor clients to DELETE; an id tells the other era. */
 export const legacyOnly: Guard = (c) =>
-  c.req.header("mcp-protocol-version") === STATELESS_VERSION ? methodNotAllowed("POST") : undefined;
+  c.req.header("mcp-protocol-version") === STATELESS_VERSION &&
+  c.req.header("mcp-session-id") === undefined
+    ? methodNotAllowed("POST")
+    : undefined;
+
+/**
+ * A stream is a client's. 405 is what programs take for "no stream here": with 400 those give up that look for the
+ * HTTP+SSE transport of 2024-11-05 first. `address`: of /mcp.
+ */
+export const streamNeedsClient =
+  (address: (c: Context<Authenticated>) => string): Guard =>
+  (c) => {
+    if (c.req.header("mcp-session-id") !== undefined) return undefined;
+    const message = `There is no stream without an Mcp-Session-Id. ${useStreamableHttp(address(c))}`;
+    return rpcError(405, RPC.server, message, { headers: { allow: "POST, DELETE" } });
+  };
+
+/** For clients of the HTTP+SSE transport of 2024-11-05. */
+export const useStreamableHttp = (address: string): string =>
+  `This server speaks Streamable HTTP at ${address}, not HTTP+SSE: POST initialize there.`;
 
 export const methodNotAllowed = (allow = "POST, GET, DELETE"): Response =>
   rpcError(405, RPC.server, "Method not allowed.", { headers: { allow } });
 
-const acceptedTypes = (header = ""): string[] =>
-  header.split(",").map((part) => part.split(";", 1)[0]!.trim().toLowerCase());
+const JSON_TYPE = "application/json";
+const STREAM_TYPE = "text/event-stream";
 
-const accepts = (accepted: readonly string[], type: string): boolean =>
-  accepted.includes(type) ||
-  accepted.includes("*/*") ||
-  accepted.includes(`${type.split("/", 1)[0]}/*`);
+/** Whether Accept names the type, alone or in a range such as `text/*`; `any`: another range that will do. */
+function takes(c: Context<Authenticated>, type: string, any?: string): boolean {
+  const ranges = [type, `${type.split("/", 1)[0]}/*`, any];
+  return (
+    accepts(c, {
+      header: "Accept",
+      supports: [type],
+      default: "",
+      match: (accepted) =>
+        accepted.some(({ type, q }) => q > 0 && ranges.includes(type.toLowerCase())) ? type : "",
+    }) !== ""
+  );
+}

@@ -22,7 +22,7 @@ export function metricsRoute(
   const forAdmins: Guard = async (c) => {
     if (!(await authenticator.required()) || may(c.get("principal"), "admin")) return undefined;
     refuse("scope");
-    return insufficientScope("admin", resource);
+    return insufficientScope(c, "admin", resource);
   };
   const admitted = guarded(authenticate(authenticator, resource, refuse), forAdmins);
   app.get("/metrics", admitted, async (c) => {

@@ -19,18 +19,25 @@ export class ProtectedResource {
     this.#url = url;
   }
 
-  get metadataUrl(): string {
-    return getOAuthProtectedResourceMetadataUrl(this.#url());
+  /** `name`: of an address below /mcp, still encoded. */
+  metadataUrl(name: string): string {
+    return getOAuthProtectedResourceMetadataUrl(this.#address(name));
   }
 
-  get metadata(): OAuthProtectedResourceMetadata {
+  metadata(name: string): OAuthProtectedResourceMetadata {
     return buildOAuthProtectedResourceMetadata({
       // Nothing else of it is read, and so the document is there also while the issuer is down.
       oauthMetadata: { issuer: this.#issuer } as OAuthMetadata,
-      resourceServerUrl: this.#url(),
+      resourceServerUrl: this.#address(name),
       scopesSupported: USUAL_SCOPES,
       resourceName: "Holdfast",
       dangerouslyAllowInsecureIssuerUrl: true, // the operator has chosen it
     });
+  }
+
+  /** RFC 9728: a client takes only what names the address that it has asked for. */
+  #address(name: string): URL {
+    const url = this.#url();
+    return name === "" ? url : new URL(`${url.href}/${name}`);
   }
 }

@@ -8,6 +8,7 @@ import { parseJson } from "../kernel/json.ts";
 import { dropNulls } from "../mcp/absent.ts";
 import { classify } from "../mcp/classify.ts";
 import { messageFault } from "../mcp/faults.ts";
+import { jsonAtEnd } from "../mcp/json-at-end.ts";
 import { contentFault, parseMessages } from "../mcp/inbound.ts";
 import { neededScope } from "../mcp/scopes.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
@@ -28,6 +29,9 @@ import {
   legacyOnly,
   mcpMediaTypes,
   methodNotAllowed,
+  streamNeedsClient,
+  takesStream,
+  useStreamableHttp,
   whileAccepting,
 } from "./guards.ts";
 import { guarded, together, type Authenticated } from "./guard.ts";
@@ -41,7 +45,7 @@ import { identify } from "./request-id.ts";
 import { streamOf } from "../streams/sse-stream.ts";
 import { whenWritten, writeTogether } from "./listen.ts";
 import type { StreamCredentials } from "./stream-credentials.ts";
-import { sessionTarget, wantedToolsets } from "./target.ts";
+import { pathName, sessionTarget, wantedToolsets } from "./target.ts";
 
 export interface HttpParts {
   authenticator: Authenticator;
@@ -102,7 +106,7 @@ export function createRoutes({
     guarded(together(), identify, knownHosts(hosts, origins, refused)),
   );
   if (origins.length > 0) {
-    for (const path of ["/mcp", "/.well-known/*"]) app.use(path, crossOrigin(origins));
+    for (const path of ["/mcp/*", "/.well-known/*"]) app.use(path, crossOrigin(origins));
   }
   app.use(guarded(whileAccepting(accepting)));
 
@@ -110,8 +114,10 @@ export function createRoutes({
   if (metrics) metricsRoute(app, { authenticator, resource, refuse: refused, scrape });
 
   if (resource) {
-    for (const path of ["", "/mcp"])
-      app.get(`/.well-known/oauth-protected-resource${path}`, (c) => c.json(resource.metadata));
+    for (const path of ["", "/mcp", "/mcp/:name"])
+      app.get(`/.well-known/oauth-protected-resource${path}`, (c) =>
+        c.json(resource.metadata(pathName(c.req.url))),
+      );
   }
 
   const rate = new CallRate(callsPerMinute, refused);
@@ -120,16 +126,22 @@ export function createRoutes({
     limitRate(rate),
     refuseCompressed,
   ];
+  const address = (c: Context<Authenticated>): string =>
+    publicUrl() ?? new URL("/mcp", c.req.url).href;
   const showPage = async (c: Context<Authenticated>) =>
     page(c, {
-      url: publicUrl() ?? new URL("/mcp", c.req.url).href,
+      url: address(c),
       asks: await authenticator.required(),
       issuer: resource !== undefined,
     });
+  // Where clients of 2024-11-05 look.
+  for (const path of ["/sse", "/messages", "/message"])
+    app.all(path, (c) => rpcError(404, RPC.server, useStreamableHttp(address(c))));
+
   app.get("/", (c, next) => (wantsPage(c) ? showPage(c) : next()));
   app.get("/mcp", (c, next) => (wantsPage(c) ? showPage(c) : next()));
 
-  app.post("/mcp", guarded(...admitting, mcpMediaTypes), async (c) => {
+  const post = async (c: Context<Authenticated>): Promise<Response> => {
     const bytes = await readBody(c.req.raw, maxBodyBytes);
     if (bytes === undefined) {
       return rpcError(
@@ -146,6 +158,7 @@ export function createRoutes({
       if (refusal) return refusal;
     }
     const headers = {
+      session: c.req.header("mcp-session-id"),
       protocolVersion: c.req.header("mcp-protocol-version"),
       method: c.req.header("mcp-method"),
       name: c.req.header("mcp-name"),
@@ -156,7 +169,7 @@ export function createRoutes({
     const scope = neededScope(message, registry);
     if (!may(c.get("principal"), scope)) {
       refused("scope");
-      return insufficientScope(scope, resource);
+      return insufficientScope(c, scope, resource);
     }
     const fault = [message].flat().map(contentFault).find(Boolean);
     if (fault !== undefined) return refuseContent(fault, message);
@@ -165,23 +178,35 @@ export function createRoutes({
       route.kind === "modern"
         ? await stateless.post(incoming(c), route, c.req.raw)
         : await sessionful.post(incoming(c), message),
+      Array.isArray(message),
     );
-  });
-  app.get("/mcp", guarded(...admitting, legacyOnly, acceptsStream), async (c) =>
-    streaming(c, await sessionful.get(incoming(c))),
-  );
-  app.delete("/mcp", guarded(...admitting, legacyOnly), (c) => sessionful.delete(incoming(c)));
-  app.all("/mcp", guarded(...admitting), () => methodNotAllowed());
+  };
+  for (const path of ["/mcp", "/mcp/:name"]) {
+    app.post(path, guarded(...admitting, mcpMediaTypes), post);
+    app.get(
+      path,
+      guarded(...admitting, legacyOnly, streamNeedsClient(address), acceptsStream),
+      async (c) => streaming(c, await sessionful.get(incoming(c))),
+    );
+    app.delete(path, guarded(...admitting, legacyOnly), (c) => sessionful.delete(incoming(c)));
+    app.all(path, guarded(...admitting), () => methodNotAllowed());
+  }
 
   return app;
 
   /** What an answer that is a stream needs besides; here, where it is not yet wrapped by what adds headers. */
-  function streaming(c: Context<Authenticated>, response: Response): Response {
+  function streaming(
+    c: Context<Authenticated>,
+    response: Response,
+    batch = false,
+  ): Response | Promise<Response> {
     const stream = streamOf(response);
     if (stream === undefined) return response;
     streamCredentials.watch(stream, c.get("admission"));
     writeTogether(c.env.outgoing);
     whenWritten(c.env.outgoing, (written) => stream.settle(written));
+    if (c.req.method === "POST" && !takesStream(c))
+      return jsonAtEnd(stream, { batch, signal: c.req.raw.signal });
     return response;
   }
 }
@@ -189,8 +214,9 @@ export function createRoutes({
 const incoming = (c: Context<Authenticated>): Incoming => ({
   principal: c.get("principal"),
   requestId: c.get("requestId"),
-  target: sessionTarget(c.req.query("session") || undefined, c.req.query("name") || undefined),
+  target: sessionTarget(c.req.url),
   toolsets: wantedToolsets(c.req.queries("tools")),
+  takesStream: takesStream(c),
   clientId: c.req.header("mcp-session-id"),
   protocolVersion: c.req.header("mcp-protocol-version"),
   lastEventId: c.req.header("last-event-id"),

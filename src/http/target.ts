@@ -1,5 +1,7 @@
-// What an address asks for: a session (`/mcp?session=ID` or `/mcp?name=NAME`), and toolsets (`?tools=core,chat`).
+// What an address asks for: a session (`/mcp?session=ID`, `/mcp?name=NAME`, or `/mcp/NAME` for hosts that drop the query),
+// and toolsets (`?tools=core,chat`).
 import { AppError } from "../kernel/errors.ts";
+import { similarTo } from "../kernel/similar.ts";
 import {
   readToolsets,
   splitToolsets,
@@ -9,17 +11,22 @@ import {
 import type { SessionTarget } from "../sessions/session.ts";
 import { checkName } from "../sessions/sessions.ts";
 
-/** @throws AppError `invalid` */
-export function sessionTarget(
-  id: string | undefined,
-  name: string | undefined,
-): SessionTarget | undefined {
-  if (id !== undefined && name !== undefined) {
+/** All parameters that an address may have for us. Others are their senders' affair. */
+const PARAMETERS = ["name", "session", "tools"];
+
+/** `url`: of a request to /mcp or below. @throws AppError `invalid` */
+export function sessionTarget(url: string): SessionTarget | undefined {
+  const { searchParams: query } = new URL(url);
+  for (const parameter of query.keys()) checkParameter(parameter);
+  const ids = namedBy(query.getAll("session"));
+  const names = namedBy([...query.getAll("name"), nameInPath(url)]);
+  if (ids.length + names.length > 1) {
     throw new AppError(
       "invalid",
-      "The address names a session twice: give ?session= or ?name=, not both.",
+      "The address names a session twice: give ?session=, ?name= or /mcp/NAME, and only one.",
     );
   }
+  const [[id], [name]] = [ids, names];
   if (id !== undefined) return { id };
   if (name === undefined) return undefined;
   checkName(name);
@@ -36,4 +43,30 @@ export function wantedToolsets(given: readonly string[] = []): readonly ToolsetN
   throw new AppError("invalid", `?tools=: there is no toolset ${JSON.stringify(wrong)}.`, {
     hint: `There are ${TOOLSET_NAMES.join(", ")}; several are separated by commas.`,
   });
+}
+
+/** What is behind /mcp/ in an address, still encoded; empty when there is nothing. */
+export function pathName(url: string): string {
+  const [, name = ""] = /^[^?#]*?\/mcp\/([^/?#]+)\/?(?:[?#]|$)/.exec(url) ?? [];
+  return name;
+}
+
+function nameInPath(url: string): string {
+  try {
+    return decodeURIComponent(pathName(url));
+  } catch {
+    throw new AppError("invalid", "The name in the address is not percent-encoded UTF-8.");
+  }
+}
+
+/** Different ones: the same name in the path and in the query is one. */
+const namedBy = (given: readonly string[]): string[] => [...new Set(given.filter(Boolean))];
+
+/** A mistyped parameter would work in another memory without a word. */
+function checkParameter(parameter: string): void {
+  if (PARAMETERS.includes(parameter)) return;
+  const meant = similarTo(parameter.toLowerCase().replace(/[-_.]/g, ""), PARAMETERS);
+  if (meant === undefined) return;
+  const shown = JSON.stringify(parameter.slice(0, 64));
+  throw new AppError("invalid", `The address has a parameter ${shown}: did you mean ${meant}?`);
 }

@@ -38,6 +38,8 @@ export interface Posted {
   toolsets: readonly ToolsetName[] | undefined;
   /** Under which the log tells about it. */
   requestId: string;
+  /** See `Caller`. */
+  noQuestions: string | undefined;
   messages: readonly JSONRPCMessage[];
   /** They came as an array. */
   batch: boolean;
@@ -215,11 +217,12 @@ export class Dispatcher {
   }
 }
 
-const callerOf = ({ principal, client, target, toolsets, requestId }: Posted) => ({
+const callerOf = ({ principal, client, target, toolsets, requestId, noQuestions }: Posted) => ({
   principal,
   client,
   own: client.id,
   target,
   toolsets,
   requestId,
+  noQuestions,
 });

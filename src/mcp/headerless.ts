@@ -1,6 +1,6 @@
 // The 2025 era without `Mcp-Session-Id`: hosts that introduce themselves for each call, or send no id back. A request is
 // served when nothing in it needs a client: it works where its argument, its address or `default-session` say.
-import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { SUPPORTED_PROTOCOL_VERSIONS, type JSONRPCMessage } from "@modelcontextprotocol/server";
 import { revisionFault } from "./batch.ts";
 import type { PassingCalls } from "./passing-calls.ts";
 import { isRequest, RPC, rpcError } from "./rpc.ts";
@@ -30,6 +30,11 @@ export class Headerless {
     messages: readonly JSONRPCMessage[],
     batch: boolean,
   ): Promise<Response> {
+    if (!SUPPORTED_PROTOCOL_VERSIONS.includes(protocolVersion)) {
+      const supported = SUPPORTED_PROTOCOL_VERSIONS.join(", ");
+      const message = `Unsupported protocol version: ${protocolVersion} (supported: ${supported}).`;
+      return rpcError(400, RPC.server, message);
+    }
     const refusal = batch ? revisionFault(protocolVersion) : undefined;
     if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
     const requests = messages.filter(isRequest);

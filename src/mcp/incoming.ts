@@ -8,7 +8,7 @@ export interface Incoming {
   principal: Principal;
   /** Under which the log tells about it. */
   requestId: string;
-  /** From the address: `?name=` or `?session=`. */
+  /** From the address. */
   target: SessionTarget | undefined;
   /** From the address: `?tools=`. */
   toolsets: readonly ToolsetName[] | undefined;
@@ -16,6 +16,8 @@ export interface Incoming {
   clientId: string | undefined;
   /** The header `MCP-Protocol-Version`. */
   protocolVersion: string | undefined;
+  /** Whether the header `Accept` names streams. */
+  takesStream: boolean;
   /** The header `Last-Event-ID`. */
   lastEventId: string | undefined;
 }

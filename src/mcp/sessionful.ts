@@ -2,7 +2,6 @@
 // the first that this process sees of its client. Spec: modelcontextprotocol.io, "Streamable HTTP".
 import {
   isInitializeRequest,
-  SUPPORTED_PROTOCOL_VERSIONS,
   type JSONRPCMessage,
   type JSONRPCRequest,
 } from "@modelcontextprotocol/server";
@@ -26,6 +25,9 @@ import { LiveClient, type LiveParts } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
 import type { Places } from "./places.ts";
 import { isRequest, primes, RPC, rpcError } from "./rpc.ts";
+
+/** Why a program cannot be asked that takes JSON only. */
+const NEEDS_STREAM = "this request does not take text/event-stream, on which it would come.";
 
 const ALLOW = { allow: "POST, DELETE" };
 
@@ -64,8 +66,10 @@ export class Sessionful {
     if (client instanceof Response) return client;
     const refusal = batch ? revisionFault(client.protocolVersion) : undefined;
     if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
-    const { principal, target, toolsets, requestId } = incoming;
-    const posted = { principal, client, target, toolsets, requestId, messages, batch };
+    const { principal, target, toolsets, requestId, takesStream } = incoming;
+    const noQuestions = takesStream ? undefined : NEEDS_STREAM;
+    const asked = { principal, client, target, toolsets, requestId, noQuestions };
+    const posted = { ...asked, messages, batch };
     return this.#parts.dispatcher.dispatch(posted);
   }
 
@@ -174,16 +178,11 @@ export class Sessionful {
     });
   }
 
-  /** The client that the headers name, noted as active; or why there is none. */
-  async #client({ principal, clientId, protocolVersion }: Incoming): Promise<Client | Response> {
-    if (protocolVersion !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(protocolVersion)) {
-      const supported = SUPPORTED_PROTOCOL_VERSIONS.join(", ");
-      return rpcError(
-        400,
-        RPC.server,
-        `Unsupported protocol version: ${protocolVersion} (supported: ${supported}).`,
-      );
-    }
+  /**
+   * The client that the header names, noted as active; or why there is none. The revision is the one that it agreed on,
+   * whatever a later header says: programs send newer and older ones.
+   */
+  async #client({ principal, clientId }: Incoming): Promise<Client | Response> {
     if (clientId === undefined) {
       return rpcError(400, RPC.server, `The header Mcp-Session-Id is missing. ${INTRODUCE}`);
     }
