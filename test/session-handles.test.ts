@@ -70,7 +70,7 @@ describe("a handle that names nothing of the caller's", () => {
 
     const unknown = await refusal(clients, "00000000-0000-4000-8000-000000000000");
     expect(unknown).toMatch(/session_list.*session_open/);
-    for (const handle of [expired, foreign, "", "work", "'; --", "x".repeat(10_000)])
+    for (const handle of [expired, foreign, "work", "'; --", "x".repeat(10_000)])
       expect(await refusal(clients, handle)).toBe(unknown);
     // The refused calls have stored nothing.
     expect(rows(folder, "SELECT count(*) AS n FROM sessions")).toEqual([{ n: 2 }]);
@@ -90,12 +90,16 @@ describe("a handle that names nothing of the caller's", () => {
   });
 });
 
-describe("a 2026 call without any session", () => {
+describe("a 2026 call without any session, where there is no home", () => {
   for (const version of modern) {
     for (const transport of ["http", "stdio"]) {
       it(`(${version} over ${transport}) is refused with the way out, or opens a session and tells its id`, async () => {
         const folder = temporaryFolder();
-        const target = transport === "http" ? await serveHere({ folder }) : stdio(folder);
+        const config = { "default-session": "own" };
+        const target =
+          transport === "http"
+            ? await serveHere({ folder, config })
+            : stdio(folder, "--default-session", "own");
         const client = await connect(version, target);
         const refused = {
           ...{ state_get: { key: "k" }, state_set: { key: "k", value: 1 }, state_list: {} },
