@@ -15,7 +15,7 @@ interface Example {
 
 const GUIDE = readFileSync(new URL("../docs/guide.md", import.meta.url), "utf8");
 
-const EXAMPLES: Example[] = [...GUIDE.matchAll(/^```(?:json )?(\w+)\n(.*?)^```$/gms)].map(
+const EXAMPLES: Example[] = [...GUIDE.matchAll(/^```(?:json )?(?!text$)(\w+)\n(.*?)^```$/gms)].map(
   ([, kind, text]) => ({ kind: kind!, text: text! }),
 );
 

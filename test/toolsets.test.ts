@@ -7,7 +7,7 @@ import { temporaryFolder } from "./support/folder.ts";
 import { serveHere } from "./support/here.ts";
 import { askModern } from "./support/modern.ts";
 import { ERAS, serveWithKeys, type Person } from "./support/people.ts";
-import { introduce, type Answer, type Json } from "./support/raw.ts";
+import { initialize, introduce, post, read, type Answer, type Json } from "./support/raw.ts";
 import { rawStdio } from "./support/raw-stdio.ts";
 
 const MAX_BYTES = 6_144;
@@ -145,3 +145,11 @@ it.each(VERSIONS)(
     expect((await client.call("state_get", { key: "k" })).data).toMatchObject({ value: [1] });
   },
 );
+
+it("the instructions are five lines, the same in both eras", async () => {
+  const { url } = await serveHere();
+  const discovered = (await askModern(url, "server/discover")).messages[0]!["result"];
+  const introduced = (await read(await post(url, initialize()))).messages[0]!["result"];
+  expect(introduced.instructions).toBe(discovered.instructions);
+  expect((introduced.instructions as string).split("\n")).toHaveLength(5);
+});

@@ -61,10 +61,14 @@ const cacheHints = (registry: ToolRegistry): ServerOptions["cacheHints"] => ({
 /** Who makes the request of this context. */
 export type CallerOf = (context: ServerContext) => Caller;
 
-const INSTRUCTIONS =
-  "Holdfast remembers. A session has key/value state (state_*) and a history (history_*, chat) that survive restarts of " +
-  "this server and of your program. What you store without naming a session is there the next time too. session_open " +
-  "begins another one; pass its id as `session` to work in it. session_list finds earlier sessions.";
+/** Five lines: each program puts them before its model. */
+const INSTRUCTIONS = [
+  "Holdfast remembers across conversations, restarts and programs.",
+  "Look first: when the user builds on something earlier, call state_list, or history_search with scope `all`.",
+  "Save as you go: facts, preferences and decisions with state_set, what was said or done with history_append; no secrets unasked.",
+  "A session is a conversation. Without `session`, a call works in the current one, which is there the next time too.",
+  "For another topic begin one with session_open, or find an earlier one with session_list; pass its id as `session`.",
+].join("\n");
 
 /** Whose errors can be read. */
 class PlainServer extends Server {
