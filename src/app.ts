@@ -46,6 +46,7 @@ import { openStorage, type Storage } from "./storage/storage.ts";
 import { openLog } from "./telemetry/logger.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import { chatTools } from "./tools/chat-tool.ts";
+import { chatgptTools } from "./tools/chatgpt-tools.ts";
 import { forkTool } from "./tools/fork-tool.ts";
 import { historyTools } from "./tools/history-tools.ts";
 import { ToolFolder } from "./tools/files/tool-folder.ts";
@@ -264,6 +265,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       searchTool(),
       ...chatTools(model.models),
       forkTool(),
+      ...chatgptTools(),
     ],
     services,
     states,

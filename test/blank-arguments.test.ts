@@ -33,7 +33,7 @@ describe("a blank optional argument", () => {
       const optional = Object.keys(properties as object).filter(
         (key) => !(required as string[]).includes(key),
       );
-      if (name === "session_delete") continue; // at the end
+      if (name === "session_delete" || optional.length === 0) continue; // it comes at the end
       for (const [era, call] of Object.entries(eras)) {
         for (const blank of [null, ""]) {
           // All of them at once, as strict mode does it.

@@ -15,8 +15,9 @@ import type { SessionHandle, SessionServices } from "./session-handle.ts";
 /**
  * What a tool wants where nothing names a session and the setting `default-session` gives none: `required` refuses with
  * a way out, `created` opens a new one with what it stores. `optional` takes what is there already, and runs without.
+ * `none` has nothing to do with the session of its call: neither its arguments nor its result name one.
  */
-export type SessionPolicy = "required" | "created" | "optional";
+export type SessionPolicy = "required" | "created" | "optional" | "none";
 
 /** The program that calls, as it introduces itself. */
 export interface CallingProgram {
@@ -49,7 +50,7 @@ export interface CallChannel {
 export interface ToolContext<Input, Policy extends SessionPolicy = "required"> extends CallChannel {
   input: Input;
   /** The session of this call: its state and its history are durable when their promises resolve. */
-  session: Policy extends "optional" ? SessionHandle | undefined : SessionHandle;
+  session: Policy extends "optional" | "none" ? SessionHandle | undefined : SessionHandle;
   /** The caller's other sessions. */
   sessions: OwnSessions;
   principal: Principal;

@@ -81,12 +81,16 @@ export function readDefinition(spec: unknown): Definition {
     given["output"] === undefined
       ? undefined
       : about(whose, "output", () => prepareSchema(given["output"], "output"));
+  const alone = session === "none";
+  const asked = shown ?? input.json;
   const wire = checkWire(whose, {
     name,
     title,
     description,
-    inputSchema: besideSession(shown ?? input.json, SESSION_ARGUMENT),
-    ...(output && { outputSchema: besideSession(output.json, SESSION_RESULT, ["session"]) }),
+    inputSchema: alone ? asked : besideSession(asked, SESSION_ARGUMENT),
+    ...(output && {
+      outputSchema: alone ? output.json : besideSession(output.json, SESSION_RESULT, ["session"]),
+    }),
     ...(annotations !== undefined && { annotations }),
     ...(icons !== undefined && { icons }),
     ...(_meta !== undefined && { _meta }),

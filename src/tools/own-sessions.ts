@@ -1,10 +1,11 @@
 // The caller's sessions, as tools see them: nobody else's are reachable from here.
 import type { Hit } from "../chat/history-search.ts";
+import { CurrentSession } from "../sessions/current.ts";
 import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
 import type { Lifetime, NewSession } from "../sessions/sessions.ts";
 import type { SessionPage } from "../sessions/store.ts";
 import { SESSIONS_URI } from "../sessions/uris.ts";
-import { newsOf, type SessionServices } from "./session-handle.ts";
+import { newsOf, SessionHandle, type SessionServices } from "./session-handle.ts";
 
 export class OwnSessions {
   readonly #services: SessionServices;
@@ -37,6 +38,12 @@ export class OwnSessions {
   search(query: string, limit: number): Promise<Hit[]> {
     const principal = this.#caller.principal.id;
     return this.#services.search.search({ principal }, query, limit);
+  }
+
+  /** One of them, or of those shared with the caller; undefined for any other. */
+  async find(id: string): Promise<SessionHandle | undefined> {
+    const session = await this.#services.sessions.find(this.#caller.principal, { id });
+    return session && new SessionHandle(this.#services, CurrentSession.of(session), this.#caller);
   }
 
   /** Whose they are. */

@@ -177,7 +177,7 @@ export class ToolRegistry {
         : asTool(name, () => tool.run(call)));
       return isQuestion(result)
         ? await this.#nextRound(asked, result, newSessionId)
-        : named(result, session, opened);
+        : named(result, session, { opened, namesSession: tool.namesSession });
     } catch (error) {
       channel.signal.throwIfAborted();
       if (error instanceof ProtocolError) throw error;
@@ -248,11 +248,13 @@ interface Round {
 function named(
   result: CallToolResult,
   session: string | null,
-  opened: OpenedSession | undefined,
+  { opened, namesSession }: { opened: OpenedSession | undefined; namesSession: boolean },
 ): CallToolResult {
   const { content, structuredContent, _meta } = result;
   const data =
-    structuredContent === undefined ? undefined : { session, ...(structuredContent as object) };
+    structuredContent === undefined
+      ? undefined
+      : { ...(namesSession && { session }), ...(structuredContent as object) };
   const texts: CallToolResult["content"] =
     content.length > 0 || !data ? content : [{ type: "text", text: JSON.stringify(data) }];
   return {

@@ -55,6 +55,8 @@ export interface Tool {
   readonly quick: boolean;
   readonly scope: Scope;
   readonly toolset: Toolset | undefined;
+  /** Whether its arguments and its result name the session of the call. */
+  readonly namesSession: boolean;
   /** Whether the argument `request_key` stands for the call's request key. */
   readonly takesRequestKey: boolean;
   /** Of the arguments but `session`. */
@@ -80,6 +82,7 @@ export function defineTool<
     quick,
     scope,
     toolset,
+    namesSession: session !== "none",
     takesRequestKey: takesRequestKey(spec.input),
     input,
     run: withSession(

@@ -92,7 +92,7 @@ export function withSession<Input, Policy extends SessionPolicy>(
   };
 }
 
-export const POLICIES: readonly unknown[] = ["required", "created", "optional"];
+export const POLICIES: readonly unknown[] = ["required", "created", "optional", "none"];
 
 function checkPolicy<Policy>(policy: Policy): Policy {
   if (POLICIES.includes(policy)) return policy;
@@ -108,13 +108,15 @@ function scopeOf(policy: SessionPolicy, call: Call, found: CurrentSession | unde
 const standing = ({ target, own = "" }: Caller): string =>
   target === undefined ? own : "id" in target ? target.id : "";
 
-const resolve = (
+async function resolve(
   policy: SessionPolicy,
   { caller, session, services: { resolver } }: Call,
-): Promise<CurrentSession | undefined> =>
-  policy === "optional" && session === undefined
+): Promise<CurrentSession | undefined> {
+  if (policy === "none") return undefined;
+  return policy === "optional" && session === undefined
     ? resolver.peek(caller)
     : resolver.resolve(caller, session);
+}
 
 /** Neither a question to the caller nor a failure: a call that is repeated after those is done again. */
 const isFinal = (result: Settled): boolean => !isQuestion(result) && result.isError !== true;
@@ -133,7 +135,7 @@ function withoutSession(
   { services, caller }: Call,
   id: string,
 ): CurrentSession | undefined {
-  if (policy === "optional") return undefined;
+  if (policy === "optional" || policy === "none") return undefined;
   const fresh = policy === "created" ? services.resolver.fresh(caller, id) : undefined;
   if (fresh !== undefined) return fresh;
   throw new AppError("invalid", "This call names no session.", {
