@@ -69,7 +69,7 @@ describe("sessions list", () => {
           temporary: false,
         },
         ...{ shared: false, program: "test-client" },
-        ...{ messages: 1, state_keys: 1, created_at: iso, last_active_at: iso, expires_at: iso },
+        ...{ messages: 1, state_keys: 1, created_at: iso, last_active_at: iso, expires_at: null },
       },
     ]);
   });
