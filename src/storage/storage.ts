@@ -5,7 +5,6 @@ import type { SigningKeyStore } from "../auth/signing-keys.ts";
 import type { HistoryStore } from "../chat/store.ts";
 import type { InstanceStore } from "../instances/store.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { AppError } from "../kernel/errors.ts";
 import type { AuditStore } from "../sessions/audit.ts";
 import type { KeyedCallStore } from "../sessions/keyed-calls.ts";
 import type { Cutoffs, Upkeep } from "../sessions/retention.ts";
@@ -17,6 +16,7 @@ import type { StoredFigures } from "../telemetry/readings.ts";
 import type { TransferStore } from "../transfer/store.ts";
 import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
 import { sqliteAuditStore } from "./sqlite/audit-store.ts";
+import { Ballast, isFull } from "./sqlite/ballast.ts";
 import { sqliteClientStore } from "./sqlite/client-store.ts";
 import { openCutoffs, sqliteCutoffs } from "./sqlite/cutoff-store.ts";
 import {
@@ -27,7 +27,6 @@ import {
   type Sqlite,
 } from "./sqlite/connection.ts";
 import { Engine, type Expiry } from "./sqlite/engine.ts";
-import { fromSqlite } from "./sqlite/errors.ts";
 import { sqliteHistoryStore } from "./sqlite/history-store.ts";
 import type { OnCommit } from "./sqlite/group-commit.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
@@ -36,6 +35,7 @@ import { LogSync } from "./sqlite/log-sync.ts";
 import { appliedVersion, isBehind, migrate } from "./sqlite/migrate.ts";
 import { refuseInstances } from "./sqlite/claim.ts";
 import { maxAgeOf, rememberMaxAge } from "./sqlite/retention-row.ts";
+import { Room } from "./sqlite/room.ts";
 import { sqliteSessionStore } from "./sqlite/session-store.ts";
 import { sqliteSigningKeyStore } from "./sqlite/signing-key-store.ts";
 import { sqliteStatistics } from "./sqlite/statistics.ts";
@@ -104,12 +104,13 @@ export { cannotOpen, noDatabase } from "./sqlite/connection.ts";
 
 export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
 
-/** A disk that is full keeps the log from being folded in: what is in the log is stored, and the next start folds it. */
-function foldLog(sqlite: Sqlite): void {
+/** Even to open the database takes a little room, for the index of its log. */
+function openWithRoom(file: string, ballast: Ballast): Sqlite {
   try {
-    sqlite.pragma("wal_checkpoint(TRUNCATE)");
+    return openConnection(file);
   } catch (error) {
-    if (!(fromSqlite(error) instanceof AppError)) throw error;
+    if (!isFull(error) || !ballast.release()) throw error;
+    return openConnection(file);
   }
 }
 
@@ -128,7 +129,8 @@ export function openStorage({
   ...usageLimits
 }: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
-  const sqlite = openConnection(file);
+  const ballast = file === MEMORY ? undefined : new Ballast(file);
+  const sqlite = ballast === undefined ? openConnection(file) : openWithRoom(file, ballast);
   try {
     // An older program that is at work would not find its tables as it knows them.
     if (isBehind(appliedVersion(sqlite) ?? Infinity)) refuseInstances(file, sqlite);
@@ -140,7 +142,8 @@ export function openStorage({
     const maxAgeMs = maxAgeOf(sqlite, expiry.maxAgeMs);
     const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
     const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs });
-    const engine = new Engine(sqlite, clock, cutoffs, log, onCommit);
+    const room = ballast && new Room(sqlite, ballast);
+    const engine = new Engine(sqlite, clock, cutoffs, log, onCommit, room);
     const usage = sqliteUsage(engine, sqlite, usageLimits);
     const sessions = sqliteSessionStore(engine, usage);
     return {
@@ -156,7 +159,7 @@ export function openStorage({
       apiKeys: sqliteApiKeyStore(engine),
       audit: sqliteAuditStore(engine),
       transfer: sqliteTransferStore(engine, sqlite, reader, maxMessages, usage),
-      upkeep: sqliteUpkeep(engine, sqlite),
+      upkeep: sqliteUpkeep(engine, sqlite, room),
       statistics: sqliteStatistics(engine, sqlite, sessions),
       maxAgeMs,
       clientAgeMs,
@@ -166,7 +169,7 @@ export function openStorage({
       async close() {
         try {
           await engine.close();
-          foldLog(sqlite);
+          room?.fold();
         } finally {
           sqlite.close();
         }

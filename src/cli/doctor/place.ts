@@ -3,6 +3,7 @@ import { accessSync, chmodSync, constants, readdirSync, statSync } from "node:fs
 import { basename, dirname, join } from "node:path";
 import { systemReason } from "../../kernel/system-errors.ts";
 import { freeBytes, sizeText } from "../../storage/files.ts";
+import { ballastBytes } from "../../storage/sqlite/ballast.ts";
 import { foldLog } from "../../storage/sqlite/inspect.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 
@@ -12,7 +13,13 @@ const NO_ROOM = 8 << 20;
 const LARGE_LOG = 65 << 20;
 
 export function checkPlace(file: string): Finding[] {
-  return [checkPermissions(file), checkAccess(file), checkRoom(file), checkLog(file)];
+  return [
+    checkPermissions(file),
+    checkAccess(file),
+    checkRoom(file),
+    checkBallast(file),
+    checkLog(file),
+  ];
 }
 
 function checkPermissions(file: string): Finding {
@@ -57,6 +64,13 @@ function checkRoom(file: string): Finding {
   if (free < statSync(file).size + LITTLE_ROOM)
     return warn("disk", says, "Free some space: a copy before an upgrade would not fit.");
   return ok("disk", says);
+}
+
+function checkBallast(file: string): Finding {
+  const size = ballastBytes(file);
+  return size > 0
+    ? ok("ballast", `${sizeText(size)} are set aside for deleting on a full disk.`)
+    : ok("ballast", "Nothing is set aside for a full disk yet: a running server does it.");
 }
 
 function checkLog(file: string): Finding {

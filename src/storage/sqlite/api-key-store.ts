@@ -42,12 +42,12 @@ export function sqliteApiKeyStore(engine: Engine): ApiKeyStore {
     list: () => engine.read(() => q.list.all()),
     any: () => engine.look(() => cache.get("", () => q.any.get()) !== undefined),
     revoke: (id) =>
-      engine.write(() => {
+      engine.free(() => {
         cache.clear();
         return q.revoke.run({ id, now: engine.clock.now() }).changes === 1;
       }),
     deleteDead: () =>
-      engine.write(() => {
+      engine.free(() => {
         cache.clear();
         q.deleteDead.run({ now: engine.clock.now() });
       }),

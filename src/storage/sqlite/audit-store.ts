@@ -16,8 +16,9 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
     list: db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")).prepare(),
   };
   return {
+    // Also of what is deleted on a full disk.
     note: (entry) =>
-      engine.write(
+      engine.free(
         () =>
           void db
             .insert(audit)

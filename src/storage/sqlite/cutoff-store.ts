@@ -66,7 +66,9 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: CutoffsByKind)
         kinds.map(([kind, cutoff]) => ({ kind, ...cutoff.settle(graceMs, consent) })),
       );
       if (!dryRun)
-        await engine.tidy(() => settled.forEach(({ kind, record }) => save(kind, record)));
+        await engine.free(() => settled.forEach(({ kind, record }) => save(kind, record)), {
+          durable: false,
+        });
       return settled.some(({ kind, isNew }) => kind === "session" && isNew);
     },
     waiting: () =>

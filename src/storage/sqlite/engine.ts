@@ -5,8 +5,10 @@ import type { Clock } from "../../kernel/clock.ts";
 import type { Cutoff, CutoffKind } from "../../sessions/cutoff.ts";
 import type { Client, Session } from "../../sessions/session.ts";
 import { SESSIONS_URI } from "../../sessions/uris.ts";
+import { isFull } from "./ballast.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
+import type { Room } from "./room.ts";
 import { GroupCommit, type OnCommit } from "./group-commit.ts";
 import type { LogSync } from "./log-sync.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
@@ -41,6 +43,7 @@ export class Engine {
   readonly cached: { sessions: RowCache<Session>; clients: RowCache<Client> };
   readonly #cutoffs: Readonly<Record<CutoffKind, Cutoff>>;
   readonly #commits: GroupCommit;
+  readonly #room: Room | undefined;
 
   constructor(
     sqlite: Sqlite,
@@ -48,6 +51,7 @@ export class Engine {
     cutoffs: Readonly<Record<CutoffKind, Cutoff>>,
     log?: LogSync,
     onCommit?: OnCommit,
+    room?: Room,
   ) {
     keepSearchIndex(sqlite);
     this.db = drizzle({ client: sqlite });
@@ -59,6 +63,7 @@ export class Engine {
     };
     this.#cutoffs = cutoffs;
     this.#commits = new GroupCommit(sqlite, log, onCommit);
+    this.#room = room;
   }
 
   /** See GroupCommit. */
@@ -69,6 +74,19 @@ export class Engine {
   /** As `write`, for what nobody is told of: it resolves at the commit, which a power loss may take back. */
   tidy<T>(operation: () => T): Promise<T> {
     return this.#commits.write(operation, { durable: false });
+  }
+
+  /** As `write`, for what frees space: a full disk does not keep it from being done. */
+  async free<T>(operation: () => T, options?: { durable: boolean }): Promise<T> {
+    try {
+      return await this.#commits.write(operation, options);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#commits.flush(); // what stores more learns now that there is no room
+      const freed = this.#room?.freeing(() => this.#commits.writeNow(operation, options));
+      if (freed === undefined) throw error;
+      return freed;
+    }
   }
 
   /** Reads what is committed, and gives it out when it is durable: nobody sees what a power loss could take back. */

@@ -34,9 +34,12 @@ export function sqliteExpiring(
   return {
     countExpired: () => engine.read(() => count.get(values())!.n),
     deleteExpired: (limit) =>
-      engine.tidy(() => {
-        onDelete();
-        return remove.run({ ...values(), limit }).changes;
-      }),
+      engine.free(
+        () => {
+          onDelete();
+          return remove.run({ ...values(), limit }).changes;
+        },
+        { durable: false },
+      ),
   };
 }

@@ -61,6 +61,13 @@ export class GroupCommit {
     });
   }
 
+  /** As `write`, committed before this returns, and together with what is waiting. */
+  writeNow<T>(operation: () => T, options?: { durable: boolean }): Promise<T> {
+    const result = this.write(operation, options);
+    this.flush();
+    return result;
+  }
+
   /** Whether something can be read that is not durable yet. */
   get pending(): boolean {
     return this.#log?.pending ?? false;
@@ -74,7 +81,7 @@ export class GroupCommit {
   /** Commits the rest and takes no more. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#flush();
+    this.flush();
     await this.#log?.settled().catch(() => undefined); // their writers have been told
     this.#log?.close();
   }
@@ -84,12 +91,13 @@ export class GroupCommit {
    * it could not become durable sooner, and what comes in meanwhile joins it.
    */
   #schedule({ durable }: { durable: boolean }): void {
-    const flush = (): void => void setImmediate(() => this.#flush());
+    const flush = (): void => void setImmediate(() => this.flush());
     if (durable && this.#log?.pending) void this.#log.settled().then(flush, flush);
     else flush();
   }
 
-  #flush(): void {
+  /** Commits what is waiting. */
+  flush(): void {
     const operations = this.#queue;
     if (operations.length === 0) return;
     this.#queue = [];

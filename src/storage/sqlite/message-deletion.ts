@@ -56,7 +56,7 @@ export function sqliteMessageDeletion(engine: Engine): Pick<SessionStore, "delet
 
   return {
     deleteMessages: (id, seqs) =>
-      engine.write(() => {
+      engine.free(() => {
         // Its question could be one of them, and its summary could still be written from all of them.
         if (q.answering.get({ id }) !== undefined)
           throw new AppError("busy", "A question is being answered in this session.", {

@@ -265,7 +265,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         if (q.grants.all({ id }).length > max)
           throw new AppError("limit", `A session can be shared with at most ${max} principals.`);
       }),
-    ungrant: (id, principal) => engine.write(() => q.ungrant.run({ id, principal }).changes === 1),
+    ungrant: (id, principal) => engine.free(() => q.ungrant.run({ id, principal }).changes === 1),
 
     create: ({ id, owner, ...given }, max = Infinity) =>
       engine.write(() => {
@@ -308,7 +308,7 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
       }),
 
     clear: (id, what) =>
-      engine.write(() => {
+      engine.free(() => {
         if (what !== "state") {
           q.clearHistory.run({ id });
           gaps.clear(id);
@@ -342,13 +342,13 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
     ...sqliteMessageDeletion(engine),
 
     delete: (id) =>
-      engine.write(() => {
+      engine.free(() => {
         q.delete.run({ id });
         forgetAll();
       }),
 
     deleteEmpty: (id) =>
-      engine.write(() => {
+      engine.free(() => {
         if (q.deleteEmpty.run({ id }).changes > 0) forgetAll();
       }),
 
@@ -398,7 +398,9 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
     ...sqliteExpiring(engine, sessions, sessionExpired, () => engine.times(), forgetAll),
 
     shrinkExpired: (limit) =>
-      engine.tidy(() => q.shrinkExpired.run({ ...engine.times(), limit }).changes),
+      engine.free(() => q.shrinkExpired.run({ ...engine.times(), limit }).changes, {
+        durable: false,
+      }),
   };
 }
 

@@ -79,7 +79,7 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
       }),
 
     delete: (sessionId, key, ifVersion) =>
-      engine.write(() => {
+      engine.free(() => {
         const current = q.get.get({ sessionId, key, now: engine.clock.now() });
         checkVersion(key, ifVersion, current?.version);
         q.delete.run({ sessionId, key });

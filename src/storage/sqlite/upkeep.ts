@@ -2,13 +2,14 @@
 import type { Upkeep } from "../../sessions/retention.ts";
 import type { Sqlite } from "./connection.ts";
 import type { Engine } from "./engine.ts";
+import type { Room } from "./room.ts";
 
 /** So many pages stay for new data: taking them from the file again would cost more than they do. */
 const SPARE_PAGES = 1_024; // 4 MB
 /** And this part of the file: what was deleted is often about what comes next. */
 const SPARE_PART = 0.1;
 
-export function sqliteUpkeep(engine: Engine, sqlite: Sqlite): Upkeep {
+export function sqliteUpkeep(engine: Engine, sqlite: Sqlite, room?: Room): Upkeep {
   const pragma = (name: string): number => sqlite.pragma(name, { simple: true }) as number;
   const surplus = (): number =>
     pragma("freelist_count") - Math.max(SPARE_PAGES, pragma("page_count") * SPARE_PART);
@@ -17,13 +18,19 @@ export function sqliteUpkeep(engine: Engine, sqlite: Sqlite): Upkeep {
       // Files of the first versions keep their free pages: changing that takes a VACUUM, which holds everybody up.
       if (pragma("auto_vacuum") !== 2) return 0;
       if ((await engine.look(surplus)) <= 0) return 0;
-      return engine.tidy(() => {
-        const before = pragma("freelist_count");
-        const pages = Math.min(limit, Math.floor(surplus()));
-        if (pages > 0) sqlite.pragma(`incremental_vacuum(${pages})`);
-        return before - pragma("freelist_count");
-      });
+      return engine.free(
+        () => {
+          const before = pragma("freelist_count");
+          const pages = Math.min(limit, Math.floor(surplus()));
+          if (pages > 0) sqlite.pragma(`incremental_vacuum(${pages})`);
+          return before - pragma("freelist_count");
+        },
+        { durable: false },
+      );
     },
-    optimize: () => engine.write(() => void sqlite.pragma("optimize")),
+    async optimize() {
+      await engine.write(() => void sqlite.pragma("optimize"));
+      room?.keep();
+    },
   };
 }
