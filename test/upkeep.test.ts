@@ -24,7 +24,7 @@ async function emptied(): Promise<string> {
 function openJob(folder: string) {
   const expiry = { maxAgeMs: Infinity };
   const storage = openStorage({ folder, durability: "normal", clock: systemClock, expiry });
-  onTestFinished(() => storage.close());
+  onTestFinished(() => storage.close().catch(() => undefined));
   const fail = (error: unknown): never => {
     throw error;
   };
@@ -64,8 +64,10 @@ describe("the cleanup job", () => {
 
   it("leaves a file of an earlier version as it is", async () => {
     const folder = temporaryFolder();
+    await openJob(folder).storage.close();
     const old = new Database(databaseFile(folder));
-    old.exec("CREATE TABLE filler (x)");
+    old.pragma("auto_vacuum = NONE");
+    old.exec("VACUUM; CREATE TABLE filler (x)");
     old.prepare("INSERT INTO filler VALUES (zeroblob(?))").run(8 << 20);
     old.exec("DELETE FROM filler").close();
     await openJob(folder).retention.run();
