@@ -34,10 +34,11 @@ import { Retention, waitingText, type Waiting } from "./sessions/retention.ts";
 import type { Session, SessionTarget } from "./sessions/session.ts";
 import { SESSIONS_URI, sessionUri } from "./sessions/uris.ts";
 import { Sessions } from "./sessions/sessions.ts";
-import { PromptRegistry, type Prompt } from "./prompts/prompt.ts";
+import type { Prompt } from "./prompts/prompt.ts";
+import { promptCatalogue, PromptRegistry } from "./prompts/registry.ts";
 import { sessionPrompts } from "./prompts/session-prompts.ts";
-import { ResourceRegistry } from "./resources/registry.ts";
-import type { ResourceProvider } from "./resources/resource.ts";
+import { resourceCatalogue, ResourceRegistry } from "./resources/registry.ts";
+import type { Resource } from "./resources/resource.ts";
 import { sessionResources } from "./resources/session-resources.ts";
 import { Announcer } from "./streams/announcer.ts";
 import { Delivery } from "./streams/delivery.ts";
@@ -49,9 +50,9 @@ import { chatTools } from "./tools/chat-tool.ts";
 import { chatgptTools } from "./tools/chatgpt-tools.ts";
 import { forkTool } from "./tools/fork-tool.ts";
 import { historyTools } from "./tools/history-tools.ts";
-import { ToolFolder } from "./tools/files/tool-folder.ts";
+import { ToolFolder } from "./files/tool-folder.ts";
 import { LocalClient } from "./tools/local-client.ts";
-import { ToolRegistry } from "./tools/registry.ts";
+import { toolCatalogue, ToolRegistry } from "./tools/registry.ts";
 import { searchTool } from "./tools/search-tool.ts";
 import { sessionTools } from "./tools/session-tools.ts";
 import { shareTools } from "./tools/share-tools.ts";
@@ -63,9 +64,9 @@ import { VERSION } from "./version.ts";
 
 export interface AppOptions {
   config: Config;
-  /** Tools beside the built-in ones. */
+  /** Beside the built-in ones. */
   tools?: readonly Tool[];
-  resources?: readonly ResourceProvider[];
+  resources?: readonly Resource[];
   prompts?: readonly Prompt[];
   /** What tools in files get for `import … from "holdfast"`. */
   library?: object;
@@ -257,7 +258,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   });
   const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(
-    [
+    toolCatalogue([
       ...sessionTools(maxAgeMs),
       ...shareTools(),
       ...stateTools(),
@@ -266,17 +267,17 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       ...chatTools(model.models),
       forkTool(),
       ...chatgptTools(),
-    ],
+    ]).with(tools),
     services,
     states,
     log,
-    { own: tools, changes: config.tools !== undefined, toolsets: config.toolset },
+    { changes: config.tools !== undefined, toolsets: config.toolset },
   );
   const server: ServerParts = {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
     registry,
-    resources: new ResourceRegistry([...resources, sessionResources(services)]),
-    prompts: new PromptRegistry([...sessionPrompts(services), ...prompts], states),
+    resources: new ResourceRegistry(resourceCatalogue(sessionResources(services)).with(resources)),
+    prompts: new PromptRegistry(promptCatalogue(sessionPrompts(services)).with(prompts), states),
     subscriptions: storage.subscriptions,
     observer: new CallObserver({ registry, metrics, log }),
   };
@@ -298,9 +299,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     config.tools === undefined
       ? undefined
       : new ToolFolder({
-          ...{ folder: config.tools, registry, library: options.library ?? {}, log },
+          ...{ folder: config.tools, library: options.library ?? {}, log },
+          registries: { tools: registry, prompts: server.prompts, resources: server.resources },
           onFault: options.onToolFault ?? ((line) => log.warn(line)),
-          onChange: () => delivery.toolsChanged(),
+          onChange: (list) => delivery.listChanged(list),
         });
 
   /** For what a command has done to a session as a whole. */

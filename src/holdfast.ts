@@ -8,11 +8,13 @@ import { LOCAL } from "./auth/principal.ts";
 import { reserveStandardOutput } from "./mcp/standard-output.ts";
 import { checkName } from "./sessions/sessions.ts";
 import type { SessionTarget } from "./sessions/session.ts";
-import type { Prompt } from "./prompts/prompt.ts";
-import type { ResourceProvider } from "./resources/resource.ts";
-import { Catalogue } from "./tools/catalogue.ts";
+import { definePrompt, isPrompt, type Prompt } from "./prompts/prompt.ts";
+import { promptCatalogue } from "./prompts/registry.ts";
+import { resourceCatalogue } from "./resources/registry.ts";
+import { defineResource, isResource, type Resource } from "./resources/resource.ts";
 import { audio, image } from "./tools/content.ts";
 import type { LocalClient, ToolMessage } from "./tools/local-client.ts";
+import { toolCatalogue } from "./tools/registry.ts";
 import { defineTool, isTool, type Tool } from "./tools/tool.ts";
 import { withSession } from "./tools/with-session.ts";
 
@@ -23,7 +25,7 @@ export interface HoldfastOptions {
   /** Your tools, beside the built-in ones. */
   tools?: readonly Tool[];
   /** Your resources and prompts, beside the built-in ones. */
-  resources?: readonly ResourceProvider[];
+  resources?: readonly Resource[];
   prompts?: readonly Prompt[];
   /** What is not given comes from `HOLDFAST_…` in the environment, then from the defaults. */
   config?: Settings;
@@ -58,10 +60,24 @@ export interface Holdfast {
   ): Promise<Running>;
 }
 
-/** @throws TypeError for what is no tool, and for two tools of one name */
+/** @throws TypeError for what is no tool, prompt or resource, and for two of one name */
 export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
   const { config = {}, env = process.env, ...own } = holdfast;
-  checkTools(own.tools ?? []);
+  checkTools(own.tools);
+  checkList(
+    "prompts",
+    own.prompts,
+    isPrompt,
+    "a prompt, which is what definePrompt({ … }) returns",
+  );
+  promptCatalogue([]).with(own.prompts ?? []);
+  checkList(
+    "resources",
+    own.resources,
+    isResource,
+    "a resource, which is what defineResource({ … }) returns",
+  );
+  resourceCatalogue([]).with(own.resources ?? []);
   return {
     async run(
       transport: "http" | "stdio",
@@ -104,15 +120,21 @@ export async function testClient(
   };
 }
 
+function checkTools(tools: readonly Tool[] = []): void {
+  checkList("tools", tools, isTool, "a tool, which is what defineTool({ … }) returns");
+  toolCatalogue([]).with(tools);
+}
+
 /** A program's own mistakes are told where they are made. @throws TypeError */
-function checkTools(tools: readonly unknown[]): void {
-  if (!Array.isArray(tools)) throw new TypeError("tools: expected a list of tools.");
-  const wrong = tools.findIndex((tool) => !isTool(tool));
-  if (wrong >= 0)
-    throw new TypeError(
-      `tools.${wrong}: expected a tool, which is what defineTool({ … }) returns.`,
-    );
-  Catalogue.of([]).with(tools);
+function checkList(
+  field: string,
+  list: readonly unknown[] = [],
+  is: (value: unknown) => boolean,
+  expected: string,
+): void {
+  if (!Array.isArray(list)) throw new TypeError(`${field}: expected a list of ${field}.`);
+  const wrong = list.findIndex((item) => !is(item));
+  if (wrong >= 0) throw new TypeError(`${field}.${wrong}: expected ${expected}.`);
 }
 
 /** Everything that can be imported from "holdfast", for tools in files: index.ts exports the same. */
@@ -120,6 +142,8 @@ export const library: Readonly<Record<string, unknown>> = {
   createHoldfast,
   testClient,
   defineTool,
+  definePrompt,
+  defineResource,
   withSession,
   image,
   audio,

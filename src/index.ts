@@ -17,5 +17,17 @@ export type { SessionHistory, SessionState } from "./tools/session-parts.ts";
 // For tools that ask their caller something.
 export { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 export { AppError, type ErrorCode } from "./kernel/errors.ts";
-export type { ResourceProvider } from "./resources/resource.ts";
-export type { Prompt, PromptArgument } from "./prompts/prompt.ts";
+export {
+  definePrompt,
+  type Prompt,
+  type PromptContext,
+  type PromptSpec,
+} from "./prompts/prompt.ts";
+export type { PromptResult } from "./prompts/results.ts";
+export {
+  defineResource,
+  type Resource,
+  type ResourceContext,
+  type ResourceResult,
+  type ResourceSpec,
+} from "./resources/resource.ts";

@@ -6,7 +6,7 @@ import type { Terminal } from "./cli/terminal.ts";
 import { AppError } from "./kernel/errors.ts";
 import { systemReason } from "./kernel/system-errors.ts";
 import { createLogger } from "./telemetry/logger.ts";
-import { runningTool } from "./tools/running.ts";
+import { runningTool } from "./definitions/running.ts";
 
 let exitCode = 0;
 

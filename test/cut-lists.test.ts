@@ -1,6 +1,6 @@
 // Lists that are longer than an answer: each says so, and how to go on.
 import { describe, expect, it } from "vitest";
-import type { ResourceProvider } from "../src/resources/resource.ts";
+import { defineResource } from "../src/index.ts";
 import { serveHere } from "./support/here.ts";
 import { askModern } from "./support/modern.ts";
 import { introduce, type Json, type RawClient } from "./support/raw.ts";
@@ -40,10 +40,7 @@ async function pages(
 
 describe("with more than fits", () => {
   it("every list of a session's says so, and leads to the rest", async () => {
-    const own: ResourceProvider = {
-      list: async () => [{ uri: "mem://own", name: "own" }],
-      read: async () => undefined,
-    };
+    const own = defineResource({ uri: "mem://own", name: "own", read: () => "own" });
     const { url } = await serveHere({ resources: [own] });
     const client = await introduce(url);
     await many(SESSIONS, (i) => client.call("session_open", { title: `Reef ${i}` }));

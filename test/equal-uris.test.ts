@@ -1,5 +1,6 @@
 // URIs that are equal under RFC 3986 and RFC 6570 are one resource, for reading and for news.
 import { describe, expect, it } from "vitest";
+import { defineResource } from "../src/index.ts";
 import { canonicalUri } from "../src/sessions/uris.ts";
 import { connect, VERSIONS } from "./support/clients.ts";
 import { serveHere } from "./support/here.ts";
@@ -49,10 +50,7 @@ describe("equal uris", () => {
   });
 
   it("are read alike, and the answer says them as they were asked", async () => {
-    const memory = {
-      list: async () => [],
-      read: async (uri: string) => (uri === "mem://host/a~b" ? [{ uri, text: "mine" }] : undefined),
-    };
+    const memory = defineResource({ uri: "mem://host/a~b", name: "mine", read: () => "mine" });
     const { url } = await serveHere({ resources: [memory] });
     const client = await introduce(url);
     await client.call("state_set", { key: KEY, value: 42 });

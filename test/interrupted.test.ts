@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { defineTool } from "../src/index.ts";
+import { definePrompt, defineTool } from "../src/index.ts";
 import { connect, VERSIONS } from "./support/clients.ts";
 import { gate, serveHere } from "./support/here.ts";
 import { INTERRUPTED, MAY_BE_DONE } from "./support/interrupted.ts";
@@ -50,14 +50,14 @@ describe("a tool call that a stop cuts", () => {
 
 it("what is no tool call ends with an error that may be retried", async () => {
   const begun = gate();
-  const prompt = {
+  const prompt = definePrompt({
     name: "endless",
     description: "Never ends.",
-    async render(): Promise<never> {
+    async handler(): Promise<never> {
       begun.open();
       return new Promise(() => undefined);
     },
-  };
+  });
   const server = await serveHere({ prompts: [prompt], config: { "shutdown-grace": "10ms" } });
   const client = new Client({ name: "asks", version: "1" });
   await client.connect(new StreamableHTTPClientTransport(new URL(server.url)));

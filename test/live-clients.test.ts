@@ -6,12 +6,12 @@ import { systemClock } from "../src/kernel/clock.ts";
 import { CallObserver } from "../src/mcp/call-observer.ts";
 import { LiveClients } from "../src/mcp/live-clients.ts";
 import type { LiveParts } from "../src/mcp/live-client.ts";
-import { PromptRegistry } from "../src/prompts/prompt.ts";
-import { ResourceRegistry } from "../src/resources/registry.ts";
+import { promptCatalogue, PromptRegistry } from "../src/prompts/registry.ts";
+import { resourceCatalogue, ResourceRegistry } from "../src/resources/registry.ts";
 import type { Client } from "../src/sessions/session.ts";
 import { openStorage } from "../src/storage/storage.ts";
 import { createLogger } from "../src/telemetry/logger.ts";
-import { ToolRegistry } from "../src/tools/registry.ts";
+import { toolCatalogue, ToolRegistry } from "../src/tools/registry.ts";
 import type { SessionServices } from "../src/tools/session-handle.ts";
 import { initialize } from "./support/raw.ts";
 
@@ -24,12 +24,12 @@ function clientsInMemory(maxIdle: number): LiveClients {
   });
   const states = new RequestStates(new SigningKeys(storage.signingKeys, systemClock));
   const log = createLogger("silent");
-  const noTools = new ToolRegistry([], {} as SessionServices, states, log);
+  const noTools = new ToolRegistry(toolCatalogue([]), {} as SessionServices, states, log);
   const parts: LiveParts = {
     info: { name: "holdfast", title: "Holdfast", version: "0" },
     registry: noTools,
-    resources: new ResourceRegistry([]),
-    prompts: new PromptRegistry([], states),
+    resources: new ResourceRegistry(resourceCatalogue([])),
+    prompts: new PromptRegistry(promptCatalogue([]), states),
     subscriptions: storage.subscriptions,
     observer: new CallObserver({ registry: noTools, metrics: undefined, log }),
     streams: storage.streams,

@@ -1,6 +1,7 @@
 // 2026-07-28 over HTTP: the headers that every request has must be there and agree with the body; what claims the era in
 // a wrong way is refused under its own id, and nothing of it runs. Not here: the headers of arguments.
 import { describe, expect, it } from "vitest";
+import { definePrompt } from "../src/index.ts";
 import { serveHere } from "./support/here.ts";
 import {
   askModern,
@@ -43,7 +44,7 @@ describe("the standard headers", () => {
 
   it("the name of a prompt and the URI of a resource are checked like a tool's", async () => {
     const { url } = await serveHere({
-      prompts: [{ name: "hi", render: () => ({ messages: [] }) }],
+      prompts: [definePrompt({ name: "hi", handler: () => ({ messages: [] }) })],
     });
     const asked: [string, Json, string][] = [
       ["prompts/get", { name: "hi" }, "ho"],

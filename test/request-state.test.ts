@@ -5,8 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { z } from "zod";
 import { RequestStates, type Asked } from "../src/auth/request-state.ts";
 import { SigningKeys } from "../src/auth/signing-keys.ts";
-import { defineTool } from "../src/index.ts";
-import type { Prompt } from "../src/prompts/prompt.ts";
+import { definePrompt, defineTool } from "../src/index.ts";
 import { openStorage } from "../src/storage/storage.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { serveHere } from "./support/here.ts";
@@ -152,7 +151,7 @@ describe("over HTTP", () => {
         session: "created",
         handler: () => ask(name),
       });
-    const prompt = (name: string): Prompt => ({ name, render: () => ask(name) });
+    const prompt = (name: string) => definePrompt({ name, handler: () => ask(name) });
     return { runs, tools: [tool("one"), tool("two")], prompts: [prompt("one"), prompt("two")] };
   };
   const CAPABILITIES = { capabilities: { elicitation: { form: {} } } };

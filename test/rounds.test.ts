@@ -2,8 +2,7 @@
 import { inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineTool } from "../src/index.ts";
-import type { Prompt } from "../src/prompts/prompt.ts";
+import { definePrompt, defineTool } from "../src/index.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { serveHere } from "./support/here.ts";
 import { startModel } from "./support/model-server.ts";
@@ -51,10 +50,10 @@ function planner() {
   return { tool, states };
 }
 
-const greeting: Prompt = {
+const greeting = definePrompt({
   name: "greeting",
-  arguments: [{ name: "style", required: true }],
-  render({ style }, { inputResponses, requestState }) {
+  arguments: z.object({ style: z.string() }),
+  handler({ args: { style }, inputResponses, requestState }) {
     const form = inputResponse(inputResponses, "form");
     if (form.kind === "elicit")
       return {
@@ -70,7 +69,7 @@ const greeting: Prompt = {
       requestState: "carried",
     });
   },
-};
+});
 
 describe.each(KINDS)("the %s client", (kind) => {
   it("is asked by a handler that knows nothing of eras, round after round, in one session", async () => {

@@ -1,8 +1,6 @@
 // A 2026 request ends with its connection, and only that one does.
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { defineTool } from "../src/index.ts";
-import type { Prompt } from "../src/prompts/prompt.ts";
-import type { ResourceProvider } from "../src/resources/resource.ts";
+import { definePrompt, defineResource, defineTool } from "../src/index.ts";
 import { connect, VERSIONS, isModern } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { gate, serveHere } from "./support/here.ts";
@@ -131,24 +129,24 @@ describe("a 2026 request that is no call", () => {
   /** Waits in a prompt or a resource; `gone` resolves when it is cancelled there. */
   async function asking(method: "prompts/get" | "resources/read") {
     const [begun, gone, finish] = [gate(), gate(), gate()];
-    const slow: Prompt = {
+    const slow = definePrompt({
       name: "slow",
-      async render(_, { signal }) {
+      async handler({ signal }) {
         signal.addEventListener("abort", gone.open);
         begun.open();
         await finish.wait;
         return { messages: [] };
       },
-    };
-    const slowly: ResourceProvider = {
-      list: async () => [],
-      async read(uri) {
-        if (uri !== "slow://one") return undefined;
+    });
+    const slowly = defineResource({
+      uri: "slow://one",
+      name: "slow",
+      async read() {
         begun.open();
         await finish.wait;
-        return [{ uri, text: "read" }];
+        return "read";
       },
-    };
+    });
     const here = await serveHere({
       prompts: [slow],
       resources: [slowly],

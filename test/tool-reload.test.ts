@@ -128,11 +128,11 @@ describe("a change", () => {
 });
 
 describe("a listen stream of 2026-07-28", () => {
-  it("is honored for tools alone where they can change, and ends with the server", async () => {
+  it("is honored for lists that can change, and ends with the server", async () => {
     const { tools, server } = await begin({ "a.js": saying("greet", "hello") });
     const wanted = { toolsListChanged: true, promptsListChanged: true };
     const stream = await listen(server.url, wanted);
-    expect(await stream.next()).toEqual(acknowledged({ toolsListChanged: true }));
+    expect(await stream.next()).toEqual(acknowledged(wanted));
     const deaf = await listen(server.url, { resourceSubscriptions: ["holdfast://sessions"] });
     await deaf.next();
     writeTool(tools, "b.js", saying("part", "bye"));

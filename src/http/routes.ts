@@ -214,6 +214,7 @@ export function createRoutes({
 const incoming = (c: Context<Authenticated>): Incoming => ({
   principal: c.get("principal"),
   requestId: c.get("requestId"),
+  headers: c.req.raw.headers,
   target: sessionTarget(c.req.url),
   toolsets: wantedToolsets(c.req.queries("tools")),
   takesStream: takesStream(c),

@@ -1,9 +1,6 @@
-// For what is given back: twice must be no more than once.
-/** Does it the first time that it is called, and nothing after that. */
-export function once(act: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) act();
-    done = true;
-  };
+// For what must be no more than once: what is given back, and what is made when somebody first looks.
+/** Does it the first time that it is called; after that it gives what came of it. */
+export function once<T>(act: () => T): () => T {
+  let done: { value: T } | undefined;
+  return () => (done ??= { value: act() }).value;
 }

@@ -6,6 +6,7 @@ import {
   ProtocolErrorCode,
   type JSONRPCMessage,
 } from "@modelcontextprotocol/server";
+import { ToolMistake } from "../definitions/mistake.ts";
 import { toAppError, type ErrorCode } from "../kernel/errors.ts";
 import { isId } from "../kernel/ids.ts";
 import type { Caller } from "../sessions/session.ts";
@@ -83,6 +84,12 @@ export class CallObserver {
 
   /** What to throw for what a handler has thrown: a defect stays private, and is logged under its request's id. */
   failed(error: unknown, call: FailedCall): unknown {
+    if (error instanceof ToolMistake) {
+      const line = { level: "error", message: "its author's mistake", stack: true } as const;
+      logFailure(this.#log, error, call, line);
+      const advice = `There is a mistake, which its author must mend: ${error.message}.`;
+      return new ProtocolError(ProtocolErrorCode.InternalError, advice);
+    }
     const known = toAppError(error, call.request);
     if (known.code !== "internal") {
       const level = failureLevel(known);

@@ -38,6 +38,7 @@ export interface Posted {
   toolsets: readonly ToolsetName[] | undefined;
   /** Under which the log tells about it. */
   requestId: string;
+  headers: Headers;
   /** See `Caller`. */
   noQuestions: string | undefined;
   messages: readonly JSONRPCMessage[];
@@ -217,12 +218,13 @@ export class Dispatcher {
   }
 }
 
-const callerOf = ({ principal, client, target, toolsets, requestId, noQuestions }: Posted) => ({
+const callerOf = ({ principal, client, target, toolsets, requestId, ...rest }: Posted) => ({
   principal,
   client,
   own: client.id,
   target,
   toolsets,
   requestId,
-  noQuestions,
+  headers: rest.headers,
+  noQuestions: rest.noQuestions,
 });

@@ -26,7 +26,14 @@ export class Headerless {
   }
 
   async post(
-    { principal, target, toolsets, requestId, protocolVersion = ASSUMED_VERSION }: Incoming,
+    {
+      principal,
+      target,
+      toolsets,
+      requestId,
+      headers,
+      protocolVersion = ASSUMED_VERSION,
+    }: Incoming,
     messages: readonly JSONRPCMessage[],
     batch: boolean,
   ): Promise<Response> {
@@ -45,7 +52,7 @@ export class Headerless {
     }
     if (requests.length === 0) return new Response(null, { status: 202 });
     const noQuestions = `this request brings no session. ${INTRODUCE}`;
-    const caller = { principal, target, toolsets, requestId, noQuestions };
+    const caller = { principal, target, toolsets, requestId, headers, noQuestions };
     return this.#calls.answer(requests, caller, { batch });
   }
 }

@@ -8,6 +8,7 @@ export interface Incoming {
   principal: Principal;
   /** Under which the log tells about it. */
   requestId: string;
+  headers: Headers;
   /** From the address. */
   target: SessionTarget | undefined;
   /** From the address: `?tools=`. */

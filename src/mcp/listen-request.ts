@@ -8,6 +8,7 @@ import {
   type SubscriptionFilter,
 } from "@modelcontextprotocol/server";
 import { newId } from "../kernel/ids.ts";
+import type { List } from "../streams/delivery.ts";
 import type { Client } from "../sessions/session.ts";
 import { STATELESS_VERSION, tooLong } from "./introduction.ts";
 import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "./server.ts";
@@ -28,8 +29,11 @@ export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
 }
 
 /** Of a request that `listenedUris` found nothing wrong with. */
-export const listensToTools = ({ params }: JSONRPCRequest): boolean =>
-  (params?.["notifications"] as SubscriptionFilter).toolsListChanged === true;
+export function listenedLists({ params }: JSONRPCRequest): ReadonlySet<List> {
+  const wanted = params?.["notifications"] as SubscriptionFilter;
+  const lists = ["tools", "prompts", "resources"] as const;
+  return new Set(lists.filter((list) => wanted[`${list}ListChanged`] === true));
+}
 
 /** Nobody can come back to this client: it ends with its connection, which holds until `presentUntil` for now. */
 export function listeningClient(

@@ -13,21 +13,21 @@ import type { Presence } from "../sessions/presence.ts";
 import type { SessionResolver } from "../sessions/current.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
-import type { Connections } from "../streams/delivery.ts";
+import type { Connections, List } from "../streams/delivery.ts";
 import { sseResponse, SseStream } from "../streams/sse-stream.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
-import { listenedUris, listeningClient, listensToTools } from "./listen-request.ts";
+import { listenedUris, listenedLists, listeningClient } from "./listen-request.ts";
 import type { Places } from "./places.ts";
-import { RPC, rpcError, TOOLS_CHANGED } from "./rpc.ts";
+import { listChangedNotice, RPC, rpcError } from "./rpc.ts";
 import { MAX_SUBSCRIPTIONS, type ServerInfo } from "./server.ts";
 
 interface Listener {
   /** Of the request, which names the subscription. */
   id: RequestId;
   sse: SseStream;
-  /** Whether it hears of other tools. */
-  tools: boolean;
+  /** Whose changes it hears of. */
+  lists: ReadonlySet<List>;
 }
 
 export interface ListenParts {
@@ -56,14 +56,14 @@ export class ListenStreams implements Connections {
     const uris = listenedUris(request);
     if (uris instanceof Error)
       return rpcError(200, RPC.invalidParams, uris.message, { id: request.id });
-    const tools = this.#parts.registry.changes && listensToTools(request);
+    const lists = this.#parts.registry.changes ? listenedLists(request) : new Set<List>();
     const honored: SubscriptionFilter = {
-      ...(tools && { toolsListChanged: true }),
+      ...Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true])),
       ...(uris.length > 0 && { resourceSubscriptions: uris }),
     };
     const leave = this.#parts.openStreams.take(caller.principal.id);
     if (leave instanceof Response) return leave;
-    const listener = await this.#listen(request, caller, { uris, tools }, leave).catch(
+    const listener = await this.#listen(request, caller, { uris, lists }, leave).catch(
       (error: unknown) => {
         leave();
         throw error;
@@ -94,9 +94,9 @@ export class ListenStreams implements Connections {
       tell(listener, JSON.parse(data) as JSONRPCNotification);
   }
 
-  async toolsChanged(): Promise<void> {
+  async listChanged(list: List): Promise<void> {
     for (const listener of this.#listeners.values())
-      if (listener.tools) tell(listener, TOOLS_CHANGED);
+      if (listener.lists.has(list)) tell(listener, listChangedNotice(list));
   }
 
   /** Tells every caller that its subscription is over. */
@@ -108,7 +108,7 @@ export class ListenStreams implements Connections {
   async #listen(
     request: JSONRPCRequest,
     caller: Caller,
-    { uris, tools }: { uris: readonly string[]; tools: boolean },
+    { uris, lists }: { uris: readonly string[]; lists: ReadonlySet<List> },
     onClose: () => void,
   ): Promise<Listener> {
     const { clients, subscriptions, presence, resolver, clock } = this.#parts;
@@ -132,7 +132,7 @@ export class ListenStreams implements Connections {
       onClose();
       clients.end(client.id).catch(this.#parts.onError);
     });
-    const listener = { id: request.id, sse, tools };
+    const listener = { id: request.id, sse, lists };
     this.#listeners.set(client.id, listener);
     return listener;
   }

@@ -2,10 +2,10 @@
 import { once } from "../kernel/once.ts";
 import type { Client } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
-import type { Connections } from "../streams/delivery.ts";
+import type { Connections, List } from "../streams/delivery.ts";
 import { mayRunAgain } from "./interruption.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
-import { TOOLS_CHANGED } from "./rpc.ts";
+import { listChangedNotice } from "./rpc.ts";
 
 /** A client that is used now, or is being rehydrated for its first use. */
 interface Entry {
@@ -94,11 +94,12 @@ export class LiveClients implements Connections {
     await this.#used.get(clientId)?.present?.standalone.deliverWaiting();
   }
 
-  async toolsChanged(): Promise<void> {
+  async listChanged(list: List): Promise<void> {
+    const notice = JSON.stringify(listChangedNotice(list));
     await Promise.all(
       this.#present
         .filter(({ standalone }) => standalone.connected)
-        .map(({ standalone }) => standalone.send(JSON.stringify(TOOLS_CHANGED))),
+        .map(({ standalone }) => standalone.send(notice)),
     );
   }
 

@@ -8,6 +8,7 @@ import type {
   RequestId,
 } from "@modelcontextprotocol/server";
 import { toJson } from "../kernel/json.ts";
+import type { List } from "../streams/delivery.ts";
 
 export const RPC = {
   parseError: -32700,
@@ -38,10 +39,10 @@ export function rpcError(
   });
 }
 
-export const TOOLS_CHANGED = {
+export const listChangedNotice = (list: List): JSONRPCNotification => ({
   jsonrpc: "2.0",
-  method: "notifications/tools/list_changed",
-} as const;
+  method: `notifications/${list}/list_changed`,
+});
 
 type Answer = JSONRPCResultResponse | JSONRPCErrorResponse;
 

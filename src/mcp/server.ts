@@ -15,11 +15,12 @@ import {
 } from "@modelcontextprotocol/server";
 import { wrongCursor } from "../kernel/cursor.ts";
 import { findJsonFault } from "../kernel/json-fault.ts";
-import type { PromptRegistry } from "../prompts/prompt.ts";
+import type { PromptRegistry } from "../prompts/registry.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
-import type { CallChannel, CallingProgram } from "../tools/context.ts";
+import { requestInfo, type CallingProgram } from "../definitions/request.ts";
+import type { CallChannel } from "../tools/context.ts";
 import { failure, type ToolRegistry } from "../tools/registry.ts";
 import { REQUEST_KEY_META } from "../tools/request-key.ts";
 import type { CallObserver } from "./call-observer.ts";
@@ -51,12 +52,12 @@ const OWN_LIST = { ttlMs: 60_000, cacheScope: "private" } as const;
 /** Not every caller listens to changes. */
 const CHANGING_LIST = { ...OWN_LIST, ttlMs: 5_000 } as const;
 
-const cacheHints = (registry: ToolRegistry): ServerOptions["cacheHints"] => ({
-  "server/discover": FIXED,
-  "tools/list": registry.changes ? CHANGING_LIST : OWN_LIST,
-  "prompts/list": FIXED,
-  "resources/templates/list": FIXED,
-});
+/** Scope and folder decide what these show too. */
+function cacheHints({ changes }: ToolRegistry): ServerOptions["cacheHints"] {
+  const lists = ["tools/list", "prompts/list", "resources/templates/list"] as const;
+  const hint = changes ? CHANGING_LIST : OWN_LIST;
+  return { "server/discover": FIXED, ...Object.fromEntries(lists.map((list) => [list, hint])) };
+}
 
 /** Who makes the request of this context. */
 export type CallerOf = (context: ServerContext) => Caller;
@@ -93,12 +94,13 @@ export function createServer(
   options: Pick<ServerOptions, "supportedProtocolVersions"> = {},
 ): Server {
   const { info, registry, resources, prompts } = parts;
+  const changing = registry.changes ? { listChanged: true } : {};
   const server = new PlainServer(info, {
     capabilities: {
-      tools: registry.changes ? { listChanged: true } : {},
+      tools: changing,
       logging: {},
-      resources: { subscribe: true },
-      prompts: {},
+      resources: { subscribe: true, ...changing },
+      prompts: changing,
       completions: {},
     },
     instructions: INSTRUCTIONS,
@@ -147,15 +149,24 @@ export function createServer(
 
   server.setRequestHandler("resources/list", (request, context) =>
     guarded(request, context, async () => ({
-      ...(await resources.list(principalOf(context), request.params?.cursor || undefined)),
+      ...(await resources.list(
+        principalOf(context),
+        context.mcpReq.signal,
+        request.params?.cursor || undefined,
+      )),
     })),
   );
   server.setRequestHandler(
     "resources/templates/list",
-    unpaged(() => ({ resourceTemplates: [...resources.templates] })),
+    unpaged((context) => ({ resourceTemplates: resources.templates(principalOf(context)) })),
   );
-  server.setRequestHandler("resources/read", (request, context) =>
-    guarded(request, context, () => resources.read(request.params.uri, principalOf(context))),
+  server.setRequestHandler("resources/read", (message, context) =>
+    guarded(message, context, () => {
+      const caller = callerOf(context);
+      const { client, signal, request } = channelOf(context, caller);
+      const asking = { principal: caller.principal, client, signal, request };
+      return resources.read(message.params.uri, asking);
+    }),
   );
   server.setRequestHandler("resources/subscribe", async ({ params: { uri } }, context) => {
     if (Buffer.byteLength(uri) > MAX_URI_BYTES)
@@ -173,7 +184,7 @@ export function createServer(
 
   server.setRequestHandler(
     "prompts/list",
-    unpaged(() => ({ prompts: [...prompts.wire] })),
+    unpaged((context) => ({ prompts: prompts.list(principalOf(context)) })),
   );
   server.setRequestHandler("prompts/get", (request, context) => {
     const caller = callerOf(context);
@@ -188,11 +199,11 @@ export function createServer(
   });
   server.setRequestHandler("completion/complete", (request, context) => {
     const { ref, argument, context: given } = request.params;
-    const principal = principalOf(context);
+    const asking = { principal: principalOf(context), given: given?.arguments ?? {} };
     return guarded(request, context, () =>
       ref.type === "ref/prompt"
-        ? prompts.complete(ref.name, argument, principal)
-        : resources.complete(ref.uri, { ...argument, given: given?.arguments ?? {} }, principal),
+        ? prompts.complete(ref.name, argument, asking)
+        : resources.complete(ref.uri, argument, asking),
     );
   });
 
@@ -213,6 +224,7 @@ function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel
   return {
     signal: mcpReq.signal,
     client: programOf(mcpReq, caller),
+    request: requestInfo(mcpReq._meta, caller.headers),
     requestKey: requestKeyOf(mcpReq),
     inputResponses: mcpReq.inputResponses,
     requestState: mcpReq.requestState,

@@ -66,9 +66,9 @@ export class Sessionful {
     if (client instanceof Response) return client;
     const refusal = batch ? revisionFault(client.protocolVersion) : undefined;
     if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
-    const { principal, target, toolsets, requestId, takesStream } = incoming;
+    const { principal, target, toolsets, requestId, headers, takesStream } = incoming;
     const noQuestions = takesStream ? undefined : NEEDS_STREAM;
-    const asked = { principal, client, target, toolsets, requestId, noQuestions };
+    const asked = { principal, client, target, toolsets, requestId, headers, noQuestions };
     const posted = { ...asked, messages, batch };
     return this.#parts.dispatcher.dispatch(posted);
   }

@@ -40,8 +40,8 @@ export class Stateless {
       const message = `Headers and body disagree: ${header} is ${sent}, expected ${expected}.`;
       return rpcError(400, RPC.headerMismatch, message, { id: request.id, data: { mismatch } });
     }
-    const { principal, target, toolsets, requestId } = incoming;
-    const caller = { principal, target, toolsets, requestId };
+    const { principal, target, toolsets, requestId, headers } = incoming;
+    const caller = { principal, target, toolsets, requestId, headers };
     if (request.method === "subscriptions/listen") return this.#listen(request, caller);
     return this.#parts.calls.answer([request], caller, { signal: http.signal });
   }

@@ -7,6 +7,7 @@ import type { Connections } from "../streams/delivery.ts";
 import { IntroducingTransport, type IntroducingParts } from "./introducing-transport.ts";
 import { ObservedTransport } from "./observed-transport.ts";
 import { PipeTransport } from "./pipe-transport.ts";
+import { listChangedNotice } from "./rpc.ts";
 import { createServer, type ServerParts } from "./server.ts";
 
 export interface StdioParts extends ServerParts, IntroducingParts {
@@ -68,8 +69,10 @@ export function serveOverStdio(
       return wire.listenerId ? [wire.listenerId] : [];
     },
     refresh: async () => undefined, // a pipe has no streams
-    async toolsChanged() {
-      if (wire.listenerId !== undefined) await server?.sendToolListChanged();
+    async listChanged(list) {
+      if (wire.listenerId === undefined) return;
+      const { method } = listChangedNotice(list);
+      await server?.notification({ method } as Notification);
     },
     async deliverWaiting(clientId) {
       if (clientId !== wire.listenerId) return;

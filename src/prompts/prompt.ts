@@ -1,98 +1,119 @@
-// How prompts are offered, and all prompts of a server.
+// How a prompt is written: `definePrompt`. Built-in prompts are written with it too; there is no second, private way.
+import type { Icon, Prompt as WirePrompt } from "@modelcontextprotocol/server";
+import type { z } from "zod";
+import type { Scope } from "../auth/principal.ts";
 import {
-  isInputRequiredResult,
-  ProtocolError,
-  ProtocolErrorCode,
-  type GetPromptResult,
-  type InputRequiredResult,
-  type Prompt as WirePrompt,
-} from "@modelcontextprotocol/server";
-import type { RequestStates } from "../auth/request-state.ts";
-import { completion, type Suggestions } from "../kernel/completion.ts";
-import type { Principal } from "../auth/principal.ts";
+  about,
+  checkWire,
+  readFields,
+  readFunction,
+  readName,
+  readScope,
+} from "../definitions/fields.ts";
+import { completions, type Complete, type CompletionContext } from "../definitions/completions.ts";
+import type { RequestContext } from "../definitions/request.ts";
+import {
+  prepareSchema,
+  type JsonObjectSchema,
+  type ObjectSchema,
+  type OutputOf,
+  type PreparedSchema,
+} from "../definitions/schema.ts";
+import { settlePrompt, type PromptResult, type Rendered } from "./results.ts";
+import type { Suggestions } from "../kernel/completion.ts";
 import type { Caller } from "../sessions/session.ts";
 
-export interface PromptArgument {
-  name: string;
-  description?: string;
-  required?: boolean;
-  /** Suggestions for a value that begins like this. */
-  complete?(value: string, principal: Principal): Suggestions | Promise<Suggestions>;
-}
-
 /** Who wants a prompt, and what an earlier round of the same request asked for with `inputRequired(…)`. */
-export interface PromptContext {
-  principal: Principal;
+export interface PromptContext<Args = Readonly<Record<string, string>>> extends RequestContext {
+  args: Args;
   /** With the session that the caller's address or program stands for. */
   caller: Caller;
-  signal: AbortSignal;
   inputResponses: Readonly<Record<string, unknown>> | undefined;
   requestState<T = unknown>(): T | undefined;
 }
 
-type Rendered = GetPromptResult | InputRequiredResult;
-
-export interface Prompt {
+export interface PromptSpec<Args extends ObjectSchema> {
   name: string;
   title?: string;
   description?: string;
-  arguments?: readonly PromptArgument[];
-  render(
-    args: Readonly<Record<string, string>>,
-    context: PromptContext,
-  ): Rendered | Promise<Rendered>;
+  /** `z.object({ … })` of texts, another Standard Schema or a JSON Schema: MCP knows no other arguments. */
+  arguments?: Args;
+  /** By argument. */
+  complete?: Readonly<Record<string, Complete>>;
+  icons?: Icon[];
+  _meta?: Record<string, unknown>;
+  /** What a caller must be allowed to do. Default: `read`. */
+  scope?: Scope;
+  handler(context: PromptContext<OutputOf<Args>>): PromptResult | Promise<PromptResult>;
 }
 
-export class PromptRegistry {
-  readonly wire: readonly WirePrompt[];
-  readonly #prompts: ReadonlyMap<string, Prompt>;
-  readonly #states: RequestStates;
+/** A prompt that is ready to be registered. */
+export interface Prompt {
+  readonly name: string;
+  /** As `prompts/list` shows it. */
+  readonly wire: WirePrompt;
+  readonly scope: Scope;
+  readonly arguments: PreparedSchema;
+  complete(argument: string, value: string, context: CompletionContext): Promise<Suggestions>;
+  /** `args` of the context: checked. */
+  render(context: PromptContext<unknown>): Promise<Rendered>;
+}
 
-  constructor(prompts: readonly Prompt[], states: RequestStates) {
-    this.#states = states;
-    this.#prompts = new Map(prompts.map((prompt) => [prompt.name, prompt]));
-    this.wire = prompts.map(({ name, title, description, arguments: args = [] }) => ({
+const PROMPT = Symbol.for("holdfast/prompt");
+const FIELDS = [
+  ...["title", "description", "arguments", "complete", "icons", "_meta", "scope", "handler"],
+];
+
+/** @throws TypeError that names the prompt and the field, for a definition that cannot work or that MCP forbids */
+export function definePrompt<Args extends ObjectSchema = z.ZodObject<Record<never, never>>>(
+  definition: PromptSpec<Args>,
+): Prompt {
+  const { spec, name } = readName(definition, "Prompt");
+  const whose = `Prompt ${name}`;
+  const { title, description, icons, _meta, ...given } = readFields(spec, whose, FIELDS);
+  const handler = readFunction(whose, "handler", given["handler"]) as
+    PromptSpec<ObjectSchema>["handler"] | undefined;
+  if (handler === undefined) throw new TypeError(`${whose}: handler: it is needed.`);
+  const schema = about(whose, "arguments", () =>
+    prepareSchema(given["arguments"] ?? { type: "object" }, "input"),
+  );
+  const complete = completions(whose, given["complete"], Object.keys(schema.json.properties ?? {}));
+  const wire = checkWire<WirePrompt>(whose, "Prompt", {
+    name,
+    ...(title !== undefined && { title }),
+    ...(description !== undefined && { description }),
+    arguments: about(whose, "arguments", () => argumentsOf(schema.json)),
+    ...(icons !== undefined && { icons }),
+    ...(_meta !== undefined && { _meta }),
+  });
+  const prompt: Prompt = {
+    name,
+    wire,
+    scope: readScope(whose, given["scope"]) ?? "read",
+    arguments: schema,
+    complete: async (argument, value, context) =>
+      (await complete.get(argument)?.call(spec, value, context)) ?? [],
+    render: async (context) =>
+      settlePrompt(wire, await handler.call(spec as never, context as never)),
+  };
+  return Object.freeze(Object.assign(prompt, { [PROMPT]: true }));
+}
+
+/** Whether a value, such as a module's export, is a prompt. */
+export const isPrompt = (value: unknown): value is Prompt =>
+  typeof value === "object" && value !== null && PROMPT in value;
+
+/** @throws TypeError for an argument that is no text: clients send nothing else */
+function argumentsOf({ properties = {}, required = [] }: JsonObjectSchema) {
+  return Object.entries(properties).map(([name, property]) => {
+    const { type, description, title } = property as Record<string, unknown>;
+    if (type !== undefined && type !== "string")
+      throw new TypeError(`${name}: a prompt's arguments are texts; begin with z.string()`);
+    return {
       name,
       ...(title !== undefined && { title }),
       ...(description !== undefined && { description }),
-      arguments: args.map(({ complete: _, ...argument }) => argument),
-    }));
-  }
-
-  /** @throws ProtocolError for an unknown prompt, a missing argument or a wrong `requestState` */
-  async get(
-    name: string,
-    args: Readonly<Record<string, string>>,
-    context: PromptContext,
-  ): Promise<Rendered> {
-    const prompt = this.#find(name);
-    const missing = prompt.arguments?.filter(({ name, required }) => required && !args[name]) ?? [];
-    if (missing.length > 0) {
-      throw invalid(
-        `Prompt ${name}: missing ${missing.map((argument) => argument.name).join(", ")}.`,
-      );
-    }
-    const { principal } = context;
-    const asked = { principal, method: "prompts/get", name, args };
-    const sealed = context.requestState<string>();
-    const state = sealed === undefined ? undefined : await this.#states.open(asked, sealed);
-    const rendered = await prompt.render(args, { ...context, requestState: <T>() => state as T });
-    if (!isInputRequiredResult(rendered) || rendered.requestState === undefined) return rendered;
-    return { ...rendered, requestState: await this.#states.seal(asked, rendered.requestState) };
-  }
-
-  async complete(name: string, argument: { name: string; value: string }, principal: Principal) {
-    const definition = this.#find(name).arguments?.find((known) => known.name === argument.name);
-    return completion((await definition?.complete?.(argument.value, principal)) ?? []);
-  }
-
-  #find(name: string): Prompt {
-    const prompt = this.#prompts.get(name);
-    if (prompt === undefined)
-      throw invalid(`Unknown prompt: ${name}. prompts/list names the prompts there are.`);
-    return prompt;
-  }
+      ...((required as string[]).includes(name) && { required: true }),
+    };
+  });
 }
-
-const invalid = (message: string): ProtocolError =>
-  new ProtocolError(ProtocolErrorCode.InvalidParams, message);

@@ -1,5 +1,6 @@
 // The built-in prompts: an earlier conversation put before the model that the person is talking to.
 import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
+import { z } from "zod";
 import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
 import { byOther } from "../chat/message.ts";
@@ -7,7 +8,7 @@ import type { SessionResolver } from "../sessions/current.ts";
 import type { Caller, Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { completeSession, sessionLabelled } from "../sessions/completion.ts";
-import type { Prompt, PromptArgument } from "./prompt.ts";
+import { definePrompt, type Prompt } from "./prompt.ts";
 
 /** About 12,000 tokens of English: the person's own model has other things to read too. */
 const MAX_CHARACTERS = 50_000;
@@ -21,22 +22,26 @@ export interface SessionPromptParts {
 }
 
 export function sessionPrompts(parts: SessionPromptParts): Prompt[] {
-  const session: PromptArgument = {
-    name: "session",
-    description: "Id, name or title of a session. Default: the one that this program works in.",
-    async complete(value, principal) {
-      const { suggestions, hasMore } = await completeSession(parts.sessions, principal, value);
-      return { values: [...new Set(suggestions.map(({ label }) => label))], hasMore };
-    },
-  };
-  const about = (name: string, title: string, description: string, wish: Wish): Prompt => ({
-    ...{ name, title, description, arguments: [session] },
-    async render(args, { caller }) {
-      const found = await find(parts, caller, args["session"]);
-      const text = [wish(found), "", ...(await transcript(parts.chat, found))].join("\n");
-      return { description, messages: [{ role: "user", content: { type: "text", text } }] };
-    },
-  });
+  const about = (name: string, title: string, description: string, wish: Wish): Prompt =>
+    definePrompt({
+      ...{ name, title, description },
+      arguments: z.object({
+        session: z
+          .string()
+          .optional()
+          .describe("Id, name or title of a session. Default: the one that this program works in."),
+      }),
+      complete: {
+        async session(value, { principal }) {
+          const { suggestions, hasMore } = await completeSession(parts.sessions, principal, value);
+          return { values: [...new Set(suggestions.map(({ label }) => label))], hasMore };
+        },
+      },
+      async handler({ args, caller }) {
+        const found = await find(parts, caller, args.session);
+        return [wish(found), "", ...(await transcript(parts.chat, found))].join("\n");
+      },
+    });
   return [
     about(
       "continue_conversation",

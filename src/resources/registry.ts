@@ -1,57 +1,98 @@
-// All resources of a server, from all providers.
+// All resources of a server, and the one way to read them. Those from files may be exchanged while the server runs.
 import {
   ProtocolError,
   ProtocolErrorCode,
   type ReadResourceResult,
-  type Resource,
+  type Resource as WireResource,
   type ResourceTemplateType,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import type { Principal } from "../auth/principal.ts";
+import { may, type Principal } from "../auth/principal.ts";
+import { Catalogue, type Kind } from "../definitions/catalogue.ts";
+import type { CompletionContext } from "../definitions/completions.ts";
+import { ofItsAuthor } from "../definitions/mistake.ts";
+import type { RequestContext } from "../definitions/request.ts";
 import { completion, type Completion } from "../kernel/completion.ts";
-import { decodeCursor, encodeCursor } from "../kernel/cursor.ts";
+import { decodeCursor, encodeCursor, wrongCursor } from "../kernel/cursor.ts";
 import { canonicalUri } from "../sessions/uris.ts";
-import type { ResourcePage, ResourceProvider, TypedVariable } from "./resource.ts";
+import type { Resource } from "./resource.ts";
 
-/** The provider that a page ended in, and the cursor that it gave. */
-const Position = z.tuple([z.int().min(0), z.string().min(1)]);
+/** The resource that a page ended in, and the cursor that it gave. */
+const Position = z.tuple([z.string(), z.string().min(1)]);
 
 /** The 2025 revisions' code for a resource that is not there. */
 const NOT_FOUND = -32002;
 
-export class ResourceRegistry {
-  readonly templates: readonly ResourceTemplateType[];
-  readonly #providers: readonly ResourceProvider[];
+const RESOURCES: Kind<Resource> = {
+  label: "Resource",
+  field: "uri",
+  keyOf: ({ key }) => key,
+  isReserved: (key) => /^holdfast:/i.test(key),
+};
 
-  constructor(providers: readonly ResourceProvider[]) {
-    this.#providers = providers;
-    this.templates = providers.flatMap(({ templates = [] }) => templates);
+export const resourceCatalogue = (builtIn: readonly Resource[]): Catalogue<Resource> =>
+  Catalogue.of(RESOURCES, builtIn);
+
+export class ResourceRegistry {
+  /** The resources that are always there. */
+  readonly fixed: Catalogue<Resource>;
+  #all: Catalogue<Resource>;
+  /** Somebody's own first: the built-in lists are long. */
+  #ordered: readonly Resource[];
+
+  constructor(fixed: Catalogue<Resource>) {
+    this.fixed = this.#all = fixed;
+    this.#ordered = ownFirst(fixed);
   }
 
-  /** Provider by provider, up to the first that has more. @throws AppError `invalid` for a wrong cursor */
-  async list(principal: Principal, cursor?: string): Promise<ResourcePage> {
-    let [index, inside] =
-      cursor === undefined ? [0, ""] : decodeCursor("resources", Position, cursor);
-    const resources: Resource[] = [];
-    for (; index < this.#providers.length; index++, inside = "") {
-      const listed = await this.#providers[index]!.list(principal, inside || undefined);
-      const page: ResourcePage = Array.isArray(listed) ? { resources: listed } : listed;
+  /** From now on these. Requests that run go on with the resource that they began with. */
+  use(all: Catalogue<Resource>): { changed: boolean } {
+    const changed = JSON.stringify(all.wire) !== JSON.stringify(this.#all.wire);
+    this.#all = all;
+    this.#ordered = ownFirst(all);
+    return { changed };
+  }
+
+  templates(principal: Principal): ResourceTemplateType[] {
+    return this.#of(principal).flatMap(({ wire }) => ("uriTemplate" in wire ? [wire] : []));
+  }
+
+  /** Resource by resource, up to the first that has more. @throws AppError `invalid` for a wrong cursor */
+  async list(
+    principal: Principal,
+    signal: AbortSignal,
+    cursor?: string,
+  ): Promise<{ resources: WireResource[]; nextCursor?: string }> {
+    const all = this.#of(principal);
+    let [key, inside] =
+      cursor === undefined ? [all[0]?.key, undefined] : decodeCursor("resources", Position, cursor);
+    const first = all.findIndex((one) => one.key === key);
+    if (cursor !== undefined && first < 0) throw wrongCursor();
+    const resources: WireResource[] = [];
+    for (const one of all.slice(Math.max(first, 0))) {
+      const context = { principal, cursor: inside };
+      const page = await this.#run(one, signal, () => one.list(context));
+      inside = undefined;
       resources.push(...page.resources);
-      const { nextCursor } = page;
-      if (nextCursor !== undefined)
-        return { resources, nextCursor: encodeCursor("resources", [index, nextCursor]) };
+      if (page.nextCursor !== undefined)
+        return { resources, nextCursor: encodeCursor("resources", [one.key, page.nextCursor]) };
     }
     return { resources };
   }
 
-  /** @throws ProtocolError when no provider has it */
-  async read(uri: string, principal: Principal): Promise<ReadResourceResult> {
+  /** @throws ProtocolError when there is none, or none for this principal: the two are never told apart */
+  async read(uri: string, context: RequestContext): Promise<ReadResourceResult> {
     // As it is spelled, and as an equal uri is; the answer says it as the question did.
     for (const spelled of new Set([uri, canonicalUri(uri)])) {
-      for (const provider of this.#providers) {
-        const contents = await provider.read(spelled, principal);
+      for (const one of this.#of(context.principal)) {
+        const variables = one.match(spelled);
+        if (variables === undefined) continue;
+        const asked = { ...context, uri: spelled, variables };
+        const contents = await this.#run(one, context.signal, () => one.read(asked));
         if (contents !== undefined)
-          return { contents: contents.map((one) => (one.uri === spelled ? { ...one, uri } : one)) };
+          return {
+            contents: contents.map((part) => (part.uri === spelled ? { ...part, uri } : part)),
+          };
       }
     }
     throw new ProtocolError(NOT_FOUND, `Resource not found: ${uri}`, { uri });
@@ -60,17 +101,28 @@ export class ResourceRegistry {
   /** @throws ProtocolError for an unknown template */
   async complete(
     template: string,
-    variable: TypedVariable,
-    principal: Principal,
+    { name, value }: { name: string; value: string },
+    context: CompletionContext,
   ): Promise<Completion> {
-    const provider = this.#providers.find(({ templates = [] }) =>
-      templates.some(({ uriTemplate }) => uriTemplate === template),
+    const found = this.#of(context.principal).find(
+      ({ wire }) => "uriTemplate" in wire && wire.uriTemplate === template,
     );
-    if (provider === undefined)
+    if (found === undefined)
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,
         `Unknown resource template: ${template}. resources/templates/list names those there are.`,
       );
-    return completion((await provider.complete?.(template, variable, principal)) ?? []);
+    return completion(await found.complete(name, value, context));
+  }
+
+  #of(principal: Principal): Resource[] {
+    return this.#ordered.filter(({ scope }) => may(principal, scope));
+  }
+
+  #run<T>(one: Resource, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    return this.#all.isBuiltIn(one.key) ? act() : ofItsAuthor(`resource ${one.key}`, signal, act);
   }
 }
+
+const ownFirst = (all: Catalogue<Resource>): Resource[] =>
+  [false, true].flatMap((builtIn) => all.items.filter(({ key }) => all.isBuiltIn(key) === builtIn));

@@ -1,5 +1,6 @@
 // Sessions, their histories and their state as resources that a client can read and subscribe to.
 import type { Chat } from "../chat/chat.ts";
+import type { Complete } from "../definitions/completions.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { completeSession, whose } from "../sessions/completion.ts";
 import type { Session, SessionCounts } from "../sessions/session.ts";
@@ -12,9 +13,10 @@ import {
   sessionsFrom,
   sessionUri,
   stateUri,
+  type SessionPlace,
 } from "../sessions/uris.ts";
 import type { State } from "../state/state.ts";
-import type { ResourceProvider } from "./resource.ts";
+import { defineResource, type Resource, type ResourceContext } from "./resource.ts";
 
 const JSON_TYPE = "application/json";
 const PAGE = 100;
@@ -29,14 +31,22 @@ export interface SessionResourceParts {
   chat: Chat;
 }
 
-export function sessionResources({
-  sessions,
-  state,
-  chat,
-}: SessionResourceParts): ResourceProvider {
-  const json = (uri: string, value: unknown) => [
-    { uri, mimeType: JSON_TYPE, text: JSON.stringify(value, undefined, 2) },
-  ];
+export function sessionResources({ sessions, state, chat }: SessionResourceParts): Resource[] {
+  /** Of one of these kinds of places, however its uri is spelled. */
+  const match = (kind: SessionPlace["kind"]) => (uri: string) => {
+    const place = parseSessionUri(uri);
+    if (place?.kind !== kind) return undefined;
+    const given = Object.entries(place).filter(([name, value]) => name !== "kind" && value);
+    return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
+  };
+
+  const id: Complete = async (value, { principal }) => {
+    const { suggestions, hasMore } = await completeSession(sessions, principal, value);
+    return { values: suggestions.map((one) => one.id), hasMore };
+  };
+
+  const find = ({ variables, principal }: ResourceContext) =>
+    sessions.find(principal, { id: variables["id"]! });
 
   const overview = (session: Session & SessionCounts) => ({
     session: session.id,
@@ -49,77 +59,76 @@ export function sessionResources({
     expires_at: timeOf(sessions.expiresAt(session)),
   });
 
-  return {
-    templates: [
-      { name: "session", title: "A session", uriTemplate: sessionUri("{id}"), mimeType: JSON_TYPE },
-      {
-        name: "history",
-        title: "A session's messages",
-        uriTemplate: historyUri("{id}"),
-        mimeType: JSON_TYPE,
-      },
-      {
-        name: "state",
-        title: "A value of a session",
-        uriTemplate: `${sessionUri("{id}")}/state/{key}`,
-        mimeType: JSON_TYPE,
-      },
-    ],
-
-    async complete(_template, { name, value, given }, principal) {
-      if (name === "id") {
-        const { suggestions, hasMore } = await completeSession(sessions, principal, value);
-        return { values: suggestions.map(({ id }) => id), hasMore };
-      }
-      const session = given["id"] && (await sessions.find(principal, { id: given["id"] }));
-      if (name !== "key" || !session) return [];
-      const { entries, nextAfter } = await state.list(session.id, { prefix: value, limit: PAGE });
-      return { values: entries.map(({ key }) => key), hasMore: nextAfter !== undefined };
-    },
-
-    async list(principal, cursor) {
-      const page = await sessions.list(principal, { limit: PAGE, ...(cursor && { cursor }) });
-      const all = {
-        uri: SESSIONS_URI,
-        name: "sessions",
-        title: "Your sessions",
-        mimeType: JSON_TYPE,
-      };
-      const resources = page.sessions.map(({ id, title, name, owner }) => ({
-        uri: sessionUri(id),
-        name: name ?? id,
-        title: whose(title ?? name ?? "Untitled session", owner, principal),
-        mimeType: JSON_TYPE,
-      }));
-      const { nextCursor } = page;
-      return { resources: cursor === undefined ? [all, ...resources] : resources, nextCursor };
-    },
-
-    async read(uri, principal) {
-      const place = parseSessionUri(uri);
-      if (place === undefined) return undefined;
-      if (place.kind === "sessions") {
-        const { cursor } = place;
+  return [
+    defineResource({
+      uri: SESSIONS_URI,
+      name: "sessions",
+      title: "Your sessions",
+      mimeType: JSON_TYPE,
+      match: match("sessions"),
+      async read({ variables: { cursor }, principal }) {
         const [page, total] = await Promise.all([
           sessions.list(principal, { limit: PAGE, ...(cursor && { cursor }) }),
           sessions.total(principal),
         ]);
         const { nextCursor } = page;
-        return json(uri, {
+        return {
           total,
           ...(nextCursor !== undefined && { next: sessionsFrom(nextCursor) }),
           sessions: page.sessions.map((one) => ({ ...overview(one), uri: sessionUri(one.id) })),
-        });
-      }
-      const session = await sessions.find(principal, { id: place.id });
-      if (session === undefined) return undefined;
-      if (place.kind === "history") {
-        const { before } = place;
-        const [{ messages, nextBefore }, counts] = await Promise.all([
-          chat.page(session.id, { limit: MESSAGES, before }),
+        };
+      },
+    }),
+
+    defineResource({
+      uriTemplate: sessionUri("{id}"),
+      name: "session",
+      title: "A session",
+      mimeType: JSON_TYPE,
+      match: match("session"),
+      complete: { id },
+      async list({ principal, cursor }) {
+        const page = await sessions.list(principal, { limit: PAGE, ...(cursor && { cursor }) });
+        const resources = page.sessions.map(({ id, title, name, owner }) => ({
+          uri: sessionUri(id),
+          name: name ?? id,
+          title: whose(title ?? name ?? "Untitled session", owner, principal),
+        }));
+        return { resources, nextCursor: page.nextCursor };
+      },
+      async read(asked) {
+        const session = await find(asked);
+        if (session === undefined) return undefined;
+        const [{ entries, nextAfter }, counts] = await Promise.all([
+          state.list(session.id, { limit: PAGE }),
           sessions.counts(session.id),
         ]);
-        return json(uri, {
+        return {
+          ...overview({ ...session, ...counts }),
+          counts: { messages: counts.messages, state_keys: counts.stateKeys },
+          history: historyUri(session.id),
+          state: entries.map(({ key }) => stateUri(session.id, key)),
+          ...(nextAfter !== undefined && { more_state: "state_list has the keys that follow." }),
+        };
+      },
+    }),
+
+    defineResource({
+      uriTemplate: historyUri("{id}"),
+      name: "history",
+      title: "A session's messages",
+      mimeType: JSON_TYPE,
+      match: match("history"),
+      complete: { id },
+      async read(asked) {
+        const session = await find(asked);
+        if (session === undefined) return undefined;
+        const before = asked.variables["before"];
+        const [{ messages, nextBefore }, counts] = await Promise.all([
+          chat.page(session.id, { limit: MESSAGES, before: before ? Number(before) : undefined }),
+          sessions.counts(session.id),
+        ]);
+        return {
           total: counts.messages,
           ...(nextBefore !== undefined && { next: historyBefore(session.id, nextBefore) }),
           messages: messages.map(({ seq, role, content, status, createdAt, author }) => ({
@@ -130,21 +139,32 @@ export function sessionResources({
             created_at: isoTime(createdAt),
             ...(author !== null && { author }),
           })),
-        });
-      }
-      if (place.kind === "state") {
-        const entry = await state.get(session.id, place.key);
-        return entry && [{ uri, mimeType: JSON_TYPE, text: entry.value }];
-      }
-      const { entries, nextAfter } = await state.list(session.id, { limit: PAGE });
-      const counts = await sessions.counts(session.id);
-      return json(uri, {
-        ...overview({ ...session, ...counts }),
-        counts: { messages: counts.messages, state_keys: counts.stateKeys },
-        history: historyUri(session.id),
-        state: entries.map(({ key }) => stateUri(session.id, key)),
-        ...(nextAfter !== undefined && { more_state: "state_list has the keys that follow." }),
-      });
-    },
-  };
+        };
+      },
+    }),
+
+    defineResource({
+      uriTemplate: `${sessionUri("{id}")}/state/{key}`,
+      name: "state",
+      title: "A value of a session",
+      mimeType: JSON_TYPE,
+      match: match("state"),
+      complete: {
+        id,
+        async key(value, { principal, given }) {
+          const session = given["id"] && (await sessions.find(principal, { id: given["id"] }));
+          if (!session) return [];
+          const { entries, nextAfter } = await state.list(session.id, {
+            prefix: value,
+            limit: PAGE,
+          });
+          return { values: entries.map(({ key }) => key), hasMore: nextAfter !== undefined };
+        },
+      },
+      async read(asked) {
+        const session = await find(asked);
+        return session && (await state.get(session.id, asked.variables["key"]!))?.value;
+      },
+    }),
+  ];
 }

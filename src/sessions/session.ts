@@ -73,4 +73,6 @@ export interface Caller {
   readonly noQuestions?: string | undefined;
   /** Under which the log tells about the call. */
   readonly requestId?: string | undefined;
+  /** Of the HTTP request, where the call has come over HTTP just now. */
+  readonly headers?: Headers | undefined;
 }

@@ -9,9 +9,12 @@ export interface Connections {
   refresh(): Promise<void>;
   /** Delivers what waits for this client, if it is connected here. */
   deliverWaiting(clientId: string): Promise<void>;
-  /** Tells the clients that are connected here that there are other tools now. */
-  toolsChanged(): Promise<void>;
+  /** Tells the clients that are connected here that this list is another one now. */
+  listChanged(list: List): Promise<void>;
 }
+
+/** The lists that may change while the server runs. */
+export type List = "tools" | "prompts" | "resources";
 
 /** How often another process's announcements are looked for. */
 const POLL_MS = 250;
@@ -39,9 +42,9 @@ export class Delivery {
     }
   }
 
-  /** The tools of this process are other ones now. */
-  toolsChanged(): void {
-    for (const holder of this.#holders) holder.toolsChanged().catch(this.#onError);
+  /** A list of this process is another one now. */
+  listChanged(list: List): void {
+    for (const holder of this.#holders) holder.listChanged(list).catch(this.#onError);
   }
 
   close(): void {

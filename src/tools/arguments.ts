@@ -2,7 +2,7 @@
 // text. Where the schema refuses that, it means that the argument was not given.
 import type { StandardSchemaV1 } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { fieldOf, pathOf, type Checked, type PreparedSchema } from "./schema.ts";
+import { fieldOf, pathOf, type Checked, type PreparedSchema } from "../definitions/schema.ts";
 
 /** Optional text of a built-in tool: empty text is none. */
 export const optionalText = (description: string) =>

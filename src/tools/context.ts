@@ -1,15 +1,15 @@
 // What passes between a server, a tool and its handler.
 import type {
   CallToolResult,
-  ClientCapabilities,
   ContentBlock,
   InputRequiredResult,
   LoggingLevel,
 } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
+import type { CallingProgram, RequestInfo } from "../definitions/request.ts";
 import type { Caller, Session } from "../sessions/session.ts";
 import type { OwnSessions } from "./own-sessions.ts";
-import type { InputOf, ObjectSchema } from "./schema.ts";
+import type { InputOf, ObjectSchema } from "../definitions/schema.ts";
 import type { SessionHandle, SessionServices } from "./session-handle.ts";
 
 /**
@@ -19,17 +19,11 @@ import type { SessionHandle, SessionServices } from "./session-handle.ts";
  */
 export type SessionPolicy = "required" | "created" | "optional" | "none";
 
-/** The program that calls, as it introduces itself. */
-export interface CallingProgram {
-  readonly name: string;
-  readonly version: string;
-  readonly protocolVersion: string;
-  readonly capabilities: ClientCapabilities;
-}
-
 /** What a handler can say to its caller while it works, and hear from it. */
 export interface CallChannel {
   client: CallingProgram | undefined;
+  /** What came with the call besides: `_meta`, and HTTP headers without credentials. */
+  request: RequestInfo;
   /** Aborted when the caller cancels. */
   signal: AbortSignal;
   /** Reports progress, if the caller asked for it; `progress` must grow from call to call. */

@@ -1,18 +1,24 @@
 // Reads the definition of a tool and checks all of it, once: clients refuse a whole list for one tool that MCP forbids.
-import { specTypeSchemas, type Tool as WireTool } from "@modelcontextprotocol/server";
+import type { Tool as WireTool } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { SCOPES, type Scope } from "../auth/principal.ts";
-import { findJsonFault, told } from "../kernel/json-fault.ts";
+import type { Scope } from "../auth/principal.ts";
 import { TOOLSETS, type Toolset } from "../kernel/toolsets.ts";
+import {
+  about,
+  checkWire,
+  readFields,
+  readName,
+  readScope,
+  titleOf,
+} from "../definitions/fields.ts";
 import { headerParameters, type HeaderParameter } from "./header-parameters.ts";
 import {
   checkSchema,
   compile,
-  fieldOf,
   prepareSchema,
   type JsonObjectSchema,
   type PreparedSchema,
-} from "./schema.ts";
+} from "../definitions/schema.ts";
 import { POLICIES } from "./with-session.ts";
 
 export interface Definition {
@@ -39,20 +45,12 @@ const SESSION_ARGUMENT = { type: "string", description: "Session id. Default: th
 const SESSION_RESULT = { anyOf: [{ type: "string" }, { type: "null" }] };
 
 /** @throws TypeError that names the tool and the field */
-export function readDefinition(spec: unknown): Definition {
-  if (typeof spec !== "object" || spec === null)
-    throw new TypeError("defineTool: expected { name, description, handler, … }.");
-  const { name } = read(spec, "A tool", ["name"]);
-  if (typeof name !== "string" || !/^[A-Za-z0-9_.-]{1,128}$/.test(name)) {
-    const shown = typeof name === "string" ? JSON.stringify(name) : told(name);
-    throw new TypeError(
-      `Tool ${shown}: a name has 1 to 128 letters, digits, dots, dashes or underscores.`,
-    );
-  }
+export function readDefinition(definition: unknown): Definition {
+  const { spec, name } = readName(definition, "Tool");
   const whose = `Tool ${name}`;
-  const given = read(spec, whose, FIELDS);
+  const given = readFields(spec, whose, FIELDS);
   const { description, handler, title = titleOf(name), quick = false } = given;
-  const { scope, toolset, timeoutMs, session = "required", annotations, icons, _meta } = given;
+  const { toolset, timeoutMs, session = "required", annotations, icons, _meta } = given;
   if (typeof description !== "string" || typeof handler !== "function")
     throw new TypeError(`${whose}: a description and a handler are needed.`);
   if (typeof quick !== "boolean") throw new TypeError(`${whose}: quick: expected true or false.`);
@@ -61,8 +59,7 @@ export function readDefinition(spec: unknown): Definition {
       `${whose}: session: expected one of ${POLICIES.join(", ")}, or a function.`,
     );
 
-  if (scope !== undefined && !SCOPES.includes(scope as Scope))
-    throw new TypeError(`${whose}: scope: expected one of ${SCOPES.join(", ")}.`);
+  const scope = readScope(whose, given["scope"]);
   if (toolset !== undefined && !TOOLSETS.includes(toolset as Toolset))
     throw new TypeError(`${whose}: toolset: expected one of ${TOOLSETS.join(", ")}.`);
   if (timeoutMs !== undefined && !isTimeout(timeoutMs))
@@ -75,15 +72,15 @@ export function readDefinition(spec: unknown): Definition {
       ? undefined
       : about(whose, "inputSchema", () => advertised(given["inputSchema"]));
   const input = about(whose, "input", () =>
-    prepareSchema(given["input"] ?? shown ?? z.object({}), "input"),
+    withoutSession(prepareSchema(given["input"] ?? shown ?? z.object({}), "input")),
   );
   const output =
     given["output"] === undefined
       ? undefined
-      : about(whose, "output", () => prepareSchema(given["output"], "output"));
+      : about(whose, "output", () => withoutSession(prepareSchema(given["output"], "output")));
   const alone = session === "none";
   const asked = shown ?? input.json;
-  const wire = checkWire(whose, {
+  const wire = checkWire<WireTool>(whose, "Tool", {
     name,
     title,
     description,
@@ -97,7 +94,7 @@ export function readDefinition(spec: unknown): Definition {
   });
   const headers = headerParameters(name, wire.inputSchema);
   return {
-    scope: (scope as Scope) ?? (wire.annotations?.readOnlyHint ? "read" : "write"),
+    scope: scope ?? (wire.annotations?.readOnlyHint ? "read" : "write"),
     toolset: toolset as Toolset | undefined,
     timeoutMs,
     wire,
@@ -113,28 +110,22 @@ export function readDefinition(spec: unknown): Definition {
 function advertised(schema: unknown): JsonObjectSchema {
   const checked = checkSchema(schema);
   compile(checked);
+  refuseSession(checked);
   return checked;
+}
+
+function withoutSession(schema: PreparedSchema): PreparedSchema {
+  refuseSession(schema.json);
+  return schema;
+}
+
+/** @throws TypeError */
+function refuseSession({ properties = {} }: JsonObjectSchema): void {
+  if ("session" in properties) throw new TypeError('"session" is added by Holdfast');
 }
 
 const isTimeout = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_TIMEOUT_MS;
-
-/** Each field once: a getter may throw, and may tell something else the next time. */
-function read(spec: object, whose: string, fields: readonly string[]): Record<string, unknown> {
-  const field = (name: string): unknown =>
-    about(whose, name, () => spec[name as keyof typeof spec] as unknown);
-  return Object.fromEntries(fields.map((name) => [name, field(name)]));
-}
-
-/** What `act` gives; what it throws names the tool and the field. */
-function about<T>(whose: string, field: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    const reason = error instanceof TypeError ? error.message : `reading it threw ${told(error)}`;
-    throw new TypeError(`${whose}: ${field}: ${reason}.`, { cause: error });
-  }
-}
 
 const besideSession = (
   { properties, required, ...schema }: JsonObjectSchema,
@@ -147,20 +138,3 @@ const besideSession = (
     required: [...((required ?? []) as string[]), ...needed],
   }),
 });
-
-/** As `tools/list` will have it: a copy that is valid for every client. */
-function checkWire(whose: string, wire: Record<string, unknown>): WireTool {
-  const fault = findJsonFault(wire);
-  if (fault)
-    throw new TypeError(`${whose}: ${fault.path}: expected JSON, received ${fault.received}.`);
-  const copy: unknown = JSON.parse(JSON.stringify(wire));
-  const { issues: [issue] = [] } = specTypeSchemas.Tool["~standard"].validate(copy);
-  if (issue) throw new TypeError(`${whose}: ${fieldOf(issue)}: ${issue.message}.`);
-  return copy as WireTool;
-}
-
-/** `state_get` reads "State get". */
-const titleOf = (name: string): string => {
-  const words = name.replace(/[_.-]+/g, " ").trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
-};

@@ -6,6 +6,7 @@ import type {
   Tool as WireTool,
 } from "@modelcontextprotocol/server";
 import { LOCAL } from "../auth/principal.ts";
+import { requestInfo } from "../definitions/request.ts";
 import { newId } from "../kernel/ids.ts";
 import type { SessionTarget } from "../sessions/session.ts";
 import type { CallChannel } from "./context.ts";
@@ -23,6 +24,8 @@ export interface LocalCallOptions {
   /** Answers to what an earlier round asked, and what that gave along. */
   inputResponses?: Readonly<Record<string, unknown>>;
   requestState?: string;
+  /** The call's `_meta`. */
+  meta?: Readonly<Record<string, unknown>>;
 }
 
 export class LocalClient {
@@ -51,9 +54,16 @@ export class LocalClient {
     return this.#registry.call(name, args, { caller, channel: this.#channel(options) });
   }
 
-  #channel({ signal, requestKey, inputResponses, requestState }: LocalCallOptions): CallChannel {
+  #channel({
+    signal,
+    requestKey,
+    inputResponses,
+    requestState,
+    meta,
+  }: LocalCallOptions): CallChannel {
     return {
       client: undefined,
+      request: requestInfo(meta, undefined),
       signal: signal ?? new AbortController().signal,
       progress: async (progress, total, message) =>
         void this.messages.push({ progress, total, message }),

@@ -17,15 +17,16 @@ import type { ToolsetName } from "../kernel/toolsets.ts";
 import type { Caller } from "../sessions/session.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
-import { Catalogue } from "./catalogue.ts";
+import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import type { Call, CallChannel, OpenedSession } from "./context.ts";
-import { ToolMistake } from "./mistake.ts";
+import { ToolMistake } from "../definitions/mistake.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { onceOf, withRequestKey } from "./request-key.ts";
 import { isQuestion } from "./results.ts";
-import { fieldOf } from "./schema.ts";
+import { fieldOf } from "../definitions/schema.ts";
 import type { SessionServices } from "./session-handle.ts";
-import { asTool } from "./running.ts";
+import { ToolLists } from "./tool-lists.ts";
+import { asTool } from "../definitions/running.ts";
 import type { Tool } from "./tool.ts";
 
 /** In every result's `_meta`: the session that the call worked in. */
@@ -33,48 +34,47 @@ export const SESSION_META = "holdfast/session";
 /** In the `_meta` of a tool error: its stable code. */
 export const ERROR_META = "holdfast/error";
 
-/** Tools that come together, such as those of one file. */
-export interface ToolGroup {
-  from: string;
-  tools: readonly Tool[];
-}
+const TOOLS: Kind<Tool> = {
+  label: "Tool",
+  field: "name",
+  keyOf: ({ name }) => name,
+  // ChatGPT dictates plain names, which somebody's own tools may have had before.
+  yields: ({ toolset }) => toolset === "chatgpt",
+};
 
-/** Why the tools of a group were left out. */
-export interface ToolFault {
-  from: string;
-  reason: string;
-}
+export const toolCatalogue = (builtIn: readonly Tool[]): Catalogue<Tool> =>
+  Catalogue.of(TOOLS, builtIn);
 
 export interface RegistryOptions {
-  /** Somebody's own tools. */
-  own?: readonly Tool[];
-  /** Whether `replace` may be called later: clients are told at the beginning that the list can change. */
+  /** Whether `use` may be called later: clients are told at the beginning that the list can change. */
   changes?: boolean;
   /** What `list` shows to callers that choose nothing. */
   toolsets?: readonly ToolsetName[];
 }
 
 export class ToolRegistry {
+  /** Whether `use` may be called later: clients are told at the beginning that the list can change. */
   readonly changes: boolean;
   /** The tools that are always there. */
-  readonly #fixed: Catalogue;
-  #all: Catalogue;
+  readonly fixed: Catalogue<Tool>;
+  #all: Catalogue<Tool>;
+  #lists: ToolLists;
   readonly #toolsets: readonly ToolsetName[];
   readonly #services: SessionServices;
   readonly #states: RequestStates;
   readonly #log: Logger;
 
-  /** @throws TypeError when two tools share a name */
   constructor(
-    builtIn: readonly Tool[],
+    fixed: Catalogue<Tool>,
     services: SessionServices,
     states: RequestStates,
     log: Logger,
-    { own = [], changes = false, toolsets = ["core"] }: RegistryOptions = {},
+    { changes = false, toolsets = ["core"] }: RegistryOptions = {},
   ) {
     this.changes = changes;
     this.#toolsets = toolsets;
-    this.#fixed = this.#all = Catalogue.of(builtIn).with(own);
+    this.fixed = this.#all = fixed;
+    this.#lists = new ToolLists(fixed);
     this.#services = services;
     this.#states = states;
     this.#log = log;
@@ -82,7 +82,7 @@ export class ToolRegistry {
 
   /** As `tools/list` answers this caller, in the order of definition: it may call more, but nothing less. */
   list({ principal, toolsets = this.#toolsets }: Caller): readonly WireTool[] {
-    return this.#all.list(toolsets, scopeOf(principal));
+    return this.#lists.list(toolsets, scopeOf(principal));
   }
 
   /** All tools, in the order of definition. */
@@ -90,23 +90,12 @@ export class ToolRegistry {
     return this.#all.wire;
   }
 
-  /**
-   * Puts these tools beside those that are always there, in the place of all that an earlier call put there. A group
-   * with a fault is left out as a whole. Calls that run go on with the tool that they began with.
-   */
-  replace(groups: readonly ToolGroup[]): { faults: ToolFault[]; changed: boolean } {
-    const faults: ToolFault[] = [];
-    let all = this.#fixed;
-    for (const { from, tools } of groups) {
-      try {
-        all = all.with(tools);
-      } catch (error) {
-        faults.push({ from, reason: error instanceof Error ? error.message : String(error) });
-      }
-    }
+  /** From now on these. Calls that run go on with the tool that they began with. */
+  use(all: Catalogue<Tool>): { changed: boolean } {
     const changed = JSON.stringify(all.wire) !== JSON.stringify(this.wire);
     this.#all = all;
-    return { faults, changed };
+    this.#lists = new ToolLists(all);
+    return { changed };
   }
 
   has(name: string): boolean {

@@ -8,8 +8,8 @@ import {
   type InputRequiredResult,
 } from "@modelcontextprotocol/server";
 import { findJsonFault, told } from "../kernel/json-fault.ts";
-import { ToolMistake } from "./mistake.ts";
-import { fieldOf, type PreparedSchema } from "./schema.ts";
+import { ToolMistake } from "../definitions/mistake.ts";
+import { fieldOf, type PreparedSchema } from "../definitions/schema.ts";
 
 /** A result that can be sent, but for the session that it names. */
 export type Settled = CallToolResult | InputRequiredResult;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../kernel/cursor.ts";
 import type { StateEntry } from "../state/store.ts";
 import { optionalText } from "./arguments.ts";
-import { jsonArgument, jsonResult } from "./json-schema.ts";
+import { jsonArgument, jsonResult } from "../definitions/json-schema.ts";
 import { iso, reply } from "./reply.ts";
 import { defineTool, type Tool } from "./tool.ts";
 

@@ -8,7 +8,12 @@ import { readDefinition } from "./definition.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { takesRequestKey } from "./request-key.ts";
 import type { Settled } from "./results.ts";
-import type { JsonObjectSchema, ObjectSchema, OutputOf, PreparedSchema } from "./schema.ts";
+import type {
+  JsonObjectSchema,
+  ObjectSchema,
+  OutputOf,
+  PreparedSchema,
+} from "../definitions/schema.ts";
 import { withSession } from "./with-session.ts";
 
 export interface ToolSpec<

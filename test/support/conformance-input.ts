@@ -7,7 +7,7 @@ import {
   MissingRequiredClientCapabilityError,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { defineTool, type Prompt, type Tool, type ToolSpec } from "../../src/index.ts";
+import { defineTool, definePrompt, type Tool, type ToolSpec } from "../../src/index.ts";
 
 type NoArguments = z.ZodObject<Record<never, never>>;
 
@@ -161,17 +161,16 @@ export const inputTools: Tool[] = [
   }),
 ];
 
-export const inputPrompt: Prompt = {
+export const inputPrompt = definePrompt({
   name: "test_input_required_result_prompt",
   description: "A prompt that asks its caller for a context",
-  render(_, { inputResponses }) {
+  handler({ inputResponses }) {
     const answer = acceptedContent(inputResponses, "user_context", context);
     if (!answer) {
       const message = "What context should the prompt use?";
       const user_context = elicit({ message, requestedSchema: context });
       return inputRequired({ inputRequests: { user_context } });
     }
-    const text = `Context: ${answer.context}`;
-    return { messages: [{ role: "user", content: { type: "text", text } }] };
+    return `Context: ${answer.context}`;
   },
-};
+});

@@ -1,9 +1,14 @@
 // The fixtures that the official conformance suite asks for, written as a user of the library would write them.
 // Started as a process; the flag is the port.
 import { setTimeout as sleep } from "node:timers/promises";
-import { inputRequired, inputResponse, type CallToolResult } from "@modelcontextprotocol/server";
+import {
+  inputRequired,
+  inputResponse,
+  type CallToolResult,
+  type ContentBlock,
+} from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { createHoldfast, type Prompt, type ResourceProvider, type Tool } from "../../src/index.ts";
+import { createHoldfast, definePrompt, defineResource, type Tool } from "../../src/index.ts";
 import { fixture, inputPrompt, inputTools } from "./conformance-input.ts";
 
 const PNG =
@@ -176,88 +181,73 @@ const tools: Tool[] = [
   ...inputTools,
 ];
 
-const resources: ResourceProvider = {
-  templates: [
-    { name: "template", uriTemplate: "test://template/{id}/data", mimeType: "application/json" },
-  ],
-  list: async () => [
-    { uri: "test://static-text", name: "static-text", mimeType: "text/plain" },
-    { uri: "test://static-binary", name: "static-binary", mimeType: "image/png" },
-    { uri: "test://watched-resource", name: "watched-resource", mimeType: "text/plain" },
-  ],
-  async read(uri) {
-    const id = /^test:\/\/template\/([^/]+)\/data$/.exec(uri)?.[1];
-    if (id !== undefined) {
-      const data = { id, templateTest: true, data: `Data for ID: ${id}` };
-      return [{ uri, mimeType: "application/json", text: JSON.stringify(data) }];
-    }
-    if (uri === "test://static-binary") return [{ uri, mimeType: "image/png", blob: PNG }];
-    const texts: Record<string, string> = {
-      "test://static-text": "This is the content of the static text resource.",
-      "test://watched-resource": "Watched resource content",
-    };
-    return texts[uri] === undefined
-      ? undefined
-      : [{ uri, mimeType: "text/plain", text: texts[uri] }];
-  },
-};
+const resources = [
+  defineResource({
+    uriTemplate: "test://template/{id}/data",
+    name: "template",
+    mimeType: "application/json",
+    read: ({ variables: { id } }) => ({ id, templateTest: true, data: `Data for ID: ${id}` }),
+  }),
+  defineResource({
+    uri: "test://static-text",
+    name: "static-text",
+    mimeType: "text/plain",
+    read: () => "This is the content of the static text resource.",
+  }),
+  defineResource({
+    uri: "test://static-binary",
+    name: "static-binary",
+    mimeType: "image/png",
+    read: () => Buffer.from(PNG, "base64"),
+  }),
+  defineResource({
+    uri: "test://watched-resource",
+    name: "watched-resource",
+    mimeType: "text/plain",
+    read: () => "Watched resource content",
+  }),
+];
 
-const user = (content: object) => ({ role: "user" as const, content: content as never });
-
-const prompts: Prompt[] = [
-  {
+const prompts = [
+  definePrompt({
     name: "test_simple_prompt",
     description: "A prompt without arguments",
-    render: () => ({
-      messages: [user({ type: "text", text: "This is a simple prompt for testing." })],
-    }),
-  },
-  {
+    handler: () => "This is a simple prompt for testing.",
+  }),
+  definePrompt({
     name: "test_prompt_with_arguments",
     description: "A prompt with two arguments",
-    arguments: [
-      {
-        name: "arg1",
-        required: true,
-        complete: (value) => ["paris", "park", "party"].filter((w) => w.startsWith(value)),
-      },
-      { name: "arg2", required: true },
-    ],
-    render: ({ arg1, arg2 }) => ({
-      messages: [
-        user({ type: "text", text: `Prompt with arguments: arg1='${arg1}', arg2='${arg2}'` }),
-      ],
-    }),
-  },
-  {
+    arguments: z.object({ arg1: z.string(), arg2: z.string() }),
+    complete: {
+      arg1: (value) => ["paris", "park", "party"].filter((word) => word.startsWith(value)),
+    },
+    handler: ({ args: { arg1, arg2 } }) => `Prompt with arguments: arg1='${arg1}', arg2='${arg2}'`,
+  }),
+  definePrompt({
     name: "test_prompt_with_embedded_resource",
     description: "A prompt with a resource in it",
-    arguments: [{ name: "resourceUri", required: true }],
-    render: ({ resourceUri }) => ({
-      messages: [
-        user({
-          type: "resource",
-          resource: {
-            uri: resourceUri,
-            mimeType: "text/plain",
-            text: "Embedded resource content for testing.",
-          },
-        }),
-        user({ type: "text", text: "Please process the embedded resource above." }),
-      ],
-    }),
-  },
-  {
+    arguments: z.object({ resourceUri: z.string() }),
+    handler: ({ args: { resourceUri: uri } }) => {
+      const text = "Embedded resource content for testing.";
+      const resource = { uri, mimeType: "text/plain", text };
+      return [
+        { role: "user", content: { type: "resource", resource } },
+        "Please process the embedded resource above.",
+      ];
+    },
+  }),
+  definePrompt({
     name: "test_prompt_with_image",
     description: "A prompt with an image in it",
-    render: () => ({
-      messages: [user(image), user({ type: "text", text: "Please analyze the image above." })],
-    }),
-  },
+    handler: () => [
+      { role: "user", content: image as ContentBlock },
+      "Please analyze the image above.",
+    ],
+  }),
   inputPrompt,
 ];
 
-const running = await createHoldfast({ tools, resources: [resources], prompts }).run("http", {
+const running = await createHoldfast({ tools, resources, prompts }).run("http", {
   port: process.argv[2]!,
   ephemeral: true,
 });

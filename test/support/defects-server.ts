@@ -1,6 +1,6 @@
 // A server with a tool and a resource that fail as nobody has foreseen: node defects-server.ts PORT FOLDER.
 import { z } from "zod";
-import { createHoldfast, defineTool } from "../../src/index.ts";
+import { createHoldfast, defineResource, defineTool } from "../../src/index.ts";
 
 /** As libraries throw them, with more hung on than anybody should see. */
 const defect = (): Error =>
@@ -16,13 +16,13 @@ const broken = defineTool({
   },
 });
 const resources = [
-  {
-    list: async () => [],
-    async read(uri: string) {
-      if (uri.startsWith("broken:")) throw defect();
-      return undefined;
+  defineResource({
+    uriTemplate: "broken:{+what}",
+    name: "broken",
+    read() {
+      throw defect();
     },
-  },
+  }),
 ];
 
 const [port, folder] = process.argv.slice(2);

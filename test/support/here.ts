@@ -6,7 +6,7 @@ import { loadConfig } from "../../src/config.ts";
 import { asTexts, createHoldfast, type Settings } from "../../src/holdfast.ts";
 import type { Clock } from "../../src/kernel/clock.ts";
 import type { Prompt } from "../../src/prompts/prompt.ts";
-import type { ResourceProvider } from "../../src/resources/resource.ts";
+import type { Resource } from "../../src/resources/resource.ts";
 import type { Tool } from "../../src/tools/tool.ts";
 import { temporaryFolder } from "./folder.ts";
 
@@ -15,7 +15,7 @@ export interface HereOptions {
   config?: Settings;
   tools?: readonly Tool[];
   prompts?: readonly Prompt[];
-  resources?: readonly ResourceProvider[];
+  resources?: readonly Resource[];
 }
 
 export interface Here {

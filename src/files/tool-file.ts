@@ -1,13 +1,13 @@
-// One file of tools: which files are such, and what they export.
+// One file of tools, prompts and resources: which files are such, and what they export.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import { AppError } from "../../kernel/errors.ts";
-import { systemReason } from "../../kernel/system-errors.ts";
-import { asTool } from "../running.ts";
-import { isTool, type Tool } from "../tool.ts";
+import { AppError } from "../kernel/errors.ts";
+import { systemReason } from "../kernel/system-errors.ts";
+import { asTool } from "../definitions/running.ts";
 import { reasonOf, type Importer } from "./modules.ts";
+import { definitionsOf, type Definitions } from "./offer.ts";
 
 /** A module that waits at its top level for longer is left out. */
 const LOAD_MS = 10_000;
@@ -33,12 +33,12 @@ export async function toolFiles(folder: string): Promise<string[]> {
 export const isToolFile = (name: string): boolean =>
   /^[^.].*\.m?[jt]s$/.test(name) && !/\.(test\.m?[jt]s|d\.m?ts)$/.test(name);
 
-/** What a file gives: its tools, or why there are none. */
+/** What a file gives, or why that is nothing. */
 export async function loadToolFile(
   importer: Importer,
   folder: string,
   name: string,
-): Promise<readonly Tool[] | { reason: string }> {
+): Promise<Definitions | { reason: string }> {
   const loaded = new AbortController();
   try {
     const module = await Promise.race([
@@ -47,9 +47,9 @@ export async function loadToolFile(
     ]);
     if (module === undefined)
       return { reason: `it still waits for something after ${LOAD_MS / 1_000} s` };
-    const tools = toolsOf(module);
-    return tools.length > 0
-      ? tools
+    const definitions = definitionsOf(module);
+    return Object.values(definitions).some((some: readonly unknown[]) => some.length > 0)
+      ? definitions
       : { reason: "it exports no tool; a tool is what defineTool({ … }) returns" };
   } catch (error) {
     return { reason: reasonOf(error) };
@@ -57,8 +57,3 @@ export async function loadToolFile(
     loaded.abort();
   }
 }
-
-/** All exports that are tools or lists of tools, each once. */
-const toolsOf = (module: Record<string, unknown>): Tool[] => [
-  ...new Set(Object.values(module).flat().filter(isTool)),
-];

@@ -1,12 +1,13 @@
-// A folder with tools of the user's own: loaded at the start, and again whenever a file in it changes. One file with a
+// A folder with tools, prompts and resources of the user's own: loaded at the start, and again whenever a file in it changes. One file with a
 // fault never keeps the others from working; a file that breaks while the server runs keeps its last tools that worked.
 import { watch, type FSWatcher } from "node:fs";
 import { basename } from "node:path";
 import * as zod from "zod";
-import { systemReason } from "../../kernel/system-errors.ts";
-import type { Logger } from "../../telemetry/logger.ts";
-import type { ToolFault, ToolGroup, ToolRegistry } from "../registry.ts";
+import { systemReason } from "../kernel/system-errors.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { List } from "../streams/delivery.ts";
 import { newImporter, type Provided } from "./modules.ts";
+import { offer, type Fault, type Group, type Registries } from "./offer.ts";
 import { isToolFile, loadToolFile, toolFiles } from "./tool-file.ts";
 
 /** Editors write a file in several steps. */
@@ -14,20 +15,20 @@ const SETTLE_MS = 150;
 
 export interface ToolFolderParts {
   folder: string;
-  registry: ToolRegistry;
+  registries: Registries;
   /** What files get for `import … from "holdfast"`. */
   library: object;
   /** Told in one line what is wrong with a file. */
   onFault(line: string): void;
-  /** The list of tools is another one now. */
-  onChange(): void;
+  /** This list is another one now. */
+  onChange(list: List): void;
   log: Logger;
 }
 
 export class ToolFolder {
   readonly #parts: ToolFolderParts;
   readonly #provided: Provided;
-  #groups: readonly ToolGroup[] = [];
+  #groups: readonly Group[] = [];
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** One at a time, in order. */
@@ -76,32 +77,33 @@ export class ToolFolder {
     const { folder, log, onFault } = this.#parts;
     try {
       await this.#load(await toolFiles(folder));
-      log.info({ tools: this.#groups.flatMap(({ tools }) => tools.map(nameOf)) }, "tools reloaded");
+      const tools = this.#groups.flatMap(({ definitions }) => definitions.tools.map(nameOf));
+      log.info({ tools }, "tools reloaded");
     } catch (error) {
       onFault(`${error instanceof Error ? error.message : String(error)} The last tools stay.`);
     }
   }
 
   async #load(files: readonly string[]): Promise<void> {
-    const { folder, registry, onChange, onFault } = this.#parts;
+    const { folder, registries, onChange, onFault } = this.#parts;
     const importer = newImporter(this.#provided);
     const loaded = await Promise.all(
-      files.map(async (from) => ({ from, tools: await loadToolFile(importer, folder, from) })),
+      files.map(async (from) => ({ from, given: await loadToolFile(importer, folder, from) })),
     );
-    const faults: ToolFault[] = [];
-    const groups = loaded.flatMap(({ from, tools }): ToolGroup[] => {
-      if (!("reason" in tools)) return [{ from, tools }];
-      faults.push({ from, reason: tools.reason });
+    const faults: Fault[] = [];
+    const groups = loaded.flatMap(({ from, given }): Group[] => {
+      if (!("reason" in given)) return [{ from, definitions: given }];
+      faults.push({ from, reason: given.reason });
       return this.#groups.filter((group) => group.from === from);
     });
-    const { faults: refused, changed } = registry.replace(groups);
+    const { faults: refused, changed } = offer(registries, groups);
     this.#groups = groups.filter(({ from }) => !refused.some((fault) => fault.from === from));
     for (const { from, reason } of [...faults, ...refused]) {
       const stays = this.#groups.some((group) => group.from === from);
       const outcome = stays ? "not reloaded, its last tools stay" : "not loaded";
       onFault(`tools: ${from}: ${outcome}: ${reason}`);
     }
-    if (changed) onChange();
+    changed.forEach(onChange);
   }
 }
 

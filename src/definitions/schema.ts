@@ -1,4 +1,4 @@
-// What describes a tool's arguments and its result: a zod object, any Standard Schema that knows its JSON Schema, or a plain
+// What describes the arguments and the result of a tool or a prompt: a zod object, any Standard Schema that knows its JSON Schema, or a plain
 // JSON Schema. Each becomes a JSON Schema to show and a function that checks.
 import {
   fromJsonSchema,
@@ -135,7 +135,6 @@ function checkProperties(properties: unknown): void {
   if (!isObject(properties)) throw new TypeError("properties: expected an object");
   for (const [name, property] of Object.entries(properties))
     if (!isObject(property)) throw new TypeError(`properties.${name}: expected a schema`);
-  if ("session" in properties) throw new TypeError('"session" is added by Holdfast');
 }
 
 /** Clients compile the schemas of a list too, and some take none of it when one fails. */

@@ -1,0 +1,73 @@
+// The fields of a definition that somebody else wrote: each is read once, and a fault names the definition and the field.
+import { specTypeSchemas } from "@modelcontextprotocol/server";
+import { SCOPES, type Scope } from "../auth/principal.ts";
+import { findJsonFault, told } from "../kernel/json-fault.ts";
+import { fieldOf } from "./schema.ts";
+
+/** Each field once: a getter may throw, and may tell something else the next time. @throws TypeError */
+export function readFields(
+  spec: object,
+  whose: string,
+  fields: readonly string[],
+): Record<string, unknown> {
+  const field = (name: string): unknown =>
+    about(whose, name, () => spec[name as keyof typeof spec] as unknown);
+  return Object.fromEntries(fields.map((name) => [name, field(name)]));
+}
+
+/** What `act` gives; what it throws names the definition and the field. */
+export function about<T>(whose: string, field: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    const reason = error instanceof TypeError ? error.message : `reading it threw ${told(error)}`;
+    throw new TypeError(`${whose}: ${field}: ${reason}.`, { cause: error });
+  }
+}
+
+/** The name of a tool or a prompt. @throws TypeError */
+export function readName(spec: unknown, kind: "Tool" | "Prompt"): { spec: object; name: string } {
+  if (typeof spec !== "object" || spec === null)
+    throw new TypeError(`define${kind}: expected { name, description, handler, … }.`);
+  const { name } = readFields(spec, `A ${kind.toLowerCase()}`, ["name"]);
+  if (typeof name === "string" && /^[A-Za-z0-9_.-]{1,128}$/.test(name)) return { spec, name };
+  const shown = typeof name === "string" ? JSON.stringify(name) : told(name);
+  throw new TypeError(
+    `${kind} ${shown}: a name has 1 to 128 letters, digits, dots, dashes or underscores.`,
+  );
+}
+
+type Shown = "Tool" | "Prompt" | "Resource" | "ResourceTemplate";
+
+/** As a list will have it: a copy that is valid for every client. @throws TypeError that names the field */
+export function checkWire<Wire>(
+  whose: string,
+  type: Shown,
+  given: Readonly<Record<string, unknown>>,
+): Wire {
+  const fault = findJsonFault(given);
+  if (fault)
+    throw new TypeError(`${whose}: ${fault.path}: expected JSON, received ${fault.received}.`);
+  const copy: unknown = JSON.parse(JSON.stringify(given));
+  const { issues: [issue] = [] } = specTypeSchemas[type]["~standard"].validate(copy);
+  if (issue) throw new TypeError(`${whose}: ${fieldOf(issue)}: ${issue.message}.`);
+  return copy as Wire;
+}
+
+/** `state_get` reads "State get". */
+export const titleOf = (name: string): string => {
+  const words = name.replace(/[_.-]+/g, " ").trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+};
+
+/** Of a function among the fields, or undefined. @throws TypeError */
+export function readFunction(whose: string, field: string, value: unknown): unknown {
+  if (value === undefined || typeof value === "function") return value;
+  throw new TypeError(`${whose}: ${field}: expected a function.`);
+}
+
+/** @throws TypeError */
+export function readScope(whose: string, value: unknown): Scope | undefined {
+  if (value === undefined || SCOPES.includes(value as Scope)) return value as Scope | undefined;
+  throw new TypeError(`${whose}: scope: expected one of ${SCOPES.join(", ")}.`);
+}

@@ -1,0 +1,106 @@
+// All prompts of a server, and the one way to get them. Those from files may be exchanged while the server runs.
+import {
+  isInputRequiredResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Prompt as WirePrompt,
+} from "@modelcontextprotocol/server";
+import { may, type Principal } from "../auth/principal.ts";
+import type { RequestStates } from "../auth/request-state.ts";
+import { Catalogue, type Kind } from "../definitions/catalogue.ts";
+import type { CompletionContext } from "../definitions/completions.ts";
+import { ofItsAuthor } from "../definitions/mistake.ts";
+import { fieldOf } from "../definitions/schema.ts";
+import { completion } from "../kernel/completion.ts";
+import type { Prompt, PromptContext } from "./prompt.ts";
+import type { Rendered } from "./results.ts";
+
+const PROMPTS: Kind<Prompt> = { label: "Prompt", field: "name", keyOf: ({ name }) => name };
+
+export const promptCatalogue = (builtIn: readonly Prompt[]): Catalogue<Prompt> =>
+  Catalogue.of(PROMPTS, builtIn);
+
+export class PromptRegistry {
+  /** The prompts that are always there. */
+  readonly fixed: Catalogue<Prompt>;
+  #all: Catalogue<Prompt>;
+  readonly #states: RequestStates;
+
+  constructor(fixed: Catalogue<Prompt>, states: RequestStates) {
+    this.fixed = this.#all = fixed;
+    this.#states = states;
+  }
+
+  /** From now on these. Requests that run go on with the prompt that they began with. */
+  use(all: Catalogue<Prompt>): { changed: boolean } {
+    const changed = JSON.stringify(all.wire) !== JSON.stringify(this.#all.wire);
+    this.#all = all;
+    return { changed };
+  }
+
+  /** As `prompts/list` answers. */
+  list(principal: Principal): WirePrompt[] {
+    return this.#all.items.filter(({ scope }) => may(principal, scope)).map(({ wire }) => wire);
+  }
+
+  /** @throws ProtocolError for an unknown prompt, wrong arguments or a wrong `requestState` */
+  async get(
+    name: string,
+    given: Readonly<Record<string, string>>,
+    context: Omit<PromptContext, "args">,
+  ): Promise<Rendered> {
+    const { principal } = context;
+    const prompt = this.#find(name, principal);
+    const args = await checked(prompt, given);
+    const asked = { principal, method: "prompts/get", name, args: given };
+    const sealed = context.requestState<string>();
+    const state = sealed === undefined ? undefined : await this.#states.open(asked, sealed);
+    const render = () => prompt.render({ ...context, args, requestState: <T>() => state as T });
+    const rendered = this.#all.isBuiltIn(name)
+      ? await render()
+      : await ofItsAuthor(`prompt ${name}`, context.signal, render);
+    if (!isInputRequiredResult(rendered) || rendered.requestState === undefined) return rendered;
+    return { ...rendered, requestState: await this.#states.seal(asked, rendered.requestState) };
+  }
+
+  async complete(
+    name: string,
+    argument: { name: string; value: string },
+    context: CompletionContext,
+  ) {
+    const prompt = this.#find(name, context.principal);
+    return completion(await prompt.complete(argument.name, argument.value, context));
+  }
+
+  /** One that the principal may not have is answered as one that is not there. */
+  #find(name: string, principal: Principal): Prompt {
+    const prompt = this.#all.get(name);
+    if (prompt === undefined || !may(principal, prompt.scope))
+      throw invalid(`Unknown prompt: ${name}. prompts/list names the prompts there are.`);
+    return prompt;
+  }
+}
+
+/** Programs send empty text for what their user has left empty: it is not given. @throws ProtocolError */
+async function checked(
+  { name, wire, arguments: schema }: Prompt,
+  given: Readonly<Record<string, string>>,
+): Promise<unknown> {
+  const args = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
+  const missing = (wire.arguments ?? []).filter(
+    (argument) => argument.required && !Object.hasOwn(args, argument.name),
+  );
+  if (missing.length > 0)
+    throw invalid(
+      `Prompt ${name}: missing ${missing.map((argument) => argument.name).join(", ")}.`,
+    );
+  const result = await schema.check(args);
+  if (!result.issues) return result.value;
+  const lines = result.issues.map(
+    (issue) => `- ${fieldOf(issue) || "arguments"}: ${issue.message}`,
+  );
+  throw invalid(`Wrong arguments for prompt ${name}:\n${lines.join("\n")}`);
+}
+
+const invalid = (message: string): ProtocolError =>
+  new ProtocolError(ProtocolErrorCode.InvalidParams, message);
