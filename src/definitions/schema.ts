@@ -1,5 +1,5 @@
-// What describes the arguments and the result of a tool or a prompt: a zod object, any Standard Schema that knows its JSON Schema, or a plain
-// JSON Schema. Each becomes a JSON Schema to show and a function that checks.
+// What describes the arguments and the result of a tool or a prompt: a zod object, any Standard Schema that knows its
+// JSON Schema, or a plain JSON Schema. Each becomes a JSON Schema to show and a function that checks.
 import {
   fromJsonSchema,
   type StandardSchemaV1,
@@ -95,11 +95,17 @@ const isStandard = (schema: unknown): schema is StandardSchemaWithJSON =>
   schema !== null &&
   "~standard" in schema;
 
+/** What an author does about a schema that only checks. */
+const remedy = (vendor: string): string =>
+  vendor === "valibot"
+    ? "wrap it in toStandardJsonSchema( … ) of @valibot/to-json-schema"
+    : "use a version of it with ~standard.jsonSchema, or give a JSON Schema instead";
+
 /** Without `$schema`: older clients refuse a dialect that they do not know, and 2020-12 is the default. */
 function describe(schema: StandardSchemaWithJSON, io: "input" | "output"): unknown {
   const { jsonSchema, vendor } = schema["~standard"];
   if (vendor !== "zod" && typeof jsonSchema?.[io] !== "function")
-    throw new TypeError(`${vendor} tells no JSON Schema of it; its documentation names the way`);
+    throw new TypeError(`${vendor} tells no JSON Schema of it; ${remedy(vendor)}`);
   try {
     const described =
       vendor === "zod"
