@@ -94,6 +94,8 @@ export interface App {
   kept(): Promise<Kept>;
   /** Calls tools as `local`, in this session where they name none. */
   client(target?: SessionTarget): LocalClient;
+  /** What files in the folder of tools give now. */
+  loaded(): ToolFolder["loaded"] | undefined;
   /** Registers this process, recovers what dead ones left, starts the cleanup job. */
   start(): Promise<void>;
   listen(): Promise<Listener>;
@@ -355,6 +357,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     },
 
     client: (target) => new LocalClient(registry, target),
+
+    loaded: () => toolFolder?.loaded,
 
     async start() {
       // Before calls are recovered that may be theirs.

@@ -65,19 +65,19 @@ export async function checkTools(
     faults += 1;
     terminal.warn(line);
   };
-  const none = { ...settings, ephemeral: true };
-  const builtIn = new Set<string>();
-  await withTools({ ...none }, tell, async (app) => {
-    for (const { name } of app.client().listTools()) builtIn.add(name);
-  });
-  await withTools({ ...none, tools: resolve(folder) }, tell, async (app) => {
-    const own = app
-      .client()
-      .listTools()
-      .filter(({ name }) => !builtIn.has(name));
-    for (const { name } of own) terminal.print(`${name}: fine`);
+  const only = { ...settings, ephemeral: true, tools: resolve(folder) };
+  await withTools(only, tell, async (app) => {
+    const { tools = [], prompts = [], resources = [] } = app.loaded() ?? {};
+    for (const name of tools) terminal.print(`${name}: fine`);
+    for (const name of prompts) terminal.print(`prompt ${name}: fine`);
+    for (const uri of resources) terminal.print(`resource ${uri}: fine`);
     if (faults > 0) terminal.findFault();
-    terminal.print(`${counted(own.length, "tool")}, ${counted(faults, "fault")}`);
+    const others = [
+      ...(prompts.length > 0 ? [counted(prompts.length, "prompt")] : []),
+      ...(resources.length > 0 ? [counted(resources.length, "resource")] : []),
+    ];
+    const all = [counted(tools.length, "tool"), ...others, counted(faults, "fault")];
+    terminal.print(all.join(", "));
   });
 }
 

@@ -46,6 +46,16 @@ export class ToolFolder {
     await (this.#reloading = this.#load(files));
   }
 
+  /** What is served from files now, by kind. */
+  get loaded(): Record<List, string[]> {
+    const all = this.#groups.map(({ definitions }) => definitions);
+    return {
+      tools: all.flatMap(({ tools }) => tools.map(nameOf)),
+      prompts: all.flatMap(({ prompts }) => prompts.map(nameOf)),
+      resources: all.flatMap(({ resources }) => resources.map(({ key }) => key)),
+    };
+  }
+
   /** Resolves when nothing of the folder is being loaded any more. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
@@ -77,8 +87,7 @@ export class ToolFolder {
     const { folder, log, onFault } = this.#parts;
     try {
       await this.#load(await toolFiles(folder));
-      const tools = this.#groups.flatMap(({ definitions }) => definitions.tools.map(nameOf));
-      log.info({ tools }, "tools reloaded");
+      log.info(this.loaded, "tools reloaded");
     } catch (error) {
       onFault(`${error instanceof Error ? error.message : String(error)} The last tools stay.`);
     }

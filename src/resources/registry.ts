@@ -64,11 +64,12 @@ export class ResourceRegistry {
     cursor?: string,
   ): Promise<{ resources: WireResource[]; nextCursor?: string }> {
     const all = this.#of(principal);
-    let [key, inside] =
+    const [key, from] =
       cursor === undefined ? [all[0]?.key, undefined] : decodeCursor("resources", Position, cursor);
     const first = all.findIndex((one) => one.key === key);
     if (cursor !== undefined && first < 0) throw wrongCursor();
     const resources: WireResource[] = [];
+    let inside = from;
     for (const one of all.slice(Math.max(first, 0))) {
       const context = { principal, cursor: inside };
       const page = await this.#run(one, signal, () => one.list(context));
