@@ -1,4 +1,8 @@
 // docs/tools.md tells the truth: its examples work as they stand there, loaded from a folder, for clients of both eras.
+import { execFile } from "node:child_process";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import * as library from "../src/index.ts";
 import { connect, VERSIONS } from "./support/clients.ts";
@@ -7,17 +11,92 @@ import { temporaryFolder } from "./support/folder.ts";
 import { eras } from "./support/keyed.ts";
 import { KINDS, ownModel } from "./support/own-model.ts";
 import { startServer } from "./support/process.ts";
-import { toolFolder } from "./support/tool-folder.ts";
+import { introduce, type Json } from "./support/raw.ts";
+import { toolFolder, writeTool } from "./support/tool-folder.ts";
 
-const tools = () => ["--tools", toolFolder(examples)];
+const execFileAsync = promisify(execFile);
+
+/** With the packages beside it that an example wants. */
+function folder(): string {
+  const made = toolFolder(examples);
+  const installed = new URL("../node_modules", import.meta.url).pathname;
+  symlinkSync(installed, join(made, "node_modules"));
+  return made;
+}
+const tools = () => ["--tools", folder()];
 const serve = () => startServer({ folder: temporaryFolder(), args: tools() });
 
-it("has three examples, and they load without a word", async () => {
-  expect(Object.keys(examples)).toEqual(["shopping.ts", "booking.ts", "primes.ts"]);
+const EXAMPLES = ["shopping", "booking", "primes", "recipes", "language", "weather"];
+
+it("has six examples, and they load without a word", async () => {
+  expect(Object.keys(examples)).toEqual(EXAMPLES.map((name) => `${name}.ts`));
   const server = await serve();
   const names = await (await connect("v2", server)).toolNames();
-  expect(names.slice(-4)).toEqual(["book_table", "count_primes", "shopping_add", "shopping_show"]);
+  expect(names.slice(-7)).toEqual([
+    ...["book_table", "which_language", "count_primes", "shopping_add", "shopping_show"],
+    ...["weather_alarm", "weather_forecast"],
+  ]);
   expect(server.errors()).toBe("");
+
+  const client = await introduce(server.url);
+  const ask = async (...asked: Parameters<typeof client.ask>) =>
+    (await client.ask(...asked)).messages[0]!["result"] as Json;
+  const prompt = await ask("prompts/get", { name: "cook", arguments: { dish: "pea soup" } });
+  expect(prompt["messages"]).toMatchObject([
+    { content: { text: expect.stringContaining("recipes://pea%20soup") } },
+  ]);
+  const recipe = await ask("resources/read", { uri: "recipes://pea%20soup" });
+  expect(JSON.parse((recipe["contents"] as Json[])[0]!["text"] as string).minutes).toBe(90);
+  const rules = await ask("resources/read", { uri: "recipes:rules" });
+  expect(rules["contents"]).toMatchObject([{ mimeType: "text/markdown" }]);
+  const listed = (await ask("resources/list"))["resources"] as Json[];
+  expect(listed.map(({ uri }) => uri as string)).toContain("recipes://pancakes");
+
+  expect((await client.call("which_language")).says).not.toBe("");
+  expect((await client.call("weather_forecast", { city: "Ostend" })).says).toContain("3 days");
+  const wrong = await client.call("weather_forecast", { city: "Ostend", days: 20 });
+  expect(wrong).toMatchObject({ isError: true, says: expect.stringContaining("- days: ") });
+  expect((await client.call("weather_alarm", { city: "Ostend" })).says).toContain("30 knots");
+  const none = await client.call("weather_alarm", { city: "", knots: null });
+  expect(none).toMatchObject({ isError: true, says: expect.stringContaining("- city: ") });
+  const shown = (await ask("tools/list"))["tools"] as Json[];
+  const schemaOf = (name: string) => shown.find((tool) => tool["name"] === name)!["inputSchema"];
+  const city = { type: "string", minLength: 2 };
+  expect(schemaOf("weather_alarm")).toMatchObject({ properties: { city }, required: ["city"] });
+  expect(schemaOf("weather_forecast")).toMatchObject({ properties: { city }, required: ["city"] });
+});
+
+it("the snippets for tests and for the command line work as they stand there", async () => {
+  const made = folder();
+  const [snippet] = /import \{ testClient \} from "holdfast";[\s\S]*?(?=```)/.exec(TOOLS_DOC)!;
+  const here = new URL("../src/index.ts", import.meta.url).href;
+  const alias = `import { registerHooks } from "node:module"; registerHooks({ resolve: (name, at, next) =>
+    name === "holdfast" ? next(${JSON.stringify(here)}, at) : next(name, at) });`;
+  const files = {
+    "alias.mjs": alias,
+    "package.json": '{ "type": "module" }',
+    "run.mjs": `${snippet}\nconsole.log(JSON.stringify(structuredContent));`,
+  };
+  for (const [name, text] of Object.entries(files)) writeTool(made, name, text);
+  const shopping = join(made, "tools");
+  writeTool(shopping, "shopping.ts", examples["shopping.ts"]!);
+  const node = (...args: string[]) =>
+    execFileAsync(process.execPath, args, {
+      cwd: made,
+      env: { ...process.env, HOLDFAST_DATA_DIR: made },
+    });
+  const run = await node("--import", "./alias.mjs", "run.mjs");
+  expect(JSON.parse(run.stdout)).toMatchObject({ items: ["tea"] });
+
+  const commands = [...TOOLS_DOC.matchAll(/^holdfast ((?:call|tools check) .*)$/gm)].map(
+    ([, command]) => command!.split(" ").map((part) => part.replaceAll("'", "")),
+  );
+  expect(commands).toHaveLength(2);
+  const main = new URL("../src/main.ts", import.meta.url).pathname;
+  for (const args of commands) {
+    const { stdout } = await node(main, ...args);
+    expect(stdout).toMatch(args[0] === "call" ? /tea/ : /2 tools, 0 faults/);
+  }
 });
 
 it.each(VERSIONS)("the %s client keeps a shopping list", async (version) => {
