@@ -118,7 +118,7 @@ it("delivers each message exactly once and in order, over random drops, take-ove
           lastSeq = record.prunedSeq;
         }
         reader = new Reader(lastSeq);
-        stream.attach(reader.sse, lastSeq, true);
+        void stream.attach(reader.sse, lastSeq, true);
       };
 
       for (const step of program) {
@@ -132,7 +132,7 @@ it("delivers each message exactly once and in order, over random drops, take-ove
           await half.drop();
           received.push(...half.messages);
           next.lastSeq = half.lastSeq;
-          stream.attach(next.sse, half.lastSeq, true);
+          void stream.attach(next.sse, half.lastSeq, true);
           reader = next;
         } else if (step === "kill") {
           await drop();
@@ -158,7 +158,7 @@ it("waits for a reader that is slow, and brings it everything in order", async (
   const record = await storage.streams.openStandalone(clientId);
   const stream = new DurableStream(storage.streams, record);
   const lazy = new SseStream();
-  stream.attach(lazy, 0, false);
+  void stream.attach(lazy, 0, false);
   const big = JSON.stringify("x".repeat(1_000_000));
   for (let n = 0; n < 8; n++) stream.stored(await storage.streams.append(record.id, big, 100), big);
   stream.finish();
