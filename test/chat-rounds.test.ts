@@ -78,7 +78,9 @@ describe("chat in the rounds of 2026-07-28", () => {
     const rounds = { inputResponses: { answer: answerOf("forged") } };
     const given = (url: string) =>
       callModern(url, "chat", { prompt: "q" }, { ...SAMPLING, rounds });
-    expect((await given(configured.url)).says).toBe("Answer to: q");
+    expect((await given(configured.url)).says).toMatch(
+      /^Answer to: q\n\(This call opened the session "home"/,
+    );
     expect((await given(plain.url)).messages).toMatchObject([
       { result: { resultType: "input_required" } },
     ]);

@@ -23,7 +23,10 @@ describe("SIGTERM while a 2026 call is in flight", () => {
       await model.called(1);
       const exit = server.stop();
       answering.open();
-      expect(await answer).toMatchObject({ text: "Hello world.", isError: false });
+      expect(await answer).toMatchObject({
+        text: expect.stringMatching(/^Hello world\.\n\(This call opened the session "home"/),
+        isError: false,
+      });
       expect(await exit).toBe(0);
       expect(server.errors()).toBe("");
     });
