@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../src/kernel/clock.ts";
 import { Retention } from "../src/sessions/retention.ts";
-import { databaseFile, openStorage } from "../src/storage/storage.ts";
+import { databaseFile, openStorage, type Storage } from "../src/storage/storage.ts";
 import { newSession, put } from "./contract/engine.ts";
 import { fatten, filledFolder } from "./support/filled.ts";
 import { findDamage, openDatabase } from "./support/database.ts";
@@ -21,10 +21,14 @@ async function emptied(): Promise<string> {
   return folder;
 }
 
-function openJob(folder: string) {
+function open(folder: string): Storage {
   const expiry = { maxAgeMs: Infinity };
-  const storage = openStorage({ folder, durability: "normal", clock: systemClock, expiry });
-  onTestFinished(() => storage.close().catch(() => undefined));
+  return openStorage({ folder, durability: "normal", clock: systemClock, expiry });
+}
+
+function openJob(folder: string) {
+  const storage = open(folder);
+  onTestFinished(() => storage.close());
   const fail = (error: unknown): never => {
     throw error;
   };
@@ -64,7 +68,7 @@ describe("the cleanup job", () => {
 
   it("leaves a file of an earlier version as it is", async () => {
     const folder = temporaryFolder();
-    await openJob(folder).storage.close();
+    await open(folder).close();
     const old = new Database(databaseFile(folder));
     old.pragma("auto_vacuum = NONE");
     old.exec("VACUUM; CREATE TABLE filler (x)");
