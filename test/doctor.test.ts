@@ -124,7 +124,11 @@ describe("holdfast doctor", () => {
     const { code, wrong } = await doctor(await ownFolder(), { env: { HOLDFAST_PORT: "http" } });
     expect(code).toBe(1);
     expect(wrong).toEqual(
-      one("settings", "fail", /^port: "http".*HOLDFAST_PORT/, /does not start/),
+      one(
+        ...(["settings", "fail"] as const),
+        /^port: expected a whole number from 0 to 65535, got "http" \(from HOLDFAST_PORT\)\.$/,
+        /does not start/,
+      ),
     );
   });
 
@@ -195,8 +199,7 @@ describe("holdfast doctor", () => {
 
   it("finds a log that has grown, and --fix folds it into the database", async () => {
     const folder = await ownFolder();
-    const server = await startServer({ folder });
-    const client = await connect("v2", server);
+    // No server yet: its next write after the reader's end would cut the log back before the doctor looks.
     const reader = openDatabase(folder);
     reader.exec("BEGIN");
     reader.prepare("SELECT count(*) FROM sessions").get();
@@ -215,6 +218,7 @@ describe("holdfast doctor", () => {
     const { code, wrong, fixed } = await doctor(folder, { flags: ["--fix"] });
     expect([code, wrong, fixed]).toEqual([0, [], ["The log is folded into the database."]]);
     expect(statSync(log).size).toBeLessThan(1 << 20);
+    const client = await connect("v2", await startServer({ folder }));
     expect((await client.call("session_list")).isError).toBe(false);
   });
 
