@@ -152,7 +152,8 @@ describe("chat turns of one session in several processes", () => {
     expect((await passing.exited).code).toBe(0);
     expect(transcript(folder)).toEqual(["1 user pending One"]);
     open.resolve();
-    expect((await answer).text).toBe("Still here.");
+    const { text, data } = await answer;
+    expect(text).toBe(`Still here.\n(This call opened the session "home", ${data["session"]}.)`);
   });
 });
 
