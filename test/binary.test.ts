@@ -65,7 +65,11 @@ async function usesToolsInFiles(program: readonly string[]): Promise<void> {
     command: [...program, "stdio"],
   });
   const { result } = await pipe.call("remember_order", { item: "tea" });
-  expect(result?.content).toEqual([{ type: "text", text: "Noted: tea" }]);
+  const opened = /^\(This call opened the session "home", [0-9a-f-]{36}\.\)$/;
+  expect(result?.content).toEqual([
+    { type: "text", text: "Noted: tea" },
+    { type: "text", text: expect.stringMatching(opened) as string },
+  ]);
   expect((await pipe.call("remember_order", { item: "x" })).result?.isError).toBe(true);
   expect(pipe.errors()).toMatch(/^holdfast: tools: broken\.js: not loaded: SyntaxError: .*\n$/);
   writeTool(tools, "greet.mjs", saying("greet", "hello"));
