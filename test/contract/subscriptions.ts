@@ -58,13 +58,25 @@ export function subscriptionsContract(open: Open): void {
       expect(await subscriptions.subscribers({ owner: ANA }, [])).toEqual([]);
     });
 
-    it("take a uri by the letter", async () => {
+    it("take a path by the letter", async () => {
       const { subscribe, told, ana } = await setUp(open());
-      await subscribe(ana, "s://a", "s://A", "s://a ", "s://ü", "s://a%");
-      expect(await told("s://a")).toEqual(["s://a"]);
-      expect(await told("s://%")).toEqual([]);
-      expect(await told("s://_")).toEqual([]);
-      expect(await told("s://ü")).toEqual(["s://ü"]);
+      await subscribe(ana, "s://h/a", "s://h/A", "s://h/a ", "s://h/ü", "s://h/a%");
+      expect(await told("s://h/a")).toEqual(["s://h/a"]);
+      expect(await told("s://h/%")).toEqual([]);
+      expect(await told("s://h/_")).toEqual([]);
+      expect(await told("s://h/ü")).toEqual(["s://h/ü"]);
+      expect(await told("s://h/a%")).toEqual(["s://h/a%"]);
+    });
+
+    it("of uris that are equal are one, told in the spelling that was asked for last", async () => {
+      const { subscriptions, told, ana } = await setUp(open());
+      const spellings = ["S://H/a", "s://h/%61", "s://h/./a", "s://H/b/../a"];
+      for (const uri of spellings) {
+        await subscriptions.subscribe({ clientId: ana, uri }, 1);
+        expect(await told("s://h/a")).toEqual([uri]);
+      }
+      await subscriptions.unsubscribe({ clientId: ana, uri: "s://h/a" });
+      expect(await told("s://h/a")).toEqual([]);
     });
 
     it("end where they are ended, and nowhere else", async () => {
