@@ -190,7 +190,7 @@ describe("what the SDK's client sends", () => {
     const { url } = await serveHere({ tools: [tool] });
     const client = await pinned(url);
     const text = fc.oneof(
-      fc.string({ unit: "binary" }),
+      fc.string({ unit: "binary" }).map((value) => value.replaceAll("\0", "\ufffd")), // see below
       fc.string({ unit: "grapheme" }),
       fc.string(),
       fc.string().map((value) => `\ufeff${value}`), // a byte order mark is text like any other
@@ -215,5 +215,17 @@ describe("what the SDK's client sends", () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it("with NUL in it is refused with its place, and does not reach the tool", async () => {
+    const { tool, seen } = router();
+    const { url } = await serveHere({ tools: [tool] });
+    const client = await pinned(url);
+    const args = { text: "a", to: { place: { name: "b\0" } } };
+    expect(await client.callTool({ name: "route", arguments: args })).toMatchObject({
+      isError: true,
+      content: [{ text: "to.place.name contains a NUL character." }],
+    });
+    expect(seen).toEqual([]);
   });
 });
