@@ -78,10 +78,11 @@ describe("a tool of one's own", () => {
     expect(await orders(ada)).toEqual(["tea", "cake"]);
   });
 
-  it("works in a program of one's own over stdio, each client apart", async () => {
+  it("works in a program of one's own over stdio, at home or in the named session", async () => {
     const folder = temporaryFolder();
-    const start = () => rawStdio(["stdio", folder], { command: ORDER_SERVER });
-    const [ada, bob] = await Promise.all([start(), start()]);
+    const start = (...name: string[]) =>
+      rawStdio(["stdio", folder, ...name], { command: ORDER_SERVER });
+    const [ada, bob] = await Promise.all([start(), start("bob's")]);
     await ada.call("remember_order", { item: "tea" });
     await bob.call("remember_order", { item: "rum" });
     await ada.call("remember_order", { item: "cake" });
@@ -90,6 +91,9 @@ describe("a tool of one's own", () => {
     );
     expect(ofAda!.result?.structuredContent).toMatchObject({ value: ["tea", "cake"] });
     expect(ofBob!.result?.structuredContent).toMatchObject({ value: ["rum"] });
+    const [atHome, named] = await Promise.all([ada, bob].map((raw) => raw.call("session_info")));
+    expect(atHome!.result?.structuredContent).toMatchObject({ name: "home" });
+    expect(named!.result?.structuredContent).toMatchObject({ name: "bob's" });
     ada.end();
     expect(await ada.exited).toEqual({ code: 0, signal: null }); // `done` resolved
   });

@@ -1,4 +1,5 @@
-// A program as a user of the library writes it: one tool of its own, over the transport named on the command line.
+// A program as a user of the library writes it: one tool of its own, over the transport named on the command line;
+// over stdio in the session of a name, where one follows.
 // The import is the package's own name, so that what package.json exports is tested too.
 import { createHoldfast, defineTool } from "holdfast";
 import { z } from "zod";
@@ -14,10 +15,12 @@ const rememberOrder = defineTool({
   },
 });
 
-const [transport, folder] = process.argv.slice(2);
+const [transport, folder, name] = process.argv.slice(2);
 const holdfast = createHoldfast({ tools: [rememberOrder], config: { "data-dir": folder! } });
 if (transport === "stdio") {
-  const running = await holdfast.run("stdio");
+  const running = await holdfast.run("stdio", {
+    target: name === undefined ? undefined : { name },
+  });
   await running.done;
 } else {
   const running = await holdfast.run("http", { port: 0 });
