@@ -1,8 +1,9 @@
-// Holdfast as it ships, with the two tools of the benchmark that it has not. Arguments: the data folder, the durability.
+// Holdfast as it ships, with the two tools of the benchmark that it has not. Arguments: the data folder, the durability,
+// and the maximum age of sessions, where some are to expire.
 import { z } from "zod";
 import { createHoldfast, defineTool } from "../../src/index.ts";
 
-const [folder, durability = "full"] = process.argv.slice(2);
+const [folder, durability = "full", maxAge = "never"] = process.argv.slice(2);
 
 const echo = defineTool({
   name: "echo",
@@ -27,6 +28,9 @@ const steps = defineTool({
 const config = {
   ...{ "data-dir": folder!, durability, port: 0, "log-level": "error" },
   "max-calls-per-minute": 900_000_000,
+  "max-age": maxAge,
+  // What the run before has kept waits for one interval.
+  ...(maxAge !== "never" && { "cleanup-interval": "1s" }),
 };
 const { url } = await createHoldfast({ tools: [echo, steps], config }).run("http");
 process.stdout.write(`listens on ${url}\n`);
