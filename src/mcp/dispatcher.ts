@@ -3,6 +3,7 @@
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
 import { fingerprint } from "../kernel/fingerprint.ts";
 import { newId } from "../kernel/ids.ts";
+import { Tally } from "../kernel/tally.ts";
 import type { ToolsetName } from "../kernel/toolsets.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Presence } from "../sessions/presence.ts";
@@ -48,6 +49,8 @@ export interface Posted {
 
 export class Dispatcher {
   readonly #parts: DispatcherParts;
+  /** POSTs whose stream is found or stored, but not connected yet: another POST of the same must not take it. */
+  readonly #connecting = new Tally();
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
@@ -90,9 +93,14 @@ export class Dispatcher {
     try {
       const hash = fingerprint([posted.target ?? null, requests]);
       const earlier = await this.#undelivered(posted, lease, hash);
-      return earlier === undefined
-        ? await this.#answerOnStream(posted, lease, requests, hash)
-        : await this.#join(posted, lease, earlier);
+      const connected = this.#connecting.add(`${posted.client.id} ${hash}`);
+      try {
+        return earlier === undefined
+          ? await this.#answerOnStream(posted, lease, requests, hash)
+          : await this.#join(posted, lease, earlier);
+      } finally {
+        connected();
+      }
     } catch (error) {
       lease.release();
       throw error;
@@ -106,6 +114,7 @@ export class Dispatcher {
     hash: string,
   ): Promise<StreamRecord | undefined> {
     const records = await this.#parts.streams.findUndelivered(client.id, hash);
+    if (this.#connecting.of(`${client.id} ${hash}`) > 0) return undefined;
     return records.find(({ id }) => !live.streams.isHeard(id));
   }
 
