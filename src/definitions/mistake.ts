@@ -26,6 +26,6 @@ export async function ofItsAuthor<T>(
   } catch (error) {
     const isMeant = [AppError, ProtocolError, ToolMistake].some((type) => error instanceof type);
     if (isMeant || signal.aborted) throw error;
-    throw new ToolMistake(name, "it failed; the server's log has the reason", error);
+    throw new ToolMistake(name, "it failed", error);
   }
 }

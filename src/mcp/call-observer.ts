@@ -86,8 +86,9 @@ export class CallObserver {
   failed(error: unknown, call: FailedCall): unknown {
     if (error instanceof ToolMistake) {
       const line = { level: "error", message: "its author's mistake", stack: true } as const;
-      logFailure(this.#log, error, call, line);
-      const advice = `There is a mistake, which its author must mend: ${error.message}.`;
+      logFailure(this.#log, error.cause ?? error, call, line);
+      const more = `The server's log has more, under request ${call.request}.`;
+      const advice = `There is a mistake, which its author must mend: ${error.message}. ${more}`;
       return new ProtocolError(ProtocolErrorCode.InternalError, advice);
     }
     const known = toAppError(error, call.request);
