@@ -44,10 +44,8 @@ it("from the binary alone: serve, chat, kill, resume, back up, restore elsewhere
 
   // Serve, and connect the Inspector.
   const first = await startServer(options);
-  const work = `${first.url}?name=work`;
-  expect(JSON.stringify(await inspect(`${work}&tools=all`, "tools/list"))).toContain(
-    '"chat_retry"',
-  );
+  const work = `${first.url}?name=work&tools=all`; // the Inspector calls only what is listed
+  expect(JSON.stringify(await inspect(work, "tools/list"))).toContain('"chat_retry"');
   const greeted = await chat(work, "My cat is called Ada.");
   expect(greeted.content[0]!.text).toBe("Answer to: My cat is called Ada.");
 
