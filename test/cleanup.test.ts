@@ -185,13 +185,16 @@ describe("holdfast cleanup", () => {
     const before = rowCounts(database);
     const counts = "1 session, 1 client, and 1 state key.\n";
     const wouldDo = { code: 0, stdout: `Would delete ${counts}`, stderr: "" };
-    expect(await cleanup(folder, "--dry-run")).toEqual(wouldDo);
+    const age = ["--max-age", "30d"];
+    expect(await cleanup(folder, ...age, "--dry-run")).toEqual(wouldDo);
     expect(rowCounts(database)).toEqual(before);
-    expect(JSON.parse((await cleanup(folder, "--dry-run", "--json")).stdout)).toMatchObject({
-      dry_run: true,
-      expired: { session: 1, client: 1, state_key: 1, stream: 0 },
-    });
-    expect(await cleanup(folder)).toEqual({ ...wouldDo, stdout: `Deleted ${counts}` });
+    expect(JSON.parse((await cleanup(folder, ...age, "--dry-run", "--json")).stdout)).toMatchObject(
+      {
+        dry_run: true,
+        expired: { session: 1, client: 1, state_key: 1, stream: 0 },
+      },
+    );
+    expect(await cleanup(folder, ...age)).toEqual({ ...wouldDo, stdout: `Deleted ${counts}` });
     expect(rowCounts(database)).toEqual({
       sessions: 3,
       clients: 1,
@@ -200,8 +203,10 @@ describe("holdfast cleanup", () => {
       instances: 1,
       streams: 1,
       audit: 4,
+      connections: 1,
+      ...{ cutoffs: 3, retention: 1 },
     });
-    expect((await cleanup(folder)).stdout).toBe("Nothing has expired.\n");
+    expect((await cleanup(folder, ...age)).stdout).toBe("Nothing has expired.\n");
 
     expect(await isThere(client, old)).toBe(false);
     expect(await isThere(client, fresh)).toBe(true);
