@@ -60,6 +60,7 @@ describe("a call that names no session", () => {
         expect(answer, `${tool}: ${answer.says}`).toMatchObject({
           isError: false,
           data: { session: null },
+          says: expect.not.stringMatching(/[0-9a-f]{8}-[0-9a-f]{4}-/),
         });
     }
     const list = await bare(url, "session_list");

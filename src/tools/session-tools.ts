@@ -252,9 +252,16 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       },
       quick: true,
       async handler({ input, session }) {
+        const existed = session.info !== undefined;
         await session.clear(input.what);
         const what = input.what === "all" ? "history and state" : input.what;
-        return reply(`Cleared ${what} of session ${session.id}.`, { cleared: input.what });
+        // The id of a session that was never made leads nowhere.
+        return reply(
+          existed
+            ? `Cleared ${what} of session ${session.id}.`
+            : "There was nothing stored to clear.",
+          { cleared: input.what },
+        );
       },
     }),
 
