@@ -56,7 +56,7 @@ describe("a handle that names nothing of the caller's", () => {
   }
 
   it("is refused in the same words in both eras, whatever is wrong with it, and they tell the way out", async () => {
-    const { url, folder } = await serveHere();
+    const { url, folder } = await serveHere({ config: { "max-age": "30d" } });
     const clients = await connectAll((version) => connect(version, { url }));
     const open = async (client: TestClient): Promise<string> => {
       const session = (await client.call("session_open")).data.session as string;
