@@ -299,7 +299,7 @@ for (const version of ["v1", "v2"] as const) {
       await refused;
       await client.call("session_info"); // answered, so the cancellation has arrived too
       open.resolve();
-      expect((await first).text).toBe("First");
+      expect((await first).text).toMatch(/^First\n\(This call opened the session "home"/);
       expect((await client.call("chat", { prompt: "Three" })).text).toBe("Answer to: Three");
       expect(model.calls).toHaveLength(2);
       expect(transcript(folder).filter((line) => line.includes("Two"))).toEqual([]);
