@@ -93,7 +93,7 @@ const seconds = (): number => Math.floor(Date.now() / 1000);
 describe("a token is refused with 401 and a challenge when", () => {
   it.each<[string, () => Promise<string> | string]>([
     ["its audience is another", () => token({ aud: "https://other.example/mcp" })],
-    ["its audience only begins like ours", () => token({ aud: `${here.url}/x` })],
+    ["its audience only begins like ours", () => token({ aud: `${here.url}x` })],
     ["it has no audience", () => token({ aud: undefined })],
     ["its issuer is another", () => token({ iss: "https://other.example" })],
     ["its issuer ends with a slash that ours has not", () => token({ iss: `${issuer.url}/` })],

@@ -21,9 +21,10 @@ export const ballastBytes = (database: string): number =>
 
 /** Also where it was wrapped in a line that names the file. */
 export function isFull(error: unknown): boolean {
+  if (error instanceof AppError) return error.code === "storage_full" || isFull(error.cause);
   const known = fromSqlite(error);
-  if (!(known instanceof AppError)) return (error as NodeJS.ErrnoException).code === "ENOSPC";
-  return known.code === "storage_full" || (known.cause !== undefined && isFull(known.cause));
+  if (known instanceof AppError) return known.code === "storage_full";
+  return (error as NodeJS.ErrnoException | undefined)?.code === "ENOSPC";
 }
 
 export class Ballast {
