@@ -230,7 +230,7 @@ describe("an address", () => {
     client.url = `${here.url}?name=work&session=${client.id}`;
     const answer = await client.call("state_set", { key: "k", value: 1 });
     expect(answer.status).toBe(400);
-    expect(answer.text).toMatch(/session=.*name=.*not both/);
+    expect(answer.text).toMatch(/session=.*name=.*only one/);
     expect((await read(await post(client.url, initialize()))).status).toBe(400);
     expect(rows(here.folder, "SELECT * FROM sessions")).toEqual([]);
     expect(rows(here.folder, "SELECT * FROM clients")).toHaveLength(1);

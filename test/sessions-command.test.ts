@@ -63,6 +63,7 @@ describe("sessions list", () => {
         ...{
           id: data["session"],
           owner: "local",
+          access: "own",
           name: "work",
           title: "Reef notes",
           pinned: false,
