@@ -92,8 +92,15 @@ export class Dispatcher {
       return this.#answerInBody(posted, lease, ids);
     try {
       const hash = fingerprint([posted.target ?? null, requests]);
-      const earlier = await this.#undelivered(posted, lease, hash);
-      const connected = this.#connecting.add(`${posted.client.id} ${hash}`);
+      const key = `${posted.client.id} ${hash}`;
+      const records = await this.#parts.streams.findUndelivered(posted.client.id, hash);
+      // Looked at and taken without waiting in between, or two of the same POST would take one stream. An earlier one
+      // whose answer reached nobody is this one, sent again.
+      const earlier =
+        this.#connecting.of(key) > 0
+          ? undefined
+          : records.find(({ id }) => !lease.live.streams.isHeard(id));
+      const connected = this.#connecting.add(key);
       try {
         return earlier === undefined
           ? await this.#answerOnStream(posted, lease, requests, hash)
@@ -105,17 +112,6 @@ export class Dispatcher {
       lease.release();
       throw error;
     }
-  }
-
-  /** The stream of the same POST that came before and whose answer reached nobody: this one is it, sent again. */
-  async #undelivered(
-    { client }: Posted,
-    { live }: Lease,
-    hash: string,
-  ): Promise<StreamRecord | undefined> {
-    const records = await this.#parts.streams.findUndelivered(client.id, hash);
-    if (this.#connecting.of(`${client.id} ${hash}`) > 0) return undefined;
-    return records.find(({ id }) => !live.streams.isHeard(id));
   }
 
   /** Gives what the earlier POST has got so far, and then what it gets. */
