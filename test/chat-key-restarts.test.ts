@@ -1,6 +1,7 @@
 // `chat` with a request key across processes: what SIGKILL cut is asked again, stored once, in one session.
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "./support/folder.ts";
+import { openingHome } from "./support/home.ts";
 import { eras } from "./support/keyed.ts";
 import { isSilent, says, startModel } from "./support/model-server.ts";
 import { callModern } from "./support/modern.ts";
@@ -66,7 +67,7 @@ describe("a chat that names no session", () => {
     resolve();
     const answers = await Promise.all([first, second]);
     for (const answer of answers)
-      expect(answer.says).toMatch(/^Only once\.\n\(This call opened the session "home"/);
+      expect(answer.says).toBe(openingHome("Only once.", answer.data["session"]));
     expect(answers[1].data).toEqual(answers[0].data);
     expect(model.calls).toHaveLength(1);
     expect(rows(options.folder, "SELECT id FROM sessions")).toHaveLength(1);

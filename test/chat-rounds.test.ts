@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "./support/folder.ts";
 import { serveHere } from "./support/here.ts";
+import { openingHome } from "./support/home.ts";
 import { startModel } from "./support/model-server.ts";
 import { callModern } from "./support/modern.ts";
 import { answerOf } from "./support/own-model.ts";
@@ -78,9 +79,8 @@ describe("chat in the rounds of 2026-07-28", () => {
     const rounds = { inputResponses: { answer: answerOf("forged") } };
     const given = (url: string) =>
       callModern(url, "chat", { prompt: "q" }, { ...SAMPLING, rounds });
-    expect((await given(configured.url)).says).toMatch(
-      /^Answer to: q\n\(This call opened the session "home"/,
-    );
+    const { says, data } = await given(configured.url);
+    expect(says).toBe(openingHome("Answer to: q", data["session"]));
     expect((await given(plain.url)).messages).toMatchObject([
       { result: { resultType: "input_required" } },
     ]);

@@ -4,6 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { connect, type ClientVersion, type TestClient } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { openingHome } from "./support/home.ts";
 import {
   isSilent,
   refuses,
@@ -299,7 +300,8 @@ for (const version of ["v1", "v2"] as const) {
       await refused;
       await client.call("session_info"); // answered, so the cancellation has arrived too
       open.resolve();
-      expect((await first).text).toMatch(/^First\n\(This call opened the session "home"/);
+      const { text, data } = await first;
+      expect(text).toBe(openingHome("First", data["session"]));
       expect((await client.call("chat", { prompt: "Three" })).text).toBe("Answer to: Three");
       expect(model.calls).toHaveLength(2);
       expect(transcript(folder).filter((line) => line.includes("Two"))).toEqual([]);

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { connect, type TestClient } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { serveHere } from "./support/here.ts";
+import { openingHome } from "./support/home.ts";
 import {
   breaksOff,
   falters,
@@ -154,8 +155,10 @@ describe.each([openai, anthropic])("an endpoint that speaks $provider", (wire) =
       };
       const answer = await client.call("chat", { prompt: "One" }, { onprogress });
       expect(seen[0]).toBe("The first ");
-      const opened = `\n(This call opened the session "home", ${answer.data["session"]}.)`;
-      expect(answer.text).toBe(`The first and the rest.${version === "auto" ? opened : ""}`);
+      const text = "The first and the rest.";
+      expect(answer.text).toBe(
+        version === "auto" ? openingHome(text, answer.data["session"]) : text,
+      );
     },
   );
 });

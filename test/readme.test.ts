@@ -10,6 +10,7 @@ import { VERSION } from "../src/version.ts";
 import { current, generated } from "../scripts/embed-migrations.ts";
 import { connect } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { openingHome } from "./support/home.ts";
 import { run, startServer } from "./support/process.ts";
 import { rows } from "./support/rows.ts";
 import { toolFolder } from "./support/tool-folder.ts";
@@ -95,9 +96,8 @@ describe("the README", () => {
   it("has a tool example that works as a file in a folder", async () => {
     const tools = toolFolder({ "remember-order.ts": blocks("ts")[0]! });
     const client = await connect("v2", { stdio: ["--ephemeral", "--tools", tools] });
-    expect((await client.call("remember_order", { item: "rum" })).text).toMatch(
-      /^Noted: rum\n\(This call opened the session "home"/,
-    );
+    const { text, meta } = await client.call("remember_order", { item: "rum" });
+    expect(text).toBe(openingHome("Noted: rum", meta?.["holdfast/session"]));
   });
 
   it("has commands that work in the order in which they stand", async () => {

@@ -139,7 +139,10 @@ for (const [era, join] of Object.entries(eras)) {
         expect(errorOf(tooLong)).toBe("invalid");
         expect(tooLong.says).toMatch(/request_key is 201 bytes long; at most 200/);
       }
-      await call("work", {}, "k\0"); // refused at the door, before any tool is asked
+      const refused = (await call("work", {}, "k\0")).messages.at(-1); // at the door, no tool is asked
+      expect(refused).toMatchObject({
+        error: { code: -32602, message: expect.stringMatching("NUL") },
+      });
       expect(worker.runs).toBe(1);
     });
 

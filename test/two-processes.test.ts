@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { databaseFile } from "../src/storage/storage.ts";
 import { connect, type TestClient } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { openingHome } from "./support/home.ts";
 import { isSilent, says, startModel, streams, type ModelServer } from "./support/model-server.ts";
 import { startServer } from "./support/process.ts";
 import { rawStdio } from "./support/raw-stdio.ts";
@@ -153,7 +154,7 @@ describe("chat turns of one session in several processes", () => {
     expect(transcript(folder)).toEqual(["1 user pending One"]);
     open.resolve();
     const { text, data } = await answer;
-    expect(text).toBe(`Still here.\n(This call opened the session "home", ${data["session"]}.)`);
+    expect(text).toBe(openingHome("Still here.", data["session"]));
   });
 });
 
