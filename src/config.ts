@@ -62,8 +62,8 @@ const server = {
   "default-session": required(
     oneOf("mode", ["home", "own", "none"]),
     "home",
-    "session of calls that name none: home, own (a new one), none",
-    "home is one for each principal, none refuses such calls",
+    "session of unnamed calls: home, own or none",
+    "home is one for each principal, own opens new ones, none refuses such calls",
   ),
   "live-clients": required(count, "1000", "idle clients kept in memory"),
   "shutdown-grace": required(interval, "10s", "how long running calls may finish at a stop"),
