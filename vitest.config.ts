@@ -6,6 +6,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",
+    execArgv: ["--import", join(import.meta.dirname, "bin/formats.js")],
     // Most tests wait for processes and streams: two at a time fit on two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     // The program is started hundreds of times: each start after the first finds its files compiled.

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 
-const MAIN = join(import.meta.dirname, "../src/main.ts");
+const MAIN = join(import.meta.dirname, "../bin/holdfast.js");
 const folder = mkdtempSync(join(tmpdir(), "holdfast-demo-"));
 
 let server: ChildProcess | undefined;

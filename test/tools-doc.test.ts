@@ -92,7 +92,7 @@ it("the snippets for tests and for the command line work as they stand there", a
     ([, command]) => command!.split(" ").map((part) => part.replaceAll("'", "")),
   );
   expect(commands).toHaveLength(2);
-  const main = new URL("../src/main.ts", import.meta.url).pathname;
+  const main = new URL("../bin/holdfast.js", import.meta.url).pathname;
   for (const args of commands) {
     const { stdout } = await node(main, ...args);
     expect(stdout).toMatch(args[0] === "call" ? /tea/ : /2 tools, 0 faults/);

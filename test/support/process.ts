@@ -4,12 +4,18 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
-export const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** The command, as a clone has it. */
+export const MAIN = file("../../bin/holdfast.js");
+
+/** Makes starts of other scripts as fast as the command's. */
+const FORMATS = file("../../bin/formats.js");
 
 /** A server with tools that wait. */
-export const FIXTURE = fileURLToPath(new URL("fixture-server.ts", import.meta.url));
+export const FIXTURE = file("fixture-server.ts");
 
-/** How the program is started: Node and the source, or a single executable. */
+/** How the program is started: Node and the command, or a single executable. */
 export const SOURCE: readonly string[] = [process.execPath, MAIN];
 
 export interface ServerOptions {
@@ -68,7 +74,7 @@ export async function startServer({
   script,
 }: ServerOptions): Promise<ServerProcess> {
   const command = script
-    ? [process.execPath, script, String(port), folder]
+    ? [process.execPath, "--import", FORMATS, script, String(port), folder]
     : [...program, "serve", "--port", String(port), "--data-dir", folder, ...args];
   const child = spawn(command[0]!, command.slice(1), {
     env: cleanEnv(env),
