@@ -1,6 +1,6 @@
 // The package as another project has it: packed, installed into an empty folder, type-checked and run from there.
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
@@ -45,6 +45,15 @@ const CONFIG = {
   files: ["program.ts", ...Object.keys(examples)],
 };
 
+/** What the examples of docs/tools.md use beside Holdfast. */
+const LIBRARIES = ["arktype", "valibot", "@valibot/to-json-schema"];
+
+function link(name: string, project: string): void {
+  const path = join(project, "node_modules", name);
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules", name), path);
+}
+
 const npm = (args: readonly string[], cwd: string): string =>
   execFileSync("npm", [...args, "--silent"], { cwd, encoding: "utf8" }).trim();
 
@@ -61,6 +70,7 @@ it("npm pack makes a package that installs and runs in an empty folder, with typ
 
   writeFileSync(join(project, "program.ts"), PROGRAM);
   for (const [name, text] of Object.entries(examples)) writeFileSync(join(project, name), text);
+  for (const name of LIBRARIES) link(name, project);
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify(CONFIG));
   const checked = await run(["-p", project], { program: [process.execPath, TSC] });
   expect(checked).toEqual({ code: 0, stdout: "", stderr: "" });

@@ -37,13 +37,11 @@ it("a name that a request brings is text in the page", async () => {
   expect(text).not.toContain("<script");
 });
 
-it.each([
-  ["*/*", 400],
-  ["text/event-stream", 400],
-  ["text/event-stream, text/html;q=0.5", 400],
-  ["application/json", 406],
-])("a program that accepts %s gets the protocol's answer", async (accept, status) => {
-  const { url } = await serveHere();
-  expect((await get(url, accept)).status).toBe(status);
-  expect((await get(new URL("/", url).href, accept)).status).toBe(404);
-});
+it.each(["*/*", "text/event-stream", "text/event-stream, text/html;q=0.5", "application/json"])(
+  "a program that accepts %s gets the protocol's answer",
+  async (accept) => {
+    const { url } = await serveHere();
+    expect((await get(url, accept)).status).toBe(405); // no session, so there is no stream
+    expect((await get(new URL("/", url).href, accept)).status).toBe(404);
+  },
+);

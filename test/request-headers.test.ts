@@ -132,7 +132,7 @@ describe("a message that claims the era in a wrong way", () => {
     }
   });
 
-  it("with initialize, in its header, is a mismatch", async () => {
+  it("with initialize, in its header, begins the era that it names in its body", async () => {
     const { url, folder } = await serveHere();
     const params = {
       protocolVersion: "2025-11-25",
@@ -140,11 +140,14 @@ describe("a message that claims the era in a wrong way", () => {
       clientInfo: { name: "c", version: "1" },
     };
     const headers = { "mcp-protocol-version": MODERN, "mcp-method": "initialize" };
-    expect(await refused(url, rpc("initialize", params, 7), headers)).toMatchObject({
-      id: 7,
-      error: { code: -32020 },
-    });
-    expect(rows(folder, "SELECT * FROM clients")).toEqual([]);
+    const answer = await read(await post(url, rpc("initialize", params, 7), headers));
+    expect([answer.status, answer.messages[0]]).toMatchObject([
+      200,
+      { id: 7, result: { protocolVersion: "2025-11-25" } },
+    ]);
+    expect(rows(folder, "SELECT protocol_version FROM clients")).toEqual([
+      { protocol_version: "2025-11-25" },
+    ]);
   });
 
   it("as a notification is taken, and an `initialize` of this era is no method of it", async () => {

@@ -13,6 +13,7 @@ import {
 import { basename, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { ballastFile } from "../src/storage/sqlite/ballast.ts";
 import { databaseFile } from "../src/storage/storage.ts";
 import { connect } from "./support/clients.ts";
 import { findDamage, openDatabase } from "./support/database.ts";
@@ -89,7 +90,8 @@ describe("holdfast restore", () => {
     const result = JSON.parse(stdout) as { kept: string };
     expect([code, result]).toMatchObject([0, { sessions: 1, messages: 1 }]);
     expect(basename(result.kept)).toMatch(/^holdfast\.db\.before-restore-\d{8}T\d{6}Z$/);
-    expect(readdirSync(folder).toSorted()).toEqual(["holdfast.db", basename(result.kept)]);
+    const ballast = basename(ballastFile(databaseFile(folder)));
+    expect(readdirSync(folder).toSorted()).toEqual([ballast, "holdfast.db", basename(result.kept)]);
     const restored = openDatabase(folder, { readonly: false });
     expect(findDamage(restored)).toEqual([]);
     expect(restored.prepare("SELECT content FROM messages").pluck().all()).toEqual([
