@@ -16,9 +16,7 @@ import { tokensOf } from "./kernel/context-tokens.ts";
 import { CallObserver } from "./mcp/call-observer.ts";
 import type { ServerParts } from "./mcp/server.ts";
 import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
-import { ANTHROPIC_URL, anthropic } from "./models/anthropic.ts";
-import { EndpointModel } from "./models/endpoint.ts";
-import { OPENAI_URL, openAiCompatible } from "./models/openai-compatible.ts";
+import { configuredModel } from "./models/configured.ts";
 import { Recall } from "./models/recall.ts";
 import { tokenizer } from "./models/tokens.ts";
 import { SessionAccessControl } from "./sessions/access.ts";
@@ -223,7 +221,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     temporaryMs: config["temporary-age"],
     maxSessions: config["max-sessions"],
   });
-  const model = chooseModel(config, storage);
+  const model: ChatModel = configuredModel(config) ?? new Recall(storage.history);
   const services = {
     sessions,
     resolver: new SessionResolver(sessions, storage.clients, config["default-session"]),
@@ -407,14 +405,4 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
         if (isStarted) log.info("stopped");
       })),
   };
-}
-
-/** In this order: the configured endpoint, the provider's own when a model and a key are configured, else recall. */
-function chooseModel(config: Config, storage: Storage): ChatModel {
-  const { model, models, "model-key": key } = config;
-  const isAnthropic = config["model-provider"] === "anthropic";
-  const own = isAnthropic ? ANTHROPIC_URL : OPENAI_URL;
-  const url = config["model-url"] ?? (key === undefined ? undefined : own);
-  if (model === undefined || url === undefined) return new Recall(storage.history);
-  return new EndpointModel({ url, model, models, key }, isAnthropic ? anthropic : openAiCompatible);
 }

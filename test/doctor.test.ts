@@ -8,6 +8,9 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkAccess } from "../src/cli/doctor/access.ts";
@@ -18,7 +21,9 @@ import { connect } from "./support/clients.ts";
 import { openDatabase } from "./support/database.ts";
 import { filledFolder } from "./support/filled.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { startModel } from "./support/model-server.ts";
 import { run, startServer } from "./support/process.ts";
+import { REMEMBER, toolFolder } from "./support/tool-folder.ts";
 
 interface Report {
   findings: { check: string; status: string; says: string; advice?: string }[];
@@ -88,11 +93,12 @@ describe("holdfast doctor", () => {
   });
 
   it("says where each value comes from, and hides secrets", async () => {
+    const model = await startModel();
     const env = {
       HOLDFAST_MAX_AGE: "90d",
       OPENAI_API_KEY: "sk-very-secret",
-      HOLDFAST_MODEL: "m",
-      HOLDFAST_MODEL_URL: "http://user:very-secret@localhost/v1",
+      HOLDFAST_MODEL: "scripted-1",
+      HOLDFAST_MODEL_URL: model.url.replace("//", "//user:very-secret@"),
     };
     const folder = await ownFolder();
     const { settings, wrong } = await doctor(folder, { env, flags: ["--port", "1234"] });
@@ -109,6 +115,84 @@ describe("holdfast doctor", () => {
     const { stdout } = await run(["doctor", "--data-dir", folder], { env });
     expect(stdout).toMatch(/^set {3}max-age is 90d, from HOLDFAST_MAX_AGE$/m);
     expect(stdout).not.toContain("very-secret");
+  });
+
+  it("asks the endpoint for its models, and says what is wrong with it", async () => {
+    const folder = await ownFolder();
+    const model = await startModel();
+    const look = async (url = model.url) => {
+      const flags = ["--model", "scripted-1", "--model-url", url];
+      const { findings } = await doctor(folder, {
+        flags,
+        env: { HOLDFAST_MODEL_KEY: "sk-secret" },
+      });
+      return findings.find(({ check }) => check === "model")!;
+    };
+    expect(await look()).toMatchObject({
+      status: "ok",
+      says: `scripted-1 at ${model.url} is there.`,
+    });
+    model.models = ["scripted-2", "other"];
+    expect(await look()).toMatchObject({ status: "warn", advice: "Did you mean scripted-2?" });
+    model.models = undefined;
+    expect(await look()).toMatchObject({
+      status: "ok",
+      says: expect.stringContaining("is not known") as string,
+    });
+    const closed = createServer((_, response) =>
+      response.writeHead(401).end("Not yours: sk-secret"),
+    );
+    closed.listen(0, "127.0.0.1");
+    await once(closed, "listening");
+    const { port } = closed.address() as AddressInfo;
+    const refused = await look(`http://127.0.0.1:${port}/v1`);
+    expect(refused).toMatchObject({
+      status: "fail",
+      says: expect.stringContaining("401") as string,
+    });
+    expect(refused.advice).toContain("does not accept the key");
+    expect(JSON.stringify(refused)).not.toContain("sk-secret");
+    closed.close();
+    await once(closed, "close");
+    expect(await look(`http://127.0.0.1:${port}/v1`)).toMatchObject({
+      status: "fail",
+      says: expect.stringContaining("ECONNREFUSED") as string,
+    });
+  });
+
+  it("loads tool files, and names those with a fault", async () => {
+    const folder = await ownFolder();
+    const tools = toolFolder({ "remember.ts": REMEMBER, "broken.ts": "export const = 1;" });
+    const { code, wrong, findings } = await doctor(folder, { flags: ["--tools", tools] });
+    expect(code).toBe(1);
+    expect(wrong).toEqual(one("tools", "fail", /broken\.ts/, /left out/));
+    expect(findings.find(({ check }) => check === "tools")).toMatchObject({
+      says: `1 tool loaded from ${tools}.`,
+    });
+    const missing = await doctor(folder, { flags: ["--tools", join(tools, "missing")] });
+    expect(missing.wrong).toEqual(one("tools", "fail", /missing/, /./));
+  });
+
+  it("tells how old the last backup is", async () => {
+    const folder = await ownFolder();
+    const known = async () => {
+      const { findings } = await doctor(folder);
+      return findings.find(({ check }) => check === "backup")!;
+    };
+    expect((await known()).says).toMatch(/^None by `holdfast backup` is known/);
+    const target = temporaryFolder();
+    await run(["backup", target, "--data-dir", folder]);
+    expect(await known()).toMatchObject({
+      status: "ok",
+      says: expect.stringContaining(target) as string,
+    });
+    const database = openDatabase(folder, { readonly: false });
+    database.exec("UPDATE audit SET at = at - 8 * 24 * 3600000");
+    database.close();
+    expect(await known()).toMatchObject({
+      status: "warn",
+      advice: expect.stringContaining("--keep") as string,
+    });
   });
 
   it("without a database fails, says how to get one, and makes none", async () => {

@@ -9,6 +9,8 @@ import { reserveStandardOutput } from "../mcp/standard-output.ts";
 import type { SessionTarget } from "../sessions/session.ts";
 import { counted, onToolFault, type Terminal } from "./terminal.ts";
 
+type Loaded = NonNullable<ReturnType<App["loaded"]>>;
+
 export interface CallFlags {
   name?: string;
   session?: string;
@@ -54,46 +56,53 @@ export async function listTools(
   });
 }
 
-/** Loads the files of a folder and says what is wrong with them; ends with 1 when something is. */
-export async function checkTools(
-  settings: Settings,
+/** Loads the files of a folder as a start does; each fault is one line. */
+export async function loadToolFolder(
   folder: string,
-  terminal: Terminal,
-): Promise<void> {
-  let faults = 0;
-  const tell = (line: string): void => {
-    faults += 1;
-    terminal.warn(line);
-  };
-  const only = { ...settings, ephemeral: true, tools: resolve(folder) };
-  await withTools(only, tell, async (app) => {
-    const { tools = [], prompts = [], resources = [] } = app.loaded() ?? {};
-    for (const name of tools) terminal.print(`${name}: fine`);
-    for (const name of prompts) terminal.print(`prompt ${name}: fine`);
-    for (const uri of resources) terminal.print(`resource ${uri}: fine`);
-    if (faults > 0) terminal.findFault();
-    const others = [
-      ...(prompts.length > 0 ? [counted(prompts.length, "prompt")] : []),
-      ...(resources.length > 0 ? [counted(resources.length, "resource")] : []),
-    ];
-    const all = [counted(tools.length, "tool"), ...others, counted(faults, "fault")];
-    terminal.print(all.join(", "));
-  });
+): Promise<{ loaded: Loaded; faults: string[] }> {
+  const faults: string[] = [];
+  const settings = { ephemeral: true, tools: resolve(folder) };
+  const loaded = await withTools(
+    settings,
+    (line) => void faults.push(line),
+    (app) => Promise.resolve(app.loaded()!),
+  );
+  return { loaded, faults };
 }
 
+/** Says what is wrong with the files of a folder; ends with 1 when something is. */
+export async function checkTools(folder: string, terminal: Terminal): Promise<void> {
+  const { loaded, faults } = await loadToolFolder(folder);
+  const { tools, prompts, resources } = loaded;
+  for (const line of faults) terminal.warn(line);
+  for (const name of tools) terminal.print(`${name}: fine`);
+  for (const name of prompts) terminal.print(`prompt ${name}: fine`);
+  for (const uri of resources) terminal.print(`resource ${uri}: fine`);
+  if (faults.length > 0) terminal.findFault();
+  terminal.print(`${loadedText(loaded)}, ${counted(faults.length, "fault")}`);
+}
+
+/** Tools are always counted, the other kinds where there are any. */
+export const loadedText = ({ tools, prompts, resources }: Loaded): string =>
+  [
+    counted(tools.length, "tool"),
+    ...(prompts.length > 0 ? [counted(prompts.length, "prompt")] : []),
+    ...(resources.length > 0 ? [counted(resources.length, "resource")] : []),
+  ].join(", ");
+
 /** Runs the app with its tools loaded, as a program on the same data folder, and closes it. */
-async function withTools(
+async function withTools<T>(
   settings: Settings,
   warn: (line: string) => void,
-  use: (app: App) => Promise<void>,
-): Promise<void> {
+  use: (app: App) => Promise<T>,
+): Promise<T> {
   const output = reserveStandardOutput(); // what is printed is the command's answer alone
   try {
     const config = loadConfig({ flags: asTexts(settings), env: process.env });
     const app = await buildApp({ config, library, ...onToolFault({ warn } as Terminal) });
     try {
       await app.start();
-      await use(app);
+      return await use(app);
     } finally {
       await app.stop();
     }
@@ -146,5 +155,5 @@ export function addToolCommands(
   tools
     .command("check <folder>")
     .description("load a folder of tools and say what is wrong with it")
-    .action((folder: string) => checkTools({}, folder, terminal));
+    .action((folder: string) => checkTools(folder, terminal));
 }

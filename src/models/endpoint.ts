@@ -1,7 +1,8 @@
 // A chat model behind an HTTP endpoint, through the AI SDK, which is loaded at the first call only. What differs from
 // one kind of endpoint to another is in a file each: openai-compatible.ts, anthropic.ts.
 import type { LanguageModel } from "ai";
-import type { ChatModel, ModelReply, ModelRequest } from "../chat/model.ts";
+import { z } from "zod";
+import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "../chat/model.ts";
 import { fetchAnswer, modelFailure } from "./failure.ts";
 import { toPrompt, type PromptRules } from "./prompt.ts";
 
@@ -9,6 +10,8 @@ import { toPrompt, type PromptRules } from "./prompt.ts";
 export interface Provider extends PromptRules {
   /** Whether it wants to be told how long an answer may be. */
   wantsMaxTokens?: boolean;
+  /** How a request shows the key. */
+  keyHeaders(key: string): Record<string, string>;
   /** Resolves to its models by their names. */
   load(endpoint: Endpoint): Promise<(name: string) => LanguageModel>;
 }
@@ -30,6 +33,9 @@ export interface EndpointOptions {
 
 /** Attempts beyond the first on 429, 5xx and a refused connection: backing off, or when `Retry-After` says. */
 const MAX_RETRIES = 2;
+
+/** Of a refusal's text, in characters. */
+const MOST_SAID = 300;
 
 /** For endpoints that want a number, when neither the caller nor the context window gives one. */
 const DEFAULT_MAX_TOKENS = 4_096;
@@ -78,10 +84,37 @@ export class EndpointModel implements ChatModel {
       return await collect(stream, name, request);
     } catch (error) {
       request.signal.throwIfAborted();
-      throw modelFailure(error, `${name} at ${this.#address}`, this.#endpoint.key);
+      throw modelFailure(error, `${name} at ${this.#address}`, this.#endpoint.key, ASK_AGAIN);
+    }
+  }
+
+  /**
+   * Asks the endpoint which models it has; undefined where it has no list.
+   * @throws AppError `model` when it is not there, takes too long or does not accept the key
+   */
+  async available(timeoutMs: number): Promise<string[] | undefined> {
+    const { url, key, headers } = this.#endpoint;
+    const shown = key === undefined ? {} : this.#provider.keyHeaders(key);
+    try {
+      const response = await fetchAnswer(`${url}/models`, {
+        headers: { ...headers, ...shown },
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      const { status } = response;
+      if ([404, 405, 501].includes(status)) return undefined;
+      if (!response.ok) {
+        const said = (await response.text()).slice(0, MOST_SAID);
+        throw Object.assign(new Error(said || "no reason given"), { statusCode: status });
+      }
+      const listing = Listing.safeParse(await response.json());
+      return listing.data?.data.map(({ id }) => id);
+    } catch (error) {
+      throw modelFailure(error, this.label, key, "");
     }
   }
 }
+
+const Listing = z.object({ data: z.array(z.object({ id: z.string() })) });
 
 type Part =
   | { type: "text-delta"; text: string }

@@ -1,18 +1,25 @@
 // What a provider said when it failed, as an error that may be shown.
-import { ASK_AGAIN } from "../chat/model.ts";
 import { AppError } from "../kernel/errors.ts";
 import { withReadableUsage } from "./usage.ts";
 
 const MAX_CHARACTERS = 500;
 
-/** `error` of the AI SDK as an `AppError` whose message names the endpoint and never holds the key. */
-export function modelFailure(error: unknown, label: string, key: string | undefined): AppError {
+/**
+ * `error` of the AI SDK or of `fetch` as an `AppError` whose message names the endpoint and never holds the key. `next`:
+ * what can be done in any case.
+ */
+export function modelFailure(
+  error: unknown,
+  label: string,
+  key: string | undefined,
+  next: string,
+): AppError {
   if (error instanceof AppError) return error;
   const said = redact(describe(error), key)
     .slice(0, MAX_CHARACTERS)
     .replace(/[^.!?…]$/, "$&.");
   return new AppError("model", `The model (${label}) failed: ${said}`, {
-    hint: `${wayOut(error, key)}${ASK_AGAIN}`,
+    hint: `${wayOut(error, key)}${next}`.trim(),
     cause: new Error(said), // not the original: it holds headers and the whole request
   });
 }

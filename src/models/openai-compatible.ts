@@ -5,6 +5,7 @@ export const OPENAI_URL = "https://api.openai.com/v1";
 
 export const openAiCompatible: Provider = {
   systemAnywhere: true,
+  keyHeaders: (key) => ({ authorization: `Bearer ${key}` }),
   async load({ url, key, headers, fetch }) {
     const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
     return createOpenAICompatible({

@@ -13,6 +13,7 @@ import {
 } from "./files.ts";
 import { openExisting } from "./sqlite/connection.ts";
 import { copyDatabase, finishCopy, type Contents, type CopyOptions } from "./sqlite/copy.ts";
+import { noteBackup } from "./sqlite/backup-note.ts";
 import { expectOurs } from "./sqlite/identity.ts";
 import { fromSqlite } from "./sqlite/errors.ts";
 
@@ -60,6 +61,7 @@ export async function backUp({
       for (const suffix of SIDE_FILES) rmSync(`${file}${suffix}`, { force: true });
       return contents;
     });
+    noteBackup(database, file);
     const removed = keep === undefined ? [] : removeOld(file, keep);
     return { file, bytes: statSync(file).size, ...contents, removed };
   } catch (error) {

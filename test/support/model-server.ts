@@ -90,6 +90,8 @@ export interface ModelServer {
   next(...scripts: Script[]): void;
   /** Resolves to the n-th request (from 1), as soon as it has come. */
   called(n: number): Promise<ModelCall>;
+  /** What it lists; undefined where it has no list. */
+  models: string[] | undefined;
   /** Arguments that make Holdfast use this endpoint. */
   readonly args: readonly string[];
 }
@@ -104,10 +106,12 @@ export async function startModel(wire: Wire = openai): Promise<ModelServer> {
     void (async () => {
       const { promise: aborted, resolve } = Promise.withResolvers<void>();
       response.once("close", () => response.writableFinished || resolve());
+      if (request.method === "GET" && model.models && request.url === "/v1/models")
+        return void response.end(JSON.stringify({ data: model.models.map((id) => ({ id })) }));
       let text = "";
       for await (const chunk of request) text += String(chunk);
       const authorization = String(request.headers[wire.keyHeader] ?? "");
-      const asked = wire.read(JSON.parse(text) as Record<string, unknown>);
+      const asked = wire.read(JSON.parse(text || "{}") as Record<string, unknown>);
       const call = { ...asked, authorization, aborted, wire };
       if (request.url !== wire.path) return refuses(404, "No such path.")(response, call);
       calls.push(call);
@@ -132,6 +136,7 @@ export async function startModel(wire: Wire = openai): Promise<ModelServer> {
     url,
     calls,
     reply: ({ messages }) => says(`Answer to: ${messages.at(-1)?.content}`),
+    models: ["scripted-1"],
     next: (...scripts) => void queue.push(...scripts),
     called(n) {
       const { promise, resolve } = Promise.withResolvers<ModelCall>();

@@ -30,6 +30,7 @@ export function checkDatabase(
     checkAbandoned(found),
     checkClock(found, now),
     checkSpace(found),
+    checkBackup(found, now),
   ];
 }
 
@@ -106,4 +107,19 @@ function checkSpace({ freeSpace: { bytes, canShrink } }: Inspection): Finding {
         says,
         `To give them back, stop the server and run VACUUM in a SQL client once (after PRAGMA auto_vacuum = INCREMENTAL, the cleanup job does it from then on).`,
       );
+}
+
+/** In milliseconds. */
+const OLD_BACKUP = 7 * 24 * 3_600_000;
+
+function checkBackup({ backup }: Inspection, now: number): Finding {
+  const check = "backup";
+  if (backup === undefined) {
+    const says = "None by `holdfast backup` is known; copies by other tools are not looked for.";
+    return ok(check, says);
+  }
+  const says = `The last one is of ${isoTime(backup.at)}, in ${backup.file}; it was not opened.`;
+  return now - backup.at > OLD_BACKUP
+    ? warn(check, says, "Make one (holdfast backup FOLDER --keep 14), and let cron do it.")
+    : ok(check, says);
 }

@@ -15,19 +15,25 @@ import { inLocalTimes } from "../times.ts";
 import { checkAccess } from "./access.ts";
 import { checkDatabase } from "./database.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
+import { checkModel } from "./model.ts";
 import { checkPlace } from "./place.ts";
+import { checkTools } from "./tools.ts";
 
 export interface DoctorFlags {
   fix?: boolean;
   json?: boolean;
 }
 
-export function doctor(settings: Settings, { fix, json }: DoctorFlags, terminal: Terminal): void {
+export async function doctor(
+  settings: Settings,
+  { fix, json }: DoctorFlags,
+  terminal: Terminal,
+): Promise<void> {
   const sources = { flags: asTexts(settings), env: process.env };
   const given = reportSettings(sources);
-  let findings = examine(sources);
+  let findings = await examine(sources);
   const fixed = fix ? findings.flatMap((finding) => finding.fix?.() ?? []) : [];
-  if (fixed.length > 0) findings = examine(sources);
+  if (fixed.length > 0) findings = await examine(sources);
   if (findings.some(({ status }) => status === "fail")) terminal.findFault();
   if (json) return terminal.print(JSON.stringify({ findings, fixed, settings: given }));
   const style = stylist(terminal.output);
@@ -42,11 +48,12 @@ export function doctor(settings: Settings, { fix, json }: DoctorFlags, terminal:
 }
 
 /** Everything that can be looked at, in the order in which one would put it right. */
-function examine(sources: ConfigSources): Finding[] {
+async function examine(sources: ConfigSources): Promise<Finding[]> {
   const versions = ok("version", `Holdfast ${VERSION} on Node ${process.versions.node}.`);
   const folder = reportSettings(sources).find(({ name }) => name === "data-dir")!.value!;
   const { config, findings } = checkSettings(sources);
-  return [versions, ...findings, ...checkData(databaseFile(resolve(folder)), config)];
+  const outside = config ? [await checkModel(config), ...(await checkTools(config))] : [];
+  return [versions, ...findings, ...outside, ...checkData(databaseFile(resolve(folder)), config)];
 }
 
 /** `config`: unless there is something wrong with it. */
@@ -54,9 +61,10 @@ function checkSettings(sources: ConfigSources): { config?: Config; findings: Fin
   try {
     const config = loadConfig(sources);
     const warnings = settingWarnings(config, sources.env);
-    if (warnings.length === 0)
-      return { config, findings: [ok("settings", "Every setting is understood."), model(config)] };
-    const findings = warnings.map((text) => warn("settings", text, "Correct it or take it away."));
+    const findings =
+      warnings.length === 0
+        ? [ok("settings", "Every setting is understood.")]
+        : warnings.map((text) => warn("settings", text, "Correct it or take it away."));
     return { config, findings };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
@@ -66,11 +74,6 @@ function checkSettings(sources: ConfigSources): { config?: Config; findings: Fin
     return { findings };
   }
 }
-
-const model = ({ model }: Config): Finding =>
-  model === undefined
-    ? ok("model", "None is configured: chat asks the client's own, or recalls.")
-    : ok("model", `${model} answers chat.`);
 
 function checkData(file: string, config: Config | undefined): Finding[] {
   if (!existsSync(file)) {

@@ -3,6 +3,7 @@ import { AppError } from "../../kernel/errors.ts";
 import type { Instance } from "../../instances/store.ts";
 import { seemsAlive } from "../../instances/liveness.ts";
 import { allInstances } from "./claim.ts";
+import { lastBackup } from "./backup-note.ts";
 import { openExisting, type Sqlite } from "./connection.ts";
 import { countContents, type Contents } from "./copy.ts";
 import { fromSqlite } from "./errors.ts";
@@ -31,6 +32,8 @@ export interface Inspection {
   dead: Instance[];
   /** Calls and chat turns that nobody is working on. */
   abandoned: number;
+  /** The last that \`holdfast backup\` has made of it. */
+  backup: { at: number; file: string } | undefined;
   /** The latest time in any row. */
   latest: number;
 }
@@ -95,6 +98,7 @@ function facts(database: Sqlite, now: number): Inspection {
       canShrink: pragma("auto_vacuum") === 2,
     },
     keys: has("api_keys") ? countKeys(database, now) : { valid: 0, spent: 0 },
+    backup: has("audit") ? lastBackup(database) : undefined,
     living,
     dead: all.filter((instance) => !living.includes(instance)),
     abandoned: abandoned.reduce((sum, count) => sum + count, 0),

@@ -1,0 +1,40 @@
+// The doctor's question to the endpoint that answers chat: is it there, does it take the key, has it these models.
+import type { Config } from "../../config.ts";
+import { AppError } from "../../kernel/errors.ts";
+import { similarTo } from "../../kernel/similar.ts";
+import { configuredModel } from "../../models/configured.ts";
+import { fail, ok, warn, type Finding } from "./finding.ts";
+
+const TIMEOUT_MS = 5_000;
+const check = "model";
+
+export async function checkModel(config: Config): Promise<Finding> {
+  const endpoint = configuredModel(config);
+  if (endpoint === undefined)
+    return ok(check, "None is configured: chat asks the client's own, or recalls.");
+  const { label, models } = endpoint;
+  try {
+    const available = await endpoint.available(TIMEOUT_MS);
+    if (available === undefined)
+      return ok(
+        check,
+        `${label} answers, but lists no models: whether it has this one is not known.`,
+      );
+    // Ollama adds a tag to a name that has none.
+    const missing = models.filter(
+      (name) => !available.includes(name) && !available.includes(`${name}:latest`),
+    );
+    if (missing.length === 0) return ok(check, `${label} is there.`);
+    const meant = similarTo(missing[0]!, available);
+    return warn(
+      check,
+      `${label} answers, but does not list ${missing.join(", ")}.`,
+      meant
+        ? `Did you mean ${meant}?`
+        : "Is --model right? Some endpoints do not list all they have.",
+    );
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return fail(check, error.message, error.hint || "Is it running, and is --model-url right?");
+  }
+}

@@ -1,0 +1,21 @@
+// The doctor's look at the user's own tools: they are loaded, as a start does.
+import type { Config } from "../../config.ts";
+import { AppError } from "../../kernel/errors.ts";
+import { loadedText, loadToolFolder } from "../tools.ts";
+import { fail, ok, type Finding } from "./finding.ts";
+
+const check = "tools";
+
+export async function checkTools({ tools: folder }: Config): Promise<Finding[]> {
+  if (folder === undefined) return [ok(check, "There is no folder of your own.")];
+  try {
+    const { loaded, faults } = await loadToolFolder(folder);
+    return [
+      ok(check, `${loadedText(loaded)} loaded from ${folder}.`),
+      ...faults.map((line) => fail(check, line, "It is left out until it is mended.")),
+    ];
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return [fail(check, error.message, error.hint ?? "The server does not start with this.")];
+  }
+}

@@ -1,0 +1,15 @@
+// The endpoint that the settings name.
+import type { Config } from "../config.ts";
+import { ANTHROPIC_URL, anthropic } from "./anthropic.ts";
+import { EndpointModel } from "./endpoint.ts";
+import { OPENAI_URL, openAiCompatible } from "./openai-compatible.ts";
+
+/** The configured endpoint, or the provider's own when a model and a key are configured. */
+export function configuredModel(config: Config): EndpointModel | undefined {
+  const { model, models, "model-key": key } = config;
+  const isAnthropic = config["model-provider"] === "anthropic";
+  const own = isAnthropic ? ANTHROPIC_URL : OPENAI_URL;
+  const url = config["model-url"] ?? (key === undefined ? undefined : own);
+  if (model === undefined || url === undefined) return undefined;
+  return new EndpointModel({ url, model, models, key }, isAnthropic ? anthropic : openAiCompatible);
+}
