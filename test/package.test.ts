@@ -61,7 +61,7 @@ it("npm pack makes a package that installs and runs in an empty folder, with typ
   const project = temporaryFolder();
   const tarball = npm(["pack", "--pack-destination", project], ROOT);
   writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
-  npm(["install", "--prefer-offline", "--no-audit", "--no-fund", `./${tarball}`], project);
+  npm(["install", "--prefer-offline", "--no-audit", "--no-fund", `holdfast@./${tarball}`], project);
   const installed = join(project, "node_modules/holdfast");
   const files = readdirSync(installed, { recursive: true, encoding: "utf8" });
   expect(files).toContain("dist/npm/index.d.ts");
@@ -81,7 +81,9 @@ it("npm pack makes a package that installs and runs in an empty folder, with typ
     ...{ code: 0, stdout: `${VERSION}\n`, stderr: "" },
   });
   const program = [process.execPath, bin];
-  const tools = toolFolder({ "remember.ts": REMEMBER });
+  const named = REMEMBER.replace('from "holdfast"', 'from "@holdfast-mcp/holdfast"');
+  expect(named).not.toBe(REMEMBER);
+  const tools = toolFolder({ "remember.ts": named });
   const folder = join(project, "data");
   const server = await startServer({ folder, program, args: ["--tools", tools] });
   const client = await connect("v2", server);
@@ -100,7 +102,7 @@ function unusedDependencies(folder: string, files: readonly string[]): readonly 
   const read = (name: string): string => readFileSync(join(folder, name), "utf8");
   const texts = files.filter((name) => /\.(js|d\.ts)$/.test(name)).map(read);
   const manifest = JSON.parse(read("package.json")) as { version: string; dependencies: object };
-  expect(manifest).toMatchObject({ name: "holdfast", version: VERSION });
+  expect(manifest).toMatchObject({ name: "@holdfast-mcp/holdfast", version: VERSION });
   return Object.keys(manifest.dependencies).filter(
     (name) => !texts.some((text) => text.includes(`"${name}"`) || text.includes(`"${name}/`)),
   );

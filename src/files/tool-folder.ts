@@ -13,6 +13,9 @@ import { isToolFile, loadToolFile, toolFiles } from "./tool-file.ts";
 /** Editors write a file in several steps. */
 const SETTLE_MS = 150;
 
+/** The package's own name, for files that are written beside it. */
+const PACKAGE = "@holdfast-mcp/holdfast";
+
 export interface ToolFolderParts {
   folder: string;
   registries: Registries;
@@ -36,7 +39,8 @@ export class ToolFolder {
 
   constructor(parts: ToolFolderParts) {
     this.#parts = parts;
-    this.#provided = { holdfast: parts.library, zod, "zod/v4": zod };
+    const { library } = parts;
+    this.#provided = { holdfast: library, [PACKAGE]: library, zod, "zod/v4": zod };
   }
 
   /** @throws AppError `start` when there is no such folder */
