@@ -49,6 +49,7 @@ describe.each(VERSIONS)("the %s client", (version) => {
           score: expect.any(Number),
         },
       ],
+      more: false,
     });
     expect(answer.text).toContain("#2 assistant: My **cat**");
   });
@@ -95,7 +96,9 @@ describe("ranking", () => {
     const scores = (await hits(client, "the kitchen boiler", { limit: 50 })).map((h) => h.score);
     expect(scores).toEqual(scores.toSorted((a, b) => b - a));
     expect(Math.min(...scores)).toBeGreaterThan(0);
-    expect(await hits(client, "kitchen", { limit: 4 })).toHaveLength(4);
+    const cut = await client.call("history_search", { query: "kitchen", limit: 4 });
+    expect(cut.data).toMatchObject({ hits: { length: 4 }, more: true });
+    expect(cut.text).toMatch(/^4 messages, the best first; more match less well\./);
   });
 });
 

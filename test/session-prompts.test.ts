@@ -131,5 +131,6 @@ describe.each(ERAS)("in the era of %s", (era) => {
     expect(text.isWellFormed()).toBe(true);
     expect(text).toContain("#4 user: 4 ");
     expect(text).not.toContain("#1 user");
+    expect(text).toContain("(Older messages are left out here.)\n#2 user");
   });
 });

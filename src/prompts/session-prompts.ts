@@ -71,20 +71,24 @@ const named = ({ id, title, name }: Session): string =>
 async function transcript(chat: Chat, { id, owner }: Session): Promise<string[]> {
   const lines: string[] = [];
   let room = MAX_CHARACTERS;
-  for (let before: number | undefined; room > 0;) {
+  let isCut = false;
+  let before: number | undefined;
+  do {
     const { messages, nextBefore } = await chat.page(id, { limit: PAGE, before });
     for (const message of messages.toReversed()) {
-      if (room <= 0) break;
+      isCut = room <= 0;
+      if (isCut) break;
       const { seq, role, content } = message;
       const by = byOther(message, owner);
       const shown = content.length > room ? `${content.slice(0, room).toWellFormed()}…` : content;
       room -= shown.length;
       lines.push(`#${seq} ${role}${by === undefined ? "" : ` (${by})`}: ${shown}`);
     }
-    if (nextBefore === undefined || lines.length >= MAX_MESSAGES) break;
     before = nextBefore;
-  }
-  return lines.length === 0 ? ["(It has no messages yet.)"] : lines.reverse();
+  } while (before !== undefined && room > 0 && lines.length < MAX_MESSAGES);
+  if (lines.length === 0) return ["(It has no messages yet.)"];
+  const older = isCut || before !== undefined ? ["(Older messages are left out here.)"] : [];
+  return [...older, ...lines.reverse()];
 }
 
 /** @throws ProtocolError: what is not there and what is somebody else's is answered in the same way */

@@ -43,18 +43,22 @@ export function searchTool(): Tool {
           score: z.number().describe("Higher is better; only to be compared within one result."),
         }),
       ),
+      more: z.boolean().describe("Whether others match too, less well."),
     }),
     annotations: { readOnlyHint: true, openWorldHint: false },
     session: ({ scope }) => (scope === "all" ? "optional" : "required"),
     quick: true,
     async handler({ input: { query, scope, limit }, session, sessions }) {
+      const oneMore = limit + 1;
       const found =
         scope === "all" || session === undefined
-          ? await sessions.search(query, limit)
-          : await session.history.search(query, limit);
-      const hits = await withStanding(found, sessions);
-      return reply(hits.length === 0 ? NOTHING[scope] : told(hits, scope), {
+          ? await sessions.search(query, oneMore)
+          : await session.history.search(query, oneMore);
+      const more = found.length > limit;
+      const hits = await withStanding(found.slice(0, limit), sessions);
+      return reply(hits.length === 0 ? NOTHING[scope] : told(hits, scope, more), {
         hits: hits.map(({ author, ...hit }) => ({ ...hit, ...(author !== null && { author }) })),
+        more,
       });
     },
   });
@@ -76,7 +80,7 @@ async function withStanding(hits: readonly Hit[], sessions: OwnSessions): Promis
   });
 }
 
-function told(hits: readonly Told[], scope: Scope): string {
+function told(hits: readonly Told[], scope: Scope, more: boolean): string {
   const lines = hits.map((hit) => {
     const { session, title, owner, access, seq, role, snippet } = hit;
     const by = byOther(hit, owner);
@@ -85,8 +89,9 @@ function told(hits: readonly Told[], scope: Scope): string {
     return `${where}#${seq} ${role}${by === undefined ? "" : ` (${by})`}: ${snippet}`;
   });
   const count = counted(hits.length, "message", "messages, the best first");
+  const others = more ? "; more match less well" : "";
   return [
-    `${count}. history_get with a \`before\` above its number shows what was said around it.`,
+    `${count}${others}. history_get with a \`before\` above its number shows what was said around it.`,
     ...lines,
   ].join("\n");
 }

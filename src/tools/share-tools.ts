@@ -58,7 +58,7 @@ export function shareTools(): Tool[] {
           session,
           existed
             ? `${input.principal} can no longer reach session ${session.id}.`
-            : `Session ${session.id} was not shared with ${input.principal}.`,
+            : `It was not shared with ${input.principal}.`,
         );
       },
     }),
