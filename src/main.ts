@@ -89,9 +89,9 @@ function tellOfTool(err: unknown, message: string): void {
 }
 
 try {
-  await createProgram(terminal).parseAsync(withDefaultCommand(process.argv.slice(2)), {
-    from: "user",
-  });
+  const program = createProgram(terminal);
+  const commands = program.commands.map((command) => command.name());
+  await program.parseAsync(withDefaultCommand(process.argv.slice(2), commands), { from: "user" });
   await end(0);
 } catch (error) {
   await fail(error);

@@ -10,6 +10,13 @@ describe("the command line", () => {
     expect(await run([flag])).toEqual({ code: 0, stdout: `${VERSION}\n`, stderr: "" });
   });
 
+  it("settings before a command are no settings of serve", async () => {
+    expect(await run(["--data-dir", "x", "--model-key", "secret", "sessions", "list"])).toEqual({
+      ...{ code: 1, stdout: "" },
+      stderr: "holdfast: A command comes before its settings. Begin with: holdfast sessions\n",
+    });
+  });
+
   it("help, -h and --help print the commands and the exit codes", async () => {
     const [help, ...same] = await Promise.all(
       [["help"], ["-h"], ["--help"]].map((args) => run(args)),

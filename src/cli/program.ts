@@ -2,6 +2,7 @@
 import { Argument, Command, Option } from "commander";
 import type { SettingName } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
+import { AppError } from "../kernel/errors.ts";
 import { VERSION } from "../version.ts";
 import { backup, type BackupFlags, type CopyFlags } from "./backup.ts";
 import { cleanup, type CleanupFlags } from "./cleanup.ts";
@@ -56,15 +57,29 @@ zsh:  add this line to ~/.zshrc           source <(holdfast completion zsh)
 fish: holdfast completion fish > ~/.config/fish/completions/holdfast.fish`;
 
 /** Flags without a command belong to `serve`. */
-export function withDefaultCommand(args: readonly string[]): readonly string[] {
+export function withDefaultCommand(
+  args: readonly string[],
+  commands: readonly string[],
+): readonly string[] {
   const [first] = args;
   if (first === "-V") return ["--version"]; // as many programs have it
   // commander's own command knows one word: "help keys create" would be about "keys".
   if (first === "help" && args.length > 2) return [...args.slice(1), "--help"];
   const aboutProgram = first !== undefined && ["-h", "--help", "-v", "--version"].includes(first);
-  return first === undefined || (first.startsWith("-") && !aboutProgram)
-    ? ["serve", ...args]
-    : args;
+  if (first !== undefined && (!first.startsWith("-") || aboutProgram)) return args;
+  refuseLateCommand(args, commands);
+  return ["serve", ...args];
+}
+
+/** `--data-dir x sessions list` is not for `serve`; what stands right behind a flag may be its value. */
+function refuseLateCommand(args: readonly string[], commands: readonly string[]): void {
+  const at = args.findIndex(
+    (word, i) => commands.includes(word) && i > 0 && !args[i - 1]!.startsWith("-"),
+  );
+  if (at === -1) return;
+  throw new AppError("start", "A command comes before its settings.", {
+    hint: `Begin with: holdfast ${args[at]}`, // not the whole line: it may hold a key
+  });
 }
 
 export function createProgram(terminal: Terminal): Command {
