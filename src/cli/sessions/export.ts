@@ -37,6 +37,9 @@ export function exportSessions(
     });
   return withApp(settings, async (app) => {
     const sessions = all ? await everything(app) : await findSessions(app, refs, principal);
+    // An empty file cannot be imported, and with --force it would take the place of a good one.
+    if (sessions.length === 0)
+      throw new AppError("not_found", "There are no sessions: nothing was exported.");
     const counts = await Promise.all(sessions.map(({ id }) => app.sessions.counts(id)));
     const total = counts.reduce((sum, { messages }) => sum + messages, 0);
     const progress = showProgress(terminal, { what: "Exporting", total, worth: WORTH_A_BAR });
