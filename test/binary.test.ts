@@ -1,5 +1,5 @@
 // The single executable, built as a user would build it and run where there is no Node and no project.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -36,6 +36,7 @@ it("the binary serves and survives SIGKILL in an empty folder without Node", asy
     stderr: "",
   });
   await usesToolsInFiles(program);
+  await startsWithoutTemporaryFolder(binary, folder);
   expect(readdirSync(folder).sort()).toEqual(["data", "holdfast"]);
 });
 
@@ -57,6 +58,33 @@ it.each([
   expect(code).toBe(1);
   expect(stderr).toContain(reason);
 });
+
+/** Its addon is a file for a moment; without a place for that it says which folder is the matter, not the data folder. */
+async function startsWithoutTemporaryFolder(binary: string, folder: string): Promise<void> {
+  const cache = temporaryFolder();
+  const noexec = temporaryFolder();
+  const mount = ["unshare", "--mount", "--map-root-user", "sh", "-c"];
+  const under = ['mount -t tmpfs -o noexec tmpfs "$0" && exec "$@"', noexec];
+  const canMount = spawnSync(mount[0]!, [...mount.slice(1), ...under, "true"]).status === 0;
+  const cases: [temporary: string, reason: string, wrapper?: string[]][] = [
+    ["/dev/null", "a part of the path is no folder (ENOTDIR)"],
+  ];
+  if (canMount) cases.push([noexec, "(is it mounted noexec?)", [...mount, ...under]]);
+  for (const [temporary, reason, wrapper = []] of cases) {
+    const list = (cacheFolder: string) => {
+      const env = [`TMPDIR=${temporary}`, `XDG_CACHE_HOME=${cacheFolder}`];
+      const program = [...wrapper, "/usr/bin/env", "-i", "PATH=/nowhere", ...env, binary];
+      return run(["sessions", "list", "--data-dir", join(folder, "data")], { program });
+    };
+    expect(await list(cache)).toMatchObject({ code: 0, stderr: "" });
+    expect(readdirSync(cache)).toEqual([]);
+    const { code, stderr } = await list("/dev/null");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^[^\n]+TMPDIR\.\n$/);
+    expect(stderr).toContain(`holdfast: ${temporary}: The temporary folder cannot be used: `);
+    expect(stderr).toContain(reason);
+  }
+}
 
 /** They import the program's own `holdfast` and `zod`: there is no package anywhere near them. */
 async function usesToolsInFiles(program: readonly string[]): Promise<void> {

@@ -157,6 +157,10 @@ it("standard input is kept in a private file for as long as it takes", async () 
   expect(wrong.code).toBe(1);
   expect(wrong.said.split("\n")[1]).toBe("holdfast: line 6: is not JSON.");
   expect(readdirSync(tmp)).toEqual([]);
+
+  const nowhere = await fed("", args, { TMPDIR: "/dev/null" });
+  expect(nowhere.code).toBe(1);
+  expect(nowhere.said).toMatch(/^holdfast: \/dev\/null: The temporary folder [^\n]+ TMPDIR\.\n$/);
 });
 
 it("an import that is stopped while it reads takes its private file with it", async () => {
@@ -263,6 +267,12 @@ it("an export goes to a private file that is there when it is whole, or not at a
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(`${wrong}:`) });
   }
   expect(readdirSync(out)).toEqual(["all.jsonl"]);
+
+  await sessions(folder, "delete", "work", "--yes");
+  const nothing = await sessions(folder, "export", "--all", "--force", "--output", file);
+  const reason = "holdfast: There are no sessions: nothing was exported.\n";
+  expect(nothing).toEqual({ code: 1, stdout: "", stderr: reason });
+  expect(readFileSync(file, "utf8")).toMatch(/^# Reef\n/);
 });
 
 it("an export whose reader goes away ends", async () => {

@@ -1,4 +1,5 @@
 // What the operating system's error codes mean, in plain words.
+import { tmpdir } from "node:os";
 import { AppError } from "./errors.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -32,4 +33,15 @@ export function atFile(file: string, error: unknown): unknown {
   const reason = systemReason(error);
   if (reason === undefined) return error;
   return new AppError("storage", `${file}: ${reason}.`, { cause: error });
+}
+
+/** One line that names the temporary folder: nobody would look for it at an error of the data folder. */
+export function temporaryFolderUnusable(cause: unknown): AppError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const noexec = "the system loads no program from it (is it mounted noexec?)";
+  const reason = code === "ERR_DLOPEN_FAILED" ? noexec : (systemReason(cause) ?? String(cause));
+  return new AppError("start", `${tmpdir()}: The temporary folder cannot be used: ${reason}.`, {
+    hint: "Name another one with the environment variable TMPDIR.",
+    cause,
+  });
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { AppError } from "../../kernel/errors.ts";
+import { systemReason, temporaryFolderUnusable } from "../../kernel/system-errors.ts";
 
 /** Calls `use` with the path of a file. `-` stands for `input`. @throws AppError `start` when it cannot be read */
 export async function withFile<T>(
@@ -14,7 +15,7 @@ export async function withFile<T>(
   use: (file: string) => Promise<T>,
 ): Promise<T> {
   if (name !== "-" && (await isPlainFile(name))) return use(name);
-  const folder = await mkdtemp(join(tmpdir(), "holdfast-import-")); // for its owner alone
+  const folder = await makeFolder();
   try {
     const file = join(folder, "input");
     const source = name === "-" ? input() : createReadStream(name);
@@ -22,9 +23,19 @@ export async function withFile<T>(
     return await use(file);
   } catch (error) {
     signal.throwIfAborted();
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw code === "ENOSPC" || code === "EDQUOT" ? temporaryFolderUnusable(error) : error;
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** For its owner alone. */
+async function makeFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), "holdfast-import-"));
+  } catch (error) {
+    throw temporaryFolderUnusable(error);
   }
 }
 
@@ -36,9 +47,7 @@ async function isPlainFile(name: string): Promise<boolean> {
     if (found.isDirectory()) throw Object.assign(new Error(name), { code: "EISDIR" });
     return found.isFile();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new AppError("start", `${name}: the file cannot be read (${code ?? "unknown"}).`, {
-      cause: error,
-    });
+    const reason = systemReason(error) ?? "unknown";
+    throw new AppError("start", `${name}: the file cannot be read: ${reason}.`, { cause: error });
   }
 }
