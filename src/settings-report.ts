@@ -10,6 +10,9 @@ import {
 } from "./config.ts";
 import { unknownAmong } from "./kernel/similar.ts";
 
+/** Holds the key that `holdfast connect` puts into a configuration; a flag could be read by every user of the machine. */
+export const KEY_VARIABLE = "HOLDFAST_API_KEY";
+
 export interface SettingReport {
   name: string;
   /** As it was written; null where it has no value. */
@@ -38,7 +41,7 @@ export function settingWarnings(
 }
 
 function unknownVariables(env: NonNullable<ConfigSources["env"]>): string[] {
-  const known = Object.keys(settings).map(envName);
+  const known = [...Object.keys(settings).map(envName), KEY_VARIABLE];
   const ours = Object.keys(env).filter((name) => name.startsWith("HOLDFAST_"));
   return unknownAmong(ours, known).map(
     ({ name, meant }) => `${name} is no setting.${meant ? ` Did you mean ${meant}?` : ""}`,

@@ -164,7 +164,7 @@ describe("keys create", () => {
     expect(JSON.parse(configuration)).toEqual({
       mcpServers: {
         holdfast: {
-          ...{ type: "http", url: "http://127.0.0.1:8484/mcp" },
+          ...{ type: "http", url: "http://127.0.0.1:8484/mcp?name=home" },
           headers: { Authorization: `Bearer ${key}` },
         },
       },

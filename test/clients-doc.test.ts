@@ -31,6 +31,7 @@ it.each(entries)(
   "a client that is configured like this reaches the session `work`: %j",
   async (entry) => {
     const data = temporaryFolder();
+    if (entry.args?.includes("mcp-remote")) entry.url = entry.args.at(-1)!; // a bridge to that address
     if (entry.url === undefined) {
       const stdio = entry
         .args!.slice(entry.args!.indexOf("stdio") + 1)

@@ -2,11 +2,13 @@
 import type { App } from "../app.ts";
 import type { ApiKey } from "../auth/api-keys.ts";
 import { highestScope, SCOPES, type Scope } from "../auth/principal.ts";
-import { readDuration, settings as settingDefaults, type Config } from "../config.ts";
+import { readDuration } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
+import { clientConfig, COMMON_PROGRAMS, serverUrl, withName } from "../http/client-config.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
 import { eitherOf, expectedError } from "../kernel/expected.ts";
+import { HOME } from "../sessions/current.ts";
 import { canAsk, confirm } from "./confirm.ts";
 import { table, type Column } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -32,8 +34,9 @@ export async function createKey(
     if (json) return terminal.print(JSON.stringify({ ...shown(stored), key }));
     terminal.print(key);
     terminal.print("");
-    terminal.print("Paste this into your MCP client's configuration:");
-    terminal.print(`  ${clientConfiguration(config, key)}`);
+    terminal.print(`For ${COMMON_PROGRAMS}:`);
+    const url = withName(serverUrl(config), HOME);
+    terminal.print(`  ${JSON.stringify(clientConfig(url, key))}`);
     terminal.warn(
       `This key of ${principal} is shown only now. ` +
         "From now on the server asks everybody for a key; sessions made without one belong to the principal local.",
@@ -41,16 +44,6 @@ export async function createKey(
   };
   // Keys are often made before the server's first start.
   await withApp(settings, create, { create: true });
-}
-
-/** With the address that these settings give the server. */
-function clientConfiguration(config: Config, key: string): string {
-  const { host, port, "public-url": publicUrl } = config;
-  const isAnywhere = host === "0.0.0.0" || host === "::";
-  const name = isAnywhere ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
-  const url = `${publicUrl ?? `http://${name}:${port || settingDefaults.port.default}`}/mcp`;
-  const headers = { Authorization: `Bearer ${key}` };
-  return JSON.stringify({ mcpServers: { holdfast: { type: "http", url, headers } } });
 }
 
 export function listKeys(

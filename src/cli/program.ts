@@ -3,10 +3,12 @@ import { Argument, Command, Option } from "commander";
 import type { SettingName } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { AppError } from "../kernel/errors.ts";
+import { HOME } from "../sessions/current.ts";
 import { VERSION } from "../version.ts";
 import { backup, type BackupFlags, type CopyFlags } from "./backup.ts";
 import { cleanup, type CleanupFlags } from "./cleanup.ts";
 import { complete, completionScript, SHELLS, type Shell } from "./completion.ts";
+import { connect, type ConnectFlags } from "./connect/connect.ts";
 import { doctor, type DoctorFlags } from "./doctor/doctor.ts";
 import { onlyOf, readCount, withHelp } from "./help.ts";
 import { createKey, listKeys, openKeys, revokeKey, type KeyFlags } from "./keys.ts";
@@ -50,6 +52,9 @@ Exit codes:
 const BACKUP_HELP = `
 FILE may be a folder: the file in it is then holdfast-TIME.db, and --keep 14 deletes all but the newest
 14 of that naming. A link is written through; a pipe or a device is refused.`;
+
+const CONNECT_HELP = `
+Without a program it lists those that it knows. A key is taken from HOLDFAST_API_KEY.`;
 
 const COMPLETION_HELP = `
 bash: add this line to ~/.bashrc          source <(holdfast completion bash)
@@ -146,6 +151,22 @@ export function createProgram(terminal: Terminal): Command {
     .option("--fix", "put right what is safe: file rights, a log that has grown")
     .option("--json", "print JSON")
     .action((flags: DoctorFlags) => doctor(settingsOf(flags), flags, terminal));
+
+  withSettings(
+    program
+      .command("connect [program]")
+      .description("print, or write, what a program needs to find this server"),
+    [...DATA, ...ADDRESS],
+  )
+    .option("--name <name>", "the session that the program works in", HOME)
+    .option("--url <address>", "the server's address, where the settings do not tell it")
+    .option("--stdio", "let the program start holdfast itself")
+    .option("--write", "put it into the program's file, and keep a copy of the file")
+    .option("--json", "print JSON")
+    .addHelpText("after", CONNECT_HELP)
+    .action((name: string | undefined, flags: ConnectFlags) =>
+      connect(settingsOf(flags), name, flags, terminal),
+    );
 
   const keys = program.command("keys").description("who may come in over HTTP");
   withSettings(keys.command("create").description("make a key, shown this once"), [

@@ -6,6 +6,8 @@ import { databaseFile } from "../storage/storage.ts";
 import type { Waiting } from "../sessions/retention.ts";
 import { networkInterfaces } from "node:os";
 import { openings, ownAddresses } from "../http/open-network.ts";
+import { clientConfig, COMMON_PROGRAMS, KEY_PLACEHOLDER, withName } from "../http/client-config.ts";
+import { HOME } from "../sessions/current.ts";
 import { suggestOllama } from "./ollama.ts";
 import { tellReady } from "./readiness.ts";
 import { settingWarnings } from "../settings-report.ts";
@@ -66,12 +68,13 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
   const port = new URL(url!).port;
   const at = (name: string): string => `http://${name}:${port}/mcp`;
   const names = [...(config["allowed-hosts"] ?? []), ...refused].join(",");
-  const client = {
-    type: "http",
-    url: config["public-url"] ? `${config["public-url"]}/mcp` : accepted[0] ? at(accepted[0]) : url,
-    // Clients find the way to an issuer's tokens by themselves.
-    ...(asks && !config["auth-issuer"] && { headers: { Authorization: "Bearer hf_…" } }),
-  };
+  const address = config["public-url"]
+    ? `${config["public-url"]}/mcp`
+    : accepted[0]
+      ? at(accepted[0])
+      : url!;
+  // Programs find the way to an issuer's tokens by themselves.
+  const key = asks && !config["auth-issuer"] ? KEY_PLACEHOLDER : undefined;
   const data = config.ephemeral
     ? "in memory only, gone at the end"
     : databaseFile(config["data-dir"]);
@@ -90,8 +93,8 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
     `  model  ${answers}`,
     ...(config.tools === undefined ? [] : [`  tools  ${config.tools}`]),
     ``,
-    `Paste this into your MCP client's configuration:`,
-    `  ${JSON.stringify({ mcpServers: { holdfast: client } })}`,
+    `For ${COMMON_PROGRAMS}:`,
+    `  ${JSON.stringify(clientConfig(withName(address, HOME), key))}`,
     ``,
     config.ephemeral ? `Ctrl+C stops it.` : `Ctrl+C stops it; conversations stay.`,
   ];

@@ -4,6 +4,8 @@ import { createHash } from "node:crypto";
 import { accepts } from "hono/accepts";
 import { html, raw } from "hono/html";
 import type { Context } from "hono";
+import { HOME } from "../sessions/current.ts";
+import { clientConfig, KEY_PLACEHOLDER, withName } from "./client-config.ts";
 import type { Authenticated } from "./guard.ts";
 
 const STYLE = `
@@ -48,12 +50,8 @@ export function page(
   c: Context<Authenticated>,
   { url, asks, issuer }: { url: string; asks: boolean; issuer: boolean },
 ): Response | Promise<Response> {
-  const server = {
-    type: "http",
-    url,
-    ...(asks && !issuer && { headers: { Authorization: "Bearer hf_…" } }),
-  };
-  const config = JSON.stringify({ mcpServers: { holdfast: server } }, undefined, 2);
+  const key = asks && !issuer ? KEY_PLACEHOLDER : undefined;
+  const config = JSON.stringify(clientConfig(withName(url, HOME), key), undefined, 2);
   const way = !asks
     ? "It asks for no key here."
     : issuer
@@ -81,8 +79,8 @@ export function page(
             <h2>In a program's configuration</h2>
             <pre><code>${config}</code></pre>
             <p>
-              Add <code>?name=work</code> to the address, and every program that has it shares one
-              conversation.
+              Claude Code, Cursor and others read it like this. Every program with the same
+              <code>name</code> in its address shares one conversation.
             </p>
           </main>
         </body>

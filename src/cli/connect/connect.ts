@@ -1,0 +1,209 @@
+// `holdfast connect PROGRAM`: the configuration with which a program finds this server, printed or written.
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { isSea } from "node:sea";
+import { stringify } from "smol-toml";
+import { loadConfig, type Config } from "../../config.ts";
+import { asTexts, type Settings } from "../../holdfast.ts";
+import { bearer, KEY_PLACEHOLDER, serverUrl, withName } from "../../http/client-config.ts";
+import { AppError } from "../../kernel/errors.ts";
+import { eitherOf } from "../../kernel/expected.ts";
+import { similarTo } from "../../kernel/similar.ts";
+import { atFile } from "../../kernel/system-errors.ts";
+import { KEY_VARIABLE } from "../../settings-report.ts";
+import { checkName } from "../../sessions/sessions.ts";
+import { findTarget, timestamp, writeWhole } from "../../storage/files.ts";
+import { table } from "../table.ts";
+import type { Terminal } from "../terminal.ts";
+import { hasDatabase, withApp } from "../with-app.ts";
+import { json, putIntoJson, putIntoToml, type Edit } from "./edit.ts";
+import {
+  CONFIGURED,
+  MANUAL,
+  thisPlace,
+  type ConfiguredProgram,
+  type Way,
+  type Ways,
+} from "./programs.ts";
+
+export interface ConnectFlags {
+  name: string;
+  url?: string;
+  stdio?: boolean;
+  write?: boolean;
+  json?: boolean;
+}
+
+export async function connect(
+  settings: Settings,
+  program: string | undefined,
+  flags: ConnectFlags,
+  terminal: Terminal,
+): Promise<void> {
+  if (program === undefined) return listPrograms(flags, terminal);
+  checkName(flags.name);
+  const config = loadConfig({ flags: asTexts(settings), env: process.env });
+  const known = CONFIGURED[program];
+  if (known !== undefined) return configure(settings, config, known, flags, terminal);
+  const manual = MANUAL[program];
+  if (manual === undefined) throw unknownProgram(program);
+  if (flags.write || flags.stdio)
+    throw new AppError("start", `${manual.title} has no file that could be written.`, {
+      hint: `holdfast connect ${program} says what to enter.`,
+    });
+  const http = httpWay(config, flags, await asksForKey(settings, config));
+  const url = new URL(http.url);
+  if (manual.needsPublicAddress && url.protocol !== "https:")
+    terminal.warn(
+      `holdfast: ${manual.title} comes from the internet: it needs an https address (--public-url https://…).`,
+    );
+  const steps = manual.steps(http);
+  if (flags.json) return terminal.print(json({ program: manual.title, steps }));
+  for (const line of steps) terminal.print(line);
+}
+
+async function configure(
+  settings: Settings,
+  config: Config,
+  program: ConfiguredProgram,
+  flags: ConnectFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const way = chooseWay(program, flags);
+  const ways: Ways = {
+    http: httpWay(config, flags, way === "http" && (await asksForKey(settings, config))),
+    stdio: stdioWay(config, flags.name),
+  };
+  if (way === "stdio" && !hasDatabase(settings))
+    terminal.warn(
+      `holdfast: ${resolve(config["data-dir"])} holds no conversations yet. --data-dir names another folder.`,
+    );
+  const entry = way === "http" ? program.entry.http!(ways.http) : program.entry.stdio!(ways.stdio);
+  const file = program.file(thisPlace(process.env));
+  if (flags.write) return write(program, file, entry, terminal);
+  const whole = program.servers.reduceRight<object>((inner, name) => ({ [name]: inner }), {
+    holdfast: entry,
+  });
+  if (flags.json) return terminal.print(json({ program: program.title, file, ...whole }));
+  terminal.print(program.format === "json" ? json(whole) : stringify(whole).trimEnd());
+  terminal.warn(`\nFor ${program.title}, into ${file}. --write puts it there. ${program.then}`);
+}
+
+function chooseWay({ title, entry }: ConfiguredProgram, { stdio, url }: ConnectFlags): Way {
+  if (stdio) return "stdio";
+  if (entry.http !== undefined) return "http";
+  if (url === undefined) return "stdio";
+  throw new AppError("start", `${title} takes no address in its file.`, {
+    hint: "Leave --url away: it then starts holdfast itself.",
+  });
+}
+
+const httpWay = (config: Config, { url, name }: ConnectFlags, asks: boolean): Ways["http"] => {
+  const key = process.env[KEY_VARIABLE] ?? (asks ? KEY_PLACEHOLDER : undefined);
+  return {
+    url: withName(checkedUrl(url) ?? serverUrl(config), name),
+    ...(key !== undefined && { headers: bearer(key) }),
+  };
+};
+
+function checkedUrl(url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
+  throw new AppError("start", "url: expected an address such as https://mcp.example.org/mcp.");
+}
+
+/** The program that runs now, on its data folder: a client starts it in a folder of its own choice. */
+function stdioWay(config: Config, name: string): Ways["stdio"] {
+  const script = isSea() ? [] : [resolve(process.argv[1]!)];
+  const data = config["data-dir"];
+  return {
+    command: process.execPath,
+    args: [...script, "stdio", "--data-dir", resolve(data), "--name", name],
+  };
+}
+
+/** Programs find the way to an issuer's tokens by themselves. */
+async function asksForKey(settings: Settings, config: Config): Promise<boolean> {
+  if (config["auth-issuer"] !== undefined || !hasDatabase(settings)) return false;
+  return withApp(settings, ({ keys }) => keys.any());
+}
+
+async function write(
+  { title, format, servers, then }: ConfiguredProgram,
+  file: string,
+  entry: object,
+  terminal: Terminal,
+): Promise<void> {
+  if (JSON.stringify(entry).includes(KEY_PLACEHOLDER))
+    throw new AppError("start", "The server asks for a key.", {
+      hint: `Make one (holdfast keys create --principal NAME) and put it into ${KEY_VARIABLE}.`,
+    });
+  const target = findTarget(file);
+  if (target.kind === "folder" || target.kind === "special")
+    throw new AppError("conflict", `${file}: this is no file.`, { hint: "Nothing was written." });
+  const path = [...servers, "holdfast"];
+  try {
+    const old = target.kind === "file" ? readFileSync(target.file, "utf8") : "";
+    const edit = edited(file, () =>
+      format === "json"
+        ? putIntoJson(old, path, entry)
+        : putIntoToml(old, path as [string, string], entry),
+    );
+    if (edit.text === old && old !== "")
+      return terminal.print(`${file} has it already; nothing was changed.`);
+    const backup = `${target.file}.before-holdfast-${timestamp()}`;
+    if (target.kind === "file") copyFileSync(target.file, backup);
+    mkdirSync(dirname(target.file), { recursive: true, mode: 0o700 });
+    await writeWhole(target.file, (partial) => writeFileSync(partial, edit.text));
+    terminal.print(
+      `${edit.before === undefined ? "Written" : "Replaced"} for ${title}: ${file}. ${then}`,
+    );
+    if (existsSync(backup)) terminal.print(`As it was: ${backup}`);
+  } catch (error) {
+    throw error instanceof AppError ? error : atFile(file, error);
+  }
+}
+
+/** What is wrong with a file is told with its name. */
+function edited(file: string, edit: () => Edit): Edit {
+  try {
+    return edit();
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    throw new AppError("invalid", `${file}: ${error.message}.`, {
+      hint: "Nothing was changed. Mend it, or put in by hand what holdfast connect prints without --write.",
+    });
+  }
+}
+
+function listPrograms({ json: asJson }: ConnectFlags, terminal: Terminal): void {
+  const place = thisPlace(process.env);
+  const all = [
+    ...Object.entries(CONFIGURED).map(([name, { title, file }]) => ({
+      ...{ name, title, file: file(place) as string | null },
+    })),
+    ...Object.entries(MANUAL).map(([name, { title }]) => ({ name, title, file: null })),
+  ].toSorted((a, b) => a.name.localeCompare(b.name));
+  if (asJson) return terminal.print(json(all));
+  const columns = [
+    { head: "name", text: ({ name }: (typeof all)[0]) => name },
+    { head: "program", text: ({ title }: (typeof all)[0]) => title },
+    {
+      ...{ head: "file", flexible: true },
+      text: ({ file }: (typeof all)[0]) => file ?? "(entered by hand)",
+    },
+  ];
+  for (const line of table(all, columns, terminal.output)) terminal.print(line);
+  terminal.print("");
+  terminal.print("holdfast connect NAME prints the configuration; --write puts it into the file.");
+}
+
+function unknownProgram(name: string): AppError {
+  const names = [...Object.keys(CONFIGURED), ...Object.keys(MANUAL)].toSorted();
+  const meant = similarTo(name, names);
+  return new AppError("start", `${JSON.stringify(name)} is no program that is known here.`, {
+    hint: meant
+      ? `Did you mean ${meant}?`
+      : `Known are ${eitherOf(names).replace(/ or ([^ ]+)$/, " and $1")}.`,
+  });
+}

@@ -1,0 +1,217 @@
+// The programs that `holdfast connect` knows: where each keeps its configuration, and how it spells a server there.
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** How a program gets to Holdfast: over HTTP to a server, or by starting `holdfast stdio` itself. */
+export interface Ways {
+  http: { url: string; headers?: Record<string, string> };
+  stdio: { command: string; args: string[] };
+}
+
+export type Way = keyof Ways;
+
+/** A program with a file in which servers are listed. */
+export interface ConfiguredProgram {
+  title: string;
+  /** Of this user. */
+  file(place: Place): string;
+  format: "json" | "toml";
+  /** Where in the file the servers are, by name. */
+  servers: string[];
+  entry: { [W in Way]?: (way: Ways[W]) => object };
+  /** What to do once it is written. */
+  then: string;
+}
+
+/** A program in which the address is typed into a form. */
+export interface ManualProgram {
+  title: string;
+  /** `url`: as the program reaches it, when it is known. */
+  steps(http: Ways["http"]): string[];
+  /** It comes from the internet. */
+  needsPublicAddress?: true;
+}
+
+export interface Place {
+  home: string;
+  /** Where programs keep the settings of a user on this system. */
+  settings: string;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+export function thisPlace(env: Place["env"], platform = process.platform): Place {
+  const home = homedir();
+  const settings =
+    platform === "darwin"
+      ? join(home, "Library", "Application Support")
+      : platform === "win32"
+        ? env["APPDATA"] || join(home, "AppData", "Roaming")
+        : env["XDG_CONFIG_HOME"] || join(home, ".config");
+  return { home, settings, env };
+}
+
+const vsCode = ({ settings }: Place): string => join(settings, "Code", "User");
+
+const RESTART = "Restart it.";
+
+export const CONFIGURED: Readonly<Record<string, ConfiguredProgram>> = {
+  "claude-code": {
+    title: "Claude Code",
+    file: ({ home, env }) => join(env["CLAUDE_CONFIG_DIR"] || home, ".claude.json"),
+    format: "json",
+    servers: ["mcpServers"],
+    entry: {
+      http: (way) => ({ type: "http", ...way }),
+      stdio: (way) => ({ type: "stdio", ...way }),
+    },
+    then: "Start it anew; /mcp shows the server.",
+  },
+  "claude-desktop": {
+    title: "Claude Desktop",
+    file: ({ settings }) => join(settings, "Claude", "claude_desktop_config.json"),
+    format: "json",
+    servers: ["mcpServers"],
+    entry: { stdio: (way) => way },
+    then: RESTART,
+  },
+  cline: {
+    title: "Cline (in VS Code)",
+    file: (place) =>
+      join(
+        vsCode(place),
+        ...["globalStorage", "saoudrizwan.claude-dev", "settings", "cline_mcp_settings.json"],
+      ),
+    format: "json",
+    servers: ["mcpServers"],
+    entry: { http: (way) => ({ type: "streamableHttp", ...way }), stdio: (way) => way },
+    then: "It reads the file by itself.",
+  },
+  codex: {
+    title: "Codex",
+    file: ({ home, env }) => join(env["CODEX_HOME"] || join(home, ".codex"), "config.toml"),
+    format: "toml",
+    servers: ["mcp_servers"],
+    entry: {
+      http: ({ url, headers }) => ({ url, ...(headers && { http_headers: headers }) }),
+      stdio: (way) => way,
+    },
+    then: "Start it anew; /mcp shows the server.",
+  },
+  continue: {
+    title: "Continue",
+    file: ({ home }) => join(home, ".continue", "mcpServers", "holdfast.json"),
+    format: "json",
+    servers: ["mcpServers"],
+    entry: {
+      http: ({ url, headers }) => ({
+        ...{ type: "streamable-http", url },
+        ...(headers && { requestOptions: { headers } }),
+      }),
+      stdio: (way) => way,
+    },
+    then: "Reload it.",
+  },
+  cursor: {
+    title: "Cursor",
+    file: ({ home }) => join(home, ".cursor", "mcp.json"),
+    format: "json",
+    servers: ["mcpServers"],
+    entry: { http: (way) => way, stdio: (way) => way },
+    then: "It asks whether to enable the server.",
+  },
+  "gemini-cli": {
+    title: "Gemini CLI",
+    file: ({ home }) => join(home, ".gemini", "settings.json"),
+    format: "json",
+    servers: ["mcpServers"],
+    entry: {
+      http: ({ url, headers }) => ({ httpUrl: url, ...(headers && { headers }) }),
+      stdio: (way) => way,
+    },
+    then: "Start it anew; /mcp shows the server.",
+  },
+  mcporter: {
+    title: "mcporter",
+    file: ({ home }) => join(home, ".mcporter", "mcporter.json"),
+    format: "json",
+    servers: ["mcpServers"],
+    entry: { http: (way) => way, stdio: (way) => way },
+    then: "mcporter list holdfast shows its tools.",
+  },
+  opencode: {
+    title: "OpenCode",
+    file: ({ home, env }) =>
+      join(env["XDG_CONFIG_HOME"] || join(home, ".config"), "opencode", "opencode.json"),
+    format: "json",
+    servers: ["mcp"],
+    entry: {
+      http: (way) => ({ type: "remote", ...way, enabled: true }),
+      stdio: ({ command, args }) => ({ type: "local", command: [command, ...args], enabled: true }),
+    },
+    then: RESTART,
+  },
+  "qwen-code": {
+    title: "Qwen Code",
+    file: ({ home }) => join(home, ".qwen", "settings.json"),
+    format: "json",
+    servers: ["mcpServers"],
+    entry: {
+      http: ({ url, headers }) => ({ httpUrl: url, ...(headers && { headers }) }),
+      stdio: (way) => way,
+    },
+    then: "Start it anew; /mcp shows the server.",
+  },
+  vscode: {
+    title: "VS Code",
+    file: (place) => join(vsCode(place), "mcp.json"),
+    format: "json",
+    servers: ["servers"],
+    entry: {
+      http: (way) => ({ type: "http", ...way }),
+      stdio: (way) => ({ type: "stdio", ...way }),
+    },
+    then: "MCP: List Servers starts it.",
+  },
+};
+
+export const MANUAL: Readonly<Record<string, ManualProgram>> = {
+  chatgpt: {
+    title: "ChatGPT",
+    needsPublicAddress: true,
+    steps: ({ url }) => [
+      "Settings > Connectors > Advanced: switch developer mode on, then create a connector.",
+      `Address: ${url}`,
+      "It signs in with OAuth and sends no key: the server needs --auth-issuer.",
+      "Deep research calls only search and fetch: add tools=chatgpt to the address for it.",
+    ],
+  },
+  "claude-ai": {
+    title: "claude.ai",
+    needsPublicAddress: true,
+    steps: ({ url }) => [
+      "Settings > Connectors: add a custom connector.",
+      `Address: ${url}`,
+      "It signs in with OAuth and sends no key: the server needs --auth-issuer.",
+    ],
+  },
+  inspector: {
+    title: "MCP Inspector",
+    steps: ({ url, headers }) => [
+      `npx @modelcontextprotocol/inspector --cli "${url}" --transport http${headerFlag(headers)} --method tools/list`,
+    ],
+  },
+  "open-webui": {
+    title: "Open WebUI",
+    steps: ({ url, headers }) => [
+      "Admin Settings > External Tools > Add Server, of the type MCP (Streamable HTTP).",
+      `Address: ${url}`,
+      "From a container 127.0.0.1 is the container itself: docs/clients.md says how the server is reached from there.",
+      ...(headers === undefined ? [] : ["Bearer: the key."]),
+    ],
+  },
+};
+
+const headerFlag = (headers: Record<string, string> = {}): string =>
+  Object.entries(headers)
+    .map(([name, value]) => ` --header "${name}: ${value}"`)
+    .join("");
