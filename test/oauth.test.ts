@@ -213,6 +213,22 @@ describe("the way to a token", () => {
     );
   });
 
+  it("is the issuer's for clients that take us for one, and none of ours", async () => {
+    for (const name of ["oauth-authorization-server", "openid-configuration"]) {
+      for (const path of ["", "/mcp", "/mcp/work"]) {
+        const answer = await fetch(new URL(`/.well-known/${name}${path}`, here.url), {
+          redirect: "manual",
+        });
+        expect([answer.status, answer.headers.get("location")]).toEqual([
+          ...[307, new URL(`/.well-known/${name}`, issuer.url).href],
+        ]);
+      }
+    }
+    const answer = await fetch(new URL("/register", here.url), { method: "POST", body: "{}" });
+    const { error_description } = (await answer.json()) as { error_description: string };
+    expect([answer.status, error_description]).toEqual([400, expect.stringContaining(issuer.url)]);
+  });
+
   it("is not there without an issuer", async () => {
     const { url } = await serveHere();
     const address = new URL("/.well-known/oauth-protected-resource", url);

@@ -10,12 +10,12 @@ import {
 export const USUAL_SCOPES = ["read", "write"];
 
 export class ProtectedResource {
-  readonly #issuer: string;
+  readonly issuer: string;
   readonly #url: () => URL;
 
   /** `url`: how clients reach `/mcp`; known as soon as the server listens. */
   constructor(issuer: string, url: () => URL) {
-    this.#issuer = issuer;
+    this.issuer = issuer;
     this.#url = url;
   }
 
@@ -27,7 +27,7 @@ export class ProtectedResource {
   metadata(name: string): OAuthProtectedResourceMetadata {
     return buildOAuthProtectedResourceMetadata({
       // Nothing else of it is read, and so the document is there also while the issuer is down.
-      oauthMetadata: { issuer: this.#issuer } as OAuthMetadata,
+      oauthMetadata: { issuer: this.issuer } as OAuthMetadata,
       resourceServerUrl: this.#address(name),
       scopesSupported: USUAL_SCOPES,
       resourceName: "Holdfast",

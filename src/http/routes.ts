@@ -42,6 +42,7 @@ import { metricsRoute } from "./metrics.ts";
 import { observe } from "./observe.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
 import { identify } from "./request-id.ts";
+import { signInRoutes } from "./sign-in.ts";
 import { streamOf } from "../streams/sse-stream.ts";
 import { whenWritten, writeTogether } from "./listen.ts";
 import type { StreamCredentials } from "./stream-credentials.ts";
@@ -106,7 +107,8 @@ export function createRoutes({
     guarded(together(), identify, knownHosts(hosts, origins, refused)),
   );
   if (origins.length > 0) {
-    for (const path of ["/mcp/*", "/.well-known/*"]) app.use(path, crossOrigin(origins));
+    for (const path of ["/mcp/*", "/.well-known/*", "/register", "/token"])
+      app.use(path, crossOrigin(origins));
   }
   app.use(guarded(whileAccepting(accepting)));
 
@@ -119,6 +121,8 @@ export function createRoutes({
         c.json(resource.metadata(pathName(c.req.url))),
       );
   }
+
+  signInRoutes(app, { issuer: resource?.issuer, authenticator });
 
   const rate = new CallRate(callsPerMinute, refused);
   const admitting = [
