@@ -43,7 +43,8 @@ async function isWanted(app: App, terminal: Terminal): Promise<boolean> {
   const { waiting, maxAgeMs } = await app.kept();
   if (waiting === undefined || maxAgeMs === Infinity) return false;
   const what = counted(waiting.sessions, "session");
-  return confirm(terminal, `The last run kept ${what} that would go now. Delete them for good?`);
+  const question = `The last run kept ${what} that would go now. Delete them for good?`;
+  return confirm(terminal, question, "Nothing was deleted");
 }
 
 function textOf(counts: Counts, dryRun: boolean): string | undefined {

@@ -6,10 +6,9 @@ import { readDuration } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { clientConfig, COMMON_PROGRAMS, serverUrl, withName } from "../http/client-config.ts";
 import { isoTime } from "../kernel/clock.ts";
-import { AppError } from "../kernel/errors.ts";
 import { eitherOf, expectedError } from "../kernel/expected.ts";
 import { HOME } from "../sessions/current.ts";
-import { canAsk, confirm } from "./confirm.ts";
+import { confirm } from "./confirm.ts";
 import { table, type Column } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { oneLine } from "./text.ts";
@@ -84,13 +83,10 @@ export function openKeys(
 ): Promise<void> {
   return withApp(settings, async ({ keys }) => {
     if (!(await keys.any())) return terminal.print("It is open: there are no keys.");
-    if (!yes && !canAsk(terminal))
-      throw new AppError("start", "Nothing was opened: nobody is there to be asked.", {
-        hint: "--yes opens without asking.",
-      });
     const question =
       "Every program on this machine then comes in without a key, as the principal local. Open?";
-    if (!yes && !(await confirm(terminal, question))) return terminal.print("Nothing was opened.");
+    if (!yes && !(await confirm(terminal, question, "Nothing was opened")))
+      return terminal.print("Nothing was opened.");
     await keys.open();
     terminal.print(
       "Open: on loopback nobody is asked for a key. A server that others reach goes on asking, and does not start " +

@@ -47,7 +47,7 @@ Exit codes:
   0    done
   1    not done, and the reason is on standard error; or the doctor found a problem
   70   a defect of Holdfast
-  130  stopped by Ctrl+C at a question, or at the second one`;
+  130  stopped by Ctrl+C or Ctrl+D at a question, or by the second Ctrl+C`;
 
 const BACKUP_HELP = `
 FILE may be a folder: the file in it is then holdfast-TIME.db, and --keep 14 deletes all but the newest

@@ -6,12 +6,14 @@ import { AppError } from "../../kernel/errors.ts";
 import { counted } from "../../kernel/plural.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { Clearable, Grant } from "../../sessions/store.ts";
-import { confirmDeletion } from "../confirm.ts";
+import { confirm } from "../confirm.ts";
 import type { Terminal } from "../terminal.ts";
 import { oneLine } from "../text.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { labelOf, shown } from "./list.ts";
+
+const NOTHING_DELETED = "Nothing was deleted";
 
 export interface ChangeFlags {
   principal: string;
@@ -108,8 +110,8 @@ export const clearSession = (
       ...(what === "history" ? [] : [counted(stateKeys, "state key")]),
     ].join(" and ");
     const question = `Delete ${parts} of ${labelOf(session)} for good?`;
-    if (!yes && !(await confirmDeletion(terminal, question)))
-      return { session, says: "Nothing was deleted.", more: { cleared: null } };
+    if (!yes && !(await confirm(terminal, question, NOTHING_DELETED)))
+      return { session, says: `${NOTHING_DELETED}.`, more: { cleared: null } };
     await app.operator.clear(session, what);
     return {
       session,
@@ -128,11 +130,9 @@ export const forgetMessages = (
   change(settings, ref, flags, terminal, async (app, session) => {
     const list = seqs.map((seq) => `#${seq}`).join(", ");
     const what = `${seqs.length === 1 ? "message" : "messages"} ${list}`;
-    if (
-      !yes &&
-      !(await confirmDeletion(terminal, `Delete ${what} of ${labelOf(session)} for good?`))
-    )
-      return { session, says: "Nothing was deleted.", more: { deleted: [] } };
+    const question = `Delete ${what} of ${labelOf(session)} for good?`;
+    if (!yes && !(await confirm(terminal, question, NOTHING_DELETED)))
+      return { session, says: `${NOTHING_DELETED}.`, more: { deleted: [] } };
     const deleted = await app.operator.deleteMessages(session, seqs);
     const missing = seqs.filter((seq) => !deleted.includes(seq)).map((seq) => `#${seq}`);
     if (missing.length > 0) terminal.findFault();

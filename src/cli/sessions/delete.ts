@@ -2,7 +2,7 @@
 import type { App } from "../../app.ts";
 import type { Settings } from "../../holdfast.ts";
 import type { Session } from "../../sessions/session.ts";
-import { confirmDeletion } from "../confirm.ts";
+import { confirm } from "../confirm.ts";
 import { counted, type Terminal } from "../terminal.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
@@ -45,5 +45,6 @@ async function isWanted(
     lines.push(`${session.id}  ${labelOf(session)}  (${holds})`);
   }
   const what = sessions.length === 1 ? "this session" : `these ${sessions.length} sessions`;
-  return confirmDeletion(terminal, [...lines, `Delete ${what} for good?`].join("\n"));
+  const question = [...lines, `Delete ${what} for good?`].join("\n");
+  return confirm(terminal, question, "Nothing was deleted");
 }
