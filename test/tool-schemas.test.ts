@@ -162,7 +162,9 @@ describe("every schema of the built-in tools", () => {
   it("names all six kinds of JSON where a value may be any", async () => {
     const { value } = (await allTools()).find(({ name }) => name === "state_set")!["inputSchema"]
       .properties;
-    const kinds = (value.anyOf as Json[]).map(({ type }) => type as string);
+    const kinds = (value.anyOf as Json[]).flatMap(({ type, anyOf = [] }) =>
+      type ? [type as string] : (anyOf as Json[]).map(({ type }) => type as string),
+    );
     expect(kinds.toSorted()).toEqual(["array", "boolean", "null", "number", "object", "string"]);
   });
 });

@@ -67,14 +67,13 @@ const PLAIN = ["string", "number", "boolean", "null"].map((type) => ({ type }));
 const OBJECT = { type: "object", additionalProperties: true };
 /** An element of a list must have a kind. Deeper lists than the second are taken too. */
 const ELEMENT = [...PLAIN, OBJECT, { type: "array", items: { anyOf: [...PLAIN, OBJECT] } }];
+/** Objects and lists, a level below the plain kinds: of a choice with an object in it LangChain takes the object alone. */
+const CONTAINER = { anyOf: [OBJECT, { type: "array", items: { anyOf: ELEMENT } }] };
 
 /** Any JSON value, as an argument. Without its kinds, programs send it as text. */
 export const jsonArgument = (description: string) =>
   // Not z.json(): it would rebuild the value, and lose keys such as __proto__.
-  z.unknown().meta({
-    description,
-    anyOf: [...PLAIN, OBJECT, { type: "array", items: { anyOf: ELEMENT } }],
-  });
+  z.unknown().meta({ description, anyOf: [...PLAIN, CONTAINER] });
 
 /** Any JSON value, as a result: clients check results, so it must say no less than what can be stored. */
 export const jsonResult = () => z.unknown().meta({ anyOf: [...PLAIN, OBJECT, { type: "array" }] });
