@@ -15,6 +15,7 @@ import { isoTime, systemClock, type Clock } from "./kernel/clock.ts";
 import { tokensOf } from "./kernel/context-tokens.ts";
 import { CallObserver } from "./mcp/call-observer.ts";
 import type { ServerParts } from "./mcp/server.ts";
+import { skillResource } from "./mcp/skill.ts";
 import { serveOverStdio, type StdioConnection } from "./mcp/stdio.ts";
 import { configuredModel } from "./models/configured.ts";
 import { Recall } from "./models/recall.ts";
@@ -276,7 +277,9 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const server: ServerParts = {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
     registry,
-    resources: new ResourceRegistry(resourceCatalogue(sessionResources(services)).with(resources)),
+    resources: new ResourceRegistry(
+      resourceCatalogue([...sessionResources(services), skillResource]).with(resources),
+    ),
     prompts: new PromptRegistry(promptCatalogue(sessionPrompts(services)).with(prompts), states),
     subscriptions: storage.subscriptions,
     observer: new CallObserver({ registry, metrics, log }),

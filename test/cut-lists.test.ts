@@ -54,7 +54,7 @@ describe("with more than fits", () => {
       return [listed["resources"] as Json[], listed["nextCursor"] as string | undefined];
     });
     expect(new Set(uris.map(({ uri }) => uri as string)).size).toBe(uris.length);
-    expect(uris).toHaveLength(SESSIONS + 3); // this client's own, the list of all, and what is not ours
+    expect(uris).toHaveLength(SESSIONS + 4); // this client's own, the list of all, the skill, and what is not ours
 
     expect(await read(client, "holdfast://sessions")).toMatchObject({ total: SESSIONS + 1 });
     const sessions = await pages("holdfast://sessions", async (uri) => {

@@ -22,6 +22,7 @@ import type { Exposition } from "../telemetry/prometheus.ts";
 import { authenticate, insufficientScope } from "./authenticate.ts";
 import { readBody } from "./body.ts";
 import { crossOrigin } from "./cross-origin.ts";
+import { discoveryRoutes } from "./discovery.ts";
 import { answerError } from "./errors.ts";
 import {
   acceptsStream,
@@ -102,10 +103,11 @@ export function createRoutes({
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
   const refused: Refuse = (reason) => metrics?.refusals.add(reason);
-  app.use(
-    observe(metrics, log),
-    guarded(together(), identify, knownHosts(hosts, origins, refused)),
-  );
+  const address = (c: Context<Authenticated>): string =>
+    publicUrl() ?? new URL("/mcp", c.req.url).href;
+  app.use(observe(metrics, log));
+  discoveryRoutes(app, { address, authenticator, hasIssuer: resource !== undefined, hosts });
+  app.use(guarded(together(), identify, knownHosts(hosts, origins, refused)));
   if (origins.length > 0) {
     for (const path of ["/mcp/*", "/.well-known/*", "/register", "/token"])
       app.use(path, crossOrigin(origins));
@@ -130,8 +132,6 @@ export function createRoutes({
     limitRate(rate),
     refuseCompressed,
   ];
-  const address = (c: Context<Authenticated>): string =>
-    publicUrl() ?? new URL("/mcp", c.req.url).href;
   const showPage = async (c: Context<Authenticated>) =>
     page(c, {
       url: address(c),

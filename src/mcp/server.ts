@@ -26,6 +26,7 @@ import { REQUEST_KEY_META } from "../tools/request-key.ts";
 import type { CallObserver } from "./call-observer.ts";
 import { readable } from "./faults.ts";
 import { isLogLevel } from "./introduction.ts";
+import { offerSkill } from "./skill.ts";
 
 export interface ServerInfo {
   name: string;
@@ -107,6 +108,7 @@ export function createServer(
     cacheHints: cacheHints(registry),
     ...options,
   });
+  offerSkill(server);
   const principalOf = (context: ServerContext) => callerOf(context).principal;
 
   /** What a handler throws is told to its caller as far as it may be. */
