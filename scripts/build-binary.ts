@@ -47,6 +47,7 @@ try {
     format: "esm",
     target: "node26",
     minifySyntax: true,
+    mainFields: ["module", "main"], // jsonc-parser's other form hides what it requires
     // CommonJS packages inside the bundle ask for Node's own modules with `require`.
     banner: {
       js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(process.execPath);',
