@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/build.ts"],
     pool: "forks",
     execArgv: ["--import", join(import.meta.dirname, "bin/formats.js")],
     // Most tests wait for processes and streams: two at a time fit on two cores.

@@ -15,7 +15,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { bundle } from "./bundle.ts";
 import { ADDON_ASSET } from "../src/storage/sqlite/native.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -38,22 +38,7 @@ if (foreign && values.node === undefined)
 
 const work = mkdtempSync(join(tmpdir(), "holdfast-build-"));
 try {
-  await build({
-    absWorkingDir: root, // paths in comments are relative to it
-    entryPoints: ["src/main.ts"],
-    outfile: join(work, "main.mjs"),
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node26",
-    minifySyntax: true,
-    mainFields: ["module", "main"], // jsonc-parser's other form hides what it requires
-    // CommonJS packages inside the bundle ask for Node's own modules with `require`.
-    banner: {
-      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(process.execPath);',
-    },
-    logLevel: "warning",
-  });
+  await bundle(join(work, "main.mjs"));
   copyFileSync(addon, join(work, ADDON_ASSET));
   mkdirSync(dirname(output), { recursive: true });
   // The path of `main` becomes a part of the executable: a relative one is always the same.

@@ -23,7 +23,7 @@ import { connect } from "./support/clients.ts";
 import { findDamage } from "./support/database.ts";
 import { fatten, filledFolder } from "./support/filled.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { cleanEnv, run, SOURCE, startServer } from "./support/process.ts";
+import { cleanEnv, run, PROGRAM, startServer } from "./support/process.ts";
 import { sitting } from "./support/terminal.ts";
 
 const BUSY_WRITER = fileURLToPath(new URL("support/busy-writer.ts", import.meta.url));
@@ -179,7 +179,7 @@ describe("a backup beside a busy server", () => {
       fatten(folder, 64);
       const target = join(place, "copy.db");
       const args = ["backup", target, "--data-dir", folder];
-      const child = spawn(SOURCE[0]!, [...SOURCE.slice(1), ...args], { env: cleanEnv() });
+      const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv() });
       const partial = `${target}.partial-${child.pid}`;
       while ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) < 1 << 22) {
         expect(child.exitCode).toBe(null);

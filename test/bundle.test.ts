@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { VERSION } from "../src/version.ts";
 import { manifest } from "../scripts/mcpb-manifest.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { SOURCE } from "./support/process.ts";
+import { PROGRAM } from "./support/process.ts";
 import { rawStdio } from "./support/raw-stdio.ts";
 
 const file = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -31,7 +31,7 @@ it("the bundle's manifest passes its own tool, and starts the server on what its
     "user_config.session": user_config.session.default,
   };
   const args = server.mcp_config.args.map((word) => filled(word, values));
-  const start = () => rawStdio([], { command: [...SOURCE, ...args] });
+  const start = () => rawStdio([], { command: [...PROGRAM, ...args] });
   await (await start()).call("state_set", { key: "colour", value: "green" });
   const { result } = await (await start()).call("state_get", { key: "colour" });
   expect(result?.structuredContent).toMatchObject({ value: "green" });
@@ -60,7 +60,7 @@ it("the registry's entry is of this package and version, and its arguments start
   const args = entry.packages[0]!.packageArguments.flatMap(({ name, value, default: usual }) =>
     name === undefined ? [value!] : [name, usual ?? join(temporaryFolder(), "data")],
   );
-  const pipe = await rawStdio([], { command: [...SOURCE, ...args] });
+  const pipe = await rawStdio([], { command: [...PROGRAM, ...args] });
   const { result } = await pipe.call("state_set", { key: "a", value: 1 });
   expect(result?.isError).toBeFalsy();
 });

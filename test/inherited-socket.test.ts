@@ -2,13 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { inheritedSocket } from "../src/http/inherited-socket.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { SOURCE } from "./support/process.ts";
+import { PROGRAM } from "./support/process.ts";
 import { missing } from "./support/proxy.ts";
 import { introduce } from "./support/raw.ts";
 import { holdSocket } from "./support/socket-holder.ts";
 
 const skipped = missing("perl");
-const serve = (): string[] => [...SOURCE, "serve", "--data-dir", temporaryFolder()];
+const serve = (): string[] => [...PROGRAM, "serve", "--data-dir", temporaryFolder()];
 
 describe("a server that is handed a socket", () => {
   it.skipIf(skipped)(`refuses nobody while it is killed and started again${skipped}`, async () => {

@@ -6,7 +6,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { suggestOllama } from "../src/cli/ollama.ts";
-import { cleanEnv, SOURCE } from "./support/process.ts";
+import { cleanEnv, PROGRAM } from "./support/process.ts";
 
 interface Ollama {
   host: string;
@@ -38,7 +38,7 @@ const has =
 
 /** Starts `holdfast serve` and gives its standard output. */
 function serve(env: Record<string, string>, args: string[] = []) {
-  const [command, ...given] = [...SOURCE, "serve", "--port", "0", "--ephemeral", ...args];
+  const [command, ...given] = [...PROGRAM, "serve", "--port", "0", "--ephemeral", ...args];
   const child = spawn(command!, given, { env: cleanEnv(env), stdio: ["ignore", "pipe", "pipe"] });
   onTestFinished(() => void child.kill("SIGKILL"));
   let [output, errors] = ["", ""];

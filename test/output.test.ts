@@ -5,10 +5,10 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { expect, it } from "vitest";
 import { filledFolder } from "./support/filled.ts";
-import { cleanEnv, SOURCE } from "./support/process.ts";
+import { cleanEnv, PROGRAM } from "./support/process.ts";
 
 async function runWith(output: number | "pipe", ...args: string[]) {
-  const child = spawn(SOURCE[0]!, [...SOURCE.slice(1), ...args], {
+  const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], {
     env: cleanEnv(),
     stdio: ["ignore", output, "pipe"],
   });

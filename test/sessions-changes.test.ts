@@ -14,7 +14,7 @@ import { searchSessions } from "../src/cli/sessions/search.ts";
 import { completionScript } from "../src/cli/completion.ts";
 import { createProgram } from "../src/cli/program.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { SOURCE } from "./support/process.ts";
+import { PROGRAM } from "./support/process.ts";
 import { rows } from "./support/rows.ts";
 import { sitting } from "./support/terminal.ts";
 import { appOn, ID, imported, sessionFile } from "./support/transfer.ts";
@@ -137,7 +137,7 @@ it("the script for bash completes in bash", () => {
     [
       "-c",
       `
-    holdfast() { ${SOURCE.map((word) => `"${word}"`).join(" ")} "$@"; }
+    holdfast() { ${PROGRAM.map((word) => `"${word}"`).join(" ")} "$@"; }
     ${completionScript("bash")}
     COMP_WORDS=(holdfast sessions un); COMP_CWORD=2
     _holdfast; printf '%s\\n' "\${COMPREPLY[@]}"`,

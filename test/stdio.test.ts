@@ -7,7 +7,7 @@ import { connect, type ClientVersion, type TestClient } from "./support/clients.
 import { temporaryFolder } from "./support/folder.ts";
 import { INTERRUPTED } from "./support/interrupted.ts";
 import { isSilent, startModel, streams } from "./support/model-server.ts";
-import { cleanEnv, run, SOURCE, startServer } from "./support/process.ts";
+import { cleanEnv, run, PROGRAM, startServer } from "./support/process.ts";
 import { rawStdio, type Wire } from "./support/raw-stdio.ts";
 import { rows, transcript } from "./support/rows.ts";
 
@@ -243,7 +243,7 @@ it("a client of the 2026 era works in the conversation that --name names", async
     { name: "modern", version: "1" },
     { versionNegotiation: { mode: { pin: "2026-07-28" } } },
   );
-  const [command, ...source] = SOURCE;
+  const [command, ...source] = PROGRAM;
   await client.connect(
     new StdioClientTransport({
       command: command!,

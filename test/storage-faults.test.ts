@@ -27,15 +27,15 @@ import { databaseFile, openStorage } from "../src/storage/storage.ts";
 import { connect } from "./support/clients.ts";
 import { findDamage, openDatabase, rowCounts } from "./support/database.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { MAIN, run, SOURCE, startServer } from "./support/process.ts";
+import { run, PROGRAM, startServer } from "./support/process.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
 const NOBODY = 65534;
 
 /** Root may use every folder, so the program must run as somebody else. */
 const UNPRIVILEGED: readonly string[] = IS_ROOT
-  ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", ...SOURCE]
-  : SOURCE;
+  ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", ...PROGRAM]
+  : PROGRAM;
 
 /** Whether that somebody may read the program at all. */
 const canBeUnprivileged =
@@ -60,10 +60,10 @@ async function usedFolder(): Promise<string> {
 
 const CLEANUP = ["cleanup", "--dry-run", "--data-dir"];
 
-const cleanup = (folder: string, program = SOURCE) => run([...CLEANUP, folder], { program });
+const cleanup = (folder: string, program = PROGRAM) => run([...CLEANUP, folder], { program });
 
 /** A command that makes the data folder where there is none. */
-const create = (folder: string, program = SOURCE) =>
+const create = (folder: string, program = PROGRAM) =>
   run(["keys", "create", "--principal", "ada", "--data-dir", folder], { program });
 
 function writeNewer(folder: string): void {
@@ -250,7 +250,7 @@ describe.runIf(process.platform === "linux")("a program that starts", () => {
     if (old !== undefined) migrate(first, old);
     first.exec("BEGIN IMMEDIATE");
     migrate(first);
-    const second = spawn(SOURCE[0]!, [...SOURCE.slice(1), ...CLEANUP, folder], { stdio: "pipe" });
+    const second = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...CLEANUP, folder], { stdio: "pipe" });
     const closed = once(second, "close");
     const open = () =>
       readdirSync(`/proc/${second.pid}/fd`).map((fd) => linkOf(`/proc/${second.pid}/fd/${fd}`));
@@ -269,7 +269,7 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     const server = await startServer({
       folder,
       args,
-      program: [...smallDisk(folder), process.execPath, MAIN],
+      program: [...smallDisk(folder), ...PROGRAM],
     });
     const seen = join(`/proc/${server.pid}/root`, folder);
     const ready = async () => (await fetch(new URL("/readyz", server.url))).status;
@@ -307,7 +307,7 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     const server = await startServer({
       folder,
       args: ["--log-level", "silent"],
-      program: [...smallDisk(folder), process.execPath, MAIN],
+      program: [...smallDisk(folder), ...PROGRAM],
     });
     const seen = join(`/proc/${server.pid}/root`, folder);
     const ballast = ballastFile(databaseFile(seen));

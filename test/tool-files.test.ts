@@ -6,7 +6,7 @@ import { library } from "../src/holdfast.ts";
 import { connect, VERSIONS } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { serveHere } from "./support/here.ts";
-import { run, SOURCE, startServer } from "./support/process.ts";
+import { run, PROGRAM, startServer } from "./support/process.ts";
 import { rawStdio } from "./support/raw-stdio.ts";
 import { REMEMBER, saying, toolFolder } from "./support/tool-folder.ts";
 
@@ -50,7 +50,7 @@ describe("a folder of tools", () => {
 
   it("may be relative to where the program is started", async () => {
     const tools = toolFolder({ "mine/a.js": saying("greet", "hello") });
-    const program = [...SOURCE, "stdio"];
+    const program = [...PROGRAM, "stdio"];
     const pipe = await rawStdio(["--tools", "mine", "--ephemeral"], {
       command: program,
       cwd: tools,

@@ -8,7 +8,7 @@ import { isId } from "../src/kernel/ids.ts";
 import { readDocument } from "../src/transfer/foreign-file.ts";
 import { chatGpt, claude, claudeMessage, file, node } from "./support/foreign.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { MAIN } from "./support/process.ts";
+import { BUNDLE } from "./support/process.ts";
 import { sitting } from "./support/terminal.ts";
 import { appOn, exported, imported, outcomes, sessionFile, skippedOf } from "./support/transfer.ts";
 
@@ -385,5 +385,5 @@ it("a format that is named wrongly is refused", async () => {
 });
 
 it("a document that is too large for the memory is refused before it is read", async () => {
-  await expect(readDocument(MAIN, 10)).rejects.toMatchObject({ code: "limit" });
+  await expect(readDocument(BUNDLE, 10)).rejects.toMatchObject({ code: "limit" });
 });

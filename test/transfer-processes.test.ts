@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 import { connect } from "./support/clients.ts";
 import { findDamage, openDatabase } from "./support/database.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { cleanEnv, run, SOURCE, startServer } from "./support/process.ts";
+import { cleanEnv, run, PROGRAM, startServer } from "./support/process.ts";
 import { rows } from "./support/rows.ts";
 import {
   appOn,
@@ -34,7 +34,7 @@ function fileWith(content: string): string {
 
 /** Runs a command with this on its standard input. */
 async function fed(input: string, args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(SOURCE[0]!, [...SOURCE.slice(1), ...args], { env: cleanEnv(env) });
+  const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv(env) });
   let said = "";
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk) => (said += String(chunk)));
@@ -114,7 +114,7 @@ it("an import that is killed leaves whole sessions only, and the next one does t
   let kills = 0;
   let partial = 0;
   for (;;) {
-    const child = spawn(SOURCE[0]!, [...SOURCE.slice(1), ...args], { env: cleanEnv() });
+    const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv() });
     const exited = once(child, "exit") as Promise<[number | null]>;
     if (kills < 3) {
       const before = kills === 0 ? 0 : countRows(folder);
@@ -166,7 +166,7 @@ it("standard input is kept in a private file for as long as it takes", async () 
 it("an import that is stopped while it reads takes its private file with it", async () => {
   const [folder, tmp] = [temporaryFolder(), temporaryFolder()];
   const args = ["sessions", "import", "-", "--data-dir", folder];
-  const child = spawn(SOURCE[0]!, [...SOURCE.slice(1), ...args], {
+  const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], {
     env: cleanEnv({ TMPDIR: tmp }),
   });
   let said = "";
@@ -241,7 +241,7 @@ it("a report tells everything, to people and to programs, and conflicts end with
 it("an import that is stopped in the middle of a session takes it back", async () => {
   const folder = temporaryFolder();
   const args = ["sessions", "import", fileWith(sessionFile(20_000)), "--data-dir", folder];
-  const child = spawn(SOURCE[0]!, [...SOURCE.slice(1), ...args], { env: cleanEnv() });
+  const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv() });
   const exited = once(child, "exit");
   while (child.exitCode === null && countRows(folder) < 500) await sleep(2);
   child.kill("SIGINT");
@@ -279,7 +279,7 @@ it("an export whose reader goes away ends", async () => {
   const folder = temporaryFolder();
   await sessions(folder, "import", fileWith(sessionFile(20_000)));
   const args = ["sessions", "export", "--all", "--data-dir", folder];
-  const child = spawn(SOURCE[0]!, [...SOURCE.slice(1), ...args], { env: cleanEnv() });
+  const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv() });
   await once(child.stdout, "data");
   child.stdout.destroy();
   expect(await once(child, "exit")).toEqual([0, null]);

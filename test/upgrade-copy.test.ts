@@ -12,7 +12,7 @@ import { copyBeforeUpgrade } from "../src/storage/sqlite/upgrade-copy.ts";
 import { databaseFile } from "../src/storage/storage.ts";
 import { findDamage, openDatabase } from "./support/database.ts";
 import { temporaryFolder } from "./support/folder.ts";
-import { run, SOURCE, startServer } from "./support/process.ts";
+import { run, PROGRAM, startServer } from "./support/process.ts";
 
 const OLD = 2;
 
@@ -131,7 +131,7 @@ describe.runIf(canMount)("an upgrade without room for the copy", () => {
     const sqlite = openConnection(databaseFile(folder));
     sqlite.exec("INSERT INTO session_state VALUES ('s', 'fat', hex(zeroblob(900000)), 1, 1, NULL)");
     sqlite.close();
-    const program = [...smallDisk(place), folder, ...SOURCE];
+    const program = [...smallDisk(place), folder, ...PROGRAM];
     const args = ["cleanup", "--data-dir", place];
     const { code, stdout, stderr } = await run(args, { program });
     expect([code, stdout]).toEqual([1, ""]);

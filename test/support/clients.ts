@@ -13,7 +13,7 @@ import {
   ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { onTestFinished } from "vitest";
-import { cleanEnv, SOURCE } from "./process.ts";
+import { cleanEnv, PROGRAM } from "./process.ts";
 
 /** The v2 client speaks 2025-11-25 as `v2`; `auto` asks the server for the newest revision, `pinned` insists on it. */
 export type ClientVersion = "v1" | "v2" | "auto" | "pinned";
@@ -171,7 +171,7 @@ function stdio(
   version: ClientVersion,
   target: { stdio: readonly string[]; env?: Record<string, string> },
 ) {
-  const [command, ...args] = [...SOURCE, "stdio", ...target.stdio];
+  const [command, ...args] = [...PROGRAM, "stdio", ...target.stdio];
   const options = {
     command: command!,
     args,

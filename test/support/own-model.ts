@@ -12,7 +12,7 @@ import {
   ElicitRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { onTestFinished } from "vitest";
-import { cleanEnv, SOURCE } from "./process.ts";
+import { cleanEnv, PROGRAM } from "./process.ts";
 import type { Json } from "./raw.ts";
 
 /** 2025 clients are asked by requests of the server, 2026 clients by `input_required` results. */
@@ -38,7 +38,7 @@ export const answerOf = (text: string, model = "own-1"): Json => ({
 
 /** What starts `holdfast stdio` with these arguments. */
 const stdio = (given: readonly string[]) => {
-  const [command, ...args] = [...SOURCE, "stdio", ...given];
+  const [command, ...args] = [...PROGRAM, "stdio", ...given];
   return { command: command!, args, env: cleanEnv() };
 };
 

@@ -6,8 +6,8 @@ import { onTestFinished } from "vitest";
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** The command, as a clone has it. */
-export const MAIN = file("../../bin/holdfast.js");
+/** The program in one file, which starts faster than the source; test/support/build.ts makes it. */
+export const BUNDLE = file("../../node_modules/.cache/holdfast/holdfast.mjs");
 
 /** Makes starts of other scripts as fast as the command's. */
 const FORMATS = file("../../bin/formats.js");
@@ -15,8 +15,8 @@ const FORMATS = file("../../bin/formats.js");
 /** A server with tools that wait. */
 export const FIXTURE = file("fixture-server.ts");
 
-/** How the program is started: Node and the command, or a single executable. */
-export const SOURCE: readonly string[] = [process.execPath, MAIN];
+/** How the program is started: Node and the bundle, or a single executable. */
+export const PROGRAM: readonly string[] = [process.execPath, BUNDLE];
 
 export interface ServerOptions {
   folder: string;
@@ -55,7 +55,7 @@ export async function run(
   {
     env = {},
     cwd,
-    program = SOURCE,
+    program = PROGRAM,
   }: { env?: Record<string, string>; cwd?: string; program?: readonly string[] } = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(program[0]!, [...program.slice(1), ...args], { env: cleanEnv(env), cwd });
@@ -69,7 +69,7 @@ export async function startServer({
   folder,
   args = [],
   env = {},
-  program = SOURCE,
+  program = PROGRAM,
   port = 0,
   script,
 }: ServerOptions): Promise<ServerProcess> {

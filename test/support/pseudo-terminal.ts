@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { cleanEnv, SOURCE } from "./process.ts";
+import { cleanEnv, PROGRAM } from "./process.ts";
 
 /** Types the first argument when a question is there; shows all that the terminal shows. */
 const TYPIST = `
@@ -34,7 +34,7 @@ export async function runAtTerminal(
   args: readonly string[],
   keys: string,
 ): Promise<{ code: number | null; shown: string }> {
-  const child = spawn("python3", ["-c", TYPIST, keys, ...SOURCE, ...args], {
+  const child = spawn("python3", ["-c", TYPIST, keys, ...PROGRAM, ...args], {
     env: cleanEnv({ TERM: "xterm" }),
     stdio: ["ignore", "pipe", "inherit"],
   });

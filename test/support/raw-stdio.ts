@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { onTestFinished } from "vitest";
-import { cleanEnv, SOURCE } from "./process.ts";
+import { cleanEnv, PROGRAM } from "./process.ts";
 
 /** A JSON-RPC message, as it came. */
 export interface Wire {
@@ -47,7 +47,7 @@ export async function rawStdio(
   {
     introduce = true,
     env = {},
-    command = [...SOURCE, "stdio"] as readonly string[],
+    command = [...PROGRAM, "stdio"] as readonly string[],
     cwd = undefined as string | undefined,
   } = {},
 ): Promise<RawStdio> {
