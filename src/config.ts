@@ -174,6 +174,12 @@ const principalLimits = {
 
 const serverLimits = {
   "max-database": optional(size, "largest database file", { without: "the disk is the limit" }),
+  "max-in-flight": required(
+    size,
+    "256mb",
+    "most bytes of requests and answers in memory",
+    "beyond it requests that read much wait, and then are answered 503; one principal has half of it",
+  ),
   "max-connections": required(count, "10000", "most open connections"),
   "stream-events": required(count, "10000", "most stored events of one stream"),
 } as const;

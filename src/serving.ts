@@ -156,6 +156,7 @@ export class Serving {
       hosts: knownHosts(config),
       origins: config["cors-origins"] ?? [],
       maxBodyBytes: config["max-body"],
+      maxInFlightBytes: config["max-in-flight"],
       maxDepth: config["max-depth"],
       callsPerMinute: config["max-calls-per-minute"],
       metrics: parts.metrics,

@@ -60,7 +60,9 @@ describe("the cleanup job", () => {
       usage: 1,
     });
     for (const { id } of kept) {
-      expect(await storage.history.page(id, { limit: 9 })).toMatchObject([{ content: "stays" }]);
+      expect((await storage.history.page(id, { limit: 9 })).messages).toMatchObject([
+        { content: "stays" },
+      ]);
       expect(await storage.state.get(id, "stays")).toMatchObject({ version: 1 });
     }
     expect(await retention.run()).toEqual({ sessions: 0, clients: 0, keys: 0 });

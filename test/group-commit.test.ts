@@ -259,13 +259,23 @@ describe("on a full disk", () => {
     const stored = { old: "1" } as Record<string, string>;
     for (const [n, [key, value]] of Object.entries(writes).entries())
       if (outcomes[n]!.status === "fulfilled") stored[key] = value;
-    const found = await state.list(id, { prefix: "", after: "", limit: 10 });
+    const { entries: found } = await state.list(id, {
+      prefix: "",
+      after: "",
+      limit: 10,
+      maxBytes: Infinity,
+    });
     expect(Object.fromEntries(found.map(({ key, value }) => [key, value]))).toEqual(stored);
     expect(sqlite.inTransaction).toBe(false);
 
     makeRoom();
     for (const [key, value] of Object.entries(writes)) await set(key, value);
-    const now = await state.list(id, { prefix: "", after: "", limit: 10 });
+    const { entries: now } = await state.list(id, {
+      prefix: "",
+      after: "",
+      limit: 10,
+      maxBytes: Infinity,
+    });
     expect(Object.fromEntries(now.map(({ key, value }) => [key, value]))).toEqual(writes);
     expect(damage()).toEqual([]);
   });
@@ -277,12 +287,14 @@ describe("on a full disk", () => {
     fill();
     const answer = { content: BIG, model: "m" };
     await expect(history.completeTurn(start.turn, answer)).rejects.toMatchObject(FULL);
-    expect(await history.page(id, { limit: 9 })).toMatchObject([{ seq: 1, status: "pending" }]);
+    expect((await history.page(id, { limit: 9, maxBytes: Infinity })).messages).toMatchObject([
+      { seq: 1, status: "pending" },
+    ]);
     expect(await history.search({ session: id }, terms("xxx"), { limit: 9, among: 9 })).toEqual([]);
     expect(await history.beginTurn(id, { instanceId, prompt: "And?" })).toEqual({ kind: "busy" });
     makeRoom();
     await history.completeTurn(start.turn, answer);
-    expect(await history.page(id, { limit: 9 })).toMatchObject([
+    expect((await history.page(id, { limit: 9, maxBytes: Infinity })).messages).toMatchObject([
       { seq: 1, status: "complete" },
       { seq: 2, content: BIG },
     ]);

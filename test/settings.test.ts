@@ -81,6 +81,7 @@ describe("without any source", () => {
       "max-state": 1024 ** 3,
       "max-calls-per-minute": 100_000,
       "max-concurrent-calls": 1000,
+      "max-in-flight": 256 * 1024 * 1024,
       "max-connections": 10_000,
       "max-value": 1024 * 1024,
       "max-keys": 10_000,

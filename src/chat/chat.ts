@@ -10,11 +10,12 @@ import {
   type Ask,
   type Question,
 } from "./ask.ts";
+import type { PageBounds } from "../kernel/page.ts";
 import { conversationOf, type ContextWindow } from "./context-window.ts";
 import type { Message } from "./message.ts";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "./model.ts";
 import { storableReply } from "./reply.ts";
-import type { HistoryStore, NewMessage, Summary, Turn } from "./store.ts";
+import type { HistoryStore, MessagePage, NewMessage, Summary, Turn } from "./store.ts";
 import { Summarizer } from "./summarizer.ts";
 
 /** How often a claim of another process is looked at again. */
@@ -76,15 +77,12 @@ export class Chat {
     return this.#store.append(sessionId, message);
   }
 
-  /** The newest `limit` messages below `before`, in order; `nextBefore` is there when older ones are. */
-  async page(
+  /** The newest messages below `before` that one page holds, in order. */
+  page(
     sessionId: string,
-    { limit, before }: { limit: number; before?: number | undefined },
-  ): Promise<{ messages: Message[]; nextBefore?: number }> {
-    const found = await this.#store.page(sessionId, { limit: limit + 1, before });
-    if (found.length <= limit) return { messages: found };
-    const messages = found.slice(1);
-    return { messages, nextBefore: messages[0]!.seq };
+    options: PageBounds & { before?: number | undefined },
+  ): Promise<MessagePage> {
+    return this.#store.page(sessionId, options);
   }
 
   /** @throws AppError `invalid` where nothing has been asked */

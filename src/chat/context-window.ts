@@ -125,13 +125,13 @@ export class ContextWindow {
     { after = 0, before }: { after?: number | undefined; before?: number | undefined },
   ): AsyncGenerator<Message> {
     for (let limit = 20; ; limit = Math.min(2 * limit, 200)) {
-      const page = await this.#store.page(sessionId, { limit, before });
-      for (const message of page.toReversed()) {
+      const { messages, nextBefore } = await this.#store.page(sessionId, { limit, before });
+      for (const message of messages.toReversed()) {
         if (message.seq <= after) return;
         yield message;
       }
-      if (page.length < limit) return;
-      before = page[0]!.seq;
+      if (nextBefore === undefined) return;
+      before = nextBefore;
     }
   }
 

@@ -1,4 +1,5 @@
 // The port that keeps histories and the claims of chat turns.
+import type { PageBounds } from "../kernel/page.ts";
 import type { Term } from "../search/terms.ts";
 import type { Again } from "./ask.ts";
 import type { Message, Role } from "./message.ts";
@@ -71,14 +72,20 @@ export interface Found {
   score: number;
 }
 
+export interface MessagePage {
+  messages: Message[];
+  /** Present when there are older ones: the `before` of the next page. */
+  nextBefore?: number;
+}
+
 export interface HistoryStore {
   /** @throws AppError `conflict` when the request key belongs to another message */
   append(sessionId: string, message: NewMessage): Promise<Message>;
-  /** The newest `limit` messages below `before`, in order. */
+  /** The newest messages below `before`, as many as are on a page, in order. */
   page(
     sessionId: string,
-    options: { limit: number; before?: number | undefined },
-  ): Promise<Message[]>;
+    options: PageBounds & { before?: number | undefined },
+  ): Promise<MessagePage>;
   /**
    * The messages that match any of the terms, the best first: those with more of the terms, with rarer ones, and with
    * more of them in less text. Of a term that very many messages have, the newest of these compete.

@@ -36,6 +36,7 @@ import {
   whileAccepting,
 } from "./guards.ts";
 import { guarded, together, type Authenticated } from "./guard.ts";
+import { InFlight, limitBodies, pagesOf, withRoom } from "./in-flight.ts";
 import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits.ts";
 import { page, wantsPage } from "./page.ts";
 import { healthRoutes } from "./health.ts";
@@ -70,6 +71,8 @@ export interface HttpParts {
   /** Origins whose pages may use the server from a browser. */
   origins: readonly string[];
   maxBodyBytes: number;
+  /** Of bodies and answers together. */
+  maxInFlightBytes: number;
   /** How deeply JSON may be nested. */
   maxDepth: number;
   /** Of one principal. */
@@ -93,6 +96,7 @@ export function createRoutes({
   hosts,
   origins,
   maxBodyBytes,
+  maxInFlightBytes,
   maxDepth,
   callsPerMinute,
   metrics,
@@ -126,6 +130,7 @@ export function createRoutes({
 
   signInRoutes(app, { issuer: resource?.issuer, authenticator });
 
+  const inFlight = new InFlight(maxInFlightBytes);
   const rate = new CallRate(callsPerMinute, refused);
   const admitting = [
     authenticate(authenticator, resource, refused),
@@ -177,16 +182,19 @@ export function createRoutes({
     }
     const fault = [message].flat().map(contentFault).find(Boolean);
     if (fault !== undefined) return refuseContent(fault, message);
-    return streaming(
-      c,
-      route.kind === "modern"
-        ? await stateless.post(incoming(c), route, c.req.raw)
-        : await sessionful.post(incoming(c), message),
-      Array.isArray(message),
+    const pages = pagesOf([message].flat(), registry);
+    return withRoom(inFlight, c, pages, async () =>
+      streaming(
+        c,
+        route.kind === "modern"
+          ? await stateless.post(incoming(c), route, c.req.raw)
+          : await sessionful.post(incoming(c), message),
+        Array.isArray(message),
+      ),
     );
   };
   for (const path of ["/mcp", "/mcp/:name"]) {
-    app.post(path, guarded(...admitting, mcpMediaTypes), post);
+    app.post(path, guarded(...admitting, mcpMediaTypes, limitBodies(inFlight, maxBodyBytes)), post);
     app.get(
       path,
       guarded(...admitting, legacyOnly, streamNeedsClient(address), acceptsStream),

@@ -5,6 +5,7 @@ import type { DurableStream } from "../streams/durable-stream.ts";
 import { sseResponse, SseStream } from "../streams/sse-stream.ts";
 import type { StreamStore } from "../streams/store.ts";
 import { toJson } from "../kernel/json.ts";
+import { jsonResponse } from "./json-response.ts";
 import { isNotification, RPC, rpcError } from "./rpc.ts";
 
 export interface Exchange {
@@ -129,9 +130,7 @@ export class JsonExchange implements Exchange {
     const [first] = this.#answers;
     const body = toJson(this.#batch ? this.#answers : first);
     this.#respond(
-      first === undefined
-        ? new Response(null, { status: 202 })
-        : new Response(body, { status, headers: { "content-type": "application/json" } }),
+      first === undefined ? new Response(null, { status: 202 }) : jsonResponse(body, status),
     );
     this.#awaited.endAll();
   }

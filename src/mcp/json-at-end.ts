@@ -2,6 +2,7 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { toJson } from "../kernel/json.ts";
 import type { SseStream } from "../streams/sse-stream.ts";
+import { jsonResponse } from "./json-response.ts";
 import { isAnswer, RPC, rpcError } from "./rpc.ts";
 
 export interface JsonAtEndOptions {
@@ -24,8 +25,7 @@ export async function jsonAtEnd(
     const message = "This answer was cut off. Send the same request again.";
     return rpcError(503, RPC.server, message, { headers });
   }
-  const headers = { "content-type": "application/json" };
-  return new Response(toJson(batch ? answers : first), { headers });
+  return jsonResponse(toJson(batch ? answers : first));
 }
 
 /** Each event of ours has its data in one line. */

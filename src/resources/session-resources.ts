@@ -99,15 +99,15 @@ export function sessionResources({ sessions, state, chat }: SessionResourceParts
       async read(asked) {
         const session = await find(asked);
         if (session === undefined) return undefined;
-        const [{ entries, nextAfter }, counts] = await Promise.all([
-          state.list(session.id, { limit: PAGE }),
+        const [{ keys, nextAfter }, counts] = await Promise.all([
+          state.keys(session.id, { limit: PAGE }),
           sessions.counts(session.id),
         ]);
         return {
           ...overview({ ...session, ...counts }),
           counts: { messages: counts.messages, state_keys: counts.stateKeys },
           history: historyUri(session.id),
-          state: entries.map(({ key }) => stateUri(session.id, key)),
+          state: keys.map((key) => stateUri(session.id, key)),
           ...(nextAfter !== undefined && { more_state: "state_list has the keys that follow." }),
         };
       },
@@ -154,11 +154,8 @@ export function sessionResources({ sessions, state, chat }: SessionResourceParts
         async key(value, { principal, given }) {
           const session = given["id"] && (await sessions.find(principal, { id: given["id"] }));
           if (!session) return [];
-          const { entries, nextAfter } = await state.list(session.id, {
-            prefix: value,
-            limit: PAGE,
-          });
-          return { values: entries.map(({ key }) => key), hasMore: nextAfter !== undefined };
+          const page = await state.keys(session.id, { prefix: value, limit: PAGE });
+          return { values: page.keys, hasMore: page.nextAfter !== undefined };
         },
       },
       async read(asked) {

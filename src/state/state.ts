@@ -1,15 +1,21 @@
 // Key/value state of one session: JSON values, versions, expiry, and the limits that keep it small.
 import type { Clock } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
+import type { PageBounds } from "../kernel/page.ts";
 import { checkStorable } from "../kernel/storable.ts";
 import { checkText } from "../kernel/text.ts";
-import type { StateEntry, StateStore, StateWrite } from "./store.ts";
+import type {
+  KeyPage,
+  StateEntry,
+  StatePage,
+  StateRange,
+  StateStore,
+  StateWrite,
+} from "./store.ts";
 
 const MAX_KEY_BYTES = 512;
 /** A hundred years. */
 export const MAX_TTL_SECONDS = 3_153_600_000;
-/** A page of a list ends early once its values reach this size. */
-const MAX_PAGE_BYTES = 1_000_000;
 
 export interface StateLimits {
   maxValueBytes: number;
@@ -21,12 +27,6 @@ export interface SetOptions {
   ttlSeconds?: number | undefined;
   /** The version that must be there; 0 means that the key must be absent. */
   ifVersion?: number | undefined;
-}
-
-/** Entries in key order; `nextAfter` is the key to go on behind. */
-export interface StatePage {
-  entries: StateEntry[];
-  nextAfter?: string;
 }
 
 export class State {
@@ -73,24 +73,22 @@ export class State {
     return this.#store.delete(sessionId, key, ifVersion);
   }
 
-  async list(
-    sessionId: string,
-    options: { prefix?: string; after?: string; limit: number },
-  ): Promise<StatePage> {
-    const { prefix = "", after = "", limit } = options;
-    const found = await this.#store.list(sessionId, { prefix, after, limit: limit + 1 });
-    const entries: StateEntry[] = [];
-    let bytes = 0;
-    for (const entry of found) {
-      const full =
-        entries.length === limit ||
-        (entries.length > 0 && bytes + entry.value.length > MAX_PAGE_BYTES);
-      if (full) return { entries, nextAfter: entries.at(-1)!.key };
-      entries.push(entry);
-      bytes += entry.value.length;
-    }
-    return { entries };
+  /** @throws AppError `invalid` for a prefix that is longer than any key */
+  list(sessionId: string, options: PageBounds & Partial<StateRange>): Promise<StatePage> {
+    return this.#store.list(sessionId, checkedRange(options));
   }
+
+  /** As `list`, without the values. */
+  keys(sessionId: string, options: Partial<StateRange> & { limit: number }): Promise<KeyPage> {
+    return this.#store.keys(sessionId, checkedRange(options));
+  }
+}
+
+function checkedRange<T extends Partial<StateRange>>(options: T): T & StateRange {
+  const { prefix = "", after = "" } = options;
+  if (prefix.length > MAX_KEY_BYTES)
+    throw new AppError("invalid", `prefix: no key has more than ${MAX_KEY_BYTES} bytes.`);
+  return { ...options, prefix, after };
 }
 
 /** @throws AppError `invalid` */

@@ -1,4 +1,5 @@
 // The port that keeps a session's key/value state. Expired keys are answered as absent.
+import type { PageBounds } from "../kernel/page.ts";
 
 export interface StateEntry {
   key: string;
@@ -21,17 +22,34 @@ export interface StateWrite {
   maxKeys: number;
 }
 
+/** Keys that begin with `prefix` and come behind `after`. */
+export interface StateRange {
+  prefix: string;
+  after: string;
+}
+
+/** Entries in key order. */
+export interface StatePage {
+  entries: StateEntry[];
+  /** Present when there are more: the key to go on behind. */
+  nextAfter?: string;
+}
+
+export interface KeyPage {
+  keys: string[];
+  nextAfter?: string;
+}
+
 export interface StateStore {
   get(sessionId: string, key: string): Promise<StateEntry | undefined>;
   /** @throws AppError `conflict` when `ifVersion` does not match, `limit` for a key too many */
   set(sessionId: string, write: StateWrite): Promise<StateEntry>;
   /** Resolves to whether the key was there. @throws AppError `conflict` */
   delete(sessionId: string, key: string, ifVersion?: number): Promise<boolean>;
-  /** In key order, from the key behind `after`. */
-  list(
-    sessionId: string,
-    options: { prefix: string; after: string; limit: number },
-  ): Promise<StateEntry[]>;
+  /** As many as are on a page, in key order, from the key behind `after`. */
+  list(sessionId: string, options: PageBounds & StateRange): Promise<StatePage>;
+  /** As `list`, without reading a value. */
+  keys(sessionId: string, options: StateRange & { limit: number }): Promise<KeyPage>;
   countExpired(): Promise<number>;
   /** Deletes at most `limit` expired keys; resolves to how many. */
   deleteExpired(limit: number): Promise<number>;

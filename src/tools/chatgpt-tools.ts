@@ -74,12 +74,14 @@ export function chatgptTools(): Tool[] {
         const [session = "", digits = ""] = id.trim().split("#");
         const seq = /^[1-9]\d{0,14}$/.test(digits) ? Number(digits) : undefined;
         const found = seq !== undefined && isId(session) ? await sessions.find(session) : undefined;
-        const page = await found?.history.page({
-          limit: 2 * AROUND + 1,
-          before: seq! + AROUND + 1,
-        });
-        const message = page?.messages.find((one) => one.seq === seq);
-        if (found === undefined || page === undefined || message === undefined)
+        // The message itself is on its page, however large those around it are.
+        const pages = await Promise.all([
+          found?.history.page({ limit: AROUND, before: seq! }),
+          found?.history.page({ limit: 1, before: seq! + 1 }),
+          found?.history.page({ limit: AROUND, before: seq! + AROUND + 1 }),
+        ]);
+        const [earlier = [], [message] = [], later = []] = pages.map((page) => page?.messages);
+        if (found === undefined || message === undefined || message.seq !== seq)
           throw new AppError(
             "not_found",
             `There is no message ${JSON.stringify(shortened(id, 80))}.`,
@@ -90,7 +92,7 @@ export function chatgptTools(): Tool[] {
         const document = {
           id: messageId(found.id, message.seq),
           title: titleOf(found.info?.title ?? null, message.seq),
-          text: transcript(page.messages, message),
+          text: transcript([...earlier, message, ...later.filter((one) => one.seq > seq)], message),
           url: messageUrl(found.id, message.seq),
           metadata: {
             session: found.id,

@@ -65,7 +65,12 @@ export function historyTools(): Tool[] {
       description:
         "Read the session's messages in order: the newest, or those before a number. Call it to pick up where you left off.",
       input: z.strictObject({
-        limit: z.int().min(1).max(500).default(50),
+        limit: z
+          .int()
+          .min(1)
+          .max(500)
+          .default(50)
+          .describe("A page with long messages has fewer: it ends at about 1 MB."),
         before: z.int().min(1).optional().describe("`next_before` of the page before."),
       }),
       output: z.object({

@@ -107,6 +107,12 @@ export class ToolRegistry {
     return this.#all.get(name)?.quick ?? true;
   }
 
+  /** Whether a call of this tool gives out what is stored, at once. */
+  isReading(name: unknown): boolean {
+    const tool = this.#all.get(name);
+    return tool !== undefined && tool.quick && tool.annotations?.readOnlyHint === true;
+  }
+
   /** The arguments of this tool that callers repeat in HTTP headers. */
   headerParameters(name: unknown): readonly HeaderParameter[] {
     return this.#all.get(name)?.headers ?? [];

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Chat } from "../chat/chat.ts";
 import type { HistorySearch, Hit } from "../chat/history-search.ts";
 import type { Message } from "../chat/message.ts";
-import type { NewMessage } from "../chat/store.ts";
+import type { MessagePage, NewMessage } from "../chat/store.ts";
 import { toAppError } from "../kernel/errors.ts";
 import { historyUri, stateUri } from "../sessions/uris.ts";
-import type { SetOptions, State, StatePage } from "../state/state.ts";
-import type { StateEntry } from "../state/store.ts";
+import type { SetOptions, State } from "../state/state.ts";
+import type { StateEntry, StatePage } from "../state/store.ts";
 
 /** Of one update: enough for a hundred callers at the same time. */
 const MAX_ATTEMPTS = 50;
@@ -87,6 +87,7 @@ export class SessionState {
     return deleted;
   }
 
+  /** In key order: at most `limit`, and about a megabyte unless one alone is larger. */
   list(options: { prefix?: string; after?: string; limit: number }): Promise<StatePage> {
     return this.#state.list(this.#session.id, options);
   }
@@ -111,11 +112,8 @@ export class SessionHistory {
     return this.#session.store(historyUri, (id) => this.#chat.append(id, { ...message, author }));
   }
 
-  /** The newest `limit` messages below `before`, in order. */
-  page(options: {
-    limit: number;
-    before?: number | undefined;
-  }): Promise<{ messages: Message[]; nextBefore?: number }> {
+  /** The newest messages below `before`, in order: at most `limit`, and about a megabyte unless one alone is larger. */
+  page(options: { limit: number; before?: number | undefined }): Promise<MessagePage> {
     return this.#chat.page(this.#session.id, options);
   }
 

@@ -122,7 +122,12 @@ export function stateTools(): Tool[] {
         "List what was saved with state_set. Call it when a conversation begins, or when you do not know the key.",
       input: z.strictObject({
         prefix: z.string().default("").describe("Only keys that start with this."),
-        limit: z.int().min(1).max(1000).default(100),
+        limit: z
+          .int()
+          .min(1)
+          .max(1000)
+          .default(100)
+          .describe("A page with large values has fewer: it ends at about 1 MB."),
         cursor: optionalText("`next_cursor` of the page before."),
       }),
       output: z.object({

@@ -101,7 +101,10 @@ export function expiryContract(open: Open): void {
       expect(await storage.sessions.deleteExpired(9)).toBe(0);
       const turn = start.kind === "started" ? start.turn : undefined;
       await storage.history.completeTurn(turn!, { content: "Because.", model: "m" });
-      expect(await storage.history.page(id, { limit: 9 })).toMatchObject([{ seq: 1 }, { seq: 2 }]);
+      expect((await storage.history.page(id, { limit: 9 })).messages).toMatchObject([
+        { seq: 1 },
+        { seq: 2 },
+      ]);
     });
 
     it("never comes for a session when the maximum age is never; clients have an age of their own", async () => {
@@ -142,8 +145,10 @@ export function expiryContract(open: Open): void {
           created: true,
           session: { owner, name: null },
         });
-        expect(await storage.history.page(old.id, { limit: 9 })).toEqual([]);
-        expect(await storage.state.list(old.id, { prefix: "", after: "", limit: 9 })).toEqual([]);
+        expect((await storage.history.page(old.id, { limit: 9 })).messages).toEqual([]);
+        expect(
+          (await storage.state.list(old.id, { prefix: "", after: "", limit: 9 })).entries,
+        ).toEqual([]);
       }
     });
 
@@ -176,7 +181,9 @@ export function expiryContract(open: Open): void {
       expect(await storage.sessions.deleteExpired(3)).toBe(1);
       expect(await storage.sessions.deleteExpired(3)).toBe(0);
       expect(await storage.sessions.find(ANA, { id: fresh.id })).toEqual(fresh);
-      expect(await storage.history.page(pinned.id, { limit: 9 })).toMatchObject([{ seq: 1 }]);
+      expect((await storage.history.page(pinned.id, { limit: 9 })).messages).toMatchObject([
+        { seq: 1 },
+      ]);
       await storage.sessions.delete(fresh.id);
       expect(rows?.()).toEqual(before);
     });

@@ -6,7 +6,7 @@ import type { Storage } from "../../src/storage/storage.ts";
 import { ANA, BOB, failure, MAX_AGE, newSession, say, type Open } from "./engine.ts";
 
 const seqs = async (storage: Storage, id: string, limit: number, before?: number) =>
-  (await storage.history.page(id, { limit, before })).map(({ seq }) => seq);
+  (await storage.history.page(id, { limit, before })).messages.map(({ seq }) => seq);
 
 const found = async (storage: Storage, id: string, ...words: string[]) =>
   (
@@ -38,7 +38,7 @@ export function historyContract(open: Open): void {
       expect(await storage.history.append(one.id, { role: "tool", content })).toEqual(first);
       expect(await say(storage, two.id, "elsewhere")).toMatchObject({ seq: 1 });
       expect(await say(storage, one.id, "second")).toMatchObject({ seq: 2 });
-      expect(await storage.history.page(one.id, { limit: 9 })).toMatchObject([
+      expect((await storage.history.page(one.id, { limit: 9 })).messages).toMatchObject([
         first,
         { seq: 2, role: "user", content: "second" },
       ]);
@@ -53,7 +53,10 @@ export function historyContract(open: Open): void {
       expect(written.map(({ seq }) => seq)).toEqual(Array.from({ length: 50 }, (_, n) => n + 1));
       // Each answer tells where its own message is.
       expect(
-        (await storage.history.page(id, { limit: 50 })).map(({ seq, content }) => [seq, content]),
+        (await storage.history.page(id, { limit: 50 })).messages.map(({ seq, content }) => [
+          seq,
+          content,
+        ]),
       ).toEqual(written.map(({ seq, content }) => [seq, content]));
     });
 

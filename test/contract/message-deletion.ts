@@ -8,7 +8,7 @@ import type { Piece } from "../../src/transfer/store.ts";
 import { ANA, failure, newInstance, newSession, say, type Open } from "./engine.ts";
 
 const seqs = async (storage: Storage, id: string) =>
-  (await storage.history.page(id, { limit: 99 })).map(({ seq }) => seq);
+  (await storage.history.page(id, { limit: 99 })).messages.map(({ seq }) => seq);
 
 async function saying(storage: Storage, count: number): Promise<string> {
   const { id } = await newSession(storage, { name: newId() });

@@ -251,7 +251,7 @@ export function sessionContract(open: Open): void {
       expect(rows?.()).toEqual(before);
       // The same id again finds nothing of the old one.
       await newSession(storage, { id: doomed.id });
-      expect(await storage.history.page(doomed.id, { limit: 9 })).toEqual([]);
+      expect((await storage.history.page(doomed.id, { limit: 9 })).messages).toEqual([]);
       expect(
         await storage.history.search({ session: doomed.id }, terms("unforgettable"), {
           limit: 9,

@@ -15,7 +15,7 @@ const write = (more: Partial<StateWrite> = {}): StateWrite => ({
 });
 
 const keys = async (storage: Storage, id: string, prefix = "", after = "", limit = 1_000) =>
-  (await storage.state.list(id, { prefix, after, limit })).map(({ key }) => key);
+  (await storage.state.list(id, { prefix, after, limit })).entries.map(({ key }) => key);
 
 /** The order of a list: that of the keys' UTF-8 bytes. */
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));

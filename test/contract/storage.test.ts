@@ -119,7 +119,9 @@ describe("SQLite on a file", () => {
     const again = openAt(folder, clock);
     expect(await again.sessions.find(ANA, { name: "work" })).toMatchObject({ id });
     expect(await again.state.get(id, "k")).toMatchObject({ value: '"v"', version: 1 });
-    expect(await again.history.page(id, { limit: 9 })).toMatchObject([{ content: "hello" }]);
+    expect((await again.history.page(id, { limit: 9 })).messages).toMatchObject([
+      { content: "hello" },
+    ]);
   });
 
   describe("used by two processes", () => {

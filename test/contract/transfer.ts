@@ -79,7 +79,7 @@ export function transferContract(open: Open): void {
         },
         ...CONTENT,
       ]);
-      expect(await storage.history.page(one.id, { limit: 9 })).toHaveLength(3);
+      expect((await storage.history.page(one.id, { limit: 9 })).messages).toHaveLength(3);
       const options = { limit: 9, among: 9 };
       const hits = await storage.history.search({ session: one.id }, terms("ü"), options);
       expect(hits).toHaveLength(2);

@@ -40,7 +40,8 @@ async function setUp(opened: Opened) {
   };
 }
 
-const page = (storage: Storage, id: string) => storage.history.page(id, { limit: 100 });
+const page = async (storage: Storage, id: string) =>
+  (await storage.history.page(id, { limit: 100 })).messages;
 
 export function turnContract(open: Open): void {
   describe("a chat turn", () => {

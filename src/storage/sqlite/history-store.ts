@@ -1,5 +1,6 @@
 // Histories in SQLite: one row a message. Not here: chat turns (turn-store.ts), search (search-store.ts).
 import type { HistoryStore } from "../../chat/store.ts";
+import { onPage } from "../../kernel/page.ts";
 import type { Engine } from "./engine.ts";
 import { messageStatements, publicPart, sameRequest } from "./message-rows.ts";
 import { sqliteSearch } from "./search-store.ts";
@@ -35,8 +36,19 @@ export function sqliteHistoryStore(
         return publicPart(row);
       }),
 
-    page: (sessionId, { limit, before = Number.MAX_SAFE_INTEGER }) =>
-      engine.read(() => statements.page.all({ sessionId, limit, before }).reverse()),
+    page: (sessionId, { before = Number.MAX_SAFE_INTEGER, ...bounds }) =>
+      engine.read(() => {
+        const limit = bounds.limit + 1;
+        const sizes = statements.sizes.all({ sessionId, limit, before });
+        const count = onPage(
+          sizes.map(({ bytes }) => bytes),
+          bounds,
+        );
+        if (count === 0) return { messages: [] };
+        const [last, first] = [sizes[0]!.seq, sizes[count - 1]!.seq];
+        const messages = statements.between.all({ sessionId, first, last });
+        return { messages, ...(count < sizes.length && { nextBefore: first }) };
+      }),
 
     search: sqliteSearch(engine),
 

@@ -1,5 +1,5 @@
 // Rows of the messages table: the statements and rules that histories and chat turns share.
-import { and, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
+import { and, asc, between, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
 import type { Message } from "../../chat/message.ts";
 import { titleOf } from "../../chat/title.ts";
 import { AppError } from "../../kernel/errors.ts";
@@ -68,12 +68,19 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       .orderBy(desc(messages.seq))
       .limit(1)
       .prepare(),
-    page: db
-      .select(messageColumns)
+    /** The newest first. SQLite tells the bytes of a text without reading it. */
+    sizes: db
+      .select({ seq: messages.seq, bytes: sql<number>`octet_length(${messages.content})` })
       .from(messages)
       .where(and(inSession, lt(messages.seq, placeholder("before"))))
       .orderBy(desc(messages.seq))
       .limit(placeholder("limit"))
+      .prepare(),
+    between: db
+      .select(messageColumns)
+      .from(messages)
+      .where(and(inSession, between(messages.seq, placeholder("first"), placeholder("last"))))
+      .orderBy(asc(messages.seq))
       .prepare(),
   };
   /** @throws AppError `limit` for a message that would be one too many */

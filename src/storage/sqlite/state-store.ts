@@ -1,7 +1,8 @@
 // Key/value state in SQLite: one row a key. The primary key serves reads, prefixes and the count.
-import { and, asc, eq, gt, gte, sql } from "drizzle-orm";
+import { and, asc, between, eq, gt, gte, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
-import type { StateStore } from "../../state/store.ts";
+import { onPage } from "../../kernel/page.ts";
+import type { StateRange, StateStore } from "../../state/store.ts";
 import type { Engine } from "./engine.ts";
 import { sqliteExpiring } from "./expiring.ts";
 import { sessionState } from "./schema.ts";
@@ -37,8 +38,9 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
       .prepare(),
     put: statePut(engine),
     delete: db.delete(sessionState).where(byKey).prepare(),
-    list: db
-      .select(stateColumns)
+    /** SQLite tells the bytes of a text without reading it. */
+    sizes: db
+      .select({ key: sessionState.key, bytes: sql<number>`octet_length(${sessionState.value})` })
       .from(sessionState)
       .where(
         and(
@@ -52,6 +54,23 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
       .orderBy(asc(sessionState.key))
       .limit(placeholder("limit"))
       .prepare(),
+    between: db
+      .select(stateColumns)
+      .from(sessionState)
+      .where(
+        and(inSession, between(sessionState.key, placeholder("first"), placeholder("last")), alive),
+      )
+      .orderBy(asc(sessionState.key))
+      .prepare(),
+  };
+
+  /** One more than `limit`, where there are so many. */
+  const sizesOf = (
+    sessionId: string,
+    { prefix, after, limit }: StateRange & { limit: number },
+  ): { key: string; bytes: number }[] => {
+    const [end, now] = [endOf(prefix), engine.clock.now()];
+    return q.sizes.all({ sessionId, prefix, end, after, limit: limit + 1, now });
   };
 
   return {
@@ -86,17 +105,25 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
         return current !== undefined;
       }),
 
-    list: (sessionId, { prefix, after, limit }) =>
-      engine.read(() =>
-        q.list.all({
-          sessionId,
-          prefix,
-          end: endOf(prefix),
-          after,
-          limit,
-          now: engine.clock.now(),
-        }),
-      ),
+    list: (sessionId, { prefix, after, ...bounds }) =>
+      engine.read(() => {
+        const sizes = sizesOf(sessionId, { prefix, after, limit: bounds.limit });
+        const count = onPage(
+          sizes.map(({ bytes }) => bytes),
+          bounds,
+        );
+        if (count === 0) return { entries: [] };
+        const [first, last] = [sizes[0]!.key, sizes[count - 1]!.key];
+        const entries = q.between.all({ sessionId, first, last, now: engine.clock.now() });
+        return { entries, ...(count < sizes.length && { nextAfter: last }) };
+      }),
+
+    keys: (sessionId, range) =>
+      engine.read(() => {
+        const found = sizesOf(sessionId, range).map(({ key }) => key);
+        const keys = found.slice(0, range.limit);
+        return { keys, ...(keys.length < found.length && { nextAfter: keys.at(-1)! }) };
+      }),
 
     ...sqliteExpiring(engine, sessionState, expired, () => ({ now: engine.clock.now() })),
   };
