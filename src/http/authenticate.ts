@@ -6,7 +6,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
-import type { Admission, Scope } from "../auth/principal.ts";
+import { may, type Admission, type Scope } from "../auth/principal.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import type { Authenticated, Guard } from "./guard.ts";
 import { pathName } from "./target.ts";
@@ -40,6 +40,15 @@ export const authenticate =
     c.set("principal", admission.principal);
     c.set("admission", admission);
     return undefined;
+  };
+
+/** For credentials that were let in. */
+export const needsScope =
+  (scope: Scope, resource: ProtectedResource | undefined, refuse: Refuse): Guard =>
+  (c) => {
+    if (may(c.get("principal"), scope)) return undefined;
+    refuse("scope");
+    return insufficientScope(c, scope, resource);
   };
 
 const challenge = (

@@ -1,9 +1,9 @@
 // `GET /metrics` for Prometheus. Its numbers tell about everybody, so where credentials are asked for it is the operator's.
 import type { Hono } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
-import { may } from "../auth/principal.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
-import { authenticate, insufficientScope } from "./authenticate.ts";
+import { ROUTE_SCOPES } from "../mcp/scopes.ts";
+import { authenticate, needsScope } from "./authenticate.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import { guarded, type Authenticated, type Guard } from "./guard.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
@@ -19,11 +19,8 @@ export function metricsRoute(
   app: Hono<Authenticated>,
   { authenticator, resource, refuse, scrape }: MetricsRouteParts,
 ): void {
-  const forAdmins: Guard = async (c) => {
-    if (!(await authenticator.required()) || may(c.get("principal"), "admin")) return undefined;
-    refuse("scope");
-    return insufficientScope(c, "admin", resource);
-  };
+  const scoped = needsScope(ROUTE_SCOPES["GET /metrics"], resource, refuse);
+  const forAdmins: Guard = async (c) => ((await authenticator.required()) ? scoped(c) : undefined);
   const admitted = guarded(authenticate(authenticator, resource, refuse), forAdmins);
   app.get("/metrics", admitted, async (c) => {
     const { text, contentType } = await scrape();

@@ -10,7 +10,7 @@ import { classify } from "../mcp/classify.ts";
 import { messageFault } from "../mcp/faults.ts";
 import { jsonAtEnd } from "../mcp/json-at-end.ts";
 import { contentFault, parseMessages } from "../mcp/inbound.ts";
-import { neededScope } from "../mcp/scopes.ts";
+import { neededScope, ROUTE_SCOPES } from "../mcp/scopes.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Incoming } from "../mcp/incoming.ts";
 import type { Sessionful } from "../mcp/sessionful.ts";
@@ -19,7 +19,7 @@ import type { Stateless } from "../mcp/stateless.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics, Refuse } from "../telemetry/metrics.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
-import { authenticate, insufficientScope } from "./authenticate.ts";
+import { authenticate, insufficientScope, needsScope } from "./authenticate.ts";
 import { readBody } from "./body.ts";
 import { crossOrigin } from "./cross-origin.ts";
 import { discoveryRoutes } from "./discovery.ts";
@@ -35,7 +35,7 @@ import {
   useStreamableHttp,
   whileAccepting,
 } from "./guards.ts";
-import { guarded, together, type Authenticated } from "./guard.ts";
+import { guarded, together, type Authenticated, type Guard } from "./guard.ts";
 import { InFlight, limitBodies, pagesOf, withRoom } from "./in-flight.ts";
 import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits.ts";
 import { page, wantsPage } from "./page.ts";
@@ -193,14 +193,24 @@ export function createRoutes({
       ),
     );
   };
+  const needs = (route: keyof typeof ROUTE_SCOPES): Guard =>
+    needsScope(ROUTE_SCOPES[route], resource, refused);
   for (const path of ["/mcp", "/mcp/:name"]) {
     app.post(path, guarded(...admitting, mcpMediaTypes, limitBodies(inFlight, maxBodyBytes)), post);
     app.get(
       path,
-      guarded(...admitting, legacyOnly, streamNeedsClient(address), acceptsStream),
+      guarded(
+        ...admitting,
+        needs("GET /mcp"),
+        legacyOnly,
+        streamNeedsClient(address),
+        acceptsStream,
+      ),
       async (c) => streaming(c, await sessionful.get(incoming(c))),
     );
-    app.delete(path, guarded(...admitting, legacyOnly), (c) => sessionful.delete(incoming(c)));
+    app.delete(path, guarded(...admitting, needs("DELETE /mcp"), legacyOnly), (c) =>
+      sessionful.delete(incoming(c)),
+    );
     app.all(path, guarded(...admitting), () => methodNotAllowed());
   }
 

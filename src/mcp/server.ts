@@ -26,6 +26,7 @@ import { REQUEST_KEY_META } from "../tools/request-key.ts";
 import type { CallObserver } from "./call-observer.ts";
 import { readable } from "./faults.ts";
 import { isLogLevel } from "./introduction.ts";
+import { checkDeclared } from "./scopes.ts";
 import { offerSkill } from "./skill.ts";
 
 export interface ServerInfo {
@@ -72,9 +73,10 @@ const INSTRUCTIONS = [
   "For another topic begin one with session_open, or find an earlier one with session_list; pass its id as `session`.",
 ].join("\n");
 
-/** Whose errors can be read. */
+/** Whose errors can be read, and whose methods declare the scope that they need. */
 class PlainServer extends Server {
   protected override _wrapHandler(...[method, handler]: Wrapping): Wrapping[1] {
+    checkDeclared(method);
     const inner = super._wrapHandler(method, handler);
     return async (request, context) => {
       try {
