@@ -163,7 +163,7 @@ const principalLimits = {
     count,
     "10000",
     "most client programs; the longest unused goes",
-    "of one principal",
+    "of one key or OAuth program",
   ),
   "max-streams": required(count, "5000", "most open streams of one principal"),
   "max-history": required(size, "4gb", "most text of all messages of one principal"),

@@ -23,6 +23,7 @@ import { Places } from "./mcp/places.ts";
 import { recoverRequests } from "./mcp/recovery.ts";
 import type { ServerParts } from "./mcp/server.ts";
 import { Sessionful } from "./mcp/sessionful.ts";
+import { ClientAccess } from "./sessions/client-access.ts";
 import { Stateless } from "./mcp/stateless.ts";
 import { StatelessServer } from "./mcp/stateless-server.ts";
 import type { Activity } from "./sessions/activity.ts";
@@ -141,6 +142,7 @@ export class Serving {
         ...sessionfulParts,
         headerless:
           config["default-session"] === "own" ? undefined : new Headerless(passing("legacy")),
+        clientAccess: new ClientAccess(clients, this.authenticator),
         ...{ dispatcher: this.#dispatcher, activity: parts.activity, openStreams, clock },
         resolver: parts.resolver,
       }),

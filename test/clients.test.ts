@@ -3,7 +3,15 @@
 import { describe, expect, it } from "vitest";
 import { serveAtTime, serveHere } from "./support/here.ts";
 import { ManualClock } from "./support/manual-clock.ts";
-import { CAPABILITIES, INFO, initialize, introduce, post, read } from "./support/raw.ts";
+import {
+  CAPABILITIES,
+  INFO,
+  initialize,
+  introduce,
+  post,
+  read,
+  type RawClient,
+} from "./support/raw.ts";
 import { rows } from "./support/rows.ts";
 
 const RANDOM_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -77,8 +85,9 @@ describe("an introduction", () => {
     const client = await introduce(here.url);
     await client.ask("tools/list");
     await (await client.listen()).body!.cancel();
+    const id = await client.session();
     for (const tool of ["session_info", "history_get", "state_list", "session_clear"]) {
-      expect((await client.call(tool)).data["session"]).toBe(client.id);
+      expect((await client.call(tool)).data["session"]).toBe(id);
     }
     await client.call("state_get", { key: "k" });
     await client.call("state_delete", { key: "k" });
@@ -86,38 +95,41 @@ describe("an introduction", () => {
     expect((await client.call("session_list")).data["sessions"]).toEqual([]);
 
     await client.call("state_set", { key: "k", value: 1 });
-    expect(rows(here.folder, "SELECT id, owner FROM sessions")).toEqual([
-      { id: client.id, owner: "local" },
-    ]);
-    expect(rows(here.folder, "SELECT session_id FROM clients")).toEqual([
-      { session_id: client.id },
-    ]);
-    expect((await client.call("session_list")).data["sessions"]).toMatchObject([{ id: client.id }]);
+    expect(rows(here.folder, "SELECT id, owner FROM sessions")).toEqual([{ id, owner: "local" }]);
+    expect(rows(here.folder, "SELECT session_id FROM clients")).toEqual([{ session_id: id }]);
+    const list = await client.call("session_list");
+    expect(list.data["sessions"]).toMatchObject([{ id }]);
+    expect(list.text).not.toContain(client.id);
   });
 });
 
 describe("header and handle", () => {
-  it("are the same string, before and after something is stored", async () => {
+  it.each<[string, (client: RawClient) => string | Promise<string>]>([
+    ["of its session", (client) => client.session()],
+    ["that its header brings", (client) => client.id],
+  ])("lead to the same, before and after something is stored: the id %s", async (_, idOf) => {
     const { url } = await serveHere();
     const [mine, other] = [await introduce(url), await introduce(url)];
-    const session = mine.id;
-    expect((await other.call("session_info", { session })).data).toMatchObject({
+    const [handle, session] = [await idOf(mine), await mine.session()];
+    expect((await other.call("session_info", { session: handle })).data).toMatchObject({
       session,
       created_at: null,
     });
     // The first thing in the session comes through the handle.
-    await other.call("state_set", { session, key: "from", value: "handle" });
+    await other.call("state_set", { session: handle, key: "from", value: "handle" });
     expect((await mine.call("state_get", { key: "from" })).data).toMatchObject({
       session,
       value: "handle",
     });
     await mine.call("state_set", { key: "from", value: "header" });
-    expect((await other.call("state_get", { session, key: "from" })).data).toMatchObject({
+    expect((await other.call("state_get", { session: handle, key: "from" })).data).toMatchObject({
       session,
       value: "header",
       version: 2,
     });
-    expect((await mine.call("state_get", { session, key: "from" })).data["version"]).toBe(2);
+    expect((await mine.call("state_get", { session: handle, key: "from" })).data["version"]).toBe(
+      2,
+    );
     expect((await other.call("state_get", { key: "from" })).data["found"]).toBe(false);
   });
 
@@ -137,7 +149,7 @@ describe("DELETE", () => {
   it("ends the client and its streams, and leaves the conversation reachable by its handle", async () => {
     const here = await serveHere();
     const client = await introduce(here.url);
-    await client.call("state_set", { key: "k", value: "kept" });
+    const { session } = (await client.call("state_set", { key: "k", value: "kept" })).data;
     const stream = await client.listen();
     expect((await client.end()).status).toBe(200);
     expect(await stream.text()).not.toContain("event:");
@@ -146,8 +158,8 @@ describe("DELETE", () => {
     expect((await read(await client.listen())).status).toBe(404);
 
     const other = await introduce(here.url);
-    const answer = await other.call("state_get", { session: client.id, key: "k" });
-    expect(answer.data).toMatchObject({ session: client.id, value: "kept" });
+    const answer = await other.call("state_get", { session, key: "k" });
+    expect(answer.data).toMatchObject({ session, value: "kept" });
     const [row] = rows(here.folder, `SELECT ended_at FROM clients WHERE id = '${client.id}'`);
     expect(row!["ended_at"]).toEqual(expect.any(Number));
   });
@@ -155,8 +167,9 @@ describe("DELETE", () => {
   it("of one client leaves the others alone", async () => {
     const { url } = await serveHere();
     const [leaving, staying] = [await introduce(url), await introduce(url)];
+    const session = await staying.session();
     await leaving.end();
-    expect((await staying.call("session_info")).data["session"]).toBe(staying.id);
+    expect(await staying.session()).toBe(session);
   });
 });
 
@@ -203,12 +216,14 @@ describe("an address", () => {
   it("with ?session= continues that session", async () => {
     const { url } = await serveHere();
     const client = await introduce(url);
-    await client.call("state_set", { key: "k", value: "there" });
-    const other = await introduce(`${url}?session=${client.id}`);
-    expect((await other.call("state_get", { key: "k" })).data).toMatchObject({
-      session: client.id,
-      value: "there",
-    });
+    const { session } = (await client.call("state_set", { key: "k", value: "there" })).data;
+    for (const id of [session, client.id]) {
+      const other = await introduce(`${url}?session=${id}`);
+      expect((await other.call("state_get", { key: "k" })).data).toMatchObject({
+        session,
+        value: "there",
+      });
+    }
   });
 
   it("with ?session= of no session gives the tool error with the way out, and works for tools/list", async () => {

@@ -63,7 +63,8 @@ describe("with more than fits", () => {
     });
     expect(new Set(sessions.map(({ uri }) => uri as string)).size).toBe(SESSIONS + 1);
 
-    const history = `holdfast://sessions/${client.id}/history`;
+    const root = `holdfast://sessions/${await client.session()}`;
+    const history = `${root}/history`;
     expect(await read(client, history)).toMatchObject({ total: MESSAGES });
     const messages = await pages(history, async (uri) => {
       const page = await read(client, uri);
@@ -73,7 +74,7 @@ describe("with more than fits", () => {
       Array.from({ length: MESSAGES }, (_, i) => i + 1),
     );
 
-    const info = await read(client, `holdfast://sessions/${client.id}`);
+    const info = await read(client, root);
     expect(info).toMatchObject({ counts: { state_keys: KEYS }, more_state: expect.any(String) });
 
     const prompt = { type: "ref/prompt", name: "continue_conversation" };

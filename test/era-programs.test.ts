@@ -44,15 +44,16 @@ async function world(): Promise<World> {
   const here = await serveHere({ folder });
   const url = `${here.url}?name=${ADDRESS}`;
   const [client, owner] = [await introduce(url), await introduce(here.url)];
+  const own = await owner.session();
   const args = ["--data-dir", folder, "--name", ADDRESS];
   const pipe = await rawStdio(args);
   const modernPipe = await rawStdio(args, { introduce: false });
   const stdio = (answer: object): Json => answer as Json;
   const sessionful = ({ session, ...input }: Json) =>
-    session === owner.id ? ([owner, input] as const) : ([client, { session, ...input }] as const);
+    session === own ? ([owner, input] as const) : ([client, { session, ...input }] as const);
   return {
     folder,
-    own: owner.id,
+    own,
     calls: {
       async "2025"(tool, input) {
         const [caller, sent] = sessionful(input);

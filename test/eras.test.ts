@@ -38,7 +38,8 @@ it.each(["http", "stdio"])(
     const sessions: string[] = [];
     for (const [i, opener] of openers.entries()) {
       // A client that carries its id has a session of its own. The others would meet at home: each opens one.
-      const session = opener.id ?? ((await opener.call("session_open")).data.session as string);
+      const session = (await opener.call(opener.id === undefined ? "session_open" : "session_info"))
+        .data.session as string;
       const address = opener.id === undefined ? { session } : {};
       const { data } = await note(opener, "My cat is called Ada.", address);
       expect(data).toMatchObject({ session, seq: 1 });

@@ -45,9 +45,10 @@ it("a client is not told of its own changes, nor of a stranger's", async () => {
   const server = await startServer({ folder: temporaryFolder() });
   const listener = await connect("v2", server);
   const other = await connect("v1", server);
-  const own = `holdfast://sessions/${listener.id}/state/x`;
+  const { session } = (await listener.call("session_info")).data;
+  const own = `holdfast://sessions/${session}/state/x`;
   await listener.follow(own);
   await other.call("state_set", { key: "x", value: 1 }); // its own session, not the listener's
-  await other.call("state_set", { session: listener.id, key: "x", value: 1 });
+  await other.call("state_set", { session, key: "x", value: 1 });
   await expect.poll(() => listener.updates).toEqual([own]);
 });

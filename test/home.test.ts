@@ -32,7 +32,7 @@ describe("a call that names no session", () => {
     await one.call("state_set", { key: "k", value: "one" });
     expect((await other.call("state_get", { key: "k" })).data["found"]).toBe(false);
     expect((await one.call("state_get", { key: "k" })).data).toMatchObject({
-      ...{ session: one.id, value: "one" },
+      ...{ session: await one.session(), value: "one" },
     });
     expect((await bare(url, "state_get", { key: "k" })).data["value"]).toBe("home");
   });

@@ -35,7 +35,7 @@ describe("two clients without names", () => {
     const message = { role: "user", content: "same", request_key: "same" };
     for (const client of [...clients, ...clients]) {
       const { data } = await client.call("history_append", message);
-      expect(data).toMatchObject({ session: client.id, seq: 1 });
+      expect(data).toMatchObject({ session: await client.session(), seq: 1 });
     }
   });
 });

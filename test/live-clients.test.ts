@@ -46,6 +46,9 @@ function clientsInMemory(maxIdle: number): LiveClients {
 const storedClient = (id: string): Client => ({
   id,
   owner: "local",
+  credentials: "none",
+  scope: null,
+  ownSessionId: id,
   sessionId: null,
   name: "n",
   version: "1",

@@ -62,7 +62,7 @@ it(`${STREAMS} streams are all live again after a SIGKILL`, async () => {
   const first = await startServer({ folder, args });
   const writer = await introduce(first.url);
   await writer.call("state_set", { key: "news", value: 0 });
-  const uri = `holdfast://sessions/${writer.id}/state/news`;
+  const uri = `holdfast://sessions/${await writer.session()}/state/news`;
 
   const listeners: Listener[] = [];
   await inGroups(Array.from({ length: STREAMS }), async () => {

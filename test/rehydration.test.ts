@@ -43,14 +43,15 @@ describe("with room for one idle client", () => {
     const clients = await Promise.all(
       versions.map((version, n) => introduce(url, { version, info: { ...INFO, version: `${n}` } })),
     );
+    const sessions = await Promise.all(clients.map((client) => client.session()));
     for (let round = 1; round <= 4; round++) {
       for (const [n, client] of clients.entries()) {
         const set = await client.call("state_set", { key: "turn", value: [n, round] });
-        expect(set.data).toMatchObject({ session: client.id, version: round });
+        expect(set.data).toMatchObject({ session: sessions[n], version: round });
         const got = await clients[n]!.call("state_get", { key: "turn" });
         expect(got.data["value"]).toEqual([n, round]);
         expect((await client.call("session_info")).data).toMatchObject({
-          session: client.id,
+          session: sessions[n],
           client: { name: INFO.name, version: `${n}`, protocol_version: versions[n] },
           capabilities: CAPABILITIES,
         });
@@ -62,10 +63,11 @@ describe("with room for one idle client", () => {
   it("many clients at the same time get their own answers", async () => {
     const { url } = await serveHere({ config });
     const clients = await Promise.all(Array.from({ length: 5 }, () => introduce(url)));
-    const calls = clients.flatMap((client) =>
+    const sessions = await Promise.all(clients.map((client) => client.session()));
+    const calls = clients.flatMap((client, n) =>
       Array.from({ length: 10 }, async (_, i) => {
         const { data } = await client.call("state_set", { key: `${i}`, value: client.id });
-        expect(data["session"]).toBe(client.id);
+        expect(data["session"]).toBe(sessions[n]);
       }),
     );
     await Promise.all(calls);
@@ -143,7 +145,7 @@ describe("after a restart", () => {
   it("twenty concurrent first requests rebuild the client once, and all are answered", async () => {
     const first = await serveHere();
     const client = await introduce(first.url);
-    await client.call("state_set", { key: "k", value: "before" });
+    const { session } = (await client.call("state_set", { key: "k", value: "before" })).data;
     await first.stop();
 
     const rehydrate = rehydrations();
@@ -153,7 +155,7 @@ describe("after a restart", () => {
         ? client.call("state_get", { key: "k" })
         : client.call("state_set", { key: `k${n}`, value: n }),
     );
-    for (const { data } of await Promise.all(calls)) expect(data["session"]).toBe(client.id);
+    for (const { data } of await Promise.all(calls)) expect(data["session"]).toBe(session);
     expect(rehydrate).toHaveBeenCalledTimes(1);
     const { data } = await client.call("state_list");
     expect(data["entries"]).toHaveLength(11);

@@ -50,7 +50,8 @@ describe("a 2025 client's key for session_open", () => {
     const { url, folder } = await serveHere();
     const client = await introduce(url);
     const first = await open(client);
-    expect((await client.call("history_append", append("One"))).data["session"]).toBe(client.id);
+    const { session } = (await client.call("history_append", append("One"))).data;
+    expect(session).toBe(await client.session());
     expect(await open(client)).toEqual(first);
     expect(rows(folder, "SELECT id FROM sessions")).toHaveLength(2);
   });

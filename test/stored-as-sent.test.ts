@@ -222,7 +222,7 @@ it("an address that stands for such text is refused, or nobody's", async () => {
   const client = await introduce(here.url);
   await client.call("state_set", { key: "k", value: 1 });
   for (const key of ["a%00b", "%ED%A0%BD", "%ud83d"]) {
-    const uri = `holdfast://sessions/${client.id}/state/${key}`;
+    const uri = `holdfast://sessions/${await client.session()}/state/${key}`;
     const { messages } = await client.ask("resources/read", { uri });
     expect([-32602, -32002]).toContain(messages[0]!["error"].code);
   }

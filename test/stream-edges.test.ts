@@ -33,7 +33,7 @@ function listenFrom(client: RawClient, lastEventId: string): Promise<Response> {
 it("a resumed GET stream takes over from its half-open connection and gets what comes next", async () => {
   const { url } = await serveHere();
   const [listener, writer] = [await introduce(url), await introduce(url)];
-  const uri = `holdfast://sessions/${writer.id}/state/k`;
+  const uri = `holdfast://sessions/${await writer.session()}/state/k`;
   await listener.ask("resources/subscribe", { uri });
   const halfOpen = await listener.listen();
   const first = await until(halfOpen, (text) => text.includes("id: "));
@@ -49,7 +49,7 @@ it("subscribers of a value hear when its session is cleared or deleted", async (
   const { url } = await serveHere();
   const [listener, writer] = [await introduce(url), await introduce(url)];
   await writer.call("state_set", { key: "k", value: 1 });
-  const uri = `holdfast://sessions/${writer.id}/state/k`;
+  const uri = `holdfast://sessions/${await writer.session()}/state/k`;
   await listener.ask("resources/subscribe", { uri });
   await writer.call("session_clear", { what: "state" });
   await writer.call("session_delete");

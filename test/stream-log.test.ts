@@ -64,6 +64,9 @@ async function someClient(storage: Storage): Promise<string> {
     ...{
       id,
       owner: "ana",
+      credentials: "none",
+      scope: null,
+      ownSessionId: newId(),
       sessionId: null,
       name: "n",
       version: "1",

@@ -92,14 +92,19 @@ export class ApiKeys {
     const same = timingSafeEqual(stored?.hash ?? hashOf(""), hashOf(secret));
     if (stored === undefined || !same || !this.isValid(stored)) return undefined;
     this.#events.onUse?.(id);
+    const { principal, scope, expiresAt } = stored;
+    const until = expiresAt === null ? {} : { until: expiresAt };
     return {
-      principal: { id: stored.principal, scope: stored.scope },
+      principal: { id: principal, scope, credentials: { id: `key ${id}`, key: id, ...until } },
       credentials: `key ${id}`,
-      holds: async () => {
-        const now = await this.#store.find(id);
-        return now !== undefined && this.isValid(now);
-      },
+      holds: () => this.holds(id),
     };
+  }
+
+  /** Whether the key of this id still lets in. */
+  async holds(id: string): Promise<boolean> {
+    const stored = await this.#store.find(id);
+    return stored !== undefined && this.isValid(stored);
   }
 
   isValid({ expiresAt, revokedAt }: ApiKey): boolean {

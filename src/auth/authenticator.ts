@@ -3,7 +3,7 @@
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { ApiKeys } from "./api-keys.ts";
 import type { AccessTokens } from "./oauth.ts";
-import { LOCAL, type Admission } from "./principal.ts";
+import { LOCAL, NO_CREDENTIALS, type Admission } from "./principal.ts";
 
 export class Authenticator {
   readonly #keys: ApiKeys;
@@ -45,9 +45,19 @@ export class Authenticator {
     return admission;
   }
 
+  /**
+   * Whether anybody can still come with these credentials (`Credentials.id`): of an OAuth client that is never known to
+   * be otherwise.
+   */
+  async stillHold(credentials: string): Promise<boolean> {
+    if (credentials === NO_CREDENTIALS) return !(await this.required());
+    const key = /^key (.*)$/.exec(credentials)?.[1];
+    return key === undefined || this.#keys.holds(key);
+  }
+
   readonly #nobodyAsked: Admission = {
     principal: LOCAL,
-    credentials: "none",
+    credentials: NO_CREDENTIALS,
     holds: async () => !(await this.required()),
   };
 }

@@ -23,6 +23,7 @@ const names = z
   .union([z.string(), z.array(z.string())])
   .optional()
   .catch(undefined);
+const client = z.string().max(2_000).optional().catch(undefined);
 const CLAIMS = z.object({
   // Exactly as it is stored: a lone surrogate would not be, and two subjects could become one.
   sub: z
@@ -34,6 +35,9 @@ const CLAIMS = z.object({
   exp: z.number(),
   scope: names,
   scp: names,
+  /** The program that the token was given to: RFC 9068, or as some issuers call it. */
+  client_id: client,
+  azp: client,
 });
 
 export interface AccessTokenOptions {
@@ -59,7 +63,7 @@ export class AccessTokens {
    * @throws OAuthError `invalid_token` or `insufficient_scope`; AppError `unavailable` while the issuer is down
    */
   async verify(token: string): Promise<Admission> {
-    const { sub, exp, scope, scp } = await this.#claims(token);
+    const { sub, exp, scope, scp, client_id, azp } = await this.#claims(token);
     const granted = [scope ?? [], scp ?? []].flat().flatMap((text) => text.split(" "));
     const highest = highestScope(granted.map(withoutPrefix));
     if (highest === undefined)
@@ -70,7 +74,11 @@ export class AccessTokens {
     const { issuer, clock } = this.#options;
     const until = (exp + CLOCK_TOLERANCE_SECONDS) * 1_000;
     return {
-      principal: { id: `${issuer}#${sub}`, scope: highest },
+      principal: {
+        id: `${issuer}#${sub}`,
+        scope: highest,
+        credentials: { id: `client ${client_id ?? azp ?? ""}`, until },
+      },
       credentials: `token of ${sub} until ${exp}`,
       holds: async () => clock.now() < until,
     };

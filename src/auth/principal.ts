@@ -9,7 +9,25 @@ export interface Principal {
   readonly id: string;
   /** Absent for everything that an owner may do. */
   readonly scope?: Scope;
+  /** Absent where none are asked for. */
+  readonly credentials?: Credentials;
 }
+
+/** By what somebody was let in, without its secret. */
+export interface Credentials {
+  /** The same for a token that is renewed: an API key, or the OAuth client that the token was given to. */
+  readonly id: string;
+  /** Of an API key, by which it is revoked. */
+  readonly key?: string;
+  /** When they end by themselves, in milliseconds; absent for never. */
+  readonly until?: number;
+}
+
+/** What stands for the credentials of a caller who was asked for none. */
+export const NO_CREDENTIALS = "none";
+
+export const credentialsOf = ({ credentials }: Principal): string =>
+  credentials?.id ?? NO_CREDENTIALS;
 
 /** Somebody who was let in, and by what. */
 export interface Admission {

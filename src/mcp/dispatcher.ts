@@ -127,7 +127,7 @@ export class Dispatcher {
   /** Runs a request again that a dead process left, on its original stream. `progressed`: what it had told by then. */
   async rerun(request: OpenRequest, progressed: ToldProgress): Promise<void> {
     const { streams, clients, live } = this.#parts;
-    const { clientId, owner, scope, id, message, target, streamId } = request;
+    const { clientId, owner, scope, credentials, id, message, target, streamId } = request;
     const client = await clients.find(owner, clientId);
     const record = await streams.find(clientId, streamId);
     if (client === undefined || record === undefined) {
@@ -138,9 +138,9 @@ export class Dispatcher {
     const exchange = this.#streamExchange(client, lease, record, [id], progressed);
     const again = { ...message, jsonrpc: "2.0", id } as JSONRPCRequest;
     lease.live.deliver([again], exchange, {
-      principal: { id: owner, ...(scope && { scope }) },
+      principal: { id: owner, ...(scope && { scope }), ...(credentials && { credentials }) },
       client,
-      own: client.id,
+      own: client.ownSessionId,
       target: target ?? undefined,
       requestId: newId(),
     });
@@ -165,10 +165,16 @@ export class Dispatcher {
     hash: string,
   ): Promise<Response> {
     const { principal, client, target = null, messages } = posted;
-    const { scope = null } = principal;
+    const { scope = null, credentials = null } = principal;
     const { streams, instanceId, presence } = this.#parts;
     const ids = requests.map(({ id }) => id);
-    const open = requests.map(({ id, ...message }) => ({ id, message, target, scope }));
+    const open = requests.map(({ id, ...message }) => ({
+      id,
+      message,
+      target,
+      scope,
+      credentials,
+    }));
     const streamId = await streams.openRequests(client.id, instanceId, open, hash);
     const record = { id: streamId, lastSeq: 0, finishedAt: null };
     const exchange = this.#streamExchange(client, lease, record, ids);
@@ -226,7 +232,7 @@ export class Dispatcher {
 const callerOf = ({ principal, client, target, toolsets, requestId, ...rest }: Posted) => ({
   principal,
   client,
-  own: client.id,
+  own: client.ownSessionId,
   target,
   toolsets,
   requestId,

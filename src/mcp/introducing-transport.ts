@@ -18,7 +18,7 @@ import { canonicalUri } from "../sessions/uris.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { introducedClient } from "./introduction.ts";
-import { listenedUris, listeningClient } from "./listen-request.ts";
+import { listenedUris, listeningClient, NO_HEADER } from "./listen-request.ts";
 import { isAnswer, isNotification, isRequest, RPC } from "./rpc.ts";
 import { MAX_SUBSCRIPTIONS } from "./server.ts";
 
@@ -123,8 +123,8 @@ export class IntroducingTransport implements Transport {
     { protocolVersion }: InitializeResult,
   ): Promise<JSONRPCMessage | undefined> {
     const now = this.#parts.clock.now();
-    const facts = { id: newId(), owner: LOCAL.id, protocolVersion, now };
-    const client = introducedClient(request, facts);
+    const facts = { id: newId(), principal: LOCAL, protocolVersion, now };
+    const client = { ...introducedClient(request, facts), credentials: NO_HEADER };
     try {
       await this.#store(client);
       this.client = client;
@@ -156,7 +156,7 @@ export class IntroducingTransport implements Transport {
     const { clock, presence, resolver } = this.#parts;
     const session = await resolver.peek({ principal: LOCAL, target: this.#target });
     const client = listeningClient(request, {
-      owner: LOCAL.id,
+      principal: LOCAL,
       sessionId: session?.id ?? null,
       now: clock.now(),
       presentUntil: presence.until,

@@ -1,5 +1,7 @@
 // What an `initialize` request says about the program that sends it.
 import type { InitializeRequest, JSONRPCRequest } from "@modelcontextprotocol/server";
+import { credentialsOf, type Principal } from "../auth/principal.ts";
+import { newId } from "../kernel/ids.ts";
 import type { Client } from "../sessions/session.ts";
 
 /** The revision without sessions and handshake. */
@@ -35,16 +37,17 @@ export function introducedClient(
   request: JSONRPCRequest,
   {
     id,
-    owner,
+    principal,
     protocolVersion,
     now,
-  }: { id: string; owner: string; protocolVersion: string; now: number },
+  }: { id: string; principal: Principal; protocolVersion: string; now: number },
 ): Client {
   const { capabilities, clientInfo } = request.params as unknown as InitializeRequest["params"];
   return {
     id,
-    owner,
+    ...introducedBy(principal),
     protocolVersion,
+    ownSessionId: newId(),
     sessionId: null,
     name: clientInfo.name,
     version: clientInfo.version,
@@ -57,3 +60,12 @@ export function introducedClient(
     endedAt: null,
   };
 }
+
+/** Whose a client is. */
+export const introducedBy = (
+  principal: Principal,
+): Pick<Client, "owner" | "credentials" | "scope"> => ({
+  owner: principal.id,
+  credentials: credentialsOf(principal),
+  scope: principal.scope ?? null,
+});

@@ -10,7 +10,8 @@ import {
 import { newId } from "../kernel/ids.ts";
 import type { List } from "../streams/delivery.ts";
 import type { Client } from "../sessions/session.ts";
-import { STATELESS_VERSION, tooLong } from "./introduction.ts";
+import type { Principal } from "../auth/principal.ts";
+import { introducedBy, STATELESS_VERSION, tooLong } from "./introduction.ts";
 import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "./server.ts";
 
 /** The resources to hear of, without doubles; or an error that says what is wrong with the request. */
@@ -35,21 +36,26 @@ export function listenedLists({ params }: JSONRPCRequest): ReadonlySet<List> {
   return new Set(lists.filter((list) => wanted[`${list}ListChanged`] === true));
 }
 
+/** The credentials of a client that no `Mcp-Session-Id` leads to. */
+export const NO_HEADER = "connection";
+
 /** Nobody can come back to this client: it ends with its connection, which holds until `presentUntil` for now. */
 export function listeningClient(
   { params }: JSONRPCRequest,
   {
-    owner,
+    principal,
     sessionId,
     now,
     presentUntil,
-  }: Pick<Client, "owner" | "sessionId" | "presentUntil"> & { now: number },
+  }: Pick<Client, "sessionId" | "presentUntil"> & { principal: Principal; now: number },
 ): Client {
   const meta = params?._meta ?? {};
   const program = meta[CLIENT_INFO_META_KEY] as Implementation | undefined;
   return {
     id: newId(),
-    owner,
+    ...introducedBy(principal),
+    credentials: NO_HEADER,
+    ownSessionId: newId(),
     protocolVersion: STATELESS_VERSION,
     sessionId,
     name: program?.name ?? "unknown",

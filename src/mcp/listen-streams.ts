@@ -114,7 +114,7 @@ export class ListenStreams implements Connections {
     const { clients, subscriptions, presence, resolver, clock } = this.#parts;
     const session = await resolver.peek(caller);
     const client = listeningClient(request, {
-      owner: caller.principal.id,
+      principal: caller.principal,
       sessionId: session?.id ?? null,
       now: clock.now(),
       presentUntil: presence.until,

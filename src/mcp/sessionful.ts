@@ -9,6 +9,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { isId, newId } from "../kernel/ids.ts";
 import { toJson } from "../kernel/json.ts";
 import type { Activity } from "../sessions/activity.ts";
+import type { ClientAccess } from "../sessions/client-access.ts";
 import type { SessionResolver } from "../sessions/current.ts";
 import type { Presence } from "../sessions/presence.ts";
 import type { Client } from "../sessions/session.ts";
@@ -36,6 +37,7 @@ export interface SessionfulParts extends LiveParts {
   headerless: Headerless | undefined;
   dispatcher: Dispatcher;
   clients: ClientStore;
+  clientAccess: ClientAccess;
   live: LiveClients;
   presence: Presence;
   activity: Activity;
@@ -94,7 +96,7 @@ export class Sessionful {
     if (client instanceof Response) return client;
     const { streams, resolver } = this.#parts;
     const { principal, target } = incoming;
-    await resolver.arrive({ principal, client, target, own: client.id });
+    await resolver.arrive({ principal, client, target, own: client.ownSessionId });
     if (incoming.lastEventId === undefined)
       return this.#connect(client, await streams.openStandalone(client.id), 0, onClose);
     const last = parseEventId(incoming.lastEventId);
@@ -166,7 +168,7 @@ export class Sessionful {
     const now = this.#parts.clock.now();
     const client = introducedClient(request, {
       id: live.sessionId,
-      owner: principal.id,
+      principal,
       protocolVersion,
       now,
     });
@@ -187,7 +189,7 @@ export class Sessionful {
       return rpcError(400, RPC.server, `The header Mcp-Session-Id is missing. ${INTRODUCE}`);
     }
     const client = isId(clientId)
-      ? await this.#parts.clients.find(principal.id, clientId)
+      ? await this.#parts.clientAccess.reach(principal, clientId)
       : undefined;
     if (client === undefined)
       return rpcError(404, RPC.sessionNotFound, "Session not found: send initialize again.");

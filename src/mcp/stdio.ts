@@ -35,7 +35,7 @@ export function serveOverStdio(
 ): StdioConnection {
   const caller = (): Caller => ({
     ...{ principal: LOCAL, client: wire.client, target },
-    own: parts.ownSessions ? wire.client?.id : undefined,
+    own: parts.ownSessions ? wire.client?.ownSessionId : undefined,
     listenerId: wire.listenerId,
   });
   const lines = new PipeTransport({

@@ -2,7 +2,8 @@
 // brings its id with each request; else the setting `default-session`: the principal's home, a new one, or none.
 import { AppError } from "../kernel/errors.ts";
 import { isId, newId } from "../kernel/ids.ts";
-import type { Caller, Session, SessionTarget } from "./session.ts";
+import type { Principal } from "../auth/principal.ts";
+import type { Caller, Client, Session, SessionTarget } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import type { ClientStore } from "./store.ts";
 
@@ -143,18 +144,24 @@ export class SessionResolver {
   async #byId(caller: Caller, id: string): Promise<CurrentSession> {
     const session = await this.#sessions.find(caller.principal, { id });
     if (session !== undefined) return CurrentSession.of(session);
-    // A header and a handle are the same string, also before anything is stored.
-    const client = isId(id) ? await this.#clients.find(caller.principal.id, id) : undefined;
+    // The handle of a client's own session leads there before anything is stored; so does the client's `Mcp-Session-Id`.
+    const client = isId(id) ? await this.#clientOf(caller.principal, id) : undefined;
     const bound =
       client?.sessionId && (await this.#sessions.find(caller.principal, { id: client.sessionId }));
     if (bound) return CurrentSession.of(bound); // it works in a session that its address names
-    if (client) return this.#own(caller, id);
+    if (client) return this.#own(caller, client.ownSessionId);
     throw new AppError(
       "not_found",
       `There is no session ${JSON.stringify(id.slice(0, 64))}, or it has expired.`,
       {
         hint: "Call session_list to find your sessions, or session_open to start one.",
       },
+    );
+  }
+
+  async #clientOf({ id: owner }: Principal, id: string): Promise<Client | undefined> {
+    return (
+      (await this.#clients.findByOwnSession(owner, id)) ?? (await this.#clients.find(owner, id))
     );
   }
 

@@ -1,5 +1,5 @@
 // The two words of the domain: a session is a conversation; a client is what one `initialize` introduces.
-import type { Principal } from "../auth/principal.ts";
+import type { Principal, Scope } from "../auth/principal.ts";
 import type { ToolsetName } from "../kernel/toolsets.ts";
 
 /** What somebody may do with a session: see it, change it, or dispose of it. */
@@ -37,6 +37,12 @@ export interface SessionCounts {
 export interface Client {
   id: string;
   owner: string;
+  /** `Credentials.id` of whoever introduced it, or came in their place; null in databases of earlier versions. */
+  credentials: string | null;
+  /** What these allow; null for what an owner may do. */
+  scope: Scope | null;
+  /** Id of the session that it has to itself, before there is one too. It is told to others; the client's own id is not. */
+  ownSessionId: string;
   /** The session it works in, once there is one. */
   sessionId: string | null;
   name: string;

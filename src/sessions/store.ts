@@ -100,12 +100,16 @@ export interface SessionStore {
 
 export interface ClientStore {
   /**
-   * Where the owner has as many as it may, the one that was idle for longest ends.
+   * Where its credentials have as many as they may, the one of theirs that was idle for longest ends.
    * @throws AppError `limit` when all of them are connected
    */
   create(client: Client): Promise<void>;
   /** Undefined for what is unknown, ended, expired or another owner's. */
   find(owner: string, id: string): Promise<Client | undefined>;
+  /** As `find`, by the id of the session that the client has to itself. */
+  findByOwnSession(owner: string, sessionId: string): Promise<Client | undefined>;
+  /** From now on it is theirs who come with these credentials. */
+  setCredentials(id: string, credentials: Pick<Client, "credentials" | "scope">): Promise<void>;
   /** Ends the client; its session stays, the temporary ones that it has opened go. */
   end(id: string): Promise<void>;
   setLogLevel(id: string, level: string): Promise<void>;

@@ -1,7 +1,7 @@
 // The port that keeps streams: the event log, the requests that are being worked on, and the outbox. An event's data
 // is a JSON-RPC message as text. Every query names the client: another client's stream is not there.
 
-import type { Scope } from "../auth/principal.ts";
+import type { Credentials, Scope } from "../auth/principal.ts";
 
 export type RequestId = string | number;
 
@@ -27,6 +27,8 @@ export interface NewRequest {
   target: { id: string } | { name: string } | null;
   /** What the caller's credentials allowed; null for what an owner may do. */
   scope: Scope | null;
+  /** By what the caller was let in; null where nobody was asked. */
+  credentials: Credentials | null;
 }
 
 export interface OpenRequest extends NewRequest {

@@ -41,6 +41,9 @@ export async function newClient(
   const client: Client = {
     id: newId(),
     owner: ANA,
+    credentials: "key a",
+    scope: "write",
+    ownSessionId: newId(),
     sessionId: null,
     name: "editor",
     version: "1.2.3",
@@ -78,7 +81,13 @@ export async function newConnection(
 }
 
 export const newRequest = (id: RequestId, more: Partial<NewRequest> = {}): NewRequest => ({
-  ...{ id, message: { jsonrpc: "2.0", id, method: "ping" }, target: null, scope: null },
+  ...{
+    id,
+    message: { jsonrpc: "2.0", id, method: "ping" },
+    target: null,
+    scope: null,
+    credentials: null,
+  },
   ...more,
 });
 

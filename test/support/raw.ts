@@ -143,6 +143,11 @@ export class RawClient {
     return calling(await this.ask("tools/call", { name: tool, arguments: args }));
   }
 
+  /** Id of the session that it works in, which is not the client's own id. */
+  async session(): Promise<string> {
+    return (await this.call("session_info")).data["session"] as string;
+  }
+
   /** Opens a standalone stream; it is closed at the test's end. */
   async listen(): Promise<Response> {
     const leaving = new AbortController();

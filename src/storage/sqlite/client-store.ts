@@ -20,22 +20,31 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       cache.delete(id);
     });
   const byId = eq(clients.id, placeholder("id"));
+  /** A program's introductions push out none of another's. */
+  const ofSameCredentials = sql`owner = ${placeholder("owner")} and credentials is ${placeholder("credentials")}
+    and ended_at is null`;
 
   const { epoch: _epoch, ...columns } = getTableColumns(clients);
 
   const q = {
     byId: db.select(columns).from(clients).where(byId).prepare(),
+    byOwnSession: db
+      .select({ id: clients.id })
+      .from(clients)
+      .where(eq(clients.ownSessionId, placeholder("sessionId")))
+      .limit(1)
+      .prepare(),
     // Listening streams are clients too, but never seen: their own limit bounds them.
     countLiving: db
       .select({ n: sql<number>`count(*)` })
       .from(clients)
-      .where(sql`owner = ${placeholder("owner")} and ended_at is null and last_seen_at > 0`)
+      .where(sql`${ofSameCredentials} and last_seen_at > 0`)
       .prepare(),
     deleteNeverBack: db
       .delete(clients)
       .where(
-        sql`${clients.id} in (select id from clients where owner = ${placeholder("owner")}
-          and ended_at is null and last_seen_at = created_at and present_until <= ${placeholder("now")}
+        sql`${clients.id} in (select id from clients where ${ofSameCredentials}
+          and last_seen_at = created_at and present_until <= ${placeholder("now")}
           and id <> ${placeholder("id")} order by created_at limit ${placeholder("excess")})`,
       )
       .returning({ id: clients.id })
@@ -44,8 +53,8 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       .update(clients)
       .set({ endedAt: sql`${placeholder("now")}` })
       .where(
-        sql`${clients.id} in (select id from clients where owner = ${placeholder("owner")}
-          and ended_at is null and last_seen_at > 0 and present_until <= ${placeholder("now")}
+        sql`${clients.id} in (select id from clients where ${ofSameCredentials}
+          and last_seen_at > 0 and present_until <= ${placeholder("now")}
           and id <> ${placeholder("id")} order by last_seen_at limit ${placeholder("excess")})`,
       )
       .returning({ id: clients.id })
@@ -62,6 +71,14 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
     setLogLevel: db
       .update(clients)
       .set({ logLevel: sql`${placeholder("level")}` })
+      .where(byId)
+      .prepare(),
+    setCredentials: db
+      .update(clients)
+      .set({
+        credentials: sql`${placeholder("credentials")}`,
+        scope: sql`${placeholder("scope")}`,
+      })
       .where(byId)
       .prepare(),
     setSession: db
@@ -112,10 +129,10 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
   };
 
   /** Of too many clients those go first that never came back, then those that were idle for longest. */
-  const makeRoom = ({ owner, id }: Client): void => {
-    const excess = q.countLiving.get({ owner })!.n - maxClients;
+  const makeRoom = ({ owner, credentials, id }: Client): void => {
+    const excess = q.countLiving.get({ owner, credentials })!.n - maxClients;
     if (excess <= 0) return;
-    const values = { owner, id, now: engine.clock.now() };
+    const values = { owner, credentials, id, now: engine.clock.now() };
     const gone = q.deleteNeverBack.all({ ...values, excess }) as { id: string }[];
     if (gone.length < excess)
       gone.push(...(q.endIdlest.all({ ...values, excess: excess - gone.length }) as typeof gone));
@@ -126,6 +143,16 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       });
   };
 
+  const find = (owner: string, id: string): Client | undefined => {
+    const row = cache.get(id, () => q.byId.get({ id }));
+    if (row?.owner !== owner || row.endedAt !== null) return undefined;
+    const { now, oldestClient, oldestNeverBack } = engine.times();
+    const alive =
+      row.lastSeenAt > oldestClient &&
+      (row.lastSeenAt !== row.createdAt || row.createdAt > oldestNeverBack);
+    return alive || row.presentUntil > now ? { ...row } : undefined;
+  };
+
   return {
     create: (client) =>
       change(client.id, () => {
@@ -133,16 +160,14 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
         usage.checkFile();
         if (client.lastSeenAt > 0) makeRoom(client);
       }),
-    find: (owner, id) =>
+    find: (owner, id) => engine.look(() => find(owner, id)),
+    findByOwnSession: (owner, sessionId) =>
       engine.look(() => {
-        const row = cache.get(id, () => q.byId.get({ id }));
-        if (row?.owner !== owner || row.endedAt !== null) return undefined;
-        const { now, oldestClient, oldestNeverBack } = engine.times();
-        const alive =
-          row.lastSeenAt > oldestClient &&
-          (row.lastSeenAt !== row.createdAt || row.createdAt > oldestNeverBack);
-        return alive || row.presentUntil > now ? { ...row } : undefined;
+        const row = q.byOwnSession.get({ sessionId });
+        return row && find(owner, row.id);
       }),
+    setCredentials: (id, credentials) =>
+      change(id, () => q.setCredentials.run({ id, ...credentials })),
     end: (id) =>
       change(id, () => {
         const now = engine.clock.now();

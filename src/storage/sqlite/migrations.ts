@@ -215,5 +215,19 @@ export const migrations: Migration[] = [
       "DROP VIEW `conversation`;",
       "CREATE VIEW `conversation` AS\nSELECT\n  m.session_id AS session,\n  m.seq,\n  strftime('%Y-%m-%d %H:%M:%S', m.created_at / 1000, 'unixepoch') AS time,\n  m.role,\n  m.content,\n  m.status,\n  m.model,\n  m.author\nFROM messages m\nORDER BY m.session_id, m.seq;"
     ]
+  },
+  {
+    "createdAt": 1795665498270,
+    "hash": "aeecdafdec24fdaefe5c600a76113a80c4a3a29a8383f892b1f3c8c9944e65eb",
+    "statements": [
+      "DROP INDEX `clients_owner`;",
+      "ALTER TABLE `clients` ADD `credentials` text;",
+      "ALTER TABLE `clients` ADD `scope` text;",
+      "ALTER TABLE `clients` ADD `own_session_id` text DEFAULT '' NOT NULL;",
+      "-- A client of an earlier version gave its own id to its session.\nUPDATE `clients` SET `own_session_id` = `id`;",
+      "CREATE INDEX `clients_own_session` ON `clients` (`own_session_id`);",
+      "CREATE INDEX `clients_owner` ON `clients` (`owner`,`credentials`,`last_seen_at`) WHERE ended_at is null;",
+      "ALTER TABLE `open_requests` ADD `credentials` text;"
+    ]
   }
 ];

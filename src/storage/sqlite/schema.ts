@@ -1,6 +1,7 @@
 // The tables, from which drizzle-kit writes migrations/. Times are integer milliseconds; every foreign key cascades.
 // Views for people and the full-text index are in migrations/0001_views_and_search.sql.
 import { sql } from "drizzle-orm";
+import type { Credentials } from "../../auth/principal.ts";
 import {
   blob,
   index,
@@ -46,6 +47,12 @@ export const clients = sqliteTable(
     /** The `Mcp-Session-Id`. */
     id: text().primaryKey(),
     owner: text().notNull(),
+    /** By what it was introduced, for nobody else to reach it; null in databases of earlier versions. */
+    credentials: text(),
+    /** What these allowed; null for what an owner may do. */
+    scope: text({ enum: ["read", "write", "admin"] }),
+    /** Of the session that it has to itself. Not a reference: the session is made with the first thing stored in it. */
+    ownSessionId: text("own_session_id").notNull().default(""),
     // A deleted conversation must not disconnect the programs that worked in it.
     sessionId: text("session_id").references(() => sessions.id, { onDelete: "set null" }),
     name: text().notNull(),
@@ -66,8 +73,9 @@ export const clients = sqliteTable(
     index("clients_session").on(t.sessionId, t.presentUntil),
     index("clients_seen").on(t.lastSeenAt),
     index("clients_owner")
-      .on(t.owner, t.lastSeenAt)
+      .on(t.owner, t.credentials, t.lastSeenAt)
       .where(sql`ended_at is null`),
+    index("clients_own_session").on(t.ownSessionId),
     index("clients_ended")
       .on(t.endedAt)
       .where(sql`ended_at is not null`),
@@ -254,6 +262,8 @@ export const openRequests = sqliteTable(
     target: text({ mode: "json" }).$type<{ id: string } | { name: string } | null>(),
     /** What the caller's credentials allowed; null for what an owner may do. */
     scope: text({ enum: ["read", "write", "admin"] }),
+    /** By what the caller was let in; null where nobody was asked. */
+    credentials: text({ mode: "json" }).$type<Credentials | null>(),
     instanceId: text("instance_id").notNull(),
     startedAt: integer("started_at").notNull(),
   },

@@ -120,6 +120,7 @@ export function sqliteStreamStore(
         message: placeholder("message"),
         target: placeholder("target"),
         scope: placeholder("scope"),
+        credentials: placeholder("credentials"),
         instanceId: placeholder("instanceId"),
         startedAt: placeholder("now"),
       })
@@ -144,6 +145,7 @@ export function sqliteStreamStore(
         message: openRequests.message,
         target: openRequests.target,
         scope: openRequests.scope,
+        credentials: openRequests.credentials,
         instanceId: openRequests.instanceId,
       })
       .from(openRequests)
@@ -205,7 +207,7 @@ export function sqliteStreamStore(
       engine.write(() => {
         const now = clock.now();
         const stream = q.open.get({ clientId, kind: "request", now, posted });
-        for (const { id, message, target, scope } of requests) {
+        for (const { id, message, target, scope, credentials } of requests) {
           q.insertRequest.run({
             clientId,
             requestId: JSON.stringify(id),
@@ -213,6 +215,7 @@ export function sqliteStreamStore(
             message,
             target,
             scope,
+            credentials,
             instanceId,
             now,
           });
@@ -258,10 +261,11 @@ export function sqliteStreamStore(
 
     orphans: () =>
       engine.read(() =>
-        q.orphans.all().map(({ requestId, target, ...rest }): OpenRequest => ({
+        q.orphans.all().map(({ requestId, target, credentials, ...rest }): OpenRequest => ({
           ...rest,
           id: JSON.parse(requestId) as RequestId,
           target: target ?? null,
+          credentials: credentials ?? null,
         })),
       ),
 
