@@ -63,7 +63,8 @@ describe("with more than fits", () => {
     });
     expect(new Set(sessions.map(({ uri }) => uri as string)).size).toBe(SESSIONS + 1);
 
-    const root = `holdfast://sessions/${await client.session()}`;
+    const id = await client.session();
+    const root = `holdfast://sessions/${id}`;
     const history = `${root}/history`;
     expect(await read(client, history)).toMatchObject({ total: MESSAGES });
     const messages = await pages(history, async (uri) => {
@@ -81,7 +82,7 @@ describe("with more than fits", () => {
     const typed = async (ref: object, name: string, value: string): Promise<Json> =>
       (
         await result(client, "completion/complete", {
-          ...{ ref, argument: { name, value }, context: { arguments: { id: client.id } } },
+          ...{ ref, argument: { name, value }, context: { arguments: { id } } },
         })
       )["completion"] as Json;
     const session = { type: "ref/resource", uri: "holdfast://sessions/{id}" };
@@ -99,8 +100,8 @@ describe("with more than fits", () => {
     expect(await typed(prompt, "session", "Reef 77")).toEqual({
       ...{ values: ["Reef 77"], total: 1, hasMore: false },
     });
-    expect(await typed(session, "id", client.id.slice(0, 30))).toEqual({
-      ...{ values: [client.id], total: 1, hasMore: false },
+    expect(await typed(session, "id", id.slice(0, 30))).toEqual({
+      ...{ values: [id], total: 1, hasMore: false },
     });
     expect(await typed(prompt, "session", "Kelp")).toEqual({
       values: [],
