@@ -21,6 +21,8 @@ export const METHOD_SCOPES: Readonly<Record<string, Scope | "tool">> = {
   "prompts/get": "read",
   "completion/complete": "read",
   "logging/setLevel": "read",
+  "skills/list": "read",
+  "skills/get": "read",
   "notifications/initialized": "read",
   "notifications/cancelled": "read",
   "notifications/progress": "read",
