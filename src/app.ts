@@ -100,6 +100,8 @@ export interface App {
   listen(): Promise<Listener>;
   /** `output`: the pipe to the client. */
   serveStdio(target: SessionTarget | undefined, output: NodeJS.WriteStream): StdioConnection;
+  /** Rejects when nothing can be stored any more, because the database's files are gone: a new start may help. */
+  readonly lost: Promise<never>;
   /** Lets running calls finish for a while, then closes everything, once. */
   stop(): Promise<void>;
 }
@@ -134,6 +136,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const metrics = config.metrics ? new Metrics() : undefined;
   const warn = (error: unknown): void => log.warn({ err: error }, "background work failed");
 
+  const { promise: lost, reject: lose } = Promise.withResolvers<never>();
+  lost.catch(() => undefined); // whoever runs the app decides what to do
   const storage = openStorage({
     folder: config.ephemeral ? undefined : config["data-dir"],
     durability: config.durability,
@@ -152,6 +156,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       onCommit: (operations, seconds) => metrics.committed(operations, seconds),
       onEvent: () => void (metrics.events += 1),
     }),
+    onLost(error) {
+      log.error({ err: error }, "nothing can be stored any more");
+      lose(error);
+    },
     onUpgrade: (copy) =>
       log.warn({ copy }, "upgrading the database; a copy of it as it was is kept"),
   });
@@ -402,6 +410,8 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       started("stdio");
       return connection;
     },
+
+    lost,
 
     stop: () =>
       (stopping ??= closing.disposeAsync().then(() => {

@@ -157,8 +157,9 @@ async function runHttp(options: AppOptions): Promise<Running> {
   const app = await startApp(options);
   try {
     const { origin } = await app.listen();
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    return { url: `${origin}/mcp`, app, done, stop: () => app.stop().then(resolve) };
+    const { promise: stopped, resolve } = Promise.withResolvers<void>();
+    const stop = (): Promise<void> => app.stop().then(resolve);
+    return { url: `${origin}/mcp`, app, done: unlessLost(app, stopped, stop), stop };
   } catch (error) {
     await app.stop();
     throw error;
@@ -172,12 +173,26 @@ async function runStdio(options: AppOptions, target: StdioTarget | undefined): P
     const running = (app = await startApp(options));
     const connection = running.serveStdio(await existing(running, target), output.stream);
     const stop = (): Promise<void> => running.stop().finally(output.release);
-    return { url: undefined, app, done: connection.closed.then(stop), stop };
+    const done = unlessLost(running, connection.closed.then(stop), stop);
+    return { url: undefined, app, done, stop };
   } catch (error) {
     await app?.stop();
     output.release();
     throw error;
   }
+}
+
+/** Rejects with the reason when nothing can be stored any more, as soon as what can be closed is closed. */
+function unlessLost({ lost }: App, done: Promise<void>, stop: () => Promise<void>): Promise<void> {
+  let isLost = false;
+  const ended = lost.catch(async (reason: unknown) => {
+    isLost = true;
+    await stop().catch(() => undefined);
+    throw reason;
+  });
+  const either = Promise.race([done.then(() => (isLost ? ended : undefined)), ended]);
+  either.catch(() => undefined); // programs that do not wait for it have the log
+  return either;
 }
 
 async function startApp(options: AppOptions): Promise<App> {

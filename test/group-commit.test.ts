@@ -33,7 +33,7 @@ function openNotes() {
   sqlite.exec(`CREATE TABLE notes (text TEXT PRIMARY KEY);
     CREATE TABLE links (text TEXT REFERENCES notes DEFERRABLE INITIALLY DEFERRED)`);
   const insert = sqlite.prepare<[string]>("INSERT INTO notes VALUES (?)");
-  const writer = new GroupCommit(sqlite);
+  const writer = new GroupCommit(sqlite, { busyMs: 50 });
   const reader = openDatabase(folder).prepare<[], string>("SELECT text FROM notes").pluck();
   return {
     ...{ folder, sqlite, writer },
@@ -47,7 +47,7 @@ function openNotes() {
 function openDurableNotes() {
   const notes = openNotes();
   const log = new LogSync(databaseFile(notes.folder));
-  const writer = new GroupCommit(notes.sqlite, log);
+  const writer = new GroupCommit(notes.sqlite, { log });
   onTestFinished(() => writer.close());
   return { ...notes, log, writer };
 }

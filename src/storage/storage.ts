@@ -4,6 +4,7 @@ import type { ApiKeyStore } from "../auth/api-keys.ts";
 import type { SigningKeyStore } from "../auth/signing-keys.ts";
 import type { HistoryStore } from "../chat/store.ts";
 import type { InstanceStore } from "../instances/store.ts";
+import type { AppError } from "../kernel/errors.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { AuditStore } from "../sessions/audit.ts";
 import type { KeyedCallStore } from "../sessions/keyed-calls.ts";
@@ -31,6 +32,7 @@ import { sqliteHistoryStore } from "./sqlite/history-store.ts";
 import type { OnCommit } from "./sqlite/group-commit.ts";
 import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
 import { sqliteKeyedCallStore } from "./sqlite/keyed-call-store.ts";
+import { OwnFiles } from "./sqlite/own-files.ts";
 import { LogSync } from "./sqlite/log-sync.ts";
 import { appliedVersion, isBehind, migrate } from "./sqlite/migrate.ts";
 import { refuseInstances } from "./sqlite/claim.ts";
@@ -95,7 +97,12 @@ export interface StorageOptions extends UsageLimits {
   /** Told of each commit and each stream event, where somebody counts them. */
   onCommit?: OnCommit | undefined;
   onEvent?: (() => void) | undefined;
+  /** Told once that the files are gone or others: nothing can be stored from then on. */
+  onLost?: (error: AppError) => void;
 }
+
+/** How long the event loop may stand still for another process's lock, in milliseconds. */
+const BLOCKING_MS = 40;
 
 /** Of clients, where sessions are kept for ever. */
 const CLIENT_AGE_MS = 90 * 86_400_000;
@@ -126,6 +133,7 @@ export function openStorage({
   maxClients = 10_000,
   onCommit,
   onEvent,
+  onLost = () => undefined,
   ...usageLimits
 }: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
@@ -143,7 +151,10 @@ export function openStorage({
     const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
     const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs });
     const room = ballast && new Room(sqlite, ballast);
-    const engine = new Engine(sqlite, clock, cutoffs, log, onCommit, room);
+    const files = file === MEMORY ? undefined : new OwnFiles(file, onLost);
+    // From here on nobody waits for another process's lock but the operations that want it.
+    sqlite.pragma(`busy_timeout = ${BLOCKING_MS}`);
+    const engine = new Engine(sqlite, clock, cutoffs, { log, files, onCommit, room });
     const usage = sqliteUsage(engine, sqlite, usageLimits);
     const sessions = sqliteSessionStore(engine, usage);
     return {
@@ -169,9 +180,10 @@ export function openStorage({
       async close() {
         try {
           await engine.close();
-          room?.fold();
+          if (!files?.lost) room?.fold();
         } finally {
-          sqlite.close();
+          // What is there under the names of lost files is somebody else's, and SQLite would delete a log there.
+          if (!files?.lost) sqlite.close();
         }
       },
     };

@@ -1,7 +1,9 @@
 // Opens the database: folder and file modes, pragmas in their order, clear errors. Not here: tables (migrate.ts).
 import {
+  accessSync,
   chmodSync,
   closeSync,
+  constants,
   existsSync,
   mkdirSync,
   openSync,
@@ -89,8 +91,10 @@ function createFile(file: string): void {
     const isNew = !existsSync(file);
     if (isNew) closeFolderOfClone(dirname(file));
     else refuseSpecial(file);
+    // Looked at, not opened: closing it would take away the locks that this process may have on it.
+    if (!isNew) return accessSync(file, constants.R_OK | constants.W_OK);
     closeSync(openSync(file, "a", 0o600));
-    if (isNew) leaveToOwner(file);
+    leaveToOwner(file);
   } catch (error) {
     throw cannotOpen(file, error);
   }

@@ -9,8 +9,7 @@ import { isFull } from "./ballast.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
 import type { Room } from "./room.ts";
-import { GroupCommit, type OnCommit } from "./group-commit.ts";
-import type { LogSync } from "./log-sync.ts";
+import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
 import { keepSearchIndex } from "./search-index.ts";
 
@@ -44,14 +43,14 @@ export class Engine {
   readonly #cutoffs: Readonly<Record<CutoffKind, Cutoff>>;
   readonly #commits: GroupCommit;
   readonly #room: Room | undefined;
+  /** Up to which commits of other processes are known to be on disk. */
+  #confirmedVersion: unknown;
 
   constructor(
     sqlite: Sqlite,
     clock: Clock,
     cutoffs: Readonly<Record<CutoffKind, Cutoff>>,
-    log?: LogSync,
-    onCommit?: OnCommit,
-    room?: Room,
+    { room, ...commits }: GroupCommitOptions & { room?: Room | undefined } = {},
   ) {
     keepSearchIndex(sqlite);
     this.db = drizzle({ client: sqlite });
@@ -62,7 +61,8 @@ export class Engine {
       clients: new RowCache(this.dataVersion),
     };
     this.#cutoffs = cutoffs;
-    this.#commits = new GroupCommit(sqlite, log, onCommit);
+    this.#commits = new GroupCommit(sqlite, commits);
+    this.#confirmedVersion = this.dataVersion.latest();
     this.#room = room;
   }
 
@@ -92,7 +92,11 @@ export class Engine {
   /** Reads what is committed, and gives it out when it is durable: nobody sees what a power loss could take back. */
   async read<T>(query: () => T): Promise<T> {
     const result = this.#query(query);
-    if (this.#commits.pending) await this.#commits.durable();
+    const version = this.dataVersion.latest();
+    if (version !== this.#confirmedVersion) {
+      await this.#commits.durable({ others: true });
+      this.#confirmedVersion = version;
+    } else if (this.#commits.pending) await this.#commits.durable();
     return result;
   }
 

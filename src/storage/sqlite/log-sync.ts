@@ -1,7 +1,10 @@
 // Durability without holding up the event loop. Commits go into the write-ahead log with `synchronous=NORMAL`, which does
 // not wait for the disk; the log is then synced on another thread, once for all commits that came in meanwhile, and only
 // after that their promises resolve. What SQLite's FULL gives, it gives too: the frames of a commit are on disk, in order.
-import { close, closeSync, fdatasync, fsyncSync, openSync } from "node:fs";
+//
+// A sync that failed is not made good by the next one: the system may have dropped the pages. Until a checkpoint has
+// brought the log into the database, nothing more is committed behind the hole.
+import { close, closeSync, existsSync, fdatasync, fsyncSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { AppError } from "../../kernel/errors.ts";
@@ -10,13 +13,28 @@ const syncData = promisify(fdatasync);
 
 export class LogSync {
   readonly #file: string;
+  readonly #syncData: (descriptor: number) => Promise<void>;
   #descriptor: number | undefined;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
+  #unconfirmed = false;
 
-  /** `database`: path of the database file. */
-  constructor(database: string) {
+  /** `database`: path of the database file; `sync`: brings a file's data to the disk. */
+  constructor(database: string, sync: (descriptor: number) => Promise<void> = syncData) {
+    this.#syncData = sync;
     this.#file = `${database}-wal`;
+    // Opened now, it is told of a failure that another process's commit meets later.
+    if (existsSync(this.#file)) this.#descriptor = this.#open();
+  }
+
+  /** Whether a sync has failed, and no checkpoint has made it good. */
+  get unconfirmed(): boolean {
+    return this.#unconfirmed;
+  }
+
+  /** After a checkpoint that brought all of the log into the database, which is on disk. */
+  confirmed(): void {
+    this.#unconfirmed = false;
   }
 
   /** Whether there are commits that may not be on disk yet. */
@@ -59,10 +77,13 @@ export class LogSync {
   async #sync(): Promise<void> {
     try {
       this.#descriptor ??= this.#open();
-      await syncData(this.#descriptor);
+      await this.#syncData(this.#descriptor);
+      // What was committed behind a hole is not safe because it is on disk itself.
+      if (this.#unconfirmed) throw new Error("A sync before this one failed.");
     } catch (error) {
-      throw new AppError("storage", "The disk did not confirm a write.", {
-        hint: "Check the disk.",
+      this.#unconfirmed = true;
+      throw new AppError("storage", "The disk did not confirm a write: it may be stored or not.", {
+        hint: "Look before you repeat it, and check the disk.",
         cause: error,
       });
     }

@@ -16,6 +16,11 @@ export class DataVersion {
     this.#statement = sqlite.prepare("PRAGMA data_version").pluck();
   }
 
+  /** Also of this turn. */
+  latest(): unknown {
+    return this.#statement.get();
+  }
+
   get current(): unknown {
     if (!this.#fresh) {
       this.#current = this.#statement.get();
