@@ -43,6 +43,7 @@ import { Announcer } from "./streams/announcer.ts";
 import { Delivery } from "./streams/delivery.ts";
 import { State } from "./state/state.ts";
 import { openStorage, type Storage } from "./storage/storage.ts";
+import { backgroundFailures } from "./telemetry/background.ts";
 import { openLog } from "./telemetry/logger.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import { chatTools } from "./tools/chat-tool.ts";
@@ -134,7 +135,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   const { log, flush } = openLog(config["log-level"]);
   closing.defer(flush);
   const metrics = config.metrics ? new Metrics() : undefined;
-  const warn = (error: unknown): void => log.warn({ err: error }, "background work failed");
+  const warn = backgroundFailures(log, clock);
 
   const { promise: lost, reject: lose } = Promise.withResolvers<never>();
   lost.catch(() => undefined); // whoever runs the app decides what to do

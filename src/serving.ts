@@ -32,7 +32,7 @@ import type { Presence } from "./sessions/presence.ts";
 import type { Delivery } from "./streams/delivery.ts";
 import type { Storage } from "./storage/storage.ts";
 import { prometheus } from "./telemetry/prometheus.ts";
-import { reasonOf } from "./telemetry/failures.ts";
+import { reasonOf, why } from "./telemetry/failures.ts";
 import { kept } from "./telemetry/readings.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -172,7 +172,7 @@ export class Serving {
         }),
         stored: kept(() =>
           storage.statistics().catch((error: unknown) => {
-            log.warn({ err: error }, "what is stored could not be counted for /metrics");
+            log.warn(why(error), "what is stored could not be counted for /metrics");
             return undefined;
           }),
         ),

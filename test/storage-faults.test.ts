@@ -306,7 +306,6 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     const folder = temporaryFolder();
     const server = await startServer({
       folder,
-      args: ["--log-level", "silent"],
       program: [...smallDisk(folder), ...PROGRAM],
     });
     const seen = join(`/proc/${server.pid}/root`, folder);
@@ -329,6 +328,8 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     writeFileSync(join(seen, "filler"), Buffer.alloc(bavail * bsize));
     expect((await append(60_000)).meta).toEqual({ "holdfast/error": "storage_full" });
     expect(statSync(ballast).size).toBe(size);
+    for (const command of [["cleanup"], ["sessions", "list"]])
+      expect(await run([...command, "--data-dir", seen])).toMatchObject({ code: 0, stderr: "" });
 
     expect((await client.call("session_delete", { session })).text).toMatch(/eleted/);
     expect(statSync(ballast).size).toBe(size);
@@ -337,5 +338,14 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
       isError: false,
     });
     expect(await server.stop()).toBe(0);
+    const lines = server.errors().trimEnd().split("\n");
+    for (const line of lines) {
+      const told = JSON.parse(line) as object;
+      expect(told).toMatchObject({
+        level: "warn",
+        reason: expect.stringContaining("disk is full"),
+      });
+      expect(told).not.toHaveProperty("err");
+    }
   });
 });

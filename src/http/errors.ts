@@ -2,6 +2,7 @@
 import type { ErrorHandler } from "hono";
 import { toAppError, type ErrorCode } from "../kernel/errors.ts";
 import { RPC, rpcError } from "../mcp/rpc.ts";
+import { failureLevel, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Authenticated } from "./guard.ts";
 
@@ -32,7 +33,7 @@ export const answerError =
     const status = STATUS[known.code];
     // An issuer that is down is told of once, where it goes down: not with each request.
     if (status >= 500 && known.code !== "unavailable")
-      log.error({ err: known.cause ?? known, request }, known.message);
+      log[failureLevel(known) ?? "error"]({ ...why(known), request }, known.message);
     const headers: Record<string, string> =
       status === 429 || status === 503 ? { "retry-after": RETRY_SECONDS } : {};
     const code = status < 500 ? RPC.invalidRequest : RPC.internal;

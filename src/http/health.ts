@@ -2,6 +2,7 @@
 import type { Hono } from "hono";
 import { toAppError } from "../kernel/errors.ts";
 import { RPC, rpcError } from "../mcp/rpc.ts";
+import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Authenticated } from "./guard.ts";
 
@@ -21,7 +22,7 @@ export function healthRoutes(
     } catch (error) {
       const request = c.get("requestId");
       const known = toAppError(error, request);
-      log.warn({ err: known.cause ?? known, request }, "not ready");
+      log.warn({ ...why(known), request }, "not ready");
       return rpcError(503, RPC.internal, known.advice, {
         headers: { "retry-after": RETRY_SECONDS },
       });

@@ -16,6 +16,7 @@ import type { Client, SessionTarget } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { canonicalUri } from "../sessions/uris.ts";
 import type { SubscriptionStore } from "../streams/subscriptions.ts";
+import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { introducedClient } from "./introduction.ts";
 import { listenedUris, listeningClient, NO_HEADER } from "./listen-request.ts";
@@ -169,9 +170,7 @@ export class IntroducingTransport implements Transport {
     const uris = this.#listens.get(id);
     if (uris === undefined) return;
     this.#listens.delete(id);
-    this.#unsubscribe(uris).catch((error: unknown) =>
-      this.#parts.log.warn({ err: error }, "stdio"),
-    );
+    this.#unsubscribe(uris).catch((error: unknown) => this.#parts.log.warn(why(error), "stdio"));
   }
 
   async #subscribe(uris: readonly string[]): Promise<void> {
@@ -201,7 +200,7 @@ export class IntroducingTransport implements Transport {
     const leave = presence.enter(client.id);
     this.#leave = async () => {
       leave();
-      await clients.end(client.id).catch((error: unknown) => log.warn({ err: error }, "stdio"));
+      await clients.end(client.id).catch((error: unknown) => log.warn(why(error), "stdio"));
     };
   }
 }

@@ -2,6 +2,7 @@
 // its tool declares that to be safe, else answered with what is known.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import type { OpenRequest, StreamStore } from "../streams/store.ts";
+import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -28,7 +29,7 @@ export async function recoverRequests(parts: RecoveryParts): Promise<void> {
   for (const orphan of orphans) {
     if (!(await streams.adopt(orphan, instanceId))) continue; // another process was faster
     const outcome = await recover(orphan, parts).catch(async (error: unknown) => {
-      log.error({ err: error }, "a request that a dead process left could not be run again");
+      log.error(why(error), "a request that a dead process left could not be run again");
       return interrupt(orphan, streams);
     });
     recovered[outcome] += 1;

@@ -3,6 +3,7 @@ import type { Notification, Server } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { LOCAL } from "../auth/principal.ts";
 import type { Caller, SessionTarget } from "../sessions/session.ts";
+import { why } from "../telemetry/failures.ts";
 import type { Connections } from "../streams/delivery.ts";
 import { IntroducingTransport, type IntroducingParts } from "./introducing-transport.ts";
 import { ObservedTransport } from "./observed-transport.ts";
@@ -56,7 +57,7 @@ export function serveOverStdio(
     },
     {
       transport: wire,
-      onerror: (error) => parts.log.warn({ err: error }, "stdio"),
+      onerror: (error) => parts.log.warn(why(error), "stdio"),
     },
   );
   return {

@@ -1,5 +1,5 @@
 // Log lines about calls that failed: why, in which tool, for which program. Never what was said, and no secrets.
-import type { AppError } from "../kernel/errors.ts";
+import { AppError } from "../kernel/errors.ts";
 import type { Logger } from "./logger.ts";
 import { redact } from "./redact.ts";
 
@@ -35,8 +35,14 @@ export interface FailureLine {
 
 /** Of what its caller has done wrong there is no line. */
 export function failureLevel({ code, cause }: AppError): Level | undefined {
-  if (code.startsWith("storage")) return "error";
-  return code === "model" || cause !== undefined ? "warn" : undefined;
+  if (code === "storage") return "error";
+  return code === "model" || code === "storage_full" || cause !== undefined ? "warn" : undefined;
+}
+
+/** As fields of a line: what was foreseen is its reason, what nobody foresaw has its places in the code too. */
+export function why(error: unknown): { reason: string } | { err: unknown } {
+  if (error instanceof AppError && error.code !== "internal") return { reason: reasonOf(error) };
+  return { err: (error instanceof AppError && error.cause) || error };
 }
 
 export function logFailure(
