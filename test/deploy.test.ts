@@ -155,6 +155,26 @@ describe.each(["nginx", "caddy"] as const)("behind %s", (kind) => {
     },
   );
 
+  it.skipIf(skipped)(
+    `a call goes on over a SIGKILL of the server, to its result${skipped}`,
+    async () => {
+      const folder = temporaryFolder();
+      const first = await startServer({ folder, script: FIXTURE });
+      const url = `http://127.0.0.1:${await startProxy(kind, first.port)}/mcp`;
+      const clients = [await connect("v1", { url }), await connect("v2", { url })];
+      const calls = clients.map((client) => {
+        const begun = Promise.withResolvers<void>();
+        const onprogress = () => begun.resolve();
+        const args = { steps: STEPS, step_ms: STEP_MS };
+        return { begun: begun.promise, done: client.call("count", args, { onprogress }) };
+      });
+      await Promise.all(calls.map(({ begun }) => begun));
+      await first.kill();
+      await startServer({ folder, script: FIXTURE, port: first.port });
+      for (const { done } of calls) expect((await done).text).toBe(`counted to ${STEPS} in run 2`);
+    },
+  );
+
   it.skipIf(skipped)(`a standing stream carries news of others' changes${skipped}`, async () => {
     const server = await startServer({ folder: temporaryFolder() });
     const port = await startProxy(kind, server.port);
