@@ -32,8 +32,8 @@ describe("the README's SQL", () => {
     const client = await connect("v2", await startServer({ folder }));
     await client.call("session_update", { title: "Seaweed" });
     await client.call("state_set", { key: "colour", value: "green" });
-    await client.call("history_append", { role: "user", content: "Kelp grows fast." });
-    session = client.id!;
+    const said = { role: "user", content: "Kelp grows fast." };
+    session = (await client.call("history_append", said)).data["session"] as string;
   });
 
   it.each(blocks("sql"))("runs as written, read-only, while the server runs: %s", (query) => {
