@@ -198,7 +198,9 @@ export class IntroducingTransport implements Transport {
     await clients.create(client);
     this.listenerId = client.id;
     const leave = presence.enter(client.id);
+    const leaveEarlier = this.#leave; // it has listened before it introduced itself
     this.#leave = async () => {
+      await leaveEarlier();
       leave();
       await clients.end(client.id).catch((error: unknown) => log.warn(why(error), "stdio"));
     };

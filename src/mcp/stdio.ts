@@ -5,6 +5,7 @@ import { LOCAL } from "../auth/principal.ts";
 import type { Caller, SessionTarget } from "../sessions/session.ts";
 import { why } from "../telemetry/failures.ts";
 import type { Connections } from "../streams/delivery.ts";
+import { EraChannels } from "./era-channels.ts";
 import { IntroducingTransport, type IntroducingParts } from "./introducing-transport.ts";
 import { ObservedTransport } from "./observed-transport.ts";
 import { PipeTransport } from "./pipe-transport.ts";
@@ -46,25 +47,31 @@ export function serveOverStdio(
   });
   const pipe: ObservedTransport = new ObservedTransport(lines, parts.observer, caller);
   const wire: IntroducingTransport = new IntroducingTransport(pipe, parts, target);
-  let server: Server | undefined;
-  const handle = serveStdio(
-    () => {
-      server = createServer(parts, ({ mcpReq }) => ({
-        ...caller(),
-        requestId: pipe.requestId(mcpReq.id),
-      }));
-      return server;
-    },
-    {
-      transport: wire,
-      onerror: (error) => parts.log.warn(why(error), "stdio"),
-    },
+  const channels = new EraChannels(wire);
+  const servers: { legacy?: Server; modern?: Server } = {};
+  const handles = [channels.legacy, channels.modern].map((transport) =>
+    serveStdio(
+      ({ era }) => {
+        const server = createServer(parts, ({ mcpReq }) => ({
+          ...caller(),
+          requestId: pipe.requestId(mcpReq.id),
+        }));
+        servers[era] = server;
+        return server;
+      },
+      { transport, onerror: (error) => parts.log.warn(why(error), "stdio") },
+    ),
   );
+  channels.start().catch((error: unknown) => parts.log.warn(why(error), "stdio"));
+  const notify = async (notification: Notification): Promise<void> => {
+    if (wire.client !== undefined) await servers.legacy?.notification(notification);
+    await servers.modern?.notification(notification); // to whoever listens there
+  };
   return {
     closed: wire.closed,
     async close() {
       await pipe.finish(0).catch(() => undefined); // nobody may be there to read it
-      await handle.close();
+      await Promise.all(handles.map((handle) => handle.close()));
     },
     get connectedIds() {
       return wire.listenerId ? [wire.listenerId] : [];
@@ -73,12 +80,12 @@ export function serveOverStdio(
     async listChanged(list) {
       if (wire.listenerId === undefined) return;
       const { method } = listChangedNotice(list);
-      await server?.notification({ method } as Notification);
+      await notify({ method } as Notification);
     },
     async deliverWaiting(clientId) {
       if (clientId !== wire.listenerId) return;
       for (const data of await parts.subscriptions.take(clientId))
-        await server?.notification(JSON.parse(data) as Notification);
+        await notify(JSON.parse(data) as Notification);
     },
   };
 }
