@@ -83,7 +83,9 @@ export class Serving {
     // Tokens for an address below /mcp are for the same server.
     const isAudience = (name: string): boolean => {
       const audience = config["auth-audience"] ?? resourceUrl().href;
-      return name === audience || name.startsWith(`${audience}/`);
+      if (!name.startsWith(audience)) return false;
+      // Programs may ask for a token for their whole address, such as /mcp/work or /mcp?name=work.
+      return ["/", "?", undefined].includes(name[audience.length]);
     };
     const tokens = issuer
       ? new AccessTokens({ issuer, isAudience, clock, events: issuerEvents(issuer, log) })

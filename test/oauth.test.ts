@@ -76,6 +76,18 @@ describe("a token of the issuer", () => {
     expect((await knock(here.url, await make())).status).toBe(200);
   });
 
+  it("may be for an address below /mcp, or for one with a query", async () => {
+    for (const rest of ["/work", "/work/", "?name=work"]) {
+      const named = await token({ aud: here.url + rest });
+      const client = await introduceAs(here.url + rest, named);
+      await client.call("state_set", { key: rest, value: 1 });
+    }
+    const { data } = await callAs(`${here.url}/work`, await token(), "state_list");
+    expect(data["entries"]).toHaveLength(3);
+    for (const aud of [`${here.url}x/work`, new URL("/work", here.url).href, `${here.url}#work`])
+      expect((await knock(`${here.url}/work`, await token({ aud }))).status).toBe(401);
+  });
+
   it("names the audience of the setting, or the public address", async () => {
     here = await serve({ "auth-audience": "holdfast-at-home" });
     expect((await knock(here.url, await token())).status).toBe(401);
@@ -202,6 +214,19 @@ describe("the way to a token", () => {
     },
   );
 
+  it("is told below its address for /mcp/NAME, whose challenge leads there", async () => {
+    for (const path of ["/work", "/my%20w%C3%B6rk"]) {
+      const metadata = new URL(`/.well-known/oauth-protected-resource/mcp${path}`, here.url);
+      expect(challenge(await knock(here.url + path))).toContain(
+        `resource_metadata="${metadata.href}"`,
+      );
+      for (const address of [metadata, `${metadata.href}/`])
+        expect(await (await fetch(address)).json()).toMatchObject({
+          ...{ resource: here.url + path, authorization_servers: [issuer.url] },
+        });
+    }
+  });
+
   it("is told with the public address, under which requests may come", async () => {
     here = await serve({ "public-url": "https://mcp.example.org" });
     const address = new URL("/.well-known/oauth-protected-resource/mcp", here.url);
@@ -235,12 +260,18 @@ describe("the way to a token", () => {
     expect((await fetch(address)).status).toBe(404);
   });
 
-  it.each(["v1", "v2"] as const)("is found by the %s client, by itself", async (version) => {
+  it.each([
+    ["v1", ""],
+    ["v2", ""],
+    ["v1", "/work"],
+    ["v2", "/work"],
+    ["v2", "?name=work"],
+  ] as const)("is found by the %s client, by itself, at /mcp%s", async (version, rest) => {
     const authProvider = new ClientCredentialsProvider({
       ...{ clientId: "robot", clientSecret: "secret", expectedIssuer: issuer.url },
       scope: "read write", // the v1 client does not take it from the challenge
     });
-    expect(await toolsOf(version, here.url, { authProvider })).toContain("session_open");
+    expect(await toolsOf(version, here.url + rest, { authProvider })).toContain("session_open");
     expect(rows(here.folder, "SELECT owner FROM clients")).toEqual([
       { owner: `${issuer.url}#robot` },
     ]);
