@@ -80,11 +80,10 @@ export class Serving {
     this.#publicUrl = config["public-url"];
     const issuer = config["auth-issuer"];
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
-    // Tokens for an address below /mcp are for the same server.
+    // A program may ask for a token for its whole address, such as /mcp/work or /mcp?name=work.
     const isAudience = (name: string): boolean => {
       const audience = config["auth-audience"] ?? resourceUrl().href;
       if (!name.startsWith(audience)) return false;
-      // Programs may ask for a token for their whole address, such as /mcp/work or /mcp?name=work.
       return ["/", "?", undefined].includes(name[audience.length]);
     };
     const tokens = issuer
