@@ -6,7 +6,8 @@ import { connect, type TestClient } from "./support/clients.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { openingHome } from "./support/home.ts";
 import { isSilent, says, startModel, streams, type ModelServer } from "./support/model-server.ts";
-import { startServer } from "./support/process.ts";
+import { FIXTURE, startServer } from "./support/process.ts";
+import { eventsOf, introduce, post, rpc, type Json, type RawClient } from "./support/raw.ts";
 import { rawStdio } from "./support/raw-stdio.ts";
 import { rows, transcript } from "./support/rows.ts";
 
@@ -259,5 +260,64 @@ function age(folder: string, pid: number): void {
   const database = new Database(databaseFile(folder));
   const aged = database.prepare("UPDATE instances SET heartbeat_at = 0 WHERE pid = ?").run(pid);
   expect(aged.changes).toBe(1);
+  database.close();
+}
+
+describe("a process that was taken for dead in the middle of a call", () => {
+  it("stores nothing of it when it wakes, brings what the other one stores, and goes on serving", async () => {
+    const folder = temporaryFolder();
+    const sleeper = await startServer({ folder, script: FIXTURE });
+    const client = await introduce(sleeper.url);
+    const params = {
+      ...{ name: "count", arguments: { steps: 40, step_ms: 50 } },
+      _meta: { progressToken: "p" },
+    };
+    const answer = await post(sleeper.url, rpc("tools/call", params, 7), client.headers);
+    const stored = (query: string): number =>
+      rows(folder, `SELECT count(*) AS n FROM ${query}`)[0]!["n"] as number;
+    await expect.poll(() => stored("stream_events")).toBeGreaterThan(5);
+    process.kill(sleeper.pid, "SIGSTOP");
+    forget(folder, sleeper.pid);
+    const other = await startServer({ folder, script: FIXTURE });
+    // It runs the call again, and is ahead of the first run.
+    await expect.poll(() => stored("stream_events")).toBeGreaterThan(20);
+    process.kill(sleeper.pid, "SIGCONT");
+
+    const messages = await toTheEnd(answer, client);
+    const told = messages.flatMap(
+      ({ params }) => (params as { progress?: number })?.progress ?? [],
+    );
+    expect(told).toEqual(Array.from({ length: 40 }, (_, n) => n + 1));
+    expect(messages.filter((message) => "result" in message)).toMatchObject([
+      { id: 7, result: { content: [{ text: "counted to 40 in run 2" }] } },
+    ]);
+    expect(stored("open_requests")).toBe(0);
+    expect((await client.call("count", { steps: 1, step_ms: 1 })).says).toContain(
+      "counted to 1 in run 3",
+    );
+    expect([await sleeper.stop(), await other.stop()]).toEqual([0, 0]);
+  });
+});
+
+/** All messages of a call's stream, coming back for the rest whenever it ends. */
+async function toTheEnd(answer: Response, client: RawClient): Promise<Json[]> {
+  const messages: Json[] = [];
+  for (let response = answer; ;) {
+    const text = await response.text();
+    messages.push(...eventsOf(text));
+    if (messages.some((message) => "result" in message)) return messages;
+    const last = text
+      .match(/^id: .*$/gm)!
+      .at(-1)!
+      .slice("id: ".length);
+    const headers = { ...client.headers, accept: "text/event-stream", "last-event-id": last };
+    response = await fetch(client.url, { headers });
+  }
+}
+
+/** As another process does that has watched its heartbeat stand still. */
+function forget(folder: string, pid: number): void {
+  const database = new Database(databaseFile(folder));
+  expect(database.prepare("DELETE FROM instances WHERE pid = ?").run(pid).changes).toBe(1);
   database.close();
 }

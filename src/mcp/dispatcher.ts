@@ -192,15 +192,17 @@ export class Dispatcher {
     ids: readonly RequestId[],
     progressed?: ToldProgress,
   ): StreamExchange {
-    const { streams: store, maxEvents, presence } = this.#parts;
+    const { streams: store, maxEvents, presence, instanceId } = this.#parts;
     const { stream, release: releaseStream } = live.streams.use(record);
-    const exchange = new StreamExchange({
+    const exchange: StreamExchange = new StreamExchange({
       clientId: client.id,
       ids,
       stream,
       store,
       maxEvents,
+      instanceId,
       progressed,
+      onTakenOver: () => live.abandon(exchange),
     });
     const leave = presence.work(client.id);
     this.#parts.exchanges.track(exchange, () => {

@@ -1,9 +1,11 @@
 // One POST: the requests it brought, and where their answers go. What may wait goes to a durable stream; the rest is
 // answered as JSON and keeps nothing.
+import { setTimeout } from "node:timers/promises";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
+import { AppError } from "../kernel/errors.ts";
 import type { DurableStream } from "../streams/durable-stream.ts";
 import { sseResponse, SseStream } from "../streams/sse-stream.ts";
-import type { StreamStore } from "../streams/store.ts";
+import type { Ended, StreamStore } from "../streams/store.ts";
 import { toJson } from "../kernel/json.ts";
 import { jsonResponse } from "./json-response.ts";
 import { isNotification, RPC, rpcError } from "./rpc.ts";
@@ -136,6 +138,9 @@ export class JsonExchange implements Exchange {
   }
 }
 
+/** How long to wait before an answer is stored again, in milliseconds. */
+const STORE_AGAIN_MS = [250, 1_000, 3_000] as const;
+
 /** Notifications of one exchange that wait for their commit; whoever tells more waits with them. */
 const MAX_UNSTORED = 64;
 
@@ -148,6 +153,9 @@ export interface StreamExchangeOptions {
   stream: DurableStream;
   store: StreamStore;
   maxEvents: number;
+  instanceId: string;
+  /** Another process runs the requests now: what runs here is to stop. */
+  onTakenOver(): void;
   /** What an earlier run has told. */
   progressed?: ToldProgress | undefined;
 }
@@ -174,21 +182,47 @@ export class StreamExchange implements Exchange {
   }
 
   async answer(id: RequestId, message: JSONRPCMessage): Promise<void> {
-    const { store, stream, clientId } = this.#options;
+    const { stream } = this.#options;
     const data = JSON.stringify(message);
     try {
-      const ended = await store.answer(stream.id, id, data);
-      if (ended === undefined) {
-        // Another process took this one for dead and has ended the request: its answer is the one that counts.
-        const record = await store.find(clientId, stream.id);
-        if (record) stream.catchUp(record);
-        return;
-      }
+      const ended = await this.#storeAnswer(id, data);
+      if (ended === undefined) return await this.#takenOver();
       stream.stored(ended.seq, data);
       if (ended.finished) stream.finish();
+    } catch (error) {
+      // Whoever waits gets it all the same; the request stays open, for the next start to end.
+      stream.leaveWith(data);
+      throw error;
     } finally {
-      this.#awaited.end(id); // an answer that cannot be stored leaves the request open, for the next start to end
+      this.#awaited.end(id);
     }
+  }
+
+  /** A disk that is full, or fails for a moment, costs nobody the answer of a call that was done. */
+  async #storeAnswer(id: RequestId, data: string): Promise<Ended | undefined> {
+    const { store, stream, instanceId } = this.#options;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await store.answer(stream.id, id, data, instanceId);
+      } catch (error) {
+        const wait = STORE_AGAIN_MS[attempt];
+        if (wait === undefined || this.#awaited.none) throw error;
+        await setTimeout(wait);
+      }
+    }
+  }
+
+  /**
+   * Another process took this one for dead: what it stores is what counts, and what runs here is to stop. Whoever is
+   * connected comes back for what is still to come.
+   */
+  async #takenOver(): Promise<void> {
+    const { store, stream, clientId, onTakenOver } = this.#options;
+    onTakenOver();
+    this.#awaited.endAll();
+    const record = await store.find(clientId, stream.id);
+    if (record?.finishedAt == null) stream.detach();
+    else stream.catchUp(record);
   }
 
   /**
@@ -204,10 +238,13 @@ export class StreamExchange implements Exchange {
   }
 
   async #append(data: string): Promise<void> {
-    const { store, stream, maxEvents } = this.#options;
+    const { store, stream, maxEvents, instanceId } = this.#options;
     this.#unstored += 1;
     try {
-      stream.stored(await store.append(stream.id, data, maxEvents), data);
+      stream.stored(await store.append(stream.id, data, maxEvents, instanceId), data);
+    } catch (error) {
+      if (error instanceof AppError && error.code === "interrupted") await this.#takenOver();
+      throw error;
     } finally {
       this.#unstored -= 1;
     }

@@ -167,6 +167,16 @@ export class LiveClient implements Transport {
     );
   }
 
+  /** Aborts the handlers of these calls and forgets them: another process runs them now. */
+  abandon(exchange: Exchange): void {
+    for (const [id, call] of this.#calls) {
+      if (call.exchange !== exchange) continue;
+      this.#calls.delete(id);
+      this.#ended(call, "interrupted");
+      this.onmessage?.(cancellation(id));
+    }
+  }
+
   /** Lets go of calls and connections and forgets the client; its rows stay. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -224,6 +234,12 @@ export class LiveClient implements Transport {
 
 /** No client can send it. */
 const ownId = (): string => `holdfast:${crypto.randomUUID()}`;
+
+const cancellation = (requestId: RequestId): JSONRPCMessage => ({
+  jsonrpc: "2.0",
+  method: "notifications/cancelled",
+  params: { requestId },
+});
 
 type Cancellation = JSONRPCNotification & { params: { requestId: RequestId } };
 

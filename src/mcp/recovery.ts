@@ -30,7 +30,7 @@ export async function recoverRequests(parts: RecoveryParts): Promise<void> {
     if (!(await streams.adopt(orphan, instanceId))) continue; // another process was faster
     const outcome = await recover(orphan, parts).catch(async (error: unknown) => {
       log.error(why(error), "a request that a dead process left could not be run again");
-      return interrupt(orphan, streams);
+      return interrupt(orphan, parts);
     });
     recovered[outcome] += 1;
   }
@@ -41,20 +41,21 @@ export async function recoverRequests(parts: RecoveryParts): Promise<void> {
 
 async function recover(
   orphan: OpenRequest,
-  { streams, dispatcher, registry }: RecoveryParts,
+  parts: RecoveryParts,
 ): Promise<"rerun" | "interrupted"> {
+  const { streams, dispatcher, registry } = parts;
   if (!mayRunAgain(orphan.message as unknown as Interruptible, registry))
-    return interrupt(orphan, streams);
+    return interrupt(orphan, parts);
   await dispatcher.rerun(orphan, await toldProgress(orphan, streams));
   return "rerun";
 }
 
 async function interrupt(
   { streamId, id, message }: OpenRequest,
-  streams: StreamStore,
+  { streams, instanceId }: RecoveryParts,
 ): Promise<"interrupted"> {
   const request = { ...(message as unknown as Interruptible), id };
-  await streams.answer(streamId, id, JSON.stringify(interrupted(request)));
+  await streams.answer(streamId, id, JSON.stringify(interrupted(request)), instanceId);
   return "interrupted";
 }
 

@@ -73,6 +73,12 @@ export class DurableStream {
     this.#connection = undefined;
   }
 
+  /** Ends the connection with a message that could not be stored: it has no id, so nobody can come back to it. */
+  leaveWith(data: string): void {
+    if (this.#connection?.live) this.#connection.sse.send(undefined, data);
+    this.detach();
+  }
+
   /** Event `seq` has been stored. */
   stored(seq: number, data: string): void {
     this.#last = Math.max(this.#last, seq);

@@ -66,13 +66,19 @@ export interface StreamStore {
   find(clientId: string, streamId: number): Promise<StreamRecord | undefined>;
   /**
    * Stores a message; resolves to its number. The oldest events beyond `maxEvents` go, at most a tenth of it late.
-   * @throws AppError `not_found` when the stream is gone
+   * `instanceId`: of the process whose running requests say it.
+   * @throws AppError `not_found` when the stream is gone, `interrupted` when another process runs its requests now
    */
-  append(streamId: number, data: string, maxEvents: number): Promise<number>;
+  append(streamId: number, data: string, maxEvents: number, instanceId?: string): Promise<number>;
   /** The events behind `after`, in order. */
   events(streamId: number, after: number, limit: number): Promise<StreamEvent[]>;
-  /** Stores the answer to a request of this stream and retires it, in one; undefined when it is not open. */
-  answer(streamId: number, requestId: RequestId, data: string): Promise<Ended | undefined>;
+  /** Stores the answer to a request of this stream and retires it, in one; undefined when this process runs it no more. */
+  answer(
+    streamId: number,
+    requestId: RequestId,
+    data: string,
+    instanceId: string,
+  ): Promise<Ended | undefined>;
   /** Ends a request that gets no answer. */
   retire(streamId: number, requestId: RequestId): Promise<Ended | undefined>;
   /** Ends all requests of a client that has ended. */

@@ -1,7 +1,7 @@
 // The contract of StreamStore: open requests, their answers, and who takes over what a dead process left.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/ids.ts";
-import { BOB, GRACE, newInstance, newRequest, type Open } from "./engine.ts";
+import { BOB, failure, GRACE, newInstance, newRequest, type Open } from "./engine.ts";
 import { setUp } from "./streams.ts";
 
 export function requestsContract(open: Open): void {
@@ -12,8 +12,8 @@ export function requestsContract(open: Open): void {
       const his = await request([1], bob);
       expect(new Set([one, two, his]).size).toBe(3);
       expect(await orphaned()).toEqual([1, "1", 1]);
-      expect(await streams.answer(two, 1, '"second"')).toEqual({ seq: 1, finished: true });
-      expect(await streams.answer(one, 1, '"first"')).toEqual({ seq: 1, finished: false });
+      expect(await streams.answer(two, 1, '"second"', "gone")).toEqual({ seq: 1, finished: true });
+      expect(await streams.answer(one, 1, '"first"', "gone")).toEqual({ seq: 1, finished: false });
       expect([await log(one), await log(two)]).toEqual([[[1, '"first"']], [[1, '"second"']]]);
       expect(await orphaned()).toEqual(["1"]);
       expect(await streams.find(ana, his)).toBeUndefined();
@@ -28,14 +28,14 @@ export function requestsContract(open: Open): void {
     });
 
     it("are answered on their stream, which is finished with the last of them", async () => {
-      const { streams, clock, request, ana, log } = await setUp(open());
+      const { streams, clock, request, ana, log, here } = await setUp(open());
       const streamId = await request([1, "1", 2]);
       await streams.append(streamId, '"progress"', 9);
-      expect(await streams.answer(streamId, "1", '"b"')).toEqual({ seq: 2, finished: false });
+      expect(await streams.answer(streamId, "1", '"b"', here)).toEqual({ seq: 2, finished: false });
       expect(await streams.retire(streamId, 1)).toMatchObject({ finished: false });
       expect(await streams.find(ana, streamId)).toMatchObject({ lastSeq: 2, finishedAt: null });
       clock.advance(7);
-      expect(await streams.answer(streamId, 2, '"c"')).toEqual({ seq: 3, finished: true });
+      expect(await streams.answer(streamId, 2, '"c"', here)).toEqual({ seq: 3, finished: true });
       const finishedAt = clock.now();
       expect(await streams.find(ana, streamId)).toMatchObject({ lastSeq: 3, finishedAt });
       expect((await log(streamId)).map(([, data]) => data)).toEqual(['"progress"', '"b"', '"c"']);
@@ -52,7 +52,7 @@ export function requestsContract(open: Open): void {
         [other],
         [his],
       ]);
-      await streams.answer(one, 1, '"a"');
+      await streams.answer(one, 1, '"a"', here);
       expect(await streams.findUndelivered(ana, "a hash")).toMatchObject([
         { id: one, lastSeq: 1, finishedAt: expect.any(Number) },
         { id: two, lastSeq: 0, finishedAt: null },
@@ -64,18 +64,38 @@ export function requestsContract(open: Open): void {
       expect(await streams.find(ana, one)).toMatchObject({ lastSeq: 1 }); // it can still be resumed
     });
 
+    it("are answered, and spoken of, only by the process that runs them", async () => {
+      const opened = open();
+      const { streams, storage, request, ana, here, log } = await setUp(opened);
+      const paused = await newInstance(opened);
+      const streamId = await request([1], ana, paused);
+      await streams.append(streamId, '"1 of 2"', 9, paused);
+      await storage.instances.remove(paused); // taken for dead
+      const [orphan] = await streams.orphans();
+      expect(await streams.adopt(orphan!, here)).toBe(true);
+      await expect(streams.append(streamId, '"2 of 2"', 9, paused)).rejects.toMatchObject(
+        failure("interrupted"),
+      );
+      expect(await streams.answer(streamId, 1, '"of the wrong run"', paused)).toBeUndefined();
+      await streams.append(streamId, '"again"', 9, here);
+      expect(await streams.answer(streamId, 1, '"right"', here)).toMatchObject({ finished: true });
+      expect((await log(streamId)).map(([, data]) => data)).toEqual([
+        ...['"1 of 2"', '"again"', '"right"'],
+      ]);
+    });
+
     it("are answered once, on their own stream, and not after they were retired", async () => {
-      const { streams, request, log } = await setUp(open());
+      const { streams, request, log, here } = await setUp(open());
       const streamId = await request([1, 2]);
       const other = await request([3]);
-      expect(await streams.answer(other, 1, '"its"')).toBeUndefined();
+      expect(await streams.answer(other, 1, '"its"', here)).toBeUndefined();
       expect(await streams.retire(other, 1)).toBeUndefined();
-      expect(await streams.answer(streamId, "1", '"other"')).toBeUndefined();
-      const answers = ['"a"', '"b"'].map((data) => streams.answer(streamId, 1, data));
+      expect(await streams.answer(streamId, "1", '"other"', here)).toBeUndefined();
+      const answers = ['"a"', '"b"'].map((data) => streams.answer(streamId, 1, data, here));
       expect(await Promise.all(answers)).toEqual([{ seq: 1, finished: false }, undefined]);
       expect(await streams.retire(streamId, 2)).toMatchObject({ finished: true });
       expect(await streams.retire(streamId, 2)).toBeUndefined();
-      expect(await streams.answer(streamId, 2, '"late"')).toBeUndefined();
+      expect(await streams.answer(streamId, 2, '"late"', here)).toBeUndefined();
       expect(await log(streamId)).toEqual([[1, '"a"']]);
     });
 
@@ -86,7 +106,7 @@ export function requestsContract(open: Open): void {
       clock.advance(7);
       await streams.retireAll(ana);
       expect(await orphaned()).toEqual([4]);
-      expect(await streams.answer(one, 1, '"late"')).toBeUndefined();
+      expect(await streams.answer(one, 1, '"late"', "gone")).toBeUndefined();
       const finished = { lastSeq: 0, finishedAt: clock.now() };
       expect(await streams.find(ana, one)).toMatchObject(finished);
       expect(await streams.find(ana, two)).toMatchObject(finished);
@@ -106,7 +126,7 @@ export function requestsContract(open: Open): void {
       const streamId = await streams.openRequests(bob, there, requests, "a hash");
       await request([1, 3], ana, here);
       expect(await streams.orphans()).toEqual([]);
-      await streams.answer(streamId, 2, '"done"');
+      await streams.answer(streamId, 2, '"done"', there);
       await storage.instances.remove(there);
       const orphans = await streams.orphans();
       expect(orphans.toSorted((a, b) => (typeof a.id < typeof b.id ? -1 : 1))).toEqual(
@@ -135,7 +155,7 @@ export function requestsContract(open: Open): void {
       await storage.instances.remove(first);
       const again = (await streams.orphans()).find(({ clientId }) => clientId === ana);
       expect(again).toEqual({ ...one, instanceId: first });
-      expect(await streams.answer(one.streamId, 1, '"a"')).toMatchObject({ seq: 1 });
+      expect(await streams.answer(one.streamId, 1, '"a"', first)).toMatchObject({ seq: 1 });
     });
   });
 }

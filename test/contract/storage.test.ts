@@ -179,7 +179,10 @@ describe("SQLite on a file", () => {
       const [orphan] = await both[1].storage.streams.orphans();
       const adopted = await race(({ streams }, n) => streams.adopt(orphan!, `i-${n}`));
       expect(values(adopted).toSorted()).toEqual([false, true]);
-      const answered = await race(({ streams }, n) => streams.answer(streamId, 1, `"${n}"`));
+      const adopter = `i-${values(adopted).indexOf(true)}`;
+      const answered = await race(({ streams }, n) =>
+        streams.answer(streamId, 1, `"${n}"`, adopter),
+      );
       expect(values(answered).filter(Boolean)).toHaveLength(1);
       expect(await both[0].storage.streams.events(streamId, 0, 9)).toHaveLength(1);
       await both[0].storage.subscriptions.post([{ clientId: id, data: '"news"' }]);

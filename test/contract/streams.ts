@@ -143,7 +143,7 @@ export function streamsContract(open: Open): void {
     });
 
     it("expire when nobody was connected, wrote or worked for the grace period", async () => {
-      const { streams, clock, request, ana } = await setUp(open());
+      const { streams, clock, request, ana, here } = await setUp(open());
       const opened = await Promise.all([1, 2, 3].map(() => streams.openStandalone(ana)));
       const [idle, touched, written] = opened.map(({ id }) => id) as [number, number, number];
       const working = await request([1, 2]);
@@ -164,7 +164,7 @@ export function streamsContract(open: Open): void {
       expect(await found()).toEqual([touched, written, working]);
       expect(await streams.events(idle, 0, 9)).toEqual([]);
       clock.advance(GRACE);
-      await streams.answer(working, 1, "1");
+      await streams.answer(working, 1, "1", here);
       clock.advance(GRACE);
       expect(await streams.deleteExpired(9)).toBe(2);
       expect(await found()).toEqual([working]); // 2 is still open

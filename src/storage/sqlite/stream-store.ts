@@ -1,6 +1,6 @@
 // Streams in SQLite: the event log, open requests and the outbox. A response event and the retirement of its request
 // are one operation, so a crash leaves either an open request or a complete answer.
-import { and, asc, eq, getTableColumns, gt, lte, sql } from "drizzle-orm";
+import { and, asc, eq, getTableColumns, gt, lte, ne, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import type {
   Ended,
@@ -126,6 +126,21 @@ export function sqliteStreamStore(
       })
       .prepare(),
     deleteRequest: db.delete(openRequests).where(requestByKey).prepare(),
+    deleteOwnRequest: db
+      .delete(openRequests)
+      .where(and(requestByKey, eq(openRequests.instanceId, placeholder("instanceId"))))
+      .prepare(),
+    takenOver: db
+      .select({ streamId: openRequests.streamId })
+      .from(openRequests)
+      .where(
+        and(
+          eq(openRequests.streamId, placeholder("streamId")),
+          ne(openRequests.instanceId, placeholder("instanceId")),
+        ),
+      )
+      .limit(1)
+      .prepare(),
     deleteAll: db
       .delete(openRequests)
       .where(eq(openRequests.clientId, placeholder("clientId")))
@@ -189,10 +204,19 @@ export function sqliteStreamStore(
     return seq;
   };
 
-  /** Inside a write: ends a request; its stream is finished with the last of them. */
-  const end = (streamId: number, requestId: RequestId, data?: string): Ended | undefined => {
+  /** Inside a write: ends a request; its stream is finished with the last of them. `instanceId`: who must run it. */
+  const end = (
+    streamId: number,
+    requestId: RequestId,
+    data?: string,
+    instanceId?: string,
+  ): Ended | undefined => {
     const key = { streamId, requestId: JSON.stringify(requestId) };
-    if (q.deleteRequest.run(key).changes === 0) return undefined;
+    const { changes } =
+      instanceId === undefined
+        ? q.deleteRequest.run(key)
+        : q.deleteOwnRequest.run({ ...key, instanceId });
+    if (changes === 0) return undefined;
     const seq = data === undefined ? 0 : add(streamId, data);
     const finished = q.awaited.get({ streamId })!.n === 0;
     if (finished) q.finish.run({ streamId, now: clock.now() });
@@ -235,11 +259,17 @@ export function sqliteStreamStore(
       engine.look(() => q.findUndelivered.all({ clientId, posted })),
     delivered: (streamId) => engine.tidy(() => void q.delivered.run({ streamId })),
 
-    append: (streamId, data, maxEvents) => engine.write(() => add(streamId, data, maxEvents)),
+    append: (streamId, data, maxEvents, instanceId) =>
+      engine.write(() => {
+        if (instanceId !== undefined && q.takenOver.get({ streamId, instanceId }))
+          throw takenOver();
+        return add(streamId, data, maxEvents);
+      }),
 
     events: (streamId, after, limit) => engine.read(() => q.events.all({ streamId, after, limit })),
 
-    answer: (streamId, requestId, data) => engine.write(() => end(streamId, requestId, data)),
+    answer: (streamId, requestId, data, instanceId) =>
+      engine.write(() => end(streamId, requestId, data, instanceId)),
     retire: (streamId, requestId) => engine.write(() => end(streamId, requestId)),
 
     retireAll: (clientId) =>
@@ -285,3 +315,6 @@ export function sqliteStreamStore(
 }
 
 const streamGone = (): AppError => new AppError("not_found", "That stream has ended.");
+
+const takenOver = (): AppError =>
+  new AppError("interrupted", "Another process has taken this request over.");
