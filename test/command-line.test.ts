@@ -35,6 +35,7 @@ describe("the command line", () => {
     [["srve"], "serve"],
     [["bakcup", "x.db"], "backup"],
     [["keys", "lst"], "list"],
+    [["help", "bakcup"], "backup"],
     [["serve", "--prot", "1"], "--port"],
     [["--max-aeg", "3d"], "--max-age"],
   ])("%j ends with 1 and suggests %s", async (args, meant) => {

@@ -8,6 +8,7 @@ import type { Consent } from "../sessions/cutoff.ts";
 import { waitingText, type Waiting } from "../sessions/retention.ts";
 import { canAsk, confirm } from "./confirm.ts";
 import { counted, type Terminal } from "./terminal.ts";
+import { localTime } from "./times.ts";
 import { withApp } from "./with-app.ts";
 
 export interface CleanupFlags {
@@ -56,7 +57,7 @@ function textOf(counts: Counts, dryRun: boolean): string | undefined {
 }
 
 function waitingLine({ sessions, until }: Waiting, dryRun: boolean): string {
-  const when = isoTime(until ?? Date.now());
+  const when = localTime(until ?? Date.now());
   return `${dryRun ? "Would keep for now: " : ""}${waitingText(sessions, when)} --yes deletes now.`;
 }
 

@@ -67,9 +67,12 @@ export function withDefaultCommand(
   commands: readonly string[],
 ): readonly string[] {
   const [first] = args;
+  const isKnown = (word: string): boolean => word === "help" || commands.includes(word);
   if (first === "-V") return ["--version"]; // as many programs have it
   // commander's own command knows one word: "help keys create" would be about "keys".
   if (first === "help" && args.length > 2) return [...args.slice(1), "--help"];
+  // Of a word that is no command it shows the program's own help, and no reason.
+  if (first === "help" && args.length === 2 && !isKnown(args[1]!)) return args.slice(1);
   const aboutProgram = first !== undefined && ["-h", "--help", "-v", "--version"].includes(first);
   if (first !== undefined && (!first.startsWith("-") || aboutProgram)) return args;
   refuseLateCommand(args, commands);

@@ -1,14 +1,17 @@
 // `holdfast call`, `holdfast tools list` and `holdfast tools check`: tools without a client, on the data folder.
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { buildApp, type App } from "../app.ts";
 import { loadConfig } from "../config.ts";
 import { asTexts, library, type Settings } from "../holdfast.ts";
 import { AppError } from "../kernel/errors.ts";
 import { reserveStandardOutput } from "../mcp/standard-output.ts";
 import type { SessionTarget } from "../sessions/session.ts";
+import { table } from "./table.ts";
 import { counted, onToolFault, type Terminal } from "./terminal.ts";
+import { oneLine } from "./text.ts";
 
+type Named = ReturnType<ReturnType<App["client"]>["listTools"]>[number];
 type Loaded = NonNullable<ReturnType<App["loaded"]>>;
 
 export interface CallFlags {
@@ -52,7 +55,11 @@ export async function listTools(
   await withTools(settings, terminal.warn, async (app) => {
     const tools = app.client().listTools();
     if (json) return terminal.print(JSON.stringify(tools));
-    for (const { name, title } of tools) terminal.print(`${name}  ${title ?? ""}`);
+    const columns = [
+      { head: "tool", text: ({ name }: Named) => name },
+      { head: "title", text: ({ title = "" }: Named) => oneLine(title), flexible: true },
+    ];
+    for (const line of table(tools, columns, terminal.output)) terminal.print(line);
   });
 }
 
@@ -116,7 +123,7 @@ function parseArguments(text: string): object {
   try {
     args = JSON.parse(text);
   } catch (error) {
-    throw new AppError("start", `The arguments are no JSON: ${(error as Error).message}.`);
+    throw new AppError("start", `The arguments are not JSON: ${(error as Error).message}.`);
   }
   if (typeof args !== "object" || args === null || Array.isArray(args))
     throw new AppError("start", 'The arguments are a JSON object, such as {"key":"a"}.');
@@ -142,7 +149,7 @@ export function addToolCommands(
       program.command("call <tool> [arguments]").description("call a tool, here and as `local`"),
     )
     .option("--name <name>", "in the session of this name")
-    .option("--session <id>", "in the session of this id")
+    .addOption(new Option("--session <id>", "in the session of this id").conflicts("name"))
     .option("--json", "print the whole result as JSON")
     .action((tool: string, args: string | undefined, given: CallFlags) =>
       callTool(flags.settingsOf(given), tool, args ?? "{}", given, terminal),

@@ -24,7 +24,7 @@ export async function parseArguments(schema: PreparedSchema, args: unknown): Pro
   if (!isBlank(session) && session !== undefined && typeof session !== "string")
     issues.push({ path: ["session"], message: "expected text" });
   const parsed = await parse(schema, given);
-  if (parsed.issues) issues.push(...parsed.issues);
+  if (parsed.issues) issues.push(...parsed.issues.map((issue) => whatIsMissing(issue, given)));
   if (parsed.issues || issues.length > 0) return { issues };
   return { input: parsed.value, session: (session as string | null | undefined) || undefined };
 }
@@ -41,6 +41,13 @@ async function parse({ check }: PreparedSchema, args: object): Promise<Checked> 
   const wrong = new Set(again.issues.map(fieldOf));
   const still = issues.filter((issue) => wrong.has(fieldOf(issue)));
   return { issues: still.length === 0 ? again.issues : still };
+}
+
+/** zod says "expected nonoptional, received undefined" of what was not given. */
+function whatIsMissing(issue: Issue, args: object): Issue {
+  const isKind = (issue as { code?: unknown }).code === "invalid_type";
+  const isMissing = isKind && valueAt(args, pathOf(issue)) === undefined;
+  return isMissing ? { ...issue, message: "it is missing" } : issue;
 }
 
 const isBlank = (value: unknown): boolean => value === null || value === "";

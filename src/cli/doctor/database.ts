@@ -1,8 +1,8 @@
 // The doctor's look into the database.
-import { isoTime } from "../../kernel/clock.ts";
 import { sizeText } from "../../storage/files.ts";
 import { indexMessages, type Inspection } from "../../storage/sqlite/inspect.ts";
 import { counted } from "../terminal.ts";
+import { localTime } from "../times.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 
 /** Clocks of several machines differ a little. */
@@ -77,7 +77,7 @@ function checkJournal({ journalMode }: Inspection): Finding {
 
 function checkProcesses({ living }: Inspection): Finding {
   if (living.length === 0) return ok("running", "No Holdfast uses the data folder now.");
-  const list = living.map(({ pid, startedAt }) => `process ${pid} since ${isoTime(startedAt)}`);
+  const list = living.map(({ pid, startedAt }) => `process ${pid} since ${localTime(startedAt)}`);
   return ok("running", `In use by ${list.join(", ")}.`);
 }
 
@@ -90,10 +90,10 @@ function checkAbandoned({ abandoned, dead, living }: Inspection): Finding {
 }
 
 function checkClock({ latest }: Inspection, now: number): Finding {
-  if (latest <= now + CLOCK_SLACK_MS) return ok("clock", `It is ${isoTime(now)}.`);
+  if (latest <= now + CLOCK_SLACK_MS) return ok("clock", `It is ${localTime(now)}.`);
   return warn(
     "clock",
-    `The newest row is of ${isoTime(latest)}, and it is ${isoTime(now)}.`,
+    `The newest row is of ${localTime(latest)}, and it is ${localTime(now)}.`,
     "Check this machine's clock: what is dated in the future expires late.",
   );
 }
@@ -118,7 +118,7 @@ function checkBackup({ backup }: Inspection, now: number): Finding {
     const says = "None by `holdfast backup` is known; copies by other tools are not looked for.";
     return ok(check, says);
   }
-  const says = `The last one is of ${isoTime(backup.at)}, in ${backup.file}; it was not opened.`;
+  const says = `The last one is of ${localTime(backup.at)}, in ${backup.file}; it was not opened.`;
   return now - backup.at > OLD_BACKUP
     ? warn(check, says, "Make one (holdfast backup FOLDER --keep 14), and let cron do it.")
     : ok(check, says);

@@ -6,6 +6,7 @@ import type { Terminal } from "../terminal.ts";
 import { harmless, oneLine } from "../text.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
+import { labelOf } from "./list.ts";
 
 export interface SearchFlags {
   limit: number;
@@ -32,12 +33,11 @@ export function searchSessions(
     const style = stylist(terminal.output);
     for (const hit of hits) {
       const { session: id, title, seq, role, snippet } = hit;
-      const owner = (await app.operator.find(id, principal))?.owner;
-      const by = owner === undefined ? undefined : byOther(hit, owner);
+      const found = await app.operator.find(id, principal);
+      const by = found && byOther(hit, found.owner);
       const where = [id, `#${seq} ${role}`, ...(by === undefined ? [] : [oneLine(by)])].join(" · ");
-      terminal.print(
-        `${style(oneLine(title ?? "") || "untitled", "bold")}  ${style(where, "dim")}`,
-      );
+      const label = labelOf(found ?? { name: null, title });
+      terminal.print(`${style(label, "bold")}  ${style(where, "dim")}`);
       terminal.print(
         `  ${harmless(snippet).replace(/\*\*(.+?)\*\*/g, (_, found: string) => style(found, "yellow"))}`,
       );
