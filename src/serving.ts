@@ -189,6 +189,7 @@ export class Serving {
     await recoverRequests({
       ...{ streams: storage.streams, dispatcher: this.#dispatcher, live: this.#live },
       ...{ registry: server.registry, instanceId: instances.id, log },
+      ...{ life: this.authenticator, clock: this.#parts.clock },
     });
   }
 

@@ -13,6 +13,7 @@ import { LogSync } from "../src/storage/sqlite/log-sync.ts";
 import { sqliteInstanceStore } from "../src/storage/sqlite/instance-store.ts";
 import { migrate } from "../src/storage/sqlite/migrate.ts";
 import { sqliteSessionStore } from "../src/storage/sqlite/session-store.ts";
+import { sqliteWriteAccess } from "../src/storage/sqlite/write-access.ts";
 import { sqliteUsage } from "../src/storage/sqlite/usage.ts";
 import { sqliteStateStore } from "../src/storage/sqlite/state-store.ts";
 import { databaseFile } from "../src/storage/storage.ts";
@@ -230,11 +231,12 @@ describe("on a full disk", () => {
     const usage = sqliteUsage(engine, sqlite, {});
     const instance = { id: newId(), host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 };
     await sqliteInstanceStore(engine).heartbeat(instance);
-    const sessions = sqliteSessionStore(engine, usage);
+    const writes = sqliteWriteAccess(engine);
+    const sessions = sqliteSessionStore(engine, usage, writes);
     const { session } = await sessions.create({ id: newId(), owner: "ana" });
-    const state = sqliteStateStore(engine, usage);
+    const state = sqliteStateStore(engine, usage, writes);
     return {
-      ...{ sqlite, sessions, state, history: sqliteHistoryStore(engine, 100, usage) },
+      ...{ sqlite, sessions, state, history: sqliteHistoryStore(engine, 100, usage, writes) },
       ...{ instanceId: instance.id, id: session.id },
       set: (key: string, value: string) =>
         state.set(session.id, { key, value, expiresAt: null, maxKeys: 100 }),

@@ -1,4 +1,5 @@
 // What is asked of a model, and what must be right about it before anything is stored or sent.
+import type { Principal } from "../auth/principal.ts";
 import { AppError } from "../kernel/errors.ts";
 import type { Message } from "./message.ts";
 import { checkText } from "../kernel/text.ts";
@@ -25,8 +26,8 @@ export interface Ask
     Pick<ModelRequest, "system" | "model" | "temperature" | "maxTokens" | "onText"> {
   /** The answer, when somebody else's model has given it already. */
   reply?: ModelReply | undefined;
-  /** The principal who asks. */
-  author?: string | undefined;
+  /** Who asks. */
+  by?: Principal | undefined;
   signal: AbortSignal;
 }
 

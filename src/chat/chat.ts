@@ -151,7 +151,7 @@ export class Chat {
   }
 
   /** Stores the question and claims the session, waiting for a turn that another process has under way. */
-  async #begin(sessionId: string, { prompt, requestKey, again, author, signal }: Ask) {
+  async #begin(sessionId: string, { prompt, requestKey, again, by, signal }: Ask) {
     await this.#claimant.confirm();
     const unreleased = this.#unreleased.get(sessionId);
     if (unreleased !== undefined) {
@@ -166,7 +166,7 @@ export class Chat {
         prompt,
         requestKey,
         again,
-        author,
+        by,
       });
       if (start.kind !== "busy") return start;
       if (waitedMs > this.#limits.modelTimeoutMs) {

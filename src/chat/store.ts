@@ -1,4 +1,5 @@
 // The port that keeps histories and the claims of chat turns.
+import type { Principal } from "../auth/principal.ts";
 import type { PageBounds } from "../kernel/page.ts";
 import type { Term } from "../search/terms.ts";
 import type { Again } from "./ask.ts";
@@ -9,8 +10,8 @@ export interface NewMessage {
   content: string;
   /** Appending again with the same key returns the first message. */
   requestKey?: string | undefined;
-  /** The principal on whose call it is written. */
-  author?: string | undefined;
+  /** On whose call it is written, who must still be allowed to; absent for the program itself. */
+  by?: Principal | undefined;
 }
 
 export interface Answer {
@@ -27,7 +28,7 @@ export interface Turn {
   sessionId: string;
   question: Message;
   /** Who asks now; a question that is taken up again may be somebody else's. */
-  author: string | null;
+  by: Principal | undefined;
   /** The last question is asked again; the history ended with this message then. */
   again?: { lastSeq: number };
 }
@@ -105,7 +106,7 @@ export interface HistoryStore {
       prompt: string;
       requestKey?: string | undefined;
       again?: Again | undefined;
-      author?: string | undefined;
+      by?: Principal | undefined;
     },
   ): Promise<TurnStart>;
   /** What a user said last. */

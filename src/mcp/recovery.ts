@@ -1,6 +1,9 @@
 // Ends what a dead process left open, so that every call has a definite outcome: run again on its original stream when
 // its tool declares that to be safe, else answered with what is known.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { LOCAL, may, NO_CREDENTIALS } from "../auth/principal.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { CredentialsLife } from "../sessions/client-access.ts";
 import type { OpenRequest, StreamStore } from "../streams/store.ts";
 import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -9,6 +12,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import { noteProgress, type ToldProgress } from "./exchange.ts";
 import { interrupted, mayRunAgain, type Interruptible } from "./interruption.ts";
 import type { LiveClients } from "./live-clients.ts";
+import { neededScope } from "./scopes.ts";
 
 const BATCH = 500;
 
@@ -17,6 +21,9 @@ export interface RecoveryParts {
   dispatcher: Dispatcher;
   live: LiveClients;
   registry: ToolRegistry;
+  /** Whether anybody can still come with these credentials, by `Credentials.id`. */
+  life: CredentialsLife;
+  clock: Clock;
   instanceId: string;
   log: Logger;
 }
@@ -44,10 +51,25 @@ async function recover(
   parts: RecoveryParts,
 ): Promise<"rerun" | "interrupted"> {
   const { streams, dispatcher, registry } = parts;
-  if (!mayRunAgain(orphan.message as unknown as Interruptible, registry))
-    return interrupt(orphan, parts);
+  const again = mayRunAgain(orphan.message as unknown as Interruptible, registry);
+  if (!again || !(await isStillAllowed(orphan, parts))) return interrupt(orphan, parts);
   await dispatcher.rerun(orphan, await toldProgress(orphan, streams));
   return "rerun";
+}
+
+/** Its caller could have lost the right to it since: a key is revoked, a token expires, a tool asks for more. */
+async function isStillAllowed(
+  { owner, scope, credentials, message }: OpenRequest,
+  { registry, life, clock }: RecoveryParts,
+): Promise<boolean> {
+  const { id = NO_CREDENTIALS, until = Infinity } = credentials ?? {};
+  const principal =
+    owner === LOCAL.id && scope === null ? LOCAL : { id: owner, ...(scope && { scope }) };
+  return (
+    may(principal, neededScope(message as unknown as JSONRPCMessage, registry)) &&
+    until > clock.now() &&
+    (await life.stillHold(id))
+  );
 }
 
 async function interrupt(

@@ -21,17 +21,13 @@ export class SessionAccessControl {
   }
 
   /** @throws AppError `forbidden` */
-  canModify({ access }: Pick<Session, "access">): void {
-    if (access === "read")
-      throw new AppError("forbidden", "You may read this session, but not change it.", {
-        hint: "Its owner can allow that with session_share; session_open starts one of your own.",
-      });
+  canModify(session: Pick<Session, "access">): void {
+    checkModify(session);
   }
 
   /** Deleting and sharing are the owner's. @throws AppError `forbidden` */
-  canOwn({ access }: Pick<Session, "access">): void {
-    if (access !== "own")
-      throw new AppError("forbidden", "Only the owner of this session may do that.");
+  canOwn(session: Pick<Session, "access">): void {
+    checkOwn(session);
   }
 
   /** @throws AppError `forbidden` */
@@ -42,10 +38,7 @@ export class SessionAccessControl {
 
   /** As `canAccess`, for what a list has found for the principal, with the grant that led to it. */
   accessOf(principal: Principal, owner: string, granted: Access | undefined): Access | undefined {
-    // The operator's credentials open every session; having asked for none does not.
-    const isOwn = owner === principal.id || principal.scope === "admin";
-    const access = isOwn ? "own" : granted;
-    return access !== undefined && !may(principal, "write") ? "read" : access;
+    return accessOf(principal, owner, granted);
   }
 
   async #accessTo(principal: Principal, { id, owner }: Session): Promise<Access | undefined> {
@@ -56,4 +49,30 @@ export class SessionAccessControl {
       isOwn ? undefined : await this.#store.granted(id, principal.id),
     );
   }
+}
+
+/** What a principal may do with the session of an owner, who may have granted it something. */
+export function accessOf(
+  principal: Principal,
+  owner: string,
+  granted: Access | undefined,
+): Access | undefined {
+  // The operator's credentials open every session; having asked for none does not.
+  const isOwn = owner === principal.id || principal.scope === "admin";
+  const access = isOwn ? "own" : granted;
+  return access !== undefined && !may(principal, "write") ? "read" : access;
+}
+
+/** @throws AppError `forbidden` */
+export function checkModify({ access }: Pick<Session, "access">): void {
+  if (access === "read")
+    throw new AppError("forbidden", "You may read this session, but not change it.", {
+      hint: "Its owner can allow that with session_share; session_open starts one of your own.",
+    });
+}
+
+/** @throws AppError `forbidden` */
+export function checkOwn({ access }: Pick<Session, "access">): void {
+  if (access !== "own")
+    throw new AppError("forbidden", "Only the owner of this session may do that.");
 }

@@ -79,7 +79,7 @@ export class Operator {
 
   /** @throws AppError `conflict` for a name that is taken */
   async update(session: Session, changes: SessionChanges): Promise<Session> {
-    const updated = await this.#parts.sessions.update(session, changes);
+    const updated = await this.#parts.sessions.update(OPERATOR, session, changes);
     await this.#parts.announce(updated);
     return updated;
   }

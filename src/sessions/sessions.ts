@@ -107,17 +107,17 @@ export class Sessions {
     else this.#access.canCreate(session);
   }
 
-  async update(session: Session, changes: SessionChanges): Promise<Session> {
+  async update(principal: Principal, session: Session, changes: SessionChanges): Promise<Session> {
     this.#access.canModify(session);
     checkTexts(changes);
     if (changes.name != null) checkName(changes.name);
-    return { ...(await this.#store.update(session.id, changes)), ...access(session) };
+    return { ...(await this.#store.update(session.id, changes, principal)), ...access(session) };
   }
 
   async clear(principal: Principal, session: Session, what: Clearable): Promise<void> {
     this.#access.canModify(session);
     await Promise.all([
-      this.#store.clear(session.id, what),
+      this.#store.clear(session.id, what, principal),
       this.#audit.note(principal, "session cleared", session.id, what),
     ]);
   }
@@ -129,7 +129,7 @@ export class Sessions {
     seqs: readonly number[],
   ): Promise<number[]> {
     this.#access.canModify(session);
-    const deleted = await this.#store.deleteMessages(session.id, seqs);
+    const deleted = await this.#store.deleteMessages(session.id, seqs, principal);
     const detail = deleted.map((seq) => `#${seq}`).join(", ");
     if (deleted.length > 0)
       await this.#audit.note(principal, "message deleted", session.id, detail);
@@ -139,7 +139,7 @@ export class Sessions {
   async delete(principal: Principal, session: Session): Promise<void> {
     this.#access.canOwn(session);
     await Promise.all([
-      this.#store.delete(session.id),
+      this.#store.delete(session.id, principal),
       this.#audit.note(principal, "session deleted", session.id),
     ]);
   }
@@ -162,7 +162,7 @@ export class Sessions {
       throw new AppError("invalid", "principal: that is the owner of the session.");
     const [isKnown] = await Promise.all([
       this.#store.knows(grant.principal),
-      this.#store.grant(session.id, grant, MAX_GRANTS),
+      this.#store.grant(session.id, grant, MAX_GRANTS, principal),
       this.#audit.note(
         principal,
         "session shared",
@@ -182,7 +182,7 @@ export class Sessions {
     this.#access.canOwn(session);
     checkName(to, "to");
     if (to === session.owner) return { session, named: true };
-    const given = await this.#store.give(session.id, to, this.#maxSessions);
+    const given = await this.#store.give(session.id, to, this.#maxSessions, principal);
     const detail = `from ${session.owner} to ${to}`;
     await this.#audit.note(principal, "session given", session.id, detail);
     return given;
@@ -191,7 +191,7 @@ export class Sessions {
   /** Resolves to whether it was shared with that principal. */
   async unshare(principal: Principal, session: Session, other: string): Promise<boolean> {
     this.#access.canOwn(session);
-    const existed = await this.#store.ungrant(session.id, other);
+    const existed = await this.#store.ungrant(session.id, other, principal);
     if (existed) await this.#audit.note(principal, "session unshared", session.id, other);
     return existed;
   }
@@ -228,7 +228,11 @@ export class Sessions {
     session: Omit<CreatedSession, "owner">,
   ): Promise<{ session: Session; created: boolean }> {
     this.#access.canCreate(principal);
-    const made = await this.#store.create({ ...session, owner: principal.id }, this.#maxSessions);
+    const made = await this.#store.create(
+      { ...session, owner: principal.id },
+      this.#maxSessions,
+      principal,
+    );
     if (made.created) await this.#audit.note(principal, "session created", made.session.id);
     return { ...made, session: { ...made.session, access: "own" } };
   }

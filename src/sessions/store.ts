@@ -1,5 +1,6 @@
 // The ports that keep sessions and clients. Every method is one whole operation: committed when its promise resolves.
 // An expired session is answered as if it were not there, even before the cleanup job has deleted it.
+import type { Principal } from "../auth/principal.ts";
 import type { Client, Session, SessionCounts } from "./session.ts";
 
 /** What a list tells beside the session itself. */
@@ -41,6 +42,7 @@ export type CreatedSession = Pick<Session, "id" | "owner"> & {
   [K in "name" | "title" | "system" | "keepMs" | "openedBy"]?: Session[K] | undefined;
 };
 
+/** `by`: who does it, and must still be allowed to; absent for the program itself. */
 export interface SessionStore {
   /** Whoever owns it: only for who then decides about access. */
   findById(id: string): Promise<Session | undefined>;
@@ -49,16 +51,20 @@ export interface SessionStore {
    * Makes a session, or returns the owner's living one of that name or id.
    * @throws AppError `not_found` when the id belongs to somebody else, `limit` when the owner has `max` already
    */
-  create(session: CreatedSession, max?: number): Promise<{ session: Session; created: boolean }>;
+  create(
+    session: CreatedSession,
+    max?: number,
+    by?: Principal,
+  ): Promise<{ session: Session; created: boolean }>;
   /** @throws AppError `not_found` */
-  update(id: string, changes: SessionChanges): Promise<Session>;
-  clear(id: string, what: Clearable): Promise<void>;
+  update(id: string, changes: SessionChanges, by?: Principal): Promise<Session>;
+  clear(id: string, what: Clearable, by?: Principal): Promise<void>;
   /**
    * Deletes single messages, and what else holds their words: a summary that covers one, a title that was made of one.
    * The others keep their numbers, and no number is given twice. Resolves to those that were there, ascending.
    * @throws AppError `busy` while a question is being answered
    */
-  deleteMessages(id: string, seqs: readonly number[]): Promise<number[]>;
+  deleteMessages(id: string, seqs: readonly number[], by?: Principal): Promise<number[]>;
   /** Deletes the session unless something is stored in it. */
   deleteEmpty(id: string): Promise<void>;
   /**
@@ -66,9 +72,14 @@ export interface SessionStore {
    * change but the new owner's, who needs none.
    * @throws AppError `limit` when the new owner has `max` already, `not_found`
    */
-  give(id: string, owner: string, max: number): Promise<{ session: Session; named: boolean }>;
+  give(
+    id: string,
+    owner: string,
+    max: number,
+    by?: Principal,
+  ): Promise<{ session: Session; named: boolean }>;
   /** Deletes the session with everything it owns. */
-  delete(id: string): Promise<void>;
+  delete(id: string, by?: Principal): Promise<void>;
   /** `except`: a client that is not counted among the connections. */
   counts(id: string, except?: string): Promise<SessionCounts>;
   /** What a principal other than the owner may do. */
@@ -78,9 +89,9 @@ export interface SessionStore {
   /** In the order of their names. */
   grants(id: string): Promise<Grant[]>;
   /** Replaces an earlier grant. @throws AppError `limit` for one too many */
-  grant(id: string, grant: Grant, max: number): Promise<void>;
+  grant(id: string, grant: Grant, max: number, by?: Principal): Promise<void>;
   /** False when there was none. */
-  ungrant(id: string, principal: string): Promise<boolean>;
+  ungrant(id: string, principal: string, by?: Principal): Promise<boolean>;
   /** Those of `owner`, and those that others have shared with it; everybody's without one. `query` is found in names and
    * titles, case-insensitively; with `byId` also at the beginning of ids. @throws AppError `invalid` for a wrong cursor */
   list(

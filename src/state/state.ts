@@ -68,9 +68,13 @@ export class State {
     return this.#store.set(sessionId, write);
   }
 
-  delete(sessionId: string, key: string, ifVersion?: number): Promise<boolean> {
+  delete(
+    sessionId: string,
+    key: string,
+    { ifVersion, by }: Pick<StateWrite, "ifVersion" | "by"> = {},
+  ): Promise<boolean> {
     checkKey(key);
-    return this.#store.delete(sessionId, key, ifVersion);
+    return this.#store.delete(sessionId, key, ifVersion, by);
   }
 
   /** @throws AppError `invalid` for a prefix that is longer than any key */

@@ -1,4 +1,5 @@
 // The port that keeps a session's key/value state. Expired keys are answered as absent.
+import type { Principal } from "../auth/principal.ts";
 import type { PageBounds } from "../kernel/page.ts";
 
 export interface StateEntry {
@@ -20,6 +21,8 @@ export interface StateWrite {
   ifVersion?: number | undefined;
   /** Bound on the session's keys. */
   maxKeys: number;
+  /** Who writes, and must still be allowed to; absent for the program itself. */
+  by?: Principal | undefined;
 }
 
 /** Keys that begin with `prefix` and come behind `after`. */
@@ -42,10 +45,10 @@ export interface KeyPage {
 
 export interface StateStore {
   get(sessionId: string, key: string): Promise<StateEntry | undefined>;
-  /** @throws AppError `conflict` when `ifVersion` does not match, `limit` for a key too many */
+  /** @throws AppError `conflict` when `ifVersion` does not match, `limit` for a key too many; `forbidden`, `not_found` */
   set(sessionId: string, write: StateWrite): Promise<StateEntry>;
   /** Resolves to whether the key was there. @throws AppError `conflict` */
-  delete(sessionId: string, key: string, ifVersion?: number): Promise<boolean>;
+  delete(sessionId: string, key: string, ifVersion?: number, by?: Principal): Promise<boolean>;
   /** As many as are on a page, in key order, from the key behind `after`. */
   list(sessionId: string, options: PageBounds & StateRange): Promise<StatePage>;
   /** As `list`, without reading a value. */

@@ -45,6 +45,7 @@ import { sqliteStateStore } from "./sqlite/state-store.ts";
 import { sqliteStreamStore } from "./sqlite/stream-store.ts";
 import { sqliteSubscriptionStore } from "./sqlite/subscription-store.ts";
 import { sqliteTransferStore } from "./sqlite/transfer-store.ts";
+import { sqliteWriteAccess } from "./sqlite/write-access.ts";
 import { sqliteUsage, type UsageLimits } from "./sqlite/usage.ts";
 import { copyBeforeUpgrade } from "./sqlite/upgrade-copy.ts";
 import { sqliteUpkeep } from "./sqlite/upkeep.ts";
@@ -156,12 +157,13 @@ export function openStorage({
     sqlite.pragma(`busy_timeout = ${BLOCKING_MS}`);
     const engine = new Engine(sqlite, clock, cutoffs, { log, files, onCommit, room });
     const usage = sqliteUsage(engine, sqlite, usageLimits);
-    const sessions = sqliteSessionStore(engine, usage);
+    const writes = sqliteWriteAccess(engine);
+    const sessions = sqliteSessionStore(engine, usage, writes);
     return {
       sessions,
       clients: sqliteClientStore(engine, usage, maxClients),
-      state: sqliteStateStore(engine, usage),
-      history: sqliteHistoryStore(engine, maxMessages, usage),
+      state: sqliteStateStore(engine, usage, writes),
+      history: sqliteHistoryStore(engine, maxMessages, usage, writes),
       instances: sqliteInstanceStore(engine),
       streams: sqliteStreamStore(engine, streamGraceMs, onEvent),
       subscriptions: sqliteSubscriptionStore(engine),

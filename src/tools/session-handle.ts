@@ -52,7 +52,7 @@ export class SessionHandle {
       get id() {
         return current.id;
       },
-      author: caller.principal.id,
+      by: caller.principal,
       store: (resource, act) => this.#store(resource, act),
       checkWritable: () => this.info && services.sessions.checkWritable(this.info),
       changed: (...uris) => this.#changed(...uris),
@@ -85,7 +85,11 @@ export class SessionHandle {
 
   /** @throws AppError `forbidden` */
   async update(changes: SessionChanges): Promise<Session> {
-    const updated = await this.#services.sessions.update(await this.#current.create(), changes);
+    const updated = await this.#services.sessions.update(
+      this.#caller.principal,
+      await this.#current.create(),
+      changes,
+    );
     await this.#changed(SESSIONS_URI);
     return updated;
   }
@@ -180,11 +184,10 @@ export class SessionHandle {
   }
 
   /** Asks the configured model, with this session's history as its memory. @throws AppError `forbidden` and others */
-  async ask(ask: Omit<Ask, "author">): Promise<{ question: Message; answer: Message }> {
+  async ask(ask: Omit<Ask, "by">): Promise<{ question: Message; answer: Message }> {
     return this.#store(historyUri, (id) => {
       const system = ask.system ?? this.info?.system ?? undefined;
-      const author = this.#caller.principal.id;
-      return this.#services.chat.ask(id, { ...ask, system, author });
+      return this.#services.chat.ask(id, { ...ask, system, by: this.#caller.principal });
     });
   }
 

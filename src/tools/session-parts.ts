@@ -1,5 +1,6 @@
 // State and history of one session, as a tool sees them.
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
 import type { HistorySearch, Hit } from "../chat/history-search.ts";
 import type { Message } from "../chat/message.ts";
@@ -17,7 +18,7 @@ const MAX_WAIT_MS = 64;
 export interface SessionParts {
   readonly id: string;
   /** Who writes. */
-  readonly author: string;
+  readonly by: Principal;
   /** Stores something in the session and tells subscribers of the resource. @throws AppError `forbidden`, and what `act` throws */
   store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T>;
   /** For what stores nothing new. @throws AppError `forbidden` */
@@ -52,7 +53,7 @@ export class SessionState {
     const write = this.#state.write(key, value, options); // what is refused makes no session
     return this.#session.store(
       (id) => stateUri(id, key),
-      (id) => this.#state.set(id, write),
+      (id) => this.#state.set(id, { ...write, by: this.#session.by }),
     );
   }
 
@@ -80,9 +81,9 @@ export class SessionState {
 
   /** Resolves to whether the key was there. @throws AppError `conflict` or `forbidden` */
   async delete(key: string, ifVersion?: number): Promise<boolean> {
-    const { id, checkWritable, changed } = this.#session;
+    const { id, by, checkWritable, changed } = this.#session;
     checkWritable();
-    const deleted = await this.#state.delete(id, key, ifVersion);
+    const deleted = await this.#state.delete(id, key, { ifVersion, by });
     if (deleted) await changed(stateUri(id, key));
     return deleted;
   }
@@ -106,10 +107,10 @@ export class SessionHistory {
   }
 
   /** @throws AppError `forbidden` and others */
-  async append(message: Omit<NewMessage, "author">): Promise<Message> {
+  async append(message: Omit<NewMessage, "by">): Promise<Message> {
     this.#chat.checkMessage(message); // what is refused makes no session
-    const { author } = this.#session;
-    return this.#session.store(historyUri, (id) => this.#chat.append(id, { ...message, author }));
+    const { by } = this.#session;
+    return this.#session.store(historyUri, (id) => this.#chat.append(id, { ...message, by }));
   }
 
   /** The newest messages below `before`, in order: at most `limit`, and about a megabyte unless one alone is larger. */

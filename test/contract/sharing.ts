@@ -1,5 +1,6 @@
 // The contract of what several principals mean for sessions: grants, lists, news, and how many sessions one may have.
 import { describe, expect, it } from "vitest";
+import type { Principal } from "../../src/auth/principal.ts";
 import { newId } from "../../src/kernel/ids.ts";
 import type { Grant } from "../../src/sessions/store.ts";
 import { ANA, BOB, failure, MAX_AGE, newClient, newSession, say, type Open } from "./engine.ts";
@@ -54,6 +55,31 @@ export function sharingContract(open: Open): void {
       await sessions.grant(other.id, READ, 2);
       await sessions.ungrant(id, "a");
       await sessions.grant(id, { principal: "c", access: "read" }, 2);
+    });
+
+    it("and credentials must hold when something is written, not only before", async () => {
+      const { storage, clock } = open();
+      const { id } = await newSession(storage);
+      const set = (by: Principal) =>
+        storage.state.set(id, { key: "k", value: "1", expiresAt: null, maxKeys: 9, by });
+      const token = { id: "client a", until: clock.now() + 1 };
+      await set({ id: ANA, credentials: token });
+      await expect(set({ id: BOB })).rejects.toMatchObject(failure("not_found"));
+      await storage.sessions.grant(id, READ, 9);
+      await expect(set({ id: BOB })).rejects.toMatchObject(failure("forbidden"));
+      await storage.sessions.grant(id, WRITE, 9);
+      await set({ id: BOB });
+      await expect(set({ id: BOB, scope: "read" })).rejects.toMatchObject(failure("forbidden"));
+      clock.advance(1);
+      for (const by of [
+        { id: ANA, credentials: token },
+        { id: ANA, credentials: { id: "key x", key: "x" } },
+      ]) {
+        await expect(set(by)).rejects.toMatchObject(failure("forbidden"));
+        const making = storage.sessions.create({ id: newId(), owner: ANA }, 9, by);
+        await expect(making).rejects.toMatchObject(failure("forbidden"));
+      }
+      expect(await storage.state.get(id, "k")).toMatchObject({ version: 2 });
     });
 
     it("go with their session", async () => {

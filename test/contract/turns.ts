@@ -1,6 +1,7 @@
 // The contract of chat turns: one at a time in a session, the question kept whatever happens, the answer in one.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/ids.ts";
+import type { Principal } from "../../src/auth/principal.ts";
 import type { Again } from "../../src/chat/ask.ts";
 import type { Turn } from "../../src/chat/store.ts";
 import type { Storage } from "../../src/storage/storage.ts";
@@ -11,7 +12,7 @@ const ANSWER = { content: "42", model: "deep-thought", inputTokens: 7, outputTok
 interface Asked {
   prompt?: string;
   requestKey?: string;
-  author?: string;
+  by?: Principal;
   again?: Again;
 }
 
@@ -60,12 +61,14 @@ export function turnContract(open: Open): void {
 
     it("names who asked in question and answer, whoever asked it first", async () => {
       const { history, storage, id, begin } = await setUp(open());
-      await history.failTurn(await begin({ author: "ana" }), "failed");
-      await history.completeTurn(await begin({ author: "bob" }), ANSWER);
+      for (const principal of ["bob", "eve"])
+        await storage.sessions.grant(id, { principal, access: "write" }, 9);
+      await history.failTurn(await begin({ by: { id: "ana" } }), "failed");
+      await history.completeTurn(await begin({ by: { id: "bob" } }), ANSWER);
       const again = { seq: 1, content: "Why?" };
       const authors = async () => (await page(storage, id)).map(({ author }) => author);
       expect(await authors()).toEqual(["ana", "bob"]);
-      await history.completeTurn(await begin({ author: "eve", again }), ANSWER);
+      await history.completeTurn(await begin({ by: { id: "eve" }, again }), ANSWER);
       expect(await authors()).toEqual(["eve", "eve"]);
     });
 

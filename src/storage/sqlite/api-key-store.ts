@@ -1,15 +1,14 @@
 // API keys in SQLite.
 import { and, asc, eq, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
-import type { ApiKey, ApiKeyStore } from "../../auth/api-keys.ts";
+import type { ApiKeyStore } from "../../auth/api-keys.ts";
 import type { Engine } from "./engine.ts";
-import { RowCache } from "./row-cache.ts";
 import { apiKeys } from "./schema.ts";
 
 const { placeholder } = sql;
 
 export function sqliteApiKeyStore(engine: Engine): ApiKeyStore {
   const { db } = engine;
-  const cache = new RowCache<ApiKey>(engine.dataVersion);
+  const cache = engine.cached.apiKeys;
   const byId = eq(apiKeys.id, placeholder("id"));
   const q = {
     find: db.select().from(apiKeys).where(byId).prepare(),

@@ -3,6 +3,7 @@ import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import { sql, type SQL } from "drizzle-orm";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Cutoff, CutoffKind } from "../../sessions/cutoff.ts";
+import type { ApiKey } from "../../auth/api-keys.ts";
 import type { Client, Session } from "../../sessions/session.ts";
 import { SESSIONS_URI } from "../../sessions/uris.ts";
 import { isFull } from "./ballast.ts";
@@ -39,7 +40,11 @@ export class Engine {
   readonly clock: Clock;
   readonly dataVersion: DataVersion;
   /** What nearly every call reads; whoever writes such a row drops it here. */
-  readonly cached: { sessions: RowCache<Session>; clients: RowCache<Client> };
+  readonly cached: {
+    sessions: RowCache<Session>;
+    clients: RowCache<Client>;
+    apiKeys: RowCache<ApiKey>;
+  };
   readonly #cutoffs: Readonly<Record<CutoffKind, Cutoff>>;
   readonly #commits: GroupCommit;
   readonly #room: Room | undefined;
@@ -59,6 +64,7 @@ export class Engine {
     this.cached = {
       sessions: new RowCache(this.dataVersion),
       clients: new RowCache(this.dataVersion),
+      apiKeys: new RowCache(this.dataVersion),
     };
     this.#cutoffs = cutoffs;
     this.#commits = new GroupCommit(sqlite, commits);

@@ -7,18 +7,21 @@ import { sqliteSearch } from "./search-store.ts";
 import { summaryStatements } from "./summary-rows.ts";
 import { sqliteTurns } from "./turn-store.ts";
 import type { Usage } from "./usage.ts";
+import type { WriteAccess } from "./write-access.ts";
 
 export function sqliteHistoryStore(
   engine: Engine,
   maxMessages: number,
   usage: Usage,
+  access: WriteAccess,
 ): HistoryStore {
   const statements = messageStatements(engine, maxMessages, usage);
   const summaries = summaryStatements(engine);
 
   return {
-    append: (sessionId, message) =>
+    append: (sessionId, { by, ...message }) =>
       engine.write(() => {
+        access.modify(by, sessionId);
         const { requestKey } = message;
         const stored =
           requestKey === undefined
@@ -29,7 +32,7 @@ export function sqliteHistoryStore(
           statements.add(sessionId, {
             ...message,
             requestKey: requestKey ?? null,
-            author: message.author ?? null,
+            author: by?.id ?? null,
             status: "complete",
           });
         statements.addTitle(sessionId, row);
@@ -54,6 +57,6 @@ export function sqliteHistoryStore(
 
     summary: (sessionId) => engine.read(() => summaries.get(sessionId)),
 
-    ...sqliteTurns(engine, statements, summaries),
+    ...sqliteTurns(engine, statements, summaries, access),
   };
 }

@@ -8,10 +8,14 @@ import type { Engine } from "./engine.ts";
 import { sqliteHistoryGaps } from "./history-gaps.ts";
 import { keyedCalls, messages, sessions, turns } from "./schema.ts";
 import { summaryStatements } from "./summary-rows.ts";
+import type { WriteAccess } from "./write-access.ts";
 
 const { placeholder } = sql;
 
-export function sqliteMessageDeletion(engine: Engine): Pick<SessionStore, "deleteMessages"> {
+export function sqliteMessageDeletion(
+  engine: Engine,
+  writes: WriteAccess,
+): Pick<SessionStore, "deleteMessages"> {
   const { db } = engine;
   const ofSession = eq(messages.sessionId, placeholder("id"));
   const gaps = sqliteHistoryGaps(engine);
@@ -55,8 +59,9 @@ export function sqliteMessageDeletion(engine: Engine): Pick<SessionStore, "delet
   };
 
   return {
-    deleteMessages: (id, seqs) =>
+    deleteMessages: (id, seqs, by) =>
       engine.free(() => {
+        writes.modify(by, id);
         // Its question could be one of them, and its summary could still be written from all of them.
         if (q.answering.get({ id }) !== undefined)
           throw new AppError("busy", "A question is being answered in this session.", {

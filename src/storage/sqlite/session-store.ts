@@ -11,6 +11,7 @@ import { messageCountOf, sqliteHistoryGaps } from "./history-gaps.ts";
 import { sqliteMessageDeletion } from "./message-deletion.ts";
 import { grants, keyedCalls, messages, sessions, sessionState, summaries } from "./schema.ts";
 import type { Usage } from "./usage.ts";
+import type { WriteAccess } from "./write-access.ts";
 
 const { placeholder } = sql;
 
@@ -46,7 +47,11 @@ const access = sql<Access>`iif(sessions.owner = ${placeholder("owner")} or ${pla
 const BLANK = { name: null, title: null, system: null, keepMs: null, openedBy: null };
 const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
 
-export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
+export function sqliteSessionStore(
+  engine: Engine,
+  usage: Usage,
+  writes: WriteAccess,
+): SessionStore {
   const { db } = engine;
   const cache = engine.cached.sessions;
   const gaps = sqliteHistoryGaps(engine);
@@ -256,8 +261,9 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
     granted: (id, principal) => engine.look(() => q.granted.get({ id, principal })?.access),
     knows: (principal) => engine.look(() => q.knows.get({ principal })!.known === 1),
     grants: (id) => engine.read(() => q.grants.all({ id })),
-    grant: (id, { principal, access }, max) =>
+    grant: (id, { principal, access }, max, by) =>
       engine.write(() => {
+        writes.own(by, id);
         db.insert(grants)
           .values({ sessionId: id, principal, access, createdAt: engine.clock.now() })
           .onConflictDoUpdate({ target: [grants.sessionId, grants.principal], set: { access } })
@@ -265,10 +271,15 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         if (q.grants.all({ id }).length > max)
           throw new AppError("limit", `A session can be shared with at most ${max} principals.`);
       }),
-    ungrant: (id, principal) => engine.free(() => q.ungrant.run({ id, principal }).changes === 1),
+    ungrant: (id, principal, by) =>
+      engine.free(() => {
+        writes.own(by, id);
+        return q.ungrant.run({ id, principal }).changes === 1;
+      }),
 
-    create: ({ id, owner, ...given }, max = Infinity) =>
+    create: ({ id, owner, ...given }, max = Infinity, by) =>
       engine.write(() => {
+        writes.credentials(by);
         const { name = null } = given;
         const times = engine.times();
         const same = q.aliveById.get({ ...times, id });
@@ -292,8 +303,9 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         return { session, created: true };
       }),
 
-    update: (id, changes) =>
+    update: (id, changes, by) =>
       engine.write(() => {
+        writes.modify(by, id);
         const times = engine.times();
         const current = q.aliveById.get({ ...times, id });
         if (current === undefined) throw new AppError("not_found", "No such session.");
@@ -307,8 +319,9 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         return q.update.get({ id, name, title, system, pinned: pinned ? 1 : 0, now: times.now })!;
       }),
 
-    clear: (id, what) =>
+    clear: (id, what, by) =>
       engine.free(() => {
+        writes.modify(by, id);
         if (what !== "state") {
           q.clearHistory.run({ id });
           gaps.clear(id);
@@ -318,8 +331,9 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         if (what !== "history") q.clearState.run({ id });
       }),
 
-    give: (id, owner, max) =>
+    give: (id, owner, max, by) =>
       engine.write(() => {
+        writes.own(by, id);
         const times = engine.times();
         const current = q.aliveById.get({ ...times, id });
         if (current === undefined) throw new AppError("not_found", "No such session.");
@@ -339,10 +353,11 @@ export function sqliteSessionStore(engine: Engine, usage: Usage): SessionStore {
         return { session, named };
       }),
 
-    ...sqliteMessageDeletion(engine),
+    ...sqliteMessageDeletion(engine, writes),
 
-    delete: (id) =>
+    delete: (id, by) =>
       engine.free(() => {
+        writes.own(by, id);
         q.delete.run({ id });
         forgetAll();
       }),

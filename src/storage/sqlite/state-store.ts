@@ -8,6 +8,7 @@ import { sqliteExpiring } from "./expiring.ts";
 import { sessionState } from "./schema.ts";
 import { stateColumns, statePut } from "./state-rows.ts";
 import type { Usage } from "./usage.ts";
+import type { WriteAccess } from "./write-access.ts";
 
 const { placeholder } = sql;
 
@@ -21,7 +22,7 @@ function endOf(prefix: string): string | null {
   return String.fromCodePoint(...points.slice(0, last), valid);
 }
 
-export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
+export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAccess): StateStore {
   const { db } = engine;
   const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
   const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
@@ -77,8 +78,9 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
     get: (sessionId, key) =>
       engine.read(() => q.get.get({ sessionId, key, now: engine.clock.now() })),
 
-    set: (sessionId, { key, value, expiresAt, ifVersion, maxKeys }) =>
+    set: (sessionId, { key, value, expiresAt, ifVersion, maxKeys, by }) =>
       engine.write(() => {
+        access.modify(by, sessionId);
         const now = engine.clock.now();
         const current = q.get.get({ sessionId, key, now });
         checkVersion(key, ifVersion, current?.version);
@@ -97,8 +99,9 @@ export function sqliteStateStore(engine: Engine, usage: Usage): StateStore {
         return entry;
       }),
 
-    delete: (sessionId, key, ifVersion) =>
+    delete: (sessionId, key, ifVersion, by) =>
       engine.free(() => {
+        access.modify(by, sessionId);
         const current = q.get.get({ sessionId, key, now: engine.clock.now() });
         checkVersion(key, ifVersion, current?.version);
         q.delete.run({ sessionId, key });

@@ -2,6 +2,7 @@
 import { and, desc, eq, gte, sql } from "drizzle-orm";
 import { askedMeanwhile, type Again } from "../../chat/ask.ts";
 import type { HistoryStore, Turn, TurnStart } from "../../chat/store.ts";
+import type { Principal } from "../../auth/principal.ts";
 import { AppError } from "../../kernel/errors.ts";
 import type { Engine } from "./engine.ts";
 import {
@@ -13,6 +14,7 @@ import {
 } from "./message-rows.ts";
 import { messages, turns } from "./schema.ts";
 import type { SummaryStatements } from "./summary-rows.ts";
+import type { WriteAccess } from "./write-access.ts";
 
 const { placeholder } = sql;
 
@@ -33,13 +35,14 @@ type BeginAgain = Omit<Question, "requestKey"> & {
   instanceId: string;
   requestKey?: string | null | undefined;
   again: Again;
-  author: string | null;
+  by: Principal | undefined;
 };
 
 export function sqliteTurns(
   engine: Engine,
   statements: MessageStatements,
   summaries: SummaryStatements,
+  access: WriteAccess,
 ): TurnMethods {
   const { db } = engine;
   const ofSession = eq(turns.sessionId, placeholder("sessionId"));
@@ -129,7 +132,7 @@ export function sqliteTurns(
   /** Claims the last question as it is: it is replaced when there is an answer, and else nothing has happened. */
   const beginAgain = (
     sessionId: string,
-    { instanceId, prompt, requestKey = null, again, author }: BeginAgain,
+    { instanceId, prompt, requestKey = null, again, by }: BeginAgain,
   ): TurnStart => {
     const last = q.lastQuestion.get({ sessionId });
     if (last?.seq !== again.seq || last.content !== again.content) throw askedMeanwhile();
@@ -139,11 +142,11 @@ export function sqliteTurns(
       ...publicPart(last),
       content: prompt,
       requestKey,
-      author,
+      author: by?.id ?? null,
     };
     return {
       kind: "started",
-      turn: { id: last.id, instanceId, sessionId, question, author, again: { lastSeq } },
+      turn: { id: last.id, instanceId, sessionId, question, by, again: { lastSeq } },
     };
   };
 
@@ -176,8 +179,9 @@ export function sqliteTurns(
     checkRoom: (sessionId, question) =>
       engine.look(() => checkRoom(sessionId, stored(sessionId, question))),
 
-    beginTurn: (sessionId, { instanceId, prompt, requestKey, again, author = null }) =>
+    beginTurn: (sessionId, { instanceId, prompt, requestKey, again, by }) =>
       engine.write(() => {
+        access.modify(by, sessionId);
         const known = again
           ? keyed(sessionId, { prompt, requestKey })
           : stored(sessionId, { prompt, requestKey });
@@ -189,7 +193,7 @@ export function sqliteTurns(
         if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
         if (again) {
           if (known !== undefined && known.seq !== again.seq) throw requestKeyTaken();
-          return beginAgain(sessionId, { instanceId, prompt, requestKey, again, author });
+          return beginAgain(sessionId, { instanceId, prompt, requestKey, again, by });
         }
         checkRoom(sessionId, known);
         const question =
@@ -199,7 +203,7 @@ export function sqliteTurns(
             content: prompt,
             status: "pending",
             requestKey: requestKey ?? null,
-            author,
+            author: by?.id ?? null,
           });
         statements.addTitle(sessionId, question);
         q.setStatus.run({ sessionId, seq: question.seq, status: "pending" });
@@ -210,12 +214,13 @@ export function sqliteTurns(
         q.claim.run({ sessionId, messageId: question.id, instanceId, now: engine.clock.now() });
         return {
           kind: "started",
-          turn: { id: question.id, instanceId, sessionId, question: publicPart(question), author },
+          turn: { id: question.id, instanceId, sessionId, question: publicPart(question), by },
         };
       }),
 
     completeTurn: (turn, answer) =>
       engine.write(() => {
+        access.modify(turn.by, turn.sessionId);
         release(turn);
         const { sessionId, question } = turn;
         const { requestKey } = question;
@@ -236,7 +241,7 @@ export function sqliteTurns(
             inputTokens: answer.inputTokens ?? null,
             outputTokens: answer.outputTokens ?? null,
             requestKey,
-            author: turn.author,
+            author: turn.by?.id ?? null,
           }),
         );
       }),
@@ -250,6 +255,7 @@ export function sqliteTurns(
 
     saveSummary: (turn, summary) =>
       engine.write(() => {
+        access.modify(turn.by, turn.sessionId);
         checkClaim(turn);
         return summaries.save(turn.sessionId, summary);
       }),
