@@ -72,7 +72,7 @@ it("sessions that come into being by use are noted like others, once", async () 
   const { url, folder, key, person } = await serveWithKeys();
   const ana = await person("ana", "2025");
   for (let n = 0; n < 2; n += 1) await ana.call("state_set", { key: "k", value: n });
-  expect(about(folder, ana.client!.id)).toEqual(["ana | session created | -"]);
+  expect(about(folder, await ana.client!.session())).toEqual(["ana | session created | -"]);
   const appended = await (
     await person("ana")
   ).call("history_append", { role: "user", content: "x" });
