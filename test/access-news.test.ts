@@ -106,6 +106,7 @@ describe.each(ERAS)("listeners in the era of %s", (era) => {
     expect(await heard(rita)).toEqual([]);
     expect(await heard(will)).toEqual(uris);
     await ana.call("session_share", { session, principal: "rita" });
+    await ana.accept!("rita", session);
     expect(await heard(rita)).toEqual(uris); // that it is there again
     await say(ana, session);
     expect(await heard(rita)).toEqual(uris);

@@ -130,7 +130,7 @@ describe.each(ERAS)("in the era of %s", (era) => {
     expect(read.messages[0]!["error"]).toBeDefined();
     expect(await listed(will)).toEqual([]);
     expect((await ana.call("session_unshare", { session, principal: "will" })).says).toContain(
-      "was not shared with will",
+      `was not shared with "will"`,
     );
   });
 

@@ -20,6 +20,7 @@ describe.each(ERAS)("in the era of %s", (era) => {
     const [ana, will] = [await person("ana", era), await person("will", era)];
     const session = await open(ana, { name: "work" });
     await ana.call("session_share", { session, principal: "will", access: "write" });
+    await will.call("session_accept", { session });
     await ana.call("session_share", { session, principal: "rita" });
     await will.call("session_clear", { session, what: "state" });
     await ana.call("session_unshare", { session, principal: "will" });
@@ -29,6 +30,7 @@ describe.each(ERAS)("in the era of %s", (era) => {
     expect(about(folder, session)).toEqual([
       "ana | session created | -",
       "ana | session shared | write for will",
+      "will | session accepted | write of ana",
       "ana | session shared | read for rita",
       "will | session cleared | state",
       "ana | session unshared | will",
@@ -53,6 +55,7 @@ describe.each(ERAS)("in the era of %s", (era) => {
     ];
     const session = await open(ana, { name: "work" });
     await ana.call("session_share", { session, principal: "rita" });
+    await rita.call("session_accept", { session });
     const before = rows(folder, "SELECT * FROM audit");
     await open(ana, { name: "work" }); // it is there
     for (const other of [sven, rita]) {

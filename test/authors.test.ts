@@ -26,6 +26,7 @@ async function setUp() {
   const opened = await ada.call("session_open", { name: "trip", title: "Lisbon in May" });
   const { session } = opened.data as { session: string };
   await ada.call("session_share", { session, principal: "bob", access: "write" });
+  await bob.call("session_accept", { session });
   await ada.call("history_append", { session, role: "user", content: "Where is the tram?" });
   await bob.call("history_append", { session, role: "user", content: "The tram is blue." });
   await bob.call("chat", { session, prompt: "Which tram?" });

@@ -64,6 +64,7 @@ describe.each(ERAS)("a program of the %s era", (era) => {
       expect(says).toMatch(/There is no message .*Pass the `id` of a result of search\./s);
     }
     await ana.call("session_share", { session, principal: "bob" });
+    await bob.call("session_accept", { session });
     expect((await bob.call("fetch", { id: `${session}#1` })).isError).toBe(false);
   });
 });

@@ -52,6 +52,7 @@ describe("max-state", () => {
     const [ana, bob] = [await person("ana"), await person("bob")];
     const session = await open(ana);
     await ana.call("session_share", { session, principal: "bob", access: "write" });
+    await bob.call("session_accept", { session });
     expect((await bob.call("state_set", { session, key: "a", value: KB })).isError).toBe(false);
     expect(codeOf(await bob.call("state_set", { session, key: "b", value: KB }))).toBe("limit");
     const own = await open(bob);

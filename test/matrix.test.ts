@@ -30,6 +30,8 @@ for (const version of versions) {
           "session_delete",
           "session_share",
           "session_unshare",
+          "session_accept",
+          "session_leave",
           "state_get",
           "state_set",
           "state_delete",

@@ -249,6 +249,7 @@ describe.each(ERAS)("scope all, in the era of %s", (era) => {
     const [private_, shared] = [await tell(ana), await tell(ana)];
     const bobs = await tell(bob);
     await ana.call("session_share", { session: shared, principal: "bob" });
+    await bob.call("session_accept", { session: shared });
     expect((await found(ana)).toSorted()).toEqual([private_, shared].toSorted());
     expect((await found(bob)).toSorted()).toEqual([bobs, shared].toSorted());
     expect(await found(await person("bob", era, "read"))).toHaveLength(2);

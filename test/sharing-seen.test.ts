@@ -20,6 +20,7 @@ it("lists, hits and resources tell whose a session is and what one may do with i
 
   const shared = await callAs(url, ada, "session_share", { session, principal: "bob" });
   expect(shared.data).toMatchObject({ known: true });
+  await callAs(url, bob, "session_accept", { session });
   const misspelt = await callAs(url, ada, "session_share", { session, principal: "bbo" });
   expect(misspelt.data).toMatchObject({ known: false });
   expect(misspelt.says).toContain('Nobody called "bbo" has been seen here');

@@ -8,6 +8,8 @@ export type AuditAction =
   | "message deleted"
   | "session given"
   | "session shared"
+  | "session accepted"
+  | "session left"
   | "session unshared"
   | "session exported"
   | "session imported"

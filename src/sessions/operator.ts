@@ -96,9 +96,9 @@ export class Operator {
     return deleted;
   }
 
-  /** @throws AppError `invalid` or `limit` */
+  /** At once, for the operator decides for both sides. @throws AppError `invalid` or `limit` */
   async share(session: Session, grant: Grant): Promise<void> {
-    await this.#parts.sessions.share(OPERATOR, owned(session), grant);
+    await this.#parts.sessions.share(OPERATOR, owned(session), grant, { accepted: true });
     await this.#parts.announce({ id: session.id, owner: grant.principal });
   }
 

@@ -8,11 +8,14 @@ import type { Activity } from "./activity.ts";
 import type { SessionAccessControl } from "./access.ts";
 import { EMPTY_AGE_MS } from "./retention.ts";
 import type { Audit } from "./audit.ts";
+import { MAX_TAKEN } from "./store.ts";
 import type { Session, SessionCounts } from "./session.ts";
 import type {
   Clearable,
   CreatedSession,
   Grant,
+  Offer,
+  OfferLimits,
   SessionChanges,
   SessionPage,
   SessionStore,
@@ -22,6 +25,8 @@ const MAX_NAME_BYTES = 200;
 export const MAX_TITLE_BYTES = 500;
 const MAX_SYSTEM_BYTES = 64_000;
 const MAX_GRANTS = 100;
+/** Shares that wait to be accepted: nobody can fill another's list, nor keep others from it. */
+const OFFER_LIMITS: OfferLimits = { ofGiver: 100, ofTaker: 100, between: 10 };
 
 export interface NewSession {
   name?: string | undefined;
@@ -154,15 +159,25 @@ export class Sessions {
     return this.#store.grants(id);
   }
 
-  /** Resolves to whether anybody of that name was seen here. @throws AppError `forbidden`, `invalid` or `limit` */
-  async share(principal: Principal, session: Session, grant: Grant): Promise<boolean> {
+  /**
+   * Offers to share the session, which the other accepts or not; `accepted`: in the other's name too.
+   * Resolves to whether anybody of that name was seen here. @throws AppError `forbidden`, `invalid` or `limit`
+   */
+  async share(
+    principal: Principal,
+    session: Session,
+    grant: Grant,
+    { accepted = false } = {},
+  ): Promise<boolean> {
     this.#access.canOwn(session);
     checkName(grant.principal, "principal");
     if (grant.principal === session.owner)
       throw new AppError("invalid", "principal: that is the owner of the session.");
     const [isKnown] = await Promise.all([
       this.#store.knows(grant.principal),
-      this.#store.grant(session.id, grant, MAX_GRANTS, principal),
+      accepted
+        ? this.#store.grant(session.id, grant, MAX_GRANTS, principal)
+        : this.#store.offer(session.id, grant, MAX_GRANTS, OFFER_LIMITS, principal),
       this.#audit.note(
         principal,
         "session shared",
@@ -171,6 +186,31 @@ export class Sessions {
       ),
     ]);
     return isKnown;
+  }
+
+  /** What others have offered to share, the oldest first. */
+  offers(principal: Principal): Promise<Offer[]> {
+    return this.#store.offers(principal.id);
+  }
+
+  /** Takes an offer up. @throws AppError `not_found`, `forbidden` or `limit` */
+  async accept(principal: Principal, id: string): Promise<Offer> {
+    this.#access.canCreate(principal);
+    const offer = await this.#store.accept(id, principal.id, MAX_TAKEN, principal);
+    if (offer === undefined)
+      throw new AppError("not_found", "No share of this session waits for you.", {
+        hint: "session_accept without `session` shows those that wait.",
+      });
+    await this.#audit.note(principal, "session accepted", id, `${offer.access} of ${offer.owner}`);
+    return offer;
+  }
+
+  /** Refuses an offer, or gives back what was accepted; resolves to whether there was any. @throws AppError `forbidden` */
+  async leave(principal: Principal, id: string): Promise<boolean> {
+    this.#access.canCreate(principal);
+    const left = await this.#store.leave(id, principal.id, principal);
+    if (left) await this.#audit.note(principal, "session left", id);
+    return left;
   }
 
   /** `named`: whether it could keep its name. @throws AppError `forbidden`, `invalid` or `limit` */

@@ -35,6 +35,26 @@ export type Clearable = "history" | "state" | "all";
 export interface Grant {
   principal: string;
   access: "read" | "write";
+  /** Present while the other side has not accepted it: nobody is let in by it. */
+  pending?: true;
+}
+
+/** So many sessions of others can be shared with one principal; a search covers all of them. */
+export const MAX_TAKEN = 1_000;
+
+/** A session that somebody has offered to share. */
+export interface Offer {
+  session: string;
+  owner: string;
+  access: Grant["access"];
+}
+
+/** How many shares may wait. */
+export interface OfferLimits {
+  ofGiver: number;
+  ofTaker: number;
+  /** Of one giver to one taker. */
+  between: number;
 }
 
 /** What a session is made with; what is absent is null. */
@@ -86,8 +106,19 @@ export interface SessionStore {
   granted(id: string, principal: string): Promise<Grant["access"] | undefined>;
   /** Whether anybody of that name has a key or a session, has been here as a program, or is in the audit. */
   knows(principal: string): Promise<boolean>;
-  /** In the order of their names. */
+  /** In the order of their names, also those that wait. */
   grants(id: string): Promise<Grant[]>;
+  /**
+   * Offers a share, or changes one that was accepted; `max`: of the session, in all.
+   * @throws AppError `limit` for one too many
+   */
+  offer(id: string, grant: Grant, max: number, limits: OfferLimits, by?: Principal): Promise<void>;
+  /** Those that wait for a principal, the oldest first. */
+  offers(principal: string): Promise<Offer[]>;
+  /** Makes an offer a grant; undefined when there is none. @throws AppError `limit` when the principal has `max` */
+  accept(id: string, principal: string, max: number, by?: Principal): Promise<Offer | undefined>;
+  /** Refuses an offer, or gives a grant back; false when there was neither. */
+  leave(id: string, principal: string, by?: Principal): Promise<boolean>;
   /** Replaces an earlier grant. @throws AppError `limit` for one too many */
   grant(id: string, grant: Grant, max: number, by?: Principal): Promise<void>;
   /** False when there was none. */

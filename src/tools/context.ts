@@ -17,7 +17,8 @@ import type { SessionHandle, SessionServices } from "./session-handle.ts";
  * a way out, `created` opens a new one with what it stores. `optional` takes what is there already, and runs without.
  * `none` has nothing to do with the session of its call: neither its arguments nor its result name one.
  */
-export type SessionPolicy = "required" | "created" | "optional" | "none";
+/** `named`: the argument `session` is not looked up, see `sessionArgument`. */
+export type SessionPolicy = "required" | "created" | "optional" | "none" | "named";
 
 /** What a handler can say to its caller while it works, and hear from it. */
 export interface CallChannel {
@@ -44,7 +45,9 @@ export interface CallChannel {
 export interface ToolContext<Input, Policy extends SessionPolicy = "required"> extends CallChannel {
   input: Input;
   /** The session of this call: its state and its history are durable when their promises resolve. */
-  session: Policy extends "optional" | "none" ? SessionHandle | undefined : SessionHandle;
+  session: Policy extends "optional" | "none" | "named" ? SessionHandle | undefined : SessionHandle;
+  /** The argument `session`, as it came: it may name one that the caller does not reach. */
+  sessionArgument: string | undefined;
   /** The caller's other sessions. */
   sessions: OwnSessions;
   principal: Principal;

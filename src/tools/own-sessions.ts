@@ -3,8 +3,8 @@ import type { Hit } from "../chat/history-search.ts";
 import { CurrentSession } from "../sessions/current.ts";
 import type { Caller, Session, SessionCounts } from "../sessions/session.ts";
 import type { Lifetime, NewSession } from "../sessions/sessions.ts";
-import type { SessionPage } from "../sessions/store.ts";
-import { SESSIONS_URI } from "../sessions/uris.ts";
+import type { Offer, SessionPage } from "../sessions/store.ts";
+import { SESSIONS_URI, sessionUri } from "../sessions/uris.ts";
 import { newsOf, SessionHandle, type SessionServices } from "./session-handle.ts";
 
 export class OwnSessions {
@@ -44,6 +44,32 @@ export class OwnSessions {
   async find(id: string): Promise<SessionHandle | undefined> {
     const session = await this.#services.sessions.find(this.#caller.principal, { id });
     return session && new SessionHandle(this.#services, CurrentSession.of(session), this.#caller);
+  }
+
+  /** What others have offered to share, the oldest first. */
+  offers(): Promise<Offer[]> {
+    return this.#services.sessions.offers(this.#caller.principal);
+  }
+
+  /** @throws AppError `not_found`, `forbidden` or `limit` */
+  async accept(id: string): Promise<Offer> {
+    const offer = await this.#services.sessions.accept(this.#caller.principal, id);
+    await this.#listChanged(id);
+    return offer;
+  }
+
+  /** Resolves to whether there was a share of it. @throws AppError `forbidden` */
+  async leave(id: string): Promise<boolean> {
+    const left = await this.#services.sessions.leave(this.#caller.principal, id);
+    if (left) await this.#listChanged(id);
+    return left;
+  }
+
+  async #listChanged(id: string): Promise<void> {
+    const { announcer } = this.#services;
+    const news = newsOf(this.#caller);
+    await announcer.announceBelow(news, sessionUri(id));
+    await announcer.announce(news, [sessionUri(id), SESSIONS_URI]);
   }
 
   /** Whose they are. */

@@ -134,7 +134,7 @@ export class SessionHandle {
       await this.#current.create(),
       grant,
     );
-    await this.#allChanged(grant.principal);
+    await this.#services.announcer.announce(this.#newsFor(grant.principal), [SESSIONS_URI]);
     return isKnown;
   }
 

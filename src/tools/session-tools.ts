@@ -6,7 +6,7 @@ import type { Session, SessionCounts } from "../sessions/session.ts";
 import type { OwnSessions } from "./own-sessions.ts";
 import { optionalText } from "./arguments.ts";
 import { iso, reply } from "./reply.ts";
-import { sharedWith } from "./share-tools.ts";
+import { offered, sharedWith } from "./share-tools.ts";
 import { defineTool, type Tool } from "./tool.ts";
 
 const summary = {
@@ -175,6 +175,10 @@ export function sessionTools(maxAgeMs: number): Tool[] {
             shared: z.boolean().describe("Whether its owner has let others in."),
           }),
         ),
+        pending: z
+          .array(offered)
+          .optional()
+          .describe("Shares of others that wait for session_accept or session_leave."),
         next_cursor: z.string().optional(),
       }),
       annotations: { readOnlyHint: true, openWorldHint: false },
@@ -182,6 +186,11 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       quick: true,
       async handler({ input, session, sessions }) {
         const page = await sessions.list(input);
+        const pending = input.cursor ? [] : await sessions.offers();
+        const waiting =
+          pending.length > 0
+            ? [`${counted(pending.length, "share waits", "shares wait")}: see session_accept.`]
+            : [];
         const lines = page.sessions.map(
           (found) =>
             `- ${found.id} ${label(found)} (${countsText(found)}` +
@@ -191,13 +200,14 @@ export function sessionTools(maxAgeMs: number): Tool[] {
           ? "No session matches."
           : "No sessions yet. Start one with session_open or chat.";
         const more = page.nextCursor ? ["More: pass next_cursor as cursor."] : [];
-        return reply([...(lines.length > 0 ? lines : [empty]), ...more].join("\n"), {
+        return reply([...(lines.length > 0 ? lines : [empty]), ...more, ...waiting].join("\n"), {
           session: session?.id ?? null,
           sessions: page.sessions.map((found) => ({
             id: found.id,
             ...summarize(found, found, sessions),
             shared: found.shares > 0,
           })),
+          ...(pending.length > 0 && { pending }),
           ...(page.nextCursor && { next_cursor: page.nextCursor }),
         });
       },

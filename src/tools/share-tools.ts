@@ -1,5 +1,6 @@
 // Tools for letting others into a session.
 import { z } from "zod";
+import { AppError } from "../kernel/errors.ts";
 import { reply } from "./reply.ts";
 import type { SessionHandle } from "./session-handle.ts";
 import { defineTool, type Tool } from "./tool.ts";
@@ -8,7 +9,11 @@ const principal = z.string().describe("Name of the other principal, as its keys 
 
 /** Whom a session is shared with, as every sharing tool tells it. */
 export const sharedWith = z.array(
-  z.object({ principal: z.string(), access: z.enum(["read", "write"]) }),
+  z.object({
+    principal: z.string(),
+    access: z.enum(["read", "write"]),
+    pending: z.literal(true).optional().describe("Present until it is accepted."),
+  }),
 );
 
 export function shareTools(): Tool[] {
@@ -23,7 +28,7 @@ export function shareTools(): Tool[] {
       name: "session_share",
       toolset: "manage",
       description:
-        "Let another principal read the current session, or read and change it. Only its owner can do that.",
+        "Let another principal read the current session, or read and change it, once it accepts that. Only its owner can.",
       input: z.strictObject({
         principal,
         access: z.enum(["read", "write"]).default("read"),
@@ -36,11 +41,18 @@ export function shareTools(): Tool[] {
       quick: true,
       async handler({ input, session }) {
         const known = await session.share(input);
-        const text = `${input.principal} may now ${input.access} session ${session.id}.`;
+        const who = JSON.stringify(input.principal);
+        const sharedNow = await session.grants();
+        const waits = sharedNow.some(
+          ({ principal, pending }) => principal === input.principal && pending,
+        );
+        const text = waits
+          ? `${who} may ${input.access} session ${session.id} after a call of session_accept with this id.`
+          : `${who} may now ${input.access} session ${session.id}.`;
         const doubt =
           ` Nobody called ${JSON.stringify(input.principal)} has been seen here: there is no key, session or program ` +
           "of that name. If it is misspelt, take it back with session_unshare.";
-        return reply(known ? text : text + doubt, { shared_with: await session.grants(), known });
+        return reply(known ? text : text + doubt, { shared_with: sharedNow, known });
       },
     }),
 
@@ -57,13 +69,69 @@ export function shareTools(): Tool[] {
         return told(
           session,
           existed
-            ? `${input.principal} can no longer reach session ${session.id}.`
-            : `It was not shared with ${input.principal}.`,
+            ? `${JSON.stringify(input.principal)} can no longer reach session ${session.id}.`
+            : `It was not shared with ${JSON.stringify(input.principal)}.`,
         );
+      },
+    }),
+
+    defineTool({
+      name: "session_accept",
+      toolset: "manage",
+      description:
+        "Accept that another principal shares a session with you: from then on it is in your lists and searches. " +
+        "Without `session` it shows the shares that wait. Accept only what the user expects.",
+      input: z.strictObject({}),
+      output: z.object({
+        accepted: z.boolean(),
+        pending: z.array(offered).describe("The shares that still wait."),
+      }),
+      annotations,
+      session: "named",
+      quick: true,
+      async handler({ sessionArgument: id, sessions }) {
+        const offer = id === undefined ? undefined : await sessions.accept(id);
+        const pending = await sessions.offers();
+        const lines = pending.map(
+          ({ session, owner, access }) => `- ${session} of ${JSON.stringify(owner)}: ${access}`,
+        );
+        const text =
+          offer === undefined
+            ? [lines.length > 0 ? "These shares wait:" : "No share waits.", ...lines].join("\n")
+            : `You may now ${offer.access} session ${offer.session} of ${JSON.stringify(offer.owner)}.`;
+        return reply(text, { session: id ?? null, accepted: offer !== undefined, pending });
+      },
+    }),
+
+    defineTool({
+      name: "session_leave",
+      toolset: "manage",
+      description:
+        "Leave a session that another principal shares with you, or refuse one that waits to be accepted.",
+      input: z.strictObject({}),
+      output: z.object({ left: z.boolean() }),
+      annotations,
+      session: "named",
+      quick: true,
+      async handler({ sessionArgument: id, sessions }) {
+        if (id === undefined)
+          throw new AppError("invalid", "session: expected the id of a session that is shared.", {
+            hint: "session_list and session_accept show them.",
+          });
+        const left = await sessions.leave(id);
+        const text = left ? "You have left this session." : "This session was not shared with you.";
+        return reply(text, { session: id, left });
       },
     }),
   ];
 }
+
+/** A share that waits: nothing of the session itself, whose title is another's text. */
+export const offered = z.object({
+  session: z.string(),
+  owner: z.string(),
+  access: z.enum(["read", "write"]),
+});
 
 const told = async (session: SessionHandle, text: string) =>
   reply(text, { shared_with: await session.grants() });

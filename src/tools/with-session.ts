@@ -56,6 +56,7 @@ export function withSession<Input, Policy extends SessionPolicy>(
             Input,
             Policy
           >["session"],
+          sessionArgument: call.session,
           sessions: new OwnSessions(services, caller),
           principal: caller.principal,
         }),
@@ -92,7 +93,7 @@ export function withSession<Input, Policy extends SessionPolicy>(
   };
 }
 
-export const POLICIES: readonly unknown[] = ["required", "created", "optional", "none"];
+export const POLICIES: readonly unknown[] = ["required", "created", "optional", "none", "named"];
 
 function checkPolicy<Policy>(policy: Policy): Policy {
   if (POLICIES.includes(policy)) return policy;
@@ -112,7 +113,7 @@ async function resolve(
   policy: SessionPolicy,
   { caller, session, services: { resolver } }: Call,
 ): Promise<CurrentSession | undefined> {
-  if (policy === "none") return undefined;
+  if (policy === "none" || policy === "named") return undefined;
   return policy === "optional" && session === undefined
     ? resolver.peek(caller)
     : resolver.resolve(caller, session);
@@ -135,7 +136,7 @@ function withoutSession(
   { services, caller }: Call,
   id: string,
 ): CurrentSession | undefined {
-  if (policy === "optional" || policy === "none") return undefined;
+  if (policy === "optional" || policy === "none" || policy === "named") return undefined;
   const fresh = policy === "created" ? services.resolver.fresh(caller, id) : undefined;
   if (fresh !== undefined) return fresh;
   throw new AppError("invalid", "This call names no session.", {

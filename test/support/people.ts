@@ -39,8 +39,11 @@ export async function serveWithKeys(
   await key("the operator", { scope: "admin" });
   return {
     ...{ url, folder, app, key },
-    person: async (principal, era = "2026", scope) =>
-      speak(url, era, await key(principal, { ...(scope && { scope }) })),
+    person: async (principal, era = "2026", scope) => ({
+      ...(await speak(url, era, await key(principal, { ...(scope && { scope }) }))),
+      accept: async (other, session) =>
+        modern(url, await key(other)).call("session_accept", { session }),
+    }),
   };
 }
 
@@ -52,6 +55,8 @@ export interface Person {
   readonly client: KeyedClient | undefined;
   ask(method: string, params?: object): Promise<Answer>;
   call(tool: string, args?: object): Promise<CallAnswer>;
+  /** Says yes for somebody else, who was offered a share. */
+  accept?(principal: string, session: string): Promise<unknown>;
   /** The same program with another query in its address. */
   at(query: string): Person;
 }

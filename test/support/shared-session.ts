@@ -15,6 +15,7 @@ export async function sharedSession(owner: Person): Promise<string> {
     owner.call("session_share", { ...args, principal: "rita" }),
     owner.call("session_share", { ...args, principal: "will", access: "write" }),
   ]);
+  await Promise.all(["rita", "will"].map((taker) => owner.accept!(taker, session as string)));
   return session as string;
 }
 

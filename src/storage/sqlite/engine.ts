@@ -173,7 +173,8 @@ export const sessionAlive: SQL = sql`((sessions.last_active_at > ${sql.placehold
 export const blank: SQL = sql`sessions.name is null and sessions.title is null and sessions.system is null
   and not exists (select 1 from messages where messages.session_id = sessions.id)
   and not exists (select 1 from session_state where session_state.session_id = sessions.id)
-  and not exists (select 1 from grants where grants.session_id = sessions.id)`;
+  and not exists (select 1 from grants where grants.session_id = sessions.id)
+  and not exists (select 1 from share_offers where share_offers.session_id = sessions.id)`;
 
 /** What the cleanup deletes: the reverse, in a form that the indexes on both times serve, and what stayed empty. */
 export const sessionExpired: SQL = sql`((sessions.last_active_at <= ${sql.placeholder("oldest")}

@@ -229,5 +229,13 @@ export const migrations: Migration[] = [
       "CREATE INDEX `clients_owner` ON `clients` (`owner`,`credentials`,`last_seen_at`) WHERE ended_at is null;",
       "ALTER TABLE `open_requests` ADD `credentials` text;"
     ]
+  },
+  {
+    "createdAt": 1795669077876,
+    "hash": "bd03d81f877796c852bc5e3b72817ee311d5b9ebe1e1c5adc2aaac5184b13d0b",
+    "statements": [
+      "CREATE TABLE `share_offers` (\n\t`session_id` text NOT NULL,\n\t`principal` text NOT NULL,\n\t`access` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tPRIMARY KEY(`session_id`, `principal`),\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `share_offers_principal` ON `share_offers` (`principal`,`created_at`);"
+    ]
   }
 ];

@@ -365,6 +365,23 @@ export const grants = sqliteTable(
   ],
 );
 
+/** Shares that nobody has accepted yet: until then they let nobody in, and are in no list. */
+export const shareOffers = sqliteTable(
+  "share_offers",
+  {
+    sessionId: text("session_id")
+      .notNull()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    principal: text().notNull(),
+    access: text({ enum: ["read", "write"] }).notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.sessionId, t.principal] }),
+    index("share_offers_principal").on(t.principal, t.createdAt),
+  ],
+);
+
 /** How many bytes each owner's sessions hold. Triggers keep it in step: see migrations/0006_limits.sql. */
 export const usage = sqliteTable("usage", {
   owner: text().primaryKey(),

@@ -1,5 +1,6 @@
 // The statements of a search, each over many rows at once: one with many conditions takes SQLite longer to prepare,
 // which it does anew for other values, than to run.
+import { MAX_TAKEN } from "../../sessions/store.ts";
 import { and, desc, eq, inArray, sql, type SQL } from "drizzle-orm";
 import type { SearchOptions } from "../../chat/store.ts";
 import { sessionAlive, type Engine } from "./engine.ts";
@@ -13,7 +14,7 @@ const READ_CHARACTERS = 4_000;
 const MAX_READ_BYTES = 65_536;
 
 /** Of the sessions that others have shared, the newest are searched: each is a term of its own. */
-const MAX_SHARED = 100;
+const MAX_SHARED = MAX_TAKEN;
 
 /** Values of one placeholder, as JSON. */
 const listed = (name: string): SQL => sql`(select value from json_each(${placeholder(name)}))`;

@@ -1,5 +1,5 @@
 // Sessions in SQLite. Not here: what a session owns; the foreign keys delete that.
-import { and, asc, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
 import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../../kernel/cursor.ts";
 import { AppError } from "../../kernel/errors.ts";
@@ -10,6 +10,7 @@ import { sqliteExpiring } from "./expiring.ts";
 import { messageCountOf, sqliteHistoryGaps } from "./history-gaps.ts";
 import { sqliteMessageDeletion } from "./message-deletion.ts";
 import { grants, keyedCalls, messages, sessions, sessionState, summaries } from "./schema.ts";
+import { sqliteShares } from "./share-rows.ts";
 import type { Usage } from "./usage.ts";
 import type { WriteAccess } from "./write-access.ts";
 
@@ -23,8 +24,17 @@ const counts = {
     and clients.id <> ${placeholder("except")})`,
 };
 
-/** The last activity and the id of the session that a page ended with. */
-const Position = z.tuple([z.number(), z.string()]);
+/** The last activity and the id of the session that a page ended with; own ones come before shared ones. */
+const Position = z.union([
+  z.tuple([z.number(), z.string()]),
+  z.tuple([z.number(), z.string(), z.literal(1)]),
+]);
+type Position = z.output<typeof Position>;
+const START: Position = [Number.MAX_SAFE_INTEGER, ""];
+
+/** Marked where it is among those that others share. */
+const positionOf = ({ lastActiveAt, id, owner }: Session, whose: string | undefined): Position =>
+  whose === undefined || owner === whose ? [lastActiveAt, id] : [lastActiveAt, id, 1];
 
 const OPENING = 200; // characters
 
@@ -71,7 +81,10 @@ export function sqliteSessionStore(
   const seen = sql`(sessions.owner = ${placeholder("owner")} or sessions.id in
     (select session_id from grants where grants.principal = ${placeholder("owner")}))`;
 
-  const ofSession = eq(grants.sessionId, placeholder("id"));
+  const shared = sql`sessions.owner <> ${placeholder("owner")} and sessions.id in
+    (select session_id from grants where grants.principal = ${placeholder("owner")})`;
+  const shares = sqliteShares(engine, writes);
+
   const list = (whose: SQL) =>
     db
       .select({ ...getTableColumns(sessions), ...counts, ...facts, access })
@@ -177,31 +190,6 @@ export function sqliteSessionStore(
     counts: db.select(counts).from(sessions).where(byId).prepare(),
     countOf: count(owned),
     countLiving: count(and(owned, sessionAlive)),
-    granted: db
-      .select({ access: grants.access })
-      .from(grants)
-      .where(and(ofSession, eq(grants.principal, placeholder("principal"))))
-      .prepare(),
-    knows: db
-      .select({
-        known: sql<number>`${placeholder("principal")} = 'local'
-          or exists (select 1 from sessions s where s.owner = ${placeholder("principal")})
-          or exists (select 1 from api_keys where principal = ${placeholder("principal")} and revoked_at is null)
-          or exists (select 1 from clients where owner = ${placeholder("principal")})
-          or exists (select 1 from audit where principal = ${placeholder("principal")})`,
-      })
-      .from(sql`(select 1)`)
-      .prepare(),
-    grants: db
-      .select({ principal: grants.principal, access: grants.access })
-      .from(grants)
-      .where(ofSession)
-      .orderBy(asc(grants.principal))
-      .prepare(),
-    ungrant: db
-      .delete(grants)
-      .where(and(ofSession, eq(grants.principal, placeholder("principal"))))
-      .prepare(),
     anyGrant: db
       .select({ id: grants.sessionId })
       .from(grants)
@@ -209,7 +197,7 @@ export function sqliteSessionStore(
       .limit(1)
       .prepare(),
     listOwn: list(owned),
-    listAll: list(seen),
+    listShared: list(shared),
     total: db
       .select({ n: sql<number>`count(*)` })
       .from(sessions)
@@ -258,24 +246,7 @@ export function sqliteSessionStore(
         return session?.owner === owner ? session : undefined;
       }),
 
-    granted: (id, principal) => engine.look(() => q.granted.get({ id, principal })?.access),
-    knows: (principal) => engine.look(() => q.knows.get({ principal })!.known === 1),
-    grants: (id) => engine.read(() => q.grants.all({ id })),
-    grant: (id, { principal, access }, max, by) =>
-      engine.write(() => {
-        writes.own(by, id);
-        db.insert(grants)
-          .values({ sessionId: id, principal, access, createdAt: engine.clock.now() })
-          .onConflictDoUpdate({ target: [grants.sessionId, grants.principal], set: { access } })
-          .run();
-        if (q.grants.all({ id }).length > max)
-          throw new AppError("limit", `A session can be shared with at most ${max} principals.`);
-      }),
-    ungrant: (id, principal, by) =>
-      engine.free(() => {
-        writes.own(by, id);
-        return q.ungrant.run({ id, principal }).changes === 1;
-      }),
+    ...shares.methods,
 
     create: ({ id, owner, ...given }, max = Infinity, by) =>
       engine.write(() => {
@@ -343,7 +314,7 @@ export function sqliteSessionStore(
           });
         const named = current.name === null || freeName(owner, current.name);
         const session = q.give.get({ id, owner, name: named ? current.name : null })!;
-        q.ungrant.run({ id, principal: owner });
+        shares.remove(id, owner);
         // A trigger took the messages of the former owner out of the full-text index.
         if (current.owner !== owner)
           db.run(sql`insert into messages_fts(rowid, content, scope)
@@ -372,31 +343,34 @@ export function sqliteSessionStore(
 
     list: (owner, { query = "", byId = false, limit, cursor }) =>
       engine.read(() => {
-        const [beforeTime, beforeId] =
-          cursor === undefined
-            ? [Number.MAX_SAFE_INTEGER, ""]
-            : decodeCursor("sessions", Position, cursor);
-        // Without grants the owner's own index serves.
-        const statement =
-          owner === undefined
-            ? q.listEverybodys
-            : q.anyGrant.get({ owner }) === undefined
-              ? q.listOwn
-              : q.listAll;
-        const rows = statement.all({
-          ...engine.times(),
-          owner: owner ?? "",
-          query: query.toLowerCase(),
-          byId: byId ? 1 : 0,
-          beforeTime,
-          beforeId,
-          except: "",
-          limit: limit + 1,
-        });
+        const [beforeTime, beforeId, isShared] =
+          cursor === undefined ? START : decodeCursor("sessions", Position, cursor);
+        const page = (statement: typeof q.listOwn, before: Position, limit: number) =>
+          statement.all({
+            ...engine.times(),
+            owner: owner ?? "",
+            query: query.toLowerCase(),
+            byId: byId ? 1 : 0,
+            beforeTime: before[0],
+            beforeId: before[1],
+            except: "",
+            limit,
+          });
+        const from: Position = [beforeTime, beforeId];
+        const wanted = limit + 1;
+        const rows =
+          isShared === undefined
+            ? page(owner === undefined ? q.listEverybodys : q.listOwn, from, wanted)
+            : [];
+        // Others can share as much as they like: the principal's own come first.
+        if (owner !== undefined && rows.length < wanted && q.anyGrant.get({ owner }) !== undefined)
+          rows.push(
+            ...page(q.listShared, isShared === undefined ? START : from, wanted - rows.length),
+          );
         const found = rows.slice(0, limit);
         const last = found.at(-1);
         return rows.length > limit && last !== undefined
-          ? { sessions: found, nextCursor: encodeCursor("sessions", [last.lastActiveAt, last.id]) }
+          ? { sessions: found, nextCursor: encodeCursor("sessions", positionOf(last, owner)) }
           : { sessions: found };
       }),
 
