@@ -8,10 +8,14 @@ import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { CreateMessageRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { defineTool } from "../src/index.ts";
 import { temporaryFolder } from "./support/folder.ts";
+import { serveHere } from "./support/here.ts";
 import { INTERRUPTED } from "./support/interrupted.ts";
 import { FIXTURE, startServer } from "./support/process.ts";
 import { eventsOf, introduce, read, rpc, type Json, type RawClient } from "./support/raw.ts";
+import { rows } from "./support/rows.ts";
 
 const INFO = { name: "sampler", version: "1" };
 const SAMPLING = { capabilities: { sampling: {} } };
@@ -67,9 +71,13 @@ interface Question {
 
 /** Calls ask_model and waits for the question on the call's stream. */
 async function asked(client: RawClient, id: number): Promise<Question> {
-  const response = await client.post(
-    rpc("tools/call", { name: "ask_model", arguments: { prompt: "?" } }, id),
+  return firstEvent(
+    await client.post(rpc("tools/call", { name: "ask_model", arguments: { prompt: "?" } }, id)),
   );
+}
+
+/** Waits for a stream's first message. */
+async function firstEvent(response: Response): Promise<Question> {
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
@@ -131,4 +139,32 @@ it("an event that is no longer stored is an explicit error, and so is another cl
   expect((await resume(other, eventId)).status).toBe(410);
   expect((await resume(one, "999.1")).status).toBe(410);
   expect((await resume(one, "nonsense")).status).toBe(400);
+});
+
+it("a call whose progress was too much to keep says so to whoever comes back, and brings its answer", async () => {
+  const { promise: gone, resolve: leave } = Promise.withResolvers<void>();
+  const chatter = defineTool({
+    ...{ name: "chatter", description: "Tells its progress in many steps.", input: z.object({}) },
+    async handler({ progress }) {
+      await progress(1);
+      await gone;
+      for (let step = 2; step <= 500; step++) await progress(step);
+      return "done";
+    },
+  });
+  const { url, folder } = await serveHere({ config: { "stream-events": "100" }, tools: [chatter] });
+  const client = await introduce(url, SAMPLING);
+  const params = { name: "chatter", arguments: {}, _meta: { progressToken: "p" } };
+  const { eventId, drop } = await firstEvent(await client.post(rpc("tools/call", params, 9)));
+  drop();
+  leave();
+  await expect.poll(() => rows(folder, "SELECT * FROM open_requests")).toEqual([]);
+  const { messages } = await read(await resume(client, eventId));
+  expect(messages[0]).toMatchObject({
+    method: "notifications/message",
+    params: { level: "warning", data: expect.stringMatching(/^\d+ earlier messages of this call/) },
+  });
+  expect(messages.at(-1)).toMatchObject({ id: 9, result: { content: [{ text: "done" }] } });
+  expect(messages.length).toBeGreaterThan(90);
+  expect(messages.length).toBeLessThan(150);
 });

@@ -12,6 +12,7 @@ import type {
 } from "@modelcontextprotocol/server";
 import type { Caller, Client } from "../sessions/session.ts";
 import { OpenStreams } from "../streams/open-streams.ts";
+import { formatEventId } from "../streams/event-id.ts";
 import { SseStream } from "../streams/sse-stream.ts";
 import type { StreamRecord, StreamStore } from "../streams/store.ts";
 import type { CallObserver, Ending, Observed } from "./call-observer.ts";
@@ -117,12 +118,13 @@ export class LiveClient implements Transport {
     }
   }
 
-  /** Connects to a stream, new or known, from behind event `sent`. */
+  /** Connects to a stream, new or known, from behind event `sent`; `notice` comes before all that is replayed. */
   async connectStream(
     record: StreamRecord,
     sent: number,
     prime: boolean,
     onClose: () => void,
+    notice?: string,
   ): Promise<SseStream> {
     const { stream, release } = this.streams.use(record);
     const sse = new SseStream(() => {
@@ -131,6 +133,7 @@ export class LiveClient implements Transport {
     });
     try {
       void stream.attach(sse, sent, prime).then(release);
+      if (notice !== undefined) sse.send(formatEventId({ streamId: record.id, seq: sent }), notice);
       if (record.kind === "standalone") await this.standalone.add(stream, sse);
       return sse;
     } catch (error) {

@@ -8,6 +8,7 @@ import {
 import type { Clock } from "../kernel/clock.ts";
 import { isId, newId } from "../kernel/ids.ts";
 import { toJson } from "../kernel/json.ts";
+import { counted } from "../kernel/plural.ts";
 import type { Activity } from "../sessions/activity.ts";
 import type { ClientAccess } from "../sessions/client-access.ts";
 import type { SessionResolver } from "../sessions/current.ts";
@@ -77,7 +78,8 @@ export class Sessionful {
 
   /**
    * A stream: a new standalone one, or with `Last-Event-ID` one that was cut, replayed from there and then live again.
-   * 405 ends a client's polling: there is nothing more to come. 410: what was missed is no longer stored.
+   * 405 ends a client's polling: there is nothing more to come. 410: what was missed is no longer stored, unless it is a
+   * call's: that brings what is left of it, and its answer.
    */
   async get(incoming: Incoming): Promise<Response> {
     const leave = this.#parts.openStreams.take(incoming.principal.id);
@@ -103,7 +105,10 @@ export class Sessionful {
     if (last === undefined)
       return rpcError(400, RPC.server, "Last-Event-ID: expected the id of an event.");
     const record = await streams.find(client.id, last.streamId);
-    if (record === undefined || last.seq < record.prunedSeq || last.seq > record.lastSeq) {
+    // A call's answer is worth more than what it said on the way: its stream goes on without what is lost.
+    const lost = record === undefined ? 0 : record.prunedSeq - last.seq;
+    const isLost = lost > 0 && record?.kind !== "request";
+    if (record === undefined || isLost || last.seq > record.lastSeq) {
       return rpcError(
         410,
         RPC.server,
@@ -115,24 +120,28 @@ export class Sessionful {
         headers: ALLOW,
       });
     }
-    return this.#connect(client, record, last.seq, onClose);
+    return this.#connect(client, record, last.seq, onClose, lost);
   }
 
+  /** `lost`: how many of its messages are no longer stored. */
   async #connect(
     client: Client,
     record: StreamRecord,
     sent: number,
     onClose: () => void,
+    lost = 0,
   ): Promise<Response> {
     const { live, release } = await this.#parts.live.use(client);
     const kind = record.kind === "standalone" ? "stream" : "request";
     const leave = this.#parts.presence.enter(client.id, kind);
-    const sse = await live.connectStream(record, sent, primes(client), () => {
+    const from = Math.max(sent, record.prunedSeq);
+    const onEnd = (): void => {
       leave();
       release();
       onClose();
-    });
-    return sseResponse(sse);
+    };
+    const notice = lost > 0 ? lostNotice(lost) : undefined;
+    return sseResponse(await live.connectStream(record, from, primes(client), onEnd, notice));
   }
 
   /** Ends the client. The conversation stays. */
@@ -198,3 +207,9 @@ export class Sessionful {
     return client;
   }
 }
+
+const lostNotice = (lost: number): string => {
+  const data = `${counted(lost, "earlier message")} of this call ${lost === 1 ? "is" : "are"} no longer stored.`;
+  const params = { level: "warning", logger: "holdfast", data };
+  return JSON.stringify({ jsonrpc: "2.0", method: "notifications/message", params });
+};
