@@ -93,6 +93,12 @@ describe("the README", () => {
     await running.stop();
   });
 
+  it("gives npx a command before any flag, which npx would take for its own", () => {
+    expect(readme).toContain("npx --no holdfast serve --tools");
+    for (const page of ["README.md", "docs/clients.md", "docs/guide.md", "docs/operations.md"])
+      expect(readFileSync(new URL(page, root), "utf8")).not.toMatch(/npx --no holdfast --/);
+  });
+
   it("has a tool example that works as a file in a folder", async () => {
     const tools = toolFolder({ "remember-order.ts": blocks("ts")[0]! });
     const client = await connect("v2", { stdio: ["--ephemeral", "--tools", tools] });
