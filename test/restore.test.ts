@@ -1,5 +1,7 @@
 // `holdfast restore`: the backup is there with every session as it was, or the data folder is as it was.
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import {
   chmodSync,
   copyFileSync,
@@ -8,6 +10,7 @@ import {
   readFileSync,
   statSync,
   truncateSync,
+  watch,
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
@@ -21,7 +24,7 @@ import { filledFolder } from "./support/filled.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { MAY_BE_DONE } from "./support/interrupted.ts";
 import { isSilent, startModel } from "./support/model-server.ts";
-import { FIXTURE, run, startServer } from "./support/process.ts";
+import { cleanEnv, FIXTURE, PROGRAM, run, startServer } from "./support/process.ts";
 import { rawStdio } from "./support/raw-stdio.ts";
 import { rows, transcript } from "./support/rows.ts";
 
@@ -118,6 +121,23 @@ describe("holdfast restore", () => {
     const restored = openDatabase(lost, { readonly: false });
     expect(restored.prepare("SELECT content FROM messages").pluck().all()).toEqual(["hello"]);
     expect(findDamage(restored)).toEqual([]);
+  });
+
+  it("has a database in its place in every moment, also when it is killed", async () => {
+    const [file, folder] = [await backupOf(await filledFolder("new")), await filledFolder("old")];
+    for (let round = 0; round < 3; round++) {
+      const args = ["restore", file, "--data-dir", folder, "--force"];
+      const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv() });
+      const watcher = watch(folder, (_, name) => {
+        if (name?.includes(".before-restore-")) child.kill("SIGKILL");
+      });
+      await once(child, "close");
+      watcher.close();
+      const database = openDatabase(folder);
+      const [content] = database.prepare("SELECT content FROM messages").pluck().all();
+      expect(["old", "new"]).toContain(content);
+      database.close();
+    }
   });
 
   it("works in place of a database that is damaged", async () => {

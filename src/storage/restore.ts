@@ -3,6 +3,7 @@
 import {
   copyFileSync,
   existsSync,
+  linkSync,
   lstatSync,
   realpathSync,
   renameSync,
@@ -135,6 +136,12 @@ function replace(target: string, made: string): string | null {
   try {
     const old = ["", ...SIDE_FILES].filter((suffix) => existsSync(`${target}${suffix}`));
     const kept = freeName(`${target}.before-restore-${timestamp()}`);
+    // With its log folded in, the old database stays in its place until the new one takes it: a second name keeps it.
+    if (old.join() === "" && old.length === 1 && hasSecondName(target, kept)) {
+      syncFolder(dirname(target));
+      settle(made, target);
+      return kept;
+    }
     // The logs first: beside the new database, SQLite would take an old one for its own.
     for (const suffix of old.toReversed()) renameSync(`${target}${suffix}`, `${kept}${suffix}`);
     rmSync(`${kept}-shm`, { force: true });
@@ -143,6 +150,16 @@ function replace(target: string, made: string): string | null {
     return old.includes("") ? kept : null;
   } finally {
     claimed?.release();
+  }
+}
+
+/** Not every file system gives a file two. */
+function hasSecondName(file: string, name: string): boolean {
+  try {
+    linkSync(file, name);
+    return true;
+  } catch {
+    return false;
   }
 }
 
