@@ -5,6 +5,7 @@ import { Authenticator } from "./auth/authenticator.ts";
 import type { IssuerEvents } from "./auth/issuer-keys.ts";
 import { AccessTokens } from "./auth/oauth.ts";
 import type { Config } from "./config.ts";
+import { OpenConnections } from "./http/connections.ts";
 import { inheritedSocket } from "./http/inherited-socket.ts";
 import { listen, type Listener } from "./http/listen.ts";
 import { isLoopback, openings, refuseOpenings } from "./http/open-network.ts";
@@ -62,6 +63,7 @@ export class Serving {
   readonly #parts: ServingParts;
   readonly #live: LiveClients;
   readonly #listens: ListenStreams;
+  readonly #connections: OpenConnections;
   /** One for each era. */
   readonly #servers: { modern: StatelessServer; legacy: StatelessServer };
   readonly #exchanges: OpenExchanges;
@@ -133,9 +135,11 @@ export class Serving {
     delivery.add(this.#live);
     delivery.add(this.#listens);
 
+    this.#connections = new OpenConnections(config["max-connections"]);
     this.#streamCredentials = new StreamCredentials(onError);
     this.#routes = createRoutes({
       authenticator: this.authenticator,
+      connections: this.#connections,
       streamCredentials: this.#streamCredentials,
       resource: issuer ? new ProtectedResource(issuer, resourceUrl) : undefined,
       registry: server.registry,
@@ -210,7 +214,7 @@ export class Serving {
       host: config.host,
       port: config.port,
       inherited,
-      maxConnections: config["max-connections"],
+      connections: this.#connections,
       maxHeaderBytes: config["max-headers"],
     });
     this.#publicUrl ??= listener.origin;

@@ -1,5 +1,6 @@
 // Searching conversations: checks what is asked, and shows of each message that is found the part that matters.
 import { AppError } from "../kernel/errors.ts";
+import { mapInPieces } from "../kernel/give-way.ts";
 import { Matcher } from "../search/matches.ts";
 import { snippet } from "../search/snippet.ts";
 import { terms } from "../search/terms.ts";
@@ -53,7 +54,7 @@ export class HistorySearch {
     for (const words of [wanted, terms(query, { loose: true })]) {
       const found = await this.#store.search(scope, words, { limit, among: AMONG });
       const matcher = new Matcher(words);
-      if (found.length > 0) return found.map((one) => hit(one, matcher));
+      if (found.length > 0) return mapInPieces(found, (one) => hit(one, matcher));
       if (words.every(({ characters = [] }) => characters.length < 3)) break;
     }
     return [];

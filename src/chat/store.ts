@@ -68,6 +68,7 @@ export interface Found {
   session: string;
   /** Of the session. */
   title: string | null;
+  /** Of a very long one, the beginning. */
   message: Message;
   /** Above 0; higher is better. */
   score: number;

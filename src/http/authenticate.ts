@@ -8,7 +8,10 @@ import type { Context } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { may, type Admission, type Scope } from "../auth/principal.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
+import type { OpenConnections } from "./connections.ts";
 import type { Authenticated, Guard } from "./guard.ts";
+import { WrongCredentials } from "./limits.ts";
+import { addressOf } from "./observe.ts";
 import { pathName } from "./target.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 
@@ -25,22 +28,41 @@ export const insufficientScope = (
     resource,
   );
 
-/** `resource`: present where an issuer gives out tokens, whose clients are told where to get one. */
-export const authenticate =
-  (authenticator: Authenticator, resource: ProtectedResource | undefined, refuse: Refuse): Guard =>
-  async (c) => {
+export interface AuthenticateParts {
+  authenticator: Authenticator;
+  /** Present where an issuer gives out tokens, whose clients are told where to get one. */
+  resource: ProtectedResource | undefined;
+  connections: OpenConnections;
+  refuse: Refuse;
+}
+
+export function authenticate({
+  authenticator,
+  resource,
+  connections,
+  refuse,
+}: AuthenticateParts): Guard {
+  const wrong = new WrongCredentials();
+  return async (c) => {
+    const sent = c.req.header("authorization");
+    const { socket } = c.env.incoming;
     let admission: Admission;
     try {
-      admission = await authenticator.authenticate(c.req.header("authorization"));
+      admission = await authenticator.authenticate(sent);
     } catch (error) {
       if (!(error instanceof OAuthError)) throw error;
       refuse("auth");
-      return challenge(c, error, resource ? USUAL_SCOPES : [], resource);
+      const refusal = challenge(c, error, resource ? USUAL_SCOPES : [], resource);
+      if (sent === undefined) return refusal;
+      const address = addressOf(socket.remoteAddress, c.req.header("x-forwarded-for"));
+      return (await wrong.note(address)) ?? refusal;
     }
+    connections.admit(socket);
     c.set("principal", admission.principal);
     c.set("admission", admission);
     return undefined;
   };
+}
 
 /** For credentials that were let in. */
 export const needsScope =

@@ -32,6 +32,28 @@ export class CallRate {
   }
 }
 
+/** So many wrong credentials of one address in a minute are answered as such. */
+const MAX_WRONG = 1_000;
+
+/** Wrong credentials by address. Good ones from the same address are not kept out by them. */
+export class WrongCredentials {
+  readonly #limiter = new RateLimiterMemory({ points: MAX_WRONG, duration: MINUTE_S });
+
+  /** Notes one; returns the refusal, and ends the connection with it, when these are too many. */
+  async note(address: string): Promise<Response | undefined> {
+    try {
+      await this.#limiter.consume(address);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof RateLimiterRes)) throw error;
+      const retryAfter = String(Math.max(1, Math.ceil(error.msBeforeNext / 1_000)));
+      const message = "Too many wrong credentials from this address: try again later.";
+      const headers = { "retry-after": retryAfter, connection: "close" };
+      return rpcError(429, RPC.server, message, { headers });
+    }
+  }
+}
+
 /** Before anything else is looked at: one call for each request. */
 export const limitRate =
   (rate: CallRate): Guard =>

@@ -5,6 +5,7 @@ import type { Server } from "node:http";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { RPC } from "../mcp/rpc.ts";
 import { AppError } from "../kernel/errors.ts";
+import type { OpenConnections } from "./connections.ts";
 
 const SWEEP_MS = 20;
 
@@ -36,7 +37,7 @@ export interface ListenOptions {
   port: number;
   /** File descriptor of a socket that listens already; it takes the place of `host` and `port`. */
   inherited: number | undefined;
-  maxConnections: number;
+  connections: OpenConnections;
   /** Of one request. */
   maxHeaderBytes: number;
 }
@@ -44,7 +45,7 @@ export interface ListenOptions {
 /** @throws AppError `start` naming the address and what is wrong with it */
 export async function listen(
   fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
-  { host, port, inherited, maxConnections, maxHeaderBytes }: ListenOptions,
+  { host, port, inherited, connections, maxHeaderBytes }: ListenOptions,
 ): Promise<Listener> {
   const server = createAdaptorServer({
     fetch: (request, env) => fetch(request, env as HttpBindings),
@@ -52,7 +53,7 @@ export async function listen(
   }) as Server;
   server.keepAliveTimeout = 65_000; // ms; longer than the idle time of common proxies
   server.timeout = IDLE_MS;
-  server.maxConnections = maxConnections;
+  server.on("connection", (socket) => connections.add(socket));
   server.on("clientError", (error, socket) => refuse(error, socket, maxHeaderBytes));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error)));

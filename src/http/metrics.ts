@@ -3,13 +3,14 @@ import type { Hono } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
 import { ROUTE_SCOPES } from "../mcp/scopes.ts";
-import { authenticate, needsScope } from "./authenticate.ts";
+import { needsScope } from "./authenticate.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import { guarded, type Authenticated, type Guard } from "./guard.ts";
 import type { ProtectedResource } from "./protected-resource.ts";
 
 export interface MetricsRouteParts {
   authenticator: Authenticator;
+  authenticated: Guard;
   resource: ProtectedResource | undefined;
   refuse: Refuse;
   scrape(): Promise<Exposition>;
@@ -17,11 +18,11 @@ export interface MetricsRouteParts {
 
 export function metricsRoute(
   app: Hono<Authenticated>,
-  { authenticator, resource, refuse, scrape }: MetricsRouteParts,
+  { authenticator, authenticated, resource, refuse, scrape }: MetricsRouteParts,
 ): void {
   const scoped = needsScope(ROUTE_SCOPES["GET /metrics"], resource, refuse);
   const forAdmins: Guard = async (c) => ((await authenticator.required()) ? scoped(c) : undefined);
-  const admitted = guarded(authenticate(authenticator, resource, refuse), forAdmins);
+  const admitted = guarded(authenticated, forAdmins);
   app.get("/metrics", admitted, async (c) => {
     const { text, contentType } = await scrape();
     return c.body(text, 200, { "content-type": contentType });

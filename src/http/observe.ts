@@ -64,7 +64,7 @@ function suspicionOf({ req, res }: Context, status: number): string | undefined 
  * Where a request comes from: the other end of its connection. When that is this machine, a proxy may stand there, which
  * has put the address that it was asked from at the end of `X-Forwarded-For`.
  */
-function addressOf(peer = "unknown", forwardedFor = ""): string {
+export function addressOf(peer = "unknown", forwardedFor = ""): string {
   const address = peer.replace(/^::ffff:(?=\d+\.)/i, "");
   const last = forwardedFor.split(",").at(-1)!.trim();
   return isLoopback(address) && isIP(last) !== 0 ? last : address;

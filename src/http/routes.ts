@@ -21,6 +21,7 @@ import type { Metrics, Refuse } from "../telemetry/metrics.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
 import { authenticate, insufficientScope, needsScope } from "./authenticate.ts";
 import { readBody } from "./body.ts";
+import type { OpenConnections } from "./connections.ts";
 import { crossOrigin } from "./cross-origin.ts";
 import { discoveryRoutes } from "./discovery.ts";
 import { answerError } from "./errors.ts";
@@ -53,6 +54,7 @@ import { pathName, sessionTarget, wantedToolsets } from "./target.ts";
 export interface HttpParts {
   authenticator: Authenticator;
   streamCredentials: StreamCredentials;
+  connections: OpenConnections;
   /** Where an issuer gives out access tokens. */
   resource: ProtectedResource | undefined;
   registry: ToolRegistry;
@@ -86,6 +88,7 @@ export interface HttpParts {
 export function createRoutes({
   authenticator,
   streamCredentials,
+  connections,
   resource,
   registry,
   sessionful,
@@ -118,8 +121,10 @@ export function createRoutes({
   }
   app.use(guarded(whileAccepting(accepting)));
 
+  const authenticated = authenticate({ authenticator, resource, connections, refuse: refused });
   healthRoutes(app, ready, log);
-  if (metrics) metricsRoute(app, { authenticator, resource, refuse: refused, scrape });
+  if (metrics)
+    metricsRoute(app, { authenticator, authenticated, resource, refuse: refused, scrape });
 
   if (resource) {
     for (const path of ["", "/mcp", "/mcp/:name"])
@@ -132,11 +137,7 @@ export function createRoutes({
 
   const inFlight = new InFlight(maxInFlightBytes);
   const rate = new CallRate(callsPerMinute, refused);
-  const admitting = [
-    authenticate(authenticator, resource, refused),
-    limitRate(rate),
-    refuseCompressed,
-  ];
+  const admitting = [authenticated, limitRate(rate), refuseCompressed];
   const showPage = async (c: Context<Authenticated>) =>
     page(c, {
       url: address(c),

@@ -50,6 +50,7 @@ export class LiveClient implements Transport {
   readonly #calls = new Map<RequestId, OpenCall>();
   /** Answers that nobody outside waits for, by request id. */
   readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
+  #bytes = 0;
   #closed = false;
 
   private constructor(id: string, epoch: number, parts: LiveParts) {
@@ -66,6 +67,11 @@ export class LiveClient implements Transport {
     });
   }
 
+  /** Of its introduction, as JSON. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** A client that has yet to introduce itself. */
   static async connect(id: string, parts: LiveParts, epoch = 0): Promise<LiveClient> {
     const live = new LiveClient(id, epoch, parts);
@@ -76,6 +82,7 @@ export class LiveClient implements Transport {
   /** A client as it was: its introduction and its log level are played to a new server, the answers swallowed. */
   static async rehydrate(client: Client, epoch: number, parts: LiveParts): Promise<LiveClient> {
     const live = await LiveClient.connect(client.id, parts, epoch);
+    live.#bytes = JSON.stringify(client.initialize).length;
     await live.#request(client.initialize as { method: string });
     live.onmessage?.({ jsonrpc: "2.0", method: "notifications/initialized" });
     if (client.logLevel !== null) {
@@ -89,6 +96,7 @@ export class LiveClient implements Transport {
     request: JSONRPCRequest,
   ): Promise<{ answer: JSONRPCMessage; protocolVersion: string | undefined }> {
     const { id, ...message } = request;
+    this.#bytes = JSON.stringify(message).length;
     const answer = await this.#request(message);
     return {
       answer: { ...answer, id } as JSONRPCMessage,

@@ -7,6 +7,9 @@ import { mayRunAgain } from "./interruption.ts";
 import { LiveClient, type LiveParts } from "./live-client.ts";
 import { listChangedNotice } from "./rpc.ts";
 
+/** Of the introductions of idle clients: an object takes several times as much as its text. */
+const MAX_IDLE_BYTES = 8_000_000;
+
 /** A client that is used now, or is being rehydrated for its first use. */
 interface Entry {
   live: Promise<LiveClient>;
@@ -26,6 +29,7 @@ export class LiveClients implements Connections {
   readonly #clients: ClientStore;
   /** Least recently used first: each comes and goes with every call. */
   readonly #idle = new Map<string, LiveClient>();
+  #idleBytes = 0;
   readonly #maxIdle: number;
   readonly #used = new Map<string, Entry>();
 
@@ -64,9 +68,9 @@ export class LiveClients implements Connections {
   /** Closes the client, whatever it is doing. */
   async remove(id: string): Promise<void> {
     const entry = this.#used.get(id);
-    const live = entry ? await entry.live.catch(() => undefined) : this.#idle.get(id);
+    const live = entry ? await entry.live.catch(() => undefined) : this.#take(id);
     this.#used.delete(id);
-    this.#idle.delete(id);
+    this.#take(id);
     await live?.close();
   }
 
@@ -119,8 +123,7 @@ export class LiveClients implements Connections {
 
   #begin(client: Client): Entry {
     const { id } = client;
-    const idle = this.#idle.get(id);
-    this.#idle.delete(id);
+    const idle = this.#take(id);
     const entry: Entry = { live: idle ? Promise.resolve(idle) : this.#rehydrate(client), uses: 0 };
     if (idle) entry.present = idle;
     else void entry.live.then((live) => (entry.present = live)).catch(() => undefined);
@@ -139,13 +142,22 @@ export class LiveClients implements Connections {
     if (entry.present) this.#rest(entry.present);
   }
 
+  /** Takes one out of those that are idle. */
+  #take(id: string): LiveClient | undefined {
+    const live = this.#idle.get(id);
+    if (live === undefined) return undefined;
+    this.#idle.delete(id);
+    this.#idleBytes -= live.bytes;
+    return live;
+  }
+
   /** Keeps one that nobody uses now, in the place of the one that was idle for longest when they are too many. */
   #rest(live: LiveClient): void {
     this.#idle.set(live.sessionId, live);
-    if (this.#idle.size <= this.#maxIdle) return;
-    const [longest] = this.#idle;
-    const [id, evicted] = longest!;
-    this.#idle.delete(id);
-    void evicted.close();
+    this.#idleBytes += live.bytes;
+    while (this.#idle.size > this.#maxIdle || this.#idleBytes > MAX_IDLE_BYTES) {
+      const [longest] = this.#idle.keys();
+      void this.#take(longest!)!.close();
+    }
   }
 }

@@ -8,6 +8,8 @@ import { terms } from "../search/terms.ts";
 const MAX_QUOTES = 3;
 /** Of the messages that have a word, so many of the newest compete. */
 const AMONG = 100;
+/** Of a question, so much is searched for. */
+const MAX_ASKED_CHARACTERS = 10_000;
 const MAX_QUOTE_CHARACTERS = 300;
 
 const INTRODUCTION =
@@ -26,7 +28,7 @@ export class Recall implements ChatModel {
   async generate({ sessionId, question, onText }: ModelRequest): Promise<ModelReply> {
     const found = await this.#history.search(
       { session: sessionId },
-      terms(question.content, { loose: true }),
+      terms(question.content.slice(0, MAX_ASKED_CHARACTERS), { loose: true }),
       {
         limit: MAX_QUOTES,
         among: AMONG,

@@ -9,6 +9,8 @@ const LEAD = 60;
 const SLACK = 20;
 /** More would make it unreadable. */
 const MAX_MARKS = 12;
+/** A character with more marks may be cut in two. */
+const MAX_MARKS_OF_ONE = 32;
 /** What is looked at for the best place. */
 const MAX_MATCHES = 50;
 const MAX_LOOKED_THROUGH = 100_000; // characters
@@ -76,6 +78,7 @@ function whole(text: string, at: number): number {
   let place = at;
   while (
     place > 0 &&
+    at - place < MAX_MARKS_OF_ONE &&
     place < text.length &&
     /^[\uDC00-\uDFFF\p{M}]/v.test(text.slice(place, place + 2))
   )

@@ -30,10 +30,29 @@ const ASCII = /^[\x00-\x7F]*$/;
 /** Nothing to fold but case: most words, most characters of Chinese, Japanese and Korean. */
 const PLAIN = /^(?:[0-9A-Za-z]*|[\u3041-\u3096\u30A1-\u30FA\u3400-\u9FFF\uAC00-\uD7A3])$/;
 
+/**
+ * Of a text, so many different words are indexed, and so many in all where they have to be cut here: what comes after
+ * them is not found. A row with more would hold up everybody while it is written. A novel has half as many.
+ */
+const MAX_DIFFERENT = 16_000;
+const MAX_WORDS = 210_000;
+/** Too few characters for words to be worth counting. */
+const SHORT = 16_000;
+
+/** What the index is given of a text, and how many different words it has; 0 for few. */
+export interface Indexed {
+  words: string;
+  different: number;
+}
+
+/** A word is compared by so many characters of it; more are marks without end. */
+const MAX_WORD = 1_000;
+
 /** The words of a text, in order. A lone surrogate, a sign or an emoji is none. */
 export function* cut(text: string): Generator<Word> {
+  const known = new Map<string, string>();
   for (const match of text.matchAll(PATTERN)) {
-    const folded = fold(match[0]);
+    const folded = foldOnce(match[0], known);
     if (folded === "") continue;
     const start = match.index;
     const unspaced = match[1] !== undefined;
@@ -41,9 +60,16 @@ export function* cut(text: string): Generator<Word> {
   }
 }
 
-function fold(word: string): string {
+/** Most words of a text come again, and to fold is dear. */
+function foldOnce(word: string, known: Map<string, string>): string {
   if (PLAIN.test(word)) return word.toLowerCase();
-  const letters = word.normalize("NFKD").toLowerCase().replace(ACCENTS, "");
+  let folded = known.get(word);
+  if (folded === undefined) known.set(word, (folded = fold(word)));
+  return folded;
+}
+
+function fold(word: string): string {
+  const letters = word.slice(0, MAX_WORD).normalize("NFKD").toLowerCase().replace(ACCENTS, "");
   return letters.normalize("NFC").replace(SIGNS, "");
 }
 
@@ -67,21 +93,43 @@ export function* runs(text: string): Generator<readonly Word[]> {
  * is found wherever it stands: single characters are in too many messages to be compared by their places. It holds
  * these too, once each, at the end.
  */
-export function indexed(text: string): string {
-  if (ASCII.test(text)) return text; // the index itself cuts it in the same way
+export function indexed(text: string): Indexed {
+  if (ASCII.test(text)) return indexedAscii(text);
   const words: string[] = [];
+  const different = new Set<string>();
   const characters = new Set<string>();
-  for (const run of runs(text)) {
-    if (!run[0]!.unspaced) {
-      words.push(run[0]!.text);
-      continue;
-    }
-    const letters = run.map((word) => word.text);
-    for (const letter of letters) characters.add(letter);
-    for (const pair of pairs(letters)) words.push(pair); // one by one: there may be a hundred thousand
-    words.push(letters.at(-1)!); // keeps pairs of the next run apart
+  const note = (word: string): void => {
+    words.push(word);
+    different.add(word);
+  };
+  let last: Word | undefined;
+  for (const word of cut(text)) {
+    const follows = last?.unspaced && word.unspaced && last.end === word.start;
+    if (follows) note(last!.text + word.text);
+    else if (last?.unspaced) note(last.text); // keeps pairs of the next run apart
+    if (word.unspaced) characters.add(word.text);
+    else note(word.text);
+    last = word;
+    if (different.size + characters.size >= MAX_DIFFERENT || words.length >= MAX_WORDS) break;
   }
-  return [...words, ...characters].join(" ");
+  if (last?.unspaced) note(last.text);
+  return {
+    words: [...words, ...characters].join(" "),
+    different: different.size + characters.size,
+  };
+}
+
+/** The index itself cuts it in the same way. */
+function indexedAscii(text: string): Indexed {
+  if (text.length < SHORT) return { words: text, different: 0 };
+  const different = new Set<string>();
+  const word = /[0-9A-Za-z]+/g;
+  while (different.size < MAX_DIFFERENT) {
+    const match = word.exec(text);
+    if (match === null) return { words: text, different: different.size };
+    different.add(match[0].toLowerCase());
+  }
+  return { words: text.slice(0, word.lastIndex), different: different.size };
 }
 
 /** Each character with the next one. */

@@ -1,6 +1,10 @@
 // Tells subscribed clients that a resource has changed: the notification goes to each one's outbox, durably, and
 // whoever holds the client's connection delivers it from there, in this process or another.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Audience, Subscription, SubscriptionStore } from "./subscriptions.ts";
+
+/** So many subscribers are told in one commit. */
+const PIECE = 100;
 
 export interface AnnouncerParts {
   store: SubscriptionStore;
@@ -42,10 +46,29 @@ export class Announcer {
     try {
       const others = (await find(store)).filter(({ clientId }) => clientId !== by);
       if (others.length === 0) return;
-      await store.post(others.map(({ clientId, uri }) => ({ clientId, data: updated(uri) })));
-      onWaiting([...new Set(others.map(({ clientId }) => clientId))]);
+      const post = async (some: readonly Subscription[]): Promise<void> => {
+        await store.post(some.map(({ clientId, uri }) => ({ clientId, data: updated(uri) })));
+        onWaiting([...new Set(some.map(({ clientId }) => clientId))]);
+      };
+      await post(others.slice(0, PIECE));
+      if (others.length > PIECE) void this.#tellRest(others.slice(PIECE), post);
     } catch (error) {
       onError(error);
+    }
+  }
+
+  /** Very many are told in pieces that let others in between; whoever made the news does not wait for that. */
+  async #tellRest(
+    others: readonly Subscription[],
+    post: (some: readonly Subscription[]) => Promise<void>,
+  ): Promise<void> {
+    try {
+      for (let at = 0; at < others.length; at += PIECE) {
+        await nextTurn();
+        await post(others.slice(at, at + PIECE));
+      }
+    } catch (error) {
+      this.#parts.onError(error);
     }
   }
 }

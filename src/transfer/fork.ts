@@ -13,6 +13,8 @@ import { inPages } from "./pages.ts";
 import type { Carried, Content, Piece, TransferStore } from "./store.ts";
 
 const FORK = " (fork)";
+/** Forks of one principal, with the one that runs. */
+const MAX_WAITING = 5;
 /** A cleanup may come in between; hardly ever twice. */
 const ATTEMPTS = 3;
 
@@ -27,6 +29,8 @@ export interface ForkParts {
 
 export class Forks {
   readonly #parts: ForkParts;
+  /** By principal: the last fork that waits or runs, and how many do. */
+  readonly #last = new Map<string, { done: Promise<void>; waiting: number }>();
 
   constructor(parts: ForkParts) {
     this.#parts = parts;
@@ -38,8 +42,37 @@ export class Forks {
    * @throws AppError `invalid` when there is no such message, `limit` for one session too many, `forbidden`
    */
   async fork(principal: Principal, source: Session, upto = Infinity): Promise<Carried> {
-    const { access, audit } = this.#parts;
+    const { access } = this.#parts;
     access.canCreate(principal);
+    const leave = await this.#enter(principal.id);
+    try {
+      return await this.#fork(principal, source, upto);
+    } finally {
+      leave();
+    }
+  }
+
+  /** One fork of a principal at a time: each reads and writes as much as it copies. @throws AppError `busy` */
+  async #enter(principal: string): Promise<() => void> {
+    const before = this.#last.get(principal);
+    if (before !== undefined && before.waiting >= MAX_WAITING)
+      throw new AppError("busy", `${MAX_WAITING} forks of yours are under way already.`, {
+        hint: "Try again in a moment.",
+      });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const mine = { done: promise, waiting: (before?.waiting ?? 0) + 1 };
+    this.#last.set(principal, mine);
+    await before?.done;
+    return () => {
+      const last = this.#last.get(principal)!;
+      last.waiting -= 1;
+      if (last === mine) this.#last.delete(principal);
+      resolve();
+    };
+  }
+
+  async #fork(principal: Principal, source: Session, upto: number): Promise<Carried> {
+    const { audit } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
       try {
         const copy = await this.#copy(principal, source, upto);

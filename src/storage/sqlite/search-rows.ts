@@ -13,6 +13,9 @@ const { placeholder } = sql;
 const READ_CHARACTERS = 4_000;
 const MAX_READ_BYTES = 65_536;
 
+/** So much of a message is looked through for what to show of it. */
+const SHOWN_CHARACTERS = 100_000;
+
 /** Of the sessions that others have shared, the newest are searched: each is a term of its own. */
 const MAX_SHARED = MAX_TAKEN;
 
@@ -70,8 +73,13 @@ export function searchRows(engine: Engine) {
         ),
       )
       .prepare(),
-    whole: db
-      .select({ ...messageColumns, session: messages.sessionId, title: sessions.title })
+    found: db
+      .select({
+        ...messageColumns,
+        content: sql<string>`substr(${messages.content}, 1, ${SHOWN_CHARACTERS})`,
+        session: messages.sessionId,
+        title: sessions.title,
+      })
       .from(messages)
       .innerJoin(sessions, eq(sessions.id, messages.sessionId))
       .where(eq(messages.id, placeholder("id")))
@@ -123,7 +131,7 @@ export function searchRows(engine: Engine) {
       return new Set(q.visible.all(values).map(({ id }) => id));
     },
     // Another process may have deleted it meanwhile.
-    whole: (id: number) => q.whole.get({ id }),
+    found: (id: number) => q.found.get({ id }),
     sharedWith: (principal: string): string[] => q.shared.all({ principal }).map(({ id }) => id),
     idOf: (session: string, seq: number): number | undefined => q.place.get({ session, seq })?.id,
     seqOf: (id: number): number => q.seq.get({ id })?.seq ?? 1,

@@ -100,7 +100,7 @@ export function sqliteSearch(engine: Engine): HistoryStore["search"] {
         .sort((a, b) => b.score - a.score || b.id - a.id)
         .slice(0, options.limit)
         .flatMap(({ id, score }): Found[] => {
-          const row = rows.whole(id);
+          const row = rows.found(id);
           if (row === undefined) return [];
           const { session, title, ...message } = row;
           return [{ session, title, message, score }];

@@ -11,6 +11,7 @@ import { messageCountOf, sqliteHistoryGaps } from "./history-gaps.ts";
 import { sqliteMessageDeletion } from "./message-deletion.ts";
 import { grants, keyedCalls, messages, sessions, sessionState, summaries } from "./schema.ts";
 import { sqliteShares } from "./share-rows.ts";
+import { sqliteShrink } from "./shrink.ts";
 import type { Usage } from "./usage.ts";
 import type { WriteAccess } from "./write-access.ts";
 
@@ -110,6 +111,7 @@ export function sqliteSessionStore(
       .where(which)
       .prepare();
 
+  const shrink = sqliteShrink(engine);
   const q = {
     findByName: db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
     byId: db.select().from(sessions).where(byId).prepare(),
@@ -290,8 +292,9 @@ export function sqliteSessionStore(
         return q.update.get({ id, name, title, system, pinned: pinned ? 1 : 0, now: times.now })!;
       }),
 
-    clear: (id, what, by) =>
-      engine.free(() => {
+    async clear(id, what, by) {
+      await shrink(id, what, () => writes.modify(by, id));
+      return engine.free(() => {
         writes.modify(by, id);
         if (what !== "state") {
           q.clearHistory.run({ id });
@@ -300,7 +303,8 @@ export function sqliteSessionStore(
           q.clearCalls.run({ id });
         }
         if (what !== "history") q.clearState.run({ id });
-      }),
+      });
+    },
 
     give: (id, owner, max, by) =>
       engine.write(() => {
@@ -326,12 +330,14 @@ export function sqliteSessionStore(
 
     ...sqliteMessageDeletion(engine, writes),
 
-    delete: (id, by) =>
-      engine.free(() => {
+    async delete(id, by) {
+      await shrink(id, "all", () => writes.own(by, id));
+      return engine.free(() => {
         writes.own(by, id);
         q.delete.run({ id });
         forgetAll();
-      }),
+      });
+    },
 
     deleteEmpty: (id) =>
       engine.free(() => {
