@@ -180,8 +180,11 @@ describe("a backup beside a busy server", () => {
       const target = join(place, "copy.db");
       const args = ["backup", target, "--data-dir", folder];
       const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv() });
-      const partial = `${target}.partial-${child.pid}`;
-      while ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) < 1 << 22) {
+      const partial = (): string =>
+        readdirSync(place).find((name) => name.includes(`.partial-${child.pid}-`)) ?? "not yet";
+      const written = (): number =>
+        statSync(join(place, partial()), { throwIfNoEntry: false })?.size ?? 0;
+      while (written() < 1 << 22) {
         expect(child.exitCode).toBe(null);
         await new Promise(setImmediate);
       }

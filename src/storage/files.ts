@@ -1,8 +1,11 @@
 // Files beside the database: private, on disk before they have their final name, and never half written under it.
+import { randomBytes } from "node:crypto";
 import {
-  chownSync,
   closeSync,
+  constants,
   existsSync,
+  fchownSync,
+  fstatSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -54,27 +57,32 @@ export async function writeWhole<T>(
   target: string,
   write: (partial: string) => T | Promise<T>,
 ): Promise<T> {
-  const partial = createPartial(target);
+  const rights = dropToOwner(dirname(target));
   try {
-    const result = await write(partial);
-    settle(partial, target);
-    return result;
-  } catch (error) {
-    removeDatabase(partial);
-    throw atFile(target, error);
+    const partial = createPartial(target);
+    try {
+      const result = await write(partial);
+      settle(partial, target);
+      return result;
+    } catch (error) {
+      removeDatabase(partial);
+      throw atFile(target, error);
+    }
+  } finally {
+    rights.restore();
   }
 }
 
 /** An empty file that only its owner may read. What killed programs left of the same kind goes. */
 export function createPartial(target: string): string {
   const [folder, prefix] = [dirname(target), `${basename(target)}.partial-`];
-  const partial = join(folder, `${prefix}${process.pid}`);
+  const partial = join(folder, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}`);
   try {
     for (const name of readdirSync(folder).filter((name) => name.startsWith(prefix))) {
-      const found = statSync(join(folder, name), { throwIfNoEntry: false });
-      const abandoned = found !== undefined && Date.now() - found.mtimeMs > ABANDONED_MS;
-      if (abandoned || name.startsWith(basename(partial)))
-        rmSync(join(folder, name), { force: true });
+      const found = lstatSync(join(folder, name), { throwIfNoEntry: false });
+      const abandoned =
+        found?.uid === process.geteuid?.() && Date.now() - found!.mtimeMs > ABANDONED_MS;
+      if (abandoned) rmSync(join(folder, name), { force: true });
     }
     closeSync(openSync(partial, "wx", 0o600));
     return partial;
@@ -104,11 +112,45 @@ function syncPath(path: string): void {
   }
 }
 
-/** What root makes for somebody else belongs to that user, who owns the folder it is in. */
+/**
+ * What root has made for somebody else belongs to that user, who owns the folder it is in, and may have put something
+ * else in its place: only a file or folder of root's own is given away, by its descriptor, and no link is followed.
+ */
 export function leaveToOwner(file: string): void {
-  if (process.getuid?.() !== 0) return;
+  if (process.geteuid?.() !== 0) return;
   const { uid, gid } = statSync(dirname(file));
-  chownSync(file, uid, gid);
+  if (uid === 0) return;
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const descriptor = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const found = fstatSync(descriptor);
+    const made = found.isDirectory() || (found.isFile() && found.nlink === 1);
+    if (made && found.uid === 0) fchownSync(descriptor, uid, gid);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * From here to `restore`, root works as the user whom `folder` belongs to: whatever that user puts into it meanwhile,
+ * nothing of root's can be read, written or given away through it. What is open stays open.
+ */
+export function dropToOwner(folder: string): { restore(): void } {
+  const { geteuid, getegid, getgroups, setgroups, setegid, seteuid } = process;
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (geteuid?.() !== 0 || !setgroups || !setegid || !seteuid || !found || found.uid === 0)
+    return { restore: () => undefined };
+  const [gid, groups] = [getegid!(), getgroups!()];
+  setgroups([found.gid]);
+  setegid(found.gid);
+  seteuid(found.uid);
+  return {
+    restore() {
+      seteuid(0);
+      setegid(gid);
+      setgroups(groups);
+    },
+  };
 }
 
 /** Removes a database that nobody uses, with all that SQLite keeps beside it. */

@@ -1,14 +1,17 @@
 // The way back from a backup. The file is copied into the data folder and checked there before anything is replaced;
 // what was there is kept beside it.
 import {
-  copyFileSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
+  openSync,
+  readSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { AppError } from "../kernel/errors.ts";
@@ -16,6 +19,7 @@ import { atFile } from "../kernel/system-errors.ts";
 import {
   createPartial,
   databaseBytes,
+  dropToOwner,
   removeDatabase,
   requireRoom,
   settle,
@@ -29,6 +33,9 @@ import { claim, type Claim } from "./sqlite/claim.ts";
 import { fromSqlite } from "./sqlite/errors.ts";
 import { expectOurs } from "./sqlite/identity.ts";
 import { appliedVersion, refuseNewer } from "./sqlite/migrate.ts";
+
+/** Of a copy, at once. */
+const COPY_BYTES = 1 << 20;
 
 export interface RestoreOptions {
   /** The backup. */
@@ -56,7 +63,19 @@ export function restore({ source, target, force = false }: RestoreOptions): Rest
       hint: "--force replaces it and keeps it beside the new one.",
     });
   }
-  const made = prepare(backup, target);
+  prepareFolder(backup, target);
+  const sources = openSources(backup);
+  const rights = dropToOwner(dirname(target));
+  try {
+    return putInPlace(sources, backup, target);
+  } finally {
+    rights.restore();
+    for (const { descriptor } of sources) closeSync(descriptor);
+  }
+}
+
+function putInPlace(sources: readonly Source[], backup: string, target: string): Restored {
+  const made = copyOf(sources, backup, target);
   try {
     const contents = check(made, backup);
     const kept = replace(target, made);
@@ -87,22 +106,52 @@ function checkTarget(target: string): void {
   });
 }
 
-/** A private copy of the backup in the data folder, with the log that may lie beside it. */
-function prepare(backup: string, target: string): string {
+/** A file of the backup: the database, or the log that may lie beside it. */
+interface Source {
+  suffix: string;
+  descriptor: number;
+}
+
+/** Opened before root drops its rights: the backup may be its own. */
+function openSources(backup: string): Source[] {
+  try {
+    return ["", "-wal"]
+      .filter((suffix) => suffix === "" || existsSync(`${backup}${suffix}`))
+      .map((suffix) => ({ suffix, descriptor: openSync(`${backup}${suffix}`, "r") }));
+  } catch (error) {
+    throw atFile(backup, error);
+  }
+}
+
+function prepareFolder(backup: string, target: string): void {
   try {
     makeFolder(dirname(target));
     requireRoom(target, databaseBytes(backup));
   } catch (error) {
     throw cannotOpen(target, error);
   }
+}
+
+/** A private copy of the backup in the data folder. */
+function copyOf(sources: readonly Source[], backup: string, target: string): string {
   const made = createPartial(target);
   try {
-    copyFileSync(backup, made);
-    if (existsSync(`${backup}-wal`)) copyFileSync(`${backup}-wal`, `${made}-wal`);
+    for (const { suffix, descriptor } of sources) copyInto(`${made}${suffix}`, descriptor);
     return made;
   } catch (error) {
     removeDatabase(made);
     throw atFile(backup, error);
+  }
+}
+
+function copyInto(file: string, source: number): void {
+  const descriptor = openSync(file, "w", 0o600);
+  try {
+    const piece = Buffer.alloc(COPY_BYTES);
+    for (let read = readSync(source, piece); read > 0; read = readSync(source, piece))
+      writeFileSync(descriptor, piece.subarray(0, read));
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -1,10 +1,9 @@
 // Where an export goes: standard output, or a file that is there when it is whole.
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
 import { AppError } from "../../kernel/errors.ts";
 import { systemReason } from "../../kernel/system-errors.ts";
-import { findTarget } from "../../storage/files.ts";
+import { findTarget, writeWhole } from "../../storage/files.ts";
 import type { Output } from "../terminal.ts";
 
 const CHUNK = 64 * 1024; // characters
@@ -45,8 +44,17 @@ export async function writeFileWhole(
     throw new AppError("start", `${file}: This file is there already.`, {
       hint: "Name another one, or replace it with --force.",
     });
-  const target = special ? file : `${file}.${process.pid}.partial`;
-  const stream = createWriteStream(target, { mode: 0o600, flush: !special });
+  if (special) await fill(file, texts, { file, special });
+  else await writeWhole(file, (partial) => fill(partial, texts, { file, special }));
+}
+
+/** `file`: its name for people. */
+async function fill(
+  target: string,
+  texts: AsyncIterable<string>,
+  { file, special }: { file: string; special: boolean },
+): Promise<void> {
+  const stream = createWriteStream(target, { flags: special ? "w" : "r+", flush: !special });
   const failed = new Promise<never>((_, reject) => stream.once("error", reject));
   failed.catch(() => undefined); // looked at below
   try {
@@ -54,10 +62,8 @@ export async function writeFileWhole(
     if (!(await writeAll(stream, texts))) await failed;
     stream.end();
     await Promise.race([failed, once(stream, "close")]);
-    if (!special) await rename(target, file);
   } catch (error) {
     stream.destroy();
-    if (!special) await rm(target, { force: true });
     const reason = systemReason(error);
     if (error instanceof AppError || reason === undefined) throw error;
     throw new AppError("start", `${file}: the file cannot be written: ${reason}.`, {

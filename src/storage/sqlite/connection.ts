@@ -93,11 +93,21 @@ function createFile(file: string): void {
     else refuseSpecial(file);
     // Looked at, not opened: closing it would take away the locks that this process may have on it.
     if (!isNew) return accessSync(file, constants.R_OK | constants.W_OK);
-    closeSync(openSync(file, "a", 0o600));
-    leaveToOwner(file);
+    makeFile(file);
   } catch (error) {
     throw cannotOpen(file, error);
   }
+}
+
+/** A link that leads nowhere is not followed: what it names would be made in root's name. */
+function makeFile(file: string): void {
+  try {
+    closeSync(openSync(file, "wx", 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST" || !existsSync(file)) throw error;
+    return; // another process was faster
+  }
+  leaveToOwner(file);
 }
 
 /** A pipe would hold up whoever opens it, for ever. */

@@ -2,7 +2,14 @@
 import { readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AppError } from "../../kernel/errors.ts";
-import { createPartial, databaseBytes, removeDatabase, requireRoom, settle } from "../files.ts";
+import {
+  createPartial,
+  databaseBytes,
+  dropToOwner,
+  removeDatabase,
+  requireRoom,
+  settle,
+} from "../files.ts";
 import { MEMORY, openExisting, type Sqlite } from "./connection.ts";
 import { appliedVersion } from "./migrate.ts";
 import { migrations, type Migration } from "./migrations.ts";
@@ -25,6 +32,7 @@ export function copyBeforeUpgrade(
   if (next === -1 || isEmpty(sqlite)) return undefined;
   // The number is that of the first file in migrations/ which is applied.
   const target = `${file}.before-migration-${String(next).padStart(4, "0")}`;
+  const rights = dropToOwner(dirname(target));
   try {
     requireRoom(target, databaseBytes(file));
     const partial = createPartial(target);
@@ -37,6 +45,8 @@ export function copyBeforeUpgrade(
     }
   } catch (error) {
     throw cannotCopy(target, error);
+  } finally {
+    rights.restore();
   }
   forgetOld(file);
   return target;
