@@ -64,9 +64,10 @@ it("names the owner of what is somebody else's where sessions are offered, and f
   const { ada, bob, session } = await setUp();
   const listed = async (who: Person) => {
     const [answer] = (await who.ask("resources/list")).messages;
-    return (answer!["result"] as { resources: { title: string }[] }).resources.map(
-      ({ title }) => title,
-    );
+    const { resources } = answer!["result"] as { resources: { title: string; uri: string }[] };
+    return resources
+      .filter(({ uri }) => uri.startsWith("holdfast://sessions"))
+      .map(({ title }) => title);
   };
   expect(await listed(ada)).toEqual(["Your sessions", "Lisbon in May"]);
   expect(await listed(bob)).toEqual(["Your sessions", "Lisbon in May (of ada)"]);

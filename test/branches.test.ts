@@ -91,7 +91,8 @@ describe.each(ERAS)("session_fork in the era of %s", (era) => {
       { owner: "ana", n: 1 },
       { owner: "rita", n: 2 },
     ]);
-    const noted = "SELECT detail FROM audit WHERE principal = 'rita' AND detail IS NOT NULL";
+    const noted =
+      "SELECT detail FROM audit WHERE principal = 'rita' AND action = 'session created'";
     expect(rows(folder, noted)[0]).toEqual({ detail: `forked from ${session}` });
   });
 });

@@ -1,4 +1,5 @@
 // One row of a conversation.
+import { goingOn, wordOrQuoted } from "../kernel/quoted.ts";
 
 export const ROLES = ["user", "assistant", "system", "tool"] as const;
 export type Role = (typeof ROLES)[number];
@@ -32,5 +33,15 @@ export function byOther(
   owner: string,
 ): string | undefined {
   if (author === null || author === owner) return undefined;
-  return `${role === "assistant" ? "for" : "by"} ${author.replace(/\s+/g, " ")}`;
+  return `${role === "assistant" ? "for" : "by"} ${wordOrQuoted(author)}`;
+}
+
+/** A message in a text of several: nothing in its content can look like another one. `notes`: of who and what else. */
+export function transcriptLine(
+  { seq, role }: Pick<Message, "seq" | "role">,
+  content: string,
+  notes: readonly (string | undefined)[] = [],
+): string {
+  const told = notes.filter((note) => note !== undefined).join(", ");
+  return `#${seq} ${role}${told && ` (${told})`}: ${goingOn(content)}`;
 }

@@ -8,7 +8,7 @@ import {
   type WindowAsk,
 } from "./context-window.ts";
 import { storable } from "../kernel/text.ts";
-import type { Message } from "./message.ts";
+import { transcriptLine, type Message } from "./message.ts";
 import type { ChatModel } from "./model.ts";
 import { storableModel } from "./reply.ts";
 import type { HistoryStore, Summary, Turn } from "./store.ts";
@@ -98,7 +98,8 @@ export class Summarizer {
     share: number,
   ): Promise<{ line: string; tokens: number }> {
     const text = await this.#window.tokenizer.cut(content, share - 4 * MESSAGE_TOKENS);
-    const line = `#${seq} ${role}: ${text}${text.length < content.length ? " … (cut)" : ""}`;
+    const cut = text.length < content.length ? " … (cut)" : "";
+    const line = transcriptLine({ seq, role }, text + cut);
     return { line, tokens: (await this.#window.tokenizer.count(line, share)) + MESSAGE_TOKENS };
   }
 }

@@ -1,5 +1,6 @@
 // The built-in stand-in for a model, for machines with none configured: no language model, and it says so. It searches
 // the conversation for what the question says and quotes the best of what it finds.
+import { inOneLine } from "../kernel/quoted.ts";
 import type { Message } from "../chat/message.ts";
 import type { ChatModel, ModelReply, ModelRequest } from "../chat/model.ts";
 import type { HistoryStore } from "../chat/store.ts";
@@ -47,7 +48,7 @@ export class Recall implements ChatModel {
 const NOTHING = "Nothing earlier in this conversation matches. What you said is stored.";
 
 function quote({ seq, role, content }: Message): string {
-  const line = content.replace(/\s+/g, " ").trim();
+  const line = inOneLine(content).replace(/\s+/g, " ").trim();
   const cut =
     line.length > MAX_QUOTE_CHARACTERS
       ? `${line.slice(0, MAX_QUOTE_CHARACTERS).toWellFormed()}…`

@@ -1,9 +1,10 @@
 // The built-in prompts: an earlier conversation put before the model that the person is talking to.
+import { quoted } from "../kernel/quoted.ts";
 import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
-import { byOther } from "../chat/message.ts";
+import { byOther, transcriptLine } from "../chat/message.ts";
 import type { SessionResolver } from "../sessions/current.ts";
 import type { Caller, Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -65,7 +66,7 @@ export function sessionPrompts(parts: SessionPromptParts): Prompt[] {
 type Wish = (session: Session) => string;
 
 const named = ({ id, title, name }: Session): string =>
-  `our conversation ${JSON.stringify(title ?? name ?? "untitled")} (session ${id})`;
+  `our conversation ${quoted(title ?? name ?? "untitled")} (session ${id})`;
 
 /** The newest messages that fit, in order; read a few at a time, because each may be large. */
 async function transcript(chat: Chat, { id, owner }: Session): Promise<string[]> {
@@ -82,7 +83,7 @@ async function transcript(chat: Chat, { id, owner }: Session): Promise<string[]>
       const by = byOther(message, owner);
       const shown = content.length > room ? `${content.slice(0, room).toWellFormed()}…` : content;
       room -= shown.length;
-      lines.push(`#${seq} ${role}${by === undefined ? "" : ` (${by})`}: ${shown}`);
+      lines.push(transcriptLine({ seq, role }, shown, [by]));
     }
     before = nextBefore;
   } while (before !== undefined && room > 0 && lines.length < MAX_MESSAGES);

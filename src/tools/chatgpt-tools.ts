@@ -1,7 +1,8 @@
 // The tools `search` and `fetch`, in the shapes that ChatGPT's connectors and deep research ask for: one string in, one
 // JSON text out. See developers.openai.com, "Building MCP servers for ChatGPT Apps and API integrations".
+import { inOneLine } from "../kernel/quoted.ts";
 import { z } from "zod";
-import type { Message } from "../chat/message.ts";
+import { transcriptLine, type Message } from "../chat/message.ts";
 import { AppError } from "../kernel/errors.ts";
 import { isId } from "../kernel/ids.ts";
 import { shortened } from "../kernel/text.ts";
@@ -29,7 +30,7 @@ const messageUrl = (session: string, seq: number): string => historyBefore(sessi
 
 const titleOf = (session: string | null, seq: number, text = ""): string =>
   shortened(
-    `${session ?? "Untitled session"}, message ${seq}${text && `: ${text}`}`,
+    inOneLine(`${session ?? "Untitled session"}, message ${seq}${text && `: ${text}`}`),
     MAX_TITLE_BYTES,
     MARK,
   );
@@ -112,7 +113,7 @@ function transcript(messages: readonly Message[], wanted: Message): string {
     .filter(({ seq }) => Math.abs(seq - wanted.seq) <= AROUND)
     .map(({ seq, role, content }) => {
       const room = seq === wanted.seq ? MAX_TEXT_BYTES : MAX_NEIGHBOUR_BYTES;
-      return `#${seq} ${role}: ${shortened(content, room, MARK)}`;
+      return transcriptLine({ seq, role }, shortened(content, room, MARK));
     })
     .join("\n\n");
 }

@@ -1,4 +1,5 @@
 // The tool `session_fork`: the same conversation once more, to go another way.
+import { quoted } from "../kernel/quoted.ts";
 import { z } from "zod";
 import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "./tool.ts";
@@ -22,7 +23,7 @@ export function forkTool(): Tool {
     async handler({ input, session }) {
       const { id, title } = await session.fork(input.upto);
       return reply(
-        `Copied into session ${id} (${title}). Pass this id as \`session\` to work there.`,
+        `Copied into session ${id} (${quoted(title ?? "untitled")}). Pass this id as \`session\` to work there.`,
         { session: id, forked_from: session.id, title },
       );
     },

@@ -1,6 +1,6 @@
 // Tools for a session's history: the rows that `chat` writes, open to every tool and client.
 import { z } from "zod";
-import { byOther, ROLES, STATUSES, type Message } from "../chat/message.ts";
+import { byOther, ROLES, STATUSES, transcriptLine, type Message } from "../chat/message.ts";
 import { AppError } from "../kernel/errors.ts";
 import { iso, reply } from "./reply.ts";
 import { requestKey } from "./request-key.ts";
@@ -15,13 +15,6 @@ const toMessage = ({ seq, role, content, status, model, createdAt, author }: Mes
   created_at: iso(createdAt),
   ...(author !== null && { author }),
 });
-
-function transcriptLine(message: Message, owner: string): string {
-  const { seq, role, content, status } = message;
-  const notes = [byOther(message, owner), status === "complete" ? undefined : status];
-  const told = notes.filter((note) => note !== undefined).join(", ");
-  return `#${seq} ${role}${told && ` (${told})`}: ${content}`;
-}
 
 /** In results. */
 export const author = z
@@ -92,7 +85,11 @@ export function historyTools(): Tool[] {
       async handler({ input, session, principal }) {
         const { messages, nextBefore } = await session.history.page(input);
         const owner = session.info?.owner ?? principal.id;
-        const lines = messages.map((message) => transcriptLine(message, owner));
+        const lines = messages.map((message) => {
+          const { content, status } = message;
+          const note = status === "complete" ? undefined : status;
+          return transcriptLine(message, content, [byOther(message, owner), note]);
+        });
         const more = nextBefore === undefined ? [] : [`Older messages: pass before=${nextBefore}.`];
         return reply(
           [...more, ...(lines.length > 0 ? lines : ["This session has no messages here."])].join(

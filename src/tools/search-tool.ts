@@ -1,7 +1,8 @@
 // The tool that finds messages, in one session or in all that the caller may read.
+import { inOneLine, quoted, wordOrQuoted } from "../kernel/quoted.ts";
 import { z } from "zod";
 import type { Hit } from "../chat/history-search.ts";
-import { byOther, ROLES } from "../chat/message.ts";
+import { byOther, transcriptLine, ROLES } from "../chat/message.ts";
 import { counted } from "../kernel/plural.ts";
 import type { Access } from "../sessions/session.ts";
 import { author } from "./history-tools.ts";
@@ -84,9 +85,10 @@ function told(hits: readonly Told[], scope: Scope, more: boolean): string {
   const lines = hits.map((hit) => {
     const { session, title, owner, access, seq, role, snippet } = hit;
     const by = byOther(hit, owner);
-    const whose = access === "own" ? "" : ` of ${owner}`;
-    const where = scope === "all" ? `session ${session}${title ? ` (${title})` : ""}${whose} ` : "";
-    return `${where}#${seq} ${role}${by === undefined ? "" : ` (${by})`}: ${snippet}`;
+    const whose = access === "own" ? "" : ` of ${wordOrQuoted(owner)}`;
+    const where =
+      scope === "all" ? `session ${session}${title ? ` (${quoted(title)})` : ""}${whose} ` : "";
+    return where + transcriptLine({ seq, role }, inOneLine(snippet), [by]);
   });
   const count = counted(hits.length, "message", "messages, the best first");
   const others = more ? "; more match less well" : "";

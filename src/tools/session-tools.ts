@@ -1,4 +1,5 @@
 // Tools about sessions themselves: open, look, list, change, empty, delete.
+import { quoted, wordOrQuoted } from "../kernel/quoted.ts";
 import ms from "ms";
 import { z } from "zod";
 import { counted } from "../kernel/plural.ts";
@@ -46,12 +47,12 @@ type Summary = Pick<ReturnType<typeof summarize>, "owner" | "access" | "expires_
 /** Whose it is, if it is not only the caller's, and when it goes. */
 function standing({ owner, access, expires_at: expires }: Summary, shared: boolean): string {
   const may = access === "read" ? "you may read it" : "you may read and change it";
-  const whose = access !== "own" ? `, of ${owner}: ${may}` : shared ? ", shared" : "";
+  const whose = access !== "own" ? `, of ${wordOrQuoted(owner)}: ${may}` : shared ? ", shared" : "";
   return whose + (expires === null ? "" : `, goes ${expires} unless used`);
 }
 
 const label = ({ title, name }: { title: string | null; name: string | null }): string =>
-  title ?? name ?? "untitled session";
+  title === null && name === null ? "untitled session" : quoted(title ?? name ?? "");
 
 const countsText = ({ messages, stateKeys }: SessionCounts): string =>
   `${counted(messages, "message")}, ${counted(stateKeys, "state key")}`;

@@ -1,4 +1,5 @@
 // Tools for a session's key/value state.
+import { jsonLine, quoted, wordOrQuoted } from "../kernel/quoted.ts";
 import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../kernel/cursor.ts";
 import type { StateEntry } from "../state/store.ts";
@@ -51,7 +52,7 @@ export function stateTools(): Tool[] {
       async handler({ input, session }) {
         const entry = await session.state.entry(input.key);
         if (entry === undefined)
-          return reply(`${input.key} is not set.`, { found: false, key: input.key });
+          return reply(`${wordOrQuoted(input.key)} is not set.`, { found: false, key: input.key });
         return reply(entry.value, { found: true, ...toEntry(entry) });
       },
     }),
@@ -89,7 +90,7 @@ export function stateTools(): Tool[] {
         const { ttl_seconds: ttlSeconds, if_version: ifVersion } = input;
         const entry = await session.state.set(input.key, input.value, { ttlSeconds, ifVersion });
         const { value: _, ...stored } = toEntry(entry);
-        return reply(`Stored ${entry.key} (version ${entry.version}).`, stored);
+        return reply(`Stored ${wordOrQuoted(entry.key)} (version ${entry.version}).`, stored);
       },
     }),
 
@@ -108,10 +109,15 @@ export function stateTools(): Tool[] {
       quick: true,
       async handler({ input, session }) {
         const deleted = await session.state.delete(input.key, input.if_version);
-        return reply(deleted ? `Deleted ${input.key}.` : `${input.key} was not set.`, {
-          key: input.key,
-          deleted,
-        });
+        return reply(
+          deleted
+            ? `Deleted ${wordOrQuoted(input.key)}.`
+            : `${wordOrQuoted(input.key)} was not set.`,
+          {
+            key: input.key,
+            deleted,
+          },
+        );
       },
     }),
 
@@ -141,10 +147,13 @@ export function stateTools(): Tool[] {
         const after = cursor === undefined ? "" : decodeCursor("state", Position, cursor)[0];
         const { entries, nextAfter } = await session.state.list({ prefix, limit, after });
         const lines = entries.map(
-          ({ key, value, version }) => `${key} = ${value} (version ${version})`,
+          ({ key, value, version }) =>
+            `${wordOrQuoted(key)} = ${jsonLine(value)} (version ${version})`,
         );
         const empty =
-          prefix === "" ? "Nothing is stored yet. Use state_set." : `No key starts with ${prefix}.`;
+          prefix === ""
+            ? "Nothing is stored yet. Use state_set."
+            : `No key starts with ${quoted(prefix)}.`;
         const more = nextAfter === undefined ? [] : ["More: pass next_cursor as cursor."];
         return reply([...(lines.length > 0 ? lines : [empty]), ...more].join("\n"), {
           entries: entries.map(toEntry),

@@ -22,9 +22,14 @@ export async function* toMarkdown(pieces: AsyncIterable<Piece>): AsyncGenerator<
     } else {
       const { seq, role, model, status, createdAt, content } = piece.message;
       const by = byOther(piece.message, owner) ?? null;
-      const notes = [timeText(createdAt), by, model, status === "complete" ? null : status];
+      const notes = [
+        timeText(createdAt),
+        by,
+        model && line(model),
+        status === "complete" ? null : status,
+      ];
       yield `## ${seq}. ${role}\n\n_${notes.filter((note) => note !== null).join(" · ")}_\n\n`;
-      yield `${content.trimEnd()}\n\n`;
+      yield `${content.trimEnd().replace(OUR_HEADING, "\\$&")}\n\n`;
     }
   }
 }
@@ -42,6 +47,9 @@ function heading({ id, name, title, system, createdAt, lastActiveAt }: Session):
   ];
   return `${lines.join("\n\n")}\n\n`;
 }
+
+/** As a message begins here: one that says so itself must not look like another message. */
+const OUR_HEADING = /^ {0,3}## (?=\d+\. )/gm;
 
 const line = (text: string): string => text.replace(/\s+/g, " ");
 

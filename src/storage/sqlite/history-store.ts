@@ -21,7 +21,9 @@ export function sqliteHistoryStore(
   return {
     append: (sessionId, { by, ...message }) =>
       engine.write(() => {
-        access.modify(by, sessionId);
+        // Models take what `system` says for their orders: those are the owner's to give.
+        if (message.role === "system") access.own(by, sessionId);
+        else access.modify(by, sessionId);
         const { requestKey } = message;
         const stored =
           requestKey === undefined
