@@ -185,6 +185,22 @@ describe("max-database", () => {
     }
     expect([status, text]).toEqual([429, expect.stringContaining("max-database")]);
   });
+
+  it("bounds subscriptions and system prompts, too", async () => {
+    const { person } = await serveWithKeys({ "max-database": "600kb", "log-level": "silent" });
+    const ana = await person("ana", "2025");
+    let said = "";
+    for (let n = 0; n < 300 && !said.includes("database may hold"); n += 1) {
+      const uri = `x:${n}/`.padEnd(4_000, "u");
+      said = (await ana.ask("resources/subscribe", { uri })).text;
+    }
+    expect(said).toContain("database may hold");
+    const updated = await ana.call("session_update", { system: "s".repeat(60_000) });
+    expect([updated.isError, updated.says]).toEqual([
+      true,
+      expect.stringContaining("max-database"),
+    ]);
+  });
 });
 
 describe("what a program says of itself", () => {

@@ -21,7 +21,7 @@ export interface Hit {
   author: string | null;
   /** One line around what was found, which stands between `**`. */
   snippet: string;
-  /** Higher is better. */
+  /** Higher is better: 1 for the best, a half for the next, a third … */
   score: number;
 }
 
@@ -54,19 +54,20 @@ export class HistorySearch {
     for (const words of [wanted, terms(query, { loose: true })]) {
       const found = await this.#store.search(scope, words, { limit, among: AMONG });
       const matcher = new Matcher(words);
-      if (found.length > 0) return mapInPieces(found, (one) => hit(one, matcher));
+      if (found.length > 0) return mapInPieces(found, (one, at) => hit(one, matcher, at));
       if (words.every(({ characters = [] }) => characters.length < 3)) break;
     }
     return [];
   }
 }
 
-const hit = ({ session, title, message, score }: Found, matcher: Matcher): Hit => ({
+const hit = ({ session, title, message }: Found, matcher: Matcher, at: number): Hit => ({
   session,
   title,
   seq: message.seq,
   role: message.role,
   author: message.author,
   snippet: snippet(message.content, matcher),
-  score: Number(score.toFixed(3)),
+  // By its place: what it is ranked by tells how much everybody has stored.
+  score: Number((1 / (at + 1)).toFixed(3)),
 });

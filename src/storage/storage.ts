@@ -166,7 +166,7 @@ export function openStorage({
       history: sqliteHistoryStore(engine, maxMessages, usage, writes),
       instances: sqliteInstanceStore(engine),
       streams: sqliteStreamStore(engine, streamGraceMs, onEvent),
-      subscriptions: sqliteSubscriptionStore(engine),
+      subscriptions: sqliteSubscriptionStore(engine, usage),
       keyedCalls: sqliteKeyedCallStore(engine),
       signingKeys: sqliteSigningKeyStore(engine),
       apiKeys: sqliteApiKeyStore(engine),

@@ -289,7 +289,10 @@ export function sqliteSessionStore(
         if (name !== null && name !== current.name && !freeName(current.owner, name))
           throw new AppError("conflict", `Another session has the name ${JSON.stringify(name)}.`);
         cache.delete(id);
-        return q.update.get({ id, name, title, system, pinned: pinned ? 1 : 0, now: times.now })!;
+        const row = { id, name, title, system, pinned: pinned ? 1 : 0, now: times.now };
+        const updated = q.update.get(row)!;
+        if ((system?.length ?? 0) > (current.system?.length ?? 0)) usage.checkFile();
+        return updated;
       }),
 
     async clear(id, what, by) {

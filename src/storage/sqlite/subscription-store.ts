@@ -9,10 +9,14 @@ import {
 } from "../../streams/subscriptions.ts";
 import { clientAlive, type Engine } from "./engine.ts";
 import { clients, outbox, subscriptions } from "./schema.ts";
+import type { Usage } from "./usage.ts";
 
 const { placeholder } = sql;
 
-export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
+export function sqliteSubscriptionStore(
+  engine: Engine,
+  usage: Pick<Usage, "checkFile">,
+): SubscriptionStore {
   const { db, clock } = engine;
   const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
   const inOutbox = eq(outbox.clientId, placeholder("clientId"));
@@ -100,6 +104,7 @@ export function sqliteSubscriptionStore(engine: Engine): SubscriptionStore {
       engine.write(() => {
         known.any = true;
         q.add.run({ clientId, uri: canonicalUri(uri), asked: uri });
+        usage.checkFile();
         if (q.count.get({ clientId })!.n > max)
           throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
       }),
