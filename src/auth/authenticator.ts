@@ -28,16 +28,21 @@ export class Authenticator {
 
   /**
    * `authorization`: the header of that name.
-   * @throws OAuthError `invalid_token` or `insufficient_scope`; AppError `unavailable` while the issuer is down
+   * @throws MissingCredentials; OAuthError `invalid_request`, `invalid_token` or `insufficient_scope`; AppError `unavailable`
+   * while the issuer is down
    */
   async authenticate(authorization: string | undefined): Promise<Admission> {
     if (!(await this.required())) return this.#nobodyAsked;
     const wanted = this.#tokens ? "an API key or an access token" : "an API key";
-    if (authorization === undefined)
-      throw refused(`Credentials are needed: send ${wanted} as a Bearer token.`);
-    const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+    const [scheme] = authorization?.trim().split(/\s/, 1) ?? [];
+    if (scheme?.toLowerCase() !== "bearer")
+      throw new MissingCredentials(`Credentials are needed: send ${wanted} as a Bearer token.`);
+    const token = /^Bearer +(\S+) *$/i.exec(authorization!)?.[1];
     if (token === undefined)
-      throw refused(`The Authorization header must be "Bearer" and ${wanted}.`);
+      throw new OAuthError(
+        OAuthErrorCode.InvalidRequest,
+        `The Authorization header must be the word Bearer, a space, and ${wanted}.`,
+      );
     if (this.#tokens && !token.startsWith("hf_")) return this.#tokens.verify(token);
     const admission = await this.#keys.verify(token);
     if (admission === undefined)
@@ -61,6 +66,9 @@ export class Authenticator {
     holds: async () => !(await this.required()),
   };
 }
+
+/** RFC 6750, section 3.1: whoever brings no credentials, or some of another scheme, is told of no error. */
+export class MissingCredentials extends Error {}
 
 const refused = (message: string): OAuthError =>
   new OAuthError(OAuthErrorCode.InvalidToken, message);

@@ -1,11 +1,7 @@
-// Credentials over HTTP: who a request comes from, or the challenge to bring some.
-import {
-  bearerAuthChallengeResponse,
-  OAuthError,
-  OAuthErrorCode,
-} from "@modelcontextprotocol/server";
+// Credentials over HTTP: who a request comes from, or the challenge to bring some (RFC 6750).
+import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
-import type { Authenticator } from "../auth/authenticator.ts";
+import { MissingCredentials, type Authenticator } from "../auth/authenticator.ts";
 import { may, type Admission, type Scope } from "../auth/principal.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import type { OpenConnections } from "./connections.ts";
@@ -50,7 +46,7 @@ export function authenticate({
     try {
       admission = await authenticator.authenticate(sent);
     } catch (error) {
-      if (!(error instanceof OAuthError)) throw error;
+      if (!(error instanceof OAuthError || error instanceof MissingCredentials)) throw error;
       refuse("auth");
       const refusal = challenge(c, error, resource ? USUAL_SCOPES : [], resource);
       if (sent === undefined) return refusal;
@@ -73,13 +69,31 @@ export const needsScope =
     return insufficientScope(c, scope, resource);
   };
 
-const challenge = (
+const STATUS: Readonly<Record<string, number>> = {
+  [OAuthErrorCode.InvalidRequest]: 400,
+  [OAuthErrorCode.InvalidToken]: 401,
+  [OAuthErrorCode.InsufficientScope]: 403,
+};
+
+function challenge(
   c: Context<Authenticated>,
-  error: OAuthError,
-  requiredScopes: string[],
+  error: OAuthError | MissingCredentials,
+  scopes: readonly string[],
   resource: ProtectedResource | undefined,
-): Response =>
-  bearerAuthChallengeResponse(error, {
-    requiredScopes,
-    ...(resource && { resourceMetadataUrl: resource.metadataUrl(pathName(c.req.url)) }),
-  });
+): Response {
+  const { message } = error;
+  const code = error instanceof OAuthError ? error.code : undefined;
+  const parameters = {
+    ...(code === undefined ? { realm: "holdfast" } : { error: code, error_description: message }),
+    ...(scopes.length > 0 && { scope: scopes.join(" ") }),
+    ...(resource && { resource_metadata: resource.metadataUrl(pathName(c.req.url)) }),
+  };
+  const said = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`);
+  return Response.json(
+    { error: code, error_description: message },
+    {
+      status: STATUS[code ?? OAuthErrorCode.InvalidToken] ?? 400,
+      headers: { "www-authenticate": `Bearer ${said.join(", ")}` },
+    },
+  );
+}

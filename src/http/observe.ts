@@ -32,7 +32,8 @@ export const observe = (
     const { status } = c.res;
     metrics?.responses.add(CLASSES[Math.trunc(status / 100)] ?? "other");
     if (status < 400) return;
-    const reason = REASONS[status];
+    const isChallenge = c.res.headers.has("www-authenticate"); // counted where it is made
+    const reason = isChallenge ? undefined : REASONS[status];
     if (reason !== undefined) metrics?.refusals.add(reason);
     const suspicion = suspicionOf(c, status);
     if (suspicion === undefined && !writes) return;
@@ -54,10 +55,11 @@ export const observe = (
 function suspicionOf({ req, res }: Context, status: number): string | undefined {
   if (status === 429) return "too many requests";
   // Programs that look for an issuer ask without credentials first.
-  if (status === 401)
+  const isChallenge = res.headers.has("www-authenticate");
+  if (status === 401 || (status === 400 && isChallenge))
     return req.header("authorization") === undefined ? "no credentials" : "wrong credentials";
   if (status !== 403) return undefined;
-  return res.headers.has("www-authenticate") ? "scope" : "host or origin";
+  return isChallenge ? "scope" : "host or origin";
 }
 
 /**
