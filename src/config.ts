@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { DEFAULT_CONTEXT_TOKENS } from "./kernel/context-tokens.ts";
 import { AppError } from "./kernel/errors.ts";
 import { expectedText } from "./kernel/expected.ts";
+import { isLoopback, isPrivateUrl } from "./kernel/loopback.ts";
 import {
   count,
   depth,
@@ -80,6 +81,12 @@ const access = {
   "auth-audience": optional(text("text"), "audience of access tokens", {
     without: "the address of /mcp",
   }),
+  "auth-plain-jwt": required(
+    flag,
+    "false",
+    "accept tokens without typ at+jwt",
+    "for issuers that do not follow RFC 9068; whatever else they sign for this audience is then accepted too",
+  ),
 } as const;
 
 const storage = {
@@ -288,26 +295,21 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
       ),
     );
   }
-  if (
-    config["auth-issuer"] &&
-    !("public-url" in config) &&
-    UNSPECIFIED.test(config["host"] as string)
-  ) {
-    faults.push(
-      expectedText(
-        "public-url",
-        `the address that clients get tokens for, such as https://mcp.example.org, since host is ${config["host"] as string}`,
-      ),
-    );
-  }
+  if (config["auth-issuer"]) faults.push(...resourceFaults(config as Partial<Config>));
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));
   for (const name of ["data-dir", "tools"] satisfies SettingName[])
     if (name in config) config[name] = resolve(config[name] as string);
   return Object.freeze(config) as Config;
 }
 
-/** All addresses of this machine, which is none that a client could use. */
-const UNSPECIFIED = /^(0\.0\.0\.0|::)$/;
+/** RFC 9728, section 1.2: tokens are for one https address; plain http stays on this machine. */
+function resourceFaults({ host = "", "public-url": publicUrl }: Partial<Config>): string[] {
+  const isSafe = publicUrl === undefined ? isLoopback(host) : isPrivateUrl(new URL(publicUrl));
+  if (isSafe) return [];
+  const because = publicUrl === undefined ? `since host is ${host}` : `not ${publicUrl}`;
+  const wanted = `the https address that clients get tokens for, such as https://mcp.example.org, ${because}`;
+  return [expectedText("public-url", wanted)];
+}
 
 /**
  * What the user wrote, and whether in a flag or a variable; undefined where the default holds.

@@ -8,12 +8,13 @@ import type { Config } from "./config.ts";
 import { OpenConnections } from "./http/connections.ts";
 import { inheritedSocket } from "./http/inherited-socket.ts";
 import { listen, type Listener } from "./http/listen.ts";
-import { isLoopback, openings, refuseOpenings } from "./http/open-network.ts";
+import { openings, refuseOpenings } from "./http/open-network.ts";
 import { ProtectedResource } from "./http/protected-resource.ts";
 import { StreamCredentials } from "./http/stream-credentials.ts";
 import { createRoutes } from "./http/routes.ts";
 import type { Instances } from "./instances/instances.ts";
 import type { Clock } from "./kernel/clock.ts";
+import { isLoopback } from "./kernel/loopback.ts";
 import { Dispatcher } from "./mcp/dispatcher.ts";
 import { Headerless } from "./mcp/headerless.ts";
 import { ListenStreams } from "./mcp/listen-streams.ts";
@@ -85,11 +86,17 @@ export class Serving {
     // A program may ask for a token for its whole address, such as /mcp/work or /mcp?name=work.
     const isAudience = (name: string): boolean => {
       const audience = config["auth-audience"] ?? resourceUrl().href;
+      // For the whole host, whose metadata is there for clients that look no further.
+      const root = config["auth-audience"] === undefined ? resourceUrl().origin : undefined;
+      if (name === root || name === `${root}/`) return true;
       if (!name.startsWith(audience)) return false;
       return ["/", "?", undefined].includes(name[audience.length]);
     };
     const tokens = issuer
-      ? new AccessTokens({ issuer, isAudience, clock, events: issuerEvents(issuer, log) })
+      ? new AccessTokens({
+          ...{ issuer, isAudience, plainJwt: config["auth-plain-jwt"], clock },
+          events: issuerEvents(issuer, log),
+        })
       : undefined;
     this.authenticator = new Authenticator(parts.keys, tokens);
 

@@ -70,10 +70,34 @@ describe("a token of the issuer", () => {
 
   it.each([
     ["several audiences", () => token({ aud: ["https://other.example", here.url] })],
-    ["the type JWT", () => token({}, { typ: "JWT" })],
+    ["its type in full", () => token({}, { typ: "application/AT+JWT" })],
     ["a clock that is three seconds behind", () => token({ exp: seconds() - 3 })],
   ])("may have %s", async (_, make) => {
     expect((await knock(here.url, await make())).status).toBe(200);
+  });
+
+  it("must say that it is an access token, unless the setting takes a plain JWT", async () => {
+    const plain = () => Promise.all(["JWT", undefined].map((typ) => token({}, { typ })));
+    for (const one of await plain()) {
+      const answer = await knock(here.url, one);
+      expect([answer.status, challenge(answer)]).toEqual([
+        ...[401, expect.stringMatching(/error="invalid_token".*at\+jwt.*auth-plain-jwt/)],
+      ]);
+    }
+    here = await serve({ "auth-plain-jwt": "true" });
+    for (const one of await plain()) expect((await knock(here.url, one)).status).toBe(200);
+    expect((await knock(here.url, await token())).status).toBe(200);
+    const other = await token({}, { typ: "logout+jwt" });
+    expect((await knock(here.url, other)).status).toBe(401);
+  });
+
+  it("may be for the whole host, as its metadata at the root names it, but not with an audience", async () => {
+    const { origin } = new URL(here.url);
+    for (const aud of [origin, `${origin}/`])
+      expect((await knock(here.url, await token({ aud }))).status).toBe(200);
+    here = await serve({ "auth-audience": "holdfast-at-home" });
+    const aud = new URL(here.url).origin;
+    expect((await knock(here.url, await token({ aud }))).status).toBe(401);
   });
 
   it("may be for an address below /mcp, or for one with a query", async () => {
@@ -200,13 +224,18 @@ describe("scopes", () => {
 });
 
 describe("the way to a token", () => {
-  it.each(["", "/", "/mcp", "/mcp/"])(
-    "is told at /.well-known/oauth-protected-resource%s",
-    async (path) => {
+  it.each([
+    ["", "/"],
+    ["/", "/"],
+    ["/mcp", "/mcp"],
+    ["/mcp/", "/mcp"],
+  ])(
+    "is told at /.well-known/oauth-protected-resource%s, for the address %s",
+    async (path, resource) => {
       const address = new URL(`/.well-known/oauth-protected-resource${path}`, here.url);
       const document = (await (await fetch(address)).json()) as object;
       expect(document).toEqual({
-        resource: here.url,
+        resource: new URL(resource, here.url).href,
         authorization_servers: [issuer.url],
         scopes_supported: ["read", "write"],
         resource_name: "Holdfast",
@@ -367,6 +396,7 @@ describe("the issuer", () => {
   it.each<[string, object, Issuer["failing"]]>([
     ["is somebody else", { issuer: "http://other.example" }, undefined],
     ["has no keys", { jwks_uri: undefined }, undefined],
+    ["has its keys where others can change them", { jwks_uri: "http://id.example/" }, undefined],
     ["has keys that are none", { jwks_uri: "data:application/json,{}" }, undefined],
     ["answers with a page", {}, { status: 200, body: "<html>" }],
     ["answers with nonsense", {}, { status: 200, body: '{"keys":7,"issuer":null}' }],

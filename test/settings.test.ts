@@ -70,6 +70,7 @@ describe("without any source", () => {
       "context-tokens": { named: {}, others: 32_000 },
       "model-timeout": 2 * MINUTE,
       "insecure-no-auth": false,
+      "auth-plain-jwt": false,
       "max-body": 4 * 1024 * 1024,
       "max-headers": 16 * 1024,
       "max-depth": 200,
@@ -219,6 +220,7 @@ describe("what is accepted", () => {
     ["allowed-hosts", "A.example, [::1]", ["a.example", "[::1]"]],
     ["model-url", "https://a.example/v1", "https://a.example/v1"],
     ["auth-issuer", "https://id.example/a/", "https://id.example/a/"],
+    ["auth-issuer", "http://127.0.0.1:9000", "http://127.0.0.1:9000"],
     ["public-url", "https://MCP.example:443/", "https://mcp.example"],
     [
       "cors-origins",
@@ -253,8 +255,8 @@ describe("what is accepted", () => {
     ["model-url", ["ftp://a/v1", "localhost:11434", "/v1", "http://"], "http://127.0.0.1:11434/v1"],
     [
       "auth-issuer",
-      ["id.example", "https://a?b", "https://a#b", "file:///a"],
-      "address of an issuer",
+      ["id.example", "https://a?b", "https://a#b", "file:///a", "http://id.example"],
+      "https address of an issuer",
     ],
     ["public-url", ["mcp.example.org", "https://a/mcp", "https://a?b"], "without a path"],
     ["cors-origins", ["*", "null", "a.example", "https://*.a", "https://a/", "a,,b"], "origins"],
@@ -308,7 +310,12 @@ describe("what is wrong", () => {
       expect.stringMatching(/^public-url: expected .*, got nothing$/),
     ]);
     expect(faults({ flags: { ...flags, "public-url": "https://a.example" } })).toEqual([]);
-    expect(faults({ flags: { ...flags, host: "192.0.2.1" } })).toEqual([]);
+    expect(faults({ flags: { ...flags, host: "::1" } })).toEqual([]);
+    for (const more of [{ host: "192.0.2.1" }, { "public-url": "http://a.example" }])
+      expect(faults({ flags: { ...flags, ...more } })).toEqual([
+        expect.stringMatching(/^public-url: expected the https address /),
+      ]);
+    expect(faults({ flags: { ...flags, "public-url": "http://localhost:8484" } })).toEqual([]);
   });
 
   it("is one fault, not two, where the model itself is wrong", () => {

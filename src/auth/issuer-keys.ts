@@ -4,6 +4,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "j
 import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
+import { isPrivateUrl } from "../kernel/loopback.ts";
 
 const TIMEOUT_MS = 5_000;
 /** After a failure nobody asks again for this long: a silent issuer must not cost every call a wait. */
@@ -93,8 +94,8 @@ export class IssuerKeys {
     if (issuer !== this.#issuer)
       throw new Error(`The metadata is of the issuer ${issuer}: auth-issuer must be just that`);
     const url = new URL(jwks_uri);
-    if (url.protocol === "http:" && issuer.startsWith("https:"))
-      throw new Error("The keys of an https issuer must be at an https address");
+    if (!isPrivateUrl(url))
+      throw new Error("The keys of an issuer must be at an https address, or on this machine");
     return url;
   }
 

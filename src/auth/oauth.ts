@@ -13,8 +13,10 @@ const ALGORITHMS = [
   ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
   ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
 ];
-/** What the header `typ` may say: the same keys also sign other things, such as logout tokens. */
-const TYPES: readonly unknown[] = ["at+jwt", "application/at+jwt", "jwt", undefined];
+/** RFC 9068, section 4: the same keys also sign other things, such as logout tokens and ID tokens. */
+const TYPES: readonly unknown[] = ["at+jwt", "application/at+jwt"];
+/** Of issuers that tell no token from another by its type. */
+const PLAIN_TYPES: readonly unknown[] = ["jwt", undefined];
 /** Issuers may write `holdfast:read` for `read`. */
 const PREFIX = "holdfast:";
 const CLOCK_TOLERANCE_SECONDS = 5;
@@ -45,6 +47,8 @@ export interface AccessTokenOptions {
   issuer: string;
   /** Whether a name in `aud` is ours; asked at each token, because the port may be chosen at the start. */
   isAudience(name: string): boolean;
+  /** Whether to accept tokens whose header says no more than `JWT`. */
+  plainJwt?: boolean;
   clock: Clock;
   events?: IssuerEvents;
 }
@@ -85,15 +89,17 @@ export class AccessTokens {
   }
 
   async #claims(token: string): Promise<z.output<typeof CLAIMS>> {
-    const { issuer, isAudience, clock } = this.#options;
+    const { issuer, isAudience, plainJwt = false, clock } = this.#options;
     try {
       const { payload, protectedHeader } = await jwtVerify(token, this.#keys.find, {
         ...{ issuer, algorithms: ALGORITHMS },
         ...{ requiredClaims: ["exp", "sub", "aud"], clockTolerance: CLOCK_TOLERANCE_SECONDS },
         currentDate: new Date(clock.now()),
       });
-      if (!TYPES.includes(protectedHeader.typ?.toLowerCase()))
-        throw invalid("it is not an access token");
+      const typ = protectedHeader.typ?.toLowerCase();
+      if (!plainJwt && PLAIN_TYPES.includes(typ))
+        throw invalid("its header has no typ at+jwt (the setting auth-plain-jwt does without)");
+      if (![...TYPES, ...PLAIN_TYPES].includes(typ)) throw invalid("it is not an access token");
       if (![payload.aud ?? []].flat().some(isAudience)) throw invalid(notForUs("aud"));
       const claims = CLAIMS.safeParse(payload);
       if (!claims.success) throw invalid("its claim sub is not usable");

@@ -1,21 +1,8 @@
 // A server that asks nobody for credentials must not be reachable by others by accident, behind a proxy either.
-import { BlockList, isIP } from "node:net";
 import type { networkInterfaces } from "node:os";
 import type { Config } from "../config.ts";
 import { AppError } from "../kernel/errors.ts";
-
-const loopback = new BlockList();
-loopback.addSubnet("127.0.0.0", 8, "ipv4");
-loopback.addAddress("::1", "ipv6");
-
-/** Whether only this machine reaches the address. A name that is not `localhost` may be anything. */
-export function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[(.*)\]$/, "$1");
-  const version = isIP(address);
-  return version === 0
-    ? address === "localhost"
-    : loopback.check(address, version === 6 ? "ipv6" : "ipv4");
-}
+import { isLoopback } from "../kernel/loopback.ts";
 
 /** The settings that let others reach the server, as in `https://mcp.example.org (public-url)`. */
 export function openings(

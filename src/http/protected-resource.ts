@@ -25,13 +25,22 @@ export class ProtectedResource {
   }
 
   metadata(name: string): OAuthProtectedResourceMetadata {
+    return this.#metadata(this.#address(name));
+  }
+
+  /** For clients that look at the root only: the whole host, which is an audience of tokens too. */
+  rootMetadata(): OAuthProtectedResourceMetadata {
+    return this.#metadata(new URL("/", this.#url()));
+  }
+
+  #metadata(resourceServerUrl: URL): OAuthProtectedResourceMetadata {
     return buildOAuthProtectedResourceMetadata({
       // Nothing else of it is read, and so the document is there also while the issuer is down.
       oauthMetadata: { issuer: this.issuer } as OAuthMetadata,
-      resourceServerUrl: this.#address(name),
+      resourceServerUrl,
       scopesSupported: USUAL_SCOPES,
       resourceName: "Holdfast",
-      dangerouslyAllowInsecureIssuerUrl: true, // the operator has chosen it
+      dangerouslyAllowInsecureIssuerUrl: true, // http on loopback is checked with the settings
     });
   }
 

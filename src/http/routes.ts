@@ -127,7 +127,8 @@ export function createRoutes({
     metricsRoute(app, { authenticator, authenticated, resource, refuse: refused, scrape });
 
   if (resource) {
-    for (const path of ["", "/mcp", "/mcp/:name"])
+    app.get("/.well-known/oauth-protected-resource", (c) => c.json(resource.rootMetadata()));
+    for (const path of ["/mcp", "/mcp/:name"])
       app.get(`/.well-known/oauth-protected-resource${path}`, (c) =>
         c.json(resource.metadata(pathName(c.req.url))),
       );

@@ -3,6 +3,7 @@ import bytes from "bytes";
 import ms from "ms";
 import { readContextTokens, type ContextTokens } from "./context-tokens.ts";
 import { eitherOf } from "./expected.ts";
+import { isPrivateUrl } from "./loopback.ts";
 import { readToolsets, TOOLSET_NAMES, type ToolsetName } from "./toolsets.ts";
 
 /** How a setting's text is read. */
@@ -148,10 +149,11 @@ export const httpUrl: Kind<string> = {
 /** RFC 8414: an address without a query and a fragment. */
 export const issuerUrl: Kind<string> = {
   placeholder: "url",
-  accepts: "the address of an issuer, exactly as it writes itself, such as https://id.example.org",
+  accepts:
+    "the https address of an issuer, exactly as it writes itself, such as https://id.example.org",
   read(value) {
     const url = URL.parse(value);
-    const plain = url && /^https?:$/.test(url.protocol) && !/[?#@\s]/.test(value);
+    const plain = url && isPrivateUrl(url) && !/[?#@\s]/.test(value);
     return plain ? value : undefined;
   },
 };

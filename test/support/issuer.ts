@@ -20,7 +20,8 @@ export interface IssuerOptions {
 export interface TokenOptions {
   kid?: string | undefined;
   alg?: string;
-  typ?: string;
+  /** Undefined for a header without one. */
+  typ?: string | undefined;
   key?: CryptoKey | Uint8Array;
 }
 
@@ -95,11 +96,17 @@ export async function startIssuer({
     async rotate() {
       [key, publicKey] = await makeKey(++generation);
     },
-    token(claims, { kid = publicKey.kid, alg = "ES256", typ = "at+jwt", key: other = key } = {}) {
+    token(claims, options = {}) {
+      const { kid = publicKey.kid, alg = "ES256", key: other = key } = options;
+      const typ = "typ" in options ? options.typ : "at+jwt";
       const seconds = Math.floor(Date.now() / 1000);
       const standard = { iss: issuer.url, iat: seconds, exp: seconds + 300, scope: "write" };
       return new SignJWT({ ...standard, ...claims })
-        .setProtectedHeader({ alg, typ, ...(kid !== undefined && { kid }) })
+        .setProtectedHeader({
+          alg,
+          ...(typ !== undefined && { typ }),
+          ...(kid !== undefined && { kid }),
+        })
         .sign(other);
     },
     async close() {
