@@ -67,6 +67,9 @@ describe("with more than fits", () => {
     const root = `holdfast://sessions/${id}`;
     const history = `${root}/history`;
     expect(await read(client, history)).toMatchObject({ total: MESSAGES });
+    // The header of a client is a handle for its session here too, as it is in a tool's arguments.
+    const byHeader = `holdfast://sessions/${client.id}/history`;
+    expect(await read(client, byHeader)).toMatchObject({ total: MESSAGES });
     const messages = await pages(history, async (uri) => {
       const page = await read(client, uri);
       return [page["messages"] as Json[], page["next"] as string | undefined];

@@ -3,6 +3,7 @@ import type { Chat } from "../chat/chat.ts";
 import type { Complete } from "../definitions/completions.ts";
 import { isoTime } from "../kernel/clock.ts";
 import { completeSession, whose } from "../sessions/completion.ts";
+import type { SessionResolver } from "../sessions/current.ts";
 import type { Session, SessionCounts } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import {
@@ -27,11 +28,17 @@ const timeOf = (ms: number | null): string | null => (ms === null ? null : isoTi
 
 export interface SessionResourceParts {
   sessions: Sessions;
+  resolver: SessionResolver;
   state: State;
   chat: Chat;
 }
 
-export function sessionResources({ sessions, state, chat }: SessionResourceParts): Resource[] {
+export function sessionResources({
+  sessions,
+  resolver,
+  state,
+  chat,
+}: SessionResourceParts): Resource[] {
   /** Of one of these kinds of places, however its uri is spelled. */
   const match = (kind: SessionPlace["kind"]) => (uri: string) => {
     const place = parseSessionUri(uri);
@@ -46,7 +53,7 @@ export function sessionResources({ sessions, state, chat }: SessionResourceParts
   };
 
   const find = ({ variables, principal }: ResourceContext) =>
-    sessions.find(principal, { id: variables["id"]! });
+    resolver.find(principal, variables["id"]!);
 
   const overview = (session: Session & SessionCounts) => ({
     session: session.id,

@@ -159,6 +159,16 @@ export class SessionResolver {
     );
   }
 
+  /** The session that a handle leads to, for reading; undefined where nothing is stored in it yet. */
+  async find(principal: Principal, id: string): Promise<Session | undefined> {
+    const session = await this.#sessions.find(principal, { id });
+    if (session !== undefined || !isId(id)) return session;
+    const client = await this.#clientOf(principal, id);
+    return (
+      client && this.#sessions.find(principal, { id: client.sessionId ?? client.ownSessionId })
+    );
+  }
+
   async #clientOf({ id: owner }: Principal, id: string): Promise<Client | undefined> {
     return (
       (await this.#clients.findByOwnSession(owner, id)) ?? (await this.#clients.find(owner, id))
