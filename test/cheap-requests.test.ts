@@ -66,6 +66,16 @@ it("a large session is cleared and deleted in pieces, and its numbers begin anew
   }
 });
 
+it("a deleted session leaves nothing of what was said in it with the calls that had request keys", async () => {
+  const { person, folder } = await serveWithKeys();
+  const ana = await person("ana");
+  const { session } = (await ana.call("chat", { prompt: "canary", request_key: "k" })).data;
+  await ana.call("chat", { session, prompt: "canary", request_key: "l" });
+  await ana.call("session_delete", { session });
+  const left = rows(folder, "SELECT outcome FROM keyed_calls WHERE outcome LIKE '%canary%'");
+  expect(left).toEqual([]);
+});
+
 it("forks of one principal are made one after the other, and too many are refused", async () => {
   const { person } = await serveWithKeys();
   const ana = await person("ana");

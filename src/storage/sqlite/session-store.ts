@@ -337,6 +337,7 @@ export function sqliteSessionStore(
       await shrink(id, "all", () => writes.own(by, id));
       return engine.free(() => {
         writes.own(by, id);
+        q.clearCalls.run({ id }); // their outcomes hold words of it
         q.delete.run({ id });
         forgetAll();
       });
