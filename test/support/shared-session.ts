@@ -24,6 +24,7 @@ const PARTS = [
   "SELECT key, value, version FROM session_state WHERE session_id = ? ORDER BY key",
   "SELECT seq, role, content, status FROM messages WHERE session_id = ? ORDER BY seq",
   "SELECT principal, access FROM grants WHERE session_id = ? ORDER BY principal",
+  "SELECT principal, access FROM share_offers WHERE session_id = ? ORDER BY principal",
 ];
 
 /** All that is stored of a session, but its times. */
