@@ -51,7 +51,7 @@ async function end(code: number): Promise<never> {
 function fail(error: unknown): Promise<never> {
   if (error instanceof CommanderError) return end(error.exitCode);
   if (error instanceof AppError) {
-    for (const line of error.advice.split("\n")) terminal.warn(`holdfast: ${line}`);
+    for (const line of error.localAdvice.split("\n")) terminal.warn(`holdfast: ${line}`);
     return end(1);
   }
   console.error(error);

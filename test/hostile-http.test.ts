@@ -244,3 +244,20 @@ describe("connections that send slowly, or nothing more", () => {
     expect(server.errors()).toBe("");
   });
 });
+
+it("the authority of a target in absolute form is the host that is asked, whatever Host says", async () => {
+  const { url } = await serveWithKeys();
+  const { host } = new URL(url);
+  const ask = async (target: string, named: string): Promise<number | undefined> => {
+    const { send, closed } = wire(url);
+    send(`GET ${target} HTTP/1.1\r\nHost: ${named}\r\nConnection: close\r\n\r\n`);
+    return statusOf(await closed);
+  };
+  for (const path of ["/healthz", "/mcp/server-card"]) {
+    expect(await ask(`http://${host}${path}`, host)).toBe(200);
+    expect(await ask(`http://${host}${path}`, "evil.example")).toBe(200);
+    for (const scheme of ["http", "https"])
+      expect(await ask(`${scheme}://evil.example${path}`, host)).toBe(403);
+    expect(await ask(path, "evil.example")).toBe(403);
+  }
+});

@@ -6,6 +6,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import { STATELESS_VERSION } from "../mcp/introduction.ts";
 import { VERSION } from "../version.ts";
 import type { Authenticated } from "./guard.ts";
+import { namedHost } from "./guards.ts";
 
 const CARD_TYPE = "application/mcp-server-card+json";
 const CATALOG_TYPE = "application/ai-catalog+json";
@@ -73,7 +74,7 @@ export function discoveryRoutes(
     app.get(path, async (c, next) => {
       // A program that works in a session of such a name comes for its stream.
       const isForUs = c.req.header("mcp-session-id") === undefined;
-      const host = validateHostHeader(c.req.header("host"), [...hosts]);
+      const host = validateHostHeader(namedHost(c), [...hosts]);
       return isForUs && host.ok ? show(new URL(address(c))) : next();
     });
   }

@@ -30,7 +30,7 @@ export const knownHosts = (
     return rpcError(403, RPC.server, `${reason}. ${way}`);
   };
   return (c) => {
-    const named = c.req.header("host");
+    const named = namedHost(c);
     if (named === undefined || !known.has(named)) {
       const host = validateHostHeader(named, [...hosts]);
       if (!host.ok) return refusal(host.message, "The setting allowed-hosts names further ones.");
@@ -46,6 +46,12 @@ export const knownHosts = (
     );
   };
 };
+
+/** RFC 9112, section 3.2.2: the authority of a target in absolute form takes the place of the Host header. */
+export function namedHost(c: Context<Authenticated>): string | undefined {
+  const target = c.env.incoming.url ?? "/";
+  return /^https?:/i.test(target) ? URL.parse(target)?.host : c.req.header("host");
+}
 
 /** A server that is stopping takes nothing new, also on connections that are kept alive. */
 export const whileAccepting =

@@ -19,25 +19,42 @@ export type ErrorCode =
 export interface AppErrorOptions {
   /** What the reader can do next, as a sentence. */
   hint?: string;
+  /** Path that the message is about; it comes before the message here, and is not in what remote callers get. */
+  file?: string;
   /** The private reason: logged at the edge, never sent. */
   cause?: unknown;
 }
 
-/** `message` and `hint` are public and never hold a secret; `cause` is private. */
+/** `message` and `hint` never hold a secret; `message` may begin with a path, `advice` is for everybody; `cause` is private. */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly publicMessage: string;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    const { file } = options;
+    super(
+      file === undefined ? message : `${file}: ${message}`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.name = "AppError";
     this.code = code;
     this.hint = options.hint;
+    this.publicMessage = message;
   }
 
-  /** Message and hint as one text. */
+  /** Message and hint as one text, without the path of a file of this machine. */
   get advice(): string {
-    return this.hint === undefined ? this.message : `${this.message} ${this.hint}`;
+    return this.#withHint(this.publicMessage);
+  }
+
+  /** The same with the path, for whoever is at the machine. */
+  get localAdvice(): string {
+    return this.#withHint(this.message);
+  }
+
+  #withHint(message: string): string {
+    return this.hint === undefined ? message : `${message} ${this.hint}`;
   }
 }
 
@@ -65,9 +82,9 @@ function asAppError(thrown: unknown): AppError | undefined {
   try {
     if (thrown instanceof AppError) return thrown;
     if (!(thrown instanceof Error) || thrown.name !== "AppError") return undefined;
-    const { code, message, hint, cause } = thrown as AppError;
+    const { code, message, publicMessage = message, hint, cause } = thrown as AppError;
     if (typeof code !== "string") return undefined;
-    return new AppError(code, message, { ...(typeof hint === "string" && { hint }), cause });
+    return new AppError(code, publicMessage, { ...(typeof hint === "string" && { hint }), cause });
   } catch {
     return undefined; // whatever it is, it cannot be read
   }

@@ -32,7 +32,7 @@ export function systemReason(error: unknown): string | undefined {
 export function atFile(file: string, error: unknown): unknown {
   const reason = systemReason(error);
   if (reason === undefined) return error;
-  return new AppError("storage", `${file}: ${reason}.`, { cause: error });
+  return new AppError("storage", `${reason}.`, { file, cause: error });
 }
 
 /** One line that names the temporary folder: nobody would look for it at an error of the data folder. */

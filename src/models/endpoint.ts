@@ -45,12 +45,15 @@ export class EndpointModel implements ChatModel {
   readonly models: readonly string[];
   readonly #provider: Provider;
   readonly #endpoint: Endpoint;
+  readonly #secrets: { key: string | undefined; secrets: readonly string[] };
   /** As it can be shown. */
   readonly #address: string;
 
   constructor({ url: address, model, models = [], key }: EndpointOptions, provider: Provider) {
     const url = new URL(address);
     const headers = basicAuthorization(url);
+    const password = decodeURIComponent(url.password);
+    this.#secrets = { key, secrets: password === "" ? [] : [password] };
     url.username = url.password = ""; // from here on the address can be shown
     this.#endpoint = { url: url.href.replace(/\/$/, ""), key, headers, fetch: fetchAnswer };
     this.#provider = provider;
@@ -84,7 +87,7 @@ export class EndpointModel implements ChatModel {
       return await collect(stream, name, request);
     } catch (error) {
       request.signal.throwIfAborted();
-      throw modelFailure(error, `${name} at ${this.#address}`, this.#endpoint.key, ASK_AGAIN);
+      throw modelFailure(error, `${name} at ${this.#address}`, this.#secrets, ASK_AGAIN);
     }
   }
 
@@ -109,7 +112,7 @@ export class EndpointModel implements ChatModel {
       const listing = Listing.safeParse(await response.json());
       return listing.data?.data.map(({ id }) => id);
     } catch (error) {
-      throw modelFailure(error, this.label, key, "");
+      throw modelFailure(error, this.label, this.#secrets, "");
     }
   }
 }

@@ -1,21 +1,22 @@
 // What a provider said when it failed, as an error that may be shown.
 import { AppError } from "../kernel/errors.ts";
+import { spellings, withoutPieces } from "./secrets.ts";
 import { withReadableUsage } from "./usage.ts";
 
 const MAX_CHARACTERS = 500;
 
 /**
- * `error` of the AI SDK or of `fetch` as an `AppError` whose message names the endpoint and never holds the key. `next`:
- * what can be done in any case.
+ * `error` of the AI SDK or of `fetch` as an `AppError` whose message names the endpoint and never holds the key, nor one
+ * of the other `secrets` that were sent. `next`: what can be done in any case.
  */
 export function modelFailure(
   error: unknown,
   label: string,
-  key: string | undefined,
+  { key, secrets = [] }: { key: string | undefined; secrets?: readonly string[] },
   next: string,
 ): AppError {
   if (error instanceof AppError) return error;
-  const said = redact(describe(error), key)
+  const said = redact(describe(error), [...(key === undefined ? [] : [key]), ...secrets])
     .slice(0, MAX_CHARACTERS)
     .replace(/[^.!?…]$/, "$&.");
   return new AppError("model", `The model (${label}) failed: ${said}`, {
@@ -64,8 +65,7 @@ function describe(error: unknown): string {
   return `${status}${error.message || error.name}${reason}`.replace(/\s+/g, " ");
 }
 
-/** Providers like to quote the key they refuse, whole or with stars. */
-function redact(text: string, key: string | undefined): string {
-  const withoutKey = key === undefined ? text : text.replaceAll(key, "[key]");
-  return withoutKey.replace(/\bsk-[\w*.-]+/g, "[key]");
+/** Providers like to quote the key they refuse: whole or with stars, cut short, or in another encoding. */
+function redact(text: string, secrets: readonly string[]): string {
+  return withoutPieces(text, secrets.flatMap(spellings)).replace(/\bsk-[\w*.-]+/g, "[key]");
 }

@@ -140,7 +140,7 @@ function closeFolderOfClone(folder: string): void {
 export function cannotOpen(file: string, error: unknown): AppError {
   if (error instanceof AppError) return error;
   const known = fromSqlite(error);
-  const advice = known instanceof AppError ? known.advice : undefined;
+  const advice = known instanceof AppError ? known.localAdvice : undefined;
   const system = systemReason(error);
   const reason = advice ?? (system && `The data folder cannot be used: ${system}.`);
   if (reason === undefined) throw error;

@@ -52,8 +52,11 @@ export class OwnFiles {
     this.close();
     this.#lost = new AppError(
       "storage",
-      `${other}: this file was deleted, moved or replaced while it was in use.`,
-      { hint: "What was written last may be lost. The next start uses the files that are there." },
+      "A file of the database was deleted, moved or replaced while it was in use.",
+      {
+        file: other,
+        hint: "What was written last may be lost. The next start uses the files that are there.",
+      },
     );
     this.#onLost?.(this.#lost);
   }
