@@ -110,7 +110,7 @@ it("search finds across sessions, and in one", async () => {
   const one = sitting();
   const flags = { ...local, limit: 9, session: "play" };
   await searchSessions(settings, ["message"], flags, one.terminal);
-  expect(await one.output()).toBe(`untitled  ${OTHER} · #1 user\n  message 1\n`);
+  expect(await one.output()).toBe(`play  ${OTHER} · #1 user\n  message 1\n`);
 });
 
 it.each([

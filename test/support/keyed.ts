@@ -20,7 +20,7 @@ export const eras: Record<string, (url: string, session?: string) => Promise<Key
   async "2025-11-25"(url, session) {
     const client = await introduce(session === undefined ? url : `${url}?session=${session}`);
     return {
-      session: session ?? client.id,
+      session: session ?? (await client.session()),
       async call(name, args = {}, key) {
         const params = { name, arguments: args, ...(key !== undefined && { _meta: keyed(key) }) };
         return calling(await read(await client.post(rpc("tools/call", params, client.nextId()))));
