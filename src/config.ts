@@ -202,7 +202,7 @@ const log = {
     flag,
     "true",
     "count calls and answer /metrics",
-    "with keys it needs an admin key",
+    "with keys it needs one of the scope metrics",
   ),
 } as const;
 

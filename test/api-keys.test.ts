@@ -188,8 +188,9 @@ describe("keys create", () => {
     [["--principal", "a".repeat(201)], /principal/],
     [
       ["--principal", "ada", "--scopes", "root"],
-      /scopes: expected read, write, or admin.*, got "root"/,
+      /scopes: expected metrics, read, write, or admin.*, got "root"/,
     ],
+    [["--principal", "ada", "--scopes", "metrics,read"], /metrics stands alone/],
     [["--principal", "ada", "--expires", "soon"], /expires: expected .*90d.*, got "soon"/],
     [[], /--principal/],
   ])("%j is refused, naming what is wrong, and makes no key", async (flags, told) => {

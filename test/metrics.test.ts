@@ -5,7 +5,8 @@ import { defineTool } from "../src/tools/tool.ts";
 import { gate, serveHere } from "./support/here.ts";
 import { bearer, ERAS, serveWithKeys, speak, type KeyedServer } from "./support/people.ts";
 import { growth, scrape } from "./support/prometheus.ts";
-import { introduce, post, rpc } from "./support/raw.ts";
+import { modernRequest, postModern } from "./support/modern.ts";
+import { initialize, introduce, post, rpc } from "./support/raw.ts";
 
 const CALLS = "holdfast_calls_total";
 
@@ -53,10 +54,31 @@ describe("/metrics", () => {
         headers: bearer(await key("ana", { scope })),
       });
       expect(answer.status).toBe(403);
-      expect(answer.headers.get("www-authenticate")).toContain('scope="admin"');
+      expect(answer.headers.get("www-authenticate")).toContain('scope="metrics"');
       expect(await answer.text()).not.toContain("holdfast_");
     }
     expect((await scrape(url, bearer(await key("ops", { scope: "admin" })))).status).toBe(200);
+  });
+
+  it("is all that a key for it opens: no request, stream or client of either era", async () => {
+    const { url, key } = await serveWithKeys();
+    const headers = bearer(await key("prometheus", { scope: "metrics" }));
+    expect((await scrape(url, headers)).status).toBe(200);
+    const messages = [
+      initialize(),
+      rpc("ping"),
+      rpc("tools/list"),
+      rpc("tools/call", { name: "session_list" }),
+      { jsonrpc: "2.0", method: "notifications/initialized" },
+      { jsonrpc: "2.0", id: 1, result: {} },
+    ];
+    for (const message of messages)
+      expect((await post(url, message, headers)).status, JSON.stringify(message)).toBe(403);
+    const modern = modernRequest("tools/list");
+    expect((await postModern(url, modern, { headers })).status).toBe(403);
+    const stream = { ...headers, accept: "text/event-stream", "mcp-session-id": "any" };
+    for (const method of ["GET", "DELETE"])
+      expect((await fetch(url, { method, headers: stream })).status, method).toBe(403);
   });
 
   it("is not there with --metrics false, and everything else is", async () => {

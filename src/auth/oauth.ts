@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Clock } from "../kernel/clock.ts";
 import { AppError } from "../kernel/errors.ts";
 import { IssuerKeys, type IssuerEvents } from "./issuer-keys.ts";
-import { highestScope, SCOPES, type Admission } from "./principal.ts";
+import { ALL_SCOPES, highestScope, type Admission } from "./principal.ts";
 
 /** Of key pairs only: whoever can check a token cannot make one. */
 const ALGORITHMS = [
@@ -73,7 +73,7 @@ export class AccessTokens {
     if (highest === undefined)
       throw new OAuthError(
         OAuthErrorCode.InsufficientScope,
-        `This access token has none of the scopes ${SCOPES.join(", ")}.`,
+        `This access token has none of the scopes ${ALL_SCOPES.join(", ")}.`,
       );
     const { issuer, clock } = this.#options;
     const until = (exp + CLOCK_TOLERANCE_SECONDS) * 1_000;

@@ -1,8 +1,14 @@
 // Who is calling. Every access is decided on (principal, id).
 
-/** What a caller may do, each including the ones before it. `admin` is the operator's. */
+/**
+ * What a caller may do, each including the ones before it. `admin` is the operator's: /metrics, and any session by its id,
+ * which it opens as the owner does. Its lists, searches and names are those of its own principal and what is shared with it.
+ */
 export const SCOPES = ["read", "write", "admin"] as const;
-export type Scope = (typeof SCOPES)[number];
+/** Nothing but /metrics: for a program that watches the server, and opens no session. */
+const METRICS = "metrics";
+export const ALL_SCOPES = [METRICS, ...SCOPES] as const;
+export type Scope = (typeof ALL_SCOPES)[number];
 
 export interface Principal {
   /** Stable name of the owner of sessions and clients. */
@@ -47,11 +53,13 @@ export const scopeOf = (principal: Principal): Scope =>
 
 /** Whether a scope includes another one. */
 export const includes = (scope: Scope, wanted: Scope): boolean =>
-  SCOPES.indexOf(scope) >= SCOPES.indexOf(wanted);
+  scope === METRICS || wanted === METRICS
+    ? scope === wanted || scope === "admin"
+    : SCOPES.indexOf(scope) >= SCOPES.indexOf(wanted);
 
 export const may = (principal: Principal, wanted: Scope): boolean =>
   includes(scopeOf(principal), wanted);
 
-/** The highest of some scopes; undefined when none is one of ours. */
+/** The highest of some scopes, `metrics` being the lowest; undefined when none is one of ours. */
 export const highestScope = (names: readonly string[]): Scope | undefined =>
-  SCOPES.toReversed().find((scope) => names.includes(scope));
+  ALL_SCOPES.toReversed().find((scope) => names.includes(scope));

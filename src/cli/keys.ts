@@ -1,7 +1,7 @@
 // `holdfast keys`: who may come in over HTTP.
 import type { App } from "../app.ts";
 import type { ApiKey } from "../auth/api-keys.ts";
-import { highestScope, SCOPES, type Scope } from "../auth/principal.ts";
+import { ALL_SCOPES, highestScope, includes, type Scope } from "../auth/principal.ts";
 import { readDuration } from "../config.ts";
 import type { Settings } from "../holdfast.ts";
 import { clientConfig, COMMON_PROGRAMS, serverUrl, withName } from "../http/client-config.ts";
@@ -99,7 +99,7 @@ export function openKeys(
 const shown = ({ id, principal, scope, expiresAt, createdAt, lastUsedAt, revokedAt }: ApiKey) => ({
   id,
   principal,
-  scopes: SCOPES.slice(0, SCOPES.indexOf(scope) + 1),
+  scopes: ALL_SCOPES.filter((one) => includes(scope, one)),
   created_at: isoTime(createdAt),
   last_used_at: time(lastUsedAt),
   expires_at: time(expiresAt),
@@ -128,10 +128,13 @@ function stateOf({ revokedAt, expiresAt }: ApiKey, valid: boolean): string {
 
 function readScopes(text: string): Scope {
   const names = text.split(",").map((name) => name.trim());
-  const unknown = names.filter((name) => !(SCOPES as readonly string[]).includes(name));
-  if (unknown.length > 0)
-    throw expectedError("scopes", `${eitherOf(SCOPES)}, or several with commas`, text);
-  return highestScope(names)!;
+  const unknown = names.filter((name) => !(ALL_SCOPES as readonly string[]).includes(name));
+  const highest = highestScope(names);
+  // A key has one scope: it would lose one of two that do not include each other.
+  const lost = names.some((name) => highest && !includes(highest, name as Scope));
+  if (unknown.length > 0 || highest === undefined || lost)
+    throw expectedError("scopes", `${eitherOf(ALL_SCOPES)}; metrics stands alone`, text);
+  return highest;
 }
 
 function readLifetime(text: string): number {

@@ -177,7 +177,11 @@ export function createProgram(terminal: Terminal): Command {
     ...ADDRESS,
   ])
     .requiredOption("--principal <name>", "whose sessions it opens")
-    .option("--scopes <scopes>", "read, write or admin, each including the ones before", "write")
+    .option(
+      "--scopes <scopes>",
+      "read, write or admin, each including the ones before, or metrics alone",
+      "write",
+    )
     .option("--expires <duration>", "how long it is valid", "never")
     .option("--json", "print JSON")
     .action((flags: KeyFlags) => createKey(settingsOf(flags), flags, terminal));

@@ -68,6 +68,7 @@ export function readFunction(whose: string, field: string, value: unknown): unkn
 
 /** @throws TypeError */
 export function readScope(whose: string, value: unknown): Scope | undefined {
-  if (value === undefined || SCOPES.includes(value as Scope)) return value as Scope | undefined;
+  if (value === undefined || (SCOPES as readonly unknown[]).includes(value))
+    return value as Scope | undefined;
   throw new TypeError(`${whose}: scope: expected one of ${SCOPES.join(", ")}.`);
 }

@@ -1,4 +1,4 @@
-// `GET /metrics` for Prometheus. Its numbers tell about everybody, so where credentials are asked for it is the operator's.
+// `GET /metrics` for Prometheus. Its numbers tell about everybody, so where credentials are asked for it needs a scope.
 import type { Hono } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
@@ -21,8 +21,9 @@ export function metricsRoute(
   { authenticator, authenticated, resource, refuse, scrape }: MetricsRouteParts,
 ): void {
   const scoped = needsScope(ROUTE_SCOPES["GET /metrics"], resource, refuse);
-  const forAdmins: Guard = async (c) => ((await authenticator.required()) ? scoped(c) : undefined);
-  const admitted = guarded(authenticated, forAdmins);
+  const forWatchers: Guard = async (c) =>
+    (await authenticator.required()) ? scoped(c) : undefined;
+  const admitted = guarded(authenticated, forWatchers);
   app.get("/metrics", admitted, async (c) => {
     const { text, contentType } = await scrape();
     return c.body(text, 200, { "content-type": contentType });

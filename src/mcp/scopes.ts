@@ -34,7 +34,7 @@ export const ROUTE_SCOPES = {
   "POST /mcp": "read",
   "GET /mcp": "read",
   "DELETE /mcp": "read",
-  "GET /metrics": "admin",
+  "GET /metrics": "metrics",
 } as const satisfies Record<string, Scope>;
 
 /** The scope of a whole POST: the highest of a batch. A method that is not there does nothing at all. */

@@ -50,7 +50,7 @@ export const clients = sqliteTable(
     /** By what it was introduced, for nobody else to reach it; null in databases of earlier versions. */
     credentials: text(),
     /** What these allowed; null for what an owner may do. */
-    scope: text({ enum: ["read", "write", "admin"] }),
+    scope: text({ enum: ["metrics", "read", "write", "admin"] }),
     /** Of the session that it has to itself. Not a reference: the session is made with the first thing stored in it. */
     ownSessionId: text("own_session_id").notNull().default(""),
     // A deleted conversation must not disconnect the programs that worked in it.
@@ -261,7 +261,7 @@ export const openRequests = sqliteTable(
     /** The session that its address named. */
     target: text({ mode: "json" }).$type<{ id: string } | { name: string } | null>(),
     /** What the caller's credentials allowed; null for what an owner may do. */
-    scope: text({ enum: ["read", "write", "admin"] }),
+    scope: text({ enum: ["metrics", "read", "write", "admin"] }),
     /** By what the caller was let in; null where nobody was asked. */
     credentials: text({ mode: "json" }).$type<Credentials | null>(),
     instanceId: text("instance_id").notNull(),
@@ -341,7 +341,7 @@ export const apiKeys = sqliteTable("api_keys", {
   /** SHA-256 of the secret part. */
   hash: blob({ mode: "buffer" }).notNull(),
   principal: text().notNull(),
-  scope: text({ enum: ["read", "write", "admin"] }).notNull(),
+  scope: text({ enum: ["metrics", "read", "write", "admin"] }).notNull(),
   createdAt: integer("created_at").notNull(),
   lastUsedAt: integer("last_used_at"),
   expiresAt: integer("expires_at"),
