@@ -135,3 +135,14 @@ it("keeps authors through the terminal, a file and a fork, where they grant noth
   expect(toLine({ type: "message", message: anonymous })).not.toContain("author");
   expect(await elsewhere.sessions.find({ id: "bob" }, { id: session })).toBeUndefined();
 });
+
+it("keeps the request keys of authors apart: nobody can take another's key", async () => {
+  const { ada, bob, session } = await setUp();
+  const squat = { role: "user", content: "Squat.", request_key: "1" };
+  expect((await bob.call("history_append", { session, ...squat })).isError).toBe(false);
+  const ask = () => ada.call("chat", { session, prompt: "May I deploy?", request_key: "1" });
+  const [first, again] = [await ask(), await ask()];
+  expect([first.isError, again.data]).toEqual([false, first.data]);
+  const { data } = await ada.call("history_get", { session });
+  expect(authorsOf(data["messages"]).slice(4)).toEqual(["bob", "ada", "ada"]);
+});

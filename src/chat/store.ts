@@ -115,7 +115,7 @@ export interface HistoryStore {
   /** @throws AppError `limit` when a session has no room for this question and its answer */
   checkRoom(
     sessionId: string,
-    question: { prompt: string; requestKey?: string | undefined },
+    question: { prompt: string; requestKey?: string | undefined; by?: Principal | undefined },
   ): Promise<void>;
   /**
    * Stores the answer, completes the question and frees the session, in one.

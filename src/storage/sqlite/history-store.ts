@@ -28,7 +28,9 @@ export function sqliteHistoryStore(
         const stored =
           requestKey === undefined
             ? undefined
-            : statements.byKey.get({ sessionId, requestKey, role: message.role });
+            : statements.byKey.get({
+                ...{ sessionId, requestKey, role: message.role, author: by?.id ?? null },
+              });
         const row =
           sameRequest(stored, message) ??
           statements.add(sessionId, {

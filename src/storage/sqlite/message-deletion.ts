@@ -33,13 +33,20 @@ export function sqliteMessageDeletion(
         seq: messages.seq,
         content: messages.content,
         requestKey: messages.requestKey,
+        author: messages.author,
       })
       .prepare(),
     // A question that is repeated under its key is asked anew, not answered with half of what was there.
     dropKey: db
       .update(messages)
       .set({ requestKey: null })
-      .where(and(ofSession, eq(messages.requestKey, placeholder("requestKey"))))
+      .where(
+        and(
+          ofSession,
+          eq(messages.requestKey, placeholder("requestKey")),
+          sql`${messages.author} is ${placeholder("author")}`,
+        ),
+      )
       .prepare(),
     dropTitle: db
       .update(sessions)
@@ -69,8 +76,8 @@ export function sqliteMessageDeletion(
           });
         const gone = seqs.flatMap((seq) => q.delete.all({ id, seq }));
         if (gone.length === 0) return [];
-        for (const { content, requestKey } of gone) {
-          if (requestKey !== null) q.dropKey.run({ id, requestKey });
+        for (const { content, requestKey, author } of gone) {
+          if (requestKey !== null) q.dropKey.run({ id, requestKey, author });
           q.dropOutcomes.run({ id, text: JSON.stringify(content).slice(1, -1) });
           const title = titleOf(content);
           if (title !== undefined) q.dropTitle.run({ id, title });

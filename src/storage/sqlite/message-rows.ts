@@ -58,6 +58,8 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
           inSession,
           eq(messages.requestKey, placeholder("requestKey")),
           eq(messages.role, placeholder("role")),
+          // Earlier versions stored no author: such a key is everybody's.
+          sql`(${messages.author} is null or ${messages.author} is ${placeholder("author")})`,
         ),
       )
       .prepare(),

@@ -237,5 +237,13 @@ export const migrations: Migration[] = [
       "CREATE TABLE `share_offers` (\n\t`session_id` text NOT NULL,\n\t`principal` text NOT NULL,\n\t`access` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tPRIMARY KEY(`session_id`, `principal`),\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade\n);",
       "CREATE INDEX `share_offers_principal` ON `share_offers` (`principal`,`created_at`);"
     ]
+  },
+  {
+    "createdAt": 1795671099563,
+    "hash": "da33ddb23b3ca18b87727c56af818f1509601c47230a5e332bec24be35f0ffd0",
+    "statements": [
+      "DROP INDEX `messages_request_key`;",
+      "CREATE UNIQUE INDEX `messages_author_request_key` ON `messages` (`session_id`,`request_key`,`role`,`author`) WHERE request_key is not null;"
+    ]
   }
 ];

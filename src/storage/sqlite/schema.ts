@@ -126,9 +126,9 @@ export const messages = sqliteTable(
   },
   (t) => [
     uniqueIndex("messages_session_seq").on(t.sessionId, t.seq),
-    // A question and its answer share their key.
-    uniqueIndex("messages_request_key")
-      .on(t.sessionId, t.requestKey, t.role)
+    // A question and its answer share their key, which is their author's: another's same key is another one.
+    uniqueIndex("messages_author_request_key")
+      .on(t.sessionId, t.requestKey, t.role, t.author)
       .where(sql`request_key is not null`),
   ],
 );

@@ -117,17 +117,25 @@ export function sqliteTurns(
   };
 
   /** The question of this key. @throws AppError `conflict` when it is another one */
-  const keyed = (sessionId: string, { prompt, requestKey }: Question): MessageRow | undefined =>
+  const keyed = (
+    sessionId: string,
+    { prompt, requestKey, by }: Question,
+  ): MessageRow | undefined =>
     requestKey === undefined
       ? undefined
-      : sameRequest(statements.byKey.get({ sessionId, requestKey, role: "user" }), {
-          ...{ role: "user", content: prompt },
-        });
+      : sameRequest(byKey(sessionId, requestKey, "user", by), { role: "user", content: prompt });
+
+  const byKey = (
+    sessionId: string,
+    requestKey: string,
+    role: "user" | "assistant",
+    by: Question["by"],
+  ): MessageRow | undefined =>
+    statements.byKey.get({ sessionId, requestKey, role, author: by?.id ?? null });
 
   /** The question, if it is in the history already. @throws AppError `conflict` */
   const stored = (sessionId: string, question: Question): MessageRow | undefined =>
-    keyed(sessionId, question) ??
-    unanswered(statements.last.get({ sessionId }), question.prompt, question.requestKey);
+    keyed(sessionId, question) ?? unanswered(statements.last.get({ sessionId }), question);
 
   /** Claims the last question as it is: it is replaced when there is an answer, and else nothing has happened. */
   const beginAgain = (
@@ -183,10 +191,10 @@ export function sqliteTurns(
       engine.write(() => {
         access.modify(by, sessionId);
         const known = again
-          ? keyed(sessionId, { prompt, requestKey })
-          : stored(sessionId, { prompt, requestKey });
+          ? keyed(sessionId, { prompt, requestKey, by })
+          : stored(sessionId, { prompt, requestKey, by });
         if (known?.status === "complete") {
-          const answer = statements.byKey.get({ sessionId, requestKey, role: "assistant" });
+          const answer = byKey(sessionId, requestKey!, "assistant", by);
           if (answer === undefined) throw requestKeyTaken();
           return { kind: "answered", question: publicPart(known), answer: publicPart(answer) };
         }
@@ -224,12 +232,8 @@ export function sqliteTurns(
         release(turn);
         const { sessionId, question } = turn;
         const { requestKey } = question;
-        if (
-          requestKey !== null &&
-          statements.byKey.get({ sessionId, requestKey, role: "assistant" })
-        ) {
+        if (requestKey !== null && byKey(sessionId, requestKey, "assistant", turn.by))
           throw requestKeyTaken();
-        }
         if (turn.again) replace(turn);
         else q.setStatus.run({ sessionId, seq: question.seq, status: "complete" });
         return publicPart(
@@ -270,15 +274,16 @@ export function sqliteTurns(
 
 /**
  * The last message, if it is this very question and nobody answered it: it is asked again, not stored twice. A question
- * of another request key is another question.
+ * of another request key, which is its author's, is another question.
  */
 function unanswered(
   last: MessageRow | undefined,
-  prompt: string,
-  requestKey: string | undefined,
+  { prompt, requestKey, by }: Question,
 ): MessageRow | undefined {
   const open = last?.status === "failed" || last?.status === "interrupted";
   const otherKey =
     last?.requestKey != null && requestKey !== undefined && last.requestKey !== requestKey;
-  return open && last.content === prompt && !otherKey ? last : undefined;
+  const isKeyed = last?.requestKey != null || requestKey !== undefined;
+  const otherAuthor = isKeyed && last?.author != null && by !== undefined && last.author !== by.id;
+  return open && last.content === prompt && !otherKey && !otherAuthor ? last : undefined;
 }
