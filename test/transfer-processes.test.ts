@@ -72,6 +72,7 @@ it("an export is of one moment for each session, while it is written to", async 
     "v2",
     await startServer({ folder, args: ["--durability", "normal"] }),
   );
+  const { session } = (await client.call("session_info")).data;
   let stop = false;
   const writing = (async () => {
     for (let n = 1; !stop; n += 1) {
@@ -95,7 +96,7 @@ it("an export is of one moment for each session, while it is written to", async 
   await writing;
   const noted = rows(folder, "SELECT * FROM audit WHERE action = 'session exported'");
   expect(noted).toHaveLength(3);
-  expect(noted[0]).toMatchObject({ principal: "local", subject: client.id, detail: "jsonl" });
+  expect(noted[0]).toMatchObject({ principal: "local", subject: session, detail: "jsonl" });
 });
 
 it("an import that is killed leaves whole sessions only, and the next one does the rest", async () => {
