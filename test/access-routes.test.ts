@@ -150,14 +150,13 @@ describe("without credentials", () => {
     for (const query of [`access_token=${token}`, `key=${token}`, `token=${token}`])
       unauthorized(await read(await post(`${url}?${query}`, initialize())));
     const wrong = ["Basic", "bearer:", "Token", ""].map((scheme) => `${scheme} ${token}`);
-    for (const authorization of [
-      ...wrong,
-      "Bearer",
-      `Bearer hf_${id}_`,
-      `Bearer ${secret}`,
-      `Bearer ${token} ${token}`,
-    ])
+    for (const authorization of [...wrong, `Bearer hf_${id}_`, `Bearer ${secret}`])
       unauthorized(await read(await post(url, initialize(), { authorization })));
+    for (const authorization of ["Bearer", `Bearer ${token} ${token}`]) {
+      const malformed = await read(await post(url, initialize(), { authorization }));
+      expect(malformed.status).toBe(400);
+      expect(malformed.headers.get("www-authenticate")).toMatch(/^Bearer error="invalid_request"/);
+    }
     const accepted = await read(await post(url, initialize(), bearer(token)));
     expect(accepted.status).toBe(200);
   });

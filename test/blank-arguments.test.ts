@@ -33,7 +33,9 @@ describe("a blank optional argument", () => {
       const optional = Object.keys(properties as object).filter(
         (key) => !(required as string[]).includes(key),
       );
-      if (name === "session_delete" || optional.length === 0) continue; // it comes at the end
+      // One comes at the end; of the other, whoever gives no session has none to leave.
+      if (["session_delete", "session_leave"].includes(name as string)) continue;
+      if (optional.length === 0) continue;
       for (const [era, call] of Object.entries(eras)) {
         for (const blank of [null, ""]) {
           // All of them at once, as strict mode does it.

@@ -69,7 +69,7 @@ describe("equal uris", () => {
       const writer = await introduce(url);
       await writer.call("state_set", { key: KEY, value: 1 });
       const client = await connect(version, { url });
-      const [, rfc6570, lower] = spellings(writer.id) as [string, string, string];
+      const [, rfc6570, lower] = spellings(await writer.session()) as [string, string, string];
       const following = await client.follow(rfc6570, lower);
       await writer.call("state_set", { key: KEY, value: 2 });
       await expect.poll(() => client.updates, { timeout: 10_000 }).toEqual([lower]);

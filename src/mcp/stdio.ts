@@ -71,7 +71,8 @@ export function serveOverStdio(
     closed: wire.closed,
     async close() {
       await pipe.finish(0).catch(() => undefined); // nobody may be there to read it
-      await Promise.all(handles.map((handle) => handle.close()));
+      // The modern one first: it has a last word for whoever listens, and either closes the pipe.
+      for (const handle of handles.toReversed()) await handle.close();
     },
     get connectedIds() {
       return wire.listenerId ? [wire.listenerId] : [];

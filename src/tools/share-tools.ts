@@ -12,7 +12,7 @@ export const sharedWith = z.array(
   z.object({
     principal: z.string(),
     access: z.enum(["read", "write"]),
-    pending: z.literal(true).optional().describe("Present until it is accepted."),
+    pending: z.boolean().optional().describe("Present until it is accepted."),
   }),
 );
 

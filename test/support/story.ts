@@ -14,7 +14,8 @@ export async function surviveKill(
   const client = await connect(version, first);
   const id = client.id;
   await client.setLevel("error");
-  await client.call("state_set", { key: "fact", value: { color: "blue" } });
+  const stored = await client.call("state_set", { key: "fact", value: { color: "blue" } });
+  const { session } = stored.data;
   await client.call("chat", { prompt: "My cat is called Ada." });
 
   await first.kill();
@@ -23,7 +24,7 @@ export async function surviveKill(
 
   // The same client object: no new handshake, no new id.
   expect((await client.call("state_get", { key: "fact" })).data).toMatchObject({
-    session: id,
+    session,
     found: true,
     value: { color: "blue" },
     version: 1,
@@ -37,7 +38,7 @@ export async function surviveKill(
     { seq: 4, role: "assistant" },
   ]);
   expect((await client.call("session_info")).data).toMatchObject({
-    session: id,
+    session,
     client: { name: "test-client", version: "1.2.3" },
     capabilities: { elicitation: { form: {} }, roots: { listChanged: true } },
   });
