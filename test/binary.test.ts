@@ -1,10 +1,11 @@
 // The single executable, built as a user would build it and run where there is no Node and no project.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { copyFileSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { VERSION } from "../src/version.ts";
 import { temporaryFolder } from "./support/folder.ts";
 import { run } from "./support/process.ts";
@@ -14,14 +15,25 @@ import { REMEMBER, saying, toolFolder, writeTool } from "./support/tool-folder.t
 
 const BUILD = fileURLToPath(new URL("../scripts/build-binary.ts", import.meta.url));
 
+/** Built once, as a user would; what it said. */
+let first: { file: string; report: string } | undefined;
+function built(): { file: string; report: string } {
+  if (first) return first;
+  const file = join(mkdtempSync(join(tmpdir(), "holdfast-test-")), "holdfast");
+  return (first = {
+    file,
+    report: execFileSync(process.execPath, [BUILD, file], { encoding: "utf8" }),
+  });
+}
+afterAll(() => first && rmSync(dirname(first.file), { recursive: true }));
+
 it("the binary serves and survives SIGKILL in an empty folder without Node", async () => {
-  const built = join(temporaryFolder(), "holdfast");
-  const report = execFileSync(process.execPath, [BUILD, built], { encoding: "utf8" });
+  const { file, report } = built();
   expect(report).toMatch(/\d+ MB, version \S+, starts in \d+ ms/);
 
   const folder = temporaryFolder();
   const binary = join(folder, "holdfast");
-  copyFileSync(built, binary);
+  copyFileSync(file, binary);
   const program = ["/usr/bin/env", "-i", "PATH=/nowhere", "TMPDIR=/tmp", binary];
 
   const version = await run(["--version"], { program, cwd: folder });
@@ -41,11 +53,11 @@ it("the binary serves and survives SIGKILL in an empty folder without Node", asy
 });
 
 it("the binary is the same, byte for byte, when it is built again", () => {
-  const [one, two] = [0, 1].map(() => {
-    const file = join(temporaryFolder(), "holdfast");
-    execFileSync(process.execPath, [BUILD, file]);
-    return createHash("sha256").update(readFileSync(file)).digest("hex");
-  });
+  const again = join(temporaryFolder(), "holdfast");
+  execFileSync(process.execPath, [BUILD, again]);
+  const [one, two] = [built().file, again].map((file) =>
+    createHash("sha256").update(readFileSync(file)).digest("hex"),
+  );
   expect(two).toBe(one);
 });
 
