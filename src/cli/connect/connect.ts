@@ -16,7 +16,7 @@ import { findTarget, timestamp, writeWhole } from "../../storage/files.ts";
 import { table } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import { hasDatabase, withApp } from "../with-app.ts";
-import { json, putIntoJson, putIntoToml, type Edit } from "./edit.ts";
+import { json, nested, putIntoJson, putIntoToml, type Edit } from "./edit.ts";
 import {
   CONFIGURED,
   MANUAL,
@@ -81,9 +81,7 @@ async function configure(
   const entry = way === "http" ? program.entry.http!(ways.http) : program.entry.stdio!(ways.stdio);
   const file = program.file(thisPlace(process.env));
   if (flags.write) return write(program, file, entry, terminal);
-  const whole = program.servers.reduceRight<object>((inner, name) => ({ [name]: inner }), {
-    holdfast: entry,
-  });
+  const whole = nested([...program.servers, "holdfast"], entry);
   if (flags.json) return terminal.print(json({ program: program.title, file, ...whole }));
   terminal.print(program.format === "json" ? json(whole) : stringify(whole).trimEnd());
   terminal.warn(`\nFor ${program.title}, into ${file}. --write puts it there. ${program.then}`);

@@ -106,7 +106,8 @@ function withoutTable(text: string, [table, name]: [string, string]): string {
     .join("\n");
 }
 
-const nested = (path: string[], entry: object): object =>
+/** `entry` at this path, and nothing else. */
+export const nested = (path: string[], entry: object): object =>
   path.reduceRight<object>((inner, name) => ({ [name]: inner }), entry);
 
 export const json = (value: unknown): string => JSON.stringify(value, undefined, 2);

@@ -53,24 +53,35 @@ export function thisPlace(env: Place["env"], platform = process.platform): Place
 const vsCode = ({ settings }: Place): string => join(settings, "Code", "User");
 
 const RESTART = "Restart it.";
+const ANEW = "Start it anew; /mcp shows the server.";
+
+/** Where most programs have their servers. */
+const MOST = { format: "json" as const, servers: ["mcpServers"] };
+
+type Entry = ConfiguredProgram["entry"];
+const AS_IT_IS: Entry = { http: (way) => way, stdio: (way) => way };
+const TYPED: Entry = {
+  http: (way) => ({ type: "http", ...way }),
+  stdio: (way) => ({ type: "stdio", ...way }),
+};
+/** Gemini CLI, and what grew out of it. */
+const HTTP_URL: Entry = {
+  http: ({ url, headers }) => ({ httpUrl: url, ...(headers && { headers }) }),
+  stdio: (way) => way,
+};
 
 export const CONFIGURED: Readonly<Record<string, ConfiguredProgram>> = {
   "claude-code": {
     title: "Claude Code",
     file: ({ home, env }) => join(env["CLAUDE_CONFIG_DIR"] || home, ".claude.json"),
-    format: "json",
-    servers: ["mcpServers"],
-    entry: {
-      http: (way) => ({ type: "http", ...way }),
-      stdio: (way) => ({ type: "stdio", ...way }),
-    },
-    then: "Start it anew; /mcp shows the server.",
+    ...MOST,
+    entry: TYPED,
+    then: ANEW,
   },
   "claude-desktop": {
     title: "Claude Desktop",
     file: ({ settings }) => join(settings, "Claude", "claude_desktop_config.json"),
-    format: "json",
-    servers: ["mcpServers"],
+    ...MOST,
     entry: { stdio: (way) => way },
     then: RESTART,
   },
@@ -81,8 +92,7 @@ export const CONFIGURED: Readonly<Record<string, ConfiguredProgram>> = {
         vsCode(place),
         ...["globalStorage", "saoudrizwan.claude-dev", "settings", "cline_mcp_settings.json"],
       ),
-    format: "json",
-    servers: ["mcpServers"],
+    ...MOST,
     entry: { http: (way) => ({ type: "streamableHttp", ...way }), stdio: (way) => way },
     then: "It reads the file by itself.",
   },
@@ -95,13 +105,12 @@ export const CONFIGURED: Readonly<Record<string, ConfiguredProgram>> = {
       http: ({ url, headers }) => ({ url, ...(headers && { http_headers: headers }) }),
       stdio: (way) => way,
     },
-    then: "Start it anew; /mcp shows the server.",
+    then: ANEW,
   },
   continue: {
     title: "Continue",
     file: ({ home }) => join(home, ".continue", "mcpServers", "holdfast.json"),
-    format: "json",
-    servers: ["mcpServers"],
+    ...MOST,
     entry: {
       http: ({ url, headers }) => ({
         ...{ type: "streamable-http", url },
@@ -114,28 +123,22 @@ export const CONFIGURED: Readonly<Record<string, ConfiguredProgram>> = {
   cursor: {
     title: "Cursor",
     file: ({ home }) => join(home, ".cursor", "mcp.json"),
-    format: "json",
-    servers: ["mcpServers"],
-    entry: { http: (way) => way, stdio: (way) => way },
+    ...MOST,
+    entry: AS_IT_IS,
     then: "It asks whether to enable the server.",
   },
   "gemini-cli": {
     title: "Gemini CLI",
     file: ({ home }) => join(home, ".gemini", "settings.json"),
-    format: "json",
-    servers: ["mcpServers"],
-    entry: {
-      http: ({ url, headers }) => ({ httpUrl: url, ...(headers && { headers }) }),
-      stdio: (way) => way,
-    },
-    then: "Start it anew; /mcp shows the server.",
+    ...MOST,
+    entry: HTTP_URL,
+    then: ANEW,
   },
   mcporter: {
     title: "mcporter",
     file: ({ home }) => join(home, ".mcporter", "mcporter.json"),
-    format: "json",
-    servers: ["mcpServers"],
-    entry: { http: (way) => way, stdio: (way) => way },
+    ...MOST,
+    entry: AS_IT_IS,
     then: "mcporter list holdfast shows its tools.",
   },
   opencode: {
@@ -153,23 +156,16 @@ export const CONFIGURED: Readonly<Record<string, ConfiguredProgram>> = {
   "qwen-code": {
     title: "Qwen Code",
     file: ({ home }) => join(home, ".qwen", "settings.json"),
-    format: "json",
-    servers: ["mcpServers"],
-    entry: {
-      http: ({ url, headers }) => ({ httpUrl: url, ...(headers && { headers }) }),
-      stdio: (way) => way,
-    },
-    then: "Start it anew; /mcp shows the server.",
+    ...MOST,
+    entry: HTTP_URL,
+    then: ANEW,
   },
   vscode: {
     title: "VS Code",
     file: (place) => join(vsCode(place), "mcp.json"),
     format: "json",
     servers: ["servers"],
-    entry: {
-      http: (way) => ({ type: "http", ...way }),
-      stdio: (way) => ({ type: "stdio", ...way }),
-    },
+    entry: TYPED,
     then: "MCP: List Servers starts it.",
   },
 };
