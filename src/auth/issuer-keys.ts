@@ -120,7 +120,7 @@ export class IssuerKeys {
 }
 
 /** RFC 8414, then OpenID Connect discovery: in front of the issuer's path, then behind it. */
-function metadataUrls(issuer: string): string[] {
+export function metadataUrls(issuer: string): string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, "");
   return [

@@ -1,8 +1,8 @@
 // What programs find that look here for a way to sign in, as if this server gave out tokens: the issuer's, where there is
 // one, and otherwise a sentence that says what to do. Many show it to their user, word for word.
-import type { Hono } from "hono";
-import type { Context } from "hono";
+import type { Context, Hono } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
+import { metadataUrls } from "../auth/issuer-keys.ts";
 import type { Authenticated } from "./guard.ts";
 
 /** Where clients look that were not told of an issuer, or are older than that (2025-03-26). */
@@ -37,11 +37,8 @@ export function signInRoutes(
   for (const path of ENDPOINTS) app.all(path, (c) => refuse(c, 400));
 }
 
-/** RFC 8414 puts its name before the issuer's path, OpenID Connect behind it. */
+/** Of the two places of OpenID Connect's, the one behind the issuer's path is the standard's. */
 function metadataUrl(issuer: string, name: (typeof METADATA)[number]): string {
-  const { origin, pathname } = new URL(issuer);
-  const path = pathname.replace(/\/$/, "");
-  return name === "openid-configuration"
-    ? `${origin}${path}/.well-known/${name}`
-    : `${origin}/.well-known/${name}${path}`;
+  const urls = metadataUrls(issuer);
+  return name === "openid-configuration" ? urls.at(-1)! : urls[0]!;
 }
