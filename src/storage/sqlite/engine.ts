@@ -48,6 +48,8 @@ export class Engine {
   readonly #cutoffs: Readonly<Record<CutoffKind, Cutoff>>;
   readonly #commits: GroupCommit;
   readonly #room: Room | undefined;
+  /** Whether a commit alone may be lost. */
+  readonly #syncs: boolean;
   /** Up to which commits of other processes are known to be on disk. */
   #confirmedVersion: unknown;
 
@@ -68,6 +70,7 @@ export class Engine {
     };
     this.#cutoffs = cutoffs;
     this.#commits = new GroupCommit(sqlite, commits);
+    this.#syncs = commits.log !== undefined;
     this.#confirmedVersion = this.dataVersion.latest();
     this.#room = room;
   }
@@ -98,6 +101,7 @@ export class Engine {
   /** Reads what is committed, and gives it out when it is durable: nobody sees what a power loss could take back. */
   async read<T>(query: () => T): Promise<T> {
     const result = this.#query(query);
+    if (!this.#syncs) return result;
     const version = this.dataVersion.latest();
     if (version !== this.#confirmedVersion) {
       await this.#commits.durable({ others: true });
