@@ -103,10 +103,6 @@ export function searchRows(engine: Engine) {
       .from(messages)
       .where(eq(messages.id, placeholder("id")))
       .prepare(),
-    lastId: db
-      .select({ id: sql<number>`coalesce(max(id), 0)` })
-      .from(messages)
-      .prepare(),
     lastSeq: db
       .select({ seq: sql<number>`coalesce(max(seq), 0)` })
       .from(messages)
@@ -135,7 +131,6 @@ export function searchRows(engine: Engine) {
     sharedWith: (principal: string): string[] => q.shared.all({ principal }).map(({ id }) => id),
     idOf: (session: string, seq: number): number | undefined => q.place.get({ session, seq })?.id,
     seqOf: (id: number): number => q.seq.get({ id })?.seq ?? 1,
-    lastId: (): number => q.lastId.get()!.id,
     lastSeq: (session: string): number => q.lastSeq.get({ session })!.seq,
   };
 }

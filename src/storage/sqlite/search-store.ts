@@ -3,6 +3,7 @@
 // and these are ranked here.
 import type { Found, HistoryStore, SearchOptions, SearchScope } from "../../chat/store.ts";
 import { ranked, weightOf } from "../../search/ranking.ts";
+import { once } from "../../kernel/once.ts";
 import type { Term } from "../../search/terms.ts";
 import type { Engine } from "./engine.ts";
 import { ownerToken, sessionToken } from "./search-index.ts";
@@ -12,6 +13,9 @@ import { searchRows } from "./search-rows.ts";
 const MAX_MATCHES = 5_000;
 /** So many of them, those with the most and the rarest terms, are read and compared by what they say. */
 const MAX_READ = 100;
+
+/** So many of the newest messages of all sessions are counted, to tell common terms from rare ones. */
+const MAX_COUNTED = 5_000;
 
 /** So many of the terms that have more matches than compete are also looked for together: the rarest. */
 const MAX_TOGETHER = 3;
@@ -26,11 +30,23 @@ interface Candidate {
 export function sqliteSearch(engine: Engine): HistoryStore["search"] {
   const rows = searchRows(engine);
 
-  /** How many messages of the scope there are, about, from the newest back to this one; to the first by default. */
-  const messagesFrom = (scope: SearchScope, id?: number): number =>
-    "session" in scope
-      ? rows.lastSeq(scope.session) - (id === undefined ? 0 : rows.seqOf(id) - 1)
-      : rows.lastId() - (id === undefined ? 0 : id - 1);
+  /**
+   * Tells how many messages of the scope there are, about, from the newest back to this one; to the first by default. Ids
+   * are no measure of that: they count everybody's messages.
+   */
+  function counter(scope: SearchScope, whose: string): (id?: number) => number {
+    if ("session" in scope) {
+      const { session } = scope;
+      return (id) => rows.lastSeq(session) - (id === undefined ? 0 : rows.seqOf(id) - 1);
+    }
+    const own = once(() =>
+      rows.matching(whose, { below: Number.MAX_SAFE_INTEGER, depth: MAX_COUNTED }),
+    );
+    return (from = 0) => {
+      const older = own().findIndex((id) => id < from);
+      return older === -1 ? own().length : older;
+    };
+  }
 
   function candidates(
     scope: SearchScope,
@@ -44,10 +60,13 @@ export function sqliteSearch(engine: Engine): HistoryStore["search"] {
     const having = (wanted: readonly Term[]): number[] =>
       rows.matching([whose, ...wanted.map(phrase)].join(" AND "), { below, depth, except });
 
+    const messagesFrom = counter(scope, whose);
     const lists = terms.map((term) => having([term]));
     const weights = lists.map((ids) => {
+      if (ids.length === 0) return 0;
+      if (terms.length === 1) return 1; // nothing to weigh it against
       const seen = ids.length < depth ? undefined : ids.at(-1);
-      return ids.length === 0 ? 0 : weightOf(ids.length, messagesFrom(scope, seen));
+      return weightOf(ids.length, messagesFrom(seen));
     });
     const found = new Map<number, Candidate>();
     const note = (id: number, term: number): void => {
@@ -61,7 +80,7 @@ export function sqliteSearch(engine: Engine): HistoryStore["search"] {
     // An old message that has several common terms may be among the newest of none.
     const common = [...terms.keys()]
       .filter((term) => lists[term]!.length === depth)
-      .sort((a, b) => weights[b]! - weights[a]!)
+      .sort((a, b) => lists[a]!.at(-1)! - lists[b]!.at(-1)!) // the further back, the rarer
       .slice(0, MAX_TOGETHER);
     if (common.length > 1)
       for (const id of having(common.map((term) => terms[term]!)))
