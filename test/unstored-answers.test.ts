@@ -31,8 +31,8 @@ async function running(refusals: number) {
       return Promise.reject(new AppError("storage_full", "The disk is full: nothing was stored."));
     },
   };
-  const streamId = await store.openRequests(clientId, instanceId, [newRequest(1)], "a hash");
-  const stream = new DurableStream(store, { id: streamId, lastSeq: 0, finishedAt: null });
+  const record = await store.openRequests(clientId, instanceId, [newRequest(1)], "a hash");
+  const stream = new DurableStream(store, record);
   const exchange = new StreamExchange({
     ...{
       clientId,
@@ -48,7 +48,7 @@ async function running(refusals: number) {
   void stream.attach(sse, 0, true);
   return {
     exchange,
-    stored: () => storage.streams.events(streamId, 0, 9),
+    stored: () => storage.streams.events(record.id, 0, 9),
     said: new Response(sse.body).text(),
   };
 }

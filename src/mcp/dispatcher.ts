@@ -175,8 +175,7 @@ export class Dispatcher {
       scope,
       credentials,
     }));
-    const streamId = await streams.openRequests(client.id, instanceId, open, hash);
-    const record = { id: streamId, lastSeq: 0, finishedAt: null };
+    const record = await streams.openRequests(client.id, instanceId, open, hash);
     const exchange = this.#streamExchange(client, lease, record, ids);
     const { stream, release } = lease.live.streams.use(record);
     const sse = new SseStream(presence.enter(client.id, "request"));
@@ -188,7 +187,7 @@ export class Dispatcher {
   #streamExchange(
     client: Client,
     { live, release }: Lease,
-    record: Pick<StreamRecord, "id" | "lastSeq" | "finishedAt">,
+    record: StreamRecord,
     ids: readonly RequestId[],
     progressed?: ToldProgress,
   ): StreamExchange {

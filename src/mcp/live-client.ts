@@ -12,7 +12,6 @@ import type {
 } from "@modelcontextprotocol/server";
 import type { Caller, Client } from "../sessions/session.ts";
 import { OpenStreams } from "../streams/open-streams.ts";
-import { formatEventId } from "../streams/event-id.ts";
 import { SseStream } from "../streams/sse-stream.ts";
 import type { StreamRecord, StreamStore } from "../streams/store.ts";
 import type { CallObserver, Ending, Observed } from "./call-observer.ts";
@@ -141,7 +140,7 @@ export class LiveClient implements Transport {
     });
     try {
       void stream.attach(sse, sent, prime).then(release);
-      if (notice !== undefined) sse.send(formatEventId({ streamId: record.id, seq: sent }), notice);
+      if (notice !== undefined) sse.send(stream.eventId(sent), notice);
       if (record.kind === "standalone") await this.standalone.add(stream, sse);
       return sse;
     } catch (error) {

@@ -104,7 +104,7 @@ export class Sessionful {
     const last = parseEventId(incoming.lastEventId);
     if (last === undefined)
       return rpcError(400, RPC.server, "Last-Event-ID: expected the id of an event.");
-    const record = await streams.find(client.id, last.streamId);
+    const record = await streams.findPublic(client.id, last.publicId);
     // A call's answer is worth more than what it said on the way: its stream goes on without what is lost.
     const lost = record === undefined ? 0 : record.prunedSeq - last.seq;
     const isLost = lost > 0 && record?.kind !== "request";

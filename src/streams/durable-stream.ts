@@ -18,20 +18,22 @@ interface Connection {
   lost: boolean;
 }
 
+/** A stream's record, as far as reading from it needs it. */
+export type StreamStart = Pick<StreamRecord, "id" | "publicId" | "lastSeq" | "finishedAt">;
+
 export class DurableStream {
   readonly id: number;
+  readonly #publicId: number;
   readonly #log: StreamStore;
   #last: number;
   #finished: boolean;
   #connection: Connection | undefined;
   #pumping = false;
 
-  constructor(
-    log: StreamStore,
-    { id, lastSeq, finishedAt }: Pick<StreamRecord, "id" | "lastSeq" | "finishedAt">,
-  ) {
+  constructor(log: StreamStore, { id, publicId, lastSeq, finishedAt }: StreamStart) {
     this.#log = log;
     this.id = id;
+    this.#publicId = publicId;
     this.#last = lastSeq;
     this.#finished = finishedAt !== null;
   }
@@ -47,9 +49,13 @@ export class DurableStream {
     const connection = { sse, sent, live: false, whole: false, lost: false };
     this.#connection = connection;
     earlier?.sse.close();
-    if (prime) sse.prime(formatEventId({ streamId: this.id, seq: sent }));
+    if (prime) sse.prime(this.eventId(sent));
     void this.#pump();
     return this.#settled(connection);
+  }
+
+  eventId(seq: number): string {
+    return formatEventId({ publicId: this.#publicId, seq });
   }
 
   /** Whether somebody is connected, or has had everything: the requests of this stream are nobody else's. */
@@ -107,7 +113,7 @@ export class DurableStream {
   }
 
   #write(connection: Connection, seq: number, data: string): void {
-    connection.sse.send(formatEventId({ streamId: this.id, seq }), data);
+    connection.sse.send(this.eventId(seq), data);
     connection.sent = seq;
   }
 

@@ -1,7 +1,7 @@
 // The streams of one client that are in memory: while somebody is connected to them, or while requests write to them.
 // There is one object a stream, so that whoever writes reaches whoever listens.
-import { DurableStream } from "./durable-stream.ts";
-import type { StreamRecord, StreamStore } from "./store.ts";
+import { DurableStream, type StreamStart } from "./durable-stream.ts";
+import type { StreamStore } from "./store.ts";
 
 interface Entry {
   stream: DurableStream;
@@ -24,7 +24,7 @@ export class OpenStreams {
     this.#log = log;
   }
 
-  use(record: Pick<StreamRecord, "id" | "lastSeq" | "finishedAt">): StreamUse {
+  use(record: StreamStart): StreamUse {
     const entry = this.#entries.get(record.id) ?? {
       stream: new DurableStream(this.#log, record),
       uses: 0,

@@ -7,6 +7,8 @@ export type RequestId = string | number;
 
 export interface StreamRecord {
   id: number;
+  /** Names it in event ids. */
+  publicId: number;
   kind: "request" | "standalone";
   lastSeq: number;
   /** Events up to this one have been pruned. */
@@ -55,7 +57,7 @@ export interface StreamStore {
     requests: readonly NewRequest[],
     /** A hash of the POST, by which one that is sent again is recognized. */
     posted: string,
-  ): Promise<number>;
+  ): Promise<StreamRecord>;
   /** The streams of such POSTs whose answers have not been written whole to a connection, oldest first. */
   findUndelivered(clientId: string, posted: string): Promise<StreamRecord[]>;
   /** All of a finished stream has been written to a connection: its POST sent again is a new one. */
@@ -64,6 +66,8 @@ export interface StreamStore {
   openStandalone(clientId: string): Promise<StreamRecord>;
   /** Undefined when the stream is unknown, pruned, or another client's. */
   find(clientId: string, streamId: number): Promise<StreamRecord | undefined>;
+  /** The same by the name that event ids give it. */
+  findPublic(clientId: string, publicId: number): Promise<StreamRecord | undefined>;
   /**
    * Stores a message; resolves to its number. The oldest events beyond `maxEvents` go, at most a tenth of it late.
    * `instanceId`: of the process whose running requests say it.

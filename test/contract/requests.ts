@@ -123,7 +123,7 @@ export function requestsContract(open: Open): void {
         newRequest("1", { target: { id: newId() } }),
         newRequest(2),
       ];
-      const streamId = await streams.openRequests(bob, there, requests, "a hash");
+      const { id: streamId } = await streams.openRequests(bob, there, requests, "a hash");
       await request([1, 3], ana, here);
       expect(await streams.orphans()).toEqual([]);
       await streams.answer(streamId, 2, '"done"', there);

@@ -175,7 +175,8 @@ describe("SQLite on a file", () => {
       /** Both at the same time. */
       const race = <T>(act: (storage: Storage, n: number) => Promise<T>) =>
         Promise.allSettled(both.map(({ storage }, n) => act(storage, n)));
-      const streamId = await both[0].storage.streams.openRequests(id, "gone", [newRequest(1)], "");
+      const { streams } = both[0].storage;
+      const { id: streamId } = await streams.openRequests(id, "gone", [newRequest(1)], "");
       const [orphan] = await both[1].storage.streams.orphans();
       const adopted = await race(({ streams }, n) => streams.adopt(orphan!, `i-${n}`));
       expect(values(adopted).toSorted()).toEqual([false, true]);

@@ -23,13 +23,10 @@ export async function setUp(opened: Opened) {
   const { streams, subscriptions } = storage;
   return {
     ...{ storage, clock, streams, subscriptions, ana, bob, here },
-    request: (ids: RequestId[], clientId = ana, instanceId = here, posted = "a hash") =>
-      streams.openRequests(
-        clientId,
-        instanceId,
-        ids.map((id) => newRequest(id)),
-        posted,
-      ),
+    request: async (ids: RequestId[], clientId = ana, instanceId = here, posted = "a hash") => {
+      const requests = ids.map((id) => newRequest(id));
+      return (await streams.openRequests(clientId, instanceId, requests, posted)).id;
+    },
     /** Ids of the requests that no living process works on. */
     orphaned: async () => (await streams.orphans()).map(({ id }) => id),
     log: async (streamId: number) =>
@@ -50,6 +47,18 @@ export function streamsContract(open: Open): void {
       expect(await streams.find(ana, id)).toMatchObject({ id, kind: "request", ...empty });
       expect(await streams.find(bob, id)).toBeUndefined();
       expect(await streams.find(ana, id + 1_000)).toBeUndefined();
+    });
+
+    it("have a public id that does not count them, and that only their client finds them by", async () => {
+      const { streams, ana, bob } = await setUp(open());
+      const opened = [];
+      for (let n = 0; n < 12; n++) opened.push(await streams.openStandalone(n % 2 ? ana : bob));
+      const ids = opened.map(({ publicId }) => publicId);
+      expect(ids).not.toEqual(ids.toSorted((a, b) => a - b));
+      const [his, hers] = opened;
+      expect(await streams.findPublic(ana, hers!.publicId)).toEqual(hers);
+      expect(await streams.findPublic(ana, his!.publicId)).toBeUndefined();
+      expect(await streams.findPublic(ana, hers!.id)).toBeUndefined(); // nor do they find out how many there are
     });
 
     it("number their events 1, 2, 3 … each on its own, also when many come at once", async () => {

@@ -245,5 +245,15 @@ export const migrations: Migration[] = [
       "DROP INDEX `messages_request_key`;",
       "CREATE UNIQUE INDEX `messages_author_request_key` ON `messages` (`session_id`,`request_key`,`role`,`author`) WHERE request_key is not null;"
     ]
+  },
+  {
+    "createdAt": 1795675719551,
+    "hash": "809b57b091f44f53becba64555d58f71bfc67d20b071b7e02f20a18b887fcdcb",
+    "statements": [
+      "DROP INDEX `streams_client`;",
+      "ALTER TABLE `streams` ADD `public_id` integer DEFAULT 0 NOT NULL;",
+      "-- Event ids that clients were given before name the row's own id: these go on.\nUPDATE `streams` SET `public_id` = `id`;",
+      "CREATE UNIQUE INDEX `streams_client_public_id` ON `streams` (`client_id`,`public_id`);"
+    ]
   }
 ];

@@ -210,6 +210,8 @@ export const streams = sqliteTable(
     clientId: text("client_id")
       .notNull()
       .references(() => clients.id, { onDelete: "cascade" }),
+    /** Names it in event ids. It is random: a counted one would tell a client how many streams all others open. */
+    publicId: integer("public_id").notNull().default(0),
     /** Of the requests of one POST, or standalone (a GET). */
     kind: text({ enum: ["request", "standalone"] }).notNull(),
     /** Events up to this one have been pruned. */
@@ -222,7 +224,7 @@ export const streams = sqliteTable(
     undelivered: text(),
   },
   (t) => [
-    index("streams_client").on(t.clientId),
+    uniqueIndex("streams_client_public_id").on(t.clientId, t.publicId),
     index("streams_touched").on(t.touchedAt),
     index("streams_undelivered")
       .on(t.clientId, t.undelivered)

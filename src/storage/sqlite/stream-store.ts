@@ -1,5 +1,6 @@
 // Streams in SQLite: the event log, open requests and the outbox. A response event and the retirement of its request
 // are one operation, so a crash leaves either an open request or a complete answer.
+import { randomInt } from "node:crypto";
 import { and, asc, eq, getTableColumns, gt, lte, ne, sql } from "drizzle-orm";
 import { AppError } from "../../kernel/errors.ts";
 import type {
@@ -41,6 +42,7 @@ export function sqliteStreamStore(
       .insert(streams)
       .values({
         clientId: placeholder("clientId"),
+        publicId: placeholder("publicId"),
         kind: placeholder("kind"),
         createdAt: placeholder("now"),
         touchedAt: placeholder("now"),
@@ -52,6 +54,16 @@ export function sqliteStreamStore(
       .select({ ...getTableColumns(streams), lastSeq })
       .from(streams)
       .where(and(streamById, eq(streams.clientId, placeholder("clientId"))))
+      .prepare(),
+    findPublic: db
+      .select({ ...getTableColumns(streams), lastSeq })
+      .from(streams)
+      .where(
+        and(
+          eq(streams.clientId, placeholder("clientId")),
+          eq(streams.publicId, placeholder("publicId")),
+        ),
+      )
       .prepare(),
     findUndelivered: db
       .select({ ...getTableColumns(streams), lastSeq })
@@ -190,6 +202,16 @@ export function sqliteStreamStore(
       .prepare(),
   };
 
+  /** Inside a write: a stream, empty. */
+  const open = (
+    clientId: string,
+    kind: StreamRecord["kind"],
+    posted: string | null,
+  ): StreamRecord => {
+    const publicId = randomInt(1, 2 ** 47);
+    return { ...q.open.get({ clientId, publicId, kind, now: clock.now(), posted }), lastSeq: 0 };
+  };
+
   /** Inside a write: one more event. The oldest beyond `maxEvents` go, in steps of a tenth. */
   const add = (streamId: number, data: string, maxEvents = Infinity): number => {
     const added = q.addEvent.get({ streamId, data, now: clock.now() }) as
@@ -230,7 +252,7 @@ export function sqliteStreamStore(
     openRequests: (clientId, instanceId, requests, posted) =>
       engine.write(() => {
         const now = clock.now();
-        const stream = q.open.get({ clientId, kind: "request", now, posted });
+        const stream = open(clientId, "request", posted);
         for (const { id, message, target, scope, credentials } of requests) {
           q.insertRequest.run({
             clientId,
@@ -244,16 +266,14 @@ export function sqliteStreamStore(
             now,
           });
         }
-        return stream.id;
+        return stream;
       }),
 
-    openStandalone: (clientId) =>
-      engine.write((): StreamRecord => ({
-        ...q.open.get({ clientId, kind: "standalone", now: clock.now(), posted: null }),
-        lastSeq: 0,
-      })),
+    openStandalone: (clientId) => engine.write(() => open(clientId, "standalone", null)),
 
     find: (clientId, streamId) => engine.look(() => q.find.get({ clientId, streamId })),
+
+    findPublic: (clientId, publicId) => engine.look(() => q.findPublic.get({ clientId, publicId })),
 
     findUndelivered: (clientId, posted) =>
       engine.look(() => q.findUndelivered.all({ clientId, posted })),
