@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules", "dist", "data", "src/storage/sqlite/migrations.ts"] },
+  { ignores: ["node_modules", "dist", "data", "src/storage/sqlite/schema/migrations.ts"] },
   ...tseslint.configs.strict,
   {
     languageOptions: {

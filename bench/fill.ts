@@ -1,7 +1,7 @@
 // Data folders with much in them, filled by SQL.
-import { systemClock } from "../src/kernel/clock.ts";
-import { openConnection } from "../src/storage/sqlite/connection.ts";
-import { keepSearchIndex } from "../src/storage/sqlite/search-index.ts";
+import { systemClock } from "../src/lib/clock.ts";
+import { openConnection } from "../src/storage/sqlite/engine/connection.ts";
+import { keepSearchIndex } from "../src/storage/sqlite/search/search-index.ts";
 import { databaseFile, openStorage } from "../src/storage/storage.ts";
 
 const UUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' ||

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import Database from "better-sqlite3";
-import { newId } from "../src/kernel/ids.ts";
+import { newId } from "../src/lib/ids.ts";
 import { databaseFile } from "../src/storage/storage.ts";
 
 const KILLS = Number(process.argv[2] ?? 200);

@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { bundle } from "./bundle.ts";
-import { ADDON_ASSET } from "../src/storage/sqlite/native.ts";
+import { ADDON_ASSET } from "../src/storage/sqlite/engine/native.ts";
 
 const root = join(import.meta.dirname, "..");
 const { values, positionals } = parseArgs({

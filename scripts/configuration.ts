@@ -1,15 +1,15 @@
-// Writes docs/configuration.md: every setting as src/config.ts has it. `npm run docs` runs it; a test compares.
+// Writes docs/configuration.md: every setting as src/config/config.ts has it. `npm run docs` runs it; a test compares.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { markdownTable } from "markdown-table";
 import { format, resolveConfig } from "prettier";
-import { envName, settingGroups, type Setting } from "../src/config.ts";
+import { envName, settingGroups, type Setting } from "../src/config/config.ts";
 
 export const FILE = fileURLToPath(new URL("../docs/configuration.md", import.meta.url));
 
 const HEAD = `# Configuration
 
-_Made from \`src/config.ts\` by \`npm run docs\`; do not edit._
+_Made from \`src/config/config.ts\` by \`npm run docs\`; do not edit._
 
 Every setting is a flag and an environment variable: \`--max-age 90d\` is \`HOLDFAST_MAX_AGE=90d\`. A flag beats a
 variable, and a variable beats the default; an empty variable counts as not set. A wrong value stops the start, with one

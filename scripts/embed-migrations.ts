@@ -1,8 +1,8 @@
-// Writes src/storage/sqlite/migrations.ts from migrations/: the program reads no project files at run time.
+// Writes src/storage/sqlite/schema/migrations.ts from migrations/: the program reads no project files at run time.
 import { readFileSync, writeFileSync } from "node:fs";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 
-const TARGET = new URL("../src/storage/sqlite/migrations.ts", import.meta.url);
+const TARGET = new URL("../src/storage/sqlite/schema/migrations.ts", import.meta.url);
 
 export function generated(): string {
   const migrationsFolder = new URL("../migrations", import.meta.url).pathname;

@@ -1,11 +1,11 @@
 // The library's front door; the command line is a caller of it too.
 import { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
-import { buildApp, type App, type AppOptions } from "./app.ts";
-import { loadConfig, settings, type ConfigSources, type SettingName } from "./config.ts";
-import { AppError } from "./kernel/errors.ts";
-import { unknownAmong } from "./kernel/similar.ts";
+import { buildApp, type App, type AppOptions } from "./app/app.ts";
+import { loadConfig, settings, type ConfigSources, type SettingName } from "./config/config.ts";
+import { AppError } from "./lib/errors.ts";
+import { unknownAmong } from "./lib/text/similar.ts";
 import { LOCAL } from "./auth/principal.ts";
-import { reserveStandardOutput } from "./mcp/standard-output.ts";
+import { reserveStandardOutput } from "./mcp/stdio/standard-output.ts";
 import { checkName } from "./sessions/sessions.ts";
 import type { SessionTarget } from "./sessions/session.ts";
 import { definePrompt, isPrompt, type Prompt } from "./prompts/prompt.ts";
@@ -16,7 +16,7 @@ import { audio, image } from "./tools/content.ts";
 import type { LocalClient, ToolMessage } from "./tools/local-client.ts";
 import { toolCatalogue } from "./tools/registry.ts";
 import { defineTool, isTool, type Tool } from "./tools/tool.ts";
-import { withSession } from "./tools/with-session.ts";
+import { withSession } from "./tools/session/with-session.ts";
 
 /** Settings as a user writes them: `{ port: 8484, "max-age": "30d" }`. */
 export type Settings = Partial<Record<SettingName, string | number | boolean>>;

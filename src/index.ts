@@ -9,14 +9,14 @@ export {
   type Settings,
 } from "./holdfast.ts";
 export { defineTool, type Tool, type ToolSpec } from "./tools/tool.ts";
-export type { SessionPolicy, ToolContext, ToolResult } from "./tools/context.ts";
+export type { SessionPolicy, ToolContext, ToolResult } from "./tools/session/context.ts";
 export { audio, image } from "./tools/content.ts";
-export { withSession } from "./tools/with-session.ts";
-export type { SessionHandle } from "./tools/session-handle.ts";
-export type { SessionHistory, SessionState } from "./tools/session-parts.ts";
+export { withSession } from "./tools/session/with-session.ts";
+export type { SessionHandle } from "./tools/session/session-handle.ts";
+export type { SessionHistory, SessionState } from "./tools/builtin/session-output.ts";
 // For tools that ask their caller something.
 export { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
-export { AppError, type ErrorCode } from "./kernel/errors.ts";
+export { AppError, type ErrorCode } from "./lib/errors.ts";
 export {
   definePrompt,
   type Prompt,

@@ -2,9 +2,9 @@
 // From the command line to a command; the only place that handles signals and ends the process.
 import { CommanderError } from "commander";
 import { createProgram, withDefaultCommand } from "./cli/program.ts";
-import type { Terminal } from "./cli/terminal.ts";
-import { AppError } from "./kernel/errors.ts";
-import { systemReason } from "./kernel/system-errors.ts";
+import type { Terminal } from "./cli/terminal/terminal.ts";
+import { AppError } from "./lib/errors.ts";
+import { systemReason } from "./lib/system-errors.ts";
 import { createLogger } from "./telemetry/logger.ts";
 import { runningTool } from "./definitions/running.ts";
 
@@ -21,7 +21,7 @@ const terminal: Terminal = {
   },
   output: stdout,
   errors: process.stderr,
-  findFault: () => void (exitCode = 1),
+  setExitCode: () => void (exitCode = 1),
   onStop(stop) {
     const signals = ["SIGINT", "SIGTERM"] as const;
     let asked = false;

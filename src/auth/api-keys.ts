@@ -1,9 +1,9 @@
 // API keys. A key is shown once; stored is a hash of it, which is enough: its 256 random bits cannot be guessed from that.
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { Clock } from "../kernel/clock.ts";
-import { AppError } from "../kernel/errors.ts";
-import { checkText } from "../kernel/text.ts";
-import type { Admission, Scope } from "./principal.ts";
+import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
+import { checkText } from "../lib/text/text.ts";
+import type { AuthInfo, Scope } from "./principal.ts";
 
 export interface ApiKey {
   /** Public part: names the key in lists and when it is revoked. */
@@ -85,7 +85,7 @@ export class ApiKeys {
   }
 
   /** Whose key this is; undefined for one that is unknown, wrong, expired or revoked. */
-  async verify(key: string): Promise<Admission | undefined> {
+  async verify(key: string): Promise<AuthInfo | undefined> {
     const [, id, secret] = KEY.exec(key) ?? [];
     if (id === undefined || secret === undefined) return undefined;
     const stored = await this.#store.find(id);

@@ -3,7 +3,7 @@
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { ApiKeys } from "./api-keys.ts";
 import type { AccessTokens } from "./oauth.ts";
-import { LOCAL, NO_CREDENTIALS, type Admission } from "./principal.ts";
+import { LOCAL, NO_CREDENTIALS, type AuthInfo } from "./principal.ts";
 
 export class Authenticator {
   readonly #keys: ApiKeys;
@@ -31,7 +31,7 @@ export class Authenticator {
    * @throws MissingCredentials; OAuthError `invalid_request`, `invalid_token` or `insufficient_scope`; AppError `unavailable`
    * while the issuer is down
    */
-  async authenticate(authorization: string | undefined): Promise<Admission> {
+  async authenticate(authorization: string | undefined): Promise<AuthInfo> {
     if (!(await this.required())) return this.#nobodyAsked;
     const wanted = this.#tokens ? "an API key or an access token" : "an API key";
     const [scheme] = authorization?.trim().split(/\s/, 1) ?? [];
@@ -60,7 +60,7 @@ export class Authenticator {
     return key === undefined || this.#keys.holds(key);
   }
 
-  readonly #nobodyAsked: Admission = {
+  readonly #nobodyAsked: AuthInfo = {
     principal: LOCAL,
     credentials: NO_CREDENTIALS,
     holds: async () => !(await this.required()),

@@ -2,9 +2,9 @@
 // happens at the start, so an issuer that is down keeps no server from starting; keys that are too old are not used.
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
 import { z } from "zod";
-import type { Clock } from "../kernel/clock.ts";
-import { AppError } from "../kernel/errors.ts";
-import { isPrivateUrl } from "../kernel/loopback.ts";
+import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
+import { isPrivateUrl } from "../lib/loopback.ts";
 
 const TIMEOUT_MS = 5_000;
 /** After a failure nobody asks again for this long: a silent issuer must not cost every call a wait. */

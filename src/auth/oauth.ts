@@ -3,10 +3,10 @@
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import { errors, jwtVerify } from "jose";
 import { z } from "zod";
-import type { Clock } from "../kernel/clock.ts";
-import { AppError } from "../kernel/errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
 import { IssuerKeys, type IssuerEvents } from "./issuer-keys.ts";
-import { ALL_SCOPES, highestScope, type Admission } from "./principal.ts";
+import { ALL_SCOPES, highestScope, type AuthInfo } from "./principal.ts";
 
 /** Of key pairs only: whoever can check a token cannot make one. */
 const ALGORITHMS = [
@@ -66,7 +66,7 @@ export class AccessTokens {
    * Whose token this is.
    * @throws OAuthError `invalid_token` or `insufficient_scope`; AppError `unavailable` while the issuer is down
    */
-  async verify(token: string): Promise<Admission> {
+  async verify(token: string): Promise<AuthInfo> {
     const { sub, exp, scope, scp, client_id, azp } = await this.#claims(token);
     const granted = [scope ?? [], scp ?? []].flat().flatMap((text) => text.split(" "));
     const highest = highestScope(granted.map(withoutPrefix));

@@ -36,7 +36,7 @@ export const credentialsOf = ({ credentials }: Principal): string =>
   credentials?.id ?? NO_CREDENTIALS;
 
 /** Somebody who was let in, and by what. */
-export interface Admission {
+export interface AuthInfo {
   readonly principal: Principal;
   /** Names the credentials, without their secret. */
   readonly credentials: string;

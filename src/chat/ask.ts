@@ -1,8 +1,8 @@
 // What is asked of a model, and what must be right about it before anything is stored or sent.
 import type { Principal } from "../auth/principal.ts";
-import { AppError } from "../kernel/errors.ts";
+import { AppError } from "../lib/errors.ts";
 import type { Message } from "./message.ts";
-import { checkText } from "../kernel/text.ts";
+import { checkText } from "../lib/text/text.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
 
 const MAX_REQUEST_KEY_BYTES = 200;

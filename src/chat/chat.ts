@@ -1,7 +1,7 @@
 // A turn of a conversation: the question is stored before the model is called, the answer after it, and two turns of
 // one session never interleave, neither in this process (a queue) nor between processes (a claim in the database).
 import { setTimeout as sleep } from "node:timers/promises";
-import { AppError, toAppError } from "../kernel/errors.ts";
+import { AppError, toAppError } from "../lib/errors.ts";
 import {
   checkAsk,
   checkMessage,
@@ -10,7 +10,7 @@ import {
   type Ask,
   type Question,
 } from "./ask.ts";
-import type { PageBounds } from "../kernel/page.ts";
+import type { PageBounds } from "../lib/page.ts";
 import { conversationOf, type ContextWindow } from "./context-window.ts";
 import type { Message } from "./message.ts";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "./model.ts";

@@ -1,6 +1,6 @@
 // What a model is shown of a history: a summary of what no longer fits (summarizer.ts), and the newest messages that do.
 // However long a history is, a turn reads a bounded part of it, and counts each message once.
-import { AppError } from "../kernel/errors.ts";
+import { AppError } from "../lib/errors.ts";
 import type { Ask, Question } from "./ask.ts";
 import type { Message } from "./message.ts";
 import type { ModelRequest } from "./model.ts";

@@ -1,6 +1,6 @@
 // Searching conversations: checks what is asked, and shows of each message that is found the part that matters.
-import { AppError } from "../kernel/errors.ts";
-import { mapInPieces } from "../kernel/give-way.ts";
+import { AppError } from "../lib/errors.ts";
+import { mapInPieces } from "../lib/yield-to-others.ts";
 import { Matcher } from "../search/matches.ts";
 import { snippet } from "../search/snippet.ts";
 import { terms } from "../search/terms.ts";

@@ -1,5 +1,5 @@
 // One row of a conversation.
-import { goingOn, wordOrQuoted } from "../kernel/quoted.ts";
+import { goingOn, wordOrQuoted } from "../lib/text/quoted.ts";
 
 export const ROLES = ["user", "assistant", "system", "tool"] as const;
 export type Role = (typeof ROLES)[number];

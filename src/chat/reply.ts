@@ -1,5 +1,5 @@
 // A model's answer in the form in which it is stored. It was paid for, so nothing that is odd about it costs the answer.
-import { cleanName, shortened, storable } from "../kernel/text.ts";
+import { cleanName, shortened, storable } from "../lib/text/text.ts";
 import { MAX_MODEL_BYTES } from "./ask.ts";
 import type { ModelReply } from "./model.ts";
 

@@ -1,6 +1,6 @@
 // The port that keeps histories and the claims of chat turns.
 import type { Principal } from "../auth/principal.ts";
-import type { PageBounds } from "../kernel/page.ts";
+import type { PageBounds } from "../lib/page.ts";
 import type { Term } from "../search/terms.ts";
 import type { Again } from "./ask.ts";
 import type { Message, Role } from "./message.ts";

@@ -7,7 +7,7 @@ import {
   type View,
   type WindowAsk,
 } from "./context-window.ts";
-import { storable } from "../kernel/text.ts";
+import { storable } from "../lib/text/text.ts";
 import { transcriptLine, type Message } from "./message.ts";
 import type { ChatModel } from "./model.ts";
 import { storableModel } from "./reply.ts";

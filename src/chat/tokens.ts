@@ -1,6 +1,6 @@
 // How long texts are for a model, in tokens. Counting costs time, so messages are counted once and remembered.
 import { LRUCache } from "lru-cache";
-import { byteLength } from "../kernel/text.ts";
+import { byteLength } from "../lib/text/text.ts";
 import type { Message } from "./message.ts";
 
 /** The port to whatever counts. Models count differently: it is right within some percent. */

@@ -1,7 +1,7 @@
 // How commander's help and its complaints read: own options before settings, defaults as one would write them, and one
 // line that begins like all others of the program.
 import type { Argument, Command, Option } from "commander";
-import { eitherOf, expectedError } from "../kernel/expected.ts";
+import { eitherOf, expectedError } from "../lib/text/expected.ts";
 
 export const withHelp = (program: Command): Command =>
   program

@@ -1,25 +1,25 @@
 // The command line: its commands and their flags. Every setting is a flag; each command's work is in a file of its own.
 import { Argument, Command, Option } from "commander";
-import type { SettingName } from "../config.ts";
+import type { SettingName } from "../config/config.ts";
 import type { Settings } from "../holdfast.ts";
-import { AppError } from "../kernel/errors.ts";
-import { HOME } from "../sessions/current.ts";
+import { AppError } from "../lib/errors.ts";
+import { HOME } from "../clients/session-resolver.ts";
 import { VERSION } from "../version.ts";
-import { backup, type BackupFlags, type CopyFlags } from "./backup.ts";
-import { cleanup, type CleanupFlags } from "./cleanup.ts";
+import { backup, type BackupFlags, type CopyFlags } from "./commands/backup.ts";
+import { cleanup, type CleanupFlags } from "./commands/cleanup.ts";
 import { complete, completionScript, SHELLS, type Shell } from "./completion.ts";
 import { connect, type ConnectFlags } from "./connect/connect.ts";
 import { doctor, type DoctorFlags } from "./doctor/doctor.ts";
 import { onlyOf, readCount, withHelp } from "./help.ts";
-import { createKey, listKeys, openKeys, revokeKey, type KeyFlags } from "./keys.ts";
-import { restore } from "./restore.ts";
+import { createKey, listKeys, openKeys, revokeKey, type KeyFlags } from "./commands/keys.ts";
+import { restore } from "./commands/restore.ts";
 import { settingsOf, withAllSettings, withSettings } from "./setting-flags.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
 import { sessionNames } from "./sessions/find.ts";
-import type { Terminal } from "./terminal.ts";
-import { serve } from "./serve.ts";
-import { stdio } from "./stdio.ts";
-import { addToolCommands } from "./tools.ts";
+import type { Terminal } from "./terminal/terminal.ts";
+import { serve } from "./commands/serve.ts";
+import { stdio } from "./commands/stdio.ts";
+import { addToolCommands } from "./commands/tools.ts";
 
 /** What every command uses that opens the database. */
 const DATA: readonly SettingName[] = ["data-dir", "log-level"];

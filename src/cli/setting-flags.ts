@@ -1,6 +1,6 @@
 // Settings as flags of commands, and back. What serves has them all, in groups; what only needs the stored data has few.
 import { Option, type Command } from "commander";
-import { settingGroups, settings, type Setting, type SettingName } from "../config.ts";
+import { settingGroups, settings, type Setting, type SettingName } from "../config/config.ts";
 import type { Settings } from "../holdfast.ts";
 
 const ALL_HELP = `

@@ -1,7 +1,7 @@
 // For commands that work on the data folder and end.
 import { existsSync, statSync } from "node:fs";
-import { buildApp, type App } from "../app.ts";
-import { loadConfig } from "../config.ts";
+import { buildApp, type App } from "../app/app.ts";
+import { loadConfig } from "../config/config.ts";
 import { asTexts, type Settings } from "../holdfast.ts";
 import { cannotOpen, databaseFile, noDatabase } from "../storage/storage.ts";
 

@@ -1,6 +1,6 @@
 // Suggestions for the arguments of a prompt and the variables of a resource template, as their authors write them.
 import type { Principal } from "../auth/principal.ts";
-import type { Suggestions } from "../kernel/completion.ts";
+import type { Suggestions } from "../protocol/completion.ts";
 import { readFields, readFunction } from "./fields.ts";
 
 export interface CompletionContext {

@@ -1,7 +1,7 @@
 // The fields of a definition that somebody else wrote: each is read once, and a fault names the definition and the field.
 import { specTypeSchemas } from "@modelcontextprotocol/server";
 import { SCOPES, type Scope } from "../auth/principal.ts";
-import { findJsonFault, told } from "../kernel/json-fault.ts";
+import { findJsonFault, describeFault } from "../lib/json/json-fault.ts";
 import { fieldOf } from "./schema.ts";
 
 /** Each field once: a getter may throw, and may tell something else the next time. @throws TypeError */
@@ -20,7 +20,8 @@ export function about<T>(whose: string, field: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    const reason = error instanceof TypeError ? error.message : `reading it threw ${told(error)}`;
+    const reason =
+      error instanceof TypeError ? error.message : `reading it threw ${describeFault(error)}`;
     throw new TypeError(`${whose}: ${field}: ${reason}.`, { cause: error });
   }
 }
@@ -31,7 +32,7 @@ export function readName(spec: unknown, kind: "Tool" | "Prompt"): { spec: object
     throw new TypeError(`define${kind}: expected { name, description, handler, … }.`);
   const { name } = readFields(spec, `A ${kind.toLowerCase()}`, ["name"]);
   if (typeof name === "string" && /^[A-Za-z0-9_.-]{1,128}$/.test(name)) return { spec, name };
-  const shown = typeof name === "string" ? JSON.stringify(name) : told(name);
+  const shown = typeof name === "string" ? JSON.stringify(name) : describeFault(name);
   throw new TypeError(
     `${kind} ${shown}: a name has 1 to 128 letters, digits, dots, dashes or underscores.`,
   );

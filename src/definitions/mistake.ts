@@ -1,7 +1,7 @@
 // A mistake in what somebody else wrote, found while it runs: what a handler returned cannot be sent, or is not what it
 // promised.
 import { ProtocolError } from "@modelcontextprotocol/server";
-import { AppError } from "../kernel/errors.ts";
+import { AppError } from "../lib/errors.ts";
 import { asTool } from "./running.ts";
 
 export class ToolMistake extends Error {

@@ -1,7 +1,7 @@
 // What the handlers of tools, prompts and resources learn of the request that they answer, without its credentials.
 import type { ClientCapabilities } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
-import { once } from "../kernel/once.ts";
+import { once } from "../lib/once.ts";
 
 /** The program that calls, as it introduces itself. */
 export interface CallingProgram {

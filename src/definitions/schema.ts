@@ -6,7 +6,7 @@ import {
   type StandardSchemaWithJSON,
 } from "@modelcontextprotocol/server";
 import type { z } from "zod";
-import { findJsonFault, told } from "../kernel/json-fault.ts";
+import { findJsonFault, describeFault } from "../lib/json/json-fault.ts";
 import { describe as describeZod } from "./json-schema.ts";
 
 /** A JSON Schema (2020-12) of an object. */
@@ -114,7 +114,7 @@ function describe(schema: StandardSchemaWithJSON, io: "input" | "output"): unkno
     const { $schema: _, ...rest } = described as Record<string, unknown>;
     return rest;
   } catch (error) {
-    throw new TypeError(`it has no JSON Schema: ${told(error)}`, { cause: error });
+    throw new TypeError(`it has no JSON Schema: ${describeFault(error)}`, { cause: error });
   }
 }
 
@@ -148,7 +148,7 @@ export function compile(json: JsonObjectSchema): StandardSchemaWithJSON {
   try {
     return fromJsonSchema(json);
   } catch (error) {
-    throw new TypeError(`it is no valid JSON Schema: ${told(error)}`, { cause: error });
+    throw new TypeError(`it is no valid JSON Schema: ${describeFault(error)}`, { cause: error });
   }
 }
 

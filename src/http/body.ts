@@ -1,5 +1,5 @@
 // Reads a request's body up to a size. A body that is too large costs only itself: the connection stays usable.
-import { AppError } from "../kernel/errors.ts";
+import { AppError } from "../lib/errors.ts";
 
 /** How much of a body without a length is thrown away before the connection is given up. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;

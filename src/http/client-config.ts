@@ -1,5 +1,5 @@
 // What a program is told to find this server, in the form that most of them read.
-import { settings, type Config } from "../config.ts";
+import { settings, type Config } from "../config/config.ts";
 
 /** Who reads what `clientConfig` gives. */
 export const COMMON_PROGRAMS = "Claude Code, Cursor and others (`holdfast connect` has more)";

@@ -1,7 +1,7 @@
 // Errors as HTTP answers, in one place. What is unknown stays private and is logged here, once.
 import type { ErrorHandler } from "hono";
-import { toAppError, type ErrorCode } from "../kernel/errors.ts";
-import { RPC, rpcError } from "../mcp/rpc.ts";
+import { toAppError, type ErrorCode } from "../lib/errors.ts";
+import { RPC, rpcError } from "../protocol/json-rpc.ts";
 import { failureLevel, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Authenticated } from "./guard.ts";

@@ -1,11 +1,11 @@
 // A guard looks at a request before its handler does. Which there are: guards.ts, limits.ts, authenticate.ts.
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
-import type { Admission, Principal } from "../auth/principal.ts";
+import type { AuthInfo, Principal } from "../auth/principal.ts";
 
 /** What later guards and handlers find in the context. */
 export interface Authenticated {
-  Variables: { requestId: string; principal: Principal; admission: Admission };
+  Variables: { requestId: string; principal: Principal; admission: AuthInfo };
   Bindings: HttpBindings;
 }
 

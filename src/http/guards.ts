@@ -6,8 +6,8 @@ import {
 } from "@modelcontextprotocol/server";
 import { accepts } from "hono/accepts";
 import { LRUCache } from "lru-cache";
-import { STATELESS_VERSION } from "../mcp/introduction.ts";
-import { RPC, rpcError } from "../mcp/rpc.ts";
+import { MODERN_VERSION } from "../mcp/initialize.ts";
+import { RPC, rpcError } from "../protocol/json-rpc.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import type { Context } from "hono";
 import type { Authenticated, Guard } from "./guard.ts";
@@ -86,7 +86,7 @@ export const acceptsStream: Guard = (c) => {
 
 /** 2026-07-28 has neither streams of their own to GET nor clients to DELETE; an id tells the other era. */
 export const legacyOnly: Guard = (c) =>
-  c.req.header("mcp-protocol-version") === STATELESS_VERSION &&
+  c.req.header("mcp-protocol-version") === MODERN_VERSION &&
   c.req.header("mcp-session-id") === undefined
     ? methodNotAllowed("POST")
     : undefined;

@@ -1,6 +1,6 @@
 // The listening socket that systemd opens and hands over (sd_listen_fds(3), deploy/holdfast.socket). It stays open while
 // the server is restarted: whoever connects meanwhile waits, and is not refused.
-import { AppError } from "../kernel/errors.ts";
+import { AppError } from "../lib/errors.ts";
 
 /** The first descriptor behind the standard ones. */
 const FIRST = 3;

@@ -3,9 +3,9 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Server } from "node:http";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
-import { RPC } from "../mcp/rpc.ts";
-import { AppError } from "../kernel/errors.ts";
-import type { OpenConnections } from "./connections.ts";
+import { RPC } from "../protocol/json-rpc.ts";
+import { AppError } from "../lib/errors.ts";
+import type { OpenConnections } from "./limits/connections.ts";
 
 const SWEEP_MS = 20;
 

@@ -1,8 +1,8 @@
 // A server that asks nobody for credentials must not be reachable by others by accident, behind a proxy either.
 import type { networkInterfaces } from "node:os";
-import type { Config } from "../config.ts";
-import { AppError } from "../kernel/errors.ts";
-import { isLoopback } from "../kernel/loopback.ts";
+import type { Config } from "../config/config.ts";
+import { AppError } from "../lib/errors.ts";
+import { isLoopback } from "../lib/loopback.ts";
 
 /** The settings that let others reach the server, as in `https://mcp.example.org (public-url)`. */
 export function openings(

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { accepts } from "hono/accepts";
 import { html, raw } from "hono/html";
 import type { Context } from "hono";
-import { HOME } from "../sessions/current.ts";
+import { HOME } from "../clients/session-resolver.ts";
 import { clientConfig, KEY_PLACEHOLDER, withName } from "./client-config.ts";
 import type { Authenticated } from "./guard.ts";
 

@@ -4,26 +4,26 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { may } from "../auth/principal.ts";
-import { parseJson } from "../kernel/json.ts";
-import { dropNulls } from "../mcp/absent.ts";
-import { classify } from "../mcp/classify.ts";
-import { messageFault } from "../mcp/faults.ts";
-import { jsonAtEnd } from "../mcp/json-at-end.ts";
-import { contentFault, parseMessages } from "../mcp/inbound.ts";
+import { parseJson } from "../lib/json/json.ts";
+import { dropNulls } from "../mcp/messages/absent.ts";
+import { classify } from "../mcp/messages/classify.ts";
+import { messageFault } from "../mcp/messages/faults.ts";
+import { jsonAtEnd } from "../mcp/calls/json-at-end.ts";
+import { contentFault, parseMessages } from "../mcp/messages/inbound.ts";
 import { neededScope, ROUTE_SCOPES } from "../mcp/scopes.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
-import type { Incoming } from "../mcp/incoming.ts";
-import type { Sessionful } from "../mcp/sessionful.ts";
-import { isRequest, requestIdOf, RPC, rpcError } from "../mcp/rpc.ts";
-import type { Stateless } from "../mcp/stateless.ts";
+import type { Incoming } from "../mcp/messages/incoming.ts";
+import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
+import { isRequest, requestIdOf, RPC, rpcError } from "../protocol/json-rpc.ts";
+import type { ModernEndpoint } from "../mcp/modern/endpoint.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics, Refuse } from "../telemetry/metrics.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
-import { authenticate, insufficientScope, needsScope } from "./authenticate.ts";
+import { authenticate, insufficientScope, needsScope } from "./access/authenticate.ts";
 import { readBody } from "./body.ts";
-import type { OpenConnections } from "./connections.ts";
+import type { OpenConnections } from "./limits/connections.ts";
 import { crossOrigin } from "./cross-origin.ts";
-import { discoveryRoutes } from "./discovery.ts";
+import { discoveryRoutes } from "./access/discovery.ts";
 import { answerError } from "./errors.ts";
 import {
   acceptsStream,
@@ -37,21 +37,21 @@ import {
   whileAccepting,
 } from "./guards.ts";
 import { guarded, together, type Authenticated, type Guard } from "./guard.ts";
-import { InFlight, limitBodies, pagesOf, withRoom } from "./in-flight.ts";
-import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits.ts";
+import { InFlight, limitBodies, pagesOf, withRoom } from "./limits/in-flight.ts";
+import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits/limits.ts";
 import { page, wantsPage } from "./page.ts";
-import { healthRoutes } from "./health.ts";
-import { metricsRoute } from "./metrics.ts";
-import { observe } from "./observe.ts";
-import type { ProtectedResource } from "./protected-resource.ts";
+import { healthRoutes } from "./operations/health.ts";
+import { metricsRoute } from "./operations/metrics.ts";
+import { observe } from "./operations/observe.ts";
+import type { ProtectedResource } from "./access/protected-resource.ts";
 import { identify } from "./request-id.ts";
-import { signInRoutes } from "./sign-in.ts";
-import { streamOf } from "../streams/sse-stream.ts";
+import { signInRoutes } from "./access/sign-in.ts";
+import { streamOf } from "../events/sse-stream.ts";
 import { whenWritten, writeTogether } from "./listen.ts";
-import type { StreamCredentials } from "./stream-credentials.ts";
+import type { StreamCredentials } from "./access/stream-credentials.ts";
 import { pathName, sessionTarget, wantedToolsets } from "./target.ts";
 
-export interface HttpParts {
+export interface RouteOptions {
   authenticator: Authenticator;
   streamCredentials: StreamCredentials;
   connections: OpenConnections;
@@ -59,9 +59,9 @@ export interface HttpParts {
   resource: ProtectedResource | undefined;
   registry: ToolRegistry;
   /** The 2025 era. */
-  sessionful: Sessionful;
+  sessionful: LegacyEndpoint;
   /** 2026-07-28. */
-  stateless: Stateless;
+  stateless: ModernEndpoint;
   /** False while the server is stopping. */
   accepting(): boolean;
   /** Rejects when the storage cannot be used. */
@@ -105,7 +105,7 @@ export function createRoutes({
   metrics,
   scrape,
   log,
-}: HttpParts): Hono<Authenticated> {
+}: RouteOptions): Hono<Authenticated> {
   const app = new Hono<Authenticated>({ strict: false }); // a slash at the end of an address changes nothing
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));

@@ -1,13 +1,13 @@
 // What an address asks for: a session (`/mcp?session=ID`, `/mcp?name=NAME`, or `/mcp/NAME` for hosts that drop the query),
 // and toolsets (`?tools=core,chat`).
-import { AppError } from "../kernel/errors.ts";
-import { similarTo } from "../kernel/similar.ts";
+import { AppError } from "../lib/errors.ts";
+import { similarTo } from "../lib/text/similar.ts";
 import {
   readToolsets,
   splitToolsets,
   TOOLSET_NAMES,
   type ToolsetName,
-} from "../kernel/toolsets.ts";
+} from "../config/toolsets.ts";
 import type { SessionTarget } from "../sessions/session.ts";
 import { checkName } from "../sessions/sessions.ts";
 

@@ -1,6 +1,6 @@
 // This process among those that share the data folder: its heartbeat, and the discovery of processes that died.
-import type { Clock } from "../kernel/clock.ts";
-import { newId } from "../kernel/ids.ts";
+import type { Clock } from "../lib/clock.ts";
+import { newId } from "../lib/ids.ts";
 import { HOST, isRunning } from "./liveness.ts";
 import type { Instance, InstanceStore } from "./store.ts";
 

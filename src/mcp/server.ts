@@ -13,19 +13,19 @@ import {
   type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
-import { wrongCursor } from "../kernel/cursor.ts";
-import { findJsonFault } from "../kernel/json-fault.ts";
+import { wrongCursor } from "../lib/cursor.ts";
+import { findJsonFault } from "../lib/json/json-fault.ts";
 import type { PromptRegistry } from "../prompts/registry.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
-import type { SubscriptionStore } from "../streams/subscriptions.ts";
+import type { SubscriptionStore } from "../updates/store.ts";
 import { requestInfo, type CallingProgram } from "../definitions/request.ts";
-import type { CallChannel } from "../tools/context.ts";
+import type { CallChannel } from "../tools/session/context.ts";
 import { failure, type ToolRegistry } from "../tools/registry.ts";
 import { REQUEST_KEY_META } from "../tools/request-key.ts";
-import type { CallObserver } from "./call-observer.ts";
-import { readable } from "./faults.ts";
-import { isLogLevel } from "./introduction.ts";
+import type { RequestLog } from "./calls/request-log.ts";
+import { readable } from "./messages/faults.ts";
+import { isLogLevel } from "./initialize.ts";
 import { checkDeclared } from "./scopes.ts";
 import { offerSkill } from "./skill.ts";
 
@@ -35,13 +35,13 @@ export interface ServerInfo {
   version: string;
 }
 
-export interface ServerParts {
+export interface McpServerOptions {
   info: ServerInfo;
   registry: ToolRegistry;
   resources: ResourceRegistry;
   prompts: PromptRegistry;
   subscriptions: SubscriptionStore;
-  observer: CallObserver;
+  observer: RequestLog;
 }
 
 export const MAX_SUBSCRIPTIONS = 1_000;
@@ -92,7 +92,7 @@ type Wrapping = Parameters<Server["_wrapHandler"]>;
 
 /** A server that is not connected yet. Building one is cheap: the tools' schemas were prepared once. */
 export function createServer(
-  parts: ServerParts,
+  parts: McpServerOptions,
   callerOf: CallerOf,
   options: Pick<ServerOptions, "supportedProtocolVersions"> = {},
 ): Server {

@@ -1,5 +1,5 @@
 // What a provider said when it failed, as an error that may be shown.
-import { AppError } from "../kernel/errors.ts";
+import { AppError } from "../lib/errors.ts";
 import { spellings, withoutPieces } from "./secrets.ts";
 import { withReadableUsage } from "./usage.ts";
 

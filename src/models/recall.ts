@@ -1,6 +1,6 @@
 // The built-in stand-in for a model, for machines with none configured: no language model, and it says so. It searches
 // the conversation for what the question says and quotes the best of what it finds.
-import { inOneLine } from "../kernel/quoted.ts";
+import { inOneLine } from "../lib/text/quoted.ts";
 import type { Message } from "../chat/message.ts";
 import type { ChatModel, ModelReply, ModelRequest } from "../chat/model.ts";
 import type { HistoryStore } from "../chat/store.ts";

@@ -20,7 +20,7 @@ import {
   type PreparedSchema,
 } from "../definitions/schema.ts";
 import { settlePrompt, type PromptResult, type Rendered } from "./results.ts";
-import type { Suggestions } from "../kernel/completion.ts";
+import type { Suggestions } from "../protocol/completion.ts";
 import type { Caller } from "../sessions/session.ts";
 
 /** Who wants a prompt, and what an earlier round of the same request asked for with `inputRequired(…)`. */

@@ -6,12 +6,12 @@ import {
   type Prompt as WirePrompt,
 } from "@modelcontextprotocol/server";
 import { may, type Principal } from "../auth/principal.ts";
-import type { RequestStates } from "../auth/request-state.ts";
+import type { RequestStates } from "../protocol/request-state.ts";
 import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import type { CompletionContext } from "../definitions/completions.ts";
 import { ofItsAuthor } from "../definitions/mistake.ts";
 import { fieldOf } from "../definitions/schema.ts";
-import { completion } from "../kernel/completion.ts";
+import { completion } from "../protocol/completion.ts";
 import type { Prompt, PromptContext } from "./prompt.ts";
 import type { Rendered } from "./results.ts";
 

@@ -11,7 +11,7 @@ import {
 } from "@modelcontextprotocol/server";
 import { ToolMistake } from "../definitions/mistake.ts";
 import { fieldOf } from "../definitions/schema.ts";
-import { findJsonFault } from "../kernel/json-fault.ts";
+import { findJsonFault } from "../lib/json/json-fault.ts";
 
 /** A text or a content block, which become one message of the user; a list of messages; or the whole result of MCP. */
 export type PromptResult =

@@ -1,14 +1,14 @@
 // The built-in prompts: an earlier conversation put before the model that the person is talking to.
-import { quoted } from "../kernel/quoted.ts";
+import { quoted } from "../lib/text/quoted.ts";
 import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
 import { byOther, transcriptLine } from "../chat/message.ts";
-import type { SessionResolver } from "../sessions/current.ts";
+import type { SessionResolver } from "../clients/session-resolver.ts";
 import type { Caller, Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { completeSession, sessionLabelled } from "../sessions/completion.ts";
+import { completeSession, sessionLabelled } from "../sessions/suggestions.ts";
 import { definePrompt, type Prompt } from "./prompt.ts";
 
 /** About 12,000 tokens of English: the person's own model has other things to read too. */

@@ -20,8 +20,8 @@ import {
 import { ToolMistake } from "../definitions/mistake.ts";
 import type { RequestContext } from "../definitions/request.ts";
 import { fieldOf } from "../definitions/schema.ts";
-import type { Suggestions } from "../kernel/completion.ts";
-import { findJsonFault } from "../kernel/json-fault.ts";
+import type { Suggestions } from "../protocol/completion.ts";
+import { findJsonFault } from "../lib/json/json-fault.ts";
 import { canonicalUri } from "../sessions/uris.ts";
 import { parseTemplate, type Variables } from "./template.ts";
 

@@ -1,9 +1,9 @@
 // Sessions, their histories and their state as resources that a client can read and subscribe to.
 import type { Chat } from "../chat/chat.ts";
 import type { Complete } from "../definitions/completions.ts";
-import { isoTime } from "../kernel/clock.ts";
-import { completeSession, whose } from "../sessions/completion.ts";
-import type { SessionResolver } from "../sessions/current.ts";
+import { isoTime } from "../lib/clock.ts";
+import { completeSession, whose } from "../sessions/suggestions.ts";
+import type { SessionResolver } from "../clients/session-resolver.ts";
 import type { Session, SessionCounts } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import {

@@ -1,6 +1,6 @@
 // RFC 6570 templates, read backwards: which variables a uri stands for.
 import { UriTemplate } from "@modelcontextprotocol/server";
-import { textFault } from "../kernel/text.ts";
+import { textFault } from "../lib/text/text.ts";
 
 export type Variables = Readonly<Record<string, string>>;
 

@@ -1,7 +1,7 @@
 // Who may do what with a session: the one place that decides. What a principal may not see is answered everywhere like
 // what does not exist.
 import { may, type Principal } from "../auth/principal.ts";
-import { AppError } from "../kernel/errors.ts";
+import { AppError } from "../lib/errors.ts";
 import type { Access, Session } from "./session.ts";
 import type { SessionStore } from "./store.ts";
 

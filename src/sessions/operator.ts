@@ -1,7 +1,7 @@
 // Sessions as whoever sits at the machine sees them: everybody's. Looking at one is no use of it.
 import { LOCAL, type Principal } from "../auth/principal.ts";
-import { AppError } from "../kernel/errors.ts";
-import { isId } from "../kernel/ids.ts";
+import { AppError } from "../lib/errors.ts";
+import { isId } from "../lib/ids.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Clearable, Grant, SessionChanges, SessionPage, SessionStore } from "./store.ts";

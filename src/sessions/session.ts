@@ -1,6 +1,6 @@
 // The two words of the domain: a session is a conversation; a client is what one `initialize` introduces.
 import type { Principal, Scope } from "../auth/principal.ts";
-import type { ToolsetName } from "../kernel/toolsets.ts";
+import type { ToolsetName } from "../config/toolsets.ts";
 
 /** What somebody may do with a session: see it, change it, or dispose of it. */
 export type Access = "read" | "write" | "own";

@@ -1,13 +1,13 @@
 // The life of sessions as their owners see it. Every access names the principal first; what a principal may not see
 // is answered exactly like what does not exist.
 import type { Principal } from "../auth/principal.ts";
-import { AppError } from "../kernel/errors.ts";
-import { isId, newId } from "../kernel/ids.ts";
-import { checkText } from "../kernel/text.ts";
-import type { Activity } from "./activity.ts";
+import { AppError } from "../lib/errors.ts";
+import { isId, newId } from "../lib/ids.ts";
+import { checkText } from "../lib/text/text.ts";
+import type { Activity } from "../lib/activity.ts";
 import type { SessionAccessControl } from "./access.ts";
-import { EMPTY_AGE_MS } from "./retention.ts";
-import type { Audit } from "./audit.ts";
+import { EMPTY_AGE_MS } from "../jobs/cleanup.ts";
+import type { Audit } from "../auth/audit.ts";
 import { MAX_TAKEN } from "./store.ts";
 import type { Session, SessionCounts } from "./session.ts";
 import type {

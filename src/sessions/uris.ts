@@ -1,5 +1,5 @@
 // The addresses under which MCP resources show sessions.
-import { textFault } from "../kernel/text.ts";
+import { textFault } from "../lib/text/text.ts";
 
 export const SESSIONS_URI = "holdfast://sessions";
 

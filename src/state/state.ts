@@ -1,9 +1,9 @@
 // Key/value state of one session: JSON values, versions, expiry, and the limits that keep it small.
-import type { Clock } from "../kernel/clock.ts";
-import { AppError } from "../kernel/errors.ts";
-import type { PageBounds } from "../kernel/page.ts";
-import { checkStorable } from "../kernel/storable.ts";
-import { checkText } from "../kernel/text.ts";
+import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
+import type { PageBounds } from "../lib/page.ts";
+import { checkStorable } from "../lib/json/storable.ts";
+import { checkText } from "../lib/text/text.ts";
 import type {
   KeyPage,
   StateEntry,

@@ -1,6 +1,6 @@
 // The port that keeps a session's key/value state. Expired keys are answered as absent.
 import type { Principal } from "../auth/principal.ts";
-import type { PageBounds } from "../kernel/page.ts";
+import type { PageBounds } from "../lib/page.ts";
 
 export interface StateEntry {
   key: string;

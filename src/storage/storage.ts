@@ -1,54 +1,54 @@
 // The storage port's front door: opens an engine and gives out its stores.
 import { join } from "node:path";
 import type { ApiKeyStore } from "../auth/api-keys.ts";
-import type { SigningKeyStore } from "../auth/signing-keys.ts";
+import type { SigningKeyStore } from "../protocol/signing-keys.ts";
 import type { HistoryStore } from "../chat/store.ts";
 import type { InstanceStore } from "../instances/store.ts";
-import type { AppError } from "../kernel/errors.ts";
-import type { Clock } from "../kernel/clock.ts";
-import type { AuditStore } from "../sessions/audit.ts";
-import type { KeyedCallStore } from "../sessions/keyed-calls.ts";
-import type { Cutoffs, Upkeep } from "../sessions/retention.ts";
+import type { AppError } from "../lib/errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { AuditStore } from "../auth/audit.ts";
+import type { IdempotentCallStore } from "../idempotency/idempotent-calls.ts";
+import type { Cutoffs, Maintenance } from "../jobs/cleanup.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
-import type { StreamStore } from "../streams/store.ts";
-import type { SubscriptionStore } from "../streams/subscriptions.ts";
+import type { StreamStore } from "../events/store.ts";
+import type { SubscriptionStore } from "../updates/store.ts";
 import type { StoredFigures } from "../telemetry/readings.ts";
 import type { TransferStore } from "../transfer/store.ts";
-import { sqliteApiKeyStore } from "./sqlite/api-key-store.ts";
-import { sqliteAuditStore } from "./sqlite/audit-store.ts";
-import { Ballast, isFull } from "./sqlite/ballast.ts";
-import { sqliteClientStore } from "./sqlite/client-store.ts";
-import { openCutoffs, sqliteCutoffs } from "./sqlite/cutoff-store.ts";
+import { sqliteApiKeyStore } from "./sqlite/stores/api-key-store.ts";
+import { sqliteAuditStore } from "./sqlite/stores/audit-store.ts";
+import { Ballast, isFull } from "./sqlite/engine/ballast.ts";
+import { sqliteClientStore } from "./sqlite/stores/client-store.ts";
+import { openCutoffs, sqliteCutoffs } from "./sqlite/stores/cutoff-store.ts";
 import {
   cannotOpen,
   MEMORY,
   openConnection,
   openExisting,
   type Sqlite,
-} from "./sqlite/connection.ts";
-import { Engine, type Expiry } from "./sqlite/engine.ts";
-import { sqliteHistoryStore } from "./sqlite/history-store.ts";
-import type { OnCommit } from "./sqlite/group-commit.ts";
-import { sqliteInstanceStore } from "./sqlite/instance-store.ts";
-import { sqliteKeyedCallStore } from "./sqlite/keyed-call-store.ts";
-import { OwnFiles } from "./sqlite/own-files.ts";
-import { LogSync } from "./sqlite/log-sync.ts";
-import { appliedVersion, isBehind, migrate } from "./sqlite/migrate.ts";
-import { refuseInstances } from "./sqlite/claim.ts";
-import { maxAgeOf, rememberMaxAge } from "./sqlite/retention-row.ts";
-import { Room } from "./sqlite/room.ts";
-import { sqliteSessionStore } from "./sqlite/session-store.ts";
-import { sqliteSigningKeyStore } from "./sqlite/signing-key-store.ts";
-import { sqliteStatistics } from "./sqlite/statistics.ts";
-import { sqliteStateStore } from "./sqlite/state-store.ts";
-import { sqliteStreamStore } from "./sqlite/stream-store.ts";
-import { sqliteSubscriptionStore } from "./sqlite/subscription-store.ts";
-import { sqliteTransferStore } from "./sqlite/transfer-store.ts";
-import { sqliteWriteAccess } from "./sqlite/write-access.ts";
-import { sqliteUsage, type UsageLimits } from "./sqlite/usage.ts";
-import { copyBeforeUpgrade } from "./sqlite/upgrade-copy.ts";
-import { sqliteUpkeep } from "./sqlite/upkeep.ts";
+} from "./sqlite/engine/connection.ts";
+import { Engine, type Expiry } from "./sqlite/engine/engine.ts";
+import { sqliteHistoryStore } from "./sqlite/history/history-store.ts";
+import type { OnCommit } from "./sqlite/engine/group-commit.ts";
+import { sqliteInstanceStore } from "./sqlite/stores/instance-store.ts";
+import { sqliteKeyedCallStore } from "./sqlite/stores/keyed-call-store.ts";
+import { OwnFiles } from "./sqlite/engine/own-files.ts";
+import { LogSync } from "./sqlite/engine/log-sync.ts";
+import { appliedVersion, isBehind, migrate } from "./sqlite/schema/migrate.ts";
+import { refuseInstances } from "./sqlite/admin/claim.ts";
+import { maxAgeOf, rememberMaxAge } from "./sqlite/stores/retention-row.ts";
+import { Room } from "./sqlite/engine/room.ts";
+import { sqliteSessionStore } from "./sqlite/sessions/session-store.ts";
+import { sqliteSigningKeyStore } from "./sqlite/stores/signing-key-store.ts";
+import { sqliteStatistics } from "./sqlite/stores/statistics.ts";
+import { sqliteStateStore } from "./sqlite/sessions/state-store.ts";
+import { sqliteStreamStore } from "./sqlite/stores/stream-store.ts";
+import { sqliteSubscriptionStore } from "./sqlite/stores/subscription-store.ts";
+import { sqliteTransferStore } from "./sqlite/sessions/transfer-store.ts";
+import { sqliteWriteAccess } from "./sqlite/engine/write-access.ts";
+import { sqliteUsage, type UsageLimits } from "./sqlite/engine/usage.ts";
+import { copyBeforeUpgrade } from "./sqlite/admin/upgrade-copy.ts";
+import { sqliteUpkeep } from "./sqlite/stores/upkeep.ts";
 
 export interface Storage {
   readonly sessions: SessionStore;
@@ -58,12 +58,12 @@ export interface Storage {
   readonly instances: InstanceStore;
   readonly streams: StreamStore;
   readonly subscriptions: SubscriptionStore;
-  readonly keyedCalls: KeyedCallStore;
+  readonly keyedCalls: IdempotentCallStore;
   readonly signingKeys: SigningKeyStore;
   readonly apiKeys: ApiKeyStore;
   readonly audit: AuditStore;
   readonly transfer: TransferStore;
-  readonly upkeep: Upkeep;
+  readonly upkeep: Maintenance;
   /** How much is stored. */
   statistics(): Promise<StoredFigures>;
   /** Since last activity, in milliseconds; `Infinity` for never. */
@@ -108,7 +108,7 @@ const BLOCKING_MS = 40;
 /** Of clients, where sessions are kept for ever. */
 const CLIENT_AGE_MS = 90 * 86_400_000;
 
-export { cannotOpen, noDatabase } from "./sqlite/connection.ts";
+export { cannotOpen, noDatabase } from "./sqlite/engine/connection.ts";
 
 export const databaseFile = (folder: string): string => join(folder, "holdfast.db");
 

@@ -1,5 +1,5 @@
 // Failures of work that nobody waits for. A full disk fails each heartbeat: its reason is told once, and then now and then.
-import type { Clock } from "../kernel/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import { reasonOf, why } from "./failures.ts";
 import type { Logger } from "./logger.ts";
 

@@ -1,5 +1,5 @@
 // Log lines about calls that failed: why, in which tool, for which program. Never what was said, and no secrets.
-import { AppError } from "../kernel/errors.ts";
+import { AppError } from "../lib/errors.ts";
 import type { Logger } from "./logger.ts";
 import { redact } from "./redact.ts";
 

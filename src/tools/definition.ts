@@ -2,7 +2,7 @@
 import type { Tool as WireTool } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
-import { TOOLSETS, type Toolset } from "../kernel/toolsets.ts";
+import { TOOLSETS, type Toolset } from "../config/toolsets.ts";
 import {
   about,
   checkWire,
@@ -19,7 +19,7 @@ import {
   type JsonObjectSchema,
   type PreparedSchema,
 } from "../definitions/schema.ts";
-import { POLICIES } from "./with-session.ts";
+import { POLICIES } from "./session/with-session.ts";
 
 export interface Definition {
   wire: WireTool;

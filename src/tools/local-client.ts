@@ -7,9 +7,9 @@ import type {
 } from "@modelcontextprotocol/server";
 import { LOCAL } from "../auth/principal.ts";
 import { requestInfo } from "../definitions/request.ts";
-import { newId } from "../kernel/ids.ts";
+import { newId } from "../lib/ids.ts";
 import type { SessionTarget } from "../sessions/session.ts";
-import type { CallChannel } from "./context.ts";
+import type { CallChannel } from "./session/context.ts";
 import type { ToolRegistry } from "./registry.ts";
 
 /** What a tool has told on the way to its answer. */

@@ -1,9 +1,9 @@
 // Request keys: how a caller says that a call may come twice, and how it is recognized.
 import type { ToolAnnotations } from "@modelcontextprotocol/server";
-import { fingerprint } from "../kernel/fingerprint.ts";
-import { checkText } from "../kernel/text.ts";
+import { fingerprint } from "../lib/fingerprint.ts";
+import { checkText } from "../lib/text/text.ts";
 import { optionalText } from "./arguments.ts";
-import type { Once } from "./context.ts";
+import type { Once } from "./session/context.ts";
 
 /** In a call's `_meta`: repeating the call with the same key does not do it twice. */
 export const REQUEST_KEY_META = "holdfast/request-key";

@@ -7,7 +7,7 @@ import {
   type ContentBlock,
   type InputRequiredResult,
 } from "@modelcontextprotocol/server";
-import { findJsonFault, told } from "../kernel/json-fault.ts";
+import { findJsonFault, describeFault } from "../lib/json/json-fault.ts";
 import { ToolMistake } from "../definitions/mistake.ts";
 import { fieldOf, type PreparedSchema } from "../definitions/schema.ts";
 
@@ -34,7 +34,7 @@ export async function settle(returned: unknown, output?: PreparedSchema): Promis
     return settleValue(returned);
   } catch (error) {
     if (error instanceof ToolMistake) throw error;
-    throw new ToolMistake(WHOLE, `it cannot be read: ${told(error)}`, error);
+    throw new ToolMistake(WHOLE, `it cannot be read: ${describeFault(error)}`, error);
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Tool as WireTool } from "@modelcontextprotocol/server";
 import { includes, type Scope } from "../auth/principal.ts";
 import type { Catalogue } from "../definitions/catalogue.ts";
-import type { ToolsetName } from "../kernel/toolsets.ts";
+import type { ToolsetName } from "../config/toolsets.ts";
 import type { Tool } from "./tool.ts";
 
 export class ToolLists {

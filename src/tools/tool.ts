@@ -2,8 +2,8 @@
 import type { Icon, Tool as WireTool, ToolAnnotations } from "@modelcontextprotocol/server";
 import type { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
-import type { Toolset } from "../kernel/toolsets.ts";
-import type { Call, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
+import type { Toolset } from "../config/toolsets.ts";
+import type { Call, SessionPolicy, ToolContext, ToolResult } from "./session/context.ts";
 import { readDefinition } from "./definition.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { takesRequestKey } from "./request-key.ts";
@@ -14,7 +14,7 @@ import type {
   OutputOf,
   PreparedSchema,
 } from "../definitions/schema.ts";
-import { withSession } from "./with-session.ts";
+import { withSession } from "./session/with-session.ts";
 
 export interface ToolSpec<
   Input extends ObjectSchema,

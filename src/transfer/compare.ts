@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Message } from "../chat/message.ts";
 import type { StateEntry } from "../state/store.ts";
-import type { Content, Piece } from "./store.ts";
+import type { Content, TransferRecord } from "./store.ts";
 
 /** `ahead`: what is in the file continues what is stored; `behind` the other way round. */
 export type Relation = "same" | "ahead" | "behind" | "different";
@@ -23,7 +23,7 @@ export interface Comparison {
  * that was deleted here stays deleted, whatever the file has.
  */
 export async function compare(
-  stored: AsyncIterable<Piece>,
+  stored: AsyncIterable<TransferRecord>,
   file: AsyncIterable<Content>,
 ): Promise<Comparison> {
   const [ours, theirs] = [new Side(stored), new Side(file)];
@@ -80,10 +80,10 @@ async function compareSides(ours: Side, theirs: Side): Promise<Comparison> {
 class Side {
   /** Of a stored session: the last number that was given. */
   lastSeq = 0;
-  readonly #pieces: AsyncIterator<Piece>;
+  readonly #pieces: AsyncIterator<TransferRecord>;
   #next: Message | undefined;
 
-  constructor(pieces: AsyncIterable<Piece>) {
+  constructor(pieces: AsyncIterable<TransferRecord>) {
     this.#pieces = pieces[Symbol.asyncIterator]();
   }
 

@@ -1,6 +1,6 @@
 // What is wrong with a file that is to be imported: all of it is counted, the first of it is told.
-import { AppError } from "../kernel/errors.ts";
-import { counted } from "../kernel/plural.ts";
+import { AppError } from "../lib/errors.ts";
+import { counted } from "../lib/text/plural.ts";
 
 const SHOWN = 20;
 

@@ -1,16 +1,16 @@
 // A copy of a conversation that goes its own way from some message on. It is written like an import: piece by piece,
 // and nobody sees it before it is whole.
 import type { Principal } from "../auth/principal.ts";
-import type { Clock } from "../kernel/clock.ts";
-import { AppError, toAppError } from "../kernel/errors.ts";
-import { newId } from "../kernel/ids.ts";
-import { shortened } from "../kernel/text.ts";
+import type { Clock } from "../lib/clock.ts";
+import { AppError, toAppError } from "../lib/errors.ts";
+import { newId } from "../lib/ids.ts";
+import { shortened } from "../lib/text/text.ts";
 import type { SessionAccessControl } from "../sessions/access.ts";
-import type { Audit } from "../sessions/audit.ts";
+import type { Audit } from "../auth/audit.ts";
 import type { Session } from "../sessions/session.ts";
 import { MAX_TITLE_BYTES } from "../sessions/sessions.ts";
 import { inPages } from "./pages.ts";
-import type { Carried, Content, Piece, TransferStore } from "./store.ts";
+import type { SessionRecord, Content, TransferRecord, TransferStore } from "./store.ts";
 
 const FORK = " (fork)";
 /** Forks of one principal, with the one that runs. */
@@ -18,7 +18,7 @@ const MAX_WAITING = 5;
 /** A cleanup may come in between; hardly ever twice. */
 const ATTEMPTS = 3;
 
-export interface ForkParts {
+export interface ForkOptions {
   store: TransferStore;
   access: SessionAccessControl;
   audit: Audit;
@@ -28,11 +28,11 @@ export interface ForkParts {
 }
 
 export class Forks {
-  readonly #parts: ForkParts;
+  readonly #parts: ForkOptions;
   /** By principal: the last fork that waits or runs, and how many do. */
   readonly #last = new Map<string, { done: Promise<void>; waiting: number }>();
 
-  constructor(parts: ForkParts) {
+  constructor(parts: ForkOptions) {
     this.#parts = parts;
   }
 
@@ -41,7 +41,7 @@ export class Forks {
    * keys stay behind: they stand for what was done in the other one.
    * @throws AppError `invalid` when there is no such message, `limit` for one session too many, `forbidden`
    */
-  async fork(principal: Principal, source: Session, upto = Infinity): Promise<Carried> {
+  async fork(principal: Principal, source: Session, upto = Infinity): Promise<SessionRecord> {
     const { access } = this.#parts;
     access.canCreate(principal);
     const leave = await this.#enter(principal.id);
@@ -71,7 +71,7 @@ export class Forks {
     };
   }
 
-  async #fork(principal: Principal, source: Session, upto: number): Promise<Carried> {
+  async #fork(principal: Principal, source: Session, upto: number): Promise<SessionRecord> {
     const { audit } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -84,7 +84,7 @@ export class Forks {
     }
   }
 
-  async #copy(principal: Principal, source: Session, upto: number): Promise<Carried> {
+  async #copy(principal: Principal, source: Session, upto: number): Promise<SessionRecord> {
     const { store, clock, maxSessions } = this.#parts;
     const pieces = store.snapshot(source.id)[Symbol.asyncIterator]();
     const first = await pieces.next();
@@ -96,7 +96,7 @@ export class Forks {
       throw new AppError("invalid", `upto: the last message is #${lastSeq}.`);
     }
     const now = clock.now();
-    const copy: Carried = {
+    const copy: SessionRecord = {
       ...{ id: newId(), owner: principal.id, name: null, pinned: false, system: source.system },
       title: forkTitle(source.title ?? source.name ?? "Untitled"),
       ...{ createdAt: now, lastActiveAt: now },
@@ -110,7 +110,10 @@ export class Forks {
 const forkTitle = (title: string): string =>
   `${shortened(title.replace(/ \(fork\)$/, ""), MAX_TITLE_BYTES - FORK.length)}${FORK}`;
 
-async function* upToMessage(pieces: AsyncIterator<Piece>, upto: number): AsyncGenerator<Content> {
+async function* upToMessage(
+  pieces: AsyncIterator<TransferRecord>,
+  upto: number,
+): AsyncGenerator<Content> {
   try {
     for (;;) {
       const { value: piece, done } = await pieces.next();

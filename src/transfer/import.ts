@@ -1,11 +1,11 @@
 // Brings the sessions of a file in, one by one: each becomes a new session, continues the one that is here, or is left
 // alone. Importing the same file again changes nothing; after a break it does the rest.
-import { AppError } from "../kernel/errors.ts";
+import { AppError } from "../lib/errors.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import { compare, type Comparison } from "./compare.ts";
 import type { Incoming, TransferLimits } from "./incoming.ts";
 import { inPages } from "./pages.ts";
-import type { Content, Carried, TransferStore } from "./store.ts";
+import type { Content, SessionRecord, TransferStore } from "./store.ts";
 
 /** `behind`: the session has grown here since the file was written. */
 export type Outcome = "imported" | "continued" | "unchanged" | "behind" | "conflict";
@@ -30,7 +30,7 @@ export interface ImportOptions {
   onMessages?: (count: number) => void;
 }
 
-export interface ImportParts {
+export interface ImportServices {
   store: TransferStore;
   sessions: Pick<SessionStore, "findById" | "find">;
   limits: TransferLimits;
@@ -44,7 +44,7 @@ const ATTEMPTS = 3;
 
 /** Yields what became of each session, the one that was active last at the end. @throws AppError `limit` at the start */
 export async function* importSessions(
-  parts: ImportParts,
+  parts: ImportServices,
   incoming: readonly Incoming[],
   options: ImportOptions,
 ): AsyncGenerator<Imported> {
@@ -64,7 +64,7 @@ export async function* importSessions(
 }
 
 async function importOne(
-  parts: ImportParts,
+  parts: ImportServices,
   incoming: Incoming,
   at: number,
   { ownerOf, dryRun }: ImportOptions,
@@ -104,9 +104,9 @@ async function importOne(
 }
 
 async function restore(
-  { store, limits, now }: ImportParts,
+  { store, limits, now }: ImportServices,
   incoming: Incoming,
-  session: Carried,
+  session: SessionRecord,
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -119,13 +119,13 @@ async function restore(
   }
 }
 
-function extend({ store, now }: ImportParts, { header, open }: Incoming, found: Comparison) {
+function extend({ store, now }: ImportServices, { header, open }: Incoming, found: Comparison) {
   const { wanted, lastSeq } = found;
   return store.extend(header.id, lastSeq, inPages(living(open(), now()), wanted));
 }
 
 async function isNameFree(
-  { sessions }: ImportParts,
+  { sessions }: ImportServices,
   owner: string,
   name: string | null,
 ): Promise<boolean> {
@@ -134,7 +134,7 @@ async function isNameFree(
 
 /** @throws AppError `limit` when somebody would have too many sessions */
 async function checkRoom(
-  { store, sessions, limits }: ImportParts,
+  { store, sessions, limits }: ImportServices,
   incoming: readonly Incoming[],
   { ownerOf }: ImportOptions,
 ): Promise<void> {

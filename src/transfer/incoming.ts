@@ -1,15 +1,15 @@
 // A session on its way in, and what it must be like to be stored.
-import { AppError } from "../kernel/errors.ts";
-import { isId } from "../kernel/ids.ts";
-import { checkText } from "../kernel/text.ts";
+import { AppError } from "../lib/errors.ts";
+import { isId } from "../lib/ids.ts";
+import { checkText } from "../lib/text/text.ts";
 import type { Message } from "../chat/message.ts";
 import { checkName, checkTexts } from "../sessions/sessions.ts";
 import { checkKey } from "../state/state.ts";
 import type { StateEntry } from "../state/store.ts";
-import type { Content, ContentCounts, Carried } from "./store.ts";
+import type { Content, ContentCounts, SessionRecord } from "./store.ts";
 
 /** A session of a file; `owner` is the one that the file names, if it names one. */
-export type Header = Omit<Carried, "owner"> & { owner: string | undefined };
+export type Header = Omit<SessionRecord, "owner"> & { owner: string | undefined };
 
 export interface Incoming {
   header: Header;

@@ -13,9 +13,9 @@ export interface ContentCounts {
 export type Content = { type: "state"; entry: StateEntry } | { type: "message"; message: Message };
 
 /** A session as it comes in: for good, also one that was temporary where it comes from. */
-export type Carried = Omit<Session, "access" | "keepMs" | "openedBy">;
+export type SessionRecord = Omit<Session, "access" | "keepMs" | "openedBy">;
 
-export interface SessionPiece {
+export interface SessionHeader {
   type: "session";
   session: Session;
   counts: ContentCounts;
@@ -23,11 +23,11 @@ export interface SessionPiece {
   lastSeq: number;
 }
 
-export type Piece = SessionPiece | Content;
+export type TransferRecord = SessionHeader | Content;
 
 export interface TransferStore {
   /** The session as it is at one moment, whatever is written meanwhile; nothing for one that is not there. */
-  snapshot(id: string): AsyncIterable<Piece>;
+  snapshot(id: string): AsyncIterable<TransferRecord>;
   /**
    * Makes a session with all that it holds. Until it is whole nobody sees it; what a killed process leaves of it has
    * expired and goes at the next cleanup. A name that the owner uses already is left out: `named` tells.
@@ -35,7 +35,7 @@ export interface TransferStore {
    *   cleanup took away what was there so far
    */
   restore(
-    session: Carried,
+    session: SessionRecord,
     pages: AsyncIterable<Content[]>,
     maxSessions: number,
   ): Promise<{ named: boolean }>;

@@ -1,17 +1,22 @@
 // Export and import of whole sessions, for the operator at the machine. Both are noted in the audit.
 import { LOCAL } from "../auth/principal.ts";
-import { AppError } from "../kernel/errors.ts";
-import { counted } from "../kernel/plural.ts";
-import type { Audit } from "../sessions/audit.ts";
+import { AppError } from "../lib/errors.ts";
+import { counted } from "../lib/text/plural.ts";
+import type { Audit } from "../auth/audit.ts";
 import type { Session } from "../sessions/session.ts";
-import { importSessions, type Imported, type ImportOptions, type ImportParts } from "./import.ts";
+import {
+  importSessions,
+  type Imported,
+  type ImportOptions,
+  type ImportServices,
+} from "./import.ts";
 import type { Incoming } from "./incoming.ts";
-import { endOf, toLine } from "./jsonl.ts";
-import { toMarkdown } from "./markdown.ts";
-import { readSource, type Source, type SourceOptions } from "./source.ts";
-import type { Piece } from "./store.ts";
+import { endOf, toLine } from "./formats/jsonl.ts";
+import { toMarkdown } from "./formats/markdown.ts";
+import { readSource, type Source, type SourceOptions } from "./formats/source.ts";
+import type { TransferRecord } from "./store.ts";
 
-export interface TransferParts extends Omit<ImportParts, "onChanged"> {
+export interface TransferOptions extends Omit<ImportServices, "onChanged"> {
   audit: Audit;
   /** Tells whoever follows the session. */
   announce(session: Pick<Session, "id" | "owner">): Promise<void>;
@@ -20,14 +25,14 @@ export interface TransferParts extends Omit<ImportParts, "onChanged"> {
 export type ExportFormat = "jsonl" | "markdown";
 
 export class Transfer {
-  readonly #parts: TransferParts;
+  readonly #parts: TransferOptions;
 
-  constructor(parts: TransferParts) {
+  constructor(parts: TransferOptions) {
     this.#parts = parts;
   }
 
   /** The session at one moment, piece by piece; nothing when it is gone. */
-  read(id: string): AsyncIterable<Piece> {
+  read(id: string): AsyncIterable<TransferRecord> {
     return this.#parts.store.snapshot(id);
   }
 
@@ -53,7 +58,7 @@ export class Transfer {
   /** Yields what became of each session. @throws AppError `limit` */
   import(sessions: readonly Incoming[], options: ImportOptions): AsyncGenerator<Imported> {
     const { audit, announce } = this.#parts;
-    const onChanged: ImportParts["onChanged"] = async (session, { outcome, messages }) => {
+    const onChanged: ImportServices["onChanged"] = async (session, { outcome, messages }) => {
       const detail = `${outcome === "continued" ? "continued" : "new"}, ${counted(messages, "message")}`;
       await audit.note(LOCAL, "session imported", session.id, detail);
       await announce(session);
@@ -62,7 +67,7 @@ export class Transfer {
   }
 }
 
-async function* toLines(pieces: AsyncIterable<Piece>): AsyncGenerator<string> {
+async function* toLines(pieces: AsyncIterable<TransferRecord>): AsyncGenerator<string> {
   const counts = { stateKeys: 0, messages: 0 };
   let any = false;
   for await (const piece of pieces) {
@@ -75,9 +80,9 @@ async function* toLines(pieces: AsyncIterable<Piece>): AsyncGenerator<string> {
 }
 
 async function* watched(
-  pieces: AsyncIterable<Piece>,
+  pieces: AsyncIterable<TransferRecord>,
   onMessage: () => void,
-): AsyncGenerator<Piece> {
+): AsyncGenerator<TransferRecord> {
   for await (const piece of pieces) {
     if (piece.type === "message") onMessage();
     yield piece;

@@ -1,6 +1,6 @@
 // The contract of ClientStore.
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import {
   ANA,
   BOB,

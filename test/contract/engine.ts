@@ -1,8 +1,8 @@
 // What a storage engine brings to the contract, and what the contract's tests are written with.
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import type { Client, Session } from "../../src/sessions/session.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import type { NewRequest, RequestId } from "../../src/streams/store.ts";
+import type { NewRequest, RequestId } from "../../src/events/store.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
 
 export interface Opened {

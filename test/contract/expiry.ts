@@ -1,6 +1,6 @@
 // The contract of expiry: what has expired is invisible at once, its name and id are free, and cleanup takes it.
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import {
   ANA,
   BOB,

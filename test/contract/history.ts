@@ -1,6 +1,6 @@
 // The contract of HistoryStore: messages, pages, request keys, search. Not here: chat turns (turns.ts).
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { terms } from "../../src/search/terms.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { ANA, BOB, failure, MAX_AGE, newSession, say, type Open } from "./engine.ts";

@@ -1,7 +1,7 @@
 // The contract of KeyedCallStore: a key stands for one call of one owner in one scope, and is told what became of it.
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
-import type { KeyedCall } from "../../src/sessions/keyed-calls.ts";
+import { newId } from "../../src/lib/ids.ts";
+import type { IdempotentCall } from "../../src/idempotency/idempotent-calls.ts";
 import { BOB, failure, newInstance, type Open } from "./engine.ts";
 import { CALL, MAX, setUp } from "./keyed-call-setup.ts";
 
@@ -29,17 +29,19 @@ export function keyedCallsContract(open: Open): void {
       expect(kinds.toSorted()).toEqual([...Array.from({ length: 9 }, () => "running"), "started"]);
     });
 
-    it.each<Partial<KeyedCall>>([{ owner: BOB }, { scope: "s-2" }, { scope: "" }, { key: "K-1" }])(
-      "never meets the one with %j",
-      async (other) => {
-        const { start, kind, done, begin } = await setUp(open());
-        await done();
-        const id = await start({ ...other, request: "r-2" });
-        expect(id).toEqual(expect.any(Number));
-        expect(await kind({ ...other, request: "r-2" })).toBe("running");
-        expect(await begin()).toEqual({ kind: "done", outcome: '"k-1"' });
-      },
-    );
+    it.each<Partial<IdempotentCall>>([
+      { owner: BOB },
+      { scope: "s-2" },
+      { scope: "" },
+      { key: "K-1" },
+    ])("never meets the one with %j", async (other) => {
+      const { start, kind, done, begin } = await setUp(open());
+      await done();
+      const id = await start({ ...other, request: "r-2" });
+      expect(id).toEqual(expect.any(Number));
+      expect(await kind({ ...other, request: "r-2" })).toBe("running");
+      expect(await begin()).toEqual({ kind: "done", outcome: '"k-1"' });
+    });
 
     it("is a conflict for another request, whatever became of it", async () => {
       const { store, start, begin, kind, die, here } = await setUp(open());

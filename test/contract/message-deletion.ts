@@ -1,10 +1,10 @@
 // The contract of deleting single messages: the others keep their numbers, and nothing else keeps the words.
 import { describe, expect, it } from "vitest";
 import type { Turn } from "../../src/chat/store.ts";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { terms } from "../../src/search/terms.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import type { Piece } from "../../src/transfer/store.ts";
+import type { TransferRecord } from "../../src/transfer/store.ts";
 import { ANA, failure, newInstance, newSession, say, type Open } from "./engine.ts";
 
 const seqs = async (storage: Storage, id: string) =>
@@ -109,11 +109,14 @@ export function messageDeletionContract(open: Open): void {
       const id = await saying(here, 5);
       await here.sessions.deleteMessages(id, [1, 2, 4]);
       const pieces = await Array.fromAsync(here.transfer.snapshot(id));
-      const [first, ...content] = pieces as [Piece & { type: "session" }, ...Piece[]];
+      const [first, ...content] = pieces as [
+        TransferRecord & { type: "session" },
+        ...TransferRecord[],
+      ];
       expect(first).toMatchObject({ counts: { messages: 2 }, lastSeq: 5 });
       const pages = (async function* () {
         yield* await Promise.resolve(
-          content.map((piece) => [piece as Exclude<Piece, typeof first>]),
+          content.map((piece) => [piece as Exclude<TransferRecord, typeof first>]),
         );
       })();
       await there.transfer.restore(first.session, pages, 9);

@@ -1,6 +1,6 @@
 // The contract of StreamStore: open requests, their answers, and who takes over what a dead process left.
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { BOB, failure, GRACE, newInstance, newRequest, type Open } from "./engine.ts";
 import { setUp } from "./streams.ts";
 

@@ -1,6 +1,6 @@
 // The contract of SessionStore: whole operations, owners, names, lists. Not here: expiry (expiry.ts).
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { terms } from "../../src/search/terms.ts";
 import { historyUri, sessionUri, stateUri } from "../../src/sessions/uris.ts";
 import {

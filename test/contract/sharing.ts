@@ -1,7 +1,7 @@
 // The contract of what several principals mean for sessions: grants, lists, news, and how many sessions one may have.
 import { describe, expect, it } from "vitest";
 import type { Principal } from "../../src/auth/principal.ts";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import type { Grant } from "../../src/sessions/store.ts";
 import { ANA, BOB, failure, MAX_AGE, newClient, newSession, say, type Open } from "./engine.ts";
 

@@ -1,6 +1,6 @@
 // The contract of SigningKeyStore, and of SigningKeys on top of it: keys that are shared, replaced and forgotten.
 import { describe, expect, it } from "vitest";
-import { SigningKeys } from "../../src/auth/signing-keys.ts";
+import { SigningKeys } from "../../src/protocol/signing-keys.ts";
 import type { Open, Opened } from "./engine.ts";
 
 const DAY = 24 * 3_600_000;

@@ -1,7 +1,7 @@
 // The contract of StateStore: values, versions, compare-and-set, expiry, lists.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import type { StateWrite } from "../../src/state/store.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { failure, newSession, put, type Open } from "./engine.ts";

@@ -1,6 +1,6 @@
 // Every storage engine keeps the same contract.
 import { describe, expect, it, onTestFinished } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";

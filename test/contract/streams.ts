@@ -1,6 +1,6 @@
 // The contract of StreamStore: the event log, its pruning, the outbox and expiry; requests.ts has the rest.
 import { describe, expect, it } from "vitest";
-import type { RequestId } from "../../src/streams/store.ts";
+import type { RequestId } from "../../src/events/store.ts";
 import {
   BOB,
   failure,

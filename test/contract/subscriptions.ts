@@ -1,6 +1,6 @@
 // The contract of SubscriptionStore: who is subscribed to what, and the outboxes.
 import { describe, expect, it } from "vitest";
-import { MAX_OUTBOX } from "../../src/streams/subscriptions.ts";
+import { MAX_OUTBOX } from "../../src/updates/store.ts";
 import {
   ANA,
   BOB,

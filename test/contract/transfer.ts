@@ -1,10 +1,10 @@
 // The contract of TransferStore: sessions are read as at one moment, and come in whole or not at all.
 import { describe, expect, it } from "vitest";
 import type { Message } from "../../src/chat/message.ts";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { terms } from "../../src/search/terms.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import type { Carried, Content, Piece } from "../../src/transfer/store.ts";
+import type { SessionRecord, Content, TransferRecord } from "../../src/transfer/store.ts";
 import {
   ANA,
   BOB,
@@ -20,7 +20,7 @@ import type { Open, Opened } from "./engine.ts";
 
 const SOME = 100;
 
-const session = (more: Partial<Carried> = {}): Carried => ({
+const session = (more: Partial<SessionRecord> = {}): SessionRecord => ({
   ...{ id: newId(), owner: ANA, name: "work", title: "Wörk 😀", system: "Be kind.", pinned: false },
   ...{ createdAt: 5, lastActiveAt: Date.UTC(2026, 0, 1) },
   ...more,
@@ -53,11 +53,11 @@ async function* pages(...all: Content[][]): AsyncGenerator<Content[]> {
   for (const page of all) yield await Promise.resolve(page);
 }
 
-async function read({ transfer }: Storage, id: string): Promise<Piece[]> {
+async function read({ transfer }: Storage, id: string): Promise<TransferRecord[]> {
   return Array.fromAsync(transfer.snapshot(id));
 }
 
-const restore = ({ transfer }: Storage, one: Carried, ...all: Content[][]) =>
+const restore = ({ transfer }: Storage, one: SessionRecord, ...all: Content[][]) =>
   transfer.restore(one, pages(...all), SOME);
 
 export function transferContract(open: Open): void {
@@ -298,7 +298,7 @@ export function transferContract(open: Open): void {
       const { id } = await newSession(storage);
       for (let n = 1; n <= 20; n += 1) await say(storage, id, `${n}`);
       await put(storage, id, "k", "1");
-      const found: Piece[] = [];
+      const found: TransferRecord[] = [];
       for await (const piece of storage.transfer.snapshot(id)) {
         if (found.length === 0) {
           await say(storage, id, "late");

@@ -1,6 +1,6 @@
 // The contract of chat turns: one at a time in a session, the question kept whatever happens, the answer in one.
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import type { Principal } from "../../src/auth/principal.ts";
 import type { Again } from "../../src/chat/ask.ts";
 import type { Turn } from "../../src/chat/store.ts";

@@ -1,5 +1,5 @@
 // Data folders with something in them.
-import { systemClock } from "../../src/kernel/clock.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { newSession, put, say } from "../contract/engine.ts";
 import { openDatabase } from "./database.ts";

@@ -1,10 +1,10 @@
 // The whole server inside the test's own process, on a real socket and a real file, where a test needs a hand on its
 // tools or its clock.
 import { onTestFinished } from "vitest";
-import { buildApp } from "../../src/app.ts";
-import { loadConfig } from "../../src/config.ts";
+import { buildApp } from "../../src/app/app.ts";
+import { loadConfig } from "../../src/config/config.ts";
 import { asTexts, createHoldfast, type Settings } from "../../src/holdfast.ts";
-import type { Clock } from "../../src/kernel/clock.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 import type { Prompt } from "../../src/prompts/prompt.ts";
 import type { Resource } from "../../src/resources/resource.ts";
 import type { Tool } from "../../src/tools/tool.ts";

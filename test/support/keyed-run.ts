@@ -1,17 +1,17 @@
 // Calls with a request key below the tools: processes on one storage, a call's run and its caller, all in the test's hand.
 import { onTestFinished } from "vitest";
-import { newId } from "../../src/kernel/ids.ts";
+import { newId } from "../../src/lib/ids.ts";
 import {
-  KeyedCalls,
-  type KeyedCall,
+  IdempotentCalls,
+  type IdempotentCall,
   type KeyedOptions,
   type Outcome,
   type Run,
-} from "../../src/sessions/keyed-calls.ts";
+} from "../../src/idempotency/idempotent-calls.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
 import { ManualClock } from "./manual-clock.ts";
 
-export const CALL: KeyedCall = { owner: "ana", scope: "s-1", key: "k-1", request: "r-1" };
+export const CALL: IdempotentCall = { owner: "ana", scope: "s-1", key: "k-1", request: "r-1" };
 
 export function open(): Storage {
   const storage = openStorage({
@@ -32,10 +32,13 @@ export async function process({
   const confirm = () =>
     instances.heartbeat({ id, host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 });
   await confirm();
-  const calls = new KeyedCalls(keyedCalls, { id, confirm: async () => void (await confirm()) });
+  const calls = new IdempotentCalls(keyedCalls, {
+    id,
+    confirm: async () => void (await confirm()),
+  });
   return {
     calls,
-    once: (options: Partial<KeyedOptions>, call: Partial<KeyedCall> = {}) =>
+    once: (options: Partial<KeyedOptions>, call: Partial<IdempotentCall> = {}) =>
       calls.once(
         { ...CALL, ...call },
         {

@@ -1,5 +1,5 @@
 // A clock that stands still until the test moves it.
-import type { Clock } from "../../src/kernel/clock.ts";
+import type { Clock } from "../../src/lib/clock.ts";
 
 export class ManualClock implements Clock {
   #now: number;

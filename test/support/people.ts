@@ -1,7 +1,7 @@
 // A server that asks for credentials, and the people who come to it with theirs, in either era.
 import { randomUUID } from "node:crypto";
 import { onTestFinished } from "vitest";
-import type { App } from "../../src/app.ts";
+import type { App } from "../../src/app/app.ts";
 import type { Scope } from "../../src/auth/principal.ts";
 import { createHoldfast, type HoldfastOptions, type Settings } from "../../src/holdfast.ts";
 import { temporaryFolder } from "./folder.ts";

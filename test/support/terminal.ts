@@ -1,7 +1,7 @@
 // Somebody at a terminal, for commands that run inside the test's own process.
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
-import type { Terminal } from "../../src/cli/terminal.ts";
+import type { Terminal } from "../../src/cli/terminal/terminal.ts";
 
 export interface Sitting {
   terminal: Terminal;
@@ -26,7 +26,7 @@ export function sitting({
       ...{ input, output, errors },
       print: (line) => void output.write(`${line}\n`),
       warn: (line) => void errors.write(`${line}\n`),
-      findFault: () => undefined,
+      setExitCode: () => undefined,
       onStop: () => undefined,
     },
     output: () => (output.end(), said),

@@ -2,12 +2,12 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { buildApp, type App } from "../../src/app.ts";
-import { loadConfig } from "../../src/config.ts";
+import { buildApp, type App } from "../../src/app/app.ts";
+import { loadConfig } from "../../src/config/config.ts";
 import { asTexts, type Settings } from "../../src/holdfast.ts";
 import type { Imported } from "../../src/transfer/import.ts";
-import { whereOf } from "../../src/transfer/skipped.ts";
-import type { Format } from "../../src/transfer/source.ts";
+import { whereOf } from "../../src/transfer/formats/skipped.ts";
+import type { Format } from "../../src/transfer/formats/source.ts";
 import { temporaryFolder } from "./folder.ts";
 
 export const ID = "11111111-1111-4111-8111-111111111111";

@@ -3,18 +3,18 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { dirname, resolve } from "node:path";
 import { isSea } from "node:sea";
 import { stringify } from "smol-toml";
-import { loadConfig, type Config } from "../../config.ts";
+import { loadConfig, type Config } from "../../config/config.ts";
 import { asTexts, type Settings } from "../../holdfast.ts";
 import { bearer, KEY_PLACEHOLDER, serverUrl, withName } from "../../http/client-config.ts";
-import { AppError } from "../../kernel/errors.ts";
-import { eitherOf } from "../../kernel/expected.ts";
-import { similarTo } from "../../kernel/similar.ts";
-import { atFile } from "../../kernel/system-errors.ts";
-import { KEY_VARIABLE } from "../../settings-report.ts";
+import { AppError } from "../../lib/errors.ts";
+import { eitherOf } from "../../lib/text/expected.ts";
+import { similarTo } from "../../lib/text/similar.ts";
+import { atFile } from "../../lib/system-errors.ts";
+import { KEY_VARIABLE } from "../../config/report.ts";
 import { checkName } from "../../sessions/sessions.ts";
-import { findTarget, timestamp, writeWhole } from "../../storage/files.ts";
-import { table } from "../table.ts";
-import type { Terminal } from "../terminal.ts";
+import { findTarget, timestamp, writeWhole } from "../../storage/sqlite/admin/files.ts";
+import { table } from "../terminal/table.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { hasDatabase, withApp } from "../with-app.ts";
 import { json, nested, putIntoJson, putIntoToml, type Edit } from "./edit.ts";
 import {

@@ -10,7 +10,7 @@ import {
   type ParseError,
 } from "jsonc-parser";
 import { parse, stringify, TomlError } from "smol-toml";
-import { AppError } from "../../kernel/errors.ts";
+import { AppError } from "../../lib/errors.ts";
 
 type Table = Record<string, unknown>;
 

@@ -1,8 +1,8 @@
 // The doctor's answer to "who may come in over HTTP?", from the settings that it was given and the keys in the database.
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/config.ts";
 import { openings } from "../../http/open-network.ts";
-import type { Inspection } from "../../storage/sqlite/inspect.ts";
-import { counted } from "../terminal.ts";
+import type { Inspection } from "../../storage/sqlite/admin/inspect.ts";
+import { counted } from "../terminal/terminal.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 
 const NEW_KEY = "Create a key (holdfast keys create --principal NAME)";

@@ -1,8 +1,8 @@
 // The doctor's look into the database.
-import { sizeText } from "../../storage/files.ts";
-import { indexMessages, type Inspection } from "../../storage/sqlite/inspect.ts";
-import { counted } from "../terminal.ts";
-import { localTime } from "../times.ts";
+import { sizeText } from "../../storage/sqlite/admin/files.ts";
+import { indexMessages, type Inspection } from "../../storage/sqlite/admin/inspect.ts";
+import { counted } from "../terminal/terminal.ts";
+import { localTime } from "../terminal/times.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 
 /** Clocks of several machines differ a little. */

@@ -1,22 +1,22 @@
 // `holdfast doctor`: is everything well, and if not, what is to be done. It changes nothing without --fix.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { loadConfig, type Config, type ConfigSources } from "../../config.ts";
+import { loadConfig, type Config, type ConfigSources } from "../../config/config.ts";
 import { asTexts, type Settings } from "../../holdfast.ts";
-import { AppError } from "../../kernel/errors.ts";
-import { reportSettings, settingWarnings, type SettingReport } from "../../settings-report.ts";
-import { databaseBytes, sizeText } from "../../storage/files.ts";
-import { inspect } from "../../storage/sqlite/inspect.ts";
+import { AppError } from "../../lib/errors.ts";
+import { reportSettings, settingWarnings, type SettingReport } from "../../config/report.ts";
+import { databaseBytes, sizeText } from "../../storage/sqlite/admin/files.ts";
+import { inspect } from "../../storage/sqlite/admin/inspect.ts";
 import { databaseFile, noDatabase } from "../../storage/storage.ts";
 import { VERSION } from "../../version.ts";
-import { stylist } from "../colours.ts";
-import { counted, type Terminal } from "../terminal.ts";
-import { inLocalTimes } from "../times.ts";
+import { stylist } from "../terminal/colours.ts";
+import { counted, type Terminal } from "../terminal/terminal.ts";
+import { inLocalTimes } from "../terminal/times.ts";
 import { checkAccess } from "./access.ts";
 import { checkDatabase } from "./database.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 import { checkModel } from "./model.ts";
-import { checkPlace } from "./place.ts";
+import { checkPlace } from "./data-folder.ts";
 import { checkTools } from "./tools.ts";
 
 export interface DoctorFlags {
@@ -34,7 +34,7 @@ export async function doctor(
   let findings = await examine(sources);
   const fixed = fix ? findings.flatMap((finding) => finding.fix?.() ?? []) : [];
   if (fixed.length > 0) findings = await examine(sources);
-  if (findings.some(({ status }) => status === "fail")) terminal.findFault();
+  if (findings.some(({ status }) => status === "fail")) terminal.setExitCode();
   if (json) return terminal.print(JSON.stringify({ findings, fixed, settings: given }));
   const style = stylist(terminal.output);
   for (const line of settingLines(given)) terminal.print(line);

@@ -1,7 +1,7 @@
 // The doctor's question to the endpoint that answers chat: is it there, does it take the key, has it these models.
-import type { Config } from "../../config.ts";
-import { AppError } from "../../kernel/errors.ts";
-import { similarTo } from "../../kernel/similar.ts";
+import type { Config } from "../../config/config.ts";
+import { AppError } from "../../lib/errors.ts";
+import { similarTo } from "../../lib/text/similar.ts";
 import { configuredModel } from "../../models/configured.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 

@@ -1,7 +1,7 @@
 // The doctor's look at the user's own tools: they are loaded, as a start does.
-import type { Config } from "../../config.ts";
-import { AppError } from "../../kernel/errors.ts";
-import { loadedText, loadToolFolder } from "../tools.ts";
+import type { Config } from "../../config/config.ts";
+import { AppError } from "../../lib/errors.ts";
+import { loadedText, loadToolFolder } from "../commands/tools.ts";
 import { fail, ok, type Finding } from "./finding.ts";
 
 const check = "tools";

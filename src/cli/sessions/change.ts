@@ -1,14 +1,14 @@
 // `holdfast sessions rename`, `pin`, `unpin`, `share`, `unshare`, `clear`, `forget` and `give`: what the tools do, and
 // what only whoever sits at the machine may do.
-import type { App } from "../../app.ts";
+import type { App } from "../../app/app.ts";
 import type { Settings } from "../../holdfast.ts";
-import { AppError } from "../../kernel/errors.ts";
-import { counted } from "../../kernel/plural.ts";
+import { AppError } from "../../lib/errors.ts";
+import { counted } from "../../lib/text/plural.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { Clearable, Grant } from "../../sessions/store.ts";
-import { confirm } from "../confirm.ts";
-import type { Terminal } from "../terminal.ts";
-import { oneLine } from "../text.ts";
+import { confirm } from "../terminal/confirm.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { oneLine } from "../terminal/text.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { labelOf, shown } from "./list.ts";
@@ -135,7 +135,7 @@ export const forgetMessages = (
       return { session, says: `${NOTHING_DELETED}.`, more: { deleted: [] } };
     const deleted = await app.operator.deleteMessages(session, seqs);
     const missing = seqs.filter((seq) => !deleted.includes(seq)).map((seq) => `#${seq}`);
-    if (missing.length > 0) terminal.findFault();
+    if (missing.length > 0) terminal.setExitCode();
     const gone = `Deleted ${counted(deleted.length, "message")}.`;
     const says = missing.length > 0 ? `${gone} There is no ${missing.join(", ")}.` : gone;
     return { session, says, more: { deleted } };

@@ -1,12 +1,12 @@
 // `holdfast sessions`: its commands and their flags.
 import { Option, type Command } from "commander";
-import type { SettingName } from "../../config.ts";
+import type { SettingName } from "../../config/config.ts";
 import type { Settings } from "../../holdfast.ts";
-import { expectedError } from "../../kernel/expected.ts";
+import { expectedError } from "../../lib/text/expected.ts";
 import type { Clearable } from "../../sessions/store.ts";
-import { FORMATS } from "../../transfer/source.ts";
+import { FORMATS } from "../../transfer/formats/source.ts";
 import { onlyOf, readCount } from "../help.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import {
   clearSession,
   forgetMessages,

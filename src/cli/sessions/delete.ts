@@ -1,9 +1,9 @@
 // `holdfast sessions delete`: for good, so it asks.
-import type { App } from "../../app.ts";
+import type { App } from "../../app/app.ts";
 import type { Settings } from "../../holdfast.ts";
 import type { Session } from "../../sessions/session.ts";
-import { confirm } from "../confirm.ts";
-import { counted, type Terminal } from "../terminal.ts";
+import { confirm } from "../terminal/confirm.ts";
+import { counted, type Terminal } from "../terminal/terminal.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { labelOf } from "./list.ts";

@@ -1,11 +1,11 @@
 // `holdfast sessions export`: whole sessions as JSON Lines or Markdown.
-import type { App } from "../../app.ts";
+import type { App } from "../../app/app.ts";
 import type { Settings } from "../../holdfast.ts";
-import { AppError } from "../../kernel/errors.ts";
+import { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { ExportFormat } from "../../transfer/transfer.ts";
-import { showProgress, type Progress } from "../progress.ts";
-import { counted, type Terminal } from "../terminal.ts";
+import { showProgress, type Progress } from "../terminal/progress.ts";
+import { counted, type Terminal } from "../terminal/terminal.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { stopSignal } from "./stopping.ts";

@@ -1,7 +1,7 @@
 // The sessions that a command line names.
-import type { App } from "../../app.ts";
+import type { App } from "../../app/app.ts";
 import type { Settings } from "../../holdfast.ts";
-import { AppError } from "../../kernel/errors.ts";
+import { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../sessions/session.ts";
 import { withApp } from "../with-app.ts";
 

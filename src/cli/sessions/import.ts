@@ -1,20 +1,20 @@
 // `holdfast sessions import`: sessions of another data folder, or of another program.
 import { stat } from "node:fs/promises";
-import type { App } from "../../app.ts";
+import type { App } from "../../app/app.ts";
 import type { Settings } from "../../holdfast.ts";
-import { isoTime } from "../../kernel/clock.ts";
-import { AppError } from "../../kernel/errors.ts";
+import { isoTime } from "../../lib/clock.ts";
+import { AppError } from "../../lib/errors.ts";
 import { checkName } from "../../sessions/sessions.ts";
 import type { Imported, Outcome } from "../../transfer/import.ts";
-import { whereOf, type Skipped } from "../../transfer/skipped.ts";
-import type { Format, Source } from "../../transfer/source.ts";
-import { showProgress } from "../progress.ts";
-import { counted, type Terminal } from "../terminal.ts";
+import { whereOf, type Skipped } from "../../transfer/formats/skipped.ts";
+import type { Format, Source } from "../../transfer/formats/source.ts";
+import { showProgress } from "../terminal/progress.ts";
+import { counted, type Terminal } from "../terminal/terminal.ts";
 import { hasDatabase, withApp } from "../with-app.ts";
 import { withFile } from "./spool.ts";
 import { stopSignal } from "./stopping.ts";
-import { oneLine } from "../text.ts";
-import { localTime } from "../times.ts";
+import { oneLine } from "../terminal/text.ts";
+import { localTime } from "../terminal/times.ts";
 
 export interface ImportFlags {
   principal: string;

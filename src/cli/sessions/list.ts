@@ -1,14 +1,14 @@
 // `holdfast sessions list`: what there is, the last used first.
-import type { App } from "../../app.ts";
+import type { App } from "../../app/app.ts";
 import type { Settings } from "../../holdfast.ts";
-import { isoTime } from "../../kernel/clock.ts";
+import { isoTime } from "../../lib/clock.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { ListedFacts, SessionPage } from "../../sessions/store.ts";
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { withApp } from "../with-app.ts";
-import { table, type Column } from "../table.ts";
-import { oneLine, shortened } from "../text.ts";
-import { relativeTime } from "../times.ts";
+import { table, type Column } from "../terminal/table.ts";
+import { oneLine, shortened } from "../terminal/text.ts";
+import { relativeTime } from "../terminal/times.ts";
 
 export interface ListFlags {
   query?: string;

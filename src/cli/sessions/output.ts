@@ -1,10 +1,10 @@
 // Where an export goes: standard output, or a file that is there when it is whole.
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { AppError } from "../../kernel/errors.ts";
-import { systemReason } from "../../kernel/system-errors.ts";
-import { findTarget, writeWhole } from "../../storage/files.ts";
-import type { Output } from "../terminal.ts";
+import { AppError } from "../../lib/errors.ts";
+import { systemReason } from "../../lib/system-errors.ts";
+import { findTarget, writeWhole } from "../../storage/sqlite/admin/files.ts";
+import type { Output } from "../terminal/terminal.ts";
 
 const CHUNK = 64 * 1024; // characters
 

@@ -1,9 +1,9 @@
 // `holdfast sessions search`: messages by what they say, across sessions.
 import { byOther } from "../../chat/message.ts";
 import type { Settings } from "../../holdfast.ts";
-import { stylist } from "../colours.ts";
-import type { Terminal } from "../terminal.ts";
-import { harmless, oneLine } from "../text.ts";
+import { stylist } from "../terminal/colours.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { harmless, oneLine } from "../terminal/text.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { labelOf } from "./list.ts";

@@ -1,11 +1,11 @@
 // `holdfast sessions show`: one conversation, to be read.
-import type { App } from "../../app.ts";
+import type { App } from "../../app/app.ts";
 import type { Settings } from "../../holdfast.ts";
-import { isoTime } from "../../kernel/clock.ts";
+import { isoTime } from "../../lib/clock.ts";
 import type { Message } from "../../chat/message.ts";
 import type { StateEntry } from "../../state/store.ts";
-import { stylist } from "../colours.ts";
-import type { Output, Terminal } from "../terminal.ts";
+import { stylist } from "../terminal/colours.ts";
+import type { Output, Terminal } from "../terminal/terminal.ts";
 import { withApp } from "../with-app.ts";
 import { findSessions } from "./find.ts";
 import { shown } from "./list.ts";

@@ -4,8 +4,8 @@ import { access, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { AppError } from "../../kernel/errors.ts";
-import { systemReason, temporaryFolderUnusable } from "../../kernel/system-errors.ts";
+import { AppError } from "../../lib/errors.ts";
+import { systemReason, temporaryFolderUnusable } from "../../lib/system-errors.ts";
 
 /** Calls `use` with the path of a file. `-` stands for `input`. @throws AppError `start` when it cannot be read */
 export async function withFile<T>(

@@ -1,0 +1,42 @@
+// `holdfast backup FILE`: a copy of everything in one file, while the server goes on. In a folder, the file is named by
+// its time, and --keep removes the oldest.
+import { loadConfig } from "../../config/config.ts";
+import { asTexts, type Settings } from "../../holdfast.ts";
+import { backUp } from "../../storage/sqlite/admin/backup.ts";
+import { sizeText } from "../../storage/sqlite/admin/files.ts";
+import { databaseFile } from "../../storage/storage.ts";
+import { withProgress } from "../terminal/progress.ts";
+import { counted, type Terminal } from "../terminal/terminal.ts";
+
+export interface CopyFlags {
+  force?: boolean;
+  json?: boolean;
+}
+
+export interface BackupFlags extends CopyFlags {
+  keep?: number;
+}
+
+export async function backup(
+  settings: Settings,
+  target: string,
+  { force, json, keep }: BackupFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const config = loadConfig({ flags: asTexts(settings), env: process.env });
+  const source = databaseFile(config["data-dir"]);
+  const stopping = new AbortController();
+  terminal.onStop(() => Promise.resolve(stopping.abort()));
+  const began = performance.now();
+  const made = await withProgress(terminal, "Backing up", (onProgress) =>
+    backUp({ source, target, force, keep, onProgress, signal: stopping.signal }),
+  );
+  const ms = Math.round(performance.now() - began);
+  if (json) return terminal.print(JSON.stringify({ ...made, ms }));
+  const { file, bytes, sessions, messages, removed } = made;
+  terminal.print(
+    `${file} is written and checked: ${sizeText(bytes)}, ${counted(sessions, "session")}, ` +
+      `${counted(messages, "message")}, in ${(ms / 1000).toFixed(1)} s.`,
+  );
+  if (removed.length > 0) terminal.print(`Deleted ${counted(removed.length, "older backup")}.`);
+}

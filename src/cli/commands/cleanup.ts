@@ -1,0 +1,78 @@
+// `holdfast cleanup`: the cleanup job once, by hand; beside a running server too. What the last run has kept goes only when
+// somebody says so: with --yes, at a terminal when asked, or in a script with a --max-age of its own. Otherwise it is
+// announced, and goes with a cleanup after that.
+import type { App } from "../../app/app.ts";
+import type { Settings } from "../../holdfast.ts";
+import { isoTime } from "../../lib/clock.ts";
+import type { Consent } from "../../jobs/cutoff.ts";
+import { waitingText, type Waiting } from "../../jobs/cleanup.ts";
+import { canAsk, confirm } from "../terminal/confirm.ts";
+import { counted, type Terminal } from "../terminal/terminal.ts";
+import { localTime } from "../terminal/times.ts";
+import { withApp } from "../with-app.ts";
+
+export interface CleanupFlags {
+  dryRun?: boolean;
+  yes?: boolean;
+  json?: boolean;
+}
+
+type Counts = Readonly<Record<string, number>>;
+
+export function cleanup(
+  settings: Settings,
+  flags: CleanupFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const { dryRun = false, yes = false, json = false } = flags;
+  const ask = canAsk(terminal) && !json;
+  const told = settings["max-age"] !== undefined && !ask;
+  return withApp(settings, async (app) => {
+    const consent: Consent | undefined = yes ? "all" : told ? "age" : undefined;
+    const preview = await app.retention.preview(consent);
+    const agreed = !dryRun && ask && !yes && (await isWanted(app, terminal)) ? "all" : consent;
+    const counts = dryRun ? preview : await app.retention.run(agreed);
+    const { waiting } = await app.kept();
+    if (json) return terminal.print(JSON.stringify(reportOf(counts, waiting, dryRun)));
+    const done = textOf(counts, dryRun);
+    if (done !== undefined || waiting === undefined) terminal.print(done ?? "Nothing has expired.");
+    if (waiting !== undefined) terminal.print(waitingLine(waiting, dryRun));
+  });
+}
+
+async function isWanted(app: App, terminal: Terminal): Promise<boolean> {
+  const { waiting, maxAgeMs } = await app.kept();
+  if (waiting === undefined || maxAgeMs === Infinity) return false;
+  const what = counted(waiting.sessions, "session");
+  const question = `The last run kept ${what} that would go now. Delete them for good?`;
+  return confirm(terminal, question, "Nothing was deleted");
+}
+
+function textOf(counts: Counts, dryRun: boolean): string | undefined {
+  const list = Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => counted(count, kind));
+  if (list.length === 0) return undefined;
+  return `${dryRun ? "Would delete" : "Deleted"} ${new Intl.ListFormat("en").format(list)}.`;
+}
+
+function waitingLine({ sessions, until }: Waiting, dryRun: boolean): string {
+  const when = localTime(until ?? Date.now());
+  return `${dryRun ? "Would keep for now: " : ""}${waitingText(sessions, when)} --yes deletes now.`;
+}
+
+/** For programs. */
+const reportOf = (counts: Counts, waiting: Waiting | undefined, dryRun: boolean): object => ({
+  dry_run: dryRun,
+  expired: named(counts),
+  waiting: {
+    session: waiting?.sessions ?? 0,
+    until: waiting?.until == null ? null : isoTime(waiting.until),
+  },
+});
+
+/** As programs name things: `state_key`. */
+const named = (counts: Counts): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(counts).map(([kind, count]) => [kind.replaceAll(" ", "_"), count]),
+  );

@@ -1,0 +1,144 @@
+// `holdfast keys`: who may come in over HTTP.
+import type { App } from "../../app/app.ts";
+import type { ApiKey } from "../../auth/api-keys.ts";
+import { ALL_SCOPES, highestScope, includes, type Scope } from "../../auth/principal.ts";
+import { readDuration } from "../../config/config.ts";
+import type { Settings } from "../../holdfast.ts";
+import { clientConfig, COMMON_PROGRAMS, serverUrl, withName } from "../../http/client-config.ts";
+import { isoTime } from "../../lib/clock.ts";
+import { eitherOf, expectedError } from "../../lib/text/expected.ts";
+import { HOME } from "../../clients/session-resolver.ts";
+import { confirm } from "../terminal/confirm.ts";
+import { table, type Column } from "../terminal/table.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { oneLine } from "../terminal/text.ts";
+import { localTime, relativeTime } from "../terminal/times.ts";
+import { withApp } from "../with-app.ts";
+
+export interface KeyFlags {
+  principal: string;
+  scopes: string;
+  expires: string;
+  json?: boolean;
+}
+
+export async function createKey(
+  settings: Settings,
+  { principal, json, scopes, expires }: KeyFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const options = { principal, scope: readScopes(scopes), lifetimeMs: readLifetime(expires) };
+  const create = async ({ keys, config }: App): Promise<void> => {
+    const { stored, key } = await keys.create(options);
+    if (json) return terminal.print(JSON.stringify({ ...shown(stored), key }));
+    terminal.print(key);
+    terminal.print("");
+    terminal.print(`For ${COMMON_PROGRAMS}:`);
+    const url = withName(serverUrl(config), HOME);
+    terminal.print(`  ${JSON.stringify(clientConfig(url, key))}`);
+    terminal.warn(
+      `This key of ${principal} is shown only now. ` +
+        "From now on the server asks everybody for a key; sessions made without one belong to the principal local.",
+    );
+  };
+  // Keys are often made before the server's first start.
+  await withApp(settings, create, { create: true });
+}
+
+export function listKeys(
+  settings: Settings,
+  { json }: { json?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  return withApp(settings, async ({ keys }) => {
+    const all = await keys.list();
+    if (json) return terminal.print(JSON.stringify(all.map(shown)));
+    if (all.length === 0)
+      return terminal.print(
+        "There are no keys: whoever reaches the server is the principal local.",
+      );
+    for (const line of table(all, columnsOf(keys), terminal.output)) terminal.print(line);
+  });
+}
+
+export function revokeKey(settings: Settings, id: string, terminal: Terminal): Promise<void> {
+  return withApp(settings, async ({ keys, config }) => {
+    await keys.revoke(id);
+    terminal.print(`Key ${id} is revoked: the next request with it is refused.`);
+    const isLast = (await keys.list()).every((key) => !keys.isValid(key));
+    if (isLast && config["auth-issuer"] === undefined)
+      terminal.print(
+        "It was the last valid one. The server stays closed: nobody can come in over HTTP.\n" +
+          "Make a new key (holdfast keys create --principal NAME), or let this machine's programs in without one " +
+          "(holdfast keys open).",
+      );
+  });
+}
+
+/** Takes the last revocation's consequence back: nobody is asked for a key, as before the first one. */
+export function openKeys(
+  settings: Settings,
+  { yes = false }: { yes?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  return withApp(settings, async ({ keys }) => {
+    if (!(await keys.any())) return terminal.print("It is open: there are no keys.");
+    const question =
+      "Every program on this machine then comes in without a key, as the principal local. Open?";
+    if (!yes && !(await confirm(terminal, question, "Nothing was opened")))
+      return terminal.print("Nothing was opened.");
+    await keys.open();
+    terminal.print(
+      "Open: on loopback nobody is asked for a key. A server that others reach goes on asking, and does not start " +
+        "without a key.",
+    );
+  });
+}
+
+/** As people and programs see a key: never its hash. */
+const shown = ({ id, principal, scope, expiresAt, createdAt, lastUsedAt, revokedAt }: ApiKey) => ({
+  id,
+  principal,
+  scopes: ALL_SCOPES.filter((one) => includes(scope, one)),
+  created_at: isoTime(createdAt),
+  last_used_at: time(lastUsedAt),
+  expires_at: time(expiresAt),
+  revoked_at: time(revokedAt),
+});
+
+const time = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
+
+const columnsOf = (keys: App["keys"]): Column<ApiKey>[] => [
+  { head: "id", text: ({ id }) => id },
+  { head: "principal", text: ({ principal }) => oneLine(principal), flexible: true },
+  { head: "scope", text: ({ scope }) => scope },
+  { head: "created", text: ({ createdAt }) => localTime(createdAt), spare: 2 },
+  { head: "last used", text: ({ lastUsedAt }) => lastUse(lastUsedAt), spare: 1 },
+  { head: "state", text: (key) => stateOf(key, keys.isValid(key)) },
+];
+
+const lastUse = (at: number | null): string =>
+  at === null ? "never" : relativeTime(at, Date.now());
+
+function stateOf({ revokedAt, expiresAt }: ApiKey, valid: boolean): string {
+  if (revokedAt !== null) return `revoked ${localTime(revokedAt)}`;
+  if (expiresAt === null) return "valid";
+  return `${valid ? "until" : "expired"} ${localTime(expiresAt)}`;
+}
+
+function readScopes(text: string): Scope {
+  const names = text.split(",").map((name) => name.trim());
+  const unknown = names.filter((name) => !(ALL_SCOPES as readonly string[]).includes(name));
+  const highest = highestScope(names);
+  // A key has one scope: it would lose one of two that do not include each other.
+  const lost = names.some((name) => highest && !includes(highest, name as Scope));
+  if (unknown.length > 0 || highest === undefined || lost)
+    throw expectedError("scopes", `${eitherOf(ALL_SCOPES)}; metrics stands alone`, text);
+  return highest;
+}
+
+function readLifetime(text: string): number {
+  const ms = readDuration(text);
+  if (ms === undefined) throw expectedError("expires", "a duration such as 90d or never", text);
+  return ms;
+}

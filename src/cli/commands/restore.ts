@@ -1,0 +1,25 @@
+// `holdfast restore FILE`: puts a backup in the place of the database.
+import { loadConfig } from "../../config/config.ts";
+import { asTexts, type Settings } from "../../holdfast.ts";
+import { sizeText } from "../../storage/sqlite/admin/files.ts";
+import { restore as restoreFile } from "../../storage/sqlite/admin/restore.ts";
+import { databaseFile } from "../../storage/storage.ts";
+import type { CopyFlags } from "./backup.ts";
+import { counted, type Terminal } from "../terminal/terminal.ts";
+
+export function restore(
+  settings: Settings,
+  source: string,
+  { force, json }: CopyFlags,
+  terminal: Terminal,
+): void {
+  const config = loadConfig({ flags: asTexts(settings), env: process.env });
+  const restored = restoreFile({ source, target: databaseFile(config["data-dir"]), force });
+  if (json) return terminal.print(JSON.stringify(restored));
+  const { file, bytes, sessions, messages, kept } = restored;
+  terminal.print(
+    `${file} is restored and checked: ${sizeText(bytes)}, ${counted(sessions, "session")}, ` +
+      `${counted(messages, "message")}.`,
+  );
+  if (kept !== null) terminal.print(`What was there before is in ${kept}.`);
+}

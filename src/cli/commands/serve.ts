@@ -1,0 +1,106 @@
+// `holdfast serve`: MCP over HTTP, with a few lines that tell a new user what to do next.
+import ms from "ms";
+import type { Kept } from "../../app/app.ts";
+import { createHoldfast, type Running, type Settings } from "../../holdfast.ts";
+import { databaseFile } from "../../storage/storage.ts";
+import type { Waiting } from "../../jobs/cleanup.ts";
+import { networkInterfaces } from "node:os";
+import { openings, ownAddresses } from "../../http/open-network.ts";
+import {
+  clientConfig,
+  COMMON_PROGRAMS,
+  KEY_PLACEHOLDER,
+  withName,
+} from "../../http/client-config.ts";
+import { HOME } from "../../clients/session-resolver.ts";
+import { suggestOllama } from "./ollama.ts";
+import { tellReady } from "./readiness.ts";
+import { settingWarnings } from "../../config/report.ts";
+import { localTime } from "../terminal/times.ts";
+import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
+
+export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
+  if (settings["model-key"] !== undefined) {
+    terminal.warn(
+      "holdfast: --model-key can be read by every user of this machine; HOLDFAST_MODEL_KEY cannot.",
+    );
+  }
+  const running = await createHoldfast(onToolFault(terminal)).run("http", settings);
+  terminal.onStop(() => running.stop());
+  for (const warning of settingWarnings(running.app.config, process.env))
+    terminal.warn(`holdfast: ${warning}`);
+  const asks = await running.app.authenticator.required();
+  if (!asks && openings(running.app.config).length > 0) {
+    terminal.warn(
+      "holdfast: whoever reaches this server can read and change every conversation (--insecure-no-auth).",
+    );
+    terminal.warn("holdfast: Something in front of it must ask for credentials.");
+  }
+  for (const line of welcome(running, asks, await running.app.kept())) terminal.print(line);
+  void tellReady(terminal.warn);
+  if (running.app.model.fallback) {
+    void suggestOllama(process.env["OLLAMA_HOST"]).then(
+      (line) => line && terminal.print(`  ${line}`),
+    );
+  }
+  await running.done;
+  const { ephemeral } = running.app.config;
+  terminal.print(
+    ephemeral ? "Stopped. Nothing was kept." : "Stopped. Every conversation is stored.",
+  );
+}
+
+/** How long sessions are kept, and what goes soon. */
+function keepsText({ sessions, maxAgeMs, due, waiting }: Kept): string {
+  const stored = `${counted(sessions, "session")} stored`;
+  if (maxAgeMs === Infinity)
+    return `every session until it is deleted (${stored}); --max-age sets an age`;
+  const soon = [
+    ...(due > 0 ? [`${due} due now`] : []),
+    ...(waiting !== undefined && waiting.sessions > 0 ? [waitingSoon(waiting)] : []),
+  ];
+  const what = [stored, ...(soon.length > 0 ? soon : ["none due"])].join(", ");
+  return `sessions for ${ms(maxAgeMs, { long: true })} after their last use (${what})`;
+}
+
+const waitingSoon = ({ sessions, until }: Waiting): string =>
+  `${sessions} due${until === null ? "" : ` at ${localTime(until)}`} that the last run kept`;
+
+/** `asks`: for credentials. */
+function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
+  const { config, model } = app;
+  const { accepted, refused } = ownAddresses(config, networkInterfaces());
+  const port = new URL(url!).port;
+  const at = (name: string): string => `http://${name}:${port}/mcp`;
+  const names = [...(config["allowed-hosts"] ?? []), ...refused].join(",");
+  const address = config["public-url"]
+    ? `${config["public-url"]}/mcp`
+    : accepted[0]
+      ? at(accepted[0])
+      : url!;
+  // Programs find the way to an issuer's tokens by themselves.
+  const key = asks && !config["auth-issuer"] ? KEY_PLACEHOLDER : undefined;
+  const data = config.ephemeral
+    ? "in memory only, gone at the end"
+    : databaseFile(config["data-dir"]);
+  const answers =
+    model.label === "recall"
+      ? "recall (quotes the conversation; for a language model set --model-url and --model)"
+      : model.label;
+  return [
+    `Holdfast listens on ${url}`,
+    ...accepted.map((name) => `              and ${at(name)}`),
+    ...(refused.length === 0
+      ? []
+      : [`  To be reached as ${refused.map(at).join(", ")} it needs --allowed-hosts ${names}`]),
+    `  data   ${data}`,
+    `  keeps  ${keepsText(kept)}`,
+    `  model  ${answers}`,
+    ...(config.tools === undefined ? [] : [`  tools  ${config.tools}`]),
+    ``,
+    `For ${COMMON_PROGRAMS}:`,
+    `  ${JSON.stringify(clientConfig(withName(address, HOME), key))}`,
+    ``,
+    config.ephemeral ? `Ctrl+C stops it.` : `Ctrl+C stops it; conversations stay.`,
+  ];
+}

@@ -1,0 +1,166 @@
+// `holdfast call`, `holdfast tools list` and `holdfast tools check`: tools without a client, on the data folder.
+import { resolve } from "node:path";
+import { Option, type Command } from "commander";
+import { buildApp, type App } from "../../app/app.ts";
+import { loadConfig } from "../../config/config.ts";
+import { asTexts, library, type Settings } from "../../holdfast.ts";
+import { AppError } from "../../lib/errors.ts";
+import { reserveStandardOutput } from "../../mcp/stdio/standard-output.ts";
+import type { SessionTarget } from "../../sessions/session.ts";
+import { table } from "../terminal/table.ts";
+import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
+import { oneLine } from "../terminal/text.ts";
+
+type Named = ReturnType<ReturnType<App["client"]>["listTools"]>[number];
+type Loaded = NonNullable<ReturnType<App["loaded"]>>;
+
+export interface CallFlags {
+  name?: string;
+  session?: string;
+  json?: boolean;
+}
+
+/** Ends with 1 when the tool says that it failed. */
+export async function callTool(
+  settings: Settings,
+  tool: string,
+  text: string,
+  { name, session, json }: CallFlags,
+  terminal: Terminal,
+): Promise<void> {
+  const args = parseArguments(text);
+  const target =
+    name !== undefined ? { name } : session !== undefined ? { id: session } : undefined;
+  await withTools(settings, terminal.warn, async (app) => {
+    if (
+      !app
+        .client()
+        .listTools()
+        .some((known) => known.name === tool)
+    )
+      throw new AppError("start", `There is no tool ${JSON.stringify(tool)}.`, {
+        hint: "holdfast tools list names those there are.",
+      });
+    const result = await app.client(target as SessionTarget | undefined).call(tool, args);
+    if (result["isError"] === true) terminal.setExitCode();
+    terminal.print(json ? JSON.stringify(result) : textOf(result));
+  });
+}
+
+export async function listTools(
+  settings: Settings,
+  { json }: { json?: boolean },
+  terminal: Terminal,
+): Promise<void> {
+  await withTools(settings, terminal.warn, async (app) => {
+    const tools = app.client().listTools();
+    if (json) return terminal.print(JSON.stringify(tools));
+    const columns = [
+      { head: "tool", text: ({ name }: Named) => name },
+      { head: "title", text: ({ title = "" }: Named) => oneLine(title), flexible: true },
+    ];
+    for (const line of table(tools, columns, terminal.output)) terminal.print(line);
+  });
+}
+
+/** Loads the files of a folder as a start does; each fault is one line. */
+export async function loadToolFolder(
+  folder: string,
+): Promise<{ loaded: Loaded; faults: string[] }> {
+  const faults: string[] = [];
+  const settings = { ephemeral: true, tools: resolve(folder) };
+  const loaded = await withTools(
+    settings,
+    (line) => void faults.push(line),
+    (app) => Promise.resolve(app.loaded()!),
+  );
+  return { loaded, faults };
+}
+
+/** Says what is wrong with the files of a folder; ends with 1 when something is. */
+export async function checkTools(folder: string, terminal: Terminal): Promise<void> {
+  const { loaded, faults } = await loadToolFolder(folder);
+  const { tools, prompts, resources } = loaded;
+  for (const line of faults) terminal.warn(line);
+  for (const name of tools) terminal.print(`${name}: fine`);
+  for (const name of prompts) terminal.print(`prompt ${name}: fine`);
+  for (const uri of resources) terminal.print(`resource ${uri}: fine`);
+  if (faults.length > 0) terminal.setExitCode();
+  terminal.print(`${loadedText(loaded)}, ${counted(faults.length, "fault")}`);
+}
+
+/** Tools are always counted, the other kinds where there are any. */
+export const loadedText = ({ tools, prompts, resources }: Loaded): string =>
+  [
+    counted(tools.length, "tool"),
+    ...(prompts.length > 0 ? [counted(prompts.length, "prompt")] : []),
+    ...(resources.length > 0 ? [counted(resources.length, "resource")] : []),
+  ].join(", ");
+
+/** Runs the app with its tools loaded, as a program on the same data folder, and closes it. */
+async function withTools<T>(
+  settings: Settings,
+  warn: (line: string) => void,
+  use: (app: App) => Promise<T>,
+): Promise<T> {
+  const output = reserveStandardOutput(); // what is printed is the command's answer alone
+  try {
+    const config = loadConfig({ flags: asTexts(settings), env: process.env });
+    const app = await buildApp({ config, library, ...onToolFault({ warn } as Terminal) });
+    try {
+      await app.start();
+      return await use(app);
+    } finally {
+      await app.stop();
+    }
+  } finally {
+    output.release();
+  }
+}
+
+function parseArguments(text: string): object {
+  let args: unknown;
+  try {
+    args = JSON.parse(text);
+  } catch (error) {
+    throw new AppError("start", `The arguments are not JSON: ${(error as Error).message}.`);
+  }
+  if (typeof args !== "object" || args === null || Array.isArray(args))
+    throw new AppError("start", 'The arguments are a JSON object, such as {"key":"a"}.');
+  return args;
+}
+
+/** The texts of a result; of other blocks, their kinds. */
+const textOf = ({ content, ...rest }: Record<string, unknown>): string =>
+  Array.isArray(content)
+    ? (content as { type: string; text?: string }[])
+        .map(({ type, text }) => text ?? `(${type})`)
+        .join("\n")
+    : JSON.stringify(rest);
+
+/** `withSettings` adds the flags of settings, `settingsOf` reads them. */
+export function addToolCommands(
+  program: Command,
+  flags: { withSettings(command: Command): Command; settingsOf(flags: object): Settings },
+  terminal: Terminal,
+): void {
+  flags
+    .withSettings(
+      program.command("call <tool> [arguments]").description("call a tool, here and as `local`"),
+    )
+    .option("--name <name>", "in the session of this name")
+    .addOption(new Option("--session <id>", "in the session of this id").conflicts("name"))
+    .option("--json", "print the whole result as JSON")
+    .action((tool: string, args: string | undefined, given: CallFlags) =>
+      callTool(flags.settingsOf(given), tool, args ?? "{}", given, terminal),
+    );
+  const tools = program.command("tools").description("the tools, built in and of your own");
+  flags
+    .withSettings(tools.command("list").description("list the tools"))
+    .option("--json", "print JSON, as clients get it")
+    .action((given: { json?: boolean }) => listTools(flags.settingsOf(given), given, terminal));
+  tools
+    .command("check <folder>")
+    .description("load a folder of tools and say what is wrong with it")
+    .action((folder: string) => checkTools(folder, terminal));
+}

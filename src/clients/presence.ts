@@ -1,0 +1,82 @@
+// Which clients have a live connection in this process. While one has, its row says until when that holds, which tells
+// every process on the data folder, whatever its settings, that the session is in use and must not be deleted.
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../lib/clock.ts";
+import { CountByKey } from "../lib/count-by-key.ts";
+import { activityInterval } from "../lib/activity.ts";
+import type { ConnectedClients, ConnectionKind } from "./connected-clients.ts";
+import type { ClientStore } from "../sessions/store.ts";
+
+export class Presence {
+  readonly #clock: Clock;
+  readonly #clients: ClientStore;
+  readonly #connected: ConnectedClients;
+  readonly #onError: (error: unknown) => void;
+  readonly #intervalMs: number;
+  readonly #connections = new CountByKey();
+  readonly #timer: NodeJS.Timeout;
+  /** When each client was last noted. Bounded: a forgotten one costs one write more. */
+  readonly #noted = new LRUCache<string, number>({ max: 10_000 });
+
+  constructor(
+    clock: Clock,
+    maxAgeMs: number,
+    clients: ClientStore,
+    connected: ConnectedClients,
+    onError: (error: unknown) => void,
+  ) {
+    this.#clock = clock;
+    this.#clients = clients;
+    this.#connected = connected;
+    this.#onError = onError;
+    this.#intervalMs = activityInterval(maxAgeMs);
+    this.#timer = setInterval(() => this.#note(this.#connections.keys), this.#intervalMs).unref();
+  }
+
+  /** Counts one live connection of the client until the returned function is called. */
+  enter(clientId: string, kind: ConnectionKind = "stream"): () => void {
+    const disconnect = this.#connected.enter(clientId, kind);
+    const leave = this.work(clientId);
+    return () => {
+      leave();
+      disconnect();
+    };
+  }
+
+  /** As `enter`, for work that goes on without a connection. */
+  work(clientId: string): () => void {
+    const leave = this.#connections.add(clientId);
+    // What was noted within half an interval holds well beyond the next round of the timer.
+    const noted = this.#noted.get(clientId) ?? -Infinity;
+    if (this.#clock.now() - noted >= this.#intervalMs / 2) this.#note([clientId]);
+    return leave;
+  }
+
+  /** Notes a request that makes no connection last. */
+  seen(clientId: string): void {
+    this.#connected.seen(clientId);
+  }
+
+  /** How many clients are connected here. */
+  get size(): number {
+    return this.#connections.keys.length;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Until when a connection counts that is there now: two intervals, so that one late refresh breaks nothing. */
+  get until(): number {
+    return this.#clock.now() + 2 * this.#intervalMs;
+  }
+
+  #note(clientIds: readonly string[]): void {
+    if (clientIds.length === 0) return;
+    for (const id of clientIds) this.#noted.set(id, this.#clock.now());
+    this.#clients.present(clientIds, this.until).catch((error: unknown) => {
+      for (const id of clientIds) this.#noted.delete(id);
+      this.#onError(error);
+    });
+  }
+}

@@ -1,0 +1,337 @@
+// Every setting once: its name, kind, default and help, in the groups in which people read them. Flags, environment
+// variables, help texts and docs/configuration.md come from here.
+import { resolve } from "node:path";
+import { DEFAULT_CONTEXT_TOKENS } from "./context-tokens.ts";
+import { AppError } from "../lib/errors.ts";
+import { expectedText } from "../lib/text/expected.ts";
+import { isLoopback, isPrivateUrl } from "../lib/loopback.ts";
+import {
+  count,
+  depth,
+  duration,
+  flag,
+  headerSize,
+  hostNames,
+  httpUrl,
+  interval,
+  issuerUrl,
+  names,
+  oneOf,
+  origins,
+  ownUrl,
+  port,
+  size,
+  text,
+  toolsets,
+  windows,
+  type Kind,
+} from "./kinds.ts";
+
+const modelProvider = oneOf("name", ["openai", "anthropic"]);
+
+type ModelProvider = "openai" | "anthropic";
+
+export interface Setting<T> {
+  kind: Kind<T>;
+  /** As a user would write it; absent where the setting has no value unless given. */
+  default?: string;
+  /** In the words of the help, what holds where there is no value. */
+  without?: string;
+  /** With the default at most 65 characters: one line in a terminal of 100 columns. */
+  help: string;
+  /** What the reference has room for besides. */
+  details?: string;
+  /** A further environment variable that is read after `HOLDFAST_…`: another one with each `model-provider`. */
+  alsoEnv?: Partial<Record<ModelProvider, string>>;
+  /** Never shown. */
+  secret?: boolean;
+}
+
+const required = <T>(kind: Kind<T>, value: string, help: string, details?: string) =>
+  ({ kind, default: value, help, ...(details !== undefined && { details }) }) as const;
+const optional = <T>(kind: Kind<T>, help: string, more: Partial<Setting<T>> = {}) =>
+  ({ kind, help, ...more }) satisfies Setting<T>;
+
+const server = {
+  host: required(text("address"), "127.0.0.1", "address to listen on"),
+  port: required(port, "8484", "port to listen on; 0 lets the system choose"),
+  "public-url": optional(ownUrl, "address that clients use", {
+    without: "by host and port",
+  }),
+  "allowed-hosts": optional(hostNames, "further host names that requests may name"),
+  "cors-origins": optional(origins, "origins whose pages may use the server in a browser"),
+  "default-session": required(
+    oneOf("mode", ["home", "own", "none"]),
+    "home",
+    "session of unnamed calls: home, own or none",
+    "home is one for each principal, own opens new ones, none refuses such calls",
+  ),
+  "live-clients": required(count, "1000", "idle clients kept in memory"),
+  "shutdown-grace": required(interval, "10s", "how long running calls may finish at a stop"),
+} as const;
+
+const access = {
+  "insecure-no-auth": required(
+    flag,
+    "false",
+    "ask nobody for a key: a proxy in front must",
+    "for a server that others reach: without it such a server needs a key or an issuer to start",
+  ),
+  "auth-issuer": optional(issuerUrl, "OAuth issuer whose access tokens are accepted"),
+  "auth-audience": optional(text("text"), "audience of access tokens", {
+    without: "the address of /mcp",
+  }),
+  "auth-plain-jwt": required(
+    flag,
+    "false",
+    "accept tokens without typ at+jwt",
+    "for issuers that do not follow RFC 9068; whatever else they sign for this audience is then accepted too",
+  ),
+} as const;
+
+const storage = {
+  "data-dir": required(text("folder"), "./data", "folder of the database holdfast.db"),
+  ephemeral: required(flag, "false", "keep everything in memory, for trying"),
+  durability: required(
+    oneOf("mode", ["full", "normal"]),
+    "full",
+    "full survives a power loss, normal only a crash",
+    "normal is faster",
+  ),
+} as const;
+
+const retention = {
+  "max-age": optional(duration, "delete sessions unused for longer", {
+    without: "as before, or never",
+    details: "without it, that with which the folder was last served",
+  }),
+  "temporary-age": required(duration, "1h", "delete temporary sessions unused for longer"),
+  "client-age": optional(duration, "forget programs unseen for longer", {
+    without: "max-age, or else 90d",
+    details: "they must introduce themselves anew; 90d holds where max-age is never",
+  }),
+  "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),
+  "stream-grace": required(interval, "10m", "how long a stream can be resumed after its end"),
+} as const;
+
+const model = {
+  "model-provider": required(
+    modelProvider,
+    "openai",
+    "openai (or what speaks like it) or anthropic",
+  ),
+  "model-url": optional(httpUrl, "endpoint that answers chat", {
+    without: "the provider's own",
+    alsoEnv: { openai: "OPENAI_BASE_URL" },
+  }),
+  model: optional(text("name"), "model that answers chat"),
+  models: optional(names, "further models of the endpoint that a call may name"),
+  "model-key": optional(text("key"), "key of the endpoint; safer in its variable than here", {
+    alsoEnv: { openai: "OPENAI_API_KEY", anthropic: "ANTHROPIC_API_KEY" },
+    secret: true,
+  }),
+  "context-tokens": required(
+    windows,
+    `${DEFAULT_CONTEXT_TOKENS}`,
+    "tokens of prompt, history and answer",
+    "the model's context window, which the three share; older messages are summarized",
+  ),
+  "model-timeout": required(interval, "2m", "longest wait for one answer of the model"),
+} as const;
+
+const tools = {
+  toolset: required(
+    toolsets,
+    "core",
+    "tools that tools/list shows",
+    "?tools= in an address chooses others; what is not shown can be called",
+  ),
+  tools: optional(text("folder"), "folder with tools of your own, loaded when they change", {
+    details: "each .js, .mjs, .ts or .mts file in it",
+  }),
+} as const;
+
+const requestLimits = {
+  "max-body": required(size, "4mb", "largest request body"),
+  "max-headers": required(headerSize, "16kb", "largest headers of a request, all together"),
+  "max-depth": required(depth, "200", "deepest nesting of JSON in a request"),
+} as const;
+
+const sessionLimits = {
+  "max-messages": required(count, "100000", "most messages in one session"),
+  "max-message": required(size, "1mb", "largest message in a history"),
+  "max-keys": required(count, "10000", "most state keys in one session"),
+  "max-value": required(size, "1mb", "largest state value"),
+} as const;
+
+const principalLimits = {
+  "max-sessions": required(count, "10000", "most sessions of one principal"),
+  "max-clients": required(
+    count,
+    "10000",
+    "most client programs; the longest unused goes",
+    "of one key or OAuth program",
+  ),
+  "max-streams": required(count, "5000", "most open streams of one principal"),
+  "max-history": required(size, "4gb", "most text of all messages of one principal"),
+  "max-state": required(size, "1gb", "most state values of one principal, in all"),
+  "max-calls-per-minute": required(count, "100000", "most requests of one principal in a minute"),
+  "max-concurrent-calls": required(count, "1000", "most running calls of one principal"),
+} as const;
+
+const serverLimits = {
+  "max-database": optional(size, "largest database file", { without: "the disk is the limit" }),
+  "max-in-flight": required(
+    size,
+    "256mb",
+    "most bytes of requests and answers in memory",
+    "beyond it requests that read much wait, and then are answered 503; one principal has half of it",
+  ),
+  "max-connections": required(count, "10000", "most open connections"),
+  "stream-events": required(count, "10000", "most stored events of one stream"),
+} as const;
+
+const log = {
+  "log-level": required(
+    oneOf("level", ["silent", "error", "warn", "info", "debug"]),
+    "warn",
+    "what is logged: silent, error, warn, info, debug",
+    "the least severe line that is written to standard error",
+  ),
+  metrics: required(
+    flag,
+    "true",
+    "count calls and answer /metrics",
+    "with keys it needs one of the scope metrics",
+  ),
+} as const;
+
+/** In the order of the help. */
+export const settingGroups = {
+  Server: server,
+  Access: access,
+  Storage: storage,
+  Retention: retention,
+  Model: model,
+  Tools: tools,
+  "Limits of a request": requestLimits,
+  "Limits of a session": sessionLimits,
+  "Limits of a principal": principalLimits,
+  "Limits of the server": serverLimits,
+  "Log and metrics": log,
+} as const;
+
+export const settings = {
+  ...server,
+  ...access,
+  ...storage,
+  ...retention,
+  ...model,
+  ...tools,
+  ...requestLimits,
+  ...sessionLimits,
+  ...principalLimits,
+  ...serverLimits,
+  ...log,
+} as const;
+
+/** Milliseconds of a text such as `30d`; `Infinity` for `never`, undefined for anything else. */
+export const readDuration = (given: string): number | undefined => duration.read(given);
+
+export type SettingName = keyof typeof settings;
+
+type ValueOf<S> =
+  S extends Setting<infer T> ? (S extends { default: string } ? T : T | undefined) : never;
+
+/** Every setting's value by its name: durations in milliseconds (`Infinity` is never), sizes in bytes. */
+export type Config = { readonly [N in SettingName]: ValueOf<(typeof settings)[N]> };
+
+/** `max-age` is `HOLDFAST_MAX_AGE`. */
+export const envName = (name: string): string =>
+  `HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`;
+
+export interface ConfigSources {
+  /** Values as a user writes them, by setting name; they win over the environment. */
+  flags?: Partial<Record<SettingName, string>>;
+  env?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Reads all settings from flags, then the environment, then the defaults.
+ * @throws AppError `start` with one line a fault, naming the setting, the value and what is accepted.
+ */
+export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config {
+  const faults: string[] = [];
+  const config: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
+    const given = givenText(name as SettingName, { flags, env });
+    const source = given ?? { text: setting.default, from: "the default" };
+    if (source.text === undefined) continue;
+    const value = setting.kind.read(source.text);
+    if (value === undefined) {
+      // An address may hold a password.
+      const secret = setting.secret === true || source.text.includes("@");
+      const got = { value: source.text, secret, from: source.from };
+      faults.push(expectedText(name, setting.kind.accepts, got));
+    }
+    config[name] = value;
+  }
+  // OPENAI_BASE_URL may be there for another program; model-url is meant for this one.
+  const endpoint = flags["model-url"] ?? env[envName("model-url")];
+  const isAnthropic = config["model-provider"] === "anthropic";
+  if ((endpoint || isAnthropic) && !("model" in config)) {
+    faults.push(
+      expectedText(
+        "model",
+        `the name of a model, since ${isAnthropic ? "model-provider is anthropic" : "model-url is set"}`,
+      ),
+    );
+  }
+  if (isAnthropic && !("model-key" in config) && !("model-url" in config)) {
+    faults.push(
+      expectedText(
+        "model-key",
+        "a key of Anthropic (best in ANTHROPIC_API_KEY), since model-provider is anthropic",
+      ),
+    );
+  }
+  if (config["auth-issuer"]) faults.push(...resourceFaults(config as Partial<Config>));
+  if (faults.length > 0) throw new AppError("start", faults.join("\n"));
+  for (const name of ["data-dir", "tools"] satisfies SettingName[])
+    if (name in config) config[name] = resolve(config[name] as string);
+  return Object.freeze(config) as Config;
+}
+
+/** RFC 9728, section 1.2: tokens are for one https address; plain http stays on this machine. */
+function resourceFaults({ host = "", "public-url": publicUrl }: Partial<Config>): string[] {
+  const isSafe = publicUrl === undefined ? isLoopback(host) : isPrivateUrl(new URL(publicUrl));
+  if (isSafe) return [];
+  const because = publicUrl === undefined ? `since host is ${host}` : `not ${publicUrl}`;
+  const wanted = `the https address that clients get tokens for, such as https://mcp.example.org, ${because}`;
+  return [expectedText("public-url", wanted)];
+}
+
+/**
+ * What the user wrote, and whether in a flag or a variable; undefined where the default holds.
+ * An empty variable counts as not set, as in shells and compose files.
+ */
+export function givenText(
+  name: SettingName,
+  { flags = {}, env = {} }: ConfigSources,
+): { text: string; from: string } | undefined {
+  const flagText = flags[name];
+  if (flagText !== undefined) return { text: flagText, from: `--${name}` };
+  for (const variable of variablesOf(name, { flags, env })) {
+    const value = env[variable];
+    if (value) return { text: value, from: variable };
+  }
+  return undefined;
+}
+
+/** The variables of a setting; those that other programs know too belong to a provider of models. */
+function variablesOf(name: SettingName, sources: ConfigSources): string[] {
+  const { alsoEnv }: Setting<unknown> = settings[name];
+  const provider = alsoEnv && (givenText("model-provider", sources)?.text ?? "openai");
+  const also = alsoEnv?.[provider as ModelProvider];
+  return also === undefined ? [envName(name)] : [envName(name), also];
+}

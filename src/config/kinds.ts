@@ -1,0 +1,195 @@
+// The kinds of settings: how each is read, and how its help and its faults speak of it.
+import bytes from "bytes";
+import ms from "ms";
+import { readContextTokens, type ContextTokens } from "./context-tokens.ts";
+import { eitherOf } from "../lib/text/expected.ts";
+import { isPrivateUrl } from "../lib/loopback.ts";
+import { readToolsets, TOOLSET_NAMES, type ToolsetName } from "./toolsets.ts";
+
+/** How a setting's text is read. */
+export interface Kind<T> {
+  /** Stands for a value in the help: `duration`. */
+  placeholder: string;
+  /** Completes the sentence "expected …". */
+  accepts: string;
+  /** All that is accepted, where that is a few words. */
+  words?: readonly string[];
+  /** The flag may stand without a value, and means `true` then. */
+  isSwitch?: boolean;
+  /** Returns undefined for text that is not of this kind. */
+  read(text: string): T | undefined;
+}
+
+/** A thousand years: dates that far ahead can still be told. */
+const LONGEST_MS = 1_000 * 365.25 * 86_400_000;
+
+export const duration: Kind<number> = {
+  placeholder: "duration",
+  accepts: "a duration such as 30d, 12h, 90s or never",
+  read(text) {
+    if (text === "never") return Infinity;
+    if (!/^\d+(\.\d+)?\s*(ms|s|m|h|d|w|y)$/.test(text)) return undefined;
+    const value = ms(text as ms.StringValue);
+    return value > 0 && value <= LONGEST_MS ? value : undefined;
+  },
+};
+
+/** Milliseconds of a text such as `30d`; `Infinity` for `never`, undefined for anything else. */
+export const readDuration = (text: string): number | undefined => duration.read(text);
+
+/** For intervals that feed timers, which cannot wait longer than 24 days. */
+export const interval: Kind<number> = {
+  placeholder: "duration",
+  accepts: "a duration from 10ms to 24d, such as 10m",
+  read(text) {
+    const value = duration.read(text);
+    return value !== undefined && value >= 10 && value <= 24 * 86_400_000 ? value : undefined;
+  },
+};
+
+export const size: Kind<number> = {
+  placeholder: "size",
+  accepts: "a size such as 4mb, 512kb or 1048576",
+  read(text) {
+    if (!/^\d+(\.\d+)?\s*(b|kb|mb|gb)?$/i.test(text)) return undefined;
+    const value = bytes.parse(text);
+    return value !== null && value > 0 ? value : undefined;
+  },
+};
+
+/** The HTTP server needs some, and a number that is not too large for it. */
+export const headerSize: Kind<number> = {
+  placeholder: "size",
+  accepts: "a size from 1kb to 1mb, such as 16kb",
+  read(text) {
+    const value = size.read(text);
+    return value !== undefined && value >= 1_024 && value <= 1_048_576 ? value : undefined;
+  },
+};
+
+/** Walking through a message takes a piece of the stack for each level. */
+export const depth: Kind<number> = {
+  placeholder: "number",
+  accepts: "a whole number from 10 to 1000",
+  read: (text) =>
+    /^\d{2,4}$/.test(text) && Number(text) >= 10 && Number(text) <= 1_000
+      ? Number(text)
+      : undefined,
+};
+
+export const count: Kind<number> = {
+  placeholder: "number",
+  accepts: "a whole number from 1",
+  read: (text) => (/^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined),
+};
+
+export const port: Kind<number> = {
+  placeholder: "number",
+  accepts: "a whole number from 0 to 65535",
+  read: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined),
+};
+
+export const flag: Kind<boolean> = {
+  placeholder: "true|false",
+  accepts: "true or false",
+  words: ["true", "false"],
+  isSwitch: true,
+  read: (text) =>
+    new Map([
+      ["true", true],
+      ["1", true],
+      ["false", false],
+      ["0", false],
+    ]).get(text),
+};
+
+export const text = (placeholder: string): Kind<string> => ({
+  placeholder,
+  accepts: "text that is not empty",
+  read: (value) => (value.trim() === "" ? undefined : value.trim()),
+});
+
+export const hostNames: Kind<readonly string[]> = {
+  placeholder: "names",
+  accepts: "host names separated by commas, such as mcp.example.org",
+  read(value) {
+    const names = value.split(",").map((name) => name.trim().toLowerCase());
+    return names.every((name) => /^[a-z0-9.-]+$|^\[[0-9a-f:]+\]$/.test(name)) ? names : undefined;
+  },
+};
+
+export const names: Kind<readonly string[]> = {
+  placeholder: "names",
+  accepts: "names separated by commas, such as qwen3,llama3.2",
+  read(value) {
+    const read = value.split(",").map((name) => name.trim());
+    return read.every((name) => /^[^\p{C}\p{Z}]+$/u.test(name)) ? read : undefined;
+  },
+};
+
+export const toolsets: Kind<readonly ToolsetName[]> = {
+  placeholder: "names",
+  accepts: `toolsets separated by commas, of ${TOOLSET_NAMES.join(", ")}`,
+  read: readToolsets,
+};
+
+export const windows: Kind<ContextTokens> = {
+  placeholder: "number",
+  accepts:
+    "a number of tokens from 1000, also for single models, such as 32000 or qwen3=8000,32000",
+  read: readContextTokens,
+};
+
+export const httpUrl: Kind<string> = {
+  placeholder: "url",
+  accepts: "an http or https address such as http://127.0.0.1:11434/v1",
+  read: (value) => (/^https?:$/.test(URL.parse(value)?.protocol ?? "") ? value : undefined),
+};
+
+/** RFC 8414: an address without a query and a fragment. */
+export const issuerUrl: Kind<string> = {
+  placeholder: "url",
+  accepts:
+    "the https address of an issuer, exactly as it writes itself, such as https://id.example.org",
+  read(value) {
+    const url = URL.parse(value);
+    const plain = url && isPrivateUrl(url) && !/[?#@\s]/.test(value);
+    return plain ? value : undefined;
+  },
+};
+
+export const ownUrl: Kind<string> = {
+  placeholder: "url",
+  accepts: "an http or https address without a path, such as https://mcp.example.org",
+  read(value) {
+    const url = URL.parse(value);
+    const plain = url && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+    return plain ? url.origin : undefined;
+  },
+};
+
+/** As browsers send it. Extensions and editors have schemes of their own. */
+function readOrigin(text: string): string | undefined {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s*]+$/.test(text)) return undefined;
+  return /^https?:/.test(text) ? URL.parse(text)?.origin : text;
+}
+
+export const origins: Kind<readonly string[]> = {
+  placeholder: "origins",
+  accepts: "origins separated by commas, such as https://app.example.org",
+  read(value) {
+    const read = value.split(",").map((origin) => readOrigin(origin.trim().toLowerCase()));
+    const known = read.filter((origin) => origin !== undefined);
+    return known.length === read.length ? known : undefined;
+  },
+};
+
+export const oneOf = <const T extends string>(
+  placeholder: string,
+  words: readonly T[],
+): Kind<T> => ({
+  placeholder,
+  accepts: eitherOf(words),
+  words,
+  read: (value) => words.find((word) => word === value),
+});

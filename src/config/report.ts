@@ -1,0 +1,57 @@
+// Where each setting's value comes from, and variables that look like settings and are none: for people who wonder why
+// the program does what it does. Values are shown as they were written, secrets never.
+import {
+  envName,
+  givenText,
+  settings,
+  type Config,
+  type ConfigSources,
+  type SettingName,
+} from "./config.ts";
+import { unknownAmong } from "../lib/text/similar.ts";
+
+/** Holds the key that `holdfast connect` puts into a configuration; a flag could be read by every user of the machine. */
+export const KEY_VARIABLE = "HOLDFAST_API_KEY";
+
+export interface SettingReport {
+  name: string;
+  /** As it was written; null where it has no value. */
+  value: string | null;
+  /** A flag, a variable, or `the default`. */
+  from: string;
+}
+
+export function reportSettings(sources: ConfigSources): SettingReport[] {
+  return (Object.keys(settings) as SettingName[]).map((name) => {
+    const setting: { default?: string; secret?: boolean; help: string } = settings[name];
+    const given = givenText(name, sources);
+    const text = given?.text ?? setting.default ?? null;
+    // An address may hold a password.
+    const hidden = given !== undefined && (setting.secret || given.text.includes("@"));
+    return { name, value: hidden ? "(hidden)" : text, from: given?.from ?? "the default" };
+  });
+}
+
+/** What is probably not meant, one sentence each. */
+export function settingWarnings(
+  config: Pick<Config, "model" | "model-url" | "model-key">,
+  env: ConfigSources["env"] = {},
+): string[] {
+  return [...unknownVariables(env), ...halfAModel(config)];
+}
+
+function unknownVariables(env: NonNullable<ConfigSources["env"]>): string[] {
+  const known = [...Object.keys(settings).map(envName), KEY_VARIABLE];
+  const ours = Object.keys(env).filter((name) => name.startsWith("HOLDFAST_"));
+  return unknownAmong(ours, known).map(
+    ({ name, meant }) => `${name} is no setting.${meant ? ` Did you mean ${meant}?` : ""}`,
+  );
+}
+
+function halfAModel(config: Pick<Config, "model" | "model-url" | "model-key">): string[] {
+  const { model, "model-url": url, "model-key": key } = config;
+  if (model === undefined || url !== undefined || key !== undefined) return [];
+  return [
+    `The model ${JSON.stringify(model)} is not used: it has neither an address (--model-url) nor a key (HOLDFAST_MODEL_KEY).`,
+  ];
+}

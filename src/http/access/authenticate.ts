@@ -1,0 +1,99 @@
+// Credentials over HTTP: who a request comes from, or the challenge to bring some (RFC 6750).
+import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
+import type { Context } from "hono";
+import { MissingCredentials, type Authenticator } from "../../auth/authenticator.ts";
+import { may, type AuthInfo, type Scope } from "../../auth/principal.ts";
+import type { Refuse } from "../../telemetry/metrics.ts";
+import type { OpenConnections } from "../limits/connections.ts";
+import type { Authenticated, Guard } from "../guard.ts";
+import { WrongCredentials } from "../limits/limits.ts";
+import { addressOf } from "../operations/observe.ts";
+import { pathName } from "../target.ts";
+import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
+
+/** The challenge to come back with more rights. */
+export const insufficientScope = (
+  c: Context<Authenticated>,
+  scope: Scope,
+  resource?: ProtectedResource,
+): Response =>
+  challenge(
+    c,
+    new OAuthError(OAuthErrorCode.InsufficientScope, `This needs the scope ${scope}.`),
+    [scope],
+    resource,
+  );
+
+export interface AuthenticateOptions {
+  authenticator: Authenticator;
+  /** Present where an issuer gives out tokens, whose clients are told where to get one. */
+  resource: ProtectedResource | undefined;
+  connections: OpenConnections;
+  refuse: Refuse;
+}
+
+export function authenticate({
+  authenticator,
+  resource,
+  connections,
+  refuse,
+}: AuthenticateOptions): Guard {
+  const wrong = new WrongCredentials();
+  return async (c) => {
+    const sent = c.req.header("authorization");
+    const { socket } = c.env.incoming;
+    let admission: AuthInfo;
+    try {
+      admission = await authenticator.authenticate(sent);
+    } catch (error) {
+      if (!(error instanceof OAuthError || error instanceof MissingCredentials)) throw error;
+      refuse("auth");
+      const refusal = challenge(c, error, resource ? USUAL_SCOPES : [], resource);
+      if (sent === undefined) return refusal;
+      const address = addressOf(socket.remoteAddress, c.req.header("x-forwarded-for"));
+      return (await wrong.note(address)) ?? refusal;
+    }
+    connections.admit(socket);
+    c.set("principal", admission.principal);
+    c.set("admission", admission);
+    return undefined;
+  };
+}
+
+/** For credentials that were let in. */
+export const needsScope =
+  (scope: Scope, resource: ProtectedResource | undefined, refuse: Refuse): Guard =>
+  (c) => {
+    if (may(c.get("principal"), scope)) return undefined;
+    refuse("scope");
+    return insufficientScope(c, scope, resource);
+  };
+
+const STATUS: Readonly<Record<string, number>> = {
+  [OAuthErrorCode.InvalidRequest]: 400,
+  [OAuthErrorCode.InvalidToken]: 401,
+  [OAuthErrorCode.InsufficientScope]: 403,
+};
+
+function challenge(
+  c: Context<Authenticated>,
+  error: OAuthError | MissingCredentials,
+  scopes: readonly string[],
+  resource: ProtectedResource | undefined,
+): Response {
+  const { message } = error;
+  const code = error instanceof OAuthError ? error.code : undefined;
+  const parameters = {
+    ...(code === undefined ? { realm: "holdfast" } : { error: code, error_description: message }),
+    ...(scopes.length > 0 && { scope: scopes.join(" ") }),
+    ...(resource && { resource_metadata: resource.metadataUrl(pathName(c.req.url)) }),
+  };
+  const said = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`);
+  return Response.json(
+    { error: code, error_description: message },
+    {
+      status: STATUS[code ?? OAuthErrorCode.InvalidToken] ?? 400,
+      headers: { "www-authenticate": `Bearer ${said.join(", ")}` },
+    },
+  );
+}

@@ -1,0 +1,98 @@
+// What whoever knows only the host can learn: that there is an MCP server, where, and in which revisions. A Server Card
+// (SEP-2127) and the catalog that leads to it; drafts of both name several addresses.
+import { SUPPORTED_PROTOCOL_VERSIONS, validateHostHeader } from "@modelcontextprotocol/server";
+import type { Context, Hono } from "hono";
+import type { Authenticator } from "../../auth/authenticator.ts";
+import { MODERN_VERSION } from "../../mcp/initialize.ts";
+import { VERSION } from "../../version.ts";
+import type { Authenticated } from "../guard.ts";
+import { namedHost } from "../guards.ts";
+
+const CARD_TYPE = "application/mcp-server-card+json";
+const CATALOG_TYPE = "application/ai-catalog+json";
+const SCHEMA = "https://static.modelcontextprotocol.io/schemas/v1/server-card.schema.json";
+
+const NAME = "holdfast";
+const TITLE = "Holdfast";
+/** At most 100 characters. */
+const DESCRIPTION =
+  "A memory for AI assistants: conversations and facts that outlive every restart.";
+
+/** Public and always the same: pages of any origin may read it. */
+const HEADERS = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "GET",
+  "access-control-allow-headers": "Content-Type",
+  "cache-control": "public, max-age=3600",
+};
+
+export interface DiscoveryOptions {
+  /** How clients reach `/mcp`. */
+  address(c: Context<Authenticated>): string;
+  authenticator: Authenticator;
+  /** Programs find the way to an issuer's tokens by themselves. */
+  hasIssuer: boolean;
+  /** Host names that requests may name: the answer holds the name, and may be kept by caches. */
+  hosts: readonly string[];
+}
+
+export function discoveryRoutes(
+  app: Hono<Authenticated>,
+  { address, authenticator, hasIssuer, hosts }: DiscoveryOptions,
+): void {
+  const answer = (type: string, body: object): Response =>
+    new Response(JSON.stringify(body), { headers: { ...HEADERS, "content-type": type } });
+
+  const catalog = (url: URL): Response => {
+    const entry = {
+      identifier: `urn:air:${url.hostname}:${NAME}`,
+      ...{ displayName: TITLE, type: CARD_TYPE, url: `${url.href}/server-card` },
+    };
+    return answer(CATALOG_TYPE, { specVersion: "1.0", entries: [entry] });
+  };
+
+  const card = async (url: URL): Promise<Response> => {
+    const asksForKey = !hasIssuer && (await authenticator.required());
+    const remote = {
+      ...{ type: "streamable-http", url: url.href },
+      supportedProtocolVersions: [MODERN_VERSION, ...SUPPORTED_PROTOCOL_VERSIONS],
+      ...(asksForKey && { headers: [KEY_HEADER] }),
+    };
+    return answer(CARD_TYPE, {
+      ...{ $schema: SCHEMA, name: cardName(url), title: TITLE, version: VERSION },
+      ...{ description: DESCRIPTION, remotes: [remote] },
+    });
+  };
+
+  const routes = [
+    ["/mcp/server-card", card],
+    ["/.well-known/mcp/server-card.json", card],
+    ["/.well-known/mcp/catalog.json", catalog],
+    ["/.well-known/ai-catalog.json", catalog],
+  ] as const;
+  for (const [path, show] of routes) {
+    app.get(path, async (c, next) => {
+      // A program that works in a session of such a name comes for its stream.
+      const isForUs = c.req.header("mcp-session-id") === undefined;
+      const host = validateHostHeader(namedHost(c), [...hosts]);
+      return isForUs && host.ok ? show(new URL(address(c))) : next();
+    });
+  }
+}
+
+const KEY_HEADER = {
+  name: "Authorization",
+  value: "Bearer {key}",
+  variables: {
+    key: {
+      description: "An API key, which whoever runs the server gives out.",
+      ...{ isRequired: true, isSecret: true, placeholder: "hf_…" },
+    },
+  },
+};
+
+/** `org.example.mcp/holdfast`; what is reached by a number is on somebody's own network. */
+function cardName({ hostname }: URL): string {
+  const isName = /^[a-z0-9.-]*[a-z][a-z0-9.-]*$/.test(hostname);
+  return `${isName ? hostname.split(".").toReversed().join(".") : "localhost"}/${NAME}`;
+}

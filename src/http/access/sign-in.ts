@@ -1,0 +1,44 @@
+// What programs find that look here for a way to sign in, as if this server gave out tokens: the issuer's, where there is
+// one, and otherwise a sentence that says what to do. Many show it to their user, word for word.
+import type { Context, Hono } from "hono";
+import type { Authenticator } from "../../auth/authenticator.ts";
+import { metadataUrls } from "../../auth/issuer-keys.ts";
+import type { Authenticated } from "../guard.ts";
+
+/** Where clients look that were not told of an issuer, or are older than that (2025-03-26). */
+const METADATA = ["oauth-authorization-server", "openid-configuration"] as const;
+const ENDPOINTS = ["/register", "/authorize", "/token"] as const;
+
+const ASK_FOR_KEY =
+  "This server has no sign-in, it takes API keys. Ask whoever runs it for one (holdfast keys create --principal NAME), " +
+  'and let this program send it as the header "Authorization: Bearer hf_…".';
+const OPEN = "This server asks nobody for credentials: connect without any.";
+
+export function signInRoutes(
+  app: Hono<Authenticated>,
+  { issuer, authenticator }: { issuer: string | undefined; authenticator: Authenticator },
+): void {
+  /** An error of RFC 6749. */
+  const refuse = async (c: Context<Authenticated>, status: 400 | 404): Promise<Response> => {
+    const description =
+      issuer !== undefined
+        ? `This server gives out no tokens: ${issuer} does.`
+        : (await authenticator.required())
+          ? ASK_FOR_KEY
+          : OPEN;
+    return c.json({ error: "access_denied", error_description: description }, status);
+  };
+  for (const name of METADATA) {
+    for (const below of ["", "/mcp", "/mcp/:name"])
+      app.get(`/.well-known/${name}${below}`, async (c) =>
+        issuer === undefined ? await refuse(c, 404) : c.redirect(metadataUrl(issuer, name), 307),
+      );
+  }
+  for (const path of ENDPOINTS) app.all(path, (c) => refuse(c, 400));
+}
+
+/** Of the two places of OpenID Connect's, the one behind the issuer's path is the standard's. */
+function metadataUrl(issuer: string, name: (typeof METADATA)[number]): string {
+  const urls = metadataUrls(issuer);
+  return name === "openid-configuration" ? urls.at(-1)! : urls[0]!;
+}

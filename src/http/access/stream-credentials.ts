@@ -1,0 +1,52 @@
+// A stream lives for hours: it is cut when the credentials that opened it no longer hold. What it would have brought is
+// stored; whoever has credentials again resumes it.
+import type { AuthInfo } from "../../auth/principal.ts";
+import type { SseStream } from "../../events/sse-stream.ts";
+
+const CHECK_MS = 1_000;
+
+interface Watched {
+  admission: AuthInfo;
+  streams: Set<SseStream>;
+}
+
+export class StreamCredentials {
+  /** By credentials: many streams of one program are looked after with one check. */
+  readonly #watched = new Map<string, Watched>();
+  readonly #onError: (error: unknown) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  watch(stream: SseStream, admission: AuthInfo): void {
+    if (this.#closed) return;
+    const { credentials } = admission;
+    const watched = this.#watched.get(credentials) ?? { admission, streams: new Set() };
+    this.#watched.set(credentials, watched);
+    watched.streams.add(stream);
+    this.#timer ??= setInterval(() => void this.#check(), CHECK_MS).unref();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+  }
+
+  async #check(): Promise<void> {
+    for (const [credentials, { admission, streams }] of this.#watched) {
+      if (this.#closed) return;
+      const holds = await admission.holds().catch((error: unknown) => {
+        this.#onError(error);
+        return true; // not known now: the next check tells
+      });
+      for (const stream of streams) {
+        if (!holds) stream.close();
+        if (!stream.open) streams.delete(stream);
+      }
+      if (streams.size === 0) this.#watched.delete(credentials);
+    }
+  }
+}

@@ -1,0 +1,154 @@
+// How many bytes of bodies and answers are in memory at a time. What would be too much waits, or is refused with 503; one
+// principal has no more than half of it, so that whoever takes no answers holds up itself.
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { PAGE_BYTES } from "../../lib/page.ts";
+import { once } from "../../lib/once.ts";
+import { CountByKey } from "../../lib/count-by-key.ts";
+import { sizeOf } from "../../mcp/calls/json-response.ts";
+import { RPC, rpcError } from "../../protocol/json-rpc.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
+import type { Context } from "hono";
+import type { Authenticated } from "../guard.ts";
+import { whenWritten } from "../listen.ts";
+
+/** Smaller bodies are not worth counting. */
+const COUNTED_BYTES = 64_000;
+/** A page as rows, as structure, as text for people, as JSON. */
+const READ_BYTES = 6 * PAGE_BYTES;
+/** Longest wait for room. */
+const WAIT_MS = 10_000;
+/** Whoever takes longer waits for something else: no page of ours does. */
+const READING_MS = 1_000;
+
+type Leave = () => void;
+
+interface Waiting {
+  principal: string;
+  bytes: number;
+  enter: (leave: Leave) => void;
+}
+
+export class InFlight {
+  readonly #max: number;
+  #used = 0;
+  readonly #ofPrincipal = new CountByKey();
+  readonly #waiting = new Set<Waiting>();
+
+  constructor(maxBytes: number) {
+    this.#max = maxBytes;
+  }
+
+  get bytes(): number {
+    return this.#used;
+  }
+
+  /** Counts these bytes until the returned function is called, whether there is room or not. */
+  hold(principal: string, bytes: number): Leave {
+    this.#used += bytes;
+    const leave = this.#ofPrincipal.add(principal, bytes);
+    return once(() => {
+      this.#used -= bytes;
+      leave();
+      this.#admit();
+    });
+  }
+
+  /** As `hold`; undefined when there is no room. */
+  take(principal: string, bytes: number): Leave | undefined {
+    return this.#fits(principal, bytes) ? this.hold(principal, bytes) : undefined;
+  }
+
+  /** As `take`, when there is room; undefined when there is none for long. */
+  async wait(principal: string, bytes: number): Promise<Leave | undefined> {
+    const leave = this.take(principal, bytes);
+    if (leave !== undefined) return leave;
+    const { promise, resolve } = Promise.withResolvers<Leave | undefined>();
+    const waiting = { principal, bytes, enter: resolve };
+    this.#waiting.add(waiting);
+    const timeout = setTimeout(() => resolve(undefined), WAIT_MS);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timeout);
+      this.#waiting.delete(waiting);
+    }
+  }
+
+  /** Whatever is alone fits. */
+  #fits(principal: string, bytes: number): boolean {
+    const own = this.#ofPrincipal.of(principal);
+    return (
+      (this.#used === 0 || this.#used + bytes <= this.#max) &&
+      (own === 0 || own + bytes <= this.#max / 2)
+    );
+  }
+
+  #admit(): void {
+    for (const waiting of this.#waiting) {
+      if (this.#used >= this.#max) return;
+      const leave = this.take(waiting.principal, waiting.bytes);
+      if (leave === undefined) continue;
+      this.#waiting.delete(waiting);
+      waiting.enter(leave);
+    }
+  }
+}
+
+/** A guard of requests with bodies: these count until their answer is out. */
+export const limitBodies =
+  (inFlight: InFlight, maxBodyBytes: number) => (c: Context<Authenticated>) => {
+    const length = c.req.header("content-length");
+    const bytes = length === undefined ? maxBodyBytes : Number(length);
+    if (bytes <= COUNTED_BYTES || bytes > maxBodyBytes) return undefined;
+    const leave = inFlight.take(c.get("principal").id, bytes);
+    if (leave === undefined) return tooMuch();
+    whenWritten(c.env.outgoing, leave);
+    return undefined;
+  };
+
+/**
+ * The answer to a message that reads pages of what is stored, when there is room for them; an answer that is large
+ * counts until it is out.
+ */
+export async function withRoom(
+  inFlight: InFlight,
+  c: Context<Authenticated>,
+  pages: number,
+  answer: () => Promise<Response>,
+): Promise<Response> {
+  const { id } = c.get("principal");
+  const leave = pages === 0 ? undefined : await inFlight.wait(id, pages * READ_BYTES);
+  if (pages > 0 && leave === undefined) return tooMuch();
+  const reading = leave && setTimeout(leave, READING_MS);
+  try {
+    const response = await answer();
+    const bytes = sizeOf(response);
+    if (bytes > 0) whenWritten(c.env.outgoing, inFlight.hold(id, bytes));
+    return response;
+  } finally {
+    clearTimeout(reading);
+    leave?.();
+  }
+}
+
+const READING = new Set(["resources/read", "prompts/get"]);
+
+/** How many pages these messages may read. */
+export const pagesOf = (
+  messages: readonly JSONRPCMessage[],
+  registry: Pick<ToolRegistry, "isReading">,
+): number =>
+  messages.filter(
+    (message) =>
+      "method" in message &&
+      (READING.has(message.method) ||
+        (message.method === "tools/call" && registry.isReading(message.params?.["name"]))),
+  ).length;
+
+const tooMuch = (): Response =>
+  rpcError(
+    503,
+    RPC.server,
+    "Too many bytes of requests and answers are in memory (the setting max-in-flight). Try again.",
+    { headers: { "retry-after": "1" } },
+  );

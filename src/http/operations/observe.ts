@@ -1,0 +1,73 @@
+// Counts HTTP answers, and the requests that were refused before a call began. A refusal that tells of somebody who may not
+// come in, or asks for too much, is logged with its address, for programs such as fail2ban.
+import { isIP } from "node:net";
+import type { Context, MiddlewareHandler } from "hono";
+import { isLoopback } from "../../lib/loopback.ts";
+import type { Logger } from "../../telemetry/logger.ts";
+import type { Metrics } from "../../telemetry/metrics.ts";
+import type { Authenticated } from "../guard.ts";
+
+/** For refusals that no guard has given a reason. */
+const REASONS: Readonly<Record<number, string>> = {
+  400: "invalid",
+  404: "not_found",
+  405: "method",
+  406: "media_type",
+  410: "not_found",
+  413: "size",
+  415: "media_type",
+  500: "internal",
+  503: "unavailable",
+  507: "storage_full",
+};
+const CLASSES = ["", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+export const observe = (
+  metrics: Metrics | undefined,
+  log: Logger,
+): MiddlewareHandler<Authenticated> => {
+  const writes = log.isLevelEnabled("debug");
+  return async (c, next) => {
+    await next();
+    const { status } = c.res;
+    metrics?.responses.add(CLASSES[Math.trunc(status / 100)] ?? "other");
+    if (status < 400) return;
+    const isChallenge = c.res.headers.has("www-authenticate"); // counted where it is made
+    const reason = isChallenge ? undefined : REASONS[status];
+    if (reason !== undefined) metrics?.refusals.add(reason);
+    const suspicion = suspicionOf(c, status);
+    if (suspicion === undefined && !writes) return;
+    const { incoming } = c.env;
+    // The address stands before all that a client has chosen: filters are anchored there.
+    const line = {
+      address: addressOf(incoming.socket.remoteAddress, c.req.header("x-forwarded-for")),
+      status,
+      reason: suspicion,
+      method: c.req.method,
+      principal: c.get("principal")?.id,
+      request: c.get("requestId"),
+    };
+    log[suspicion === undefined ? "debug" : "warn"](line, "refused");
+  };
+};
+
+/** Why the sender of a refused request may be somebody to keep out. deploy/fail2ban-filter.conf knows these words. */
+function suspicionOf({ req, res }: Context, status: number): string | undefined {
+  if (status === 429) return "too many requests";
+  // Programs that look for an issuer ask without credentials first.
+  const isChallenge = res.headers.has("www-authenticate");
+  if (status === 401 || (status === 400 && isChallenge))
+    return req.header("authorization") === undefined ? "no credentials" : "wrong credentials";
+  if (status !== 403) return undefined;
+  return isChallenge ? "scope" : "host or origin";
+}
+
+/**
+ * Where a request comes from: the other end of its connection. When that is this machine, a proxy may stand there, which
+ * has put the address that it was asked from at the end of `X-Forwarded-For`.
+ */
+export function addressOf(peer = "unknown", forwardedFor = ""): string {
+  const address = peer.replace(/^::ffff:(?=\d+\.)/i, "");
+  const last = forwardedFor.split(",").at(-1)!.trim();
+  return isLoopback(address) && isIP(last) !== 0 ? last : address;
+}

@@ -1,0 +1,30 @@
+// How many of something each key has at the moment; keys without any are not in it.
+import { once } from "./once.ts";
+
+export class CountByKey {
+  readonly #counts = new Map<string, number>();
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  get total(): number {
+    let total = 0;
+    for (const count of this.#counts.values()) total += count;
+    return total;
+  }
+
+  get keys(): string[] {
+    return [...this.#counts.keys()];
+  }
+
+  /** Counts some until the returned function is called. */
+  add(key: string, some = 1): () => void {
+    this.#counts.set(key, this.of(key) + some);
+    return once(() => {
+      const rest = this.of(key) - some;
+      if (rest > 0) this.#counts.set(key, rest);
+      else this.#counts.delete(key);
+    });
+  }
+}

@@ -1,0 +1,88 @@
+// Finds what JSON cannot hold as it is: `JSON.stringify` turns most of it into something else without a word, and throws
+// at the rest without saying where.
+
+export interface JsonFault {
+  /** Where, such as `items.0.at`; empty for the value itself. */
+  path: string;
+  /** As in "received a Date". */
+  received: string;
+}
+
+type Path = readonly (string | number)[];
+
+/** The first part of `value` that JSON would lose or change; undefined when there is none. */
+export function findJsonFault(value: unknown): JsonFault | undefined {
+  try {
+    return visit(value, [], new Set());
+  } catch (error) {
+    if (error instanceof RangeError)
+      return { path: "", received: "a value that is nested too deeply" };
+    throw error;
+  }
+}
+
+/** `within`: the lists and objects that this value is in. */
+function visit(value: unknown, path: Path, within: Set<object>): JsonFault | undefined {
+  const received = kindOf(value);
+  if (received !== undefined) return { path: path.join("."), received };
+  if (typeof value !== "object" || value === null || isRawJson(value)) return undefined;
+  if (within.has(value)) return { path: path.join("."), received: "a value that contains itself" };
+  within.add(value);
+  for (const key of Object.keys(value)) {
+    let child: unknown;
+    try {
+      child = value[key as keyof typeof value];
+    } catch (error) {
+      return {
+        path: [...path, key].join("."),
+        received: `a getter that threw (${describeFault(error)})`,
+      };
+    }
+    if (child === undefined && !Array.isArray(value)) continue; // left out, as it is meant
+    const fault = visit(child, [...path, key], within);
+    if (fault) return fault;
+  }
+  within.delete(value);
+  return undefined;
+}
+
+/** The kind of a value that JSON has no form for; undefined for all others. */
+function kindOf(value: unknown): string | undefined {
+  switch (typeof value) {
+    case "undefined":
+      return "nothing";
+    case "number":
+      return Number.isFinite(value) ? undefined : String(value);
+    case "bigint":
+    case "function":
+    case "symbol":
+      return `a ${typeof value}`;
+    case "object":
+      return value === null || Array.isArray(value) || isPlain(value) ? undefined : classOf(value);
+    default:
+      return undefined;
+  }
+}
+
+/** A number as it was written; the types do not know it yet. */
+const { isRawJSON: isRawJson } = JSON as unknown as { isRawJSON(value: unknown): boolean };
+
+/** Of this realm or another. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function classOf(value: object): string {
+  const name: unknown = value.constructor?.name;
+  return typeof name === "string" && name !== "" ? `a ${name}` : "an object of a class";
+}
+
+/** What was thrown, in a few words, whatever it is. */
+export function describeFault(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  } catch {
+    return "something that cannot be shown";
+  }
+}

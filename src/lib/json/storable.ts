@@ -1,0 +1,119 @@
+// Which values can be stored as they are: whole text, numbers that every program reads alike, and nothing that JSON drops
+// or turns into something else. What cannot is refused with its place, before anything is stored.
+import { AppError } from "../errors.ts";
+import { isWrittenNumber, whyInexact } from "./exact-numbers.ts";
+import { storable, textFault } from "../text/text.ts";
+
+/** `JSON.stringify` and others walk through values without looking at how deep they are. */
+const MAX_DEPTH = 1_000;
+
+/** What is wrong, and where: the innermost name or index comes first. */
+interface Fault {
+  path: (string | number)[];
+  reason: string;
+}
+
+/**
+ * What is wrong with a value: "value.items[3].title contains a NUL character."; undefined when it can be stored. `name`:
+ * what it is called there; "" where its own names say enough.
+ */
+export function unstorable(name: string, value: unknown): string | undefined {
+  const fault = faultIn(value, 0);
+  return fault && `${placeOf(name, fault.path)} ${fault.reason}`;
+}
+
+/** @throws AppError `invalid` as `unstorable` says */
+export function checkStorable(name: string, value: unknown): void {
+  const fault = unstorable(name, value);
+  if (fault !== undefined) throw new AppError("invalid", fault);
+}
+
+/** A value with all its texts and names as `storable` makes them. */
+export function storableValue(value: unknown, onReplaced: (count: number) => void): unknown {
+  if (typeof value === "string") return storable(value, onReplaced);
+  if (typeof value !== "object" || value === null || isWrittenNumber(value)) return value;
+  if (Array.isArray(value)) return value.map((item) => storableValue(item, onReplaced));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [
+      storable(key, onReplaced),
+      storableValue(member, onReplaced),
+    ]),
+  );
+}
+
+function faultIn(value: unknown, depth: number): Fault | undefined {
+  switch (typeof value) {
+    case "boolean":
+      return undefined;
+    case "string": {
+      const reason = textFault(value);
+      return reason === undefined ? undefined : { path: [], reason };
+    }
+    case "number":
+      return Number.isFinite(value) ? undefined : no(`is ${value}, which JSON cannot hold.`);
+    case "object":
+      return value === null ? undefined : faultInObject(value, depth);
+    case "bigint":
+      return no("is a BigInt, which JSON cannot hold: store it as text.");
+    case "undefined":
+      return no("is undefined, which JSON cannot hold: store null.");
+    default:
+      return no(`is a ${typeof value}, which JSON cannot hold.`);
+  }
+}
+
+const no = (reason: string): Fault => ({ path: [], reason });
+
+function faultInObject(value: object, depth: number): Fault | undefined {
+  if (depth >= MAX_DEPTH) return no(`is nested more than ${MAX_DEPTH} deep, or holds itself.`);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const fault = faultIn(value[index], depth + 1);
+      if (fault !== undefined) return within(index, fault);
+    }
+    return undefined;
+  }
+  if (isWrittenNumber(value)) return no(whyInexact(value));
+  if (!isPlain(value)) return no(`is a ${kindOf(value)}, which JSON cannot hold${instead(value)}.`);
+  for (const key of Object.keys(value)) {
+    const name = textFault(key);
+    if (name !== undefined) return within(key, no(`has a name that ${name}`));
+    const member = (value as Record<string, unknown>)[key];
+    if (member === undefined) continue; // JSON leaves it out, and it reads as undefined again
+    const fault = faultIn(member, depth + 1);
+    if (fault !== undefined) return within(key, fault);
+  }
+  return undefined;
+}
+
+function within(key: string | number, fault: Fault): Fault {
+  fault.path.push(key);
+  return fault;
+}
+
+/** Neither a Date, a Map nor an object of any other class; of any realm. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+const kindOf = (value: object): string => value.constructor?.name || "special object";
+
+const instead = (value: object): string =>
+  value instanceof Date ? ": store its toISOString()" : ": store plain objects and arrays";
+
+/** The outermost names of a place that is too far inside to be read. */
+const SHOWN = 20;
+
+function placeOf(name: string, path: Fault["path"]): string {
+  const names = path.slice(-SHOWN).reverse();
+  const place = names.map((key) =>
+    typeof key === "number"
+      ? `[${key}]`
+      : /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key)
+        ? `.${key}`
+        : `[${JSON.stringify(key)}]`,
+  );
+  const more = path.length > SHOWN ? "…" : "";
+  return `${name}${place.join("")}${more}`.replace(/^\./, "") || "It";
+}

@@ -1,0 +1,50 @@
+// An answer that is a stream, as one JSON body at its end, for programs that take no streams. Progress is left out.
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { toJson } from "../../lib/json/json.ts";
+import type { SseStream } from "../../events/sse-stream.ts";
+import { jsonResponse } from "./json-response.ts";
+import { isAnswer, RPC, rpcError } from "../../protocol/json-rpc.ts";
+
+export interface JsonAtEndOptions {
+  /** The requests came as an array. */
+  batch: boolean;
+  /** Aborted when the connection ends. */
+  signal: AbortSignal;
+}
+
+export async function jsonAtEnd(
+  stream: SseStream,
+  { batch, signal }: JsonAtEndOptions,
+): Promise<Response> {
+  const answers: JSONRPCMessage[] = [];
+  for await (const message of messagesOf(stream, signal))
+    if (isAnswer(message)) answers.push(message);
+  const [first] = answers;
+  if (first === undefined) {
+    const headers = { "retry-after": "1" };
+    const message = "This answer was cut off. Send the same request again.";
+    return rpcError(503, RPC.server, message, { headers });
+  }
+  return jsonResponse(toJson(batch ? answers : first));
+}
+
+/** Each event of ours has its data in one line. */
+async function* messagesOf(stream: SseStream, signal: AbortSignal): AsyncGenerator<JSONRPCMessage> {
+  const reader = stream.body.getReader();
+  const leave = (): void => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", leave);
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      const lines = `${rest}${decoder.decode(read.value, { stream: true })}`.split("\n");
+      rest = lines.pop()!;
+      for (const line of lines)
+        if (line.startsWith("data: {")) yield JSON.parse(line.slice(6)) as JSONRPCMessage;
+    }
+  } catch {
+    // The stream was cut: what has come is all there is.
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
+}

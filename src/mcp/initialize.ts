@@ -1,0 +1,71 @@
+// What an `initialize` request says about the program that sends it.
+import type { InitializeRequest, JSONRPCRequest } from "@modelcontextprotocol/server";
+import { credentialsOf, type Principal } from "../auth/principal.ts";
+import { newId } from "../lib/ids.ts";
+import type { Client } from "../sessions/session.ts";
+
+/** The revision without sessions and handshake. */
+export const MODERN_VERSION = "2026-07-28";
+
+/** The levels of RFC 5424 that `logging/setLevel` knows. */
+export const LOG_LEVELS = [
+  "debug",
+  "info",
+  "notice",
+  "warning",
+  "error",
+  "critical",
+  "alert",
+  "emergency",
+];
+
+export const isLogLevel = (level: unknown): level is string =>
+  typeof level === "string" && LOG_LEVELS.includes(level);
+
+/** What a program says about itself is stored, and kept in memory while it is used. */
+const MAX_INTRODUCTION_BYTES = 64_000;
+
+/** Why a program says too much about itself; undefined when it does not. */
+export function tooLong(introduction: unknown): string | undefined {
+  return Buffer.byteLength(JSON.stringify(introduction ?? null)) > MAX_INTRODUCTION_BYTES
+    ? `A program's introduction has at most ${MAX_INTRODUCTION_BYTES} bytes.`
+    : undefined;
+}
+
+/** The client of an `initialize` request that the SDK has accepted. */
+export function clientFromInitialize(
+  request: JSONRPCRequest,
+  {
+    id,
+    principal,
+    protocolVersion,
+    now,
+  }: { id: string; principal: Principal; protocolVersion: string; now: number },
+): Client {
+  const { capabilities, clientInfo } = request.params as unknown as InitializeRequest["params"];
+  return {
+    id,
+    ...clientFromMeta(principal),
+    protocolVersion,
+    ownSessionId: newId(),
+    sessionId: null,
+    name: clientInfo.name,
+    version: clientInfo.version,
+    capabilities: capabilities as Record<string, unknown>,
+    initialize: { method: request.method, params: request.params },
+    logLevel: null,
+    createdAt: now,
+    lastSeenAt: now,
+    presentUntil: 0,
+    endedAt: null,
+  };
+}
+
+/** Whose a client is. */
+export const clientFromMeta = (
+  principal: Principal,
+): Pick<Client, "owner" | "credentials" | "scope"> => ({
+  owner: principal.id,
+  credentials: credentialsOf(principal),
+  scope: principal.scope ?? null,
+});

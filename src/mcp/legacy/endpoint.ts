@@ -1,0 +1,215 @@
+// The 2025 era over HTTP (2025-03-26 to 2025-11-25): POST, GET and DELETE with an `Mcp-Session-Id`. Any request may be
+// the first that this process sees of its client. Spec: modelcontextprotocol.io, "Streamable HTTP".
+import {
+  isInitializeRequest,
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+} from "@modelcontextprotocol/server";
+import type { Clock } from "../../lib/clock.ts";
+import { isId, newId } from "../../lib/ids.ts";
+import { toJson } from "../../lib/json/json.ts";
+import { counted } from "../../lib/text/plural.ts";
+import type { Activity } from "../../lib/activity.ts";
+import type { ClientAccess } from "../../clients/client-access.ts";
+import type { SessionResolver } from "../../clients/session-resolver.ts";
+import type { Presence } from "../../clients/presence.ts";
+import type { Client } from "../../sessions/session.ts";
+import type { ClientStore } from "../../sessions/store.ts";
+import { parseEventId } from "../../events/event-id.ts";
+import { sseResponse, streamOf } from "../../events/sse-stream.ts";
+import type { StreamRecord } from "../../events/store.ts";
+import { batchFault, revisionFault } from "../messages/batch.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { type Headerless, INITIALIZE_FIRST } from "./headerless.ts";
+import type { Incoming } from "../messages/incoming.ts";
+import { clientFromInitialize, tooLong } from "../initialize.ts";
+import { LiveClient, type LiveClientOptions } from "./live-client.ts";
+import type { LiveClients } from "./live-clients.ts";
+import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
+import { isRequest, primes, RPC, rpcError } from "../../protocol/json-rpc.ts";
+
+/** Why a program cannot be asked that takes JSON only. */
+const NEEDS_STREAM = "this request does not take text/event-stream, on which it would come.";
+
+const ALLOW = { allow: "POST, DELETE" };
+
+export interface LegacyEndpointOptions extends LiveClientOptions {
+  /** For requests without `Mcp-Session-Id`; undefined where these are refused. */
+  headerless: Headerless | undefined;
+  dispatcher: Dispatcher;
+  clients: ClientStore;
+  clientAccess: ClientAccess;
+  live: LiveClients;
+  presence: Presence;
+  activity: Activity;
+  resolver: Pick<SessionResolver, "arrive">;
+  openStreams: ConcurrencyLimit;
+  clock: Clock;
+}
+
+export class LegacyEndpoint {
+  readonly #parts: LegacyEndpointOptions;
+
+  constructor(parts: LegacyEndpointOptions) {
+    this.#parts = parts;
+  }
+
+  /** `body`: what a POST brought, valid JSON-RPC 2.0. */
+  async post(incoming: Incoming, body: JSONRPCMessage | JSONRPCMessage[]): Promise<Response> {
+    const batch = Array.isArray(body);
+    const messages = batch ? body : [body];
+    const fault = batch ? batchFault(messages) : undefined;
+    if (fault !== undefined) return rpcError(400, RPC.invalidRequest, fault);
+    const [first] = messages;
+    if (first !== undefined && "method" in first && first.method === "initialize")
+      return this.#introduce(incoming, first);
+    if (incoming.clientId === undefined && this.#parts.headerless !== undefined)
+      return this.#parts.headerless.post(incoming, messages, batch);
+    const client = await this.#client(incoming);
+    if (client instanceof Response) return client;
+    const refusal = batch ? revisionFault(client.protocolVersion) : undefined;
+    if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
+    const { principal, target, toolsets, requestId, headers, takesStream } = incoming;
+    const noQuestions = takesStream ? undefined : NEEDS_STREAM;
+    const asked = { principal, client, target, toolsets, requestId, headers, noQuestions };
+    const posted = { ...asked, messages, batch };
+    return this.#parts.dispatcher.dispatch(posted);
+  }
+
+  /**
+   * A stream: a new standalone one, or with `Last-Event-ID` one that was cut, replayed from there and then live again.
+   * 405 ends a client's polling: there is nothing more to come. 410: what was missed is no longer stored, unless it is a
+   * call's: that brings what is left of it, and its answer.
+   */
+  async get(incoming: Incoming): Promise<Response> {
+    const leave = this.#parts.openStreams.acquire(incoming.principal.id);
+    if (leave instanceof Response) return leave;
+    const stream = await this.#stream(incoming, leave).catch((error: unknown) => {
+      leave();
+      throw error;
+    });
+    if (!streamOf(stream)) leave();
+    return stream;
+  }
+
+  /** `onClose`: when the stream has ended. */
+  async #stream(incoming: Incoming, onClose: () => void): Promise<Response> {
+    const client = await this.#client(incoming);
+    if (client instanceof Response) return client;
+    const { streams, resolver } = this.#parts;
+    const { principal, target } = incoming;
+    await resolver.arrive({ principal, client, target, own: client.ownSessionId });
+    if (incoming.lastEventId === undefined)
+      return this.#connect(client, await streams.openStandalone(client.id), 0, onClose);
+    const last = parseEventId(incoming.lastEventId);
+    if (last === undefined)
+      return rpcError(400, RPC.server, "Last-Event-ID: expected the id of an event.");
+    const record = await streams.findPublic(client.id, last.publicId);
+    // A call's answer is worth more than what it said on the way: its stream goes on without what is lost.
+    const lost = record === undefined ? 0 : record.prunedSeq - last.seq;
+    const isLost = lost > 0 && record?.kind !== "request";
+    if (record === undefined || isLost || last.seq > record.lastSeq) {
+      return rpcError(
+        410,
+        RPC.server,
+        "The events behind this Last-Event-ID are no longer stored.",
+      );
+    }
+    if (record.finishedAt !== null && last.seq === record.lastSeq) {
+      return rpcError(405, RPC.server, "This stream has ended and was replayed whole.", {
+        headers: ALLOW,
+      });
+    }
+    return this.#connect(client, record, last.seq, onClose, lost);
+  }
+
+  /** `lost`: how many of its messages are no longer stored. */
+  async #connect(
+    client: Client,
+    record: StreamRecord,
+    sent: number,
+    onClose: () => void,
+    lost = 0,
+  ): Promise<Response> {
+    const { live, release } = await this.#parts.live.use(client);
+    const kind = record.kind === "standalone" ? "stream" : "request";
+    const leave = this.#parts.presence.enter(client.id, kind);
+    const from = Math.max(sent, record.prunedSeq);
+    const onEnd = (): void => {
+      leave();
+      release();
+      onClose();
+    };
+    const notice = lost > 0 ? lostNotice(lost) : undefined;
+    return sseResponse(await live.connectStream(record, from, primes(client), onEnd, notice));
+  }
+
+  /** Ends the client. The conversation stays. */
+  async delete(incoming: Incoming): Promise<Response> {
+    const client = await this.#client(incoming);
+    if (client instanceof Response) return client;
+    await this.#parts.clients.end(client.id);
+    await this.#parts.live.end(client.id);
+    await this.#parts.streams.retireAll(client.id);
+    return new Response(null, { status: 200 });
+  }
+
+  async #introduce({ principal, requestId }: Incoming, message: JSONRPCMessage): Promise<Response> {
+    if (!isRequest(message))
+      return rpcError(400, RPC.invalidRequest, "initialize is a request: give it an id.");
+    if (!isInitializeRequest(message)) {
+      const expected =
+        "initialize: expected params with protocolVersion, capabilities and clientInfo.";
+      return rpcError(400, RPC.invalidParams, expected, { id: message.id });
+    }
+    const fault = tooLong(message.params);
+    if (fault !== undefined) return rpcError(400, RPC.invalidParams, fault, { id: message.id });
+    const request = message as JSONRPCRequest;
+    const observed = { request, caller: { principal, requestId }, began: performance.now() };
+    const live = await LiveClient.connect(newId(), this.#parts);
+    const { answer, protocolVersion } = await live.introduce(request);
+    const headers = { "content-type": "application/json" };
+    if ("error" in answer || protocolVersion === undefined) {
+      await live.close();
+      this.#parts.observer.ended(observed, answer);
+      return new Response(toJson(answer), { status: 400, headers });
+    }
+    const now = this.#parts.clock.now();
+    const client = clientFromInitialize(request, {
+      id: live.sessionId,
+      principal,
+      protocolVersion,
+      now,
+    });
+    await this.#parts.clients.create(client);
+    this.#parts.live.add(live);
+    this.#parts.observer.ended({ ...observed, caller: { ...observed.caller, client } }, answer);
+    return new Response(toJson(answer), {
+      headers: { ...headers, "mcp-session-id": client.id },
+    });
+  }
+
+  /**
+   * The client that the header names, noted as active; or why there is none. The revision is the one that it agreed on,
+   * whatever a later header says: programs send newer and older ones.
+   */
+  async #client({ principal, clientId }: Incoming): Promise<Client | Response> {
+    if (clientId === undefined) {
+      return rpcError(400, RPC.server, `The header Mcp-Session-Id is missing. ${INITIALIZE_FIRST}`);
+    }
+    const client = isId(clientId)
+      ? await this.#parts.clientAccess.reach(principal, clientId)
+      : undefined;
+    if (client === undefined)
+      return rpcError(404, RPC.sessionNotFound, "Session not found: send initialize again.");
+    this.#parts.activity.note(client.id);
+    this.#parts.presence.seen(client.id);
+    return client;
+  }
+}
+
+const lostNotice = (lost: number): string => {
+  const data = `${counted(lost, "earlier message")} of this call ${lost === 1 ? "is" : "are"} no longer stored.`;
+  const params = { level: "warning", logger: "holdfast", data };
+  return JSON.stringify({ jsonrpc: "2.0", method: "notifications/message", params });
+};

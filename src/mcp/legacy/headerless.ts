@@ -1,0 +1,58 @@
+// The 2025 era without `Mcp-Session-Id`: hosts that introduce themselves for each call, or send no id back. A request is
+// served when nothing in it needs a client: it works where its argument, its address or `default-session` say.
+import { SUPPORTED_PROTOCOL_VERSIONS, type JSONRPCMessage } from "@modelcontextprotocol/server";
+import { revisionFault } from "../messages/batch.ts";
+import type { PassingCalls } from "../calls/passing-calls.ts";
+import { isRequest, RPC, rpcError } from "../../protocol/json-rpc.ts";
+import type { Incoming } from "../messages/incoming.ts";
+
+/** What is kept for a client, or sent to it later. */
+const NEED_A_CLIENT: ReadonlySet<string> = new Set([
+  ...["resources/subscribe", "resources/unsubscribe", "logging/setLevel"],
+]);
+
+/** What a request without a version is taken for, as the specification has it. */
+const ASSUMED_VERSION = "2025-03-26";
+
+/** What to do for whatever needs a client. */
+export const INITIALIZE_FIRST =
+  "Send initialize, and bring the Mcp-Session-Id that it answers with in each request.";
+
+export class Headerless {
+  readonly #calls: PassingCalls;
+
+  constructor(calls: PassingCalls) {
+    this.#calls = calls;
+  }
+
+  async post(
+    {
+      principal,
+      target,
+      toolsets,
+      requestId,
+      headers,
+      protocolVersion = ASSUMED_VERSION,
+    }: Incoming,
+    messages: readonly JSONRPCMessage[],
+    batch: boolean,
+  ): Promise<Response> {
+    if (!SUPPORTED_PROTOCOL_VERSIONS.includes(protocolVersion)) {
+      const supported = SUPPORTED_PROTOCOL_VERSIONS.join(", ");
+      const message = `Unsupported protocol version: ${protocolVersion} (supported: ${supported}).`;
+      return rpcError(400, RPC.server, message);
+    }
+    const refusal = batch ? revisionFault(protocolVersion) : undefined;
+    if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
+    const requests = messages.filter(isRequest);
+    const needy = requests.find(({ method }) => NEED_A_CLIENT.has(method));
+    if (needy !== undefined) {
+      const message = `${needy.method} needs a session. ${INITIALIZE_FIRST}`;
+      return rpcError(400, RPC.server, message, { id: needy.id });
+    }
+    if (requests.length === 0) return new Response(null, { status: 202 });
+    const noQuestions = `this request brings no session. ${INITIALIZE_FIRST}`;
+    const caller = { principal, target, toolsets, requestId, headers, noQuestions };
+    return this.#calls.answer(requests, caller, { batch });
+  }
+}

@@ -1,0 +1,266 @@
+// A 2025-era client in memory: the SDK's `Server` on one side, HTTP exchanges and streams on the other. It can be
+// dropped and rebuilt (rehydrated) from its row at any time it is idle; nobody notices.
+import type {
+  JSONRPCMessage,
+  JSONRPCNotification,
+  JSONRPCRequest,
+  MessageExtraInfo,
+  RequestId,
+  Server,
+  Transport,
+  TransportSendOptions,
+} from "@modelcontextprotocol/server";
+import type { Caller, Client } from "../../sessions/session.ts";
+import { OpenStreams } from "../../events/open-streams.ts";
+import { SseStream } from "../../events/sse-stream.ts";
+import type { StreamRecord, StreamStore } from "../../events/store.ts";
+import type { RequestLog, RequestOutcome, LoggedRequest } from "../calls/request-log.ts";
+import { ServerRequestIds } from "./server-request-ids.ts";
+import type { PendingResponse } from "../calls/pending-response.ts";
+import { interrupted } from "../calls/interruption.ts";
+import { isAnswer, isNotification, isRequest, primes } from "../../protocol/json-rpc.ts";
+import { createServer, type McpServerOptions } from "../server.ts";
+import { StandaloneStreams } from "./standalone-streams.ts";
+
+interface OpenCall extends LoggedRequest {
+  exchange: PendingResponse;
+  request: JSONRPCRequest;
+  /** Whether it has been told to the observer. */
+  observed: boolean;
+}
+
+export interface LiveClientOptions extends McpServerOptions {
+  streams: StreamStore;
+  /** Bound on the stored events of one stream. */
+  maxEvents: number;
+}
+
+export class LiveClient implements Transport {
+  readonly sessionId: string;
+  readonly standalone: StandaloneStreams;
+  readonly streams: OpenStreams;
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void;
+  readonly #server: Server;
+  readonly #epoch: ServerRequestIds;
+  readonly #observer: RequestLog;
+  /** By the id that the SDK knows them under. */
+  readonly #calls = new Map<RequestId, OpenCall>();
+  /** Answers that nobody outside waits for, by request id. */
+  readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
+  #bytes = 0;
+  #closed = false;
+
+  private constructor(id: string, epoch: number, parts: LiveClientOptions) {
+    this.sessionId = id;
+    this.#epoch = new ServerRequestIds(epoch);
+    this.#observer = parts.observer;
+    this.streams = new OpenStreams(id, parts.streams);
+    const { streams: store, subscriptions, maxEvents } = parts;
+    this.standalone = new StandaloneStreams({ clientId: id, store, subscriptions, maxEvents });
+    this.#server = createServer(parts, ({ mcpReq }) => {
+      const call = this.#calls.get(mcpReq.id);
+      if (call === undefined) throw new Error(`Request ${mcpReq.id} is not open.`);
+      return call.caller;
+    });
+  }
+
+  /** Of its introduction, as JSON. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** A client that has yet to introduce itself. */
+  static async connect(id: string, parts: LiveClientOptions, epoch = 0): Promise<LiveClient> {
+    const live = new LiveClient(id, epoch, parts);
+    await live.#server.connect(live);
+    return live;
+  }
+
+  /** A client as it was: its introduction and its log level are played to a new server, the answers swallowed. */
+  static async rehydrate(
+    client: Client,
+    epoch: number,
+    parts: LiveClientOptions,
+  ): Promise<LiveClient> {
+    const live = await LiveClient.connect(client.id, parts, epoch);
+    live.#bytes = JSON.stringify(client.initialize).length;
+    await live.#request(client.initialize as { method: string });
+    live.onmessage?.({ jsonrpc: "2.0", method: "notifications/initialized" });
+    if (client.logLevel !== null) {
+      await live.#request({ method: "logging/setLevel", params: { level: client.logLevel } });
+    }
+    return live;
+  }
+
+  /** Plays an `initialize` request; resolves to the answer and the protocol version that was agreed on. */
+  async introduce(
+    request: JSONRPCRequest,
+  ): Promise<{ answer: JSONRPCMessage; protocolVersion: string | undefined }> {
+    const { id, ...message } = request;
+    this.#bytes = JSON.stringify(message).length;
+    const answer = await this.#request(message);
+    return {
+      answer: { ...answer, id } as JSONRPCMessage,
+      protocolVersion: this.#server.getNegotiatedProtocolVersion(),
+    };
+  }
+
+  /**
+   * Hands a client's messages to the server; what the requests among them answer goes to `exchange`. Programs that share a
+   * session may use an id at the same time, each on a connection of its own: the SDK then knows the later one by another.
+   */
+  deliver(messages: readonly JSONRPCMessage[], exchange: PendingResponse, caller: Caller): void {
+    // Only a client that has an event id can come back to a stream that ends in the middle.
+    const extra =
+      caller.client && primes(caller.client) ? { closeSSEStream: () => exchange.disconnect() } : {};
+    const began = performance.now();
+    for (const message of messages) {
+      if (isRequest(message)) {
+        const id = this.#calls.has(message.id) ? ownId() : message.id;
+        this.#calls.set(id, { exchange, caller, request: message, began, observed: false });
+        this.onmessage?.(id === message.id ? message : { ...message, id }, extra);
+      } else if (isCancellation(message)) this.#cancel(message);
+      else {
+        const known = this.#epoch.inbound(message);
+        if (known !== undefined) this.onmessage?.(known, extra);
+      }
+    }
+  }
+
+  /** Connects to a stream, new or known, from behind event `sent`; `notice` comes before all that is replayed. */
+  async connectStream(
+    record: StreamRecord,
+    sent: number,
+    prime: boolean,
+    onClose: () => void,
+    notice?: string,
+  ): Promise<SseStream> {
+    const { stream, release } = this.streams.use(record);
+    const sse = new SseStream(() => {
+      this.standalone.remove(sse);
+      onClose();
+    });
+    try {
+      void stream.attach(sse, sent, prime).then(release);
+      if (notice !== undefined) sse.send(stream.eventId(sent), notice);
+      if (record.kind === "standalone") await this.standalone.add(stream, sse);
+      return sse;
+    } catch (error) {
+      sse.close(); // nobody reads it: it must take no message
+      sse.settle(false);
+      throw error;
+    }
+  }
+
+  // --- The SDK's side ---
+
+  async start(): Promise<void> {
+    // Nothing to open: messages come through deliver().
+  }
+
+  async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
+    if (isAnswer(message)) return this.#answer(message);
+    const outbound = this.#epoch.outbound(message);
+    const related = options?.relatedRequestId;
+    if (related !== undefined) {
+      // What a request has to say after its end has nobody to go to.
+      await this.#calls.get(related)?.exchange.notify(outbound);
+      return;
+    }
+    await this.standalone.send(JSON.stringify(outbound));
+  }
+
+  /** Answers the running calls that `choose` picks with an outcome that says so; their handlers run into the void. */
+  async interrupt(choose: (request: JSONRPCRequest) => boolean): Promise<void> {
+    const chosen = [...this.#calls.values()].filter(({ request }) => choose(request));
+    for (const call of chosen) this.#ended(call, "interrupted");
+    await Promise.all(
+      chosen.map(({ exchange, request }) => exchange.respond(request.id, interrupted(request))),
+    );
+  }
+
+  /** Aborts the handlers of these calls and forgets them: another process runs them now. */
+  abandon(exchange: PendingResponse): void {
+    for (const [id, call] of this.#calls) {
+      if (call.exchange !== exchange) continue;
+      this.#calls.delete(id);
+      this.#ended(call, "interrupted");
+      this.onmessage?.(cancellation(id));
+    }
+  }
+
+  /** Lets go of calls and connections and forgets the client; its rows stay. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const call of this.#calls.values()) this.#ended(call, "interrupted");
+    const exchanges = new Set([...this.#calls.values()].map(({ exchange }) => exchange));
+    this.#calls.clear();
+    for (const exchange of exchanges) exchange.abort();
+    this.streams.detachAll();
+    this.onclose?.();
+  }
+
+  async #answer(message: JSONRPCMessage & { id?: RequestId }): Promise<void> {
+    const { id } = message;
+    if (id === undefined) return;
+    const waiting = this.#internal.get(id);
+    if (waiting) return waiting(message);
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (call === undefined) return;
+    this.#ended(call, message);
+    const { exchange, request } = call;
+    await exchange.respond(
+      request.id,
+      id === request.id ? message : { ...message, id: request.id },
+    );
+  }
+
+  #ended(call: OpenCall, ending: RequestOutcome): void {
+    if (call.observed) return;
+    call.observed = true;
+    this.#observer.ended(call, ending);
+  }
+
+  /** Of several calls with the id nobody can tell which is meant: all go on, which a cancelled caller does not notice. */
+  #cancel(message: Cancellation): void {
+    const { requestId } = message.params;
+    const meant = [...this.#calls].filter(([, { request }]) => request.id === requestId);
+    if (meant.length !== 1) return;
+    const [[id, call]] = meant as [[RequestId, OpenCall]];
+    this.onmessage?.({ ...message, params: { ...message.params, requestId: id } });
+    this.#calls.delete(id);
+    this.#ended(call, "cancelled");
+    call.exchange.discard(requestId).catch((error: unknown) => this.onerror?.(error as Error));
+  }
+
+  /** A request of our own to the server, under an id that no client can send. */
+  async #request(message: { method: string; params?: unknown }): Promise<JSONRPCMessage> {
+    const id = ownId();
+    const { promise, resolve } = Promise.withResolvers<JSONRPCMessage>();
+    this.#internal.set(id, resolve);
+    this.onmessage?.({ ...message, jsonrpc: "2.0", id } as JSONRPCRequest);
+    const answer = await promise;
+    this.#internal.delete(id);
+    return answer;
+  }
+}
+
+/** No client can send it. */
+const ownId = (): string => `holdfast:${crypto.randomUUID()}`;
+
+const cancellation = (requestId: RequestId): JSONRPCMessage => ({
+  jsonrpc: "2.0",
+  method: "notifications/cancelled",
+  params: { requestId },
+});
+
+type Cancellation = JSONRPCNotification & { params: { requestId: RequestId } };
+
+const isCancellation = (message: JSONRPCMessage): message is Cancellation =>
+  isNotification(message) &&
+  message.method === "notifications/cancelled" &&
+  message.params?.["requestId"] !== undefined;

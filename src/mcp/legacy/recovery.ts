@@ -1,0 +1,97 @@
+// Ends what a dead process left open, so that every call has a definite outcome: run again on its original stream when
+// its tool declares that to be safe, else answered with what is known.
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { LOCAL, may, NO_CREDENTIALS } from "../../auth/principal.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { CredentialsLife } from "../../clients/client-access.ts";
+import type { OpenRequest, StreamStore } from "../../events/store.ts";
+import { why } from "../../telemetry/failures.ts";
+import type { Logger } from "../../telemetry/logger.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { noteProgress, type ToldProgress } from "../calls/pending-response.ts";
+import { interrupted, mayRunAgain, type Interruptible } from "../calls/interruption.ts";
+import type { LiveClients } from "./live-clients.ts";
+import { neededScope } from "../scopes.ts";
+
+const BATCH = 500;
+
+export interface RecoveryOptions {
+  streams: StreamStore;
+  dispatcher: Dispatcher;
+  live: LiveClients;
+  registry: ToolRegistry;
+  /** Whether anybody can still come with these credentials, by `Credentials.id`. */
+  life: CredentialsLife;
+  clock: Clock;
+  instanceId: string;
+  log: Logger;
+}
+
+/** Ends every open request whose process is no more; resolves when each has an outcome or runs again. */
+export async function recoverRequests(parts: RecoveryOptions): Promise<void> {
+  const { streams, live, instanceId, log } = parts;
+  const orphans = await streams.orphans();
+  const recovered = { rerun: 0, interrupted: 0 };
+  for (const orphan of orphans) {
+    if (!(await streams.adopt(orphan, instanceId))) continue; // another process was faster
+    const outcome = await recover(orphan, parts).catch(async (error: unknown) => {
+      log.error(why(error), "a request that a dead process left could not be run again");
+      return interrupt(orphan, parts);
+    });
+    recovered[outcome] += 1;
+  }
+  if (recovered.rerun + recovered.interrupted > 0)
+    log.info(recovered, "ended what a dead process left");
+  if (orphans.length > 0) await live.refresh(); // somebody may be waiting for them already
+}
+
+async function recover(
+  orphan: OpenRequest,
+  parts: RecoveryOptions,
+): Promise<"rerun" | "interrupted"> {
+  const { streams, dispatcher, registry } = parts;
+  const again = mayRunAgain(orphan.message as unknown as Interruptible, registry);
+  if (!again || !(await isStillAllowed(orphan, parts))) return interrupt(orphan, parts);
+  await dispatcher.rerun(orphan, await toldProgress(orphan, streams));
+  return "rerun";
+}
+
+/** Its caller could have lost the right to it since: a key is revoked, a token expires, a tool asks for more. */
+async function isStillAllowed(
+  { owner, scope, credentials, message }: OpenRequest,
+  { registry, life, clock }: RecoveryOptions,
+): Promise<boolean> {
+  const { id = NO_CREDENTIALS, until = Infinity } = credentials ?? {};
+  const principal =
+    owner === LOCAL.id && scope === null ? LOCAL : { id: owner, ...(scope && { scope }) };
+  return (
+    may(principal, neededScope(message as unknown as JSONRPCMessage, registry)) &&
+    until > clock.now() &&
+    (await life.stillHold(id))
+  );
+}
+
+async function interrupt(
+  { streamId, id, message }: OpenRequest,
+  { streams, instanceId }: RecoveryOptions,
+): Promise<"interrupted"> {
+  const request = { ...(message as unknown as Interruptible), id };
+  await streams.answer(streamId, id, JSON.stringify(interrupted(request)), instanceId);
+  return "interrupted";
+}
+
+/** How far the earlier run had told its progress: a re-run says nothing below it. */
+async function toldProgress(
+  { streamId }: OpenRequest,
+  streams: StreamStore,
+): Promise<ToldProgress> {
+  const told: ToldProgress = new Map();
+  let after = 0;
+  for (;;) {
+    const events = await streams.events(streamId, after, BATCH);
+    if (events.length === 0) return told;
+    for (const { data } of events) noteProgress(JSON.parse(data) as JSONRPCMessage, told);
+    after = events.at(-1)!.seq;
+  }
+}

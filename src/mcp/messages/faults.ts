@@ -1,0 +1,59 @@
+// What is wrong with a message, as one line with the field: the SDK answers with the whole report of its validator.
+import { ProtocolError, ProtocolErrorCode, specTypeSchemas } from "@modelcontextprotocol/server";
+import { AppError } from "../../lib/errors.ts";
+
+interface Issue {
+  message: string;
+  path?: readonly (PropertyKey | { key: PropertyKey })[] | undefined;
+}
+
+/** Why a body that is no JSON-RPC message is none. */
+export function messageFault(body: unknown): string {
+  if (typeof body !== "object" || body === null)
+    return "Expected a JSON-RPC 2.0 message, which is an object.";
+  const schema =
+    "method" in body
+      ? "id" in body
+        ? specTypeSchemas.JSONRPCRequest
+        : specTypeSchemas.JSONRPCNotification
+      : "error" in body
+        ? specTypeSchemas.JSONRPCErrorResponse
+        : "result" in body
+          ? specTypeSchemas.JSONRPCResultResponse
+          : specTypeSchemas.JSONRPCRequest;
+  const { issues } = schema["~standard"].validate(body);
+  return issues ? `No JSON-RPC 2.0 message. ${line(issues)}` : "No JSON-RPC 2.0 message.";
+}
+
+/** Any thrown value; what is the caller's mistake as its error, a validator's report as a line that can be read. */
+export function readable(thrown: unknown): unknown {
+  if (thrown instanceof AppError && thrown.code === "invalid")
+    return new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.advice);
+  const issues = reported(thrown);
+  return issues ? new ProtocolError(ProtocolErrorCode.InvalidParams, line(issues)) : thrown;
+}
+
+/** The SDK puts the report's JSON into the message, behind a few words at most. */
+function reported(thrown: unknown): Issue[] | undefined {
+  const report = thrown instanceof Error && /^[\w/: ]*(\[[^]*\])$/.exec(thrown.message)?.[1];
+  if (!report) return undefined;
+  try {
+    const issues = JSON.parse(report) as Issue[];
+    return issues.every(({ path }) => Array.isArray(path)) ? issues : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of two types: the validator does not say which. */
+const IDS = ["id", "progressToken", "requestId"];
+
+const line = (issues: readonly Issue[]): string => `${[...new Set(issues.map(one))].join("; ")}.`;
+
+function one({ path = [], message }: Issue): string {
+  const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
+  const field = (keys[0] === "params" && keys.length > 1 ? keys.slice(1) : keys).join(".");
+  const what = IDS.includes(keys.at(-1) ?? "") ? "expected text or a whole number" : "not expected";
+  const reason = message === "Invalid input" ? what : message.replace(/^Invalid input: /, "");
+  return `${field && `${field}: `}${reason.replace(/\.$/, "")}`;
+}

@@ -1,0 +1,71 @@
+// The 2026-07-28 era over HTTP: every POST stands by itself, and a session is what a handle or the address names.
+// Spec: modelcontextprotocol.io, revision 2026-07-28, "Streamable HTTP".
+import type { InboundModernRoute, JSONRPCRequest } from "@modelcontextprotocol/server";
+import type { Caller } from "../../sessions/session.ts";
+import type { RequestLog } from "../calls/request-log.ts";
+import { MODERN_VERSION } from "../initialize.ts";
+import type { ListenStreams } from "./listen-streams.ts";
+import type { PassingCalls } from "../calls/passing-calls.ts";
+import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./param-headers.ts";
+import { RPC, rpcError } from "../../protocol/json-rpc.ts";
+import type { Incoming } from "../messages/incoming.ts";
+import { streamOf } from "../../events/sse-stream.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
+
+export interface ModernEndpointOptions {
+  calls: PassingCalls;
+  listens: ListenStreams;
+  registry: ToolRegistry;
+  observer: RequestLog;
+}
+
+export class ModernEndpoint {
+  readonly #parts: ModernEndpointOptions;
+
+  constructor(parts: ModernEndpointOptions) {
+    this.#parts = parts;
+  }
+
+  /** `route`: a message that claims this era, its envelope checked. */
+  async post(incoming: Incoming, route: InboundModernRoute, http: Request): Promise<Response> {
+    const { revision } = route.classification;
+    if (revision !== MODERN_VERSION) return unsupported(route, revision);
+    // Cancellation is the end of the connection here; no other notification of a client means anything to this server.
+    if (route.messageKind === "notification") return new Response(null, { status: 202 });
+    const request = route.message;
+    const mismatch =
+      checkStandardHeaders(request, http.headers) ?? this.#checkParameters(request, http.headers);
+    if (mismatch !== undefined) {
+      const { header, sent = "not there", expected } = mismatch;
+      const message = `Headers and body disagree: ${header} is ${sent}, expected ${expected}.`;
+      return rpcError(400, RPC.headerMismatch, message, { id: request.id, data: { mismatch } });
+    }
+    const { principal, target, toolsets, requestId, headers } = incoming;
+    const caller = { principal, target, toolsets, requestId, headers };
+    if (request.method === "subscriptions/listen") return this.#listen(request, caller);
+    return this.#parts.calls.answer([request], caller, { signal: http.signal });
+  }
+
+  /** Observed when it begins: such a stream has no end of its own. */
+  async #listen(request: JSONRPCRequest, caller: Caller): Promise<Response> {
+    const { listens, observer } = this.#parts;
+    const began = performance.now();
+    const response = await listens.open(request, caller);
+    if (streamOf(response))
+      observer.ended({ request, caller, began }, { jsonrpc: "2.0", id: request.id, result: {} });
+    return response;
+  }
+
+  #checkParameters({ method, params }: JSONRPCRequest, headers: Headers): Mismatch | undefined {
+    if (method !== "tools/call") return undefined;
+    const parameters = this.#parts.registry.headerParameters(params?.["name"]);
+    return checkParameterHeaders(parameters, params?.["arguments"], headers);
+  }
+}
+
+function unsupported({ message }: InboundModernRoute, requested = "unknown"): Response {
+  return rpcError(400, RPC.unsupportedVersion, `Unsupported protocol version: ${requested}`, {
+    id: "id" in message ? message.id : null,
+    data: { supported: [MODERN_VERSION], requested },
+  });
+}

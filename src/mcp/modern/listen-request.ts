@@ -1,0 +1,71 @@
+// What a `subscriptions/listen` request (2026-07-28) asks for, and the client that stands behind it.
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  isSpecType,
+  type Implementation,
+  type JSONRPCRequest,
+  type SubscriptionFilter,
+} from "@modelcontextprotocol/server";
+import { newId } from "../../lib/ids.ts";
+import type { List } from "../../updates/delivery.ts";
+import type { Client } from "../../sessions/session.ts";
+import type { Principal } from "../../auth/principal.ts";
+import { clientFromMeta, MODERN_VERSION, tooLong } from "../initialize.ts";
+import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "../server.ts";
+
+/** The resources to hear of, without doubles; or an error that says what is wrong with the request. */
+export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
+  const wanted = params?.["notifications"];
+  if (!isSpecType.SubscriptionFilter(wanted))
+    return new Error("notifications: expected what to listen for, { resourceSubscriptions: […] }.");
+  const fault = tooLong(params?._meta);
+  if (fault !== undefined) return new Error(fault);
+  const uris = [...new Set(wanted.resourceSubscriptions)];
+  if (uris.some((uri) => Buffer.byteLength(uri) > MAX_URI_BYTES))
+    return new Error(`notifications: a uri has at most ${MAX_URI_BYTES} bytes.`);
+  return uris.length > MAX_SUBSCRIPTIONS
+    ? new Error(`notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`)
+    : uris;
+}
+
+/** Of a request that `listenedUris` found nothing wrong with. */
+export function listenedLists({ params }: JSONRPCRequest): ReadonlySet<List> {
+  const wanted = params?.["notifications"] as SubscriptionFilter;
+  const lists = ["tools", "prompts", "resources"] as const;
+  return new Set(lists.filter((list) => wanted[`${list}ListChanged`] === true));
+}
+
+/** The credentials of a client that no `Mcp-Session-Id` leads to. */
+export const NO_HEADER = "connection";
+
+/** Nobody can come back to this client: it ends with its connection, which holds until `presentUntil` for now. */
+export function listeningClient(
+  { params }: JSONRPCRequest,
+  {
+    principal,
+    sessionId,
+    now,
+    presentUntil,
+  }: Pick<Client, "sessionId" | "presentUntil"> & { principal: Principal; now: number },
+): Client {
+  const meta = params?._meta ?? {};
+  const program = meta[CLIENT_INFO_META_KEY] as Implementation | undefined;
+  return {
+    id: newId(),
+    ...clientFromMeta(principal),
+    credentials: NO_HEADER,
+    ownSessionId: newId(),
+    protocolVersion: MODERN_VERSION,
+    sessionId,
+    name: program?.name ?? "unknown",
+    version: program?.version ?? "unknown",
+    capabilities: (meta[CLIENT_CAPABILITIES_META_KEY] ?? {}) as Record<string, unknown>,
+    initialize: {},
+    logLevel: null,
+    createdAt: now,
+    lastSeenAt: 0, // always too old: only its connection keeps it alive
+    presentUntil,
+    endedAt: null,
+  };
+}

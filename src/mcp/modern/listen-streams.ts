@@ -1,0 +1,152 @@
+// `subscriptions/listen` of 2026-07-28: one stream on which a caller hears of changes, for as long as it is connected.
+// Behind it stands a client of its own, so that news reaches it as it reaches everybody else, from any process.
+import {
+  SERVER_INFO_META_KEY,
+  SUBSCRIPTION_ID_META_KEY,
+  type JSONRPCNotification,
+  type JSONRPCRequest,
+  type RequestId,
+  type SubscriptionFilter,
+} from "@modelcontextprotocol/server";
+import type { Clock } from "../../lib/clock.ts";
+import type { Presence } from "../../clients/presence.ts";
+import type { SessionResolver } from "../../clients/session-resolver.ts";
+import type { Caller } from "../../sessions/session.ts";
+import type { ClientStore } from "../../sessions/store.ts";
+import type { ConnectionHolder, List } from "../../updates/delivery.ts";
+import { sseResponse, SseStream } from "../../events/sse-stream.ts";
+import type { SubscriptionStore } from "../../updates/store.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
+import { listenedUris, listenedLists, listeningClient } from "./listen-request.ts";
+import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
+import { listChangedNotice, RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { MAX_SUBSCRIPTIONS, type ServerInfo } from "../server.ts";
+
+interface Listener {
+  /** Of the request, which names the subscription. */
+  id: RequestId;
+  sse: SseStream;
+  /** Whose changes it hears of. */
+  lists: ReadonlySet<List>;
+}
+
+export interface ListenOptions {
+  info: ServerInfo;
+  registry: Pick<ToolRegistry, "changes">;
+  clients: ClientStore;
+  resolver: Pick<SessionResolver, "peek">;
+  subscriptions: SubscriptionStore;
+  presence: Presence;
+  openStreams: ConcurrencyLimit;
+  clock: Clock;
+  onError(error: unknown): void;
+}
+
+export class ListenStreams implements ConnectionHolder {
+  readonly #parts: ListenOptions;
+  /** By client, oldest first. */
+  readonly #listeners = new Map<string, Listener>();
+  #closed = false;
+
+  constructor(parts: ListenOptions) {
+    this.#parts = parts;
+  }
+
+  async open(request: JSONRPCRequest, caller: Caller): Promise<Response> {
+    const uris = listenedUris(request);
+    if (uris instanceof Error)
+      return rpcError(200, RPC.invalidParams, uris.message, { id: request.id });
+    const lists = this.#parts.registry.changes ? listenedLists(request) : new Set<List>();
+    const honored: SubscriptionFilter = {
+      ...Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true])),
+      ...(uris.length > 0 && { resourceSubscriptions: uris }),
+    };
+    const leave = this.#parts.openStreams.acquire(caller.principal.id);
+    if (leave instanceof Response) return leave;
+    const listener = await this.#listen(request, caller, { uris, lists }, leave).catch(
+      (error: unknown) => {
+        leave();
+        throw error;
+      },
+    );
+    const acknowledged = {
+      jsonrpc: "2.0",
+      method: "notifications/subscriptions/acknowledged",
+      params: { notifications: honored },
+    } as const;
+    tell(listener, acknowledged);
+    if (Object.keys(honored).length === 0 || this.#closed) this.#complete(listener);
+    return sseResponse(listener.sse);
+  }
+
+  get connectedIds(): string[] {
+    return [...this.#listeners.keys()];
+  }
+
+  async refresh(): Promise<void> {
+    // Nothing is stored in these streams.
+  }
+
+  async deliverWaiting(clientId: string): Promise<void> {
+    const listener = this.#listeners.get(clientId);
+    if (listener === undefined) return;
+    for (const data of await this.#parts.subscriptions.take(clientId))
+      tell(listener, JSON.parse(data) as JSONRPCNotification);
+  }
+
+  async listChanged(list: List): Promise<void> {
+    for (const listener of this.#listeners.values())
+      if (listener.lists.has(list)) tell(listener, listChangedNotice(list));
+  }
+
+  /** Tells every caller that its subscription is over. */
+  close(): void {
+    this.#closed = true;
+    for (const listener of this.#listeners.values()) this.#complete(listener);
+  }
+
+  async #listen(
+    request: JSONRPCRequest,
+    caller: Caller,
+    { uris, lists }: { uris: readonly string[]; lists: ReadonlySet<List> },
+    onClose: () => void,
+  ): Promise<Listener> {
+    const { clients, subscriptions, presence, resolver, clock } = this.#parts;
+    const session = await resolver.peek(caller);
+    const client = listeningClient(request, {
+      principal: caller.principal,
+      sessionId: session?.id ?? null,
+      now: clock.now(),
+      presentUntil: presence.until,
+    });
+    await Promise.all([
+      clients.create(client),
+      ...uris.map((uri) =>
+        subscriptions.subscribe({ clientId: client.id, uri }, MAX_SUBSCRIPTIONS),
+      ),
+    ]);
+    const leave = presence.enter(client.id);
+    const sse = new SseStream(() => {
+      this.#listeners.delete(client.id);
+      leave();
+      onClose();
+      clients.end(client.id).catch(this.#parts.onError);
+    });
+    const listener = { id: request.id, sse, lists };
+    this.#listeners.set(client.id, listener);
+    return listener;
+  }
+
+  #complete({ id, sse }: Listener): void {
+    const _meta = { [SUBSCRIPTION_ID_META_KEY]: id, [SERVER_INFO_META_KEY]: this.#parts.info };
+    const result = { resultType: "complete", _meta };
+    sse.send(undefined, JSON.stringify({ jsonrpc: "2.0", id, result }));
+    sse.close();
+  }
+}
+
+/** Sends a notification under the name of the subscription. */
+function tell({ id, sse }: Listener, { params, ...message }: JSONRPCNotification): void {
+  const _meta = { ...params?._meta, [SUBSCRIPTION_ID_META_KEY]: id };
+  sse.send(undefined, JSON.stringify({ ...message, params: { ...params, _meta } }));
+}

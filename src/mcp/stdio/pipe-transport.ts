@@ -1,0 +1,193 @@
+// Standard input and output as a transport: one message, or one batch, a line. What is no message is answered as over
+// HTTP. Spec: modelcontextprotocol.io, "Transports", stdio.
+import { once } from "node:events";
+import type { Readable, Writable } from "node:stream";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  classifyInboundRequest,
+  parseJSONRPCMessage,
+  type JSONRPCMessage,
+  type RequestId,
+  type Transport,
+} from "@modelcontextprotocol/server";
+import { parseJson, toJson } from "../../lib/json/json.ts";
+import { dropNulls } from "../messages/absent.ts";
+import { batchFault, revisionFault } from "../messages/batch.ts";
+import { messageFault } from "../messages/faults.ts";
+import { contentFault, parseMessages } from "../messages/inbound.ts";
+import { Lines } from "./lines.ts";
+import { isAnswer, isNotification, isRequest, requestIdOf, RPC } from "../../protocol/json-rpc.ts";
+
+export interface PipeOptions {
+  input: Readable;
+  output: Writable;
+  /** Of one line. */
+  maxBytes: number;
+  /** How deeply JSON may be nested. */
+  maxDepth: number;
+  /** Called when the input has ended and all of it was handed on; the pipe closes when it resolves. */
+  beforeEnd(): Promise<void>;
+}
+
+/** The answers of a batch go out as one line, when all are there. */
+interface Batch {
+  awaited: Set<RequestId>;
+  answers: JSONRPCMessage[];
+}
+
+export class PipeTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #options: PipeOptions;
+  readonly #lines: Lines;
+  readonly #batches = new Map<RequestId, Batch>();
+  /** The revision that was agreed on (2025). */
+  #version: string | undefined;
+  /** The id of an `initialize` that is not answered yet, and what came behind it: its answer decides about batches. */
+  #introduction: RequestId | undefined;
+  #held: unknown[] = [];
+  #closed = false;
+
+  constructor(options: PipeOptions) {
+    this.#options = options;
+    this.#lines = new Lines(options.maxBytes);
+  }
+
+  async start(): Promise<void> {
+    const { input, output } = this.#options;
+    input.on("data", this.#onData);
+    input.on("error", this.#onError);
+    input.on("end", this.#onEnd);
+    output.on("error", this.#onError);
+    if (input.readableEnded || input.destroyed) setImmediate(this.#onEnd);
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    const batch = isAnswer(message) && message.id !== undefined && this.#batches.get(message.id);
+    if (batch) {
+      batch.answers.push(message);
+      await this.#endOf(message.id!, batch);
+    } else await this.#write(message);
+    if (this.#introduction !== undefined && isAnswer(message) && message.id === this.#introduction)
+      this.#introduced(message);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { input } = this.#options;
+    input.off("data", this.#onData);
+    input.off("end", this.#onEnd);
+    input.pause();
+    this.onclose?.();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    for (const line of this.#lines.add(chunk)) this.#line(line);
+  };
+
+  readonly #onEnd = (): void => {
+    for (const line of this.#lines.end()) this.#line(line);
+    nextTurn() // what came last has been handed on by then
+      .then(() => this.#options.beforeEnd())
+      .catch(this.#onError)
+      .finally(() => this.close());
+  };
+
+  /** The other side has gone, or cannot be read any more. Stays on the output: a late write must not throw. */
+  readonly #onError = (error: Error): void => {
+    if (this.#closed) return;
+    this.onerror?.(error);
+    void this.close();
+  };
+
+  #line(line: Buffer | undefined): void {
+    if (line === undefined) {
+      const { maxBytes } = this.#options;
+      const message = `The message is larger than ${maxBytes} bytes (the setting max-body).`;
+      return this.#refuse(null, RPC.server, message);
+    }
+    const parsed = parseJson(line, this.#options.maxDepth, parseMessages);
+    if (parsed instanceof Error) return this.#refuse(null, RPC.parseError, parsed.message);
+    dropNulls(parsed.value);
+    this.#receive(parsed.value);
+  }
+
+  #receive(body: unknown): void {
+    if (this.#introduction !== undefined) this.#held.push(body);
+    else if (Array.isArray(body)) this.#receiveBatch(body);
+    else {
+      const message = messageOf(body);
+      if (message === undefined)
+        return this.#refuse(requestIdOf(body), RPC.invalidRequest, messageFault(body));
+      const fault = contentFault(message);
+      if (fault !== undefined) return this.#refuseContent(message, fault);
+      if (isRequest(message) && message.method === "initialize") this.#introduction = message.id;
+      this.#deliver(message);
+    }
+  }
+
+  #deliver(message: JSONRPCMessage): void {
+    this.onmessage?.(message);
+    if (!isNotification(message) || message.method !== "notifications/cancelled") return;
+    const id = message.params?.["requestId"] as RequestId;
+    const batch = this.#batches.get(id);
+    if (batch) void this.#endOf(id, batch).catch(this.#onError);
+  }
+
+  #receiveBatch(messages: JSONRPCMessage[]): void {
+    const fault = this.#faultOf(messages);
+    if (fault !== undefined) return this.#refuse(null, RPC.invalidRequest, fault);
+    const ids = messages.filter(isRequest).map(({ id }) => id);
+    const batch: Batch = { awaited: new Set(ids), answers: [] };
+    for (const id of ids) this.#batches.set(id, batch);
+    for (const message of messages) this.#deliver(message);
+  }
+
+  #faultOf(messages: JSONRPCMessage[]): string | undefined {
+    const route = classifyInboundRequest({ httpMethod: "POST", body: messages });
+    if (route.kind === "reject") return route.message;
+    const fault = batchFault(messages) ?? messages.map(contentFault).find(Boolean);
+    if (fault !== undefined) return fault;
+    if (this.#version === undefined) return "Nobody has introduced itself: send initialize first.";
+    return revisionFault(this.#version);
+  }
+
+  async #endOf(id: RequestId, { awaited, answers }: Batch): Promise<void> {
+    this.#batches.delete(id);
+    awaited.delete(id);
+    if (awaited.size === 0 && answers.length > 0) await this.#write(answers);
+  }
+
+  /** What was held behind the introduction goes on. */
+  #introduced(answer: JSONRPCMessage): void {
+    if ("result" in answer) this.#version = answer.result["protocolVersion"] as string;
+    this.#introduction = undefined;
+    for (const body of this.#held.splice(0)) this.#receive(body);
+  }
+
+  /** A notification is not answered. */
+  #refuseContent(message: JSONRPCMessage, fault: string): void {
+    if (isRequest(message)) this.#refuse(message.id, RPC.invalidParams, fault);
+  }
+
+  #refuse(id: RequestId | null, code: number, message: string): void {
+    this.#write({ jsonrpc: "2.0", id, error: { code, message } }).catch(this.#onError);
+  }
+
+  async #write(value: unknown): Promise<void> {
+    if (this.#closed) throw new Error("The pipe is closed.");
+    const { output } = this.#options;
+    if (!output.write(`${toJson(value)}\n`)) await once(output, "drain");
+  }
+}
+
+/** Undefined for what is no JSON-RPC message. */
+function messageOf(body: unknown): JSONRPCMessage | undefined {
+  try {
+    return parseJSONRPCMessage(body);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,214 @@
+// The pipe of one client, between it and the SDK: what the client says of itself is stored before it is answered.
+import type {
+  InitializeResult,
+  JSONRPCMessage,
+  JSONRPCRequest,
+  RequestId,
+  Transport,
+} from "@modelcontextprotocol/server";
+import { LOCAL } from "../../auth/principal.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { toAppError } from "../../lib/errors.ts";
+import { newId } from "../../lib/ids.ts";
+import type { SessionResolver } from "../../clients/session-resolver.ts";
+import type { Presence } from "../../clients/presence.ts";
+import type { Client, SessionTarget } from "../../sessions/session.ts";
+import type { ClientStore } from "../../sessions/store.ts";
+import { canonicalUri } from "../../sessions/uris.ts";
+import type { SubscriptionStore } from "../../updates/store.ts";
+import { why } from "../../telemetry/failures.ts";
+import type { Logger } from "../../telemetry/logger.ts";
+import { clientFromInitialize } from "../initialize.ts";
+import { listenedUris, listeningClient, NO_HEADER } from "../modern/listen-request.ts";
+import { isAnswer, isNotification, isRequest, RPC } from "../../protocol/json-rpc.ts";
+import { MAX_SUBSCRIPTIONS } from "../server.ts";
+
+export interface RegisteringOptions {
+  clients: ClientStore;
+  resolver: Pick<SessionResolver, "peek">;
+  subscriptions: SubscriptionStore;
+  presence: Presence;
+  clock: Clock;
+  log: Logger;
+}
+
+/**
+ * Stores the client before its `initialize` is answered (2025), or the subscriptions of its `subscriptions/listen` before
+ * that is (2026), and ends it with the pipe: its id cannot come back.
+ */
+export class RegisteringTransport implements Transport {
+  /** Who has introduced itself (2025). */
+  client: Client | undefined;
+  /** Who hears of changes, in either era. */
+  listenerId: string | undefined;
+  readonly closed: Promise<void>;
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #wire: Transport;
+  readonly #parts: RegisteringOptions;
+  readonly #target: SessionTarget | undefined;
+  #introduction: JSONRPCRequest | undefined;
+  /** What came while something was being stored that comes before it. */
+  #held: JSONRPCMessage[] | undefined;
+  /** What each `subscriptions/listen` listens to (2026). */
+  readonly #listens = new Map<RequestId, readonly string[]>();
+  #leave: () => Promise<void> = async () => undefined;
+
+  /** `target`: the session that the program was started for. */
+  constructor(wire: Transport, parts: RegisteringOptions, target: SessionTarget | undefined) {
+    this.#target = target;
+    this.#wire = wire;
+    this.#parts = parts;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.closed = promise.then(() => this.#leave());
+    wire.onmessage = (message: JSONRPCMessage) => this.#receive(message);
+    wire.onerror = (error) => this.onerror?.(error);
+    wire.onclose = () => {
+      this.onclose?.();
+      resolve();
+    };
+  }
+
+  start(): Promise<void> {
+    return this.#wire.start();
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    const introduction = this.#introduction;
+    const answers = isAnswer(message);
+    if (introduction === undefined || !answers || message.id !== introduction.id)
+      return this.#wire.send(message);
+    const failure =
+      "result" in message
+        ? await this.#introduce(introduction, message.result as InitializeResult)
+        : undefined;
+    await this.#wire.send(failure ?? message);
+    this.#introduction = undefined;
+    this.#release();
+  }
+
+  close(): Promise<void> {
+    return this.#wire.close();
+  }
+
+  #receive(message: JSONRPCMessage): void {
+    if (this.#held) return void this.#held.push(message);
+    if (isRequest(message) && message.method === "initialize") {
+      this.#introduction = message;
+      this.#held = [];
+    } else if (isRequest(message) && message.method === "subscriptions/listen") {
+      this.#held = [];
+      void this.#listen(message).then((failure) => {
+        if (failure) void this.#wire.send(failure);
+        else this.onmessage?.(message);
+        this.#release();
+      });
+      return;
+    }
+    if (isNotification(message) && message.method === "notifications/cancelled")
+      this.#cancelListen(message.params?.["requestId"] as RequestId);
+    this.onmessage?.(message);
+  }
+
+  /** What was held goes on as if it came now. */
+  #release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const message of held) this.#receive(message);
+  }
+
+  /** Resolves to the error to send instead when the client could not be stored. */
+  async #introduce(
+    request: JSONRPCRequest,
+    { protocolVersion }: InitializeResult,
+  ): Promise<JSONRPCMessage | undefined> {
+    const now = this.#parts.clock.now();
+    const facts = { id: newId(), principal: LOCAL, protocolVersion, now };
+    const client = { ...clientFromInitialize(request, facts), credentials: NO_HEADER };
+    try {
+      await this.#store(client);
+      this.client = client;
+      return undefined;
+    } catch (error) {
+      return failed(request.id, error);
+    }
+  }
+
+  /** Resolves to the error to send instead when the subscriptions could not be stored. */
+  async #listen(request: JSONRPCRequest): Promise<JSONRPCMessage | undefined> {
+    const uris = listenedUris(request);
+    if (uris instanceof Error) {
+      const error = { code: RPC.invalidParams, message: uris.message };
+      return { jsonrpc: "2.0", id: request.id, error };
+    }
+    try {
+      if (this.listenerId === undefined) await this.#storeListener(request);
+      await this.#subscribe(uris);
+      this.#listens.set(request.id, uris);
+      return undefined;
+    } catch (error) {
+      await this.#unsubscribe(uris);
+      return failed(request.id, error);
+    }
+  }
+
+  async #storeListener(request: JSONRPCRequest): Promise<void> {
+    const { clock, presence, resolver } = this.#parts;
+    const session = await resolver.peek({ principal: LOCAL, target: this.#target });
+    const client = listeningClient(request, {
+      principal: LOCAL,
+      sessionId: session?.id ?? null,
+      now: clock.now(),
+      presentUntil: presence.until,
+    });
+    await this.#store(client);
+  }
+
+  /** Listening that is cancelled: its subscriptions go, unless another listen wants them too. */
+  #cancelListen(id: RequestId): void {
+    const uris = this.#listens.get(id);
+    if (uris === undefined) return;
+    this.#listens.delete(id);
+    this.#unsubscribe(uris).catch((error: unknown) => this.#parts.log.warn(why(error), "stdio"));
+  }
+
+  async #subscribe(uris: readonly string[]): Promise<void> {
+    const clientId = this.listenerId!;
+    const { subscriptions } = this.#parts;
+    await Promise.all(
+      uris.map((uri) => subscriptions.subscribe({ clientId, uri }, MAX_SUBSCRIPTIONS)),
+    );
+  }
+
+  async #unsubscribe(uris: readonly string[]): Promise<void> {
+    const clientId = this.listenerId;
+    if (clientId === undefined) return;
+    const wanted = new Set([...this.#listens.values()].flat().map(canonicalUri));
+    const { subscriptions } = this.#parts;
+    await Promise.all(
+      uris
+        .filter((uri) => !wanted.has(canonicalUri(uri)))
+        .map((uri) => subscriptions.unsubscribe({ clientId, uri })),
+    );
+  }
+
+  async #store(client: Client): Promise<void> {
+    const { clients, presence, log } = this.#parts;
+    await clients.create(client);
+    this.listenerId = client.id;
+    const leave = presence.enter(client.id);
+    const leaveEarlier = this.#leave; // it has listened before it introduced itself
+    this.#leave = async () => {
+      await leaveEarlier();
+      leave();
+      await clients.end(client.id).catch((error: unknown) => log.warn(why(error), "stdio"));
+    };
+  }
+}
+
+const failed = (id: RequestId, error: unknown): JSONRPCMessage => ({
+  jsonrpc: "2.0",
+  id,
+  error: { code: RPC.internal, message: toAppError(error).advice },
+});

@@ -1,0 +1,92 @@
+// Sessions over stdio: the same tools on the same data folder, for the one program at the other end of the pipe.
+import type { Notification, Server } from "@modelcontextprotocol/server";
+import { serveStdio } from "@modelcontextprotocol/server/stdio";
+import { LOCAL } from "../../auth/principal.ts";
+import type { Caller, SessionTarget } from "../../sessions/session.ts";
+import { why } from "../../telemetry/failures.ts";
+import type { ConnectionHolder } from "../../updates/delivery.ts";
+import { EraChannels } from "./era-channels.ts";
+import { RegisteringTransport, type RegisteringOptions } from "./registering-transport.ts";
+import { LoggingTransport } from "./logging-transport.ts";
+import { PipeTransport } from "./pipe-transport.ts";
+import { listChangedNotice } from "../../protocol/json-rpc.ts";
+import { createServer, type McpServerOptions } from "../server.ts";
+
+export interface StdioOptions extends McpServerOptions, RegisteringOptions {
+  /** Whether a client without an address has a session to itself. */
+  ownSessions: boolean;
+  /** How long calls may go on when the other side has closed its end of the pipe. */
+  graceMs: number;
+  /** Of one message. */
+  maxBodyBytes: number;
+  /** How deeply JSON may be nested. */
+  maxDepth: number;
+}
+
+export interface StdioConnection extends ConnectionHolder {
+  /** Resolves when the pipe has closed. */
+  readonly closed: Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Serves standard input and `output`, the program's own standard output, until the other side closes them. */
+export function serveOverStdio(
+  parts: StdioOptions,
+  target: SessionTarget | undefined,
+  output: NodeJS.WriteStream,
+): StdioConnection {
+  const caller = (): Caller => ({
+    ...{ principal: LOCAL, client: wire.client, target },
+    own: parts.ownSessions ? wire.client?.ownSessionId : undefined,
+    listenerId: wire.listenerId,
+  });
+  const lines = new PipeTransport({
+    ...{ input: process.stdin, output },
+    ...{ maxBytes: parts.maxBodyBytes, maxDepth: parts.maxDepth },
+    beforeEnd: () => pipe.finish(parts.graceMs),
+  });
+  const pipe: LoggingTransport = new LoggingTransport(lines, parts.observer, caller);
+  const wire: RegisteringTransport = new RegisteringTransport(pipe, parts, target);
+  const channels = new EraChannels(wire);
+  const servers: { legacy?: Server; modern?: Server } = {};
+  const handles = [channels.legacy, channels.modern].map((transport) =>
+    serveStdio(
+      ({ era }) => {
+        const server = createServer(parts, ({ mcpReq }) => ({
+          ...caller(),
+          requestId: pipe.requestId(mcpReq.id),
+        }));
+        servers[era] = server;
+        return server;
+      },
+      { transport, onerror: (error) => parts.log.warn(why(error), "stdio") },
+    ),
+  );
+  channels.start().catch((error: unknown) => parts.log.warn(why(error), "stdio"));
+  const notify = async (notification: Notification): Promise<void> => {
+    if (wire.client !== undefined) await servers.legacy?.notification(notification);
+    await servers.modern?.notification(notification); // to whoever listens there
+  };
+  return {
+    closed: wire.closed,
+    async close() {
+      await pipe.finish(0).catch(() => undefined); // nobody may be there to read it
+      // The modern one first: it has a last word for whoever listens, and either closes the pipe.
+      for (const handle of handles.toReversed()) await handle.close();
+    },
+    get connectedIds() {
+      return wire.listenerId ? [wire.listenerId] : [];
+    },
+    refresh: async () => undefined, // a pipe has no streams
+    async listChanged(list) {
+      if (wire.listenerId === undefined) return;
+      const { method } = listChangedNotice(list);
+      await notify({ method } as Notification);
+    },
+    async deliverWaiting(clientId) {
+      if (clientId !== wire.listenerId) return;
+      for (const data of await parts.subscriptions.take(clientId))
+        await notify(JSON.parse(data) as Notification);
+    },
+  };
+}

@@ -1,0 +1,120 @@
+// A backup: a copy of the database in one file, made beside a running server, checked before it has its name.
+import { existsSync, lstatSync, readdirSync, realpathSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { AppError } from "../../../lib/errors.ts";
+import {
+  databaseBytes,
+  findTarget,
+  removeDatabase,
+  requireRoom,
+  SIDE_FILES,
+  timestamp,
+  writeWhole,
+} from "./files.ts";
+import { openExisting } from "../engine/connection.ts";
+import { copyDatabase, finishCopy, type Contents, type CopyOptions } from "./copy.ts";
+import { noteBackup } from "./backup-note.ts";
+import { expectOurs } from "../engine/identity.ts";
+import { fromSqlite } from "../engine/errors.ts";
+
+export interface BackupOptions extends CopyOptions {
+  /** The database. */
+  source: string;
+  /** The file to make, or a folder: the file in it is then named by the time. */
+  target: string;
+  /** Replaces a file that is there. */
+  force?: boolean | undefined;
+  /** How many files of this naming stay in the folder, the newest. Default: all. */
+  keep?: number | undefined;
+}
+
+export interface Backup extends Contents {
+  file: string;
+  bytes: number;
+  /** Older backups that were deleted. */
+  removed: string[];
+}
+
+/** @throws AppError that names the file and says what to do */
+export async function backUp({
+  source,
+  target,
+  force,
+  keep,
+  ...options
+}: BackupOptions): Promise<Backup> {
+  const { file, isDated } = findFile(resolve(target));
+  if (keep !== undefined && !isDated) {
+    throw new AppError("invalid", `${file}: this is no folder.`, {
+      hint: "--keep wants a folder, in which the files are named by their time.",
+    });
+  }
+  const database = openExisting(source);
+  try {
+    expectOurs(database);
+    checkTarget(file, source, force ?? false);
+    requireRoom(file, databaseBytes(source));
+    const contents = await writeWhole(file, async (partial) => {
+      await copyDatabase(database, partial, options);
+      const contents = finishCopy(partial);
+      // A log that an earlier file left there would be taken for the new one's.
+      for (const suffix of SIDE_FILES) rmSync(`${file}${suffix}`, { force: true });
+      return contents;
+    });
+    noteBackup(database, file);
+    const removed = keep === undefined ? [] : removeOld(file, keep);
+    return { file, bytes: statSync(file).size, ...contents, removed };
+  } catch (error) {
+    throw fromSqlite(error);
+  } finally {
+    database.close();
+  }
+}
+
+/** @throws AppError `conflict` for a pipe, a device or a link that leads nowhere */
+function findFile(target: string): { file: string; isDated: boolean } {
+  const { file, kind } = findTarget(target);
+  if (kind === "special") {
+    throw new AppError("conflict", `${file}: this is a pipe or a device, and stays one.`, {
+      hint: "Name a file.",
+    });
+  }
+  if (kind === "folder") return { file: join(file, `holdfast-${timestamp()}.db`), isDated: true };
+  return { file, isDated: false };
+}
+
+const DATED = /^holdfast-\d{8}T\d{6}Z\.db$/;
+
+/** Files of other names, and whatever is no plain file, are somebody else's. The new one stays whatever the clock says. */
+function removeOld(made: string, keep: number): string[] {
+  const folder = dirname(made);
+  const old = readdirSync(folder)
+    .filter((name) => DATED.test(name) && name !== basename(made))
+    .filter((name) => lstatSync(join(folder, name)).isFile())
+    .toSorted()
+    .toReversed()
+    .slice(Math.max(keep - 1, 0))
+    .map((name) => join(folder, name));
+  for (const file of old) removeDatabase(file);
+  return old;
+}
+
+function checkTarget(file: string, source: string, force: boolean): void {
+  const folder = dirname(file);
+  if (!existsSync(folder)) {
+    throw new AppError("not_found", `${folder}: there is no such folder.`, {
+      hint: "Make it, or name another file.",
+    });
+  }
+  const own = ["", ...SIDE_FILES].map((suffix) => `${realpathSync(source)}${suffix}`);
+  if (own.includes(join(realpathSync(folder), basename(file)))) {
+    throw new AppError("conflict", `${file}: this is the database itself.`, {
+      hint: "Name another file.",
+    });
+  }
+  const there = ["", ...SIDE_FILES].map((suffix) => `${file}${suffix}`).filter(existsSync);
+  if (there.length === 0 || force) return;
+  throw new AppError("conflict", `${there[0]}: this file is there already.`, {
+    hint: "Name another one, or replace it with --force.",
+  });
+}

@@ -1,0 +1,149 @@
+// What can be told about a database without changing it, beside a running server too.
+import { AppError } from "../../../lib/errors.ts";
+import type { Instance } from "../../../instances/store.ts";
+import { seemsAlive } from "../../../instances/liveness.ts";
+import { allInstances } from "./claim.ts";
+import { lastBackup } from "./backup-note.ts";
+import { openExisting, type Sqlite } from "../engine/connection.ts";
+import { countContents, type Contents } from "./copy.ts";
+import { fromSqlite } from "../engine/errors.ts";
+import { expectOurs } from "../engine/identity.ts";
+import { appliedVersion, refuseNewer } from "../schema/migrate.ts";
+import { migrations } from "../schema/migrations.ts";
+import { addSearchFunctions } from "../search/search-index.ts";
+
+export interface Inspection {
+  contents: Contents;
+  sqliteVersion: string;
+  /** How many migrations are applied, and how many this program knows. */
+  migrations: { applied: number; known: number };
+  journalMode: string;
+  /** What SQLite finds wrong with the file; nothing if all is well. */
+  damage: string[];
+  /** Rows that point to rows which are not there. */
+  brokenReferences: number;
+  /** How many messages the full-text index does not know. */
+  unindexed: number;
+  /** Whether space inside the file can be given back, and how much there is, in bytes. */
+  freeSpace: { bytes: number; canShrink: boolean };
+  /** API keys that let somebody in, and those that no longer do. */
+  keys: { valid: number; spent: number };
+  living: Instance[];
+  dead: Instance[];
+  /** Calls and chat turns that nobody is working on. */
+  abandoned: number;
+  /** The last that \`holdfast backup\` has made of it. */
+  backup: { at: number; file: string } | undefined;
+  /** The latest time in any row. */
+  latest: number;
+}
+
+/**
+ * Damage comes first: a damaged file may not answer the rest.
+ * @throws AppError for what is no database of Holdfast or is newer than this program
+ */
+export function inspect(file: string, now: number): Inspection | { damage: string[] } {
+  const database = openExisting(file);
+  try {
+    const damage = (
+      database.pragma("integrity_check(10)") as { integrity_check: string }[]
+    ).flatMap(({ integrity_check: found }) => (found === "ok" ? [] : found.split("\n")));
+    if (damage.length > 0) return { damage };
+    expectOurs(database);
+    refuseNewer(database, appliedVersion(database));
+    return facts(database, now);
+  } catch (error) {
+    const known = fromSqlite(error);
+    if (known instanceof AppError && known.code === "storage") return { damage: [known.message] };
+    throw known;
+  } finally {
+    database.close();
+  }
+}
+
+function facts(database: Sqlite, now: number): Inspection {
+  const one = (query: string): number => database.prepare(query).pluck().get() as number;
+  const pragma = (name: string): unknown => database.pragma(name, { simple: true });
+  const has = (table: string): boolean =>
+    one(`SELECT count(*) FROM sqlite_schema WHERE name = '${table}'`) > 0;
+  const all = allInstances(database);
+  const living = all.filter((instance) => seemsAlive(instance, now));
+  const ids = JSON.stringify(living.map(({ id }) => id));
+  const abandoned = ["turns", "open_requests"]
+    .filter(has)
+    .map(
+      (table) =>
+        database
+          .prepare(
+            `SELECT count(*) FROM ${table} WHERE instance_id NOT IN (SELECT value FROM json_each(?))`,
+          )
+          .pluck()
+          .get(ids) as number,
+    );
+  return {
+    contents: countContents(database),
+    sqliteVersion: database.prepare("SELECT sqlite_version()").pluck().get() as string,
+    migrations: {
+      applied: one("SELECT count(*) FROM __drizzle_migrations"),
+      known: migrations.length,
+    },
+    journalMode: String(pragma("journal_mode")),
+    damage: [],
+    brokenReferences: (database.pragma("foreign_key_check") as unknown[]).length,
+    unindexed: has("messages_fts_docsize")
+      ? one(`SELECT count(*) FROM messages WHERE ${UNINDEXED}`)
+      : 0,
+    freeSpace: {
+      bytes: (pragma("freelist_count") as number) * (pragma("page_size") as number),
+      canShrink: pragma("auto_vacuum") === 2,
+    },
+    keys: has("api_keys") ? countKeys(database, now) : { valid: 0, spent: 0 },
+    backup: has("audit") ? lastBackup(database) : undefined,
+    living,
+    dead: all.filter((instance) => !living.includes(instance)),
+    abandoned: abandoned.reduce((sum, count) => sum + count, 0),
+    latest: one(`SELECT max(coalesce((SELECT max(last_active_at) FROM sessions), 0),
+      coalesce((SELECT created_at FROM messages ORDER BY id DESC LIMIT 1), 0),
+      coalesce((SELECT max(last_seen_at) FROM clients), 0))`),
+  };
+}
+
+const countKeys = (database: Sqlite, now: number): Inspection["keys"] =>
+  database
+    .prepare(
+      `SELECT count(*) FILTER (WHERE valid) AS valid, count(*) FILTER (WHERE NOT valid) AS spent
+        FROM (SELECT revoked_at IS NULL AND coalesce(expires_at > ?, 1) AS valid FROM api_keys)`,
+    )
+    .get(now) as Inspection["keys"];
+
+/** Messages that the full-text index does not know: another program has written them. */
+const UNINDEXED = "id NOT IN (SELECT id FROM messages_fts_docsize)";
+
+/** Puts them into the index; resolves to how many. */
+export function indexMessages(file: string): number {
+  const database = openExisting(file);
+  try {
+    addSearchFunctions(database);
+    return database
+      .prepare(
+        `INSERT INTO messages_fts(rowid, content, scope)
+          SELECT id, search_text(content), search_scope(session_id,
+            (SELECT owner FROM sessions WHERE sessions.id = session_id))
+          FROM messages WHERE ${UNINDEXED}`,
+      )
+      .run().changes;
+  } finally {
+    database.close();
+  }
+}
+
+/** Folds the write-ahead log into the file; false while somebody reads from it. */
+export function foldLog(file: string): boolean {
+  const database = openExisting(file);
+  try {
+    const [result] = database.pragma("wal_checkpoint(TRUNCATE)") as { busy: number }[];
+    return result?.busy === 0;
+  } finally {
+    database.close();
+  }
+}

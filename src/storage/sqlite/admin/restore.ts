@@ -1,0 +1,220 @@
+// The way back from a backup. The file is copied into the data folder and checked there before anything is replaced;
+// what was there is kept beside it.
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
+import { AppError } from "../../../lib/errors.ts";
+import { atFile } from "../../../lib/system-errors.ts";
+import {
+  createPartial,
+  databaseBytes,
+  dropToOwner,
+  removeDatabase,
+  requireRoom,
+  settle,
+  timestamp,
+  SIDE_FILES,
+  syncFolder,
+} from "./files.ts";
+import { cannotOpen, makeFolder, openExisting } from "../engine/connection.ts";
+import { finishCopy, type Contents } from "./copy.ts";
+import { claim, type Claim } from "./claim.ts";
+import { fromSqlite } from "../engine/errors.ts";
+import { expectOurs } from "../engine/identity.ts";
+import { appliedVersion, refuseNewer } from "../schema/migrate.ts";
+
+/** Of a copy, at once. */
+const COPY_BYTES = 1 << 20;
+
+export interface RestoreOptions {
+  /** The backup. */
+  source: string;
+  /** The database to make. */
+  target: string;
+  /** Replaces a database that is there. */
+  force?: boolean | undefined;
+}
+
+export interface Restored extends Contents {
+  file: string;
+  bytes: number;
+  /** What was there before, if anything. */
+  kept: string | null;
+}
+
+/** @throws AppError that names the file and says what to do; the data folder is then as it was */
+export function restore({ source, target, force = false }: RestoreOptions): Restored {
+  const backup = resolve(source);
+  checkSource(backup, target);
+  checkTarget(target);
+  if (existsSync(target) && !force) {
+    throw new AppError("conflict", `${target}: there is a database already.`, {
+      hint: "--force replaces it and keeps it beside the new one.",
+    });
+  }
+  prepareFolder(backup, target);
+  const sources = openSources(backup);
+  const rights = dropToOwner(dirname(target));
+  try {
+    return putInPlace(sources, backup, target);
+  } finally {
+    rights.restore();
+    for (const { descriptor } of sources) closeSync(descriptor);
+  }
+}
+
+function putInPlace(sources: readonly Source[], backup: string, target: string): Restored {
+  const made = copyOf(sources, backup, target);
+  try {
+    const contents = check(made, backup);
+    const kept = replace(target, made);
+    return { file: target, bytes: statSync(target).size, kept, ...contents };
+  } catch (error) {
+    removeDatabase(made);
+    throw atFile(target, fromSqlite(error));
+  }
+}
+
+function checkSource(backup: string, target: string): void {
+  const found = statSync(backup, { throwIfNoEntry: false });
+  if (found === undefined) throw new AppError("not_found", `${backup}: there is no such file.`);
+  if (!found.isFile()) throw new AppError("invalid", `${backup}: this is no file.`);
+  if (existsSync(target) && realpathSync(backup) === realpathSync(target)) {
+    throw new AppError("conflict", `${backup}: this is the database itself.`);
+  }
+}
+
+/** A database file that somebody has made a link, a pipe or a folder is not put aside. */
+function checkTarget(target: string): void {
+  const found = lstatSync(target, { throwIfNoEntry: false });
+  if (found === undefined || found.isFile()) return;
+  throw new AppError("conflict", `${target}: this is no file.`, {
+    hint: found.isSymbolicLink()
+      ? "It is a link: name the folder that it leads to with --data-dir."
+      : "Take it away, or name another folder with --data-dir.",
+  });
+}
+
+/** A file of the backup: the database, or the log that may lie beside it. */
+interface Source {
+  suffix: string;
+  descriptor: number;
+}
+
+/** Opened before root drops its rights: the backup may be its own. */
+function openSources(backup: string): Source[] {
+  try {
+    return ["", "-wal"]
+      .filter((suffix) => suffix === "" || existsSync(`${backup}${suffix}`))
+      .map((suffix) => ({ suffix, descriptor: openSync(`${backup}${suffix}`, "r") }));
+  } catch (error) {
+    throw atFile(backup, error);
+  }
+}
+
+function prepareFolder(backup: string, target: string): void {
+  try {
+    makeFolder(dirname(target));
+    requireRoom(target, databaseBytes(backup));
+  } catch (error) {
+    throw cannotOpen(target, error);
+  }
+}
+
+/** A private copy of the backup in the data folder. */
+function copyOf(sources: readonly Source[], backup: string, target: string): string {
+  const made = createPartial(target);
+  try {
+    for (const { suffix, descriptor } of sources) copyInto(`${made}${suffix}`, descriptor);
+    return made;
+  } catch (error) {
+    removeDatabase(made);
+    throw atFile(backup, error);
+  }
+}
+
+function copyInto(file: string, source: number): void {
+  const descriptor = openSync(file, "w", 0o600);
+  try {
+    const piece = Buffer.alloc(COPY_BYTES);
+    for (let read = readSync(source, piece); read > 0; read = readSync(source, piece))
+      writeFileSync(descriptor, piece.subarray(0, read));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** @throws AppError for what is no database of Holdfast, damaged, or newer than this program */
+function check(made: string, backup: string): Contents {
+  try {
+    const database = openExisting(made);
+    try {
+      expectOurs(database);
+      refuseNewer(database, appliedVersion(database));
+    } finally {
+      database.close();
+    }
+    return finishCopy(made, { thorough: true });
+  } catch (error) {
+    const known = fromSqlite(error);
+    if (!(known instanceof AppError)) throw error;
+    // The copy's name says nothing to anybody.
+    const message = known.message.replace(`${made}: `, "");
+    throw new AppError(known.code, `${backup}: ${message}`, {
+      hint:
+        known.code === "storage" ? "Restore another backup." : (known.hint ?? "Name another file."),
+      cause: error,
+    });
+  }
+}
+
+/** Puts `made` into place and resolves to where the old database went. */
+function replace(target: string, made: string): string | null {
+  const claimed: Claim | undefined = existsSync(target) ? claim(target) : undefined;
+  try {
+    const old = ["", ...SIDE_FILES].filter((suffix) => existsSync(`${target}${suffix}`));
+    const kept = freeName(`${target}.before-restore-${timestamp()}`);
+    // With its log folded in, the old database stays in its place until the new one takes it: a second name keeps it.
+    if (old.join() === "" && old.length === 1 && hasSecondName(target, kept)) {
+      syncFolder(dirname(target));
+      settle(made, target);
+      return kept;
+    }
+    // The logs first: beside the new database, SQLite would take an old one for its own.
+    for (const suffix of old.toReversed()) renameSync(`${target}${suffix}`, `${kept}${suffix}`);
+    rmSync(`${kept}-shm`, { force: true });
+    syncFolder(dirname(target));
+    settle(made, target);
+    return old.includes("") ? kept : null;
+  } finally {
+    claimed?.release();
+  }
+}
+
+/** Not every file system gives a file two. */
+function hasSecondName(file: string, name: string): boolean {
+  try {
+    linkSync(file, name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Two restores in one second keep two files. */
+function freeName(name: string): string {
+  let free = name;
+  for (let n = 2; existsSync(free); n += 1) free = `${name}-${n}`;
+  return free;
+}

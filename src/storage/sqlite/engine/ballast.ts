@@ -1,0 +1,88 @@
+// A ballast file: room that a full disk still has for what frees space. It is given up for that, and made again
+// afterwards. Without it nothing can be deleted on a full disk, because SQLite writes a deletion into its log first.
+import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { AppError } from "../../../lib/errors.ts";
+import { freeBytes, leaveToOwner } from "../admin/files.ts";
+import { fromSqlite } from "./errors.ts";
+
+/** Enough for SQLite's log at its usual size, twice. */
+const MOST = 8 << 20; // bytes
+const PART_OF_FREE = 4;
+/** Less would not hold the pages of one deletion. */
+const LEAST = 64 << 10; // bytes
+
+export const ballastFile = (database: string): string =>
+  join(dirname(database), "holdfast.ballast");
+
+/** 0 where there is none. */
+export const ballastBytes = (database: string): number =>
+  statSync(ballastFile(database), { throwIfNoEntry: false })?.size ?? 0;
+
+/** Also where it was wrapped in a line that names the file. */
+export function isFull(error: unknown): boolean {
+  if (error instanceof AppError) return error.code === "storage_full" || isFull(error.cause);
+  const known = fromSqlite(error);
+  if (known instanceof AppError) return known.code === "storage_full";
+  return (error as NodeJS.ErrnoException | undefined)?.code === "ENOSPC";
+}
+
+export class Ballast {
+  readonly #file: string;
+  readonly #database: string;
+  /** As large as it was before it was given up; 0 when it is there, or never was. */
+  #owed = 0;
+
+  constructor(database: string) {
+    this.#file = ballastFile(database);
+    this.#database = database;
+  }
+
+  /** Bytes; 0 where there is none. */
+  get size(): number {
+    return ballastBytes(this.#database);
+  }
+
+  /** Makes it, or a small one larger, where the disk has room. */
+  make(): void {
+    const { size } = this;
+    const free = freeBytes(dirname(this.#file)) ?? 0;
+    this.#growTo(Math.min(MOST, Math.floor((free + size) / PART_OF_FREE)));
+  }
+
+  /** Gives it up. Returns whether there was one. */
+  release(): boolean {
+    const { size } = this;
+    if (size === 0) return false;
+    rmSync(this.#file, { force: true });
+    this.#owed = size;
+    return true;
+  }
+
+  /** Makes it as large as it was before `release`, or as large as there is room. */
+  restore(): void {
+    if (this.#owed === 0) return;
+    this.#growTo(Math.min(this.#owed, freeBytes(dirname(this.#file)) ?? 0));
+    if (this.size > 0) this.#owed = 0;
+  }
+
+  /** Written out: a file with holes would hold no room. */
+  #growTo(target: number): void {
+    let { size } = this;
+    if (target < LEAST || size >= target) return;
+    const isNew = size === 0;
+    const block = crypto.getRandomValues(new Uint8Array(LEAST)); // some file systems store zeros as holes
+    try {
+      const descriptor = openSync(this.#file, "a", 0o600);
+      try {
+        while (size < target)
+          size += writeSync(descriptor, block, 0, Math.min(LEAST, target - size));
+      } finally {
+        closeSync(descriptor);
+      }
+      if (isNew) leaveToOwner(this.#file);
+    } catch {
+      // The disk has become full meanwhile: a smaller one serves too.
+    }
+  }
+}

@@ -1,0 +1,201 @@
+// What every SQLite store is built from.
+import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import { sql, type SQL } from "drizzle-orm";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Cutoff, CutoffKind } from "../../../jobs/cutoff.ts";
+import type { ApiKey } from "../../../auth/api-keys.ts";
+import type { Client, Session } from "../../../sessions/session.ts";
+import { SESSIONS_URI } from "../../../sessions/uris.ts";
+import { isFull } from "./ballast.ts";
+import type { Sqlite } from "./connection.ts";
+import { fromSqlite } from "./errors.ts";
+import type { Room } from "./room.ts";
+import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
+import { DataVersion, RowCache } from "./row-cache.ts";
+import { keepSearchIndex } from "../search/search-index.ts";
+
+/** After how long without a use something goes, in milliseconds; `Infinity` for never. */
+export interface Expiry {
+  maxAgeMs: number;
+  clientAgeMs: number;
+}
+
+/** What was last used at or before its cutoff has expired. */
+export type ExpiryTimes = {
+  now: number;
+  oldest: number;
+  oldestClient: number;
+  oldestEmpty: number;
+  oldestNeverBack: number;
+};
+
+/**
+ * How long a client is kept that has introduced itself and never come back with its id. With one default
+ * `cleanup-interval` it is less than an hour.
+ */
+export const NEVER_BACK_MS = 45 * 60_000;
+
+export class Engine {
+  readonly db: BetterSQLite3Database;
+  readonly clock: Clock;
+  readonly dataVersion: DataVersion;
+  /** What nearly every call reads; whoever writes such a row drops it here. */
+  readonly cached: {
+    sessions: RowCache<Session>;
+    clients: RowCache<Client>;
+    apiKeys: RowCache<ApiKey>;
+  };
+  readonly #cutoffs: Readonly<Record<CutoffKind, Cutoff>>;
+  readonly #commits: GroupCommit;
+  readonly #room: Room | undefined;
+  /** Whether a commit alone may be lost. */
+  readonly #syncs: boolean;
+  /** Up to which commits of other processes are known to be on disk. */
+  #confirmedVersion: unknown;
+
+  constructor(
+    sqlite: Sqlite,
+    clock: Clock,
+    cutoffs: Readonly<Record<CutoffKind, Cutoff>>,
+    { room, ...commits }: GroupCommitOptions & { room?: Room | undefined } = {},
+  ) {
+    keepSearchIndex(sqlite);
+    this.db = drizzle({ client: sqlite });
+    this.clock = clock;
+    this.dataVersion = new DataVersion(sqlite);
+    this.cached = {
+      sessions: new RowCache(this.dataVersion),
+      clients: new RowCache(this.dataVersion),
+      apiKeys: new RowCache(this.dataVersion),
+    };
+    this.#cutoffs = cutoffs;
+    this.#commits = new GroupCommit(sqlite, commits);
+    this.#syncs = commits.log !== undefined;
+    this.#confirmedVersion = this.dataVersion.latest();
+    this.#room = room;
+  }
+
+  /** See GroupCommit. */
+  write<T>(operation: () => T): Promise<T> {
+    return this.#commits.write(operation);
+  }
+
+  /** As `write`, for what nobody is told of: it resolves at the commit, which a power loss may take back. */
+  writeRelaxed<T>(operation: () => T): Promise<T> {
+    return this.#commits.write(operation, { durable: false });
+  }
+
+  /** As `write`, for what frees space: a full disk does not keep it from being done. */
+  async free<T>(operation: () => T, options?: { durable: boolean }): Promise<T> {
+    try {
+      return await this.#commits.write(operation, options);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#commits.flush(); // what stores more learns now that there is no room
+      const freed = this.#room?.freeing(() => this.#commits.writeNow(operation, options));
+      if (freed === undefined) throw error;
+      return freed;
+    }
+  }
+
+  /** Reads what is committed, and gives it out when it is durable: nobody sees what a power loss could take back. */
+  async readDurable<T>(query: () => T): Promise<T> {
+    const result = this.#query(query);
+    if (!this.#syncs) return result;
+    const version = this.dataVersion.latest();
+    if (version !== this.#confirmedVersion) {
+      await this.#commits.durable({ others: true });
+      this.#confirmedVersion = version;
+    } else if (this.#commits.pending) await this.#commits.durable();
+    return result;
+  }
+
+  /** As `read`, for what is only looked at on the way to a read or a write, and not given out: it waits for nothing. */
+  async readNow<T>(query: () => T): Promise<T> {
+    return this.#query(query);
+  }
+
+  close(): Promise<void> {
+    return this.#commits.close();
+  }
+
+  #query<T>(query: () => T): T {
+    try {
+      return query();
+    } catch (error) {
+      throw fromSqlite(error);
+    }
+  }
+
+  /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. */
+  times(): ExpiryTimes {
+    const { session, client, empty } = this.#cutoffs;
+    const [now, monotonic] = [this.clock.now(), this.clock.monotonic()];
+    return {
+      now,
+      oldest: session.at(now, monotonic),
+      oldestClient: client.at(now, monotonic),
+      oldestEmpty: empty.at(now, monotonic),
+      oldestNeverBack: now - NEVER_BACK_MS,
+    };
+  }
+}
+
+/** Of the session at hand. */
+const uriOfSession: SQL = sql`${sql.raw(`'${SESSIONS_URI}/'`)} || sessions.id`;
+
+// In these conditions columns are written with their tables: Drizzle leaves the table out in a query on one table, and
+// a bare `id` inside a subquery would then be another table's.
+
+/** A client of the session at hand whose connection protects it from deletion. */
+export const clientPresent: SQL = sql`clients.session_id = sessions.id
+  and clients.ended_at is null and clients.present_until > ${sql.placeholder("now")}`;
+
+/**
+ * A client that is connected now, and works in the session at hand or listens to something of it that it may see.
+ * `present_until` does not tell: it holds on for a while after a connection has ended.
+ */
+export const clientConnected: SQL = sql`clients.id in (
+    select working.id from clients working where working.session_id = sessions.id
+    union select subscriptions.client_id from subscriptions where subscriptions.uri = ${uriOfSession}
+      or (subscriptions.uri >= ${uriOfSession} || '/' and subscriptions.uri < ${uriOfSession} || '0'))
+  and clients.ended_at is null
+  and exists (select 1 from connections where connections.client_id = clients.id)
+  and (clients.owner = sessions.owner or exists (select 1 from grants
+    where grants.session_id = sessions.id and grants.principal = clients.owner))`;
+
+/** In use by a live connection, or by a chat turn that is being answered. */
+export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPresent})
+  or exists (select 1 from turns where turns.session_id = sessions.id))`;
+
+/** Not expired: used within the maximum age, or its own; pinned, or in use. */
+export const sessionAlive: SQL = sql`((sessions.last_active_at > ${sql.placeholder("oldest")}
+    and (sessions.keep_ms is null or sessions.last_active_at + sessions.keep_ms > ${sql.placeholder("now")}))
+  or sessions.pinned = 1 or ${inUse})`;
+
+/** Opened, and then nothing was said of it or stored in it. */
+export const blank: SQL = sql`sessions.name is null and sessions.title is null and sessions.system is null
+  and not exists (select 1 from messages where messages.session_id = sessions.id)
+  and not exists (select 1 from session_state where session_state.session_id = sessions.id)
+  and not exists (select 1 from grants where grants.session_id = sessions.id)
+  and not exists (select 1 from share_offers where share_offers.session_id = sessions.id)`;
+
+/** What the cleanup deletes: the reverse, in a form that the indexes on both times serve, and what stayed empty. */
+export const sessionExpired: SQL = sql`((sessions.last_active_at <= ${sql.placeholder("oldest")}
+    or (sessions.keep_ms is not null and sessions.last_active_at + sessions.keep_ms <= ${sql.placeholder("now")})
+    or (sessions.last_active_at <= ${sql.placeholder("oldestEmpty")} and ${blank}))
+  and sessions.pinned = 0 and not ${inUse})`;
+
+/** A client that was last seen when it introduced itself has not come back with its id. */
+const neverBack: SQL = sql`(clients.last_seen_at <= ${sql.placeholder("oldestNeverBack")}
+  and clients.last_seen_at = clients.created_at)`;
+
+/** Neither ended nor expired; a client that is connected does not expire. */
+export const clientAlive: SQL = sql`(clients.ended_at is null
+  and (clients.last_seen_at > ${sql.placeholder("oldestClient")} and not ${neverBack}
+    or clients.present_until > ${sql.placeholder("now")}))`;
+
+/** The reverse, in a form that the indexes on the columns serve. */
+export const clientExpired: SQL = sql`(clients.ended_at is not null
+  or (clients.last_seen_at <= ${sql.placeholder("oldestClient")} and clients.present_until <= ${sql.placeholder("now")})
+  or (${neverBack} and clients.present_until <= ${sql.placeholder("now")}))`;

@@ -1,0 +1,222 @@
+// The one writer. Operations of one turn of the event loop, or of one sync of the disk, share a COMMIT; each has a
+// savepoint of its own, so that one which fails takes nothing else with it. A promise resolves only when its COMMIT is
+// durable.
+import { setTimeout } from "node:timers/promises";
+import Database from "better-sqlite3";
+import { AppError } from "../../../lib/errors.ts";
+import type { Sqlite } from "./connection.ts";
+import { fromSqlite } from "./errors.ts";
+import type { LogSync } from "./log-sync.ts";
+import type { OwnFiles } from "./own-files.ts";
+
+interface Operation {
+  run(): unknown;
+  /** Whether its promise waits until a power loss cannot take it back. */
+  durable: boolean;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** How long operations wait for another process's write lock, and between two looks whether it is free, in ms. */
+const BUSY_MS = 5_000;
+const RETRY_MS = 10;
+
+/** Told how many operations have become durable together, and how long that took, in seconds. */
+export type OnCommit = (operations: number, seconds: number) => void;
+
+export interface GroupCommitOptions {
+  /** Where a COMMIT alone does not survive a power loss. */
+  log?: LogSync | undefined;
+  /** Where there are files that can go away. */
+  files?: OwnFiles | undefined;
+  onCommit?: OnCommit | undefined;
+  busyMs?: number;
+}
+
+export class GroupCommit {
+  readonly #sqlite: Sqlite;
+  readonly #log: LogSync | undefined;
+  readonly #files: OwnFiles | undefined;
+  readonly #onCommit: OnCommit | undefined;
+  readonly #busyMs: number;
+  readonly #statements;
+  #queue: Operation[] = [];
+  /** Since when another process has kept the first of the queue waiting. */
+  #busySince: number | undefined;
+  #closed = false;
+
+  constructor(sqlite: Sqlite, { log, files, onCommit, busyMs = BUSY_MS }: GroupCommitOptions = {}) {
+    this.#sqlite = sqlite;
+    this.#log = log;
+    this.#files = files;
+    this.#onCommit = onCommit;
+    this.#busyMs = busyMs;
+    this.#statements = {
+      begin: sqlite.prepare("BEGIN IMMEDIATE"),
+      commit: sqlite.prepare("COMMIT"),
+      rollback: sqlite.prepare("ROLLBACK"),
+      save: sqlite.prepare("SAVEPOINT operation"),
+      release: sqlite.prepare("RELEASE operation"),
+      undo: sqlite.prepare("ROLLBACK TO operation"),
+    };
+  }
+
+  /**
+   * Runs `operation` (synchronously, in the next commit) and resolves to its result once that is durable.
+   * Rejects with what it threw, or with why nothing could be committed; nothing of it is stored then, unless the
+   * reason says that the disk did not confirm it.
+   * `durable: false` resolves at the commit already.
+   */
+  write<T>(operation: () => T, { durable = true } = {}): Promise<T> {
+    if (this.#closed)
+      return Promise.reject(
+        new AppError("busy", "The server is stopping.", { hint: "Try again." }),
+      );
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({
+        run: operation,
+        durable,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
+      if (!durable || this.#queue.length === 1) this.#schedule({ durable });
+    });
+  }
+
+  /** As `write`, committed before this returns, and together with what is waiting. */
+  writeNow<T>(operation: () => T, options?: { durable: boolean }): Promise<T> {
+    const result = this.write(operation, options);
+    this.flush();
+    return result;
+  }
+
+  /** Whether something can be read that is not durable yet. */
+  get pending(): boolean {
+    return this.#log !== undefined && (this.#log.pending || this.#log.unconfirmed);
+  }
+
+  /** Resolves when everything that can be read now is durable. `others`: also what other processes have committed. */
+  async durable({ others = false } = {}): Promise<void> {
+    const log = this.#log;
+    if (log === undefined) return;
+    this.#makeGood();
+    await (others ? log.sync() : log.settled()).catch(() => undefined); // their writers have been told
+    this.#makeGood();
+  }
+
+  /** Commits the rest and takes no more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.flush();
+    while (this.#queue.length > 0) await setTimeout(RETRY_MS);
+    await this.#log?.settled().catch(() => undefined); // their writers have been told
+    this.#log?.close();
+    this.#files?.close();
+  }
+
+  /**
+   * A commit comes after this turn's input is handled, and while the disk is busy with an earlier one, when that is done:
+   * it could not become durable sooner, and what comes in meanwhile joins it.
+   */
+  #schedule({ durable }: { durable: boolean }): void {
+    const flush = (): void => void setImmediate(() => this.flush());
+    if (durable && this.#log?.pending) void this.#log.settled().then(flush, flush);
+    else flush();
+  }
+
+  /** Commits what is waiting. */
+  flush(): void {
+    const operations = this.#queue;
+    if (operations.length === 0) return;
+    this.#queue = [];
+    const began = this.#onCommit === undefined ? 0 : performance.now();
+    const [atCommit, whenDurable]: [(() => void)[], (() => void)[]] = [[], []];
+    const fail = (error: unknown): void => {
+      for (const operation of operations) operation.reject(fromSqlite(error));
+    };
+    try {
+      this.#files?.refuseLost();
+      this.#makeGood();
+      this.#statements.begin.run();
+      this.#busySince = undefined;
+      for (const operation of operations)
+        (operation.durable ? whenDurable : atCommit).push(this.#runOne(operation));
+      this.#statements.commit.run();
+    } catch (error) {
+      if (this.#sqlite.inTransaction) this.#statements.rollback.run();
+      if (this.#waitsLonger(error)) return this.#again(operations);
+      this.#busySince = undefined;
+      return fail(error);
+    }
+    for (const settled of atCommit) settled();
+    if (whenDurable.length === 0) return;
+    const settle = (): void => {
+      this.#files?.check();
+      this.#onCommit?.(operations.length, (performance.now() - began) / 1_000);
+      for (const settled of whenDurable) settled();
+    };
+    const synced = this.#log === undefined ? Promise.resolve() : this.#log.sync();
+    synced.then(settle).catch((error: unknown) => {
+      fail(error);
+      this.#makeGoodSoon();
+    });
+  }
+
+  /** Another process's commits take milliseconds; the event loop goes on while one holds the lock for longer. */
+  #waitsLonger(error: unknown): boolean {
+    if (!(error instanceof Database.SqliteError) || !error.code.startsWith("SQLITE_BUSY"))
+      return false;
+    this.#busySince ??= performance.now();
+    return performance.now() - this.#busySince < this.#busyMs;
+  }
+
+  #again(operations: readonly Operation[]): void {
+    this.#queue.unshift(...operations);
+    void setTimeout(RETRY_MS).then(() => this.flush());
+  }
+
+  /**
+   * After a sync that failed: brings the log into the database, whose file is synced then.
+   * @throws AppError `storage` while that fails too: nothing may be committed behind a hole in the log
+   */
+  #makeGood(): void {
+    if (!this.#log?.unconfirmed) return;
+    try {
+      const [{ busy }] = this.#sqlite.pragma("wal_checkpoint(TRUNCATE)") as [{ busy: number }];
+      if (busy === 0) return this.#log.confirmed();
+    } catch (error) {
+      throw unconfirmed(error);
+    }
+    throw unconfirmed();
+  }
+
+  /** At once: the pages of the log may leave the memory. */
+  #makeGoodSoon(): void {
+    try {
+      this.#makeGood();
+    } catch {
+      // The next write or read tries it again, and is told.
+    }
+  }
+
+  #runOne({ run, resolve, reject }: Operation): () => void {
+    this.#statements.save.run();
+    try {
+      const result = run();
+      this.#statements.release.run();
+      return () => resolve(result);
+    } catch (error) {
+      // A full disk can make SQLite roll back the whole transaction: then nobody's write is there.
+      if (!this.#sqlite.inTransaction) throw error;
+      this.#statements.undo.run();
+      this.#statements.release.run();
+      return () => reject(fromSqlite(error));
+    }
+  }
+}
+
+const unconfirmed = (cause?: unknown): AppError =>
+  new AppError("storage", "The disk does not confirm what is written: nothing was stored.", {
+    hint: "Check the disk.",
+    cause,
+  });

@@ -1,0 +1,101 @@
+// Durability without holding up the event loop. Commits go into the write-ahead log with `synchronous=NORMAL`, which does
+// not wait for the disk; the log is then synced on another thread, once for all commits that came in meanwhile, and only
+// after that their promises resolve. What SQLite's FULL gives, it gives too: the frames of a commit are on disk, in order.
+//
+// A sync that failed is not made good by the next one: the system may have dropped the pages. Until a checkpoint has
+// brought the log into the database, nothing more is committed behind the hole.
+import { close, closeSync, existsSync, fdatasync, fsyncSync, openSync } from "node:fs";
+import { dirname } from "node:path";
+import { promisify } from "node:util";
+import { AppError } from "../../../lib/errors.ts";
+
+const syncData = promisify(fdatasync);
+
+export class LogSync {
+  readonly #file: string;
+  readonly #syncData: (descriptor: number) => Promise<void>;
+  #descriptor: number | undefined;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+  #unconfirmed = false;
+
+  /** `database`: path of the database file; `sync`: brings a file's data to the disk. */
+  constructor(database: string, sync: (descriptor: number) => Promise<void> = syncData) {
+    this.#syncData = sync;
+    this.#file = `${database}-wal`;
+    // Opened now, it is told of a failure that another process's commit meets later.
+    if (existsSync(this.#file)) this.#descriptor = this.#open();
+  }
+
+  /** Whether a sync has failed, and no checkpoint has made it good. */
+  get unconfirmed(): boolean {
+    return this.#unconfirmed;
+  }
+
+  /** After a checkpoint that brought all of the log into the database, which is on disk. */
+  confirmed(): void {
+    this.#unconfirmed = false;
+  }
+
+  /** Whether there are commits that may not be on disk yet. */
+  get pending(): boolean {
+    return this.#running !== undefined || this.#next !== undefined;
+  }
+
+  /** Resolves when everything that is committed now is on disk. */
+  sync(): Promise<void> {
+    // One that has not begun yet covers everything that is committed by now; the one that runs may not.
+    if (this.#next !== undefined) return this.#next;
+    if (this.#running === undefined) return this.#start();
+    this.#next = this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#start();
+      });
+    return this.#next;
+  }
+
+  /** Resolves when everything that is committed now, and for which `sync` was called, is on disk. */
+  async settled(): Promise<void> {
+    await (this.#next ?? this.#running);
+  }
+
+  close(): void {
+    if (this.#descriptor !== undefined) close(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #start(): Promise<void> {
+    const running = this.#sync().finally(() => {
+      if (this.#running === running) this.#running = undefined;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      this.#descriptor ??= this.#open();
+      await this.#syncData(this.#descriptor);
+      // What was committed behind a hole is not safe because it is on disk itself.
+      if (this.#unconfirmed) throw new Error("A sync before this one failed.");
+    } catch (error) {
+      this.#unconfirmed = true;
+      throw new AppError("storage", "The disk did not confirm a write: it may be stored or not.", {
+        hint: "Look before you repeat it, and check the disk.",
+        cause: error,
+      });
+    }
+  }
+
+  /** The log is there once something is committed, and keeps its file until the last connection closes. */
+  #open(): number {
+    const descriptor = openSync(this.#file, "r+");
+    if (process.platform === "win32") return descriptor; // folders cannot be synced there
+    const folder = openSync(dirname(this.#file), "r");
+    fsyncSync(folder); // the log's name is on disk too
+    closeSync(folder);
+    return descriptor;
+  }
+}

@@ -1,0 +1,80 @@
+// Room on a full disk for what frees space: the ballast is given up, the deletion is done, its pages go back to the disk,
+// the log is folded in, and the ballast is made again. What stores more never gets that room.
+import { AppError } from "../../../lib/errors.ts";
+import { isFull, type Ballast } from "./ballast.ts";
+import type { Sqlite } from "./connection.ts";
+import { fromSqlite } from "./errors.ts";
+
+/** SQLite's own default. */
+const USUAL_LOG_PAGES = 1_000;
+const LEAST_LOG_PAGES = 16;
+/** More would hold up the calls beside it for long; the cleanup job gives back the rest. */
+const PAGES_AT_ONCE = 4_096; // 16 MB
+
+export class Room {
+  readonly #sqlite: Sqlite;
+  readonly #ballast: Ballast;
+
+  constructor(sqlite: Sqlite, ballast: Ballast) {
+    this.#sqlite = sqlite;
+    this.#ballast = ballast;
+    ballast.restore(); // opening may have taken it
+    this.#boundLog();
+  }
+
+  /** Makes the ballast where there is none and the disk has room. */
+  keep(): void {
+    this.#ballast.make();
+    this.#boundLog();
+  }
+
+  /** Lets `commit` have the ballast's room, before anybody else's turn comes. Undefined where there is no ballast. */
+  freeing<T>(commit: () => Promise<T>): Promise<T> | undefined {
+    if (!this.#ballast.release()) return undefined;
+    const result = commit();
+    this.#reclaim();
+    return result;
+  }
+
+  /** Folds the log into the file, at the close. Where even the ballast is too little, the next start does it. */
+  fold(): void {
+    if (!this.#fold() && this.#ballast.release()) this.#reclaim();
+  }
+
+  #reclaim(): void {
+    this.#attempt(() => {
+      if (this.#pragma("auto_vacuum") === 2)
+        this.#sqlite.pragma(`incremental_vacuum(${PAGES_AT_ONCE})`);
+    });
+    this.#fold();
+    this.#ballast.restore();
+  }
+
+  #fold(): boolean {
+    return this.#attempt(() => this.#sqlite.pragma("wal_checkpoint(TRUNCATE)"));
+  }
+
+  /** Returns whether there was room; what is in the log is stored in any case. */
+  #attempt(act: () => unknown): boolean {
+    try {
+      act();
+      return true;
+    } catch (error) {
+      if (fromSqlite(error) instanceof AppError) return !isFull(error);
+      throw error;
+    }
+  }
+
+  /** The log, when it is folded in, takes no more room than the ballast has. */
+  #boundLog(): void {
+    const { size } = this.#ballast;
+    if (size === 0) return;
+    const pages = Math.floor(size / 2 / this.#pragma("page_size"));
+    const bound = Math.min(USUAL_LOG_PAGES, Math.max(LEAST_LOG_PAGES, pages));
+    this.#sqlite.pragma(`wal_autocheckpoint = ${bound}`);
+  }
+
+  #pragma(name: string): number {
+    return this.#sqlite.pragma(name, { simple: true }) as number;
+  }
+}

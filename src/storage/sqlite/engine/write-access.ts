@@ -1,0 +1,76 @@
+// Whether somebody may write to a session, asked within the write itself: rights that ended while a call ran are gone, and
+// nothing can come between the question and the write. Rows that are asked for are mostly in memory.
+import { and, eq, sql } from "drizzle-orm";
+import type { Principal } from "../../../auth/principal.ts";
+import { AppError } from "../../../lib/errors.ts";
+import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
+import type { Engine } from "./engine.ts";
+import { apiKeys, grants, sessions } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+/** To be called inside a write, with nobody for what the program itself does. */
+export type WriteAccess = ReturnType<typeof sqliteWriteAccess>;
+
+export function sqliteWriteAccess(engine: Engine) {
+  const { db, cached, clock } = engine;
+  const q = {
+    session: db
+      .select()
+      .from(sessions)
+      .where(eq(sessions.id, placeholder("id")))
+      .prepare(),
+    key: db
+      .select()
+      .from(apiKeys)
+      .where(eq(apiKeys.id, placeholder("id")))
+      .prepare(),
+    granted: db
+      .select({ access: grants.access })
+      .from(grants)
+      .where(
+        and(
+          eq(grants.sessionId, placeholder("sessionId")),
+          eq(grants.principal, placeholder("principal")),
+        ),
+      )
+      .prepare(),
+  };
+
+  /** @throws AppError `forbidden` for credentials that have ended */
+  const checkCredentials = ({ credentials }: Principal): void => {
+    const { key: id, until = Infinity } = credentials ?? {};
+    const key = id === undefined ? undefined : cached.apiKeys.get(id, () => q.key.get({ id }));
+    const revoked = id !== undefined && key?.revokedAt !== null;
+    if (!revoked && until > clock.now()) return;
+    throw new AppError("forbidden", "Your credentials have ended: nothing was changed.");
+  };
+
+  const check = (by: Principal, sessionId: string, need: typeof checkModify): void => {
+    checkCredentials(by);
+    const session = cached.sessions.get(sessionId, () => q.session.get({ id: sessionId }));
+    if (session === undefined) return; // the write itself finds out
+    const principal = by.id;
+    const isOwner = session.owner === principal;
+    const granted = isOwner ? undefined : q.granted.get({ sessionId, principal })?.access;
+    const access = accessOf(by, session.owner, granted);
+    if (access === undefined)
+      throw new AppError("not_found", "There is no such session: it may be shared no longer.");
+    need({ access });
+  };
+
+  return {
+    /** @throws AppError `forbidden` */
+    credentials: (by: Principal | undefined): void => {
+      if (by !== undefined) checkCredentials(by);
+    },
+    /** @throws AppError `forbidden` or `not_found` */
+    modify: (by: Principal | undefined, sessionId: string): void => {
+      if (by !== undefined) check(by, sessionId, checkModify);
+    },
+    /** @throws AppError `forbidden` or `not_found` */
+    own: (by: Principal | undefined, sessionId: string): void => {
+      if (by !== undefined) check(by, sessionId, checkOwn);
+    },
+  };
+}

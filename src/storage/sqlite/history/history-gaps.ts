@@ -1,0 +1,69 @@
+// The numbers of a history whose messages were deleted. They are counted and not listed: a count of messages stays one
+// look however long a history is, and the number of the last message is not given to another one.
+import { eq, sql, type SQL, type SQLWrapper } from "drizzle-orm";
+import type { Engine } from "../engine/engine.ts";
+import { historyGaps } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+/** The highest number that a message of the session has, or had before it was deleted. */
+export const lastSeqOf = (session: SQLWrapper): SQL<number> =>
+  sql<number>`max(
+    coalesce((select max(messages.seq) from messages where messages.session_id = ${session}), 0),
+    coalesce((select history_gaps.last_seq from history_gaps where history_gaps.session_id = ${session}), 0))`;
+
+export const messageCountOf = (session: SQLWrapper): SQL<number> =>
+  sql<number>`(${lastSeqOf(session)} - coalesce(
+    (select history_gaps.missing from history_gaps where history_gaps.session_id = ${session}), 0))`;
+
+export type HistoryGaps = ReturnType<typeof sqliteHistoryGaps>;
+
+/** To be run inside a read or a write. */
+export function sqliteHistoryGaps({ db }: Engine) {
+  const ofSession = eq(historyGaps.sessionId, placeholder("sessionId"));
+  const q = {
+    numbers: db
+      .select({
+        lastSeq: lastSeqOf(placeholder("sessionId")),
+        count: messageCountOf(placeholder("sessionId")),
+      })
+      .from(sql`(select 1)`)
+      .prepare(),
+    add: db
+      .insert(historyGaps)
+      .values({
+        sessionId: placeholder("sessionId"),
+        missing: placeholder("missing"),
+        lastSeq: placeholder("lastSeq"),
+      })
+      .onConflictDoUpdate({
+        target: historyGaps.sessionId,
+        set: {
+          missing: sql`${historyGaps.missing} + excluded.missing`,
+          lastSeq: sql`max(${historyGaps.lastSeq}, excluded.last_seq)`,
+        },
+      })
+      .prepare(),
+    cut: db
+      .update(historyGaps)
+      .set({
+        missing: sql`${historyGaps.missing} - ${placeholder("missing")}`,
+        lastSeq: sql`min(${historyGaps.lastSeq}, ${placeholder("lastSeq")})`,
+      })
+      .where(ofSession)
+      .prepare(),
+    clear: db.delete(historyGaps).where(ofSession).prepare(),
+  };
+  return {
+    /** The last number that was given, and how many messages there are. */
+    numbers: (sessionId: string): { lastSeq: number; count: number } =>
+      q.numbers.get({ sessionId })!,
+    /** So many more numbers have no message; `lastSeq` is the highest of them. */
+    add: (sessionId: string, gap: { missing: number; lastSeq: number }): void =>
+      void q.add.run({ sessionId, ...gap }),
+    /** Every number above `lastSeq` is free again; `missing` of them had no message. */
+    cut: (sessionId: string, gap: { missing: number; lastSeq: number }): void =>
+      void q.cut.run({ sessionId, ...gap }),
+    clear: (sessionId: string): void => void q.clear.run({ sessionId }),
+  };
+}

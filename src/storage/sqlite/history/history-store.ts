@@ -1,0 +1,66 @@
+// Histories in SQLite: one row a message. Not here: chat turns (turn-store.ts), search (search-store.ts).
+import type { HistoryStore } from "../../../chat/store.ts";
+import { onPage } from "../../../lib/page.ts";
+import type { Engine } from "../engine/engine.ts";
+import { messageStatements, publicPart, sameRequest } from "./message-rows.ts";
+import { sqliteSearch } from "../search/search-store.ts";
+import { summaryStatements } from "./summary-rows.ts";
+import { sqliteTurns } from "./turn-store.ts";
+import type { Usage } from "../engine/usage.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+
+export function sqliteHistoryStore(
+  engine: Engine,
+  maxMessages: number,
+  usage: Usage,
+  access: WriteAccess,
+): HistoryStore {
+  const statements = messageStatements(engine, maxMessages, usage);
+  const summaries = summaryStatements(engine);
+
+  return {
+    append: (sessionId, { by, ...message }) =>
+      engine.write(() => {
+        // Models take what `system` says for their orders: those are the owner's to give.
+        if (message.role === "system") access.own(by, sessionId);
+        else access.modify(by, sessionId);
+        const { requestKey } = message;
+        const stored =
+          requestKey === undefined
+            ? undefined
+            : statements.byKey.get({
+                ...{ sessionId, requestKey, role: message.role, author: by?.id ?? null },
+              });
+        const row =
+          sameRequest(stored, message) ??
+          statements.add(sessionId, {
+            ...message,
+            requestKey: requestKey ?? null,
+            author: by?.id ?? null,
+            status: "complete",
+          });
+        statements.addTitle(sessionId, row);
+        return publicPart(row);
+      }),
+
+    page: (sessionId, { before = Number.MAX_SAFE_INTEGER, ...bounds }) =>
+      engine.readDurable(() => {
+        const limit = bounds.limit + 1;
+        const sizes = statements.sizes.all({ sessionId, limit, before });
+        const count = onPage(
+          sizes.map(({ bytes }) => bytes),
+          bounds,
+        );
+        if (count === 0) return { messages: [] };
+        const [last, first] = [sizes[0]!.seq, sizes[count - 1]!.seq];
+        const messages = statements.between.all({ sessionId, first, last });
+        return { messages, ...(count < sizes.length && { nextBefore: first }) };
+      }),
+
+    search: sqliteSearch(engine),
+
+    summary: (sessionId) => engine.readDurable(() => summaries.get(sessionId)),
+
+    ...sqliteTurns(engine, statements, summaries, access),
+  };
+}

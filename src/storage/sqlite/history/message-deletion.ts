@@ -1,0 +1,92 @@
+// Deletes single messages, with what else holds their words: a summary that covers one, a title that was made of one,
+// and the recorded outcome of a call that gave one out. The full-text index follows by its trigger.
+import { and, eq, sql } from "drizzle-orm";
+import { titleOf } from "../../../chat/title.ts";
+import { AppError } from "../../../lib/errors.ts";
+import type { SessionStore } from "../../../sessions/store.ts";
+import type { Engine } from "../engine/engine.ts";
+import { sqliteHistoryGaps } from "./history-gaps.ts";
+import { keyedCalls, messages, sessions, turns } from "../schema/schema.ts";
+import { summaryStatements } from "./summary-rows.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+
+const { placeholder } = sql;
+
+export function sqliteMessageDeletion(
+  engine: Engine,
+  writes: WriteAccess,
+): Pick<SessionStore, "deleteMessages"> {
+  const { db } = engine;
+  const ofSession = eq(messages.sessionId, placeholder("id"));
+  const gaps = sqliteHistoryGaps(engine);
+  const summaries = summaryStatements(engine);
+  const q = {
+    answering: db
+      .select({ id: turns.sessionId })
+      .from(turns)
+      .where(eq(turns.sessionId, placeholder("id")))
+      .prepare(),
+    delete: db
+      .delete(messages)
+      .where(and(ofSession, eq(messages.seq, placeholder("seq"))))
+      .returning({
+        seq: messages.seq,
+        content: messages.content,
+        requestKey: messages.requestKey,
+        author: messages.author,
+      })
+      .prepare(),
+    // A question that is repeated under its key is asked anew, not answered with half of what was there.
+    dropKey: db
+      .update(messages)
+      .set({ requestKey: null })
+      .where(
+        and(
+          ofSession,
+          eq(messages.requestKey, placeholder("requestKey")),
+          sql`${messages.author} is ${placeholder("author")}`,
+        ),
+      )
+      .prepare(),
+    dropTitle: db
+      .update(sessions)
+      .set({ title: null })
+      .where(and(eq(sessions.id, placeholder("id")), eq(sessions.title, placeholder("title"))))
+      .prepare(),
+    dropOutcomes: db
+      .delete(keyedCalls)
+      .where(
+        sql`(${keyedCalls.scope} = ${placeholder("id")}
+            or (${keyedCalls.scope} = '' and ${keyedCalls.newSessionId} = ${placeholder("id")}))
+          and ${keyedCalls.owner} in (select owner from sessions where id = ${placeholder("id")}
+            union all select principal from grants where session_id = ${placeholder("id")})
+          and instr(${keyedCalls.outcome}, ${placeholder("text")})`,
+      )
+      .prepare(),
+  };
+
+  return {
+    deleteMessages: (id, seqs, by) =>
+      engine.free(() => {
+        writes.modify(by, id);
+        // Its question could be one of them, and its summary could still be written from all of them.
+        if (q.answering.get({ id }) !== undefined)
+          throw new AppError("busy", "A question is being answered in this session.", {
+            hint: "Try again in a moment.",
+          });
+        const gone = seqs.flatMap((seq) => q.delete.all({ id, seq }));
+        if (gone.length === 0) return [];
+        for (const { content, requestKey, author } of gone) {
+          if (requestKey !== null) q.dropKey.run({ id, requestKey, author });
+          q.dropOutcomes.run({ id, text: JSON.stringify(content).slice(1, -1) });
+          const title = titleOf(content);
+          if (title !== undefined) q.dropTitle.run({ id, title });
+        }
+        const deleted = gone.map(({ seq }) => seq).toSorted((a, b) => a - b);
+        summaries.forget(id, deleted[0]!);
+        gaps.add(id, { missing: deleted.length, lastSeq: deleted.at(-1)! });
+        engine.cached.sessions.delete(id);
+        return deleted;
+      }),
+  };
+}

@@ -1,0 +1,147 @@
+// Rows of the messages table: the statements and rules that histories and chat turns share.
+import { and, asc, between, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
+import type { Message } from "../../../chat/message.ts";
+import { titleOf } from "../../../chat/title.ts";
+import { AppError } from "../../../lib/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import { lastSeqOf, sqliteHistoryGaps } from "./history-gaps.ts";
+import { messages, sessions } from "../schema/schema.ts";
+import type { Usage } from "../engine/usage.ts";
+
+const { placeholder } = sql;
+
+/** A system message may come first. */
+const FIRST_TURN = 2;
+
+const { id: _id, sessionId: _sessionId, ...messageColumns } = getTableColumns(messages);
+export { messageColumns };
+
+export type MessageRow = typeof messages.$inferSelect;
+
+/** Statements that histories and turns share; to be run inside a write. */
+export type MessageStatements = ReturnType<typeof messageStatements>;
+
+export function messageStatements(engine: Engine, maxMessages: number, usage: Usage) {
+  const { db, clock, cached } = engine;
+  const inSession = eq(messages.sessionId, placeholder("sessionId"));
+  const gaps = sqliteHistoryGaps(engine);
+  const q = {
+    insert: db
+      .insert(messages)
+      .values({
+        sessionId: placeholder("sessionId"),
+        seq: sql`coalesce(${placeholder("seq")}, ${lastSeqOf(placeholder("sessionId"))} + 1)`,
+        role: placeholder("role"),
+        content: placeholder("content"),
+        status: placeholder("status"),
+        model: placeholder("model"),
+        inputTokens: placeholder("inputTokens"),
+        outputTokens: placeholder("outputTokens"),
+        requestKey: placeholder("requestKey"),
+        createdAt: placeholder("now"),
+        author: placeholder("author"),
+      })
+      .returning()
+      .prepare(),
+    setTitle: db
+      .update(sessions)
+      .set({ title: sql`${placeholder("title")}` })
+      .where(
+        sql`${sessions.id} = ${placeholder("sessionId")} and ${sessions.title} is null and ${sessions.name} is null`,
+      )
+      .prepare(),
+    byKey: db
+      .select()
+      .from(messages)
+      .where(
+        and(
+          inSession,
+          eq(messages.requestKey, placeholder("requestKey")),
+          eq(messages.role, placeholder("role")),
+          // Earlier versions stored no author: such a key is everybody's.
+          sql`(${messages.author} is null or ${messages.author} is ${placeholder("author")})`,
+        ),
+      )
+      .prepare(),
+    last: db
+      .select()
+      .from(messages)
+      .where(inSession)
+      .orderBy(desc(messages.seq))
+      .limit(1)
+      .prepare(),
+    /** The newest first. SQLite tells the bytes of a text without reading it. */
+    sizes: db
+      .select({ seq: messages.seq, bytes: sql<number>`octet_length(${messages.content})` })
+      .from(messages)
+      .where(and(inSession, lt(messages.seq, placeholder("before"))))
+      .orderBy(desc(messages.seq))
+      .limit(placeholder("limit"))
+      .prepare(),
+    between: db
+      .select(messageColumns)
+      .from(messages)
+      .where(and(inSession, between(messages.seq, placeholder("first"), placeholder("last"))))
+      .orderBy(asc(messages.seq))
+      .prepare(),
+  };
+  /** @throws AppError `limit` for a message that would be one too many */
+  const checkSeq = (sessionId: string, seq: number): void => {
+    if (seq <= maxMessages) return;
+    const { lastSeq, count } = gaps.numbers(sessionId);
+    if (seq - lastSeq + count <= maxMessages) return;
+    throw new AppError(
+      "limit",
+      `This session has room for ${maxMessages} messages: start a new one.`,
+      { hint: "The setting max-messages allows more." },
+    );
+  };
+  const blank = {
+    ...{ seq: null, model: null, inputTokens: null, outputTokens: null },
+    ...{ requestKey: null, author: null },
+  };
+  return {
+    ...q,
+    gaps,
+    /** The next message of the session: as it is written now, or with its own number and time when it comes from
+     * elsewhere. */
+    add: (
+      sessionId: string,
+      message: Pick<Message, "role" | "content" | "status"> & Partial<Message>,
+    ): MessageRow => {
+      const now = message.createdAt ?? clock.now();
+      const row = q.insert.get({ ...blank, ...message, sessionId, now });
+      usage.checkHistory(sessionId);
+      checkSeq(sessionId, row.seq);
+      return row;
+    },
+    checkSeq,
+    /** A session without name and title is called by its first question. */
+    addTitle: (sessionId: string, { seq, role, content }: MessageRow): void => {
+      if (seq > FIRST_TURN || role !== "user") return;
+      const title = titleOf(content);
+      if (title !== undefined && q.setTitle.run({ sessionId, title }).changes > 0)
+        cached.sessions.delete(sessionId);
+    },
+  };
+}
+
+/** The stored message of this key, if it is the same message. @throws AppError `conflict` */
+export function sameRequest<T extends { role: string; content: string }>(
+  stored: T | undefined,
+  wanted: { role: string; content: string },
+): T | undefined {
+  if (stored === undefined) return undefined;
+  if (stored.role === wanted.role && stored.content === wanted.content) return stored;
+  throw requestKeyTaken();
+}
+
+export const requestKeyTaken = (): AppError =>
+  new AppError("conflict", "This request_key was used for another message of this session.", {
+    hint: "Use a new key for a new message.",
+  });
+
+/** A row without the keys that are the storage's own. */
+export function publicPart({ id: _row, sessionId: _session, ...message }: MessageRow): Message {
+  return message;
+}

@@ -1,0 +1,289 @@
+// Chat turns in SQLite: the claim on a session, the question before the model is called, the answer after it.
+import { and, desc, eq, gte, sql } from "drizzle-orm";
+import { askedMeanwhile, type Again } from "../../../chat/ask.ts";
+import type { HistoryStore, Turn, TurnStart } from "../../../chat/store.ts";
+import type { Principal } from "../../../auth/principal.ts";
+import { AppError } from "../../../lib/errors.ts";
+import type { Engine } from "../engine/engine.ts";
+import {
+  publicPart,
+  requestKeyTaken,
+  sameRequest,
+  type MessageRow,
+  type MessageStatements,
+} from "./message-rows.ts";
+import { messages, turns } from "../schema/schema.ts";
+import type { SummaryStatements } from "./summary-rows.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+
+const { placeholder } = sql;
+
+type TurnMethods = Pick<
+  HistoryStore,
+  | "beginTurn"
+  | "lastQuestion"
+  | "checkRoom"
+  | "completeTurn"
+  | "failTurn"
+  | "interruptTurns"
+  | "saveSummary"
+>;
+
+type Question = Parameters<HistoryStore["checkRoom"]>[1];
+
+type BeginAgain = Omit<Question, "requestKey"> & {
+  instanceId: string;
+  requestKey?: string | null | undefined;
+  again: Again;
+  by: Principal | undefined;
+};
+
+export function sqliteTurns(
+  engine: Engine,
+  statements: MessageStatements,
+  summaries: SummaryStatements,
+  access: WriteAccess,
+): TurnMethods {
+  const { db } = engine;
+  const ofSession = eq(turns.sessionId, placeholder("sessionId"));
+  const q = {
+    claimed: db.select().from(turns).where(ofSession).prepare(),
+    claim: db
+      .insert(turns)
+      .values({
+        sessionId: placeholder("sessionId"),
+        messageId: placeholder("messageId"),
+        instanceId: placeholder("instanceId"),
+        startedAt: placeholder("now"),
+      })
+      .prepare(),
+    free: db.delete(turns).where(ofSession).prepare(),
+    freeInstance: db
+      .delete(turns)
+      .where(eq(turns.instanceId, placeholder("instanceId")))
+      .prepare(),
+    setStatus: db
+      .update(messages)
+      .set({ status: sql`${placeholder("status")}` })
+      .where(
+        and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.seq, placeholder("seq"))),
+      )
+      .prepare(),
+    lastQuestion: db
+      .select()
+      .from(messages)
+      .where(and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.role, "user")))
+      .orderBy(desc(messages.seq))
+      .limit(1)
+      .prepare(),
+    deleteFrom: db
+      .delete(messages)
+      .where(
+        and(
+          eq(messages.sessionId, placeholder("sessionId")),
+          gte(messages.seq, placeholder("seq")),
+        ),
+      )
+      .prepare(),
+    setKey: db
+      .update(messages)
+      .set({ requestKey: sql`${placeholder("requestKey")}` })
+      .where(eq(messages.id, placeholder("id")))
+      .prepare(),
+    interrupt: db
+      .update(messages)
+      .set({ status: "interrupted" })
+      .where(
+        sql`${messages.status} = 'pending' and ${messages.id} in
+          (select ${turns.messageId} from ${turns} where ${turns.instanceId} = ${placeholder("instanceId")})`,
+      )
+      .prepare(),
+  };
+
+  /** @throws AppError `conflict` when the history was cleared meanwhile */
+  const checkClaim = ({ id, sessionId, instanceId }: Turn): void => {
+    const claim = q.claimed.get({ sessionId });
+    if (claim?.messageId === id && claim.instanceId === instanceId) return;
+    throw new AppError(
+      "conflict",
+      "The history was cleared, or this question was taken over, while it was being answered.",
+    );
+  };
+
+  /** Gives the claim back. @throws AppError `conflict` as `checkClaim` */
+  const release = (turn: Turn): void => {
+    checkClaim(turn);
+    q.free.run({ sessionId: turn.sessionId });
+  };
+
+  /** The question of this key. @throws AppError `conflict` when it is another one */
+  const keyed = (
+    sessionId: string,
+    { prompt, requestKey, by }: Question,
+  ): MessageRow | undefined =>
+    requestKey === undefined
+      ? undefined
+      : sameRequest(byKey(sessionId, requestKey, "user", by), { role: "user", content: prompt });
+
+  const byKey = (
+    sessionId: string,
+    requestKey: string,
+    role: "user" | "assistant",
+    by: Question["by"],
+  ): MessageRow | undefined =>
+    statements.byKey.get({ sessionId, requestKey, role, author: by?.id ?? null });
+
+  /** The question, if it is in the history already. @throws AppError `conflict` */
+  const stored = (sessionId: string, question: Question): MessageRow | undefined =>
+    keyed(sessionId, question) ?? unanswered(statements.last.get({ sessionId }), question);
+
+  /** Claims the last question as it is: it is replaced when there is an answer, and else nothing has happened. */
+  const beginAgain = (
+    sessionId: string,
+    { instanceId, prompt, requestKey = null, again, by }: BeginAgain,
+  ): TurnStart => {
+    const last = q.lastQuestion.get({ sessionId });
+    if (last?.seq !== again.seq || last.content !== again.content) throw askedMeanwhile();
+    const lastSeq = statements.last.get({ sessionId })!.seq;
+    q.claim.run({ sessionId, messageId: last.id, instanceId, now: engine.clock.now() });
+    const question = {
+      ...publicPart(last),
+      content: prompt,
+      requestKey,
+      author: by?.id ?? null,
+    };
+    return {
+      kind: "started",
+      turn: { id: last.id, instanceId, sessionId, question, by, again: { lastSeq } },
+    };
+  };
+
+  /** Puts the question in the place of the one that was asked again, and what followed that one goes. */
+  const replace = ({ sessionId, question, again }: Turn): void => {
+    if (statements.last.get({ sessionId })?.seq !== again?.lastSeq) throw askedMeanwhile();
+    const { lastSeq } = statements.gaps.numbers(sessionId);
+    const { changes } = q.deleteFrom.run({ sessionId, seq: question.seq });
+    const numbers = lastSeq - question.seq + 1;
+    statements.gaps.cut(sessionId, { missing: numbers - changes, lastSeq: question.seq - 1 });
+    const { content, requestKey, author } = question;
+    statements.add(sessionId, { role: "user", status: "complete", content, requestKey, author });
+    summaries.forget(sessionId, question.seq);
+  };
+
+  /** Room for the answer too: a model is not asked for what cannot be kept. */
+  const checkRoom = (sessionId: string, question: MessageRow | undefined): void => {
+    if (question?.status === "complete") return;
+    const { lastSeq } = statements.gaps.numbers(sessionId);
+    statements.checkSeq(sessionId, lastSeq + (question === undefined ? 2 : 1));
+  };
+
+  return {
+    lastQuestion: (sessionId) =>
+      engine.readDurable(() => {
+        const row = q.lastQuestion.get({ sessionId });
+        return row && publicPart(row);
+      }),
+
+    checkRoom: (sessionId, question) =>
+      engine.readNow(() => checkRoom(sessionId, stored(sessionId, question))),
+
+    beginTurn: (sessionId, { instanceId, prompt, requestKey, again, by }) =>
+      engine.write(() => {
+        access.modify(by, sessionId);
+        const known = again
+          ? keyed(sessionId, { prompt, requestKey, by })
+          : stored(sessionId, { prompt, requestKey, by });
+        if (known?.status === "complete") {
+          const answer = byKey(sessionId, requestKey!, "assistant", by);
+          if (answer === undefined) throw requestKeyTaken();
+          return { kind: "answered", question: publicPart(known), answer: publicPart(answer) };
+        }
+        if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
+        if (again) {
+          if (known !== undefined && known.seq !== again.seq) throw requestKeyTaken();
+          return beginAgain(sessionId, { instanceId, prompt, requestKey, again, by });
+        }
+        checkRoom(sessionId, known);
+        const question =
+          known ??
+          statements.add(sessionId, {
+            role: "user",
+            content: prompt,
+            status: "pending",
+            requestKey: requestKey ?? null,
+            author: by?.id ?? null,
+          });
+        statements.addTitle(sessionId, question);
+        q.setStatus.run({ sessionId, seq: question.seq, status: "pending" });
+        if (requestKey !== undefined && question.requestKey === null) {
+          q.setKey.run({ id: question.id, requestKey });
+          question.requestKey = requestKey;
+        }
+        q.claim.run({ sessionId, messageId: question.id, instanceId, now: engine.clock.now() });
+        return {
+          kind: "started",
+          turn: { id: question.id, instanceId, sessionId, question: publicPart(question), by },
+        };
+      }),
+
+    completeTurn: (turn, answer) =>
+      engine.write(() => {
+        access.modify(turn.by, turn.sessionId);
+        release(turn);
+        const { sessionId, question } = turn;
+        const { requestKey } = question;
+        if (requestKey !== null && byKey(sessionId, requestKey, "assistant", turn.by))
+          throw requestKeyTaken();
+        if (turn.again) replace(turn);
+        else q.setStatus.run({ sessionId, seq: question.seq, status: "complete" });
+        return publicPart(
+          statements.add(sessionId, {
+            role: "assistant",
+            status: "complete",
+            content: answer.content,
+            model: answer.model,
+            inputTokens: answer.inputTokens ?? null,
+            outputTokens: answer.outputTokens ?? null,
+            requestKey,
+            author: turn.by?.id ?? null,
+          }),
+        );
+      }),
+
+    failTurn: (turn, status) =>
+      engine.write(() => {
+        release(turn);
+        if (!turn.again)
+          q.setStatus.run({ sessionId: turn.sessionId, seq: turn.question.seq, status });
+      }),
+
+    saveSummary: (turn, summary) =>
+      engine.write(() => {
+        access.modify(turn.by, turn.sessionId);
+        checkClaim(turn);
+        return summaries.save(turn.sessionId, summary);
+      }),
+
+    interruptTurns: (instanceId) =>
+      engine.write(() => {
+        q.interrupt.run({ instanceId });
+        return q.freeInstance.run({ instanceId }).changes;
+      }),
+  };
+}
+
+/**
+ * The last message, if it is this very question and nobody answered it: it is asked again, not stored twice. A question
+ * of another request key, which is its author's, is another question.
+ */
+function unanswered(
+  last: MessageRow | undefined,
+  { prompt, requestKey, by }: Question,
+): MessageRow | undefined {
+  const open = last?.status === "failed" || last?.status === "interrupted";
+  const otherKey =
+    last?.requestKey != null && requestKey !== undefined && last.requestKey !== requestKey;
+  const isKeyed = last?.requestKey != null || requestKey !== undefined;
+  const otherAuthor = isKeyed && last?.author != null && by !== undefined && last.author !== by.id;
+  return open && last.content === prompt && !otherKey && !otherAuthor ? last : undefined;
+}

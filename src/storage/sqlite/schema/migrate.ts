@@ -1,0 +1,59 @@
+// Brings the database to this program's version before anything else uses it. Keeps drizzle-kit's own book-keeping table.
+import { AppError } from "../../../lib/errors.ts";
+import { BUSY_TIMEOUT_MS, type Sqlite } from "../engine/connection.ts";
+import { migrations, type Migration } from "./migrations.ts";
+
+const UPGRADE_TIMEOUT_MS = 600_000;
+
+const TABLE = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, hash text NOT NULL, created_at numeric)`;
+
+/**
+ * Applies what is missing, all or nothing; processes that start together wait for each other.
+ * @throws AppError `start` when a newer program has written the database
+ */
+export function migrate(sqlite: Sqlite, wanted: readonly Migration[] = migrations): void {
+  const apply = sqlite.transaction(() => {
+    sqlite.exec(TABLE);
+    const applied = appliedVersion(sqlite);
+    refuseNewer(sqlite, applied, wanted);
+    const record = sqlite.prepare(
+      "INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)",
+    );
+    for (const migration of wanted) {
+      if (applied !== null && migration.createdAt <= applied) continue;
+      for (const statement of migration.statements) sqlite.exec(statement);
+      record.run(migration.hash, migration.createdAt);
+    }
+  });
+  const pending = isBehind(appliedVersion(sqlite) ?? 0, wanted);
+  // Another process may be at it: a large file takes minutes.
+  if (pending) sqlite.pragma(`busy_timeout = ${UPGRADE_TIMEOUT_MS}`);
+  // Immediate: the second of two processes sees the first one's tables instead of failing to upgrade its lock.
+  apply.immediate();
+  sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+}
+
+/** Whether a database at that version lacks something. */
+export const isBehind = (applied: number, wanted: readonly Migration[] = migrations): boolean =>
+  applied < (wanted.at(-1)?.createdAt ?? 0);
+
+/** When the newest applied migration was written; null for a file without any. */
+export function appliedVersion(sqlite: Sqlite): number | null {
+  const table = "SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'";
+  if (sqlite.prepare(table).get() === undefined) return null;
+  return sqlite.prepare("SELECT max(created_at) FROM __drizzle_migrations").pluck().get() as
+    number | null;
+}
+
+/** @throws AppError `start` when a newer program has written the database */
+export function refuseNewer(
+  sqlite: Sqlite,
+  applied: number | null,
+  wanted: readonly Migration[] = migrations,
+): void {
+  if (applied === null || applied <= (wanted.at(-1)?.createdAt ?? 0)) return;
+  throw new AppError("start", `${sqlite.name}: this database was written by a newer Holdfast.`, {
+    hint: "Start that version, or restore a backup made before it.",
+  });
+}

@@ -1,0 +1,426 @@
+// The tables, from which drizzle-kit writes migrations/. Times are integer milliseconds; every foreign key cascades.
+// Views for people and the full-text index are in migrations/0001_views_and_search.sql.
+import { sql } from "drizzle-orm";
+import type { Credentials } from "../../../auth/principal.ts";
+import {
+  blob,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/sqlite-core";
+
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    id: text().primaryKey(),
+    owner: text().notNull(),
+    name: text(),
+    title: text(),
+    system: text(),
+    pinned: integer({ mode: "boolean" }).notNull().default(false),
+    createdAt: integer("created_at").notNull(),
+    lastActiveAt: integer("last_active_at").notNull(),
+    /** Of a temporary session: how long it is kept since its last activity. */
+    keepMs: integer("keep_ms"),
+    /** Of a temporary session: the client that it goes with. */
+    openedBy: text("opened_by"),
+  },
+  (t) => [
+    uniqueIndex("sessions_owner_name").on(t.owner, t.name),
+    index("sessions_owner_activity").on(t.owner, t.lastActiveAt, t.id),
+    index("sessions_activity").on(t.lastActiveAt),
+    index("sessions_temporary")
+      .on(sql`last_active_at + keep_ms`)
+      .where(sql`keep_ms is not null`),
+    index("sessions_opened_by")
+      .on(t.openedBy)
+      .where(sql`opened_by is not null`),
+  ],
+);
+
+export const clients = sqliteTable(
+  "clients",
+  {
+    /** The `Mcp-Session-Id`. */
+    id: text().primaryKey(),
+    owner: text().notNull(),
+    /** By what it was introduced, for nobody else to reach it; null in databases of earlier versions. */
+    credentials: text(),
+    /** What these allowed; null for what an owner may do. */
+    scope: text({ enum: ["metrics", "read", "write", "admin"] }),
+    /** Of the session that it has to itself. Not a reference: the session is made with the first thing stored in it. */
+    ownSessionId: text("own_session_id").notNull().default(""),
+    // A deleted conversation must not disconnect the programs that worked in it.
+    sessionId: text("session_id").references(() => sessions.id, { onDelete: "set null" }),
+    name: text().notNull(),
+    version: text().notNull(),
+    protocolVersion: text("protocol_version").notNull(),
+    capabilities: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    initialize: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    logLevel: text("log_level"),
+    /** Goes up at each rehydration: answers to questions of an earlier epoch are dropped. */
+    epoch: integer().notNull().default(0),
+    createdAt: integer("created_at").notNull(),
+    lastSeenAt: integer("last_seen_at").notNull(),
+    /** Until when a process has promised that it is connected. */
+    presentUntil: integer("present_until").notNull().default(0),
+    endedAt: integer("ended_at"),
+  },
+  (t) => [
+    index("clients_session").on(t.sessionId, t.presentUntil),
+    index("clients_seen").on(t.lastSeenAt),
+    index("clients_owner")
+      .on(t.owner, t.credentials, t.lastSeenAt)
+      .where(sql`ended_at is null`),
+    index("clients_own_session").on(t.ownSessionId),
+    index("clients_ended")
+      .on(t.endedAt)
+      .where(sql`ended_at is not null`),
+  ],
+);
+
+export const sessionState = sqliteTable(
+  "session_state",
+  {
+    sessionId: text("session_id")
+      .notNull()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    key: text().notNull(),
+    /** JSON text. */
+    value: text().notNull(),
+    version: integer().notNull(),
+    updatedAt: integer("updated_at").notNull(),
+    expiresAt: integer("expires_at"),
+  },
+  (t) => [
+    primaryKey({ columns: [t.sessionId, t.key] }),
+    index("session_state_expiry")
+      .on(t.expiresAt)
+      .where(sql`expires_at is not null`),
+  ],
+);
+
+export const messages = sqliteTable(
+  "messages",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    sessionId: text("session_id")
+      .notNull()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    /** 1, 2, 3 … within the session; deleted ones leave gaps (`history_gaps`). */
+    seq: integer().notNull(),
+    role: text({ enum: ["user", "assistant", "system", "tool"] }).notNull(),
+    content: text().notNull(),
+    /** A question is pending until it is answered; failed and interrupted ones can be asked again. */
+    status: text({ enum: ["complete", "pending", "failed", "interrupted"] }).notNull(),
+    model: text(),
+    inputTokens: integer("input_tokens"),
+    outputTokens: integer("output_tokens"),
+    requestKey: text("request_key"),
+    createdAt: integer("created_at").notNull(),
+    /** On whose call it was written, also for an answer of a model; null in databases of earlier versions. */
+    author: text(),
+  },
+  (t) => [
+    uniqueIndex("messages_session_seq").on(t.sessionId, t.seq),
+    // A question and its answer share their key, which is their author's: another's same key is another one.
+    uniqueIndex("messages_author_request_key")
+      .on(t.sessionId, t.requestKey, t.role, t.author)
+      .where(sql`request_key is not null`),
+  ],
+);
+
+/** Of a session that messages were deleted from; a number is not given twice, and counts stay one look. */
+export const historyGaps = sqliteTable("history_gaps", {
+  sessionId: text("session_id")
+    .primaryKey()
+    .references(() => sessions.id, { onDelete: "cascade" }),
+  /** How many of the numbers 1 to the last one have no message. */
+  missing: integer().notNull(),
+  /** The highest number that a message ever had, if its message was deleted. */
+  lastSeq: integer("last_seq").notNull(),
+});
+
+/** The processes that use this file. */
+export const instances = sqliteTable("instances", {
+  id: text().primaryKey(),
+  host: text().notNull(),
+  pid: integer().notNull(),
+  startedAt: integer("started_at").notNull(),
+  heartbeatAt: integer("heartbeat_at").notNull(),
+});
+
+/** Clients that are connected now, and to which process: see src/clients/connected-clients.ts. */
+export const connections = sqliteTable(
+  "connections",
+  {
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    instanceId: text("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+  },
+  (t) => [
+    primaryKey({ columns: [t.clientId, t.instanceId] }),
+    index("connections_instance").on(t.instanceId),
+  ],
+);
+
+/** At most one open chat turn a session: the claim that keeps turns from interleaving. */
+export const turns = sqliteTable(
+  "turns",
+  {
+    sessionId: text("session_id")
+      .primaryKey()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    messageId: integer("message_id")
+      .notNull()
+      .references(() => messages.id, { onDelete: "cascade" }),
+    instanceId: text("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    startedAt: integer("started_at").notNull(),
+  },
+  (t) => [index("turns_message").on(t.messageId), index("turns_instance").on(t.instanceId)],
+);
+
+/** What a model is told of the messages that no longer fit beside the newest ones. */
+export const summaries = sqliteTable("summaries", {
+  sessionId: text("session_id")
+    .primaryKey()
+    .references(() => sessions.id, { onDelete: "cascade" }),
+  /** It stands for the messages up to this one. */
+  uptoSeq: integer("upto_seq").notNull(),
+  /** How many of these nobody read for it, because they were too many at once. */
+  leftOut: integer("left_out").notNull().default(0),
+  content: text().notNull(),
+  model: text().notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
+/** One SSE response of a client, resumable by its events' ids. */
+export const streams = sqliteTable(
+  "streams",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    /** Names it in event ids. It is random: a counted one would tell a client how many streams all others open. */
+    publicId: integer("public_id").notNull().default(0),
+    /** Of the requests of one POST, or standalone (a GET). */
+    kind: text({ enum: ["request", "standalone"] }).notNull(),
+    /** Events up to this one have been pruned. */
+    prunedSeq: integer("pruned_seq").notNull().default(0),
+    createdAt: integer("created_at").notNull(),
+    /** Last time that somebody was connected to it; when it was last written to, its last event says. */
+    touchedAt: integer("touched_at").notNull(),
+    finishedAt: integer("finished_at"),
+    /** A hash of the requests of the POST, until their answers have been written whole to a connection. */
+    undelivered: text(),
+  },
+  (t) => [
+    uniqueIndex("streams_client_public_id").on(t.clientId, t.publicId),
+    index("streams_touched").on(t.touchedAt),
+    index("streams_undelivered")
+      .on(t.clientId, t.undelivered)
+      .where(sql`undelivered is not null`),
+  ],
+);
+
+export const streamEvents = sqliteTable(
+  "stream_events",
+  {
+    streamId: integer("stream_id")
+      .notNull()
+      .references(() => streams.id, { onDelete: "cascade" }),
+    seq: integer().notNull(),
+    /** The JSON-RPC message as text. */
+    data: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.streamId, t.seq] })],
+);
+
+/** Requests that are being worked on; what a dead process leaves here is ended by the next one. */
+export const openRequests = sqliteTable(
+  "open_requests",
+  {
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    /** JSON text, because `1` and `"1"` are two ids. */
+    requestId: text("request_id").notNull(),
+    streamId: integer("stream_id")
+      .notNull()
+      .references(() => streams.id, { onDelete: "cascade" }),
+    /** The whole request. */
+    message: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    /** The session that its address named. */
+    target: text({ mode: "json" }).$type<{ id: string } | { name: string } | null>(),
+    /** What the caller's credentials allowed; null for what an owner may do. */
+    scope: text({ enum: ["metrics", "read", "write", "admin"] }),
+    /** By what the caller was let in; null where nobody was asked. */
+    credentials: text({ mode: "json" }).$type<Credentials | null>(),
+    instanceId: text("instance_id").notNull(),
+    startedAt: integer("started_at").notNull(),
+  },
+  (t) => [
+    // Programs that share a client may use an id at the same time, each on a stream of its own.
+    primaryKey({ columns: [t.streamId, t.requestId] }),
+    index("open_requests_client").on(t.clientId),
+    index("open_requests_instance").on(t.instanceId),
+  ],
+);
+
+/** Messages for a client that has no stream open to take them. */
+export const outbox = sqliteTable(
+  "outbox",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    data: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [index("outbox_client").on(t.clientId, t.id)],
+);
+
+/** `resources/subscribe`, kept for as long as the client. */
+export const subscriptions = sqliteTable(
+  "subscriptions",
+  {
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    /** In its canonical spelling. */
+    uri: text().notNull(),
+    /** As the client spelled it; null in databases of earlier versions. */
+    asked: text(),
+  },
+  (t) => [primaryKey({ columns: [t.clientId, t.uri] }), index("subscriptions_uri").on(t.uri)],
+);
+
+/** Keys that seal what callers carry between the rounds of a call. The newest seals; older ones only open. */
+export const signingKeys = sqliteTable("signing_keys", {
+  id: integer().primaryKey({ autoIncrement: true }),
+  secret: blob({ mode: "buffer" }).notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
+/** Calls that came with a request key: one that is repeated gives the outcome of the first. */
+export const keyedCalls = sqliteTable(
+  "keyed_calls",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    owner: text().notNull(),
+    /** The session that the call named; empty for none. */
+    scope: text().notNull(),
+    key: text().notNull(),
+    /** A hash of the tool and its arguments. */
+    request: text().notNull(),
+    /** The id for a session that the call may have to open. */
+    newSessionId: text("new_session_id").notNull(),
+    instanceId: text("instance_id").notNull(),
+    createdAt: integer("created_at").notNull(),
+    /** JSON; null while it runs. */
+    outcome: text(),
+  },
+  (t) => [
+    uniqueIndex("keyed_calls_key").on(t.owner, t.scope, t.key),
+    index("keyed_calls_created").on(t.createdAt),
+  ],
+);
+
+/** Who may come in over HTTP. As soon as there is one, everybody needs one. */
+export const apiKeys = sqliteTable("api_keys", {
+  id: text().primaryKey(),
+  /** SHA-256 of the secret part. */
+  hash: blob({ mode: "buffer" }).notNull(),
+  principal: text().notNull(),
+  scope: text({ enum: ["metrics", "read", "write", "admin"] }).notNull(),
+  createdAt: integer("created_at").notNull(),
+  lastUsedAt: integer("last_used_at"),
+  expiresAt: integer("expires_at"),
+  revokedAt: integer("revoked_at"),
+});
+
+/** Whom an owner lets into a session. */
+export const grants = sqliteTable(
+  "grants",
+  {
+    sessionId: text("session_id")
+      .notNull()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    principal: text().notNull(),
+    access: text({ enum: ["read", "write"] }).notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.sessionId, t.principal] }),
+    index("grants_principal").on(t.principal),
+  ],
+);
+
+/** Shares that nobody has accepted yet: until then they let nobody in, and are in no list. */
+export const shareOffers = sqliteTable(
+  "share_offers",
+  {
+    sessionId: text("session_id")
+      .notNull()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    principal: text().notNull(),
+    access: text({ enum: ["read", "write"] }).notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.sessionId, t.principal] }),
+    index("share_offers_principal").on(t.principal, t.createdAt),
+  ],
+);
+
+/** How many bytes each owner's sessions hold. Triggers keep it in step: see migrations/0006_limits.sql. */
+export const usage = sqliteTable("usage", {
+  owner: text().primaryKey(),
+  historyBytes: integer("history_bytes").notNull().default(0),
+  stateBytes: integer("state_bytes").notNull().default(0),
+});
+
+/** Who did what to whom, for people to read. It outlives what it tells of. */
+export const audit = sqliteTable(
+  "audit",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    at: integer().notNull(),
+    principal: text().notNull(),
+    action: text().notNull(),
+    /** The id of the session or key. */
+    subject: text().notNull(),
+    detail: text(),
+  },
+  (t) => [index("audit_at").on(t.at)],
+);
+
+/** Up to when things unused since have expired, and which step of that was announced: see src/jobs/cutoff.ts. */
+export const cutoffs = sqliteTable("cutoffs", {
+  kind: text({ enum: ["session", "client", "empty"] }).primaryKey(),
+  /** The age that was last in force; null for never. */
+  maxAgeMs: integer("max_age_ms"),
+  /** When that was. */
+  seenAt: integer("seen_at").notNull(),
+  announcedCutoff: integer("announced_cutoff"),
+  announcedAt: integer("announced_at"),
+  dueAt: integer("due_at"),
+});
+
+/** What the folder was last served with, for programs that are told nothing else: one row at most. */
+export const retention = sqliteTable("retention", {
+  id: integer().primaryKey(),
+  /** Null for never. */
+  maxAgeMs: integer("max_age_ms"),
+});

@@ -1,0 +1,136 @@
+// The statements of a search, each over many rows at once: one with many conditions takes SQLite longer to prepare,
+// which it does anew for other values, than to run.
+import { MAX_TAKEN } from "../../../sessions/store.ts";
+import { and, desc, eq, inArray, sql, type SQL } from "drizzle-orm";
+import type { SearchOptions } from "../../../chat/store.ts";
+import { sessionAlive, type Engine } from "../engine/engine.ts";
+import { messageColumns } from "../history/message-rows.ts";
+import { grants, messages, sessions } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+/** How much of a message is read to rank it, in characters; of one that is larger than this, in bytes, nothing. */
+const READ_CHARACTERS = 4_000;
+const MAX_READ_BYTES = 65_536;
+
+/** So much of a message is looked through for what to show of it. */
+const SHOWN_CHARACTERS = 100_000;
+
+/** Of the sessions that others have shared, the newest are searched: each is a term of its own. */
+const MAX_SHARED = MAX_TAKEN;
+
+/** Values of one placeholder, as JSON. */
+const listed = (name: string): SQL => sql`(select value from json_each(${placeholder(name)}))`;
+
+export function searchRows(engine: Engine) {
+  const { db } = engine;
+  const matching = () =>
+    db
+      .select({ id: sql<number>`rowid` })
+      .from(sql`messages_fts`)
+      .where(
+        and(sql`messages_fts match ${placeholder("match")}`, sql`rowid < ${placeholder("below")}`),
+      )
+      .orderBy(sql`rowid desc`)
+      .limit(placeholder("depth"))
+      .prepare();
+  const q = {
+    matching: matching(),
+    // What is left out is looked for among so many, however many there are.
+    matchingExcept: db
+      .select({ id: sql<number>`found.rowid` })
+      .from(
+        sql`(select rowid from messages_fts where messages_fts match ${placeholder("match")}
+          and rowid < ${placeholder("below")} order by rowid desc limit 4 * ${placeholder("depth")}) as found`,
+      )
+      .where(
+        sql`(select messages.model is not ${placeholder("model")}
+            and not (messages.role = 'user' and messages.content = ${placeholder("prompt")})
+          from messages where messages.id = found.rowid)`,
+      )
+      .limit(placeholder("depth"))
+      .prepare(),
+    beginnings: db
+      .select({
+        id: messages.id,
+        session: messages.sessionId,
+        text: sql<string>`iif(octet_length(${messages.content}) > ${MAX_READ_BYTES}, '',
+          substr(${messages.content}, 1, ${READ_CHARACTERS}))`,
+        bytes: sql<number>`octet_length(${messages.content})`,
+      })
+      .from(messages)
+      .where(inArray(messages.id, listed("ids")))
+      .prepare(),
+    visible: db
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(
+        and(
+          inArray(sessions.id, listed("ids")),
+          sql`(sessions.owner = ${placeholder("principal")} or exists (select 1 from grants
+            where grants.session_id = sessions.id and grants.principal = ${placeholder("principal")}))`,
+          sessionAlive,
+        ),
+      )
+      .prepare(),
+    found: db
+      .select({
+        ...messageColumns,
+        content: sql<string>`substr(${messages.content}, 1, ${SHOWN_CHARACTERS})`,
+        session: messages.sessionId,
+        title: sessions.title,
+      })
+      .from(messages)
+      .innerJoin(sessions, eq(sessions.id, messages.sessionId))
+      .where(eq(messages.id, placeholder("id")))
+      .prepare(),
+    shared: db
+      .select({ id: grants.sessionId })
+      .from(grants)
+      .where(eq(grants.principal, placeholder("principal")))
+      .orderBy(desc(grants.createdAt))
+      .limit(MAX_SHARED)
+      .prepare(),
+    place: db
+      .select({ id: messages.id })
+      .from(messages)
+      .where(
+        and(eq(messages.sessionId, placeholder("session")), eq(messages.seq, placeholder("seq"))),
+      )
+      .prepare(),
+    seq: db
+      .select({ seq: messages.seq })
+      .from(messages)
+      .where(eq(messages.id, placeholder("id")))
+      .prepare(),
+    lastSeq: db
+      .select({ seq: sql<number>`coalesce(max(seq), 0)` })
+      .from(messages)
+      .where(eq(messages.sessionId, placeholder("session")))
+      .prepare(),
+  };
+
+  return {
+    /** The newest `depth` messages that the index has for this, the newest first. */
+    matching: (
+      match: string,
+      { below, depth, except }: Pick<SearchOptions, "except"> & { below: number; depth: number },
+    ): number[] => {
+      const values = { match, below, depth };
+      const rows = except ? q.matchingExcept.all({ ...values, ...except }) : q.matching.all(values);
+      return rows.map(({ id }) => id);
+    },
+    beginnings: (ids: readonly number[]) => q.beginnings.all({ ids: JSON.stringify(ids) }),
+    /** Which of these sessions are living, and the principal's or shared with it. */
+    visible: (principal: string, ids: Iterable<string>): Set<string> => {
+      const values = { ...engine.times(), principal, ids: JSON.stringify([...ids]) };
+      return new Set(q.visible.all(values).map(({ id }) => id));
+    },
+    // Another process may have deleted it meanwhile.
+    found: (id: number) => q.found.get({ id }),
+    sharedWith: (principal: string): string[] => q.shared.all({ principal }).map(({ id }) => id),
+    idOf: (session: string, seq: number): number | undefined => q.place.get({ session, seq })?.id,
+    seqOf: (id: number): number => q.seq.get({ id })?.seq ?? 1,
+    lastSeq: (session: string): number => q.lastSeq.get({ session })!.seq,
+  };
+}

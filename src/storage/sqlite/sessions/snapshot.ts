@@ -1,0 +1,45 @@
+// One session, row by row, as the connection sees it: within a transaction that is one moment.
+import type { Message } from "../../../chat/message.ts";
+import type { Session } from "../../../sessions/session.ts";
+import type { StateEntry } from "../../../state/store.ts";
+import type { ContentCounts, TransferRecord } from "../../../transfer/store.ts";
+import type { Sqlite } from "../engine/connection.ts";
+
+type SessionRow = Omit<Session, "pinned"> & { pinned: 0 | 1 } & ContentCounts & { lastSeq: number };
+
+const LIVING = "(expires_at IS NULL OR expires_at > @now)";
+
+const SESSION = `SELECT id, owner, name, title, system, pinned,
+  created_at AS createdAt, last_active_at AS lastActiveAt, keep_ms AS keepMs, opened_by AS openedBy,
+  (SELECT count(*) FROM messages WHERE session_id = @id) AS messages,
+  max(coalesce((SELECT max(seq) FROM messages WHERE session_id = @id), 0),
+    coalesce((SELECT last_seq FROM history_gaps WHERE session_id = @id), 0)) AS lastSeq,
+  (SELECT count(*) FROM session_state WHERE session_id = @id AND ${LIVING}) AS stateKeys
+  FROM sessions WHERE id = @id`;
+
+const STATE = `SELECT key, value, version, updated_at AS updatedAt, expires_at AS expiresAt
+  FROM session_state WHERE session_id = @id AND ${LIVING} ORDER BY key`;
+
+const MESSAGES = `SELECT seq, role, content, status, model, input_tokens AS inputTokens,
+  output_tokens AS outputTokens, request_key AS requestKey, created_at AS createdAt, author
+  FROM messages WHERE session_id = ? ORDER BY seq`;
+
+/** The connection can do nothing else until the last piece is taken, or the generator is left. */
+export function* snapshotPieces(
+  sqlite: Sqlite,
+  id: string,
+  now: number,
+): Generator<TransferRecord> {
+  const row = sqlite.prepare<[object], SessionRow>(SESSION).get({ id, now });
+  if (row === undefined) return;
+  const { messages, stateKeys, lastSeq, pinned, ...session } = row;
+  yield {
+    type: "session",
+    session: { ...session, pinned: pinned === 1 },
+    ...{ counts: { messages, stateKeys }, lastSeq },
+  };
+  for (const entry of sqlite.prepare<[object], StateEntry>(STATE).iterate({ id, now }))
+    yield { type: "state", entry };
+  for (const message of sqlite.prepare<[string], Message>(MESSAGES).iterate(id))
+    yield { type: "message", message };
+}

@@ -1,0 +1,147 @@
+// Key/value state in SQLite: one row a key. The primary key serves reads, prefixes and the count.
+import { and, asc, between, eq, gt, gte, sql } from "drizzle-orm";
+import { AppError } from "../../../lib/errors.ts";
+import { onPage } from "../../../lib/page.ts";
+import type { StateRange, StateStore } from "../../../state/store.ts";
+import type { Engine } from "../engine/engine.ts";
+import { sqliteExpiring } from "../engine/expiring.ts";
+import { sessionState } from "../schema/schema.ts";
+import { stateColumns, statePut } from "./state-rows.ts";
+import type { Usage } from "../engine/usage.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+
+const { placeholder } = sql;
+
+/** The least text behind all that begin with `prefix` in SQLite's order (by code points); null when there is none. */
+function endOf(prefix: string): string | null {
+  const points = Array.from(prefix, (character) => character.codePointAt(0)!);
+  const last = points.findLastIndex((point) => point < 0x10ffff);
+  if (last < 0) return null;
+  const next = points[last]! + 1;
+  const valid = next === 0xd800 ? 0xe000 : next; // surrogates are no characters
+  return String.fromCodePoint(...points.slice(0, last), valid);
+}
+
+export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAccess): StateStore {
+  const { db } = engine;
+  const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
+  const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
+  const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
+  // Named so that the partial index on expires_at serves it.
+  const expired = sql`(${sessionState.expiresAt} is not null and ${sessionState.expiresAt} <= ${placeholder("now")})`;
+
+  const q = {
+    get: db.select(stateColumns).from(sessionState).where(and(byKey, alive)).prepare(),
+    count: db
+      .select({ n: sql<number>`count(*)` })
+      .from(sessionState)
+      .where(and(inSession, alive))
+      .prepare(),
+    put: statePut(engine),
+    delete: db.delete(sessionState).where(byKey).prepare(),
+    /** SQLite tells the bytes of a text without reading it. */
+    sizes: db
+      .select({ key: sessionState.key, bytes: sql<number>`octet_length(${sessionState.value})` })
+      .from(sessionState)
+      .where(
+        and(
+          inSession,
+          gte(sessionState.key, placeholder("prefix")),
+          sql`(${placeholder("end")} is null or ${sessionState.key} < ${placeholder("end")})`,
+          gt(sessionState.key, placeholder("after")),
+          alive,
+        ),
+      )
+      .orderBy(asc(sessionState.key))
+      .limit(placeholder("limit"))
+      .prepare(),
+    between: db
+      .select(stateColumns)
+      .from(sessionState)
+      .where(
+        and(inSession, between(sessionState.key, placeholder("first"), placeholder("last")), alive),
+      )
+      .orderBy(asc(sessionState.key))
+      .prepare(),
+  };
+
+  /** One more than `limit`, where there are so many. */
+  const sizesOf = (
+    sessionId: string,
+    { prefix, after, limit }: StateRange & { limit: number },
+  ): { key: string; bytes: number }[] => {
+    const [end, now] = [endOf(prefix), engine.clock.now()];
+    return q.sizes.all({ sessionId, prefix, end, after, limit: limit + 1, now });
+  };
+
+  return {
+    get: (sessionId, key) =>
+      engine.readDurable(() => q.get.get({ sessionId, key, now: engine.clock.now() })),
+
+    set: (sessionId, { key, value, expiresAt, ifVersion, maxKeys, by }) =>
+      engine.write(() => {
+        access.modify(by, sessionId);
+        const now = engine.clock.now();
+        const current = q.get.get({ sessionId, key, now });
+        checkVersion(key, ifVersion, current?.version);
+        if (current === undefined && q.count.get({ sessionId, now })!.n >= maxKeys) {
+          throw new AppError(
+            "limit",
+            `This session already has ${maxKeys} state keys, the most it can have.`,
+            {
+              hint: "Delete some with state_delete.",
+            },
+          );
+        }
+        const version = (current?.version ?? 0) + 1;
+        const entry = q.put.get({ sessionId, key, value, version, updatedAt: now, expiresAt });
+        if (bytesOf(value) > bytesOf(current?.value ?? "")) usage.checkState(sessionId);
+        return entry;
+      }),
+
+    delete: (sessionId, key, ifVersion, by) =>
+      engine.free(() => {
+        access.modify(by, sessionId);
+        const current = q.get.get({ sessionId, key, now: engine.clock.now() });
+        checkVersion(key, ifVersion, current?.version);
+        q.delete.run({ sessionId, key });
+        return current !== undefined;
+      }),
+
+    list: (sessionId, { prefix, after, ...bounds }) =>
+      engine.readDurable(() => {
+        const sizes = sizesOf(sessionId, { prefix, after, limit: bounds.limit });
+        const count = onPage(
+          sizes.map(({ bytes }) => bytes),
+          bounds,
+        );
+        if (count === 0) return { entries: [] };
+        const [first, last] = [sizes[0]!.key, sizes[count - 1]!.key];
+        const entries = q.between.all({ sessionId, first, last, now: engine.clock.now() });
+        return { entries, ...(count < sizes.length && { nextAfter: last }) };
+      }),
+
+    keys: (sessionId, range) =>
+      engine.readDurable(() => {
+        const found = sizesOf(sessionId, range).map(({ key }) => key);
+        const keys = found.slice(0, range.limit);
+        return { keys, ...(keys.length < found.length && { nextAfter: keys.at(-1)! }) };
+      }),
+
+    ...sqliteExpiring(engine, sessionState, expired, () => ({ now: engine.clock.now() })),
+  };
+}
+
+const bytesOf = (text: string): number => Buffer.byteLength(text);
+
+function checkVersion(key: string, wanted: number | undefined, found = 0): void {
+  if (wanted === undefined || wanted === found) return;
+  const there = found === 0 ? "is absent" : `is at version ${found}`;
+  throw new AppError(
+    "conflict",
+    `Key ${JSON.stringify(key)} ${there}, not at version ${wanted}: nothing was changed.`,
+    {
+      hint: "Read it with state_get and try again with its version.",
+    },
+  );
+}

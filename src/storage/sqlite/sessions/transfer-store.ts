@@ -1,0 +1,248 @@
+// Whole sessions in SQLite. A session that comes in is written page by page under a last activity of 0, which is always
+// too long ago: nobody sees it, and what remains of a killed import goes with the next cleanup. The last page's commit
+// gives it its real time. So neither the memory nor the write lock is held for as long as a large session takes.
+import { and, eq, sql } from "drizzle-orm";
+import { AppError } from "../../../lib/errors.ts";
+import type { Content, SessionRecord, TransferStore } from "../../../transfer/store.ts";
+import type { Sqlite } from "../engine/connection.ts";
+import { sessionAlive, type Engine } from "../engine/engine.ts";
+import { fromSqlite } from "../engine/errors.ts";
+import { messageStatements } from "../history/message-rows.ts";
+import { clients, messages, sessions, turns } from "../schema/schema.ts";
+import type { Usage } from "../engine/usage.ts";
+import { statePut } from "./state-rows.ts";
+import { snapshotPieces } from "./snapshot.ts";
+
+const { placeholder } = sql;
+
+const STAGED = 0;
+
+/** `openReader`: a connection of its own for a snapshot; undefined where there is only one, in memory. */
+export function sqliteTransferStore(
+  engine: Engine,
+  sqlite: Sqlite,
+  openReader: (() => Sqlite) | undefined,
+  maxMessages: number,
+  usage: Usage,
+): TransferStore {
+  const { db } = engine;
+  const rows = messageStatements(engine, maxMessages, usage);
+  const byId = eq(sessions.id, placeholder("id"));
+  const owned = eq(sessions.owner, placeholder("owner"));
+  const ofSession = eq(messages.sessionId, placeholder("id"));
+  const q = {
+    alive: db.select().from(sessions).where(and(byId, sessionAlive)).prepare(),
+    ofName: db
+      .select({ id: sessions.id, alive: sql<number>`${sessionAlive}` })
+      .from(sessions)
+      .where(and(owned, eq(sessions.name, placeholder("name"))))
+      .prepare(),
+    count: db
+      .select({ n: sql<number>`count(*)` })
+      .from(sessions)
+      .where(and(owned, sessionAlive))
+      .prepare(),
+    othersClient: db
+      .select({ id: clients.id })
+      .from(clients)
+      .where(
+        and(eq(clients.id, placeholder("id")), sql`${clients.owner} <> ${placeholder("owner")}`),
+      )
+      .prepare(),
+    answering: db
+      .select({ id: turns.sessionId })
+      .from(turns)
+      .where(eq(turns.sessionId, placeholder("id")))
+      .prepare(),
+    delete: db.delete(sessions).where(byId).prepare(),
+    deleteStaged: db
+      .delete(sessions)
+      .where(and(byId, eq(sessions.lastActiveAt, STAGED)))
+      .prepare(),
+    publish: db
+      .update(sessions)
+      .set({
+        name: sql`${placeholder("name")}`,
+        pinned: sql`${placeholder("pinned")}`,
+        lastActiveAt: sql`${placeholder("lastActiveAt")}`,
+      })
+      .where(and(byId, eq(sessions.lastActiveAt, STAGED)))
+      .prepare(),
+    touch: db
+      .update(sessions)
+      .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("now")})` })
+      .where(byId)
+      .prepare(),
+    content: db
+      .select({
+        messages: sql<number>`(select count(*) from messages where session_id = sessions.id)`,
+        stateKeys: sql<number>`(select count(*) from session_state where session_id = sessions.id)`,
+      })
+      .from(sessions)
+      .where(byId)
+      .prepare(),
+    put: statePut(engine),
+    setStatus: db
+      .update(messages)
+      .set({ status: sql`${placeholder("status")}` })
+      .where(
+        and(
+          ofSession,
+          eq(messages.seq, placeholder("seq")),
+          eq(messages.role, placeholder("role")),
+          eq(messages.content, placeholder("content")),
+        ),
+      )
+      .prepare(),
+  };
+
+  /**
+   * `lastSeq`: the last number before this page; resolves to the one after it. `mismatch`: for a session that is another
+   * than expected.
+   */
+  const write = (
+    id: string,
+    page: readonly Content[],
+    lastSeq: number,
+    mismatch: () => AppError,
+  ): number => {
+    let last = lastSeq;
+    if (rows.gaps.numbers(id).lastSeq !== last) throw mismatch();
+    for (const piece of page) {
+      if (piece.type === "state") {
+        q.put.run({ sessionId: id, ...piece.entry });
+        usage.checkState(id);
+        continue;
+      }
+      const { message } = piece;
+      if (message.seq <= last) {
+        if (q.setStatus.run({ id, ...message }).changes !== 1) throw mismatch();
+        continue;
+      }
+      const missing = message.seq - last - 1;
+      if (missing > 0) rows.gaps.add(id, { missing, lastSeq: message.seq - 1 });
+      last = rows.add(id, message).seq;
+    }
+    return last;
+  };
+
+  const begin = (session: SessionRecord, maxSessions: number): void => {
+    const { id, owner, title, system, createdAt } = session;
+    const times = engine.times();
+    if (q.alive.get({ ...times, id }) ?? q.othersClient.get({ id, owner }))
+      throw new AppError("conflict", "The id of this session is taken.");
+    q.delete.run({ id }); // what is left under this id has expired
+    engine.cached.sessions.clear();
+    engine.cached.clients.clear();
+    if (q.count.get({ ...times, owner })!.n >= maxSessions) throw tooMany(maxSessions);
+    const hidden = { name: null, pinned: false, lastActiveAt: STAGED };
+    db.insert(sessions)
+      .values({ ...hidden, id, owner, title, system, createdAt })
+      .run();
+  };
+
+  /** `written`: what this import has put in. Returns whether the session could keep its name. */
+  const publish = (
+    session: SessionRecord,
+    written: { messages: number; stateKeys: number },
+    maxSessions: number,
+  ): boolean => {
+    const { id, owner, pinned, lastActiveAt } = session;
+    const found = q.content.get({ id });
+    if (found?.messages !== written.messages || found.stateKeys !== written.stateKeys) throw lost();
+    const taken =
+      session.name === null
+        ? undefined
+        : q.ofName.get({ ...engine.times(), owner, name: session.name });
+    if (taken?.alive === 0) q.delete.run({ id: taken.id });
+    const named = session.name === null || !taken?.alive;
+    const name = named ? session.name : null;
+    if (q.publish.run({ id, name, pinned: pinned ? 1 : 0, lastActiveAt }).changes !== 1)
+      throw lost();
+    engine.cached.sessions.clear();
+    // Others may have come in meanwhile.
+    if (q.count.get({ ...engine.times(), owner })!.n > maxSessions) throw tooMany(maxSessions);
+    return named;
+  };
+
+  return {
+    async *snapshot(id) {
+      const { now, oldest } = engine.times();
+      if ((await engine.readDurable(() => q.alive.get({ now, oldest, id }))) === undefined) return;
+      if (openReader === undefined) {
+        yield* [...snapshotPieces(sqlite, id, now)]; // at once: nothing is written meanwhile
+        return;
+      }
+      const reader = openReader();
+      try {
+        reader.exec("BEGIN");
+        yield* snapshotPieces(reader, id, now);
+      } catch (error) {
+        throw fromSqlite(error);
+      } finally {
+        reader.close();
+      }
+    },
+
+    async restore(session, pages, maxSessions) {
+      const { id } = session;
+      const written = { messages: 0, stateKeys: 0 };
+      let [last, begun] = [0, false];
+      let named = true;
+      const store = (page: readonly Content[], isLast: boolean): Promise<void> =>
+        engine.write(() => {
+          if (!begun) begin(session, maxSessions);
+          last = write(id, page, last, lost);
+          for (const { type } of page) written[type === "state" ? "stateKeys" : "messages"] += 1;
+          if (isLast) named = publish(session, written, maxSessions);
+        });
+      try {
+        // A page is written when the next one is known: a session of one page takes one commit.
+        let page: readonly Content[] = [];
+        for await (const next of pages) {
+          if (page.length > 0) {
+            await store(page, false);
+            begun = true;
+          }
+          page = next;
+        }
+        await store(page, true);
+        return { named };
+      } catch (error) {
+        if (begun) await engine.write(() => q.deleteStaged.run({ id })).catch(() => undefined);
+        throw begun && error instanceof AppError && error.code === "not_found" ? lost() : error;
+      }
+    },
+
+    async extend(id, lastSeq, pages) {
+      let last = lastSeq;
+      for await (const page of pages) {
+        await engine.write(() => {
+          const times = engine.times();
+          if (q.alive.get({ ...times, id }) === undefined)
+            throw new AppError("not_found", "That session was deleted meanwhile.");
+          if (q.answering.get({ id }) !== undefined)
+            throw new AppError("busy", "A question is being answered in this session.", {
+              hint: "Try again in a moment.",
+            });
+          last = write(id, page, last, changed);
+          q.touch.run({ id, now: times.now });
+          engine.cached.sessions.delete(id);
+        });
+      }
+    },
+
+    count: (owner) => engine.readDurable(() => q.count.get({ ...engine.times(), owner })!.n),
+  };
+}
+
+const tooMany = (maxSessions: number): AppError =>
+  new AppError("limit", `The owner has ${maxSessions} sessions: delete some first.`, {
+    hint: "The setting max-sessions allows more.",
+  });
+
+const changed = (): AppError =>
+  new AppError("conflict", "The session was changed while it was being imported.");
+
+const lost = (): AppError =>
+  new AppError("busy", "A cleanup came between the parts of the session.", { hint: "Try again." });

@@ -1,0 +1,209 @@
+// Clients in SQLite.
+import { and, eq, getTableColumns, sql } from "drizzle-orm";
+import { AppError } from "../../../lib/errors.ts";
+import type { Client } from "../../../sessions/session.ts";
+import type { ClientStore } from "../../../sessions/store.ts";
+import { clientExpired, type Engine } from "../engine/engine.ts";
+import { sqliteExpiring } from "../engine/expiring.ts";
+import { clients, connections, sessions } from "../schema/schema.ts";
+import type { Usage } from "../engine/usage.ts";
+
+const { placeholder } = sql;
+
+export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: number): ClientStore {
+  const { db } = engine;
+  const cache = engine.cached.clients;
+  /** A write to one client. */
+  const change = (id: string, act: () => unknown): Promise<void> =>
+    engine.write(() => {
+      act();
+      cache.delete(id);
+    });
+  const byId = eq(clients.id, placeholder("id"));
+  /** A program's introductions push out none of another's. */
+  const ofSameCredentials = sql`owner = ${placeholder("owner")} and credentials is ${placeholder("credentials")}
+    and ended_at is null`;
+
+  const { epoch: _epoch, ...columns } = getTableColumns(clients);
+
+  const q = {
+    byId: db.select(columns).from(clients).where(byId).prepare(),
+    byOwnSession: db
+      .select({ id: clients.id })
+      .from(clients)
+      .where(eq(clients.ownSessionId, placeholder("sessionId")))
+      .limit(1)
+      .prepare(),
+    // Listening streams are clients too, but never seen: their own limit bounds them.
+    countLiving: db
+      .select({ n: sql<number>`count(*)` })
+      .from(clients)
+      .where(sql`${ofSameCredentials} and last_seen_at > 0`)
+      .prepare(),
+    deleteNeverBack: db
+      .delete(clients)
+      .where(
+        sql`${clients.id} in (select id from clients where ${ofSameCredentials}
+          and last_seen_at = created_at and present_until <= ${placeholder("now")}
+          and id <> ${placeholder("id")} order by created_at limit ${placeholder("excess")})`,
+      )
+      .returning({ id: clients.id })
+      .prepare(),
+    endIdlest: db
+      .update(clients)
+      .set({ endedAt: sql`${placeholder("now")}` })
+      .where(
+        sql`${clients.id} in (select id from clients where ${ofSameCredentials}
+          and last_seen_at > 0 and present_until <= ${placeholder("now")}
+          and id <> ${placeholder("id")} order by last_seen_at limit ${placeholder("excess")})`,
+      )
+      .returning({ id: clients.id })
+      .prepare(),
+    end: db
+      .update(clients)
+      .set({ endedAt: sql`${placeholder("now")}` })
+      .where(byId)
+      .prepare(),
+    endTemporary: db
+      .delete(sessions)
+      .where(and(eq(sessions.openedBy, placeholder("id")), eq(sessions.pinned, false)))
+      .prepare(),
+    setLogLevel: db
+      .update(clients)
+      .set({ logLevel: sql`${placeholder("level")}` })
+      .where(byId)
+      .prepare(),
+    setCredentials: db
+      .update(clients)
+      .set({
+        credentials: sql`${placeholder("credentials")}`,
+        scope: sql`${placeholder("scope")}`,
+      })
+      .where(byId)
+      .prepare(),
+    setSession: db
+      .update(clients)
+      .set({ sessionId: sql`${placeholder("sessionId")}` })
+      .where(byId)
+      .prepare(),
+    present: db
+      .update(clients)
+      .set({
+        // A client that only its connection keeps alive was never seen.
+        lastSeenAt: sql`iif(${clients.lastSeenAt} = 0, 0, ${placeholder("now")})`,
+        presentUntil: sql`${placeholder("until")}`,
+      })
+      .where(byId)
+      .prepare(),
+    connect: db
+      .insert(connections)
+      .select(
+        sql`select clients.id, instances.id from clients, instances
+          where clients.id = ${placeholder("id")} and instances.id = ${placeholder("instanceId")}`,
+      )
+      .onConflictDoNothing()
+      .prepare(),
+    disconnect: db
+      .delete(connections)
+      .where(
+        and(
+          eq(connections.clientId, placeholder("id")),
+          eq(connections.instanceId, placeholder("instanceId")),
+        ),
+      )
+      .prepare(),
+    nextEpoch: db
+      .update(clients)
+      .set({ epoch: sql`${clients.epoch} + 1` })
+      .where(byId)
+      .returning({ epoch: clients.epoch })
+      .prepare(),
+    touch: db
+      .update(clients)
+      .set({
+        // Later than its introduction, also in the same millisecond: it has come back.
+        lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")}, ${clients.createdAt} + 1)`,
+      })
+      .where(byId)
+      .prepare(),
+  };
+
+  /** Of too many clients those go first that never came back, then those that were idle for longest. */
+  const makeRoom = ({ owner, credentials, id }: Client): void => {
+    const excess = q.countLiving.get({ owner, credentials })!.n - maxClients;
+    if (excess <= 0) return;
+    const values = { owner, credentials, id, now: engine.clock.now() };
+    const gone = q.deleteNeverBack.all({ ...values, excess }) as { id: string }[];
+    if (gone.length < excess)
+      gone.push(...(q.endIdlest.all({ ...values, excess: excess - gone.length }) as typeof gone));
+    for (const { id } of gone) cache.delete(id);
+    if (gone.length < excess)
+      throw new AppError("limit", `You have ${maxClients} programs connected: end some first.`, {
+        hint: "The setting max-clients allows more.",
+      });
+  };
+
+  const find = (owner: string, id: string): Client | undefined => {
+    const row = cache.get(id, () => q.byId.get({ id }));
+    if (row?.owner !== owner || row.endedAt !== null) return undefined;
+    const { now, oldestClient, oldestNeverBack } = engine.times();
+    const alive =
+      row.lastSeenAt > oldestClient &&
+      (row.lastSeenAt !== row.createdAt || row.createdAt > oldestNeverBack);
+    return alive || row.presentUntil > now ? { ...row } : undefined;
+  };
+
+  return {
+    create: (client) =>
+      change(client.id, () => {
+        db.insert(clients).values(client).run();
+        usage.checkFile();
+        if (client.lastSeenAt > 0) makeRoom(client);
+      }),
+    find: (owner, id) => engine.readNow(() => find(owner, id)),
+    findByOwnSession: (owner, sessionId) =>
+      engine.readNow(() => {
+        const row = q.byOwnSession.get({ sessionId });
+        return row && find(owner, row.id);
+      }),
+    setCredentials: (id, credentials) =>
+      change(id, () => q.setCredentials.run({ id, ...credentials })),
+    end: (id) =>
+      change(id, () => {
+        const now = engine.clock.now();
+        if (q.endTemporary.run({ id }).changes > 0) engine.cached.sessions.clear();
+        q.end.run({ id, now });
+      }),
+    setLogLevel: (id, level) => change(id, () => q.setLogLevel.run({ id, level })),
+    setSession: (id, sessionId) => change(id, () => q.setSession.run({ id, sessionId })),
+    present: (ids, until) =>
+      engine.write(() => {
+        const now = engine.clock.now();
+        for (const id of ids) {
+          q.present.run({ id, now, until });
+          cache.delete(id);
+        }
+      }),
+    changeConnections: (instanceId, { added, removed }) =>
+      engine.writeRelaxed(() => {
+        for (const id of added) q.connect.run({ id, instanceId });
+        for (const id of removed) q.disconnect.run({ id, instanceId });
+      }),
+    nextEpoch: (id) =>
+      engine.write(() => (q.nextEpoch.get({ id }) as { epoch: number } | undefined)?.epoch ?? 0),
+    touch: (times) =>
+      engine.write(() => {
+        for (const [id, at] of times) {
+          q.touch.run({ id, at });
+          cache.delete(id);
+        }
+      }),
+    ...sqliteExpiring(
+      engine,
+      clients,
+      clientExpired,
+      () => engine.times(),
+      () => cache.clear(),
+    ),
+  };
+}

@@ -1,0 +1,111 @@
+// The cutoffs of this folder in SQLite: their records, and what lies between two of them.
+import { eq, sql, type SQL } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/better-sqlite3";
+import type { Clock } from "../../../lib/clock.ts";
+import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
+import { EMPTY_AGE_MS, type Cutoffs } from "../../../jobs/cleanup.ts";
+import type { Sqlite } from "../engine/connection.ts";
+import { blank, inUse, type Engine, type Expiry } from "../engine/engine.ts";
+import { clients, cutoffs, sessions } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+type CutoffsByKind = Readonly<Record<CutoffKind, Cutoff>>;
+
+export function openCutoffs(
+  sqlite: Sqlite,
+  clock: Clock,
+  { maxAgeMs, clientAgeMs }: Expiry,
+): CutoffsByKind {
+  const db = drizzle({ client: sqlite });
+  const count = countWaiting(sqlite);
+  const recordOf = (kind: CutoffKind): CutoffRecord | undefined => {
+    const row = db.select().from(cutoffs).where(eq(cutoffs.kind, kind)).get();
+    if (row === undefined) return undefined;
+    const { announcedCutoff: cutoff, announcedAt: at, dueAt } = row;
+    const isAnnounced = cutoff !== null && at !== null && dueAt !== null;
+    return {
+      ...{ maxAgeMs: row.maxAgeMs ?? Infinity, seenAt: row.seenAt },
+      announced: isAnnounced ? { cutoff, at, dueAt } : null,
+    };
+  };
+  const open = (kind: CutoffKind, ageMs: number): Cutoff =>
+    new Cutoff(
+      clock,
+      ageMs,
+      (after, upTo) => count(kind, { after, upTo, now: clock.now() }) > 0,
+      recordOf(kind),
+    );
+  return {
+    session: open("session", maxAgeMs),
+    client: open("client", clientAgeMs),
+    empty: open("empty", EMPTY_AGE_MS),
+  };
+}
+
+export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: CutoffsByKind): Cutoffs {
+  const count = countWaiting(sqlite);
+  const save = (kind: CutoffKind, { maxAgeMs, seenAt, announced }: CutoffRecord): void => {
+    const row = {
+      maxAgeMs: maxAgeMs === Infinity ? null : Math.ceil(maxAgeMs),
+      seenAt: Math.floor(seenAt),
+      announcedCutoff: announced && Math.floor(announced.cutoff),
+      announcedAt: announced && announced.at,
+      dueAt: announced && Math.ceil(announced.dueAt),
+    };
+    engine.db
+      .insert(cutoffs)
+      .values({ kind, ...row })
+      .onConflictDoUpdate({ target: cutoffs.kind, set: row })
+      .run();
+  };
+  const kinds = Object.entries(of) as [CutoffKind, Cutoff][];
+  return {
+    async settle(graceMs, { consent, dryRun }) {
+      const settled = await engine.readNow(() =>
+        kinds.map(([kind, cutoff]) => ({ kind, ...cutoff.settle(graceMs, consent) })),
+      );
+      if (!dryRun)
+        await engine.free(() => settled.forEach(({ kind, record }) => save(kind, record)), {
+          durable: false,
+        });
+      return settled.some(({ kind, isNew }) => kind === "session" && isNew);
+    },
+    waiting: () =>
+      engine.readNow(() => {
+        const { waiting } = of.session;
+        if (waiting === undefined) return undefined;
+        const { until, ...between } = waiting;
+        return { sessions: count("session", { ...between, now: engine.clock.now() }), until };
+      }),
+    get waitsUntil() {
+      return of.session.waiting?.until ?? undefined;
+    },
+  };
+}
+
+/** How many of a kind were last used after the one time and not after the other, and are not spared for another reason. */
+function countWaiting(sqlite: Sqlite) {
+  const db = drizzle({ client: sqlite });
+  const within = (column: SQL): SQL =>
+    sql`${column} > ${placeholder("after")} and ${column} <= ${placeholder("upTo")}`;
+  const counter = (table: typeof sessions | typeof clients, condition: SQL) =>
+    db
+      .select({ n: sql<number>`count(*)` })
+      .from(table)
+      .where(condition)
+      .prepare();
+  const used = within(sql`sessions.last_active_at`);
+  const spared = sql`(sessions.pinned = 1 or ${inUse})`;
+  const counters = {
+    session: counter(sessions, sql`${used} and sessions.keep_ms is null and not ${spared}`),
+    empty: counter(sessions, sql`${used} and ${blank} and not ${spared}`),
+    client: counter(
+      clients,
+      sql`${within(sql`clients.last_seen_at`)} and clients.ended_at is null
+        and clients.present_until <= ${placeholder("now")}`,
+    ),
+  };
+  return (kind: CutoffKind, values: { after: number; upTo: number; now: number }): number =>
+    counters[kind].get(values)!.n;
+}

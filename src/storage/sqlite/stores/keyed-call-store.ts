@@ -1,0 +1,127 @@
+// Calls with a request key in SQLite.
+import { and, asc, eq, isNull, lt, ne, sql } from "drizzle-orm";
+import {
+  KEEP_OUTCOMES_MS,
+  keyTaken,
+  type IdempotentCallStore,
+} from "../../../idempotency/idempotent-calls.ts";
+import type { Engine } from "../engine/engine.ts";
+import { sqliteExpiring } from "../engine/expiring.ts";
+import { instances, keyedCalls } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+/** The instance of a call that failed and may be done again. */
+const NOBODY = "";
+
+export function sqliteKeyedCallStore(engine: Engine): IdempotentCallStore {
+  const { db, clock } = engine;
+  const byId = eq(keyedCalls.id, placeholder("id"));
+  const ofScope = and(
+    eq(keyedCalls.owner, placeholder("owner")),
+    eq(keyedCalls.scope, placeholder("scope")),
+  );
+  const ran = eq(keyedCalls.instanceId, placeholder("instanceId"));
+  const expired = lt(keyedCalls.createdAt, placeholder("oldest"));
+  const q = {
+    find: db
+      .select()
+      .from(keyedCalls)
+      .where(and(ofScope, eq(keyedCalls.key, placeholder("key"))))
+      .prepare(),
+    count: db
+      .select({ n: sql<number>`count(*)` })
+      .from(keyedCalls)
+      .where(ofScope)
+      .prepare(),
+    oldest: db
+      .select({ id: keyedCalls.id })
+      .from(keyedCalls)
+      .where(and(ofScope, sql`(outcome is not null or instance_id = ${NOBODY})`))
+      .orderBy(asc(keyedCalls.id))
+      .limit(1)
+      .prepare(),
+    alive: db
+      .select({ id: instances.id })
+      .from(instances)
+      .where(eq(instances.id, placeholder("instanceId")))
+      .prepare(),
+    adopt: db
+      .update(keyedCalls)
+      .set({ instanceId: sql`${placeholder("to")}` })
+      .where(
+        and(
+          byId,
+          isNull(keyedCalls.outcome),
+          ne(keyedCalls.instanceId, NOBODY),
+          sql`(keyed_calls.instance_id = ${placeholder("to")}
+            or not exists (select 1 from instances where instances.id = keyed_calls.instance_id))`,
+        ),
+      )
+      .prepare(),
+    take: db
+      .update(keyedCalls)
+      .set({ instanceId: sql`${placeholder("instanceId")}` })
+      .where(byId)
+      .prepare(),
+    finish: db
+      .update(keyedCalls)
+      .set({ outcome: sql`${placeholder("outcome")}` })
+      .where(and(byId, ran))
+      .prepare(),
+    free: db
+      .update(keyedCalls)
+      .set({ instanceId: NOBODY })
+      .where(and(byId, ran, eq(keyedCalls.scope, "")))
+      .prepare(),
+    drop: db.delete(keyedCalls).where(and(byId, ran)).prepare(),
+    remove: db.delete(keyedCalls).where(byId).prepare(),
+  };
+  const oldest = (): number => clock.now() - KEEP_OUTCOMES_MS;
+
+  return {
+    begin: ({ owner, scope, key, request }, { instanceId, newSessionId, max }) =>
+      engine.write(() => {
+        const found = q.find.get({ owner, scope, key });
+        const free = found?.instanceId === NOBODY;
+        if (
+          found !== undefined &&
+          (found.createdAt < oldest() || (free && found.request !== request))
+        )
+          q.remove.run({ id: found.id });
+        else if (found !== undefined) {
+          if (found.request !== request) throw keyTaken();
+          const { id, newSessionId } = found;
+          if (free) {
+            q.take.run({ id, instanceId });
+            return { kind: "started", id, newSessionId };
+          }
+          if (found.outcome !== null) return { kind: "done", outcome: found.outcome };
+          const elsewhere = found.instanceId !== instanceId;
+          if (elsewhere && q.alive.get({ instanceId: found.instanceId }) !== undefined)
+            return { kind: "running" };
+          return { kind: "lost", id, newSessionId };
+        }
+        if (q.count.get({ owner, scope })!.n >= max) {
+          const first = q.oldest.get({ owner, scope });
+          if (first !== undefined) q.remove.run(first);
+        }
+        const row = { owner, scope, key, request, newSessionId, instanceId };
+        const { id } = db
+          .insert(keyedCalls)
+          .values({ ...row, createdAt: clock.now() })
+          .returning({ id: keyedCalls.id })
+          .get();
+        return { kind: "started", id, newSessionId };
+      }),
+    adopt: (id, to) => engine.write(() => q.adopt.run({ id, to }).changes === 1),
+    finish: (id, instanceId, outcome) =>
+      engine.write(() => void q.finish.run({ id, instanceId, outcome })),
+    drop: (id, instanceId) =>
+      engine.write(() => {
+        // Without a session, the row keeps the id of the one that the call may have opened.
+        if (q.free.run({ id, instanceId }).changes === 0) q.drop.run({ id, instanceId });
+      }),
+    ...sqliteExpiring(engine, keyedCalls, expired, () => ({ oldest: oldest() })),
+  };
+}

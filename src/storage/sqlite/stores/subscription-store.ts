@@ -1,0 +1,161 @@
+// Subscriptions and outboxes in SQLite.
+import { and, asc, eq, gte, lt, sql, type SQL } from "drizzle-orm";
+import { AppError } from "../../../lib/errors.ts";
+import { canonicalUri } from "../../../sessions/uris.ts";
+import { MAX_OUTBOX, type Subscription, type SubscriptionStore } from "../../../updates/store.ts";
+import { clientAlive, type Engine } from "../engine/engine.ts";
+import { clients, outbox, subscriptions } from "../schema/schema.ts";
+import type { Usage } from "../engine/usage.ts";
+
+const { placeholder } = sql;
+
+export function sqliteSubscriptionStore(
+  engine: Engine,
+  usage: Pick<Usage, "checkFile">,
+): SubscriptionStore {
+  const { db, clock } = engine;
+  const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
+  const inOutbox = eq(outbox.clientId, placeholder("clientId"));
+  const hears = sql`(${clients.owner} = ${placeholder("owner")} or exists (select 1 from grants
+    where grants.session_id = ${placeholder("session")} and grants.principal = clients.owner))`;
+  /** The audience's living clients whose subscriptions fulfil a condition. */
+  const subscribers = (condition: SQL | undefined) =>
+    db
+      .select({
+        clientId: subscriptions.clientId,
+        uri: sql<string>`coalesce(${subscriptions.asked}, ${subscriptions.uri})`,
+      })
+      .from(subscriptions)
+      .innerJoin(clients, eq(clients.id, subscriptions.clientId))
+      .where(and(condition, hears, clientAlive))
+      .prepare();
+
+  const q = {
+    add: db
+      .insert(subscriptions)
+      .values({
+        clientId: placeholder("clientId"),
+        uri: placeholder("uri"),
+        asked: placeholder("asked"),
+      })
+      .onConflictDoUpdate({
+        target: [subscriptions.clientId, subscriptions.uri],
+        set: { asked: sql`excluded.asked` },
+      })
+      .prepare(),
+    count: db
+      .select({ n: sql<number>`count(*)` })
+      .from(subscriptions)
+      .where(ofClient)
+      .prepare(),
+    any: db.select({ uri: subscriptions.uri }).from(subscriptions).limit(1).prepare(),
+    remove: db
+      .delete(subscriptions)
+      .where(and(ofClient, eq(subscriptions.uri, placeholder("uri"))))
+      .prepare(),
+    subscribers: subscribers(eq(subscriptions.uri, placeholder("uri"))),
+    subscribersBelow: subscribers(
+      and(gte(subscriptions.uri, placeholder("from")), lt(subscriptions.uri, placeholder("to"))),
+    ),
+    client: db
+      .select({ id: clients.id })
+      .from(clients)
+      .where(eq(clients.id, placeholder("clientId")))
+      .prepare(),
+    post: db
+      .insert(outbox)
+      .values({
+        clientId: placeholder("clientId"),
+        data: placeholder("data"),
+        createdAt: placeholder("now"),
+      })
+      .prepare(),
+    bound: db
+      .delete(outbox)
+      .where(
+        sql`${outbox.id} in (select id from outbox where client_id = ${placeholder("clientId")}
+          order by id desc limit -1 offset ${MAX_OUTBOX})`,
+      )
+      .prepare(),
+    waiting: db.select({ id: outbox.id }).from(outbox).where(inOutbox).limit(1).prepare(),
+    all: db
+      .select({ data: outbox.data })
+      .from(outbox)
+      .where(inOutbox)
+      .orderBy(asc(outbox.id))
+      .prepare(),
+    empty: db.delete(outbox).where(inOutbox).prepare(),
+  };
+  let version: unknown;
+  /** Whether there are subscriptions at all, as of a version of the data: most changes have nobody to be told to. */
+  let known = { version: undefined as unknown, any: true };
+  const hasAny = (): boolean => {
+    const now = engine.dataVersion.current;
+    if (known.version !== now) known = { version: now, any: q.any.get() !== undefined };
+    return known.any;
+  };
+
+  return {
+    subscribe: ({ clientId, uri }, max) =>
+      engine.write(() => {
+        known.any = true;
+        q.add.run({ clientId, uri: canonicalUri(uri), asked: uri });
+        usage.checkFile();
+        if (q.count.get({ clientId })!.n > max)
+          throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
+      }),
+
+    unsubscribe: ({ clientId, uri }) =>
+      engine.write(() => void q.remove.run({ clientId, uri: canonicalUri(uri) })),
+
+    subscribers: ({ owner, session = "" }, uris) =>
+      engine.readNow(() => {
+        if (!hasAny()) return [];
+        const times = engine.times();
+        return uris.flatMap((uri): Subscription[] =>
+          q.subscribers.all({ ...times, owner, session, uri }),
+        );
+      }),
+
+    subscribersBelow: ({ owner, session = "" }, uri) =>
+      // "0" follows "/" in the order of bytes.
+      engine.readNow(() =>
+        q.subscribersBelow.all({
+          ...engine.times(),
+          owner,
+          session,
+          from: `${uri}/`,
+          to: `${uri}0`,
+        }),
+      ),
+
+    post: (messages) =>
+      engine.write(() => {
+        const now = clock.now();
+        for (const { clientId, data } of messages) {
+          if (q.client.get({ clientId }) === undefined) continue; // gone since it was looked up
+          q.post.run({ clientId, data, now });
+          q.bound.run({ clientId });
+        }
+      }),
+
+    changedElsewhere: () =>
+      engine.readNow(() => {
+        const before = version;
+        version = engine.dataVersion.current;
+        return version !== before;
+      }),
+
+    waiting: (clientIds) =>
+      engine.readNow(() =>
+        clientIds.filter((clientId) => q.waiting.get({ clientId }) !== undefined),
+      ),
+
+    take: (clientId) =>
+      engine.write(() => {
+        const messages = q.all.all({ clientId }).map(({ data }) => data);
+        if (messages.length > 0) q.empty.run({ clientId });
+        return messages;
+      }),
+  };
+}

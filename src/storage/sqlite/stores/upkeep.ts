@@ -1,0 +1,41 @@
+// What keeps the file small and its queries quick while it lives for years.
+import type { Maintenance } from "../../../jobs/cleanup.ts";
+import { isFull } from "../engine/ballast.ts";
+import type { Sqlite } from "../engine/connection.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Room } from "../engine/room.ts";
+
+/** So many pages stay for new data: taking them from the file again would cost more than they do. */
+const SPARE_PAGES = 1_024; // 4 MB
+/** And this part of the file: what was deleted is often about what comes next. */
+const SPARE_PART = 0.1;
+
+export function sqliteUpkeep(engine: Engine, sqlite: Sqlite, room?: Room): Maintenance {
+  const pragma = (name: string): number => sqlite.pragma(name, { simple: true }) as number;
+  const surplus = (): number =>
+    pragma("freelist_count") - Math.max(SPARE_PAGES, pragma("page_count") * SPARE_PART);
+  return {
+    async releasePages(limit) {
+      // Files of the first versions keep their free pages: changing that takes a VACUUM, which holds everybody up.
+      if (pragma("auto_vacuum") !== 2) return 0;
+      if ((await engine.readNow(surplus)) <= 0) return 0;
+      return engine.free(
+        () => {
+          const before = pragma("freelist_count");
+          const pages = Math.min(limit, Math.floor(surplus()));
+          if (pages > 0) sqlite.pragma(`incremental_vacuum(${pages})`);
+          return before - pragma("freelist_count");
+        },
+        { durable: false },
+      );
+    },
+    async optimize() {
+      try {
+        await engine.write(() => void sqlite.pragma("optimize"));
+      } catch (error) {
+        if (!isFull(error)) throw error; // statistics can wait for room; what the cleanup deleted is gone
+      }
+      room?.keep();
+    },
+  };
+}

@@ -1,0 +1,78 @@
+// What a server offers beside its own, from one file or from all of them.
+import type { Catalogue } from "../definitions/catalogue.ts";
+import { isPrompt, type Prompt } from "../prompts/prompt.ts";
+import type { PromptRegistry } from "../prompts/registry.ts";
+import type { ResourceRegistry } from "../resources/registry.ts";
+import { isResource, type Resource } from "../resources/resource.ts";
+import type { List } from "../updates/delivery.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
+import { isTool, type Tool } from "../tools/tool.ts";
+
+export interface Definitions {
+  tools: readonly Tool[];
+  prompts: readonly Prompt[];
+  resources: readonly Resource[];
+}
+
+/** All exports of a module that are definitions or lists of them, each once. */
+export function definitionsOf(module: Record<string, unknown>): Definitions {
+  const exported = [...new Set(Object.values(module).flat())];
+  return {
+    tools: exported.filter(isTool),
+    prompts: exported.filter(isPrompt),
+    resources: exported.filter(isResource),
+  };
+}
+
+export interface Registries {
+  tools: ToolRegistry;
+  prompts: PromptRegistry;
+  resources: ResourceRegistry;
+}
+
+/** Definitions that come together, such as those of one file. */
+export interface Group {
+  from: string;
+  definitions: Definitions;
+}
+
+/** Why those of a group were left out. */
+export interface Fault {
+  from: string;
+  reason: string;
+}
+
+/**
+ * Puts these beside what is always there, in the place of all that an earlier call put there. A group with a fault is
+ * left out as a whole.
+ */
+export function offer(
+  { tools, prompts, resources }: Registries,
+  groups: readonly Group[],
+): { faults: Fault[]; changed: List[] } {
+  const faults: Fault[] = [];
+  let all: Offer = { tools: tools.fixed, prompts: prompts.fixed, resources: resources.fixed };
+  for (const { from, definitions } of groups) {
+    try {
+      all = {
+        tools: all.tools.with(definitions.tools),
+        prompts: all.prompts.with(definitions.prompts),
+        resources: all.resources.with(definitions.resources),
+      };
+    } catch (error) {
+      faults.push({ from, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  const outcomes: [List, { changed: boolean }][] = [
+    ["tools", tools.use(all.tools)],
+    ["prompts", prompts.use(all.prompts)],
+    ["resources", resources.use(all.resources)],
+  ];
+  return { faults, changed: outcomes.flatMap(([list, { changed }]) => (changed ? [list] : [])) };
+}
+
+interface Offer {
+  tools: Catalogue<Tool>;
+  prompts: Catalogue<Prompt>;
+  resources: Catalogue<Resource>;
+}

@@ -1,0 +1,59 @@
+// One file of tools, prompts and resources: which files are such, and what they export.
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import { AppError } from "../lib/errors.ts";
+import { systemReason } from "../lib/system-errors.ts";
+import { asTool } from "../definitions/running.ts";
+import { reasonOf, type Importer } from "./modules.ts";
+import { definitionsOf, type Definitions } from "./offer.ts";
+
+/** A module that waits at its top level for longer is left out. */
+const LOAD_MS = 10_000;
+
+/** The names of the files with tools directly in a folder, sorted. @throws AppError `start` */
+export async function toolFiles(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries
+      .filter((entry) => !entry.isDirectory() && isToolFile(entry.name))
+      .map(({ name }) => name)
+      .sort();
+  } catch (error) {
+    const reason = systemReason(error);
+    if (reason === undefined) throw error;
+    throw new AppError("start", `tools: ${folder} cannot be read: ${reason}.`, {
+      hint: "The setting `tools` names a folder with files that export tools.",
+      cause: error,
+    });
+  }
+}
+
+export const isToolFile = (name: string): boolean =>
+  /^[^.].*\.m?[jt]s$/.test(name) && !/\.(test\.m?[jt]s|d\.m?ts)$/.test(name);
+
+/** What a file gives, or why that is nothing. */
+export async function loadToolFile(
+  importer: Importer,
+  folder: string,
+  name: string,
+): Promise<Definitions | { reason: string }> {
+  const loaded = new AbortController();
+  try {
+    const module = await Promise.race([
+      asTool(name, () => importer.import(pathToFileURL(join(folder, name)).href)),
+      sleep(LOAD_MS, undefined, loaded),
+    ]);
+    if (module === undefined)
+      return { reason: `it still waits for something after ${LOAD_MS / 1_000} s` };
+    const definitions = definitionsOf(module);
+    return Object.values(definitions).some((some: readonly unknown[]) => some.length > 0)
+      ? definitions
+      : { reason: "it exports no tool; a tool is what defineTool({ … }) returns" };
+  } catch (error) {
+    return { reason: reasonOf(error) };
+  } finally {
+    loaded.abort();
+  }
+}

@@ -1,0 +1,161 @@
+// The tools `chat` and `chat_retry`: ask a model with the session's history as its memory: the server's own, else the caller's, else recall.
+import { randomUUID } from "node:crypto";
+import { inputRequired, inputResponse, type CallToolResult } from "@modelcontextprotocol/server";
+import { z } from "zod";
+import type { Again } from "../../chat/ask.ts";
+import type { Message } from "../../chat/message.ts";
+import { optionalText } from "../arguments.ts";
+import type { ToolContext } from "../session/context.ts";
+import { reply } from "./reply.ts";
+import { requestKey } from "../request-key.ts";
+import { samplingReply, samplingRequest } from "./sampling.ts";
+import { defineTool, type Tool } from "../tool.ts";
+
+/** At most one progress notification in this time: models write faster than clients can show. */
+const PROGRESS_INTERVAL_MS = 50;
+/** And only when the text has grown by so much: each has all of it, and all of them are stored. */
+const GROWTH = 1.1;
+
+const annotations = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: false,
+  openWorldHint: true,
+};
+
+const output = z.object({
+  text: z.string(),
+  model: z.string(),
+  question_seq: z.int(),
+  answer_seq: z.int(),
+  usage: z.object({ input_tokens: z.int().nullable(), output_tokens: z.int().nullable() }),
+});
+
+/** How a model is asked. */
+const manner = (models: readonly string[]) => ({
+  model: optionalText(
+    models.length === 0
+      ? "Which model to prefer."
+      : `One of: ${models.join(", ")}. Default: ${models[0]}.`,
+  ),
+  system: optionalText("System prompt for this turn instead of the session's."),
+  temperature: z.number().min(0).max(2).optional(),
+  max_tokens: z.int().min(1).optional(),
+  request_key: requestKey,
+});
+
+/** `models`: those that the server's own endpoint answers with, the default first. */
+export function chatTools(models: readonly string[] = []): Tool[] {
+  return [
+    defineTool({
+      name: "chat",
+      toolset: "chat",
+      description:
+        "Ask the configured language model, or the calling program's own. This session's history is its memory, and question and answer are added to it.",
+      input: z.strictObject({
+        prompt: z.string().describe("What to say to the model."),
+        ...manner(models),
+      }),
+      output,
+      annotations,
+      session: "created",
+      handler: (context) => answer(context, context.input),
+    }),
+
+    defineTool({
+      name: "chat_retry",
+      toolset: "chat",
+      description:
+        "Ask the session's last question once more, in the same words or in other ones. When there is an answer, it takes the place of the last one; until then nothing is lost.",
+      input: z.strictObject({
+        prompt: optionalText("What to say instead. Default: what was said last time."),
+        ...manner(models),
+      }),
+      output,
+      annotations: { ...annotations, destructiveHint: true },
+      handler: (context) => answer(context, context.input, true),
+    }),
+  ];
+}
+
+interface Asked {
+  prompt?: string | undefined;
+  model?: string | undefined;
+  system?: string | undefined;
+  temperature?: number | undefined;
+  max_tokens?: number | undefined;
+  request_key?: string | undefined;
+}
+
+/** What both tools need of their calls. */
+type Context = Pick<
+  ToolContext<unknown, "required">,
+  "session" | "signal" | "progress" | "client" | "inputResponses" | "requestState"
+>;
+
+/** What a call keeps from its first round to its second: the answer is taken once, for the question that was asked. */
+interface Round {
+  key: string;
+  again?: Again | undefined;
+}
+
+async function answer(context: Context, input: Asked, retry = false) {
+  const { session, signal, progress, inputResponses } = context;
+  const { max_tokens: maxTokens, request_key: requestKey, ...asked } = input;
+  const state = context.requestState<string>();
+  const round = state === undefined ? undefined : (JSON.parse(state) as Round);
+  const again = round?.again ?? (retry ? await lastQuestion(session) : undefined);
+  const prompt = asked.prompt ?? again?.content ?? "";
+  const ask = { ...asked, prompt, again, maxTokens, requestKey, signal };
+  const answers = inputResponse(inputResponses, ANSWER);
+  if (answers.kind === "sampling" && round !== undefined) {
+    const reply = samplingReply(answers.result);
+    return answered(await session.ask({ ...ask, requestKey: round.key, reply }));
+  }
+  if (!session.hasModel && context.client?.capabilities.sampling) {
+    const params = samplingRequest({ ...ask, ...(await session.conversation(ask)) });
+    return inputRequired({
+      inputRequests: { [ANSWER]: inputRequired.createMessage(params) },
+      requestState: JSON.stringify({ key: requestKey ?? randomUUID(), again } satisfies Round),
+    });
+  }
+  const onText = throttled((text) => progress(text.length, undefined, text.toWellFormed())); // a piece may end inside a character
+  return answered(await session.ask({ ...ask, onText }));
+}
+
+async function lastQuestion(session: Context["session"]): Promise<Again> {
+  const { seq, content } = await session.lastQuestion();
+  return { seq, content };
+}
+
+/** What the caller's model is asked for. */
+const ANSWER = "answer";
+
+const answered = ({ question, answer }: { question: Message; answer: Message }): CallToolResult =>
+  reply(answer.content, {
+    text: answer.content,
+    model: answer.model ?? "unknown",
+    question_seq: question.seq,
+    answer_seq: answer.seq,
+    usage: { input_tokens: answer.inputTokens, output_tokens: answer.outputTokens },
+  });
+
+/**
+ * Passes on the growing text at most once an interval, and not while the last one is still on its way to a slow reader:
+ * each has all the text so far, and the result itself brings the end.
+ */
+function throttled(send: (text: string) => Promise<void>): (text: string) => void {
+  let last = -Infinity;
+  let told = 0;
+  let sending = false;
+  const sent = (): void => {
+    sending = false;
+  };
+  return (text) => {
+    const now = performance.now();
+    if (sending || now - last < PROGRESS_INTERVAL_MS || text.length < told * GROWTH) return;
+    [last, told] = [now, text.length];
+    sending = true;
+    send(text).then(sent, sent);
+  };
+}

@@ -1,0 +1,31 @@
+// The tool `session_fork`: the same conversation once more, to go another way.
+import { quoted } from "../../lib/text/quoted.ts";
+import { z } from "zod";
+import { reply } from "./reply.ts";
+import { defineTool, type Tool } from "../tool.ts";
+
+export function forkTool(): Tool {
+  return defineTool({
+    name: "session_fork",
+    toolset: "manage",
+    description:
+      "Copy the current session, its history up to a message and its state, into a new session of yours, and leave this one as it is.",
+    input: z.strictObject({
+      upto: z.int().min(1).optional().describe("Number of the last message to copy. Default: all."),
+    }),
+    output: z.object({ forked_from: z.string(), title: z.string().nullable() }),
+    annotations: {
+      readOnlyHint: false,
+      destructiveHint: false,
+      idempotentHint: false,
+      openWorldHint: false,
+    },
+    async handler({ input, session }) {
+      const { id, title } = await session.fork(input.upto);
+      return reply(
+        `Copied into session ${id} (${quoted(title ?? "untitled")}). Pass this id as \`session\` to work there.`,
+        { session: id, forked_from: session.id, title },
+      );
+    },
+  });
+}

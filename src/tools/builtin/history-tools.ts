@@ -1,0 +1,147 @@
+// Tools for a session's history: the rows that `chat` writes, open to every tool and client.
+import { z } from "zod";
+import { byOther, ROLES, STATUSES, transcriptLine, type Message } from "../../chat/message.ts";
+import { AppError } from "../../lib/errors.ts";
+import { iso, reply } from "./reply.ts";
+import { requestKey } from "../request-key.ts";
+import { defineTool, type Tool } from "../tool.ts";
+
+const toMessage = ({ seq, role, content, status, model, createdAt, author }: Message) => ({
+  seq,
+  role,
+  content,
+  status,
+  ...(model !== null && { model }),
+  created_at: iso(createdAt),
+  ...(author !== null && { author }),
+});
+
+/** In results. */
+export const author = z
+  .string()
+  .describe("Who wrote it; of a model's answer, who asked. Absent where that is not known.");
+
+export function historyTools(): Tool[] {
+  return [
+    defineTool({
+      name: "history_append",
+      toolset: "core",
+      description:
+        "Add a message to the session's history, such as what was asked, done or decided. No model answers.",
+      input: z.strictObject({
+        role: z.enum(ROLES),
+        content: z.string(),
+        request_key: requestKey,
+      }),
+      output: z.object({ seq: z.int(), created_at: z.string() }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: false,
+        idempotentHint: false,
+        openWorldHint: false,
+      },
+      session: "created",
+      quick: true,
+      async handler({ input, session }) {
+        const { role, content, request_key: requestKey } = input;
+        const { seq, createdAt } = await session.history.append({ role, content, requestKey });
+        return reply(`Stored as message #${seq} of session ${session.id}.`, {
+          seq,
+          created_at: iso(createdAt),
+        });
+      },
+    }),
+
+    defineTool({
+      name: "history_get",
+      toolset: "core",
+      description:
+        "Read the session's messages in order: the newest, or those before a number. Call it to pick up where you left off.",
+      input: z.strictObject({
+        limit: z
+          .int()
+          .min(1)
+          .max(500)
+          .default(50)
+          .describe("A page with long messages has fewer: it ends at about 1 MB."),
+        before: z.int().min(1).optional().describe("`next_before` of the page before."),
+      }),
+      output: z.object({
+        messages: z.array(
+          z.object({
+            seq: z.int(),
+            role: z.enum(ROLES),
+            content: z.string(),
+            status: z.enum(STATUSES),
+            model: z.string().optional(),
+            created_at: z.string(),
+            author: author.optional(),
+          }),
+        ),
+        next_before: z.int().optional(),
+      }),
+      annotations: { readOnlyHint: true, openWorldHint: false },
+      quick: true,
+      async handler({ input, session, principal }) {
+        const { messages, nextBefore } = await session.history.page(input);
+        const owner = session.info?.owner ?? principal.id;
+        const lines = messages.map((message) => {
+          const { content, status } = message;
+          const note = status === "complete" ? undefined : status;
+          return transcriptLine(message, content, [byOther(message, owner), note]);
+        });
+        const more = nextBefore === undefined ? [] : [`Older messages: pass before=${nextBefore}.`];
+        return reply(
+          [...more, ...(lines.length > 0 ? lines : ["This session has no messages here."])].join(
+            "\n",
+          ),
+          {
+            messages: messages.map(toMessage),
+            ...(nextBefore !== undefined && { next_before: nextBefore }),
+          },
+        );
+      },
+    }),
+
+    defineTool({
+      name: "history_delete",
+      toolset: "manage",
+      description:
+        "Delete single messages of this session by their numbers, for example a secret that somebody pasted. The other " +
+        "messages keep their numbers. This cannot be undone.",
+      input: z.strictObject({
+        seq: z.int().min(1).optional().describe("Number of the message."),
+        seqs: z.array(z.int().min(1)).max(100).optional().describe("Numbers of several messages."),
+      }),
+      output: z.object({
+        deleted: z.array(z.int()).describe("Numbers of the messages that were there."),
+      }),
+      annotations: {
+        readOnlyHint: false,
+        destructiveHint: true,
+        idempotentHint: true,
+        openWorldHint: false,
+      },
+      quick: true,
+      async handler({ input: { seq, seqs = [] }, session }) {
+        const wanted = [...new Set([...(seq === undefined ? [] : [seq]), ...seqs])];
+        if (wanted.length === 0)
+          throw new AppError("invalid", "seq: expected the number of a message.", {
+            hint: "history_get shows the messages with their numbers.",
+          });
+        const deleted = await session.deleteMessages(wanted);
+        const missing = wanted.filter((number) => !deleted.includes(number));
+        return reply(
+          [
+            ...(deleted.length > 0 ? [`Deleted ${messageList(deleted)}.`] : []),
+            ...(missing.length > 0 ? [`There is no ${messageList(missing)}.`] : []),
+          ].join(" "),
+          { deleted },
+        );
+      },
+    }),
+  ];
+}
+
+const messageList = (seqs: readonly number[]): string =>
+  `${seqs.length === 1 ? "message" : "messages"} ${seqs.map((seq) => `#${seq}`).join(", ")}`;

@@ -1,0 +1,125 @@
+// State and history of one session, as a tool sees them.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Principal } from "../../auth/principal.ts";
+import type { Chat } from "../../chat/chat.ts";
+import type { HistorySearch, Hit } from "../../chat/history-search.ts";
+import type { Message } from "../../chat/message.ts";
+import type { MessagePage, NewMessage } from "../../chat/store.ts";
+import { toAppError } from "../../lib/errors.ts";
+import { historyUri, stateUri } from "../../sessions/uris.ts";
+import type { SetOptions, State } from "../../state/state.ts";
+import type { StateEntry, StatePage } from "../../state/store.ts";
+
+/** Of one update: enough for a hundred callers at the same time. */
+const MAX_ATTEMPTS = 50;
+const MAX_WAIT_MS = 64;
+
+/** What state and history are given of their session. */
+export interface SessionParts {
+  readonly id: string;
+  /** Who writes. */
+  readonly by: Principal;
+  /** Stores something in the session and tells subscribers of the resource. @throws AppError `forbidden`, and what `act` throws */
+  store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T>;
+  /** For what stores nothing new. @throws AppError `forbidden` */
+  checkWritable(): void;
+  /** Tells subscribers that these resources have changed. */
+  changed(...uris: string[]): Promise<void>;
+}
+
+/** Key/value state of one session; values are JSON. */
+export class SessionState {
+  readonly #state: State;
+  readonly #session: SessionParts;
+
+  constructor(state: State, session: SessionParts) {
+    this.#state = state;
+    this.#session = session;
+  }
+
+  /** The value, or undefined. */
+  async get<T = unknown>(key: string): Promise<T | undefined> {
+    const entry = await this.entry(key);
+    return entry && (JSON.parse(entry.value) as T);
+  }
+
+  /** The value as JSON text, with its version and times. */
+  entry(key: string): Promise<StateEntry | undefined> {
+    return this.#state.get(this.#session.id, key);
+  }
+
+  /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
+  async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
+    const write = this.#state.write(key, value, options); // what is refused makes no session
+    return this.#session.store(
+      (id) => stateUri(id, key),
+      (id) => this.#state.set(id, { ...write, by: this.#session.by }),
+    );
+  }
+
+  /**
+   * Changes a value that others may change too: when one was faster, `change` is called again with what is there now.
+   * Resolves to the new value. @throws AppError as `set`; `conflict` when others were faster each time
+   */
+  async update<T = unknown>(
+    key: string,
+    change: (value: T | undefined) => T | Promise<T>,
+    options: Pick<SetOptions, "ttlSeconds"> = {},
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const entry = await this.entry(key);
+      const value = await change(entry && (JSON.parse(entry.value) as T));
+      try {
+        await this.set(key, value, { ...options, ifVersion: entry?.version ?? 0 });
+        return value;
+      } catch (error) {
+        if (toAppError(error).code !== "conflict" || attempt === MAX_ATTEMPTS) throw error;
+      }
+      await sleep(Math.random() * Math.min(2 ** attempt, MAX_WAIT_MS));
+    }
+  }
+
+  /** Resolves to whether the key was there. @throws AppError `conflict` or `forbidden` */
+  async delete(key: string, ifVersion?: number): Promise<boolean> {
+    const { id, by, checkWritable, changed } = this.#session;
+    checkWritable();
+    const deleted = await this.#state.delete(id, key, { ifVersion, by });
+    if (deleted) await changed(stateUri(id, key));
+    return deleted;
+  }
+
+  /** In key order: at most `limit`, and about a megabyte unless one alone is larger. */
+  list(options: { prefix?: string; after?: string; limit: number }): Promise<StatePage> {
+    return this.#state.list(this.#session.id, options);
+  }
+}
+
+/** The messages of one session. */
+export class SessionHistory {
+  readonly #chat: Chat;
+  readonly #search: HistorySearch;
+  readonly #session: SessionParts;
+
+  constructor({ chat, search }: { chat: Chat; search: HistorySearch }, session: SessionParts) {
+    this.#chat = chat;
+    this.#search = search;
+    this.#session = session;
+  }
+
+  /** @throws AppError `forbidden` and others */
+  async append(message: Omit<NewMessage, "by">): Promise<Message> {
+    this.#chat.checkMessage(message); // what is refused makes no session
+    const { by } = this.#session;
+    return this.#session.store(historyUri, (id) => this.#chat.append(id, { ...message, by }));
+  }
+
+  /** The newest messages below `before`, in order: at most `limit`, and about a megabyte unless one alone is larger. */
+  page(options: { limit: number; before?: number | undefined }): Promise<MessagePage> {
+    return this.#chat.page(this.#session.id, options);
+  }
+
+  /** The messages that say it best. @throws AppError `invalid` for a query without a word, `limit` */
+  search(query: string, limit: number): Promise<Hit[]> {
+    return this.#search.search({ session: this.#session.id }, query, limit);
+  }
+}

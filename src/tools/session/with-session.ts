@@ -1,0 +1,145 @@
+// Finds the session of a call, decides whether the caller may use it, and hands it to the handler.
+import { AppError } from "../../lib/errors.ts";
+import type { CurrentSession } from "../../clients/session-resolver.ts";
+import type { Run } from "../../idempotency/idempotent-calls.ts";
+import type { Caller } from "../../sessions/session.ts";
+import { ToolMistake } from "../../definitions/mistake.ts";
+import { OwnSessions } from "./own-sessions.ts";
+import { isQuestion, isSettled, settle, type Settled } from "../results.ts";
+import type { PreparedSchema } from "../../definitions/schema.ts";
+import { SessionHandle } from "./session-handle.ts";
+import { within } from "./time-limit.ts";
+import type { Call, OpenedSession, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
+
+type Handler<Input, Policy extends SessionPolicy> = (
+  context: ToolContext<Input, Policy>,
+) => ToolResult | Promise<ToolResult>;
+
+/** What a handler gave, and the session that it worked in. */
+interface Handled {
+  result: Settled;
+  session: string | undefined;
+  /** Present when the call has made that session. */
+  opened?: OpenedSession | undefined;
+}
+
+/**
+ * `handler` as a tool's `run`: with the call's session resolved by (principal, id), and done once when it has a key.
+ * @throws AppError `not_found` or `invalid` with what to do next; ToolMistake for a result that cannot be sent
+ */
+export function withSession<Input, Policy extends SessionPolicy>(
+  wanted: Policy | ((input: Input) => Policy),
+  handler: Handler<Input, Policy>,
+  {
+    output,
+    timeoutMs,
+  }: {
+    output?: PreparedSchema | undefined;
+    timeoutMs?: number | undefined;
+  } = {},
+): (call: Call) => Promise<Settled> {
+  return async (call) => {
+    const { caller, services, channel, once, newSessionId } = call;
+    const input = call.input as Input;
+    const policy = typeof wanted === "function" ? checkPolicy(wanted(input)) : wanted;
+    const found = await resolve(policy, call);
+
+    const handle = async (run: Run): Promise<Handled> => {
+      const current = found ?? withoutSession(policy, call, run.newSessionId);
+      if (current?.hasId) call.onSession(current.id);
+      const returned = await within(timeoutMs, run.signal, (signal) =>
+        handler({
+          ...channel,
+          signal,
+          input,
+          session: (current && new SessionHandle(services, current, caller)) as ToolContext<
+            Input,
+            Policy
+          >["session"],
+          sessionArgument: call.session,
+          sessions: new OwnSessions(services, caller),
+          principal: caller.principal,
+        }),
+      );
+      const result = await settle(returned, output);
+      if (!current?.hasId) return { result, session: undefined };
+      return { result, session: current.id, opened: openedIn(current, caller) };
+    };
+
+    const handled = await (once === undefined
+      ? handle({ signal: channel.signal, newSessionId })
+      : keyed());
+    if (handled.session !== undefined) call.onSession(handled.session, handled.opened);
+    // An earlier version kept what its handler had returned.
+    return isSettled(handled.result) ? handled.result : settle(handled.result);
+
+    async function keyed(): Promise<Handled> {
+      const { repeatable, ...key } = once!;
+      // The key belongs to the session: one that its name does not lead to yet is made before it.
+      if (found?.hasId === false) await found.create();
+      return (await services.idempotentCalls.once(
+        { owner: caller.principal.id, scope: scopeOf(policy, call, found), ...key },
+        {
+          signal: channel.signal,
+          newSessionId,
+          repeatable,
+          run: async (run) => {
+            const value = await handle(run);
+            return { value, keep: isFinal(value.result) };
+          },
+        },
+      )) as Handled;
+    }
+  };
+}
+
+export const POLICIES: readonly unknown[] = ["required", "created", "optional", "none", "named"];
+
+function checkPolicy<Policy>(policy: Policy): Policy {
+  if (POLICIES.includes(policy)) return policy;
+  throw new ToolMistake("session", `its function gives one of ${POLICIES.join(", ")}`);
+}
+
+/** Where a key is looked for: in the session; for a tool that works in none, in what the caller always brings. */
+function scopeOf(policy: SessionPolicy, call: Call, found: CurrentSession | undefined): string {
+  if (policy === "optional" && call.session === undefined) return standing(call.caller);
+  return found?.id ?? standing(call.caller);
+}
+
+const standing = ({ target, own = "" }: Caller): string =>
+  target === undefined ? own : "id" in target ? target.id : "";
+
+async function resolve(
+  policy: SessionPolicy,
+  { caller, session, services: { resolver } }: Call,
+): Promise<CurrentSession | undefined> {
+  if (policy === "none" || policy === "named") return undefined;
+  return policy === "optional" && session === undefined
+    ? resolver.peek(caller)
+    : resolver.resolve(caller, session);
+}
+
+/** Neither a question to the caller nor a failure: a call that is repeated after those is done again. */
+const isFinal = (result: Settled): boolean => !isQuestion(result) && result.isError !== true;
+
+/** Told where nothing has named the session: neither the call nor its address, nor the client's own id. */
+const openedIn = (
+  { opened, session }: CurrentSession,
+  { target, own }: Caller,
+): OpenedSession | undefined =>
+  opened && session !== undefined && target === undefined && own === undefined
+    ? { name: session.name }
+    : undefined;
+
+function withoutSession(
+  policy: SessionPolicy,
+  { services, caller }: Call,
+  id: string,
+): CurrentSession | undefined {
+  if (policy === "optional" || policy === "none" || policy === "named") return undefined;
+  const fresh = policy === "created" ? services.resolver.fresh(caller, id) : undefined;
+  if (fresh !== undefined) return fresh;
+  throw new AppError("invalid", "This call names no session.", {
+    hint: "Pass the argument `session` with an id from session_list, or start one with session_open.",
+  });
+}

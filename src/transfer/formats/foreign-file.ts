@@ -1,0 +1,115 @@
+// Reads the exports of other programs: one JSON document each, which has to fit into memory.
+import { readFile, stat } from "node:fs/promises";
+import { z } from "zod";
+import { AppError } from "../../lib/errors.ts";
+import { readChatGpt } from "./chatgpt.ts";
+import { readClaude } from "./claude.ts";
+import { issueOf, toIncoming, type Conversation } from "./conversation.ts";
+import type { Incoming, TransferLimits } from "../incoming.ts";
+import type { OnReplaced } from "./jsonl.ts";
+import { labelOf, type Skipped, type SkipMessage } from "./skipped.ts";
+
+/** No text in Node is longer. */
+const MAX_BYTES = 512 * 1024 * 1024 - 32;
+
+const READERS = { chatgpt: readChatGpt, claude: readClaude } as const satisfies Record<
+  string,
+  (value: unknown, skip: SkipMessage) => Conversation
+>;
+
+export type ForeignFormat = keyof typeof READERS;
+
+/** The document in the file. @throws AppError `invalid` or `limit` */
+export async function readDocument(file: string, maxBytes = MAX_BYTES): Promise<unknown> {
+  const { size } = await stat(file);
+  if (size > maxBytes)
+    throw new AppError(
+      "limit",
+      `The file is ${size} bytes long; exports of other programs are read up to ${maxBytes}.`,
+      { hint: "Split the array in it into several files." },
+    );
+  const bytes = await readFile(file);
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes); // drops a byte order mark
+  } catch {
+    throw new AppError("invalid", "The file is not UTF-8 text.");
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const where = error instanceof SyntaxError ? /at position \d+/.exec(error.message) : null;
+    throw new AppError("invalid", `The file is not JSON${where ? ` (${where[0]})` : ""}.`);
+  }
+}
+
+/** Whose export a document is; undefined for nobody's that is known. */
+export function formatOf(document: unknown): ForeignFormat | undefined {
+  for (const item of listOf(document)) {
+    if (typeof item !== "object" || item === null) continue;
+    if (Object.hasOwn(item, "mapping")) return "chatgpt";
+    if (Object.hasOwn(item, "chat_messages")) return "claude";
+  }
+  return undefined;
+}
+
+export interface Foreign {
+  sessions: Incoming[];
+  /** How many conversations had nothing in them. */
+  empty: number;
+  skipped: Skipped[];
+}
+
+/** The sessions of a document. A conversation that cannot be read, or is over a limit, is skipped. */
+export function readForeign(
+  document: unknown,
+  format: ForeignFormat,
+  owner: string,
+  limits: TransferLimits,
+  onReplaced: OnReplaced,
+): Foreign {
+  const sessions = new Map<string, { incoming: Incoming; number: number; item: unknown }>();
+  const skipped: Skipped[] = [];
+  let empty = 0;
+  for (const [index, item] of listOf(document).entries()) {
+    const number = index + 1;
+    const skip = (message: string | null, reason: string, where = { number, item }): void =>
+      void skipped.push({
+        ...{ conversation: where.number, ...namesOf(where.item), message, reason },
+      });
+    try {
+      const read = (skip: SkipMessage): Conversation => READERS[format](item, skip);
+      const incoming = toIncoming(read, format, owner, limits, { skip, onReplaced });
+      if (incoming === undefined) {
+        empty += 1;
+        continue;
+      }
+      const { id, lastActiveAt } = incoming.header;
+      const other = sessions.get(id);
+      // Of a conversation that several merged exports hold, the one that was used last has the most.
+      const isNewer = other === undefined || lastActiveAt > other.incoming.header.lastActiveAt;
+      if (other !== undefined) {
+        const [left, kept] = isNewer ? [other, number] : [{ number, item }, other.number];
+        skip(null, `its id is that of conversation ${kept}, which is kept`, left);
+      }
+      if (isNewer) sessions.set(id, { incoming, number, item });
+    } catch (error) {
+      if (error instanceof z.ZodError) skip(null, issueOf(error));
+      else if (error instanceof AppError) skip(null, error.message);
+      else throw error;
+    }
+  }
+  return { sessions: [...sessions.values()].map(({ incoming }) => incoming), empty, skipped };
+}
+
+/** As the file calls a conversation, however odd the rest of it is. */
+function namesOf(item: unknown): Pick<Skipped, "id" | "title"> {
+  const { conversation_id, id, uuid, title, name } = (item ?? {}) as Record<string, unknown>;
+  return {
+    id: labelOf(conversation_id) ?? labelOf(id) ?? labelOf(uuid),
+    title: labelOf(title) ?? labelOf(name),
+  };
+}
+
+const listOf = (document: unknown): unknown[] =>
+  Array.isArray(document) ? (document as unknown[]) : [document];

@@ -1,0 +1,72 @@
+// A session as a Markdown document, for reading; it cannot be imported.
+import { isoTime } from "../../lib/clock.ts";
+import { byOther } from "../../chat/message.ts";
+import type { Session } from "../../sessions/session.ts";
+import type { TransferRecord } from "../store.ts";
+
+/** `2026-11-22 07:05 UTC`. */
+const timeText = (ms: number): string => `${isoTime(ms).slice(0, 16).replace("T", " ")} UTC`;
+
+/** Blocks of text, each ending in an empty line. */
+export async function* toMarkdown(pieces: AsyncIterable<TransferRecord>): AsyncGenerator<string> {
+  let [inState, owner] = [false, ""];
+  for await (const piece of pieces) {
+    if (piece.type === "session") {
+      ({ owner } = piece.session);
+      yield heading(piece.session);
+    } else if (piece.type === "state") {
+      if (!inState) yield "## State\n\n";
+      inState = true;
+      const { key, version, value } = piece.entry;
+      yield `${code(key)}, version ${version}:\n\n${fenced(pretty(value), "json")}\n\n`;
+    } else {
+      const { seq, role, model, status, createdAt, content } = piece.message;
+      const by = byOther(piece.message, owner) ?? null;
+      const notes = [
+        timeText(createdAt),
+        by,
+        model && line(model),
+        status === "complete" ? null : status,
+      ];
+      yield `## ${seq}. ${role}\n\n_${notes.filter((note) => note !== null).join(" · ")}_\n\n`;
+      yield `${content.trimEnd().replace(OUR_HEADING, "\\$&")}\n\n`;
+    }
+  }
+}
+
+function heading({ id, name, title, system, createdAt, lastActiveAt }: Session): string {
+  const lines = [
+    `# ${line(title ?? name ?? `Session ${id}`)}`,
+    [
+      `- session: ${code(id)}`,
+      ...(name === null ? [] : [`- name: ${line(name)}`]),
+      `- started: ${timeText(createdAt)}`,
+      `- last active: ${timeText(lastActiveAt)}`,
+    ].join("\n"),
+    ...(system === null ? [] : [`System prompt:\n\n${fenced(system)}`]),
+  ];
+  return `${lines.join("\n\n")}\n\n`;
+}
+
+/** As a message begins here: one that says so itself must not look like another message. */
+const OUR_HEADING = /^ {0,3}## (?=\d+\. )/gm;
+
+const line = (text: string): string => text.replace(/\s+/g, " ");
+
+const code = (text: string): string => {
+  const fence = "`".repeat(longestRun(text) + 1);
+  return fence.length > 1 ? `${fence} ${text} ${fence}` : `\`${text}\``;
+};
+
+/** A fence longer than any in the text. */
+function fenced(text: string, language = ""): string {
+  const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
+  return `${fence}${language}\n${text}\n${fence}`;
+}
+
+const longestRun = (text: string): number =>
+  (text.match(/`+/g) ?? []).reduce((longest, run) => Math.max(longest, run.length), 0);
+
+/** Indented, unless it is so long that nobody reads it: what is nested deeply would grow without measure. */
+const pretty = (json: string): string =>
+  json.length > 2_000 ? json : JSON.stringify(JSON.parse(json), null, 2);

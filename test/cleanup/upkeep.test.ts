@@ -1,0 +1,80 @@
+// The cleanup job gives deleted data's space back to the disk, in steps between which calls are answered.
+import { statSync } from "node:fs";
+import Database from "better-sqlite3";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { systemClock } from "../../src/lib/clock.ts";
+import { Cleanup } from "../../src/jobs/cleanup.ts";
+import { databaseFile, openStorage, type Storage } from "../../src/storage/storage.ts";
+import { newSession, put } from "../contract/engine.ts";
+import { fatten, filledFolder } from "../support/filled.ts";
+import { findDamage, openDatabase } from "../support/database.ts";
+import { temporaryFolder } from "../support/folder.ts";
+
+const MEGABYTES = 40;
+
+async function emptied(): Promise<string> {
+  const folder = await filledFolder();
+  fatten(folder, MEGABYTES);
+  openDatabase(folder, { readonly: false })
+    .exec("DELETE FROM session_state WHERE key LIKE 'fat %'")
+    .close();
+  return folder;
+}
+
+function open(folder: string): Storage {
+  const expiry = { maxAgeMs: Infinity };
+  return openStorage({ folder, durability: "normal", clock: systemClock, expiry });
+}
+
+function openJob(folder: string) {
+  const storage = open(folder);
+  onTestFinished(() => storage.close());
+  const fail = (error: unknown): never => {
+    throw error;
+  };
+  return { storage, retention: new Cleanup({}, fail, storage.upkeep) };
+}
+
+function megabytes(folder: string): number {
+  const database = openDatabase(folder, { readonly: false });
+  database.pragma("wal_checkpoint(TRUNCATE)");
+  database.close();
+  return statSync(databaseFile(folder)).size / (1 << 20);
+}
+
+describe("the cleanup job", () => {
+  it("gives space back to the disk but for a reserve, while calls are answered in between", async () => {
+    const folder = await emptied();
+    expect(megabytes(folder)).toBeGreaterThan(MEGABYTES);
+    const { storage, retention } = openJob(folder);
+    const { id } = await newSession(storage);
+    let running = true;
+    const done = retention.run().finally(() => (running = false));
+    const times: number[] = [];
+    while (running) {
+      const began = performance.now();
+      await put(storage, id, "meanwhile", `${times.length}`);
+      times.push(performance.now() - began);
+      await new Promise(setImmediate);
+    }
+    await done;
+    times.sort((a, b) => a - b);
+    expect(times.length).toBeGreaterThan(20);
+    expect(times[times.length >> 1]).toBeLessThan(50);
+    expect(megabytes(folder)).toBeLessThan(8);
+    expect(megabytes(folder)).toBeGreaterThan(3);
+    expect(findDamage(openDatabase(folder, { readonly: false }))).toEqual([]);
+  });
+
+  it("leaves a file of an earlier version as it is", async () => {
+    const folder = temporaryFolder();
+    await open(folder).close();
+    const old = new Database(databaseFile(folder));
+    old.pragma("auto_vacuum = NONE");
+    old.exec("VACUUM; CREATE TABLE filler (x)");
+    old.prepare("INSERT INTO filler VALUES (zeroblob(?))").run(8 << 20);
+    old.exec("DELETE FROM filler").close();
+    await openJob(folder).retention.run();
+    expect(megabytes(folder)).toBeGreaterThan(8);
+  });
+});

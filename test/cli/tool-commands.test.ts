@@ -1,0 +1,55 @@
+// Tools without a client: `testClient` in a program, `holdfast call` and `holdfast tools` on the command line.
+import { expect, it } from "vitest";
+import { z } from "zod";
+import { defineTool, testClient } from "../../src/index.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { run } from "../support/process.ts";
+import { rows } from "../support/rows.ts";
+import { saying, toolFolder } from "../support/tool-folder.ts";
+
+it("testClient calls tools in memory, in one session, and tells what they said on the way", async () => {
+  const add = defineTool({
+    name: "add",
+    description: "For a test.",
+    input: z.object({ n: z.number() }),
+    output: z.object({ sum: z.number() }),
+    async handler({ input, session, progress, log }) {
+      await progress(1, 2);
+      await log("info", "adding");
+      return { sum: await session.state.update<number>("sum", (sum = 0) => sum + input.n) };
+    },
+  });
+  await using client = await testClient([add]);
+  await client.call("add", { n: 1 });
+  expect((await client.call("add", { n: 2 }))["structuredContent"]).toMatchObject({ sum: 3 });
+  expect(await client.call("add", { n: "two" })).toMatchObject({ isError: true });
+  expect(client.messages.slice(0, 2)).toEqual([
+    { progress: 1, total: 2 },
+    { level: "info", data: "adding" },
+  ]);
+  expect(client.listTools().map(({ name }) => name)).toContain("add");
+  await expect(testClient([{ name: "add" } as never])).rejects.toThrow(/tools\.0: expected a tool/);
+});
+
+it("`call` calls a tool on the data folder; its failure is the exit code", async () => {
+  const tools = toolFolder({ "a.js": `console.log("noise");${saying("greet", "hello")}` });
+  const env = { HOLDFAST_DATA_DIR: temporaryFolder(), HOLDFAST_TOOLS: tools };
+  const set = ["call", "state_set", '{"key":"a","value":1}', "--name", "work", "--json"];
+  const [stored, greeted, refused] = await Promise.all([
+    run(set, { env }),
+    run(["call", "greet"], { env: { ...env, HOLDFAST_EPHEMERAL: "true" } }),
+    run(["call", "state_get", "{}"], { env: { HOLDFAST_EPHEMERAL: "true" } }),
+  ]);
+  expect(JSON.parse(stored.stdout)).toMatchObject({ structuredContent: { key: "a", version: 1 } });
+  expect(greeted).toMatchObject({ code: 0, stdout: "hello\n" });
+  expect(refused).toMatchObject({ code: 1 });
+  expect(refused.stdout).toMatch(/Wrong arguments for state_get/);
+  expect(rows(env.HOLDFAST_DATA_DIR, "SELECT name FROM sessions")).toEqual([{ name: "work" }]);
+});
+
+it("`tools check` names what is wrong with a folder, and says by its exit code that something is", async () => {
+  const files = { "a.js": saying("greet", "hello"), "b.js": saying("two words", "") };
+  const { code, stdout, stderr } = await run(["tools", "check", toolFolder(files)]);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "greet: fine\n1 tool, 1 fault\n" });
+  expect(stderr).toMatch(/tools: b\.js: not loaded: .*"two words"/);
+});

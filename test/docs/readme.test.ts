@@ -1,0 +1,195 @@
+// The README tells the truth: its SQL runs as written while the server runs, its tool example works, its lists are whole.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import Database from "better-sqlite3";
+import { beforeEach, describe, expect, it } from "vitest";
+import { settings } from "../../src/config/config.ts";
+import { databaseFile } from "../../src/storage/storage.ts";
+import { VERSION } from "../../src/version.ts";
+import { current, generated } from "../../scripts/embed-migrations.ts";
+import { connect } from "../support/clients.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { openingHome } from "../support/home.ts";
+import { run, startServer } from "../support/process.ts";
+import { rows } from "../support/rows.ts";
+import { toolFolder } from "../support/tool-folder.ts";
+
+const root = new URL("../..", import.meta.url);
+const readme = readFileSync(new URL("README.md", root), "utf8");
+
+const blocks = (language: string): string[] =>
+  [...readme.matchAll(new RegExp("```" + language + "\\n([\\s\\S]*?)```", "g"))].map(
+    (match) => match[1]!,
+  );
+
+describe("the README's SQL", () => {
+  let folder: string;
+  let session: string;
+
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    const client = await connect("v2", await startServer({ folder }));
+    await client.call("session_update", { title: "Seaweed" });
+    await client.call("state_set", { key: "colour", value: "green" });
+    const said = { role: "user", content: "Kelp grows fast." };
+    session = (await client.call("history_append", said)).data["session"] as string;
+  });
+
+  it.each(blocks("sql"))("runs as written, read-only, while the server runs: %s", (query) => {
+    const database = new Database(databaseFile(folder), { readonly: true });
+    const rows = database.prepare(query).all() as Record<string, unknown>[];
+    database.close();
+    expect(rows).toHaveLength(1);
+    expect(Object.values(rows[0]!)).toContain(
+      query.includes("conversation") ? "Kelp grows fast." : session,
+    );
+  });
+
+  it("shows people's times and counts in session_overview", () => {
+    const database = new Database(databaseFile(folder), { readonly: true });
+    expect(database.prepare("SELECT * FROM session_overview").all()).toMatchObject([
+      {
+        session,
+        owner: "local",
+        title: "Seaweed",
+        messages: 1,
+        state_keys: 1,
+        clients: "test-client",
+        created: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+        last_active: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+      },
+    ]);
+    database.close();
+  });
+});
+
+describe("the README", () => {
+  it("has a tool example that works", async () => {
+    const [tool, program] = blocks("ts");
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "tools"));
+    const local = (text: string): string =>
+      text
+        .replace('"holdfast"', JSON.stringify(new URL("src/index.ts", root).href))
+        .replace('"zod"', JSON.stringify(new URL("node_modules/zod/index.js", root).href));
+    writeFileSync(join(folder, "tools/remember-order.ts"), local(tool!));
+    const script = join(folder, "my-server.ts");
+    const port = "port: 0, ephemeral: true";
+    const runnable = local(program!)
+      .replace("await createHoldfast", "export default await createHoldfast")
+      .replace("port: 8484", port);
+    expect(runnable).toContain(port);
+    writeFileSync(script, runnable);
+    const { default: running } = (await import(/* @vite-ignore */ pathToFileURL(script).href)) as {
+      default: { url: string; stop(): Promise<void> };
+    };
+    const client = await connect("v1", running);
+    expect((await client.call("remember_order", { item: "two oysters" })).text).toBe(
+      "Noted: two oysters",
+    );
+    expect((await client.call("state_get", { key: "orders" })).data.value).toEqual(["two oysters"]);
+    await client.close();
+    await running.stop();
+  });
+
+  it("gives npx a command before any flag, which npx would take for its own", () => {
+    expect(readme).toContain("npx --no holdfast serve --tools");
+    for (const page of ["README.md", "docs/clients.md", "docs/guide.md", "docs/operations.md"])
+      expect(readFileSync(new URL(page, root), "utf8")).not.toMatch(/npx --no holdfast --/);
+  });
+
+  it("has a tool example that works as a file in a folder", async () => {
+    const tools = toolFolder({ "remember-order.ts": blocks("ts")[0]! });
+    const client = await connect("v2", { stdio: ["--ephemeral", "--tools", tools] });
+    const { text, meta } = await client.call("remember_order", { item: "rum" });
+    expect(text).toBe(openingHome("Noted: rum", meta?.["holdfast/session"]));
+  });
+
+  it("has commands that work in the order in which they stand", async () => {
+    const folder = temporaryFolder();
+    const server = await startServer({ folder });
+    const client = await connect("v2", { url: `${server.url}?name=work` });
+    await client.call("history_append", { role: "user", content: "Hello" });
+    await server.stop();
+    const [{ id: session }] = rows(folder, "SELECT id FROM sessions") as [{ id: string }];
+    const commands = blocks("sh")
+      .flatMap((block) => block.trim().split("\n"))
+      .filter((line) => /^npx --no holdfast (keys|sessions|backup|restore|doctor)\b/.test(line))
+      .map((line) => line.split(" ").slice(3));
+    expect(commands.map(([command]) => command)).toEqual([
+      ...["keys", "keys", "keys", "sessions", "sessions", "sessions", "sessions", "sessions"],
+      ...["backup", "restore", "doctor"],
+    ]);
+    const [elsewhere, files] = [temporaryFolder(), temporaryFolder()];
+    for (const command of commands) {
+      const [key] = rows(folder, "SELECT id FROM api_keys") as [{ id: string }?];
+      const words: Record<string, string> = {
+        ID: command[0] === "keys" ? (key?.id ?? "") : session,
+        FILE: join(files, "copy.db"),
+        "sessions.jsonl": join(files, "sessions.jsonl"),
+        "/another/folder": elsewhere,
+      };
+      const args = command.map((word) => words[word] ?? word);
+      if (!args.includes("--data-dir")) args.push("--data-dir", folder);
+      if (args[1] === "delete") args.push("--yes"); // nobody sits there
+      const { code, stderr } = await run(args);
+      expect(code, `${args.join(" ")}: ${stderr}`).toBe(0);
+    }
+    expect(rows(elsewhere, "SELECT id FROM sessions")).toEqual([{ id: session }]);
+  });
+
+  it("names only settings that exist, with their defaults", () => {
+    const section = readme.slice(readme.indexOf("\n## Settings\n")).split("\n## ")[1]!;
+    const rows = [...section.matchAll(/^\| `([a-z-]+)` +\| `([^`]+)` +\|/gm)].map(
+      ([, name, value]) => [name, value],
+    );
+    expect(rows.length).toBeGreaterThan(4);
+    for (const [name, value] of rows) {
+      expect(settings).toHaveProperty(name!);
+      // Without one, `max-age` is what the folder was last served with, and at first that is never.
+      const { default: given = "never" } = settings[name as keyof typeof settings];
+      expect([name, given]).toEqual([name, value]);
+    }
+  });
+
+  it("names every tool", async () => {
+    const client = await connect("v2", { stdio: ["--ephemeral", "true", "--toolset", "all"] });
+    for (const name of await client.toolNames()) expect(readme).toContain(`\`${name}\``);
+  });
+});
+
+describe("the picture of the architecture", () => {
+  const picture = readFileSync(new URL("docs/architecture.svg", root), "utf8");
+  const texts = [...picture.matchAll(/>([^<>]+)<\/text>/g)].map((match) => match[1]!);
+
+  it("is in the README, and names folders of src and tables that there are", async () => {
+    expect(readme).toContain("](docs/architecture.svg)");
+    const folders = texts.flatMap((text) => text.match(/[a-z]+(?=\/)/g) ?? []);
+    expect(folders).toEqual(expect.arrayContaining(["http", "mcp", "storage"]));
+    for (const name of folders) expect(existsSync(new URL(`src/${name}`, root)), name).toBe(true);
+    const folder = temporaryFolder();
+    await (await startServer({ folder })).stop();
+    const database = new Database(databaseFile(folder), { readonly: true });
+    const tables = database.prepare("SELECT name FROM sqlite_schema").pluck().all();
+    database.close();
+    const named = texts
+      .filter((text) => text.includes(" · "))
+      .flatMap((text) => text.match(/[a-z_]+/g)!);
+    expect(named.length).toBeGreaterThan(4);
+    expect(tables).toEqual(expect.arrayContaining(named));
+  });
+});
+
+describe("generated and repeated facts", () => {
+  it("embeds the migrations that drizzle-kit wrote", () => {
+    expect(current()).toBe(generated());
+  });
+
+  it("has the version of package.json", () => {
+    const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as {
+      version: string;
+    };
+    expect(VERSION).toBe(version);
+  });
+});

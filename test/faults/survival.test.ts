@@ -1,0 +1,17 @@
+// The main promise: a conversation survives SIGKILL and its client need not notice.
+import Database from "better-sqlite3";
+import { expect, it } from "vitest";
+import { databaseFile } from "../../src/storage/storage.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { surviveKill } from "../support/story.ts";
+
+for (const version of ["v1", "v2"] as const) {
+  it(`a session made by the ${version} client goes on after SIGKILL with no new handshake`, async () => {
+    const folder = temporaryFolder();
+    await surviveKill(version, folder);
+    const database = new Database(databaseFile(folder), { readonly: true });
+    expect(database.prepare("SELECT count(*) FROM clients").pluck().get()).toBe(1);
+    expect(database.prepare("SELECT log_level FROM clients").pluck().get()).toBe("error");
+    database.close();
+  });
+}

@@ -1,0 +1,72 @@
+// A call's answer that the disk does not take: it is stored as soon as the disk does, and whoever waits gets it in any case.
+import { expect, it, onTestFinished } from "vitest";
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { AppError } from "../../src/lib/errors.ts";
+import { StreamResponse } from "../../src/mcp/calls/pending-response.ts";
+import { openStorage } from "../../src/storage/storage.ts";
+import { DurableStream } from "../../src/events/durable-stream.ts";
+import { SseStream } from "../../src/events/sse-stream.ts";
+import type { StreamStore } from "../../src/events/store.ts";
+import { newClient, newInstance, newRequest } from "../contract/engine.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+const ANSWER = { jsonrpc: "2.0", id: 1, result: { content: [] } } as JSONRPCMessage;
+
+/** One running call on a disk that refuses its answer so many times. */
+async function running(refusals: number) {
+  const clock = new ManualClock();
+  const storage = openStorage({
+    ...{ folder: temporaryFolder(), durability: "normal", clock, expiry: { maxAgeMs: Infinity } },
+  });
+  onTestFinished(() => storage.close());
+  const opened = { storage, clock, folder: "" };
+  const { id: clientId } = await newClient(opened);
+  const instanceId = await newInstance(opened);
+  const store: StreamStore = {
+    ...storage.streams,
+    answer: (...answer) => {
+      if (refusals === 0) return storage.streams.answer(...answer);
+      refusals -= 1;
+      return Promise.reject(new AppError("storage_full", "The disk is full: nothing was stored."));
+    },
+  };
+  const record = await store.openRequests(clientId, instanceId, [newRequest(1)], "a hash");
+  const stream = new DurableStream(store, record);
+  const exchange = new StreamResponse({
+    ...{
+      clientId,
+      ids: [1],
+      stream,
+      store,
+      maxEvents: 9,
+      instanceId,
+      onTakenOver: () => undefined,
+    },
+  });
+  const sse = new SseStream();
+  void stream.attach(sse, 0, true);
+  return {
+    exchange,
+    stored: () => storage.streams.events(record.id, 0, 9),
+    said: new Response(sse.body).text(),
+  };
+}
+
+it("is stored when the disk takes it again, and then sent", async () => {
+  const { exchange, stored, said } = await running(2);
+  await exchange.respond(1, ANSWER);
+  await exchange.done;
+  expect(await stored()).toMatchObject([{ seq: 1, data: JSON.stringify(ANSWER) }]);
+  expect(await said).toMatch(/^id: .*\ndata: .*"result"/m);
+});
+
+it("ends the connection of whoever waits, with the answer, when the disk never does", async () => {
+  const { exchange, stored, said } = await running(Infinity);
+  await expect(exchange.respond(1, ANSWER)).rejects.toMatchObject({ code: "storage_full" });
+  await exchange.done;
+  expect(await stored()).toEqual([]);
+  const frames = (await said).split("\n\n").filter((frame) => frame.includes('"result"'));
+  expect(frames).toHaveLength(1);
+  expect(frames[0]).not.toContain("id: ");
+});

@@ -1,0 +1,143 @@
+// Small requests that make much work, and large ones: none of them holds up everybody else.
+import { connect } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { newId } from "../../src/lib/ids.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { openStorage } from "../../src/storage/storage.ts";
+import { indexed } from "../../src/search/words.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { bearer, codeOf, serveWithKeys, speak } from "../support/people.ts";
+import { rows } from "../support/rows.ts";
+
+const different = (count: number, word = "w"): string =>
+  Array.from({ length: count }, (_, i) => word + i.toString(36)).join(" ");
+
+describe("what the full-text index is given", () => {
+  it.each([
+    ["Latin", different(150_000)],
+    ["accented", different(60_000, "é")],
+    [
+      "Han",
+      String.fromCharCode(
+        ...Array.from({ length: 60_000 }, (_, i) => 0x4e00 + ((i * 7919) % 20_000)),
+      ),
+    ],
+  ])("of a %s text is bounded in different words", (_script, text) => {
+    const { words } = indexed(text);
+    expect(new Set(words.split(" ")).size).toBeLessThan(17_000);
+  });
+
+  it("of a long text in ordinary words is all of it", () => {
+    const text = "all the words of an ordinary text ".repeat(20_000) + "end";
+    expect(indexed(text).words).toBe(text);
+    expect(indexed(`ü ${text}`).words.split(" ").at(-1)).toBe("end");
+  });
+
+  it("is found after a message with very many words has come in", async () => {
+    const { person } = await serveWithKeys();
+    const ana = await person("ana");
+    const say = (content: string) => ana.call("history_append", { role: "user", content });
+    await say("kelp");
+    await say(different(100_000));
+    await new Promise((resolve) => setImmediate(resolve)); // the index's memory is renewed
+    await say("kelp forest");
+    const { hits } = (await ana.call("history_search", { query: "kelp" })).data;
+    expect((hits as { seq: number }[]).map(({ seq }) => seq).toSorted()).toEqual([1, 3]);
+    expect((await ana.call("history_search", { query: "w1z" })).data["hits"]).toHaveLength(1);
+  });
+});
+
+it("a large session is cleared and deleted in pieces, and its numbers begin anew", async () => {
+  const storage = openStorage({
+    ...{ folder: temporaryFolder(), durability: "normal", clock: systemClock, expiry: {} },
+  });
+  onTestFinished(() => storage.close());
+  const {
+    session: { id },
+  } = await storage.sessions.create({ id: newId(), owner: "ana" });
+  const append = () => storage.history.append(id, { role: "user", content: "x" });
+  const many = () => Promise.all(Array.from({ length: 1_600 }, append));
+  for (const act of ["clear", "delete"] as const) {
+    await many();
+    await (act === "clear" ? storage.sessions.clear(id, "history") : storage.sessions.delete(id));
+    const { messages } = await storage.history.page(id, { limit: 1 });
+    expect(messages).toEqual([]);
+    if (act === "clear") expect(await append()).toMatchObject({ seq: 1 });
+  }
+});
+
+it("a deleted session leaves nothing of what was said in it with the calls that had request keys", async () => {
+  const { person, folder } = await serveWithKeys();
+  const ana = await person("ana");
+  const { session } = (await ana.call("chat", { prompt: "canary", request_key: "k" })).data;
+  await ana.call("chat", { session, prompt: "canary", request_key: "l" });
+  await ana.call("session_delete", { session });
+  const left = rows(folder, "SELECT outcome FROM keyed_calls WHERE outcome LIKE '%canary%'");
+  expect(left).toEqual([]);
+});
+
+it("forks of one principal are made one after the other, and too many are refused", async () => {
+  const { person } = await serveWithKeys();
+  const ana = await person("ana");
+  const { session } = (await ana.call("session_open")).data;
+  await ana.call("history_append", { session, role: "user", content: "x" });
+  const forks = Array.from({ length: 20 }, () => ana.call("session_fork", { session }));
+  const outcomes = (await Promise.all(forks)).map((fork) => codeOf(fork));
+  expect(outcomes.filter((code) => code === undefined).length).toBeGreaterThan(0);
+  expect(outcomes).toContain("busy");
+  expect(new Set(outcomes)).toEqual(new Set([undefined, "busy"]));
+  expect((await ana.call("session_fork", { session })).isError).toBe(false);
+});
+
+it("very many subscribers are all told, the last of them in later commits", async () => {
+  const { url, key, person, folder } = await serveWithKeys();
+  const [ana, secret] = [await person("ana"), await key("ana")];
+  await ana.call("state_set", { key: "k", value: 1 });
+  const { session } = (await ana.call("session_info")).data;
+  const uri = `holdfast://sessions/${session}/state/k`;
+  await Promise.all(
+    Array.from({ length: 250 }, async () => {
+      const client = await speak(url, "2025", secret);
+      await client.ask("resources/subscribe", { uri });
+    }),
+  );
+  await ana.call("state_set", { key: "k", value: 2 });
+  await expect
+    .poll(() => rows(folder, "SELECT count(DISTINCT client_id) AS n FROM outbox"))
+    .toEqual([{ n: 250 }]);
+});
+
+describe("connections", () => {
+  it("of strangers make room for who comes with a key, and theirs stays", async () => {
+    const { url, person } = await serveWithKeys({ "max-connections": 20 });
+    const ana = await person("ana");
+    expect((await ana.ask("tools/list")).status).toBe(200);
+    const { hostname, port } = new URL(url);
+    const strangers = Array.from({ length: 40 }, () => {
+      const socket = connect(Number(port), hostname);
+      socket.on("error", () => undefined).resume();
+      socket.write(`GET /healthz HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
+      return socket;
+    });
+    onTestFinished(() => strangers.forEach((socket) => socket.destroy()));
+    await expect.poll(() => strangers.filter(({ closed }) => closed).length).toBeGreaterThan(19);
+    for (let i = 0; i < 3; i += 1) {
+      const fresh = await fetch(new URL("/healthz", url), { headers: { connection: "close" } });
+      expect(fresh.status).toBe(200);
+    }
+    expect((await ana.ask("tools/list")).status).toBe(200);
+    expect((await (await person("bob")).ask("tools/list")).status).toBe(200);
+  });
+
+  it("with very many wrong keys are told to wait, and good keys are not", async () => {
+    const { url, person } = await serveWithKeys({ "log-level": "silent" });
+    const ana = await person("ana");
+    const wrong = async () => (await fetch(url, { headers: bearer("hf_x_wrong") })).status;
+    const statuses = new Set<number>();
+    for (let i = 0; i < 11; i += 1)
+      for (const status of await Promise.all(Array.from({ length: 100 }, wrong)))
+        statuses.add(status);
+    expect(statuses).toEqual(new Set([401, 429]));
+    expect((await ana.ask("tools/list")).status).toBe(200);
+  });
+});

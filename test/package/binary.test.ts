@@ -1,0 +1,119 @@
+// The single executable, built as a user would build it and run where there is no Node and no project.
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, it } from "vitest";
+import { VERSION } from "../../src/version.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { run } from "../support/process.ts";
+import { rawStdio } from "../support/raw-stdio.ts";
+import { surviveKill } from "../support/story.ts";
+import { REMEMBER, saying, toolFolder, writeTool } from "../support/tool-folder.ts";
+
+const BUILD = fileURLToPath(new URL("../../scripts/build-binary.ts", import.meta.url));
+
+/** Built once, as a user would; what it said. */
+let first: { file: string; report: string } | undefined;
+function built(): { file: string; report: string } {
+  if (first) return first;
+  const file = join(mkdtempSync(join(tmpdir(), "holdfast-test-")), "holdfast");
+  return (first = {
+    file,
+    report: execFileSync(process.execPath, [BUILD, file], { encoding: "utf8" }),
+  });
+}
+afterAll(() => first && rmSync(dirname(first.file), { recursive: true }));
+
+it("the binary serves and survives SIGKILL in an empty folder without Node", async () => {
+  const { file, report } = built();
+  expect(report).toMatch(/\d+ MB, version \S+, starts in \d+ ms/);
+
+  const folder = temporaryFolder();
+  const binary = join(folder, "holdfast");
+  copyFileSync(file, binary);
+  const program = ["/usr/bin/env", "-i", "PATH=/nowhere", "TMPDIR=/tmp", binary];
+
+  const version = await run(["--version"], { program, cwd: folder });
+  expect(version).toMatchObject({ code: 0, stdout: `${VERSION}\n`, stderr: "" });
+  await surviveKill("v2", join(folder, "data"), program);
+  const cleanup = await run(["cleanup", "--dry-run", "--data-dir", join(folder, "data")], {
+    program,
+  });
+  expect(cleanup).toMatchObject({
+    code: 0,
+    stdout: "Nothing has expired.\n",
+    stderr: "",
+  });
+  await usesToolsInFiles(program);
+  await startsWithoutTemporaryFolder(binary, folder);
+  expect(readdirSync(folder).sort()).toEqual(["data", "holdfast"]);
+});
+
+it("the binary is the same, byte for byte, when it is built again", () => {
+  const again = join(temporaryFolder(), "holdfast");
+  execFileSync(process.execPath, [BUILD, again]);
+  const [one, two] = [built().file, again].map((file) =>
+    createHash("sha256").update(readFileSync(file)).digest("hex"),
+  );
+  expect(two).toBe(one);
+});
+
+it.each([
+  [process.arch === "arm64" ? "linux-x64" : "linux-arm64", "--node names that platform's Node"],
+  ["linux-sparc", "better-sqlite3's addon for linux-sparc is not there"],
+])("the binary for %s is refused without what it is made of", async (platform, reason) => {
+  const program = [process.execPath, BUILD];
+  const { code, stderr } = await run(["--platform", platform], { program });
+  expect(code).toBe(1);
+  expect(stderr).toContain(reason);
+});
+
+/** Its addon is a file for a moment; without a place for that it says which folder is the matter, not the data folder. */
+async function startsWithoutTemporaryFolder(binary: string, folder: string): Promise<void> {
+  const cache = temporaryFolder();
+  const noexec = temporaryFolder();
+  const mount = ["unshare", "--mount", "--map-root-user", "sh", "-c"];
+  const under = ['mount -t tmpfs -o noexec tmpfs "$0" && exec "$@"', noexec];
+  const canMount = spawnSync(mount[0]!, [...mount.slice(1), ...under, "true"]).status === 0;
+  const cases: [temporary: string, reason: string, wrapper?: string[]][] = [
+    ["/dev/null", "a part of the path is no folder (ENOTDIR)"],
+  ];
+  if (canMount) cases.push([noexec, "(is it mounted noexec?)", [...mount, ...under]]);
+  for (const [temporary, reason, wrapper = []] of cases) {
+    const list = (cacheFolder: string) => {
+      const env = [`TMPDIR=${temporary}`, `XDG_CACHE_HOME=${cacheFolder}`];
+      const program = [...wrapper, "/usr/bin/env", "-i", "PATH=/nowhere", ...env, binary];
+      return run(["sessions", "list", "--data-dir", join(folder, "data")], { program });
+    };
+    expect(await list(cache)).toMatchObject({ code: 0, stderr: "" });
+    expect(readdirSync(cache)).toEqual([]);
+    const { code, stderr } = await list("/dev/null");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^[^\n]+TMPDIR\.\n$/);
+    expect(stderr).toContain(`holdfast: ${temporary}: The temporary folder cannot be used: `);
+    expect(stderr).toContain(reason);
+  }
+}
+
+/** They import the program's own `holdfast` and `zod`: there is no package anywhere near them. */
+async function usesToolsInFiles(program: readonly string[]): Promise<void> {
+  const tools = toolFolder({ "remember.ts": REMEMBER, "broken.js": "export default {{" });
+  const pipe = await rawStdio(["--ephemeral", "--tools", tools], {
+    command: [...program, "stdio"],
+  });
+  const { result } = await pipe.call("remember_order", { item: "tea" });
+  const opened = /^\(This call opened the session "home", [0-9a-f-]{36}\.\)$/;
+  expect(result?.content).toEqual([
+    { type: "text", text: "Noted: tea" },
+    { type: "text", text: expect.stringMatching(opened) as string },
+  ]);
+  expect((await pipe.call("remember_order", { item: "x" })).result?.isError).toBe(true);
+  expect(pipe.errors()).toMatch(/^holdfast: tools: broken\.js: not loaded: SyntaxError: .*\n$/);
+  writeTool(tools, "greet.mjs", saying("greet", "hello"));
+  const news = '"notifications/tools/list_changed"';
+  await expect.poll(() => pipe.lines.join("\n")).toContain(news);
+  expect((await pipe.call("greet")).result?.content).toEqual([{ type: "text", text: "hello" }]);
+}

@@ -1,0 +1,60 @@
+// A database from before the index knew word forms and scripts without spaces: its messages are found after the upgrade.
+import { expect, it } from "vitest";
+import { newId } from "../../src/lib/ids.ts";
+import { terms } from "../../src/search/terms.ts";
+import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
+import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
+import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
+import { databaseFile, openStorage } from "../../src/storage/storage.ts";
+import { findDamage, openDatabase } from "../support/database.ts";
+import { temporaryFolder } from "../support/folder.ts";
+
+const TEXTS = ["She was running.", "我的猫叫小白", "Café", "gone"];
+
+it("carries the messages of an older version over, and forgets what is deleted from then on", async () => {
+  const [folder, id] = [temporaryFolder(), newId()];
+  const upgrade = migrations.findIndex(({ statements }) =>
+    statements.some((statement) => statement.includes("search_text")),
+  );
+  const old = openConnection(databaseFile(folder));
+  migrate(old, migrations.slice(0, upgrade));
+  old
+    .prepare(
+      "INSERT INTO sessions (id, owner, name, title, system, pinned, created_at, last_active_at) VALUES (?, 'ana', NULL, NULL, NULL, 0, 1, 1)",
+    )
+    .run(id);
+  const insert = old.prepare(
+    `INSERT INTO messages (session_id, seq, role, content, status, created_at)
+      VALUES (?, ?, 'user', ?, 'complete', 1)`,
+  );
+  for (const [i, text] of TEXTS.entries()) insert.run(id, i + 1, text);
+  old.exec("DELETE FROM messages WHERE seq = 4");
+  old.close();
+
+  const open = () =>
+    openStorage({
+      ...{ folder, durability: "normal", clock: { now: () => 1_000, monotonic: () => 0 } },
+      expiry: { maxAgeMs: Infinity },
+    });
+  // Two processes that come to it at the same time.
+  const [one, two] = [open(), open()];
+  const found = async (query: string): Promise<number[]> => {
+    const options = { limit: 9, among: 9 };
+    const [mine, all] = [
+      await one.history.search({ session: id }, terms(query), options),
+      await two.history.search({ principal: "ana" }, terms(query), options),
+    ].map((hits) => hits.map(({ message }) => message.seq));
+    expect(all).toEqual(mine);
+    return mine!;
+  };
+  const seqs = { run: [1], 猫: [2], 叫小白: [2], cafe: [3], gone: [] };
+  for (const [query, expected] of Object.entries(seqs))
+    expect(await found(query)).toEqual(expected);
+  await two.history.append(id, { role: "user", content: "小白 runs" });
+  expect((await found("小白 run")).toSorted()).toEqual([1, 2, 4]);
+  const database = openDatabase(folder, { readonly: false });
+  database.exec("DELETE FROM messages WHERE seq = 2"); // as any SQL client does it
+  expect(await found("小白")).toEqual([4]);
+  expect(findDamage(database)).toEqual([]);
+  await Promise.all([one.close(), two.close()]);
+});
