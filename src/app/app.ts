@@ -30,6 +30,7 @@ import { IdempotentCalls } from "../idempotency/idempotent-calls.ts";
 import { ConnectedClients } from "../clients/connected-clients.ts";
 import { Presence } from "../clients/presence.ts";
 import { Cleanup, waitingText, type Waiting } from "../jobs/cleanup.ts";
+import { RunningCalls } from "../sessions/running-calls.ts";
 import type { Session, SessionTarget } from "../sessions/session.ts";
 import { SESSIONS_URI, sessionUri } from "../sessions/uris.ts";
 import { Sessions } from "../sessions/sessions.ts";
@@ -176,13 +177,19 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
         if (interrupted > 0) log.info({ interrupted }, "ended chat turns that nobody answers");
       },
       adopt: () => serving.adopt(),
+      async giveUp() {
+        log.warn("another process took this one for dead, and has ended or taken over its calls");
+        connected.renew();
+        await serving.giveUp();
+      },
     },
     warn,
   );
   const { clients } = storage;
-  const connected = new ConnectedClients(clock, instances.id, clients, warn);
+  const programAgeMs = Math.min(maxAgeMs, clientAgeMs);
+  const connected = new ConnectedClients(clock, instances.id, clients, warn, programAgeMs);
   closing.defer(() => connected.close());
-  const presence = new Presence(clock, Math.min(maxAgeMs, clientAgeMs), clients, connected, warn);
+  const presence = new Presence(clock, programAgeMs, clients, connected, warn);
   closing.defer(() => presence.close());
   const retention = new Cleanup(
     {
@@ -219,19 +226,26 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     onError: warn,
   });
 
+  const shortestAgeMs = Math.min(programAgeMs, config["temporary-age"]);
+  const sessionUse = activity(storage.sessions);
   const audit = new Audit(storage.audit);
   const access = new SessionAccessControl(storage.sessions);
   const sessions = new Sessions({
     store: storage.sessions,
     access,
     audit,
-    activity: activity(storage.sessions),
+    activity: sessionUse,
     maxAgeMs,
     waitsUntil: () => cutoffs.waitsUntil,
     temporaryMs: config["temporary-age"],
     maxSessions: config["max-sessions"],
   });
   const model: ChatModel = configuredModel(config) ?? new Recall(storage.history);
+  const runningCalls = new RunningCalls(instances.id, shortestAgeMs, storage.sessions, {
+    onEnd: (id) => sessionUse.note(id),
+    onError: warn,
+  });
+  closing.defer(() => runningCalls.close());
   const services = {
     sessions,
     resolver: new SessionResolver(sessions, storage.clients, config["default-session"]),
@@ -255,6 +269,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
       maxSessions: config["max-sessions"],
     }),
     updates: announcer,
+    runningCalls,
     idempotentCalls: new IdempotentCalls(storage.keyedCalls, instances),
   };
   const keyUse = activity(storage.apiKeys);
@@ -303,8 +318,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
   closing.defer(() => serving.close());
 
   function activity(store: { touch: Storage["sessions"]["touch"] }): Activity {
-    const shortest = Math.min(maxAgeMs, clientAgeMs, config["temporary-age"]);
-    return new Activity(clock, shortest, (times) => store.touch(times), warn);
+    return new Activity(clock, shortestAgeMs, (times) => store.touch(times), warn);
   }
 
   const toolFolder =

@@ -207,6 +207,12 @@ export class HttpServer {
     });
   }
 
+  /** Stops what other processes run since they have taken this one for dead. */
+  async giveUp(): Promise<void> {
+    const { storage, instances } = this.#parts;
+    await this.#exchanges.giveUp(() => storage.streams.streamsOf(instances.id));
+  }
+
   /** Starts to listen; what has to be undone at the stop is given to `closing`. */
   async listen(closing: AsyncDisposableStack): Promise<Listener> {
     const { config, storage, instances, onError } = this.#parts;

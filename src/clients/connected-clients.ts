@@ -1,14 +1,13 @@
 // Clients that are connected to this process now, for whoever asks who is there. A row tells every process on the data
-// folder; it goes with the last connection, and with this process when that is found dead. Not here: what protects
-// sessions from deletion (presence.ts).
+// folder, and protects the client and its session from cleanup; it goes with the last connection, and with this process
+// when that is found dead. A program without a stream counts for a while after its last request.
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { activityInterval } from "../lib/activity.ts";
 import type { Clock } from "../lib/clock.ts";
 import { once } from "../lib/once.ts";
 import { CountByKey } from "../lib/count-by-key.ts";
 import type { ClientStore } from "../sessions/store.ts";
 
-/** A program without a stream counts for so long after its last request. */
-const LINGER_MS = 30_000;
 const SWEEP_MS = 5_000;
 /** Every so many sweeps all rows are written again: they went if this process was taken for dead, asleep for instance. */
 const SWEEPS_A_ROUND = 6;
@@ -21,6 +20,7 @@ export class ConnectedClients {
   readonly #instanceId: string;
   readonly #store: Pick<ClientStore, "changeConnections">;
   readonly #onError: (error: unknown) => void;
+  readonly #lingerMs: number;
   readonly #open = new CountByKey();
   /** When each client last had a request, the longest ago first. */
   readonly #requests = new Map<string, number>();
@@ -39,12 +39,14 @@ export class ConnectedClients {
     instanceId: string,
     store: Pick<ClientStore, "changeConnections">,
     onError: (error: unknown) => void,
+    maxAgeMs = Infinity,
   ) {
     this.#clock = clock;
     this.#instanceId = instanceId;
     this.#store = store;
     this.#onError = onError;
-    this.#timer = setInterval(() => this.sweep(), SWEEP_MS).unref();
+    this.#lingerMs = activityInterval(maxAgeMs);
+    this.#timer = setInterval(() => this.sweep(), Math.min(SWEEP_MS, this.#lingerMs)).unref();
   }
 
   /** Counts one connection of the client until the returned function is called; after a request for a while longer. */
@@ -62,20 +64,26 @@ export class ConnectedClients {
   /** Notes a request of the client. A write follows only where the client was not there before. */
   seen(clientId: string): void {
     const isNew = !this.#requests.delete(clientId);
-    this.#requests.set(clientId, this.#clock.now());
+    this.#requests.set(clientId, this.#clock.monotonic());
     if (isNew) this.#mark(clientId);
   }
 
   /** Lets go of programs that have been silent for long enough. */
   sweep(): void {
-    const oldest = this.#clock.now() - LINGER_MS;
+    const oldest = this.#clock.monotonic() - this.#lingerMs;
     for (const [clientId, at] of this.#requests) {
       if (at > oldest) break;
       this.#requests.delete(clientId);
       this.#changed.add(clientId);
     }
     this.#sweeps += 1;
-    if (this.#sweeps % SWEEPS_A_ROUND === 0) this.#renewing = true;
+    if (this.#sweeps % SWEEPS_A_ROUND === 0) this.renew();
+    else void this.#write();
+  }
+
+  /** Writes all rows again. */
+  renew(): void {
+    this.#renewing = true;
     void this.#write();
   }
 

@@ -92,6 +92,8 @@ export interface StreamStore {
    * @throws AppError `not_found` when the stream is gone, or another client's
    */
   drain(clientId: string, streamId: number, maxEvents: number): Promise<number>;
+  /** The streams of the instance's open requests. */
+  streamsOf(instanceId: string): Promise<number[]>;
   /** Open requests of instances that are no more. */
   orphans(): Promise<OpenRequest[]>;
   /** Takes over an orphan; false when another process was faster. */

@@ -1,18 +1,22 @@
 // This process among those that share the data folder: its heartbeat, and the discovery of processes that died.
 import type { Clock } from "../lib/clock.ts";
 import { newId } from "../lib/ids.ts";
-import { HOST, isRunning } from "./liveness.ts";
+import { hasEnded, HOST, isAtWork } from "./liveness.ts";
 import type { Instance, InstanceStore } from "./store.ts";
 
 const HEARTBEAT_MS = 5_000;
 /** A process whose heartbeat did not move while this one watched it for so long counts as dead. */
 const DEAD_AFTER_MS = 15_000;
+/** Who is kept from writing for so long, or from running, cannot judge: others may be kept as well. */
+const LATE_MS = 2_000;
 
 export interface Recovery {
   /** Called for each dead instance, before it is forgotten: ends what it left open. */
   recover(instanceId: string): Promise<unknown>;
   /** Called when the dead have been forgotten: takes up what belongs to nobody now. */
   adopt(): Promise<unknown>;
+  /** Called when this process was taken for dead and is registered anew: gives up what others have taken over. */
+  giveUp(): Promise<unknown>;
 }
 
 /** The instances of this process: a program may hold several. */
@@ -25,9 +29,13 @@ export class Instances {
   readonly #clock: Clock;
   readonly #recovery: Recovery;
   readonly #onError: (error: unknown) => void;
-  /** The last heartbeat seen of each other instance, and since when (on this process's own clock of awake time). */
+  /** The last heartbeat seen of each other instance, and since when (in time that this process has seen pass). */
   readonly #watched = new Map<string, { heartbeatAt: number; since: number }>();
+  #registered = false;
+  #lastBeat = -Infinity;
   #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   constructor(
     store: InstanceStore,
@@ -45,10 +53,8 @@ export class Instances {
   /** Registers this process, recovers what dead ones left, and goes on watching. */
   async start(): Promise<void> {
     ownIds.add(this.id);
-    await this.#beat();
-    this.#timer = setInterval(() => {
-      this.#beat().catch(this.#onError);
-    }, HEARTBEAT_MS).unref();
+    await this.beat();
+    this.#beatLater();
   }
 
   /** Recovers what dead instances left open. */
@@ -64,7 +70,9 @@ export class Instances {
 
   /** What cannot be written now, on a full disk for instance, the next start does: it finds this instance dead. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#beating;
     try {
       await this.#recovery.recover(this.id);
       await this.#store.remove(this.id);
@@ -75,32 +83,53 @@ export class Instances {
   }
 
   /** Notes that this process lives; one that was taken for dead (a laptop that slept) is registered anew. */
-  confirm(): Promise<void> {
-    return this.#store.heartbeat({
+  async confirm(): Promise<void> {
+    const anew = await this.#store.heartbeat({
       id: this.id,
       host: HOST,
       pid: process.pid,
       startedAt: this.#startedAt,
       heartbeatAt: this.#clock.now(),
     });
+    const returned = anew && this.#registered;
+    this.#registered = true;
+    if (returned) await this.#recovery.giveUp();
   }
 
-  async #beat(): Promise<void> {
+  /** One heartbeat, and a look at those of others. */
+  async beat(): Promise<void> {
+    const began = this.#clock.monotonic();
+    const isLate = began - this.#lastBeat > HEARTBEAT_MS + LATE_MS;
+    this.#lastBeat = -Infinity; // unless it succeeds
     await this.confirm();
+    this.#lastBeat = this.#clock.monotonic();
+    if (isLate || this.#lastBeat - began > LATE_MS) this.#watched.clear();
     await this.sweep();
   }
 
+  #beatLater(): void {
+    this.#timer = setTimeout(() => {
+      this.#beating = this.beat()
+        .catch(this.#onError)
+        .then(() => {
+          if (!this.#stopped) this.#beatLater();
+        });
+    }, HEARTBEAT_MS).unref();
+  }
+
   /**
-   * On one host the process table tells at once; an instance with this process's id that is none of its own is dead.
-   * Ids are reused and other hosts have other tables, so a heartbeat that stands still decides too; it is watched in
-   * awake time, because a laptop's sleep ages every row at once.
+   * A process that has ended is seen at once. Process ids are reused and other hosts have other tables, so a heartbeat
+   * that stands still decides too; it is watched in time in which this process was awake and could write. Whose process
+   * is there all the same is stopped, or kept from writing, and may still be working.
    */
-  #isDead({ id, host, pid, heartbeatAt }: Instance): boolean {
+  #isDead(instance: Instance): boolean {
+    const { id, heartbeatAt } = instance;
     if (ownIds.has(id)) return false;
-    if (host === HOST && (pid === process.pid || !isRunning(pid))) return true;
-    const now = performance.now();
+    if (hasEnded(instance, this.#clock.now())) return true;
+    const now = this.#clock.monotonic();
     const watched = this.#watched.get(id);
-    if (watched?.heartbeatAt === heartbeatAt) return now - watched.since > DEAD_AFTER_MS;
+    if (watched?.heartbeatAt === heartbeatAt)
+      return now - watched.since > DEAD_AFTER_MS && !isAtWork(instance, this.#store.file);
     this.#watched.set(id, { heartbeatAt, since: now });
     return false;
   }

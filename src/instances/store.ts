@@ -9,8 +9,10 @@ export interface Instance {
 }
 
 export interface InstanceStore {
-  /** Registers the instance, or notes that it lives; one that was taken for dead is registered anew. */
-  heartbeat(instance: Instance): Promise<void>;
+  /** The database's file, which its processes have open; undefined where it is none. */
+  readonly file: string | undefined;
+  /** Registers the instance, or notes that it lives; resolves to whether it was not registered. */
+  heartbeat(instance: Instance): Promise<boolean>;
   list(): Promise<Instance[]>;
   remove(id: string): Promise<void>;
 }

@@ -133,6 +133,14 @@ export interface SessionStore {
   total(owner: string): Promise<number>;
   /** Notes activity at the given times (session id → milliseconds); an older time changes nothing. */
   touch(times: ReadonlyMap<string, number>): Promise<void>;
+  /**
+   * Notes in which sessions calls of an instance run, and in which no more: the former are in use. It does nothing for a
+   * session or an instance that is not there.
+   */
+  changeRunning(
+    instanceId: string,
+    change: { added: readonly string[]; removed: readonly string[] },
+  ): Promise<void>;
   countExpired(): Promise<number>;
   /** Deletes at most `limit` messages of expired sessions; resolves to how many. */
   shrinkExpired(limit: number): Promise<number>;

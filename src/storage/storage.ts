@@ -164,7 +164,7 @@ export function openStorage({
       clients: sqliteClientStore(engine, usage, maxClients),
       state: sqliteStateStore(engine, usage, writes),
       history: sqliteHistoryStore(engine, maxMessages, usage, writes),
-      instances: sqliteInstanceStore(engine),
+      instances: sqliteInstanceStore(engine, file === MEMORY ? undefined : file),
       streams: sqliteStreamStore(engine, streamGraceMs, onEvent),
       subscriptions: sqliteSubscriptionStore(engine, usage),
       keyedCalls: sqliteKeyedCallStore(engine),

@@ -7,7 +7,9 @@ import {
   failure,
   MAX_AGE,
   newClient,
+  newConnection,
   newInstance,
+  newRequest,
   newSession,
   PRESENCE,
   put,
@@ -88,6 +90,61 @@ export function expiryContract(open: Open): void {
       expect(await lives()).toBe(true);
       await storage.clients.end(client.id);
       expect(await lives()).toBe(false);
+    });
+
+    it("leaves a client alone, and its session, while it is connected to any process, whatever the time", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      const { id } = await newSession(storage);
+      const instanceId = await newInstance(opened);
+      const client = await newConnection(opened, instanceId, { sessionId: id, presentUntil: 0 });
+      const lives = async () => [
+        (await storage.sessions.find(ANA, { id })) !== undefined,
+        (await storage.clients.find(ANA, client.id)) !== undefined,
+        (await storage.sessions.deleteExpired(9)) + (await storage.clients.deleteExpired(9)) === 0,
+      ];
+      clock.advance(10 * MAX_AGE);
+      expect(await lives()).toEqual([true, true, true]);
+      clock.jump(10 * MAX_AGE);
+      expect(await lives()).toEqual([true, true, true]);
+      await storage.clients.changeConnections(instanceId, { added: [], removed: [client.id] });
+      expect(await lives()).toEqual([false, false, false]);
+    });
+
+    it("leaves a client alone, and its session, while a call of it is open", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      const { id } = await newSession(storage);
+      const client = await newClient(opened, { sessionId: id, presentUntil: 0 });
+      const stream = await storage.streams.openRequests(client.id, "i", [newRequest(1)], "");
+      clock.advance(10 * MAX_AGE);
+      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
+      expect(await storage.clients.find(ANA, client.id)).toBeDefined();
+      expect(await storage.sessions.deleteExpired(9)).toBe(0);
+      expect(await storage.clients.deleteExpired(9)).toBe(0);
+      await storage.streams.answer(stream.id, 1, "{}", "i");
+      expect(await storage.sessions.deleteExpired(9)).toBe(1);
+      expect(await storage.clients.deleteExpired(9)).toBe(1);
+    });
+
+    it("leaves a session alone in which a call runs, until it ends or its process is forgotten", async () => {
+      const opened = open();
+      const { storage, clock } = opened;
+      const instanceId = await newInstance(opened);
+      const { session } = await storage.sessions.create({ id: newId(), owner: ANA, keepMs: 10 });
+      const { id } = session;
+      const run = (change: { added?: string[]; removed?: string[] }) =>
+        storage.sessions.changeRunning(instanceId, { added: [], removed: [], ...change });
+      const lives = async () => (await storage.sessions.find(ANA, { id })) !== undefined;
+      await run({ added: [id, newId()] });
+      clock.advance(10 * MAX_AGE);
+      expect([await lives(), await storage.sessions.deleteExpired(9)]).toEqual([true, 0]);
+      await run({ removed: [id] });
+      expect(await lives()).toBe(false);
+      await run({ added: [id] });
+      expect(await lives()).toBe(true);
+      await storage.instances.remove(instanceId);
+      expect([await lives(), await storage.sessions.deleteExpired(9)]).toEqual([false, 1]);
     });
 
     it("leaves a session alone while a question in it is being answered", async () => {

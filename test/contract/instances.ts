@@ -21,12 +21,13 @@ export function instanceContract(open: Open): void {
 
     it("are forgotten when removed, and registered anew by the next heartbeat", async () => {
       const { storage } = open();
-      await storage.instances.heartbeat(INSTANCE);
+      expect(await storage.instances.heartbeat(INSTANCE)).toBe(true);
+      expect(await storage.instances.heartbeat(INSTANCE)).toBe(false);
       await storage.instances.heartbeat({ ...INSTANCE, id: "i-2" });
       await storage.instances.remove("i-1");
       await storage.instances.remove("nobody");
       expect(await storage.instances.list()).toEqual([{ ...INSTANCE, id: "i-2" }]);
-      await storage.instances.heartbeat({ ...INSTANCE, heartbeatAt: 9 });
+      expect(await storage.instances.heartbeat({ ...INSTANCE, heartbeatAt: 9 })).toBe(true);
       expect(await storage.instances.list()).toHaveLength(2);
     });
   });

@@ -81,6 +81,7 @@ describe("the client row behind a listen stream", () => {
     await writer.call("state_set", { session, key: "k", value: 1 });
     expect(await stream.next()).toEqual(updated(uriOf("k", session)));
     await killed.kill();
+    await expect.poll(() => rows(folder, "SELECT id FROM instances").length, WAIT).toBe(1);
     // Its time passes.
     const [{ until }] = rows(folder, "SELECT present_until AS until FROM clients") as [
       { until: number },

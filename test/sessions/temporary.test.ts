@@ -1,5 +1,8 @@
 // Temporary sessions: gone with the program that opened them, or soon after their last use; pinning keeps them.
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { defineTool } from "../../src/index.ts";
+import { gate } from "../support/here.ts";
 import { ERAS, serveWithKeys, type Person } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 
@@ -41,6 +44,36 @@ describe.each(ERAS)("a temporary session in the era of %s", (era) => {
       expect((await ana.call("state_set", { session, key: "k", value: 1 })).isError).toBe(false);
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
+  });
+
+  it("stays while a call runs in it, however long, and a while longer", async () => {
+    const [begun, ending] = [gate(), gate()];
+    const slow = defineTool({
+      name: "slow",
+      description: "Stores something when it is told to.",
+      input: z.object({}),
+      async handler({ session }) {
+        begun.open();
+        await ending.wait;
+        await session.state.set("done", true);
+        return "done";
+      },
+    });
+    const settings = { "temporary-age": "1s", "cleanup-interval": "100ms" };
+    const { person, folder } = await serveWithKeys(settings, { tools: [slow] });
+    const ana = await person("ana", era);
+    const { session } = await open(ana);
+    const running = ana.call("slow", { session });
+    await begun.wait;
+    const later = [(await open(ana))["session"]];
+    const left = () => rows(folder, "SELECT id FROM sessions").map(({ id }) => id);
+    await expect.poll(left, WAIT).not.toContain(later[0]);
+    later.push((await open(ana))["session"]);
+    await expect.poll(left, WAIT).not.toContain(later[1]);
+    ending.open();
+    expect(await running).toMatchObject({ isError: false, says: "done" });
+    expect((await ana.call("state_get", { session, key: "done" })).data["value"]).toBe(true);
+    await expect.poll(left, WAIT).not.toContain(session);
   });
 
   it("is not older than the maximum age either", async () => {

@@ -230,7 +230,7 @@ describe("on a full disk", () => {
     const engine = new Engine(sqlite, clock, openCutoffs(sqlite, clock, ages));
     const usage = sqliteUsage(engine, sqlite, {});
     const instance = { id: newId(), host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 };
-    await sqliteInstanceStore(engine).heartbeat(instance);
+    await sqliteInstanceStore(engine, undefined).heartbeat(instance);
     const writes = sqliteWriteAccess(engine);
     const sessions = sqliteSessionStore(engine, usage, writes);
     const { session } = await sessions.create({ id: newId(), owner: "ana" });

@@ -13,6 +13,13 @@ export class PendingResponses {
     });
   }
 
+  /** Ends those whose requests another process has taken over. `own`: the streams of this process's open requests. */
+  async giveUp(own: () => Promise<readonly number[]>): Promise<void> {
+    const open = [...this.#open]; // what is opened while the rows are read is not among these
+    const owned = new Set(await own());
+    await Promise.all(open.map(async (exchange) => exchange.giveUp?.(owned)));
+  }
+
   /** Resolves when no request is running, at the latest after `graceMs`. */
   async drain(graceMs: number): Promise<void> {
     const { promise: timeout, resolve } = Promise.withResolvers<void>();

@@ -23,6 +23,8 @@ export interface PendingResponse {
   disconnect(): void;
   /** Lets go of the connection: the server is stopping, or the client has ended. */
   abort(): void;
+  /** Ends what runs here if its stream is not among those of this process's requests: another process runs it. */
+  giveUp?(owned: ReadonlySet<number>): Promise<void>;
 }
 
 /** The requests that are still awaited, and the promise that they have ended. */
@@ -259,6 +261,10 @@ export class StreamResponse implements PendingResponse {
 
   disconnect(): void {
     this.#options.stream.detach();
+  }
+
+  async giveUp(owned: ReadonlySet<number>): Promise<void> {
+    if (!owned.has(this.#options.stream.id) && !this.#awaited.none) await this.#takenOver();
   }
 
   abort(): void {

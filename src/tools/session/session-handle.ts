@@ -10,6 +10,7 @@ import { SessionHistory, SessionState, type SessionParts } from "../builtin/sess
 import type { CurrentSession, SessionResolver } from "../../clients/session-resolver.ts";
 import type { Caller, Session, SessionCounts } from "../../sessions/session.ts";
 import type { IdempotentCalls } from "../../idempotency/idempotent-calls.ts";
+import type { RunningCalls } from "../../sessions/running-calls.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import type { Clearable, Grant, SessionChanges } from "../../sessions/store.ts";
 import { historyUri, SESSIONS_URI, sessionUri } from "../../sessions/uris.ts";
@@ -26,6 +27,7 @@ export interface SessionServices {
   readonly search: HistorySearch;
   readonly forks: Forks;
   readonly updates: UpdateNotifier;
+  readonly runningCalls: RunningCalls;
   readonly idempotentCalls: IdempotentCalls;
 }
 

@@ -47,7 +47,8 @@ export function withSession<Input, Policy extends SessionPolicy>(
     const handle = async (run: Run): Promise<Handled> => {
       const current = found ?? withoutSession(policy, call, run.newSessionId);
       if (current?.hasId) call.onSession(current.id);
-      const returned = await within(timeoutMs, run.signal, (signal) =>
+      const left = services.runningCalls.enter(() => (current?.hasId ? current.id : undefined));
+      const working = within(timeoutMs, run.signal, (signal) =>
         handler({
           ...channel,
           signal,
@@ -61,6 +62,7 @@ export function withSession<Input, Policy extends SessionPolicy>(
           principal: caller.principal,
         }),
       );
+      const returned = await working.finally(left);
       const result = await settle(returned, output);
       if (!current?.hasId) return { result, session: undefined };
       return { result, session: current.id, opened: openedIn(current, caller) };

@@ -35,12 +35,12 @@ export function claim(file: string): Claim | undefined {
  * @throws AppError `busy`
  */
 export function refuseInstances(file: string, database: Sqlite): void {
-  const living = livingInstances(database, Date.now());
+  const living = livingInstances(file, database, Date.now());
   if (living.length > 0) throw inUse(file, living);
 }
 
-export function livingInstances(database: Sqlite, now: number): Instance[] {
-  return allInstances(database).filter((instance) => seemsAlive(instance, now));
+function livingInstances(file: string, database: Sqlite, now: number): Instance[] {
+  return allInstances(database).filter((instance) => seemsAlive(instance, now, file));
 }
 
 export const allInstances = (database: Sqlite): Instance[] =>

@@ -51,7 +51,7 @@ export function inspect(file: string, now: number): Inspection | { damage: strin
     if (damage.length > 0) return { damage };
     expectOurs(database);
     refuseNewer(database, appliedVersion(database));
-    return facts(database, now);
+    return facts(database, file, now);
   } catch (error) {
     const known = fromSqlite(error);
     if (known instanceof AppError && known.code === "storage") return { damage: [known.message] };
@@ -61,13 +61,13 @@ export function inspect(file: string, now: number): Inspection | { damage: strin
   }
 }
 
-function facts(database: Sqlite, now: number): Inspection {
+function facts(database: Sqlite, file: string, now: number): Inspection {
   const one = (query: string): number => database.prepare(query).pluck().get() as number;
   const pragma = (name: string): unknown => database.pragma(name, { simple: true });
   const has = (table: string): boolean =>
     one(`SELECT count(*) FROM sqlite_schema WHERE name = '${table}'`) > 0;
   const all = allInstances(database);
-  const living = all.filter((instance) => seemsAlive(instance, now));
+  const living = all.filter((instance) => seemsAlive(instance, now, file));
   const ids = JSON.stringify(living.map(({ id }) => id));
   const abandoned = ["turns", "open_requests"]
     .filter(has)

@@ -147,9 +147,17 @@ const uriOfSession: SQL = sql`${sql.raw(`'${SESSIONS_URI}/'`)} || sessions.id`;
 // In these conditions columns are written with their tables: Drizzle leaves the table out in a query on one table, and
 // a bare `id` inside a subquery would then be another table's.
 
-/** A client of the session at hand whose connection protects it from deletion. */
-export const clientPresent: SQL = sql`clients.session_id = sessions.id
-  and clients.ended_at is null and clients.present_until > ${sql.placeholder("now")}`;
+/**
+ * A client with a connection to any process, or with an open call: it is never cleaned up. A process that is stopped
+ * cannot renew `present_until`, and a clock that is wrong passes it.
+ */
+export const clientHeld: SQL = sql`(clients.present_until > ${sql.placeholder("now")}
+  or exists (select 1 from connections where connections.client_id = clients.id)
+  or exists (select 1 from open_requests where open_requests.client_id = clients.id))`;
+
+/** A client of the session at hand that protects it from deletion. */
+const clientPresent: SQL = sql`clients.session_id = sessions.id
+  and clients.ended_at is null and ${clientHeld}`;
 
 /**
  * A client that is connected now, and works in the session at hand or listens to something of it that it may see.
@@ -164,9 +172,10 @@ export const clientConnected: SQL = sql`clients.id in (
   and (clients.owner = sessions.owner or exists (select 1 from grants
     where grants.session_id = sessions.id and grants.principal = clients.owner))`;
 
-/** In use by a live connection, or by a chat turn that is being answered. */
+/** In use by a live connection, by a chat turn that is being answered, or by a call that runs. */
 export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPresent})
-  or exists (select 1 from turns where turns.session_id = sessions.id))`;
+  or exists (select 1 from turns where turns.session_id = sessions.id)
+  or exists (select 1 from running_sessions where running_sessions.session_id = sessions.id))`;
 
 /** Not expired: used within the maximum age, or its own; pinned, or in use. */
 export const sessionAlive: SQL = sql`((sessions.last_active_at > ${sql.placeholder("oldest")}
@@ -193,9 +202,8 @@ const neverBack: SQL = sql`(clients.last_seen_at <= ${sql.placeholder("oldestNev
 /** Neither ended nor expired; a client that is connected does not expire. */
 export const clientAlive: SQL = sql`(clients.ended_at is null
   and (clients.last_seen_at > ${sql.placeholder("oldestClient")} and not ${neverBack}
-    or clients.present_until > ${sql.placeholder("now")}))`;
+    or ${clientHeld}))`;
 
 /** The reverse, in a form that the indexes on the columns serve. */
 export const clientExpired: SQL = sql`(clients.ended_at is not null
-  or (clients.last_seen_at <= ${sql.placeholder("oldestClient")} and clients.present_until <= ${sql.placeholder("now")})
-  or (${neverBack} and clients.present_until <= ${sql.placeholder("now")}))`;
+  or ((clients.last_seen_at <= ${sql.placeholder("oldestClient")} or ${neverBack}) and not ${clientHeld}))`;

@@ -255,5 +255,13 @@ export const migrations: Migration[] = [
       "-- Event ids that clients were given before name the row's own id: these go on.\nUPDATE `streams` SET `public_id` = `id`;",
       "CREATE UNIQUE INDEX `streams_client_public_id` ON `streams` (`client_id`,`public_id`);"
     ]
+  },
+  {
+    "createdAt": 1795677473431,
+    "hash": "101136a23ee3e1780c6d6aacdb59adbf824e4ac2ba61897ef89954c51bff9305",
+    "statements": [
+      "CREATE TABLE `running_sessions` (\n\t`session_id` text NOT NULL,\n\t`instance_id` text NOT NULL,\n\tPRIMARY KEY(`session_id`, `instance_id`),\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`instance_id`) REFERENCES `instances`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `running_sessions_instance` ON `running_sessions` (`instance_id`);"
+    ]
   }
 ];

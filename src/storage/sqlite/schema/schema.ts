@@ -170,6 +170,23 @@ export const connections = sqliteTable(
   ],
 );
 
+/** Sessions in which calls have been running for a while, and in which process: see src/sessions/running-calls.ts. */
+export const runningSessions = sqliteTable(
+  "running_sessions",
+  {
+    sessionId: text("session_id")
+      .notNull()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    instanceId: text("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+  },
+  (t) => [
+    primaryKey({ columns: [t.sessionId, t.instanceId] }),
+    index("running_sessions_instance").on(t.instanceId),
+  ],
+);
+
 /** At most one open chat turn a session: the claim that keeps turns from interleaving. */
 export const turns = sqliteTable(
   "turns",

@@ -13,6 +13,7 @@ import {
   grants,
   keyedCalls,
   messages,
+  runningSessions,
   sessions,
   sessionState,
   summaries,
@@ -218,6 +219,23 @@ export function sqliteSessionStore(
       .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("at")})` })
       .where(byId)
       .prepare(),
+    run: db
+      .insert(runningSessions)
+      .select(
+        sql`select sessions.id, instances.id from sessions, instances
+          where sessions.id = ${placeholder("id")} and instances.id = ${placeholder("instanceId")}`,
+      )
+      .onConflictDoNothing()
+      .prepare(),
+    rest: db
+      .delete(runningSessions)
+      .where(
+        and(
+          eq(runningSessions.sessionId, placeholder("id")),
+          eq(runningSessions.instanceId, placeholder("instanceId")),
+        ),
+      )
+      .prepare(),
     shrinkExpired: db
       .delete(messages)
       .where(
@@ -401,6 +419,12 @@ export function sqliteSessionStore(
           q.touch.run({ id, at });
           cache.delete(id);
         }
+      }),
+
+    changeRunning: (instanceId, { added, removed }) =>
+      engine.writeRelaxed(() => {
+        for (const id of added) q.run.run({ id, instanceId });
+        for (const id of removed) q.rest.run({ id, instanceId });
       }),
 
     ...sqliteExpiring(engine, sessions, sessionExpired, () => engine.times(), forgetAll),

@@ -3,7 +3,7 @@ import { and, eq, getTableColumns, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
-import { clientExpired, type Engine } from "../engine/engine.ts";
+import { clientAlive, clientExpired, clientHeld, type Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { clients, connections, sessions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
@@ -28,6 +28,7 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
 
   const q = {
     byId: db.select(columns).from(clients).where(byId).prepare(),
+    aliveById: db.select(columns).from(clients).where(and(byId, clientAlive)).prepare(),
     byOwnSession: db
       .select({ id: clients.id })
       .from(clients)
@@ -44,7 +45,7 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       .delete(clients)
       .where(
         sql`${clients.id} in (select id from clients where ${ofSameCredentials}
-          and last_seen_at = created_at and present_until <= ${placeholder("now")}
+          and last_seen_at = created_at and not ${clientHeld}
           and id <> ${placeholder("id")} order by created_at limit ${placeholder("excess")})`,
       )
       .returning({ id: clients.id })
@@ -54,7 +55,7 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       .set({ endedAt: sql`${placeholder("now")}` })
       .where(
         sql`${clients.id} in (select id from clients where ${ofSameCredentials}
-          and last_seen_at > 0 and present_until <= ${placeholder("now")}
+          and last_seen_at > 0 and not ${clientHeld}
           and id <> ${placeholder("id")} order by last_seen_at limit ${placeholder("excess")})`,
       )
       .returning({ id: clients.id })
@@ -146,11 +147,13 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
   const find = (owner: string, id: string): Client | undefined => {
     const row = cache.get(id, () => q.byId.get({ id }));
     if (row?.owner !== owner || row.endedAt !== null) return undefined;
-    const { now, oldestClient, oldestNeverBack } = engine.times();
+    const times = engine.times();
+    const { now, oldestClient, oldestNeverBack } = times;
     const alive =
       row.lastSeenAt > oldestClient &&
       (row.lastSeenAt !== row.createdAt || row.createdAt > oldestNeverBack);
-    return alive || row.presentUntil > now ? { ...row } : undefined;
+    // Only the tables know who holds an old one.
+    return alive || row.presentUntil > now ? { ...row } : q.aliveById.get({ ...times, id });
   };
 
   return {

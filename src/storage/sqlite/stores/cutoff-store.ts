@@ -5,7 +5,7 @@ import type { Clock } from "../../../lib/clock.ts";
 import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
 import { EMPTY_AGE_MS, type Cutoffs } from "../../../jobs/cleanup.ts";
 import type { Sqlite } from "../engine/connection.ts";
-import { blank, inUse, type Engine, type Expiry } from "../engine/engine.ts";
+import { blank, clientHeld, inUse, type Engine, type Expiry } from "../engine/engine.ts";
 import { clients, cutoffs, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
@@ -103,7 +103,7 @@ function countWaiting(sqlite: Sqlite) {
     client: counter(
       clients,
       sql`${within(sql`clients.last_seen_at`)} and clients.ended_at is null
-        and clients.present_until <= ${placeholder("now")}`,
+        and not ${clientHeld}`,
     ),
   };
   return (kind: CutoffKind, values: { after: number; upTo: number; now: number }): number =>

@@ -6,21 +6,26 @@ import { instances } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
-export function sqliteInstanceStore(engine: Engine): InstanceStore {
+export function sqliteInstanceStore(engine: Engine, file: string | undefined): InstanceStore {
   const { db } = engine;
   const byId = eq(instances.id, placeholder("id"));
   const q = {
     list: db.select().from(instances).prepare(),
     remove: db.delete(instances).where(byId).prepare(),
+    confirm: db
+      .update(instances)
+      .set({ heartbeatAt: sql`${placeholder("heartbeatAt")}` })
+      .where(byId)
+      .prepare(),
   };
   return {
+    file,
     heartbeat: (instance) =>
       engine.write(() => {
-        const { heartbeatAt } = instance;
-        db.insert(instances)
-          .values(instance)
-          .onConflictDoUpdate({ target: instances.id, set: { heartbeatAt } })
-          .run();
+        const { id, heartbeatAt } = instance;
+        if (q.confirm.run({ id, heartbeatAt }).changes > 0) return false;
+        db.insert(instances).values(instance).run();
+        return true;
       }),
     list: () => engine.readNow(() => q.list.all()),
     remove: (id) => engine.write(() => void q.remove.run({ id })),

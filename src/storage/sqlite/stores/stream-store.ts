@@ -163,6 +163,11 @@ export function sqliteStreamStore(
       .from(openRequests)
       .where(eq(openRequests.streamId, placeholder("streamId")))
       .prepare(),
+    ofInstance: db
+      .selectDistinct({ streamId: openRequests.streamId })
+      .from(openRequests)
+      .where(eq(openRequests.instanceId, placeholder("instanceId")))
+      .prepare(),
     orphans: db
       .select({
         clientId: openRequests.clientId,
@@ -310,6 +315,9 @@ export function sqliteStreamStore(
         if (waiting.length > 0) q.emptyOutbox.run({ clientId });
         return last;
       }),
+
+    streamsOf: (instanceId) =>
+      engine.readNow(() => q.ofInstance.all({ instanceId }).map(({ streamId }) => streamId)),
 
     orphans: () =>
       engine.readDurable(() =>
