@@ -153,6 +153,7 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     maxClients: config["max-clients"],
     maxHistoryBytes: config["max-history"],
     maxStateBytes: config["max-state"],
+    maxStorageBytes: config["max-storage"],
     maxDatabaseBytes: config["max-database"],
     ...(metrics && {
       onCommit: (operations, seconds) => metrics.committed(operations, seconds),

@@ -175,6 +175,11 @@ const principalLimits = {
   "max-streams": required(count, "5000", "most open streams of one principal"),
   "max-history": required(size, "4gb", "most text of all messages of one principal"),
   "max-state": required(size, "1gb", "most state values of one principal, in all"),
+  "max-storage": optional(size, "most that one principal stores", {
+    without: "half of max-database, or 16gb",
+    details:
+      "in all, with rows and indexes; its programs may leave a quarter as much besides: introductions, subscriptions, streams",
+  }),
   "max-calls-per-minute": required(count, "100000", "most requests of one principal in a minute"),
   "max-concurrent-calls": required(count, "1000", "most running calls of one principal"),
 } as const;

@@ -209,17 +209,18 @@ export class IdempotentCalls {
 }
 
 const MAX_OUTCOME_BYTES = 1_000_000;
-const TOO_LARGE = "null";
+/** In the place of an outcome for which there is no room. */
+export const NOT_KEPT = "null";
 
 function storable(value: unknown): string {
   const text = JSON.stringify(value);
-  return Buffer.byteLength(text) > MAX_OUTCOME_BYTES ? TOO_LARGE : text;
+  return Buffer.byteLength(text) > MAX_OUTCOME_BYTES ? NOT_KEPT : text;
 }
 
 /** @throws AppError `limit` for an outcome that was not kept */
 function outcomeOf(text: string): unknown {
-  if (text !== TOO_LARGE) return JSON.parse(text);
-  throw new AppError("limit", "This call was done, but its result was too large to be kept.");
+  if (text !== NOT_KEPT) return JSON.parse(text);
+  throw new AppError("limit", "This call was done, but its result took more room than there is.");
 }
 
 export const keyTaken = (): AppError =>

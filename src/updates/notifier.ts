@@ -47,7 +47,7 @@ export class UpdateNotifier {
       const others = (await find(store)).filter(({ clientId }) => clientId !== by);
       if (others.length === 0) return;
       const post = async (some: readonly Subscription[]): Promise<void> => {
-        await store.post(some.map(({ clientId, uri }) => ({ clientId, data: updated(uri) })));
+        await store.announce(some.map(({ clientId, uri }) => ({ clientId, data: updated(uri) })));
         onWaiting([...new Set(some.map(({ clientId }) => clientId))]);
       };
       await post(others.slice(0, PIECE));

@@ -20,6 +20,8 @@ export interface SubscriptionStore {
   subscribers(audience: Audience, uris: readonly string[]): Promise<Subscription[]>;
   /** The same for every uri that continues this one with a slash. */
   subscribersBelow(audience: Audience, uri: string): Promise<Subscription[]>;
+  /** Puts news into outboxes where it is not waiting already, as long as the clients' principals have room. */
+  announce(news: readonly { clientId: string; data: string }[]): Promise<void>;
   /** Puts messages into outboxes, at most `MAX_OUTBOX` each. */
   post(messages: readonly { clientId: string; data: string }[]): Promise<void>;
   /** Whether another process has changed the database since the last call. */

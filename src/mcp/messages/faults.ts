@@ -29,6 +29,8 @@ export function messageFault(body: unknown): string {
 export function readable(thrown: unknown): unknown {
   if (thrown instanceof AppError && thrown.code === "invalid")
     return new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.advice);
+  if (thrown instanceof AppError && thrown.code === "limit")
+    return new ProtocolError(ProtocolErrorCode.InvalidRequest, thrown.advice);
   const issues = reported(thrown);
   return issues ? new ProtocolError(ProtocolErrorCode.InvalidParams, line(issues)) : thrown;
 }

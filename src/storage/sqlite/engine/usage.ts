@@ -1,39 +1,83 @@
-// How much may be stored: by one owner, and in the file. The bytes of owners are counted by triggers; here is only what
-// the counts are held against. What frees space is never refused.
+// How much may be stored: by one principal, and in the file. Accounts are kept by triggers (migrations/0024_accounts.sql);
+// here is only what they are held against. What frees space is never refused.
 import { eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Sqlite } from "./connection.ts";
 import type { Engine } from "./engine.ts";
-import { sessions, usage } from "../schema/schema.ts";
+import { sqliteProgramRoom } from "./program-room.ts";
+import { clients, sessions, usage } from "../schema/schema.ts";
 
 export interface UsageLimits {
   /** Most bytes of messages of one owner. Default: no limit. */
   maxHistoryBytes?: number;
   /** Most bytes of state values of one owner. Default: no limit. */
   maxStateBytes?: number;
+  /**
+   * Most bytes in the file of what one principal stores; its programs may leave a quarter as much besides. Default: half
+   * of the file, or 16 GB.
+   */
+  maxStorageBytes?: number | undefined;
   /** Most bytes of the file. Default: as much as the disk has. */
   maxDatabaseBytes?: number | undefined;
 }
 
-/** Each is called inside a write that has stored something: what it throws undoes that. @throws AppError `limit` */
+/** Each check is called inside a write that has stored something: what it throws undoes that. @throws AppError `limit` */
 export interface Usage {
   checkHistory(sessionId: string): void;
   checkState(sessionId: string): void;
-  /** For what belongs to no session. */
-  checkFile(): void;
+  /** For whatever else belongs to a session. */
+  checkSession(sessionId: string): void;
+  /** For what a program leaves by being connected. The room of what nobody waits for is taken first. */
+  checkProgram(clientId: string): void;
+  /** As `checkProgram`, for news, which may as well not be stored. */
+  hasProgramRoom(clientId: string): boolean;
+  /** Whether the principal has all that it may. */
+  isFull(owner: string): boolean;
 }
 
+type Account = Omit<typeof usage.$inferSelect, "owner">;
+const NOTHING: Account = { historyBytes: 0, stateBytes: 0, storedBytes: 0, programBytes: 0 };
+
+/** Room for the `max-history` and `max-state` that are usual. */
+const USUAL_BYTES = 16 * 2 ** 30;
+/** Of its own, so that a key that only reads takes no room from those that write, and whoever is full can still connect. */
+const PART_OF_PROGRAMS = 1 / 4;
+/** This part of the file is for programs alone: somebody has to come in to make room. */
+const KEPT_FOR_PROGRAMS = 1 / 16;
+
 export function sqliteUsage(
-  { db }: Engine,
+  engine: Engine,
   sqlite: Sqlite,
-  { maxHistoryBytes = Infinity, maxStateBytes = Infinity, maxDatabaseBytes }: UsageLimits,
+  {
+    maxHistoryBytes = Infinity,
+    maxStateBytes = Infinity,
+    maxDatabaseBytes,
+    maxStorageBytes = (maxDatabaseBytes ?? 2 * USUAL_BYTES) / 2,
+  }: UsageLimits,
 ): Usage {
-  const ofOwner = db
-    .select({ historyBytes: usage.historyBytes, stateBytes: usage.stateBytes })
-    .from(sessions)
-    .innerJoin(usage, eq(usage.owner, sessions.owner))
-    .where(eq(sessions.id, sql.placeholder("sessionId")))
-    .prepare();
+  const { db } = engine;
+  const maxProgramBytes = Math.floor(maxStorageBytes * PART_OF_PROGRAMS);
+  const { owner: _owner, ...columns } = {
+    ...{ owner: usage.owner, historyBytes: usage.historyBytes, stateBytes: usage.stateBytes },
+    ...{ storedBytes: usage.storedBytes, programBytes: usage.programBytes },
+  };
+  const ofOwnerOf = (table: typeof sessions | typeof clients) =>
+    db
+      .select(columns)
+      .from(table)
+      .innerJoin(usage, eq(usage.owner, table.owner))
+      .where(eq(table.id, sql.placeholder("id")))
+      .prepare();
+  const q = {
+    ofSession: ofOwnerOf(sessions),
+    ofClient: ofOwnerOf(clients),
+    ofOwner: db
+      .select(columns)
+      .from(usage)
+      .where(eq(usage.owner, sql.placeholder("owner")))
+      .prepare(),
+  };
+  const room = sqliteProgramRoom(engine);
   // Pages that are free inside the file are used before it grows.
   const inUse = sqlite.prepare<[], number>(
     `select (p.page_count - f.freelist_count) * s.page_size
@@ -41,26 +85,54 @@ export function sqliteUsage(
   );
   inUse.pluck();
 
-  const checkFile = (): void => {
-    if (maxDatabaseBytes !== undefined && inUse.get()! > maxDatabaseBytes)
-      throw full("The database", "", maxDatabaseBytes, "max-database");
+  const fileIsFull = ({ kept = 0 } = {}): boolean =>
+    maxDatabaseBytes !== undefined && inUse.get()! > maxDatabaseBytes * (1 - kept);
+  const isOver = ({ storedBytes, programBytes }: Account = NOTHING): boolean =>
+    storedBytes - programBytes > maxStorageBytes;
+  const storageSetting =
+    maxDatabaseBytes !== undefined && maxStorageBytes === maxDatabaseBytes / 2
+      ? "max-storage (half of max-database without it)"
+      : "max-storage";
+
+  /** The principal's share comes first: it is refused before others are. */
+  const checkSession = (id: string): Account | undefined => {
+    const account = q.ofSession.get({ id });
+    if (isOver(account)) throw full("The owner", " in all", maxStorageBytes, storageSetting);
+    if (fileIsFull({ kept: KEPT_FOR_PROGRAMS })) throw fullFile();
+    return account;
   };
+  const fullFile = (): AppError => full("The database", "", maxDatabaseBytes!, "max-database");
+  const programsOver = (id: string): boolean =>
+    (q.ofClient.get({ id })?.programBytes ?? 0) > maxProgramBytes;
   return {
-    checkFile,
+    checkSession: (sessionId) => void checkSession(sessionId),
     checkHistory(sessionId) {
-      checkFile();
-      if ((ofOwner.get({ sessionId })?.historyBytes ?? 0) > maxHistoryBytes)
+      const bytes = checkSession(sessionId)?.historyBytes ?? 0;
+      if (bytes > maxHistoryBytes)
         throw full("The owner's sessions", " of messages in all", maxHistoryBytes, "max-history");
     },
     checkState(sessionId) {
-      checkFile();
-      if ((ofOwner.get({ sessionId })?.stateBytes ?? 0) > maxStateBytes)
+      const bytes = checkSession(sessionId)?.stateBytes ?? 0;
+      if (bytes > maxStateBytes)
         throw full("The owner's sessions", " of state values in all", maxStateBytes, "max-state");
     },
+    checkProgram(id) {
+      if (programsOver(id) && !room.make(id, () => !programsOver(id)))
+        throw new AppError(
+          "limit",
+          `The programs of one principal may hold ${maxProgramBytes} bytes here: nothing was stored.`,
+          {
+            hint: `End programs and subscriptions that are no longer needed; theirs is a quarter of the setting ${storageSetting}.`,
+          },
+        );
+      if (fileIsFull()) throw fullFile();
+    },
+    hasProgramRoom: (id) => !programsOver(id) && !fileIsFull(),
+    isFull: (owner) => isOver(q.ofOwner.get({ owner })) || fileIsFull({ kept: KEPT_FOR_PROGRAMS }),
   };
 }
 
 const full = (whose: string, what: string, bytes: number, setting: string): AppError =>
   new AppError("limit", `${whose} may hold ${bytes} bytes${what}: nothing was stored.`, {
-    hint: `Delete or clear sessions that are no longer needed; the setting ${setting} allows more.`,
+    hint: `session_delete deletes what is no longer needed, session_clear empties it; the setting ${setting} allows more.`,
   });

@@ -401,11 +401,20 @@ export const shareOffers = sqliteTable(
   ],
 );
 
-/** How many bytes each owner's sessions hold. Triggers keep it in step: see migrations/0006_limits.sql. */
+/**
+ * Each principal's account: how much is stored for it. Triggers keep it in step, and the view `usage_measured` says what
+ * it should say: see migrations/0024_accounts.sql.
+ */
 export const usage = sqliteTable("usage", {
   owner: text().primaryKey(),
+  /** Of the messages' text alone. */
   historyBytes: integer("history_bytes").notNull().default(0),
+  /** Of the state's values alone. */
   stateBytes: integer("state_bytes").notNull().default(0),
+  /** What all of it takes in the file, about: keys, indexes and rows are counted too. */
+  storedBytes: integer("stored_bytes").notNull().default(0),
+  /** The part of that which programs leave by being connected: introductions, subscriptions, streams, outboxes. */
+  programBytes: integer("program_bytes").notNull().default(0),
 });
 
 /** Who did what to whom, for people to read. It outlives what it tells of. */

@@ -92,7 +92,7 @@ export function sqliteSessionStore(
 
   const shared = sql`sessions.owner <> ${placeholder("owner")} and sessions.id in
     (select session_id from grants where grants.principal = ${placeholder("owner")})`;
-  const shares = sqliteShares(engine, writes);
+  const shares = sqliteShares(engine, usage, writes);
 
   const list = (whose: SQL) =>
     db
@@ -297,7 +297,7 @@ export function sqliteSessionStore(
           });
         const row = { ...BLANK, ...withoutUndefined(given), id, owner, now: times.now };
         const session = q.insert.get(row);
-        usage.checkFile();
+        usage.checkSession(id);
         return { session, created: true };
       }),
 
@@ -316,7 +316,7 @@ export function sqliteSessionStore(
         cache.delete(id);
         const row = { id, name, title, system, pinned: pinned ? 1 : 0, now: times.now };
         const updated = q.update.get(row)!;
-        if ((system?.length ?? 0) > (current.system?.length ?? 0)) usage.checkFile();
+        if (bytesOf(updated) > bytesOf(current)) usage.checkSession(id);
         return updated;
       }),
 
@@ -347,6 +347,7 @@ export function sqliteSessionStore(
         const named = current.name === null || freeName(owner, current.name);
         const session = q.give.get({ id, owner, name: named ? current.name : null })!;
         shares.remove(id, owner);
+        usage.checkSession(id);
         // A trigger took the messages of the former owner out of the full-text index.
         if (current.owner !== owner)
           db.run(sql`insert into messages_fts(rowid, content, scope)
@@ -435,6 +436,10 @@ export function sqliteSessionStore(
       }),
   };
 }
+
+/** What an update can make larger. */
+const bytesOf = ({ name, title, system }: Session): number =>
+  Buffer.byteLength(`${name ?? ""}${title ?? ""}${system ?? ""}`);
 
 const withoutUndefined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;

@@ -4,6 +4,7 @@ import { AppError } from "../../../lib/errors.ts";
 import type { Grant, SessionStore } from "../../../sessions/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { grants, sessions, shareOffers } from "../schema/schema.ts";
+import type { Usage } from "../engine/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 
 const { placeholder } = sql;
@@ -13,7 +14,7 @@ type ShareMethods = Pick<
   "granted" | "knows" | "grants" | "grant" | "ungrant" | "offer" | "offers" | "accept" | "leave"
 >;
 
-export function sqliteShares(engine: Engine, writes: WriteAccess) {
+export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) {
   const { db, clock } = engine;
   const one = (table: typeof grants | typeof shareOffers) =>
     and(eq(table.sessionId, placeholder("id")), eq(table.principal, placeholder("principal")));
@@ -92,6 +93,7 @@ export function sqliteShares(engine: Engine, writes: WriteAccess) {
   const checkSession = (id: string, max: number): void => {
     if (all(id).length > max)
       throw new AppError("limit", `A session can be shared with at most ${max} principals.`);
+    usage.checkSession(id);
   };
   /** To be called inside a write; whether there was a share of either kind. */
   const remove = (id: string, principal: string): boolean =>

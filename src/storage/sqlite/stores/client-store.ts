@@ -160,8 +160,8 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
     create: (client) =>
       change(client.id, () => {
         db.insert(clients).values(client).run();
-        usage.checkFile();
         if (client.lastSeenAt > 0) makeRoom(client);
+        usage.checkProgram(client.id);
       }),
     find: (owner, id) => engine.readNow(() => find(owner, id)),
     findByOwnSession: (owner, sessionId) =>

@@ -3,18 +3,26 @@ import { and, asc, eq, isNull, lt, ne, sql } from "drizzle-orm";
 import {
   KEEP_OUTCOMES_MS,
   keyTaken,
+  NOT_KEPT,
   type IdempotentCallStore,
 } from "../../../idempotency/idempotent-calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { instances, keyedCalls } from "../schema/schema.ts";
+import type { Usage } from "../engine/usage.ts";
 
 const { placeholder } = sql;
 
 /** The instance of a call that failed and may be done again. */
 const NOBODY = "";
 
-export function sqliteKeyedCallStore(engine: Engine): IdempotentCallStore {
+/** So many outcomes make room at once. */
+const ROWS = 50;
+
+export function sqliteKeyedCallStore(
+  engine: Engine,
+  usage: Pick<Usage, "isFull">,
+): IdempotentCallStore {
   const { db, clock } = engine;
   const byId = eq(keyedCalls.id, placeholder("id"));
   const ofScope = and(
@@ -74,8 +82,24 @@ export function sqliteKeyedCallStore(engine: Engine): IdempotentCallStore {
       .set({ instanceId: NOBODY })
       .where(and(byId, ran, eq(keyedCalls.scope, "")))
       .prepare(),
+    ownerOf: db.select({ owner: keyedCalls.owner }).from(keyedCalls).where(byId).prepare(),
+    oldestOfOwner: db
+      .delete(keyedCalls)
+      .where(
+        sql`${keyedCalls.id} in (select id from keyed_calls where owner = ${placeholder("owner")}
+          and outcome is not null and id <> ${placeholder("id")} order by id limit ${ROWS})`,
+      )
+      .prepare(),
     drop: db.delete(keyedCalls).where(and(byId, ran)).prepare(),
     remove: db.delete(keyedCalls).where(byId).prepare(),
+  };
+  /**
+   * Of a principal that has all that it may, the oldest outcomes go: a call that frees space may have a key too.
+   * Returns whether that was enough.
+   */
+  const makeRoom = (owner: string, id: number): boolean => {
+    if (!usage.isFull(owner)) return true;
+    return q.oldestOfOwner.run({ owner, id }).changes > 0 && !usage.isFull(owner);
   };
   const oldest = (): number => clock.now() - KEEP_OUTCOMES_MS;
 
@@ -112,11 +136,16 @@ export function sqliteKeyedCallStore(engine: Engine): IdempotentCallStore {
           .values({ ...row, createdAt: clock.now() })
           .returning({ id: keyedCalls.id })
           .get();
+        makeRoom(owner, id);
         return { kind: "started", id, newSessionId };
       }),
     adopt: (id, to) => engine.write(() => q.adopt.run({ id, to }).changes === 1),
     finish: (id, instanceId, outcome) =>
-      engine.write(() => void q.finish.run({ id, instanceId, outcome })),
+      engine.write(() => {
+        if (q.finish.run({ id, instanceId, outcome }).changes === 0) return;
+        if (!makeRoom(q.ownerOf.get({ id })!.owner, id))
+          q.finish.run({ id, instanceId, outcome: NOT_KEPT });
+      }),
     drop: (id, instanceId) =>
       engine.write(() => {
         // Without a session, the row keeps the id of the one that the call may have opened.

@@ -13,12 +13,18 @@ import type {
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { clients, openRequests, outbox, streamEvents, streams } from "../schema/schema.ts";
+import type { Usage } from "../engine/usage.ts";
 
 const { placeholder } = sql;
+
+/** Large events, and now and then a small one, are held against what the client's principal may have. */
+const LARGE_EVENT = 16_000; // characters
+const EVENTS_A_CHECK = 16;
 
 /** `onEvent`: told of each event that is written. */
 export function sqliteStreamStore(
   engine: Engine,
+  usage: Pick<Usage, "checkProgram">,
   graceMs: number,
   onEvent?: () => void,
 ): StreamStore {
@@ -76,6 +82,7 @@ export function sqliteStreamStore(
       )
       .orderBy(asc(streams.id))
       .prepare(),
+    clientOf: db.select({ clientId: streams.clientId }).from(streams).where(streamById).prepare(),
     delivered: db.update(streams).set({ undelivered: null }).where(streamById).prepare(),
     addEvent: db
       .insert(streamEvents)
@@ -271,10 +278,16 @@ export function sqliteStreamStore(
             now,
           });
         }
+        usage.checkProgram(clientId);
         return stream;
       }),
 
-    openStandalone: (clientId) => engine.write(() => open(clientId, "standalone", null)),
+    openStandalone: (clientId) =>
+      engine.write(() => {
+        const stream = open(clientId, "standalone", null);
+        usage.checkProgram(clientId);
+        return stream;
+      }),
 
     find: (clientId, streamId) => engine.readNow(() => q.find.get({ clientId, streamId })),
 
@@ -289,7 +302,11 @@ export function sqliteStreamStore(
       engine.write(() => {
         if (instanceId !== undefined && q.takenOver.get({ streamId, instanceId }))
           throw takenOver();
-        return add(streamId, data, maxEvents);
+        const seq = add(streamId, data, maxEvents);
+        // The answer is stored in any case: its call was done.
+        if (data.length > LARGE_EVENT || seq % EVENTS_A_CHECK === 0)
+          usage.checkProgram(q.clientOf.get({ streamId })!.clientId);
+        return seq;
       }),
 
     events: (streamId, after, limit) =>

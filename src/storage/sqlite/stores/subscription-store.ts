@@ -11,7 +11,7 @@ const { placeholder } = sql;
 
 export function sqliteSubscriptionStore(
   engine: Engine,
-  usage: Pick<Usage, "checkFile">,
+  usage: Pick<Usage, "checkProgram" | "hasProgramRoom">,
 ): SubscriptionStore {
   const { db, clock } = engine;
   const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
@@ -62,6 +62,12 @@ export function sqliteSubscriptionStore(
       .from(clients)
       .where(eq(clients.id, placeholder("clientId")))
       .prepare(),
+    isWaiting: db
+      .select({ id: outbox.id })
+      .from(outbox)
+      .where(and(inOutbox, eq(outbox.data, placeholder("data"))))
+      .limit(1)
+      .prepare(),
     post: db
       .insert(outbox)
       .values({
@@ -86,6 +92,12 @@ export function sqliteSubscriptionStore(
       .prepare(),
     empty: db.delete(outbox).where(inOutbox).prepare(),
   };
+  /** Inside a write: what a client that has gone since it was looked up would get is nobody's. */
+  const put = (clientId: string, data: string): void => {
+    if (q.client.get({ clientId }) === undefined) return;
+    q.post.run({ clientId, data, now: clock.now() });
+    q.bound.run({ clientId });
+  };
   let version: unknown;
   /** Whether there are subscriptions at all, as of a version of the data: most changes have nobody to be told to. */
   let known = { version: undefined as unknown, any: true };
@@ -100,7 +112,7 @@ export function sqliteSubscriptionStore(
       engine.write(() => {
         known.any = true;
         q.add.run({ clientId, uri: canonicalUri(uri), asked: uri });
-        usage.checkFile();
+        usage.checkProgram(clientId);
         if (q.count.get({ clientId })!.n > max)
           throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
       }),
@@ -131,12 +143,14 @@ export function sqliteSubscriptionStore(
 
     post: (messages) =>
       engine.write(() => {
-        const now = clock.now();
-        for (const { clientId, data } of messages) {
-          if (q.client.get({ clientId }) === undefined) continue; // gone since it was looked up
-          q.post.run({ clientId, data, now });
-          q.bound.run({ clientId });
-        }
+        for (const { clientId, data } of messages) put(clientId, data);
+      }),
+
+    announce: (news) =>
+      engine.write(() => {
+        for (const { clientId, data } of news)
+          if (q.isWaiting.get({ clientId, data }) === undefined && usage.hasProgramRoom(clientId))
+            put(clientId, data);
       }),
 
     changedElsewhere: () =>
