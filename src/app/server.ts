@@ -168,6 +168,7 @@ export class HttpServer {
         observer: server.observer,
       }),
       accepting: () => this.#accepting,
+      exchanges: this.#exchanges,
       ready: () => storage.check(),
       publicUrl: () => config["public-url"] && resourceUrl().href,
       hosts: knownHosts(config),

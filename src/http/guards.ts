@@ -56,11 +56,13 @@ export function namedHost(c: Context<Authenticated>): string | undefined {
 /** A server that is stopping takes nothing new, also on connections that are kept alive. */
 export const whileAccepting =
   (accepting: () => boolean): Guard =>
-  () => {
-    if (accepting()) return undefined;
-    const headers = { "retry-after": "1", connection: "close" };
-    return rpcError(503, RPC.server, "The server is stopping. Try again.", { headers });
-  };
+  () =>
+    accepting() ? undefined : stopping();
+
+export const stopping = (): Response =>
+  rpcError(503, RPC.server, "The server is stopping. Try again.", {
+    headers: { "retry-after": "1", connection: "close" },
+  });
 
 /** A POST brings JSON and takes JSON; whoever says nothing of what it takes does. */
 export const mcpMediaTypes: Guard = (c) => {

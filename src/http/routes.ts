@@ -10,6 +10,7 @@ import { classify } from "../mcp/messages/classify.ts";
 import { messageFault } from "../mcp/messages/faults.ts";
 import { jsonAtEnd } from "../mcp/calls/json-at-end.ts";
 import { contentFault, parseMessages } from "../mcp/messages/inbound.ts";
+import type { PendingResponses } from "../mcp/calls/in-flight.ts";
 import { neededScope, ROUTE_SCOPES } from "../mcp/scopes.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Incoming } from "../mcp/messages/incoming.ts";
@@ -31,6 +32,7 @@ import {
   legacyOnly,
   mcpMediaTypes,
   methodNotAllowed,
+  stopping,
   streamNeedsClient,
   takesStream,
   useStreamableHttp,
@@ -64,6 +66,7 @@ export interface RouteOptions {
   stateless: ModernEndpoint;
   /** False while the server is stopping. */
   accepting(): boolean;
+  exchanges: PendingResponses;
   /** Rejects when the storage cannot be used. */
   ready(): Promise<void>;
   /** How clients reach `/mcp`, where that is configured. */
@@ -94,6 +97,7 @@ export function createRoutes({
   sessionful,
   stateless,
   accepting,
+  exchanges,
   ready,
   publicUrl,
   hosts,
@@ -161,6 +165,18 @@ export function createRoutes({
         `The body is larger than ${maxBodyBytes} bytes (the setting max-body).`,
       );
     }
+    if (!accepting()) return stopping(); // a stop waits for no body
+    const answered = exchanges.enter();
+    try {
+      return await answer(c, bytes);
+    } finally {
+      answered();
+    }
+  };
+  const answer = async (
+    c: Context<Authenticated>,
+    bytes: ArrayBuffer | Buffer,
+  ): Promise<Response> => {
     const body = parseJson(bytes, maxDepth, parseMessages);
     if (body instanceof Error) return rpcError(400, RPC.parseError, body.message);
     dropNulls(body.value);

@@ -4,12 +4,15 @@ import { existsSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { defineTool } from "../../src/index.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { gate } from "../support/here.ts";
+import { gate, serveHere } from "../support/here.ts";
 import { INTERRUPTED } from "../support/interrupted.ts";
 import { isSilent, says, startModel } from "../support/model-server.ts";
+import { callModern } from "../support/modern.ts";
 import { run, startServer, type ServerProcess } from "../support/process.ts";
-import { calling, introduce, read, rpc, type RawClient } from "../support/raw.ts";
+import { calling, introduce, post, read, rpc, type RawClient } from "../support/raw.ts";
+import { rawStdio } from "../support/raw-stdio.ts";
 import { rows, transcript } from "../support/rows.ts";
 
 /** Sends SIGTERM; resolves as soon as the server takes no new connections. */
@@ -34,6 +37,52 @@ const walSize = (folder: string): number => {
   const file = join(folder, "holdfast.db-wal");
   return existsSync(file) ? statSync(file).size : 0;
 };
+
+describe("a stop", () => {
+  it("waits for quick calls of every kind, which get their own answers", async () => {
+    const [began, answering] = [gate(), gate()];
+    let runs = 0;
+    const tool = defineTool({
+      name: "measure",
+      description: "Waits for the test.",
+      quick: true,
+      session: "none",
+      async handler() {
+        runs += 1;
+        if (runs === 3) began.open();
+        await answering.wait;
+        return "measured";
+      },
+    });
+    const { url, stop } = await serveHere({ tools: [tool] });
+    const client = await introduce(url);
+    const request = rpc("tools/call", { name: "measure", arguments: {} }, 1);
+    const answers = [
+      client.post(request).then(read).then(calling),
+      post(url, request).then(read).then(calling), // without a session
+      callModern(url, "measure"),
+    ];
+    await began.wait;
+    const stopped = stop();
+    answering.open();
+    for (const { says } of await Promise.all(answers)) expect(says).toBe("measured");
+    await stopped;
+  });
+
+  it("lets a call over stdio have its answer", async () => {
+    const [model, answering] = [await startModel(), gate()];
+    const args = ["--data-dir", temporaryFolder(), "--log-level", "info", ...model.args];
+    const raw = await rawStdio(args);
+    model.next(says("Hello ", answering.wait, "world."));
+    const asked = raw.call("chat", { prompt: "Hello?" });
+    await model.called(1);
+    raw.signal("SIGTERM");
+    await expect.poll(() => raw.errors()).toContain('"stopping"');
+    answering.open();
+    expect((await asked).result?.content?.[0]?.text).toContain("Hello world.");
+    expect(await raw.exited).toEqual({ code: 0, signal: null });
+  });
+});
 
 describe("SIGTERM", () => {
   it("lets a running chat have its answer, which arrives and is stored, and exits with 0", async () => {

@@ -44,7 +44,7 @@ export class PassingCalls {
     let cancel = (): void => undefined;
     const ids = requests.map(({ id }) => id);
     const exchange = new JsonResponse(ids, batch, () => cancel());
-    if (requests.every((request) => isQuick(request, registry))) void exchange.done.then(leave);
+    if (requests.every((request) => isQuick(request, registry))) exchanges.track(exchange, leave);
     else {
       if (signal?.aborted) {
         leave();

@@ -15,7 +15,7 @@ import { createServer, type McpServerOptions } from "../server.ts";
 export interface StdioOptions extends McpServerOptions, RegisteringOptions {
   /** Whether a client without an address has a session to itself. */
   ownSessions: boolean;
-  /** How long calls may go on when the other side has closed its end of the pipe. */
+  /** How long calls may go on at a stop, and when the other side has closed its end of the pipe. */
   graceMs: number;
   /** Of one message. */
   maxBodyBytes: number;
@@ -70,7 +70,7 @@ export function serveOverStdio(
   return {
     closed: wire.closed,
     async close() {
-      await pipe.finish(0).catch(() => undefined); // nobody may be there to read it
+      await pipe.finish(parts.graceMs).catch(() => undefined); // nobody may be there to read it
       // The modern one first: it has a last word for whoever listens, and either closes the pipe.
       for (const handle of handles.toReversed()) await handle.close();
     },
