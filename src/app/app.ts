@@ -41,6 +41,7 @@ import { resourceCatalogue, ResourceRegistry } from "../resources/registry.ts";
 import type { Resource } from "../resources/resource.ts";
 import { sessionResources } from "../resources/session-resources.ts";
 import { UpdateNotifier } from "../updates/notifier.ts";
+import type { Change } from "../updates/store.ts";
 import { OutboxDelivery } from "../updates/delivery.ts";
 import { State } from "../state/state.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
@@ -332,11 +333,10 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
           onChange: (list) => delivery.listChanged(list),
         });
 
-  /** For what a command has done to a session as a whole. */
-  const announce = async ({ id, owner }: Pick<Session, "id" | "owner">): Promise<void> => {
-    const news = { owner, session: id, by: undefined };
-    await announcer.notifyUnder(news, sessionUri(id));
-    await announcer.notify(news, [SESSIONS_URI, sessionUri(id)]);
+  /** For what a command does to a session as a whole. */
+  const wholeNews = ({ id, owner }: Pick<Session, "id" | "owner">): Change => {
+    const uri = sessionUri(id);
+    return { owner, session: id, by: undefined, uris: [SESSIONS_URI, uri], under: uri };
   };
 
   /** What somebody who reads the log wants to know first. */
@@ -356,10 +356,14 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     config,
     model,
     sessions,
-    operator: new Operator({ store: storage.sessions, sessions, announce }),
+    operator: new Operator({
+      ...{ store: storage.sessions, sessions },
+      notifyWith: (some, act, tells) => announcer.notifyWith(some.map(wholeNews), act, tells),
+    }),
     search: services.search,
     transfer: new Transfer({
-      ...{ store: storage.transfer, sessions: storage.sessions, audit, announce },
+      ...{ store: storage.transfer, sessions: storage.sessions, audit },
+      announce: (session) => announcer.notify([wholeNews(session)]),
       now: () => clock.now(),
       limits: {
         maxMessageBytes: config["max-message"],

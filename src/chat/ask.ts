@@ -28,8 +28,12 @@ export interface Ask
   reply?: ModelReply | undefined;
   /** Who asks. */
   by?: Principal | undefined;
+  /** Tells whoever follows the conversation, in one with what changes it: see UpdateNotifier.notifyWith. */
+  notifyWith?: NotifyWith | undefined;
   signal: AbortSignal;
 }
+
+type NotifyWith = <T>(act: () => Promise<T>, tells?: (result: unknown) => boolean) => Promise<T>;
 
 /** @throws AppError `invalid` or `limit` */
 export function checkAsk(

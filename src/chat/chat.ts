@@ -15,7 +15,7 @@ import { conversationOf, type ContextWindow } from "./context-window.ts";
 import type { Message } from "./message.ts";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "./model.ts";
 import { storableReply } from "./reply.ts";
-import type { HistoryStore, MessagePage, NewMessage, Summary, Turn } from "./store.ts";
+import type { HistoryStore, MessagePage, NewMessage, Summary, Turn, TurnStart } from "./store.ts";
 import { Summarizer } from "./summarizer.ts";
 
 /** How often a claim of another process is looked at again. */
@@ -133,17 +133,19 @@ export class Chat {
     const started = await this.#begin(sessionId, ask);
     if (started.kind === "answered") return started;
     const { turn } = started;
+    const { notifyWith = untold } = ask;
     try {
       const reply = await this.#generate(turn, ask);
       const { text: content, ...rest } = reply;
       return {
         question: turn.question,
-        answer: await this.#store.completeTurn(turn, { content, ...rest }),
+        answer: await notifyWith(() => this.#store.completeTurn(turn, { content, ...rest })),
       };
     } catch (error) {
       // The first error is the one to tell. What cannot be noted now (the disk is full, say) is noted before the next turn.
       const status = ask.signal.aborted ? "interrupted" : "failed";
-      await this.#store.failTurn(turn, status).catch((failure: unknown) => {
+      const failing = notifyWith(() => this.#store.failTurn(turn, status));
+      await failing.catch((failure: unknown) => {
         if (toAppError(failure).code !== "conflict") this.#unreleased.set(sessionId, turn);
       });
       throw error;
@@ -151,7 +153,8 @@ export class Chat {
   }
 
   /** Stores the question and claims the session, waiting for a turn that another process has under way. */
-  async #begin(sessionId: string, { prompt, requestKey, again, by, signal }: Ask) {
+  async #begin(sessionId: string, ask: Ask) {
+    const { prompt, requestKey, again, by, signal, notifyWith = untold } = ask;
     await this.#claimant.confirm();
     const unreleased = this.#unreleased.get(sessionId);
     if (unreleased !== undefined) {
@@ -161,13 +164,11 @@ export class Chat {
     let waitedMs = 0;
     for (;;) {
       signal.throwIfAborted();
-      const start = await this.#store.beginTurn(sessionId, {
-        instanceId: this.#claimant.id,
-        prompt,
-        requestKey,
-        again,
-        by,
-      });
+      const question = { instanceId: this.#claimant.id, prompt, requestKey, again, by };
+      const start = await notifyWith(
+        () => this.#store.beginTurn(sessionId, question),
+        (begun) => (begun as TurnStart).kind === "started",
+      );
       if (start.kind !== "busy") return start;
       if (waitedMs > this.#limits.modelTimeoutMs) {
         throw new AppError(
@@ -238,3 +239,5 @@ export class Chat {
     }
   }
 }
+
+const untold: NonNullable<Ask["notifyWith"]> = (act) => act();

@@ -1,6 +1,7 @@
 // Calls that came with a request key: done once, however often they are repeated. One that is still running is joined, by
-// callers in this process and in others; one that has ended answers with what it said. Failures are not kept: repeating
-// a call that failed tries again.
+// callers in this process and in others; one that has ended answers with what it said. One that a crash cut short is run
+// again where it may be: the changes that it had made stay made, for each commits with a note of it. Failures are not
+// kept: repeating a call that failed tries again.
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, interruptedError } from "../lib/errors.ts";
 
@@ -38,12 +39,21 @@ export interface IdempotentCallStore {
   adopt(id: number, instanceId: string): Promise<boolean>;
   /** `outcome` is JSON. Nothing happens when another instance has adopted the call. */
   finish(id: number, instanceId: string, outcome: string): Promise<void>;
+  /** The changes of a run of this call: see `Changes`. */
+  changes(id: number, instanceId: string): Changes;
   /** Frees the key, unless another instance has adopted the call. Repeated, it may open the same new session. */
   drop(id: number, instanceId: string): Promise<void>;
   countExpired(): Promise<number>;
   /** Deletes at most `limit` calls that are too old to be repeated; resolves to how many. */
   deleteExpired(limit: number): Promise<number>;
 }
+
+/**
+ * Runs `act`, which changes `what`. Each of its writes commits with a note of what it gave. When the process dies and the
+ * call is run again, the same writes of the same change answer with that instead of being done once more.
+ * @throws AppError `interrupted` when another instance has taken the call over; what `act` throws
+ */
+export type Changes = <T>(what: string, act: () => Promise<T>) => Promise<T>;
 
 const MAX_PER_SCOPE = 1_000;
 /** How long an outcome is kept: much longer than a caller goes on repeating. */
@@ -58,6 +68,8 @@ export interface Run {
   signal: AbortSignal;
   /** The id for a session that it may have to open: the same when it is run again. */
   newSessionId: string;
+  /** For each change that it makes. */
+  change: Changes;
 }
 
 /** What a run ends with; `keep` when repeated calls get it too. */
@@ -183,7 +195,8 @@ export class IdempotentCalls {
     }
     let outcome: Outcome;
     try {
-      outcome = await options.run({ signal, newSessionId });
+      const change = this.#store.changes(id, this.#runner.id);
+      outcome = await options.run({ signal, newSessionId, change });
     } catch (error) {
       // What a stop cuts short may have had an effect: the key stays taken, as after a crash.
       if (!this.#closing || options.repeatable) await this.#store.drop(id, this.#runner.id);

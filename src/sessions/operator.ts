@@ -14,9 +14,15 @@ const PAGE = 500;
 export interface OperatorParts {
   store: SessionStore;
   sessions: Sessions;
-  /** Tells whoever follows the session. */
-  announce(session: Pick<Session, "id" | "owner">): Promise<void>;
+  /** Makes a change of these sessions as a whole, and tells whoever follows them: see UpdateNotifier.notifyWith. */
+  notifyWith: NotifyWith;
 }
+
+export type NotifyWith = <T>(
+  sessions: readonly Pick<Session, "id" | "owner">[],
+  act: () => Promise<T>,
+  tells?: (result: unknown) => boolean,
+) => Promise<T>;
 
 /** As the operator may do everything. */
 const owned = (session: Session): Session => ({ ...session, access: "own" });
@@ -78,47 +84,56 @@ export class Operator {
   }
 
   /** @throws AppError `conflict` for a name that is taken */
-  async update(session: Session, changes: SessionChanges): Promise<Session> {
-    const updated = await this.#parts.sessions.update(OPERATOR, session, changes);
-    await this.#parts.announce(updated);
-    return updated;
+  update(session: Session, changes: SessionChanges): Promise<Session> {
+    const { sessions, notifyWith } = this.#parts;
+    return notifyWith([session], () => sessions.update(OPERATOR, session, changes));
   }
 
-  async clear(session: Session, what: Clearable): Promise<void> {
-    await this.#parts.sessions.clear(OPERATOR, session, what);
-    await this.#parts.announce(session);
+  clear(session: Session, what: Clearable): Promise<void> {
+    const { sessions, notifyWith } = this.#parts;
+    return notifyWith([session], () => sessions.clear(OPERATOR, session, what), isTrue);
   }
 
   /** Resolves to the numbers of those that were there. @throws AppError `busy` */
-  async deleteMessages(session: Session, seqs: readonly number[]): Promise<number[]> {
-    const deleted = await this.#parts.sessions.deleteMessages(OPERATOR, session, seqs);
-    if (deleted.length > 0) await this.#parts.announce(session);
-    return deleted;
+  deleteMessages(session: Session, seqs: readonly number[]): Promise<number[]> {
+    const { sessions, notifyWith } = this.#parts;
+    return notifyWith(
+      [session],
+      () => sessions.deleteMessages(OPERATOR, session, seqs),
+      (deleted) => Array.isArray(deleted) && deleted.length > 0,
+    );
   }
 
   /** At once, for the operator decides for both sides. @throws AppError `invalid` or `limit` */
   async share(session: Session, grant: Grant): Promise<void> {
-    await this.#parts.sessions.share(OPERATOR, owned(session), grant, { accepted: true });
-    await this.#parts.announce({ id: session.id, owner: grant.principal });
+    const { sessions, notifyWith } = this.#parts;
+    await notifyWith([{ id: session.id, owner: grant.principal }], () =>
+      sessions.share(OPERATOR, owned(session), grant, { accepted: true }),
+    );
   }
 
   /** Resolves to whether it was shared with that principal. */
-  async unshare(session: Session, other: string): Promise<boolean> {
-    const existed = await this.#parts.sessions.unshare(OPERATOR, owned(session), other);
-    if (existed) await this.#parts.announce({ id: session.id, owner: other });
-    return existed;
+  unshare(session: Session, other: string): Promise<boolean> {
+    const { sessions, notifyWith } = this.#parts;
+    return notifyWith(
+      [{ id: session.id, owner: other }],
+      () => sessions.unshare(OPERATOR, owned(session), other),
+      isTrue,
+    );
   }
 
   /** To another principal; `named`: whether it could keep its name. @throws AppError `limit` */
-  async give(session: Session, to: string): Promise<{ session: Session; named: boolean }> {
-    const given = await this.#parts.sessions.give(OPERATOR, owned(session), to);
-    await this.#parts.announce(session);
-    await this.#parts.announce(given.session);
-    return given;
+  give(session: Session, to: string): Promise<{ session: Session; named: boolean }> {
+    const { sessions, notifyWith } = this.#parts;
+    return notifyWith([session, { id: session.id, owner: to }], () =>
+      sessions.give(OPERATOR, owned(session), to),
+    );
   }
 
-  async delete(session: Session): Promise<void> {
-    await this.#parts.sessions.delete(OPERATOR, owned(session));
-    await this.#parts.announce(session);
+  delete(session: Session): Promise<void> {
+    const { sessions, notifyWith } = this.#parts;
+    return notifyWith([session], () => sessions.delete(OPERATOR, owned(session)), isTrue);
   }
 }
+
+const isTrue = (result: unknown): boolean => result === true;

@@ -96,7 +96,7 @@ export class Sessions {
     if (name !== undefined) {
       checkName(name);
       const session = await this.find(principal, { name });
-      if (session !== undefined) return { session, created: false };
+      if (session !== undefined) return { session, created: session.id === id }; // by an earlier run of this call
     }
     checkTexts({ title, system });
     const brief = temporary && { keepMs: this.#temporaryMs, openedBy: openedBy ?? null };

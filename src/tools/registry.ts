@@ -157,19 +157,18 @@ export class ToolRegistry {
       const round = await this.#openRound(asked, channel);
       const input = withRequestKey(tool, parsed.input, channel.requestKey);
       const newSessionId = round?.session ?? newId();
+      const isBuiltIn = this.#all.isBuiltIn(name);
       const call: Call = {
         caller,
         channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,
         input,
         session: parsed.session,
         newSessionId,
-        once: onceOf(tool, input, channel.requestKey),
+        once: onceOf({ ...tool, changesOnly: isBuiltIn }, input, channel.requestKey),
         services: this.#services,
         onSession: (id, made) => ([session, opened] = [id, made]),
       };
-      const result = await (this.#all.isBuiltIn(name)
-        ? tool.run(call)
-        : asTool(name, () => tool.run(call)));
+      const result = await (isBuiltIn ? tool.run(call) : asTool(name, () => tool.run(call)));
       return isQuestion(result)
         ? await this.#nextRound(asked, result, newSessionId)
         : named(result, session, { opened, namesSession: tool.namesSession });

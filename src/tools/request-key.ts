@@ -21,10 +21,16 @@ interface Keyed {
   readonly name: string;
   readonly annotations: ToolAnnotations;
   readonly takesRequestKey: boolean;
+  /** See `Once`. */
+  readonly changesOnly: boolean;
 }
 
 /** The arguments, with the key of `_meta` as `request_key` where the tool takes that. */
-export function withRequestKey(tool: Keyed, input: unknown, metaKey: string | undefined): unknown {
+export function withRequestKey(
+  tool: Pick<Keyed, "takesRequestKey">,
+  input: unknown,
+  metaKey: string | undefined,
+): unknown {
   if (!tool.takesRequestKey || metaKey === undefined) return input;
   const args = input as Record<string, unknown>;
   return args["request_key"] === undefined ? { ...args, request_key: metaKey } : input;
@@ -35,7 +41,7 @@ export function withRequestKey(tool: Keyed, input: unknown, metaKey: string | un
  * @throws AppError `invalid` for a key that is too long
  */
 export function onceOf(
-  { name, annotations, takesRequestKey: ownKey }: Keyed,
+  { name, annotations, takesRequestKey: ownKey, changesOnly }: Keyed,
   input: unknown,
   metaKey: string | undefined,
 ): Once | undefined {
@@ -44,5 +50,6 @@ export function onceOf(
   if (key === undefined || annotations.readOnlyHint) return undefined;
   checkText("request_key", key, MAX_BYTES);
   const request = fingerprint([name, ownKey ? args : input]);
-  return { key, request, repeatable: ownKey || annotations.idempotentHint === true };
+  const repeatable = ownKey || changesOnly || annotations.idempotentHint === true;
+  return { key, request, repeatable, changesOnly };
 }

@@ -18,6 +18,12 @@ const MAX_WAITING = 5;
 /** A cleanup may come in between; hardly ever twice. */
 const ATTEMPTS = 3;
 
+interface Which {
+  upto: number;
+  /** Of the copy. */
+  id: string;
+}
+
 export interface ForkOptions {
   store: TransferStore;
   access: SessionAccessControl;
@@ -38,15 +44,22 @@ export class Forks {
 
   /**
    * A new session of the principal with the state of this one and its messages up to number `upto`, or all. Request
-   * keys stay behind: they stand for what was done in the other one.
+   * keys stay behind: they stand for what was done in the other one. `id`: of the new session; where the principal has one
+   * of that id already, that is the copy.
    * @throws AppError `invalid` when there is no such message, `limit` for one session too many, `forbidden`
    */
-  async fork(principal: Principal, source: Session, upto = Infinity): Promise<SessionRecord> {
+  async fork(
+    principal: Principal,
+    source: Session,
+    { upto = Infinity, id = newId() }: { upto?: number | undefined; id?: string | undefined } = {},
+  ): Promise<Pick<Session, "id" | "title">> {
     const { access } = this.#parts;
     access.canCreate(principal);
     const leave = await this.#enter(principal.id);
     try {
-      return await this.#fork(principal, source, upto);
+      const made = await access.canAccess(principal, id);
+      if (made?.owner === principal.id) return made;
+      return await this.#fork(principal, source, { upto, id });
     } finally {
       leave();
     }
@@ -71,11 +84,11 @@ export class Forks {
     };
   }
 
-  async #fork(principal: Principal, source: Session, upto: number): Promise<SessionRecord> {
+  async #fork(principal: Principal, source: Session, which: Which): Promise<SessionRecord> {
     const { audit } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const copy = await this.#copy(principal, source, upto);
+        const copy = await this.#copy(principal, source, which);
         await audit.note(principal, "session created", copy.id, `forked from ${source.id}`);
         return copy;
       } catch (error) {
@@ -84,7 +97,7 @@ export class Forks {
     }
   }
 
-  async #copy(principal: Principal, source: Session, upto: number): Promise<SessionRecord> {
+  async #copy(principal: Principal, source: Session, { upto, id }: Which): Promise<SessionRecord> {
     const { store, clock, maxSessions } = this.#parts;
     const pieces = store.snapshot(source.id)[Symbol.asyncIterator]();
     const first = await pieces.next();
@@ -97,7 +110,7 @@ export class Forks {
     }
     const now = clock.now();
     const copy: SessionRecord = {
-      ...{ id: newId(), owner: principal.id, name: null, pinned: false, system: source.system },
+      ...{ id, owner: principal.id, name: null, pinned: false, system: source.system },
       title: forkTitle(source.title ?? source.name ?? "Untitled"),
       ...{ createdAt: now, lastActiveAt: now },
     };

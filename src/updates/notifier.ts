@@ -1,7 +1,7 @@
-// Tells subscribed clients that a resource has changed: the notification goes to each one's outbox, durably, and
-// whoever holds the client's connection delivers it from there, in this process or another.
+// Tells subscribed clients that a resource has changed: the notification goes to each one's outbox, in the commit of the
+// change, and whoever holds the client's connection delivers it from there, in this process or another.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Audience, Subscription, SubscriptionStore } from "./store.ts";
+import type { Change, Subscription, SubscriptionStore } from "./store.ts";
 
 /** So many subscribers are told in one commit. */
 const PIECE = 100;
@@ -13,11 +13,6 @@ export interface UpdateNotifierOptions {
   onError(error: unknown): void;
 }
 
-/** Whose news it is, and the client that made it and needs none. */
-export interface Change extends Audience {
-  by: string | undefined;
-}
-
 export class UpdateNotifier {
   readonly #parts: UpdateNotifierOptions;
 
@@ -26,52 +21,52 @@ export class UpdateNotifier {
   }
 
   /**
-   * Announces changes to all subscribed clients of the audience but the one that made them. Never rejects: the
-   * change itself is stored, whatever becomes of the news.
+   * Makes a change with `act`, and tells its subscribers in its commit. `tells`: whether a write of `act` that gave this
+   * has changed something: the notifications go with the first that has.
+   * @throws what `act` throws
    */
-  notify({ by, ...audience }: Change, uris: readonly string[]): Promise<void> {
-    return this.#tell(by, (store) => store.subscribers(audience, uris));
+  notifyWith<T>(
+    changes: readonly Change[],
+    act: () => Promise<T>,
+    tells: (result: unknown) => boolean = () => true,
+  ): Promise<T> {
+    const onTold = (told: readonly Subscription[], left: readonly Subscription[]): void => {
+      this.#parts.onWaiting(clientsOf(told));
+      if (left.length > 0) void this.#tell(left);
+    };
+    const options = { changes, message: updated, tells, most: PIECE, onTold };
+    return this.#parts.store.notifyWith(options, act);
   }
 
-  /** As `announce`, for every resource whose uri continues `uri` with a slash. */
-  notifyUnder({ by, ...audience }: Change, uri: string): Promise<void> {
-    return this.#tell(by, (store) => store.subscribersBelow(audience, uri));
-  }
-
-  async #tell(
-    by: string | undefined,
-    find: (store: SubscriptionStore) => Promise<Subscription[]>,
-  ): Promise<void> {
-    const { store, onWaiting, onError } = this.#parts;
+  /** Tells of what was changed before. Never rejects: the change is stored, whatever becomes of the notifications. */
+  async notify(changes: readonly Change[]): Promise<void> {
     try {
-      const others = (await find(store)).filter(({ clientId }) => clientId !== by);
-      if (others.length === 0) return;
-      const post = async (some: readonly Subscription[]): Promise<void> => {
-        await store.announce(some.map(({ clientId, uri }) => ({ clientId, data: updated(uri) })));
-        onWaiting([...new Set(some.map(({ clientId }) => clientId))]);
-      };
-      await post(others.slice(0, PIECE));
-      if (others.length > PIECE) void this.#tellRest(others.slice(PIECE), post);
-    } catch (error) {
-      onError(error);
-    }
-  }
-
-  /** Very many are told in pieces that let others in between; whoever made the news does not wait for that. */
-  async #tellRest(
-    others: readonly Subscription[],
-    post: (some: readonly Subscription[]) => Promise<void>,
-  ): Promise<void> {
-    try {
-      for (let at = 0; at < others.length; at += PIECE) {
-        await nextTurn();
-        await post(others.slice(at, at + PIECE));
-      }
+      const found = await this.#parts.store.subscribers(changes);
+      if (found.length > 0) await this.#tell(found);
     } catch (error) {
       this.#parts.onError(error);
     }
   }
+
+  /** Very many are told in pieces that let others in between. Never rejects. */
+  async #tell(subscriptions: readonly Subscription[]): Promise<void> {
+    const { store, onWaiting, onError } = this.#parts;
+    try {
+      for (let at = 0; at < subscriptions.length; at += PIECE) {
+        await nextTurn();
+        const piece = subscriptions.slice(at, at + PIECE);
+        await store.announce(piece.map(({ clientId, uri }) => ({ clientId, data: updated(uri) })));
+        onWaiting(clientsOf(piece));
+      }
+    } catch (error) {
+      onError(error);
+    }
+  }
 }
+
+const clientsOf = (subscriptions: readonly Subscription[]): string[] => [
+  ...new Set(subscriptions.map(({ clientId }) => clientId)),
+];
 
 const updated = (uri: string): string =>
   JSON.stringify({ jsonrpc: "2.0", method: "notifications/resources/updated", params: { uri } });

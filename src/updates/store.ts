@@ -12,14 +12,35 @@ export interface Audience {
   session?: string | undefined;
 }
 
+/** What has changed, for whom. */
+export interface Change extends Audience {
+  /** The client that made the change and needs no notification. */
+  by: string | undefined;
+  uris: readonly string[];
+  /** Besides, everything whose uri continues this one with a slash. */
+  under?: string | undefined;
+}
+
+/** What goes into the outboxes of a change's subscribers, and with which of its writes. */
+export interface NotifyOptions {
+  changes: readonly Change[];
+  message(uri: string): string;
+  /** Whether a write that gave this has changed something. The notifications go with the first that has. */
+  tells(result: unknown): boolean;
+  /** So many subscribers are told with the change. */
+  most: number;
+  /** Called when the change is stored, with who has a notification now and who is left. */
+  onTold(told: readonly Subscription[], left: readonly Subscription[]): void;
+}
+
 export interface SubscriptionStore {
   /** @throws AppError `limit` for one too many */
   subscribe(subscription: Subscription, max: number): Promise<void>;
   unsubscribe(subscription: Subscription): Promise<void>;
-  /** The living clients of the audience that are subscribed to one of the uris. */
-  subscribers(audience: Audience, uris: readonly string[]): Promise<Subscription[]>;
-  /** The same for every uri that continues this one with a slash. */
-  subscribersBelow(audience: Audience, uri: string): Promise<Subscription[]>;
+  /** The living clients of the audiences that are subscribed to what has changed. */
+  subscribers(changes: readonly Change[]): Promise<Subscription[]>;
+  /** Runs `act`, a change that commits with its notifications. It is made also when these cannot be stored. */
+  notifyWith<T>(options: NotifyOptions, act: () => Promise<T>): Promise<T>;
   /** Puts news into outboxes where it is not waiting already, as long as the clients' principals have room. */
   announce(news: readonly { clientId: string; data: string }[]): Promise<void>;
   /** Puts messages into outboxes, at most `MAX_OUTBOX` each. */

@@ -1,8 +1,8 @@
-// The contract of KeyedCallStore: a key stands for one call of one owner in one scope, and is told what became of it.
+// The contract of IdempotentCallStore: a key stands for one call of one owner in one scope, and is told what became of it.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import type { IdempotentCall } from "../../src/idempotency/idempotent-calls.ts";
-import { BOB, failure, newInstance, type Open } from "./engine.ts";
+import type { Changes, IdempotentCall } from "../../src/idempotency/idempotent-calls.ts";
+import { BOB, failure, newInstance, newSession, type Open } from "./engine.ts";
 import { CALL, MAX, setUp } from "./keyed-call-setup.ts";
 
 export function keyedCallsContract(open: Open): void {
@@ -127,6 +127,30 @@ export function keyedCallsContract(open: Open): void {
         await store.drop(id, here);
         expect(await begin({ scope })).toEqual({ kind: "done", outcome: '"adopted"' });
       }
+    });
+
+    it("makes each of its changes once, whoever runs it, and none when another has adopted it", async () => {
+      const { storage, store, start, die, here, there } = await setUp(open());
+      const { id: session } = await newSession(storage);
+      const entry = { key: "a", value: "1", expiresAt: null, maxKeys: 9 };
+      const twice = async (change: Changes) => [
+        await change("a", () => storage.state.set(session, entry)),
+        await change("a", () => storage.state.set(session, entry)),
+      ];
+      const id = await start();
+      const mine = store.changes(id, here);
+      const made = await twice(mine);
+      expect(made).toMatchObject([{ version: 1 }, { version: 2 }]);
+      await die(here); // wrongly: it goes on
+      await store.adopt(id, there);
+      await expect(mine("b", () => storage.state.set(session, entry))).rejects.toMatchObject(
+        failure("interrupted"),
+      );
+      const theirs = store.changes(id, there);
+      expect(await twice(theirs)).toEqual(made);
+      expect(await theirs("b", () => storage.state.set(session, entry))).toMatchObject({
+        version: 3,
+      });
     });
 
     it("without a scope that is dropped may open the same session when it begins again", async () => {

@@ -192,8 +192,9 @@ export function sharingContract(open: Open): void {
         await subscriptions.subscribe({ clientId, uri: `${uri}/history` }, 9);
       }
       const hear = async (audience: { owner: string; session?: string }) => {
-        const found = await subscriptions.subscribers(audience, [uri]);
-        const below = await subscriptions.subscribersBelow(audience, uri);
+        const news = { ...audience, by: undefined };
+        const found = await subscriptions.subscribers([{ ...news, uris: [uri] }]);
+        const below = await subscriptions.subscribers([{ ...news, uris: [], under: uri }]);
         expect(below.map(({ clientId }) => clientId)).toEqual(
           found.map(({ clientId }) => clientId),
         );

@@ -1,6 +1,6 @@
 // The contract of SubscriptionStore: who is subscribed to what, and the outboxes.
 import { describe, expect, it } from "vitest";
-import { MAX_OUTBOX } from "../../src/updates/store.ts";
+import { MAX_OUTBOX, type SubscriptionStore } from "../../src/updates/store.ts";
 import {
   ANA,
   BOB,
@@ -26,11 +26,18 @@ async function setUp(opened: Opened) {
     post: (clientId: string, ...data: string[]) =>
       subscriptions.post(data.map((message) => ({ clientId, data: message }))),
     /** The uris that a change tells Ana's clients about. */
-    told: async (...uris: string[]) =>
-      sorted(await subscriptions.subscribers({ owner: ANA }, uris)),
-    below: async (uri: string) => sorted(await subscriptions.subscribersBelow({ owner: ANA }, uri)),
+    told: async (...uris: string[]) => sorted(await found(subscriptions, ANA, uris)),
+    below: async (uri: string) => sorted(await found(subscriptions, ANA, [], uri)),
   };
 }
+
+/** The subscriptions of an owner that a change is news for. */
+const found = (
+  subscriptions: SubscriptionStore,
+  owner: string,
+  uris: readonly string[],
+  under?: string,
+) => subscriptions.subscribers([{ owner, by: undefined, uris, under }]);
 
 const sorted = (found: readonly { clientId: string; uri: string }[]) =>
   found.map(({ uri }) => uri).toSorted();
@@ -42,20 +49,18 @@ export function subscriptionsContract(open: Open): void {
       await subscribe(ana, "s://1", "s://2", "s://3", "s://1");
       await subscribe(other, "s://1");
       await subscribe(bob, "s://1", "s://2");
-      const found = await subscriptions.subscribers({ owner: ANA }, ["s://1", "s://2", "s://9"]);
-      expect(found).toHaveLength(3);
-      expect(found).toEqual(
+      const those = await found(subscriptions, ANA, ["s://1", "s://2", "s://9"]);
+      expect(those).toHaveLength(3);
+      expect(those).toEqual(
         expect.arrayContaining([
           { clientId: ana, uri: "s://1" },
           { clientId: ana, uri: "s://2" },
           { clientId: other, uri: "s://1" },
         ]),
       );
-      expect(await subscriptions.subscribers({ owner: BOB }, ["s://2"])).toEqual([
-        { clientId: bob, uri: "s://2" },
-      ]);
-      expect(await subscriptions.subscribers({ owner: BOB }, ["s://3"])).toEqual([]);
-      expect(await subscriptions.subscribers({ owner: ANA }, [])).toEqual([]);
+      expect(await found(subscriptions, BOB, ["s://2"])).toEqual([{ clientId: bob, uri: "s://2" }]);
+      expect(await found(subscriptions, BOB, ["s://3"])).toEqual([]);
+      expect(await found(subscriptions, ANA, [])).toEqual([]);
     });
 
     it("take a path by the letter", async () => {
@@ -86,7 +91,7 @@ export function subscriptionsContract(open: Open): void {
       await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
       await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
       await subscriptions.unsubscribe({ clientId: bob, uri: "s://2" });
-      expect(await subscriptions.subscribers({ owner: ANA }, ["s://1"])).toEqual([
+      expect(await found(subscriptions, ANA, ["s://1"])).toEqual([
         { clientId: other, uri: "s://1" },
       ]);
       expect(await told("s://2")).toEqual(["s://2"]);
@@ -138,11 +143,9 @@ export function subscriptionsContract(open: Open): void {
     it("below a uri are the owner's only", async () => {
       const { subscriptions, subscribe, ana, other, bob } = await setUp(open());
       for (const clientId of [ana, other, bob]) await subscribe(clientId, "a/b");
-      const found = await subscriptions.subscribersBelow({ owner: ANA }, "a");
-      expect(found.map(({ clientId }) => clientId).toSorted()).toEqual([ana, other].toSorted());
-      expect(await subscriptions.subscribersBelow({ owner: BOB }, "a")).toEqual([
-        { clientId: bob, uri: "a/b" },
-      ]);
+      const those = await found(subscriptions, ANA, [], "a");
+      expect(those.map(({ clientId }) => clientId).toSorted()).toEqual([ana, other].toSorted());
+      expect(await found(subscriptions, BOB, [], "a")).toEqual([{ clientId: bob, uri: "a/b" }]);
     });
 
     it("of clients that have ended or expired get nothing; a connected client's last", async () => {
@@ -150,8 +153,8 @@ export function subscriptionsContract(open: Open): void {
       await subscribe(ana, "a/b");
       await subscribe(other, "a/b");
       const both = async () => [
-        await subscriptions.subscribers({ owner: ANA }, ["a/b"]),
-        await subscriptions.subscribersBelow({ owner: ANA }, "a"),
+        await found(subscriptions, ANA, ["a/b"]),
+        await found(subscriptions, ANA, [], "a"),
       ];
       const only = [{ clientId: ana, uri: "a/b" }];
       clock.advance(MAX_AGE - 1);

@@ -65,7 +65,8 @@ describe("the client row behind a listen stream", () => {
     const answer = await open([uriOf("k")]);
     expect(listens.connectedIds).toHaveLength(1);
     expect(await storage.clients.deleteExpired(9)).toBe(0);
-    expect(await storage.subscriptions.subscribers({ owner: "ana" }, [uriOf("k")])).toMatchObject([
+    const news = { owner: "ana", by: undefined, uris: [uriOf("k")] };
+    expect(await storage.subscriptions.subscribers([news])).toMatchObject([
       { clientId: listens.connectedIds[0], uri: uriOf("k") },
     ]);
     await answer.body!.cancel();

@@ -23,8 +23,8 @@ export interface SessionParts {
   store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T>;
   /** For what stores nothing new. @throws AppError `forbidden` */
   checkWritable(): void;
-  /** Tells subscribers that these resources have changed. */
-  changed(...uris: string[]): Promise<void>;
+  /** Takes something out of the session; subscribers of the resource are told when it was there. */
+  remove(uri: string, act: () => Promise<boolean>): Promise<boolean>;
 }
 
 /** Key/value state of one session; values are JSON. */
@@ -81,11 +81,9 @@ export class SessionState {
 
   /** Resolves to whether the key was there. @throws AppError `conflict` or `forbidden` */
   async delete(key: string, ifVersion?: number): Promise<boolean> {
-    const { id, by, checkWritable, changed } = this.#session;
+    const { id, by, checkWritable, remove } = this.#session;
     checkWritable();
-    const deleted = await this.#state.delete(id, key, { ifVersion, by });
-    if (deleted) await changed(stateUri(id, key));
-    return deleted;
+    return remove(stateUri(id, key), () => this.#state.delete(id, key, { ifVersion, by }));
   }
 
   /** In key order: at most `limit`, and about a megabyte unless one alone is larger. */

@@ -79,6 +79,8 @@ export interface Once {
   request: string;
   /** Whether a run that was cut short may simply be run again. */
   repeatable: boolean;
+  /** Whether all that it does are changes of sessions: one that was made is not made again by a later run. */
+  changesOnly: boolean;
 }
 
 /** A session that a call has made without being asked to. */

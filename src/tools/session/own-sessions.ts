@@ -5,28 +5,28 @@ import type { Caller, Session, SessionCounts } from "../../sessions/session.ts";
 import type { Lifetime, NewSession } from "../../sessions/sessions.ts";
 import type { Offer, SessionPage } from "../../sessions/store.ts";
 import { SESSIONS_URI, sessionUri } from "../../sessions/uris.ts";
-import { changeOf, SessionHandle, type SessionServices } from "./session-handle.ts";
+import { isCreated, SessionHandle, type Run, type SessionServices } from "./session-handle.ts";
 
 export class OwnSessions {
   readonly #services: SessionServices;
   readonly #caller: Caller;
+  readonly #run: Run;
 
-  constructor(services: SessionServices, caller: Caller) {
+  constructor(services: SessionServices, run: Run) {
     this.#services = services;
-    this.#caller = caller;
+    this.#caller = run.caller;
+    this.#run = run;
   }
 
   /** A new session, or the living one of that name. */
   async open(
     options: Omit<NewSession, "openedBy"> = {},
   ): Promise<{ session: Session; created: boolean }> {
-    const { sessions, updates: announcer } = this.#services;
-    const opened = await sessions.open(this.#caller.principal, {
-      ...options,
-      openedBy: this.#caller.client?.id,
-    });
-    if (opened.created) await announcer.notify(changeOf(this.#caller), [SESSIONS_URI]);
-    return opened;
+    const { principal, client } = this.#caller;
+    const wanted = { id: this.#run.newId(), ...options, openedBy: client?.id };
+    const news = [{ owner: principal.id, uris: [SESSIONS_URI] }];
+    const open = () => this.#services.sessions.open(principal, wanted);
+    return this.#run.change("open", news, open, isCreated);
   }
 
   /** Newest activity first. */
@@ -43,7 +43,8 @@ export class OwnSessions {
   /** One of them, or of those shared with the caller; undefined for any other. */
   async find(id: string): Promise<SessionHandle | undefined> {
     const session = await this.#services.sessions.find(this.#caller.principal, { id });
-    return session && new SessionHandle(this.#services, CurrentSession.of(session), this.#caller);
+    if (session === undefined) return undefined;
+    return new SessionHandle(this.#services, CurrentSession.of(session), this.#run);
   }
 
   /** What others have offered to share, the oldest first. */
@@ -53,23 +54,25 @@ export class OwnSessions {
 
   /** @throws AppError `not_found`, `forbidden` or `limit` */
   async accept(id: string): Promise<Offer> {
-    const offer = await this.#services.sessions.accept(this.#caller.principal, id);
-    await this.#listChanged(id);
-    return offer;
+    const { principal } = this.#caller;
+    return this.#run.change("accept", this.#listNews(id), () =>
+      this.#services.sessions.accept(principal, id),
+    );
   }
 
   /** Resolves to whether there was a share of it. @throws AppError `forbidden` */
   async leave(id: string): Promise<boolean> {
-    const left = await this.#services.sessions.leave(this.#caller.principal, id);
-    if (left) await this.#listChanged(id);
-    return left;
+    return this.#run.change(
+      "leave",
+      this.#listNews(id),
+      () => this.#services.sessions.leave(this.#caller.principal, id),
+      (left) => left === true,
+    );
   }
 
-  async #listChanged(id: string): Promise<void> {
-    const { updates: announcer } = this.#services;
-    const news = changeOf(this.#caller);
-    await announcer.notifyUnder(news, sessionUri(id));
-    await announcer.notify(news, [sessionUri(id), SESSIONS_URI]);
+  #listNews(id: string) {
+    const uri = sessionUri(id);
+    return [{ owner: this.#caller.principal.id, uris: [uri, SESSIONS_URI], under: uri }];
   }
 
   /** Whose they are. */

@@ -14,7 +14,9 @@ import type { RunningCalls } from "../../sessions/running-calls.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import type { Clearable, Grant, SessionChanges } from "../../sessions/store.ts";
 import { historyUri, SESSIONS_URI, sessionUri } from "../../sessions/uris.ts";
-import type { UpdateNotifier, Change } from "../../updates/notifier.ts";
+import type { UpdateNotifier } from "../../updates/notifier.ts";
+import type { Change } from "../../updates/store.ts";
+import type { MakeChange, NewId } from "./changes.ts";
 import type { Forks } from "../../transfer/fork.ts";
 import type { State } from "../../state/state.ts";
 
@@ -33,11 +35,12 @@ export interface SessionServices {
 
 export type Conversation = Pick<ModelRequest, "messages" | "system">;
 
-/** News of the caller's own. */
-export const changeOf = ({ principal, client }: Caller): Change => ({
-  owner: principal.id,
-  by: client?.id,
-});
+/** On whose behalf sessions are changed, and how. */
+export interface Run {
+  caller: Caller;
+  change: MakeChange;
+  newId: NewId;
+}
 
 export class SessionHandle {
   readonly state: SessionState;
@@ -45,9 +48,13 @@ export class SessionHandle {
   readonly #services: SessionServices;
   readonly #current: CurrentSession;
   readonly #caller: Caller;
+  readonly #change: MakeChange;
+  readonly #newId: NewId;
 
-  constructor(services: SessionServices, current: CurrentSession, caller: Caller) {
+  constructor(services: SessionServices, current: CurrentSession, { caller, change, newId }: Run) {
     this.#caller = caller;
+    this.#change = change;
+    this.#newId = newId;
     this.#services = services;
     this.#current = current;
     const parts: SessionParts = {
@@ -57,7 +64,7 @@ export class SessionHandle {
       by: caller.principal,
       store: (resource, act) => this.#store(resource, act),
       checkWritable: () => this.info && services.sessions.checkWritable(this.info),
-      changed: (...uris) => this.#changed(...uris),
+      remove: (uri, act) => change(`remove ${uri}`, this.#news(uri), act, isTrue),
     };
     this.state = new SessionState(services.state, parts);
     this.history = new SessionHistory(services, parts);
@@ -87,38 +94,46 @@ export class SessionHandle {
 
   /** @throws AppError `forbidden` */
   async update(changes: SessionChanges): Promise<Session> {
-    const updated = await this.#services.sessions.update(
-      this.#caller.principal,
-      await this.#current.create(),
-      changes,
+    const session = await this.#create();
+    const { principal } = this.#caller;
+    return this.#change("update", this.#news(SESSIONS_URI), () =>
+      this.#services.sessions.update(principal, session, changes),
     );
-    await this.#changed(SESSIONS_URI);
-    return updated;
   }
 
   /** @throws AppError `forbidden` */
   async clear(what: Clearable): Promise<void> {
-    if (this.info === undefined) return;
-    await this.#services.sessions.clear(this.#caller.principal, this.info, what);
-    await this.#allChanged();
+    const { info } = this;
+    if (info === undefined) return;
+    const { principal } = this.#caller;
+    const { sessions } = this.#services;
+    const clear = () => sessions.clear(principal, info, what);
+    await this.#change("clear", this.#allNews(), clear, isTrue);
   }
 
   /** Resolves to the numbers of those that were there. @throws AppError `forbidden` or `busy` */
   async deleteMessages(seqs: readonly number[]): Promise<number[]> {
-    if (this.info === undefined) return [];
-    const { sessions } = this.#services;
-    const deleted = await sessions.deleteMessages(this.#caller.principal, this.info, seqs);
-    if (deleted.length > 0) await this.#changed(historyUri(this.id), SESSIONS_URI);
-    return deleted;
+    const { info } = this;
+    if (info === undefined) return [];
+    return this.#change(
+      "delete messages",
+      this.#news(historyUri(this.id), SESSIONS_URI),
+      () => this.#services.sessions.deleteMessages(this.#caller.principal, info, seqs),
+      (deleted) => Array.isArray(deleted) && deleted.length > 0,
+    );
   }
 
   /** @throws AppError `forbidden` for everybody but the owner */
   async delete(): Promise<void> {
-    if (this.info === undefined) return;
-    const readers = await this.#services.sessions.grants(this.info);
-    await this.#services.sessions.delete(this.#caller.principal, this.info);
-    await this.#allChanged();
-    for (const { principal } of readers) await this.#allChanged(principal);
+    const { info } = this;
+    if (info === undefined) return;
+    const readers = await this.#services.sessions.grants(info);
+    const news = [
+      ...this.#allNews(),
+      ...readers.flatMap(({ principal }) => this.#allNews(principal)),
+    ];
+    const remove = () => this.#services.sessions.delete(this.#caller.principal, info);
+    await this.#change("delete", news, remove, isTrue);
   }
 
   /** Whom the owner lets in. */
@@ -131,25 +146,23 @@ export class SessionHandle {
    * @throws AppError `forbidden` for everybody but the owner, `invalid` or `limit`
    */
   async share(grant: Grant): Promise<boolean> {
-    const isKnown = await this.#services.sessions.share(
-      this.#caller.principal,
-      await this.#current.create(),
-      grant,
+    const session = await this.#create();
+    const news = [{ owner: grant.principal, uris: [SESSIONS_URI] }];
+    return this.#change("share", news, () =>
+      this.#services.sessions.share(this.#caller.principal, session, grant),
     );
-    await this.#services.updates.notify(this.#newsFor(grant.principal), [SESSIONS_URI]);
-    return isKnown;
   }
 
   /** Resolves to whether it was shared with that principal. */
   async unshare(principal: string): Promise<boolean> {
-    if (this.info === undefined) return false;
-    const existed = await this.#services.sessions.unshare(
-      this.#caller.principal,
-      this.info,
-      principal,
+    const { info } = this;
+    if (info === undefined) return false;
+    return this.#change(
+      "unshare",
+      this.#allNews(principal),
+      () => this.#services.sessions.unshare(this.#caller.principal, info, principal),
+      isTrue,
     );
-    if (existed) await this.#allChanged(principal);
-    return existed;
   }
 
   /** Whether the server has a model of its own to ask. */
@@ -177,61 +190,74 @@ export class SessionHandle {
    * Copies it into a new session of the caller's, up to a message. @throws AppError `invalid`, `limit` or `forbidden`
    */
   async fork(upto?: number): Promise<Pick<Session, "id" | "title">> {
-    const { forks, updates: announcer } = this.#services;
-    if (this.info === undefined)
-      throw new AppError("invalid", "Nothing is stored in this session yet.");
-    const copy = await forks.fork(this.#caller.principal, this.info, upto);
-    await announcer.notify(changeOf(this.#caller), [SESSIONS_URI]);
-    return copy;
+    const { info } = this;
+    const { forks, updates } = this.#services;
+    const { principal, client } = this.#caller;
+    const id = this.#newId();
+    if (info === undefined) throw new AppError("invalid", "Nothing is stored in this session yet.");
+    const news = [{ owner: principal.id, by: client?.id, uris: [SESSIONS_URI] }];
+    return updates.notifyWith(news, () => forks.fork(principal, info, { upto, id }), isTrue);
   }
 
   /** Asks the configured model, with this session's history as its memory. @throws AppError `forbidden` and others */
   async ask(ask: Omit<Ask, "by">): Promise<{ question: Message; answer: Message }> {
-    return this.#store(historyUri, (id) => {
-      const system = ask.system ?? this.info?.system ?? undefined;
-      return this.#services.chat.ask(id, { ...ask, system, by: this.#caller.principal });
+    const { updates, chat } = this.#services;
+    const by = this.#caller.principal;
+    return this.#unlessUnused(({ id, system }) => {
+      const author = this.#caller.client?.id;
+      const news = this.#news(historyUri(id)).map((one) => ({ ...one, by: author }));
+      const notifyWith: Ask["notifyWith"] = (act, tells) => updates.notifyWith(news, act, tells);
+      return chat.ask(id, { ...ask, system: ask.system ?? system ?? undefined, by, notifyWith });
     });
   }
 
-  /**
-   * Stores something in the session, which is made for it if it is not there yet, and tells subscribers. A session that
-   * was made for nothing goes again; a question that failed is in the history too.
-   */
-  async #store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T> {
+  /** Stores something in the session, and tells subscribers of its resource. */
+  #store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T> {
+    return this.#unlessUnused(({ id }) =>
+      this.#change(`store ${resource(id)}`, this.#news(resource(id)), () => act(id)),
+    );
+  }
+
+  /** `act` stores something in the session, which is made for it. One that was made for nothing goes again. */
+  async #unlessUnused<T>(act: (session: Session) => Promise<T>): Promise<T> {
     const { sessions } = this.#services;
-    const session = await this.#current.create();
-    const { opened } = this.#current;
+    const session = await this.#create();
     sessions.checkWritable(session);
     try {
-      return await act(session.id);
+      return await act(session);
     } catch (error) {
-      if (opened) await sessions.deleteEmpty(session.id);
+      if (this.#current.opened)
+        await this.#change("delete unused", this.#news(SESSIONS_URI), () =>
+          sessions.deleteEmpty(session.id),
+        );
       throw error;
-    } finally {
-      await this.#changed(resource(session.id), ...(opened ? [SESSIONS_URI] : []));
     }
   }
 
-  /** For whoever may see the session. */
-  get #news(): Change {
+  /** The session, made if it is not there yet. */
+  async #create(): Promise<Session> {
+    if (this.info !== undefined) return this.info;
+    const news = [{ owner: this.#caller.principal.id, uris: [SESSIONS_URI] }];
+    return this.#change("create", news, () => this.#current.create(), isCreated);
+  }
+
+  /** Of these resources and the session itself, for whoever may see it. */
+  #news(...uris: string[]): Omit<Change, "by">[] {
     const owner = this.info?.owner ?? this.#caller.principal.id;
-    return { ...this.#newsFor(owner), session: this.id };
+    return [{ owner, session: this.id, uris: [...uris, sessionUri(this.id)] }];
   }
 
-  /** For one principal alone, who may or may no longer see it. */
-  #newsFor(principal: string): Change {
-    return { ...changeOf(this.#caller), owner: principal };
-  }
-
-  #changed(...uris: string[]): Promise<void> {
-    return this.#services.updates.notify(this.#news, [...uris, sessionUri(this.id)]);
-  }
-
-  /** Whatever shows this session has changed: for everybody who may see it, or for one principal. */
-  async #allChanged(principal?: string): Promise<void> {
-    const { updates: announcer } = this.#services;
-    const news = principal === undefined ? this.#news : this.#newsFor(principal);
-    await announcer.notifyUnder(news, sessionUri(this.id));
-    await announcer.notify(news, [sessionUri(this.id), SESSIONS_URI]);
+  /** Of whatever shows this session: for everybody who may see it, or for one principal. */
+  #allNews(principal?: string): Omit<Change, "by">[] {
+    const uri = sessionUri(this.id);
+    const [news] = this.#news(SESSIONS_URI);
+    const whose = principal === undefined ? {} : { owner: principal, session: undefined };
+    return [{ ...news!, ...whose, under: uri }];
   }
 }
+
+const isTrue = (result: unknown): boolean => result === true;
+
+/** Of what SessionStore.create gives. */
+export const isCreated = (result: unknown): boolean =>
+  (result as { created?: unknown } | undefined)?.created === true;

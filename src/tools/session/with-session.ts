@@ -3,6 +3,8 @@ import { AppError } from "../../lib/errors.ts";
 import type { CurrentSession } from "../../clients/session-resolver.ts";
 import type { Run } from "../../idempotency/idempotent-calls.ts";
 import type { Caller } from "../../sessions/session.ts";
+import { changesOf, idsFrom } from "./changes.ts";
+import { newId } from "../../lib/ids.ts";
 import { ToolMistake } from "../../definitions/mistake.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { isQuestion, isSettled, settle, type Settled } from "../results.ts";
@@ -44,8 +46,14 @@ export function withSession<Input, Policy extends SessionPolicy>(
     const policy = typeof wanted === "function" ? checkPolicy(wanted(input)) : wanted;
     const found = await resolve(policy, call);
 
-    const handle = async (run: Run): Promise<Handled> => {
+    const handle = async (run: Omit<Run, "change"> & Partial<Run>): Promise<Handled> => {
       const current = found ?? withoutSession(policy, call, run.newSessionId);
+      // A session that the call opens to work in takes the id.
+      const spare = current === undefined || found !== undefined ? run.newSessionId : newId();
+      // A tool of somebody's own reads how far it came, and goes on from there.
+      const made = once?.changesOnly ? run.change : undefined;
+      const change = changesOf(services.updates, caller, made);
+      const changing = { caller, change, newId: idsFrom(spare) };
       if (current?.hasId) call.onSession(current.id);
       const left = services.runningCalls.enter(() => (current?.hasId ? current.id : undefined));
       const working = within(timeoutMs, run.signal, (signal) =>
@@ -53,12 +61,12 @@ export function withSession<Input, Policy extends SessionPolicy>(
           ...channel,
           signal,
           input,
-          session: (current && new SessionHandle(services, current, caller)) as ToolContext<
+          session: (current && new SessionHandle(services, current, changing)) as ToolContext<
             Input,
             Policy
           >["session"],
           sessionArgument: call.session,
-          sessions: new OwnSessions(services, caller),
+          sessions: new OwnSessions(services, changing),
           principal: caller.principal,
         }),
       );
@@ -76,11 +84,11 @@ export function withSession<Input, Policy extends SessionPolicy>(
     return isSettled(handled.result) ? handled.result : settle(handled.result);
 
     async function keyed(): Promise<Handled> {
-      const { repeatable, ...key } = once!;
+      const { repeatable, key, request } = once!;
       // The key belongs to the session: one that its name does not lead to yet is made before it.
       if (found?.hasId === false) await found.create();
       return (await services.idempotentCalls.once(
-        { owner: caller.principal.id, scope: scopeOf(policy, call, found), ...key },
+        { owner: caller.principal.id, scope: scopeOf(policy, call, found), key, request },
         {
           signal: channel.signal,
           newSessionId,

@@ -1,4 +1,5 @@
 // What every SQLite store is built from.
+import { AsyncLocalStorage } from "node:async_hooks";
 import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { sql, type SQL } from "drizzle-orm";
 import type { Clock } from "../../../lib/clock.ts";
@@ -35,6 +36,9 @@ export type ExpiryTimes = {
  */
 export const NEVER_BACK_MS = 45 * 60_000;
 
+/** Is given each operation that an act writes, and returns it with what belongs into the same savepoint. */
+export type Companion = <T>(operation: () => T) => () => T;
+
 export class Engine {
   readonly db: BetterSQLite3Database;
   readonly clock: Clock;
@@ -48,6 +52,7 @@ export class Engine {
   readonly #cutoffs: Readonly<Record<CutoffKind, Cutoff>>;
   readonly #commits: GroupCommit;
   readonly #room: Room | undefined;
+  readonly #companion = new AsyncLocalStorage<Companion>();
   /** Whether a commit alone may be lost. */
   readonly #syncs: boolean;
   /** Up to which commits of other processes are known to be on disk. */
@@ -77,7 +82,7 @@ export class Engine {
 
   /** See GroupCommit. */
   write<T>(operation: () => T): Promise<T> {
-    return this.#commits.write(operation);
+    return this.#commits.write(this.#accompanied(operation));
   }
 
   /** As `write`, for what nobody is told of: it resolves at the commit, which a power loss may take back. */
@@ -86,7 +91,8 @@ export class Engine {
   }
 
   /** As `write`, for what frees space: a full disk does not keep it from being done. */
-  async free<T>(operation: () => T, options?: { durable: boolean }): Promise<T> {
+  async free<T>(asked: () => T, options?: { durable: boolean }): Promise<T> {
+    const operation = options?.durable === false ? asked : this.#accompanied(asked);
     try {
       return await this.#commits.write(operation, options);
     } catch (error) {
@@ -96,6 +102,28 @@ export class Engine {
       if (freed === undefined) throw error;
       return freed;
     }
+  }
+
+  /**
+   * Runs `act`. What it writes durably goes through `companion`; nothing that it leaves behind does. An act within an act has
+   * both companions: its own is the inner one.
+   */
+  async accompany<T>(companion: Companion, act: () => Promise<T>): Promise<T> {
+    const outer = this.#companion.getStore();
+    let over = false;
+    const both: Companion = (operation) => {
+      const mine = over ? operation : companion(operation);
+      return outer === undefined ? mine : outer(mine);
+    };
+    try {
+      return await this.#companion.run(both, act);
+    } finally {
+      over = true;
+    }
+  }
+
+  #accompanied<T>(operation: () => T): () => T {
+    return this.#companion.getStore()?.(operation) ?? operation;
   }
 
   /** Reads what is committed, and gives it out when it is durable: nobody sees what a power loss could take back. */

@@ -6,11 +6,17 @@ import { AppError } from "../../../lib/errors.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteHistoryGaps } from "./history-gaps.ts";
-import { keyedCalls, messages, sessions, turns } from "../schema/schema.ts";
+import { keyedCallChanges, keyedCalls, messages, sessions, turns } from "../schema/schema.ts";
 import { summaryStatements } from "./summary-rows.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 
 const { placeholder } = sql;
+
+/** Calls with a key, of whoever may use the session at hand, that worked in it or opened it. */
+export const callsOf = sql`${keyedCalls.owner} in (select owner from sessions where id = ${placeholder("id")}
+    union all select principal from grants where session_id = ${placeholder("id")})
+  and (${keyedCalls.scope} = ${placeholder("id")}
+    or (${keyedCalls.scope} = '' and ${keyedCalls.newSessionId} = ${placeholder("id")}))`;
 
 export function sqliteMessageDeletion(
   engine: Engine,
@@ -55,12 +61,13 @@ export function sqliteMessageDeletion(
       .prepare(),
     dropOutcomes: db
       .delete(keyedCalls)
+      .where(and(callsOf, sql`instr(${keyedCalls.outcome}, ${placeholder("text")})`))
+      .prepare(),
+    dropChanges: db
+      .delete(keyedCallChanges)
       .where(
-        sql`(${keyedCalls.scope} = ${placeholder("id")}
-            or (${keyedCalls.scope} = '' and ${keyedCalls.newSessionId} = ${placeholder("id")}))
-          and ${keyedCalls.owner} in (select owner from sessions where id = ${placeholder("id")}
-            union all select principal from grants where session_id = ${placeholder("id")})
-          and instr(${keyedCalls.outcome}, ${placeholder("text")})`,
+        sql`${keyedCallChanges.callId} in (select keyed_calls.id from keyed_calls where ${callsOf})
+          and instr(${keyedCallChanges.result}, ${placeholder("text")})`,
       )
       .prepare(),
   };
@@ -78,7 +85,9 @@ export function sqliteMessageDeletion(
         if (gone.length === 0) return [];
         for (const { content, requestKey, author } of gone) {
           if (requestKey !== null) q.dropKey.run({ id, requestKey, author });
-          q.dropOutcomes.run({ id, text: JSON.stringify(content).slice(1, -1) });
+          const text = JSON.stringify(content).slice(1, -1);
+          q.dropChanges.run({ id, text });
+          q.dropOutcomes.run({ id, text });
           const title = titleOf(content);
           if (title !== undefined) q.dropTitle.run({ id, title });
         }

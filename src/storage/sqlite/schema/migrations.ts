@@ -318,5 +318,12 @@ export const migrations: Migration[] = [
       "CREATE TRIGGER `stream_events_usage_update` AFTER UPDATE OF data ON `stream_events` BEGIN\n  UPDATE usage SET stored_bytes = stored_bytes + (50 + length(CAST(new.data AS BLOB))) - (50 + length(CAST(old.data AS BLOB))),\n      program_bytes = program_bytes + (50 + length(CAST(new.data AS BLOB))) - (50 + length(CAST(old.data AS BLOB)))\n    WHERE owner = (SELECT owner FROM clients JOIN streams ON streams.client_id = clients.id WHERE streams.id = new.stream_id);\nEND;",
       "CREATE TRIGGER `stream_events_usage_delete` AFTER DELETE ON `stream_events` BEGIN\n  UPDATE usage SET stored_bytes = stored_bytes - (50 + length(CAST(old.data AS BLOB))),\n      program_bytes = program_bytes - (50 + length(CAST(old.data AS BLOB)))\n    WHERE owner = (SELECT owner FROM clients JOIN streams ON streams.client_id = clients.id WHERE streams.id = old.stream_id);\nEND;"
     ]
+  },
+  {
+    "createdAt": 1795677836579,
+    "hash": "d365a34582d1f75cf8207a4c6fb01d633802dfde0785b1ae7bbd44bccc53d02f",
+    "statements": [
+      "CREATE TABLE `keyed_call_changes` (\n\t`call_id` integer NOT NULL,\n\t`what` text NOT NULL,\n\t`n` integer NOT NULL,\n\t`result` text,\n\tPRIMARY KEY(`call_id`, `what`, `n`),\n\tFOREIGN KEY (`call_id`) REFERENCES `keyed_calls`(`id`) ON UPDATE no action ON DELETE cascade\n);"
+    ]
   }
 ];

@@ -354,6 +354,23 @@ export const keyedCalls = sqliteTable(
   ],
 );
 
+/** What a keyed call that runs has changed already: run again after a crash, it finds these changes made. */
+export const keyedCallChanges = sqliteTable(
+  "keyed_call_changes",
+  {
+    callId: integer("call_id")
+      .notNull()
+      .references(() => keyedCalls.id, { onDelete: "cascade" }),
+    /** What is changed. */
+    what: text().notNull(),
+    /** 0, 1, 2 … of the writes that this takes. */
+    n: integer().notNull(),
+    /** JSON: what the write gave; null for nothing. */
+    result: text(),
+  },
+  (t) => [primaryKey({ columns: [t.callId, t.what, t.n] })],
+);
+
 /** Who may come in over HTTP. As soon as there is one, everybody needs one. */
 export const apiKeys = sqliteTable("api_keys", {
   id: text().primaryKey(),

@@ -1,5 +1,5 @@
 // Sessions in SQLite. Not here: what a session owns; the foreign keys delete that.
-import { and, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, isNotNull, sql, type SQL } from "drizzle-orm";
 import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import { AppError } from "../../../lib/errors.ts";
@@ -8,9 +8,10 @@ import type { SessionStore } from "../../../sessions/store.ts";
 import { clientConnected, sessionAlive, sessionExpired, type Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { messageCountOf, sqliteHistoryGaps } from "../history/history-gaps.ts";
-import { sqliteMessageDeletion } from "../history/message-deletion.ts";
+import { callsOf, sqliteMessageDeletion } from "../history/message-deletion.ts";
 import {
   grants,
+  keyedCallChanges,
   keyedCalls,
   messages,
   runningSessions,
@@ -185,12 +186,12 @@ export function sqliteSessionStore(
       .prepare(),
     clearCalls: db
       .delete(keyedCalls)
+      .where(and(callsOf, isNotNull(keyedCalls.outcome)))
+      .prepare(),
+    clearChanges: db
+      .delete(keyedCallChanges)
       .where(
-        sql`${keyedCalls.owner} in (select owner from sessions where id = ${placeholder("id")}
-            union all select principal from grants where session_id = ${placeholder("id")})
-          and (${keyedCalls.scope} = ${placeholder("id")}
-            or (${keyedCalls.scope} = '' and ${keyedCalls.newSessionId} = ${placeholder("id")}))
-          and ${keyedCalls.outcome} is not null`,
+        sql`${keyedCallChanges.callId} in (select keyed_calls.id from keyed_calls where ${callsOf})`,
       )
       .prepare(),
     clearState: db
@@ -322,15 +323,17 @@ export function sqliteSessionStore(
 
     async clear(id, what, by) {
       await shrink(id, what, () => writes.modify(by, id));
-      return engine.free(() => {
+      await engine.free(() => {
         writes.modify(by, id);
         if (what !== "state") {
           q.clearHistory.run({ id });
           gaps.clear(id);
           q.clearSummary.run({ id });
+          q.clearChanges.run({ id });
           q.clearCalls.run({ id });
         }
         if (what !== "history") q.clearState.run({ id });
+        return true;
       });
     },
 
@@ -361,11 +364,13 @@ export function sqliteSessionStore(
 
     async delete(id, by) {
       await shrink(id, "all", () => writes.own(by, id));
-      return engine.free(() => {
+      await engine.free(() => {
         writes.own(by, id);
+        q.clearChanges.run({ id });
         q.clearCalls.run({ id }); // their outcomes hold words of it
         q.delete.run({ id });
         forgetAll();
+        return true;
       });
     },
 

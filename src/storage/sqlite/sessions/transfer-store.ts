@@ -189,12 +189,13 @@ export function sqliteTransferStore(
       const written = { messages: 0, stateKeys: 0 };
       let [last, begun] = [0, false];
       let named = true;
-      const store = (page: readonly Content[], isLast: boolean): Promise<void> =>
+      const store = (page: readonly Content[], isLast: boolean): Promise<boolean> =>
         engine.write(() => {
           if (!begun) begin(session, maxSessions);
           last = write(id, page, last, lost);
           for (const { type } of page) written[type === "state" ? "stateKeys" : "messages"] += 1;
           if (isLast) named = publish(session, written, maxSessions);
+          return isLast;
         });
       try {
         // A page is written when the next one is known: a session of one page takes one commit.

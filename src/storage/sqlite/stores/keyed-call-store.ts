@@ -1,14 +1,16 @@
 // Calls with a request key in SQLite.
 import { and, asc, eq, isNull, lt, ne, sql } from "drizzle-orm";
+import { interruptedError } from "../../../lib/errors.ts";
 import {
   KEEP_OUTCOMES_MS,
   keyTaken,
   NOT_KEPT,
+  type Changes,
   type IdempotentCallStore,
 } from "../../../idempotency/idempotent-calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
-import { instances, keyedCalls } from "../schema/schema.ts";
+import { instances, keyedCallChanges, keyedCalls } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
 
 const { placeholder } = sql;
@@ -90,6 +92,31 @@ export function sqliteKeyedCallStore(
           and outcome is not null and id <> ${placeholder("id")} order by id limit ${ROWS})`,
       )
       .prepare(),
+    mine: db.select({ id: keyedCalls.id }).from(keyedCalls).where(and(byId, ran)).prepare(),
+    change: db
+      .select({ result: keyedCallChanges.result })
+      .from(keyedCallChanges)
+      .where(
+        and(
+          eq(keyedCallChanges.callId, placeholder("id")),
+          eq(keyedCallChanges.what, placeholder("what")),
+          eq(keyedCallChanges.n, placeholder("n")),
+        ),
+      )
+      .prepare(),
+    noteChange: db
+      .insert(keyedCallChanges)
+      .values({
+        callId: placeholder("id"),
+        what: placeholder("what"),
+        n: placeholder("n"),
+        result: placeholder("result"),
+      })
+      .prepare(),
+    forgetChanges: db
+      .delete(keyedCallChanges)
+      .where(eq(keyedCallChanges.callId, placeholder("id")))
+      .prepare(),
     drop: db.delete(keyedCalls).where(and(byId, ran)).prepare(),
     remove: db.delete(keyedCalls).where(byId).prepare(),
   };
@@ -143,14 +170,36 @@ export function sqliteKeyedCallStore(
     finish: (id, instanceId, outcome) =>
       engine.write(() => {
         if (q.finish.run({ id, instanceId, outcome }).changes === 0) return;
+        q.forgetChanges.run({ id });
         if (!makeRoom(q.ownerOf.get({ id })!.owner, id))
           q.finish.run({ id, instanceId, outcome: NOT_KEPT });
       }),
     drop: (id, instanceId) =>
       engine.write(() => {
         // Without a session, the row keeps the id of the one that the call may have opened.
-        if (q.free.run({ id, instanceId }).changes === 0) q.drop.run({ id, instanceId });
+        if (q.free.run({ id, instanceId }).changes > 0) q.forgetChanges.run({ id });
+        else q.drop.run({ id, instanceId });
       }),
+    changes: (id, instanceId): Changes => {
+      const counts = new Map<string, number>();
+      return (what, act) =>
+        engine.accompany((operation) => {
+          const n = counts.get(what) ?? 0;
+          counts.set(what, n + 1);
+          return () => {
+            if (q.mine.get({ id, instanceId }) === undefined) throw interruptedError();
+            const made = q.change.get({ id, what, n });
+            if (made !== undefined) return fromJson(made.result);
+            const result = operation();
+            q.noteChange.run({ id, what, n, result: JSON.stringify(result) ?? null });
+            return result;
+          };
+        }, act);
+    },
     ...sqliteExpiring(engine, keyedCalls, expired, () => ({ oldest: oldest() })),
   };
 }
+
+/** What an operation gave, as it was noted. */
+const fromJson = <T>(result: string | null): T =>
+  (result === null ? undefined : JSON.parse(result)) as T;

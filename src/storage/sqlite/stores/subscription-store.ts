@@ -2,8 +2,14 @@
 import { and, asc, eq, gte, lt, sql, type SQL } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import { canonicalUri } from "../../../sessions/uris.ts";
-import { MAX_OUTBOX, type Subscription, type SubscriptionStore } from "../../../updates/store.ts";
-import { clientAlive, type Engine } from "../engine/engine.ts";
+import {
+  MAX_OUTBOX,
+  type Change,
+  type Subscription,
+  type SubscriptionStore,
+} from "../../../updates/store.ts";
+import { isFull } from "../engine/ballast.ts";
+import { clientAlive, type Companion, type Engine } from "../engine/engine.ts";
 import { clients, outbox, subscriptions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
 
@@ -107,6 +113,31 @@ export function sqliteSubscriptionStore(
     return known.any;
   };
 
+  /** "0" follows "/" in the order of bytes. */
+  const under = (uri: string) => ({ from: `${uri}/`, to: `${uri}0` });
+
+  /** Each client once for each uri, whatever audiences it belongs to. */
+  const subscribersOf = (changes: readonly Change[]): Subscription[] => {
+    if (!hasAny()) return [];
+    const times = engine.times();
+    const found = changes.flatMap(({ owner, session = "", by, uris, under: parent }) => {
+      const audience = { ...times, owner, session };
+      const rows = [
+        ...(parent === undefined ? [] : q.subscribersBelow.all({ ...audience, ...under(parent) })),
+        ...uris.flatMap((uri) => q.subscribers.all({ ...audience, uri })),
+      ];
+      return rows.filter(({ clientId }) => clientId !== by);
+    });
+    return [...new Map(found.map((one) => [JSON.stringify(one), one])).values()];
+  };
+
+  /** Inside a write: what is waiting already says as much, and a principal without room is not told. */
+  const announce = (news: readonly { clientId: string; data: string }[]): void => {
+    for (const { clientId, data } of news)
+      if (q.isWaiting.get({ clientId, data }) === undefined && usage.hasProgramRoom(clientId))
+        put(clientId, data);
+  };
+
   return {
     subscribe: ({ clientId, uri }, max) =>
       engine.write(() => {
@@ -120,38 +151,39 @@ export function sqliteSubscriptionStore(
     unsubscribe: ({ clientId, uri }) =>
       engine.write(() => void q.remove.run({ clientId, uri: canonicalUri(uri) })),
 
-    subscribers: ({ owner, session = "" }, uris) =>
-      engine.readNow(() => {
-        if (!hasAny()) return [];
-        const times = engine.times();
-        return uris.flatMap((uri): Subscription[] =>
-          q.subscribers.all({ ...times, owner, session, uri }),
-        );
-      }),
+    subscribers: (changes) => engine.readNow(() => subscribersOf(changes)),
 
-    subscribersBelow: ({ owner, session = "" }, uri) =>
-      // "0" follows "/" in the order of bytes.
-      engine.readNow(() =>
-        q.subscribersBelow.all({
-          ...engine.times(),
-          owner,
-          session,
-          from: `${uri}/`,
-          to: `${uri}0`,
-        }),
-      ),
+    async notifyWith({ changes, message, tells, most, onTold }, act) {
+      /** The write that has told, and whom; it may run a second time, when its commit had to wait. */
+      let teller: unknown;
+      let found: Subscription[] = [];
+      const companion: Companion = (operation) => () => {
+        const result = operation();
+        if ((teller !== undefined && teller !== operation) || !tells(result)) return result;
+        teller = operation;
+        try {
+          found = subscribersOf(changes);
+          const told = found.slice(0, most);
+          announce(told.map(({ clientId, uri }) => ({ clientId, data: message(uri) })));
+        } catch (error) {
+          if (isFull(error)) throw error; // it may have undone the change too
+          found = [];
+        }
+        return result;
+      };
+      try {
+        return await engine.accompany(companion, act);
+      } finally {
+        if (found.length > 0) onTold(found.slice(0, most), found.slice(most));
+      }
+    },
 
     post: (messages) =>
       engine.write(() => {
         for (const { clientId, data } of messages) put(clientId, data);
       }),
 
-    announce: (news) =>
-      engine.write(() => {
-        for (const { clientId, data } of news)
-          if (q.isWaiting.get({ clientId, data }) === undefined && usage.hasProgramRoom(clientId))
-            put(clientId, data);
-      }),
+    announce: (news) => engine.write(() => announce(news)),
 
     changedElsewhere: () =>
       engine.readNow(() => {
