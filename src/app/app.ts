@@ -306,7 +306,11 @@ function wire(options: AppOptions, closing: AsyncDisposableStack): App {
     resources: new ResourceRegistry(
       resourceCatalogue([...sessionResources(services), skillResource]).with(resources),
     ),
-    prompts: new PromptRegistry(promptCatalogue(sessionPrompts(services)).with(prompts), states),
+    prompts: new PromptRegistry(
+      promptCatalogue(sessionPrompts(services)).with(prompts),
+      states,
+      services.idempotentCalls,
+    ),
     subscriptions: storage.subscriptions,
     observer: new RequestLog({ registry, metrics, log }),
   };

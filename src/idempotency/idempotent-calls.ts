@@ -123,7 +123,7 @@ export class IdempotentCalls {
     const name = JSON.stringify([call.owner, call.scope, call.key]);
     for (;;) {
       const running = this.#running.get(name);
-      if (running !== undefined && running.request !== call.request) throw keyTaken();
+      if (running !== undefined && running.request !== call.request) throw new KeyTaken();
       if (running === undefined)
         return this.#wait(this.#share(name, call, options), options.signal);
       if (!running.abort.signal.aborted) return this.#wait(running, options.signal);
@@ -236,7 +236,10 @@ function outcomeOf(text: string): unknown {
   throw new AppError("limit", "This call was done, but its result took more room than there is.");
 }
 
-export const keyTaken = (): AppError =>
-  new AppError("conflict", "This request key already stands for another call.", {
-    hint: "Use a new key for each new call, and the same one only to repeat it.",
-  });
+export class KeyTaken extends AppError {
+  constructor() {
+    super("conflict", "This request key already stands for another call.", {
+      hint: "Use a new key for each new call, and the same one only to repeat it.",
+    });
+  }
+}

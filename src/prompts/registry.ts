@@ -6,12 +6,15 @@ import {
   type Prompt as WirePrompt,
 } from "@modelcontextprotocol/server";
 import { may, type Principal } from "../auth/principal.ts";
-import type { RequestStates } from "../protocol/request-state.ts";
+import type { OpenedState, RequestStates } from "../protocol/request-state.ts";
 import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import type { CompletionContext } from "../definitions/completions.ts";
 import { ofItsAuthor } from "../definitions/mistake.ts";
 import { fieldOf } from "../definitions/schema.ts";
 import { completion } from "../protocol/completion.ts";
+import { newId } from "../lib/ids.ts";
+import type { IdempotentCalls } from "../idempotency/idempotent-calls.ts";
+import { requestOf, useState } from "../protocol/request-state-use.ts";
 import type { Prompt, PromptContext } from "./prompt.ts";
 import type { Rendered } from "./results.ts";
 
@@ -20,15 +23,19 @@ const PROMPTS: Kind<Prompt> = { label: "Prompt", field: "name", keyOf: ({ name }
 export const promptCatalogue = (builtIn: readonly Prompt[]): Catalogue<Prompt> =>
   Catalogue.of(PROMPTS, builtIn);
 
+type Asking = Omit<PromptContext, "args">;
+
 export class PromptRegistry {
   /** The prompts that are always there. */
   readonly fixed: Catalogue<Prompt>;
   #all: Catalogue<Prompt>;
   readonly #states: RequestStates;
+  readonly #calls: IdempotentCalls;
 
-  constructor(fixed: Catalogue<Prompt>, states: RequestStates) {
+  constructor(fixed: Catalogue<Prompt>, states: RequestStates, calls: IdempotentCalls) {
     this.fixed = this.#all = fixed;
     this.#states = states;
+    this.#calls = calls;
   }
 
   /** From now on these. Requests that run go on with the prompt that they began with. */
@@ -47,20 +54,35 @@ export class PromptRegistry {
   async get(
     name: string,
     given: Readonly<Record<string, string>>,
-    context: Omit<PromptContext, "args">,
+    context: Asking,
   ): Promise<Rendered> {
-    const { principal } = context;
+    const { principal, caller } = context;
     const prompt = this.#find(name, principal);
     const args = await checked(prompt, given);
-    const asked = { principal, method: "prompts/get", name, args: given };
+    const asked = { principal, method: "prompts/get", name, args: given, place: caller };
     const sealed = context.requestState<string>();
-    const state = sealed === undefined ? undefined : await this.#states.open(asked, sealed);
-    const render = () => prompt.render({ ...context, args, requestState: <T>() => state as T });
+    const opened = sealed === undefined ? undefined : await this.#states.open(asked, sealed);
+    if (opened) await this.#use(opened, context);
+    const requestState = <T>() => opened?.state as T;
+    const render = () => prompt.render({ ...context, args, requestState });
     const rendered = this.#all.isBuiltIn(name)
       ? await render()
       : await ofItsAuthor(`prompt ${name}`, context.signal, render);
     if (!isInputRequiredResult(rendered) || rendered.requestState === undefined) return rendered;
-    return { ...rendered, requestState: await this.#states.seal(asked, rendered.requestState) };
+    return {
+      ...rendered,
+      requestState: await this.#states.seal(asked, rendered.requestState, opened),
+    };
+  }
+
+  /** A prompt only reads: the same request, sent again, gets it rendered again. */
+  async #use({ id }: OpenedState, { caller, signal, inputResponses: responses }: Asking) {
+    const request = requestOf(undefined, { rpcId: caller.rpcId, responses });
+    const place = { owner: caller.principal.id, scope: "" };
+    await useState(this.#calls, { id, request }, place, {
+      ...{ signal, newSessionId: newId(), repeatable: true },
+      run: async () => ({ value: true, keep: true }),
+    });
   }
 
   async complete(

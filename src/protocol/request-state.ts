@@ -1,11 +1,13 @@
 // What a caller carries between the rounds of one request (`requestState`): signed, so that only we can have written it,
-// bound to who asks what, and short-lived. A caller can read it; it cannot change it.
+// bound to who asks what and where, and short-lived. A caller can read it; it cannot change it. That it is used once is
+// src/protocol/request-state-use.ts.
 import {
   createRequestStateCodec,
   ProtocolError,
   ProtocolErrorCode,
 } from "@modelcontextprotocol/server";
 import { fingerprint } from "../lib/fingerprint.ts";
+import { newId } from "../lib/ids.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
@@ -18,12 +20,17 @@ export interface Asked {
   method: string;
   name: string;
   args: unknown;
+  /** Which session its address names, and which one its client has to itself. */
+  place: { target?: unknown; own?: unknown };
 }
 
 interface Sealed {
+  id: string;
   request: string;
   state: unknown;
 }
+
+export type OpenedState = Pick<Sealed, "id" | "state">;
 
 export class RequestStates {
   readonly #keys: SigningKeys;
@@ -32,28 +39,40 @@ export class RequestStates {
     this.#keys = keys;
   }
 
-  /** `state` is JSON. */
-  async seal(asked: Asked, state: unknown): Promise<string> {
+  /** `state` is JSON. `after`: the state that the earlier round was opened with, which has one state behind it. */
+  async seal(asked: Asked, state: unknown, after?: OpenedState): Promise<string> {
     const [key] = await this.#keys.all();
-    return codec(key!).mint({ request: requestOf(asked), state });
+    const id = after === undefined ? newId() : fingerprint([after.id]);
+    return codec(key!).mint({ id, request: requestOf(asked), state });
   }
 
   /** @throws ProtocolError for a state that was not sealed for this very request, or too long ago */
-  async open(asked: Asked, sealed: string): Promise<unknown> {
+  async open(asked: Asked, sealed: string): Promise<OpenedState> {
     const request = requestOf(asked);
     for (const key of await this.#keys.all()) {
       const opened = await codec(key)
         .verify(sealed, NO_CONTEXT)
         .catch(() => undefined);
-      if (opened?.request === request) return opened.state;
+      if (opened?.request === request) return opened;
     }
-    throw new ProtocolError(
-      ProtocolErrorCode.InvalidParams,
-      "Invalid or expired requestState: start the request anew, without it.",
-      { reason: "invalid_request_state" },
-    );
+    throw invalidState();
   }
 }
+
+export const invalidState = (): ProtocolError =>
+  refused(
+    "Invalid or expired requestState: start the request anew, without it.",
+    "invalid_request_state",
+  );
+
+export const usedState = (): ProtocolError =>
+  refused(
+    "This requestState was used already: start the request anew, without it.",
+    "used_request_state",
+  );
+
+const refused = (message: string, reason: string): ProtocolError =>
+  new ProtocolError(ProtocolErrorCode.InvalidParams, message, { reason });
 
 const codec = (key: Uint8Array) =>
   createRequestStateCodec<Sealed>({ key, ttlSeconds: TTL_SECONDS });
@@ -61,5 +80,5 @@ const codec = (key: Uint8Array) =>
 /** The codec's own binding looks at the SDK's context, which has no arguments: ours is inside. */
 const NO_CONTEXT = undefined as never;
 
-const requestOf = ({ principal, method, name, args }: Asked): string =>
-  fingerprint([principal.id, method, name, args ?? {}]);
+const requestOf = ({ principal, method, name, args, place: { target, own } }: Asked): string =>
+  fingerprint([principal.id, method, name, args ?? {}, target ?? null, own ?? null]);

@@ -77,6 +77,8 @@ export interface Caller {
   readonly own?: string | undefined;
   /** Why the caller can be asked nothing while its call runs; undefined where it can. */
   readonly noQuestions?: string | undefined;
+  /** The id that the client gave its request, where the call came by JSON-RPC. */
+  readonly rpcId?: string | number | undefined;
   /** Under which the log tells about the call. */
   readonly requestId?: string | undefined;
   /** Of the HTTP request, where the call has come over HTTP just now. */

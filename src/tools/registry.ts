@@ -8,13 +8,14 @@ import {
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
 import { scopeOf, type Scope } from "../auth/principal.ts";
-import type { Asked, RequestStates } from "../protocol/request-state.ts";
+import type { Asked, OpenedState, RequestStates } from "../protocol/request-state.ts";
 import { toAppError, type AppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { unstorable } from "../lib/json/storable.ts";
 import { failureLevel, logFailure, type FailedCall } from "../telemetry/failures.ts";
 import type { ToolsetName } from "../config/toolsets.ts";
 import type { Caller } from "../sessions/session.ts";
+import { requestOf } from "../protocol/request-state-use.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
 import { Catalogue, type Kind } from "../definitions/catalogue.ts";
@@ -150,27 +151,39 @@ export class ToolRegistry {
     const parsed = await parseArguments(tool.input, args);
     if (parsed.issues !== undefined)
       return failure(`Wrong arguments for ${name}:\n${faults(parsed.issues)}`, "invalid");
-    const asked = { principal: caller.principal, method: "tools/call", name, args };
+    const { principal } = caller;
+    const asked = { principal, method: "tools/call", name, args, place: caller };
     let session: string | null = null;
     let opened: OpenedSession | undefined;
     try {
-      const round = await this.#openRound(asked, channel);
+      const opening = await this.#openRound(asked, channel);
+      const round = opening?.state as Carried | undefined;
       const input = withRequestKey(tool, parsed.input, channel.requestKey);
       const newSessionId = round?.session ?? newId();
       const isBuiltIn = this.#all.isBuiltIn(name);
+      const once = onceOf({ ...tool, changesOnly: isBuiltIn }, input, channel.requestKey);
       const call: Call = {
         caller,
         channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,
         input,
         session: parsed.session,
         newSessionId,
-        once: onceOf({ ...tool, changesOnly: isBuiltIn }, input, channel.requestKey),
+        once,
+        round: opening && {
+          id: opening.id,
+          request: requestOf(once?.key ?? channel.requestKey, {
+            rpcId: caller.rpcId,
+            responses: channel.inputResponses,
+          }),
+          session: round?.worked ?? null,
+          repeatable: tool.takesRequestKey || this.isIdempotent(name),
+        },
         services: this.#services,
         onSession: (id, made) => ([session, opened] = [id, made]),
       };
       const result = await (isBuiltIn ? tool.run(call) : asTool(name, () => tool.run(call)));
       return isQuestion(result)
-        ? await this.#nextRound(asked, result, newSessionId)
+        ? await this.#nextRound(asked, result, { session: newSessionId, worked: session }, opening)
         : named(result, session, { opened, namesSession: tool.namesSession });
     } catch (error) {
       channel.signal.throwIfAborted();
@@ -214,25 +227,30 @@ export class ToolRegistry {
     );
   }
 
-  async #openRound(asked: Asked, { requestState }: CallChannel): Promise<Round | undefined> {
+  async #openRound(asked: Asked, { requestState }: CallChannel): Promise<OpenedState | undefined> {
     const sealed = requestState<string>();
-    return sealed === undefined ? undefined : ((await this.#states.open(asked, sealed)) as Round);
+    return sealed === undefined ? undefined : this.#states.open(asked, sealed);
   }
 
   async #nextRound(
     asked: Asked,
     result: InputRequiredResult,
-    session: string,
+    sessions: Pick<Carried, "session" | "worked">,
+    after: OpenedState | undefined,
   ): Promise<InputRequiredResult> {
-    const round: Round = { state: result.requestState, session };
-    return { ...result, requestState: await this.#states.seal(asked, round) };
+    const carried: Carried = { state: result.requestState, ...sessions };
+    return { ...result, requestState: await this.#states.seal(asked, carried, after) };
   }
 }
 
-/** What is carried from round to round: the tool's own state, and the id for a session that it may open. */
-interface Round {
+/** What is carried from round to round. */
+interface Carried {
+  /** The tool's own. */
   state: unknown;
-  session: string | undefined;
+  /** The id for a session that the call may have to open. */
+  session: string;
+  /** The session that the round worked in. */
+  worked: string | null;
 }
 
 /**

@@ -13,6 +13,8 @@ import { rows, transcript } from "../support/rows.ts";
 /** A 2026 client that goes through the rounds by hand. */
 const SAMPLING = { capabilities: { sampling: {} } };
 
+const USED = { code: -32602, data: { reason: "used_request_state" } };
+
 interface Asked {
   requestState: string;
   /** Repeats the call with an answer. */
@@ -44,13 +46,14 @@ describe("chat in the rounds of 2026-07-28", () => {
     expect(transcript(here.folder)).toEqual(["1 user complete one", "2 assistant complete first"]);
   });
 
-  it("takes an answer once: a replayed round stores nothing and gives the first answer", async () => {
+  it("takes an answer once: the same round again gives the first answer, another one is refused", async () => {
     const here = await serveHere();
     const asked = await ask(here.url, { prompt: "one" });
     const all = await Promise.all(["a", "a"].map((text) => asked.answer(here.url, text)));
     const first = all[0]!.data;
     expect(all[1]!.data).toEqual(first);
-    expect((await asked.answer(here.url, "another")).data).toEqual(first);
+    expect((await asked.answer(here.url, "a")).data).toEqual(first);
+    expect((await asked.answer(here.url, "another")).messages).toMatchObject([{ error: USED }]);
     expect(transcript(here.folder)).toEqual(["1 user complete one", "2 assistant complete a"]);
     // The same question, asked anew, is another one.
     const again = await ask(here.url, { prompt: "one", session: first["session"] });
@@ -67,7 +70,8 @@ describe("chat in the rounds of 2026-07-28", () => {
     expect(answered.data).toMatchObject({ text: "after", model: "own-1" });
     await second.kill();
     const third = await startServer({ folder });
-    expect((await asked.answer(third.url, "later")).data).toEqual(answered.data);
+    expect((await asked.answer(third.url, "after")).data).toEqual(answered.data);
+    expect((await asked.answer(third.url, "later")).messages).toMatchObject([{ error: USED }]);
     expect(transcript(folder)).toEqual(["1 user complete one", "2 assistant complete after"]);
     expect(rows(folder, "SELECT * FROM sessions")).toHaveLength(1);
   });

@@ -29,7 +29,7 @@ function clientsInMemory(maxIdle: number): LiveClients {
     info: { name: "holdfast", title: "Holdfast", version: "0" },
     registry: noTools,
     resources: new ResourceRegistry(resourceCatalogue([])),
-    prompts: new PromptRegistry(promptCatalogue([]), states),
+    prompts: new PromptRegistry(promptCatalogue([]), states, {} as never),
     subscriptions: storage.subscriptions,
     observer: new RequestLog({ registry: noTools, metrics: undefined, log }),
     streams: storage.streams,

@@ -20,6 +20,7 @@ const ASKED: Asked = {
   method: "tools/call",
   name: "plan",
   args: { who: "x", deep: [1, { a: null }] },
+  place: {},
 };
 
 /** A sealer on a database of its own; `states` again is what another process of the same folder has. */
@@ -46,7 +47,7 @@ describe("a sealed state", () => {
       fc.asyncProperty(fc.jsonValue(), fc.jsonValue(), async (args, state) => {
         const sealed = await states.seal({ ...ASKED, args }, state);
         const opened = await another().open({ ...ASKED, args }, sealed);
-        expect(opened).toEqual(JSON.parse(JSON.stringify(state)));
+        expect(opened.state).toEqual(JSON.parse(JSON.stringify(state)));
       }),
       { numRuns: 50 },
     );
@@ -59,11 +60,13 @@ describe("a sealed state", () => {
     ["other arguments", { args: { who: "y", deep: [1, { a: null }] } }],
     ["more arguments", { args: { ...(ASKED.args as object), more: 1 } }],
     ["no arguments", { args: undefined }],
+    ["another address", { place: { target: { name: "work" } } }],
+    ["another session of the client's own", { place: { own: "one" } }],
   ])("does not open for %s", async (_, other) => {
     const { states } = sealer();
     const sealed = await states.seal(ASKED, "state");
     await expect(states.open({ ...ASKED, ...other }, sealed)).rejects.toMatchObject(refusal);
-    expect(await states.open(ASKED, sealed)).toBe("state");
+    expect(await states.open(ASKED, sealed)).toMatchObject({ state: "state" });
   });
 
   it("does not open when any character of it is changed, or it is cut or grown", async () => {
@@ -92,7 +95,7 @@ describe("a sealed state", () => {
     const { states } = sealer();
     const sealed = await states.seal(ASKED, "state");
     const args = { deep: [1, { a: null }], who: "x" };
-    expect(await states.open({ ...ASKED, args }, sealed)).toBe("state");
+    expect(await states.open({ ...ASKED, args }, sealed)).toMatchObject({ state: "state" });
   });
 
   it("of another folder does not open", async () => {
@@ -109,7 +112,7 @@ describe("as time goes by", () => {
     const { states } = sealer();
     const sealed = await states.seal(ASKED, "state");
     vi.advanceTimersByTime(59 * 60_000);
-    expect(await states.open(ASKED, sealed)).toBe("state");
+    expect(await states.open(ASKED, sealed)).toMatchObject({ state: "state" });
     vi.advanceTimersByTime(2 * 60_000);
     await expect(states.open(ASKED, sealed)).rejects.toMatchObject(refusal);
   });
@@ -124,11 +127,11 @@ describe("as time goes by", () => {
     clock.advance(2 * DAY_MS);
     const [fresh] = await Promise.all([1, 2, 3].map(() => another().seal(ASKED, "new")));
     expect(keys()).toBe(2);
-    expect(await states.open(ASKED, old)).toBe("old");
-    expect(await states.open(ASKED, fresh!)).toBe("new");
+    expect(await states.open(ASKED, old)).toMatchObject({ state: "old" });
+    expect(await states.open(ASKED, fresh!)).toMatchObject({ state: "new" });
     clock.advance(30 * DAY_MS);
     await expect(states.open(ASKED, old)).rejects.toMatchObject(refusal);
-    expect(await states.open(ASKED, fresh!)).toBe("new");
+    expect(await states.open(ASKED, fresh!)).toMatchObject({ state: "new" });
     expect(keys()).toBe(2); // the first is deleted, and there is a third
   });
 });

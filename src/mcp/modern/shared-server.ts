@@ -65,8 +65,10 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   /** Hands a request to the server; returns how to cancel it. */
   deliver(request: JSONRPCRequest, caller: Caller, exchange: JsonResponse): () => void {
     const id = ++this.#lastId;
-    const call = { id: request.id, request, caller, exchange, began: performance.now() };
-    this.#calls.set(id, call);
+    this.#calls.set(id, {
+      ...{ id: request.id, request, exchange, began: performance.now() },
+      caller: { ...caller, rpcId: request.id },
+    });
     this.#delivering = true;
     try {
       this.onmessage?.({ ...request, id }, this.#extra);

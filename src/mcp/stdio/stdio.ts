@@ -54,6 +54,7 @@ export function serveOverStdio(
       ({ era }) => {
         const server = createServer(parts, ({ mcpReq }) => ({
           ...caller(),
+          rpcId: mcpReq.id,
           requestId: pipe.requestId(mcpReq.id),
         }));
         servers[era] = server;

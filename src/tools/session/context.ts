@@ -8,6 +8,7 @@ import type {
 import type { Principal } from "../../auth/principal.ts";
 import type { CallingProgram, RequestInfo } from "../../definitions/request.ts";
 import type { Caller, Session } from "../../sessions/session.ts";
+import type { StateUse } from "../../protocol/request-state-use.ts";
 import type { OwnSessions } from "./own-sessions.ts";
 import type { InputOf, ObjectSchema } from "../../definitions/schema.ts";
 import type { SessionHandle, SessionServices } from "./session-handle.ts";
@@ -83,12 +84,21 @@ export interface Once {
   changesOnly: boolean;
 }
 
+/** A later round of a call: the one use of its `requestState`. */
+export interface Round extends StateUse {
+  /** The session that the earlier round worked in. */
+  session: string | null;
+  /** Whether a run that was cut short may simply be run again. */
+  repeatable: boolean;
+}
+
 /** A session that a call has made without being asked to. */
 export type OpenedSession = Pick<Session, "name">;
 
 /** One call of a tool, its arguments already checked. */
 export interface Call {
   once?: Once | undefined;
+  round?: Round | undefined;
   /** The id for a session that the call may have to open: the same in all its rounds. */
   newSessionId: string;
   input: unknown;

@@ -1,10 +1,12 @@
 // Finds the session of a call, decides whether the caller may use it, and hands it to the handler.
+import { invalidState } from "../../protocol/request-state.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { CurrentSession } from "../../clients/session-resolver.ts";
-import type { Run } from "../../idempotency/idempotent-calls.ts";
+import type { KeyedOptions, Run } from "../../idempotency/idempotent-calls.ts";
 import type { Caller } from "../../sessions/session.ts";
 import { changesOf, idsFrom } from "./changes.ts";
 import { newId } from "../../lib/ids.ts";
+import { useState } from "../../protocol/request-state-use.ts";
 import { ToolMistake } from "../../definitions/mistake.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { isQuestion, isSettled, settle, type Settled } from "../results.ts";
@@ -41,10 +43,11 @@ export function withSession<Input, Policy extends SessionPolicy>(
   } = {},
 ): (call: Call) => Promise<Settled> {
   return async (call) => {
-    const { caller, services, channel, once, newSessionId } = call;
+    const { caller, services, channel, once, round, newSessionId } = call;
     const input = call.input as Input;
     const policy = typeof wanted === "function" ? checkPolicy(wanted(input)) : wanted;
     const found = await resolve(policy, call);
+    if (round?.session) checkSession(round.session, found?.id ?? newSessionId);
 
     const handle = async (run: Omit<Run, "change"> & Partial<Run>): Promise<Handled> => {
       const current = found ?? withoutSession(policy, call, run.newSessionId);
@@ -76,29 +79,43 @@ export function withSession<Input, Policy extends SessionPolicy>(
       return { result, session: current.id, opened: openedIn(current, caller) };
     };
 
-    const handled = await (once === undefined
+    const handled = await (once === undefined && round === undefined
       ? handle({ signal: channel.signal, newSessionId })
-      : keyed());
+      : doneOnce());
     if (handled.session !== undefined) call.onSession(handled.session, handled.opened);
     // An earlier version kept what its handler had returned.
     return isSettled(handled.result) ? handled.result : settle(handled.result);
 
-    async function keyed(): Promise<Handled> {
-      const { repeatable, key, request } = once!;
+    async function doneOnce(): Promise<Handled> {
       // The key belongs to the session: one that its name does not lead to yet is made before it.
       if (found?.hasId === false) await found.create();
+      const place = { owner: caller.principal.id, scope: scopeOf(policy, call, found) };
+      const start = { signal: channel.signal, newSessionId };
+      if (once === undefined) return inRound({ ...start, repeatable: round!.repeatable });
+      const { repeatable, key, request } = once;
       return (await services.idempotentCalls.once(
-        { owner: caller.principal.id, scope: scopeOf(policy, call, found), key, request },
+        { ...place, key, request },
         {
-          signal: channel.signal,
-          newSessionId,
+          ...start,
           repeatable,
           run: async (run) => {
-            const value = await handle(run);
+            const value = await (round ? inRound({ ...run, repeatable: true }) : handle(run));
             return { value, keep: isFinal(value.result) };
           },
         },
       )) as Handled;
+
+      /** A failure uses up no state: whoever answers better goes on. */
+      async function inRound(options: Omit<KeyedOptions, "run">): Promise<Handled> {
+        const run = async (run: Run) => {
+          const value = await handle(run);
+          return { value, keep: isQuestion(value.result) || isFinal(value.result) };
+        };
+        return (await useState(services.idempotentCalls, round!, place, {
+          ...options,
+          run,
+        })) as Handled;
+      }
     }
   };
 }
@@ -108,6 +125,11 @@ export const POLICIES: readonly unknown[] = ["required", "created", "optional", 
 function checkPolicy<Policy>(policy: Policy): Policy {
   if (POLICIES.includes(policy)) return policy;
   throw new ToolMistake("session", `its function gives one of ${POLICIES.join(", ")}`);
+}
+
+/** @throws ProtocolError for the state of a round that worked in another session */
+function checkSession(earlier: string, id: string): void {
+  if (id !== earlier) throw invalidState();
 }
 
 /** Where a key is looked for: in the session; for a tool that works in none, in what the caller always brings. */

@@ -3,7 +3,7 @@ import { and, asc, eq, isNull, lt, ne, sql } from "drizzle-orm";
 import { interruptedError } from "../../../lib/errors.ts";
 import {
   KEEP_OUTCOMES_MS,
-  keyTaken,
+  KeyTaken,
   NOT_KEPT,
   type Changes,
   type IdempotentCallStore,
@@ -141,7 +141,7 @@ export function sqliteKeyedCallStore(
         )
           q.remove.run({ id: found.id });
         else if (found !== undefined) {
-          if (found.request !== request) throw keyTaken();
+          if (found.request !== request) throw new KeyTaken();
           const { id, newSessionId } = found;
           if (free) {
             q.take.run({ id, instanceId });
