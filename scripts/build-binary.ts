@@ -38,7 +38,7 @@ if (foreign && values.node === undefined)
 
 const work = mkdtempSync(join(tmpdir(), "holdfast-build-"));
 try {
-  await bundle(join(work, "main.mjs"));
+  await bundle({ file: join(work, "main.mjs") });
   copyFileSync(addon, join(work, ADDON_ASSET));
   mkdirSync(dirname(output), { recursive: true });
   // The path of `main` becomes a part of the executable: a relative one is always the same.

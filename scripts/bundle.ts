@@ -1,15 +1,21 @@
-// The program and the packages that it uses in one file: what the binary holds, and what starts four times as fast as the
-// source.
+// The program and the packages that it uses as one file, which is what the binary holds, or as a folder of files that are
+// loaded when they are needed, which starts fastest.
 import { join } from "node:path";
 import { build } from "esbuild";
 
-/** `external`: packages that are looked for when it runs. */
-export async function bundle(outfile: string, external: readonly string[] = []): Promise<void> {
+/** `output`: the file, or the folder, whose `main.mjs` is the program. */
+export async function bundle(output: { file: string } | { folder: string }): Promise<void> {
   await build({
     absWorkingDir: join(import.meta.dirname, ".."), // paths in comments are relative to it
     entryPoints: ["src/main.ts"],
-    outfile,
-    external: [...external],
+    ...("file" in output
+      ? { outfile: output.file }
+      : {
+          outdir: output.folder,
+          splitting: true,
+          outExtension: { ".js": ".mjs" },
+          external: ["better-sqlite3"], // finds its addon beside itself
+        }),
     bundle: true,
     platform: "node",
     format: "esm",

@@ -1,15 +1,20 @@
 // Builds the program that the tests start, before the first of them and again when the source changes.
-import { mkdirSync, renameSync } from "node:fs";
-import { dirname } from "node:path";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { bundle } from "../../scripts/bundle.ts";
 import { BUNDLE } from "./process.ts";
 
+/** Another run of the tests may be starting the one before: the names of its files tell what is in them. */
 async function build(): Promise<void> {
-  mkdirSync(dirname(BUNDLE), { recursive: true });
-  const partial = `${BUNDLE}.${process.pid}`;
-  await bundle(partial, ["better-sqlite3"]);
-  renameSync(partial, BUNDLE); // another run of the tests may be starting it
+  const target = dirname(BUNDLE);
+  mkdirSync(target, { recursive: true });
+  const folder = mkdtempSync(`${target}-`);
+  await bundle({ folder });
+  const main = basename(BUNDLE);
+  const others = readdirSync(folder).filter((name) => name !== main);
+  for (const name of [...others, main]) renameSync(join(folder, name), join(target, name));
+  rmSync(folder, { recursive: true });
 }
 
 export default async function setup(project: TestProject): Promise<void> {

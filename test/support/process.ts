@@ -6,8 +6,8 @@ import { onTestFinished } from "vitest";
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** The program in one file, which starts faster than the source; test/support/build.ts makes it. */
-export const BUNDLE = file("../../node_modules/.cache/holdfast/holdfast.mjs");
+/** The program in a few files, which start faster than the source; test/support/build.ts makes them. */
+export const BUNDLE = file("../../node_modules/.cache/holdfast/main.mjs");
 
 /** Makes starts of other scripts as fast as the command's. */
 const FORMATS = file("../../bin/formats.js");
