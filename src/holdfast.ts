@@ -1,7 +1,13 @@
 // The library's front door; the command line is a caller of it too.
 import { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import { buildApp, type App, type AppOptions } from "./app/app.ts";
-import { loadConfig, settings, type ConfigSources, type SettingName } from "./config/config.ts";
+import {
+  asTexts,
+  loadConfig,
+  settings,
+  type ConfigSources,
+  type Settings,
+} from "./config/config.ts";
 import { AppError } from "./lib/errors.ts";
 import { unknownAmong } from "./lib/text/similar.ts";
 import { LOCAL } from "./auth/principal.ts";
@@ -17,9 +23,6 @@ import type { LocalClient, ToolMessage } from "./tools/local-client.ts";
 import { toolCatalogue } from "./tools/registry.ts";
 import { defineTool, isTool, type Tool } from "./tools/tool.ts";
 import { withSession } from "./tools/session/with-session.ts";
-
-/** Settings as a user writes them: `{ port: 8484, "max-age": "30d" }`. */
-export type Settings = Partial<Record<SettingName, string | number | boolean>>;
 
 export interface HoldfastOptions {
   /** Your tools, beside the built-in ones. */
@@ -240,11 +243,3 @@ function checkNames(names: readonly string[]): void {
   );
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));
 }
-
-/** Settings as the texts that `loadConfig` reads. */
-export const asTexts = (settings: Settings): Partial<Record<SettingName, string>> =>
-  Object.fromEntries(
-    Object.entries(settings)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, String(value)]),
-  );

@@ -6,8 +6,8 @@ export {
   type Holdfast,
   type HoldfastOptions,
   type Running,
-  type Settings,
 } from "./holdfast.ts";
+export type { Settings } from "./config/config.ts";
 export { defineTool, type Tool, type ToolSpec } from "./tools/tool.ts";
 export type { SessionPolicy, ToolContext, ToolResult } from "./tools/session/context.ts";
 export { audio, image } from "./tools/content.ts";

@@ -5,7 +5,6 @@ import { createProgram, withDefaultCommand } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal/terminal.ts";
 import { AppError } from "./lib/errors.ts";
 import { systemReason } from "./lib/system-errors.ts";
-import { createLogger } from "./telemetry/logger.ts";
 import { runningTool } from "./definitions/running.ts";
 
 let exitCode = 0;
@@ -85,7 +84,10 @@ process.on("unhandledRejection", (reason) =>
 );
 
 function tellOfTool(err: unknown, message: string): void {
-  createLogger("error").error({ tool: runningTool(), err }, message);
+  const tool = runningTool();
+  void import("./telemetry/logger.ts").then(({ createLogger }) =>
+    createLogger("error").error({ tool, err }, message),
+  );
 }
 
 try {

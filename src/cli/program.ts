@@ -1,25 +1,20 @@
 // The command line: its commands and their flags. Every setting is a flag; each command's work is in a file of its own.
 import { Argument, Command, Option } from "commander";
-import type { SettingName } from "../config/config.ts";
-import type { Settings } from "../holdfast.ts";
+import type { SettingName, Settings } from "../config/config.ts";
 import { AppError } from "../lib/errors.ts";
 import { HOME } from "../clients/session-resolver.ts";
 import { VERSION } from "../version.ts";
-import { backup, type BackupFlags, type CopyFlags } from "./commands/backup.ts";
-import { cleanup, type CleanupFlags } from "./commands/cleanup.ts";
+import type { BackupFlags, CopyFlags } from "./commands/backup.ts";
+import type { CleanupFlags } from "./commands/cleanup.ts";
 import { complete, completionScript, SHELLS, type Shell } from "./completion.ts";
-import { connect, type ConnectFlags } from "./connect/connect.ts";
-import { doctor, type DoctorFlags } from "./doctor/doctor.ts";
+import type { ConnectFlags } from "./connect/connect.ts";
+import type { DoctorFlags } from "./doctor/doctor.ts";
 import { onlyOf, readCount, withHelp } from "./help.ts";
-import { createKey, listKeys, openKeys, revokeKey, type KeyFlags } from "./commands/keys.ts";
-import { restore } from "./commands/restore.ts";
+import type { KeyFlags } from "./commands/keys.ts";
 import { settingsOf, withAllSettings, withSettings } from "./setting-flags.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
-import { sessionNames } from "./sessions/find.ts";
 import type { Terminal } from "./terminal/terminal.ts";
-import { serve } from "./commands/serve.ts";
-import { stdio } from "./commands/stdio.ts";
-import { addToolCommands } from "./commands/tools.ts";
+import { addToolCommands } from "./tool-commands.ts";
 
 /** What every command uses that opens the database. */
 const DATA: readonly SettingName[] = ["data-dir", "log-level"];
@@ -101,7 +96,9 @@ export function createProgram(terminal: Terminal): Command {
 
   withAllSettings(
     program.command("serve").description("serve MCP over HTTP (the default command)"),
-  ).action((flags: object) => serve(settingsOf(flags), terminal));
+  ).action(async (flags: object) =>
+    (await import("./commands/serve.ts")).serve(settingsOf(flags), terminal),
+  );
 
   withAllSettings(
     program.command("stdio").description("serve one MCP client over standard input and output"),
@@ -115,7 +112,9 @@ export function createProgram(terminal: Terminal): Command {
         "session",
       ]),
     )
-    .action((flags: object) => stdio(settingsOf(flags), flags, terminal));
+    .action(async (flags: object) =>
+      (await import("./commands/stdio.ts")).stdio(settingsOf(flags), flags, terminal),
+    );
 
   withSettings(
     program.command("cleanup").description("delete what is older than the maximum age"),
@@ -124,7 +123,9 @@ export function createProgram(terminal: Terminal): Command {
     .option("--dry-run", "only say what would be deleted")
     .option("--yes", "delete what the last run kept too, without asking")
     .option("--json", "print JSON")
-    .action((flags: CleanupFlags) => cleanup(settingsOf(flags), flags, terminal));
+    .action(async (flags: CleanupFlags) =>
+      (await import("./commands/cleanup.ts")).cleanup(settingsOf(flags), flags, terminal),
+    );
 
   withSettings(
     program
@@ -140,7 +141,9 @@ export function createProgram(terminal: Terminal): Command {
     )
     .option("--json", "print JSON")
     .addHelpText("after", BACKUP_HELP)
-    .action((file: string, flags: BackupFlags) => backup(settingsOf(flags), file, flags, terminal));
+    .action(async (file: string, flags: BackupFlags) =>
+      (await import("./commands/backup.ts")).backup(settingsOf(flags), file, flags, terminal),
+    );
 
   withSettings(
     program.command("restore <file>").description("put a backup in the place of the database"),
@@ -148,12 +151,16 @@ export function createProgram(terminal: Terminal): Command {
   )
     .option("--force", "replace a database that is there; it is kept beside the new one")
     .option("--json", "print JSON")
-    .action((file: string, flags: CopyFlags) => restore(settingsOf(flags), file, flags, terminal));
+    .action(async (file: string, flags: CopyFlags) =>
+      (await import("./commands/restore.ts")).restore(settingsOf(flags), file, flags, terminal),
+    );
 
   withAllSettings(program.command("doctor").description("check settings, data folder and database"))
     .option("--fix", "put right what is safe: file rights, a log that has grown")
     .option("--json", "print JSON")
-    .action((flags: DoctorFlags) => doctor(settingsOf(flags), flags, terminal));
+    .action(async (flags: DoctorFlags) =>
+      (await import("./doctor/doctor.ts")).doctor(settingsOf(flags), flags, terminal),
+    );
 
   withSettings(
     program
@@ -167,8 +174,8 @@ export function createProgram(terminal: Terminal): Command {
     .option("--write", "put it into the program's file, and keep a copy of the file")
     .option("--json", "print JSON")
     .addHelpText("after", CONNECT_HELP)
-    .action((name: string | undefined, flags: ConnectFlags) =>
-      connect(settingsOf(flags), name, flags, terminal),
+    .action(async (name: string | undefined, flags: ConnectFlags) =>
+      (await import("./connect/connect.ts")).connect(settingsOf(flags), name, flags, terminal),
     );
 
   const keys = program.command("keys").description("who may come in over HTTP");
@@ -184,12 +191,17 @@ export function createProgram(terminal: Terminal): Command {
     )
     .option("--expires <duration>", "how long it is valid", "never")
     .option("--json", "print JSON")
-    .action((flags: KeyFlags) => createKey(settingsOf(flags), flags, terminal));
+    .action(async (flags: KeyFlags) =>
+      (await import("./commands/keys.ts")).createKey(settingsOf(flags), flags, terminal),
+    );
   withSettings(keys.command("list").description("list the keys"), DATA)
     .option("--json", "print JSON")
-    .action((flags: { json?: boolean }) => listKeys(settingsOf(flags), flags, terminal));
+    .action(async (flags: { json?: boolean }) =>
+      (await import("./commands/keys.ts")).listKeys(settingsOf(flags), flags, terminal),
+    );
   withSettings(keys.command("revoke <id>").description("refuse a key from now on"), DATA).action(
-    (id: string, flags: object) => revokeKey(settingsOf(flags), id, terminal),
+    async (id: string, flags: object) =>
+      (await import("./commands/keys.ts")).revokeKey(settingsOf(flags), id, terminal),
   );
 
   withSettings(
@@ -197,7 +209,9 @@ export function createProgram(terminal: Terminal): Command {
     DATA,
   )
     .option("--yes", "do not ask")
-    .action((flags: { yes?: boolean }) => openKeys(settingsOf(flags), flags, terminal));
+    .action(async (flags: { yes?: boolean }) =>
+      (await import("./commands/keys.ts")).openKeys(settingsOf(flags), flags, terminal),
+    );
 
   addSessionCommands(
     program
@@ -249,6 +263,7 @@ async function printCompletions(
   const settings: Settings =
     given.includes("--data-dir") && folder !== undefined ? { "data-dir": folder } : {};
   const current = words.at(-1) ?? "";
+  const { sessionNames } = await import("./sessions/find.ts");
   for (const name of await sessionNames(settings).catch(() => []))
     if (name.startsWith(current)) terminal.print(name);
 }

@@ -1,7 +1,12 @@
 // Settings as flags of commands, and back. What serves has them all, in groups; what only needs the stored data has few.
 import { Option, type Command } from "commander";
-import { settingGroups, settings, type Setting, type SettingName } from "../config/config.ts";
-import type { Settings } from "../holdfast.ts";
+import {
+  settingGroups,
+  settings,
+  type Setting,
+  type SettingName,
+  type Settings,
+} from "../config/config.ts";
 
 const ALL_HELP = `
 Every setting is an environment variable too: --max-age is HOLDFAST_MAX_AGE. A flag beats its variable.

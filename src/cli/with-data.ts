@@ -1,28 +1,27 @@
-// For commands that work on the data folder and end.
+// Opens the data folder for commands that work on it and end.
 import { existsSync, statSync } from "node:fs";
-import { buildApp, type App } from "../app/app.ts";
-import { loadConfig } from "../config/config.ts";
-import { asTexts, type Settings } from "../holdfast.ts";
+import { openData, type Data } from "../app/data.ts";
+import { asTexts, loadConfig, type Settings } from "../config/config.ts";
 import { cannotOpen, databaseFile, noDatabase } from "../storage/storage.ts";
 
 /**
- * Builds the app, beside a running server if there is one, and closes it whatever becomes of `use`.
+ * Opens the data, beside a running server if there is one, and closes it whatever becomes of `use`.
  * `create`: makes the database where there is none; otherwise that is an error.
  */
-export async function withApp<T>(
+export async function withData<T>(
   settings: Settings,
-  use: (app: App) => Promise<T>,
+  use: (data: Data) => Promise<T>,
   { create = false }: { create?: boolean } = {},
 ): Promise<T> {
   const flags = asTexts(create ? settings : { ...settings, ephemeral: false });
   const config = loadConfig({ flags, env: process.env });
   const file = databaseFile(config["data-dir"]);
   if (!create) expectDatabase(file);
-  const app = await buildApp({ config });
+  const closing = new AsyncDisposableStack();
   try {
-    return await use(app);
+    return await use(openData(config, closing));
   } finally {
-    await app.stop();
+    await closing.disposeAsync();
   }
 }
 
@@ -37,7 +36,7 @@ function expectDatabase(file: string): void {
   }
 }
 
-/** Whether there is a database in the data folder. */
+/** True when there is a database in the data folder. */
 export function hasDatabase(settings: Settings): boolean {
   const config = loadConfig({ flags: asTexts(settings), env: process.env });
   return existsSync(databaseFile(config["data-dir"]));

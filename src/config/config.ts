@@ -340,3 +340,14 @@ function variablesOf(name: SettingName, sources: ConfigSources): string[] {
   const also = alsoEnv?.[provider as ModelProvider];
   return also === undefined ? [envName(name)] : [envName(name), also];
 }
+
+/** Settings as a user writes them: `{ port: 8484, "max-age": "30d" }`. */
+export type Settings = Partial<Record<SettingName, string | number | boolean>>;
+
+/** Settings as the texts that `loadConfig` reads. */
+export const asTexts = (settings: Settings): Partial<Record<SettingName, string>> =>
+  Object.fromEntries(
+    Object.entries(settings)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, String(value)]),
+  );

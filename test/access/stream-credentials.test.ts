@@ -1,6 +1,7 @@
 // Streams live for hours; credentials may not. And how many streams one principal may have.
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createHoldfast, type Settings } from "../../src/holdfast.ts";
+import { createHoldfast } from "../../src/holdfast.ts";
+import type { Settings } from "../../src/config/config.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { modernRequest, postModern } from "../support/modern.ts";

@@ -2,8 +2,7 @@
 import { expect, it, onTestFinished } from "vitest";
 import { LOCAL } from "../../src/auth/principal.ts";
 import { buildApp, type App } from "../../src/app/app.ts";
-import { loadConfig } from "../../src/config/config.ts";
-import { asTexts, type Settings } from "../../src/holdfast.ts";
+import { loadConfig, asTexts, type Settings } from "../../src/config/config.ts";
 import type { Consent } from "../../src/jobs/cutoff.ts";
 import { openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -26,7 +25,7 @@ function openFolder() {
     /** A whole run of a process: a cleanup at its start and nothing more. */
     async serveOnce(settings: Settings = {}): Promise<void> {
       const app = await start(settings);
-      await app.retention.run();
+      await app.cleanup.run();
       await app.stop();
     },
     stored: () => rowCounts(openDatabase(folder))["sessions"] ?? 0,
@@ -44,7 +43,7 @@ async function fill(app: App, clock: ManualClock, count: number): Promise<string
   return ids;
 }
 
-const deleted = async (app: App, consent?: Consent) => (await app.retention.run(consent)).session;
+const deleted = async (app: App, consent?: Consent) => (await app.cleanup.run(consent)).session;
 const isThere = async (app: App, id: string) =>
   (await app.operator.find(id, "local")) !== undefined;
 
@@ -53,12 +52,12 @@ it("without max-age nothing goes, however old it is; what stayed empty and progr
   const app = await start();
   await fill(app, clock, 3);
   const bare = (await app.sessions.open(LOCAL)).session;
-  await app.retention.run();
+  await app.cleanup.run();
   expect(app.sessions.expiresAt({ ...bare, messages: 0, stateKeys: 0 })).toBe(
     clock.now() + 30 * DAY,
   );
   clock.advance(1_000 * DAY);
-  expect(await app.retention.run()).toMatchObject({ session: 1 });
+  expect(await app.cleanup.run()).toMatchObject({ session: 1 });
   expect([stored(), await isThere(app, bare.id)]).toEqual([3, false]);
   expect(await app.kept()).toMatchObject({ sessions: 3, maxAgeMs: Infinity, due: 0 });
 });
@@ -67,7 +66,7 @@ it("a shorter age waits for one interval, in which the sessions can be seen and 
   const { clock, start, stored } = openFolder();
   const before = await start();
   const ids = await fill(before, clock, 29);
-  await before.retention.run();
+  await before.cleanup.run();
   await before.stop();
   clock.advance(5 * SECOND);
 
@@ -91,7 +90,7 @@ it("another age within the interval saves them, and later the wait begins anew",
   const { clock, start, serveOnce, stored } = openFolder();
   const first = await start();
   await fill(first, clock, 3);
-  await first.retention.run();
+  await first.cleanup.run();
   await first.stop();
   clock.advance(HOUR);
   await serveOnce({ "max-age": "1m" });
@@ -108,7 +107,7 @@ it("the wait goes on over starts, and a second process on the folder keeps to it
   const { clock, start, serveOnce, stored } = openFolder();
   const first = await start();
   await fill(first, clock, 3);
-  await first.retention.run();
+  await first.cleanup.run();
   await first.stop();
   clock.advance(HOUR);
   await serveOnce({ "max-age": "1m" });
@@ -131,7 +130,7 @@ it.each(["while the program runs", "between two starts"])(
     const settings = { "max-age": "30d" };
     let app = await start(settings);
     const [id] = await fill(app, clock, 3);
-    await app.retention.run();
+    await app.cleanup.run();
     const restart = async () => {
       if (when === "while the program runs") return;
       await app.stop();
@@ -162,7 +161,7 @@ it("a jump after an announcement is a new surprise", async () => {
   const [old] = await fill(app, clock, 1);
   clock.advance(40 * DAY);
   await app.sessions.open(LOCAL, { name: "new" });
-  await app.retention.run();
+  await app.cleanup.run();
   await app.stop();
   await serveOnce({ "max-age": "30d" });
   clock.jump(60 * DAY);
@@ -176,7 +175,7 @@ it("what expires in ordinary time, or soon after a stop, goes at once as ever", 
   const { clock, start, stored } = openFolder();
   let app = await start({ "max-age": "1h" });
   const ids = await fill(app, clock, 3);
-  await app.retention.run();
+  await app.cleanup.run();
   clock.advance(HOUR - 2 * MINUTE);
   expect(await isThere(app, ids[0]!)).toBe(false);
   expect(await deleted(app)).toBe(1);
@@ -190,7 +189,7 @@ it("a folder of an earlier version loses nothing at its first start", async () =
   const { folder, clock, start, serveOnce, stored } = openFolder();
   const first = await start({ "max-age": "30d" });
   await fill(first, clock, 3);
-  await first.retention.run();
+  await first.cleanup.run();
   await first.stop();
   openDatabase(folder, { readonly: false }).exec("DELETE FROM cutoffs; DELETE FROM retention");
   clock.advance(60 * DAY);
@@ -209,11 +208,11 @@ it("a cleanup by hand spares what the last run kept, unless it was told this age
   clock.advance(2 * HOUR);
   for (const name of ["later", "too"]) await before.sessions.open(LOCAL, { name });
   clock.advance(HOUR);
-  await before.retention.run();
+  await before.cleanup.run();
   await before.stop();
   const cleanup = async (settings: Settings, consent?: Consent) => {
     const app = await start(settings);
-    const preview = (await app.retention.preview(consent)).session;
+    const preview = (await app.cleanup.preview(consent)).session;
     const done = await deleted(app, consent);
     await app.stop();
     return [preview, done, stored()];

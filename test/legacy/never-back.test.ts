@@ -1,8 +1,7 @@
 // A client that introduces itself and never comes back with its id is soon gone; one that came back keeps its age.
 import { expect, it } from "vitest";
 import { buildApp } from "../../src/app/app.ts";
-import { loadConfig } from "../../src/config/config.ts";
-import { asTexts, type Settings } from "../../src/holdfast.ts";
+import { loadConfig, asTexts, type Settings } from "../../src/config/config.ts";
 import { onTestFinished } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -36,15 +35,15 @@ it("leaves no row that outlives the hour, and no session", async () => {
   const [once, late] = ids as [string, string];
   expect(await ping(once)).toBe(200); // in the millisecond of its introduction
   clock.advance(30 * MINUTE);
-  await app.retention.run();
+  await app.cleanup.run();
   expect(clients()).toBe(20);
   expect(await ping(late)).toBe(200);
   clock.advance(20 * MINUTE);
-  await app.retention.run();
+  await app.cleanup.run();
   expect(clients()).toBe(2);
   expect(await ping(ids[2]!)).toBe(404);
   clock.advance(24 * 60 * MINUTE);
-  await app.retention.run();
+  await app.cleanup.run();
   expect([await ping(once), await ping(late)]).toEqual([200, 200]);
   expect((await app.kept()).sessions).toBe(0);
 });

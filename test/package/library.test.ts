@@ -14,7 +14,7 @@ import {
   type Tool,
   type ToolResult,
 } from "../../src/index.ts";
-import type { Settings } from "../../src/holdfast.ts";
+import type { Settings } from "../../src/config/config.ts";
 import { connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { cleanEnv } from "../support/process.ts";

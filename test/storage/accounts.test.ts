@@ -65,7 +65,7 @@ it.each(ERAS)("an account follows whatever is stored and deleted, era of %s", as
   const database = openDatabase(folder, { readonly: false });
   database.exec("PRAGMA foreign_keys = ON; DELETE FROM sessions; DELETE FROM keyed_calls");
   database.exec("UPDATE clients SET ended_at = 1");
-  await app.retention.run();
+  await app.cleanup.run();
   expect(accounts(folder)).toEqual([[], []]);
 });
 

@@ -169,7 +169,7 @@ describe("max-database", () => {
     sessions.splice(1, 1);
     expect((await fill()).says).toContain("max-database");
     openDatabase(folder, { readonly: false }).exec("UPDATE sessions SET last_active_at = 1");
-    expect(await app.retention.run()).toMatchObject({ session: 2 });
+    expect(await app.cleanup.run()).toMatchObject({ session: 2 });
     expect((await ana.call("session_open")).isError).toBe(false);
   });
 

@@ -2,8 +2,8 @@
 // tools or its clock.
 import { onTestFinished } from "vitest";
 import { buildApp } from "../../src/app/app.ts";
-import { loadConfig } from "../../src/config/config.ts";
-import { asTexts, createHoldfast, type Settings } from "../../src/holdfast.ts";
+import { loadConfig, asTexts, type Settings } from "../../src/config/config.ts";
+import { createHoldfast } from "../../src/holdfast.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import type { Prompt } from "../../src/prompts/prompt.ts";
 import type { Resource } from "../../src/resources/resource.ts";

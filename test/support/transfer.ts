@@ -3,11 +3,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { buildApp, type App } from "../../src/app/app.ts";
-import { loadConfig } from "../../src/config/config.ts";
-import { asTexts, type Settings } from "../../src/holdfast.ts";
+import { loadConfig, asTexts, type Settings } from "../../src/config/config.ts";
 import type { Imported } from "../../src/transfer/import.ts";
 import { whereOf } from "../../src/transfer/formats/skipped.ts";
-import type { Format } from "../../src/transfer/formats/source.ts";
+import type { Format } from "../../src/transfer/formats/format.ts";
 import { temporaryFolder } from "./folder.ts";
 
 export const ID = "11111111-1111-4111-8111-111111111111";

@@ -1,7 +1,7 @@
 // Files that are broken, or meant to break something: every fault is told by its line, and nothing is imported.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Settings } from "../../src/holdfast.ts";
+import type { Settings } from "../../src/config/config.ts";
 import { rows } from "../support/rows.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import {

@@ -223,7 +223,7 @@ it("old sessions do not expire at once, and keep the order in which they were us
   await imported(app, old(second!, 2002) + old(third!, 2003) + old(first!, 2001));
   const { sessions } = await app.operator.list("local", { limit: 9 });
   expect(sessions.map(({ id }) => id)).toEqual([third, second, first]);
-  expect(await app.retention.preview()).toMatchObject({ session: 0 });
+  expect(await app.cleanup.preview()).toMatchObject({ session: 0 });
 });
 
 it("a copy of many owners keeps them when asked to, and is the operator's otherwise", async () => {

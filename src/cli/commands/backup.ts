@@ -1,7 +1,6 @@
 // `holdfast backup FILE`: a copy of everything in one file, while the server goes on. In a folder, the file is named by
 // its time, and --keep removes the oldest.
-import { loadConfig } from "../../config/config.ts";
-import { asTexts, type Settings } from "../../holdfast.ts";
+import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
 import { backUp } from "../../storage/sqlite/admin/backup.ts";
 import { sizeText } from "../../storage/sqlite/admin/files.ts";
 import { databaseFile } from "../../storage/storage.ts";

@@ -1,15 +1,15 @@
 // `holdfast cleanup`: the cleanup job once, by hand; beside a running server too. What the last run has kept goes only when
 // somebody says so: with --yes, at a terminal when asked, or in a script with a --max-age of its own. Otherwise it is
 // announced, and goes with a cleanup after that.
-import type { App } from "../../app/app.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { Data } from "../../app/data.ts";
+import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import type { Consent } from "../../jobs/cutoff.ts";
 import { waitingText, type Waiting } from "../../jobs/cleanup.ts";
 import { canAsk, confirm } from "../terminal/confirm.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
-import { withApp } from "../with-app.ts";
+import { withData } from "../with-data.ts";
 
 export interface CleanupFlags {
   dryRun?: boolean;
@@ -27,12 +27,12 @@ export function cleanup(
   const { dryRun = false, yes = false, json = false } = flags;
   const ask = canAsk(terminal) && !json;
   const told = settings["max-age"] !== undefined && !ask;
-  return withApp(settings, async (app) => {
+  return withData(settings, async (data) => {
     const consent: Consent | undefined = yes ? "all" : told ? "age" : undefined;
-    const preview = await app.retention.preview(consent);
-    const agreed = !dryRun && ask && !yes && (await isWanted(app, terminal)) ? "all" : consent;
-    const counts = dryRun ? preview : await app.retention.run(agreed);
-    const { waiting } = await app.kept();
+    const preview = await data.cleanup.preview(consent);
+    const agreed = !dryRun && ask && !yes && (await isWanted(data, terminal)) ? "all" : consent;
+    const counts = dryRun ? preview : await data.cleanup.run(agreed);
+    const { waiting } = await data.kept();
     if (json) return terminal.print(JSON.stringify(reportOf(counts, waiting, dryRun)));
     const done = textOf(counts, dryRun);
     if (done !== undefined || waiting === undefined) terminal.print(done ?? "Nothing has expired.");
@@ -40,8 +40,8 @@ export function cleanup(
   });
 }
 
-async function isWanted(app: App, terminal: Terminal): Promise<boolean> {
-  const { waiting, maxAgeMs } = await app.kept();
+async function isWanted(data: Data, terminal: Terminal): Promise<boolean> {
+  const { waiting, maxAgeMs } = await data.kept();
   if (waiting === undefined || maxAgeMs === Infinity) return false;
   const what = counted(waiting.sessions, "session");
   const question = `The last run kept ${what} that would go now. Delete them for good?`;

@@ -1,9 +1,8 @@
 // `holdfast keys`: who may come in over HTTP.
-import type { App } from "../../app/app.ts";
+import type { Data } from "../../app/data.ts";
 import type { ApiKey } from "../../auth/api-keys.ts";
 import { ALL_SCOPES, highestScope, includes, type Scope } from "../../auth/principal.ts";
-import { readDuration } from "../../config/config.ts";
-import type { Settings } from "../../holdfast.ts";
+import { readDuration, type Settings } from "../../config/config.ts";
 import { clientConfig, COMMON_PROGRAMS, serverUrl, withName } from "../../http/client-config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { eitherOf, expectedError } from "../../lib/text/expected.ts";
@@ -13,7 +12,7 @@ import { table, type Column } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
 import { localTime, relativeTime } from "../terminal/times.ts";
-import { withApp } from "../with-app.ts";
+import { withData } from "../with-data.ts";
 
 export interface KeyFlags {
   principal: string;
@@ -28,7 +27,7 @@ export async function createKey(
   terminal: Terminal,
 ): Promise<void> {
   const options = { principal, scope: readScopes(scopes), lifetimeMs: readLifetime(expires) };
-  const create = async ({ keys, config }: App): Promise<void> => {
+  const create = async ({ keys, config }: Data): Promise<void> => {
     const { stored, key } = await keys.create(options);
     if (json) return terminal.print(JSON.stringify({ ...shown(stored), key }));
     terminal.print(key);
@@ -42,7 +41,7 @@ export async function createKey(
     );
   };
   // Keys are often made before the server's first start.
-  await withApp(settings, create, { create: true });
+  await withData(settings, create, { create: true });
 }
 
 export function listKeys(
@@ -50,7 +49,7 @@ export function listKeys(
   { json }: { json?: boolean },
   terminal: Terminal,
 ): Promise<void> {
-  return withApp(settings, async ({ keys }) => {
+  return withData(settings, async ({ keys }) => {
     const all = await keys.list();
     if (json) return terminal.print(JSON.stringify(all.map(shown)));
     if (all.length === 0)
@@ -62,7 +61,7 @@ export function listKeys(
 }
 
 export function revokeKey(settings: Settings, id: string, terminal: Terminal): Promise<void> {
-  return withApp(settings, async ({ keys, config }) => {
+  return withData(settings, async ({ keys, config }) => {
     await keys.revoke(id);
     terminal.print(`Key ${id} is revoked: the next request with it is refused.`);
     const isLast = (await keys.list()).every((key) => !keys.isValid(key));
@@ -81,7 +80,7 @@ export function openKeys(
   { yes = false }: { yes?: boolean },
   terminal: Terminal,
 ): Promise<void> {
-  return withApp(settings, async ({ keys }) => {
+  return withData(settings, async ({ keys }) => {
     if (!(await keys.any())) return terminal.print("It is open: there are no keys.");
     const question =
       "Every program on this machine then comes in without a key, as the principal local. Open?";
@@ -108,7 +107,7 @@ const shown = ({ id, principal, scope, expiresAt, createdAt, lastUsedAt, revoked
 
 const time = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
-const columnsOf = (keys: App["keys"]): Column<ApiKey>[] => [
+const columnsOf = (keys: Data["keys"]): Column<ApiKey>[] => [
   { head: "id", text: ({ id }) => id },
   { head: "principal", text: ({ principal }) => oneLine(principal), flexible: true },
   { head: "scope", text: ({ scope }) => scope },

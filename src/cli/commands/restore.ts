@@ -1,6 +1,5 @@
 // `holdfast restore FILE`: puts a backup in the place of the database.
-import { loadConfig } from "../../config/config.ts";
-import { asTexts, type Settings } from "../../holdfast.ts";
+import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
 import { sizeText } from "../../storage/sqlite/admin/files.ts";
 import { restore as restoreFile } from "../../storage/sqlite/admin/restore.ts";
 import { databaseFile } from "../../storage/storage.ts";

@@ -1,7 +1,8 @@
 // `holdfast serve`: MCP over HTTP, with a few lines that tell a new user what to do next.
 import ms from "ms";
-import type { Kept } from "../../app/app.ts";
-import { createHoldfast, type Running, type Settings } from "../../holdfast.ts";
+import type { Kept } from "../../app/data.ts";
+import { createHoldfast, type Running } from "../../holdfast.ts";
+import type { Settings } from "../../config/config.ts";
 import { databaseFile } from "../../storage/storage.ts";
 import type { Waiting } from "../../jobs/cleanup.ts";
 import { networkInterfaces } from "node:os";

@@ -1,5 +1,6 @@
 // `holdfast stdio`: one MCP client over standard input and output. Nothing but MCP is written to standard output.
-import { createHoldfast, type Settings, type StdioTarget } from "../../holdfast.ts";
+import { createHoldfast, type StdioTarget } from "../../holdfast.ts";
+import type { Settings } from "../../config/config.ts";
 import { onToolFault, type Terminal } from "../terminal/terminal.ts";
 
 export interface StdioFlags {

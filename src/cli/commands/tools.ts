@@ -1,9 +1,8 @@
-// `holdfast call`, `holdfast tools list` and `holdfast tools check`: tools without a client, on the data folder.
+// Runs, lists and checks tools without a client, on the data folder.
 import { resolve } from "node:path";
-import { Option, type Command } from "commander";
 import { buildApp, type App } from "../../app/app.ts";
-import { loadConfig } from "../../config/config.ts";
-import { asTexts, library, type Settings } from "../../holdfast.ts";
+import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
+import { library } from "../../holdfast.ts";
 import { AppError } from "../../lib/errors.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-output.ts";
 import type { SessionTarget } from "../../sessions/session.ts";
@@ -137,30 +136,3 @@ const textOf = ({ content, ...rest }: Record<string, unknown>): string =>
         .map(({ type, text }) => text ?? `(${type})`)
         .join("\n")
     : JSON.stringify(rest);
-
-/** `withSettings` adds the flags of settings, `settingsOf` reads them. */
-export function addToolCommands(
-  program: Command,
-  flags: { withSettings(command: Command): Command; settingsOf(flags: object): Settings },
-  terminal: Terminal,
-): void {
-  flags
-    .withSettings(
-      program.command("call <tool> [arguments]").description("call a tool, here and as `local`"),
-    )
-    .option("--name <name>", "in the session of this name")
-    .addOption(new Option("--session <id>", "in the session of this id").conflicts("name"))
-    .option("--json", "print the whole result as JSON")
-    .action((tool: string, args: string | undefined, given: CallFlags) =>
-      callTool(flags.settingsOf(given), tool, args ?? "{}", given, terminal),
-    );
-  const tools = program.command("tools").description("the tools, built in and of your own");
-  flags
-    .withSettings(tools.command("list").description("list the tools"))
-    .option("--json", "print JSON, as clients get it")
-    .action((given: { json?: boolean }) => listTools(flags.settingsOf(given), given, terminal));
-  tools
-    .command("check <folder>")
-    .description("load a folder of tools and say what is wrong with it")
-    .action((folder: string) => checkTools(folder, terminal));
-}

@@ -3,8 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { dirname, resolve } from "node:path";
 import { isSea } from "node:sea";
 import { stringify } from "smol-toml";
-import { loadConfig, type Config } from "../../config/config.ts";
-import { asTexts, type Settings } from "../../holdfast.ts";
+import { loadConfig, type Config, asTexts, type Settings } from "../../config/config.ts";
 import { bearer, KEY_PLACEHOLDER, serverUrl, withName } from "../../http/client-config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { eitherOf } from "../../lib/text/expected.ts";
@@ -15,7 +14,7 @@ import { checkName } from "../../sessions/sessions.ts";
 import { findTarget, timestamp, writeWhole } from "../../storage/sqlite/admin/files.ts";
 import { table } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { hasDatabase, withApp } from "../with-app.ts";
+import { hasDatabase, withData } from "../with-data.ts";
 import { json, nested, putIntoJson, putIntoToml, type Edit } from "./edit.ts";
 import {
   CONFIGURED,
@@ -123,7 +122,7 @@ function stdioWay(config: Config, name: string): Ways["stdio"] {
 /** Programs find the way to an issuer's tokens by themselves. */
 async function asksForKey(settings: Settings, config: Config): Promise<boolean> {
   if (config["auth-issuer"] !== undefined || !hasDatabase(settings)) return false;
-  return withApp(settings, ({ keys }) => keys.any());
+  return withData(settings, ({ keys }) => keys.any());
 }
 
 async function write(

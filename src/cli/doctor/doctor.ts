@@ -1,8 +1,13 @@
 // `holdfast doctor`: is everything well, and if not, what is to be done. It changes nothing without --fix.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { loadConfig, type Config, type ConfigSources } from "../../config/config.ts";
-import { asTexts, type Settings } from "../../holdfast.ts";
+import {
+  loadConfig,
+  type Config,
+  type ConfigSources,
+  asTexts,
+  type Settings,
+} from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { reportSettings, settingWarnings, type SettingReport } from "../../config/report.ts";
 import { databaseBytes, sizeText } from "../../storage/sqlite/admin/files.ts";

@@ -1,7 +1,7 @@
 // `holdfast sessions rename`, `pin`, `unpin`, `share`, `unshare`, `clear`, `forget` and `give`: what the tools do, and
 // what only whoever sits at the machine may do.
-import type { App } from "../../app/app.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { Data } from "../../app/data.ts";
+import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
 import type { Session } from "../../sessions/session.ts";
@@ -9,7 +9,7 @@ import type { Clearable, Grant } from "../../sessions/store.ts";
 import { confirm } from "../terminal/confirm.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
-import { withApp } from "../with-app.ts";
+import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { labelOf, shown } from "./list.ts";
 
@@ -26,12 +26,12 @@ function change(
   ref: string,
   { principal, json }: ChangeFlags,
   terminal: Terminal,
-  act: (app: App, session: Session) => Promise<{ session: Session; says: string; more?: object }>,
+  act: (data: Data, session: Session) => Promise<{ session: Session; says: string; more?: object }>,
 ): Promise<void> {
-  return withApp(settings, async (app) => {
-    const [found] = await findSessions(app, [ref], principal);
-    const { session, says, more } = await act(app, found!);
-    if (json) terminal.print(JSON.stringify({ ...shown(app, session), ...more }));
+  return withData(settings, async (data) => {
+    const [found] = await findSessions(data, [ref], principal);
+    const { session, says, more } = await act(data, found!);
+    if (json) terminal.print(JSON.stringify({ ...shown(data, session), ...more }));
     else terminal.print(says);
   });
 }
@@ -46,8 +46,8 @@ export function renameSession(
   const { title } = flags;
   if (name === undefined && title === undefined)
     throw new AppError("start", "Say the new name, or --title with a new title.");
-  return change(settings, ref, flags, terminal, async (app, found) => {
-    const session = await app.operator.update(found, {
+  return change(settings, ref, flags, terminal, async (data, found) => {
+    const session = await data.operator.update(found, {
       ...(name !== undefined && { name }),
       ...(title !== undefined && { title: title === "" ? null : title }),
     });
@@ -62,8 +62,8 @@ export const pinSession = (
   flags: ChangeFlags,
   terminal: Terminal,
 ): Promise<void> =>
-  change(settings, ref, flags, terminal, async (app, found) => {
-    const session = await app.operator.update(found, { pinned });
+  change(settings, ref, flags, terminal, async (data, found) => {
+    const session = await data.operator.update(found, { pinned });
     const says = pinned ? "is pinned: it does not expire" : "is no longer pinned";
     return { session, says: `${labelOf(session)} ${says}.` };
   });
@@ -75,11 +75,11 @@ export const shareSession = (
   flags: ChangeFlags,
   terminal: Terminal,
 ): Promise<void> =>
-  change(settings, ref, flags, terminal, async (app, session) => {
-    await app.operator.share(session, grant);
+  change(settings, ref, flags, terminal, async (data, session) => {
+    await data.operator.share(session, grant);
     const may = grant.access === "read" ? "read" : "read and change";
     const says = `${oneLine(grant.principal)} may ${may} ${labelOf(session)} now.`;
-    return { session, says, more: { shared_with: await app.sessions.grants(session) } };
+    return { session, says, more: { shared_with: await data.sessions.grants(session) } };
   });
 
 export const unshareSession = (
@@ -89,12 +89,12 @@ export const unshareSession = (
   flags: ChangeFlags,
   terminal: Terminal,
 ): Promise<void> =>
-  change(settings, ref, flags, terminal, async (app, session) => {
-    const existed = await app.operator.unshare(session, other);
+  change(settings, ref, flags, terminal, async (data, session) => {
+    const existed = await data.operator.unshare(session, other);
     const says = existed
       ? `${oneLine(other)} can no longer reach ${labelOf(session)}.`
       : `${labelOf(session)} was not shared with ${oneLine(other)}.`;
-    return { session, says, more: { shared_with: await app.sessions.grants(session) } };
+    return { session, says, more: { shared_with: await data.sessions.grants(session) } };
   });
 
 export const clearSession = (
@@ -103,8 +103,8 @@ export const clearSession = (
   { what, yes = false, ...flags }: ChangeFlags & { what: Clearable; yes?: boolean },
   terminal: Terminal,
 ): Promise<void> =>
-  change(settings, ref, flags, terminal, async (app, session) => {
-    const { messages, stateKeys } = await app.sessions.counts(session.id);
+  change(settings, ref, flags, terminal, async (data, session) => {
+    const { messages, stateKeys } = await data.sessions.counts(session.id);
     const parts = [
       ...(what === "state" ? [] : [counted(messages, "message")]),
       ...(what === "history" ? [] : [counted(stateKeys, "state key")]),
@@ -112,7 +112,7 @@ export const clearSession = (
     const question = `Delete ${parts} of ${labelOf(session)} for good?`;
     if (!yes && !(await confirm(terminal, question, NOTHING_DELETED)))
       return { session, says: `${NOTHING_DELETED}.`, more: { cleared: null } };
-    await app.operator.clear(session, what);
+    await data.operator.clear(session, what);
     return {
       session,
       says: `Deleted ${parts}; ${labelOf(session)} stays.`,
@@ -127,13 +127,13 @@ export const forgetMessages = (
   { yes = false, ...flags }: ChangeFlags & { yes?: boolean },
   terminal: Terminal,
 ): Promise<void> =>
-  change(settings, ref, flags, terminal, async (app, session) => {
+  change(settings, ref, flags, terminal, async (data, session) => {
     const list = seqs.map((seq) => `#${seq}`).join(", ");
     const what = `${seqs.length === 1 ? "message" : "messages"} ${list}`;
     const question = `Delete ${what} of ${labelOf(session)} for good?`;
     if (!yes && !(await confirm(terminal, question, NOTHING_DELETED)))
       return { session, says: `${NOTHING_DELETED}.`, more: { deleted: [] } };
-    const deleted = await app.operator.deleteMessages(session, seqs);
+    const deleted = await data.operator.deleteMessages(session, seqs);
     const missing = seqs.filter((seq) => !deleted.includes(seq)).map((seq) => `#${seq}`);
     if (missing.length > 0) terminal.setExitCode();
     const gone = `Deleted ${counted(deleted.length, "message")}.`;
@@ -158,20 +158,20 @@ export function giveSessions(
     throw new AppError("start", "Name the sessions to give, or say --all --from NAME.");
   if (all !== (from !== undefined))
     throw new AppError("start", "--all and --from NAME go together: --from says whose sessions.");
-  return withApp(settings, async (app) => {
+  return withData(settings, async (data) => {
     const sessions = all
-      ? await app.operator.allOf(from!)
-      : await findSessions(app, refs, principal);
+      ? await data.operator.allOf(from!)
+      : await findSessions(data, refs, principal);
     const given = [];
     for (const session of sessions) {
-      const result = await app.operator.give(session, to);
+      const result = await data.operator.give(session, to);
       given.push(result.session);
       if (!result.named)
         terminal.warn(
           `${session.id} comes without its name ${JSON.stringify(session.name)}: ${oneLine(to)} has one of that name.`,
         );
     }
-    if (json) terminal.print(JSON.stringify(given.map((session) => shown(app, session))));
+    if (json) terminal.print(JSON.stringify(given.map((session) => shown(data, session))));
     else terminal.print(`${counted(given.length, "session")} given to ${oneLine(to)}.`);
   });
 }

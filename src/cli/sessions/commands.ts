@@ -1,29 +1,18 @@
 // `holdfast sessions`: its commands and their flags.
 import { Option, type Command } from "commander";
-import type { SettingName } from "../../config/config.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { SettingName, Settings } from "../../config/config.ts";
 import { expectedError } from "../../lib/text/expected.ts";
 import type { Clearable } from "../../sessions/store.ts";
-import { FORMATS } from "../../transfer/formats/source.ts";
+import { FORMATS } from "../../transfer/formats/format.ts";
 import { onlyOf, readCount } from "../help.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import {
-  clearSession,
-  forgetMessages,
-  giveSessions,
-  pinSession,
-  renameSession,
-  shareSession,
-  unshareSession,
-  type ChangeFlags,
-  type GiveFlags,
-} from "./change.ts";
-import { deleteSessions, type DeleteFlags } from "./delete.ts";
-import { exportSessions, type ExportFlags } from "./export.ts";
-import { importFile, type ImportFlags } from "./import.ts";
-import { listSessions, type ListFlags } from "./list.ts";
-import { searchSessions, type SearchFlags } from "./search.ts";
-import { showSession, type ShowFlags } from "./show.ts";
+import type { ChangeFlags, GiveFlags } from "./change.ts";
+import type { DeleteFlags } from "./delete.ts";
+import type { ExportFlags } from "./export.ts";
+import type { ImportFlags } from "./import.ts";
+import type { ListFlags } from "./list.ts";
+import type { SearchFlags } from "./search.ts";
+import type { ShowFlags } from "./show.ts";
 
 /** How the program's settings become flags and back. */
 export interface SettingFlags {
@@ -70,7 +59,9 @@ export function addSessionCommands(
     .addOption(whose())
     .addOption(all("everybody's sessions"))
     .option("--json", "print JSON")
-    .action((flags: ListFlags) => listSessions(settingsOf(flags), flags, terminal));
+    .action(async (flags: ListFlags) =>
+      (await import("./list.ts")).listSessions(settingsOf(flags), flags, terminal),
+    );
 
   withSettings(
     sessions.command("show <session>").description("print a conversation for reading"),
@@ -83,8 +74,8 @@ export function addSessionCommands(
       "after",
       `\n${NAMES}\nA part of a name or title will do, if only one session has it.`,
     )
-    .action((session: string, flags: ShowFlags) =>
-      showSession(settingsOf(flags), session, flags, terminal),
+    .action(async (session: string, flags: ShowFlags) =>
+      (await import("./show.ts")).showSession(settingsOf(flags), session, flags, terminal),
     );
 
   withSettings(
@@ -99,8 +90,8 @@ export function addSessionCommands(
     .option("--force", "replace the file if it is there")
     .addOption(whose())
     .addHelpText("after", EXPORT_HELP)
-    .action((refs: string[], flags: ExportFlags) =>
-      exportSessions(settingsOf(flags), refs, flags, terminal),
+    .action(async (refs: string[], flags: ExportFlags) =>
+      (await import("./export.ts")).exportSessions(settingsOf(flags), refs, flags, terminal),
     );
 
   withSettings(
@@ -121,8 +112,8 @@ export function addSessionCommands(
     .option("--dry-run", "only say what would be done")
     .option("--json", "print JSON")
     .addHelpText("after", IMPORT_HELP)
-    .action((file: string, flags: ImportFlags) =>
-      importFile(settingsOf(flags), file, flags, terminal),
+    .action(async (file: string, flags: ImportFlags) =>
+      (await import("./import.ts")).importFile(settingsOf(flags), file, flags, terminal),
     );
 
   addChanges(sessions, { withSettings, settingsOf }, terminal);
@@ -134,8 +125,8 @@ export function addSessionCommands(
     .option("--yes", "do not ask")
     .addOption(whose())
     .addHelpText("after", `\n${NAMES}`)
-    .action((refs: string[], flags: DeleteFlags) =>
-      deleteSessions(settingsOf(flags), refs, flags, terminal),
+    .action(async (refs: string[], flags: DeleteFlags) =>
+      (await import("./delete.ts")).deleteSessions(settingsOf(flags), refs, flags, terminal),
     );
 }
 
@@ -159,49 +150,72 @@ function addChanges(
     .option("--limit <number>", "how many at most", readCount("limit"), 10)
     .addOption(whose())
     .option("--json", "print JSON")
-    .action((words: string[], flags: SearchFlags) =>
-      searchSessions(settingsOf(flags), words, flags, terminal),
+    .action(async (words: string[], flags: SearchFlags) =>
+      (await import("./search.ts")).searchSessions(settingsOf(flags), words, flags, terminal),
     );
   changing("rename <session> [name]", "give a session another name, or another title")
     .option("--title <title>", "its title; an empty one takes it away")
-    .action((ref: string, name: string | undefined, flags: ChangeFlags & { title?: string }) =>
-      renameSession(settingsOf(flags), ref, name, flags, terminal),
+    .action(
+      async (ref: string, name: string | undefined, flags: ChangeFlags & { title?: string }) =>
+        (await import("./change.ts")).renameSession(settingsOf(flags), ref, name, flags, terminal),
     );
   changing("pin <session>", "keep a session, however long it is unused").action(
-    (ref: string, flags: ChangeFlags) => pinSession(settingsOf(flags), ref, true, flags, terminal),
+    async (ref: string, flags: ChangeFlags) =>
+      (await import("./change.ts")).pinSession(settingsOf(flags), ref, true, flags, terminal),
   );
   changing("unpin <session>", "let a session expire like others").action(
-    (ref: string, flags: ChangeFlags) => pinSession(settingsOf(flags), ref, false, flags, terminal),
+    async (ref: string, flags: ChangeFlags) =>
+      (await import("./change.ts")).pinSession(settingsOf(flags), ref, false, flags, terminal),
   );
   changing("share <session>", "let another principal in")
     .requiredOption("--with <principal>", "whom to let in")
     .addOption(choice("access", "what the other may do", ["read", "write"]))
-    .action((ref: string, flags: ChangeFlags & { with: string; access: "read" | "write" }) => {
-      const { with: principal, access } = flags;
-      return shareSession(settingsOf(flags), ref, { principal, access }, flags, terminal);
-    });
+    .action(
+      async (ref: string, flags: ChangeFlags & { with: string; access: "read" | "write" }) => {
+        const { with: principal, access } = flags;
+        return (await import("./change.ts")).shareSession(
+          settingsOf(flags),
+          ref,
+          { principal, access },
+          flags,
+          terminal,
+        );
+      },
+    );
   changing("unshare <session>", "no longer let another principal in")
     .requiredOption("--with <principal>", "whom to keep out")
-    .action((ref: string, flags: ChangeFlags & { with: string }) =>
-      unshareSession(settingsOf(flags), ref, flags.with, flags, terminal),
+    .action(async (ref: string, flags: ChangeFlags & { with: string }) =>
+      (await import("./change.ts")).unshareSession(
+        settingsOf(flags),
+        ref,
+        flags.with,
+        flags,
+        terminal,
+      ),
     );
   changing("give [sessions...]", "make somebody else the owner")
     .requiredOption("--to <principal>", "who gets them")
     .option("--all", "all that the principal of --from has")
     .option("--from <principal>", "whose sessions, with --all")
-    .action((refs: string[], flags: GiveFlags) =>
-      giveSessions(settingsOf(flags), refs, flags, terminal),
+    .action(async (refs: string[], flags: GiveFlags) =>
+      (await import("./change.ts")).giveSessions(settingsOf(flags), refs, flags, terminal),
     );
   changing("clear <session>", "empty a session, and keep its id")
     .addOption(choice("what", "what goes", ["all", "history", "state"]))
     .option("--yes", "do not ask")
-    .action((ref: string, flags: ChangeFlags & { what: Clearable; yes?: boolean }) =>
-      clearSession(settingsOf(flags), ref, flags, terminal),
+    .action(async (ref: string, flags: ChangeFlags & { what: Clearable; yes?: boolean }) =>
+      (await import("./change.ts")).clearSession(settingsOf(flags), ref, flags, terminal),
     );
   changing("forget <session> <numbers...>", "delete single messages by their numbers")
     .option("--yes", "do not ask")
-    .action((ref: string, numbers: string[], flags: ChangeFlags & { yes?: boolean }) =>
-      forgetMessages(settingsOf(flags), ref, numbers.map(readNumber), flags, terminal),
+    .action(async (ref: string, numbers: string[], flags: ChangeFlags & { yes?: boolean }) =>
+      (await import("./change.ts")).forgetMessages(
+        settingsOf(flags),
+        ref,
+        numbers.map(readNumber),
+        flags,
+        terminal,
+      ),
     );
 }
 

@@ -1,10 +1,10 @@
 // `holdfast sessions delete`: for good, so it asks.
-import type { App } from "../../app/app.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { Data } from "../../app/data.ts";
+import type { Settings } from "../../config/config.ts";
 import type { Session } from "../../sessions/session.ts";
 import { confirm } from "../terminal/confirm.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
-import { withApp } from "../with-app.ts";
+import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { labelOf } from "./list.ts";
 
@@ -19,11 +19,11 @@ export function deleteSessions(
   { yes = false, principal }: DeleteFlags,
   terminal: Terminal,
 ): Promise<void> {
-  return withApp(settings, async (app) => {
-    const sessions = await findSessions(app, refs, principal);
-    if (!yes && !(await isWanted(app, sessions, terminal)))
+  return withData(settings, async (data) => {
+    const sessions = await findSessions(data, refs, principal);
+    if (!yes && !(await isWanted(data, sessions, terminal)))
       return terminal.print("Nothing was deleted.");
-    for (const session of sessions) await app.operator.delete(session);
+    for (const session of sessions) await data.operator.delete(session);
     terminal.print(
       sessions.length === 1
         ? "Deleted 1 session with all it held."
@@ -34,13 +34,13 @@ export function deleteSessions(
 
 /** @throws AppError `start` where nobody can be asked */
 async function isWanted(
-  app: App,
+  data: Data,
   sessions: readonly Session[],
   terminal: Terminal,
 ): Promise<boolean> {
   const lines = [];
   for (const session of sessions) {
-    const { messages, stateKeys } = await app.sessions.counts(session.id);
+    const { messages, stateKeys } = await data.sessions.counts(session.id);
     const holds = `${counted(messages, "message")}, ${counted(stateKeys, "state key")}`;
     lines.push(`${session.id}  ${labelOf(session)}  (${holds})`);
   }

@@ -1,12 +1,12 @@
 // `holdfast sessions export`: whole sessions as JSON Lines or Markdown.
-import type { App } from "../../app/app.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { Data } from "../../app/data.ts";
+import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { ExportFormat } from "../../transfer/transfer.ts";
 import { showProgress, type Progress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
-import { withApp } from "../with-app.ts";
+import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { stopSignal } from "./stopping.ts";
 import { writeAll, writeFileWhole } from "./output.ts";
@@ -35,16 +35,16 @@ export function exportSessions(
     throw new AppError("start", "Name the sessions to export, or say --all.", {
       hint: '"holdfast sessions list" shows their ids and names.',
     });
-  return withApp(settings, async (app) => {
-    const sessions = all ? await everything(app) : await findSessions(app, refs, principal);
+  return withData(settings, async (data) => {
+    const sessions = all ? await everything(data) : await findSessions(data, refs, principal);
     // An empty file cannot be imported, and with --force it would take the place of a good one.
     if (sessions.length === 0)
       throw new AppError("not_found", "There are no sessions: nothing was exported.");
-    const counts = await Promise.all(sessions.map(({ id }) => app.sessions.counts(id)));
+    const counts = await Promise.all(sessions.map(({ id }) => data.sessions.counts(id)));
     const total = counts.reduce((sum, { messages }) => sum + messages, 0);
     const progress = showProgress(terminal, { what: "Exporting", total, worth: WORTH_A_BAR });
     const signal = stopSignal(terminal, "What was exported so far is not whole.");
-    const texts = textsOf(app, sessions, format, progress, signal);
+    const texts = textsOf(data, sessions, format, progress, signal);
     try {
       if (output === undefined || output === "-") await writeAll(terminal.output, texts);
       else await writeFileWhole(output, texts, flags.force ?? false);
@@ -57,7 +57,7 @@ export function exportSessions(
 }
 
 /** In an order that does not depend on when they were used. */
-async function everything({ operator }: App): Promise<Session[]> {
+async function everything({ operator }: Data): Promise<Session[]> {
   const found: Session[] = [];
   let cursor: string | undefined;
   do {
@@ -69,7 +69,7 @@ async function everything({ operator }: App): Promise<Session[]> {
 }
 
 async function* textsOf(
-  { transfer }: App,
+  { transfer }: Data,
   sessions: readonly Session[],
   format: ExportFormat,
   progress: Progress,

@@ -1,9 +1,9 @@
 // The sessions that a command line names.
-import type { App } from "../../app/app.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { Data } from "../../app/data.ts";
+import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../sessions/session.ts";
-import { withApp } from "../with-app.ts";
+import { withData } from "../with-data.ts";
 
 const COMPLETED = 200;
 
@@ -15,7 +15,7 @@ export interface Lookup {
 
 /** In the order of the names, each once. @throws AppError `not_found` that tells all that are not there */
 export async function findSessions(
-  { operator }: Pick<App, "operator">,
+  { operator }: Pick<Data, "operator">,
   refs: readonly string[],
   principal: string,
   { byPart = false }: Lookup = {},
@@ -39,7 +39,7 @@ export async function findSessions(
 
 /** A whole title goes before a part of one. @throws AppError `conflict` when several have it */
 async function findByPart(
-  operator: App["operator"],
+  operator: Data["operator"],
   part: string,
   principal: string,
 ): Promise<Session | undefined> {
@@ -56,7 +56,7 @@ async function findByPart(
 
 /** For a shell: names of sessions, and ids of those that have none; the last used first. */
 export function sessionNames(settings: Settings): Promise<string[]> {
-  return withApp(settings, async ({ operator }) => {
+  return withData(settings, async ({ operator }) => {
     const { sessions } = await operator.list(undefined, { limit: COMPLETED });
     return sessions.map(({ name, id }) => name ?? id);
   });

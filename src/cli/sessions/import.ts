@@ -1,16 +1,17 @@
 // `holdfast sessions import`: sessions of another data folder, or of another program.
 import { stat } from "node:fs/promises";
-import type { App } from "../../app/app.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { Data } from "../../app/data.ts";
+import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import { checkName } from "../../sessions/sessions.ts";
 import type { Imported, Outcome } from "../../transfer/import.ts";
 import { whereOf, type Skipped } from "../../transfer/formats/skipped.ts";
-import type { Format, Source } from "../../transfer/formats/source.ts";
+import type { Format } from "../../transfer/formats/format.ts";
+import type { Source } from "../../transfer/formats/source.ts";
 import { showProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
-import { hasDatabase, withApp } from "../with-app.ts";
+import { hasDatabase, withData } from "../with-data.ts";
 import { withFile } from "./spool.ts";
 import { stopSignal } from "./stopping.ts";
 import { oneLine } from "../terminal/text.ts";
@@ -44,17 +45,17 @@ export function importFile(
     () => terminal.input,
     signal,
     (file) =>
-      withApp(
+      withData(
         { ...settings, ephemeral: rehearsal },
-        async (app) => {
-          const source = await read(app, file, flags, terminal, signal);
-          const results = await bring(app, source, flags, terminal, signal);
+        async (data) => {
+          const source = await read(data, file, flags, terminal, signal);
+          const results = await bring(data, source, flags, terminal, signal);
           if (flags.json)
             terminal.print(
-              JSON.stringify(reportOf(source, results, flags, await expiryOf(app, results))),
+              JSON.stringify(reportOf(source, results, flags, await expiryOf(data, results))),
             );
           else report(source, results, flags, terminal);
-          if (!flags.json) await tellExpiry(app, results, terminal);
+          if (!flags.json) await tellExpiry(data, results, terminal);
           const conflicts = results.filter(({ outcome }) => outcome === "conflict");
           if (conflicts.length > 0) throw conflictOf(conflicts);
         },
@@ -64,7 +65,7 @@ export function importFile(
 }
 
 async function read(
-  { transfer }: App,
+  { transfer }: Data,
   file: string,
   { format, principal, strict }: ImportFlags,
   terminal: Terminal,
@@ -84,7 +85,7 @@ async function read(
 }
 
 async function bring(
-  { transfer }: App,
+  { transfer }: Data,
   { sessions }: Source,
   { keepOwners, principal, dryRun = false }: ImportFlags,
   terminal: Terminal,
@@ -170,7 +171,7 @@ function tellSkipped(skipped: readonly Skipped[], { warn }: Terminal): void {
 
 /** When the sessions go that came in; the first of them, as an import counts as a use. Null for never. */
 async function expiryOf(
-  { operator, sessions }: App,
+  { operator, sessions }: Data,
   results: readonly Imported[],
 ): Promise<number | null> {
   const times: number[] = [];
@@ -183,11 +184,11 @@ async function expiryOf(
 }
 
 async function tellExpiry(
-  app: App,
+  data: Data,
   results: readonly Imported[],
   terminal: Terminal,
 ): Promise<void> {
-  const expiresAt = await expiryOf(app, results);
+  const expiresAt = await expiryOf(data, results);
   if (expiresAt !== null)
     terminal.print(
       `What nobody uses goes from ${localTime(expiresAt)} on (max-age); a pinned session stays.`,

@@ -1,11 +1,11 @@
 // `holdfast sessions list`: what there is, the last used first.
-import type { App } from "../../app/app.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { Data } from "../../app/data.ts";
+import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { ListedFacts, SessionPage } from "../../sessions/store.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { withApp } from "../with-app.ts";
+import { withData } from "../with-data.ts";
 import { table, type Column } from "../terminal/table.ts";
 import { oneLine, shortened } from "../terminal/text.ts";
 import { relativeTime } from "../terminal/times.ts";
@@ -23,16 +23,16 @@ export function listSessions(
   flags: ListFlags,
   terminal: Terminal,
 ): Promise<void> {
-  return withApp(settings, async (app) => {
+  return withData(settings, async (data) => {
     const { query, limit, json } = flags;
     const principal = flags.all ? undefined : flags.principal;
-    const page = await app.operator.list(principal, { query, limit });
+    const page = await data.operator.list(principal, { query, limit });
     if (json)
-      return terminal.print(JSON.stringify(page.sessions.map((session) => shown(app, session))));
+      return terminal.print(JSON.stringify(page.sessions.map((session) => shown(data, session))));
     if (page.sessions.length === 0) return terminal.print(nothing(principal, query));
     for (const line of table(
       page.sessions,
-      columnsOf(app, page.sessions, flags, terminal),
+      columnsOf(data, page.sessions, flags, terminal),
       terminal.output,
     ))
       terminal.print(line);
@@ -43,12 +43,12 @@ export function listSessions(
 
 /** As programs see a session; counts where they are known. */
 export function shown(
-  app: Pick<App, "sessions">,
+  data: Pick<Data, "sessions">,
   session: Session & Partial<SessionCounts> & Partial<ListedFacts>,
 ): Record<string, unknown> {
   const { id, owner, name, title, pinned, keepMs, messages, stateKeys, program, shares } = session;
   const { access = "own" } = session;
-  const expiresAt = app.sessions.expiresAt(session);
+  const expiresAt = data.sessions.expiresAt(session);
   return {
     ...{ id, owner, name, title, pinned, temporary: keepMs !== null },
     ...(messages !== undefined && { messages, state_keys: stateKeys }),
@@ -66,7 +66,7 @@ const WIDE = 120;
 const SHORT_ID = 8;
 
 function columnsOf(
-  { sessions }: Pick<App, "sessions">,
+  { sessions }: Pick<Data, "sessions">,
   listed: readonly Listed[],
   { all }: ListFlags,
   { output: { isTTY, columns = 80 } }: Pick<Terminal, "output">,

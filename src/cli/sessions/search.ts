@@ -1,10 +1,10 @@
 // `holdfast sessions search`: messages by what they say, across sessions.
 import { byOther } from "../../chat/message.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { Settings } from "../../config/config.ts";
 import { stylist } from "../terminal/colours.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { harmless, oneLine } from "../terminal/text.ts";
-import { withApp } from "../with-app.ts";
+import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { labelOf } from "./list.ts";
 
@@ -21,10 +21,10 @@ export function searchSessions(
   { limit, session, principal, json }: SearchFlags,
   terminal: Terminal,
 ): Promise<void> {
-  return withApp(settings, async (app) => {
-    const [one] = session === undefined ? [] : await findSessions(app, [session], principal);
+  return withData(settings, async (data) => {
+    const [one] = session === undefined ? [] : await findSessions(data, [session], principal);
     const scope = one === undefined ? { principal } : { session: one.id };
-    const hits = await app.search.search(scope, words.join(" "), limit);
+    const hits = await data.search.search(scope, words.join(" "), limit);
     if (json) return terminal.print(JSON.stringify(hits));
     if (hits.length === 0)
       return terminal.print(
@@ -33,7 +33,7 @@ export function searchSessions(
     const style = stylist(terminal.output);
     for (const hit of hits) {
       const { session: id, title, seq, role, snippet } = hit;
-      const found = await app.operator.find(id, principal);
+      const found = await data.operator.find(id, principal);
       const by = found && byOther(hit, found.owner);
       const where = [id, `#${seq} ${role}`, ...(by === undefined ? [] : [oneLine(by)])].join(" · ");
       const label = labelOf(found ?? { name: null, title });

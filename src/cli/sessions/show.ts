@@ -1,12 +1,12 @@
 // `holdfast sessions show`: one conversation, to be read.
-import type { App } from "../../app/app.ts";
-import type { Settings } from "../../holdfast.ts";
+import type { Data } from "../../app/data.ts";
+import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import type { Message } from "../../chat/message.ts";
 import type { StateEntry } from "../../state/store.ts";
 import { stylist } from "../terminal/colours.ts";
 import type { Output, Terminal } from "../terminal/terminal.ts";
-import { withApp } from "../with-app.ts";
+import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { shown } from "./list.ts";
 import { Transcript, type Page } from "./transcript.ts";
@@ -27,19 +27,19 @@ export function showSession(
   { last = Infinity, principal, json }: ShowFlags,
   terminal: Terminal,
 ): Promise<void> {
-  return withApp(settings, async (app) => {
-    const [session] = await findSessions(app, [ref], principal, { byPart: true });
+  return withData(settings, async (data) => {
+    const [session] = await findSessions(data, [ref], principal, { byPart: true });
     const show = json ? showJson : showText;
-    await show(app, session!.id, last, terminal);
+    await show(data, session!.id, last, terminal);
   });
 }
 
-async function showText(app: App, id: string, last: number, terminal: Terminal): Promise<void> {
+async function showText(data: Data, id: string, last: number, terminal: Terminal): Promise<void> {
   const transcript = new Transcript(pageOf(terminal.output));
   const state: StateEntry[] = [];
   const print = (lines: readonly string[]): void => lines.forEach((line) => terminal.print(line));
   let [left, seen, owner] = [0, 0, ""];
-  for await (const piece of app.transfer.read(id)) {
+  for await (const piece of data.transfer.read(id)) {
     if (piece.type === "session") {
       left = Math.max(0, piece.counts.messages - last);
       ({ owner } = piece.session);
@@ -54,16 +54,16 @@ async function showText(app: App, id: string, last: number, terminal: Terminal):
   print(transcript.state(state));
 }
 
-async function showJson(app: App, id: string, last: number, terminal: Terminal): Promise<void> {
+async function showJson(data: Data, id: string, last: number, terminal: Terminal): Promise<void> {
   let head: object = {};
   let [left, seen] = [0, 0];
   const state: object[] = [];
   const messages: object[] = [];
-  for await (const piece of app.transfer.read(id)) {
+  for await (const piece of data.transfer.read(id)) {
     if (piece.type === "session") {
       const { session, counts } = piece;
       left = Math.max(0, counts.messages - last);
-      head = { ...shown(app, { ...session, ...counts }), system: session.system };
+      head = { ...shown(data, { ...session, ...counts }), system: session.system };
     } else if (piece.type === "state") state.push(shownState(piece.entry));
     else if (++seen > left) messages.push(shownMessage(piece.message));
   }

@@ -6,10 +6,8 @@ import { Faults } from "../faults.ts";
 import { formatOf, readDocument, readForeign } from "./foreign-file.ts";
 import { readHoldfastFile } from "./holdfast-file.ts";
 import type { Incoming, TransferLimits } from "../incoming.ts";
+import type { Format } from "./format.ts";
 import { whereOf, type Skipped } from "./skipped.ts";
-
-export const FORMATS = ["auto", "holdfast", "chatgpt", "claude"] as const;
-export type Format = (typeof FORMATS)[number];
 
 export interface Source {
   sessions: Incoming[];

@@ -1,0 +1,253 @@
+// Opens the storage and builds what works on stored conversations without serving anybody: all that most commands need.
+import { ApiKeys } from "../auth/api-keys.ts";
+import { Audit } from "../auth/audit.ts";
+import { LOCAL } from "../auth/principal.ts";
+import { HistorySearch } from "../chat/history-search.ts";
+import type { Config } from "../config/config.ts";
+import { Cleanup, waitingText, type Waiting } from "../jobs/cleanup.ts";
+import { Activity } from "../lib/activity.ts";
+import { isoTime, systemClock, type Clock } from "../lib/clock.ts";
+import { SessionAccessControl } from "../sessions/access.ts";
+import { Operator } from "../sessions/operator.ts";
+import type { Session } from "../sessions/session.ts";
+import { Sessions } from "../sessions/sessions.ts";
+import { SESSIONS_URI, sessionUri } from "../sessions/uris.ts";
+import { openStorage, type Storage } from "../storage/storage.ts";
+import { backgroundFailures } from "../telemetry/background.ts";
+import { openLog, type Logger } from "../telemetry/logger.ts";
+import { Metrics } from "../telemetry/metrics.ts";
+import { Transfer } from "../transfer/transfer.ts";
+import { OutboxDelivery } from "../updates/delivery.ts";
+import { UpdateNotifier } from "../updates/notifier.ts";
+import type { Change } from "../updates/store.ts";
+
+type Kind = "session" | "client" | "state key" | "stream" | "request key" | "audit entry";
+
+export interface Data {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Counts only where the configuration asks for them. */
+  readonly metrics: Metrics | undefined;
+  /** Reports a failure of work that nobody waits for. */
+  readonly onError: (error: unknown) => void;
+  readonly storage: Storage;
+  readonly audit: Audit;
+  readonly access: SessionAccessControl;
+  readonly sessions: Sessions;
+  readonly sessionUse: Activity;
+  /** Everybody's sessions, for commands. */
+  readonly operator: Operator;
+  readonly search: HistorySearch;
+  /** Export and import. */
+  readonly transfer: Transfer;
+  readonly keys: ApiKeys;
+  readonly updates: UpdateNotifier;
+  readonly delivery: OutboxDelivery;
+  readonly cleanup: Cleanup<Kind>;
+  /** The age at which sessions go, in milliseconds, and how many there are. */
+  kept(): Promise<Kept>;
+  /** Rejects when nothing can be stored any more, because the database's files are gone: a new start may help. */
+  readonly lost: Promise<never>;
+}
+
+/** What is stored, and until when. */
+export interface Kept {
+  sessions: number;
+  /** Without a use; `Infinity` for never. */
+  maxAgeMs: number;
+  /** The next cleanup deletes so many. */
+  due: number;
+  /** Due too, but not yet: the run before has kept them. */
+  waiting: Waiting | undefined;
+}
+
+/** Everything that is opened is given to `closing`. @throws AppError `start` when the storage cannot be opened */
+export function openData(
+  config: Config,
+  closing: AsyncDisposableStack,
+  clock: Clock = systemClock,
+): Data {
+  const { log, flush } = openLog(config["log-level"]);
+  closing.defer(flush);
+  const metrics = config.metrics ? new Metrics() : undefined;
+  const onError = backgroundFailures(log, clock);
+  const { storage, lost } = open(config, clock, log, metrics);
+  closing.defer(() => storage.close());
+
+  const sessionUse = activityOf(config, storage, clock, storage.sessions, onError);
+  const audit = new Audit(storage.audit);
+  const access = new SessionAccessControl(storage.sessions);
+  const sessions = new Sessions({
+    store: storage.sessions,
+    access,
+    audit,
+    activity: sessionUse,
+    maxAgeMs: storage.maxAgeMs,
+    waitsUntil: () => storage.cutoffs.waitsUntil,
+    temporaryMs: config["temporary-age"],
+    maxSessions: config["max-sessions"],
+  });
+  const delivery = new OutboxDelivery(storage.subscriptions, onError);
+  closing.defer(() => delivery.close());
+  const updates = new UpdateNotifier({
+    store: storage.subscriptions,
+    onWaiting: (clientIds) => delivery.deliver(clientIds),
+    onError,
+  });
+  return {
+    config,
+    clock,
+    log,
+    metrics,
+    onError,
+    storage,
+    audit,
+    access,
+    sessions,
+    sessionUse,
+    operator: new Operator({
+      store: storage.sessions,
+      sessions,
+      notifyWith: (some, act, tells) => updates.notifyWith(some.map(wholeSession), act, tells),
+    }),
+    search: new HistorySearch(storage.history),
+    transfer: new Transfer({
+      store: storage.transfer,
+      sessions: storage.sessions,
+      audit,
+      announce: (session) => updates.notify([wholeSession(session)]),
+      now: () => clock.now(),
+      limits: {
+        maxMessageBytes: config["max-message"],
+        maxMessages: config["max-messages"],
+        maxValueBytes: config["max-value"],
+        maxKeys: config["max-keys"],
+        maxSessions: config["max-sessions"],
+      },
+    }),
+    keys: apiKeys(config, storage, audit, clock, onError),
+    updates,
+    delivery,
+    cleanup: cleanupOf(config, storage, log, metrics, onError),
+    async kept() {
+      const [{ sessions: stored, expiredSessions }, waiting] = await Promise.all([
+        storage.statistics(),
+        storage.cutoffs.waiting(),
+      ]);
+      return { sessions: stored, maxAgeMs: storage.maxAgeMs, due: expiredSessions, waiting };
+    },
+    lost,
+  };
+}
+
+/** The change that a command makes to a session as a whole. */
+function wholeSession({ id, owner }: Pick<Session, "id" | "owner">): Change {
+  const uri = sessionUri(id);
+  return { owner, session: id, by: undefined, uris: [SESSIONS_URI, uri], under: uri };
+}
+
+function open(
+  config: Config,
+  clock: Clock,
+  log: Logger,
+  metrics: Metrics | undefined,
+): Pick<Data, "storage" | "lost"> {
+  const { promise: lost, reject: lose } = Promise.withResolvers<never>();
+  lost.catch(() => undefined); // whoever runs the app decides what to do
+  const storage = openStorage({
+    folder: config.ephemeral ? undefined : config["data-dir"],
+    durability: config.durability,
+    clock,
+    expiry: {
+      ...(config["max-age"] !== undefined && { maxAgeMs: config["max-age"] }),
+      ...(config["client-age"] !== undefined && { clientAgeMs: config["client-age"] }),
+    },
+    streamGraceMs: config["stream-grace"],
+    maxMessages: config["max-messages"],
+    maxClients: config["max-clients"],
+    maxHistoryBytes: config["max-history"],
+    maxStateBytes: config["max-state"],
+    maxStorageBytes: config["max-storage"],
+    maxDatabaseBytes: config["max-database"],
+    ...(metrics && {
+      onCommit: (operations, seconds) => metrics.committed(operations, seconds),
+      onEvent: () => void (metrics.events += 1),
+    }),
+    onLost(error) {
+      log.error({ err: error }, "nothing can be stored any more");
+      lose(error);
+    },
+    onUpgrade: (copy) =>
+      log.warn({ copy }, "upgrading the database; a copy of it as it was is kept"),
+  });
+  return { storage, lost };
+}
+
+/** The shortest age at which a session or a client goes. */
+export const shortestAgeMs = (config: Config, { maxAgeMs, clientAgeMs }: Storage): number =>
+  Math.min(maxAgeMs, clientAgeMs, config["temporary-age"]);
+
+/** Notes uses of what the store holds, as exactly as the shortest age needs. */
+export const activityOf = (
+  config: Config,
+  storage: Storage,
+  clock: Clock,
+  store: Pick<Storage["sessions"], "touch">,
+  onError: (error: unknown) => void,
+): Activity =>
+  new Activity(clock, shortestAgeMs(config, storage), (times) => store.touch(times), onError);
+
+function apiKeys(
+  config: Config,
+  storage: Storage,
+  audit: Audit,
+  clock: Clock,
+  onError: (error: unknown) => void,
+): ApiKeys {
+  const use = activityOf(config, storage, clock, storage.apiKeys, onError);
+  return new ApiKeys(storage.apiKeys, clock, {
+    onUse: (id) => use.note(id),
+    // Only whoever is at the machine can do this.
+    onCreated: ({ id, principal, scope }) =>
+      audit.note(LOCAL, "key created", id, `${scope} for ${principal}`),
+    onRevoked: (id) => audit.note(LOCAL, "key revoked", id),
+    onOpened: () => audit.note(LOCAL, "opened to all", "keys"),
+  });
+}
+
+function cleanupOf(
+  config: Config,
+  storage: Storage,
+  log: Logger,
+  metrics: Metrics | undefined,
+  onError: (error: unknown) => void,
+): Cleanup<Kind> {
+  const { cutoffs } = storage;
+  return new Cleanup(
+    {
+      session: storage.sessions,
+      client: storage.clients,
+      "state key": storage.state,
+      stream: storage.streams,
+      "request key": storage.keyedCalls,
+      "audit entry": storage.audit,
+    },
+    onError,
+    storage.upkeep,
+    (deleted) => {
+      const some = Object.entries(deleted).filter(([, count]) => count > 0);
+      for (const [kind, count] of some) metrics?.deleted.add(kind, count);
+      if (some.length > 0) log.info({ deleted: Object.fromEntries(some) }, "cleanup");
+    },
+    async (consent, { dryRun } = { dryRun: false }) => {
+      const isNew = await cutoffs.settle(config["cleanup-interval"], { consent, dryRun });
+      const waiting = isNew && !dryRun ? await cutoffs.waiting() : undefined;
+      if (waiting !== undefined && waiting.until !== null) {
+        const { sessions, until } = waiting;
+        const when = isoTime(until);
+        log.warn({ sessions, until: when }, waitingText(sessions, when));
+      }
+    },
+  );
+}

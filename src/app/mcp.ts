@@ -1,0 +1,73 @@
+// Builds what the MCP server of every era and transport offers: tools, prompts and resources, the built-in ones first.
+import type { ChatModel } from "../chat/model.ts";
+import type { McpServerOptions } from "../mcp/server.ts";
+import { RequestLog } from "../mcp/calls/request-log.ts";
+import { skillResource } from "../mcp/skill.ts";
+import { promptCatalogue, PromptRegistry } from "../prompts/registry.ts";
+import type { Prompt } from "../prompts/prompt.ts";
+import { sessionPrompts } from "../prompts/session-prompts.ts";
+import { RequestStates } from "../protocol/request-state.ts";
+import { SigningKeys } from "../protocol/signing-keys.ts";
+import { resourceCatalogue, ResourceRegistry } from "../resources/registry.ts";
+import type { Resource } from "../resources/resource.ts";
+import { sessionResources } from "../resources/session-resources.ts";
+import { chatTools } from "../tools/builtin/chat-tool.ts";
+import { chatgptTools } from "../tools/builtin/chatgpt-tools.ts";
+import { forkTool } from "../tools/builtin/fork-tool.ts";
+import { historyTools } from "../tools/builtin/history-tools.ts";
+import { searchTool } from "../tools/builtin/search-tool.ts";
+import { sessionTools } from "../tools/builtin/session-tools.ts";
+import { shareTools } from "../tools/builtin/share-tools.ts";
+import { stateTools } from "../tools/builtin/state-tools.ts";
+import { toolCatalogue, ToolRegistry } from "../tools/registry.ts";
+import type { Tool } from "../tools/tool.ts";
+import { VERSION } from "../version.ts";
+import type { Data } from "./data.ts";
+import type { Services } from "./services.ts";
+
+/** What a program that uses the library adds to the built-in things. */
+export interface Additions {
+  tools?: readonly Tool[];
+  resources?: readonly Resource[];
+  prompts?: readonly Prompt[];
+}
+
+export function buildMcp(
+  data: Data,
+  services: Services,
+  model: ChatModel,
+  { tools = [], resources = [], prompts = [] }: Additions,
+): McpServerOptions {
+  const { config, clock, storage, metrics, log } = data;
+  const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
+  const registry = new ToolRegistry(
+    toolCatalogue([
+      ...sessionTools(storage.maxAgeMs),
+      ...shareTools(),
+      ...stateTools(),
+      ...historyTools(),
+      searchTool(),
+      ...chatTools(model.models),
+      forkTool(),
+      ...chatgptTools(),
+    ]).with(tools),
+    services,
+    states,
+    log,
+    { changes: config.tools !== undefined, toolsets: config.toolset },
+  );
+  return {
+    info: { name: "holdfast", title: "Holdfast", version: VERSION },
+    registry,
+    resources: new ResourceRegistry(
+      resourceCatalogue([...sessionResources(services), skillResource]).with(resources),
+    ),
+    prompts: new PromptRegistry(
+      promptCatalogue(sessionPrompts(services)).with(prompts),
+      states,
+      services.idempotentCalls,
+    ),
+    subscriptions: storage.subscriptions,
+    observer: new RequestLog({ registry, metrics, log }),
+  };
+}

@@ -1,0 +1,42 @@
+// `holdfast call` and `holdfast tools`: their flags.
+import { Option, type Command } from "commander";
+import type { Settings } from "../config/config.ts";
+import type { CallFlags } from "./commands/tools.ts";
+import type { Terminal } from "./terminal/terminal.ts";
+
+/** `withSettings` adds the flags of settings, `settingsOf` reads them. */
+export function addToolCommands(
+  program: Command,
+  flags: { withSettings(command: Command): Command; settingsOf(flags: object): Settings },
+  terminal: Terminal,
+): void {
+  flags
+    .withSettings(
+      program.command("call <tool> [arguments]").description("call a tool, here and as `local`"),
+    )
+    .option("--name <name>", "in the session of this name")
+    .addOption(new Option("--session <id>", "in the session of this id").conflicts("name"))
+    .option("--json", "print the whole result as JSON")
+    .action(async (tool: string, args: string | undefined, given: CallFlags) =>
+      (await import("./commands/tools.ts")).callTool(
+        flags.settingsOf(given),
+        tool,
+        args ?? "{}",
+        given,
+        terminal,
+      ),
+    );
+  const tools = program.command("tools").description("the tools, built in and of your own");
+  flags
+    .withSettings(tools.command("list").description("list the tools"))
+    .option("--json", "print JSON, as clients get it")
+    .action(async (given: { json?: boolean }) =>
+      (await import("./commands/tools.ts")).listTools(flags.settingsOf(given), given, terminal),
+    );
+  tools
+    .command("check <folder>")
+    .description("load a folder of tools and say what is wrong with it")
+    .action(async (folder: string) =>
+      (await import("./commands/tools.ts")).checkTools(folder, terminal),
+    );
+}
