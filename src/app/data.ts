@@ -68,9 +68,11 @@ export function openData(
   closing: AsyncDisposableStack,
   clock: Clock = systemClock,
 ): Data {
-  const { log, flush } = openLog(config["log-level"]);
-  closing.defer(flush);
   const metrics = config.metrics ? new Metrics() : undefined;
+  const { log, flush } = openLog(config["log-level"], () => {
+    if (metrics) metrics.droppedLogLines += 1;
+  });
+  closing.defer(flush);
   const onError = backgroundFailures(log, clock);
   const { storage, lost } = open(config, clock, log, metrics);
   closing.defer(() => storage.close());

@@ -1,6 +1,7 @@
 // The logger: lines on standard error, so that standard output stays free for MCP. JSON for programs, readable text for
 // somebody at a terminal. No message content, argument, key or token is ever passed to it.
-import { destination, pino, type Logger } from "pino";
+import { pino, type Logger } from "pino";
+import { LineOutput } from "./line-output.ts";
 import { redact } from "./redact.ts";
 import { TerminalOutput } from "./terminal-output.ts";
 
@@ -12,17 +13,25 @@ export interface LogOutput {
   flush(): Promise<void>;
 }
 
-/** `level` as in the setting log-level. */
-export function createLogger(level: string): Logger {
-  return pino(options(level), destination({ fd: 2, sync: true }));
+/**
+ * For whoever reads standard error: a person at a terminal, or a program. `level` as in the setting log-level; `onDrop`:
+ * called for each line that is lost because nobody reads.
+ */
+export function openLog(level: string, onDrop?: () => void): LogOutput {
+  if (process.stderr.isTTY) {
+    const output = new TerminalOutput(process.stderr);
+    return { log: pino(options(level), output), flush: () => output.flush() };
+  }
+  const onResume = (lines: number): void =>
+    log.warn({ lines }, "log lines were dropped: nobody read them");
+  const output = new LineOutput(2, { onDrop, onResume });
+  const log = pino(options(level), output);
+  return { log, flush: () => output.flush() };
 }
 
-/** As `createLogger`, for whoever reads standard error: a person at a terminal, or a program. */
-export function openLog(level: string): LogOutput {
-  if (!process.stderr.isTTY) return { log: createLogger(level), flush: async () => undefined };
-  const output = new TerminalOutput(process.stderr);
-  return { log: pino(options(level), output), flush: () => output.flush() };
-}
+/** As `openLog`, of JSON lines also at a terminal: for what is told beside a server. */
+export const createLogger = (level: string): Logger =>
+  pino(options(level), new LineOutput(2, { onResume: () => undefined }));
 
 const options = (level: string) => ({
   level,

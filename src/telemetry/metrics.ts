@@ -38,6 +38,8 @@ export class Metrics {
   readonly commitSizes = new Histogram(COMMIT_SIZES);
   readonly commitSeconds = new Histogram(COMMIT_SECONDS);
   events = 0;
+  /** Lines of the log that nobody read. */
+  droppedLogLines = 0;
 
   /** `tool` must be one that there is. */
   toolCalled(tool: string, outcome: string, seconds: number): void {
