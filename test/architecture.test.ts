@@ -86,6 +86,12 @@ describe("the architecture", () => {
     expect(circles).toEqual([]);
   });
 
+  it("has no folder with more than a dozen files", () => {
+    const counts = Object.groupBy(files, (file) => dirname(file));
+    const full = Object.entries(counts).filter(([, inside]) => inside!.length > 12);
+    expect(full.map(([folder, inside]) => `${folder}: ${inside!.length}`)).toEqual([]);
+  });
+
   it("keeps SQL and the database library in storage", () => {
     const outside = files.filter((file) => !file.startsWith("storage/"));
     const wrong = outside.filter((file) =>

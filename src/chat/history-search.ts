@@ -1,11 +1,11 @@
 // Searching conversations: checks what is asked, and shows of each message that is found the part that matters.
 import { AppError } from "../lib/errors.ts";
-import { mapInPieces } from "../lib/yield-to-others.ts";
 import { Matcher } from "../search/matches.ts";
 import { snippet } from "../search/snippet.ts";
 import { terms } from "../search/terms.ts";
 import type { Role } from "./message.ts";
 import type { Found, HistoryStore, SearchScope } from "./store.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 const MAX_QUERY_CHARACTERS = 1_000;
 /** Of the messages that have a word, so many of the newest compete. */
@@ -71,3 +71,22 @@ const hit = ({ session, title, message }: Found, matcher: Matcher, at: number): 
   // By its place: what it is ranked by tells how much everybody has stored.
   score: Number((1 / (at + 1)).toFixed(3)),
 });
+
+/** Milliseconds that others may be held up. */
+const PIECE_MS = 10;
+
+/** Maps in pieces, between which other calls have a turn. */
+async function mapInPieces<T, R>(
+  items: readonly T[],
+  act: (item: T, index: number) => R,
+): Promise<R[]> {
+  const results: R[] = [];
+  let began = performance.now();
+  for (const [index, item] of items.entries()) {
+    results.push(act(item, index));
+    if (performance.now() - began < PIECE_MS) continue;
+    await nextTurn();
+    began = performance.now();
+  }
+  return results;
+}

@@ -136,3 +136,23 @@ function cannotListen(host: string, port: number, error: NodeJS.ErrnoException):
     cause: error,
   });
 }
+
+/** The first descriptor behind the standard ones. */
+const FIRST_DESCRIPTOR = 3;
+
+/**
+ * The descriptor of the listening socket that systemd opens and hands over (sd_listen_fds(3), deploy/holdfast.socket);
+ * undefined without one. The socket stays open during a restart: connections wait meanwhile, and are not refused.
+ * @throws AppError `start` when there are several
+ */
+export function inheritedSocket(
+  env: Readonly<Record<string, string | undefined>>,
+  pid: number,
+): number | undefined {
+  const { LISTEN_PID, LISTEN_FDS } = env; // the variables are inherited further than the sockets
+  if (LISTEN_PID !== String(pid) || LISTEN_FDS === undefined) return undefined;
+  if (LISTEN_FDS === "1") return FIRST_DESCRIPTOR;
+  throw new AppError("start", `${LISTEN_FDS} sockets were handed over; one is expected.`, {
+    hint: "Give holdfast.socket one ListenStream=.",
+  });
+}

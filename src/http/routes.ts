@@ -1,7 +1,6 @@
 // The routes, as a table of contents.
 import type { InboundLadderRejection, JSONRPCMessage } from "@modelcontextprotocol/server";
-import { Hono } from "hono";
-import type { Context } from "hono";
+import { Hono, type Context } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { may } from "../auth/principal.ts";
 import { parseJson } from "../lib/json/json.ts";
@@ -42,9 +41,8 @@ import { guarded, together, type Authenticated, type Guard } from "./guard.ts";
 import { InFlight, limitBodies, pagesOf, withRoom } from "./limits/in-flight.ts";
 import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits/limits.ts";
 import { page, wantsPage } from "./page.ts";
-import { healthRoutes } from "./operations/health.ts";
-import { metricsRoute } from "./operations/metrics.ts";
-import { observe } from "./operations/observe.ts";
+import { healthRoutes, metricsRoute } from "./operations.ts";
+import { observe } from "./observe.ts";
 import type { ProtectedResource } from "./access/protected-resource.ts";
 import { identify } from "./request-id.ts";
 import { signInRoutes } from "./access/sign-in.ts";

@@ -1,8 +1,9 @@
-// Any endpoint that speaks OpenAI's chat completions: OpenAI, Ollama, LM Studio, vLLM, OpenRouter …
+// The wire formats that model endpoints speak.
 import type { Provider } from "./endpoint.ts";
 
 export const OPENAI_URL = "https://api.openai.com/v1";
 
+/** OpenAI's chat completions: OpenAI, Ollama, LM Studio, vLLM, OpenRouter … */
 export const openAiCompatible: Provider = {
   systemAnywhere: true,
   keyHeaders: (key) => ({ authorization: `Bearer ${key}` }),
@@ -16,5 +17,17 @@ export const openAiCompatible: Provider = {
       fetch,
       ...(key !== undefined && { apiKey: key }),
     });
+  },
+};
+
+export const ANTHROPIC_URL = "https://api.anthropic.com/v1";
+
+/** Anthropic's messages: Anthropic itself and what stands in for it. */
+export const anthropic: Provider = {
+  wantsMaxTokens: true,
+  keyHeaders: (key) => ({ "x-api-key": key, "anthropic-version": "2023-06-01" }),
+  async load({ url, key = "", headers, fetch }) {
+    const { createAnthropic } = await import("@ai-sdk/anthropic");
+    return createAnthropic({ baseURL: url, apiKey: key, headers, fetch }); // without a key it would look for one by itself
   },
 };

@@ -1,8 +1,7 @@
 // A `requestState` is used once. The first request that brings it runs; the same request, sent again, gets what came of
 // that; any other is refused. A use is a keyed call, so that it outlives the process, and is cleaned up like one.
 import { usedState } from "./request-state.ts";
-import { fingerprint } from "../lib/fingerprint.ts";
-import { newId } from "../lib/ids.ts";
+import { fingerprint, newId } from "../lib/ids.ts";
 import {
   KeyTaken,
   type IdempotentCall,

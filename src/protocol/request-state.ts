@@ -6,8 +6,7 @@ import {
   ProtocolError,
   ProtocolErrorCode,
 } from "@modelcontextprotocol/server";
-import { fingerprint } from "../lib/fingerprint.ts";
-import { newId } from "../lib/ids.ts";
+import { fingerprint, newId } from "../lib/ids.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 

@@ -1,6 +1,6 @@
 // Request keys: how a caller says that a call may come twice, and how it is recognized.
 import type { ToolAnnotations } from "@modelcontextprotocol/server";
-import { fingerprint } from "../lib/fingerprint.ts";
+import { fingerprint } from "../lib/ids.ts";
 import { checkText } from "../lib/text/text.ts";
 import { optionalText } from "./arguments.ts";
 import type { Once } from "./session/context.ts";

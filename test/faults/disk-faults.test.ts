@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openConnection, type Sqlite } from "../../src/storage/sqlite/engine/connection.ts";
 import { openCutoffs } from "../../src/storage/sqlite/stores/cutoff-store.ts";
 import { Engine } from "../../src/storage/sqlite/engine/engine.ts";
-import { LogSync } from "../../src/storage/sqlite/engine/log-sync.ts";
+import { LogSync } from "../../src/storage/sqlite/disk/log-sync.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { databaseFile } from "../../src/storage/storage.ts";
 import { connect } from "../support/clients.ts";

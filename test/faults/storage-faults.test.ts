@@ -19,7 +19,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
-import { ballastFile } from "../../src/storage/sqlite/engine/ballast.ts";
+import { ballastFile } from "../../src/storage/sqlite/disk/ballast.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";

@@ -1,6 +1,6 @@
 // A socket that outlives the server: systemd opens it, and whoever connects during a restart waits instead of failing.
 import { describe, expect, it } from "vitest";
-import { inheritedSocket } from "../../src/http/inherited-socket.ts";
+import { inheritedSocket } from "../../src/http/listen.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { PROGRAM } from "../support/process.ts";
 import { missing } from "../support/proxy.ts";

@@ -9,7 +9,7 @@ import { openCutoffs } from "../../src/storage/sqlite/stores/cutoff-store.ts";
 import { Engine } from "../../src/storage/sqlite/engine/engine.ts";
 import { GroupCommit } from "../../src/storage/sqlite/engine/group-commit.ts";
 import { sqliteHistoryStore } from "../../src/storage/sqlite/history/history-store.ts";
-import { LogSync } from "../../src/storage/sqlite/engine/log-sync.ts";
+import { LogSync } from "../../src/storage/sqlite/disk/log-sync.ts";
 import { sqliteInstanceStore } from "../../src/storage/sqlite/stores/instance-store.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { sqliteSessionStore } from "../../src/storage/sqlite/sessions/session-store.ts";

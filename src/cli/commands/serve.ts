@@ -15,10 +15,12 @@ import {
 } from "../../http/client-config.ts";
 import { HOME } from "../../clients/session-resolver.ts";
 import { suggestOllama } from "./ollama.ts";
-import { tellReady } from "./readiness.ts";
 import { settingWarnings } from "../../config/report.ts";
 import { localTime } from "../terminal/times.ts";
 import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { systemReason } from "../../lib/system-errors.ts";
 
 export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
   if (settings["model-key"] !== undefined) {
@@ -104,4 +106,18 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
     ``,
     config.ephemeral ? `Ctrl+C stops it.` : `Ctrl+C stops it; conversations stay.`,
   ];
+}
+
+/** systemd brings it. Node opens no datagram sockets in the file system, and the libraries that do need a compiler. */
+const NOTIFY_PROGRAM = "systemd-notify";
+
+/** Tells systemd that the server is ready (`Type=notify` in deploy/holdfast.service); elsewhere it does nothing. */
+async function tellReady(warn: (line: string) => void): Promise<void> {
+  if (process.env["NOTIFY_SOCKET"] === undefined) return;
+  try {
+    await promisify(execFile)(NOTIFY_PROGRAM, ["--ready"]);
+  } catch (error) {
+    const reason = systemReason(error) ?? "it failed";
+    warn(`holdfast: systemd does not know that the server is ready: ${NOTIFY_PROGRAM}: ${reason}.`);
+  }
 }

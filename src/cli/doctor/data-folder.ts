@@ -3,7 +3,7 @@ import { accessSync, chmodSync, constants, readdirSync, statSync } from "node:fs
 import { basename, dirname, join } from "node:path";
 import { systemReason } from "../../lib/system-errors.ts";
 import { freeBytes, sizeText } from "../../storage/sqlite/admin/files.ts";
-import { ballastBytes } from "../../storage/sqlite/engine/ballast.ts";
+import { ballastBytes } from "../../storage/sqlite/disk/ballast.ts";
 import { foldLog } from "../../storage/sqlite/admin/inspect.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 

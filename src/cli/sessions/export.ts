@@ -8,8 +8,7 @@ import { showProgress, type Progress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
-import { stopSignal } from "./stopping.ts";
-import { writeAll, writeFileWhole } from "./output.ts";
+import { stopSignal, writeAll, writeFileWhole } from "./output.ts";
 
 export interface ExportFlags {
   all?: boolean;

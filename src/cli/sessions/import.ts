@@ -13,7 +13,7 @@ import { showProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { hasDatabase, withData } from "../with-data.ts";
 import { withFile } from "./spool.ts";
-import { stopSignal } from "./stopping.ts";
+import { stopSignal } from "./output.ts";
 import { oneLine } from "../terminal/text.ts";
 import { localTime } from "../terminal/times.ts";
 

@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import { AppError } from "../../lib/errors.ts";
 import { systemReason } from "../../lib/system-errors.ts";
 import { findTarget, writeWhole } from "../../storage/sqlite/admin/files.ts";
-import type { Output } from "../terminal/terminal.ts";
+import type { Output, Terminal } from "../terminal/terminal.ts";
 
 const CHUNK = 64 * 1024; // characters
 
@@ -70,4 +70,17 @@ async function fill(
       cause: error,
     });
   }
+}
+
+/**
+ * Aborts, with an error that says so, on Ctrl+C: long work ends at the next good place and removes its temporary files. A
+ * second Ctrl+C ends the program at once.
+ */
+export function stopSignal(terminal: Terminal, hint: string): AbortSignal {
+  const stopping = new AbortController();
+  terminal.onStop(() => {
+    stopping.abort(new AppError("unavailable", "Stopped before the end.", { hint }));
+    return Promise.resolve();
+  });
+  return stopping.signal;
 }

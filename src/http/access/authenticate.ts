@@ -7,7 +7,7 @@ import type { Refuse } from "../../telemetry/metrics.ts";
 import type { OpenConnections } from "../limits/connections.ts";
 import type { Authenticated, Guard } from "../guard.ts";
 import { WrongCredentials } from "../limits/limits.ts";
-import { addressOf } from "../operations/observe.ts";
+import { addressOf } from "../observe.ts";
 import { pathName } from "../target.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 

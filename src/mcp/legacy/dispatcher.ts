@@ -1,8 +1,7 @@
 // Takes a client's messages to the server in memory, and their answers to where they belong: the body of the POST for
 // what is quick, a durable stream for what may wait.
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
-import { fingerprint } from "../../lib/fingerprint.ts";
-import { newId } from "../../lib/ids.ts";
+import { fingerprint, newId } from "../../lib/ids.ts";
 import { CountByKey } from "../../lib/count-by-key.ts";
 import type { ToolsetName } from "../../config/toolsets.ts";
 import type { Principal } from "../../auth/principal.ts";

@@ -12,7 +12,6 @@ import { OwnSessions } from "./own-sessions.ts";
 import { isQuestion, isSettled, settle, type Settled } from "../results.ts";
 import type { PreparedSchema } from "../../definitions/schema.ts";
 import { SessionHandle } from "./session-handle.ts";
-import { within } from "./time-limit.ts";
 import type { Call, OpenedSession, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
 
 type Handler<Input, Policy extends SessionPolicy> = (
@@ -174,4 +173,31 @@ function withoutSession(
   throw new AppError("invalid", "This call names no session.", {
     hint: "Pass the argument `session` with an id from session_list, or start one with session_open.",
   });
+}
+
+/**
+ * Runs `act` for at most `ms`; its signal is aborted after that, and with the given signal.
+ * @throws AppError `limit` when it took longer, whether it has noticed or not
+ */
+async function within<T>(
+  ms: number | undefined,
+  signal: AbortSignal,
+  act: (signal: AbortSignal) => T | Promise<T>,
+): Promise<T> {
+  if (ms === undefined) return act(signal);
+  const late = new AbortController();
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const error = new AppError("limit", `The tool took longer than its ${ms} ms and was stopped.`, {
+      hint: "What it had done by then may stay done: look before calling it again.",
+    });
+    late.abort(error);
+    reject(error);
+  }, ms);
+  const run = async (): Promise<T> => act(AbortSignal.any([signal, late.signal]));
+  try {
+    return await Promise.race([run(), over]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

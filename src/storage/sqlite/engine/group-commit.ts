@@ -6,8 +6,8 @@ import Database from "better-sqlite3";
 import { AppError } from "../../../lib/errors.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
-import type { LogSync } from "./log-sync.ts";
-import type { OwnFiles } from "./own-files.ts";
+import type { LogSync } from "../disk/log-sync.ts";
+import type { OwnFiles } from "../disk/own-files.ts";
 
 interface Operation {
   run(): unknown;

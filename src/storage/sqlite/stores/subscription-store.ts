@@ -8,7 +8,7 @@ import {
   type Subscription,
   type SubscriptionStore,
 } from "../../../updates/store.ts";
-import { isFull } from "../engine/ballast.ts";
+import { isFull } from "../disk/ballast.ts";
 import { clientAlive, type Companion, type Engine } from "../engine/engine.ts";
 import { clients, outbox, subscriptions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";

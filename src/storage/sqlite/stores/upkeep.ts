@@ -1,9 +1,9 @@
 // What keeps the file small and its queries quick while it lives for years.
 import type { Maintenance } from "../../../jobs/cleanup.ts";
-import { isFull } from "../engine/ballast.ts";
+import { isFull } from "../disk/ballast.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Room } from "../engine/room.ts";
+import type { Room } from "../disk/room.ts";
 
 /** So many pages stay for new data: taking them from the file again would cost more than they do. */
 const SPARE_PAGES = 1_024; // 4 MB

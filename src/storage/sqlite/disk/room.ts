@@ -2,8 +2,8 @@
 // the log is folded in, and the ballast is made again. What stores more never gets that room.
 import { AppError } from "../../../lib/errors.ts";
 import { isFull, type Ballast } from "./ballast.ts";
-import type { Sqlite } from "./connection.ts";
-import { fromSqlite } from "./errors.ts";
+import type { Sqlite } from "../engine/connection.ts";
+import { fromSqlite } from "../engine/errors.ts";
 
 /** SQLite's own default. */
 const USUAL_LOG_PAGES = 1_000;

@@ -4,7 +4,7 @@ import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
 import { freeBytes, leaveToOwner } from "../admin/files.ts";
-import { fromSqlite } from "./errors.ts";
+import { fromSqlite } from "../engine/errors.ts";
 
 /** Enough for SQLite's log at its usual size, twice. */
 const MOST = 8 << 20; // bytes

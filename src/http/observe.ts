@@ -2,10 +2,10 @@
 // come in, or asks for too much, is logged with its address, for programs such as fail2ban.
 import { isIP } from "node:net";
 import type { Context, MiddlewareHandler } from "hono";
-import { isLoopback } from "../../lib/loopback.ts";
-import type { Logger } from "../../telemetry/logger.ts";
-import type { Metrics } from "../../telemetry/metrics.ts";
-import type { Authenticated } from "../guard.ts";
+import { isLoopback } from "../lib/loopback.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { Authenticated } from "./guard.ts";
 
 /** For refusals that no guard has given a reason. */
 const REASONS: Readonly<Record<number, string>> = {

@@ -1,0 +1,60 @@
+// Routes for those who look after the process: health, readiness and metrics.
+import type { Hono } from "hono";
+import { toAppError } from "../lib/errors.ts";
+import { RPC, rpcError } from "../protocol/json-rpc.ts";
+import { why } from "../telemetry/failures.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { type Authenticated, guarded, type Guard } from "./guard.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { Exposition } from "../telemetry/prometheus.ts";
+import { ROUTE_SCOPES } from "../mcp/scopes.ts";
+import { needsScope } from "./access/authenticate.ts";
+import type { Refuse } from "../telemetry/metrics.ts";
+import type { ProtectedResource } from "./access/protected-resource.ts";
+
+const RETRY_SECONDS = "3";
+
+/** `ready` rejects when the storage cannot be used. */
+export function healthRoutes(
+  app: Hono<Authenticated>,
+  ready: () => Promise<void>,
+  log: Logger,
+): void {
+  app.get("/healthz", (c) => c.text("ok\n"));
+  app.get("/readyz", async (c) => {
+    try {
+      await ready();
+      return c.text("ok\n");
+    } catch (error) {
+      const request = c.get("requestId");
+      const known = toAppError(error, request);
+      log.warn({ ...why(known), request }, "not ready");
+      return rpcError(503, RPC.internal, known.advice, {
+        headers: { "retry-after": RETRY_SECONDS },
+      });
+    }
+  });
+}
+
+export interface MetricsRouteOptions {
+  authenticator: Authenticator;
+  authenticated: Guard;
+  resource: ProtectedResource | undefined;
+  refuse: Refuse;
+  scrape(): Promise<Exposition>;
+}
+
+/** `GET /metrics` for Prometheus. Its numbers are about all principals: where credentials are asked for, it needs a scope. */
+export function metricsRoute(
+  app: Hono<Authenticated>,
+  { authenticator, authenticated, resource, refuse, scrape }: MetricsRouteOptions,
+): void {
+  const scoped = needsScope(ROUTE_SCOPES["GET /metrics"], resource, refuse);
+  const forWatchers: Guard = async (c) =>
+    (await authenticator.required()) ? scoped(c) : undefined;
+  const admitted = guarded(authenticated, forWatchers);
+  app.get("/metrics", admitted, async (c) => {
+    const { text, contentType } = await scrape();
+    return c.body(text, 200, { "content-type": contentType });
+  });
+}
