@@ -5,6 +5,7 @@ import { LOCAL } from "../auth/principal.ts";
 import { HistorySearch } from "../chat/history-search.ts";
 import type { Config } from "../config/config.ts";
 import { Cleanup, waitingText, type Waiting } from "../jobs/cleanup.ts";
+import { jumpText } from "../jobs/trusted-time.ts";
 import { Activity } from "../lib/activity.ts";
 import { isoTime, systemClock, type Clock } from "../lib/clock.ts";
 import { SessionAccessControl } from "../sessions/access.ts";
@@ -176,6 +177,10 @@ function open(
       onCommit: (operations, seconds) => metrics.committed(operations, seconds),
       onEvent: () => void (metrics.events += 1),
     }),
+    onJump(jump) {
+      const text = jumpText(jump);
+      if (text !== undefined) log.warn(text);
+    },
     onLost(error) {
       log.error({ err: error }, "nothing can be stored any more");
       lose(error);

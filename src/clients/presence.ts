@@ -48,7 +48,7 @@ export class Presence {
     const leave = this.#connections.add(clientId);
     // What was noted within half an interval holds well beyond the next round of the timer.
     const noted = this.#noted.get(clientId) ?? -Infinity;
-    if (this.#clock.now() - noted >= this.#intervalMs / 2) this.#note([clientId]);
+    if (this.#clock.monotonic() - noted >= this.#intervalMs / 2) this.#note([clientId]);
     return leave;
   }
 
@@ -73,7 +73,7 @@ export class Presence {
 
   #note(clientIds: readonly string[]): void {
     if (clientIds.length === 0) return;
-    for (const id of clientIds) this.#noted.set(id, this.#clock.now());
+    for (const id of clientIds) this.#noted.set(id, this.#clock.monotonic());
     this.#clients.present(clientIds, this.until).catch((error: unknown) => {
       for (const id of clientIds) this.#noted.delete(id);
       this.#onError(error);

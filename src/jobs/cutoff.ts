@@ -3,6 +3,7 @@
 // was there for a while. Such a step is announced first and taken later, and until then all it would reach is still there
 // to be seen and used. Not here: where the record is kept, and what the step would reach.
 import type { Clock } from "../lib/clock.ts";
+import type { TrustedTime } from "./trusted-time.ts";
 
 /** For the next start, and for other processes. Times are milliseconds of the wall clock. */
 export interface CutoffRecord {
@@ -38,6 +39,7 @@ const NO_RECORD: CutoffRecord = { maxAgeMs: Infinity, seenAt: 0, announced: null
 
 export class Cutoff {
   readonly #clock: Clock;
+  readonly #time: TrustedTime;
   readonly #maxAgeMs: number;
   readonly #reach: Reach;
   #record: CutoffRecord;
@@ -50,8 +52,15 @@ export class Cutoff {
   /** When the announced step may be taken, on the monotonic clock. */
   #dueAt = Infinity;
 
-  constructor(clock: Clock, maxAgeMs: number, reach: Reach, record: CutoffRecord = NO_RECORD) {
+  constructor(
+    clock: Clock,
+    time: TrustedTime,
+    maxAgeMs: number,
+    reach: Reach,
+    record: CutoffRecord = NO_RECORD,
+  ) {
     this.#clock = clock;
+    this.#time = time;
     this.#maxAgeMs = maxAgeMs;
     this.#reach = reach;
     this.#record = record;
@@ -89,11 +98,13 @@ export class Cutoff {
   }
 
   /**
-   * Lets the cutoff come as far as it may; a step that nobody has announced is announced for `graceMs`.
+   * Lets the cutoff come as far as it may; a step that nobody has announced is announced for `graceMs`. Where the clock
+   * was set, what was used before has its whole age from then on. A clock that is not set moves nothing.
    * Returns what is to be recorded; `isNew` with an announcement.
    */
   settle(graceMs: number, consent?: Consent): { record: CutoffRecord; isNew: boolean } {
     const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
+    if (!this.#time.isSet) return { record: this.#record, isNew: false };
     const wanted = behind(now, this.#maxAgeMs);
     const before = this.#reached + monotonic - this.#reachedAt;
     const announced = this.#announcedReach(monotonic);
@@ -118,8 +129,11 @@ export class Cutoff {
       };
     const isNew = monotonic >= this.#dueAt || this.#isStep(announced, wanted);
     if (isNew) {
-      this.#dueAt = monotonic + graceMs;
-      const announcement = { cutoff: wanted, at: now, dueAt: now + graceMs };
+      const due = monotonic + Math.max(graceMs, this.#time.holds(this.#maxAgeMs));
+      // One that is announced already is not taken sooner.
+      this.#dueAt =
+        monotonic < this.#dueAt && this.#dueAt < Infinity ? Math.max(this.#dueAt, due) : due;
+      const announcement = { cutoff: wanted, at: now, dueAt: now + this.#dueAt - monotonic };
       this.#record = { ...this.#record, announced: announcement };
     }
     return { record: this.#record, isNew };

@@ -28,10 +28,10 @@ export class Activity {
 
   /** Returns at once: nobody waits for the note, and a call does not fail because of it. */
   note(id: string): void {
-    const now = this.#clock.now();
-    if (now - (this.#written.get(id) ?? -Infinity) < this.#intervalMs) return;
-    this.#written.set(id, now);
-    this.#touch(new Map([[id, now]])).catch((error: unknown) => {
+    const time = this.#clock.monotonic();
+    if (time - (this.#written.get(id) ?? -Infinity) < this.#intervalMs) return;
+    this.#written.set(id, time);
+    this.#touch(new Map([[id, this.#clock.now()]])).catch((error: unknown) => {
       this.#written.delete(id);
       this.#onError(error);
     });

@@ -8,6 +8,7 @@ import type { AppError } from "../lib/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { AuditStore } from "../auth/audit.ts";
 import type { IdempotentCallStore } from "../idempotency/idempotent-calls.ts";
+import type { Jump } from "../jobs/trusted-time.ts";
 import type { Cutoffs, Maintenance } from "../jobs/cleanup.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
@@ -98,6 +99,8 @@ export interface StorageOptions extends UsageLimits {
   /** Told of each commit and each stream event, where somebody counts them. */
   onCommit?: OnCommit | undefined;
   onEvent?: (() => void) | undefined;
+  /** Told when the clock has moved without anybody seeing time pass. */
+  onJump?: (jump: Jump) => void;
   /** Told once that the files are gone or others: nothing can be stored from then on. */
   onLost?: (error: AppError) => void;
 }
@@ -135,6 +138,7 @@ export function openStorage({
   onCommit,
   onEvent,
   onLost = () => undefined,
+  onJump,
   ...usageLimits
 }: StorageOptions): Storage {
   const file = folder === undefined ? MEMORY : databaseFile(folder);
@@ -150,7 +154,7 @@ export function openStorage({
     const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
     const maxAgeMs = maxAgeOf(sqlite, expiry.maxAgeMs);
     const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
-    const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs });
+    const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs }, onJump);
     const room = ballast && new Room(sqlite, ballast);
     const files = file === MEMORY ? undefined : new OwnFiles(file, onLost);
     // From here on nobody waits for another process's lock but the operations that want it.

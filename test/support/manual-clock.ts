@@ -4,6 +4,7 @@ import type { Clock } from "../../src/lib/clock.ts";
 export class ManualClock implements Clock {
   #now: number;
   #monotonic = 0;
+  #uptime = 0;
 
   /** `start` in milliseconds. */
   constructor(start = Date.UTC(2026, 0, 1)) {
@@ -19,8 +20,18 @@ export class ManualClock implements Clock {
   }
 
   advance(ms: number): void {
-    this.#now += ms;
+    this.sleep(ms);
     this.#monotonic += ms;
+  }
+
+  /** Time passes that nobody sees. */
+  sleep(ms: number): void {
+    this.#now += ms;
+    this.#uptime += ms;
+  }
+
+  uptime(): number {
+    return this.#uptime;
   }
 
   /** Somebody sets the clock: no time has passed. */

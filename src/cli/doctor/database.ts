@@ -1,6 +1,7 @@
 // The doctor's look into the database.
 import { sizeText } from "../../storage/sqlite/admin/files.ts";
 import { indexMessages, type Inspection } from "../../storage/sqlite/admin/inspect.ts";
+import { CLOCK_SET } from "../../lib/clock.ts";
 import { counted } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
@@ -90,6 +91,12 @@ function checkAbandoned({ abandoned, dead, living }: Inspection): Finding {
 }
 
 function checkClock({ latest }: Inspection, now: number): Finding {
+  if (now < CLOCK_SET)
+    return warn(
+      "clock",
+      `It is ${localTime(now)}: this machine's clock is not set.`,
+      "Set it: until then nothing goes by its age, and keys and tokens do not end.",
+    );
   if (latest <= now + CLOCK_SLACK_MS) return ok("clock", `It is ${localTime(now)}.`);
   return warn(
     "clock",

@@ -4,6 +4,7 @@ import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3"
 import { sql, type SQL } from "drizzle-orm";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Cutoff, CutoffKind } from "../../../jobs/cutoff.ts";
+import type { TrustedTime } from "../../../jobs/trusted-time.ts";
 import type { ApiKey } from "../../../auth/api-keys.ts";
 import type { Client, Session } from "../../../sessions/session.ts";
 import { SESSIONS_URI } from "../../../sessions/uris.ts";
@@ -24,6 +25,8 @@ export interface Expiry {
 /** What was last used at or before its cutoff has expired. */
 export type ExpiryTimes = {
   now: number;
+  /** The same, without what the clock has gained unseen within a day. */
+  passed: number;
   oldest: number;
   oldestClient: number;
   oldestEmpty: number;
@@ -35,6 +38,11 @@ export type ExpiryTimes = {
  * `cleanup-interval` it is less than an hour.
  */
 export const NEVER_BACK_MS = 45 * 60_000;
+
+const DAY_MS = 24 * 3_600_000;
+
+/** How far each kind of expiry has come, and the time that it goes by. */
+export type EngineTimes = Readonly<Record<CutoffKind, Cutoff> & { time: TrustedTime }>;
 
 /** Is given each operation that an act writes, and returns it with what belongs into the same savepoint. */
 export type Companion = <T>(operation: () => T) => () => T;
@@ -49,7 +57,8 @@ export class Engine {
     clients: RowCache<Client>;
     apiKeys: RowCache<ApiKey>;
   };
-  readonly #cutoffs: Readonly<Record<CutoffKind, Cutoff>>;
+  readonly time: TrustedTime;
+  readonly #cutoffs: EngineTimes;
   readonly #commits: GroupCommit;
   readonly #room: Room | undefined;
   readonly #companion = new AsyncLocalStorage<Companion>();
@@ -61,7 +70,7 @@ export class Engine {
   constructor(
     sqlite: Sqlite,
     clock: Clock,
-    cutoffs: Readonly<Record<CutoffKind, Cutoff>>,
+    cutoffs: EngineTimes,
     { room, ...commits }: GroupCommitOptions & { room?: Room | undefined } = {},
   ) {
     keepSearchIndex(sqlite);
@@ -74,6 +83,7 @@ export class Engine {
       apiKeys: new RowCache(this.dataVersion),
     };
     this.#cutoffs = cutoffs;
+    this.time = cutoffs.time;
     this.#commits = new GroupCommit(sqlite, commits);
     this.#syncs = commits.log !== undefined;
     this.#confirmedVersion = this.dataVersion.latest();
@@ -161,10 +171,11 @@ export class Engine {
     const [now, monotonic] = [this.clock.now(), this.clock.monotonic()];
     return {
       now,
+      passed: this.time.ago(DAY_MS) + DAY_MS,
       oldest: session.at(now, monotonic),
       oldestClient: client.at(now, monotonic),
       oldestEmpty: empty.at(now, monotonic),
-      oldestNeverBack: now - NEVER_BACK_MS,
+      oldestNeverBack: this.time.ago(NEVER_BACK_MS),
     };
   }
 }
@@ -207,7 +218,7 @@ export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPrese
 
 /** Not expired: used within the maximum age, or its own; pinned, or in use. */
 export const sessionAlive: SQL = sql`((sessions.last_active_at > ${sql.placeholder("oldest")}
-    and (sessions.keep_ms is null or sessions.last_active_at + sessions.keep_ms > ${sql.placeholder("now")}))
+    and (sessions.keep_ms is null or sessions.last_active_at + sessions.keep_ms > ${sql.placeholder("passed")}))
   or sessions.pinned = 1 or ${inUse})`;
 
 /** Opened, and then nothing was said of it or stored in it. */
@@ -219,7 +230,7 @@ export const blank: SQL = sql`sessions.name is null and sessions.title is null a
 
 /** What the cleanup deletes: the reverse, in a form that the indexes on both times serve, and what stayed empty. */
 export const sessionExpired: SQL = sql`((sessions.last_active_at <= ${sql.placeholder("oldest")}
-    or (sessions.keep_ms is not null and sessions.last_active_at + sessions.keep_ms <= ${sql.placeholder("now")})
+    or (sessions.keep_ms is not null and sessions.last_active_at + sessions.keep_ms <= ${sql.placeholder("passed")})
     or (sessions.last_active_at <= ${sql.placeholder("oldestEmpty")} and ${blank}))
   and sessions.pinned = 0 and not ${inUse})`;
 

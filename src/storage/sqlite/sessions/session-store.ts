@@ -148,7 +148,7 @@ export function sqliteSessionStore(
         title: sql`${placeholder("title")}`,
         system: sql`${placeholder("system")}`,
         pinned: sql`${placeholder("pinned")}`,
-        lastActiveAt: sql`${placeholder("now")}`,
+        lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("now")})`,
       })
       .where(byId)
       .returning()
@@ -253,7 +253,7 @@ export function sqliteSessionStore(
     // An old one may still be in use: only the tables know.
     const { pinned, lastActiveAt, keepMs } = row;
     const fresh =
-      pinned || lastActiveAt > Math.max(times.oldest, keepMs === null ? 0 : times.now - keepMs);
+      pinned || lastActiveAt > Math.max(times.oldest, keepMs === null ? 0 : times.passed - keepMs);
     return fresh ? { ...row } : q.aliveById.get({ ...times, id });
   };
 

@@ -128,7 +128,7 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
         return { keys, ...(keys.length < found.length && { nextAfter: keys.at(-1)! }) };
       }),
 
-    ...sqliteExpiring(engine, sessionState, expired, () => ({ now: engine.clock.now() })),
+    ...sqliteExpiring(engine, sessionState, expired, () => ({ now: engine.times().passed })),
   };
 }
 

@@ -167,16 +167,16 @@ export function sqliteTransferStore(
 
   return {
     async *snapshot(id) {
-      const { now, oldest } = engine.times();
-      if ((await engine.readDurable(() => q.alive.get({ now, oldest, id }))) === undefined) return;
+      const times = engine.times();
+      if ((await engine.readDurable(() => q.alive.get({ ...times, id }))) === undefined) return;
       if (openReader === undefined) {
-        yield* [...snapshotPieces(sqlite, id, now)]; // at once: nothing is written meanwhile
+        yield* [...snapshotPieces(sqlite, id, times.now)]; // at once: nothing is written meanwhile
         return;
       }
       const reader = openReader();
       try {
         reader.exec("BEGIN");
-        yield* snapshotPieces(reader, id, now);
+        yield* snapshotPieces(reader, id, times.now);
       } catch (error) {
         throw fromSqlite(error);
       } finally {

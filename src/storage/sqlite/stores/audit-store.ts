@@ -26,6 +26,6 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
             .run(),
       ),
     list: (limit) => engine.readDurable(() => q.list.all({ limit })),
-    ...sqliteExpiring(engine, audit, expired, () => ({ oldest: clock.now() - KEEP_MS })),
+    ...sqliteExpiring(engine, audit, expired, () => ({ oldest: engine.time.ago(KEEP_MS) })),
   };
 }

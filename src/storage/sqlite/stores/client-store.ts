@@ -91,7 +91,7 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       .update(clients)
       .set({
         // A client that only its connection keeps alive was never seen.
-        lastSeenAt: sql`iif(${clients.lastSeenAt} = 0, 0, ${placeholder("now")})`,
+        lastSeenAt: sql`iif(${clients.lastSeenAt} = 0, 0, max(${clients.lastSeenAt}, ${placeholder("now")}))`,
         presentUntil: sql`${placeholder("until")}`,
       })
       .where(byId)

@@ -1,23 +1,39 @@
 // The cutoffs of this folder in SQLite: their records, and what lies between two of them.
-import { eq, sql, type SQL } from "drizzle-orm";
+import { and, eq, gt, lt, max, sql, type SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/better-sqlite3";
-import type { Clock } from "../../../lib/clock.ts";
+import { CLOCK_SET, type Clock } from "../../../lib/clock.ts";
+import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
 import { EMPTY_AGE_MS, type Cutoffs } from "../../../jobs/cleanup.ts";
+import { TrustedTime, type Jump } from "../../../jobs/trusted-time.ts";
 import type { Sqlite } from "../engine/connection.ts";
-import { blank, clientHeld, inUse, type Engine, type Expiry } from "../engine/engine.ts";
+import {
+  blank,
+  clientHeld,
+  inUse,
+  type Engine,
+  type EngineTimes,
+  type Expiry,
+} from "../engine/engine.ts";
 import { clients, cutoffs, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
-type CutoffsByKind = Readonly<Record<CutoffKind, Cutoff>>;
+const KINDS: readonly CutoffKind[] = ["session", "client", "empty"];
 
+/** `onJump`: told when the clock has moved without anybody seeing time pass. */
 export function openCutoffs(
   sqlite: Sqlite,
   clock: Clock,
   { maxAgeMs, clientAgeMs }: Expiry,
-): CutoffsByKind {
+  onJump?: (jump: Jump) => void,
+): EngineTimes {
   const db = drizzle({ client: sqlite });
+  const last = db
+    .select({ at: max(cutoffs.seenAt) })
+    .from(cutoffs)
+    .get();
+  const time = new TrustedTime(clock, last?.at ?? 0, onJump);
   const count = countWaiting(sqlite);
   const recordOf = (kind: CutoffKind): CutoffRecord | undefined => {
     const row = db.select().from(cutoffs).where(eq(cutoffs.kind, kind)).get();
@@ -32,18 +48,20 @@ export function openCutoffs(
   const open = (kind: CutoffKind, ageMs: number): Cutoff =>
     new Cutoff(
       clock,
+      time,
       ageMs,
       (after, upTo) => count(kind, { after, upTo, now: clock.now() }) > 0,
       recordOf(kind),
     );
   return {
+    time,
     session: open("session", maxAgeMs),
     client: open("client", clientAgeMs),
     empty: open("empty", EMPTY_AGE_MS),
   };
 }
 
-export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: CutoffsByKind): Cutoffs {
+export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): Cutoffs {
   const count = countWaiting(sqlite);
   const save = (kind: CutoffKind, { maxAgeMs, seenAt, announced }: CutoffRecord): void => {
     const row = {
@@ -59,11 +77,31 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: CutoffsByKind)
       .onConflictDoUpdate({ target: cutoffs.kind, set: row })
       .run();
   };
-  const kinds = Object.entries(of) as [CutoffKind, Cutoff][];
+  /** What was made and last used while the clock was not set has an age that nobody knows: it counts from now. */
+  const redate = (): void => {
+    const now = engine.clock.now();
+    const unset = (column: SQLiteColumn) => and(gt(column, 0), lt(column, CLOCK_SET));
+    const found = [
+      engine.db
+        .update(sessions)
+        .set({ lastActiveAt: now })
+        .where(and(unset(sessions.lastActiveAt), unset(sessions.createdAt)))
+        .run(),
+      engine.db
+        .update(clients)
+        .set({ lastSeenAt: now })
+        .where(and(unset(clients.lastSeenAt), unset(clients.createdAt)))
+        .run(),
+    ];
+    if (found.every(({ changes }) => changes === 0)) return;
+    engine.cached.sessions.clear();
+    engine.cached.clients.clear();
+  };
   return {
     async settle(graceMs, { consent, dryRun }) {
+      if (!dryRun && of.time.isSet) await engine.free(redate, { durable: false });
       const settled = await engine.readNow(() =>
-        kinds.map(([kind, cutoff]) => ({ kind, ...cutoff.settle(graceMs, consent) })),
+        KINDS.map((kind) => ({ kind, ...of[kind].settle(graceMs, consent) })),
       );
       if (!dryRun)
         await engine.free(() => settled.forEach(({ kind, record }) => save(kind, record)), {

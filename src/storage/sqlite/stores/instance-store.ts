@@ -22,6 +22,7 @@ export function sqliteInstanceStore(engine: Engine, file: string | undefined): I
     file,
     heartbeat: (instance) =>
       engine.write(() => {
+        engine.time.read(); // what the clock does is noticed within a heartbeat
         const { id, heartbeatAt } = instance;
         if (q.confirm.run({ id, heartbeatAt }).changes > 0) return false;
         db.insert(instances).values(instance).run();

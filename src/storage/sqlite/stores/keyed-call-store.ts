@@ -128,7 +128,7 @@ export function sqliteKeyedCallStore(
     if (!usage.isFull(owner)) return true;
     return q.oldestOfOwner.run({ owner, id }).changes > 0 && !usage.isFull(owner);
   };
-  const oldest = (): number => clock.now() - KEEP_OUTCOMES_MS;
+  const oldest = (): number => engine.time.ago(KEEP_OUTCOMES_MS);
 
   return {
     begin: ({ owner, scope, key, request }, { instanceId, newSessionId, max }) =>

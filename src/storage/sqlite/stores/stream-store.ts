@@ -258,7 +258,7 @@ export function sqliteStreamStore(
     return { seq, finished };
   };
 
-  const oldest = (): number => clock.now() - graceMs;
+  const oldest = (): number => engine.time.ago(graceMs);
 
   return {
     openRequests: (clientId, instanceId, requests, posted) =>

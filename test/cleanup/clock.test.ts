@@ -1,0 +1,270 @@
+// A clock that is set, wrong for a moment, or goes on while nobody is there makes nothing old at once: age is counted in
+// time that was seen to pass.
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { jumpText, TrustedTime, type Jump } from "../../src/jobs/trusted-time.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { newId } from "../../src/lib/ids.ts";
+import { openStorage, type Storage } from "../../src/storage/storage.ts";
+import { ANA, newClient, newConnection, newInstance, newSession } from "../contract/engine.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+const [SECOND, MINUTE, HOUR, DAY] = [1_000, 60_000, 3_600_000, 86_400_000];
+const YEAR = 365 * DAY;
+const INTERVAL = 10 * MINUTE;
+
+/** A folder whose sessions and programs are kept for 30 days, and its one process. */
+function openFolder(clock = new ManualClock()) {
+  const folder = temporaryFolder();
+  const jumps: Jump[] = [];
+  const open = (): Storage => {
+    const storage = openStorage({
+      ...{ folder, durability: "normal", clock, expiry: { maxAgeMs: 30 * DAY } },
+      onJump: (jump) => jumps.push(jump),
+    });
+    let closed: Promise<void> | undefined;
+    const close = () => (closed ??= storage.close());
+    onTestFinished(close);
+    return { ...storage, close };
+  };
+  const opened = { clock, storage: open() };
+  return {
+    ...{ folder, clock, jumps, opened },
+    async restart() {
+      await opened.storage.close();
+      opened.storage = open();
+    },
+    /** One run of the job. */
+    async cleanup(): Promise<void> {
+      const { storage } = opened;
+      await storage.cutoffs.settle(INTERVAL, { dryRun: false });
+      const { sessions, clients, state, streams, keyedCalls, audit } = storage;
+      for (const kind of [sessions, clients, state, streams, keyedCalls, audit])
+        await kind.deleteExpired(99);
+    },
+    /** What somebody has just used, and whether it is there to be found. */
+    async used() {
+      const { storage } = opened;
+      const session = await newSession(storage);
+      const client = await newClient(opened, { presentUntil: 0, createdAt: clock.now() - 1 });
+      const { id } = await storage.streams.openStandalone(client.id);
+      const call = { owner: ANA, scope: "", key: newId(), request: "r" };
+      const run = { instanceId: "i", newSessionId: newId(), max: 9 };
+      const begun = await storage.keyedCalls.begin(call, run);
+      if (begun.kind === "started") await storage.keyedCalls.finish(begun.id, "i", "outcome");
+      const { session: brief } = await storage.sessions.create({
+        ...{ id: newId(), owner: ANA, keepMs: HOUR },
+      });
+      return async () => {
+        const { sessions, clients, streams, keyedCalls } = opened.storage;
+        const there = {
+          session: (await sessions.find(ANA, { id: session.id })) !== undefined,
+          client: (await clients.find(ANA, client.id)) !== undefined,
+          stream: (await streams.find(client.id, id)) !== undefined,
+          outcome: (await keyedCalls.begin(call, run)).kind === "done",
+          temporary: (await sessions.find(ANA, { id: brief.id })) !== undefined,
+        };
+        return Object.entries(there).flatMap(([name, isThere]) => (isThere ? [name] : []));
+      };
+    },
+  };
+}
+
+const ALL = ["session", "client", "stream", "outcome", "temporary"];
+
+it("a clock that is set a year ahead makes nothing older: each kind has its whole age from then on", async () => {
+  const { clock, opened, cleanup, used, jumps } = openFolder();
+  await cleanup();
+  const left = await used();
+  clock.jump(YEAR);
+  expect(await left()).toEqual(ALL);
+  await cleanup();
+  clock.advance(INTERVAL - SECOND);
+  await cleanup();
+  expect(await left()).toEqual(ALL);
+  expect(jumps).toEqual([{ ms: YEAR, asleep: false }]);
+
+  clock.advance(HOUR);
+  const after = await newSession(opened.storage);
+  await cleanup();
+  expect(await left()).toEqual(["session", "client", "outcome"]);
+  clock.advance(DAY);
+  await cleanup();
+  expect(await left()).toEqual(["session", "client"]);
+  clock.advance(29 * DAY - 2 * HOUR);
+  await cleanup();
+  expect(await left()).toEqual(["session", "client"]);
+  expect(await opened.storage.cutoffs.waiting()).toMatchObject({ sessions: 1 });
+  clock.advance(HOUR);
+  await cleanup();
+  expect(await left()).toEqual([]);
+  expect(await opened.storage.sessions.find(ANA, { id: after.id })).toBeDefined();
+  clock.advance(HOUR);
+  await cleanup();
+  expect(await opened.storage.sessions.find(ANA, { id: after.id })).toBeUndefined();
+});
+
+it("what was used before the clock was set is kept over restarts and by other processes", async () => {
+  const { clock, cleanup, used, restart } = openFolder();
+  await cleanup();
+  const left = await used();
+  clock.jump(YEAR);
+  await cleanup();
+  for (let n = 0; n < 5; n += 1) {
+    clock.advance(5 * DAY);
+    await restart();
+    await cleanup();
+    expect((await left()).slice(0, 2)).toEqual(["session", "client"]);
+  }
+  clock.advance(5 * DAY);
+  await cleanup();
+  expect(await left()).toEqual([]);
+});
+
+it.each([YEAR, -YEAR, -56 * YEAR])(
+  "one wrong reading, by %d ms, does nothing at all",
+  async (ms) => {
+    const { clock, cleanup, used } = openFolder();
+    await cleanup();
+    const left = await used();
+    clock.jump(ms);
+    await cleanup();
+    expect(await left()).toEqual(ALL);
+    clock.jump(-ms);
+    await cleanup();
+    expect(await left()).toEqual(ALL);
+    clock.advance(30 * DAY - SECOND);
+    await cleanup();
+    expect(await left()).toEqual(["session", "client"]);
+    clock.advance(MINUTE);
+    await cleanup();
+    expect(await left()).toEqual([]);
+  },
+);
+
+it("a machine that slept for 31 days finds all as it was, and what is due goes an interval later", async () => {
+  const { clock, cleanup, used, jumps } = openFolder();
+  await cleanup();
+  const left = await used();
+  clock.sleep(31 * DAY);
+  await cleanup();
+  expect(await left()).toEqual(ALL);
+  expect(jumps).toEqual([{ ms: 31 * DAY, asleep: true }]);
+  clock.advance(INTERVAL - SECOND);
+  await cleanup();
+  expect(await left()).toEqual(ALL);
+  clock.advance(SECOND);
+  await cleanup();
+  expect(await left()).not.toContain("session");
+});
+
+it("after 31 days without a process all is as it was at first, too", async () => {
+  const { clock, cleanup, used, restart } = openFolder();
+  await cleanup();
+  const left = await used();
+  clock.jump(31 * DAY);
+  await restart();
+  await cleanup();
+  expect(await left()).toEqual(ALL);
+  clock.advance(INTERVAL);
+  await cleanup();
+  expect(await left()).not.toContain("session");
+});
+
+describe("a machine that begins in 1970", () => {
+  it("deletes nothing, and nothing when it is put right, in a folder that is known", async () => {
+    const { clock, cleanup, used, restart } = openFolder();
+    await cleanup();
+    const left = await used();
+    clock.jump(-56 * YEAR);
+    await restart();
+    await cleanup();
+    const meanwhile = await used();
+    clock.advance(MINUTE);
+    expect(await meanwhile()).toEqual(ALL);
+    clock.jump(56 * YEAR);
+    await cleanup();
+    for (const found of [left, meanwhile])
+      expect((await found()).slice(0, 2)).toEqual(ALL.slice(0, 2));
+    clock.advance(29 * DAY);
+    await cleanup();
+    expect((await meanwhile()).slice(0, 2)).toEqual(["session", "client"]);
+  });
+
+  it("knows nobody's age of what was made then, in a new folder, also after a restart", async () => {
+    const { clock, cleanup, used, restart } = openFolder(new ManualClock(MINUTE));
+    await cleanup();
+    const left = await used();
+    clock.jump(56 * YEAR);
+    await restart();
+    await cleanup();
+    clock.advance(INTERVAL);
+    await cleanup();
+    expect((await left()).slice(0, 2)).toEqual(["session", "client"]);
+    clock.advance(30 * DAY);
+    await cleanup();
+    expect(await left()).toEqual([]);
+  });
+});
+
+it("a client with a connection, and its session, outlive every clock", async () => {
+  const { clock, cleanup, opened } = openFolder();
+  const { id } = await newSession(opened.storage);
+  const instanceId = await newInstance(opened);
+  const client = await newConnection(opened, instanceId, { sessionId: id });
+  for (const ms of [YEAR, -YEAR, 56 * YEAR, -50 * YEAR]) {
+    clock.jump(ms);
+    await cleanup();
+    clock.advance(40 * DAY);
+    await cleanup();
+    expect(await opened.storage.sessions.find(ANA, { id })).toBeDefined();
+    expect(await opened.storage.clients.find(ANA, client.id)).toBeDefined();
+  }
+});
+
+describe("the time that is trusted", () => {
+  it("follows a clock that is put right by a little, however often", () => {
+    const clock = new ManualClock();
+    const jumps: Jump[] = [];
+    const time = new TrustedTime(clock, clock.now(), (jump) => jumps.push(jump));
+    for (let n = 0; n < 1_000; n += 1) {
+      clock.advance(MINUTE);
+      clock.jump(n % 3 === 0 ? -SECOND : SECOND);
+      expect(time.ago(HOUR)).toBe(clock.now() - HOUR);
+    }
+    expect(jumps).toEqual([]);
+  });
+
+  it("tells a sleep within a setting of the clock", () => {
+    const clock = new ManualClock();
+    const jumps: Jump[] = [];
+    const time = new TrustedTime(clock, clock.now(), (jump) => jumps.push(jump));
+    clock.sleep(DAY);
+    clock.jump(-YEAR);
+    time.read();
+    expect(jumps).toEqual([
+      { ms: DAY, asleep: true },
+      { ms: -YEAR, asleep: false },
+    ]);
+  });
+
+  it("is told in one line each, but for a night's sleep", () => {
+    const told = (ms: number, asleep: boolean) => jumpText({ ms, asleep });
+    expect(told(YEAR, false)).toMatch(/^The clock went ahead by 365 days: /);
+    expect(told(-90 * MINUTE, false)).toMatch(/^The clock went back by 90 minutes: /);
+    expect(told(31 * DAY, true)).toMatch(/^31 days have passed unseen, /);
+    expect(told(8 * HOUR, true)).toBeUndefined();
+  });
+
+  it("of a process that was stopped is a minute", () => {
+    const now = vi.spyOn(performance, "now");
+    onTestFinished(() => now.mockRestore());
+    now.mockReturnValue(1e9);
+    systemClock.monotonic();
+    const before = systemClock.monotonic();
+    now.mockReturnValue(1e9 + 30 * SECOND);
+    expect(systemClock.monotonic() - before).toBe(30 * SECOND);
+    now.mockReturnValue(1e9 + DAY);
+    expect(systemClock.monotonic() - before).toBe(90 * SECOND);
+  });
+});
