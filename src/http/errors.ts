@@ -4,7 +4,7 @@ import { toAppError, type ErrorCode } from "../lib/errors.ts";
 import { RPC, rpcError } from "../protocol/json-rpc.ts";
 import { failureLevel, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import type { Authenticated } from "./guard.ts";
+import type { Authenticated } from "./guards/guard.ts";
 
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid: 400,

@@ -5,7 +5,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { isLoopback } from "../lib/loopback.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { Authenticated } from "./guard.ts";
+import type { Authenticated } from "./guards/guard.ts";
 
 /** For refusals that no guard has given a reason. */
 const REASONS: Readonly<Record<number, string>> = {

@@ -4,7 +4,7 @@ import { toAppError } from "../lib/errors.ts";
 import { RPC, rpcError } from "../protocol/json-rpc.ts";
 import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { type Authenticated, guarded, type Guard } from "./guard.ts";
+import { type Authenticated, guarded, type Guard } from "./guards/guard.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
 import { ROUTE_SCOPES } from "../mcp/scopes.ts";

@@ -6,7 +6,7 @@ import { html, raw } from "hono/html";
 import type { Context } from "hono";
 import { HOME } from "../clients/session-resolver.ts";
 import { clientConfig, KEY_PLACEHOLDER, withName } from "./client-config.ts";
-import type { Authenticated } from "./guard.ts";
+import type { Authenticated } from "./guards/guard.ts";
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: #16302b; --soft: #4c625d; --paper: #f5f8f6; --card: #fff; --line: #d3dfda; --mark: #0a6f59 }

@@ -22,7 +22,7 @@ import type { Exposition } from "../telemetry/prometheus.ts";
 import { authenticate, insufficientScope, needsScope } from "./access/authenticate.ts";
 import { readBody } from "./body.ts";
 import type { OpenConnections } from "./limits/connections.ts";
-import { crossOrigin } from "./cross-origin.ts";
+import { crossOrigin } from "./guards/cross-origin.ts";
 import { discoveryRoutes } from "./access/discovery.ts";
 import { answerError } from "./errors.ts";
 import {
@@ -36,20 +36,20 @@ import {
   takesStream,
   useStreamableHttp,
   whileAccepting,
-} from "./guards.ts";
-import { guarded, together, type Authenticated, type Guard } from "./guard.ts";
+} from "./guards/guards.ts";
+import { guarded, together, type Authenticated, type Guard } from "./guards/guard.ts";
 import { InFlight, limitBodies, pagesOf, withRoom } from "./limits/in-flight.ts";
 import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits/limits.ts";
 import { page, wantsPage } from "./page.ts";
 import { healthRoutes, metricsRoute } from "./operations.ts";
 import { observe } from "./observe.ts";
 import type { ProtectedResource } from "./access/protected-resource.ts";
-import { identify } from "./request-id.ts";
+import { identify } from "./guards/request-id.ts";
 import { signInRoutes } from "./access/sign-in.ts";
 import { streamOf } from "../events/sse-stream.ts";
 import { whenWritten, writeTogether } from "./listen.ts";
 import type { StreamCredentials } from "./access/stream-credentials.ts";
-import { pathName, sessionTarget, wantedToolsets } from "./target.ts";
+import { pathName, sessionTarget, wantedToolsets } from "./guards/target.ts";
 
 export interface RouteOptions {
   authenticator: Authenticator;

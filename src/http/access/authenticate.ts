@@ -5,10 +5,10 @@ import { MissingCredentials, type Authenticator } from "../../auth/authenticator
 import { may, type AuthInfo, type Scope } from "../../auth/principal.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
 import type { OpenConnections } from "../limits/connections.ts";
-import type { Authenticated, Guard } from "../guard.ts";
+import type { Authenticated, Guard } from "../guards/guard.ts";
 import { WrongCredentials } from "../limits/limits.ts";
 import { addressOf } from "../observe.ts";
-import { pathName } from "../target.ts";
+import { pathName } from "../guards/target.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 
 /** The challenge to come back with more rights. */

@@ -5,8 +5,8 @@ import type { Context, Hono } from "hono";
 import type { Authenticator } from "../../auth/authenticator.ts";
 import { MODERN_VERSION } from "../../mcp/initialize.ts";
 import { VERSION } from "../../version.ts";
-import type { Authenticated } from "../guard.ts";
-import { namedHost } from "../guards.ts";
+import type { Authenticated } from "../guards/guard.ts";
+import { namedHost } from "../guards/guards.ts";
 
 const CARD_TYPE = "application/mcp-server-card+json";
 const CATALOG_TYPE = "application/ai-catalog+json";

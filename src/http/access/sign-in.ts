@@ -3,7 +3,7 @@
 import type { Context, Hono } from "hono";
 import type { Authenticator } from "../../auth/authenticator.ts";
 import { metadataUrls } from "../../auth/issuer-keys.ts";
-import type { Authenticated } from "../guard.ts";
+import type { Authenticated } from "../guards/guard.ts";
 
 /** Where clients look that were not told of an issuer, or are older than that (2025-03-26). */
 const METADATA = ["oauth-authorization-server", "openid-configuration"] as const;

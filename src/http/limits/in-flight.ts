@@ -8,7 +8,7 @@ import { sizeOf } from "../../mcp/calls/json-response.ts";
 import { RPC, rpcError } from "../../protocol/json-rpc.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 import type { Context } from "hono";
-import type { Authenticated } from "../guard.ts";
+import type { Authenticated } from "../guards/guard.ts";
 import { whenWritten } from "../listen.ts";
 
 /** Smaller bodies are not worth counting. */

@@ -3,7 +3,7 @@ import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { MAX_BATCH } from "../../mcp/messages/batch.ts";
 import { RPC, rpcError } from "../../protocol/json-rpc.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
-import type { Guard } from "../guard.ts";
+import type { Guard } from "../guards/guard.ts";
 
 const MINUTE_S = 60;
 

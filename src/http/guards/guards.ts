@@ -6,9 +6,9 @@ import {
 } from "@modelcontextprotocol/server";
 import { accepts } from "hono/accepts";
 import { LRUCache } from "lru-cache";
-import { MODERN_VERSION } from "../mcp/initialize.ts";
-import { RPC, rpcError } from "../protocol/json-rpc.ts";
-import type { Refuse } from "../telemetry/metrics.ts";
+import { MODERN_VERSION } from "../../mcp/initialize.ts";
+import { RPC, rpcError } from "../../protocol/json-rpc.ts";
+import type { Refuse } from "../../telemetry/metrics.ts";
 import type { Context } from "hono";
 import type { Authenticated, Guard } from "./guard.ts";
 

@@ -1,15 +1,15 @@
 // What an address asks for: a session (`/mcp?session=ID`, `/mcp?name=NAME`, or `/mcp/NAME` for hosts that drop the query),
 // and toolsets (`?tools=core,chat`).
-import { AppError } from "../lib/errors.ts";
-import { similarTo } from "../lib/text/similar.ts";
+import { AppError } from "../../lib/errors.ts";
+import { similarTo } from "../../lib/text/similar.ts";
 import {
   readToolsets,
   splitToolsets,
   TOOLSET_NAMES,
   type ToolsetName,
-} from "../config/toolsets.ts";
-import type { SessionTarget } from "../sessions/session.ts";
-import { checkName } from "../sessions/sessions.ts";
+} from "../../config/toolsets.ts";
+import type { SessionTarget } from "../../sessions/session.ts";
+import { checkName } from "../../sessions/sessions.ts";
 
 /** All parameters that an address may have for us. Others are their senders' affair. */
 const PARAMETERS = ["name", "session", "tools"];

@@ -1,7 +1,7 @@
 // A guard looks at a request before its handler does. Which there are: guards.ts, limits.ts, authenticate.ts.
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
-import type { AuthInfo, Principal } from "../auth/principal.ts";
+import type { AuthInfo, Principal } from "../../auth/principal.ts";
 
 /** What later guards and handlers find in the context. */
 export interface Authenticated {

@@ -1,5 +1,5 @@
 // Each HTTP request has an id, by which its log lines can be found: its sender's, or one of ours.
-import { newId } from "../lib/ids.ts";
+import { newId } from "../../lib/ids.ts";
 import type { Guard } from "./guard.ts";
 
 export const REQUEST_ID = "x-request-id";
