@@ -175,7 +175,7 @@ export function openStorage({
       signingKeys: sqliteSigningKeyStore(engine),
       apiKeys: sqliteApiKeyStore(engine),
       audit: sqliteAuditStore(engine),
-      transfer: sqliteTransferStore(engine, sqlite, reader, maxMessages, usage),
+      transfer: sqliteTransferStore(engine, sqlite, reader, { maxMessages, usage, writes }),
       upkeep: sqliteUpkeep(engine, sqlite, room),
       statistics: sqliteStatistics(engine, sqlite, sessions),
       maxAgeMs,

@@ -114,7 +114,8 @@ export class Forks {
       title: forkTitle(source.title ?? source.name ?? "Untitled"),
       ...{ createdAt: now, lastActiveAt: now },
     };
-    await store.restore(copy, inPages(upToMessage(pieces, upto)), maxSessions);
+    const content = inPages(upToMessage(pieces, upto));
+    await store.restore(copy, content, maxSessions, { id: source.id, by: principal });
     return copy;
   }
 }

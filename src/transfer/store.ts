@@ -1,4 +1,5 @@
 // The port through which whole sessions leave and come in.
+import type { Principal } from "../auth/principal.ts";
 import type { Message } from "../chat/message.ts";
 import type { Session } from "../sessions/session.ts";
 import type { StateEntry } from "../state/store.ts";
@@ -30,14 +31,16 @@ export interface TransferStore {
   snapshot(id: string): AsyncIterable<TransferRecord>;
   /**
    * Makes a session with all that it holds. Until it is whole nobody sees it; what a killed process leaves of it has
-   * expired and goes at the next cleanup. A name that the owner uses already is left out: `named` tells.
+   * expired and goes at the next cleanup. A name that the owner uses already is left out: `named` tells. `copied`: the
+   * session that its content is read from, and by whom: they may read it up to the last page.
    * @throws AppError `conflict` when the id is taken, `limit` when the owner has `maxSessions` already, `busy` when a
-   *   cleanup took away what was there so far
+   *   cleanup took away what was there so far, `not_found` or `forbidden` when the right to read `copied` has ended
    */
   restore(
     session: SessionRecord,
     pages: AsyncIterable<Content[]>,
     maxSessions: number,
+    copied?: { id: string; by: Principal },
   ): Promise<{ named: boolean }>;
   /**
    * Adds messages and sets state keys, each page in one commit. A message that is there already takes the given status.

@@ -1,5 +1,7 @@
 // The contract of TransferStore: sessions are read as at one moment, and come in whole or not at all.
 import { describe, expect, it } from "vitest";
+import type { ApiKey } from "../../src/auth/api-keys.ts";
+import type { Principal } from "../../src/auth/principal.ts";
 import type { Message } from "../../src/chat/message.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { terms } from "../../src/search/terms.ts";
@@ -40,6 +42,11 @@ const key = (name: string, more: object = {}): Content => ({
   type: "state",
   entry: { key: name, value: '{"a":1}', version: 7, updatedAt: 44, expiresAt: null, ...more },
 });
+
+const BOBS_KEY: ApiKey = {
+  ...{ id: "bobs", hash: Buffer.alloc(32), principal: BOB, scope: "write" },
+  ...{ createdAt: 1, lastUsedAt: null, expiresAt: null, revokedAt: null },
+};
 
 const CONTENT: Content[] = [
   key("a"),
@@ -130,6 +137,30 @@ export function transferContract(open: Open): void {
       expect(await storage.sessions.findById(one.id)).toBeUndefined();
       expect(rows?.() ?? {}).toEqual({});
       await restore(storage, one, CONTENT);
+    });
+
+    it.each<[string, string, (storage: Storage, id: string) => Promise<unknown>]>([
+      ["not_found", "is shared no longer", ({ sessions }, id) => sessions.ungrant(id, BOB)],
+      ["not_found", "is gone", ({ sessions }, id) => sessions.delete(id)],
+      ["forbidden", "was read with a key that has ended", ({ apiKeys }) => apiKeys.revoke("bobs")],
+    ])("stops with %s when the session that it is copied from %s", async (code, _, end) => {
+      const { storage, rows } = open();
+      const source = await newSession(storage);
+      await storage.sessions.grant(source.id, { principal: BOB, access: "read" }, 9);
+      await storage.apiKeys.create(BOBS_KEY);
+      const before = { ...rows?.() };
+      const by: Principal = { id: BOB, credentials: { id: "bobs", key: "bobs" } };
+      async function* copied(): AsyncGenerator<Content[]> {
+        yield [message(1)];
+        yield [message(2)];
+        await end(storage, source.id);
+        yield [message(3)];
+      }
+      const copy = session({ owner: BOB });
+      const restored = storage.transfer.restore(copy, copied(), SOME, { id: source.id, by });
+      await expect(restored).rejects.toMatchObject(failure(code));
+      expect(await storage.sessions.findById(copy.id)).toBeUndefined();
+      expect(rows?.()["messages"]).toBe(before["messages"]);
     });
 
     it("replaces what a killed import has left under its id", async () => {

@@ -49,13 +49,13 @@ export function sqliteWriteAccess(engine: Engine) {
   const check = (by: Principal, sessionId: string, need: typeof checkModify): void => {
     checkCredentials(by);
     const session = cached.sessions.get(sessionId, () => q.session.get({ id: sessionId }));
-    if (session === undefined) return; // the write itself finds out
+    if (session === undefined && need !== mayRead) return; // the write itself finds out
+    if (session === undefined) throw gone();
     const principal = by.id;
     const isOwner = session.owner === principal;
     const granted = isOwner ? undefined : q.granted.get({ sessionId, principal })?.access;
     const access = accessOf(by, session.owner, granted);
-    if (access === undefined)
-      throw new AppError("not_found", "There is no such session: it may be shared no longer.");
+    if (access === undefined) throw gone();
     need({ access });
   };
 
@@ -64,6 +64,8 @@ export function sqliteWriteAccess(engine: Engine) {
     credentials: (by: Principal | undefined): void => {
       if (by !== undefined) checkCredentials(by);
     },
+    /** For a write somewhere else. @throws AppError `forbidden` or `not_found` */
+    read: (by: Principal, sessionId: string): void => check(by, sessionId, mayRead),
     /** @throws AppError `forbidden` or `not_found` */
     modify: (by: Principal | undefined, sessionId: string): void => {
       if (by !== undefined) check(by, sessionId, checkModify);
@@ -74,3 +76,9 @@ export function sqliteWriteAccess(engine: Engine) {
     },
   };
 }
+
+/** Whoever has any access may. */
+const mayRead = (): void => undefined;
+
+const gone = (): AppError =>
+  new AppError("not_found", "There is no such session: it may be shared no longer.");

@@ -10,6 +10,7 @@ import { fromSqlite } from "../engine/errors.ts";
 import { messageStatements } from "../history/message-rows.ts";
 import { clients, messages, sessions, turns } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
 import { statePut } from "./state-rows.ts";
 import { snapshotPieces } from "./snapshot.ts";
 
@@ -22,8 +23,7 @@ export function sqliteTransferStore(
   engine: Engine,
   sqlite: Sqlite,
   openReader: (() => Sqlite) | undefined,
-  maxMessages: number,
-  usage: Usage,
+  { maxMessages, usage, writes }: { maxMessages: number; usage: Usage; writes: WriteAccess },
 ): TransferStore {
   const { db } = engine;
   const rows = messageStatements(engine, maxMessages, usage);
@@ -184,13 +184,19 @@ export function sqliteTransferStore(
       }
     },
 
-    async restore(session, pages, maxSessions) {
+    async restore(session, pages, maxSessions, copied) {
       const { id } = session;
       const written = { messages: 0, stateKeys: 0 };
       let [last, begun] = [0, false];
       let named = true;
+      let refused: unknown;
       const store = (page: readonly Content[], isLast: boolean): Promise<boolean> =>
         engine.write(() => {
+          try {
+            if (copied) writes.read(copied.by, copied.id);
+          } catch (error) {
+            throw (refused = error);
+          }
           if (!begun) begin(session, maxSessions);
           last = write(id, page, last, lost);
           for (const { type } of page) written[type === "state" ? "stateKeys" : "messages"] += 1;
@@ -211,7 +217,8 @@ export function sqliteTransferStore(
         return { named };
       } catch (error) {
         if (begun) await engine.write(() => q.deleteStaged.run({ id })).catch(() => undefined);
-        throw begun && error instanceof AppError && error.code === "not_found" ? lost() : error;
+        const isGone = begun && error instanceof AppError && error.code === "not_found";
+        throw isGone && error !== refused ? lost() : error;
       }
     },
 
