@@ -1,4 +1,5 @@
-// The README tells the truth: its SQL runs as written while the server runs, its tool example works, its lists are whole.
+// The README and docs/sql.md tell the truth: the SQL runs as written while the server runs, the tool example works in a
+// folder and in the program of docs/tools.md, the lists are whole.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -10,6 +11,7 @@ import { VERSION } from "../../src/version.ts";
 import { current, generated } from "../../scripts/embed-migrations.ts";
 import { connect } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { TOOLS_DOC } from "../support/examples.ts";
 import { openingHome } from "../support/home.ts";
 import { run, startServer } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
@@ -18,12 +20,14 @@ import { toolFolder } from "../support/tool-folder.ts";
 const root = new URL("../..", import.meta.url);
 const readme = readFileSync(new URL("README.md", root), "utf8");
 
-const blocks = (language: string): string[] =>
-  [...readme.matchAll(new RegExp("```" + language + "\\n([\\s\\S]*?)```", "g"))].map(
+const page = (name: string): string => readFileSync(new URL(name, root), "utf8");
+
+const blocks = (language: string, text = readme): string[] =>
+  [...text.matchAll(new RegExp("```" + language + "\\n([\\s\\S]*?)```", "g"))].map(
     (match) => match[1]!,
   );
 
-describe("the README's SQL", () => {
+describe("docs/sql.md", () => {
   let folder: string;
   let session: string;
 
@@ -36,15 +40,18 @@ describe("the README's SQL", () => {
     session = (await client.call("history_append", said)).data["session"] as string;
   });
 
-  it.each(blocks("sql"))("runs as written, read-only, while the server runs: %s", (query) => {
-    const database = new Database(databaseFile(folder), { readonly: true });
-    const rows = database.prepare(query).all() as Record<string, unknown>[];
-    database.close();
-    expect(rows).toHaveLength(1);
-    expect(Object.values(rows[0]!)).toContain(
-      query.includes("conversation") ? "Kelp grows fast." : session,
-    );
-  });
+  it.each(blocks("sql", page("docs/sql.md")))(
+    "runs as written, read-only, while the server runs: %s",
+    (query) => {
+      const database = new Database(databaseFile(folder), { readonly: true });
+      const rows = database.prepare(query).all() as Record<string, unknown>[];
+      database.close();
+      expect(rows).toHaveLength(1);
+      expect(Object.values(rows[0]!)).toContain(
+        query.includes("conversation") ? "Kelp grows fast." : session,
+      );
+    },
+  );
 
   it("shows people's times and counts in session_overview", () => {
     const database = new Database(databaseFile(folder), { readonly: true });
@@ -66,7 +73,8 @@ describe("the README's SQL", () => {
 
 describe("the README", () => {
   it("has a tool example that works", async () => {
-    const [tool, program] = blocks("ts");
+    const [tool] = blocks("ts");
+    const program = blocks("ts", TOOLS_DOC).find((block) => block.includes("remember-order"));
     const folder = temporaryFolder();
     mkdirSync(join(folder, "tools"));
     const local = (text: string): string =>
@@ -95,8 +103,9 @@ describe("the README", () => {
 
   it("gives npx a command before any flag, which npx would take for its own", () => {
     expect(readme).toContain("npx --no holdfast serve --tools");
-    for (const page of ["README.md", "docs/clients.md", "docs/guide.md", "docs/operations.md"])
-      expect(readFileSync(new URL(page, root), "utf8")).not.toMatch(/npx --no holdfast --/);
+    const pages = ["access", "clients", "guide", "operations", "tools"];
+    for (const name of ["README.md", ...pages.map((each) => `docs/${each}.md`)])
+      expect(page(name)).not.toMatch(/npx --no holdfast --/);
   });
 
   it("has a tool example that works as a file in a folder", async () => {
