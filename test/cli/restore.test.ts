@@ -48,6 +48,23 @@ const refusal = (reason: RegExp) => ({
 });
 
 describe("holdfast restore", () => {
+  it("is a use of every session: the next cleanup takes none, and they keep their order", async () => {
+    const original = await filledFolder();
+    const database = openDatabase(original, { readonly: false });
+    database.exec(`UPDATE sessions SET last_active_at = last_active_at - 100 * 86400000;
+      INSERT INTO sessions (id, owner, name, created_at, last_active_at)
+        SELECT lower(hex(randomblob(16))), 'ada', 'older', 1750000000000, min(last_active_at) - 1 FROM sessions`);
+    const inOrder = "SELECT id FROM sessions ORDER BY last_active_at";
+    const before = rows(original, inOrder);
+    const file = await backupOf(original);
+    const folder = join(temporaryFolder(), "data");
+    expect((await restore(folder, file)).code).toBe(0);
+    const cleanup = await run(["cleanup", "--data-dir", folder, "--max-age", "30d", "--yes"]);
+    expect(cleanup).toMatchObject({ code: 0, stdout: "Nothing has expired.\n" });
+    expect(rows(folder, inOrder)).toEqual(before);
+    expect(before.length).toBeGreaterThan(1);
+  });
+
   it("makes a private data folder of a backup, in which the conversations go on", async () => {
     const original = temporaryFolder();
     const server = await startServer({ folder: original });

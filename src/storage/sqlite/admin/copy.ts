@@ -46,10 +46,13 @@ export interface Contents {
 /**
  * Makes one plain file of a database that nobody else uses, without a log beside it, checks it, takes the processes out
  * of it and counts what is in it.
- * `thorough`: compares indexes with their tables too.
+ * `thorough`: compares indexes with their tables too. `usedAt`: counts as a use of all that is in it, at that time.
  * @throws AppError `storage` when it is damaged or is no database
  */
-export function finishCopy(file: string, { thorough = false } = {}): Contents {
+export function finishCopy(
+  file: string,
+  { thorough = false, usedAt }: { thorough?: boolean; usedAt?: number } = {},
+): Contents {
   const copy = openExisting(file);
   try {
     copy.pragma("journal_mode = DELETE");
@@ -62,6 +65,7 @@ export function finishCopy(file: string, { thorough = false } = {}): Contents {
       });
     }
     forgetProcesses(copy);
+    if (usedAt !== undefined) noteUse(copy, usedAt);
     return countContents(copy);
   } finally {
     copy.close();
@@ -79,6 +83,24 @@ function forgetProcesses(copy: Sqlite): void {
     DELETE FROM turns;
     DELETE FROM instances;
     COMMIT`);
+}
+
+/** Milliseconds apart, the sessions keep their order. One that is only half imported is not there yet. */
+function noteUse(copy: Sqlite, at: number): void {
+  copy
+    .prepare(
+      `UPDATE sessions SET last_active_at = ranked.at
+        FROM (SELECT id, ? - row_number() OVER (ORDER BY last_active_at DESC, id DESC) + 1 AS at
+          FROM sessions WHERE last_active_at > 0) AS ranked
+        WHERE ranked.id = sessions.id`,
+    )
+    .run(at);
+  copy
+    .prepare(
+      `UPDATE clients SET last_seen_at = ?
+        WHERE ended_at IS NULL AND last_seen_at > 0 AND last_seen_at <> created_at`,
+    )
+    .run(at);
 }
 
 export function countContents(sqlite: Sqlite): Contents {

@@ -165,7 +165,8 @@ function check(made: string, backup: string): Contents {
     } finally {
       database.close();
     }
-    return finishCopy(made, { thorough: true });
+    // A restore is a use, or the next start would find old sessions due.
+    return finishCopy(made, { thorough: true, usedAt: Date.now() });
   } catch (error) {
     const known = fromSqlite(error);
     if (!(known instanceof AppError)) throw error;
