@@ -113,7 +113,7 @@ export class DurableStream {
   }
 
   #write(connection: Connection, seq: number, data: string): void {
-    connection.sse.send(this.eventId(seq), data);
+    if (data !== "") connection.sse.send(this.eventId(seq), data);
     connection.sent = seq;
   }
 

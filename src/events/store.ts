@@ -19,6 +19,7 @@ export interface StreamRecord {
 export interface StreamEvent {
   /** 1, 2, 3 … within its stream. */
   seq: number;
+  /** Empty for what was said in a session that was deleted since: it is passed over. */
   data: string;
 }
 
@@ -70,23 +71,33 @@ export interface StreamStore {
   findPublic(clientId: string, publicId: number): Promise<StreamRecord | undefined>;
   /**
    * Stores a message; resolves to its number. The oldest events beyond `maxEvents` go, at most a tenth of it late.
-   * `instanceId`: of the process whose running requests say it.
+   * `instanceId`: of the process whose running requests say it. `sessions`: whose words the stream may hold from now on.
    * @throws AppError `not_found` when the stream is gone, `interrupted` when another process runs its requests now
    */
-  append(streamId: number, data: string, maxEvents: number, instanceId?: string): Promise<number>;
+  append(
+    streamId: number,
+    data: string,
+    maxEvents: number,
+    instanceId?: string,
+    sessions?: readonly string[],
+  ): Promise<number>;
   /** The events behind `after`, in order. */
   events(streamId: number, after: number, limit: number): Promise<StreamEvent[]>;
-  /** Stores the answer to a request of this stream and retires it, in one; undefined when this process runs it no more. */
+  /**
+   * Stores the answer to a request of this stream and retires it, in one; undefined when this process runs it no more.
+   * `sessions`: as for `append`.
+   */
   answer(
     streamId: number,
     requestId: RequestId,
     data: string,
     instanceId: string,
+    sessions?: readonly string[],
   ): Promise<Ended | undefined>;
   /** Ends a request that gets no answer. */
   retire(streamId: number, requestId: RequestId): Promise<Ended | undefined>;
-  /** Ends all requests of a client that has ended. */
-  retireAll(clientId: string): Promise<void>;
+  /** Deletes the streams of a client that has ended, with its open requests. */
+  deleteAll(clientId: string): Promise<void>;
   /**
    * Moves what waits in the client's outbox to the end of its stream; resolves to the stream's last number.
    * @throws AppError `not_found` when the stream is gone, or another client's

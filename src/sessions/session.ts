@@ -83,4 +83,6 @@ export interface Caller {
   readonly requestId?: string | undefined;
   /** Of the HTTP request, where the call has come over HTTP just now. */
   readonly headers?: Headers | undefined;
+  /** Told of each session whose words the answer may hold. */
+  readonly onSession?: ((id: string) => void) | undefined;
 }

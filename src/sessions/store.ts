@@ -160,7 +160,10 @@ export interface ClientStore {
   findByOwnSession(owner: string, sessionId: string): Promise<Client | undefined>;
   /** From now on it is theirs who come with these credentials. */
   setCredentials(id: string, credentials: Pick<Client, "credentials" | "scope">): Promise<void>;
-  /** Ends the client; its session stays, the temporary ones that it has opened go. */
+  /**
+   * Ends the client, with its subscriptions, its outbox and what it said of itself. Its session stays, the temporary ones
+   * that it has opened go.
+   */
   end(id: string): Promise<void>;
   setLogLevel(id: string, level: string): Promise<void>;
   setSession(id: string, sessionId: string): Promise<void>;

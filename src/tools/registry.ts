@@ -179,7 +179,10 @@ export class ToolRegistry {
           repeatable: tool.takesRequestKey || this.isIdempotent(name),
         },
         services: this.#services,
-        onSession: (id, made) => ([session, opened] = [id, made]),
+        onSession(id, made) {
+          [session, opened] = [id, made];
+          caller.onSession?.(id);
+        },
       };
       const result = await (isBuiltIn ? tool.run(call) : asTool(name, () => tool.run(call)));
       return isQuestion(result)

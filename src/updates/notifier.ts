@@ -55,7 +55,7 @@ export class UpdateNotifier {
       for (let at = 0; at < subscriptions.length; at += PIECE) {
         await nextTurn();
         const piece = subscriptions.slice(at, at + PIECE);
-        await store.announce(piece.map(({ clientId, uri }) => ({ clientId, data: updated(uri) })));
+        await store.announce(piece.map((one) => ({ ...one, data: updated(one.uri) })));
         onWaiting(clientsOf(piece));
       }
     } catch (error) {

@@ -33,6 +33,11 @@ export interface NotifyOptions {
   onTold(told: readonly Subscription[], left: readonly Subscription[]): void;
 }
 
+/** A message of a change to the resource. Of a session, it goes with that. */
+export interface News extends Subscription {
+  data: string;
+}
+
 export interface SubscriptionStore {
   /** @throws AppError `limit` for one too many */
   subscribe(subscription: Subscription, max: number): Promise<void>;
@@ -42,7 +47,7 @@ export interface SubscriptionStore {
   /** Runs `act`, a change that commits with its notifications. It is made also when these cannot be stored. */
   notifyWith<T>(options: NotifyOptions, act: () => Promise<T>): Promise<T>;
   /** Puts news into outboxes where it is not waiting already, as long as the clients' principals have room. */
-  announce(news: readonly { clientId: string; data: string }[]): Promise<void>;
+  announce(news: readonly News[]): Promise<void>;
   /** Puts messages into outboxes, at most `MAX_OUTBOX` each. */
   post(messages: readonly { clientId: string; data: string }[]): Promise<void>;
   /** Whether another process has changed the database since the last call. */

@@ -1,6 +1,6 @@
 // The contract of KeyedCallStore: how many calls are kept, for how long, and what takes them along.
 import { describe, expect, it } from "vitest";
-import { BOB, failure, newSession, say, type Open } from "./engine.ts";
+import { BOB, failure, newSession, type Open } from "./engine.ts";
 import { CALL, KEPT, MAX, setUp } from "./keyed-call-setup.ts";
 
 export function keyedCallLimitsContract(open: Open): void {
@@ -81,18 +81,21 @@ export function keyedCallLimitsContract(open: Open): void {
       expect(await kind({ scope: two.id })).toBe("done");
     });
 
-    it.each(["history", "all"] as const)("of a session go when its %s is cleared", async (what) => {
-      const { storage, done, kind } = await setUp(open());
-      const [one, two] = [await newSession(storage), await newSession(storage)];
-      for (const { id } of [one, two]) await done({ scope: id });
-      await done({ scope: one.id, owner: BOB }); // no session of his
-      await storage.sessions.clear(one.id, what);
-      expect(await kind({ scope: one.id })).toBe("started");
-      expect(await kind({ scope: two.id })).toBe("done");
-      expect(await kind({ scope: one.id, owner: BOB })).toBe("done");
-    });
+    it.each(["history", "state", "all"] as const)(
+      "of a session go when its %s is cleared",
+      async (what) => {
+        const { storage, done, kind } = await setUp(open());
+        const [one, two] = [await newSession(storage), await newSession(storage)];
+        for (const { id } of [one, two]) await done({ scope: id });
+        await done({ scope: one.id, owner: BOB }); // no session of his
+        await storage.sessions.clear(one.id, what);
+        expect(await kind({ scope: one.id })).toBe("started");
+        expect(await kind({ scope: two.id })).toBe("done");
+        expect(await kind({ scope: one.id, owner: BOB })).toBe("done");
+      },
+    );
 
-    it.each(["history", "all"] as const)(
+    it.each(["history", "state", "all"] as const)(
       "that opened a session go when its %s is cleared",
       async (what) => {
         const { storage, store, kind, here } = await setUp(open());
@@ -116,15 +119,6 @@ export function keyedCallLimitsContract(open: Open): void {
       await storage.sessions.clear(id, "all");
       expect(await kind({ scope: id })).toBe("running");
       await store.finish(call, here, "1");
-      expect(await kind({ scope: id })).toBe("done");
-    });
-
-    it("stay when only the state is cleared", async () => {
-      const { storage, done, kind } = await setUp(open());
-      const { id } = await newSession(storage);
-      await say(storage, id, "kept");
-      await done({ scope: id });
-      await storage.sessions.clear(id, "state");
       expect(await kind({ scope: id })).toBe("done");
     });
   });

@@ -11,6 +11,8 @@ import { jsonResponse } from "./json-response.ts";
 import { isNotification, RPC, rpcError } from "../../protocol/json-rpc.ts";
 
 export interface PendingResponse {
+  /** One of the requests works in this session: what is answered here may hold its words. */
+  worksIn(sessionId: string): void;
   /** Resolves when every request has ended. */
   readonly done: Promise<void>;
   /** The answer to one of the requests. */
@@ -118,6 +120,10 @@ export class JsonResponse implements PendingResponse {
     if (this.#awaited.end(id) && this.#awaited.none) this.#respondAndEnd();
   }
 
+  worksIn(): void {
+    // Nothing of it is stored.
+  }
+
   disconnect(): void {
     // A JSON answer is one body: there is nothing to come back for.
   }
@@ -167,6 +173,9 @@ export class StreamResponse implements PendingResponse {
   readonly #options: StreamResponseOptions;
   readonly #awaited: PendingIds;
   readonly #progressed: ToldProgress;
+  /** That its calls have worked in, and those of them that are not stored with the stream yet. */
+  readonly #sessions = new Set<string>();
+  #unnoted: readonly string[] = [];
   #unstored = 0;
 
   constructor(options: StreamResponseOptions) {
@@ -181,6 +190,20 @@ export class StreamResponse implements PendingResponse {
 
   get stream(): DurableStream {
     return this.#options.stream;
+  }
+
+  worksIn(sessionId: string): void {
+    if (this.#sessions.has(sessionId)) return;
+    this.#sessions.add(sessionId);
+    this.#unnoted = [...this.#unnoted, sessionId];
+  }
+
+  /** Stores the sessions with whatever `store` stores. */
+  async #noting<T>(store: (sessions: readonly string[]) => Promise<T>): Promise<T> {
+    const sessions = this.#unnoted;
+    const result = await store(sessions);
+    if (sessions.length > 0) this.#unnoted = this.#unnoted.filter((id) => !sessions.includes(id));
+    return result;
   }
 
   async respond(id: RequestId, message: JSONRPCMessage): Promise<void> {
@@ -205,7 +228,9 @@ export class StreamResponse implements PendingResponse {
     const { store, stream, instanceId } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await store.answer(stream.id, id, data, instanceId);
+        return await this.#noting((sessions) =>
+          store.answer(stream.id, id, data, instanceId, sessions),
+        );
       } catch (error) {
         const wait = STORE_AGAIN_MS[attempt];
         if (wait === undefined || this.#awaited.none) throw error;
@@ -243,7 +268,10 @@ export class StreamResponse implements PendingResponse {
     const { store, stream, maxEvents, instanceId } = this.#options;
     this.#unstored += 1;
     try {
-      stream.stored(await store.append(stream.id, data, maxEvents, instanceId), data);
+      const seq = await this.#noting((sessions) =>
+        store.append(stream.id, data, maxEvents, instanceId, sessions),
+      );
+      stream.stored(seq, data);
     } catch (error) {
       if (error instanceof AppError && error.code === "interrupted") await this.#takenOver();
       throw error;

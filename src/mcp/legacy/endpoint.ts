@@ -150,7 +150,7 @@ export class LegacyEndpoint {
     if (client instanceof Response) return client;
     await this.#parts.clients.end(client.id);
     await this.#parts.live.end(client.id);
-    await this.#parts.streams.retireAll(client.id);
+    await this.#parts.streams.deleteAll(client.id);
     return new Response(null, { status: 200 });
   }
 

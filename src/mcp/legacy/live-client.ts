@@ -116,10 +116,11 @@ export class LiveClient implements Transport {
     const extra =
       caller.client && primes(caller.client) ? { closeSSEStream: () => exchange.disconnect() } : {};
     const began = performance.now();
+    const told = { ...caller, onSession: (id: string) => exchange.worksIn(id) };
     for (const message of messages) {
       if (isRequest(message)) {
         const id = this.#calls.has(message.id) ? ownId() : message.id;
-        this.#calls.set(id, { exchange, caller, request: message, began, observed: false });
+        this.#calls.set(id, { exchange, caller: told, request: message, began, observed: false });
         this.onmessage?.(id === message.id ? message : { ...message, id }, extra);
       } else if (isCancellation(message)) this.#cancel(message);
       else {

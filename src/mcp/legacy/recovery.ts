@@ -91,7 +91,8 @@ async function toldProgress(
   for (;;) {
     const events = await streams.events(streamId, after, BATCH);
     if (events.length === 0) return told;
-    for (const { data } of events) noteProgress(JSON.parse(data) as JSONRPCMessage, told);
+    for (const { data } of events)
+      if (data !== "") noteProgress(JSON.parse(data) as JSONRPCMessage, told);
     after = events.at(-1)!.seq;
   }
 }

@@ -30,20 +30,25 @@ export class OwnSessions {
   }
 
   /** Newest activity first. */
-  list(options: { query?: string; limit: number; cursor?: string }): Promise<SessionPage> {
-    return this.#services.sessions.list(this.#caller.principal, options);
+  async list(options: { query?: string; limit: number; cursor?: string }): Promise<SessionPage> {
+    const page = await this.#services.sessions.list(this.#caller.principal, options);
+    for (const { id } of page.sessions) this.#caller.onSession?.(id);
+    return page;
   }
 
   /** The messages that say it best, of all that the caller owns or was given. @throws AppError `invalid`, `limit` */
-  search(query: string, limit: number): Promise<Hit[]> {
+  async search(query: string, limit: number): Promise<Hit[]> {
     const principal = this.#caller.principal.id;
-    return this.#services.search.search({ principal }, query, limit);
+    const hits = await this.#services.search.search({ principal }, query, limit);
+    for (const { session } of hits) this.#caller.onSession?.(session);
+    return hits;
   }
 
   /** One of them, or of those shared with the caller; undefined for any other. */
   async find(id: string): Promise<SessionHandle | undefined> {
     const session = await this.#services.sessions.find(this.#caller.principal, { id });
     if (session === undefined) return undefined;
+    this.#caller.onSession?.(id);
     return new SessionHandle(this.#services, CurrentSession.of(session), this.#run);
   }
 

@@ -6,17 +6,12 @@ import { AppError } from "../../../lib/errors.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteHistoryGaps } from "./history-gaps.ts";
-import { keyedCallChanges, keyedCalls, messages, sessions, turns } from "../schema/schema.ts";
+import { messages, sessions, turns } from "../schema/schema.ts";
+import { sqliteTraces } from "../sessions/traces.ts";
 import { summaryStatements } from "./summary-rows.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 
 const { placeholder } = sql;
-
-/** Calls with a key, of whoever may use the session at hand, that worked in it or opened it. */
-export const callsOf = sql`${keyedCalls.owner} in (select owner from sessions where id = ${placeholder("id")}
-    union all select principal from grants where session_id = ${placeholder("id")})
-  and (${keyedCalls.scope} = ${placeholder("id")}
-    or (${keyedCalls.scope} = '' and ${keyedCalls.newSessionId} = ${placeholder("id")}))`;
 
 export function sqliteMessageDeletion(
   engine: Engine,
@@ -26,6 +21,7 @@ export function sqliteMessageDeletion(
   const ofSession = eq(messages.sessionId, placeholder("id"));
   const gaps = sqliteHistoryGaps(engine);
   const summaries = summaryStatements(engine);
+  const traces = sqliteTraces(engine);
   const q = {
     answering: db
       .select({ id: turns.sessionId })
@@ -59,17 +55,6 @@ export function sqliteMessageDeletion(
       .set({ title: null })
       .where(and(eq(sessions.id, placeholder("id")), eq(sessions.title, placeholder("title"))))
       .prepare(),
-    dropOutcomes: db
-      .delete(keyedCalls)
-      .where(and(callsOf, sql`instr(${keyedCalls.outcome}, ${placeholder("text")})`))
-      .prepare(),
-    dropChanges: db
-      .delete(keyedCallChanges)
-      .where(
-        sql`${keyedCallChanges.callId} in (select keyed_calls.id from keyed_calls where ${callsOf})
-          and instr(${keyedCallChanges.result}, ${placeholder("text")})`,
-      )
-      .prepare(),
   };
 
   return {
@@ -85,9 +70,7 @@ export function sqliteMessageDeletion(
         if (gone.length === 0) return [];
         for (const { content, requestKey, author } of gone) {
           if (requestKey !== null) q.dropKey.run({ id, requestKey, author });
-          const text = JSON.stringify(content).slice(1, -1);
-          q.dropChanges.run({ id, text });
-          q.dropOutcomes.run({ id, text });
+          traces.forgetText(id, content);
           const title = titleOf(content);
           if (title !== undefined) q.dropTitle.run({ id, title });
         }

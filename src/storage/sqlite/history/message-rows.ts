@@ -11,7 +11,7 @@ import type { Usage } from "../engine/usage.ts";
 const { placeholder } = sql;
 
 /** A system message may come first. */
-const FIRST_TURN = 2;
+export const FIRST_TURN = 2;
 
 const { id: _id, sessionId: _sessionId, ...messageColumns } = getTableColumns(messages);
 export { messageColumns };

@@ -256,11 +256,26 @@ export const streamEvents = sqliteTable(
       .notNull()
       .references(() => streams.id, { onDelete: "cascade" }),
     seq: integer().notNull(),
-    /** The JSON-RPC message as text. */
+    /** The JSON-RPC message as text; empty where it was said in a session that was deleted since. */
     data: text().notNull(),
     createdAt: integer("created_at").notNull(),
   },
   (t) => [primaryKey({ columns: [t.streamId, t.seq] })],
+);
+
+/** Whose words a stream may hold: of the sessions that its calls have worked in. Not a reference: some are made later. */
+export const streamSessions = sqliteTable(
+  "stream_sessions",
+  {
+    streamId: integer("stream_id")
+      .notNull()
+      .references(() => streams.id, { onDelete: "cascade" }),
+    sessionId: text("session_id").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.streamId, t.sessionId] }),
+    index("stream_sessions_session").on(t.sessionId),
+  ],
 );
 
 /** Requests that are being worked on; what a dead process leaves here is ended by the next one. */
@@ -304,8 +319,15 @@ export const outbox = sqliteTable(
       .references(() => clients.id, { onDelete: "cascade" }),
     data: text().notNull(),
     createdAt: integer("created_at").notNull(),
+    /** Of news: the session that has changed. */
+    sessionId: text("session_id"),
   },
-  (t) => [index("outbox_client").on(t.clientId, t.id)],
+  (t) => [
+    index("outbox_client").on(t.clientId, t.id),
+    index("outbox_session")
+      .on(t.sessionId)
+      .where(sql`session_id is not null`),
+  ],
 );
 
 /** `resources/subscribe`, kept for as long as the client. */
@@ -351,6 +373,8 @@ export const keyedCalls = sqliteTable(
   (t) => [
     uniqueIndex("keyed_calls_key").on(t.owner, t.scope, t.key),
     index("keyed_calls_created").on(t.createdAt),
+    index("keyed_calls_scope").on(t.scope),
+    // And keyed_calls_session, by the session of the outcome: drizzle-kit cannot write it (migrations/0026_traces.sql).
   ],
 );
 

@@ -1,18 +1,18 @@
 // Sessions in SQLite. Not here: what a session owns; the foreign keys delete that.
-import { and, desc, eq, getTableColumns, isNotNull, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
 import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
+import { titleOf } from "../../../chat/title.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { Access, Session, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
 import { clientConnected, sessionAlive, sessionExpired, type Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { messageCountOf, sqliteHistoryGaps } from "../history/history-gaps.ts";
-import { callsOf, sqliteMessageDeletion } from "../history/message-deletion.ts";
+import { FIRST_TURN } from "../history/message-rows.ts";
+import { sqliteMessageDeletion } from "../history/message-deletion.ts";
 import {
   grants,
-  keyedCallChanges,
-  keyedCalls,
   messages,
   runningSessions,
   sessions,
@@ -21,6 +21,7 @@ import {
 } from "../schema/schema.ts";
 import { sqliteShares } from "./share-rows.ts";
 import { sqliteShrink } from "../admin/shrink.ts";
+import { sqliteTraces } from "./traces.ts";
 import type { Usage } from "../engine/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 
@@ -121,6 +122,7 @@ export function sqliteSessionStore(
       .prepare();
 
   const shrink = sqliteShrink(engine);
+  const traces = sqliteTraces(engine);
   const q = {
     findByName: db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
     byId: db.select().from(sessions).where(byId).prepare(),
@@ -180,19 +182,24 @@ export function sqliteSessionStore(
       .delete(messages)
       .where(eq(messages.sessionId, placeholder("id")))
       .prepare(),
+    /** Of which a title may be made. */
+    opening: db
+      .select({ content: messages.content })
+      .from(messages)
+      .where(
+        sql`${messages.sessionId} = ${placeholder("id")} and ${messages.role} = 'user' and ${messages.seq} <= ${FIRST_TURN}`,
+      )
+      .prepare(),
+    dropTitle: db
+      .update(sessions)
+      .set({ title: null })
+      .where(
+        sql`${sessions.id} = ${placeholder("id")} and ${sessions.title} = ${placeholder("title")}`,
+      )
+      .prepare(),
     clearSummary: db
       .delete(summaries)
       .where(eq(summaries.sessionId, placeholder("id")))
-      .prepare(),
-    clearCalls: db
-      .delete(keyedCalls)
-      .where(and(callsOf, isNotNull(keyedCalls.outcome)))
-      .prepare(),
-    clearChanges: db
-      .delete(keyedCallChanges)
-      .where(
-        sql`${keyedCallChanges.callId} in (select keyed_calls.id from keyed_calls where ${callsOf})`,
-      )
       .prepare(),
     clearState: db
       .delete(sessionState)
@@ -322,17 +329,19 @@ export function sqliteSessionStore(
       }),
 
     async clear(id, what, by) {
+      const opening = await engine.readNow(() => q.opening.all({ id }));
       await shrink(id, what, () => writes.modify(by, id));
       await engine.free(() => {
         writes.modify(by, id);
         if (what !== "state") {
+          for (const { content } of opening) q.dropTitle.run({ id, title: titleOf(content) ?? "" });
+          cache.delete(id);
           q.clearHistory.run({ id });
           gaps.clear(id);
           q.clearSummary.run({ id });
-          q.clearChanges.run({ id });
-          q.clearCalls.run({ id });
         }
         if (what !== "history") q.clearState.run({ id });
+        traces.forget(id);
         return true;
       });
     },
@@ -366,8 +375,6 @@ export function sqliteSessionStore(
       await shrink(id, "all", () => writes.own(by, id));
       await engine.free(() => {
         writes.own(by, id);
-        q.clearChanges.run({ id });
-        q.clearCalls.run({ id }); // their outcomes hold words of it
         q.delete.run({ id });
         forgetAll();
         return true;

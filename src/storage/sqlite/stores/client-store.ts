@@ -5,10 +5,13 @@ import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { clientAlive, clientExpired, clientHeld, type Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
-import { clients, connections, sessions } from "../schema/schema.ts";
+import { clients, connections, outbox, sessions, subscriptions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
 
 const { placeholder } = sql;
+
+/** Of the name of a program that has ended, in characters. */
+const SHOWN = 200;
 
 export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: number): ClientStore {
   const { db } = engine;
@@ -60,10 +63,22 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       )
       .returning({ id: clients.id })
       .prepare(),
+    // Its name is shown until the cleanup takes the row.
     end: db
       .update(clients)
-      .set({ endedAt: sql`${placeholder("now")}` })
+      .set({
+        ...{ endedAt: sql`${placeholder("now")}`, initialize: {}, capabilities: {} },
+        ...{ name: sql`substr(name, 1, ${SHOWN})`, version: sql`substr(version, 1, ${SHOWN})` },
+      })
       .where(byId)
+      .prepare(),
+    endSubscriptions: db
+      .delete(subscriptions)
+      .where(eq(subscriptions.clientId, placeholder("id")))
+      .prepare(),
+    emptyOutbox: db
+      .delete(outbox)
+      .where(eq(outbox.clientId, placeholder("id")))
       .prepare(),
     endTemporary: db
       .delete(sessions)
@@ -176,6 +191,8 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
         const now = engine.clock.now();
         if (q.endTemporary.run({ id }).changes > 0) engine.cached.sessions.clear();
         q.end.run({ id, now });
+        q.endSubscriptions.run({ id });
+        q.emptyOutbox.run({ id });
       }),
     setLogLevel: (id, level) => change(id, () => q.setLogLevel.run({ id, level })),
     setSession: (id, sessionId) => change(id, () => q.setSession.run({ id, sessionId })),

@@ -12,7 +12,14 @@ import type {
 } from "../../../events/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
-import { clients, openRequests, outbox, streamEvents, streams } from "../schema/schema.ts";
+import {
+  clients,
+  openRequests,
+  outbox,
+  streamEvents,
+  streams,
+  streamSessions,
+} from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
 
 const { placeholder } = sql;
@@ -161,9 +168,13 @@ export function sqliteStreamStore(
       .limit(1)
       .prepare(),
     deleteAll: db
-      .delete(openRequests)
-      .where(eq(openRequests.clientId, placeholder("clientId")))
-      .returning({ streamId: openRequests.streamId })
+      .delete(streams)
+      .where(eq(streams.clientId, placeholder("clientId")))
+      .prepare(),
+    addSession: db
+      .insert(streamSessions)
+      .values({ streamId: placeholder("streamId"), sessionId: placeholder("sessionId") })
+      .onConflictDoNothing()
       .prepare(),
     awaited: db
       .select({ n: sql<number>`count(*)` })
@@ -238,6 +249,10 @@ export function sqliteStreamStore(
     return seq;
   };
 
+  const addSessions = (streamId: number, sessions: readonly string[] = []): void => {
+    for (const sessionId of sessions) q.addSession.run({ streamId, sessionId });
+  };
+
   /** Inside a write: ends a request; its stream is finished with the last of them. `instanceId`: who must run it. */
   const end = (
     streamId: number,
@@ -298,11 +313,12 @@ export function sqliteStreamStore(
       engine.readNow(() => q.findUndelivered.all({ clientId, posted })),
     delivered: (streamId) => engine.writeRelaxed(() => void q.delivered.run({ streamId })),
 
-    append: (streamId, data, maxEvents, instanceId) =>
+    append: (streamId, data, maxEvents, instanceId, sessions) =>
       engine.write(() => {
         if (instanceId !== undefined && q.takenOver.get({ streamId, instanceId }))
           throw takenOver();
         const seq = add(streamId, data, maxEvents);
+        addSessions(streamId, sessions);
         // The answer is stored in any case: its call was done.
         if (data.length > LARGE_EVENT || seq % EVENTS_A_CHECK === 0)
           usage.checkProgram(q.clientOf.get({ streamId })!.clientId);
@@ -312,15 +328,15 @@ export function sqliteStreamStore(
     events: (streamId, after, limit) =>
       engine.readDurable(() => q.events.all({ streamId, after, limit })),
 
-    answer: (streamId, requestId, data, instanceId) =>
-      engine.write(() => end(streamId, requestId, data, instanceId)),
+    answer: (streamId, requestId, data, instanceId, sessions) =>
+      engine.write(() => {
+        const ended = end(streamId, requestId, data, instanceId);
+        if (ended !== undefined) addSessions(streamId, sessions);
+        return ended;
+      }),
     retire: (streamId, requestId) => engine.write(() => end(streamId, requestId)),
 
-    retireAll: (clientId) =>
-      engine.write(() => {
-        const now = clock.now();
-        for (const { streamId } of q.deleteAll.all({ clientId })) q.finish.run({ streamId, now });
-      }),
+    deleteAll: (clientId) => engine.free(() => void q.deleteAll.run({ clientId })),
 
     drain: (clientId, streamId, maxEvents) =>
       engine.write(() => {
@@ -328,7 +344,10 @@ export function sqliteStreamStore(
         if (stream === undefined) throw streamGone();
         let last = stream.lastSeq;
         const waiting = q.waiting.all({ clientId });
-        for (const { data } of waiting) last = add(streamId, data, maxEvents);
+        for (const { data, sessionId } of waiting) {
+          last = add(streamId, data, maxEvents);
+          if (sessionId !== null) addSessions(streamId, [sessionId]);
+        }
         if (waiting.length > 0) q.emptyOutbox.run({ clientId });
         return last;
       }),

@@ -1,10 +1,11 @@
 // Subscriptions and outboxes in SQLite.
 import { and, asc, eq, gte, lt, sql, type SQL } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
-import { canonicalUri } from "../../../sessions/uris.ts";
+import { canonicalUri, parseSessionUri } from "../../../sessions/uris.ts";
 import {
   MAX_OUTBOX,
   type Change,
+  type News,
   type Subscription,
   type SubscriptionStore,
 } from "../../../updates/store.ts";
@@ -14,6 +15,11 @@ import { clients, outbox, subscriptions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
 
 const { placeholder } = sql;
+
+const sessionOf = (uri: string): string | undefined => {
+  const place = parseSessionUri(uri);
+  return place && "id" in place ? place.id : undefined;
+};
 
 export function sqliteSubscriptionStore(
   engine: Engine,
@@ -80,6 +86,7 @@ export function sqliteSubscriptionStore(
         clientId: placeholder("clientId"),
         data: placeholder("data"),
         createdAt: placeholder("now"),
+        sessionId: placeholder("session"),
       })
       .prepare(),
     bound: db
@@ -99,9 +106,9 @@ export function sqliteSubscriptionStore(
     empty: db.delete(outbox).where(inOutbox).prepare(),
   };
   /** Inside a write: what a client that has gone since it was looked up would get is nobody's. */
-  const put = (clientId: string, data: string): void => {
+  const put = (clientId: string, data: string, session?: string): void => {
     if (q.client.get({ clientId }) === undefined) return;
-    q.post.run({ clientId, data, now: clock.now() });
+    q.post.run({ clientId, data, session: session ?? null, now: clock.now() });
     q.bound.run({ clientId });
   };
   let version: unknown;
@@ -132,10 +139,10 @@ export function sqliteSubscriptionStore(
   };
 
   /** Inside a write: what is waiting already says as much, and a principal without room is not told. */
-  const announce = (news: readonly { clientId: string; data: string }[]): void => {
-    for (const { clientId, data } of news)
+  const announce = (news: readonly News[]): void => {
+    for (const { clientId, data, uri } of news)
       if (q.isWaiting.get({ clientId, data }) === undefined && usage.hasProgramRoom(clientId))
-        put(clientId, data);
+        put(clientId, data, sessionOf(uri));
   };
 
   return {
@@ -164,7 +171,7 @@ export function sqliteSubscriptionStore(
         try {
           found = subscribersOf(changes);
           const told = found.slice(0, most);
-          announce(told.map(({ clientId, uri }) => ({ clientId, data: message(uri) })));
+          announce(told.map((one) => ({ ...one, data: message(one.uri) })));
         } catch (error) {
           if (isFull(error)) throw error; // it may have undone the change too
           found = [];

@@ -1,0 +1,28 @@
+// What sessions leave outside of themselves: events of streams, outcomes of keyed calls, news in outboxes. The statements are
+// the file's own (migrations/0026_traces.sql): to delete from the views is to delete the traces, and a session that goes,
+// by whomever, takes all of its own along.
+import { sql } from "drizzle-orm";
+import type { Engine } from "../engine/engine.ts";
+
+/** To be called inside a write. */
+export interface Traces {
+  /** All that the session has left. */
+  forget(id: string): void;
+  /** What holds a message of the session; and what streams have delivered, for that may quote it in part. */
+  forgetText(id: string, text: string): void;
+}
+
+export function sqliteTraces({ db }: Engine): Traces {
+  return {
+    forget: (id) => void db.run(sql`delete from session_traces where session_id = ${id}`),
+    forgetText(id, text) {
+      const inJson = JSON.stringify(text).slice(1, -1);
+      db.run(sql`delete from session_events
+        where session_id = ${id} and (delivered or instr(data, ${inJson}))`);
+      db.run(sql`delete from session_outcomes
+        where session_id = ${id} and instr(outcome, ${inJson})`);
+      db.run(sql`delete from keyed_call_changes where instr(result, ${inJson})
+        and call_id in (select id from session_calls where session_id = ${id})`);
+    },
+  };
+}
