@@ -9,13 +9,13 @@ export const FILE = fileURLToPath(new URL("../docs/configuration.md", import.met
 
 const HEAD = `# Configuration
 
-_Made from \`src/config/config.ts\` by \`npm run docs\`; do not edit._
+<!-- Generated from src/config/config.ts by "npm run docs". -->
 
-Every setting is a flag and an environment variable: \`--max-age 90d\` is \`HOLDFAST_MAX_AGE=90d\`. A flag beats a
-variable, and a variable beats the default; an empty variable counts as not set. A wrong value stops the start, with one
-line a fault that names the setting, the value and what is accepted. \`holdfast doctor\` shows where each value comes from.
+Every setting is a flag and an environment variable: \`--max-age 90d\` is \`HOLDFAST_MAX_AGE=90d\`. A flag overrides a variable,
+and a variable overrides the default. An empty variable counts as not set. A wrong value stops the start: one line a fault
+names the setting, the value and the accepted values. \`holdfast doctor\` shows the source of each value.
 
-In a program of your own the same names go into \`createHoldfast({ config: { "max-age": "90d" } })\`.
+In your own program, pass the same names to \`createHoldfast({ config: { "max-age": "90d" } })\`.
 `;
 
 /** The whole file. */

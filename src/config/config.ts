@@ -58,24 +58,24 @@ const server = {
   "public-url": optional(ownUrl, "address that clients use", {
     without: "by host and port",
   }),
-  "allowed-hosts": optional(hostNames, "further host names that requests may name"),
+  "allowed-hosts": optional(hostNames, "further host names of the server that requests may use"),
   "cors-origins": optional(origins, "origins whose pages may use the server in a browser"),
   "default-session": required(
     oneOf("mode", ["home", "own", "none"]),
     "home",
     "session of unnamed calls: home, own or none",
-    "home is one for each principal, own opens new ones, none refuses such calls",
+    "each principal has one home; own opens new sessions; none refuses such calls",
   ),
   "live-clients": required(count, "1000", "idle clients kept in memory"),
-  "shutdown-grace": required(interval, "10s", "how long running calls may finish at a stop"),
+  "shutdown-grace": required(interval, "10s", "longest time for running calls to finish at a stop"),
 } as const;
 
 const access = {
   "insecure-no-auth": required(
     flag,
     "false",
-    "ask nobody for a key: a proxy in front must",
-    "for a server that others reach: without it such a server needs a key or an issuer to start",
+    "ask for no credentials, because a proxy does",
+    "a server that others can reach starts only with this, a key or an issuer",
   ),
   "auth-issuer": optional(issuerUrl, "OAuth issuer whose access tokens are accepted"),
   "auth-audience": optional(text("text"), "audience of access tokens", {
@@ -85,13 +85,13 @@ const access = {
     flag,
     "false",
     "accept tokens without typ at+jwt",
-    "for issuers that do not follow RFC 9068; whatever else they sign for this audience is then accepted too",
+    "for issuers that do not follow RFC 9068; their other tokens for this audience are then accepted too",
   ),
 } as const;
 
 const storage = {
   "data-dir": required(text("folder"), "./data", "folder of the database holdfast.db"),
-  ephemeral: required(flag, "false", "keep everything in memory, for trying"),
+  ephemeral: required(flag, "false", "keep everything in memory, for a trial"),
   durability: required(
     oneOf("mode", ["full", "normal"]),
     "full",
@@ -103,22 +103,22 @@ const storage = {
 const retention = {
   "max-age": optional(duration, "delete sessions unused for longer", {
     without: "as before, or never",
-    details: "without it, that with which the folder was last served",
+    details: "if unset, the value last used with this data folder",
   }),
   "temporary-age": required(duration, "1h", "delete temporary sessions unused for longer"),
-  "client-age": optional(duration, "forget programs unseen for longer", {
+  "client-age": optional(duration, "forget clients unseen for longer", {
     without: "max-age, or else 90d",
-    details: "they must introduce themselves anew; 90d holds where max-age is never",
+    details: "they must send initialize again; 90d applies if max-age is never",
   }),
   "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),
-  "stream-grace": required(interval, "10m", "how long a stream can be resumed after its end"),
+  "stream-grace": required(interval, "10m", "time in which an ended stream can be resumed"),
 } as const;
 
 const model = {
   "model-provider": required(
     modelProvider,
     "openai",
-    "openai (or what speaks like it) or anthropic",
+    "openai (or a compatible endpoint) or anthropic",
   ),
   "model-url": optional(httpUrl, "endpoint that answers chat", {
     without: "the provider's own",
@@ -134,7 +134,7 @@ const model = {
     windows,
     `${DEFAULT_CONTEXT_TOKENS}`,
     "tokens of prompt, history and answer",
-    "the model's context window, which the three share; older messages are summarized",
+    "prompt, history and answer share this window; older messages are summarized",
   ),
   "model-timeout": required(interval, "2m", "longest wait for one answer of the model"),
 } as const;
@@ -144,7 +144,7 @@ const tools = {
     toolsets,
     "core",
     "tools that tools/list shows",
-    "?tools= in an address chooses others; what is not shown can be called",
+    "?tools= in an address chooses others; tools that are not shown can be called",
   ),
   tools: optional(text("folder"), "folder with tools of your own, loaded when they change", {
     details: "each .js, .mjs, .ts or .mts file in it",
@@ -153,7 +153,7 @@ const tools = {
 
 const requestLimits = {
   "max-body": required(size, "4mb", "largest request body"),
-  "max-headers": required(headerSize, "16kb", "largest headers of a request, all together"),
+  "max-headers": required(headerSize, "16kb", "largest headers of a request, in all"),
   "max-depth": required(depth, "200", "deepest nesting of JSON in a request"),
 } as const;
 
@@ -169,8 +169,8 @@ const principalLimits = {
   "max-clients": required(
     count,
     "10000",
-    "most client programs; the longest unused goes",
-    "of one key or OAuth program",
+    "most clients; the longest unused one goes",
+    "counted for each key or OAuth client",
   ),
   "max-streams": required(count, "5000", "most open streams of one principal"),
   "max-history": required(size, "4gb", "most text of all messages of one principal"),
@@ -178,7 +178,7 @@ const principalLimits = {
   "max-storage": optional(size, "most that one principal stores", {
     without: "half of max-database, or 16gb",
     details:
-      "in all, with rows and indexes; its programs may leave a quarter as much besides: introductions, subscriptions, streams",
+      "in bytes, with rows and indexes; subscriptions, streams and other data of its clients may take a quarter more",
   }),
   "max-calls-per-minute": required(count, "100000", "most requests of one principal in a minute"),
   "max-concurrent-calls": required(count, "1000", "most running calls of one principal"),
@@ -190,7 +190,7 @@ const serverLimits = {
     size,
     "256mb",
     "most bytes of requests and answers in memory",
-    "beyond it requests that read much wait, and then are answered 503; one principal has half of it",
+    "beyond it large requests wait, and then get 503; one principal may use half of it",
   ),
   "max-connections": required(count, "10000", "most open connections"),
   "stream-events": required(count, "10000", "most stored events of one stream"),
@@ -201,13 +201,13 @@ const log = {
     oneOf("level", ["silent", "error", "warn", "info", "debug"]),
     "warn",
     "what is logged: silent, error, warn, info, debug",
-    "the least severe line that is written to standard error",
+    "the least severe level that is written to standard error",
   ),
   metrics: required(
     flag,
     "true",
     "count calls and answer /metrics",
-    "with keys it needs one of the scope metrics",
+    "with keys, /metrics needs the scope metrics",
   ),
 } as const;
 
