@@ -98,8 +98,10 @@ export interface SessionStore {
     max: number,
     by?: Principal,
   ): Promise<{ session: Session; named: boolean }>;
-  /** Deletes the session with everything it owns. */
+  /** Deletes the session with everything it owns. A large one is not there any more at once, and its rows go afterwards. */
   delete(id: string, by?: Principal): Promise<void>;
+  /** Resolves when nothing is left of the large sessions that this process has deleted. */
+  purged(): Promise<void>;
   /** `except`: a client that is not counted among the connections. */
   counts(id: string, except?: string): Promise<SessionCounts>;
   /** What a principal other than the owner may do. */
@@ -143,7 +145,7 @@ export interface SessionStore {
   ): Promise<void>;
   countExpired(): Promise<number>;
   /** Deletes at most `limit` messages of expired sessions; resolves to how many. */
-  shrinkExpired(limit: number): Promise<number>;
+  trimExpired(limit: number): Promise<number>;
   /** Deletes at most `limit` expired sessions with all they own; resolves to how many. */
   deleteExpired(limit: number): Promise<number>;
 }

@@ -1,5 +1,6 @@
 // The storage port's front door: opens an engine and gives out its stores.
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiKeyStore } from "../auth/api-keys.ts";
 import type { SigningKeyStore } from "../protocol/signing-keys.ts";
 import type { HistoryStore } from "../chat/store.ts";
@@ -107,6 +108,8 @@ export interface StorageOptions extends UsageLimits {
 
 /** How long the event loop may stand still for another process's lock, in milliseconds. */
 const BLOCKING_MS = 40;
+/** How long a close waits for large sessions to be deleted. What is left then is the next cleanup's. */
+const MAX_PURGE_MS = 10_000;
 
 /** Of clients, where sessions are kept for ever. */
 const CLIENT_AGE_MS = 90 * 86_400_000;
@@ -185,6 +188,7 @@ export function openStorage({
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         try {
+          await Promise.race([sessions.purged(), sleep(MAX_PURGE_MS, undefined, { ref: false })]);
           await engine.close();
           if (!files?.lost) room?.fold();
         } finally {

@@ -195,7 +195,7 @@ export function transferContract(open: Open): void {
       async function* shrunk(): AsyncGenerator<Content[]> {
         yield [message(1), message(2)];
         yield [message(3)];
-        expect(await storage.sessions.shrinkExpired(1)).toBe(1);
+        expect(await storage.sessions.trimExpired(1)).toBe(1);
       }
       await expect(storage.transfer.restore(session(), shrunk(), SOME)).rejects.toMatchObject({
         name: "AppError",

@@ -1,9 +1,11 @@
 // Small requests that make much work, and large ones: none of them holds up everybody else.
+import { copyFileSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
 import { systemClock } from "../../src/lib/clock.ts";
-import { openStorage } from "../../src/storage/storage.ts";
+import type { Principal } from "../../src/auth/principal.ts";
+import { databaseFile, openStorage, type Storage } from "../../src/storage/storage.ts";
 import { indexed } from "../../src/search/words.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { bearer, codeOf, serveWithKeys, speak } from "../support/people.ts";
@@ -47,23 +49,61 @@ describe("what the full-text index is given", () => {
   });
 });
 
-it("a large session is cleared and deleted in pieces, and its numbers begin anew", async () => {
-  const storage = openStorage({
-    ...{ folder: temporaryFolder(), durability: "normal", clock: systemClock, expiry: {} },
+describe("a large session", () => {
+  const open = (folder: string) => {
+    const storage = openStorage({
+      ...{ folder, durability: "normal", clock: systemClock, expiry: {} },
+    });
+    onTestFinished(() => storage.close());
+    return storage;
+  };
+  const SAID = { role: "user", content: "x" } as const;
+  const fill = async ({ sessions, history }: Storage, name: string): Promise<string> => {
+    const { id } = (await sessions.create({ id: newId(), owner: "ana", name })).session;
+    await Promise.all(Array.from({ length: 1_600 }, () => history.append(id, SAID)));
+    return id;
+  };
+
+  it("is cleared in pieces, and its numbers begin anew", async () => {
+    const storage = open(temporaryFolder());
+    const id = await fill(storage, "work");
+    await storage.sessions.clear(id, "history");
+    expect((await storage.history.page(id, { limit: 1 })).messages).toEqual([]);
+    expect(await storage.history.append(id, SAID)).toMatchObject({ seq: 1 });
   });
-  onTestFinished(() => storage.close());
-  const {
-    session: { id },
-  } = await storage.sessions.create({ id: newId(), owner: "ana" });
-  const append = () => storage.history.append(id, { role: "user", content: "x" });
-  const many = () => Promise.all(Array.from({ length: 1_600 }, append));
-  for (const act of ["clear", "delete"] as const) {
-    await many();
-    await (act === "clear" ? storage.sessions.clear(id, "history") : storage.sessions.delete(id));
-    const { messages } = await storage.history.page(id, { limit: 1 });
-    expect(messages).toEqual([]);
-    if (act === "clear") expect(await append()).toMatchObject({ seq: 1 });
-  }
+
+  it("that is deleted is not there any more at once, for anybody; its rows go afterwards", async () => {
+    const [folder, copy] = [temporaryFolder(), temporaryFolder()];
+    const storage = open(folder);
+    const { sessions } = storage;
+    const ana: Principal = { id: "ana" };
+    const id = await fill(storage, "work");
+    await sessions.grant(id, { principal: "bob", access: "read" }, 9);
+    await sessions.delete(id);
+    for (const part of ["", "-wal"])
+      copyFileSync(`${databaseFile(folder)}${part}`, `${databaseFile(copy)}${part}`);
+    expect(await sessions.findById(id)).toBeUndefined();
+    expect(await sessions.find("ana", { name: "work" })).toBeUndefined();
+    expect((await sessions.list("ana", { limit: 9 })).sessions).toEqual([]);
+    expect(await sessions.granted(id, "bob")).toBeUndefined();
+    await expect(storage.history.append(id, { ...SAID, by: ana })).rejects.toMatchObject({
+      code: "not_found",
+    });
+    await sessions.touch(new Map([[id, systemClock.now()]]));
+    expect(await sessions.findById(id)).toBeUndefined();
+    // The id of a client's own session comes again, and begins anew.
+    await sessions.create({ id, owner: "ana", name: "work" });
+    expect(await storage.history.append(id, SAID)).toMatchObject({ seq: 1 });
+
+    // A process that was killed at that moment: the next one goes on.
+    const again = open(copy);
+    const left = () => rows(copy, "SELECT id FROM messages").length;
+    expect(left()).toBe(1_600);
+    expect(await again.sessions.findById(id)).toBeUndefined();
+    while ((await again.sessions.trimExpired(500)) > 0);
+    expect(await again.sessions.deleteExpired(9)).toBe(1);
+    expect(left()).toBe(0);
+  });
 });
 
 it("a deleted session leaves nothing of what was said in it with the calls that had request keys", async () => {

@@ -1,27 +1,39 @@
-// Deletes what a large session holds in pieces that let others in between.
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { sql } from "drizzle-orm";
+// Deletes what a large session holds in pieces that let others in between. A session that goes as a whole is hidden first.
+import { setTimeout as sleep } from "node:timers/promises";
+import { and, eq, sql } from "drizzle-orm";
 import type { Clearable } from "../../../sessions/store.ts";
-import type { Engine } from "../engine/engine.ts";
+import { HIDDEN, type Engine } from "../engine/engine.ts";
 import { sqliteHistoryGaps } from "../history/history-gaps.ts";
-import { messages, sessionState } from "../schema/schema.ts";
+import {
+  clients,
+  grants,
+  messages,
+  runningSessions,
+  sessions,
+  sessionState,
+  shareOffers,
+  summaries,
+  turns,
+} from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
-/** So many rows are deleted in one commit. */
-const PIECE_ROWS = 500;
+/** Fewer rows are deleted at once. */
+const LARGE_ROWS = 1_000;
+/** How long a commit's deletions hold up everybody else, and how many rows that may be. */
+const PIECE_MS = 4;
+const [FIRST_ROWS, MIN_ROWS, MAX_ROWS] = [50, 10, 500];
 
-export function sqliteShrink(
-  engine: Engine,
-): (id: string, what: Clearable, check: () => void) => Promise<void> {
+export function sqliteShrink(engine: Engine) {
   const { db } = engine;
   const gaps = sqliteHistoryGaps(engine);
+  const byId = eq(sessions.id, placeholder("id"));
   const q = {
     oldestMessages: db
       .delete(messages)
       .where(
         sql`${messages.id} in (select id from messages where session_id = ${placeholder("id")}
-          order by seq limit ${PIECE_ROWS})`,
+          order by seq limit ${placeholder("limit")})`,
       )
       .returning({ seq: messages.seq })
       .prepare(),
@@ -29,42 +41,114 @@ export function sqliteShrink(
       .delete(sessionState)
       .where(
         sql`${sessionState.sessionId} = ${placeholder("id")} and ${sessionState.key} in
-          (select key from session_state where session_id = ${placeholder("id")} limit ${PIECE_ROWS})`,
+          (select key from session_state where session_id = ${placeholder("id")} limit ${placeholder("limit")})`,
       )
       .prepare(),
     rows: db
       .select({
         messages: sql<number>`(select count(*) from (select 1 from messages
-          where session_id = ${placeholder("id")} limit ${2 * PIECE_ROWS}))`,
+          where session_id = ${placeholder("id")} limit ${LARGE_ROWS}))`,
         keys: sql<number>`(select count(*) from (select 1 from session_state
-          where session_id = ${placeholder("id")} limit ${2 * PIECE_ROWS}))`,
+          where session_id = ${placeholder("id")} limit ${LARGE_ROWS}))`,
       })
       .from(sql`(select 1)`)
       .prepare(),
+    hide: db
+      .update(sessions)
+      .set({ lastActiveAt: HIDDEN, name: null, title: null, system: null, pinned: false })
+      .where(byId)
+      .prepare(),
+    deleteHidden: db
+      .delete(sessions)
+      .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
+      .prepare(),
+  };
+  /** What a session has besides its messages and its state. */
+  const forgets = [
+    db
+      .update(clients)
+      .set({ sessionId: null })
+      .where(eq(clients.sessionId, placeholder("id")))
+      .prepare(),
+    ...[grants, shareOffers, summaries, turns, runningSessions].map((table) =>
+      db
+        .delete(table)
+        .where(eq(table.sessionId, placeholder("id")))
+        .prepare(),
+    ),
+  ];
+  const purging = new Map<string, Promise<void>>();
+
+  const large = (id: string, what: Clearable): { history: boolean; state: boolean } => {
+    const left = q.rows.get({ id })!;
+    return {
+      history: what !== "state" && left.messages === LARGE_ROWS,
+      state: what !== "history" && left.keys === LARGE_ROWS,
+    };
   };
 
   /**
    * Deletes most of a large session's rows beforehand, the oldest first and some in each commit: all at once they would
    * hold up everybody. Who breaks off in between has a session with fewer of them. `check`: whether the caller still may.
    */
-  return async (id, what, check) => {
-    for (;;) {
-      const left = await engine.readNow(() => q.rows.get({ id })!);
-      const [history, state] = [
-        what !== "state" && left.messages === 2 * PIECE_ROWS,
-        what !== "history" && left.keys === 2 * PIECE_ROWS,
-      ];
+  const inPieces = async (
+    id: string,
+    what: Clearable,
+    check: () => void = () => undefined,
+  ): Promise<void> => {
+    for (let limit = FIRST_ROWS; ;) {
+      const { history, state } = await engine.readNow(() => large(id, what));
       if (!history && !state) return;
+      let took = 0;
+      const rows = limit;
       await engine.free(
         () => {
+          const began = performance.now();
           check();
-          if (state) q.someState.run({ id });
-          const gone = history ? q.oldestMessages.all({ id }).map(({ seq }) => seq) : [];
+          if (state) q.someState.run({ id, limit: rows });
+          const gone = history
+            ? q.oldestMessages.all({ id, limit: rows }).map(({ seq }) => seq)
+            : [];
           if (gone.length > 0) gaps.add(id, { missing: gone.length, lastSeq: Math.max(...gone) });
+          took = performance.now() - began;
         },
         { durable: false },
       );
-      await nextTurn();
+      limit = Math.min(Math.max(MIN_ROWS, took > PIECE_MS ? limit >> 1 : limit * 2), MAX_ROWS);
+      await sleep(took); // half of the time is everybody else's
     }
+  };
+
+  return {
+    /** Inside a write: whether there is so much in a session that it is deleted in pieces. */
+    isLarge(id: string): boolean {
+      const { history, state } = large(id, "all");
+      return history || state;
+    },
+
+    inPieces,
+
+    /** Inside a write: from here on the session is not there for anybody. */
+    hide(id: string): void {
+      q.hide.run({ id });
+      for (const forget of forgets) forget.run({ id });
+    },
+
+    /** Deletes a hidden session. What a crash or a stop leaves of it is the next cleanup's. Never rejects. */
+    purge(id: string): Promise<void> {
+      const before = purging.get(id);
+      if (before !== undefined) return before;
+      const done = inPieces(id, "all")
+        .then(() => engine.free(() => void q.deleteHidden.run({ id }), { durable: false }))
+        .catch(() => undefined)
+        .finally(() => purging.delete(id));
+      purging.set(id, done);
+      return done;
+    },
+
+    /** Resolves when all hidden sessions are deleted. */
+    async purged(): Promise<void> {
+      await Promise.all(purging.values());
+    },
   };
 }

@@ -216,10 +216,17 @@ export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPrese
   or exists (select 1 from turns where turns.session_id = sessions.id)
   or exists (select 1 from running_sessions where running_sessions.session_id = sessions.id))`;
 
-/** Not expired: used within the maximum age, or its own; pinned, or in use. */
-export const sessionAlive: SQL = sql`((sessions.last_active_at > ${sql.placeholder("oldest")}
+/**
+ * The last activity of a session that is not there for anybody: it is being written by an import, or deleted piece by
+ * piece. The cleanup deletes what a dead process left of it.
+ */
+export const HIDDEN = 0;
+
+/** Not hidden, and not expired: used within the maximum age, or its own; pinned, or in use. */
+export const sessionAlive: SQL = sql`(sessions.last_active_at <> ${sql.raw(String(HIDDEN))} and (
+  (sessions.last_active_at > ${sql.placeholder("oldest")}
     and (sessions.keep_ms is null or sessions.last_active_at + sessions.keep_ms > ${sql.placeholder("passed")}))
-  or sessions.pinned = 1 or ${inUse})`;
+  or sessions.pinned = 1 or ${inUse}))`;
 
 /** Opened, and then nothing was said of it or stored in it. */
 export const blank: SQL = sql`sessions.name is null and sessions.title is null and sessions.system is null

@@ -4,7 +4,7 @@ import { and, eq, sql } from "drizzle-orm";
 import type { Principal } from "../../../auth/principal.ts";
 import { AppError } from "../../../lib/errors.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
-import type { Engine } from "./engine.ts";
+import { HIDDEN, type Engine } from "./engine.ts";
 import { apiKeys, grants, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
@@ -50,7 +50,7 @@ export function sqliteWriteAccess(engine: Engine) {
     checkCredentials(by);
     const session = cached.sessions.get(sessionId, () => q.session.get({ id: sessionId }));
     if (session === undefined && need !== mayRead) return; // the write itself finds out
-    if (session === undefined) throw gone();
+    if (session === undefined || session.lastActiveAt === HIDDEN) throw gone();
     const principal = by.id;
     const isOwner = session.owner === principal;
     const granted = isOwner ? undefined : q.granted.get({ sessionId, principal })?.access;

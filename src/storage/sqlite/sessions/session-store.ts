@@ -1,12 +1,18 @@
 // Sessions in SQLite. Not here: what a session owns; the foreign keys delete that.
-import { and, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, ne, sql, type SQL } from "drizzle-orm";
 import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import { titleOf } from "../../../chat/title.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { Access, Session, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
-import { clientConnected, sessionAlive, sessionExpired, type Engine } from "../engine/engine.ts";
+import {
+  clientConnected,
+  HIDDEN,
+  sessionAlive,
+  sessionExpired,
+  type Engine,
+} from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { messageCountOf, sqliteHistoryGaps } from "../history/history-gaps.ts";
 import { FIRST_TURN } from "../history/message-rows.ts";
@@ -225,7 +231,7 @@ export function sqliteSessionStore(
     touch: db
       .update(sessions)
       .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("at")})` })
-      .where(byId)
+      .where(and(byId, ne(sessions.lastActiveAt, HIDDEN)))
       .prepare(),
     run: db
       .insert(runningSessions)
@@ -244,7 +250,7 @@ export function sqliteSessionStore(
         ),
       )
       .prepare(),
-    shrinkExpired: db
+    trimExpired: db
       .delete(messages)
       .where(
         sql`${messages.id} in (select messages.id from sessions join messages on messages.session_id = sessions.id
@@ -283,8 +289,10 @@ export function sqliteSessionStore(
 
     ...shares.methods,
 
-    create: ({ id, owner, ...given }, max = Infinity, by) =>
-      engine.write(() => {
+    async create({ id, owner, ...given }, max = Infinity, by) {
+      // A client's own session has the same id again.
+      if (q.byId.get({ id })?.lastActiveAt === HIDDEN) await shrink.purge(id);
+      return engine.write(() => {
         writes.credentials(by);
         const { name = null } = given;
         const times = engine.times();
@@ -307,7 +315,8 @@ export function sqliteSessionStore(
         const session = q.insert.get(row);
         usage.checkSession(id);
         return { session, created: true };
-      }),
+      });
+    },
 
     update: (id, changes, by) =>
       engine.write(() => {
@@ -330,7 +339,7 @@ export function sqliteSessionStore(
 
     async clear(id, what, by) {
       const opening = await engine.readNow(() => q.opening.all({ id }));
-      await shrink(id, what, () => writes.modify(by, id));
+      await shrink.inPieces(id, what, () => writes.modify(by, id));
       await engine.free(() => {
         writes.modify(by, id);
         if (what !== "state") {
@@ -372,14 +381,21 @@ export function sqliteSessionStore(
     ...sqliteMessageDeletion(engine, writes),
 
     async delete(id, by) {
-      await shrink(id, "all", () => writes.own(by, id));
+      let isLarge = false;
       await engine.free(() => {
         writes.own(by, id);
-        q.delete.run({ id });
+        isLarge = shrink.isLarge(id);
+        if (isLarge) {
+          traces.forget(id); // as a trigger does with one that is deleted
+          shrink.hide(id);
+        } else q.delete.run({ id });
         forgetAll();
         return true;
       });
+      if (isLarge) void shrink.purge(id);
     },
+
+    purged: () => shrink.purged(),
 
     deleteEmpty: (id) =>
       engine.free(() => {
@@ -442,8 +458,8 @@ export function sqliteSessionStore(
 
     ...sqliteExpiring(engine, sessions, sessionExpired, () => engine.times(), forgetAll),
 
-    shrinkExpired: (limit) =>
-      engine.free(() => q.shrinkExpired.run({ ...engine.times(), limit }).changes, {
+    trimExpired: (limit) =>
+      engine.free(() => q.trimExpired.run({ ...engine.times(), limit }).changes, {
         durable: false,
       }),
   };

@@ -5,7 +5,7 @@ import { and, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Content, SessionRecord, TransferStore } from "../../../transfer/store.ts";
 import type { Sqlite } from "../engine/connection.ts";
-import { sessionAlive, type Engine } from "../engine/engine.ts";
+import { HIDDEN, sessionAlive, type Engine } from "../engine/engine.ts";
 import { fromSqlite } from "../engine/errors.ts";
 import { messageStatements } from "../history/message-rows.ts";
 import { clients, messages, sessions, turns } from "../schema/schema.ts";
@@ -15,8 +15,6 @@ import { statePut } from "./state-rows.ts";
 import { snapshotPieces } from "./snapshot.ts";
 
 const { placeholder } = sql;
-
-const STAGED = 0;
 
 /** `openReader`: a connection of its own for a snapshot; undefined where there is only one, in memory. */
 export function sqliteTransferStore(
@@ -57,7 +55,7 @@ export function sqliteTransferStore(
     delete: db.delete(sessions).where(byId).prepare(),
     deleteStaged: db
       .delete(sessions)
-      .where(and(byId, eq(sessions.lastActiveAt, STAGED)))
+      .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
       .prepare(),
     publish: db
       .update(sessions)
@@ -66,7 +64,7 @@ export function sqliteTransferStore(
         pinned: sql`${placeholder("pinned")}`,
         lastActiveAt: sql`${placeholder("lastActiveAt")}`,
       })
-      .where(and(byId, eq(sessions.lastActiveAt, STAGED)))
+      .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
       .prepare(),
     touch: db
       .update(sessions)
@@ -135,7 +133,7 @@ export function sqliteTransferStore(
     engine.cached.sessions.clear();
     engine.cached.clients.clear();
     if (q.count.get({ ...times, owner })!.n >= maxSessions) throw tooMany(maxSessions);
-    const hidden = { name: null, pinned: false, lastActiveAt: STAGED };
+    const hidden = { name: null, pinned: false, lastActiveAt: HIDDEN };
     db.insert(sessions)
       .values({ ...hidden, id, owner, title, system, createdAt })
       .run();
