@@ -4,7 +4,7 @@ import type { Message } from "../../../chat/message.ts";
 import { titleOf } from "../../../chat/title.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { Engine } from "../engine/engine.ts";
-import { lastSeqOf, sqliteHistoryGaps } from "./history-gaps.ts";
+import { sqliteHistoryGaps } from "./history-gaps.ts";
 import { messages, sessions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
 
@@ -30,7 +30,7 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       .insert(messages)
       .values({
         sessionId: placeholder("sessionId"),
-        seq: sql`coalesce(${placeholder("seq")}, ${lastSeqOf(placeholder("sessionId"))} + 1)`,
+        seq: placeholder("seq"),
         role: placeholder("role"),
         content: placeholder("content"),
         status: placeholder("status"),
@@ -97,7 +97,7 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
     );
   };
   const blank = {
-    ...{ seq: null, model: null, inputTokens: null, outputTokens: null },
+    ...{ model: null, inputTokens: null, outputTokens: null },
     ...{ requestKey: null, author: null },
   };
   return {
@@ -110,7 +110,9 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       message: Pick<Message, "role" | "content" | "status"> & Partial<Message>,
     ): MessageRow => {
       const now = message.createdAt ?? clock.now();
-      const row = q.insert.get({ ...blank, ...message, sessionId, now });
+      // Asked for within the insert, it would make SQLite keep a journal of each statement: that takes twice as long.
+      const seq = message.seq ?? gaps.numbers(sessionId).lastSeq + 1;
+      const row = q.insert.get({ ...blank, ...message, seq, sessionId, now });
       usage.checkHistory(sessionId);
       checkSeq(sessionId, row.seq);
       return row;
