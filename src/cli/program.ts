@@ -49,7 +49,7 @@ FILE may be a folder: the file in it is then holdfast-TIME.db, and --keep 14 del
 14 of that naming. A link is written through; a pipe or a device is refused.`;
 
 const CONNECT_HELP = `
-Without a program it lists those that it knows. A key is taken from HOLDFAST_API_KEY.`;
+Without a program, it lists the clients that it knows. The key is read from HOLDFAST_API_KEY.`;
 
 const COMPLETION_HELP = `
 bash: add this line to ~/.bashrc          source <(holdfast completion bash)
@@ -117,11 +117,11 @@ export function createProgram(terminal: Terminal): Command {
     );
 
   withSettings(
-    program.command("cleanup").description("delete what is older than the maximum age"),
+    program.command("cleanup").description("delete expired sessions, clients and streams"),
     CLEANUP,
   )
-    .option("--dry-run", "only say what would be deleted")
-    .option("--yes", "delete what the last run kept too, without asking")
+    .option("--dry-run", "only show what would be deleted")
+    .option("--yes", "also delete what the last run kept, without asking")
     .option("--json", "print JSON")
     .action(async (flags: CleanupFlags) =>
       (await import("./commands/cleanup.ts")).cleanup(settingsOf(flags), flags, terminal),
@@ -130,13 +130,13 @@ export function createProgram(terminal: Terminal): Command {
   withSettings(
     program
       .command("backup <file>")
-      .description("copy everything into one file, while the server goes on"),
+      .description("copy the database to one file while the server runs"),
     ["data-dir"],
   )
-    .option("--force", "replace a file that is there")
+    .option("--force", "replace an existing file")
     .option(
       "--keep <number>",
-      "in a folder: delete all but so many of its own files",
+      "in a folder: delete all but this number of its backups",
       readCount("keep"),
     )
     .option("--json", "print JSON")
@@ -145,18 +145,17 @@ export function createProgram(terminal: Terminal): Command {
       (await import("./commands/backup.ts")).backup(settingsOf(flags), file, flags, terminal),
     );
 
-  withSettings(
-    program.command("restore <file>").description("put a backup in the place of the database"),
-    ["data-dir"],
-  )
-    .option("--force", "replace a database that is there; it is kept beside the new one")
+  withSettings(program.command("restore <file>").description("replace the database by a backup"), [
+    "data-dir",
+  ])
+    .option("--force", "replace an existing database; a copy of it is kept")
     .option("--json", "print JSON")
     .action(async (file: string, flags: CopyFlags) =>
       (await import("./commands/restore.ts")).restore(settingsOf(flags), file, flags, terminal),
     );
 
   withAllSettings(program.command("doctor").description("check settings, data folder and database"))
-    .option("--fix", "put right what is safe: file rights, a log that has grown")
+    .option("--fix", "repair file rights and a log that has grown")
     .option("--json", "print JSON")
     .action(async (flags: DoctorFlags) =>
       (await import("./doctor/doctor.ts")).doctor(settingsOf(flags), flags, terminal),
@@ -165,31 +164,31 @@ export function createProgram(terminal: Terminal): Command {
   withSettings(
     program
       .command("connect [program]")
-      .description("print, or write, what a program needs to find this server"),
+      .description("print or write a client's configuration for this server"),
     [...DATA, ...ADDRESS],
   )
-    .option("--name <name>", "the session that the program works in", HOME)
-    .option("--url <address>", "the server's address, where the settings do not tell it")
-    .option("--stdio", "let the program start holdfast itself")
-    .option("--write", "put it into the program's file, and keep a copy of the file")
+    .option("--name <name>", "the session that the client works in", HOME)
+    .option("--url <address>", "the server's address, if the settings do not give it")
+    .option("--stdio", "let the client start holdfast itself")
+    .option("--write", "write it to the client's file, and keep a copy of the file")
     .option("--json", "print JSON")
     .addHelpText("after", CONNECT_HELP)
     .action(async (name: string | undefined, flags: ConnectFlags) =>
       (await import("./connect/connect.ts")).connect(settingsOf(flags), name, flags, terminal),
     );
 
-  const keys = program.command("keys").description("who may come in over HTTP");
-  withSettings(keys.command("create").description("make a key, shown this once"), [
+  const keys = program.command("keys").description("API keys for clients over HTTP");
+  withSettings(keys.command("create").description("make a key; it is shown only once"), [
     ...DATA,
     ...ADDRESS,
   ])
-    .requiredOption("--principal <name>", "whose sessions it opens")
+    .requiredOption("--principal <name>", "the principal whose sessions it opens")
     .option(
       "--scopes <scopes>",
       "read, write or admin, each including the ones before, or metrics alone",
       "write",
     )
-    .option("--expires <duration>", "how long it is valid", "never")
+    .option("--expires <duration>", "time that it is valid", "never")
     .option("--json", "print JSON")
     .action(async (flags: KeyFlags) =>
       (await import("./commands/keys.ts")).createKey(settingsOf(flags), flags, terminal),
@@ -199,13 +198,13 @@ export function createProgram(terminal: Terminal): Command {
     .action(async (flags: { json?: boolean }) =>
       (await import("./commands/keys.ts")).listKeys(settingsOf(flags), flags, terminal),
     );
-  withSettings(keys.command("revoke <id>").description("refuse a key from now on"), DATA).action(
+  withSettings(keys.command("revoke <id>").description("revoke a key at once"), DATA).action(
     async (id: string, flags: object) =>
       (await import("./commands/keys.ts")).revokeKey(settingsOf(flags), id, terminal),
   );
 
   withSettings(
-    keys.command("open").description("ask nobody for a key any more, once all are revoked"),
+    keys.command("open").description("open loopback again, after the last key was revoked"),
     DATA,
   )
     .option("--yes", "do not ask")

@@ -12,7 +12,9 @@ export function addToolCommands(
 ): void {
   flags
     .withSettings(
-      program.command("call <tool> [arguments]").description("call a tool, here and as `local`"),
+      program
+        .command("call <tool> [arguments]")
+        .description("call a tool as `local`, without a server"),
     )
     .option("--name <name>", "in the session of this name")
     .addOption(new Option("--session <id>", "in the session of this id").conflicts("name"))
@@ -26,7 +28,7 @@ export function addToolCommands(
         terminal,
       ),
     );
-  const tools = program.command("tools").description("the tools, built in and of your own");
+  const tools = program.command("tools").description("list the tools, and check your own");
   flags
     .withSettings(tools.command("list").description("list the tools"))
     .option("--json", "print JSON, as clients get it")
@@ -35,7 +37,7 @@ export function addToolCommands(
     );
   tools
     .command("check <folder>")
-    .description("load a folder of tools and say what is wrong with it")
+    .description("load a folder of tools and list its faults")
     .action(async (folder: string) =>
       (await import("./commands/tools.ts")).checkTools(folder, terminal),
     );

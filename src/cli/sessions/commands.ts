@@ -25,25 +25,24 @@ const LIMITS: readonly SettingName[] = [
   ...(["max-sessions", "max-messages", "max-message", "max-keys", "max-value"] as const),
 ];
 
-const NAMES = "ID is looked up among everybody's sessions, NAME among those of --principal.";
+const NAMES = "An ID finds any session; a NAME finds a session of --principal.";
 
 const EXPORT_HELP = `
 ${NAMES}
-JSON Lines hold everything that import needs: a line for the session, one for each state key, one
-for each message, and a last one with the counts. Not exported: with whom a session is shared.`;
+JSON Lines contain everything that import needs: a line for the session, one for each state key, one
+for each message, and a last one with the counts. Shares are not exported.`;
 
 const IMPORT_HELP = `
 FILE is an export of Holdfast, or the conversations.json of a ChatGPT or Claude export; - is standard
 input. The whole file is checked first. If anything in an export of Holdfast is wrong, nothing is
-imported. Of ChatGPT and Claude, a conversation or message that cannot be read is skipped, and named
-with the reason; --strict imports nothing then.
+imported. In an export of ChatGPT or Claude, unreadable conversations and messages are skipped, and
+named with the reason; with --strict nothing is imported then.
 
-A session of Holdfast keeps its id, one of another program gets an id that is always the same, so that
-importing twice changes nothing. If the file has more than what is stored, the rest is added; a session
-that has grown here is left alone; one that differs is reported as a conflict.
+A session of Holdfast keeps its id. A session of another program always gets the same id, so importing
+twice changes nothing. If the file has more than what is stored, the rest is added; a session
+that has grown here stays as it is; a session that differs is reported as a conflict.
 
-The import counts as the last activity of a session: with a max-age, old ones would expire at once
-otherwise. All other times are kept. A session whose name is taken is imported without its name.`;
+The import counts as the last activity of a session, so that old ones do not expire at once. All other times are kept. A session whose name is taken is imported without its name.`;
 
 export function addSessionCommands(
   sessions: Command,
@@ -54,10 +53,10 @@ export function addSessionCommands(
     sessions.command("list").description("list the sessions, the last used first"),
     "max-age",
   )
-    .option("--query <text>", "only those whose name or title contains this")
-    .option("--limit <number>", "how many at most", readCount("limit"), 50)
+    .option("--query <text>", "only sessions with this in the name or title")
+    .option("--limit <number>", "most sessions to list", readCount("limit"), 50)
     .addOption(whose())
-    .addOption(all("everybody's sessions"))
+    .addOption(all("sessions of all principals"))
     .option("--json", "print JSON")
     .action(async (flags: ListFlags) =>
       (await import("./list.ts")).listSessions(settingsOf(flags), flags, terminal),
@@ -67,12 +66,12 @@ export function addSessionCommands(
     sessions.command("show <session>").description("print a conversation for reading"),
     "max-age",
   )
-    .option("--last <number>", "only so many messages, the newest", readCount("last"))
+    .option("--last <number>", "only this number of the newest messages", readCount("last"))
     .addOption(whose())
     .option("--json", "print JSON")
     .addHelpText(
       "after",
-      `\n${NAMES}\nA part of a name or title will do, if only one session has it.`,
+      `\n${NAMES}\nA part of a name or title is enough if only one session has it.`,
     )
     .action(async (session: string, flags: ShowFlags) =>
       (await import("./show.ts")).showSession(settingsOf(flags), session, flags, terminal),
@@ -82,12 +81,12 @@ export function addSessionCommands(
     sessions.command("export [sessions...]").description("write sessions to a file or a pipe"),
     "max-age",
   )
-    .addOption(all("every session of everybody"))
+    .addOption(all("all sessions of all principals"))
     .addOption(
       choice("format", "jsonl can be imported, markdown is for reading", ["jsonl", "markdown"]),
     )
-    .option("--output <file>", "write there; without it, to standard output")
-    .option("--force", "replace the file if it is there")
+    .option("--output <file>", "file to write; default: standard output")
+    .option("--force", "replace an existing file")
     .addOption(whose())
     .addHelpText("after", EXPORT_HELP)
     .action(async (refs: string[], flags: ExportFlags) =>
@@ -95,21 +94,21 @@ export function addSessionCommands(
     );
 
   withSettings(
-    sessions.command("import <file>").description("take sessions in from a file"),
+    sessions.command("import <file>").description("import sessions from a file"),
     ...LIMITS,
     "max-age",
     "durability",
   )
-    .addOption(new Option("--principal <name>", "who gets the sessions").default("local"))
+    .addOption(new Option("--principal <name>", "owner of the imported sessions").default("local"))
     .addOption(
       new Option(
         "--keep-owners",
         "each session stays with the owner that the file names",
       ).conflicts("principal"),
     )
-    .addOption(choice("format", "what wrote the file", FORMATS))
+    .addOption(choice("format", "program that wrote the file", FORMATS))
     .option("--strict", "import nothing if something would be skipped")
-    .option("--dry-run", "only say what would be done")
+    .option("--dry-run", "only show what would be done")
     .option("--json", "print JSON")
     .addHelpText("after", IMPORT_HELP)
     .action(async (file: string, flags: ImportFlags) =>
@@ -119,7 +118,7 @@ export function addSessionCommands(
   addChanges(sessions, { withSettings, settingsOf }, terminal);
 
   withSettings(
-    sessions.command("delete <sessions...>").description("delete sessions with all they hold"),
+    sessions.command("delete <sessions...>").description("delete sessions with all their data"),
     "max-age",
   )
     .option("--yes", "do not ask")
@@ -130,7 +129,7 @@ export function addSessionCommands(
     );
 }
 
-/** What changes single sessions. */
+/** Commands that change single sessions. */
 function addChanges(
   sessions: Command,
   { withSettings, settingsOf }: SettingFlags,
@@ -142,24 +141,21 @@ function addChanges(
       .option("--json", "print JSON")
       .addHelpText("after", `\n${NAMES}`);
 
-  withSettings(
-    sessions.command("search <words...>").description("find messages by what they say"),
-    "max-age",
-  )
+  withSettings(sessions.command("search <words...>").description("search the messages"), "max-age")
     .option("--session <session>", "only in this session")
-    .option("--limit <number>", "how many at most", readCount("limit"), 10)
+    .option("--limit <number>", "most messages to show", readCount("limit"), 10)
     .addOption(whose())
     .option("--json", "print JSON")
     .action(async (words: string[], flags: SearchFlags) =>
       (await import("./search.ts")).searchSessions(settingsOf(flags), words, flags, terminal),
     );
-  changing("rename <session> [name]", "give a session another name, or another title")
-    .option("--title <title>", "its title; an empty one takes it away")
+  changing("rename <session> [name]", "change a session's name or title")
+    .option("--title <title>", "new title; an empty one removes it")
     .action(
       async (ref: string, name: string | undefined, flags: ChangeFlags & { title?: string }) =>
         (await import("./change.ts")).renameSession(settingsOf(flags), ref, name, flags, terminal),
     );
-  changing("pin <session>", "keep a session, however long it is unused").action(
+  changing("pin <session>", "keep a session when max-age would delete it").action(
     async (ref: string, flags: ChangeFlags) =>
       (await import("./change.ts")).pinSession(settingsOf(flags), ref, true, flags, terminal),
   );
@@ -167,9 +163,9 @@ function addChanges(
     async (ref: string, flags: ChangeFlags) =>
       (await import("./change.ts")).pinSession(settingsOf(flags), ref, false, flags, terminal),
   );
-  changing("share <session>", "let another principal in")
-    .requiredOption("--with <principal>", "whom to let in")
-    .addOption(choice("access", "what the other may do", ["read", "write"]))
+  changing("share <session>", "share a session with another principal")
+    .requiredOption("--with <principal>", "the other principal")
+    .addOption(choice("access", "access of the other principal", ["read", "write"]))
     .action(
       async (ref: string, flags: ChangeFlags & { with: string; access: "read" | "write" }) => {
         const { with: principal, access } = flags;
@@ -182,8 +178,8 @@ function addChanges(
         );
       },
     );
-  changing("unshare <session>", "no longer let another principal in")
-    .requiredOption("--with <principal>", "whom to keep out")
+  changing("unshare <session>", "end the share with another principal")
+    .requiredOption("--with <principal>", "the other principal")
     .action(async (ref: string, flags: ChangeFlags & { with: string }) =>
       (await import("./change.ts")).unshareSession(
         settingsOf(flags),
@@ -193,15 +189,15 @@ function addChanges(
         terminal,
       ),
     );
-  changing("give [sessions...]", "make somebody else the owner")
-    .requiredOption("--to <principal>", "who gets them")
-    .option("--all", "all that the principal of --from has")
-    .option("--from <principal>", "whose sessions, with --all")
+  changing("give [sessions...]", "change the owner of sessions")
+    .requiredOption("--to <principal>", "the new owner")
+    .option("--all", "all sessions of the principal in --from")
+    .option("--from <principal>", "the owner until now, with --all")
     .action(async (refs: string[], flags: GiveFlags) =>
       (await import("./change.ts")).giveSessions(settingsOf(flags), refs, flags, terminal),
     );
   changing("clear <session>", "empty a session, and keep its id")
-    .addOption(choice("what", "what goes", ["all", "history", "state"]))
+    .addOption(choice("what", "part to delete", ["all", "history", "state"]))
     .option("--yes", "do not ask")
     .action(async (ref: string, flags: ChangeFlags & { what: Clearable; yes?: boolean }) =>
       (await import("./change.ts")).clearSession(settingsOf(flags), ref, flags, terminal),
@@ -219,7 +215,8 @@ function addChanges(
     );
 }
 
-const whose = (): Option => new Option("--principal <name>", "whose sessions").default("local");
+const whose = (): Option =>
+  new Option("--principal <name>", "owner of the sessions").default("local");
 
 /** The first of `words` is the default. */
 const choice = (name: string, help: string, words: readonly string[]): Option =>
