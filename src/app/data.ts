@@ -1,7 +1,6 @@
 // Opens the storage and builds what works on stored conversations without serving anybody: all that most commands need.
 import { ApiKeys } from "../auth/api-keys.ts";
 import { Audit } from "../auth/audit.ts";
-import { LOCAL } from "../auth/principal.ts";
 import { HistorySearch } from "../chat/history-search.ts";
 import type { Config } from "../config/config.ts";
 import { Cleanup, waitingText, type Waiting } from "../jobs/cleanup.ts";
@@ -79,6 +78,7 @@ export function openData(
   closing.defer(() => storage.close());
 
   const sessionUse = activityOf(config, storage, clock, storage.sessions, onError);
+  const keyUse = activityOf(config, storage, clock, storage.apiKeys, onError);
   const audit = new Audit(storage.audit);
   const access = new SessionAccessControl(storage.sessions);
   const sessions = new Sessions({
@@ -129,7 +129,12 @@ export function openData(
         maxSessions: config["max-sessions"],
       },
     }),
-    keys: apiKeys(config, storage, audit, clock, onError),
+    keys: new ApiKeys({
+      store: storage.apiKeys,
+      audit,
+      clock,
+      onUse: (id) => keyUse.note(id),
+    }),
     updates,
     delivery,
     cleanup: cleanupOf(config, storage, log, metrics, onError),
@@ -204,24 +209,6 @@ export const activityOf = (
   onError: (error: unknown) => void,
 ): Activity =>
   new Activity(clock, shortestAgeMs(config, storage), (times) => store.touch(times), onError);
-
-function apiKeys(
-  config: Config,
-  storage: Storage,
-  audit: Audit,
-  clock: Clock,
-  onError: (error: unknown) => void,
-): ApiKeys {
-  const use = activityOf(config, storage, clock, storage.apiKeys, onError);
-  return new ApiKeys(storage.apiKeys, clock, {
-    onUse: (id) => use.note(id),
-    // Only whoever is at the machine can do this.
-    onCreated: ({ id, principal, scope }) =>
-      audit.note(LOCAL, "key created", id, `${scope} for ${principal}`),
-    onRevoked: (id) => audit.note(LOCAL, "key revoked", id),
-    onOpened: () => audit.note(LOCAL, "opened to all", "keys"),
-  });
-}
 
 function cleanupOf(
   config: Config,

@@ -3,7 +3,8 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { checkText } from "../lib/text/text.ts";
-import type { AuthInfo, Scope } from "./principal.ts";
+import type { Audit } from "./audit.ts";
+import { LOCAL, type AuthInfo, type Scope } from "./principal.ts";
 
 export interface ApiKey {
   /** Public part: names the key in lists and when it is revoked. */
@@ -44,23 +45,25 @@ export interface NewApiKey {
   lifetimeMs: number;
 }
 
-/** Told what becomes of keys: of what is done with them, and of each use. */
-export interface ApiKeyEvents {
+export interface ApiKeyOptions {
+  store: ApiKeyStore;
+  audit: Audit;
+  clock: Clock;
+  /** Called on each use of a key. */
   onUse?(id: string): void;
-  onCreated?(key: ApiKey): Promise<void>;
-  onRevoked?(id: string): Promise<void>;
-  onOpened?(): Promise<void>;
 }
 
 export class ApiKeys {
   readonly #store: ApiKeyStore;
   readonly #clock: Clock;
-  readonly #events: ApiKeyEvents;
+  readonly #audit: Audit;
+  readonly #onUse: (id: string) => void;
 
-  constructor(store: ApiKeyStore, clock: Clock, events: ApiKeyEvents = {}) {
+  constructor({ store, audit, clock, onUse = () => undefined }: ApiKeyOptions) {
     this.#store = store;
     this.#clock = clock;
-    this.#events = events;
+    this.#audit = audit;
+    this.#onUse = onUse;
   }
 
   /** Resolves to the stored key and, this once, its text. @throws AppError `invalid` */
@@ -80,7 +83,10 @@ export class ApiKeys {
       expiresAt: lifetimeMs === Infinity ? null : now + lifetimeMs,
       revokedAt: null,
     };
-    await Promise.all([this.#store.create(stored), this.#events.onCreated?.(stored)]);
+    // Only somebody at the machine can do this, here and below.
+    await this.#audit.noteWith(LOCAL, "key created", id, () => this.#store.create(stored), {
+      detail: () => `${scope} for ${principal}`,
+    });
     return { stored, key: `hf_${id}_${secret}` };
   }
 
@@ -91,7 +97,7 @@ export class ApiKeys {
     const stored = await this.#store.find(id);
     const same = timingSafeEqual(stored?.hash ?? hashOf(""), hashOf(secret));
     if (stored === undefined || !same || !this.isValid(stored)) return undefined;
-    this.#events.onUse?.(id);
+    this.#onUse(id);
     const { principal, scope, expiresAt } = stored;
     const until = expiresAt === null ? {} : { until: expiresAt };
     return {
@@ -121,11 +127,17 @@ export class ApiKeys {
 
   /** @throws AppError `not_found` */
   async revoke(id: string): Promise<void> {
-    if (!(await this.#store.revoke(id)))
+    const revoked = await this.#audit.noteWith(
+      LOCAL,
+      "key revoked",
+      id,
+      () => this.#store.revoke(id),
+      { done: (result) => result === true },
+    );
+    if (!revoked)
       throw new AppError("not_found", `There is no living key ${JSON.stringify(id)}.`, {
         hint: "holdfast keys list shows them.",
       });
-    await this.#events.onRevoked?.(id);
   }
 
   /**
@@ -140,6 +152,6 @@ export class ApiKeys {
         `Still valid: ${valid.map(({ id, principal }) => `${id} of ${principal}`).join(", ")}.`,
         { hint: "holdfast keys revoke ID ends a key; then open again." },
       );
-    await Promise.all([this.#store.deleteDead(), this.#events.onOpened?.()]);
+    await this.#audit.noteWith(LOCAL, "opened to all", "keys", () => this.#store.deleteDead());
   }
 }

@@ -1,4 +1,5 @@
 // What is noted of who did what to whom. Never what was said, and never a secret.
+import type { Expiring } from "../lib/expiring.ts";
 import type { Principal } from "./principal.ts";
 
 export type AuditAction =
@@ -25,13 +26,20 @@ export interface AuditEntry {
   detail: string | null;
 }
 
-export interface AuditStore {
-  note(entry: Omit<AuditEntry, "at">): Promise<void>;
+export type NewAuditEntry = Omit<AuditEntry, "at">;
+
+export interface AuditStore extends Expiring {
+  note(entry: NewAuditEntry): Promise<void>;
+  /**
+   * Runs `act`, and stores its entry in the commit of the first write that `entryOf` has an entry for.
+   * `entryOf` gets what each write resolves to.
+   */
+  noteWith<T>(
+    entryOf: (result: unknown) => NewAuditEntry | undefined,
+    act: () => Promise<T>,
+  ): Promise<T>;
   /** Newest first. */
   list(limit: number): Promise<AuditEntry[]>;
-  countExpired(): Promise<number>;
-  /** Deletes at most `limit` of the entries that are older than a year; resolves to how many. */
-  deleteExpired(limit: number): Promise<number>;
 }
 
 export class Audit {
@@ -48,5 +56,28 @@ export class Audit {
     detail?: string,
   ): Promise<void> {
     return this.#store.note({ principal: principal.id, action, subject, detail: detail ?? null });
+  }
+
+  /**
+   * Makes a change with `act`, whose entry is stored with it or not at all.
+   * `done`: true for what a write resolves to that has changed something. Default: every write has.
+   */
+  noteWith<T>(
+    principal: Pick<Principal, "id">,
+    action: AuditAction,
+    subject: string,
+    act: () => Promise<T>,
+    {
+      done = () => true,
+      detail = () => null,
+    }: { done?: (result: unknown) => boolean; detail?: (result: unknown) => string | null } = {},
+  ): Promise<T> {
+    return this.#store.noteWith(
+      (result) =>
+        done(result)
+          ? { principal: principal.id, action, subject, detail: detail(result) }
+          : undefined,
+      act,
+    );
   }
 }

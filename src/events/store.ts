@@ -1,6 +1,7 @@
 // The port that keeps streams: the event log, the requests that are being worked on, and the outbox. An event's data
 // is a JSON-RPC message as text. Every query names the client: another client's stream is not there.
 
+import type { Expiring } from "../lib/expiring.ts";
 import type { Credentials, Scope } from "../auth/principal.ts";
 
 export type RequestId = string | number;
@@ -47,7 +48,7 @@ export interface Ended {
   finished: boolean;
 }
 
-export interface StreamStore {
+export interface StreamStore extends Expiring {
   /**
    * A stream for the requests of one POST, and the requests as open, in one. Their ids differ from each other; the client
    * may have others of the same ids open, on other streams.
@@ -111,7 +112,4 @@ export interface StreamStore {
   adopt(request: OpenRequest, instanceId: string): Promise<boolean>;
   /** Notes that somebody is connected to these streams. */
   touch(streamIds: readonly number[]): Promise<void>;
-  countExpired(): Promise<number>;
-  /** Deletes at most `limit` streams that nobody can be waiting for any more; resolves to how many. */
-  deleteExpired(limit: number): Promise<number>;
 }

@@ -2,6 +2,7 @@
 // callers in this process and in others; one that has ended answers with what it said. One that a crash cut short is run
 // again where it may be: the changes that it had made stay made, for each commits with a note of it. Failures are not
 // kept: repeating a call that failed tries again.
+import type { Expiring } from "../lib/expiring.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, interruptedError } from "../lib/errors.ts";
 
@@ -26,7 +27,7 @@ export type IdempotentCallStart =
   | { kind: "running" }
   | { kind: "lost"; id: number; newSessionId: string };
 
-export interface IdempotentCallStore {
+export interface IdempotentCallStore extends Expiring {
   /**
    * Takes the key for this call, or tells what became of the call that has it. The oldest beyond `max` of a scope go.
    * @throws AppError `conflict` when the key stands for another request
@@ -43,9 +44,6 @@ export interface IdempotentCallStore {
   changes(id: number, instanceId: string): Changes;
   /** Frees the key, unless another instance has adopted the call. Repeated, it may open the same new session. */
   drop(id: number, instanceId: string): Promise<void>;
-  countExpired(): Promise<number>;
-  /** Deletes at most `limit` calls that are too old to be repeated; resolves to how many. */
-  deleteExpired(limit: number): Promise<number>;
 }
 
 /**

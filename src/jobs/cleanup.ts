@@ -1,5 +1,6 @@
 // The cleanup job: deletes what is older than the configured maximum age, in batches small enough not to hold up calls.
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Expiring } from "../lib/expiring.ts";
 import type { Consent } from "./cutoff.ts";
 
 /** A session in which nobody has stored anything, and that has no name, title or system prompt, goes after so long. */
@@ -35,15 +36,6 @@ export interface Cutoffs {
   readonly waitsUntil: number | undefined;
 }
 
-/** One kind of thing that expires. */
-export interface Expiring {
-  countExpired(): Promise<number>;
-  /** Deletes at most `limit`; resolves to how many. */
-  deleteExpired(limit: number): Promise<number>;
-  /** Deletes at most `limit` rows of what expired things own, so that these become cheap to delete. */
-  trimExpired?(limit: number): Promise<number>;
-}
-
 /** What else is done to the storage when nothing expired is left. */
 export interface Maintenance {
   /** Gives at most `limit` pages of deleted data back to the disk; resolves to how many. */
@@ -67,7 +59,7 @@ type Settle = (consent?: Consent, options?: { dryRun: boolean }) => Promise<void
 export class Cleanup<Kind extends string> {
   readonly #kinds: Readonly<Record<Kind, Expiring>>;
   readonly #onError: (error: unknown) => void;
-  readonly #upkeep: Maintenance | undefined;
+  readonly #maintenance: Maintenance | undefined;
   readonly #onDeleted: (deleted: Readonly<Record<Kind, number>>) => void;
   readonly #settle: Settle;
   #timer: NodeJS.Timeout | undefined;
@@ -77,13 +69,13 @@ export class Cleanup<Kind extends string> {
   constructor(
     kinds: Readonly<Record<Kind, Expiring>>,
     onError: (error: unknown) => void,
-    upkeep?: Maintenance,
+    maintenance?: Maintenance,
     onDeleted: (deleted: Readonly<Record<Kind, number>>) => void = () => undefined,
     settle: Settle = () => Promise.resolve(),
   ) {
     this.#kinds = kinds;
     this.#onError = onError;
-    this.#upkeep = upkeep;
+    this.#maintenance = maintenance;
     this.#onDeleted = onDeleted;
     this.#settle = settle;
   }
@@ -101,9 +93,9 @@ export class Cleanup<Kind extends string> {
       await this.#inBatches(async (limit) => (await expiring.trimExpired?.(limit)) ?? 0);
       return this.#inBatches((limit) => expiring.deleteExpired(limit));
     });
-    if (this.#upkeep !== undefined && !this.#stopped) {
-      const { releasePages: giveBack, optimize } = this.#upkeep;
-      await this.#inBatches(giveBack);
+    if (this.#maintenance !== undefined && !this.#stopped) {
+      const { releasePages, optimize } = this.#maintenance;
+      await this.#inBatches(releasePages);
       await optimize();
     }
     this.#onDeleted(deleted);

@@ -121,10 +121,13 @@ export class Sessions {
 
   async clear(principal: Principal, session: Session, what: Clearable): Promise<void> {
     this.#access.canModify(session);
-    await Promise.all([
-      this.#store.clear(session.id, what, principal),
-      this.#audit.note(principal, "session cleared", session.id, what),
-    ]);
+    await this.#audit.noteWith(
+      principal,
+      "session cleared",
+      session.id,
+      () => this.#store.clear(session.id, what, principal),
+      { done: isTrue, detail: () => what },
+    );
   }
 
   /** Resolves to the numbers of those that were there. @throws AppError `forbidden` or `busy` */
@@ -134,19 +137,27 @@ export class Sessions {
     seqs: readonly number[],
   ): Promise<number[]> {
     this.#access.canModify(session);
-    const deleted = await this.#store.deleteMessages(session.id, seqs, principal);
-    const detail = deleted.map((seq) => `#${seq}`).join(", ");
-    if (deleted.length > 0)
-      await this.#audit.note(principal, "message deleted", session.id, detail);
-    return deleted;
+    return this.#audit.noteWith(
+      principal,
+      "message deleted",
+      session.id,
+      () => this.#store.deleteMessages(session.id, seqs, principal),
+      {
+        done: (deleted) => (deleted as number[]).length > 0,
+        detail: (deleted) => (deleted as number[]).map((seq) => `#${seq}`).join(", "),
+      },
+    );
   }
 
   async delete(principal: Principal, session: Session): Promise<void> {
     this.#access.canOwn(session);
-    await Promise.all([
-      this.#store.delete(session.id, principal),
-      this.#audit.note(principal, "session deleted", session.id),
-    ]);
+    await this.#audit.noteWith(
+      principal,
+      "session deleted",
+      session.id,
+      () => this.#store.delete(session.id, principal),
+      { done: isTrue },
+    );
   }
 
   /** Takes back a session that was made to store something, when that failed. */
@@ -173,18 +184,17 @@ export class Sessions {
     checkName(grant.principal, "principal");
     if (grant.principal === session.owner)
       throw new AppError("invalid", "principal: that is the owner of the session.");
-    const [isKnown] = await Promise.all([
-      this.#store.knows(grant.principal),
-      accepted
-        ? this.#store.grant(session.id, grant, MAX_GRANTS, principal)
-        : this.#store.offer(session.id, grant, MAX_GRANTS, OFFER_LIMITS, principal),
-      this.#audit.note(
-        principal,
-        "session shared",
-        session.id,
-        `${grant.access} for ${grant.principal}`,
-      ),
-    ]);
+    const isKnown = await this.#store.knows(grant.principal);
+    await this.#audit.noteWith(
+      principal,
+      "session shared",
+      session.id,
+      () =>
+        accepted
+          ? this.#store.grant(session.id, grant, MAX_GRANTS, principal)
+          : this.#store.offer(session.id, grant, MAX_GRANTS, OFFER_LIMITS, principal),
+      { detail: () => `${grant.access} for ${grant.principal}` },
+    );
     return isKnown;
   }
 
@@ -196,21 +206,33 @@ export class Sessions {
   /** Takes an offer up. @throws AppError `not_found`, `forbidden` or `limit` */
   async accept(principal: Principal, id: string): Promise<Offer> {
     this.#access.canCreate(principal);
-    const offer = await this.#store.accept(id, principal.id, MAX_TAKEN, principal);
+    const offer = await this.#audit.noteWith(
+      principal,
+      "session accepted",
+      id,
+      () => this.#store.accept(id, principal.id, MAX_TAKEN, principal),
+      {
+        done: (found) => found !== undefined,
+        detail: (found) => `${(found as Offer).access} of ${(found as Offer).owner}`,
+      },
+    );
     if (offer === undefined)
       throw new AppError("not_found", "No share of this session waits for you.", {
         hint: "session_accept without `session` shows those that wait.",
       });
-    await this.#audit.note(principal, "session accepted", id, `${offer.access} of ${offer.owner}`);
     return offer;
   }
 
   /** Refuses an offer, or gives back what was accepted; resolves to whether there was any. @throws AppError `forbidden` */
   async leave(principal: Principal, id: string): Promise<boolean> {
     this.#access.canCreate(principal);
-    const left = await this.#store.leave(id, principal.id, principal);
-    if (left) await this.#audit.note(principal, "session left", id);
-    return left;
+    return this.#audit.noteWith(
+      principal,
+      "session left",
+      id,
+      () => this.#store.leave(id, principal.id, principal),
+      { done: isTrue },
+    );
   }
 
   /** `named`: whether it could keep its name. @throws AppError `forbidden`, `invalid` or `limit` */
@@ -222,18 +244,25 @@ export class Sessions {
     this.#access.canOwn(session);
     checkName(to, "to");
     if (to === session.owner) return { session, named: true };
-    const given = await this.#store.give(session.id, to, this.#maxSessions, principal);
-    const detail = `from ${session.owner} to ${to}`;
-    await this.#audit.note(principal, "session given", session.id, detail);
-    return given;
+    return this.#audit.noteWith(
+      principal,
+      "session given",
+      session.id,
+      () => this.#store.give(session.id, to, this.#maxSessions, principal),
+      { detail: () => `from ${session.owner} to ${to}` },
+    );
   }
 
   /** Resolves to whether it was shared with that principal. */
   async unshare(principal: Principal, session: Session, other: string): Promise<boolean> {
     this.#access.canOwn(session);
-    const existed = await this.#store.ungrant(session.id, other, principal);
-    if (existed) await this.#audit.note(principal, "session unshared", session.id, other);
-    return existed;
+    return this.#audit.noteWith(
+      principal,
+      "session unshared",
+      session.id,
+      () => this.#store.ungrant(session.id, other, principal),
+      { done: isTrue, detail: () => other },
+    );
   }
 
   /** `except`: a client that is not counted among the connections. */
@@ -268,12 +297,13 @@ export class Sessions {
     session: Omit<CreatedSession, "owner">,
   ): Promise<{ session: Session; created: boolean }> {
     this.#access.canCreate(principal);
-    const made = await this.#store.create(
-      { ...session, owner: principal.id },
-      this.#maxSessions,
+    const made = await this.#audit.noteWith(
       principal,
+      "session created",
+      session.id,
+      () => this.#store.create({ ...session, owner: principal.id }, this.#maxSessions, principal),
+      { done: (result) => (result as { created: boolean }).created },
     );
-    if (made.created) await this.#audit.note(principal, "session created", made.session.id);
     return { ...made, session: { ...made.session, access: "own" } };
   }
 
@@ -307,6 +337,8 @@ export function checkName(name: string, what = "name"): void {
     throw new AppError("invalid", `${what}: expected text that is not empty.`);
   checkText(what, name, MAX_NAME_BYTES);
 }
+
+const isTrue = (result: unknown): boolean => result === true;
 
 const access = ({ access }: Session) => (access === undefined ? {} : { access });
 

@@ -1,5 +1,6 @@
 // The ports that keep sessions and clients. Every method is one whole operation: committed when its promise resolves.
 // An expired session is answered as if it were not there, even before the cleanup job has deleted it.
+import type { Expiring } from "../lib/expiring.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Client, Session, SessionCounts } from "./session.ts";
 
@@ -63,7 +64,7 @@ export type CreatedSession = Pick<Session, "id" | "owner"> & {
 };
 
 /** `by`: who does it, and must still be allowed to; absent for the program itself. */
-export interface SessionStore {
+export interface SessionStore extends Required<Expiring> {
   /** Whoever owns it: only for who then decides about access. */
   findById(id: string): Promise<Session | undefined>;
   find(owner: string, ref: { id: string } | { name: string }): Promise<Session | undefined>;
@@ -143,14 +144,9 @@ export interface SessionStore {
     instanceId: string,
     change: { added: readonly string[]; removed: readonly string[] },
   ): Promise<void>;
-  countExpired(): Promise<number>;
-  /** Deletes at most `limit` messages of expired sessions; resolves to how many. */
-  trimExpired(limit: number): Promise<number>;
-  /** Deletes at most `limit` expired sessions with all they own; resolves to how many. */
-  deleteExpired(limit: number): Promise<number>;
 }
 
-export interface ClientStore {
+export interface ClientStore extends Expiring {
   /**
    * Where its credentials have as many as they may, the one of theirs that was idle for longest ends.
    * @throws AppError `limit` when all of them are connected
@@ -182,7 +178,4 @@ export interface ClientStore {
   /** Begins the client's next epoch; resolves to its number. */
   nextEpoch(id: string): Promise<number>;
   touch(times: ReadonlyMap<string, number>): Promise<void>;
-  countExpired(): Promise<number>;
-  /** Deletes at most `limit` clients that have ended or expired; resolves to how many. */
-  deleteExpired(limit: number): Promise<number>;
 }

@@ -1,4 +1,5 @@
 // The port that keeps a session's key/value state. Expired keys are answered as absent.
+import type { Expiring } from "../lib/expiring.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { PageBounds } from "../lib/page.ts";
 
@@ -43,7 +44,7 @@ export interface KeyPage {
   nextAfter?: string;
 }
 
-export interface StateStore {
+export interface StateStore extends Expiring {
   get(sessionId: string, key: string): Promise<StateEntry | undefined>;
   /** @throws AppError `conflict` when `ifVersion` does not match, `limit` for a key too many; `forbidden`, `not_found` */
   set(sessionId: string, write: StateWrite): Promise<StateEntry>;
@@ -53,7 +54,4 @@ export interface StateStore {
   list(sessionId: string, options: PageBounds & StateRange): Promise<StatePage>;
   /** As `list`, without reading a value. */
   keys(sessionId: string, options: StateRange & { limit: number }): Promise<KeyPage>;
-  countExpired(): Promise<number>;
-  /** Deletes at most `limit` expired keys; resolves to how many. */
-  deleteExpired(limit: number): Promise<number>;
 }

@@ -85,12 +85,9 @@ export class Forks {
   }
 
   async #fork(principal: Principal, source: Session, which: Which): Promise<SessionRecord> {
-    const { audit } = this.#parts;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const copy = await this.#copy(principal, source, which);
-        await audit.note(principal, "session created", copy.id, `forked from ${source.id}`);
-        return copy;
+        return await this.#copy(principal, source, which);
       } catch (error) {
         if (toAppError(error).code !== "busy" || attempt === ATTEMPTS) throw error;
       }
@@ -98,7 +95,7 @@ export class Forks {
   }
 
   async #copy(principal: Principal, source: Session, { upto, id }: Which): Promise<SessionRecord> {
-    const { store, clock, maxSessions } = this.#parts;
+    const { store, audit, clock, maxSessions } = this.#parts;
     const pieces = store.snapshot(source.id)[Symbol.asyncIterator]();
     const first = await pieces.next();
     if (first.done || first.value.type !== "session")
@@ -115,7 +112,14 @@ export class Forks {
       ...{ createdAt: now, lastActiveAt: now },
     };
     const content = inPages(upToMessage(pieces, upto));
-    await store.restore(copy, content, maxSessions, { id: source.id, by: principal });
+    const from = { id: source.id, by: principal };
+    await audit.noteWith(
+      principal,
+      "session created",
+      id,
+      () => store.restore(copy, content, maxSessions, from),
+      { done: (isLast) => isLast === true, detail: () => `forked from ${source.id}` },
+    );
     return copy;
   }
 }

@@ -1,5 +1,9 @@
 // Brings the sessions of a file in, one by one: each becomes a new session, continues the one that is here, or is left
 // alone. Importing the same file again changes nothing; after a break it does the rest.
+import type { Audit } from "../auth/audit.ts";
+import { LOCAL } from "../auth/principal.ts";
+import { counted } from "../lib/text/plural.ts";
+import type { Session } from "../sessions/session.ts";
 import { AppError } from "../lib/errors.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import { compare, type Comparison } from "./compare.ts";
@@ -32,11 +36,12 @@ export interface ImportOptions {
 
 export interface ImportServices {
   store: TransferStore;
+  audit: Audit;
   sessions: Pick<SessionStore, "findById" | "find">;
   limits: TransferLimits;
   now(): number;
-  /** Told of each session that was changed. */
-  onChanged(session: { id: string; owner: string }, done: Imported): Promise<void>;
+  /** Tells the subscribers of a session that was changed. */
+  announce(session: Pick<Session, "id" | "owner">): Promise<void>;
 }
 
 /** A cleanup may come in between; hardly ever twice. */
@@ -57,7 +62,7 @@ export async function* importSessions(
     const watch = new Watch(one, options.onMessages);
     const done = await importOne(parts, watch.incoming, at, options);
     const changed = done.outcome === "imported" || done.outcome === "continued";
-    if (changed && !options.dryRun) await parts.onChanged(done, done);
+    if (changed && !options.dryRun) await parts.announce(done);
     watch.finish();
     yield done;
   }
@@ -104,14 +109,24 @@ async function importOne(
 }
 
 async function restore(
-  { store, limits, now }: ImportServices,
+  { store, audit, limits, now }: ImportServices,
   incoming: Incoming,
   session: SessionRecord,
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       const pages = inPages(living(incoming.open(), now()));
-      return (await store.restore(session, pages, limits.maxSessions)).named;
+      const { named } = await audit.noteWith(
+        LOCAL,
+        "session imported",
+        session.id,
+        () => store.restore(session, pages, limits.maxSessions),
+        {
+          done: (isLast) => isLast === true,
+          detail: () => `new, ${counted(incoming.counts.messages, "message")}`,
+        },
+      );
+      return named;
     } catch (error) {
       const again = error instanceof AppError && error.code === "busy" && attempt < ATTEMPTS;
       if (!again) throw error;
@@ -119,9 +134,19 @@ async function restore(
   }
 }
 
-function extend({ store, now }: ImportServices, { header, open }: Incoming, found: Comparison) {
-  const { wanted, lastSeq } = found;
-  return store.extend(header.id, lastSeq, inPages(living(open(), now()), wanted));
+function extend(
+  { store, audit, now }: ImportServices,
+  { header, open }: Incoming,
+  { wanted, lastSeq, newMessages }: Comparison,
+): Promise<void> {
+  const pages = inPages(living(open(), now()), wanted);
+  return audit.noteWith(
+    LOCAL,
+    "session imported",
+    header.id,
+    () => store.extend(header.id, lastSeq, pages),
+    { detail: () => `continued, ${counted(newMessages, "message")}` },
+  );
 }
 
 async function isNameFree(

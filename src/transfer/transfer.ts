@@ -1,8 +1,6 @@
 // Export and import of whole sessions, for the operator at the machine. Both are noted in the audit.
 import { LOCAL } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
-import { counted } from "../lib/text/plural.ts";
-import type { Audit } from "../auth/audit.ts";
 import type { Session } from "../sessions/session.ts";
 import {
   importSessions,
@@ -16,18 +14,12 @@ import { toMarkdown } from "./formats/markdown.ts";
 import { readSource, type Source, type SourceOptions } from "./formats/source.ts";
 import type { TransferRecord } from "./store.ts";
 
-export interface TransferOptions extends Omit<ImportServices, "onChanged"> {
-  audit: Audit;
-  /** Tells whoever follows the session. */
-  announce(session: Pick<Session, "id" | "owner">): Promise<void>;
-}
-
 export type ExportFormat = "jsonl" | "markdown";
 
 export class Transfer {
-  readonly #parts: TransferOptions;
+  readonly #parts: ImportServices;
 
-  constructor(parts: TransferOptions) {
+  constructor(parts: ImportServices) {
     this.#parts = parts;
   }
 
@@ -57,13 +49,7 @@ export class Transfer {
 
   /** Yields what became of each session. @throws AppError `limit` */
   import(sessions: readonly Incoming[], options: ImportOptions): AsyncGenerator<Imported> {
-    const { audit, announce } = this.#parts;
-    const onChanged: ImportServices["onChanged"] = async (session, { outcome, messages }) => {
-      const detail = `${outcome === "continued" ? "continued" : "new"}, ${counted(messages, "message")}`;
-      await audit.note(LOCAL, "session imported", session.id, detail);
-      await announce(session);
-    };
-    return importSessions({ ...this.#parts, onChanged }, sessions, options);
+    return importSessions(this.#parts, sessions, options);
   }
 }
 

@@ -39,6 +39,25 @@ describe.each(ERAS)("in the era of %s", (era) => {
     ]);
   });
 
+  it("of many shares at once those that were refused leave no entry, and of two deletions one", async () => {
+    const { folder, person } = await serveWithKeys();
+    const ana = await person("ana", era);
+    const session = await open(ana);
+    const names = Array.from({ length: 105 }, (_, n) => `p${n}`);
+    const shares = await Promise.all(
+      names.map((principal) => ana.call("session_share", { session, principal })),
+    );
+    const granted = shares.filter(({ isError }) => !isError).length;
+    expect(granted).toBeLessThan(105);
+    await Promise.all([
+      ana.call("session_delete", { session }),
+      ana.call("session_delete", { session }),
+    ]);
+    const entries = about(folder, session);
+    expect(entries.filter((entry) => entry.includes("shared"))).toHaveLength(granted);
+    expect(entries.filter((entry) => entry.includes("deleted"))).toHaveLength(1);
+  });
+
   it("the operator's doings are under the operator's name", async () => {
     const { folder, person } = await serveWithKeys();
     const session = await open(await person("ana", era));

@@ -1,5 +1,6 @@
 // The contract of AuditStore: entries in order, kept for a year, whatever becomes of what they tell of.
 import { describe, expect, it } from "vitest";
+import { newId } from "../../src/lib/ids.ts";
 import { ANA, BOB, newSession, type Open } from "./engine.ts";
 
 const YEAR = 365 * 24 * 3_600_000;
@@ -34,6 +35,36 @@ export function auditContract(open: Open): void {
       await Promise.all(subjects.map((subject) => audit.note(entry(subject))));
       const listed = (await audit.list(99)).map(({ subject }) => subject);
       expect(listed).toEqual(subjects.toReversed());
+    });
+
+    it("has an entry with the write that it is about, and none with a write that was refused", async () => {
+      const { storage } = open();
+      const { audit, sessions } = storage;
+      const { id } = await newSession(storage);
+      const isTrue = (result: unknown) => (result === true ? entry(id) : undefined);
+      const share = (principal: string) =>
+        audit.noteWith(
+          () => entry(principal),
+          () => sessions.grant(id, { principal, access: "read" }, 2),
+        );
+      const shares = await Promise.allSettled(["a", "b", "c", "d"].map(share));
+      expect(shares.map(({ status }) => status)).toEqual([
+        ...["fulfilled", "fulfilled", "rejected", "rejected"],
+      ]);
+      expect((await audit.list(9)).map(({ subject }) => subject)).toEqual(["b", "a"]);
+      const unshare = () => audit.noteWith(isTrue, () => sessions.ungrant(id, "a"));
+      expect(await Promise.all([unshare(), unshare()])).toEqual([true, false]);
+      expect((await audit.list(9)).map(({ subject }) => subject)).toEqual([id, "b", "a"]);
+    });
+
+    it("has one entry for an act of several writes", async () => {
+      const { audit, sessions } = open().storage;
+      const make = () => sessions.create({ id: newId(), owner: ANA });
+      await audit.noteWith(
+        () => entry("1"),
+        () => Promise.all([make(), make()]),
+      );
+      expect(await audit.list(9)).toHaveLength(1);
     });
 
     it("outlives the session that it tells of", async () => {

@@ -1,6 +1,6 @@
 // Deletes what a large session holds in pieces that let others in between. A session that goes as a whole is hidden first.
 import { setTimeout as sleep } from "node:timers/promises";
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, ne, sql } from "drizzle-orm";
 import type { Clearable } from "../../../sessions/store.ts";
 import { HIDDEN, type Engine } from "../engine/engine.ts";
 import { sqliteHistoryGaps } from "../history/history-gaps.ts";
@@ -56,7 +56,7 @@ export function sqliteShrink(engine: Engine) {
     hide: db
       .update(sessions)
       .set({ lastActiveAt: HIDDEN, name: null, title: null, system: null, pinned: false })
-      .where(byId)
+      .where(and(byId, ne(sessions.lastActiveAt, HIDDEN)))
       .prepare(),
     deleteHidden: db
       .delete(sessions)
@@ -128,10 +128,11 @@ export function sqliteShrink(engine: Engine) {
 
     inPieces,
 
-    /** Inside a write: from here on the session is not there for anybody. */
-    hide(id: string): void {
-      q.hide.run({ id });
+    /** Inside a write: hides the session from everybody from here on; false when it is hidden already. */
+    hide(id: string): boolean {
+      const isNew = q.hide.run({ id }).changes > 0;
       for (const forget of forgets) forget.run({ id });
+      return isNew;
     },
 
     /** Deletes a hidden session. What a crash or a stop leaves of it is the next cleanup's. Never rejects. */

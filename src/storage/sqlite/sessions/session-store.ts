@@ -385,12 +385,10 @@ export function sqliteSessionStore(
       await engine.free(() => {
         writes.own(by, id);
         isLarge = shrink.isLarge(id);
-        if (isLarge) {
-          traces.forget(id); // as a trigger does with one that is deleted
-          shrink.hide(id);
-        } else q.delete.run({ id });
+        if (isLarge) traces.forget(id); // as a trigger does with one that is deleted
+        const existed = isLarge ? shrink.hide(id) : q.delete.run({ id }).changes > 0;
         forgetAll();
-        return true;
+        return existed;
       });
       if (isLarge) void shrink.purge(id);
     },
