@@ -35,7 +35,7 @@ function section([title, group]: [string, Readonly<Record<string, Setting<unknow
       [setting.help, setting.details].filter((part) => part !== undefined).join("; "),
     ].map((cell) => cell.replaceAll("|", "\\|"));
   });
-  const head = ["setting", "variable", "accepted", "default", "what it does"];
+  const head = ["setting", "variable", "accepted", "default", "meaning"];
   return `## ${title}\n\n${markdownTable([head, ...rows])}\n`;
 }
 
