@@ -1,8 +1,14 @@
 // What a session, a message or a client has left in streams, outcomes and outboxes goes with it, at once.
-import { describe, expect, it } from "vitest";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
+import { databaseFile } from "../../src/storage/storage.ts";
 import { defineTool } from "../../src/tools/tool.ts";
-import { openDatabase } from "../support/database.ts";
+import { findDamage, openDatabase } from "../support/database.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { listen } from "../support/listening.ts";
 import { ERAS, serveWithKeys, type KeyedServer, type Person } from "../support/people.ts";
@@ -211,3 +217,30 @@ describe("a client that ends", () => {
     await expect.poll(subscribed).toEqual([]);
   });
 });
+
+it.each(["session_delete", "session_clear", "history_delete"])(
+  "a backup made right after %s holds nothing of what was deleted",
+  async (tool) => {
+    const { person, folder } = await serveWithKeys();
+    const ana = await person("ana", "2025");
+    const session = await openAs(ana);
+    const kept = await openAs(ana);
+    await ana.call("history_append", { session: kept, role: "user", content: "A walrus rests." });
+    const long = `${"x ".repeat(3_000)}${WORD}`; // on pages of its own
+    for (const content of [`A ${WORD} swims.`, long])
+      await ana.call("history_append", { session, role: "user", content });
+    if (tool !== "history_delete") await say(ana, session);
+    const seqs = tool === "history_delete" ? { seqs: [1, 2] } : {};
+    expect((await ana.call(tool, { session, ...seqs })).isError).toBe(false);
+    const target = join(temporaryFolder(), "copy.db");
+    await backUp({ source: databaseFile(folder), target });
+    expect(readFileSync(target).toString("latin1").toLowerCase()).not.toContain(WORD);
+    const copy = new Database(target);
+    onTestFinished(() => void copy.close());
+    copy.exec("CREATE VIRTUAL TABLE temp.words USING fts5vocab(main, messages_fts, row)");
+    const words = copy.prepare("SELECT term FROM words").pluck().all();
+    expect(words).toContain("walru"); // its stem
+    expect(words).not.toContain(WORD);
+    expect(findDamage(copy)).toEqual([]);
+  },
+);

@@ -1,8 +1,17 @@
 // A backup: a copy of the database in one file, made beside a running server, checked before it has its name.
-import { existsSync, lstatSync, readdirSync, realpathSync, rmSync, statSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
 import {
+  createPartial,
   databaseBytes,
   findTarget,
   removeDatabase,
@@ -12,7 +21,7 @@ import {
   writeWhole,
 } from "./files.ts";
 import { openExisting } from "../engine/connection.ts";
-import { copyDatabase, finishCopy, type Contents, type CopyOptions } from "./copy.ts";
+import { copyDatabase, finishCopy, packCopy, type Contents, type CopyOptions } from "./copy.ts";
 import { noteBackup } from "./backup-note.ts";
 import { expectOurs } from "../engine/identity.ts";
 import { fromSqlite } from "../engine/errors.ts";
@@ -53,10 +62,17 @@ export async function backUp({
   try {
     expectOurs(database);
     checkTarget(file, source, force ?? false);
-    requireRoom(file, databaseBytes(source));
+    requireRoom(file, 2 * databaseBytes(source)); // the copy, and what is written anew from it
     const contents = await writeWhole(file, async (partial) => {
       await copyDatabase(database, partial, options);
       const contents = finishCopy(partial);
+      const packed = createPartial(file);
+      try {
+        packCopy(partial, packed);
+        renameSync(packed, partial);
+      } finally {
+        removeDatabase(packed);
+      }
       // A log that an earlier file left there would be taken for the new one's.
       for (const suffix of SIDE_FILES) rmSync(`${file}${suffix}`, { force: true });
       return contents;
