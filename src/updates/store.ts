@@ -39,7 +39,7 @@ export interface News extends Subscription {
 }
 
 export interface SubscriptionStore {
-  /** @throws AppError `limit` for one too many */
+  /** @throws AppError `limit` for one too many, or uris that are too long together */
   subscribe(subscription: Subscription, max: number): Promise<void>;
   unsubscribe(subscription: Subscription): Promise<void>;
   /** The living clients of the audiences that are subscribed to what has changed. */
@@ -58,5 +58,7 @@ export interface SubscriptionStore {
   take(clientId: string): Promise<string[]>;
 }
 
+/** Of all uris of one client. */
+export const MAX_SUBSCRIBED_BYTES = 256_000;
 /** The oldest messages beyond this are dropped. */
 export const MAX_OUTBOX = 1_000;

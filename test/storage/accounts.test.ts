@@ -1,14 +1,17 @@
 // Each principal has an account of all that is stored for it: whoever is at its share is refused before others are.
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
 import { databaseFile, openStorage } from "../../src/storage/storage.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { serveHere } from "../support/here.ts";
+import { listen } from "../support/listening.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { modernRequest, postModern } from "../support/modern.ts";
 import { bearer, codeOf, ERAS, serveWithKeys, type Person } from "../support/people.ts";
-import { initialize, post } from "../support/raw.ts";
+import { initialize, post, read } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const REQUEST_KEY = "holdfast/request-key";
@@ -196,4 +199,52 @@ it("a full principal's calls with request keys are done, and its oldest outcomes
   expect(deleted.messages[0]!["result"]).not.toHaveProperty("isError");
   expect((await ana.call("session_info", { session })).isError).toBe(true);
   expect(rows(folder, "SELECT key FROM keyed_calls").map(({ key }) => key)).not.toContain("key 0");
+});
+
+describe("what is listened to", () => {
+  const uri = (n: number): string => `x:${n}/`.padEnd(4_000, "u");
+  const wanted = (many: number) => ({
+    resourceSubscriptions: Array.from({ length: many }, (_, n) => uri(n)),
+  });
+
+  it("is bounded in bytes for one stream, for one client, and for one principal", async () => {
+    const { url } = await serveHere();
+    const asked = modernRequest("subscriptions/listen", { notifications: wanted(65) });
+    const tooMuch = await read(await postModern(url, asked));
+    expect(tooMuch.messages).toMatchObject([{ error: { code: -32602 } }]);
+    expect(tooMuch.text).toContain("256000 bytes");
+
+    const open = await Promise.all(Array.from({ length: 31 }, () => listen(url, wanted(64))));
+    const more = modernRequest("subscriptions/listen", { notifications: wanted(64) });
+    const refused = await read(await postModern(url, more));
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
+    expect(refused.text).toContain("at most 8000000 bytes of uris");
+    open[0]!.leave();
+    await expect
+      .poll(async () => {
+        const answer = await postModern(url, more);
+        await answer.body!.cancel();
+        return answer.status;
+      })
+      .toBe(200);
+  });
+
+  it("is bounded for a client of 2025, too", async () => {
+    const { person, folder } = await serveWithKeys();
+    const ana = await person("ana", "2025");
+    const subscribe = (n: number) => ana.ask("resources/subscribe", { uri: uri(n) });
+    await Promise.all(Array.from({ length: 64 }, (_, n) => subscribe(n)));
+    expect((await subscribe(64)).text).toContain("at most 256000 bytes");
+    await ana.ask("resources/unsubscribe", { uri: uri(0) });
+    expect((await subscribe(65)).text).not.toContain("error");
+    expect(rows(folder, "SELECT uri FROM subscriptions")).toHaveLength(64);
+  });
+
+  it("leaves nothing of a stream that was refused", async () => {
+    const { person, folder } = await serveWithKeys({ "max-storage": "400kb" });
+    const ana = await person("ana");
+    const refused = await ana.ask("subscriptions/listen", { notifications: wanted(9) });
+    expect(refused.text).toContain("max-storage");
+    await expect.poll(() => rows(folder, "SELECT uri FROM subscriptions")).toEqual([]);
+  });
 });

@@ -12,6 +12,7 @@ import type { List } from "../../updates/delivery.ts";
 import type { Client } from "../../sessions/session.ts";
 import type { Principal } from "../../auth/principal.ts";
 import { clientFromMeta, MODERN_VERSION, tooLong } from "../initialize.ts";
+import { MAX_SUBSCRIBED_BYTES } from "../../updates/store.ts";
 import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "../server.ts";
 
 /** The resources to hear of, without doubles; or an error that says what is wrong with the request. */
@@ -24,10 +25,21 @@ export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
   const uris = [...new Set(wanted.resourceSubscriptions)];
   if (uris.some((uri) => Buffer.byteLength(uri) > MAX_URI_BYTES))
     return new Error(`notifications: a uri has at most ${MAX_URI_BYTES} bytes.`);
-  return uris.length > MAX_SUBSCRIPTIONS
-    ? new Error(`notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`)
+  if (uris.length > MAX_SUBSCRIPTIONS)
+    return new Error(`notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`);
+  return bytesOf(uris) > MAX_SUBSCRIBED_BYTES
+    ? new Error(
+        `notifications: at most ${MAX_SUBSCRIBED_BYTES} bytes of resourceSubscriptions in all.`,
+      )
     : uris;
 }
+
+const bytesOf = (uris: readonly string[]): number =>
+  uris.reduce((sum, uri) => sum + Buffer.byteLength(uri), 0);
+
+/** What a listening stream keeps in memory while it lasts, about. */
+export const listenedBytes = ({ id }: JSONRPCRequest, uris: readonly string[]): number =>
+  bytesOf([String(id), ...uris]);
 
 /** Of a request that `listenedUris` found nothing wrong with. */
 export function listenedLists({ params }: JSONRPCRequest): ReadonlySet<List> {

@@ -8,6 +8,7 @@ import {
   type RequestId,
   type SubscriptionFilter,
 } from "@modelcontextprotocol/server";
+import { CountByKey } from "../../lib/count-by-key.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Presence } from "../../clients/presence.ts";
 import type { SessionResolver } from "../../clients/session-resolver.ts";
@@ -17,7 +18,7 @@ import type { ConnectionHolder, List } from "../../updates/delivery.ts";
 import { sseResponse, SseStream } from "../../events/sse-stream.ts";
 import type { SubscriptionStore } from "../../updates/store.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
-import { listenedUris, listenedLists, listeningClient } from "./listen-request.ts";
+import { listenedBytes, listenedUris, listenedLists, listeningClient } from "./listen-request.ts";
 import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
 import { listChangedNotice, RPC, rpcError } from "../../protocol/json-rpc.ts";
 import { MAX_SUBSCRIPTIONS, type ServerInfo } from "../server.ts";
@@ -42,10 +43,16 @@ export interface ListenOptions {
   onError(error: unknown): void;
 }
 
+/** Of uris, and of the ids of requests. */
+const MAX_PRINCIPAL_BYTES = 8_000_000;
+const MAX_BYTES = 64_000_000;
+
 export class ListenStreams implements ConnectionHolder {
   readonly #parts: ListenOptions;
   /** By client, oldest first. */
   readonly #listeners = new Map<string, Listener>();
+  /** Listened to, by principal. */
+  readonly #bytes = new CountByKey();
   #closed = false;
 
   constructor(parts: ListenOptions) {
@@ -61,7 +68,7 @@ export class ListenStreams implements ConnectionHolder {
       ...Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true])),
       ...(uris.length > 0 && { resourceSubscriptions: uris }),
     };
-    const leave = this.#parts.openStreams.acquire(caller.principal.id);
+    const leave = this.#acquire(caller.principal.id, listenedBytes(request, uris));
     if (leave instanceof Response) return leave;
     const listener = await this.#listen(request, caller, { uris, lists }, leave).catch(
       (error: unknown) => {
@@ -77,6 +84,24 @@ export class ListenStreams implements ConnectionHolder {
     tell(listener, acknowledged);
     if (Object.keys(honored).length === 0 || this.#closed) this.#complete(listener);
     return sseResponse(listener.sse);
+  }
+
+  /** A place among the principal's streams, and among what all of them listen to. */
+  #acquire(principal: string, bytes: number): (() => void) | Response {
+    const used = this.#bytes.of(principal) + bytes;
+    if (used > MAX_PRINCIPAL_BYTES || this.#bytes.total + bytes > MAX_BYTES) {
+      const whose = used > MAX_PRINCIPAL_BYTES ? "One principal" : "All principals together";
+      const most = used > MAX_PRINCIPAL_BYTES ? MAX_PRINCIPAL_BYTES : MAX_BYTES;
+      const message = `${whose} can listen to at most ${most} bytes of uris at a time: end another subscriptions/listen first.`;
+      return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
+    }
+    const leave = this.#parts.openStreams.acquire(principal);
+    if (leave instanceof Response) return leave;
+    const forget = this.#bytes.add(principal, bytes);
+    return () => {
+      forget();
+      leave();
+    };
   }
 
   get connectedIds(): string[] {
@@ -119,12 +144,17 @@ export class ListenStreams implements ConnectionHolder {
       now: clock.now(),
       presentUntil: presence.until,
     });
-    await Promise.all([
-      clients.create(client),
-      ...uris.map((uri) =>
-        subscriptions.subscribe({ clientId: client.id, uri }, MAX_SUBSCRIPTIONS),
-      ),
-    ]);
+    try {
+      await Promise.all([
+        clients.create(client),
+        ...uris.map((uri) =>
+          subscriptions.subscribe({ clientId: client.id, uri }, MAX_SUBSCRIPTIONS),
+        ),
+      ]);
+    } catch (error) {
+      await clients.end(client.id).catch(this.#parts.onError); // with those that were stored
+      throw error;
+    }
     const leave = presence.enter(client.id);
     const sse = new SseStream(() => {
       this.#listeners.delete(client.id);

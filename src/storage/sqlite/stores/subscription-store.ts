@@ -4,6 +4,7 @@ import { AppError } from "../../../lib/errors.ts";
 import { canonicalUri, parseSessionUri } from "../../../sessions/uris.ts";
 import {
   MAX_OUTBOX,
+  MAX_SUBSCRIBED_BYTES,
   type Change,
   type News,
   type Subscription,
@@ -56,7 +57,10 @@ export function sqliteSubscriptionStore(
       })
       .prepare(),
     count: db
-      .select({ n: sql<number>`count(*)` })
+      .select({
+        n: sql<number>`count(*)`,
+        bytes: sql<number>`sum(octet_length(${subscriptions.uri}))`,
+      })
       .from(subscriptions)
       .where(ofClient)
       .prepare(),
@@ -151,8 +155,13 @@ export function sqliteSubscriptionStore(
         known.any = true;
         q.add.run({ clientId, uri: canonicalUri(uri), asked: uri });
         usage.checkProgram(clientId);
-        if (q.count.get({ clientId })!.n > max)
-          throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
+        const { n, bytes } = q.count.get({ clientId })!;
+        if (n > max) throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
+        if (bytes > MAX_SUBSCRIBED_BYTES)
+          throw new AppError(
+            "limit",
+            `The uris of a client's subscriptions can have at most ${MAX_SUBSCRIBED_BYTES} bytes in all.`,
+          );
       }),
 
     unsubscribe: ({ clientId, uri }) =>
