@@ -244,3 +244,21 @@ it.each(["session_delete", "session_clear", "history_delete"])(
     expect(findDamage(copy)).toEqual([]);
   },
 );
+
+it("a backup holds nothing of a large session that was deleted, though its rows go afterwards", async () => {
+  const { person, folder } = await serveWithKeys();
+  const ana = await person("ana");
+  const session = await openAs(ana);
+  await ana.call("session_update", { session, title: WORD });
+  openDatabase(folder, { readonly: false })
+    .prepare(
+      `WITH RECURSIVE n(seq) AS (VALUES (1) UNION ALL SELECT seq + 1 FROM n LIMIT 1200)
+        INSERT INTO messages (session_id, seq, role, content, status, created_at)
+        SELECT ?, seq, 'user', '${WORD}', 'complete', 1 FROM n`,
+    )
+    .run(session);
+  await ana.call("session_delete", { session });
+  const target = join(temporaryFolder(), "copy.db");
+  await backUp({ source: databaseFile(folder), target });
+  expect(readFileSync(target).toString("latin1").toLowerCase()).not.toContain(WORD);
+});

@@ -1,6 +1,7 @@
 // A consistent copy of a database, while other processes go on writing to it.
 import { AppError } from "../../../lib/errors.ts";
 import type { Sqlite } from "../engine/connection.ts";
+import { HIDDEN } from "../engine/engine.ts";
 import { openExisting } from "../engine/connection.ts";
 
 /** 4 MB with the usual pages: a step takes a few milliseconds, then the progress can be shown. */
@@ -79,6 +80,7 @@ export function finishCopy(
       });
     }
     forgetProcesses(copy);
+    copy.prepare("DELETE FROM sessions WHERE last_active_at = ?").run(HIDDEN); // deleted, or half imported
     if (usedAt !== undefined) noteUse(copy, usedAt);
     return countContents(copy);
   } finally {
