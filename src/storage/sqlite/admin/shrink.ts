@@ -58,6 +58,11 @@ export function sqliteShrink(engine: Engine) {
       .set({ lastActiveAt: HIDDEN, name: null, title: null, system: null, pinned: false })
       .where(and(byId, ne(sessions.lastActiveAt, HIDDEN)))
       .prepare(),
+    hidden: db
+      .select({ id: sessions.id })
+      .from(sessions)
+      .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
+      .prepare(),
     deleteHidden: db
       .delete(sessions)
       .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
@@ -119,7 +124,14 @@ export function sqliteShrink(engine: Engine) {
     }
   };
 
+  const isHidden = (id: string): boolean => q.hidden.get({ id }) !== undefined;
+  const checkHidden = (id: string): void => {
+    if (!isHidden(id)) throw new Error("This session is another one by now.");
+  };
+
   return {
+    isHidden,
+
     /** Inside a write: whether there is so much in a session that it is deleted in pieces. */
     isLarge(id: string): boolean {
       const { history, state } = large(id, "all");
@@ -139,7 +151,7 @@ export function sqliteShrink(engine: Engine) {
     purge(id: string): Promise<void> {
       const before = purging.get(id);
       if (before !== undefined) return before;
-      const done = inPieces(id, "all")
+      const done = inPieces(id, "all", () => checkHidden(id))
         .then(() => engine.free(() => void q.deleteHidden.run({ id }), { durable: false }))
         .catch(() => undefined)
         .finally(() => purging.delete(id));

@@ -290,9 +290,7 @@ export function sqliteSessionStore(
     ...shares.methods,
 
     async create({ id, owner, ...given }, max = Infinity, by) {
-      // A client's own session has the same id again.
-      if (q.byId.get({ id })?.lastActiveAt === HIDDEN) await shrink.purge(id);
-      return engine.write(() => {
+      const make = (attempt: number) => {
         writes.credentials(by);
         const { name = null } = given;
         const times = engine.times();
@@ -302,6 +300,8 @@ export function sqliteSessionStore(
         const living =
           same ?? (name === null ? undefined : q.findByName.get({ ...times, owner, name }));
         if (living !== undefined) return { session: living, created: false };
+        // A client's own session has the same id again.
+        if (attempt === 1 && shrink.isHidden(id) && shrink.isLarge(id)) return undefined;
         // What is left under this id or name has expired: it goes now, as the cleanup job would have done.
         q.delete.run({ id });
         if (name !== null) q.deleteByName.run({ owner, name });
@@ -315,7 +315,12 @@ export function sqliteSessionStore(
         const session = q.insert.get(row);
         usage.checkSession(id);
         return { session, created: true };
-      });
+      };
+      for (let attempt = 1; ; attempt += 1) {
+        const made = await engine.write(() => make(attempt));
+        if (made !== undefined) return made;
+        await shrink.purge(id);
+      }
     },
 
     update: (id, changes, by) =>
