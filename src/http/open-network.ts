@@ -24,7 +24,7 @@ export function refuseOpenings(found: readonly string[]): void {
   if (found.length === 0) return;
   throw new AppError(
     "start",
-    `Others can reach ${found.join(", ")}, and nobody is asked for credentials: anybody could read and change everything.`,
+    `Others can reach ${found.join(", ")}, and no credentials are required: anyone there could read and change everything.`,
     {
       hint:
         "Create a key (holdfast keys create --principal NAME), name an issuer of access tokens (--auth-issuer), listen " +

@@ -53,10 +53,10 @@ export function page(
   const key = asks && !issuer ? KEY_PLACEHOLDER : undefined;
   const config = JSON.stringify(clientConfig(withName(url, HOME), key), undefined, 2);
   const way = !asks
-    ? "It asks for no key here."
+    ? "It needs no key."
     : issuer
-      ? "It asks for credentials: most programs lead you to a sign-in by themselves."
-      : "It asks for a key, which whoever runs this server gives out.";
+      ? "It needs credentials: most clients open the sign-in by themselves."
+      : "It needs a key: ask the operator of this server for one.";
   return c.html(
     html`<!doctype html>
       <html lang="en">

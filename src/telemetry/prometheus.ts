@@ -102,9 +102,11 @@ async function definitions({ metrics, live, stored }: Sources): Promise<Definiti
     counter("holdfast_stream_events_total", "Events written to streams.", [
       { value: metrics.events },
     ]),
-    counter("holdfast_log_lines_dropped_total", "Lines of the log that nobody read in time.", [
-      { value: metrics.droppedLogLines },
-    ]),
+    counter(
+      "holdfast_log_lines_dropped_total",
+      "Log lines that were dropped because the pipe was not read.",
+      [{ value: metrics.droppedLogLines }],
+    ),
     counter(
       "holdfast_expired_deleted_total",
       "What the cleanup job of this process has deleted, by kind.",

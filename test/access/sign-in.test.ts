@@ -45,7 +45,7 @@ it.each([
   const open = await serveHere();
   for (const [url, says] of [
     [closed.url, /takes API keys/],
-    [open.url, /asks nobody for credentials/],
+    [open.url, /needs no credentials/],
   ] as const) {
     const answer = await fetch(new URL(path, url), { method });
     expect(answer.status).toBe(status);

@@ -80,15 +80,13 @@ describe("holdfast doctor", () => {
     };
     const open = { "public-url": "https://mcp.example.org" };
     const issuer = { ...open, "auth-issuer": "https://id.example.org" };
-    expect(access({})).toMatch(/^access ok Open to everybody on this machine/);
+    expect(access({})).toMatch(/^access ok Open to every program on this machine/);
     expect(access(open)).toMatch(/^access fail .*https:\/\/mcp\.example\.org \(public-url\)/);
     expect(access({ ...open, "insecure-no-auth": "true" })).toMatch(/^access warn Open on purpose/);
     expect(access(issuer)).toMatch(/^access ok .*https:\/\/id\.example\.org/);
-    expect(access(open, { valid: 2, spent: 1 })).toBe(
-      "access ok Whoever has a key may come in: 2 keys.",
-    );
+    expect(access(open, { valid: 2, spent: 1 })).toBe("access ok A key is required: 2 keys.");
     expect(access({}, { valid: 0, spent: 1 })).toMatch(
-      /^access warn Nobody .* last key was revoked/,
+      /^access warn The server accepts no HTTP client, .* last key was revoked/,
     );
   });
 

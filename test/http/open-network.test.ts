@@ -84,7 +84,7 @@ describe("on an address that others can reach", () => {
   it("it starts with --insecure-no-auth, says what that means, and asks nobody", async () => {
     const folder = temporaryFolder();
     const server = await startServer({ folder, args: [...OPEN, "--insecure-no-auth"] });
-    expect(server.errors()).toMatch(/whoever reaches this server/);
+    expect(server.errors()).toMatch(/anyone who reaches this server/);
     expect((await knock(near(server))).status).toBe(200);
     await createKey(folder, "--principal", "ada");
     expect((await knock(near(server))).status).toBe(401);

@@ -18,7 +18,7 @@ it("a browser is told what this is and how to connect, with or without keys, and
       "text/html; charset=UTF-8",
     ]);
     expect(text).toContain(`<code>${url}</code>`);
-    expect(text).toContain("It asks for no key here.");
+    expect(text).toContain("It needs no key.");
     expect(text).not.toContain("<script");
     expect(response.headers.get("content-security-policy")).toMatch(
       /^default-src 'none'; style-src 'sha256-/,

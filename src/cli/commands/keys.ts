@@ -37,7 +37,7 @@ export async function createKey(
     terminal.print(`  ${JSON.stringify(clientConfig(url, key))}`);
     terminal.warn(
       `This key of ${principal} is shown only now. ` +
-        "From now on the server asks everybody for a key; sessions made without one belong to the principal local.",
+        "From now on every HTTP client needs a key. Sessions made without one belong to the principal local.",
     );
   };
   // Keys are often made before the server's first start.
@@ -53,9 +53,7 @@ export function listKeys(
     const all = await keys.list();
     if (json) return terminal.print(JSON.stringify(all.map(shown)));
     if (all.length === 0)
-      return terminal.print(
-        "There are no keys: whoever reaches the server is the principal local.",
-      );
+      return terminal.print("There are no keys: every caller is the principal local.");
     for (const line of table(all, columnsOf(keys), terminal.output)) terminal.print(line);
   });
 }
@@ -67,7 +65,7 @@ export function revokeKey(settings: Settings, id: string, terminal: Terminal): P
     const isLast = (await keys.list()).every((key) => !keys.isValid(key));
     if (isLast && config["auth-issuer"] === undefined)
       terminal.print(
-        "It was the last valid one. The server stays closed: nobody can come in over HTTP.\n" +
+        "It was the last valid one. The server stays closed: it accepts no HTTP client.\n" +
           "Make a new key (holdfast keys create --principal NAME), or let this machine's programs in without one " +
           "(holdfast keys open).",
       );
@@ -88,7 +86,7 @@ export function openKeys(
       return terminal.print("Nothing was opened.");
     await keys.open();
     terminal.print(
-      "Open: on loopback nobody is asked for a key. A server that others reach goes on asking, and does not start " +
+      "Open: on loopback no key is required. A server that others reach still requires one, and does not start " +
         "without a key.",
     );
   });

@@ -35,7 +35,7 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
   const asks = await running.app.authenticator.required();
   if (!asks && openings(running.app.config).length > 0) {
     terminal.warn(
-      "holdfast: whoever reaches this server can read and change every conversation (--insecure-no-auth).",
+      "holdfast: anyone who reaches this server can read and change every conversation (--insecure-no-auth).",
     );
     terminal.warn("holdfast: Something in front of it must ask for credentials.");
   }

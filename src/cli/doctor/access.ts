@@ -16,18 +16,21 @@ export function checkAccess(
   const issuer = config["auth-issuer"];
   const keys = counted(valid, "key");
   if (issuer !== undefined)
-    return ok(check, `Whoever has an access token of ${issuer} may come in, or one of ${keys}.`);
-  if (valid > 0) return ok(check, `Whoever has a key may come in: ${keys}.`);
+    return ok(check, `Credentials are required: an access token of ${issuer}, or one of ${keys}.`);
+  if (valid > 0) return ok(check, `A key is required: ${keys}.`);
   if (spent > 0)
     return warn(
       check,
-      "Nobody may come in over HTTP: the server is closed since its last key was revoked or has expired.",
+      "The server accepts no HTTP client, because its last key was revoked or has expired.",
       `${NEW_KEY}.`,
     );
   const found = openings(config);
   if (found.length === 0)
-    return ok(check, "Open to everybody on this machine, and to nobody else: no key is asked for.");
-  const anybody = `whoever reaches ${found.join(", ")} may come in and change everything`;
+    return ok(
+      check,
+      "Open to every program on this machine, and only to these: no key is required.",
+    );
+  const anybody = `anyone who reaches ${found.join(", ")} can change everything`;
   return config["insecure-no-auth"]
     ? warn(
         check,
@@ -36,7 +39,7 @@ export function checkAccess(
       )
     : fail(
         check,
-        `Nobody is asked for a key: ${anybody}.`,
+        `No key is required: ${anybody}.`,
         `It does not start like this. ${NEW_KEY}, or name an issuer (--auth-issuer).`,
       );
 }

@@ -85,6 +85,6 @@ function checkLog(file: string): Finding {
     fix: () =>
       foldLog(file)
         ? "The log is folded into the database."
-        : "Somebody is still reading from the log: end that program first.",
+        : "Another program is still reading from the log: end it first.",
   };
 }

@@ -191,7 +191,7 @@ async function tellExpiry(
   const expiresAt = await expiryOf(data, results);
   if (expiresAt !== null)
     terminal.print(
-      `What nobody uses goes from ${localTime(expiresAt)} on (max-age); a pinned session stays.`,
+      `Unused sessions are deleted from ${localTime(expiresAt)} on (max-age); pinned ones stay.`,
     );
 }
 

@@ -125,6 +125,6 @@ function nothing(principal: string | undefined, query: string | undefined): stri
   return principal === undefined
     ? "There are no sessions yet. They come into being when a client uses the server (holdfast serve), or by " +
         "holdfast sessions import FILE."
-    : `${oneLine(principal)} has no sessions. --all lists everybody's, --principal NAME somebody else's; ` +
+    : `${oneLine(principal)} has no sessions. --all lists those of all principals, --principal NAME those of another; ` +
         "holdfast sessions import FILE brings some in.";
 }

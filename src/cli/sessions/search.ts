@@ -28,7 +28,7 @@ export function searchSessions(
     if (json) return terminal.print(JSON.stringify(hits));
     if (hits.length === 0)
       return terminal.print(
-        `No message matches. Try other or fewer words; --principal NAME searches somebody else's sessions.`,
+        `No message matches. Try other or fewer words; --principal NAME searches another principal's sessions.`,
       );
     const style = stylist(terminal.output);
     for (const hit of hits) {

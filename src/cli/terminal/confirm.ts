@@ -18,8 +18,8 @@ export async function confirm(
   refusal: string,
 ): Promise<boolean> {
   if (!canAsk(terminal))
-    throw new AppError("start", `${refusal}: nobody is there to be asked.`, {
-      hint: "With --yes nobody is asked.",
+    throw new AppError("start", `${refusal}: there is no terminal to ask at.`, {
+      hint: "--yes skips the question.",
     });
   const asking = createInterface({ input: terminal.input, output: terminal.errors });
   const left = Promise.withResolvers<never>();

@@ -85,7 +85,7 @@ const KEY_HEADER = {
   value: "Bearer {key}",
   variables: {
     key: {
-      description: "An API key, which whoever runs the server gives out.",
+      description: "An API key. The operator of the server makes it.",
       ...{ isRequired: true, isSecret: true, placeholder: "hf_…" },
     },
   },

@@ -10,9 +10,9 @@ const METADATA = ["oauth-authorization-server", "openid-configuration"] as const
 const ENDPOINTS = ["/register", "/authorize", "/token"] as const;
 
 const ASK_FOR_KEY =
-  "This server has no sign-in, it takes API keys. Ask whoever runs it for one (holdfast keys create --principal NAME), " +
+  "This server has no sign-in; it takes API keys. Ask its operator for one (holdfast keys create --principal NAME), " +
   'and let this program send it as the header "Authorization: Bearer hf_…".';
-const OPEN = "This server asks nobody for credentials: connect without any.";
+const OPEN = "This server needs no credentials: connect without any.";
 
 export function signInRoutes(
   app: Hono<Authenticated>,

@@ -150,7 +150,7 @@ export class PipeTransport implements Transport {
     if (route.kind === "reject") return route.message;
     const fault = batchFault(messages) ?? messages.map(contentFault).find(Boolean);
     if (fault !== undefined) return fault;
-    if (this.#version === undefined) return "Nobody has introduced itself: send initialize first.";
+    if (this.#version === undefined) return "The client has not sent initialize: send it first.";
     return revisionFault(this.#version);
   }
 

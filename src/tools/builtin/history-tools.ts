@@ -107,7 +107,7 @@ export function historyTools(): Tool[] {
       name: "history_delete",
       toolset: "manage",
       description:
-        "Delete single messages of this session by their numbers, for example a secret that somebody pasted. The other " +
+        "Delete single messages of this session by their numbers, for example a pasted secret. The other " +
         "messages keep their numbers. This cannot be undone.",
       input: z.strictObject({
         seq: z.int().min(1).optional().describe("Number of the message."),

@@ -22,7 +22,7 @@ const summary = {
   expires_at: z
     .string()
     .nullable()
-    .describe("When it is deleted if nobody uses it again; null for never."),
+    .describe("Time of its deletion if it stays unused; null for never."),
   counts: z.object({ messages: z.int(), state_keys: z.int() }),
 };
 
