@@ -1,5 +1,5 @@
 // Each principal has an account of all that is stored for it: whoever is at its share is refused before others are.
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
@@ -247,4 +247,31 @@ describe("what is listened to", () => {
     expect(refused.text).toContain("max-storage");
     await expect.poll(() => rows(folder, "SELECT uri FROM subscriptions")).toEqual([]);
   });
+});
+
+it("the audit keeps 10,000 entries of one principal and one action, whatever else it was told", async () => {
+  const folder = temporaryFolder();
+  const clock = new ManualClock();
+  const storage = openStorage({ folder, durability: "normal", clock, expiry: {} });
+  onTestFinished(() => storage.close());
+  const note = (action: string, principal = "ana", detail = "for bob") =>
+    storage.audit.note({ principal, action, subject: "s", detail });
+  await note("session shared", "ana", "x".repeat(2_000));
+  await note("session created", "bob");
+  openDatabase(folder, { readonly: false }).exec(
+    `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 12000)
+      INSERT INTO audit (at, principal, action, subject) SELECT 1, 'ana', 'session created', i FROM n`,
+  );
+  await Promise.all(Array.from({ length: 100 }, () => note("session created")));
+  const kept = rows(
+    folder,
+    "SELECT principal, action, count(*) AS n, max(length(detail)) AS longest FROM audit GROUP BY 1, 2 ORDER BY 1, 2",
+  );
+  expect(kept).toMatchObject([
+    { principal: "ana", action: "session created" },
+    { principal: "ana", action: "session shared", n: 1, longest: 501 },
+    { principal: "bob", action: "session created", n: 1 },
+  ]);
+  expect(kept[0]!["n"]).toBeLessThan(10_100);
+  expect(kept[0]!["n"]).toBeGreaterThanOrEqual(10_000);
 });

@@ -351,5 +351,12 @@ export const migrations: Migration[] = [
       "-- While the call is still there, so that the trigger above finds whose it was.\nCREATE TRIGGER `keyed_calls_usage_changes` BEFORE DELETE ON `keyed_calls` BEGIN\n  DELETE FROM keyed_call_changes WHERE call_id = old.id;\nEND;",
       "UPDATE `usage` SET stored_bytes = (SELECT stored_bytes FROM usage_measured WHERE usage_measured.owner = usage.owner)\n  WHERE EXISTS (SELECT 1 FROM keyed_call_changes);"
     ]
+  },
+  {
+    "createdAt": 1795680075808,
+    "hash": "8d8f560c3ab158679e9ef0d0a31f2f41e769ad090e04c49ac343efc2d22de833",
+    "statements": [
+      "CREATE INDEX `audit_principal` ON `audit` (`principal`,`action`);"
+    ]
   }
 ];

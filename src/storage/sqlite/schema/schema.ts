@@ -470,7 +470,7 @@ export const audit = sqliteTable(
     subject: text().notNull(),
     detail: text(),
   },
-  (t) => [index("audit_at").on(t.at)],
+  (t) => [index("audit_at").on(t.at), index("audit_principal").on(t.principal, t.action)],
 );
 
 /** Up to when things unused since have expired, and which step of that was announced: see src/jobs/cutoff.ts. */

@@ -8,18 +8,46 @@ import { audit } from "../schema/schema.ts";
 const { placeholder } = sql;
 
 const KEEP_MS = 365 * 24 * 3_600_000;
+/**
+ * So many entries of one principal and one action are kept, the newest: nobody fills the database with them, nor hides what
+ * else it did behind them.
+ */
+const MAX_ENTRIES = 10_000;
+/** They are counted each time that so many entries were noted. */
+const ENTRIES_A_CHECK = 100;
+/** Of the detail, in characters. */
+const MAX_DETAIL = 500;
 
 export function sqliteAuditStore(engine: Engine): AuditStore {
   const { db, clock } = engine;
   const expired = lt(audit.at, placeholder("oldest"));
   const q = {
     list: db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")).prepare(),
-  };
-  const insert = (entry: NewAuditEntry): void =>
-    void db
+    insert: db
       .insert(audit)
-      .values({ ...entry, at: clock.now() })
-      .run();
+      .values({
+        at: placeholder("now"),
+        principal: placeholder("principal"),
+        action: placeholder("action"),
+        subject: placeholder("subject"),
+        detail: placeholder("detail"),
+      })
+      .returning({ id: audit.id })
+      .prepare(),
+    bound: db
+      .delete(audit)
+      .where(
+        sql`${audit.id} in (select id from audit where principal = ${placeholder("principal")}
+          and action = ${placeholder("action")} order by id desc limit -1 offset ${MAX_ENTRIES})`,
+      )
+      .prepare(),
+  };
+  const insert = ({ principal, action, subject, detail }: NewAuditEntry): void => {
+    const cut = detail && detail.length > MAX_DETAIL ? `${detail.slice(0, MAX_DETAIL)}…` : detail;
+    const entry = { principal, action, subject, detail: cut, now: clock.now() };
+    const { id } = q.insert.get(entry);
+    if (id % ENTRIES_A_CHECK === 0) q.bound.run({ principal, action });
+  };
 
   return {
     // Also of what is deleted on a full disk.

@@ -1,0 +1,1 @@
+CREATE INDEX `audit_principal` ON `audit` (`principal`,`action`);
