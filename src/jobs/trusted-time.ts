@@ -51,7 +51,10 @@ export class TrustedTime {
   readonly #onJump: (jump: Jump) => void;
   /** Forward ones, the oldest first; `at` is of seen time. */
   readonly #jumps: (Jump & { at: number })[] = [];
+  /** The last reading of a clock that was set, if there was one. */
   #anchor: Reading;
+  #isSet: boolean;
+  #onSet: () => void = () => undefined;
   readonly #lastReading: number;
 
   /** `lastReading`: what the clock last showed to anybody, as far as is stored; 0 for never. */
@@ -60,17 +63,26 @@ export class TrustedTime {
     this.#onJump = onJump;
     this.#lastReading = lastReading;
     const { now } = (this.#anchor = this.#read());
-    if (now >= CLOCK_SET) this.#noteGap(now);
+    this.#isSet = now >= CLOCK_SET;
+    if (this.#isSet) this.#noteGap(now);
   }
 
   /** Whether the clock shows a time at all. */
   get isSet(): boolean {
-    return this.read().now >= CLOCK_SET;
+    this.read();
+    return this.#isSet;
+  }
+
+  /** Calls this when the clock is set after it was not. */
+  whenSet(act: () => void): void {
+    this.#onSet = act;
   }
 
   /** The clock's times; a jump since the last reading is noted. */
   read(): { now: number; seen: number } {
     const [now, seen] = [this.#clock.now(), this.#clock.monotonic()];
+    if (now >= CLOCK_SET !== this.#isSet) this.#change(now);
+    if (!this.#isSet) return { now, seen };
     const passed = seen - this.#anchor.seen;
     if (Math.abs(now - this.#anchor.now - passed) > SLACK_MS) this.#noteJump();
     else if (passed > ANCHOR_MS) this.#anchor = this.#read();
@@ -103,13 +115,22 @@ export class TrustedTime {
   #noteJump(): void {
     const [before, after] = [this.#anchor, this.#read()];
     this.#anchor = after;
-    if (after.now < CLOCK_SET) return;
-    if (before.now < CLOCK_SET) return this.#noteGap(after.now); // it is set now: as at a start
     const passed = after.seen - before.seen;
     const slept = Math.max(0, after.uptime - before.uptime - passed);
     const set = after.now - before.now - passed - slept;
     if (slept > SLACK_MS) this.#note({ ms: slept, asleep: true });
     if (Math.abs(set) > SLACK_MS) this.#note({ ms: set, asleep: false });
+  }
+
+  #change(now: number): void {
+    this.#isSet = !this.#isSet;
+    const { now: before } = this.#anchor;
+    if (!this.#isSet) return this.#onJump({ ms: now - before, asleep: false });
+    if (before < CLOCK_SET) {
+      this.#anchor = this.#read(); // it was never set: this is as a start
+      this.#noteGap(now);
+    }
+    this.#onSet();
   }
 
   #noteGap(now: number): void {

@@ -26,7 +26,7 @@ class SystemClock implements Clock {
   // Whether the system counts sleep here depends on the system; a stopped process counts everywhere.
   monotonic(): number {
     const time = performance.now();
-    this.#seen += Math.min(time - this.#last, UNSEEN_MS);
+    this.#seen += Math.max(0, Math.min(time - this.#last, UNSEEN_MS));
     this.#last = time;
     return this.#seen;
   }

@@ -171,6 +171,27 @@ it("after 31 days without a process all is as it was at first, too", async () =>
   expect(await left()).not.toContain("session");
 });
 
+it("a clock that was not set for a while, and is set ahead then, makes nothing older", async () => {
+  const { clock, cleanup, used, jumps } = openFolder();
+  await cleanup();
+  const before = await used();
+  clock.jump(-56 * YEAR);
+  await cleanup();
+  const meanwhile = await used();
+  clock.advance(MINUTE);
+  clock.jump(56 * YEAR + 31 * DAY);
+  for (let n = 0; n < 3; n += 1) {
+    expect(await before()).toEqual(ALL);
+    expect((await meanwhile()).slice(0, 2)).toEqual(["session", "client"]);
+    await cleanup();
+    clock.advance(MINUTE);
+  }
+  clock.advance(29 * DAY);
+  await cleanup();
+  expect(await before()).toEqual(["session", "client"]);
+  expect(jumps.map(({ ms }) => Math.round(ms / DAY))).toEqual([-56 * 365, 31]);
+});
+
 describe("a machine that begins in 1970", () => {
   it("deletes nothing, and nothing when it is put right, in a folder that is known", async () => {
     const { clock, cleanup, used, restart } = openFolder();
@@ -183,6 +204,8 @@ describe("a machine that begins in 1970", () => {
     clock.advance(MINUTE);
     expect(await meanwhile()).toEqual(ALL);
     clock.jump(56 * YEAR);
+    expect((await left()).slice(0, 2)).toEqual(["session", "client"]); // and the clock is read
+    expect((await meanwhile()).slice(0, 2)).toEqual(["session", "client"]);
     await cleanup();
     for (const found of [left, meanwhile])
       expect((await found()).slice(0, 2)).toEqual(ALL.slice(0, 2));

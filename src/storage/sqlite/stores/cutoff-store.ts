@@ -97,9 +97,12 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
     engine.cached.sessions.clear();
     engine.cached.clients.clear();
   };
+  const redateFreely = (): Promise<void> => engine.free(redate, { durable: false });
+  // Until then they would be hidden. What cannot be written now, the next run writes.
+  of.time.whenSet(() => void redateFreely().catch(() => undefined));
   return {
     async settle(graceMs, { consent, dryRun }) {
-      if (!dryRun && of.time.isSet) await engine.free(redate, { durable: false });
+      if (!dryRun && of.time.isSet) await redateFreely();
       const settled = await engine.readNow(() =>
         KINDS.map((kind) => ({ kind, ...of[kind].settle(graceMs, consent) })),
       );
