@@ -186,6 +186,10 @@ function open(
       const text = jumpText(jump);
       if (text !== undefined) log.warn(text);
     },
+    onLog({ bytes, reason }) {
+      if (reason === undefined) log.warn({ bytes }, "the write-ahead log is folded in again");
+      else log.warn({ bytes, reason }, "the write-ahead log grows: it cannot be folded in");
+    },
     onLost(error) {
       log.error({ err: error }, "nothing can be stored any more");
       lose(error);

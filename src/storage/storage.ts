@@ -35,6 +35,7 @@ import type { OnCommit } from "./sqlite/engine/group-commit.ts";
 import { sqliteInstanceStore } from "./sqlite/stores/instance-store.ts";
 import { sqliteKeyedCallStore } from "./sqlite/stores/keyed-call-store.ts";
 import { OwnFiles } from "./sqlite/disk/own-files.ts";
+import { LogWatch, type OnLog } from "./sqlite/disk/log-watch.ts";
 import { LogSync } from "./sqlite/disk/log-sync.ts";
 import { appliedVersion, isBehind, migrate } from "./sqlite/schema/migrate.ts";
 import { refuseInstances } from "./sqlite/admin/claim.ts";
@@ -104,6 +105,8 @@ export interface StorageOptions extends UsageLimits {
   onJump?: (jump: Jump) => void;
   /** Told once that the files are gone or others: nothing can be stored from then on. */
   onLost?: (error: AppError) => void;
+  /** Told when the write-ahead log has become large because it cannot be folded in, and when it is again. */
+  onLog?: OnLog;
 }
 
 /** How long the event loop may stand still for another process's lock, in milliseconds. */
@@ -141,6 +144,7 @@ export function openStorage({
   onCommit,
   onEvent,
   onLost = () => undefined,
+  onLog = () => undefined,
   onJump,
   ...usageLimits
 }: StorageOptions): Storage {
@@ -160,6 +164,7 @@ export function openStorage({
     const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs }, onJump);
     const room = ballast && new Room(sqlite, ballast);
     const files = file === MEMORY ? undefined : new OwnFiles(file, onLost);
+    const watch = file === MEMORY ? undefined : new LogWatch(sqlite, onLog);
     // From here on nobody waits for another process's lock but the operations that want it.
     sqlite.pragma(`busy_timeout = ${BLOCKING_MS}`);
     const engine = new Engine(sqlite, clock, cutoffs, { log, files, onCommit, room });
@@ -187,6 +192,7 @@ export function openStorage({
       rememberMaxAge: () => rememberMaxAge(engine, maxAgeMs),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
+        watch?.close();
         try {
           await Promise.race([sessions.purged(), sleep(MAX_PURGE_MS, undefined, { ref: false })]);
           await engine.close();

@@ -150,6 +150,7 @@ function storedDefinitions(stored: StoredFigures | undefined): Definition[] {
       ],
     },
     gauge("holdfast_database_bytes", "The database file and its log.", stored.databaseBytes),
+    gauge("holdfast_log_bytes", "The write-ahead log alone.", stored.logBytes),
   ];
 }
 

@@ -11,6 +11,8 @@ export interface StoredFigures {
   stateBytes: number;
   /** The database file and its log. */
   databaseBytes: number;
+  /** The write-ahead log alone. */
+  logBytes: number;
 }
 
 /** What this process holds. */

@@ -27,7 +27,10 @@ export interface SessionHeader {
 export type TransferRecord = SessionHeader | Content;
 
 export interface TransferStore {
-  /** The session as it is at one moment, whatever is written meanwhile; nothing for one that is not there. */
+  /**
+   * The session as it is at one moment, whatever is written meanwhile; nothing for one that is not there.
+   * @throws AppError `busy` when it is not read on for a minute
+   */
   snapshot(id: string): AsyncIterable<TransferRecord>;
   /**
    * Makes a session with all that it holds. Until it is whole nobody sees it; what a killed process leaves of it has

@@ -4,6 +4,7 @@ import type { Instance } from "../../../instances/store.ts";
 import { seemsAlive } from "../../../instances/liveness.ts";
 import { allInstances } from "./claim.ts";
 import { lastBackup } from "./backup-note.ts";
+import { logBytes } from "../disk/log-watch.ts";
 import { openExisting, type Sqlite } from "../engine/connection.ts";
 import { countContents, type Contents } from "./copy.ts";
 import { fromSqlite } from "../engine/errors.ts";
@@ -26,6 +27,7 @@ export interface Inspection {
   unindexed: number;
   /** Whether space inside the file can be given back, and how much there is, in bytes. */
   freeSpace: { bytes: number; canShrink: boolean };
+  logBytes: number;
   /** API keys that let somebody in, and those that no longer do. */
   keys: { valid: number; spent: number };
   living: Instance[];
@@ -93,6 +95,7 @@ function facts(database: Sqlite, file: string, now: number): Inspection {
     unindexed: has("messages_fts_docsize")
       ? one(`SELECT count(*) FROM messages WHERE ${UNINDEXED}`)
       : 0,
+    logBytes: logBytes(file),
     freeSpace: {
       bytes: (pragma("freelist_count") as number) * (pragma("page_size") as number),
       canShrink: pragma("auto_vacuum") === 2,

@@ -1,4 +1,5 @@
 // One session, row by row, as the connection sees it: within a transaction that is one moment.
+import { AppError } from "../../../lib/errors.ts";
 import type { Message } from "../../../chat/message.ts";
 import type { Session } from "../../../sessions/session.ts";
 import type { StateEntry } from "../../../state/store.ts";
@@ -43,3 +44,37 @@ export function* snapshotPieces(
   for (const message of sqlite.prepare<[string], Message>(MESSAGES).iterate(id))
     yield { type: "message", message };
 }
+
+/** While a snapshot is open, SQLite cannot fold its log into the database, which grows with every write. */
+const MAX_IDLE_MS = 60_000;
+const CHECK_MS = 5_000;
+
+/**
+ * Gives a snapshot up when whoever reads it takes nothing for a minute. `letGo`: ends its transaction.
+ * @throws AppError `busy`
+ */
+export function* whileTaken<T>(pieces: Generator<T>, letGo: () => void): Generator<T> {
+  let takenAt = performance.now();
+  let isOver = false;
+  const watching = setInterval(() => {
+    if (performance.now() - takenAt < MAX_IDLE_MS) return;
+    isOver = true;
+    clearInterval(watching);
+    pieces.return(undefined);
+    letGo();
+  }, CHECK_MS).unref();
+  try {
+    for (const piece of pieces) {
+      yield piece;
+      if (isOver) throw notTaken();
+      takenAt = performance.now();
+    }
+  } finally {
+    clearInterval(watching);
+  }
+}
+
+const notTaken = (): AppError =>
+  new AppError("busy", "Nobody has read on for a minute: the database was let go.", {
+    hint: "Begin again, or write to a file.",
+  });

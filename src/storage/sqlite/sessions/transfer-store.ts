@@ -12,7 +12,7 @@ import { clients, messages, sessions, turns } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { statePut } from "./state-rows.ts";
-import { snapshotPieces } from "./snapshot.ts";
+import { snapshotPieces, whileTaken } from "./snapshot.ts";
 
 const { placeholder } = sql;
 
@@ -174,7 +174,7 @@ export function sqliteTransferStore(
       const reader = openReader();
       try {
         reader.exec("BEGIN");
-        yield* snapshotPieces(reader, id, times.now);
+        yield* whileTaken(snapshotPieces(reader, id, times.now), () => reader.close());
       } catch (error) {
         throw fromSqlite(error);
       } finally {

@@ -3,6 +3,7 @@ import { count, sql } from "drizzle-orm";
 import type { SessionStore } from "../../../sessions/store.ts";
 import type { StoredFigures } from "../../../telemetry/readings.ts";
 import { databaseBytes } from "../admin/files.ts";
+import { logBytes } from "../disk/log-watch.ts";
 import { MEMORY, type Sqlite } from "../engine/connection.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sessions, usage } from "../schema/schema.ts";
@@ -39,6 +40,7 @@ export function sqliteStatistics(
         historyBytes: history,
         stateBytes: state,
         databaseBytes: fileBytes(),
+        logBytes: sqlite.name === MEMORY ? 0 : logBytes(sqlite.name),
       };
     });
   };
