@@ -15,6 +15,7 @@ import {
   summaries,
   turns,
 } from "../schema/schema.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -28,46 +29,52 @@ export function sqliteShrink(engine: Engine) {
   const { db } = engine;
   const gaps = sqliteHistoryGaps(engine);
   const byId = eq(sessions.id, placeholder("id"));
-  const q = {
-    oldestMessages: db
-      .delete(messages)
-      .where(
-        sql`${messages.id} in (select id from messages where session_id = ${placeholder("id")}
+  const q = lazily({
+    oldestMessages: () =>
+      db
+        .delete(messages)
+        .where(
+          sql`${messages.id} in (select id from messages where session_id = ${placeholder("id")}
           order by seq limit ${placeholder("limit")})`,
-      )
-      .returning({ seq: messages.seq })
-      .prepare(),
-    someState: db
-      .delete(sessionState)
-      .where(
-        sql`${sessionState.sessionId} = ${placeholder("id")} and ${sessionState.key} in
+        )
+        .returning({ seq: messages.seq })
+        .prepare(),
+    someState: () =>
+      db
+        .delete(sessionState)
+        .where(
+          sql`${sessionState.sessionId} = ${placeholder("id")} and ${sessionState.key} in
           (select key from session_state where session_id = ${placeholder("id")} limit ${placeholder("limit")})`,
-      )
-      .prepare(),
-    rows: db
-      .select({
-        messages: sql<number>`(select count(*) from (select 1 from messages
+        )
+        .prepare(),
+    rows: () =>
+      db
+        .select({
+          messages: sql<number>`(select count(*) from (select 1 from messages
           where session_id = ${placeholder("id")} limit ${LARGE_ROWS}))`,
-        keys: sql<number>`(select count(*) from (select 1 from session_state
+          keys: sql<number>`(select count(*) from (select 1 from session_state
           where session_id = ${placeholder("id")} limit ${LARGE_ROWS}))`,
-      })
-      .from(sql`(select 1)`)
-      .prepare(),
-    hide: db
-      .update(sessions)
-      .set({ lastActiveAt: HIDDEN, name: null, title: null, system: null, pinned: false })
-      .where(and(byId, ne(sessions.lastActiveAt, HIDDEN)))
-      .prepare(),
-    hidden: db
-      .select({ id: sessions.id })
-      .from(sessions)
-      .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
-      .prepare(),
-    deleteHidden: db
-      .delete(sessions)
-      .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
-      .prepare(),
-  };
+        })
+        .from(sql`(select 1)`)
+        .prepare(),
+    hide: () =>
+      db
+        .update(sessions)
+        .set({ lastActiveAt: HIDDEN, name: null, title: null, system: null, pinned: false })
+        .where(and(byId, ne(sessions.lastActiveAt, HIDDEN)))
+        .prepare(),
+    hidden: () =>
+      db
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
+        .prepare(),
+    deleteHidden: () =>
+      db
+        .delete(sessions)
+        .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
+        .prepare(),
+  });
   /** What a session has besides its messages and its state. */
   const forgets = [
     db

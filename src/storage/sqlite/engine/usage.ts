@@ -6,6 +6,7 @@ import type { Sqlite } from "./connection.ts";
 import type { Engine } from "./engine.ts";
 import { sqliteProgramRoom } from "./program-room.ts";
 import { clients, sessions, usage } from "../schema/schema.ts";
+import { lazily } from "./statements.ts";
 
 export interface UsageLimits {
   /** Most bytes of messages of one owner. Default: no limit. */
@@ -68,15 +69,16 @@ export function sqliteUsage(
       .innerJoin(usage, eq(usage.owner, table.owner))
       .where(eq(table.id, sql.placeholder("id")))
       .prepare();
-  const q = {
-    ofSession: ofOwnerOf(sessions),
-    ofClient: ofOwnerOf(clients),
-    ofOwner: db
-      .select(columns)
-      .from(usage)
-      .where(eq(usage.owner, sql.placeholder("owner")))
-      .prepare(),
-  };
+  const q = lazily({
+    ofSession: () => ofOwnerOf(sessions),
+    ofClient: () => ofOwnerOf(clients),
+    ofOwner: () =>
+      db
+        .select(columns)
+        .from(usage)
+        .where(eq(usage.owner, sql.placeholder("owner")))
+        .prepare(),
+  });
   const room = sqliteProgramRoom(engine);
   // Pages that are free inside the file are used before it grows.
   const inUse = sqlite.prepare<[], number>(

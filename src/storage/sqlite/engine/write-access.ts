@@ -6,6 +6,7 @@ import { AppError } from "../../../lib/errors.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
 import { HIDDEN, type Engine } from "./engine.ts";
 import { apiKeys, grants, sessions } from "../schema/schema.ts";
+import { lazily } from "./statements.ts";
 
 const { placeholder } = sql;
 
@@ -14,28 +15,31 @@ export type WriteAccess = ReturnType<typeof sqliteWriteAccess>;
 
 export function sqliteWriteAccess(engine: Engine) {
   const { db, cached, clock } = engine;
-  const q = {
-    session: db
-      .select()
-      .from(sessions)
-      .where(eq(sessions.id, placeholder("id")))
-      .prepare(),
-    key: db
-      .select()
-      .from(apiKeys)
-      .where(eq(apiKeys.id, placeholder("id")))
-      .prepare(),
-    granted: db
-      .select({ access: grants.access })
-      .from(grants)
-      .where(
-        and(
-          eq(grants.sessionId, placeholder("sessionId")),
-          eq(grants.principal, placeholder("principal")),
-        ),
-      )
-      .prepare(),
-  };
+  const q = lazily({
+    session: () =>
+      db
+        .select()
+        .from(sessions)
+        .where(eq(sessions.id, placeholder("id")))
+        .prepare(),
+    key: () =>
+      db
+        .select()
+        .from(apiKeys)
+        .where(eq(apiKeys.id, placeholder("id")))
+        .prepare(),
+    granted: () =>
+      db
+        .select({ access: grants.access })
+        .from(grants)
+        .where(
+          and(
+            eq(grants.sessionId, placeholder("sessionId")),
+            eq(grants.principal, placeholder("principal")),
+          ),
+        )
+        .prepare(),
+  });
 
   /** @throws AppError `forbidden` for credentials that have ended */
   const checkCredentials = ({ credentials }: Principal): void => {

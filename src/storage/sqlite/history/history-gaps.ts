@@ -3,6 +3,7 @@
 import { eq, sql, type SQL, type SQLWrapper } from "drizzle-orm";
 import type { Engine } from "../engine/engine.ts";
 import { historyGaps } from "../schema/schema.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -21,39 +22,42 @@ export type HistoryGaps = ReturnType<typeof sqliteHistoryGaps>;
 /** To be run inside a read or a write. */
 export function sqliteHistoryGaps({ db }: Engine) {
   const ofSession = eq(historyGaps.sessionId, placeholder("sessionId"));
-  const q = {
-    numbers: db
-      .select({
-        lastSeq: lastSeqOf(placeholder("sessionId")),
-        count: messageCountOf(placeholder("sessionId")),
-      })
-      .from(sql`(select 1)`)
-      .prepare(),
-    add: db
-      .insert(historyGaps)
-      .values({
-        sessionId: placeholder("sessionId"),
-        missing: placeholder("missing"),
-        lastSeq: placeholder("lastSeq"),
-      })
-      .onConflictDoUpdate({
-        target: historyGaps.sessionId,
-        set: {
-          missing: sql`${historyGaps.missing} + excluded.missing`,
-          lastSeq: sql`max(${historyGaps.lastSeq}, excluded.last_seq)`,
-        },
-      })
-      .prepare(),
-    cut: db
-      .update(historyGaps)
-      .set({
-        missing: sql`${historyGaps.missing} - ${placeholder("missing")}`,
-        lastSeq: sql`min(${historyGaps.lastSeq}, ${placeholder("lastSeq")})`,
-      })
-      .where(ofSession)
-      .prepare(),
-    clear: db.delete(historyGaps).where(ofSession).prepare(),
-  };
+  const q = lazily({
+    numbers: () =>
+      db
+        .select({
+          lastSeq: lastSeqOf(placeholder("sessionId")),
+          count: messageCountOf(placeholder("sessionId")),
+        })
+        .from(sql`(select 1)`)
+        .prepare(),
+    add: () =>
+      db
+        .insert(historyGaps)
+        .values({
+          sessionId: placeholder("sessionId"),
+          missing: placeholder("missing"),
+          lastSeq: placeholder("lastSeq"),
+        })
+        .onConflictDoUpdate({
+          target: historyGaps.sessionId,
+          set: {
+            missing: sql`${historyGaps.missing} + excluded.missing`,
+            lastSeq: sql`max(${historyGaps.lastSeq}, excluded.last_seq)`,
+          },
+        })
+        .prepare(),
+    cut: () =>
+      db
+        .update(historyGaps)
+        .set({
+          missing: sql`${historyGaps.missing} - ${placeholder("missing")}`,
+          lastSeq: sql`min(${historyGaps.lastSeq}, ${placeholder("lastSeq")})`,
+        })
+        .where(ofSession)
+        .prepare(),
+    clear: () => db.delete(historyGaps).where(ofSession).prepare(),
+  });
   return {
     /** The last number that was given, and how many messages there are. */
     numbers: (sessionId: string): { lastSeq: number; count: number } =>

@@ -10,6 +10,7 @@ import { messages, sessions, turns } from "../schema/schema.ts";
 import { sqliteTraces } from "../sessions/traces.ts";
 import { summaryStatements } from "./summary-rows.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -22,40 +23,44 @@ export function sqliteMessageDeletion(
   const gaps = sqliteHistoryGaps(engine);
   const summaries = summaryStatements(engine);
   const traces = sqliteTraces(engine);
-  const q = {
-    answering: db
-      .select({ id: turns.sessionId })
-      .from(turns)
-      .where(eq(turns.sessionId, placeholder("id")))
-      .prepare(),
-    delete: db
-      .delete(messages)
-      .where(and(ofSession, eq(messages.seq, placeholder("seq"))))
-      .returning({
-        seq: messages.seq,
-        content: messages.content,
-        requestKey: messages.requestKey,
-        author: messages.author,
-      })
-      .prepare(),
+  const q = lazily({
+    answering: () =>
+      db
+        .select({ id: turns.sessionId })
+        .from(turns)
+        .where(eq(turns.sessionId, placeholder("id")))
+        .prepare(),
+    delete: () =>
+      db
+        .delete(messages)
+        .where(and(ofSession, eq(messages.seq, placeholder("seq"))))
+        .returning({
+          seq: messages.seq,
+          content: messages.content,
+          requestKey: messages.requestKey,
+          author: messages.author,
+        })
+        .prepare(),
     // A question that is repeated under its key is asked anew, not answered with half of what was there.
-    dropKey: db
-      .update(messages)
-      .set({ requestKey: null })
-      .where(
-        and(
-          ofSession,
-          eq(messages.requestKey, placeholder("requestKey")),
-          sql`${messages.author} is ${placeholder("author")}`,
-        ),
-      )
-      .prepare(),
-    dropTitle: db
-      .update(sessions)
-      .set({ title: null })
-      .where(and(eq(sessions.id, placeholder("id")), eq(sessions.title, placeholder("title"))))
-      .prepare(),
-  };
+    dropKey: () =>
+      db
+        .update(messages)
+        .set({ requestKey: null })
+        .where(
+          and(
+            ofSession,
+            eq(messages.requestKey, placeholder("requestKey")),
+            sql`${messages.author} is ${placeholder("author")}`,
+          ),
+        )
+        .prepare(),
+    dropTitle: () =>
+      db
+        .update(sessions)
+        .set({ title: null })
+        .where(and(eq(sessions.id, placeholder("id")), eq(sessions.title, placeholder("title"))))
+        .prepare(),
+  });
 
   return {
     deleteMessages: (id, seqs, by) =>

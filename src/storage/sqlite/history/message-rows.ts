@@ -7,6 +7,7 @@ import type { Engine } from "../engine/engine.ts";
 import { sqliteHistoryGaps } from "./history-gaps.ts";
 import { messages, sessions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -25,66 +26,66 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
   const { db, clock, cached } = engine;
   const inSession = eq(messages.sessionId, placeholder("sessionId"));
   const gaps = sqliteHistoryGaps(engine);
-  const q = {
-    insert: db
-      .insert(messages)
-      .values({
-        sessionId: placeholder("sessionId"),
-        seq: placeholder("seq"),
-        role: placeholder("role"),
-        content: placeholder("content"),
-        status: placeholder("status"),
-        model: placeholder("model"),
-        inputTokens: placeholder("inputTokens"),
-        outputTokens: placeholder("outputTokens"),
-        requestKey: placeholder("requestKey"),
-        createdAt: placeholder("now"),
-        author: placeholder("author"),
-      })
-      .returning()
-      .prepare(),
-    setTitle: db
-      .update(sessions)
-      .set({ title: sql`${placeholder("title")}` })
-      .where(
-        sql`${sessions.id} = ${placeholder("sessionId")} and ${sessions.title} is null and ${sessions.name} is null`,
-      )
-      .prepare(),
-    byKey: db
-      .select()
-      .from(messages)
-      .where(
-        and(
-          inSession,
-          eq(messages.requestKey, placeholder("requestKey")),
-          eq(messages.role, placeholder("role")),
-          // Earlier versions stored no author: such a key is everybody's.
-          sql`(${messages.author} is null or ${messages.author} is ${placeholder("author")})`,
-        ),
-      )
-      .prepare(),
-    last: db
-      .select()
-      .from(messages)
-      .where(inSession)
-      .orderBy(desc(messages.seq))
-      .limit(1)
-      .prepare(),
+  const q = lazily({
+    insert: () =>
+      db
+        .insert(messages)
+        .values({
+          sessionId: placeholder("sessionId"),
+          seq: placeholder("seq"),
+          role: placeholder("role"),
+          content: placeholder("content"),
+          status: placeholder("status"),
+          model: placeholder("model"),
+          inputTokens: placeholder("inputTokens"),
+          outputTokens: placeholder("outputTokens"),
+          requestKey: placeholder("requestKey"),
+          createdAt: placeholder("now"),
+          author: placeholder("author"),
+        })
+        .returning()
+        .prepare(),
+    setTitle: () =>
+      db
+        .update(sessions)
+        .set({ title: sql`${placeholder("title")}` })
+        .where(
+          sql`${sessions.id} = ${placeholder("sessionId")} and ${sessions.title} is null and ${sessions.name} is null`,
+        )
+        .prepare(),
+    byKey: () =>
+      db
+        .select()
+        .from(messages)
+        .where(
+          and(
+            inSession,
+            eq(messages.requestKey, placeholder("requestKey")),
+            eq(messages.role, placeholder("role")),
+            // Earlier versions stored no author: such a key is everybody's.
+            sql`(${messages.author} is null or ${messages.author} is ${placeholder("author")})`,
+          ),
+        )
+        .prepare(),
+    last: () =>
+      db.select().from(messages).where(inSession).orderBy(desc(messages.seq)).limit(1).prepare(),
     /** The newest first. SQLite tells the bytes of a text without reading it. */
-    sizes: db
-      .select({ seq: messages.seq, bytes: sql<number>`octet_length(${messages.content})` })
-      .from(messages)
-      .where(and(inSession, lt(messages.seq, placeholder("before"))))
-      .orderBy(desc(messages.seq))
-      .limit(placeholder("limit"))
-      .prepare(),
-    between: db
-      .select(messageColumns)
-      .from(messages)
-      .where(and(inSession, between(messages.seq, placeholder("first"), placeholder("last"))))
-      .orderBy(asc(messages.seq))
-      .prepare(),
-  };
+    sizes: () =>
+      db
+        .select({ seq: messages.seq, bytes: sql<number>`octet_length(${messages.content})` })
+        .from(messages)
+        .where(and(inSession, lt(messages.seq, placeholder("before"))))
+        .orderBy(desc(messages.seq))
+        .limit(placeholder("limit"))
+        .prepare(),
+    between: () =>
+      db
+        .select(messageColumns)
+        .from(messages)
+        .where(and(inSession, between(messages.seq, placeholder("first"), placeholder("last"))))
+        .orderBy(asc(messages.seq))
+        .prepare(),
+  });
   /** @throws AppError `limit` for a message that would be one too many */
   const checkSeq = (sessionId: string, seq: number): void => {
     if (seq <= maxMessages) return;
@@ -100,8 +101,7 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
     ...{ model: null, inputTokens: null, outputTokens: null },
     ...{ requestKey: null, author: null },
   };
-  return {
-    ...q,
+  return Object.assign(q, {
     gaps,
     /** The next message of the session: as it is written now, or with its own number and time when it comes from
      * elsewhere. */
@@ -125,7 +125,7 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       if (title !== undefined && q.setTitle.run({ sessionId, title }).changes > 0)
         cached.sessions.delete(sessionId);
     },
-  };
+  });
 }
 
 /** The stored message of this key, if it is the same message. @throws AppError `conflict` */

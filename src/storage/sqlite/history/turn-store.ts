@@ -15,6 +15,7 @@ import {
 import { messages, turns } from "../schema/schema.ts";
 import type { SummaryStatements } from "./summary-rows.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -46,59 +47,69 @@ export function sqliteTurns(
 ): TurnMethods {
   const { db } = engine;
   const ofSession = eq(turns.sessionId, placeholder("sessionId"));
-  const q = {
-    claimed: db.select().from(turns).where(ofSession).prepare(),
-    claim: db
-      .insert(turns)
-      .values({
-        sessionId: placeholder("sessionId"),
-        messageId: placeholder("messageId"),
-        instanceId: placeholder("instanceId"),
-        startedAt: placeholder("now"),
-      })
-      .prepare(),
-    free: db.delete(turns).where(ofSession).prepare(),
-    freeInstance: db
-      .delete(turns)
-      .where(eq(turns.instanceId, placeholder("instanceId")))
-      .prepare(),
-    setStatus: db
-      .update(messages)
-      .set({ status: sql`${placeholder("status")}` })
-      .where(
-        and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.seq, placeholder("seq"))),
-      )
-      .prepare(),
-    lastQuestion: db
-      .select()
-      .from(messages)
-      .where(and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.role, "user")))
-      .orderBy(desc(messages.seq))
-      .limit(1)
-      .prepare(),
-    deleteFrom: db
-      .delete(messages)
-      .where(
-        and(
-          eq(messages.sessionId, placeholder("sessionId")),
-          gte(messages.seq, placeholder("seq")),
-        ),
-      )
-      .prepare(),
-    setKey: db
-      .update(messages)
-      .set({ requestKey: sql`${placeholder("requestKey")}` })
-      .where(eq(messages.id, placeholder("id")))
-      .prepare(),
-    interrupt: db
-      .update(messages)
-      .set({ status: "interrupted" })
-      .where(
-        sql`${messages.status} = 'pending' and ${messages.id} in
+  const q = lazily({
+    claimed: () => db.select().from(turns).where(ofSession).prepare(),
+    claim: () =>
+      db
+        .insert(turns)
+        .values({
+          sessionId: placeholder("sessionId"),
+          messageId: placeholder("messageId"),
+          instanceId: placeholder("instanceId"),
+          startedAt: placeholder("now"),
+        })
+        .prepare(),
+    free: () => db.delete(turns).where(ofSession).prepare(),
+    freeInstance: () =>
+      db
+        .delete(turns)
+        .where(eq(turns.instanceId, placeholder("instanceId")))
+        .prepare(),
+    setStatus: () =>
+      db
+        .update(messages)
+        .set({ status: sql`${placeholder("status")}` })
+        .where(
+          and(
+            eq(messages.sessionId, placeholder("sessionId")),
+            eq(messages.seq, placeholder("seq")),
+          ),
+        )
+        .prepare(),
+    lastQuestion: () =>
+      db
+        .select()
+        .from(messages)
+        .where(and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.role, "user")))
+        .orderBy(desc(messages.seq))
+        .limit(1)
+        .prepare(),
+    deleteFrom: () =>
+      db
+        .delete(messages)
+        .where(
+          and(
+            eq(messages.sessionId, placeholder("sessionId")),
+            gte(messages.seq, placeholder("seq")),
+          ),
+        )
+        .prepare(),
+    setKey: () =>
+      db
+        .update(messages)
+        .set({ requestKey: sql`${placeholder("requestKey")}` })
+        .where(eq(messages.id, placeholder("id")))
+        .prepare(),
+    interrupt: () =>
+      db
+        .update(messages)
+        .set({ status: "interrupted" })
+        .where(
+          sql`${messages.status} = 'pending' and ${messages.id} in
           (select ${turns.messageId} from ${turns} where ${turns.instanceId} = ${placeholder("instanceId")})`,
-      )
-      .prepare(),
-  };
+        )
+        .prepare(),
+  });
 
   /** @throws AppError `conflict` when the history was cleared meanwhile */
   const checkClaim = ({ id, sessionId, instanceId }: Turn): void => {

@@ -6,6 +6,7 @@ import type { SearchOptions } from "../../../chat/store.ts";
 import { sessionAlive, type Engine } from "../engine/engine.ts";
 import { messageColumns } from "../history/message-rows.ts";
 import { grants, messages, sessions } from "../schema/schema.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -34,81 +35,89 @@ export function searchRows(engine: Engine) {
       .orderBy(sql`rowid desc`)
       .limit(placeholder("depth"))
       .prepare();
-  const q = {
-    matching: matching(),
+  const q = lazily({
+    matching: () => matching(),
     // What is left out is looked for among so many, however many there are.
-    matchingExcept: db
-      .select({ id: sql<number>`found.rowid` })
-      .from(
-        sql`(select rowid from messages_fts where messages_fts match ${placeholder("match")}
+    matchingExcept: () =>
+      db
+        .select({ id: sql<number>`found.rowid` })
+        .from(
+          sql`(select rowid from messages_fts where messages_fts match ${placeholder("match")}
           and rowid < ${placeholder("below")} order by rowid desc limit 4 * ${placeholder("depth")}) as found`,
-      )
-      .where(
-        sql`(select messages.model is not ${placeholder("model")}
+        )
+        .where(
+          sql`(select messages.model is not ${placeholder("model")}
             and not (messages.role = 'user' and messages.content = ${placeholder("prompt")})
           from messages where messages.id = found.rowid)`,
-      )
-      .limit(placeholder("depth"))
-      .prepare(),
-    beginnings: db
-      .select({
-        id: messages.id,
-        session: messages.sessionId,
-        text: sql<string>`iif(octet_length(${messages.content}) > ${MAX_READ_BYTES}, '',
+        )
+        .limit(placeholder("depth"))
+        .prepare(),
+    beginnings: () =>
+      db
+        .select({
+          id: messages.id,
+          session: messages.sessionId,
+          text: sql<string>`iif(octet_length(${messages.content}) > ${MAX_READ_BYTES}, '',
           substr(${messages.content}, 1, ${READ_CHARACTERS}))`,
-        bytes: sql<number>`octet_length(${messages.content})`,
-      })
-      .from(messages)
-      .where(inArray(messages.id, listed("ids")))
-      .prepare(),
-    visible: db
-      .select({ id: sessions.id })
-      .from(sessions)
-      .where(
-        and(
-          inArray(sessions.id, listed("ids")),
-          sql`(sessions.owner = ${placeholder("principal")} or exists (select 1 from grants
+          bytes: sql<number>`octet_length(${messages.content})`,
+        })
+        .from(messages)
+        .where(inArray(messages.id, listed("ids")))
+        .prepare(),
+    visible: () =>
+      db
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(
+          and(
+            inArray(sessions.id, listed("ids")),
+            sql`(sessions.owner = ${placeholder("principal")} or exists (select 1 from grants
             where grants.session_id = sessions.id and grants.principal = ${placeholder("principal")}))`,
-          sessionAlive,
-        ),
-      )
-      .prepare(),
-    found: db
-      .select({
-        ...messageColumns,
-        content: sql<string>`substr(${messages.content}, 1, ${SHOWN_CHARACTERS})`,
-        session: messages.sessionId,
-        title: sessions.title,
-      })
-      .from(messages)
-      .innerJoin(sessions, eq(sessions.id, messages.sessionId))
-      .where(eq(messages.id, placeholder("id")))
-      .prepare(),
-    shared: db
-      .select({ id: grants.sessionId })
-      .from(grants)
-      .where(eq(grants.principal, placeholder("principal")))
-      .orderBy(desc(grants.createdAt))
-      .limit(MAX_SHARED)
-      .prepare(),
-    place: db
-      .select({ id: messages.id })
-      .from(messages)
-      .where(
-        and(eq(messages.sessionId, placeholder("session")), eq(messages.seq, placeholder("seq"))),
-      )
-      .prepare(),
-    seq: db
-      .select({ seq: messages.seq })
-      .from(messages)
-      .where(eq(messages.id, placeholder("id")))
-      .prepare(),
-    lastSeq: db
-      .select({ seq: sql<number>`coalesce(max(seq), 0)` })
-      .from(messages)
-      .where(eq(messages.sessionId, placeholder("session")))
-      .prepare(),
-  };
+            sessionAlive,
+          ),
+        )
+        .prepare(),
+    found: () =>
+      db
+        .select({
+          ...messageColumns,
+          content: sql<string>`substr(${messages.content}, 1, ${SHOWN_CHARACTERS})`,
+          session: messages.sessionId,
+          title: sessions.title,
+        })
+        .from(messages)
+        .innerJoin(sessions, eq(sessions.id, messages.sessionId))
+        .where(eq(messages.id, placeholder("id")))
+        .prepare(),
+    shared: () =>
+      db
+        .select({ id: grants.sessionId })
+        .from(grants)
+        .where(eq(grants.principal, placeholder("principal")))
+        .orderBy(desc(grants.createdAt))
+        .limit(MAX_SHARED)
+        .prepare(),
+    place: () =>
+      db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(
+          and(eq(messages.sessionId, placeholder("session")), eq(messages.seq, placeholder("seq"))),
+        )
+        .prepare(),
+    seq: () =>
+      db
+        .select({ seq: messages.seq })
+        .from(messages)
+        .where(eq(messages.id, placeholder("id")))
+        .prepare(),
+    lastSeq: () =>
+      db
+        .select({ seq: sql<number>`coalesce(max(seq), 0)` })
+        .from(messages)
+        .where(eq(messages.sessionId, placeholder("session")))
+        .prepare(),
+  });
 
   return {
     /** The newest `depth` messages that the index has for this, the newest first. */

@@ -30,6 +30,7 @@ import { sqliteShrink } from "../admin/shrink.ts";
 import { sqliteTraces } from "./traces.ts";
 import type { Usage } from "../engine/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -129,135 +130,150 @@ export function sqliteSessionStore(
 
   const shrink = sqliteShrink(engine);
   const traces = sqliteTraces(engine);
-  const q = {
-    findByName: db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
-    byId: db.select().from(sessions).where(byId).prepare(),
-    aliveById: db.select().from(sessions).where(and(byId, sessionAlive)).prepare(),
-    insert: db
-      .insert(sessions)
-      .values({
-        id: placeholder("id"),
-        owner: placeholder("owner"),
-        name: placeholder("name"),
-        title: placeholder("title"),
-        system: placeholder("system"),
-        keepMs: placeholder("keepMs"),
-        openedBy: placeholder("openedBy"),
-        pinned: false,
-        createdAt: placeholder("now"),
-        lastActiveAt: placeholder("now"),
-      })
-      .returning()
-      .prepare(),
-    update: db
-      .update(sessions)
-      .set({
-        name: sql`${placeholder("name")}`,
-        title: sql`${placeholder("title")}`,
-        system: sql`${placeholder("system")}`,
-        pinned: sql`${placeholder("pinned")}`,
-        lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("now")})`,
-      })
-      .where(byId)
-      .returning()
-      .prepare(),
+  const q = lazily({
+    findByName: () => db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
+    byId: () => db.select().from(sessions).where(byId).prepare(),
+    aliveById: () => db.select().from(sessions).where(and(byId, sessionAlive)).prepare(),
+    insert: () =>
+      db
+        .insert(sessions)
+        .values({
+          id: placeholder("id"),
+          owner: placeholder("owner"),
+          name: placeholder("name"),
+          title: placeholder("title"),
+          system: placeholder("system"),
+          keepMs: placeholder("keepMs"),
+          openedBy: placeholder("openedBy"),
+          pinned: false,
+          createdAt: placeholder("now"),
+          lastActiveAt: placeholder("now"),
+        })
+        .returning()
+        .prepare(),
+    update: () =>
+      db
+        .update(sessions)
+        .set({
+          name: sql`${placeholder("name")}`,
+          title: sql`${placeholder("title")}`,
+          system: sql`${placeholder("system")}`,
+          pinned: sql`${placeholder("pinned")}`,
+          lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("now")})`,
+        })
+        .where(byId)
+        .returning()
+        .prepare(),
     // A client of the former owner does not take it away any more.
-    give: db
-      .update(sessions)
-      .set({
-        owner: sql`${placeholder("owner")}`,
-        name: sql`${placeholder("name")}`,
-        openedBy: null,
-      })
-      .where(byId)
-      .returning()
-      .prepare(),
-    delete: db.delete(sessions).where(byId).prepare(),
-    deleteEmpty: db
-      .delete(sessions)
-      .where(
-        and(
-          byId,
-          sql`not exists (select 1 from messages where session_id = ${placeholder("id")})
+    give: () =>
+      db
+        .update(sessions)
+        .set({
+          owner: sql`${placeholder("owner")}`,
+          name: sql`${placeholder("name")}`,
+          openedBy: null,
+        })
+        .where(byId)
+        .returning()
+        .prepare(),
+    delete: () => db.delete(sessions).where(byId).prepare(),
+    deleteEmpty: () =>
+      db
+        .delete(sessions)
+        .where(
+          and(
+            byId,
+            sql`not exists (select 1 from messages where session_id = ${placeholder("id")})
             and not exists (select 1 from session_state where session_id = ${placeholder("id")})`,
-        ),
-      )
-      .prepare(),
-    deleteByName: db.delete(sessions).where(byName).prepare(),
-    clearHistory: db
-      .delete(messages)
-      .where(eq(messages.sessionId, placeholder("id")))
-      .prepare(),
+          ),
+        )
+        .prepare(),
+    deleteByName: () => db.delete(sessions).where(byName).prepare(),
+    clearHistory: () =>
+      db
+        .delete(messages)
+        .where(eq(messages.sessionId, placeholder("id")))
+        .prepare(),
     /** Of which a title may be made. */
-    opening: db
-      .select({ content: messages.content })
-      .from(messages)
-      .where(
-        sql`${messages.sessionId} = ${placeholder("id")} and ${messages.role} = 'user' and ${messages.seq} <= ${FIRST_TURN}`,
-      )
-      .prepare(),
-    dropTitle: db
-      .update(sessions)
-      .set({ title: null })
-      .where(
-        sql`${sessions.id} = ${placeholder("id")} and ${sessions.title} = ${placeholder("title")}`,
-      )
-      .prepare(),
-    clearSummary: db
-      .delete(summaries)
-      .where(eq(summaries.sessionId, placeholder("id")))
-      .prepare(),
-    clearState: db
-      .delete(sessionState)
-      .where(eq(sessionState.sessionId, placeholder("id")))
-      .prepare(),
-    counts: db.select(counts).from(sessions).where(byId).prepare(),
-    countOf: count(owned),
-    countLiving: count(and(owned, sessionAlive)),
-    anyGrant: db
-      .select({ id: grants.sessionId })
-      .from(grants)
-      .where(eq(grants.principal, placeholder("owner")))
-      .limit(1)
-      .prepare(),
-    listOwn: list(owned),
-    listShared: list(shared),
-    total: db
-      .select({ n: sql<number>`count(*)` })
-      .from(sessions)
-      .where(and(seen, sessionAlive))
-      .prepare(),
-    listEverybodys: list(sql`true`),
-    touch: db
-      .update(sessions)
-      .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("at")})` })
-      .where(and(byId, ne(sessions.lastActiveAt, HIDDEN)))
-      .prepare(),
-    run: db
-      .insert(runningSessions)
-      .select(
-        sql`select sessions.id, instances.id from sessions, instances
+    opening: () =>
+      db
+        .select({ content: messages.content })
+        .from(messages)
+        .where(
+          sql`${messages.sessionId} = ${placeholder("id")} and ${messages.role} = 'user' and ${messages.seq} <= ${FIRST_TURN}`,
+        )
+        .prepare(),
+    dropTitle: () =>
+      db
+        .update(sessions)
+        .set({ title: null })
+        .where(
+          sql`${sessions.id} = ${placeholder("id")} and ${sessions.title} = ${placeholder("title")}`,
+        )
+        .prepare(),
+    clearSummary: () =>
+      db
+        .delete(summaries)
+        .where(eq(summaries.sessionId, placeholder("id")))
+        .prepare(),
+    clearState: () =>
+      db
+        .delete(sessionState)
+        .where(eq(sessionState.sessionId, placeholder("id")))
+        .prepare(),
+    counts: () => db.select(counts).from(sessions).where(byId).prepare(),
+    countOf: () => count(owned),
+    countLiving: () => count(and(owned, sessionAlive)),
+    anyGrant: () =>
+      db
+        .select({ id: grants.sessionId })
+        .from(grants)
+        .where(eq(grants.principal, placeholder("owner")))
+        .limit(1)
+        .prepare(),
+    listOwn: () => list(owned),
+    listShared: () => list(shared),
+    total: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(seen, sessionAlive))
+        .prepare(),
+    listEverybodys: () => list(sql`true`),
+    touch: () =>
+      db
+        .update(sessions)
+        .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("at")})` })
+        .where(and(byId, ne(sessions.lastActiveAt, HIDDEN)))
+        .prepare(),
+    run: () =>
+      db
+        .insert(runningSessions)
+        .select(
+          sql`select sessions.id, instances.id from sessions, instances
           where sessions.id = ${placeholder("id")} and instances.id = ${placeholder("instanceId")}`,
-      )
-      .onConflictDoNothing()
-      .prepare(),
-    rest: db
-      .delete(runningSessions)
-      .where(
-        and(
-          eq(runningSessions.sessionId, placeholder("id")),
-          eq(runningSessions.instanceId, placeholder("instanceId")),
-        ),
-      )
-      .prepare(),
-    trimExpired: db
-      .delete(messages)
-      .where(
-        sql`${messages.id} in (select messages.id from sessions join messages on messages.session_id = sessions.id
+        )
+        .onConflictDoNothing()
+        .prepare(),
+    rest: () =>
+      db
+        .delete(runningSessions)
+        .where(
+          and(
+            eq(runningSessions.sessionId, placeholder("id")),
+            eq(runningSessions.instanceId, placeholder("instanceId")),
+          ),
+        )
+        .prepare(),
+    trimExpired: () =>
+      db
+        .delete(messages)
+        .where(
+          sql`${messages.id} in (select messages.id from sessions join messages on messages.session_id = sessions.id
           where ${sessionExpired} limit ${placeholder("limit")})`,
-      )
-      .prepare(),
-  };
+        )
+        .prepare(),
+  });
 
   const findById = (id: string): Session | undefined => {
     const times = engine.times();

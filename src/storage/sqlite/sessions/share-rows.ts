@@ -6,6 +6,7 @@ import type { Engine } from "../engine/engine.ts";
 import { grants, sessions, shareOffers } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -28,55 +29,61 @@ export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) 
   const toTaker = sql`share_offers.principal = ${placeholder("principal")}`;
   const fromGiver = sql`sessions.owner = ${placeholder("owner")}`;
 
-  const q = {
-    granted: db.select({ access: grants.access }).from(grants).where(one(grants)).prepare(),
-    knows: db
-      .select({
-        known: sql<number>`${placeholder("principal")} = 'local'
+  const q = lazily({
+    granted: () => db.select({ access: grants.access }).from(grants).where(one(grants)).prepare(),
+    knows: () =>
+      db
+        .select({
+          known: sql<number>`${placeholder("principal")} = 'local'
           or exists (select 1 from sessions s where s.owner = ${placeholder("principal")})
           or exists (select 1 from api_keys where principal = ${placeholder("principal")} and revoked_at is null)
           or exists (select 1 from clients where owner = ${placeholder("principal")})
           or exists (select 1 from audit where principal = ${placeholder("principal")})`,
-      })
-      .from(sql`(select 1)`)
-      .prepare(),
-    grants: db
-      .select({ principal: grants.principal, access: grants.access })
-      .from(grants)
-      .where(eq(grants.sessionId, placeholder("id")))
-      .prepare(),
-    pending: db
-      .select({ principal: shareOffers.principal, access: shareOffers.access })
-      .from(shareOffers)
-      .where(eq(shareOffers.sessionId, placeholder("id")))
-      .prepare(),
-    offers: db
-      .select({
-        session: shareOffers.sessionId,
-        owner: sessions.owner,
-        access: shareOffers.access,
-      })
-      .from(shareOffers)
-      .innerJoin(sessions, eq(sessions.id, shareOffers.sessionId))
-      .where(eq(shareOffers.principal, placeholder("principal")))
-      .orderBy(asc(shareOffers.createdAt), asc(shareOffers.sessionId))
-      .prepare(),
-    owner: db
-      .select({ owner: sessions.owner })
-      .from(sessions)
-      .where(eq(sessions.id, placeholder("id")))
-      .prepare(),
-    taken: db
-      .select({ n: sql<number>`count(*)` })
-      .from(grants)
-      .where(eq(grants.principal, placeholder("principal")))
-      .prepare(),
-    toTaker: count(toTaker),
-    fromGiver: count(fromGiver),
-    between: count(sql`${toTaker} and ${fromGiver}`),
-    ungrant: db.delete(grants).where(one(grants)).prepare(),
-    withdraw: db.delete(shareOffers).where(one(shareOffers)).prepare(),
-  };
+        })
+        .from(sql`(select 1)`)
+        .prepare(),
+    grants: () =>
+      db
+        .select({ principal: grants.principal, access: grants.access })
+        .from(grants)
+        .where(eq(grants.sessionId, placeholder("id")))
+        .prepare(),
+    pending: () =>
+      db
+        .select({ principal: shareOffers.principal, access: shareOffers.access })
+        .from(shareOffers)
+        .where(eq(shareOffers.sessionId, placeholder("id")))
+        .prepare(),
+    offers: () =>
+      db
+        .select({
+          session: shareOffers.sessionId,
+          owner: sessions.owner,
+          access: shareOffers.access,
+        })
+        .from(shareOffers)
+        .innerJoin(sessions, eq(sessions.id, shareOffers.sessionId))
+        .where(eq(shareOffers.principal, placeholder("principal")))
+        .orderBy(asc(shareOffers.createdAt), asc(shareOffers.sessionId))
+        .prepare(),
+    owner: () =>
+      db
+        .select({ owner: sessions.owner })
+        .from(sessions)
+        .where(eq(sessions.id, placeholder("id")))
+        .prepare(),
+    taken: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(grants)
+        .where(eq(grants.principal, placeholder("principal")))
+        .prepare(),
+    toTaker: () => count(toTaker),
+    fromGiver: () => count(fromGiver),
+    between: () => count(sql`${toTaker} and ${fromGiver}`),
+    ungrant: () => db.delete(grants).where(one(grants)).prepare(),
+    withdraw: () => db.delete(shareOffers).where(one(shareOffers)).prepare(),
+  });
 
   const put = (table: typeof grants | typeof shareOffers, id: string, grant: Grant): void => {
     const { principal, access } = grant;

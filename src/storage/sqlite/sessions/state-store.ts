@@ -9,6 +9,7 @@ import { sessionState } from "../schema/schema.ts";
 import { stateColumns, statePut } from "./state-rows.ts";
 import type { Usage } from "../engine/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -30,40 +31,47 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
   // Named so that the partial index on expires_at serves it.
   const expired = sql`(${sessionState.expiresAt} is not null and ${sessionState.expiresAt} <= ${placeholder("now")})`;
 
-  const q = {
-    get: db.select(stateColumns).from(sessionState).where(and(byKey, alive)).prepare(),
-    count: db
-      .select({ n: sql<number>`count(*)` })
-      .from(sessionState)
-      .where(and(inSession, alive))
-      .prepare(),
-    put: statePut(engine),
-    delete: db.delete(sessionState).where(byKey).prepare(),
+  const q = lazily({
+    get: () => db.select(stateColumns).from(sessionState).where(and(byKey, alive)).prepare(),
+    count: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessionState)
+        .where(and(inSession, alive))
+        .prepare(),
+    put: () => statePut(engine),
+    delete: () => db.delete(sessionState).where(byKey).prepare(),
     /** SQLite tells the bytes of a text without reading it. */
-    sizes: db
-      .select({ key: sessionState.key, bytes: sql<number>`octet_length(${sessionState.value})` })
-      .from(sessionState)
-      .where(
-        and(
-          inSession,
-          gte(sessionState.key, placeholder("prefix")),
-          sql`(${placeholder("end")} is null or ${sessionState.key} < ${placeholder("end")})`,
-          gt(sessionState.key, placeholder("after")),
-          alive,
-        ),
-      )
-      .orderBy(asc(sessionState.key))
-      .limit(placeholder("limit"))
-      .prepare(),
-    between: db
-      .select(stateColumns)
-      .from(sessionState)
-      .where(
-        and(inSession, between(sessionState.key, placeholder("first"), placeholder("last")), alive),
-      )
-      .orderBy(asc(sessionState.key))
-      .prepare(),
-  };
+    sizes: () =>
+      db
+        .select({ key: sessionState.key, bytes: sql<number>`octet_length(${sessionState.value})` })
+        .from(sessionState)
+        .where(
+          and(
+            inSession,
+            gte(sessionState.key, placeholder("prefix")),
+            sql`(${placeholder("end")} is null or ${sessionState.key} < ${placeholder("end")})`,
+            gt(sessionState.key, placeholder("after")),
+            alive,
+          ),
+        )
+        .orderBy(asc(sessionState.key))
+        .limit(placeholder("limit"))
+        .prepare(),
+    between: () =>
+      db
+        .select(stateColumns)
+        .from(sessionState)
+        .where(
+          and(
+            inSession,
+            between(sessionState.key, placeholder("first"), placeholder("last")),
+            alive,
+          ),
+        )
+        .orderBy(asc(sessionState.key))
+        .prepare(),
+  });
 
   /** One more than `limit`, where there are so many. */
   const sizesOf = (

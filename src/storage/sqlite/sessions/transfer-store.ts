@@ -13,6 +13,7 @@ import type { Usage } from "../engine/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { statePut } from "./state-rows.ts";
 import { snapshotPieces, whileTaken } from "./snapshot.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -28,71 +29,80 @@ export function sqliteTransferStore(
   const byId = eq(sessions.id, placeholder("id"));
   const owned = eq(sessions.owner, placeholder("owner"));
   const ofSession = eq(messages.sessionId, placeholder("id"));
-  const q = {
-    alive: db.select().from(sessions).where(and(byId, sessionAlive)).prepare(),
-    ofName: db
-      .select({ id: sessions.id, alive: sql<number>`${sessionAlive}` })
-      .from(sessions)
-      .where(and(owned, eq(sessions.name, placeholder("name"))))
-      .prepare(),
-    count: db
-      .select({ n: sql<number>`count(*)` })
-      .from(sessions)
-      .where(and(owned, sessionAlive))
-      .prepare(),
-    othersClient: db
-      .select({ id: clients.id })
-      .from(clients)
-      .where(
-        and(eq(clients.id, placeholder("id")), sql`${clients.owner} <> ${placeholder("owner")}`),
-      )
-      .prepare(),
-    answering: db
-      .select({ id: turns.sessionId })
-      .from(turns)
-      .where(eq(turns.sessionId, placeholder("id")))
-      .prepare(),
-    delete: db.delete(sessions).where(byId).prepare(),
-    deleteStaged: db
-      .delete(sessions)
-      .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
-      .prepare(),
-    publish: db
-      .update(sessions)
-      .set({
-        name: sql`${placeholder("name")}`,
-        pinned: sql`${placeholder("pinned")}`,
-        lastActiveAt: sql`${placeholder("lastActiveAt")}`,
-      })
-      .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
-      .prepare(),
-    touch: db
-      .update(sessions)
-      .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("now")})` })
-      .where(byId)
-      .prepare(),
-    content: db
-      .select({
-        messages: sql<number>`(select count(*) from messages where session_id = sessions.id)`,
-        stateKeys: sql<number>`(select count(*) from session_state where session_id = sessions.id)`,
-      })
-      .from(sessions)
-      .where(byId)
-      .prepare(),
-    put: statePut(engine),
-    setStatus: db
-      .update(messages)
-      .set({ status: sql`${placeholder("status")}` })
-      .where(
-        and(
-          ofSession,
-          eq(messages.seq, placeholder("seq")),
-          eq(messages.role, placeholder("role")),
-          eq(messages.content, placeholder("content")),
-        ),
-      )
-      .prepare(),
-  };
+  const q = lazily({
+    alive: () => db.select().from(sessions).where(and(byId, sessionAlive)).prepare(),
+    ofName: () =>
+      db
+        .select({ id: sessions.id, alive: sql<number>`${sessionAlive}` })
+        .from(sessions)
+        .where(and(owned, eq(sessions.name, placeholder("name"))))
+        .prepare(),
+    count: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(owned, sessionAlive))
+        .prepare(),
+    othersClient: () =>
+      db
+        .select({ id: clients.id })
+        .from(clients)
+        .where(
+          and(eq(clients.id, placeholder("id")), sql`${clients.owner} <> ${placeholder("owner")}`),
+        )
+        .prepare(),
+    answering: () =>
+      db
+        .select({ id: turns.sessionId })
+        .from(turns)
+        .where(eq(turns.sessionId, placeholder("id")))
+        .prepare(),
+    delete: () => db.delete(sessions).where(byId).prepare(),
+    deleteStaged: () =>
+      db
+        .delete(sessions)
+        .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
+        .prepare(),
+    publish: () =>
+      db
+        .update(sessions)
+        .set({
+          name: sql`${placeholder("name")}`,
+          pinned: sql`${placeholder("pinned")}`,
+          lastActiveAt: sql`${placeholder("lastActiveAt")}`,
+        })
+        .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
+        .prepare(),
+    touch: () =>
+      db
+        .update(sessions)
+        .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("now")})` })
+        .where(byId)
+        .prepare(),
+    content: () =>
+      db
+        .select({
+          messages: sql<number>`(select count(*) from messages where session_id = sessions.id)`,
+          stateKeys: sql<number>`(select count(*) from session_state where session_id = sessions.id)`,
+        })
+        .from(sessions)
+        .where(byId)
+        .prepare(),
+    put: () => statePut(engine),
+    setStatus: () =>
+      db
+        .update(messages)
+        .set({ status: sql`${placeholder("status")}` })
+        .where(
+          and(
+            ofSession,
+            eq(messages.seq, placeholder("seq")),
+            eq(messages.role, placeholder("role")),
+            eq(messages.content, placeholder("content")),
+          ),
+        )
+        .prepare(),
+  });
 
   /**
    * `lastSeq`: the last number before this page; resolves to the one after it. `mismatch`: for a session that is another

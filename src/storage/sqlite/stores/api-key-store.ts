@@ -3,6 +3,7 @@ import { and, asc, eq, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
 import type { ApiKeyStore } from "../../../auth/api-keys.ts";
 import type { Engine } from "../engine/engine.ts";
 import { apiKeys } from "../schema/schema.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -10,25 +11,29 @@ export function sqliteApiKeyStore(engine: Engine): ApiKeyStore {
   const { db } = engine;
   const cache = engine.cached.apiKeys;
   const byId = eq(apiKeys.id, placeholder("id"));
-  const q = {
-    find: db.select().from(apiKeys).where(byId).prepare(),
-    list: db.select().from(apiKeys).orderBy(asc(apiKeys.createdAt), asc(apiKeys.id)).prepare(),
-    any: db.select().from(apiKeys).limit(1).prepare(),
-    revoke: db
-      .update(apiKeys)
-      .set({ revokedAt: sql`${placeholder("now")}` })
-      .where(and(byId, isNull(apiKeys.revokedAt)))
-      .prepare(),
-    deleteDead: db
-      .delete(apiKeys)
-      .where(or(isNotNull(apiKeys.revokedAt), lte(apiKeys.expiresAt, placeholder("now"))))
-      .prepare(),
-    touch: db
-      .update(apiKeys)
-      .set({ lastUsedAt: sql`${placeholder("at")}` })
-      .where(byId)
-      .prepare(),
-  };
+  const q = lazily({
+    find: () => db.select().from(apiKeys).where(byId).prepare(),
+    list: () =>
+      db.select().from(apiKeys).orderBy(asc(apiKeys.createdAt), asc(apiKeys.id)).prepare(),
+    any: () => db.select().from(apiKeys).limit(1).prepare(),
+    revoke: () =>
+      db
+        .update(apiKeys)
+        .set({ revokedAt: sql`${placeholder("now")}` })
+        .where(and(byId, isNull(apiKeys.revokedAt)))
+        .prepare(),
+    deleteDead: () =>
+      db
+        .delete(apiKeys)
+        .where(or(isNotNull(apiKeys.revokedAt), lte(apiKeys.expiresAt, placeholder("now"))))
+        .prepare(),
+    touch: () =>
+      db
+        .update(apiKeys)
+        .set({ lastUsedAt: sql`${placeholder("at")}` })
+        .where(byId)
+        .prepare(),
+  });
   return {
     create: (key) =>
       engine.write(() => {

@@ -4,6 +4,7 @@ import type { AuditStore, NewAuditEntry } from "../../../auth/audit.ts";
 import type { Companion, Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { audit } from "../schema/schema.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -21,27 +22,30 @@ const MAX_DETAIL = 500;
 export function sqliteAuditStore(engine: Engine): AuditStore {
   const { db, clock } = engine;
   const expired = lt(audit.at, placeholder("oldest"));
-  const q = {
-    list: db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")).prepare(),
-    insert: db
-      .insert(audit)
-      .values({
-        at: placeholder("now"),
-        principal: placeholder("principal"),
-        action: placeholder("action"),
-        subject: placeholder("subject"),
-        detail: placeholder("detail"),
-      })
-      .returning({ id: audit.id })
-      .prepare(),
-    bound: db
-      .delete(audit)
-      .where(
-        sql`${audit.id} in (select id from audit where principal = ${placeholder("principal")}
+  const q = lazily({
+    list: () =>
+      db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")).prepare(),
+    insert: () =>
+      db
+        .insert(audit)
+        .values({
+          at: placeholder("now"),
+          principal: placeholder("principal"),
+          action: placeholder("action"),
+          subject: placeholder("subject"),
+          detail: placeholder("detail"),
+        })
+        .returning({ id: audit.id })
+        .prepare(),
+    bound: () =>
+      db
+        .delete(audit)
+        .where(
+          sql`${audit.id} in (select id from audit where principal = ${placeholder("principal")}
           and action = ${placeholder("action")} order by id desc limit -1 offset ${MAX_ENTRIES})`,
-      )
-      .prepare(),
-  };
+        )
+        .prepare(),
+  });
   const insert = ({ principal, action, subject, detail }: NewAuditEntry): void => {
     const cut = detail && detail.length > MAX_DETAIL ? `${detail.slice(0, MAX_DETAIL)}…` : detail;
     const entry = { principal, action, subject, detail: cut, now: clock.now() };

@@ -7,6 +7,7 @@ import { clientAlive, clientExpired, clientHeld, type Engine } from "../engine/e
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { clients, connections, outbox, sessions, subscriptions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -29,120 +30,136 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
 
   const { epoch: _epoch, ...columns } = getTableColumns(clients);
 
-  const q = {
-    byId: db.select(columns).from(clients).where(byId).prepare(),
-    aliveById: db.select(columns).from(clients).where(and(byId, clientAlive)).prepare(),
-    byOwnSession: db
-      .select({ id: clients.id })
-      .from(clients)
-      .where(eq(clients.ownSessionId, placeholder("sessionId")))
-      .limit(1)
-      .prepare(),
+  const q = lazily({
+    byId: () => db.select(columns).from(clients).where(byId).prepare(),
+    aliveById: () => db.select(columns).from(clients).where(and(byId, clientAlive)).prepare(),
+    byOwnSession: () =>
+      db
+        .select({ id: clients.id })
+        .from(clients)
+        .where(eq(clients.ownSessionId, placeholder("sessionId")))
+        .limit(1)
+        .prepare(),
     // Listening streams are clients too, but never seen: their own limit bounds them.
-    countLiving: db
-      .select({ n: sql<number>`count(*)` })
-      .from(clients)
-      .where(sql`${ofSameCredentials} and last_seen_at > 0`)
-      .prepare(),
-    deleteNeverBack: db
-      .delete(clients)
-      .where(
-        sql`${clients.id} in (select id from clients where ${ofSameCredentials}
+    countLiving: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(clients)
+        .where(sql`${ofSameCredentials} and last_seen_at > 0`)
+        .prepare(),
+    deleteNeverBack: () =>
+      db
+        .delete(clients)
+        .where(
+          sql`${clients.id} in (select id from clients where ${ofSameCredentials}
           and last_seen_at = created_at and not ${clientHeld}
           and id <> ${placeholder("id")} order by created_at limit ${placeholder("excess")})`,
-      )
-      .returning({ id: clients.id })
-      .prepare(),
-    endIdlest: db
-      .update(clients)
-      .set({ endedAt: sql`${placeholder("now")}` })
-      .where(
-        sql`${clients.id} in (select id from clients where ${ofSameCredentials}
+        )
+        .returning({ id: clients.id })
+        .prepare(),
+    endIdlest: () =>
+      db
+        .update(clients)
+        .set({ endedAt: sql`${placeholder("now")}` })
+        .where(
+          sql`${clients.id} in (select id from clients where ${ofSameCredentials}
           and last_seen_at > 0 and not ${clientHeld}
           and id <> ${placeholder("id")} order by last_seen_at limit ${placeholder("excess")})`,
-      )
-      .returning({ id: clients.id })
-      .prepare(),
+        )
+        .returning({ id: clients.id })
+        .prepare(),
     // Its name is shown until the cleanup takes the row.
-    end: db
-      .update(clients)
-      .set({
-        ...{ endedAt: sql`${placeholder("now")}`, initialize: {}, capabilities: {} },
-        ...{ name: sql`substr(name, 1, ${SHOWN})`, version: sql`substr(version, 1, ${SHOWN})` },
-      })
-      .where(byId)
-      .prepare(),
-    endSubscriptions: db
-      .delete(subscriptions)
-      .where(eq(subscriptions.clientId, placeholder("id")))
-      .prepare(),
-    emptyOutbox: db
-      .delete(outbox)
-      .where(eq(outbox.clientId, placeholder("id")))
-      .prepare(),
-    endTemporary: db
-      .delete(sessions)
-      .where(and(eq(sessions.openedBy, placeholder("id")), eq(sessions.pinned, false)))
-      .prepare(),
-    setLogLevel: db
-      .update(clients)
-      .set({ logLevel: sql`${placeholder("level")}` })
-      .where(byId)
-      .prepare(),
-    setCredentials: db
-      .update(clients)
-      .set({
-        credentials: sql`${placeholder("credentials")}`,
-        scope: sql`${placeholder("scope")}`,
-      })
-      .where(byId)
-      .prepare(),
-    setSession: db
-      .update(clients)
-      .set({ sessionId: sql`${placeholder("sessionId")}` })
-      .where(byId)
-      .prepare(),
-    present: db
-      .update(clients)
-      .set({
-        // A client that only its connection keeps alive was never seen.
-        lastSeenAt: sql`iif(${clients.lastSeenAt} = 0, 0, max(${clients.lastSeenAt}, ${placeholder("now")}))`,
-        presentUntil: sql`${placeholder("until")}`,
-      })
-      .where(byId)
-      .prepare(),
-    connect: db
-      .insert(connections)
-      .select(
-        sql`select clients.id, instances.id from clients, instances
+    end: () =>
+      db
+        .update(clients)
+        .set({
+          ...{ endedAt: sql`${placeholder("now")}`, initialize: {}, capabilities: {} },
+          ...{ name: sql`substr(name, 1, ${SHOWN})`, version: sql`substr(version, 1, ${SHOWN})` },
+        })
+        .where(byId)
+        .prepare(),
+    endSubscriptions: () =>
+      db
+        .delete(subscriptions)
+        .where(eq(subscriptions.clientId, placeholder("id")))
+        .prepare(),
+    emptyOutbox: () =>
+      db
+        .delete(outbox)
+        .where(eq(outbox.clientId, placeholder("id")))
+        .prepare(),
+    endTemporary: () =>
+      db
+        .delete(sessions)
+        .where(and(eq(sessions.openedBy, placeholder("id")), eq(sessions.pinned, false)))
+        .prepare(),
+    setLogLevel: () =>
+      db
+        .update(clients)
+        .set({ logLevel: sql`${placeholder("level")}` })
+        .where(byId)
+        .prepare(),
+    setCredentials: () =>
+      db
+        .update(clients)
+        .set({
+          credentials: sql`${placeholder("credentials")}`,
+          scope: sql`${placeholder("scope")}`,
+        })
+        .where(byId)
+        .prepare(),
+    setSession: () =>
+      db
+        .update(clients)
+        .set({ sessionId: sql`${placeholder("sessionId")}` })
+        .where(byId)
+        .prepare(),
+    present: () =>
+      db
+        .update(clients)
+        .set({
+          // A client that only its connection keeps alive was never seen.
+          lastSeenAt: sql`iif(${clients.lastSeenAt} = 0, 0, max(${clients.lastSeenAt}, ${placeholder("now")}))`,
+          presentUntil: sql`${placeholder("until")}`,
+        })
+        .where(byId)
+        .prepare(),
+    connect: () =>
+      db
+        .insert(connections)
+        .select(
+          sql`select clients.id, instances.id from clients, instances
           where clients.id = ${placeholder("id")} and instances.id = ${placeholder("instanceId")}`,
-      )
-      .onConflictDoNothing()
-      .prepare(),
-    disconnect: db
-      .delete(connections)
-      .where(
-        and(
-          eq(connections.clientId, placeholder("id")),
-          eq(connections.instanceId, placeholder("instanceId")),
-        ),
-      )
-      .prepare(),
-    nextEpoch: db
-      .update(clients)
-      .set({ epoch: sql`${clients.epoch} + 1` })
-      .where(byId)
-      .returning({ epoch: clients.epoch })
-      .prepare(),
-    touch: db
-      .update(clients)
-      .set({
-        // Later than its introduction, also in the same millisecond: it has come back.
-        lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")}, ${clients.createdAt} + 1)`,
-      })
-      .where(byId)
-      .prepare(),
-  };
+        )
+        .onConflictDoNothing()
+        .prepare(),
+    disconnect: () =>
+      db
+        .delete(connections)
+        .where(
+          and(
+            eq(connections.clientId, placeholder("id")),
+            eq(connections.instanceId, placeholder("instanceId")),
+          ),
+        )
+        .prepare(),
+    nextEpoch: () =>
+      db
+        .update(clients)
+        .set({ epoch: sql`${clients.epoch} + 1` })
+        .where(byId)
+        .returning({ epoch: clients.epoch })
+        .prepare(),
+    touch: () =>
+      db
+        .update(clients)
+        .set({
+          // Later than its introduction, also in the same millisecond: it has come back.
+          lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")}, ${clients.createdAt} + 1)`,
+        })
+        .where(byId)
+        .prepare(),
+  });
 
   /** Of too many clients those go first that never came back, then those that were idle for longest. */
   const makeRoom = ({ owner, credentials, id }: Client): void => {

@@ -3,21 +3,23 @@ import { eq, sql } from "drizzle-orm";
 import type { InstanceStore } from "../../../instances/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { instances } from "../schema/schema.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
 export function sqliteInstanceStore(engine: Engine, file: string | undefined): InstanceStore {
   const { db } = engine;
   const byId = eq(instances.id, placeholder("id"));
-  const q = {
-    list: db.select().from(instances).prepare(),
-    remove: db.delete(instances).where(byId).prepare(),
-    confirm: db
-      .update(instances)
-      .set({ heartbeatAt: sql`${placeholder("heartbeatAt")}` })
-      .where(byId)
-      .prepare(),
-  };
+  const q = lazily({
+    list: () => db.select().from(instances).prepare(),
+    remove: () => db.delete(instances).where(byId).prepare(),
+    confirm: () =>
+      db
+        .update(instances)
+        .set({ heartbeatAt: sql`${placeholder("heartbeatAt")}` })
+        .where(byId)
+        .prepare(),
+  });
   return {
     file,
     heartbeat: (instance) =>

@@ -12,6 +12,7 @@ import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { instances, keyedCallChanges, keyedCalls } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -33,93 +34,105 @@ export function sqliteKeyedCallStore(
   );
   const ran = eq(keyedCalls.instanceId, placeholder("instanceId"));
   const expired = lt(keyedCalls.createdAt, placeholder("oldest"));
-  const q = {
-    find: db
-      .select()
-      .from(keyedCalls)
-      .where(and(ofScope, eq(keyedCalls.key, placeholder("key"))))
-      .prepare(),
-    count: db
-      .select({ n: sql<number>`count(*)` })
-      .from(keyedCalls)
-      .where(ofScope)
-      .prepare(),
-    oldest: db
-      .select({ id: keyedCalls.id })
-      .from(keyedCalls)
-      .where(and(ofScope, sql`(outcome is not null or instance_id = ${NOBODY})`))
-      .orderBy(asc(keyedCalls.id))
-      .limit(1)
-      .prepare(),
-    alive: db
-      .select({ id: instances.id })
-      .from(instances)
-      .where(eq(instances.id, placeholder("instanceId")))
-      .prepare(),
-    adopt: db
-      .update(keyedCalls)
-      .set({ instanceId: sql`${placeholder("to")}` })
-      .where(
-        and(
-          byId,
-          isNull(keyedCalls.outcome),
-          ne(keyedCalls.instanceId, NOBODY),
-          sql`(keyed_calls.instance_id = ${placeholder("to")}
+  const q = lazily({
+    find: () =>
+      db
+        .select()
+        .from(keyedCalls)
+        .where(and(ofScope, eq(keyedCalls.key, placeholder("key"))))
+        .prepare(),
+    count: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(keyedCalls)
+        .where(ofScope)
+        .prepare(),
+    oldest: () =>
+      db
+        .select({ id: keyedCalls.id })
+        .from(keyedCalls)
+        .where(and(ofScope, sql`(outcome is not null or instance_id = ${NOBODY})`))
+        .orderBy(asc(keyedCalls.id))
+        .limit(1)
+        .prepare(),
+    alive: () =>
+      db
+        .select({ id: instances.id })
+        .from(instances)
+        .where(eq(instances.id, placeholder("instanceId")))
+        .prepare(),
+    adopt: () =>
+      db
+        .update(keyedCalls)
+        .set({ instanceId: sql`${placeholder("to")}` })
+        .where(
+          and(
+            byId,
+            isNull(keyedCalls.outcome),
+            ne(keyedCalls.instanceId, NOBODY),
+            sql`(keyed_calls.instance_id = ${placeholder("to")}
             or not exists (select 1 from instances where instances.id = keyed_calls.instance_id))`,
-        ),
-      )
-      .prepare(),
-    take: db
-      .update(keyedCalls)
-      .set({ instanceId: sql`${placeholder("instanceId")}` })
-      .where(byId)
-      .prepare(),
-    finish: db
-      .update(keyedCalls)
-      .set({ outcome: sql`${placeholder("outcome")}` })
-      .where(and(byId, ran))
-      .prepare(),
-    free: db
-      .update(keyedCalls)
-      .set({ instanceId: NOBODY })
-      .where(and(byId, ran, eq(keyedCalls.scope, "")))
-      .prepare(),
-    ownerOf: db.select({ owner: keyedCalls.owner }).from(keyedCalls).where(byId).prepare(),
-    oldestOfOwner: db
-      .delete(keyedCalls)
-      .where(
-        sql`${keyedCalls.id} in (select id from keyed_calls where owner = ${placeholder("owner")}
+          ),
+        )
+        .prepare(),
+    take: () =>
+      db
+        .update(keyedCalls)
+        .set({ instanceId: sql`${placeholder("instanceId")}` })
+        .where(byId)
+        .prepare(),
+    finish: () =>
+      db
+        .update(keyedCalls)
+        .set({ outcome: sql`${placeholder("outcome")}` })
+        .where(and(byId, ran))
+        .prepare(),
+    free: () =>
+      db
+        .update(keyedCalls)
+        .set({ instanceId: NOBODY })
+        .where(and(byId, ran, eq(keyedCalls.scope, "")))
+        .prepare(),
+    ownerOf: () => db.select({ owner: keyedCalls.owner }).from(keyedCalls).where(byId).prepare(),
+    oldestOfOwner: () =>
+      db
+        .delete(keyedCalls)
+        .where(
+          sql`${keyedCalls.id} in (select id from keyed_calls where owner = ${placeholder("owner")}
           and outcome is not null and id <> ${placeholder("id")} order by id limit ${ROWS})`,
-      )
-      .prepare(),
-    mine: db.select({ id: keyedCalls.id }).from(keyedCalls).where(and(byId, ran)).prepare(),
-    change: db
-      .select({ result: keyedCallChanges.result })
-      .from(keyedCallChanges)
-      .where(
-        and(
-          eq(keyedCallChanges.callId, placeholder("id")),
-          eq(keyedCallChanges.what, placeholder("what")),
-          eq(keyedCallChanges.n, placeholder("n")),
-        ),
-      )
-      .prepare(),
-    noteChange: db
-      .insert(keyedCallChanges)
-      .values({
-        callId: placeholder("id"),
-        what: placeholder("what"),
-        n: placeholder("n"),
-        result: placeholder("result"),
-      })
-      .prepare(),
-    forgetChanges: db
-      .delete(keyedCallChanges)
-      .where(eq(keyedCallChanges.callId, placeholder("id")))
-      .prepare(),
-    drop: db.delete(keyedCalls).where(and(byId, ran)).prepare(),
-    remove: db.delete(keyedCalls).where(byId).prepare(),
-  };
+        )
+        .prepare(),
+    mine: () => db.select({ id: keyedCalls.id }).from(keyedCalls).where(and(byId, ran)).prepare(),
+    change: () =>
+      db
+        .select({ result: keyedCallChanges.result })
+        .from(keyedCallChanges)
+        .where(
+          and(
+            eq(keyedCallChanges.callId, placeholder("id")),
+            eq(keyedCallChanges.what, placeholder("what")),
+            eq(keyedCallChanges.n, placeholder("n")),
+          ),
+        )
+        .prepare(),
+    noteChange: () =>
+      db
+        .insert(keyedCallChanges)
+        .values({
+          callId: placeholder("id"),
+          what: placeholder("what"),
+          n: placeholder("n"),
+          result: placeholder("result"),
+        })
+        .prepare(),
+    forgetChanges: () =>
+      db
+        .delete(keyedCallChanges)
+        .where(eq(keyedCallChanges.callId, placeholder("id")))
+        .prepare(),
+    drop: () => db.delete(keyedCalls).where(and(byId, ran)).prepare(),
+    remove: () => db.delete(keyedCalls).where(byId).prepare(),
+  });
   /**
    * Of a principal that has all that it may, the oldest outcomes go: a call that frees space may have a key too.
    * Returns whether that was enough.

@@ -21,6 +21,7 @@ import {
   streamSessions,
 } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -50,180 +51,202 @@ export function sqliteStreamStore(
   const lastSeq = sql<number>`coalesce(
     (select max(seq) from stream_events where stream_events.stream_id = streams.id), streams.pruned_seq)`;
 
-  const q = {
-    open: db
-      .insert(streams)
-      .values({
-        clientId: placeholder("clientId"),
-        publicId: placeholder("publicId"),
-        kind: placeholder("kind"),
-        createdAt: placeholder("now"),
-        touchedAt: placeholder("now"),
-        undelivered: placeholder("posted"),
-      })
-      .returning()
-      .prepare(),
-    find: db
-      .select({ ...getTableColumns(streams), lastSeq })
-      .from(streams)
-      .where(and(streamById, eq(streams.clientId, placeholder("clientId"))))
-      .prepare(),
-    findPublic: db
-      .select({ ...getTableColumns(streams), lastSeq })
-      .from(streams)
-      .where(
-        and(
-          eq(streams.clientId, placeholder("clientId")),
-          eq(streams.publicId, placeholder("publicId")),
-        ),
-      )
-      .prepare(),
-    findUndelivered: db
-      .select({ ...getTableColumns(streams), lastSeq })
-      .from(streams)
-      .where(
-        and(
-          eq(streams.clientId, placeholder("clientId")),
-          eq(streams.undelivered, placeholder("posted")),
-        ),
-      )
-      .orderBy(asc(streams.id))
-      .prepare(),
-    clientOf: db.select({ clientId: streams.clientId }).from(streams).where(streamById).prepare(),
-    delivered: db.update(streams).set({ undelivered: null }).where(streamById).prepare(),
-    addEvent: db
-      .insert(streamEvents)
-      .select(
-        db
-          .select({
-            streamId: streams.id,
-            seq: sql<number>`${lastSeq} + 1`.as("seq"),
-            data: sql<string>`${placeholder("data")}`.as("data"),
-            createdAt: sql<number>`${placeholder("now")}`.as("created_at"),
-          })
-          .from(streams)
-          .where(streamById),
-      )
-      .returning({ seq: streamEvents.seq })
-      .prepare(),
-    pruneEvents: db
-      .delete(streamEvents)
-      .where(
-        and(
-          eq(streamEvents.streamId, placeholder("streamId")),
-          lte(streamEvents.seq, placeholder("upTo")),
-        ),
-      )
-      .prepare(),
-    setPruned: db
-      .update(streams)
-      .set({ prunedSeq: sql`${placeholder("upTo")}` })
-      .where(streamById)
-      .prepare(),
-    events: db
-      .select({ seq: streamEvents.seq, data: streamEvents.data })
-      .from(streamEvents)
-      .where(
-        and(
-          eq(streamEvents.streamId, placeholder("streamId")),
-          gt(streamEvents.seq, placeholder("after")),
-        ),
-      )
-      .orderBy(asc(streamEvents.seq))
-      .limit(placeholder("limit"))
-      .prepare(),
-    finish: db
-      .update(streams)
-      .set({ finishedAt: sql`${placeholder("now")}`, touchedAt: sql`${placeholder("now")}` })
-      .where(streamById)
-      .prepare(),
-    insertRequest: db
-      .insert(openRequests)
-      .values({
-        clientId: placeholder("clientId"),
-        requestId: placeholder("requestId"),
-        streamId: placeholder("streamId"),
-        message: placeholder("message"),
-        target: placeholder("target"),
-        scope: placeholder("scope"),
-        credentials: placeholder("credentials"),
-        instanceId: placeholder("instanceId"),
-        startedAt: placeholder("now"),
-      })
-      .prepare(),
-    deleteRequest: db.delete(openRequests).where(requestByKey).prepare(),
-    deleteOwnRequest: db
-      .delete(openRequests)
-      .where(and(requestByKey, eq(openRequests.instanceId, placeholder("instanceId"))))
-      .prepare(),
-    takenOver: db
-      .select({ streamId: openRequests.streamId })
-      .from(openRequests)
-      .where(
-        and(
-          eq(openRequests.streamId, placeholder("streamId")),
-          ne(openRequests.instanceId, placeholder("instanceId")),
-        ),
-      )
-      .limit(1)
-      .prepare(),
-    deleteAll: db
-      .delete(streams)
-      .where(eq(streams.clientId, placeholder("clientId")))
-      .prepare(),
-    addSession: db
-      .insert(streamSessions)
-      .values({ streamId: placeholder("streamId"), sessionId: placeholder("sessionId") })
-      .onConflictDoNothing()
-      .prepare(),
-    awaited: db
-      .select({ n: sql<number>`count(*)` })
-      .from(openRequests)
-      .where(eq(openRequests.streamId, placeholder("streamId")))
-      .prepare(),
-    ofInstance: db
-      .selectDistinct({ streamId: openRequests.streamId })
-      .from(openRequests)
-      .where(eq(openRequests.instanceId, placeholder("instanceId")))
-      .prepare(),
-    orphans: db
-      .select({
-        clientId: openRequests.clientId,
-        owner: clients.owner,
-        requestId: openRequests.requestId,
-        streamId: openRequests.streamId,
-        message: openRequests.message,
-        target: openRequests.target,
-        scope: openRequests.scope,
-        credentials: openRequests.credentials,
-        instanceId: openRequests.instanceId,
-      })
-      .from(openRequests)
-      .innerJoin(clients, eq(clients.id, openRequests.clientId))
-      .where(sql`${openRequests.instanceId} not in (select id from instances)`)
-      .orderBy(asc(openRequests.startedAt))
-      .prepare(),
-    adopt: db
-      .update(openRequests)
-      .set({ instanceId: sql`${placeholder("to")}` })
-      .where(and(requestByKey, eq(openRequests.instanceId, placeholder("from"))))
-      .prepare(),
-    waiting: db
-      .select()
-      .from(outbox)
-      .where(eq(outbox.clientId, placeholder("clientId")))
-      .orderBy(asc(outbox.id))
-      .prepare(),
-    emptyOutbox: db
-      .delete(outbox)
-      .where(eq(outbox.clientId, placeholder("clientId")))
-      .prepare(),
-    touch: db
-      .update(streams)
-      .set({ touchedAt: sql`${placeholder("now")}` })
-      .where(streamById)
-      .prepare(),
-  };
+  const q = lazily({
+    open: () =>
+      db
+        .insert(streams)
+        .values({
+          clientId: placeholder("clientId"),
+          publicId: placeholder("publicId"),
+          kind: placeholder("kind"),
+          createdAt: placeholder("now"),
+          touchedAt: placeholder("now"),
+          undelivered: placeholder("posted"),
+        })
+        .returning()
+        .prepare(),
+    find: () =>
+      db
+        .select({ ...getTableColumns(streams), lastSeq })
+        .from(streams)
+        .where(and(streamById, eq(streams.clientId, placeholder("clientId"))))
+        .prepare(),
+    findPublic: () =>
+      db
+        .select({ ...getTableColumns(streams), lastSeq })
+        .from(streams)
+        .where(
+          and(
+            eq(streams.clientId, placeholder("clientId")),
+            eq(streams.publicId, placeholder("publicId")),
+          ),
+        )
+        .prepare(),
+    findUndelivered: () =>
+      db
+        .select({ ...getTableColumns(streams), lastSeq })
+        .from(streams)
+        .where(
+          and(
+            eq(streams.clientId, placeholder("clientId")),
+            eq(streams.undelivered, placeholder("posted")),
+          ),
+        )
+        .orderBy(asc(streams.id))
+        .prepare(),
+    clientOf: () =>
+      db.select({ clientId: streams.clientId }).from(streams).where(streamById).prepare(),
+    delivered: () => db.update(streams).set({ undelivered: null }).where(streamById).prepare(),
+    addEvent: () =>
+      db
+        .insert(streamEvents)
+        .select(
+          db
+            .select({
+              streamId: streams.id,
+              seq: sql<number>`${lastSeq} + 1`.as("seq"),
+              data: sql<string>`${placeholder("data")}`.as("data"),
+              createdAt: sql<number>`${placeholder("now")}`.as("created_at"),
+            })
+            .from(streams)
+            .where(streamById),
+        )
+        .returning({ seq: streamEvents.seq })
+        .prepare(),
+    pruneEvents: () =>
+      db
+        .delete(streamEvents)
+        .where(
+          and(
+            eq(streamEvents.streamId, placeholder("streamId")),
+            lte(streamEvents.seq, placeholder("upTo")),
+          ),
+        )
+        .prepare(),
+    setPruned: () =>
+      db
+        .update(streams)
+        .set({ prunedSeq: sql`${placeholder("upTo")}` })
+        .where(streamById)
+        .prepare(),
+    events: () =>
+      db
+        .select({ seq: streamEvents.seq, data: streamEvents.data })
+        .from(streamEvents)
+        .where(
+          and(
+            eq(streamEvents.streamId, placeholder("streamId")),
+            gt(streamEvents.seq, placeholder("after")),
+          ),
+        )
+        .orderBy(asc(streamEvents.seq))
+        .limit(placeholder("limit"))
+        .prepare(),
+    finish: () =>
+      db
+        .update(streams)
+        .set({ finishedAt: sql`${placeholder("now")}`, touchedAt: sql`${placeholder("now")}` })
+        .where(streamById)
+        .prepare(),
+    insertRequest: () =>
+      db
+        .insert(openRequests)
+        .values({
+          clientId: placeholder("clientId"),
+          requestId: placeholder("requestId"),
+          streamId: placeholder("streamId"),
+          message: placeholder("message"),
+          target: placeholder("target"),
+          scope: placeholder("scope"),
+          credentials: placeholder("credentials"),
+          instanceId: placeholder("instanceId"),
+          startedAt: placeholder("now"),
+        })
+        .prepare(),
+    deleteRequest: () => db.delete(openRequests).where(requestByKey).prepare(),
+    deleteOwnRequest: () =>
+      db
+        .delete(openRequests)
+        .where(and(requestByKey, eq(openRequests.instanceId, placeholder("instanceId"))))
+        .prepare(),
+    takenOver: () =>
+      db
+        .select({ streamId: openRequests.streamId })
+        .from(openRequests)
+        .where(
+          and(
+            eq(openRequests.streamId, placeholder("streamId")),
+            ne(openRequests.instanceId, placeholder("instanceId")),
+          ),
+        )
+        .limit(1)
+        .prepare(),
+    deleteAll: () =>
+      db
+        .delete(streams)
+        .where(eq(streams.clientId, placeholder("clientId")))
+        .prepare(),
+    addSession: () =>
+      db
+        .insert(streamSessions)
+        .values({ streamId: placeholder("streamId"), sessionId: placeholder("sessionId") })
+        .onConflictDoNothing()
+        .prepare(),
+    awaited: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(openRequests)
+        .where(eq(openRequests.streamId, placeholder("streamId")))
+        .prepare(),
+    ofInstance: () =>
+      db
+        .selectDistinct({ streamId: openRequests.streamId })
+        .from(openRequests)
+        .where(eq(openRequests.instanceId, placeholder("instanceId")))
+        .prepare(),
+    orphans: () =>
+      db
+        .select({
+          clientId: openRequests.clientId,
+          owner: clients.owner,
+          requestId: openRequests.requestId,
+          streamId: openRequests.streamId,
+          message: openRequests.message,
+          target: openRequests.target,
+          scope: openRequests.scope,
+          credentials: openRequests.credentials,
+          instanceId: openRequests.instanceId,
+        })
+        .from(openRequests)
+        .innerJoin(clients, eq(clients.id, openRequests.clientId))
+        .where(sql`${openRequests.instanceId} not in (select id from instances)`)
+        .orderBy(asc(openRequests.startedAt))
+        .prepare(),
+    adopt: () =>
+      db
+        .update(openRequests)
+        .set({ instanceId: sql`${placeholder("to")}` })
+        .where(and(requestByKey, eq(openRequests.instanceId, placeholder("from"))))
+        .prepare(),
+    waiting: () =>
+      db
+        .select()
+        .from(outbox)
+        .where(eq(outbox.clientId, placeholder("clientId")))
+        .orderBy(asc(outbox.id))
+        .prepare(),
+    emptyOutbox: () =>
+      db
+        .delete(outbox)
+        .where(eq(outbox.clientId, placeholder("clientId")))
+        .prepare(),
+    touch: () =>
+      db
+        .update(streams)
+        .set({ touchedAt: sql`${placeholder("now")}` })
+        .where(streamById)
+        .prepare(),
+  });
 
   /** Inside a write: a stream, empty. */
   const open = (

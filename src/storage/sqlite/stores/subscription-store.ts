@@ -14,6 +14,7 @@ import { isFull } from "../disk/ballast.ts";
 import { clientAlive, type Companion, type Engine } from "../engine/engine.ts";
 import { clients, outbox, subscriptions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
+import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
@@ -43,72 +44,81 @@ export function sqliteSubscriptionStore(
       .where(and(condition, hears, clientAlive))
       .prepare();
 
-  const q = {
-    add: db
-      .insert(subscriptions)
-      .values({
-        clientId: placeholder("clientId"),
-        uri: placeholder("uri"),
-        asked: placeholder("asked"),
-      })
-      .onConflictDoUpdate({
-        target: [subscriptions.clientId, subscriptions.uri],
-        set: { asked: sql`excluded.asked` },
-      })
-      .prepare(),
-    count: db
-      .select({
-        n: sql<number>`count(*)`,
-        bytes: sql<number>`sum(octet_length(${subscriptions.uri}))`,
-      })
-      .from(subscriptions)
-      .where(ofClient)
-      .prepare(),
-    any: db.select({ uri: subscriptions.uri }).from(subscriptions).limit(1).prepare(),
-    remove: db
-      .delete(subscriptions)
-      .where(and(ofClient, eq(subscriptions.uri, placeholder("uri"))))
-      .prepare(),
-    subscribers: subscribers(eq(subscriptions.uri, placeholder("uri"))),
-    subscribersBelow: subscribers(
-      and(gte(subscriptions.uri, placeholder("from")), lt(subscriptions.uri, placeholder("to"))),
-    ),
-    client: db
-      .select({ id: clients.id })
-      .from(clients)
-      .where(eq(clients.id, placeholder("clientId")))
-      .prepare(),
-    isWaiting: db
-      .select({ id: outbox.id })
-      .from(outbox)
-      .where(and(inOutbox, eq(outbox.data, placeholder("data"))))
-      .limit(1)
-      .prepare(),
-    post: db
-      .insert(outbox)
-      .values({
-        clientId: placeholder("clientId"),
-        data: placeholder("data"),
-        createdAt: placeholder("now"),
-        sessionId: placeholder("session"),
-      })
-      .prepare(),
-    bound: db
-      .delete(outbox)
-      .where(
-        sql`${outbox.id} in (select id from outbox where client_id = ${placeholder("clientId")}
+  const q = lazily({
+    add: () =>
+      db
+        .insert(subscriptions)
+        .values({
+          clientId: placeholder("clientId"),
+          uri: placeholder("uri"),
+          asked: placeholder("asked"),
+        })
+        .onConflictDoUpdate({
+          target: [subscriptions.clientId, subscriptions.uri],
+          set: { asked: sql`excluded.asked` },
+        })
+        .prepare(),
+    count: () =>
+      db
+        .select({
+          n: sql<number>`count(*)`,
+          bytes: sql<number>`sum(octet_length(${subscriptions.uri}))`,
+        })
+        .from(subscriptions)
+        .where(ofClient)
+        .prepare(),
+    any: () => db.select({ uri: subscriptions.uri }).from(subscriptions).limit(1).prepare(),
+    remove: () =>
+      db
+        .delete(subscriptions)
+        .where(and(ofClient, eq(subscriptions.uri, placeholder("uri"))))
+        .prepare(),
+    subscribers: () => subscribers(eq(subscriptions.uri, placeholder("uri"))),
+    subscribersBelow: () =>
+      subscribers(
+        and(gte(subscriptions.uri, placeholder("from")), lt(subscriptions.uri, placeholder("to"))),
+      ),
+    client: () =>
+      db
+        .select({ id: clients.id })
+        .from(clients)
+        .where(eq(clients.id, placeholder("clientId")))
+        .prepare(),
+    isWaiting: () =>
+      db
+        .select({ id: outbox.id })
+        .from(outbox)
+        .where(and(inOutbox, eq(outbox.data, placeholder("data"))))
+        .limit(1)
+        .prepare(),
+    post: () =>
+      db
+        .insert(outbox)
+        .values({
+          clientId: placeholder("clientId"),
+          data: placeholder("data"),
+          createdAt: placeholder("now"),
+          sessionId: placeholder("session"),
+        })
+        .prepare(),
+    bound: () =>
+      db
+        .delete(outbox)
+        .where(
+          sql`${outbox.id} in (select id from outbox where client_id = ${placeholder("clientId")}
           order by id desc limit -1 offset ${MAX_OUTBOX})`,
-      )
-      .prepare(),
-    waiting: db.select({ id: outbox.id }).from(outbox).where(inOutbox).limit(1).prepare(),
-    all: db
-      .select({ data: outbox.data })
-      .from(outbox)
-      .where(inOutbox)
-      .orderBy(asc(outbox.id))
-      .prepare(),
-    empty: db.delete(outbox).where(inOutbox).prepare(),
-  };
+        )
+        .prepare(),
+    waiting: () => db.select({ id: outbox.id }).from(outbox).where(inOutbox).limit(1).prepare(),
+    all: () =>
+      db
+        .select({ data: outbox.data })
+        .from(outbox)
+        .where(inOutbox)
+        .orderBy(asc(outbox.id))
+        .prepare(),
+    empty: () => db.delete(outbox).where(inOutbox).prepare(),
+  });
   /** Inside a write: what a client that has gone since it was looked up would get is nobody's. */
   const put = (clientId: string, data: string, session?: string): void => {
     if (q.client.get({ clientId }) === undefined) return;
