@@ -3,8 +3,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Change, Subscription, SubscriptionStore } from "./store.ts";
 
-/** So many subscribers are told in one commit. */
-const PIECE = 100;
+/** So many subscribers are told in the commit of the change: whoever makes it waits for that. */
+const FIRST = 20;
+/** So many others are told in one commit. */
+const PIECE = 50;
 
 export interface UpdateNotifierOptions {
   store: SubscriptionStore;
@@ -30,19 +32,26 @@ export class UpdateNotifier {
     act: () => Promise<T>,
     tells: (result: unknown) => boolean = () => true,
   ): Promise<T> {
-    const onTold = (told: readonly Subscription[], left: readonly Subscription[]): void => {
+    const onTold = (told: readonly Subscription[], areLeft: boolean): void => {
       this.#parts.onWaiting(clientsOf(told));
-      if (left.length > 0) void this.#tell(left);
+      if (areLeft) void this.#notify(changes, told);
     };
-    const options = { changes, message: updated, tells, most: PIECE, onTold };
+    const options = { changes, message: updated, tells, most: FIRST, onTold };
     return this.#parts.store.notifyWith(options, act);
   }
 
   /** Tells of what was changed before. Never rejects: the change is stored, whatever becomes of the notifications. */
-  async notify(changes: readonly Change[]): Promise<void> {
+  notify(changes: readonly Change[]): Promise<void> {
+    return this.#notify(changes, []);
+  }
+
+  async #notify(changes: readonly Change[], told: readonly Subscription[]): Promise<void> {
     try {
+      if (told.length > 0) await nextTurn(); // whoever made the change is answered first
       const found = await this.#parts.store.subscribers(changes);
-      if (found.length > 0) await this.#tell(found);
+      const known = new Set(told.map(keyOf));
+      const left = found.filter((one) => !known.has(keyOf(one)));
+      if (left.length > 0) await this.#tell(left);
     } catch (error) {
       this.#parts.onError(error);
     }
@@ -63,6 +72,8 @@ export class UpdateNotifier {
     }
   }
 }
+
+const keyOf = ({ clientId, uri }: Subscription): string => `${clientId} ${uri}`;
 
 const clientsOf = (subscriptions: readonly Subscription[]): string[] => [
   ...new Set(subscriptions.map(({ clientId }) => clientId)),

@@ -29,8 +29,8 @@ export interface NotifyOptions {
   tells(result: unknown): boolean;
   /** So many subscribers are told with the change. */
   most: number;
-  /** Called when the change is stored, with who has a notification now and who is left. */
-  onTold(told: readonly Subscription[], left: readonly Subscription[]): void;
+  /** Called when the change is stored, with who has a notification now, and whether others are left. */
+  onTold(told: readonly Subscription[], areLeft: boolean): void;
 }
 
 /** A message of a change to the resource. Of a session, it goes with that. */

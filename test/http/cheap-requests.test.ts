@@ -8,6 +8,7 @@ import type { Principal } from "../../src/auth/principal.ts";
 import { databaseFile, openStorage, type Storage } from "../../src/storage/storage.ts";
 import { indexed } from "../../src/search/words.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { UpdateNotifier } from "../../src/updates/notifier.ts";
 import { bearer, codeOf, serveWithKeys, speak } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 
@@ -104,6 +105,43 @@ describe("a large session", () => {
     expect(await again.sessions.deleteExpired(9)).toBe(1);
     expect(left()).toBe(0);
   });
+});
+
+it("whoever makes a change with very many subscribers waits for few of them, and all are told once", async () => {
+  const folder = temporaryFolder();
+  const storage = openStorage({
+    ...{ folder, durability: "normal", clock: systemClock, expiry: {} },
+  });
+  onTestFinished(() => storage.close());
+  const { session } = await storage.sessions.create({ id: newId(), owner: "ana" });
+  const uri = `holdfast://sessions/${session.id}/state/k`;
+  const now = Date.now();
+  const ids = Array.from({ length: 130 }, newId);
+  for (const id of ids) {
+    await storage.clients.create({
+      ...{ id, owner: "ana", credentials: "none", scope: null, ownSessionId: newId() },
+      ...{ sessionId: null, name: "n", version: "1", protocolVersion: "2025-11-25" },
+      ...{ capabilities: {}, initialize: {}, logLevel: null, endedAt: null },
+      ...{ createdAt: now, lastSeenAt: now, presentUntil: 0 },
+    });
+    await storage.subscriptions.subscribe({ clientId: id, uri }, 9);
+  }
+  const told: string[] = [];
+  const all = Promise.withResolvers<void>();
+  const updates = new UpdateNotifier({
+    store: storage.subscriptions,
+    onWaiting: (some) => told.push(...some) === ids.length - 1 && all.resolve(),
+    onError: all.reject,
+  });
+  const change = { owner: "ana", session: session.id, by: ids[0], uris: [uri] };
+  const write = { key: "k", value: "1", expiresAt: null, maxKeys: 9 };
+  await updates.notifyWith([change], () => storage.state.set(session.id, write));
+  expect(told.length).toBeLessThan(30);
+  await all.promise;
+  expect(told.toSorted()).toEqual(ids.slice(1).toSorted());
+  expect(rows(folder, "SELECT count(DISTINCT client_id) AS n, count(*) AS m FROM outbox")).toEqual([
+    { n: 129, m: 129 },
+  ]);
 });
 
 it("a deleted session leaves nothing of what was said in it with the calls that had request keys", async () => {

@@ -42,6 +42,7 @@ export function sqliteSubscriptionStore(
       .from(subscriptions)
       .innerJoin(clients, eq(clients.id, subscriptions.clientId))
       .where(and(condition, hears, clientAlive))
+      .limit(placeholder("limit"))
       .prepare();
 
   const q = lazily({
@@ -137,10 +138,11 @@ export function sqliteSubscriptionStore(
   /** "0" follows "/" in the order of bytes. */
   const under = (uri: string) => ({ from: `${uri}/`, to: `${uri}0` });
 
-  /** Each client once for each uri, whatever audiences it belongs to. */
-  const subscribersOf = (changes: readonly Change[]): Subscription[] => {
+  /** Each client once for each uri, whatever audiences it belongs to. `atLeast`: more are not looked for. */
+  const subscribersOf = (changes: readonly Change[], atLeast?: number): Subscription[] => {
     if (!hasAny()) return [];
-    const times = engine.times();
+    const limit = atLeast === undefined ? -1 : atLeast + 1; // whoever made the change may be among them
+    const times = { ...engine.times(), limit };
     const found = changes.flatMap(({ owner, session = "", by, uris, under: parent }) => {
       const audience = { ...times, owner, session };
       const rows = [
@@ -188,7 +190,7 @@ export function sqliteSubscriptionStore(
         if ((teller !== undefined && teller !== operation) || !tells(result)) return result;
         teller = operation;
         try {
-          found = subscribersOf(changes);
+          found = subscribersOf(changes, most + 1);
           const told = found.slice(0, most);
           announce(told.map((one) => ({ ...one, data: message(one.uri) })));
         } catch (error) {
@@ -200,7 +202,7 @@ export function sqliteSubscriptionStore(
       try {
         return await engine.accompany(companion, act);
       } finally {
-        if (found.length > 0) onTold(found.slice(0, most), found.slice(most));
+        if (found.length > 0) onTold(found.slice(0, most), found.length > most);
       }
     },
 
