@@ -1,7 +1,7 @@
 // Room for a principal's programs where they have left all that they may: what nobody waits for goes before a program is
 // refused, as the next cleanups would have deleted it.
 import { sql } from "drizzle-orm";
-import type { Engine } from "./engine.ts";
+import { clientHeld, type Engine } from "./engine.ts";
 import { clients, streams } from "../schema/schema.ts";
 
 const { placeholder } = sql;
@@ -38,7 +38,7 @@ export function sqliteProgramRoom(engine: Engine): ProgramRoom {
     .where(
       sql`${clients.id} in (select id from clients where ${ofOwner} and ended_at is null
         and credentials is (select credentials from clients one where one.id = ${placeholder("id")})
-        and last_seen_at = created_at and present_until <= ${placeholder("now")}
+        and last_seen_at = created_at and not ${clientHeld}
         and id <> ${placeholder("id")} order by created_at limit ${ROWS})`,
     )
     .prepare();
