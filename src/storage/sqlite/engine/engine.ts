@@ -186,13 +186,16 @@ const uriOfSession: SQL = sql`${sql.raw(`'${SESSIONS_URI}/'`)} || sessions.id`;
 // In these conditions columns are written with their tables: Drizzle leaves the table out in a query on one table, and
 // a bare `id` inside a subquery would then be another table's.
 
-/**
- * A client with a connection to any process, or with an open call: it is never cleaned up. A process that is stopped
- * cannot renew `present_until`, and a clock that is wrong passes it.
- */
-export const clientHeld: SQL = sql`(clients.present_until > ${sql.placeholder("now")}
-  or exists (select 1 from connections where connections.client_id = clients.id)
+/** A client with an open stream or call: it does not make room for another one. */
+export const clientEngaged: SQL = sql`(clients.present_until > ${sql.placeholder("now")}
   or exists (select 1 from open_requests where open_requests.client_id = clients.id))`;
+
+/**
+ * A client with a connection to any process, also one that was used a moment ago, or with an open call: it is never
+ * cleaned up. A process that is stopped cannot renew `present_until`, and a clock that is wrong passes it.
+ */
+export const clientHeld: SQL = sql`(${clientEngaged}
+  or exists (select 1 from connections where connections.client_id = clients.id))`;
 
 /** A client of the session at hand that protects it from deletion. */
 const clientPresent: SQL = sql`clients.session_id = sessions.id

@@ -3,7 +3,7 @@ import { and, eq, getTableColumns, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
-import { clientAlive, clientExpired, clientHeld, type Engine } from "../engine/engine.ts";
+import { clientAlive, clientEngaged, clientExpired, type Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { clients, connections, outbox, sessions, subscriptions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
@@ -52,7 +52,7 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
         .delete(clients)
         .where(
           sql`${clients.id} in (select id from clients where ${ofSameCredentials}
-          and last_seen_at = created_at and not ${clientHeld}
+          and last_seen_at = created_at and not ${clientEngaged}
           and id <> ${placeholder("id")} order by created_at limit ${placeholder("excess")})`,
         )
         .returning({ id: clients.id })
@@ -63,7 +63,7 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
         .set({ endedAt: sql`${placeholder("now")}` })
         .where(
           sql`${clients.id} in (select id from clients where ${ofSameCredentials}
-          and last_seen_at > 0 and not ${clientHeld}
+          and last_seen_at > 0 and not ${clientEngaged}
           and id <> ${placeholder("id")} order by last_seen_at limit ${placeholder("excess")})`,
         )
         .returning({ id: clients.id })
