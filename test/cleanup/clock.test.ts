@@ -245,6 +245,25 @@ it("a client with a connection, and its session, outlive every clock", async () 
   }
 });
 
+it.each(["set", "slept"])(
+  "a client that was connected when the clock was %s, and its session, are as old when it has left",
+  async (how) => {
+    const { clock, cleanup, opened } = openFolder();
+    await cleanup();
+    const { id } = await newSession(opened.storage);
+    const instanceId = await newInstance(opened);
+    const client = await newConnection(opened, instanceId, { sessionId: id, presentUntil: 0 });
+    if (how === "set") clock.jump(YEAR);
+    else clock.sleep(31 * DAY);
+    await cleanup();
+    expect(await opened.storage.cutoffs.waiting()).toBeUndefined(); // nobody need be told
+    await opened.storage.clients.changeConnections(instanceId, { added: [], removed: [client.id] });
+    await cleanup();
+    expect(await opened.storage.sessions.find(ANA, { id })).toBeDefined();
+    expect(await opened.storage.clients.find(ANA, client.id)).toBeDefined();
+  },
+);
+
 describe("the time that is trusted", () => {
   it("follows a clock that is put right by a little, however often", () => {
     const clock = new ManualClock();

@@ -7,14 +7,7 @@ import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff
 import { EMPTY_AGE_MS, type Cutoffs } from "../../../jobs/cleanup.ts";
 import { TrustedTime, type Jump } from "../../../jobs/trusted-time.ts";
 import type { Sqlite } from "../engine/connection.ts";
-import {
-  blank,
-  clientHeld,
-  inUse,
-  type Engine,
-  type EngineTimes,
-  type Expiry,
-} from "../engine/engine.ts";
+import { blank, inUse, type Engine, type EngineTimes, type Expiry } from "../engine/engine.ts";
 import { clients, cutoffs, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
@@ -34,7 +27,7 @@ export function openCutoffs(
     .from(cutoffs)
     .get();
   const time = new TrustedTime(clock, last?.at ?? 0, onJump);
-  const count = countWaiting(sqlite);
+  const reach = countReach(sqlite);
   const recordOf = (kind: CutoffKind): CutoffRecord | undefined => {
     const row = db.select().from(cutoffs).where(eq(cutoffs.kind, kind)).get();
     if (row === undefined) return undefined;
@@ -50,7 +43,7 @@ export function openCutoffs(
       clock,
       time,
       ageMs,
-      (after, upTo) => count(kind, { after, upTo, now: clock.now() }) > 0,
+      (after, upTo) => reach[kind].get({ after, upTo })!.n > 0,
       recordOf(kind),
     );
   return {
@@ -62,7 +55,7 @@ export function openCutoffs(
 }
 
 export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): Cutoffs {
-  const count = countWaiting(sqlite);
+  const { waiting: countWaiting } = countReach(sqlite);
   const save = (kind: CutoffKind, { maxAgeMs, seenAt, announced }: CutoffRecord): void => {
     const row = {
       maxAgeMs: maxAgeMs === Infinity ? null : Math.ceil(maxAgeMs),
@@ -117,7 +110,8 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
         const { waiting } = of.session;
         if (waiting === undefined) return undefined;
         const { until, ...between } = waiting;
-        return { sessions: count("session", { ...between, now: engine.clock.now() }), until };
+        const { n: sessions } = countWaiting.get({ ...between, now: engine.clock.now() })!;
+        return sessions > 0 ? { sessions, until } : undefined;
       }),
     get waitsUntil() {
       return of.session.waiting?.until ?? undefined;
@@ -125,8 +119,11 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
   };
 }
 
-/** How many of a kind were last used after the one time and not after the other, and are not spared for another reason. */
-function countWaiting(sqlite: Sqlite) {
+/**
+ * How many of a kind were last used after the one time and not after the other. What is in use counts, although it stays:
+ * its use may end as soon as the cutoff has moved. `waiting`: the sessions that would go now.
+ */
+function countReach(sqlite: Sqlite) {
   const db = drizzle({ client: sqlite });
   const within = (column: SQL): SQL =>
     sql`${column} > ${placeholder("after")} and ${column} <= ${placeholder("upTo")}`;
@@ -137,16 +134,14 @@ function countWaiting(sqlite: Sqlite) {
       .where(condition)
       .prepare();
   const used = within(sql`sessions.last_active_at`);
-  const spared = sql`(sessions.pinned = 1 or ${inUse})`;
-  const counters = {
-    session: counter(sessions, sql`${used} and sessions.keep_ms is null and not ${spared}`),
-    empty: counter(sessions, sql`${used} and ${blank} and not ${spared}`),
+  const old = sql`${used} and sessions.keep_ms is null and sessions.pinned = 0`;
+  return {
+    session: counter(sessions, old),
+    empty: counter(sessions, sql`${used} and ${blank} and sessions.pinned = 0`),
     client: counter(
       clients,
-      sql`${within(sql`clients.last_seen_at`)} and clients.ended_at is null
-        and not ${clientHeld}`,
+      sql`${within(sql`clients.last_seen_at`)} and clients.ended_at is null`,
     ),
+    waiting: counter(sessions, sql`${old} and not ${inUse}`),
   };
-  return (kind: CutoffKind, values: { after: number; upTo: number; now: number }): number =>
-    counters[kind].get(values)!.n;
 }
