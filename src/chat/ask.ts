@@ -1,4 +1,4 @@
-// What is asked of a model, and what must be right about it before anything is stored or sent.
+// A request to a model, and the checks that run before anything is stored or sent.
 import type { Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Message } from "./message.ts";
@@ -8,27 +8,26 @@ import type { ModelReply, ModelRequest } from "./model.ts";
 const MAX_REQUEST_KEY_BYTES = 200;
 export const MAX_MODEL_BYTES = 200;
 
-/** What the question itself says. */
 export interface Question {
   prompt: string;
   /** Asking again with the same key returns the stored answer. */
   requestKey?: string | undefined;
-  /** It takes the place of this question, which must still be the last, and its answer that of all that followed. */
+  /** The question that this one replaces, with all that followed it; it must still be the last question. */
   again?: Again | undefined;
 }
 
-/** A question that is asked once more, as it was found. */
+/** The replaced question, as it was read before. */
 export type Again = Pick<Message, "seq" | "content">;
 
 export interface Ask
   extends
     Question,
     Pick<ModelRequest, "system" | "model" | "temperature" | "maxTokens" | "onText"> {
-  /** The answer, when somebody else's model has given it already. */
+  /** The answer of a client's model, when it exists already. */
   reply?: ModelReply | undefined;
-  /** Who asks. */
+  /** The principal of the call. */
   by?: Principal | undefined;
-  /** Tells whoever follows the conversation, in one with what changes it: see UpdateNotifier.notifyWith. */
+  /** Runs a change and notifies the session's subscribers in one operation: see UpdateNotifier.notifyWith. */
   notifyWith?: NotifyWith | undefined;
   signal: AbortSignal;
 }
@@ -56,7 +55,7 @@ export function checkMessage(
   if (requestKey !== undefined) checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
 }
 
-/** @throws AppError `invalid` for a model that the endpoint is not meant to answer with */
+/** @throws AppError `invalid` for a model that the endpoint's settings do not list */
 export function checkModel(name: string | undefined, models: readonly string[] | undefined): void {
   if (name === undefined || models === undefined || models.includes(name)) return;
   throw new AppError(

@@ -1,5 +1,6 @@
-// A turn of a conversation: the question is stored before the model is called, the answer after it, and two turns of
-// one session never interleave, neither in this process (a queue) nor between processes (a claim in the database).
+// A turn of a conversation. The question is stored before the model is called, and the answer after the call. Two
+// turns of one session never interleave, neither in this process (a queue) nor between processes (a claim in the
+// database).
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, toAppError } from "../lib/errors.ts";
 import {
@@ -18,19 +19,19 @@ import { storableReply } from "./reply.ts";
 import type { HistoryStore, MessagePage, NewMessage, Summary, Turn, TurnStart } from "./store.ts";
 import { Summarizer } from "./summarizer.ts";
 
-/** How often a claim of another process is looked at again. */
+/** Pause between two tries to claim a session that another process holds. */
 const CLAIM_POLL_MS = 100;
 
-/** The process on whose behalf sessions are claimed. */
+/** The process that claims sessions. */
 export interface Claimant {
   readonly id: string;
-  /** Makes sure that other processes know it to be alive. */
+  /** Confirms to other processes that this one is alive. */
   confirm(): Promise<void>;
 }
 
 export interface ChatLimits {
   maxMessageBytes: number;
-  /** Longest wait for one answer of the model. */
+  /** Maximum wait for one answer of the model. */
   modelTimeoutMs: number;
 }
 
@@ -40,7 +41,7 @@ export interface ChatParts {
   window: ContextWindow;
   claimant: Claimant;
   limits: ChatLimits;
-  /** Told of what went wrong beside a turn that goes on. */
+  /** Called with a failure that does not end the turn. */
   onError: (error: unknown) => void;
 }
 
@@ -52,9 +53,9 @@ export class Chat {
   readonly #window: ContextWindow;
   readonly #summarizer: Summarizer;
   readonly #onError: (error: unknown) => void;
-  /** Turns that have ended but could not be given back. */
+  /** Ended turns whose claims could not be released. */
   readonly #unreleased = new Map<string, Turn>();
-  /** The last turn of each session that has one waiting or running. */
+  /** The last waiting or running turn of each session. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
   constructor({ store, model, window, claimant, limits, onError }: ChatParts) {
@@ -77,7 +78,7 @@ export class Chat {
     return this.#store.append(sessionId, message);
   }
 
-  /** The newest messages below `before` that one page holds, in order. */
+  /** The newest messages below `before` that fit on one page, in ascending order. */
   page(
     sessionId: string,
     options: PageBounds & { before?: number | undefined },
@@ -85,21 +86,21 @@ export class Chat {
     return this.#store.page(sessionId, options);
   }
 
-  /** @throws AppError `invalid` where nothing has been asked */
+  /** @throws AppError `invalid` when the session has no question yet */
   async lastQuestion(sessionId: string): Promise<Message> {
     const question = await this.#store.lastQuestion(sessionId);
     if (question === undefined) throw nothingAsked();
     return question;
   }
 
-  /** Of what no longer fits into a model's window. */
+  /** The summary of the messages that no longer fit into a model's window. */
   summary(sessionId: string): Promise<Summary | undefined> {
     return this.#store.summary(sessionId);
   }
 
   /**
-   * What somebody else's model is shown when it is asked this now. It is not asked for summaries.
-   * @throws AppError `limit` or `invalid`, so that nobody is asked in vain
+   * The messages to show to a client's model for this question. That model is not asked for summaries.
+   * @throws AppError `limit` or `invalid`, before the client's model is asked in vain
    */
   async conversation(
     sessionId: string,
@@ -112,7 +113,7 @@ export class Chat {
   }
 
   /**
-   * Asks the model with the session's history as its memory. Whatever the model does, the question stays stored.
+   * Asks the model, with the session's history as context. The question stays stored, also when the model fails.
    * @throws AppError `model`, `busy`, `conflict`, `limit` or `invalid`; the signal's reason when aborted
    */
   async ask(sessionId: string, ask: Ask): Promise<{ question: Message; answer: Message }> {
@@ -142,7 +143,8 @@ export class Chat {
         answer: await notifyWith(() => this.#store.completeTurn(turn, { content, ...rest })),
       };
     } catch (error) {
-      // The first error is the one to tell. What cannot be noted now (the disk is full, say) is noted before the next turn.
+      // Report the first error. A failure that cannot be stored now (the disk is full, say) is stored before the next
+      // turn.
       const status = ask.signal.aborted ? "interrupted" : "failed";
       const failing = notifyWith(() => this.#store.failTurn(turn, status));
       await failing.catch((failure: unknown) => {
@@ -152,7 +154,7 @@ export class Chat {
     }
   }
 
-  /** Stores the question and claims the session, waiting for a turn that another process has under way. */
+  /** Stores the question and claims the session; waits while another process has a turn under way. */
   async #begin(sessionId: string, ask: Ask) {
     const { prompt, requestKey, again, by, signal, notifyWith = untold } = ask;
     await this.#claimant.confirm();
@@ -202,7 +204,7 @@ export class Chat {
     );
   }
 
-  /** What the model is shown. A summary that cannot be made does not keep the question from being asked. */
+  /** The messages to show to the model. A failed summary does not stop the question. */
   async #conversation(turn: Turn, ask: Ask): Promise<ModelRequest["messages"]> {
     const { sessionId, question } = turn;
     if (this.model.fallback) return [question];

@@ -1,5 +1,5 @@
-// What a model is shown of a history: a summary of what no longer fits (summarizer.ts), and the newest messages that do.
-// However long a history is, a turn reads a bounded part of it, and counts each message once.
+// The part of a history that a model is shown: a summary of the older messages (summarizer.ts), and the newest
+// messages that fit. A turn reads a bounded part of a history of any length, and counts each message once.
 import { AppError } from "../lib/errors.ts";
 import type { Ask, Question } from "./ask.ts";
 import type { Message } from "./message.ts";
@@ -7,19 +7,19 @@ import type { ModelRequest } from "./model.ts";
 import type { HistoryStore, Summary } from "./store.ts";
 import { MESSAGE_TOKENS, MessageTokens, mostTokens, type Tokenizer } from "./tokens.ts";
 
-/** Room for an answer whose caller names no bound; never more than a quarter of the window. */
+/** Room for an answer without a requested bound; never more than a quarter of the window. */
 const ANSWER_TOKENS = 4_096;
 /** Room for the summary; never more than an eighth of the window. */
 const SUMMARY_TOKENS = 1_000;
-/** How many messages are read back at most. */
+/** Maximum number of messages that one turn reads back. */
 export const MAX_READ = 1_000;
 
-/** What recall quotes stands elsewhere in the history, and its notices are for people. */
+/** The model name of recall. Its quotes stand elsewhere in the history, and its notices are for people. */
 const RECALL = "recall";
 
 export type WindowAsk = Pick<Question, "prompt"> & Pick<Ask, "system" | "model" | "maxTokens">;
 
-/** How a model's window is divided, in tokens. */
+/** The parts of a model's window, in tokens. */
 export interface WindowParts {
   whole: number;
   answer: number;
@@ -28,21 +28,21 @@ export interface WindowParts {
 
 export interface View {
   summary: Summary | undefined;
-  /** The messages after the summary that fit, newest first, with their tokens. */
+  /** The messages after the summary that fit, newest first, with their token counts. */
   newest: { message: Message; tokens: number }[];
-  /** What they may take together; negative when the question leaves no room even for the summary. */
+  /** Tokens for all of `newest`; negative when the question leaves no room even for the summary. */
   room: number;
-  /** There are messages between these and the summary. */
+  /** True when messages between `newest` and the summary are left out. */
   overflows: boolean;
 }
 
-/** How long something is; `Infinity` for more than the window. */
+/** Lengths in tokens; `Infinity` for more than the window. */
 interface Measure {
   text(text: string): number | Promise<number>;
   message(message: Message): number | Promise<number>;
 }
 
-/** Never too short, and nothing has to be counted. */
+/** Upper bounds by length in bytes, without counting tokens. */
 const roughly: Measure = {
   text: mostTokens,
   message: ({ content }) => mostTokens(content) + MESSAGE_TOKENS,
@@ -54,7 +54,7 @@ export class ContextWindow {
   readonly #tokensOf: (model: string | undefined) => number;
   readonly #counts: MessageTokens;
 
-  /** `tokensOf`: how many tokens the window of a model has. */
+  /** `tokensOf` returns the size of a model's window, in tokens. */
   constructor(
     store: Pick<HistoryStore, "page" | "summary">,
     tokenizer: Tokenizer,
@@ -80,7 +80,7 @@ export class ContextWindow {
     const { whole, answer } = this.parts(ask);
     const room = whole - answer;
     if ((await asked(ask, roughly)) <= room) return;
-    const limit = 2 * whole; // enough to tell by how much
+    const limit = 2 * whole; // enough to say by how much
     const tokens = await asked(ask, {
       ...roughly,
       text: (text) => this.tokenizer.count(text, limit),
@@ -96,7 +96,7 @@ export class ContextWindow {
     );
   }
 
-  /** What fits beside this question, of the messages below `before`. */
+  /** The part of the history below `before` that fits beside this question. */
   async view(sessionId: string, ask: WindowAsk, before?: number): Promise<View> {
     const summary = await this.#store.summary(sessionId);
     const { whole, answer, summary: summaryRoom } = this.parts(ask);
@@ -119,7 +119,7 @@ export class ContextWindow {
     );
   }
 
-  /** The session's messages below `before` and after `after`, newest first, read as they are asked for. */
+  /** The session's messages above `after` and below `before`, newest first; pages are read on demand. */
   async *newestFirst(
     sessionId: string,
     { after = 0, before }: { after?: number | undefined; before?: number | undefined },
@@ -135,7 +135,7 @@ export class ContextWindow {
     }
   }
 
-  /** Questions that never got an answer are left out. */
+  /** Collects the newest messages that fit, without unanswered questions. */
   async #fill(
     sessionId: string,
     {
@@ -160,12 +160,12 @@ export class ContextWindow {
   }
 }
 
-/** What prompt and system prompt take. */
+/** Tokens of the prompt and the system prompt. */
 async function asked({ prompt, system = "" }: WindowAsk, { text }: Measure): Promise<number> {
   return (await text(prompt)) + (await text(system)) + 2 * MESSAGE_TOKENS;
 }
 
-/** The conversation as a model is shown it, oldest first, the question last. */
+/** The conversation in a model's format, oldest message first, the question last. */
 export function conversationOf(
   { summary, newest, room }: Pick<View, "summary" | "newest" | "room">,
   prompt: string,
@@ -179,7 +179,7 @@ export function conversationOf(
   ];
 }
 
-/** A summary as a model is shown it. */
+/** A summary with the line that introduces it to a model. */
 export function introduced({ uptoSeq, leftOut, content }: Omit<Summary, "createdAt">): string {
   const gap = leftOut === 0 ? "" : ` (${leftOut} of these messages are not in it)`;
   return `Summary of the earlier conversation, up to message #${uptoSeq}${gap}:\n${content}`;

@@ -1,4 +1,4 @@
-// Searching conversations: checks what is asked, and shows of each message that is found the part that matters.
+// Search in conversations: checks the query, and returns the matching part of each found message.
 import { AppError } from "../lib/errors.ts";
 import { Matcher } from "../search/matches.ts";
 import { snippet } from "../search/snippet.ts";
@@ -8,18 +8,18 @@ import type { Found, HistoryStore, SearchScope } from "./store.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 
 const MAX_QUERY_CHARACTERS = 1_000;
-/** Of the messages that have a word, so many of the newest compete. */
+/** Candidates per word: only the newest messages with a very frequent word are ranked. */
 const AMONG = 1_000;
 
 export interface Hit {
   session: string;
-  /** Of the session. */
+  /** The session's title. */
   title: string | null;
   seq: number;
   role: Role;
-  /** As of a message. */
+  /** The message's author, as in `Message`. */
   author: string | null;
-  /** One line around what was found, which stands between `**`. */
+  /** One line around the matches, which stand between `**`. */
   snippet: string;
   /** Higher is better: 1 for the best, a half for the next, a third … */
   score: number;
@@ -33,9 +33,9 @@ export class HistorySearch {
   }
 
   /**
-   * The best `limit` messages that have any of the words, the best first. Everything in `query` is text, not syntax.
-   * What a script without spaces writes together is looked for as a whole first, then by each two characters of it.
-   * @throws AppError `invalid` for a query without a word, or one that is too long
+   * The best `limit` messages with any of the words, the best first. `query` is plain text without syntax. Text of a
+   * script without spaces is first searched as a whole, then by each two of its characters.
+   * @throws AppError `invalid` for a query without a word, or a query that is too long
    */
   async search(scope: SearchScope, query: string, limit: number): Promise<Hit[]> {
     if (query.length > MAX_QUERY_CHARACTERS) {
@@ -68,14 +68,14 @@ const hit = ({ session, title, message }: Found, matcher: Matcher, at: number): 
   role: message.role,
   author: message.author,
   snippet: snippet(message.content, matcher),
-  // By its place: what it is ranked by tells how much everybody has stored.
+  // Score by rank: a raw score would tell how much other principals have stored.
   score: Number((1 / (at + 1)).toFixed(3)),
 });
 
-/** Milliseconds that others may be held up. */
+/** Maximum time without a pause for other calls, in milliseconds. */
 const PIECE_MS = 10;
 
-/** Maps in pieces, between which other calls have a turn. */
+/** Maps in batches, and lets other calls run between two batches. */
 async function mapInPieces<T, R>(
   items: readonly T[],
   act: (item: T, index: number) => R,

@@ -1,33 +1,34 @@
-// One row of a conversation.
+// One message of a conversation.
 import { goingOn, wordOrQuoted } from "../lib/text/quoted.ts";
 
 export const ROLES = ["user", "assistant", "system", "tool"] as const;
 export type Role = (typeof ROLES)[number];
 
-/** A question is `pending` until it is answered; `failed` and `interrupted` ones can be asked again. */
+/** `pending` is a question without an answer yet; `failed` and `interrupted` questions can be asked again. */
 export const STATUSES = ["complete", "pending", "failed", "interrupted"] as const;
 export type MessageStatus = (typeof STATUSES)[number];
 
 export interface Message {
-  /** 1, 2, 3 … within its session. */
+  /** Number within the session: 1, 2, 3 … */
   seq: number;
   role: Role;
   content: string;
   status: MessageStatus;
-  /** Which model wrote it. */
+  /** The model that wrote the message. */
   model: string | null;
   inputTokens: number | null;
   outputTokens: number | null;
   requestKey: string | null;
   createdAt: number;
   /**
-   * The principal on whose call it was written; of a model's answer: who asked. Null where nobody knows: in what earlier
-   * versions stored, and in other programs' files. It may come from an imported file, so it grants nothing.
+   * The principal whose call stored the message; for a model's answer, the principal of the question. Null when
+   * unknown: in rows of earlier versions, and in other programs' files. An imported file may claim any author, so this
+   * grants nothing.
    */
   author: string | null;
 }
 
-/** Who wrote it or had it written, for people to read; undefined where that is the session's owner, or unknown. */
+/** The author, as text for people; undefined for the session's owner or an unknown author. */
 export function byOther(
   { role, author }: Pick<Message, "role" | "author">,
   owner: string,
@@ -36,7 +37,7 @@ export function byOther(
   return `${role === "assistant" ? "for" : "by"} ${wordOrQuoted(author)}`;
 }
 
-/** A message in a text of several: nothing in its content can look like another one. `notes`: of who and what else. */
+/** One message of a transcript; its content cannot imitate another message. `notes` name the author and the like. */
 export function transcriptLine(
   { seq, role }: Pick<Message, "seq" | "role">,
   content: string,

@@ -1,14 +1,14 @@
-// A model's answer in the form in which it is stored. It was paid for, so nothing that is odd about it costs the answer.
+// A model's answer in its stored form. Oddities are repaired, never refused: the answer has been paid for.
 import { cleanName, shortened, storable } from "../lib/text/text.ts";
 import { MAX_MODEL_BYTES } from "./ask.ts";
 import type { ModelReply } from "./model.ts";
 
 const CUT = "\n\n… (cut: the answer is longer than the setting max-message allows)";
 
-/** No answer costs more. */
+/** Upper limit for a plausible count; larger counts are dropped. */
 const MAX_TOKENS = 1_000_000_000;
 
-/** Replaces what cannot be stored, cuts what is too long, and drops counts that are none. */
+/** Replaces characters that cannot be stored, cuts long text, and drops implausible counts. */
 export const storableReply = (reply: ModelReply, maxBytes: number): ModelReply => ({
   text: shortened(storable(reply.text), maxBytes, CUT),
   model: storableModel(reply.model),

@@ -1,4 +1,4 @@
-// The port that keeps histories and the claims of chat turns.
+// The port for histories and the claims of chat turns.
 import type { Principal } from "../auth/principal.ts";
 import type { PageBounds } from "../lib/page.ts";
 import type { Term } from "../search/terms.ts";
@@ -10,7 +10,7 @@ export interface NewMessage {
   content: string;
   /** Appending again with the same key returns the first message. */
   requestKey?: string | undefined;
-  /** On whose call it is written, who must still be allowed to; absent for the program itself. */
+  /** The principal of the call, which must still have access; absent for the program itself. */
   by?: Principal | undefined;
 }
 
@@ -21,83 +21,83 @@ export interface Answer {
   outputTokens?: number | undefined;
 }
 
-/** A question that is being answered; it holds the session until it is completed or failed. */
+/** A question that waits for its answer. The turn claims the session until it is completed or failed. */
 export interface Turn {
   id: number;
   instanceId: string;
   sessionId: string;
   question: Message;
-  /** Who asks now; a question that is taken up again may be somebody else's. */
+  /** The principal that asks now; a question that is taken up again may have another author. */
   by: Principal | undefined;
-  /** The last question is asked again; the history ended with this message then. */
+  /** Set when the last question is asked again: the number of the last message at that time. */
   again?: { lastSeq: number };
 }
 
-/** What a model is told of the messages that no longer fit beside the newest ones. */
+/** The text that stands for the messages that no longer fit into a model's window. */
 export interface Summary {
-  /** It stands for the messages up to this one. */
+  /** Number of the last message that the summary covers. */
   uptoSeq: number;
-  /** How many of these nobody read for it, because they were too many at once. */
+  /** Number of these messages that were never summarized, because they were too many at once. */
   leftOut: number;
   content: string;
-  /** Which model wrote it. */
+  /** The model that wrote the summary. */
   model: string;
   createdAt: number;
 }
 
-/** What `beginTurn` found. `busy`: another turn of this session is running. */
+/** Result of `beginTurn`. `busy`: another turn of this session is running. */
 export type TurnStart =
   | { kind: "started"; turn: Turn }
   | { kind: "answered"; question: Message; answer: Message }
   | { kind: "busy" };
 
-/** One session, or all living ones that a principal owns or that were shared with it. */
+/** One session, or all live sessions that a principal owns or that were shared with it. */
 export type SearchScope = { session: string } | { principal: string };
 
 export interface SearchOptions {
   limit: number;
-  /** Of one session: only messages below this number. */
+  /** Only messages below this number; for a search in one session. */
   before?: number | undefined;
-  /** So many of the newest messages that have a term compete, if very many have it. */
+  /** Maximum number of candidates per term, the newest ones. */
   among: number;
-  /** Leaves out what this model wrote, and users' messages that say exactly this. */
+  /** Leaves out this model's messages, and users' messages that equal this prompt. */
   except?: { model: string; prompt: string } | undefined;
 }
 
 export interface Found {
   session: string;
-  /** Of the session. */
+  /** The session's title. */
   title: string | null;
-  /** Of a very long one, the beginning. */
+  /** The message; only the beginning of a very long one. */
   message: Message;
-  /** Above 0; higher is better. */
+  /** Relevance, above 0; higher is better. */
   score: number;
 }
 
 export interface MessagePage {
   messages: Message[];
-  /** Present when there are older ones: the `before` of the next page. */
+  /** The `before` of the next page; absent on the last page. */
   nextBefore?: number;
 }
 
 export interface HistoryStore {
   /** @throws AppError `conflict` when the request key belongs to another message */
   append(sessionId: string, message: NewMessage): Promise<Message>;
-  /** The newest messages below `before`, as many as are on a page, in order. */
+  /** The newest messages below `before` that fit on one page, in ascending order. */
   page(
     sessionId: string,
     options: PageBounds & { before?: number | undefined },
   ): Promise<MessagePage>;
   /**
-   * The messages that match any of the terms, the best first: those with more of the terms, with rarer ones, and with
-   * more of them in less text. Of a term that very many messages have, the newest of these compete.
+   * The messages that match any of the terms, the best first. Messages rank higher with more of the terms, with rarer
+   * terms, and with more matches in less text. Only the newest messages with a very frequent term are ranked.
    */
   search(scope: SearchScope, terms: readonly Term[], options: SearchOptions): Promise<Found[]>;
   /**
-   * Stores the question as pending and claims the session for one turn. A question that failed or was interrupted is
-   * taken up again when it comes with its request key, or when it is the last message and the prompt is the same.
-   * `again`: the last question is asked once more, perhaps in other words; until that is answered nothing changes, and
-   * when somebody adds to the history meanwhile nothing changes at all.
+   * Stores the question as pending and claims the session for one turn. A failed or interrupted question is taken up
+   * again in two cases: its request key matches, or it is the last message and the prompt is the same. With `again`,
+   * the last question is asked again, perhaps in other words. Nothing changes before the answer, and nothing at all
+   * when the history grows meanwhile.
    * @throws AppError `conflict` when the request key belongs to another prompt, `limit` as `checkRoom`
    */
   beginTurn(
@@ -110,7 +110,7 @@ export interface HistoryStore {
       by?: Principal | undefined;
     },
   ): Promise<TurnStart>;
-  /** What a user said last. */
+  /** The newest message of a user. */
   lastQuestion(sessionId: string): Promise<Message | undefined>;
   /** @throws AppError `limit` when a session has no room for this question and its answer */
   checkRoom(
@@ -118,11 +118,11 @@ export interface HistoryStore {
     question: { prompt: string; requestKey?: string | undefined; by?: Principal | undefined },
   ): Promise<void>;
   /**
-   * Stores the answer, completes the question and frees the session, in one.
+   * Stores the answer, completes the question and releases the session, in one operation.
    * @throws AppError `conflict` when the history was cleared meanwhile
    */
   completeTurn(turn: Turn, answer: Answer): Promise<Message>;
-  /** Marks the question and frees the session. */
+  /** Marks the question and releases the session. */
   failTurn(turn: Turn, status: "failed" | "interrupted"): Promise<void>;
   summary(sessionId: string): Promise<Summary | undefined>;
   /**
@@ -130,6 +130,6 @@ export interface HistoryStore {
    * @throws AppError `conflict` when the history was cleared meanwhile
    */
   saveSummary(turn: Turn, summary: Omit<Summary, "createdAt">): Promise<Summary>;
-  /** Ends the turns that a dead instance left: their questions become `interrupted`. Resolves to how many. */
+  /** Marks the questions of a dead instance's turns as `interrupted` and returns their number. */
   interruptTurns(instanceId: string): Promise<number>;
 }

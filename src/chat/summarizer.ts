@@ -1,5 +1,5 @@
-// The rolling summary of what a model is no longer shown. When the messages after it overflow the window, the older ones
-// are folded into it by the same model, until only half a window is left: so that happens once in many turns.
+// The rolling summary of the messages that a model is no longer shown. When the newer messages overflow the window,
+// the model folds the older ones into the summary. Half a window stays free, so this happens once in many turns.
 import {
   introduced,
   MAX_READ,
@@ -14,13 +14,13 @@ import { storableModel } from "./reply.ts";
 import type { HistoryStore, Summary, Turn } from "./store.ts";
 import { MESSAGE_TOKENS } from "./tokens.ts";
 
-/** How many requests one turn may make; mostly one is enough. What is still older then is left out. */
+/** Maximum number of requests in one turn; mostly one is enough. Still older messages are left out. */
 const MAX_REQUESTS = 4;
-/** No message takes more of a request than this part. */
+/** Divisor of a request's room: the most that one message may take. */
 const LARGEST_SHARE = 2;
 const INSTRUCTION_TOKENS = 200;
 
-/** Messages for one request, oldest first, up to one of them. */
+/** Messages for one request, oldest first, up to `uptoSeq`. */
 interface Batch {
   lines: string[];
   uptoSeq: number;
@@ -38,8 +38,8 @@ export class Summarizer {
   }
 
   /**
-   * What is shown instead of a view that overflows: a newer summary, and fewer messages. However much there is to
-   * fold, it takes a few requests; each one's summary is stored, and says how much was left out.
+   * Replaces a view that overflows by a newer summary and fewer messages. The number of requests is bounded. Each
+   * request's summary is stored and says how many messages it leaves out.
    * @throws AppError `model`, or `conflict` when the history was cleared meanwhile; the signal's reason when aborted
    */
   async fold(turn: Turn, view: View, ask: WindowAsk, signal: AbortSignal): Promise<View> {
@@ -65,7 +65,7 @@ export class Summarizer {
     return { ...view, summary, newest, overflows: false };
   }
 
-  /** The newest of the messages to fold, in the order of their requests; `from` is the first of them. */
+  /** The newest messages to fold, in the order of their requests; `from` is the number of the oldest. */
   async #batches(
     sessionId: string,
     ask: WindowAsk,
@@ -104,11 +104,11 @@ export class Summarizer {
   }
 }
 
-/** Some endpoints leave in what their models thought before they wrote. */
+/** Removes the reasoning that some endpoints leave in front of the answer. */
 const withoutThoughts = (text: string): string =>
   text.replace(/^\s*<think>.*?<\/think>/s, "").trim();
 
-/** At least the newest, which fits; else what takes at most half of the room and of what is read back. */
+/** The newest message, and older ones up to half of the room and half of `MAX_READ`. */
 function newestHalf({ newest, room }: View, questionSeq: number): View["newest"] {
   let left = room / 2;
   const end = newest.findIndex(({ message, tokens }, index) => {
@@ -118,7 +118,7 @@ function newestHalf({ newest, room }: View, questionSeq: number): View["newest"]
   return end === -1 ? newest : newest.slice(0, end);
 }
 
-/** A word is about one and a half tokens, some languages' more. */
+/** A word is about one and a half tokens, in some languages more. */
 const instructions = (tokens: number): string =>
   "You keep the memory of a conversation between a user and an assistant. You are given the summary so far, if there " +
   "is one, and the messages that follow it. Write the new summary: one that stands for all of it. Keep names, numbers, " +

@@ -1,8 +1,8 @@
-// The title of a conversation that nobody has given one: how it begins.
+// The default title of a conversation: the beginning of its first question.
 
 const MAX_CHARACTERS = 60;
 
-/** The first words of a question, on one line; undefined for one without any. */
+/** The first words of a question, on one line; undefined for a question without words. */
 export function titleOf(question: string): string | undefined {
   const line = question
     .slice(0, 1_000)
@@ -13,6 +13,6 @@ export function titleOf(question: string): string | undefined {
   if (characters.length <= MAX_CHARACTERS) return line || undefined;
   const cut = characters.slice(0, MAX_CHARACTERS).join("");
   const atWord = cut.replace(/\s+\S*$/u, "");
-  // A script without spaces, or one endless word, is cut where it is.
+  // Cut a script without spaces, or one endless word, in the middle.
   return `${atWord.length >= MAX_CHARACTERS / 2 ? atWord : cut}…`;
 }

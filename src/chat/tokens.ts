@@ -1,38 +1,38 @@
-// How long texts are for a model, in tokens. Counting costs time, so messages are counted once and remembered.
+// Lengths of texts in a model's tokens. Counting is slow, so each message is counted once and remembered.
 import { LRUCache } from "lru-cache";
 import { byteLength } from "../lib/text/text.ts";
 import type { Message } from "./message.ts";
 
-/** The port to whatever counts. Models count differently: it is right within some percent. */
+/** The port to a token counter. Models count differently, so a count is right within some percent. */
 export interface Tokenizer {
-  /** `Infinity` for more than `limit`: what is too long anyway is not counted to its end. */
+  /** The number of tokens; `Infinity` for more than `limit`, where counting stops. */
   count(text: string, limit: number): Promise<number>;
-  /** The text, or as much of its beginning as is about `max` tokens long. */
+  /** The text, or about the first `max` tokens of it. */
   cut(text: string, max: number): Promise<string>;
 }
 
-/** What a message takes beside its text: who says it, where it ends. */
+/** Tokens of a message beside its text, for its role and its end. */
 export const MESSAGE_TOKENS = 4;
 
-/** Counts of messages that are kept in memory: some megabytes. */
+/** Maximum number of counts in memory: some megabytes. */
 const MAX_COUNTS = 20_000;
 
-/** A token is at least one byte: so much it is at most, known without counting. */
+/** An upper limit without counting: a token is at least one byte. */
 export const mostTokens = (text: string): number => byteLength(text);
 
 export class MessageTokens {
   readonly #tokenizer: Tokenizer;
-  /** By message; a negative one means more than that. */
+  /** Counts by message; a negative number means more than its absolute value. */
   readonly #counts = new LRUCache<string, number>({ max: MAX_COUNTS });
 
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer;
   }
 
-  /** `Infinity` for more than `limit`. */
+  /** The number of tokens; `Infinity` for more than `limit`. */
   async of(sessionId: string, message: Message, limit: number): Promise<number> {
     const { seq, createdAt, content } = message;
-    // Messages never change; a history that is cleared begins again at 1, at another time.
+    // Identify a message without hashing it. A cleared history begins again at 1, with another time.
     const key = `${sessionId} ${seq} ${createdAt} ${content.length}`;
     const known = this.#counts.get(key);
     if (known !== undefined && (known >= 0 || -known >= limit)) return known < 0 ? Infinity : known;
