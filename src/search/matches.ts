@@ -1,16 +1,16 @@
-// Where the terms of a search stand in a text, and how often.
+// The matches of search terms in a text.
 import { stem } from "./stem.ts";
 import type { Term } from "./terms.ts";
 import { runs, type Word } from "./words.ts";
 
 export interface Match {
-  /** Index of the term. */
+  /** The term's index. */
   term: number;
   start: number;
   end: number;
 }
 
-/** Looks through texts for the same terms; words that come up again are not reduced to their stems again. */
+/** Finds the same terms in several texts; remembers the stems of words that come again. */
 export class Matcher {
   readonly #words = new Map<string, number>();
   readonly #phrases: { term: number; characters: readonly string[] }[] = [];
@@ -23,7 +23,7 @@ export class Matcher {
     }
   }
 
-  /** In order of their starts, but for phrases that overlap. */
+  /** Matches in the order of their starts, except for overlapping phrases. */
   *find(text: string): Generator<Match> {
     for (const run of runs(text)) {
       const { text: word, start, end, unspaced } = run[0]!;

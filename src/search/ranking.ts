@@ -1,26 +1,26 @@
-// How well texts answer a search, after BM25: what they have of the terms, rare ones first, in little text.
+// Relevance of texts for a search, after BM25: more of the terms, rarer terms and shorter texts rank higher.
 import { Matcher } from "./matches.ts";
 import type { Term } from "./terms.ts";
 
-/** How fast more of the same term counts less. */
+/** BM25's k1: the saturation of repeated terms. */
 const SATURATION = 1.2;
-/** How much of that depends on the length of the text. */
+/** BM25's b: the influence of the text's length. */
 const LENGTH_SHARE = 0.75;
 
 export interface Rankable {
-  /** Terms that it is known to have, beyond what `text` shows. */
+  /** Terms that the index found in the text, also beyond the part in `text`. */
   has: ReadonlySet<number>;
-  /** Its beginning, or nothing of it. */
+  /** The beginning of the text, or "". */
   text: string;
-  /** Of all of it. */
+  /** Length of the whole text. */
   length: number;
 }
 
-/** What a term is worth that `matching` of `total` texts have. Always above 0. */
+/** BM25's weight of a term that occurs in `matching` of `total` texts; always above 0. */
 export const weightOf = (matching: number, total: number): number =>
   Math.log(1 + (Math.max(total - matching, 0) + 0.5) / (matching + 0.5));
 
-/** Each text with its score: above 0, higher is better. `weights`: of the terms. */
+/** Each text with its score: above 0, higher is better. `weights` has one weight per term. */
 export function ranked<T extends Rankable>(
   texts: readonly T[],
   terms: readonly Term[],

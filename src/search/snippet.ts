@@ -1,17 +1,17 @@
-// The part of a text that shows best why it was found, with the words that were searched for between `**`.
+// The part of a text that shows best why it was found, with the matches between `**`.
 import type { Match, Matcher } from "./matches.ts";
 
-/** Without the marks. */
+/** Length in characters, without the marks. */
 const LENGTH = 240;
-/** What is shown before the first match. */
+/** Characters before the first match. */
 const LEAD = 60;
-/** How far a cut may be moved to fall between words. */
+/** Characters that a cut may move to fall between words. */
 const SLACK = 20;
-/** More would make it unreadable. */
+/** Maximum number of marked matches; more are unreadable. */
 const MAX_MARKS = 12;
-/** A character with more marks may be cut in two. */
+/** Maximum number of combining marks that stay with their character. */
 const MAX_MARKS_OF_ONE = 32;
-/** What is looked at for the best place. */
+/** Maximum number of matches that compete for the best part. */
 const MAX_MATCHES = 50;
 const MAX_LOOKED_THROUGH = 100_000; // characters
 
@@ -26,7 +26,7 @@ export function snippet(text: string, matcher: Matcher): string {
   return `${from > 0 ? "…" : ""}${shown}${end < text.length ? "…" : ""}`;
 }
 
-/** The match from which on the most different terms stand near each other. */
+/** The match that begins the part with the most different terms. */
 function best(matches: readonly Match[]): Match | undefined {
   const near = (from: Match): number =>
     new Set(
@@ -49,7 +49,7 @@ function highlighted(text: string, matches: readonly Match[], from: number, to: 
   return result + text.slice(at, to);
 }
 
-/** Matches that touch or overlap as one. */
+/** Spans of matches; matches that touch or overlap become one. */
 function merged(matches: readonly Match[]): [start: number, end: number][] {
   const spans: [number, number][] = [];
   for (const { start, end } of matches.toSorted((a, b) => a.start - b.start)) {
@@ -60,20 +60,20 @@ function merged(matches: readonly Match[]): [start: number, end: number][] {
   return spans;
 }
 
-/** Behind the next space, if there is one near. */
+/** The position behind the next space, if one is near. */
 function startOf(text: string, at: number): number {
   if (at === 0) return 0;
   const space = text.slice(at, at + SLACK).search(/\s/);
   return space === -1 ? whole(text, at) : at + space + 1;
 }
 
-/** Before the last space, if there is one near. */
+/** The position before the last space, if one is near. */
 function endOf(text: string, at: number): number {
   const space = /\s\S*$/.exec(text.slice(at - SLACK, at))?.index;
   return space === undefined ? at : at - SLACK + space;
 }
 
-/** The same place, or the one before it when a character would be cut in two. */
+/** The same position, or an earlier one that does not cut a character in two. */
 function whole(text: string, at: number): number {
   let place = at;
   while (

@@ -1,16 +1,16 @@
-// The stem of an English word, so that `running` is found by `run`: M. F. Porter, "An algorithm for suffix stripping"
-// (1980), with the two rules he added later, as SQLite's full-text index does it.
+// The stem of an English word, so that `run` finds `running`: M. F. Porter, "An algorithm for suffix stripping"
+// (1980), with the two rules that he added later. SQLite's full-text index uses the same algorithm.
 
 const C = "[^aeiou]"; // consonant
 const V = "[aeiouy]"; // vowel
 const CS = `${C}[^aeiouy]*`;
 const VS = `${V}[aeiou]*`;
-/** At least one, exactly one, and more than one vowel followed by a consonant. */
+/** Porter's measure m > 0, m = 1, m > 1, and a stem with a vowel. */
 const SOME = new RegExp(`^(?:${CS})?${VS}${CS}`);
 const ONE = new RegExp(`^(?:${CS})?${VS}${CS}(?:${VS})?$`);
 const MORE = new RegExp(`^(?:${CS})?${VS}${CS}${VS}${CS}`);
 const VOWEL = new RegExp(`^(?:${CS})?${V}`);
-/** Ends consonant, vowel, consonant: `hop`, not `snow`. */
+/** A stem that ends consonant, vowel, consonant: `hop`, not `snow`. */
 const SHORT = new RegExp(`^${CS}${V}[^aeiouwxy]$`);
 
 const STEP_2 = endings(
@@ -22,10 +22,10 @@ const STEP_4 = endings(
   "al ,ance ,ence ,er ,ic ,able ,ible ,ant ,ement ,ment ,ent ,ion ,ou ,ism ,ate ,iti ,ous ,ive ,ize ",
 );
 
-/** `word` is lower-case. Words with other letters than English ones, or with digits, stay as they are. */
+/** The stem of a lower-case word. Words with digits or other letters than English ones stay as they are. */
 export function stem(word: string): string {
   if (!/^[a-z]{3,64}$/.test(word)) return word;
-  // At the start of a word, y is a consonant.
+  // Treat y at the start of a word as a consonant.
   return word.startsWith("y") ? stripped(`Y${word.slice(1)}`).toLowerCase() : stripped(word);
 }
 
@@ -56,7 +56,7 @@ function withoutPast(w: string): string {
 
 type Endings = readonly (readonly [ending: string, by: string])[];
 
-/** The longest first. */
+/** Pairs of ending and replacement, the longest ending first. */
 function endings(list: string): Endings {
   return list
     .split(",")

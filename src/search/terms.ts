@@ -1,24 +1,24 @@
-// What is searched for: the distinct words of a query, and what it has of scripts without spaces, as phrases.
+// The terms of a query: its distinct words, and phrases of characters for scripts without spaces.
 import { stem } from "./stem.ts";
 import { pairs, runs } from "./words.ts";
 
 export interface Term {
-  /** What follows each other in the index where this is: one word, or pairs of characters. */
+  /** Consecutive tokens in the index: one word, or pairs of characters. */
   readonly phrase: readonly string[];
   /** The characters of a phrase; undefined for a word. */
   readonly characters: readonly string[] | undefined;
-  /** By which a word is the same as another; the characters as one text. */
+  /** Identity of the term: the word's stem, or the characters as one text. */
   readonly key: string;
 }
 
-/** More say nothing new, and each is one look into the index. */
+/** Maximum number of terms: each one is a lookup in the index. */
 const MAX_TERMS = 32;
-/** A longer phrase is several. */
+/** Maximum characters of a phrase; a longer phrase is split. */
 const MAX_CHARACTERS = 32;
 
 /**
- * The terms of a query; none when it has no word. Nothing in it is syntax. `loose`: any two characters that follow each
- * other count, as the words of a sentence would; otherwise only the whole phrase does.
+ * The terms of a query; none when the query has no word. The query has no syntax. With `loose`, any two adjacent
+ * characters of a script without spaces count, like the words of a sentence; otherwise only the whole phrase does.
  */
 export function terms(query: string, { loose = false }: { loose?: boolean } = {}): Term[] {
   const found = new Map<string, Term>();
@@ -36,7 +36,7 @@ function* all(query: string, length: number): Generator<Term> {
       yield { phrase: letters, characters: undefined, key: stem(letters[0]!) };
       continue;
     }
-    // Two in a row share a character, so that nothing between them is lost.
+    // Let two adjacent phrases share a character, so that the pair between them is not lost.
     for (let at = 0; at === 0 || at + 1 < letters.length; at += length - 1) {
       const characters = letters.slice(at, at + length);
       const phrase = characters.length === 1 ? characters : pairs(characters);

@@ -1,14 +1,14 @@
-// How text is cut into words: the one place that decides it, for the index, for queries and for highlighting. Words are
-// compared folded: without case, accents and forms of writing. Scripts that put no spaces between words are cut into
-// single characters. Not here: word forms (stem.ts).
+// The one place that cuts text into words, for the index, for queries and for highlighting. Words are folded: without
+// case, accents and forms of writing. Scripts that put no spaces between words are cut into single characters. Not
+// here: word forms (stem.ts).
 
 export interface Word {
-  /** Folded. */
+  /** The word, folded. */
   text: string;
-  /** Where it is in the text: offsets of its first code unit and behind its last. */
+  /** Offset of the word's first code unit in the text; `end` is behind its last. */
   start: number;
   end: number;
-  /** One character of a script without spaces. */
+  /** True for one character of a script without spaces. */
   unspaced: boolean;
 }
 
@@ -16,39 +16,41 @@ const SCRIPTS = ["Han", "Hiragana", "Katakana", "Bopomofo", "Hangul"]
   .concat(["Thai", "Lao", "Khmer", "Myanmar", "Tibetan", "Yi"])
   .map((script) => String.raw`\p{scx=${script}}`);
 const UNSPACED = String.raw`[[${SCRIPTS.join("")}]&&[\p{L}\p{N}]]`;
-/** A Hangul syllable in its parts, as macOS writes file names. */
+/** A decomposed Hangul syllable, as in file names of macOS. */
 const JAMO = String.raw`[\u1100-\u115F][\u1160-\u11A7]+[\u11A8-\u11FF]*`;
-/** With the marks of half-width Katakana. */
+/** A character with its marks, including those of half-width Katakana. */
 const CHARACTER = String.raw`${JAMO}|${UNSPACED}[\p{M}\uFF9E\uFF9F]*`;
 const WORD = String.raw`[[\p{L}\p{M}\p{N}\p{Co}]--${UNSPACED}]+`;
 const PATTERN = new RegExp(`(${CHARACTER})|${WORD}`, "gv");
 
-/** Accents, vowel points and variation selectors; the marks of Kana and of Indic vowels make other letters. */
+/**
+ * Accents, vowel points and variation selectors. Marks of Kana and of Indic vowels make other letters, so they stay.
+ */
 const ACCENTS = /[[[\p{sc=Inherited}\p{sc=Arabic}\p{sc=Hebrew}]&&\p{M}]--[\u3099\u309A]]+/gv;
 const SIGNS = /[^\p{L}\p{M}\p{N}\p{Co}]+/gu;
 const ASCII = /^[\x00-\x7F]*$/;
-/** Nothing to fold but case: most words, most characters of Chinese, Japanese and Korean. */
+/** Text that needs no folding except for case: most words, and most characters of Chinese, Japanese and Korean. */
 const PLAIN = /^(?:[0-9A-Za-z]*|[\u3041-\u3096\u30A1-\u30FA\u3400-\u9FFF\uAC00-\uD7A3])$/;
 
 /**
- * Of a text, so many different words are indexed, and so many in all where they have to be cut here: what comes after
- * them is not found. A row with more would hold up everybody while it is written. A novel has half as many.
+ * Limits per text: different words, and all words of a text that is cut here. Text behind a limit is not found.
+ * Without limits, storing one huge text would hold up all other calls. A novel has half as many words.
  */
 const MAX_DIFFERENT = 16_000;
 const MAX_WORDS = 210_000;
-/** Too few characters for words to be worth counting. */
+/** Characters of a text with too few words to count. */
 const SHORT = 16_000;
 
-/** What the index is given of a text, and how many different words it has; 0 for few. */
+/** The index's content for a text, and its number of different words; 0 for few. */
 export interface Indexed {
   words: string;
   different: number;
 }
 
-/** A word is compared by so many characters of it; more are marks without end. */
+/** Maximum length of a word that is compared; a longer one is a character with endless marks. */
 const MAX_WORD = 1_000;
 
-/** The words of a text, in order. A lone surrogate, a sign or an emoji is none. */
+/** The words of a text, in order. Signs, emoji and lone surrogates are no words. */
 export function* cut(text: string): Generator<Word> {
   const known = new Map<string, string>();
   for (const match of text.matchAll(PATTERN)) {
@@ -60,7 +62,7 @@ export function* cut(text: string): Generator<Word> {
   }
 }
 
-/** Most words of a text come again, and to fold is dear. */
+/** Folds a word; remembers the result, because folding is slow and most words come again. */
 function foldOnce(word: string, known: Map<string, string>): string {
   if (PLAIN.test(word)) return word.toLowerCase();
   let folded = known.get(word);
@@ -73,7 +75,7 @@ function fold(word: string): string {
   return letters.normalize("NFC").replace(SIGNS, "");
 }
 
-/** Words, and characters that follow each other without anything between, as arrays of more than one. */
+/** Each word as an array of one; adjacent characters of a script without spaces as one longer array. */
 export function* runs(text: string): Generator<readonly Word[]> {
   let run: Word[] = [];
   for (const word of cut(text)) {
@@ -89,9 +91,9 @@ export function* runs(text: string): Generator<readonly Word[]> {
 }
 
 /**
- * What the index holds of a text. Of characters without spaces it holds the pairs, in order, so that a phrase of pairs
- * is found wherever it stands: single characters are in too many messages to be compared by their places. It holds
- * these too, once each, at the end.
+ * The index's content for a text. Adjacent characters without spaces are indexed as pairs, in order, so that a phrase
+ * of pairs is found anywhere. Single characters occur in too many messages to be compared by position; each is added
+ * once, at the end.
  */
 export function indexed(text: string): Indexed {
   if (ASCII.test(text)) return indexedAscii(text);
@@ -106,7 +108,7 @@ export function indexed(text: string): Indexed {
   for (const word of cut(text)) {
     const follows = last?.unspaced && word.unspaced && last.end === word.start;
     if (follows) note(last!.text + word.text);
-    else if (last?.unspaced) note(last.text); // keeps pairs of the next run apart
+    else if (last?.unspaced) note(last.text); // keeps the pairs of two runs apart
     if (word.unspaced) characters.add(word.text);
     else note(word.text);
     last = word;
@@ -119,7 +121,7 @@ export function indexed(text: string): Indexed {
   };
 }
 
-/** The index itself cuts it in the same way. */
+/** The content for ASCII text, which SQLite's tokenizer cuts in the same way. */
 function indexedAscii(text: string): Indexed {
   if (text.length < SHORT) return { words: text, different: 0 };
   const different = new Set<string>();
@@ -132,6 +134,5 @@ function indexedAscii(text: string): Indexed {
   return { words: text.slice(0, word.lastIndex), different: different.size };
 }
 
-/** Each character with the next one. */
 export const pairs = (characters: readonly string[]): string[] =>
   characters.slice(1).map((character, i) => characters[i]! + character);
