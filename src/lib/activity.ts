@@ -1,13 +1,14 @@
-// Notes when sessions and clients were last active, at most one write each per interval. A lost note costs one interval.
+// Records when sessions and clients were last active, with at most one write per interval. A lost write costs one
+// interval.
 import { LRUCache } from "lru-cache";
 import type { Clock } from "./clock.ts";
 
-/** Where the notes go: `touch` of a store. */
+/** The `touch` of a store. */
 type Touch = (times: ReadonlyMap<string, number>) => Promise<void>;
 
 const LONGEST_INTERVAL_MS = 30_000;
 
-/** How stale an activity time may be: 30 s, or less where sessions live only briefly. */
+/** The largest error of an activity time: 30 s, or less if sessions live only briefly. */
 export const activityInterval = (maxAgeMs: number): number =>
   Math.min(LONGEST_INTERVAL_MS, maxAgeMs / 4);
 
@@ -16,7 +17,7 @@ export class Activity {
   readonly #intervalMs: number;
   readonly #touch: Touch;
   readonly #onError: (error: unknown) => void;
-  /** When each id was last written. Bounded: a forgotten id costs one write more. */
+  /** Time of each id's last write. Bounded: a forgotten id costs one more write. */
   readonly #written = new LRUCache<string, number>({ max: 10_000 });
 
   constructor(clock: Clock, maxAgeMs: number, touch: Touch, onError: (error: unknown) => void) {
@@ -26,7 +27,7 @@ export class Activity {
     this.#onError = onError;
   }
 
-  /** Returns at once: nobody waits for the note, and a call does not fail because of it. */
+  /** Record activity and return at once: a call neither waits for the write nor fails with it. */
   note(id: string): void {
     const time = this.#clock.monotonic();
     if (time - (this.#written.get(id) ?? -Infinity) < this.#intervalMs) return;

@@ -1,16 +1,19 @@
-// Time as a part that can be replaced: whatever decides by the clock is given one.
+// The clock as a replaceable part: code that decides by time is given one.
 import { uptime } from "node:os";
 
 export interface Clock {
   /** Milliseconds since 1970-01-01 UTC, as the machine's clock says. */
   now(): number;
-  /** Milliseconds that this process has seen pass, whoever sets the other clock. Of a stop or a sleep it sees a minute. */
+  /**
+   * Milliseconds that have passed for this process, whatever the machine's clock is set to. Counts at most a minute of
+   * a suspension.
+   */
   monotonic(): number;
-  /** Milliseconds since the machine started, with its sleep: what a clock that was set does not change. */
+  /** Milliseconds since the machine started, sleep included; setting the clock does not change it. */
   uptime?(): number;
 }
 
-/** A clock that shows less is not set: this program is younger. Machines without a battery begin in 1970. */
+/** Earliest plausible time, which is older than this program. A machine without a battery begins in 1970. */
 export const CLOCK_SET = Date.UTC(2025, 0, 1);
 
 const UNSEEN_MS = 60_000;
@@ -23,7 +26,7 @@ class SystemClock implements Clock {
     return Date.now();
   }
 
-  // Whether the system counts sleep here depends on the system; a stopped process counts everywhere.
+  // Bound each step: some systems count sleep in `performance.now()`, and all count the time of a stopped process.
   monotonic(): number {
     const time = performance.now();
     this.#seen += Math.max(0, Math.min(time - this.#last, UNSEEN_MS));

@@ -1,4 +1,4 @@
-// How many of something each key has at the moment; keys without any are not in it.
+// A count for each key; a key whose count is 0 is not stored.
 import { once } from "./once.ts";
 
 export class CountByKey {
@@ -18,7 +18,7 @@ export class CountByKey {
     return [...this.#counts.keys()];
   }
 
-  /** Counts some until the returned function is called. */
+  /** Add `some` to the key's count until the returned function is called. */
   add(key: string, some = 1): () => void {
     this.#counts.set(key, this.of(key) + some);
     return once(() => {

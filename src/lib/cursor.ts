@@ -1,8 +1,8 @@
-// Cursors of paged lists: where the last page ended, as one opaque word that only the same kind of list takes back.
+// Cursors of paged lists: the end of the last page, as one opaque word that only the same kind of list accepts.
 import type { z } from "zod";
 import { AppError } from "./errors.ts";
 
-/** `list` names the kind of list. */
+/** Encode a position; `list` names the kind of list. */
 export const encodeCursor = (list: string, position: readonly (string | number)[]): string =>
   Buffer.from(JSON.stringify([list, ...position])).toString("base64url");
 
@@ -16,10 +16,10 @@ export function decodeCursor<Position extends readonly (string | number)[]>(
     const bytes = Buffer.from(cursor, "base64url");
     const [from, ...rest] = JSON.parse(bytes.toString()) as [string, ...unknown[]];
     const decoded = position.parse(rest);
-    // Buffer skips what is no base64url, and JSON allows white space.
+    // Compare with the canonical form: Buffer skips characters outside base64url, and JSON allows white space.
     if (from === list && encodeCursor(list, decoded) === cursor) return decoded;
   } catch {
-    // The same answer: which part of it is wrong helps nobody.
+    // Fall through to one error for all faults: details would not help the caller.
   }
   throw wrongCursor();
 }

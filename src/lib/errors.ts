@@ -1,31 +1,34 @@
-// The one error type that crosses module borders: a code to branch on, a message that may be shown.
+// The one error type that crosses module borders: a code to branch on, and a message that may be shown.
 
-/** What went wrong, as a stable word. Callers branch on this, never on the message. */
+/** The kind of an error, as a stable word. Callers branch on this, never on the message. */
 export type ErrorCode =
   | "invalid" // the input is wrong
-  | "not_found" // no such thing, or not yours: the two are never told apart
-  | "forbidden" // you may see it, but not do that
+  | "not_found" // it does not exist, or belongs to another principal: the two are never told apart
+  | "forbidden" // the caller may see it, but not change it
   | "conflict" // it changed meanwhile, or the name or key is taken
   | "limit" // a configured bound was reached
-  | "busy" // somebody else is at it; try again
+  | "busy" // another call is at work on it; try again
   | "model" // the language model failed
   | "storage_full" // the disk has no room
   | "storage" // the database cannot be used
-  | "start" // the program cannot start as asked
-  | "interrupted" // the process stopped or died in the middle; it may have been done
-  | "unavailable" // something we depend on does not answer; try again
+  | "start" // the program cannot start with these settings
+  | "interrupted" // the process stopped or died in the middle; the call may have been done
+  | "unavailable" // another service does not answer; try again
   | "internal"; // a defect; details stay private
 
 export interface AppErrorOptions {
-  /** What the reader can do next, as a sentence. */
+  /** Next step of the reader, as a sentence. */
   hint?: string;
-  /** Path that the message is about; it comes before the message here, and is not in what remote callers get. */
+  /** Path that the message is about. It precedes the message here, and remote callers do not get it. */
   file?: string;
   /** The private reason: logged at the edge, never sent. */
   cause?: unknown;
 }
 
-/** `message` and `hint` never hold a secret; `message` may begin with a path, `advice` is for everybody; `cause` is private. */
+/**
+ * An error with a code. `message` and `hint` never hold a secret. `message` may begin with a path, `advice` is for all
+ * callers; `cause` is private.
+ */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
@@ -43,12 +46,12 @@ export class AppError extends Error {
     this.publicMessage = message;
   }
 
-  /** Message and hint as one text, without the path of a file of this machine. */
+  /** Message and hint as one text, without the path. */
   get advice(): string {
     return this.#withHint(this.publicMessage);
   }
 
-  /** The same with the path, for whoever is at the machine. */
+  /** Message and hint as one text with the path, for the machine's own users. */
   get localAdvice(): string {
     return this.#withHint(this.message);
   }
@@ -58,15 +61,15 @@ export class AppError extends Error {
   }
 }
 
-/** Of a call that was cut short and must not be repeated blindly. */
+/** Error of a call that was cut short and must not be repeated blindly. */
 export const interruptedError = (): AppError =>
   new AppError("interrupted", "The server was interrupted during this call.", {
     hint: "It may have been done; look first, then repeat it only if it was not.",
   });
 
 /**
- * Any thrown value as an `AppError`; what is unknown becomes `internal` with its reason kept private. `requestId`: under
- * which the log tells about it.
+ * Any thrown value as an `AppError`. An unknown one becomes `internal`, with its reason kept private. `requestId`: id
+ * of its line in the log.
  */
 export function toAppError(thrown: unknown, requestId?: string): AppError {
   const known = asAppError(thrown);
@@ -77,7 +80,7 @@ export function toAppError(thrown: unknown, requestId?: string): AppError {
   });
 }
 
-/** An `AppError`, also of another copy of the package: a tool may have been written against one of its own. */
+/** An `AppError`, also of another copy of the package, which a tool may import. */
 function asAppError(thrown: unknown): AppError | undefined {
   try {
     if (thrown instanceof AppError) return thrown;
@@ -86,6 +89,6 @@ function asAppError(thrown: unknown): AppError | undefined {
     if (typeof code !== "string") return undefined;
     return new AppError(code, publicMessage, { ...(typeof hint === "string" && { hint }), cause });
   } catch {
-    return undefined; // whatever it is, it cannot be read
+    return undefined; // a value that cannot even be read
   }
 }

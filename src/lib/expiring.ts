@@ -1,9 +1,11 @@
-// What every store of things that expire offers the cleanup job.
+// The port that every store of expiring rows offers to the cleanup job.
 
 export interface Expiring {
   countExpired(): Promise<number>;
-  /** Deletes at most `limit`, with all they own; resolves to how many. */
+  /** Delete at most `limit` things with all they own; resolves to their number. */
   deleteExpired(limit: number): Promise<number>;
-  /** Deletes at most `limit` rows that expired things own, so that these become cheap to delete; resolves to how many. */
+  /**
+   * Delete at most `limit` rows that expired things own, so that deleting the things is cheap; resolves to the number.
+   */
   trimExpired?(limit: number): Promise<number>;
 }

@@ -9,6 +9,6 @@ export const newId = (): string => randomUUID();
 
 export const isId = (text: string): boolean => UUID.test(text);
 
-/** SHA-256 of a JSON value as base64url: equal values have one fingerprint, whatever the order of their keys. */
+/** SHA-256 of a JSON value as base64url. Equal values have one fingerprint, whatever the order of their keys. */
 export const fingerprint = (value: unknown[]): string =>
   createHash("sha256").update(stringify(value)!).digest("base64url");

@@ -1,5 +1,5 @@
-// For what must be no more than once: what is given back, and what is made when somebody first looks.
-/** Does it the first time that it is called; after that it gives what came of it. */
+// Runs a function once: to make a release idempotent, or to make a value at its first use.
+/** Call `act` at the first call, and return its result at every call. */
 export function once<T>(act: () => T): () => T {
   let done: { value: T } | undefined;
   return () => (done ??= { value: act() }).value;

@@ -1,17 +1,17 @@
-// How much of a list one answer holds: a number of items, and a number of bytes that is decided before they are read.
+// The bounds of a page: a number of items, and a number of bytes that is checked before the items are read.
 
-/** A page of messages or values ends early once it reaches this size; one item is always on it. */
+/** Bytes at which a page of messages or values ends early; it always holds one item. */
 export const PAGE_BYTES = 1_000_000;
 
 export interface PageBounds {
   /** Most items. */
   limit: number;
-  /** Most bytes, but for the first item. Default: PAGE_BYTES. */
+  /** Most bytes; the first item may have more. Default: PAGE_BYTES. */
   maxBytes?: number | undefined;
 }
 
 /**
- * How many of these are on the page. `sizes`: the bytes of the items in their order, one more than `limit` where there
+ * Number of items that fit on the page. `sizes`: the items' bytes in order, with one item more than `limit` if there
  * are so many.
  */
 export function onPage(sizes: readonly number[], bounds: PageBounds): number {

@@ -1,4 +1,4 @@
-// What the operating system's error codes mean, in plain words.
+// The operating system's error codes in plain words.
 import { tmpdir } from "node:os";
 import { AppError } from "./errors.ts";
 
@@ -20,7 +20,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EIO: "the disk failed",
 };
 
-/** `permission is denied (EACCES)`; undefined for what is no error of the operating system. */
+/** `permission is denied (EACCES)`; undefined for any other kind of error. */
 export function systemReason(error: unknown): string | undefined {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return undefined;
@@ -28,14 +28,14 @@ export function systemReason(error: unknown): string | undefined {
   return reason ? `${reason} (${code})` : code;
 }
 
-/** An operating system's error at a file as one line that names it; anything else passes through. */
+/** Turn an operating system's error at a file into one line that names the file; other values pass through. */
 export function atFile(file: string, error: unknown): unknown {
   const reason = systemReason(error);
   if (reason === undefined) return error;
   return new AppError("storage", `${reason}.`, { file, cause: error });
 }
 
-/** One line that names the temporary folder: nobody would look for it at an error of the data folder. */
+/** Name the temporary folder: an error that named the data folder would mislead. */
 export function temporaryFolderUnusable(cause: unknown): AppError {
   const { code } = cause as NodeJS.ErrnoException;
   const noexec = "the system loads no program from it (is it mounted noexec?)";

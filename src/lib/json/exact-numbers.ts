@@ -1,12 +1,12 @@
-// Numbers of JSON that JavaScript would change without a word: 9007199254740993 becomes …992, 1e400 becomes infinite. They
-// are read as what was written, so that whoever would store one can refuse it.
+// Numbers of JSON that JavaScript would change silently: 9007199254740993 becomes …992, 1e400 becomes infinite. They
+// are parsed as their text, so that storing one can be refused.
 
-/** A number as it was written; `JSON.stringify` writes it so again. */
+/** A number as its text; `JSON.stringify` writes the same text again. */
 export interface WrittenNumber {
   readonly rawJSON: string;
 }
 
-/** As of ES2026: Node has them, TypeScript's library does not know them yet. */
+/** Part of ES2026: Node has these functions, TypeScript's library does not declare them yet. */
 const { rawJSON, isRawJSON } = JSON as unknown as {
   rawJSON(text: string): WrittenNumber;
   isRawJSON(value: unknown): value is WrittenNumber;
@@ -14,12 +14,12 @@ const { rawJSON, isRawJSON } = JSON as unknown as {
 
 export const isWrittenNumber = isRawJSON;
 
-/** Text that may have such a number in it: with 16 digits, or a large exponent. Most texts have none. */
+/** Text that may hold such a number: one with 16 digits, or with a large exponent. Most texts hold none. */
 const SUSPICIOUS = /(?:^|[\s:,[-])\d(?:[\d.]{15}|[\d.]*[eE][-+]?0*\d{3})/;
 
 export const mayHaveInexact = (json: string): boolean => SUSPICIOUS.test(json);
 
-/** As `JSON.parse`, but a number that would change becomes a `WrittenNumber`. @throws SyntaxError */
+/** Parse like `JSON.parse`, but make a number that would change a `WrittenNumber`. @throws SyntaxError */
 export const parseExactly = (json: string): unknown =>
   mayHaveInexact(json)
     ? JSON.parse(json, ((_key: string, value: unknown, { source }: { source?: string }) =>
@@ -28,7 +28,7 @@ export const parseExactly = (json: string): unknown =>
           : value) as Parameters<typeof JSON.parse>[1])
     : JSON.parse(json);
 
-/** Why a number cannot be kept, for an error. */
+/** Reason why a number cannot be stored, for an error. */
 export function whyInexact({ rawJSON: written }: WrittenNumber): string {
   const shown = written.length > 40 ? `${written.slice(0, 40)}…` : written;
   const value = Number(written);
@@ -38,11 +38,11 @@ export function whyInexact({ rawJSON: written }: WrittenNumber): string {
   return `is ${shown}, which has more digits than a number keeps: send it as text.`;
 }
 
-/** 1.0 and 1e3 are other ways to write 1 and 1000. */
+/** True also for other spellings of a number: 1.0 for 1, 1e3 for 1000. */
 const isExact = (written: string, value: number): boolean =>
   Number.isFinite(value) && decimalOf(written) === decimalOf(String(value));
 
-/** The same text for the same number, however it is written. */
+/** Canonical decimal text: equal numbers have equal text. */
 function decimalOf(written: string): string {
   const [, sign, whole, fraction = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/.exec(written)!;

@@ -1,10 +1,10 @@
-// Finds what JSON cannot hold as it is: `JSON.stringify` turns most of it into something else without a word, and throws
-// at the rest without saying where.
+// Finds values that JSON cannot hold. `JSON.stringify` changes most of them silently, and throws at the rest without
+// saying where.
 
 export interface JsonFault {
-  /** Where, such as `items.0.at`; empty for the value itself. */
+  /** Path such as `items.0.at`; empty for the value itself. */
   path: string;
-  /** As in "received a Date". */
+  /** Kind of the value, as in "received a Date". */
   received: string;
 }
 
@@ -21,7 +21,7 @@ export function findJsonFault(value: unknown): JsonFault | undefined {
   }
 }
 
-/** `within`: the lists and objects that this value is in. */
+/** `within`: the enclosing lists and objects, to find circles. */
 function visit(value: unknown, path: Path, within: Set<object>): JsonFault | undefined {
   const received = kindOf(value);
   if (received !== undefined) return { path: path.join("."), received };
@@ -38,7 +38,7 @@ function visit(value: unknown, path: Path, within: Set<object>): JsonFault | und
         received: `a getter that threw (${describeFault(error)})`,
       };
     }
-    if (child === undefined && !Array.isArray(value)) continue; // left out, as it is meant
+    if (child === undefined && !Array.isArray(value)) continue; // intended: JSON leaves it out
     const fault = visit(child, [...path, key], within);
     if (fault) return fault;
   }
@@ -64,10 +64,10 @@ function kindOf(value: unknown): string | undefined {
   }
 }
 
-/** A number as it was written; the types do not know it yet. */
+/** Part of ES2026, which the types do not declare yet. */
 const { isRawJSON: isRawJson } = JSON as unknown as { isRawJSON(value: unknown): boolean };
 
-/** Of this realm or another. */
+/** True for plain objects, also of another realm. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -78,7 +78,7 @@ function classOf(value: object): string {
   return typeof name === "string" && name !== "" ? `a ${name}` : "an object of a class";
 }
 
-/** What was thrown, in a few words, whatever it is. */
+/** Describe a thrown value of any type in a few words. */
 export function describeFault(thrown: unknown): string {
   try {
     return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);

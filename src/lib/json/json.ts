@@ -1,12 +1,11 @@
-// JSON as it comes and goes. It is read strictly: UTF-8 only, and not nested so deeply that walking through it would
-// exhaust the stack.
+// Reads and writes JSON. Input is UTF-8 only, and not nested so deeply that walking through it would exhaust the stack.
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Readers in several languages take these for the end of a line; escaped they mean the same to every reader of JSON. */
+/** Characters that readers in several languages take for the end of a line. Escaped, they mean the same in JSON. */
 const LINE_ENDS = /[\u0085\u2028\u2029]/;
 
-/** JSON text as it goes out. */
+/** Escape line ends in JSON text that is sent. */
 export const withoutLineEnds = (json: string): string =>
   LINE_ENDS.test(json)
     ? json.replace(
@@ -15,10 +14,10 @@ export const withoutLineEnds = (json: string): string =>
       )
     : json;
 
-/** A message as it goes out. */
+/** Write a message as JSON to be sent. */
 export const toJson = (message: unknown): string => withoutLineEnds(JSON.stringify(message));
 
-/** The value as `parse` gives it, or an error whose message may be shown. */
+/** Parse with `parse`, or return an error whose message may be shown. */
 export function parseJson(
   body: ArrayBuffer | Uint8Array,
   maxDepth: number,
@@ -34,7 +33,7 @@ export function parseJson(
   }
 }
 
-/** Whether brackets outside of strings nest too deeply. */
+/** True if brackets outside of strings nest too deeply. */
 function isDeep(text: string, maxDepth: number): boolean {
   let depth = 0;
   let inString = false;

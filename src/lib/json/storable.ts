@@ -1,34 +1,34 @@
-// Which values can be stored as they are: whole text, numbers that every program reads alike, and nothing that JSON drops
-// or turns into something else. What cannot is refused with its place, before anything is stored.
+// Checks that values can be stored unchanged: well-formed text, portable numbers, and nothing that JSON drops or
+// converts. Other values are refused with their path, before anything is stored.
 import { AppError } from "../errors.ts";
 import { isWrittenNumber, whyInexact } from "./exact-numbers.ts";
 import { storable, textFault } from "../text/text.ts";
 
-/** `JSON.stringify` and others walk through values without looking at how deep they are. */
+/** Bound on nesting: `JSON.stringify` and others recurse without one. */
 const MAX_DEPTH = 1_000;
 
-/** What is wrong, and where: the innermost name or index comes first. */
+/** A reason and its path, innermost name or index first. */
 interface Fault {
   path: (string | number)[];
   reason: string;
 }
 
 /**
- * What is wrong with a value: "value.items[3].title contains a NUL character."; undefined when it can be stored. `name`:
- * what it is called there; "" where its own names say enough.
+ * The fault of a value: "value.items[3].title contains a NUL character."; undefined if it can be stored. `name`: the
+ * value's name there; "" if its keys say enough.
  */
 export function unstorable(name: string, value: unknown): string | undefined {
   const fault = faultIn(value, 0);
   return fault && `${placeOf(name, fault.path)} ${fault.reason}`;
 }
 
-/** @throws AppError `invalid` as `unstorable` says */
+/** @throws AppError `invalid` with the fault that `unstorable` finds */
 export function checkStorable(name: string, value: unknown): void {
   const fault = unstorable(name, value);
   if (fault !== undefined) throw new AppError("invalid", fault);
 }
 
-/** A value with all its texts and names as `storable` makes them. */
+/** A copy whose texts and keys are passed through `storable`. */
 export function storableValue(value: unknown, onReplaced: (count: number) => void): unknown {
   if (typeof value === "string") return storable(value, onReplaced);
   if (typeof value !== "object" || value === null || isWrittenNumber(value)) return value;
@@ -79,7 +79,7 @@ function faultInObject(value: object, depth: number): Fault | undefined {
     const name = textFault(key);
     if (name !== undefined) return within(key, no(`has a name that ${name}`));
     const member = (value as Record<string, unknown>)[key];
-    if (member === undefined) continue; // JSON leaves it out, and it reads as undefined again
+    if (member === undefined) continue; // JSON leaves it out, and reading it gives undefined again
     const fault = faultIn(member, depth + 1);
     if (fault !== undefined) return within(key, fault);
   }
@@ -91,7 +91,7 @@ function within(key: string | number, fault: Fault): Fault {
   return fault;
 }
 
-/** Neither a Date, a Map nor an object of any other class; of any realm. */
+/** True for plain objects of any realm, not for a Date, a Map or an object of another class. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -102,7 +102,7 @@ const kindOf = (value: object): string => value.constructor?.name || "special ob
 const instead = (value: object): string =>
   value instanceof Date ? ": store its toISOString()" : ": store plain objects and arrays";
 
-/** The outermost names of a place that is too far inside to be read. */
+/** Number of names that a long path is cut to. */
 const SHOWN = 20;
 
 function placeOf(name: string, path: Fault["path"]): string {

@@ -1,7 +1,7 @@
-// How a value is refused that somebody wrote: with its name, what is accepted, and what it was.
+// Refuses a value that a user wrote: with its name, the accepted values, and the value itself.
 import { AppError } from "../errors.ts";
 
-/** `port: expected a whole number, got "x"`; without `value`, `got nothing`. `from`: where it was written. */
+/** `port: expected a whole number, got "x"`; without `value`, `got nothing`. `from`: source of the value. */
 export function expectedText(
   name: string,
   accepted: string,
@@ -11,11 +11,11 @@ export function expectedText(
   return `${name}: expected ${accepted}, got ${got}${from === undefined ? "" : ` (from ${from})`}`;
 }
 
-/** Of a flag or an argument of one command. */
+/** Error for a flag or an argument of one command. */
 export const expectedError = (name: string, accepted: string, value: string): AppError =>
   new AppError("start", expectedText(name, accepted, { value }));
 
-/** `full or normal`; by hand, for Intl.ListFormat takes 30 ms of each start. */
+/** `full or normal`; written by hand, because Intl.ListFormat takes 30 ms of each start. */
 export function eitherOf(words: readonly string[]): string {
   if (words.length < 3) return words.join(" or ");
   return `${words.slice(0, -1).join(", ")}, or ${words.at(-1)}`;

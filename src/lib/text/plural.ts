@@ -1,4 +1,4 @@
-// The one place that knows how a count is said.
+// Counts with their nouns.
 
 /** `1 session`, `2 sessions` */
 export const counted = (count: number, thing: string, things = `${thing}s`): string =>

@@ -1,4 +1,4 @@
-// What somebody may have meant by a mistyped word.
+// Suggests known words for a mistyped one.
 
 /** The most similar of `words`, if one is similar enough. */
 export function similarTo(word: string, words: readonly string[]): string | undefined {
@@ -8,7 +8,10 @@ export function similarTo(word: string, words: readonly string[]): string | unde
   return best && best.distance <= Math.max(1, word.length / 4) ? best.other : undefined;
 }
 
-/** Those of `names` that are not among `known`, each with the known one that may be meant; `spell` writes it as those are. */
+/**
+ * The unknown ones among `names`, each with the known name that may be meant. `spell` writes a suggestion like the
+ * user's names.
+ */
 export function unknownAmong(
   names: readonly string[],
   known: readonly string[],
@@ -19,7 +22,7 @@ export function unknownAmong(
     .map((name) => ({ name, meant: similarTo(spell(name), known) }));
 }
 
-/** Levenshtein: how many characters must be put in, taken out or replaced. */
+/** Levenshtein distance: the number of characters to insert, delete or replace. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
