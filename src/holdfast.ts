@@ -1,4 +1,4 @@
-// The library's front door; the command line is a caller of it too.
+// The library's entry point; the command line calls it too.
 import { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import { buildApp, type App, type AppOptions } from "./app/app.ts";
 import {
@@ -30,19 +30,19 @@ export interface HoldfastOptions {
   /** Your resources and prompts, beside the built-in ones. */
   resources?: readonly Resource[];
   prompts?: readonly Prompt[];
-  /** What is not given comes from `HOLDFAST_…` in the environment, then from the defaults. */
+  /** Settings by name. Missing ones come from `HOLDFAST_…` in the environment, then from the defaults. */
   config?: Settings;
   /** Default: `process.env`. */
   env?: ConfigSources["env"];
-  /** Told in one line what is wrong with a file in the folder `tools`. Default: a warning in the log. */
+  /** Receives one line about each fault in a file of the folder `tools`. Default: a warning in the log. */
   onToolFault?: (line: string) => void;
 }
 
-/** Which conversation a stdio connection continues: one by name, one by id, or the latest. */
+/** The conversation that a stdio connection continues: one by name, one by id, or the latest. */
 export type StdioTarget = SessionTarget | "latest";
 
 export interface Running {
-  /** Address for MCP clients; over stdio there is none. */
+  /** Address for MCP clients; undefined over stdio. */
   readonly url: string | undefined;
   readonly app: App;
   /** Resolves when the server has stopped, by itself (the pipe closed) or by `stop`. */
@@ -63,7 +63,7 @@ export interface Holdfast {
   ): Promise<Running>;
 }
 
-/** @throws TypeError for what is no tool, prompt or resource, and for two of one name */
+/** @throws TypeError for an entry that is no tool, prompt or resource, and for two of one name */
 export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
   const { config = {}, env = process.env, ...own } = holdfast;
   checkTools(own.tools);
@@ -96,15 +96,15 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
 }
 
 export interface TestClient extends AsyncDisposable {
-  /** What the tool answers; its failure is a result with `isError`. */
+  /** Calls a tool and gives its answer; a failure is a result with `isError`. */
   call: LocalClient["call"];
   listTools: LocalClient["listTools"];
-  /** Progress and logs that tools have told so far. */
+  /** Progress and log messages that tools have sent so far. */
   readonly messages: readonly ToolMessage[];
   close(): Promise<void>;
 }
 
-/** For tests of tools: they run in memory, in one session that is gone at the end, with nothing between. */
+/** A client for tests of tools. They run in memory, without a transport, in one session that is deleted at the end. */
 export async function testClient(
   tools: readonly Tool[],
   settings: Settings = {},
@@ -128,7 +128,7 @@ function checkTools(tools: readonly Tool[] = []): void {
   toolCatalogue([]).with(tools);
 }
 
-/** A program's own mistakes are told where they are made. @throws TypeError */
+/** Report a program's mistake where it is made. @throws TypeError */
 function checkList(
   field: string,
   list: readonly unknown[] = [],
@@ -140,7 +140,7 @@ function checkList(
   if (wrong >= 0) throw new TypeError(`${field}.${wrong}: expected ${expected}.`);
 }
 
-/** Everything that can be imported from "holdfast", for tools in files: index.ts exports the same. */
+/** Module "holdfast" for tools in files: it exports the same as index.ts. */
 export const library: Readonly<Record<string, unknown>> = {
   createHoldfast,
   testClient,
@@ -170,7 +170,7 @@ async function runHttp(options: AppOptions): Promise<Running> {
 }
 
 async function runStdio(options: AppOptions, target: StdioTarget | undefined): Promise<Running> {
-  const output = reserveStandardOutput(); // tools write to it already while they are loaded
+  const output = reserveStandardOutput(); // before tools load: their files may write to it
   let app: App | undefined;
   try {
     const running = (app = await startApp(options));
@@ -185,7 +185,7 @@ async function runStdio(options: AppOptions, target: StdioTarget | undefined): P
   }
 }
 
-/** Rejects with the reason when nothing can be stored any more, as soon as what can be closed is closed. */
+/** Reject with the reason when nothing can be stored any more, after closing everything that can be closed. */
 function unlessLost({ lost }: App, done: Promise<void>, stop: () => Promise<void>): Promise<void> {
   let isLost = false;
   const ended = lost.catch(async (reason: unknown) => {
@@ -194,7 +194,7 @@ function unlessLost({ lost }: App, done: Promise<void>, stop: () => Promise<void
     throw reason;
   });
   const either = Promise.race([done.then(() => (isLost ? ended : undefined)), ended]);
-  either.catch(() => undefined); // programs that do not wait for it have the log
+  either.catch(() => undefined); // a program that does not await it has the log
   return either;
 }
 
@@ -209,7 +209,7 @@ async function startApp(options: AppOptions): Promise<App> {
   }
 }
 
-/** A session that is asked for by id must be there; without any session the latest is a new one. */
+/** Check that a session asked for by id exists; `latest` without any session is a new one. */
 async function existing(
   { sessions }: App,
   target: StdioTarget | undefined,
@@ -233,7 +233,10 @@ async function existing(
   );
 }
 
-/** JavaScript has no types to say so. @throws AppError `start` with one line for each name that is no setting's */
+/**
+ * Check names at run time, because JavaScript has no types. @throws AppError `start` with one line for each unknown
+ * name
+ */
 function checkNames(names: readonly string[]): void {
   const kebab = (name: string): string =>
     name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

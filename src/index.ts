@@ -1,4 +1,4 @@
-// What `import … from "holdfast"` gives.
+// The exports of `import … from "holdfast"`.
 export {
   createHoldfast,
   testClient,
@@ -14,7 +14,7 @@ export { audio, image } from "./tools/content.ts";
 export { withSession } from "./tools/session/with-session.ts";
 export type { SessionHandle } from "./tools/session/session-handle.ts";
 export type { SessionHistory, SessionState } from "./tools/builtin/session-output.ts";
-// For tools that ask their caller something.
+// For tools that ask the user something.
 export { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 export { AppError, type ErrorCode } from "./lib/errors.ts";
 export {

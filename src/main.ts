@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// From the command line to a command; the only place that handles signals and ends the process.
+// Runs the command that the command line names; the only place that handles signals and ends the process.
 import { CommanderError } from "commander";
 import { createProgram, withDefaultCommand } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal/terminal.ts";
@@ -9,14 +9,14 @@ import { runningTool } from "./definitions/running.ts";
 
 let exitCode = 0;
 
-/** The program's own: while it speaks MCP there, tools that write to `process.stdout` mean another stream. */
+/** Standard output for MCP: `process.stdout` becomes another stream for tools that write to it. */
 const { stdout } = process;
 
 const terminal: Terminal = {
   print: (line) => stdout.write(`${line}\n`),
   warn: (line) => process.stderr.write(`${line}\n`),
   get input() {
-    return process.stdin; // opened when it is asked for
+    return process.stdin; // open standard input only on use
   },
   output: stdout,
   errors: process.stderr,
@@ -26,7 +26,7 @@ const terminal: Terminal = {
     let asked = false;
     for (const signal of signals) {
       process.on(signal, () => {
-        if (asked) process.exit(130); // asked twice: at once
+        if (asked) process.exit(130); // a second signal ends the process at once
         asked = true;
         stop().catch(fail);
       });
@@ -34,14 +34,14 @@ const terminal: Terminal = {
   },
 };
 
-/** Resolves when a reader of standard output has everything, however slow it is; a failure has been told by then. */
+/** Resolves when standard output is written, however slow its reader; a failure has been reported by then. */
 const flushed = (): Promise<void> =>
   new Promise((resolve) => {
     if (stdout.writableLength === 0) setImmediate(resolve);
     else stdout.write("", () => setImmediate(resolve));
   });
 
-/** Ends the process. What could not be written is a failure, also of a command that did its work. */
+/** End the process. Unwritten output is a failure, even if the command did its work. */
 async function end(code: number): Promise<never> {
   await flushed();
   process.exit(code || exitCode);
@@ -59,7 +59,7 @@ function fail(error: unknown): Promise<never> {
 
 let outputFailed = false;
 
-// A reader that went away (`holdfast | head`) is no reason for a server to die, nor is a full disk behind its output.
+// Survive a reader that closes the pipe (`holdfast | head`), and a full disk behind the output.
 stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE" || outputFailed) return;
   outputFailed = true;
@@ -69,16 +69,16 @@ stdout.on("error", (error: NodeJS.ErrnoException) => {
   );
 });
 
-// Nobody can be told.
+// Ignore: no stream is left to report it on.
 process.stderr.on("error", () => undefined);
 
-// What a tool left behind must not take the server, and so everybody's calls, with it: it had no part of the server's own
-// state in its hands. A throw of the program's own may have left that half changed: it ends, and the next start recovers.
+// Survive an error in a tool's leftover timer or callback: it cannot touch the server's own state. Stop at an error of
+// our own, which may leave state half changed; the next start recovers.
 process.on("uncaughtException", (error) => {
   if (runningTool() === undefined) return void fail(error);
   tellOfTool(error, "a tool threw outside of a call");
 });
-// A promise that was rejected left nothing half done, whoever forgot to look at it.
+// Survive unhandled rejections: they leave no state half changed.
 process.on("unhandledRejection", (reason) =>
   tellOfTool(reason, "a promise was rejected and nobody looked"),
 );

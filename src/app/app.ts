@@ -1,4 +1,5 @@
-// The composition root: data, services, what MCP offers, who serves it. Everything opened is closed in reverse order.
+// The composition root: data, services, the MCP offer and its transports. Closes everything in reverse order of
+// opening.
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { ChatModel } from "../chat/model.ts";
 import { ConnectedClients } from "../clients/connected-clients.ts";
@@ -20,22 +21,22 @@ import { buildServices, modelOf } from "./services.ts";
 
 export interface AppOptions extends Additions {
   config: Config;
-  /** What tools in files get for `import … from "holdfast"`. */
+  /** Module that files of tools get for `import … from "holdfast"`. */
   library?: object;
-  /** Called with one line about what is wrong with a file of tools. Default: the log. */
+  /** Receives one line about each fault in a file of tools. Default: the log. */
   onToolFault?: (line: string) => void;
   clock?: Clock;
 }
 
 export interface App extends Data {
-  /** What answers `chat`. */
+  /** Model that answers `chat`. */
   readonly model: ChatModel;
   readonly authenticator: Authenticator;
-  /** Calls tools as `local`, in this session where they name none. */
+  /** Calls tools as `local`, by default in the session `target`. */
   client(target?: SessionTarget): LocalClient;
-  /** What files in the folder of tools give now. */
+  /** Additions that the files in the folder of tools give now. */
   loaded(): ToolFolder["loaded"] | undefined;
-  /** Registers this process, recovers what dead ones left, starts the cleanup job. */
+  /** Registers this process, recovers the work of dead ones, starts the cleanup job. */
   start(): Promise<void>;
   listen(): Promise<Listener>;
   /** `output`: the pipe to the client. */
@@ -44,7 +45,7 @@ export interface App extends Data {
   stop(): Promise<void>;
 }
 
-/** @throws AppError `start` with what keeps the program from starting */
+/** @throws AppError `start` with the reason why the program cannot start */
 export async function buildApp(options: AppOptions): Promise<App> {
   const closing = new AsyncDisposableStack();
   try {
@@ -111,7 +112,7 @@ function compose(options: AppOptions, closing: AsyncDisposableStack): App {
 
   let isStarted = false;
   let stopping: Promise<void> | undefined;
-  /** What somebody who reads the log wants to know first. */
+  /** Log line that says with which data, model and address the server started. */
   const started = (address: string): void => {
     const stored = config.ephemeral ? "memory" : config["data-dir"];
     const versions = { version: VERSION, node: process.versions.node };
@@ -128,7 +129,7 @@ function compose(options: AppOptions, closing: AsyncDisposableStack): App {
     loaded: () => toolFolder?.loaded,
 
     async start() {
-      // Before calls are recovered that may be theirs.
+      // Load before calls are recovered: an interrupted call may be of one of these tools.
       if (toolFolder) {
         closing.defer(() => toolFolder.close());
         await toolFolder.start();

@@ -1,4 +1,4 @@
-// Opens the storage and builds what works on stored conversations without serving anybody: all that most commands need.
+// Opens the storage and builds the services on stored conversations that need no server. Most commands need no more.
 import { ApiKeys } from "../auth/api-keys.ts";
 import { Audit } from "../auth/audit.ts";
 import { HistorySearch } from "../chat/history-search.ts";
@@ -27,16 +27,16 @@ export interface Data {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Counts only where the configuration asks for them. */
+  /** Present only if the configuration asks for metrics. */
   readonly metrics: Metrics | undefined;
-  /** Reports a failure of work that nobody waits for. */
+  /** Reports a failure of work in the background. */
   readonly onError: (error: unknown) => void;
   readonly storage: Storage;
   readonly audit: Audit;
   readonly access: SessionAccessControl;
   readonly sessions: Sessions;
   readonly sessionUse: Activity;
-  /** Everybody's sessions, for commands. */
+  /** Access to the sessions of all principals, for commands. */
   readonly operator: Operator;
   readonly search: HistorySearch;
   /** Export and import. */
@@ -45,24 +45,26 @@ export interface Data {
   readonly updates: UpdateNotifier;
   readonly delivery: OutboxDelivery;
   readonly cleanup: Cleanup<Kind>;
-  /** The age at which sessions go, in milliseconds, and how many there are. */
+  /** Count the sessions, and those that the next cleanup deletes. */
   kept(): Promise<Kept>;
-  /** Rejects when nothing can be stored any more, because the database's files are gone: a new start may help. */
+  /** Rejects when the database's files are gone and nothing can be stored: a restart may help. */
   readonly lost: Promise<never>;
 }
 
-/** What is stored, and until when. */
+/** Number of sessions, and the age at which they go. */
 export interface Kept {
   sessions: number;
-  /** Without a use; `Infinity` for never. */
+  /** Longest time without a use; `Infinity` for never. */
   maxAgeMs: number;
-  /** The next cleanup deletes so many. */
+  /** Number of sessions that the next cleanup deletes. */
   due: number;
-  /** Due too, but not yet: the run before has kept them. */
+  /** Expired sessions that the previous run has kept for now. */
   waiting: Waiting | undefined;
 }
 
-/** Everything that is opened is given to `closing`. @throws AppError `start` when the storage cannot be opened */
+/**
+ * Opens the data folder; `closing` closes what is opened. @throws AppError `start` when the storage cannot be opened
+ */
 export function openData(
   config: Config,
   closing: AsyncDisposableStack,
@@ -162,7 +164,7 @@ function open(
   metrics: Metrics | undefined,
 ): Pick<Data, "storage" | "lost"> {
   const { promise: lost, reject: lose } = Promise.withResolvers<never>();
-  lost.catch(() => undefined); // whoever runs the app decides what to do
+  lost.catch(() => undefined); // the caller decides what to do; an unhandled rejection would end the process
   const storage = openStorage({
     folder: config.ephemeral ? undefined : config["data-dir"],
     durability: config.durability,
@@ -200,11 +202,11 @@ function open(
   return { storage, lost };
 }
 
-/** The shortest age at which a session or a client goes. */
+/** The shortest age at which a session or a client goes, in milliseconds. */
 export const shortestAgeMs = (config: Config, { maxAgeMs, clientAgeMs }: Storage): number =>
   Math.min(maxAgeMs, clientAgeMs, config["temporary-age"]);
 
-/** Notes uses of what the store holds, as exactly as the shortest age needs. */
+/** Records activity in the store, as exactly as the shortest age needs. */
 export const activityOf = (
   config: Config,
   storage: Storage,

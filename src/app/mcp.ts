@@ -1,4 +1,4 @@
-// Builds what the MCP server of every era and transport offers: tools, prompts and resources, the built-in ones first.
+// Builds the offer of the MCP server for every era and transport: tools, prompts and resources, built-in ones first.
 import type { ChatModel } from "../chat/model.ts";
 import type { McpServerOptions } from "../mcp/server.ts";
 import { RequestLog } from "../mcp/calls/request-log.ts";
@@ -25,7 +25,7 @@ import { VERSION } from "../version.ts";
 import type { Data } from "./data.ts";
 import type { Services } from "./services.ts";
 
-/** What a program that uses the library adds to the built-in things. */
+/** Tools, prompts and resources that a program adds to the built-in ones. */
 export interface Additions {
   tools?: readonly Tool[];
   resources?: readonly Resource[];

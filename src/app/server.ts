@@ -1,4 +1,4 @@
-// The composition of everything that speaks HTTP: who may come in, both protocol eras, the routes, the socket.
+// The composition of everything that speaks HTTP: authentication, both protocol eras, the routes, the socket.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiKeys } from "../auth/api-keys.ts";
 import { Authenticator } from "../auth/authenticator.ts";
@@ -38,7 +38,7 @@ import { kept } from "../telemetry/readings.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 
-/** How long answers may take to leave at a stop. */
+/** Time that answers have to leave at a stop. */
 const FLUSH_MS = 5_000;
 
 export interface HttpServerOptions {
@@ -47,7 +47,7 @@ export interface HttpServerOptions {
   storage: Storage;
   instances: Instances;
   keys: ApiKeys;
-  /** Notes when clients were last active. */
+  /** Records when clients were last active. */
   activity: Activity;
   presence: Presence;
   resolver: SessionResolver;
@@ -64,28 +64,29 @@ export class HttpServer {
   readonly #live: LiveClients;
   readonly #listens: ListenStreams;
   readonly #connections: OpenConnections;
-  /** One for each era. */
+  /** One server for each era. */
   readonly #servers: { modern: SharedServer; legacy: SharedServer };
   readonly #exchanges: PendingResponses;
   readonly #dispatcher: Dispatcher;
   readonly #routes: ReturnType<typeof createRoutes>;
   readonly #streamCredentials: StreamCredentials;
   #publicUrl: string | undefined;
-  /** Only a server that its clients can come back to takes up what a dead one left. */
+  /** Set before calls are recovered: only a server that clients can reach again takes up the calls of a dead one. */
   #listening = false;
   #accepting = true;
 
   constructor(parts: HttpServerOptions) {
     const { config, server, storage, instances, presence, delivery, clock, onError } = parts;
-    const { metrics = new Metrics(), log } = parts; // without anybody to ask for them, these are nobody's
+    const { metrics = new Metrics(), log } = parts; // never read without /metrics
     this.#parts = parts;
     this.#publicUrl = config["public-url"];
     const issuer = config["auth-issuer"];
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
-    // A program may ask for a token for its whole address, such as /mcp/work or /mcp?name=work.
+    // Accept a longer audience: a program may ask for a token for its whole address, such as /mcp/work or
+    // /mcp?name=work.
     const isAudience = (name: string): boolean => {
       const audience = config["auth-audience"] ?? resourceUrl().href;
-      // For the whole host, whose metadata is there for clients that look no further.
+      // Accept the origin too: a client may read the metadata of the whole host only.
       const root = config["auth-audience"] === undefined ? resourceUrl().origin : undefined;
       if (name === root || name === `${root}/`) return true;
       if (!name.startsWith(audience)) return false;
@@ -196,7 +197,7 @@ export class HttpServer {
     });
   }
 
-  /** Takes up the requests of dead instances. */
+  /** Recover the requests of dead instances. */
   async adopt(): Promise<void> {
     if (!this.#listening) return;
     const { server, storage, instances, log } = this.#parts;
@@ -207,13 +208,13 @@ export class HttpServer {
     });
   }
 
-  /** Stops what other processes run since they have taken this one for dead. */
+  /** Stop calls that other processes run since they took this process for dead. */
   async giveUp(): Promise<void> {
     const { storage, instances } = this.#parts;
     await this.#exchanges.giveUp(() => storage.streams.streamsOf(instances.id));
   }
 
-  /** Starts to listen; what has to be undone at the stop is given to `closing`. */
+  /** Start to listen; `closing` undoes it at the stop. */
   async listen(closing: AsyncDisposableStack): Promise<Listener> {
     const { config, storage, instances, onError } = this.#parts;
     const open = !config["insecure-no-auth"] && !(await this.authenticator.required());
@@ -235,7 +236,8 @@ export class HttpServer {
     });
     this.#publicUrl ??= listener.origin;
     closing.defer(() => this.#stop(listener));
-    // Whoever opened an inherited socket did not ask; a name may stand for any address.
+    // Check the real address: an inherited socket is opened without these checks, and a host name may stand for any
+    // address.
     const reached = isLoopback(listener.address)
       ? found
       : [...found, `${listener.address} (socket)`];
@@ -244,7 +246,7 @@ export class HttpServer {
     return listener;
   }
 
-  /** Drops what is in memory; rows stay. */
+  /** Drop the objects in memory; rows stay. */
   close(): Promise<void> {
     return this.#live.closeAll();
   }
@@ -260,14 +262,14 @@ export class HttpServer {
       this.#servers.legacy.close(),
     ]);
     this.#streamCredentials.close();
-    // What has been answered is still on its way out.
+    // Wait until the answers of finished calls have left.
     await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);
     listener.cut();
     await closed;
   }
 }
 
-/** One line when it goes down, one when it is back. */
+/** One line when the issuer goes down, one when it is back. */
 const issuerEvents = (issuer: string, log: Logger): IssuerEvents => ({
   onDown: (error) => log.warn({ issuer, reason: reasonOf(error) }, "the issuer does not answer"),
   onUp: (refused) => log.warn({ issuer, refused }, "the issuer answers again"),

@@ -1,4 +1,4 @@
-// Builds what tools, prompts and resources work with.
+// Builds the services that tools, prompts and resources work with.
 import { Chat } from "../chat/chat.ts";
 import { ContextWindow } from "../chat/context-window.ts";
 import type { ChatModel } from "../chat/model.ts";

@@ -33,17 +33,17 @@ type ModelProvider = "openai" | "anthropic";
 
 export interface Setting<T> {
   kind: Kind<T>;
-  /** As a user would write it; absent where the setting has no value unless given. */
+  /** Text as a user would write it; absent where the setting has no value unless given. */
   default?: string;
-  /** In the words of the help, what holds where there is no value. */
+  /** Effect of having no value, in the words of the help. */
   without?: string;
-  /** With the default at most 65 characters: one line in a terminal of 100 columns. */
+  /** One line of help: at most 65 characters with the default, to fit a terminal of 100 columns. */
   help: string;
-  /** What the reference has room for besides. */
+  /** More text, for the reference alone. */
   details?: string;
-  /** A further environment variable that is read after `HOLDFAST_…`: another one with each `model-provider`. */
+  /** Another environment variable, read after `HOLDFAST_…`: one for each `model-provider`. */
   alsoEnv?: Partial<Record<ModelProvider, string>>;
-  /** Never shown. */
+  /** Never show the value. */
   secret?: boolean;
 }
 
@@ -211,7 +211,7 @@ const log = {
   ),
 } as const;
 
-/** In the order of the help. */
+/** Groups in the order of the help. */
 export const settingGroups = {
   Server: server,
   Access: access,
@@ -251,7 +251,7 @@ type ValueOf<S> =
 /** Every setting's value by its name: durations in milliseconds (`Infinity` is never), sizes in bytes. */
 export type Config = { readonly [N in SettingName]: ValueOf<(typeof settings)[N]> };
 
-/** `max-age` is `HOLDFAST_MAX_AGE`. */
+/** Name of a setting's variable: `HOLDFAST_MAX_AGE` for `max-age`. */
 export const envName = (name: string): string =>
   `HOLDFAST_${name.toUpperCase().replaceAll("-", "_")}`;
 
@@ -274,14 +274,14 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
     if (source.text === undefined) continue;
     const value = setting.kind.read(source.text);
     if (value === undefined) {
-      // An address may hold a password.
+      // Hide addresses with a password.
       const secret = setting.secret === true || source.text.includes("@");
       const got = { value: source.text, secret, from: source.from };
       faults.push(expectedText(name, setting.kind.accepts, got));
     }
     config[name] = value;
   }
-  // OPENAI_BASE_URL may be there for another program; model-url is meant for this one.
+  // Ignore OPENAI_BASE_URL here: it may be meant for another program, while model-url is meant for this one.
   const endpoint = flags["model-url"] ?? env[envName("model-url")];
   const isAnthropic = config["model-provider"] === "anthropic";
   if ((endpoint || isAnthropic) && !("model" in config)) {
@@ -317,8 +317,8 @@ function resourceFaults({ host = "", "public-url": publicUrl }: Partial<Config>)
 }
 
 /**
- * What the user wrote, and whether in a flag or a variable; undefined where the default holds.
- * An empty variable counts as not set, as in shells and compose files.
+ * The user's text of a setting, and the flag or variable that it comes from; undefined where the default holds. An
+ * empty variable counts as not set, as in shells and compose files.
  */
 export function givenText(
   name: SettingName,
@@ -333,7 +333,7 @@ export function givenText(
   return undefined;
 }
 
-/** The variables of a setting; those that other programs know too belong to a provider of models. */
+/** Environment variables of a setting; those shared with other programs belong to one provider of models. */
 function variablesOf(name: SettingName, sources: ConfigSources): string[] {
   const { alsoEnv }: Setting<unknown> = settings[name];
   const provider = alsoEnv && (givenText("model-provider", sources)?.text ?? "openai");
@@ -344,7 +344,7 @@ function variablesOf(name: SettingName, sources: ConfigSources): string[] {
 /** Settings as a user writes them: `{ port: 8484, "max-age": "30d" }`. */
 export type Settings = Partial<Record<SettingName, string | number | boolean>>;
 
-/** Settings as the texts that `loadConfig` reads. */
+/** Convert settings to the texts that `loadConfig` reads. */
 export const asTexts = (settings: Settings): Partial<Record<SettingName, string>> =>
   Object.fromEntries(
     Object.entries(settings)

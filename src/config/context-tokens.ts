@@ -1,8 +1,8 @@
-// How many tokens the context windows of models have, as a setting says it: `32000`, or `qwen3=8000,32000`.
+// The setting for the context windows of models, in tokens: `32000`, or `qwen3=8000,32000`.
 
 export const DEFAULT_CONTEXT_TOKENS = 32_000;
 
-/** Of the models that are named, and of all others. */
+/** Tokens of the named models, and of all others. */
 export interface ContextTokens {
   readonly named: Readonly<Record<string, number>>;
   readonly others: number;
@@ -10,7 +10,7 @@ export interface ContextTokens {
 
 const ENTRY = /^\s*(?:([^\p{C}\p{Z}]+)=)?([1-9]\d{3,8})\s*$/u;
 
-/** Undefined for text of another form. */
+/** Returns undefined for text of another form. */
 export function readContextTokens(text: string): ContextTokens | undefined {
   const named: [string, number][] = [];
   const others: number[] = [];

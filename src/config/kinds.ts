@@ -1,4 +1,4 @@
-// The kinds of settings: how each is read, and how its help and its faults speak of it.
+// The kinds of settings: the reader of each, and its words in the help and in faults.
 import bytes from "bytes";
 import ms from "ms";
 import { readContextTokens, type ContextTokens } from "./context-tokens.ts";
@@ -6,21 +6,21 @@ import { eitherOf } from "../lib/text/expected.ts";
 import { isPrivateUrl } from "../lib/loopback.ts";
 import { readToolsets, TOOLSET_NAMES, type ToolsetName } from "./toolsets.ts";
 
-/** How a setting's text is read. */
+/** A kind of value, with the reader of its text. */
 export interface Kind<T> {
   /** Stands for a value in the help: `duration`. */
   placeholder: string;
   /** Completes the sentence "expected …". */
   accepts: string;
-  /** All that is accepted, where that is a few words. */
+  /** The accepted words, if they are few. */
   words?: readonly string[];
-  /** The flag may stand without a value, and means `true` then. */
+  /** Allow the flag without a value, which means `true`. */
   isSwitch?: boolean;
   /** Returns undefined for text that is not of this kind. */
   read(text: string): T | undefined;
 }
 
-/** A thousand years: dates that far ahead can still be told. */
+/** Bound of a thousand years: dates that far ahead can still be written. */
 const LONGEST_MS = 1_000 * 365.25 * 86_400_000;
 
 export const duration: Kind<number> = {
@@ -37,7 +37,7 @@ export const duration: Kind<number> = {
 /** Milliseconds of a text such as `30d`; `Infinity` for `never`, undefined for anything else. */
 export const readDuration = (text: string): number | undefined => duration.read(text);
 
-/** For intervals that feed timers, which cannot wait longer than 24 days. */
+/** A duration for timers, which cannot wait longer than 24 days. */
 export const interval: Kind<number> = {
   placeholder: "duration",
   accepts: "a duration from 10ms to 24d, such as 10m",
@@ -57,7 +57,7 @@ export const size: Kind<number> = {
   },
 };
 
-/** The HTTP server needs some, and a number that is not too large for it. */
+/** A size within the bounds that Node's HTTP server can use for headers. */
 export const headerSize: Kind<number> = {
   placeholder: "size",
   accepts: "a size from 1kb to 1mb, such as 16kb",
@@ -67,7 +67,7 @@ export const headerSize: Kind<number> = {
   },
 };
 
-/** Walking through a message takes a piece of the stack for each level. */
+/** A depth of nesting: each level takes stack when a message is walked through. */
 export const depth: Kind<number> = {
   placeholder: "number",
   accepts: "a whole number from 10 to 1000",
@@ -146,7 +146,7 @@ export const httpUrl: Kind<string> = {
   read: (value) => (/^https?:$/.test(URL.parse(value)?.protocol ?? "") ? value : undefined),
 };
 
-/** RFC 8414: an address without a query and a fragment. */
+/** RFC 8414: an address without query and fragment. */
 export const issuerUrl: Kind<string> = {
   placeholder: "url",
   accepts:
@@ -168,7 +168,7 @@ export const ownUrl: Kind<string> = {
   },
 };
 
-/** As browsers send it. Extensions and editors have schemes of their own. */
+/** Read an origin as browsers send it. Extensions and editors have schemes of their own. */
 function readOrigin(text: string): string | undefined {
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s*]+$/.test(text)) return undefined;
   return /^https?:/.test(text) ? URL.parse(text)?.origin : text;

@@ -1,5 +1,5 @@
-// Where each setting's value comes from, and variables that look like settings and are none: for people who wonder why
-// the program does what it does. Values are shown as they were written, secrets never.
+// The report on settings: the source of each value, and variables that look like settings but are none. Values are
+// shown as they were written, secrets never.
 import {
   envName,
   givenText,
@@ -10,12 +10,14 @@ import {
 } from "./config.ts";
 import { unknownAmong } from "../lib/text/similar.ts";
 
-/** Holds the key that `holdfast connect` puts into a configuration; a flag could be read by every user of the machine. */
+/**
+ * Variable for the key that `holdfast connect` writes into a configuration: all users of the machine could read a flag.
+ */
 export const KEY_VARIABLE = "HOLDFAST_API_KEY";
 
 export interface SettingReport {
   name: string;
-  /** As it was written; null where it has no value. */
+  /** The user's text; null without a value. */
   value: string | null;
   /** A flag, a variable, or `the default`. */
   from: string;
@@ -26,13 +28,13 @@ export function reportSettings(sources: ConfigSources): SettingReport[] {
     const setting: { default?: string; secret?: boolean; help: string } = settings[name];
     const given = givenText(name, sources);
     const text = given?.text ?? setting.default ?? null;
-    // An address may hold a password.
+    // Hide addresses with a password.
     const hidden = given !== undefined && (setting.secret || given.text.includes("@"));
     return { name, value: hidden ? "(hidden)" : text, from: given?.from ?? "the default" };
   });
 }
 
-/** What is probably not meant, one sentence each. */
+/** Likely mistakes, one sentence each. */
 export function settingWarnings(
   config: Pick<Config, "model" | "model-url" | "model-key">,
   env: ConfigSources["env"] = {},

@@ -1,21 +1,21 @@
-// The toolsets: which tools `tools/list` shows, as a setting, an address and a tool's definition say it.
+// The toolsets: groups of tools that `tools/list` shows, as settings, addresses and definitions of tools name them.
 
 export const TOOLSETS = ["core", "chat", "manage", "chatgpt"] as const;
-/** Of one tool. */
+/** Toolset of one tool. */
 export type Toolset = (typeof TOOLSETS)[number];
 
-/** What a list may be asked for: `all` shows every tool, with its output schema. */
+/** Names that a client may ask for: `all` shows every tool, with its output schema. */
 export const TOOLSET_NAMES = [...TOOLSETS, "all"] as const;
 export type ToolsetName = (typeof TOOLSET_NAMES)[number];
 
-/** Names separated by commas, as they stand; empty for text without any. */
+/** Split names at commas, unchecked; empty for text without any name. */
 export const splitToolsets = (text: string): string[] =>
   text
     .split(",")
     .map((name) => name.trim())
     .filter((name) => name !== "");
 
-/** Each once and in one order, so that equal lists are equal; undefined when one of them is none of ours. */
+/** Names once each and in one order, so that equal lists are equal; undefined if one of them is unknown. */
 export function readToolsets(text: string): readonly ToolsetName[] | undefined {
   const names = splitToolsets(text);
   const known: readonly string[] = TOOLSET_NAMES;
