@@ -1,12 +1,13 @@
-// Failures of work that nobody waits for. A full disk fails each heartbeat: its reason is told once, and then now and then.
+// Logs failures of work in the background. A full disk fails each heartbeat: the same reason is logged once per
+// interval.
 import type { Clock } from "../lib/clock.ts";
 import { reasonOf, why } from "./failures.ts";
 import type { Logger } from "./logger.ts";
 
-/** The same reason is told again after so long. */
+/** Time after which the same reason is logged again. */
 const AGAIN_MS = 600_000;
 
-/** What tells the log, at `warn`; `again` says how often the reason came up since the last line about it. */
+/** A function that logs a failure at `warn`; `again` counts the repeats of the reason since its last line. */
 export function backgroundFailures(log: Logger, clock: Clock): (error: unknown) => void {
   let last: { reason: string; at: number; again: number } | undefined;
   return (error) => {

@@ -1,6 +1,6 @@
-// What is counted while calls run: plain numbers, so that counting costs next to nothing whether or not anybody asks.
+// Counters that calls increment: plain numbers, so counting costs next to nothing without a reader too.
 
-/** Counts by one label, whose values must be few: never what a client has chosen. */
+/** Counts by one label. Its values must be few: never text that a client chooses. */
 export class Counter {
   readonly #counts = new Map<string, number>();
 
@@ -44,7 +44,7 @@ export class Histogram {
     return this.#sum;
   }
 
-  /** How many values were at most as large as each bound. */
+  /** Number of values at most as large as each bound. */
   get cumulative(): number[] {
     let sum = 0;
     return this.#counts.map((count) => (sum += count));

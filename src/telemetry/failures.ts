@@ -1,4 +1,4 @@
-// Log lines about calls that failed: why, in which tool, for which program. Never what was said, and no secrets.
+// Log lines about failed calls: the reason, the tool, the program. Never message content, never secrets.
 import { AppError } from "../lib/errors.ts";
 import type { Logger } from "./logger.ts";
 import { redact } from "./redact.ts";
@@ -6,9 +6,9 @@ import { redact } from "./redact.ts";
 const MAX_REASON = 1_000;
 const MAX_PROGRAM = 100;
 const MAX_CAUSES = 5;
-/** Shorter arguments are words that a reason may have of its own. */
+/** Shortest argument that is removed: a shorter one may be a word of the reason itself. */
 const SHORTEST_QUOTE = 8;
-/** By so many characters a quote is known that was cut short. */
+/** Characters by which a shortened quote is recognized. */
 const QUOTE_HEAD = 32;
 const MAX_QUOTES = 1_000;
 
@@ -17,29 +17,29 @@ type Level = "warn" | "error";
 export interface FailedCall {
   tool?: string;
   method?: string;
-  /** As the calling program introduces itself. */
+  /** The calling program's name for itself. */
   program: { name: string; version: string } | undefined;
   principal: string;
   request: string | undefined;
-  /** What the reason may quote, and the log must not. */
+  /** Arguments, which the reason may quote and the log must not. */
   args: unknown;
 }
 
 export interface FailureLine {
   level: Level;
   message: string;
-  /** With the places in the code: for what nobody foresaw. */
+  /** Log the stack too: for unforeseen errors. */
   stack?: boolean;
   field?: string;
 }
 
-/** Of what its caller has done wrong there is no line. */
+/** Level of the line; undefined for the caller's own mistakes. */
 export function failureLevel({ code, cause }: AppError): Level | undefined {
   if (code === "storage") return "error";
   return code === "model" || code === "storage_full" || cause !== undefined ? "warn" : undefined;
 }
 
-/** As fields of a line: what was foreseen is its reason, what nobody foresaw has its places in the code too. */
+/** Fields of a line: the reason of a foreseen error; an unforeseen one has its stack too. */
 export function why(error: unknown): { reason: string } | { err: unknown } {
   if (error instanceof AppError && error.code !== "internal") return { reason: reasonOf(error) };
   return { err: (error instanceof AppError && error.cause) || error };
@@ -61,8 +61,8 @@ export function logFailure(
 }
 
 /**
- * The messages of an error and of its causes as one line, without what they quote of `args`. Whatever was thrown, to tell
- * of it does not throw once more.
+ * The messages of an error and its causes as one line, without quotes of `args`. Never throws, whatever the thrown
+ * value.
  */
 export function reasonOf(error: unknown, args?: unknown): string {
   try {
@@ -83,7 +83,7 @@ function messages(error: unknown, causes = MAX_CAUSES): string {
   return more.length === 0 ? own : `${own} (${more.join("; ")})`;
 }
 
-/** The stack but for the message. */
+/** The stack without the message. */
 function placesOf(error: unknown): string | undefined {
   try {
     const lines = (error as Error).stack?.split("\n") ?? [];

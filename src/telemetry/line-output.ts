@@ -1,19 +1,19 @@
-// Log lines for a program or a file. A line is written before `write` returns, as long as whoever reads the pipe keeps up.
-// Behind one that does not, lines wait, up to a bound, and then they are dropped and counted: nobody waits for a reader.
+// Writes log lines for a program or a file. `write` is synchronous while the reader keeps up. Behind a slow reader,
+// lines wait up to a bound; further ones are dropped and counted, so the server never waits.
 import { writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Of lines that wait for their reader. */
+/** Bytes of lines that wait for the reader. */
 const MAX_WAITING_BYTES = 256 << 10;
-/** How often a pipe that was full is tried again. */
+/** Time between two attempts at a full pipe. */
 const RETRY_MS = 50;
-/** How long an end waits for whoever reads. */
+/** Longest time that `flush` waits for the reader. */
 const MAX_FLUSH_MS = 1_000;
 
 export interface LineOutputOptions {
-  /** Called for each line that is thrown away. */
+  /** Called for each dropped line. */
   onDrop?: (() => void) | undefined;
-  /** Called when lines flow again, with how many are missing. */
+  /** Called when lines flow again, with the number of dropped ones. */
   onResume(dropped: number): void;
 }
 
@@ -25,7 +25,7 @@ export class LineOutput {
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `descriptor`: one that does not block, as that of standard error since Node has looked at it. */
+  /** `descriptor`: a non-blocking one. Node makes standard error so when it opens it. */
   constructor(descriptor: number, options: LineOutputOptions) {
     this.#descriptor = descriptor;
     this.#options = options;
@@ -39,7 +39,7 @@ export class LineOutput {
     if (this.#timer === undefined) this.#writeWaiting();
   };
 
-  /** Resolves when everything is written, or nobody reads it. */
+  /** Resolves when everything is written, or the reader is gone or too slow. */
   async flush(): Promise<void> {
     for (let waitedMs = 0; waitedMs < MAX_FLUSH_MS && this.#waiting.length > 0; waitedMs += 10) {
       await sleep(10);
@@ -57,7 +57,7 @@ export class LineOutput {
       }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EAGAIN") return this.#tryAgain();
-      // Its reader is gone, or the disk is full. Nobody can be told now.
+      // Drop the lines: the reader is gone or the disk is full, and no stream is left to report it on.
       for (const _ of this.#waiting.splice(0)) this.#drop();
       this.#waitingBytes = 0;
     }

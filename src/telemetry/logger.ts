@@ -1,5 +1,5 @@
-// The logger: lines on standard error, so that standard output stays free for MCP. JSON for programs, readable text for
-// somebody at a terminal. No message content, argument, key or token is ever passed to it.
+// The logger writes to standard error, so that standard output stays free for MCP. Programs get JSON, a terminal
+// readable text. No message content, argument, key or token is ever passed to it.
 import { pino, type Logger } from "pino";
 import { LineOutput } from "./line-output.ts";
 import { redact } from "./redact.ts";
@@ -9,13 +9,13 @@ export type { Logger };
 
 export interface LogOutput {
   log: Logger;
-  /** Resolves when everything that was logged is written. */
+  /** Resolves when all log lines are written. */
   flush(): Promise<void>;
 }
 
 /**
- * For whoever reads standard error: a person at a terminal, or a program. `level` as in the setting log-level; `onDrop`:
- * called for each line that is lost because nobody reads.
+ * Open a log for the reader of standard error: a person at a terminal, or a program. `level` as in the setting
+ * log-level; `onDrop` is called for each line that the reader is too slow for.
  */
 export function openLog(level: string, onDrop?: () => void): LogOutput {
   if (process.stderr.isTTY) {
@@ -29,7 +29,7 @@ export function openLog(level: string, onDrop?: () => void): LogOutput {
   return { log, flush: () => output.flush() };
 }
 
-/** As `openLog`, of JSON lines also at a terminal: for what is told beside a server. */
+/** Like `openLog`, but with JSON lines also at a terminal, for logs beside a server. */
 export const createLogger = (level: string): Logger =>
   pino(options(level), new LineOutput(2, { onResume: () => undefined }));
 
@@ -51,7 +51,7 @@ interface Described {
 
 const MAX_CAUSES = 5;
 
-/** Whatever was thrown, a line about it must not throw once more. */
+/** Describe any thrown value; never throws. */
 function describe(error: unknown): Described {
   try {
     return parts(error);
@@ -60,7 +60,7 @@ function describe(error: unknown): Described {
   }
 }
 
-/** What libraries hang on their errors besides (headers, whole requests) stays out. */
+/** Keep other properties of libraries' errors out (headers, whole requests). */
 function parts(error: unknown, causes = MAX_CAUSES): Described {
   if (!(error instanceof Error)) return { type: typeof error, message: redact(String(error)) };
   const { name, message, stack, cause } = error;

@@ -1,7 +1,7 @@
-// What a server counts about itself. The names under which a monitoring system sees it are in prometheus.ts.
+// The server's counters. Their names in monitoring systems are in prometheus.ts.
 import { Counter, Histogram } from "./counters.ts";
 
-/** Why requests were refused before a call began. Those without an own reason here are known by their HTTP status. */
+/** Reasons for refusing a request before a call begins. Other refusals are labelled with their HTTP status. */
 export type Refusal =
   | "rate" // max-calls-per-minute
   | "concurrency" // max-concurrent-calls
@@ -10,7 +10,7 @@ export type Refusal =
   | "scope" // credentials that do not allow it
   | "host"; // an unknown Host or Origin
 
-/** Told by guards why they refuse a request. */
+/** Called by guards with the reason of a refusal. */
 export type Refuse = (reason: Refusal) => void;
 
 const CALL_SECONDS = [
@@ -25,23 +25,23 @@ interface ToolCounts {
 }
 
 export class Metrics {
-  /** Calls that have ended, by tool. */
+  /** Ended calls, by tool. */
   readonly tools = new Map<string, ToolCounts>();
   /** Requests that are no tool calls, by method; each counter by outcome. */
   readonly methods = new Map<string, Counter>();
-  /** Requests that were refused, by reason. */
+  /** Refused requests, by reason. */
   readonly refusals = new Counter();
   /** HTTP answers, by status class: `2xx`. */
   readonly responses = new Counter();
-  /** What the cleanup job has deleted, by kind. */
+  /** Things that the cleanup job has deleted, by kind. */
   readonly deleted = new Counter();
   readonly commitSizes = new Histogram(COMMIT_SIZES);
   readonly commitSeconds = new Histogram(COMMIT_SECONDS);
   events = 0;
-  /** Lines of the log that nobody read. */
+  /** Log lines dropped behind a slow reader. */
   droppedLogLines = 0;
 
-  /** `tool` must be one that there is. */
+  /** `tool` must exist: the label must not be text that a client chooses. */
   toolCalled(tool: string, outcome: string, seconds: number): void {
     let counts = this.tools.get(tool);
     if (counts === undefined) {
@@ -52,14 +52,14 @@ export class Metrics {
     counts.seconds.observe(seconds);
   }
 
-  /** `method` must be one that there is. */
+  /** `method` must exist: the label must not be text that a client chooses. */
   requested(method: string, outcome: string): void {
     let outcomes = this.methods.get(method);
     if (outcomes === undefined) this.methods.set(method, (outcomes = new Counter()));
     outcomes.add(outcome);
   }
 
-  /** A commit of so many operations has become durable. */
+  /** Count a durable commit of so many operations. */
   committed(operations: number, seconds: number): void {
     this.commitSizes.observe(operations);
     this.commitSeconds.observe(seconds);

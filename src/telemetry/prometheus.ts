@@ -1,5 +1,5 @@
-// The metrics as Prometheus reads them. prom-client takes as long to load as a small server takes to start, so it is
-// loaded when somebody asks for the first time; counting does not need it.
+// The metrics in Prometheus's format. prom-client takes as long to load as a small server takes to start, so the first
+// scrape loads it; counting does not need it.
 import type { Metric, Registry } from "prom-client";
 import type { Counter, Histogram } from "./counters.ts";
 import type { Metrics } from "./metrics.ts";
@@ -22,7 +22,7 @@ type Labels = Record<string, string | number>;
 interface Sample {
   value: number;
   labels?: Labels;
-  /** Where it is not the metric's own name. */
+  /** Name if it differs from the metric's key. */
   metricName?: string;
 }
 
@@ -48,7 +48,7 @@ export function prometheus(sources: Sources): () => Promise<Exposition> {
 
 let aboutProcess: Registry | undefined;
 
-/** Processor, memory, garbage collection, event-loop delay: of the process, so there is one of these. */
+/** Processor, memory, garbage collection and event-loop delay of the process; they exist once for all servers in it. */
 async function processText(): Promise<string> {
   if (aboutProcess === undefined) {
     const { collectDefaultMetrics, Registry } = await import("prom-client");
@@ -58,7 +58,10 @@ async function processText(): Promise<string> {
   return aboutProcess.metrics();
 }
 
-/** The registry asks a metric for nothing but `get`; its own classes keep numbers that we have already. */
+/**
+ * Register an object with `get` alone, the one method that the registry calls: prom-client's own classes would count
+ * again.
+ */
 function register(registry: Registry, definition: Definition): void {
   const metric = { ...definition, aggregator: "sum", get: async () => metric };
   registry.registerMetric(metric as unknown as Metric);

@@ -1,21 +1,21 @@
-// What is not counted but looked up when a monitoring system asks.
+// Figures that are not counted, but looked up for a scrape.
 
-/** What is stored. */
+/** Figures of the database. */
 export interface StoredFigures {
   sessions: number;
-  /** Of these, the ones that the next cleanup deletes. */
+  /** Sessions that the next cleanup deletes. */
   expiredSessions: number;
-  /** Since the database was made. */
+  /** Messages since the database was made. */
   messagesEver: number;
   historyBytes: number;
   stateBytes: number;
-  /** The database file and its log. */
+  /** Bytes of the database file and its log. */
   databaseBytes: number;
-  /** The write-ahead log alone. */
+  /** Bytes of the write-ahead log alone. */
   logBytes: number;
 }
 
-/** What this process holds. */
+/** Figures of this process. */
 export interface LiveFigures {
   clientsInMemory: number;
   connectedClients: number;
@@ -23,12 +23,12 @@ export interface LiveFigures {
   runningCalls: number;
 }
 
-/** The shortest time between two looks. */
+/** Shortest time between two looks. */
 const KEEP_MS = 5_000;
-/** Looking takes at most one part in so many of the time. */
+/** A look takes at most one part in so many of the time. */
 const SHARE = 1_000;
 
-/** Keeps what `look` found for a while, the longer the longer it took: asking often costs the callers nothing. */
+/** Cache a reading, for longer if it took longer: frequent scrapes cost the callers nothing. */
 export function kept<T>(look: () => Promise<T>): () => Promise<T> {
   let last: Promise<T> | undefined;
   let until = 0;

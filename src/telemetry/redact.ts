@@ -1,4 +1,4 @@
-// Takes credentials out of the words of others: providers, issuers and tools like to quote what they refuse.
+// Removes credentials from foreign text: providers, issuers and tools tend to quote refused ones.
 
 /** Our API keys, credentials of a header, JSON Web Tokens, keys of model providers. */
 const SECRETS: readonly RegExp[] = [

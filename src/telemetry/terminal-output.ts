@@ -1,5 +1,5 @@
-// Log lines for a person at a terminal. What makes them readable is loaded with the first line, for most runs log
-// nothing; it works inside this thread, so that a single executable has all it needs.
+// Log lines for a person at a terminal. The first line loads the formatter, because most runs log nothing. The
+// formatter works in this thread, so a single executable has all it needs.
 import type { WriteStream } from "node:tty";
 
 export class TerminalOutput {
@@ -29,7 +29,7 @@ export class TerminalOutput {
   async #load(): Promise<void> {
     const { prettyFactory } = await import("pino-pretty");
     this.#format = prettyFactory({
-      colorize: this.#terminal.hasColors(), // knows NO_COLOR
+      colorize: this.#terminal.hasColors(), // hasColors() respects NO_COLOR
       translateTime: "SYS:HH:MM:ss.l",
       singleLine: true,
     });
