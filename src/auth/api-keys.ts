@@ -1,4 +1,5 @@
-// API keys. A key is shown once; stored is a hash of it, which is enough: its 256 random bits cannot be guessed from that.
+// API keys. The text of a key is shown once and stored as a plain hash: its 256 random bits cannot be guessed from a
+// hash.
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
@@ -7,7 +8,7 @@ import type { Audit } from "./audit.ts";
 import { LOCAL, type AuthInfo, type Scope } from "./principal.ts";
 
 export interface ApiKey {
-  /** Public part: names the key in lists and when it is revoked. */
+  /** Public part of the key: names it in lists and revokes it. */
   id: string;
   hash: Uint8Array;
   principal: string;
@@ -23,13 +24,13 @@ export interface ApiKeyStore {
   find(id: string): Promise<ApiKey | undefined>;
   /** Oldest first. */
   list(): Promise<ApiKey[]>;
-  /** Whether there is any key, whatever became of it. */
+  /** True if there is any key, even a revoked or expired one. */
   any(): Promise<boolean>;
-  /** False when there is no such key, or it is revoked already. */
+  /** False for an unknown key and for one that is revoked already. */
   revoke(id: string): Promise<boolean>;
-  /** Deletes the keys that are revoked or expired. */
+  /** Delete revoked and expired keys. */
   deleteDead(): Promise<void>;
-  /** Notes use at the given times (key id → milliseconds). */
+  /** Record uses (key id → milliseconds). */
   touch(times: ReadonlyMap<string, number>): Promise<void>;
 }
 
@@ -41,7 +42,7 @@ const hashOf = (secret: string): Buffer => createHash("sha256").update(secret).d
 export interface NewApiKey {
   principal: string;
   scope: Scope;
-  /** Milliseconds until it expires; `Infinity` for never. */
+  /** Milliseconds until the key expires; `Infinity` for never. */
   lifetimeMs: number;
 }
 
@@ -83,14 +84,14 @@ export class ApiKeys {
       expiresAt: lifetimeMs === Infinity ? null : now + lifetimeMs,
       revokedAt: null,
     };
-    // Only somebody at the machine can do this, here and below.
+    // Log as `local`, here and below: only commands on this machine create and revoke keys.
     await this.#audit.noteWith(LOCAL, "key created", id, () => this.#store.create(stored), {
       detail: () => `${scope} for ${principal}`,
     });
     return { stored, key: `hf_${id}_${secret}` };
   }
 
-  /** Whose key this is; undefined for one that is unknown, wrong, expired or revoked. */
+  /** Resolve the principal of a key; undefined for an unknown, wrong, expired or revoked one. */
   async verify(key: string): Promise<AuthInfo | undefined> {
     const [, id, secret] = KEY.exec(key) ?? [];
     if (id === undefined || secret === undefined) return undefined;
@@ -107,7 +108,7 @@ export class ApiKeys {
     };
   }
 
-  /** Whether the key of this id still lets in. */
+  /** True while the key of this id is valid. */
   async holds(id: string): Promise<boolean> {
     const stored = await this.#store.find(id);
     return stored !== undefined && this.isValid(stored);
@@ -141,7 +142,7 @@ export class ApiKeys {
   }
 
   /**
-   * Forgets the dead keys, so that nobody is asked for one any more.
+   * Delete the dead keys, so that callers need no credentials any more.
    * @throws AppError `invalid` while a key is valid
    */
   async open(): Promise<void> {

@@ -1,4 +1,4 @@
-// What is noted of who did what to whom. Never what was said, and never a secret.
+// The audit log: who did what to whom. It never holds message content or a secret.
 import type { Expiring } from "../lib/expiring.ts";
 import type { Principal } from "./principal.ts";
 
@@ -31,8 +31,8 @@ export type NewAuditEntry = Omit<AuditEntry, "at">;
 export interface AuditStore extends Expiring {
   note(entry: NewAuditEntry): Promise<void>;
   /**
-   * Runs `act`, and stores its entry in the commit of the first write that `entryOf` has an entry for.
-   * `entryOf` gets what each write resolves to.
+   * Run `act`, and store its entry in the commit of the first write for which `entryOf` has an entry.
+   * `entryOf` gets the result of each write.
    */
   noteWith<T>(
     entryOf: (result: unknown) => NewAuditEntry | undefined,
@@ -59,8 +59,8 @@ export class Audit {
   }
 
   /**
-   * Makes a change with `act`, whose entry is stored with it or not at all.
-   * `done`: true for what a write resolves to that has changed something. Default: every write has.
+   * Make a change with `act`, and store its entry in the same commit.
+   * `done`: true for a write's result that means a change. Default: every write is one.
    */
   noteWith<T>(
     principal: Pick<Principal, "id">,

@@ -1,5 +1,5 @@
-// Whose credentials a request carries: an API key or an access token. As soon as there is one key, or an issuer of tokens,
-// everybody needs credentials; before that everybody is `local`, which is why such a server listens on loopback only.
+// Authenticates a request by its API key or access token. The first key, or an issuer of tokens, turns authentication
+// on. Before that every caller is `local`, so such a server listens on loopback only.
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { ApiKeys } from "./api-keys.ts";
 import type { AccessTokens } from "./oauth.ts";
@@ -10,26 +10,26 @@ export class Authenticator {
   readonly #tokens: AccessTokens | undefined;
   #always = false;
 
-  /** `tokens`: absent where there is no issuer. */
+  /** `tokens`: absent without an issuer. */
   constructor(keys: ApiKeys, tokens?: AccessTokens) {
     this.#keys = keys;
     this.#tokens = tokens;
   }
 
-  /** Whether credentials are asked for. */
+  /** True if callers need credentials. */
   async required(): Promise<boolean> {
     return this.#always || this.#tokens !== undefined || this.#keys.any();
   }
 
-  /** For a server that others reach: it goes on asking when its keys are gone (`keys open`). */
+  /** Keep authentication on without any key (`keys open`), for a server that other machines can reach. */
   askAlways(): void {
     this.#always = true;
   }
 
   /**
-   * `authorization`: the header of that name.
-   * @throws MissingCredentials; OAuthError `invalid_request`, `invalid_token` or `insufficient_scope`; AppError `unavailable`
-   * while the issuer is down
+   * Authenticate by the Authorization header.
+   * @throws MissingCredentials; OAuthError `invalid_request`, `invalid_token` or `insufficient_scope`; AppError
+   * `unavailable` while the issuer is down
    */
   async authenticate(authorization: string | undefined): Promise<AuthInfo> {
     if (!(await this.required())) return this.#nobodyAsked;
@@ -51,8 +51,8 @@ export class Authenticator {
   }
 
   /**
-   * Whether anybody can still come with these credentials (`Credentials.id`): of an OAuth client that is never known to
-   * be otherwise.
+   * True while these credentials (`Credentials.id`) may still be used. Always true for an OAuth client: the server
+   * never learns of its end.
    */
   async stillHold(credentials: string): Promise<boolean> {
     if (credentials === NO_CREDENTIALS) return !(await this.required());
@@ -67,7 +67,7 @@ export class Authenticator {
   };
 }
 
-/** RFC 6750, section 3.1: whoever brings no credentials, or some of another scheme, is told of no error. */
+/** RFC 6750, section 3.1: a request without Bearer credentials gets a challenge without an error code. */
 export class MissingCredentials extends Error {}
 
 const refused = (message: string): OAuthError =>

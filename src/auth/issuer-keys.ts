@@ -1,5 +1,5 @@
-// The keys that an OAuth issuer signs with: found through its metadata and fetched when a token asks for one. Nothing
-// happens at the start, so an issuer that is down keeps no server from starting; keys that are too old are not used.
+// The signing keys of an OAuth issuer, found through its metadata and fetched when a token needs one. Nothing is
+// fetched at the start, so an issuer that is down does not keep the server from starting. Outdated keys are not used.
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
 import { z } from "zod";
 import type { Clock } from "../lib/clock.ts";
@@ -7,15 +7,15 @@ import { AppError } from "../lib/errors.ts";
 import { isPrivateUrl } from "../lib/loopback.ts";
 
 const TIMEOUT_MS = 5_000;
-/** After a failure nobody asks again for this long: a silent issuer must not cost every call a wait. */
+/** Time without attempts after a failure: a silent issuer must not make every call wait. */
 const RETRY_MS = 2_000;
 
 const METADATA = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
 
-/** Told once when the issuer does not tell its keys, and once when it does again. */
+/** Called once when the issuer's keys cannot be fetched, and once when they can be again. */
 export interface IssuerEvents {
   onDown?(reason: unknown): void;
-  /** `refused`: how many requests meanwhile. */
+  /** `refused`: number of requests refused meanwhile. */
   onUp?(refused: number): void;
 }
 
@@ -35,8 +35,8 @@ export class IssuerKeys {
   }
 
   /**
-   * The key of a token, for `jwtVerify`.
-   * @throws AppError `unavailable`; an error of jose where the issuer has no such key
+   * Find the key of a token, for `jwtVerify`.
+   * @throws AppError `unavailable`; an error of jose if the issuer has no such key
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     try {
@@ -53,7 +53,7 @@ export class IssuerKeys {
       return await set(header, token);
     } catch (error) {
       if (error instanceof errors.JOSEError) throw error;
-      // Whoever has moved its keys says so in its metadata.
+      // Read the metadata again: it names the new address if the keys have moved.
       if (!set.fresh) this.#set = undefined;
       throw error instanceof AppError ? error : unavailable(error);
     }
@@ -77,7 +77,7 @@ export class IssuerKeys {
     }
   }
 
-  /** The first of the addresses that has metadata tells where the keys are. */
+  /** Read the address of the keys from the first metadata document found. */
   async #keysUrl(): Promise<URL> {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const answers = await Promise.allSettled(
@@ -99,7 +99,7 @@ export class IssuerKeys {
     return url;
   }
 
-  /** Only its keys tell: keys that are known already, and metadata, serve while it is down. */
+  /** Call after fetching keys only: cached keys and metadata work while the issuer is down. */
   #isBack(): void {
     if (this.#isDown) this.#events.onUp?.(this.#refused);
     this.#isDown = false;
@@ -119,7 +119,7 @@ export class IssuerKeys {
   }
 }
 
-/** RFC 8414, then OpenID Connect discovery: in front of the issuer's path, then behind it. */
+/** Addresses of RFC 8414, then of OpenID Connect discovery: before the issuer's path, then after it. */
 export function metadataUrls(issuer: string): string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, "");

@@ -1,5 +1,5 @@
-// Access tokens of an OAuth 2.1 issuer: this server is the resource (RFC 9728), it neither issues nor stores tokens.
-// A token is a JWT (RFC 9068) for our audience; who it is from is its issuer and subject, never the token itself.
+// Access tokens of an OAuth 2.1 issuer. This server is the resource (RFC 9728): it neither issues nor stores tokens. A
+// token is a JWT (RFC 9068) for our audience; its issuer and subject are the principal, never the token itself.
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import { errors, jwtVerify } from "jose";
 import { z } from "zod";
@@ -8,16 +8,16 @@ import { AppError } from "../lib/errors.ts";
 import { IssuerKeys, type IssuerEvents } from "./issuer-keys.ts";
 import { ALL_SCOPES, highestScope, type AuthInfo } from "./principal.ts";
 
-/** Of key pairs only: whoever can check a token cannot make one. */
+/** Algorithms with key pairs only: checking a token must not require a secret that could sign one. */
 const ALGORITHMS = [
   ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
   ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
 ];
 /** RFC 9068, section 4: the same keys also sign other things, such as logout tokens and ID tokens. */
 const TYPES: readonly unknown[] = ["at+jwt", "application/at+jwt"];
-/** Of issuers that tell no token from another by its type. */
+/** Types of issuers that do not mark access tokens by type. */
 const PLAIN_TYPES: readonly unknown[] = ["jwt", undefined];
-/** Issuers may write `holdfast:read` for `read`. */
+/** Prefix that issuers may use: `holdfast:read` for `read`. */
 const PREFIX = "holdfast:";
 const CLOCK_TOLERANCE_SECONDS = 5;
 
@@ -27,7 +27,7 @@ const names = z
   .catch(undefined);
 const client = z.string().max(2_000).optional().catch(undefined);
 const CLAIMS = z.object({
-  // Exactly as it is stored: a lone surrogate would not be, and two subjects could become one.
+  // Refuse a lone surrogate: storing one would change it, and two subjects could become one.
   sub: z
     .string()
     .min(1)
@@ -37,17 +37,17 @@ const CLAIMS = z.object({
   exp: z.number(),
   scope: names,
   scp: names,
-  /** The program that the token was given to: RFC 9068, or as some issuers call it. */
+  /** The program that the token was issued to: the claim of RFC 9068, or the name that some issuers use. */
   client_id: client,
   azp: client,
 });
 
 export interface AccessTokenOptions {
-  /** As the issuer writes itself, in its metadata and in `iss`. */
+  /** Identifier of the issuer, exactly as in its metadata and in `iss`. */
   issuer: string;
-  /** Whether a name in `aud` is ours; asked at each token, because the port may be chosen at the start. */
+  /** True for an audience of this server; called for each token, because the port may be chosen at the start. */
   isAudience(name: string): boolean;
-  /** Whether to accept tokens whose header says no more than `JWT`. */
+  /** Accept tokens whose header says only `JWT`. */
   plainJwt?: boolean;
   clock: Clock;
   events?: IssuerEvents;
@@ -63,7 +63,7 @@ export class AccessTokens {
   }
 
   /**
-   * Whose token this is.
+   * Verify a token and give its principal.
    * @throws OAuthError `invalid_token` or `insufficient_scope`; AppError `unavailable` while the issuer is down
    */
   async verify(token: string): Promise<AuthInfo> {

@@ -1,11 +1,12 @@
-// Who is calling. Every access is decided on (principal, id).
+// The identity behind a request. Every access is decided on (principal, id).
 
 /**
- * What a caller may do, each including the ones before it. `admin` is the operator's: /metrics, and any session by its id,
- * which it opens as the owner does. Its lists, searches and names are those of its own principal and what is shared with it.
+ * Permissions of a caller, each including the ones before it. `admin` is the operator's: /metrics, and any session by
+ * its id, opened as its owner does. The lists, searches and names of `admin` stay those of its own principal and of
+ * sessions shared with it.
  */
 export const SCOPES = ["read", "write", "admin"] as const;
-/** Nothing but /metrics: for a program that watches the server, and opens no session. */
+/** Access to /metrics and nothing else: for a monitoring program, which opens no session. */
 const METRICS = "metrics";
 export const ALL_SCOPES = [METRICS, ...SCOPES] as const;
 export type Scope = (typeof ALL_SCOPES)[number];
@@ -15,43 +16,43 @@ export interface Principal {
   readonly id: string;
   /** Absent for everything that an owner may do. */
   readonly scope?: Scope;
-  /** Absent where none are asked for. */
+  /** Absent while callers need no credentials. */
   readonly credentials?: Credentials;
 }
 
-/** By what somebody was let in, without its secret. */
+/** The credentials of a caller, without their secret. */
 export interface Credentials {
-  /** The same for a token that is renewed: an API key, or the OAuth client that the token was given to. */
+  /** Id of an API key, or of the OAuth client that the token was issued to; a renewed token has the same id. */
   readonly id: string;
-  /** Of an API key, by which it is revoked. */
+  /** Id of the API key, which revokes it. */
   readonly key?: string;
-  /** When they end by themselves, in milliseconds; absent for never. */
+  /** Expiry, in milliseconds since 1970; absent for never. */
   readonly until?: number;
 }
 
-/** What stands for the credentials of a caller who was asked for none. */
+/** Credentials id of a caller who needed none. */
 export const NO_CREDENTIALS = "none";
 
 export const credentialsOf = ({ credentials }: Principal): string =>
   credentials?.id ?? NO_CREDENTIALS;
 
-/** Somebody who was let in, and by what. */
+/** A caller that was let in, and its credentials. */
 export interface AuthInfo {
   readonly principal: Principal;
-  /** Names the credentials, without their secret. */
+  /** Name of the credentials, without their secret. */
   readonly credentials: string;
-  /** Whether they still let in: keys are revoked, tokens expire. */
+  /** True while the credentials are valid: keys are revoked, tokens expire. */
   holds(): Promise<boolean>;
 }
 
-/** The caller on loopback and on stdio, where no credentials are asked for. */
+/** The caller on loopback and on stdio, where no credentials are needed. */
 export const LOCAL: Principal = Object.freeze({ id: "local" });
 
-/** Where no credentials are asked for, everybody is the operator. */
+/** A caller without credentials is the operator. */
 export const scopeOf = (principal: Principal): Scope =>
   principal === LOCAL ? "admin" : (principal.scope ?? "write");
 
-/** Whether a scope includes another one. */
+/** True if `scope` includes `wanted`. */
 export const includes = (scope: Scope, wanted: Scope): boolean =>
   scope === METRICS || wanted === METRICS
     ? scope === wanted || scope === "admin"
@@ -60,6 +61,6 @@ export const includes = (scope: Scope, wanted: Scope): boolean =>
 export const may = (principal: Principal, wanted: Scope): boolean =>
   includes(scopeOf(principal), wanted);
 
-/** The highest of some scopes, `metrics` being the lowest; undefined when none is one of ours. */
+/** The highest of some scopes, `metrics` being the lowest; undefined if none is known. */
 export const highestScope = (names: readonly string[]): Scope | undefined =>
   ALL_SCOPES.toReversed().find((scope) => names.includes(scope));

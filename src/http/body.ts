@@ -1,12 +1,12 @@
-// Reads a request's body up to a size. A body that is too large costs only itself: the connection stays usable.
+// Reads a request's body up to a size. After a body that is too large, the connection stays usable.
 import { AppError } from "../lib/errors.ts";
 
-/** How much of a body without a length is thrown away before the connection is given up. */
+/** Bytes of a body without a length that are discarded before the connection is closed. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 
 /**
- * The bytes; undefined when there are more than `maxBytes`.
- * @throws AppError `invalid` when the client breaks off: its doing, and nothing for the log
+ * Read the bytes; undefined for more than `maxBytes`.
+ * @throws AppError `invalid` when the client breaks off: its own doing, which is not logged
  */
 export async function readBody(
   request: Request,
@@ -22,7 +22,7 @@ export async function readBody(
 async function read(request: Request, maxBytes: number): Promise<ArrayBuffer | Buffer | undefined> {
   const length = request.headers.get("content-length");
   if (length !== null) {
-    // Not even begun when too large: the server under us discards what nobody has touched.
+    // Leave a body that is too large unread: the HTTP server below discards it.
     return Number(length) > maxBytes ? undefined : request.arrayBuffer();
   }
   const chunks: Uint8Array[] = [];

@@ -1,4 +1,4 @@
-// Errors as HTTP answers, in one place. What is unknown stays private and is logged here, once.
+// Maps errors to HTTP answers, in one place. An unknown error stays private and is logged here, once.
 import type { ErrorHandler } from "hono";
 import { toAppError, type ErrorCode } from "../lib/errors.ts";
 import { RPC, rpcError } from "../protocol/json-rpc.ts";
@@ -22,7 +22,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   internal: 500,
 };
 
-/** What answers 429 or 503 may be over soon. */
+/** Seconds to wait after 429 or 503, which may be over soon. */
 const RETRY_SECONDS = "3";
 
 export const answerError =
@@ -31,7 +31,7 @@ export const answerError =
     const request = c.get("requestId");
     const known = toAppError(error, request);
     const status = STATUS[known.code];
-    // An issuer that is down is told of once, where it goes down: not with each request.
+    // Skip `unavailable`: an issuer that is down is logged once, when it goes down.
     if (status >= 500 && known.code !== "unavailable")
       log[failureLevel(known) ?? "error"]({ ...why(known), request }, known.message);
     const headers: Record<string, string> =

@@ -1,4 +1,4 @@
-// The HTTP server on a socket: listening, the errors of that, and an orderly end.
+// The HTTP server on a socket: listening, its errors, and an orderly end.
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Server } from "node:http";
@@ -9,7 +9,7 @@ import type { OpenConnections } from "./limits/connections.ts";
 
 const SWEEP_MS = 20;
 
-/** Milliseconds. Whoever sends slower than that, or takes nothing, holds a connection for nothing. */
+/** Milliseconds. Without these bounds, a client that sends or reads too slowly would hold its connection. */
 const TIMEOUTS = {
   headersTimeout: 15_000,
   requestTimeout: 120_000,
@@ -18,31 +18,31 @@ const TIMEOUTS = {
 /** Milliseconds without a byte either way; streams send a comment more often than that. */
 const IDLE_MS = 75_000;
 
-/** The addresses that stand for all of a machine, and one of those that they stand for. */
+/** The addresses that stand for all of a machine, with their loopback addresses. */
 const ANY: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
 export interface Listener {
-  /** The address that it listens on: of a name, what the system made of it. */
+  /** Address that the server listens on; a host name as the system resolved it. */
   readonly address: string;
-  /** As this machine reaches it: `http://127.0.0.1:8484` */
+  /** Origin for clients on this machine: `http://127.0.0.1:8484` */
   readonly origin: string;
-  /** Takes no new connections; resolves when the open ones have ended. */
+  /** Accept no new connections; resolves when the open ones have ended. */
   close(): Promise<void>;
-  /** Cuts the connections that are still open. */
+  /** Close the remaining connections. */
   cut(): void;
 }
 
 export interface ListenOptions {
   host: string;
   port: number;
-  /** File descriptor of a socket that listens already; it takes the place of `host` and `port`. */
+  /** File descriptor of a socket that already listens; it replaces `host` and `port`. */
   inherited: number | undefined;
   connections: OpenConnections;
-  /** Of one request. */
+  /** Bound on one request's headers. */
   maxHeaderBytes: number;
 }
 
-/** @throws AppError `start` naming the address and what is wrong with it */
+/** @throws AppError `start` with the address and the reason */
 export async function listen(
   fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>,
   { host, port, inherited, connections, maxHeaderBytes }: ListenOptions,
@@ -71,7 +71,7 @@ export async function listen(
     origin: `http://${name.includes(":") ? `[${name}]` : name}:${bound.port}`,
     close: () =>
       new Promise((done) => {
-        // A connection that is kept alive becomes idle when its last answer is out.
+        // Close idle connections again and again: one that is kept alive becomes idle when its last answer is sent.
         const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
         server.close(() => {
           clearInterval(sweeping);
@@ -83,7 +83,7 @@ export async function listen(
   };
 }
 
-/** What could not be read as a request at all: an answer that says why, and the end of the connection. */
+/** Answer a request that cannot be parsed with the reason, and close the connection. */
 function refuse({ code }: NodeJS.ErrnoException, socket: Duplex, maxHeaderBytes: number): void {
   if (code === "ECONNRESET" || !socket.writable) {
     socket.destroy();
@@ -106,15 +106,15 @@ function refuse({ code }: NodeJS.ErrnoException, socket: Duplex, maxHeaderBytes:
 }
 
 /**
- * Sends the headers with what is already there of the body. A client whose connection breaks between the headers of a
- * stream and its first event has no id to come back with, and waits for ever.
+ * Send the headers together with the first bytes of the body. If the connection broke between the headers of a stream
+ * and its first event, the client would have no id to resume with, and would wait forever.
  */
 export function writeTogether(response: HttpBindings["outgoing"]): void {
   response.cork();
   setImmediate(() => response.uncork());
 }
 
-/** Tells, when the connection of an answer has ended, whether all of it had been handed to the system by then. */
+/** Call `tell` when the connection of an answer ends: true if the system has taken all of the answer. */
 export function whenWritten(
   response: HttpBindings["outgoing"],
   tell: (written: boolean) => void,
@@ -137,19 +137,19 @@ function cannotListen(host: string, port: number, error: NodeJS.ErrnoException):
   });
 }
 
-/** The first descriptor behind the standard ones. */
+/** The first descriptor after the standard ones. */
 const FIRST_DESCRIPTOR = 3;
 
 /**
  * The descriptor of the listening socket that systemd opens and hands over (sd_listen_fds(3), deploy/holdfast.socket);
- * undefined without one. The socket stays open during a restart: connections wait meanwhile, and are not refused.
- * @throws AppError `start` when there are several
+ * undefined without one. The socket stays open during a restart, so new connections wait instead of being refused.
+ * @throws AppError `start` for several sockets
  */
 export function inheritedSocket(
   env: Readonly<Record<string, string | undefined>>,
   pid: number,
 ): number | undefined {
-  const { LISTEN_PID, LISTEN_FDS } = env; // the variables are inherited further than the sockets
+  const { LISTEN_PID, LISTEN_FDS } = env; // children inherit the variables, but not the sockets
   if (LISTEN_PID !== String(pid) || LISTEN_FDS === undefined) return undefined;
   if (LISTEN_FDS === "1") return FIRST_DESCRIPTOR;
   throw new AppError("start", `${LISTEN_FDS} sockets were handed over; one is expected.`, {

@@ -1,5 +1,5 @@
-// Counts HTTP answers, and the requests that were refused before a call began. A refusal that tells of somebody who may not
-// come in, or asks for too much, is logged with its address, for programs such as fail2ban.
+// Counts HTTP answers, and the requests that were refused before a call began. Suspicious refusals are logged with the
+// client's address, for programs such as fail2ban.
 import { isIP } from "node:net";
 import type { Context, MiddlewareHandler } from "hono";
 import { isLoopback } from "../lib/loopback.ts";
@@ -7,7 +7,7 @@ import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { Authenticated } from "./guards/guard.ts";
 
-/** For refusals that no guard has given a reason. */
+/** Reasons of refusals for which no guard has given one. */
 const REASONS: Readonly<Record<number, string>> = {
   400: "invalid",
   404: "not_found",
@@ -32,13 +32,13 @@ export const observe = (
     const { status } = c.res;
     metrics?.responses.add(CLASSES[Math.trunc(status / 100)] ?? "other");
     if (status < 400) return;
-    const isChallenge = c.res.headers.has("www-authenticate"); // counted where it is made
+    const isChallenge = c.res.headers.has("www-authenticate"); // already counted with the challenge
     const reason = isChallenge ? undefined : REASONS[status];
     if (reason !== undefined) metrics?.refusals.add(reason);
     const suspicion = suspicionOf(c, status);
     if (suspicion === undefined && !writes) return;
     const { incoming } = c.env;
-    // The address stands before all that a client has chosen: filters are anchored there.
+    // Put the address before all text that a client chooses: filters are anchored there.
     const line = {
       address: addressOf(incoming.socket.remoteAddress, c.req.header("x-forwarded-for")),
       status,
@@ -51,10 +51,10 @@ export const observe = (
   };
 };
 
-/** Why the sender of a refused request may be somebody to keep out. deploy/fail2ban-filter.conf knows these words. */
+/** Reason to suspect the sender of a refused request. deploy/fail2ban-filter.conf matches these words. */
 function suspicionOf({ req, res }: Context, status: number): string | undefined {
   if (status === 429) return "too many requests";
-  // Programs that look for an issuer ask without credentials first.
+  // Ignore challenges: programs that look for an issuer ask without credentials first.
   const isChallenge = res.headers.has("www-authenticate");
   if (status === 401 || (status === 400 && isChallenge))
     return req.header("authorization") === undefined ? "no credentials" : "wrong credentials";
@@ -63,8 +63,8 @@ function suspicionOf({ req, res }: Context, status: number): string | undefined 
 }
 
 /**
- * Where a request comes from: the other end of its connection. When that is this machine, a proxy may stand there, which
- * has put the address that it was asked from at the end of `X-Forwarded-For`.
+ * The client's address: the other end of the connection. If that is this machine, a proxy may have appended the
+ * client's address to `X-Forwarded-For`.
  */
 export function addressOf(peer = "unknown", forwardedFor = ""): string {
   const address = peer.replace(/^::ffff:(?=\d+\.)/i, "");

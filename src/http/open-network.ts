@@ -1,4 +1,4 @@
-// A server that asks nobody for credentials must not be reachable by others by accident, behind a proxy either.
+// Keeps a server without authentication from being reachable by accident, also behind a proxy.
 import type { networkInterfaces } from "node:os";
 import type { Config } from "../config/config.ts";
 import { AppError } from "../lib/errors.ts";
@@ -19,7 +19,7 @@ export function openings(
   ];
 }
 
-/** For a server that asks for no credentials. @throws AppError `start` when others can reach it */
+/** Check a server without authentication. @throws AppError `start` if others can reach it */
 export function refuseOpenings(found: readonly string[]): void {
   if (found.length === 0) return;
   throw new AppError(
@@ -35,8 +35,8 @@ export function refuseOpenings(found: readonly string[]): void {
 }
 
 /**
- * The names by which other machines reach a server on all addresses: this machine's own addresses, as in a URL. Requests
- * may name the `accepted` ones; the `refused` ones are missing from `allowed-hosts`. With a public URL none is needed.
+ * The addresses by which other machines reach a server on all addresses, spelled as in a URL. Requests may name the
+ * `accepted` ones; the `refused` ones are missing from `allowed-hosts`. With a public URL both are empty.
  */
 export function ownAddresses(
   config: Pick<Config, "host" | "public-url" | "allowed-hosts">,
@@ -48,7 +48,7 @@ export function ownAddresses(
   const names = Object.values(interfaces)
     .flatMap((addresses = []) => addresses)
     .filter(({ internal, family }) => !internal && families.includes(family))
-    // A link-local address means nothing without its interface, which a URL cannot name.
+    // Skip link-local addresses: one needs its interface, which a URL cannot name.
     .filter(({ address }) => !/^(fe[89ab].:|169\.254\.)/i.test(address))
     .map(({ address }) => (address.includes(":") ? `[${address}]` : address));
   return {

@@ -1,4 +1,4 @@
-// Routes for those who look after the process: health, readiness and metrics.
+// Routes for operators: health, readiness and metrics.
 import type { Hono } from "hono";
 import { toAppError } from "../lib/errors.ts";
 import { RPC, rpcError } from "../protocol/json-rpc.ts";
@@ -44,7 +44,7 @@ export interface MetricsRouteOptions {
   scrape(): Promise<Exposition>;
 }
 
-/** `GET /metrics` for Prometheus. Its numbers are about all principals: where credentials are asked for, it needs a scope. */
+/** `GET /metrics` for Prometheus. Its numbers cover all principals, so it needs a scope if callers need credentials. */
 export function metricsRoute(
   app: Hono<Authenticated>,
   { authenticator, authenticated, resource, refuse, scrape }: MetricsRouteOptions,

@@ -1,5 +1,5 @@
-// The one page of this server: for people who open its address in a browser. It says what this is and how to connect a
-// program; nothing secret, no script.
+// The page for people who open the server's address in a browser. It says what Holdfast is and how to connect a
+// program; it holds no secret and no script.
 import { createHash } from "node:crypto";
 import { accepts } from "hono/accepts";
 import { html, raw } from "hono/html";
@@ -36,7 +36,7 @@ const HEADERS = {
   vary: "Accept",
 };
 
-/** Whether a GET is a browser's: it names HTML, and nothing of ours before that. */
+/** True for a browser's GET: Accept names HTML, and none of the server's own types before it. */
 export const wantsPage = (c: Context<Authenticated>): boolean =>
   c.req.header("mcp-session-id") === undefined &&
   accepts(c, {
@@ -45,7 +45,7 @@ export const wantsPage = (c: Context<Authenticated>): boolean =>
     default: "application/json",
   }) === "text/html";
 
-/** `asks`: for credentials; `issuer`: programs find their way to it by themselves. */
+/** `asks`: the server needs credentials; `issuer`: programs find their way to it by themselves. */
 export function page(
   c: Context<Authenticated>,
   { url, asks, issuer }: { url: string; asks: boolean; issuer: boolean },

@@ -55,32 +55,32 @@ export interface RouteOptions {
   authenticator: Authenticator;
   streamCredentials: StreamCredentials;
   connections: OpenConnections;
-  /** Where an issuer gives out access tokens. */
+  /** Present with an issuer of access tokens. */
   resource: ProtectedResource | undefined;
   registry: ToolRegistry;
   /** The 2025 era. */
   sessionful: LegacyEndpoint;
-  /** 2026-07-28. */
+  /** Revision 2026-07-28. */
   stateless: ModernEndpoint;
   /** False while the server is stopping. */
   accepting(): boolean;
   exchanges: PendingResponses;
   /** Rejects when the storage cannot be used. */
   ready(): Promise<void>;
-  /** How clients reach `/mcp`, where that is configured. */
+  /** Address of `/mcp` for clients, if it is configured. */
   publicUrl(): string | undefined;
-  /** Host names that requests may name. */
+  /** Accepted host names. */
   hosts: readonly string[];
   /** Origins whose pages may use the server from a browser. */
   origins: readonly string[];
   maxBodyBytes: number;
-  /** Of bodies and answers together. */
+  /** Bound on bodies and answers together. */
   maxInFlightBytes: number;
-  /** How deeply JSON may be nested. */
+  /** Deepest nesting of JSON. */
   maxDepth: number;
-  /** Of one principal. */
+  /** Bound for one principal. */
   callsPerMinute: number;
-  /** Undefined where nothing is counted, and /metrics is not there. */
+  /** Present with /metrics; without it nothing is counted. */
   metrics: Metrics | undefined;
   scrape(): Promise<Exposition>;
   log: Logger;
@@ -108,7 +108,7 @@ export function createRoutes({
   scrape,
   log,
 }: RouteOptions): Hono<Authenticated> {
-  const app = new Hono<Authenticated>({ strict: false }); // a slash at the end of an address changes nothing
+  const app = new Hono<Authenticated>({ strict: false }); // ignore a slash at the end of an address
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
   const refused: Refuse = (reason) => metrics?.refusals.add(reason);
@@ -147,7 +147,7 @@ export function createRoutes({
       asks: await authenticator.required(),
       issuer: resource !== undefined,
     });
-  // Where clients of 2024-11-05 look.
+  // Paths of clients of 2024-11-05.
   for (const path of ["/sse", "/messages", "/message"])
     app.all(path, (c) => rpcError(404, RPC.server, useStreamableHttp(address(c))));
 
@@ -163,7 +163,7 @@ export function createRoutes({
         `The body is larger than ${maxBodyBytes} bytes (the setting max-body).`,
       );
     }
-    if (!accepting()) return stopping(); // a stop waits for no body
+    if (!accepting()) return stopping(); // a stop does not wait for bodies
     const answered = exchanges.enter();
     try {
       return await answer(c, bytes);
@@ -232,7 +232,7 @@ export function createRoutes({
 
   return app;
 
-  /** What an answer that is a stream needs besides; here, where it is not yet wrapped by what adds headers. */
+  /** Prepare an answer that is a stream. Middleware may wrap the response later, so find the stream here. */
   function streaming(
     c: Context<Authenticated>,
     response: Response,
@@ -261,7 +261,7 @@ const incoming = (c: Context<Authenticated>): Incoming => ({
   lastEventId: c.req.header("last-event-id"),
 });
 
-/** A message that belongs to no era, or whose envelope or headers are wrong. */
+/** Refuse a message of no known era, or one whose envelope or headers are wrong. */
 const refuse = (
   { cell, httpStatus, code, message, data }: InboundLadderRejection,
   body: unknown,
@@ -270,7 +270,7 @@ const refuse = (
   return rpcError(httpStatus, code, reason, { id: requestIdOf(body), data });
 };
 
-/** What has no id, and an introduction, is refused as an HTTP request too. */
+/** Refuse a faulty message. A notification or `initialize` is refused with HTTP 400, any other request with 200. */
 function refuseContent(fault: string, message: JSONRPCMessage | JSONRPCMessage[]): Response {
   const request = !Array.isArray(message) && isRequest(message) ? message : undefined;
   const status = request === undefined || request.method === "initialize" ? 400 : 200;

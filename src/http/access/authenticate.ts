@@ -1,4 +1,4 @@
-// Credentials over HTTP: who a request comes from, or the challenge to bring some (RFC 6750).
+// Authenticates HTTP requests: sets the principal, or answers with a challenge (RFC 6750).
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import { MissingCredentials, type Authenticator } from "../../auth/authenticator.ts";
@@ -11,7 +11,7 @@ import { addressOf } from "../observe.ts";
 import { pathName } from "../guards/target.ts";
 import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
 
-/** The challenge to come back with more rights. */
+/** Challenge for a caller whose scope is too low. */
 export const insufficientScope = (
   c: Context<Authenticated>,
   scope: Scope,
@@ -26,7 +26,7 @@ export const insufficientScope = (
 
 export interface AuthenticateOptions {
   authenticator: Authenticator;
-  /** Present where an issuer gives out tokens, whose clients are told where to get one. */
+  /** Present with an issuer of tokens, to which the challenge leads clients. */
   resource: ProtectedResource | undefined;
   connections: OpenConnections;
   refuse: Refuse;
@@ -60,7 +60,7 @@ export function authenticate({
   };
 }
 
-/** For credentials that were let in. */
+/** Guard after authentication: the caller's scope must include this one. */
 export const needsScope =
   (scope: Scope, resource: ProtectedResource | undefined, refuse: Refuse): Guard =>
   (c) => {

@@ -1,4 +1,4 @@
-// What whoever knows only the host can learn: that there is an MCP server, where, and in which revisions. A Server Card
+// Discovery for clients that know only the host: the address of the MCP server and its revisions. Serves a Server Card
 // (SEP-2127) and the catalog that leads to it; drafts of both name several addresses.
 import { SUPPORTED_PROTOCOL_VERSIONS, validateHostHeader } from "@modelcontextprotocol/server";
 import type { Context, Hono } from "hono";
@@ -18,7 +18,7 @@ const TITLE = "Holdfast";
 const DESCRIPTION =
   "A memory for AI assistants: conversations and facts that outlive every restart.";
 
-/** Public and always the same: pages of any origin may read it. */
+/** Allow pages of any origin: the document is public and always the same. */
 const HEADERS = {
   "access-control-allow-origin": "*",
   "access-control-allow-methods": "GET",
@@ -27,12 +27,12 @@ const HEADERS = {
 };
 
 export interface DiscoveryOptions {
-  /** How clients reach `/mcp`. */
+  /** Address of `/mcp` for clients. */
   address(c: Context<Authenticated>): string;
   authenticator: Authenticator;
-  /** Programs find the way to an issuer's tokens by themselves. */
+  /** True with an issuer: programs find the way to its tokens by themselves. */
   hasIssuer: boolean;
-  /** Host names that requests may name: the answer holds the name, and may be kept by caches. */
+  /** Accepted host names. The answer contains the host name and may be cached, so a foreign name must not get in. */
   hosts: readonly string[];
 }
 
@@ -72,7 +72,7 @@ export function discoveryRoutes(
   ] as const;
   for (const [path, show] of routes) {
     app.get(path, async (c, next) => {
-      // A program that works in a session of such a name comes for its stream.
+      // Leave this request to the stream's route: a client whose session has such a name opens its stream here.
       const isForUs = c.req.header("mcp-session-id") === undefined;
       const host = validateHostHeader(namedHost(c), [...hosts]);
       return isForUs && host.ok ? show(new URL(address(c))) : next();
@@ -91,7 +91,7 @@ const KEY_HEADER = {
   },
 };
 
-/** `org.example.mcp/holdfast`; what is reached by a number is on somebody's own network. */
+/** `org.example.mcp/holdfast`; a server reached by a number is `localhost`, because it has no domain. */
 function cardName({ hostname }: URL): string {
   const isName = /^[a-z0-9.-]*[a-z][a-z0-9.-]*$/.test(hostname);
   return `${isName ? hostname.split(".").toReversed().join(".") : "localhost"}/${NAME}`;

@@ -1,4 +1,4 @@
-// What OAuth clients learn about this server (RFC 9728): where its tokens come from and what they are called.
+// The metadata of this server as an OAuth resource (RFC 9728): the issuer of its tokens, and their scopes.
 import {
   buildOAuthProtectedResourceMetadata,
   getOAuthProtectedResourceMetadataUrl,
@@ -6,20 +6,20 @@ import {
   type OAuthProtectedResourceMetadata,
 } from "@modelcontextprotocol/server";
 
-/** What a client should ask for; `admin` is the operator's, who knows of it. */
+/** Scopes that a client should ask for; `admin` is left to the operator. */
 export const USUAL_SCOPES = ["read", "write"];
 
 export class ProtectedResource {
   readonly issuer: string;
   readonly #url: () => URL;
 
-  /** `url`: how clients reach `/mcp`; known as soon as the server listens. */
+  /** `url`: address of `/mcp` for clients, known once the server listens. */
   constructor(issuer: string, url: () => URL) {
     this.issuer = issuer;
     this.#url = url;
   }
 
-  /** `name`: of an address below /mcp, still encoded. */
+  /** `name`: the part of the address below /mcp, still encoded. */
   metadataUrl(name: string): string {
     return getOAuthProtectedResourceMetadataUrl(this.#address(name));
   }
@@ -28,23 +28,23 @@ export class ProtectedResource {
     return this.#metadata(this.#address(name));
   }
 
-  /** For clients that look at the root only: the whole host, which is an audience of tokens too. */
+  /** Metadata of the whole host, which is an audience of tokens too: for clients that look only at the root. */
   rootMetadata(): OAuthProtectedResourceMetadata {
     return this.#metadata(new URL("../../../../../../", this.#url()));
   }
 
   #metadata(resourceServerUrl: URL): OAuthProtectedResourceMetadata {
     return buildOAuthProtectedResourceMetadata({
-      // Nothing else of it is read, and so the document is there also while the issuer is down.
+      // Give the SDK the issuer's name alone, the only member it reads: the document exists while the issuer is down.
       oauthMetadata: { issuer: this.issuer } as OAuthMetadata,
       resourceServerUrl,
       scopesSupported: USUAL_SCOPES,
       resourceName: "Holdfast",
-      dangerouslyAllowInsecureIssuerUrl: true, // http on loopback is checked with the settings
+      dangerouslyAllowInsecureIssuerUrl: true, // settings allow http on loopback only
     });
   }
 
-  /** RFC 9728: a client takes only what names the address that it has asked for. */
+  /** RFC 9728: a client accepts only metadata that names the address it asked for. */
   #address(name: string): URL {
     const url = this.#url();
     return name === "" ? url : new URL(`${url.href}/${name}`);

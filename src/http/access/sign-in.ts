@@ -1,11 +1,11 @@
-// What programs find that look here for a way to sign in, as if this server gave out tokens: the issuer's, where there is
-// one, and otherwise a sentence that says what to do. Many show it to their user, word for word.
+// Answers programs that look for a sign-in, as if this server issued tokens. With an issuer they are redirected to it.
+// Otherwise they get a sentence that says what to do; many show it to their user word for word.
 import type { Context, Hono } from "hono";
 import type { Authenticator } from "../../auth/authenticator.ts";
 import { metadataUrls } from "../../auth/issuer-keys.ts";
 import type { Authenticated } from "../guards/guard.ts";
 
-/** Where clients look that were not told of an issuer, or are older than that (2025-03-26). */
+/** Documents that clients look for if they know no issuer, or are older than issuers' metadata (2025-03-26). */
 const METADATA = ["oauth-authorization-server", "openid-configuration"] as const;
 const ENDPOINTS = ["/register", "/authorize", "/token"] as const;
 
@@ -18,7 +18,7 @@ export function signInRoutes(
   app: Hono<Authenticated>,
   { issuer, authenticator }: { issuer: string | undefined; authenticator: Authenticator },
 ): void {
-  /** An error of RFC 6749. */
+  /** Refuse with an error of RFC 6749. */
   const refuse = async (c: Context<Authenticated>, status: 400 | 404): Promise<Response> => {
     const description =
       issuer !== undefined
@@ -37,7 +37,7 @@ export function signInRoutes(
   for (const path of ENDPOINTS) app.all(path, (c) => refuse(c, 400));
 }
 
-/** Of the two places of OpenID Connect's, the one behind the issuer's path is the standard's. */
+/** Address of the issuer's document. OpenID Connect's standard puts it after the issuer's path. */
 function metadataUrl(issuer: string, name: (typeof METADATA)[number]): string {
   const urls = metadataUrls(issuer);
   return name === "openid-configuration" ? urls.at(-1)! : urls[0]!;

@@ -1,5 +1,5 @@
-// A stream lives for hours: it is cut when the credentials that opened it no longer hold. What it would have brought is
-// stored; whoever has credentials again resumes it.
+// Closes a stream, which may live for hours, when the credentials that opened it are no longer valid. Its further
+// events are stored; a client with valid credentials resumes it.
 import type { AuthInfo } from "../../auth/principal.ts";
 import type { SseStream } from "../../events/sse-stream.ts";
 
@@ -11,7 +11,7 @@ interface Watched {
 }
 
 export class StreamCredentials {
-  /** By credentials: many streams of one program are looked after with one check. */
+  /** Streams by their credentials: one check covers all streams of a program. */
   readonly #watched = new Map<string, Watched>();
   readonly #onError: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
@@ -40,7 +40,7 @@ export class StreamCredentials {
       if (this.#closed) return;
       const holds = await admission.holds().catch((error: unknown) => {
         this.#onError(error);
-        return true; // not known now: the next check tells
+        return true; // unknown for now: the next check decides
       });
       for (const stream of streams) {
         if (!holds) stream.close();

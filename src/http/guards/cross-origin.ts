@@ -1,4 +1,4 @@
-// What browsers may do with this server from pages of other origins (CORS): only from those that are configured.
+// CORS: pages of other origins may use this server only if their origin is configured.
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { REQUEST_ID } from "./request-id.ts";
@@ -9,11 +9,11 @@ const REQUEST_HEADERS = [
   ...["content-type", "accept", "authorization", "last-event-id"],
   ...["mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name"],
 ];
-/** Of 2026-07-28: a tool's arguments that are repeated as headers, named by the tool. */
+/** Arguments of a tool that are repeated as headers named by the tool (2026-07-28). */
 const PARAMETER = /^mcp-param-[\w!#$%&'*+.^`|~-]+$/i;
 const RESPONSE_HEADERS = ["mcp-session-id", "www-authenticate", "retry-after", REQUEST_ID];
 
-/** For preflights, which carry no credentials, and for the answers to what they allow. */
+/** Middleware for preflights, which carry no credentials, and for the answers to allowed requests. */
 export const crossOrigin =
   (origins: readonly string[]): MiddlewareHandler =>
   (c, next) => {

@@ -1,23 +1,23 @@
-// A guard looks at a request before its handler does. Which there are: guards.ts, limits.ts, authenticate.ts.
+// A guard checks a request before its handler runs. The guards are in guards.ts, limits.ts and authenticate.ts.
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import type { AuthInfo, Principal } from "../../auth/principal.ts";
 
-/** What later guards and handlers find in the context. */
+/** Values that guards leave in the context for later guards and handlers. */
 export interface Authenticated {
   Variables: { requestId: string; principal: Principal; admission: AuthInfo };
   Bindings: HttpBindings;
 }
 
-/** What it gives back is the answer instead. */
+/** A returned response ends the request. */
 export type Guard = (
   c: Context<Authenticated>,
 ) => Response | undefined | Promise<Response | undefined>;
 
 /**
- * Requests that come in during one turn of the event loop go on together when it ends: each step is then taken for all of
- * them before the next one, which is cheap, and their answers leave together, so that whoever waits for them is woken
- * once. One alone waits until the rest of its turn is done, which is next to nothing.
+ * Let requests of one turn of the event loop go on together at its end. Each step then runs for all of them before the
+ * next one, which is cheap, and their answers leave together, which wakes a waiting client once. A single request waits
+ * only for the rest of its turn.
  */
 export const together = (): Guard => {
   let turn: Promise<undefined> | undefined;
@@ -30,7 +30,7 @@ export const together = (): Guard => {
     }));
 };
 
-/** Asks these in turn. One middleware for all of them: Hono's own chain costs more than most guards do. */
+/** Run guards in order, as one middleware: Hono's own chain costs more than most guards do. */
 export const guarded =
   (...guards: readonly Guard[]): MiddlewareHandler<Authenticated> =>
   async (c, next) => {

@@ -1,4 +1,4 @@
-// What a request must pass before anything looks at its message: host, origin, size, media types.
+// The checks of a request before its message is read: host, origin, size, media types.
 import {
   isJsonContentType,
   validateHostHeader,
@@ -12,12 +12,12 @@ import type { Refuse } from "../../telemetry/metrics.ts";
 import type { Context } from "hono";
 import type { Authenticated, Guard } from "./guard.ts";
 
-/** Host headers that were found to be good: programs send the same one with every request. */
+/** Number of accepted Host headers to remember: programs send the same one with every request. */
 const MAX_KNOWN_HEADERS = 100;
 
 /**
- * Against DNS rebinding: requests must name one of `hosts`, and come from a page on one of them, or of one of `origins`,
- * if from a page.
+ * Prevent DNS rebinding: a request must name one of `hosts`. A request from a page must come from one of `hosts` or
+ * `origins`.
  */
 export const knownHosts = (
   hosts: readonly string[],
@@ -53,7 +53,7 @@ export function namedHost(c: Context<Authenticated>): string | undefined {
   return /^https?:/i.test(target) ? URL.parse(target)?.host : c.req.header("host");
 }
 
-/** A server that is stopping takes nothing new, also on connections that are kept alive. */
+/** Refuse new requests while the server is stopping, also on connections that are kept alive. */
 export const whileAccepting =
   (accepting: () => boolean): Guard =>
   () =>
@@ -64,7 +64,7 @@ export const stopping = (): Response =>
     headers: { "retry-after": "1", connection: "close" },
   });
 
-/** A POST brings JSON and takes JSON; whoever says nothing of what it takes does. */
+/** Require JSON in the body and JSON among the accepted types; a request without Accept accepts it. */
 export const mcpMediaTypes: Guard = (c) => {
   if (!isJsonContentType(c.req.header("content-type"))) {
     return rpcError(415, RPC.server, "The Content-Type must be application/json.");
@@ -77,7 +77,7 @@ export const mcpMediaTypes: Guard = (c) => {
   );
 };
 
-/** Whether an answer may be a stream; only a program that names it is known to read one. */
+/** True if the answer may be a stream: only a client whose Accept names the type is known to read one. */
 export const takesStream = (c: Context<Authenticated>): boolean => takes(c, STREAM_TYPE);
 
 export const acceptsStream: Guard = (c) => {
@@ -86,7 +86,7 @@ export const acceptsStream: Guard = (c) => {
   return rpcError(406, RPC.server, "Accept must name text/event-stream.");
 };
 
-/** 2026-07-28 has neither streams of their own to GET nor clients to DELETE; an id tells the other era. */
+/** Refuse GET and DELETE of 2026-07-28, which has neither standalone streams nor clients; an id marks the other era. */
 export const legacyOnly: Guard = (c) =>
   c.req.header("mcp-protocol-version") === MODERN_VERSION &&
   c.req.header("mcp-session-id") === undefined
@@ -94,8 +94,8 @@ export const legacyOnly: Guard = (c) =>
     : undefined;
 
 /**
- * A stream is a client's. 405 is what programs take for "no stream here": with 400 those give up that look for the
- * HTTP+SSE transport of 2024-11-05 first. `address`: of /mcp.
+ * Require a client's id for a stream. The answer is 405, which programs read as "no stream here": after 400, those that
+ * try the HTTP+SSE transport of 2024-11-05 first would give up. `address`: of /mcp.
  */
 export const streamNeedsClient =
   (address: (c: Context<Authenticated>) => string): Guard =>
@@ -105,7 +105,7 @@ export const streamNeedsClient =
     return rpcError(405, RPC.server, message, { headers: { allow: "POST, DELETE" } });
   };
 
-/** For clients of the HTTP+SSE transport of 2024-11-05. */
+/** Answer for clients of the HTTP+SSE transport of 2024-11-05. */
 export const useStreamableHttp = (address: string): string =>
   `This server speaks Streamable HTTP at ${address}, not HTTP+SSE: POST initialize there.`;
 
@@ -115,7 +115,7 @@ export const methodNotAllowed = (allow = "POST, GET, DELETE"): Response =>
 const JSON_TYPE = "application/json";
 const STREAM_TYPE = "text/event-stream";
 
-/** Whether Accept names the type, alone or in a range such as `text/*`; `any`: another range that will do. */
+/** True if Accept names the type, alone or in a range such as `text/*`; `any`: another acceptable range. */
 function takes(c: Context<Authenticated>, type: string, any?: string): boolean {
   const ranges = [type, `${type.split("/", 1)[0]}/*`, any];
   return (

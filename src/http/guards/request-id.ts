@@ -1,15 +1,15 @@
-// Each HTTP request has an id, by which its log lines can be found: its sender's, or one of ours.
+// The id of an HTTP request, which finds its log lines: the sender's id, or a new one.
 import { newId } from "../../lib/ids.ts";
 import type { Guard } from "./guard.ts";
 
 export const REQUEST_ID = "x-request-id";
 
-/** What may go into a log line and an answer as it is. */
+/** Text that is safe in a log line and in an answer. */
 const SAFE = /^[\w.:-]{1,64}$/;
 
 /**
- * Takes what a proxy or client has sent when it is short and plain, and tells the id with the answer: on Node's own
- * response, for to touch the headers of a `Response` means building them a second time.
+ * Take the id that a proxy or client has sent if it is short and plain, and return the id with the answer. Set it on
+ * Node's response, because touching the headers of a `Response` rebuilds them.
  */
 export const identify: Guard = (c) => {
   const sent = c.req.header(REQUEST_ID);

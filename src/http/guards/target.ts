@@ -1,5 +1,5 @@
-// What an address asks for: a session (`/mcp?session=ID`, `/mcp?name=NAME`, or `/mcp/NAME` for hosts that drop the query),
-// and toolsets (`?tools=core,chat`).
+// Parses an address: its session (`/mcp?session=ID`, `/mcp?name=NAME`, or `/mcp/NAME` for hosts that drop the query),
+// and its toolsets (`?tools=core,chat`).
 import { AppError } from "../../lib/errors.ts";
 import { similarTo } from "../../lib/text/similar.ts";
 import {
@@ -11,7 +11,7 @@ import {
 import type { SessionTarget } from "../../sessions/session.ts";
 import { checkName } from "../../sessions/sessions.ts";
 
-/** All parameters that an address may have for us. Others are their senders' affair. */
+/** Parameters that this server reads. Others are ignored. */
 const PARAMETERS = ["name", "session", "tools"];
 
 /** `url`: of a request to /mcp or below. @throws AppError `invalid` */
@@ -33,7 +33,7 @@ export function sessionTarget(url: string): SessionTarget | undefined {
   return { name };
 }
 
-/** Undefined where the address names none. @throws AppError `invalid` for a name that is no toolset's */
+/** Toolsets that the address names; undefined without any. @throws AppError `invalid` for an unknown name */
 export function wantedToolsets(given: readonly string[] = []): readonly ToolsetName[] | undefined {
   const text = given.join(",");
   const names = splitToolsets(text);
@@ -45,7 +45,7 @@ export function wantedToolsets(given: readonly string[] = []): readonly ToolsetN
   });
 }
 
-/** What is behind /mcp/ in an address, still encoded; empty when there is nothing. */
+/** The part of an address after /mcp/, still encoded; empty without one. */
 export function pathName(url: string): string {
   const [, name = ""] = /^[^?#]*?\/mcp\/([^/?#]+)\/?(?:[?#]|$)/.exec(url) ?? [];
   return name;
@@ -59,10 +59,10 @@ function nameInPath(url: string): string {
   }
 }
 
-/** Different ones: the same name in the path and in the query is one. */
+/** Distinct names: the same name in the path and in the query counts once. */
 const namedBy = (given: readonly string[]): string[] => [...new Set(given.filter(Boolean))];
 
-/** A mistyped parameter would work in another memory without a word. */
+/** Refuse a mistyped parameter: it would silently lead to another session. */
 function checkParameter(parameter: string): void {
   if (PARAMETERS.includes(parameter)) return;
   const meant = similarTo(parameter.toLowerCase().replace(/[-_.]/g, ""), PARAMETERS);

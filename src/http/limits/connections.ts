@@ -1,11 +1,11 @@
-// Who may hold a connection. When there are too many, those of strangers go, which have not yet brought good credentials:
-// the oldest of the address that has the most. So nobody without a key keeps others out.
+// Bounds the open connections. Over the bound, the server closes one that has not yet brought valid credentials: the
+// oldest of the address with the most. A client without a key thus cannot keep others out.
 import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 
-/** Files that are kept back for the database, when the system allows the process few. */
+/** Files reserved for the database when the process may open only few. */
 const FILES_KEPT = 128;
-/** The system's limit is looked at again after so many connections. */
+/** Number of connections after which the system's limit is read again. */
 const LOOK_EVERY = 32;
 
 export class OpenConnections {
@@ -13,7 +13,7 @@ export class OpenConnections {
   #allowed: number;
   #count = 0;
   #seen = 0;
-  /** By address, the oldest first. */
+  /** Sockets without valid credentials by address, the oldest first. */
   readonly #strangers = new Map<string, Set<Socket>>();
 
   constructor(max: number) {
@@ -39,7 +39,7 @@ export class OpenConnections {
     if (this.#count > this.#allowed) this.#evict(socket);
   }
 
-  /** Its request has brought good credentials. */
+  /** Exempt a socket whose request has brought valid credentials. */
   admit(socket: Socket): void {
     this.#forget(socket, socket.remoteAddress ?? "");
   }
@@ -59,13 +59,13 @@ export class OpenConnections {
   }
 }
 
-/** How many connections the limit on open files leaves room for. */
+/** Number of connections that the limit on open files leaves room for. */
 function filesAllowed(): number {
   try {
     const limits = readFileSync("/proc/self/limits", "utf8");
     const files = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
     return files - Math.min(FILES_KEPT, Math.ceil(files / 2));
   } catch {
-    return Infinity; // no Linux
+    return Infinity; // not Linux
   }
 }

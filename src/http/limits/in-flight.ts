@@ -1,5 +1,5 @@
-// How many bytes of bodies and answers are in memory at a time. What would be too much waits, or is refused with 503; one
-// principal has no more than half of it, so that whoever takes no answers holds up itself.
+// Bounds the bytes of bodies and answers in memory. Over the bound, a request waits or is refused with 503. One
+// principal gets at most half, so a client that does not read its answers delays only itself.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { PAGE_BYTES } from "../../lib/page.ts";
 import { once } from "../../lib/once.ts";
@@ -11,13 +11,13 @@ import type { Context } from "hono";
 import type { Authenticated } from "../guards/guard.ts";
 import { whenWritten } from "../listen.ts";
 
-/** Smaller bodies are not worth counting. */
+/** Smallest body that is counted. */
 const COUNTED_BYTES = 64_000;
-/** A page as rows, as structure, as text for people, as JSON. */
+/** Memory of one page: as rows, as structure, as text for people, as JSON. */
 const READ_BYTES = 6 * PAGE_BYTES;
 /** Longest wait for room. */
 const WAIT_MS = 10_000;
-/** Whoever takes longer waits for something else: no page of ours does. */
+/** Time after which a call gives its room back: it waits for something else, because no page takes this long. */
 const READING_MS = 1_000;
 
 type Leave = () => void;
@@ -42,7 +42,7 @@ export class InFlight {
     return this.#used;
   }
 
-  /** Counts these bytes until the returned function is called, whether there is room or not. */
+  /** Count these bytes until the returned function is called, even if there is no room. */
   hold(principal: string, bytes: number): Leave {
     this.#used += bytes;
     const leave = this.#ofPrincipal.add(principal, bytes);
@@ -53,12 +53,12 @@ export class InFlight {
     });
   }
 
-  /** As `hold`; undefined when there is no room. */
+  /** Hold the bytes if there is room; otherwise undefined. */
   take(principal: string, bytes: number): Leave | undefined {
     return this.#fits(principal, bytes) ? this.hold(principal, bytes) : undefined;
   }
 
-  /** As `take`, when there is room; undefined when there is none for long. */
+  /** Hold the bytes as soon as there is room; undefined after too long a wait. */
   async wait(principal: string, bytes: number): Promise<Leave | undefined> {
     const leave = this.take(principal, bytes);
     if (leave !== undefined) return leave;
@@ -74,7 +74,7 @@ export class InFlight {
     }
   }
 
-  /** Whatever is alone fits. */
+  /** Bytes always fit while nothing else is held. */
   #fits(principal: string, bytes: number): boolean {
     const own = this.#ofPrincipal.of(principal);
     return (
@@ -94,7 +94,7 @@ export class InFlight {
   }
 }
 
-/** A guard of requests with bodies: these count until their answer is out. */
+/** Guard of requests with bodies: a body counts until its answer is sent. */
 export const limitBodies =
   (inFlight: InFlight, maxBodyBytes: number) => (c: Context<Authenticated>) => {
     const length = c.req.header("content-length");
@@ -106,10 +106,7 @@ export const limitBodies =
     return undefined;
   };
 
-/**
- * The answer to a message that reads pages of what is stored, when there is room for them; an answer that is large
- * counts until it is out.
- */
+/** Answer a message that reads stored pages, once there is room for them. A large answer counts until it is sent. */
 export async function withRoom(
   inFlight: InFlight,
   c: Context<Authenticated>,
@@ -133,7 +130,7 @@ export async function withRoom(
 
 const READING = new Set(["resources/read", "prompts/get"]);
 
-/** How many pages these messages may read. */
+/** Number of pages that these messages may read. */
 export const pagesOf = (
   messages: readonly JSONRPCMessage[],
   registry: Pick<ToolRegistry, "isReading">,

@@ -1,4 +1,4 @@
-// How much one principal may ask for: refused early, before a body is read, with the time to wait.
+// Limits for one principal: refuses early, before a body is read, and says how long to wait.
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { MAX_BATCH } from "../../mcp/messages/batch.ts";
 import { RPC, rpcError } from "../../protocol/json-rpc.ts";
@@ -19,7 +19,7 @@ export class CallRate {
     this.#limiter = new RateLimiterMemory({ points: callsPerMinute, duration: MINUTE_S });
   }
 
-  /** The refusal, when these are too many. */
+  /** Count calls; returns the refusal if they are too many. */
   async take(principal: string, calls: number): Promise<Response | undefined> {
     try {
       await this.#limiter.consume(principal, calls);
@@ -32,14 +32,14 @@ export class CallRate {
   }
 }
 
-/** So many wrong credentials of one address in a minute are answered as such. */
+/** Failed authentications of one address in a minute that are answered as such. */
 const MAX_WRONG = 1_000;
 
-/** Wrong credentials by address. Good ones from the same address are not kept out by them. */
+/** Failed authentications by address. Valid credentials from the same address are not refused. */
 export class WrongCredentials {
   readonly #limiter = new RateLimiterMemory({ points: MAX_WRONG, duration: MINUTE_S });
 
-  /** Notes one; returns the refusal, and ends the connection with it, when these are too many. */
+  /** Count a failure; returns the refusal, which also ends the connection, after too many. */
   async note(address: string): Promise<Response | undefined> {
     try {
       await this.#limiter.consume(address);
@@ -54,15 +54,15 @@ export class WrongCredentials {
   }
 }
 
-/** Before anything else is looked at: one call for each request. */
+/** Guard that runs first and counts one call for each request. */
 export const limitRate =
   (rate: CallRate): Guard =>
   (c) =>
     rate.take(c.get("principal").id, 1);
 
 /**
- * The messages of a batch behind its first, which the request itself has paid for. A batch that no wait makes fit is the
- * sender's mistake, not a matter of time.
+ * Count the messages of a batch after its first, which the request has paid for. A batch larger than the limit is the
+ * sender's mistake: waiting would not help.
  */
 export async function limitBatch(
   rate: CallRate,
@@ -84,7 +84,7 @@ function tooMany(msBeforeNext: number): Response {
   return rpcError(429, RPC.server, message, { headers: { "retry-after": String(seconds) } });
 }
 
-/** A compressed body could unpack to anything: this server takes none. */
+/** Refuse compressed bodies, because one could unpack to any size. */
 export const refuseCompressed: Guard = (c) => {
   const encoding = c.req.header("content-encoding");
   if (encoding === undefined || encoding === "identity") return undefined;
