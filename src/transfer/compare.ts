@@ -1,26 +1,26 @@
-// Which of two forms of one session has more: the stored one, or the one in a file. Read side by side, in bounded memory.
+// Comparison of a stored session with its form in a file. Both are read side by side, in bounded memory.
 import { createHash } from "node:crypto";
 import type { Message } from "../chat/message.ts";
 import type { StateEntry } from "../state/store.ts";
 import type { Content, TransferRecord } from "./store.ts";
 
-/** `ahead`: what is in the file continues what is stored; `behind` the other way round. */
+/** `ahead`: the file continues the stored session. `behind`: the stored session continues the file. */
 export type Relation = "same" | "ahead" | "behind" | "different";
 
 export interface Comparison {
   relation: Relation;
-  /** Where the file is ahead: what it has more, or newer. */
+  /** True for a record of an `ahead` file that is new, or newer than the stored one. */
   wanted(piece: Content): boolean;
-  /** State keys that would be stored in the end. */
+  /** Number of state keys after an import. */
   stateKeys: number;
   newMessages: number;
-  /** The last number that was given here. */
+  /** The last message number that the stored session gave out. */
   lastSeq: number;
 }
 
 /**
- * Messages and state are compared; name, title, system prompt and pin belong to the place where the session is. A message
- * that was deleted here stays deleted, whatever the file has.
+ * Compares messages and state. Name, title, system prompt and pin belong to the server, so they are not compared. A
+ * message that was deleted here stays deleted, even if the file has it.
  */
 export async function compare(
   stored: AsyncIterable<TransferRecord>,
@@ -48,7 +48,7 @@ async function compareSides(ours: Side, theirs: Side): Promise<Comparison> {
     }
     if (mine === undefined) break;
     if (mine.seq < yours.seq) {
-      behind = true; // deleted there
+      behind = true; // deleted where the file was written
       mine = await ours.message();
       continue;
     }
@@ -76,9 +76,9 @@ async function compareSides(ours: Side, theirs: Side): Promise<Comparison> {
   };
 }
 
-/** One of the two forms, taken piece by piece. */
+/** One of the two forms, read record by record. */
 class Side {
-  /** Of a stored session: the last number that was given. */
+  /** The last message number that was given out; 0 for a file. */
   lastSeq = 0;
   readonly #pieces: AsyncIterator<TransferRecord>;
   #next: Message | undefined;
@@ -87,7 +87,7 @@ class Side {
     this.#pieces = pieces[Symbol.asyncIterator]();
   }
 
-  /** All its state, by key; then come the messages. */
+  /** All state entries, by key. Call this before `message`, as records come in that order. */
   async state(): Promise<Map<string, Digest>> {
     const found = new Map<string, Digest>();
     for (;;) {
@@ -115,7 +115,7 @@ class Side {
   }
 }
 
-/** A state entry without its value, which may be large. */
+/** A state entry with a hash in place of its value, which may be large. */
 interface Digest {
   version: number;
   updatedAt: number;
@@ -141,7 +141,7 @@ function compareState(mine: Map<string, Digest>, yours: Map<string, Digest>) {
   return { newer, behind, different, ahead: newer.size > 0, all };
 }
 
-/** But for its status, which settles later, and its author, which files of earlier versions do not name. */
+/** Compares everything but the status, which settles later, and the author, which files of earlier versions lack. */
 const isSame = (a: Message, b: Message): boolean =>
   a.seq === b.seq &&
   a.role === b.role &&

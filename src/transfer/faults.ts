@@ -1,4 +1,4 @@
-// What is wrong with a file that is to be imported: all of it is counted, the first of it is told.
+// The faults of an import file: all are counted, the first ones are reported.
 import { AppError } from "../lib/errors.ts";
 import { counted } from "../lib/text/plural.ts";
 
@@ -12,20 +12,20 @@ export class Faults {
     return this.#count;
   }
 
-  /** `where`: such as `line 12`. */
+  /** `where` is a place such as `line 12`. */
   add(where: string, what: string): void {
     this.#count += 1;
     if (this.#lines.length < SHOWN) this.#lines.push(`${where}: ${what}`);
   }
 
-  /** Notes an error about the input; throws any other. */
+  /** Adds an error about the input; rethrows any other error. */
   addError(where: string, error: unknown): void {
     const known = error instanceof AppError && ["invalid", "limit"].includes(error.code);
     if (!known) throw error;
     this.add(where, error.message);
   }
 
-  /** @throws AppError `invalid` when there are any */
+  /** @throws AppError `invalid` when the file has faults */
   check(): void {
     if (this.#count === 0) return;
     const more = this.#count - this.#lines.length;

@@ -1,5 +1,5 @@
-// A copy of a conversation that goes its own way from some message on. It is written like an import: piece by piece,
-// and nobody sees it before it is whole.
+// Copies of conversations up to some message. A fork is written like an import: in pages, and invisible until
+// complete.
 import type { Principal } from "../auth/principal.ts";
 import type { Clock } from "../lib/clock.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
@@ -13,14 +13,14 @@ import { inPages } from "./pages.ts";
 import type { SessionRecord, Content, TransferRecord, TransferStore } from "./store.ts";
 
 const FORK = " (fork)";
-/** Forks of one principal, with the one that runs. */
+/** Maximum number of one principal's forks at a time, including the running one. */
 const MAX_WAITING = 5;
-/** A cleanup may come in between; hardly ever twice. */
+/** Attempts per fork. A cleanup may delete an unfinished copy; hardly ever twice. */
 const ATTEMPTS = 3;
 
 interface Which {
   upto: number;
-  /** Of the copy. */
+  /** The copy's id. */
   id: string;
 }
 
@@ -29,13 +29,13 @@ export interface ForkOptions {
   access: SessionAccessControl;
   audit: Audit;
   clock: Clock;
-  /** Of one principal. */
+  /** Maximum number of sessions per principal. */
   maxSessions: number;
 }
 
 export class Forks {
   readonly #parts: ForkOptions;
-  /** By principal: the last fork that waits or runs, and how many do. */
+  /** The last waiting or running fork of each principal, and the number of its forks. */
   readonly #last = new Map<string, { done: Promise<void>; waiting: number }>();
 
   constructor(parts: ForkOptions) {
@@ -43,10 +43,10 @@ export class Forks {
   }
 
   /**
-   * A new session of the principal with the state of this one and its messages up to number `upto`, or all. Request
-   * keys stay behind: they stand for what was done in the other one. `id`: of the new session; where the principal has one
-   * of that id already, that is the copy.
-   * @throws AppError `invalid` when there is no such message, `limit` for one session too many, `forbidden`
+   * Makes a new session with this session's state and its messages up to number `upto`, or all. Request keys are not
+   * copied, because their calls ran in the other session. `id` is the new session's id; if the principal already has
+   * such a session, that session is the result.
+   * @throws AppError `invalid` for an unknown message number, `limit` for one session too many, `forbidden`
    */
   async fork(
     principal: Principal,
@@ -65,7 +65,7 @@ export class Forks {
     }
   }
 
-  /** One fork of a principal at a time: each reads and writes as much as it copies. @throws AppError `busy` */
+  /** Runs a principal's forks one at a time: each reads and writes a whole session. @throws AppError `busy` */
   async #enter(principal: string): Promise<() => void> {
     const before = this.#last.get(principal);
     if (before !== undefined && before.waiting >= MAX_WAITING)
@@ -124,7 +124,7 @@ export class Forks {
   }
 }
 
-/** A fork of a fork is a fork. */
+/** The title of a copy; the fork of a fork gets the suffix once. */
 const forkTitle = (title: string): string =>
   `${shortened(title.replace(/ \(fork\)$/, ""), MAX_TITLE_BYTES - FORK.length)}${FORK}`;
 
@@ -139,7 +139,7 @@ async function* upToMessage(
       if (piece.type === "state") yield piece;
       if (piece.type !== "message") continue;
       const { message } = piece;
-      // Nobody is answering it in the copy.
+      // Interrupt a pending question: no turn answers it in the copy.
       const status = message.status === "pending" ? "interrupted" : message.status;
       yield { type: "message", message: { ...message, status, requestKey: null } };
     }

@@ -1,5 +1,5 @@
-// Brings the sessions of a file in, one by one: each becomes a new session, continues the one that is here, or is left
-// alone. Importing the same file again changes nothing; after a break it does the rest.
+// Import of a file's sessions, one by one. A session is created, continues the stored one, or is left alone. A
+// repeated import changes nothing; after an interruption it does the rest.
 import type { Audit } from "../auth/audit.ts";
 import { LOCAL } from "../auth/principal.ts";
 import { counted } from "../lib/text/plural.ts";
@@ -11,26 +11,26 @@ import type { Incoming, TransferLimits } from "./incoming.ts";
 import { inPages } from "./pages.ts";
 import type { Content, SessionRecord, TransferStore } from "./store.ts";
 
-/** `behind`: the session has grown here since the file was written. */
+/** `behind`: the stored session has grown since the file was written. */
 export type Outcome = "imported" | "continued" | "unchanged" | "behind" | "conflict";
 
 export interface Imported {
   id: string;
   owner: string;
-  /** What people call it: its title or name, if it has one. */
+  /** Label for people: the title or the name, if there is one. */
   label: string | null;
   outcome: Outcome;
-  /** How many messages came in. */
+  /** Number of imported messages. */
   messages: number;
-  /** The name that it could not keep, because another session has it. */
+  /** The session's name, when it was dropped because another session has it. */
   lostName?: string;
 }
 
 export interface ImportOptions {
-  /** Who gets the sessions. */
+  /** The owner of the imported session. */
   ownerOf(incoming: Incoming): string;
   dryRun: boolean;
-  /** Told of progress; what it throws ends the import, and takes back the session that is under way. */
+  /** Called with progress. An error that it throws ends the import and undoes the current session. */
   onMessages?: (count: number) => void;
 }
 
@@ -40,14 +40,14 @@ export interface ImportServices {
   sessions: Pick<SessionStore, "findById" | "find">;
   limits: TransferLimits;
   now(): number;
-  /** Tells the subscribers of a session that was changed. */
+  /** Notifies the subscribers of a changed session. */
   announce(session: Pick<Session, "id" | "owner">): Promise<void>;
 }
 
-/** A cleanup may come in between; hardly ever twice. */
+/** Attempts per session. A cleanup may delete an unfinished session; hardly ever twice. */
 const ATTEMPTS = 3;
 
-/** Yields what became of each session, the one that was active last at the end. @throws AppError `limit` at the start */
+/** Yields the outcome of each session, the most recently active one last. @throws AppError `limit` at the start */
 export async function* importSessions(
   parts: ImportServices,
   incoming: readonly Incoming[],
@@ -57,7 +57,7 @@ export async function* importSessions(
   const inOrder = incoming.toSorted((a, b) => a.header.lastActiveAt - b.header.lastActiveAt);
   await checkRoom(parts, inOrder, options);
   for (const [index, one] of inOrder.entries()) {
-    // An import is a use, or old sessions would expire at once. Milliseconds apart, they keep their order.
+    // Count the import as activity, or old sessions would expire at once. Times a millisecond apart keep their order.
     const at = began - (inOrder.length - 1 - index);
     const watch = new Watch(one, options.onMessages);
     const done = await importOne(parts, watch.incoming, at, options);
@@ -101,7 +101,7 @@ async function importOne(
     if (!dryRun) await extend(parts, incoming, found);
     return { ...result, outcome: "continued", messages: newMessages };
   } catch (error) {
-    // Somebody else was faster.
+    // A client has made or changed this session meanwhile.
     if (error instanceof AppError && error.code === "conflict")
       return { ...result, outcome: "conflict" };
     throw error;
@@ -157,7 +157,7 @@ async function isNameFree(
   return name === null || (await sessions.find(owner, { name })) === undefined;
 }
 
-/** @throws AppError `limit` when somebody would have too many sessions */
+/** @throws AppError `limit` when an owner would have too many sessions */
 async function checkRoom(
   { store, sessions, limits }: ImportServices,
   incoming: readonly Incoming[],
@@ -180,7 +180,7 @@ async function checkRoom(
   }
 }
 
-/** Tells how far a session has been read: all its messages in the end, whether they were read once, twice or not at all. */
+/** Reports progress. Every message counts once in the end, even when the session was read twice or not at all. */
 class Watch {
   readonly incoming: Incoming;
   readonly #onMessages: (count: number) => void;
@@ -207,7 +207,7 @@ class Watch {
   }
 }
 
-/** Without the state keys that have expired. */
+/** The content without expired state keys. */
 async function* living(pieces: AsyncIterable<Content>, now: number): AsyncGenerator<Content> {
   for await (const piece of pieces) {
     const expiresAt = piece.type === "state" ? piece.entry.expiresAt : null;

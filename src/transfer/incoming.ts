@@ -1,4 +1,4 @@
-// A session on its way in, and what it must be like to be stored.
+// A session on its way into the store, and the checks on it.
 import { AppError } from "../lib/errors.ts";
 import { isId } from "../lib/ids.ts";
 import { checkText } from "../lib/text/text.ts";
@@ -8,34 +8,34 @@ import { checkKey } from "../state/state.ts";
 import type { StateEntry } from "../state/store.ts";
 import type { Content, ContentCounts, SessionRecord } from "./store.ts";
 
-/** A session of a file; `owner` is the one that the file names, if it names one. */
+/** A session's header in a file; `owner` is undefined when the file names no owner. */
 export type Header = Omit<SessionRecord, "owner"> & { owner: string | undefined };
 
 export interface Incoming {
   header: Header;
   counts: ContentCounts;
-  /** Reads what it holds, from the start. */
+  /** Reads the content from the start. */
   open(): AsyncIterable<Content>;
 }
 
-/** The settings that bound what is stored. */
+/** The settings that limit stored content. */
 export interface TransferLimits {
   maxMessageBytes: number;
-  /** Of one session. */
+  /** Maximum per session. */
   maxMessages: number;
   maxValueBytes: number;
-  /** Of one session. */
+  /** Maximum per session. */
   maxKeys: number;
-  /** Of one principal. */
+  /** Maximum per principal. */
   maxSessions: number;
 }
 
-/** Deleted messages leave gaps; numbers above this would leave no room for those to come. */
+/** Maximum message number; it leaves room for later messages, as deleted messages leave gaps. */
 const MAX_SEQ = 1_000_000_000;
 const MAX_MODEL_BYTES = 500;
 const MAX_REQUEST_KEY_BYTES = 200;
 
-/** Checks one session as it is read, piece by piece. Every method throws AppError `invalid` or `limit`. */
+/** Checks one session, record by record. Every method throws AppError `invalid` or `limit`. */
 export class SessionCheck {
   readonly #limits: TransferLimits;
   readonly #keys = new Set<string>();

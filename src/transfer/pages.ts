@@ -1,7 +1,7 @@
-// Content in pages that are small enough to be written in one commit beside a working server.
+// Pages of content that are small enough for one commit beside a working server.
 import type { Content } from "./store.ts";
 
-/** A commit holds up every call of a server: what has no spaces takes a tenth of a second for so much. */
+/** Limits of a page. A commit holds up every call: this much text without spaces takes a tenth of a second. */
 const PAGE_ROWS = 50;
 const PAGE_CHARACTERS = 20_000;
 

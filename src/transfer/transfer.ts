@@ -1,4 +1,4 @@
-// Export and import of whole sessions, for the operator at the machine. Both are noted in the audit.
+// Export and import of whole sessions, for the operator at the machine. Both leave audit entries.
 import { LOCAL } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Session } from "../sessions/session.ts";
@@ -23,31 +23,31 @@ export class Transfer {
     this.#parts = parts;
   }
 
-  /** The session at one moment, piece by piece; nothing when it is gone. */
+  /** The session's records at one moment; empty when the session is gone. */
   read(id: string): AsyncIterable<TransferRecord> {
     return this.#parts.store.snapshot(id);
   }
 
-  /** The session as text, in parts of any size. `onMessage` is told of each message. */
+  /** The session as text, in chunks of any size. `onMessage` is called for each message. */
   async *export(
     { id }: Pick<Session, "id">,
     format: ExportFormat,
     onMessage: () => void = () => undefined,
   ): AsyncGenerator<string> {
     await this.#parts.audit.note(LOCAL, "session exported", id, format).catch((error: unknown) => {
-      // Whoever makes room takes conversations out first.
+      // Export even when the disk is full: an operator exports conversations before deleting them.
       if (!(error instanceof AppError) || error.code !== "storage_full") throw error;
     });
     const pieces = watched(this.read(id), onMessage);
     yield* format === "jsonl" ? toLines(pieces) : toMarkdown(pieces);
   }
 
-  /** Checks a file whole. @throws AppError `invalid` with a line for each fault */
+  /** Checks a whole file. @throws AppError `invalid` with a line for each fault */
   open(file: string, options: Omit<SourceOptions, "limits">): Promise<Source> {
     return readSource(file, { ...options, limits: this.#parts.limits });
   }
 
-  /** Yields what became of each session. @throws AppError `limit` */
+  /** Yields the outcome of each session. @throws AppError `limit` */
   import(sessions: readonly Incoming[], options: ImportOptions): AsyncGenerator<Imported> {
     return importSessions(this.#parts, sessions, options);
   }

@@ -1,6 +1,6 @@
-// ChatGPT's conversations.json: a tree of messages for each conversation. What is imported is the branch that was shown
-// last, from current_node up to the root. Not imported: pictures, sound and hidden messages. A message that is not as it
-// should be is skipped.
+// ChatGPT's conversations.json: a tree of messages for each conversation. The import takes the branch that was shown
+// last, from current_node up to the root. It leaves out pictures, sound and hidden messages, and skips malformed
+// messages.
 import { z } from "zod";
 import type { Role } from "../../chat/message.ts";
 import { issueOf, timeOf, type Conversation } from "./conversation.ts";
@@ -47,15 +47,15 @@ const ROLES: ReadonlyMap<string, Role> = new Map([
   ["tool", "tool"],
 ]);
 
-/** What the program keeps for itself. */
+/** Content types that ChatGPT hides from its user. */
 const HIDDEN: ReadonlySet<string | undefined> = new Set([
   ...["thoughts", "reasoning_recap", "user_editable_context", "model_editable_context"],
 ]);
 
-/** @throws ZodError when nothing of the conversation can be read */
+/** @throws ZodError when the conversation is unreadable */
 export function readChatGpt(value: unknown, skip: SkipMessage): Conversation {
   const read = conversation.parse(value);
-  // Not the object itself: ids come from the file, and `__proto__` is one like any other here.
+  // Use a Map: ids come from the file, and `__proto__` must be an id like any other.
   const nodes = new Map(Object.entries(read.mapping));
   return {
     id: (read.conversation_id || read.id)!,
@@ -68,7 +68,7 @@ export function readChatGpt(value: unknown, skip: SkipMessage): Conversation {
   };
 }
 
-/** The messages from the root to the node; a parent that is missing, or was met already, is where it begins. */
+/** The messages from the root to the node. A missing parent, or one that was met already, ends the way up. */
 function branch(
   nodes: ReadonlyMap<string, unknown>,
   current: string | null | undefined,
@@ -88,13 +88,13 @@ function branch(
   return found.reverse();
 }
 
-/** Of any node, so that a branch goes on behind a message that cannot be read. */
+/** The parent of any node, so that a branch goes on behind an unreadable message. */
 function parentOf(node: unknown): string | undefined {
   const { parent } = (node ?? {}) as { parent?: unknown };
   return typeof parent === "string" ? parent : undefined;
 }
 
-/** For a conversation without a current node: the latest message that nothing continues. */
+/** The latest message without a child, for a conversation without a current node. */
 function newestLeaf(nodes: ReadonlyMap<string, unknown>): string | undefined {
   const parents = new Set([...nodes.values()].map(parentOf));
   const at = (value: unknown): number =>
@@ -140,7 +140,7 @@ function textOf({ parts, text }: { parts?: unknown; text?: unknown }): string {
     .join("\n\n");
 }
 
-/** What was said, of a part that is sound. */
+/** The text of a well-formed part. */
 const spoken = (part: unknown): string => {
   const { text } = (part ?? {}) as { text?: unknown };
   return typeof text === "string" ? text : "";

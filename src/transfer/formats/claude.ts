@@ -1,5 +1,5 @@
-// Claude's conversations.json: a list of messages for each conversation. Of attached files only the names are imported.
-// A message that is not as it should be is skipped.
+// Claude's conversations.json: a list of messages for each conversation. The import takes only the names of attached
+// files, and skips malformed messages.
 import { z } from "zod";
 import { issueOf, timeOf, type Conversation } from "./conversation.ts";
 import { labelOf, type SkipMessage } from "./skipped.ts";
@@ -25,7 +25,7 @@ const conversation = z.object({
 
 type Message = z.infer<typeof message>;
 
-/** @throws ZodError when nothing of the conversation can be read */
+/** @throws ZodError when the conversation is unreadable */
 export function readClaude(value: unknown, skip: SkipMessage): Conversation {
   const { uuid, name, created_at, updated_at, chat_messages } = conversation.parse(value);
   return {
@@ -54,7 +54,7 @@ function toMessage(value: unknown, number: string, skip: SkipMessage): Conversat
   return [{ role, content, model: null, createdAt: timeOf(created_at) }];
 }
 
-/** Older exports have the text alone. */
+/** The message's texts; older exports have `text` alone. */
 function textsOf({ content, text }: Message): string[] {
   const blocks = list(content).flatMap((block) => {
     const read = z.object({ type: z.literal("text"), text: z.string() }).safeParse(block);

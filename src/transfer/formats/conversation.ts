@@ -1,4 +1,4 @@
-// A conversation of another program, as it becomes a session here.
+// A conversation of another program, and its conversion to a session.
 import { createHash } from "node:crypto";
 import type { z } from "zod";
 import type { Role } from "../../chat/message.ts";
@@ -11,18 +11,18 @@ import type { SkipMessage } from "./skipped.ts";
 import type { Content } from "../store.ts";
 
 export interface Conversation {
-  /** As the other program calls it. */
+  /** The other program's id. */
   id: string;
   title: string | null;
-  /** Milliseconds since 1970, as all times; null where the file has none. */
+  /** Milliseconds since 1970, like all times here; null when the file has no time. */
   createdAt: number | null;
   lastActiveAt: number | null;
   messages: { role: Role; content: string; model: string | null; createdAt: number | null }[];
 }
 
 /**
- * The session of a conversation; undefined when nothing was said in it. Reads and converts it again when it is opened;
- * only the first time reports what it skips.
+ * The session of a conversation; undefined for an empty conversation. Each `open` reads and converts it again; only
+ * the first reading reports skipped messages.
  * @throws AppError `invalid` or `limit`, naming the message
  */
 export function toIncoming(
@@ -62,7 +62,7 @@ export function toIncoming(
   };
 }
 
-/** A message without a time has that of the one before it. */
+/** The records of a conversation. A message without a time takes the time of the message before it. */
 function* pieces(
   { messages }: Conversation,
   firstAt: number,
@@ -93,7 +93,7 @@ function* pieces(
   }
 }
 
-/** Always the same for the same conversation and owner, in the form of a UUID of version 8 (RFC 9562). */
+/** The same id for the same conversation and owner, in the form of a version 8 UUID (RFC 9562). */
 function sessionId(source: string, owner: string, id: string): string {
   const hash = createHash("sha256")
     .update(JSON.stringify([source, owner, id]))
@@ -110,13 +110,16 @@ function sessionId(source: string, owner: string, id: string): string {
   ].join("-");
 }
 
-/** Any number or ISO text as a time that can be stored; null for anything else. `unit`: of a number, in milliseconds. */
+/**
+ * A number or ISO text as a time that can be stored; null for anything else. `unit` is the number's unit in
+ * milliseconds.
+ */
 export function timeOf(value: unknown, unit = 1): number | null {
   const ms = typeof value === "number" ? value * unit : Date.parse(String(value ?? ""));
   return Number.isFinite(ms) && ms >= 0 && ms <= 8.64e15 ? Math.round(ms) : null;
 }
 
-/** The first of them, with its field. */
+/** The first issue, with its field. */
 export function issueOf({ issues: [issue] }: z.ZodError): string {
   const path = issue?.path.join(".");
   return [path, issue?.message].filter(Boolean).join(": ");

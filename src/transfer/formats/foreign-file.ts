@@ -1,4 +1,4 @@
-// Reads the exports of other programs: one JSON document each, which has to fit into memory.
+// Reader for other programs' exports: each is one JSON document that must fit into memory.
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../../lib/errors.ts";
@@ -9,7 +9,7 @@ import type { Incoming, TransferLimits } from "../incoming.ts";
 import type { OnReplaced } from "./jsonl.ts";
 import { labelOf, type Skipped, type SkipMessage } from "./skipped.ts";
 
-/** No text in Node is longer. */
+/** Maximum length of a string in Node. */
 const MAX_BYTES = 512 * 1024 * 1024 - 32;
 
 const READERS = { chatgpt: readChatGpt, claude: readClaude } as const satisfies Record<
@@ -43,7 +43,7 @@ export async function readDocument(file: string, maxBytes = MAX_BYTES): Promise<
   }
 }
 
-/** Whose export a document is; undefined for nobody's that is known. */
+/** The program that wrote the document; undefined when unknown. */
 export function formatOf(document: unknown): ForeignFormat | undefined {
   for (const item of listOf(document)) {
     if (typeof item !== "object" || item === null) continue;
@@ -55,12 +55,12 @@ export function formatOf(document: unknown): ForeignFormat | undefined {
 
 export interface Foreign {
   sessions: Incoming[];
-  /** How many conversations had nothing in them. */
+  /** Number of conversations without messages. */
   empty: number;
   skipped: Skipped[];
 }
 
-/** The sessions of a document. A conversation that cannot be read, or is over a limit, is skipped. */
+/** The sessions of a document. A conversation that is unreadable or over a limit is skipped. */
 export function readForeign(
   document: unknown,
   format: ForeignFormat,
@@ -86,7 +86,8 @@ export function readForeign(
       }
       const { id, lastActiveAt } = incoming.header;
       const other = sessions.get(id);
-      // Of a conversation that several merged exports hold, the one that was used last has the most.
+      // Merged exports may hold a conversation several times: take the one that was used last, which has the most
+      // messages.
       const isNewer = other === undefined || lastActiveAt > other.incoming.header.lastActiveAt;
       if (other !== undefined) {
         const [left, kept] = isNewer ? [other, number] : [{ number, item }, other.number];
@@ -102,7 +103,7 @@ export function readForeign(
   return { sessions: [...sessions.values()].map(({ incoming }) => incoming), empty, skipped };
 }
 
-/** As the file calls a conversation, however odd the rest of it is. */
+/** The conversation's id and title in the file, however malformed the rest is. */
 function namesOf(item: unknown): Pick<Skipped, "id" | "title"> {
   const { conversation_id, id, uuid, title, name } = (item ?? {}) as Record<string, unknown>;
   return {

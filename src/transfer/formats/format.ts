@@ -1,5 +1,5 @@
-// The formats of files that can be imported.
+// The file formats that can be imported.
 
-/** `auto`: seen from the file. */
+/** `auto` detects the format from the file's content. */
 export const FORMATS = ["auto", "holdfast", "chatgpt", "claude"] as const;
 export type Format = (typeof FORMATS)[number];

@@ -1,5 +1,5 @@
-// Reads Holdfast's own export. First the whole file is checked, line by line, and each session's place is noted; then
-// each is read again from its place when it is imported. Nothing of it is kept in memory.
+// Reader for Holdfast's own export. The first pass checks the whole file, line by line, and notes each session's
+// place. An import reads each session again from its place, so nothing stays in memory.
 import { AppError } from "../../lib/errors.ts";
 import type { Faults } from "../faults.ts";
 import { SessionCheck, type Header, type Incoming, type TransferLimits } from "../incoming.ts";
@@ -7,26 +7,26 @@ import { parseLine, type Entry, type OnReplaced } from "./jsonl.ts";
 import { readLines, type Line, type Place } from "./lines.ts";
 import type { Content } from "../store.ts";
 
-/** The longest line that the limits allow: every character may be written as an escape of six. */
+/** The longest line that the limits allow: a JSON escape takes six bytes per character. */
 const longestLine = ({ maxMessageBytes, maxValueBytes }: TransferLimits): number =>
   6 * Math.max(maxMessageBytes, maxValueBytes, 64_000) + 16_000;
 
-/** A session whose lines are being read. */
+/** The session whose lines are being read. */
 interface Current {
   header: Header | undefined;
   check: SessionCheck;
   begins: Place;
-  /** How many faults there were before it. */
+  /** Number of faults before this session. */
   faults: number;
 }
 
 export interface Watcher {
-  /** Told how far the check has come. */
+  /** Called with the number of bytes checked so far. */
   onBytes?: ((bytes: number) => void) | undefined;
   onReplaced?: OnReplaced | undefined;
 }
 
-/** Checks the file; resolves to its sessions. */
+/** Checks the file and returns its sessions. */
 export async function readHoldfastFile(
   file: string,
   limits: TransferLimits,
@@ -75,7 +75,7 @@ export async function readHoldfastFile(
       take(line, parseLine(line.text, onReplaced));
     } catch (error) {
       faults.addError(where, error);
-      // What follows belongs to this session, however wrong its line is.
+      // Open a session even for a faulty line: the lines behind it belong to that session.
       if (/^\s*\{\s*"type"\s*:\s*"session"/.test(line.text) && current?.begins.end !== line.end)
         open(line, undefined);
     }
@@ -88,7 +88,7 @@ export async function readHoldfastFile(
 const cutOff = ({ begins }: Current): string =>
   `The session of line ${begins.number} has no end: the file was cut off.`;
 
-/** What a session holds, from behind its first line to its end line. */
+/** A session's content, from behind its first line to its end line. */
 async function* contents(
   file: string,
   limits: TransferLimits,

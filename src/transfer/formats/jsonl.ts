@@ -1,6 +1,6 @@
-// The lines of Holdfast's own file format: a session's line, its state, its messages, and an end line with the counts,
-// by which a file is noticed that was cut off. What is pending is written as interrupted: in a file nobody answers it.
-// Not in it: with whom the session is shared, and which clients worked in it.
+// Lines of Holdfast's own file format: a session's line, its state, its messages, and an end line. The counts in the
+// end line reveal a file that was cut off. A pending question is written as interrupted, because no turn answers it in
+// a file. Not in it: shares, and the clients of the session.
 import { z } from "zod";
 import { ROLES, STATUSES } from "../../chat/message.ts";
 import { isoTime } from "../../lib/clock.ts";
@@ -10,9 +10,9 @@ import { checkStorable, storableValue } from "../../lib/json/storable.ts";
 import type { Header } from "../incoming.ts";
 import type { Content, ContentCounts, TransferRecord } from "../store.ts";
 
-/** Goes up when an older Holdfast could not read the file any more. */
+/** Version of the format; it rises when an older Holdfast can no longer read the file. */
 export const FORMAT_VERSION = 2;
-/** Without gaps between the numbers of the messages, which an older Holdfast does not expect. */
+/** Version of a file without gaps between message numbers, which an older Holdfast can read. */
 const WITHOUT_GAPS = 1;
 
 const time = z.string().transform((text, context) => {
@@ -67,13 +67,13 @@ const anyLine = z.discriminatedUnion("type", [sessionLine, stateLine, messageLin
 
 const TOO_DEEP = "value: is nested too deeply.";
 
-/** Told how many characters were replaced. */
+/** Called with the number of replaced characters. */
 export type OnReplaced = (count: number) => void;
 
 export type Entry =
   { type: "session"; header: Header } | Content | { type: "end"; counts: ContentCounts };
 
-/** A piece as one line, without its line break. */
+/** A record as one line, without its line break. */
 export function toLine(piece: TransferRecord): string {
   if (piece.type === "session") {
     const { id, owner, name, title, system, pinned, createdAt, lastActiveAt } = piece.session;
@@ -91,7 +91,7 @@ export function toLine(piece: TransferRecord): string {
       ...{ version, updated_at: isoTime(updatedAt) },
       expires_at: expiresAt === null ? null : isoTime(expiresAt),
     };
-    // The value is JSON text already.
+    // Insert the value as it is: it is JSON text already.
     return `{"type":"state","key":${JSON.stringify(key)},"value":${value},${JSON.stringify(times).slice(1)}`;
   }
   const { seq, role, content, status, model, requestKey, createdAt, author } = piece.message;
@@ -111,7 +111,8 @@ export const endOf = ({ stateKeys: state, messages }: ContentCounts): string =>
   JSON.stringify({ type: "end", state, messages });
 
 /**
- * What cannot be stored, as earlier versions wrote it, is replaced; `onReplaced` is told how many characters.
+ * Reads one line. Characters that cannot be stored, as earlier versions wrote them, are replaced; `onReplaced` gets
+ * their number.
  * @throws AppError `invalid`
  */
 export function parseLine(text: string, onReplaced: OnReplaced = () => undefined): Entry {
@@ -159,7 +160,7 @@ const headerOf = (line: z.infer<typeof sessionLine>): Header => ({
   lastActiveAt: line.last_active_at,
 });
 
-/** How such characters are written. */
+/** JSON escapes of characters that cannot be stored. */
 const SUSPICIOUS = /\\u(?:0000|d[89a-f])/i;
 
 function parseJson(text: string, onReplaced: OnReplaced): unknown {

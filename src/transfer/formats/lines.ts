@@ -1,18 +1,18 @@
-// The lines of a file, one at a time, whatever the size of the file: strict UTF-8, bounded, with their places.
+// The lines of a file of any size, one at a time: strict UTF-8, bounded length, with their places.
 import { createReadStream } from "node:fs";
 
 export interface Line {
-  /** 1, 2, 3 … */
+  /** Number within the file: 1, 2, 3 … */
   number: number;
-  /** Where the next line begins, in bytes. */
+  /** Offset of the next line, in bytes. */
   end: number;
-  /** Without its line break. */
+  /** The text, without its line break. */
   text: string;
-  /** Why the text is not there. */
+  /** The reason why the text is missing. */
   fault?: string;
 }
 
-/** Where to begin: the end of an earlier line. */
+/** The place to begin reading: the end of an earlier line. */
 export interface Place {
   number: number;
   end: number;
@@ -22,7 +22,9 @@ const NEWLINE = 0x0a;
 const CHUNK = 256 * 1024; // bytes
 const BYTE_ORDER_MARK = /^\uFEFF/;
 
-/** Empty lines are left out. A line over `maxBytes` is passed over without being kept. */
+/**
+ * The lines behind `after`, without empty ones. A line over `maxBytes` is never kept in memory; its `fault` says so.
+ */
 export async function* readLines(
   file: string,
   maxBytes: number,

@@ -1,13 +1,13 @@
-// A session as a Markdown document, for reading; it cannot be imported.
+// A session as a Markdown document for reading; it cannot be imported.
 import { isoTime } from "../../lib/clock.ts";
 import { byOther } from "../../chat/message.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { TransferRecord } from "../store.ts";
 
-/** `2026-11-22 07:05 UTC`. */
+/** The time in minutes: `2026-11-22 07:05 UTC`. */
 const timeText = (ms: number): string => `${isoTime(ms).slice(0, 16).replace("T", " ")} UTC`;
 
-/** Blocks of text, each ending in an empty line. */
+/** Blocks of text; each ends with an empty line. */
 export async function* toMarkdown(pieces: AsyncIterable<TransferRecord>): AsyncGenerator<string> {
   let [inState, owner] = [false, ""];
   for await (const piece of pieces) {
@@ -48,7 +48,7 @@ function heading({ id, name, title, system, createdAt, lastActiveAt }: Session):
   return `${lines.join("\n\n")}\n\n`;
 }
 
-/** As a message begins here: one that says so itself must not look like another message. */
+/** The heading of a message. It is escaped in content, so that content cannot imitate a message. */
 const OUR_HEADING = /^ {0,3}## (?=\d+\. )/gm;
 
 const line = (text: string): string => text.replace(/\s+/g, " ");
@@ -58,7 +58,7 @@ const code = (text: string): string => {
   return fence.length > 1 ? `${fence} ${text} ${fence}` : `\`${text}\``;
 };
 
-/** A fence longer than any in the text. */
+/** A code block whose fence is longer than any run of backticks in the text. */
 function fenced(text: string, language = ""): string {
   const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
   return `${fence}${language}\n${text}\n${fence}`;
@@ -67,6 +67,6 @@ function fenced(text: string, language = ""): string {
 const longestRun = (text: string): number =>
   (text.match(/`+/g) ?? []).reduce((longest, run) => Math.max(longest, run.length), 0);
 
-/** Indented, unless it is so long that nobody reads it: what is nested deeply would grow without measure. */
+/** Indented JSON. Long values stay as they are, because the indentation of deep nesting grows without bound. */
 const pretty = (json: string): string =>
   json.length > 2_000 ? json : JSON.stringify(JSON.parse(json), null, 2);

@@ -1,10 +1,10 @@
-// What an import leaves out because it cannot be read: every reader of another program's format reports here.
+// The report of the conversations and messages that an import skips, for all readers of other programs' formats.
 import { shortened } from "../../lib/text/text.ts";
 
 export interface Skipped {
-  /** Its place in the file: 1, 2, 3 … */
+  /** Number of the conversation within the file: 1, 2, 3 … */
   conversation: number;
-  /** Of the conversation, where it has them. */
+  /** The conversation's id, where the file has one. */
   id: string | null;
   title: string | null;
   /** The message's id or number; null for a whole conversation. */
@@ -12,13 +12,13 @@ export interface Skipped {
   reason: string;
 }
 
-/** Reports one message of the conversation at hand. */
+/** Reports one skipped message of the current conversation. */
 export type SkipMessage = (message: string, reason: string) => void;
 
 export const whereOf = ({ conversation, message }: Skipped): string =>
   `conversation ${conversation}${message === null ? "" : `: message ${message}`}`;
 
-/** Ids and titles come from the file, whatever they are. */
+/** Maximum length of an id or title in a report; a file may hold any text. */
 const MAX_LABEL_BYTES = 200;
 
 export function labelOf(value: unknown): string | null {

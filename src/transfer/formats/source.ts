@@ -1,5 +1,5 @@
-// A file that is to be imported, of whatever format. Everything in it is checked before anything is imported: in an
-// export of Holdfast any fault refuses the file; of another program's, what cannot be read is skipped and told.
+// An import file of any format. The whole file is checked before anything is imported. Any fault refuses a Holdfast
+// export; in other programs' exports, unreadable parts are skipped and reported.
 import { open } from "node:fs/promises";
 import { AppError } from "../../lib/errors.ts";
 import { Faults } from "../faults.ts";
@@ -11,24 +11,24 @@ import { whereOf, type Skipped } from "./skipped.ts";
 
 export interface Source {
   sessions: Incoming[];
-  /** Conversations with nothing in them, which become no session. */
+  /** Number of conversations without messages, which become no session. */
   empty: number;
   skipped: Skipped[];
-  /** Characters that cannot be stored. */
+  /** Number of replaced characters, which cannot be stored. */
   replaced: number;
 }
 
 export interface SourceOptions {
   format: Format;
-  /** Who gets the sessions of other programs' files. */
+  /** The owner of sessions from other programs' files. */
   owner: string;
   limits: TransferLimits;
-  /** Refuses the file where something would be skipped. */
+  /** Refuses the file when a part would be skipped. */
   strict?: boolean | undefined;
   onBytes?: (bytes: number) => void;
 }
 
-/** @throws AppError `invalid` with a line for each fault, the first of many */
+/** @throws AppError `invalid` with a line for each of the first faults */
 export async function readSource(
   file: string,
   { format, owner, limits, strict = false, onBytes }: SourceOptions,
@@ -56,19 +56,19 @@ export async function readSource(
       hint: "Accepted are exports of Holdfast, and the conversations.json of ChatGPT and Claude.",
     });
   const source = readForeign(document, known, owner, limits, onReplaced);
-  // A file of which nothing can be read is hardly what it was taken for.
+  // Refuse a file without any readable conversation: it probably has another format.
   if (strict || source.sessions.length === 0)
     for (const skipped of source.skipped) faults.add(whereOf(skipped), skipped.reason);
   faults.check();
   return { ...source, replaced };
 }
 
-/** The first characters that are no space. */
+/** The first characters behind white space. */
 async function beginning(file: string): Promise<string> {
   const handle = await open(file, "r");
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(4096), 0, 4096, 0);
-    return buffer.toString("utf8", 0, bytesRead).trimStart(); // a byte order mark counts as a space
+    return buffer.toString("utf8", 0, bytesRead).trimStart(); // a byte order mark counts as white space
   } finally {
     await handle.close();
   }
