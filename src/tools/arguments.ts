@@ -1,10 +1,10 @@
-// What the arguments of a call are. Models in strict mode cannot leave an optional argument out: they send null, or empty
-// text. Where the schema refuses that, it means that the argument was not given.
+// Validation of a call's arguments. Models in strict mode cannot omit an optional argument: they send null or empty
+// text. Where the schema refuses that value, it counts as omitted.
 import type { StandardSchemaV1 } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { fieldOf, pathOf, type Checked, type PreparedSchema } from "../definitions/schema.ts";
 
-/** Optional text of a built-in tool: empty text is none. */
+/** Optional text of a built-in tool; empty text counts as omitted. */
 export const optionalText = (description: string) =>
   z
     .string()
@@ -17,7 +17,7 @@ export type Arguments =
   | { issues: readonly Issue[] };
 type Issue = StandardSchemaV1.Issue;
 
-/** `args` checked: without what is blank and refused, at any depth, where that makes them right. */
+/** Validates `args`. Refused blank values at any depth are dropped where that makes the arguments valid. */
 export async function parseArguments(schema: PreparedSchema, args: unknown): Promise<Arguments> {
   const { session, ...given } = (args ?? {}) as Record<string, unknown>;
   const issues: Issue[] = [];
@@ -37,13 +37,13 @@ async function parse({ check }: PreparedSchema, args: object): Promise<Checked> 
   if (blank.length === 0) return { issues };
   const again = await check(blank.reduce<unknown>(without, args));
   if (!again.issues) return again;
-  // Of what is needed, "received null" tells more than "received undefined".
+  // Keep the first issue of a required argument: "received null" says more than "received undefined".
   const wrong = new Set(again.issues.map(fieldOf));
   const still = issues.filter((issue) => wrong.has(fieldOf(issue)));
   return { issues: still.length === 0 ? again.issues : still };
 }
 
-/** zod says "expected nonoptional, received undefined" of what was not given. */
+/** Rewords zod's "expected nonoptional, received undefined" for a missing argument. */
 function whatIsMissing(issue: Issue, args: object): Issue {
   const isKind = (issue as { code?: unknown }).code === "invalid_type";
   const isMissing = isKind && valueAt(args, pathOf(issue)) === undefined;
@@ -61,7 +61,7 @@ const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown =>
     root,
   );
 
-/** A copy without the property at `path`. The elements of a list are not optional and stay. */
+/** A copy without the property at `path`. Elements of a list are not optional, so they stay. */
 function without(node: unknown, [key, ...rest]: readonly PropertyKey[]): unknown {
   if (key === undefined || !isObject(node)) return node;
   if (rest.length > 0) {

@@ -1,14 +1,14 @@
-// Parts of a result that are no text, for tools: `image` and `audio`.
+// The helpers `image` and `audio`, for parts of a result that are not text.
 import type { AudioContent, ImageContent } from "@modelcontextprotocol/server";
 
-/** A picture, from its bytes or their base64 text. `mimeType`: such as `image/png`. */
+/** A picture, from its bytes or their base64 text. `mimeType` is a type such as `image/png`. */
 export const image = (data: Uint8Array | string, mimeType: string): ImageContent => ({
   type: "image",
   data: base64(data, "image"),
   mimeType,
 });
 
-/** A sound, from its bytes or their base64 text. `mimeType`: such as `audio/wav`. */
+/** A sound, from its bytes or their base64 text. `mimeType` is a type such as `audio/wav`. */
 export const audio = (data: Uint8Array | string, mimeType: string): AudioContent => ({
   type: "audio",
   data: base64(data, "audio"),

@@ -1,4 +1,4 @@
-// Reads the definition of a tool and checks all of it, once: clients refuse a whole list for one tool that MCP forbids.
+// Reads and checks a tool's definition, once: clients refuse a whole list for one tool that MCP forbids.
 import type { Tool as WireTool } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
@@ -38,7 +38,7 @@ const FIELDS = [
   ...["description", "handler", "title", "quick", "session", "annotations", "icons", "_meta"],
   ...["input", "inputSchema", "output", "scope", "toolset", "timeoutMs"],
 ];
-/** The longest that a timer of Node takes. */
+/** Maximum delay of a timer in Node. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 const SESSION_ARGUMENT = { type: "string", description: "Session id. Default: the current one." };

@@ -1,6 +1,6 @@
-// Arguments that 2026-07-28 clients repeat in HTTP headers: those whose schema has `x-mcp-header`.
+// Arguments that 2026-07-28 clients repeat in HTTP headers: arguments whose schema has `x-mcp-header`.
 
-/** The argument at `path` is repeated in the header `Mcp-Param-{header}`. */
+/** One argument: its path, and the name in the header `Mcp-Param-{header}`. */
 export interface HeaderParameter {
   header: string;
   path: readonly string[];
@@ -10,7 +10,7 @@ const KEYWORD = "x-mcp-header";
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const TYPES = ["string", "integer", "boolean"];
 
-/** @throws TypeError for an annotation that clients would refuse the tool for */
+/** @throws TypeError for an annotation that makes clients refuse the tool */
 export function headerParameters(tool: string, inputSchema: object): HeaderParameter[] {
   const found: HeaderParameter[] = [];
   const visit = (schema: Record<string, unknown>, path: readonly string[]): void => {
@@ -30,7 +30,7 @@ export function headerParameters(tool: string, inputSchema: object): HeaderParam
   return found;
 }
 
-/** How often the keyword occurs anywhere in a schema. */
+/** The number of occurrences of the keyword anywhere in a schema. */
 function occurrences(node: unknown): number {
   if (typeof node !== "object" || node === null) return 0;
   const own = !Array.isArray(node) && Object.hasOwn(node, KEYWORD) ? 1 : 0;

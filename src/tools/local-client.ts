@@ -1,4 +1,4 @@
-// A client inside the program: calls tools without a protocol between, for the command line and for tests of tools.
+// A client inside the process. It calls tools without a protocol, for the command line and for tests of tools.
 import type {
   CallToolResult,
   InputRequiredResult,
@@ -12,16 +12,16 @@ import type { SessionTarget } from "../sessions/session.ts";
 import type { CallChannel } from "./session/context.ts";
 import type { ToolRegistry } from "./registry.ts";
 
-/** What a tool has told on the way to its answer. */
+/** A message that a tool sends before its result. */
 export type ToolMessage =
   | { progress: number; total?: number | undefined; message?: string | undefined }
   | { level: LoggingLevel; data: unknown };
 
 export interface LocalCallOptions {
   signal?: AbortSignal;
-  /** Repeating the call with the same key does not do it twice. */
+  /** A repeated call with the same key does not run twice. */
   requestKey?: string;
-  /** Answers to what an earlier round asked, and what that gave along. */
+  /** Answers to an earlier round's input requests, and that round's state. */
   inputResponses?: Readonly<Record<string, unknown>>;
   requestState?: string;
   /** The call's `_meta`. */
@@ -29,12 +29,12 @@ export interface LocalCallOptions {
 }
 
 export class LocalClient {
-  /** In order. */
+  /** The messages in the order of their arrival. */
   readonly messages: ToolMessage[] = [];
   readonly #registry: ToolRegistry;
   readonly #target: SessionTarget | undefined;
 
-  /** `target`: the session of calls that name none. */
+  /** `target` is the session of calls that name none. */
   constructor(registry: ToolRegistry, target: SessionTarget | undefined) {
     this.#registry = registry;
     this.#target = target;
@@ -44,7 +44,7 @@ export class LocalClient {
     return this.#registry.wire;
   }
 
-  /** What the tool answers; its failure is a result with `isError`. @throws ProtocolError for an unknown tool */
+  /** The tool's result; a failure is a result with `isError`. @throws ProtocolError for an unknown tool */
   call(
     name: string,
     args: object = {},

@@ -1,4 +1,4 @@
-// All tools of a server, and the one way to call them. Those from files may be exchanged while the server runs.
+// All tools of a server, and the one way to call them. Tools from files may be replaced while the server runs.
 import {
   ProtocolError,
   ProtocolErrorCode,
@@ -30,16 +30,16 @@ import { ToolLists } from "./tool-lists.ts";
 import { asTool } from "../definitions/running.ts";
 import type { Tool } from "./tool.ts";
 
-/** In every result's `_meta`: the session that the call worked in. */
+/** Key in every result's `_meta`: the session of the call. */
 export const SESSION_META = "holdfast/session";
-/** In the `_meta` of a tool error: its stable code. */
+/** Key in a tool error's `_meta`: the stable error code. */
 export const ERROR_META = "holdfast/error";
 
 const TOOLS: Kind<Tool> = {
   label: "Tool",
   field: "name",
   keyOf: ({ name }) => name,
-  // ChatGPT dictates plain names, which somebody's own tools may have had before.
+  // Let other tools take ChatGPT's required names, which a user's own tools may already have.
   yields: ({ toolset }) => toolset === "chatgpt",
 };
 
@@ -47,16 +47,16 @@ export const toolCatalogue = (builtIn: readonly Tool[]): Catalogue<Tool> =>
   Catalogue.of(TOOLS, builtIn);
 
 export interface RegistryOptions {
-  /** Whether `use` may be called later: clients are told at the beginning that the list can change. */
+  /** True if `use` may be called later: clients are told at the start that the list can change. */
   changes?: boolean;
-  /** What `list` shows to callers that choose nothing. */
+  /** The toolsets that `list` shows to callers without a choice of their own. */
   toolsets?: readonly ToolsetName[];
 }
 
 export class ToolRegistry {
-  /** Whether `use` may be called later: clients are told at the beginning that the list can change. */
+  /** True if `use` may be called later: clients are told at the start that the list can change. */
   readonly changes: boolean;
-  /** The tools that are always there. */
+  /** The tools that are never replaced. */
   readonly fixed: Catalogue<Tool>;
   #all: Catalogue<Tool>;
   #lists: ToolLists;
@@ -81,7 +81,10 @@ export class ToolRegistry {
     this.#log = log;
   }
 
-  /** As `tools/list` answers this caller, in the order of definition: it may call more, but nothing less. */
+  /**
+   * The answer to this caller's `tools/list`, in the order of definition. The caller may call every listed tool, and
+   * others.
+   */
   list({ principal, toolsets = this.#toolsets }: Caller): readonly WireTool[] {
     return this.#lists.list(toolsets, scopeOf(principal));
   }
@@ -91,7 +94,7 @@ export class ToolRegistry {
     return this.#all.wire;
   }
 
-  /** From now on these. Calls that run go on with the tool that they began with. */
+  /** Replaces the tools. Running calls go on with the tool that they began with. */
   use(all: Catalogue<Tool>): { changed: boolean } {
     const changed = JSON.stringify(all.wire) !== JSON.stringify(this.wire);
     this.#all = all;
@@ -103,36 +106,37 @@ export class ToolRegistry {
     return this.#all.get(name) !== undefined;
   }
 
-  /** Whether a call of this tool waits on nothing outside the process. An unknown tool fails quickly too. */
+  /** True for a tool that waits on nothing outside the process, and for an unknown tool, which fails at once. */
   isQuick(name: unknown): boolean {
     return this.#all.get(name)?.quick ?? true;
   }
 
-  /** Whether a call of this tool gives out what is stored, at once. */
+  /** True for a tool that only returns stored data, at once. */
   isReading(name: unknown): boolean {
     const tool = this.#all.get(name);
     return tool !== undefined && tool.quick && tool.annotations?.readOnlyHint === true;
   }
 
-  /** The arguments of this tool that callers repeat in HTTP headers. */
+  /** The tool's arguments that clients repeat in HTTP headers. */
   headerParameters(name: unknown): readonly HeaderParameter[] {
     return this.#all.get(name)?.headers ?? [];
   }
 
-  /** What a caller of this tool must be allowed to do. An unknown tool does nothing at all. */
+  /** The scope that a call of this tool requires; `read` for an unknown tool, which does nothing. */
   scopeOf(name: unknown): Scope {
     return this.#all.get(name)?.scope ?? "read";
   }
 
-  /** Whether a call that was cut short may simply be run again. */
+  /** True if an interrupted call of this tool may run again. */
   isIdempotent(name: unknown): boolean {
     const annotations = this.#all.get(name)?.annotations;
     return (annotations?.readOnlyHint || annotations?.idempotentHint) ?? false;
   }
 
   /**
-   * Runs a tool. What goes wrong in it is a result with `isError`, written for a model.
-   * @throws ProtocolError for an unknown tool or a wrong `requestState`; the signal's reason when the call was cancelled
+   * Runs a tool. A failure inside the tool is a result with `isError`, written for a model.
+   * @throws ProtocolError for an unknown tool or a wrong `requestState`; the signal's reason when the call was
+   * cancelled
    */
   async call(
     name: string,
@@ -201,7 +205,7 @@ export class ToolRegistry {
     }
   }
 
-  /** Tells a model what went wrong, and the log what a person must know of it. */
+  /** Turns an error into a result for the model, and logs the details for the operator. */
   #failed({ name }: Tool, error: unknown, call: FailedCall): CallToolResult {
     if (error instanceof ToolMistake) {
       const { field } = error;
@@ -246,19 +250,19 @@ export class ToolRegistry {
   }
 }
 
-/** What is carried from round to round. */
+/** The content of a `requestState`. */
 interface Carried {
-  /** The tool's own. */
+  /** The tool's own state. */
   state: unknown;
-  /** The id for a session that the call may have to open. */
+  /** The id of the session that the call may create. */
   session: string;
-  /** The session that the round worked in. */
+  /** The session of the round. */
   worked: string | null;
 }
 
 /**
- * With the session that the call worked in, and a text for clients that know no structured content. A session that the
- * call has opened is named in the text too: many programs show their model nothing else.
+ * Adds the call's session, and a text for clients without structured content. The text also names a session that the
+ * call created, because many programs show their model nothing else.
  */
 function named(
   result: CallToolResult,
@@ -291,12 +295,12 @@ function withOpened(
   return [...content, { type: "text", text: `(This call opened the session ${which}.)` }];
 }
 
-/** What goes wrong with a call, as its result. */
+/** A failed call's result. */
 export function failure(text: string, code: AppError["code"]): CallToolResult {
   const _meta = { [ERROR_META]: code, ...(code === "interrupted" && { interrupted: true }) };
   return { isError: true, content: [{ type: "text", text }], _meta };
 }
 
-/** One line a fault: the field and what was expected. */
+/** One line per issue: the field and the expected value. */
 const faults = (issues: readonly StandardSchemaV1.Issue[]): string =>
   issues.map((issue) => `- ${fieldOf(issue) || "arguments"}: ${issue.message}`).join("\n");

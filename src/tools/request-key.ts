@@ -1,19 +1,19 @@
-// Request keys: how a caller says that a call may come twice, and how it is recognized.
+// Request keys, which mark repeated calls and make them run once.
 import type { ToolAnnotations } from "@modelcontextprotocol/server";
 import { fingerprint } from "../lib/ids.ts";
 import { checkText } from "../lib/text/text.ts";
 import { optionalText } from "./arguments.ts";
 import type { Once } from "./session/context.ts";
 
-/** In a call's `_meta`: repeating the call with the same key does not do it twice. */
+/** Key in a call's `_meta`: a repeated call with the same value does not run twice. */
 export const REQUEST_KEY_META = "holdfast/request-key";
 
 const MAX_BYTES = 200;
 
-/** The argument of tools that recognize a repeated call by themselves, whatever became of the first. */
+/** The argument of tools that detect a repeated call themselves, whatever the first call's outcome. */
 export const requestKey = optionalText("Unique text: a repeated call with it is not done twice.");
 
-/** Whether the arguments of this schema have the one above among them. */
+/** True if this schema has the argument `requestKey`. */
 export const takesRequestKey = (input: unknown): boolean =>
   (input as { shape?: Record<string, unknown> } | undefined)?.shape?.["request_key"] === requestKey;
 
@@ -21,11 +21,11 @@ interface Keyed {
   readonly name: string;
   readonly annotations: ToolAnnotations;
   readonly takesRequestKey: boolean;
-  /** See `Once`. */
+  /** The field of `Once`. */
   readonly changesOnly: boolean;
 }
 
-/** The arguments, with the key of `_meta` as `request_key` where the tool takes that. */
+/** The arguments, with the key from `_meta` as `request_key` if the tool takes that argument. */
 export function withRequestKey(
   tool: Pick<Keyed, "takesRequestKey">,
   input: unknown,
@@ -37,7 +37,7 @@ export function withRequestKey(
 }
 
 /**
- * Undefined for a call without a key, and for one that only reads: that may be repeated anyway.
+ * The key's `Once`; undefined without a key, and for a read-only tool, which may simply run again.
  * @throws AppError `invalid` for a key that is too long
  */
 export function onceOf(

@@ -1,4 +1,4 @@
-// What a handler returned, as a result of MCP: checked, so that a mistake in a tool is told as the tool's, with the field.
+// Conversion of a handler's return value to an MCP result. The checks name a mistake as the tool's, with the field.
 import {
   isInputRequiredResult,
   isSpecType,
@@ -11,10 +11,10 @@ import { findJsonFault, describeFault } from "../lib/json/json-fault.ts";
 import { ToolMistake } from "../definitions/mistake.ts";
 import { fieldOf, type PreparedSchema } from "../definitions/schema.ts";
 
-/** A result that can be sent, but for the session that it names. */
+/** A result that is ready to be sent, except for the session in `_meta`. */
 export type Settled = CallToolResult | InputRequiredResult;
 
-/** What asks the caller something before it goes on. */
+/** True for a result that asks the client for input. */
 export const isQuestion = (result: Settled): result is InputRequiredResult =>
   !("content" in result);
 
@@ -24,7 +24,7 @@ export const isSettled = (result: unknown): boolean =>
 const WHOLE = "result";
 const DATA = "structuredContent";
 
-/** @throws ToolMistake for what cannot be sent, or is not what `output` says */
+/** @throws ToolMistake for a value that cannot be sent, or does not match `output` */
 export async function settle(returned: unknown, output?: PreparedSchema): Promise<Settled> {
   try {
     if (isObject(returned) && isInputRequiredResult(returned)) return checkJson(returned, WHOLE);
@@ -38,7 +38,7 @@ export async function settle(returned: unknown, output?: PreparedSchema): Promis
   }
 }
 
-/** A result of MCP, as its author wrote it. */
+/** A complete MCP result from the tool's author. */
 async function settleWhole(result: CallToolResult, output?: PreparedSchema): Promise<Settled> {
   const { structuredContent: data, ...parts } = result;
   const rest = parts as CallToolResult;
@@ -55,7 +55,7 @@ async function settleWhole(result: CallToolResult, output?: PreparedSchema): Pro
   return rest;
 }
 
-/** The data that `output` promises, as it makes it: with its defaults, without what it does not name. */
+/** The data as parsed by `output`: with its defaults, without unknown fields. */
 async function promised(
   data: unknown,
   output: PreparedSchema,
@@ -63,7 +63,7 @@ async function promised(
 ): Promise<Record<string, unknown>> {
   if (!isObject(data))
     throw new ToolMistake(field, `expected what \`output\` says, received ${kind(data)}`);
-  const { session, ...own } = data; // a tool that opens a session names that one
+  const { session, ...own } = data; // a tool that opens a session names it here
   const checked = await output.check(own);
   const [issue] = checked.issues ?? [];
   if (issue !== undefined)
@@ -72,7 +72,7 @@ async function promised(
   return session === undefined ? { ...value } : { ...value, session };
 }
 
-/** Anything else that a handler may return. */
+/** Any other return value of a handler. */
 function settleValue(value: unknown): CallToolResult {
   if (value === undefined || value === null) return { content: [] };
   checkJson(value, WHOLE);
@@ -95,7 +95,7 @@ function blockOf(value: unknown, index: number): ContentBlock {
 const isBlock = (value: unknown): value is ContentBlock =>
   isObject(value) && typeof value["type"] === "string" && isSpecType.ContentBlock(value);
 
-/** The usual result needs no schema to be checked. */
+/** True for the usual result, which needs no validation by schema. */
 const isPlainText = (result: Pick<CallToolResult, "content">): boolean =>
   Object.keys(result).length === 1 &&
   result.content.every(
@@ -118,7 +118,7 @@ function checkJson<T>(value: T, field: string): T {
   throw new ToolMistake(path, `expected JSON, received ${fault.received}`);
 }
 
-/** Neither a list nor nothing; an object of a class is found out where its parts are looked at. */
+/** True for objects, not lists. An instance of a class is refused later, where its parts are checked. */
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

@@ -1,4 +1,4 @@
-// The lists of tools that `tools/list` may answer with: of toolsets, and as far as a scope may call.
+// The lists that `tools/list` answers with, per choice of toolsets and per scope.
 import type { Tool as WireTool } from "@modelcontextprotocol/server";
 import { includes, type Scope } from "../auth/principal.ts";
 import type { Catalogue } from "../definitions/catalogue.ts";
@@ -13,11 +13,11 @@ export class ToolLists {
     this.#tools = tools;
   }
 
-  /** The tools of these toolsets, and those of no toolset, as far as the scope may call them. */
+  /** The tools of these toolsets and of no toolset that the scope may call. */
   list(toolsets: readonly ToolsetName[], scope: Scope): readonly WireTool[] {
     const key = `${toolsets.join()} ${scope}`;
     const list = this.#lists.get(key) ?? this.#select(toolsets, scope);
-    this.#lists.set(key, list); // as many as there are choices: each is prepared once
+    this.#lists.set(key, list); // bounded by the number of choices; each list is prepared once
     return list;
   }
 
@@ -30,7 +30,7 @@ export class ToolLists {
   }
 }
 
-/** Without the shape of its results, which no model needs; ChatGPT reads it. */
+/** The tool without its output schema, which no model needs, except for ChatGPT's tools. */
 function slim({ wire, toolset }: Tool): WireTool {
   if (toolset === "chatgpt") return wire;
   const { outputSchema: _, ...shown } = wire;

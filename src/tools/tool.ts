@@ -1,4 +1,4 @@
-// How a tool is written: `defineTool`. Built-in tools are written with it too; there is no second, private way.
+// The definition of tools with `defineTool`. Built-in tools use it too; there is no second, private way.
 import type { Icon, Tool as WireTool, ToolAnnotations } from "@modelcontextprotocol/server";
 import type { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
@@ -23,48 +23,48 @@ export interface ToolSpec<
 > {
   name: string;
   title?: string;
-  /** Tells a model when to call it. */
+  /** Tells a model when to call the tool. */
   description: string;
   /** Arguments: `z.object({ … })`, another Standard Schema or a JSON Schema; the argument `session` is added. */
   input?: Input;
-  /** Advertised instead of what `input` says, for keywords that zod does not know; `input` still decides. */
+  /** Schema to advertise in place of `input`, for keywords that zod does not know; `input` still validates. */
   inputSchema?: JsonObjectSchema;
   /** Shape of `structuredContent`; `session` is added. */
   output?: Output;
   annotations?: ToolAnnotations;
   icons?: Icon[];
   _meta?: Record<string, unknown>;
-  /** What it wants where nothing gives a session; it may depend on the arguments. Default: `required`. */
+  /** The need for a session when the call names none; may depend on the arguments. Default: `required`. */
   session?: Policy | ((input: OutputOf<Input>) => Policy);
-  /** Waits on nothing outside this process: answered as plain JSON instead of a stream. */
+  /** True for a tool that waits on nothing outside this process; it is answered as plain JSON instead of a stream. */
   quick?: boolean;
-  /** What a caller must be allowed to do over HTTP. Default: `read` with `readOnlyHint`, else `write`. */
+  /** The scope that a caller needs over HTTP. Default: `read` with `readOnlyHint`, else `write`. */
   scope?: Scope;
-  /** With which toolset `tools/list` shows it. Default: with every one. */
+  /** The toolset in which `tools/list` shows the tool. Default: all of them. */
   toolset?: Toolset;
-  /** How long a call may take, in milliseconds: then its signal is aborted, and its caller is told. */
+  /** Maximum duration of a call, in milliseconds; then its signal aborts and the caller gets an error. */
   timeoutMs?: number;
   handler(
     context: ToolContext<OutputOf<Input>, Policy>,
   ): ToolResult<Output> | Promise<ToolResult<Output>>;
 }
 
-/** A tool that is ready to be registered. */
+/** A tool that is ready for registration. */
 export interface Tool {
   readonly name: string;
-  /** As `tools/list` shows it. */
+  /** The tool as `tools/list` shows it. */
   readonly wire: WireTool;
-  /** The arguments that callers repeat in HTTP headers. */
+  /** The arguments that clients repeat in HTTP headers. */
   readonly headers: readonly HeaderParameter[];
   readonly annotations: ToolAnnotations;
   readonly quick: boolean;
   readonly scope: Scope;
   readonly toolset: Toolset | undefined;
-  /** Whether its arguments and its result name the session of the call. */
+  /** True if arguments and result name the session of the call. */
   readonly namesSession: boolean;
-  /** Whether the argument `request_key` stands for the call's request key. */
+  /** True if the argument `request_key` carries the call's request key. */
   readonly takesRequestKey: boolean;
-  /** Of the arguments but `session`. */
+  /** Schema of the arguments without `session`. */
   readonly input: PreparedSchema;
   run(call: Call): Promise<Settled>;
 }
@@ -99,6 +99,6 @@ export function defineTool<
   return Object.freeze(Object.assign(tool, { [TOOL]: true }));
 }
 
-/** Whether a value, such as a module's export, is a tool. */
+/** True if a value, such as a module's export, is a tool. */
 export const isTool = (value: unknown): value is Tool =>
   typeof value === "object" && value !== null && TOOL in value;

@@ -1,4 +1,5 @@
-// The tools `chat` and `chat_retry`: ask a model with the session's history as its memory: the server's own, else the caller's, else recall.
+// The tools `chat` and `chat_retry`, which ask a model with the session's history as context: the server's model, else
+// the client's, else recall.
 import { randomUUID } from "node:crypto";
 import { inputRequired, inputResponse, type CallToolResult } from "@modelcontextprotocol/server";
 import { z } from "zod";
@@ -11,9 +12,9 @@ import { requestKey } from "../request-key.ts";
 import { samplingReply, samplingRequest } from "./sampling.ts";
 import { defineTool, type Tool } from "../tool.ts";
 
-/** At most one progress notification in this time: models write faster than clients can show. */
+/** Minimum time between two progress notifications: models write faster than clients can show. */
 const PROGRESS_INTERVAL_MS = 50;
-/** And only when the text has grown by so much: each has all of it, and all of them are stored. */
+/** Minimum growth factor of the text between two notifications: each has the whole text, and all are stored. */
 const GROWTH = 1.1;
 
 const annotations = {
@@ -31,7 +32,7 @@ const output = z.object({
   usage: z.object({ input_tokens: z.int().nullable(), output_tokens: z.int().nullable() }),
 });
 
-/** How a model is asked. */
+/** The arguments that configure the model. */
 const manner = (models: readonly string[]) => ({
   model: optionalText(
     models.length === 0
@@ -44,7 +45,7 @@ const manner = (models: readonly string[]) => ({
   request_key: requestKey,
 });
 
-/** `models`: those that the server's own endpoint answers with, the default first. */
+/** `models` are the names that the server's own endpoint accepts, the default first. */
 export function chatTools(models: readonly string[] = []): Tool[] {
   return [
     defineTool({
@@ -87,13 +88,13 @@ interface Asked {
   request_key?: string | undefined;
 }
 
-/** What both tools need of their calls. */
+/** The part of the context that both tools use. */
 type Context = Pick<
   ToolContext<unknown, "required">,
   "session" | "signal" | "progress" | "client" | "inputResponses" | "requestState"
 >;
 
-/** What a call keeps from its first round to its second: the answer is taken once, for the question that was asked. */
+/** The state between a call's two rounds. It ties the client's one answer to the question that was asked. */
 interface Round {
   key: string;
   again?: Again | undefined;
@@ -119,7 +120,7 @@ async function answer(context: Context, input: Asked, retry = false) {
       requestState: JSON.stringify({ key: requestKey ?? randomUUID(), again } satisfies Round),
     });
   }
-  const onText = throttled((text) => progress(text.length, undefined, text.toWellFormed())); // a piece may end inside a character
+  const onText = throttled((text) => progress(text.length, undefined, text.toWellFormed())); // a chunk may end inside a character
   return answered(await session.ask({ ...ask, onText }));
 }
 
@@ -128,7 +129,7 @@ async function lastQuestion(session: Context["session"]): Promise<Again> {
   return { seq, content };
 }
 
-/** What the caller's model is asked for. */
+/** Name of the input request to the client's model. */
 const ANSWER = "answer";
 
 const answered = ({ question, answer }: { question: Message; answer: Message }): CallToolResult =>
@@ -141,8 +142,8 @@ const answered = ({ question, answer }: { question: Message; answer: Message }):
   });
 
 /**
- * Passes on the growing text at most once an interval, and not while the last one is still on its way to a slow reader:
- * each has all the text so far, and the result itself brings the end.
+ * Sends the growing text at most once per interval, and never while a slow reader still receives the last one. Skipped
+ * texts are no loss: each has the whole text so far, and the result has the end.
  */
 function throttled(send: (text: string) => Promise<void>): (text: string) => void {
   let last = -Infinity;

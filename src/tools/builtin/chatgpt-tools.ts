@@ -1,5 +1,5 @@
-// The tools `search` and `fetch`, in the shapes that ChatGPT's connectors and deep research ask for: one string in, one
-// JSON text out. See developers.openai.com, "Building MCP servers for ChatGPT Apps and API integrations".
+// The tools `search` and `fetch`, in the shapes that ChatGPT's connectors and deep research require: one string in,
+// one JSON text out. See developers.openai.com, "Building MCP servers for ChatGPT Apps and API integrations".
 import { inOneLine } from "../../lib/text/quoted.ts";
 import { z } from "zod";
 import { transcriptLine, type Message } from "../../chat/message.ts";
@@ -12,20 +12,20 @@ import { defineTool, type Tool } from "../tool.ts";
 
 const MAX_RESULTS = 20;
 const MAX_TITLE_BYTES = 200;
-/** So many messages before the one that was found, and so many behind it. */
+/** Number of messages shown before the found message, and behind it. */
 const AROUND = 5;
 const MAX_TEXT_BYTES = 40_000;
-/** Of each message around. */
+/** Maximum per neighbouring message. */
 const MAX_NEIGHBOUR_BYTES = 2_000;
 const MARK = " […]";
 
 const reference = { id: z.string(), title: z.string(), url: z.string() };
 const annotations = { readOnlyHint: true, openWorldHint: false };
 
-/** A message has one id for ever: its session's, and its number there. */
+/** A message's permanent id: its session's id and its number there. */
 const messageId = (session: string, seq: number): string => `${session}#${seq}`;
 
-/** A resource of ours, which ends with that message. */
+/** The URI of our resource that ends with that message. */
 const messageUrl = (session: string, seq: number): string => historyBefore(session, seq + 1);
 
 const titleOf = (session: string | null, seq: number, text = ""): string =>
@@ -75,7 +75,7 @@ export function chatgptTools(): Tool[] {
         const [session = "", digits = ""] = id.trim().split("#");
         const seq = /^[1-9]\d{0,14}$/.test(digits) ? Number(digits) : undefined;
         const found = seq !== undefined && isId(session) ? await sessions.find(session) : undefined;
-        // The message itself is on its page, however large those around it are.
+        // Read the message on its own page, so that large neighbours cannot push it out.
         const pages = await Promise.all([
           found?.history.page({ limit: AROUND, before: seq! }),
           found?.history.page({ limit: 1, before: seq! + 1 }),
@@ -107,7 +107,7 @@ export function chatgptTools(): Tool[] {
   ];
 }
 
-/** The message whole, as far as there is room; of its neighbours the beginnings. */
+/** The whole message, as far as there is room, with the beginnings of its neighbours. */
 function transcript(messages: readonly Message[], wanted: Message): string {
   return messages
     .filter(({ seq }) => Math.abs(seq - wanted.seq) <= AROUND)

@@ -1,4 +1,4 @@
-// The tool `session_fork`: the same conversation once more, to go another way.
+// The tool `session_fork`: a copy of a conversation that continues on its own.
 import { quoted } from "../../lib/text/quoted.ts";
 import { z } from "zod";
 import { reply } from "./reply.ts";

@@ -1,4 +1,4 @@
-// Tools for a session's history: the rows that `chat` writes, open to every tool and client.
+// Tools for a session's history: the messages that `chat` stores, open to every tool and client.
 import { z } from "zod";
 import { byOther, ROLES, STATUSES, transcriptLine, type Message } from "../../chat/message.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -16,7 +16,7 @@ const toMessage = ({ seq, role, content, status, model, createdAt, author }: Mes
   ...(author !== null && { author }),
 });
 
-/** In results. */
+/** The author in results. */
 export const author = z
   .string()
   .describe("Who wrote it; of a model's answer, who asked. Absent where that is not known.");

@@ -1,4 +1,4 @@
-// How built-in tools write their results: a text for people and models, and the same as data.
+// The results of built-in tools: a text for people and models, and the same as structured content.
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { isoTime } from "../../lib/clock.ts";
 
@@ -7,5 +7,5 @@ export const reply = (text: string, data: Record<string, unknown>): CallToolResu
   structuredContent: data,
 });
 
-/** ISO 8601 of milliseconds; null stays null. */
+/** Milliseconds as ISO 8601; null stays null. */
 export const iso = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));

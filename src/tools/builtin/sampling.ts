@@ -1,4 +1,4 @@
-// The caller's own model behind `chat` (MCP sampling): the question as the caller is asked it, and its answer.
+// The client's own model behind `chat` (MCP sampling): the request to the client, and its answer.
 import {
   isSpecType,
   type CreateMessageRequestParams,
@@ -7,7 +7,7 @@ import {
 import type { ModelReply, ModelRequest } from "../../chat/model.ts";
 import { AppError } from "../../lib/errors.ts";
 
-/** Sampling wants a bound; callers have smaller ones of their own. */
+/** Bound of a request without one: sampling requires a bound, and clients apply smaller ones themselves. */
 const DEFAULT_MAX_TOKENS = 4_096;
 
 export type SamplingQuestion = Pick<
@@ -31,7 +31,7 @@ export function samplingRequest({
   };
 }
 
-/** @throws AppError `model` for an answer that is none, or has no text */
+/** @throws AppError `model` for a malformed answer, or one without text */
 export function samplingReply(answer: unknown): ModelReply {
   if (!isSpecType.CreateMessageResult(answer))
     throw new AppError("model", "The calling program's model gave something that is no message.");
@@ -48,7 +48,7 @@ export function samplingReply(answer: unknown): ModelReply {
   return { text, model };
 }
 
-/** Sampling knows two roles: what somebody else said is shown as a note. */
+/** Sampling knows two roles: messages of other roles become notes of the user. */
 function toSamplingMessage({ role, content }: ModelRequest["messages"][number]): SamplingMessage {
   const text = role === "user" || role === "assistant" ? content : `[${role}]\n${content}`;
   return { role: role === "assistant" ? "assistant" : "user", content: { type: "text", text } };

@@ -1,4 +1,4 @@
-// The tool that finds messages, in one session or in all that the caller may read.
+// The tool that finds messages, in one session or in all sessions that the caller may read.
 import { inOneLine, quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import { z } from "zod";
 import type { Hit } from "../../chat/history-search.ts";
@@ -67,7 +67,7 @@ export function searchTool(): Tool {
 
 type Told = Hit & { owner: string; access: Access };
 
-/** What was deleted or taken back meanwhile is left out. */
+/** Adds owner and access to each hit. Leaves out sessions that were deleted or unshared meanwhile. */
 async function withStanding(hits: readonly Hit[], sessions: OwnSessions): Promise<Told[]> {
   const ids = [...new Set(hits.map(({ session }) => session))];
   const standings = new Map(

@@ -1,4 +1,4 @@
-// State and history of one session, as a tool sees them.
+// State and history of one session, in the form that tools use.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Principal } from "../../auth/principal.ts";
 import type { Chat } from "../../chat/chat.ts";
@@ -10,20 +10,20 @@ import { historyUri, stateUri } from "../../sessions/uris.ts";
 import type { SetOptions, State } from "../../state/state.ts";
 import type { StateEntry, StatePage } from "../../state/store.ts";
 
-/** Of one update: enough for a hundred callers at the same time. */
+/** Attempts per update: enough for a hundred callers at the same time. */
 const MAX_ATTEMPTS = 50;
 const MAX_WAIT_MS = 64;
 
-/** What state and history are given of their session. */
+/** The session's services for state and history. */
 export interface SessionParts {
   readonly id: string;
-  /** Who writes. */
+  /** The principal that writes. */
   readonly by: Principal;
-  /** Stores something in the session and tells subscribers of the resource. @throws AppError `forbidden`, and what `act` throws */
+  /** Runs a write and notifies subscribers of the resource. @throws AppError `forbidden`, and the errors of `act` */
   store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T>;
-  /** For what stores nothing new. @throws AppError `forbidden` */
+  /** Checks a call that stores nothing new. @throws AppError `forbidden` */
   checkWritable(): void;
-  /** Takes something out of the session; subscribers of the resource are told when it was there. */
+  /** Runs a deletion; notifies subscribers of the resource if `act` resolves to true. */
   remove(uri: string, act: () => Promise<boolean>): Promise<boolean>;
 }
 
@@ -50,7 +50,7 @@ export class SessionState {
 
   /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
   async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
-    const write = this.#state.write(key, value, options); // what is refused makes no session
+    const write = this.#state.write(key, value, options); // check first: a refused value must not create a session
     return this.#session.store(
       (id) => stateUri(id, key),
       (id) => this.#state.set(id, { ...write, by: this.#session.by }),
@@ -58,8 +58,9 @@ export class SessionState {
   }
 
   /**
-   * Changes a value that others may change too: when one was faster, `change` is called again with what is there now.
-   * Resolves to the new value. @throws AppError as `set`; `conflict` when others were faster each time
+   * Changes a value that other callers may change too. After a concurrent change, `change` is called again with the
+   * new value. Returns the stored value.
+   * @throws AppError as `set`; `conflict` when every attempt met a concurrent change
    */
   async update<T = unknown>(
     key: string,
@@ -79,14 +80,14 @@ export class SessionState {
     }
   }
 
-  /** Resolves to whether the key was there. @throws AppError `conflict` or `forbidden` */
+  /** Returns true if the key existed. @throws AppError `conflict` or `forbidden` */
   async delete(key: string, ifVersion?: number): Promise<boolean> {
     const { id, by, checkWritable, remove } = this.#session;
     checkWritable();
     return remove(stateUri(id, key), () => this.#state.delete(id, key, { ifVersion, by }));
   }
 
-  /** In key order: at most `limit`, and about a megabyte unless one alone is larger. */
+  /** Entries in key order: at most `limit`, and about a megabyte unless a single entry is larger. */
   list(options: { prefix?: string; after?: string; limit: number }): Promise<StatePage> {
     return this.#state.list(this.#session.id, options);
   }
@@ -106,17 +107,20 @@ export class SessionHistory {
 
   /** @throws AppError `forbidden` and others */
   async append(message: Omit<NewMessage, "by">): Promise<Message> {
-    this.#chat.checkMessage(message); // what is refused makes no session
+    this.#chat.checkMessage(message); // check first: a refused message must not create a session
     const { by } = this.#session;
     return this.#session.store(historyUri, (id) => this.#chat.append(id, { ...message, by }));
   }
 
-  /** The newest messages below `before`, in order: at most `limit`, and about a megabyte unless one alone is larger. */
+  /**
+   * The newest messages below `before`, in ascending order: at most `limit`, and about a megabyte unless a single
+   * message is larger.
+   */
   page(options: { limit: number; before?: number | undefined }): Promise<MessagePage> {
     return this.#chat.page(this.#session.id, options);
   }
 
-  /** The messages that say it best. @throws AppError `invalid` for a query without a word, `limit` */
+  /** The best matching messages. @throws AppError `invalid` for a query without a word, `limit` */
   search(query: string, limit: number): Promise<Hit[]> {
     return this.#search.search({ session: this.#session.id }, query, limit);
   }

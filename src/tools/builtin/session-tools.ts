@@ -1,4 +1,4 @@
-// Tools about sessions themselves: open, look, list, change, empty, delete.
+// Tools for sessions themselves: open, list, show, change, clear, delete.
 import { quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import ms from "ms";
 import { z } from "zod";
@@ -44,7 +44,7 @@ const summarize = (session: Session | undefined, counts: SessionCounts, sessions
 
 type Summary = Pick<ReturnType<typeof summarize>, "owner" | "access" | "expires_at">;
 
-/** Whose it is, if it is not only the caller's, and when it goes. */
+/** The owner, unless the session is only the caller's, and the time of expiry. */
 function standing({ owner, access, expires_at: expires }: Summary, shared: boolean): string {
   const may = access === "read" ? "you may read it" : "you may read and change it";
   const whose = access !== "own" ? `, of ${wordOrQuoted(owner)}: ${may}` : shared ? ", shared" : "";
@@ -57,7 +57,7 @@ const label = ({ title, name }: { title: string | null; name: string | null }): 
 const countsText = ({ messages, stateKeys }: SessionCounts): string =>
   `${counted(messages, "message")}, ${counted(stateKeys, "state key")}`;
 
-/** `maxAgeMs` is the retention that the descriptions state. */
+/** `maxAgeMs` is the retention that the tools' descriptions state. */
 export function sessionTools(maxAgeMs: number): Tool[] {
   const retention =
     maxAgeMs === Infinity
@@ -266,7 +266,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
         const existed = session.info !== undefined;
         await session.clear(input.what);
         const what = input.what === "all" ? "history and state" : input.what;
-        // The id of a session that was never made leads nowhere.
+        // Leave out the id of a session that never existed.
         return reply(
           existed
             ? `Cleared ${what} of session ${session.id}.`

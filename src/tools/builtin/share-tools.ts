@@ -1,4 +1,4 @@
-// Tools for letting others into a session.
+// Tools for sharing a session with other principals.
 import { z } from "zod";
 import { AppError } from "../../lib/errors.ts";
 import { reply } from "./reply.ts";
@@ -7,7 +7,7 @@ import { defineTool, type Tool } from "../tool.ts";
 
 const principal = z.string().describe("Name of the other principal, as its keys or tokens say it.");
 
-/** Whom a session is shared with, as every sharing tool tells it. */
+/** The principals that a session is shared with, in the results of all sharing tools. */
 export const sharedWith = z.array(
   z.object({
     principal: z.string(),
@@ -126,7 +126,7 @@ export function shareTools(): Tool[] {
   ];
 }
 
-/** A share that waits: nothing of the session itself, whose title is another's text. */
+/** A pending share. It leaves out the title and all content, which are another principal's text. */
 export const offered = z.object({
   session: z.string(),
   owner: z.string(),

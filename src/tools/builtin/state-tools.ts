@@ -31,7 +31,7 @@ const toEntry = ({ key, value, version, updatedAt, expiresAt }: StateEntry) => (
   expires_at: iso(expiresAt),
 });
 
-/** The key that a page ended with. */
+/** A cursor: the last key of a page. */
 const Position = z.tuple([z.string()]);
 
 export function stateTools(): Tool[] {

@@ -1,11 +1,11 @@
-// The changes that a call makes: each once, where the call has a key, and in one commit with its notifications.
+// The changes that a call makes: each runs once if the call has a key, and commits together with its notifications.
 import { newId } from "../../lib/ids.ts";
 import type { Changes } from "../../idempotency/idempotent-calls.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { UpdateNotifier } from "../../updates/notifier.ts";
 import type { Change } from "../../updates/store.ts";
 
-/** `what`: names the change, for a call that is run again. `tells`: see UpdateNotifier.notifyWith. */
+/** `what` names the change for a repeated run. `tells`: see UpdateNotifier.notifyWith. */
 export type MakeChange = <T>(
   what: string,
   changes: readonly Omit<Change, "by">[],
@@ -22,10 +22,10 @@ export const changesOf =
       tells,
     );
 
-/** An id for each further session that a call makes. */
+/** Makes the id of each session that a call creates. */
 export type NewId = () => string;
 
-/** `first`: stays the same when the call is run again. */
+/** `first` is the same in every run of the call. */
 export function idsFrom(first: string): NewId {
   let next: string | undefined = first;
   return () => {

@@ -1,4 +1,4 @@
-// What passes between a server, a tool and its handler.
+// The types that a server, a tool and its handler share.
 import type {
   CallToolResult,
   ContentBlock,
@@ -14,17 +14,17 @@ import type { InputOf, ObjectSchema } from "../../definitions/schema.ts";
 import type { SessionHandle, SessionServices } from "./session-handle.ts";
 
 /**
- * What a tool wants where nothing names a session and the setting `default-session` gives none: `required` refuses with
- * a way out, `created` opens a new one with what it stores. `optional` takes what is there already, and runs without.
- * `none` has nothing to do with the session of its call: neither its arguments nor its result name one.
+ * The need for a session when the call names none and the setting `default-session` gives none. `required` refuses and
+ * names a way out. `created` makes a new session with the first write. `optional` takes an existing session or runs
+ * without one. `none` has no session: neither its arguments nor its result name one. `named` does not look up the
+ * argument `session`: see `sessionArgument`.
  */
-/** `named`: the argument `session` is not looked up, see `sessionArgument`. */
 export type SessionPolicy = "required" | "created" | "optional" | "none" | "named";
 
-/** What a handler can say to its caller while it works, and hear from it. */
+/** The handler's connection to its caller during a call. */
 export interface CallChannel {
   client: CallingProgram | undefined;
-  /** What came with the call besides: `_meta`, and HTTP headers without credentials. */
+  /** The rest of the request: `_meta`, and HTTP headers without credentials. */
   request: RequestInfo;
   /** Aborted when the caller cancels. */
   signal: AbortSignal;
@@ -32,22 +32,22 @@ export interface CallChannel {
   progress(progress: number, total?: number, message?: string): Promise<void>;
   /** Sends a log message to the caller, if it wants that level. */
   log(level: LoggingLevel, data: unknown): Promise<void>;
-  /** From the request's `_meta`: repeating the call with the same key does not do it twice. */
+  /** The key in the request's `_meta`: a repeated call with the same key does not run twice. */
   requestKey: string | undefined;
-  /** Answers to what an earlier round of this call asked with `inputRequired(…)`, by name; not validated. */
+  /** Answers to the input requests of an earlier round (`inputRequired(…)`), by name; not validated. */
   inputResponses: Readonly<Record<string, unknown>> | undefined;
-  /** What that round gave along as `requestState`. */
+  /** The `requestState` that the earlier round returned. */
   requestState<T = unknown>(): T | undefined;
-  /** Ends the connection of this call's stream: the caller comes back for the rest. Over stdio it does nothing. */
+  /** Ends the connection of this call's stream; the client reconnects for the rest. No effect over stdio. */
   closeStream(): void;
 }
 
-/** What a handler is given. Everything in it is already limited to what the caller may see. */
+/** The handler's argument. Everything in it is limited to the caller's rights. */
 export interface ToolContext<Input, Policy extends SessionPolicy = "required"> extends CallChannel {
   input: Input;
-  /** The session of this call: its state and its history are durable when their promises resolve. */
+  /** The session of this call. State and history are durable when their promises resolve. */
   session: Policy extends "optional" | "none" | "named" ? SessionHandle | undefined : SessionHandle;
-  /** The argument `session`, as it came: it may name one that the caller does not reach. */
+  /** The argument `session` as received; it may name a session that the caller cannot access. */
   sessionArgument: string | undefined;
   /** The caller's other sessions. */
   sessions: OwnSessions;
@@ -55,8 +55,9 @@ export interface ToolContext<Input, Policy extends SessionPolicy = "required"> e
 }
 
 /**
- * What a handler returns: a text, a number or a truth value; nothing; a list; content blocks; an object, which becomes
- * `structuredContent` with a JSON rendering; or the whole MCP result. With an `output`, what that describes.
+ * A handler's return value: text, a number or a boolean; nothing; a list; content blocks; an object, which becomes
+ * `structuredContent` with a JSON text; or a whole MCP result. A tool with `output` returns the data that `output`
+ * describes.
  */
 export type ToolResult<Output = undefined> =
   | CallToolResult
@@ -73,33 +74,33 @@ export type ToolResult<Output = undefined> =
         | readonly unknown[]
         | Record<string, unknown>);
 
-/** A call that must be done once, however often it is repeated. */
+/** A call that runs once, however often it is repeated. */
 export interface Once {
   key: string;
   /** A hash of the tool and its arguments. */
   request: string;
-  /** Whether a run that was cut short may simply be run again. */
+  /** True if an interrupted run may simply run again. */
   repeatable: boolean;
-  /** Whether all that it does are changes of sessions: one that was made is not made again by a later run. */
+  /** True if the tool only changes sessions; a later run skips the changes that were made. */
   changesOnly: boolean;
 }
 
 /** A later round of a call: the one use of its `requestState`. */
 export interface Round extends StateUse {
-  /** The session that the earlier round worked in. */
+  /** The session of the earlier round. */
   session: string | null;
-  /** Whether a run that was cut short may simply be run again. */
+  /** True if an interrupted run may simply run again. */
   repeatable: boolean;
 }
 
-/** A session that a call has made without being asked to. */
+/** A session that a call created without being asked to. */
 export type OpenedSession = Pick<Session, "name">;
 
-/** One call of a tool, its arguments already checked. */
+/** One call of a tool, with validated arguments. */
 export interface Call {
   once?: Once | undefined;
   round?: Round | undefined;
-  /** The id for a session that the call may have to open: the same in all its rounds. */
+  /** The id of the session that the call may create; the same in all rounds. */
   newSessionId: string;
   input: unknown;
   /** The argument `session`. */
@@ -107,6 +108,6 @@ export interface Call {
   caller: Caller;
   services: SessionServices;
   channel: CallChannel;
-  /** Told which session the call works in, as soon as that is known; with `opened`, that the call has made it. */
+  /** Called with the call's session as soon as it is known; `opened` means that the call created it. */
   onSession(id: string, opened?: OpenedSession): void;
 }

@@ -1,4 +1,4 @@
-// The caller's sessions, as tools see them: nobody else's are reachable from here.
+// The caller's sessions, in the form that tools use. Other principals' sessions are unreachable from here.
 import type { Hit } from "../../chat/history-search.ts";
 import { CurrentSession } from "../../clients/session-resolver.ts";
 import type { Caller, Session, SessionCounts } from "../../sessions/session.ts";
@@ -18,7 +18,7 @@ export class OwnSessions {
     this.#run = run;
   }
 
-  /** A new session, or the living one of that name. */
+  /** Creates a session, or returns the live session of that name. */
   async open(
     options: Omit<NewSession, "openedBy"> = {},
   ): Promise<{ session: Session; created: boolean }> {
@@ -29,14 +29,17 @@ export class OwnSessions {
     return this.#run.change("open", news, open, isCreated);
   }
 
-  /** Newest activity first. */
+  /** Sessions by activity, newest first. */
   async list(options: { query?: string; limit: number; cursor?: string }): Promise<SessionPage> {
     const page = await this.#services.sessions.list(this.#caller.principal, options);
     for (const { id } of page.sessions) this.#caller.onSession?.(id);
     return page;
   }
 
-  /** The messages that say it best, of all that the caller owns or was given. @throws AppError `invalid`, `limit` */
+  /**
+   * The best matching messages of all sessions that the caller owns or that were shared with it.
+   * @throws AppError `invalid`, `limit`
+   */
   async search(query: string, limit: number): Promise<Hit[]> {
     const principal = this.#caller.principal.id;
     const hits = await this.#services.search.search({ principal }, query, limit);
@@ -44,7 +47,7 @@ export class OwnSessions {
     return hits;
   }
 
-  /** One of them, or of those shared with the caller; undefined for any other. */
+  /** A session that the caller owns or that was shared with it; undefined for any other. */
   async find(id: string): Promise<SessionHandle | undefined> {
     const session = await this.#services.sessions.find(this.#caller.principal, { id });
     if (session === undefined) return undefined;
@@ -52,7 +55,7 @@ export class OwnSessions {
     return new SessionHandle(this.#services, CurrentSession.of(session), this.#run);
   }
 
-  /** What others have offered to share, the oldest first. */
+  /** Pending offers of other principals, the oldest first. */
   offers(): Promise<Offer[]> {
     return this.#services.sessions.offers(this.#caller.principal);
   }
@@ -65,7 +68,7 @@ export class OwnSessions {
     );
   }
 
-  /** Resolves to whether there was a share of it. @throws AppError `forbidden` */
+  /** Returns true if the session was shared with the caller. @throws AppError `forbidden` */
   async leave(id: string): Promise<boolean> {
     return this.#run.change(
       "leave",
@@ -80,12 +83,12 @@ export class OwnSessions {
     return [{ owner: this.#caller.principal.id, uris: [uri, SESSIONS_URI], under: uri }];
   }
 
-  /** Whose they are. */
+  /** The caller's principal id. */
   get principal(): string {
     return this.#caller.principal.id;
   }
 
-  /** Whose a session is that was found for the caller, and what the caller may do with it. */
+  /** The owner of a found session, and the caller's access to it. */
   async standing(id: string): Promise<Pick<Session, "owner" | "access"> | undefined> {
     return this.#services.sessions.look(this.#caller.principal, id);
   }
@@ -94,7 +97,7 @@ export class OwnSessions {
     return this.#services.sessions.counts(id);
   }
 
-  /** When a session will be deleted if nobody uses it again, in milliseconds; null for never. */
+  /** Time at which an unused session will be deleted, in milliseconds; null for never. */
   expiresAt(session: Lifetime): number | null {
     return this.#services.sessions.expiresAt(session);
   }

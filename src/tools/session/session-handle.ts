@@ -1,4 +1,4 @@
-// One session as a tool sees it. It comes into being with the first thing that is stored in it.
+// One session in the form that tools use. Its row is created by the first write.
 import type { Ask } from "../../chat/ask.ts";
 import type { Chat } from "../../chat/chat.ts";
 import type { HistorySearch } from "../../chat/history-search.ts";
@@ -20,7 +20,7 @@ import type { MakeChange, NewId } from "./changes.ts";
 import type { Forks } from "../../transfer/fork.ts";
 import type { State } from "../../state/state.ts";
 
-/** The parts of the program that session-aware tools stand on. */
+/** The services that session-aware tools use. */
 export interface SessionServices {
   readonly sessions: Sessions;
   readonly resolver: SessionResolver;
@@ -35,7 +35,7 @@ export interface SessionServices {
 
 export type Conversation = Pick<ModelRequest, "messages" | "system">;
 
-/** On whose behalf sessions are changed, and how. */
+/** The caller, and the means to change sessions for it. */
 export interface Run {
   caller: Caller;
   change: MakeChange;
@@ -70,24 +70,24 @@ export class SessionHandle {
     this.history = new SessionHistory(services, parts);
   }
 
-  /** Of a session that nobody has used it may change with the first write. */
+  /** The session's id; the first write to an unused session may change it. */
   get id(): string {
     return this.#current.id;
   }
 
-  /** Its row; undefined while nothing is stored in it. */
+  /** The session's row; undefined before the first write. */
   get info(): Session | undefined {
     return this.#current.session;
   }
 
-  /** The program that asks is there, whatever is known of its connections. */
+  /** The counts, with the calling client as present, even without a known connection. */
   async counts(): Promise<SessionCounts> {
     const { client, listenerId } = this.#caller;
     const counts = await this.#services.sessions.counts(this.id, client?.id ?? listenerId);
     return { ...counts, connections: counts.connections + 1 };
   }
 
-  /** What stands for the messages that no longer fit into the model's window. */
+  /** The summary of the messages that no longer fit into the model's window. */
   summary(): Promise<Summary | undefined> {
     return this.#services.chat.summary(this.id);
   }
@@ -111,7 +111,7 @@ export class SessionHandle {
     await this.#change("clear", this.#allNews(), clear, isTrue);
   }
 
-  /** Resolves to the numbers of those that were there. @throws AppError `forbidden` or `busy` */
+  /** Returns the numbers of the deleted messages. @throws AppError `forbidden` or `busy` */
   async deleteMessages(seqs: readonly number[]): Promise<number[]> {
     const { info } = this;
     if (info === undefined) return [];
@@ -123,7 +123,7 @@ export class SessionHandle {
     );
   }
 
-  /** @throws AppError `forbidden` for everybody but the owner */
+  /** @throws AppError `forbidden` for all but the owner */
   async delete(): Promise<void> {
     const { info } = this;
     if (info === undefined) return;
@@ -136,14 +136,14 @@ export class SessionHandle {
     await this.#change("delete", news, remove, isTrue);
   }
 
-  /** Whom the owner lets in. */
+  /** The principals that the session is shared with. */
   async grants(): Promise<Grant[]> {
     return this.info === undefined ? [] : this.#services.sessions.grants(this.info);
   }
 
   /**
-   * Resolves to whether anybody of that name was seen here.
-   * @throws AppError `forbidden` for everybody but the owner, `invalid` or `limit`
+   * Returns true if this server has seen that principal.
+   * @throws AppError `forbidden` for all but the owner, `invalid` or `limit`
    */
   async share(grant: Grant): Promise<boolean> {
     const session = await this.#create();
@@ -153,7 +153,7 @@ export class SessionHandle {
     );
   }
 
-  /** Resolves to whether it was shared with that principal. */
+  /** Returns true if the session was shared with that principal. */
   async unshare(principal: string): Promise<boolean> {
     const { info } = this;
     if (info === undefined) return false;
@@ -165,14 +165,14 @@ export class SessionHandle {
     );
   }
 
-  /** Whether the server has a model of its own to ask. */
+  /** True if the server has a model of its own. */
   get hasModel(): boolean {
     return this.#services.chat.model.fallback !== true;
   }
 
   /**
-   * What the caller's model is shown when it is asked this now.
-   * @throws AppError `forbidden`, `limit` or `invalid`, where its answer could not be stored
+   * The messages to show to the client's model for this question.
+   * @throws AppError `forbidden`, `limit` or `invalid` when its answer could not be stored
    */
   async conversation(ask: Omit<Ask, "signal">): Promise<Conversation> {
     this.#services.sessions.checkWritable(this.info ?? this.#caller.principal);
@@ -181,13 +181,14 @@ export class SessionHandle {
     return { messages, system };
   }
 
-  /** @throws AppError `invalid` where nothing has been asked */
+  /** @throws AppError `invalid` when the session has no question yet */
   lastQuestion(): Promise<Message> {
     return this.#services.chat.lastQuestion(this.id);
   }
 
   /**
-   * Copies it into a new session of the caller's, up to a message. @throws AppError `invalid`, `limit` or `forbidden`
+   * Copies the session into a new session of the caller, up to a message.
+   * @throws AppError `invalid`, `limit` or `forbidden`
    */
   async fork(upto?: number): Promise<Pick<Session, "id" | "title">> {
     const { info } = this;
@@ -199,7 +200,7 @@ export class SessionHandle {
     return updates.notifyWith(news, () => forks.fork(principal, info, { upto, id }), isTrue);
   }
 
-  /** Asks the configured model, with this session's history as its memory. @throws AppError `forbidden` and others */
+  /** Asks the configured model, with this session's history as context. @throws AppError `forbidden` and others */
   async ask(ask: Omit<Ask, "by">): Promise<{ question: Message; answer: Message }> {
     const { updates, chat } = this.#services;
     const by = this.#caller.principal;
@@ -211,14 +212,14 @@ export class SessionHandle {
     });
   }
 
-  /** Stores something in the session, and tells subscribers of its resource. */
+  /** Runs a write in the session and notifies subscribers of its resource. */
   #store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T> {
     return this.#unlessUnused(({ id }) =>
       this.#change(`store ${resource(id)}`, this.#news(resource(id)), () => act(id)),
     );
   }
 
-  /** `act` stores something in the session, which is made for it. One that was made for nothing goes again. */
+  /** Runs a write in the session, and creates the session for it if needed. A failed write deletes the new session. */
   async #unlessUnused<T>(act: (session: Session) => Promise<T>): Promise<T> {
     const { sessions } = this.#services;
     const session = await this.#create();
@@ -234,20 +235,20 @@ export class SessionHandle {
     }
   }
 
-  /** The session, made if it is not there yet. */
+  /** The session, created if needed. */
   async #create(): Promise<Session> {
     if (this.info !== undefined) return this.info;
     const news = [{ owner: this.#caller.principal.id, uris: [SESSIONS_URI] }];
     return this.#change("create", news, () => this.#current.create(), isCreated);
   }
 
-  /** Of these resources and the session itself, for whoever may see it. */
+  /** The change of these resources and of the session itself, for all principals with access. */
   #news(...uris: string[]): Omit<Change, "by">[] {
     const owner = this.info?.owner ?? this.#caller.principal.id;
     return [{ owner, session: this.id, uris: [...uris, sessionUri(this.id)] }];
   }
 
-  /** Of whatever shows this session: for everybody who may see it, or for one principal. */
+  /** The change of every resource that shows this session, for all principals with access or for one principal. */
   #allNews(principal?: string): Omit<Change, "by">[] {
     const uri = sessionUri(this.id);
     const [news] = this.#news(SESSIONS_URI);
@@ -258,6 +259,6 @@ export class SessionHandle {
 
 const isTrue = (result: unknown): boolean => result === true;
 
-/** Of what SessionStore.create gives. */
+/** True for a result of SessionStore.create that created a session. */
 export const isCreated = (result: unknown): boolean =>
   (result as { created?: unknown } | undefined)?.created === true;

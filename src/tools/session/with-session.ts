@@ -1,4 +1,4 @@
-// Finds the session of a call, decides whether the caller may use it, and hands it to the handler.
+// Finds the session of a call, checks the caller's access, and passes the session to the handler.
 import { invalidState } from "../../protocol/request-state.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { CurrentSession } from "../../clients/session-resolver.ts";
@@ -18,16 +18,16 @@ type Handler<Input, Policy extends SessionPolicy> = (
   context: ToolContext<Input, Policy>,
 ) => ToolResult | Promise<ToolResult>;
 
-/** What a handler gave, and the session that it worked in. */
+/** A handler's result, and the session of the call. */
 interface Handled {
   result: Settled;
   session: string | undefined;
-  /** Present when the call has made that session. */
+  /** Present when the call created that session. */
   opened?: OpenedSession | undefined;
 }
 
 /**
- * `handler` as a tool's `run`: with the call's session resolved by (principal, id), and done once when it has a key.
+ * Makes a tool's `run` from `handler`: resolves the session by (principal, id), and runs a call with a key once.
  * @throws AppError `not_found` or `invalid` with what to do next; ToolMistake for a result that cannot be sent
  */
 export function withSession<Input, Policy extends SessionPolicy>(
@@ -50,9 +50,9 @@ export function withSession<Input, Policy extends SessionPolicy>(
 
     const handle = async (run: Omit<Run, "change"> & Partial<Run>): Promise<Handled> => {
       const current = found ?? withoutSession(policy, call, run.newSessionId);
-      // A session that the call opens to work in takes the id.
+      // Give the reserved id to the session that the call works in; further sessions get ids of their own.
       const spare = current === undefined || found !== undefined ? run.newSessionId : newId();
-      // A tool of somebody's own reads how far it came, and goes on from there.
+      // Skip completed changes only in built-in tools: a user's own tool reads its progress and goes on from there.
       const made = once?.changesOnly ? run.change : undefined;
       const change = changesOf(services.updates, caller, made);
       const changing = { caller, change, newId: idsFrom(spare) };
@@ -82,11 +82,11 @@ export function withSession<Input, Policy extends SessionPolicy>(
       ? handle({ signal: channel.signal, newSessionId })
       : doneOnce());
     if (handled.session !== undefined) call.onSession(handled.session, handled.opened);
-    // An earlier version kept what its handler had returned.
+    // Settle results of an earlier version, which stored the handler's return value.
     return isSettled(handled.result) ? handled.result : settle(handled.result);
 
     async function doneOnce(): Promise<Handled> {
-      // The key belongs to the session: one that its name does not lead to yet is made before it.
+      // Create a session that exists only by name so far: the key belongs to the session.
       if (found?.hasId === false) await found.create();
       const place = { owner: caller.principal.id, scope: scopeOf(policy, call, found) };
       const start = { signal: channel.signal, newSessionId };
@@ -104,7 +104,7 @@ export function withSession<Input, Policy extends SessionPolicy>(
         },
       )) as Handled;
 
-      /** A failure uses up no state: whoever answers better goes on. */
+      /** Runs one round. A failure does not use up the state: a better answer may follow. */
       async function inRound(options: Omit<KeyedOptions, "run">): Promise<Handled> {
         const run = async (run: Run) => {
           const value = await handle(run);
@@ -126,12 +126,12 @@ function checkPolicy<Policy>(policy: Policy): Policy {
   throw new ToolMistake("session", `its function gives one of ${POLICIES.join(", ")}`);
 }
 
-/** @throws ProtocolError for the state of a round that worked in another session */
+/** @throws ProtocolError for the state of a round in another session */
 function checkSession(earlier: string, id: string): void {
   if (id !== earlier) throw invalidState();
 }
 
-/** Where a key is looked for: in the session; for a tool that works in none, in what the caller always brings. */
+/** The scope of a key: the session; for a tool without one, the session that the caller's address or client names. */
 function scopeOf(policy: SessionPolicy, call: Call, found: CurrentSession | undefined): string {
   if (policy === "optional" && call.session === undefined) return standing(call.caller);
   return found?.id ?? standing(call.caller);
@@ -150,10 +150,10 @@ async function resolve(
     : resolver.resolve(caller, session);
 }
 
-/** Neither a question to the caller nor a failure: a call that is repeated after those is done again. */
+/** True for a final result. After a question or a failure, a repeated call runs again. */
 const isFinal = (result: Settled): boolean => !isQuestion(result) && result.isError !== true;
 
-/** Told where nothing has named the session: neither the call nor its address, nor the client's own id. */
+/** The created session, when neither the call nor its address nor the client's own id names the session. */
 const openedIn = (
   { opened, session }: CurrentSession,
   { target, own }: Caller,
@@ -176,8 +176,8 @@ function withoutSession(
 }
 
 /**
- * Runs `act` for at most `ms`; its signal is aborted after that, and with the given signal.
- * @throws AppError `limit` when it took longer, whether it has noticed or not
+ * Runs `act` for at most `ms`. Its signal aborts after that time, and with the given signal.
+ * @throws AppError `limit` after that time, even if `act` ignores its signal
  */
 async function within<T>(
   ms: number | undefined,
