@@ -1,12 +1,12 @@
-// The answer to `completion/complete`: at most a hundred suggestions, and whether there are more.
+// The answer to `completion/complete`: at most a hundred suggestions, and a flag for more.
 
 const MAX_SUGGESTIONS = 100;
 
-/** All suggestions; or the first of them, with whether there are more. */
+/** All suggestions, or the first ones with a flag for more. */
 export type Suggestions = readonly string[] | { values: readonly string[]; hasMore: boolean };
 
 export interface Completion {
-  /** `total` is left out where it is not known. */
+  /** `total` is absent when unknown. */
   completion: { values: string[]; total?: number; hasMore: boolean };
   [key: string]: unknown;
 }

@@ -1,4 +1,4 @@
-// JSON-RPC over HTTP: the codes, and errors in one shape.
+// JSON-RPC over HTTP: error codes, error responses, and type guards.
 import type {
   JSONRPCErrorResponse,
   JSONRPCMessage,
@@ -16,7 +16,7 @@ export const RPC = {
   methodNotFound: -32601,
   invalidParams: -32602,
   internal: -32603,
-  /** The range for servers' own errors: what is wrong with the HTTP request around the message. */
+  /** The range for servers' own errors: faults in the HTTP request around the message. */
   server: -32000,
   sessionNotFound: -32001,
   headerMismatch: -32020,
@@ -24,7 +24,7 @@ export const RPC = {
   unsupportedVersion: -32022,
 } as const;
 
-/** A JSON-RPC error as an HTTP answer. */
+/** A JSON-RPC error as an HTTP response. */
 export function rpcError(
   status: number,
   code: number,
@@ -46,20 +46,20 @@ export const listChangedNotice = (list: List): JSONRPCNotification => ({
 
 type Answer = JSONRPCResultResponse | JSONRPCErrorResponse;
 
-// What kind a message is that has been checked already, at the door or by the SDK. The SDK's own guards check it again.
+// Type guards for already validated messages; the SDK's guards would validate again.
 export const isRequest = (message: JSONRPCMessage): message is JSONRPCRequest =>
   "method" in message && "id" in message;
 export const isNotification = (message: JSONRPCMessage): message is JSONRPCNotification =>
   "method" in message && !("id" in message);
 export const isAnswer = (message: JSONRPCMessage): message is Answer => !("method" in message);
 
-/** The id to answer a message under, as far as it can be read. */
+/** The id to answer a message under, if it is readable. */
 export function requestIdOf(message: unknown): RequestId | null {
   if (typeof message !== "object" || message === null || !("id" in message)) return null;
   const { id } = message;
   return typeof id === "string" || Number.isSafeInteger(id) ? (id as RequestId) : null;
 }
 
-/** Whether a client understands priming events: before 2025-11-25 they choke on an event without data. */
+/** True for clients that understand priming events; before 2025-11-25 they fail on an event without data. */
 export const primes = ({ protocolVersion }: { protocolVersion: string }): boolean =>
   protocolVersion >= "2025-11-25";

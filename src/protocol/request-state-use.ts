@@ -1,5 +1,5 @@
-// A `requestState` is used once. The first request that brings it runs; the same request, sent again, gets what came of
-// that; any other is refused. A use is a keyed call, so that it outlives the process, and is cleaned up like one.
+// Single use of a `requestState`. The first request with it runs; the same request, sent again, gets the same outcome;
+// any other is refused. A use is an idempotent call, so it outlives the process and is cleaned up like one.
 import { usedState } from "./request-state.ts";
 import { fingerprint, newId } from "../lib/ids.ts";
 import {
@@ -10,19 +10,19 @@ import {
 } from "../idempotency/idempotent-calls.ts";
 
 export interface StateUse {
-  /** Of the state. */
+  /** The state's id. */
   id: string;
-  /** A hash of what the request is known by when it is sent again. */
+  /** A hash that identifies the request when it is sent again. */
   request: string;
 }
 
-/** `key`: the request's key. Without one it is known by its JSON-RPC id and what it answers. */
+/** `key` is the request's key. Without a key, the JSON-RPC id and the responses identify the request. */
 export const requestOf = (
   key: string | undefined,
   { rpcId = newId(), responses }: { rpcId?: string | number | undefined; responses: unknown },
 ): string => fingerprint(key === undefined ? [rpcId, responses ?? null] : [key]);
 
-/** @throws ProtocolError for another request than the first; what `IdempotentCalls.once` throws */
+/** @throws ProtocolError for a request other than the first; the errors of `IdempotentCalls.once` */
 export async function useState(
   calls: IdempotentCalls,
   { id, request }: StateUse,

@@ -1,6 +1,6 @@
-// What a caller carries between the rounds of one request (`requestState`): signed, so that only we can have written it,
-// bound to who asks what and where, and short-lived. A caller can read it; it cannot change it. That it is used once is
-// src/protocol/request-state-use.ts.
+// The `requestState` that a client carries between the rounds of one request. It is signed, so that only we can have
+// written it; bound to the principal, the request and its address; and short-lived. A client can read it, but not
+// change it. Not here: its single use (request-state-use.ts).
 import {
   createRequestStateCodec,
   ProtocolError,
@@ -10,7 +10,7 @@ import { fingerprint, newId } from "../lib/ids.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
-/** A person may have to be asked in between. */
+/** Lifetime of a state: a person may have to answer in between. */
 const TTL_SECONDS = 3_600;
 
 /** The request that all rounds repeat. */
@@ -19,7 +19,7 @@ export interface Asked {
   method: string;
   name: string;
   args: unknown;
-  /** Which session its address names, and which one its client has to itself. */
+  /** The session that the address names, and the session that the client has to itself. */
   place: { target?: unknown; own?: unknown };
 }
 
@@ -38,14 +38,14 @@ export class RequestStates {
     this.#keys = keys;
   }
 
-  /** `state` is JSON. `after`: the state that the earlier round was opened with, which has one state behind it. */
+  /** `state` is JSON. `after` is the state of the earlier round; each state has one successor. */
   async seal(asked: Asked, state: unknown, after?: OpenedState): Promise<string> {
     const [key] = await this.#keys.all();
     const id = after === undefined ? newId() : fingerprint([after.id]);
     return codec(key!).mint({ id, request: requestOf(asked), state });
   }
 
-  /** @throws ProtocolError for a state that was not sealed for this very request, or too long ago */
+  /** @throws ProtocolError for a state of another request, or an expired one */
   async open(asked: Asked, sealed: string): Promise<OpenedState> {
     const request = requestOf(asked);
     for (const key of await this.#keys.all()) {
@@ -76,7 +76,7 @@ const refused = (message: string, reason: string): ProtocolError =>
 const codec = (key: Uint8Array) =>
   createRequestStateCodec<Sealed>({ key, ttlSeconds: TTL_SECONDS });
 
-/** The codec's own binding looks at the SDK's context, which has no arguments: ours is inside. */
+/** The codec binds states to the SDK's context, which lacks the arguments; our own binding is inside the state. */
 const NO_CONTEXT = undefined as never;
 
 const requestOf = ({ principal, method, name, args, place: { target, own } }: Asked): string =>

@@ -1,5 +1,5 @@
-// The keys that sign what a caller carries for us. They are stored, so that a restart breaks no round, and replaced from
-// time to time; a replaced key still opens what it has signed.
+// The keys that sign request states. They are stored, so that a restart breaks no round, and replaced from time to
+// time. A replaced key still verifies its earlier signatures.
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 
@@ -7,9 +7,9 @@ const KEY_BYTES = 32;
 const ROTATE_MS = 30 * 24 * 3_600_000;
 
 export interface SigningKeyStore {
-  /** The keys that are not older than `oldest` (milliseconds), newest first. */
+  /** The keys created at `oldest` (milliseconds) or later, newest first. */
   list(oldest: number): Promise<{ secret: Uint8Array; createdAt: number }[]>;
-  /** Adds a key, unless there is one that is not older than `oldest`; deletes those older than `expired`. */
+  /** Adds a key, unless one was created at `oldest` or later; deletes keys created before `expired`. */
   add(secret: Uint8Array, times: { oldest: number; expired: number }): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export class SigningKeys {
     this.#clock = clock;
   }
 
-  /** Newest first: the first one signs, all of them verify. */
+  /** All keys, newest first: the first one signs, all of them verify. */
   async all(): Promise<Uint8Array[]> {
     const now = this.#clock.now();
     const times = { oldest: now - ROTATE_MS, expired: now - 2 * ROTATE_MS };
