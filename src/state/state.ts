@@ -1,4 +1,4 @@
-// Key/value state of one session: JSON values, versions, expiry, and the limits that keep it small.
+// Key/value state of one session: JSON values, versions, expiry and limits.
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import type { PageBounds } from "../lib/page.ts";
@@ -14,7 +14,7 @@ import type {
 } from "./store.ts";
 
 const MAX_KEY_BYTES = 512;
-/** A hundred years. */
+/** A hundred years, in seconds. */
 export const MAX_TTL_SECONDS = 3_153_600_000;
 
 export interface StateLimits {
@@ -25,7 +25,7 @@ export interface StateLimits {
 export interface SetOptions {
   /** Seconds until the key expires. */
   ttlSeconds?: number | undefined;
-  /** The version that must be there; 0 means that the key must be absent. */
+  /** The version that the key must have; 0 means that the key must be absent. */
   ifVersion?: number | undefined;
 }
 
@@ -46,8 +46,8 @@ export class State {
   }
 
   /**
-   * What `set` takes: any JSON value, under a key.
-   * @throws AppError `invalid` for what JSON cannot hold, naming its place in the value; `limit`
+   * Prepares a write for `set`: any JSON value, under a key.
+   * @throws AppError `invalid` for a value that JSON cannot hold, naming the place in the value; `limit`
    */
   write(key: string, value: unknown, { ttlSeconds, ifVersion }: SetOptions = {}): StateWrite {
     checkKey(key);
@@ -77,12 +77,12 @@ export class State {
     return this.#store.delete(sessionId, key, ifVersion, by);
   }
 
-  /** @throws AppError `invalid` for a prefix that is longer than any key */
+  /** @throws AppError `invalid` for a prefix longer than any key */
   list(sessionId: string, options: PageBounds & Partial<StateRange>): Promise<StatePage> {
     return this.#store.list(sessionId, checkedRange(options));
   }
 
-  /** As `list`, without the values. */
+  /** The keys of a `list`, without the values. */
   keys(sessionId: string, options: Partial<StateRange> & { limit: number }): Promise<KeyPage> {
     return this.#store.keys(sessionId, checkedRange(options));
   }

@@ -1,4 +1,4 @@
-// The port that keeps a session's key/value state. Expired keys are answered as absent.
+// The port for a session's key/value state. Expired keys count as absent.
 import type { Expiring } from "../lib/expiring.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { PageBounds } from "../lib/page.ts";
@@ -7,7 +7,7 @@ export interface StateEntry {
   key: string;
   /** JSON text. */
   value: string;
-  /** 1 for a new key, one more at each change; a key made anew starts at 1 again. */
+  /** 1 for a new key, one more after each change; a key that was deleted starts at 1 again. */
   version: number;
   updatedAt: number;
   expiresAt: number | null;
@@ -18,15 +18,15 @@ export interface StateWrite {
   /** JSON text. */
   value: string;
   expiresAt: number | null;
-  /** Compare-and-set: the version that must be there; 0 means that the key must be absent. */
+  /** Compare-and-set: the version that the key must have; 0 means that the key must be absent. */
   ifVersion?: number | undefined;
-  /** Bound on the session's keys. */
+  /** Maximum number of keys in the session. */
   maxKeys: number;
-  /** Who writes, and must still be allowed to; absent for the program itself. */
+  /** The principal that writes, which must still have access; absent for the program itself. */
   by?: Principal | undefined;
 }
 
-/** Keys that begin with `prefix` and come behind `after`. */
+/** Keys that begin with `prefix` and follow `after`. */
 export interface StateRange {
   prefix: string;
   after: string;
@@ -35,7 +35,7 @@ export interface StateRange {
 /** Entries in key order. */
 export interface StatePage {
   entries: StateEntry[];
-  /** Present when there are more: the key to go on behind. */
+  /** The `after` of the next page; absent on the last page. */
   nextAfter?: string;
 }
 
@@ -48,10 +48,10 @@ export interface StateStore extends Expiring {
   get(sessionId: string, key: string): Promise<StateEntry | undefined>;
   /** @throws AppError `conflict` when `ifVersion` does not match, `limit` for a key too many; `forbidden`, `not_found` */
   set(sessionId: string, write: StateWrite): Promise<StateEntry>;
-  /** Resolves to whether the key was there. @throws AppError `conflict` */
+  /** Returns true if the key existed. @throws AppError `conflict` */
   delete(sessionId: string, key: string, ifVersion?: number, by?: Principal): Promise<boolean>;
-  /** As many as are on a page, in key order, from the key behind `after`. */
+  /** One page of entries in key order, from the key after `after`. */
   list(sessionId: string, options: PageBounds & StateRange): Promise<StatePage>;
-  /** As `list`, without reading a value. */
+  /** One page of keys, without reading values. */
   keys(sessionId: string, options: StateRange & { limit: number }): Promise<KeyPage>;
 }
