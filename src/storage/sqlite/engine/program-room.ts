@@ -2,6 +2,7 @@
 // refused, as the next cleanups would have deleted it.
 import { sql } from "drizzle-orm";
 import { clientHeld, type Engine } from "./engine.ts";
+import { lazily } from "./statements.ts";
 import { clients, streams } from "../schema/schema.ts";
 
 const { placeholder } = sql;
@@ -17,36 +18,40 @@ export interface ProgramRoom {
 export function sqliteProgramRoom(engine: Engine): ProgramRoom {
   const { db, clock } = engine;
   const ofOwner = sql`clients.owner = (select owner from clients one where one.id = ${placeholder("id")})`;
-  const ended = db
-    .delete(clients)
-    .where(
-      sql`${clients.id} in (select id from clients where ended_at is not null and ${ofOwner} limit ${ROWS})`,
-    )
-    .prepare();
+  const ended = () =>
+    db
+      .delete(clients)
+      .where(
+        sql`${clients.id} in (select id from clients where ended_at is not null and ${ofOwner} limit ${ROWS})`,
+      )
+      .prepare();
   /** Finished, and written whole to a connection. */
-  const delivered = db
-    .delete(streams)
-    .where(
-      sql`${streams.id} in (select streams.id from clients join streams on streams.client_id = clients.id
+  const delivered = () =>
+    db
+      .delete(streams)
+      .where(
+        sql`${streams.id} in (select streams.id from clients join streams on streams.client_id = clients.id
         where ${ofOwner} and clients.ended_at is null and finished_at is not null and undelivered is null
         order by streams.id limit ${ROWS})`,
-    )
-    .prepare();
+      )
+      .prepare();
   /** A program pushes out none of another's. */
-  const neverBack = db
-    .delete(clients)
-    .where(
-      sql`${clients.id} in (select id from clients where ${ofOwner} and ended_at is null
+  const neverBack = () =>
+    db
+      .delete(clients)
+      .where(
+        sql`${clients.id} in (select id from clients where ${ofOwner} and ended_at is null
         and credentials is (select credentials from clients one where one.id = ${placeholder("id")})
         and last_seen_at = created_at and not ${clientHeld}
         and id <> ${placeholder("id")} order by created_at limit ${ROWS})`,
-    )
-    .prepare();
+      )
+      .prepare();
+  const q = lazily({ ended, delivered, neverBack });
   return {
     make(id, enough) {
-      for (const step of [ended, delivered, neverBack]) {
-        const { changes } = step.run({ id, now: clock.now() });
-        if (changes > 0 && step !== delivered) engine.cached.clients.clear();
+      for (const step of ["ended", "delivered", "neverBack"] as const) {
+        const { changes } = q[step].run({ id, now: clock.now() });
+        if (changes > 0 && step !== "delivered") engine.cached.clients.clear();
         if (enough()) return true;
       }
       return false;

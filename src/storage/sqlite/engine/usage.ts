@@ -5,7 +5,7 @@ import { AppError } from "../../../lib/errors.ts";
 import type { Sqlite } from "./connection.ts";
 import type { Engine } from "./engine.ts";
 import { sqliteProgramRoom } from "./program-room.ts";
-import { clients, sessions, usage } from "../schema/schema.ts";
+import { sessions, usage } from "../schema/schema.ts";
 import { lazily } from "./statements.ts";
 
 export interface UsageLimits {
@@ -62,16 +62,21 @@ export function sqliteUsage(
     ...{ owner: usage.owner, historyBytes: usage.historyBytes, stateBytes: usage.stateBytes },
     ...{ storedBytes: usage.storedBytes, programBytes: usage.programBytes },
   };
-  const ofOwnerOf = (table: typeof sessions | typeof clients) =>
-    db
-      .select(columns)
-      .from(table)
-      .innerJoin(usage, eq(usage.owner, table.owner))
-      .where(eq(table.id, sql.placeholder("id")))
-      .prepare();
   const q = lazily({
-    ofSession: () => ofOwnerOf(sessions),
-    ofClient: () => ofOwnerOf(clients),
+    ofSession: () =>
+      db
+        .select(columns)
+        .from(sessions)
+        .innerJoin(usage, eq(usage.owner, sessions.owner))
+        .where(eq(sessions.id, sql.placeholder("id")))
+        .prepare(),
+    // Asked for each call that gets a stream.
+    ofPrograms: () =>
+      sqlite
+        .prepare<[string], number>(
+          "select program_bytes from clients join usage on usage.owner = clients.owner where clients.id = ?",
+        )
+        .pluck(),
     ofOwner: () =>
       db
         .select(columns)
@@ -105,7 +110,7 @@ export function sqliteUsage(
   };
   const fullFile = (): AppError => full("The database", "", maxDatabaseBytes!, "max-database");
   const programsOver = (id: string): boolean =>
-    (q.ofClient.get({ id })?.programBytes ?? 0) > maxProgramBytes;
+    ((q.ofPrograms.get(id) as number | undefined) ?? 0) > maxProgramBytes;
   return {
     checkSession: (sessionId) => void checkSession(sessionId),
     checkHistory(sessionId) {
