@@ -94,7 +94,7 @@ function compose(options: AppOptions, closing: AsyncDisposableStack): App {
   const mcp = buildMcp(data, services, model, options);
   const http: HttpServer = new HttpServer({
     config,
-    server: mcp,
+    mcp,
     storage,
     instances,
     keys,

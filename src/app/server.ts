@@ -14,19 +14,8 @@ import { createRoutes } from "../http/routes.ts";
 import type { Instances } from "../instances/instances.ts";
 import type { Clock } from "../lib/clock.ts";
 import { isLoopback } from "../lib/loopback.ts";
-import { Dispatcher } from "../mcp/legacy/dispatcher.ts";
-import { Headerless } from "../mcp/legacy/headerless.ts";
-import { ListenStreams } from "../mcp/modern/listen-streams.ts";
-import { LiveClients } from "../mcp/legacy/live-clients.ts";
-import { PendingResponses } from "../mcp/calls/in-flight.ts";
-import { PassingCalls } from "../mcp/calls/passing-calls.ts";
-import { ConcurrencyLimit } from "../mcp/calls/concurrency-limit.ts";
 import { recoverRequests } from "../mcp/legacy/recovery.ts";
 import type { McpServerOptions } from "../mcp/server.ts";
-import { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
-import { ClientAccess } from "../clients/client-access.ts";
-import { ModernEndpoint } from "../mcp/modern/endpoint.ts";
-import { SharedServer } from "../mcp/modern/shared-server.ts";
 import type { Activity } from "../lib/activity.ts";
 import type { SessionResolver } from "../clients/session-resolver.ts";
 import type { Presence } from "../clients/presence.ts";
@@ -37,13 +26,14 @@ import { reasonOf, why } from "../telemetry/failures.ts";
 import { kept } from "../telemetry/readings.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
+import { buildEras, type Eras } from "./eras.ts";
 
 /** Time that answers have to leave at a stop. */
 const FLUSH_MS = 5_000;
 
 export interface HttpServerOptions {
   config: Config;
-  server: McpServerOptions;
+  mcp: McpServerOptions;
   storage: Storage;
   instances: Instances;
   keys: ApiKeys;
@@ -61,13 +51,8 @@ export interface HttpServerOptions {
 export class HttpServer {
   readonly authenticator: Authenticator;
   readonly #parts: HttpServerOptions;
-  readonly #live: LiveClients;
-  readonly #listens: ListenStreams;
+  readonly #eras: Eras;
   readonly #connections: OpenConnections;
-  /** One server for each era. */
-  readonly #servers: { modern: SharedServer; legacy: SharedServer };
-  readonly #exchanges: PendingResponses;
-  readonly #dispatcher: Dispatcher;
   readonly #routes: ReturnType<typeof createRoutes>;
   readonly #streamCredentials: StreamCredentials;
   #publicUrl: string | undefined;
@@ -76,99 +61,28 @@ export class HttpServer {
   #accepting = true;
 
   constructor(parts: HttpServerOptions) {
-    const { config, server, storage, instances, presence, delivery, clock, onError } = parts;
-    const { metrics = new Metrics(), log } = parts; // never read without /metrics
+    const { config, mcp, storage, delivery, log, onError } = parts;
+    const { metrics = new Metrics() } = parts; // routes count also where no route shows it
     this.#parts = parts;
     this.#publicUrl = config["public-url"];
-    const issuer = config["auth-issuer"];
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
-    // Accept a longer audience: a program may ask for a token for its whole address, such as /mcp/work or
-    // /mcp?name=work.
-    const isAudience = (name: string): boolean => {
-      const audience = config["auth-audience"] ?? resourceUrl().href;
-      // Accept the origin too: a client may read the metadata of the whole host only.
-      const root = config["auth-audience"] === undefined ? resourceUrl().origin : undefined;
-      if (name === root || name === `${root}/`) return true;
-      if (!name.startsWith(audience)) return false;
-      return ["/", "?", undefined].includes(name[audience.length]);
-    };
-    const tokens = issuer
-      ? new AccessTokens({
-          ...{ issuer, isAudience, plainJwt: config["auth-plain-jwt"], clock },
-          events: issuerEvents(issuer, log),
-        })
-      : undefined;
-    this.authenticator = new Authenticator(parts.keys, tokens);
-
-    const { clients, subscriptions, streams } = storage;
-    const liveParts = { ...server, streams, maxEvents: config["stream-events"] };
-    this.#live = new LiveClients(liveParts, clients, config["live-clients"]);
-    this.#exchanges = new PendingResponses();
-    const calls = new ConcurrencyLimit(
-      config["max-concurrent-calls"],
-      "calls",
-      "max-concurrent-calls",
-      () => metrics.refusals.add("concurrency"),
-    );
-    const openStreams = new ConcurrencyLimit(config["max-streams"], "streams", "max-streams", () =>
-      metrics.refusals.add("streams"),
-    );
-    const sessionfulParts = {
-      ...liveParts,
-      ...{ clients, live: this.#live, presence, exchanges: this.#exchanges, calls },
-    };
-    this.#dispatcher = new Dispatcher({ ...sessionfulParts, instanceId: instances.id });
-    this.#servers = {
-      modern: new SharedServer(server, "modern"),
-      legacy: new SharedServer(server, "legacy"),
-    };
-    const passing = (era: "modern" | "legacy"): PassingCalls =>
-      new PassingCalls({
-        server: this.#servers[era],
-        registry: server.registry,
-        exchanges: this.#exchanges,
-        calls,
-      });
-    this.#listens = new ListenStreams({
-      ...{
-        info: server.info,
-        registry: server.registry,
-        clients,
-        subscriptions,
-        presence,
-        resolver: parts.resolver,
-        openStreams,
-        clock,
-        onError,
-      },
-    });
-    delivery.add(this.#live);
-    delivery.add(this.#listens);
-
+    this.authenticator = new Authenticator(parts.keys, accessTokens(parts, resourceUrl));
+    this.#eras = buildEras({ ...parts, authenticator: this.authenticator, metrics });
+    delivery.add(this.#eras.live);
+    delivery.add(this.#eras.listens);
     this.#connections = new OpenConnections(config["max-connections"]);
     this.#streamCredentials = new StreamCredentials(onError);
+    const issuer = config["auth-issuer"];
     this.#routes = createRoutes({
       authenticator: this.authenticator,
       connections: this.#connections,
       streamCredentials: this.#streamCredentials,
       resource: issuer ? new ProtectedResource(issuer, resourceUrl) : undefined,
-      registry: server.registry,
-      sessionful: new LegacyEndpoint({
-        ...sessionfulParts,
-        headerless:
-          config["default-session"] === "own" ? undefined : new Headerless(passing("legacy")),
-        clientAccess: new ClientAccess(clients, this.authenticator),
-        ...{ dispatcher: this.#dispatcher, activity: parts.activity, openStreams, clock },
-        resolver: parts.resolver,
-      }),
-      stateless: new ModernEndpoint({
-        calls: passing("modern"),
-        listens: this.#listens,
-        registry: server.registry,
-        observer: server.observer,
-      }),
+      registry: mcp.registry,
+      legacy: this.#eras.legacy,
+      modern: this.#eras.modern,
       accepting: () => this.#accepting,
-      exchanges: this.#exchanges,
+      pending: this.#eras.pending,
       ready: () => storage.check(),
       publicUrl: () => config["public-url"] && resourceUrl().href,
       hosts: knownHosts(config),
@@ -178,21 +92,7 @@ export class HttpServer {
       maxDepth: config["max-depth"],
       callsPerMinute: config["max-calls-per-minute"],
       metrics: parts.metrics,
-      scrape: prometheus({
-        metrics,
-        live: () => ({
-          clientsInMemory: this.#live.size,
-          connectedClients: presence.size,
-          openStreams: openStreams.taken,
-          runningCalls: calls.taken,
-        }),
-        stored: kept(() =>
-          storage.statistics().catch((error: unknown) => {
-            log.warn(why(error), "what is stored could not be counted for /metrics");
-            return undefined;
-          }),
-        ),
-      }),
+      scrape: exposition(parts, metrics, this.#eras),
       log,
     });
   }
@@ -200,18 +100,23 @@ export class HttpServer {
   /** Recover the requests of dead instances. */
   async adopt(): Promise<void> {
     if (!this.#listening) return;
-    const { server, storage, instances, log } = this.#parts;
+    const { mcp, storage, instances, clock, log } = this.#parts;
     await recoverRequests({
-      ...{ streams: storage.streams, dispatcher: this.#dispatcher, live: this.#live },
-      ...{ registry: server.registry, instanceId: instances.id, log },
-      ...{ life: this.authenticator, clock: this.#parts.clock },
+      streams: storage.streams,
+      dispatcher: this.#eras.dispatcher,
+      live: this.#eras.live,
+      registry: mcp.registry,
+      instanceId: instances.id,
+      life: this.authenticator,
+      clock,
+      log,
     });
   }
 
   /** Stop calls that other processes run since they took this process for dead. */
   async giveUp(): Promise<void> {
     const { storage, instances } = this.#parts;
-    await this.#exchanges.giveUp(() => storage.streams.streamsOf(instances.id));
+    await this.#eras.pending.giveUp(() => storage.streams.streamsOf(instances.id));
   }
 
   /** Start to listen; `closing` undoes it at the stop. */
@@ -224,7 +129,7 @@ export class HttpServer {
     this.#listening = true;
     await instances.sweep();
     const touching = setInterval(() => {
-      storage.streams.touch(this.#live.streamIds).catch(onError);
+      storage.streams.touch(this.#eras.live.streamIds).catch(onError);
     }, config["stream-grace"] / 4).unref();
     closing.defer(() => clearInterval(touching));
     const listener = await listen((request, env) => this.#routes.fetch(request, env), {
@@ -248,25 +153,69 @@ export class HttpServer {
 
   /** Drop the objects in memory; rows stay. */
   close(): Promise<void> {
-    return this.#live.closeAll();
+    return this.#eras.live.closeAll();
   }
 
   async #stop(listener: Listener): Promise<void> {
     this.#accepting = false;
     const closed = listener.close();
-    this.#listens.close();
-    await this.#exchanges.drain(this.#parts.config["shutdown-grace"]);
-    await Promise.all([
-      this.#live.closeAll(),
-      this.#servers.modern.close(),
-      this.#servers.legacy.close(),
-    ]);
+    this.#eras.listens.close();
+    await this.#eras.pending.drain(this.#parts.config["shutdown-grace"]);
+    await Promise.all([this.#eras.live.closeAll(), this.#eras.close()]);
     this.#streamCredentials.close();
     // Wait until the answers of finished calls have left.
     await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);
     listener.cut();
     await closed;
   }
+}
+
+/** Tokens of the configured issuer; undefined where there is none. `resourceUrl`: the address of /mcp. */
+function accessTokens(
+  { config, clock, log }: HttpServerOptions,
+  resourceUrl: () => URL,
+): AccessTokens | undefined {
+  const issuer = config["auth-issuer"];
+  if (issuer === undefined) return undefined;
+  // Accept a longer audience: a program may ask for a token for its whole address, such as /mcp/work.
+  const isAudience = (name: string): boolean => {
+    const audience = config["auth-audience"] ?? resourceUrl().href;
+    // Accept the origin too: a client may read the metadata of the whole host only.
+    const root = config["auth-audience"] === undefined ? resourceUrl().origin : undefined;
+    if (name === root || name === `${root}/`) return true;
+    if (!name.startsWith(audience)) return false;
+    return ["/", "?", undefined].includes(name[audience.length]);
+  };
+  return new AccessTokens({
+    issuer,
+    isAudience,
+    plainJwt: config["auth-plain-jwt"],
+    clock,
+    events: issuerEvents(issuer, log),
+  });
+}
+
+/** A function that reads all numbers for /metrics. */
+function exposition(
+  { storage, presence, log }: HttpServerOptions,
+  metrics: Metrics,
+  { live, openStreams, calls }: Eras,
+): ReturnType<typeof prometheus> {
+  return prometheus({
+    metrics,
+    live: () => ({
+      clientsInMemory: live.size,
+      connectedClients: presence.size,
+      openStreams: openStreams.taken,
+      runningCalls: calls.taken,
+    }),
+    stored: kept(() =>
+      storage.statistics().catch((error: unknown) => {
+        log.warn(why(error), "what is stored could not be counted for /metrics");
+        return undefined;
+      }),
+    ),
+  });
 }
 
 /** One line when the issuer goes down, one when it is back. */

@@ -3,7 +3,8 @@
 import { createHash } from "node:crypto";
 import { accepts } from "hono/accepts";
 import { html, raw } from "hono/html";
-import type { Context } from "hono";
+import type { Context, Hono } from "hono";
+import type { Authenticator } from "../auth/authenticator.ts";
 import { HOME } from "../clients/session-resolver.ts";
 import { clientConfig, KEY_PLACEHOLDER, withName } from "./client-config.ts";
 import type { Authenticated } from "./guards/guard.ts";
@@ -37,7 +38,7 @@ const HEADERS = {
 };
 
 /** True for a browser's GET: Accept names HTML, and none of the server's own types before it. */
-export const wantsPage = (c: Context<Authenticated>): boolean =>
+const wantsPage = (c: Context<Authenticated>): boolean =>
   c.req.header("mcp-session-id") === undefined &&
   accepts(c, {
     header: "Accept",
@@ -45,8 +46,28 @@ export const wantsPage = (c: Context<Authenticated>): boolean =>
     default: "application/json",
   }) === "text/html";
 
-/** `asks`: the server needs credentials; `issuer`: programs find their way to it by themselves. */
-export function page(
+export function pageRoutes(
+  app: Hono<Authenticated>,
+  {
+    address,
+    authenticator,
+    hasIssuer,
+  }: {
+    address(c: Context<Authenticated>): string;
+    authenticator: Authenticator;
+    hasIssuer: boolean;
+  },
+): void {
+  for (const path of ["/", "/mcp"])
+    app.get(path, async (c, next) => {
+      if (!wantsPage(c)) return next();
+      const asks = await authenticator.required();
+      return page(c, { url: address(c), asks, issuer: hasIssuer });
+    });
+}
+
+/** `asks`: for credentials; `issuer`: programs find their way to it by themselves. */
+function page(
   c: Context<Authenticated>,
   { url, asks, issuer }: { url: string; asks: boolean; issuer: boolean },
 ): Response | Promise<Response> {

@@ -1,55 +1,41 @@
 // The routes, as a table of contents.
-import type { InboundLadderRejection, JSONRPCMessage } from "@modelcontextprotocol/server";
 import { Hono, type Context } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
-import { may } from "../auth/principal.ts";
-import { parseJson } from "../lib/json/json.ts";
-import { dropNulls } from "../mcp/messages/absent.ts";
-import { classify } from "../mcp/messages/classify.ts";
-import { messageFault } from "../mcp/messages/faults.ts";
-import { jsonAtEnd } from "../mcp/calls/json-at-end.ts";
-import { contentFault, parseMessages } from "../mcp/messages/inbound.ts";
 import type { PendingResponses } from "../mcp/calls/in-flight.ts";
-import { neededScope, ROUTE_SCOPES } from "../mcp/scopes.ts";
-import type { ToolRegistry } from "../tools/registry.ts";
-import type { Incoming } from "../mcp/messages/incoming.ts";
 import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
-import { isRequest, requestIdOf, RPC, rpcError } from "../protocol/json-rpc.ts";
 import type { ModernEndpoint } from "../mcp/modern/endpoint.ts";
+import { ROUTE_SCOPES } from "../mcp/scopes.ts";
+import { RPC, rpcError } from "../protocol/json-rpc.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics, Refuse } from "../telemetry/metrics.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
-import { authenticate, insufficientScope, needsScope } from "./access/authenticate.ts";
-import { readBody } from "./body.ts";
-import type { OpenConnections } from "./limits/connections.ts";
-import { crossOrigin } from "./guards/cross-origin.ts";
+import type { ToolRegistry } from "../tools/registry.ts";
+import { authenticate, needsScope } from "./access/authenticate.ts";
 import { discoveryRoutes } from "./access/discovery.ts";
+import { resourceRoutes, type ProtectedResource } from "./access/protected-resource.ts";
+import { signInRoutes } from "./access/sign-in.ts";
+import type { StreamCredentials } from "./access/stream-credentials.ts";
 import { answerError } from "./errors.ts";
+import { allowOrigins } from "./guards/cross-origin.ts";
+import { guarded, together, type Authenticated, type Guard } from "./guards/guard.ts";
 import {
   acceptsStream,
   knownHosts,
   legacyOnly,
   mcpMediaTypes,
   methodNotAllowed,
-  stopping,
   streamNeedsClient,
-  takesStream,
   useStreamableHttp,
   whileAccepting,
 } from "./guards/guards.ts";
-import { guarded, together, type Authenticated, type Guard } from "./guards/guard.ts";
-import { InFlight, limitBodies, pagesOf, withRoom } from "./limits/in-flight.ts";
-import { CallRate, limitBatch, limitRate, refuseCompressed } from "./limits/limits.ts";
-import { page, wantsPage } from "./page.ts";
-import { healthRoutes, metricsRoute } from "./operations.ts";
-import { observe } from "./observe.ts";
-import type { ProtectedResource } from "./access/protected-resource.ts";
 import { identify } from "./guards/request-id.ts";
-import { signInRoutes } from "./access/sign-in.ts";
-import { streamOf } from "../events/sse-stream.ts";
-import { whenWritten, writeTogether } from "./listen.ts";
-import type { StreamCredentials } from "./access/stream-credentials.ts";
-import { pathName, sessionTarget, wantedToolsets } from "./guards/target.ts";
+import type { OpenConnections } from "./limits/connections.ts";
+import { InFlight, limitBodies } from "./limits/in-flight.ts";
+import { CallRate, limitRate, refuseCompressed } from "./limits/limits.ts";
+import { McpHandlers } from "./mcp.ts";
+import { observe } from "./observe.ts";
+import { healthRoutes, metricsRoute } from "./operations.ts";
+import { pageRoutes } from "./page.ts";
 
 export interface RouteOptions {
   authenticator: Authenticator;
@@ -58,13 +44,11 @@ export interface RouteOptions {
   /** Present with an issuer of access tokens. */
   resource: ProtectedResource | undefined;
   registry: ToolRegistry;
-  /** The 2025 era. */
-  sessionful: LegacyEndpoint;
-  /** Revision 2026-07-28. */
-  stateless: ModernEndpoint;
+  legacy: LegacyEndpoint;
+  modern: ModernEndpoint;
   /** False while the server is stopping. */
   accepting(): boolean;
-  exchanges: PendingResponses;
+  pending: PendingResponses;
   /** Rejects when the storage cannot be used. */
   ready(): Promise<void>;
   /** Address of `/mcp` for clients, if it is configured. */
@@ -86,193 +70,84 @@ export interface RouteOptions {
   log: Logger;
 }
 
-export function createRoutes({
-  authenticator,
-  streamCredentials,
-  connections,
-  resource,
-  registry,
-  sessionful,
-  stateless,
-  accepting,
-  exchanges,
-  ready,
-  publicUrl,
-  hosts,
-  origins,
-  maxBodyBytes,
-  maxInFlightBytes,
-  maxDepth,
-  callsPerMinute,
-  metrics,
-  scrape,
-  log,
-}: RouteOptions): Hono<Authenticated> {
+export function createRoutes(options: RouteOptions): Hono<Authenticated> {
+  const { authenticator, connections, resource, hosts, origins, metrics, log } = options;
   const app = new Hono<Authenticated>({ strict: false }); // ignore a slash at the end of an address
+  const refused: Refuse = (reason) => metrics?.refusals.add(reason);
+  const authenticated = authenticate({ authenticator, resource, connections, refuse: refused });
+  const address = (c: Context<Authenticated>): string =>
+    options.publicUrl() ?? new URL("/mcp", c.req.url).href;
+
   app.onError(answerError(log));
   app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
-  const refused: Refuse = (reason) => metrics?.refusals.add(reason);
-  const address = (c: Context<Authenticated>): string =>
-    publicUrl() ?? new URL("/mcp", c.req.url).href;
   app.use(observe(metrics, log));
   discoveryRoutes(app, { address, authenticator, hasIssuer: resource !== undefined, hosts });
   app.use(guarded(together(), identify, knownHosts(hosts, origins, refused)));
-  if (origins.length > 0) {
-    for (const path of ["/mcp/*", "/.well-known/*", "/register", "/token"])
-      app.use(path, crossOrigin(origins));
-  }
-  app.use(guarded(whileAccepting(accepting)));
-
-  const authenticated = authenticate({ authenticator, resource, connections, refuse: refused });
-  healthRoutes(app, ready, log);
+  allowOrigins(app, origins);
+  app.use(guarded(whileAccepting(() => options.accepting())));
+  healthRoutes(app, () => options.ready(), log);
   if (metrics)
-    metricsRoute(app, { authenticator, authenticated, resource, refuse: refused, scrape });
-
-  if (resource) {
-    app.get("/.well-known/oauth-protected-resource", (c) => c.json(resource.rootMetadata()));
-    for (const path of ["/mcp", "/mcp/:name"])
-      app.get(`/.well-known/oauth-protected-resource${path}`, (c) =>
-        c.json(resource.metadata(pathName(c.req.url))),
-      );
-  }
-
-  signInRoutes(app, { issuer: resource?.issuer, authenticator });
-
-  const inFlight = new InFlight(maxInFlightBytes);
-  const rate = new CallRate(callsPerMinute, refused);
-  const admitting = [authenticated, limitRate(rate), refuseCompressed];
-  const showPage = async (c: Context<Authenticated>) =>
-    page(c, {
-      url: address(c),
-      asks: await authenticator.required(),
-      issuer: resource !== undefined,
+    metricsRoute(app, {
+      authenticator,
+      authenticated,
+      resource,
+      refuse: refused,
+      scrape: () => options.scrape(),
     });
-  // Paths of clients of 2024-11-05.
-  for (const path of ["/sse", "/messages", "/message"])
-    app.all(path, (c) => rpcError(404, RPC.server, useStreamableHttp(address(c))));
-
-  app.get("/", (c, next) => (wantsPage(c) ? showPage(c) : next()));
-  app.get("/mcp", (c, next) => (wantsPage(c) ? showPage(c) : next()));
-
-  const post = async (c: Context<Authenticated>): Promise<Response> => {
-    const bytes = await readBody(c.req.raw, maxBodyBytes);
-    if (bytes === undefined) {
-      return rpcError(
-        413,
-        RPC.server,
-        `The body is larger than ${maxBodyBytes} bytes (the setting max-body).`,
-      );
-    }
-    if (!accepting()) return stopping(); // a stop does not wait for bodies
-    const answered = exchanges.enter();
-    try {
-      return await answer(c, bytes);
-    } finally {
-      answered();
-    }
-  };
-  const answer = async (
-    c: Context<Authenticated>,
-    bytes: ArrayBuffer | Buffer,
-  ): Promise<Response> => {
-    const body = parseJson(bytes, maxDepth, parseMessages);
-    if (body instanceof Error) return rpcError(400, RPC.parseError, body.message);
-    dropNulls(body.value);
-    if (Array.isArray(body.value) && body.value.length > 1) {
-      const refusal = await limitBatch(rate, c.get("principal").id, body.value.length);
-      if (refusal) return refusal;
-    }
-    const headers = {
-      session: c.req.header("mcp-session-id"),
-      protocolVersion: c.req.header("mcp-protocol-version"),
-      method: c.req.header("mcp-method"),
-      name: c.req.header("mcp-name"),
-    };
-    const route = classify(headers, body.value);
-    if (route.kind === "reject") return refuse(route, body.value);
-    const message = body.value as JSONRPCMessage | JSONRPCMessage[];
-    const scope = neededScope(message, registry);
-    if (!may(c.get("principal"), scope)) {
-      refused("scope");
-      return insufficientScope(c, scope, resource);
-    }
-    const fault = [message].flat().map(contentFault).find(Boolean);
-    if (fault !== undefined) return refuseContent(fault, message);
-    const pages = pagesOf([message].flat(), registry);
-    return withRoom(inFlight, c, pages, async () =>
-      streaming(
-        c,
-        route.kind === "modern"
-          ? await stateless.post(incoming(c), route, c.req.raw)
-          : await sessionful.post(incoming(c), message),
-        Array.isArray(message),
-      ),
-    );
-  };
-  const needs = (route: keyof typeof ROUTE_SCOPES): Guard =>
-    needsScope(ROUTE_SCOPES[route], resource, refused);
-  for (const path of ["/mcp", "/mcp/:name"]) {
-    app.post(path, guarded(...admitting, mcpMediaTypes, limitBodies(inFlight, maxBodyBytes)), post);
-    app.get(
-      path,
-      guarded(
-        ...admitting,
-        needs("GET /mcp"),
-        legacyOnly,
-        streamNeedsClient(address),
-        acceptsStream,
-      ),
-      async (c) => streaming(c, await sessionful.get(incoming(c))),
-    );
-    app.delete(path, guarded(...admitting, needs("DELETE /mcp"), legacyOnly), (c) =>
-      sessionful.delete(incoming(c)),
-    );
-    app.all(path, guarded(...admitting), () => methodNotAllowed());
-  }
-
+  if (resource) resourceRoutes(app, resource);
+  signInRoutes(app, { issuer: resource?.issuer, authenticator });
+  retiredRoutes(app, address);
+  pageRoutes(app, { address, authenticator, hasIssuer: resource !== undefined });
+  mcpRoutes(app, options, { authenticated, address, refused });
   return app;
-
-  /** Prepare an answer that is a stream. Middleware may wrap the response later, so find the stream here. */
-  function streaming(
-    c: Context<Authenticated>,
-    response: Response,
-    batch = false,
-  ): Response | Promise<Response> {
-    const stream = streamOf(response);
-    if (stream === undefined) return response;
-    streamCredentials.watch(stream, c.get("admission"));
-    writeTogether(c.env.outgoing);
-    whenWritten(c.env.outgoing, (written) => stream.settle(written));
-    if (c.req.method === "POST" && !takesStream(c))
-      return jsonAtEnd(stream, { batch, signal: c.req.raw.signal });
-    return response;
-  }
 }
 
-const incoming = (c: Context<Authenticated>): Incoming => ({
-  principal: c.get("principal"),
-  requestId: c.get("requestId"),
-  headers: c.req.raw.headers,
-  target: sessionTarget(c.req.url),
-  toolsets: wantedToolsets(c.req.queries("tools")),
-  takesStream: takesStream(c),
-  clientId: c.req.header("mcp-session-id"),
-  protocolVersion: c.req.header("mcp-protocol-version"),
-  lastEventId: c.req.header("last-event-id"),
-});
+/** The paths at which clients of the HTTP+SSE transport of 2024-11-05 look. */
+function retiredRoutes(
+  app: Hono<Authenticated>,
+  address: (c: Context<Authenticated>) => string,
+): void {
+  for (const path of ["/sse", "/messages", "/message"])
+    app.all(path, (c) => rpcError(404, RPC.server, useStreamableHttp(address(c))));
+}
 
-/** Refuse a message of no known era, or one whose envelope or headers are wrong. */
-const refuse = (
-  { cell, httpStatus, code, message, data }: InboundLadderRejection,
-  body: unknown,
-): Response => {
-  const reason = cell === "invalid-json-rpc-body" ? messageFault(body) : message;
-  return rpcError(httpStatus, code, reason, { id: requestIdOf(body), data });
-};
+interface McpRouteOptions {
+  authenticated: Guard;
+  address(c: Context<Authenticated>): string;
+  refused: Refuse;
+}
 
-/** Refuse a faulty message. A notification or `initialize` is refused with HTTP 400, any other request with 200. */
-function refuseContent(fault: string, message: JSONRPCMessage | JSONRPCMessage[]): Response {
-  const request = !Array.isArray(message) && isRequest(message) ? message : undefined;
-  const status = request === undefined || request.method === "initialize" ? 400 : 200;
-  return rpcError(status, RPC.invalidParams, fault, { id: request?.id ?? null });
+function mcpRoutes(
+  app: Hono<Authenticated>,
+  options: RouteOptions,
+  { authenticated, address, refused }: McpRouteOptions,
+): void {
+  const rate = new CallRate(options.callsPerMinute, refused);
+  const inFlight = new InFlight(options.maxInFlightBytes);
+  const mcp = new McpHandlers({
+    legacy: options.legacy,
+    modern: options.modern,
+    registry: options.registry,
+    resource: options.resource,
+    streamCredentials: options.streamCredentials,
+    accepting: () => options.accepting(),
+    pending: options.pending,
+    rate,
+    inFlight,
+    maxBodyBytes: options.maxBodyBytes,
+    maxDepth: options.maxDepth,
+    refused,
+  });
+  const admitting = [authenticated, limitRate(rate), refuseCompressed];
+  const needs = (route: keyof typeof ROUTE_SCOPES): Guard =>
+    needsScope(ROUTE_SCOPES[route], options.resource, refused);
+  const posting = [mcpMediaTypes, limitBodies(inFlight, options.maxBodyBytes)];
+  const streaming = [needs("GET /mcp"), legacyOnly, streamNeedsClient(address), acceptsStream];
+  const ending = [needs("DELETE /mcp"), legacyOnly];
+  for (const path of ["/mcp", "/mcp/:name"]) {
+    app.post(path, guarded(...admitting, ...posting), (c) => mcp.post(c));
+    app.get(path, guarded(...admitting, ...streaming), (c) => mcp.get(c));
+    app.delete(path, guarded(...admitting, ...ending), (c) => mcp.delete(c));
+    app.all(path, guarded(...admitting), () => methodNotAllowed());
+  }
 }

@@ -5,6 +5,9 @@ import {
   type OAuthMetadata,
   type OAuthProtectedResourceMetadata,
 } from "@modelcontextprotocol/server";
+import type { Hono } from "hono";
+import type { Authenticated } from "../guards/guard.ts";
+import { pathName } from "../guards/target.ts";
 
 /** Scopes that a client should ask for; `admin` is left to the operator. */
 export const USUAL_SCOPES = ["read", "write"];
@@ -49,4 +52,12 @@ export class ProtectedResource {
     const url = this.#url();
     return name === "" ? url : new URL(`${url.href}/${name}`);
   }
+}
+
+export function resourceRoutes(app: Hono<Authenticated>, resource: ProtectedResource): void {
+  app.get("/.well-known/oauth-protected-resource", (c) => c.json(resource.rootMetadata()));
+  for (const path of ["/mcp", "/mcp/:name"])
+    app.get(`/.well-known/oauth-protected-resource${path}`, (c) =>
+      c.json(resource.metadata(pathName(c.req.url))),
+    );
 }

@@ -1,6 +1,7 @@
 // CORS: pages of other origins may use this server only if their origin is configured.
-import type { MiddlewareHandler } from "hono";
+import type { Hono, MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
+import type { Authenticated } from "./guard.ts";
 import { REQUEST_ID } from "./request-id.ts";
 
 const MAX_AGE_SECONDS = 600;
@@ -13,8 +14,15 @@ const REQUEST_HEADERS = [
 const PARAMETER = /^mcp-param-[\w!#$%&'*+.^`|~-]+$/i;
 const RESPONSE_HEADERS = ["mcp-session-id", "www-authenticate", "retry-after", REQUEST_ID];
 
+/** Let pages of these origins use MCP, and the addresses that lead them to it. */
+export function allowOrigins(app: Hono<Authenticated>, origins: readonly string[]): void {
+  if (origins.length === 0) return;
+  for (const path of ["/mcp/*", "/.well-known/*", "/register", "/token"])
+    app.use(path, crossOrigin(origins));
+}
+
 /** Middleware for preflights, which carry no credentials, and for the answers to allowed requests. */
-export const crossOrigin =
+const crossOrigin =
   (origins: readonly string[]): MiddlewareHandler =>
   (c, next) => {
     const asked = c.req.header("access-control-request-headers")?.split(",") ?? [];
