@@ -1,4 +1,4 @@
-// What an `initialize` request says about the program that sends it.
+// The contents of an `initialize` request.
 import type { InitializeRequest, JSONRPCRequest } from "@modelcontextprotocol/server";
 import { credentialsOf, type Principal } from "../auth/principal.ts";
 import { newId } from "../lib/ids.ts";
@@ -22,10 +22,10 @@ export const LOG_LEVELS = [
 export const isLogLevel = (level: unknown): level is string =>
   typeof level === "string" && LOG_LEVELS.includes(level);
 
-/** What a program says about itself is stored, and kept in memory while it is used. */
+/** Maximum size of a client's `initialize` parameters, which are stored and kept in memory while the client is live. */
 const MAX_INTRODUCTION_BYTES = 64_000;
 
-/** Why a program says too much about itself; undefined when it does not. */
+/** The refusal of `initialize` parameters that are too large; undefined otherwise. */
 export function tooLong(introduction: unknown): string | undefined {
   return Buffer.byteLength(JSON.stringify(introduction ?? null)) > MAX_INTRODUCTION_BYTES
     ? `A program's introduction has at most ${MAX_INTRODUCTION_BYTES} bytes.`
@@ -61,7 +61,7 @@ export function clientFromInitialize(
   };
 }
 
-/** Whose a client is. */
+/** The fields of a client that come from its principal. */
 export const clientFromMeta = (
   principal: Principal,
 ): Pick<Client, "owner" | "credentials" | "scope"> => ({

@@ -1,10 +1,10 @@
-// The scope that each method and each route needs. Not here: who reaches a client by its id, and with it its questions,
-// its streams and its end (../sessions/client-access.ts); what a scope may do in a session (../sessions/access.ts).
+// The scope that each method and each route needs. Not here: access to a client by its id
+// (../clients/client-access.ts), and a scope's rights in a session (../sessions/access.ts).
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { highestScope, type Scope } from "../auth/principal.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 
-/** Of requests and notifications of a client. `tool`: the tool that is called says it. */
+/** Scopes of a client's requests and notifications. `tool`: the called tool declares the scope. */
 export const METHOD_SCOPES: Readonly<Record<string, Scope | "tool">> = {
   initialize: "read",
   ping: "read",
@@ -29,7 +29,7 @@ export const METHOD_SCOPES: Readonly<Record<string, Scope | "tool">> = {
   "notifications/roots/list_changed": "read",
 };
 
-/** Of routes, whatever their message says besides. An answer to a question of the server needs its client. */
+/** Scopes of routes, whatever the message needs besides. An answer to a server's request needs its client. */
 export const ROUTE_SCOPES = {
   "POST /mcp": "read",
   "GET /mcp": "read",
@@ -37,7 +37,7 @@ export const ROUTE_SCOPES = {
   "GET /metrics": "metrics",
 } as const satisfies Record<string, Scope>;
 
-/** The scope of a whole POST: the highest of a batch. A method that is not there does nothing at all. */
+/** The scope of a whole POST: the highest of its messages. An unknown method needs only `read`, as it does nothing. */
 export function neededScope(
   body: JSONRPCMessage | JSONRPCMessage[],
   registry: Pick<ToolRegistry, "scopeOf">,
@@ -50,7 +50,7 @@ export function neededScope(
   return highestScope([...scopes, ROUTE_SCOPES["POST /mcp"]])!;
 }
 
-/** For whoever handles a method. @throws Error for one without a scope */
+/** Checks that a method with a handler declares its scope. @throws Error for a method without a scope */
 export function checkDeclared(method: string): void {
   if (!Object.hasOwn(METHOD_SCOPES, method)) throw new Error(`${method} declares no scope.`);
 }

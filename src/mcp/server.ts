@@ -1,4 +1,4 @@
-// The SDK's `Server` over the tool registry: the same for every transport and every client.
+// The SDK's `Server` over the tool registry, the same for every transport and every client.
 import { inspect } from "node:util";
 import {
   CLIENT_CAPABILITIES_META_KEY,
@@ -47,24 +47,24 @@ export interface McpServerOptions {
 export const MAX_SUBSCRIPTIONS = 1_000;
 export const MAX_URI_BYTES = 4_096;
 
-/** Prompts, and mostly tools, change only with the program; what they answer is the caller's own. */
+/** Cache hint for results that change only with the program. */
 const FIXED = { ttlMs: 300_000, cacheScope: "public" } as const;
-/** Scope and address of the caller decide what it shows. */
+/** Cache hint for lists that depend on the caller's scope and address. */
 const OWN_LIST = { ttlMs: 60_000, cacheScope: "private" } as const;
-/** Not every caller listens to changes. */
+/** Cache hint for changing lists; it is short, because not every caller listens to changes. */
 const CHANGING_LIST = { ...OWN_LIST, ttlMs: 5_000 } as const;
 
-/** Scope and folder decide what these show too. */
+/** Hints per method. Prompts and templates depend on scope and folder, too. */
 function cacheHints({ changes }: ToolRegistry): ServerOptions["cacheHints"] {
   const lists = ["tools/list", "prompts/list", "resources/templates/list"] as const;
   const hint = changes ? CHANGING_LIST : OWN_LIST;
   return { "server/discover": FIXED, ...Object.fromEntries(lists.map((list) => [list, hint])) };
 }
 
-/** Who makes the request of this context. */
+/** Returns the caller of a request by its context. */
 export type CallerOf = (context: ServerContext) => Caller;
 
-/** Five lines: each program puts them before its model. */
+/** Five short lines, because each client puts them before its model. */
 const INSTRUCTIONS = [
   "Holdfast remembers across conversations, restarts and programs.",
   "Look first: when the user builds on something earlier, call state_list, or history_search with scope `all`.",
@@ -73,7 +73,7 @@ const INSTRUCTIONS = [
   "For another topic begin one with session_open, or find an earlier one with session_list; pass its id as `session`.",
 ].join("\n");
 
-/** Whose errors can be read, and whose methods declare the scope that they need. */
+/** A server with readable errors that refuses a handler for a method without a scope. */
 class PlainServer extends Server {
   protected override _wrapHandler(...[method, handler]: Wrapping): Wrapping[1] {
     checkDeclared(method);
@@ -90,7 +90,7 @@ class PlainServer extends Server {
 
 type Wrapping = Parameters<Server["_wrapHandler"]>;
 
-/** A server that is not connected yet. Building one is cheap: the tools' schemas were prepared once. */
+/** A server that is not connected yet. Building it is cheap: the tools' schemas were prepared once. */
 export function createServer(
   parts: McpServerOptions,
   callerOf: CallerOf,
@@ -113,7 +113,7 @@ export function createServer(
   offerSkill(server);
   const principalOf = (context: ServerContext) => callerOf(context).principal;
 
-  /** What a handler throws is told to its caller as far as it may be. */
+  /** Runs a handler, and turns its error into one that the caller may see. */
   const guarded = async <T>(
     { method, params }: { method: string; params?: unknown },
     context: ServerContext,
@@ -211,7 +211,7 @@ export function createServer(
     );
   });
 
-  /** Only a client that has introduced itself can be told of changes. */
+  /** The client's id, which only an initialized client has; other callers cannot receive change notifications. */
   function clientIdOf(context: ServerContext): string {
     const { client } = callerOf(context);
     if (client === undefined)
@@ -237,7 +237,8 @@ function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel
     },
     closeStream: () => http?.closeSSE?.(),
     async progress(progress, total, message) {
-      // Strict programs take what is no number for a broken connection; progress that does not grow means nothing.
+      // Drop progress that is no number, which strict clients take for a broken connection, and progress that does not
+      // grow.
       if (progressToken === undefined || !(Number.isFinite(progress) && progress > furthest))
         return;
       furthest = progress;
@@ -252,12 +253,12 @@ function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel
   };
 }
 
-/** As JSON: of what that cannot hold, its text. */
+/** The data if JSON can hold it, else its text. */
 function loggable(data: unknown): unknown {
   return findJsonFault(data) === undefined ? data : data === undefined ? null : inspect(data);
 }
 
-/** Who calls: 2026-07-28 programs say it with each request, earlier ones have said it once. */
+/** The calling program: 2026-07-28 clients name it in each request, legacy clients in `initialize`. */
 function programOf(
   { envelope }: ServerContext["mcpReq"],
   { client }: Caller,
@@ -280,7 +281,7 @@ function requestKeyOf({ _meta }: ServerContext["mcpReq"]): string | undefined {
   throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${REQUEST_KEY_META}: expected text.`);
 }
 
-/** A list that comes whole: no cursor is one of its own. */
+/** Serves a list in one page, and refuses every cursor. */
 const unpaged =
   <Result>(list: (context: ServerContext) => Result) =>
   (
@@ -291,5 +292,5 @@ const unpaged =
     return list(context);
   };
 
-/** Progress and logs are courtesies: that nobody can be told any more must not fail the call, awaited or not. */
+/** Ignores a failed notification: progress and logs must not fail the call, awaited or not. */
 const gone = (): void => undefined;

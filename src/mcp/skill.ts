@@ -1,4 +1,4 @@
-// How to use this memory, as a skill (SEP-2640) that programs can list, read and put before their model.
+// The skill (SEP-2640) that explains this memory; clients can list it, read it and put it before their model.
 import {
   skillEntry,
   SKILLS_EXTENSION_ID,
@@ -59,7 +59,7 @@ export const skillResource: Resource = defineResource({
   read: () => TEXT,
 });
 
-/** Lets `server` list the skill, and give its entry. */
+/** Makes `server` list the skill and return its entry. */
 export function offerSkill(server: Server): void {
   server.setRequestHandler(SKILLS_LIST_METHOD, { params: Params }, () => ({ skills: [skill] }));
   server.setRequestHandler(SKILLS_GET_METHOD, { params: Params }, ({ uri = "" }) => {

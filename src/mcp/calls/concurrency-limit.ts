@@ -1,4 +1,4 @@
-// How much of something each principal may have at a time.
+// A limit on each principal's concurrent calls or streams.
 import { CountByKey } from "../../lib/count-by-key.ts";
 import { RPC, rpcError } from "../../protocol/json-rpc.ts";
 
@@ -9,7 +9,7 @@ export class ConcurrencyLimit {
   readonly #setting: string;
   readonly #onRefused: () => void;
 
-  /** At most `max` for each principal. `what` and `setting` are for the refusal: `calls`, `max-concurrent-calls`. */
+  /** Allows `max` per principal. `what` and `setting` name the limit in a refusal: `calls`, `max-concurrent-calls`. */
   constructor(max: number, what: string, setting: string, onRefused = (): void => undefined) {
     this.#max = max;
     this.#what = what;
@@ -17,14 +17,14 @@ export class ConcurrencyLimit {
     this.#onRefused = onRefused;
   }
 
-  /** How many are taken, by all principals. */
+  /** Number in use, by all principals. */
   get taken(): number {
     return this.#taken.total;
   }
 
   /**
-   * Takes places for the principal; returns how to give them back, or the refusal when there are not so many left, or
-   * never will be. At once, before anything is waited for: a burst must not find the same place free.
+   * Takes `some` for the principal. Returns the release function, or the refusal when the limit is exceeded. Runs
+   * synchronously: a burst must not find the same room twice.
    */
   acquire(principal: string, some = 1): (() => void) | Response {
     if (this.#taken.of(principal) + some <= this.#max) return this.#taken.add(principal, some);

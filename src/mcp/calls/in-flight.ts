@@ -1,13 +1,13 @@
-// What is being answered in this process: a stop waits for it.
+// The requests in flight in this process, which a stop waits for.
 import type { PendingResponse } from "./pending-response.ts";
 
 export class PendingResponses {
   readonly #open = new Set<PendingResponse>();
-  /** Requests whose answer is not begun. */
+  /** Number of requests without a response object yet. */
   #entered = 0;
   #changed = Promise.withResolvers<void>();
 
-  /** Calls `ended` when the exchange is done. */
+  /** Tracks a response until it is done, then calls `ended`. */
   track(exchange: PendingResponse, ended: () => void): void {
     this.#open.add(exchange);
     void exchange.done.then(() => {
@@ -17,7 +17,7 @@ export class PendingResponses {
     });
   }
 
-  /** A request whose answer is not begun: it counts until the returned function is called, once. */
+  /** Counts a request without a response object, until the returned function is called once. */
   enter(): () => void {
     this.#entered += 1;
     return () => {
@@ -26,14 +26,17 @@ export class PendingResponses {
     };
   }
 
-  /** Ends those whose requests another process has taken over. `own`: the streams of this process's open requests. */
+  /**
+   * Ends the responses whose requests another process has taken over. `own` reads the streams of this process's open
+   * requests.
+   */
   async giveUp(own: () => Promise<readonly number[]>): Promise<void> {
-    const open = [...this.#open]; // what is opened while the rows are read is not among these
+    const open = [...this.#open]; // copy first: a response that opens during the read is not in the rows
     const owned = new Set(await own());
     await Promise.all(open.map(async (exchange) => exchange.giveUp?.(owned)));
   }
 
-  /** Resolves when nothing is being answered, at the latest after `graceMs`. */
+  /** Resolves when nothing is in flight, at the latest after `graceMs`. */
   async drain(graceMs: number): Promise<void> {
     const { promise: overdue, resolve } = Promise.withResolvers<true>();
     const timer = setTimeout(() => resolve(true), graceMs);

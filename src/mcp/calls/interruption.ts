@@ -1,5 +1,5 @@
-// Which requests may last, and what becomes of one whose process stops or dies: it is run again where its tool declares
-// that to be safe. Any other tool call ends with a result, for an error would make programs repeat it by themselves.
+// Interrupted requests. If the process stops or dies, a request runs again when its tool declares that to be safe. Any
+// other tool call ends with a result: an error would make clients repeat the call by themselves.
 import {
   PROTOCOL_VERSION_META_KEY,
   type JSONRPCMessage,
@@ -9,30 +9,30 @@ import { interruptedError } from "../../lib/errors.ts";
 import { failure, type ToolRegistry } from "../../tools/registry.ts";
 import { RPC } from "../../protocol/json-rpc.ts";
 
-/** A request, as far as these decisions need it. */
+/** The part of a request that these decisions use. */
 export interface Interruptible {
   method: string;
   params?: Record<string, unknown> | undefined;
 }
 
-/** Whether a request is one of 2026-07-28: each of these says so. */
+/** True for a request of 2026-07-28, which always names its revision. */
 export function isModern({ params }: Interruptible): boolean {
   const meta = params?.["_meta"] as Record<string, unknown> | null | undefined;
   return meta?.[PROTOCOL_VERSION_META_KEY] !== undefined;
 }
 
-/** Whether a request is answered without waiting on anything outside the process. */
+/** True for a request that waits on nothing outside the process. */
 export const isQuick = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
   method === "tools/call" && registry.isQuick(params?.["name"]);
 
-/** Whether a request's answer is worth a stream that can be resumed: everything else is asked for again. */
+/** True for a request whose answer needs a resumable stream. Clients simply send any other request again. */
 export const mayWait = (request: Interruptible, registry: ToolRegistry): boolean =>
   request.method === "tools/call" && !isQuick(request, registry);
 
 export const mayRunAgain = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
   method === "tools/call" && registry.isIdempotent(params?.["name"]);
 
-/** The answer to a request that was cut short. */
+/** The answer to an interrupted request. */
 export const interrupted = (request: Interruptible & { id: RequestId }): JSONRPCMessage =>
   request.method === "tools/call"
     ? { jsonrpc: "2.0", id: request.id, result: interruptedResult(request) }
@@ -46,7 +46,7 @@ export const interrupted = (request: Interruptible & { id: RequestId }): JSONRPC
         },
       };
 
-/** A result of 2026-07-28 says of what type it is. */
+/** The result of an interrupted tool call; 2026-07-28 requires its type. */
 function interruptedResult(request: Interruptible) {
   const { advice, code } = interruptedError();
   return { ...failure(advice, code), ...(isModern(request) && { resultType: "complete" }) };

@@ -1,4 +1,4 @@
-// An answer that is a stream, as one JSON body at its end, for programs that take no streams. Progress is left out.
+// Conversion of an SSE answer to one JSON body, for clients that accept no streams. Progress is left out.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { toJson } from "../../lib/json/json.ts";
 import type { SseStream } from "../../events/sse-stream.ts";
@@ -6,7 +6,7 @@ import { jsonResponse } from "./json-response.ts";
 import { isAnswer, RPC, rpcError } from "../../protocol/json-rpc.ts";
 
 export interface JsonAtEndOptions {
-  /** The requests came as an array. */
+  /** True if the requests came as an array. */
   batch: boolean;
   /** Aborted when the connection ends. */
   signal: AbortSignal;
@@ -28,7 +28,7 @@ export async function jsonAtEnd(
   return jsonResponse(toJson(batch ? answers : first));
 }
 
-/** Each event of ours has its data in one line. */
+/** The messages of a stream; our events have their data in one line. */
 async function* messagesOf(stream: SseStream, signal: AbortSignal): AsyncGenerator<JSONRPCMessage> {
   const reader = stream.body.getReader();
   const leave = (): void => void reader.cancel().catch(() => undefined);
@@ -43,7 +43,7 @@ async function* messagesOf(stream: SseStream, signal: AbortSignal): AsyncGenerat
         if (line.startsWith("data: {")) yield JSON.parse(line.slice(6)) as JSONRPCMessage;
     }
   } catch {
-    // The stream was cut: what has come is all there is.
+    // The stream was cut: answer with the messages so far.
   } finally {
     signal.removeEventListener("abort", leave);
   }

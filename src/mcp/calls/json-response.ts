@@ -1,6 +1,6 @@
-// JSON answers, and how large they are: whoever sends one must know what waits for a slow reader.
+// JSON responses and their sizes, by which the server limits the bytes that wait for slow readers.
 
-/** Smaller ones are not worth counting. */
+/** Minimum length of a body whose size is recorded. */
 const COUNTED_CHARACTERS = 64_000;
 
 const sizes = new WeakMap<Response, number>();
@@ -11,5 +11,5 @@ export function jsonResponse(body: string, status = 200): Response {
   return response;
 }
 
-/** Of a large answer that `jsonResponse` made, about, in bytes; 0 for any other. */
+/** The approximate size of a large response that `jsonResponse` made, in bytes; 0 for any other. */
 export const sizeOf = (response: Response): number => sizes.get(response) ?? 0;

@@ -1,5 +1,5 @@
-// Calls whose answer passes: it goes out on the POST that asked, and nothing of it is stored. Those of 2026-07-28, and
-// earlier ones whose client brings no session to come back with.
+// Calls that are answered on their own POST, with nothing stored: the calls of 2026-07-28, and legacy calls without a
+// session to come back with.
 import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import type { Caller } from "../../sessions/session.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
@@ -9,7 +9,7 @@ import type { PendingResponses } from "./in-flight.ts";
 import type { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { SharedServer } from "../modern/shared-server.ts";
 
-/** A call that is silent for so long gets its stream, whose keep-alives hold proxies off. */
+/** Time without a message after which a call gets its stream, whose keep-alives hold proxies off. */
 const SILENT_MS = 10_000;
 
 export interface PassingCallsOptions {
@@ -20,9 +20,9 @@ export interface PassingCallsOptions {
 }
 
 export interface PassingOptions {
-  /** The requests came as an array. */
+  /** True if the requests came as an array. */
   batch?: boolean;
-  /** Aborted when the connection ends: the calls are cancelled then. Without it they run on. */
+  /** Aborted when the connection ends, which cancels the calls; without a signal they go on. */
   signal?: AbortSignal;
 }
 

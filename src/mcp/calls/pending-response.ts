@@ -1,5 +1,5 @@
-// One POST: the requests it brought, and where their answers go. What may wait goes to a durable stream; the rest is
-// answered as JSON and keeps nothing.
+// The pending response to one POST. Requests that may wait are answered on a durable stream; others are answered as
+// JSON, and nothing is stored.
 import { setTimeout } from "node:timers/promises";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import { AppError } from "../../lib/errors.ts";
@@ -11,25 +11,25 @@ import { jsonResponse } from "./json-response.ts";
 import { isNotification, RPC, rpcError } from "../../protocol/json-rpc.ts";
 
 export interface PendingResponse {
-  /** One of the requests works in this session: what is answered here may hold its words. */
+  /** Records the session of one of the requests, as the stored answer may hold its content. */
   worksIn(sessionId: string): void;
   /** Resolves when every request has ended. */
   readonly done: Promise<void>;
-  /** The answer to one of the requests. */
+  /** Answers one of the requests. */
   respond(id: RequestId, message: JSONRPCMessage): Promise<void>;
-  /** A message that belongs to a request but does not answer it. */
+  /** Sends a message that belongs to a request but does not answer it. */
   notify(message: JSONRPCMessage): Promise<void>;
-  /** Ends a request that will have no answer, because it was cancelled. */
+  /** Ends a cancelled request, which gets no answer. */
   discard(id: RequestId): Promise<void>;
-  /** Ends the connection of a stream; the client comes back for the rest. */
+  /** Ends the stream's connection; the client reconnects for the rest. */
   disconnect(): void;
-  /** Lets go of the connection: the server is stopping, or the client has ended. */
+  /** Drops the connection, because the server stops or the client has ended. */
   abort(): void;
-  /** Ends what runs here if its stream is not among those of this process's requests: another process runs it. */
+  /** Stops the requests if their stream is not in `owned`: another process runs them now. */
   giveUp?(owned: ReadonlySet<number>): Promise<void>;
 }
 
-/** The requests that are still awaited, and the promise that they have ended. */
+/** The ids of the pending requests, and a promise for their end. */
 class PendingIds {
   readonly done: Promise<void>;
   readonly #ids: Set<RequestId>;
@@ -42,7 +42,7 @@ class PendingIds {
     this.#finish = resolve;
   }
 
-  /** Ends one; true when it was awaited. */
+  /** Ends a request; true if it was pending. */
   end(id: RequestId): boolean {
     const awaited = this.#ids.delete(id);
     if (this.#ids.size === 0) this.#finish();
@@ -59,10 +59,7 @@ class PendingIds {
   }
 }
 
-/**
- * Answers in the body of the POST's own response: as JSON, or as a passing stream once a quick call has something to say
- * on the way.
- */
+/** Answers in the body of the POST's own response: as JSON, or as an SSE stream after the first notification. */
 export class JsonResponse implements PendingResponse {
   readonly response: Promise<Response>;
   readonly #awaited: PendingIds;
@@ -72,7 +69,10 @@ export class JsonResponse implements PendingResponse {
   readonly #onGone: () => void;
   #stream: SseStream | undefined;
 
-  /** `batch`: the requests came as an array, so the answer is one too. `onGone`: nobody waits for the answer any more. */
+  /**
+   * `batch`: the requests came as an array, so the answer is an array. `onGone` is called when the caller disconnects
+   * early.
+   */
   constructor(ids: readonly RequestId[], batch: boolean, onGone: () => void = () => undefined) {
     this.#awaited = new PendingIds(ids);
     this.#batch = batch;
@@ -80,14 +80,14 @@ export class JsonResponse implements PendingResponse {
     const { promise, resolve } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#respond = resolve;
-    if (ids.length === 0) this.#respondAndEnd(); // only notifications and answers came
+    if (ids.length === 0) this.#respondAndEnd(); // the POST had only notifications and answers
   }
 
   get done(): Promise<void> {
     return this.#awaited.done;
   }
 
-  /** `status`: of the HTTP answer, unless a stream has begun. */
+  /** `status` is the HTTP status, unless a stream has begun. */
   async respond(id: RequestId, message: JSONRPCMessage, status = 200): Promise<void> {
     if (!this.#awaited.end(id)) return;
     if (this.#stream) this.#stream.send(undefined, JSON.stringify(message));
@@ -99,7 +99,7 @@ export class JsonResponse implements PendingResponse {
     this.openStream().send(undefined, JSON.stringify(message));
   }
 
-  /** From here on the response is a stream. */
+  /** Turns the response into a stream. */
   openStream(): SseStream {
     if (this.#stream) return this.#stream;
     const stream = new SseStream(() => this.leave());
@@ -109,7 +109,7 @@ export class JsonResponse implements PendingResponse {
     return stream;
   }
 
-  /** The caller has gone. */
+  /** Ends the requests, because the caller has disconnected. */
   leave(): void {
     if (this.#awaited.none) return;
     this.#awaited.endAll();
@@ -121,11 +121,11 @@ export class JsonResponse implements PendingResponse {
   }
 
   worksIn(): void {
-    // Nothing of it is stored.
+    // Nothing is stored.
   }
 
   disconnect(): void {
-    // A JSON answer is one body: there is nothing to come back for.
+    // A JSON answer is one body, with nothing to reconnect for.
   }
 
   abort(): void {
@@ -146,13 +146,13 @@ export class JsonResponse implements PendingResponse {
   }
 }
 
-/** How long to wait before an answer is stored again, in milliseconds. */
+/** Pauses before further tries to store an answer, in milliseconds. */
 const STORE_AGAIN_MS = [250, 1_000, 3_000] as const;
 
-/** Notifications of one exchange that wait for their commit; whoever tells more waits with them. */
+/** Maximum number of notifications that wait for their commit; a call that sends more waits with them. */
 const MAX_UNSTORED = 64;
 
-/** How far progress has been told, by progress token: it only grows, over re-runs too. */
+/** The highest reported progress, by progress token: progress only grows, even after a re-run. */
 export type ToldProgress = Map<unknown, number>;
 
 export interface StreamResponseOptions {
@@ -162,18 +162,18 @@ export interface StreamResponseOptions {
   store: StreamStore;
   maxEvents: number;
   instanceId: string;
-  /** Another process runs the requests now: what runs here is to stop. */
+  /** Called when another process runs the requests now, to stop them here. */
   onTakenOver(): void;
-  /** What an earlier run has told. */
+  /** The progress that an earlier run reported. */
   progressed?: ToldProgress | undefined;
 }
 
-/** Answers on a durable stream: stored first, then written to whoever is connected. */
+/** Answers on a durable stream: each message is stored first, then written to the connection. */
 export class StreamResponse implements PendingResponse {
   readonly #options: StreamResponseOptions;
   readonly #awaited: PendingIds;
   readonly #progressed: ToldProgress;
-  /** That its calls have worked in, and those of them that are not stored with the stream yet. */
+  /** The sessions of the calls; `#unnoted` has those not stored with the stream yet. */
   readonly #sessions = new Set<string>();
   #unnoted: readonly string[] = [];
   #unstored = 0;
@@ -198,7 +198,7 @@ export class StreamResponse implements PendingResponse {
     this.#unnoted = [...this.#unnoted, sessionId];
   }
 
-  /** Stores the sessions with whatever `store` stores. */
+  /** Stores the sessions together with the message of `store`. */
   async #noting<T>(store: (sessions: readonly string[]) => Promise<T>): Promise<T> {
     const sessions = this.#unnoted;
     const result = await store(sessions);
@@ -215,7 +215,7 @@ export class StreamResponse implements PendingResponse {
       stream.stored(ended.seq, data);
       if (ended.finished) stream.finish();
     } catch (error) {
-      // Whoever waits gets it all the same; the request stays open, for the next start to end.
+      // Send the answer even so. The request stays open, and the next start ends it.
       stream.leaveWith(data);
       throw error;
     } finally {
@@ -223,7 +223,7 @@ export class StreamResponse implements PendingResponse {
     }
   }
 
-  /** A disk that is full, or fails for a moment, costs nobody the answer of a call that was done. */
+  /** Retries, so that a full or briefly failing disk does not lose the answer of a completed call. */
   async #storeAnswer(id: RequestId, data: string): Promise<Ended | undefined> {
     const { store, stream, instanceId } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
@@ -240,8 +240,8 @@ export class StreamResponse implements PendingResponse {
   }
 
   /**
-   * Another process took this one for dead: what it stores is what counts, and what runs here is to stop. Whoever is
-   * connected comes back for what is still to come.
+   * Stops the requests, because another process took this one for dead and its stored messages count. The client
+   * reconnects for the rest.
    */
   async #takenOver(): Promise<void> {
     const { store, stream, clientId, onTakenOver } = this.#options;
@@ -253,14 +253,14 @@ export class StreamResponse implements PendingResponse {
   }
 
   /**
-   * A notification is on its way when this resolves: stored and sent in its turn, before whatever comes later, but its
-   * teller does not wait for the disk. Those of one turn, and the answer that follows them, share a commit.
+   * Resolves when the notification is queued: it is stored and sent in order, before later messages. The handler does
+   * not wait for the disk. Notifications of one turn of the event loop, and the answer behind them, share a commit.
    */
   async notify(message: JSONRPCMessage): Promise<void> {
-    if (!noteProgress(message, this.#progressed)) return; // a re-run tells it again
+    if (!noteProgress(message, this.#progressed)) return; // the earlier run has reported it
     const stored = this.#append(JSON.stringify(message));
     if (!isNotification(message)) return stored;
-    const told = stored.catch(() => undefined); // a courtesy: that it could not be stored fails nothing
+    const told = stored.catch(() => undefined); // a lost notification must not fail the call
     if (this.#unstored >= MAX_UNSTORED) await told;
   }
 
@@ -301,7 +301,7 @@ export class StreamResponse implements PendingResponse {
   }
 }
 
-/** Notes how far a progress notification goes; false when as much was told before. True for any other message. */
+/** Records a notification's progress; false if an earlier one reported as much. True for any other message. */
 export function noteProgress(message: JSONRPCMessage, told: ToldProgress): boolean {
   if (!("method" in message) || message.method !== "notifications/progress") return true;
   const { progress, progressToken } = message.params as {

@@ -1,5 +1,5 @@
-// Counts every request that has ended and, at log level debug, writes a line about it: who asked for which tool, in which
-// session, what came of it, how long it took. Never what was said: no arguments, no results, no names that are not ours.
+// Counts every ended request and, at log level debug, writes a line with caller, tool, session, outcome and duration.
+// The line never has content: no arguments, no results, no names that clients choose.
 import {
   isJSONRPCErrorResponse,
   ProtocolError,
@@ -17,20 +17,20 @@ import { ERROR_META, SESSION_META, type ToolRegistry } from "../../tools/registr
 import { isModern, type Interruptible } from "./interruption.ts";
 import { RPC } from "../../protocol/json-rpc.ts";
 
-/** A request that is being answered. */
+/** A request in flight. */
 export interface LoggedRequest {
   request: Interruptible;
   caller: Caller;
-  /** From `performance.now()`. */
+  /** Start, from `performance.now()`. */
   began: number;
 }
 
-/** The answer; or how a request ended that gets none. */
+/** The answer, or the reason why a request ended without one. */
 export type RequestOutcome = JSONRPCMessage | "cancelled" | "interrupted";
 
 export interface RequestLogOptions {
   registry: ToolRegistry;
-  /** Undefined where nothing is counted. */
+  /** Undefined when metrics are off. */
   metrics: Metrics | undefined;
   log: Logger;
 }
@@ -41,7 +41,7 @@ const METHODS: ReadonlySet<string> = new Set([
   ...["resources/list", "resources/templates/list", "resources/read"],
   ...["resources/subscribe", "resources/unsubscribe"],
 ]);
-/** For tools and methods that there are not: clients could send any number of these. */
+/** Label for unknown tools and methods, whose number is unbounded. */
 const UNKNOWN = "unknown";
 
 export class RequestLog {
@@ -57,7 +57,7 @@ export class RequestLog {
     this.#writes = log.isLevelEnabled("debug");
   }
 
-  /** To be called once a request. */
+  /** Counts and logs an ended request; call it once per request. */
   ended({ request, caller, began }: LoggedRequest, ending: RequestOutcome): void {
     if (this.#metrics === undefined && !this.#writes) return;
     const ms = performance.now() - began;
@@ -82,7 +82,7 @@ export class RequestLog {
     this.#log.debug(line, isCall ? "call" : "request");
   }
 
-  /** What to throw for what a handler has thrown: a defect stays private, and is logged under its request's id. */
+  /** The error to send for a handler's error. A defect stays private, and is logged under its request's id. */
   failed(error: unknown, call: FailedCall): unknown {
     if (error instanceof ToolMistake) {
       const line = { level: "error", message: "its author's mistake", stack: true } as const;
@@ -116,7 +116,7 @@ interface ResultParts {
   _meta?: Record<string, unknown>;
 }
 
-/** `ok`, a tool's error code, a JSON-RPC error code, or how it ended without an answer. */
+/** `ok`, a tool's error code, a JSON-RPC error code, or the reason for no answer. */
 function outcomeOf(ending: RequestOutcome): string {
   if (typeof ending === "string") return ending;
   if (isError(ending)) {
@@ -150,13 +150,13 @@ const OUTCOMES: ReadonlySet<string> = new Set([
   ...[...Object.values(RPC), RESOURCE_NOT_FOUND].map(String),
 ]);
 
-/** Tools may have codes of their own, and a client's error to a question may become the call's: those are one. */
+/** A known outcome; any other code of a tool or a client becomes `error`, which bounds the labels. */
 const bounded = (outcome: string): string => (OUTCOMES.has(outcome) ? outcome : "error");
 
-/** The session that a call worked in; of one that failed, the one that its address or its client stands for. */
+/** The session of a call; after a failure, the session of its address or its client. */
 function sessionOf(ending: RequestOutcome, { target, client }: Caller): string | undefined {
   const { _meta, structuredContent } = typeof ending === "string" ? {} : resultOf(ending);
-  const told = _meta?.[SESSION_META] ?? structuredContent?.session; // of one that was opened just now
+  const told = _meta?.[SESSION_META] ?? structuredContent?.session; // the session may be new
   if (typeof told === "string" && isId(told)) return told;
   if (target === undefined) return client?.sessionId ?? undefined;
   return "id" in target && isId(target.id) ? target.id : undefined;

@@ -1,5 +1,5 @@
-// Takes a client's messages to the server in memory, and their answers to where they belong: the body of the POST for
-// what is quick, a durable stream for what may wait.
+// Delivers a client's messages to its server in memory, and routes the answers: quick ones to the POST's body, others
+// to a durable stream.
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
 import { fingerprint, newId } from "../../lib/ids.ts";
 import { CountByKey } from "../../lib/count-by-key.ts";
@@ -28,27 +28,27 @@ export interface DispatcherOptions extends LiveClientOptions {
   calls: ConcurrencyLimit;
 }
 
-/** What a client has posted. */
+/** A client's POST. */
 export interface Posted {
   principal: Principal;
   client: Client;
   /** The session that the address names. */
   target: SessionTarget | undefined;
-  /** What the address asks of `tools/list`. */
+  /** The toolsets that the address selects for `tools/list`. */
   toolsets: readonly ToolsetName[] | undefined;
-  /** Under which the log tells about it. */
+  /** Id of the HTTP request in the log. */
   requestId: string;
   headers: Headers;
-  /** See `Caller`. */
+  /** As in `Caller`. */
   noQuestions: string | undefined;
   messages: readonly JSONRPCMessage[];
-  /** They came as an array. */
+  /** True if the messages came as an array. */
   batch: boolean;
 }
 
 export class Dispatcher {
   readonly #parts: DispatcherOptions;
-  /** POSTs whose stream is found or stored, but not connected yet: another POST of the same must not take it. */
+  /** POSTs whose stream exists but is not connected yet. A second, equal POST must not take that stream. */
   readonly #connecting = new CountByKey();
 
   constructor(parts: DispatcherOptions) {
@@ -72,7 +72,7 @@ export class Dispatcher {
     }
   }
 
-  /** `leave` gives back the place of the requests: when all have ended. */
+  /** `leave` releases the requests' share of the limit when all have ended. */
   async #answer(
     posted: Posted,
     requests: readonly JSONRPCRequest[],
@@ -93,8 +93,8 @@ export class Dispatcher {
       const hash = fingerprint([posted.target ?? null, requests]);
       const key = `${posted.client.id} ${hash}`;
       const records = await this.#parts.streams.findUndelivered(posted.client.id, hash);
-      // Looked at and taken without waiting in between, or two of the same POST would take one stream. An earlier one
-      // whose answer reached nobody is this one, sent again.
+      // Check and take a stream without an await in between, or two equal POSTs would take the same stream. An earlier
+      // equal POST whose answer reached no client is this one, sent again.
       const earlier =
         this.#connecting.of(key) > 0
           ? undefined
@@ -113,7 +113,7 @@ export class Dispatcher {
     }
   }
 
-  /** Gives what the earlier POST has got so far, and then what it gets. */
+  /** Connects to the earlier POST's stream, from its beginning. */
   async #join({ client }: Posted, lease: Lease, record: StreamRecord): Promise<Response> {
     const leave = this.#parts.presence.enter(client.id, "request");
     const sse = await lease.live.connectStream(record, record.prunedSeq, primes(client), () => {
@@ -123,7 +123,10 @@ export class Dispatcher {
     return sseResponse(sse);
   }
 
-  /** Runs a request again that a dead process left, on its original stream. `progressed`: what it had told by then. */
+  /**
+   * Runs a dead process's request again, on its original stream. `progressed` is the progress that was reported
+   * before.
+   */
   async rerun(request: OpenRequest, progressed: ToldProgress): Promise<void> {
     const { streams, clients, live } = this.#parts;
     const { clientId, owner, scope, credentials, id, message, target, streamId } = request;
@@ -156,7 +159,7 @@ export class Dispatcher {
     return exchange.response;
   }
 
-  /** The requests are stored as open before they are run, so that each has an outcome whatever happens to the process. */
+  /** Stores the requests as open before they run, so that each has an outcome even if the process dies. */
   async #answerOnStream(
     posted: Posted,
     lease: Lease,
@@ -211,7 +214,9 @@ export class Dispatcher {
     return exchange;
   }
 
-  /** A level is stored before its request is answered, so that it holds after a restart; a wrong one is refused. */
+  /**
+   * Stores a log level before its request is answered, so that the level survives a restart; refuses an unknown level.
+   */
   async #rememberLogLevel(
     client: Client,
     messages: readonly JSONRPCMessage[],

@@ -28,13 +28,13 @@ import type { LiveClients } from "./live-clients.ts";
 import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
 import { isRequest, primes, RPC, rpcError } from "../../protocol/json-rpc.ts";
 
-/** Why a program cannot be asked that takes JSON only. */
+/** The reason why a client that accepts only JSON cannot be asked for input. */
 const NEEDS_STREAM = "this request does not take text/event-stream, on which it would come.";
 
 const ALLOW = { allow: "POST, DELETE" };
 
 export interface LegacyEndpointOptions extends LiveClientOptions {
-  /** For requests without `Mcp-Session-Id`; undefined where these are refused. */
+  /** Serves requests without `Mcp-Session-Id`; undefined when these are refused. */
   headerless: Headerless | undefined;
   dispatcher: Dispatcher;
   clients: ClientStore;
@@ -54,7 +54,7 @@ export class LegacyEndpoint {
     this.#parts = parts;
   }
 
-  /** `body`: what a POST brought, valid JSON-RPC 2.0. */
+  /** `body` is the POST's content, valid JSON-RPC 2.0. */
   async post(incoming: Incoming, body: JSONRPCMessage | JSONRPCMessage[]): Promise<Response> {
     const batch = Array.isArray(body);
     const messages = batch ? body : [body];
@@ -77,9 +77,9 @@ export class LegacyEndpoint {
   }
 
   /**
-   * A stream: a new standalone one, or with `Last-Event-ID` one that was cut, replayed from there and then live again.
-   * 405 ends a client's polling: there is nothing more to come. 410: what was missed is no longer stored, unless it is a
-   * call's: that brings what is left of it, and its answer.
+   * Opens a stream: a new standalone one or, with `Last-Event-ID`, a resumed one with replay. Responds 405 to end a
+   * client's polling when no more events will come. Responds 410 when missed events are no longer stored; a call's
+   * stream is resumed even so, because its answer may still come.
    */
   async get(incoming: Incoming): Promise<Response> {
     const leave = this.#parts.openStreams.acquire(incoming.principal.id);
@@ -92,7 +92,7 @@ export class LegacyEndpoint {
     return stream;
   }
 
-  /** `onClose`: when the stream has ended. */
+  /** `onClose` is called when the stream has ended. */
   async #stream(incoming: Incoming, onClose: () => void): Promise<Response> {
     const client = await this.#client(incoming);
     if (client instanceof Response) return client;
@@ -105,7 +105,7 @@ export class LegacyEndpoint {
     if (last === undefined)
       return rpcError(400, RPC.server, "Last-Event-ID: expected the id of an event.");
     const record = await streams.findPublic(client.id, last.publicId);
-    // A call's answer is worth more than what it said on the way: its stream goes on without what is lost.
+    // Resume a call's stream without the lost events: the answer matters more than the notifications.
     const lost = record === undefined ? 0 : record.prunedSeq - last.seq;
     const isLost = lost > 0 && record?.kind !== "request";
     if (record === undefined || isLost || last.seq > record.lastSeq) {
@@ -123,7 +123,7 @@ export class LegacyEndpoint {
     return this.#connect(client, record, last.seq, onClose, lost);
   }
 
-  /** `lost`: how many of its messages are no longer stored. */
+  /** `lost` is the number of missed events that are no longer stored. */
   async #connect(
     client: Client,
     record: StreamRecord,
@@ -144,7 +144,7 @@ export class LegacyEndpoint {
     return sseResponse(await live.connectStream(record, from, primes(client), onEnd, notice));
   }
 
-  /** Ends the client. The conversation stays. */
+  /** Ends the client. The session stays. */
   async delete(incoming: Incoming): Promise<Response> {
     const client = await this.#client(incoming);
     if (client instanceof Response) return client;
@@ -190,8 +190,8 @@ export class LegacyEndpoint {
   }
 
   /**
-   * The client that the header names, noted as active; or why there is none. The revision is the one that it agreed on,
-   * whatever a later header says: programs send newer and older ones.
+   * The client that the header names, marked as active; or the refusal. Its protocol version is the negotiated one,
+   * whatever a later header says: clients send newer and older ones.
    */
   async #client({ principal, clientId }: Incoming): Promise<Client | Response> {
     if (clientId === undefined) {

@@ -1,20 +1,20 @@
-// The 2025 era without `Mcp-Session-Id`: hosts that introduce themselves for each call, or send no id back. A request is
-// served when nothing in it needs a client: it works where its argument, its address or `default-session` say.
+// The 2025 era without `Mcp-Session-Id`, for hosts that initialize for each call or send no id back. A request is
+// served if it needs no client. Its argument, its address or `default-session` selects the session.
 import { SUPPORTED_PROTOCOL_VERSIONS, type JSONRPCMessage } from "@modelcontextprotocol/server";
 import { revisionFault } from "../messages/batch.ts";
 import type { PassingCalls } from "../calls/passing-calls.ts";
 import { isRequest, RPC, rpcError } from "../../protocol/json-rpc.ts";
 import type { Incoming } from "../messages/incoming.ts";
 
-/** What is kept for a client, or sent to it later. */
+/** Methods that store something for a client, or send it later. */
 const NEED_A_CLIENT: ReadonlySet<string> = new Set([
   ...["resources/subscribe", "resources/unsubscribe", "logging/setLevel"],
 ]);
 
-/** What a request without a version is taken for, as the specification has it. */
+/** The version that the specification assumes for a request without one. */
 const ASSUMED_VERSION = "2025-03-26";
 
-/** What to do for whatever needs a client. */
+/** The hint for a request that needs a client. */
 export const INITIALIZE_FIRST =
   "Send initialize, and bring the Mcp-Session-Id that it answers with in each request.";
 

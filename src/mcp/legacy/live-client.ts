@@ -1,5 +1,5 @@
-// A 2025-era client in memory: the SDK's `Server` on one side, HTTP exchanges and streams on the other. It can be
-// dropped and rebuilt (rehydrated) from its row at any time it is idle; nobody notices.
+// A 2025-era client in memory: the SDK's `Server` on one side, HTTP responses and streams on the other. While idle, it
+// can be dropped and rebuilt (rehydrated) from its row without the client noticing.
 import type {
   JSONRPCMessage,
   JSONRPCNotification,
@@ -25,13 +25,13 @@ import { StandaloneStreams } from "./standalone-streams.ts";
 interface OpenCall extends LoggedRequest {
   exchange: PendingResponse;
   request: JSONRPCRequest;
-  /** Whether it has been told to the observer. */
+  /** True once the request log has recorded the call. */
   observed: boolean;
 }
 
 export interface LiveClientOptions extends McpServerOptions {
   streams: StreamStore;
-  /** Bound on the stored events of one stream. */
+  /** Maximum number of stored events per stream. */
   maxEvents: number;
 }
 
@@ -45,9 +45,9 @@ export class LiveClient implements Transport {
   readonly #server: Server;
   readonly #epoch: ServerRequestIds;
   readonly #observer: RequestLog;
-  /** By the id that the SDK knows them under. */
+  /** Calls by the id that the SDK knows. */
   readonly #calls = new Map<RequestId, OpenCall>();
-  /** Answers that nobody outside waits for, by request id. */
+  /** Handlers for the answers to our own requests, by request id. */
   readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
   #bytes = 0;
   #closed = false;
@@ -66,19 +66,19 @@ export class LiveClient implements Transport {
     });
   }
 
-  /** Of its introduction, as JSON. */
+  /** Size of the client's `initialize` request, as JSON. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** A client that has yet to introduce itself. */
+  /** A client that has not sent `initialize` yet. */
   static async connect(id: string, parts: LiveClientOptions, epoch = 0): Promise<LiveClient> {
     const live = new LiveClient(id, epoch, parts);
     await live.#server.connect(live);
     return live;
   }
 
-  /** A client as it was: its introduction and its log level are played to a new server, the answers swallowed. */
+  /** A rebuilt client: its stored `initialize` and log level go to a new server, and the answers are dropped. */
   static async rehydrate(
     client: Client,
     epoch: number,
@@ -94,7 +94,7 @@ export class LiveClient implements Transport {
     return live;
   }
 
-  /** Plays an `initialize` request; resolves to the answer and the protocol version that was agreed on. */
+  /** Delivers an `initialize` request; resolves to the answer and the negotiated protocol version. */
   async introduce(
     request: JSONRPCRequest,
   ): Promise<{ answer: JSONRPCMessage; protocolVersion: string | undefined }> {
@@ -108,11 +108,11 @@ export class LiveClient implements Transport {
   }
 
   /**
-   * Hands a client's messages to the server; what the requests among them answer goes to `exchange`. Programs that share a
-   * session may use an id at the same time, each on a connection of its own: the SDK then knows the later one by another.
+   * Delivers a client's messages to the server; the answers go to `exchange`. Programs that share an `Mcp-Session-Id`
+   * may use the same request id at the same time, so the SDK gets another id for the later request.
    */
   deliver(messages: readonly JSONRPCMessage[], exchange: PendingResponse, caller: Caller): void {
-    // Only a client that has an event id can come back to a stream that ends in the middle.
+    // Only a client with an event id can reconnect to a stream that ends early.
     const extra =
       caller.client && primes(caller.client) ? { closeSSEStream: () => exchange.disconnect() } : {};
     const began = performance.now();
@@ -130,7 +130,7 @@ export class LiveClient implements Transport {
     }
   }
 
-  /** Connects to a stream, new or known, from behind event `sent`; `notice` comes before all that is replayed. */
+  /** Connects to a new or known stream, behind event `sent`; `notice` is sent before the replay. */
   async connectStream(
     record: StreamRecord,
     sent: number,
@@ -149,7 +149,7 @@ export class LiveClient implements Transport {
       if (record.kind === "standalone") await this.standalone.add(stream, sse);
       return sse;
     } catch (error) {
-      sse.close(); // nobody reads it: it must take no message
+      sse.close(); // no reader is left, so the stream must take no message
       sse.settle(false);
       throw error;
     }
@@ -166,14 +166,14 @@ export class LiveClient implements Transport {
     const outbound = this.#epoch.outbound(message);
     const related = options?.relatedRequestId;
     if (related !== undefined) {
-      // What a request has to say after its end has nobody to go to.
+      // A request's message after its end has no receiver.
       await this.#calls.get(related)?.exchange.notify(outbound);
       return;
     }
     await this.standalone.send(JSON.stringify(outbound));
   }
 
-  /** Answers the running calls that `choose` picks with an outcome that says so; their handlers run into the void. */
+  /** Answers the chosen running calls as interrupted; later messages of their handlers are dropped. */
   async interrupt(choose: (request: JSONRPCRequest) => boolean): Promise<void> {
     const chosen = [...this.#calls.values()].filter(({ request }) => choose(request));
     for (const call of chosen) this.#ended(call, "interrupted");
@@ -192,7 +192,7 @@ export class LiveClient implements Transport {
     }
   }
 
-  /** Lets go of calls and connections and forgets the client; its rows stay. */
+  /** Drops calls and connections and forgets the client; its rows stay. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -226,7 +226,10 @@ export class LiveClient implements Transport {
     this.#observer.ended(call, ending);
   }
 
-  /** Of several calls with the id nobody can tell which is meant: all go on, which a cancelled caller does not notice. */
+  /**
+   * Cancels a call. If several calls share the id, all go on: the meant one is unknown, and its caller ignores the
+   * answer.
+   */
   #cancel(message: Cancellation): void {
     const { requestId } = message.params;
     const meant = [...this.#calls].filter(([, { request }]) => request.id === requestId);
@@ -238,7 +241,7 @@ export class LiveClient implements Transport {
     call.exchange.discard(requestId).catch((error: unknown) => this.onerror?.(error as Error));
   }
 
-  /** A request of our own to the server, under an id that no client can send. */
+  /** Sends a request of our own to the server, under an id that no client can send. */
   async #request(message: { method: string; params?: unknown }): Promise<JSONRPCMessage> {
     const id = ownId();
     const { promise, resolve } = Promise.withResolvers<JSONRPCMessage>();
@@ -250,7 +253,6 @@ export class LiveClient implements Transport {
   }
 }
 
-/** No client can send it. */
 const ownId = (): string => `holdfast:${crypto.randomUUID()}`;
 
 const cancellation = (requestId: RequestId): JSONRPCMessage => ({

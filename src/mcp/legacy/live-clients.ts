@@ -1,4 +1,5 @@
-// The clients that are in memory: all busy ones, and a bounded number of idle ones, least recently used first to go.
+// The clients in memory: all busy ones, and a bounded number of idle ones. The least recently used idle client goes
+// first.
 import { once } from "../../lib/once.ts";
 import type { Client } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
@@ -7,18 +8,18 @@ import { mayRunAgain } from "../calls/interruption.ts";
 import { LiveClient, type LiveClientOptions } from "./live-client.ts";
 import { listChangedNotice } from "../../protocol/json-rpc.ts";
 
-/** Of the introductions of idle clients: an object takes several times as much as its text. */
+/** Maximum size of all idle clients' `initialize` requests; in memory they take several times as much. */
 const MAX_IDLE_BYTES = 8_000_000;
 
-/** A client that is used now, or is being rehydrated for its first use. */
+/** A client in use, or one that is being rehydrated for its first use. */
 interface Entry {
   live: Promise<LiveClient>;
-  /** There once `live` has resolved. */
+  /** The client, once `live` has resolved. */
   present?: LiveClient;
   uses: number;
 }
 
-/** A client in use; `release` it once, when the call or stream has ended. */
+/** A client in use; call `release` once, at the end of the call or stream. */
 export interface Lease {
   live: LiveClient;
   release(): void;
@@ -27,7 +28,7 @@ export interface Lease {
 export class LiveClients implements ConnectionHolder {
   readonly #parts: LiveClientOptions;
   readonly #clients: ClientStore;
-  /** Least recently used first: each comes and goes with every call. */
+  /** Idle clients, least recently used first. */
   readonly #idle = new Map<string, LiveClient>();
   #idleBytes = 0;
   readonly #maxIdle: number;
@@ -39,7 +40,7 @@ export class LiveClients implements ConnectionHolder {
     this.#maxIdle = maxIdle;
   }
 
-  /** The client in memory, rehydrated from its row if it is not there: once, however many ask at the same time. */
+  /** The client in memory. A missing one is rehydrated from its row, once for all concurrent callers. */
   async use(client: Client): Promise<Lease> {
     const { id } = client;
     const entry = this.#used.get(id) ?? this.#begin(client);
@@ -53,19 +54,19 @@ export class LiveClients implements ConnectionHolder {
     }
   }
 
-  /** Takes in a client that has just introduced itself. */
+  /** Adds a client after its `initialize`. */
   add(live: LiveClient): void {
     this.#rest(live);
   }
 
-  /** The client has ended: what it still waits for is interrupted. */
+  /** Interrupts the calls of a client that has ended. */
   async end(id: string): Promise<void> {
     const live = await this.#used.get(id)?.live.catch(() => undefined);
     await live?.interrupt(() => true);
     await this.remove(id);
   }
 
-  /** Closes the client, whatever it is doing. */
+  /** Closes the client, busy or not. */
   async remove(id: string): Promise<void> {
     const entry = this.#used.get(id);
     const live = entry ? await entry.live.catch(() => undefined) : this.#take(id);
@@ -74,12 +75,12 @@ export class LiveClients implements ConnectionHolder {
     await live?.close();
   }
 
-  /** How many are in memory, busy or idle. */
+  /** Number of clients in memory, busy or idle. */
   get size(): number {
     return this.#used.size + this.#idle.size;
   }
 
-  /** Ids of the streams that somebody uses here. */
+  /** Ids of the streams in use here. */
   get streamIds(): number[] {
     return this.#present.flatMap((live) => live.streams.ids);
   }
@@ -107,13 +108,13 @@ export class LiveClients implements ConnectionHolder {
     );
   }
 
-  /** Tells the callers of what still runs that it was interrupted, and closes everything. */
+  /** Answers the running calls as interrupted, and closes all clients. */
   async closeAll(): Promise<void> {
     const { registry } = this.#parts;
     const errors = this.#present.map((live) =>
       live.interrupt((request) => !mayRunAgain(request, registry)),
     );
-    await Promise.allSettled(errors); // one that cannot be stored is ended by the next start
+    await Promise.allSettled(errors); // the next start ends a call whose answer cannot be stored
     await Promise.all([...this.#used.keys(), ...this.#idle.keys()].map((id) => this.remove(id)));
   }
 
@@ -142,7 +143,7 @@ export class LiveClients implements ConnectionHolder {
     if (entry.present) this.#rest(entry.present);
   }
 
-  /** Takes one out of those that are idle. */
+  /** Takes a client out of the idle ones. */
   #take(id: string): LiveClient | undefined {
     const live = this.#idle.get(id);
     if (live === undefined) return undefined;
@@ -151,7 +152,7 @@ export class LiveClients implements ConnectionHolder {
     return live;
   }
 
-  /** Keeps one that nobody uses now, in the place of the one that was idle for longest when they are too many. */
+  /** Adds an idle client, and closes the one that was idle longest if there are too many. */
   #rest(live: LiveClient): void {
     this.#idle.set(live.sessionId, live);
     this.#idleBytes += live.bytes;

@@ -1,5 +1,5 @@
-// Ends what a dead process left open, so that every call has a definite outcome: run again on its original stream when
-// its tool declares that to be safe, else answered with what is known.
+// Ends a dead process's open requests, so that every call has a definite outcome. A request runs again on its original
+// stream if its tool declares that to be safe; any other is answered as interrupted.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { LOCAL, may, NO_CREDENTIALS } from "../../auth/principal.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -21,14 +21,14 @@ export interface RecoveryOptions {
   dispatcher: Dispatcher;
   live: LiveClients;
   registry: ToolRegistry;
-  /** Whether anybody can still come with these credentials, by `Credentials.id`. */
+  /** The check that credentials are still valid, by `Credentials.id`. */
   life: CredentialsLife;
   clock: Clock;
   instanceId: string;
   log: Logger;
 }
 
-/** Ends every open request whose process is no more; resolves when each has an outcome or runs again. */
+/** Ends every open request of a dead process; resolves when each has an outcome or runs again. */
 export async function recoverRequests(parts: RecoveryOptions): Promise<void> {
   const { streams, live, instanceId, log } = parts;
   const orphans = await streams.orphans();
@@ -43,7 +43,7 @@ export async function recoverRequests(parts: RecoveryOptions): Promise<void> {
   }
   if (recovered.rerun + recovered.interrupted > 0)
     log.info(recovered, "ended what a dead process left");
-  if (orphans.length > 0) await live.refresh(); // somebody may be waiting for them already
+  if (orphans.length > 0) await live.refresh(); // clients may already be connected to their streams
 }
 
 async function recover(
@@ -57,7 +57,7 @@ async function recover(
   return "rerun";
 }
 
-/** Its caller could have lost the right to it since: a key is revoked, a token expires, a tool asks for more. */
+/** True if the caller may still run the request: a key may be revoked, a token expired, a tool's scope raised. */
 async function isStillAllowed(
   { owner, scope, credentials, message }: OpenRequest,
   { registry, life, clock }: RecoveryOptions,
@@ -81,7 +81,7 @@ async function interrupt(
   return "interrupted";
 }
 
-/** How far the earlier run had told its progress: a re-run says nothing below it. */
+/** The progress that the earlier run reported; a re-run reports nothing below it. */
 async function toldProgress(
   { streamId }: OpenRequest,
   streams: StreamStore,

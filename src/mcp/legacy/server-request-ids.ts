@@ -1,5 +1,5 @@
-// Ids of what the server asks of a client, with the epoch in them. The SDK counts from 0 in every new `Server`; with
-// the epoch, an answer to a question from before a restart never lands on a new question of the same number.
+// Ids of the server's requests to a client, with the epoch in them. The SDK counts from 0 in every new `Server`; the
+// epoch keeps an answer from before a restart off a newer request with the same number.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { isRequest, isNotification, isAnswer } from "../../protocol/json-rpc.ts";
 
@@ -10,7 +10,7 @@ export class ServerRequestIds {
     this.#prefix = `e${epoch}.`;
   }
 
-  /** A message as the client sees it. */
+  /** A message with the id that the client sees. */
   outbound(message: JSONRPCMessage): JSONRPCMessage {
     if (isRequest(message)) {
       return {
@@ -26,7 +26,7 @@ export class ServerRequestIds {
     return message;
   }
 
-  /** A message as the SDK knows it; undefined for what answers an earlier epoch. */
+  /** A message with the id that the SDK knows; undefined for an answer to an earlier epoch. */
   inbound(message: JSONRPCMessage): JSONRPCMessage | undefined {
     if (isAnswer(message)) {
       const id = this.#unmark(message.id);

@@ -1,11 +1,11 @@
-// The standalone (GET) streams of one client. Each message goes to exactly one: the newest that is connected; with none
-// it waits in the outbox for the next.
+// The standalone (GET) streams of one client. Each message goes to exactly one stream, the newest connected one.
+// Without a stream, the message waits in the outbox.
 import type { DurableStream } from "../../events/durable-stream.ts";
 import type { SseStream } from "../../events/sse-stream.ts";
 import type { StreamStore } from "../../events/store.ts";
 import type { SubscriptionStore } from "../../updates/store.ts";
 
-/** The oldest connection ends when a client opens one more. */
+/** Maximum number of connections per client; one more closes the oldest. */
 const MAX_CONNECTIONS = 16;
 
 export interface StandaloneOptions {
@@ -22,21 +22,21 @@ interface Connection {
 
 export class StandaloneStreams {
   readonly #options: StandaloneOptions;
-  /** Oldest first. */
+  /** Connections, oldest first. */
   #connections: Connection[] = [];
 
   constructor(options: StandaloneOptions) {
     this.#options = options;
   }
 
-  /** From here on messages come to this connection; what was kept before moves to it. */
+  /** Makes this connection the receiver of messages, and moves the outbox to it. */
   async add(stream: DurableStream, sse: SseStream): Promise<void> {
     this.#connections.push({ stream, sse });
     if (this.#connections.length > MAX_CONNECTIONS) this.#connections[0]!.sse.close();
     await this.deliverWaiting();
   }
 
-  /** The connection has ended. */
+  /** Removes a connection that has ended. */
   remove(sse: SseStream): void {
     this.#connections = this.#connections.filter((connection) => connection.sse !== sse);
   }
@@ -48,7 +48,7 @@ export class StandaloneStreams {
     newest.stream.stored(await store.append(newest.stream.id, data, maxEvents), data);
   }
 
-  /** Moves what waits in the outbox to the newest connection, if there is one. */
+  /** Moves the outbox to the newest connection, if there is one. */
   async deliverWaiting(): Promise<void> {
     const { clientId, store, maxEvents } = this.#options;
     const newest = this.#connections.at(-1);

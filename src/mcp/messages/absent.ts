@@ -1,16 +1,16 @@
-// Null for what is not there, as programs in Go, Java, C# and Lisp write it: nothing that this protocol has takes null as
-// a value. What belongs to a tool or to its author stays as it came.
+// Removal of null for absent fields, which programs in Go, Java, C# and Lisp send: no field of this protocol takes
+// null as a value. Values that belong to a tool or to its author stay unchanged.
 
 type Fields = Record<string, unknown>;
 
 const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** PHP and Lua write an empty object as an empty list. */
+/** True for null and for an empty list, which PHP and Lua send in place of an empty object. */
 const isNothing = (value: unknown): boolean =>
   value === null || (Array.isArray(value) && value.length === 0);
 
-/** Takes the nulls out of what a program has sent, in place. */
+/** Removes the nulls from a client's message or batch, in place. */
 export function dropNulls(body: unknown): void {
   for (const message of Array.isArray(body) ? body : [body])
     if (isFields(message)) dropFrom(message);
@@ -28,11 +28,11 @@ function dropFrom(message: Fields): void {
     else if (!(name === "arguments" && method === "tools/call") && name !== "inputResponses")
       dropDeep(value);
   }
-  const { argument } = params; // of a completion: nothing is typed yet
+  const { argument } = params; // the argument of a completion with no text typed yet
   if (method === "completion/complete" && isFields(argument)) argument["value"] ??= "";
 }
 
-/** Older programs write both, one of them null. */
+/** Older programs send both `result` and `error`, with one of them null. */
 function dropFromAnswer(message: Fields): void {
   if (message["error"] === null) delete message["error"];
   if (message["result"] !== null) return;
@@ -40,7 +40,7 @@ function dropFromAnswer(message: Fields): void {
   else message["result"] = {};
 }
 
-/** Keys of others hold what they hold. */
+/** Removes nulls at the top, and below the protocol's own keys. Values of other keys stay unchanged. */
 function dropFromMeta(meta: Fields): void {
   for (const [name, value] of Object.entries(meta)) {
     if (value === null) delete meta[name];

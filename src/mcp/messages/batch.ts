@@ -1,12 +1,12 @@
-// JSON-RPC batches: several messages in one body or line, which revisions up to 2025-03-26 have.
+// JSON-RPC batches: several messages in one body or line, as revisions up to 2025-03-26 allow.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { isRequest } from "../../protocol/json-rpc.ts";
 
-/** The last revision whose clients may send several messages in one body. */
+/** The last revision with batches. */
 const LAST_WITH_BATCHES = "2025-03-26";
 export const MAX_BATCH = 100;
 
-/** Why messages cannot come together; undefined when they can. */
+/** The reason to refuse a batch; undefined for a valid one. */
 export function batchFault(messages: readonly JSONRPCMessage[]): string | undefined {
   if (messages.length > MAX_BATCH) return `A batch has at most ${MAX_BATCH} messages.`;
   const ids = messages.filter(isRequest).map(({ id }) => id);
@@ -16,7 +16,7 @@ export function batchFault(messages: readonly JSONRPCMessage[]): string | undefi
     : undefined;
 }
 
-/** Why a client of this revision cannot send batches; undefined when it can. */
+/** The reason to refuse batches of this revision; undefined when it has batches. */
 export const revisionFault = (protocolVersion: string): string | undefined =>
   protocolVersion > LAST_WITH_BATCHES
     ? `Protocol version ${protocolVersion} has no batches.`

@@ -1,5 +1,5 @@
-// Which era a POST belongs to, and whether it is JSON-RPC at all: what the SDK's classifier says, without asking it about
-// the message that nearly all are. It tries a message as every kind there is, most likely last.
+// The era of a POST, and the check that it is JSON-RPC. Delegates to the SDK's classifier, except for plain requests,
+// which it checks last and slowly.
 import {
   classifyInboundRequest,
   isJSONRPCRequest,
@@ -8,9 +8,9 @@ import {
 } from "@modelcontextprotocol/server";
 import { MODERN_VERSION } from "../initialize.ts";
 
-/** The headers that a message must agree with. */
+/** The headers that must agree with the message. */
 export interface MessageHeaders {
-  /** `Mcp-Session-Id`, which only the 2025 era has. */
+  /** `Mcp-Session-Id`, a header of the 2025 era. */
   session: string | undefined;
   protocolVersion: string | undefined;
   method: string | undefined;
@@ -21,8 +21,8 @@ export function classify(
   { session, protocolVersion: claimed, method, name }: MessageHeaders,
   body: unknown,
 ): InboundClassificationOutcome {
-  // A client that carries its id, or introduces itself, is of the 2025 era whatever its header claims: it may have asked
-  // for a newer revision before, or know one that this server does not.
+  // Treat a client with an `Mcp-Session-Id` or an `initialize` as 2025-era, whatever its version header claims: it may
+  // have tried a newer revision before, or know one that this server does not.
   const protocolVersion =
     (session !== undefined || isIntroduction(body)) && !claimsRevision(body) ? undefined : claimed;
   if (isEarlierRequest(protocolVersion, body)) return { kind: "legacy", reason: "no-claim" };
@@ -43,7 +43,10 @@ const claimsRevision = (body: unknown): boolean => {
 const isIntroduction = (body: unknown): boolean =>
   (body as { method?: unknown } | null)?.method === "initialize";
 
-/** A request of the 2025 era, by its header and by what it does not claim. An introduction tells its era itself. */
+/**
+ * True for a plain 2025-era request: an older version header and no claim of 2026-07-28. `initialize` is left to the
+ * SDK.
+ */
 function isEarlierRequest(protocolVersion: string | undefined, body: unknown): boolean {
   if (protocolVersion === undefined || protocolVersion >= MODERN_VERSION) return false;
   if (!isJSONRPCRequest(body) || body.method === "initialize") return false;

@@ -1,4 +1,4 @@
-// What is wrong with a message, as one line with the field: the SDK answers with the whole report of its validator.
+// Faults of a message as one line with the field; the SDK would answer with its validator's whole report.
 import { ProtocolError, ProtocolErrorCode, specTypeSchemas } from "@modelcontextprotocol/server";
 import { AppError } from "../../lib/errors.ts";
 
@@ -7,7 +7,7 @@ interface Issue {
   path?: readonly (PropertyKey | { key: PropertyKey })[] | undefined;
 }
 
-/** Why a body that is no JSON-RPC message is none. */
+/** The reason why a body is not a JSON-RPC message. */
 export function messageFault(body: unknown): string {
   if (typeof body !== "object" || body === null)
     return "Expected a JSON-RPC 2.0 message, which is an object.";
@@ -25,7 +25,7 @@ export function messageFault(body: unknown): string {
   return issues ? `No JSON-RPC 2.0 message. ${line(issues)}` : "No JSON-RPC 2.0 message.";
 }
 
-/** Any thrown value; what is the caller's mistake as its error, a validator's report as a line that can be read. */
+/** The error to send: a caller's mistake as a protocol error, a validator's report as one readable line. */
 export function readable(thrown: unknown): unknown {
   if (thrown instanceof AppError && thrown.code === "invalid")
     return new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.advice);
@@ -35,7 +35,7 @@ export function readable(thrown: unknown): unknown {
   return issues ? new ProtocolError(ProtocolErrorCode.InvalidParams, line(issues)) : thrown;
 }
 
-/** The SDK puts the report's JSON into the message, behind a few words at most. */
+/** The issues in an SDK error, which has the report's JSON in its message, behind a few words at most. */
 function reported(thrown: unknown): Issue[] | undefined {
   const report = thrown instanceof Error && /^[\w/: ]*(\[[^]*\])$/.exec(thrown.message)?.[1];
   if (!report) return undefined;
@@ -47,7 +47,7 @@ function reported(thrown: unknown): Issue[] | undefined {
   }
 }
 
-/** Of two types: the validator does not say which. */
+/** Fields with two possible types, for which the validator names neither. */
 const IDS = ["id", "progressToken", "requestId"];
 
 const line = (issues: readonly Issue[]): string => `${[...new Set(issues.map(one))].join("; ")}.`;

@@ -1,4 +1,4 @@
-// Messages as they come in, over HTTP and over stdio: read from their text, and checked before anything else sees them.
+// Incoming messages over HTTP and stdio: parsed from text, and checked before other code sees them.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { mayHaveInexact, parseExactly } from "../../lib/json/exact-numbers.ts";
 import { unstorable } from "../../lib/json/storable.ts";
@@ -6,8 +6,8 @@ import { unstorable } from "../../lib/json/storable.ts";
 const CALL = "tools/call";
 
 /**
- * As `JSON.parse`, but in the arguments of a tool no number is changed: the tools refuse those that cannot be kept. Other
- * numbers, such as in `_meta`, are nobody's to store.
+ * Parses like `JSON.parse`, but keeps numbers in a tool's arguments exact: tools refuse numbers that cannot be stored
+ * exactly. Other numbers, such as in `_meta`, are never stored.
  * @throws SyntaxError
  */
 export function parseMessages(json: string): unknown {
@@ -25,8 +25,8 @@ export function parseMessages(json: string): unknown {
 type CallRequest = { method?: unknown; params?: { arguments?: unknown } } | null;
 
 /**
- * Why a message cannot be taken as it is, with the place: it has NUL or half a character where names, addresses and texts
- * are. Not looked at: a tool's arguments, which the tool refuses in its own words, and what a model or a person answered.
+ * The reason to refuse a message with NUL or a lone surrogate in names, addresses or texts, with the field. Tools
+ * check their arguments themselves. Answers of a model or a person are not checked here.
  */
 export function contentFault(message: JSONRPCMessage): string | undefined {
   if (!("method" in message)) return undefined;

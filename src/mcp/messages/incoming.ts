@@ -1,4 +1,4 @@
-// What both eras are given of an HTTP request.
+// The HTTP request in the form that both eras take.
 import type { Principal } from "../../auth/principal.ts";
 import type { ToolsetName } from "../../config/toolsets.ts";
 import type { SessionTarget } from "../../sessions/session.ts";
@@ -6,18 +6,18 @@ import type { SessionTarget } from "../../sessions/session.ts";
 /** An HTTP request that has passed the guards. */
 export interface Incoming {
   principal: Principal;
-  /** Under which the log tells about it. */
+  /** Id of the request in the log. */
   requestId: string;
   headers: Headers;
-  /** From the address. */
+  /** The session that the address names. */
   target: SessionTarget | undefined;
-  /** From the address: `?tools=`. */
+  /** The toolsets of the address: `?tools=`. */
   toolsets: readonly ToolsetName[] | undefined;
   /** The header `Mcp-Session-Id`. */
   clientId: string | undefined;
   /** The header `MCP-Protocol-Version`. */
   protocolVersion: string | undefined;
-  /** Whether the header `Accept` names streams. */
+  /** True if the header `Accept` allows `text/event-stream`. */
   takesStream: boolean;
   /** The header `Last-Event-ID`. */
   lastEventId: string | undefined;

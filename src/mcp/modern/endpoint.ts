@@ -1,5 +1,5 @@
-// The 2026-07-28 era over HTTP: every POST stands by itself, and a session is what a handle or the address names.
-// Spec: modelcontextprotocol.io, revision 2026-07-28, "Streamable HTTP".
+// The 2026-07-28 era over HTTP: every POST is independent, and a handle or the address names the session. Spec:
+// modelcontextprotocol.io, revision 2026-07-28, "Streamable HTTP".
 import type { InboundModernRoute, JSONRPCRequest } from "@modelcontextprotocol/server";
 import type { Caller } from "../../sessions/session.ts";
 import type { RequestLog } from "../calls/request-log.ts";
@@ -26,11 +26,11 @@ export class ModernEndpoint {
     this.#parts = parts;
   }
 
-  /** `route`: a message that claims this era, its envelope checked. */
+  /** `route` is a message of this era with a valid envelope. */
   async post(incoming: Incoming, route: InboundModernRoute, http: Request): Promise<Response> {
     const { revision } = route.classification;
     if (revision !== MODERN_VERSION) return unsupported(route, revision);
-    // Cancellation is the end of the connection here; no other notification of a client means anything to this server.
+    // Accept notifications without effect: cancellation is the end of the connection here, and no other matters.
     if (route.messageKind === "notification") return new Response(null, { status: 202 });
     const request = route.message;
     const mismatch =
@@ -46,7 +46,10 @@ export class ModernEndpoint {
     return this.#parts.calls.answer([request], caller, { signal: http.signal });
   }
 
-  /** Observed when it begins: such a stream has no end of its own. */
+  /**
+   * Opens a `subscriptions/listen` stream. The request log records it at the start, because the stream has no end of
+   * its own.
+   */
   async #listen(request: JSONRPCRequest, caller: Caller): Promise<Response> {
     const { listens, observer } = this.#parts;
     const began = performance.now();

@@ -1,4 +1,4 @@
-// What a `subscriptions/listen` request (2026-07-28) asks for, and the client that stands behind it.
+// The contents of a `subscriptions/listen` request (2026-07-28), and the client row for it.
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
@@ -15,7 +15,7 @@ import { clientFromMeta, MODERN_VERSION, tooLong } from "../initialize.ts";
 import { MAX_SUBSCRIBED_BYTES } from "../../updates/store.ts";
 import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "../server.ts";
 
-/** The resources to hear of, without doubles; or an error that says what is wrong with the request. */
+/** The resources to listen to, without duplicates; or an error with the fault in the request. */
 export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
   const wanted = params?.["notifications"];
   if (!isSpecType.SubscriptionFilter(wanted))
@@ -37,21 +37,23 @@ export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
 const bytesOf = (uris: readonly string[]): number =>
   uris.reduce((sum, uri) => sum + Buffer.byteLength(uri), 0);
 
-/** What a listening stream keeps in memory while it lasts, about. */
+/** Approximate memory of an open listen stream, in bytes. */
 export const listenedBytes = ({ id }: JSONRPCRequest, uris: readonly string[]): number =>
   bytesOf([String(id), ...uris]);
 
-/** Of a request that `listenedUris` found nothing wrong with. */
+/** The lists to listen to, in a request that `listenedUris` accepts. */
 export function listenedLists({ params }: JSONRPCRequest): ReadonlySet<List> {
   const wanted = params?.["notifications"] as SubscriptionFilter;
   const lists = ["tools", "prompts", "resources"] as const;
   return new Set(lists.filter((list) => wanted[`${list}ListChanged`] === true));
 }
 
-/** The credentials of a client that no `Mcp-Session-Id` leads to. */
+/** Credentials of a client that no `Mcp-Session-Id` can reach. */
 export const NO_HEADER = "connection";
 
-/** Nobody can come back to this client: it ends with its connection, which holds until `presentUntil` for now. */
+/**
+ * A client that no request can reach: it ends with its connection, which is counted as present until `presentUntil`.
+ */
 export function listeningClient(
   { params }: JSONRPCRequest,
   {
@@ -76,7 +78,7 @@ export function listeningClient(
     initialize: {},
     logLevel: null,
     createdAt: now,
-    lastSeenAt: 0, // always too old: only its connection keeps it alive
+    lastSeenAt: 0, // always expired: only the connection keeps the client
     presentUntil,
     endedAt: null,
   };

@@ -1,5 +1,5 @@
-// `subscriptions/listen` of 2026-07-28: one stream on which a caller hears of changes, for as long as it is connected.
-// Behind it stands a client of its own, so that news reaches it as it reaches everybody else, from any process.
+// `subscriptions/listen` of 2026-07-28: one stream of change notifications, for as long as the caller is connected.
+// Each stream has a client row, so that changes in any process reach it like any other client.
 import {
   SERVER_INFO_META_KEY,
   SUBSCRIPTION_ID_META_KEY,
@@ -24,10 +24,10 @@ import { listChangedNotice, RPC, rpcError } from "../../protocol/json-rpc.ts";
 import { MAX_SUBSCRIPTIONS, type ServerInfo } from "../server.ts";
 
 interface Listener {
-  /** Of the request, which names the subscription. */
+  /** The request's id, which names the subscription. */
   id: RequestId;
   sse: SseStream;
-  /** Whose changes it hears of. */
+  /** The lists whose changes are sent. */
   lists: ReadonlySet<List>;
 }
 
@@ -43,15 +43,15 @@ export interface ListenOptions {
   onError(error: unknown): void;
 }
 
-/** Of uris, and of the ids of requests. */
+/** Maximum bytes of uris and request ids: per principal, and in all. */
 const MAX_PRINCIPAL_BYTES = 8_000_000;
 const MAX_BYTES = 64_000_000;
 
 export class ListenStreams implements ConnectionHolder {
   readonly #parts: ListenOptions;
-  /** By client, oldest first. */
+  /** Listeners by client, oldest first. */
   readonly #listeners = new Map<string, Listener>();
-  /** Listened to, by principal. */
+  /** Bytes of uris and request ids, by principal. */
   readonly #bytes = new CountByKey();
   #closed = false;
 
@@ -86,7 +86,7 @@ export class ListenStreams implements ConnectionHolder {
     return sseResponse(listener.sse);
   }
 
-  /** A place among the principal's streams, and among what all of them listen to. */
+  /** Takes a stream and its bytes from the limits; returns the release function, or the refusal. */
   #acquire(principal: string, bytes: number): (() => void) | Response {
     const used = this.#bytes.of(principal) + bytes;
     if (used > MAX_PRINCIPAL_BYTES || this.#bytes.total + bytes > MAX_BYTES) {
@@ -124,7 +124,7 @@ export class ListenStreams implements ConnectionHolder {
       if (listener.lists.has(list)) tell(listener, listChangedNotice(list));
   }
 
-  /** Tells every caller that its subscription is over. */
+  /** Ends every subscription with its final result. */
   close(): void {
     this.#closed = true;
     for (const listener of this.#listeners.values()) this.#complete(listener);
@@ -152,7 +152,7 @@ export class ListenStreams implements ConnectionHolder {
         ),
       ]);
     } catch (error) {
-      await clients.end(client.id).catch(this.#parts.onError); // with those that were stored
+      await clients.end(client.id).catch(this.#parts.onError); // ends the stored subscriptions, too
       throw error;
     }
     const leave = presence.enter(client.id);
@@ -175,7 +175,7 @@ export class ListenStreams implements ConnectionHolder {
   }
 }
 
-/** Sends a notification under the name of the subscription. */
+/** Sends a notification with the subscription's id. */
 function tell({ id, sse }: Listener, { params, ...message }: JSONRPCNotification): void {
   const _meta = { ...params?._meta, [SUBSCRIPTION_ID_META_KEY]: id };
   sse.send(undefined, JSON.stringify({ ...message, params: { ...params, _meta } }));

@@ -1,14 +1,14 @@
-// 2026-07-28 over HTTP: the headers that repeat what is in the body, so that proxies can route without reading it. They
-// must be there, and they must agree. Spec: modelcontextprotocol.io, "Streamable HTTP", standard and custom headers.
+// The headers that repeat parts of the body in 2026-07-28 over HTTP, so that proxies can route without parsing it.
+// They are required and must match. Spec: modelcontextprotocol.io, "Streamable HTTP", standard and custom headers.
 import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import type { HeaderParameter } from "../../tools/header-parameters.ts";
 
-/** Why a request is refused. */
+/** The reason to refuse a request. */
 export interface Mismatch {
   header: string;
-  /** Absent when the header is. */
+  /** The header's value; undefined for a missing header. */
   sent?: string;
-  /** What the body says. */
+  /** The value in the body. */
   expected: string;
 }
 
@@ -22,7 +22,10 @@ const NAMED_BY: Readonly<Record<string, string>> = {
 const BASE64_SENTINEL = /^=\?base64\?(.*)\?=$/;
 const DECIMAL = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
-/** `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name`. That those which are there agree in version and method is known. */
+/**
+ * Checks `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name`. The SDK has already checked that present headers match
+ * the body.
+ */
 export function checkStandardHeaders(
   { method, params }: JSONRPCRequest,
   headers: Headers,
@@ -35,7 +38,7 @@ export function checkStandardHeaders(
   return typeof value === "string" ? compare("Mcp-Name", value, headers) : undefined;
 }
 
-/** `Mcp-Param-…`, for the arguments whose schema asks for it. */
+/** Checks `Mcp-Param-…`, for arguments whose schema requires it. */
 export function checkParameterHeaders(
   parameters: readonly HeaderParameter[],
   args: unknown,
@@ -44,7 +47,7 @@ export function checkParameterHeaders(
   for (const { header, path } of parameters) {
     const value = valueAt(args, path);
     if (value === undefined || value === null || typeof value === "object") continue;
-    if (typeof value === "number" && !Number.isSafeInteger(value)) continue; // callers send no header for those
+    if (typeof value === "number" && !Number.isSafeInteger(value)) continue; // clients send no header for such numbers
     const mismatch = compare(`Mcp-Param-${header}`, value as string | number | boolean, headers);
     if (mismatch !== undefined) return mismatch;
   }
@@ -67,7 +70,7 @@ function compare(
   return same ? undefined : { header: name, sent: JSON.stringify(header), expected };
 }
 
-/** What is not printable ASCII comes as `=?base64?…?=`; undefined when that is no base64, or no UTF-8. */
+/** A header's text, decoded from `=?base64?…?=`; undefined for invalid base64 or UTF-8. */
 function decode(header: string): string | undefined {
   const encoded = BASE64_SENTINEL.exec(header)?.[1];
   if (encoded === undefined) return header;

@@ -1,6 +1,6 @@
-// One SDK `Server` for all calls over HTTP that stand by themselves: one for those of 2026-07-28, each of which brings its
-// version, identity and capabilities; one for earlier calls without a session. It is prepared once and keeps nothing
-// between calls. Requests get an id of ours while they are in it, for callers choose theirs without knowing of each other.
+// One SDK `Server` for all independent HTTP calls of an era: the calls of 2026-07-28, each with its version, identity
+// and capabilities, or legacy calls without a session. The server is prepared once and stores nothing between calls.
+// Inside it, requests have ids of ours, because callers choose theirs independently of each other.
 import {
   PerRequestHTTPServerTransport,
   SUPPORTED_PROTOCOL_VERSIONS,
@@ -25,7 +25,7 @@ const CLASSIFICATIONS = {
 
 type Era = keyof typeof CLASSIFICATIONS;
 
-/** The status that 2026-07-28 demands of an answer that no handler gave, by error code. */
+/** The HTTP status that 2026-07-28 requires for an error that no handler returned, by error code. */
 const HTTP_STATUS: Readonly<Record<number, number>> = {
   [RPC.parseError]: 400,
   [RPC.invalidRequest]: 400,
@@ -39,8 +39,8 @@ interface Call extends LoggedRequest {
 }
 
 /**
- * The SDK lets a server speak 2026-07-28 when it is connected to this transport of one exchange, by whose class it tells
- * (its `perRequestClassificationOf`); ours carries all exchanges, and nothing else of the original is used.
+ * Lets the SDK's server speak 2026-07-28. The SDK detects a transport of that era by this base class (its
+ * `perRequestClassificationOf`). Our transport carries all calls, and uses nothing else of the base class.
  */
 class SharedTransport extends PerRequestHTTPServerTransport {
   readonly #calls = new Map<RequestId, Call>();
@@ -62,7 +62,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     return call.caller;
   }
 
-  /** Hands a request to the server; returns how to cancel it. */
+  /** Delivers a request to the server; returns its cancel function. */
   deliver(request: JSONRPCRequest, caller: Caller, exchange: JsonResponse): () => void {
     const id = ++this.#lastId;
     this.#calls.set(id, {
@@ -80,7 +80,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
 
   async interruptAll(): Promise<void> {
     const calls = [...this.#calls.values()];
-    this.#calls.clear(); // what their handlers say from here on has nobody to go to
+    this.#calls.clear(); // drops later messages of their handlers
     for (const call of calls) this.#observer.ended(call, "interrupted");
     await Promise.all(
       calls.map(({ id, exchange, request }) =>
@@ -92,7 +92,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   override async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
     const id = isAnswer(message) ? message.id : options?.relatedRequestId;
     const call = id === undefined ? undefined : this.#calls.get(id);
-    if (id === undefined || call === undefined) return; // its caller has gone
+    if (id === undefined || call === undefined) return; // the caller has disconnected
     if (!isAnswer(message)) return call.exchange.notify(message);
     this.#calls.delete(id);
     this.#observer.ended(call, message);
@@ -100,7 +100,9 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     await call.exchange.respond(call.id, { ...message, id: call.id }, this.#statusOf(code));
   }
 
-  /** What a handler says is the payload of a 200; what the server refuses before that is the caller's mistake. */
+  /**
+   * The HTTP status of an answer: 200 for a handler's own error, the status of `HTTP_STATUS` for an earlier refusal.
+   */
   #statusOf(code: number | undefined): number {
     if (this.#extra.classification.era === "legacy") return 200;
     if (code === RPC.missingCapability) return 400;
@@ -132,7 +134,7 @@ export class SharedServer {
     this.#ready = server.connect(this.#transport);
   }
 
-  /** Runs requests; their answers and what they say on the way go to `exchange`. Resolves to how to cancel each. */
+  /** Runs requests; answers and notifications go to `exchange`. Resolves to the cancel functions. */
   async run(
     requests: readonly JSONRPCRequest[],
     caller: Caller,
@@ -142,7 +144,7 @@ export class SharedServer {
     return requests.map((request) => this.#transport.deliver(request, caller, exchange));
   }
 
-  /** Tells the callers of what still runs that it was interrupted. */
+  /** Answers the running calls as interrupted. */
   close(): Promise<void> {
     return this.#transport.interruptAll();
   }

@@ -1,5 +1,5 @@
-// One pipe as two: requests that claim 2026-07-28 go to one server, all others to another, as over HTTP. The SDK settles a
-// pipe for one era at its first message; programs ask `server/discover` before their `initialize`, or after it.
+// One pipe as two channels: requests that claim 2026-07-28 go to one server, all others to another, as over HTTP. The
+// SDK fixes a pipe's era at its first message, but clients send `server/discover` before or after their `initialize`.
 import {
   PROTOCOL_VERSION_META_KEY,
   SUPPORTED_PROTOCOL_VERSIONS,
@@ -9,12 +9,12 @@ import {
 } from "@modelcontextprotocol/server";
 import { isAnswer, isNotification, isRequest } from "../../protocol/json-rpc.ts";
 
-/** Neither is to be started: `start` starts the pipe, when there is somebody at both. */
+/** Two transports over one pipe. Call `start` here, not on the channels, once both have a server. */
 export class EraChannels {
   readonly legacy: Transport;
   readonly modern: Transport;
   readonly #wire: Transport;
-  /** Requests of the modern era that are not answered: what cancels them need not claim anything. */
+  /** Unanswered requests of the modern era; their cancellation need not claim an era. */
   readonly #open = new Set<RequestId>();
 
   constructor(wire: Transport) {
@@ -45,7 +45,7 @@ export class EraChannels {
   }
 
   #channelOf(message: JSONRPCMessage): Transport {
-    if (isAnswer(message)) return this.legacy; // only that era asks
+    if (isAnswer(message)) return this.legacy; // only legacy servers send requests
     const params: Readonly<Record<string, unknown>> = message.params ?? {};
     const isModern =
       claimsModern(params["_meta"]) ||
@@ -55,7 +55,7 @@ export class EraChannels {
   }
 }
 
-/** An unknown revision too: that server tells which there are. */
+/** True for any claimed revision, even an unknown one: the modern server answers with the supported ones. */
 function claimsModern(meta: unknown): boolean {
   if (typeof meta !== "object" || meta === null || !(PROTOCOL_VERSION_META_KEY in meta))
     return false;

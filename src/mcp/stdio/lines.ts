@@ -1,4 +1,4 @@
-// Bytes cut into lines. A line that is too long costs only itself: it is thrown away, and told as undefined.
+// Splits bytes into lines. A line over the limit is discarded and yielded as undefined; later lines are not affected.
 
 const NEWLINE = 0x0a;
 
@@ -22,7 +22,7 @@ export class Lines {
     this.#take(chunk.subarray(from));
   }
 
-  /** What is there is a line, also without its end. */
+  /** The rest as a line without an end. */
   *end(): Generator<Buffer | undefined> {
     const line = this.#size > this.#maxBytes ? undefined : Buffer.concat(this.#pieces);
     this.#pieces = [];
@@ -37,5 +37,5 @@ export class Lines {
   }
 }
 
-/** White space, also behind a byte order mark. */
+/** True for white space, also behind a byte order mark. */
 const isBlank = (line: Buffer): boolean => line.length < 80 && line.toString().trim() === "";

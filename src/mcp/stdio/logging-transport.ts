@@ -1,4 +1,4 @@
-// A pipe whose requests are observed: each gets an id of ours, as each HTTP request has one.
+// A pipe that logs its requests: each gets an id of ours, like each HTTP request.
 import type { JSONRPCMessage, RequestId, Transport } from "@modelcontextprotocol/server";
 import { newId } from "../../lib/ids.ts";
 import type { Caller } from "../../sessions/session.ts";
@@ -16,7 +16,7 @@ export class LoggingTransport implements Transport {
   readonly #open = new Map<RequestId, LoggedRequest & { requestId: string }>();
   #answered = Promise.withResolvers<void>();
 
-  /** `caller`: who is at the other end, as far as known by now. */
+  /** `caller` returns the client at the other end, as far as it is known. */
   constructor(wire: Transport, observer: RequestLog, caller: () => Caller) {
     this.#wire = wire;
     this.#observer = observer;
@@ -29,7 +29,7 @@ export class LoggingTransport implements Transport {
     };
   }
 
-  /** Our id of a request that is open. */
+  /** Our id of an open request. */
   requestId(id: RequestId): string | undefined {
     return this.#open.get(id)?.requestId;
   }
@@ -47,12 +47,9 @@ export class LoggingTransport implements Transport {
     return this.#wire.close();
   }
 
-  /**
-   * Nothing more will come: resolves when what came is answered, and answers what takes longer than `graceMs` with an
-   * outcome that says so.
-   */
+  /** Waits for the open requests at the end of the input. After `graceMs`, the rest is answered as interrupted. */
   async finish(graceMs: number): Promise<void> {
-    // It keeps the process alive: a handler may wait on nothing that does.
+    // Keep the process alive until then: a handler may wait on something that does not.
     const { promise: overdue, resolve } = Promise.withResolvers<true>();
     const timer = setTimeout(() => resolve(true), graceMs);
     while (this.#awaited.length > 0) {
@@ -66,7 +63,7 @@ export class LoggingTransport implements Transport {
     );
   }
 
-  /** Listening ends with the pipe: its answer is that it goes on. */
+  /** Open requests to wait for. subscriptions/listen ends when the pipe closes; it has no final result. */
   get #awaited(): RequestId[] {
     return [...this.#open]
       .filter(([, { request }]) => request.method !== "subscriptions/listen")
@@ -89,7 +86,7 @@ export class LoggingTransport implements Transport {
     if (observed === undefined) return;
     this.#open.delete(id);
     this.#answered.resolve();
-    const caller = { ...this.#caller(), requestId: observed.requestId }; // it may have introduced itself by now
+    const caller = { ...this.#caller(), requestId: observed.requestId }; // a client that has sent `initialize` meanwhile is known now
     this.#observer.ended({ ...observed, caller }, ending);
   }
 }

@@ -1,4 +1,4 @@
-// Standard input and output as a transport: one message, or one batch, a line. What is no message is answered as over
+// Standard input and output as a transport: one message or one batch per line. Invalid messages are answered as over
 // HTTP. Spec: modelcontextprotocol.io, "Transports", stdio.
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
@@ -21,15 +21,15 @@ import { isAnswer, isNotification, isRequest, requestIdOf, RPC } from "../../pro
 export interface PipeOptions {
   input: Readable;
   output: Writable;
-  /** Of one line. */
+  /** Maximum length of a line. */
   maxBytes: number;
-  /** How deeply JSON may be nested. */
+  /** Maximum nesting of JSON. */
   maxDepth: number;
-  /** Called when the input has ended and all of it was handed on; the pipe closes when it resolves. */
+  /** Called when the whole input was delivered; the pipe closes when the promise resolves. */
   beforeEnd(): Promise<void>;
 }
 
-/** The answers of a batch go out as one line, when all are there. */
+/** A batch, whose answers go out as one line when they are complete. */
 interface Batch {
   awaited: Set<RequestId>;
   answers: JSONRPCMessage[];
@@ -42,9 +42,11 @@ export class PipeTransport implements Transport {
   readonly #options: PipeOptions;
   readonly #lines: Lines;
   readonly #batches = new Map<RequestId, Batch>();
-  /** The revision that was agreed on (2025). */
+  /** The negotiated revision (2025). */
   #version: string | undefined;
-  /** The id of an `initialize` that is not answered yet, and what came behind it: its answer decides about batches. */
+  /**
+   * The id of an unanswered `initialize`, and the messages behind it: its answer decides whether batches are allowed.
+   */
   #introduction: RequestId | undefined;
   #held: unknown[] = [];
   #closed = false;
@@ -89,13 +91,13 @@ export class PipeTransport implements Transport {
 
   readonly #onEnd = (): void => {
     for (const line of this.#lines.end()) this.#line(line);
-    nextTurn() // what came last has been handed on by then
+    nextTurn() // the last message has been delivered by then
       .then(() => this.#options.beforeEnd())
       .catch(this.#onError)
       .finally(() => this.close());
   };
 
-  /** The other side has gone, or cannot be read any more. Stays on the output: a late write must not throw. */
+  /** Closes on an error of input or output. The listener stays on the output, so that a late write does not throw. */
   readonly #onError = (error: Error): void => {
     if (this.#closed) return;
     this.onerror?.(error);
@@ -160,14 +162,14 @@ export class PipeTransport implements Transport {
     if (awaited.size === 0 && answers.length > 0) await this.#write(answers);
   }
 
-  /** What was held behind the introduction goes on. */
+  /** Delivers the messages that waited behind `initialize`. */
   #introduced(answer: JSONRPCMessage): void {
     if ("result" in answer) this.#version = answer.result["protocolVersion"] as string;
     this.#introduction = undefined;
     for (const body of this.#held.splice(0)) this.#receive(body);
   }
 
-  /** A notification is not answered. */
+  /** Refuses a request; a notification gets no answer. */
   #refuseContent(message: JSONRPCMessage, fault: string): void {
     if (isRequest(message)) this.#refuse(message.id, RPC.invalidParams, fault);
   }
@@ -183,7 +185,7 @@ export class PipeTransport implements Transport {
   }
 }
 
-/** Undefined for what is no JSON-RPC message. */
+/** The message; undefined for a body that is not JSON-RPC. */
 function messageOf(body: unknown): JSONRPCMessage | undefined {
   try {
     return parseJSONRPCMessage(body);

@@ -1,4 +1,4 @@
-// The pipe of one client, between it and the SDK: what the client says of itself is stored before it is answered.
+// The pipe between one client and the SDK. A client's registration is stored before it is answered.
 import type {
   InitializeResult,
   JSONRPCMessage,
@@ -33,13 +33,13 @@ export interface RegisteringOptions {
 }
 
 /**
- * Stores the client before its `initialize` is answered (2025), or the subscriptions of its `subscriptions/listen` before
- * that is (2026), and ends it with the pipe: its id cannot come back.
+ * Stores the client before its `initialize` is answered (2025), and the subscriptions before their
+ * `subscriptions/listen` is answered (2026). The client ends with the pipe, because its id cannot come back.
  */
 export class RegisteringTransport implements Transport {
-  /** Who has introduced itself (2025). */
+  /** The client, after its `initialize` (2025). */
   client: Client | undefined;
-  /** Who hears of changes, in either era. */
+  /** Id of the client row that receives notifications, in either era. */
   listenerId: string | undefined;
   readonly closed: Promise<void>;
   onclose?: () => void;
@@ -49,13 +49,13 @@ export class RegisteringTransport implements Transport {
   readonly #parts: RegisteringOptions;
   readonly #target: SessionTarget | undefined;
   #introduction: JSONRPCRequest | undefined;
-  /** What came while something was being stored that comes before it. */
+  /** Messages that wait until an earlier one is stored. */
   #held: JSONRPCMessage[] | undefined;
-  /** What each `subscriptions/listen` listens to (2026). */
+  /** The uris of each `subscriptions/listen` (2026). */
   readonly #listens = new Map<RequestId, readonly string[]>();
   #leave: () => Promise<void> = async () => undefined;
 
-  /** `target`: the session that the program was started for. */
+  /** `target` is the session that the program was started for. */
   constructor(wire: Transport, parts: RegisteringOptions, target: SessionTarget | undefined) {
     this.#target = target;
     this.#wire = wire;
@@ -111,14 +111,14 @@ export class RegisteringTransport implements Transport {
     this.onmessage?.(message);
   }
 
-  /** What was held goes on as if it came now. */
+  /** Delivers the waiting messages as if they came now. */
   #release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const message of held) this.#receive(message);
   }
 
-  /** Resolves to the error to send instead when the client could not be stored. */
+  /** Stores the client; resolves to the error to send if that fails. */
   async #introduce(
     request: JSONRPCRequest,
     { protocolVersion }: InitializeResult,
@@ -135,7 +135,7 @@ export class RegisteringTransport implements Transport {
     }
   }
 
-  /** Resolves to the error to send instead when the subscriptions could not be stored. */
+  /** Stores the subscriptions; resolves to the error to send if that fails. */
   async #listen(request: JSONRPCRequest): Promise<JSONRPCMessage | undefined> {
     const uris = listenedUris(request);
     if (uris instanceof Error) {
@@ -165,7 +165,7 @@ export class RegisteringTransport implements Transport {
     await this.#store(client);
   }
 
-  /** Listening that is cancelled: its subscriptions go, unless another listen wants them too. */
+  /** Removes the subscriptions of a cancelled listen, except those that another listen has, too. */
   #cancelListen(id: RequestId): void {
     const uris = this.#listens.get(id);
     if (uris === undefined) return;
@@ -198,7 +198,7 @@ export class RegisteringTransport implements Transport {
     await clients.create(client);
     this.listenerId = client.id;
     const leave = presence.enter(client.id);
-    const leaveEarlier = this.#leave; // it has listened before it introduced itself
+    const leaveEarlier = this.#leave; // a listener may have registered before its `initialize`
     this.#leave = async () => {
       await leaveEarlier();
       leave();

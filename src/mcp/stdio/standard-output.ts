@@ -1,27 +1,27 @@
-// Keeps standard output for MCP: what else is written there, by a tool or by a package that it uses, goes to standard error.
-// Not held back: programs that a tool starts with `stdio: "inherit"`, native code, and files such as /dev/stdout.
+// Reserves standard output for MCP: writes of tools and their packages go to standard error. Not redirected: processes
+// that a tool starts with `stdio: "inherit"`, native code, and files such as /dev/stdout.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 
 const STDOUT = 1;
 const STDERR = 2;
 
-/** What takes a file descriptor first. */
+/** Functions whose first argument is a file descriptor. */
 const WRITERS = [
   ...(["write", "writeSync", "writev", "writevSync"] as const),
   ...(["writeFile", "writeFileSync", "appendFile", "appendFileSync"] as const),
 ];
 
 export interface ReservedOutput {
-  /** The pipe itself. */
+  /** The real standard output. */
   readonly stream: NodeJS.WriteStream;
-  /** Standard output is everybody's again. */
+  /** Ends the redirection. */
   release(): void;
 }
 
 export function reserveStandardOutput(): ReservedOutput {
   const own = Object.getOwnPropertyDescriptor(process, "stdout")!;
-  const stream = process.stdout; // opened before the writers below are others
+  const stream = process.stdout; // open it before the writers below are replaced
   const other = standardError();
   Object.defineProperty(process, "stdout", { ...own, get: () => other });
   const writers = fs as unknown as Record<string, (...args: unknown[]) => unknown>;
@@ -42,7 +42,7 @@ export function reserveStandardOutput(): ReservedOutput {
   };
 }
 
-/** Standard error for whoever means standard output: nobody can end it. */
+/** Standard error in place of standard output; code that ends the stream has no effect. */
 function standardError(): NodeJS.WriteStream {
   const { stderr } = process;
   const end = (last?: unknown): NodeJS.WriteStream => {

@@ -1,4 +1,4 @@
-// Sessions over stdio: the same tools on the same data folder, for the one program at the other end of the pipe.
+// Sessions over stdio: the same tools on the same data folder, for the client at the other end of the pipe.
 import type { Notification, Server } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { LOCAL } from "../../auth/principal.ts";
@@ -13,13 +13,13 @@ import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import { createServer, type McpServerOptions } from "../server.ts";
 
 export interface StdioOptions extends McpServerOptions, RegisteringOptions {
-  /** Whether a client without an address has a session to itself. */
+  /** True if a client without an address gets a session of its own. */
   ownSessions: boolean;
-  /** How long calls may go on at a stop, and when the other side has closed its end of the pipe. */
+  /** Time that calls get to finish, at a stop and after the client has closed its end of the pipe. */
   graceMs: number;
-  /** Of one message. */
+  /** Maximum size of one message. */
   maxBodyBytes: number;
-  /** How deeply JSON may be nested. */
+  /** Maximum nesting of JSON. */
   maxDepth: number;
 }
 
@@ -29,7 +29,7 @@ export interface StdioConnection extends ConnectionHolder {
   close(): Promise<void>;
 }
 
-/** Serves standard input and `output`, the program's own standard output, until the other side closes them. */
+/** Serves standard input and `output`, the process's real standard output, until the client closes them. */
 export function serveOverStdio(
   parts: StdioOptions,
   target: SessionTarget | undefined,
@@ -66,13 +66,13 @@ export function serveOverStdio(
   channels.start().catch((error: unknown) => parts.log.warn(why(error), "stdio"));
   const notify = async (notification: Notification): Promise<void> => {
     if (wire.client !== undefined) await servers.legacy?.notification(notification);
-    await servers.modern?.notification(notification); // to whoever listens there
+    await servers.modern?.notification(notification); // for a listening client
   };
   return {
     closed: wire.closed,
     async close() {
-      await pipe.finish(parts.graceMs).catch(() => undefined); // nobody may be there to read it
-      // The modern one first: it has a last word for whoever listens, and either closes the pipe.
+      await pipe.finish(parts.graceMs).catch(() => undefined); // the client may have gone
+      // Close the modern server first: it sends listeners a last message, and either server closes the pipe.
       for (const handle of handles.toReversed()) await handle.close();
     },
     get connectedIds() {
