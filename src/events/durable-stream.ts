@@ -1,5 +1,5 @@
-// A stream of the event log with at most one connection to it. Messages are stored first; the connection is then fed
-// from the log, in order, from where it stands: replay and live delivery are the same thing.
+// A stream of the event log with at most one connection. Messages are stored first. The connection is then fed from
+// the log, in order, from its position, so replay and live delivery are the same.
 import { formatEventId } from "./event-id.ts";
 import type { SseStream } from "./sse-stream.ts";
 import type { StreamRecord, StreamStore } from "./store.ts";
@@ -8,17 +8,17 @@ const BATCH = 200;
 
 interface Connection {
   sse: SseStream;
-  /** The last event that was written to it. */
+  /** The last event that was written to the connection. */
   sent: number;
-  /** Whether it has been fed up to the present once. */
+  /** True once the connection has received all events so far. */
   live: boolean;
-  /** Whether it has been fed all of a finished stream. */
+  /** True once the connection has received all of a finished stream. */
   whole: boolean;
-  /** Whether it has ended before all was written to it. */
+  /** True if the connection ended before everything was written. */
   lost: boolean;
 }
 
-/** A stream's record, as far as reading from it needs it. */
+/** The part of a stream's record that reading needs. */
 export type StreamStart = Pick<StreamRecord, "id" | "publicId" | "lastSeq" | "finishedAt">;
 
 export class DurableStream {
@@ -39,10 +39,9 @@ export class DurableStream {
   }
 
   /**
-   * Feeds a connection from behind event `sent`; an earlier connection ends, for it may be half-open. `prime`: the reader
-   * understands priming events (2025-11-25 and later). It gets one before anything is awaited, so that it has an id to
-   * come back with as soon as it has the headers. Resolves when the connection has ended and, if all was written to it,
-   * that is stored.
+   * Feeds a connection from behind event `sent`; an earlier connection is closed, as it may be half-open. `prime`: the
+   * client understands priming events (2025-11-25 and later). The priming event is sent synchronously, so the client
+   * can resume as soon as it has the headers. Resolves when the connection has ended and complete delivery is stored.
    */
   attach(sse: SseStream, sent: number, prime: boolean): Promise<void> {
     const earlier = this.#connection;
@@ -58,7 +57,7 @@ export class DurableStream {
     return formatEventId({ publicId: this.#publicId, seq });
   }
 
-  /** Whether somebody is connected, or has had everything: the requests of this stream are nobody else's. */
+  /** True while a client is connected, or after it received everything. Then an equal POST is a new one. */
   get isHeard(): boolean {
     return this.#connection?.lost === false;
   }
@@ -66,7 +65,7 @@ export class DurableStream {
   async #settled(connection: Connection): Promise<void> {
     const written = await connection.sse.written;
     if (written && connection.whole) {
-      // One that cannot be noted is given the same answer when it asks again.
+      // If this fails, the same POST sent again gets the same answer.
       await this.#log.delivered(this.id).catch(() => undefined);
     } else {
       connection.lost = true;
@@ -79,13 +78,13 @@ export class DurableStream {
     this.#connection = undefined;
   }
 
-  /** Ends the connection with a message that could not be stored: it has no id, so nobody can come back to it. */
+  /** Ends the connection with a message that could not be stored. The message has no id, so it cannot be replayed. */
   leaveWith(data: string): void {
     if (this.#connection?.live) this.#connection.sse.send(undefined, data);
     this.detach();
   }
 
-  /** Event `seq` has been stored. */
+  /** Called after event `seq` is stored; writes the event at once if the connection is live. */
   stored(seq: number, data: string): void {
     this.#last = Math.max(this.#last, seq);
     const connection = this.#connection;
@@ -94,19 +93,19 @@ export class DurableStream {
     else void this.#pump();
   }
 
-  /** Events up to `seq` have been stored elsewhere. */
+  /** Called after events up to `seq` were stored elsewhere. */
   advance(seq: number): void {
     this.#last = Math.max(this.#last, seq);
     void this.#pump();
   }
 
-  /** The stream is stored as `record` says. */
+  /** Takes over the stored record of the stream. */
   catchUp({ lastSeq, finishedAt }: Pick<StreamRecord, "lastSeq" | "finishedAt">): void {
     if (lastSeq > this.#last) this.advance(lastSeq);
     if (finishedAt !== null && !this.#finished) this.finish();
   }
 
-  /** Nothing more will come: the connection ends when it has everything. */
+  /** Marks the stream as finished; the connection ends when it has everything. */
   finish(): void {
     this.#finished = true;
     void this.#pump();
@@ -117,7 +116,7 @@ export class DurableStream {
     connection.sent = seq;
   }
 
-  /** Writes what the connection lacks; one pump at a time, for whichever connection is there. */
+  /** Writes the missing events to the current connection; only one pump runs at a time. */
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
@@ -127,7 +126,7 @@ export class DurableStream {
         if (!connection?.sse.open) return;
         if (connection.sent < this.#last) {
           const events = await this.#log.events(this.id, connection.sent, BATCH);
-          if (events.length === 0) return connection.sse.close(); // pruned under the reader
+          if (events.length === 0) return connection.sse.close(); // pruned during the read
           for (const { seq, data } of events) {
             if (!connection.sse.hasRoom) await connection.sse.room();
             this.#write(connection, seq, data);
@@ -141,7 +140,7 @@ export class DurableStream {
         }
       }
     } catch {
-      this.detach(); // the log cannot be read now; the client comes back
+      this.detach(); // the log is unreadable now; the client reconnects
     } finally {
       this.#pumping = false;
     }

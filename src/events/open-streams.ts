@@ -1,5 +1,5 @@
-// The streams of one client that are in memory: while somebody is connected to them, or while requests write to them.
-// There is one object a stream, so that whoever writes reaches whoever listens.
+// One client's streams in memory, while they have a connection or a running request. There is one object per stream,
+// so that writers reach the connected reader.
 import { DurableStream, type StreamStart } from "./durable-stream.ts";
 import type { StreamStore } from "./store.ts";
 
@@ -10,7 +10,7 @@ interface Entry {
 
 export interface StreamUse {
   stream: DurableStream;
-  /** Ends the use; to be called once. */
+  /** Ends the use; call it once. */
   release(): void;
 }
 
@@ -38,7 +38,7 @@ export class OpenStreams {
     return { stream: entry.stream, release };
   }
 
-  /** Whether somebody here hears this stream, or has heard all of it just now. */
+  /** True while a client is connected to this stream, or if it has just received everything. */
   isHeard(id: number): boolean {
     return this.#entries.get(id)?.stream.isHeard === true;
   }
@@ -47,7 +47,7 @@ export class OpenStreams {
     return [...this.#entries.keys()];
   }
 
-  /** Takes up what was stored in these streams behind their back: by another process, or by recovery. */
+  /** Takes over events that another process or recovery has stored in these streams. */
   async refresh(): Promise<void> {
     for (const [id, { stream }] of this.#entries) {
       const record = await this.#log.find(this.#clientId, id);

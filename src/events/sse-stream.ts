@@ -1,18 +1,18 @@
-// One SSE response: frames, keep-alives, a bound on what a slow reader may leave waiting, and the news that the other
-// side has gone. It keeps nothing: what was cut here is resumed from the event log.
+// One SSE response: frames, keep-alives, a bound on buffered bytes, and detection of a closed connection. It stores
+// nothing; a client resumes from the event log.
 import { setTimeout as sleep } from "node:timers/promises";
 import { withoutLineEnds } from "../lib/json/json.ts";
 
-/** Proxies cut connections that are silent for a minute. */
+/** Interval of keep-alives: proxies cut connections after a silent minute. */
 const KEEP_ALIVE_MS = 15_000;
 /**
- * What may wait for a reader, about: text of this turn counts by its characters. Beyond it, a writer with a log behind it
- * pauses, and one without ends the stream.
+ * Approximate limit on buffered bytes per reader; text of this turn counts by characters. Beyond the limit, a writer
+ * with a log pauses, and a writer without one ends the stream.
  */
 const MAX_WAITING_BYTES = 1_000_000;
-/** A reader that takes nothing for so long is cut. */
+/** Time without any read after which a connection is cut. */
 const STALLED_MS = 60_000;
-/** How long a client waits before it reconnects: the v1 client gives up after two tries, so this bounds the outage. */
+/** The client's pause before it reconnects. The v1 client gives up after two tries, so this bounds the outage. */
 const RETRY_MS = 5_000;
 
 const encoder = new TextEncoder();
@@ -20,30 +20,30 @@ const encoder = new TextEncoder();
 const HEADERS = Object.freeze({
   "content-type": "text/event-stream",
   "cache-control": "no-cache, no-transform",
-  "x-accel-buffering": "no", // nginx would hold events back
+  "x-accel-buffering": "no", // stops nginx from buffering events
 });
 
 const streamed = new WeakMap<Response, SseStream>();
 
-/** The stream as an HTTP answer. */
+/** The stream as an HTTP response. */
 export function sseResponse(stream: SseStream): Response {
   const response = new Response(stream.body, { headers: HEADERS });
   streamed.set(response, stream);
   return response;
 }
 
-/** The stream of ours that an answer is. */
+/** The `SseStream` behind a response, if it has one. */
 export const streamOf = (response: Response): SseStream | undefined => streamed.get(response);
 
 export class SseStream {
   readonly body: ReadableStream<Uint8Array>;
-  /** Resolves when the connection has ended; true when all that was sent had been handed to the system by then. */
+  /** Resolves at the end of the connection; true if everything sent was handed to the system by then. */
   readonly written: Promise<boolean>;
   readonly #settle: (written: boolean) => void;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #open = true;
   #pulled = Promise.withResolvers<void>();
-  /** Frames of this turn, which go out as one piece. */
+  /** Frames of this turn of the event loop, which go out as one chunk. */
   #frames = "";
   readonly #keepAlive: NodeJS.Timeout;
   readonly #onClose: () => void;
@@ -73,12 +73,12 @@ export class SseStream {
     return this.#open;
   }
 
-  /** Whether the reader keeps up. */
+  /** True if the reader keeps up. */
   get hasRoom(): boolean {
     return this.#open && (this.#controller.desiredSize ?? 0) > this.#frames.length;
   }
 
-  /** Waits until the reader has caught up; one that takes nothing at all is cut. */
+  /** Waits until the reader has caught up; cuts a reader that takes nothing. */
   async room(): Promise<void> {
     while (this.#open && !this.hasRoom) {
       this.#pulled = Promise.withResolvers<void>();
@@ -92,14 +92,16 @@ export class SseStream {
     }
   }
 
-  /** Sends one message (`data` is its JSON); without an id it cannot be resumed from. Nothing once it has ended. */
+  /**
+   * Sends one message (`data` is its JSON). A message without an id cannot be resumed from. No effect after the end.
+   */
   send(id: string | undefined, data: string): void {
     this.#write(
       `event: message\n${id === undefined ? "" : `id: ${id}\n`}data: ${withoutLineEnds(data)}\n\n`,
     );
   }
 
-  /** Gives the reader an id to resume from before the next message comes. */
+  /** Sends an id that the client can resume from before the next message comes. */
   prime(id: string): void {
     this.#write(`id: ${id}\nretry: ${RETRY_MS}\ndata: \n\n`);
   }
@@ -111,7 +113,7 @@ export class SseStream {
     this.#controller.close();
   }
 
-  /** To be called by whoever writes the answer, when its connection has ended. */
+  /** Reports the end of the connection; the code that writes the response calls it. */
   settle(written: boolean): void {
     this.#settle(written);
   }

@@ -1,5 +1,5 @@
-// The port that keeps streams: the event log, the requests that are being worked on, and the outbox. An event's data
-// is a JSON-RPC message as text. Every query names the client: another client's stream is not there.
+// The port for streams: the event log, the open requests and the outbox. An event's data is a JSON-RPC message as
+// text. Every query names the client, so another client's stream is unreachable.
 
 import type { Expiring } from "../lib/expiring.ts";
 import type { Credentials, Scope } from "../auth/principal.ts";
@@ -8,30 +8,30 @@ export type RequestId = string | number;
 
 export interface StreamRecord {
   id: number;
-  /** Names it in event ids. */
+  /** The stream's id in event ids. */
   publicId: number;
   kind: "request" | "standalone";
   lastSeq: number;
-  /** Events up to this one have been pruned. */
+  /** Number of the last pruned event. */
   prunedSeq: number;
   finishedAt: number | null;
 }
 
 export interface StreamEvent {
-  /** 1, 2, 3 … within its stream. */
+  /** Number within the stream: 1, 2, 3 … */
   seq: number;
-  /** Empty for what was said in a session that was deleted since: it is passed over. */
+  /** The message; empty if its session was deleted since. Readers skip an empty event. */
   data: string;
 }
 
-/** What is needed to run a request again. */
+/** The fields that are needed to run a request again. */
 export interface NewRequest {
   id: RequestId;
   message: Record<string, unknown>;
   target: { id: string } | { name: string } | null;
-  /** What the caller's credentials allowed; null for what an owner may do. */
+  /** The scope of the caller's credentials; null for an owner's rights. */
   scope: Scope | null;
-  /** By what the caller was let in; null where nobody was asked. */
+  /** The caller's credentials; null without authentication. */
   credentials: Credentials | null;
 }
 
@@ -42,7 +42,7 @@ export interface OpenRequest extends NewRequest {
   instanceId: string;
 }
 
-/** The event that ended a request; `finished` when it was the last that was awaited on its stream. */
+/** The event that ended a request; `finished` if the stream has no other pending request. */
 export interface Ended {
   seq: number;
   finished: boolean;
@@ -50,29 +50,30 @@ export interface Ended {
 
 export interface StreamStore extends Expiring {
   /**
-   * A stream for the requests of one POST, and the requests as open, in one. Their ids differ from each other; the client
-   * may have others of the same ids open, on other streams.
+   * Creates a stream for the requests of one POST, and stores them as open, in one operation. Their ids differ from
+   * each other; the client may have other open requests with the same ids on other streams.
    */
   openRequests(
     clientId: string,
     instanceId: string,
     requests: readonly NewRequest[],
-    /** A hash of the POST, by which one that is sent again is recognized. */
+    /** A hash of the POST, which identifies the same POST when it is sent again. */
     posted: string,
   ): Promise<StreamRecord>;
-  /** The streams of such POSTs whose answers have not been written whole to a connection, oldest first. */
+  /** The streams of equal POSTs whose answers were not completely written to a connection, oldest first. */
   findUndelivered(clientId: string, posted: string): Promise<StreamRecord[]>;
-  /** All of a finished stream has been written to a connection: its POST sent again is a new one. */
+  /** Records that a finished stream was completely written to a connection. The same POST is then a new one. */
   delivered(streamId: number): Promise<void>;
-  /** A standalone stream, empty. */
+  /** Creates an empty standalone stream. */
   openStandalone(clientId: string): Promise<StreamRecord>;
-  /** Undefined when the stream is unknown, pruned, or another client's. */
+  /** The stream; undefined when it is unknown, pruned, or another client's. */
   find(clientId: string, streamId: number): Promise<StreamRecord | undefined>;
-  /** The same by the name that event ids give it. */
+  /** The stream by its public id, which event ids contain. */
   findPublic(clientId: string, publicId: number): Promise<StreamRecord | undefined>;
   /**
-   * Stores a message; resolves to its number. The oldest events beyond `maxEvents` go, at most a tenth of it late.
-   * `instanceId`: of the process whose running requests say it. `sessions`: whose words the stream may hold from now on.
+   * Stores a message and returns its number. The oldest events beyond `maxEvents` are pruned, with a delay of at most
+   * a tenth. `instanceId` is the process that runs the requests. `sessions` are the sessions whose content the stream
+   * may hold from now on.
    * @throws AppError `not_found` when the stream is gone, `interrupted` when another process runs its requests now
    */
   append(
@@ -82,11 +83,11 @@ export interface StreamStore extends Expiring {
     instanceId?: string,
     sessions?: readonly string[],
   ): Promise<number>;
-  /** The events behind `after`, in order. */
+  /** The events after `after`, in order. */
   events(streamId: number, after: number, limit: number): Promise<StreamEvent[]>;
   /**
-   * Stores the answer to a request of this stream and retires it, in one; undefined when this process runs it no more.
-   * `sessions`: as for `append`.
+   * Stores the answer to a request of this stream and retires the request, in one operation. Undefined when this
+   * process no longer runs it. `sessions`: as for `append`.
    */
   answer(
     streamId: number,
@@ -95,21 +96,21 @@ export interface StreamStore extends Expiring {
     instanceId: string,
     sessions?: readonly string[],
   ): Promise<Ended | undefined>;
-  /** Ends a request that gets no answer. */
+  /** Ends a request without an answer. */
   retire(streamId: number, requestId: RequestId): Promise<Ended | undefined>;
-  /** Deletes the streams of a client that has ended, with its open requests. */
+  /** Deletes the streams of an ended client, with its open requests. */
   deleteAll(clientId: string): Promise<void>;
   /**
-   * Moves what waits in the client's outbox to the end of its stream; resolves to the stream's last number.
+   * Moves the client's outbox to the end of its stream; resolves to the stream's last number.
    * @throws AppError `not_found` when the stream is gone, or another client's
    */
   drain(clientId: string, streamId: number, maxEvents: number): Promise<number>;
   /** The streams of the instance's open requests. */
   streamsOf(instanceId: string): Promise<number[]>;
-  /** Open requests of instances that are no more. */
+  /** Open requests of dead instances. */
   orphans(): Promise<OpenRequest[]>;
-  /** Takes over an orphan; false when another process was faster. */
+  /** Takes over an orphan; false if another process was faster. */
   adopt(request: OpenRequest, instanceId: string): Promise<boolean>;
-  /** Notes that somebody is connected to these streams. */
+  /** Marks these streams as connected now. */
   touch(streamIds: readonly number[]): Promise<void>;
 }
