@@ -1,22 +1,22 @@
-// Brings what waits in outboxes to the clients that are connected to this process: at once when this process put it
-// there, and within a moment when another one did.
+// Delivers outboxes to the clients that are connected to this process: at once for this process's changes, within a
+// moment for those of another.
 import type { SubscriptionStore } from "./store.ts";
 
-/** Somebody who holds connections of clients. */
+/** A part of the server that holds clients' connections. */
 export interface ConnectionHolder {
   readonly connectedIds: readonly string[];
-  /** Takes up what another process has stored in streams that are open here. */
+  /** Takes over events that another process has stored in streams that are open here. */
   refresh(): Promise<void>;
-  /** Delivers what waits for this client, if it is connected here. */
+  /** Delivers the client's outbox, if the client is connected here. */
   deliverWaiting(clientId: string): Promise<void>;
-  /** Tells the clients that are connected here that this list is another one now. */
+  /** Notifies the connected clients of a changed list. */
   listChanged(list: List): Promise<void>;
 }
 
 /** The lists that may change while the server runs. */
 export type List = "tools" | "prompts" | "resources";
 
-/** How often another process's announcements are looked for. */
+/** Interval of looks for other processes' changes. */
 const POLL_MS = 250;
 
 export class OutboxDelivery {
@@ -35,14 +35,14 @@ export class OutboxDelivery {
     this.#holders.push(holder);
   }
 
-  /** Something was put into these clients' outboxes. */
+  /** Delivers these clients' outboxes. */
   deliver(clientIds: readonly string[]): void {
     for (const id of clientIds) {
       for (const holder of this.#holders) holder.deliverWaiting(id).catch(this.#onError);
     }
   }
 
-  /** A list of this process is another one now. */
+  /** Notifies all connected clients of a changed list. */
   listChanged(list: List): void {
     for (const holder of this.#holders) holder.listChanged(list).catch(this.#onError);
   }

@@ -1,16 +1,16 @@
-// Tells subscribed clients that a resource has changed: the notification goes to each one's outbox, in the commit of the
-// change, and whoever holds the client's connection delivers it from there, in this process or another.
+// Notifies subscribed clients of changed resources. A notification goes to each client's outbox in the commit of the
+// change. The process with the client's connection delivers it from there.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Change, Subscription, SubscriptionStore } from "./store.ts";
 
-/** So many subscribers are told in the commit of the change: whoever makes it waits for that. */
+/** Maximum number of subscribers that are notified in the commit of the change, which the caller waits for. */
 const FIRST = 20;
-/** So many others are told in one commit. */
+/** Number of further subscribers per commit. */
 const PIECE = 50;
 
 export interface UpdateNotifierOptions {
   store: SubscriptionStore;
-  /** Told which clients have something waiting now. */
+  /** Called with the clients whose outboxes have new notifications. */
   onWaiting(clientIds: readonly string[]): void;
   onError(error: unknown): void;
 }
@@ -23,9 +23,9 @@ export class UpdateNotifier {
   }
 
   /**
-   * Makes a change with `act`, and tells its subscribers in its commit. `tells`: whether a write of `act` that gave this
-   * has changed something: the notifications go with the first that has.
-   * @throws what `act` throws
+   * Makes a change with `act`, and notifies its subscribers in the same commit. `tells` gets the result of each write
+   * and returns true for a real change; the notifications go with the first such write.
+   * @throws the errors of `act`
    */
   notifyWith<T>(
     changes: readonly Change[],
@@ -40,14 +40,17 @@ export class UpdateNotifier {
     return this.#parts.store.notifyWith(options, act);
   }
 
-  /** Tells of what was changed before. Never rejects: the change is stored, whatever becomes of the notifications. */
+  /**
+   * Notifies the subscribers of earlier changes. Never rejects: the changes are stored, whatever happens to the
+   * notifications.
+   */
   notify(changes: readonly Change[]): Promise<void> {
     return this.#notify(changes, []);
   }
 
   async #notify(changes: readonly Change[], told: readonly Subscription[]): Promise<void> {
     try {
-      if (told.length > 0) await nextTurn(); // whoever made the change is answered first
+      if (told.length > 0) await nextTurn(); // answer the caller that made the change first
       const found = await this.#parts.store.subscribers(changes);
       const known = new Set(told.map(keyOf));
       const left = found.filter((one) => !known.has(keyOf(one)));
@@ -57,7 +60,7 @@ export class UpdateNotifier {
     }
   }
 
-  /** Very many are told in pieces that let others in between. Never rejects. */
+  /** Notifies subscribers in batches, so that other calls can run in between. Never rejects. */
   async #tell(subscriptions: readonly Subscription[]): Promise<void> {
     const { store, onWaiting, onError } = this.#parts;
     try {

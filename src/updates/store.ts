@@ -1,64 +1,68 @@
-// The port that keeps `resources/subscribe`, and the outboxes that announcements go to.
+// The port for `resources/subscribe`, and for the outboxes of notifications.
 
-/** Uris that are equal (`canonicalUri`) are one subscription; news carries the spelling that was asked for last. */
+/**
+ * A subscription to a uri. Equal uris (`canonicalUri`) are one subscription; notifications carry the latest spelling.
+ */
 export interface Subscription {
   clientId: string;
   uri: string;
 }
 
-/** Who may hear of a change: the owner of what has changed, and whoever the session is shared with. */
+/** The principals that a change may be shown to: the owner of the resource, and those the session is shared with. */
 export interface Audience {
   owner: string;
   session?: string | undefined;
 }
 
-/** What has changed, for whom. */
+/** The changed resources and their audience. */
 export interface Change extends Audience {
   /** The client that made the change and needs no notification. */
   by: string | undefined;
   uris: readonly string[];
-  /** Besides, everything whose uri continues this one with a slash. */
+  /** Also changes every resource whose uri continues this one with a slash. */
   under?: string | undefined;
 }
 
-/** What goes into the outboxes of a change's subscribers, and with which of its writes. */
+/** The notifications of a change, and the write that they commit with. */
 export interface NotifyOptions {
   changes: readonly Change[];
   message(uri: string): string;
-  /** Whether a write that gave this has changed something. The notifications go with the first that has. */
+  /** True for the result of a write that made a change. The notifications go with the first such write. */
   tells(result: unknown): boolean;
-  /** So many subscribers are told with the change. */
+  /** Maximum number of subscribers that are notified with the change. */
   most: number;
-  /** Called when the change is stored, with who has a notification now, and whether others are left. */
+  /** Called after the commit, with the notified subscriptions; `areLeft` says that there are others. */
   onTold(told: readonly Subscription[], areLeft: boolean): void;
 }
 
-/** A message of a change to the resource. Of a session, it goes with that. */
+/** A notification for one subscription. A session's notification is deleted together with the session. */
 export interface News extends Subscription {
   data: string;
 }
 
 export interface SubscriptionStore {
-  /** @throws AppError `limit` for one too many, or uris that are too long together */
+  /** @throws AppError `limit` for one subscription too many, or too many bytes of uris */
   subscribe(subscription: Subscription, max: number): Promise<void>;
   unsubscribe(subscription: Subscription): Promise<void>;
-  /** The living clients of the audiences that are subscribed to what has changed. */
+  /** Subscriptions of the audiences' live clients to the changed resources. */
   subscribers(changes: readonly Change[]): Promise<Subscription[]>;
-  /** Runs `act`, a change that commits with its notifications. It is made also when these cannot be stored. */
+  /**
+   * Runs `act`, a change that commits with its notifications. If these cannot be stored, the change is made even so.
+   */
   notifyWith<T>(options: NotifyOptions, act: () => Promise<T>): Promise<T>;
-  /** Puts news into outboxes where it is not waiting already, as long as the clients' principals have room. */
+  /** Adds notifications to outboxes that do not have them yet, as long as the clients' principals have room. */
   announce(news: readonly News[]): Promise<void>;
-  /** Puts messages into outboxes, at most `MAX_OUTBOX` each. */
+  /** Adds messages to outboxes, at most `MAX_OUTBOX` each. */
   post(messages: readonly { clientId: string; data: string }[]): Promise<void>;
-  /** Whether another process has changed the database since the last call. */
+  /** True if another process has changed the database since the last call. */
   changedElsewhere(): Promise<boolean>;
-  /** Those of the clients that have something in their outbox. */
+  /** The given clients whose outboxes are not empty. */
   waiting(clientIds: readonly string[]): Promise<string[]>;
-  /** Takes what is in a client's outbox. */
+  /** Empties a client's outbox and returns its messages. */
   take(clientId: string): Promise<string[]>;
 }
 
-/** Of all uris of one client. */
+/** Maximum bytes of one client's subscribed uris. */
 export const MAX_SUBSCRIBED_BYTES = 256_000;
-/** The oldest messages beyond this are dropped. */
+/** Maximum messages in an outbox; the oldest beyond it are dropped. */
 export const MAX_OUTBOX = 1_000;
