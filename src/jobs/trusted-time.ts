@@ -130,6 +130,8 @@ export class TrustedTime {
       this.#anchor = this.#read(); // it was never set: this is as a start
       this.#noteGap(now);
     }
+    // What was dated meanwhile has its whole age from now on, too.
+    this.#add({ ms: now, asleep: true });
     this.#onSet();
   }
 

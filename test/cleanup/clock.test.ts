@@ -182,7 +182,7 @@ it("a clock that was not set for a while, and is set ahead then, makes nothing o
   clock.jump(56 * YEAR + 31 * DAY);
   for (let n = 0; n < 3; n += 1) {
     expect(await before()).toEqual(ALL);
-    expect((await meanwhile()).slice(0, 2)).toEqual(["session", "client"]);
+    expect(await meanwhile()).toEqual(ALL);
     await cleanup();
     clock.advance(MINUTE);
   }
