@@ -1,5 +1,5 @@
-// `holdfast completion`: a script that a shell reads once. The script asks the hidden command `complete` for what can
-// come next, so that it knows every command, option and session of the program that is installed.
+// `holdfast completion`: prints a script that a shell reads once. The script calls the hidden command `complete`, so it
+// always knows the commands, options and sessions of the installed program.
 import type { Command, Option } from "commander";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -35,15 +35,15 @@ complete -c holdfast -a '(__holdfast_complete)'`,
 export const completionScript = (shell: Shell): string => SCRIPTS[shell];
 
 export interface Completing {
-  /** What begins like the word that is being written. */
+  /** Words that begin like the current one. */
   words: string[];
-  /** The word may be a session: its names are to be added. */
+  /** True if the word may be a session: add the names of sessions. */
   sessions: boolean;
-  /** The command that the words name, with what was given to it so far. */
+  /** The words before the current one. */
   given: readonly string[];
 }
 
-/** `words`: after the program's name; the last one is being written, and may be empty. */
+/** `words`: the words after the program's name; the last one is the current one and may be empty. */
 export function complete(program: Command, words: readonly string[]): Completing {
   const current = words.at(-1) ?? "";
   const before = words.slice(0, -1);
@@ -81,7 +81,7 @@ export function complete(program: Command, words: readonly string[]): Completing
   };
 }
 
-/** The innermost command that the words name, and how many arguments it has already. */
+/** The innermost command that the words name, and the number of its arguments so far. */
 function commandOf(program: Command, words: readonly string[]): { command: Command; rest: number } {
   let [command, rest] = [program, 0];
   for (let at = 0; at < words.length; at += 1) {

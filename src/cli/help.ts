@@ -1,5 +1,5 @@
-// How commander's help and its complaints read: own options before settings, defaults as one would write them, and one
-// line that begins like all others of the program.
+// The form of commander's help and errors: own options before settings, defaults in the user's spelling, and errors in
+// one line that begins like all others of the program.
 import type { Argument, Command, Option } from "commander";
 import { eitherOf, expectedError } from "../lib/text/expected.ts";
 
@@ -16,7 +16,7 @@ export const withHelp = (program: Command): Command =>
     })
     .configureOutput({ outputError: (text, write) => write(complaint(text)) });
 
-/** As commander's `choices`, with a complaint like those of settings. */
+/** Accept only these words, like commander's `choices`, but with the same error as for settings. */
 export function onlyOf<T extends Option | Argument>(
   item: T,
   name: string,
@@ -30,7 +30,7 @@ export function onlyOf<T extends Option | Argument>(
   return item;
 }
 
-/** Of the flag `--name`. */
+/** Read a count, the value of the flag `--name`. */
 export const readCount =
   (name: string) =>
   (text: string): number => {
@@ -46,7 +46,7 @@ function optionDescription({ flags, description, argChoices, defaultValue }: Opt
   return defaultValue === undefined ? what : `${what} (default: ${String(defaultValue)})`;
 }
 
-/** commander writes `error: unknown option '--prot'` and a second line `(Did you mean --port?)`. */
+/** Join commander's lines: `error: unknown option '--prot'`, and a second one `(Did you mean --port?)`. */
 function complaint(text: string): string {
   const [what, ...more] = text
     .replace(/^error: /, "")

@@ -1,4 +1,4 @@
-// The command line: its commands and their flags. Every setting is a flag; each command's work is in a file of its own.
+// The command line: its commands and their flags. Every setting is a flag; the work of each command is in its own file.
 import { Argument, Command, Option } from "commander";
 import type { SettingName, Settings } from "../config/config.ts";
 import { AppError } from "../lib/errors.ts";
@@ -16,7 +16,7 @@ import { addSessionCommands } from "./sessions/commands.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { addToolCommands } from "./tool-commands.ts";
 
-/** What every command uses that opens the database. */
+/** Settings of every command that opens the database. */
 const DATA: readonly SettingName[] = ["data-dir", "log-level"];
 
 const CLEANUP: readonly SettingName[] = [
@@ -24,14 +24,14 @@ const CLEANUP: readonly SettingName[] = [
   ...(["durability", "log-level"] as const),
 ];
 
-/** What means nothing to a client on standard input and output. */
+/** Settings without a meaning for a client on standard input and output. */
 const HTTP_ONLY: readonly SettingName[] = [
   ...(["host", "port", "public-url", "allowed-hosts", "cors-origins"] as const),
   ...(["insecure-no-auth", "auth-issuer", "auth-audience", "max-body", "live-clients"] as const),
   ...(["max-calls-per-minute", "max-concurrent-calls", "max-connections", "max-streams"] as const),
 ];
 
-/** What a client's configuration says of the server. */
+/** Settings that decide a client's configuration. */
 const ADDRESS: readonly SettingName[] = ["host", "port", "public-url"];
 
 const HELP = `
@@ -56,17 +56,17 @@ bash: add this line to ~/.bashrc          source <(holdfast completion bash)
 zsh:  add this line to ~/.zshrc           source <(holdfast completion zsh)
 fish: holdfast completion fish > ~/.config/fish/completions/holdfast.fish`;
 
-/** Flags without a command belong to `serve`. */
+/** Add the command `serve` to flags without a command. */
 export function withDefaultCommand(
   args: readonly string[],
   commands: readonly string[],
 ): readonly string[] {
   const [first] = args;
   const isKnown = (word: string): boolean => word === "help" || commands.includes(word);
-  if (first === "-V") return ["--version"]; // as many programs have it
-  // commander's own command knows one word: "help keys create" would be about "keys".
+  if (first === "-V") return ["--version"]; // a flag of many programs
+  // Rewrite `help` with several words: commander's own command reads one, so "help keys create" would be about "keys".
   if (first === "help" && args.length > 2) return [...args.slice(1), "--help"];
-  // Of a word that is no command it shows the program's own help, and no reason.
+  // Drop `help` before an unknown word: commander would show the program's own help, and no reason.
   if (first === "help" && args.length === 2 && !isKnown(args[1]!)) return args.slice(1);
   const aboutProgram = first !== undefined && ["-h", "--help", "-v", "--version"].includes(first);
   if (first !== undefined && (!first.startsWith("-") || aboutProgram)) return args;
@@ -74,20 +74,20 @@ export function withDefaultCommand(
   return ["serve", ...args];
 }
 
-/** `--data-dir x sessions list` is not for `serve`; what stands right behind a flag may be its value. */
+/** Refuse `--data-dir x sessions list`, which is not meant for `serve`. A word right after a flag may be its value. */
 function refuseLateCommand(args: readonly string[], commands: readonly string[]): void {
   const at = args.findIndex(
     (word, i) => commands.includes(word) && i > 0 && !args[i - 1]!.startsWith("-"),
   );
   if (at === -1) return;
   throw new AppError("start", "A command comes before its settings.", {
-    hint: `Begin with: holdfast ${args[at]}`, // not the whole line: it may hold a key
+    hint: `Begin with: holdfast ${args[at]}`, // not the whole line, which may hold a key
   });
 }
 
 export function createProgram(terminal: Terminal): Command {
   const program = withHelp(new Command("holdfast"))
-    .exitOverride() // main.ts ends the process, when everything is written
+    .exitOverride() // main.ts ends the process after all output is written
     .description("A self-hosted MCP server whose conversations outlive the process.")
     .version(VERSION, "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
@@ -249,7 +249,7 @@ export function createProgram(terminal: Terminal): Command {
   return program;
 }
 
-/** What a shell's script shows; where there is no database, or it cannot be read, sessions have no names. */
+/** Print the words for a shell's script. Sessions have no names without a readable database. */
 async function printCompletions(
   program: Command,
   words: readonly string[],

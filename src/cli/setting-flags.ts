@@ -1,4 +1,4 @@
-// Settings as flags of commands, and back. What serves has them all, in groups; what only needs the stored data has few.
+// Converts settings to flags of commands and back. Commands that serve have all settings, in groups; others have few.
 import { Option, type Command } from "commander";
 import {
   settingGroups,
@@ -16,7 +16,7 @@ const FEW_HELP = `
 A setting is an environment variable too: --data-dir is HOLDFAST_DATA_DIR.
 "holdfast serve --help" lists all settings.`;
 
-/** Adds a flag for every setting, but for `except`. */
+/** Add a flag for every setting except `except`. */
 export function withAllSettings(command: Command, except: readonly SettingName[] = []): Command {
   for (const [title, group] of Object.entries(settingGroups))
     for (const name of Object.keys(group) as SettingName[])
@@ -24,7 +24,7 @@ export function withAllSettings(command: Command, except: readonly SettingName[]
   return command.addHelpText("after", ALL_HELP);
 }
 
-/** Adds a flag for the settings that the command uses. */
+/** Add a flag for each setting that the command uses. */
 export function withSettings(command: Command, names: readonly SettingName[]): Command {
   for (const name of names) command.addOption(flagOf(name).helpGroup("Settings:"));
   return command.addHelpText("after", FEW_HELP);
@@ -36,12 +36,12 @@ function flagOf(name: SettingName): Option {
   const otherwise = value ?? without;
   const text = otherwise === undefined ? help : `${help} (default: ${otherwise})`;
   const option = new Option(`--${name} ${placeholder}`, text);
-  // For completion only: a wrong word is told with all other faults of the settings.
+  // Set the words for completion only: a wrong one is reported with all other faults of the settings.
   if (kind.words !== undefined) option.argChoices = [...kind.words];
   return option;
 }
 
-/** commander's camel-case flags as settings. */
+/** Convert commander's camel-case flags to settings. */
 export function settingsOf(flags: object): Settings {
   const given: Settings = {};
   for (const [flag, value] of Object.entries(flags)) {

@@ -5,8 +5,8 @@ import { asTexts, loadConfig, type Settings } from "../config/config.ts";
 import { cannotOpen, databaseFile, noDatabase } from "../storage/storage.ts";
 
 /**
- * Opens the data, beside a running server if there is one, and closes it whatever becomes of `use`.
- * `create`: makes the database where there is none; otherwise that is an error.
+ * Open the data, also beside a running server, and close it after `use`, even after an error.
+ * `create`: create a missing database, which is otherwise an error.
  */
 export async function withData<T>(
   settings: Settings,
@@ -25,7 +25,7 @@ export async function withData<T>(
   }
 }
 
-/** @throws AppError when it is not there, or this user may not look */
+/** @throws AppError if the database is missing, or this user may not read it */
 function expectDatabase(file: string): void {
   try {
     statSync(file);
@@ -36,7 +36,7 @@ function expectDatabase(file: string): void {
   }
 }
 
-/** True when there is a database in the data folder. */
+/** True if the data folder holds a database. */
 export function hasDatabase(settings: Settings): boolean {
   const config = loadConfig({ flags: asTexts(settings), env: process.env });
   return existsSync(databaseFile(config["data-dir"]));

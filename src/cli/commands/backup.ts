@@ -1,5 +1,5 @@
-// `holdfast backup FILE`: a copy of everything in one file, while the server goes on. In a folder, the file is named by
-// its time, and --keep removes the oldest.
+// `holdfast backup FILE`: copies everything into one file, while the server runs. In a folder, the file is named by its
+// time, and --keep removes the oldest.
 import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
 import { backUp } from "../../storage/sqlite/admin/backup.ts";
 import { sizeText } from "../../storage/sqlite/admin/files.ts";

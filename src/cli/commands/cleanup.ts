@@ -1,6 +1,6 @@
-// `holdfast cleanup`: the cleanup job once, by hand; beside a running server too. What the last run has kept goes only when
-// somebody says so: with --yes, at a terminal when asked, or in a script with a --max-age of its own. Otherwise it is
-// announced, and goes with a cleanup after that.
+// `holdfast cleanup`: runs the cleanup job once, also beside a running server. Sessions that the previous run kept are
+// deleted only with consent: --yes, an answer at the terminal, or a script's own --max-age. Otherwise they are
+// announced, and a later cleanup deletes them.
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
@@ -61,7 +61,7 @@ function waitingLine({ sessions, until }: Waiting, dryRun: boolean): string {
   return `${dryRun ? "Would keep for now: " : ""}${waitingText(sessions, when)} --yes deletes now.`;
 }
 
-/** For programs. */
+/** Report for programs. */
 const reportOf = (counts: Counts, waiting: Waiting | undefined, dryRun: boolean): object => ({
   dry_run: dryRun,
   expired: named(counts),
@@ -71,7 +71,7 @@ const reportOf = (counts: Counts, waiting: Waiting | undefined, dryRun: boolean)
   },
 });
 
-/** As programs name things: `state_key`. */
+/** Counts under names for programs: `state_key`. */
 const named = (counts: Counts): Record<string, number> =>
   Object.fromEntries(
     Object.entries(counts).map(([kind, count]) => [kind.replaceAll(" ", "_"), count]),

@@ -1,4 +1,4 @@
-// `holdfast keys`: who may come in over HTTP.
+// `holdfast keys`: manages the API keys, which let callers in over HTTP.
 import type { Data } from "../../app/data.ts";
 import type { ApiKey } from "../../auth/api-keys.ts";
 import { ALL_SCOPES, highestScope, includes, type Scope } from "../../auth/principal.ts";
@@ -40,7 +40,7 @@ export async function createKey(
         "From now on every HTTP client needs a key. Sessions made without one belong to the principal local.",
     );
   };
-  // Keys are often made before the server's first start.
+  // Create the database: keys are often made before the server's first start.
   await withData(settings, create, { create: true });
 }
 
@@ -72,7 +72,7 @@ export function revokeKey(settings: Settings, id: string, terminal: Terminal): P
   });
 }
 
-/** Takes the last revocation's consequence back: nobody is asked for a key, as before the first one. */
+/** Undo the effect of the last revocation: callers need no key, as before the first one. */
 export function openKeys(
   settings: Settings,
   { yes = false }: { yes?: boolean },
@@ -92,7 +92,7 @@ export function openKeys(
   });
 }
 
-/** As people and programs see a key: never its hash. */
+/** A key as people and programs see it: never with its hash. */
 const shown = ({ id, principal, scope, expiresAt, createdAt, lastUsedAt, revokedAt }: ApiKey) => ({
   id,
   principal,
@@ -127,7 +127,7 @@ function readScopes(text: string): Scope {
   const names = text.split(",").map((name) => name.trim());
   const unknown = names.filter((name) => !(ALL_SCOPES as readonly string[]).includes(name));
   const highest = highestScope(names);
-  // A key has one scope: it would lose one of two that do not include each other.
+  // Refuse two scopes that do not include each other: a key has one scope, and would lose the other.
   const lost = names.some((name) => highest && !includes(highest, name as Scope));
   if (unknown.length > 0 || highest === undefined || lost)
     throw expectedError("scopes", `${eitherOf(ALL_SCOPES)}; metrics stands alone`, text);

@@ -1,10 +1,10 @@
-// Whether an Ollama runs here, for somebody who has not configured a model yet. It is asked for the names of its models
-// and for nothing else.
+// Looks for an Ollama on this machine, to suggest it to a user who has no model configured. Asks it for the names of
+// its models only.
 import { z } from "zod";
 
 const PORT = 11434;
 const TIMEOUT_MS = 300;
-/** How many models a suggestion names. */
+/** Number of models that a suggestion names. */
 const MAX_NAMES = 5;
 
 const Tags = z.object({
@@ -13,7 +13,7 @@ const Tags = z.object({
   ),
 });
 
-/** One line that tells which settings would use it; undefined when none answers in time. `host`: OLLAMA_HOST. */
+/** One line with the settings that would use Ollama; undefined when none answers in time. `host`: OLLAMA_HOST. */
 export async function suggestOllama(host: string | undefined): Promise<string | undefined> {
   try {
     const address = addressOf(host?.trim());
@@ -29,20 +29,20 @@ export async function suggestOllama(host: string | undefined): Promise<string | 
     if (names.length === 0) return undefined;
     return `Ollama runs here with ${names.join(", ")}: --model-url ${address}/v1 --model ${names[0]}`;
   } catch {
-    return undefined; // there is none, or nothing that we understand
+    return undefined; // no Ollama, or an answer of another form
   }
 }
 
-/** As Ollama reads it: a host, a port or an address; a server on all addresses is reached on loopback. */
+/** Read the address as Ollama does: a host, a port or a URL. A server on all addresses is reached on loopback. */
 function addressOf(host = ""): string {
   const bare = !host.includes("://");
   const named = host.startsWith(":") || host === "" ? `127.0.0.1${host}` : host;
   const url = new URL(bare ? `http://${named}` : named);
-  if (bare && !/:\d+\/?$/.test(named)) url.port = `${PORT}`; // an address has its scheme's port
+  if (bare && !/:\d+\/?$/.test(named)) url.port = `${PORT}`; // a URL has its scheme's port
   if (/^(0\.0\.0\.0|\[::\])$/.test(url.hostname)) url.hostname = "127.0.0.1";
   return `${url.origin}${url.pathname.replace(/\/$/, "")}`;
 }
 
-/** A name goes into a terminal, and models for embeddings cannot chat. */
+/** Accept short plain names, which may go into a terminal, but no models for embeddings, which cannot chat. */
 const isChatModel = (name: string, family = ""): boolean =>
   /^[\w.:/@-]{1,100}$/.test(name) && !/bert/.test(family) && !/embed/.test(name);

@@ -1,4 +1,4 @@
-// `holdfast restore FILE`: puts a backup in the place of the database.
+// `holdfast restore FILE`: replaces the database by a backup.
 import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
 import { sizeText } from "../../storage/sqlite/admin/files.ts";
 import { restore as restoreFile } from "../../storage/sqlite/admin/restore.ts";

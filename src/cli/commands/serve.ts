@@ -1,4 +1,4 @@
-// `holdfast serve`: MCP over HTTP, with a few lines that tell a new user what to do next.
+// `holdfast serve`: MCP over HTTP, with a few lines that tell a new user the next step.
 import ms from "ms";
 import type { Kept } from "../../app/data.ts";
 import { createHoldfast, type Running } from "../../holdfast.ts";
@@ -53,7 +53,7 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
   );
 }
 
-/** How long sessions are kept, and what goes soon. */
+/** Text about the age of sessions and the next deletions. */
 function keepsText({ sessions, maxAgeMs, due, waiting }: Kept): string {
   const stored = `${counted(sessions, "session")} stored`;
   if (maxAgeMs === Infinity)
@@ -69,7 +69,7 @@ function keepsText({ sessions, maxAgeMs, due, waiting }: Kept): string {
 const waitingSoon = ({ sessions, until }: Waiting): string =>
   `${sessions} due${until === null ? "" : ` at ${localTime(until)}`} that the last run kept`;
 
-/** `asks`: for credentials. */
+/** `asks`: the server needs credentials. */
 function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
   const { config, model } = app;
   const { accepted, refused } = ownAddresses(config, networkInterfaces());
@@ -81,7 +81,7 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
     : accepted[0]
       ? at(accepted[0])
       : url!;
-  // Programs find the way to an issuer's tokens by themselves.
+  // Leave the key out with an issuer: programs find the way to its tokens by themselves.
   const key = asks && !config["auth-issuer"] ? KEY_PLACEHOLDER : undefined;
   const data = config.ephemeral
     ? "in memory only, gone at the end"
@@ -108,10 +108,10 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
   ];
 }
 
-/** systemd brings it. Node opens no datagram sockets in the file system, and the libraries that do need a compiler. */
+/** Program of systemd. Node opens no datagram sockets in the file system, and libraries that do need a compiler. */
 const NOTIFY_PROGRAM = "systemd-notify";
 
-/** Tells systemd that the server is ready (`Type=notify` in deploy/holdfast.service); elsewhere it does nothing. */
+/** Tell systemd that the server is ready (`Type=notify` in deploy/holdfast.service); do nothing elsewhere. */
 async function tellReady(warn: (line: string) => void): Promise<void> {
   if (process.env["NOTIFY_SOCKET"] === undefined) return;
   try {

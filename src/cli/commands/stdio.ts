@@ -1,4 +1,4 @@
-// `holdfast stdio`: one MCP client over standard input and output. Nothing but MCP is written to standard output.
+// `holdfast stdio`: serves one MCP client over standard input and output. Only MCP is written to standard output.
 import { createHoldfast, type StdioTarget } from "../../holdfast.ts";
 import type { Settings } from "../../config/config.ts";
 import { onToolFault, type Terminal } from "../terminal/terminal.ts";

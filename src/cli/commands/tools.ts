@@ -19,7 +19,7 @@ export interface CallFlags {
   json?: boolean;
 }
 
-/** Ends with 1 when the tool says that it failed. */
+/** Call a tool; exit with 1 if its result is an error. */
 export async function callTool(
   settings: Settings,
   tool: string,
@@ -62,7 +62,7 @@ export async function listTools(
   });
 }
 
-/** Loads the files of a folder as a start does; each fault is one line. */
+/** Load the files of a folder like a start of the server; each fault is one line. */
 export async function loadToolFolder(
   folder: string,
 ): Promise<{ loaded: Loaded; faults: string[] }> {
@@ -76,7 +76,7 @@ export async function loadToolFolder(
   return { loaded, faults };
 }
 
-/** Says what is wrong with the files of a folder; ends with 1 when something is. */
+/** Report the faults in the files of a folder; exit with 1 for any fault. */
 export async function checkTools(folder: string, terminal: Terminal): Promise<void> {
   const { loaded, faults } = await loadToolFolder(folder);
   const { tools, prompts, resources } = loaded;
@@ -88,7 +88,7 @@ export async function checkTools(folder: string, terminal: Terminal): Promise<vo
   terminal.print(`${loadedText(loaded)}, ${counted(faults.length, "fault")}`);
 }
 
-/** Tools are always counted, the other kinds where there are any. */
+/** Counts of tools, and of the other kinds if there are any. */
 export const loadedText = ({ tools, prompts, resources }: Loaded): string =>
   [
     counted(tools.length, "tool"),
@@ -96,13 +96,13 @@ export const loadedText = ({ tools, prompts, resources }: Loaded): string =>
     ...(resources.length > 0 ? [counted(resources.length, "resource")] : []),
   ].join(", ");
 
-/** Runs the app with its tools loaded, as a program on the same data folder, and closes it. */
+/** Run the app with its tools on the data folder, and close it. */
 async function withTools<T>(
   settings: Settings,
   warn: (line: string) => void,
   use: (app: App) => Promise<T>,
 ): Promise<T> {
-  const output = reserveStandardOutput(); // what is printed is the command's answer alone
+  const output = reserveStandardOutput(); // keep output of tools out of the command's own
   try {
     const config = loadConfig({ flags: asTexts(settings), env: process.env });
     const app = await buildApp({ config, library, ...onToolFault({ warn } as Terminal) });
@@ -129,7 +129,7 @@ function parseArguments(text: string): object {
   return args;
 }
 
-/** The texts of a result; of other blocks, their kinds. */
+/** The texts of a result; for other blocks, their kinds. */
 const textOf = ({ content, ...rest }: Record<string, unknown>): string =>
   Array.isArray(content)
     ? (content as { type: string; text?: string }[])

@@ -1,4 +1,4 @@
-// `holdfast connect PROGRAM`: the configuration with which a program finds this server, printed or written.
+// `holdfast connect PROGRAM`: prints or writes the configuration with which a program finds this server.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isSea } from "node:sea";
@@ -109,7 +109,9 @@ function checkedUrl(url: string | undefined): string | undefined {
   throw new AppError("start", "url: expected an address such as https://mcp.example.org/mcp.");
 }
 
-/** The program that runs now, on its data folder: a client starts it in a folder of its own choice. */
+/**
+ * Use absolute paths of the running program and its data folder: a client starts them in a folder of its own choice.
+ */
 function stdioWay(config: Config, name: string): Ways["stdio"] {
   const script = isSea() ? [] : [resolve(process.argv[1]!)];
   const data = config["data-dir"];
@@ -119,7 +121,7 @@ function stdioWay(config: Config, name: string): Ways["stdio"] {
   };
 }
 
-/** Programs find the way to an issuer's tokens by themselves. */
+/** True if a program needs a key. With an issuer, programs find the way to its tokens by themselves. */
 async function asksForKey(settings: Settings, config: Config): Promise<boolean> {
   if (config["auth-issuer"] !== undefined || !hasDatabase(settings)) return false;
   return withData(settings, ({ keys }) => keys.any());
@@ -161,7 +163,7 @@ async function write(
   }
 }
 
-/** What is wrong with a file is told with its name. */
+/** Prefix faults of the edit with the file's name. */
 function edited(file: string, edit: () => Edit): Edit {
   try {
     return edit();

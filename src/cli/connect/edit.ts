@@ -1,4 +1,4 @@
-// Puts one server into the text of a program's configuration. All else stays as it is, comments too.
+// Puts one server into the text of a program's configuration. All other text stays unchanged, comments included.
 import { isDeepStrictEqual } from "node:util";
 import {
   applyEdits,
@@ -16,14 +16,15 @@ type Table = Record<string, unknown>;
 
 export interface Edit {
   text: string;
-  /** What stood there under the name. */
+  /** Previous value of the entry. */
   before: unknown;
 }
 
 /**
+ * Put an entry into JSON.
  * @param text - JSON with comments, or nothing
- * @param path - where the entry belongs
- * @throws AppError `invalid` for what is no JSON object, or has something else on the way to the entry
+ * @param path - the path of the entry
+ * @throws AppError `invalid` for text that is no JSON object, or has another value on the entry's path
  */
 export function putIntoJson(text: string, path: string[], entry: object): Edit {
   if (text.trim() === "") return { text: `${json(nested(path, entry))}\n`, before: undefined };
@@ -51,8 +52,9 @@ export function putIntoJson(text: string, path: string[], entry: object): Edit {
 }
 
 /**
- * @param path - a table and the name of the one in it
- * @throws AppError `invalid` for what is no TOML, or where the table is written in a way that this cannot change
+ * Put an entry into TOML.
+ * @param path - a table, and the entry's name in it
+ * @throws AppError `invalid` for text that is no TOML, or spells the table in a way that this function cannot edit
  */
 export function putIntoToml(
   text: string,
@@ -90,10 +92,10 @@ function tryToml(text: string): Table | undefined {
   }
 }
 
-/** Without the parser's prototypes, which would make equal tables differ. */
+/** Drop the parser's prototypes, which would make equal tables differ. */
 const plain = (value: Table): Table => structuredClone(value);
 
-/** All lines but those of `[table.name]` and of the tables in it. */
+/** All lines except those of `[table.name]` and of the tables in it. */
 function withoutTable(text: string, [table, name]: [string, string]): string {
   const own = new RegExp(String.raw`^\s*\[\s*${table}\s*\.\s*"?${name}"?\s*(\.[^\]]+)?\]`);
   let inside = false;
@@ -106,7 +108,7 @@ function withoutTable(text: string, [table, name]: [string, string]): string {
     .join("\n");
 }
 
-/** `entry` at this path, and nothing else. */
+/** An object that has `entry` at this path, and nothing else. */
 export const nested = (path: string[], entry: object): object =>
   path.reduceRight<object>((inner, name) => ({ [name]: inner }), entry);
 

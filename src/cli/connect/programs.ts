@@ -1,8 +1,8 @@
-// The programs that `holdfast connect` knows: where each keeps its configuration, and how it spells a server there.
+// The programs that `holdfast connect` knows, with the file and the form of each one's configuration.
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** How a program gets to Holdfast: over HTTP to a server, or by starting `holdfast stdio` itself. */
+/** The two ways to Holdfast: over HTTP to a server, or by starting `holdfast stdio`. */
 export interface Ways {
   http: { url: string; headers?: Record<string, string> };
   stdio: { command: string; args: string[] };
@@ -10,31 +10,31 @@ export interface Ways {
 
 export type Way = keyof Ways;
 
-/** A program with a file in which servers are listed. */
+/** A program whose servers are listed in a file. */
 export interface ConfiguredProgram {
   title: string;
-  /** Of this user. */
+  /** Path of this user's file. */
   file(place: Place): string;
   format: "json" | "toml";
-  /** Where in the file the servers are, by name. */
+  /** Path of the list of servers in the file. */
   servers: string[];
   entry: { [W in Way]?: (way: Ways[W]) => object };
-  /** What to do once it is written. */
+  /** Next step after writing. */
   then: string;
 }
 
-/** A program in which the address is typed into a form. */
+/** A program whose user types the address into a form. */
 export interface ManualProgram {
   title: string;
-  /** `url`: as the program reaches it, when it is known. */
+  /** `url`: address for the program, if it is known. */
   steps(http: Ways["http"]): string[];
-  /** It comes from the internet. */
+  /** True if the program connects from the internet. */
   needsPublicAddress?: true;
 }
 
 export interface Place {
   home: string;
-  /** Where programs keep the settings of a user on this system. */
+  /** Folder for a user's settings on this system. */
   settings: string;
   env: Readonly<Record<string, string | undefined>>;
 }
@@ -55,7 +55,7 @@ const vsCode = ({ settings }: Place): string => join(settings, "Code", "User");
 const RESTART = "Restart it.";
 const ANEW = "Start it anew; /mcp shows the server.";
 
-/** Where most programs have their servers. */
+/** Form of most programs. */
 const MOST = { format: "json" as const, servers: ["mcpServers"] };
 
 type Entry = ConfiguredProgram["entry"];
@@ -64,7 +64,7 @@ const TYPED: Entry = {
   http: (way) => ({ type: "http", ...way }),
   stdio: (way) => ({ type: "stdio", ...way }),
 };
-/** Gemini CLI, and what grew out of it. */
+/** Form of Gemini CLI and its forks. */
 const HTTP_URL: Entry = {
   http: ({ url, headers }) => ({ httpUrl: url, ...(headers && { headers }) }),
   stdio: (way) => way,

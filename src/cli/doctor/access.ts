@@ -1,4 +1,4 @@
-// The doctor's answer to "who may come in over HTTP?", from the settings that it was given and the keys in the database.
+// The doctor's check of access over HTTP, by the settings that the command got and the keys in the database.
 import type { Config } from "../../config/config.ts";
 import { openings } from "../../http/open-network.ts";
 import type { Inspection } from "../../storage/sqlite/admin/inspect.ts";
@@ -7,7 +7,7 @@ import { fail, ok, warn, type Finding } from "./finding.ts";
 
 const NEW_KEY = "Create a key (holdfast keys create --principal NAME)";
 
-/** `keys`: there are none where there is no database yet. */
+/** `keys`: absent without a database. */
 export function checkAccess(
   config: Config,
   { valid, spent }: Inspection["keys"] = { valid: 0, spent: 0 },

@@ -1,4 +1,4 @@
-// The doctor's look at the data folder: who may read it, what lies in it, how much room is left.
+// The doctor's checks of the data folder: its permissions, its files, its free space.
 import { accessSync, chmodSync, constants, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { systemReason } from "../../lib/system-errors.ts";
@@ -9,7 +9,7 @@ import { fail, ok, warn, type Finding } from "./finding.ts";
 
 const LITTLE_ROOM = 64 << 20; // bytes
 const NO_ROOM = 8 << 20;
-/** SQLite cuts its log back to this; a larger one is being held by somebody. */
+/** Size to which SQLite truncates its log; a larger log is held by a reader. */
 const LARGE_LOG = 65 << 20;
 
 export function checkPlace(file: string): Finding[] {
@@ -32,7 +32,7 @@ function checkPermissions(file: string): Finding {
   const open = [folder, ...paths].filter((path) => (statSync(path).mode & 0o077) !== 0);
   if (open.length === 0) return ok(check, "Only the owner can read the folder and its files.");
   const says = `Others than the owner have rights on ${open.join(", ")}.`;
-  // Nobody gets to a file through a folder that is closed.
+  // Ignore files in a closed folder: other users cannot reach them.
   const exposed = (statSync(folder).mode & 0o007) !== 0 && open.some((path) => path !== folder);
   return {
     ...(exposed ? fail : warn)(check, says, "--fix makes the folder 0700 and its files 0600."),

@@ -1,4 +1,4 @@
-// The doctor's look into the database.
+// The doctor's checks of the database.
 import { sizeText } from "../../storage/sqlite/admin/files.ts";
 import { indexMessages, type Inspection } from "../../storage/sqlite/admin/inspect.ts";
 import { LARGE_LOG_BYTES } from "../../storage/sqlite/disk/log-watch.ts";
@@ -7,7 +7,7 @@ import { counted } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 
-/** Clocks of several machines differ a little. */
+/** Tolerance, because clocks of several machines differ a little. */
 const CLOCK_SLACK_MS = 60_000;
 
 const RESTORE = "Stop the server and restore a backup (holdfast restore FILE --force).";
@@ -72,7 +72,7 @@ function checkSearch({ unindexed }: Inspection, file: string): Finding {
 }
 
 function checkJournal({ journalMode }: Inspection): Finding {
-  // A database that was just restored has no log until the first start.
+  // Accept `delete`: a database that was just restored has no log until the first start.
   return ["wal", "delete"].includes(journalMode)
     ? ok("journal", `The journal mode is ${journalMode}.`)
     : warn("journal", `The journal mode is ${journalMode}.`, "The next start sets it to wal.");
@@ -127,7 +127,7 @@ function checkSpace({ freeSpace: { bytes, canShrink } }: Inspection): Finding {
       );
 }
 
-/** In milliseconds. */
+/** Milliseconds after which a backup is old. */
 const OLD_BACKUP = 7 * 24 * 3_600_000;
 
 function checkBackup({ backup }: Inspection, now: number): Finding {

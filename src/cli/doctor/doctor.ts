@@ -1,4 +1,4 @@
-// `holdfast doctor`: is everything well, and if not, what is to be done. It changes nothing without --fix.
+// `holdfast doctor`: checks everything and says how to fix faults. It changes nothing without --fix.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import {
@@ -52,7 +52,7 @@ export async function doctor(
   terminal.print(`\n${style(verdict(findings), ["bold", COLOURS[worst ?? "ok"]])}`);
 }
 
-/** Everything that can be looked at, in the order in which one would put it right. */
+/** Run all checks, in the order in which a user would fix their faults. */
 async function examine(sources: ConfigSources): Promise<Finding[]> {
   const versions = ok("version", `Holdfast ${VERSION} on Node ${process.versions.node}.`);
   const folder = reportSettings(sources).find(({ name }) => name === "data-dir")!.value!;
@@ -61,7 +61,7 @@ async function examine(sources: ConfigSources): Promise<Finding[]> {
   return [versions, ...findings, ...outside, ...checkData(databaseFile(resolve(folder)), config)];
 }
 
-/** `config`: unless there is something wrong with it. */
+/** `config`: absent if the settings have a fault. */
 function checkSettings(sources: ConfigSources): { config?: Config; findings: Finding[] } {
   try {
     const config = loadConfig(sources);
@@ -104,7 +104,7 @@ function checkData(file: string, config: Config | undefined): Finding[] {
   }
 }
 
-/** What was given, and by whom; the rest is as in the help. */
+/** Settings that the user has set, with their sources; the help lists the defaults. */
 function settingLines(all: readonly SettingReport[]): string[] {
   const given = all.filter(({ from }) => from !== "the default");
   return [

@@ -1,13 +1,13 @@
-// What a check has found.
+// The finding of a check.
 
 export interface Finding {
   check: string;
   status: "ok" | "warn" | "fail";
   /** One sentence. */
   says: string;
-  /** What to do, where there is something to do. */
+  /** Next step, if there is one. */
   advice?: string;
-  /** Does it; the doctor calls it for --fix. Returns what was done. */
+  /** Apply the fix, for --fix. Returns a sentence that says what was done. */
   fix?: () => string;
 }
 

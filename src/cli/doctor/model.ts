@@ -1,4 +1,4 @@
-// The doctor's question to the endpoint that answers chat: is it there, does it take the key, has it these models.
+// The doctor's check of the model endpoint: it answers, accepts the key, and has the configured models.
 import type { Config } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { similarTo } from "../../lib/text/similar.ts";
@@ -20,7 +20,7 @@ export async function checkModel(config: Config): Promise<Finding> {
         check,
         `${label} answers, but lists no models: whether it has this one is not known.`,
       );
-    // Ollama adds a tag to a name that has none.
+    // Ignore a tag: Ollama adds one to a name without any.
     const missing = models.filter(
       (name) => !available.includes(name) && !available.includes(`${name}:latest`),
     );

@@ -1,4 +1,4 @@
-// The doctor's look at the user's own tools: they are loaded, as a start does.
+// The doctor's check of the user's own tools: it loads them like a start of the server.
 import type { Config } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { loadedText, loadToolFolder } from "../commands/tools.ts";

@@ -1,5 +1,5 @@
-// `holdfast sessions rename`, `pin`, `unpin`, `share`, `unshare`, `clear`, `forget` and `give`: what the tools do, and
-// what only whoever sits at the machine may do.
+// `holdfast sessions rename`, `pin`, `unpin`, `share`, `unshare`, `clear`, `forget` and `give`: changes of sessions,
+// some of which only a user of this machine may make.
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -20,7 +20,7 @@ export interface ChangeFlags {
   json?: boolean;
 }
 
-/** Does something to one session, and tells what it is like then. */
+/** Change one session, and print its new form. */
 function change(
   settings: Settings,
   ref: string,
@@ -147,7 +147,7 @@ export interface GiveFlags extends ChangeFlags {
   from?: string;
 }
 
-/** To another principal: the sessions that are named, or all of one principal. */
+/** Give sessions to another principal: the named ones, or all of one principal. */
 export function giveSessions(
   settings: Settings,
   refs: readonly string[],

@@ -14,9 +14,9 @@ import type { ListFlags } from "./list.ts";
 import type { SearchFlags } from "./search.ts";
 import type { ShowFlags } from "./show.ts";
 
-/** How the program's settings become flags and back. */
+/** Conversion of settings to flags and back. */
 export interface SettingFlags {
-  /** Adds the flags of the data folder, and those of `more`. */
+  /** Add the flags of the data folder, and those of `more`. */
   withSettings(command: Command, ...more: SettingName[]): Command;
   settingsOf(flags: object): Settings;
 }
@@ -129,7 +129,7 @@ export function addSessionCommands(
     );
 }
 
-/** Commands that change single sessions. */
+/** Add the commands that change single sessions. */
 function addChanges(
   sessions: Command,
   { withSettings, settingsOf }: SettingFlags,
@@ -218,13 +218,13 @@ function addChanges(
 const whose = (): Option =>
   new Option("--principal <name>", "owner of the sessions").default("local");
 
-/** The first of `words` is the default. */
+/** Option with a choice of words; the first one is the default. */
 const choice = (name: string, help: string, words: readonly string[]): Option =>
   onlyOf(new Option(`--${name} <${name}>`, help), name, words).default(words[0]);
 
 const all = (help: string): Option => new Option("--all", help).conflicts("principal");
 
-/** `7` or `#7`. @throws AppError `start` */
+/** Read `7` or `#7`. @throws AppError `start` */
 function readNumber(text: string): number {
   const [, number] = /^#?([1-9]\d{0,9})$/.exec(text) ?? [];
   if (number === undefined)

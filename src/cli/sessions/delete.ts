@@ -1,4 +1,4 @@
-// `holdfast sessions delete`: for good, so it asks.
+// `holdfast sessions delete`: deletes sessions for good, after a question.
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import type { Session } from "../../sessions/session.ts";
@@ -32,7 +32,7 @@ export function deleteSessions(
   });
 }
 
-/** @throws AppError `start` where nobody can be asked */
+/** @throws AppError `start` without a terminal to ask at */
 async function isWanted(
   data: Data,
   sessions: readonly Session[],

@@ -1,4 +1,4 @@
-// `holdfast sessions export`: whole sessions as JSON Lines or Markdown.
+// `holdfast sessions export`: writes whole sessions as JSON Lines or Markdown.
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -14,12 +14,12 @@ export interface ExportFlags {
   all?: boolean;
   format: ExportFormat;
   output?: string;
-  /** Replaces what is there. */
+  /** Replace an existing file. */
   force?: boolean;
   principal: string;
 }
 
-/** Fewer messages are exported before a bar could be read. */
+/** Messages below which an export needs no progress bar. */
 const WORTH_A_BAR = 5_000;
 const PAGE = 500;
 
@@ -36,7 +36,7 @@ export function exportSessions(
     });
   return withData(settings, async (data) => {
     const sessions = all ? await everything(data) : await findSessions(data, refs, principal);
-    // An empty file cannot be imported, and with --force it would take the place of a good one.
+    // Refuse an empty export: it could not be imported, and with --force would replace a good file.
     if (sessions.length === 0)
       throw new AppError("not_found", "There are no sessions: nothing was exported.");
     const counts = await Promise.all(sessions.map(({ id }) => data.sessions.counts(id)));
@@ -55,7 +55,7 @@ export function exportSessions(
   });
 }
 
-/** In an order that does not depend on when they were used. */
+/** List all sessions in an order that does not depend on their last use. */
 async function everything({ operator }: Data): Promise<Session[]> {
   const found: Session[] = [];
   let cursor: string | undefined;

@@ -1,4 +1,4 @@
-// The sessions that a command line names.
+// Finds the sessions that a command line names.
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -7,13 +7,13 @@ import { withData } from "../with-data.ts";
 
 const COMPLETED = 200;
 
-/** What a command that only reads takes for a session too. */
+/** Forms of a reference that a reading command accepts besides. */
 export interface Lookup {
-  /** A part of a name or title that just one session has. */
+  /** Accept a part of a name or title that only one session has. */
   byPart?: boolean;
 }
 
-/** In the order of the names, each once. @throws AppError `not_found` that tells all that are not there */
+/** Sessions in the order of the references, each once. @throws AppError `not_found` with all missing ones */
 export async function findSessions(
   { operator }: Pick<Data, "operator">,
   refs: readonly string[],
@@ -37,7 +37,7 @@ export async function findSessions(
   );
 }
 
-/** A whole title goes before a part of one. @throws AppError `conflict` when several have it */
+/** Prefer a whole title to a part of one. @throws AppError `conflict` if several sessions match */
 async function findByPart(
   operator: Data["operator"],
   part: string,
@@ -54,7 +54,7 @@ async function findByPart(
   });
 }
 
-/** For a shell: names of sessions, and ids of those that have none; the last used first. */
+/** Words for a shell: names of sessions, and ids of nameless ones; the last used first. */
 export function sessionNames(settings: Settings): Promise<string[]> {
   return withData(settings, async ({ operator }) => {
     const { sessions } = await operator.list(undefined, { limit: COMPLETED });

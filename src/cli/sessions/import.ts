@@ -1,4 +1,4 @@
-// `holdfast sessions import`: sessions of another data folder, or of another program.
+// `holdfast sessions import`: brings in sessions of another data folder, or of another program.
 import { stat } from "node:fs/promises";
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
@@ -27,7 +27,7 @@ export interface ImportFlags {
 }
 
 const WORTH_A_BAR = { bytes: 20_000_000, messages: 5_000 };
-/** How many sessions are named in a report for people. */
+/** Sessions that a report for people names. */
 const NAMED = 20;
 
 export function importFile(
@@ -37,7 +37,7 @@ export function importFile(
   terminal: Terminal,
 ): Promise<void> {
   checkName(flags.principal, "principal");
-  // A rehearsal makes no database: without one everything would be new, as in an empty memory.
+  // Rehearse in memory without a database: a rehearsal creates none, and all sessions would be new there too.
   const rehearsal = flags.dryRun === true && !hasDatabase(settings);
   const signal = stopSignal(terminal, "Importing the file again does the rest.");
   return withFile(
@@ -115,7 +115,7 @@ async function bring(
 const of = (results: readonly Imported[], outcome: Outcome): Imported[] =>
   results.filter((result) => result.outcome === outcome);
 
-/** For people. */
+/** Print the report for people. */
 function report(
   source: Source,
   results: readonly Imported[],
@@ -169,7 +169,7 @@ function tellSkipped(skipped: readonly Skipped[], { warn }: Terminal): void {
   if (skipped.length > NAMED) warn(`… and ${skipped.length - NAMED} more, which --json tells all.`);
 }
 
-/** When the sessions go that came in; the first of them, as an import counts as a use. Null for never. */
+/** Time at which the first imported session goes, counted from now, because an import is a use. Null for never. */
 async function expiryOf(
   { operator, sessions }: Data,
   results: readonly Imported[],
@@ -201,7 +201,7 @@ function othersIn({ sessions }: Source, { keepOwners, principal }: ImportFlags):
   return [...owners].filter((owner) => owner !== undefined && owner !== principal) as string[];
 }
 
-/** For programs. */
+/** Report for programs. */
 const reportOf = (
   source: Source,
   results: readonly Imported[],

@@ -1,4 +1,4 @@
-// `holdfast sessions list`: what there is, the last used first.
+// `holdfast sessions list`: lists sessions, the last used first.
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
@@ -41,7 +41,7 @@ export function listSessions(
   });
 }
 
-/** As programs see a session; counts where they are known. */
+/** A session as programs see it; with its counts if they are known. */
 export function shown(
   data: Pick<Data, "sessions">,
   session: Session & Partial<SessionCounts> & Partial<ListedFacts>,
@@ -61,7 +61,9 @@ export function shown(
 
 type Listed = SessionPage["sessions"][number];
 
-/** Full ids are for wide terminals and for pipes; their beginnings are enough to name a session. */
+/**
+ * Columns from which full ids are shown; a narrower terminal gets their beginnings, which are enough to name a session.
+ */
 const WIDE = 120;
 const SHORT_ID = 8;
 
@@ -103,13 +105,13 @@ function columnsOf(
 }
 
 function marksOf({ pinned, keepMs, shares }: Listed): string {
-  // A pinned one stays, temporary or not.
+  // Leave out "temporary" for a pinned session: it stays.
   const marks = [pinned ? "pinned" : keepMs !== null && "temporary", shares > 0 && "shared"];
   const there = marks.filter((mark) => mark !== false);
   return there.length === 0 ? "" : ` (${there.join(", ")})`;
 }
 
-/** Name and title, or how it begins. */
+/** Name and title, or the beginning of the conversation. */
 export function labelOf({
   name,
   title,

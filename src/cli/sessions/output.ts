@@ -1,4 +1,4 @@
-// Where an export goes: standard output, or a file that is there when it is whole.
+// The output of an export: standard output, or a file that appears only when it is whole.
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { AppError } from "../../lib/errors.ts";
@@ -8,7 +8,7 @@ import type { Output, Terminal } from "../terminal/terminal.ts";
 
 const CHUNK = 64 * 1024; // characters
 
-/** Writes no faster than the reader reads. Resolves to false when the reader has gone away. */
+/** Write no faster than the reader reads. Resolves to false when the reader has gone away. */
 export async function writeAll(output: Output, texts: AsyncIterable<string>): Promise<boolean> {
   const gone = new AbortController();
   const leave = (): void => gone.abort();
@@ -30,7 +30,10 @@ export async function writeAll(output: Output, texts: AsyncIterable<string>): Pr
   return !gone.signal.aborted;
 }
 
-/** Conversations are private: the file is for its owner alone. A pipe or a device is written to as it is. @throws AppError */
+/**
+ * Write a file for its owner alone, because conversations are private. A pipe or a device is written to in place.
+ * @throws AppError
+ */
 export async function writeFileWhole(
   name: string,
   texts: AsyncIterable<string>,
@@ -48,7 +51,7 @@ export async function writeFileWhole(
   else await writeWhole(file, (partial) => fill(partial, texts, { file, special }));
 }
 
-/** `file`: its name for people. */
+/** `file`: the name for people. */
 async function fill(
   target: string,
   texts: AsyncIterable<string>,
@@ -56,7 +59,7 @@ async function fill(
 ): Promise<void> {
   const stream = createWriteStream(target, { flags: special ? "w" : "r+", flush: !special });
   const failed = new Promise<never>((_, reject) => stream.once("error", reject));
-  failed.catch(() => undefined); // looked at below
+  failed.catch(() => undefined); // awaited below
   try {
     await Promise.race([failed, once(stream, "open")]);
     if (!(await writeAll(stream, texts))) await failed;
@@ -73,8 +76,8 @@ async function fill(
 }
 
 /**
- * Aborts, with an error that says so, on Ctrl+C: long work ends at the next good place and removes its temporary files. A
- * second Ctrl+C ends the program at once.
+ * A signal that Ctrl+C aborts: long work stops at the next safe point and removes its temporary files. The abort's
+ * reason says so. A second Ctrl+C ends the program at once.
  */
 export function stopSignal(terminal: Terminal, hint: string): AbortSignal {
   const stopping = new AbortController();

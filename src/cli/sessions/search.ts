@@ -1,4 +1,4 @@
-// `holdfast sessions search`: messages by what they say, across sessions.
+// `holdfast sessions search`: finds messages by their text, across sessions.
 import { byOther } from "../../chat/message.ts";
 import type { Settings } from "../../config/config.ts";
 import { stylist } from "../terminal/colours.ts";

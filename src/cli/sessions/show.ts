@@ -1,4 +1,4 @@
-// `holdfast sessions show`: one conversation, to be read.
+// `holdfast sessions show`: prints one conversation.
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
@@ -17,7 +17,7 @@ export interface ShowFlags {
   json?: boolean;
 }
 
-/** Longer lines are hard to read. */
+/** Columns above which lines are hard to read. */
 const WIDEST = 100;
 const NARROWEST = 30;
 

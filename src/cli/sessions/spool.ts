@@ -1,4 +1,4 @@
-// A file that can be read twice: the one that is named, or what comes in on standard input, kept for as long as it takes.
+// A file that can be read twice: a named one, or a temporary copy of standard input.
 import { constants, createReadStream, createWriteStream } from "node:fs";
 import { access, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { AppError } from "../../lib/errors.ts";
 import { systemReason, temporaryFolderUnusable } from "../../lib/system-errors.ts";
 
-/** Calls `use` with the path of a file. `-` stands for `input`. @throws AppError `start` when it cannot be read */
+/** Call `use` with the path of a file. `-` stands for `input`. @throws AppError `start` if it cannot be read */
 export async function withFile<T>(
   name: string,
   input: () => NodeJS.ReadableStream,
@@ -30,7 +30,7 @@ export async function withFile<T>(
   }
 }
 
-/** For its owner alone. */
+/** Create a folder for its owner alone. */
 async function makeFolder(): Promise<string> {
   try {
     return await mkdtemp(join(tmpdir(), "holdfast-import-"));
@@ -39,7 +39,7 @@ async function makeFolder(): Promise<string> {
   }
 }
 
-/** A pipe can be read only once. */
+/** False for a pipe, which can be read only once. */
 async function isPlainFile(name: string): Promise<boolean> {
   try {
     await access(name, constants.R_OK);

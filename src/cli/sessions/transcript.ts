@@ -9,7 +9,7 @@ import { harmless, oneLine, shortened, wrap, wrapProse } from "../terminal/text.
 import { localTime } from "../terminal/times.ts";
 
 export interface Page {
-  /** Columns. */
+  /** Width in columns. */
   width: number;
   style(text: string, style: Style): string;
 }
@@ -23,7 +23,7 @@ const SPEAKERS: Record<Role, { name: string; style: Style }> = {
 
 const INDENT = "  ";
 
-/** Everything that is written comes from others, and may not steer the terminal. */
+/** Writes foreign text, made harmless so that it cannot steer the terminal. */
 export class Transcript {
   readonly #page: Page;
 

@@ -1,10 +1,10 @@
-// Colours belong on terminals only, and not where NO_COLOR is set (no-color.org); FORCE_COLOR beats both.
+// Colours only on terminals, and not with NO_COLOR (no-color.org); FORCE_COLOR overrides both.
 import { styleText } from "node:util";
 import type { Output } from "./terminal.ts";
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** Returns what styles a text, or leaves it as it is. */
+/** A function that styles a text, or returns it unchanged. */
 export function stylist(
   { isTTY }: Pick<Output, "isTTY">,
   env: NodeJS.ProcessEnv = process.env,

@@ -1,16 +1,17 @@
-// A question before what cannot be undone.
+// Asks before an action that cannot be undone.
 import { createInterface } from "node:readline/promises";
 import { CommanderError } from "commander";
 import { AppError } from "../../lib/errors.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Whether somebody sits there who can be asked. */
+/** True if a person sits at the terminal. */
 export const canAsk = ({ input }: Pick<Terminal, "input">): boolean => input.isTTY === true;
 
 /**
- * Resolves to whether the answer was yes. `refusal` says what does not happen otherwise: "Nothing was deleted".
+ * Ask the question; resolves to true for yes. `refusal`: the sentence for any other answer, such as "Nothing was
+ * deleted".
  * @throws CommanderError, which ends the program with 130, at Ctrl+C, at the end of the input (Ctrl+D), and at a signal
- * @throws AppError `start` where nobody can be asked
+ * @throws AppError `start` without a terminal to ask at
  */
 export async function confirm(
   terminal: Terminal,
@@ -23,16 +24,16 @@ export async function confirm(
     });
   const asking = createInterface({ input: terminal.input, output: terminal.errors });
   const left = Promise.withResolvers<never>();
-  left.promise.catch(() => undefined); // looked at below, if it is in time
+  left.promise.catch(() => undefined); // awaited below, unless it comes too late
   const leave = (): void => left.reject(new CommanderError(130, "interrupted", refusal));
-  // A reader that is closed never settles its question.
+  // Settle the question when the reader closes: it would stay open forever.
   asking.once("SIGINT", leave).once("close", leave);
   terminal.onStop(() => Promise.resolve(leave()));
   try {
     const answer = await Promise.race([asking.question(`${question} [y/N] `), left.promise]);
     return /^\s*y(es)?\s*$/i.test(answer);
   } catch (error) {
-    terminal.warn(`\n${refusal}.`); // the question's line has no end yet
+    terminal.warn(`\n${refusal}.`); // end the line of the question
     throw error;
   } finally {
     asking.close();

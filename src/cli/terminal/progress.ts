@@ -1,20 +1,20 @@
-// A bar on standard error, for people who wait. In a pipe, and for what is quickly done, there is none.
+// A progress bar on standard error, for a person. A pipe and quick work get none.
 import { Presets, SingleBar } from "cli-progress";
 import ms from "ms";
 import type { Terminal } from "./terminal.ts";
 
 export interface Progress {
-  /** So many more. */
+  /** Advance by `count`. */
   add(count: number): void;
-  /** So many in all. */
+  /** Set the total so far. */
   set(count: number): void;
-  /** Takes the bar away. */
+  /** Remove the bar. */
   end(): void;
 }
 
 const NONE: Progress = { add: () => undefined, set: () => undefined, end: () => undefined };
 
-/** `what`: a word for the bar's beginning. Less than `worth` of `total` is quickly done. */
+/** `what`: the first word of the bar. A `total` below `worth` is quick work, without a bar. */
 export function showProgress(
   { errors }: Pick<Terminal, "errors">,
   { what, total, worth }: { what: string; total: number; worth: number },
@@ -23,7 +23,7 @@ export function showProgress(
   const bar = new SingleBar(
     {
       ...{ stream: errors, clearOnComplete: true, hideCursor: true, etaBuffer: 1_000 },
-      // Before there is a rate the library says "INF", of which its own format leaves "NFs".
+      // Replace "INF", the library's word before there is a rate: its own format would cut it to "NFs".
       formatTime: (seconds) =>
         typeof seconds === "number" ? ms(Math.max(seconds, 1) * 1_000) : "some time",
       format: `${what} {bar} {percentage}%  {eta_formatted} left`,
@@ -38,7 +38,7 @@ export function showProgress(
   };
 }
 
-/** Runs `work` with a function that takes its progress, from 0 to 1. */
+/** Run `work` with a function that takes its progress, from 0 to 1. */
 export async function withProgress<T>(
   terminal: Pick<Terminal, "errors">,
   what: string,

@@ -1,4 +1,4 @@
-// Columns of text, without rules: on a terminal as wide as it is, elsewhere as wide as they need to be.
+// Columns of text, without rules: as wide as the terminal, elsewhere as wide as their text.
 import { stylist } from "./colours.ts";
 import type { Output } from "./terminal.ts";
 import { shortened, widthOf } from "./text.ts";
@@ -7,18 +7,18 @@ export interface Column<Row> {
   head: string;
   text(row: Row): string;
   align?: "right";
-  /** Cut where there is no room; what `tail` gives stays whole behind it. */
+  /** Shorten the column if there is no room; the text of `tail` stays whole after it. */
   flexible?: boolean;
   tail?(row: Row): string;
-  /** Left out where there is no room, the highest first. */
+  /** Omit the column if there is no room, the one with the highest number first. */
   spare?: number;
 }
 
 const GAP = "  ";
-/** A flexible column is readable from here on. */
+/** Width from which a flexible column is readable. */
 const NARROWEST = 20;
 
-/** Resolves to lines without line breaks. */
+/** Lines without line breaks. */
 export function table<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],

@@ -1,28 +1,28 @@
-// What a command is given of the outside world, so that only main.ts touches the process.
+// The interface of commands to the outside world, so that only main.ts touches the process.
 
-/** Where text goes: a terminal, a pipe or a file. */
+/** A target of text: a terminal, a pipe or a file. */
 export interface Output extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
-  /** Of a terminal. */
+  /** Width of a terminal. */
   readonly columns?: number;
 }
 
 export interface Terminal {
-  /** Writes a line to standard output. */
+  /** Write a line to standard output. */
   print(line: string): void;
-  /** Writes a line to standard error. */
+  /** Write a line to standard error. */
   warn(line: string): void;
-  /** Lets the program end with 1, though the command does its work to the end. */
+  /** Make the program exit with 1, though the command does its work to the end. */
   setExitCode(): void;
-  /** Calls `stop` at the first SIGINT or SIGTERM. */
+  /** Call `stop` at the first SIGINT or SIGTERM. */
   onStop(stop: () => Promise<void>): void;
-  /** Standard input, output and error, for what is long and for what depends on somebody sitting there. */
+  /** Standard input, output and error, for long output and for questions at a terminal. */
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly output: Output;
   readonly errors: Output;
 }
 
-/** Files of tools that cannot be loaded are told of on standard error. */
+/** Report faulty files of tools on standard error. */
 export const onToolFault = ({ warn }: Terminal) => ({
   onToolFault: (line: string) => warn(`holdfast: ${line}`),
 });

@@ -1,4 +1,4 @@
-// Times as people read them: where the reader is, to the minute, or how long ago. Programs get ISO 8601 in UTC (--json).
+// Times for people: in the local time zone to the minute, or relative to now. Programs get ISO 8601 in UTC (--json).
 import ms from "ms";
 
 const MINUTE = 60_000;
@@ -11,7 +11,7 @@ export function localTime(at: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-/** Every ISO time in the text as `localTime` has it. */
+/** Replace every ISO time in the text by its `localTime`. */
 export const inLocalTimes = (text: string): string =>
   text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (iso) => localTime(Date.parse(iso)));
 
