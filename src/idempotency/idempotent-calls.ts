@@ -1,26 +1,26 @@
-// Calls that came with a request key: done once, however often they are repeated. One that is still running is joined, by
-// callers in this process and in others; one that has ended answers with what it said. One that a crash cut short is run
-// again where it may be: the changes that it had made stay made, for each commits with a note of it. Failures are not
-// kept: repeating a call that failed tries again.
+// Calls with a request key run once, however often they are repeated. A repeated call joins the running one, in this
+// process or another, or gets the stored outcome. An interrupted call runs again if that is safe. Its completed
+// changes are not repeated, because each commits with a note of it. Failures are not stored, so a repeated call tries
+// again.
 import type { Expiring } from "../lib/expiring.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, interruptedError } from "../lib/errors.ts";
 
-/** How often a call of another process is looked at again. */
+/** Interval of looks at a call of another process. */
 const POLL_MS = 100;
-/** How long a call goes on when all its callers have gone: one whose connection broke repeats it soon. */
+/** Time that a call goes on without callers: after a broken connection, the client repeats it soon. */
 const ABANDONED_MS = 30_000;
 
 export interface IdempotentCall {
   owner: string;
-  /** The session that the call named; empty for none. */
+  /** The session that the call names, or "". */
   scope: string;
   key: string;
-  /** A hash of what is asked: one key stands for one request. */
+  /** A hash of the request: one key stands for one request. */
   request: string;
 }
 
-/** `running` elsewhere; `lost` when the process that ran it is gone, or is this one, which knows of no such run. */
+/** `running` in another process; `lost` when its process is gone, or is this one, which has no such run. */
 export type IdempotentCallStart =
   | { kind: "started"; id: number; newSessionId: string }
   | { kind: "done"; outcome: string }
@@ -29,48 +29,49 @@ export type IdempotentCallStart =
 
 export interface IdempotentCallStore extends Expiring {
   /**
-   * Takes the key for this call, or tells what became of the call that has it. The oldest beyond `max` of a scope go.
+   * Takes the key for this call, or returns the state of the call that has the key. A scope's oldest outcomes beyond
+   * `max` are deleted.
    * @throws AppError `conflict` when the key stands for another request
    */
   begin(
     call: IdempotentCall,
     mine: { instanceId: string; newSessionId: string; max: number },
   ): Promise<IdempotentCallStart>;
-  /** Takes over a lost call; false when another process was faster. */
+  /** Takes over a lost call; false if another process was faster. */
   adopt(id: number, instanceId: string): Promise<boolean>;
-  /** `outcome` is JSON. Nothing happens when another instance has adopted the call. */
+  /** Stores the outcome, as JSON. No effect if another instance has adopted the call. */
   finish(id: number, instanceId: string, outcome: string): Promise<void>;
   /** The changes of a run of this call: see `Changes`. */
   changes(id: number, instanceId: string): Changes;
-  /** Frees the key, unless another instance has adopted the call. Repeated, it may open the same new session. */
+  /** Frees the key, unless another instance has adopted the call. A repeated call may create the same new session. */
   drop(id: number, instanceId: string): Promise<void>;
 }
 
 /**
- * Runs `act`, which changes `what`. Each of its writes commits with a note of what it gave. When the process dies and the
- * call is run again, the same writes of the same change answer with that instead of being done once more.
- * @throws AppError `interrupted` when another instance has taken the call over; what `act` throws
+ * Runs `act`, which makes the change `what`. Each of its writes commits with a note of its result. If the process dies
+ * and the call runs again, these writes return the noted results and change nothing.
+ * @throws AppError `interrupted` when another instance has taken over the call; the errors of `act`
  */
 export type Changes = <T>(what: string, act: () => Promise<T>) => Promise<T>;
 
 const MAX_PER_SCOPE = 1_000;
-/** How long an outcome is kept: much longer than a caller goes on repeating. */
+/** Lifetime of an outcome: much longer than a client goes on repeating. */
 export const KEEP_OUTCOMES_MS = 24 * 3_600_000;
 
-/** Why a call is given up whose caller did not say so: its connection has ended. */
+/** The reason to cancel a call without a cancellation: its connection has ended. */
 export const CALLER_GONE = "The caller has gone.";
 
-/** What a run of a call is given. */
+/** The arguments of a run. */
 export interface Run {
-  /** Aborted when nobody waits for the call any more. */
+  /** Aborted when no caller waits any more. */
   signal: AbortSignal;
-  /** The id for a session that it may have to open: the same when it is run again. */
+  /** The id of the session that the call may create; the same in every run. */
   newSessionId: string;
-  /** For each change that it makes. */
+  /** Wraps each change that the run makes. */
   change: Changes;
 }
 
-/** What a run ends with; `keep` when repeated calls get it too. */
+/** The result of a run; with `keep`, repeated calls get it, too. */
 export interface Outcome {
   value: unknown;
   keep: boolean;
@@ -78,14 +79,14 @@ export interface Outcome {
 
 export interface KeyedOptions {
   signal: AbortSignal;
-  /** The id for a session that the first run may have to open. */
+  /** The id of the session that the first run may create. */
   newSessionId: string;
-  /** Whether a run that was cut short may simply be run again. */
+  /** True if an interrupted run may simply run again. */
   repeatable: boolean;
   run(run: Run): Promise<Outcome>;
 }
 
-/** A call that runs here, and those who wait for it. */
+/** A call that runs here, and the number of its callers. */
 interface Shared {
   request: string;
   value: Promise<unknown>;
@@ -95,10 +96,10 @@ interface Shared {
   ended: boolean;
 }
 
-/** The process on whose behalf calls are run. */
+/** The process that runs calls. */
 export interface LiveProcess {
   readonly id: string;
-  /** Makes sure that other processes know it to be alive. */
+  /** Confirms to other processes that this one is alive. */
   confirm(): Promise<void>;
 }
 
@@ -115,7 +116,7 @@ export class IdempotentCalls {
 
   /**
    * The value of the call's one run.
-   * @throws AppError `conflict`; what the run throws; the signal's reason when this caller gives up
+   * @throws AppError `conflict`; the errors of the run; the signal's reason when this caller cancels
    */
   async once(call: IdempotentCall, options: KeyedOptions): Promise<unknown> {
     const name = JSON.stringify([call.owner, call.scope, call.key]);
@@ -125,11 +126,11 @@ export class IdempotentCalls {
       if (running === undefined)
         return this.#wait(this.#share(name, call, options), options.signal);
       if (!running.abort.signal.aborted) return this.#wait(running, options.signal);
-      await running.value.catch(() => undefined); // given up by its last caller: this one begins anew
+      await running.value.catch(() => undefined); // its last caller cancelled it: start a new run
     }
   }
 
-  /** Gives up what still runs; resolves when that is noted. */
+  /** Cancels the running calls; resolves when that is stored. */
   async close(): Promise<void> {
     this.#closing = true;
     const running = [...this.#running.values()];
@@ -196,17 +197,17 @@ export class IdempotentCalls {
       const change = this.#store.changes(id, this.#runner.id);
       outcome = await options.run({ signal, newSessionId, change });
     } catch (error) {
-      // What a stop cuts short may have had an effect: the key stays taken, as after a crash.
+      // Keep the key of a call that the stop interrupts: it may have had an effect, as after a crash.
       if (!this.#closing || options.repeatable) await this.#store.drop(id, this.#runner.id);
       throw error;
     }
-    // An outcome that cannot be stored leaves the key taken: the repeated call finds that the first one was lost.
+    // If the outcome cannot be stored, the key stays taken, and a repeated call finds the first one lost.
     if (outcome.keep) await this.#store.finish(id, this.#runner.id, storable(outcome.value));
     else await this.#store.drop(id, this.#runner.id);
     return outcome.value;
   }
 
-  /** Takes the key, waiting for a run of another process. */
+  /** Takes the key; waits for a run of another process. */
   async #begin(call: IdempotentCall, { newSessionId }: KeyedOptions, signal: AbortSignal) {
     const mine = { instanceId: this.#runner.id, newSessionId, max: MAX_PER_SCOPE };
     for (;;) {
@@ -220,7 +221,7 @@ export class IdempotentCalls {
 }
 
 const MAX_OUTCOME_BYTES = 1_000_000;
-/** In the place of an outcome for which there is no room. */
+/** Placeholder for an outcome that is too large to store. */
 export const NOT_KEPT = "null";
 
 function storable(value: unknown): string {
@@ -228,7 +229,7 @@ function storable(value: unknown): string {
   return Buffer.byteLength(text) > MAX_OUTCOME_BYTES ? NOT_KEPT : text;
 }
 
-/** @throws AppError `limit` for an outcome that was not kept */
+/** @throws AppError `limit` for an outcome that was too large */
 function outcomeOf(text: string): unknown {
   if (text !== NOT_KEPT) return JSON.parse(text);
   throw new AppError("limit", "This call was done, but its result took more room than there is.");
