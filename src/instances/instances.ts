@@ -1,25 +1,25 @@
-// This process among those that share the data folder: its heartbeat, and the discovery of processes that died.
+// The instance of this process: its heartbeat, and the discovery of dead instances on the same data folder.
 import type { Clock } from "../lib/clock.ts";
 import { newId } from "../lib/ids.ts";
 import { hasEnded, HOST, isAtWork } from "./liveness.ts";
 import type { Instance, InstanceStore } from "./store.ts";
 
 const HEARTBEAT_MS = 5_000;
-/** A process whose heartbeat did not move while this one watched it for so long counts as dead. */
+/** An instance is dead after so much watched time without a new heartbeat. */
 const DEAD_AFTER_MS = 15_000;
-/** Who is kept from writing for so long, or from running, cannot judge: others may be kept as well. */
+/** Delay of a heartbeat after which this process does not judge others: they may be delayed as well. */
 const LATE_MS = 2_000;
 
 export interface Recovery {
-  /** Called for each dead instance, before it is forgotten: ends what it left open. */
+  /** Called for each dead instance before its row is deleted; ends its open requests and turns. */
   recover(instanceId: string): Promise<unknown>;
-  /** Called when the dead have been forgotten: takes up what belongs to nobody now. */
+  /** Called after the rows of dead instances are deleted; takes over what they left. */
   adopt(): Promise<unknown>;
-  /** Called when this process was taken for dead and is registered anew: gives up what others have taken over. */
+  /** Called when this process was taken for dead and registers again; gives up what others have taken over. */
   giveUp(): Promise<unknown>;
 }
 
-/** The instances of this process: a program may hold several. */
+/** The instances of this process, which may hold several. */
 const ownIds = new Set<string>();
 
 export class Instances {
@@ -29,7 +29,7 @@ export class Instances {
   readonly #clock: Clock;
   readonly #recovery: Recovery;
   readonly #onError: (error: unknown) => void;
-  /** The last heartbeat seen of each other instance, and since when (in time that this process has seen pass). */
+  /** The last seen heartbeat of each other instance, and the time of its first sight (in time seen by this process). */
   readonly #watched = new Map<string, { heartbeatAt: number; since: number }>();
   #registered = false;
   #lastBeat = -Infinity;
@@ -50,7 +50,7 @@ export class Instances {
     this.#onError = onError;
   }
 
-  /** Registers this process, recovers what dead ones left, and goes on watching. */
+  /** Registers this process, recovers what dead instances left, and keeps watching. */
   async start(): Promise<void> {
     ownIds.add(this.id);
     await this.beat();
@@ -68,7 +68,7 @@ export class Instances {
     await this.#recovery.adopt();
   }
 
-  /** What cannot be written now, on a full disk for instance, the next start does: it finds this instance dead. */
+  /** Ends the instance. If a write fails, for example on a full disk, the next start finds this instance dead. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -82,7 +82,7 @@ export class Instances {
     ownIds.delete(this.id);
   }
 
-  /** Notes that this process lives; one that was taken for dead (a laptop that slept) is registered anew. */
+  /** Writes a heartbeat. A process that was taken for dead (a laptop that slept) registers again. */
   async confirm(): Promise<void> {
     const anew = await this.#store.heartbeat({
       id: this.id,
@@ -96,11 +96,11 @@ export class Instances {
     if (returned) await this.#recovery.giveUp();
   }
 
-  /** One heartbeat, and a look at those of others. */
+  /** Writes one heartbeat, and checks those of others. */
   async beat(): Promise<void> {
     const began = this.#clock.monotonic();
     const isLate = began - this.#lastBeat > HEARTBEAT_MS + LATE_MS;
-    this.#lastBeat = -Infinity; // unless it succeeds
+    this.#lastBeat = -Infinity; // stays so if the heartbeat fails
     await this.confirm();
     this.#lastBeat = this.#clock.monotonic();
     if (isLate || this.#lastBeat - began > LATE_MS) this.#watched.clear();
@@ -118,9 +118,9 @@ export class Instances {
   }
 
   /**
-   * A process that has ended is seen at once. Process ids are reused and other hosts have other tables, so a heartbeat
-   * that stands still decides too; it is watched in time in which this process was awake and could write. Whose process
-   * is there all the same is stopped, or kept from writing, and may still be working.
+   * True for a dead instance. An ended process is detected at once. Process ids are reused and other hosts have other
+   * tables, so a heartbeat that stands still counts, too. It is watched in time in which this process was awake and
+   * could write. An instance whose process still exists may be suspended or unable to write, and may still be working.
    */
   #isDead(instance: Instance): boolean {
     const { id, heartbeatAt } = instance;

@@ -1,20 +1,20 @@
-// Which processes are alive, as far as one look can tell.
+// The liveness of processes, as far as one look can tell.
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { hostname, uptime } from "node:os";
 import type { Instance } from "./store.ts";
 
 /**
- * Where process ids can be compared: a host name, on Linux with the process namespace (a container has its own). The
- * first namespace has one number on every machine, so that the boot belongs to it.
+ * The scope in which process ids are comparable: a host name, and on Linux the process namespace, as a container has
+ * its own. The first namespace has the same number on every machine, so the boot id belongs to the scope.
  */
 const NAME = `${hostname()}${read(() => ` ${readlinkSync("/proc/self/ns/pid")}`)}`;
 const BOOT = read(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
 export const HOST = `${NAME} ${BOOT}`.trim();
 
-/** Heartbeats come every 5 seconds; one older than this is no sign of life. */
+/** Maximum age of a heartbeat that is a sign of life; they come every 5 seconds. */
 const FRESH_MS = 30_000;
 
-/** Nothing where the system is not Linux. */
+/** The value, or "" on a system other than Linux. */
 function read(look: () => string): string {
   try {
     return look();
@@ -23,7 +23,7 @@ function read(look: () => string): string {
   }
 }
 
-/** Whether this process sees the process table of that host. Earlier versions knew no boots. */
+/** True if this process sees that host's process table. Rows of earlier versions have no boot id. */
 const isHere = (host: string): boolean => host === HOST || host === NAME;
 
 function isRunning(pid: number): boolean {
@@ -36,8 +36,8 @@ function isRunning(pid: number): boolean {
 }
 
 /**
- * Whether the process of an instance that is none of this one's has certainly ended: it is not in the process table, its
- * id is this process's now, or the machine was started after its last heartbeat.
+ * True if the process of a foreign instance has certainly ended: it is not in the process table, its id is this
+ * process's now, or the machine was started after its last heartbeat.
  */
 export function hasEnded({ host, pid, heartbeatAt }: Instance, now: number): boolean {
   if (isHere(host)) return pid === process.pid || !isRunning(pid);
@@ -45,8 +45,8 @@ export function hasEnded({ host, pid, heartbeatAt }: Instance, now: number): boo
 }
 
 /**
- * Whether its process is certainly there, however old its heartbeat is: it is stopped, or busy, or could not write. A
- * process that has the database open is no other one under a reused id. False where that cannot be told.
+ * True if the instance's process certainly exists, however old its heartbeat is: it may be suspended, busy or unable
+ * to write. A process that has the database open is no other one under a reused id. False when this cannot be told.
  */
 export function isAtWork({ host, pid }: Instance, database: string | undefined): boolean {
   if (database === undefined || !isHere(host)) return false;
@@ -57,13 +57,13 @@ export function isAtWork({ host, pid }: Instance, database: string | undefined):
       return open?.ino === ino && open.dev === dev;
     });
   } catch {
-    return false; // another user's process, or another system than Linux
+    return false; // another user's process, or a system other than Linux
   }
 }
 
 /**
- * Whether an instance seems to be at work, for people and for whoever must have the database alone. Recovery watches
- * heartbeats instead of comparing them (instances.ts), because clocks and a laptop's sleep mislead.
+ * True if an instance seems to be at work; for display, and for commands that need the database alone. Recovery
+ * watches heartbeats instead of comparing times (instances.ts), because clocks and a laptop's sleep mislead.
  */
 export const seemsAlive = (instance: Instance, now: number, database: string): boolean =>
   !hasEnded(instance, now) &&

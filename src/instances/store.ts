@@ -1,4 +1,4 @@
-// The port that knows which processes use the data folder.
+// The port for the processes that use the data folder.
 
 export interface Instance {
   id: string;
@@ -9,9 +9,9 @@ export interface Instance {
 }
 
 export interface InstanceStore {
-  /** The database's file, which its processes have open; undefined where it is none. */
+  /** The path of the database, which its processes have open; undefined in memory. */
   readonly file: string | undefined;
-  /** Registers the instance, or notes that it lives; resolves to whether it was not registered. */
+  /** Registers the instance, or stores its heartbeat; true if it was not registered. */
   heartbeat(instance: Instance): Promise<boolean>;
   list(): Promise<Instance[]>;
   remove(id: string): Promise<void>;
