@@ -1,19 +1,19 @@
-// The cleanup job: deletes what is older than the configured maximum age, in batches small enough not to hold up calls.
+// The cleanup job, which deletes expired rows in batches that are small enough not to hold up calls.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Expiring } from "../lib/expiring.ts";
 import type { Consent } from "./cutoff.ts";
 
-/** A session in which nobody has stored anything, and that has no name, title or system prompt, goes after so long. */
+/** Lifetime of an empty session: without messages, state, name, title and system prompt. */
 export const EMPTY_AGE_MS = 30 * 86_400_000;
 
-/** Sessions that are due by the maximum age, but wait because the run before has kept them: see cutoff.ts. */
+/** Sessions that are due by the maximum age, but wait because the previous run has kept them: see cutoff.ts. */
 export interface Waiting {
   sessions: number;
-  /** When they may go; null where no process has announced it yet. */
+  /** Time at which they may be deleted; null before a process has announced it. */
   until: number | null;
 }
 
-/** In one sentence that says what keeps them. `when` for people or programs. */
+/** A sentence that says why the sessions wait. `when` is a time for people or programs. */
 export function waitingText(sessions: number, when: string): string {
   const what =
     sessions === 1
@@ -24,36 +24,36 @@ export function waitingText(sessions: number, when: string): string {
 
 export interface Cutoffs {
   /**
-   * Lets the cutoffs move; resolves to whether a step was announced that sessions wait for, for `graceMs`.
-   * `dryRun`: nothing is recorded, so that only this process sees it.
+   * Advances the cutoffs; resolves to true if a step was announced that sessions wait for, for `graceMs`. With
+   * `dryRun`, nothing is recorded, so only this process sees the new cutoffs.
    */
   settle(
     graceMs: number,
     options: { consent?: Consent | undefined; dryRun: boolean },
   ): Promise<boolean>;
   waiting(): Promise<Waiting | undefined>;
-  /** As `waiting`. */
+  /** `until` of `waiting`. */
   readonly waitsUntil: number | undefined;
 }
 
-/** What else is done to the storage when nothing expired is left. */
+/** Maintenance of the storage, which runs after the deletion. */
 export interface Maintenance {
-  /** Gives at most `limit` pages of deleted data back to the disk; resolves to how many. */
+  /** Returns at most `limit` free pages to the disk; resolves to their number. */
   releasePages(limit: number): Promise<number>;
-  /** Lets the engine renew what it knows about its tables, where that has become wrong. */
+  /** Lets the engine renew its outdated statistics. */
   optimize(): Promise<void>;
 }
 
-/** A batch holds up the calls that come in meanwhile: batches grow and shrink until they take about so long. */
+/** Target duration of a batch, in ms. A batch holds up calls, so batches grow and shrink towards this. */
 const BATCH_MS = 1;
-/** How much of the time is the callers' while expired things are deleted, in batches' times. */
+/** Pause between batches, as a multiple of the last batch's duration. */
 const REST = 2;
 const FIRST_BATCH = 16;
-/** Never less: what takes long may be the calls beside it, and everything is to be gone one day. */
+/** Minimum batch: a slow batch may be due to calls beside it, and the deletion must come to an end. */
 const MIN_BATCH = 4;
 const MAX_BATCH = 500;
 
-/** Decides before a run what may be deleted in it. */
+/** Decides before a run what the run may delete. */
 type Settle = (consent?: Consent, options?: { dryRun: boolean }) => Promise<void>;
 
 export class Cleanup<Kind extends string> {
@@ -80,13 +80,13 @@ export class Cleanup<Kind extends string> {
     this.#settle = settle;
   }
 
-  /** What a run would delete now. */
+  /** The numbers of rows that a run would delete now. */
   async preview(consent?: Consent): Promise<Record<Kind, number>> {
     await this.#settle(consent, { dryRun: true });
     return this.#each((expiring) => expiring.countExpired());
   }
 
-  /** Deletes what has expired; resolves to how many of each kind. */
+  /** Deletes expired rows; resolves to the number of each kind. */
   async run(consent?: Consent): Promise<Record<Kind, number>> {
     await this.#settle(consent);
     const deleted = await this.#each(async (expiring) => {
@@ -102,7 +102,7 @@ export class Cleanup<Kind extends string> {
     return deleted;
   }
 
-  /** Repeats `act` until it has less to do than it may; resolves to the sum. */
+  /** Repeats `act` until it handles fewer rows than its limit; resolves to the sum. */
   async #inBatches(act: (limit: number) => Promise<number>): Promise<number> {
     let sum = 0;
     let limit = FIRST_BATCH;
@@ -118,7 +118,7 @@ export class Cleanup<Kind extends string> {
     }
   }
 
-  /** Runs now and then again and again, `intervalMs` after each run's end. */
+  /** Runs now, and again `intervalMs` after the end of each run. */
   start(intervalMs: number): void {
     this.#running = this.run().catch(this.#onError);
     void this.#running.then(() => {
@@ -127,7 +127,7 @@ export class Cleanup<Kind extends string> {
     });
   }
 
-  /** Resolves when the batch under way is done. */
+  /** Resolves when the current batch is done. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);

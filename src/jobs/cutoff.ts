@@ -1,15 +1,15 @@
-// Up to when things unused since have expired: the cutoff, the maximum age behind now. It follows time that somebody saw
-// pass. A longer step would delete what the run before has kept: the age was set shorter, the clock has jumped, or nobody
-// was there for a while. Such a step is announced first and taken later, and until then all it would reach is still there
-// to be seen and used. Not here: where the record is kept, and what the step would reach.
+// The cutoff of expiry: now, less the maximum age. It advances with time that a process saw pass. A longer step would
+// delete what the previous run has kept, because the age was shortened, the clock jumped, or no process ran for a
+// while. Such a step is announced first and taken later; until then its rows stay visible and usable. Not here: the
+// record's storage, and the rows that a step reaches.
 import type { Clock } from "../lib/clock.ts";
 import type { TrustedTime } from "./trusted-time.ts";
 
-/** For the next start, and for other processes. Times are milliseconds of the wall clock. */
+/** The record for the next start and for other processes. Times are milliseconds of the wall clock. */
 export interface CutoffRecord {
-  /** The age that was last in force; `Infinity` for never. */
+  /** The age in force at `seenAt`; `Infinity` for never. */
   maxAgeMs: number;
-  /** When that was. */
+  /** The last time with this age in force. */
   seenAt: number;
   announced: Announcement | null;
 }
@@ -17,24 +17,24 @@ export interface CutoffRecord {
 export interface Announcement {
   cutoff: number;
   at: number;
-  /** When the step may be taken. */
+  /** The time at which the step may be taken. */
   dueAt: number;
 }
 
-/** Whom a step does not surprise: `age` was told this very age, `all` was asked. */
+/** Consent to a step without announcement: `age` if the operator confirmed this age, `all` for every step. */
 export type Consent = "age" | "all";
 
-/** Whether anything that could be deleted was last used after the one time, and not after the other. */
+/** True if the step would delete rows: any were last used after `after` and not after `upTo`. */
 type Reach = (after: number, upTo: number) => boolean;
 
-/** A start so soon after the last one is no surprise. */
+/** Maximum gap between two processes that needs no announcement. */
 const GAP_MS = 600_000;
-/** Clocks are put right by so much all the time. */
+/** Normal corrections of a clock. */
 const SLACK_MS = 1_000;
 
 export type CutoffKind = "session" | "client" | "empty";
 
-/** Of a folder without a record: as far as anybody knows, nothing has expired yet. */
+/** The record of a folder without one: nothing has expired yet. */
 const NO_RECORD: CutoffRecord = { maxAgeMs: Infinity, seenAt: 0, announced: null };
 
 export class Cutoff {
@@ -43,13 +43,13 @@ export class Cutoff {
   readonly #maxAgeMs: number;
   readonly #reach: Reach;
   #record: CutoffRecord;
-  /** How far the cutoff had come at `#reachedAt` of the monotonic clock. */
+  /** The cutoff at `#reachedAt` of the monotonic clock. */
   #reached: number;
   #reachedAt: number;
-  /** How far it would have come, had the age of this process been in force before. */
+  /** The cutoff if this process's age had been in force before. */
   readonly #withThisAge: number;
   readonly #openedAt: number;
-  /** When the announced step may be taken, on the monotonic clock. */
+  /** Time of the announced step, on the monotonic clock. */
   #dueAt = Infinity;
 
   constructor(
@@ -79,15 +79,15 @@ export class Cutoff {
     if (!this.#isStep(this.#reached, wanted)) this.#reached = wanted;
   }
 
-  /** What was last used then or before has expired. The times of both clocks, for callers that have them. */
+  /** The cutoff: rows last used at it or before have expired. Takes the times of both clocks. */
   at(now: number, monotonic: number): number {
     const reached = this.#reached + monotonic - this.#reachedAt;
     return Math.max(0, Math.min(behind(now, this.#maxAgeMs), reached));
   }
 
   /**
-   * What is due by the age, but waits: it was last used after `after` and not after `upTo`. `until` is null where no
-   * process has announced it yet.
+   * The rows that are due by the age, but wait: last used after `after` and not after `upTo`. `until` is null before a
+   * process has announced the step.
    */
   get waiting(): { after: number; upTo: number; until: number | null } | undefined {
     const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
@@ -98,9 +98,9 @@ export class Cutoff {
   }
 
   /**
-   * Lets the cutoff come as far as it may; a step that nobody has announced is announced for `graceMs`. Where the clock
-   * was set, what was used before has its whole age from then on. A clock that is not set moves nothing.
-   * Returns what is to be recorded; `isNew` with an announcement.
+   * Advances the cutoff as far as allowed, and announces a further step for `graceMs`. After a clock change, earlier
+   * rows get their whole age from then on. An unset clock moves nothing. Returns the record to store; `isNew` if it
+   * has a new announcement.
    */
   settle(graceMs: number, consent?: Consent): { record: CutoffRecord; isNew: boolean } {
     const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
@@ -130,7 +130,7 @@ export class Cutoff {
     const isNew = monotonic >= this.#dueAt || this.#isStep(announced, wanted);
     if (isNew) {
       const due = monotonic + Math.max(graceMs, this.#time.holds(this.#maxAgeMs));
-      // One that is announced already is not taken sooner.
+      // Never bring forward a step that is announced already.
       this.#dueAt =
         monotonic < this.#dueAt && this.#dueAt < Infinity ? Math.max(this.#dueAt, due) : due;
       const announcement = { cutoff: wanted, at: now, dueAt: now + this.#dueAt - monotonic };
@@ -139,7 +139,7 @@ export class Cutoff {
     return { record: this.#record, isNew };
   }
 
-  /** How far the announced step goes by now: what would have expired meanwhile goes with it. */
+  /** The end of the announced step by now, including rows that would have expired meanwhile. */
   #announcedReach(monotonic: number): number {
     const { announced } = this.#record;
     if (announced === null) return 0;

@@ -1,18 +1,18 @@
-// How old something is, in time that this process has seen pass. The machine's clock may be set, be wrong for a moment, or
-// go on while nobody was there: what it gained so makes nothing old at once. Rows keep the times that the clock showed.
-// Not here: what security ends at a time, such as keys and tokens, which goes by the clock as it is.
+// Ages in time that this process has seen pass. The machine's clock may be set, be wrong for a moment, or go on while
+// no process runs; such a jump makes nothing old at once. Rows keep the clock's times. Not here: expiry for security,
+// such as keys and tokens, which follows the clock as it is.
 import { CLOCK_SET, type Clock } from "../lib/clock.ts";
 import { counted } from "../lib/text/plural.ts";
 
-/** The clock has moved without anybody seeing time pass, in milliseconds. */
+/** A jump of the clock without seen time, in milliseconds. */
 export interface Jump {
-  /** Negative where it was set back. */
+  /** Length of the jump; negative for a clock that was set back. */
   ms: number;
-  /** That time has passed all the same: the machine slept, or this process was stopped or not running. */
+  /** True if the time has really passed: the machine slept, or this process was suspended or not running. */
   asleep: boolean;
 }
 
-/** In one sentence, and what it means for what is kept; undefined for what happens every night. */
+/** A sentence on the jump and its effect on retention; undefined for a jump that happens every night. */
 export function jumpText({ ms, asleep }: Jump): string | undefined {
   const [hours, days] = [Math.abs(ms) / HOUR_MS, Math.abs(ms) / (24 * HOUR_MS)];
   const by =
@@ -31,17 +31,17 @@ export function jumpText({ ms, asleep }: Jump): string | undefined {
 }
 
 const HOUR_MS = 3_600_000;
-/** Clocks are put right by so much all the time. */
+/** Normal corrections of a clock. */
 const SLACK_MS = 60_000;
-/** A start so soon after the last reading is no gap. */
+/** Maximum time since the last reading that is no gap at a start. */
 const GAP_MS = 600_000;
-/** Between two anchors: the drift of a clock adds up. */
+/** Interval of anchors, because a clock's drift adds up. */
 const ANCHOR_MS = 5_000;
 const MAX_JUMPS = 100;
 
 interface Reading {
   now: number;
-  /** On the clock of seen time. */
+  /** Time on the monotonic clock. */
   seen: number;
   uptime: number;
 }
@@ -49,15 +49,15 @@ interface Reading {
 export class TrustedTime {
   readonly #clock: Clock;
   readonly #onJump: (jump: Jump) => void;
-  /** Forward ones, the oldest first; `at` is of seen time. */
+  /** Forward jumps, the oldest first; `at` is seen time. */
   readonly #jumps: (Jump & { at: number })[] = [];
-  /** The last reading of a clock that was set, if there was one. */
+  /** The last reading of a set clock, if there was one. */
   #anchor: Reading;
   #isSet: boolean;
   #onSet: () => void = () => undefined;
   readonly #lastReading: number;
 
-  /** `lastReading`: what the clock last showed to anybody, as far as is stored; 0 for never. */
+  /** `lastReading` is the last stored time of the clock; 0 for never. */
   constructor(clock: Clock, lastReading = 0, onJump: (jump: Jump) => void = () => undefined) {
     this.#clock = clock;
     this.#onJump = onJump;
@@ -67,18 +67,18 @@ export class TrustedTime {
     if (this.#isSet) this.#noteGap(now);
   }
 
-  /** Whether the clock shows a time at all. */
+  /** True if the clock shows a plausible time. */
   get isSet(): boolean {
     this.read();
     return this.#isSet;
   }
 
-  /** Calls this when the clock is set after it was not. */
+  /** Calls `act` when an unset clock is set. */
   whenSet(act: () => void): void {
     this.#onSet = act;
   }
 
-  /** The clock's times; a jump since the last reading is noted. */
+  /** The clock's times; records a jump since the last reading. */
   read(): { now: number; seen: number } {
     const [now, seen] = [this.#clock.now(), this.#clock.monotonic()];
     if (now >= CLOCK_SET !== this.#isSet) this.#change(now);
@@ -90,8 +90,8 @@ export class TrustedTime {
   }
 
   /**
-   * What was last used at this time of the clock, or before, has at least that age. What was gained without being seen
-   * counts once so much time was seen since: until then nothing that was used by the clock before is older.
+   * The clock's time `ageMs` ago: rows last used then or before have at least that age. A jump counts only after as
+   * much seen time has passed; until then, rows from before the jump are no older.
    */
   ago(ageMs: number): number {
     const { now, seen } = this.read();
@@ -100,7 +100,7 @@ export class TrustedTime {
     return now - ageMs - gained;
   }
 
-  /** For how much longer to keep what has that age only because the clock was set. */
+  /** Remaining time for which rows are kept that have reached this age only because the clock was set. */
   holds(ageMs: number): number {
     const { seen } = this.read();
     const last = this.#jumps.findLast(({ asleep }) => !asleep);
@@ -127,7 +127,7 @@ export class TrustedTime {
     const { now: before } = this.#anchor;
     if (!this.#isSet) return this.#onJump({ ms: now - before, asleep: false });
     if (before < CLOCK_SET) {
-      this.#anchor = this.#read(); // it was never set: this is as a start
+      this.#anchor = this.#read(); // the clock was never set: treat this as a start
       this.#noteGap(now);
     }
     // What was dated meanwhile has its whole age from now on, too.
@@ -153,7 +153,7 @@ export class TrustedTime {
     this.#jumps[0]!.ms += ms;
   }
 
-  /** The clock was put right: what it had gained, the last first, was never there. */
+  /** Undoes earlier jumps, the latest first, because the clock was set back. */
   #takeBack(ms: number): void {
     for (const jump of this.#jumps.toReversed()) {
       if (jump.asleep) continue;
