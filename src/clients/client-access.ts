@@ -1,10 +1,10 @@
-// Who reaches a 2025-era client by its `Mcp-Session-Id`: the credentials that introduced it, renewed ones of theirs
-// included, and nobody else of the same principal. Not here: sessions (access.ts).
+// Access to a 2025-era client by its `Mcp-Session-Id`, for the credentials that initialized it and their renewals.
+// Other credentials of the same principal have no access. Not here: sessions (../sessions/access.ts).
 import { credentialsOf, includes, scopeOf, type Principal, type Scope } from "../auth/principal.ts";
 import type { Client } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 
-/** Whether anybody can still come with these credentials, by `Credentials.id`. */
+/** The check that credentials are still valid, by `Credentials.id`. */
 export interface CredentialsLife {
   stillHold(credentials: string): Promise<boolean>;
 }
@@ -19,8 +19,8 @@ export class ClientAccess {
   }
 
   /**
-   * The client of this id, if it is the caller's. One whose key was revoked or has expired passes to the first of its
-   * principal who comes with at least its scope: keys are rotated while programs run.
+   * The client of this id, if the caller has access. The client of a revoked or expired key passes to the principal's
+   * first caller with at least its scope, as keys are rotated while programs run.
    */
   async reach(principal: Principal, id: string): Promise<Client | undefined> {
     const client = await this.#store.find(principal.id, id);
@@ -29,12 +29,12 @@ export class ClientAccess {
     const { scope = null } = principal;
     if (client.credentials === credentials && client.scope === scope) return client;
     if (client.credentials !== credentials && !(await this.#isFree(client))) return undefined;
-    // A token with more rights has asked for more by now: one with less is not to hear of that.
+    // Raise the client's scope to the token's: a later token with less must not receive its messages.
     await this.#store.setCredentials(id, { credentials, scope });
     return { ...client, credentials, scope };
   }
 
-  /** One of an earlier version is theirs who come first. */
+  /** True if any credentials may take over the client; a row of an earlier version has none. */
   async #isFree({ credentials }: Client): Promise<boolean> {
     return credentials === null || !(await this.#life.stillHold(credentials));
   }

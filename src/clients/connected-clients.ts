@@ -1,6 +1,6 @@
-// Clients that are connected to this process now, for whoever asks who is there. A row tells every process on the data
-// folder, and protects the client and its session from cleanup; it goes with the last connection, and with this process
-// when that is found dead. A program without a stream counts for a while after its last request.
+// The clients that are connected to this process now, for display and protection. A client's row tells every process
+// on the data folder, and protects client and session from cleanup. The row goes with the last connection, or with a
+// dead process. A client without a stream counts for a while after its last request.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { activityInterval } from "../lib/activity.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -9,10 +9,10 @@ import { CountByKey } from "../lib/count-by-key.ts";
 import type { ClientStore } from "../sessions/store.ts";
 
 const SWEEP_MS = 5_000;
-/** Every so many sweeps all rows are written again: they went if this process was taken for dead, asleep for instance. */
+/** Sweeps between two renewals of all rows, which are lost if this process was taken for dead, for example asleep. */
 const SWEEPS_A_ROUND = 6;
 
-/** A stream ends when its program closes it; the end of a request tells nothing. */
+/** The kind of connection. A closed stream means that the client has gone; the end of a request does not. */
 export type ConnectionKind = "stream" | "request";
 
 export class ConnectedClients {
@@ -22,11 +22,11 @@ export class ConnectedClients {
   readonly #onError: (error: unknown) => void;
   readonly #lingerMs: number;
   readonly #open = new CountByKey();
-  /** When each client last had a request, the longest ago first. */
+  /** The time of each client's last request, the oldest first. */
   readonly #requests = new Map<string, number>();
   /** Clients with a row. */
   readonly #noted = new Set<string>();
-  /** Clients whose row may be wrong. */
+  /** Clients whose row may be outdated. */
   readonly #changed = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   #sweeps = 0;
@@ -49,7 +49,7 @@ export class ConnectedClients {
     this.#timer = setInterval(() => this.sweep(), Math.min(SWEEP_MS, this.#lingerMs)).unref();
   }
 
-  /** Counts one connection of the client until the returned function is called; after a request for a while longer. */
+  /** Counts a connection of the client until the returned function is called; after a request, for a while longer. */
   enter(clientId: string, kind: ConnectionKind): () => void {
     const leave = this.#open.add(clientId);
     this.#mark(clientId);
@@ -61,14 +61,14 @@ export class ConnectedClients {
     });
   }
 
-  /** Notes a request of the client. A write follows only where the client was not there before. */
+  /** Records a request of the client. Only a client that was not present causes a write. */
   seen(clientId: string): void {
     const isNew = !this.#requests.delete(clientId);
     this.#requests.set(clientId, this.#clock.monotonic());
     if (isNew) this.#mark(clientId);
   }
 
-  /** Lets go of programs that have been silent for long enough. */
+  /** Removes clients that have been silent for long enough. */
   sweep(): void {
     const oldest = this.#clock.monotonic() - this.#lingerMs;
     for (const [clientId, at] of this.#requests) {
@@ -102,7 +102,7 @@ export class ConnectedClients {
     void this.#write();
   }
 
-  /** One write at a time, for all that has changed by then: who comes and goes within one turn makes none. */
+  /** Writes all changes so far, one write at a time. A client that comes and goes within one turn causes none. */
   async #write(): Promise<void> {
     if (this.#writing) return;
     this.#writing = true;
@@ -112,7 +112,7 @@ export class ConnectedClients {
     this.#writing = false;
   }
 
-  /** Resolves to false where nothing could be written: the next change or sweep tries again. */
+  /** Resolves to false if the write failed: the next change or sweep tries again. */
   async #writeChanges(): Promise<boolean> {
     const renewing = this.#renewing;
     const ids = [...new Set([...this.#changed, ...(renewing ? this.#noted : [])])];

@@ -1,5 +1,5 @@
-// Which clients have a live connection in this process. While one has, its row says until when that holds, which tells
-// every process on the data folder, whatever its settings, that the session is in use and must not be deleted.
+// The clients with a live connection in this process. Each one's row says until when it is present. This tells every
+// process on the data folder, whatever its settings, that the session is in use and must not be deleted.
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../lib/clock.ts";
 import { CountByKey } from "../lib/count-by-key.ts";
@@ -15,7 +15,7 @@ export class Presence {
   readonly #intervalMs: number;
   readonly #connections = new CountByKey();
   readonly #timer: NodeJS.Timeout;
-  /** When each client was last noted. Bounded: a forgotten one costs one write more. */
+  /** The time of each client's last note. Bounded, as a forgotten client costs only one more write. */
   readonly #noted = new LRUCache<string, number>({ max: 10_000 });
 
   constructor(
@@ -33,7 +33,7 @@ export class Presence {
     this.#timer = setInterval(() => this.#note(this.#connections.keys), this.#intervalMs).unref();
   }
 
-  /** Counts one live connection of the client until the returned function is called. */
+  /** Counts a live connection of the client until the returned function is called. */
   enter(clientId: string, kind: ConnectionKind = "stream"): () => void {
     const disconnect = this.#connected.enter(clientId, kind);
     const leave = this.work(clientId);
@@ -43,21 +43,21 @@ export class Presence {
     };
   }
 
-  /** As `enter`, for work that goes on without a connection. */
+  /** Counts work without a connection, like `enter`. */
   work(clientId: string): () => void {
     const leave = this.#connections.add(clientId);
-    // What was noted within half an interval holds well beyond the next round of the timer.
+    // A note within half an interval holds well beyond the next round of the timer.
     const noted = this.#noted.get(clientId) ?? -Infinity;
     if (this.#clock.monotonic() - noted >= this.#intervalMs / 2) this.#note([clientId]);
     return leave;
   }
 
-  /** Notes a request that makes no connection last. */
+  /** Records a request without a lasting connection. */
   seen(clientId: string): void {
     this.#connected.seen(clientId);
   }
 
-  /** How many clients are connected here. */
+  /** Number of clients connected here. */
   get size(): number {
     return this.#connections.keys.length;
   }
@@ -66,7 +66,7 @@ export class Presence {
     clearInterval(this.#timer);
   }
 
-  /** Until when a connection counts that is there now: two intervals, so that one late refresh breaks nothing. */
+  /** End of presence for a current connection: two intervals from now, so that one late refresh does no harm. */
   get until(): number {
     return this.#clock.now() + 2 * this.#intervalMs;
   }

@@ -1,5 +1,5 @@
-// Which session a call works in: the `session` argument; else the address's; else the client's own, where the client
-// brings its id with each request; else the setting `default-session`: the principal's home, a new one, or none.
+// The session of a call, in this order: the `session` argument; the address's; the client's own, if the client sends
+// its id with each request; the setting `default-session`: the principal's home, a new one, or none.
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
 import type { Principal } from "../auth/principal.ts";
@@ -7,15 +7,15 @@ import type { Caller, Client, Session, SessionTarget } from "../sessions/session
 import type { Sessions } from "../sessions/sessions.ts";
 import type { ClientStore } from "../sessions/store.ts";
 
-/** The name of each principal's session for whatever names none. */
+/** The name of a principal's session for calls that name none. */
 export const HOME = "home";
 
-/** Where a call works that names no session, and whose client has none of its own. */
+/** The session of a call that names none and whose client has no session of its own. */
 export type DefaultSession = "home" | "own" | "none";
 
 type Opening = Promise<{ session: Session; created: boolean }>;
 
-/** The session of a call. One that is not there yet gets its row with the first thing that is stored in it. */
+/** The session of a call. A new session gets its row with its first write. */
 export class CurrentSession {
   readonly #id: string;
   readonly #open: (() => Opening) | undefined;
@@ -24,7 +24,7 @@ export class CurrentSession {
   #opening: Opening | undefined;
   #opened = false;
 
-  /** `leads`: whether the id leads to this session already now. */
+  /** `leads`: the id leads to this session already now. */
   private constructor(id: string, leads: boolean, open?: () => Opening, session?: Session) {
     this.#id = id;
     this.#leads = leads;
@@ -36,37 +36,37 @@ export class CurrentSession {
     return new CurrentSession(session.id, true, undefined, session);
   }
 
-  /** A session that is known by its id before it is there. */
+  /** A session with a known id but no row yet. */
   static own(id: string, open: () => Opening): CurrentSession {
     return new CurrentSession(id, true, open);
   }
 
-  /** One that would be new: there is nothing to see in it, and no id to give out. */
+  /** A new session that is empty and has no public id yet. */
   static unused(id: string, open: () => Opening): CurrentSession {
     return new CurrentSession(id, false, open);
   }
 
-  /** May change with the first write, where another program opens the session of this name at the same time. */
+  /** The session's id. The first write may change it, if another program creates the session of this name meanwhile. */
   get id(): string {
     return this.#session?.id ?? this.#id;
   }
 
-  /** Whether the id leads to this session. */
+  /** True if the id leads to this session. */
   get hasId(): boolean {
     return this.#leads || this.#session !== undefined;
   }
 
-  /** Undefined while nothing is stored yet. */
+  /** The row; undefined before the first write. */
   get session(): Session | undefined {
     return this.#session;
   }
 
-  /** Whether this call has made it. */
+  /** True if this call has created the session. */
   get opened(): boolean {
     return this.#opened;
   }
 
-  /** Makes the row if it is missing: called before anything is stored in the session. */
+  /** Creates a missing row; call this before storing anything in the session. */
   async create(): Promise<Session> {
     if (this.#session !== undefined) return this.#session;
     this.#opening ??= this.#open!();
@@ -92,7 +92,7 @@ export class SessionResolver {
   }
 
   /**
-   * Undefined when nothing stands for a session. It makes nothing: see `CurrentSession.create`.
+   * The session of the call; undefined when nothing selects one. Creates nothing: see `CurrentSession.create`.
    * @throws AppError `not_found` for a session that does not exist, has expired, or is another principal's
    */
   async resolve(caller: Caller, argument: string | undefined): Promise<CurrentSession | undefined> {
@@ -102,7 +102,7 @@ export class SessionResolver {
     return current;
   }
 
-  /** As `resolve` without an argument, for calls that only want to know: what is not there is undefined. */
+  /** The session for a call that only reads, without an argument; undefined for a missing session. */
   async peek(caller: Caller): Promise<CurrentSession | undefined> {
     const ref =
       this.#address(caller) ?? (caller.own === undefined ? undefined : { id: caller.own });
@@ -110,20 +110,20 @@ export class SessionResolver {
     return session && CurrentSession.of(session);
   }
 
-  /** Notes which session a client is there for that opens a stream before its first call. */
+  /** Records the session of a client that opens a stream before its first call. */
   async arrive(caller: Caller): Promise<void> {
     if (caller.client?.sessionId !== null) return;
     const current = await this.peek(caller);
     if (current?.session !== undefined) await this.#remember(caller, current.session);
   }
 
-  /** A new session for a call that nothing stands for; undefined where none is opened unasked. */
+  /** A new session for a call that selects none; undefined when `default-session` is `none`. */
   fresh(caller: Caller, id: string): CurrentSession | undefined {
     if (this.#default === "none") return undefined;
     return CurrentSession.unused(id, () => this.#make(caller, { id }));
   }
 
-  /** What the address, the client itself or the setting stands for. */
+  /** The session that the address, the client or the setting selects. */
   async #standing(caller: Caller): Promise<CurrentSession | undefined> {
     const address = this.#address(caller);
     if (address === undefined)
@@ -135,7 +135,7 @@ export class SessionResolver {
     return CurrentSession.unused(id, () => this.#make(caller, { ...address, id }));
   }
 
-  /** The address; for a caller without one and without a session of its own, that of its home. */
+  /** The address; for a caller without an address and an own session, that of the home. */
   #address({ target, own }: Caller): SessionTarget | undefined {
     if (target !== undefined || own !== undefined) return target;
     return this.#default === "home" ? { name: HOME } : undefined;
@@ -144,11 +144,12 @@ export class SessionResolver {
   async #byId(caller: Caller, id: string): Promise<CurrentSession> {
     const session = await this.#sessions.find(caller.principal, { id });
     if (session !== undefined) return CurrentSession.of(session);
-    // The handle of a client's own session leads there before anything is stored; so does the client's `Mcp-Session-Id`.
+    // Resolve the handle of a client's own session, and its `Mcp-Session-Id`, before anything is stored in that
+    // session.
     const client = isId(id) ? await this.#clientOf(caller.principal, id) : undefined;
     const bound =
       client?.sessionId && (await this.#sessions.find(caller.principal, { id: client.sessionId }));
-    if (bound) return CurrentSession.of(bound); // it works in a session that its address names
+    if (bound) return CurrentSession.of(bound); // the client works in a session that its address names
     if (client) return this.#own(caller, client.ownSessionId);
     throw new AppError(
       "not_found",
@@ -159,7 +160,7 @@ export class SessionResolver {
     );
   }
 
-  /** The session that a handle leads to, for reading; undefined where nothing is stored in it yet. */
+  /** The session of a handle, for reading; undefined before its first write. */
   async find(principal: Principal, id: string): Promise<Session | undefined> {
     const session = await this.#sessions.find(principal, { id });
     if (session !== undefined || !isId(id)) return session;
@@ -183,13 +184,16 @@ export class SessionResolver {
 
   async #make(caller: Caller, ref: { id: string; name?: string }): Opening {
     const made = await this.#sessions.open(caller.principal, ref);
-    // Another client's session, named by the argument, is not what this one works in.
+    // Do not record another client's session, named by the argument, as this client's session.
     if (ref.name !== undefined || ref.id === caller.own)
       await this.#remember(caller, made.session, !made.created);
     return made;
   }
 
-  /** Notes which session the client works in, for people and for the cleanup job. `known`: trust what was read. */
+  /**
+   * Records the client's session, for display and for the cleanup job. `known`: the client's row in memory is up to
+   * date.
+   */
   async #remember({ client }: Caller, session: Session, known = true): Promise<void> {
     if (client === undefined || (known && client.sessionId === session.id)) return;
     await this.#clients.setSession(client.id, session.id);
