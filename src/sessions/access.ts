@@ -1,5 +1,5 @@
-// Who may do what with a session: the one place that decides. What a principal may not see is answered everywhere like
-// what does not exist.
+// Access of principals to sessions, decided in this one place. A session without access is answered exactly like one
+// that does not exist.
 import { may, type Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Access, Session } from "./session.ts";
@@ -12,7 +12,7 @@ export class SessionAccessControl {
     this.#store = store;
   }
 
-  /** The session of this id with what the principal may do with it; undefined when that is nothing. */
+  /** The session and the principal's access to it, or undefined without access. */
   async canAccess(principal: Principal, id: string): Promise<Session | undefined> {
     const session = await this.#store.findById(id);
     if (session === undefined) return undefined;
@@ -25,7 +25,7 @@ export class SessionAccessControl {
     checkModify(session);
   }
 
-  /** Deleting and sharing are the owner's. @throws AppError `forbidden` */
+  /** Checks for the owner's rights, which deleting and sharing need. @throws AppError `forbidden` */
   canOwn(session: Pick<Session, "access">): void {
     checkOwn(session);
   }
@@ -36,7 +36,7 @@ export class SessionAccessControl {
       throw new AppError("forbidden", "Your credentials allow reading only.");
   }
 
-  /** As `canAccess`, for what a list has found for the principal, with the grant that led to it. */
+  /** The access to a session in a list, by owner and grant. */
   accessOf(principal: Principal, owner: string, granted: Access | undefined): Access | undefined {
     return accessOf(principal, owner, granted);
   }
@@ -51,13 +51,13 @@ export class SessionAccessControl {
   }
 }
 
-/** What a principal may do with the session of an owner, who may have granted it something. */
+/** A principal's access to an owner's session with this grant. */
 export function accessOf(
   principal: Principal,
   owner: string,
   granted: Access | undefined,
 ): Access | undefined {
-  // The operator's credentials open every session; having asked for none does not.
+  // Let the scope `admin` open every session; a principal without a scope gets only its own and shared ones.
   const isOwn = owner === principal.id || principal.scope === "admin";
   const access = isOwn ? "own" : granted;
   return access !== undefined && !may(principal, "write") ? "read" : access;

@@ -1,4 +1,4 @@
-// Sessions as whoever sits at the machine sees them: everybody's. Looking at one is no use of it.
+// Sessions of all principals, for the operator at the machine. Reading a session does not count as activity.
 import { LOCAL, type Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId } from "../lib/ids.ts";
@@ -14,7 +14,7 @@ const PAGE = 500;
 export interface OperatorParts {
   store: SessionStore;
   sessions: Sessions;
-  /** Makes a change of these sessions as a whole, and tells whoever follows them: see UpdateNotifier.notifyWith. */
+  /** Runs a change and notifies the sessions' subscribers: see UpdateNotifier.notifyWith. */
   notifyWith: NotifyWith;
 }
 
@@ -24,7 +24,7 @@ export type NotifyWith = <T>(
   tells?: (result: unknown) => boolean,
 ) => Promise<T>;
 
-/** As the operator may do everything. */
+/** The session with the operator's access, which is the owner's. */
 const owned = (session: Session): Session => ({ ...session, access: "own" });
 
 export class Operator {
@@ -34,7 +34,7 @@ export class Operator {
     this.#parts = parts;
   }
 
-  /** The principal's, with those that others share with it; everybody's without a principal. */
+  /** A principal's sessions with those shared with it; all sessions without a principal. */
   list(
     principal: string | undefined,
     options: { query?: string | undefined; limit: number; cursor?: string | undefined },
@@ -47,14 +47,14 @@ export class Operator {
     });
   }
 
-  /** By its id, whoever has it; by its name among the principal's; or by a beginning that only one id has. */
+  /** Finds any session by its id, the principal's session by its name, or a session by a unique beginning of its id. */
   async find(text: string, principal: string): Promise<Session | undefined> {
     const { store } = this.#parts;
     const byId = isId(text) ? await store.findById(text) : undefined;
     return byId ?? (await store.find(principal, { name: text })) ?? this.#byBeginning(text);
   }
 
-  /** Lists show this much of an id where there is little room. @throws AppError `conflict` */
+  /** Finds a session by the beginning of its id, which short lists show. @throws AppError `conflict` */
   async #byBeginning(text: string): Promise<Session | undefined> {
     if (!BEGINNING.test(text)) return undefined;
     const found: Session[] = [];
@@ -71,7 +71,7 @@ export class Operator {
     return found[0];
   }
 
-  /** All that a principal owns, shared or not. */
+  /** All sessions that a principal owns, shared or not. */
   async allOf(owner: string): Promise<Session[]> {
     const found: Session[] = [];
     let cursor: string | undefined;
@@ -94,7 +94,7 @@ export class Operator {
     return notifyWith([session], () => sessions.clear(OPERATOR, session, what), isTrue);
   }
 
-  /** Resolves to the numbers of those that were there. @throws AppError `busy` */
+  /** Returns the numbers of the deleted messages. @throws AppError `busy` */
   deleteMessages(session: Session, seqs: readonly number[]): Promise<number[]> {
     const { sessions, notifyWith } = this.#parts;
     return notifyWith(
@@ -104,7 +104,7 @@ export class Operator {
     );
   }
 
-  /** At once, for the operator decides for both sides. @throws AppError `invalid` or `limit` */
+  /** Shares without an offer, as the operator decides for both sides. @throws AppError `invalid` or `limit` */
   async share(session: Session, grant: Grant): Promise<void> {
     const { sessions, notifyWith } = this.#parts;
     await notifyWith([{ id: session.id, owner: grant.principal }], () =>
@@ -112,7 +112,7 @@ export class Operator {
     );
   }
 
-  /** Resolves to whether it was shared with that principal. */
+  /** Returns true if the session was shared with that principal. */
   unshare(session: Session, other: string): Promise<boolean> {
     const { sessions, notifyWith } = this.#parts;
     return notifyWith(
@@ -122,7 +122,7 @@ export class Operator {
     );
   }
 
-  /** To another principal; `named`: whether it could keep its name. @throws AppError `limit` */
+  /** Gives the session to another principal; `named` is true if it kept its name. @throws AppError `limit` */
   give(session: Session, to: string): Promise<{ session: Session; named: boolean }> {
     const { sessions, notifyWith } = this.#parts;
     return notifyWith([session, { id: session.id, owner: to }], () =>

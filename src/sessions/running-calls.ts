@@ -1,18 +1,18 @@
-// Sessions in which calls run here. Rows tell every process on the data folder, for no cleanup takes a session in the
-// middle of a call, however long that goes on. A call that ends soon is covered by its session's last activity, and
-// makes no row.
+// The sessions with calls that run in this process. A session's row tells every process on the data folder, so that no
+// cleanup deletes a session during a call of any length. A short call makes no row: the session's last activity covers
+// it.
 import type { SessionStore } from "./store.ts";
 
-/** Between looks; shorter where sessions live only briefly. */
+/** Interval of looks, in ms; shorter when sessions have a short lifetime. */
 const LOOK_MS = 5_000;
 
-/** The id of the session that a call works in, once it has one. */
+/** Returns the id of a call's session, once there is one. */
 type Where = () => string | undefined;
 
 export class RunningCalls {
   readonly #instanceId: string;
   readonly #store: Pick<SessionStore, "changeRunning">;
-  /** Told when a long call has ended, which was a use of its session. */
+  /** Called at the end of a long call, which counts as activity of its session. */
   readonly #onEnd: (sessionId: string) => void;
   readonly #calls = new Set<Where>();
   /** Sessions with a row. */
@@ -44,7 +44,7 @@ export class RunningCalls {
     };
   }
 
-  /** Writes the rows of calls that run now, all again: they went if this process was taken for dead. */
+  /** Writes the rows of all running calls again, because they are lost if this process was taken for dead. */
   async look(): Promise<void> {
     const running = new Set([...this.#calls].flatMap((where) => where() ?? []));
     const removed = [...this.#noted].filter((id) => !running.has(id));

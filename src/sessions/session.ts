@@ -1,15 +1,15 @@
-// The two words of the domain: a session is a conversation; a client is what one `initialize` introduces.
+// The two concepts of the domain: a session is a conversation; a client is a program that has sent `initialize`.
 import type { Principal, Scope } from "../auth/principal.ts";
 import type { ToolsetName } from "../config/toolsets.ts";
 
-/** What somebody may do with a session: see it, change it, or dispose of it. */
+/** A principal's access to a session: read it, change it, or own it. */
 export type Access = "read" | "write" | "own";
 
 /** A conversation. Times are milliseconds since 1970. */
 export interface Session {
   id: string;
   owner: string;
-  /** Unique among the owner's sessions. */
+  /** Name, unique among the owner's sessions. */
   name: string | null;
   title: string | null;
   /** System prompt for `chat`. */
@@ -18,71 +18,71 @@ export interface Session {
   pinned: boolean;
   createdAt: number;
   lastActiveAt: number;
-  /** Of a temporary session: how long it is kept since its last activity, in milliseconds. */
+  /** Lifetime of a temporary session after its last activity, in milliseconds. */
   keepMs: number | null;
-  /** Of a temporary session: the client that it goes with, where one has opened it. */
+  /** The client that opened a temporary session, which ends with it; null if no client opened it. */
   openedBy: string | null;
-  /** What the principal who asked may do; absent in a row that nobody asked for. */
+  /** The access of the principal that asked; absent without a principal. */
   access?: Access;
 }
 
 export interface SessionCounts {
   messages: number;
   stateKeys: number;
-  /** Clients that work in it and are connected now. */
+  /** Number of clients that work in the session and are connected now. */
   connections: number;
 }
 
-/** A client program as it introduced itself; `id` is its `Mcp-Session-Id`. */
+/** A client program after its `initialize`; `id` is its `Mcp-Session-Id`. */
 export interface Client {
   id: string;
   owner: string;
-  /** `Credentials.id` of whoever introduced it, or came in their place; null in databases of earlier versions. */
+  /** `Credentials.id` of the credentials that initialized or took over the client; null in rows of earlier versions. */
   credentials: string | null;
-  /** What these allow; null for what an owner may do. */
+  /** The scope of these credentials; null for an owner's rights. */
   scope: Scope | null;
-  /** Id of the session that it has to itself, before there is one too. It is told to others; the client's own id is not. */
+  /** Id of the client's own session, even before the session exists. Unlike the client's id, it is shown to others. */
   ownSessionId: string;
-  /** The session it works in, once there is one. */
+  /** The session that the client works in, once there is one. */
   sessionId: string | null;
   name: string;
   version: string;
   protocolVersion: string;
-  /** As declared in `initialize`. */
+  /** Capabilities from `initialize`. */
   capabilities: Record<string, unknown>;
-  /** The whole `initialize` request, from which the client is rehydrated. */
+  /** The whole `initialize` request, to rehydrate the client from. */
   initialize: Record<string, unknown>;
-  /** From the last `logging/setLevel`. */
+  /** Level of the last `logging/setLevel`. */
   logLevel: string | null;
   createdAt: number;
   lastSeenAt: number;
-  /** Until when a process has promised that it is connected; kept up while it is. */
+  /** End of the presence that a process has promised; renewed while the client is connected. */
   presentUntil: number;
   endedAt: number | null;
 }
 
-/** Which session a client's address asks for: `?session=ID`, `?name=NAME` or `/mcp/NAME`. */
+/** The session that a client's address names: `?session=ID`, `?name=NAME` or `/mcp/NAME`. */
 export type SessionTarget = { id: string } | { name: string };
 
-/** Where a call comes from: who calls, through which client (2025 era), with which address. */
+/** The origin of a call: the principal, the client (2025 era) and the address. */
 export interface Caller {
   readonly principal: Principal;
   readonly client?: Client | undefined;
   readonly target?: SessionTarget | undefined;
-  /** The client row that stands for its pipe, in either era. */
+  /** Id of the client row for a pipe, in either era. */
   readonly listenerId?: string | undefined;
-  /** What the address asks of `tools/list`. */
+  /** The toolsets that the address selects for `tools/list`. */
   readonly toolsets?: readonly ToolsetName[] | undefined;
-  /** Id of the session that the client has to itself, where it brings its id with each request. */
+  /** Id of the client's own session, if the client sends its id with each request. */
   readonly own?: string | undefined;
-  /** Why the caller can be asked nothing while its call runs; undefined where it can. */
+  /** The reason why the caller cannot be asked for input during a call; undefined if it can. */
   readonly noQuestions?: string | undefined;
-  /** The id that the client gave its request, where the call came by JSON-RPC. */
+  /** The JSON-RPC id of the client's request. */
   readonly rpcId?: string | number | undefined;
-  /** Under which the log tells about the call. */
+  /** Id of the call in the log. */
   readonly requestId?: string | undefined;
-  /** Of the HTTP request, where the call has come over HTTP just now. */
+  /** Headers of the HTTP request; absent for a re-run. */
   readonly headers?: Headers | undefined;
-  /** Told of each session whose words the answer may hold. */
+  /** Called with each session whose content the answer may hold. */
   readonly onSession?: ((id: string) => void) | undefined;
 }

@@ -1,5 +1,5 @@
-// The life of sessions as their owners see it. Every access names the principal first; what a principal may not see
-// is answered exactly like what does not exist.
+// The operations on sessions, for their owners. Every access names the principal first. A session without access is
+// answered exactly like one that does not exist.
 import type { Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
@@ -25,18 +25,18 @@ const MAX_NAME_BYTES = 200;
 export const MAX_TITLE_BYTES = 500;
 const MAX_SYSTEM_BYTES = 64_000;
 const MAX_GRANTS = 100;
-/** Shares that wait to be accepted: nobody can fill another's list, nor keep others from it. */
+/** Limits of pending offers, so that a principal can neither fill another's list nor lock others out of it. */
 const OFFER_LIMITS: OfferLimits = { ofGiver: 100, ofTaker: 100, between: 10 };
 
 export interface NewSession {
   name?: string | undefined;
   title?: string | undefined;
   system?: string | undefined;
-  /** Kept for a short time since its last activity, and no longer than the client that opened it. */
+  /** A session with a short lifetime that ends with the client that opened it. */
   temporary?: boolean | undefined;
-  /** Id of that client, where there is one. */
+  /** Id of that client, if there is one. */
   openedBy?: string | undefined;
-  /** For a new one; another one without it. A session of this id that is there is found. */
+  /** Id for a new session; default: a new id. An existing session of this id is returned. */
   id?: string | undefined;
 }
 
@@ -46,11 +46,11 @@ export interface SessionsParts {
   audit: Audit;
   activity: Activity;
   maxAgeMs: number;
-  /** Until when sessions stay that are due by that age; undefined where none of them waits. */
+  /** End of the wait of sessions that are due by that age; undefined when none waits. */
   waitsUntil(): number | undefined;
-  /** How long a temporary session is kept since its last activity. */
+  /** Lifetime of a temporary session after its last activity, in ms. */
   temporaryMs: number;
-  /** Of one principal. */
+  /** Maximum number of sessions per principal. */
   maxSessions: number;
 }
 
@@ -76,7 +76,9 @@ export class Sessions {
     this.#maxSessions = maxSessions;
   }
 
-  /** The session of that id or name that the principal may see, noted as active; undefined when there is none. */
+  /**
+   * The session of that id or name, marked as active; undefined when it does not exist or the principal has no access.
+   */
   async find(
     principal: Principal,
     ref: { id: string } | { name: string },
@@ -88,7 +90,7 @@ export class Sessions {
     return session;
   }
 
-  /** A new session, or the principal's living one of that name. */
+  /** Creates a session, or returns the principal's live session of that name. */
   async open(
     principal: Principal,
     { name, title, system, temporary = false, openedBy, id = newId() }: NewSession = {},
@@ -96,7 +98,7 @@ export class Sessions {
     if (name !== undefined) {
       checkName(name);
       const session = await this.find(principal, { name });
-      if (session !== undefined) return { session, created: session.id === id }; // by an earlier run of this call
+      if (session !== undefined) return { session, created: session.id === id }; // an earlier run of this call may have created it
     }
     checkTexts({ title, system });
     const brief = temporary && { keepMs: this.#temporaryMs, openedBy: openedBy ?? null };
@@ -104,8 +106,8 @@ export class Sessions {
   }
 
   /**
-   * Of a session, or of whoever would make one.
-   * @throws AppError `forbidden` when it was found for somebody who may not change it, or who may make none
+   * Checks the right to change a session, or a principal's right to create one.
+   * @throws AppError `forbidden` without that right
    */
   checkWritable(session: Session | Principal): void {
     if ("owner" in session) this.#access.canModify(session);
@@ -130,7 +132,7 @@ export class Sessions {
     );
   }
 
-  /** Resolves to the numbers of those that were there. @throws AppError `forbidden` or `busy` */
+  /** Returns the numbers of the deleted messages. @throws AppError `forbidden` or `busy` */
   async deleteMessages(
     principal: Principal,
     session: Session,
@@ -160,19 +162,20 @@ export class Sessions {
     );
   }
 
-  /** Takes back a session that was made to store something, when that failed. */
+  /** Deletes a session that was created for a write that failed. */
   deleteEmpty(id: string): Promise<void> {
     return this.#store.deleteEmpty(id);
   }
 
-  /** Whom the owner lets in. */
+  /** The principals that the session is shared with. */
   grants({ id }: Session): Promise<Grant[]> {
     return this.#store.grants(id);
   }
 
   /**
-   * Offers to share the session, which the other accepts or not; `accepted`: in the other's name too.
-   * Resolves to whether anybody of that name was seen here. @throws AppError `forbidden`, `invalid` or `limit`
+   * Offers to share the session, which the other principal may accept; with `accepted`, shares it at once. Returns
+   * true if this server has seen that principal.
+   * @throws AppError `forbidden`, `invalid` or `limit`
    */
   async share(
     principal: Principal,
@@ -198,12 +201,12 @@ export class Sessions {
     return isKnown;
   }
 
-  /** What others have offered to share, the oldest first. */
+  /** Pending offers of other principals, the oldest first. */
   offers(principal: Principal): Promise<Offer[]> {
     return this.#store.offers(principal.id);
   }
 
-  /** Takes an offer up. @throws AppError `not_found`, `forbidden` or `limit` */
+  /** Accepts an offer. @throws AppError `not_found`, `forbidden` or `limit` */
   async accept(principal: Principal, id: string): Promise<Offer> {
     this.#access.canCreate(principal);
     const offer = await this.#audit.noteWith(
@@ -223,7 +226,7 @@ export class Sessions {
     return offer;
   }
 
-  /** Refuses an offer, or gives back what was accepted; resolves to whether there was any. @throws AppError `forbidden` */
+  /** Refuses an offer or leaves a shared session; true if there was either. @throws AppError `forbidden` */
   async leave(principal: Principal, id: string): Promise<boolean> {
     this.#access.canCreate(principal);
     return this.#audit.noteWith(
@@ -235,7 +238,10 @@ export class Sessions {
     );
   }
 
-  /** `named`: whether it could keep its name. @throws AppError `forbidden`, `invalid` or `limit` */
+  /**
+   * Gives the session to another principal; `named` is true if it kept its name. @throws AppError `forbidden`,
+   * `invalid` or `limit`
+   */
   async give(
     principal: Principal,
     session: Session,
@@ -253,7 +259,7 @@ export class Sessions {
     );
   }
 
-  /** Resolves to whether it was shared with that principal. */
+  /** Returns true if the session was shared with that principal. */
   async unshare(principal: Principal, session: Session, other: string): Promise<boolean> {
     this.#access.canOwn(session);
     return this.#audit.noteWith(
@@ -265,7 +271,7 @@ export class Sessions {
     );
   }
 
-  /** `except`: a client that is not counted among the connections. */
+  /** `except` is a client that does not count as a connection. */
   counts(id: string, except?: string): Promise<SessionCounts> {
     return this.#store.counts(id, except);
   }
@@ -282,12 +288,12 @@ export class Sessions {
     return { ...page, sessions };
   }
 
-  /** As `find`, but looking is no use of the session. */
+  /** Finds a session like `find`, but without marking it as active. */
   async look(principal: Principal, id: string): Promise<Session | undefined> {
     return this.#access.canAccess(principal, id);
   }
 
-  /** How many `list` has in all. */
+  /** Number of all sessions in `list`. */
   total(principal: Principal): Promise<number> {
     return this.#store.total(principal.id);
   }
@@ -307,7 +313,7 @@ export class Sessions {
     return { ...made, session: { ...made.session, access: "own" } };
   }
 
-  /** When the session will be deleted if nobody uses it again, in milliseconds; null for never. */
+  /** Time at which an unused session will be deleted, in milliseconds; null for never. */
   expiresAt(session: Lifetime): number | null {
     const { pinned, lastActiveAt, keepMs } = session;
     if (pinned) return null;
@@ -321,7 +327,7 @@ export class Sessions {
   }
 }
 
-/** What decides when a session expires; without counts something is taken to be stored in it. */
+/** The fields that decide a session's expiry; without counts, the session counts as not empty. */
 export type Lifetime = Pick<
   Session,
   "pinned" | "lastActiveAt" | "keepMs" | "name" | "title" | "system"

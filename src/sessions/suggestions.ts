@@ -1,4 +1,4 @@
-// Suggestions while somebody types which session is meant.
+// Suggestions for the session that a person types.
 import type { Principal } from "../auth/principal.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
@@ -8,11 +8,14 @@ const MAX_LABELLED = 200;
 
 export interface Suggestion {
   id: string;
-  /** How a person names the session: by its name, else its title, else its id; somebody else's with its owner. */
+  /** Label for people: the name, else the title, else the id; with the owner for another principal's session. */
   label: string;
 }
 
-/** The principal's sessions whose id begins with `typed`, or whose name or title has it; latest first. */
+/**
+ * The principal's sessions that match `typed` with the beginning of their id, or anywhere in name or title; latest
+ * first.
+ */
 export async function completeSession(
   sessions: Sessions,
   principal: Principal,
@@ -26,7 +29,7 @@ export async function completeSession(
   return { suggestions, hasMore: page.nextCursor !== undefined };
 }
 
-/** The session of this label, which `completeSession` gave, or of this title. */
+/** The session of this label from `completeSession`, or of this title. */
 export async function sessionLabelled(
   sessions: Sessions,
   principal: Principal,
@@ -43,13 +46,13 @@ export async function sessionLabelled(
   return undefined;
 }
 
-/** What a session is called, with its owner where that is somebody else. */
+/** A session's label, with its owner if that is another principal. */
 export const whose = (called: string, owner: string, principal: Principal): string =>
   owner === principal.id ? called : `${called} (of ${owner})`;
 
 const OWNER = / \(of .*\)$/;
 
-/** The id, for whoever types that. */
+/** The label; the id if the typed text is the beginning of an id. */
 function labelOf({ id, name, title, owner }: Session, typed: string, principal: Principal): string {
   const said = [name, title].some((text) => text?.toLowerCase().includes(typed));
   const called = said || !id.startsWith(typed) ? (name ?? title) : undefined;

@@ -1,4 +1,4 @@
-// The addresses under which MCP resources show sessions.
+// The URIs of sessions as MCP resources.
 import { textFault } from "../lib/text/text.ts";
 
 export const SESSIONS_URI = "holdfast://sessions";
@@ -8,19 +8,19 @@ export const historyUri = (id: string): string => `${sessionUri(id)}/history`;
 export const stateUri = (id: string, key: string): string =>
   `${sessionUri(id)}/state/${encodeURIComponent(key)}`;
 
-/** A part of a list begins behind what `cursor` or `before` says. */
+/** The resource of a URI. `cursor` and `before` select a later page of a list. */
 export type SessionPlace =
   | { kind: "sessions"; cursor?: string | undefined }
   | { kind: "session"; id: string }
   | { kind: "history"; id: string; before?: number | undefined }
   | { kind: "state"; id: string; key: string };
 
-/** Where a part of a list goes on. */
+/** URIs of a list's later pages. */
 export const sessionsFrom = (cursor: string): string => `${SESSIONS_URI}?cursor=${cursor}`;
 export const historyBefore = (id: string, before: number): string =>
   `${historyUri(id)}?before=${before}`;
 
-/** What a uri of ours stands for, however it is spelled; undefined for any other. */
+/** The resource of our URI in any spelling; undefined for other URIs. */
 export function parseSessionUri(uri: string): SessionPlace | undefined {
   return placeOf(uri) ?? placeOf(normalizedUri(uri));
 }
@@ -56,7 +56,7 @@ function placeOf(uri: string): SessionPlace | undefined {
   }
 }
 
-/** The one spelling of all uris that are equal to this one: RFC 3986, section 6.2, and RFC 6570 for ours. */
+/** The one spelling of all equal URIs: RFC 3986, section 6.2, and RFC 6570 for ours. */
 export function canonicalUri(uri: string): string {
   const place = parseSessionUri(uri);
   switch (place?.kind) {
@@ -74,10 +74,10 @@ export function canonicalUri(uri: string): string {
 }
 
 const UNRESERVED = /^[A-Za-z0-9._~-]$/;
-/** The parts of a uri: RFC 3986, appendix B. */
+/** The parts of a URI: RFC 3986, appendix B. */
 const PARTS = /^([^:/?#]+):(?:\/\/([^/?#]*))?([^?#]*)(\?[^#]*)?(#.*)?$/s;
 
-/** By syntax alone: the case of scheme, host and escapes, escapes of plain characters, dots in the path. */
+/** Normalizes by syntax alone: the case of scheme, host and escapes, escapes of plain characters, dots in the path. */
 function normalizedUri(uri: string): string {
   const parts = PARTS.exec(uri);
   if (parts === null) return uri;
