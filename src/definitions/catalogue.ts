@@ -1,27 +1,28 @@
-// Tools, prompts or resources by what names them, in order. It never changes; a call keeps the one that it began with.
+// Tools, prompts or resources by their key, in order. A catalogue is immutable; a call keeps the one that it began
+// with.
 
-/** A thing that clients see in a list. */
+/** A definition that clients see in a list. */
 export interface Listed<Wire> {
-  /** As the list shows it. */
+  /** Entry in the list. */
   readonly wire: Wire;
 }
 
-/** What names the things of a kind. */
+/** The key of a kind of definitions. */
 export interface Kind<Item> {
-  /** As in "Tool greet". */
+  /** Label of the kind in errors, as in "Tool greet". */
   readonly label: string;
-  /** The field that no two may share, such as `name`. */
+  /** Field that must be unique, such as `name`. */
   readonly field: string;
   keyOf(item: Item): string;
-  /** Whether only built-in ones may have this key. */
+  /** True for a key that only built-in definitions may have. */
   isReserved?(key: string): boolean;
-  /** Whether somebody's own may take the place of this built-in one. */
+  /** True for a built-in definition that a user's own may replace. */
   yields?(builtIn: Item): boolean;
 }
 
 export class Catalogue<Item extends Listed<Wire>, Wire = Item["wire"]> {
   readonly items: readonly Item[];
-  /** As a list answers, in the order of definition. */
+  /** The list that clients get, in the order of definition. */
   readonly wire: readonly Wire[];
   readonly #kind: Kind<Item>;
   readonly #byKey: ReadonlyMap<unknown, Item>;
@@ -47,7 +48,7 @@ export class Catalogue<Item extends Listed<Wire>, Wire = Item["wire"]> {
     return new Catalogue<Item>(kind, new Map(keyed), new Set(keyed.map(([key]) => key)));
   }
 
-  /** With these of somebody's own. @throws TypeError for a name that is taken */
+  /** Add a user's own definitions. @throws TypeError for a name that is taken */
   with(items: readonly Item[]): Catalogue<Item, Wire> {
     const { label, field, keyOf, isReserved, yields } = this.#kind;
     const all = new Map(this.#byKey);

@@ -5,11 +5,11 @@ import { readFields, readFunction } from "./fields.ts";
 
 export interface CompletionContext {
   principal: Principal;
-  /** The other arguments or variables, as far as they are known. */
+  /** Values of the other arguments or variables, as far as they are known. */
   given: Readonly<Record<string, string>>;
 }
 
-/** Suggestions for a value that begins like this. */
+/** Suggest values that begin with `value`. */
 export type Complete = (
   value: string,
   context: CompletionContext,

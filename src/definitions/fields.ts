@@ -1,10 +1,10 @@
-// The fields of a definition that somebody else wrote: each is read once, and a fault names the definition and the field.
+// Reads the fields of a definition by a tool's author: each field once. A fault names the definition and the field.
 import { specTypeSchemas } from "@modelcontextprotocol/server";
 import { SCOPES, type Scope } from "../auth/principal.ts";
 import { findJsonFault, describeFault } from "../lib/json/json-fault.ts";
 import { fieldOf } from "./schema.ts";
 
-/** Each field once: a getter may throw, and may tell something else the next time. @throws TypeError */
+/** Read each field once: a getter may throw, and may return another value the next time. @throws TypeError */
 export function readFields(
   spec: object,
   whose: string,
@@ -15,7 +15,7 @@ export function readFields(
   return Object.fromEntries(fields.map((name) => [name, field(name)]));
 }
 
-/** What `act` gives; what it throws names the definition and the field. */
+/** Return the result of `act`; an error of it is rethrown with the definition and the field. */
 export function about<T>(whose: string, field: string, act: () => T): T {
   try {
     return act();
@@ -26,7 +26,7 @@ export function about<T>(whose: string, field: string, act: () => T): T {
   }
 }
 
-/** The name of a tool or a prompt. @throws TypeError */
+/** Read the name of a tool or a prompt. @throws TypeError */
 export function readName(spec: unknown, kind: "Tool" | "Prompt"): { spec: object; name: string } {
   if (typeof spec !== "object" || spec === null)
     throw new TypeError(`define${kind}: expected { name, description, handler, … }.`);
@@ -40,7 +40,7 @@ export function readName(spec: unknown, kind: "Tool" | "Prompt"): { spec: object
 
 type Shown = "Tool" | "Prompt" | "Resource" | "ResourceTemplate";
 
-/** As a list will have it: a copy that is valid for every client. @throws TypeError that names the field */
+/** Copy an entry of a list, valid for every client. @throws TypeError that names the field */
 export function checkWire<Wire>(
   whose: string,
   type: Shown,
@@ -55,13 +55,13 @@ export function checkWire<Wire>(
   return copy as Wire;
 }
 
-/** `state_get` reads "State get". */
+/** Title made of a name: "State get" for `state_get`. */
 export const titleOf = (name: string): string => {
   const words = name.replace(/[_.-]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
 };
 
-/** Of a function among the fields, or undefined. @throws TypeError */
+/** Read a function among the fields, or undefined. @throws TypeError */
 export function readFunction(whose: string, field: string, value: unknown): unknown {
   if (value === undefined || typeof value === "function") return value;
   throw new TypeError(`${whose}: ${field}: expected a function.`);

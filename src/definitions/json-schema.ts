@@ -1,10 +1,10 @@
-// How schemas are spelled on the wire: so that the validators of the large model providers take them. All of a program's
-// requests are refused for one keyword that its provider does not know.
+// Spells schemas so that the validators of the large model providers accept them. A provider that does not know one
+// keyword refuses all of a program's requests.
 import { z } from "zod";
 
 type Schema = Record<string, unknown>;
 
-/** A JSON Schema of an object, without `$schema`: older clients refuse a dialect that they do not know. */
+/** A JSON Schema of an object, without `$schema`: older clients refuse an unknown dialect. */
 export function describe(
   schema: z.ZodObject,
   io: "input" | "output",
@@ -13,20 +13,23 @@ export function describe(
   return spelled(rest) as { type: "object" } & Record<string, unknown>;
 }
 
-/** Words for people and callers: they belong to the whole, whichever type a value has. */
+/** Annotations for people and callers: they belong to the whole value, of whichever type. */
 const ANNOTATIONS = ["title", "description", "default", "examples", "deprecated"];
-/** Keywords that hold schemas by name, and those that hold one or a list. */
+/** Keywords whose value holds schemas by name, and keywords whose value is a schema or a list of schemas. */
 const NAMED = ["properties", "$defs", "patternProperties"];
 const NESTED = ["items", "additionalProperties", "anyOf", "oneOf", "allOf", "not", "prefixItems"];
 
-/** Says nothing to a model: unknown arguments are refused by the call, and results may grow. Integers are exact anyway. */
+/**
+ * True for keywords that tell a model nothing: calls refuse unknown arguments anyway, results may grow, and integers
+ * are exact.
+ */
 const isNoise = (word: string, value: unknown): boolean =>
   (word === "additionalProperties" && value === false) ||
   (word === "maximum" && value === Number.MAX_SAFE_INTEGER) ||
   (word === "minimum" && value === Number.MIN_SAFE_INTEGER) ||
   (word === "properties" && isObject(value) && Object.keys(value).length === 0);
 
-/** The same without noise, lists of types, empty schemas, and names of which nothing is asked but that they are text. */
+/** The schema without noise, lists of types, empty schemas, and `propertyNames` that only ask for text. */
 function spelled(schema: Schema): Schema {
   const { type, ...rest } = Object.fromEntries(
     Object.entries(schema).flatMap(([word, value]) => {
@@ -65,15 +68,18 @@ const isObject = (value: unknown): value is Schema => typeof value === "object" 
 
 const PLAIN = ["string", "number", "boolean", "null"].map((type) => ({ type }));
 const OBJECT = { type: "object", additionalProperties: true };
-/** An element of a list must have a kind. Deeper lists than the second are taken too. */
+/** Schemas of a list's elements, each with a type. Lists nested more deeply are accepted too. */
 const ELEMENT = [...PLAIN, OBJECT, { type: "array", items: { anyOf: [...PLAIN, OBJECT] } }];
-/** Objects and lists, a level below the plain kinds: of a choice with an object in it LangChain takes the object alone. */
+/**
+ * Schema of objects and lists, a level below the plain types: of a choice with an object, LangChain keeps the object
+ * alone.
+ */
 const CONTAINER = { anyOf: [OBJECT, { type: "array", items: { anyOf: ELEMENT } }] };
 
-/** Any JSON value, as an argument. Without its kinds, programs send it as text. */
+/** Schema of any JSON value as an argument. Without its types, programs send the value as text. */
 export const jsonArgument = (description: string) =>
-  // Not z.json(): it would rebuild the value, and lose keys such as __proto__.
+  // Avoid z.json(): it would rebuild the value, and lose keys such as __proto__.
   z.unknown().meta({ description, anyOf: [...PLAIN, CONTAINER] });
 
-/** Any JSON value, as a result: clients check results, so it must say no less than what can be stored. */
+/** Schema of any JSON value as a result. Clients check results, so it must allow everything that can be stored. */
 export const jsonResult = () => z.unknown().meta({ anyOf: [...PLAIN, OBJECT, { type: "array" }] });

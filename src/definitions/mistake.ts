@@ -1,11 +1,11 @@
-// A mistake in what somebody else wrote, found while it runs: what a handler returned cannot be sent, or is not what it
-// promised.
+// A mistake of a tool's author, found at run time: a handler's result that cannot be sent, or that breaks the tool's
+// own output schema.
 import { ProtocolError } from "@modelcontextprotocol/server";
 import { AppError } from "../lib/errors.ts";
 import { asTool } from "./running.ts";
 
 export class ToolMistake extends Error {
-  /** Where the mistake is, such as `result.at`. */
+  /** Path of the mistake, such as `result.at`. */
   readonly field: string;
 
   constructor(field: string, reason: string, cause?: unknown) {
@@ -15,7 +15,9 @@ export class ToolMistake extends Error {
   }
 }
 
-/** Runs a handler of a prompt or a resource that is not built in: what it throws without words for others is its own. */
+/**
+ * Run a handler of a user's prompt or resource. An error that is not meant for callers counts as the author's mistake.
+ */
 export async function ofItsAuthor<T>(
   name: string,
   signal: AbortSignal,

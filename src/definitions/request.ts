@@ -1,9 +1,9 @@
-// What the handlers of tools, prompts and resources learn of the request that they answer, without its credentials.
+// The request as handlers of tools, prompts and resources see it: without its credentials.
 import type { ClientCapabilities } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
 import { once } from "../lib/once.ts";
 
-/** The program that calls, as it introduces itself. */
+/** The calling program's name for itself. */
 export interface CallingProgram {
   readonly name: string;
   readonly version: string;
@@ -12,16 +12,16 @@ export interface CallingProgram {
 }
 
 export interface RequestInfo {
-  /** The request's `_meta`, frozen; empty where it has none. */
+  /** The request's `_meta`, frozen; empty without one. */
   readonly meta: Readonly<Record<string, unknown>>;
   /**
-   * HTTP headers by name in small letters, without credentials. Undefined over stdio, and where the request runs again
-   * after a crash: headers are not stored.
+   * HTTP headers by lower-case name, without credentials. Undefined over stdio, and for a call that runs again after a
+   * crash: headers are not stored.
    */
   readonly headers: Readonly<Record<string, string>> | undefined;
 }
 
-/** Who asks, for whatever is asked. */
+/** The caller and its request, for handlers of every kind. */
 export interface RequestContext {
   principal: Principal;
   client: CallingProgram | undefined;
@@ -30,11 +30,11 @@ export interface RequestContext {
   request: RequestInfo;
 }
 
-/** Names of headers that let their sender in somewhere, here or behind the proxy in front. */
+/** Names of headers that carry credentials, for this server or for a proxy in front of it. */
 const CREDENTIAL =
   /authori[sz]ation|authenticat|^x-auth|cookie|token|secret|api-?key|access-?key|session|credential|passw|jwt|assertion|signature|client-cert|^x-ssl-|^x-amzn-oidc/;
 
-/** Both are made when somebody looks: hardly any handler does. */
+/** Compute `meta` and `headers` on first use: hardly any handler reads them. */
 export function requestInfo(meta: object | undefined, headers: Headers | undefined): RequestInfo {
   const copyOfMeta = once(() => deepFrozen(structuredClone(meta ?? {})));
   const copyOfHeaders = once(() => headers && Object.freeze(withoutCredentials(headers)));

@@ -1,5 +1,5 @@
-// What describes the arguments and the result of a tool or a prompt: a zod object, any Standard Schema that knows its
-// JSON Schema, or a plain JSON Schema. Each becomes a JSON Schema to show and a function that checks.
+// Schemas of the arguments and the result of a tool or a prompt: a zod object, a Standard Schema with a JSON Schema, or
+// a plain JSON Schema. Each becomes a JSON Schema to show and a function that checks.
 import {
   fromJsonSchema,
   type StandardSchemaV1,
@@ -17,12 +17,12 @@ export type JsonObjectSchema = { type: "object"; properties?: Record<string, obj
 
 export type ObjectSchema = StandardSchemaV1 | JsonObjectSchema;
 
-/** What a handler is given for arguments of this schema. */
+/** Type of a handler's arguments under this schema. */
 export type OutputOf<Schema> = Schema extends StandardSchemaV1
   ? StandardSchemaV1.InferOutput<Schema>
   : Record<string, unknown>;
 
-/** What a handler gives for a result of this schema. */
+/** Type of a handler's result under this schema. */
 export type InputOf<Schema> = Schema extends StandardSchemaV1
   ? StandardSchemaV1.InferInput<Schema>
   : Record<string, unknown>;
@@ -34,11 +34,11 @@ export interface PreparedSchema {
   readonly check: (value: unknown) => Checked | Promise<Checked>;
 }
 
-/** @throws TypeError that says what is wrong, for a schema that cannot be shown or checked */
+/** @throws TypeError with the reason, for a schema that cannot be shown or checked */
 export function prepareSchema(schema: unknown, io: "input" | "output"): PreparedSchema {
   if (!isStandard(schema)) return preparePlain(schema);
   const json = checkSchema(describe(schema, io));
-  // What zod writes is valid, but for expressions that only JavaScript without the flag `u` knows.
+  // Skip compiling for zod: its schemas are valid, unless a pattern needs JavaScript without the flag `u`.
   if (!isZod(schema) || JSON.stringify(json).includes('"pattern"')) compile(json);
   return { json, check: (value) => schema["~standard"].validate(value) };
 }
@@ -49,13 +49,13 @@ function preparePlain(schema: unknown): PreparedSchema {
   const check = async (value: unknown): Promise<Checked> => {
     const checked = await validate(withoutPrototypes(value));
     if (!checked.issues) return { value };
-    const rest = withoutBlank(value, json); // for this validator does not tell the place
+    const rest = withoutBlank(value, json); // drop all blanks, because this validator does not name the faulty field
     return (await validate(withoutPrototypes(rest))).issues ? checked : { value: rest };
   };
   return { json, check };
 }
 
-/** Models in strict mode send null, or empty text, for what is optional. */
+/** Drop null and empty text of optional arguments: models in strict mode send them. */
 function withoutBlank(value: unknown, { required = [] }: JsonObjectSchema): unknown {
   const needed = required as readonly string[];
   const given = Object.entries(value as Record<string, unknown>).filter(
@@ -64,7 +64,7 @@ function withoutBlank(value: unknown, { required = [] }: JsonObjectSchema): unkn
   return Object.fromEntries(given);
 }
 
-/** The validator would find `constructor` in every object. */
+/** Copy without prototypes: the validator would find `constructor` in every object. */
 const withoutPrototypes = (value: unknown): unknown =>
   typeof value !== "object" || value === null
     ? value
@@ -78,30 +78,30 @@ const withoutPrototypes = (value: unknown): unknown =>
           Object.create(null) as Record<string, unknown>,
         );
 
-/** Where a fault is. */
+/** Path of a fault. */
 export const pathOf = ({ path = [] }: StandardSchemaV1.Issue): PropertyKey[] =>
   path.map((key) => (typeof key === "object" ? key.key : key));
 
-/** The same as text, such as `items.0.at`; empty for the whole. */
+/** Path as text, such as `items.0.at`; empty for the whole value. */
 export const fieldOf = (issue: StandardSchemaV1.Issue): string =>
   pathOf(issue).map(String).join(".");
 
 export const isZod = (schema: unknown): schema is z.ZodObject =>
   isStandard(schema) && "_zod" in schema && "safeExtend" in schema;
 
-/** Some libraries' schemas are functions. */
+/** Accept functions too: the schemas of some libraries are functions. */
 const isStandard = (schema: unknown): schema is StandardSchemaWithJSON =>
   (typeof schema === "object" || typeof schema === "function") &&
   schema !== null &&
   "~standard" in schema;
 
-/** What an author does about a schema that only checks. */
+/** Advice to the author of a schema that only checks. */
 const remedy = (vendor: string): string =>
   vendor === "valibot"
     ? "wrap it in toStandardJsonSchema( … ) of @valibot/to-json-schema"
     : "use a version of it with ~standard.jsonSchema, or give a JSON Schema instead";
 
-/** Without `$schema`: older clients refuse a dialect that they do not know, and 2020-12 is the default. */
+/** A JSON Schema without `$schema`: older clients refuse an unknown dialect, and 2020-12 is the default. */
 function describe(schema: StandardSchemaWithJSON, io: "input" | "output"): unknown {
   const { jsonSchema, vendor } = schema["~standard"];
   if (vendor !== "zod" && typeof jsonSchema?.[io] !== "function")
@@ -119,8 +119,8 @@ function describe(schema: StandardSchemaWithJSON, io: "input" | "output"): unkno
 }
 
 /**
- * A copy of a schema of an object: nobody changes it later, and nothing in it runs again.
- * @throws TypeError for what clients refuse, some of them together with the whole list of tools
+ * Copy a schema of an object, so that later changes and getters have no effect.
+ * @throws TypeError for a schema that clients refuse, some of them together with the whole list of tools
  */
 export function checkSchema(schema: unknown): JsonObjectSchema {
   if (!isObject(schema))
@@ -143,7 +143,7 @@ function checkProperties(properties: unknown): void {
     if (!isObject(property)) throw new TypeError(`properties.${name}: expected a schema`);
 }
 
-/** Clients compile the schemas of a list too, and some take none of it when one fails. */
+/** Compile a schema as clients do: some drop the whole list when one schema fails. */
 export function compile(json: JsonObjectSchema): StandardSchemaWithJSON {
   try {
     return fromJsonSchema(json);

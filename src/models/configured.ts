@@ -1,9 +1,9 @@
-// The endpoint that the settings name.
+// The model endpoint that the settings name.
 import type { Config } from "../config/config.ts";
 import { ANTHROPIC_URL, anthropic, OPENAI_URL, openAiCompatible } from "./providers.ts";
 import { EndpointModel } from "./endpoint.ts";
 
-/** The configured endpoint, or the provider's own when a model and a key are configured. */
+/** The configured endpoint, or the provider's own if a model and a key are configured. */
 export function configuredModel(config: Config): EndpointModel | undefined {
   const { model, models, "model-key": key } = config;
   const isAnthropic = config["model-provider"] === "anthropic";

@@ -1,5 +1,5 @@
-// A chat model behind an HTTP endpoint, through the AI SDK, which is loaded at the first call only. What differs from
-// one kind of endpoint to another is in a file each: openai-compatible.ts, anthropic.ts.
+// A chat model behind an HTTP endpoint, through the AI SDK, which is loaded at the first call. The differences between
+// kinds of endpoints are in providers.ts.
 import type { LanguageModel } from "ai";
 import { z } from "zod";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "../chat/model.ts";
@@ -8,11 +8,11 @@ import { toPrompt, type PromptRules } from "./prompt.ts";
 
 /** A kind of endpoint. */
 export interface Provider extends PromptRules {
-  /** Whether it wants to be told how long an answer may be. */
+  /** True if a request must bound the length of the answer. */
   wantsMaxTokens?: boolean;
-  /** How a request shows the key. */
+  /** Headers that carry the key. */
   keyHeaders(key: string): Record<string, string>;
-  /** Resolves to its models by their names. */
+  /** Load the SDK's provider; resolves to a function from names to models. */
   load(endpoint: Endpoint): Promise<(name: string) => LanguageModel>;
 }
 
@@ -26,18 +26,18 @@ export interface Endpoint {
 export interface EndpointOptions {
   url: string;
   model: string;
-  /** Further models that a call may name. */
+  /** Other models that a call may name. */
   models?: readonly string[] | undefined;
   key?: string | undefined;
 }
 
-/** Attempts beyond the first on 429, 5xx and a refused connection: backing off, or when `Retry-After` says. */
+/** Attempts after the first on 429, 5xx and a refused connection, with backoff or as `Retry-After` says. */
 const MAX_RETRIES = 2;
 
-/** Of a refusal's text, in characters. */
+/** Most characters of a refusal's text. */
 const MOST_SAID = 300;
 
-/** For endpoints that want a number, when neither the caller nor the context window gives one. */
+/** Default for endpoints that need a bound, if neither the caller nor the context window gives one. */
 const DEFAULT_MAX_TOKENS = 4_096;
 
 export class EndpointModel implements ChatModel {
@@ -46,7 +46,7 @@ export class EndpointModel implements ChatModel {
   readonly #provider: Provider;
   readonly #endpoint: Endpoint;
   readonly #secrets: { key: string | undefined; secrets: readonly string[] };
-  /** As it can be shown. */
+  /** Address without credentials, which may be shown. */
   readonly #address: string;
 
   constructor({ url: address, model, models = [], key }: EndpointOptions, provider: Provider) {
@@ -54,7 +54,7 @@ export class EndpointModel implements ChatModel {
     const headers = basicAuthorization(url);
     const password = decodeURIComponent(url.password);
     this.#secrets = { key, secrets: password === "" ? [] : [password] };
-    url.username = url.password = ""; // from here on the address can be shown
+    url.username = url.password = ""; // the address may be shown from here on
     this.#endpoint = { url: url.href.replace(/\/$/, ""), key, headers, fetch: fetchAnswer };
     this.#provider = provider;
     this.models = [...new Set([model, ...models])];
@@ -67,7 +67,7 @@ export class EndpointModel implements ChatModel {
       import("ai"),
       this.#provider.load(this.#endpoint),
     ]);
-    globalThis.AI_SDK_LOG_WARNINGS ??= false; // it would print what it thinks of a request
+    globalThis.AI_SDK_LOG_WARNINGS ??= false; // the SDK would print warnings about requests
     const name = request.model ?? this.models[0]!;
     const maxTokens =
       request.maxTokens ??
@@ -81,7 +81,7 @@ export class EndpointModel implements ChatModel {
         abortSignal: request.signal,
         ...(request.temperature !== undefined && { temperature: request.temperature }),
         ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
-        // Errors are parts of the stream too and are handled there; the default would print them.
+        // Silence the default, which prints errors: they are parts of the stream too, and handled there.
         onError: () => undefined,
       });
       return await collect(stream, name, request);
@@ -92,8 +92,8 @@ export class EndpointModel implements ChatModel {
   }
 
   /**
-   * Asks the endpoint which models it has; undefined where it has no list.
-   * @throws AppError `model` when it is not there, takes too long or does not accept the key
+   * Ask the endpoint for the names of its models; undefined if it has no list.
+   * @throws AppError `model` if the endpoint does not answer in time or does not accept the key
    */
   async available(timeoutMs: number): Promise<string[] | undefined> {
     const { url, key, headers } = this.#endpoint;
@@ -142,7 +142,7 @@ async function collect(
     text += part.text;
     onText?.(text);
   }
-  // A stream that just stops, or stops with nothing said, is no answer.
+  // Refuse a stream that just stops, or stops without text: it is no answer.
   if (end === undefined || end.finishReason === "error") throw new Error("The answer broke off.");
   if (text.trim() === "")
     throw new Error(`The answer is empty (finish reason: ${end.finishReason}).`);
@@ -154,7 +154,7 @@ async function collect(
   };
 }
 
-/** `http://user:password@host` as a header, because `fetch` refuses such addresses. */
+/** Turn `http://user:password@host` into a header, because `fetch` refuses such addresses. */
 function basicAuthorization({ username, password }: URL): Record<string, string> {
   if (username === "" && password === "") return {};
   const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;

@@ -1,4 +1,4 @@
-// What a provider said when it failed, as an error that may be shown.
+// Turns a provider's failure into an error that may be shown.
 import { AppError } from "../lib/errors.ts";
 import { spellings, withoutPieces } from "./secrets.ts";
 import { withReadableUsage } from "./usage.ts";
@@ -6,8 +6,8 @@ import { withReadableUsage } from "./usage.ts";
 const MAX_CHARACTERS = 500;
 
 /**
- * `error` of the AI SDK or of `fetch` as an `AppError` whose message names the endpoint and never holds the key, nor one
- * of the other `secrets` that were sent. `next`: what can be done in any case.
+ * An error of the AI SDK or of `fetch` as an `AppError`. Its message names the endpoint, and never holds the key or
+ * another of the sent `secrets`. `next`: advice that applies to every failure.
  */
 export function modelFailure(
   error: unknown,
@@ -21,16 +21,16 @@ export function modelFailure(
     .replace(/[^.!?…]$/, "$&.");
   return new AppError("model", `The model (${label}) failed: ${said}`, {
     hint: `${wayOut(error, key)}${next}`.trim(),
-    cause: new Error(said), // not the original: it holds headers and the whole request
+    cause: new Error(said), // not the original, which holds headers and the whole request
   });
 }
 
-/** A 200 with a page for people: of a router, of a proxy, or of an address that is not quite the right one. */
+/** A 200 with a web page: from a router, from a proxy, or from an address that is not quite right. */
 export class WebPageError extends Error {
   override message = "It answered with a web page.";
 }
 
-/** `fetch` that takes no web page for an answer: it would look like one that broke off. */
+/** A `fetch` that refuses web pages: one would look like an answer that broke off. */
 export const fetchAnswer: typeof fetch = async (input, init) => {
   const response = await fetch(input, init);
   if (!response.ok || !response.headers.get("content-type")?.startsWith("text/html"))
@@ -39,7 +39,7 @@ export const fetchAnswer: typeof fetch = async (input, init) => {
   throw new WebPageError();
 };
 
-/** What helps, where that can be told: whoever runs the server has to do it. */
+/** Advice for the operator, if the failure has a known remedy. */
 function wayOut(error: unknown, key: string | undefined): string {
   const { statusCode } = (error ?? {}) as { statusCode?: number };
   if (error instanceof WebPageError) return "Is --model-url right? Most end in /v1. ";
@@ -52,7 +52,7 @@ function wayOut(error: unknown, key: string | undefined): string {
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return JSON.stringify(error) ?? "no reason given";
-  // A RetryError wraps the last attempt; a refused connection wraps the system's error.
+  // Unwrap: a RetryError wraps the last attempt, a refused connection the system's error.
   const { lastError, statusCode, cause } = error as {
     lastError?: unknown;
     statusCode?: number;
@@ -65,7 +65,7 @@ function describe(error: unknown): string {
   return `${status}${error.message || error.name}${reason}`.replace(/\s+/g, " ");
 }
 
-/** Providers like to quote the key they refuse: whole or with stars, cut short, or in another encoding. */
+/** Remove secrets: providers tend to quote the refused key, whole or with stars, cut short, or in another encoding. */
 function redact(text: string, secrets: readonly string[]): string {
   return withoutPieces(text, secrets.flatMap(spellings)).replace(/\bsk-[\w*.-]+/g, "[key]");
 }

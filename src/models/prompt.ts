@@ -1,15 +1,15 @@
-// A conversation in the form that endpoints take.
+// Converts a conversation to the form of endpoints.
 import type { ModelMessage } from "ai";
 import type { ModelRequest } from "../chat/model.ts";
 
 export interface PromptRules {
-  /** Whether system messages may stand between others; elsewhere they are shown as notes. */
+  /** Allow system messages between others; elsewhere they are shown as notes. */
   systemAnywhere?: boolean;
 }
 
 /**
- * What comes first as a system message joins the system prompt, because many models take only one. A tool's output
- * kept in a history has no call that it could answer, so it is shown as a note.
+ * Join the leading system messages with the system prompt, because many models accept only one. Show a tool's output as
+ * a note: in a stored history it answers no call.
  */
 export function toPrompt(
   { system, messages }: Pick<ModelRequest, "system" | "messages">,

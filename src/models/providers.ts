@@ -22,12 +22,12 @@ export const openAiCompatible: Provider = {
 
 export const ANTHROPIC_URL = "https://api.anthropic.com/v1";
 
-/** Anthropic's messages: Anthropic itself and what stands in for it. */
+/** Anthropic's messages: Anthropic itself and compatible endpoints. */
 export const anthropic: Provider = {
   wantsMaxTokens: true,
   keyHeaders: (key) => ({ "x-api-key": key, "anthropic-version": "2023-06-01" }),
   async load({ url, key = "", headers, fetch }) {
     const { createAnthropic } = await import("@ai-sdk/anthropic");
-    return createAnthropic({ baseURL: url, apiKey: key, headers, fetch }); // without a key it would look for one by itself
+    return createAnthropic({ baseURL: url, apiKey: key, headers, fetch }); // without a key the SDK would look for one by itself
   },
 };

@@ -1,5 +1,5 @@
-// The built-in stand-in for a model, for machines with none configured: no language model, and it says so. It searches
-// the conversation for what the question says and quotes the best of what it finds.
+// The built-in stand-in on machines without a configured model. It is no language model, and says so: it searches the
+// conversation for the words of the question, and quotes the best matches.
 import { inOneLine } from "../lib/text/quoted.ts";
 import type { Message } from "../chat/message.ts";
 import type { ChatModel, ModelReply, ModelRequest } from "../chat/model.ts";
@@ -7,9 +7,9 @@ import type { HistoryStore } from "../chat/store.ts";
 import { terms } from "../search/terms.ts";
 
 const MAX_QUOTES = 3;
-/** Of the messages that have a word, so many of the newest compete. */
+/** Newest messages with a word that are ranked. */
 const AMONG = 100;
-/** Of a question, so much is searched for. */
+/** Characters of a question that are searched for. */
 const MAX_ASKED_CHARACTERS = 10_000;
 const MAX_QUOTE_CHARACTERS = 300;
 
@@ -34,7 +34,7 @@ export class Recall implements ChatModel {
         limit: MAX_QUOTES,
         among: AMONG,
         before: question.seq,
-        // What recall itself said before is no source, and neither is the same question, asked before.
+        // Skip recall's own earlier answers, and earlier copies of the same question: neither is a source.
         except: { model: this.label, prompt: question.content },
       },
     );

@@ -1,14 +1,16 @@
-// Finds a secret in the words of others, in whatever usual spelling.
+// Finds secrets in foreign text, in every usual spelling.
 
-/** So many characters in a row are a piece of a secret, and no word that happens to be in it. */
+/** Characters that identify a piece of a secret: a shorter match may be an ordinary word. */
 const PIECE = 8;
 
-/** A secret as it is, percent-encoded, as JSON, in hexadecimal, and in base64 wherever it begins in a longer text. */
+/**
+ * The spellings of a secret: plain, percent-encoded, JSON, hexadecimal, and base64 at every offset in a longer text.
+ */
 export function spellings(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const base64 = [0, 1, 2].flatMap((before) => {
     const whole = Buffer.concat([Buffer.alloc(before), bytes]);
-    // The first and the last characters hold bits of what stands around the secret.
+    // Drop the first and the last characters: they hold bits of the text around the secret.
     const first = [0, 2, 3][before]!;
     const last = Math.floor((whole.length * 8) / 6);
     return [whole.toString("base64"), whole.toString("base64url")].map((text) =>
@@ -22,7 +24,7 @@ export function spellings(secret: string): string[] {
   ].filter((text) => text === secret || text.length >= PIECE);
 }
 
-/** The text with `[key]` for every piece of the secrets, in capitals or not, and with spaces in between or not. */
+/** Replace every piece of the secrets by `[key]`, regardless of case and of spaces in between. */
 export function withoutPieces(text: string, secrets: readonly string[]): string {
   const pieces = new Set(secrets.flatMap((secret) => piecesOf(secret.toLowerCase())));
   const places = [...text.matchAll(/\S/g)].map(({ index }) => index);
@@ -40,13 +42,13 @@ export function withoutPieces(text: string, secrets: readonly string[]): string 
   return left + text.slice(from);
 }
 
-/** Still one character: a few have two in lower case. */
+/** Lower case of one character, unless it becomes two, which would shift positions. */
 const lower = (char: string): string => {
   const text = char.toLowerCase();
   return text.length === 1 ? text : char;
 };
 
-/** Whatever is shorter than a piece is one. */
+/** Pieces of a secret; a short secret is one piece. */
 function piecesOf(text: string): string[] {
   const dense = text.replace(/\s/g, "");
   if (dense.length <= PIECE) return dense === "" ? [] : [dense];

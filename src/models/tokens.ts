@@ -1,18 +1,18 @@
-// Counts tokens with OpenAI's o200k vocabulary, which is some percent off for other models. It takes 75 MB of memory
-// and is loaded when there is something to count.
+// Counts tokens with OpenAI's o200k vocabulary, which is some percent off for other models. The vocabulary takes 75 MB
+// of memory, so the first count loads it.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Tokenizer } from "../chat/tokens.ts";
 
 /**
- * The library's time grows with the square of a run without word breaks (64,000 letters: two seconds), so texts are
- * counted in pieces. Each cut inside a word adds about one token.
+ * Size of the pieces that are counted one by one. The library's time grows with the square of a run without word breaks
+ * (64,000 letters: two seconds). Each cut inside a word adds about one token.
  */
 const PIECE_CHARACTERS = 256;
-/** How far back a piece looks for the end of a word. */
+/** Characters that are searched backwards for the end of a word. */
 const LOOK_BACK = 64;
-/** How long is counted before others get their turn. Text without words takes some 5 seconds a megabyte. */
+/** Milliseconds of counting before other work gets a turn. A megabyte of text without words takes about 5 seconds. */
 const TURN_MS = 5;
-/** Words whose tokens the library remembers. */
+/** Words whose tokens the library caches. */
 const REMEMBERED_WORDS = 10_000;
 
 type Count = (text: string) => number;
@@ -22,11 +22,11 @@ let loading: Promise<Count> | undefined;
 async function load(): Promise<Count> {
   const { countTokens, setMergeCacheSize } = await import("gpt-tokenizer/encoding/o200k_base");
   setMergeCacheSize(REMEMBERED_WORDS);
-  const options = { disallowedSpecial: new Set<string>() }; // what looks like a control token is text
+  const options = { disallowedSpecial: new Set<string>() }; // count control tokens in a text as plain text
   return (text) => countTokens(text, options);
 }
 
-/** The pieces of a text with their tokens, giving others a turn in between. */
+/** Count a text piece by piece, with turns for other work in between. */
 async function* counted(text: string): AsyncGenerator<{ end: number; tokens: number }> {
   const count = await (loading ??= load());
   let since = performance.now();
@@ -40,14 +40,14 @@ async function* counted(text: string): AsyncGenerator<{ end: number; tokens: num
   }
 }
 
-/** Before the last space, where words begin; else anywhere but inside a character. */
+/** End of a piece: before the last space, where words begin; without one, anywhere but inside a character. */
 function endOfPiece(text: string, start: number): number {
   const end = start + PIECE_CHARACTERS;
   if (end >= text.length) return text.length;
   for (let at = end; at > end - LOOK_BACK; at--) {
     if (text[at] === " " && text[at - 1]!.trim() !== "") return at;
   }
-  return (text.charCodeAt(end) & 0xfc00) === 0xdc00 ? end - 1 : end; // the second half of a pair
+  return (text.charCodeAt(end) & 0xfc00) === 0xdc00 ? end - 1 : end; // do not split a surrogate pair
 }
 
 export const tokenizer: Tokenizer = {

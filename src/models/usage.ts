@@ -1,12 +1,12 @@
-// What an answer cost, as endpoints tell it: they put in fractions, texts or numbers beyond all measure, and a count that
-// cannot be read must not cost the answer, which was paid for.
+// Repairs the token counts of endpoints, which may be fractions, texts or absurdly large. An unreadable count must not
+// cost the answer, which was paid for.
 
-/** Stands for a count that cannot be read; whoever stores counts drops what is below zero. */
+/** Stands for an unreadable count; counts below zero are not stored. */
 const UNREADABLE = -1;
 
 const NEWLINE = "\n";
 
-/** The answer with the counts in its events made readable. What is no stream of events stays as it is. */
+/** The response with readable counts in its events. A response without a stream of events is unchanged. */
 export function withReadableUsage(response: Response): Response {
   if (!response.ok || !response.body) return response;
   if (!response.headers.get("content-type")?.startsWith("text/event-stream")) return response;
@@ -29,7 +29,7 @@ export function withReadableUsage(response: Response): Response {
   return new Response(body, { status, statusText, headers });
 }
 
-/** A line with counts is written anew; what is no JSON is somebody else's to complain about. */
+/** Rewrite a line with counts; leave a line that is no JSON to the SDK, which reports it. */
 function readable(line: string): string {
   if (!line.startsWith("data:") || !line.includes("_tokens")) return line;
   try {

@@ -1,4 +1,4 @@
-// How a prompt is written: `definePrompt`. Built-in prompts are written with it too; there is no second, private way.
+// Defines prompts: `definePrompt`. Built-in prompts use it too; there is no second, private way.
 import type { Icon, Prompt as WirePrompt } from "@modelcontextprotocol/server";
 import type { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
@@ -23,10 +23,10 @@ import { settlePrompt, type PromptResult, type Rendered } from "./results.ts";
 import type { Suggestions } from "../protocol/completion.ts";
 import type { Caller } from "../sessions/session.ts";
 
-/** Who wants a prompt, and what an earlier round of the same request asked for with `inputRequired(…)`. */
+/** The request for a prompt, with the answers to an earlier round's `inputRequired(…)`. */
 export interface PromptContext<Args = Readonly<Record<string, string>>> extends RequestContext {
   args: Args;
-  /** With the session that the caller's address or program stands for. */
+  /** The caller, with the session of its address or program. */
   caller: Caller;
   inputResponses: Readonly<Record<string, unknown>> | undefined;
   requestState<T = unknown>(): T | undefined;
@@ -36,13 +36,13 @@ export interface PromptSpec<Args extends ObjectSchema> {
   name: string;
   title?: string;
   description?: string;
-  /** `z.object({ … })` of texts, another Standard Schema or a JSON Schema: MCP knows no other arguments. */
+  /** Schema of texts: `z.object({ … })`, another Standard Schema or a JSON Schema. MCP has no other arguments. */
   arguments?: Args;
-  /** By argument. */
+  /** Suggestions by argument. */
   complete?: Readonly<Record<string, Complete>>;
   icons?: Icon[];
   _meta?: Record<string, unknown>;
-  /** What a caller must be allowed to do. Default: `read`. */
+  /** Scope that a caller needs. Default: `read`. */
   scope?: Scope;
   handler(context: PromptContext<OutputOf<Args>>): PromptResult | Promise<PromptResult>;
 }
@@ -50,12 +50,12 @@ export interface PromptSpec<Args extends ObjectSchema> {
 /** A prompt that is ready to be registered. */
 export interface Prompt {
   readonly name: string;
-  /** As `prompts/list` shows it. */
+  /** Entry in `prompts/list`. */
   readonly wire: WirePrompt;
   readonly scope: Scope;
   readonly arguments: PreparedSchema;
   complete(argument: string, value: string, context: CompletionContext): Promise<Suggestions>;
-  /** `args` of the context: checked. */
+  /** Render the prompt; `args` of the context are checked. */
   render(context: PromptContext<unknown>): Promise<Rendered>;
 }
 
@@ -99,7 +99,7 @@ export function definePrompt<Args extends ObjectSchema = z.ZodObject<Record<neve
   return Object.freeze(Object.assign(prompt, { [PROMPT]: true }));
 }
 
-/** Whether a value, such as a module's export, is a prompt. */
+/** True if a value, such as a module's export, is a prompt. */
 export const isPrompt = (value: unknown): value is Prompt =>
   typeof value === "object" && value !== null && PROMPT in value;
 

@@ -1,4 +1,4 @@
-// All prompts of a server, and the one way to get them. Those from files may be exchanged while the server runs.
+// All prompts of a server, and the one way to get them. Prompts from files may be replaced while the server runs.
 import {
   isInputRequiredResult,
   ProtocolError,
@@ -26,7 +26,7 @@ export const promptCatalogue = (builtIn: readonly Prompt[]): Catalogue<Prompt> =
 type Asking = Omit<PromptContext, "args">;
 
 export class PromptRegistry {
-  /** The prompts that are always there. */
+  /** The built-in and the program's own prompts, which stay. */
   readonly fixed: Catalogue<Prompt>;
   #all: Catalogue<Prompt>;
   readonly #states: RequestStates;
@@ -38,14 +38,14 @@ export class PromptRegistry {
     this.#calls = calls;
   }
 
-  /** From now on these. Requests that run go on with the prompt that they began with. */
+  /** Replace the prompts. Running requests keep the prompt that they began with. */
   use(all: Catalogue<Prompt>): { changed: boolean } {
     const changed = JSON.stringify(all.wire) !== JSON.stringify(this.#all.wire);
     this.#all = all;
     return { changed };
   }
 
-  /** As `prompts/list` answers. */
+  /** The result of `prompts/list`. */
   list(principal: Principal): WirePrompt[] {
     return this.#all.items.filter(({ scope }) => may(principal, scope)).map(({ wire }) => wire);
   }
@@ -75,7 +75,7 @@ export class PromptRegistry {
     };
   }
 
-  /** A prompt only reads: the same request, sent again, gets it rendered again. */
+  /** Allow the request to be sent again: a prompt only reads, and is rendered again. */
   async #use({ id }: OpenedState, { caller, signal, inputResponses: responses }: Asking) {
     const request = requestOf(undefined, { rpcId: caller.rpcId, responses });
     const place = { owner: caller.principal.id, scope: "" };
@@ -94,7 +94,7 @@ export class PromptRegistry {
     return completion(await prompt.complete(argument.name, argument.value, context));
   }
 
-  /** One that the principal may not have is answered as one that is not there. */
+  /** Find a prompt; a forbidden one is answered like a missing one. */
   #find(name: string, principal: Principal): Prompt {
     const prompt = this.#all.get(name);
     if (prompt === undefined || !may(principal, prompt.scope))
@@ -103,7 +103,10 @@ export class PromptRegistry {
   }
 }
 
-/** Programs send empty text for what their user has left empty: it is not given. @throws ProtocolError */
+/**
+ * Check arguments, without empty ones: programs send empty text for a field that their user left empty. @throws
+ * ProtocolError
+ */
 async function checked(
   { name, wire, arguments: schema }: Prompt,
   given: Readonly<Record<string, string>>,

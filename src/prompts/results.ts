@@ -1,4 +1,4 @@
-// What a prompt's handler returned, as a result of MCP: checked, so that a mistake is told as the prompt's, with the field.
+// Turns the return value of a prompt's handler into a result of MCP. A mistake names the prompt and the field.
 import {
   isInputRequiredResult,
   isSpecType,
@@ -23,7 +23,7 @@ export type PromptResult =
 
 export type Rendered = GetPromptResult | InputRequiredResult;
 
-/** @throws ToolMistake for what cannot be sent */
+/** @throws ToolMistake for a value that cannot be sent */
 export function settlePrompt({ name, description }: WirePrompt, returned: unknown): Rendered {
   const mistake = (field: string, reason: string): ToolMistake =>
     new ToolMistake(

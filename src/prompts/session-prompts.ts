@@ -1,4 +1,4 @@
-// The built-in prompts: an earlier conversation put before the model that the person is talking to.
+// The built-in prompts: they give an earlier conversation to the model of the user's program.
 import { quoted } from "../lib/text/quoted.ts";
 import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { z } from "zod";
@@ -11,7 +11,7 @@ import type { Sessions } from "../sessions/sessions.ts";
 import { completeSession, sessionLabelled } from "../sessions/suggestions.ts";
 import { definePrompt, type Prompt } from "./prompt.ts";
 
-/** About 12,000 tokens of English: the person's own model has other things to read too. */
+/** About 12,000 tokens of English: the context window of the user's model must hold more than a transcript. */
 const MAX_CHARACTERS = 50_000;
 const MAX_MESSAGES = 200;
 const PAGE = 10;
@@ -92,7 +92,7 @@ async function transcript(chat: Chat, { id, owner }: Session): Promise<string[]>
   return [...older, ...lines.reverse()];
 }
 
-/** @throws ProtocolError: what is not there and what is somebody else's is answered in the same way */
+/** @throws ProtocolError, the same for a missing session and for another principal's */
 async function find(
   { sessions, resolver }: SessionPromptParts,
   caller: Caller,

@@ -1,4 +1,4 @@
-// All resources of a server, and the one way to read them. Those from files may be exchanged while the server runs.
+// All resources of a server, and the one way to read them. Resources from files may be replaced while the server runs.
 import {
   ProtocolError,
   ProtocolErrorCode,
@@ -17,10 +17,10 @@ import { decodeCursor, encodeCursor, wrongCursor } from "../lib/cursor.ts";
 import { canonicalUri } from "../sessions/uris.ts";
 import type { Resource } from "./resource.ts";
 
-/** The resource that a page ended in, and the cursor that it gave. */
+/** The resource in which a page ended, and that resource's cursor. */
 const Position = z.tuple([z.string(), z.string().min(1)]);
 
-/** The 2025 revisions' code for a resource that is not there. */
+/** The 2025 revisions' code for a missing resource. */
 const NOT_FOUND = -32002;
 
 const RESOURCES: Kind<Resource> = {
@@ -34,10 +34,10 @@ export const resourceCatalogue = (builtIn: readonly Resource[]): Catalogue<Resou
   Catalogue.of(RESOURCES, builtIn);
 
 export class ResourceRegistry {
-  /** The resources that are always there. */
+  /** The built-in and the program's own resources, which stay. */
   readonly fixed: Catalogue<Resource>;
   #all: Catalogue<Resource>;
-  /** Somebody's own first: the built-in lists are long. */
+  /** Resources with the user's own first: the built-in lists are long. */
   #ordered: readonly Resource[];
 
   constructor(fixed: Catalogue<Resource>) {
@@ -45,7 +45,7 @@ export class ResourceRegistry {
     this.#ordered = ownFirst(fixed);
   }
 
-  /** From now on these. Requests that run go on with the resource that they began with. */
+  /** Replace the resources. Running requests keep the resource that they began with. */
   use(all: Catalogue<Resource>): { changed: boolean } {
     const changed = JSON.stringify(all.wire) !== JSON.stringify(this.#all.wire);
     this.#all = all;
@@ -57,7 +57,7 @@ export class ResourceRegistry {
     return this.#of(principal).flatMap(({ wire }) => ("uriTemplate" in wire ? [wire] : []));
   }
 
-  /** Resource by resource, up to the first that has more. @throws AppError `invalid` for a wrong cursor */
+  /** List resource by resource, up to the first that has another page. @throws AppError `invalid` for a wrong cursor */
   async list(
     principal: Principal,
     signal: AbortSignal,
@@ -81,9 +81,11 @@ export class ResourceRegistry {
     return { resources };
   }
 
-  /** @throws ProtocolError when there is none, or none for this principal: the two are never told apart */
+  /**
+   * @throws ProtocolError for a missing resource, or one that this principal may not read: the two are never told apart
+   */
   async read(uri: string, context: RequestContext): Promise<ReadResourceResult> {
-    // As it is spelled, and as an equal uri is; the answer says it as the question did.
+    // Try the uri as it is spelled, then its canonical form; the answer has the request's spelling.
     for (const spelled of new Set([uri, canonicalUri(uri)])) {
       for (const one of this.#of(context.principal)) {
         const variables = one.match(spelled);

@@ -1,4 +1,4 @@
-// How a resource is written: `defineResource`. Built-in ones are written with it too; there is no second, private way.
+// Defines resources: `defineResource`. Built-in resources use it too; there is no second, private way.
 import {
   specTypeSchemas,
   type Annotations,
@@ -26,61 +26,61 @@ import { canonicalUri } from "../sessions/uris.ts";
 import { parseTemplate, type Variables } from "./template.ts";
 
 export interface ResourceContext extends RequestContext {
-  /** As it was asked for, or an equal one. */
+  /** The requested uri, or its canonical form. */
   uri: string;
-  /** Of the template. */
+  /** Variables of the template. */
   variables: Variables;
 }
 
 export interface ListContext {
   principal: Principal;
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the previous page. */
   cursor: string | undefined;
 }
 
-/** One of a template's resources, as it is listed. */
+/** One of a template's resources in a list. */
 export type ListedResource = Pick<WireResource, "uri"> & Partial<WireResource>;
 
 export interface ResourcePage {
   resources: readonly ListedResource[];
-  /** Where there is more. */
+  /** Cursor of the next page, if there is one. */
   nextCursor?: string | undefined;
 }
 
-/** Text; bytes; anything else that JSON can hold; the whole result of MCP; nothing for what is not there. */
+/** Text, bytes, another JSON value, or the whole result of MCP; nothing for a missing resource. */
 export type ResourceResult =
   string | Uint8Array | ReadResourceResult | object | number | boolean | null | undefined | void;
 
 export interface ResourceSpec {
-  /** Of the one resource. */
+  /** Uri of a single resource. */
   uri?: string;
-  /** RFC 6570, such as `notes://{name}`, for many. */
+  /** RFC 6570 template of many resources, such as `notes://{name}`. */
   uriTemplate?: string;
   name: string;
   title?: string;
   description?: string;
-  /** Default: `text/plain`, `application/octet-stream` or `application/json`, by what is read. */
+  /** Default: `text/plain`, `application/octet-stream` or `application/json`, by the returned value. */
   mimeType?: string;
-  /** In bytes, of the one resource. */
+  /** Bytes of a single resource. */
   size?: number;
   annotations?: Annotations;
   icons?: Icon[];
   _meta?: Record<string, unknown>;
-  /** What a caller must be allowed to do. Default: `read`. */
+  /** Scope that a caller needs. Default: `read`. */
   scope?: Scope;
-  /** By variable of the template. */
+  /** Suggestions by variable of the template. */
   complete?: Readonly<Record<string, Complete>>;
-  /** Those of a template that this principal may see. Default: none are listed. */
+  /** List the template's resources that this principal may see. Default: none are listed. */
   list?(
     context: ListContext,
   ): readonly ListedResource[] | ResourcePage | Promise<readonly ListedResource[] | ResourcePage>;
-  /** The variables of a uri; undefined for another resource's. Default: as the uri or the template says. */
+  /** Variables of a uri; undefined for another resource's. Default: matching by the uri or the template. */
   match?(uri: string): Variables | undefined;
-  /** What is there for this principal: what it may not see is answered as what is not there, by returning nothing. */
+  /** Read for this principal. Return nothing for a forbidden resource, too: it is answered like a missing one. */
   read(context: ResourceContext): ResourceResult | Promise<ResourceResult>;
 }
 
-/** A resource, or a template of some, that is ready to be registered. */
+/** A resource, or a template of resources, that is ready to be registered. */
 export interface Resource {
   /** The uri or the template. */
   readonly key: string;
@@ -89,7 +89,7 @@ export interface Resource {
   list(context: ListContext): Promise<{ resources: WireResource[]; nextCursor?: string }>;
   complete(variable: string, value: string, context: CompletionContext): Promise<Suggestions>;
   match(uri: string): Variables | undefined;
-  /** Undefined for what is not there. */
+  /** Resolves to undefined for a missing resource. */
   read(context: ResourceContext): Promise<ReadResourceResult["contents"] | undefined>;
 }
 
@@ -154,11 +154,11 @@ export function defineResource(spec: ResourceSpec): Resource {
   return Object.freeze(Object.assign(resource, { [RESOURCE]: true }));
 }
 
-/** Whether a value, such as a module's export, is a resource. */
+/** True if a value, such as a module's export, is a resource. */
 export const isResource = (value: unknown): value is Resource =>
   typeof value === "object" && value !== null && RESOURCE in value;
 
-/** @throws ToolMistake for what cannot be sent */
+/** @throws ToolMistake for a value that cannot be sent */
 function settleList(
   key: string,
   listed: unknown,
@@ -182,7 +182,7 @@ function settleList(
   return result as { resources: WireResource[] };
 }
 
-/** What was read, as MCP sends it. @throws ToolMistake for what cannot be sent */
+/** Contents as MCP sends them. @throws ToolMistake for a value that cannot be sent */
 function settleContents(
   uri: string,
   read: unknown,

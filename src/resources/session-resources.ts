@@ -1,4 +1,4 @@
-// Sessions, their histories and their state as resources that a client can read and subscribe to.
+// Sessions, their histories and their state as resources, to read and to subscribe to.
 import type { Chat } from "../chat/chat.ts";
 import type { Complete } from "../definitions/completions.ts";
 import { isoTime } from "../lib/clock.ts";
@@ -21,7 +21,7 @@ import { defineResource, type Resource, type ResourceContext } from "./resource.
 
 const JSON_TYPE = "application/json";
 const PAGE = 100;
-/** Of a history. */
+/** Messages on a page of a history. */
 const MESSAGES = 500;
 
 const timeOf = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
@@ -39,7 +39,7 @@ export function sessionResources({
   state,
   chat,
 }: SessionResourceParts): Resource[] {
-  /** Of one of these kinds of places, however its uri is spelled. */
+  /** Match uris of this kind of resource, however they are spelled. */
   const match = (kind: SessionPlace["kind"]) => (uri: string) => {
     const place = parseSessionUri(uri);
     if (place?.kind !== kind) return undefined;

@@ -1,4 +1,4 @@
-// RFC 6570 templates, read backwards: which variables a uri stands for.
+// Matches uris against RFC 6570 templates, and gives their variables.
 import { UriTemplate } from "@modelcontextprotocol/server";
 import { textFault } from "../lib/text/text.ts";
 
@@ -13,7 +13,7 @@ export interface Template {
 /** A query at the end, such as `{?before,limit}`, whose variables may be left out and come in any order. */
 const QUERY = /\{\?([^{}]+)\}$/;
 
-/** @throws TypeError for what is no template */
+/** @throws TypeError for text that is no template */
 export function parseTemplate(text: string): Template {
   const optional = (QUERY.exec(text)?.[1]?.split(",") ?? []).map((name) => name.trim());
   const path = parse(text.replace(QUERY, ""));

@@ -1,32 +1,32 @@
-// Imports files from outside the program, from anywhere the program runs: a clone, an installed package, or the single
-// executable, where a plain `import()` finds nothing but Node's own modules. What such a file imports by a name that the
-// program provides is the program's own copy: it needs no node_modules, and shares classes with the program.
+// Imports files from outside the program, in a clone, an installed package, and the single executable. There, a plain
+// `import()` finds only Node's own modules. Names that the program provides resolve to the program's own copy, so a
+// file needs no node_modules and shares classes with the program.
 import { createRequire, registerHooks } from "node:module";
 
-/** What files may import, by specifier: the exports of each by name. */
+/** Modules for files, by specifier: the exports of each by name. */
 export type Provided = Readonly<Record<string, object>>;
 
-/** Marks the modules that were imported here, and theirs: a new number makes Node read a file anew. */
+/** Query parameter that marks imported modules and their imports: with a new number, Node reads a file again. */
 const MARK = "holdfast-tools";
 const SCHEME = `${MARK}:`;
 const IMPORT = `${SCHEME}import`;
-/** Where the sources below find the program's objects. */
+/** Global key under which the sources below find the program's objects. */
 const KEY = Symbol.for(MARK);
 
 type Import = (url: string) => Promise<Record<string, unknown>>;
 
-/** Fetched by `require`, it is a module of Node's own loader, and so its `import()` can do what ours cannot. */
+/** Source of a module that `require` loads: it belongs to Node's own loader, so its `import()` can read files. */
 const IMPORT_SOURCE = "export default (url) => import(url);";
 
 let importer: Import | undefined;
 let generation = 0;
 
 export interface Importer {
-  /** Runs the module and everything that it imports by a relative path. */
+  /** Run the module and everything that it imports by a relative path. */
   import: Import;
 }
 
-/** Imports through what this returns read every file once; those through the next one read it anew. */
+/** Make an importer that reads every file once; the next importer reads the files again. */
 export function newImporter(provided: Provided): Importer {
   (globalThis as Record<symbol, unknown>)[KEY] = provided;
   importer ??= hook();
@@ -64,7 +64,7 @@ const ours = (url: string) => ({ url, format: "module" as const, shortCircuit: t
 const marked = (url: string, mark: number | string): string =>
   `${url}${url.includes("?") ? "&" : "?"}${MARK}=${mark}`;
 
-/** Without a package.json beside it Node would have to guess. */
+/** Format by extension: without a package.json, Node would have to guess. */
 function formatOf(path: string): "module" | "module-typescript" | undefined {
   if (/\.m?ts$/.test(path)) return "module-typescript";
   return /\.m?js$/.test(path) ? "module" : undefined;
@@ -83,7 +83,7 @@ function sourceOf(url: string): string {
   ].join("\n");
 }
 
-/** `reason (file.ts, line 3)`: one line, with the place in the file or in one that it imports, where that is known. */
+/** `reason (file.ts, line 3)`: one line, with the place in the file or in one of its imports, if it is known. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`;
   const [message = ""] = error.message.split("\n");

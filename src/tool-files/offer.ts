@@ -1,4 +1,4 @@
-// What a server offers beside its own, from one file or from all of them.
+// The definitions that files add to a server's own.
 import type { Catalogue } from "../definitions/catalogue.ts";
 import { isPrompt, type Prompt } from "../prompts/prompt.ts";
 import type { PromptRegistry } from "../prompts/registry.ts";
@@ -14,7 +14,7 @@ export interface Definitions {
   resources: readonly Resource[];
 }
 
-/** All exports of a module that are definitions or lists of them, each once. */
+/** All exports of a module that are definitions or lists of definitions, each once. */
 export function definitionsOf(module: Record<string, unknown>): Definitions {
   const exported = [...new Set(Object.values(module).flat())];
   return {
@@ -30,21 +30,21 @@ export interface Registries {
   resources: ResourceRegistry;
 }
 
-/** Definitions that come together, such as those of one file. */
+/** Definitions that belong together, such as those of one file. */
 export interface Group {
   from: string;
   definitions: Definitions;
 }
 
-/** Why those of a group were left out. */
+/** Reason why a group was left out. */
 export interface Fault {
   from: string;
   reason: string;
 }
 
 /**
- * Puts these beside what is always there, in the place of all that an earlier call put there. A group with a fault is
- * left out as a whole.
+ * Add groups to the fixed definitions, in place of an earlier call's groups. A group with a fault is left out as a
+ * whole.
  */
 export function offer(
   { tools, prompts, resources }: Registries,

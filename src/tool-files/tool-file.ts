@@ -1,4 +1,4 @@
-// One file of tools, prompts and resources: which files are such, and what they export.
+// One file of tools, prompts and resources: its name, and its exports.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,10 +9,10 @@ import { asTool } from "../definitions/running.ts";
 import { reasonOf, type Importer } from "./modules.ts";
 import { definitionsOf, type Definitions } from "./offer.ts";
 
-/** A module that waits at its top level for longer is left out. */
+/** Longest wait at a module's top level, in milliseconds; a slower module is left out. */
 const LOAD_MS = 10_000;
 
-/** The names of the files with tools directly in a folder, sorted. @throws AppError `start` */
+/** Names of the files with tools directly in a folder, sorted. @throws AppError `start` */
 export async function toolFiles(folder: string): Promise<string[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
@@ -33,7 +33,7 @@ export async function toolFiles(folder: string): Promise<string[]> {
 export const isToolFile = (name: string): boolean =>
   /^[^.].*\.m?[jt]s$/.test(name) && !/\.(test\.m?[jt]s|d\.m?ts)$/.test(name);
 
-/** What a file gives, or why that is nothing. */
+/** Load a file's definitions, or the reason why it has none. */
 export async function loadToolFile(
   importer: Importer,
   folder: string,

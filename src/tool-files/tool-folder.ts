@@ -1,5 +1,6 @@
-// A folder with tools, prompts and resources of the user's own: loaded at the start, and again whenever a file in it changes. One file with a
-// fault never keeps the others from working; a file that breaks while the server runs keeps its last tools that worked.
+// A folder with the user's own tools, prompts and resources: loaded at the start, and again whenever a file in it
+// changes. A faulty file never affects the others. A file that breaks while the server runs keeps its last working
+// tools.
 import { watch, type FSWatcher } from "node:fs";
 import { basename } from "node:path";
 import * as zod from "zod";
@@ -10,20 +11,20 @@ import { newImporter, type Provided } from "./modules.ts";
 import { offer, type Fault, type Group, type Registries } from "./offer.ts";
 import { isToolFile, loadToolFile, toolFiles } from "./tool-file.ts";
 
-/** Editors write a file in several steps. */
+/** Milliseconds to wait after a change: editors write a file in several steps. */
 const SETTLE_MS = 150;
 
-/** The package's own name, for files that are written beside it. */
+/** Name of the package, for files that are written beside it. */
 const PACKAGE = "@holdfast-mcp/holdfast";
 
 export interface ToolFolderParts {
   folder: string;
   registries: Registries;
-  /** What files get for `import … from "holdfast"`. */
+  /** Module for `import … from "holdfast"`. */
   library: object;
-  /** Told in one line what is wrong with a file. */
+  /** Receives one line about each fault in a file. */
   onFault(line: string): void;
-  /** This list is another one now. */
+  /** Called when this list has changed. */
   onChange(list: List): void;
   log: Logger;
 }
@@ -34,7 +35,7 @@ export class ToolFolder {
   #groups: readonly Group[] = [];
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** One at a time, in order. */
+  /** Reloads one at a time, in order. */
   #reloading: Promise<void> = Promise.resolve();
 
   constructor(parts: ToolFolderParts) {
@@ -43,14 +44,14 @@ export class ToolFolder {
     this.#provided = { holdfast: library, [PACKAGE]: library, zod, "zod/v4": zod };
   }
 
-  /** @throws AppError `start` when there is no such folder */
+  /** @throws AppError `start` for a missing folder */
   async start(): Promise<void> {
-    const files = await toolFiles(this.#parts.folder); // before it is watched, for that tells less of what is wrong
+    const files = await toolFiles(this.#parts.folder); // before watching, whose errors say less
     this.#watch();
     await (this.#reloading = this.#load(files));
   }
 
-  /** What is served from files now, by kind. */
+  /** Definitions from files that are served now, by kind. */
   get loaded(): Record<List, string[]> {
     const all = this.#groups.map(({ definitions }) => definitions);
     return {
@@ -60,7 +61,7 @@ export class ToolFolder {
     };
   }
 
-  /** Resolves when nothing of the folder is being loaded any more. */
+  /** Resolves when no file of the folder is being loaded any more. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#watcher?.close();
@@ -75,7 +76,7 @@ export class ToolFolder {
       this.#watcher = watch(folder, { persistent: false }, (_, name) => this.#noticed(name));
       this.#watcher.on("error", failed);
     } catch (error) {
-      failed(error); // a system has only so many watchers
+      failed(error); // a system has a limited number of watchers
     }
   }
 
