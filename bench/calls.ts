@@ -1,5 +1,5 @@
-// Calls a second: Holdfast, with every write committed, against servers that keep everything in memory. Each pair runs
-// in turn, round by round, so that what the machine does meanwhile hits both.
+// Calls a second: Holdfast, with every write committed, against servers that keep everything in memory. The two sides
+// of a pair run in turn, round by round, so that other load on the machine affects both.
 import { plain, sessionful, stateless, type Workload } from "./clients.ts";
 import { load } from "./load.ts";
 import { inFolder, startServer, type Running } from "./processes.ts";
@@ -8,7 +8,7 @@ import { ratio, type Row } from "./row.ts";
 const ROUNDS = 5;
 const SECONDS = 2;
 
-/** A server of bench/servers/ with its arguments (FOLDER stands for a folder of its own), and what is asked of it. */
+/** A server of bench/servers/ with its arguments (FOLDER stands for its own folder), and the workload on it. */
 interface Side {
   server: string[];
   workload: Workload;
@@ -18,7 +18,7 @@ interface CallRow {
   what: string;
   ours: Side;
   theirs: Side;
-  /** Ratio that we want, ours to theirs. */
+  /** Wanted ratio, ours to theirs. */
   reach?: number;
   connections: number;
 }
@@ -108,7 +108,7 @@ export async function* measureCalls(): AsyncGenerator<Row> {
   }
 }
 
-/** Requests a second of both sides, one number a round. */
+/** Requests a second of both sides, one number for each round. */
 function inTurn({
   ours,
   theirs,
@@ -124,7 +124,7 @@ function inTurn({
         for (let round = 0; round <= ROUNDS; round++) {
           const a = await load(us.url, ours.workload, options);
           const b = await load(them.url, theirs.workload, options);
-          if (round === 0) continue; // warming up
+          if (round === 0) continue; // warm-up
           rates.ours.push(a.requestsPerSecond);
           rates.theirs.push(b.requestsPerSecond);
         }

@@ -18,7 +18,7 @@ export async function* measureCleanup(): AsyncGenerator<Row> {
   const theirs = await inFolder((folder) => p99OfCalls(folder));
   yield await inFolder(async (folder) => {
     await fill(folder, { sessions: SESSIONS, messagesEach: MESSAGES_EACH, age: YEAR_MS });
-    const ours = await p99OfCalls(folder); // it cleans up from its first second on
+    const ours = await p99OfCalls(folder); // its cleanup runs from the first second on
     const deleted = SESSIONS * MESSAGES_EACH - countMessages(folder);
     return {
       what: `p99 of calls while expired sessions are deleted (${deleted} messages in that time) / without`,
@@ -38,7 +38,7 @@ async function p99OfCalls(folder: string): Promise<number> {
     const rounds: number[] = [];
     for (let round = 0; round <= ROUNDS; round++) {
       const { p99 } = await load(server.url, workload, OPTIONS);
-      if (round > 0) rounds.push(p99); // the first one warms up
+      if (round > 0) rounds.push(p99); // the first round warms up
     }
     return median(rounds);
   } finally {

@@ -1,11 +1,11 @@
-// Requests as 2025-era and 2026-07-28 programs send them, for load and for single measurements.
+// Requests as programs of 2025 and of 2026-07-28 send them, for load and for single measurements.
 
 export interface PreparedRequest {
   headers: Record<string, string>;
   body: string;
 }
 
-/** Makes the requests of one connection: what it does first, and what it then repeats. */
+/** Make the requests of one connection: the first ones, and the one to repeat. */
 export type Workload = (url: string) => Promise<PreparedRequest>;
 
 const JSON_HEADERS = {
@@ -22,7 +22,7 @@ export async function post(url: string, { headers, body }: PreparedRequest): Pro
 const rpc = (method: string, params: object): string =>
   JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
 
-/** A 2025-era client that has introduced itself. */
+/** Initialize a 2025-era client; resolves to its headers. */
 export async function introduce(url: string): Promise<Record<string, string>> {
   const params = {
     protocolVersion: "2025-11-25",
@@ -62,7 +62,7 @@ export const modernCall = (name: string, args: object): PreparedRequest => ({
   body: rpc("tools/call", { name, arguments: args, _meta: ENVELOPE }),
 });
 
-/** Calls of a tool by a 2026-07-28 client, in a session of its own where the server has sessions. */
+/** Calls of a tool by a 2026-07-28 client, in its own session if the server has sessions. */
 export const stateless =
   (name: string, args: object): Workload =>
   async (url) => {

@@ -1,4 +1,4 @@
-// Data folders with much in them, filled by SQL.
+// Makes large data folders, by SQL.
 import { systemClock } from "../src/lib/clock.ts";
 import { openConnection } from "../src/storage/sqlite/engine/connection.ts";
 import { keepSearchIndex } from "../src/storage/sqlite/search/search-index.ts";
@@ -10,15 +10,15 @@ const UUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || s
 export interface Fill {
   sessions: number;
   messagesEach: number;
-  /** Milliseconds since all of it was last used. */
+  /** Milliseconds since the last use of all sessions. */
   age?: number;
-  /** What the n-th message of a session says. */
+  /** Text of a session's n-th message. */
   text?: (n: number) => string;
 }
 
 const sameText = (n: number): string => `message number ${n} about kelp`;
 
-/** Makes sessions in the database of a folder, with a client, a key of state and messages each. Resolves to their ids. */
+/** Add sessions to the database of a folder, each with a client, a key of state and messages. Resolves to their ids. */
 export async function fill(
   folder: string,
   { sessions, messagesEach, age = 0, text = sameText }: Fill,

@@ -1,4 +1,4 @@
-// What a call costs as its session grows: at 10,000 and 100,000 messages against 100.
+// The cost of a call as its session grows: at 10,000 and 100,000 messages against 100.
 import { modernCall, post } from "./clients.ts";
 import { fill } from "./fill.ts";
 import { inFolder, startServer } from "./processes.ts";

@@ -1,4 +1,4 @@
-// Load on a server: a number of connections, each with a client of its own, that ask again as soon as they are answered.
+// Puts load on a server: a number of connections, each with its own client, which calls again after each answer.
 import autocannon from "autocannon";
 import type { PreparedRequest, Workload } from "./clients.ts";
 
@@ -13,7 +13,7 @@ export interface LoadResult {
   p99: number;
 }
 
-/** @throws Error when anything but a 200 came back */
+/** @throws Error for any answer but a 200 */
 export async function load(
   url: string,
   workload: Workload,

@@ -1,4 +1,4 @@
-// Resident memory: with much stored and a thousand clients at work, and with thousands of idle streams.
+// Resident memory: with a large database and a thousand active clients, and with thousands of idle streams.
 import { introduce, post, sessionful } from "./clients.ts";
 import { fill } from "./fill.ts";
 import { load } from "./load.ts";
@@ -78,7 +78,7 @@ async function openStreams({ url }: Running, signal: AbortSignal): Promise<void>
       signal,
     });
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-    response.body!.pipeTo(new WritableStream()).catch(() => undefined); // until it is aborted
+    response.body!.pipeTo(new WritableStream()).catch(() => undefined); // ends by the abort
   };
   for (let i = 0; i < STREAMS; i += 50) await Promise.all(Array.from({ length: 50 }, open));
 }

@@ -8,11 +8,11 @@ import { join } from "node:path";
 export interface Running {
   readonly url: string;
   readonly pid: number;
-  /** SIGKILL. */
+  /** Kill the process with SIGKILL. */
   kill(): Promise<void>;
 }
 
-/** Starts a file of bench/servers/ and waits for its address. */
+/** Start a file of bench/servers/ and wait for its address. */
 export async function startServer(file: string, ...args: string[]): Promise<Running> {
   const path = join(import.meta.dirname, "servers", file);
   const child = spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
@@ -42,7 +42,7 @@ export function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024;
 }
 
-/** A folder that is deleted when `use` has ended. */
+/** Make a folder, and delete it after `use`. */
 export async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
   try {

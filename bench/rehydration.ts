@@ -22,7 +22,7 @@ export async function* measureRehydration(): AsyncGenerator<Row> {
       await (await post(url, request)).text();
       return performance.now() - started;
     };
-    for (const request of clients.splice(0, 50)) await call(request); // the code is warm, these clients are not measured
+    for (const request of clients.splice(0, 50)) await call(request); // warm-up, not measured
     const [cold, warm] = [[] as number[], [] as number[]];
     for (const request of clients) {
       cold.push(await call(request));

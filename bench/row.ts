@@ -1,14 +1,14 @@
-// What a measurement gives: one line of the table.
+// The result of a measurement: one line of the table.
 
 export interface Row {
   what: string;
-  /** Ours, and what it is compared with, in `unit`. */
+  /** Our number and the other side's, in `unit`. */
   ours: number;
   theirs?: number;
   unit: string;
   /** The figure that counts: a ratio, or `ours` itself. */
   figure: number;
-  /** What the figure should be: at least, or at most. */
+  /** Bound on the figure: at least, or at most. */
   reach?: { atLeast: number } | { atMost: number };
   /** Lowest and highest figure of single rounds. */
   spread?: [number, number];
@@ -28,7 +28,7 @@ export function percentile(values: readonly number[], p: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * p) / 100))]!;
 }
 
-/** Two sides that were measured in turn: the ratio of the medians, with that of each round as the spread. */
+/** Compare two sides that were measured in turn: the ratio of the medians, with each round's ratio as the spread. */
 export function ratio(
   what: string,
   unit: string,

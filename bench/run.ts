@@ -1,5 +1,5 @@
-// `npm run bench [-- group… [--json FILE]]`: measures, and prints a table of ratios. The machines are noisy: what is
-// compared runs in turn, in the same minutes, and only the ratio counts.
+// `npm run bench [-- group… [--json FILE]]`: measures, and prints a table of ratios. Machines are noisy, so the sides
+// of a comparison run in turn, in the same minutes, and only the ratio counts.
 import { writeFileSync } from "node:fs";
 import { arch, cpus, release } from "node:os";
 import { parseArgs } from "node:util";

@@ -1,15 +1,15 @@
-// Search in a million messages: how long `history_search` takes, with rare words and with words that a third of all
-// messages have, in a small session, in a large one and in all of them.
+// Search in a million messages: the time of `history_search` with rare words, and with words that a third of all
+// messages have. Measured in a small session, in a large one, and in all sessions.
 import { modernCall, post } from "./clients.ts";
 import { fill } from "./fill.ts";
 import { inFolder, startServer } from "./processes.ts";
 import { percentile, type Row } from "./row.ts";
 
 const ROUNDS = 12;
-/** Distinct words, of which the first are said most (Zipf's law). */
+/** Distinct words, the first ones most frequent (Zipf's law). */
 const WORDS = 20_000;
 const CHARACTERS = 3_000;
-/** Every so many messages one is Chinese. */
+/** One message in so many is Chinese. */
 const CHINESE = 10;
 
 const pick = (count: number): number => Math.floor(Math.exp(Math.random() * Math.log(count)));

@@ -1,4 +1,4 @@
-// From the start of the process to the first answer: with a hundred thousand sessions stored, and with an empty file.
+// Time from the start of the process to the first answer: with a hundred thousand sessions, and with an empty file.
 import { fill } from "./fill.ts";
 import { introduce } from "./clients.ts";
 import { inFolder, startServer } from "./processes.ts";
@@ -14,7 +14,7 @@ export async function* measureStart(): AsyncGenerator<Row> {
       const times = { ours: [] as number[], theirs: [] as number[] };
       for (let round = 0; round <= ROUNDS; round++) {
         const [ours, theirs] = [await firstAnswer(full), await firstAnswer(empty)];
-        if (round === 0) continue; // warming up
+        if (round === 0) continue; // warm-up
         times.ours.push(ours);
         times.theirs.push(theirs);
       }

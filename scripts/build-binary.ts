@@ -1,6 +1,6 @@
 // Builds dist/holdfast: Node's single executable with the bundled program and the native addon inside. The same source,
-// Node and packages give the same bytes. For another platform it needs that platform's Node, of the version that runs
-// this: build-binary.ts --platform linux-arm64 --node PATH [OUTPUT]
+// Node and packages give the same bytes. Another platform needs that platform's Node, in the version that runs this
+// script: build-binary.ts --platform linux-arm64 --node PATH [OUTPUT]
 import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
@@ -41,7 +41,7 @@ try {
   await bundle({ file: join(work, "main.mjs") });
   copyFileSync(addon, join(work, ADDON_ASSET));
   mkdirSync(dirname(output), { recursive: true });
-  // The path of `main` becomes a part of the executable: a relative one is always the same.
+  // Use a relative path: the executable contains the path of `main`, which must be the same on every machine.
   const config = {
     main: "main.mjs",
     mainFormat: "module",
@@ -63,7 +63,7 @@ try {
   rmSync(work, { recursive: true, force: true });
 }
 
-/** Runs it, where it can run; the first start has to read it from the disk. */
+/** Version and fastest of three starts: the first start reads the executable from the disk. Needs the same platform. */
 function started(): string {
   let [version, fastest] = ["", Infinity];
   for (let run = 0; run < 3; run++) {
@@ -74,7 +74,7 @@ function started(): string {
   return `, version ${version}, starts in ${Math.round(fastest)} ms`;
 }
 
-/** As better-sqlite3 names them: `linux-x64`, `linuxmusl-arm64`, `darwin-arm64`, `win32-x64`. */
+/** Platform in better-sqlite3's words: `linux-x64`, `linuxmusl-arm64`, `darwin-arm64`, `win32-x64`. */
 function ownPlatform(): string {
   const report = process.report.getReport() as unknown as {
     header: { glibcVersionRuntime?: string };

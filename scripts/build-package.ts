@@ -1,5 +1,5 @@
-// Compiles src/ into dist/npm, which is what the package holds: Node does not strip types inside node_modules. The clone
-// itself runs from its source. `npm pack` runs this first.
+// Compiles src/ into dist/npm, the content of the package: Node does not strip types inside node_modules. A clone runs
+// from its source. `npm pack` runs this script first.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -15,7 +15,7 @@ execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.package.json")],
 });
 for (const file of readdirSync(output, { recursive: true, encoding: "utf8" })) {
   if (!file.endsWith(".d.ts")) continue;
-  // The compiler rewrites the extensions in JavaScript only.
+  // Rewrite the extensions in declarations: the compiler rewrites those in JavaScript only.
   const path = join(output, file);
   writeFileSync(
     path,

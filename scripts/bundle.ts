@@ -1,12 +1,12 @@
-// The program and the packages that it uses as one file, which is what the binary holds, or as a folder of files that are
-// loaded when they are needed, which starts fastest.
+// Bundles the program and its packages: as one file, which the binary contains, or as a folder of files that are loaded
+// on demand, which starts fastest.
 import { join } from "node:path";
 import { build } from "esbuild";
 
 /** `output`: the file, or the folder, whose `main.mjs` is the program. */
 export async function bundle(output: { file: string } | { folder: string }): Promise<void> {
   await build({
-    absWorkingDir: join(import.meta.dirname, ".."), // paths in comments are relative to it
+    absWorkingDir: join(import.meta.dirname, ".."), // root of the paths in the bundle's comments
     entryPoints: ["src/main.ts"],
     ...("file" in output
       ? { outfile: output.file }
@@ -21,8 +21,8 @@ export async function bundle(output: { file: string } | { folder: string }): Pro
     format: "esm",
     target: "node26",
     minifySyntax: true,
-    mainFields: ["module", "main"], // jsonc-parser's other form hides what it requires
-    // CommonJS packages inside the bundle ask for Node's own modules with `require`.
+    mainFields: ["module", "main"], // jsonc-parser's other form hides its requires from the bundler
+    // Define `require`: bundled CommonJS packages load Node's own modules with it.
     banner: {
       js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(process.execPath);',
     },

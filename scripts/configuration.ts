@@ -1,4 +1,4 @@
-// Writes docs/configuration.md: every setting as src/config/config.ts has it. `npm run docs` runs it; a test compares.
+// Writes docs/configuration.md from src/config/config.ts. `npm run docs` runs it; a test compares.
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { markdownTable } from "markdown-table";
@@ -18,7 +18,7 @@ names the setting, the value and the accepted values. \`holdfast doctor\` shows 
 In your own program, pass the same names to \`createHoldfast({ config: { "max-age": "90d" } })\`.
 `;
 
-/** The whole file. */
+/** Text of the whole file. */
 export async function configuration(): Promise<string> {
   const text = [HEAD, ...Object.entries(settingGroups).map(section)].join("\n");
   return format(text, { ...(await resolveConfig(FILE)), parser: "markdown" });

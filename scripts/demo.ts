@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), "holdfast-demo-"));
 
 let server: ChildProcess | undefined;
 
-/** Starts the server and resolves to its address. */
+/** Start the server; resolves to its address. */
 async function start(port: string): Promise<URL> {
   const args = [MAIN, "serve", "--port", port, "--data-dir", folder];
   server = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });

@@ -1,11 +1,11 @@
-// What Claude Desktop is told of the bundle: how the binary starts, and what its user may choose.
+// The manifest of the bundle for Claude Desktop: the binary's command line, and the user's choices.
 import { readFileSync } from "node:fs";
 
 const { version, description, license } = JSON.parse(
   readFileSync(new URL("../package.json", import.meta.url), "utf8"),
 ) as Record<"version" | "description" | "license", string>;
 
-/** `platform`: as Node names it, of the binary. */
+/** `platform`: Node's name for the platform of the binary. */
 export function manifest(platform: string) {
   const file = `server/holdfast${platform === "win32" ? ".exe" : ""}`;
   return {

@@ -1,4 +1,4 @@
-// Bare Hono: reads JSON and sends it back. The most that a server on this stack can do.
+// Bare Hono that reads JSON and returns it: the upper bound for a server on this stack.
 import { Hono } from "hono";
 import { listen } from "./listen.ts";
 

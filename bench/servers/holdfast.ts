@@ -1,5 +1,5 @@
-// Holdfast as it ships, with the two tools of the benchmark that it has not. Arguments: the data folder, the durability,
-// and the maximum age of sessions, where some are to expire.
+// Holdfast as it ships, with the benchmark's two tools that it lacks. Arguments: the data folder, the durability, and
+// the maximum age of sessions if some shall expire.
 import { z } from "zod";
 import { createHoldfast, defineTool } from "../../src/index.ts";
 
@@ -29,7 +29,7 @@ const config = {
   ...{ "data-dir": folder!, durability, port: 0, "log-level": "error" },
   "max-calls-per-minute": 900_000_000,
   "max-age": maxAge,
-  // What the run before has kept waits for one interval.
+  // Clean up every second: sessions that the previous run has kept wait for one interval.
   ...(maxAge !== "never" && { "cleanup-interval": "1s" }),
 };
 const { url } = await createHoldfast({ tools: [echo, steps], config }).run("http");

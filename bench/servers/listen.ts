@@ -1,4 +1,4 @@
-// Serves an app on a port of the system's choice and tells the parent process which.
+// Serves an app on a port of the system's choice, and sends the port to the parent process.
 import { serve } from "@hono/node-server";
 import type { Hono } from "hono";
 

@@ -1,5 +1,5 @@
-// The SDK's `Server` behind Hono, and nothing else: one for all callers, no sessions, no storage, no guards. Requests of
-// one turn go on together, as with us. The most that a server on this SDK can do.
+// The SDK's `Server` behind Hono, and nothing else: one for all callers, without sessions, storage and guards. Requests
+// of one turn go on together, as in Holdfast. The upper bound for a server on this SDK.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Server, type JSONRPCMessage, type Transport } from "@modelcontextprotocol/server";
 import { Hono } from "hono";

@@ -1,5 +1,5 @@
-// The SDK's stock session transport (2025 era): a server and a transport a session, everything in memory. With `sse` it
-// answers on streams and keeps their events.
+// The SDK's stock session transport (2025 era): one server and one transport for each session, everything in memory.
+// With `sse` it answers on streams and stores their events.
 import { randomUUID } from "node:crypto";
 import {
   WebStandardStreamableHTTPServerTransport,

@@ -1,9 +1,9 @@
-// A client's life: one call after another, whatever happens, and never a new introduction.
+// A long-lived client: one call after another, through all faults, and never a second initialize.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { newId } from "../../src/lib/ids.ts";
 
-/** A call that has said nothing for so long has no outcome. */
+/** Milliseconds of silence after which a call has no outcome. */
 const OUTCOME_MS = 120_000;
 
 export class Tally {
@@ -11,13 +11,13 @@ export class Tally {
   interrupted = 0;
   refused = 0;
   withoutOutcome = 0;
-  /** Answers that a client is not known. */
+  /** Answers that say that the client is unknown. */
   unknownClient = 0;
-  /** What was stored, as far as callers were told. */
+  /** Values that the server has acknowledged as stored. */
   readonly acknowledged: string[] = [];
 }
 
-/** Introduces a client. Returns its life, which resolves once `running` says no and the last call has ended. */
+/** Initialize a client. Returns its loop, which resolves once `running` is false and the last call has ended. */
 export async function introduce(
   name: string,
   url: URL,
@@ -54,7 +54,7 @@ export async function introduce(
       if ((error as { code?: unknown }).code === "REQUEST_TIMEOUT") {
         tally.withoutOutcome += 1;
         console.error(`client ${name} call ${n} ${JSON.stringify(call)}\n${trace.join("\n")}`);
-      } else tally.refused += 1; // the connection broke before anything was said: the caller knows
+      } else tally.refused += 1; // the connection broke before any answer: the caller knows
       await sleep(200); // a person would wait too
     }
   };
@@ -71,7 +71,7 @@ function someCall(content: string): { name: string; arguments: Record<string, un
     : { name: kind < 0.8 ? "count" : "count_once", arguments: { steps: 4, step_ms: 100 } };
 }
 
-/** A fetch that notes what went over the wire, to be printed when a call has no outcome. */
+/** A fetch that records the traffic, to print it when a call has no outcome. */
 function observedFetch(note: (line: string) => void, tally: Tally): typeof fetch {
   return async (input, init) => {
     const lastEventId = new Headers(init?.headers).get("last-event-id");

@@ -1,4 +1,4 @@
-// What happens to the server beside kills. Each resolves when it is over.
+// Faults of the server other than kills. Each resolves when it is over.
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { databaseFile } from "../../src/storage/storage.ts";
@@ -6,9 +6,9 @@ import type { Server } from "./servers.ts";
 
 export interface Scene {
   folder: string;
-  /** The one that the clients talk to. */
+  /** The server that the clients talk to. */
   server: Server;
-  /** All on the folder. */
+  /** All servers on the folder. */
   servers: readonly Server[];
 }
 
@@ -17,8 +17,8 @@ export type Fault = (scene: Scene) => Promise<void>;
 const DAY_MS = 86_400_000;
 
 /**
- * Stopped for a while. Every other time its row is taken away, as a process in another container does that takes it for
- * dead: the second server then takes over its calls before it comes back.
+ * Suspend the server. Every other time, delete its row too, like a process in another container that takes it for dead.
+ * The second server then takes over its calls before the first one resumes.
  */
 async function pause({ folder, server }: Scene): Promise<void> {
   const isForgotten = Math.random() < 0.5;
@@ -34,13 +34,13 @@ function forget(folder: string, pid: number): void {
   try {
     database.prepare("DELETE FROM instances WHERE pid = ?").run(pid);
   } catch {
-    // It was stopped in the middle of a commit: nobody can write until it goes on.
+    // Ignore: the server was suspended in the middle of a commit, and holds the lock until it resumes.
   } finally {
     database.close();
   }
 }
 
-/** Set to another time for a few seconds, in which the cleanup runs, and put right. */
+/** Set another time for a few seconds, in which the cleanup runs, and then the right one. */
 async function clock({ servers }: Scene): Promise<void> {
   const unset = DAY_MS / 24 - Date.now();
   const times = [365 * DAY_MS, -365 * DAY_MS, 31 * DAY_MS, unset];
@@ -51,7 +51,7 @@ async function clock({ servers }: Scene): Promise<void> {
   await sleep(1_500);
 }
 
-/** No sync succeeds for a while. */
+/** Let every sync fail for a while. */
 async function disk({ servers }: Scene): Promise<void> {
   const syncsFailMs = 100 + Math.random() * 1_500;
   for (const server of servers) server.suffer({ syncsFailMs });

@@ -1,12 +1,12 @@
-// The server of the fixtures with a clock that can be wrong and a disk that can fail to confirm, as its parent says. What
-// it replaces is replaced before the program is loaded, which knows nothing of it.
+// The server of the fixtures with a clock and a disk that its parent can make faulty. It replaces Node's functions
+// before the program loads, so the program does not know.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 
 export interface Faults {
-  /** How far its clock is ahead, in milliseconds. */
+  /** Milliseconds by which the clock is ahead. */
   clockMs?: number;
-  /** For how long its disk confirms nothing. */
+  /** Milliseconds for which every sync fails. */
   syncsFailMs?: number;
 }
 
@@ -16,7 +16,7 @@ process.on("message", (faults: Faults) => {
   clockMs = faults.clockMs ?? clockMs;
   if (faults.syncsFailMs !== undefined) failsUntil = performance.now() + faults.syncsFailMs;
 });
-process.on("disconnect", () => process.exit(1)); // nobody is left to kill it
+process.on("disconnect", () => process.exit(1)); // end with the parent: nothing else would kill this process
 
 const trueTime = Date.now;
 Date.now = () => trueTime() + clockMs;

@@ -1,6 +1,6 @@
 // `npm run soak -- [kills] [clients] [--pause] [--clock] [--disk]`: kills the server again and again under clients that
-// never start anew, cuts their connections at random, and counts. With a flag, a server is also stopped for a while beside
-// a second one on its folder, has a wrong clock, or a disk that does not confirm. Figures that must be 0 decide the exit code.
+// never restart, cuts their connections at random, and counts. With a flag, a server is also suspended beside a second
+// one on its folder, has a wrong clock, or a disk that fails to sync. Figures that must be 0 decide the exit code.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { introduce, Tally } from "./client.ts";
 import { FAULTS, type Fault } from "./faults.ts";
 import { startProxy, startServer, type Server } from "./servers.ts";
 
-/** How often a kill is followed by one of the other faults. */
+/** Share of kills that another fault follows. */
 const FAULT_SHARE = 0.5;
 const DROP_EACH_MS = 300;
 
@@ -30,7 +30,7 @@ const [kills, clients] = [Number(positionals[0] ?? 200), Number(positionals[1] ?
 const names = (["pause", "clock", "disk"] as const).filter((name) => values[name]);
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-soak-"));
-/** With an age, that a wrong clock has something to delete. */
+/** Set an age, so that a wrong clock finds sessions to delete. */
 const env: Record<string, string> = values.clock
   ? { HOLDFAST_MAX_AGE: "30d", HOLDFAST_CLEANUP_INTERVAL: "1s" }
   : {};
@@ -69,7 +69,7 @@ async function killAgainAndAgain(): Promise<void> {
   bar.stop();
 }
 
-/** All that must be 0, and what the database says of itself. */
+/** Figures that must be 0, and the database's integrity check. */
 function judge(): { zeros: Record<string, number>; integrity: unknown } {
   const database = new Database(databaseFile(folder), { readonly: true });
   const stored = database.prepare("SELECT content FROM messages").pluck().all() as string[];

@@ -41,12 +41,12 @@ export async function startServer(folder: string, env: Record<string, string>): 
 
 export interface Proxy {
   readonly url: URL;
-  /** Cuts one of the connections. */
+  /** Cut one of the connections. */
   drop(): void;
   close(): void;
 }
 
-/** `port`: of the server that is there now. */
+/** `port`: of the current server. */
 export async function startProxy(port: () => number): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const proxy = createServer((near) => {

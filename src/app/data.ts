@@ -63,7 +63,8 @@ export interface Kept {
 }
 
 /**
- * Opens the data folder; `closing` closes what is opened. @throws AppError `start` when the storage cannot be opened
+ * Opens the data folder; `closing` closes it again.
+ * @throws AppError `start` when the storage cannot be opened
  */
 export function openData(
   config: Config,

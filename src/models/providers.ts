@@ -28,6 +28,6 @@ export const anthropic: Provider = {
   keyHeaders: (key) => ({ "x-api-key": key, "anthropic-version": "2023-06-01" }),
   async load({ url, key = "", headers, fetch }) {
     const { createAnthropic } = await import("@ai-sdk/anthropic");
-    return createAnthropic({ baseURL: url, apiKey: key, headers, fetch }); // without a key the SDK would look for one by itself
+    return createAnthropic({ baseURL: url, apiKey: key, headers, fetch }); // "": the SDK looks for no key
   },
 };
