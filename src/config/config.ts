@@ -175,7 +175,7 @@ const principalLimits = {
   "max-streams": required(count, "5000", "most open streams of one principal"),
   "max-history": required(size, "4gb", "most text of all messages of one principal"),
   "max-state": required(size, "1gb", "most state values of one principal, in all"),
-  "max-storage": optional(size, "most that one principal stores", {
+  "max-storage": optional(size, "most data of a principal", {
     without: "half of max-database, or 16gb",
     details:
       "in bytes, with rows and indexes; subscriptions, streams and other data of its clients may take a quarter more",

@@ -38,7 +38,7 @@ interface Definition {
 /** A function that answers scrapes. */
 export function prometheus(sources: Sources): () => Promise<Exposition> {
   return async () => {
-    const { Registry } = await import("prom-client");
+    const { Registry } = (await import("prom-client")).default;
     const registry = new Registry();
     for (const metric of await definitions(sources)) register(registry, metric);
     const own = await registry.metrics();
@@ -51,7 +51,7 @@ let aboutProcess: Registry | undefined;
 /** Processor, memory, garbage collection and event-loop delay of the process; they exist once for all servers in it. */
 async function processText(): Promise<string> {
   if (aboutProcess === undefined) {
-    const { collectDefaultMetrics, Registry } = await import("prom-client");
+    const { collectDefaultMetrics, Registry } = (await import("prom-client")).default;
     aboutProcess = new Registry();
     collectDefaultMetrics({ register: aboutProcess });
   }

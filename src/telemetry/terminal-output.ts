@@ -27,7 +27,7 @@ export class TerminalOutput {
   }
 
   async #load(): Promise<void> {
-    const { prettyFactory } = await import("pino-pretty");
+    const { prettyFactory } = (await import("pino-pretty")).default;
     this.#format = prettyFactory({
       colorize: this.#terminal.hasColors(), // hasColors() respects NO_COLOR
       translateTime: "SYS:HH:MM:ss.l",

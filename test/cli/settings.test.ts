@@ -103,7 +103,7 @@ describe("without any source", () => {
     expect(without).toEqual([
       ...["public-url", "allowed-hosts", "cors-origins", "auth-issuer", "auth-audience"],
       ...["max-age", "client-age", "model-url", "model", "models", "model-key", "tools"],
-      "max-database",
+      ...["max-storage", "max-database"],
     ]);
   });
 });

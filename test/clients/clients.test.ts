@@ -290,6 +290,8 @@ describe("activity times", () => {
       expect((await client.call("state_get", { key: "k" })).data["found"]).toBe(true);
     }
     clock.advance(20_001);
+    const connections = () => rows(here.folder, "SELECT * FROM connections");
+    await expect.poll(connections).toEqual([]); // a program without a stream is there for a while
     expect((await client.ask("ping")).status).toBe(404);
   });
 });

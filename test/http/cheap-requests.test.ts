@@ -158,7 +158,8 @@ it("forks of one principal are made one after the other, and too many are refuse
   const { person } = await serveWithKeys();
   const ana = await person("ana");
   const { session } = (await ana.call("session_open")).data;
-  await ana.call("history_append", { session, role: "user", content: "x" });
+  const say = () => ana.call("history_append", { session, role: "user", content: "x" });
+  for (let n = 0; n < 20; n++) await Promise.all(Array.from({ length: 40 }, say)); // a fork takes a while
   const forks = Array.from({ length: 20 }, () => ana.call("session_fork", { session }));
   const outcomes = (await Promise.all(forks)).map((fork) => codeOf(fork));
   expect(outcomes.filter((code) => code === undefined).length).toBeGreaterThan(0);

@@ -2,6 +2,7 @@
 // refused request the session still works and nothing of it is lost.
 import { describe, expect, it } from "vitest";
 import { serveAtTime, serveHere } from "../support/here.ts";
+import { rows } from "../support/rows.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import {
   BOTH,
@@ -254,6 +255,8 @@ describe("headers", () => {
     const here = await serveAtTime(clock, { "max-age": "1h" });
     const expired = await introduce(here.url);
     clock.advance(3_600_001);
+    const connections = () => rows(here.folder, "SELECT * FROM connections");
+    await expect.poll(connections).toEqual([]); // a program without a stream is there for a while
     const ended = await introduce(here.url);
     await ended.end();
     const client = await clientWithData(here.url);

@@ -142,7 +142,7 @@ describe("a batch", () => {
     ["introduces somebody", [initialize()], {}, /initialize/],
     ["is of a revision without", batch(2), { version: "2025-06-18" }, /has no batches/],
     ["is of 2026", [rpc("ping", { _meta: claim })], { version: "" }, /2026-07-28/],
-    ["is of nobody", batch(2), { version: "" }, /initialize first/],
+    ["is of nobody", batch(2), { version: "" }, /not sent initialize/],
   ] as const)("that %s is refused as a whole", async (_, messages, options, reason) => {
     const { send, received, lines, turn } = await pipe(options);
     send(messages);
