@@ -2,7 +2,7 @@
 import { systemClock } from "../src/lib/clock.ts";
 import { openConnection } from "../src/storage/sqlite/engine/connection.ts";
 import { keepSearchIndex } from "../src/storage/sqlite/search/search-index.ts";
-import { databaseFile, openStorage } from "../src/storage/storage.ts";
+import { databaseFile, openStorage } from "../src/storage/open.ts";
 
 const UUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' ||
   substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))`;

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { openData, type Data } from "../app/data.ts";
 import { asTexts, loadConfig, type Settings } from "../config/config.ts";
-import { cannotOpen, databaseFile, noDatabase } from "../storage/storage.ts";
+import { cannotOpen, databaseFile, noDatabase } from "../storage/open.ts";
 
 /**
  * Open the data, also beside a running server, and close it after `use`, even after an error.

@@ -65,6 +65,7 @@ export class McpHandlers {
     }
     if (!accepting()) return stopping(); // a stop does not wait for bodies
     const answered = pending.enter();
+    c.env.outgoing.once("close", answered); // a stop does not wait for a caller that has gone
     try {
       return await this.#answer(c, bytes);
     } finally {

@@ -1,7 +1,7 @@
 // Cleanup deletes what has expired, in small batches, and never what somebody is connected to.
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Cleanup } from "../../src/jobs/cleanup.ts";
-import { openStorage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { MAX_AGE, newClient, newSession, put, say } from "../contract/engine.ts";
 import { connect, type TestClient } from "../support/clients.ts";
 import { commitsInLog, findDamage, openDatabase, rowCounts } from "../support/database.ts";

@@ -18,7 +18,7 @@ import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
 import { dropToOwner, leaveToOwner, writeWhole } from "../../src/storage/sqlite/admin/files.ts";
 import { restore } from "../../src/storage/sqlite/admin/restore.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
-import { databaseFile } from "../../src/storage/storage.ts";
+import { databaseFile } from "../../src/storage/open.ts";
 import { filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";
 

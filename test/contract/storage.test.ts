@@ -1,7 +1,8 @@
 // Every storage engine keeps the same contract.
 import { describe, expect, it, onTestFinished } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import { openStorage, type Storage } from "../../src/storage/storage.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";

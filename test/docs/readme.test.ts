@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
 import { settings } from "../../src/config/config.ts";
-import { databaseFile } from "../../src/storage/storage.ts";
+import { databaseFile } from "../../src/storage/open.ts";
 import { VERSION } from "../../src/version.ts";
 import { current, generated } from "../../scripts/embed-migrations.ts";
 import { connect } from "../support/clients.ts";

@@ -23,7 +23,7 @@ import { ballastFile } from "../../src/storage/sqlite/disk/ballast.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile, openStorage } from "../../src/storage/storage.ts";
+import { databaseFile, openStorage } from "../../src/storage/open.ts";
 import { connect } from "../support/clients.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from "vitest";
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { AppError } from "../../src/lib/errors.ts";
 import { StreamResponse } from "../../src/mcp/calls/pending-response.ts";
-import { openStorage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { DurableStream } from "../../src/events/durable-stream.ts";
 import { SseStream } from "../../src/events/sse-stream.ts";
 import type { StreamStore } from "../../src/events/store.ts";

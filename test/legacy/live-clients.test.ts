@@ -9,7 +9,7 @@ import type { LiveClientOptions } from "../../src/mcp/legacy/live-client.ts";
 import { promptCatalogue, PromptRegistry } from "../../src/prompts/registry.ts";
 import { resourceCatalogue, ResourceRegistry } from "../../src/resources/registry.ts";
 import type { Client } from "../../src/sessions/session.ts";
-import { openStorage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { toolCatalogue, ToolRegistry } from "../../src/tools/registry.ts";
 import type { SessionServices } from "../../src/tools/session/session-handle.ts";

@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import { openStorage, type Storage } from "../../src/storage/storage.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { DurableStream } from "../../src/events/durable-stream.ts";
 import { parseEventId } from "../../src/events/event-id.ts";
 import { SseStream } from "../../src/events/sse-stream.ts";

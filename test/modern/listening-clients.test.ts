@@ -7,7 +7,7 @@ import { newId } from "../../src/lib/ids.ts";
 import { ConnectedClients } from "../../src/clients/connected-clients.ts";
 import { Presence } from "../../src/clients/presence.ts";
 import type { ClientStore } from "../../src/sessions/store.ts";
-import { openStorage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { connect } from "../support/clients.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";

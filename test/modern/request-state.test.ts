@@ -6,7 +6,7 @@ import { z } from "zod";
 import { RequestStates, type Asked } from "../../src/protocol/request-state.ts";
 import { SigningKeys } from "../../src/protocol/signing-keys.ts";
 import { definePrompt, defineTool } from "../../src/index.ts";
-import { openStorage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { ManualClock } from "../support/manual-clock.ts";

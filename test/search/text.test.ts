@@ -9,7 +9,7 @@ import { snippet } from "../../src/search/snippet.ts";
 import { stem } from "../../src/search/stem.ts";
 import { terms } from "../../src/search/terms.ts";
 import { cut } from "../../src/search/words.ts";
-import { openStorage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 
 async function openSearch() {
   const clock = { now: () => 1_000, monotonic: () => 0 };

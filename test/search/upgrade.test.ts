@@ -5,7 +5,7 @@ import { terms } from "../../src/search/terms.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile, openStorage } from "../../src/storage/storage.ts";
+import { databaseFile, openStorage } from "../../src/storage/open.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile, openStorage } from "../../src/storage/storage.ts";
+import { databaseFile, openStorage } from "../../src/storage/open.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";

@@ -4,7 +4,7 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { LogWatch, logBytes } from "../../src/storage/sqlite/disk/log-watch.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
-import { databaseFile, openStorage } from "../../src/storage/storage.ts";
+import { databaseFile, openStorage } from "../../src/storage/open.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 

@@ -1,6 +1,6 @@
 // Data folders with something in them.
 import { systemClock } from "../../src/lib/clock.ts";
-import { openStorage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { newSession, put, say } from "../contract/engine.ts";
 import { openDatabase } from "./database.ts";
 import { temporaryFolder } from "./folder.ts";

@@ -8,7 +8,8 @@ import {
   type Outcome,
   type Run,
 } from "../../src/idempotency/idempotent-calls.ts";
-import { openStorage, type Storage } from "../../src/storage/storage.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 export const CALL: IdempotentCall = { owner: "ana", scope: "s-1", key: "k-1", request: "r-1" };

@@ -3,7 +3,7 @@
 import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
 import { backUp } from "../../storage/sqlite/admin/backup.ts";
 import { sizeText } from "../../storage/sqlite/admin/files.ts";
-import { databaseFile } from "../../storage/storage.ts";
+import { databaseFile } from "../../storage/open.ts";
 import { withProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 

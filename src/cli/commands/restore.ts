@@ -2,7 +2,7 @@
 import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
 import { sizeText } from "../../storage/sqlite/admin/files.ts";
 import { restore as restoreFile } from "../../storage/sqlite/admin/restore.ts";
-import { databaseFile } from "../../storage/storage.ts";
+import { databaseFile } from "../../storage/open.ts";
 import type { CopyFlags } from "./backup.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 

@@ -1,4 +1,5 @@
 // The requests in flight in this process, which a stop waits for.
+import { once } from "../../lib/once.ts";
 import type { PendingResponse } from "./pending-response.ts";
 
 export class PendingResponses {
@@ -17,13 +18,13 @@ export class PendingResponses {
     });
   }
 
-  /** Counts a request without a response object, until the returned function is called once. */
+  /** Counts a request without a response object, until the returned function is called. */
   enter(): () => void {
     this.#entered += 1;
-    return () => {
+    return once(() => {
       this.#entered -= 1;
       this.#changed.resolve();
-    };
+    });
   }
 
   /**
