@@ -8,6 +8,7 @@ import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
+import { rows } from "../support/rows.ts";
 import { BOTH, eventsOf, introduce, read, rpc, type RawClient } from "../support/raw.ts";
 
 /** Reads a stream until `enough` of its text. */
@@ -46,19 +47,18 @@ it("a resumed GET stream takes over from its half-open connection and gets what 
 });
 
 it("subscribers of a value hear when its session is cleared or deleted", async () => {
-  const { url } = await serveHere();
+  const { url, folder } = await serveHere();
   const [listener, writer] = [await introduce(url), await introduce(url)];
   await writer.call("state_set", { key: "k", value: 1 });
   const uri = `holdfast://sessions/${await writer.session()}/state/k`;
   await listener.ask("resources/subscribe", { uri });
-  const heard = async () => {
-    const text = await until(await listener.listen(), (got) => eventsOf(got).length >= 1);
-    return eventsOf(text).map(({ params }) => params.uri);
-  };
+  const stream = await listener.listen();
   await writer.call("session_clear", { what: "state" });
-  expect(await heard()).toEqual([uri]);
+  // News that waits is not told twice.
+  await expect.poll(() => rows(folder, "SELECT * FROM outbox")).toEqual([]);
   await writer.call("session_delete");
-  expect(await heard()).toEqual([uri]);
+  const text = await until(stream, (got) => eventsOf(got).length >= 2);
+  expect(eventsOf(text).map(({ params }) => params.uri)).toEqual([uri, uri]);
 });
 
 it("a client that leaves in the middle of a call whose tool awaits nothing takes nobody with it", async () => {
