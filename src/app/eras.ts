@@ -1,4 +1,4 @@
-// Builds both eras of MCP over HTTP, on one set of limits and one list of what is under way.
+// Builds both eras of MCP over HTTP, which share the limits and the list of pending responses.
 import type { Authenticator } from "../auth/authenticator.ts";
 import { ClientAccess } from "../clients/client-access.ts";
 import type { Presence } from "../clients/presence.ts";
@@ -29,7 +29,7 @@ export interface EraOptions {
   presence: Presence;
   resolver: SessionResolver;
   authenticator: Authenticator;
-  /** Notes when clients were last active. */
+  /** Records when clients were last active. */
   activity: Activity;
   clock: Clock;
   metrics: Metrics;
@@ -45,7 +45,7 @@ export interface Eras {
   readonly pending: PendingResponses;
   readonly calls: ConcurrencyLimit;
   readonly openStreams: ConcurrencyLimit;
-  /** Closes the servers that serve requests without a client. */
+  /** Close the servers of requests without a client. */
   close(): Promise<void>;
 }
 

@@ -62,7 +62,7 @@ export class HttpServer {
 
   constructor(parts: HttpServerOptions) {
     const { config, mcp, storage, delivery, log, onError } = parts;
-    const { metrics = new Metrics() } = parts; // routes count also where no route shows it
+    const { metrics = new Metrics() } = parts; // counted also without /metrics
     this.#parts = parts;
     this.#publicUrl = config["public-url"];
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
@@ -170,7 +170,7 @@ export class HttpServer {
   }
 }
 
-/** Tokens of the configured issuer; undefined where there is none. `resourceUrl`: the address of /mcp. */
+/** Tokens of the configured issuer; undefined without one. `resourceUrl`: the address of /mcp. */
 function accessTokens(
   { config, clock, log }: HttpServerOptions,
   resourceUrl: () => URL,

@@ -1,4 +1,4 @@
-// POST, GET and DELETE of /mcp: from an HTTP request to the endpoint of its era, and back.
+// POST, GET and DELETE of /mcp: hands a request to the endpoint of its era, and returns the answer.
 import type { InboundLadderRejection, JSONRPCMessage } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import { may } from "../auth/principal.ts";
@@ -32,7 +32,7 @@ export interface McpHandlerOptions {
   legacy: LegacyEndpoint;
   modern: ModernEndpoint;
   registry: ToolRegistry;
-  /** Set where an issuer gives out access tokens. */
+  /** Present with an issuer of access tokens. */
   resource: ProtectedResource | undefined;
   streamCredentials: StreamCredentials;
   /** False while the server is stopping. */

@@ -66,7 +66,7 @@ export function pageRoutes(
     });
 }
 
-/** `asks`: for credentials; `issuer`: programs find their way to it by themselves. */
+/** `asks`: the server needs credentials; `issuer`: programs find their way to it by themselves. */
 function page(
   c: Context<Authenticated>,
   { url, asks, issuer }: { url: string; asks: boolean; issuer: boolean },

@@ -102,7 +102,7 @@ export function createRoutes(options: RouteOptions): Hono<Authenticated> {
   return app;
 }
 
-/** The paths at which clients of the HTTP+SSE transport of 2024-11-05 look. */
+/** Answer on the paths of clients of the HTTP+SSE transport of 2024-11-05. */
 function retiredRoutes(
   app: Hono<Authenticated>,
   address: (c: Context<Authenticated>) => string,
