@@ -1,20 +1,22 @@
-// When a backup was last made, for the doctor: in the audit of the database that was copied.
+// The time of the last backup, for the doctor. The entry is in the audit of the database that was copied.
 import type { Sqlite } from "../engine/connection.ts";
 
 const ACTION = "backup made";
 
-/** Not where the database may only be read, is of a version without an audit, or is on a full disk: the backup is made. */
+/**
+ * Records a backup. Skipped for a read-only database, one without an audit, or a full disk: the backup itself exists.
+ */
 export function noteBackup(database: Sqlite, file: string): void {
   try {
     database
       .prepare("INSERT INTO audit (at, principal, action, subject) VALUES (?, 'local', ?, ?)")
       .run(Date.now(), ACTION, file);
   } catch {
-    // Whoever looks for it is told that there is none that is known.
+    // The doctor then reports that no backup is known.
   }
 }
 
-/** Undefined where none is known, such as in a database that was restored from one. */
+/** The last backup; undefined when unknown, such as in a restored database. */
 export const lastBackup = (database: Sqlite): { at: number; file: string } | undefined =>
   database
     .prepare("SELECT at, subject AS file FROM audit WHERE action = ? ORDER BY id DESC LIMIT 1")

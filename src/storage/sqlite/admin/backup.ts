@@ -1,4 +1,4 @@
-// A backup: a copy of the database in one file, made beside a running server, checked before it has its name.
+// A backup: a copy of the database in one file, made beside a running server, and checked before it gets its name.
 import {
   existsSync,
   lstatSync,
@@ -27,20 +27,20 @@ import { expectOurs } from "../engine/identity.ts";
 import { fromSqlite } from "../engine/errors.ts";
 
 export interface BackupOptions extends CopyOptions {
-  /** The database. */
+  /** The path of the database. */
   source: string;
-  /** The file to make, or a folder: the file in it is then named by the time. */
+  /** The file to make, or a folder; the time then names the file in it. */
   target: string;
-  /** Replaces a file that is there. */
+  /** Replaces an existing file. */
   force?: boolean | undefined;
-  /** How many files of this naming stay in the folder, the newest. Default: all. */
+  /** Number of dated backups to keep in the folder, the newest ones. Default: all. */
   keep?: number | undefined;
 }
 
 export interface Backup extends Contents {
   file: string;
   bytes: number;
-  /** Older backups that were deleted. */
+  /** The deleted older backups. */
   removed: string[];
 }
 
@@ -62,7 +62,7 @@ export async function backUp({
   try {
     expectOurs(database);
     checkTarget(file, source, force ?? false);
-    requireRoom(file, 2 * databaseBytes(source)); // the copy, and what is written anew from it
+    requireRoom(file, 2 * databaseBytes(source)); // the copy, and the packed file made from it
     const contents = await writeWhole(file, async (partial) => {
       await copyDatabase(database, partial, options);
       const contents = finishCopy(partial);
@@ -73,7 +73,7 @@ export async function backUp({
       } finally {
         removeDatabase(packed);
       }
-      // A log that an earlier file left there would be taken for the new one's.
+      // Delete an earlier file's log here: SQLite would take it for the new file's log.
       for (const suffix of SIDE_FILES) rmSync(`${file}${suffix}`, { force: true });
       return contents;
     });
@@ -101,7 +101,9 @@ function findFile(target: string): { file: string; isDated: boolean } {
 
 const DATED = /^holdfast-\d{8}T\d{6}Z\.db$/;
 
-/** Files of other names, and whatever is no plain file, are somebody else's. The new one stays whatever the clock says. */
+/**
+ * Deletes older dated backups. Other names and special files stay, and so does the new file, whatever the clock says.
+ */
 function removeOld(made: string, keep: number): string[] {
   const folder = dirname(made);
   const old = readdirSync(folder)

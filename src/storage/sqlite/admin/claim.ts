@@ -1,4 +1,4 @@
-// Having a database for oneself alone, to put another one in its place.
+// Exclusive use of a database, for a command that replaces it.
 import { seemsAlive } from "../../../instances/liveness.ts";
 import type { Instance } from "../../../instances/store.ts";
 import { AppError } from "../../../lib/errors.ts";
@@ -9,15 +9,14 @@ export interface Claim {
 }
 
 /**
- * Folds the log into the file and keeps everybody else out. A database that cannot be read is nobody's: there is nothing
- * to fold and nobody to keep out.
- * @throws AppError `busy` when another process uses it
+ * Folds the log into the file and keeps other processes out. An unreadable database has no users, so it needs neither.
+ * @throws AppError `busy` when another process uses the database
  */
 export function claim(file: string): Claim | undefined {
   const database = openExisting(file, { timeout: 0 });
   try {
     refuseInstances(file, database);
-    // Leaving the write-ahead log is allowed to the only connection; it removes the log.
+    // Leave WAL mode: SQLite allows this only to the last connection, and removes the log.
     const mode = database.pragma("journal_mode = DELETE", { simple: true });
     if (mode !== "delete") throw inUse(file);
     database.exec("BEGIN EXCLUSIVE");
@@ -31,7 +30,7 @@ export function claim(file: string): Claim | undefined {
 }
 
 /**
- * Where locks do not reach (some shared folders of containers), heartbeats do.
+ * Checks heartbeats, for places without working locks (some shared folders of containers).
  * @throws AppError `busy`
  */
 export function refuseInstances(file: string, database: Sqlite): void {

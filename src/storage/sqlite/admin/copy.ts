@@ -1,22 +1,22 @@
-// A consistent copy of a database, while other processes go on writing to it.
+// A consistent copy of a database, made while other processes write to it.
 import { AppError } from "../../../lib/errors.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { HIDDEN } from "../engine/engine.ts";
 import { openExisting } from "../engine/connection.ts";
 
-/** 4 MB with the usual pages: a step takes a few milliseconds, then the progress can be shown. */
+/** Pages per step: 4 MB with the usual pages take a few milliseconds, then progress is reported. */
 const STEP_PAGES = 1_000;
 
 export interface CopyOptions {
-  /** `done` from 0 to 1. */
+  /** `done` is between 0 and 1. */
   onProgress?: ((done: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Copies page by page into `target`, an empty file. SQLite's backup begins again whenever another process has
- * committed between two steps, and beside a busy writer it never ends. Here it reads inside one read transaction,
- * so it copies the state of one moment; writers are not held up, only their log is not folded in meanwhile.
+ * Copies page by page into `target`, an empty file. SQLite's backup restarts after every commit of another process,
+ * and beside a busy writer it never ends. Here one read transaction keeps the state of one moment. Writers are not
+ * held up; only their log is not folded in meanwhile.
  */
 export async function copyDatabase(
   source: Sqlite,
@@ -25,7 +25,7 @@ export async function copyDatabase(
 ): Promise<void> {
   source.exec("BEGIN");
   try {
-    source.prepare("SELECT count(*) FROM sqlite_schema").get(); // the moment
+    source.prepare("SELECT count(*) FROM sqlite_schema").get(); // begins the read transaction
     await source.backup(target, {
       progress({ totalPages, remainingPages }) {
         if (signal?.aborted) throw new AppError("busy", "It was stopped: nothing was written.");
@@ -39,8 +39,8 @@ export async function copyDatabase(
 }
 
 /**
- * Writes a copy anew into `target`, an empty file, with nothing in it of what was deleted: free pages hold that on to until
- * they are used again, and the full-text index until it is merged.
+ * Rewrites a copy into `target`, an empty file, without any deleted content. Free pages keep deleted content until
+ * reuse, and the full-text index until a merge.
  */
 export function packCopy(file: string, target: string): void {
   const copy = openExisting(file);
@@ -52,17 +52,16 @@ export function packCopy(file: string, target: string): void {
   }
 }
 
-/** What a copy holds. */
+/** The counts of a copy's rows. */
 export interface Contents {
   sessions: number;
   messages: number;
 }
 
 /**
- * Makes one plain file of a database that nobody else uses, without a log beside it, checks it, takes the processes out
- * of it and counts what is in it.
- * `thorough`: compares indexes with their tables too. `usedAt`: counts as a use of all that is in it, at that time.
- * @throws AppError `storage` when it is damaged or is no database
+ * Turns an unused database into one plain file without a log, checks it, removes its instances and counts its rows.
+ * `thorough` also compares indexes with their tables. `usedAt` sets the last activity of all sessions.
+ * @throws AppError `storage` when the file is damaged or is no database
  */
 export function finishCopy(
   file: string,
@@ -74,7 +73,7 @@ export function finishCopy(
     const check = thorough ? "integrity_check(1)" : "quick_check(1)";
     const found = copy.pragma(check, { simple: true });
     if (found !== "ok") {
-      const what = String(found).split("\n").at(-1); // above it is the name of the schema
+      const what = String(found).split("\n").at(-1); // the schema's name stands in the lines above
       throw new AppError("storage", `The copy is damaged: ${what}.`, {
         hint: "holdfast doctor says more about the database.",
       });
@@ -89,8 +88,8 @@ export function finishCopy(
 }
 
 /**
- * No process works on a copy, so none may seem to: elsewhere its id says nothing, and its last heartbeat is fresh. What
- * one had open ends as after a crash: a question is interrupted here, calls are ended by the next start.
+ * Deletes the instances of a copy: a copied heartbeat is fresh, and its process id means nothing elsewhere. Open work
+ * ends as after a crash: questions are interrupted here, calls at the next start.
  */
 function forgetProcesses(copy: Sqlite): void {
   copy.exec(`BEGIN;
@@ -101,7 +100,7 @@ function forgetProcesses(copy: Sqlite): void {
     COMMIT`);
 }
 
-/** Milliseconds apart, the sessions keep their order. One that is only half imported is not there yet. */
+/** Sets last activity, a millisecond apart to keep the order. A half imported session stays hidden. */
 function noteUse(copy: Sqlite, at: number): void {
   copy
     .prepare(

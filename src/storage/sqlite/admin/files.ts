@@ -1,4 +1,4 @@
-// Files beside the database: private, on disk before they have their final name, and never half written under it.
+// Files beside the database: private, synced before they get their final name, and never half written under it.
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
@@ -21,13 +21,13 @@ import bytes from "bytes";
 import { AppError } from "../../../lib/errors.ts";
 import { atFile } from "../../../lib/system-errors.ts";
 
-/** What SQLite keeps beside a database while it is open or after a crash. */
+/** SQLite's files beside a database that is open, or that a crash has left. */
 export const SIDE_FILES = ["-wal", "-shm", "-journal"] as const;
 
 /**
- * The file that a name stands for, where one is to be written: a link is written through, so that it stays a link.
- * `special`: a pipe or a device, in whose place nothing may be put.
- * @throws AppError `conflict` for a link that leads nowhere
+ * The file to write for a name; a link is followed, so that it stays a link. `special` is a pipe or a device, which
+ * must not be replaced.
+ * @throws AppError `conflict` for a dangling link
  */
 export function findTarget(name: string): {
   file: string;
@@ -45,11 +45,11 @@ export function findTarget(name: string): {
   return { file: realpathSync(name), kind: "file" };
 }
 
-/** A file that was not written to for so long belongs to a program that was killed. */
+/** Time without a write after which a partial file belongs to a killed program. */
 const ABANDONED_MS = 60_000;
 
 /**
- * Has `write` fill an empty, private file beside `target`, and gives it that name when it is on disk. Whatever happens,
+ * Lets `write` fill an empty, private file beside `target`, and renames the synced file to `target`. At every moment,
  * `target` is the old file or the new one.
  * @throws AppError that names the file
  */
@@ -73,7 +73,7 @@ export async function writeWhole<T>(
   }
 }
 
-/** An empty file that only its owner may read. What killed programs left of the same kind goes. */
+/** Makes an empty file that only its owner may read. Deletes partial files that killed programs left. */
 export function createPartial(target: string): string {
   const [folder, prefix] = [dirname(target), `${basename(target)}.partial-`];
   const partial = join(folder, `${prefix}${process.pid}-${randomBytes(6).toString("hex")}`);
@@ -91,7 +91,7 @@ export function createPartial(target: string): string {
   }
 }
 
-/** Syncs a file and gives it its name, durably. */
+/** Syncs a file and renames it durably. */
 export function settle(partial: string, target: string): void {
   leaveToOwner(partial);
   syncPath(partial);
@@ -100,7 +100,7 @@ export function settle(partial: string, target: string): void {
 }
 
 export function syncFolder(folder: string): void {
-  if (process.platform !== "win32") syncPath(folder); // folders cannot be synced there
+  if (process.platform !== "win32") syncPath(folder); // folders cannot be synced on Windows
 }
 
 function syncPath(path: string): void {
@@ -113,8 +113,8 @@ function syncPath(path: string): void {
 }
 
 /**
- * What root has made for somebody else belongs to that user, who owns the folder it is in, and may have put something
- * else in its place: only a file or folder of root's own is given away, by its descriptor, and no link is followed.
+ * Gives a file that root has made to the owner of its folder. That user may have put something else in its place. So
+ * only root's own file or folder is given away, by its descriptor, and no link is followed.
  */
 export function leaveToOwner(file: string): void {
   if (process.geteuid?.() !== 0) return;
@@ -132,8 +132,8 @@ export function leaveToOwner(file: string): void {
 }
 
 /**
- * From here to `restore`, root works as the user whom `folder` belongs to: whatever that user puts into it meanwhile,
- * nothing of root's can be read, written or given away through it. What is open stays open.
+ * Makes root act as the owner of `folder` until `restore`. Nothing that this user puts there can then make root read,
+ * write or give away its own files. Open descriptors stay open.
  */
 export function dropToOwner(folder: string): { restore(): void } {
   const { geteuid, getegid, getgroups, setgroups, setegid, seteuid } = process;
@@ -153,12 +153,12 @@ export function dropToOwner(folder: string): { restore(): void } {
   };
 }
 
-/** Removes a database that nobody uses, with all that SQLite keeps beside it. */
+/** Removes an unused database with SQLite's files beside it. */
 export function removeDatabase(file: string): void {
   for (const suffix of ["", ...SIDE_FILES]) rmSync(`${file}${suffix}`, { force: true });
 }
 
-/** The bytes of a database and of its write-ahead log. */
+/** The size of a database and its write-ahead log, in bytes. */
 export function databaseBytes(file: string): number {
   return ["", "-wal"].reduce(
     (sum, suffix) => sum + (statSync(`${file}${suffix}`, { throwIfNoEntry: false })?.size ?? 0),
@@ -166,7 +166,7 @@ export function databaseBytes(file: string): number {
   );
 }
 
-/** Of the file system that holds `folder`, for this user; undefined where nobody can tell. */
+/** Free bytes of the file system of `folder`, for this user; undefined when unknown. */
 export function freeBytes(folder: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(folder);
@@ -176,7 +176,7 @@ export function freeBytes(folder: string): number | undefined {
   }
 }
 
-/** @throws AppError `storage_full` when a file of `needed` bytes would not fit */
+/** @throws AppError `storage_full` when a file of `needed` bytes does not fit */
 export function requireRoom(target: string, needed: number): void {
   const folder = dirname(target);
   const free = existsSync(folder) ? freeBytes(folder) : undefined;
@@ -188,9 +188,9 @@ export function requireRoom(target: string, needed: number): void {
   );
 }
 
-/** Of a moment, for the names of files: `20261122T133700Z`. */
+/** A time for names of files: `20261122T133700Z`. */
 export const timestamp = (at = new Date()): string => at.toISOString().replace(/[-:]|\.\d+/g, "");
 
-/** `12.3MB` */
+/** A size for people: `12.3MB`. */
 export const sizeText = (size: number): string =>
   bytes.format(size, { decimalPlaces: 1 }) ?? `${size}B`;

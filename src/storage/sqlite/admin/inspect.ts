@@ -1,4 +1,4 @@
-// What can be told about a database without changing it, beside a running server too.
+// Inspection of a database without changing it, also beside a running server.
 import { AppError } from "../../../lib/errors.ts";
 import type { Instance } from "../../../instances/store.ts";
 import { seemsAlive } from "../../../instances/liveness.ts";
@@ -16,33 +16,33 @@ import { addSearchFunctions } from "../search/search-index.ts";
 export interface Inspection {
   contents: Contents;
   sqliteVersion: string;
-  /** How many migrations are applied, and how many this program knows. */
+  /** Number of applied migrations, and of those that this program has. */
   migrations: { applied: number; known: number };
   journalMode: string;
-  /** What SQLite finds wrong with the file; nothing if all is well. */
+  /** Faults that SQLite finds in the file; empty if there are none. */
   damage: string[];
-  /** Rows that point to rows which are not there. */
+  /** Number of rows that reference missing rows. */
   brokenReferences: number;
-  /** How many messages the full-text index does not know. */
+  /** Number of messages missing in the full-text index. */
   unindexed: number;
-  /** Whether space inside the file can be given back, and how much there is, in bytes. */
+  /** Free space inside the file in bytes, and whether it can be returned to the disk. */
   freeSpace: { bytes: number; canShrink: boolean };
   logBytes: number;
-  /** API keys that let somebody in, and those that no longer do. */
+  /** Numbers of valid and of revoked or expired API keys. */
   keys: { valid: number; spent: number };
   living: Instance[];
   dead: Instance[];
-  /** Calls and chat turns that nobody is working on. */
+  /** Number of calls and chat turns without a live process. */
   abandoned: number;
-  /** The last that \`holdfast backup\` has made of it. */
+  /** The last backup by `holdfast backup`. */
   backup: { at: number; file: string } | undefined;
   /** The latest time in any row. */
   latest: number;
 }
 
 /**
- * Damage comes first: a damaged file may not answer the rest.
- * @throws AppError for what is no database of Holdfast or is newer than this program
+ * Checks for damage first, because other queries may fail on a damaged file.
+ * @throws AppError for a file that is no database of Holdfast, or is newer than this program
  */
 export function inspect(file: string, now: number): Inspection | { damage: string[] } {
   const database = openExisting(file);
@@ -119,10 +119,10 @@ const countKeys = (database: Sqlite, now: number): Inspection["keys"] =>
     )
     .get(now) as Inspection["keys"];
 
-/** Messages that the full-text index does not know: another program has written them. */
+/** Messages missing in the full-text index, because another program has written them. */
 const UNINDEXED = "id NOT IN (SELECT id FROM messages_fts_docsize)";
 
-/** Puts them into the index; resolves to how many. */
+/** Adds the missing messages to the index and returns their number. */
 export function indexMessages(file: string): number {
   const database = openExisting(file);
   try {
@@ -140,7 +140,7 @@ export function indexMessages(file: string): number {
   }
 }
 
-/** Folds the write-ahead log into the file; false while somebody reads from it. */
+/** Folds the write-ahead log into the file; false while another connection reads from the log. */
 export function foldLog(file: string): boolean {
   const database = openExisting(file);
   try {

@@ -1,5 +1,5 @@
-// The way back from a backup. The file is copied into the data folder and checked there before anything is replaced;
-// what was there is kept beside it.
+// Restoring a backup. The backup is copied into the data folder and checked there before anything is replaced. The old
+// database is kept beside the new one.
 import {
   closeSync,
   existsSync,
@@ -34,26 +34,26 @@ import { fromSqlite } from "../engine/errors.ts";
 import { expectOurs } from "../engine/identity.ts";
 import { appliedVersion, refuseNewer } from "../schema/migrate.ts";
 
-/** Of a copy, at once. */
+/** Bytes per read of a copy. */
 const COPY_BYTES = 1 << 20;
 
 export interface RestoreOptions {
-  /** The backup. */
+  /** The path of the backup. */
   source: string;
-  /** The database to make. */
+  /** The path of the database to make. */
   target: string;
-  /** Replaces a database that is there. */
+  /** Replaces an existing database. */
   force?: boolean | undefined;
 }
 
 export interface Restored extends Contents {
   file: string;
   bytes: number;
-  /** What was there before, if anything. */
+  /** The path of the old database; null if there was none. */
   kept: string | null;
 }
 
-/** @throws AppError that names the file and says what to do; the data folder is then as it was */
+/** @throws AppError that names the file and says what to do; the data folder is then unchanged */
 export function restore({ source, target, force = false }: RestoreOptions): Restored {
   const backup = resolve(source);
   checkSource(backup, target);
@@ -95,7 +95,7 @@ function checkSource(backup: string, target: string): void {
   }
 }
 
-/** A database file that somebody has made a link, a pipe or a folder is not put aside. */
+/** Refuses to replace a link, a pipe or a folder. */
 function checkTarget(target: string): void {
   const found = lstatSync(target, { throwIfNoEntry: false });
   if (found === undefined || found.isFile()) return;
@@ -106,13 +106,13 @@ function checkTarget(target: string): void {
   });
 }
 
-/** A file of the backup: the database, or the log that may lie beside it. */
+/** A file of the backup: the database, or the log beside it. */
 interface Source {
   suffix: string;
   descriptor: number;
 }
 
-/** Opened before root drops its rights: the backup may be its own. */
+/** Opens the backup before root drops its rights, because root may own the backup. */
 function openSources(backup: string): Source[] {
   try {
     return ["", "-wal"]
@@ -155,7 +155,7 @@ function copyInto(file: string, source: number): void {
   }
 }
 
-/** @throws AppError for what is no database of Holdfast, damaged, or newer than this program */
+/** @throws AppError for a file that is no database of Holdfast, is damaged, or is newer than this program */
 function check(made: string, backup: string): Contents {
   try {
     const database = openExisting(made);
@@ -165,12 +165,12 @@ function check(made: string, backup: string): Contents {
     } finally {
       database.close();
     }
-    // A restore is a use, or the next start would find old sessions due.
+    // Count the restore as activity, or the next start would find old sessions due.
     return finishCopy(made, { thorough: true, usedAt: Date.now() });
   } catch (error) {
     const known = fromSqlite(error);
     if (!(known instanceof AppError)) throw error;
-    // The copy's name says nothing to anybody.
+    // Name the backup, not its temporary copy.
     const message = known.message.replace(`${made}: `, "");
     throw new AppError(known.code, `${backup}: ${message}`, {
       hint:
@@ -180,19 +180,19 @@ function check(made: string, backup: string): Contents {
   }
 }
 
-/** Puts `made` into place and resolves to where the old database went. */
+/** Renames `made` to `target`; returns the new name of the old database. */
 function replace(target: string, made: string): string | null {
   const claimed: Claim | undefined = existsSync(target) ? claim(target) : undefined;
   try {
     const old = ["", ...SIDE_FILES].filter((suffix) => existsSync(`${target}${suffix}`));
     const kept = freeName(`${target}.before-restore-${timestamp()}`);
-    // With its log folded in, the old database stays in its place until the new one takes it: a second name keeps it.
+    // With an empty log, keep the old database by a second name: `target` then exists at every moment.
     if (old.join() === "" && old.length === 1 && hasSecondName(target, kept)) {
       syncFolder(dirname(target));
       settle(made, target);
       return kept;
     }
-    // The logs first: beside the new database, SQLite would take an old one for its own.
+    // Rename the logs first: SQLite would take an old log beside the new database for its own.
     for (const suffix of old.toReversed()) renameSync(`${target}${suffix}`, `${kept}${suffix}`);
     rmSync(`${kept}-shm`, { force: true });
     syncFolder(dirname(target));
@@ -203,7 +203,7 @@ function replace(target: string, made: string): string | null {
   }
 }
 
-/** Not every file system gives a file two. */
+/** Tries to give a file a second name; not every file system allows this. */
 function hasSecondName(file: string, name: string): boolean {
   try {
     linkSync(file, name);
@@ -213,7 +213,7 @@ function hasSecondName(file: string, name: string): boolean {
   }
 }
 
-/** Two restores in one second keep two files. */
+/** A free name, because two restores in one second must keep two files. */
 function freeName(name: string): string {
   let free = name;
   for (let n = 2; existsSync(free); n += 1) free = `${name}-${n}`;

@@ -1,4 +1,4 @@
-// Deletes what a large session holds in pieces that let others in between. A session that goes as a whole is hidden first.
+// Deletion of large sessions in batches, so that other calls can run in between. A deleted session is hidden first.
 import { setTimeout as sleep } from "node:timers/promises";
 import { and, eq, ne, sql } from "drizzle-orm";
 import type { Clearable } from "../../../sessions/store.ts";
@@ -19,9 +19,9 @@ import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
-/** Fewer rows are deleted at once. */
+/** Number of rows from which a session is deleted in batches. */
 const LARGE_ROWS = 1_000;
-/** How long a commit's deletions hold up everybody else, and how many rows that may be. */
+/** Maximum duration of a batch, in ms, and numbers of rows per batch. */
 const PIECE_MS = 4;
 const [FIRST_ROWS, MIN_ROWS, MAX_ROWS] = [50, 10, 500];
 
@@ -75,7 +75,7 @@ export function sqliteShrink(engine: Engine) {
         .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
         .prepare(),
   });
-  /** What a session has besides its messages and its state. */
+  /** Deletes a session's other rows, besides messages and state. */
   const forgets = [
     db
       .update(clients)
@@ -100,8 +100,8 @@ export function sqliteShrink(engine: Engine) {
   };
 
   /**
-   * Deletes most of a large session's rows beforehand, the oldest first and some in each commit: all at once they would
-   * hold up everybody. Who breaks off in between has a session with fewer of them. `check`: whether the caller still may.
+   * Deletes most of a large session's rows in batches, the oldest first, because one deletion would hold up all calls.
+   * An interruption leaves a session with fewer rows. `check` checks the caller's rights again in each batch.
    */
   const inPieces = async (
     id: string,
@@ -127,7 +127,7 @@ export function sqliteShrink(engine: Engine) {
         { durable: false },
       );
       limit = Math.min(Math.max(MIN_ROWS, took > PIECE_MS ? limit >> 1 : limit * 2), MAX_ROWS);
-      await sleep(took); // half of the time is everybody else's
+      await sleep(took); // leaves half of the time to other calls
     }
   };
 
@@ -139,7 +139,7 @@ export function sqliteShrink(engine: Engine) {
   return {
     isHidden,
 
-    /** Inside a write: whether there is so much in a session that it is deleted in pieces. */
+    /** Runs inside a write: true if the session has enough rows to be deleted in batches. */
     isLarge(id: string): boolean {
       const { history, state } = large(id, "all");
       return history || state;
@@ -147,14 +147,14 @@ export function sqliteShrink(engine: Engine) {
 
     inPieces,
 
-    /** Inside a write: hides the session from everybody from here on; false when it is hidden already. */
+    /** Runs inside a write: hides the session; false if it is hidden already. */
     hide(id: string): boolean {
       const isNew = q.hide.run({ id }).changes > 0;
       for (const forget of forgets) forget.run({ id });
       return isNew;
     },
 
-    /** Deletes a hidden session. What a crash or a stop leaves of it is the next cleanup's. Never rejects. */
+    /** Deletes a hidden session. The next cleanup deletes the rest that a crash or stop leaves. Never rejects. */
     purge(id: string): Promise<void> {
       const before = purging.get(id);
       if (before !== undefined) return before;

@@ -1,4 +1,4 @@
-// Before a database is brought to a newer version, a copy of it as it was is put beside it. The newest two are kept.
+// The copy of a database that is made before an upgrade, beside the database. The newest two are kept.
 import { readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
@@ -17,9 +17,9 @@ import { migrations, type Migration } from "../schema/migrations.ts";
 const KEPT = 2;
 
 /**
- * Returns the copy's path, or undefined where none is needed: nothing to apply, or nothing in the database yet. It is
- * made in one statement, so that a start needs no event loop for it; a database of 100 MB takes about a second.
- * @throws AppError when the copy cannot be made: then nothing has been migrated
+ * Returns the copy's path; undefined if there is nothing to apply, or nothing in the database. One synchronous
+ * statement makes the copy, so a start needs no event loop; 100 MB take about a second.
+ * @throws AppError when the copy fails, before anything is migrated
  */
 export function copyBeforeUpgrade(
   sqlite: Sqlite,
@@ -30,15 +30,15 @@ export function copyBeforeUpgrade(
   if (applied === null) return undefined;
   const next = wanted.findIndex(({ createdAt }) => createdAt > applied);
   if (next === -1 || isEmpty(sqlite)) return undefined;
-  // The number is that of the first file in migrations/ which is applied.
+  // Number the copy by the first migration to apply, as in migrations/.
   const target = `${file}.before-migration-${String(next).padStart(4, "0")}`;
   const rights = dropToOwner(dirname(target));
   try {
     requireRoom(target, databaseBytes(file));
     const partial = createPartial(target);
     try {
-      sqlite.prepare("VACUUM INTO ?").run(partial); // into an empty file, which keeps its mode
-      // Another process that started at the same time may have applied the migrations, and made its own copy.
+      sqlite.prepare("VACUUM INTO ?").run(partial); // an empty file keeps its mode
+      // Drop the copy if another starting process has applied the migrations meanwhile: that process has made its own.
       if (versionOf(partial) === applied) settle(partial, target);
     } finally {
       removeDatabase(partial);
