@@ -15,11 +15,11 @@ const LEAST = 64 << 10; // bytes
 export const ballastFile = (database: string): string =>
   join(dirname(database), "holdfast.ballast");
 
-/** 0 where there is none. */
+/** The ballast's size in bytes; 0 without a ballast. */
 export const ballastBytes = (database: string): number =>
   statSync(ballastFile(database), { throwIfNoEntry: false })?.size ?? 0;
 
-/** Also where it was wrapped in a line that names the file. */
+/** True for a full disk, even in an error that is wrapped to name the file. */
 export function isFull(error: unknown): boolean {
   if (error instanceof AppError) return error.code === "storage_full" || isFull(error.cause);
   const known = fromSqlite(error);
@@ -30,7 +30,7 @@ export function isFull(error: unknown): boolean {
 export class Ballast {
   readonly #file: string;
   readonly #database: string;
-  /** As large as it was before it was given up; 0 when it is there, or never was. */
+  /** The size before the release; 0 while the ballast exists, or if there never was one. */
   #owed = 0;
 
   constructor(database: string) {
@@ -43,14 +43,14 @@ export class Ballast {
     return ballastBytes(this.#database);
   }
 
-  /** Makes it, or a small one larger, where the disk has room. */
+  /** Makes the ballast, or enlarges a small one, if the disk has room. */
   make(): void {
     const { size } = this;
     const free = freeBytes(dirname(this.#file)) ?? 0;
     this.#growTo(Math.min(MOST, Math.floor((free + size) / PART_OF_FREE)));
   }
 
-  /** Gives it up. Returns whether there was one. */
+  /** Deletes the ballast; true if there was one. */
   release(): boolean {
     const { size } = this;
     if (size === 0) return false;
@@ -59,7 +59,7 @@ export class Ballast {
     return true;
   }
 
-  /** Makes it as large as it was before `release`, or as large as there is room. */
+  /** Makes the ballast as large as before `release`, or as large as the disk allows. */
   restore(): void {
     if (this.#owed === 0) return;
     this.#growTo(Math.min(this.#owed, freeBytes(dirname(this.#file)) ?? 0));

@@ -27,17 +27,17 @@ export class LogSync {
     if (existsSync(this.#file)) this.#descriptor = this.#open();
   }
 
-  /** Whether a sync has failed, and no checkpoint has made it good. */
+  /** True after a failed sync, until a checkpoint makes it good. */
   get unconfirmed(): boolean {
     return this.#unconfirmed;
   }
 
-  /** After a checkpoint that brought all of the log into the database, which is on disk. */
+  /** Called after a checkpoint that brought the whole log into the database on disk. */
   confirmed(): void {
     this.#unconfirmed = false;
   }
 
-  /** Whether there are commits that may not be on disk yet. */
+  /** True while commits may not be on disk yet. */
   get pending(): boolean {
     return this.#running !== undefined || this.#next !== undefined;
   }

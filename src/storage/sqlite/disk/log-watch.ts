@@ -49,7 +49,7 @@ export class LogWatch {
     this.#onLog({ bytes });
   }
 
-  /** What keeps the log from being folded in. */
+  /** The reason why the log cannot be folded in. */
   #obstacle(): string | undefined {
     try {
       const [result] = this.#sqlite.pragma("wal_checkpoint(PASSIVE)") as [Checkpoint];

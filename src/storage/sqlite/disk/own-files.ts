@@ -1,5 +1,5 @@
-// Notices that the database's files are not those that were opened: deleted, replaced by a copy, or moved with their
-// folder. SQLite goes on writing into files that nobody will find again.
+// Detects that the database's files are no longer the opened ones: deleted, replaced by a copy, or moved with their
+// folder. SQLite would go on writing into lost files.
 import { statSync } from "node:fs";
 import { AppError } from "../../../lib/errors.ts";
 
@@ -16,7 +16,7 @@ export class OwnFiles {
   #lost: AppError | undefined;
   #onLost: ((error: AppError) => void) | undefined;
 
-  /** `onLost` is told once. */
+  /** `onLost` is called once. */
   constructor(database: string, onLost: (error: AppError) => void) {
     this.#database = database;
     this.#onLost = onLost;

@@ -1,4 +1,4 @@
-// What every SQLite store is built from.
+// The base of every SQLite store: reads, writes, times and conditions of expiry.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { sql, type SQL } from "drizzle-orm";
@@ -51,7 +51,7 @@ export class Engine {
   readonly db: BetterSQLite3Database;
   readonly clock: Clock;
   readonly dataVersion: DataVersion;
-  /** What nearly every call reads; whoever writes such a row drops it here. */
+  /** Rows that nearly every call reads; code that writes such a row drops it here. */
   readonly cached: {
     sessions: RowCache<Session>;
     clients: RowCache<Client>;
@@ -62,9 +62,9 @@ export class Engine {
   readonly #commits: GroupCommit;
   readonly #room: Room | undefined;
   readonly #companion = new AsyncLocalStorage<Companion>();
-  /** Whether a commit alone may be lost. */
+  /** True if a commit needs a sync to survive a power loss. */
   readonly #syncs: boolean;
-  /** Up to which commits of other processes are known to be on disk. */
+  /** The version up to which other processes' commits are known to be on disk. */
   #confirmedVersion: unknown;
 
   constructor(
@@ -95,12 +95,12 @@ export class Engine {
     return this.#commits.write(this.#accompanied(operation));
   }
 
-  /** As `write`, for what nobody is told of: it resolves at the commit, which a power loss may take back. */
+  /** Writes without waiting for the disk: resolves at the commit, which a power loss may undo. */
   writeRelaxed<T>(operation: () => T): Promise<T> {
     return this.#commits.write(operation, { durable: false });
   }
 
-  /** As `write`, for what frees space: a full disk does not keep it from being done. */
+  /** Writes a deletion, which succeeds even on a full disk. */
   async free<T>(asked: () => T, options?: { durable: boolean }): Promise<T> {
     const operation = options?.durable === false ? asked : this.#accompanied(asked);
     try {
@@ -136,7 +136,7 @@ export class Engine {
     return this.#companion.getStore()?.(operation) ?? operation;
   }
 
-  /** Reads what is committed, and gives it out when it is durable: nobody sees what a power loss could take back. */
+  /** Reads committed rows and waits until they are durable, so that no caller sees what a power loss could undo. */
   async readDurable<T>(query: () => T): Promise<T> {
     const result = this.#query(query);
     if (!this.#syncs) return result;
@@ -148,7 +148,7 @@ export class Engine {
     return result;
   }
 
-  /** As `read`, for what is only looked at on the way to a read or a write, and not given out: it waits for nothing. */
+  /** Reads without waiting for durability, for values that no caller sees. */
   async readNow<T>(query: () => T): Promise<T> {
     return this.#query(query);
   }

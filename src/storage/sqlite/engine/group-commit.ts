@@ -11,7 +11,7 @@ import type { OwnFiles } from "../disk/own-files.ts";
 
 interface Operation {
   run(): unknown;
-  /** Whether its promise waits until a power loss cannot take it back. */
+  /** True if the promise waits until a power loss cannot undo the commit. */
   durable: boolean;
   resolve(value: unknown): void;
   reject(error: unknown): void;
@@ -21,7 +21,7 @@ interface Operation {
 const BUSY_MS = 5_000;
 const RETRY_MS = 10;
 
-/** Told how many operations have become durable together, and how long that took, in seconds. */
+/** Called with the number of operations that became durable together, and their duration in seconds. */
 export type OnCommit = (operations: number, seconds: number) => void;
 
 export interface GroupCommitOptions {
@@ -90,7 +90,7 @@ export class GroupCommit {
     return result;
   }
 
-  /** Whether something can be read that is not durable yet. */
+  /** True if rows can be read that are not durable yet. */
   get pending(): boolean {
     return this.#log !== undefined && (this.#log.pending || this.#log.unconfirmed);
   }

@@ -1,4 +1,4 @@
-// Whose database a file is: Holdfast's own, nobody's yet, or another program's, which is never touched.
+// The owner of a database file: Holdfast, no program yet, or another program, whose file is never touched.
 import type { Database } from "better-sqlite3";
 import { AppError } from "../../../lib/errors.ts";
 import { migrations } from "../schema/migrations.ts";
@@ -43,7 +43,7 @@ function isOurs(sqlite: Sqlite): boolean {
   return first === migrations[0]!.createdAt;
 }
 
-/** Whether migrations were applied that were replaced by others later, in the project's first days. */
+/** True for a database with migrations that were replaced in the project's first days. */
 function isSketch(sqlite: Sqlite): boolean {
   const applied = sqlite.prepare("SELECT created_at FROM __drizzle_migrations").pluck().all();
   const known = new Set<unknown>(migrations.map(({ createdAt }) => createdAt));

@@ -1,5 +1,5 @@
-// How much may be stored: by one principal, and in the file. Accounts are kept by triggers (migrations/0024_accounts.sql);
-// here is only what they are held against. What frees space is never refused.
+// Limits on stored bytes, per principal and for the file. Triggers keep the accounts (migrations/0024_accounts.sql);
+// this file checks them. Deletions are never refused.
 import { eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Sqlite } from "./connection.ts";
@@ -32,7 +32,7 @@ export interface Usage {
   checkProgram(clientId: string): void;
   /** As `checkProgram`, for news, which may as well not be stored. */
   hasProgramRoom(clientId: string): boolean;
-  /** Whether the principal has all that it may. */
+  /** True if the principal has reached its limit. */
   isFull(owner: string): boolean;
 }
 

@@ -1,5 +1,5 @@
-// Whether somebody may write to a session, asked within the write itself: rights that ended while a call ran are gone, and
-// nothing can come between the question and the write. Rows that are asked for are mostly in memory.
+// Checks a principal's right to write to a session, inside the write. Rights that end during a call count at once, and
+// nothing comes between check and write. The rows are mostly in memory.
 import { and, eq, sql } from "drizzle-orm";
 import type { Principal } from "../../../auth/principal.ts";
 import { AppError } from "../../../lib/errors.ts";
@@ -81,7 +81,7 @@ export function sqliteWriteAccess(engine: Engine) {
   };
 }
 
-/** Whoever has any access may. */
+/** Allows any access. */
 const mayRead = (): void => undefined;
 
 const gone = (): AppError =>

@@ -34,11 +34,11 @@ export function migrate(sqlite: Sqlite, wanted: readonly Migration[] = migration
   sqlite.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
 }
 
-/** Whether a database at that version lacks something. */
+/** True if a database at that version lacks a migration. */
 export const isBehind = (applied: number, wanted: readonly Migration[] = migrations): boolean =>
   applied < (wanted.at(-1)?.createdAt ?? 0);
 
-/** When the newest applied migration was written; null for a file without any. */
+/** The creation time of the newest applied migration; null without any. */
 export function appliedVersion(sqlite: Sqlite): number | null {
   const table = "SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'";
   if (sqlite.prepare(table).get() === undefined) return null;

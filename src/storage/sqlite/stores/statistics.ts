@@ -1,4 +1,4 @@
-// How much is stored, for monitoring. Cheap however much it is: no query looks at every message or every state key.
+// Counts of stored rows for monitoring. Cheap at any size: no query reads every message or every state key.
 import { count, sql } from "drizzle-orm";
 import type { SessionStore } from "../../../sessions/store.ts";
 import type { StoredFigures } from "../../../telemetry/readings.ts";

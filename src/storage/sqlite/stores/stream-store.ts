@@ -29,7 +29,7 @@ const { placeholder } = sql;
 const LARGE_EVENT = 16_000; // characters
 const EVENTS_A_CHECK = 16;
 
-/** `onEvent`: told of each event that is written. */
+/** `onEvent` is called for each written event. */
 export function sqliteStreamStore(
   engine: Engine,
   usage: Pick<Usage, "checkProgram">,

@@ -127,7 +127,7 @@ export function sqliteSubscriptionStore(
     q.bound.run({ clientId });
   };
   let version: unknown;
-  /** Whether there are subscriptions at all, as of a version of the data: most changes have nobody to be told to. */
+  /** True if there are subscriptions at a version of the data: most changes have no subscriber. */
   let known = { version: undefined as unknown, any: true };
   const hasAny = (): boolean => {
     const now = engine.dataVersion.current;

@@ -1,13 +1,13 @@
-// What keeps the file small and its queries quick while it lives for years.
+// Maintenance that keeps the file small and its queries fast over years.
 import type { Maintenance } from "../../../jobs/cleanup.ts";
 import { isFull } from "../disk/ballast.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Room } from "../disk/room.ts";
 
-/** So many pages stay for new data: taking them from the file again would cost more than they do. */
+/** Free pages that stay in the file, because new data needs them again. */
 const SPARE_PAGES = 1_024; // 4 MB
-/** And this part of the file: what was deleted is often about what comes next. */
+/** Part of the file that stays free, too: deleted data is often replaced by as much new data. */
 const SPARE_PART = 0.1;
 
 export function sqliteUpkeep(engine: Engine, sqlite: Sqlite, room?: Room): Maintenance {
