@@ -23,7 +23,7 @@ export const sessions = sqliteTable(
     pinned: integer({ mode: "boolean" }).notNull().default(false),
     createdAt: integer("created_at").notNull(),
     lastActiveAt: integer("last_active_at").notNull(),
-    /** Of a temporary session: how long it is kept since its last activity. */
+    /** Lifetime of a temporary session after its last activity. */
     keepMs: integer("keep_ms"),
     /** Of a temporary session: the client that it goes with. */
     openedBy: text("opened_by"),
@@ -47,9 +47,9 @@ export const clients = sqliteTable(
     /** The `Mcp-Session-Id`. */
     id: text().primaryKey(),
     owner: text().notNull(),
-    /** By what it was introduced, for nobody else to reach it; null in databases of earlier versions. */
+    /** The credentials that initialized the client, which alone may reach it; null in rows of earlier versions. */
     credentials: text(),
-    /** What these allowed; null for what an owner may do. */
+    /** The scope of these credentials; null for an owner's rights. */
     scope: text({ enum: ["metrics", "read", "write", "admin"] }),
     /** Of the session that it has to itself. Not a reference: the session is made with the first thing stored in it. */
     ownSessionId: text("own_session_id").notNull().default(""),
@@ -65,7 +65,7 @@ export const clients = sqliteTable(
     epoch: integer().notNull().default(0),
     createdAt: integer("created_at").notNull(),
     lastSeenAt: integer("last_seen_at").notNull(),
-    /** Until when a process has promised that it is connected. */
+    /** End of the presence that a process has promised. */
     presentUntil: integer("present_until").notNull().default(0),
     endedAt: integer("ended_at"),
   },
@@ -121,7 +121,7 @@ export const messages = sqliteTable(
     outputTokens: integer("output_tokens"),
     requestKey: text("request_key"),
     createdAt: integer("created_at").notNull(),
-    /** On whose call it was written, also for an answer of a model; null in databases of earlier versions. */
+    /** The principal whose call stored the message, also for a model's answer; null in rows of earlier versions. */
     author: text(),
   },
   (t) => [
@@ -138,7 +138,7 @@ export const historyGaps = sqliteTable("history_gaps", {
   sessionId: text("session_id")
     .primaryKey()
     .references(() => sessions.id, { onDelete: "cascade" }),
-  /** How many of the numbers 1 to the last one have no message. */
+  /** Number of missing messages from 1 to the last number. */
   missing: integer().notNull(),
   /** The highest number that a message ever had, if its message was deleted. */
   lastSeq: integer("last_seq").notNull(),
@@ -205,14 +205,14 @@ export const turns = sqliteTable(
   (t) => [index("turns_message").on(t.messageId), index("turns_instance").on(t.instanceId)],
 );
 
-/** What a model is told of the messages that no longer fit beside the newest ones. */
+/** The text that stands for the messages that no longer fit into a model's window. */
 export const summaries = sqliteTable("summaries", {
   sessionId: text("session_id")
     .primaryKey()
     .references(() => sessions.id, { onDelete: "cascade" }),
-  /** It stands for the messages up to this one. */
+  /** Number of the last message that the summary covers. */
   uptoSeq: integer("upto_seq").notNull(),
-  /** How many of these nobody read for it, because they were too many at once. */
+  /** Number of these messages that were never summarized, because they were too many at once. */
   leftOut: integer("left_out").notNull().default(0),
   content: text().notNull(),
   model: text().notNull(),
@@ -263,7 +263,7 @@ export const streamEvents = sqliteTable(
   (t) => [primaryKey({ columns: [t.streamId, t.seq] })],
 );
 
-/** Whose words a stream may hold: of the sessions that its calls have worked in. Not a reference: some are made later. */
+/** The sessions whose content a stream may hold. Not a reference: some sessions are created later. */
 export const streamSessions = sqliteTable(
   "stream_sessions",
   {
@@ -278,7 +278,7 @@ export const streamSessions = sqliteTable(
   ],
 );
 
-/** Requests that are being worked on; what a dead process leaves here is ended by the next one. */
+/** Requests in flight; the next process ends those that a dead process left. */
 export const openRequests = sqliteTable(
   "open_requests",
   {
@@ -294,9 +294,9 @@ export const openRequests = sqliteTable(
     message: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     /** The session that its address named. */
     target: text({ mode: "json" }).$type<{ id: string } | { name: string } | null>(),
-    /** What the caller's credentials allowed; null for what an owner may do. */
+    /** The scope of the caller's credentials; null for an owner's rights. */
     scope: text({ enum: ["metrics", "read", "write", "admin"] }),
-    /** By what the caller was let in; null where nobody was asked. */
+    /** The caller's credentials; null without authentication. */
     credentials: text({ mode: "json" }).$type<Credentials | null>(),
     instanceId: text("instance_id").notNull(),
     startedAt: integer("started_at").notNull(),
@@ -378,24 +378,24 @@ export const keyedCalls = sqliteTable(
   ],
 );
 
-/** What a keyed call that runs has changed already: run again after a crash, it finds these changes made. */
+/** Completed changes of a running call with a key: if the call runs again after a crash, it skips them. */
 export const keyedCallChanges = sqliteTable(
   "keyed_call_changes",
   {
     callId: integer("call_id")
       .notNull()
       .references(() => keyedCalls.id, { onDelete: "cascade" }),
-    /** What is changed. */
+    /** The name of the change. */
     what: text().notNull(),
     /** 0, 1, 2 … of the writes that this takes. */
     n: integer().notNull(),
-    /** JSON: what the write gave; null for nothing. */
+    /** JSON result of the write; null for none. */
     result: text(),
   },
   (t) => [primaryKey({ columns: [t.callId, t.what, t.n] })],
 );
 
-/** Who may come in over HTTP. As soon as there is one, everybody needs one. */
+/** API keys. The first key turns authentication on for all callers. */
 export const apiKeys = sqliteTable("api_keys", {
   id: text().primaryKey(),
   /** SHA-256 of the secret part. */
@@ -408,7 +408,7 @@ export const apiKeys = sqliteTable("api_keys", {
   revokedAt: integer("revoked_at"),
 });
 
-/** Whom an owner lets into a session. */
+/** The principals that a session is shared with. */
 export const grants = sqliteTable(
   "grants",
   {
@@ -425,7 +425,7 @@ export const grants = sqliteTable(
   ],
 );
 
-/** Shares that nobody has accepted yet: until then they let nobody in, and are in no list. */
+/** Pending offers of shares: they give no access and are in no list. */
 export const shareOffers = sqliteTable(
   "share_offers",
   {
@@ -448,9 +448,9 @@ export const shareOffers = sqliteTable(
  */
 export const usage = sqliteTable("usage", {
   owner: text().primaryKey(),
-  /** Of the messages' text alone. */
+  /** Bytes of the messages' text alone. */
   historyBytes: integer("history_bytes").notNull().default(0),
-  /** Of the state's values alone. */
+  /** Bytes of the state's values alone. */
   stateBytes: integer("state_bytes").notNull().default(0),
   /** What all of it takes in the file, about: keys, indexes and rows are counted too. */
   storedBytes: integer("stored_bytes").notNull().default(0),
@@ -458,7 +458,7 @@ export const usage = sqliteTable("usage", {
   programBytes: integer("program_bytes").notNull().default(0),
 });
 
-/** Who did what to whom, for people to read. It outlives what it tells of. */
+/** Audit entries for people: actor, action and subject. They outlive their subjects. */
 export const audit = sqliteTable(
   "audit",
   {
@@ -478,14 +478,14 @@ export const cutoffs = sqliteTable("cutoffs", {
   kind: text({ enum: ["session", "client", "empty"] }).primaryKey(),
   /** The age that was last in force; null for never. */
   maxAgeMs: integer("max_age_ms"),
-  /** When that was. */
+  /** The last time with this age in force. */
   seenAt: integer("seen_at").notNull(),
   announcedCutoff: integer("announced_cutoff"),
   announcedAt: integer("announced_at"),
   dueAt: integer("due_at"),
 });
 
-/** What the folder was last served with, for programs that are told nothing else: one row at most. */
+/** The maximum age that the folder was last served with, for programs without a setting; at most one row. */
 export const retention = sqliteTable("retention", {
   id: integer().primaryKey(),
   /** Null for never. */

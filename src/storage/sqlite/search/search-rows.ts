@@ -1,5 +1,4 @@
-// The statements of a search, each over many rows at once: one with many conditions takes SQLite longer to prepare,
-// which it does anew for other values, than to run.
+// The statements of a search. Preparing a query with many conditions costs more than running it, so they are batched.
 import { MAX_TAKEN } from "../../../sessions/store.ts";
 import { and, desc, eq, inArray, sql, type SQL } from "drizzle-orm";
 import type { SearchOptions } from "../../../chat/store.ts";
@@ -10,7 +9,7 @@ import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
-/** How much of a message is read to rank it, in characters; of one that is larger than this, in bytes, nothing. */
+/** Limits on the text that is read to rank a message: characters, and bytes above which none is read. */
 const READ_CHARACTERS = 4_000;
 const MAX_READ_BYTES = 65_536;
 

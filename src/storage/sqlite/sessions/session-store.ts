@@ -71,7 +71,7 @@ const facts = {
 const access = sql<Access>`iif(sessions.owner = ${placeholder("owner")} or ${placeholder("owner")} = '', 'own',
   (select access from grants where grants.session_id = sessions.id and grants.principal = ${placeholder("owner")}))`;
 
-/** What a new session has unless told otherwise. */
+/** Default fields of a new session. */
 const BLANK = { name: null, title: null, system: null, keepMs: null, openedBy: null };
 const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
 
@@ -484,7 +484,7 @@ export function sqliteSessionStore(
   };
 }
 
-/** What an update can make larger. */
+/** Bytes of the fields that an update may enlarge. */
 const bytesOf = ({ name, title, system }: Session): number =>
   Buffer.byteLength(`${name ?? ""}${title ?? ""}${system ?? ""}`);
 

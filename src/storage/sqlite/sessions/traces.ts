@@ -6,9 +6,9 @@ import type { Engine } from "../engine/engine.ts";
 
 /** To be called inside a write. */
 export interface Traces {
-  /** All that the session has left. */
+  /** Deletes all traces of the session. */
   forget(id: string): void;
-  /** What holds a message of the session; and what streams have delivered, for that may quote it in part. */
+  /** Deletes traces that hold a message's text, and delivered events of streams, which may quote a part of it. */
   forgetText(id: string, text: string): void;
 }
 
