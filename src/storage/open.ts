@@ -48,31 +48,31 @@ export interface StorageOptions extends UsageLimits {
   clock: Clock;
   /** Without a maximum age: the one that the folder was last served with, or never. Clients follow it, or have 90 days. */
   expiry: Partial<Expiry>;
-  /** How long a stream that nobody uses can still be resumed. Default 10 minutes. */
+  /** Time for which an unused stream can still be resumed. Default 10 minutes. */
   streamGraceMs?: number;
-  /** Of one session. Default 100,000. */
+  /** Maximum per session. Default 100,000. */
   maxMessages?: number;
-  /** Of one owner: beyond that the one that was idle for longest ends. Default 10,000. */
+  /** Maximum per owner; one more ends the client that was idle longest. Default 10,000. */
   maxClients?: number;
-  /** Told before the database is brought to this version, with the path of a copy of it as it was. */
+  /** Called before an upgrade, with the path of the copy of the old database. */
   onUpgrade?: (copy: string) => void;
-  /** Told of each commit and each stream event, where somebody counts them. */
+  /** Called for each commit and each stream event, for metrics. */
   onCommit?: OnCommit | undefined;
   onEvent?: (() => void) | undefined;
-  /** Told when the clock has moved without anybody seeing time pass. */
+  /** Called when the clock jumps without seen time. */
   onJump?: (jump: Jump) => void;
-  /** Told once that the files are gone or others: nothing can be stored from then on. */
+  /** Called once when the files are lost or replaced: nothing can be stored from then on. */
   onLost?: (error: AppError) => void;
-  /** Told when the write-ahead log has become large because it cannot be folded in, and when it is again. */
+  /** Called when the write-ahead log is large because it cannot be folded in, and when it is folded in again. */
   onLog?: OnLog;
 }
 
-/** How long the event loop may stand still for another process's lock, in milliseconds. */
+/** Maximum time that the event loop blocks for another process's lock, in milliseconds. */
 const BLOCKING_MS = 40;
-/** How long a close waits for large sessions to be deleted. What is left then is the next cleanup's. */
+/** Maximum time that a close waits for the deletion of large sessions. The next cleanup deletes the rest. */
 const MAX_PURGE_MS = 10_000;
 
-/** Of clients, where sessions are kept for ever. */
+/** Lifetime of clients when sessions never expire. */
 const CLIENT_AGE_MS = 90 * 86_400_000;
 
 export { cannotOpen, noDatabase } from "./sqlite/engine/connection.ts";
@@ -156,7 +156,7 @@ export function openStorage({
           await engine.close();
           if (!files?.lost) room?.fold();
         } finally {
-          // What is there under the names of lost files is somebody else's, and SQLite would delete a log there.
+          // Do not close: SQLite would delete a log under the lost files' names, which belongs to another database.
           if (!files?.lost) sqlite.close();
         }
       },

@@ -27,7 +27,7 @@ export interface Storage {
   readonly audit: AuditStore;
   readonly transfer: TransferStore;
   readonly upkeep: Maintenance;
-  /** How much is stored. */
+  /** Counts of stored rows, for monitoring. */
   statistics(): Promise<StoredFigures>;
   /** Since last activity, in milliseconds; `Infinity` for never. */
   readonly maxAgeMs: number;

@@ -22,7 +22,7 @@ export interface Expiry {
   clientAgeMs: number;
 }
 
-/** What was last used at or before its cutoff has expired. */
+/** The current cutoffs: rows last used at or before their cutoff have expired. */
 export type ExpiryTimes = {
   now: number;
   /** The same, without what the clock has gained unseen within a day. */
@@ -41,7 +41,7 @@ export const NEVER_BACK_MS = 45 * 60_000;
 
 const DAY_MS = 24 * 3_600_000;
 
-/** How far each kind of expiry has come, and the time that it goes by. */
+/** The cutoff of each kind of expiry, and the trusted time. */
 export type EngineTimes = Readonly<Record<CutoffKind, Cutoff> & { time: TrustedTime }>;
 
 /** Is given each operation that an act writes, and returns it with what belongs into the same savepoint. */
@@ -180,7 +180,7 @@ export class Engine {
   }
 }
 
-/** Of the session at hand. */
+/** The URI of the current session. */
 const uriOfSession: SQL = sql`${sql.raw(`'${SESSIONS_URI}/'`)} || sessions.id`;
 
 // In these conditions columns are written with their tables: Drizzle leaves the table out in a query on one table, and

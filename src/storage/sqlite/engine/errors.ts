@@ -2,7 +2,7 @@
 import Database from "better-sqlite3";
 import { AppError } from "../../../lib/errors.ts";
 
-/** What SQLite said, for a person; anything else passes through. */
+/** SQLite's error as an error for people; other errors stay as they are. */
 export function fromSqlite(error: unknown): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   const code = error.code;

@@ -206,7 +206,7 @@ export class GroupCommit {
       this.#statements.release.run();
       return () => resolve(result);
     } catch (error) {
-      // A full disk can make SQLite roll back the whole transaction: then nobody's write is there.
+      // A full disk can make SQLite roll back the whole transaction, with all its writes.
       if (!this.#sqlite.inTransaction) throw error;
       this.#statements.undo.run();
       this.#statements.release.run();

@@ -28,9 +28,9 @@ export interface Usage {
   checkState(sessionId: string): void;
   /** For whatever else belongs to a session. */
   checkSession(sessionId: string): void;
-  /** For what a program leaves by being connected. The room of what nobody waits for is taken first. */
+  /** Checks the bytes that a client leaves by connecting. First deletes rows that no client waits for. */
   checkProgram(clientId: string): void;
-  /** As `checkProgram`, for news, which may as well not be stored. */
+  /** Checks room for a notification, which is dropped without room. */
   hasProgramRoom(clientId: string): boolean;
   /** True if the principal has reached its limit. */
   isFull(owner: string): boolean;
@@ -41,9 +41,9 @@ const NOTHING: Account = { historyBytes: 0, stateBytes: 0, storedBytes: 0, progr
 
 /** Room for the `max-history` and `max-state` that are usual. */
 const USUAL_BYTES = 16 * 2 ** 30;
-/** Of its own, so that a key that only reads takes no room from those that write, and whoever is full can still connect. */
+/** Part of programs alone: keys that only read take no room from writers, and a full principal can still connect. */
 const PART_OF_PROGRAMS = 1 / 4;
-/** This part of the file is for programs alone: somebody has to come in to make room. */
+/** Part of the file for programs alone: a client must be able to connect to make room. */
 const KEPT_FOR_PROGRAMS = 1 / 16;
 
 export function sqliteUsage(

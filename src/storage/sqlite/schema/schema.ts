@@ -25,7 +25,7 @@ export const sessions = sqliteTable(
     lastActiveAt: integer("last_active_at").notNull(),
     /** Lifetime of a temporary session after its last activity. */
     keepMs: integer("keep_ms"),
-    /** Of a temporary session: the client that it goes with. */
+    /** The client that a temporary session ends with. */
     openedBy: text("opened_by"),
   },
   (t) => [
@@ -51,7 +51,7 @@ export const clients = sqliteTable(
     credentials: text(),
     /** The scope of these credentials; null for an owner's rights. */
     scope: text({ enum: ["metrics", "read", "write", "admin"] }),
-    /** Of the session that it has to itself. Not a reference: the session is made with the first thing stored in it. */
+    /** Id of the client's own session. Not a reference: the first write creates the session. */
     ownSessionId: text("own_session_id").notNull().default(""),
     // A deleted conversation must not disconnect the programs that worked in it.
     sessionId: text("session_id").references(() => sessions.id, { onDelete: "set null" }),
@@ -319,7 +319,7 @@ export const outbox = sqliteTable(
       .references(() => clients.id, { onDelete: "cascade" }),
     data: text().notNull(),
     createdAt: integer("created_at").notNull(),
-    /** Of news: the session that has changed. */
+    /** The session of a notification. */
     sessionId: text("session_id"),
   },
   (t) => [
@@ -339,7 +339,7 @@ export const subscriptions = sqliteTable(
       .references(() => clients.id, { onDelete: "cascade" }),
     /** In its canonical spelling. */
     uri: text().notNull(),
-    /** As the client spelled it; null in databases of earlier versions. */
+    /** The client's spelling; null in rows of earlier versions. */
     asked: text(),
   },
   (t) => [primaryKey({ columns: [t.clientId, t.uri] }), index("subscriptions_uri").on(t.uri)],

@@ -12,7 +12,7 @@ export const ownerToken = (owner: string): string => `o${Buffer.from(owner).toSt
 /** The index's table in memory is renewed after a message with more different words. */
 const MANY_WORDS = 4_000;
 
-/** What the migrations and the triggers call. */
+/** Adds the SQL functions that migrations and triggers call. */
 export function addSearchFunctions(sqlite: Database.Database): void {
   let renewing: NodeJS.Immediate | undefined;
   sqlite.function("search_text", { deterministic: true }, (text) => {

@@ -16,7 +16,7 @@ const KEEP_MS = 365 * 24 * 3_600_000;
 const MAX_ENTRIES = 10_000;
 /** They are counted each time that so many entries were noted. */
 const ENTRIES_A_CHECK = 100;
-/** Of the detail, in characters. */
+/** Maximum length of the detail, in characters. */
 const MAX_DETAIL = 500;
 
 export function sqliteAuditStore(engine: Engine): AuditStore {

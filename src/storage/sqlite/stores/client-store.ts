@@ -11,7 +11,7 @@ import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
-/** Of the name of a program that has ended, in characters. */
+/** Maximum length of an ended client's name, in characters. */
 const SHOWN = 200;
 
 export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: number): ClientStore {

@@ -213,6 +213,6 @@ export function sqliteKeyedCallStore(
   };
 }
 
-/** What an operation gave, as it was noted. */
+/** The noted result of a write. */
 const fromJson = <T>(result: string | null): T =>
   (result === null ? undefined : JSON.parse(result)) as T;
