@@ -1,4 +1,4 @@
-// What a storage engine brings to the contract, and what the contract's tests are written with.
+// The interface of a storage engine to the contract, and helpers of the contract's tests.
 import { newId } from "../../src/lib/ids.ts";
 import type { Client, Session } from "../../src/sessions/session.ts";
 import type { Storage } from "../../src/storage/storage.ts";
@@ -98,5 +98,5 @@ export const put = (storage: Storage, sessionId: string, key: string, value = "1
 export const say = (storage: Storage, sessionId: string, content: string) =>
   storage.history.append(sessionId, { role: "user", content });
 
-/** What a rejection must look like. */
+/** The expected fields of a rejection. */
 export const failure = (code: string) => ({ name: "AppError", code });

@@ -1,9 +1,9 @@
-// What the contract of KeyedCallStore is written with: two processes that know of one call.
+// The setup of IdempotentCallStore's contract: two processes that know of one call.
 import { newId } from "../../src/lib/ids.ts";
 import type { IdempotentCall } from "../../src/idempotency/idempotent-calls.ts";
 import { ANA, newInstance, type Opened } from "./engine.ts";
 
-/** How long a call is kept, in milliseconds. */
+/** Lifetime of a call, in milliseconds. */
 export const KEPT = 24 * 3_600_000;
 export const MAX = 9;
 export const CALL: IdempotentCall = { owner: ANA, scope: "s-1", key: "k-1", request: "r-1" };

@@ -14,7 +14,7 @@ export const bearer = (token: string): { authorization: string } => ({
   authorization: `Bearer ${token}`,
 });
 
-/** What `keys create --json` prints. */
+/** The output of `keys create --json`. */
 export async function createKey(folder: string, ...flags: string[]): Promise<Json> {
   const args = ["keys", "create", "--data-dir", folder, "--json", ...flags];
   const { code, stdout, stderr } = await run(args);

@@ -20,7 +20,7 @@ export type ClientVersion = "v1" | "v2" | "auto" | "pinned";
 
 export const VERSIONS: readonly ClientVersion[] = ["v1", "v2", "auto", "pinned"];
 
-/** Of 2026-07-28: no handshake, no session header. */
+/** A client of 2026-07-28: no handshake, no session header. */
 export const isModern = (version: ClientVersion): boolean =>
   version === "auto" || version === "pinned";
 
@@ -42,7 +42,7 @@ export interface TestClient {
   readonly updates: readonly string[];
   /** Asks to hear of other tools; 2025-era clients need not ask. */
   followTools(): Promise<void>;
-  /** How often it has heard of other tools. */
+  /** The number of received tools/list_changed notifications. */
   readonly toolNews: number;
   /** The `Mcp-Session-Id`, over HTTP. */
   readonly id: string | undefined;

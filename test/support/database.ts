@@ -14,7 +14,7 @@ export function openDatabase(
   return database;
 }
 
-/** How many rows each table has, the full-text index included; tables without any are left out. */
+/** The number of rows of each table, the full-text index included; empty tables are left out. */
 export function rowCounts(database: Database.Database): Record<string, number> {
   const tables = database
     .prepare<[], string>(
@@ -56,7 +56,7 @@ export function findDamage(database: Database.Database): unknown[] {
 const HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
 
-/** How many commits the write-ahead log holds. Format: sqlite.org/fileformat2.html, "The Write-Ahead Log". */
+/** The number of commits in the write-ahead log. Format: sqlite.org/fileformat2.html, "The Write-Ahead Log". */
 export function commitsInLog(folder: string): number {
   const log = readFileSync(`${databaseFile(folder)}-wal`);
   if (log.length === 0) return 0;

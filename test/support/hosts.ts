@@ -5,7 +5,7 @@ import { callModern, askModern, envelope, MODERN } from "./modern.ts";
 import { calling, initialize, introduce, post, read, rpc, type Json } from "./raw.ts";
 import { rawStdio, type RawStdio, type Wire } from "./raw-stdio.ts";
 
-/** What a tool's result has as data. */
+/** The structured content of a tool's result. */
 export type CallTool = (tool: string, args: object) => Promise<Json>;
 
 export interface Place {

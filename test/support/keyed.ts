@@ -52,7 +52,7 @@ const FAILED = { isError: true, content: [{ type: "text" as const, text: "It fai
 
 /** A tool that waits until it is let go, or is cancelled. */
 export class Worker {
-  /** How many runs have begun. The task `fail` ends with an error. */
+  /** The number of runs that began. The task `fail` ends with an error. */
   runs = 0;
   /** The `task` of each run that was cancelled. */
   readonly cancelled: string[] = [];

@@ -40,7 +40,7 @@ export async function remembering(
 export const words = (mark: string, tokens: number): string =>
   `${mark}${" word".repeat(tokens - 3)}`;
 
-/** What a request holds, in tokens. */
+/** The size of a request, in tokens. */
 export async function tokensOf({ messages }: ModelCall): Promise<number> {
   const counts = messages.map(({ content }) => tokenizer.count(content, Infinity));
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);

@@ -14,7 +14,7 @@ export interface ModelCall extends Asked {
   wire: Wire;
 }
 
-/** What the endpoint does with one request. */
+/** The endpoint's reaction to one request. */
 export type Script = (response: ServerResponse, call: ModelCall) => void | Promise<void>;
 
 /** Answers piece by piece, as the pieces come. `usage`: whether it says what that cost, where it has the choice. */

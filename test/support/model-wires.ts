@@ -25,7 +25,7 @@ export interface Wire {
   error(message: string): object;
 }
 
-/** What every scripted answer costs. */
+/** Token usage of every scripted answer. */
 export const INPUT_TOKENS = 11;
 export const OUTPUT_TOKENS = 7;
 

@@ -20,9 +20,9 @@ export const KINDS = ["v1", "v2 legacy", "v2 auto"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface OwnModel {
-  /** What the client's model was asked, in order. */
+  /** Requests to the client's model, in order. */
   readonly sampled: Json[];
-  /** What the person was asked. */
+  /** Questions to the person. */
   readonly elicited: Json[];
   call(name: string, args?: object): Promise<Json>;
   prompt(name: string, args: Record<string, string>): Promise<Json>;
@@ -36,7 +36,7 @@ export const answerOf = (text: string, model = "own-1"): Json => ({
   content: { type: "text", text },
 });
 
-/** What starts `holdfast stdio` with these arguments. */
+/** The command that starts `holdfast stdio` with these arguments. */
 const stdio = (given: readonly string[]) => {
   const [command, ...args] = [...PROGRAM, "stdio", ...given];
   return { command: command!, args, env: cleanEnv() };

@@ -15,7 +15,7 @@ const FORMATS = file("../../bin/formats.js");
 /** A server with tools that wait. */
 export const FIXTURE = file("fixture-server.ts");
 
-/** How the program is started: Node and the bundle, or a single executable. */
+/** The command that starts the program: Node and the bundle, or a single executable. */
 export const PROGRAM: readonly string[] = [process.execPath, BUNDLE];
 
 export interface ServerOptions {
@@ -33,7 +33,7 @@ export interface ServerProcess {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** What it has written to standard error so far. */
+  /** Standard error so far. */
   readonly errors: () => string;
   /** SIGKILL: no time for a last word. */
   kill(): Promise<void>;

@@ -37,7 +37,7 @@ export async function scrape(url: string, headers: Record<string, string> = {}):
   };
 }
 
-/** How much each sample of these metrics has grown. */
+/** The growth of each sample of these metrics. */
 export function growth(before: Scraped, after: Scraped, name: string): Record<string, number> {
   const grown = [...after.samples]
     .filter(([key]) => key === name || key.startsWith(`${name}{`))

@@ -5,7 +5,7 @@ import type { Terminal } from "../../src/cli/terminal/terminal.ts";
 
 export interface Sitting {
   terminal: Terminal;
-  /** What was written to standard output, and to standard error. */
+  /** The text on standard output, and on standard error. */
   output(): Promise<string>;
   errors(): Promise<string>;
 }

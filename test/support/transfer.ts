@@ -38,7 +38,7 @@ export interface ImportSetup {
   strict?: boolean;
 }
 
-/** What became of each session of the file with this content. */
+/** The outcome of each session of a file with this content. */
 export async function imported(
   app: App,
   content: string | Buffer,
@@ -58,7 +58,7 @@ export async function imported(
   return Array.fromAsync(app.transfer.import(sessions, { ownerOf, dryRun }));
 }
 
-/** What would be left out of the file with this content: `conversation 2: message b: …`. */
+/** The skipped parts of a file with this content: `conversation 2: message b: …`. */
 export async function skippedOf(app: App, content: string): Promise<string[]> {
   const file = join(temporaryFolder(), "input");
   writeFileSync(file, content);

@@ -6,7 +6,7 @@ export interface Wire {
   socket: Socket;
   /** Sends bytes, as far as the other side still takes them. */
   send(bytes: string | Uint8Array): void;
-  /** What has come so far. */
+  /** The text received so far. */
   received(): string;
   /** Resolves to all that came, when the other side has closed the connection. */
   closed: Promise<string>;
