@@ -9,6 +9,7 @@ import { shortened } from "../../lib/text/text.ts";
 import { historyBefore } from "../../sessions/uris.ts";
 import { iso, reply } from "./reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { READS } from "./annotations.ts";
 
 const MAX_RESULTS = 20;
 const MAX_TITLE_BYTES = 200;
@@ -20,8 +21,6 @@ const MAX_NEIGHBOUR_BYTES = 2_000;
 const MARK = " […]";
 
 const reference = { id: z.string(), title: z.string(), url: z.string() };
-const annotations = { readOnlyHint: true, openWorldHint: false };
-
 /** A message's permanent id: its session's id and its number there. */
 const messageId = (session: string, seq: number): string => `${session}#${seq}`;
 
@@ -44,7 +43,7 @@ export function chatgptTools(): Tool[] {
         "Find messages in all of the user's earlier conversations by their words, the best first. fetch gives one with what was said around it.",
       input: z.strictObject({ query: z.string().describe("Plain words, no syntax.") }),
       output: z.object({ results: z.array(z.object(reference)) }),
-      annotations,
+      annotations: READS,
       session: "none",
       quick: true,
       async handler({ input, sessions }) {
@@ -68,7 +67,7 @@ export function chatgptTools(): Tool[] {
         text: z.string(),
         metadata: z.record(z.string(), z.string()),
       }),
-      annotations,
+      annotations: READS,
       session: "none",
       quick: true,
       async handler({ input: { id }, sessions }) {

@@ -3,6 +3,7 @@ import { quoted } from "../../lib/text/quoted.ts";
 import { z } from "zod";
 import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { ADDS } from "./annotations.ts";
 
 export function forkTool(): Tool {
   return defineTool({
@@ -14,12 +15,7 @@ export function forkTool(): Tool {
       upto: z.int().min(1).optional().describe("Number of the last message to copy. Default: all."),
     }),
     output: z.object({ forked_from: z.string(), title: z.string().nullable() }),
-    annotations: {
-      readOnlyHint: false,
-      destructiveHint: false,
-      idempotentHint: false,
-      openWorldHint: false,
-    },
+    annotations: ADDS,
     async handler({ input, session }) {
       const { id, title } = await session.fork(input.upto);
       return reply(

@@ -5,6 +5,7 @@ import { AppError } from "../../lib/errors.ts";
 import { iso, reply } from "./reply.ts";
 import { requestKey } from "../request-key.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { ADDS, READS, REPLACES } from "./annotations.ts";
 
 const toMessage = ({ seq, role, content, status, model, createdAt, author }: Message) => ({
   seq,
@@ -34,12 +35,7 @@ export function historyTools(): Tool[] {
         request_key: requestKey,
       }),
       output: z.object({ seq: z.int(), created_at: z.string() }),
-      annotations: {
-        readOnlyHint: false,
-        destructiveHint: false,
-        idempotentHint: false,
-        openWorldHint: false,
-      },
+      annotations: ADDS,
       session: "created",
       quick: true,
       async handler({ input, session }) {
@@ -80,7 +76,7 @@ export function historyTools(): Tool[] {
         ),
         next_before: z.int().optional(),
       }),
-      annotations: { readOnlyHint: true, openWorldHint: false },
+      annotations: READS,
       quick: true,
       async handler({ input, session, principal }) {
         const { messages, nextBefore } = await session.history.page(input);
@@ -116,12 +112,7 @@ export function historyTools(): Tool[] {
       output: z.object({
         deleted: z.array(z.int()).describe("Numbers of the messages that were there."),
       }),
-      annotations: {
-        readOnlyHint: false,
-        destructiveHint: true,
-        idempotentHint: true,
-        openWorldHint: false,
-      },
+      annotations: REPLACES,
       quick: true,
       async handler({ input: { seq, seqs = [] }, session }) {
         const wanted = [...new Set([...(seq === undefined ? [] : [seq]), ...seqs])];

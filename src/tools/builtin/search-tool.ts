@@ -9,6 +9,7 @@ import { author } from "./history-tools.ts";
 import type { OwnSessions } from "../session/own-sessions.ts";
 import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { READS } from "./annotations.ts";
 
 type Scope = "session" | "all";
 
@@ -46,7 +47,7 @@ export function searchTool(): Tool {
       ),
       more: z.boolean().describe("Whether others match too, less well."),
     }),
-    annotations: { readOnlyHint: true, openWorldHint: false },
+    annotations: READS,
     session: ({ scope }) => (scope === "all" ? "optional" : "required"),
     quick: true,
     async handler({ input: { query, scope, limit }, session, sessions }) {

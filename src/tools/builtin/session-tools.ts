@@ -9,6 +9,7 @@ import { optionalText } from "../arguments.ts";
 import { iso, reply } from "./reply.ts";
 import { offered, sharedWith } from "./share-tools.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { ADDS, READS, REPLACES, SETS } from "./annotations.ts";
 
 const summary = {
   owner: z.string(),
@@ -78,12 +79,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
         temporary: z.boolean().default(false).describe("Delete it soon after its use."),
       }),
       output: z.object({ created: z.boolean(), ...summary }),
-      annotations: {
-        readOnlyHint: false,
-        destructiveHint: false,
-        idempotentHint: false,
-        openWorldHint: false,
-      },
+      annotations: ADDS,
       session: "optional",
       quick: true,
       async handler({ input, sessions }) {
@@ -125,7 +121,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
           .optional()
           .describe("What `chat` shows the model instead of the messages up to `upto_seq`."),
       }),
-      annotations: { readOnlyHint: true, openWorldHint: false },
+      annotations: READS,
       quick: true,
       async handler({ session, sessions, client }) {
         const counts = await session.counts();
@@ -182,7 +178,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
           .describe("Shares of others that wait for session_accept or session_leave."),
         next_cursor: z.string().optional(),
       }),
-      annotations: { readOnlyHint: true, openWorldHint: false },
+      annotations: READS,
       session: "optional",
       quick: true,
       async handler({ input, session, sessions }) {
@@ -229,12 +225,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
           .describe("What to take away."),
       }),
       output: z.object({ ...summary, system: z.string().nullable() }),
-      annotations: {
-        readOnlyHint: false,
-        destructiveHint: false,
-        idempotentHint: true,
-        openWorldHint: false,
-      },
+      annotations: SETS,
       quick: true,
       async handler({ input, session, sessions }) {
         const { clear = [], ...changes } = input;
@@ -255,12 +246,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
         "Empty the current session's history, state or both, and keep its id. This cannot be undone.",
       input: z.strictObject({ what: z.enum(["history", "state", "all"]).default("all") }),
       output: z.object({ cleared: z.enum(["history", "state", "all"]) }),
-      annotations: {
-        readOnlyHint: false,
-        destructiveHint: true,
-        idempotentHint: true,
-        openWorldHint: false,
-      },
+      annotations: REPLACES,
       quick: true,
       async handler({ input, session }) {
         const existed = session.info !== undefined;
@@ -283,12 +269,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
         "Delete the current session with its whole history and state. This cannot be undone.",
       input: z.strictObject({}),
       output: z.object({ deleted: z.boolean() }),
-      annotations: {
-        readOnlyHint: false,
-        destructiveHint: true,
-        idempotentHint: true,
-        openWorldHint: false,
-      },
+      annotations: REPLACES,
       quick: true,
       async handler({ session }) {
         const existed = session.info !== undefined;

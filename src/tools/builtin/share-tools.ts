@@ -4,6 +4,7 @@ import { AppError } from "../../lib/errors.ts";
 import { reply } from "./reply.ts";
 import type { SessionHandle } from "../session/session-handle.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { SETS } from "./annotations.ts";
 
 const principal = z.string().describe("Name of the other principal, as its keys or tokens say it.");
 
@@ -17,12 +18,6 @@ export const sharedWith = z.array(
 );
 
 export function shareTools(): Tool[] {
-  const annotations = {
-    readOnlyHint: false,
-    destructiveHint: false,
-    idempotentHint: true,
-    openWorldHint: false,
-  };
   return [
     defineTool({
       name: "session_share",
@@ -37,7 +32,7 @@ export function shareTools(): Tool[] {
         shared_with: sharedWith,
         known: z.boolean().describe("Whether anybody of that name was seen here."),
       }),
-      annotations,
+      annotations: SETS,
       quick: true,
       async handler({ input, session }) {
         const known = await session.share(input);
@@ -62,7 +57,7 @@ export function shareTools(): Tool[] {
       description: "No longer let another principal into the current session.",
       input: z.strictObject({ principal }),
       output: z.object({ shared_with: sharedWith }),
-      annotations,
+      annotations: SETS,
       quick: true,
       async handler({ input, session }) {
         const existed = await session.unshare(input.principal);
@@ -86,7 +81,7 @@ export function shareTools(): Tool[] {
         accepted: z.boolean(),
         pending: z.array(offered).describe("The shares that still wait."),
       }),
-      annotations,
+      annotations: SETS,
       session: "named",
       quick: true,
       async handler({ sessionArgument: id, sessions }) {
@@ -110,7 +105,7 @@ export function shareTools(): Tool[] {
         "Leave a session that another principal shares with you, or refuse one that waits to be accepted.",
       input: z.strictObject({}),
       output: z.object({ left: z.boolean() }),
-      annotations,
+      annotations: SETS,
       session: "named",
       quick: true,
       async handler({ sessionArgument: id, sessions }) {

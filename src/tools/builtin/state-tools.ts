@@ -7,6 +7,7 @@ import { optionalText } from "../arguments.ts";
 import { jsonArgument, jsonResult } from "../../definitions/json-schema.ts";
 import { iso, reply } from "./reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { READS, REPLACES } from "./annotations.ts";
 
 const key = z.string().describe("Short name, such as user.city.");
 const ifVersion = z
@@ -47,7 +48,7 @@ export function stateTools(): Tool[] {
         ...z.object(entryShape).partial().shape,
         key: z.string(),
       }),
-      annotations: { readOnlyHint: true, openWorldHint: false },
+      annotations: READS,
       quick: true,
       async handler({ input, session }) {
         const entry = await session.state.entry(input.key);
@@ -79,12 +80,7 @@ export function stateTools(): Tool[] {
         updated_at: z.string(),
         expires_at: z.string().nullable(),
       }),
-      annotations: {
-        readOnlyHint: false,
-        destructiveHint: true,
-        idempotentHint: true,
-        openWorldHint: false,
-      },
+      annotations: REPLACES,
       quick: true,
       async handler({ input, session }) {
         const { ttl_seconds: ttlSeconds, if_version: ifVersion } = input;
@@ -100,12 +96,7 @@ export function stateTools(): Tool[] {
       description: "Forget a value that was saved with state_set.",
       input: z.strictObject({ key, if_version: ifVersion }),
       output: z.object({ key: z.string(), deleted: z.boolean() }),
-      annotations: {
-        readOnlyHint: false,
-        destructiveHint: true,
-        idempotentHint: true,
-        openWorldHint: false,
-      },
+      annotations: REPLACES,
       quick: true,
       async handler({ input, session }) {
         const deleted = await session.state.delete(input.key, input.if_version);
@@ -140,7 +131,7 @@ export function stateTools(): Tool[] {
         entries: z.array(z.object(entryShape)),
         next_cursor: z.string().optional(),
       }),
-      annotations: { readOnlyHint: true, openWorldHint: false },
+      annotations: READS,
       quick: true,
       async handler({ input, session }) {
         const { prefix, limit, cursor } = input;
