@@ -47,6 +47,19 @@ export type EngineTimes = Readonly<Record<CutoffKind, Cutoff> & { time: TrustedT
 /** Is given each operation that an act writes, and returns it with what belongs into the same savepoint. */
 export type Companion = <T>(operation: () => T) => () => T;
 
+/**
+ * A companion that adds to the first write for which `add` returns true. That write may run a second time, when its commit
+ * had to wait.
+ */
+export function withFirst(add: (result: unknown) => boolean): Companion {
+  let chosen: unknown;
+  return (operation) => () => {
+    const result = operation();
+    if ((chosen === undefined || chosen === operation) && add(result)) chosen = operation;
+    return result;
+  };
+}
+
 export class Engine {
   readonly db: BetterSQLite3Database;
   readonly clock: Clock;

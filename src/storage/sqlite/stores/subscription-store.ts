@@ -11,7 +11,7 @@ import {
   type SubscriptionStore,
 } from "../../../updates/store.ts";
 import { isFull } from "../disk/ballast.ts";
-import { clientAlive, type Companion, type Engine } from "../engine/engine.ts";
+import { clientAlive, withFirst, type Engine } from "../engine/engine.ts";
 import { clients, outbox, subscriptions } from "../schema/schema.ts";
 import type { Usage } from "../engine/usage.ts";
 import { lazily } from "../engine/statements.ts";
@@ -182,13 +182,9 @@ export function sqliteSubscriptionStore(
     subscribers: (changes) => engine.readNow(() => subscribersOf(changes)),
 
     async notifyWith({ changes, message, tells, most, onTold }, act) {
-      /** The write that has told, and whom; it may run a second time, when its commit had to wait. */
-      let teller: unknown;
       let found: Subscription[] = [];
-      const companion: Companion = (operation) => () => {
-        const result = operation();
-        if ((teller !== undefined && teller !== operation) || !tells(result)) return result;
-        teller = operation;
+      const companion = withFirst((result) => {
+        if (!tells(result)) return false;
         try {
           found = subscribersOf(changes, most + 1);
           const told = found.slice(0, most);
@@ -197,8 +193,8 @@ export function sqliteSubscriptionStore(
           if (isFull(error)) throw error; // it may have undone the change too
           found = [];
         }
-        return result;
-      };
+        return true;
+      });
       try {
         return await engine.accompany(companion, act);
       } finally {
