@@ -8,6 +8,7 @@ import { EMPTY_AGE_MS, type Cutoffs } from "../../../jobs/cleanup.ts";
 import { TrustedTime, type Jump } from "../../../jobs/trusted-time.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { blank, inUse, type Engine, type EngineTimes, type Expiry } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
 import { clients, cutoffs, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
@@ -55,7 +56,7 @@ export function openCutoffs(
 }
 
 export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): Cutoffs {
-  const { waiting: countWaiting } = countReach(sqlite);
+  const reach = countReach(sqlite);
   const save = (kind: CutoffKind, { maxAgeMs, seenAt, announced }: CutoffRecord): void => {
     const row = {
       maxAgeMs: maxAgeMs === Infinity ? null : Math.ceil(maxAgeMs),
@@ -110,7 +111,7 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
         const { waiting } = of.session;
         if (waiting === undefined) return undefined;
         const { until, ...between } = waiting;
-        const { n: sessions } = countWaiting.get({ ...between, now: engine.clock.now() })!;
+        const { n: sessions } = reach.waiting.get({ ...between, now: engine.clock.now() })!;
         return sessions > 0 ? { sessions, until } : undefined;
       }),
     get waitsUntil() {
@@ -135,13 +136,11 @@ function countReach(sqlite: Sqlite) {
       .prepare();
   const used = within(sql`sessions.last_active_at`);
   const old = sql`${used} and sessions.keep_ms is null and sessions.pinned = 0`;
-  return {
-    session: counter(sessions, old),
-    empty: counter(sessions, sql`${used} and ${blank} and sessions.pinned = 0`),
-    client: counter(
-      clients,
-      sql`${within(sql`clients.last_seen_at`)} and clients.ended_at is null`,
-    ),
-    waiting: counter(sessions, sql`${old} and not ${inUse}`),
-  };
+  return lazily({
+    session: () => counter(sessions, old),
+    empty: () => counter(sessions, sql`${used} and ${blank} and sessions.pinned = 0`),
+    client: () =>
+      counter(clients, sql`${within(sql`clients.last_seen_at`)} and clients.ended_at is null`),
+    waiting: () => counter(sessions, sql`${old} and not ${inUse}`),
+  });
 }
