@@ -26,7 +26,7 @@ import {
   summaries,
 } from "../schema/schema.ts";
 import { sqliteShares } from "./share-rows.ts";
-import { sqliteShrink } from "../admin/shrink.ts";
+import { sqliteShrink } from "./shrink.ts";
 import { sqliteTraces } from "./traces.ts";
 import type { Usage } from "../engine/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
