@@ -6,6 +6,7 @@ import { AppError } from "../lib/errors.ts";
 import { checkText } from "../lib/text/text.ts";
 import type { Audit } from "./audit.ts";
 import { LOCAL, type AuthInfo, type Scope } from "./principal.ts";
+import { isTrue } from "../lib/is-true.ts";
 
 export interface ApiKey {
   /** Public part of the key: names it in lists and revokes it. */
@@ -133,7 +134,7 @@ export class ApiKeys {
       "key revoked",
       id,
       () => this.#store.revoke(id),
-      { done: (result) => result === true },
+      { done: isTrue },
     );
     if (!revoked)
       throw new AppError("not_found", `There is no living key ${JSON.stringify(id)}.`, {

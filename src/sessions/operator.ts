@@ -5,6 +5,7 @@ import { isId } from "../lib/ids.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Clearable, Grant, SessionChanges, SessionPage, SessionStore } from "./store.ts";
+import { isTrue } from "../lib/is-true.ts";
 
 const OPERATOR: Principal = Object.freeze({ id: LOCAL.id, scope: "admin" });
 
@@ -135,5 +136,3 @@ export class Operator {
     return notifyWith([session], () => sessions.delete(OPERATOR, owned(session)), isTrue);
   }
 }
-
-const isTrue = (result: unknown): boolean => result === true;

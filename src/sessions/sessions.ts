@@ -20,6 +20,7 @@ import type {
   SessionPage,
   SessionStore,
 } from "./store.ts";
+import { isTrue } from "../lib/is-true.ts";
 
 const MAX_NAME_BYTES = 200;
 export const MAX_TITLE_BYTES = 500;
@@ -343,8 +344,6 @@ export function checkName(name: string, what = "name"): void {
     throw new AppError("invalid", `${what}: expected text that is not empty.`);
   checkText(what, name, MAX_NAME_BYTES);
 }
-
-const isTrue = (result: unknown): boolean => result === true;
 
 const access = ({ access }: Session) => (access === undefined ? {} : { access });
 

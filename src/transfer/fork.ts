@@ -11,6 +11,7 @@ import type { Session } from "../sessions/session.ts";
 import { MAX_TITLE_BYTES } from "../sessions/sessions.ts";
 import { inPages } from "./pages.ts";
 import type { SessionRecord, Content, TransferRecord, TransferStore } from "./store.ts";
+import { isTrue } from "../lib/is-true.ts";
 
 const FORK = " (fork)";
 /** Maximum number of one principal's forks at a time, including the running one. */
@@ -118,7 +119,7 @@ export class Forks {
       "session created",
       id,
       () => store.restore(copy, content, maxSessions, from),
-      { done: (isLast) => isLast === true, detail: () => `forked from ${source.id}` },
+      { done: isTrue, detail: () => `forked from ${source.id}` },
     );
     return copy;
   }

@@ -10,6 +10,7 @@ import { compare, type Comparison } from "./compare.ts";
 import type { Incoming, TransferLimits } from "./incoming.ts";
 import { inPages } from "./pages.ts";
 import type { Content, SessionRecord, TransferStore } from "./store.ts";
+import { isTrue } from "../lib/is-true.ts";
 
 /** `behind`: the stored session has grown since the file was written. */
 export type Outcome = "imported" | "continued" | "unchanged" | "behind" | "conflict";
@@ -122,7 +123,7 @@ async function restore(
         session.id,
         () => store.restore(session, pages, limits.maxSessions),
         {
-          done: (isLast) => isLast === true,
+          done: isTrue,
           detail: () => `new, ${counted(incoming.counts.messages, "message")}`,
         },
       );

@@ -6,6 +6,7 @@ import type { Lifetime, NewSession } from "../../sessions/sessions.ts";
 import type { Offer, SessionPage } from "../../sessions/store.ts";
 import { SESSIONS_URI, sessionUri } from "../../sessions/uris.ts";
 import { isCreated, SessionHandle, type Run, type SessionServices } from "./session-handle.ts";
+import { isTrue } from "../../lib/is-true.ts";
 
 export class OwnSessions {
   readonly #services: SessionServices;
@@ -74,7 +75,7 @@ export class OwnSessions {
       "leave",
       this.#listNews(id),
       () => this.#services.sessions.leave(this.#caller.principal, id),
-      (left) => left === true,
+      isTrue,
     );
   }
 

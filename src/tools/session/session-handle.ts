@@ -19,6 +19,7 @@ import type { Change } from "../../updates/store.ts";
 import type { MakeChange, NewId } from "./changes.ts";
 import type { Forks } from "../../transfer/fork.ts";
 import type { State } from "../../state/state.ts";
+import { isTrue } from "../../lib/is-true.ts";
 
 /** The services that session-aware tools use. */
 export interface SessionServices {
@@ -256,8 +257,6 @@ export class SessionHandle {
     return [{ ...news!, ...whose, under: uri }];
   }
 }
-
-const isTrue = (result: unknown): boolean => result === true;
 
 /** True for a result of SessionStore.create that created a session. */
 export const isCreated = (result: unknown): boolean =>

@@ -1,0 +1,3 @@
+// The answer of a write that reports whether it has changed something.
+
+export const isTrue = (result: unknown): boolean => result === true;
