@@ -1,7 +1,14 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules", "dist", "data", "src/storage/sqlite/schema/migrations.ts"] },
+  {
+    ignores: [
+      "node_modules",
+      "dist",
+      "data",
+      "src/storage/sqlite/schema/{migrations,new-database}.ts",
+    ],
+  },
   ...tseslint.configs.strict,
   {
     languageOptions: {

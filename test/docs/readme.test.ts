@@ -7,6 +7,9 @@ import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
 import { settings } from "../../src/config/config.ts";
 import { databaseFile } from "../../src/storage/open.ts";
+import { MEMORY, openConnection, type Sqlite } from "../../src/storage/sqlite/engine/connection.ts";
+import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
+import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
 import { VERSION } from "../../src/version.ts";
 import { current, generated } from "../../scripts/embed-migrations.ts";
 import { connect } from "../support/clients.ts";
@@ -190,9 +193,38 @@ describe("the picture of the architecture", () => {
   });
 });
 
+const APPLIED = "SELECT hash, created_at FROM __drizzle_migrations";
+
+/** Names of the tables that hold rows. */
+const filled = (sqlite: Sqlite): string[] =>
+  (
+    sqlite
+      .prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type <> 'view'")
+      .pluck()
+      .all() as string[]
+  )
+    .filter((name) => !name.startsWith("sqlite_") && name !== "messages_fts")
+    .filter((name) => sqlite.prepare(`SELECT 1 FROM ${name}`).get() !== undefined)
+    .sort();
+
 describe("generated and repeated facts", () => {
-  it("embeds the migrations that drizzle-kit wrote", () => {
-    expect(current()).toBe(generated());
+  it("embeds the migrations that drizzle-kit wrote, and the tables that they end with", () => {
+    for (const [name, content] of Object.entries(generated())) expect(current(name)).toBe(content);
+  });
+
+  it("makes a new database exactly as its migrations would", () => {
+    const objects = (whole?: string[]) => {
+      const sqlite = openConnection(MEMORY);
+      migrate(sqlite, migrations, whole);
+      const query = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name";
+      return [sqlite.prepare(query).all(), sqlite.prepare(APPLIED).all(), filled(sqlite)];
+    };
+    expect(objects()).toEqual(objects([]));
+    expect(objects()[2]).toEqual([
+      "__drizzle_migrations",
+      "messages_fts_config",
+      "messages_fts_data",
+    ]);
   });
 
   it("has the version of package.json", () => {

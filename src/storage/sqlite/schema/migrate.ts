@@ -2,6 +2,7 @@
 import { AppError } from "../../../lib/errors.ts";
 import { BUSY_TIMEOUT_MS, type Sqlite } from "../engine/connection.ts";
 import { migrations, type Migration } from "./migrations.ts";
+import { newDatabase } from "./new-database.ts";
 
 const UPGRADE_TIMEOUT_MS = 600_000;
 
@@ -9,10 +10,15 @@ const TABLE = `CREATE TABLE IF NOT EXISTS __drizzle_migrations (
   id INTEGER PRIMARY KEY AUTOINCREMENT, hash text NOT NULL, created_at numeric)`;
 
 /**
- * Applies what is missing, all or nothing; processes that start together wait for each other.
+ * Applies what is missing, all or nothing; processes that start together wait for each other. `whole`: the statements that
+ * make in an empty database what the wanted migrations make, a fifth of their time; none: an empty one is migrated too.
  * @throws AppError `start` when a newer program has written the database
  */
-export function migrate(sqlite: Sqlite, wanted: readonly Migration[] = migrations): void {
+export function migrate(
+  sqlite: Sqlite,
+  wanted: readonly Migration[] = migrations,
+  whole: readonly string[] = wanted === migrations ? newDatabase : [],
+): void {
   const apply = sqlite.transaction(() => {
     sqlite.exec(TABLE);
     const applied = appliedVersion(sqlite);
@@ -20,9 +26,11 @@ export function migrate(sqlite: Sqlite, wanted: readonly Migration[] = migration
     const record = sqlite.prepare(
       "INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)",
     );
-    for (const migration of wanted) {
-      if (applied !== null && migration.createdAt <= applied) continue;
-      for (const statement of migration.statements) sqlite.exec(statement);
+    const missing = wanted.filter(({ createdAt }) => applied === null || createdAt > applied);
+    const made = applied === null ? whole : [];
+    for (const statement of made) sqlite.exec(statement);
+    for (const migration of missing) {
+      if (made.length === 0) for (const statement of migration.statements) sqlite.exec(statement);
       record.run(migration.hash, migration.createdAt);
     }
   });
