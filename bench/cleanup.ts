@@ -1,6 +1,6 @@
 // Calls while the cleanup job deletes a hundred thousand sessions, against calls while it does not.
 import Database from "better-sqlite3";
-import { databaseFile } from "../src/storage/open.ts";
+import { databaseFile } from "../src/storage/admin.ts";
 import { sessionful } from "./clients.ts";
 import { fill } from "./fill.ts";
 import { load } from "./load.ts";

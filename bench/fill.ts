@@ -2,7 +2,8 @@
 import { systemClock } from "../src/lib/clock.ts";
 import { openConnection } from "../src/storage/sqlite/engine/connection.ts";
 import { keepSearchIndex } from "../src/storage/sqlite/search/search-index.ts";
-import { databaseFile, openStorage } from "../src/storage/open.ts";
+import { databaseFile } from "../src/storage/admin.ts";
+import { openStorage } from "../src/storage/open.ts";
 
 const UUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' ||
   substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))`;
@@ -24,7 +25,7 @@ export async function fill(
   { sessions, messagesEach, age = 0, text = sameText }: Fill,
 ): Promise<string[]> {
   const expiry = { maxAgeMs: Infinity };
-  await openStorage({ folder, durability: "normal", clock: systemClock, expiry }).close();
+  await (await openStorage({ folder, durability: "normal", clock: systemClock, expiry })).close();
   const database = openConnection(databaseFile(folder));
   keepSearchIndex(database);
   database.pragma("synchronous = OFF");

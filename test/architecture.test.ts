@@ -100,6 +100,14 @@ describe("the architecture", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("knows of a storage engine inside storage only", () => {
+    const engine = /^storage\/[^/]+\//;
+    const wrong = [...imports].flatMap(([file, targets]) =>
+      roomOf(file) === "storage" ? [] : targets.filter((target) => engine.test(target)),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   it("ends the process and listens to signals in main.ts only", () => {
     const wrong = files.filter(
       (file) =>

@@ -1,7 +1,7 @@
 // Faults of the server other than kills. Each resolves when it is over.
 import { setTimeout as sleep } from "node:timers/promises";
 import Database from "better-sqlite3";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import type { Server } from "./servers.ts";
 
 export interface Scene {

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import Database from "better-sqlite3";
 import { Presets, SingleBar } from "cli-progress";
 import ms from "ms";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { introduce, Tally } from "./client.ts";
 import { FAULTS, type Fault } from "./faults.ts";
 import { startProxy, startServer, type Server } from "./servers.ts";

@@ -49,16 +49,16 @@ export interface App extends Data {
 export async function buildApp(options: AppOptions): Promise<App> {
   const closing = new AsyncDisposableStack();
   try {
-    return compose(options, closing);
+    return await compose(options, closing);
   } catch (error) {
     await closing.disposeAsync();
     throw error;
   }
 }
 
-function compose(options: AppOptions, closing: AsyncDisposableStack): App {
+async function compose(options: AppOptions, closing: AsyncDisposableStack): Promise<App> {
   const { config } = options;
-  const data = openData(config, closing, options.clock);
+  const data = await openData(config, closing, { clock: options.clock });
   const { clock, log, metrics, storage, keys, delivery, cleanup, onError } = data;
 
   const instances: Instances = new Instances(

@@ -64,21 +64,21 @@ export interface Kept {
 }
 
 /**
- * Opens the data folder; `closing` closes it again.
+ * Opens the data folder; `closing` closes it again. `create`: create missing data, which are otherwise an error.
  * @throws AppError `start` when the storage cannot be opened
  */
-export function openData(
+export async function openData(
   config: Config,
   closing: AsyncDisposableStack,
-  clock: Clock = systemClock,
-): Data {
+  { clock = systemClock, create = true }: { clock?: Clock | undefined; create?: boolean } = {},
+): Promise<Data> {
   const metrics = config.metrics ? new Metrics() : undefined;
   const { log, flush } = openLog(config["log-level"], () => {
     if (metrics) metrics.droppedLogLines += 1;
   });
   closing.defer(flush);
   const onError = backgroundFailures(log, clock);
-  const { storage, lost } = open(config, clock, log, metrics);
+  const { storage, lost } = await open(config, { clock, create, log, metrics });
   closing.defer(() => storage.close());
 
   const sessionUse = activityOf(config, storage, clock, storage.sessions, onError);
@@ -159,16 +159,19 @@ function wholeSession({ id, owner }: Pick<Session, "id" | "owner">): Change {
   return { owner, session: id, by: undefined, uris: [SESSIONS_URI, uri], under: uri };
 }
 
-function open(
+interface OpenOptions extends Pick<Data, "clock" | "log" | "metrics"> {
+  create: boolean;
+}
+
+async function open(
   config: Config,
-  clock: Clock,
-  log: Logger,
-  metrics: Metrics | undefined,
-): Pick<Data, "storage" | "lost"> {
+  { clock, create, log, metrics }: OpenOptions,
+): Promise<Pick<Data, "storage" | "lost">> {
   const { promise: lost, reject: lose } = Promise.withResolvers<never>();
   lost.catch(() => undefined); // the caller decides what to do; an unhandled rejection would end the process
-  const storage = openStorage({
+  const storage = await openStorage({
     folder: config.ephemeral ? undefined : config["data-dir"],
+    create,
     durability: config.durability,
     clock,
     expiry: {

@@ -12,6 +12,9 @@ import type { StreamStore } from "../events/store.ts";
 import type { SubscriptionStore } from "../updates/store.ts";
 import type { StoredFigures } from "../telemetry/readings.ts";
 import type { TransferStore } from "../transfer/store.ts";
+import type { Jump } from "../jobs/trusted-time.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { AppError } from "../lib/errors.ts";
 
 export interface Storage {
   readonly sessions: SessionStore;
@@ -41,4 +44,59 @@ export interface Storage {
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
   close(): Promise<void>;
+}
+
+/** After how long without a use something goes, in milliseconds; `Infinity` for never. */
+export interface Expiry {
+  maxAgeMs: number;
+  clientAgeMs: number;
+}
+
+/** Limits on stored bytes. */
+export interface UsageLimits {
+  /** Most bytes of messages of one owner. Default: no limit. */
+  maxHistoryBytes?: number;
+  /** Most bytes of state values of one owner. Default: no limit. */
+  maxStateBytes?: number;
+  /**
+   * Most bytes in the file of what one principal stores; its programs may leave a quarter as much besides. Default: half
+   * of the file, or 16 GB.
+   */
+  maxStorageBytes?: number | undefined;
+  /** Most bytes of the file. Default: as much as the disk has. */
+  maxDatabaseBytes?: number | undefined;
+}
+
+/** Called with the number of operations that became durable together, and their duration in seconds. */
+export type OnCommit = (operations: number, seconds: number) => void;
+
+/** Called when the write-ahead log has become large, again whenever it has doubled since, and when it is folded in again. */
+export type OnLog = (state: { bytes: number; reason?: string }) => void;
+
+export interface StorageOptions extends UsageLimits {
+  /** The data folder; undefined keeps everything in memory. */
+  folder: string | undefined;
+  /** False refuses a folder without data. Default: they are created. */
+  create?: boolean;
+  durability: "full" | "normal";
+  clock: Clock;
+  /** Without a maximum age: the one that the folder was last served with, or never. Clients follow it, or have 90 days. */
+  expiry: Partial<Expiry>;
+  /** Time for which an unused stream can still be resumed. Default 10 minutes. */
+  streamGraceMs?: number;
+  /** Maximum per session. Default 100,000. */
+  maxMessages?: number;
+  /** Maximum per owner; one more ends the client that was idle longest. Default 10,000. */
+  maxClients?: number;
+  /** Called before an upgrade, with the path of the copy of the old database. */
+  onUpgrade?: (copy: string) => void;
+  /** Called for each commit and each stream event, for metrics. */
+  onCommit?: OnCommit | undefined;
+  onEvent?: (() => void) | undefined;
+  /** Called when the clock jumps without seen time. */
+  onJump?: (jump: Jump) => void;
+  /** Called once when the files are lost or replaced: nothing can be stored from then on. */
+  onLost?: (error: AppError) => void;
+  /** Called when the write-ahead log is large because it cannot be folded in, and when it is folded in again. */
+  onLog?: OnLog;
 }

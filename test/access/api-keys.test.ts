@@ -11,7 +11,7 @@ import { ManualClock } from "../support/manual-clock.ts";
 import { run, startServer } from "../support/process.ts";
 import { introduce, read, rpc, type Json } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 
 let folder: string;
 

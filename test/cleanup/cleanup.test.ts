@@ -9,10 +9,10 @@ import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { run, startServer } from "../support/process.ts";
 
-function openJob() {
+async function openJob() {
   const [folder, clock] = [temporaryFolder(), new ManualClock()];
   const expiry = { maxAgeMs: MAX_AGE };
-  const storage = openStorage({ folder, durability: "normal", clock, expiry });
+  const storage = await openStorage({ folder, durability: "normal", clock, expiry });
   onTestFinished(() => storage.close());
   const { sessions, clients, state } = storage;
   const retention = new Cleanup({ sessions, clients, keys: state }, (error) => {
@@ -22,7 +22,7 @@ function openJob() {
   return { storage, clock, retention, folder, database: openDatabase(folder, { readonly: false }) };
 }
 
-type Job = ReturnType<typeof openJob>;
+type Job = Awaited<ReturnType<typeof openJob>>;
 
 async function oldSessions({ storage, clock }: Job, count: number): Promise<void> {
   await Promise.all(
@@ -37,7 +37,7 @@ async function oldSessions({ storage, clock }: Job, count: number): Promise<void
 
 describe("the cleanup job", () => {
   it("deletes all expired sessions; pinned, used and connected ones stay with all they own", async () => {
-    const job = openJob();
+    const job = await openJob();
     const { storage, clock, retention, database } = job;
     const [pinned, connected, used] = [
       await newSession(storage, { name: "pinned" }),
@@ -70,7 +70,7 @@ describe("the cleanup job", () => {
   });
 
   it("works in batches, between which other writes are committed", async () => {
-    const job = openJob();
+    const job = await openJob();
     const { storage, retention, folder, database } = job;
     await oldSessions(job, 300);
     const { id } = await newSession(storage);
@@ -93,7 +93,7 @@ describe("the cleanup job", () => {
   });
 
   it("deletes expired keys and clients that ended or were not seen again", async () => {
-    const job = openJob();
+    const job = await openJob();
     const { storage, clock, retention, database } = job;
     await newClient(job);
     clock.advance(MAX_AGE);
@@ -113,7 +113,7 @@ describe("the cleanup job", () => {
   });
 
   it("deletes nothing in a preview, however often", async () => {
-    const job = openJob();
+    const job = await openJob();
     const { storage, retention, database, folder } = job;
     await oldSessions(job, 120);
     await storage.clients.end((await newClient(job)).id);
@@ -126,7 +126,7 @@ describe("the cleanup job", () => {
   });
 
   it("runs at once when it is started, again and again, and no more once it is stopped", async () => {
-    const job = openJob();
+    const job = await openJob();
     const { storage, retention, database } = job;
     await oldSessions(job, 60);
     retention.start(10);

@@ -15,11 +15,11 @@ const YEAR = 365 * DAY;
 const INTERVAL = 10 * MINUTE;
 
 /** A folder whose sessions and programs are kept for 30 days, and its one process. */
-function openFolder(clock = new ManualClock()) {
+async function openFolder(clock = new ManualClock()) {
   const folder = temporaryFolder();
   const jumps: Jump[] = [];
-  const open = (): Storage => {
-    const storage = openStorage({
+  const open = async (): Promise<Storage> => {
+    const storage = await openStorage({
       ...{ folder, durability: "normal", clock, expiry: { maxAgeMs: 30 * DAY } },
       onJump: (jump) => jumps.push(jump),
     });
@@ -28,12 +28,12 @@ function openFolder(clock = new ManualClock()) {
     onTestFinished(close);
     return { ...storage, close };
   };
-  const opened = { clock, storage: open() };
+  const opened = { clock, storage: await open() };
   return {
     ...{ folder, clock, jumps, opened },
     async restart() {
       await opened.storage.close();
-      opened.storage = open();
+      opened.storage = await open();
     },
     /** One run of the job. */
     async cleanup(): Promise<void> {
@@ -74,7 +74,7 @@ function openFolder(clock = new ManualClock()) {
 const ALL = ["session", "client", "stream", "outcome", "temporary"];
 
 it("a clock that is set a year ahead makes nothing older: each kind has its whole age from then on", async () => {
-  const { clock, opened, cleanup, used, jumps } = openFolder();
+  const { clock, opened, cleanup, used, jumps } = await openFolder();
   await cleanup();
   const left = await used();
   clock.jump(YEAR);
@@ -106,7 +106,7 @@ it("a clock that is set a year ahead makes nothing older: each kind has its whol
 });
 
 it("what was used before the clock was set is kept over restarts and by other processes", async () => {
-  const { clock, cleanup, used, restart } = openFolder();
+  const { clock, cleanup, used, restart } = await openFolder();
   await cleanup();
   const left = await used();
   clock.jump(YEAR);
@@ -125,7 +125,7 @@ it("what was used before the clock was set is kept over restarts and by other pr
 it.each([YEAR, -YEAR, -56 * YEAR])(
   "one wrong reading, by %d ms, does nothing at all",
   async (ms) => {
-    const { clock, cleanup, used } = openFolder();
+    const { clock, cleanup, used } = await openFolder();
     await cleanup();
     const left = await used();
     clock.jump(ms);
@@ -144,7 +144,7 @@ it.each([YEAR, -YEAR, -56 * YEAR])(
 );
 
 it("a machine that slept for 31 days finds all as it was, and what is due goes an interval later", async () => {
-  const { clock, cleanup, used, jumps } = openFolder();
+  const { clock, cleanup, used, jumps } = await openFolder();
   await cleanup();
   const left = await used();
   clock.sleep(31 * DAY);
@@ -160,7 +160,7 @@ it("a machine that slept for 31 days finds all as it was, and what is due goes a
 });
 
 it("after 31 days without a process all is as it was at first, too", async () => {
-  const { clock, cleanup, used, restart } = openFolder();
+  const { clock, cleanup, used, restart } = await openFolder();
   await cleanup();
   const left = await used();
   clock.jump(31 * DAY);
@@ -173,7 +173,7 @@ it("after 31 days without a process all is as it was at first, too", async () =>
 });
 
 it("a clock that was not set for a while, and is set ahead then, makes nothing older", async () => {
-  const { clock, cleanup, used, jumps } = openFolder();
+  const { clock, cleanup, used, jumps } = await openFolder();
   await cleanup();
   const before = await used();
   clock.jump(-56 * YEAR);
@@ -195,7 +195,7 @@ it("a clock that was not set for a while, and is set ahead then, makes nothing o
 
 describe("a machine that begins in 1970", () => {
   it("deletes nothing, and nothing when it is put right, in a folder that is known", async () => {
-    const { clock, cleanup, used, restart } = openFolder();
+    const { clock, cleanup, used, restart } = await openFolder();
     await cleanup();
     const left = await used();
     clock.jump(-56 * YEAR);
@@ -216,7 +216,7 @@ describe("a machine that begins in 1970", () => {
   });
 
   it("knows nobody's age of what was made then, in a new folder, also after a restart", async () => {
-    const { clock, cleanup, used, restart } = openFolder(new ManualClock(MINUTE));
+    const { clock, cleanup, used, restart } = await openFolder(new ManualClock(MINUTE));
     await cleanup();
     const left = await used();
     clock.jump(56 * YEAR);
@@ -232,7 +232,7 @@ describe("a machine that begins in 1970", () => {
 });
 
 it("a client with a connection, and its session, outlive every clock", async () => {
-  const { clock, cleanup, opened } = openFolder();
+  const { clock, cleanup, opened } = await openFolder();
   const { id } = await newSession(opened.storage);
   const instanceId = await newInstance(opened);
   const client = await newConnection(opened, instanceId, { sessionId: id });
@@ -249,7 +249,7 @@ it("a client with a connection, and its session, outlive every clock", async () 
 it.each(["set", "slept"])(
   "a client that was connected when the clock was %s, and its session, are as old when it has left",
   async (how) => {
-    const { clock, cleanup, opened } = openFolder();
+    const { clock, cleanup, opened } = await openFolder();
     await cleanup();
     const { id } = await newSession(opened.storage);
     const instanceId = await newInstance(opened);

@@ -5,7 +5,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { Cleanup } from "../../src/jobs/cleanup.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { databaseFile, openStorage } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { newSession, put } from "../contract/engine.ts";
 import { fatten, filledFolder } from "../support/filled.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
@@ -22,13 +23,13 @@ async function emptied(): Promise<string> {
   return folder;
 }
 
-function open(folder: string): Storage {
+async function open(folder: string): Promise<Storage> {
   const expiry = { maxAgeMs: Infinity };
   return openStorage({ folder, durability: "normal", clock: systemClock, expiry });
 }
 
-function openJob(folder: string) {
-  const storage = open(folder);
+async function openJob(folder: string) {
+  const storage = await open(folder);
   onTestFinished(() => storage.close());
   const fail = (error: unknown): never => {
     throw error;
@@ -47,7 +48,7 @@ describe("the cleanup job", () => {
   it("gives space back to the disk but for a reserve, while calls are answered in between", async () => {
     const folder = await emptied();
     expect(megabytes(folder)).toBeGreaterThan(MEGABYTES);
-    const { storage, retention } = openJob(folder);
+    const { storage, retention } = await openJob(folder);
     const { id } = await newSession(storage);
     let running = true;
     const done = retention.run().finally(() => (running = false));
@@ -69,13 +70,13 @@ describe("the cleanup job", () => {
 
   it("leaves a file of an earlier version as it is", async () => {
     const folder = temporaryFolder();
-    await open(folder).close();
+    await (await open(folder)).close();
     const old = new Database(databaseFile(folder));
     old.pragma("auto_vacuum = NONE");
     old.exec("VACUUM; CREATE TABLE filler (x)");
     old.prepare("INSERT INTO filler VALUES (zeroblob(?))").run(8 << 20);
     old.exec("DELETE FROM filler").close();
-    await openJob(folder).retention.run();
+    await (await openJob(folder)).retention.run();
     expect(megabytes(folder)).toBeGreaterThan(8);
   });
 });

@@ -18,7 +18,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { withProgress } from "../../src/cli/terminal/progress.ts";
 import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
 import { restore } from "../../src/storage/sqlite/admin/restore.ts";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { connect } from "../support/clients.ts";
 import { findDamage } from "../support/database.ts";
 import { fatten, filledFolder } from "../support/filled.ts";

@@ -16,7 +16,7 @@ import { describe, expect, it } from "vitest";
 import { checkAccess } from "../../src/cli/doctor/access.ts";
 import { loadConfig } from "../../src/config/config.ts";
 import { similarTo } from "../../src/lib/text/similar.ts";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { connect } from "../support/clients.ts";
 import { openDatabase } from "../support/database.ts";
 import { filledFolder } from "../support/filled.ts";

@@ -8,7 +8,7 @@ import { findSessions } from "../../src/cli/sessions/find.ts";
 import { listSessions } from "../../src/cli/sessions/list.ts";
 import { showSession } from "../../src/cli/sessions/show.ts";
 import { widthOf } from "../../src/cli/terminal/text.ts";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { connect } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { run, startServer } from "../support/process.ts";

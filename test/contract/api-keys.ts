@@ -18,7 +18,7 @@ const newKey = ({ clock }: Opened, id: string, more: Partial<ApiKey> = {}): ApiK
 export function apiKeyContract(open: Open): void {
   describe("API keys", () => {
     it("are found by id as they were made, byte by byte", async () => {
-      const opened = open();
+      const opened = await open();
       const { apiKeys } = opened.storage;
       const key = newKey(opened, "a", { scope: "admin", expiresAt: opened.clock.now() + 1 });
       expect(await apiKeys.find("a")).toBeUndefined();
@@ -29,7 +29,7 @@ export function apiKeyContract(open: Open): void {
     });
 
     it("are listed the oldest first, those of one moment by their ids, whoever has them", async () => {
-      const opened = open();
+      const opened = await open();
       const { apiKeys } = opened.storage;
       expect(await apiKeys.list()).toEqual([]);
       await apiKeys.create(newKey(opened, "c", { principal: BOB }));
@@ -40,7 +40,7 @@ export function apiKeyContract(open: Open): void {
     });
 
     it("are there from the first one on, whatever becomes of it", async () => {
-      const opened = open();
+      const opened = await open();
       const { apiKeys } = opened.storage;
       expect(await apiKeys.any()).toBe(false);
       await apiKeys.create(newKey(opened, "a", { expiresAt: opened.clock.now() - 1 }));
@@ -50,7 +50,7 @@ export function apiKeyContract(open: Open): void {
     });
 
     it("are revoked once, at the time when that was asked for", async () => {
-      const opened = open();
+      const opened = await open();
       const { apiKeys } = opened.storage;
       await apiKeys.create(newKey(opened, "a"));
       await apiKeys.create(newKey(opened, "b"));
@@ -66,7 +66,7 @@ export function apiKeyContract(open: Open): void {
     });
 
     it("note when they were used", async () => {
-      const opened = open();
+      const opened = await open();
       const { apiKeys } = opened.storage;
       await apiKeys.create(newKey(opened, "a"));
       await apiKeys.create(newKey(opened, "b"));

@@ -12,7 +12,7 @@ const entry = (subject: string, detail: string | null = null) => ({
 export function auditContract(open: Open): void {
   describe("the audit", () => {
     it("lists what was noted and when, the newest first, as many as are asked for", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { audit } = storage;
       expect(await audit.list(9)).toEqual([]);
       const at = clock.now();
@@ -30,7 +30,7 @@ export function auditContract(open: Open): void {
     });
 
     it("keeps the order of what happened at one moment", async () => {
-      const { audit } = open().storage;
+      const { audit } = (await open()).storage;
       const subjects = Array.from({ length: 20 }, (_, n) => `${n}`);
       await Promise.all(subjects.map((subject) => audit.note(entry(subject))));
       const listed = (await audit.list(99)).map(({ subject }) => subject);
@@ -38,7 +38,7 @@ export function auditContract(open: Open): void {
     });
 
     it("has an entry with the write that it is about, and none with a write that was refused", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { audit, sessions } = storage;
       const { id } = await newSession(storage);
       const isTrue = (result: unknown) => (result === true ? entry(id) : undefined);
@@ -58,7 +58,7 @@ export function auditContract(open: Open): void {
     });
 
     it("has one entry for an act of several writes", async () => {
-      const { audit, sessions } = open().storage;
+      const { audit, sessions } = (await open()).storage;
       const make = () => sessions.create({ id: newId(), owner: ANA });
       await audit.noteWith(
         () => entry("1"),
@@ -68,7 +68,7 @@ export function auditContract(open: Open): void {
     });
 
     it("outlives the session that it tells of", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       await storage.audit.note(entry(id));
       await storage.sessions.delete(id);
@@ -76,7 +76,7 @@ export function auditContract(open: Open): void {
     });
 
     it("forgets what is older than a year, a few at a time", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { audit } = storage;
       for (const subject of ["1", "2", "3"]) await audit.note(entry(subject));
       clock.advance(1);

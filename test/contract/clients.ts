@@ -16,7 +16,7 @@ import {
 export function clientContract(open: Open): void {
   describe("clients", () => {
     it("are found by their owner as they introduced themselves, and by nobody else", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const { id: sessionId } = await newSession(storage);
       const client = await newClient(opened, { sessionId, logLevel: "debug" });
@@ -26,7 +26,7 @@ export function clientContract(open: Open): void {
     });
 
     it("are gone once they have ended, while their session stays", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const { id: sessionId } = await newSession(storage);
       const [ended, other] = [await newClient(opened, { sessionId }), await newClient(opened)];
@@ -37,7 +37,7 @@ export function clientContract(open: Open): void {
     });
 
     it("expire the maximum age after they were last seen", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const [seen, unseen] = [await newClient(opened), await newClient(opened)];
       clock.advance(MAX_AGE - 1);
@@ -49,7 +49,7 @@ export function clientContract(open: Open): void {
     });
 
     it("note when they were seen, but never go back in time", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const { id } = await newClient(opened);
       const later = clock.now() + 5;
@@ -59,7 +59,7 @@ export function clientContract(open: Open): void {
     });
 
     it("remember their log level and the session they work in", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const [one, two] = [await newSession(storage), await newSession(storage)];
       const client = await newConnection(opened, await newInstance(opened));
@@ -78,7 +78,7 @@ export function clientContract(open: Open): void {
     });
 
     it("cannot work in a session that is not there", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const { id: sessionId } = await newSession(storage);
       const client = await newClient(opened, { sessionId });
@@ -88,7 +88,7 @@ export function clientContract(open: Open): void {
     });
 
     it("outlive the session they work in", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const { id: sessionId } = await newSession(storage);
       const client = await newClient(opened, { sessionId, logLevel: "debug" });
@@ -97,7 +97,7 @@ export function clientContract(open: Open): void {
     });
 
     it("outlive a session that expired and was cleaned up", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const { id: sessionId } = await newSession(storage);
       const client = await newClient(opened, { sessionId, lastSeenAt: clock.now() + 1 });
@@ -107,7 +107,7 @@ export function clientContract(open: Open): void {
     });
 
     it("that ended or expired are cleaned up in batches; living ones and all sessions stay", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       for (let n = 0; n < 3; n += 1) await newClient(opened);
       clock.advance(MAX_AGE);

@@ -13,7 +13,7 @@ export interface Opened {
 }
 
 /** Opens an empty storage that is closed at the test's end. */
-export type Open = (limits?: { maxAgeMs?: number; maxMessages?: number }) => Opened;
+export type Open = (limits?: { maxAgeMs?: number; maxMessages?: number }) => Promise<Opened>;
 
 /** What `open` uses unless told otherwise, in milliseconds. */
 export const MAX_AGE = 1_000_000;

@@ -20,7 +20,7 @@ import {
 export function expiryContract(open: Open): void {
   describe("expiry", () => {
     it("hides a session the moment it reaches the maximum age, before any cleanup", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { id } = await newSession(storage, { name: "work" });
       clock.advance(MAX_AGE - 1);
       expect(await storage.sessions.find(ANA, { id })).toBeDefined();
@@ -38,7 +38,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("counts from the last activity", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const [touched, updated] = [await newSession(storage), await newSession(storage)];
       clock.advance(MAX_AGE - 1);
       await storage.sessions.touch(new Map([[touched.id, clock.now()]]));
@@ -49,7 +49,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("leaves pinned sessions alone until they are unpinned", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { id } = await newSession(storage);
       await storage.sessions.update(id, { pinned: true });
       clock.advance(100 * MAX_AGE);
@@ -63,7 +63,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("leaves a session alone while a client in it is present, and no longer", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const { id } = await newSession(storage, { name: "work" });
       const idle = await newSession(storage);
@@ -93,7 +93,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("leaves a client alone, and its session, while it is connected to any process, whatever the time", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const { id } = await newSession(storage);
       const instanceId = await newInstance(opened);
@@ -112,7 +112,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("leaves a client alone, and its session, while a call of it is open", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const { id } = await newSession(storage);
       const client = await newClient(opened, { sessionId: id, presentUntil: 0 });
@@ -128,7 +128,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("leaves a session alone in which a call runs, until it ends or its process is forgotten", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const instanceId = await newInstance(opened);
       const { session } = await storage.sessions.create({ id: newId(), owner: ANA, keepMs: 10 });
@@ -148,7 +148,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("leaves a session alone while a question in it is being answered", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const { id } = await newSession(storage);
       const instanceId = await newInstance(opened);
@@ -165,7 +165,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("never comes for a session when the maximum age is never; clients have an age of their own", async () => {
-      const opened = open({ maxAgeMs: Infinity });
+      const opened = await open({ maxAgeMs: Infinity });
       const { storage, clock } = opened;
       const { id } = await newSession(storage, { title: "kept" });
       const client = await newClient(opened);
@@ -177,7 +177,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("frees a name at once: the next session of that name has nothing of the old one", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const old = await newSession(storage, { name: "work", title: "old" });
       await say(storage, old.id, "old");
       await put(storage, old.id, "old");
@@ -192,7 +192,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("frees an id at once, for anybody: the next session of that id has nothing of the old one", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       for (const owner of [ANA, BOB]) {
         const old = await newSession(storage, { name: "work" });
         await say(storage, old.id, "old");
@@ -210,7 +210,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("takes no living session of another owner with a reused name", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       await newSession(storage, { name: "work" });
       clock.advance(MAX_AGE);
       const bobs = await newSession(storage, { owner: BOB, name: "work" });
@@ -219,7 +219,7 @@ export function expiryContract(open: Open): void {
     });
 
     it("is cleaned up in batches, with all that the sessions own, and spares the rest", async () => {
-      const { storage, clock, rows } = open();
+      const { storage, clock, rows } = await open();
       const pinned = await newSession(storage);
       await storage.sessions.update(pinned.id, { pinned: true });
       await say(storage, pinned.id, "stays");

@@ -20,7 +20,7 @@ const found = async (storage: Storage, id: string, ...words: string[]) =>
 export function historyContract(open: Open): void {
   describe("history", () => {
     it("gives back messages as they were said, numbered 1, 2, 3 in each session", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const [one, two] = [await newSession(storage), await newSession(storage)];
       const content = "Grüße 😀\n'quoted' \"twice\" \\ \u2028 <tag>";
       const first = {
@@ -45,7 +45,7 @@ export function historyContract(open: Open): void {
     });
 
     it("numbers without gaps or doubles when many write at the same moment", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       const written = await Promise.all(
         Array.from({ length: 50 }, (_, n) => say(storage, id, `message ${n}`)),
@@ -61,7 +61,7 @@ export function historyContract(open: Open): void {
     });
 
     it("has no more messages than it may: one too many is refused, a repeated one is not", async () => {
-      const { storage } = open({ maxMessages: 2 });
+      const { storage } = await open({ maxMessages: 2 });
       const [one, two] = [await newSession(storage), await newSession(storage)];
       await say(storage, one.id, "first");
       const last = { role: "user" as const, content: "last", requestKey: "k" };
@@ -75,7 +75,7 @@ export function historyContract(open: Open): void {
     });
 
     it("is paged from the newest back, each page in order", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       for (let n = 0; n < 7; n += 1) await say(storage, id, `${n}`);
       expect(await seqs(storage, id, 3)).toEqual([5, 6, 7]);
@@ -87,12 +87,12 @@ export function historyContract(open: Open): void {
     });
 
     it("cannot be written in a session that is not there", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       await expect(say(storage, newId(), "hello")).rejects.toMatchObject(failure("not_found"));
     });
 
     it("has a message once however often it comes with its request key", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { id } = await newSession(storage);
       const message = { role: "user", content: "once", requestKey: "r-1" } as const;
       const [first, twin] = await Promise.all([
@@ -110,7 +110,7 @@ export function historyContract(open: Open): void {
     });
 
     it("refuses a request key that another message has, in this session only", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const [one, two] = [await newSession(storage), await newSession(storage)];
       const requestKey = "r-1";
       await storage.history.append(one.id, { role: "user", content: "first", requestKey });
@@ -123,7 +123,7 @@ export function historyContract(open: Open): void {
     });
 
     it("frees request keys when it is cleared", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       const requestKey = "r-1";
       await storage.history.append(id, { role: "user", content: "first", requestKey });
@@ -136,7 +136,7 @@ export function historyContract(open: Open): void {
 
   describe("the search of a history", () => {
     it("finds messages by any of the words, the best first, in its own session only", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const [one, two] = [await newSession(storage), await newSession(storage)];
       await say(storage, one.id, "The dog sleeps in the garden all day long, every day.");
       await say(storage, one.id, "My cat is called Ada; Ada is a black cat.");
@@ -152,7 +152,7 @@ export function historyContract(open: Open): void {
     });
 
     it("keeps to the limit and to what was said before", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       for (let n = 0; n < 5; n += 1) await say(storage, id, `tea ${n}`);
       const search = (limit: number, before: number) =>
@@ -162,7 +162,7 @@ export function historyContract(open: Open): void {
     });
 
     it("finds accented words by plain ones, and the other way round", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       await say(storage, id, "Crème brûlée in Malmö");
       await say(storage, id, "creme brulee in Malmo");
@@ -171,7 +171,7 @@ export function historyContract(open: Open): void {
     });
 
     it("finds word forms, and any part of what is written without spaces", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       const texts = ["She was running.", "我的猫叫小白", "nothing"];
       for (const text of texts) await say(storage, id, text);
@@ -182,7 +182,7 @@ export function historyContract(open: Open): void {
     });
 
     it("covers what a principal owns or was given, unless it has expired", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const [expired, own, shared, foreign] = [
         await newSession(storage),
         await newSession(storage, { title: "Own" }),
@@ -212,7 +212,7 @@ export function historyContract(open: Open): void {
     });
 
     it("of a word that very many messages have, lets the newest compete, and leaves out what it is told to", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       for (let n = 0; n < 8; n += 1) await say(storage, id, n === 6 ? "tea?" : `tea number ${n}`);
       await say(storage, id, "coffee");
@@ -228,7 +228,7 @@ export function historyContract(open: Open): void {
     });
 
     it("forgets what was cleared or deleted", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       await say(storage, id, "a secret");
       await storage.sessions.clear(id, "history");
@@ -268,7 +268,7 @@ export function historyContract(open: Open): void {
       "\u0301",
       "x".repeat(10_000),
     ])("takes %j as plain text, never as syntax", async (word) => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       await say(storage, id, "nothing of the kind");
       await say(storage, id, "bread");

@@ -7,7 +7,7 @@ const INSTANCE = { id: "i-1", host: "h", pid: 7, startedAt: 1, heartbeatAt: 1 };
 export function instanceContract(open: Open): void {
   describe("instances", () => {
     it("are listed as they registered, with their last heartbeat", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const other = { ...INSTANCE, id: "i-2", pid: 8 };
       await storage.instances.heartbeat(INSTANCE);
       await storage.instances.heartbeat(other);
@@ -20,7 +20,7 @@ export function instanceContract(open: Open): void {
     });
 
     it("are forgotten when removed, and registered anew by the next heartbeat", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       expect(await storage.instances.heartbeat(INSTANCE)).toBe(true);
       expect(await storage.instances.heartbeat(INSTANCE)).toBe(false);
       await storage.instances.heartbeat({ ...INSTANCE, id: "i-2" });

@@ -6,7 +6,7 @@ import { CALL, KEPT, MAX, setUp } from "./keyed-call-setup.ts";
 export function keyedCallLimitsContract(open: Open): void {
   describe("calls with keys", () => {
     it("beyond the maximum of a scope push out the oldest that has ended, in no other scope", async () => {
-      const { done, kind } = await setUp(open());
+      const { done, kind } = await setUp(await open());
       const max = { max: 3 };
       await done({ key: "elder", scope: "s-2" }, max);
       await done({ key: "elder", owner: BOB }, max);
@@ -18,7 +18,7 @@ export function keyedCallLimitsContract(open: Open): void {
     });
 
     it("that still run are not pushed out, however many there are", async () => {
-      const { start, done, kind } = await setUp(open());
+      const { start, done, kind } = await setUp(await open());
       const max = { max: 2 };
       await start({ key: "a" }, max);
       await done({ key: "b" }, max);
@@ -29,7 +29,7 @@ export function keyedCallLimitsContract(open: Open): void {
     });
 
     it("that were dropped are pushed out before any that still runs", async () => {
-      const { store, start, done, kind, here, rows } = await setUp(open());
+      const { store, start, done, kind, here, rows } = await setUp(await open());
       const [scope, max] = ["", { max: 2 }];
       await start({ key: "a", scope }, max);
       await store.drop(await start({ key: "b", scope }, max), here);
@@ -40,7 +40,7 @@ export function keyedCallLimitsContract(open: Open): void {
     });
 
     it("are kept for 24 hours from their start and no longer, before any cleanup", async () => {
-      const { store, start, clock, kind, begin, here } = await setUp(open());
+      const { store, start, clock, kind, begin, here } = await setUp(await open());
       const id = await start();
       clock.advance(KEPT / 2);
       await store.finish(id, here, "1");
@@ -55,7 +55,7 @@ export function keyedCallLimitsContract(open: Open): void {
     });
 
     it("that are too old are deleted, at most so many at a time", async () => {
-      const { store, done, clock, kind, rows } = await setUp(open());
+      const { store, done, clock, kind, rows } = await setUp(await open());
       for (const key of ["a", "b", "c"]) await done({ key });
       clock.advance(KEPT + 1);
       await done({ key: "young" });
@@ -69,7 +69,7 @@ export function keyedCallLimitsContract(open: Open): void {
     });
 
     it("go with the session that they named or opened, and only with that one", async () => {
-      const { storage, store, done, kind, here } = await setUp(open());
+      const { storage, store, done, kind, here } = await setUp(await open());
       const [one, two] = [await newSession(storage), await newSession(storage)];
       for (const { id } of [one, two]) await done({ scope: id });
       const opened = { instanceId: here, newSessionId: one.id, max: MAX };
@@ -84,7 +84,7 @@ export function keyedCallLimitsContract(open: Open): void {
     it.each(["history", "state", "all"] as const)(
       "of a session go when its %s is cleared",
       async (what) => {
-        const { storage, done, kind } = await setUp(open());
+        const { storage, done, kind } = await setUp(await open());
         const [one, two] = [await newSession(storage), await newSession(storage)];
         for (const { id } of [one, two]) await done({ scope: id });
         await done({ scope: one.id, owner: BOB }); // no session of his
@@ -98,7 +98,7 @@ export function keyedCallLimitsContract(open: Open): void {
     it.each(["history", "state", "all"] as const)(
       "that opened a session go when its %s is cleared",
       async (what) => {
-        const { storage, store, kind, here } = await setUp(open());
+        const { storage, store, kind, here } = await setUp(await open());
         const [one, two] = [await newSession(storage), await newSession(storage)];
         for (const { id } of [one, two]) {
           const call = { ...CALL, scope: "", key: id };
@@ -113,7 +113,7 @@ export function keyedCallLimitsContract(open: Open): void {
     );
 
     it("that still run stay when their session is cleared: one of them may clear it", async () => {
-      const { storage, store, start, kind, here } = await setUp(open());
+      const { storage, store, start, kind, here } = await setUp(await open());
       const { id } = await newSession(storage);
       const call = await start({ scope: id });
       await storage.sessions.clear(id, "all");

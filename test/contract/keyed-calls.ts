@@ -8,7 +8,7 @@ import { CALL, MAX, setUp } from "./keyed-call-setup.ts";
 export function keyedCallsContract(open: Open): void {
   describe("a call with a key", () => {
     it("starts once, runs for everybody else, and gives its outcome when it is done", async () => {
-      const { store, here, there, begin } = await setUp(open());
+      const { store, here, there, begin } = await setUp(await open());
       const newSessionId = newId();
       const mine = { instanceId: here, newSessionId, max: MAX };
       const started = await store.begin(CALL, mine);
@@ -22,7 +22,7 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("starts once of many at the same moment", async () => {
-      const opened = open();
+      const opened = await open();
       const { kind } = await setUp(opened);
       const processes = await Promise.all(Array.from({ length: 10 }, () => newInstance(opened)));
       const kinds = await Promise.all(processes.map((instanceId) => kind({}, { instanceId })));
@@ -35,7 +35,7 @@ export function keyedCallsContract(open: Open): void {
       { scope: "" },
       { key: "K-1" },
     ])("never meets the one with %j", async (other) => {
-      const { start, kind, done, begin } = await setUp(open());
+      const { start, kind, done, begin } = await setUp(await open());
       await done();
       const id = await start({ ...other, request: "r-2" });
       expect(id).toEqual(expect.any(Number));
@@ -44,7 +44,7 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("is a conflict for another request, whatever became of it", async () => {
-      const { store, start, begin, kind, die, here } = await setUp(open());
+      const { store, start, begin, kind, die, here } = await setUp(await open());
       const id = await start();
       const other = () => begin({ request: "r-2" });
       await expect(other()).rejects.toMatchObject(failure("conflict"));
@@ -56,7 +56,7 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("that is dropped frees its key, also for another request", async () => {
-      const { store, start, kind, done, here } = await setUp(open());
+      const { store, start, kind, done, here } = await setUp(await open());
       await store.drop(await start(), here);
       await store.drop(await start({ request: "r-2" }), here);
       await done({ request: "r-3" });
@@ -64,7 +64,7 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("whose process is gone is lost, and keeps the id of its new session", async () => {
-      const { store, begin, die, here } = await setUp(open());
+      const { store, begin, die, here } = await setUp(await open());
       const newSessionId = newId();
       const started = await store.begin(CALL, { instanceId: here, newSessionId, max: MAX });
       await die(here);
@@ -74,7 +74,7 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("that its own process asks for anew, and so knows nothing of, is lost to that one only", async () => {
-      const { store, start, kind, here, there } = await setUp(open());
+      const { store, start, kind, here, there } = await setUp(await open());
       const id = await start();
       expect(await kind({}, { instanceId: here })).toBe("lost");
       expect(await store.adopt(id, there)).toBe(false);
@@ -83,14 +83,14 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("that ended before its process was gone is done", async () => {
-      const { done, begin, die, here } = await setUp(open());
+      const { done, begin, die, here } = await setUp(await open());
       await done();
       await die(here);
       expect(await begin()).toEqual({ kind: "done", outcome: '"k-1"' });
     });
 
     it("that is lost has one who adopts it, and then runs", async () => {
-      const opened = open();
+      const opened = await open();
       const { store, start, kind, die, here, there } = await setUp(opened);
       const [third, fourth] = [await newInstance(opened), await newInstance(opened)];
       const id = await start();
@@ -104,7 +104,7 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("that has ended, or was dropped, is not adopted", async () => {
-      const { store, start, kind, die, here, there } = await setUp(open());
+      const { store, start, kind, die, here, there } = await setUp(await open());
       const [ended, dropped] = [await start(), await start({ key: "k-2" })];
       await die(here);
       await store.finish(ended, here, "1");
@@ -115,7 +115,7 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("that another process adopted is neither ended nor dropped by the one that had it", async () => {
-      const { store, start, begin, kind, die, here, there } = await setUp(open());
+      const { store, start, begin, kind, die, here, there } = await setUp(await open());
       for (const scope of ["s-1", ""]) {
         const id = await start({ scope });
         await die(here); // wrongly: it goes on
@@ -130,7 +130,7 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("makes each of its changes once, whoever runs it, and none when another has adopted it", async () => {
-      const { storage, store, start, die, here, there } = await setUp(open());
+      const { storage, store, start, die, here, there } = await setUp(await open());
       const { id: session } = await newSession(storage);
       const entry = { key: "a", value: "1", expiresAt: null, maxKeys: 9 };
       const twice = async (change: Changes) => [
@@ -154,7 +154,7 @@ export function keyedCallsContract(open: Open): void {
     });
 
     it("without a scope that is dropped may open the same session when it begins again", async () => {
-      const { store, begin, here, there, kind } = await setUp(open());
+      const { store, begin, here, there, kind } = await setUp(await open());
       const call = { scope: "" };
       const first = await begin(call, { instanceId: here });
       if (first.kind !== "started") throw new Error(`The call is ${first.kind}.`);

@@ -19,7 +19,7 @@ async function saying(storage: Storage, count: number): Promise<string> {
 export function messageDeletionContract(open: Open): void {
   describe("a deleted message", () => {
     it("is gone from page, count and search; the others keep their numbers, and none is given twice", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const [id, other] = [await saying(storage, 4), await saying(storage, 2)];
       expect(await storage.sessions.deleteMessages(id, [4, 2, 9, 2])).toEqual([2, 4]);
       expect(await storage.sessions.deleteMessages(id, [2])).toEqual([]);
@@ -37,7 +37,7 @@ export function messageDeletionContract(open: Open): void {
     });
 
     it("makes room for another one, and a cleared history begins with 1 again", async () => {
-      const { storage } = open({ maxMessages: 3 });
+      const { storage } = await open({ maxMessages: 3 });
       const id = await saying(storage, 3);
       await storage.sessions.deleteMessages(id, [1]);
       expect(await say(storage, id, "more")).toMatchObject({ seq: 4 });
@@ -48,7 +48,7 @@ export function messageDeletionContract(open: Open): void {
     });
 
     it("takes the summary that covers it with it, and leaves one that ends before it", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const id = await saying(storage, 4);
       const instanceId = await newInstance(opened);
@@ -65,7 +65,7 @@ export function messageDeletionContract(open: Open): void {
     });
 
     it("takes a title that was made of it with it, and no other title", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const [{ id: one }, { id: two }] = [
         await newSession(storage),
         await newSession(storage, { title: "Ana's own" }),
@@ -80,7 +80,7 @@ export function messageDeletionContract(open: Open): void {
     });
 
     it("leaves the other half of its turn without the request key, so that the key asks anew", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const { id } = await newSession(storage);
       const ask = { instanceId: await newInstance(opened), prompt: "Why?", requestKey: "k" };
@@ -92,7 +92,7 @@ export function messageDeletionContract(open: Open): void {
     });
 
     it("leaves gaps that a question asked again closes behind itself", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const id = await saying(storage, 4);
       await storage.sessions.deleteMessages(id, [2, 4]);
@@ -105,7 +105,7 @@ export function messageDeletionContract(open: Open): void {
     });
 
     it("stays a gap when the session is read whole and comes in elsewhere", async () => {
-      const [here, there] = [open().storage, open().storage];
+      const [here, there] = [(await open()).storage, (await open()).storage];
       const id = await saying(here, 5);
       await here.sessions.deleteMessages(id, [1, 2, 4]);
       const pieces = await Array.fromAsync(here.transfer.snapshot(id));

@@ -7,7 +7,7 @@ import { setUp } from "./streams.ts";
 export function requestsContract(open: Open): void {
   describe("open requests", () => {
     it("are opened on a stream of their own, also when their client has the same ids open on others", async () => {
-      const { streams, request, ana, bob, log, orphaned } = await setUp(open());
+      const { streams, request, ana, bob, log, orphaned } = await setUp(await open());
       const [one, two] = [await request([1, "1"], ana, "gone"), await request([1], ana, "gone")];
       const his = await request([1], bob);
       expect(new Set([one, two, his]).size).toBe(3);
@@ -20,7 +20,7 @@ export function requestsContract(open: Open): void {
     });
 
     it("are opened all or none: one stream takes an id once", async () => {
-      const { streams, clock, request, ana, orphaned } = await setUp(open());
+      const { streams, clock, request, ana, orphaned } = await setUp(await open());
       await expect(request([1, 4, 4], ana, "gone")).rejects.toThrow();
       expect(await orphaned()).toEqual([]);
       clock.advance(GRACE);
@@ -28,7 +28,7 @@ export function requestsContract(open: Open): void {
     });
 
     it("are answered on their stream, which is finished with the last of them", async () => {
-      const { streams, clock, request, ana, log, here } = await setUp(open());
+      const { streams, clock, request, ana, log, here } = await setUp(await open());
       const streamId = await request([1, "1", 2]);
       await streams.append(streamId, '"progress"', 9);
       expect(await streams.answer(streamId, "1", '"b"', here)).toEqual({ seq: 2, finished: false });
@@ -42,7 +42,7 @@ export function requestsContract(open: Open): void {
     });
 
     it("are found by what was posted until all their answers were delivered, or they were retired", async () => {
-      const { streams, request, ana, bob, here } = await setUp(open());
+      const { streams, request, ana, bob, here } = await setUp(await open());
       const [one, two] = [await request([1]), await request([1])];
       const [other, his] = [await request([2], ana, here, "another"), await request([1], bob)];
       const found = async (posted = "a hash", clientId = ana) =>
@@ -65,7 +65,7 @@ export function requestsContract(open: Open): void {
     });
 
     it("are answered, and spoken of, only by the process that runs them", async () => {
-      const opened = open();
+      const opened = await open();
       const { streams, storage, request, ana, here, log } = await setUp(opened);
       const paused = await newInstance(opened);
       const streamId = await request([1], ana, paused);
@@ -85,7 +85,7 @@ export function requestsContract(open: Open): void {
     });
 
     it("are answered once, on their own stream, and not after they were retired", async () => {
-      const { streams, request, log, here } = await setUp(open());
+      const { streams, request, log, here } = await setUp(await open());
       const streamId = await request([1, 2]);
       const other = await request([3]);
       expect(await streams.answer(other, 1, '"its"', here)).toBeUndefined();
@@ -100,7 +100,7 @@ export function requestsContract(open: Open): void {
     });
 
     it("of a client that has ended are ended all at once, nobody else's are", async () => {
-      const { streams, clock, request, ana, bob, orphaned } = await setUp(open());
+      const { streams, clock, request, ana, bob, orphaned } = await setUp(await open());
       const [one, two] = [await request([1, 2], ana, "gone"), await request([3], ana, "gone")];
       const his = await request([4], bob, "gone");
       clock.advance(7);
@@ -113,7 +113,7 @@ export function requestsContract(open: Open): void {
     });
 
     it("are orphans when their process is no more, with all that is needed to run them again", async () => {
-      const opened = open();
+      const opened = await open();
       const { streams, storage, ana, bob, here, request } = await setUp(opened);
       const there = await newInstance(opened);
       const message = { method: "tools/call", params: { deep: [1, null, "ü😀"] } };
@@ -137,7 +137,7 @@ export function requestsContract(open: Open): void {
     });
 
     it("that are orphans are adopted by exactly one process, and by none once they have ended", async () => {
-      const opened = open();
+      const opened = await open();
       const { streams, storage, ana, bob, request, orphaned } = await setUp(opened);
       await request([1, 2], ana, "gone");
       await request([1], bob, "gone");

@@ -26,7 +26,7 @@ async function everyPage(
 export function sessionListContract(open: Open): void {
   describe("the list of sessions", () => {
     it("has the newest activity first", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const ids: string[] = [];
       for (let n = 0; n < 3; n += 1) {
         ids.push((await newSession(storage)).id);
@@ -37,7 +37,7 @@ export function sessionListContract(open: Open): void {
     });
 
     it("has each session once, page by page, when all were active at the same moment", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const ids: string[] = [];
       for (let n = 0; n < 24; n += 1) ids.push((await newSession(storage)).id);
       await newSession(storage, { owner: BOB });
@@ -49,7 +49,7 @@ export function sessionListContract(open: Open): void {
     });
 
     it("misses and repeats nothing when sessions of earlier pages go or are used meanwhile", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       for (let n = 0; n < 12; n += 1) {
         await newSession(storage);
         if (n % 4 === 3) clock.advance(1);
@@ -64,7 +64,7 @@ export function sessionListContract(open: Open): void {
     });
 
     it("refuses a cursor that is none of its own", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       await newSession(storage);
       const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
       const wrong = [
@@ -84,7 +84,7 @@ export function sessionListContract(open: Open): void {
     });
 
     it("is searched by text in names and titles, in any case", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const named = await newSession(storage, { name: "Holiday plans" });
       const titled = await newSession(storage, { title: "Where to go on HOLIDAY" });
       await newSession(storage, { name: "work", system: "holiday" });
@@ -99,7 +99,7 @@ export function sessionListContract(open: Open): void {
     });
 
     it("is searched in any case beyond English too", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage, { title: "Übungen für Ärzte" });
       const found = await storage.sessions.list(ANA, { limit: 10, query: "übungen FÜR" });
       expect(found.sessions).toMatchObject([{ id }]);
@@ -108,7 +108,7 @@ export function sessionListContract(open: Open): void {
     it.each(["%", "_", "\\", "50%", "%%", "'", '"', "a_b", "\\%", "😀"])(
       "is searched for %j as it stands, anywhere in a title",
       async (query) => {
-        const { storage } = open();
+        const { storage } = await open();
         await newSession(storage, { title: "plain axb 50 text" });
         const titles = [`${query} first`, `in ${query} between`, `last ${query}`];
         for (const title of titles) await newSession(storage, { title });
@@ -118,7 +118,7 @@ export function sessionListContract(open: Open): void {
     );
 
     it("keeps to its search from page to page", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       for (let n = 0; n < 5; n += 1) {
         await newSession(storage, { title: `tea ${n}` });
         await newSession(storage, { title: `coffee ${n}` });

@@ -19,7 +19,7 @@ import {
 export function sessionContract(open: Open): void {
   describe("sessions", () => {
     it("are found by id and by name as they were made", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const id = newId();
       const made = await storage.sessions.create({
         id,
@@ -46,7 +46,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("are returned, not made again, for a name or an id that lives", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const session = await newSession(storage, { name: "work", title: "first" });
       clock.advance(1);
       const again = { session, created: false };
@@ -59,7 +59,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("are made once when many ask for one name at the same moment", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const made = await Promise.all(
         Array.from({ length: 20 }, () =>
           storage.sessions.create({ id: newId(), owner: ANA, name: "work" }),
@@ -70,7 +70,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("are invisible to every other owner, by id, by name and in lists", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage, { name: "work" });
       expect(await storage.sessions.find(BOB, { id })).toBeUndefined();
       expect(await storage.sessions.find(BOB, { name: "work" })).toBeUndefined();
@@ -78,7 +78,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("let every owner use the same names", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const ana = await newSession(storage, { name: "work" });
       const bob = await newSession(storage, { owner: BOB, name: "work" });
       expect(bob.id).not.toBe(ana.id);
@@ -87,7 +87,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("are not given to somebody who asks for another owner's id", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const session = await newSession(storage, { name: "work" });
       const theft = storage.sessions.create({ id: session.id, owner: BOB, name: "mine" });
       await expect(theft).rejects.toMatchObject(failure("not_found"));
@@ -96,14 +96,14 @@ export function sessionContract(open: Open): void {
     });
 
     it("may be without a name, any number of them", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       await newSession(storage);
       await newSession(storage);
       expect((await storage.sessions.list(ANA, { limit: 10 })).sessions).toHaveLength(2);
     });
 
     it("change only in what an update names, and count as active then", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const session = await newSession(storage, { name: "work", title: "t", system: "s" });
       clock.advance(5);
       const titled = { ...session, title: "new", lastActiveAt: clock.now() };
@@ -121,7 +121,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("note activity, but never go back in time", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const [one, two] = [await newSession(storage), await newSession(storage)];
       const later = clock.now() + 5;
       await storage.sessions.touch(new Map([[one.id, later]]));
@@ -141,7 +141,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("count messages, living keys and connected clients, alone and in lists", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const { id } = await newSession(storage);
       const other = await newSession(storage);
@@ -178,7 +178,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("count a client once, until it has left every process that it was connected to", async () => {
-      const opened = open();
+      const opened = await open();
       const { sessions, clients, instances } = opened.storage;
       const { id: sessionId } = await newSession(opened.storage);
       const [one, two] = [await newInstance(opened), await newInstance(opened)];
@@ -197,7 +197,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("count whoever listens to something of theirs and may see it", async () => {
-      const opened = open();
+      const opened = await open();
       const { sessions, subscriptions } = opened.storage;
       const { id } = await newSession(opened.storage);
       const here = await newInstance(opened);
@@ -215,7 +215,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("are emptied in part or in all without touching another session", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const [one, two] = [await newSession(storage), await newSession(storage)];
       const fill = async (id: string) => {
         await say(storage, id, "hello");
@@ -237,7 +237,7 @@ export function sessionContract(open: Open): void {
     });
 
     it("take all they own with them when they are deleted, and nothing else", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, rows } = opened;
       const instanceId = await newInstance(opened);
       const { id } = await newSession(storage, { name: "work" });

@@ -11,7 +11,7 @@ const WRITE: Grant = { principal: BOB, access: "write" };
 export function sharingContract(open: Open): void {
   describe("grants", () => {
     it("let in whom they name, into that session, until they are taken back", async () => {
-      const { sessions } = open().storage;
+      const { sessions } = (await open()).storage;
       const make = async () => (await sessions.create({ id: newId(), owner: ANA })).session.id;
       const [id, other] = [await make(), await make()];
       expect(await sessions.granted(id, BOB)).toBeUndefined();
@@ -28,7 +28,7 @@ export function sharingContract(open: Open): void {
     });
 
     it("are one for each principal, the last one, in the order of their names", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       const { sessions } = storage;
       await sessions.grant(id, READ, 9);
@@ -43,7 +43,7 @@ export function sharingContract(open: Open): void {
     });
 
     it("are limited for each session: one too many changes nothing, a known one can change", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { sessions } = storage;
       const [{ id }, other] = [await newSession(storage), await newSession(storage)];
       await sessions.grant(id, { principal: "a", access: "read" }, 2);
@@ -58,7 +58,7 @@ export function sharingContract(open: Open): void {
     });
 
     it("and credentials must hold when something is written, not only before", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { id } = await newSession(storage);
       const set = (by: Principal) =>
         storage.state.set(id, { key: "k", value: "1", expiresAt: null, maxKeys: 9, by });
@@ -83,7 +83,7 @@ export function sharingContract(open: Open): void {
     });
 
     it("go with their session", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { sessions } = storage;
       const { id } = await newSession(storage);
       await sessions.grant(id, READ, 9);
@@ -96,7 +96,7 @@ export function sharingContract(open: Open): void {
     });
 
     it("go with an expired session", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { sessions } = storage;
       const { id } = await newSession(storage);
       await sessions.grant(id, READ, 9);
@@ -109,7 +109,7 @@ export function sharingContract(open: Open): void {
 
   describe("a session by its id alone", () => {
     it("is found whoever owns it, while it lives", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { sessions } = storage;
       const [ana, bob] = [await newSession(storage), await newSession(storage, { owner: BOB })];
       expect(await sessions.findById(ana.id)).toEqual(ana);
@@ -130,7 +130,7 @@ export function sharingContract(open: Open): void {
 
   describe("shared sessions", () => {
     it("are behind one's own in the list of whom they are shared with, each once, page by page, with its owner", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { sessions } = storage;
       const [own, others]: [string[], string[]] = [[], []];
       for (let n = 0; n < 12; n += 1) {
@@ -157,7 +157,7 @@ export function sharingContract(open: Open): void {
     });
 
     it("are searched and counted like one's own", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { sessions } = storage;
       const { id } = await newSession(storage, { title: "Holiday plans" });
       await newSession(storage, { title: "Holiday secrets" });
@@ -169,7 +169,7 @@ export function sharingContract(open: Open): void {
     });
 
     it("are not found by their owner's name for them, nor as one's own", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { sessions } = storage;
       const { id } = await newSession(storage, { name: "work" });
       await sessions.grant(id, WRITE, 9);
@@ -180,7 +180,7 @@ export function sharingContract(open: Open): void {
 
   describe("news of a session", () => {
     it("is for its owner and for whom it is shared with, as of now", async () => {
-      const opened = open();
+      const opened = await open();
       const { sessions, subscriptions } = opened.storage;
       const { id } = await newSession(opened.storage);
       const ana = (await newClient(opened)).id;
@@ -213,7 +213,7 @@ export function sharingContract(open: Open): void {
 
   describe("how many sessions one may have", () => {
     it("is limited for each owner, and a living one is still returned", async () => {
-      const { sessions } = open().storage;
+      const { sessions } = (await open()).storage;
       const create = (owner: string, name?: string) =>
         sessions.create({ id: newId(), owner, ...(name !== undefined && { name }) }, 2);
       const { session } = await create(ANA, "work");
@@ -231,7 +231,7 @@ export function sharingContract(open: Open): void {
     });
 
     it("is kept when many are made at once", async () => {
-      const { sessions } = open().storage;
+      const { sessions } = (await open()).storage;
       const made = await Promise.allSettled(
         Array.from({ length: 9 }, () => sessions.create({ id: newId(), owner: ANA }, 4)),
       );
@@ -239,7 +239,7 @@ export function sharingContract(open: Open): void {
     });
 
     it("counts those only that are there for their owner", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { sessions } = storage;
       const create = () => sessions.create({ id: newId(), owner: ANA }, 1);
       await create();

@@ -29,7 +29,7 @@ const hex = (keys: readonly Uint8Array[]): string[] =>
 export function signingKeysContract(open: Open): void {
   describe("signing keys", () => {
     it("are given back as they were added, with the time", async () => {
-      const { store, add, clock } = setUp(open());
+      const { store, add, clock } = setUp(await open());
       expect(await store.list(0)).toEqual([]);
       await add(7);
       const [key, ...others] = await store.list(0);
@@ -39,7 +39,7 @@ export function signingKeysContract(open: Open): void {
     });
 
     it("are added one at a time, however many are offered at once", async () => {
-      const { add, list } = setUp(open());
+      const { add, list } = setUp(await open());
       await Promise.all([1, 2, 3, 4, 5].map((byte) => add(byte)));
       expect(await list()).toHaveLength(1);
       await add(6);
@@ -47,7 +47,7 @@ export function signingKeysContract(open: Open): void {
     });
 
     it("are added when the youngest is older than asked, and listed newest first", async () => {
-      const { add, list, clock } = setUp(open());
+      const { add, list, clock } = setUp(await open());
       await add(1);
       clock.advance(DAY);
       await add(2); // the first is not older than a day
@@ -58,7 +58,7 @@ export function signingKeysContract(open: Open): void {
     });
 
     it("are listed up to an age, and deleted beyond it with the next that is added", async () => {
-      const { add, list, clock, rows } = setUp(open());
+      const { add, list, clock, rows } = setUp(await open());
       await add(1);
       clock.advance(2 * DAY);
       expect(await list(2 * DAY)).toEqual([1]);
@@ -72,7 +72,7 @@ export function signingKeysContract(open: Open): void {
     });
 
     it("are made when first needed: one, the same for every process and after a restart", async () => {
-      const { keys } = setUp(open());
+      const { keys } = setUp(await open());
       const [one, two] = await Promise.all([keys().all(), keys().all()]);
       expect(one).toHaveLength(1);
       expect(one[0]).toHaveLength(32);
@@ -81,7 +81,7 @@ export function signingKeysContract(open: Open): void {
     });
 
     it("are replaced after 30 days; a replaced one verifies for 30 days more", async () => {
-      const { keys, clock } = setUp(open());
+      const { keys, clock } = setUp(await open());
       const all = async () => hex(await keys().all());
       const [first] = await all();
       clock.advance(ROTATION);

@@ -23,7 +23,7 @@ const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a),
 export function stateContract(open: Open): void {
   describe("state", () => {
     it("gives back what was set, in its own session only", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const [one, two] = [await newSession(storage), await newSession(storage)];
       const value = JSON.stringify({ deep: [1, null, "ü😀\u2028'\"\\"] });
       const entry = { key: "k", value, version: 1, updatedAt: clock.now(), expiresAt: null };
@@ -35,7 +35,7 @@ export function stateContract(open: Open): void {
     });
 
     it("counts a key's versions one by one, and a key made anew from 1", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { id } = await newSession(storage);
       await put(storage, id, "k", "1");
       clock.advance(3);
@@ -52,7 +52,7 @@ export function stateContract(open: Open): void {
     });
 
     it("changes a key only from the version that was named", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       const conflict = failure("conflict");
       const set = (ifVersion: number, value: string) =>
@@ -73,7 +73,7 @@ export function stateContract(open: Open): void {
     });
 
     it("lets exactly one of many win a compare-and-set", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       const race = await Promise.allSettled(
         Array.from({ length: 10 }, (_, n) =>
@@ -86,7 +86,7 @@ export function stateContract(open: Open): void {
     });
 
     it("answers an expired key as absent in every way, at once", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { id } = await newSession(storage);
       const expiresAt = clock.now() + 10;
       expect(await storage.state.set(id, write({ expiresAt }))).toMatchObject({ expiresAt });
@@ -112,7 +112,7 @@ export function stateContract(open: Open): void {
     });
 
     it("forgets an expiry when the key is set without one", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { id } = await newSession(storage);
       await storage.state.set(id, write({ expiresAt: clock.now() + 10 }));
       await storage.state.set(id, write({ value: "2" }));
@@ -121,7 +121,7 @@ export function stateContract(open: Open): void {
     });
 
     it("refuses a key too many, counting only living ones, and still changes those", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const [full, other] = [await newSession(storage), await newSession(storage)];
       const set = (key: string, more: Partial<StateWrite> = {}, id = full.id) =>
         storage.state.set(id, write({ key, maxKeys: 2, ...more }));
@@ -137,13 +137,13 @@ export function stateContract(open: Open): void {
     });
 
     it("cannot be set in a session that is not there", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       await expect(put(storage, newId(), "k")).rejects.toMatchObject(failure("not_found"));
       expect(await storage.state.delete(newId(), "k")).toBe(false);
     });
 
     it("is listed in key order, page by page", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       for (const key of ["b", "a", "c/2", "c/10", "B", "ä", "c"]) await put(storage, id, key);
       const ordered = ["B", "a", "b", "c", "c/10", "c/2", "ä"];
@@ -157,7 +157,7 @@ export function stateContract(open: Open): void {
     it.each(["%", "_", "a%", "\\", "*", "[a]", "'", "😀", "👩‍👩", "ä", "a\u0308", "\u{10FFFD}"])(
       "is listed by the prefix %j as it stands",
       async (prefix) => {
-        const { storage } = open();
+        const { storage } = await open();
         const { id } = await newSession(storage);
         const wanted = [prefix, `${prefix}/1`, `${prefix}😀`, `${prefix}\u{10FFFD}`];
         const others = ["x", "ab", "aé", "😁", "👩", `x${prefix}`, "AA", "Ä", "\uFFFD"];
@@ -167,7 +167,7 @@ export function stateContract(open: Open): void {
     );
 
     it("is listed by any prefix and in any page size like a sorted list of its keys", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       // Few characters, chosen at the edges of UTF-8 and UTF-16, so that keys are often prefixes of others.
       const character = fc.constantFrom("a", "%", "\u007F", "\uFFFF", "😀", "\u{10FFFF}");
       const text = fc.array(character, { maxLength: 6 }).map((parts) => parts.join(""));
@@ -198,7 +198,7 @@ export function stateContract(open: Open): void {
     });
 
     it("that expired is cleaned up in batches, in all sessions; the rest stays", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const [one, two] = [await newSession(storage), await newSession(storage)];
       for (const key of ["a", "b", "c"])
         for (const { id } of [one, two])

@@ -40,13 +40,13 @@ import { summaryContract } from "./summaries.ts";
 import { transferContract } from "./transfer.ts";
 import { turnContract } from "./turns.ts";
 
-function openAt(
+async function openAt(
   folder: string | undefined,
   clock: ManualClock,
   { maxAgeMs = MAX_AGE, ...limits }: Parameters<Open>[0] = {},
-): Storage {
+): Promise<Storage> {
   const expiry = { maxAgeMs };
-  const storage = openStorage({
+  const storage = await openStorage({
     ...{ folder, durability: "normal", clock, expiry, streamGraceMs: GRACE },
     ...limits,
   });
@@ -60,14 +60,14 @@ const values = <T>(settled: readonly PromiseSettledResult<T>[]): T[] =>
   settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
 
 const engines: Record<string, Open> = {
-  "SQLite in memory": (limits) => {
+  "SQLite in memory": async (limits) => {
     const clock = new ManualClock();
-    return { storage: openAt(undefined, clock, limits), clock };
+    return { storage: await openAt(undefined, clock, limits), clock };
   },
-  "SQLite on a file": (limits) => {
+  "SQLite on a file": async (limits) => {
     const clock = new ManualClock();
     const folder = temporaryFolder();
-    const storage = openAt(folder, clock, limits);
+    const storage = await openAt(folder, clock, limits);
     const database = openDatabase(folder, { readonly: false });
     onTestFinished(() => expect(findDamage(database)).toEqual([]));
     return { storage, clock, rows: () => rowCounts(database) };
@@ -98,11 +98,11 @@ for (const [engine, open] of Object.entries(engines)) {
     transferContract(open);
 
     it("can be written while it is open", async () => {
-      await expect(open().storage.check()).resolves.toBeUndefined();
+      await expect((await open()).storage.check()).resolves.toBeUndefined();
     });
 
     it("refuses to write once it is closed", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       await storage.close();
       await expect(newSession(storage)).rejects.toMatchObject({ name: "AppError", code: "busy" });
     });
@@ -112,12 +112,12 @@ for (const [engine, open] of Object.entries(engines)) {
 describe("SQLite on a file", () => {
   it("has committed what was under way when it is closed, and gives it back when it is opened", async () => {
     const [folder, clock] = [temporaryFolder(), new ManualClock()];
-    const storage = openAt(folder, clock);
+    const storage = await openAt(folder, clock);
     const { id } = await newSession(storage, { name: "work" });
     const written = [put(storage, id, "k", '"v"'), say(storage, id, "hello")];
     await storage.close();
     await Promise.all(written);
-    const again = openAt(folder, clock);
+    const again = await openAt(folder, clock);
     expect(await again.sessions.find(ANA, { name: "work" })).toMatchObject({ id });
     expect(await again.state.get(id, "k")).toMatchObject({ value: '"v"', version: 1 });
     expect((await again.history.page(id, { limit: 9 })).messages).toMatchObject([
@@ -126,16 +126,16 @@ describe("SQLite on a file", () => {
   });
 
   describe("used by two processes", () => {
-    function openTwice(): [Opened, Opened] {
+    async function openTwice(): Promise<[Opened, Opened]> {
       const [folder, clock] = [temporaryFolder(), new ManualClock()];
       return [
-        { storage: openAt(folder, clock), clock },
-        { storage: openAt(folder, clock), clock },
+        { storage: await openAt(folder, clock), clock },
+        { storage: await openAt(folder, clock), clock },
       ];
     }
 
     it("shows each what the other has committed", async () => {
-      const [one, two] = openTwice();
+      const [one, two] = await openTwice();
       const { id } = await newSession(one.storage, { name: "work" });
       await put(two.storage, id, "k", "1");
       expect(await one.storage.state.get(id, "k")).toMatchObject({ version: 1 });
@@ -144,7 +144,7 @@ describe("SQLite on a file", () => {
     });
 
     it("makes one session of a name, one number of a message, one claim of a turn", async () => {
-      const both = openTwice();
+      const both = await openTwice();
       const made = await Promise.all(
         both.map(({ storage }) =>
           storage.sessions.create({ id: newId(), owner: ANA, name: "work" }),
@@ -171,7 +171,7 @@ describe("SQLite on a file", () => {
     });
 
     it("adopts a request once, answers it once, and delivers a message once", async () => {
-      const both = openTwice();
+      const both = await openTwice();
       const { id } = await newClient(both[0]);
       /** Both at the same time. */
       const race = <T>(act: (storage: Storage, n: number) => Promise<T>) =>
@@ -193,7 +193,7 @@ describe("SQLite on a file", () => {
     });
 
     it("tells each, once, that the other has changed something", async () => {
-      const [one, two] = openTwice().map((opened) => opened.storage) as [Storage, Storage];
+      const [one, two] = (await openTwice()).map((opened) => opened.storage) as [Storage, Storage];
       await one.subscriptions.changedElsewhere(); // from here on
       await two.subscriptions.changedElsewhere();
       expect(await one.subscriptions.changedElsewhere()).toBe(false);

@@ -37,7 +37,7 @@ export async function setUp(opened: Opened) {
 export function streamsContract(open: Open): void {
   describe("streams", () => {
     it("are empty when they are opened, and found by their client and by nobody else", async () => {
-      const { streams, request, ana, bob } = await setUp(open());
+      const { streams, request, ana, bob } = await setUp(await open());
       const empty = { lastSeq: 0, prunedSeq: 0, finishedAt: null };
       const standalone = await streams.openStandalone(ana);
       expect(standalone).toMatchObject({ kind: "standalone", ...empty });
@@ -50,7 +50,7 @@ export function streamsContract(open: Open): void {
     });
 
     it("have a public id that does not count them, and that only their client finds them by", async () => {
-      const { streams, ana, bob } = await setUp(open());
+      const { streams, ana, bob } = await setUp(await open());
       const opened = [];
       for (let n = 0; n < 12; n++) opened.push(await streams.openStandalone(n % 2 ? ana : bob));
       const ids = opened.map(({ publicId }) => publicId);
@@ -62,7 +62,7 @@ export function streamsContract(open: Open): void {
     });
 
     it("number their events 1, 2, 3 … each on its own, also when many come at once", async () => {
-      const { streams, ana, log } = await setUp(open());
+      const { streams, ana, log } = await setUp(await open());
       const [one, two] = [await streams.openStandalone(ana), await streams.openStandalone(ana)];
       const seqs = await Promise.all(
         Array.from({ length: 20 }, (_, n) => streams.append(one.id, `"ü😀 ${n}"`, 99)),
@@ -75,7 +75,7 @@ export function streamsContract(open: Open): void {
     });
 
     it("give out the events behind a number, in order, at most so many", async () => {
-      const { streams, ana } = await setUp(open());
+      const { streams, ana } = await setUp(await open());
       const { id } = await streams.openStandalone(ana);
       for (let n = 1; n <= 12; n += 1) await streams.append(id, `${n}`, 99);
       const behind = async (after: number, limit: number) =>
@@ -87,7 +87,7 @@ export function streamsContract(open: Open): void {
     });
 
     it("lose their oldest events beyond the maximum, and tell up to which", async () => {
-      const { streams, ana, log } = await setUp(open());
+      const { streams, ana, log } = await setUp(await open());
       const { id } = await streams.openStandalone(ana);
       for (let n = 1; n <= 5; n += 1) expect(await streams.append(id, `${n}`, 3)).toBe(n);
       const kept = [3, 4, 5].map((n) => [n, `${n}`]);
@@ -97,7 +97,7 @@ export function streamsContract(open: Open): void {
     });
 
     it("never lose an event within the maximum, nor keep one that they say is pruned", async () => {
-      const { streams, ana, log } = await setUp(open());
+      const { streams, ana, log } = await setUp(await open());
       const { id } = await streams.openStandalone(ana);
       for (let last = 1; last <= 100; last += 1) {
         await streams.append(id, "0", 20);
@@ -110,12 +110,12 @@ export function streamsContract(open: Open): void {
     });
 
     it("take nothing that is appended once they are gone", async () => {
-      const { streams } = await setUp(open());
+      const { streams } = await setUp(await open());
       await expect(streams.append(1_000, "1", 9)).rejects.toMatchObject(failure("not_found"));
     });
 
     it("take over what waits in their client's outbox, in order, once", async () => {
-      const { streams, subscriptions, ana, bob, log } = await setUp(open());
+      const { streams, subscriptions, ana, bob, log } = await setUp(await open());
       const { id } = await streams.openStandalone(ana);
       await streams.append(id, "1", 9);
       expect(await streams.drain(ana, id, 9)).toBe(1);
@@ -136,7 +136,7 @@ export function streamsContract(open: Open): void {
     });
 
     it("of another client take nothing over", async () => {
-      const { streams, subscriptions, ana, bob } = await setUp(open());
+      const { streams, subscriptions, ana, bob } = await setUp(await open());
       const { id } = await streams.openStandalone(ana);
       await subscriptions.post([{ clientId: bob, data: '"his"' }]);
       await expect(streams.drain(bob, id, 9)).rejects.toMatchObject(failure("not_found"));
@@ -145,14 +145,14 @@ export function streamsContract(open: Open): void {
     });
 
     it("that are gone leave the outbox as it was", async () => {
-      const { streams, subscriptions, ana } = await setUp(open());
+      const { streams, subscriptions, ana } = await setUp(await open());
       await subscriptions.post([{ clientId: ana, data: "1" }]);
       await expect(streams.drain(ana, 1_000, 9)).rejects.toMatchObject(failure("not_found"));
       expect(await subscriptions.take(ana)).toEqual(["1"]);
     });
 
     it("expire when nobody was connected, wrote or worked for the grace period", async () => {
-      const { streams, clock, request, ana, here } = await setUp(open());
+      const { streams, clock, request, ana, here } = await setUp(await open());
       const opened = await Promise.all([1, 2, 3].map(() => streams.openStandalone(ana)));
       const [idle, touched, written] = opened.map(({ id }) => id) as [number, number, number];
       const working = await request([1, 2]);
@@ -186,7 +186,7 @@ export function streamsContract(open: Open): void {
     });
 
     it("that expired are cleaned up in batches", async () => {
-      const { streams, clock, ana } = await setUp(open());
+      const { streams, clock, ana } = await setUp(await open());
       for (let n = 0; n < 5; n += 1) await streams.openStandalone(ana);
       clock.advance(GRACE);
       const living = await streams.openStandalone(ana);
@@ -199,7 +199,7 @@ export function streamsContract(open: Open): void {
     });
 
     it("go with their client, and so do its requests", async () => {
-      const { streams, storage, request, ana, bob, orphaned } = await setUp(open());
+      const { streams, storage, request, ana, bob, orphaned } = await setUp(await open());
       const [hers, his] = [await request([1], ana, "gone"), await request([2], bob, "gone")];
       await storage.clients.end(ana);
       expect(await storage.clients.deleteExpired(9)).toBe(1);

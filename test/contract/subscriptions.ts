@@ -45,7 +45,7 @@ const sorted = (found: readonly { clientId: string; uri: string }[]) =>
 export function subscriptionsContract(open: Open): void {
   describe("subscriptions", () => {
     it("are the owner's, one for each client and uri", async () => {
-      const { subscriptions, subscribe, ana, other, bob } = await setUp(open());
+      const { subscriptions, subscribe, ana, other, bob } = await setUp(await open());
       await subscribe(ana, "s://1", "s://2", "s://3", "s://1");
       await subscribe(other, "s://1");
       await subscribe(bob, "s://1", "s://2");
@@ -64,7 +64,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("take a path by the letter", async () => {
-      const { subscribe, told, ana } = await setUp(open());
+      const { subscribe, told, ana } = await setUp(await open());
       await subscribe(ana, "s://h/a", "s://h/A", "s://h/a ", "s://h/ü", "s://h/a%");
       expect(await told("s://h/a")).toEqual(["s://h/a"]);
       expect(await told("s://h/%")).toEqual([]);
@@ -74,7 +74,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("of uris that are equal are one, told in the spelling that was asked for last", async () => {
-      const { subscriptions, told, ana } = await setUp(open());
+      const { subscriptions, told, ana } = await setUp(await open());
       const spellings = ["S://H/a", "s://h/%61", "s://h/./a", "s://H/b/../a"];
       for (const uri of spellings) {
         await subscriptions.subscribe({ clientId: ana, uri }, 1);
@@ -85,7 +85,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("end where they are ended, and nowhere else", async () => {
-      const { subscriptions, subscribe, told, ana, other, bob } = await setUp(open());
+      const { subscriptions, subscribe, told, ana, other, bob } = await setUp(await open());
       await subscribe(ana, "s://1", "s://2");
       await subscribe(other, "s://1");
       await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
@@ -98,7 +98,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("are limited for each client", async () => {
-      const { subscriptions, told, ana, other } = await setUp(open());
+      const { subscriptions, told, ana, other } = await setUp(await open());
       const add = (clientId: string, uri: string) => subscriptions.subscribe({ clientId, uri }, 2);
       await add(ana, "s://1");
       await add(ana, "s://1");
@@ -112,14 +112,14 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("may be repeated at the limit", async () => {
-      const { subscriptions, told, ana } = await setUp(open());
+      const { subscriptions, told, ana } = await setUp(await open());
       for (let i = 0; i < 2; i += 1)
         await subscriptions.subscribe({ clientId: ana, uri: "s://1" }, 1);
       expect(await told("s://1")).toEqual(["s://1"]);
     });
 
     it("below a uri are those that continue it with a slash", async () => {
-      const { subscribe, below, ana } = await setUp(open());
+      const { subscribe, below, ana } = await setUp(await open());
       const inside = ["a/b/", "a/b/!", "a/b/c", "a/b/c/d", "a/b/é", "a/b/😀", "a/b/\uffff"];
       await subscribe(ana, ...inside);
       await subscribe(ana, "a", "a/", "a/b", "a/b-c", "a/b.c", "a/b0", "a/b0/c", "a/bc", "a/bc/d");
@@ -130,7 +130,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("below a uri take wildcards by the letter", async () => {
-      const { subscribe, below, ana } = await setUp(open());
+      const { subscribe, below, ana } = await setUp(await open());
       await subscribe(ana, "a/b/c", "a/%/c", "a/_/c", "a/*/c", "a/?/c", "a/[b]/c", "a/b/%");
       expect(await below("a/%")).toEqual(["a/%/c"]);
       expect(await below("a/_")).toEqual(["a/_/c"]);
@@ -141,7 +141,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("below a uri are the owner's only", async () => {
-      const { subscriptions, subscribe, ana, other, bob } = await setUp(open());
+      const { subscriptions, subscribe, ana, other, bob } = await setUp(await open());
       for (const clientId of [ana, other, bob]) await subscribe(clientId, "a/b");
       const those = await found(subscriptions, ANA, [], "a");
       expect(those.map(({ clientId }) => clientId).toSorted()).toEqual([ana, other].toSorted());
@@ -149,7 +149,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("of clients that have ended or expired get nothing; a connected client's last", async () => {
-      const { storage, clock, subscriptions, subscribe, ana, other } = await setUp(open());
+      const { storage, clock, subscriptions, subscribe, ana, other } = await setUp(await open());
       await subscribe(ana, "a/b");
       await subscribe(other, "a/b");
       const both = async () => [
@@ -173,7 +173,7 @@ export function subscriptionsContract(open: Open): void {
 
   describe("outboxes", () => {
     it("keep messages in order until they are taken, once", async () => {
-      const { subscriptions, post, ana, other, bob } = await setUp(open());
+      const { subscriptions, post, ana, other, bob } = await setUp(await open());
       const messages = [
         { clientId: ana, data: '"ü😀"' },
         { clientId: bob, data: '"his"' },
@@ -190,7 +190,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("take their messages also when another client of the batch is gone", async () => {
-      const { storage, subscriptions, ana, other } = await setUp(open());
+      const { storage, subscriptions, ana, other } = await setUp(await open());
       await storage.clients.end(other);
       await storage.clients.deleteExpired(9);
       await subscriptions.post([ana, other].map((clientId) => ({ clientId, data: "1" })));
@@ -198,7 +198,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("tell which of some clients have something waiting", async () => {
-      const { subscriptions, post, ana, other, bob } = await setUp(open());
+      const { subscriptions, post, ana, other, bob } = await setUp(await open());
       expect(await subscriptions.waiting([ana, other, bob])).toEqual([]);
       await post(ana, "1", "2");
       await post(bob, "1");
@@ -210,7 +210,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("are bounded, each on its own: the oldest messages are dropped", async () => {
-      const { subscriptions, post, ana, other } = await setUp(open());
+      const { subscriptions, post, ana, other } = await setUp(await open());
       const numbers = Array.from({ length: MAX_OUTBOX + 3 }, (_, n) => `${n}`);
       await post(other, "first");
       await post(ana, ...numbers.slice(0, MAX_OUTBOX));
@@ -221,7 +221,7 @@ export function subscriptionsContract(open: Open): void {
     });
 
     it("are not changed elsewhere by their own process", async () => {
-      const { storage, subscriptions, post, ana } = await setUp(open());
+      const { storage, subscriptions, post, ana } = await setUp(await open());
       await subscriptions.changedElsewhere(); // from here on
       await post(ana, "1");
       await newSession(storage);

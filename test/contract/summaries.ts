@@ -17,7 +17,7 @@ async function setUp(opened: Opened) {
 export function summaryContract(open: Open): void {
   describe("a summary", () => {
     it("is given back as it was saved, and the next one takes its place", async () => {
-      const { history, storage, clock, id, turn } = await setUp(open());
+      const { history, storage, clock, id, turn } = await setUp(await open());
       expect(await history.summary(id)).toBeUndefined();
       const first = { ...SUMMARY, createdAt: clock.now() };
       expect(await history.saveSummary(turn, SUMMARY)).toEqual(first);
@@ -31,14 +31,14 @@ export function summaryContract(open: Open): void {
     });
 
     it("goes with its history and with its session, not with the state", async () => {
-      const { history, storage, id, turn, rows } = await setUp(open());
+      const { history, storage, id, turn, rows } = await setUp(await open());
       await history.saveSummary(turn, SUMMARY);
       await storage.sessions.clear(id, "state");
       expect(await history.summary(id)).toBeDefined();
       await storage.sessions.clear(id, "history");
       expect(await history.summary(id)).toBeUndefined();
       await say(storage, id, "Anew.");
-      const again = await setUp({ ...open() });
+      const again = await setUp({ ...(await open()) });
       await again.history.saveSummary(again.turn, SUMMARY);
       await again.storage.sessions.delete(again.id);
       expect(await again.history.summary(again.id)).toBeUndefined();
@@ -47,7 +47,7 @@ export function summaryContract(open: Open): void {
     });
 
     it("is not saved by a turn that has lost its session", async () => {
-      const { history, storage, id, turn } = await setUp(open());
+      const { history, storage, id, turn } = await setUp(await open());
       await storage.sessions.clear(id, "history");
       await expect(history.saveSummary(turn, SUMMARY)).rejects.toMatchObject(failure("conflict"));
       expect(await history.summary(id)).toBeUndefined();

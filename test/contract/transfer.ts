@@ -73,7 +73,7 @@ export function transferContract(open: Open): void {
       ["in one page", [CONTENT]],
       ["in many pages", CONTENT.map((piece) => [piece])],
     ])("is there with all it holds, %s, and reads as it was written", async (_, all) => {
-      const { storage } = open();
+      const { storage } = await open();
       const one = session();
       expect(await restore(storage, one, ...all)).toEqual({ named: true });
       expect(await storage.sessions.find(ANA, { name: "work" })).toMatchObject(one);
@@ -95,7 +95,7 @@ export function transferContract(open: Open): void {
     });
 
     it("can be empty, and can be pinned", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const one = session({ pinned: true, name: null });
       await restore(storage, one);
       clock.advance(10 * MAX_AGE);
@@ -105,7 +105,7 @@ export function transferContract(open: Open): void {
     it.each([MAX_AGE, Infinity])(
       "is seen by nobody until it is whole (maximum age %d)",
       async (maxAgeMs) => {
-        const { storage } = open({ maxAgeMs });
+        const { storage } = await open({ maxAgeMs });
         const one = session({ pinned: true });
         let seen: unknown[] = [];
         async function* slowly(): AsyncGenerator<Content[]> {
@@ -126,7 +126,7 @@ export function transferContract(open: Open): void {
     );
 
     it("leaves nothing behind when what it holds cannot be read to its end", async () => {
-      const { storage, rows } = open();
+      const { storage, rows } = await open();
       async function* broken(): AsyncGenerator<Content[]> {
         yield [message(1)];
         yield await Promise.resolve([message(2)]);
@@ -144,7 +144,7 @@ export function transferContract(open: Open): void {
       ["not_found", "is gone", ({ sessions }, id) => sessions.delete(id)],
       ["forbidden", "was read with a key that has ended", ({ apiKeys }) => apiKeys.revoke("bobs")],
     ])("stops with %s when the session that it is copied from %s", async (code, _, end) => {
-      const { storage, rows } = open();
+      const { storage, rows } = await open();
       const source = await newSession(storage);
       await storage.sessions.grant(source.id, { principal: BOB, access: "read" }, 9);
       await storage.apiKeys.create(BOBS_KEY);
@@ -164,7 +164,7 @@ export function transferContract(open: Open): void {
     });
 
     it("replaces what a killed import has left under its id", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const one = session();
       let next: Promise<unknown> = Promise.resolve();
       async function* interrupted(): AsyncGenerator<Content[]> {
@@ -182,7 +182,7 @@ export function transferContract(open: Open): void {
     });
 
     it("is told that a cleanup came in between, and leaves nothing", async () => {
-      const { storage, rows } = open();
+      const { storage, rows } = await open();
       async function* cleaned(): AsyncGenerator<Content[]> {
         yield [message(1)];
         yield [message(2)];
@@ -204,7 +204,7 @@ export function transferContract(open: Open): void {
     });
 
     it("takes no id that is taken, by a session or by somebody else's client", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const there = await newSession(storage, { owner: BOB });
       const before = await read(storage, there.id);
@@ -221,7 +221,7 @@ export function transferContract(open: Open): void {
     });
 
     it("comes without its name when the owner has one of that name", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const there = await newSession(storage, { name: "work" });
       const [one, bobs] = [session(), session({ owner: BOB })];
       expect(await restore(storage, one, CONTENT)).toEqual({ named: false });
@@ -235,7 +235,7 @@ export function transferContract(open: Open): void {
     });
 
     it("keeps to the owner's number of sessions, and to that of messages", async () => {
-      const { storage, rows } = open({ maxMessages: 2 });
+      const { storage, rows } = await open({ maxMessages: 2 });
       await expect(restore(storage, session(), CONTENT)).rejects.toMatchObject(failure("limit"));
       expect(rows?.() ?? {}).toEqual({});
       await newSession(storage);
@@ -257,7 +257,7 @@ export function transferContract(open: Open): void {
     }
 
     it("takes new messages, new values and settled statuses, and was active", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage, clock } = opened;
       const id = await begun(opened);
       const settled = message(1, { requestKey: "r", status: "complete" });
@@ -283,7 +283,7 @@ export function transferContract(open: Open): void {
     it.each([["another message of the same number", message(3, { content: "else" })]])(
       "takes nothing of a page with %s",
       async (_, wrong) => {
-        const opened = open();
+        const opened = await open();
         const { storage } = opened;
         const id = await begun(opened);
         const before = (await read(storage, id)).slice(1);
@@ -295,7 +295,7 @@ export function transferContract(open: Open): void {
     );
 
     it("takes nothing when it is not as long as it was", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const id = await begun(opened);
       for (const after of [2, 4])
@@ -308,7 +308,7 @@ export function transferContract(open: Open): void {
     });
 
     it("takes nothing while a question is being answered, or when it is gone", async () => {
-      const opened = open();
+      const opened = await open();
       const { storage } = opened;
       const id = await begun(opened);
       const instanceId = await newInstance(opened);
@@ -325,7 +325,7 @@ export function transferContract(open: Open): void {
 
   describe("a snapshot", () => {
     it("is of one moment, whatever is written meanwhile", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       for (let n = 1; n <= 20; n += 1) await say(storage, id, `${n}`);
       await put(storage, id, "k", "1");
@@ -346,7 +346,7 @@ export function transferContract(open: Open): void {
     });
 
     it("can be left early, again and again", async () => {
-      const { storage } = open();
+      const { storage } = await open();
       const { id } = await newSession(storage);
       for (let n = 1; n <= 5; n += 1) await say(storage, id, `${n}`);
       for (let n = 0; n < 50; n += 1)
@@ -356,7 +356,7 @@ export function transferContract(open: Open): void {
     });
 
     it("has nothing of what has expired or is not there", async () => {
-      const { storage, clock } = open();
+      const { storage, clock } = await open();
       const { id } = await newSession(storage);
       const expiresAt = clock.now() + 5;
       await storage.state.set(id, { key: "k", value: "1", expiresAt, maxKeys: 9 });
@@ -370,7 +370,7 @@ export function transferContract(open: Open): void {
   });
 
   it("a list without an owner is everybody's", async () => {
-    const { storage, clock } = open();
+    const { storage, clock } = await open();
     const ids = [];
     for (const owner of [ANA, BOB, ANA]) {
       ids.push((await newSession(storage, { owner })).id);

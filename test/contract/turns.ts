@@ -47,7 +47,7 @@ const page = async (storage: Storage, id: string) =>
 export function turnContract(open: Open): void {
   describe("a chat turn", () => {
     it("stores the question before, and the answer with what it cost", async () => {
-      const { history, storage, id, begin, messages } = await setUp(open());
+      const { history, storage, id, begin, messages } = await setUp(await open());
       const turn = await begin();
       expect(turn).toMatchObject({ sessionId: id, question: { seq: 1, requestKey: null } });
       expect(await messages()).toEqual([[1, "user", "Why?", "pending"]]);
@@ -60,7 +60,7 @@ export function turnContract(open: Open): void {
     });
 
     it("names who asked in question and answer, whoever asked it first", async () => {
-      const { history, storage, id, begin } = await setUp(open());
+      const { history, storage, id, begin } = await setUp(await open());
       for (const principal of ["bob", "eve"])
         await storage.sessions.grant(id, { principal, access: "write" }, 9);
       await history.failTurn(await begin({ by: { id: "ana" } }), "failed");
@@ -73,7 +73,7 @@ export function turnContract(open: Open): void {
     });
 
     it("keeps every other turn of its session out, from any process, and no other session's", async () => {
-      const { history, storage, there, begin, ask, messages } = await setUp(open());
+      const { history, storage, there, begin, ask, messages } = await setUp(await open());
       const turn = await begin({ requestKey: "r-1" });
       expect(await ask({ prompt: "Me too?" })).toEqual({ kind: "busy" });
       expect(await ask({ prompt: "Me too?" }, there)).toEqual({ kind: "busy" });
@@ -91,7 +91,7 @@ export function turnContract(open: Open): void {
     });
 
     it("lets exactly one of many begin", async () => {
-      const { ask, messages } = await setUp(open());
+      const { ask, messages } = await setUp(await open());
       const race = await Promise.all(
         Array.from({ length: 10 }, (_, n) => ask({ prompt: `Question ${n}` })),
       );
@@ -103,7 +103,7 @@ export function turnContract(open: Open): void {
     });
 
     it("does not keep messages from being appended, and answers after them", async () => {
-      const { history, storage, id, begin, messages } = await setUp(open());
+      const { history, storage, id, begin, messages } = await setUp(await open());
       const turn = await begin();
       await say(storage, id, "By the way.");
       await history.completeTurn(turn, ANSWER);
@@ -117,7 +117,7 @@ export function turnContract(open: Open): void {
     it.each(["failed", "interrupted"] as const)(
       "that %s frees the session; the same question is taken up again, not stored twice",
       async (status) => {
-        const { history, begin, messages, there } = await setUp(open());
+        const { history, begin, messages, there } = await setUp(await open());
         await history.failTurn(await begin(), status);
         expect(await messages()).toEqual([[1, "user", "Why?", status]]);
         const again = await begin({}, there);
@@ -132,7 +132,7 @@ export function turnContract(open: Open): void {
     );
 
     it("of another question, or of the same one after something else was said, is a new one", async () => {
-      const { history, storage, id, begin, messages } = await setUp(open());
+      const { history, storage, id, begin, messages } = await setUp(await open());
       await history.failTurn(await begin(), "failed");
       await history.failTurn(await begin({ prompt: "How?" }), "failed");
       await say(storage, id, "Really?");
@@ -151,7 +151,7 @@ export function turnContract(open: Open): void {
     });
 
     it("with a request key is answered from the store once it was answered", async () => {
-      const { history, ask, begin, messages } = await setUp(open());
+      const { history, ask, begin, messages } = await setUp(await open());
       const turn = await begin({ requestKey: "r-1" });
       const answer = await history.completeTurn(turn, ANSWER);
       const stored = {
@@ -167,7 +167,7 @@ export function turnContract(open: Open): void {
     });
 
     it("with a request key is taken up again by that key, wherever it stands", async () => {
-      const { history, storage, id, begin, messages } = await setUp(open());
+      const { history, storage, id, begin, messages } = await setUp(await open());
       await history.failTurn(await begin({ requestKey: "r-1" }), "failed");
       await say(storage, id, "Meanwhile.");
       const again = await begin({ requestKey: "r-1" });
@@ -183,7 +183,7 @@ export function turnContract(open: Open): void {
     it.each([{}, { requestKey: "r-0" }])(
       "with a request key is asked once, also after the same question failed with %j",
       async (earlier) => {
-        const { history, ask, begin, messages } = await setUp(open());
+        const { history, ask, begin, messages } = await setUp(await open());
         await history.failTurn(await begin(earlier), "failed");
         await history.completeTurn(await begin({ requestKey: "r-1" }), ANSWER);
         const before = await messages();
@@ -193,7 +193,7 @@ export function turnContract(open: Open): void {
     );
 
     it("is refused with a request key that belongs to something else", async () => {
-      const { history, id, ask, begin, messages } = await setUp(open());
+      const { history, id, ask, begin, messages } = await setUp(await open());
       await history.completeTurn(await begin({ requestKey: "r-1" }), ANSWER);
       const appended = { role: "user", content: "Said.", requestKey: "r-2" } as const;
       await history.append(id, appended);
@@ -207,7 +207,9 @@ export function turnContract(open: Open): void {
     });
 
     it("begins only where its answer has room too; one that is there already needs less", async () => {
-      const { history, storage, id, ask, begin, messages } = await setUp(open({ maxMessages: 4 }));
+      const { history, storage, id, ask, begin, messages } = await setUp(
+        await open({ maxMessages: 4 }),
+      );
       await say(storage, id, "One.");
       await history.checkRoom(id, { prompt: "Why?" });
       await history.failTurn(await begin(), "failed");
@@ -221,7 +223,7 @@ export function turnContract(open: Open): void {
     });
 
     it("that failed last is asked again in the room that is left for its answer", async () => {
-      const { history, id, ask, begin } = await setUp(open({ maxMessages: 2 }));
+      const { history, id, ask, begin } = await setUp(await open({ maxMessages: 2 }));
       await history.failTurn(await begin({ requestKey: "r-1" }), "failed");
       await history.checkRoom(id, { prompt: "Why?" });
       await history.completeTurn(await begin({ requestKey: "r-1" }), ANSWER);
@@ -230,14 +232,14 @@ export function turnContract(open: Open): void {
     });
 
     it("cannot begin in a session that is not there", async () => {
-      const { history, here } = await setUp(open());
+      const { history, here } = await setUp(await open());
       await expect(
         history.beginTurn(newId(), { instanceId: here, prompt: "Anybody?" }),
       ).rejects.toMatchObject(failure("not_found"));
     });
 
     it("that a dead process left becomes interrupted, and nobody else's does", async () => {
-      const opened = open();
+      const opened = await open();
       const { history, storage, here, there, ask, begin, messages } = await setUp(opened);
       await begin({}, there);
       const other = await newSession(storage);
@@ -252,7 +254,7 @@ export function turnContract(open: Open): void {
     });
 
     it("cannot be completed or failed twice, and leaves its state as it was", async () => {
-      const { history, begin, messages } = await setUp(open());
+      const { history, begin, messages } = await setUp(await open());
       const turn = await begin();
       await history.completeTurn(turn, ANSWER);
       const before = await messages();
@@ -263,7 +265,7 @@ export function turnContract(open: Open): void {
     });
 
     it("that was cleared away stores no answer and does not end the next turn", async () => {
-      const { history, storage, id, begin, ask, messages } = await setUp(open());
+      const { history, storage, id, begin, ask, messages } = await setUp(await open());
       const lost = await begin();
       await storage.sessions.clear(id, "history");
       const conflict = failure("conflict");
@@ -277,7 +279,7 @@ export function turnContract(open: Open): void {
     });
 
     it("of a deleted session stores no answer", async () => {
-      const { history, storage, id, begin, messages } = await setUp(open());
+      const { history, storage, id, begin, messages } = await setUp(await open());
       const lost = await begin();
       await storage.sessions.delete(id);
       await expect(history.completeTurn(lost, ANSWER)).rejects.toMatchObject(failure("conflict"));
@@ -287,7 +289,7 @@ export function turnContract(open: Open): void {
     });
 
     it("that was taken from a process held for dead cannot be ended by it once another has it", async () => {
-      const { history, here, there, begin, ask, messages } = await setUp(open());
+      const { history, here, there, begin, ask, messages } = await setUp(await open());
       const slow = await begin({}, there);
       await history.interruptTurns(there); // it was only asleep
       const taken = await begin({}, here);
@@ -304,7 +306,7 @@ export function turnContract(open: Open): void {
     });
 
     it("tells of a request key that an appended message has taken from its answer", async () => {
-      const { history, id, begin, messages } = await setUp(open());
+      const { history, id, begin, messages } = await setUp(await open());
       const turn = await begin({ requestKey: "r-1" });
       await history.append(id, { role: "assistant", content: "I say.", requestKey: "r-1" });
       await expect(history.completeTurn(turn, ANSWER)).rejects.toMatchObject(failure("conflict"));

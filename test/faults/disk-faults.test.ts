@@ -9,7 +9,7 @@ import { openCutoffs } from "../../src/storage/sqlite/stores/cutoff-store.ts";
 import { Engine } from "../../src/storage/sqlite/engine/engine.ts";
 import { LogSync } from "../../src/storage/sqlite/disk/log-sync.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { connect } from "../support/clients.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";

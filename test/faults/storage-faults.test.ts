@@ -23,7 +23,8 @@ import { ballastFile } from "../../src/storage/sqlite/disk/ballast.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile, openStorage } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { connect } from "../support/clients.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -54,7 +55,7 @@ const canMount = spawnSync("unshare", smallDisk("/mnt").slice(1).concat("true"))
 async function usedFolder(): Promise<string> {
   const folder = temporaryFolder();
   const expiry = { maxAgeMs: Infinity };
-  await openStorage({ folder, durability: "full", clock: systemClock, expiry }).close();
+  await (await openStorage({ folder, durability: "full", clock: systemClock, expiry })).close();
   return folder;
 }
 

@@ -1,7 +1,7 @@
 // The main promise: a conversation survives SIGKILL and its client need not notice.
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { surviveKill } from "../support/story.ts";
 

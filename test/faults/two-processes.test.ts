@@ -1,7 +1,7 @@
 // Several processes on one data folder: a server and the stdio programs of two clients, in one named conversation.
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { openingHome } from "../support/home.ts";

@@ -16,7 +16,7 @@ const ANSWER = { jsonrpc: "2.0", id: 1, result: { content: [] } } as JSONRPCMess
 /** One running call on a disk that refuses its answer so many times. */
 async function running(refusals: number) {
   const clock = new ManualClock();
-  const storage = openStorage({
+  const storage = await openStorage({
     ...{ folder: temporaryFolder(), durability: "normal", clock, expiry: { maxAgeMs: Infinity } },
   });
   onTestFinished(() => storage.close());

@@ -6,7 +6,8 @@ import { newId } from "../../src/lib/ids.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { Principal } from "../../src/auth/principal.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { databaseFile, openStorage } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { indexed } from "../../src/search/words.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { UpdateNotifier } from "../../src/updates/notifier.ts";
@@ -52,8 +53,8 @@ describe("what the full-text index is given", () => {
 });
 
 describe("a large session", () => {
-  const open = (folder: string) => {
-    const storage = openStorage({
+  const open = async (folder: string) => {
+    const storage = await openStorage({
       ...{ folder, durability: "normal", clock: systemClock, expiry: {} },
     });
     onTestFinished(() => storage.close());
@@ -67,7 +68,7 @@ describe("a large session", () => {
   };
 
   it("is cleared in pieces, and its numbers begin anew", async () => {
-    const storage = open(temporaryFolder());
+    const storage = await open(temporaryFolder());
     const id = await fill(storage, "work");
     await storage.sessions.clear(id, "history");
     expect((await storage.history.page(id, { limit: 1 })).messages).toEqual([]);
@@ -76,7 +77,7 @@ describe("a large session", () => {
 
   it("that is deleted is not there any more at once, for anybody; its rows go afterwards", async () => {
     const [folder, copy] = [temporaryFolder(), temporaryFolder()];
-    const storage = open(folder);
+    const storage = await open(folder);
     const { sessions } = storage;
     const ana: Principal = { id: "ana" };
     const id = await fill(storage, "work");
@@ -98,7 +99,7 @@ describe("a large session", () => {
     expect(await storage.history.append(id, SAID)).toMatchObject({ seq: 1 });
 
     // A process that was killed at that moment: the next one goes on.
-    const again = open(copy);
+    const again = await open(copy);
     const left = () => rows(copy, "SELECT id FROM messages").length;
     expect(left()).toBe(1_600);
     expect(await again.sessions.findById(id)).toBeUndefined();
@@ -110,7 +111,7 @@ describe("a large session", () => {
 
 it("whoever makes a change with very many subscribers waits for few of them, and all are told once", async () => {
   const folder = temporaryFolder();
-  const storage = openStorage({
+  const storage = await openStorage({
     ...{ folder, durability: "normal", clock: systemClock, expiry: {} },
   });
   onTestFinished(() => storage.close());

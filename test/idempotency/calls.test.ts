@@ -18,7 +18,7 @@ const ended = (outcome: Promise<unknown>, reason: string) => expect(outcome).rej
 
 describe("callers of one key", () => {
   it("at the same moment get the outcome of one run, and so do those who come later", async () => {
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const { run, runs, begun, end } = work();
     const outcomes = [1, 2, 3].map(() => once({ run }));
     await begun;
@@ -29,7 +29,7 @@ describe("callers of one key", () => {
   });
 
   it("that stands for another request are refused, while it runs and after", async () => {
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const { run, begun, end } = work();
     const first = once({ run });
     await begun;
@@ -42,7 +42,7 @@ describe("callers of one key", () => {
   });
 
   it("all get the error of a run that fails; the next one tries again", async () => {
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const { run, begun, fail } = work();
     const outcomes = [once({ run }), once({ run })];
     await begun;
@@ -53,7 +53,7 @@ describe("callers of one key", () => {
   });
 
   it("all get an outcome that is not kept; the next one runs anew", async () => {
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const { run, begun, end } = work();
     const outcomes = [once({ run }), once({ run })];
     await begun;
@@ -66,7 +66,7 @@ describe("callers of one key", () => {
 describe("a run", () => {
   it("whose caller has gone is given up after 30 seconds, and frees its key", async () => {
     holdTime();
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const [{ run, begun }, { signal, leave }] = [work(), caller()];
     const outcome = once({ run, signal });
     const running = (await begun).signal;
@@ -83,7 +83,7 @@ describe("a run", () => {
 
   it("goes on for a caller who comes back, for as long as that one waits", async () => {
     holdTime();
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const [{ run, runs, begun, end }, first, second] = [work(), caller(), caller()];
     const broken = once({ run, signal: first.signal });
     const { signal } = await begun;
@@ -106,7 +106,7 @@ describe("a run", () => {
 
   it("that ends while nobody waits keeps its outcome", async () => {
     holdTime();
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const [{ run, begun, end }, { signal, leave }] = [work(), caller()];
     const outcome = once({ run, signal });
     await begun;
@@ -119,7 +119,7 @@ describe("a run", () => {
 
   it("is given up at once when its only caller cancels", async () => {
     holdTime();
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const [{ run, begun }, { signal, leave }] = [work(), caller()];
     const outcome = once({ run, signal });
     const running = (await begun).signal;
@@ -131,7 +131,7 @@ describe("a run", () => {
 
   it("goes on when one of two callers cancels", async () => {
     holdTime();
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const [{ run, begun, end }, { signal, leave }] = [work(), caller()];
     const [cancelled, other] = [once({ run, signal }), once({})];
     const running = (await begun).signal;
@@ -144,7 +144,7 @@ describe("a run", () => {
   });
 
   it("that its only caller cancelled is not joined: who repeats the call at once begins anew", async () => {
-    const { once } = await process(open());
+    const { once } = await process(await open());
     const [{ run, begun }, { signal, leave }] = [work(), caller()];
     const outcome = once({ run, signal });
     await begun;

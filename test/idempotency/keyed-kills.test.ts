@@ -3,7 +3,7 @@
 import { copyFileSync, existsSync } from "node:fs";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { GroupCommit } from "../../src/storage/sqlite/engine/group-commit.ts";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";

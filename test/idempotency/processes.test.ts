@@ -5,7 +5,7 @@ import { CALL, caller, gives, open, process, work } from "../support/keyed-run.t
 
 describe("a run of another process", () => {
   it("is waited for, and its outcome is everybody's; who stops waiting does not end it", async () => {
-    const storage = open();
+    const storage = await open();
     const [here, there, third] = await Promise.all([1, 2, 3].map(() => process(storage)));
     const [{ run, runs, begun, end }, { signal, leave }] = [work(), caller()];
     const first = here!.once({ run });
@@ -20,7 +20,7 @@ describe("a run of another process", () => {
   });
 
   it("that was not kept is run anew by the one who waited", async () => {
-    const storage = open();
+    const storage = await open();
     const [here, there] = [await process(storage), await process(storage)];
     const { run, begun, fail } = work();
     const first = here.once({ run });
@@ -32,7 +32,7 @@ describe("a run of another process", () => {
   });
 
   it("that died is run again once, with the same id for a new session", async () => {
-    const storage = open();
+    const storage = await open();
     const [dead, ...living] = await Promise.all([1, 2, 3].map(() => process(storage)));
     const before = work();
     dead!.once({ run: before.run }).catch(() => undefined);
@@ -47,7 +47,7 @@ describe("a run of another process", () => {
   });
 
   it("that died and may not be run again is an error once; the next call runs anew", async () => {
-    const storage = open();
+    const storage = await open();
     const [dead, { once }] = [await process(storage), await process(storage)];
     const before = work();
     dead.once({ run: before.run, repeatable: false }).catch(() => undefined);
@@ -61,7 +61,7 @@ describe("a run of another process", () => {
   });
 
   it("that was wrongly taken for dead frees nothing: the one that adopted the call goes on", async () => {
-    const storage = open();
+    const storage = await open();
     const [here, there, third] = await Promise.all([1, 2, 3].map(() => process(storage)));
     for (const [key, end] of Object.entries({ fails: "fail", ends: "end" } as const)) {
       const [first, second] = [work(), work()];
@@ -83,7 +83,7 @@ describe("a run of another process", () => {
 
 describe("a process that closes", () => {
   it("gives up what runs, frees what may be run again, and leaves the rest taken", async () => {
-    const storage = open();
+    const storage = await open();
     const [{ once, calls, die }, after] = [await process(storage), await process(storage)];
     const [repeatable, other] = [work(), work()];
     const outcomes = [
@@ -105,7 +105,7 @@ describe("a process that closes", () => {
   });
 
   it("resolves when it is noted that the runs were given up", async () => {
-    const storage = open();
+    const storage = await open();
     const { once, calls } = await process(storage);
     const { run, begun } = work();
     const outcome = once({ run }).catch(() => "given up");
@@ -122,8 +122,8 @@ describe("a process that closes", () => {
 });
 
 /** A storage whose first call of `method` fails. */
-function failing(method: "drop" | "finish") {
-  const storage = open();
+async function failing(method: "drop" | "finish") {
+  const storage = await open();
   let failures = 0;
   const once = (...args: unknown[]): Promise<void> =>
     failures++ === 0
@@ -136,7 +136,7 @@ describe("a storage that fails once", () => {
   it.each([true, false])(
     "at the end of a run that failed lets no repeated call hang (repeatable: %j)",
     async (repeatable) => {
-      const { once } = await process(failing("drop"));
+      const { once } = await process(await failing("drop"));
       const first = once({ repeatable, run: () => Promise.reject(new Error("No.")) });
       await expect(first).rejects.toThrow("The disk is full.");
       const again = once({ repeatable, run: gives("anew") });
@@ -147,7 +147,7 @@ describe("a storage that fails once", () => {
   );
 
   it("at the end of a run lets it be run again, with the same id for a new session", async () => {
-    const { once } = await process(failing("finish"));
+    const { once } = await process(await failing("finish"));
     const [first, second] = [work(), work()];
     const outcome = once({ run: first.run });
     const { newSessionId } = await first.begun;
@@ -161,7 +161,7 @@ describe("a storage that fails once", () => {
   });
 
   it("at the end of a run that may not be run again is an error once", async () => {
-    const { once } = await process(failing("finish"));
+    const { once } = await process(await failing("finish"));
     const first = once({ run: gives("lost"), repeatable: false });
     await expect(first).rejects.toThrow("The disk is full.");
     await expect(once({ repeatable: false })).rejects.toMatchObject({

@@ -17,9 +17,9 @@ import { initialize } from "../support/raw.ts";
 
 const WEEK = 604_800_000; // ms
 
-function clientsInMemory(maxIdle: number): LiveClients {
+async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
   const expiry = { maxAgeMs: WEEK };
-  const storage = openStorage({
+  const storage = await openStorage({
     ...{ folder: undefined, durability: "full", clock: systemClock, expiry },
   });
   const states = new RequestStates(new SigningKeys(storage.signingKeys, systemClock));
@@ -63,7 +63,7 @@ const storedClient = (id: string): Client => ({
 });
 
 it("two requests get the same client, whichever moment of its rehydration the second one hits", async () => {
-  const live = clientsInMemory(1);
+  const live = await clientsInMemory(1);
   const apart: number[] = [];
   for (let moment = 0; moment < 60; moment++) {
     const client = storedClient(`client-${moment}`);
@@ -78,7 +78,7 @@ it("two requests get the same client, whichever moment of its rehydration the se
 });
 
 it("a client in use is never dropped, an idle one makes room, the least recently used first", async () => {
-  const live = clientsInMemory(2);
+  const live = await clientsInMemory(2);
   const use = (id: string) => live.use(storedClient(id));
   (await use("busy")).release(); // it has been idle before
   const busy = await use("busy");
@@ -93,7 +93,7 @@ it("a client in use is never dropped, an idle one makes room, the least recently
 });
 
 it("a lease that is released twice counts once", async () => {
-  const live = clientsInMemory(1);
+  const live = await clientsInMemory(1);
   const [one, two] = [await live.use(storedClient("x")), await live.use(storedClient("x"))];
   one.release();
   one.release();

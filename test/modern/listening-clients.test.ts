@@ -56,7 +56,7 @@ describe("the client row behind a listen stream", () => {
   });
 
   it("is there from its first moment: a cleanup right after it was made does not take it", async () => {
-    const { open, listens, storage } = listensWith(({ create, deleteExpired }) => ({
+    const { open, listens, storage } = await listensWith(({ create, deleteExpired }) => ({
       async create(client) {
         await create(client);
         expect(await deleteExpired(9)).toBe(0);
@@ -101,7 +101,7 @@ describe("the client row behind a listen stream", () => {
 describe("a stop", () => {
   it("completes a listen stream that is only just opening", async () => {
     const opening = gate();
-    const { open, listens } = listensWith(({ create }) => ({
+    const { open, listens } = await listensWith(({ create }) => ({
       create: (client) => create(client).then(() => opening.wait),
     }));
     const answer = open([uriOf("k")]);
@@ -116,10 +116,10 @@ describe("a stop", () => {
 });
 
 /** Listen streams of Ana's, with no server around them, on a storage whose clients are kept another way. */
-function listensWith(change: (clients: ClientStore) => Partial<ClientStore>) {
+async function listensWith(change: (clients: ClientStore) => Partial<ClientStore>) {
   const clock = new ManualClock();
   const expiry = { maxAgeMs: 30 * 24 * 3_600_000 };
-  const storage = openStorage({
+  const storage = await openStorage({
     ...{ folder: undefined, durability: "normal", clock, expiry },
     streamGraceMs: 1_000,
   });

@@ -24,10 +24,10 @@ const ASKED: Asked = {
 };
 
 /** A sealer on a database of its own; `states` again is what another process of the same folder has. */
-function sealer() {
+async function sealer() {
   const folder = temporaryFolder();
   const clock = new ManualClock();
-  const storage = openStorage({
+  const storage = await openStorage({
     folder,
     durability: "normal",
     clock,
@@ -42,7 +42,7 @@ const refusal = { code: -32602, message: expect.stringContaining("start the requ
 
 describe("a sealed state", () => {
   it("opens with what was sealed, whatever it is, in any process of the folder", async () => {
-    const { states, another } = sealer();
+    const { states, another } = await sealer();
     await fc.assert(
       fc.asyncProperty(fc.jsonValue(), fc.jsonValue(), async (args, state) => {
         const sealed = await states.seal({ ...ASKED, args }, state);
@@ -63,14 +63,14 @@ describe("a sealed state", () => {
     ["another address", { place: { target: { name: "work" } } }],
     ["another session of the client's own", { place: { own: "one" } }],
   ])("does not open for %s", async (_, other) => {
-    const { states } = sealer();
+    const { states } = await sealer();
     const sealed = await states.seal(ASKED, "state");
     await expect(states.open({ ...ASKED, ...other }, sealed)).rejects.toMatchObject(refusal);
     expect(await states.open(ASKED, sealed)).toMatchObject({ state: "state" });
   });
 
   it("does not open when any character of it is changed, or it is cut or grown", async () => {
-    const { states } = sealer();
+    const { states } = await sealer();
     const sealed = await states.seal(ASKED, { city: "Ostend" });
     const at = fc.nat({ max: sealed.length - 1 });
     const forged = fc.oneof(
@@ -92,15 +92,15 @@ describe("a sealed state", () => {
   });
 
   it("opens for the same arguments in another order", async () => {
-    const { states } = sealer();
+    const { states } = await sealer();
     const sealed = await states.seal(ASKED, "state");
     const args = { deep: [1, { a: null }], who: "x" };
     expect(await states.open({ ...ASKED, args }, sealed)).toMatchObject({ state: "state" });
   });
 
   it("of another folder does not open", async () => {
-    const sealed = await sealer().states.seal(ASKED, "state");
-    await expect(sealer().states.open(ASKED, sealed)).rejects.toMatchObject(refusal);
+    const sealed = await (await sealer()).states.seal(ASKED, "state");
+    await expect((await sealer()).states.open(ASKED, sealed)).rejects.toMatchObject(refusal);
   });
 });
 
@@ -109,7 +109,7 @@ describe("as time goes by", () => {
   afterEach(() => void vi.useRealTimers());
 
   it("a sealed state opens for an hour", async () => {
-    const { states } = sealer();
+    const { states } = await sealer();
     const sealed = await states.seal(ASKED, "state");
     vi.advanceTimersByTime(59 * 60_000);
     expect(await states.open(ASKED, sealed)).toMatchObject({ state: "state" });
@@ -118,7 +118,7 @@ describe("as time goes by", () => {
   });
 
   it("a new key seals after thirty days; the old one opens for as long again, then it is gone", async () => {
-    const { states, clock, folder, another } = sealer();
+    const { states, clock, folder, another } = await sealer();
     const keys = () => rows(folder, "SELECT secret FROM signing_keys ORDER BY id").length;
     const old = await states.seal(ASKED, "old");
     clock.advance(29 * DAY_MS);

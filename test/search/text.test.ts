@@ -14,7 +14,7 @@ import { openStorage } from "../../src/storage/open.ts";
 async function openSearch() {
   const clock = { now: () => 1_000, monotonic: () => 0 };
   const expiry = { maxAgeMs: Infinity };
-  const storage = openStorage({ folder: undefined, durability: "normal", clock, expiry });
+  const storage = await openStorage({ folder: undefined, durability: "normal", clock, expiry });
   const search = new HistorySearch(storage.history);
   const find = (session: string, query: string) => search.search({ session }, query, 50);
   /** In a session of its own. */

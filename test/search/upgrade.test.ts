@@ -5,7 +5,8 @@ import { terms } from "../../src/search/terms.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile, openStorage } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
@@ -37,7 +38,7 @@ it("carries the messages of an older version over, and forgets what is deleted f
       expiry: { maxAgeMs: Infinity },
     });
   // Two processes that come to it at the same time.
-  const [one, two] = [open(), open()];
+  const [one, two] = [await open(), await open()];
   const found = async (query: string): Promise<number[]> => {
     const options = { limit: 9, among: 9 };
     const [mine, all] = [

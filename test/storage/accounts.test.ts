@@ -3,7 +3,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile, openStorage } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
@@ -89,7 +90,7 @@ it("a database of an earlier version gets its accounts with the upgrade", async 
     INSERT INTO outbox (client_id, data, created_at) VALUES ('c', '{}', 1);`);
   old.close();
   const clock = new ManualClock();
-  await openStorage({ folder, durability: "normal", clock, expiry: {} }).close();
+  await (await openStorage({ folder, durability: "normal", clock, expiry: {} })).close();
   const [kept, measured] = accounts(folder);
   expect(kept).toEqual(measured);
   expect(kept).toMatchObject([
@@ -252,7 +253,7 @@ describe("what is listened to", () => {
 it("the audit keeps 10,000 entries of one principal and one action, whatever else it was told", async () => {
   const folder = temporaryFolder();
   const clock = new ManualClock();
-  const storage = openStorage({ folder, durability: "normal", clock, expiry: {} });
+  const storage = await openStorage({ folder, durability: "normal", clock, expiry: {} });
   onTestFinished(() => storage.close());
   const note = (action: string, principal = "ana", detail = "for bob") =>
     storage.audit.note({ principal, action, subject: "s", detail });

@@ -8,7 +8,7 @@ import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
 import { restore } from "../../src/storage/sqlite/admin/restore.ts";
 import { openConnection, openExisting } from "../../src/storage/sqlite/engine/connection.ts";
 import { inspect } from "../../src/storage/sqlite/admin/inspect.ts";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 function foreign(statements: string): string {

@@ -16,7 +16,7 @@ import { sqliteSessionStore } from "../../src/storage/sqlite/sessions/session-st
 import { sqliteWriteAccess } from "../../src/storage/sqlite/engine/write-access.ts";
 import { sqliteUsage } from "../../src/storage/sqlite/engine/usage.ts";
 import { sqliteStateStore } from "../../src/storage/sqlite/sessions/state-store.ts";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { commitsInLog, findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";

@@ -4,7 +4,8 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { LogWatch, logBytes } from "../../src/storage/sqlite/disk/log-watch.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
-import { databaseFile, openStorage } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
@@ -73,7 +74,12 @@ it("an export that nobody reads on for a minute is given up, and keeps the log n
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
   onTestFinished(() => void vi.useRealTimers());
   const folder = temporaryFolder();
-  const storage = openStorage({ folder, durability: "normal", clock: systemClock, expiry: {} });
+  const storage = await openStorage({
+    folder,
+    durability: "normal",
+    clock: systemClock,
+    expiry: {},
+  });
   onTestFinished(() => storage.close());
   const { id } = (await storage.sessions.create({ id: newId(), owner: "ana" })).session;
   const say = () => storage.history.append(id, { role: "user", content: "x" });

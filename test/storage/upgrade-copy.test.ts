@@ -9,7 +9,7 @@ import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { appliedVersion, migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
 import { copyBeforeUpgrade } from "../../src/storage/sqlite/admin/upgrade-copy.ts";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { run, PROGRAM, startServer } from "../support/process.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { onTestFinished } from "vitest";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 
 /** Opens the file of a data folder; it is closed at the test's end. */
 export function openDatabase(

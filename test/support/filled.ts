@@ -9,7 +9,7 @@ import { temporaryFolder } from "./folder.ts";
 export async function filledFolder(content = "hello"): Promise<string> {
   const folder = temporaryFolder();
   const expiry = { maxAgeMs: Infinity };
-  const storage = openStorage({ folder, durability: "normal", clock: systemClock, expiry });
+  const storage = await openStorage({ folder, durability: "normal", clock: systemClock, expiry });
   const { id } = await newSession(storage, { name: "kept" });
   await say(storage, id, content);
   await put(storage, id, "key");

@@ -14,8 +14,8 @@ import { ManualClock } from "./manual-clock.ts";
 
 export const CALL: IdempotentCall = { owner: "ana", scope: "s-1", key: "k-1", request: "r-1" };
 
-export function open(): Storage {
-  const storage = openStorage({
+export async function open(): Promise<Storage> {
+  const storage = await openStorage({
     ...{ folder: undefined, durability: "normal", clock: new ManualClock() },
     expiry: { maxAgeMs: Infinity },
     streamGraceMs: 1_000,

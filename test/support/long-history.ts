@@ -1,6 +1,6 @@
 // Conversations that are too long for a model's window, and a scripted model that also writes summaries.
 import Database from "better-sqlite3";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { tokenizer } from "../../src/models/tokens.ts";
 import { connect, type TestClient } from "./clients.ts";
 import { serveHere, type Here } from "./here.ts";

@@ -1,6 +1,6 @@
 // The database as a person with a SQL client sees it: a read-only connection beside the running program.
 import Database from "better-sqlite3";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 
 /** The rows of a query on the data folder's file. */
 export function rows(folder: string, query: string): Record<string, unknown>[] {

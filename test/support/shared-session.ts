@@ -1,6 +1,6 @@
 // A session of Ana's that Rita may read and Will may change, and what is stored in it.
 import Database from "better-sqlite3";
-import { databaseFile } from "../../src/storage/open.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import type { Person } from "./people.ts";
 
 export const SECRET = "Ada the cat";

@@ -1,9 +1,8 @@
 // `holdfast backup FILE`: copies everything into one file, while the server runs. In a folder, the file is named by its
 // time, and --keep removes the oldest.
 import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
-import { backUp } from "../../storage/sqlite/admin/backup.ts";
-import { sizeText } from "../../storage/sqlite/admin/files.ts";
-import { databaseFile } from "../../storage/open.ts";
+import { sizeText } from "../../lib/files/room.ts";
+import { backUp, databaseFile } from "../../storage/admin.ts";
 import { withProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 

@@ -1,8 +1,7 @@
 // `holdfast restore FILE`: replaces the database by a backup.
 import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
-import { sizeText } from "../../storage/sqlite/admin/files.ts";
-import { restore as restoreFile } from "../../storage/sqlite/admin/restore.ts";
-import { databaseFile } from "../../storage/open.ts";
+import { sizeText } from "../../lib/files/room.ts";
+import { databaseFile, restore as restoreFile } from "../../storage/admin.ts";
 import type { CopyFlags } from "./backup.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 

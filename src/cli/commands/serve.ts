@@ -3,7 +3,7 @@ import ms from "ms";
 import type { Kept } from "../../app/data.ts";
 import { createHoldfast, type Running } from "../../holdfast.ts";
 import type { Settings } from "../../config/config.ts";
-import { databaseFile } from "../../storage/open.ts";
+import { databaseFile } from "../../storage/admin.ts";
 import type { Waiting } from "../../jobs/cleanup.ts";
 import { networkInterfaces } from "node:os";
 import { openings, ownAddresses } from "../../http/open-network.ts";

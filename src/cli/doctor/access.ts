@@ -1,7 +1,7 @@
 // The doctor's check of access over HTTP, by the settings that the command got and the keys in the database.
 import type { Config } from "../../config/config.ts";
 import { openings } from "../../http/open-network.ts";
-import type { Inspection } from "../../storage/sqlite/admin/inspect.ts";
+import type { Inspection } from "../../storage/admin.ts";
 import { counted } from "../terminal/terminal.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 

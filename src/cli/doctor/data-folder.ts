@@ -2,9 +2,8 @@
 import { accessSync, chmodSync, constants, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { systemReason } from "../../lib/system-errors.ts";
-import { freeBytes, sizeText } from "../../storage/sqlite/admin/files.ts";
-import { ballastBytes } from "../../storage/sqlite/disk/ballast.ts";
-import { foldLog } from "../../storage/sqlite/admin/inspect.ts";
+import { freeBytes, sizeText } from "../../lib/files/room.ts";
+import { ballastBytes, foldLog } from "../../storage/admin.ts";
 import { fail, ok, warn, type Finding } from "./finding.ts";
 
 const LITTLE_ROOM = 64 << 20; // bytes

@@ -1,7 +1,6 @@
 // The doctor's checks of the database.
-import { sizeText } from "../../storage/sqlite/admin/files.ts";
-import { indexMessages, type Inspection } from "../../storage/sqlite/admin/inspect.ts";
-import { LARGE_LOG_BYTES } from "../../storage/sqlite/disk/log-watch.ts";
+import { sizeText } from "../../lib/files/room.ts";
+import { indexMessages, LARGE_LOG_BYTES, type Inspection } from "../../storage/admin.ts";
 import { CLOCK_SET } from "../../lib/clock.ts";
 import { counted } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";

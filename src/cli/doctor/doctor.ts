@@ -10,9 +10,8 @@ import {
 } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { reportSettings, settingWarnings, type SettingReport } from "../../config/report.ts";
-import { databaseBytes, sizeText } from "../../storage/sqlite/admin/files.ts";
-import { inspect } from "../../storage/sqlite/admin/inspect.ts";
-import { databaseFile, noDatabase } from "../../storage/open.ts";
+import { sizeText } from "../../lib/files/room.ts";
+import { databaseBytes, databaseFile, inspect, noDatabase } from "../../storage/admin.ts";
 import { VERSION } from "../../version.ts";
 import { stylist } from "../terminal/colours.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";

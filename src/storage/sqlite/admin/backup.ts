@@ -10,16 +10,10 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
-import {
-  createPartial,
-  databaseBytes,
-  findTarget,
-  removeDatabase,
-  requireRoom,
-  SIDE_FILES,
-  timestamp,
-  writeWhole,
-} from "./files.ts";
+import { requireRoom } from "../../../lib/files/room.ts";
+import { findTarget, timestamp } from "../../../lib/files/target.ts";
+import { createPartial, writeWhole } from "../../../lib/files/whole-file.ts";
+import { databaseBytes, removeDatabase, SIDE_FILES } from "./files.ts";
 import { openExisting } from "../engine/connection.ts";
 import { copyDatabase, finishCopy, packCopy, type Contents, type CopyOptions } from "./copy.ts";
 import { noteBackup } from "./backup-note.ts";

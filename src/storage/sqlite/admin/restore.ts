@@ -16,17 +16,11 @@ import {
 import { dirname, resolve } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
 import { atFile } from "../../../lib/system-errors.ts";
-import {
-  createPartial,
-  databaseBytes,
-  dropToOwner,
-  removeDatabase,
-  requireRoom,
-  settle,
-  timestamp,
-  SIDE_FILES,
-  syncFolder,
-} from "./files.ts";
+import { dropToOwner } from "../../../lib/files/owner.ts";
+import { requireRoom } from "../../../lib/files/room.ts";
+import { timestamp } from "../../../lib/files/target.ts";
+import { createPartial, settle, syncFolder } from "../../../lib/files/whole-file.ts";
+import { databaseBytes, removeDatabase, SIDE_FILES } from "./files.ts";
 import { cannotOpen, makeFolder, openExisting } from "../engine/connection.ts";
 import { finishCopy, type Contents } from "./copy.ts";
 import { claim, type Claim } from "./claim.ts";

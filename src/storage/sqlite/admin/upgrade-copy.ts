@@ -2,14 +2,10 @@
 import { readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
-import {
-  createPartial,
-  databaseBytes,
-  dropToOwner,
-  removeDatabase,
-  requireRoom,
-  settle,
-} from "./files.ts";
+import { dropToOwner } from "../../../lib/files/owner.ts";
+import { requireRoom } from "../../../lib/files/room.ts";
+import { createPartial, settle } from "../../../lib/files/whole-file.ts";
+import { databaseBytes, removeDatabase } from "./files.ts";
 import { MEMORY, openExisting, type Sqlite } from "../engine/connection.ts";
 import { appliedVersion } from "../schema/migrate.ts";
 import { migrations, type Migration } from "../schema/migrations.ts";

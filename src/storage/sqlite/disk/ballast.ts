@@ -3,7 +3,8 @@
 import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
-import { freeBytes, leaveToOwner } from "../admin/files.ts";
+import { leaveToOwner } from "../../../lib/files/owner.ts";
+import { freeBytes } from "../../../lib/files/room.ts";
 import { fromSqlite } from "../engine/errors.ts";
 
 /** Enough for SQLite's log at its usual size, twice. */

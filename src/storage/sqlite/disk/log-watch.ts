@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { fromSqlite } from "../engine/errors.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { AppError } from "../../../lib/errors.ts";
+import type { OnLog } from "../../storage.ts";
 
 /** Many times what SQLite lets it become, and what it is cut back to (`journal_size_limit`). */
 export const LARGE_LOG_BYTES = 64 << 20;
@@ -11,9 +12,6 @@ const CHECK_MS = 10_000;
 
 export const logBytes = (database: string): number =>
   statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-
-/** Called when the log has become large, again whenever it has doubled since, and when it is folded in again. */
-export type OnLog = (state: { bytes: number; reason?: string }) => void;
 
 export class LogWatch {
   readonly #sqlite: Sqlite;

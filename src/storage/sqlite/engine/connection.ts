@@ -14,7 +14,7 @@ import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { AppError } from "../../../lib/errors.ts";
 import { systemReason } from "../../../lib/system-errors.ts";
-import { leaveToOwner } from "../admin/files.ts";
+import { leaveToOwner } from "../../../lib/files/owner.ts";
 import { fromSqlite } from "./errors.ts";
 import { refuseForeign } from "./identity.ts";
 import { embeddedAddon } from "./native.ts";

@@ -16,12 +16,6 @@ import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
 import { keepSearchIndex } from "../search/search-index.ts";
 
-/** After how long without a use something goes, in milliseconds; `Infinity` for never. */
-export interface Expiry {
-  maxAgeMs: number;
-  clientAgeMs: number;
-}
-
 /** The current cutoffs: rows last used at or before their cutoff have expired. */
 export type ExpiryTimes = {
   now: number;

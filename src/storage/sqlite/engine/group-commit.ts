@@ -4,6 +4,7 @@
 import { setTimeout } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { AppError } from "../../../lib/errors.ts";
+import type { OnCommit } from "../../storage.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
 import type { LogSync } from "../disk/log-sync.ts";
@@ -20,9 +21,6 @@ interface Operation {
 /** How long operations wait for another process's write lock, and between two looks whether it is free, in ms. */
 const BUSY_MS = 5_000;
 const RETRY_MS = 10;
-
-/** Called with the number of operations that became durable together, and their duration in seconds. */
-export type OnCommit = (operations: number, seconds: number) => void;
 
 export interface GroupCommitOptions {
   /** Where a COMMIT alone does not survive a power loss. */

@@ -2,25 +2,12 @@
 // this file checks them. Deletions are never refused.
 import { eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
+import type { UsageLimits } from "../../storage.ts";
 import type { Sqlite } from "./connection.ts";
 import type { Engine } from "./engine.ts";
 import { sqliteProgramRoom } from "./program-room.ts";
 import { sessions, usage } from "../schema/schema.ts";
 import { lazily } from "./statements.ts";
-
-export interface UsageLimits {
-  /** Most bytes of messages of one owner. Default: no limit. */
-  maxHistoryBytes?: number;
-  /** Most bytes of state values of one owner. Default: no limit. */
-  maxStateBytes?: number;
-  /**
-   * Most bytes in the file of what one principal stores; its programs may leave a quarter as much besides. Default: half
-   * of the file, or 16 GB.
-   */
-  maxStorageBytes?: number | undefined;
-  /** Most bytes of the file. Default: as much as the disk has. */
-  maxDatabaseBytes?: number | undefined;
-}
 
 /** Each check is called inside a write that has stored something: what it throws undoes that. @throws AppError `limit` */
 export interface Usage {

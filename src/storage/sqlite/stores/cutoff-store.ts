@@ -7,7 +7,8 @@ import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff
 import { EMPTY_AGE_MS, type Cutoffs } from "../../../jobs/cleanup.ts";
 import { TrustedTime, type Jump } from "../../../jobs/trusted-time.ts";
 import type { Sqlite } from "../engine/connection.ts";
-import { blank, inUse, type Engine, type EngineTimes, type Expiry } from "../engine/engine.ts";
+import type { Expiry } from "../../storage.ts";
+import { blank, inUse, type Engine, type EngineTimes } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { clients, cutoffs, sessions } from "../schema/schema.ts";
 

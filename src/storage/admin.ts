@@ -1,0 +1,9 @@
+// Administration of a data folder for commands: inspection, repair, backup and restore. The data need not be open, and a
+// server may run beside it. Not here: what works on open data (storage.ts).
+export { backUp } from "./sqlite/admin/backup.ts";
+export { databaseBytes, databaseFile, hasDatabase } from "./sqlite/admin/files.ts";
+export { foldLog, indexMessages, inspect, type Inspection } from "./sqlite/admin/inspect.ts";
+export { restore } from "./sqlite/admin/restore.ts";
+export { ballastBytes } from "./sqlite/disk/ballast.ts";
+export { LARGE_LOG_BYTES } from "./sqlite/disk/log-watch.ts";
+export { noDatabase } from "./sqlite/engine/connection.ts";

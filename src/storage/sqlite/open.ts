@@ -1,0 +1,149 @@
+// Opens SQLite in a data folder, or in memory, and builds its stores.
+import { statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { sqliteApiKeyStore } from "./stores/api-key-store.ts";
+import { sqliteAuditStore } from "./stores/audit-store.ts";
+import { Ballast, isFull } from "./disk/ballast.ts";
+import { sqliteClientStore } from "./stores/client-store.ts";
+import { openCutoffs, sqliteCutoffs } from "./stores/cutoff-store.ts";
+import {
+  cannotOpen,
+  MEMORY,
+  noDatabase,
+  openConnection,
+  openExisting,
+  type Sqlite,
+} from "./engine/connection.ts";
+import { Engine } from "./engine/engine.ts";
+import { sqliteHistoryStore } from "./history/history-store.ts";
+import { sqliteInstanceStore } from "./stores/instance-store.ts";
+import { sqliteKeyedCallStore } from "./stores/keyed-call-store.ts";
+import { OwnFiles } from "./disk/own-files.ts";
+import { LogWatch } from "./disk/log-watch.ts";
+import { LogSync } from "./disk/log-sync.ts";
+import { appliedVersion, isBehind, migrate } from "./schema/migrate.ts";
+import { refuseInstances } from "./admin/claim.ts";
+import { databaseFile } from "./admin/files.ts";
+import { maxAgeOf, rememberMaxAge } from "./stores/retention-row.ts";
+import { Room } from "./disk/room.ts";
+import { sqliteSessionStore } from "./sessions/session-store.ts";
+import { sqliteSigningKeyStore } from "./stores/signing-key-store.ts";
+import { sqliteStatistics } from "./stores/statistics.ts";
+import { sqliteStateStore } from "./sessions/state-store.ts";
+import { sqliteStreamStore } from "./stores/stream-store.ts";
+import { sqliteSubscriptionStore } from "./stores/subscription-store.ts";
+import { sqliteTransferStore } from "./sessions/transfer-store.ts";
+import { sqliteWriteAccess } from "./engine/write-access.ts";
+import { sqliteUsage } from "./engine/usage.ts";
+import { copyBeforeUpgrade } from "./admin/upgrade-copy.ts";
+import { sqliteUpkeep } from "./stores/upkeep.ts";
+import type { Storage, StorageOptions } from "../storage.ts";
+
+/** Maximum time that the event loop blocks for another process's lock, in milliseconds. */
+const BLOCKING_MS = 40;
+/** Maximum time that a close waits for the deletion of large sessions. The next cleanup deletes the rest. */
+const MAX_PURGE_MS = 10_000;
+
+/** Lifetime of clients when sessions never expire. */
+const CLIENT_AGE_MS = 90 * 86_400_000;
+
+/** @throws AppError if the database is missing, or this user may not read it */
+function expectDatabase(file: string): void {
+  try {
+    statSync(file);
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === "ENOENT"
+      ? noDatabase(file)
+      : cannotOpen(file, error);
+  }
+}
+
+/** Even to open the database takes a little room, for the index of its log. */
+function openWithRoom(file: string, ballast: Ballast): Sqlite {
+  try {
+    return openConnection(file);
+  } catch (error) {
+    if (!isFull(error) || !ballast.release()) throw error;
+    return openConnection(file);
+  }
+}
+
+/** @throws AppError `start` with one line that says what is wrong with the file */
+export async function openSqlite({
+  folder,
+  create = true,
+  durability,
+  clock,
+  expiry,
+  streamGraceMs = 600_000,
+  maxMessages = 100_000,
+  onUpgrade = () => undefined,
+  maxClients = 10_000,
+  onCommit,
+  onEvent,
+  onLost = () => undefined,
+  onLog = () => undefined,
+  onJump,
+  ...usageLimits
+}: StorageOptions): Promise<Storage> {
+  const file = folder === undefined ? MEMORY : databaseFile(folder);
+  if (!create && file !== MEMORY) expectDatabase(file);
+  const ballast = file === MEMORY ? undefined : new Ballast(file);
+  const sqlite = ballast === undefined ? openConnection(file) : openWithRoom(file, ballast);
+  try {
+    // An older program that is at work would not find its tables as it knows them.
+    if (isBehind(appliedVersion(sqlite) ?? Infinity)) refuseInstances(file, sqlite);
+    const copy = copyBeforeUpgrade(sqlite);
+    if (copy !== undefined) onUpgrade(copy);
+    migrate(sqlite);
+    const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
+    const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
+    const maxAgeMs = maxAgeOf(sqlite, expiry.maxAgeMs);
+    const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
+    const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs }, onJump);
+    const room = ballast && new Room(sqlite, ballast);
+    const files = file === MEMORY ? undefined : new OwnFiles(file, onLost);
+    const watch = file === MEMORY ? undefined : new LogWatch(sqlite, onLog);
+    // From here on nobody waits for another process's lock but the operations that want it.
+    sqlite.pragma(`busy_timeout = ${BLOCKING_MS}`);
+    const engine = new Engine(sqlite, clock, cutoffs, { log, files, onCommit, room });
+    const usage = sqliteUsage(engine, sqlite, usageLimits);
+    const writes = sqliteWriteAccess(engine);
+    const sessions = sqliteSessionStore(engine, usage, writes);
+    return {
+      sessions,
+      clients: sqliteClientStore(engine, usage, maxClients),
+      state: sqliteStateStore(engine, usage, writes),
+      history: sqliteHistoryStore(engine, maxMessages, usage, writes),
+      instances: sqliteInstanceStore(engine, file === MEMORY ? undefined : file),
+      streams: sqliteStreamStore(engine, usage, streamGraceMs, onEvent),
+      subscriptions: sqliteSubscriptionStore(engine, usage),
+      keyedCalls: sqliteKeyedCallStore(engine, usage),
+      signingKeys: sqliteSigningKeyStore(engine),
+      apiKeys: sqliteApiKeyStore(engine),
+      audit: sqliteAuditStore(engine),
+      transfer: sqliteTransferStore(engine, sqlite, reader, { maxMessages, usage, writes }),
+      upkeep: sqliteUpkeep(engine, sqlite, room),
+      statistics: sqliteStatistics(engine, sqlite, sessions),
+      maxAgeMs,
+      clientAgeMs,
+      cutoffs: sqliteCutoffs(engine, sqlite, cutoffs),
+      rememberMaxAge: () => rememberMaxAge(engine, maxAgeMs),
+      check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
+      async close() {
+        watch?.close();
+        try {
+          await Promise.race([sessions.purged(), sleep(MAX_PURGE_MS, undefined, { ref: false })]);
+          await engine.close();
+          if (!files?.lost) room?.fold();
+        } finally {
+          // Do not close: SQLite would delete a log under the lost files' names, which belongs to another database.
+          if (!files?.lost) sqlite.close();
+        }
+      },
+    };
+  } catch (error) {
+    sqlite.close();
+    throw cannotOpen(file, error);
+  }
+}
