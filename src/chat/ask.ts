@@ -1,12 +1,13 @@
 // A request to a model, and the checks that run before anything is stored or sent.
 import type { Principal } from "../auth/principal.ts";
+import { checkRequestKey } from "../idempotency/request-key.ts";
 import { AppError } from "../lib/errors.ts";
+import { checkText, cleanName } from "../lib/text/text.ts";
 import type { Message } from "./message.ts";
-import { checkText } from "../lib/text/text.ts";
 import type { ModelReply, ModelRequest } from "./model.ts";
 
-const MAX_REQUEST_KEY_BYTES = 200;
-export const MAX_MODEL_BYTES = 200;
+/** Maximum size of a model's name, in calls, stored answers and imported files. */
+const MAX_MODEL_BYTES = 500;
 
 export interface Question {
   prompt: string;
@@ -41,8 +42,14 @@ export function checkAsk(
 ): void {
   checkMessage("prompt", { content: prompt, requestKey }, maxMessageBytes);
   if (system !== undefined) checkText("system", system, maxMessageBytes, "max-message");
-  if (model !== undefined) checkText("model", model, MAX_MODEL_BYTES);
+  if (model !== undefined) checkModelName(model);
 }
+
+/** @throws AppError `invalid` for a name that is too long or cannot be stored */
+export const checkModelName = (name: string): void => checkText("model", name, MAX_MODEL_BYTES);
+
+/** A model's name as an endpoint gave it, in a form that can be stored. */
+export const storableModel = (name: string): string => cleanName(name, MAX_MODEL_BYTES);
 
 /** @throws AppError `invalid` or `limit` */
 export function checkMessage(
@@ -52,7 +59,7 @@ export function checkMessage(
 ): void {
   if (content === "") throw new AppError("invalid", `${what}: expected text that is not empty.`);
   checkText(what, content, maxBytes, "max-message");
-  if (requestKey !== undefined) checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
+  if (requestKey !== undefined) checkRequestKey(requestKey);
 }
 
 /** @throws AppError `invalid` for a model that the endpoint's settings do not list */

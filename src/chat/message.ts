@@ -1,4 +1,5 @@
 // One message of a conversation.
+import { isoTime } from "../lib/clock.ts";
 import { goingOn, wordOrQuoted } from "../lib/text/quoted.ts";
 
 export const ROLES = ["user", "assistant", "system", "tool"] as const;
@@ -46,3 +47,29 @@ export function transcriptLine(
   const told = notes.filter((note) => note !== undefined).join(", ");
   return `#${seq} ${role}${told && ` (${told})`}: ${goingOn(content)}`;
 }
+
+/** A message under the names that programs see; fields without a value are null. */
+export const messageFields = ({
+  seq,
+  role,
+  content,
+  status,
+  model,
+  createdAt,
+  author,
+}: Message) => ({
+  seq,
+  role,
+  content,
+  status,
+  model,
+  created_at: isoTime(createdAt),
+  author,
+});
+
+/** `message #3`, `messages #3, #5` */
+export const messageList = (seqs: readonly number[]): string =>
+  `${seqs.length === 1 ? "message" : "messages"} ${numbers(seqs)}`;
+
+/** `#3, #5` */
+export const numbers = (seqs: readonly number[]): string => seqs.map((seq) => `#${seq}`).join(", ");

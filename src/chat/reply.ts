@@ -1,6 +1,6 @@
 // A model's answer in its stored form. Oddities are repaired, never refused: the answer has been paid for.
-import { cleanName, shortened, storable } from "../lib/text/text.ts";
-import { MAX_MODEL_BYTES } from "./ask.ts";
+import { shortened, storable } from "../lib/text/text.ts";
+import { storableModel } from "./ask.ts";
 import type { ModelReply } from "./model.ts";
 
 const CUT = "\n\n… (cut: the answer is longer than the setting max-message allows)";
@@ -15,8 +15,6 @@ export const storableReply = (reply: ModelReply, maxBytes: number): ModelReply =
   inputTokens: tokenCount(reply.inputTokens),
   outputTokens: tokenCount(reply.outputTokens),
 });
-
-export const storableModel = (name: string): string => cleanName(name, MAX_MODEL_BYTES);
 
 const tokenCount = (count: number | undefined): number | undefined =>
   count !== undefined && count >= 0 && count <= MAX_TOKENS ? Math.round(count) : undefined;

@@ -8,9 +8,9 @@ import {
   type WindowAsk,
 } from "./context-window.ts";
 import { storable } from "../lib/text/text.ts";
+import { storableModel } from "./ask.ts";
 import { transcriptLine, type Message } from "./message.ts";
 import type { ChatModel } from "./model.ts";
-import { storableModel } from "./reply.ts";
 import type { HistoryStore, Summary, Turn } from "./store.ts";
 import { MESSAGE_TOKENS } from "./tokens.ts";
 

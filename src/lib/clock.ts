@@ -41,5 +41,9 @@ class SystemClock implements Clock {
 
 export const systemClock: Clock = new SystemClock();
 
-/** `2026-11-22T07:05:06.000Z` from milliseconds. */
-export const isoTime = (ms: number): string => new Date(ms).toISOString();
+/** `2026-11-22T07:05:06.000Z` from milliseconds; null stays null. */
+export function isoTime(ms: number): string;
+export function isoTime(ms: number | null): string | null;
+export function isoTime(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

@@ -1,5 +1,6 @@
 // Sessions, their histories and their state as resources, to read and to subscribe to.
 import type { Chat } from "../chat/chat.ts";
+import { messageFields, type Message } from "../chat/message.ts";
 import type { Complete } from "../definitions/completions.ts";
 import { isoTime } from "../lib/clock.ts";
 import { completeSession, whose } from "../sessions/suggestions.ts";
@@ -23,8 +24,6 @@ const JSON_TYPE = "application/json";
 const PAGE = 100;
 /** Messages on a page of a history. */
 const MESSAGES = 500;
-
-const timeOf = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
 export interface SessionResourceParts {
   sessions: Sessions;
@@ -63,7 +62,7 @@ export function sessionResources({
     access: session.access ?? "own",
     created_at: isoTime(session.createdAt),
     last_active_at: isoTime(session.lastActiveAt),
-    expires_at: timeOf(sessions.expiresAt(session)),
+    expires_at: isoTime(sessions.expiresAt(session)),
   });
 
   return [
@@ -138,14 +137,7 @@ export function sessionResources({
         return {
           total: counts.messages,
           ...(nextBefore !== undefined && { next: historyBefore(session.id, nextBefore) }),
-          messages: messages.map(({ seq, role, content, status, createdAt, author }) => ({
-            seq,
-            role,
-            content,
-            status,
-            created_at: isoTime(createdAt),
-            ...(author !== null && { author }),
-          })),
+          messages: messages.map(toMessage),
         };
       },
     }),
@@ -171,4 +163,10 @@ export function sessionResources({
       },
     }),
   ];
+}
+
+/** A message of the history; its author is absent where nothing is known. */
+function toMessage(message: Message) {
+  const { model: _, author, ...fields } = messageFields(message);
+  return { ...fields, ...(author !== null && { author }) };
 }

@@ -1,14 +1,12 @@
 // Request keys, which mark repeated calls and make them run once.
 import type { ToolAnnotations } from "@modelcontextprotocol/server";
+import { checkRequestKey } from "../idempotency/request-key.ts";
 import { fingerprint } from "../lib/ids.ts";
-import { checkText } from "../lib/text/text.ts";
 import { optionalText } from "./arguments.ts";
 import type { Once } from "./session/context.ts";
 
 /** Key in a call's `_meta`: a repeated call with the same value does not run twice. */
 export const REQUEST_KEY_META = "holdfast/request-key";
-
-const MAX_BYTES = 200;
 
 /** The argument of tools that detect a repeated call themselves, whatever the first call's outcome. */
 export const requestKey = optionalText("Unique text: a repeated call with it is not done twice.");
@@ -48,7 +46,7 @@ export function onceOf(
   const { request_key, ...args } = input as Record<string, unknown>;
   const key = ownKey ? (request_key as string | undefined) : metaKey;
   if (key === undefined || annotations.readOnlyHint) return undefined;
-  checkText("request_key", key, MAX_BYTES);
+  checkRequestKey(key);
   const request = fingerprint([name, ownKey ? args : input]);
   const repeatable = ownKey || changesOnly || annotations.idempotentHint === true;
   return { key, request, repeatable, changesOnly };

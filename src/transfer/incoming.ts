@@ -1,4 +1,6 @@
 // A session on its way into the store, and the checks on it.
+import { checkModelName } from "../chat/ask.ts";
+import { checkRequestKey } from "../idempotency/request-key.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId } from "../lib/ids.ts";
 import { checkText } from "../lib/text/text.ts";
@@ -32,8 +34,6 @@ export interface TransferLimits {
 
 /** Maximum message number; it leaves room for later messages, as deleted messages leave gaps. */
 const MAX_SEQ = 1_000_000_000;
-const MAX_MODEL_BYTES = 500;
-const MAX_REQUEST_KEY_BYTES = 200;
 
 /** Checks one session, record by record. Every method throws AppError `invalid` or `limit`. */
 export class SessionCheck {
@@ -87,10 +87,10 @@ export class SessionCheck {
     if (this.#messages > maxMessages)
       throw new AppError("limit", `A session has at most ${maxMessages} messages (max-messages).`);
     checkText("content", content, maxMessageBytes, "max-message");
-    if (model !== null) checkText("model", model, MAX_MODEL_BYTES);
+    if (model !== null) checkModelName(model);
     if (author !== null) checkName(author, "author");
     if (requestKey === null) return;
-    checkText("request_key", requestKey, MAX_REQUEST_KEY_BYTES);
+    checkRequestKey(requestKey);
     const keyed = `${role} ${requestKey}`;
     if (this.#requestKeys.has(keyed))
       throw new AppError("invalid", `request_key: ${quoted(requestKey)} is there more than once.`);

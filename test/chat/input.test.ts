@@ -37,9 +37,9 @@ const faults: [what: string, args: Json, code: string, says: RegExp][] = [
   ["NUL in the model's name", { prompt: "a", model: "\0" }, "invalid", /model contains a NUL/],
   [
     "too long a name",
-    { prompt: "a", model: "m".repeat(201) },
+    { prompt: "a", model: "m".repeat(501) },
     "invalid",
-    /model is 201 bytes long/,
+    /model is 501 bytes long/,
   ],
 ];
 

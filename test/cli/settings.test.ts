@@ -4,15 +4,20 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
+  asTexts,
   envName,
   loadConfig,
   settingGroups,
   settings,
+  type Config,
   type ConfigSources,
   type Setting,
   type SettingName,
+  type Settings,
 } from "../../src/config/config.ts";
-import { createProgram } from "../../src/cli/program.ts";
+import { flag } from "../../src/config/kinds.ts";
+import { createProgram, withDefaultCommand } from "../../src/cli/program.ts";
+import { settingsOf } from "../../src/cli/setting-flags.ts";
 import type { Terminal } from "../../src/cli/terminal/terminal.ts";
 import { AppError } from "../../src/index.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -343,7 +348,38 @@ describe("what is wrong", () => {
   });
 });
 
+/** The settings that `serve` reads from these words. */
+function servedWith(...words: string[]): Config {
+  const program = createProgram({} as Terminal);
+  const commands = program.commands.map((command) => command.name());
+  let given: Settings = {};
+  program.commands
+    .find((command) => command.name() === "serve")!
+    .action((flags: object) => void (given = settingsOf(flags)));
+  program.parse(withDefaultCommand(words, commands), { from: "user" });
+  return loadConfig({ flags: asTexts(given) });
+}
+
 describe("the command line", () => {
+  const switches = NAMES.filter((name) => settings[name].kind === flag);
+
+  it("takes a switch without a value, before and behind any other flag", () => {
+    expect(switches.length).toBeGreaterThan(3);
+    for (const first of switches) {
+      expect(servedWith(`--${first}`)).toMatchObject({ [first]: true });
+      expect(servedWith("--port", "1", `--${first}`)).toMatchObject({ port: 1, [first]: true });
+      expect(servedWith(`--${first}`, "--port", "1")).toMatchObject({ port: 1, [first]: true });
+      for (const second of switches.filter((name) => name !== first)) {
+        const both = { [first]: true, [second]: true };
+        expect(servedWith(`--${first}`, `--${second}`)).toMatchObject(both);
+        expect(servedWith("serve", `--${first}`, `--${second}`)).toMatchObject(both);
+        const one = { [first]: false, [second]: true };
+        expect(servedWith(`--${first}`, "false", `--${second}`)).toMatchObject(one);
+        expect(servedWith(`--${second}`, `--${first}=false`)).toMatchObject(one);
+      }
+    }
+  });
+
   it("says the same lines on standard error, exits with 1 and leaves nothing behind", async () => {
     const [cwd, env] = [temporaryFolder(), { HOLDFAST_MAX_AGE: "soon" }];
     const flags = { port: "http", "max-keys": "0" };

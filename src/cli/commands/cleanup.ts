@@ -67,7 +67,7 @@ const reportOf = (counts: Counts, waiting: Waiting | undefined, dryRun: boolean)
   expired: named(counts),
   waiting: {
     session: waiting?.sessions ?? 0,
-    until: waiting?.until == null ? null : isoTime(waiting.until),
+    until: isoTime(waiting?.until ?? null),
   },
 });
 

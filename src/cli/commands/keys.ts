@@ -98,12 +98,10 @@ const shown = ({ id, principal, scope, expiresAt, createdAt, lastUsedAt, revoked
   principal,
   scopes: ALL_SCOPES.filter((one) => includes(scope, one)),
   created_at: isoTime(createdAt),
-  last_used_at: time(lastUsedAt),
-  expires_at: time(expiresAt),
-  revoked_at: time(revokedAt),
+  last_used_at: isoTime(lastUsedAt),
+  expires_at: isoTime(expiresAt),
+  revoked_at: isoTime(revokedAt),
 });
-
-const time = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
 const columnsOf = (keys: Data["keys"]): Column<ApiKey>[] => [
   { head: "id", text: ({ id }) => id },

@@ -1,6 +1,7 @@
 // `holdfast sessions rename`, `pin`, `unpin`, `share`, `unshare`, `clear`, `forget` and `give`: changes of sessions,
 // some of which only a user of this machine may make.
 import type { Data } from "../../app/data.ts";
+import { messageList, numbers } from "../../chat/message.ts";
 import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
@@ -128,16 +129,14 @@ export const forgetMessages = (
   terminal: Terminal,
 ): Promise<void> =>
   change(settings, ref, flags, terminal, async (data, session) => {
-    const list = seqs.map((seq) => `#${seq}`).join(", ");
-    const what = `${seqs.length === 1 ? "message" : "messages"} ${list}`;
-    const question = `Delete ${what} of ${labelOf(session)} for good?`;
+    const question = `Delete ${messageList(seqs)} of ${labelOf(session)} for good?`;
     if (!yes && !(await confirm(terminal, question, NOTHING_DELETED)))
       return { session, says: `${NOTHING_DELETED}.`, more: { deleted: [] } };
     const deleted = await data.operator.deleteMessages(session, seqs);
-    const missing = seqs.filter((seq) => !deleted.includes(seq)).map((seq) => `#${seq}`);
+    const missing = seqs.filter((seq) => !deleted.includes(seq));
     if (missing.length > 0) terminal.setExitCode();
     const gone = `Deleted ${counted(deleted.length, "message")}.`;
-    const says = missing.length > 0 ? `${gone} There is no ${missing.join(", ")}.` : gone;
+    const says = missing.length > 0 ? `${gone} There is no ${numbers(missing)}.` : gone;
     return { session, says, more: { deleted } };
   });
 

@@ -209,7 +209,7 @@ const reportOf = (
   expiresAt: number | null,
 ): object => ({
   ...{ dry_run: dryRun ?? false, messages: messagesIn(results) },
-  expires_at: expiresAt === null ? null : isoTime(expiresAt),
+  expires_at: isoTime(expiresAt),
   ...{ imported: of(results, "imported").length, continued: of(results, "continued").length },
   ...{ unchanged: of(results, "unchanged").length, behind: of(results, "behind").length },
   ...{ conflicts: of(results, "conflict").length, empty: source.empty },

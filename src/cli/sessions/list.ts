@@ -55,7 +55,7 @@ export function shown(
     ...(shares !== undefined && { shared: shares > 0, access, program }),
     created_at: isoTime(session.createdAt),
     last_active_at: isoTime(session.lastActiveAt),
-    expires_at: expiresAt === null ? null : isoTime(expiresAt),
+    expires_at: isoTime(expiresAt),
   };
 }
 

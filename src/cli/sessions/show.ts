@@ -2,7 +2,7 @@
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
-import type { Message } from "../../chat/message.ts";
+import { messageFields } from "../../chat/message.ts";
 import type { StateEntry } from "../../state/store.ts";
 import { stylist } from "../terminal/colours.ts";
 import type { Output, Terminal } from "../terminal/terminal.ts";
@@ -65,26 +65,14 @@ async function showJson(data: Data, id: string, last: number, terminal: Terminal
       left = Math.max(0, counts.messages - last);
       head = { ...shown(data, { ...session, ...counts }), system: session.system };
     } else if (piece.type === "state") state.push(shownState(piece.entry));
-    else if (++seen > left) messages.push(shownMessage(piece.message));
+    else if (++seen > left) messages.push(messageFields(piece.message));
   }
   terminal.print(JSON.stringify({ ...head, state, history: messages }));
 }
 
 const shownState = ({ key, value, version, updatedAt, expiresAt }: StateEntry): object => ({
   ...{ key, value: JSON.parse(value) as unknown, version, updated_at: isoTime(updatedAt) },
-  expires_at: expiresAt === null ? null : isoTime(expiresAt),
-});
-
-const shownMessage = ({
-  seq,
-  role,
-  content,
-  status,
-  model,
-  createdAt,
-  author,
-}: Message): object => ({
-  ...{ seq, role, content, status, model, created_at: isoTime(createdAt), author },
+  expires_at: isoTime(expiresAt),
 });
 
 function pageOf(output: Output): Page {

@@ -39,8 +39,9 @@ interface Call extends LoggedRequest {
 }
 
 /**
- * Lets the SDK's server speak 2026-07-28. The SDK detects a transport of that era by this base class (its
- * `perRequestClassificationOf`). Our transport carries all calls, and uses nothing else of the base class.
+ * Carries all calls of an era. It extends the SDK's transport for one reason: `Server.connect` speaks 2026-07-28 only
+ * on an `instanceof` of that class (`perRequestClassificationOf`, which is private). Nothing else of the base is used.
+ * test/modern/sdk.test.ts fails when the SDK's rule changes.
  */
 class SharedTransport extends PerRequestHTTPServerTransport {
   readonly #calls = new Map<RequestId, Call>();

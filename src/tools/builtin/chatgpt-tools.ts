@@ -3,11 +3,12 @@
 import { inOneLine } from "../../lib/text/quoted.ts";
 import { z } from "zod";
 import { transcriptLine, type Message } from "../../chat/message.ts";
+import { isoTime } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import { isId } from "../../lib/ids.ts";
 import { shortened } from "../../lib/text/text.ts";
 import { historyBefore } from "../../sessions/uris.ts";
-import { iso, reply } from "./reply.ts";
+import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { READS } from "./annotations.ts";
 
@@ -97,7 +98,7 @@ export function chatgptTools(): Tool[] {
           metadata: {
             session: found.id,
             role: message.role,
-            created_at: iso(message.createdAt) ?? "",
+            created_at: isoTime(message.createdAt),
           },
         };
         return reply(JSON.stringify(document), document);

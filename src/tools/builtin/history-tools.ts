@@ -1,21 +1,26 @@
 // Tools for a session's history: the messages that `chat` stores, open to every tool and client.
 import { z } from "zod";
-import { byOther, ROLES, STATUSES, transcriptLine, type Message } from "../../chat/message.ts";
+import {
+  byOther,
+  messageFields,
+  messageList,
+  ROLES,
+  STATUSES,
+  transcriptLine,
+  type Message,
+} from "../../chat/message.ts";
+import { isoTime } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
-import { iso, reply } from "./reply.ts";
+import { reply } from "./reply.ts";
 import { requestKey } from "../request-key.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { ADDS, READS, REPLACES } from "./annotations.ts";
 
-const toMessage = ({ seq, role, content, status, model, createdAt, author }: Message) => ({
-  seq,
-  role,
-  content,
-  status,
-  ...(model !== null && { model }),
-  created_at: iso(createdAt),
-  ...(author !== null && { author }),
-});
+/** A message in results: absent fields have no value. */
+function toMessage(message: Message) {
+  const { model, author: by, ...fields } = messageFields(message);
+  return { ...fields, ...(model !== null && { model }), ...(by !== null && { author: by }) };
+}
 
 /** The author in results. */
 export const author = z
@@ -43,7 +48,7 @@ export function historyTools(): Tool[] {
         const { seq, createdAt } = await session.history.append({ role, content, requestKey });
         return reply(`Stored as message #${seq} of session ${session.id}.`, {
           seq,
-          created_at: iso(createdAt),
+          created_at: isoTime(createdAt),
         });
       },
     }),
@@ -133,6 +138,3 @@ export function historyTools(): Tool[] {
     }),
   ];
 }
-
-const messageList = (seqs: readonly number[]): string =>
-  `${seqs.length === 1 ? "message" : "messages"} ${seqs.map((seq) => `#${seq}`).join(", ")}`;

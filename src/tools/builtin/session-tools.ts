@@ -1,4 +1,5 @@
 // Tools for sessions themselves: open, list, show, change, clear, delete.
+import { isoTime } from "../../lib/clock.ts";
 import { quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import ms from "ms";
 import { z } from "zod";
@@ -6,7 +7,7 @@ import { counted } from "../../lib/text/plural.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { OwnSessions } from "../session/own-sessions.ts";
 import { optionalText } from "../arguments.ts";
-import { iso, reply } from "./reply.ts";
+import { reply } from "./reply.ts";
 import { offered, sharedWith } from "./share-tools.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { ADDS, READS, REPLACES, SETS } from "./annotations.ts";
@@ -37,9 +38,9 @@ const summarize = (session: Session | undefined, counts: SessionCounts, sessions
   title: session?.title ?? null,
   pinned: session?.pinned ?? false,
   temporary: session !== undefined && session.keepMs !== null,
-  created_at: session ? iso(session.createdAt) : null,
-  last_active_at: session ? iso(session.lastActiveAt) : null,
-  expires_at: session ? iso(sessions.expiresAt({ ...session, ...counts })) : null,
+  created_at: session ? isoTime(session.createdAt) : null,
+  last_active_at: session ? isoTime(session.lastActiveAt) : null,
+  expires_at: session ? isoTime(sessions.expiresAt({ ...session, ...counts })) : null,
   counts: { messages: counts.messages, state_keys: counts.stateKeys },
 });
 
@@ -148,7 +149,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
             summary: {
               upto_seq: chatSummary.uptoSeq,
               content: chatSummary.content,
-              created_at: iso(chatSummary.createdAt),
+              created_at: isoTime(chatSummary.createdAt),
             },
           }),
         });

@@ -1,11 +1,12 @@
 // Tools for a session's key/value state.
+import { isoTime } from "../../lib/clock.ts";
 import { jsonLine, quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../../lib/cursor.ts";
 import type { StateEntry } from "../../state/store.ts";
 import { optionalText } from "../arguments.ts";
 import { jsonArgument, jsonResult } from "../../definitions/json-schema.ts";
-import { iso, reply } from "./reply.ts";
+import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { READS, REPLACES } from "./annotations.ts";
 
@@ -28,8 +29,8 @@ const toEntry = ({ key, value, version, updatedAt, expiresAt }: StateEntry) => (
   key,
   value: JSON.parse(value) as unknown,
   version,
-  updated_at: iso(updatedAt),
-  expires_at: iso(expiresAt),
+  updated_at: isoTime(updatedAt),
+  expires_at: isoTime(expiresAt),
 });
 
 /** A cursor: the last key of a page. */

@@ -89,7 +89,7 @@ export function toLine(piece: TransferRecord): string {
     const { key, value, version, updatedAt, expiresAt } = piece.entry;
     const times = {
       ...{ version, updated_at: isoTime(updatedAt) },
-      expires_at: expiresAt === null ? null : isoTime(expiresAt),
+      expires_at: isoTime(expiresAt),
     };
     // Insert the value as it is: it is JSON text already.
     return `{"type":"state","key":${JSON.stringify(key)},"value":${value},${JSON.stringify(times).slice(1)}`;
