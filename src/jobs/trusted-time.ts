@@ -12,6 +12,14 @@ export interface Jump {
   asleep: boolean;
 }
 
+/** What the next process of the folder needs to know. Times are milliseconds of the wall clock. */
+export interface ClockMemory {
+  /** The last reading; 0 for never. */
+  readAt: number;
+  /** All jumps of a kind as one, at the time of the last. */
+  jumps: readonly (Jump & { at: number })[];
+}
+
 /** A sentence on the jump and its effect on retention; undefined for a jump that happens every night. */
 export function jumpText({ ms, asleep }: Jump): string | undefined {
   const [hours, days] = [Math.abs(ms) / HOUR_MS, Math.abs(ms) / (24 * HOUR_MS)];
@@ -55,16 +63,30 @@ export class TrustedTime {
   #anchor: Reading;
   #isSet: boolean;
   #onSet: () => void = () => undefined;
+  #onChange: () => void = () => undefined;
   readonly #lastReading: number;
 
-  /** `lastReading` is the last stored time of the clock; 0 for never. */
-  constructor(clock: Clock, lastReading = 0, onJump: (jump: Jump) => void = () => undefined) {
+  constructor(clock: Clock, memory?: ClockMemory, onJump: (jump: Jump) => void = () => undefined) {
     this.#clock = clock;
     this.#onJump = onJump;
-    this.#lastReading = lastReading;
-    const { now } = (this.#anchor = this.#read());
+    this.#lastReading = memory?.readAt ?? 0;
+    const { now, seen } = (this.#anchor = this.#read());
+    for (const { at, ...jump } of memory?.jumps ?? [])
+      this.#jumps.push({ ...jump, at: seen - Math.max(0, now - at) });
     this.#isSet = now >= CLOCK_SET;
     if (this.#isSet) this.#noteGap(now);
+  }
+
+  /** The jumps to store for the next process. */
+  get jumps(): ClockMemory["jumps"] {
+    const { now, seen } = this.#read();
+    return [true, false].flatMap((asleep) => {
+      const jumps = this.#jumps.filter((jump) => jump.asleep === asleep);
+      const last = jumps.at(-1);
+      if (last === undefined) return [];
+      const ms = jumps.reduce((sum, jump) => sum + jump.ms, 0);
+      return [{ asleep, ms, at: now - seen + last.at }];
+    });
   }
 
   /** True if the clock shows a plausible time. */
@@ -76,6 +98,12 @@ export class TrustedTime {
   /** Calls `act` when an unset clock is set. */
   whenSet(act: () => void): void {
     this.#onSet = act;
+  }
+
+  /** Calls `act` when the jumps to store have changed; at once if the start has noted one. */
+  whenChanged(act: () => void): void {
+    this.#onChange = act;
+    if (this.#jumps.length > 0) act();
   }
 
   /** The clock's times; records a jump since the last reading. */
@@ -148,9 +176,11 @@ export class TrustedTime {
 
   #add(jump: Jump): void {
     this.#jumps.push({ ...jump, at: this.#anchor.seen });
-    if (this.#jumps.length <= MAX_JUMPS) return;
-    const { ms } = this.#jumps.shift()!;
-    this.#jumps[0]!.ms += ms;
+    if (this.#jumps.length > MAX_JUMPS) {
+      const { ms } = this.#jumps.shift()!;
+      this.#jumps[0]!.ms += ms;
+    }
+    this.#onChange();
   }
 
   /** Undoes earlier jumps, the latest first, because the clock was set back. */
@@ -163,5 +193,6 @@ export class TrustedTime {
     }
     const left = this.#jumps.filter((jump) => jump.ms > SLACK_MS);
     this.#jumps.splice(0, Infinity, ...left);
+    this.#onChange();
   }
 }

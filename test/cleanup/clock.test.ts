@@ -122,6 +122,27 @@ it("what was used before the clock was set is kept over restarts and by other pr
   expect(await left()).toEqual([]);
 });
 
+it.each(["set", "asleep"])(
+  "the process that is started after a jump (%s) knows of it, and so does the next",
+  async (how) => {
+    const { clock, cleanup, used, restart } = await openFolder();
+    await cleanup();
+    const left = await used();
+    if (how === "set") clock.jump(YEAR);
+    else clock.sleep(29 * DAY);
+    for (let n = 0; n < 3; n += 1) {
+      await cleanup();
+      await restart();
+      clock.advance(3 * MINUTE);
+      await cleanup();
+      expect(await left()).toEqual(ALL);
+    }
+    clock.advance(HOUR);
+    await cleanup();
+    expect(await left()).toEqual(["session", "client", "outcome"]);
+  },
+);
+
 it.each([YEAR, -YEAR, -56 * YEAR])(
   "one wrong reading, by %d ms, does nothing at all",
   async (ms) => {
@@ -269,7 +290,7 @@ describe("the time that is trusted", () => {
   it("follows a clock that is put right by a little, however often", () => {
     const clock = new ManualClock();
     const jumps: Jump[] = [];
-    const time = new TrustedTime(clock, clock.now(), (jump) => jumps.push(jump));
+    const time = new TrustedTime(clock, undefined, (jump) => jumps.push(jump));
     for (let n = 0; n < 1_000; n += 1) {
       clock.advance(MINUTE);
       clock.jump(n % 3 === 0 ? -SECOND : SECOND);
@@ -281,7 +302,7 @@ describe("the time that is trusted", () => {
   it("tells a sleep within a setting of the clock", () => {
     const clock = new ManualClock();
     const jumps: Jump[] = [];
-    const time = new TrustedTime(clock, clock.now(), (jump) => jumps.push(jump));
+    const time = new TrustedTime(clock, undefined, (jump) => jumps.push(jump));
     clock.sleep(DAY);
     clock.jump(-YEAR);
     time.read();

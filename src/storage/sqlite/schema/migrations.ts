@@ -358,5 +358,12 @@ export const migrations: Migration[] = [
     "statements": [
       "CREATE INDEX `audit_principal` ON `audit` (`principal`,`action`);"
     ]
+  },
+  {
+    "createdAt": 1795689820197,
+    "hash": "003d1fa842b2fc72ee138be2ca58ec8c7d4015ffdc19d490dea2d9938e8d08f9",
+    "statements": [
+      "CREATE TABLE `clock_jumps` (\n\t`asleep` integer PRIMARY KEY NOT NULL,\n\t`ms` integer NOT NULL,\n\t`at` integer NOT NULL\n);"
+    ]
   }
 ];

@@ -28,6 +28,7 @@ export const newDatabase: string[] = [
   "CREATE TABLE `running_sessions` (\n\t`session_id` text NOT NULL,\n\t`instance_id` text NOT NULL,\n\tPRIMARY KEY(`session_id`, `instance_id`),\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`instance_id`) REFERENCES `instances`(`id`) ON UPDATE no action ON DELETE cascade\n)",
   "CREATE TABLE `keyed_call_changes` (\n\t`call_id` integer NOT NULL,\n\t`what` text NOT NULL,\n\t`n` integer NOT NULL,\n\t`result` text,\n\tPRIMARY KEY(`call_id`, `what`, `n`),\n\tFOREIGN KEY (`call_id`) REFERENCES `keyed_calls`(`id`) ON UPDATE no action ON DELETE cascade\n)",
   "CREATE TABLE `stream_sessions` (\n\t`stream_id` integer NOT NULL,\n\t`session_id` text NOT NULL,\n\tPRIMARY KEY(`stream_id`, `session_id`),\n\tFOREIGN KEY (`stream_id`) REFERENCES `streams`(`id`) ON UPDATE no action ON DELETE cascade\n)",
+  "CREATE TABLE `clock_jumps` (\n\t`asleep` integer PRIMARY KEY NOT NULL,\n\t`ms` integer NOT NULL,\n\t`at` integer NOT NULL\n)",
   "CREATE INDEX `clients_seen` ON `clients` (`last_seen_at`)",
   "CREATE INDEX `clients_ended` ON `clients` (`ended_at`) WHERE ended_at is not null",
   "CREATE UNIQUE INDEX `messages_session_seq` ON `messages` (`session_id`,`seq`)",

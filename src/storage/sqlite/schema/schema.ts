@@ -485,6 +485,15 @@ export const cutoffs = sqliteTable("cutoffs", {
   dueAt: integer("due_at"),
 });
 
+/** Jumps of the clock for which nobody saw time pass, all of a kind as one: see src/jobs/trusted-time.ts. */
+export const clockJumps = sqliteTable("clock_jumps", {
+  /** True for time that has passed unseen, false for a clock that was set. */
+  asleep: integer({ mode: "boolean" }).primaryKey(),
+  ms: integer().notNull(),
+  /** When the last of them was noticed. */
+  at: integer().notNull(),
+});
+
 /** The maximum age that the folder was last served with, for programs without a setting; at most one row. */
 export const retention = sqliteTable("retention", {
   id: integer().primaryKey(),

@@ -10,7 +10,7 @@ import type { Sqlite } from "../engine/connection.ts";
 import type { Expiry } from "../../storage.ts";
 import { blank, inUse, type Engine, type EngineTimes } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
-import { clients, cutoffs, sessions } from "../schema/schema.ts";
+import { clients, clockJumps, cutoffs, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
@@ -28,7 +28,9 @@ export function openCutoffs(
     .select({ at: max(cutoffs.seenAt) })
     .from(cutoffs)
     .get();
-  const time = new TrustedTime(clock, last?.at ?? 0, onJump);
+  const jumps = db.select().from(clockJumps).all();
+  const readAt = Math.max(last?.at ?? 0, ...jumps.map(({ at }) => at));
+  const time = new TrustedTime(clock, { readAt, jumps }, onJump);
   const reach = countReach(sqlite);
   const recordOf = (kind: CutoffKind): CutoffRecord | undefined => {
     const row = db.select().from(cutoffs).where(eq(cutoffs.kind, kind)).get();
@@ -95,6 +97,16 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
   const redateFreely = (): Promise<void> => engine.free(redate, { durable: false });
   // Until then they would be hidden. What cannot be written now, the next run writes.
   of.time.whenSet(() => void redateFreely().catch(() => undefined));
+  const saveJumps = (): void => {
+    engine.db.delete(clockJumps).run();
+    for (const { asleep, ms, at } of of.time.jumps)
+      engine.db
+        .insert(clockJumps)
+        .values({ asleep, ms: Math.ceil(ms), at: Math.floor(at) })
+        .run();
+  };
+  // Without them, what waits for its client would be old for the next process.
+  of.time.whenChanged(() => void engine.free(saveJumps, { durable: false }).catch(() => undefined));
   return {
     async settle(graceMs, { consent, dryRun }) {
       if (!dryRun && of.time.isSet) await redateFreely();
