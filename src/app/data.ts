@@ -95,7 +95,7 @@ export async function openData(
     temporaryMs: config["temporary-age"],
     maxSessions: config["max-sessions"],
   });
-  const delivery = new OutboxDelivery(storage.subscriptions, onError);
+  const delivery = new OutboxDelivery(storage.subscriptions, storage.changes, onError);
   closing.defer(() => delivery.close());
   const updates = new UpdateNotifier({
     store: storage.subscriptions,

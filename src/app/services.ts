@@ -52,6 +52,7 @@ export function buildServices(
       model,
       window,
       claimant: instances,
+      changes: storage.changes,
       limits: { maxMessageBytes: config["max-message"], modelTimeoutMs: config["model-timeout"] },
       onError,
     }),
@@ -65,6 +66,6 @@ export function buildServices(
     }),
     updates: data.updates,
     runningCalls,
-    idempotentCalls: new IdempotentCalls(storage.keyedCalls, instances),
+    idempotentCalls: new IdempotentCalls(storage.keyedCalls, instances, storage.changes),
   };
 }

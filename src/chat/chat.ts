@@ -1,7 +1,6 @@
 // A turn of a conversation. The question is stored before the model is called, and the answer after the call. Two
 // turns of one session never interleave, neither in this process (a queue) nor between processes (a claim in the
 // database).
-import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, toAppError } from "../lib/errors.ts";
 import {
   checkAsk,
@@ -18,9 +17,7 @@ import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from ".
 import { storableReply } from "./reply.ts";
 import type { HistoryStore, MessagePage, NewMessage, Summary, Turn, TurnStart } from "./store.ts";
 import { Summarizer } from "./summarizer.ts";
-
-/** Pause between two tries to claim a session that another process holds. */
-const CLAIM_POLL_MS = 100;
+import { ChangeWait, type Changes } from "../updates/changes.ts";
 
 /** The process that claims sessions. */
 export interface Claimant {
@@ -40,6 +37,7 @@ export interface ChatParts {
   model: ChatModel;
   window: ContextWindow;
   claimant: Claimant;
+  changes: Changes;
   limits: ChatLimits;
   /** Called with a failure that does not end the turn. */
   onError: (error: unknown) => void;
@@ -49,6 +47,7 @@ export class Chat {
   readonly model: ChatModel;
   readonly #store: HistoryStore;
   readonly #claimant: Claimant;
+  readonly #changes: Changes;
   readonly #limits: ChatLimits;
   readonly #window: ContextWindow;
   readonly #summarizer: Summarizer;
@@ -58,12 +57,13 @@ export class Chat {
   /** The last waiting or running turn of each session. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
-  constructor({ store, model, window, claimant, limits, onError }: ChatParts) {
+  constructor({ store, model, window, claimant, changes, limits, onError }: ChatParts) {
     this.#store = store;
     this.model = model;
     this.#window = window;
     this.#summarizer = new Summarizer(store, window, model);
     this.#claimant = claimant;
+    this.#changes = changes;
     this.#limits = limits;
     this.#onError = onError;
   }
@@ -163,7 +163,8 @@ export class Chat {
       await this.#store.failTurn(unreleased, "interrupted");
       this.#unreleased.delete(sessionId);
     }
-    let waitedMs = 0;
+    const deadline = performance.now() + this.#limits.modelTimeoutMs;
+    using waiting = new ChangeWait(this.#changes, { kind: "session", id: sessionId });
     for (;;) {
       signal.throwIfAborted();
       const question = { instanceId: this.#claimant.id, prompt, requestKey, again, by };
@@ -172,7 +173,8 @@ export class Chat {
         (begun) => (begun as TurnStart).kind === "started",
       );
       if (start.kind !== "busy") return start;
-      if (waitedMs > this.#limits.modelTimeoutMs) {
+      const leftMs = deadline - performance.now();
+      if (leftMs <= 0) {
         throw new AppError(
           "busy",
           "Another program is still waiting for an answer in this session.",
@@ -181,8 +183,7 @@ export class Chat {
           },
         );
       }
-      await sleep(CLAIM_POLL_MS, undefined, { signal });
-      waitedMs += CLAIM_POLL_MS;
+      await waiting.next(signal, leftMs);
     }
   }
 

@@ -1,6 +1,7 @@
 // One client's streams in memory, while they have a connection or a running request. There is one object per stream,
 // so that writers reach the connected reader.
 import { DurableStream, type StreamStart } from "./durable-stream.ts";
+import type { Changed } from "../updates/changes.ts";
 import type { StreamStore } from "./store.ts";
 
 interface Entry {
@@ -48,8 +49,9 @@ export class OpenStreams {
   }
 
   /** Takes over events that another process or recovery has stored in these streams. */
-  async refresh(): Promise<void> {
+  async refresh(changed: Changed): Promise<void> {
     for (const [id, { stream }] of this.#entries) {
+      if (!changed.includes("stream", String(id))) continue;
       const record = await this.#log.find(this.#clientId, id);
       if (record !== undefined) stream.catchUp(record);
     }

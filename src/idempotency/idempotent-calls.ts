@@ -3,11 +3,9 @@
 // changes are not repeated, because each commits with a note of it. Failures are not stored, so a repeated call tries
 // again.
 import type { Expiring } from "../lib/expiring.ts";
-import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, interruptedError } from "../lib/errors.ts";
+import { ChangeWait, type Changes } from "../updates/changes.ts";
 
-/** Interval of looks at a call of another process. */
-const POLL_MS = 100;
 /** Time that a call goes on without callers: after a broken connection, the client repeats it soon. */
 const ABANDONED_MS = 30_000;
 
@@ -24,7 +22,7 @@ export interface IdempotentCall {
 export type IdempotentCallStart =
   | { kind: "started"; id: number; newSessionId: string }
   | { kind: "done"; outcome: string }
-  | { kind: "running" }
+  | { kind: "running"; id: number }
   | { kind: "lost"; id: number; newSessionId: string };
 
 export interface IdempotentCallStore extends Expiring {
@@ -41,8 +39,8 @@ export interface IdempotentCallStore extends Expiring {
   adopt(id: number, instanceId: string): Promise<boolean>;
   /** Stores the outcome, as JSON. No effect if another instance has adopted the call. */
   finish(id: number, instanceId: string, outcome: string): Promise<void>;
-  /** The changes of a run of this call: see `Changes`. */
-  changes(id: number, instanceId: string): Changes;
+  /** The changes of a run of this call: see `MakeOnce`. */
+  changes(id: number, instanceId: string): MakeOnce;
   /** Frees the key, unless another instance has adopted the call. A repeated call may create the same new session. */
   drop(id: number, instanceId: string): Promise<void>;
 }
@@ -52,7 +50,7 @@ export interface IdempotentCallStore extends Expiring {
  * and the call runs again, these writes return the noted results and change nothing.
  * @throws AppError `interrupted` when another instance has taken over the call; the errors of `act`
  */
-export type Changes = <T>(what: string, act: () => Promise<T>) => Promise<T>;
+export type MakeOnce = <T>(what: string, act: () => Promise<T>) => Promise<T>;
 
 const MAX_PER_SCOPE = 1_000;
 /** Lifetime of an outcome: much longer than a client goes on repeating. */
@@ -68,7 +66,7 @@ export interface Run {
   /** The id of the session that the call may create; the same in every run. */
   newSessionId: string;
   /** Wraps each change that the run makes. */
-  change: Changes;
+  change: MakeOnce;
 }
 
 /** The result of a run; with `keep`, repeated calls get it, too. */
@@ -106,12 +104,14 @@ export interface LiveProcess {
 export class IdempotentCalls {
   readonly #store: IdempotentCallStore;
   readonly #runner: LiveProcess;
+  readonly #changes: Changes;
   readonly #running = new Map<string, Shared>();
   #closing = false;
 
-  constructor(store: IdempotentCallStore, runner: LiveProcess) {
+  constructor(store: IdempotentCallStore, runner: LiveProcess, changes: Changes) {
     this.#store = store;
     this.#runner = runner;
+    this.#changes = changes;
   }
 
   /**
@@ -209,13 +209,27 @@ export class IdempotentCalls {
 
   /** Takes the key; waits for a run of another process. */
   async #begin(call: IdempotentCall, { newSessionId }: KeyedOptions, signal: AbortSignal) {
+    const first = await this.#take(call, newSessionId, signal);
+    if (first.kind !== "running") return first;
+    using waiting = new ChangeWait(this.#changes, { kind: "call", id: String(first.id) });
+    for (;;) {
+      const start = await this.#take(call, newSessionId, signal);
+      if (start.kind !== "running") return start;
+      await waiting.next(signal);
+    }
+  }
+
+  async #take(
+    call: IdempotentCall,
+    newSessionId: string,
+    signal: AbortSignal,
+  ): Promise<IdempotentCallStart> {
     const mine = { instanceId: this.#runner.id, newSessionId, max: MAX_PER_SCOPE };
     for (;;) {
       signal.throwIfAborted();
       const [start] = await Promise.all([this.#store.begin(call, mine), this.#runner.confirm()]);
-      if (start.kind === "lost" && !(await this.#store.adopt(start.id, this.#runner.id))) continue;
-      if (start.kind !== "running") return start;
-      await sleep(POLL_MS, undefined, { signal });
+      if (start.kind !== "lost" || (await this.#store.adopt(start.id, this.#runner.id)))
+        return start;
     }
   }
 }

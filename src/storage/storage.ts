@@ -9,6 +9,7 @@ import type { Cutoffs, Maintenance } from "../jobs/cleanup.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
 import type { StreamStore } from "../events/store.ts";
+import type { Changes } from "../updates/changes.ts";
 import type { SubscriptionStore } from "../updates/store.ts";
 import type { StoredFigures } from "../telemetry/readings.ts";
 import type { TransferStore } from "../transfer/store.ts";
@@ -24,6 +25,7 @@ export interface Storage {
   readonly instances: InstanceStore;
   readonly streams: StreamStore;
   readonly subscriptions: SubscriptionStore;
+  readonly changes: Changes;
   readonly keyedCalls: IdempotentCallStore;
   readonly signingKeys: SigningKeyStore;
   readonly apiKeys: ApiKeyStore;

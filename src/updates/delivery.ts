@@ -1,12 +1,13 @@
 // Delivers outboxes to the clients that are connected to this process: at once for this process's changes, within a
 // moment for those of another.
+import type { Changed, Changes } from "./changes.ts";
 import type { SubscriptionStore } from "./store.ts";
 
 /** A part of the server that holds clients' connections. */
 export interface ConnectionHolder {
   readonly connectedIds: readonly string[];
-  /** Takes over events that another process has stored in streams that are open here. */
-  refresh(): Promise<void>;
+  /** Takes over events that another process has stored in changed streams that are open here. */
+  refresh(changed: Changed): Promise<void>;
   /** Delivers the client's outbox, if the client is connected here. */
   deliverWaiting(clientId: string): Promise<void>;
   /** Notifies the connected clients of a changed list. */
@@ -16,19 +17,16 @@ export interface ConnectionHolder {
 /** The lists that may change while the server runs. */
 export type List = "tools" | "prompts" | "resources";
 
-/** Interval of looks for other processes' changes. */
-const POLL_MS = 250;
-
 export class OutboxDelivery {
   readonly #store: SubscriptionStore;
   readonly #onError: (error: unknown) => void;
   readonly #holders: ConnectionHolder[] = [];
-  readonly #timer: NodeJS.Timeout;
+  readonly #watch: Disposable;
 
-  constructor(store: SubscriptionStore, onError: (error: unknown) => void) {
+  constructor(store: SubscriptionStore, changes: Changes, onError: (error: unknown) => void) {
     this.#store = store;
     this.#onError = onError;
-    this.#timer = setInterval(() => void this.#poll(), POLL_MS).unref();
+    this.#watch = changes.watch((changed) => void this.#takeOver(changed));
   }
 
   add(holder: ConnectionHolder): void {
@@ -48,14 +46,15 @@ export class OutboxDelivery {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#watch[Symbol.dispose]();
   }
 
-  async #poll(): Promise<void> {
+  async #takeOver(changed: Changed): Promise<void> {
     try {
-      if (!(await this.#store.changedElsewhere())) return;
-      await Promise.all(this.#holders.map((holder) => holder.refresh()));
-      const ids = this.#holders.flatMap(({ connectedIds }) => connectedIds);
+      await Promise.all(this.#holders.map((holder) => holder.refresh(changed)));
+      const ids = this.#holders
+        .flatMap(({ connectedIds }) => connectedIds)
+        .filter((id) => changed.includes("client", id));
       this.deliver(await this.#store.waiting(ids));
     } catch (error) {
       this.#onError(error);

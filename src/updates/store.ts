@@ -54,8 +54,6 @@ export interface SubscriptionStore {
   announce(news: readonly News[]): Promise<void>;
   /** Adds messages to outboxes, at most `MAX_OUTBOX` each. */
   post(messages: readonly { clientId: string; data: string }[]): Promise<void>;
-  /** True if another process has changed the database since the last call. */
-  changedElsewhere(): Promise<boolean>;
   /** The given clients whose outboxes are not empty. */
   waiting(clientIds: readonly string[]): Promise<string[]>;
   /** Empties a client's outbox and returns its messages. */

@@ -8,12 +8,19 @@ import type { ManualClock } from "../support/manual-clock.ts";
 export interface Opened {
   storage: Storage;
   clock: ManualClock;
+  /** Opens the same data as another process does; absent where one process has them for itself. */
+  another?: () => Promise<Storage>;
   /** Rows of each table that has any, where the engine can be looked into. */
-  rows?: () => Record<string, number>;
+  rows?: () => Promise<Record<string, number>>;
 }
 
 /** Opens an empty storage that is closed at the test's end. */
-export type Open = (limits?: { maxAgeMs?: number; maxMessages?: number }) => Promise<Opened>;
+export type Open = (limits?: Limits) => Promise<Opened>;
+
+export interface Limits {
+  maxAgeMs?: number;
+  maxMessages?: number;
+}
 
 /** What `open` uses unless told otherwise, in milliseconds. */
 export const MAX_AGE = 1_000_000;

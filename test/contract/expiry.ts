@@ -223,7 +223,7 @@ export function expiryContract(open: Open): void {
       const pinned = await newSession(storage);
       await storage.sessions.update(pinned.id, { pinned: true });
       await say(storage, pinned.id, "stays");
-      const before = rows?.();
+      const before = await rows?.();
       for (let n = 0; n < 7; n += 1) {
         const { id } = await newSession(storage);
         await say(storage, id, "goes");
@@ -242,7 +242,7 @@ export function expiryContract(open: Open): void {
         { seq: 1 },
       ]);
       await storage.sessions.delete(fresh.id);
-      expect(rows?.()).toEqual(before);
+      expect(await rows?.()).toEqual(before);
     });
   });
 }

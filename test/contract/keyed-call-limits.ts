@@ -36,7 +36,7 @@ export function keyedCallLimitsContract(open: Open): void {
       await done({ key: "c", scope }, max);
       expect(await kind({ key: "a", scope }, max)).toBe("running");
       expect(await kind({ key: "c", scope }, max)).toBe("done");
-      if (rows) expect(rows()).toMatchObject({ keyed_calls: 2 });
+      if (rows) expect(await rows()).toMatchObject({ keyed_calls: 2 });
     });
 
     it("are kept for 24 hours from their start and no longer, before any cleanup", async () => {
@@ -64,7 +64,7 @@ export function keyedCallLimitsContract(open: Open): void {
       expect(await store.countExpired()).toBe(1);
       expect(await store.deleteExpired(2)).toBe(1);
       expect(await store.deleteExpired(2)).toBe(0);
-      if (rows) expect(rows()).toMatchObject({ keyed_calls: 1 });
+      if (rows) expect(await rows()).toMatchObject({ keyed_calls: 1 });
       expect(await kind({ key: "young" })).toBe("done");
     });
 

@@ -1,7 +1,7 @@
 // The contract of IdempotentCallStore: a key stands for one call of one owner in one scope, and is told what became of it.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import type { Changes, IdempotentCall } from "../../src/idempotency/idempotent-calls.ts";
+import type { MakeOnce, IdempotentCall } from "../../src/idempotency/idempotent-calls.ts";
 import { BOB, failure, newInstance, newSession, type Open } from "./engine.ts";
 import { CALL, MAX, setUp } from "./keyed-call-setup.ts";
 
@@ -13,8 +13,8 @@ export function keyedCallsContract(open: Open): void {
       const mine = { instanceId: here, newSessionId, max: MAX };
       const started = await store.begin(CALL, mine);
       expect(started).toEqual({ kind: "started", id: expect.any(Number), newSessionId });
-      expect(await begin()).toEqual({ kind: "running" });
-      expect(await begin()).toEqual({ kind: "running" }); // looking changes nothing
+      expect(await begin()).toEqual({ kind: "running", id: expect.anything() });
+      expect(await begin()).toEqual({ kind: "running", id: expect.anything() }); // looking changes nothing
       const outcome = '{"said":"ü😀"}';
       await store.finish((started as { id: number }).id, here, outcome);
       for (const instanceId of [here, there])
@@ -133,7 +133,7 @@ export function keyedCallsContract(open: Open): void {
       const { storage, store, start, die, here, there } = await setUp(await open());
       const { id: session } = await newSession(storage);
       const entry = { key: "a", value: "1", expiresAt: null, maxKeys: 9 };
-      const twice = async (change: Changes) => [
+      const twice = async (change: MakeOnce) => [
         await change("a", () => storage.state.set(session, entry)),
         await change("a", () => storage.state.set(session, entry)),
       ];

@@ -241,14 +241,14 @@ export function sessionContract(open: Open): void {
       const { storage, rows } = opened;
       const instanceId = await newInstance(opened);
       const { id } = await newSession(storage, { name: "work" });
-      const before = rows?.();
+      const before = await rows?.();
       const doomed = await newSession(storage, { name: "doomed" });
       await say(storage, doomed.id, "unforgettable");
       await put(storage, doomed.id, "key");
       await storage.history.beginTurn(doomed.id, { instanceId, prompt: "And?" });
       await storage.sessions.delete(doomed.id);
       expect(await storage.sessions.find(ANA, { id: doomed.id })).toBeUndefined();
-      expect(rows?.()).toEqual(before);
+      expect(await rows?.()).toEqual(before);
       // The same id again finds nothing of the old one.
       await newSession(storage, { id: doomed.id });
       expect((await storage.history.page(doomed.id, { limit: 9 })).messages).toEqual([]);

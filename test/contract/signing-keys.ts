@@ -68,7 +68,7 @@ export function signingKeysContract(open: Open): void {
       clock.advance(1);
       await add(3); // not taken, but the first is too old now
       expect(await list(9 * DAY)).toEqual([2]);
-      if (rows) expect(rows()).toMatchObject({ signing_keys: 1 });
+      if (rows) expect(await rows()).toMatchObject({ signing_keys: 1 });
     });
 
     it("are made when first needed: one, the same for every process and after a restart", async () => {

@@ -1,16 +1,7 @@
 // The contract of SubscriptionStore: who is subscribed to what, and the outboxes.
 import { describe, expect, it } from "vitest";
 import { MAX_OUTBOX, type SubscriptionStore } from "../../src/updates/store.ts";
-import {
-  ANA,
-  BOB,
-  failure,
-  MAX_AGE,
-  newClient,
-  newSession,
-  type Open,
-  type Opened,
-} from "./engine.ts";
+import { ANA, BOB, failure, MAX_AGE, newClient, type Open, type Opened } from "./engine.ts";
 
 /** Two clients of Ana's and one of Bob's. */
 async function setUp(opened: Opened) {
@@ -218,14 +209,6 @@ export function subscriptionsContract(open: Open): void {
       await post(other, "second");
       expect(await subscriptions.take(ana)).toEqual(numbers.slice(3));
       expect(await subscriptions.take(other)).toEqual(["first", "second"]);
-    });
-
-    it("are not changed elsewhere by their own process", async () => {
-      const { storage, subscriptions, post, ana } = await setUp(await open());
-      await subscriptions.changedElsewhere(); // from here on
-      await post(ana, "1");
-      await newSession(storage);
-      expect(await subscriptions.changedElsewhere()).toBe(false);
     });
   });
 }

@@ -42,8 +42,8 @@ export function summaryContract(open: Open): void {
       await again.history.saveSummary(again.turn, SUMMARY);
       await again.storage.sessions.delete(again.id);
       expect(await again.history.summary(again.id)).toBeUndefined();
-      if (again.rows) expect(again.rows()).not.toHaveProperty("summaries");
-      if (rows) expect(rows()).not.toHaveProperty("summaries");
+      if (again.rows) expect(await again.rows()).not.toHaveProperty("summaries");
+      if (rows) expect(await rows()).not.toHaveProperty("summaries");
     });
 
     it("is not saved by a turn that has lost its session", async () => {

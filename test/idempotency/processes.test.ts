@@ -1,16 +1,15 @@
 // Calls with a request key whose process dies, closes, is wrongly taken for dead, or cannot store what became of them.
 import { describe, expect, it } from "vitest";
 import { MAY_BE_DONE } from "../support/interrupted.ts";
-import { CALL, caller, gives, open, process, work } from "../support/keyed-run.ts";
+import { CALL, caller, gives, open, process, processes, work } from "../support/keyed-run.ts";
 
 describe("a run of another process", () => {
   it("is waited for, and its outcome is everybody's; who stops waiting does not end it", async () => {
-    const storage = await open();
-    const [here, there, third] = await Promise.all([1, 2, 3].map(() => process(storage)));
+    const [here, there, third] = await processes(3);
     const [{ run, runs, begun, end }, { signal, leave }] = [work(), caller()];
-    const first = here!.once({ run });
+    const first = here.once({ run });
     const running = (await begun).signal;
-    const [second, impatient] = [there!.once({}), third!.once({ signal })];
+    const [second, impatient] = [there.once({}), third.once({ signal })];
     leave("No longer needed.");
     await expect(impatient).rejects.toBe("No longer needed.");
     end("done");
@@ -20,8 +19,7 @@ describe("a run of another process", () => {
   });
 
   it("that was not kept is run anew by the one who waited", async () => {
-    const storage = await open();
-    const [here, there] = [await process(storage), await process(storage)];
+    const [here, there] = await processes(2);
     const { run, begun, fail } = work();
     const first = here.once({ run });
     await begun;
@@ -32,12 +30,11 @@ describe("a run of another process", () => {
   });
 
   it("that died is run again once, with the same id for a new session", async () => {
-    const storage = await open();
-    const [dead, ...living] = await Promise.all([1, 2, 3].map(() => process(storage)));
+    const [dead, ...living] = await processes(3);
     const before = work();
-    dead!.once({ run: before.run }).catch(() => undefined);
+    dead.once({ run: before.run }).catch(() => undefined);
     const { newSessionId } = await before.begun;
-    await dead!.die();
+    await dead.die();
     const { run, runs, begun, end } = work();
     const outcomes = living.map(({ once }) => once({ run }));
     await begun;
@@ -47,8 +44,7 @@ describe("a run of another process", () => {
   });
 
   it("that died and may not be run again is an error once; the next call runs anew", async () => {
-    const storage = await open();
-    const [dead, { once }] = [await process(storage), await process(storage)];
+    const [dead, { once }] = await processes(2);
     const before = work();
     dead.once({ run: before.run, repeatable: false }).catch(() => undefined);
     await before.begun;
@@ -61,30 +57,28 @@ describe("a run of another process", () => {
   });
 
   it("that was wrongly taken for dead frees nothing: the one that adopted the call goes on", async () => {
-    const storage = await open();
-    const [here, there, third] = await Promise.all([1, 2, 3].map(() => process(storage)));
+    const [here, there, third] = await processes(3);
     for (const [key, end] of Object.entries({ fails: "fail", ends: "end" } as const)) {
       const [first, second] = [work(), work()];
-      const wrongly = here!.once({ run: first.run }, { key });
+      const wrongly = here.once({ run: first.run }, { key });
       await first.begun;
-      await here!.die();
-      const adopted = there!.once({ run: second.run }, { key });
+      await here.die();
+      const adopted = there.once({ run: second.run }, { key });
       await second.begun;
       first[end](new Error("Late."));
       if (end === "fail") await expect(wrongly).rejects.toThrow("Late.");
       else await wrongly;
-      const joined = third!.once({}, { key });
+      const joined = third.once({}, { key });
       second.end("adopted");
       expect(await Promise.all([adopted, joined])).toEqual(["adopted", "adopted"]);
-      expect(await here!.once({}, { key })).toBe("adopted");
+      expect(await here.once({}, { key })).toBe("adopted");
     }
   });
 });
 
 describe("a process that closes", () => {
   it("gives up what runs, frees what may be run again, and leaves the rest taken", async () => {
-    const storage = await open();
-    const [{ once, calls, die }, after] = [await process(storage), await process(storage)];
+    const [{ once, calls, die }, after] = await processes(2);
     const [repeatable, other] = [work(), work()];
     const outcomes = [
       once({ run: repeatable.run }, { key: "again" }),

@@ -14,7 +14,7 @@ import { sqliteInstanceStore } from "../../src/storage/sqlite/stores/instance-st
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { sqliteSessionStore } from "../../src/storage/sqlite/sessions/session-store.ts";
 import { sqliteWriteAccess } from "../../src/storage/sqlite/engine/write-access.ts";
-import { sqliteUsage } from "../../src/storage/sqlite/engine/usage.ts";
+import { sqliteUsage } from "../../src/storage/sqlite/limits/usage.ts";
 import { sqliteStateStore } from "../../src/storage/sqlite/sessions/state-store.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { commitsInLog, findDamage, openDatabase } from "../support/database.ts";

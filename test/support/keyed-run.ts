@@ -10,13 +10,14 @@ import {
 } from "../../src/idempotency/idempotent-calls.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import { temporaryFolder } from "./folder.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 export const CALL: IdempotentCall = { owner: "ana", scope: "s-1", key: "k-1", request: "r-1" };
 
-export async function open(): Promise<Storage> {
+export async function open(folder?: string): Promise<Storage> {
   const storage = await openStorage({
-    ...{ folder: undefined, durability: "normal", clock: new ManualClock() },
+    ...{ folder, durability: "normal", clock: new ManualClock() },
     expiry: { maxAgeMs: Infinity },
     streamGraceMs: 1_000,
   });
@@ -28,15 +29,14 @@ export async function open(): Promise<Storage> {
 export async function process({
   instances,
   keyedCalls,
-}: Pick<Storage, "instances" | "keyedCalls">) {
+  changes,
+}: Pick<Storage, "instances" | "keyedCalls" | "changes">) {
   const id = newId();
   const confirm = () =>
     instances.heartbeat({ id, host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 });
   await confirm();
-  const calls = new IdempotentCalls(keyedCalls, {
-    id,
-    confirm: async () => void (await confirm()),
-  });
+  const runner = { id, confirm: async () => void (await confirm()) };
+  const calls = new IdempotentCalls(keyedCalls, runner, changes);
   return {
     calls,
     once: (options: Partial<KeyedOptions>, call: Partial<IdempotentCall> = {}) =>
@@ -50,6 +50,16 @@ export async function process({
     /** Others find it dead; it may go on all the same. */
     die: () => instances.remove(id),
   };
+}
+
+/** Processes that use one data folder. */
+export async function processes<const Count extends 2 | 3>(count: Count) {
+  const folder = temporaryFolder();
+  const opened = Array.from({ length: count }, async () => process(await open(folder)));
+  type Process = Awaited<ReturnType<typeof process>>;
+  return (await Promise.all(opened)) as Count extends 2
+    ? [Process, Process]
+    : [Process, Process, Process];
 }
 
 const unexpected = () => Promise.reject(new Error("This must not run."));

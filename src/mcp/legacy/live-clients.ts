@@ -3,6 +3,7 @@
 import { once } from "../../lib/once.ts";
 import type { Client } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
+import type { Changed } from "../../updates/changes.ts";
 import type { ConnectionHolder, List } from "../../updates/delivery.ts";
 import { mayRunAgain } from "../calls/interruption.ts";
 import { LiveClient, type LiveClientOptions } from "./live-client.ts";
@@ -91,8 +92,8 @@ export class LiveClients implements ConnectionHolder {
       .map(({ sessionId }) => sessionId);
   }
 
-  async refresh(): Promise<void> {
-    await Promise.all(this.#present.map((live) => live.streams.refresh()));
+  async refresh(changed: Changed): Promise<void> {
+    await Promise.all(this.#present.map((live) => live.streams.refresh(changed)));
   }
 
   async deliverWaiting(clientId: string): Promise<void> {

@@ -13,6 +13,7 @@ import { noteProgress, type ToldProgress } from "../calls/pending-response.ts";
 import { interrupted, mayRunAgain, type Interruptible } from "../calls/interruption.ts";
 import type { LiveClients } from "./live-clients.ts";
 import { neededScope } from "../scopes.ts";
+import { ANYTHING } from "../../updates/changes.ts";
 
 const BATCH = 500;
 
@@ -43,7 +44,7 @@ export async function recoverRequests(parts: RecoveryOptions): Promise<void> {
   }
   if (recovered.rerun + recovered.interrupted > 0)
     log.info(recovered, "ended what a dead process left");
-  if (orphans.length > 0) await live.refresh(); // clients may already be connected to their streams
+  if (orphans.length > 0) await live.refresh(ANYTHING); // clients may already be connected to their streams
 }
 
 async function recover(

@@ -34,7 +34,7 @@ import { sqliteStreamStore } from "./stores/stream-store.ts";
 import { sqliteSubscriptionStore } from "./stores/subscription-store.ts";
 import { sqliteTransferStore } from "./sessions/transfer-store.ts";
 import { sqliteWriteAccess } from "./engine/write-access.ts";
-import { sqliteUsage } from "./engine/usage.ts";
+import { sqliteUsage } from "./limits/usage.ts";
 import { copyBeforeUpgrade } from "./admin/upgrade-copy.ts";
 import { sqliteUpkeep } from "./stores/upkeep.ts";
 import type { Storage, StorageOptions } from "../storage.ts";
@@ -117,6 +117,7 @@ export async function openSqlite({
       history: sqliteHistoryStore(engine, maxMessages, usage, writes),
       instances: sqliteInstanceStore(engine, file === MEMORY ? undefined : file),
       streams: sqliteStreamStore(engine, usage, streamGraceMs, onEvent),
+      changes: engine.otherProcesses,
       subscriptions: sqliteSubscriptionStore(engine, usage),
       keyedCalls: sqliteKeyedCallStore(engine, usage),
       signingKeys: sqliteSigningKeyStore(engine),
@@ -132,6 +133,7 @@ export async function openSqlite({
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         watch?.close();
+        engine.otherProcesses.close();
         try {
           await Promise.race([sessions.purged(), sleep(MAX_PURGE_MS, undefined, { ref: false })]);
           await engine.close();

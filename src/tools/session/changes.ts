@@ -1,6 +1,6 @@
 // The changes that a call makes: each runs once if the call has a key, and commits together with its notifications.
 import { newId } from "../../lib/ids.ts";
-import type { Changes } from "../../idempotency/idempotent-calls.ts";
+import type { MakeOnce } from "../../idempotency/idempotent-calls.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { UpdateNotifier } from "../../updates/notifier.ts";
 import type { Change } from "../../updates/store.ts";
@@ -14,7 +14,7 @@ export type MakeChange = <T>(
 ) => Promise<T>;
 
 export const changesOf =
-  (updates: UpdateNotifier, { client }: Caller, once: Changes = (_, act) => act()): MakeChange =>
+  (updates: UpdateNotifier, { client }: Caller, once: MakeOnce = (_, act) => act()): MakeChange =>
   (what, changes, act, tells) =>
     updates.notifyWith(
       changes.map((change) => ({ ...change, by: client?.id })),

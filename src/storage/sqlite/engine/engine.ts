@@ -13,6 +13,7 @@ import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
 import type { Room } from "../disk/room.ts";
 import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
+import { OtherProcesses } from "./other-processes.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
 import { keepSearchIndex } from "../search/search-index.ts";
 
@@ -58,6 +59,7 @@ export class Engine {
   readonly db: BetterSQLite3Database;
   readonly clock: Clock;
   readonly dataVersion: DataVersion;
+  readonly otherProcesses: OtherProcesses;
   /** Rows that nearly every call reads; code that writes such a row drops it here. */
   readonly cached: {
     sessions: RowCache<Session>;
@@ -84,6 +86,7 @@ export class Engine {
     this.db = drizzle({ client: sqlite });
     this.clock = clock;
     this.dataVersion = new DataVersion(sqlite);
+    this.otherProcesses = new OtherProcesses(this.dataVersion);
     this.cached = {
       sessions: new RowCache(this.dataVersion),
       clients: new RowCache(this.dataVersion),

@@ -6,7 +6,7 @@ import { messageStatements, publicPart, sameRequest } from "./message-rows.ts";
 import { sqliteSearch } from "../search/search-store.ts";
 import { summaryStatements } from "./summary-rows.ts";
 import { sqliteTurns } from "./turn-store.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 
 export function sqliteHistoryStore(

@@ -6,7 +6,7 @@ import { AppError } from "../../../lib/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteHistoryGaps } from "./history-gaps.ts";
 import { messages, sessions } from "../schema/schema.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;

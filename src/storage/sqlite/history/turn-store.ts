@@ -275,11 +275,14 @@ export function sqliteTurns(
         return summaries.save(turn.sessionId, summary);
       }),
 
-    interruptTurns: (instanceId) =>
-      engine.write(() => {
+    async interruptTurns(instanceId) {
+      const interrupted = await engine.write(() => {
         q.interrupt.run({ instanceId });
         return q.freeInstance.run({ instanceId }).changes;
-      }),
+      });
+      engine.otherProcesses.report();
+      return interrupted;
+    },
   };
 }
 

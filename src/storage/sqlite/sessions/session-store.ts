@@ -28,7 +28,7 @@ import {
 import { sqliteShares } from "./share-rows.ts";
 import { sqliteShrink } from "./shrink.ts";
 import { sqliteTraces } from "./traces.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { lazily } from "../engine/statements.ts";
 

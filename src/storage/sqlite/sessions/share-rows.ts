@@ -4,7 +4,7 @@ import { AppError } from "../../../lib/errors.ts";
 import type { Grant, SessionStore } from "../../../sessions/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { grants, sessions, shareOffers } from "../schema/schema.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { lazily } from "../engine/statements.ts";
 

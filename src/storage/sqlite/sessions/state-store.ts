@@ -7,7 +7,7 @@ import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { sessionState } from "../schema/schema.ts";
 import { stateColumns, statePut } from "./state-rows.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { lazily } from "../engine/statements.ts";
 

@@ -9,7 +9,7 @@ import { HIDDEN, sessionAlive, type Engine } from "../engine/engine.ts";
 import { fromSqlite } from "../engine/errors.ts";
 import { messageStatements } from "../history/message-rows.ts";
 import { clients, messages, sessions, turns } from "../schema/schema.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { statePut } from "./state-rows.ts";
 import { snapshotPieces, whileTaken } from "./snapshot.ts";

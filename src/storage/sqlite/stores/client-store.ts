@@ -6,7 +6,7 @@ import type { ClientStore } from "../../../sessions/store.ts";
 import { clientAlive, clientEngaged, clientExpired, type Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { clients, connections, outbox, sessions, subscriptions } from "../schema/schema.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;

@@ -31,6 +31,9 @@ export function sqliteInstanceStore(engine: Engine, file: string | undefined): I
         return true;
       }),
     list: () => engine.readNow(() => q.list.all()),
-    remove: (id) => engine.write(() => void q.remove.run({ id })),
+    async remove(id) {
+      await engine.write(() => void q.remove.run({ id }));
+      engine.otherProcesses.report();
+    },
   };
 }

@@ -5,13 +5,13 @@ import {
   KEEP_OUTCOMES_MS,
   KeyTaken,
   NOT_KEPT,
-  type Changes,
   type IdempotentCallStore,
+  type MakeOnce,
 } from "../../../idempotency/idempotent-calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { instances, keyedCallChanges, keyedCalls } from "../schema/schema.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
@@ -163,7 +163,7 @@ export function sqliteKeyedCallStore(
           if (found.outcome !== null) return { kind: "done", outcome: found.outcome };
           const elsewhere = found.instanceId !== instanceId;
           if (elsewhere && q.alive.get({ instanceId: found.instanceId }) !== undefined)
-            return { kind: "running" };
+            return { kind: "running", id };
           return { kind: "lost", id, newSessionId };
         }
         if (q.count.get({ owner, scope })!.n >= max) {
@@ -193,7 +193,7 @@ export function sqliteKeyedCallStore(
         if (q.free.run({ id, instanceId }).changes > 0) q.forgetChanges.run({ id });
         else q.drop.run({ id, instanceId });
       }),
-    changes: (id, instanceId): Changes => {
+    changes: (id, instanceId): MakeOnce => {
       const counts = new Map<string, number>();
       return (what, act) =>
         engine.accompany((operation) => {

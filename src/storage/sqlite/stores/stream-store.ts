@@ -20,7 +20,7 @@ import {
   streams,
   streamSessions,
 } from "../schema/schema.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;

@@ -13,7 +13,7 @@ import {
 import { isFull } from "../disk/ballast.ts";
 import { clientAlive, withFirst, type Engine } from "../engine/engine.ts";
 import { clients, outbox, subscriptions } from "../schema/schema.ts";
-import type { Usage } from "../engine/usage.ts";
+import type { Usage } from "../limits/usage.ts";
 import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
@@ -126,7 +126,6 @@ export function sqliteSubscriptionStore(
     q.post.run({ clientId, data, session: session ?? null, now: clock.now() });
     q.bound.run({ clientId });
   };
-  let version: unknown;
   /** True if there are subscriptions at a version of the data: most changes have no subscriber. */
   let known = { version: undefined as unknown, any: true };
   const hasAny = (): boolean => {
@@ -208,13 +207,6 @@ export function sqliteSubscriptionStore(
       }),
 
     announce: (news) => engine.write(() => announce(news)),
-
-    changedElsewhere: () =>
-      engine.readNow(() => {
-        const before = version;
-        version = engine.dataVersion.current;
-        return version !== before;
-      }),
 
     waiting: (clientIds) =>
       engine.readNow(() =>

@@ -1,8 +1,8 @@
 // Room for a principal's programs where they have left all that they may: what nobody waits for goes before a program is
 // refused, as the next cleanups would have deleted it.
 import { sql } from "drizzle-orm";
-import { clientHeld, type Engine } from "./engine.ts";
-import { lazily } from "./statements.ts";
+import { clientHeld, type Engine } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
 import { clients, streams } from "../schema/schema.ts";
 
 const { placeholder } = sql;

@@ -1,0 +1,45 @@
+// The storage engines that keep the contract. A new engine is one more line.
+import { expect, onTestFinished } from "vitest";
+import { openStorage } from "../../src/storage/open.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+import { GRACE, MAX_AGE, type Limits, type Open } from "./engine.ts";
+
+export const engines: Readonly<Record<string, Open>> = {
+  "SQLite in memory": async (limits) => {
+    const clock = new ManualClock();
+    return { storage: await openSqlite(undefined, clock, limits), clock };
+  },
+  "SQLite on a file": async (limits) => {
+    const clock = new ManualClock();
+    const folder = temporaryFolder();
+    const another = () => openSqlite(folder, clock, limits);
+    const storage = await another();
+    const database = openDatabase(folder, { readonly: false });
+    onTestFinished(() => expect(findDamage(database)).toEqual([]));
+    return { storage, clock, another, rows: async () => rowCounts(database) };
+  },
+};
+
+/** Engines whose data several processes can use at a time. */
+export const sharedEngines: Readonly<Record<string, Open>> = {
+  "SQLite on a file": engines["SQLite on a file"]!,
+};
+
+async function openSqlite(
+  folder: string | undefined,
+  clock: ManualClock,
+  { maxAgeMs = MAX_AGE, ...limits }: Limits = {},
+): Promise<Storage> {
+  const expiry = { maxAgeMs };
+  const storage = await openStorage({
+    ...{ folder, durability: "normal", clock, expiry, streamGraceMs: GRACE },
+    ...limits,
+  });
+  let closed: Promise<void> | undefined;
+  const close = () => (closed ??= storage.close()); // the test may have done it
+  onTestFinished(close);
+  return { ...storage, close };
+}

@@ -1,0 +1,129 @@
+// The contract of data that two processes use at a time.
+import { expect, it } from "vitest";
+import { newId } from "../../src/lib/ids.ts";
+import type { Storage } from "../../src/storage/storage.ts";
+import type { Subject } from "../../src/updates/changes.ts";
+import {
+  ANA,
+  newClient,
+  newInstance,
+  newRequest,
+  newSession,
+  put,
+  say,
+  type Open,
+  type Opened,
+} from "./engine.ts";
+
+async function openTwice(open: Open): Promise<[Opened, Opened]> {
+  const opened = await open();
+  return [opened, { ...opened, storage: await opened.another!() }];
+}
+
+const values = <T>(settled: readonly PromiseSettledResult<T>[]): T[] =>
+  settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+
+export function processContract(open: Open): void {
+  it("has committed what was under way when it is closed, and gives it back when it is opened", async () => {
+    const { storage, another } = await open();
+    const { id } = await newSession(storage, { name: "work" });
+    const written = [put(storage, id, "k", '"v"'), say(storage, id, "hello")];
+    await storage.close();
+    await Promise.all(written);
+    const again = await another!();
+    expect(await again.sessions.find(ANA, { name: "work" })).toMatchObject({ id });
+    expect(await again.state.get(id, "k")).toMatchObject({ value: '"v"', version: 1 });
+    expect((await again.history.page(id, { limit: 9 })).messages).toMatchObject([
+      { content: "hello" },
+    ]);
+  });
+
+  it("shows each what the other has committed", async () => {
+    const [one, two] = await openTwice(open);
+    const { id } = await newSession(one.storage, { name: "work" });
+    await put(two.storage, id, "k", "1");
+    expect(await one.storage.state.get(id, "k")).toMatchObject({ version: 1 });
+    expect(await put(one.storage, id, "k", "2")).toMatchObject({ version: 2 });
+    expect(await two.storage.state.get(id, "k")).toMatchObject({ value: "2" });
+  });
+
+  it("makes one session of a name, one number of a message, one claim of a turn", async () => {
+    const both = await openTwice(open);
+    const made = await Promise.all(
+      both.map(({ storage }) => storage.sessions.create({ id: newId(), owner: ANA, name: "work" })),
+    );
+    expect(made.filter(({ created }) => created)).toHaveLength(1);
+    const { id } = made[0]!.session;
+    expect(made[1]!.session.id).toBe(id);
+    const said = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => say(both[n % 2]!.storage, id, `${n}`)),
+    );
+    expect(said.map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, n) => n + 1),
+    );
+    const starts = await Promise.all(
+      both.map(async (opened) =>
+        opened.storage.history.beginTurn(id, {
+          instanceId: await newInstance(opened),
+          prompt: "Who?",
+        }),
+      ),
+    );
+    expect(starts.map(({ kind }) => kind).toSorted()).toEqual(["busy", "started"]);
+  });
+
+  it("adopts a request once, answers it once, and delivers a message once", async () => {
+    const both = await openTwice(open);
+    const { id } = await newClient(both[0]);
+    /** Both at the same time. */
+    const race = <T>(act: (storage: Storage, n: number) => Promise<T>) =>
+      Promise.allSettled(both.map(({ storage }, n) => act(storage, n)));
+    const { streams } = both[0].storage;
+    const { id: streamId } = await streams.openRequests(id, "gone", [newRequest(1)], "");
+    const [orphan] = await both[1].storage.streams.orphans();
+    const adopted = await race(({ streams }, n) => streams.adopt(orphan!, `i-${n}`));
+    expect(values(adopted).toSorted()).toEqual([false, true]);
+    const adopter = `i-${values(adopted).indexOf(true)}`;
+    const answered = await race(({ streams }, n) => streams.answer(streamId, 1, `"${n}"`, adopter));
+    expect(values(answered).filter(Boolean)).toHaveLength(1);
+    expect(await both[0].storage.streams.events(streamId, 0, 9)).toHaveLength(1);
+    await both[0].storage.subscriptions.post([{ clientId: id, data: '"news"' }]);
+    const taken = await race(({ subscriptions }) => subscriptions.take(id));
+    expect(values(taken).flat()).toEqual(['"news"']);
+  });
+
+  it("wakes each when the other has changed something, and not for changes of its own", async () => {
+    const [one, two] = await openTwice(open);
+    const { id } = await newSession(one.storage);
+    let wakeUps = 0;
+    using _ = one.storage.changes.watch(() => (wakeUps += 1));
+    const woken = wakeUp(two, "session", id);
+    await say(one.storage, id, "hello");
+    await woken;
+    expect(wakeUps).toBe(0);
+  });
+
+  it("wakes those who wait for the work of a dead process, whichever process ends it", async () => {
+    const both = await openTwice(open);
+    for (const { storage } of both) {
+      const instanceId = await newInstance(both[0]);
+      const { id } = await newSession(both[0].storage);
+      await both[0].storage.history.beginTurn(id, { instanceId, prompt: "Who?" });
+      const turn = wakeUp(both[1], "session", id);
+      await storage.history.interruptTurns(instanceId);
+      await turn;
+      const call = wakeUp(both[1], "call", "1");
+      await storage.instances.remove(instanceId);
+      await call;
+    }
+  });
+}
+
+/** Resolves when the process learns that the subject may have changed. */
+async function wakeUp({ storage }: Opened, kind: Subject["kind"], id: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _ = storage.changes.watch((changed) => {
+    if (changed.includes(kind, id)) resolve();
+  });
+  await promise;
+}
