@@ -1,5 +1,6 @@
 // The routes, as a table of contents.
 import { Hono, type Context } from "hono";
+import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PendingResponses } from "../mcp/calls/in-flight.ts";
 import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
@@ -72,7 +73,10 @@ export interface RouteOptions {
 
 export function createRoutes(options: RouteOptions): Hono<Authenticated> {
   const { authenticator, connections, resource, hosts, origins, metrics, log } = options;
-  const app = new Hono<Authenticated>({ strict: false }); // ignore a slash at the end of an address
+  const app = new Hono<Authenticated>({
+    strict: false, // ignore a slash at the end of an address
+    router: new RegExpRouter(), // refuses routes that only Hono's slower router could tell apart
+  });
   const refused: Refuse = (reason) => metrics?.refusals.add(reason);
   const authenticated = authenticate({ authenticator, resource, connections, refuse: refused });
   const address = (c: Context<Authenticated>): string =>

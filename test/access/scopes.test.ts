@@ -62,7 +62,7 @@ const ROUTES: Record<string, readonly Scope[] | "open"> = {
   "GET /metrics": MONITORING,
   ...Object.fromEntries(
     [
-      ...["GET /", "GET /healthz", "GET /readyz", "GET /mcp/server-card"],
+      ...["GET /", "GET /healthz", "GET /readyz"],
       ...["ALL /sse", "ALL /message", "ALL /messages"],
       ...["ALL /authorize", "ALL /register", "ALL /token"],
       ...["ai-catalog.json", "mcp/catalog.json", "mcp/server-card.json"].map(wellKnown),

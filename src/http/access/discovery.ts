@@ -12,6 +12,9 @@ const CARD_TYPE = "application/mcp-server-card+json";
 const CATALOG_TYPE = "application/ai-catalog+json";
 const SCHEMA = "https://static.modelcontextprotocol.io/schemas/v1/server-card.schema.json";
 
+/** The card's name below /mcp/. */
+const CARD = "server-card";
+
 const NAME = "holdfast";
 const TITLE = "Holdfast";
 /** At most 100 characters. */
@@ -46,7 +49,7 @@ export function discoveryRoutes(
   const catalog = (url: URL): Response => {
     const entry = {
       identifier: `urn:air:${url.hostname}:${NAME}`,
-      ...{ displayName: TITLE, type: CARD_TYPE, url: `${url.href}/server-card` },
+      ...{ displayName: TITLE, type: CARD_TYPE, url: `${url.href}/${CARD}` },
     };
     return answer(CATALOG_TYPE, { specVersion: "1.0", entries: [entry] });
   };
@@ -65,7 +68,7 @@ export function discoveryRoutes(
   };
 
   const routes = [
-    ["/mcp/server-card", card],
+    ["/mcp/:name", card],
     ["/.well-known/mcp/server-card.json", card],
     ["/.well-known/mcp/catalog.json", catalog],
     ["/.well-known/ai-catalog.json", catalog],
@@ -73,7 +76,8 @@ export function discoveryRoutes(
   for (const [path, show] of routes) {
     app.get(path, async (c, next) => {
       // Leave this request to the stream's route: a client whose session has such a name opens its stream here.
-      const isForUs = c.req.header("mcp-session-id") === undefined;
+      const isForUs =
+        c.req.header("mcp-session-id") === undefined && (c.req.param("name") ?? CARD) === CARD;
       const host = validateHostHeader(namedHost(c), [...hosts]);
       return isForUs && host.ok ? show(new URL(address(c))) : next();
     });
