@@ -23,9 +23,10 @@ export function classify(
 ): InboundClassificationOutcome {
   // Treat a client with an `Mcp-Session-Id` or an `initialize` as 2025-era, whatever its version header claims: it may
   // have tried a newer revision before, or know one that this server does not.
-  const protocolVersion =
-    (session !== undefined || isIntroduction(body)) && !claimsRevision(body) ? undefined : claimed;
-  if (isEarlierRequest(protocolVersion, body)) return { kind: "legacy", reason: "no-claim" };
+  const isEarlier = (session !== undefined || isIntroduction(body)) && !claimsRevision(body);
+  const protocolVersion = isEarlier ? undefined : claimed;
+  if ((isEarlier || isOlder(protocolVersion)) && isPlainRequest(body))
+    return { kind: "legacy", reason: "no-claim" };
   return classifyInboundRequest({
     httpMethod: "POST",
     protocolVersionHeader: protocolVersion,
@@ -35,6 +36,9 @@ export function classify(
   });
 }
 
+const isOlder = (protocolVersion: string | undefined): boolean =>
+  protocolVersion !== undefined && protocolVersion < MODERN_VERSION;
+
 const claimsRevision = (body: unknown): boolean => {
   const meta = (body as { params?: { _meta?: unknown } } | null)?.params?._meta;
   return typeof meta === "object" && meta !== null && PROTOCOL_VERSION_META_KEY in meta;
@@ -43,13 +47,6 @@ const claimsRevision = (body: unknown): boolean => {
 const isIntroduction = (body: unknown): boolean =>
   (body as { method?: unknown } | null)?.method === "initialize";
 
-/**
- * True for a plain 2025-era request: an older version header and no claim of 2026-07-28. `initialize` is left to the
- * SDK.
- */
-function isEarlierRequest(protocolVersion: string | undefined, body: unknown): boolean {
-  if (protocolVersion === undefined || protocolVersion >= MODERN_VERSION) return false;
-  if (!isJSONRPCRequest(body) || body.method === "initialize") return false;
-  const meta = body.params?._meta;
-  return meta === undefined || !(PROTOCOL_VERSION_META_KEY in meta);
-}
+/** True for a request that does not claim 2026-07-28. `initialize` is left to the SDK. */
+const isPlainRequest = (body: unknown): boolean =>
+  isJSONRPCRequest(body) && !isIntroduction(body) && !claimsRevision(body);
