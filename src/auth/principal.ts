@@ -63,4 +63,4 @@ export const may = (principal: Principal, wanted: Scope): boolean =>
 
 /** The highest of some scopes, `metrics` being the lowest; undefined if none is known. */
 export const highestScope = (names: readonly string[]): Scope | undefined =>
-  ALL_SCOPES.toReversed().find((scope) => names.includes(scope));
+  ALL_SCOPES.findLast((scope) => names.includes(scope));

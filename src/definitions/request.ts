@@ -1,7 +1,6 @@
 // The request as handlers of tools, prompts and resources see it: without its credentials.
 import type { ClientCapabilities } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
-import { once } from "../lib/once.ts";
 
 /** The calling program's name for itself. */
 export interface CallingProgram {
@@ -34,18 +33,29 @@ export interface RequestContext {
 const CREDENTIAL =
   /authori[sz]ation|authenticat|^x-auth|cookie|token|secret|api-?key|access-?key|session|credential|passw|jwt|assertion|signature|client-cert|^x-ssl-|^x-amzn-oidc/;
 
-/** Compute `meta` and `headers` on first use: hardly any handler reads them. */
-export function requestInfo(meta: object | undefined, headers: Headers | undefined): RequestInfo {
-  const copyOfMeta = once(() => deepFrozen(structuredClone(meta ?? {})));
-  const copyOfHeaders = once(() => headers && Object.freeze(withoutCredentials(headers)));
-  return Object.freeze({
-    get meta() {
-      return copyOfMeta() as Readonly<Record<string, unknown>>;
-    },
-    get headers() {
-      return copyOfHeaders();
-    },
-  });
+export const requestInfo = (meta: object | undefined, headers: Headers | undefined): RequestInfo =>
+  new GivenRequest(meta, headers);
+
+/** Computes `meta` and `headers` on first use: hardly any handler reads them. */
+class GivenRequest implements RequestInfo {
+  readonly #given: object | undefined;
+  readonly #allHeaders: Headers | undefined;
+  #meta: Readonly<Record<string, unknown>> | undefined;
+  #headers: Readonly<Record<string, string>> | undefined;
+
+  constructor(meta: object | undefined, headers: Headers | undefined) {
+    this.#given = meta;
+    this.#allHeaders = headers;
+  }
+
+  get meta(): Readonly<Record<string, unknown>> {
+    return (this.#meta ??= deepFrozen(structuredClone({ ...this.#given })));
+  }
+
+  get headers(): Readonly<Record<string, string>> | undefined {
+    if (this.#allHeaders === undefined) return undefined;
+    return (this.#headers ??= Object.freeze(withoutCredentials(this.#allHeaders)));
+  }
 }
 
 const withoutCredentials = (headers: Headers): Record<string, string> =>

@@ -23,7 +23,7 @@ import type { StreamCredentials } from "./access/stream-credentials.ts";
 import { readBody } from "./body.ts";
 import type { Authenticated } from "./guards/guard.ts";
 import { stopping, takesStream } from "./guards/guards.ts";
-import { sessionTarget, wantedToolsets } from "./guards/target.ts";
+import { readAddress } from "./guards/target.ts";
 import { pagesOf, withRoom, type InFlight } from "./limits/in-flight.ts";
 import { limitBatch, type CallRate } from "./limits/limits.ts";
 import { whenWritten, writeTogether } from "./listen.ts";
@@ -64,12 +64,12 @@ export class McpHandlers {
       );
     }
     if (!accepting()) return stopping(); // a stop does not wait for bodies
-    const answered = pending.enter();
-    c.env.outgoing.once("close", answered); // a stop does not wait for a caller that has gone
+    const { outgoing } = c.env;
+    pending.enter(outgoing);
     try {
       return await this.#answer(c, bytes);
     } finally {
-      answered();
+      pending.leave(outgoing);
     }
   }
 
@@ -99,14 +99,17 @@ export class McpHandlers {
     const route = classify(headers, body.value);
     if (route.kind === "reject") return refuse(route, body.value);
     const message = body.value as JSONRPCMessage | JSONRPCMessage[];
-    const scope = neededScope(message, registry);
+    const messages = Array.isArray(message) ? message : [message];
+    const scope = neededScope(messages, registry);
     if (!may(c.get("principal"), scope)) {
       refused("scope");
       return insufficientScope(c, scope, resource);
     }
-    const fault = [message].flat().map(contentFault).find(Boolean);
-    if (fault !== undefined) return refuseContent(fault, message);
-    const pages = pagesOf([message].flat(), registry);
+    for (const one of messages) {
+      const fault = contentFault(one);
+      if (fault !== undefined) return refuseContent(fault, message);
+    }
+    const pages = pagesOf(messages, registry);
     return withRoom(inFlight, c, pages, async () =>
       this.#streaming(
         c,
@@ -139,8 +142,7 @@ const incoming = (c: Context<Authenticated>): Incoming => ({
   principal: c.get("principal"),
   requestId: c.get("requestId"),
   headers: c.req.raw.headers,
-  target: sessionTarget(c.req.url),
-  toolsets: wantedToolsets(c.req.queries("tools")),
+  ...readAddress(c.req.url),
   takesStream: takesStream(c),
   clientId: c.req.header("mcp-session-id"),
   protocolVersion: c.req.header("mcp-protocol-version"),

@@ -39,15 +39,18 @@ export const ROUTE_SCOPES = {
 
 /** The scope of a whole POST: the highest of its messages. An unknown method needs only `read`, as it does nothing. */
 export function neededScope(
-  body: JSONRPCMessage | JSONRPCMessage[],
+  messages: readonly JSONRPCMessage[],
   registry: Pick<ToolRegistry, "scopeOf">,
 ): Scope {
-  const scopes = [body].flat().map((message) => {
-    const scope = "method" in message ? METHOD_SCOPES[message.method] : undefined;
-    if (scope !== "tool") return scope ?? "read";
-    return registry.scopeOf("params" in message ? message.params?.["name"] : undefined);
-  });
-  return highestScope([...scopes, ROUTE_SCOPES["POST /mcp"]])!;
+  const scopes: Scope[] = [ROUTE_SCOPES["POST /mcp"]];
+  for (const message of messages) scopes.push(scopeOf(message, registry));
+  return highestScope(scopes)!;
+}
+
+function scopeOf(message: JSONRPCMessage, registry: Pick<ToolRegistry, "scopeOf">): Scope {
+  const scope = "method" in message ? METHOD_SCOPES[message.method] : undefined;
+  if (scope !== "tool") return scope ?? "read";
+  return registry.scopeOf("params" in message ? message.params?.["name"] : undefined);
 }
 
 /** Checks that a method with a handler declares its scope. @throws Error for a method without a scope */

@@ -4,8 +4,9 @@ import {
   validateHostHeader,
   validateOriginHeader,
 } from "@modelcontextprotocol/server";
-import { accepts } from "hono/accepts";
+import { parseAccept } from "hono/utils/accept";
 import { LRUCache } from "lru-cache";
+import { remember } from "../../lib/text/remember.ts";
 import { MODERN_VERSION } from "../../mcp/initialize.ts";
 import { RPC, rpcError } from "../../protocol/json-rpc.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
@@ -115,16 +116,18 @@ export const methodNotAllowed = (allow = "POST, GET, DELETE"): Response =>
 const JSON_TYPE = "application/json";
 const STREAM_TYPE = "text/event-stream";
 
+/** The ranges of an Accept header that it does not rule out. */
+const rangesOf = remember(
+  (accept) =>
+    new Set(
+      parseAccept(accept)
+        .filter(({ q }) => q > 0)
+        .map(({ type }) => type.toLowerCase()),
+    ),
+);
+
 /** True if Accept names the type, alone or in a range such as `text/*`; `any`: another acceptable range. */
-function takes(c: Context<Authenticated>, type: string, any?: string): boolean {
-  const ranges = [type, `${type.split("/", 1)[0]}/*`, any];
-  return (
-    accepts(c, {
-      header: "Accept",
-      supports: [type],
-      default: "",
-      match: (accepted) =>
-        accepted.some(({ type, q }) => q > 0 && ranges.includes(type.toLowerCase())) ? type : "",
-    }) !== ""
-  );
+function takes(c: Context<Authenticated>, type: string, any = type): boolean {
+  const ranges = rangesOf(c.req.header("accept") ?? "");
+  return ranges.has(type) || ranges.has(any) || ranges.has(`${type.split("/", 1)[0]}/*`);
 }

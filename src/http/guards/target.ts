@@ -1,6 +1,7 @@
 // Parses an address: its session (`/mcp?session=ID`, `/mcp?name=NAME`, or `/mcp/NAME` for hosts that drop the query),
 // and its toolsets (`?tools=core,chat`).
 import { AppError } from "../../lib/errors.ts";
+import { remember } from "../../lib/text/remember.ts";
 import { similarTo } from "../../lib/text/similar.ts";
 import {
   readToolsets,
@@ -14,9 +15,20 @@ import { checkName } from "../../sessions/sessions.ts";
 /** Parameters that this server reads. Others are ignored. */
 const PARAMETERS = ["name", "session", "tools"];
 
+export interface Address {
+  /** The session that the address names. */
+  target: SessionTarget | undefined;
+  /** The toolsets that the address names. */
+  toolsets: readonly ToolsetName[] | undefined;
+}
+
 /** `url`: of a request to /mcp or below. @throws AppError `invalid` */
-export function sessionTarget(url: string): SessionTarget | undefined {
+export const readAddress: (url: string) => Address = remember((url) => {
   const { searchParams: query } = new URL(url);
+  return { target: sessionTarget(url, query), toolsets: wantedToolsets(query.getAll("tools")) };
+});
+
+function sessionTarget(url: string, query: URLSearchParams): SessionTarget | undefined {
   for (const parameter of query.keys()) checkParameter(parameter);
   const ids = namedBy(query.getAll("session"));
   const names = namedBy([...query.getAll("name"), nameInPath(url)]);
@@ -33,8 +45,8 @@ export function sessionTarget(url: string): SessionTarget | undefined {
   return { name };
 }
 
-/** Toolsets that the address names; undefined without any. @throws AppError `invalid` for an unknown name */
-export function wantedToolsets(given: readonly string[] = []): readonly ToolsetName[] | undefined {
+/** @throws AppError `invalid` for an unknown name */
+function wantedToolsets(given: readonly string[]): readonly ToolsetName[] | undefined {
   const text = given.join(",");
   const names = splitToolsets(text);
   const known: readonly string[] = TOOLSET_NAMES;

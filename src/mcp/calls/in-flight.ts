@@ -1,11 +1,11 @@
 // The requests in flight in this process, which a stop waits for.
-import { once } from "../../lib/once.ts";
+import type { Writable } from "node:stream";
 import type { PendingResponse } from "./pending-response.ts";
 
 export class PendingResponses {
   readonly #open = new Set<PendingResponse>();
-  /** Number of requests without a response object yet. */
-  #entered = 0;
+  /** The HTTP responses of requests without a response object yet. */
+  readonly #entered = new Set<Writable>();
   #changed = Promise.withResolvers<void>();
 
   /** Tracks a response until it is done, then calls `ended`. */
@@ -18,13 +18,14 @@ export class PendingResponses {
     });
   }
 
-  /** Counts a request without a response object, until the returned function is called. */
-  enter(): () => void {
-    this.#entered += 1;
-    return once(() => {
-      this.#entered -= 1;
-      this.#changed.resolve();
-    });
+  /** Counts a request without a response object until `leave`, by its HTTP response. */
+  enter(outgoing: Writable): void {
+    this.#entered.add(outgoing);
+  }
+
+  leave(outgoing: Writable): void {
+    this.#entered.delete(outgoing);
+    this.#changed.resolve();
   }
 
   /**
@@ -41,7 +42,12 @@ export class PendingResponses {
   async drain(graceMs: number): Promise<void> {
     const { promise: overdue, resolve } = Promise.withResolvers<true>();
     const timer = setTimeout(() => resolve(true), graceMs);
-    while (this.#open.size + this.#entered > 0) {
+    // A stop does not wait for a caller that has gone.
+    for (const outgoing of this.#entered) {
+      if (outgoing.closed) this.leave(outgoing);
+      else outgoing.once("close", () => this.leave(outgoing));
+    }
+    while (this.#open.size + this.#entered.size > 0) {
       this.#changed = Promise.withResolvers();
       if (await Promise.race([overdue, this.#changed.promise])) break;
     }

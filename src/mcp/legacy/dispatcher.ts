@@ -6,7 +6,7 @@ import { CountByKey } from "../../lib/count-by-key.ts";
 import type { ToolsetName } from "../../config/toolsets.ts";
 import type { Principal } from "../../auth/principal.ts";
 import type { Presence } from "../../clients/presence.ts";
-import type { Client, SessionTarget } from "../../sessions/session.ts";
+import type { Caller, Client, SessionTarget } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
 import { sseResponse, SseStream } from "../../events/sse-stream.ts";
 import type { OpenRequest, StreamRecord } from "../../events/store.ts";
@@ -234,13 +234,13 @@ export class Dispatcher {
   }
 }
 
-const callerOf = ({ principal, client, target, toolsets, requestId, ...rest }: Posted) => ({
-  principal,
-  client,
-  own: client.ownSessionId,
-  target,
-  toolsets,
-  requestId,
-  headers: rest.headers,
-  noQuestions: rest.noQuestions,
+const callerOf = (posted: Posted): Caller => ({
+  principal: posted.principal,
+  client: posted.client,
+  own: posted.client.ownSessionId,
+  target: posted.target,
+  toolsets: posted.toolsets,
+  requestId: posted.requestId,
+  headers: posted.headers,
+  noQuestions: posted.noQuestions,
 });

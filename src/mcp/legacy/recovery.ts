@@ -67,7 +67,7 @@ async function isStillAllowed(
   const principal =
     owner === LOCAL.id && scope === null ? LOCAL : { id: owner, ...(scope && { scope }) };
   return (
-    may(principal, neededScope(message as unknown as JSONRPCMessage, registry)) &&
+    may(principal, neededScope([message as unknown as JSONRPCMessage], registry)) &&
     until > clock.now() &&
     (await life.stillHold(id))
   );
