@@ -1,6 +1,7 @@
 // Opens the storage and builds the services on stored conversations that need no server. Most commands need no more.
 import { ApiKeys } from "../auth/api-keys.ts";
 import { Audit } from "../auth/audit.ts";
+import { BrowserSessions } from "../auth/browser-sessions.ts";
 import { HistorySearch } from "../chat/history-search.ts";
 import type { Config } from "../config/config.ts";
 import { Cleanup, waitingText, type Waiting } from "../jobs/cleanup.ts";
@@ -22,7 +23,8 @@ import { OutboxDelivery } from "../updates/delivery.ts";
 import { UpdateNotifier } from "../updates/notifier.ts";
 import type { Change } from "../updates/store.ts";
 
-type Kind = "session" | "client" | "state key" | "stream" | "request key" | "audit entry";
+type Kind =
+  "session" | "client" | "state key" | "stream" | "request key" | "audit entry" | "console session";
 
 export interface Data {
   readonly config: Config;
@@ -43,6 +45,8 @@ export interface Data {
   /** Export and import. */
   readonly transfer: Transfer;
   readonly keys: ApiKeys;
+  /** Sign-ins of browsers. */
+  readonly browserSessions: BrowserSessions;
   readonly updates: UpdateNotifier;
   readonly delivery: OutboxDelivery;
   readonly cleanup: Cleanup<Kind>;
@@ -102,6 +106,12 @@ export async function openData(
     onWaiting: (clientIds) => delivery.deliver(clientIds),
     onError,
   });
+  const keys = new ApiKeys({
+    store: storage.apiKeys,
+    audit,
+    clock,
+    onUse: (id) => keyUse.note(id),
+  });
   return {
     config,
     clock,
@@ -133,12 +143,8 @@ export async function openData(
         maxSessions: config["max-sessions"],
       },
     }),
-    keys: new ApiKeys({
-      store: storage.apiKeys,
-      audit,
-      clock,
-      onUse: (id) => keyUse.note(id),
-    }),
+    keys,
+    browserSessions: new BrowserSessions(storage.browserSessions, keys, audit, clock),
     updates,
     delivery,
     cleanup: cleanupOf(config, storage, log, metrics, onError),
@@ -237,6 +243,7 @@ function cleanupOf(
       stream: storage.streams,
       "request key": storage.keyedCalls,
       "audit entry": storage.audit,
+      "console session": storage.browserSessions,
     },
     onError,
     storage.upkeep,

@@ -16,7 +16,9 @@ export type AuditAction =
   | "session imported"
   | "key created"
   | "key revoked"
-  | "opened to all";
+  | "opened to all"
+  | "link created"
+  | "signed in";
 
 export interface AuditEntry {
   at: number;

@@ -1,5 +1,6 @@
 // All stores of one storage engine: the interface that everything above storage/ works with.
 import type { ApiKeyStore } from "../auth/api-keys.ts";
+import type { BrowserSessionStore } from "../auth/browser-sessions.ts";
 import type { SigningKeyStore } from "../protocol/signing-keys.ts";
 import type { HistoryStore } from "../chat/store.ts";
 import type { InstanceStore } from "../instances/store.ts";
@@ -29,6 +30,7 @@ export interface Storage {
   readonly keyedCalls: IdempotentCallStore;
   readonly signingKeys: SigningKeyStore;
   readonly apiKeys: ApiKeyStore;
+  readonly browserSessions: BrowserSessionStore;
   readonly audit: AuditStore;
   readonly transfer: TransferStore;
   readonly upkeep: Maintenance;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { apiKeyContract } from "./api-keys.ts";
 import { auditContract } from "./audit.ts";
+import { browserSessionContract } from "./browser-sessions.ts";
 import { clientContract } from "./clients.ts";
 import { newSession } from "./engine.ts";
 import { engines, sharedEngines } from "./engines.ts";
@@ -44,6 +45,7 @@ for (const [engine, open] of Object.entries(engines)) {
     keyedCallLimitsContract(open);
     signingKeysContract(open);
     apiKeyContract(open);
+    browserSessionContract(open);
     auditContract(open);
     transferContract(open);
 

@@ -1,8 +1,9 @@
 // Opens SQLite in a data folder, or in memory, and builds its stores.
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sqliteApiKeyStore } from "./stores/api-key-store.ts";
-import { sqliteAuditStore } from "./stores/audit-store.ts";
+import { sqliteApiKeyStore } from "./access/api-key-store.ts";
+import { sqliteAuditStore } from "./access/audit-store.ts";
+import { sqliteBrowserSessionStore } from "./access/browser-session-store.ts";
 import { Ballast, isFull } from "./disk/ballast.ts";
 import { sqliteClientStore } from "./stores/client-store.ts";
 import { openCutoffs, sqliteCutoffs } from "./stores/cutoff-store.ts";
@@ -27,7 +28,7 @@ import { databaseFile } from "./admin/files.ts";
 import { maxAgeOf, rememberMaxAge } from "./stores/retention-row.ts";
 import { Room } from "./disk/room.ts";
 import { sqliteSessionStore } from "./sessions/session-store.ts";
-import { sqliteSigningKeyStore } from "./stores/signing-key-store.ts";
+import { sqliteSigningKeyStore } from "./access/signing-key-store.ts";
 import { sqliteStatistics } from "./stores/statistics.ts";
 import { sqliteStateStore } from "./sessions/state-store.ts";
 import { sqliteStreamStore } from "./stores/stream-store.ts";
@@ -122,6 +123,7 @@ export async function openSqlite({
       keyedCalls: sqliteKeyedCallStore(engine, usage),
       signingKeys: sqliteSigningKeyStore(engine),
       apiKeys: sqliteApiKeyStore(engine),
+      browserSessions: sqliteBrowserSessionStore(engine),
       audit: sqliteAuditStore(engine),
       transfer: sqliteTransferStore(engine, sqlite, reader, { maxMessages, usage, writes }),
       upkeep: sqliteUpkeep(engine, sqlite, room),

@@ -365,5 +365,14 @@ export const migrations: Migration[] = [
     "statements": [
       "CREATE TABLE `clock_jumps` (\n\t`asleep` integer PRIMARY KEY NOT NULL,\n\t`ms` integer NOT NULL,\n\t`at` integer NOT NULL\n);"
     ]
+  },
+  {
+    "createdAt": 1795690365183,
+    "hash": "35bd3208aeb4c073a6901abd2cdf1d10c772c33b784a5ca21d6cd073bb660f94",
+    "statements": [
+      "CREATE TABLE `browser_sessions` (\n\t`hash` blob PRIMARY KEY NOT NULL,\n\t`kind` text NOT NULL,\n\t`principal` text NOT NULL,\n\t`scope` text NOT NULL,\n\t`key_id` text,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL\n);",
+      "CREATE INDEX `browser_sessions_principal` ON `browser_sessions` (`principal`,`created_at`);",
+      "CREATE INDEX `browser_sessions_expiry` ON `browser_sessions` (`expires_at`);"
+    ]
   }
 ];

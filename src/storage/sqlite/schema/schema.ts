@@ -408,6 +408,26 @@ export const apiKeys = sqliteTable("api_keys", {
   revokedAt: integer("revoked_at"),
 });
 
+/** Sessions of browsers in the console, and one-time links: see src/auth/browser-sessions.ts. */
+export const browserSessions = sqliteTable(
+  "browser_sessions",
+  {
+    /** SHA-256 of the secret. */
+    hash: blob({ mode: "buffer" }).primaryKey(),
+    kind: text({ enum: ["session", "link"] }).notNull(),
+    principal: text().notNull(),
+    scope: text({ enum: ["metrics", "read", "write", "admin"] }).notNull(),
+    /** The API key that signed in; null for a link. */
+    keyId: text("key_id"),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+  },
+  (t) => [
+    index("browser_sessions_principal").on(t.principal, t.createdAt),
+    index("browser_sessions_expiry").on(t.expiresAt),
+  ],
+);
+
 /** The principals that a session is shared with. */
 export const grants = sqliteTable(
   "grants",

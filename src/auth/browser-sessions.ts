@@ -1,0 +1,147 @@
+// Sessions of browsers in the console. A browser holds a random secret in a cookie, of which a hash is stored. A
+// one-time link holds such a secret too, and is exchanged for a session.
+import { createHash, randomBytes } from "node:crypto";
+import type { Clock } from "../lib/clock.ts";
+import type { Expiring } from "../lib/expiring.ts";
+import { isTrue } from "../lib/is-true.ts";
+import type { ApiKeys } from "./api-keys.ts";
+import type { Audit } from "./audit.ts";
+import { LOCAL, type Credentials, type Principal, type Scope } from "./principal.ts";
+
+export interface BrowserSession {
+  /** SHA-256 of the secret. */
+  hash: Uint8Array;
+  kind: "session" | "link";
+  principal: string;
+  scope: Scope;
+  /** The API key that signed in; the session ends with it. Null for a link that a command has made. */
+  keyId: string | null;
+  createdAt: number;
+  expiresAt: number;
+}
+
+export interface BrowserSessionStore extends Expiring {
+  /** Store a session or link. A principal's oldest ones beyond `max` are deleted. */
+  create(session: BrowserSession, max: number): Promise<void>;
+  /** The session or link of that hash, unless it has expired. */
+  find(hash: Uint8Array): Promise<BrowserSession | undefined>;
+  /** Turn a link into this session of the same principal, once; false if there is no such link any more. */
+  redeem(
+    link: Uint8Array,
+    session: Pick<BrowserSession, "hash" | "createdAt" | "expiresAt">,
+  ): Promise<boolean>;
+  /** Delete a session. No effect on an unknown one. */
+  delete(hash: Uint8Array): Promise<void>;
+}
+
+/** A new session: its secret, for the cookie, and its end. */
+export interface SignedIn {
+  secret: string;
+  expiresAt: number;
+}
+
+const SESSION_MS = 30 * 86_400_000;
+export const LINK_MS = 3_600_000;
+const MAX_PER_PRINCIPAL = 100;
+
+const hashOf = (secret: string): Buffer => createHash("sha256").update(secret).digest();
+export const newSecret = (): string => randomBytes(32).toString("base64url");
+
+export class BrowserSessions {
+  readonly #store: BrowserSessionStore;
+  readonly #keys: ApiKeys;
+  readonly #audit: Audit;
+  readonly #clock: Clock;
+
+  constructor(store: BrowserSessionStore, keys: ApiKeys, audit: Audit, clock: Clock) {
+    this.#store = store;
+    this.#keys = keys;
+    this.#audit = audit;
+    this.#clock = clock;
+  }
+
+  /** Begin a session with the text of an API key; undefined for a key that is not valid. */
+  async signIn(key: string): Promise<SignedIn | undefined> {
+    const admission = await this.#keys.verify(key);
+    if (admission === undefined) return undefined;
+    const { id, scope = "write", credentials } = admission.principal;
+    const secret = newSecret();
+    const now = this.#clock.now();
+    const expiresAt = Math.min(now + SESSION_MS, credentials?.until ?? Infinity);
+    const keyId = credentials?.key ?? null;
+    await this.#audit.noteWith({ id }, "signed in", `key ${keyId}`, () =>
+      this.#store.create(
+        {
+          hash: hashOf(secret),
+          kind: "session",
+          principal: id,
+          scope,
+          keyId,
+          createdAt: now,
+          expiresAt,
+        },
+        MAX_PER_PRINCIPAL,
+      ),
+    );
+    return { secret, expiresAt };
+  }
+
+  /** Make a link's secret, which signs in once as this principal within an hour. */
+  async link({ principal, scope }: Pick<BrowserSession, "principal" | "scope">): Promise<string> {
+    const secret = newSecret();
+    const now = this.#clock.now();
+    await this.#audit.noteWith(LOCAL, "link created", "console", () =>
+      this.#store.create(
+        {
+          hash: hashOf(secret),
+          kind: "link",
+          principal,
+          scope,
+          keyId: null,
+          createdAt: now,
+          expiresAt: now + LINK_MS,
+        },
+        MAX_PER_PRINCIPAL,
+      ),
+    );
+    return secret;
+  }
+
+  /** True while this link can be used. */
+  async isLink(secret: string): Promise<boolean> {
+    return (await this.#store.find(hashOf(secret)))?.kind === "link";
+  }
+
+  /** Exchange a link for a session; undefined for a link that was used or has expired. */
+  async redeem(secret: string): Promise<SignedIn | undefined> {
+    const link = hashOf(secret);
+    const found = await this.#store.find(link);
+    if (found?.kind !== "link") return undefined;
+    const mine = newSecret();
+    const createdAt = this.#clock.now();
+    const session = { hash: hashOf(mine), createdAt, expiresAt: createdAt + SESSION_MS };
+    const redeemed = await this.#audit.noteWith(
+      { id: found.principal },
+      "signed in",
+      "link",
+      () => this.#store.redeem(link, session),
+      { done: isTrue },
+    );
+    return redeemed ? { secret: mine, expiresAt: session.expiresAt } : undefined;
+  }
+
+  /** The principal of a cookie's secret; undefined without a session, and when its key is no longer valid. */
+  async find(secret: string): Promise<Principal | undefined> {
+    const session = await this.#store.find(hashOf(secret));
+    if (session?.kind !== "session") return undefined;
+    const { principal: id, scope, keyId, expiresAt } = session;
+    if (keyId === null) return id === LOCAL.id ? LOCAL : { id, scope };
+    if (!(await this.#keys.holds(keyId))) return undefined;
+    const credentials: Credentials = { id: `key ${keyId}`, key: keyId, until: expiresAt };
+    return { id, scope, credentials };
+  }
+
+  signOut(secret: string): Promise<void> {
+    return this.#store.delete(hashOf(secret));
+  }
+}
