@@ -1,23 +1,26 @@
 // Reads a request's body up to a size. After a body that is too large, the connection stays usable.
-import { AppError } from "../lib/errors.ts";
+import { RequestError } from "../protocol/errors.ts";
 
 /** Bytes of a body without a length that are discarded before the connection is closed. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Read the bytes; undefined for more than `maxBytes`.
- * @throws AppError `invalid` when the client breaks off: its own doing, which is not logged
+ * Read the bytes.
+ * @throws RequestError `too_large`; `invalid_request` when the client breaks off
  */
-export async function readBody(
-  request: Request,
-  maxBytes: number,
-): Promise<ArrayBuffer | Buffer | undefined> {
+export async function readBody(request: Request, maxBytes: number): Promise<ArrayBuffer | Buffer> {
+  let bytes: ArrayBuffer | Buffer | undefined;
   try {
-    return await read(request, maxBytes);
+    bytes = await read(request, maxBytes);
   } catch (cause) {
-    throw new AppError("invalid", "The body broke off before its end.", { cause });
+    throw new RequestError("invalid_request", "The body broke off before its end.", { cause });
   }
+  if (bytes !== undefined) return bytes;
+  const fault = `The body is larger than ${maxBytes} bytes (the setting max-body).`;
+  throw new RequestError("too_large", fault);
 }
+
+/** The bytes; undefined for more than `maxBytes`. */
 
 async function read(request: Request, maxBytes: number): Promise<ArrayBuffer | Buffer | undefined> {
   const length = request.headers.get("content-length");

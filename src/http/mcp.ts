@@ -3,18 +3,19 @@ import type { InboundLadderRejection, JSONRPCMessage } from "@modelcontextprotoc
 import type { Context } from "hono";
 import { may } from "../auth/principal.ts";
 import { streamOf } from "../events/sse-stream.ts";
-import { parseJson } from "../lib/json/json.ts";
+import type { RequestErrorCode } from "../lib/errors.ts";
 import type { PendingResponses } from "../mcp/calls/in-flight.ts";
 import { jsonAtEnd } from "../mcp/calls/json-at-end.ts";
 import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
 import { dropNulls } from "../mcp/messages/absent.ts";
 import { classify } from "../mcp/messages/classify.ts";
 import { messageFault } from "../mcp/messages/faults.ts";
-import { contentFault, parseMessages } from "../mcp/messages/inbound.ts";
+import { checkContent, readMessages } from "../mcp/messages/inbound.ts";
 import type { Incoming } from "../mcp/messages/incoming.ts";
 import type { ModernEndpoint } from "../mcp/modern/endpoint.ts";
 import { neededScope } from "../mcp/scopes.ts";
-import { isRequest, requestIdOf, RPC, rpcError } from "../protocol/json-rpc.ts";
+import { RequestError, stopping } from "../protocol/errors.ts";
+import { RPC } from "../protocol/json-rpc.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { insufficientScope } from "./access/authenticate.ts";
@@ -22,7 +23,7 @@ import type { ProtectedResource } from "./access/protected-resource.ts";
 import type { StreamCredentials } from "./access/stream-credentials.ts";
 import { readBody } from "./body.ts";
 import type { Authenticated } from "./guards/guard.ts";
-import { stopping, takesStream } from "./guards/guards.ts";
+import { CLOSING, takesStream } from "./guards/guards.ts";
 import { readAddress } from "./guards/target.ts";
 import { pagesOf, withRoom, type InFlight } from "./limits/in-flight.ts";
 import { limitBatch, type CallRate } from "./limits/limits.ts";
@@ -56,14 +57,7 @@ export class McpHandlers {
   async post(c: Context<Authenticated>): Promise<Response> {
     const { maxBodyBytes, accepting, pending } = this.#options;
     const bytes = await readBody(c.req.raw, maxBodyBytes);
-    if (bytes === undefined) {
-      return rpcError(
-        413,
-        RPC.server,
-        `The body is larger than ${maxBodyBytes} bytes (the setting max-body).`,
-      );
-    }
-    if (!accepting()) return stopping(); // a stop does not wait for bodies
+    if (!accepting()) throw stopping(CLOSING); // a stop does not wait for bodies
     const { outgoing } = c.env;
     pending.enter(outgoing);
     try {
@@ -83,32 +77,27 @@ export class McpHandlers {
 
   async #answer(c: Context<Authenticated>, bytes: ArrayBuffer | Buffer): Promise<Response> {
     const { legacy, modern, registry, resource, rate, inFlight, maxDepth, refused } = this.#options;
-    const body = parseJson(bytes, maxDepth, parseMessages);
-    if (body instanceof Error) return rpcError(400, RPC.parseError, body.message);
-    dropNulls(body.value);
-    if (Array.isArray(body.value) && body.value.length > 1) {
-      const refusal = await limitBatch(rate, c.get("principal").id, body.value.length);
-      if (refusal) return refusal;
-    }
+    const body = readMessages(bytes, maxDepth);
+    dropNulls(body);
+    if (Array.isArray(body) && body.length > 1)
+      await limitBatch(rate, c.get("principal").id, body.length);
     const headers = {
       session: c.req.header("mcp-session-id"),
       protocolVersion: c.req.header("mcp-protocol-version"),
       method: c.req.header("mcp-method"),
       name: c.req.header("mcp-name"),
     };
-    const route = classify(headers, body.value);
-    if (route.kind === "reject") return refuse(route, body.value);
-    const message = body.value as JSONRPCMessage | JSONRPCMessage[];
-    const messages = Array.isArray(message) ? message : [message];
+    const route = classify(headers, body);
+    if (route.kind === "reject") throw refusal(route, body);
+    const message = body as JSONRPCMessage | JSONRPCMessage[];
+    const batch = Array.isArray(message);
+    const messages = batch ? message : [message];
     const scope = neededScope(messages, registry);
     if (!may(c.get("principal"), scope)) {
       refused("scope");
       return insufficientScope(c, scope, resource);
     }
-    for (const one of messages) {
-      const fault = contentFault(one);
-      if (fault !== undefined) return refuseContent(fault, message);
-    }
+    checkContent(messages, { batch });
     const pages = pagesOf(messages, registry);
     return withRoom(inFlight, c, pages, async () =>
       this.#streaming(
@@ -116,7 +105,7 @@ export class McpHandlers {
         route.kind === "modern"
           ? await modern.post(incoming(c), route, c.req.raw)
           : await legacy.post(incoming(c), message),
-        Array.isArray(message),
+        batch,
       ),
     );
   }
@@ -149,18 +138,18 @@ const incoming = (c: Context<Authenticated>): Incoming => ({
   lastEventId: c.req.header("last-event-id"),
 });
 
-/** Refuse a message of no known era, or one whose envelope or headers are wrong. */
-const refuse = (
-  { cell, httpStatus, code, message, data }: InboundLadderRejection,
-  body: unknown,
-): Response => {
-  const reason = cell === "invalid-json-rpc-body" ? messageFault(body) : message;
-  return rpcError(httpStatus, code, reason, { id: requestIdOf(body), data });
-};
-
-/** Refuse a faulty message. A notification or `initialize` is refused with HTTP 400, any other request with 200. */
-function refuseContent(fault: string, message: JSONRPCMessage | JSONRPCMessage[]): Response {
-  const request = !Array.isArray(message) && isRequest(message) ? message : undefined;
-  const status = request === undefined || request.method === "initialize" ? 400 : 200;
-  return rpcError(status, RPC.invalidParams, fault, { id: request?.id ?? null });
+/** The refusal of a message of no known era, or with a wrong envelope or wrong headers: all are HTTP 400. */
+function refusal(
+  { cell, code, message, data }: InboundLadderRejection,
+  request: unknown,
+): RequestError {
+  const reason = cell === "invalid-json-rpc-body" ? messageFault(request) : message;
+  return new RequestError(REFUSALS[code] ?? "invalid_request", reason, { request, data });
 }
+
+/** The SDK's classifier names the kind by its JSON-RPC code. */
+const REFUSALS: Readonly<Record<number, RequestErrorCode>> = {
+  [RPC.invalidParams]: "invalid_envelope",
+  [RPC.headerMismatch]: "header_mismatch",
+  [RPC.unsupportedVersion]: "unsupported_version",
+};

@@ -1,9 +1,9 @@
 // Routes for operators: health, readiness and metrics.
 import type { Hono } from "hono";
-import { toAppError } from "../lib/errors.ts";
-import { RPC, rpcError } from "../protocol/json-rpc.ts";
+import { AppError, toAppError } from "../lib/errors.ts";
 import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { httpErrorOf } from "./errors.ts";
 import { type Authenticated, guarded, type Guard } from "./guards/guard.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
@@ -11,8 +11,6 @@ import { ROUTE_SCOPES } from "../mcp/scopes.ts";
 import { needsScope } from "./access/authenticate.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import type { ProtectedResource } from "./access/protected-resource.ts";
-
-const RETRY_SECONDS = "3";
 
 /** `ready` rejects when the storage cannot be used. */
 export function healthRoutes(
@@ -29,9 +27,7 @@ export function healthRoutes(
       const request = c.get("requestId");
       const known = toAppError(error, request);
       log.warn({ ...why(known), request }, "not ready");
-      return rpcError(503, RPC.internal, known.advice, {
-        headers: { "retry-after": RETRY_SECONDS },
-      });
+      return httpErrorOf(new AppError("unavailable", known.advice));
     }
   });
 }

@@ -6,7 +6,7 @@ import type { PendingResponses } from "../mcp/calls/in-flight.ts";
 import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
 import type { ModernEndpoint } from "../mcp/modern/endpoint.ts";
 import { ROUTE_SCOPES } from "../mcp/scopes.ts";
-import { RPC, rpcError } from "../protocol/json-rpc.ts";
+import { RequestError } from "../protocol/errors.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics, Refuse } from "../telemetry/metrics.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
@@ -83,7 +83,9 @@ export function createRoutes(options: RouteOptions): Hono<Authenticated> {
     options.publicUrl() ?? new URL("/mcp", c.req.url).href;
 
   app.onError(answerError(log));
-  app.notFound(() => rpcError(404, RPC.server, "Nothing is here. MCP is at /mcp."));
+  app.notFound(() => {
+    throw new RequestError("no_route", "Nothing is here. MCP is at /mcp.");
+  });
   app.use(observe(metrics, log));
   discoveryRoutes(app, { address, authenticator, hasIssuer: resource !== undefined, hosts });
   app.use(guarded(together(), identify, knownHosts(hosts, origins, refused)));
@@ -112,7 +114,9 @@ function retiredRoutes(
   address: (c: Context<Authenticated>) => string,
 ): void {
   for (const path of ["/sse", "/messages", "/message"])
-    app.all(path, (c) => rpcError(404, RPC.server, useStreamableHttp(address(c))));
+    app.all(path, (c) => {
+      throw new RequestError("no_route", useStreamableHttp(address(c)));
+    });
 }
 
 interface McpRouteOptions {
@@ -152,6 +156,8 @@ function mcpRoutes(
     app.post(path, guarded(...admitting, ...posting), (c) => mcp.post(c));
     app.get(path, guarded(...admitting, ...streaming), (c) => mcp.get(c));
     app.delete(path, guarded(...admitting, ...ending), (c) => mcp.delete(c));
-    app.all(path, guarded(...admitting), () => methodNotAllowed());
+    app.all(path, guarded(...admitting), () => {
+      throw methodNotAllowed();
+    });
   }
 }

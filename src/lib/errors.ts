@@ -14,7 +14,29 @@ export type ErrorCode =
   | "start" // the program cannot start with these settings
   | "interrupted" // the process stopped or died in the middle; the call may have been done
   | "unavailable" // another service does not answer; try again
-  | "internal"; // a defect; details stay private
+  | "internal" // a defect; details stay private
+  | RequestErrorCode;
+
+/** The kind of a request's own fault, which is found before its handler runs. */
+export type RequestErrorCode =
+  | "parse" // not JSON
+  | "invalid_request" // JSON, but no message that is allowed here
+  | "invalid_params" // the request's parameters are wrong
+  | "invalid_envelope" // the request's `_meta` of 2026-07-28 is wrong
+  | "header_mismatch" // headers and body disagree
+  | "unsupported_version" // the protocol version is not spoken here
+  | "unknown_client" // no client has this `Mcp-Session-Id`
+  // Faults in the HTTP request around the message:
+  | "bad_http" // a header is missing or wrong
+  | "foreign_host" // the host or origin is not accepted
+  | "no_route" // nothing is at this address
+  | "wrong_method" // the HTTP method has no meaning here
+  | "not_acceptable" // the answer's media type is not accepted
+  | "gone" // the events to resume from are no longer stored
+  | "too_large" // the body is larger than a setting allows
+  | "wrong_media_type" // the body's type is not accepted
+  | "too_many" // a bound on requests, calls or streams was reached; try again later
+  | "try_again"; // the server is stopping, or has no room for the moment
 
 export interface AppErrorOptions {
   /** Next step of the reader, as a sentence. */

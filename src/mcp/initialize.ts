@@ -2,6 +2,7 @@
 import type { InitializeRequest, JSONRPCRequest } from "@modelcontextprotocol/server";
 import { credentialsOf, type Principal } from "../auth/principal.ts";
 import { newId } from "../lib/ids.ts";
+import { RequestError } from "../protocol/errors.ts";
 import type { Client } from "../sessions/session.ts";
 
 /** The revision without sessions and handshake. */
@@ -25,11 +26,14 @@ export const isLogLevel = (level: unknown): level is string =>
 /** Maximum size of a client's `initialize` parameters, which are stored and kept in memory while the client is live. */
 const MAX_INTRODUCTION_BYTES = 64_000;
 
-/** The refusal of `initialize` parameters that are too large; undefined otherwise. */
-export function tooLong(introduction: unknown): string | undefined {
-  return Buffer.byteLength(JSON.stringify(introduction ?? null)) > MAX_INTRODUCTION_BYTES
-    ? `A program's introduction has at most ${MAX_INTRODUCTION_BYTES} bytes.`
-    : undefined;
+/**
+ * Refuses a program's introduction, which is stored, if it is too large.
+ * @throws RequestError `invalid_params`
+ */
+export function checkIntroduction(request: JSONRPCRequest, introduction: unknown): void {
+  if (Buffer.byteLength(JSON.stringify(introduction ?? null)) <= MAX_INTRODUCTION_BYTES) return;
+  const fault = `A program's introduction has at most ${MAX_INTRODUCTION_BYTES} bytes.`;
+  throw new RequestError("invalid_params", fault, { request });
 }
 
 /** The client of an `initialize` request that the SDK has accepted. */

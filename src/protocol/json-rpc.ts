@@ -1,4 +1,4 @@
-// JSON-RPC over HTTP: error codes, error responses, and type guards.
+// JSON-RPC: error codes and type guards.
 import type {
   JSONRPCErrorResponse,
   JSONRPCMessage,
@@ -7,7 +7,6 @@ import type {
   JSONRPCResultResponse,
   RequestId,
 } from "@modelcontextprotocol/server";
-import { toJson } from "../lib/json/json.ts";
 import type { List } from "../updates/delivery.ts";
 
 export const RPC = {
@@ -23,21 +22,6 @@ export const RPC = {
   missingCapability: -32021,
   unsupportedVersion: -32022,
 } as const;
-
-/** A JSON-RPC error as an HTTP response. */
-export function rpcError(
-  status: number,
-  code: number,
-  message: string,
-  options: { id?: RequestId | null; headers?: Record<string, string>; data?: unknown } = {},
-): Response {
-  const { id = null, headers = {}, data } = options;
-  const body = toJson({ jsonrpc: "2.0", id, error: { code, message, data } });
-  return new Response(body, {
-    status,
-    headers: { "content-type": "application/json", ...headers },
-  });
-}
 
 export const listChangedNotice = (list: List): JSONRPCNotification => ({
   jsonrpc: "2.0",

@@ -48,10 +48,9 @@ export function authenticate({
     } catch (error) {
       if (!(error instanceof OAuthError || error instanceof MissingCredentials)) throw error;
       refuse("auth");
-      const refusal = challenge(c, error, resource ? USUAL_SCOPES : [], resource);
-      if (sent === undefined) return refusal;
-      const address = addressOf(socket.remoteAddress, c.req.header("x-forwarded-for"));
-      return (await wrong.note(address)) ?? refusal;
+      if (sent !== undefined)
+        await wrong.note(addressOf(socket.remoteAddress, c.req.header("x-forwarded-for")));
+      return challenge(c, error, resource ? USUAL_SCOPES : [], resource);
     }
     connections.admit(socket);
     c.set("principal", admission.principal);

@@ -9,10 +9,10 @@ export interface Authenticated {
   Bindings: HttpBindings;
 }
 
-/** A returned response ends the request. */
-export type Guard = (
-  c: Context<Authenticated>,
-) => Response | undefined | Promise<Response | undefined>;
+/** A thrown error or a returned response ends the request. */
+export type Guard = (c: Context<Authenticated>) => Verdict | Promise<Verdict>;
+
+type Verdict = Response | undefined | void;
 
 /**
  * Let requests of one turn of the event loop go on together at its end. Each step then runs for all of them before the
@@ -37,7 +37,7 @@ export const guarded =
     for (const guard of guards) {
       const verdict = guard(c);
       const refusal = verdict instanceof Promise ? await verdict : verdict;
-      if (refusal !== undefined) return refusal;
+      if (refusal) return refusal;
     }
     return next();
   };

@@ -8,7 +8,7 @@ import { parseAccept } from "hono/utils/accept";
 import { LRUCache } from "lru-cache";
 import { remember } from "../../lib/text/remember.ts";
 import { MODERN_VERSION } from "../../mcp/initialize.ts";
-import { RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { RequestError, stopping } from "../../protocol/errors.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
 import type { Context } from "hono";
 import type { Authenticated, Guard } from "./guard.ts";
@@ -26,25 +26,22 @@ export const knownHosts = (
   refuse: Refuse,
 ): Guard => {
   const known = new LRUCache<string, true>({ max: MAX_KNOWN_HEADERS });
-  const refusal = (reason: string, way: string): Response => {
+  const refusal = (reason: string, way: string): RequestError => {
     refuse("host");
-    return rpcError(403, RPC.server, `${reason}. ${way}`);
+    return new RequestError("foreign_host", `${reason}. ${way}`);
   };
   return (c) => {
     const named = namedHost(c);
     if (named === undefined || !known.has(named)) {
       const host = validateHostHeader(named, [...hosts]);
-      if (!host.ok) return refusal(host.message, "The setting allowed-hosts names further ones.");
+      if (!host.ok) throw refusal(host.message, "The setting allowed-hosts names further ones.");
       known.set(named!, true);
     }
     const sent = c.req.header("origin");
     if (sent === undefined || origins.includes(sent)) return undefined;
     const origin = validateOriginHeader(sent, [...hosts]);
     if (origin.ok) return undefined;
-    return refusal(
-      origin.message,
-      "The settings allowed-hosts and cors-origins name further ones.",
-    );
+    throw refusal(origin.message, "The settings allowed-hosts and cors-origins name further ones.");
   };
 };
 
@@ -57,23 +54,21 @@ export function namedHost(c: Context<Authenticated>): string | undefined {
 /** Refuse new requests while the server is stopping, also on connections that are kept alive. */
 export const whileAccepting =
   (accepting: () => boolean): Guard =>
-  () =>
-    accepting() ? undefined : stopping();
+  () => {
+    if (!accepting()) throw stopping(CLOSING);
+  };
 
-export const stopping = (): Response =>
-  rpcError(503, RPC.server, "The server is stopping. Try again.", {
-    headers: { "retry-after": "1", connection: "close" },
-  });
+/** Headers of an answer that ends the connection. */
+export const CLOSING = { connection: "close" };
 
 /** Require JSON in the body and JSON among the accepted types; a request without Accept accepts it. */
 export const mcpMediaTypes: Guard = (c) => {
   if (!isJsonContentType(c.req.header("content-type"))) {
-    return rpcError(415, RPC.server, "The Content-Type must be application/json.");
+    throw new RequestError("wrong_media_type", "The Content-Type must be application/json.");
   }
   if (c.req.header("accept") === undefined || takes(c, JSON_TYPE, "*/*")) return undefined;
-  return rpcError(
-    406,
-    RPC.server,
+  throw new RequestError(
+    "not_acceptable",
     "Accept must name application/json, and text/event-stream for answers in pieces.",
   );
 };
@@ -82,17 +77,19 @@ export const mcpMediaTypes: Guard = (c) => {
 export const takesStream = (c: Context<Authenticated>): boolean => takes(c, STREAM_TYPE);
 
 export const acceptsStream: Guard = (c) => {
-  if (c.req.raw.method === "HEAD") return methodNotAllowed(); // Hono would run it as a GET and open a stream
+  if (c.req.raw.method === "HEAD") throw methodNotAllowed(); // Hono would run it as a GET and open a stream
   if (takes(c, STREAM_TYPE, "*/*")) return undefined;
-  return rpcError(406, RPC.server, "Accept must name text/event-stream.");
+  throw new RequestError("not_acceptable", "Accept must name text/event-stream.");
 };
 
 /** Refuse GET and DELETE of 2026-07-28, which has neither standalone streams nor clients; an id marks the other era. */
-export const legacyOnly: Guard = (c) =>
-  c.req.header("mcp-protocol-version") === MODERN_VERSION &&
-  c.req.header("mcp-session-id") === undefined
-    ? methodNotAllowed("POST")
-    : undefined;
+export const legacyOnly: Guard = (c) => {
+  if (
+    c.req.header("mcp-protocol-version") === MODERN_VERSION &&
+    c.req.header("mcp-session-id") === undefined
+  )
+    throw methodNotAllowed("POST");
+};
 
 /**
  * Require a client's id for a stream. The answer is 405, which programs read as "no stream here": after 400, those that
@@ -103,15 +100,15 @@ export const streamNeedsClient =
   (c) => {
     if (c.req.header("mcp-session-id") !== undefined) return undefined;
     const message = `There is no stream without an Mcp-Session-Id. ${useStreamableHttp(address(c))}`;
-    return rpcError(405, RPC.server, message, { headers: { allow: "POST, DELETE" } });
+    throw new RequestError("wrong_method", message, { headers: { allow: "POST, DELETE" } });
   };
 
 /** Answer for clients of the HTTP+SSE transport of 2024-11-05. */
 export const useStreamableHttp = (address: string): string =>
   `This server speaks Streamable HTTP at ${address}, not HTTP+SSE: POST initialize there.`;
 
-export const methodNotAllowed = (allow = "POST, GET, DELETE"): Response =>
-  rpcError(405, RPC.server, "Method not allowed.", { headers: { allow } });
+export const methodNotAllowed = (allow = "POST, GET, DELETE"): RequestError =>
+  new RequestError("wrong_method", "Method not allowed.", { headers: { allow } });
 
 const JSON_TYPE = "application/json";
 const STREAM_TYPE = "text/event-stream";

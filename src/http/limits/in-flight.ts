@@ -5,7 +5,7 @@ import { PAGE_BYTES } from "../../lib/page.ts";
 import { once } from "../../lib/once.ts";
 import { CountByKey } from "../../lib/count-by-key.ts";
 import { sizeOf } from "../../mcp/calls/json-response.ts";
-import { RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { RequestError } from "../../protocol/errors.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 import type { Context } from "hono";
 import type { Authenticated } from "../guards/guard.ts";
@@ -101,7 +101,7 @@ export const limitBodies =
     const bytes = length === undefined ? maxBodyBytes : Number(length);
     if (bytes <= COUNTED_BYTES || bytes > maxBodyBytes) return undefined;
     const leave = inFlight.take(c.get("principal").id, bytes);
-    if (leave === undefined) return tooMuch();
+    if (leave === undefined) throw tooMuch();
     whenWritten(c.env.outgoing, leave);
     return undefined;
   };
@@ -115,7 +115,7 @@ export async function withRoom(
 ): Promise<Response> {
   const { id } = c.get("principal");
   const leave = pages === 0 ? undefined : await inFlight.wait(id, pages * READ_BYTES);
-  if (pages > 0 && leave === undefined) return tooMuch();
+  if (pages > 0 && leave === undefined) throw tooMuch();
   const reading = leave && setTimeout(leave, READING_MS);
   try {
     const response = await answer();
@@ -142,10 +142,9 @@ export const pagesOf = (
         (message.method === "tools/call" && registry.isReading(message.params?.["name"]))),
   ).length;
 
-const tooMuch = (): Response =>
-  rpcError(
-    503,
-    RPC.server,
+const tooMuch = (): RequestError =>
+  new RequestError(
+    "try_again",
     "Too many bytes of requests and answers are in memory (the setting max-in-flight). Try again.",
-    { headers: { "retry-after": "1" } },
+    { retryAfter: 1 },
   );

@@ -1,9 +1,10 @@
 // Limits for one principal: refuses early, before a body is read, and says how long to wait.
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
-import { MAX_BATCH } from "../../mcp/messages/batch.ts";
-import { RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { MAX_BATCH, tooLarge } from "../../mcp/messages/batch.ts";
+import { RequestError } from "../../protocol/errors.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
 import type { Guard } from "../guards/guard.ts";
+import { CLOSING } from "../guards/guards.ts";
 
 const MINUTE_S = 60;
 
@@ -19,15 +20,19 @@ export class CallRate {
     this.#limiter = new RateLimiterMemory({ points: callsPerMinute, duration: MINUTE_S });
   }
 
-  /** Count calls; returns the refusal if they are too many. */
-  async take(principal: string, calls: number): Promise<Response | undefined> {
+  /**
+   * Count calls.
+   * @throws RequestError `too_many`
+   */
+  async take(principal: string, calls: number): Promise<void> {
     try {
       await this.#limiter.consume(principal, calls);
-      return undefined;
     } catch (error) {
       if (!(error instanceof RateLimiterRes)) throw error;
       this.#refuse("rate");
-      return tooMany(error.msBeforeNext);
+      const seconds = secondsUntil(error);
+      const message = `Too many requests: try again in ${seconds} s (the setting max-calls-per-minute).`;
+      throw new RequestError("too_many", message, { retryAfter: seconds });
     }
   }
 }
@@ -39,17 +44,20 @@ const MAX_WRONG = 1_000;
 export class WrongCredentials {
   readonly #limiter = new RateLimiterMemory({ points: MAX_WRONG, duration: MINUTE_S });
 
-  /** Count a failure; returns the refusal, which also ends the connection, after too many. */
-  async note(address: string): Promise<Response | undefined> {
+  /**
+   * Count a failure.
+   * @throws RequestError `too_many`, which also ends the connection
+   */
+  async note(address: string): Promise<void> {
     try {
       await this.#limiter.consume(address);
-      return undefined;
     } catch (error) {
       if (!(error instanceof RateLimiterRes)) throw error;
-      const retryAfter = String(Math.max(1, Math.ceil(error.msBeforeNext / 1_000)));
       const message = "Too many wrong credentials from this address: try again later.";
-      const headers = { "retry-after": retryAfter, connection: "close" };
-      return rpcError(429, RPC.server, message, { headers });
+      throw new RequestError("too_many", message, {
+        retryAfter: secondsUntil(error),
+        headers: CLOSING,
+      });
     }
   }
 }
@@ -61,32 +69,28 @@ export const limitRate =
     rate.take(c.get("principal").id, 1);
 
 /**
- * Count the messages of a batch after its first, which the request has paid for. A batch larger than the limit is the
- * sender's mistake: waiting would not help.
+ * Count the messages of a batch after its first, which the request has paid for.
+ * @throws RequestError `invalid_request` for a batch larger than the limit: waiting would not help
  */
 export async function limitBatch(
   rate: CallRate,
   principal: string,
   messages: number,
-): Promise<Response | undefined> {
-  if (messages > MAX_BATCH)
-    return rpcError(400, RPC.invalidRequest, `A batch has at most ${MAX_BATCH} messages.`);
+): Promise<void> {
+  if (messages > MAX_BATCH) throw tooLarge();
   if (messages > rate.max) {
     const fault = `A batch has at most ${rate.max} messages here (the setting max-calls-per-minute).`;
-    return rpcError(400, RPC.invalidRequest, fault);
+    throw new RequestError("invalid_request", fault);
   }
-  return rate.take(principal, messages - 1);
+  await rate.take(principal, messages - 1);
 }
 
-function tooMany(msBeforeNext: number): Response {
-  const seconds = Math.max(1, Math.ceil(msBeforeNext / 1_000));
-  const message = `Too many requests: try again in ${seconds} s (the setting max-calls-per-minute).`;
-  return rpcError(429, RPC.server, message, { headers: { "retry-after": String(seconds) } });
-}
+const secondsUntil = ({ msBeforeNext }: RateLimiterRes): number =>
+  Math.max(1, Math.ceil(msBeforeNext / 1_000));
 
 /** Refuse compressed bodies, because one could unpack to any size. */
 export const refuseCompressed: Guard = (c) => {
   const encoding = c.req.header("content-encoding");
   if (encoding === undefined || encoding === "identity") return undefined;
-  return rpcError(415, RPC.server, "Compressed bodies are not accepted.");
+  throw new RequestError("wrong_media_type", "Compressed bodies are not accepted.");
 };

@@ -1,6 +1,4 @@
-// Reads and writes JSON. Input is UTF-8 only, and not nested so deeply that walking through it would exhaust the stack.
-
-const decoder = new TextDecoder("utf-8", { fatal: true });
+// Writes JSON, and measures how deeply a text of JSON is nested.
 
 /** Characters that readers in several languages take for the end of a line. Escaped, they mean the same in JSON. */
 const LINE_ENDS = /[\u0085\u2028\u2029]/;
@@ -17,24 +15,9 @@ export const withoutLineEnds = (json: string): string =>
 /** Write a message as JSON to be sent. */
 export const toJson = (message: unknown): string => withoutLineEnds(JSON.stringify(message));
 
-/** Parse with `parse`, or return an error whose message may be shown. */
-export function parseJson(
-  body: ArrayBuffer | Uint8Array,
-  maxDepth: number,
-  parse: (json: string) => unknown,
-): { value: unknown } | Error {
-  try {
-    const text = decoder.decode(body);
-    if (text.length > 2 * maxDepth && isDeep(text, maxDepth))
-      return new Error(`The body is nested more than ${maxDepth} deep (the setting max-depth).`);
-    return { value: parse(text) };
-  } catch {
-    return new Error("The body is not valid JSON.");
-  }
-}
-
-/** True if brackets outside of strings nest too deeply. */
-function isDeep(text: string, maxDepth: number): boolean {
+/** True if brackets outside of strings nest too deeply: walking through the value would exhaust the stack. */
+export function isDeep(text: string, maxDepth: number): boolean {
+  if (text.length <= 2 * maxDepth) return false;
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {

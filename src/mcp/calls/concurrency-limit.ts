@@ -1,6 +1,6 @@
 // A limit on each principal's concurrent calls or streams.
 import { CountByKey } from "../../lib/count-by-key.ts";
-import { RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { RequestError } from "../../protocol/errors.ts";
 
 export class ConcurrencyLimit {
   readonly #taken = new CountByKey();
@@ -23,14 +23,16 @@ export class ConcurrencyLimit {
   }
 
   /**
-   * Takes `some` for the principal. Returns the release function, or the refusal when the limit is exceeded. Runs
-   * synchronously: a burst must not find the same room twice.
+   * Takes `some` for the principal, and returns the release function. Runs synchronously: a burst must not find the
+   * same room twice.
+   * @throws RequestError `too_many` over the limit, `invalid_request` if `some` can never fit
    */
-  acquire(principal: string, some = 1): (() => void) | Response {
+  acquire(principal: string, some = 1): () => void {
     if (this.#taken.of(principal) + some <= this.#max) return this.#taken.add(principal, some);
     this.#onRefused();
     const message = `At most ${this.#max} ${this.#what} of one principal may be open at a time (the setting ${this.#setting}).`;
-    if (some > this.#max) return rpcError(400, RPC.invalidRequest, message);
-    return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
+    throw some > this.#max
+      ? new RequestError("invalid_request", message)
+      : new RequestError("too_many", message, { retryAfter: 1 });
   }
 }

@@ -3,7 +3,8 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { toJson } from "../../lib/json/json.ts";
 import type { SseStream } from "../../events/sse-stream.ts";
 import { jsonResponse } from "./json-response.ts";
-import { isAnswer, RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { RequestError } from "../../protocol/errors.ts";
+import { isAnswer } from "../../protocol/json-rpc.ts";
 
 export interface JsonAtEndOptions {
   /** True if the requests came as an array. */
@@ -21,9 +22,8 @@ export async function jsonAtEnd(
     if (isAnswer(message)) answers.push(message);
   const [first] = answers;
   if (first === undefined) {
-    const headers = { "retry-after": "1" };
     const message = "This answer was cut off. Send the same request again.";
-    return rpcError(503, RPC.server, message, { headers });
+    throw new RequestError("try_again", message, { retryAfter: 1 });
   }
   return jsonResponse(toJson(batch ? answers : first));
 }

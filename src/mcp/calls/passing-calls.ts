@@ -40,7 +40,6 @@ export class PassingCalls {
   ): Promise<Response> {
     const { server, registry, exchanges, calls } = this.#parts;
     const leave = calls.acquire(caller.principal.id, Math.max(1, requests.length));
-    if (leave instanceof Response) return leave;
     let cancel = (): void => undefined;
     const ids = requests.map(({ id }) => id);
     const exchange = new JsonResponse(ids, batch, () => cancel());

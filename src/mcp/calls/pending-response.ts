@@ -8,7 +8,8 @@ import { sseResponse, SseStream } from "../../events/sse-stream.ts";
 import type { Ended, StreamStore } from "../../events/store.ts";
 import { toJson } from "../../lib/json/json.ts";
 import { jsonResponse } from "./json-response.ts";
-import { isNotification, RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { stopping } from "../../protocol/errors.ts";
+import { isNotification } from "../../protocol/json-rpc.ts";
 
 export interface PendingResponse {
   /** Records the session of one of the requests, as the stored answer may hold its content. */
@@ -66,6 +67,7 @@ export class JsonResponse implements PendingResponse {
   readonly #batch: boolean;
   readonly #answers: JSONRPCMessage[] = [];
   readonly #respond: (response: Response) => void;
+  readonly #fail: (error: AppError) => void;
   readonly #onGone: () => void;
   #stream: SseStream | undefined;
 
@@ -77,9 +79,10 @@ export class JsonResponse implements PendingResponse {
     this.#awaited = new PendingIds(ids);
     this.#batch = batch;
     this.#onGone = onGone;
-    const { promise, resolve } = Promise.withResolvers<Response>();
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
     this.response = promise;
     this.#respond = resolve;
+    this.#fail = reject;
     if (ids.length === 0) this.#respondAndEnd(); // the POST had only notifications and answers
   }
 
@@ -130,8 +133,8 @@ export class JsonResponse implements PendingResponse {
 
   abort(): void {
     this.#stream?.close();
-    const headers = { "retry-after": "1" };
-    this.#respond(rpcError(503, RPC.server, "The server is stopping. Try again.", { headers }));
+    this.response.catch(() => undefined); // its caller may not await it yet
+    this.#fail(stopping());
     this.#awaited.endAll();
   }
 

@@ -7,7 +7,7 @@ import {
   type JSONRPCMessage,
 } from "@modelcontextprotocol/server";
 import { ToolMistake } from "../../definitions/mistake.ts";
-import { toAppError, type ErrorCode } from "../../lib/errors.ts";
+import { toAppError, type ErrorCode, type RequestErrorCode } from "../../lib/errors.ts";
 import { isId } from "../../lib/ids.ts";
 import type { Caller } from "../../sessions/session.ts";
 import { failureLevel, logFailure, type FailedCall } from "../../telemetry/failures.ts";
@@ -139,7 +139,7 @@ const isError = (message: JSONRPCMessage): message is Extract<JSONRPCMessage, { 
 const resultOf = (message: JSONRPCMessage): ResultParts =>
   "result" in message ? (message.result as ResultParts) : {};
 
-const TOOL_ERRORS: Readonly<Record<ErrorCode, true>> = {
+const TOOL_ERRORS: Readonly<Record<Exclude<ErrorCode, RequestErrorCode>, true>> = {
   ...{ invalid: true, not_found: true, forbidden: true, conflict: true, limit: true, busy: true },
   ...{ model: true, storage_full: true, storage: true, start: true, unavailable: true },
   ...{ interrupted: true, internal: true },

@@ -17,7 +17,8 @@ import type { LiveClientOptions } from "./live-client.ts";
 import type { Lease, LiveClients } from "./live-clients.ts";
 import type { PendingResponses } from "../calls/in-flight.ts";
 import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
-import { isRequest, primes, RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { RequestError } from "../../protocol/errors.ts";
+import { isRequest, primes } from "../../protocol/json-rpc.ts";
 
 export interface DispatcherOptions extends LiveClientOptions {
   instanceId: string;
@@ -60,12 +61,9 @@ export class Dispatcher {
     const requests = messages.filter(isRequest);
     const ids = requests.map(({ id }) => id);
     const leave = this.#parts.calls.acquire(principal.id, Math.max(1, ids.length));
-    if (leave instanceof Response) return leave;
     try {
-      const wrongLevel = await this.#rememberLogLevel(client, messages);
-      if (wrongLevel === undefined) return await this.#answer(posted, requests, ids, leave);
-      leave();
-      return wrongLevel;
+      await this.#rememberLogLevel(client, messages);
+      return await this.#answer(posted, requests, ids, leave);
     } catch (error) {
       leave();
       throw error;
@@ -215,22 +213,19 @@ export class Dispatcher {
   }
 
   /**
-   * Stores a log level before its request is answered, so that the level survives a restart; refuses an unknown level.
+   * Stores a log level before its request is answered, so that the level survives a restart.
+   * @throws RequestError `invalid_params` for an unknown level
    */
-  async #rememberLogLevel(
-    client: Client,
-    messages: readonly JSONRPCMessage[],
-  ): Promise<Response | undefined> {
+  async #rememberLogLevel(client: Client, messages: readonly JSONRPCMessage[]): Promise<void> {
     for (const message of messages) {
       if (!isRequest(message) || message.method !== "logging/setLevel") continue;
       const level = message.params?.["level"];
       if (!isLogLevel(level)) {
         const expected = `level: expected one of ${LOG_LEVELS.join(", ")}.`;
-        return rpcError(200, RPC.invalidParams, expected, { id: message.id });
+        throw new RequestError("invalid_params", expected, { request: message });
       }
       await this.#parts.clients.setLogLevel(client.id, level);
     }
-    return undefined;
   }
 }
 

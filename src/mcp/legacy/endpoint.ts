@@ -16,22 +16,21 @@ import type { Presence } from "../../clients/presence.ts";
 import type { Client } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
 import { parseEventId } from "../../events/event-id.ts";
-import { sseResponse, streamOf } from "../../events/sse-stream.ts";
+import { sseResponse } from "../../events/sse-stream.ts";
 import type { StreamRecord } from "../../events/store.ts";
-import { batchFault, revisionFault } from "../messages/batch.ts";
+import { checkBatch, checkRevision } from "../messages/batch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Headerless, INITIALIZE_FIRST } from "./headerless.ts";
 import type { Incoming } from "../messages/incoming.ts";
-import { clientFromInitialize, tooLong } from "../initialize.ts";
+import { checkIntroduction, clientFromInitialize } from "../initialize.ts";
 import { LiveClient, type LiveClientOptions } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
 import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
-import { isRequest, primes, RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { RequestError } from "../../protocol/errors.ts";
+import { isRequest, primes } from "../../protocol/json-rpc.ts";
 
 /** The reason why a client that accepts only JSON cannot be asked for input. */
 const NEEDS_STREAM = "this request does not take text/event-stream, on which it would come.";
-
-const ALLOW = { allow: "POST, DELETE" };
 
 export interface LegacyEndpointOptions extends LiveClientOptions {
   /** Serves requests without `Mcp-Session-Id`; undefined when these are refused. */
@@ -58,17 +57,14 @@ export class LegacyEndpoint {
   async post(incoming: Incoming, body: JSONRPCMessage | JSONRPCMessage[]): Promise<Response> {
     const batch = Array.isArray(body);
     const messages = batch ? body : [body];
-    const fault = batch ? batchFault(messages) : undefined;
-    if (fault !== undefined) return rpcError(400, RPC.invalidRequest, fault);
+    if (batch) checkBatch(messages);
     const [first] = messages;
     if (first !== undefined && "method" in first && first.method === "initialize")
       return this.#introduce(incoming, first);
     if (incoming.clientId === undefined && this.#parts.headerless !== undefined)
       return this.#parts.headerless.post(incoming, messages, batch);
     const client = await this.#client(incoming);
-    if (client instanceof Response) return client;
-    const refusal = batch ? revisionFault(client.protocolVersion) : undefined;
-    if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
+    if (batch) checkRevision(client.protocolVersion);
     const { principal, target, toolsets, requestId, headers, takesStream } = incoming;
     const noQuestions = takesStream ? undefined : NEEDS_STREAM;
     const asked = { principal, client, target, toolsets, requestId, headers, noQuestions };
@@ -83,19 +79,17 @@ export class LegacyEndpoint {
    */
   async get(incoming: Incoming): Promise<Response> {
     const leave = this.#parts.openStreams.acquire(incoming.principal.id);
-    if (leave instanceof Response) return leave;
-    const stream = await this.#stream(incoming, leave).catch((error: unknown) => {
+    try {
+      return await this.#stream(incoming, leave);
+    } catch (error) {
       leave();
       throw error;
-    });
-    if (!streamOf(stream)) leave();
-    return stream;
+    }
   }
 
   /** `onClose` is called when the stream has ended. */
   async #stream(incoming: Incoming, onClose: () => void): Promise<Response> {
     const client = await this.#client(incoming);
-    if (client instanceof Response) return client;
     const { streams, resolver } = this.#parts;
     const { principal, target } = incoming;
     await resolver.arrive({ principal, client, target, own: client.ownSessionId });
@@ -103,21 +97,17 @@ export class LegacyEndpoint {
       return this.#connect(client, await streams.openStandalone(client.id), 0, onClose);
     const last = parseEventId(incoming.lastEventId);
     if (last === undefined)
-      return rpcError(400, RPC.server, "Last-Event-ID: expected the id of an event.");
+      throw new RequestError("bad_http", "Last-Event-ID: expected the id of an event.");
     const record = await streams.findPublic(client.id, last.publicId);
     // Resume a call's stream without the lost events: the answer matters more than the notifications.
     const lost = record === undefined ? 0 : record.prunedSeq - last.seq;
     const isLost = lost > 0 && record?.kind !== "request";
     if (record === undefined || isLost || last.seq > record.lastSeq) {
-      return rpcError(
-        410,
-        RPC.server,
-        "The events behind this Last-Event-ID are no longer stored.",
-      );
+      throw new RequestError("gone", "The events behind this Last-Event-ID are no longer stored.");
     }
     if (record.finishedAt !== null && last.seq === record.lastSeq) {
-      return rpcError(405, RPC.server, "This stream has ended and was replayed whole.", {
-        headers: ALLOW,
+      throw new RequestError("wrong_method", "This stream has ended and was replayed whole.", {
+        headers: { allow: "POST, DELETE" },
       });
     }
     return this.#connect(client, record, last.seq, onClose, lost);
@@ -147,7 +137,6 @@ export class LegacyEndpoint {
   /** Ends the client. The session stays. */
   async delete(incoming: Incoming): Promise<Response> {
     const client = await this.#client(incoming);
-    if (client instanceof Response) return client;
     await this.#parts.clients.end(client.id);
     await this.#parts.live.end(client.id);
     await this.#parts.streams.deleteAll(client.id);
@@ -156,15 +145,14 @@ export class LegacyEndpoint {
 
   async #introduce({ principal, requestId }: Incoming, message: JSONRPCMessage): Promise<Response> {
     if (!isRequest(message))
-      return rpcError(400, RPC.invalidRequest, "initialize is a request: give it an id.");
+      throw new RequestError("invalid_request", "initialize is a request: give it an id.");
     if (!isInitializeRequest(message)) {
       const expected =
         "initialize: expected params with protocolVersion, capabilities and clientInfo.";
-      return rpcError(400, RPC.invalidParams, expected, { id: message.id });
+      throw new RequestError("invalid_params", expected, { request: message });
     }
-    const fault = tooLong(message.params);
-    if (fault !== undefined) return rpcError(400, RPC.invalidParams, fault, { id: message.id });
     const request = message as JSONRPCRequest;
+    checkIntroduction(request, request.params);
     const observed = { request, caller: { principal, requestId }, began: performance.now() };
     const live = await LiveClient.connect(newId(), this.#parts);
     const { answer, protocolVersion } = await live.introduce(request);
@@ -190,18 +178,19 @@ export class LegacyEndpoint {
   }
 
   /**
-   * The client that the header names, marked as active; or the refusal. Its protocol version is the negotiated one,
-   * whatever a later header says: clients send newer and older ones.
+   * The client that the header names, marked as active. Its protocol version is the negotiated one, whatever a later
+   * header says: clients send newer and older ones.
    */
-  async #client({ principal, clientId }: Incoming): Promise<Client | Response> {
+  async #client({ principal, clientId }: Incoming): Promise<Client> {
     if (clientId === undefined) {
-      return rpcError(400, RPC.server, `The header Mcp-Session-Id is missing. ${INITIALIZE_FIRST}`);
+      const message = `The header Mcp-Session-Id is missing. ${INITIALIZE_FIRST}`;
+      throw new RequestError("bad_http", message);
     }
     const client = isId(clientId)
       ? await this.#parts.clientAccess.reach(principal, clientId)
       : undefined;
     if (client === undefined)
-      return rpcError(404, RPC.sessionNotFound, "Session not found: send initialize again.");
+      throw new RequestError("unknown_client", "Session not found: send initialize again.");
     this.#parts.activity.note(client.id);
     this.#parts.presence.seen(client.id);
     return client;

@@ -1,9 +1,10 @@
 // The 2025 era without `Mcp-Session-Id`, for hosts that initialize for each call or send no id back. A request is
 // served if it needs no client. Its argument, its address or `default-session` selects the session.
 import { SUPPORTED_PROTOCOL_VERSIONS, type JSONRPCMessage } from "@modelcontextprotocol/server";
-import { revisionFault } from "../messages/batch.ts";
+import { checkRevision } from "../messages/batch.ts";
 import type { PassingCalls } from "../calls/passing-calls.ts";
-import { isRequest, RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { RequestError } from "../../protocol/errors.ts";
+import { isRequest } from "../../protocol/json-rpc.ts";
 import type { Incoming } from "../messages/incoming.ts";
 
 /** Methods that store something for a client, or send it later. */
@@ -40,15 +41,14 @@ export class Headerless {
     if (!SUPPORTED_PROTOCOL_VERSIONS.includes(protocolVersion)) {
       const supported = SUPPORTED_PROTOCOL_VERSIONS.join(", ");
       const message = `Unsupported protocol version: ${protocolVersion} (supported: ${supported}).`;
-      return rpcError(400, RPC.server, message);
+      throw new RequestError("bad_http", message);
     }
-    const refusal = batch ? revisionFault(protocolVersion) : undefined;
-    if (refusal !== undefined) return rpcError(400, RPC.invalidRequest, refusal);
+    if (batch) checkRevision(protocolVersion);
     const requests = messages.filter(isRequest);
     const needy = requests.find(({ method }) => NEED_A_CLIENT.has(method));
     if (needy !== undefined) {
       const message = `${needy.method} needs a session. ${INITIALIZE_FIRST}`;
-      return rpcError(400, RPC.server, message, { id: needy.id });
+      throw new RequestError("bad_http", message, { request: needy });
     }
     if (requests.length === 0) return new Response(null, { status: 202 });
     const noQuestions = `this request brings no session. ${INITIALIZE_FIRST}`;

@@ -1,6 +1,7 @@
 // Faults of a message as one line with the field; the SDK would answer with its validator's whole report.
 import { ProtocolError, ProtocolErrorCode, specTypeSchemas } from "@modelcontextprotocol/server";
 import { AppError } from "../../lib/errors.ts";
+import { rpcErrorOf } from "../../protocol/errors.ts";
 
 interface Issue {
   message: string;
@@ -27,10 +28,10 @@ export function messageFault(body: unknown): string {
 
 /** The error to send: a caller's mistake as a protocol error, a validator's report as one readable line. */
 export function readable(thrown: unknown): unknown {
-  if (thrown instanceof AppError && thrown.code === "invalid")
-    return new ProtocolError(ProtocolErrorCode.InvalidParams, thrown.advice);
-  if (thrown instanceof AppError && thrown.code === "limit")
-    return new ProtocolError(ProtocolErrorCode.InvalidRequest, thrown.advice);
+  if (thrown instanceof AppError) {
+    const { code, message, data } = rpcErrorOf(thrown);
+    return new ProtocolError(code, message, data);
+  }
   const issues = reported(thrown);
   return issues ? new ProtocolError(ProtocolErrorCode.InvalidParams, line(issues)) : thrown;
 }

@@ -1,16 +1,35 @@
 // Incoming messages over HTTP and stdio: parsed from text, and checked before other code sees them.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { mayHaveInexact, parseExactly } from "../../lib/json/exact-numbers.ts";
+import { isDeep } from "../../lib/json/json.ts";
 import { unstorable } from "../../lib/json/storable.ts";
+import { RequestError } from "../../protocol/errors.ts";
 
 const CALL = "tools/call";
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads a message or a batch from its bytes, which are UTF-8.
+ * @throws RequestError `parse`
+ */
+export function readMessages(bytes: ArrayBuffer | Uint8Array, maxDepth: number): unknown {
+  try {
+    const text = decoder.decode(bytes);
+    if (!isDeep(text, maxDepth)) return parseMessages(text);
+  } catch {
+    throw new RequestError("parse", "The body is not valid JSON.");
+  }
+  const fault = `The body is nested more than ${maxDepth} deep (the setting max-depth).`;
+  throw new RequestError("parse", fault);
+}
 
 /**
  * Parses like `JSON.parse`, but keeps numbers in a tool's arguments exact: tools refuse numbers that cannot be stored
  * exactly. Other numbers, such as in `_meta`, are never stored.
  * @throws SyntaxError
  */
-export function parseMessages(json: string): unknown {
+function parseMessages(json: string): unknown {
   const body: unknown = JSON.parse(json);
   if (!mayHaveInexact(json)) return body;
   const exact = parseExactly(json) as unknown[];
@@ -23,6 +42,21 @@ export function parseMessages(json: string): unknown {
 }
 
 type CallRequest = { method?: unknown; params?: { arguments?: unknown } } | null;
+
+/**
+ * Refuses a message or a batch whose texts cannot be stored.
+ * @throws RequestError `invalid_params`
+ */
+export function checkContent(
+  messages: readonly JSONRPCMessage[],
+  { batch }: { batch: boolean },
+): void {
+  for (const message of messages) {
+    const fault = contentFault(message);
+    if (fault === undefined) continue;
+    throw new RequestError("invalid_params", fault, batch ? {} : { request: message });
+  }
+}
 
 /**
  * The reason to refuse a message with NUL or a lone surrogate in names, addresses or texts, with the field. Tools

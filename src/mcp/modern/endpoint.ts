@@ -7,7 +7,7 @@ import { MODERN_VERSION } from "../initialize.ts";
 import type { ListenStreams } from "./listen-streams.ts";
 import type { PassingCalls } from "../calls/passing-calls.ts";
 import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./param-headers.ts";
-import { RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { RequestError } from "../../protocol/errors.ts";
 import type { Incoming } from "../messages/incoming.ts";
 import { streamOf } from "../../events/sse-stream.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
@@ -29,7 +29,7 @@ export class ModernEndpoint {
   /** `route` is a message of this era with a valid envelope. */
   async post(incoming: Incoming, route: InboundModernRoute, http: Request): Promise<Response> {
     const { revision } = route.classification;
-    if (revision !== MODERN_VERSION) return unsupported(route, revision);
+    if (revision !== MODERN_VERSION) throw unsupported(route, revision);
     // Accept notifications without effect: cancellation is the end of the connection here, and no other matters.
     if (route.messageKind === "notification") return new Response(null, { status: 202 });
     const request = route.message;
@@ -38,7 +38,7 @@ export class ModernEndpoint {
     if (mismatch !== undefined) {
       const { header, sent = "not there", expected } = mismatch;
       const message = `Headers and body disagree: ${header} is ${sent}, expected ${expected}.`;
-      return rpcError(400, RPC.headerMismatch, message, { id: request.id, data: { mismatch } });
+      throw new RequestError("header_mismatch", message, { request, data: { mismatch } });
     }
     const { principal, target, toolsets, requestId, headers } = incoming;
     const caller = { principal, target, toolsets, requestId, headers };
@@ -66,9 +66,11 @@ export class ModernEndpoint {
   }
 }
 
-function unsupported({ message }: InboundModernRoute, requested = "unknown"): Response {
-  return rpcError(400, RPC.unsupportedVersion, `Unsupported protocol version: ${requested}`, {
-    id: "id" in message ? message.id : null,
+const unsupported = (
+  { message: request }: InboundModernRoute,
+  requested = "unknown",
+): RequestError =>
+  new RequestError("unsupported_version", `Unsupported protocol version: ${requested}`, {
+    request,
     data: { supported: [MODERN_VERSION], requested },
   });
-}

@@ -11,27 +11,32 @@ import { newId } from "../../lib/ids.ts";
 import type { List } from "../../updates/delivery.ts";
 import type { Client } from "../../sessions/session.ts";
 import type { Principal } from "../../auth/principal.ts";
-import { clientFromMeta, MODERN_VERSION, tooLong } from "../initialize.ts";
+import { checkIntroduction, clientFromMeta, MODERN_VERSION } from "../initialize.ts";
+import { RequestError } from "../../protocol/errors.ts";
 import { MAX_SUBSCRIBED_BYTES } from "../../updates/store.ts";
 import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "../server.ts";
 
-/** The resources to listen to, without duplicates; or an error with the fault in the request. */
-export function listenedUris({ params }: JSONRPCRequest): string[] | Error {
-  const wanted = params?.["notifications"];
+/**
+ * The resources to listen to, without duplicates.
+ * @throws RequestError `invalid_params`
+ */
+export function listenedUris(request: JSONRPCRequest): string[] {
+  const wanted = request.params?.["notifications"];
+  const refusal = (fault: string): RequestError =>
+    new RequestError("invalid_params", fault, { request });
   if (!isSpecType.SubscriptionFilter(wanted))
-    return new Error("notifications: expected what to listen for, { resourceSubscriptions: […] }.");
-  const fault = tooLong(params?._meta);
-  if (fault !== undefined) return new Error(fault);
+    throw refusal("notifications: expected what to listen for, { resourceSubscriptions: […] }.");
+  checkIntroduction(request, request.params?._meta);
   const uris = [...new Set(wanted.resourceSubscriptions)];
   if (uris.some((uri) => Buffer.byteLength(uri) > MAX_URI_BYTES))
-    return new Error(`notifications: a uri has at most ${MAX_URI_BYTES} bytes.`);
+    throw refusal(`notifications: a uri has at most ${MAX_URI_BYTES} bytes.`);
   if (uris.length > MAX_SUBSCRIPTIONS)
-    return new Error(`notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`);
-  return bytesOf(uris) > MAX_SUBSCRIBED_BYTES
-    ? new Error(
-        `notifications: at most ${MAX_SUBSCRIBED_BYTES} bytes of resourceSubscriptions in all.`,
-      )
-    : uris;
+    throw refusal(`notifications: at most ${MAX_SUBSCRIPTIONS} resourceSubscriptions.`);
+  if (bytesOf(uris) > MAX_SUBSCRIBED_BYTES)
+    throw refusal(
+      `notifications: at most ${MAX_SUBSCRIBED_BYTES} bytes of resourceSubscriptions in all.`,
+    );
+  return uris;
 }
 
 const bytesOf = (uris: readonly string[]): number =>

@@ -20,7 +20,8 @@ import type { SubscriptionStore } from "../../updates/store.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 import { listenedBytes, listenedUris, listenedLists, listeningClient } from "./listen-request.ts";
 import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
-import { listChangedNotice, RPC, rpcError } from "../../protocol/json-rpc.ts";
+import { RequestError } from "../../protocol/errors.ts";
+import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import { MAX_SUBSCRIPTIONS, type ServerInfo } from "../server.ts";
 
 interface Listener {
@@ -61,15 +62,12 @@ export class ListenStreams implements ConnectionHolder {
 
   async open(request: JSONRPCRequest, caller: Caller): Promise<Response> {
     const uris = listenedUris(request);
-    if (uris instanceof Error)
-      return rpcError(200, RPC.invalidParams, uris.message, { id: request.id });
     const lists = this.#parts.registry.changes ? listenedLists(request) : new Set<List>();
     const honored: SubscriptionFilter = {
       ...Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true])),
       ...(uris.length > 0 && { resourceSubscriptions: uris }),
     };
     const leave = this.#acquire(caller.principal.id, listenedBytes(request, uris));
-    if (leave instanceof Response) return leave;
     const listener = await this.#listen(request, caller, { uris, lists }, leave).catch(
       (error: unknown) => {
         leave();
@@ -86,17 +84,19 @@ export class ListenStreams implements ConnectionHolder {
     return sseResponse(listener.sse);
   }
 
-  /** Takes a stream and its bytes from the limits; returns the release function, or the refusal. */
-  #acquire(principal: string, bytes: number): (() => void) | Response {
+  /**
+   * Takes a stream and its bytes from the limits; returns the release function.
+   * @throws RequestError `too_many`
+   */
+  #acquire(principal: string, bytes: number): () => void {
     const used = this.#bytes.of(principal) + bytes;
     if (used > MAX_PRINCIPAL_BYTES || this.#bytes.total + bytes > MAX_BYTES) {
       const whose = used > MAX_PRINCIPAL_BYTES ? "One principal" : "All principals together";
       const most = used > MAX_PRINCIPAL_BYTES ? MAX_PRINCIPAL_BYTES : MAX_BYTES;
       const message = `${whose} can listen to at most ${most} bytes of uris at a time: end another subscriptions/listen first.`;
-      return rpcError(429, RPC.server, message, { headers: { "retry-after": "1" } });
+      throw new RequestError("too_many", message, { retryAfter: 1 });
     }
     const leave = this.#parts.openStreams.acquire(principal);
-    if (leave instanceof Response) return leave;
     const forget = this.#bytes.add(principal, bytes);
     return () => {
       forget();

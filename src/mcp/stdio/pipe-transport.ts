@@ -5,18 +5,20 @@ import type { Readable, Writable } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   classifyInboundRequest,
+  isSpecType,
   parseJSONRPCMessage,
   type JSONRPCMessage,
   type RequestId,
   type Transport,
 } from "@modelcontextprotocol/server";
-import { parseJson, toJson } from "../../lib/json/json.ts";
+import { toJson } from "../../lib/json/json.ts";
 import { dropNulls } from "../messages/absent.ts";
-import { batchFault, revisionFault } from "../messages/batch.ts";
+import { checkBatch, checkRevision } from "../messages/batch.ts";
 import { messageFault } from "../messages/faults.ts";
-import { contentFault, parseMessages } from "../messages/inbound.ts";
+import { checkContent, contentFault, readMessages } from "../messages/inbound.ts";
 import { Lines } from "./lines.ts";
-import { isAnswer, isNotification, isRequest, requestIdOf, RPC } from "../../protocol/json-rpc.ts";
+import { RequestError, rpcErrorOf } from "../../protocol/errors.ts";
+import { isAnswer, isNotification, isRequest, requestIdOf } from "../../protocol/json-rpc.ts";
 
 export interface PipeOptions {
   input: Readable;
@@ -105,15 +107,16 @@ export class PipeTransport implements Transport {
   };
 
   #line(line: Buffer | undefined): void {
-    if (line === undefined) {
-      const { maxBytes } = this.#options;
-      const message = `The message is larger than ${maxBytes} bytes (the setting max-body).`;
-      return this.#refuse(null, RPC.server, message);
-    }
-    const parsed = parseJson(line, this.#options.maxDepth, parseMessages);
-    if (parsed instanceof Error) return this.#refuse(null, RPC.parseError, parsed.message);
-    dropNulls(parsed.value);
-    this.#receive(parsed.value);
+    const { maxBytes, maxDepth } = this.#options;
+    this.#orRefuse(() => {
+      if (line === undefined) {
+        const fault = `The message is larger than ${maxBytes} bytes (the setting max-body).`;
+        throw new RequestError("too_large", fault);
+      }
+      const body = readMessages(line, maxDepth);
+      dropNulls(body);
+      this.#receive(body);
+    });
   }
 
   #receive(body: unknown): void {
@@ -121,10 +124,7 @@ export class PipeTransport implements Transport {
     else if (Array.isArray(body)) this.#receiveBatch(body);
     else {
       const message = messageOf(body);
-      if (message === undefined)
-        return this.#refuse(requestIdOf(body), RPC.invalidRequest, messageFault(body));
-      const fault = contentFault(message);
-      if (fault !== undefined) return this.#refuseContent(message, fault);
+      checkContent([message], { batch: false });
       if (isRequest(message) && message.method === "initialize") this.#introduction = message.id;
       this.#deliver(message);
     }
@@ -139,21 +139,25 @@ export class PipeTransport implements Transport {
   }
 
   #receiveBatch(messages: JSONRPCMessage[]): void {
-    const fault = this.#faultOf(messages);
-    if (fault !== undefined) return this.#refuse(null, RPC.invalidRequest, fault);
+    this.#checkBatch(messages);
     const ids = messages.filter(isRequest).map(({ id }) => id);
     const batch: Batch = { awaited: new Set(ids), answers: [] };
     for (const id of ids) this.#batches.set(id, batch);
     for (const message of messages) this.#deliver(message);
   }
 
-  #faultOf(messages: JSONRPCMessage[]): string | undefined {
+  #checkBatch(messages: JSONRPCMessage[]): void {
     const route = classifyInboundRequest({ httpMethod: "POST", body: messages });
-    if (route.kind === "reject") return route.message;
-    const fault = batchFault(messages) ?? messages.map(contentFault).find(Boolean);
-    if (fault !== undefined) return fault;
-    if (this.#version === undefined) return "The client has not sent initialize: send it first.";
-    return revisionFault(this.#version);
+    if (route.kind === "reject") throw new RequestError("invalid_request", route.message);
+    checkBatch(messages);
+    const fault = messages.map(contentFault).find(Boolean);
+    if (fault !== undefined) throw new RequestError("invalid_request", fault);
+    if (this.#version === undefined)
+      throw new RequestError(
+        "invalid_request",
+        "The client has not sent initialize: send it first.",
+      );
+    checkRevision(this.#version);
   }
 
   async #endOf(id: RequestId, { awaited, answers }: Batch): Promise<void> {
@@ -166,16 +170,20 @@ export class PipeTransport implements Transport {
   #introduced(answer: JSONRPCMessage): void {
     if ("result" in answer) this.#version = answer.result["protocolVersion"] as string;
     this.#introduction = undefined;
-    for (const body of this.#held.splice(0)) this.#receive(body);
+    for (const body of this.#held.splice(0)) this.#orRefuse(() => this.#receive(body));
   }
 
-  /** Refuses a request; a notification gets no answer. */
-  #refuseContent(message: JSONRPCMessage, fault: string): void {
-    if (isRequest(message)) this.#refuse(message.id, RPC.invalidParams, fault);
-  }
-
-  #refuse(id: RequestId | null, code: number, message: string): void {
-    this.#write({ jsonrpc: "2.0", id, error: { code, message } }).catch(this.#onError);
+  /** Answers what cannot be delivered; a notification gets no answer. */
+  #orRefuse(deliver: () => void): void {
+    try {
+      deliver();
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      const { request } = error;
+      const id = requestIdOf(request);
+      if (id === null && isSpecType.JSONRPCNotification(request)) return;
+      this.#write({ jsonrpc: "2.0", id, error: rpcErrorOf(error) }).catch(this.#onError);
+    }
   }
 
   async #write(value: unknown): Promise<void> {
@@ -185,11 +193,11 @@ export class PipeTransport implements Transport {
   }
 }
 
-/** The message; undefined for a body that is not JSON-RPC. */
-function messageOf(body: unknown): JSONRPCMessage | undefined {
+/** @throws RequestError `invalid_request` for a body that is not JSON-RPC */
+function messageOf(body: unknown): JSONRPCMessage {
   try {
     return parseJSONRPCMessage(body);
   } catch {
-    return undefined;
+    throw new RequestError("invalid_request", messageFault(body), { request: body });
   }
 }

@@ -20,7 +20,8 @@ import { why } from "../../telemetry/failures.ts";
 import type { Logger } from "../../telemetry/logger.ts";
 import { clientFromInitialize } from "../initialize.ts";
 import { listenedUris, listeningClient, NO_HEADER } from "../modern/listen-request.ts";
-import { isAnswer, isNotification, isRequest, RPC } from "../../protocol/json-rpc.ts";
+import { rpcErrorOf } from "../../protocol/errors.ts";
+import { isAnswer, isNotification, isRequest } from "../../protocol/json-rpc.ts";
 import { MAX_SUBSCRIPTIONS } from "../server.ts";
 
 export interface RegisteringOptions {
@@ -137,12 +138,9 @@ export class RegisteringTransport implements Transport {
 
   /** Stores the subscriptions; resolves to the error to send if that fails. */
   async #listen(request: JSONRPCRequest): Promise<JSONRPCMessage | undefined> {
-    const uris = listenedUris(request);
-    if (uris instanceof Error) {
-      const error = { code: RPC.invalidParams, message: uris.message };
-      return { jsonrpc: "2.0", id: request.id, error };
-    }
+    let uris: readonly string[] = [];
     try {
+      uris = listenedUris(request);
       if (this.listenerId === undefined) await this.#storeListener(request);
       await this.#subscribe(uris);
       this.#listens.set(request.id, uris);
@@ -210,5 +208,5 @@ export class RegisteringTransport implements Transport {
 const failed = (id: RequestId, error: unknown): JSONRPCMessage => ({
   jsonrpc: "2.0",
   id,
-  error: { code: RPC.internal, message: toAppError(error).advice },
+  error: rpcErrorOf(toAppError(error)),
 });
