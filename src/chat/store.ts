@@ -23,7 +23,8 @@ export interface Answer {
 
 /** A question that waits for its answer. The turn claims the session until it is completed or failed. */
 export interface Turn {
-  id: number;
+  /** Opaque. */
+  id: string;
   instanceId: string;
   sessionId: string;
   question: Message;

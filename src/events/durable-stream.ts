@@ -4,8 +4,6 @@ import { formatEventId } from "./event-id.ts";
 import type { SseStream } from "./sse-stream.ts";
 import type { StreamRecord, StreamStore } from "./store.ts";
 
-const BATCH = 200;
-
 interface Connection {
   sse: SseStream;
   /** The last event that was written to the connection. */
@@ -22,8 +20,8 @@ interface Connection {
 export type StreamStart = Pick<StreamRecord, "id" | "publicId" | "lastSeq" | "finishedAt">;
 
 export class DurableStream {
-  readonly id: number;
-  readonly #publicId: number;
+  readonly id: string;
+  readonly #publicId: string;
   readonly #log: StreamStore;
   #last: number;
   #finished: boolean;
@@ -125,7 +123,7 @@ export class DurableStream {
         const connection = this.#connection;
         if (!connection?.sse.open) return;
         if (connection.sent < this.#last) {
-          const events = await this.#log.events(this.id, connection.sent, BATCH);
+          const events = await this.#log.events(this.id, connection.sent);
           if (events.length === 0) return connection.sse.close(); // pruned during the read
           for (const { seq, data } of events) {
             if (!connection.sse.hasRoom) await connection.sse.room();

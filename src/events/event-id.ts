@@ -2,7 +2,7 @@
 
 export interface EventId {
   /** The stream's public id. */
-  publicId: number;
+  publicId: string;
   seq: number;
 }
 
@@ -11,5 +11,5 @@ export const formatEventId = ({ publicId, seq }: EventId): string => `${publicId
 /** The parsed id; undefined for text that `formatEventId` did not make. */
 export function parseEventId(text: string): EventId | undefined {
   const match = /^([1-9]\d{0,14})\.(0|[1-9]\d{0,14})$/.exec(text);
-  return match ? { publicId: Number(match[1]), seq: Number(match[2]) } : undefined;
+  return match ? { publicId: match[1]!, seq: Number(match[2]) } : undefined;
 }

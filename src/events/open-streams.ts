@@ -18,7 +18,7 @@ export interface StreamUse {
 export class OpenStreams {
   readonly #clientId: string;
   readonly #log: StreamStore;
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new Map<string, Entry>();
 
   constructor(clientId: string, log: StreamStore) {
     this.#clientId = clientId;
@@ -40,18 +40,18 @@ export class OpenStreams {
   }
 
   /** True while a client is connected to this stream, or if it has just received everything. */
-  isHeard(id: number): boolean {
+  isHeard(id: string): boolean {
     return this.#entries.get(id)?.stream.isHeard === true;
   }
 
-  get ids(): number[] {
+  get ids(): string[] {
     return [...this.#entries.keys()];
   }
 
   /** Takes over events that another process or recovery has stored in these streams. */
   async refresh(changed: Changed): Promise<void> {
     for (const [id, { stream }] of this.#entries) {
-      if (!changed.includes("stream", String(id))) continue;
+      if (!changed.includes("stream", id)) continue;
       const record = await this.#log.find(this.#clientId, id);
       if (record !== undefined) stream.catchUp(record);
     }

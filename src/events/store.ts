@@ -7,9 +7,10 @@ import type { Credentials, Scope } from "../auth/principal.ts";
 export type RequestId = string | number;
 
 export interface StreamRecord {
-  id: number;
-  /** The stream's id in event ids. */
-  publicId: number;
+  /** Opaque. */
+  id: string;
+  /** The stream's id in event ids: at most 15 digits, which tell a client nothing of other streams. */
+  publicId: string;
   kind: "request" | "standalone";
   lastSeq: number;
   /** Number of the last pruned event. */
@@ -38,7 +39,7 @@ export interface NewRequest {
 export interface OpenRequest extends NewRequest {
   clientId: string;
   owner: string;
-  streamId: number;
+  streamId: string;
   instanceId: string;
 }
 
@@ -63,13 +64,13 @@ export interface StreamStore extends Expiring {
   /** The streams of equal POSTs whose answers were not completely written to a connection, oldest first. */
   findUndelivered(clientId: string, posted: string): Promise<StreamRecord[]>;
   /** Records that a finished stream was completely written to a connection. The same POST is then a new one. */
-  delivered(streamId: number): Promise<void>;
+  delivered(streamId: string): Promise<void>;
   /** Creates an empty standalone stream. */
   openStandalone(clientId: string): Promise<StreamRecord>;
   /** The stream; undefined when it is unknown, pruned, or another client's. */
-  find(clientId: string, streamId: number): Promise<StreamRecord | undefined>;
+  find(clientId: string, streamId: string): Promise<StreamRecord | undefined>;
   /** The stream by its public id, which event ids contain. */
-  findPublic(clientId: string, publicId: number): Promise<StreamRecord | undefined>;
+  findPublic(clientId: string, publicId: string): Promise<StreamRecord | undefined>;
   /**
    * Stores a message and returns its number. The oldest events beyond `maxEvents` are pruned, with a delay of at most
    * a tenth. `instanceId` is the process that runs the requests. `sessions` are the sessions whose content the stream
@@ -77,40 +78,40 @@ export interface StreamStore extends Expiring {
    * @throws AppError `not_found` when the stream is gone, `interrupted` when another process runs its requests now
    */
   append(
-    streamId: number,
+    streamId: string,
     data: string,
     maxEvents: number,
     instanceId?: string,
     sessions?: readonly string[],
   ): Promise<number>;
-  /** The events after `after`, in order. */
-  events(streamId: number, after: number, limit: number): Promise<StreamEvent[]>;
+  /** The next events after `after`, in order, without a hole; none at the end of the stream. */
+  events(streamId: string, after: number): Promise<StreamEvent[]>;
   /**
    * Stores the answer to a request of this stream and retires the request, in one operation. Undefined when this
    * process no longer runs it. `sessions`: as for `append`.
    */
   answer(
-    streamId: number,
+    streamId: string,
     requestId: RequestId,
     data: string,
     instanceId: string,
     sessions?: readonly string[],
   ): Promise<Ended | undefined>;
   /** Ends a request without an answer. */
-  retire(streamId: number, requestId: RequestId): Promise<Ended | undefined>;
+  retire(streamId: string, requestId: RequestId): Promise<Ended | undefined>;
   /** Deletes the streams of an ended client, with its open requests. */
   deleteAll(clientId: string): Promise<void>;
   /**
    * Moves the client's outbox to the end of its stream; resolves to the stream's last number.
    * @throws AppError `not_found` when the stream is gone, or another client's
    */
-  drain(clientId: string, streamId: number, maxEvents: number): Promise<number>;
+  drain(clientId: string, streamId: string, maxEvents: number): Promise<number>;
   /** The streams of the instance's open requests. */
-  streamsOf(instanceId: string): Promise<number[]>;
+  streamsOf(instanceId: string): Promise<string[]>;
   /** Open requests of dead instances. */
   orphans(): Promise<OpenRequest[]>;
   /** Takes over an orphan; false if another process was faster. */
   adopt(request: OpenRequest, instanceId: string): Promise<boolean>;
   /** Marks these streams as connected now. */
-  touch(streamIds: readonly number[]): Promise<void>;
+  touch(streamIds: readonly string[]): Promise<void>;
 }

@@ -18,12 +18,12 @@ export interface IdempotentCall {
   request: string;
 }
 
-/** `running` in another process; `lost` when its process is gone, or is this one, which has no such run. */
+/** `id` is opaque. `running` in another process; `lost` when its process is gone, or is this one, which has no such run. */
 export type IdempotentCallStart =
-  | { kind: "started"; id: number; newSessionId: string }
+  | { kind: "started"; id: string; newSessionId: string }
   | { kind: "done"; outcome: string }
-  | { kind: "running"; id: number }
-  | { kind: "lost"; id: number; newSessionId: string };
+  | { kind: "running"; id: string }
+  | { kind: "lost"; id: string; newSessionId: string };
 
 export interface IdempotentCallStore extends Expiring {
   /**
@@ -36,13 +36,13 @@ export interface IdempotentCallStore extends Expiring {
     mine: { instanceId: string; newSessionId: string; max: number },
   ): Promise<IdempotentCallStart>;
   /** Takes over a lost call; false if another process was faster. */
-  adopt(id: number, instanceId: string): Promise<boolean>;
+  adopt(id: string, instanceId: string): Promise<boolean>;
   /** Stores the outcome, as JSON. No effect if another instance has adopted the call. */
-  finish(id: number, instanceId: string, outcome: string): Promise<void>;
+  finish(id: string, instanceId: string, outcome: string): Promise<void>;
   /** The changes of a run of this call: see `MakeOnce`. */
-  changes(id: number, instanceId: string): MakeOnce;
+  changes(id: string, instanceId: string): MakeOnce;
   /** Frees the key, unless another instance has adopted the call. A repeated call may create the same new session. */
-  drop(id: number, instanceId: string): Promise<void>;
+  drop(id: string, instanceId: string): Promise<void>;
 }
 
 /**
@@ -211,7 +211,7 @@ export class IdempotentCalls {
   async #begin(call: IdempotentCall, { newSessionId }: KeyedOptions, signal: AbortSignal) {
     const first = await this.#take(call, newSessionId, signal);
     if (first.kind !== "running") return first;
-    using waiting = new ChangeWait(this.#changes, { kind: "call", id: String(first.id) });
+    using waiting = new ChangeWait(this.#changes, { kind: "call", id: first.id });
     for (;;) {
       const start = await this.#take(call, newSessionId, signal);
       if (start.kind !== "running") return start;

@@ -104,7 +104,7 @@ export function keyedCallLimitsContract(open: Open): void {
           const call = { ...CALL, scope: "", key: id };
           const mine = { instanceId: here, newSessionId: id, max: MAX };
           const begun = await store.begin(call, mine);
-          await store.finish((begun as { id: number }).id, here, "1");
+          await store.finish((begun as { id: string }).id, here, "1");
         }
         await storage.sessions.clear(one.id, what);
         expect(await kind({ scope: "", key: one.id })).toBe("started");

@@ -23,8 +23,8 @@ export async function setUp(opened: Opened) {
     );
   const kind = async (call: Partial<IdempotentCall> = {}, mine = {}): Promise<string> =>
     (await begin(call, mine)).kind;
-  /** Takes a key that must be free, here; resolves to the call's number. */
-  const start = async (call: Partial<IdempotentCall> = {}, mine = {}): Promise<number> => {
+  /** Takes a key that must be free, here; resolves to the call's id. */
+  const start = async (call: Partial<IdempotentCall> = {}, mine = {}): Promise<string> => {
     const started = await begin(call, { instanceId: here, ...mine });
     if (started.kind !== "started") throw new Error(`The call is ${started.kind}.`);
     return started.id;

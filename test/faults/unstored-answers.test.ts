@@ -48,7 +48,7 @@ async function running(refusals: number) {
   void stream.attach(sse, 0, true);
   return {
     exchange,
-    stored: () => storage.streams.events(record.id, 0, 9),
+    stored: () => storage.streams.events(record.id, 0),
     said: new Response(sse.body).text(),
   };
 }

@@ -32,7 +32,7 @@ export class PendingResponses {
    * Ends the responses whose requests another process has taken over. `own` reads the streams of this process's open
    * requests.
    */
-  async giveUp(own: () => Promise<readonly number[]>): Promise<void> {
+  async giveUp(own: () => Promise<readonly string[]>): Promise<void> {
     const open = [...this.#open]; // copy first: a response that opens during the read is not in the rows
     const owned = new Set(await own());
     await Promise.all(open.map(async (exchange) => exchange.giveUp?.(owned)));

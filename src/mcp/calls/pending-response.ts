@@ -27,7 +27,7 @@ export interface PendingResponse {
   /** Drops the connection, because the server stops or the client has ended. */
   abort(): void;
   /** Stops the requests if their stream is not in `owned`: another process runs them now. */
-  giveUp?(owned: ReadonlySet<number>): Promise<void>;
+  giveUp?(owned: ReadonlySet<string>): Promise<void>;
 }
 
 /** The ids of the pending requests, and a promise for their end. */
@@ -294,7 +294,7 @@ export class StreamResponse implements PendingResponse {
     this.#options.stream.detach();
   }
 
-  async giveUp(owned: ReadonlySet<number>): Promise<void> {
+  async giveUp(owned: ReadonlySet<string>): Promise<void> {
     if (!owned.has(this.#options.stream.id) && !this.#awaited.none) await this.#takenOver();
   }
 

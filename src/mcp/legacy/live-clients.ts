@@ -82,7 +82,7 @@ export class LiveClients implements ConnectionHolder {
   }
 
   /** Ids of the streams in use here. */
-  get streamIds(): number[] {
+  get streamIds(): string[] {
     return this.#present.flatMap((live) => live.streams.ids);
   }
 

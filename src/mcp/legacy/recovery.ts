@@ -15,8 +15,6 @@ import type { LiveClients } from "./live-clients.ts";
 import { neededScope } from "../scopes.ts";
 import { ANYTHING } from "../../updates/changes.ts";
 
-const BATCH = 500;
-
 export interface RecoveryOptions {
   streams: StreamStore;
   dispatcher: Dispatcher;
@@ -90,7 +88,7 @@ async function toldProgress(
   const told: ToldProgress = new Map();
   let after = 0;
   for (;;) {
-    const events = await streams.events(streamId, after, BATCH);
+    const events = await streams.events(streamId, after);
     if (events.length === 0) return told;
     for (const { data } of events)
       if (data !== "") noteProgress(JSON.parse(data) as JSONRPCMessage, told);

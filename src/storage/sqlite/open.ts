@@ -31,7 +31,7 @@ import { sqliteSessionStore } from "./sessions/session-store.ts";
 import { sqliteSigningKeyStore } from "./access/signing-key-store.ts";
 import { sqliteStatistics } from "./stores/statistics.ts";
 import { sqliteStateStore } from "./sessions/state-store.ts";
-import { sqliteStreamStore } from "./stores/stream-store.ts";
+import { sqliteStreamStore } from "./streams/stream-store.ts";
 import { sqliteSubscriptionStore } from "./stores/subscription-store.ts";
 import { sqliteTransferStore } from "./sessions/transfer-store.ts";
 import { sqliteWriteAccess } from "./engine/write-access.ts";

@@ -114,7 +114,7 @@ export function sqliteTurns(
   /** @throws AppError `conflict` when the history was cleared meanwhile */
   const checkClaim = ({ id, sessionId, instanceId }: Turn): void => {
     const claim = q.claimed.get({ sessionId });
-    if (claim?.messageId === id && claim.instanceId === instanceId) return;
+    if (claim?.messageId === Number(id) && claim.instanceId === instanceId) return;
     throw new AppError(
       "conflict",
       "The history was cleared, or this question was taken over, while it was being answered.",
@@ -165,7 +165,7 @@ export function sqliteTurns(
     };
     return {
       kind: "started",
-      turn: { id: last.id, instanceId, sessionId, question, by, again: { lastSeq } },
+      turn: { id: String(last.id), instanceId, sessionId, question, by, again: { lastSeq } },
     };
   };
 
@@ -233,7 +233,13 @@ export function sqliteTurns(
         q.claim.run({ sessionId, messageId: question.id, instanceId, now: engine.clock.now() });
         return {
           kind: "started",
-          turn: { id: question.id, instanceId, sessionId, question: publicPart(question), by },
+          turn: {
+            id: String(question.id),
+            instanceId,
+            sessionId,
+            question: publicPart(question),
+            by,
+          },
         };
       }),
 

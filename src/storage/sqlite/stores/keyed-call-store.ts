@@ -158,13 +158,13 @@ export function sqliteKeyedCallStore(
           const { id, newSessionId } = found;
           if (free) {
             q.take.run({ id, instanceId });
-            return { kind: "started", id, newSessionId };
+            return { kind: "started", id: String(id), newSessionId };
           }
           if (found.outcome !== null) return { kind: "done", outcome: found.outcome };
           const elsewhere = found.instanceId !== instanceId;
           if (elsewhere && q.alive.get({ instanceId: found.instanceId }) !== undefined)
-            return { kind: "running", id };
-          return { kind: "lost", id, newSessionId };
+            return { kind: "running", id: String(id) };
+          return { kind: "lost", id: String(id), newSessionId };
         }
         if (q.count.get({ owner, scope })!.n >= max) {
           const first = q.oldest.get({ owner, scope });
@@ -177,23 +177,26 @@ export function sqliteKeyedCallStore(
           .returning({ id: keyedCalls.id })
           .get();
         makeRoom(owner, id);
-        return { kind: "started", id, newSessionId };
+        return { kind: "started", id: String(id), newSessionId };
       }),
-    adopt: (id, to) => engine.write(() => q.adopt.run({ id, to }).changes === 1),
-    finish: (id, instanceId, outcome) =>
+    adopt: (call, to) => engine.write(() => q.adopt.run({ id: Number(call), to }).changes === 1),
+    finish: (call, instanceId, outcome) =>
       engine.write(() => {
+        const id = Number(call);
         if (q.finish.run({ id, instanceId, outcome }).changes === 0) return;
         q.forgetChanges.run({ id });
         if (!makeRoom(q.ownerOf.get({ id })!.owner, id))
           q.finish.run({ id, instanceId, outcome: NOT_KEPT });
       }),
-    drop: (id, instanceId) =>
+    drop: (call, instanceId) =>
       engine.write(() => {
+        const id = Number(call);
         // Without a session, the row keeps the id of the one that the call may have opened.
         if (q.free.run({ id, instanceId }).changes > 0) q.forgetChanges.run({ id });
         else q.drop.run({ id, instanceId });
       }),
-    changes: (id, instanceId): MakeOnce => {
+    changes: (call, instanceId): MakeOnce => {
+      const id = Number(call);
       const counts = new Map<string, number>();
       return (what, act) =>
         engine.accompany((operation) => {

@@ -1,0 +1,90 @@
+// Rows of the event log: events with numbers of their own in each stream, and the sessions that they may speak of.
+import { and, asc, eq, gt, lte, sql } from "drizzle-orm";
+import { AppError } from "../../../lib/errors.ts";
+import type { StreamEvent } from "../../../events/store.ts";
+import type { Engine } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
+import { streamEvents, streams, streamSessions } from "../schema/schema.ts";
+import { lastSeq } from "./stream-rows.ts";
+
+const { placeholder } = sql;
+
+/** Events per read. */
+const BATCH = 200;
+
+export type EventRows = ReturnType<typeof eventRows>;
+
+/** `onEvent` is called for each written event. */
+export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
+  const streamById = eq(streams.id, placeholder("streamId"));
+  const ofStream = eq(streamEvents.streamId, placeholder("streamId"));
+  const q = lazily({
+    add: () =>
+      db
+        .insert(streamEvents)
+        .select(
+          db
+            .select({
+              streamId: streams.id,
+              seq: sql<number>`${lastSeq} + 1`.as("seq"),
+              data: sql<string>`${placeholder("data")}`.as("data"),
+              createdAt: sql<number>`${placeholder("now")}`.as("created_at"),
+            })
+            .from(streams)
+            .where(streamById),
+        )
+        .returning({ seq: streamEvents.seq })
+        .prepare(),
+    prune: () =>
+      db
+        .delete(streamEvents)
+        .where(and(ofStream, lte(streamEvents.seq, placeholder("upTo"))))
+        .prepare(),
+    setPruned: () =>
+      db
+        .update(streams)
+        .set({ prunedSeq: sql`${placeholder("upTo")}` })
+        .where(streamById)
+        .prepare(),
+    after: () =>
+      db
+        .select({ seq: streamEvents.seq, data: streamEvents.data })
+        .from(streamEvents)
+        .where(and(ofStream, gt(streamEvents.seq, placeholder("after"))))
+        .orderBy(asc(streamEvents.seq))
+        .limit(BATCH)
+        .prepare(),
+    addSession: () =>
+      db
+        .insert(streamSessions)
+        .values({ streamId: placeholder("streamId"), sessionId: placeholder("sessionId") })
+        .onConflictDoNothing()
+        .prepare(),
+  });
+  return {
+    /**
+     * Inside a write: adds an event and returns its number. The oldest events beyond `maxEvents` go, in steps of a tenth.
+     * @throws AppError `not_found`
+     */
+    add(id: string, data: string, maxEvents = Infinity): number {
+      const streamId = Number(id);
+      const added = q.add.get({ streamId, data, now: clock.now() }) as { seq: number } | undefined;
+      if (added === undefined) throw streamGone();
+      onEvent?.();
+      const { seq } = added;
+      if (seq > maxEvents && seq % Math.ceil(maxEvents / 10) === 0) {
+        q.prune.run({ streamId, upTo: seq - maxEvents });
+        q.setPruned.run({ streamId, upTo: seq - maxEvents });
+      }
+      return seq;
+    },
+    after: (id: string, after: number): StreamEvent[] =>
+      q.after.all({ streamId: Number(id), after }),
+    /** Inside a write: records the sessions of the stream's content. */
+    addSessions(id: string, sessions: readonly string[] = []): void {
+      for (const sessionId of sessions) q.addSession.run({ streamId: Number(id), sessionId });
+    },
+  };
+}
+
+export const streamGone = (): AppError => new AppError("not_found", "That stream has ended.");

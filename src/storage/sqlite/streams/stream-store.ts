@@ -1,0 +1,129 @@
+// Streams in SQLite. A response event and the retirement of its request are one operation, so a crash leaves either an
+// open request or a complete answer.
+import { asc, eq, sql } from "drizzle-orm";
+import { AppError } from "../../../lib/errors.ts";
+import type { Ended, RequestId, StreamStore } from "../../../events/store.ts";
+import type { Engine } from "../engine/engine.ts";
+import { sqliteExpiring } from "../engine/expiring.ts";
+import { lazily } from "../engine/statements.ts";
+import type { Usage } from "../limits/usage.ts";
+import { outbox, streams } from "../schema/schema.ts";
+import { eventRows, streamGone } from "./event-rows.ts";
+import { requestRows } from "./request-rows.ts";
+import { streamRows } from "./stream-rows.ts";
+
+const { placeholder } = sql;
+
+/** Large events, and now and then a small one, are checked against the client's account. */
+const LARGE_EVENT = 16_000; // characters
+const EVENTS_A_CHECK = 16;
+
+/** A stream without open requests that nobody has used since `oldest`. */
+const stale = sql`(streams.touched_at <= ${placeholder("oldest")}
+  and coalesce((select created_at from stream_events where stream_events.stream_id = streams.id
+    order by seq desc limit 1), 0) <= ${placeholder("oldest")}
+  and not exists (select 1 from open_requests where open_requests.stream_id = streams.id))`;
+
+/** `onEvent` is called for each written event. */
+export function sqliteStreamStore(
+  engine: Engine,
+  usage: Pick<Usage, "checkProgram">,
+  graceMs: number,
+  onEvent?: () => void,
+): StreamStore {
+  const rows = streamRows(engine);
+  const events = eventRows(engine, onEvent);
+  const requests = requestRows(engine);
+  const takeOutbox = sqliteOutbox(engine);
+
+  /** Inside a write: ends a request, and its stream with the last one. `instanceId`: the one that must run it. */
+  const end = (
+    streamId: string,
+    requestId: RequestId,
+    { data, instanceId }: { data?: string; instanceId?: string } = {},
+  ): Ended | undefined => {
+    if (!requests.delete(streamId, requestId, instanceId)) return undefined;
+    const seq = data === undefined ? 0 : events.add(streamId, data);
+    const finished = !requests.isPending(streamId);
+    if (finished) rows.finish(streamId);
+    if (finished && data === undefined) rows.delivered(streamId); // given up by its own client
+    return { seq, finished };
+  };
+
+  return {
+    openRequests: (clientId, instanceId, list, posted) =>
+      engine.write(() => {
+        const stream = rows.open(clientId, posted);
+        for (const request of list) requests.insert(stream.id, clientId, instanceId, request);
+        usage.checkProgram(clientId);
+        return stream;
+      }),
+    openStandalone: (clientId) =>
+      engine.write(() => {
+        const stream = rows.open(clientId);
+        usage.checkProgram(clientId);
+        return stream;
+      }),
+
+    find: (clientId, streamId) => engine.readNow(() => rows.find(clientId, streamId)),
+    findPublic: (clientId, publicId) => engine.readNow(() => rows.findPublic(clientId, publicId)),
+    findUndelivered: (clientId, posted) =>
+      engine.readNow(() => rows.findUndelivered(clientId, posted)),
+    delivered: (streamId) => engine.writeRelaxed(() => rows.delivered(streamId)),
+
+    append: (streamId, data, maxEvents, instanceId, sessions) =>
+      engine.write(() => {
+        if (instanceId !== undefined && requests.isTakenOver(streamId, instanceId))
+          throw new AppError("interrupted", "Another process has taken this request over.");
+        const seq = events.add(streamId, data, maxEvents);
+        events.addSessions(streamId, sessions);
+        // An answer is stored in any case: its call was done.
+        if (data.length > LARGE_EVENT || seq % EVENTS_A_CHECK === 0)
+          usage.checkProgram(rows.clientOf(streamId));
+        return seq;
+      }),
+    events: (streamId, after) => engine.readDurable(() => events.after(streamId, after)),
+
+    answer: (streamId, requestId, data, instanceId, sessions) =>
+      engine.write(() => {
+        const ended = end(streamId, requestId, { data, instanceId });
+        if (ended !== undefined) events.addSessions(streamId, sessions);
+        return ended;
+      }),
+    retire: (streamId, requestId) => engine.write(() => end(streamId, requestId)),
+    deleteAll: (clientId) => engine.free(() => rows.deleteAll(clientId)),
+
+    drain: (clientId, streamId, maxEvents) =>
+      engine.write(() => {
+        const stream = rows.find(clientId, streamId);
+        if (stream === undefined) throw streamGone();
+        let last = stream.lastSeq;
+        for (const { data, sessionId } of takeOutbox(clientId)) {
+          last = events.add(streamId, data, maxEvents);
+          if (sessionId !== null) events.addSessions(streamId, [sessionId]);
+        }
+        return last;
+      }),
+
+    streamsOf: (instanceId) => engine.readNow(() => requests.streamsOf(instanceId)),
+    orphans: () => engine.readDurable(() => requests.orphans()),
+    adopt: (request, to) => engine.write(() => requests.adopt(request, to)),
+    touch: (streamIds) => engine.write(() => streamIds.forEach((id) => rows.touch(id))),
+
+    ...sqliteExpiring(engine, streams, stale, () => ({ oldest: engine.time.ago(graceMs) })),
+  };
+}
+
+/** Inside a write: empties a client's outbox and returns what it held, in order. */
+function sqliteOutbox({ db }: Engine) {
+  const ofClient = eq(outbox.clientId, placeholder("clientId"));
+  const q = lazily({
+    waiting: () => db.select().from(outbox).where(ofClient).orderBy(asc(outbox.id)).prepare(),
+    empty: () => db.delete(outbox).where(ofClient).prepare(),
+  });
+  return (clientId: string) => {
+    const waiting = q.waiting.all({ clientId });
+    if (waiting.length > 0) q.empty.run({ clientId });
+    return waiting;
+  };
+}
