@@ -78,11 +78,11 @@ export function buildEras({
     legacy: new SharedServer(mcp, "legacy"),
   };
   const passing = (era: "modern" | "legacy"): PassingCalls =>
-    new PassingCalls({ server: servers[era], registry: mcp.registry, exchanges: pending, calls });
+    new PassingCalls({ server: servers[era], registry: mcp.registry, pending, calls });
 
   const liveOptions = { ...mcp, streams, maxEvents: config["stream-events"] };
   const live = new LiveClients(liveOptions, clients, config["live-clients"]);
-  const legacyOptions = { ...liveOptions, clients, live, presence, exchanges: pending, calls };
+  const legacyOptions = { ...liveOptions, clients, live, presence, pending, calls };
   const dispatcher = new Dispatcher({ ...legacyOptions, instanceId: instances.id });
   const legacy = new LegacyEndpoint({
     ...legacyOptions,

@@ -17,24 +17,6 @@ const RETRY_MS = 5_000;
 
 const encoder = new TextEncoder();
 
-const HEADERS = Object.freeze({
-  "content-type": "text/event-stream",
-  "cache-control": "no-cache, no-transform",
-  "x-accel-buffering": "no", // stops nginx from buffering events
-});
-
-const streamed = new WeakMap<Response, SseStream>();
-
-/** The stream as an HTTP response. */
-export function sseResponse(stream: SseStream): Response {
-  const response = new Response(stream.body, { headers: HEADERS });
-  streamed.set(response, stream);
-  return response;
-}
-
-/** The `SseStream` behind a response, if it has one. */
-export const streamOf = (response: Response): SseStream | undefined => streamed.get(response);
-
 export class SseStream {
   readonly body: ReadableStream<Uint8Array>;
   /** Resolves at the end of the connection; true if everything sent was handed to the system by then. */

@@ -2,9 +2,9 @@
 import type { InboundLadderRejection, JSONRPCMessage } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import { may } from "../auth/principal.ts";
-import { streamOf } from "../events/sse-stream.ts";
 import type { RequestErrorCode } from "../lib/errors.ts";
 import type { PendingResponses } from "../mcp/calls/in-flight.ts";
+import type { HttpAnswer } from "../mcp/calls/http-answer.ts";
 import { jsonAtEnd } from "../mcp/calls/json-at-end.ts";
 import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
 import { dropNulls } from "../mcp/messages/absent.ts";
@@ -68,11 +68,11 @@ export class McpHandlers {
   }
 
   async get(c: Context<Authenticated>): Promise<Response> {
-    return this.#streaming(c, await this.#options.legacy.get(incoming(c)));
+    return toResponse(await this.#watched(c, await this.#options.legacy.get(incoming(c))));
   }
 
-  delete(c: Context<Authenticated>): Promise<Response> {
-    return this.#options.legacy.delete(incoming(c));
+  async delete(c: Context<Authenticated>): Promise<Response> {
+    return toResponse(await this.#options.legacy.delete(incoming(c)));
   }
 
   async #answer(c: Context<Authenticated>, bytes: ArrayBuffer | Buffer): Promise<Response> {
@@ -99,8 +99,8 @@ export class McpHandlers {
     }
     checkContent(messages, { batch });
     const pages = pagesOf(messages, registry);
-    return withRoom(inFlight, c, pages, async () =>
-      this.#streaming(
+    const answer = await withRoom(inFlight, c, pages, async () =>
+      this.#watched(
         c,
         route.kind === "modern"
           ? await modern.post(incoming(c), route, c.req.raw)
@@ -108,23 +108,40 @@ export class McpHandlers {
         batch,
       ),
     );
+    return toResponse(answer);
   }
 
-  /** Prepare an answer that is a stream. Middleware may wrap the response later, so find the stream here. */
-  #streaming(
+  /** Prepare an answer that is a stream: its end, its credentials, and its form for clients that take no stream. */
+  #watched(
     c: Context<Authenticated>,
-    response: Response,
+    answer: HttpAnswer,
     batch = false,
-  ): Response | Promise<Response> {
-    const stream = streamOf(response);
-    if (stream === undefined) return response;
+  ): HttpAnswer | Promise<HttpAnswer> {
+    if (!("stream" in answer)) return answer;
+    const { stream } = answer;
     this.#options.streamCredentials.watch(stream, c.get("admission"));
     writeTogether(c.env.outgoing);
     whenWritten(c.env.outgoing, (written) => stream.settle(written));
     if (c.req.method === "POST" && !takesStream(c))
       return jsonAtEnd(stream, { batch, signal: c.req.raw.signal });
-    return response;
+    return answer;
   }
+}
+
+const STREAM_HEADERS = Object.freeze({
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no", // stops nginx from buffering events
+});
+
+function toResponse(answer: HttpAnswer): Response {
+  if ("stream" in answer) return new Response(answer.stream.body, { headers: STREAM_HEADERS });
+  const { status, body, headers } = answer;
+  if (body === null) return new Response(null, { status });
+  return new Response(body, {
+    status,
+    headers: { "content-type": "application/json", ...headers },
+  });
 }
 
 const incoming = (c: Context<Authenticated>): Incoming => ({

@@ -143,11 +143,12 @@ async function listensWith(change: (clients: ClientStore) => Partial<ClientStore
   });
   return {
     ...{ storage, listens },
-    open(uris: readonly string[]): Promise<Response> {
+    async open(uris: readonly string[]): Promise<Response> {
       const params = { notifications: { resourceSubscriptions: uris } };
       const request = modernRequest("subscriptions/listen", params, { id: "news" });
       const caller = { principal: { id: "ana" }, client: undefined, target: undefined };
-      return listens.open(request as JSONRPCRequest, caller);
+      const { stream } = await listens.open(request as JSONRPCRequest, caller);
+      return new Response(stream.body, { headers: { "content-type": "text/event-stream" } });
     },
   };
 }

@@ -4,14 +4,14 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { PAGE_BYTES } from "../../lib/page.ts";
 import { once } from "../../lib/once.ts";
 import { CountByKey } from "../../lib/count-by-key.ts";
-import { sizeOf } from "../../mcp/calls/json-response.ts";
+import type { HttpAnswer } from "../../mcp/calls/http-answer.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 import type { Context } from "hono";
 import type { Authenticated } from "../guards/guard.ts";
 import { whenWritten } from "../listen.ts";
 
-/** Smallest body that is counted. */
+/** Largest body of a request or an answer that is not counted. */
 const COUNTED_BYTES = 64_000;
 /** Memory of one page: as rows, as structure, as text for people, as JSON. */
 const READ_BYTES = 6 * PAGE_BYTES;
@@ -111,17 +111,17 @@ export async function withRoom(
   inFlight: InFlight,
   c: Context<Authenticated>,
   pages: number,
-  answer: () => Promise<Response>,
-): Promise<Response> {
+  answer: () => Promise<HttpAnswer>,
+): Promise<HttpAnswer> {
   const { id } = c.get("principal");
   const leave = pages === 0 ? undefined : await inFlight.wait(id, pages * READ_BYTES);
   if (pages > 0 && leave === undefined) throw tooMuch();
   const reading = leave && setTimeout(leave, READING_MS);
   try {
-    const response = await answer();
-    const bytes = sizeOf(response);
-    if (bytes > 0) whenWritten(c.env.outgoing, inFlight.hold(id, bytes));
-    return response;
+    const given = await answer();
+    const bytes = "body" in given ? (given.body?.length ?? 0) : 0;
+    if (bytes > COUNTED_BYTES) whenWritten(c.env.outgoing, inFlight.hold(id, bytes));
+    return given;
   } finally {
     clearTimeout(reading);
     leave?.();

@@ -8,13 +8,13 @@ export class PendingResponses {
   readonly #entered = new Set<Writable>();
   #changed = Promise.withResolvers<void>();
 
-  /** Tracks a response until it is done, then calls `ended`. */
-  track(exchange: PendingResponse, ended: () => void): void {
-    this.#open.add(exchange);
-    void exchange.done.then(() => {
-      this.#open.delete(exchange);
+  /** Tracks a response until it is done, then gives back what its requests held. */
+  track(response: PendingResponse, held: Disposable): void {
+    this.#open.add(response);
+    void response.done.then(() => {
+      this.#open.delete(response);
       this.#changed.resolve();
-      ended();
+      held[Symbol.dispose]();
     });
   }
 
@@ -35,7 +35,7 @@ export class PendingResponses {
   async giveUp(own: () => Promise<readonly string[]>): Promise<void> {
     const open = [...this.#open]; // copy first: a response that opens during the read is not in the rows
     const owned = new Set(await own());
-    await Promise.all(open.map(async (exchange) => exchange.giveUp?.(owned)));
+    await Promise.all(open.map(async (response) => response.giveUp?.(owned)));
   }
 
   /** Resolves when nothing is in flight, at the latest after `graceMs`. */

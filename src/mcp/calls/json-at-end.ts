@@ -2,7 +2,7 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { toJson } from "../../lib/json/json.ts";
 import type { SseStream } from "../../events/sse-stream.ts";
-import { jsonResponse } from "./json-response.ts";
+import type { BodyAnswer } from "./http-answer.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import { isAnswer } from "../../protocol/json-rpc.ts";
 
@@ -16,7 +16,7 @@ export interface JsonAtEndOptions {
 export async function jsonAtEnd(
   stream: SseStream,
   { batch, signal }: JsonAtEndOptions,
-): Promise<Response> {
+): Promise<BodyAnswer> {
   const answers: JSONRPCMessage[] = [];
   for await (const message of messagesOf(stream, signal))
     if (isAnswer(message)) answers.push(message);
@@ -25,7 +25,7 @@ export async function jsonAtEnd(
     const message = "This answer was cut off. Send the same request again.";
     throw new RequestError("try_again", message, { retryAfter: 1 });
   }
-  return jsonResponse(toJson(batch ? answers : first));
+  return { status: 200, body: toJson(batch ? answers : first) };
 }
 
 /** The messages of a stream; our events have their data in one line. */

@@ -3,6 +3,7 @@
 import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import type { Caller } from "../../sessions/session.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
+import type { HttpAnswer } from "./http-answer.ts";
 import { JsonResponse } from "./pending-response.ts";
 import { isQuick } from "./interruption.ts";
 import type { PendingResponses } from "./in-flight.ts";
@@ -12,10 +13,13 @@ import type { SharedServer } from "../modern/shared-server.ts";
 /** Time without a message after which a call gets its stream, whose keep-alives hold proxies off. */
 const SILENT_MS = 10_000;
 
+/** The answer to a caller that has gone, which is not sent. */
+const GONE: HttpAnswer = { status: 499, body: null };
+
 export interface PassingCallsOptions {
   server: SharedServer;
   registry: ToolRegistry;
-  exchanges: PendingResponses;
+  pending: PendingResponses;
   calls: ConcurrencyLimit;
 }
 
@@ -37,29 +41,24 @@ export class PassingCalls {
     requests: readonly JSONRPCRequest[],
     caller: Caller,
     { batch = false, signal }: PassingOptions = {},
-  ): Promise<Response> {
-    const { server, registry, exchanges, calls } = this.#parts;
-    const leave = calls.acquire(caller.principal.id, Math.max(1, requests.length));
+  ): Promise<HttpAnswer> {
+    const { server, registry, pending, calls } = this.#parts;
+    using held = new DisposableStack();
+    held.defer(calls.acquire(caller.principal.id, Math.max(1, requests.length)));
     let cancel = (): void => undefined;
     const ids = requests.map(({ id }) => id);
-    const exchange = new JsonResponse(ids, batch, () => cancel());
-    if (requests.every((request) => isQuick(request, registry))) exchanges.track(exchange, leave);
-    else {
-      if (signal?.aborted) {
-        leave();
-        return new Response(null, { status: 499 });
-      }
-      const gone = (): void => exchange.leave();
+    const response = new JsonResponse(ids, batch, () => cancel());
+    if (!requests.every((request) => isQuick(request, registry))) {
+      if (signal?.aborted) return GONE;
+      const gone = (): void => response.leave();
       signal?.addEventListener("abort", gone);
-      const silent = setTimeout(() => exchange.openStream(), SILENT_MS).unref();
-      exchanges.track(exchange, () => {
-        leave();
-        clearTimeout(silent);
-        signal?.removeEventListener("abort", gone);
-      });
+      held.defer(() => signal?.removeEventListener("abort", gone));
+      const silent = setTimeout(() => response.openStream(), SILENT_MS).unref();
+      held.defer(() => clearTimeout(silent));
     }
-    const cancels = await server.run(requests, caller, exchange);
+    pending.track(response, held.move());
+    const cancels = await server.run(requests, caller, response);
     if (signal !== undefined) cancel = () => cancels.forEach((one) => one());
-    return exchange.response;
+    return response.answer;
   }
 }

@@ -4,10 +4,10 @@ import { setTimeout } from "node:timers/promises";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import { AppError } from "../../lib/errors.ts";
 import type { DurableStream } from "../../events/durable-stream.ts";
-import { sseResponse, SseStream } from "../../events/sse-stream.ts";
+import { SseStream } from "../../events/sse-stream.ts";
 import type { Ended, StreamStore } from "../../events/store.ts";
 import { toJson } from "../../lib/json/json.ts";
-import { jsonResponse } from "./json-response.ts";
+import { ACCEPTED, type HttpAnswer } from "./http-answer.ts";
 import { stopping } from "../../protocol/errors.ts";
 import { isNotification } from "../../protocol/json-rpc.ts";
 
@@ -62,11 +62,11 @@ class PendingIds {
 
 /** Answers in the body of the POST's own response: as JSON, or as an SSE stream after the first notification. */
 export class JsonResponse implements PendingResponse {
-  readonly response: Promise<Response>;
+  readonly answer: Promise<HttpAnswer>;
   readonly #awaited: PendingIds;
   readonly #batch: boolean;
   readonly #answers: JSONRPCMessage[] = [];
-  readonly #respond: (response: Response) => void;
+  readonly #settle: (answer: HttpAnswer) => void;
   readonly #fail: (error: AppError) => void;
   readonly #onGone: () => void;
   #stream: SseStream | undefined;
@@ -79,9 +79,9 @@ export class JsonResponse implements PendingResponse {
     this.#awaited = new PendingIds(ids);
     this.#batch = batch;
     this.#onGone = onGone;
-    const { promise, resolve, reject } = Promise.withResolvers<Response>();
-    this.response = promise;
-    this.#respond = resolve;
+    const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
+    this.answer = promise;
+    this.#settle = resolve;
     this.#fail = reject;
     if (ids.length === 0) this.#respondAndEnd(); // the POST had only notifications and answers
   }
@@ -108,7 +108,7 @@ export class JsonResponse implements PendingResponse {
     const stream = new SseStream(() => this.leave());
     this.#stream = stream;
     for (const answer of this.#answers.splice(0)) stream.send(undefined, JSON.stringify(answer));
-    this.#respond(sseResponse(stream));
+    this.#settle({ stream });
     return stream;
   }
 
@@ -133,7 +133,7 @@ export class JsonResponse implements PendingResponse {
 
   abort(): void {
     this.#stream?.close();
-    this.response.catch(() => undefined); // its caller may not await it yet
+    this.answer.catch(() => undefined); // its caller may not await it yet
     this.#fail(stopping());
     this.#awaited.endAll();
   }
@@ -141,9 +141,10 @@ export class JsonResponse implements PendingResponse {
   #respondAndEnd(status = 200): void {
     this.#stream?.close();
     const [first] = this.#answers;
-    const body = toJson(this.#batch ? this.#answers : first);
-    this.#respond(
-      first === undefined ? new Response(null, { status: 202 }) : jsonResponse(body, status),
+    this.#settle(
+      first === undefined
+        ? ACCEPTED
+        : { status, body: toJson(this.#batch ? this.#answers : first) },
     );
     this.#awaited.endAll();
   }

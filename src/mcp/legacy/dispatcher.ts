@@ -8,13 +8,14 @@ import type { Principal } from "../../auth/principal.ts";
 import type { Presence } from "../../clients/presence.ts";
 import type { Caller, Client, SessionTarget } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
-import { sseResponse, SseStream } from "../../events/sse-stream.ts";
+import { SseStream } from "../../events/sse-stream.ts";
 import type { OpenRequest, StreamRecord } from "../../events/store.ts";
 import { JsonResponse, StreamResponse, type ToldProgress } from "../calls/pending-response.ts";
+import type { HttpAnswer, StreamAnswer } from "../calls/http-answer.ts";
 import { mayWait } from "../calls/interruption.ts";
 import { isLogLevel, LOG_LEVELS } from "../initialize.ts";
-import type { LiveClientOptions } from "./live-client.ts";
-import type { Lease, LiveClients } from "./live-clients.ts";
+import type { LiveClient, LiveClientOptions } from "./live-client.ts";
+import type { LiveClients } from "./live-clients.ts";
 import type { PendingResponses } from "../calls/in-flight.ts";
 import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
 import { RequestError } from "../../protocol/errors.ts";
@@ -25,8 +26,17 @@ export interface DispatcherOptions extends LiveClientOptions {
   clients: ClientStore;
   live: LiveClients;
   presence: Presence;
-  exchanges: PendingResponses;
+  pending: PendingResponses;
   calls: ConcurrencyLimit;
+}
+
+/** The requests of a response on a stream. */
+interface StreamedRequests {
+  ids: readonly RequestId[];
+  /** The progress that an earlier run reported. */
+  progressed?: ToldProgress;
+  /** What the requests give back at their end. */
+  held: DisposableStack;
 }
 
 /** A client's POST. */
@@ -56,69 +66,68 @@ export class Dispatcher {
     this.#parts = parts;
   }
 
-  async dispatch(posted: Posted): Promise<Response> {
+  async dispatch(posted: Posted): Promise<HttpAnswer> {
     const { principal, client, messages } = posted;
+    const { calls, live, registry } = this.#parts;
     const requests = messages.filter(isRequest);
-    const ids = requests.map(({ id }) => id);
-    const leave = this.#parts.calls.acquire(principal.id, Math.max(1, ids.length));
-    try {
-      await this.#rememberLogLevel(client, messages);
-      return await this.#answer(posted, requests, ids, leave);
-    } catch (error) {
-      leave();
-      throw error;
-    }
+    using held = new DisposableStack();
+    held.defer(calls.acquire(principal.id, Math.max(1, requests.length)));
+    await this.#rememberLogLevel(client, messages);
+    const lease = await live.use(client);
+    held.defer(lease.release);
+    return requests.some((request) => mayWait(request, registry))
+      ? await this.#answerOnStream(posted, lease.live, requests, held)
+      : await this.#answerInBody(posted, lease.live, requests, held);
   }
 
-  /** `leave` releases the requests' share of the limit when all have ended. */
-  async #answer(
+  #answerInBody(
     posted: Posted,
+    live: LiveClient,
     requests: readonly JSONRPCRequest[],
-    ids: readonly RequestId[],
-    leave: () => void,
-  ): Promise<Response> {
-    const { live, release } = await this.#parts.live.use(posted.client);
-    const lease = {
-      live,
-      release: () => {
-        release();
-        leave();
-      },
-    };
-    if (!requests.some((request) => mayWait(request, this.#parts.registry)))
-      return this.#answerInBody(posted, lease, ids);
+    held: DisposableStack,
+  ): Promise<HttpAnswer> {
+    const response = new JsonResponse(requests.map(idOf), posted.batch);
+    this.#parts.pending.track(response, held.move());
+    live.deliver(posted.messages, response, callerOf(posted));
+    return response.answer;
+  }
+
+  async #answerOnStream(
+    posted: Posted,
+    live: LiveClient,
+    requests: readonly JSONRPCRequest[],
+    held: DisposableStack,
+  ): Promise<StreamAnswer> {
+    const { client } = posted;
+    const hash = fingerprint([posted.target ?? null, requests]);
+    const key = `${client.id} ${hash}`;
+    const records = await this.#parts.streams.findUndelivered(client.id, hash);
+    // Check and take a stream without an await in between, or two equal POSTs would take the same stream. An earlier
+    // equal POST whose answer reached no client is this one, sent again.
+    const earlier =
+      this.#connecting.of(key) > 0
+        ? undefined
+        : records.find(({ id }) => !live.streams.isHeard(id));
+    const connected = this.#connecting.add(key);
     try {
-      const hash = fingerprint([posted.target ?? null, requests]);
-      const key = `${posted.client.id} ${hash}`;
-      const records = await this.#parts.streams.findUndelivered(posted.client.id, hash);
-      // Check and take a stream without an await in between, or two equal POSTs would take the same stream. An earlier
-      // equal POST whose answer reached no client is this one, sent again.
-      const earlier =
-        this.#connecting.of(key) > 0
-          ? undefined
-          : records.find(({ id }) => !lease.live.streams.isHeard(id));
-      const connected = this.#connecting.add(key);
-      try {
-        return earlier === undefined
-          ? await this.#answerOnStream(posted, lease, requests, hash)
-          : await this.#join(posted, lease, earlier);
-      } finally {
-        connected();
-      }
-    } catch (error) {
-      lease.release();
-      throw error;
+      return earlier === undefined
+        ? await this.#answerOnNewStream(posted, live, requests, { hash, held })
+        : await this.#join(client, live, earlier, held);
+    } finally {
+      connected();
     }
   }
 
   /** Connects to the earlier POST's stream, from its beginning. */
-  async #join({ client }: Posted, lease: Lease, record: StreamRecord): Promise<Response> {
-    const leave = this.#parts.presence.enter(client.id, "request");
-    const sse = await lease.live.connectStream(record, record.prunedSeq, primes(client), () => {
-      leave();
-      lease.release();
-    });
-    return sseResponse(sse);
+  async #join(
+    client: Client,
+    live: LiveClient,
+    record: StreamRecord,
+    held: DisposableStack,
+  ): Promise<StreamAnswer> {
+    held.defer(this.#parts.presence.enter(client.id, "request"));
+    const stream = await live.connectStream(record, record.prunedSeq, primes(client), held);
+    return { stream };
   }
 
   /**
@@ -134,10 +143,16 @@ export class Dispatcher {
       await streams.retire(streamId, id);
       return;
     }
+    using held = new DisposableStack();
     const lease = await live.use(client);
-    const exchange = this.#streamExchange(client, lease, record, [id], progressed);
+    held.defer(lease.release);
+    const response = this.#streamResponse(client, lease.live, record, {
+      ids: [id],
+      progressed,
+      held,
+    });
     const again = { ...message, jsonrpc: "2.0", id } as JSONRPCRequest;
-    lease.live.deliver([again], exchange, {
+    lease.live.deliver([again], response, {
       principal: { id: owner, ...(scope && { scope }), ...(credentials && { credentials }) },
       client,
       own: client.ownSessionId,
@@ -146,28 +161,16 @@ export class Dispatcher {
     });
   }
 
-  #answerInBody(
-    posted: Posted,
-    { live, release }: Lease,
-    ids: readonly RequestId[],
-  ): Promise<Response> {
-    const exchange = new JsonResponse(ids, posted.batch);
-    this.#parts.exchanges.track(exchange, release);
-    live.deliver(posted.messages, exchange, callerOf(posted));
-    return exchange.response;
-  }
-
   /** Stores the requests as open before they run, so that each has an outcome even if the process dies. */
-  async #answerOnStream(
+  async #answerOnNewStream(
     posted: Posted,
-    lease: Lease,
+    live: LiveClient,
     requests: readonly JSONRPCRequest[],
-    hash: string,
-  ): Promise<Response> {
+    { hash, held }: { hash: string; held: DisposableStack },
+  ): Promise<StreamAnswer> {
     const { principal, client, target = null, messages } = posted;
     const { scope = null, credentials = null } = principal;
     const { streams, instanceId, presence } = this.#parts;
-    const ids = requests.map(({ id }) => id);
     const open = requests.map(({ id, ...message }) => ({
       id,
       message,
@@ -176,24 +179,26 @@ export class Dispatcher {
       credentials,
     }));
     const record = await streams.openRequests(client.id, instanceId, open, hash);
-    const exchange = this.#streamExchange(client, lease, record, ids);
-    const { stream, release } = lease.live.streams.use(record);
+    const response = this.#streamResponse(client, live, record, { ids: requests.map(idOf), held });
+    const { stream, release } = live.streams.use(record);
     const sse = new SseStream(presence.enter(client.id, "request"));
     void stream.attach(sse, 0, primes(client)).then(release);
-    lease.live.deliver(messages, exchange, callerOf(posted));
-    return sseResponse(sse);
+    live.deliver(messages, response, callerOf(posted));
+    return { stream: sse };
   }
 
-  #streamExchange(
+  /** The response on a stream; it takes over `held`. */
+  #streamResponse(
     client: Client,
-    { live, release }: Lease,
+    live: LiveClient,
     record: StreamRecord,
-    ids: readonly RequestId[],
-    progressed?: ToldProgress,
+    { ids, progressed, held }: StreamedRequests,
   ): StreamResponse {
-    const { streams: store, maxEvents, presence, instanceId } = this.#parts;
-    const { stream, release: releaseStream } = live.streams.use(record);
-    const exchange: StreamResponse = new StreamResponse({
+    const { streams: store, maxEvents, presence, instanceId, pending } = this.#parts;
+    const { stream, release } = live.streams.use(record);
+    held.defer(release);
+    held.defer(presence.work(client.id));
+    const response: StreamResponse = new StreamResponse({
       clientId: client.id,
       ids,
       stream,
@@ -201,15 +206,10 @@ export class Dispatcher {
       maxEvents,
       instanceId,
       progressed,
-      onTakenOver: () => live.abandon(exchange),
+      onTakenOver: () => live.abandon(response),
     });
-    const leave = presence.work(client.id);
-    this.#parts.exchanges.track(exchange, () => {
-      leave();
-      releaseStream();
-      release();
-    });
-    return exchange;
+    pending.track(response, held.move());
+    return response;
   }
 
   /**
@@ -239,3 +239,5 @@ const callerOf = (posted: Posted): Caller => ({
   headers: posted.headers,
   noQuestions: posted.noQuestions,
 });
+
+const idOf = ({ id }: JSONRPCRequest): RequestId => id;

@@ -16,8 +16,8 @@ import type { Presence } from "../../clients/presence.ts";
 import type { Client } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
 import { parseEventId } from "../../events/event-id.ts";
-import { sseResponse } from "../../events/sse-stream.ts";
 import type { StreamRecord } from "../../events/store.ts";
+import type { BodyAnswer, HttpAnswer, StreamAnswer } from "../calls/http-answer.ts";
 import { checkBatch, checkRevision } from "../messages/batch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Headerless, INITIALIZE_FIRST } from "./headerless.ts";
@@ -46,6 +46,15 @@ export interface LegacyEndpointOptions extends LiveClientOptions {
   clock: Clock;
 }
 
+/** A stream to connect to. */
+interface Wanted {
+  record: StreamRecord;
+  /** Number of the last event that the client has. */
+  sent: number;
+  /** Number of missed events that are no longer stored. */
+  lost: number;
+}
+
 export class LegacyEndpoint {
   readonly #parts: LegacyEndpointOptions;
 
@@ -54,13 +63,13 @@ export class LegacyEndpoint {
   }
 
   /** `body` is the POST's content, valid JSON-RPC 2.0. */
-  async post(incoming: Incoming, body: JSONRPCMessage | JSONRPCMessage[]): Promise<Response> {
+  async post(incoming: Incoming, body: JSONRPCMessage | JSONRPCMessage[]): Promise<HttpAnswer> {
     const batch = Array.isArray(body);
     const messages = batch ? body : [body];
     if (batch) checkBatch(messages);
     const [first] = messages;
     if (first !== undefined && "method" in first && first.method === "initialize")
-      return this.#introduce(incoming, first);
+      return this.#initialize(incoming, first);
     if (incoming.clientId === undefined && this.#parts.headerless !== undefined)
       return this.#parts.headerless.post(incoming, messages, batch);
     const client = await this.#client(incoming);
@@ -77,73 +86,58 @@ export class LegacyEndpoint {
    * client's polling when no more events will come. Responds 410 when missed events are no longer stored; a call's
    * stream is resumed even so, because its answer may still come.
    */
-  async get(incoming: Incoming): Promise<Response> {
-    const leave = this.#parts.openStreams.acquire(incoming.principal.id);
-    try {
-      return await this.#stream(incoming, leave);
-    } catch (error) {
-      leave();
-      throw error;
-    }
-  }
-
-  /** `onClose` is called when the stream has ended. */
-  async #stream(incoming: Incoming, onClose: () => void): Promise<Response> {
+  async get(incoming: Incoming): Promise<StreamAnswer> {
+    const { openStreams, resolver, live, presence } = this.#parts;
+    using held = new DisposableStack();
+    held.defer(openStreams.acquire(incoming.principal.id));
     const client = await this.#client(incoming);
-    const { streams, resolver } = this.#parts;
     const { principal, target } = incoming;
     await resolver.arrive({ principal, client, target, own: client.ownSessionId });
-    if (incoming.lastEventId === undefined)
-      return this.#connect(client, await streams.openStandalone(client.id), 0, onClose);
-    const last = parseEventId(incoming.lastEventId);
+    const { record, sent, lost } = await this.#wanted(client, incoming.lastEventId);
+    const lease = await live.use(client);
+    held.defer(lease.release);
+    held.defer(presence.enter(client.id, record.kind === "standalone" ? "stream" : "request"));
+    const from = Math.max(sent, record.prunedSeq);
+    const notice = lost > 0 ? lostNotice(lost) : undefined;
+    const stream = await lease.live.connectStream(record, from, primes(client), held, notice);
+    return { stream };
+  }
+
+  /** The stream to open: a new one, or the one that has the event. */
+  async #wanted(client: Client, lastEventId: string | undefined): Promise<Wanted> {
+    const { streams } = this.#parts;
+    if (lastEventId === undefined)
+      return { record: await streams.openStandalone(client.id), sent: 0, lost: 0 };
+    const last = parseEventId(lastEventId);
     if (last === undefined)
       throw new RequestError("bad_http", "Last-Event-ID: expected the id of an event.");
     const record = await streams.findPublic(client.id, last.publicId);
     // Resume a call's stream without the lost events: the answer matters more than the notifications.
     const lost = record === undefined ? 0 : record.prunedSeq - last.seq;
     const isLost = lost > 0 && record?.kind !== "request";
-    if (record === undefined || isLost || last.seq > record.lastSeq) {
+    if (record === undefined || isLost || last.seq > record.lastSeq)
       throw new RequestError("gone", "The events behind this Last-Event-ID are no longer stored.");
-    }
     if (record.finishedAt !== null && last.seq === record.lastSeq) {
       throw new RequestError("wrong_method", "This stream has ended and was replayed whole.", {
         headers: { allow: "POST, DELETE" },
       });
     }
-    return this.#connect(client, record, last.seq, onClose, lost);
-  }
-
-  /** `lost` is the number of missed events that are no longer stored. */
-  async #connect(
-    client: Client,
-    record: StreamRecord,
-    sent: number,
-    onClose: () => void,
-    lost = 0,
-  ): Promise<Response> {
-    const { live, release } = await this.#parts.live.use(client);
-    const kind = record.kind === "standalone" ? "stream" : "request";
-    const leave = this.#parts.presence.enter(client.id, kind);
-    const from = Math.max(sent, record.prunedSeq);
-    const onEnd = (): void => {
-      leave();
-      release();
-      onClose();
-    };
-    const notice = lost > 0 ? lostNotice(lost) : undefined;
-    return sseResponse(await live.connectStream(record, from, primes(client), onEnd, notice));
+    return { record, sent: last.seq, lost };
   }
 
   /** Ends the client. The session stays. */
-  async delete(incoming: Incoming): Promise<Response> {
+  async delete(incoming: Incoming): Promise<BodyAnswer> {
     const client = await this.#client(incoming);
     await this.#parts.clients.end(client.id);
     await this.#parts.live.end(client.id);
     await this.#parts.streams.deleteAll(client.id);
-    return new Response(null, { status: 200 });
+    return { status: 200, body: null };
   }
 
-  async #introduce({ principal, requestId }: Incoming, message: JSONRPCMessage): Promise<Response> {
+  async #initialize(
+    { principal, requestId }: Incoming,
+    message: JSONRPCMessage,
+  ): Promise<BodyAnswer> {
     if (!isRequest(message))
       throw new RequestError("invalid_request", "initialize is a request: give it an id.");
     if (!isInitializeRequest(message)) {
@@ -156,11 +150,10 @@ export class LegacyEndpoint {
     const observed = { request, caller: { principal, requestId }, began: performance.now() };
     const live = await LiveClient.connect(newId(), this.#parts);
     const { answer, protocolVersion } = await live.introduce(request);
-    const headers = { "content-type": "application/json" };
     if ("error" in answer || protocolVersion === undefined) {
       await live.close();
       this.#parts.observer.ended(observed, answer);
-      return new Response(toJson(answer), { status: 400, headers });
+      return { status: 400, body: toJson(answer) };
     }
     const now = this.#parts.clock.now();
     const client = clientFromInitialize(request, {
@@ -172,9 +165,7 @@ export class LegacyEndpoint {
     await this.#parts.clients.create(client);
     this.#parts.live.add(live);
     this.#parts.observer.ended({ ...observed, caller: { ...observed.caller, client } }, answer);
-    return new Response(toJson(answer), {
-      headers: { ...headers, "mcp-session-id": client.id },
-    });
+    return { status: 200, body: toJson(answer), headers: { "mcp-session-id": client.id } };
   }
 
   /**

@@ -2,6 +2,7 @@
 // served if it needs no client. Its argument, its address or `default-session` selects the session.
 import { SUPPORTED_PROTOCOL_VERSIONS, type JSONRPCMessage } from "@modelcontextprotocol/server";
 import { checkRevision } from "../messages/batch.ts";
+import { ACCEPTED, type HttpAnswer } from "../calls/http-answer.ts";
 import type { PassingCalls } from "../calls/passing-calls.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import { isRequest } from "../../protocol/json-rpc.ts";
@@ -37,7 +38,7 @@ export class Headerless {
     }: Incoming,
     messages: readonly JSONRPCMessage[],
     batch: boolean,
-  ): Promise<Response> {
+  ): Promise<HttpAnswer> {
     if (!SUPPORTED_PROTOCOL_VERSIONS.includes(protocolVersion)) {
       const supported = SUPPORTED_PROTOCOL_VERSIONS.join(", ");
       const message = `Unsupported protocol version: ${protocolVersion} (supported: ${supported}).`;
@@ -50,7 +51,7 @@ export class Headerless {
       const message = `${needy.method} needs a session. ${INITIALIZE_FIRST}`;
       throw new RequestError("bad_http", message, { request: needy });
     }
-    if (requests.length === 0) return new Response(null, { status: 202 });
+    if (requests.length === 0) return ACCEPTED;
     const noQuestions = `this request brings no session. ${INITIALIZE_FIRST}`;
     const caller = { principal, target, toolsets, requestId, headers, noQuestions };
     return this.#calls.answer(requests, caller, { batch });

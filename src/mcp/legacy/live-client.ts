@@ -23,7 +23,7 @@ import { createServer, type McpServerOptions } from "../server.ts";
 import { StandaloneStreams } from "./standalone-streams.ts";
 
 interface OpenCall extends LoggedRequest {
-  exchange: PendingResponse;
+  response: PendingResponse;
   request: JSONRPCRequest;
   /** True once the request log has recorded the call. */
   observed: boolean;
@@ -108,19 +108,19 @@ export class LiveClient implements Transport {
   }
 
   /**
-   * Delivers a client's messages to the server; the answers go to `exchange`. Programs that share an `Mcp-Session-Id`
+   * Delivers a client's messages to the server; the answers go to `response`. Programs that share an `Mcp-Session-Id`
    * may use the same request id at the same time, so the SDK gets another id for the later request.
    */
-  deliver(messages: readonly JSONRPCMessage[], exchange: PendingResponse, caller: Caller): void {
+  deliver(messages: readonly JSONRPCMessage[], response: PendingResponse, caller: Caller): void {
     // Only a client with an event id can reconnect to a stream that ends early.
     const extra =
-      caller.client && primes(caller.client) ? { closeSSEStream: () => exchange.disconnect() } : {};
+      caller.client && primes(caller.client) ? { closeSSEStream: () => response.disconnect() } : {};
     const began = performance.now();
-    const told = { ...caller, onSession: (id: string) => exchange.worksIn(id) };
+    const told = { ...caller, onSession: (id: string) => response.worksIn(id) };
     for (const message of messages) {
       if (isRequest(message)) {
         const id = this.#calls.has(message.id) ? ownId() : message.id;
-        this.#calls.set(id, { exchange, caller: told, request: message, began, observed: false });
+        this.#calls.set(id, { response, caller: told, request: message, began, observed: false });
         this.onmessage?.(id === message.id ? message : { ...message, id }, extra);
       } else if (isCancellation(message)) this.#cancel(message);
       else {
@@ -130,18 +130,22 @@ export class LiveClient implements Transport {
     }
   }
 
-  /** Connects to a new or known stream, behind event `sent`; `notice` is sent before the replay. */
+  /**
+   * Connects to a new or known stream, behind event `sent`; `notice` is sent before the replay. The connection takes
+   * over `held`.
+   */
   async connectStream(
     record: StreamRecord,
     sent: number,
     prime: boolean,
-    onClose: () => void,
+    held: DisposableStack,
     notice?: string,
   ): Promise<SseStream> {
     const { stream, release } = this.streams.use(record);
+    const owned = held.move();
     const sse = new SseStream(() => {
       this.standalone.remove(sse);
-      onClose();
+      owned.dispose();
     });
     try {
       void stream.attach(sse, sent, prime).then(release);
@@ -167,7 +171,7 @@ export class LiveClient implements Transport {
     const related = options?.relatedRequestId;
     if (related !== undefined) {
       // A request's message after its end has no receiver.
-      await this.#calls.get(related)?.exchange.notify(outbound);
+      await this.#calls.get(related)?.response.notify(outbound);
       return;
     }
     await this.standalone.send(JSON.stringify(outbound));
@@ -178,14 +182,14 @@ export class LiveClient implements Transport {
     const chosen = [...this.#calls.values()].filter(({ request }) => choose(request));
     for (const call of chosen) this.#ended(call, "interrupted");
     await Promise.all(
-      chosen.map(({ exchange, request }) => exchange.respond(request.id, interrupted(request))),
+      chosen.map(({ response, request }) => response.respond(request.id, interrupted(request))),
     );
   }
 
   /** Aborts the handlers of these calls and forgets them: another process runs them now. */
-  abandon(exchange: PendingResponse): void {
+  abandon(response: PendingResponse): void {
     for (const [id, call] of this.#calls) {
-      if (call.exchange !== exchange) continue;
+      if (call.response !== response) continue;
       this.#calls.delete(id);
       this.#ended(call, "interrupted");
       this.onmessage?.(cancellation(id));
@@ -197,9 +201,9 @@ export class LiveClient implements Transport {
     if (this.#closed) return;
     this.#closed = true;
     for (const call of this.#calls.values()) this.#ended(call, "interrupted");
-    const exchanges = new Set([...this.#calls.values()].map(({ exchange }) => exchange));
+    const responses = new Set([...this.#calls.values()].map(({ response }) => response));
     this.#calls.clear();
-    for (const exchange of exchanges) exchange.abort();
+    for (const response of responses) response.abort();
     this.streams.detachAll();
     this.onclose?.();
   }
@@ -213,8 +217,8 @@ export class LiveClient implements Transport {
     this.#calls.delete(id);
     if (call === undefined) return;
     this.#ended(call, message);
-    const { exchange, request } = call;
-    await exchange.respond(
+    const { response, request } = call;
+    await response.respond(
       request.id,
       id === request.id ? message : { ...message, id: request.id },
     );
@@ -238,7 +242,7 @@ export class LiveClient implements Transport {
     this.onmessage?.({ ...message, params: { ...message.params, requestId: id } });
     this.#calls.delete(id);
     this.#ended(call, "cancelled");
-    call.exchange.discard(requestId).catch((error: unknown) => this.onerror?.(error as Error));
+    call.response.discard(requestId).catch((error: unknown) => this.onerror?.(error as Error));
   }
 
   /** Sends a request of our own to the server, under an id that no client can send. */

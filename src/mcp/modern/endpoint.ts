@@ -5,11 +5,11 @@ import type { Caller } from "../../sessions/session.ts";
 import type { RequestLog } from "../calls/request-log.ts";
 import { MODERN_VERSION } from "../initialize.ts";
 import type { ListenStreams } from "./listen-streams.ts";
+import { ACCEPTED, type HttpAnswer } from "../calls/http-answer.ts";
 import type { PassingCalls } from "../calls/passing-calls.ts";
 import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./param-headers.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import type { Incoming } from "../messages/incoming.ts";
-import { streamOf } from "../../events/sse-stream.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 
 export interface ModernEndpointOptions {
@@ -27,11 +27,11 @@ export class ModernEndpoint {
   }
 
   /** `route` is a message of this era with a valid envelope. */
-  async post(incoming: Incoming, route: InboundModernRoute, http: Request): Promise<Response> {
+  async post(incoming: Incoming, route: InboundModernRoute, http: Request): Promise<HttpAnswer> {
     const { revision } = route.classification;
     if (revision !== MODERN_VERSION) throw unsupported(route, revision);
     // Accept notifications without effect: cancellation is the end of the connection here, and no other matters.
-    if (route.messageKind === "notification") return new Response(null, { status: 202 });
+    if (route.messageKind === "notification") return ACCEPTED;
     const request = route.message;
     const mismatch =
       checkStandardHeaders(request, http.headers) ?? this.#checkParameters(request, http.headers);
@@ -50,13 +50,12 @@ export class ModernEndpoint {
    * Opens a `subscriptions/listen` stream. The request log records it at the start, because the stream has no end of
    * its own.
    */
-  async #listen(request: JSONRPCRequest, caller: Caller): Promise<Response> {
+  async #listen(request: JSONRPCRequest, caller: Caller): Promise<HttpAnswer> {
     const { listens, observer } = this.#parts;
     const began = performance.now();
-    const response = await listens.open(request, caller);
-    if (streamOf(response))
-      observer.ended({ request, caller, began }, { jsonrpc: "2.0", id: request.id, result: {} });
-    return response;
+    const answer = await listens.open(request, caller);
+    observer.ended({ request, caller, began }, { jsonrpc: "2.0", id: request.id, result: {} });
+    return answer;
   }
 
   #checkParameters({ method, params }: JSONRPCRequest, headers: Headers): Mismatch | undefined {

@@ -15,10 +15,11 @@ import type { SessionResolver } from "../../clients/session-resolver.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
 import type { ConnectionHolder, List } from "../../updates/delivery.ts";
-import { sseResponse, SseStream } from "../../events/sse-stream.ts";
+import { SseStream } from "../../events/sse-stream.ts";
 import type { SubscriptionStore } from "../../updates/store.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 import { listenedBytes, listenedUris, listenedLists, listeningClient } from "./listen-request.ts";
+import type { StreamAnswer } from "../calls/http-answer.ts";
 import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import { listChangedNotice } from "../../protocol/json-rpc.ts";
@@ -60,20 +61,16 @@ export class ListenStreams implements ConnectionHolder {
     this.#parts = parts;
   }
 
-  async open(request: JSONRPCRequest, caller: Caller): Promise<Response> {
+  async open(request: JSONRPCRequest, caller: Caller): Promise<StreamAnswer> {
     const uris = listenedUris(request);
     const lists = this.#parts.registry.changes ? listenedLists(request) : new Set<List>();
     const honored: SubscriptionFilter = {
       ...Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true])),
       ...(uris.length > 0 && { resourceSubscriptions: uris }),
     };
-    const leave = this.#acquire(caller.principal.id, listenedBytes(request, uris));
-    const listener = await this.#listen(request, caller, { uris, lists }, leave).catch(
-      (error: unknown) => {
-        leave();
-        throw error;
-      },
-    );
+    using held = new DisposableStack();
+    this.#acquire(caller.principal.id, listenedBytes(request, uris), held);
+    const listener = await this.#listen(request, caller, { uris, lists }, held);
     const acknowledged = {
       jsonrpc: "2.0",
       method: "notifications/subscriptions/acknowledged",
@@ -81,14 +78,14 @@ export class ListenStreams implements ConnectionHolder {
     } as const;
     tell(listener, acknowledged);
     if (Object.keys(honored).length === 0 || this.#closed) this.#complete(listener);
-    return sseResponse(listener.sse);
+    return { stream: listener.sse };
   }
 
   /**
-   * Takes a stream and its bytes from the limits; returns the release function.
+   * Takes a stream and its bytes from the limits.
    * @throws RequestError `too_many`
    */
-  #acquire(principal: string, bytes: number): () => void {
+  #acquire(principal: string, bytes: number, held: DisposableStack): void {
     const used = this.#bytes.of(principal) + bytes;
     if (used > MAX_PRINCIPAL_BYTES || this.#bytes.total + bytes > MAX_BYTES) {
       const whose = used > MAX_PRINCIPAL_BYTES ? "One principal" : "All principals together";
@@ -96,12 +93,8 @@ export class ListenStreams implements ConnectionHolder {
       const message = `${whose} can listen to at most ${most} bytes of uris at a time: end another subscriptions/listen first.`;
       throw new RequestError("too_many", message, { retryAfter: 1 });
     }
-    const leave = this.#parts.openStreams.acquire(principal);
-    const forget = this.#bytes.add(principal, bytes);
-    return () => {
-      forget();
-      leave();
-    };
+    held.defer(this.#parts.openStreams.acquire(principal));
+    held.defer(this.#bytes.add(principal, bytes));
   }
 
   get connectedIds(): string[] {
@@ -134,7 +127,7 @@ export class ListenStreams implements ConnectionHolder {
     request: JSONRPCRequest,
     caller: Caller,
     { uris, lists }: { uris: readonly string[]; lists: ReadonlySet<List> },
-    onClose: () => void,
+    held: DisposableStack,
   ): Promise<Listener> {
     const { clients, subscriptions, presence, resolver, clock } = this.#parts;
     const session = await resolver.peek(caller);
@@ -155,13 +148,11 @@ export class ListenStreams implements ConnectionHolder {
       await clients.end(client.id).catch(this.#parts.onError); // ends the stored subscriptions, too
       throw error;
     }
-    const leave = presence.enter(client.id);
-    const sse = new SseStream(() => {
-      this.#listeners.delete(client.id);
-      leave();
-      onClose();
-      clients.end(client.id).catch(this.#parts.onError);
-    });
+    held.defer(() => void clients.end(client.id).catch(this.#parts.onError));
+    held.defer(presence.enter(client.id));
+    held.defer(() => this.#listeners.delete(client.id));
+    const owned = held.move();
+    const sse = new SseStream(() => owned.dispose());
     const listener = { id: request.id, sse, lists };
     this.#listeners.set(client.id, listener);
     return listener;

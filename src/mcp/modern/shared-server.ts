@@ -35,7 +35,7 @@ const HTTP_STATUS: Readonly<Record<number, number>> = {
 
 interface Call extends LoggedRequest {
   id: RequestId;
-  exchange: JsonResponse;
+  response: JsonResponse;
 }
 
 /**
@@ -64,10 +64,10 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   }
 
   /** Delivers a request to the server; returns its cancel function. */
-  deliver(request: JSONRPCRequest, caller: Caller, exchange: JsonResponse): () => void {
+  deliver(request: JSONRPCRequest, caller: Caller, response: JsonResponse): () => void {
     const id = ++this.#lastId;
     this.#calls.set(id, {
-      ...{ id: request.id, request, exchange, began: performance.now() },
+      ...{ id: request.id, request, response, began: performance.now() },
       caller: { ...caller, rpcId: request.id },
     });
     this.#delivering = true;
@@ -84,8 +84,8 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     this.#calls.clear(); // drops later messages of their handlers
     for (const call of calls) this.#observer.ended(call, "interrupted");
     await Promise.all(
-      calls.map(({ id, exchange, request }) =>
-        exchange.respond(id, interrupted({ ...request, id })),
+      calls.map(({ id, response, request }) =>
+        response.respond(id, interrupted({ ...request, id })),
       ),
     );
   }
@@ -94,11 +94,11 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     const id = isAnswer(message) ? message.id : options?.relatedRequestId;
     const call = id === undefined ? undefined : this.#calls.get(id);
     if (id === undefined || call === undefined) return; // the caller has disconnected
-    if (!isAnswer(message)) return call.exchange.notify(message);
+    if (!isAnswer(message)) return call.response.notify(message);
     this.#calls.delete(id);
     this.#observer.ended(call, message);
     const code = "error" in message ? message.error.code : undefined;
-    await call.exchange.respond(call.id, { ...message, id: call.id }, this.#statusOf(code));
+    await call.response.respond(call.id, { ...message, id: call.id }, this.#statusOf(code));
   }
 
   /**
@@ -135,14 +135,14 @@ export class SharedServer {
     this.#ready = server.connect(this.#transport);
   }
 
-  /** Runs requests; answers and notifications go to `exchange`. Resolves to the cancel functions. */
+  /** Runs requests; answers and notifications go to `response`. Resolves to the cancel functions. */
   async run(
     requests: readonly JSONRPCRequest[],
     caller: Caller,
-    exchange: JsonResponse,
+    response: JsonResponse,
   ): Promise<(() => void)[]> {
     await this.#ready;
-    return requests.map((request) => this.#transport.deliver(request, caller, exchange));
+    return requests.map((request) => this.#transport.deliver(request, caller, response));
   }
 
   /** Answers the running calls as interrupted. */
