@@ -1,5 +1,4 @@
-// The cleanup job, which deletes expired rows in batches that are small enough not to hold up calls.
-import { setTimeout as sleep } from "node:timers/promises";
+// The cleanup job, which deletes expired rows, now and then.
 import type { Expiring } from "../lib/expiring.ts";
 import type { Consent } from "./cutoff.ts";
 
@@ -38,20 +37,9 @@ export interface Cutoffs {
 
 /** Maintenance of the storage, which runs after the deletion. */
 export interface Maintenance {
-  /** Returns at most `limit` free pages to the disk; resolves to their number. */
-  releasePages(limit: number): Promise<number>;
-  /** Lets the engine renew its outdated statistics. */
-  optimize(): Promise<void>;
+  /** Gives free room back, and renews outdated statistics. An aborted run ends soon. */
+  maintain(signal?: AbortSignal): Promise<void>;
 }
-
-/** Target duration of a batch, in ms. A batch holds up calls, so batches grow and shrink towards this. */
-const BATCH_MS = 1;
-/** Pause between batches, as a multiple of the last batch's duration. */
-const REST = 2;
-const FIRST_BATCH = 16;
-/** Minimum batch: a slow batch may be due to calls beside it, and the deletion must come to an end. */
-const MIN_BATCH = 4;
-const MAX_BATCH = 500;
 
 /** Decides before a run what the run may delete. */
 type Settle = (consent?: Consent, options?: { dryRun: boolean }) => Promise<void>;
@@ -64,7 +52,7 @@ export class Cleanup<Kind extends string> {
   readonly #settle: Settle;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<unknown> = Promise.resolve();
-  #stopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(
     kinds: Readonly<Record<Kind, Expiring>>,
@@ -89,47 +77,25 @@ export class Cleanup<Kind extends string> {
   /** Deletes expired rows; resolves to the number of each kind. */
   async run(consent?: Consent): Promise<Record<Kind, number>> {
     await this.#settle(consent);
-    const deleted = await this.#each(async (expiring) => {
-      await this.#inBatches(async (limit) => (await expiring.trimExpired?.(limit)) ?? 0);
-      return this.#inBatches((limit) => expiring.deleteExpired(limit));
-    });
-    if (this.#maintenance !== undefined && !this.#stopped) {
-      const { releasePages, optimize } = this.#maintenance;
-      await this.#inBatches(releasePages);
-      await optimize();
-    }
+    const { signal } = this.#stopping;
+    const deleted = await this.#each((expiring) => expiring.deleteExpired(signal));
+    if (!signal.aborted) await this.#maintenance?.maintain(signal);
     this.#onDeleted(deleted);
     return deleted;
-  }
-
-  /** Repeats `act` until it handles fewer rows than its limit; resolves to the sum. */
-  async #inBatches(act: (limit: number) => Promise<number>): Promise<number> {
-    let sum = 0;
-    let limit = FIRST_BATCH;
-    for (;;) {
-      const began = performance.now();
-      const batch = this.#stopped ? 0 : await act(limit);
-      const took = performance.now() - began;
-      sum += batch;
-      if (batch < limit) return sum;
-      if (took > BATCH_MS) limit = Math.max(MIN_BATCH, limit >> 1);
-      else if (took < BATCH_MS / 2) limit = Math.min(MAX_BATCH, limit * 2);
-      await sleep(REST * took);
-    }
   }
 
   /** Runs now, and again `intervalMs` after the end of each run. */
   start(intervalMs: number): void {
     this.#running = this.run().catch(this.#onError);
     void this.#running.then(() => {
-      if (!this.#stopped)
+      if (!this.#stopping.signal.aborted)
         this.#timer = setTimeout(() => this.start(intervalMs), intervalMs).unref();
     });
   }
 
   /** Resolves when the current batch is done. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#stopping.abort();
     clearTimeout(this.#timer);
     await this.#running;
   }

@@ -2,10 +2,9 @@
 
 export interface Expiring {
   countExpired(): Promise<number>;
-  /** Delete at most `limit` things with all they own; resolves to their number. */
-  deleteExpired(limit: number): Promise<number>;
   /**
-   * Delete at most `limit` rows that expired things own, so that deleting the things is cheap; resolves to the number.
+   * Deletes everything that has expired, with all it owns; resolves to the number of things. Other calls go on meanwhile. An
+   * aborted deletion ends soon, and leaves the rest.
    */
-  trimExpired?(limit: number): Promise<number>;
+  deleteExpired(signal?: AbortSignal): Promise<number>;
 }

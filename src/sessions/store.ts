@@ -64,7 +64,7 @@ export type CreatedSession = Pick<Session, "id" | "owner"> & {
 };
 
 /** `by` is the principal of a write, which must still have access; absent for the program itself. */
-export interface SessionStore extends Required<Expiring> {
+export interface SessionStore extends Expiring {
   /** The session of any owner; for callers that check access afterwards. */
   findById(id: string): Promise<Session | undefined>;
   find(owner: string, ref: { id: string } | { name: string }): Promise<Session | undefined>;

@@ -41,7 +41,7 @@ async function openFolder(clock = new ManualClock()) {
       await storage.cutoffs.settle(INTERVAL, { dryRun: false });
       const { sessions, clients, state, streams, keyedCalls, audit } = storage;
       for (const kind of [sessions, clients, state, streams, keyedCalls, audit])
-        await kind.deleteExpired(99);
+        await kind.deleteExpired();
     },
     /** What somebody has just used, and whether it is there to be found. */
     async used() {

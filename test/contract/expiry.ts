@@ -54,12 +54,12 @@ export function expiryContract(open: Open): void {
       await storage.sessions.update(id, { pinned: true });
       clock.advance(100 * MAX_AGE);
       expect(await storage.sessions.find(ANA, { id })).toBeDefined();
-      expect(await storage.sessions.deleteExpired(9)).toBe(0);
+      expect(await storage.sessions.deleteExpired()).toBe(0);
       await storage.sessions.update(id, { pinned: false });
       expect(await storage.sessions.find(ANA, { id })).toBeDefined(); // that was an activity
       clock.advance(MAX_AGE);
       expect(await storage.sessions.find(ANA, { id })).toBeUndefined();
-      expect(await storage.sessions.deleteExpired(9)).toBe(1);
+      expect(await storage.sessions.deleteExpired()).toBe(1);
     });
 
     it("leaves a session alone while a client in it is present, and no longer", async () => {
@@ -77,7 +77,7 @@ export function expiryContract(open: Open): void {
         return found !== undefined;
       };
       expect(await lives()).toBe(true);
-      expect(await storage.sessions.deleteExpired(9)).toBe(1); // the idle one
+      expect(await storage.sessions.deleteExpired()).toBe(1); // the idle one
       expect(await storage.sessions.counts(idle.id)).toMatchObject({ messages: 0 });
       clock.advance(PRESENCE - 1);
       expect(await lives()).toBe(true);
@@ -101,7 +101,7 @@ export function expiryContract(open: Open): void {
       const lives = async () => [
         (await storage.sessions.find(ANA, { id })) !== undefined,
         (await storage.clients.find(ANA, client.id)) !== undefined,
-        (await storage.sessions.deleteExpired(9)) + (await storage.clients.deleteExpired(9)) === 0,
+        (await storage.sessions.deleteExpired()) + (await storage.clients.deleteExpired()) === 0,
       ];
       clock.advance(10 * MAX_AGE);
       expect(await lives()).toEqual([true, true, true]);
@@ -120,11 +120,11 @@ export function expiryContract(open: Open): void {
       clock.advance(10 * MAX_AGE);
       expect(await storage.sessions.find(ANA, { id })).toBeDefined();
       expect(await storage.clients.find(ANA, client.id)).toBeDefined();
-      expect(await storage.sessions.deleteExpired(9)).toBe(0);
-      expect(await storage.clients.deleteExpired(9)).toBe(0);
+      expect(await storage.sessions.deleteExpired()).toBe(0);
+      expect(await storage.clients.deleteExpired()).toBe(0);
       await storage.streams.answer(stream.id, 1, "{}", "i");
-      expect(await storage.sessions.deleteExpired(9)).toBe(1);
-      expect(await storage.clients.deleteExpired(9)).toBe(1);
+      expect(await storage.sessions.deleteExpired()).toBe(1);
+      expect(await storage.clients.deleteExpired()).toBe(1);
     });
 
     it("leaves a session alone in which a call runs, until it ends or its process is forgotten", async () => {
@@ -138,13 +138,13 @@ export function expiryContract(open: Open): void {
       const lives = async () => (await storage.sessions.find(ANA, { id })) !== undefined;
       await run({ added: [id, newId()] });
       clock.advance(10 * MAX_AGE);
-      expect([await lives(), await storage.sessions.deleteExpired(9)]).toEqual([true, 0]);
+      expect([await lives(), await storage.sessions.deleteExpired()]).toEqual([true, 0]);
       await run({ removed: [id] });
       expect(await lives()).toBe(false);
       await run({ added: [id] });
       expect(await lives()).toBe(true);
       await storage.instances.remove(instanceId);
-      expect([await lives(), await storage.sessions.deleteExpired(9)]).toEqual([false, 1]);
+      expect([await lives(), await storage.sessions.deleteExpired()]).toEqual([false, 1]);
     });
 
     it("leaves a session alone while a question in it is being answered", async () => {
@@ -155,7 +155,7 @@ export function expiryContract(open: Open): void {
       const start = await storage.history.beginTurn(id, { instanceId, prompt: "Why?" });
       clock.advance(MAX_AGE);
       expect(await storage.sessions.countExpired()).toBe(0);
-      expect(await storage.sessions.deleteExpired(9)).toBe(0);
+      expect(await storage.sessions.deleteExpired()).toBe(0);
       const turn = start.kind === "started" ? start.turn : undefined;
       await storage.history.completeTurn(turn!, { content: "Because.", model: "m" });
       expect((await storage.history.page(id, { limit: 9 })).messages).toMatchObject([
@@ -172,8 +172,8 @@ export function expiryContract(open: Open): void {
       clock.advance(1e12); // 31 years
       expect(await storage.sessions.find(ANA, { id })).toBeDefined();
       expect(await storage.clients.find(ANA, client.id)).toBeUndefined();
-      expect(await storage.sessions.deleteExpired(9)).toBe(0);
-      expect(await storage.clients.deleteExpired(9)).toBe(1);
+      expect(await storage.sessions.deleteExpired()).toBe(0);
+      expect(await storage.clients.deleteExpired()).toBe(1);
     });
 
     it("frees a name at once: the next session of that name has nothing of the old one", async () => {
@@ -218,7 +218,7 @@ export function expiryContract(open: Open): void {
       expect(await storage.sessions.find(BOB, { name: "work" })).toEqual(bobs);
     });
 
-    it("is cleaned up in batches, with all that the sessions own, and spares the rest", async () => {
+    it("is cleaned up with all that the sessions own, and spares the rest", async () => {
       const { storage, clock, rows } = await open();
       const pinned = await newSession(storage);
       await storage.sessions.update(pinned.id, { pinned: true });
@@ -232,11 +232,11 @@ export function expiryContract(open: Open): void {
       clock.advance(MAX_AGE);
       const fresh = await newSession(storage);
       expect(await storage.sessions.countExpired()).toBe(7);
-      expect(await storage.sessions.deleteExpired(3)).toBe(3);
-      expect(await storage.sessions.countExpired()).toBe(4);
-      expect(await storage.sessions.deleteExpired(3)).toBe(3);
-      expect(await storage.sessions.deleteExpired(3)).toBe(1);
-      expect(await storage.sessions.deleteExpired(3)).toBe(0);
+      expect(await storage.sessions.deleteExpired(AbortSignal.abort())).toBe(0);
+      expect(await storage.sessions.countExpired()).toBe(7);
+      expect(await storage.sessions.deleteExpired()).toBe(7);
+      expect(await storage.sessions.countExpired()).toBe(0);
+      expect(await storage.sessions.deleteExpired()).toBe(0);
       expect(await storage.sessions.find(ANA, { id: fresh.id })).toEqual(fresh);
       expect((await storage.history.page(pinned.id, { limit: 9 })).messages).toMatchObject([
         { seq: 1 },

@@ -102,7 +102,7 @@ export function sharingContract(open: Open): void {
       await sessions.grant(id, READ, 9);
       clock.advance(MAX_AGE);
       expect((await sessions.list(BOB, { limit: 9 })).sessions).toEqual([]);
-      expect(await sessions.deleteExpired(9)).toBe(1);
+      expect(await sessions.deleteExpired()).toBe(1);
       expect(await sessions.grants(id)).toEqual([]);
     });
   });

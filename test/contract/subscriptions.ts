@@ -155,7 +155,7 @@ export function subscriptionsContract(open: Open): void {
       await storage.clients.present([ana], clock.now() + 2 * MAX_AGE);
       clock.advance(MAX_AGE);
       expect(await both()).toEqual([only, only]);
-      expect(await storage.clients.deleteExpired(9)).toBe(2); // the other's and Bob's
+      expect(await storage.clients.deleteExpired()).toBe(2); // the other's and Bob's
       expect(await both()).toEqual([only, only]);
       await storage.clients.end(ana);
       expect(await both()).toEqual([[], []]);
@@ -183,7 +183,7 @@ export function subscriptionsContract(open: Open): void {
     it("take their messages also when another client of the batch is gone", async () => {
       const { storage, subscriptions, ana, other } = await setUp(await open());
       await storage.clients.end(other);
-      await storage.clients.deleteExpired(9);
+      await storage.clients.deleteExpired();
       await subscriptions.post([ana, other].map((clientId) => ({ clientId, data: "1" })));
       expect(await subscriptions.take(ana)).toEqual(["1"]);
     });

@@ -59,12 +59,12 @@ describe("the client row behind a listen stream", () => {
     const { open, listens, storage } = await listensWith(({ create, deleteExpired }) => ({
       async create(client) {
         await create(client);
-        expect(await deleteExpired(9)).toBe(0);
+        expect(await deleteExpired()).toBe(0);
       },
     }));
     const answer = await open([uriOf("k")]);
     expect(listens.connectedIds).toHaveLength(1);
-    expect(await storage.clients.deleteExpired(9)).toBe(0);
+    expect(await storage.clients.deleteExpired()).toBe(0);
     const news = { owner: "ana", by: undefined, uris: [uriOf("k")] };
     expect(await storage.subscriptions.subscribers([news])).toMatchObject([
       { clientId: listens.connectedIds[0], uri: uriOf("k") },

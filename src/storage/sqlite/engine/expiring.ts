@@ -1,15 +1,12 @@
-// Counting and deleting what has expired: the same for every table, by a condition of its own.
+// Counts and deletes the expired rows of a table, by a condition.
 import { sql, type SQL } from "drizzle-orm";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
+import type { Expiring } from "../../../lib/expiring.ts";
+import { inBatches } from "./batches.ts";
 import type { Engine } from "./engine.ts";
 
-interface Expiring {
-  countExpired(): Promise<number>;
-  deleteExpired(limit: number): Promise<number>;
-}
-
 /**
- * `values`: what fills the placeholders of `condition` now. `onDelete` is told inside the write.
+ * `values`: values of the condition's placeholders now. `onDelete` is called inside the write.
  * A column in a subquery of `condition` is written with its table.
  */
 export function sqliteExpiring(
@@ -33,13 +30,17 @@ export function sqliteExpiring(
     .prepare();
   return {
     countExpired: () => engine.readDurable(() => count.get(values())!.n),
-    deleteExpired: (limit) =>
-      engine.free(
-        () => {
-          onDelete();
-          return remove.run({ ...values(), limit }).changes;
-        },
-        { durable: false },
+    deleteExpired: (signal) =>
+      inBatches(
+        (limit) =>
+          engine.free(
+            () => {
+              onDelete();
+              return remove.run({ ...values(), limit }).changes;
+            },
+            { durable: false },
+          ),
+        signal,
       ),
   };
 }

@@ -13,6 +13,7 @@ import {
   sessionExpired,
   type Engine,
 } from "../engine/engine.ts";
+import { inBatches } from "../engine/batches.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { messageCountOf, sqliteHistoryGaps } from "../history/history-gaps.ts";
 import { FIRST_TURN } from "../history/message-rows.ts";
@@ -293,6 +294,13 @@ export function sqliteSessionStore(
     return true;
   };
 
+  const expiring = sqliteExpiring(
+    engine,
+    sessions,
+    sessionExpired,
+    () => engine.times(),
+    forgetAll,
+  );
   return {
     findById: (id) => engine.readNow(() => findById(id)),
 
@@ -475,12 +483,16 @@ export function sqliteSessionStore(
         for (const id of removed) q.rest.run({ id, instanceId });
       }),
 
-    ...sqliteExpiring(engine, sessions, sessionExpired, () => engine.times(), forgetAll),
-
-    trimExpired: (limit) =>
-      engine.free(() => q.trimExpired.run({ ...engine.times(), limit }).changes, {
-        durable: false,
-      }),
+    ...expiring,
+    async deleteExpired(signal) {
+      // Messages first, which makes the deletion of their sessions cheap.
+      const trim = (limit: number) =>
+        engine.free(() => q.trimExpired.run({ ...engine.times(), limit }).changes, {
+          durable: false,
+        });
+      await inBatches(trim, signal);
+      return expiring.deleteExpired(signal);
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Maintenance } from "../../../jobs/cleanup.ts";
 import { isFull } from "../disk/ballast.ts";
 import type { Sqlite } from "../engine/connection.ts";
+import { inBatches } from "../engine/batches.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Room } from "../disk/room.ts";
 
@@ -14,22 +15,23 @@ export function sqliteUpkeep(engine: Engine, sqlite: Sqlite, room?: Room): Maint
   const pragma = (name: string): number => sqlite.pragma(name, { simple: true }) as number;
   const surplus = (): number =>
     pragma("freelist_count") - Math.max(SPARE_PAGES, pragma("page_count") * SPARE_PART);
+  const releasePages = async (limit: number): Promise<number> => {
+    // Files of the first versions keep their free pages: changing that takes a VACUUM, which holds everybody up.
+    if (pragma("auto_vacuum") !== 2) return 0;
+    if ((await engine.readNow(surplus)) <= 0) return 0;
+    return engine.free(
+      () => {
+        const before = pragma("freelist_count");
+        const pages = Math.min(limit, Math.floor(surplus()));
+        if (pages > 0) sqlite.pragma(`incremental_vacuum(${pages})`);
+        return before - pragma("freelist_count");
+      },
+      { durable: false },
+    );
+  };
   return {
-    async releasePages(limit) {
-      // Files of the first versions keep their free pages: changing that takes a VACUUM, which holds everybody up.
-      if (pragma("auto_vacuum") !== 2) return 0;
-      if ((await engine.readNow(surplus)) <= 0) return 0;
-      return engine.free(
-        () => {
-          const before = pragma("freelist_count");
-          const pages = Math.min(limit, Math.floor(surplus()));
-          if (pages > 0) sqlite.pragma(`incremental_vacuum(${pages})`);
-          return before - pragma("freelist_count");
-        },
-        { durable: false },
-      );
-    },
-    async optimize() {
+    async maintain(signal) {
+      await inBatches(releasePages, signal);
       try {
         await engine.write(() => void sqlite.pragma("optimize"));
       } catch (error) {
