@@ -10,7 +10,7 @@ const echo = defineTool({
   description: "Echo",
   input: z.object({ text: z.string() }),
   session: "optional",
-  quick: true,
+  response: "json",
   handler: ({ input }) => input.text,
 });
 

@@ -21,12 +21,15 @@ import {
 } from "../definitions/schema.ts";
 import { POLICIES } from "./session/with-session.ts";
 
+/** Form of the answers to a tool's calls. */
+export type ResponseForm = "json" | "stream";
+
 export interface Definition {
   wire: WireTool;
   headers: readonly HeaderParameter[];
   input: PreparedSchema;
   output: PreparedSchema | undefined;
-  quick: boolean;
+  response: ResponseForm;
   scope: Scope;
   toolset: Toolset | undefined;
   timeoutMs: number | undefined;
@@ -35,7 +38,17 @@ export interface Definition {
 }
 
 const FIELDS = [
-  ...["description", "handler", "title", "quick", "session", "annotations", "icons", "_meta"],
+  ...[
+    "description",
+    "handler",
+    "title",
+    "response",
+    "quick",
+    "session",
+    "annotations",
+    "icons",
+    "_meta",
+  ],
   ...["input", "inputSchema", "output", "scope", "toolset", "timeoutMs"],
 ];
 /** Maximum delay of a timer in Node. */
@@ -49,11 +62,15 @@ export function readDefinition(definition: unknown): Definition {
   const { spec, name } = readName(definition, "Tool");
   const whose = `Tool ${name}`;
   const given = readFields(spec, whose, FIELDS);
-  const { description, handler, title = titleOf(name), quick = false } = given;
+  const { description, handler, title = titleOf(name), quick } = given;
   const { toolset, timeoutMs, session = "required", annotations, icons, _meta } = given;
   if (typeof description !== "string" || typeof handler !== "function")
     throw new TypeError(`${whose}: a description and a handler are needed.`);
-  if (typeof quick !== "boolean") throw new TypeError(`${whose}: quick: expected true or false.`);
+  if (quick !== undefined && typeof quick !== "boolean")
+    throw new TypeError(`${whose}: quick: expected true or false.`);
+  const response = given["response"] ?? (quick === true ? "json" : "stream");
+  if (response !== "json" && response !== "stream")
+    throw new TypeError(`${whose}: response: expected json or stream.`);
   if (typeof session !== "function" && !POLICIES.includes(session))
     throw new TypeError(
       `${whose}: session: expected one of ${POLICIES.join(", ")}, or a function.`,
@@ -101,7 +118,7 @@ export function readDefinition(definition: unknown): Definition {
     headers,
     input,
     output,
-    quick,
+    response,
     session,
     handler: handler as Definition["handler"],
   };

@@ -107,14 +107,16 @@ export class ToolRegistry {
   }
 
   /** True for a tool that waits on nothing outside the process, and for an unknown tool, which fails at once. */
-  isQuick(name: unknown): boolean {
-    return this.#all.get(name)?.quick ?? true;
+  answersInJson(name: unknown): boolean {
+    return (this.#all.get(name)?.response ?? "json") === "json";
   }
 
   /** True for a tool that only returns stored data, at once. */
   isReading(name: unknown): boolean {
     const tool = this.#all.get(name);
-    return tool !== undefined && tool.quick && tool.annotations?.readOnlyHint === true;
+    return (
+      tool !== undefined && tool.response === "json" && tool.annotations?.readOnlyHint === true
+    );
   }
 
   /** The tool's arguments that clients repeat in HTTP headers. */

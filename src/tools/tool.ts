@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
 import type { Toolset } from "../config/toolsets.ts";
 import type { Call, SessionPolicy, ToolContext, ToolResult } from "./session/context.ts";
-import { readDefinition } from "./definition.ts";
+import { readDefinition, type ResponseForm } from "./definition.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { takesRequestKey } from "./request-key.ts";
 import type { Settled } from "./results.ts";
@@ -36,7 +36,12 @@ export interface ToolSpec<
   _meta?: Record<string, unknown>;
   /** The need for a session when the call names none; may depend on the arguments. Default: `required`. */
   session?: Policy | ((input: OutputOf<Input>) => Policy);
-  /** True for a tool that waits on nothing outside this process; it is answered as plain JSON instead of a stream. */
+  /**
+   * Form of the answer. `json`: plain JSON, for a tool that waits on nothing outside this process. `stream`, the
+   * default: a stream that can be resumed.
+   */
+  response?: ResponseForm;
+  /** @deprecated `true` means `response: "json"`. */
   quick?: boolean;
   /** The scope that a caller needs over HTTP. Default: `read` with `readOnlyHint`, else `write`. */
   scope?: Scope;
@@ -57,7 +62,7 @@ export interface Tool {
   /** The arguments that clients repeat in HTTP headers. */
   readonly headers: readonly HeaderParameter[];
   readonly annotations: ToolAnnotations;
-  readonly quick: boolean;
+  readonly response: ResponseForm;
   readonly scope: Scope;
   readonly toolset: Toolset | undefined;
   /** True if arguments and result name the session of the call. */
@@ -77,14 +82,14 @@ export function defineTool<
   Policy extends SessionPolicy = "required",
   Output extends ObjectSchema | undefined = undefined,
 >(spec: ToolSpec<Input, Policy, Output>): Tool {
-  const { wire, headers, input, output, quick, scope, toolset, timeoutMs, session, handler } =
+  const { wire, headers, input, output, response, scope, toolset, timeoutMs, session, handler } =
     readDefinition(spec);
   const tool: Tool = {
     name: wire.name,
     wire,
     headers,
     annotations: wire.annotations ?? {},
-    quick,
+    response,
     scope,
     toolset,
     namesSession: session !== "none",

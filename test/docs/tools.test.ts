@@ -170,7 +170,14 @@ it.each(Object.entries(eras))("a repeated call with a key is done once (%s)", as
 });
 
 it("names everything that a definition and a handler have", () => {
-  for (const name of ["inputSchema", "annotations", "quick", "requestKey", "closeStream", "client"])
+  for (const name of [
+    "inputSchema",
+    "annotations",
+    "response",
+    "requestKey",
+    "closeStream",
+    "client",
+  ])
     expect(TOOLS_DOC).toContain(`\`${name}`);
   const imported = [...TOOLS_DOC.matchAll(/import \{ (.+) \} from "holdfast"/g)];
   for (const name of imported.flatMap((match) => match[1]!.split(", ")))

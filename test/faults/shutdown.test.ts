@@ -45,7 +45,7 @@ describe("a stop", () => {
     const tool = defineTool({
       name: "measure",
       description: "Waits for the test.",
-      quick: true,
+      response: "json",
       session: "none",
       async handler() {
         runs += 1;

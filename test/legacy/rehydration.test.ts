@@ -13,7 +13,7 @@ afterEach(() => vi.restoreAllMocks());
 const speak = defineTool({
   name: "speak",
   description: "Logs at debug and at info.",
-  quick: true,
+  response: "json",
   async handler({ log }) {
     await log("debug", "whisper");
     await log("info", "word");
@@ -241,7 +241,7 @@ describe("an answer", () => {
     name: "quick",
     description: "Waits for nothing.",
     input: z.object({ fail: z.boolean().default(false) }),
-    quick: true,
+    response: "json",
     handler({ input }) {
       if (input.fail) throw new Error("private reason");
       return "at once";

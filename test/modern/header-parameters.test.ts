@@ -19,7 +19,7 @@ function router() {
     name: "route",
     description: "Routes.",
     session: "optional",
-    quick: true,
+    response: "json",
     input: z.looseObject({
       text: z.any().meta({ type: "string", "x-mcp-header": "Text" }).optional(),
       count: inHeader(z.int(), "Count").optional(),

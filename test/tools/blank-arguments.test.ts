@@ -86,7 +86,7 @@ describe("a blank optional argument", () => {
         list: z.array(z.object({ n: z.int().optional() })).optional(),
       }),
       session: "optional",
-      quick: true,
+      response: "json",
       handler: ({ input }) => ({ input }),
     });
     const { url } = await serveHere({ tools: [echo] });

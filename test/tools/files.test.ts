@@ -169,6 +169,7 @@ describe("a file with a fault", () => {
     ],
     "list-output.js": ["output: z.array(z.string())", /output: type: expected "object"/],
     "policy.js": ["session: 'maybe'", /session: expected one of required, created, optional/],
+    "response.js": ["response: 'xml'", /response: expected json or stream/],
     "quick.js": ["quick: 'yes'", /quick: expected true or false/],
   };
   for (const [name, [fields, reason]] of Object.entries(DEFINITIONS))

@@ -103,3 +103,10 @@ it("scope says which key may call a tool; without keys everybody may", async () 
     admin: ["looks", "changes", "rules"],
   });
 });
+
+it("quick, the earlier name, stands for the response as JSON", () => {
+  const handler = () => "done";
+  expect(defineTool({ ...spec, name: "a", quick: true, handler }).response).toBe("json");
+  expect(defineTool({ ...spec, name: "b", quick: false, handler }).response).toBe("stream");
+  expect(defineTool({ ...spec, name: "c", handler }).response).toBe("stream");
+});

@@ -16,15 +16,15 @@ const META = { "example.com/trace": { at: [1] } };
 
 function looking() {
   const seen: RequestInfo[] = [];
-  const tool = (name: string, quick: boolean) =>
+  const tool = (name: string, response: "json" | "stream") =>
     defineTool({
       name,
       description: "Looks.",
       session: "optional",
-      quick,
+      response,
       handler: ({ request }) => void seen.push(request),
     });
-  return { seen, tools: [tool("look", true), tool("stare", false)] };
+  return { seen, tools: [tool("look", "json"), tool("stare", "stream")] };
 }
 
 it.each(["look", "stare"])("both eras bring them to a tool, frozen (%s)", async (name) => {

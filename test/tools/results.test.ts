@@ -14,7 +14,7 @@ import type { Json } from "../support/raw.ts";
 
 /** A tool that returns what a test puts here. */
 let returned: () => unknown = () => "";
-const spec = { description: "For a test.", session: "optional", quick: true } as const;
+const spec = { description: "For a test.", session: "optional", response: "json" } as const;
 const returning = defineTool({
   ...spec,
   name: "returning",

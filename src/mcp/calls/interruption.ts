@@ -22,12 +22,12 @@ export function isModern({ params }: Interruptible): boolean {
 }
 
 /** True for a request that waits on nothing outside the process. */
-export const isQuick = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
-  method === "tools/call" && registry.isQuick(params?.["name"]);
+export const answersInJson = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
+  method === "tools/call" && registry.answersInJson(params?.["name"]);
 
 /** True for a request whose answer needs a resumable stream. Clients simply send any other request again. */
 export const mayWait = (request: Interruptible, registry: ToolRegistry): boolean =>
-  request.method === "tools/call" && !isQuick(request, registry);
+  request.method === "tools/call" && !answersInJson(request, registry);
 
 export const mayRunAgain = ({ method, params }: Interruptible, registry: ToolRegistry): boolean =>
   method === "tools/call" && registry.isIdempotent(params?.["name"]);

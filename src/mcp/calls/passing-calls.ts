@@ -5,7 +5,7 @@ import type { Caller } from "../../sessions/session.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import { JsonResponse } from "./pending-response.ts";
-import { isQuick } from "./interruption.ts";
+import { answersInJson } from "./interruption.ts";
 import type { PendingResponses } from "./in-flight.ts";
 import type { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { SharedServer } from "../modern/shared-server.ts";
@@ -48,7 +48,7 @@ export class PassingCalls {
     let cancel = (): void => undefined;
     const ids = requests.map(({ id }) => id);
     const response = new JsonResponse(ids, batch, () => cancel());
-    if (!requests.every((request) => isQuick(request, registry))) {
+    if (!requests.every((request) => answersInJson(request, registry))) {
       if (signal?.aborted) return GONE;
       const gone = (): void => response.leave();
       signal?.addEventListener("abort", gone);

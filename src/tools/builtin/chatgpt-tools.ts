@@ -46,7 +46,7 @@ export function chatgptTools(): Tool[] {
       output: z.object({ results: z.array(z.object(reference)) }),
       annotations: READS,
       session: "none",
-      quick: true,
+      response: "json",
       async handler({ input, sessions }) {
         const hits = await sessions.search(input.query, MAX_RESULTS);
         const results = hits.map(({ session, title, seq, snippet }) => ({
@@ -70,7 +70,7 @@ export function chatgptTools(): Tool[] {
       }),
       annotations: READS,
       session: "none",
-      quick: true,
+      response: "json",
       async handler({ input: { id }, sessions }) {
         const [session = "", digits = ""] = id.trim().split("#");
         const seq = /^[1-9]\d{0,14}$/.test(digits) ? Number(digits) : undefined;

@@ -42,7 +42,7 @@ export function historyTools(): Tool[] {
       output: z.object({ seq: z.int(), created_at: z.string() }),
       annotations: ADDS,
       session: "created",
-      quick: true,
+      response: "json",
       async handler({ input, session }) {
         const { role, content, request_key: requestKey } = input;
         const { seq, createdAt } = await session.history.append({ role, content, requestKey });
@@ -82,7 +82,7 @@ export function historyTools(): Tool[] {
         next_before: z.int().optional(),
       }),
       annotations: READS,
-      quick: true,
+      response: "json",
       async handler({ input, session, principal }) {
         const { messages, nextBefore } = await session.history.page(input);
         const owner = session.info?.owner ?? principal.id;
@@ -118,7 +118,7 @@ export function historyTools(): Tool[] {
         deleted: z.array(z.int()).describe("Numbers of the messages that were there."),
       }),
       annotations: REPLACES,
-      quick: true,
+      response: "json",
       async handler({ input: { seq, seqs = [] }, session }) {
         const wanted = [...new Set([...(seq === undefined ? [] : [seq]), ...seqs])];
         if (wanted.length === 0)

@@ -49,7 +49,7 @@ export function searchTool(): Tool {
     }),
     annotations: READS,
     session: ({ scope }) => (scope === "all" ? "optional" : "required"),
-    quick: true,
+    response: "json",
     async handler({ input: { query, scope, limit }, session, sessions }) {
       const oneMore = limit + 1;
       const found =

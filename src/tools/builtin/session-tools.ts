@@ -82,7 +82,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       output: z.object({ created: z.boolean(), ...summary }),
       annotations: ADDS,
       session: "optional",
-      quick: true,
+      response: "json",
       async handler({ input, sessions }) {
         const { session, created } = await sessions.open(input);
         const info = summarize(session, await sessions.counts(session), sessions);
@@ -123,7 +123,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
           .describe("What `chat` shows the model instead of the messages up to `upto_seq`."),
       }),
       annotations: READS,
-      quick: true,
+      response: "json",
       async handler({ session, sessions, client }) {
         const counts = await session.counts();
         const info = summarize(session.info, counts, sessions);
@@ -181,7 +181,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       }),
       annotations: READS,
       session: "optional",
-      quick: true,
+      response: "json",
       async handler({ input, session, sessions }) {
         const page = await sessions.list(input);
         const pending = input.cursor ? [] : await sessions.offers();
@@ -227,7 +227,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       }),
       output: z.object({ ...summary, system: z.string().nullable() }),
       annotations: SETS,
-      quick: true,
+      response: "json",
       async handler({ input, session, sessions }) {
         const { clear = [], ...changes } = input;
         const cleared = Object.fromEntries(clear.map((field) => [field, null]));
@@ -248,7 +248,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       input: z.strictObject({ what: z.enum(["history", "state", "all"]).default("all") }),
       output: z.object({ cleared: z.enum(["history", "state", "all"]) }),
       annotations: REPLACES,
-      quick: true,
+      response: "json",
       async handler({ input, session }) {
         const existed = session.info !== undefined;
         await session.clear(input.what);
@@ -271,7 +271,7 @@ export function sessionTools(maxAgeMs: number): Tool[] {
       input: z.strictObject({}),
       output: z.object({ deleted: z.boolean() }),
       annotations: REPLACES,
-      quick: true,
+      response: "json",
       async handler({ session }) {
         const existed = session.info !== undefined;
         await session.delete();

@@ -33,7 +33,7 @@ export function shareTools(): Tool[] {
         known: z.boolean().describe("Whether anybody of that name was seen here."),
       }),
       annotations: SETS,
-      quick: true,
+      response: "json",
       async handler({ input, session }) {
         const known = await session.share(input);
         const who = JSON.stringify(input.principal);
@@ -58,7 +58,7 @@ export function shareTools(): Tool[] {
       input: z.strictObject({ principal }),
       output: z.object({ shared_with: sharedWith }),
       annotations: SETS,
-      quick: true,
+      response: "json",
       async handler({ input, session }) {
         const existed = await session.unshare(input.principal);
         return told(
@@ -83,7 +83,7 @@ export function shareTools(): Tool[] {
       }),
       annotations: SETS,
       session: "named",
-      quick: true,
+      response: "json",
       async handler({ sessionArgument: id, sessions }) {
         const offer = id === undefined ? undefined : await sessions.accept(id);
         const pending = await sessions.offers();
@@ -107,7 +107,7 @@ export function shareTools(): Tool[] {
       output: z.object({ left: z.boolean() }),
       annotations: SETS,
       session: "named",
-      quick: true,
+      response: "json",
       async handler({ sessionArgument: id, sessions }) {
         if (id === undefined)
           throw new AppError("invalid", "session: expected the id of a session that is shared.", {

@@ -50,7 +50,7 @@ export function stateTools(): Tool[] {
         key: z.string(),
       }),
       annotations: READS,
-      quick: true,
+      response: "json",
       async handler({ input, session }) {
         const entry = await session.state.entry(input.key);
         if (entry === undefined)
@@ -82,7 +82,7 @@ export function stateTools(): Tool[] {
         expires_at: z.string().nullable(),
       }),
       annotations: REPLACES,
-      quick: true,
+      response: "json",
       async handler({ input, session }) {
         const { ttl_seconds: ttlSeconds, if_version: ifVersion } = input;
         const entry = await session.state.set(input.key, input.value, { ttlSeconds, ifVersion });
@@ -98,7 +98,7 @@ export function stateTools(): Tool[] {
       input: z.strictObject({ key, if_version: ifVersion }),
       output: z.object({ key: z.string(), deleted: z.boolean() }),
       annotations: REPLACES,
-      quick: true,
+      response: "json",
       async handler({ input, session }) {
         const deleted = await session.state.delete(input.key, input.if_version);
         return reply(
@@ -133,7 +133,7 @@ export function stateTools(): Tool[] {
         next_cursor: z.string().optional(),
       }),
       annotations: READS,
-      quick: true,
+      response: "json",
       async handler({ input, session }) {
         const { prefix, limit, cursor } = input;
         const after = cursor === undefined ? "" : decodeCursor("state", Position, cursor)[0];
