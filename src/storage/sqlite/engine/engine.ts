@@ -1,6 +1,6 @@
 // The base of every SQLite store: reads, writes, times and conditions of expiry.
 import { AsyncLocalStorage } from "node:async_hooks";
-import { drizzle, type BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import { sql, type SQL } from "drizzle-orm";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Cutoff, CutoffKind } from "../../../jobs/cutoff.ts";
@@ -10,6 +10,7 @@ import type { Client, Session } from "../../../sessions/session.ts";
 import { SESSIONS_URI } from "../../../sessions/uris.ts";
 import { isFull } from "../disk/ballast.ts";
 import type { Sqlite } from "./connection.ts";
+import { drizzleOf } from "./drizzle.ts";
 import { fromSqlite } from "./errors.ts";
 import type { Room } from "../disk/room.ts";
 import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
@@ -83,7 +84,7 @@ export class Engine {
     { room, ...commits }: GroupCommitOptions & { room?: Room | undefined } = {},
   ) {
     keepSearchIndex(sqlite);
-    this.db = drizzle({ client: sqlite });
+    this.db = drizzleOf(sqlite);
     this.clock = clock;
     this.dataVersion = new DataVersion(sqlite);
     this.otherProcesses = new OtherProcesses(this.dataVersion);

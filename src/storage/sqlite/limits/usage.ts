@@ -61,7 +61,7 @@ export function sqliteUsage(
     ofPrograms: () =>
       sqlite
         .prepare<[string], number>(
-          "select program_bytes from clients join usage on usage.owner = clients.owner where clients.id = ?",
+          "select program_bytes from clients join usage on usage.owner = clients.owner where clients.id = +?",
         )
         .pluck(),
     ofOwner: () =>

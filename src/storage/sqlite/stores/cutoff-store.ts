@@ -1,11 +1,11 @@
 // The cutoffs of this folder in SQLite: their records, and what lies between two of them.
 import { and, eq, gt, lt, max, sql, type SQL } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/better-sqlite3";
 import { CLOCK_SET, type Clock } from "../../../lib/clock.ts";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
 import { EMPTY_AGE_MS, type Cutoffs } from "../../../jobs/cleanup.ts";
 import { TrustedTime, type Jump } from "../../../jobs/trusted-time.ts";
+import { drizzleOf } from "../engine/drizzle.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import type { Expiry } from "../../storage.ts";
 import { blank, inUse, type Engine, type EngineTimes } from "../engine/engine.ts";
@@ -23,7 +23,7 @@ export function openCutoffs(
   { maxAgeMs, clientAgeMs }: Expiry,
   onJump?: (jump: Jump) => void,
 ): EngineTimes {
-  const db = drizzle({ client: sqlite });
+  const db = drizzleOf(sqlite);
   const last = db
     .select({ at: max(cutoffs.seenAt) })
     .from(cutoffs)
@@ -138,7 +138,7 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
  * its use may end as soon as the cutoff has moved. `waiting`: the sessions that would go now.
  */
 function countReach(sqlite: Sqlite) {
-  const db = drizzle({ client: sqlite });
+  const db = drizzleOf(sqlite);
   const within = (column: SQL): SQL =>
     sql`${column} > ${placeholder("after")} and ${column} <= ${placeholder("upTo")}`;
   const counter = (table: typeof sessions | typeof clients, condition: SQL) =>
