@@ -1,6 +1,6 @@
 // Calls a second: Holdfast, with every write committed, against servers that keep everything in memory. The two sides
 // of a pair run in turn, round by round, so that other load on the machine affects both.
-import { plain, sessionful, stateless, type Workload } from "./clients.ts";
+import { plain, legacy, modern, type Workload } from "./clients.ts";
 import { load } from "./load.ts";
 import { inFolder, startServer, type Running } from "./processes.ts";
 import { ratio, type Row } from "./row.ts";
@@ -25,7 +25,7 @@ interface CallRow {
 
 const SET = { key: "count", value: 42 };
 const ECHO = { text: "hello" };
-const STEPS: Parameters<typeof sessionful> = ["steps", { steps: 20 }, { progressToken: 1 }];
+const STEPS: Parameters<typeof legacy> = ["steps", { steps: 20 }, { progressToken: 1 }];
 
 const holdfast = (workload: Workload, durability = "full"): Side => ({
   server: ["holdfast.ts", "FOLDER", durability],
@@ -41,35 +41,35 @@ const sdkAlone: Side = { server: ["sdk-alone.ts"], workload: plain("echo", ECHO)
 const ROWS: CallRow[] = [
   {
     what: "2026 `state_set`, durable / the SDK's `createMcpHandler`, Map",
-    ours: holdfast(stateless("state_set", SET)),
-    theirs: { server: ["sdk-stateless.ts"], workload: stateless("state_set", SET) },
+    ours: holdfast(modern("state_set", SET)),
+    theirs: { server: ["sdk-modern.ts"], workload: modern("state_set", SET) },
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 `state_set`, durable / the SDK's session transport, Map",
-    ours: holdfast(sessionful("state_set", SET)),
-    theirs: sdkSessions(sessionful("state_set", SET)),
+    ours: holdfast(legacy("state_set", SET)),
+    theirs: sdkSessions(legacy("state_set", SET)),
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 `state_get` / the same",
-    ours: holdfast(sessionful("state_get", { key: "count" })),
-    theirs: sdkSessions(sessionful("state_get", { key: "count" })),
+    ours: holdfast(legacy("state_get", { key: "count" })),
+    theirs: sdkSessions(legacy("state_get", { key: "count" })),
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 echo / the same",
-    ours: holdfast(sessionful("echo", ECHO)),
-    theirs: sdkSessions(sessionful("echo", ECHO)),
+    ours: holdfast(legacy("echo", ECHO)),
+    theirs: sdkSessions(legacy("echo", ECHO)),
     reach: 3,
     connections: 16,
   },
   {
     what: "2025 echo / bare Hono echoing JSON",
-    ours: holdfast(sessionful("echo", ECHO)),
+    ours: holdfast(legacy("echo", ECHO)),
     theirs: bareHono,
     reach: 0.5,
     connections: 16,
@@ -77,7 +77,7 @@ const ROWS: CallRow[] = [
   {
     what: "ceiling: echo of the SDK's `Server` alone / its session transport",
     ours: sdkAlone,
-    theirs: sdkSessions(sessionful("echo", ECHO)),
+    theirs: sdkSessions(legacy("echo", ECHO)),
     connections: 16,
   },
   {
@@ -88,14 +88,14 @@ const ROWS: CallRow[] = [
   },
   {
     what: "2025 `state_set`, one connection: `full` / `normal`",
-    ours: holdfast(sessionful("state_set", SET)),
-    theirs: holdfast(sessionful("state_set", SET), "normal"),
+    ours: holdfast(legacy("state_set", SET)),
+    theirs: holdfast(legacy("state_set", SET), "normal"),
     connections: 1,
   },
   {
     what: "2025 call with 20 progress events, stored / the SDK, events in memory",
-    ours: holdfast(sessionful(...STEPS)),
-    theirs: sdkSessions(sessionful(...STEPS), "sse"),
+    ours: holdfast(legacy(...STEPS)),
+    theirs: sdkSessions(legacy(...STEPS), "sse"),
     reach: 1.5,
     connections: 16,
   },

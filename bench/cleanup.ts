@@ -1,7 +1,7 @@
 // Calls while the cleanup job deletes a hundred thousand sessions, against calls while it does not.
 import Database from "better-sqlite3";
 import { databaseFile } from "../src/storage/admin.ts";
-import { sessionful } from "./clients.ts";
+import { legacy } from "./clients.ts";
 import { fill } from "./fill.ts";
 import { load } from "./load.ts";
 import { inFolder, startServer } from "./processes.ts";
@@ -12,7 +12,7 @@ const MESSAGES_EACH = 10;
 const YEAR_MS = 365 * 24 * 3_600_000;
 const OPTIONS = { connections: 4, seconds: 4 };
 const ROUNDS = 3;
-const workload = sessionful("state_set", { key: "k", value: 1 });
+const workload = legacy("state_set", { key: "k", value: 1 });
 
 export async function* measureCleanup(): AsyncGenerator<Row> {
   const theirs = await inFolder((folder) => p99OfCalls(folder));

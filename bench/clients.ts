@@ -39,7 +39,7 @@ export async function introduce(url: string): Promise<Record<string, string>> {
 }
 
 /** Calls of a tool by a 2025-era client. */
-export const sessionful =
+export const legacy =
   (name: string, args: object, meta?: object): Workload =>
   async (url) => ({
     headers: await introduce(url),
@@ -63,7 +63,7 @@ export const modernCall = (name: string, args: object): PreparedRequest => ({
 });
 
 /** Calls of a tool by a 2026-07-28 client, in its own session if the server has sessions. */
-export const stateless =
+export const modern =
   (name: string, args: object): Workload =>
   async (url) => {
     const answer = await post(url, modernCall("session_open", {}));

@@ -1,5 +1,5 @@
 // Resident memory: with a large database and a thousand active clients, and with thousands of idle streams.
-import { introduce, post, sessionful } from "./clients.ts";
+import { introduce, post, legacy } from "./clients.ts";
 import { fill } from "./fill.ts";
 import { load } from "./load.ts";
 import { inFolder, residentBytes, startServer, type Running } from "./processes.ts";
@@ -8,7 +8,7 @@ import type { Row } from "./row.ts";
 const LIVE = 1_000;
 const STREAMS = 5_000;
 const MB = 1_000_000;
-const workload = sessionful("state_set", { key: "k", value: 1 });
+const workload = legacy("state_set", { key: "k", value: 1 });
 
 export async function* measureMemory(): AsyncGenerator<Row> {
   const used = (sessions: number, live: number): Promise<number> =>

@@ -1,5 +1,5 @@
 // The first call of a client after a restart, against its second.
-import { post, sessionful, type PreparedRequest } from "./clients.ts";
+import { post, legacy, type PreparedRequest } from "./clients.ts";
 import { inFolder, startServer } from "./processes.ts";
 import { median, type Row } from "./row.ts";
 
@@ -8,7 +8,7 @@ const CLIENTS = 300;
 export async function* measureRehydration(): AsyncGenerator<Row> {
   yield await inFolder(async (folder) => {
     const first = await startServer("holdfast.ts", folder);
-    const workload = sessionful("state_set", { key: "k", value: 1 });
+    const workload = legacy("state_set", { key: "k", value: 1 });
     const clients: PreparedRequest[] = [];
     for (let i = 0; i < CLIENTS; i++) {
       const request = await workload(first.url);

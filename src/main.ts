@@ -80,7 +80,7 @@ process.on("uncaughtException", (error) => {
 });
 // Survive unhandled rejections: they leave no state half changed.
 process.on("unhandledRejection", (reason) =>
-  tellOfTool(reason, "a promise was rejected and nobody looked"),
+  tellOfTool(reason, "a promise was rejected and not handled"),
 );
 
 function tellOfTool(err: unknown, message: string): void {

@@ -67,7 +67,7 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     {
       async recover(id) {
         const interrupted = await storage.history.interruptTurns(id);
-        if (interrupted > 0) log.info({ interrupted }, "ended chat turns that nobody answers");
+        if (interrupted > 0) log.info({ interrupted }, "ended chat turns without an answer");
       },
       adopt: () => http.adopt(),
       async giveUp() {

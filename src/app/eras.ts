@@ -110,7 +110,7 @@ export function buildEras({
     calls: passing("modern"),
     listens,
     registry: mcp.registry,
-    observer: mcp.observer,
+    requestLog: mcp.requestLog,
   });
 
   return {

@@ -68,6 +68,6 @@ export function buildMcp(
       services.idempotentCalls,
     ),
     subscriptions: storage.subscriptions,
-    observer: new RequestLog({ registry, metrics, log }),
+    requestLog: new RequestLog({ registry, metrics, log }),
   };
 }

@@ -41,7 +41,7 @@ export interface McpServerOptions {
   resources: ResourceRegistry;
   prompts: PromptRegistry;
   subscriptions: SubscriptionStore;
-  observer: RequestLog;
+  requestLog: RequestLog;
 }
 
 export const MAX_SUBSCRIPTIONS = 1_000;
@@ -125,7 +125,7 @@ export function createServer(
       if (error instanceof ProtocolError || context.mcpReq.signal.aborted) throw error;
       const { mcpReq } = context;
       const caller = callerOf(context);
-      throw parts.observer.failed(error, {
+      throw parts.requestLog.failed(error, {
         method,
         program: programOf(mcpReq, caller),
         principal: caller.principal.id,

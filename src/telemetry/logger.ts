@@ -23,7 +23,7 @@ export function openLog(level: string, onDrop?: () => void): LogOutput {
     return { log: pino(options(level), output), flush: () => output.flush() };
   }
   const onResume = (lines: number): void =>
-    log.warn({ lines }, "log lines were dropped: nobody read them");
+    log.warn({ lines }, "log lines were dropped: the output was not read");
   const output = new LineOutput(2, { onDrop, onResume });
   const log = pino(options(level), output);
   return { log, flush: () => output.flush() };

@@ -36,7 +36,7 @@ export interface NotifyOptions {
 }
 
 /** A notification for one subscription. A session's notification is deleted together with the session. */
-export interface News extends Subscription {
+export interface Notice extends Subscription {
   data: string;
 }
 
@@ -51,7 +51,7 @@ export interface SubscriptionStore {
    */
   notifyWith<T>(options: NotifyOptions, act: () => Promise<T>): Promise<T>;
   /** Adds notifications to outboxes that do not have them yet, as long as the clients' principals have room. */
-  announce(news: readonly News[]): Promise<void>;
+  announce(notices: readonly Notice[]): Promise<void>;
   /** Adds messages to outboxes, at most `MAX_OUTBOX` each. */
   post(messages: readonly { clientId: string; data: string }[]): Promise<void>;
   /** The given clients whose outboxes are not empty. */

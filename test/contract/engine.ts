@@ -22,7 +22,7 @@ export interface Limits {
   maxMessages?: number;
 }
 
-/** What `open` uses unless told otherwise, in milliseconds. */
+/** Defaults of `open`, in milliseconds. */
 export const MAX_AGE = 1_000_000;
 /** A client counts as connected for this long after it was last seen. */
 export const PRESENCE = 1_000;

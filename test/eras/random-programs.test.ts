@@ -49,14 +49,14 @@ async function world(): Promise<World> {
   const pipe = await rawStdio(args);
   const modernPipe = await rawStdio(args, { introduce: false });
   const stdio = (answer: object): Json => answer as Json;
-  const sessionful = ({ session, ...input }: Json) =>
+  const inSession = ({ session, ...input }: Json) =>
     session === own ? ([owner, input] as const) : ([client, { session, ...input }] as const);
   return {
     folder,
     own,
     calls: {
       async "2025"(tool, input) {
-        const [caller, sent] = sessionful(input);
+        const [caller, sent] = inSession(input);
         return (await caller.call(tool, sent)).messages.at(-1)!;
       },
       "2026": async (tool, input) => (await callModern(url, tool, input)).messages.at(-1)!,

@@ -33,7 +33,7 @@ async function running(refusals: number) {
   };
   const record = await store.openRequests(clientId, instanceId, [newRequest(1)], "a hash");
   const stream = new DurableStream(store, record);
-  const exchange = new StreamResponse({
+  const response = new StreamResponse({
     ...{
       clientId,
       ids: [1],
@@ -47,24 +47,24 @@ async function running(refusals: number) {
   const sse = new SseStream();
   void stream.attach(sse, 0, true);
   return {
-    exchange,
+    response,
     stored: () => storage.streams.events(record.id, 0),
     said: new Response(sse.body).text(),
   };
 }
 
 it("is stored when the disk takes it again, and then sent", async () => {
-  const { exchange, stored, said } = await running(2);
-  await exchange.respond(1, ANSWER);
-  await exchange.done;
+  const { response, stored, said } = await running(2);
+  await response.respond(1, ANSWER);
+  await response.done;
   expect(await stored()).toMatchObject([{ seq: 1, data: JSON.stringify(ANSWER) }]);
   expect(await said).toMatch(/^id: .*\ndata: .*"result"/m);
 });
 
 it("ends the connection of whoever waits, with the answer, when the disk never does", async () => {
-  const { exchange, stored, said } = await running(Infinity);
-  await expect(exchange.respond(1, ANSWER)).rejects.toMatchObject({ code: "storage_full" });
-  await exchange.done;
+  const { response, stored, said } = await running(Infinity);
+  await expect(response.respond(1, ANSWER)).rejects.toMatchObject({ code: "storage_full" });
+  await response.done;
   expect(await stored()).toEqual([]);
   const frames = (await said).split("\n\n").filter((frame) => frame.includes('"result"'));
   expect(frames).toHaveLength(1);

@@ -31,7 +31,7 @@ async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
     resources: new ResourceRegistry(resourceCatalogue([])),
     prompts: new PromptRegistry(promptCatalogue([]), states, {} as never),
     subscriptions: storage.subscriptions,
-    observer: new RequestLog({ registry: noTools, metrics: undefined, log }),
+    requestLog: new RequestLog({ registry: noTools, metrics: undefined, log }),
     streams: storage.streams,
     maxEvents: 100,
   };

@@ -46,7 +46,7 @@ export interface TestClient {
   readonly toolNews: number;
   /** The `Mcp-Session-Id`, over HTTP. */
   readonly id: string | undefined;
-  /** Of the process at the other end, over stdio. */
+  /** The process at the other end, over stdio. */
   readonly pid: number | undefined;
   close(): Promise<void>;
 }

@@ -31,7 +31,7 @@ export function rowCounts(database: Database.Database): Record<string, number> {
   return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
-/** What SQLite and its full-text index find wrong with the file; nothing, if all is well. Needs a writable connection. */
+/** The damage that SQLite and its full-text index find in the file. Needs a writable connection. */
 export function findDamage(database: Database.Database): unknown[] {
   const damage: unknown[] = [
     ...(database.pragma("integrity_check") as { integrity_check: string }[])

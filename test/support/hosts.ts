@@ -9,7 +9,7 @@ import { rawStdio, type RawStdio, type Wire } from "./raw-stdio.ts";
 export type CallTool = (tool: string, args: object) => Promise<Json>;
 
 export interface Place {
-  /** Of the server, without a name. */
+  /** The server's address, without a name. */
   url: string;
   folder: string;
   /** The stdio processes that hosts have started. */

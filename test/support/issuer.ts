@@ -9,9 +9,9 @@ import { onTestFinished } from "vitest";
 export interface IssuerOptions {
   /** Default 0: the system chooses. */
   port?: number;
-  /** Of the issuer, such as `/tenant`. */
+  /** The issuer's path, such as `/tenant`. */
   path?: string;
-  /** Where the metadata is; default: RFC 8414's place. */
+  /** Path of the metadata; default: that of RFC 8414. */
   metadataPath?: string;
   /** Over what the metadata says. */
   metadata?: object;

@@ -84,13 +84,13 @@ export interface ModelServer {
   readonly url: string;
   /** Every request so far, in order. */
   readonly calls: readonly ModelCall[];
-  /** What is done when nothing is queued. Default: says "Answer to: " and the last message. */
+  /** The answer when nothing is queued. Default: "Answer to: " and the last message. */
   reply: (call: ModelCall) => Script;
   /** Queues scripts for the next requests, one each. */
   next(...scripts: Script[]): void;
   /** Resolves to the n-th request (from 1), as soon as it has come. */
   called(n: number): Promise<ModelCall>;
-  /** What it lists; undefined where it has no list. */
+  /** The models that it lists; undefined without a list. */
   models: string[] | undefined;
   /** Arguments that make Holdfast use this endpoint. */
   readonly args: readonly string[];

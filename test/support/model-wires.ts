@@ -1,6 +1,6 @@
 // The two wire formats of models, as far as the scripted endpoint of the tests speaks them.
 
-/** What a model is asked, in either format: the system prompt is a first message. */
+/** A request to a model, in either format: the system prompt is a first message. */
 export interface Asked {
   model: string;
   messages: { role: string; content: string }[];

@@ -120,7 +120,7 @@ function modern(url: string, key: string | undefined): Person {
 /** An id of nothing. */
 export const nobodys = (): string => randomUUID();
 
-/** What an answer says, but for the id that was asked about and the id of the request: what a stranger can tell apart. */
+/** The contents of an answer without the ids of the question and the request: a stranger can tell apart no more. */
 export function saying(answer: Answer, id: string): object {
   const text = (value: unknown): string => JSON.stringify(value ?? null).replaceAll(id, "ID");
   const messages = answer.messages.map(({ id: _, ...message }) => text(message));

@@ -16,8 +16,8 @@ export type CallByName = (tool: string, args: object) => Promise<string>;
 
 export interface Program {
   /**
-   * What becomes of a call when its connection breaks: it comes back for the result (2025), the call is lost (2026), or it
-   * comes back twice and gives up, which a busy machine may need longer than.
+   * The end of a call whose connection breaks: it comes back for the result (2025), the call is lost (2026), or it comes
+   * back twice and gives up, which may be too early on a busy machine.
    */
   cut: "result" | "error" | "either";
   /** Starts it anew, configured with this address. */

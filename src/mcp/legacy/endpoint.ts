@@ -147,12 +147,12 @@ export class LegacyEndpoint {
     }
     const request = message as JSONRPCRequest;
     checkIntroduction(request, request.params);
-    const observed = { request, caller: { principal, requestId }, began: performance.now() };
+    const logged = { request, caller: { principal, requestId }, began: performance.now() };
     const live = await LiveClient.connect(newId(), this.#parts);
     const { answer, protocolVersion } = await live.introduce(request);
     if ("error" in answer || protocolVersion === undefined) {
       await live.close();
-      this.#parts.observer.ended(observed, answer);
+      this.#parts.requestLog.ended(logged, answer);
       return { status: 400, body: toJson(answer) };
     }
     const now = this.#parts.clock.now();
@@ -164,7 +164,7 @@ export class LegacyEndpoint {
     });
     await this.#parts.clients.create(client);
     this.#parts.live.add(live);
-    this.#parts.observer.ended({ ...observed, caller: { ...observed.caller, client } }, answer);
+    this.#parts.requestLog.ended({ ...logged, caller: { ...logged.caller, client } }, answer);
     return { status: 200, body: toJson(answer), headers: { "mcp-session-id": client.id } };
   }
 

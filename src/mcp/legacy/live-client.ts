@@ -26,7 +26,7 @@ interface OpenCall extends LoggedRequest {
   response: PendingResponse;
   request: JSONRPCRequest;
   /** True once the request log has recorded the call. */
-  observed: boolean;
+  logged: boolean;
 }
 
 export interface LiveClientOptions extends McpServerOptions {
@@ -44,7 +44,7 @@ export class LiveClient implements Transport {
   onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void;
   readonly #server: Server;
   readonly #epoch: ServerRequestIds;
-  readonly #observer: RequestLog;
+  readonly #requestLog: RequestLog;
   /** Calls by the id that the SDK knows. */
   readonly #calls = new Map<RequestId, OpenCall>();
   /** Handlers for the answers to our own requests, by request id. */
@@ -55,7 +55,7 @@ export class LiveClient implements Transport {
   private constructor(id: string, epoch: number, parts: LiveClientOptions) {
     this.sessionId = id;
     this.#epoch = new ServerRequestIds(epoch);
-    this.#observer = parts.observer;
+    this.#requestLog = parts.requestLog;
     this.streams = new OpenStreams(id, parts.streams);
     const { streams: store, subscriptions, maxEvents } = parts;
     this.standalone = new StandaloneStreams({ clientId: id, store, subscriptions, maxEvents });
@@ -120,7 +120,7 @@ export class LiveClient implements Transport {
     for (const message of messages) {
       if (isRequest(message)) {
         const id = this.#calls.has(message.id) ? ownId() : message.id;
-        this.#calls.set(id, { response, caller: told, request: message, began, observed: false });
+        this.#calls.set(id, { response, caller: told, request: message, began, logged: false });
         this.onmessage?.(id === message.id ? message : { ...message, id }, extra);
       } else if (isCancellation(message)) this.#cancel(message);
       else {
@@ -225,9 +225,9 @@ export class LiveClient implements Transport {
   }
 
   #ended(call: OpenCall, ending: RequestOutcome): void {
-    if (call.observed) return;
-    call.observed = true;
-    this.#observer.ended(call, ending);
+    if (call.logged) return;
+    call.logged = true;
+    this.#requestLog.ended(call, ending);
   }
 
   /**

@@ -16,7 +16,7 @@ export interface ModernEndpointOptions {
   calls: PassingCalls;
   listens: ListenStreams;
   registry: ToolRegistry;
-  observer: RequestLog;
+  requestLog: RequestLog;
 }
 
 export class ModernEndpoint {
@@ -51,10 +51,10 @@ export class ModernEndpoint {
    * its own.
    */
   async #listen(request: JSONRPCRequest, caller: Caller): Promise<HttpAnswer> {
-    const { listens, observer } = this.#parts;
+    const { listens, requestLog } = this.#parts;
     const began = performance.now();
     const answer = await listens.open(request, caller);
-    observer.ended({ request, caller, began }, { jsonrpc: "2.0", id: request.id, result: {} });
+    requestLog.ended({ request, caller, began }, { jsonrpc: "2.0", id: request.id, result: {} });
     return answer;
   }
 

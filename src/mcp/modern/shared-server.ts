@@ -47,14 +47,14 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   readonly #calls = new Map<RequestId, Call>();
   #lastId = 0;
   #delivering = false;
-  readonly #observer: RequestLog;
+  readonly #requestLog: RequestLog;
   readonly #extra: { classification: (typeof CLASSIFICATIONS)[Era] };
 
-  constructor(observer: RequestLog, era: Era) {
+  constructor(requestLog: RequestLog, era: Era) {
     const extra = { classification: CLASSIFICATIONS[era] };
     super(extra);
     this.#extra = extra;
-    this.#observer = observer;
+    this.#requestLog = requestLog;
   }
 
   callerOf(id: RequestId): Caller {
@@ -82,7 +82,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   async interruptAll(): Promise<void> {
     const calls = [...this.#calls.values()];
     this.#calls.clear(); // drops later messages of their handlers
-    for (const call of calls) this.#observer.ended(call, "interrupted");
+    for (const call of calls) this.#requestLog.ended(call, "interrupted");
     await Promise.all(
       calls.map(({ id, response, request }) =>
         response.respond(id, interrupted({ ...request, id })),
@@ -96,7 +96,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     if (id === undefined || call === undefined) return; // the caller has disconnected
     if (!isAnswer(message)) return call.response.notify(message);
     this.#calls.delete(id);
-    this.#observer.ended(call, message);
+    this.#requestLog.ended(call, message);
     const code = "error" in message ? message.error.code : undefined;
     await call.response.respond(call.id, { ...message, id: call.id }, this.#statusOf(code));
   }
@@ -114,7 +114,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     const call = this.#calls.get(id);
     if (call === undefined) return;
     this.#calls.delete(id);
-    this.#observer.ended(call, "cancelled");
+    this.#requestLog.ended(call, "cancelled");
     const params = { requestId: id, reason: CALLER_GONE };
     this.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params }, this.#extra);
   }
@@ -125,7 +125,7 @@ export class SharedServer {
   readonly #ready: Promise<void>;
 
   constructor(parts: McpServerOptions, era: Era) {
-    this.#transport = new SharedTransport(parts.observer, era);
+    this.#transport = new SharedTransport(parts.requestLog, era);
     const server = createServer(parts, ({ mcpReq }) => this.#transport.callerOf(mcpReq.id), {
       supportedProtocolVersions: [
         ...(era === "modern" ? [MODERN_VERSION] : []),

@@ -11,15 +11,15 @@ export class LoggingTransport implements Transport {
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
   readonly #wire: Transport;
-  readonly #observer: RequestLog;
+  readonly #requestLog: RequestLog;
   readonly #caller: () => Caller;
   readonly #open = new Map<RequestId, LoggedRequest & { requestId: string }>();
   #answered = Promise.withResolvers<void>();
 
   /** `caller` returns the client at the other end, as far as it is known. */
-  constructor(wire: Transport, observer: RequestLog, caller: () => Caller) {
+  constructor(wire: Transport, requestLog: RequestLog, caller: () => Caller) {
     this.#wire = wire;
-    this.#observer = observer;
+    this.#requestLog = requestLog;
     this.#caller = caller;
     wire.onmessage = (message: JSONRPCMessage) => this.#receive(message);
     wire.onerror = (error) => this.onerror?.(error);
@@ -82,11 +82,11 @@ export class LoggingTransport implements Transport {
   }
 
   #end(id: RequestId, ending: RequestOutcome): void {
-    const observed = this.#open.get(id);
-    if (observed === undefined) return;
+    const logged = this.#open.get(id);
+    if (logged === undefined) return;
     this.#open.delete(id);
     this.#answered.resolve();
-    const caller = { ...this.#caller(), requestId: observed.requestId }; // a client that has sent `initialize` meanwhile is known now
-    this.#observer.ended({ ...observed, caller }, ending);
+    const caller = { ...this.#caller(), requestId: logged.requestId }; // a client that has sent `initialize` meanwhile is known now
+    this.#requestLog.ended({ ...logged, caller }, ending);
   }
 }

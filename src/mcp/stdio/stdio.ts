@@ -45,7 +45,7 @@ export function serveOverStdio(
     ...{ maxBytes: parts.maxBodyBytes, maxDepth: parts.maxDepth },
     beforeEnd: () => pipe.finish(parts.graceMs),
   });
-  const pipe: LoggingTransport = new LoggingTransport(lines, parts.observer, caller);
+  const pipe: LoggingTransport = new LoggingTransport(lines, parts.requestLog, caller);
   const wire: RegisteringTransport = new RegisteringTransport(pipe, parts, target);
   const channels = new EraChannels(wire);
   const servers: { legacy?: Server; modern?: Server } = {};

@@ -25,9 +25,9 @@ export class OwnSessions {
   ): Promise<{ session: Session; created: boolean }> {
     const { principal, client } = this.#caller;
     const wanted = { id: this.#run.newId(), ...options, openedBy: client?.id };
-    const news = [{ owner: principal.id, uris: [SESSIONS_URI] }];
+    const changes = [{ owner: principal.id, uris: [SESSIONS_URI] }];
     const open = () => this.#services.sessions.open(principal, wanted);
-    return this.#run.change("open", news, open, isCreated);
+    return this.#run.change("open", changes, open, isCreated);
   }
 
   /** Sessions by activity, newest first. */

@@ -65,7 +65,7 @@ export class SessionHandle {
       by: caller.principal,
       store: (resource, act) => this.#store(resource, act),
       checkWritable: () => this.info && services.sessions.checkWritable(this.info),
-      remove: (uri, act) => change(`remove ${uri}`, this.#news(uri), act, isTrue),
+      remove: (uri, act) => change(`remove ${uri}`, this.#changesOf(uri), act, isTrue),
     };
     this.state = new SessionState(services.state, parts);
     this.history = new SessionHistory(services, parts);
@@ -97,7 +97,7 @@ export class SessionHandle {
   async update(changes: SessionChanges): Promise<Session> {
     const session = await this.#create();
     const { principal } = this.#caller;
-    return this.#change("update", this.#news(SESSIONS_URI), () =>
+    return this.#change("update", this.#changesOf(SESSIONS_URI), () =>
       this.#services.sessions.update(principal, session, changes),
     );
   }
@@ -118,7 +118,7 @@ export class SessionHandle {
     if (info === undefined) return [];
     return this.#change(
       "delete messages",
-      this.#news(historyUri(this.id), SESSIONS_URI),
+      this.#changesOf(historyUri(this.id), SESSIONS_URI),
       () => this.#services.sessions.deleteMessages(this.#caller.principal, info, seqs),
       (deleted) => Array.isArray(deleted) && deleted.length > 0,
     );
@@ -129,12 +129,12 @@ export class SessionHandle {
     const { info } = this;
     if (info === undefined) return;
     const readers = await this.#services.sessions.grants(info);
-    const news = [
+    const changes = [
       ...this.#allNews(),
       ...readers.flatMap(({ principal }) => this.#allNews(principal)),
     ];
     const remove = () => this.#services.sessions.delete(this.#caller.principal, info);
-    await this.#change("delete", news, remove, isTrue);
+    await this.#change("delete", changes, remove, isTrue);
   }
 
   /** The principals that the session is shared with. */
@@ -148,8 +148,8 @@ export class SessionHandle {
    */
   async share(grant: Grant): Promise<boolean> {
     const session = await this.#create();
-    const news = [{ owner: grant.principal, uris: [SESSIONS_URI] }];
-    return this.#change("share", news, () =>
+    const changes = [{ owner: grant.principal, uris: [SESSIONS_URI] }];
+    return this.#change("share", changes, () =>
       this.#services.sessions.share(this.#caller.principal, session, grant),
     );
   }
@@ -197,8 +197,8 @@ export class SessionHandle {
     const { principal, client } = this.#caller;
     const id = this.#newId();
     if (info === undefined) throw new AppError("invalid", "Nothing is stored in this session yet.");
-    const news = [{ owner: principal.id, by: client?.id, uris: [SESSIONS_URI] }];
-    return updates.notifyWith(news, () => forks.fork(principal, info, { upto, id }), isTrue);
+    const changes = [{ owner: principal.id, by: client?.id, uris: [SESSIONS_URI] }];
+    return updates.notifyWith(changes, () => forks.fork(principal, info, { upto, id }), isTrue);
   }
 
   /** Asks the configured model, with this session's history as context. @throws AppError `forbidden` and others */
@@ -207,8 +207,8 @@ export class SessionHandle {
     const by = this.#caller.principal;
     return this.#unlessUnused(({ id, system }) => {
       const author = this.#caller.client?.id;
-      const news = this.#news(historyUri(id)).map((one) => ({ ...one, by: author }));
-      const notifyWith: Ask["notifyWith"] = (act, tells) => updates.notifyWith(news, act, tells);
+      const changes = this.#changesOf(historyUri(id)).map((one) => ({ ...one, by: author }));
+      const notifyWith: Ask["notifyWith"] = (act, tells) => updates.notifyWith(changes, act, tells);
       return chat.ask(id, { ...ask, system: ask.system ?? system ?? undefined, by, notifyWith });
     });
   }
@@ -216,7 +216,7 @@ export class SessionHandle {
   /** Runs a write in the session and notifies subscribers of its resource. */
   #store<T>(resource: (id: string) => string, act: (id: string) => Promise<T>): Promise<T> {
     return this.#unlessUnused(({ id }) =>
-      this.#change(`store ${resource(id)}`, this.#news(resource(id)), () => act(id)),
+      this.#change(`store ${resource(id)}`, this.#changesOf(resource(id)), () => act(id)),
     );
   }
 
@@ -229,7 +229,7 @@ export class SessionHandle {
       return await act(session);
     } catch (error) {
       if (this.#current.opened)
-        await this.#change("delete unused", this.#news(SESSIONS_URI), () =>
+        await this.#change("delete unused", this.#changesOf(SESSIONS_URI), () =>
           sessions.deleteEmpty(session.id),
         );
       throw error;
@@ -239,12 +239,12 @@ export class SessionHandle {
   /** The session, created if needed. */
   async #create(): Promise<Session> {
     if (this.info !== undefined) return this.info;
-    const news = [{ owner: this.#caller.principal.id, uris: [SESSIONS_URI] }];
-    return this.#change("create", news, () => this.#current.create(), isCreated);
+    const changes = [{ owner: this.#caller.principal.id, uris: [SESSIONS_URI] }];
+    return this.#change("create", changes, () => this.#current.create(), isCreated);
   }
 
   /** The change of these resources and of the session itself, for all principals with access. */
-  #news(...uris: string[]): Omit<Change, "by">[] {
+  #changesOf(...uris: string[]): Omit<Change, "by">[] {
     const owner = this.info?.owner ?? this.#caller.principal.id;
     return [{ owner, session: this.id, uris: [...uris, sessionUri(this.id)] }];
   }
@@ -252,9 +252,9 @@ export class SessionHandle {
   /** The change of every resource that shows this session, for all principals with access or for one principal. */
   #allNews(principal?: string): Omit<Change, "by">[] {
     const uri = sessionUri(this.id);
-    const [news] = this.#news(SESSIONS_URI);
+    const [change] = this.#changesOf(SESSIONS_URI);
     const whose = principal === undefined ? {} : { owner: principal, session: undefined };
-    return [{ ...news!, ...whose, under: uri }];
+    return [{ ...change!, ...whose, under: uri }];
   }
 }
 

@@ -6,7 +6,7 @@ import {
   MAX_OUTBOX,
   MAX_SUBSCRIBED_BYTES,
   type Change,
-  type News,
+  type Notice,
   type Subscription,
   type SubscriptionStore,
 } from "../../../updates/store.ts";
@@ -154,8 +154,8 @@ export function sqliteSubscriptionStore(
   };
 
   /** Inside a write: what is waiting already says as much, and a principal without room is not told. */
-  const announce = (news: readonly News[]): void => {
-    for (const { clientId, data, uri } of news)
+  const announce = (notices: readonly Notice[]): void => {
+    for (const { clientId, data, uri } of notices)
       if (q.isWaiting.get({ clientId, data }) === undefined && usage.hasProgramRoom(clientId))
         put(clientId, data, sessionOf(uri));
   };
@@ -206,7 +206,7 @@ export function sqliteSubscriptionStore(
         for (const { clientId, data } of messages) put(clientId, data);
       }),
 
-    announce: (news) => engine.write(() => announce(news)),
+    announce: (notices) => engine.write(() => announce(notices)),
 
     waiting: (clientIds) =>
       engine.readNow(() =>
