@@ -94,7 +94,7 @@ export async function openData(
     access,
     audit,
     activity: sessionUse,
-    maxAgeMs: storage.maxAgeMs,
+    maxAgeMs: () => storage.maxAgeMs,
     waitsUntil: () => storage.cutoffs.waitsUntil,
     temporaryMs: config["temporary-age"],
     maxSessions: config["max-sessions"],

@@ -42,7 +42,7 @@ export function buildMcp(
   const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(
     toolCatalogue([
-      ...sessionTools(storage.maxAgeMs),
+      ...sessionTools(() => storage.maxAgeMs),
       ...shareTools(),
       ...stateTools(),
       ...historyTools(),

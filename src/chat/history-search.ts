@@ -45,14 +45,14 @@ export class HistorySearch {
         { hint: "Search for the few words that matter." },
       );
     }
-    const wanted = terms(query);
-    if (wanted.length === 0) {
+    if (terms(query).length === 0) {
       throw new AppError("invalid", "query: expected at least one word.", {
         hint: "Signs and emoji are not searched for. history_get reads the newest messages.",
       });
     }
-    for (const words of [wanted, terms(query, { loose: true })]) {
-      const found = await this.#store.search(scope, words, { limit, among: AMONG });
+    for (const loose of [false, true]) {
+      const found = await this.#store.search(scope, query, { limit, among: AMONG, loose });
+      const words = terms(query, { loose });
       const matcher = new Matcher(words);
       if (found.length > 0) return mapInPieces(found, (one, at) => hit(one, matcher, at));
       if (words.every(({ characters = [] }) => characters.length < 3)) break;

@@ -1,7 +1,6 @@
 // The port for histories and the claims of chat turns.
 import type { Principal } from "../auth/principal.ts";
 import type { PageBounds } from "../lib/page.ts";
-import type { Term } from "../search/terms.ts";
 import type { Again } from "./ask.ts";
 import type { Message, Role } from "./message.ts";
 
@@ -59,6 +58,8 @@ export interface SearchOptions {
   limit: number;
   /** Only messages below this number; for a search in one session. */
   before?: number | undefined;
+  /** Any two adjacent characters of a script without spaces match, not only the whole phrase. */
+  loose?: boolean | undefined;
   /** Maximum number of candidates per term, the newest ones. */
   among: number;
   /** Leaves out this model's messages, and users' messages that equal this prompt. */
@@ -90,10 +91,11 @@ export interface HistoryStore {
     options: PageBounds & { before?: number | undefined },
   ): Promise<MessagePage>;
   /**
-   * The messages that match any of the terms, the best first. Messages rank higher with more of the terms, with rarer
-   * terms, and with more matches in less text. Only the newest messages with a very frequent term are ranked.
+   * The messages that match any term of the query (search/terms.ts), the best first. Messages rank higher with more of
+   * the terms, with rarer terms, and with more matches in less text. Only the newest messages with a very frequent term
+   * are ranked. A query without a term matches nothing.
    */
-  search(scope: SearchScope, terms: readonly Term[], options: SearchOptions): Promise<Found[]>;
+  search(scope: SearchScope, query: string, options: SearchOptions): Promise<Found[]>;
   /**
    * Stores the question as pending and claims the session for one turn. A failed or interrupted question is taken up
    * again in two cases: its request key matches, or it is the last message and the prompt is the same. With `again`,

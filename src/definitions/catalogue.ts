@@ -22,8 +22,6 @@ export interface Kind<Item> {
 
 export class Catalogue<Item extends Listed<Wire>, Wire = Item["wire"]> {
   readonly items: readonly Item[];
-  /** The list that clients get, in the order of definition. */
-  readonly wire: readonly Wire[];
   readonly #kind: Kind<Item>;
   readonly #byKey: ReadonlyMap<unknown, Item>;
   readonly #builtIn: ReadonlySet<string>;
@@ -37,7 +35,11 @@ export class Catalogue<Item extends Listed<Wire>, Wire = Item["wire"]> {
     this.#byKey = byKey;
     this.#builtIn = builtIn;
     this.items = [...byKey.values()];
-    this.wire = this.items.map(({ wire }) => wire);
+  }
+
+  /** The list that clients get, in the order of definition. */
+  get wire(): readonly Wire[] {
+    return this.items.map(({ wire }) => wire);
   }
 
   static of<Item extends Listed<unknown>>(

@@ -4,7 +4,6 @@ import { inOneLine } from "../lib/text/quoted.ts";
 import type { Message } from "../chat/message.ts";
 import type { ChatModel, ModelReply, ModelRequest } from "../chat/model.ts";
 import type { HistoryStore } from "../chat/store.ts";
-import { terms } from "../search/terms.ts";
 
 const MAX_QUOTES = 3;
 /** Newest messages with a word that are ranked. */
@@ -29,8 +28,9 @@ export class Recall implements ChatModel {
   async generate({ sessionId, question, onText }: ModelRequest): Promise<ModelReply> {
     const found = await this.#history.search(
       { session: sessionId },
-      terms(question.content.slice(0, MAX_ASKED_CHARACTERS), { loose: true }),
+      question.content.slice(0, MAX_ASKED_CHARACTERS),
       {
+        loose: true,
         limit: MAX_QUOTES,
         among: AMONG,
         before: question.seq,

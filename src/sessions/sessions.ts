@@ -46,7 +46,7 @@ export interface SessionsParts {
   access: SessionAccessControl;
   audit: Audit;
   activity: Activity;
-  maxAgeMs: number;
+  maxAgeMs: () => number;
   /** End of the wait of sessions that are due by that age; undefined when none waits. */
   waitsUntil(): number | undefined;
   /** Lifetime of a temporary session after its last activity, in ms. */
@@ -60,7 +60,7 @@ export class Sessions {
   readonly #access: SessionAccessControl;
   readonly #audit: Audit;
   readonly #activity: Activity;
-  readonly #maxAgeMs: number;
+  readonly #maxAgeMs: () => number;
   readonly #waitsUntil: () => number | undefined;
   readonly #temporaryMs: number;
   readonly #maxSessions: number;
@@ -319,7 +319,7 @@ export class Sessions {
     const { pinned, lastActiveAt, keepMs } = session;
     if (pinned) return null;
     const byAge =
-      lastActiveAt + Math.min(this.#maxAgeMs, isEmpty(session) ? EMPTY_AGE_MS : Infinity);
+      lastActiveAt + Math.min(this.#maxAgeMs(), isEmpty(session) ? EMPTY_AGE_MS : Infinity);
     const due = Math.min(
       Math.max(byAge, this.#waitsUntil() ?? 0),
       lastActiveAt + (keepMs ?? Infinity),

@@ -36,7 +36,10 @@ export interface Storage {
   readonly upkeep: Maintenance;
   /** Counts of stored rows, for monitoring. */
   statistics(): Promise<StoredFigures>;
-  /** Since last activity, in milliseconds; `Infinity` for never. */
+  /**
+   * Since last activity, in milliseconds; `Infinity` for never. An engine may change it while it is open, as another
+   * process says: read it when it is needed.
+   */
   readonly maxAgeMs: number;
   /** The same for clients. */
   readonly clientAgeMs: number;

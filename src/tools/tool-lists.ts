@@ -7,7 +7,7 @@ import type { Tool } from "./tool.ts";
 
 export class ToolLists {
   readonly #tools: Catalogue<Tool>;
-  readonly #lists = new Map<string, readonly WireTool[]>();
+  readonly #choices = new Map<string, readonly Tool[]>();
 
   constructor(tools: Catalogue<Tool>) {
     this.#tools = tools;
@@ -16,17 +16,17 @@ export class ToolLists {
   /** The tools of these toolsets and of no toolset that the scope may call. */
   list(toolsets: readonly ToolsetName[], scope: Scope): readonly WireTool[] {
     const key = `${toolsets.join()} ${scope}`;
-    const list = this.#lists.get(key) ?? this.#select(toolsets, scope);
-    this.#lists.set(key, list); // bounded by the number of choices; each list is prepared once
-    return list;
+    const chosen = this.#choices.get(key) ?? this.#choose(toolsets, scope);
+    this.#choices.set(key, chosen); // bounded by the number of choices
+    const whole = (tool: Tool) => toolsets.includes("all") || !this.#tools.isBuiltIn(tool.name);
+    return chosen.map((tool) => (whole(tool) ? tool.wire : slim(tool)));
   }
 
-  #select(toolsets: readonly ToolsetName[], scope: Scope): WireTool[] {
+  #choose(toolsets: readonly ToolsetName[], scope: Scope): Tool[] {
     const all = toolsets.includes("all");
     return this.#tools.items
       .filter(({ toolset }) => all || toolset === undefined || toolsets.includes(toolset))
-      .filter((tool) => includes(scope, tool.scope))
-      .map((tool) => (all || !this.#tools.isBuiltIn(tool.name) ? tool.wire : slim(tool)));
+      .filter((tool) => includes(scope, tool.scope));
   }
 }
 

@@ -1,7 +1,6 @@
 // The contract of HistoryStore: messages, pages, request keys, search. Not here: chat turns (turns.ts).
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import { terms } from "../../src/search/terms.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { ANA, BOB, failure, MAX_AGE, newSession, say, type Open } from "./engine.ts";
 
@@ -10,7 +9,7 @@ const seqs = async (storage: Storage, id: string, limit: number, before?: number
 
 const found = async (storage: Storage, id: string, ...words: string[]) =>
   (
-    await storage.history.search({ session: id }, terms(words.join(" ")), {
+    await storage.history.search({ session: id }, words.join(" "), {
       limit: 100,
       among: 1_000,
       before: 1_000,
@@ -156,7 +155,7 @@ export function historyContract(open: Open): void {
       const { id } = await newSession(storage);
       for (let n = 0; n < 5; n += 1) await say(storage, id, `tea ${n}`);
       const search = (limit: number, before: number) =>
-        storage.history.search({ session: id }, terms("tea"), { limit, among: 1_000, before });
+        storage.history.search({ session: id }, "tea", { limit, among: 1_000, before });
       expect(await search(2, 99)).toHaveLength(2);
       expect((await search(9, 3)).map(({ message }) => message.seq).toSorted()).toEqual([1, 2]);
     });
@@ -196,7 +195,7 @@ export function historyContract(open: Open): void {
       await storage.sessions.touch(new Map(living));
       const places = async (principal: string, query = "猫") => {
         const options = { limit: 9, among: 9 };
-        const hits = await storage.history.search({ principal }, terms(query), options);
+        const hits = await storage.history.search({ principal }, query, options);
         return hits.map(({ session, title }) => [session, title]);
       };
       const both = [
@@ -218,7 +217,7 @@ export function historyContract(open: Open): void {
       await say(storage, id, "coffee");
       const search = async (query: string, more = {}) => {
         const options = { limit: 9, among: 3, ...more };
-        const hits = await storage.history.search({ session: id }, terms(query), options);
+        const hits = await storage.history.search({ session: id }, query, options);
         return hits.map(({ message }) => message.seq).toSorted((a, b) => a - b);
       };
       expect(await search("tea")).toEqual([6, 7, 8]);

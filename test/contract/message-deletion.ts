@@ -2,7 +2,6 @@
 import { describe, expect, it } from "vitest";
 import type { Turn } from "../../src/chat/store.ts";
 import { newId } from "../../src/lib/ids.ts";
-import { terms } from "../../src/search/terms.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import type { TransferRecord } from "../../src/transfer/store.ts";
 import { ANA, failure, newInstance, newSession, say, type Open } from "./engine.ts";
@@ -25,7 +24,7 @@ export function messageDeletionContract(open: Open): void {
       expect(await storage.sessions.deleteMessages(id, [2])).toEqual([]);
       expect(await seqs(storage, id)).toEqual([1, 3]);
       expect(await storage.sessions.counts(id)).toMatchObject({ messages: 2 });
-      const hits = await storage.history.search({ session: id }, terms("word2 word3"), {
+      const hits = await storage.history.search({ session: id }, "word2 word3", {
         ...{ limit: 9, among: 99 },
       });
       expect(hits.map(({ message }) => message.content)).toEqual(["word3"]);

@@ -1,7 +1,6 @@
 // The contract of SessionStore: whole operations, owners, names, lists. Not here: expiry (expiry.ts).
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import { terms } from "../../src/search/terms.ts";
 import { historyUri, sessionUri, stateUri } from "../../src/sessions/uris.ts";
 import {
   ANA,
@@ -253,7 +252,7 @@ export function sessionContract(open: Open): void {
       await newSession(storage, { id: doomed.id });
       expect((await storage.history.page(doomed.id, { limit: 9 })).messages).toEqual([]);
       expect(
-        await storage.history.search({ session: doomed.id }, terms("unforgettable"), {
+        await storage.history.search({ session: doomed.id }, "unforgettable", {
           limit: 9,
           among: 9,
         }),

@@ -4,7 +4,6 @@ import type { ApiKey } from "../../src/auth/api-keys.ts";
 import type { Principal } from "../../src/auth/principal.ts";
 import type { Message } from "../../src/chat/message.ts";
 import { newId } from "../../src/lib/ids.ts";
-import { terms } from "../../src/search/terms.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import type { SessionRecord, Content, TransferRecord } from "../../src/transfer/store.ts";
 import {
@@ -88,7 +87,7 @@ export function transferContract(open: Open): void {
       ]);
       expect((await storage.history.page(one.id, { limit: 9 })).messages).toHaveLength(3);
       const options = { limit: 9, among: 9 };
-      const hits = await storage.history.search({ session: one.id }, terms("ü"), options);
+      const hits = await storage.history.search({ session: one.id }, "ü", options);
       expect(hits).toHaveLength(2);
       expect(await storage.state.get(one.id, "a")).toMatchObject({ version: 7, updatedAt: 44 });
       expect(await say(storage, one.id, "next")).toMatchObject({ seq: 4 });

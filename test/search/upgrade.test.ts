@@ -1,7 +1,6 @@
 // A database from before the index knew word forms and scripts without spaces: its messages are found after the upgrade.
 import { expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import { terms } from "../../src/search/terms.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
@@ -42,8 +41,8 @@ it("carries the messages of an older version over, and forgets what is deleted f
   const found = async (query: string): Promise<number[]> => {
     const options = { limit: 9, among: 9 };
     const [mine, all] = [
-      await one.history.search({ session: id }, terms(query), options),
-      await two.history.search({ principal: "ana" }, terms(query), options),
+      await one.history.search({ session: id }, query, options),
+      await two.history.search({ principal: "ana" }, query, options),
     ].map((hits) => hits.map(({ message }) => message.seq));
     expect(all).toEqual(mine);
     return mine!;

@@ -2,7 +2,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { AppError } from "../../src/lib/errors.ts";
-import { terms } from "../../src/search/terms.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { openCutoffs } from "../../src/storage/sqlite/stores/cutoff-store.ts";
@@ -292,7 +291,7 @@ describe("on a full disk", () => {
     expect((await history.page(id, { limit: 9, maxBytes: Infinity })).messages).toMatchObject([
       { seq: 1, status: "pending" },
     ]);
-    expect(await history.search({ session: id }, terms("xxx"), { limit: 9, among: 9 })).toEqual([]);
+    expect(await history.search({ session: id }, "xxx", { limit: 9, among: 9 })).toEqual([]);
     expect(await history.beginTurn(id, { instanceId, prompt: "And?" })).toEqual({ kind: "busy" });
     makeRoom();
     await history.completeTurn(start.turn, answer);

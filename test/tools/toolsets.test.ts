@@ -1,5 +1,8 @@
 // Toolsets: what `tools/list` shows to whom, how few bytes that takes, and that calling does not depend on it.
 import { describe, expect, it } from "vitest";
+import { sessionTools } from "../../src/tools/builtin/session-tools.ts";
+import { toolCatalogue } from "../../src/tools/registry.ts";
+import { ToolLists } from "../../src/tools/tool-lists.ts";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
@@ -152,4 +155,14 @@ it("the instructions are five lines, the same in both eras", async () => {
   const introduced = (await read(await post(url, initialize()))).messages[0]!["result"];
   expect(introduced.instructions).toBe(discovered.instructions);
   expect((introduced.instructions as string).split("\n")).toHaveLength(5);
+});
+
+it("states the maximum age that holds when the tools are listed", () => {
+  let maxAgeMs = Infinity;
+  const lists = new ToolLists(toolCatalogue(sessionTools(() => maxAgeMs)));
+  const stated = () =>
+    lists.list(["core"], "write").find(({ name }) => name === "session_open")?.description;
+  expect(stated()).toContain("Sessions are kept until they are deleted.");
+  maxAgeMs = 86_400_000;
+  expect(stated()).toContain("has not been used for 1 day");
 });

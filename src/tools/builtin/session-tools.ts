@@ -59,20 +59,34 @@ const label = ({ title, name }: { title: string | null; name: string | null }): 
 const countsText = ({ messages, stateKeys }: SessionCounts): string =>
   `${counted(messages, "message")}, ${counted(stateKeys, "state key")}`;
 
-/** `maxAgeMs` is the retention that the tools' descriptions state. */
-export function sessionTools(maxAgeMs: number): Tool[] {
-  const retention =
-    maxAgeMs === Infinity
-      ? "Sessions are kept until they are deleted."
-      : `A session is deleted when it has not been used for ${ms(maxAgeMs, { long: true })}, unless it is pinned.`;
+const retentionText = (maxAgeMs: number): string =>
+  maxAgeMs === Infinity
+    ? "Sessions are kept until they are deleted."
+    : `A session is deleted when it has not been used for ${ms(maxAgeMs, { long: true })}, unless it is pinned.`;
 
+/** A tool whose description ends with what holds when it is listed. */
+const withCurrent = (tool: Tool, text: () => string): Tool =>
+  Object.create(tool, {
+    wire: {
+      enumerable: true,
+      get: () => ({ ...tool.wire, description: `${tool.wire.description} ${text()}` }),
+    },
+  }) as Tool;
+
+/** `maxAgeMs`: the retention that `session_open` states. */
+export function sessionTools(maxAgeMs: () => number): Tool[] {
+  const [open, ...others] = tools();
+  return [withCurrent(open!, () => retentionText(maxAgeMs())), ...others];
+}
+
+function tools(): Tool[] {
   return [
     defineTool({
       name: "session_open",
       toolset: "core",
       description:
-        `Begin another session (a conversation with its own history and state), or return to your session of a name. ` +
-        `Pass its id as \`session\` to other tools. ${retention}`,
+        "Begin another session (a conversation with its own history and state), or return to your session of a name. " +
+        "Pass its id as `session` to other tools.",
       input: z.strictObject({
         name: optionalText("Unique: the same name returns the same session."),
         title,

@@ -4,7 +4,7 @@
 import type { Found, HistoryStore, SearchOptions, SearchScope } from "../../../chat/store.ts";
 import { ranked, weightOf } from "../../../search/ranking.ts";
 import { once } from "../../../lib/once.ts";
-import type { Term } from "../../../search/terms.ts";
+import { terms, type Term } from "../../../search/terms.ts";
 import type { Engine } from "../engine/engine.ts";
 import { ownerToken, sessionToken } from "./search-index.ts";
 import { searchRows } from "./search-rows.ts";
@@ -109,13 +109,14 @@ export function sqliteSearch(engine: Engine): HistoryStore["search"] {
     return [ownerToken(scope.principal), ...shared.map(sessionToken)];
   }
 
-  return (scope, terms, options) =>
+  return (scope, query, options) =>
     engine.readDurable(() => {
-      if (terms.length === 0) return [];
-      const { found, weights } = candidates(scope, terms, options);
+      const wanted = terms(query, { loose: options.loose ?? false });
+      if (wanted.length === 0) return [];
+      const { found, weights } = candidates(scope, wanted, options);
       found.sort((a, b) => b.weight - a.weight || b.id - a.id);
       const texts = read(scope, found, Math.max(MAX_READ, options.limit));
-      return ranked(texts, terms, weights)
+      return ranked(texts, wanted, weights)
         .sort((a, b) => b.score - a.score || b.id - a.id)
         .slice(0, options.limit)
         .flatMap(({ id, score }): Found[] => {
