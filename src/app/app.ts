@@ -65,10 +65,8 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     storage.instances,
     clock,
     {
-      async recover(id) {
-        const interrupted = await storage.history.interruptTurns(id);
-        if (interrupted > 0) log.info({ interrupted }, "ended chat turns without an answer");
-      },
+      onInterrupted: (interrupted) =>
+        log.info({ interrupted }, "ended chat turns without an answer"),
       adopt: () => http.adopt(),
       async giveUp() {
         log.warn("another process took this one for dead, and has ended or taken over its calls");

@@ -22,7 +22,7 @@ import { ChangeWait, type Changes } from "../updates/changes.ts";
 /** The process that claims sessions. */
 export interface Claimant {
   readonly id: string;
-  /** Confirms to other processes that this one is alive. */
+  /** Registers this process again, after others have taken it for dead. */
   confirm(): Promise<void>;
 }
 
@@ -157,7 +157,6 @@ export class Chat {
   /** Stores the question and claims the session; waits while another process has a turn under way. */
   async #begin(sessionId: string, ask: Ask) {
     const { prompt, requestKey, again, by, signal, notifyWith = untold } = ask;
-    await this.#claimant.confirm();
     const unreleased = this.#unreleased.get(sessionId);
     if (unreleased !== undefined) {
       await this.#store.failTurn(unreleased, "interrupted");
@@ -172,6 +171,10 @@ export class Chat {
         () => this.#store.beginTurn(sessionId, question),
         (begun) => (begun as TurnStart).kind === "started",
       );
+      if (start.kind === "unregistered") {
+        await this.#claimant.confirm();
+        continue;
+      }
       if (start.kind !== "busy") return start;
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) {

@@ -45,11 +45,12 @@ export interface Summary {
   createdAt: number;
 }
 
-/** Result of `beginTurn`. `busy`: another turn of this session is running. */
+/** Result of `beginTurn`. `busy`: another turn of this session is running. `unregistered`: the instance is. */
 export type TurnStart =
   | { kind: "started"; turn: Turn }
   | { kind: "answered"; question: Message; answer: Message }
-  | { kind: "busy" };
+  | { kind: "busy" }
+  | { kind: "unregistered" };
 
 /** One session, or all live sessions that a principal owns or that were shared with it. */
 export type SearchScope = { session: string } | { principal: string };
@@ -133,6 +134,4 @@ export interface HistoryStore {
    * @throws AppError `conflict` when the history was cleared meanwhile
    */
   saveSummary(turn: Turn, summary: Omit<Summary, "createdAt">): Promise<Summary>;
-  /** Marks the questions of a dead instance's turns as `interrupted` and returns their number. */
-  interruptTurns(instanceId: string): Promise<number>;
 }

@@ -18,12 +18,16 @@ export interface IdempotentCall {
   request: string;
 }
 
-/** `id` is opaque. `running` in another process; `lost` when its process is gone, or is this one, which has no such run. */
+/**
+ * `id` is opaque. `running` in another process; `lost` when its process is gone, or is this one, which has no
+ * such run. `unregistered`: the instance is, and has begun nothing.
+ */
 export type IdempotentCallStart =
   | { kind: "started"; id: string; newSessionId: string }
   | { kind: "done"; outcome: string }
   | { kind: "running"; id: string }
-  | { kind: "lost"; id: string; newSessionId: string };
+  | { kind: "lost"; id: string; newSessionId: string }
+  | { kind: "unregistered" };
 
 export interface IdempotentCallStore extends Expiring {
   /**
@@ -35,7 +39,7 @@ export interface IdempotentCallStore extends Expiring {
     call: IdempotentCall,
     mine: { instanceId: string; newSessionId: string; max: number },
   ): Promise<IdempotentCallStart>;
-  /** Takes over a lost call; false if another process was faster. */
+  /** Takes over a lost call; false if another process was faster, or has taken this one for dead. */
   adopt(id: string, instanceId: string): Promise<boolean>;
   /** Stores the outcome, as JSON. No effect if another instance has adopted the call. */
   finish(id: string, instanceId: string, outcome: string): Promise<void>;
@@ -97,7 +101,7 @@ interface Shared {
 /** The process that runs calls. */
 export interface LiveProcess {
   readonly id: string;
-  /** Confirms to other processes that this one is alive. */
+  /** Registers this process again, after others have taken it for dead. */
   confirm(): Promise<void>;
 }
 
@@ -223,12 +227,13 @@ export class IdempotentCalls {
     call: IdempotentCall,
     newSessionId: string,
     signal: AbortSignal,
-  ): Promise<IdempotentCallStart> {
+  ): Promise<Exclude<IdempotentCallStart, { kind: "unregistered" }>> {
     const mine = { instanceId: this.#runner.id, newSessionId, max: MAX_PER_SCOPE };
     for (;;) {
       signal.throwIfAborted();
-      const [start] = await Promise.all([this.#store.begin(call, mine), this.#runner.confirm()]);
-      if (start.kind !== "lost" || (await this.#store.adopt(start.id, this.#runner.id)))
+      const start = await this.#store.begin(call, mine);
+      if (start.kind === "unregistered") await this.#runner.confirm();
+      else if (start.kind !== "lost" || (await this.#store.adopt(start.id, this.#runner.id)))
         return start;
     }
   }

@@ -11,8 +11,8 @@ const DEAD_AFTER_MS = 15_000;
 const LATE_MS = 2_000;
 
 export interface Recovery {
-  /** Called for each dead instance before its row is deleted; ends its open requests and turns. */
-  recover(instanceId: string): Promise<unknown>;
+  /** Called with the number of chat turns that an instance has left. */
+  onInterrupted(turns: number): void;
   /** Called after the rows of dead instances are deleted; takes over what they left. */
   adopt(): Promise<unknown>;
   /** Called when this process was taken for dead and registers again; gives up what others have taken over. */
@@ -61,8 +61,7 @@ export class Instances {
   async sweep(): Promise<void> {
     for (const instance of await this.#store.list()) {
       if (!this.#isDead(instance)) continue;
-      await this.#recovery.recover(instance.id);
-      await this.#store.remove(instance.id);
+      await this.#remove(instance.id, instance.heartbeatAt);
       this.#watched.delete(instance.id);
     }
     await this.#recovery.adopt();
@@ -74,12 +73,16 @@ export class Instances {
     clearTimeout(this.#timer);
     await this.#beating;
     try {
-      await this.#recovery.recover(this.id);
-      await this.#store.remove(this.id);
+      await this.#remove(this.id);
     } catch (error) {
       this.#onError(error);
     }
     ownIds.delete(this.id);
+  }
+
+  async #remove(id: string, heartbeatAt?: number): Promise<void> {
+    const turns = await this.#store.remove(id, heartbeatAt);
+    if (turns > 0) this.#recovery.onInterrupted(turns);
   }
 
   /** Writes a heartbeat. A process that was taken for dead (a laptop that slept) registers again. */

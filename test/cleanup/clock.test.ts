@@ -50,9 +50,10 @@ async function openFolder(clock = new ManualClock()) {
       const client = await newClient(opened, { presentUntil: 0, createdAt: clock.now() - 1 });
       const { id } = await storage.streams.openStandalone(client.id);
       const call = { owner: ANA, scope: "", key: newId(), request: "r" };
-      const run = { instanceId: "i", newSessionId: newId(), max: 9 };
+      const run = { instanceId: await newInstance(opened), newSessionId: newId(), max: 9 };
       const begun = await storage.keyedCalls.begin(call, run);
-      if (begun.kind === "started") await storage.keyedCalls.finish(begun.id, "i", "outcome");
+      if (begun.kind === "started")
+        await storage.keyedCalls.finish(begun.id, run.instanceId, "outcome");
       const { session: brief } = await storage.sessions.create({
         ...{ id: newId(), owner: ANA, keepMs: HOUR },
       });

@@ -30,5 +30,15 @@ export function instanceContract(open: Open): void {
       expect(await storage.instances.heartbeat({ ...INSTANCE, heartbeatAt: 9 })).toBe(true);
       expect(await storage.instances.list()).toHaveLength(2);
     });
+
+    it("stay when they have given a sign of life since they seemed dead", async () => {
+      const { storage } = await open();
+      await storage.instances.heartbeat(INSTANCE);
+      await storage.instances.heartbeat({ ...INSTANCE, heartbeatAt: 5 });
+      await storage.instances.remove("i-1", INSTANCE.heartbeatAt);
+      expect(await storage.instances.list()).toHaveLength(1);
+      await storage.instances.remove("i-1", 5);
+      expect(await storage.instances.list()).toEqual([]);
+    });
   });
 }

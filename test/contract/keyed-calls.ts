@@ -114,9 +114,10 @@ export function keyedCallsContract(open: Open): void {
       expect(await kind()).toBe("done");
     });
 
-    it("that another process adopted is neither ended nor dropped by the one that had it", async () => {
-      const { store, start, begin, kind, die, here, there } = await setUp(await open());
-      for (const scope of ["s-1", ""]) {
+    it.each(["s-1", ""])(
+      "that another process adopted is neither ended nor dropped by the one that had it (in %j)",
+      async (scope) => {
+        const { store, start, begin, kind, die, here, there } = await setUp(await open());
         const id = await start({ scope });
         await die(here); // wrongly: it goes on
         expect(await store.adopt(id, there)).toBe(true);
@@ -126,7 +127,18 @@ export function keyedCallsContract(open: Open): void {
         await store.finish(id, there, '"adopted"');
         await store.drop(id, here);
         expect(await begin({ scope })).toEqual({ kind: "done", outcome: '"adopted"' });
-      }
+      },
+    );
+
+    it("is begun and adopted by a registered process only", async () => {
+      const { store, start, kind, die, here, there } = await setUp(await open());
+      const id = await start();
+      await die(there);
+      expect(await kind({ key: "another" }, { instanceId: there })).toBe("unregistered");
+      expect(await kind({}, { instanceId: there })).toBe("running");
+      await die(here);
+      expect(await kind({}, { instanceId: there })).toBe("unregistered");
+      expect(await store.adopt(id, there)).toBe(false);
     });
 
     it("makes each of its changes once, whoever runs it, and none when another has adopted it", async () => {

@@ -110,11 +110,9 @@ export function processContract(open: Open): void {
       const { id } = await newSession(both[0].storage);
       await both[0].storage.history.beginTurn(id, { instanceId, prompt: "Who?" });
       const turn = wakeUp(both[1], "session", id);
-      await storage.history.interruptTurns(instanceId);
-      await turn;
       const call = wakeUp(both[1], "call", "1");
       await storage.instances.remove(instanceId);
-      await call;
+      await Promise.all([turn, call]);
     }
   });
 }

@@ -244,13 +244,22 @@ export function turnContract(open: Open): void {
       await begin({}, there);
       const other = await newSession(storage);
       await history.beginTurn(other.id, { instanceId: here, prompt: "Mine." });
-      expect(await history.interruptTurns(newId())).toBe(0);
+      expect(await storage.instances.remove(newId())).toBe(0);
       expect(await ask()).toEqual({ kind: "busy" });
-      expect(await history.interruptTurns(there)).toBe(1);
-      expect(await history.interruptTurns(there)).toBe(0);
+      expect(await storage.instances.remove(there)).toBe(1);
+      expect(await storage.instances.remove(there)).toBe(0);
       expect(await messages()).toEqual([[1, "user", "Why?", "interrupted"]]);
       expect(await page(storage, other.id)).toMatchObject([{ status: "pending" }]);
       expect((await begin()).question.seq).toBe(1);
+    });
+
+    it("is begun by a registered process only", async () => {
+      const { storage, ask, there, messages } = await setUp(await open());
+      await storage.instances.remove(there);
+      expect(await ask({}, there)).toEqual({ kind: "unregistered" });
+      expect(await messages()).toEqual([]);
+      expect(await ask()).toMatchObject({ kind: "started" });
+      expect(await ask({}, there)).toEqual({ kind: "busy" });
     });
 
     it("cannot be completed or failed twice, and leaves its state as it was", async () => {
@@ -289,9 +298,9 @@ export function turnContract(open: Open): void {
     });
 
     it("that was taken from a process held for dead cannot be ended by it once another has it", async () => {
-      const { history, here, there, begin, ask, messages } = await setUp(await open());
+      const { history, storage, here, there, begin, ask, messages } = await setUp(await open());
       const slow = await begin({}, there);
-      await history.interruptTurns(there); // it was only asleep
+      await storage.instances.remove(there); // it was only asleep
       const taken = await begin({}, here);
       expect(taken.question.seq).toBe(slow.question.seq);
       await expect(history.completeTurn(slow, ANSWER)).rejects.toMatchObject(failure("conflict"));

@@ -106,11 +106,9 @@ describe("a process that closes", () => {
     await begun;
     await calls.close();
     expect(await outcome).toBe("given up");
-    const call = await storage.keyedCalls.begin(CALL, {
-      instanceId: "i",
-      newSessionId: "s",
-      max: 9,
-    });
+    const { id: instanceId } = await process(storage);
+    const mine = { instanceId, newSessionId: "s", max: 9 };
+    const call = await storage.keyedCalls.begin(CALL, mine);
     expect(call.kind).toBe("started");
   });
 });

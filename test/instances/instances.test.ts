@@ -32,11 +32,11 @@ function watching(other: Partial<Instance>) {
       file,
       heartbeat: () => parts.heartbeat(),
       list: async () => [...rows.values()],
-      remove: async (id) => void rows.delete(id),
+      remove: async (id) => (rows.delete(id), 0),
     },
     clock,
     {
-      recover: async () => undefined,
+      onInterrupted: () => undefined,
       adopt: async () => undefined,
       giveUp: async () => (parts.given += 1),
     },

@@ -38,6 +38,7 @@ export async function process({
   const runner = { id, confirm: async () => void (await confirm()) };
   const calls = new IdempotentCalls(keyedCalls, runner, changes);
   return {
+    id,
     calls,
     once: (options: Partial<KeyedOptions>, call: Partial<IdempotentCall> = {}) =>
       calls.once(

@@ -12,7 +12,7 @@ import {
   type MessageRow,
   type MessageStatements,
 } from "./message-rows.ts";
-import { messages, turns } from "../schema/schema.ts";
+import { instances, messages, turns } from "../schema/schema.ts";
 import type { SummaryStatements } from "./summary-rows.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { lazily } from "../engine/statements.ts";
@@ -21,13 +21,7 @@ const { placeholder } = sql;
 
 type TurnMethods = Pick<
   HistoryStore,
-  | "beginTurn"
-  | "lastQuestion"
-  | "checkRoom"
-  | "completeTurn"
-  | "failTurn"
-  | "interruptTurns"
-  | "saveSummary"
+  "beginTurn" | "lastQuestion" | "checkRoom" | "completeTurn" | "failTurn" | "saveSummary"
 >;
 
 type Question = Parameters<HistoryStore["checkRoom"]>[1];
@@ -60,11 +54,6 @@ export function sqliteTurns(
         })
         .prepare(),
     free: () => db.delete(turns).where(ofSession).prepare(),
-    freeInstance: () =>
-      db
-        .delete(turns)
-        .where(eq(turns.instanceId, placeholder("instanceId")))
-        .prepare(),
     setStatus: () =>
       db
         .update(messages)
@@ -100,14 +89,11 @@ export function sqliteTurns(
         .set({ requestKey: sql`${placeholder("requestKey")}` })
         .where(eq(messages.id, placeholder("id")))
         .prepare(),
-    interrupt: () =>
+    registered: () =>
       db
-        .update(messages)
-        .set({ status: "interrupted" })
-        .where(
-          sql`${messages.status} = 'pending' and ${messages.id} in
-          (select ${turns.messageId} from ${turns} where ${turns.instanceId} = ${placeholder("instanceId")})`,
-        )
+        .select({ id: instances.id })
+        .from(instances)
+        .where(eq(instances.id, placeholder("instanceId")))
         .prepare(),
   });
 
@@ -210,6 +196,7 @@ export function sqliteTurns(
           return { kind: "answered", question: publicPart(known), answer: publicPart(answer) };
         }
         if (q.claimed.get({ sessionId }) !== undefined) return { kind: "busy" };
+        if (q.registered.get({ instanceId }) === undefined) return { kind: "unregistered" };
         if (again) {
           if (known !== undefined && known.seq !== again.seq) throw requestKeyTaken();
           return beginAgain(sessionId, { instanceId, prompt, requestKey, again, by });
@@ -280,15 +267,6 @@ export function sqliteTurns(
         checkClaim(turn);
         return summaries.save(turn.sessionId, summary);
       }),
-
-    async interruptTurns(instanceId) {
-      const interrupted = await engine.write(() => {
-        q.interrupt.run({ instanceId });
-        return q.freeInstance.run({ instanceId }).changes;
-      });
-      engine.otherProcesses.report();
-      return interrupted;
-    },
   };
 }
 

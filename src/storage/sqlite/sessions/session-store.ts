@@ -13,8 +13,7 @@ import {
   sessionExpired,
   type Engine,
 } from "../engine/engine.ts";
-import { inBatches } from "../engine/batches.ts";
-import { sqliteExpiring } from "../engine/expiring.ts";
+import { inBatches, sqliteExpiring } from "../engine/expiring.ts";
 import { messageCountOf, sqliteHistoryGaps } from "../history/history-gaps.ts";
 import { FIRST_TURN } from "../history/message-rows.ts";
 import { sqliteMessageDeletion } from "../history/message-deletion.ts";

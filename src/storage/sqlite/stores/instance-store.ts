@@ -2,7 +2,7 @@
 import { eq, sql } from "drizzle-orm";
 import type { InstanceStore } from "../../../instances/store.ts";
 import type { Engine } from "../engine/engine.ts";
-import { instances } from "../schema/schema.ts";
+import { instances, messages, turns } from "../schema/schema.ts";
 import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
@@ -12,7 +12,22 @@ export function sqliteInstanceStore(engine: Engine, file: string | undefined): I
   const byId = eq(instances.id, placeholder("id"));
   const q = lazily({
     list: () => db.select().from(instances).prepare(),
+    find: () => db.select().from(instances).where(byId).prepare(),
     remove: () => db.delete(instances).where(byId).prepare(),
+    interrupt: () =>
+      db
+        .update(messages)
+        .set({ status: "interrupted" })
+        .where(
+          sql`${messages.status} = 'pending' and ${messages.id} in
+          (select ${turns.messageId} from ${turns} where ${turns.instanceId} = ${placeholder("id")})`,
+        )
+        .prepare(),
+    endTurns: () =>
+      db
+        .delete(turns)
+        .where(eq(turns.instanceId, placeholder("id")))
+        .prepare(),
     confirm: () =>
       db
         .update(instances)
@@ -31,9 +46,17 @@ export function sqliteInstanceStore(engine: Engine, file: string | undefined): I
         return true;
       }),
     list: () => engine.readNow(() => q.list.all()),
-    async remove(id) {
-      await engine.write(() => void q.remove.run({ id }));
+    async remove(id, heartbeatAt) {
+      const interrupted = await engine.write(() => {
+        if (heartbeatAt !== undefined && (q.find.get({ id })?.heartbeatAt ?? 0) > heartbeatAt)
+          return 0;
+        q.interrupt.run({ id });
+        const { changes: turns } = q.endTurns.run({ id });
+        q.remove.run({ id });
+        return turns;
+      });
       engine.otherProcesses.report();
+      return interrupted;
     },
   };
 }

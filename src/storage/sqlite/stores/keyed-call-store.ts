@@ -141,6 +141,7 @@ export function sqliteKeyedCallStore(
     if (!usage.isFull(owner)) return true;
     return q.oldestOfOwner.run({ owner, id }).changes > 0 && !usage.isFull(owner);
   };
+  const isRegistered = (instanceId: string): boolean => q.alive.get({ instanceId }) !== undefined;
   const oldest = (): number => engine.time.ago(KEEP_OUTCOMES_MS);
 
   return {
@@ -156,16 +157,15 @@ export function sqliteKeyedCallStore(
         else if (found !== undefined) {
           if (found.request !== request) throw new KeyTaken();
           const { id, newSessionId } = found;
-          if (free) {
-            q.take.run({ id, instanceId });
-            return { kind: "started", id: String(id), newSessionId };
-          }
           if (found.outcome !== null) return { kind: "done", outcome: found.outcome };
-          const elsewhere = found.instanceId !== instanceId;
-          if (elsewhere && q.alive.get({ instanceId: found.instanceId }) !== undefined)
+          if (!free && found.instanceId !== instanceId && isRegistered(found.instanceId))
             return { kind: "running", id: String(id) };
-          return { kind: "lost", id: String(id), newSessionId };
+          if (!isRegistered(instanceId)) return { kind: "unregistered" };
+          if (!free) return { kind: "lost", id: String(id), newSessionId };
+          q.take.run({ id, instanceId });
+          return { kind: "started", id: String(id), newSessionId };
         }
+        if (!isRegistered(instanceId)) return { kind: "unregistered" };
         if (q.count.get({ owner, scope })!.n >= max) {
           const first = q.oldest.get({ owner, scope });
           if (first !== undefined) q.remove.run(first);
@@ -179,7 +179,8 @@ export function sqliteKeyedCallStore(
         makeRoom(owner, id);
         return { kind: "started", id: String(id), newSessionId };
       }),
-    adopt: (call, to) => engine.write(() => q.adopt.run({ id: Number(call), to }).changes === 1),
+    adopt: (call, to) =>
+      engine.write(() => isRegistered(to) && q.adopt.run({ id: Number(call), to }).changes === 1),
     finish: (call, instanceId, outcome) =>
       engine.write(() => {
         const id = Number(call);

@@ -2,7 +2,7 @@
 import type { Maintenance } from "../../../jobs/cleanup.ts";
 import { isFull } from "../disk/ballast.ts";
 import type { Sqlite } from "../engine/connection.ts";
-import { inBatches } from "../engine/batches.ts";
+import { inBatches } from "../engine/expiring.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Room } from "../disk/room.ts";
 
