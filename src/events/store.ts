@@ -99,8 +99,6 @@ export interface StreamStore extends Expiring {
   ): Promise<Ended | undefined>;
   /** Ends a request without an answer. */
   retire(streamId: string, requestId: RequestId): Promise<Ended | undefined>;
-  /** Deletes the streams of an ended client, with its open requests. */
-  deleteAll(clientId: string): Promise<void>;
   /**
    * Moves the client's outbox to the end of its stream; resolves to the stream's last number.
    * @throws AppError `not_found` when the stream is gone, or another client's

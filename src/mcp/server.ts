@@ -178,11 +178,11 @@ export function createServer(
         ProtocolErrorCode.InvalidParams,
         `uri: at most ${MAX_URI_BYTES} bytes.`,
       );
-    await parts.subscriptions.subscribe({ clientId: clientIdOf(context), uri }, MAX_SUBSCRIPTIONS);
+    await parts.subscriptions.subscribe(clientIdOf(context), [uri], MAX_SUBSCRIPTIONS);
     return {};
   });
   server.setRequestHandler("resources/unsubscribe", async ({ params: { uri } }, context) => {
-    await parts.subscriptions.unsubscribe({ clientId: clientIdOf(context), uri });
+    await parts.subscriptions.unsubscribe(clientIdOf(context), [uri]);
     return {};
   });
 

@@ -151,10 +151,11 @@ export interface SessionStore extends Expiring {
 
 export interface ClientStore extends Expiring {
   /**
-   * Creates a client. If its credentials have the maximum number of clients, the one that was idle longest ends.
-   * @throws AppError `limit` when all of them are connected
+   * Creates a client, with subscriptions to these uris or not at all. If its credentials have the maximum number of
+   * clients, the one that was idle longest ends.
+   * @throws AppError `limit` when all of them are connected, or as `subscribe`
    */
-  create(client: Client): Promise<void>;
+  create(client: Client, subscribed?: { uris: readonly string[]; max: number }): Promise<void>;
   /** The client; undefined when unknown, ended, expired or another owner's. */
   find(owner: string, id: string): Promise<Client | undefined>;
   /** The client by the id of its own session. */
@@ -162,8 +163,8 @@ export interface ClientStore extends Expiring {
   /** Makes these the client's credentials. */
   setCredentials(id: string, credentials: Pick<Client, "credentials" | "scope">): Promise<void>;
   /**
-   * Ends the client and deletes its subscriptions, its outbox and its `initialize`. Its session stays; temporary
-   * sessions that it opened are deleted.
+   * Ends the client and deletes its subscriptions, its outbox, its streams with their open requests, and its
+   * `initialize`. Its session stays; temporary sessions that it opened are deleted.
    */
   end(id: string): Promise<void>;
   setLogLevel(id: string, level: string): Promise<void>;

@@ -41,9 +41,12 @@ export interface Notice extends Subscription {
 }
 
 export interface SubscriptionStore {
-  /** @throws AppError `limit` for one subscription too many, or too many bytes of uris */
-  subscribe(subscription: Subscription, max: number): Promise<void>;
-  unsubscribe(subscription: Subscription): Promise<void>;
+  /**
+   * Subscribes a client to all of these uris, or to none.
+   * @throws AppError `limit` for more than `max` subscriptions of the client, or too many bytes of uris
+   */
+  subscribe(clientId: string, uris: readonly string[], max: number): Promise<void>;
+  unsubscribe(clientId: string, uris: readonly string[]): Promise<void>;
   /** Subscriptions of the audiences' live clients to the changed resources. */
   subscribers(changes: readonly Change[]): Promise<Subscription[]>;
   /**

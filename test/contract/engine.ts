@@ -41,32 +41,32 @@ export async function newSession(
 }
 
 /** A client of Ana's that was seen now, or as told. */
-export async function newClient(
-  { storage, clock }: Opened,
-  more: Partial<Client> = {},
-): Promise<Client> {
-  const client: Client = {
-    id: newId(),
-    owner: ANA,
-    credentials: "key a",
-    scope: "write",
-    ownSessionId: newId(),
-    sessionId: null,
-    name: "editor",
-    version: "1.2.3",
-    protocolVersion: "2025-11-25",
-    capabilities: { sampling: {}, roots: { listChanged: true } },
-    initialize: { method: "initialize", params: { deep: [1, null, "ü😀"] } },
-    logLevel: null,
-    createdAt: clock.now(),
-    lastSeenAt: clock.now(),
-    presentUntil: clock.now() + PRESENCE,
-    endedAt: null,
-    ...more,
-  };
-  await storage.clients.create(client);
+export async function newClient(opened: Opened, more: Partial<Client> = {}): Promise<Client> {
+  const client = clientOf(opened, more);
+  await opened.storage.clients.create(client);
   return client;
 }
+
+/** The same, not stored. */
+export const clientOf = ({ clock }: Pick<Opened, "clock">, more: Partial<Client> = {}): Client => ({
+  id: newId(),
+  owner: ANA,
+  credentials: "key a",
+  scope: "write",
+  ownSessionId: newId(),
+  sessionId: null,
+  name: "editor",
+  version: "1.2.3",
+  protocolVersion: "2025-11-25",
+  capabilities: { sampling: {}, roots: { listChanged: true } },
+  initialize: { method: "initialize", params: { deep: [1, null, "ü😀"] } },
+  logLevel: null,
+  createdAt: clock.now(),
+  lastSeenAt: clock.now(),
+  presentUntil: clock.now() + PRESENCE,
+  endedAt: null,
+  ...more,
+});
 
 /** Registers a process. */
 export async function newInstance({ storage, clock }: Opened): Promise<string> {

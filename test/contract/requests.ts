@@ -100,11 +100,11 @@ export function requestsContract(open: Open): void {
     });
 
     it("of a client that has ended are ended all at once, nobody else's are", async () => {
-      const { streams, clock, request, ana, bob, orphaned } = await setUp(await open());
+      const { storage, streams, clock, request, ana, bob, orphaned } = await setUp(await open());
       const [one, two] = [await request([1, 2], ana, "gone"), await request([3], ana, "gone")];
       const his = await request([4], bob, "gone");
       clock.advance(7);
-      await streams.deleteAll(ana);
+      await storage.clients.end(ana);
       expect(await orphaned()).toEqual([4]);
       expect(await streams.answer(one, 1, '"late"', "gone")).toBeUndefined();
       expect(await streams.find(ana, one)).toBeUndefined();

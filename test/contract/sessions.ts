@@ -202,7 +202,7 @@ export function sessionContract(open: Open): void {
       const here = await newInstance(opened);
       const follow = async (uri: string, owner: string): Promise<void> => {
         const client = await newConnection(opened, here, { owner, lastSeenAt: 0 });
-        await subscriptions.subscribe({ clientId: client.id, uri }, 9);
+        await subscriptions.subscribe(client.id, [uri], 9);
       };
       await follow(sessionUri(id), ANA);
       await follow(stateUri(id, "k"), ANA);

@@ -188,8 +188,8 @@ export function sharingContract(open: Open): void {
       const eve = (await newClient(opened, { owner: "eve" })).id;
       const uri = `s://${id}`;
       for (const clientId of [ana, bob, eve]) {
-        await subscriptions.subscribe({ clientId, uri }, 9);
-        await subscriptions.subscribe({ clientId, uri: `${uri}/history` }, 9);
+        await subscriptions.subscribe(clientId, [uri], 9);
+        await subscriptions.subscribe(clientId, [`${uri}/history`], 9);
       }
       const hear = async (audience: { owner: string; session?: string }) => {
         const news = { ...audience, by: undefined };

@@ -1,7 +1,17 @@
 // The contract of SubscriptionStore: who is subscribed to what, and the outboxes.
 import { describe, expect, it } from "vitest";
 import { MAX_OUTBOX, type SubscriptionStore } from "../../src/updates/store.ts";
-import { ANA, BOB, failure, MAX_AGE, newClient, type Open, type Opened } from "./engine.ts";
+import { newId } from "../../src/lib/ids.ts";
+import {
+  ANA,
+  BOB,
+  clientOf,
+  failure,
+  MAX_AGE,
+  newClient,
+  type Open,
+  type Opened,
+} from "./engine.ts";
 
 /** Two clients of Ana's and one of Bob's. */
 async function setUp(opened: Opened) {
@@ -12,7 +22,7 @@ async function setUp(opened: Opened) {
   return {
     ...{ storage, clock, subscriptions, ana, other, bob },
     subscribe: async (clientId: string, ...uris: string[]) => {
-      for (const uri of uris) await subscriptions.subscribe({ clientId, uri }, 99);
+      for (const uri of uris) await subscriptions.subscribe(clientId, [uri], 99);
     },
     post: (clientId: string, ...data: string[]) =>
       subscriptions.post(data.map((message) => ({ clientId, data: message }))),
@@ -68,10 +78,10 @@ export function subscriptionsContract(open: Open): void {
       const { subscriptions, told, ana } = await setUp(await open());
       const spellings = ["S://H/a", "s://h/%61", "s://h/./a", "s://H/b/../a"];
       for (const uri of spellings) {
-        await subscriptions.subscribe({ clientId: ana, uri }, 1);
+        await subscriptions.subscribe(ana, [uri], 1);
         expect(await told("s://h/a")).toEqual([uri]);
       }
-      await subscriptions.unsubscribe({ clientId: ana, uri: "s://h/a" });
+      await subscriptions.unsubscribe(ana, ["s://h/a"]);
       expect(await told("s://h/a")).toEqual([]);
     });
 
@@ -79,9 +89,9 @@ export function subscriptionsContract(open: Open): void {
       const { subscriptions, subscribe, told, ana, other, bob } = await setUp(await open());
       await subscribe(ana, "s://1", "s://2");
       await subscribe(other, "s://1");
-      await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
-      await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
-      await subscriptions.unsubscribe({ clientId: bob, uri: "s://2" });
+      await subscriptions.unsubscribe(ana, ["s://1"]);
+      await subscriptions.unsubscribe(ana, ["s://1"]);
+      await subscriptions.unsubscribe(bob, ["s://2"]);
       expect(await found(subscriptions, ANA, ["s://1"])).toEqual([
         { clientId: other, uri: "s://1" },
       ]);
@@ -90,22 +100,42 @@ export function subscriptionsContract(open: Open): void {
 
     it("are limited for each client", async () => {
       const { subscriptions, told, ana, other } = await setUp(await open());
-      const add = (clientId: string, uri: string) => subscriptions.subscribe({ clientId, uri }, 2);
+      const add = (clientId: string, uri: string) => subscriptions.subscribe(clientId, [uri], 2);
       await add(ana, "s://1");
       await add(ana, "s://1");
       await add(ana, "s://2");
       await expect(add(ana, "s://3")).rejects.toMatchObject(failure("limit"));
       expect(await told("s://1", "s://2", "s://3")).toEqual(["s://1", "s://2"]);
       await add(other, "s://3");
-      await subscriptions.unsubscribe({ clientId: ana, uri: "s://1" });
+      await subscriptions.unsubscribe(ana, ["s://1"]);
       await add(ana, "s://4");
       expect(await told("s://1", "s://4")).toEqual(["s://4"]);
     });
 
+    it("that come together are stored all or none, also with their client", async () => {
+      const opened = await open();
+      const { storage, subscriptions, told, ana, subscribe } = await setUp(opened);
+      await subscribe(ana, "s://1");
+      const more = subscriptions.subscribe(ana, ["s://2", "s://3"], 2);
+      await expect(more).rejects.toMatchObject(failure("limit"));
+      expect(await told("s://1", "s://2", "s://3")).toEqual(["s://1"]);
+      const client = (id: string) => ({ ...clientOf(opened), id });
+      const [fits, tooMany] = [client(newId()), client(newId())];
+      const uris = ["s://4", "s://5"];
+      await storage.clients.create(fits, { uris, max: 2 });
+      const created = storage.clients.create(tooMany, { uris, max: 1 });
+      await expect(created).rejects.toMatchObject(failure("limit"));
+      expect(await storage.clients.find(ANA, tooMany.id)).toBeUndefined();
+      expect(await found(subscriptions, ANA, uris)).toEqual(
+        uris.map((uri) => ({ clientId: fits.id, uri })),
+      );
+      await subscriptions.unsubscribe(fits.id, uris);
+      expect(await found(subscriptions, ANA, uris)).toEqual([]);
+    });
+
     it("may be repeated at the limit", async () => {
       const { subscriptions, told, ana } = await setUp(await open());
-      for (let i = 0; i < 2; i += 1)
-        await subscriptions.subscribe({ clientId: ana, uri: "s://1" }, 1);
+      for (let i = 0; i < 2; i += 1) await subscriptions.subscribe(ana, ["s://1"], 1);
       expect(await told("s://1")).toEqual(["s://1"]);
     });
 

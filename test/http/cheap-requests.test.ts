@@ -125,7 +125,7 @@ it("whoever makes a change with very many subscribers waits for few of them, and
       ...{ capabilities: {}, initialize: {}, logLevel: null, endedAt: null },
       ...{ createdAt: now, lastSeenAt: now, presentUntil: 0 },
     });
-    await storage.subscriptions.subscribe({ clientId: id, uri }, 9);
+    await storage.subscriptions.subscribe(id, [uri], 9);
   }
   const told: string[] = [];
   const all = Promise.withResolvers<void>();

@@ -57,8 +57,8 @@ describe("the client row behind a listen stream", () => {
 
   it("is there from its first moment: a cleanup right after it was made does not take it", async () => {
     const { open, listens, storage } = await listensWith(({ create, deleteExpired }) => ({
-      async create(client) {
-        await create(client);
+      async create(...client) {
+        await create(...client);
         expect(await deleteExpired()).toBe(0);
       },
     }));

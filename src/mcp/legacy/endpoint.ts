@@ -130,7 +130,6 @@ export class LegacyEndpoint {
     const client = await this.#client(incoming);
     await this.#parts.clients.end(client.id);
     await this.#parts.live.end(client.id);
-    await this.#parts.streams.deleteAll(client.id);
     return { status: 200, body: null };
   }
 

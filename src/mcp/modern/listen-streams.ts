@@ -129,7 +129,7 @@ export class ListenStreams implements ConnectionHolder {
     { uris, lists }: { uris: readonly string[]; lists: ReadonlySet<List> },
     held: DisposableStack,
   ): Promise<Listener> {
-    const { clients, subscriptions, presence, resolver, clock } = this.#parts;
+    const { clients, presence, resolver, clock } = this.#parts;
     const session = await resolver.peek(caller);
     const client = listeningClient(request, {
       principal: caller.principal,
@@ -137,17 +137,7 @@ export class ListenStreams implements ConnectionHolder {
       now: clock.now(),
       presentUntil: presence.until,
     });
-    try {
-      await Promise.all([
-        clients.create(client),
-        ...uris.map((uri) =>
-          subscriptions.subscribe({ clientId: client.id, uri }, MAX_SUBSCRIPTIONS),
-        ),
-      ]);
-    } catch (error) {
-      await clients.end(client.id).catch(this.#parts.onError); // ends the stored subscriptions, too
-      throw error;
-    }
+    await clients.create(client, { uris, max: MAX_SUBSCRIPTIONS });
     held.defer(() => void clients.end(client.id).catch(this.#parts.onError));
     held.defer(presence.enter(client.id));
     held.defer(() => this.#listeners.delete(client.id));

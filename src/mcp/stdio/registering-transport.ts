@@ -138,20 +138,18 @@ export class RegisteringTransport implements Transport {
 
   /** Stores the subscriptions; resolves to the error to send if that fails. */
   async #listen(request: JSONRPCRequest): Promise<JSONRPCMessage | undefined> {
-    let uris: readonly string[] = [];
     try {
-      uris = listenedUris(request);
-      if (this.listenerId === undefined) await this.#storeListener(request);
-      await this.#subscribe(uris);
+      const uris = listenedUris(request);
+      if (this.listenerId === undefined) await this.#storeListener(request, uris);
+      else await this.#parts.subscriptions.subscribe(this.listenerId, uris, MAX_SUBSCRIPTIONS);
       this.#listens.set(request.id, uris);
       return undefined;
     } catch (error) {
-      await this.#unsubscribe(uris);
       return failed(request.id, error);
     }
   }
 
-  async #storeListener(request: JSONRPCRequest): Promise<void> {
+  async #storeListener(request: JSONRPCRequest, uris: readonly string[]): Promise<void> {
     const { clock, presence, resolver } = this.#parts;
     const session = await resolver.peek({ principal: LOCAL, target: this.#target });
     const client = listeningClient(request, {
@@ -160,7 +158,7 @@ export class RegisteringTransport implements Transport {
       now: clock.now(),
       presentUntil: presence.until,
     });
-    await this.#store(client);
+    await this.#store(client, uris);
   }
 
   /** Removes the subscriptions of a cancelled listen, except those that another listen has, too. */
@@ -171,29 +169,17 @@ export class RegisteringTransport implements Transport {
     this.#unsubscribe(uris).catch((error: unknown) => this.#parts.log.warn(why(error), "stdio"));
   }
 
-  async #subscribe(uris: readonly string[]): Promise<void> {
-    const clientId = this.listenerId!;
-    const { subscriptions } = this.#parts;
-    await Promise.all(
-      uris.map((uri) => subscriptions.subscribe({ clientId, uri }, MAX_SUBSCRIPTIONS)),
-    );
-  }
-
   async #unsubscribe(uris: readonly string[]): Promise<void> {
     const clientId = this.listenerId;
     if (clientId === undefined) return;
     const wanted = new Set([...this.#listens.values()].flat().map(canonicalUri));
-    const { subscriptions } = this.#parts;
-    await Promise.all(
-      uris
-        .filter((uri) => !wanted.has(canonicalUri(uri)))
-        .map((uri) => subscriptions.unsubscribe({ clientId, uri })),
-    );
+    const unwanted = uris.filter((uri) => !wanted.has(canonicalUri(uri)));
+    await this.#parts.subscriptions.unsubscribe(clientId, unwanted);
   }
 
-  async #store(client: Client): Promise<void> {
+  async #store(client: Client, uris: readonly string[] = []): Promise<void> {
     const { clients, presence, log } = this.#parts;
-    await clients.create(client);
+    await clients.create(client, { uris, max: MAX_SUBSCRIPTIONS });
     this.listenerId = client.id;
     const leave = presence.enter(client.id);
     const leaveEarlier = this.#leave; // a listener may have registered before its `initialize`

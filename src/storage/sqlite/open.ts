@@ -32,7 +32,9 @@ import { sqliteSigningKeyStore } from "./access/signing-key-store.ts";
 import { sqliteStatistics } from "./stores/statistics.ts";
 import { sqliteStateStore } from "./sessions/state-store.ts";
 import { sqliteStreamStore } from "./streams/stream-store.ts";
-import { sqliteSubscriptionStore } from "./stores/subscription-store.ts";
+import { outboxRows } from "./updates/outbox-rows.ts";
+import { subscriptionRows } from "./updates/subscription-rows.ts";
+import { sqliteSubscriptionStore } from "./updates/subscription-store.ts";
 import { sqliteTransferStore } from "./sessions/transfer-store.ts";
 import { sqliteWriteAccess } from "./engine/write-access.ts";
 import { sqliteUsage } from "./limits/usage.ts";
@@ -110,16 +112,18 @@ export async function openSqlite({
     const engine = new Engine(sqlite, clock, cutoffs, { log, files, onCommit, room });
     const usage = sqliteUsage(engine, sqlite, usageLimits);
     const writes = sqliteWriteAccess(engine);
+    const subscriptions = subscriptionRows(engine, usage);
+    const outbox = outboxRows(engine, usage);
     const sessions = sqliteSessionStore(engine, usage, writes);
     return {
       sessions,
-      clients: sqliteClientStore(engine, usage, maxClients),
+      clients: sqliteClientStore(engine, usage, subscriptions.add, maxClients),
       state: sqliteStateStore(engine, usage, writes),
       history: sqliteHistoryStore(engine, maxMessages, usage, writes),
       instances: sqliteInstanceStore(engine, file === MEMORY ? undefined : file),
-      streams: sqliteStreamStore(engine, usage, streamGraceMs, onEvent),
+      streams: sqliteStreamStore(engine, usage, outbox, streamGraceMs, onEvent),
       changes: engine.otherProcesses,
-      subscriptions: sqliteSubscriptionStore(engine, usage),
+      subscriptions: sqliteSubscriptionStore(engine, subscriptions, outbox),
       keyedCalls: sqliteKeyedCallStore(engine, usage),
       signingKeys: sqliteSigningKeyStore(engine),
       apiKeys: sqliteApiKeyStore(engine),

@@ -5,8 +5,16 @@ import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { clientAlive, clientEngaged, clientExpired, type Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
-import { clients, connections, outbox, sessions, subscriptions } from "../schema/schema.ts";
+import {
+  clients,
+  connections,
+  outbox,
+  sessions,
+  streams,
+  subscriptions,
+} from "../schema/schema.ts";
 import type { Usage } from "../limits/usage.ts";
+import type { SubscriptionRows } from "../updates/subscription-rows.ts";
 import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
@@ -14,7 +22,12 @@ const { placeholder } = sql;
 /** Maximum length of an ended client's name, in characters. */
 const SHOWN = 200;
 
-export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: number): ClientStore {
+export function sqliteClientStore(
+  engine: Engine,
+  usage: Usage,
+  subscribe: SubscriptionRows["add"],
+  maxClients: number,
+): ClientStore {
   const { db } = engine;
   const cache = engine.cached.clients;
   /** A write to one client. */
@@ -87,6 +100,11 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
       db
         .delete(outbox)
         .where(eq(outbox.clientId, placeholder("id")))
+        .prepare(),
+    deleteStreams: () =>
+      db
+        .delete(streams)
+        .where(eq(streams.clientId, placeholder("id")))
         .prepare(),
     endTemporary: () =>
       db
@@ -189,11 +207,12 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
   };
 
   return {
-    create: (client) =>
+    create: (client, subscribed) =>
       change(client.id, () => {
         db.insert(clients).values(client).run();
         if (client.lastSeenAt > 0) makeRoom(client);
         usage.checkProgram(client.id);
+        if (subscribed) subscribe(client.id, subscribed.uris, subscribed.max);
       }),
     find: (owner, id) => engine.readNow(() => find(owner, id)),
     findByOwnSession: (owner, sessionId) =>
@@ -204,12 +223,14 @@ export function sqliteClientStore(engine: Engine, usage: Usage, maxClients: numb
     setCredentials: (id, credentials) =>
       change(id, () => q.setCredentials.run({ id, ...credentials })),
     end: (id) =>
-      change(id, () => {
+      engine.free(() => {
         const now = engine.clock.now();
         if (q.endTemporary.run({ id }).changes > 0) engine.cached.sessions.clear();
         q.end.run({ id, now });
         q.endSubscriptions.run({ id });
         q.emptyOutbox.run({ id });
+        q.deleteStreams.run({ id });
+        cache.delete(id);
       }),
     setLogLevel: (id, level) => change(id, () => q.setLogLevel.run({ id, level })),
     setSession: (id, sessionId) => change(id, () => q.setSession.run({ id, sessionId })),

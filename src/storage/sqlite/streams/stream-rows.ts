@@ -66,7 +66,6 @@ export function streamRows({ db, clock }: Engine) {
         .set({ touchedAt: sql`${placeholder("now")}` })
         .where(byId)
         .prepare(),
-    deleteAll: () => db.delete(streams).where(ofClient).prepare(),
   });
   const found = (row: Row | undefined): StreamRecord | undefined => row && recordOf(row);
   return {
@@ -90,6 +89,5 @@ export function streamRows({ db, clock }: Engine) {
       void q.finish.run({ streamId: Number(streamId), now: clock.now() }),
     touch: (streamId: string): void =>
       void q.touch.run({ streamId: Number(streamId), now: clock.now() }),
-    deleteAll: (clientId: string): void => void q.deleteAll.run({ clientId }),
   };
 }

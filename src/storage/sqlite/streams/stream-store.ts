@@ -1,13 +1,13 @@
 // Streams in SQLite. A response event and the retirement of its request are one operation, so a crash leaves either an
 // open request or a complete answer.
-import { asc, eq, sql } from "drizzle-orm";
+import { sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Ended, RequestId, StreamStore } from "../../../events/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
-import { lazily } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";
-import { outbox, streams } from "../schema/schema.ts";
+import { streams } from "../schema/schema.ts";
+import type { OutboxRows } from "../updates/outbox-rows.ts";
 import { eventRows, streamGone } from "./event-rows.ts";
 import { requestRows } from "./request-rows.ts";
 import { streamRows } from "./stream-rows.ts";
@@ -28,13 +28,13 @@ const stale = sql`(streams.touched_at <= ${placeholder("oldest")}
 export function sqliteStreamStore(
   engine: Engine,
   usage: Pick<Usage, "checkProgram">,
+  outbox: Pick<OutboxRows, "take">,
   graceMs: number,
   onEvent?: () => void,
 ): StreamStore {
   const rows = streamRows(engine);
   const events = eventRows(engine, onEvent);
   const requests = requestRows(engine);
-  const takeOutbox = sqliteOutbox(engine);
 
   /** Inside a write: ends a request, and its stream with the last one. `instanceId`: the one that must run it. */
   const end = (
@@ -91,14 +91,13 @@ export function sqliteStreamStore(
         return ended;
       }),
     retire: (streamId, requestId) => engine.write(() => end(streamId, requestId)),
-    deleteAll: (clientId) => engine.free(() => rows.deleteAll(clientId)),
 
     drain: (clientId, streamId, maxEvents) =>
       engine.write(() => {
         const stream = rows.find(clientId, streamId);
         if (stream === undefined) throw streamGone();
         let last = stream.lastSeq;
-        for (const { data, sessionId } of takeOutbox(clientId)) {
+        for (const { data, sessionId } of outbox.take(clientId)) {
           last = events.add(streamId, data, maxEvents);
           if (sessionId !== null) events.addSessions(streamId, [sessionId]);
         }
@@ -111,19 +110,5 @@ export function sqliteStreamStore(
     touch: (streamIds) => engine.write(() => streamIds.forEach((id) => rows.touch(id))),
 
     ...sqliteExpiring(engine, streams, stale, () => ({ oldest: engine.time.ago(graceMs) })),
-  };
-}
-
-/** Inside a write: empties a client's outbox and returns what it held, in order. */
-function sqliteOutbox({ db }: Engine) {
-  const ofClient = eq(outbox.clientId, placeholder("clientId"));
-  const q = lazily({
-    waiting: () => db.select().from(outbox).where(ofClient).orderBy(asc(outbox.id)).prepare(),
-    empty: () => db.delete(outbox).where(ofClient).prepare(),
-  });
-  return (clientId: string) => {
-    const waiting = q.waiting.all({ clientId });
-    if (waiting.length > 0) q.empty.run({ clientId });
-    return waiting;
   };
 }

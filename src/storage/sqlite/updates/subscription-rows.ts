@@ -1,0 +1,118 @@
+// Rows of subscriptions: whose they are, and who is told of a change.
+import { and, eq, gte, lt, sql, type SQL } from "drizzle-orm";
+import { AppError } from "../../../lib/errors.ts";
+import { canonicalUri } from "../../../sessions/uris.ts";
+import { MAX_SUBSCRIBED_BYTES, type Change, type Subscription } from "../../../updates/store.ts";
+import { clientAlive, type Engine } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
+import type { Usage } from "../limits/usage.ts";
+import { clients, subscriptions } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+/** The bounds of the uris below this one: "0" follows "/" in the order of bytes. */
+const under = (uri: string) => ({ from: `${uri}/`, to: `${uri}0` });
+
+/** A client of the audience: the owner's, or of a principal that the session is shared with. */
+const hears = sql`(${clients.owner} = ${placeholder("owner")} or exists (select 1 from grants
+  where grants.session_id = ${placeholder("session")} and grants.principal = clients.owner))`;
+
+export type SubscriptionRows = ReturnType<typeof subscriptionRows>;
+
+export function subscriptionRows(engine: Engine, usage: Pick<Usage, "checkProgram">) {
+  const { db } = engine;
+  const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
+  /** The audience's live clients whose subscriptions fulfil a condition. */
+  const subscribers = (condition: SQL | undefined) =>
+    db
+      .select({
+        clientId: subscriptions.clientId,
+        uri: sql<string>`coalesce(${subscriptions.asked}, ${subscriptions.uri})`,
+      })
+      .from(subscriptions)
+      .innerJoin(clients, eq(clients.id, subscriptions.clientId))
+      .where(and(condition, hears, clientAlive))
+      .limit(placeholder("limit"))
+      .prepare();
+  const q = lazily({
+    add: () =>
+      db
+        .insert(subscriptions)
+        .values({
+          clientId: placeholder("clientId"),
+          uri: placeholder("uri"),
+          asked: placeholder("asked"),
+        })
+        .onConflictDoUpdate({
+          target: [subscriptions.clientId, subscriptions.uri],
+          set: { asked: sql`excluded.asked` },
+        })
+        .prepare(),
+    count: () =>
+      db
+        .select({
+          n: sql<number>`count(*)`,
+          bytes: sql<number>`sum(octet_length(${subscriptions.uri}))`,
+        })
+        .from(subscriptions)
+        .where(ofClient)
+        .prepare(),
+    any: () => db.select({ uri: subscriptions.uri }).from(subscriptions).limit(1).prepare(),
+    remove: () =>
+      db
+        .delete(subscriptions)
+        .where(and(ofClient, eq(subscriptions.uri, placeholder("uri"))))
+        .prepare(),
+    subscribers: () => subscribers(eq(subscriptions.uri, placeholder("uri"))),
+    subscribersBelow: () =>
+      subscribers(
+        and(gte(subscriptions.uri, placeholder("from")), lt(subscriptions.uri, placeholder("to"))),
+      ),
+  });
+  /** True if there are subscriptions at a version of the data: most changes have no subscriber. */
+  let known = { version: undefined as unknown, any: true };
+  const hasAny = (): boolean => {
+    const now = engine.dataVersion.current;
+    if (known.version !== now) known = { version: now, any: q.any.get() !== undefined };
+    return known.any;
+  };
+
+  return {
+    /** Inside a write. @throws AppError `limit` */
+    add(clientId: string, uris: readonly string[], max: number): void {
+      known.any = true;
+      for (const uri of uris) q.add.run({ clientId, uri: canonicalUri(uri), asked: uri });
+      usage.checkProgram(clientId);
+      const { n, bytes } = q.count.get({ clientId })!;
+      if (n > max) throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
+      if (bytes > MAX_SUBSCRIBED_BYTES)
+        throw new AppError(
+          "limit",
+          `The uris of a client's subscriptions can have at most ${MAX_SUBSCRIBED_BYTES} bytes in all.`,
+        );
+    },
+
+    /** Inside a write. */
+    remove(clientId: string, uris: readonly string[]): void {
+      for (const uri of uris) q.remove.run({ clientId, uri: canonicalUri(uri) });
+    },
+
+    /** Each client once for each uri, whatever audiences it belongs to. `atLeast`: more are not looked for. */
+    subscribersOf(changes: readonly Change[], atLeast?: number): Subscription[] {
+      if (!hasAny()) return [];
+      const limit = atLeast === undefined ? -1 : atLeast + 1; // the author of the change may be among them
+      const times = { ...engine.times(), limit };
+      const found = changes.flatMap(({ owner, session = "", by, uris, under: parent }) => {
+        const audience = { ...times, owner, session };
+        const rows = [
+          ...(parent === undefined
+            ? []
+            : q.subscribersBelow.all({ ...audience, ...under(parent) })),
+          ...uris.flatMap((uri) => q.subscribers.all({ ...audience, uri })),
+        ];
+        return rows.filter(({ clientId }) => clientId !== by);
+      });
+      return [...new Map(found.map((one) => [JSON.stringify(one), one])).values()];
+    },
+  };
+}
