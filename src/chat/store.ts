@@ -84,7 +84,10 @@ export interface MessagePage {
 }
 
 export interface HistoryStore {
-  /** @throws AppError `conflict` when the request key belongs to another message */
+  /**
+   * Stores a message under the session's next number. Numbers have no holes, whichever processes write to a session.
+   * @throws AppError `conflict` when the request key belongs to another message
+   */
   append(sessionId: string, message: NewMessage): Promise<Message>;
   /** The newest messages below `before` that fit on one page, in ascending order. */
   page(

@@ -18,6 +18,10 @@ import type { Jump } from "../jobs/trusted-time.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { AppError } from "../lib/errors.ts";
 
+/**
+ * The ports of one engine. Several processes may use one storage at the same time, and every method is one operation
+ * among them: what it reads it acts on, a limit that it checks holds afterwards, and when it rejects, nothing is stored.
+ */
 export interface Storage {
   readonly sessions: SessionStore;
   readonly clients: ClientStore;

@@ -13,15 +13,58 @@ import {
   say,
   type Open,
   type Opened,
+  BOB,
+  failure,
+  type Limits,
 } from "./engine.ts";
 
-async function openTwice(open: Open): Promise<[Opened, Opened]> {
-  const opened = await open();
+async function openTwice(open: Open, limits?: Limits): Promise<[Opened, Opened]> {
+  const opened = await open(limits);
   return [opened, { ...opened, storage: await opened.another!() }];
 }
 
 const values = <T>(settled: readonly PromiseSettledResult<T>[]): T[] =>
   settled.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+
+const MAX = 3;
+
+/** What a limit allows `MAX` times. Each is prepared once, and then tried by both processes. */
+const limits: Record<
+  string,
+  (opened: Opened) => Promise<(storage: Storage, name: string) => Promise<unknown>>
+> = {
+  "sessions of an owner":
+    async () =>
+    ({ sessions }) =>
+      sessions.create({ id: newId(), owner: ANA }, MAX),
+  "sessions that are given to an owner": async ({ storage }) => {
+    const ids: string[] = [];
+    for (let n = 0; n < 3 * MAX; n += 1) ids.push((await newSession(storage)).id);
+    return ({ sessions }, name) => sessions.give(ids[Number(name)]!, BOB, MAX);
+  },
+  "messages of a session": async ({ storage }) => {
+    const { id } = await newSession(storage);
+    return (storage, name) => say(storage, id, name);
+  },
+  "keys of a session": async ({ storage }) => {
+    const { id } = await newSession(storage);
+    return ({ state }, key) => state.set(id, { key, value: "1", expiresAt: null, maxKeys: MAX });
+  },
+  "shares of a session": async ({ storage }) => {
+    const { id } = await newSession(storage);
+    return ({ sessions }, principal) => sessions.grant(id, { principal, access: "read" }, MAX);
+  },
+  "offers of a principal": async ({ storage }) => {
+    const { id } = await newSession(storage);
+    const offers = { ofGiver: MAX, ofTaker: 9, between: 9 };
+    return ({ sessions }, principal) =>
+      sessions.offer(id, { principal, access: "read" }, 99, offers);
+  },
+  "subscriptions of a client": async (opened) => {
+    const { id } = await newClient(opened);
+    return ({ subscriptions }, name) => subscriptions.subscribe(id, [`s://${name}`], MAX);
+  },
+};
 
 export function processContract(open: Open): void {
   it("has committed what was under way when it is closed, and gives it back when it is opened", async () => {
@@ -90,6 +133,52 @@ export function processContract(open: Open): void {
     await both[0].storage.subscriptions.post([{ clientId: id, data: '"news"' }]);
     const taken = await race(({ subscriptions }) => subscriptions.take(id));
     expect(values(taken).flat()).toEqual(['"news"']);
+  });
+
+  it.each(Object.entries(limits))(
+    "holds the limit on %s when both reach it",
+    async (_, prepare) => {
+      const both = await openTwice(open, { maxMessages: MAX });
+      const attempt = await prepare(both[0]);
+      const settled = await Promise.allSettled(
+        Array.from({ length: 3 * MAX }, (_, n) => attempt(both[n % 2]!.storage, `${n}`)),
+      );
+      expect(values(settled)).toHaveLength(MAX);
+      for (const outcome of settled)
+        if (outcome.status === "rejected") expect(outcome.reason).toMatchObject(failure("limit"));
+    },
+  );
+
+  it("lets one of those win who change the same version, and makes one of equal requests", async () => {
+    const both = await openTwice(open);
+    const { id } = await newSession(both[0].storage);
+    await put(both[0].storage, id, "k");
+    const write = { key: "k", value: "2", expiresAt: null, maxKeys: 9, ifVersion: 1 };
+    const changed = await Promise.allSettled(
+      both.map(({ storage }) => storage.state.set(id, write)),
+    );
+    expect(values(changed)).toMatchObject([{ version: 2 }]);
+    const message = { role: "user", content: "hello", requestKey: "k" } as const;
+    const said = await Promise.all(both.map(({ storage }) => storage.history.append(id, message)));
+    expect(said.map(({ seq }) => seq)).toEqual([1, 1]);
+    const call = { owner: ANA, scope: "", key: "k", request: "r" };
+    const begun = await Promise.all(
+      both.map(async (opened) => {
+        const instanceId = await newInstance(opened);
+        return opened.storage.keyedCalls.begin(call, { instanceId, newSessionId: id, max: 9 });
+      }),
+    );
+    expect(begun.map(({ kind }) => kind).toSorted()).toEqual(["running", "started"]);
+  });
+
+  it("numbers what both write to one stream without a hole", async () => {
+    const both = await openTwice(open);
+    const { id: client } = await newClient(both[0]);
+    const { id } = await both[0].storage.streams.openStandalone(client);
+    const seqs = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => both[n % 2]!.storage.streams.append(id, `${n}`, 99)),
+    );
+    expect(seqs.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
   });
 
   it("wakes each when the other has changed something, and not for changes of its own", async () => {

@@ -112,6 +112,19 @@ export function requestsContract(open: Open): void {
       expect(await streams.find(bob, his)).toMatchObject({ finishedAt: null });
     });
 
+    it("are answered behind all progress that was stored before, whether anybody awaits it or not", async () => {
+      const { streams, request, log, here } = await setUp(await open());
+      const streamId = await request([1, 2]);
+      const progress = Array.from({ length: 5 }, (_, n) => `"${n}"`);
+      const stored = progress.map((data) => streams.append(streamId, data, 99, here));
+      const answered = streams.answer(streamId, 1, '"answer"', here);
+      const retired = streams.retire(streamId, 2);
+      expect(await Promise.all(stored)).toEqual([1, 2, 3, 4, 5]);
+      expect(await answered).toEqual({ seq: 6, finished: false });
+      expect(await retired).toMatchObject({ finished: true });
+      expect((await log(streamId)).map(([, data]) => data)).toEqual([...progress, '"answer"']);
+    });
+
     it("are orphans when their process is no more, with all that is needed to run them again", async () => {
       const opened = await open();
       const { streams, storage, ana, bob, here, request } = await setUp(opened);

@@ -102,7 +102,7 @@ describe("a stop", () => {
   it("completes a listen stream that is only just opening", async () => {
     const opening = gate();
     const { open, listens } = await listensWith(({ create }) => ({
-      create: (client) => create(client).then(() => opening.wait),
+      create: (...client) => create(...client).then(() => opening.wait),
     }));
     const answer = open([uriOf("k")]);
     listens.close();
