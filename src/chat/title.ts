@@ -9,7 +9,7 @@ export function titleOf(question: string): string | undefined {
     .toWellFormed()
     .replace(/[\s\p{Cc}\u200B\u200E\u200F\u202A-\u202E\u2060\uFEFF]+/gu, " ")
     .trim();
-  const characters = [...line];
+  const characters = Array.from(line);
   if (characters.length <= MAX_CHARACTERS) return line || undefined;
   const cut = characters.slice(0, MAX_CHARACTERS).join("");
   const atWord = cut.replace(/\s+\S*$/u, "");

@@ -300,7 +300,7 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
       ),
     );
   }
-  if (config["auth-issuer"]) faults.push(...resourceFaults(config as Partial<Config>));
+  if (config["auth-issuer"]) faults.push(...resourceFaults(config));
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));
   for (const name of ["data-dir", "tools"] satisfies SettingName[])
     if (name in config) config[name] = resolve(config[name] as string);

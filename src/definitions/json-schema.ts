@@ -31,8 +31,8 @@ const isNoise = (word: string, value: unknown): boolean =>
 
 /** The schema without noise, lists of types, empty schemas, and `propertyNames` that only ask for text. */
 function spelled(schema: Schema): Schema {
-  const { type, ...rest } = Object.fromEntries(
-    Object.entries(schema).flatMap(([word, value]) => {
+  const { type, ...rest }: Schema = Object.fromEntries<unknown>(
+    Object.entries(schema).flatMap(([word, value]): [string, unknown][] => {
       if (isNoise(word, value)) return [];
       if (word === "propertyNames" && isObject(value) && Object.keys(value).join() === "type")
         return [];
@@ -41,7 +41,7 @@ function spelled(schema: Schema): Schema {
       if (NAMED.includes(word) && isObject(value)) return [[word, eachOf(value, spelled)]];
       return [[word, NESTED.includes(word) ? nested(value) : value]];
     }),
-  ) as Schema;
+  );
   if (!Array.isArray(type) || "anyOf" in rest) return type === undefined ? rest : { type, ...rest };
   const whole = pick(rest, (word) => ANNOTATIONS.includes(word));
   const each = pick(rest, (word) => !ANNOTATIONS.includes(word));

@@ -65,18 +65,13 @@ function withoutBlank(value: unknown, { required = [] }: JsonObjectSchema): unkn
 }
 
 /** Copy without prototypes: the validator would find `constructor` in every object. */
-const withoutPrototypes = (value: unknown): unknown =>
-  typeof value !== "object" || value === null
-    ? value
-    : Array.isArray(value)
-      ? value.map(withoutPrototypes)
-      : Object.entries(value).reduce<Record<string, unknown>>(
-          (bare, [key, child]) => {
-            bare[key] = withoutPrototypes(child);
-            return bare;
-          },
-          Object.create(null) as Record<string, unknown>,
-        );
+function withoutPrototypes(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(withoutPrototypes);
+  const bare = Object.create(null) as Record<string, unknown>;
+  for (const [key, child] of Object.entries(value)) bare[key] = withoutPrototypes(child);
+  return bare;
+}
 
 /** Path of a fault. */
 export const pathOf = ({ path = [] }: StandardSchemaV1.Issue): PropertyKey[] =>
@@ -111,7 +106,7 @@ function describe(schema: StandardSchemaWithJSON, io: "input" | "output"): unkno
       vendor === "zod"
         ? describeZod(schema as never, io)
         : jsonSchema[io]({ target: "draft-2020-12" });
-    const { $schema: _, ...rest } = described as Record<string, unknown>;
+    const { $schema: _, ...rest } = described;
     return rest;
   } catch (error) {
     throw new TypeError(`it has no JSON Schema: ${describeFault(error)}`, { cause: error });

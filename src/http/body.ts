@@ -30,7 +30,7 @@ async function read(request: Request, maxBytes: number): Promise<ArrayBuffer | B
   }
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength;
     if (size <= maxBytes) chunks.push(chunk);
     else if (size > maxBytes + MAX_DISCARDED_BYTES) break;

@@ -107,7 +107,7 @@ function asAppError(thrown: unknown): AppError | undefined {
   try {
     if (thrown instanceof AppError) return thrown;
     if (!(thrown instanceof Error) || thrown.name !== "AppError") return undefined;
-    const { code, message, publicMessage = message, hint, cause } = thrown as AppError;
+    const { code, publicMessage = thrown.message, hint, cause } = thrown as Partial<AppError>;
     if (typeof code !== "string") return undefined;
     return new AppError(code, publicMessage, { ...(typeof hint === "string" && { hint }), cause });
   } catch {

@@ -11,4 +11,4 @@ export const isId = (text: string): boolean => UUID.test(text);
 
 /** SHA-256 of a JSON value as base64url. Equal values have one fingerprint, whatever the order of their keys. */
 export const fingerprint = (value: unknown[]): string =>
-  createHash("sha256").update(stringify(value)!).digest("base64url");
+  createHash("sha256").update(stringify(value)).digest("base64url");

@@ -55,7 +55,7 @@ export function clientFromInitialize(
     sessionId: null,
     name: clientInfo.name,
     version: clientInfo.version,
-    capabilities: capabilities as Record<string, unknown>,
+    capabilities: capabilities,
     initialize: { method: request.method, params: request.params },
     logLevel: null,
     createdAt: now,

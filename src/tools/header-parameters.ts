@@ -20,7 +20,7 @@ export function headerParameters(tool: string, inputSchema: object): HeaderParam
       if (fault) throw new TypeError(`Tool ${tool}: ${KEYWORD} of ${path.join(".")}: ${fault}.`);
       found.push({ header: header as string, path });
     }
-    for (const [name, child] of Object.entries((schema["properties"] ?? {}) as object)) {
+    for (const [name, child] of Object.entries(schema["properties"] ?? {})) {
       visit(child as Record<string, unknown>, [...path, name]);
     }
   };

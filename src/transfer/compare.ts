@@ -91,8 +91,9 @@ class Side {
   async state(): Promise<Map<string, Digest>> {
     const found = new Map<string, Digest>();
     for (;;) {
-      const { done, value } = await this.#pieces.next();
-      if (done) return found;
+      const next = await this.#pieces.next();
+      if (next.done === true) return found;
+      const { value } = next;
       if (value.type === "message") {
         this.#next = value.message;
         return found;
@@ -106,8 +107,9 @@ class Side {
     const first = this.#next;
     this.#next = undefined;
     if (first !== undefined) return first;
-    const { done, value } = await this.#pieces.next();
-    return done || value.type !== "message" ? undefined : value.message;
+    const next = await this.#pieces.next();
+    if (next.done === true) return undefined;
+    return next.value.type === "message" ? next.value.message : undefined;
   }
 
   async leave(): Promise<void> {

@@ -135,8 +135,10 @@ async function* upToMessage(
 ): AsyncGenerator<Content> {
   try {
     for (;;) {
-      const { value: piece, done } = await pieces.next();
-      if (done || (piece.type === "message" && piece.message.seq > upto)) return;
+      const next = await pieces.next();
+      if (next.done === true) return;
+      const piece = next.value;
+      if (piece.type === "message" && piece.message.seq > upto) return;
       if (piece.type === "state") yield piece;
       if (piece.type !== "message") continue;
       const { message } = piece;

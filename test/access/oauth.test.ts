@@ -177,7 +177,7 @@ describe("a token is refused with 401 and a challenge when", () => {
       type: "spki",
       format: "pem",
     });
-    const secret = as === "pem" ? String(pem) : JSON.stringify(jwk);
+    const secret = as === "pem" ? pem : JSON.stringify(jwk);
     return token({}, { alg: "HS256", key: new TextEncoder().encode(secret) });
   }
 
@@ -427,11 +427,11 @@ it("no token is ever written to the log, whatever becomes of it", async () => {
     await issuer.token({ ...claims, scope: "none" }),
   ];
   issuer.failing = { status: 500, body: "{}" };
-  expect((await knock(server.url, tokens[0]!)).status).toBe(503);
+  expect((await knock(server.url, tokens[0])).status).toBe(503);
   issuer.failing = undefined;
-  await expect.poll(async () => (await knock(server.url, tokens[0]!)).status).toBe(200);
-  expect((await knock(server.url, tokens[1]!)).status).toBe(401);
-  expect((await knock(server.url, tokens[2]!)).status).toBe(403);
+  await expect.poll(async () => (await knock(server.url, tokens[0])).status).toBe(200);
+  expect((await knock(server.url, tokens[1])).status).toBe(401);
+  expect((await knock(server.url, tokens[2])).status).toBe(403);
   expect(await server.stop()).toBe(0);
   expect(server.errors()).toContain("issuer"); // the failure is told
   for (const text of [server.errors(), JSON.stringify(rows(folder, "SELECT * FROM clients"))]) {

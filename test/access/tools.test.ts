@@ -162,7 +162,7 @@ for (const [name, { outcomes, come }] of Object.entries(ROLES)) {
   });
 }
 
-function outcomeOf(answer: Awaited<ReturnType<Person["call"]>>): Outcome | string {
+function outcomeOf(answer: Awaited<ReturnType<Person["call"]>>): string {
   const challenge = answer.headers.get("www-authenticate") ?? "";
   if (answer.status === 401)
     return challenge.startsWith("Bearer") ? "unauthorized" : "401 without a challenge";

@@ -257,7 +257,7 @@ describe("a session without a title", () => {
 
   it.each([
     ["short", "short"],
-    [`${"word ".repeat(30)}`, `${"word ".repeat(12).trim().slice(0, 59)}…`],
+    ["word ".repeat(30), `${"word ".repeat(12).trim().slice(0, 59)}…`],
     ["海".repeat(70), `${"海".repeat(60)}…`],
     ["😀".repeat(70), `${"😀".repeat(60)}…`],
     ["\u0007\u200b \n", undefined],

@@ -414,7 +414,7 @@ describe("the command line", () => {
       const otherwise = value ?? without;
       const fallback = otherwise === undefined ? "" : ` (default: ${otherwise})`;
       expect(shown).toMatch(new RegExp(`--${name} [[<][a-z|]+[\\]>] `));
-      expect(shown).toContain(`${kind.placeholder}`);
+      expect(shown).toContain(kind.placeholder);
       expect(shown).toContain(`${help}${fallback}`);
       const told = `${kind.placeholder} ${help}`;
       for (const word of kind.words ?? []) expect(told, name).toContain(word);

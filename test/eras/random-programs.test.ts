@@ -48,7 +48,7 @@ async function world(): Promise<World> {
   const args = ["--data-dir", folder, "--name", ADDRESS];
   const pipe = await rawStdio(args);
   const modernPipe = await rawStdio(args, { introduce: false });
-  const stdio = (answer: object): Json => answer as Json;
+  const stdio = (answer: object): Json => answer;
   const inSession = ({ session, ...input }: Json) =>
     session === own ? ([owner, input] as const) : ([client, { session, ...input }] as const);
   return {

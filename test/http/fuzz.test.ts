@@ -98,7 +98,7 @@ const message = fc.record(
   { requiredKeys: [] },
 );
 const body = fc.oneof(
-  { weight: 8, arbitrary: request as fc.Arbitrary<unknown> },
+  { weight: 8, arbitrary: request },
   { weight: 2, arbitrary: message },
   { weight: 1, arbitrary: fc.array(fc.oneof(request, message), { maxLength: 4 }) },
   { weight: 1, arbitrary: value },

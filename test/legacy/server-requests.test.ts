@@ -33,7 +33,7 @@ const samplers: Record<string, (url: string) => Promise<(prompt: string) => Prom
     client.setRequestHandler(CreateMessageRequestSchema, ({ params }) =>
       reply(JSON.stringify(params.messages)),
     );
-    await client.connect(new HttpV1(new URL(url)) as never);
+    await client.connect(new HttpV1(new URL(url)));
     onTestFinished(() => client.close());
     return async (prompt) =>
       (await client.callTool({ name: "ask_model", arguments: { prompt } })).content;

@@ -10,7 +10,7 @@ import { callModern, expectMismatch, headerValue, MODERN, sentinel } from "../su
 import { introduce, type Json } from "../support/raw.ts";
 
 const inHeader = <T extends z.ZodType>(type: T, name: string): T =>
-  type.meta({ "x-mcp-header": name }) as T;
+  type.meta({ "x-mcp-header": name });
 
 /** A tool whose arguments are repeated in headers, and what it was called with. */
 function router() {

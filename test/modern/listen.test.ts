@@ -38,9 +38,9 @@ describe("a listen stream", () => {
     for (const stream of streams) await stream.next();
     await writer.call("state_set", { session, key: "a", value: 1 });
     await writer.call("state_set", { session, key: "b", value: 1 });
-    expect(await streams[0]!.next()).toEqual(updated(a, 1));
-    expect(await streams[1]!.next()).toEqual(updated(a, 2));
-    expect(await streams[1]!.next()).toEqual(updated(b, 2));
+    expect(await streams[0].next()).toEqual(updated(a, 1));
+    expect(await streams[1].next()).toEqual(updated(a, 2));
+    expect(await streams[1].next()).toEqual(updated(b, 2));
   });
 
   it("is told nothing of another principal's changes", async () => {

@@ -193,7 +193,7 @@ describe("a result", () => {
         throw new Error("password is hunter2");
       }),
       tool("rejecting", () => Promise.reject(new TypeError("hunter2 is not a function"))),
-      tool("throwing_text", () => Promise.reject("hunter2" as unknown as Error)),
+      tool("throwing_text", () => Promise.reject("hunter2")),
       tool("refusing", () => {
         throw new AppError("limit", "The shop is full.", {
           hint: "Come back tomorrow.",

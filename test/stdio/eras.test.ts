@@ -10,7 +10,7 @@ import { rawStdio, type RawStdio } from "../support/raw-stdio.ts";
 const INTRODUCTION = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO };
 
 const ask = async (pipe: RawStdio, method: string, params: object = {}): Promise<Json> =>
-  (await pipe.request(method, params)) as Json;
+  await pipe.request(method, params);
 
 const discover = (pipe: RawStdio) => ask(pipe, "server/discover", { _meta: envelope() });
 

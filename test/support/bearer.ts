@@ -61,6 +61,6 @@ export async function toolsOf(
   const transport =
     version === "v1" ? new HttpV1(new URL(url), options) : new HttpV2(new URL(url), options);
   onTestFinished(() => client.close());
-  await (client as ClientV2).connect(transport as HttpV2);
+  await (client as ClientV2).connect(transport);
   return (await (client as ClientV2).listTools()).tools.map(({ name }) => name);
 }

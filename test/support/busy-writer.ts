@@ -1,7 +1,7 @@
 // Writes two counters of one session in one transaction, again and again, as fast as it can: node busy-writer.ts FILE.
 import Database from "better-sqlite3";
 
-const database = new Database(process.argv[2]!, { timeout: 5_000 });
+const database = new Database(process.argv[2], { timeout: 5_000 });
 database.pragma("synchronous = NORMAL");
 database.exec(`INSERT INTO sessions (id, owner, created_at, last_active_at) VALUES ('busy', 'local', 1, 9e15);
   INSERT INTO session_state (session_id, key, value, version, updated_at)

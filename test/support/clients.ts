@@ -83,7 +83,7 @@ export async function connect(version: ClientVersion, target: Target): Promise<T
     onTools: () => (toolNews += 1),
   });
   const transport = "url" in target ? http(version, target.url) : stdio(version, target);
-  await (client as ClientV2).connect(transport as HttpV2);
+  await (client as ClientV2).connect(transport);
   onTestFinished(() => client.close());
   return {
     updates,
@@ -103,12 +103,8 @@ export async function connect(version: ClientVersion, target: Target): Promise<T
       // The two versions differ in where the options go.
       const result =
         version === "v1"
-          ? await (client as ClientV1).callTool(
-              { name, arguments: args },
-              undefined,
-              options as object,
-            )
-          : await (client as ClientV2).callTool({ name, arguments: args }, options as object);
+          ? await (client as ClientV1).callTool({ name, arguments: args }, undefined, options)
+          : await (client as ClientV2).callTool({ name, arguments: args }, options);
       return toAnswer(result as RawResult);
     },
     async toolNames() {

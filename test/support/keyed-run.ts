@@ -35,7 +35,12 @@ export async function process({
   const confirm = () =>
     instances.heartbeat({ id, host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 });
   await confirm();
-  const runner = { id, confirm: async () => void (await confirm()) };
+  const runner = {
+    id,
+    confirm: async () => {
+      await confirm();
+    },
+  };
   const calls = new IdempotentCalls(keyedCalls, runner, changes);
   return {
     id,

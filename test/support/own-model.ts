@@ -72,7 +72,7 @@ export async function ownModel(
     client.setRequestHandler(ElicitRequestSchema, elicit);
     const transport =
       typeof target === "string" ? new HttpV1(new URL(target)) : new StdioV1(stdio(target));
-    await client.connect(transport as never);
+    await client.connect(transport);
   } else {
     const mode = kind === "v2 auto" ? ("auto" as const) : ("legacy" as const);
     client = new ClientV2(INFO, { capabilities, versionNegotiation: { mode } });

@@ -95,7 +95,9 @@ export async function startServer({
     port: Number(new URL(url).port),
     pid: child.pid!,
     errors,
-    kill: async () => void (await kill("SIGKILL")),
+    kill: async () => {
+      await kill("SIGKILL");
+    },
     stop: () => kill("SIGTERM"),
   };
 }

@@ -89,7 +89,7 @@ describe("a refusal", () => {
     for (const text of server.errors().trim().split("\n")) {
       const { address, reason } = JSON.parse(text) as Json;
       const found = /^(wrong|host)/.test(reason as string) ? (address as string) : undefined;
-      expect([banned(text), banned(pretty(text) as string)]).toEqual([found, found]);
+      expect([banned(text), banned(pretty(text))]).toEqual([found, found]);
     }
     expect(server.errors()).not.toContain("ssss");
     expect(server.errors()).not.toContain("evil");

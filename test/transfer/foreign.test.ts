@@ -373,7 +373,7 @@ it.each([
   "7",
   "nothing at all",
   "[",
-  `${"[".repeat(100_000)}`,
+  "[".repeat(100_000),
 ])("a file of no known format is refused: %.20s", async (text) => {
   const app = await appOn();
   await expect(imported(app, text)).rejects.toMatchObject({ name: "AppError", code: "invalid" });

@@ -5,7 +5,6 @@ import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
 import { library } from "../../holdfast.ts";
 import { AppError } from "../../lib/errors.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-output.ts";
-import type { SessionTarget } from "../../sessions/session.ts";
 import { table } from "../terminal/table.ts";
 import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
@@ -40,7 +39,7 @@ export async function callTool(
       throw new AppError("start", `There is no tool ${JSON.stringify(tool)}.`, {
         hint: "holdfast tools list names those there are.",
       });
-    const result = await app.client(target as SessionTarget | undefined).call(tool, args);
+    const result = await app.client(target).call(tool, args);
     if (result["isError"] === true) terminal.setExitCode();
     terminal.print(json ? JSON.stringify(result) : textOf(result));
   });

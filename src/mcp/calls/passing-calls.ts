@@ -59,6 +59,6 @@ export class PassingCalls {
     pending.track(response, held.move());
     const cancels = await server.run(requests, caller, response);
     if (signal !== undefined) cancel = () => cancels.forEach((one) => one());
-    return response.answer;
+    return await response.answer;
   }
 }

@@ -185,7 +185,7 @@ export class StreamResponse implements PendingResponse {
   constructor(options: StreamResponseOptions) {
     this.#options = options;
     this.#awaited = new PendingIds(options.ids);
-    this.#progressed = options.progressed ?? new Map();
+    this.#progressed = options.progressed ?? new Map<unknown, number>();
   }
 
   get done(): Promise<void> {

@@ -137,7 +137,7 @@ const isError = (message: JSONRPCMessage): message is Extract<JSONRPCMessage, { 
   "error" in message && isJSONRPCErrorResponse(message);
 
 const resultOf = (message: JSONRPCMessage): ResultParts =>
-  "result" in message ? (message.result as ResultParts) : {};
+  "result" in message ? message.result : {};
 
 const TOOL_ERRORS: Readonly<Record<Exclude<ErrorCode, RequestErrorCode>, true>> = {
   ...{ invalid: true, not_found: true, forbidden: true, conflict: true, limit: true, busy: true },

@@ -33,7 +33,9 @@ function parseMessages(json: string): unknown {
   const body: unknown = JSON.parse(json);
   if (!mayHaveInexact(json)) return body;
   const exact = parseExactly(json) as unknown[];
-  const both = Array.isArray(body) ? body.map((one, at) => [one, exact[at]]) : [[body, exact]];
+  const both = Array.isArray(body)
+    ? body.map((one: unknown, at) => [one, exact[at]])
+    : [[body, exact]];
   for (const [message, read] of both as [CallRequest, CallRequest][]) {
     if (message?.method === CALL && message.params?.arguments !== undefined)
       message.params.arguments = read!.params!.arguments;

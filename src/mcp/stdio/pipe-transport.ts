@@ -121,7 +121,7 @@ export class PipeTransport implements Transport {
 
   #receive(body: unknown): void {
     if (this.#introduction !== undefined) this.#held.push(body);
-    else if (Array.isArray(body)) this.#receiveBatch(body);
+    else if (Array.isArray(body)) this.#receiveBatch(body as JSONRPCMessage[]);
     else {
       const message = messageOf(body);
       checkContent([message], { batch: false });

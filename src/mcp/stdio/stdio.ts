@@ -82,7 +82,7 @@ export function serveOverStdio(
     async listChanged(list) {
       if (wire.listenerId === undefined) return;
       const { method } = listChangedNotice(list);
-      await notify({ method } as Notification);
+      await notify({ method });
     },
     async deliverWaiting(clientId) {
       if (clientId !== wire.listenerId) return;

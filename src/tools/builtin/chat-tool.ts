@@ -90,7 +90,7 @@ interface Asked {
 
 /** The part of the context that both tools use. */
 type Context = Pick<
-  ToolContext<unknown, "required">,
+  ToolContext<unknown>,
   "session" | "signal" | "progress" | "client" | "inputResponses" | "requestState"
 >;
 

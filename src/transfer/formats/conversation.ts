@@ -115,7 +115,8 @@ function sessionId(source: string, owner: string, id: string): string {
  * milliseconds.
  */
 export function timeOf(value: unknown, unit = 1): number | null {
-  const ms = typeof value === "number" ? value * unit : Date.parse(String(value ?? ""));
+  const ms =
+    typeof value === "number" ? value * unit : Date.parse(typeof value === "string" ? value : "");
   return Number.isFinite(ms) && ms >= 0 && ms <= 8.64e15 ? Math.round(ms) : null;
 }
 

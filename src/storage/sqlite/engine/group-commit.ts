@@ -74,7 +74,7 @@ export class GroupCommit {
       this.#queue.push({
         run: operation,
         durable,
-        resolve: resolve as (value: unknown) => void,
+        resolve: resolve,
         reject,
       });
       if (!durable || this.#queue.length === 1) this.#schedule({ durable });

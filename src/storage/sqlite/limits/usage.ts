@@ -96,8 +96,7 @@ export function sqliteUsage(
     return account;
   };
   const fullFile = (): AppError => full("The database", "", maxDatabaseBytes!, "max-database");
-  const programsOver = (id: string): boolean =>
-    ((q.ofPrograms.get(id) as number | undefined) ?? 0) > maxProgramBytes;
+  const programsOver = (id: string): boolean => (q.ofPrograms.get(id) ?? 0) > maxProgramBytes;
   return {
     checkSession: (sessionId) => void checkSession(sessionId),
     checkHistory(sessionId) {

@@ -360,7 +360,7 @@ export function sqliteSessionStore(
           throw new AppError("conflict", `Another session has the name ${JSON.stringify(name)}.`);
         cache.delete(id);
         const row = { id, name, title, system, pinned: pinned ? 1 : 0, now: times.now };
-        const updated = q.update.get(row)!;
+        const updated = q.update.get(row);
         if (bytesOf(updated) > bytesOf(current)) usage.checkSession(id);
         return updated;
       }),
@@ -394,7 +394,7 @@ export function sqliteSessionStore(
             hint: "The setting max-sessions allows more.",
           });
         const named = current.name === null || freeName(owner, current.name);
-        const session = q.give.get({ id, owner, name: named ? current.name : null })!;
+        const session = q.give.get({ id, owner, name: named ? current.name : null });
         shares.remove(id, owner);
         usage.checkSession(id);
         // A trigger took the messages of the former owner out of the full-text index.
