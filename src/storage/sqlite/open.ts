@@ -19,6 +19,7 @@ import { Engine } from "./engine/engine.ts";
 import { sqliteHistoryStore } from "./history/history-store.ts";
 import { sqliteInstanceStore } from "./stores/instance-store.ts";
 import { sqliteKeyedCallStore } from "./stores/keyed-call-store.ts";
+import { Checkpoints } from "./disk/checkpoints.ts";
 import { OwnFiles } from "./disk/own-files.ts";
 import { LogWatch } from "./disk/log-watch.ts";
 import { LogSync } from "./disk/log-sync.ts";
@@ -109,7 +110,8 @@ export async function openSqlite({
     const watch = file === MEMORY ? undefined : new LogWatch(sqlite, onLog);
     // From here on nobody waits for another process's lock but the operations that want it.
     sqlite.pragma(`busy_timeout = ${BLOCKING_MS}`);
-    const engine = new Engine(sqlite, clock, cutoffs, { log, files, onCommit, room });
+    const checkpoints = file === MEMORY ? undefined : new Checkpoints(sqlite);
+    const engine = new Engine(sqlite, clock, cutoffs, { log, files, checkpoints, onCommit, room });
     const usage = sqliteUsage(engine, sqlite, usageLimits);
     const writes = sqliteWriteAccess(engine);
     const subscriptions = subscriptionRows(engine, usage);
@@ -143,6 +145,7 @@ export async function openSqlite({
         try {
           await Promise.race([sessions.purged(), sleep(MAX_PURGE_MS, undefined, { ref: false })]);
           await engine.close();
+          await checkpoints?.close();
           if (!files?.lost) room?.fold();
         } finally {
           // Do not close: SQLite would delete a log under the lost files' names, which belongs to another database.

@@ -10,7 +10,7 @@ import type { Client, Session } from "../../../sessions/session.ts";
 import { SESSIONS_URI } from "../../../sessions/uris.ts";
 import { isFull } from "../disk/ballast.ts";
 import type { Sqlite } from "./connection.ts";
-import { drizzleOf } from "./drizzle.ts";
+import { drizzleOf } from "./statements.ts";
 import { fromSqlite } from "./errors.ts";
 import type { Room } from "../disk/room.ts";
 import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";

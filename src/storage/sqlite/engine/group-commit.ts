@@ -7,6 +7,7 @@ import { AppError } from "../../../lib/errors.ts";
 import type { OnCommit } from "../../storage.ts";
 import type { Sqlite } from "./connection.ts";
 import { fromSqlite } from "./errors.ts";
+import type { Checkpoints } from "../disk/checkpoints.ts";
 import type { LogSync } from "../disk/log-sync.ts";
 import type { OwnFiles } from "../disk/own-files.ts";
 
@@ -27,6 +28,8 @@ export interface GroupCommitOptions {
   log?: LogSync | undefined;
   /** Where there are files that can go away. */
   files?: OwnFiles | undefined;
+  /** Where there is a log to fold into the database. */
+  checkpoints?: Checkpoints | undefined;
   onCommit?: OnCommit | undefined;
   busyMs?: number;
 }
@@ -35,6 +38,7 @@ export class GroupCommit {
   readonly #sqlite: Sqlite;
   readonly #log: LogSync | undefined;
   readonly #files: OwnFiles | undefined;
+  readonly #checkpoints: Checkpoints | undefined;
   readonly #onCommit: OnCommit | undefined;
   readonly #busyMs: number;
   readonly #statements;
@@ -43,10 +47,14 @@ export class GroupCommit {
   #busySince: number | undefined;
   #closed = false;
 
-  constructor(sqlite: Sqlite, { log, files, onCommit, busyMs = BUSY_MS }: GroupCommitOptions = {}) {
+  constructor(
+    sqlite: Sqlite,
+    { log, files, checkpoints, onCommit, busyMs = BUSY_MS }: GroupCommitOptions = {},
+  ) {
     this.#sqlite = sqlite;
     this.#log = log;
     this.#files = files;
+    this.#checkpoints = checkpoints;
     this.#onCommit = onCommit;
     this.#busyMs = busyMs;
     this.#statements = {
@@ -84,7 +92,7 @@ export class GroupCommit {
   /** As `write`, committed before this returns, and together with what is waiting. */
   writeNow<T>(operation: () => T, options?: { durable: boolean }): Promise<T> {
     const result = this.write(operation, options);
-    this.flush();
+    this.flush({ checkpoints: false }); // the caller makes one
     return result;
   }
 
@@ -117,13 +125,19 @@ export class GroupCommit {
    * it could not become durable sooner, and what comes in meanwhile joins it.
    */
   #schedule({ durable }: { durable: boolean }): void {
-    const flush = (): void => void setImmediate(() => this.flush());
+    const flush = (): void => void setImmediate(() => this.#flushUnlessHeld());
     if (durable && this.#log?.pending) void this.#log.settled().then(flush, flush);
     else flush();
   }
 
+  #flushUnlessHeld(): void {
+    const held = this.#checkpoints?.held;
+    if (held === undefined) this.flush();
+    else void held.then(() => this.#flushUnlessHeld());
+  }
+
   /** Commits what is waiting. */
-  flush(): void {
+  flush({ checkpoints = true } = {}): void {
     const operations = this.#queue;
     if (operations.length === 0) return;
     this.#queue = [];
@@ -146,6 +160,7 @@ export class GroupCommit {
       this.#busySince = undefined;
       return fail(error);
     }
+    if (checkpoints && !this.#log?.unconfirmed) this.#checkpoints?.committed();
     for (const settled of atCommit) settled();
     if (whenDurable.length === 0) return;
     const settle = (): void => {

@@ -9,12 +9,18 @@ import { temporaryFolderUnusable } from "../../../lib/system-errors.ts";
 export const ADDON_ASSET = "better_sqlite3.node";
 
 let addon: object | undefined;
+let addonFile: string | undefined;
 
 /** The loaded addon in the single executable; undefined where the package finds its own. */
 export function embeddedAddon(): object | undefined {
   if (!isSea()) return undefined;
   return (addon ??= loadAddon());
 }
+
+/**
+ * The file that `embeddedAddon` was loaded from. It is gone, but a thread that loads it by this name gets the same library.
+ */
+export const loadedAddon = (): string | undefined => addonFile;
 
 /**
  * Takes the user's cache folder where the temporary one cannot be used: it is full, read-only or mounted noexec.
@@ -42,6 +48,7 @@ function loadFrom(parent: string): object {
     writeFileSync(file, Buffer.from(getRawAsset(ADDON_ASSET)), { mode: 0o700 });
     const module = { exports: {} };
     process.dlopen(module, file);
+    addonFile = file;
     return module.exports;
   } finally {
     try {

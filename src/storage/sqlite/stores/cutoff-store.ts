@@ -5,11 +5,10 @@ import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
 import { EMPTY_AGE_MS, type Cutoffs } from "../../../jobs/cleanup.ts";
 import { TrustedTime, type Jump } from "../../../jobs/trusted-time.ts";
-import { drizzleOf } from "../engine/drizzle.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import type { Expiry } from "../../storage.ts";
 import { blank, inUse, type Engine, type EngineTimes } from "../engine/engine.ts";
-import { lazily } from "../engine/statements.ts";
+import { drizzleOf, lazily } from "../engine/statements.ts";
 import { clients, clockJumps, cutoffs, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
