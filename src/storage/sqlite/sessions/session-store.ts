@@ -1,79 +1,24 @@
-// Sessions in SQLite. Not here: what a session owns; the foreign keys delete that.
-import { and, desc, eq, getTableColumns, ne, sql, type SQL } from "drizzle-orm";
-import { z } from "zod";
-import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
-import { titleOf } from "../../../chat/title.ts";
+// Sessions in SQLite: finding, creating and changing them. Not here: what a session owns, lists, and the end of sessions.
+import { and, eq, sql, type SQL } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
-import type { Access, Session, SessionCounts } from "../../../sessions/session.ts";
+import type { Session } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
-import {
-  clientConnected,
-  HIDDEN,
-  sessionAlive,
-  sessionExpired,
-  type Engine,
-} from "../engine/engine.ts";
-import { inBatches, sqliteExpiring } from "../engine/expiring.ts";
-import { messageCountOf, sqliteHistoryGaps } from "../history/history-gaps.ts";
-import { FIRST_TURN } from "../history/message-rows.ts";
+import { sessionAlive, type Engine } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
 import { sqliteMessageDeletion } from "../history/message-deletion.ts";
-import {
-  grants,
-  messages,
-  runningSessions,
-  sessions,
-  sessionState,
-  summaries,
-} from "../schema/schema.ts";
+import type { Usage } from "../limits/usage.ts";
+import { sessions } from "../schema/schema.ts";
+import { sqliteSessionActivity } from "./session-activity.ts";
+import { sqliteSessionList } from "./session-list.ts";
+import { sqliteSessionRemoval } from "./session-removal.ts";
 import { sqliteShares } from "./share-rows.ts";
 import { sqliteShrink } from "./shrink.ts";
-import { sqliteTraces } from "./traces.ts";
-import type { Usage } from "../limits/usage.ts";
-import type { WriteAccess } from "../engine/write-access.ts";
-import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
-const counts = {
-  messages: messageCountOf(sql`sessions.id`),
-  stateKeys: sql<number>`(select count(*) from session_state where session_state.session_id = sessions.id
-    and (session_state.expires_at is null or session_state.expires_at > ${placeholder("now")}))`,
-  connections: sql<number>`(select count(*) from clients where ${clientConnected}
-    and clients.id <> ${placeholder("except")})`,
-};
-
-/** The last activity and the id of the session that a page ended with; own ones come before shared ones. */
-const Position = z.union([
-  z.tuple([z.number(), z.string()]),
-  z.tuple([z.number(), z.string(), z.literal(1)]),
-]);
-type Position = z.output<typeof Position>;
-const START: Position = [Number.MAX_SAFE_INTEGER, ""];
-
-/** Marked where it is among those that others share. */
-const positionOf = ({ lastActiveAt, id, owner }: Session, whose: string | undefined): Position =>
-  whose === undefined || owner === whose ? [lastActiveAt, id] : [lastActiveAt, id, 1];
-
-const OPENING = 200; // characters
-
-const facts = {
-  opening: sql<string | null>`case when sessions.name is null and sessions.title is null then
-    (select substr(messages.content, 1, ${sql.raw(String(OPENING))}) from messages
-      where messages.session_id = sessions.id order by messages.seq limit 1) end`,
-  program: sql<
-    string | null
-  >`(select clients.name from clients where clients.session_id = sessions.id
-    order by clients.last_seen_at desc limit 1)`,
-  shares: sql<number>`(select count(*) from grants where grants.session_id = sessions.id)`,
-};
-
-/** What the principal may do that is listed for; everything without one. */
-const access = sql<Access>`iif(sessions.owner = ${placeholder("owner")} or ${placeholder("owner")} = '', 'own',
-  (select access from grants where grants.session_id = sessions.id and grants.principal = ${placeholder("owner")}))`;
-
 /** Default fields of a new session. */
 const BLANK = { name: null, title: null, system: null, keepMs: null, openedBy: null };
-const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
 
 export function sqliteSessionStore(
   engine: Engine,
@@ -82,12 +27,6 @@ export function sqliteSessionStore(
 ): SessionStore {
   const { db } = engine;
   const cache = engine.cached.sessions;
-  const gaps = sqliteHistoryGaps(engine);
-  /** A session that goes leaves the clients that worked in it. */
-  const forgetAll = (): void => {
-    cache.clear();
-    engine.cached.clients.clear();
-  };
   const byId = eq(sessions.id, placeholder("id"));
   const byName = and(
     eq(sessions.owner, placeholder("owner")),
@@ -95,31 +34,7 @@ export function sqliteSessionStore(
   );
   const owned = eq(sessions.owner, placeholder("owner"));
 
-  /** Its own, and those that others share with it. */
-  const seen = sql`(sessions.owner = ${placeholder("owner")} or sessions.id in
-    (select session_id from grants where grants.principal = ${placeholder("owner")}))`;
-
-  const shared = sql`sessions.owner <> ${placeholder("owner")} and sessions.id in
-    (select session_id from grants where grants.principal = ${placeholder("owner")})`;
   const shares = sqliteShares(engine, usage, writes);
-
-  const list = (whose: SQL) =>
-    db
-      .select({ ...getTableColumns(sessions), ...counts, ...facts, access })
-      .from(sessions)
-      .where(
-        and(
-          whose,
-          sessionAlive,
-          sql`(${sessions.lastActiveAt}, ${sessions.id}) < (${placeholder("beforeTime")}, ${placeholder("beforeId")})`,
-          sql`(${placeholder("query")} = '' or instr(casefold(sessions.name), ${placeholder("query")})
-            or instr(casefold(sessions.title), ${placeholder("query")})
-            or (${placeholder("byId")} and substr(sessions.id, 1, length(${placeholder("query")})) = ${placeholder("query")}))`,
-        ),
-      )
-      .orderBy(desc(sessions.lastActiveAt), desc(sessions.id))
-      .limit(placeholder("limit"))
-      .prepare();
 
   const count = (which: SQL | undefined) =>
     db
@@ -129,7 +44,8 @@ export function sqliteSessionStore(
       .prepare();
 
   const shrink = sqliteShrink(engine);
-  const traces = sqliteTraces(engine);
+  const removal = sqliteSessionRemoval(engine, shrink, writes);
+  const { forgetAll } = removal;
   const q = lazily({
     findByName: () => db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
     byId: () => db.select().from(sessions).where(byId).prepare(),
@@ -177,102 +93,9 @@ export function sqliteSessionStore(
         .returning()
         .prepare(),
     delete: () => db.delete(sessions).where(byId).prepare(),
-    deleteEmpty: () =>
-      db
-        .delete(sessions)
-        .where(
-          and(
-            byId,
-            sql`not exists (select 1 from messages where session_id = ${placeholder("id")})
-            and not exists (select 1 from session_state where session_id = ${placeholder("id")})`,
-          ),
-        )
-        .prepare(),
     deleteByName: () => db.delete(sessions).where(byName).prepare(),
-    clearHistory: () =>
-      db
-        .delete(messages)
-        .where(eq(messages.sessionId, placeholder("id")))
-        .prepare(),
-    /** Of which a title may be made. */
-    opening: () =>
-      db
-        .select({ content: messages.content })
-        .from(messages)
-        .where(
-          sql`${messages.sessionId} = ${placeholder("id")} and ${messages.role} = 'user' and ${messages.seq} <= ${FIRST_TURN}`,
-        )
-        .prepare(),
-    dropTitle: () =>
-      db
-        .update(sessions)
-        .set({ title: null })
-        .where(
-          sql`${sessions.id} = ${placeholder("id")} and ${sessions.title} = ${placeholder("title")}`,
-        )
-        .prepare(),
-    clearSummary: () =>
-      db
-        .delete(summaries)
-        .where(eq(summaries.sessionId, placeholder("id")))
-        .prepare(),
-    clearState: () =>
-      db
-        .delete(sessionState)
-        .where(eq(sessionState.sessionId, placeholder("id")))
-        .prepare(),
-    counts: () => db.select(counts).from(sessions).where(byId).prepare(),
     countOf: () => count(owned),
     countLiving: () => count(and(owned, sessionAlive)),
-    anyGrant: () =>
-      db
-        .select({ id: grants.sessionId })
-        .from(grants)
-        .where(eq(grants.principal, placeholder("owner")))
-        .limit(1)
-        .prepare(),
-    listOwn: () => list(owned),
-    listShared: () => list(shared),
-    total: () =>
-      db
-        .select({ n: sql<number>`count(*)` })
-        .from(sessions)
-        .where(and(seen, sessionAlive))
-        .prepare(),
-    listEverybodys: () => list(sql`true`),
-    touch: () =>
-      db
-        .update(sessions)
-        .set({ lastActiveAt: sql`max(${sessions.lastActiveAt}, ${placeholder("at")})` })
-        .where(and(byId, ne(sessions.lastActiveAt, HIDDEN)))
-        .prepare(),
-    run: () =>
-      db
-        .insert(runningSessions)
-        .select(
-          sql`select sessions.id, instances.id from sessions, instances
-          where sessions.id = ${placeholder("id")} and instances.id = ${placeholder("instanceId")}`,
-        )
-        .onConflictDoNothing()
-        .prepare(),
-    rest: () =>
-      db
-        .delete(runningSessions)
-        .where(
-          and(
-            eq(runningSessions.sessionId, placeholder("id")),
-            eq(runningSessions.instanceId, placeholder("instanceId")),
-          ),
-        )
-        .prepare(),
-    trimExpired: () =>
-      db
-        .delete(messages)
-        .where(
-          sql`${messages.id} in (select messages.id from sessions join messages on messages.session_id = sessions.id
-          where ${sessionExpired} limit ${placeholder("limit")})`,
-        )
-        .prepare(),
   });
 
   const findById = (id: string): Session | undefined => {
@@ -293,13 +116,6 @@ export function sqliteSessionStore(
     return true;
   };
 
-  const expiring = sqliteExpiring(
-    engine,
-    sessions,
-    sessionExpired,
-    () => engine.times(),
-    forgetAll,
-  );
   return {
     findById: (id) => engine.readNow(() => findById(id)),
 
@@ -311,6 +127,9 @@ export function sqliteSessionStore(
       }),
 
     ...shares.methods,
+    ...sqliteSessionList(engine),
+    ...sqliteSessionActivity(engine),
+    ...removal.methods,
 
     async create({ id, owner, ...given }, max = Infinity, by) {
       const make = (attempt: number) => {
@@ -365,24 +184,6 @@ export function sqliteSessionStore(
         return updated;
       }),
 
-    async clear(id, what, by) {
-      const opening = await engine.readNow(() => q.opening.all({ id }));
-      await shrink.inPieces(id, what, () => writes.modify(by, id));
-      await engine.free(() => {
-        writes.modify(by, id);
-        if (what !== "state") {
-          for (const { content } of opening) q.dropTitle.run({ id, title: titleOf(content) ?? "" });
-          cache.delete(id);
-          q.clearHistory.run({ id });
-          gaps.clear(id);
-          q.clearSummary.run({ id });
-        }
-        if (what !== "history") q.clearState.run({ id });
-        traces.forget(id);
-        return true;
-      });
-    },
-
     give: (id, owner, max, by) =>
       engine.write(() => {
         writes.own(by, id);
@@ -407,91 +208,6 @@ export function sqliteSessionStore(
       }),
 
     ...sqliteMessageDeletion(engine, writes),
-
-    async delete(id, by) {
-      let isLarge = false;
-      await engine.free(() => {
-        writes.own(by, id);
-        isLarge = shrink.isLarge(id);
-        if (isLarge) traces.forget(id); // as a trigger does with one that is deleted
-        const existed = isLarge ? shrink.hide(id) : q.delete.run({ id }).changes > 0;
-        forgetAll();
-        return existed;
-      });
-      if (isLarge) void shrink.purge(id);
-    },
-
-    purged: () => shrink.purged(),
-
-    deleteEmpty: (id) =>
-      engine.free(() => {
-        if (q.deleteEmpty.run({ id }).changes > 0) forgetAll();
-      }),
-
-    counts: (id, except = "") =>
-      engine.readDurable(
-        (): SessionCounts => q.counts.get({ ...engine.times(), id, except }) ?? NOTHING,
-      ),
-
-    list: (owner, { query = "", byId = false, limit, cursor }) =>
-      engine.readDurable(() => {
-        const [beforeTime, beforeId, isShared] =
-          cursor === undefined ? START : decodeCursor("sessions", Position, cursor);
-        const page = (statement: typeof q.listOwn, before: Position, limit: number) =>
-          statement.all({
-            ...engine.times(),
-            owner: owner ?? "",
-            query: query.toLowerCase(),
-            byId: byId ? 1 : 0,
-            beforeTime: before[0],
-            beforeId: before[1],
-            except: "",
-            limit,
-          });
-        const from: Position = [beforeTime, beforeId];
-        const wanted = limit + 1;
-        const rows =
-          isShared === undefined
-            ? page(owner === undefined ? q.listEverybodys : q.listOwn, from, wanted)
-            : [];
-        // Others can share as much as they like: the principal's own come first.
-        if (owner !== undefined && rows.length < wanted && q.anyGrant.get({ owner }) !== undefined)
-          rows.push(
-            ...page(q.listShared, isShared === undefined ? START : from, wanted - rows.length),
-          );
-        const found = rows.slice(0, limit);
-        const last = found.at(-1);
-        return rows.length > limit && last !== undefined
-          ? { sessions: found, nextCursor: encodeCursor("sessions", positionOf(last, owner)) }
-          : { sessions: found };
-      }),
-
-    total: (owner) => engine.readDurable(() => q.total.get({ ...engine.times(), owner })!.n),
-
-    touch: (times) =>
-      engine.write(() => {
-        for (const [id, at] of times) {
-          q.touch.run({ id, at });
-          cache.delete(id);
-        }
-      }),
-
-    changeRunning: (instanceId, { added, removed }) =>
-      engine.writeRelaxed(() => {
-        for (const id of added) q.run.run({ id, instanceId });
-        for (const id of removed) q.rest.run({ id, instanceId });
-      }),
-
-    ...expiring,
-    async deleteExpired(signal) {
-      // Messages first, which makes the deletion of their sessions cheap.
-      const trim = (limit: number) =>
-        engine.free(() => q.trimExpired.run({ ...engine.times(), limit }).changes, {
-          durable: false,
-        });
-      await inBatches(trim, signal);
-      return expiring.deleteExpired(signal);
-    },
   };
 }
 

@@ -25,6 +25,8 @@ const LARGE_ROWS = 1_000;
 const PIECE_MS = 4;
 const [FIRST_ROWS, MIN_ROWS, MAX_ROWS] = [50, 10, 500];
 
+export type Shrink = ReturnType<typeof sqliteShrink>;
+
 export function sqliteShrink(engine: Engine) {
   const { db } = engine;
   const gaps = sqliteHistoryGaps(engine);

@@ -1,0 +1,139 @@
+// Lists and counts of sessions.
+import { and, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
+import { z } from "zod";
+import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
+import type { Access, Session, SessionCounts } from "../../../sessions/session.ts";
+import type { SessionStore } from "../../../sessions/store.ts";
+import { clientConnected, sessionAlive, type Engine } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
+import { messageCountOf } from "../history/history-gaps.ts";
+import { grants, sessions } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+const counts = {
+  messages: messageCountOf(sql`sessions.id`),
+  stateKeys: sql<number>`(select count(*) from session_state where session_state.session_id = sessions.id
+    and (session_state.expires_at is null or session_state.expires_at > ${placeholder("now")}))`,
+  connections: sql<number>`(select count(*) from clients where ${clientConnected}
+    and clients.id <> ${placeholder("except")})`,
+};
+const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
+
+const OPENING = 200; // characters
+
+const facts = {
+  opening: sql<string | null>`case when sessions.name is null and sessions.title is null then
+    (select substr(messages.content, 1, ${sql.raw(String(OPENING))}) from messages
+      where messages.session_id = sessions.id order by messages.seq limit 1) end`,
+  program: sql<
+    string | null
+  >`(select clients.name from clients where clients.session_id = sessions.id
+    order by clients.last_seen_at desc limit 1)`,
+  shares: sql<number>`(select count(*) from grants where grants.session_id = sessions.id)`,
+};
+
+/** The access of the principal whose list it is; everything without a principal. */
+const access = sql<Access>`iif(sessions.owner = ${placeholder("owner")} or ${placeholder("owner")} = '', 'own',
+  (select access from grants where grants.session_id = sessions.id and grants.principal = ${placeholder("owner")}))`;
+
+const owned = eq(sessions.owner, placeholder("owner"));
+const granted = sql`sessions.id in
+  (select session_id from grants where grants.principal = ${placeholder("owner")})`;
+
+/** The last activity and the id of the session that a page ended with; own sessions come before shared ones. */
+const Position = z.union([
+  z.tuple([z.number(), z.string()]),
+  z.tuple([z.number(), z.string(), z.literal(1)]),
+]);
+type Position = z.output<typeof Position>;
+const START: Position = [Number.MAX_SAFE_INTEGER, ""];
+
+/** Marked if the session is among those that others share. */
+const positionOf = ({ lastActiveAt, id, owner }: Session, whose: string | undefined): Position =>
+  whose === undefined || owner === whose ? [lastActiveAt, id] : [lastActiveAt, id, 1];
+
+export function sqliteSessionList(engine: Engine): Pick<SessionStore, "counts" | "list" | "total"> {
+  const { db } = engine;
+  const list = (whose: SQL) =>
+    db
+      .select({ ...getTableColumns(sessions), ...counts, ...facts, access })
+      .from(sessions)
+      .where(
+        and(
+          whose,
+          sessionAlive,
+          sql`(${sessions.lastActiveAt}, ${sessions.id}) < (${placeholder("beforeTime")}, ${placeholder("beforeId")})`,
+          sql`(${placeholder("query")} = '' or instr(casefold(sessions.name), ${placeholder("query")})
+            or instr(casefold(sessions.title), ${placeholder("query")})
+            or (${placeholder("byId")} and substr(sessions.id, 1, length(${placeholder("query")})) = ${placeholder("query")}))`,
+        ),
+      )
+      .orderBy(desc(sessions.lastActiveAt), desc(sessions.id))
+      .limit(placeholder("limit"))
+      .prepare();
+  const q = lazily({
+    counts: () =>
+      db
+        .select(counts)
+        .from(sessions)
+        .where(eq(sessions.id, placeholder("id")))
+        .prepare(),
+    anyGrant: () =>
+      db
+        .select({ id: grants.sessionId })
+        .from(grants)
+        .where(eq(grants.principal, placeholder("owner")))
+        .limit(1)
+        .prepare(),
+    own: () => list(owned),
+    shared: () => list(sql`sessions.owner <> ${placeholder("owner")} and ${granted}`),
+    everybodys: () => list(sql`true`),
+    total: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(sql`(sessions.owner = ${placeholder("owner")} or ${granted})`, sessionAlive))
+        .prepare(),
+  });
+
+  return {
+    counts: (id, except = "") =>
+      engine.readDurable(
+        (): SessionCounts => q.counts.get({ ...engine.times(), id, except }) ?? NOTHING,
+      ),
+
+    list: (owner, { query = "", byId = false, limit, cursor }) =>
+      engine.readDurable(() => {
+        const [beforeTime, beforeId, isShared] =
+          cursor === undefined ? START : decodeCursor("sessions", Position, cursor);
+        const page = (statement: typeof q.own, before: Position, limit: number) =>
+          statement.all({
+            ...engine.times(),
+            owner: owner ?? "",
+            query: query.toLowerCase(),
+            byId: byId ? 1 : 0,
+            beforeTime: before[0],
+            beforeId: before[1],
+            except: "",
+            limit,
+          });
+        const from: Position = [beforeTime, beforeId];
+        const wanted = limit + 1;
+        const rows =
+          isShared === undefined
+            ? page(owner === undefined ? q.everybodys : q.own, from, wanted)
+            : [];
+        // Others can share as much as they like: the principal's own come first.
+        if (owner !== undefined && rows.length < wanted && q.anyGrant.get({ owner }) !== undefined)
+          rows.push(...page(q.shared, isShared === undefined ? START : from, wanted - rows.length));
+        const found = rows.slice(0, limit);
+        const last = found.at(-1);
+        return rows.length > limit && last !== undefined
+          ? { sessions: found, nextCursor: encodeCursor("sessions", positionOf(last, owner)) }
+          : { sessions: found };
+      }),
+
+    total: (owner) => engine.readDurable(() => q.total.get({ ...engine.times(), owner })!.n),
+  };
+}

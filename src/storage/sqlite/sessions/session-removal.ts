@@ -1,0 +1,146 @@
+// The end of sessions, and of what they hold: cleared, deleted, expired. Foreign keys delete what a session owns.
+import { eq, sql } from "drizzle-orm";
+import { titleOf } from "../../../chat/title.ts";
+import type { SessionStore } from "../../../sessions/store.ts";
+import { sessionExpired, type Engine } from "../engine/engine.ts";
+import { inBatches, sqliteExpiring } from "../engine/expiring.ts";
+import { lazily } from "../engine/statements.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+import { sqliteHistoryGaps } from "../history/history-gaps.ts";
+import { FIRST_TURN } from "../history/message-rows.ts";
+import { messages, sessions, sessionState, summaries } from "../schema/schema.ts";
+import type { Shrink } from "./shrink.ts";
+import { sqliteTraces } from "./traces.ts";
+
+const { placeholder } = sql;
+
+type Methods = Pick<
+  SessionStore,
+  "clear" | "delete" | "deleteEmpty" | "purged" | "countExpired" | "deleteExpired"
+>;
+
+export function sqliteSessionRemoval(
+  engine: Engine,
+  shrink: Shrink,
+  writes: WriteAccess,
+): { methods: Methods; forgetAll(): void } {
+  const { db } = engine;
+  const cache = engine.cached.sessions;
+  const gaps = sqliteHistoryGaps(engine);
+  const traces = sqliteTraces(engine);
+  /** A session that goes leaves the clients that worked in it. */
+  const forgetAll = (): void => {
+    cache.clear();
+    engine.cached.clients.clear();
+  };
+  const byId = eq(sessions.id, placeholder("id"));
+  const q = lazily({
+    delete: () => db.delete(sessions).where(byId).prepare(),
+    deleteEmpty: () =>
+      db
+        .delete(sessions)
+        .where(
+          sql`${sessions.id} = ${placeholder("id")} and not exists (select 1 from messages where session_id = ${placeholder("id")})
+            and not exists (select 1 from session_state where session_id = ${placeholder("id")})`,
+        )
+        .prepare(),
+    clearHistory: () =>
+      db
+        .delete(messages)
+        .where(eq(messages.sessionId, placeholder("id")))
+        .prepare(),
+    /** The messages that a title may be made of. */
+    opening: () =>
+      db
+        .select({ content: messages.content })
+        .from(messages)
+        .where(
+          sql`${messages.sessionId} = ${placeholder("id")} and ${messages.role} = 'user' and ${messages.seq} <= ${FIRST_TURN}`,
+        )
+        .prepare(),
+    dropTitle: () =>
+      db
+        .update(sessions)
+        .set({ title: null })
+        .where(
+          sql`${sessions.id} = ${placeholder("id")} and ${sessions.title} = ${placeholder("title")}`,
+        )
+        .prepare(),
+    clearSummary: () =>
+      db
+        .delete(summaries)
+        .where(eq(summaries.sessionId, placeholder("id")))
+        .prepare(),
+    clearState: () =>
+      db
+        .delete(sessionState)
+        .where(eq(sessionState.sessionId, placeholder("id")))
+        .prepare(),
+    trimExpired: () =>
+      db
+        .delete(messages)
+        .where(
+          sql`${messages.id} in (select messages.id from sessions join messages on messages.session_id = sessions.id
+          where ${sessionExpired} limit ${placeholder("limit")})`,
+        )
+        .prepare(),
+  });
+  const expiring = sqliteExpiring(
+    engine,
+    sessions,
+    sessionExpired,
+    () => engine.times(),
+    forgetAll,
+  );
+  const methods: Methods = {
+    async clear(id, what, by) {
+      const opening = await engine.readNow(() => q.opening.all({ id }));
+      await shrink.inPieces(id, what, () => writes.modify(by, id));
+      await engine.free(() => {
+        writes.modify(by, id);
+        if (what !== "state") {
+          for (const { content } of opening) q.dropTitle.run({ id, title: titleOf(content) ?? "" });
+          cache.delete(id);
+          q.clearHistory.run({ id });
+          gaps.clear(id);
+          q.clearSummary.run({ id });
+        }
+        if (what !== "history") q.clearState.run({ id });
+        traces.forget(id);
+        return true;
+      });
+    },
+
+    async delete(id, by) {
+      let isLarge = false;
+      await engine.free(() => {
+        writes.own(by, id);
+        isLarge = shrink.isLarge(id);
+        if (isLarge) traces.forget(id); // as a trigger does with one that is deleted
+        const existed = isLarge ? shrink.hide(id) : q.delete.run({ id }).changes > 0;
+        forgetAll();
+        return existed;
+      });
+      if (isLarge) void shrink.purge(id);
+    },
+
+    purged: () => shrink.purged(),
+
+    deleteEmpty: (id) =>
+      engine.free(() => {
+        if (q.deleteEmpty.run({ id }).changes > 0) forgetAll();
+      }),
+
+    ...expiring,
+    async deleteExpired(signal) {
+      // Messages first, which makes the deletion of their sessions cheap.
+      const trim = (limit: number) =>
+        engine.free(() => q.trimExpired.run({ ...engine.times(), limit }).changes, {
+          durable: false,
+        });
+      await inBatches(trim, signal);
+      return expiring.deleteExpired(signal);
+    },
+  };
+  return { methods, forgetAll };
+}
