@@ -1,3 +1,4 @@
+import sort from "eslint-plugin-simple-import-sort";
 import tseslint from "typescript-eslint";
 
 /** Parts of the SDK that serve the 2025 revisions; it calls them deprecated since 2026-07-28. */
@@ -24,7 +25,10 @@ export default tseslint.config(
   {
     files: ["**/*.ts"],
     languageOptions: { parserOptions: { projectService: true } },
+    plugins: { sort },
     rules: {
+      // Node's modules, packages, then files from the outermost folder inwards.
+      "sort/imports": ["error", { groups: [["^\\u0000", "^node:", "^@?\\w", "^", "^\\."]] }],
       "@typescript-eslint/consistent-type-imports": "error",
       "@typescript-eslint/no-unused-vars": [
         "error",
@@ -62,6 +66,11 @@ export default tseslint.config(
       // The caller names the type of a stored or parsed value.
       "@typescript-eslint/no-unnecessary-type-parameters": "off",
     },
+  },
+  {
+    // Sorted when their files have been split.
+    files: ["src/storage/**", "test/storage/**", "test/contract/**"],
+    rules: { "sort/imports": "off" },
   },
   {
     files: ["**/*.js"],

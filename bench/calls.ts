@@ -1,8 +1,8 @@
 // Calls a second: Holdfast, with every write committed, against servers that keep everything in memory. The two sides
 // of a pair run in turn, round by round, so that other load on the machine affects both.
-import { plain, legacy, modern, type Workload } from "./clients.ts";
+import { legacy, modern, plain, type Workload } from "./clients.ts";
 import { load } from "./load.ts";
-import { inFolder, startServer, type Running } from "./processes.ts";
+import { inFolder, type Running, startServer } from "./processes.ts";
 import { ratio, type Row } from "./row.ts";
 
 const ROUNDS = 5;

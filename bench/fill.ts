@@ -1,9 +1,9 @@
 // Makes large data folders, by SQL.
 import { systemClock } from "../src/lib/clock.ts";
-import { openConnection } from "../src/storage/sqlite/engine/connection.ts";
-import { keepSearchIndex } from "../src/storage/sqlite/search/search-index.ts";
 import { databaseFile } from "../src/storage/admin.ts";
 import { openStorage } from "../src/storage/open.ts";
+import { openConnection } from "../src/storage/sqlite/engine/connection.ts";
+import { keepSearchIndex } from "../src/storage/sqlite/search/search-index.ts";
 
 const UUID = `lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-a' ||
   substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))`;

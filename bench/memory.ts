@@ -1,8 +1,8 @@
 // Resident memory: with a large database and a thousand active clients, and with thousands of idle streams.
-import { introduce, post, legacy } from "./clients.ts";
+import { introduce, legacy, post } from "./clients.ts";
 import { fill } from "./fill.ts";
 import { load } from "./load.ts";
-import { inFolder, residentBytes, startServer, type Running } from "./processes.ts";
+import { inFolder, residentBytes, type Running, startServer } from "./processes.ts";
 import type { Row } from "./row.ts";
 
 const LIVE = 1_000;

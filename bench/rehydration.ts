@@ -1,5 +1,5 @@
 // The first call of a client after a restart, against its second.
-import { post, legacy, type PreparedRequest } from "./clients.ts";
+import { legacy, post, type PreparedRequest } from "./clients.ts";
 import { inFolder, startServer } from "./processes.ts";
 import { median, type Row } from "./row.ts";
 

@@ -9,7 +9,7 @@ import { measureCleanup } from "./cleanup.ts";
 import { measureGrowth } from "./growth.ts";
 import { measureMemory, measureStreams } from "./memory.ts";
 import { measureRehydration } from "./rehydration.ts";
-import { met, type Measurement, type Row } from "./row.ts";
+import { type Measurement, met, type Row } from "./row.ts";
 import { measureSearch } from "./search.ts";
 import { measureStart } from "./start.ts";
 

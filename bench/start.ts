@@ -1,6 +1,6 @@
 // Time from the start of the process to the first answer: with a hundred thousand sessions, and with an empty file.
-import { fill } from "./fill.ts";
 import { introduce } from "./clients.ts";
+import { fill } from "./fill.ts";
 import { inFolder, startServer } from "./processes.ts";
 import { ratio, type Row } from "./row.ts";
 

@@ -15,8 +15,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { bundle } from "./bundle.ts";
 import { ADDON_ASSET } from "../src/storage/sqlite/engine/native.ts";
+import { bundle } from "./bundle.ts";
 
 const root = join(import.meta.dirname, "..");
 const { values, positionals } = parseArgs({

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { markdownTable } from "markdown-table";
 import { format, resolveConfig } from "prettier";
-import { envName, settingGroups, type Setting } from "../src/config/config.ts";
+import { envName, type Setting, settingGroups } from "../src/config/config.ts";
 
 export const FILE = fileURLToPath(new URL("../docs/configuration.md", import.meta.url));
 

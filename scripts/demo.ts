@@ -1,5 +1,5 @@
 // The promise in ten seconds: a client stores a fact, the server is killed with SIGKILL, the same client goes on.
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,28 +1,28 @@
 // The library's entry point; the command line calls it too.
 import { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
-import { buildApp, type App, type AppOptions } from "./app/app.ts";
+import { type App, type AppOptions, buildApp } from "./app/app.ts";
+import { LOCAL } from "./auth/principal.ts";
 import {
   asTexts,
-  loadConfig,
-  settings,
   type ConfigSources,
+  loadConfig,
   type Settings,
+  settings,
 } from "./config/config.ts";
 import { AppError } from "./lib/errors.ts";
 import { unknownAmong } from "./lib/text/similar.ts";
-import { LOCAL } from "./auth/principal.ts";
 import { reserveStandardOutput } from "./mcp/stdio/standard-output.ts";
-import { checkName } from "./sessions/sessions.ts";
-import type { SessionTarget } from "./sessions/session.ts";
 import { definePrompt, isPrompt, type Prompt } from "./prompts/prompt.ts";
 import { promptCatalogue } from "./prompts/registry.ts";
 import { resourceCatalogue } from "./resources/registry.ts";
 import { defineResource, isResource, type Resource } from "./resources/resource.ts";
+import type { SessionTarget } from "./sessions/session.ts";
+import { checkName } from "./sessions/sessions.ts";
 import { audio, image } from "./tools/content.ts";
 import type { LocalClient, ToolMessage } from "./tools/local-client.ts";
 import { toolCatalogue } from "./tools/registry.ts";
-import { defineTool, isTool, type Tool } from "./tools/tool.ts";
 import { withSession } from "./tools/session/with-session.ts";
+import { defineTool, isTool, type Tool } from "./tools/tool.ts";
 
 export interface HoldfastOptions {
   /** Your tools, beside the built-in ones. */

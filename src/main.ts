@@ -3,9 +3,9 @@
 import { CommanderError } from "commander";
 import { createProgram, withDefaultCommand } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal/terminal.ts";
+import { runningTool } from "./definitions/running.ts";
 import { AppError } from "./lib/errors.ts";
 import { systemReason } from "./lib/system-errors.ts";
-import { runningTool } from "./definitions/running.ts";
 
 let exitCode = 0;
 

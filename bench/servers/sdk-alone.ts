@@ -1,7 +1,7 @@
 // The SDK's `Server` behind Hono, and nothing else: one for all callers, without sessions, storage and guards. Requests
 // of one turn go on together, as in Holdfast. The upper bound for a server on this SDK.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { Server, type JSONRPCMessage, type Transport } from "@modelcontextprotocol/server";
+import { type JSONRPCMessage, Server, type Transport } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import { listen } from "./listen.ts";
 

@@ -2,9 +2,9 @@
 // With `sse` it answers on streams and stores their events.
 import { randomUUID } from "node:crypto";
 import {
-  WebStandardStreamableHTTPServerTransport,
   type EventStore,
   type JSONRPCMessage,
+  WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import { listen } from "./listen.ts";

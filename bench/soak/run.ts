@@ -11,8 +11,8 @@ import { Presets, SingleBar } from "cli-progress";
 import ms from "ms";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { introduce, Tally } from "./client.ts";
-import { FAULTS, type Fault } from "./faults.ts";
-import { startProxy, startServer, type Server } from "./servers.ts";
+import { type Fault, FAULTS } from "./faults.ts";
+import { type Server, startProxy, startServer } from "./servers.ts";
 
 /** Share of kills that another fault follows. */
 const FAULT_SHARE = 0.5;

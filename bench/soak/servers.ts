@@ -1,7 +1,7 @@
 // The processes on the data folder, and a proxy in front of them that cuts connections.
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect as dial, createServer, type AddressInfo, type Socket } from "node:net";
+import { type AddressInfo, connect as dial, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Faults } from "./faulty-server.ts";
 

@@ -14,8 +14,8 @@ import type { SessionTarget } from "../sessions/session.ts";
 import { ToolFolder } from "../tool-files/tool-folder.ts";
 import { LocalClient } from "../tools/local-client.ts";
 import { VERSION } from "../version.ts";
-import { activityOf, openData, type Data } from "./data.ts";
-import { buildMcp, type Additions } from "./mcp.ts";
+import { activityOf, type Data, openData } from "./data.ts";
+import { type Additions, buildMcp } from "./mcp.ts";
 import { HttpServer } from "./server.ts";
 import { buildServices, modelOf } from "./services.ts";
 

@@ -1,10 +1,10 @@
 // Builds the offer of the MCP server for every era and transport: tools, prompts and resources, built-in ones first.
 import type { ChatModel } from "../chat/model.ts";
-import type { McpServerOptions } from "../mcp/server.ts";
 import { RequestLog } from "../mcp/calls/request-log.ts";
+import type { McpServerOptions } from "../mcp/server.ts";
 import { skillResource } from "../mcp/skill.ts";
-import { promptCatalogue, PromptRegistry } from "../prompts/registry.ts";
 import type { Prompt } from "../prompts/prompt.ts";
+import { promptCatalogue, PromptRegistry } from "../prompts/registry.ts";
 import { sessionPrompts } from "../prompts/session-prompts.ts";
 import { RequestStates } from "../protocol/request-state.ts";
 import { SigningKeys } from "../protocol/signing-keys.ts";

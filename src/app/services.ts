@@ -13,7 +13,7 @@ import { RunningCalls } from "../sessions/running-calls.ts";
 import { State } from "../state/state.ts";
 import type { SessionServices } from "../tools/session/session-handle.ts";
 import { Forks } from "../transfer/fork.ts";
-import { shortestAgeMs, type Data } from "./data.ts";
+import { type Data, shortestAgeMs } from "./data.ts";
 
 /** The configured model, or the built-in stand-in. */
 export const modelOf = ({ config, storage }: Data): ChatModel =>

@@ -3,10 +3,10 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
+import { isTrue } from "../lib/is-true.ts";
 import { checkText } from "../lib/text/text.ts";
 import type { Audit } from "./audit.ts";
-import { LOCAL, type AuthInfo, type Scope } from "./principal.ts";
-import { isTrue } from "../lib/is-true.ts";
+import { type AuthInfo, LOCAL, type Scope } from "./principal.ts";
 
 export interface ApiKey {
   /** Public part of the key: names it in lists and revokes it. */

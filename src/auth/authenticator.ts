@@ -3,7 +3,7 @@
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { ApiKeys } from "./api-keys.ts";
 import type { AccessTokens } from "./oauth.ts";
-import { LOCAL, NO_CREDENTIALS, type AuthInfo } from "./principal.ts";
+import { type AuthInfo, LOCAL, NO_CREDENTIALS } from "./principal.ts";
 
 export class Authenticator {
   readonly #keys: ApiKeys;

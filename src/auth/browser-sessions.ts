@@ -6,7 +6,7 @@ import type { Expiring } from "../lib/expiring.ts";
 import { isTrue } from "../lib/is-true.ts";
 import type { ApiKeys } from "./api-keys.ts";
 import type { Audit } from "./audit.ts";
-import { LOCAL, type Credentials, type Principal, type Scope } from "./principal.ts";
+import { type Credentials, LOCAL, type Principal, type Scope } from "./principal.ts";
 
 export interface BrowserSession {
   /** SHA-256 of the secret. */

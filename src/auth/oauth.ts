@@ -5,8 +5,8 @@ import { errors, jwtVerify } from "jose";
 import { z } from "zod";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
-import { IssuerKeys, type IssuerEvents } from "./issuer-keys.ts";
-import { ALL_SCOPES, highestScope, type AuthInfo } from "./principal.ts";
+import { type IssuerEvents, IssuerKeys } from "./issuer-keys.ts";
+import { ALL_SCOPES, type AuthInfo, highestScope } from "./principal.ts";
 
 /** Algorithms with key pairs only: checking a token must not require a secret that could sign one. */
 const ALGORITHMS = [

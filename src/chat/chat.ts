@@ -2,22 +2,22 @@
 // turns of one session never interleave, neither in this process (a queue) nor between processes (a claim in the
 // database).
 import { AppError, toAppError } from "../lib/errors.ts";
+import type { PageBounds } from "../lib/page.ts";
+import { type Changes, ChangeWait } from "../updates/changes.ts";
 import {
+  type Ask,
   checkAsk,
   checkMessage,
   checkModel,
   nothingAsked,
-  type Ask,
   type Question,
 } from "./ask.ts";
-import type { PageBounds } from "../lib/page.ts";
-import { conversationOf, type ContextWindow } from "./context-window.ts";
+import { type ContextWindow, conversationOf } from "./context-window.ts";
 import type { Message } from "./message.ts";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "./model.ts";
 import { storableReply } from "./reply.ts";
 import type { HistoryStore, MessagePage, NewMessage, Summary, Turn, TurnStart } from "./store.ts";
 import { Summarizer } from "./summarizer.ts";
-import { ChangeWait, type Changes } from "../updates/changes.ts";
 
 /** The process that claims sessions. */
 export interface Claimant {

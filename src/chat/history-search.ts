@@ -1,11 +1,11 @@
 // Search in conversations: checks the query, and returns the matching part of each found message.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { AppError } from "../lib/errors.ts";
 import { Matcher } from "../search/matches.ts";
 import { snippet } from "../search/snippet.ts";
 import { terms } from "../search/terms.ts";
 import type { Role } from "./message.ts";
 import type { Found, HistoryStore, SearchScope } from "./store.ts";
-import { setImmediate as nextTurn } from "node:timers/promises";
 
 const MAX_QUERY_CHARACTERS = 1_000;
 /** Candidates per word: only the newest messages with a very frequent word are ranked. */

@@ -1,15 +1,15 @@
 // The rolling summary of the messages that a model is no longer shown. When the newer messages overflow the window,
 // the model folds the older ones into the summary. Half a window stays free, so this happens once in many turns.
+import { storable } from "../lib/text/text.ts";
+import { storableModel } from "./ask.ts";
 import {
+  type ContextWindow,
   introduced,
   MAX_READ,
-  type ContextWindow,
   type View,
   type WindowAsk,
 } from "./context-window.ts";
-import { storable } from "../lib/text/text.ts";
-import { storableModel } from "./ask.ts";
-import { transcriptLine, type Message } from "./message.ts";
+import { type Message, transcriptLine } from "./message.ts";
 import type { ChatModel } from "./model.ts";
 import type { HistoryStore, Summary, Turn } from "./store.ts";
 import { MESSAGE_TOKENS } from "./tokens.ts";

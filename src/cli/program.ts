@@ -1,18 +1,18 @@
 // The command line: its commands and their flags. Every setting is a flag; the work of each command is in its own file.
 import { Argument, Command, Option } from "commander";
+import { HOME } from "../clients/session-resolver.ts";
 import type { SettingName, Settings } from "../config/config.ts";
 import { AppError } from "../lib/errors.ts";
-import { HOME } from "../clients/session-resolver.ts";
 import { VERSION } from "../version.ts";
 import type { BackupFlags, CopyFlags } from "./commands/backup.ts";
 import type { CleanupFlags } from "./commands/cleanup.ts";
-import { complete, completionScript, SHELLS, type Shell } from "./completion.ts";
+import type { KeyFlags } from "./commands/keys.ts";
+import { complete, completionScript, type Shell, SHELLS } from "./completion.ts";
 import type { ConnectFlags } from "./connect/connect.ts";
 import type { DoctorFlags } from "./doctor/doctor.ts";
 import { onlyOf, readCount, withHelp } from "./help.ts";
-import type { KeyFlags } from "./commands/keys.ts";
-import { settingsOf, withAllSettings, withSettings } from "./setting-flags.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
+import { settingsOf, withAllSettings, withSettings } from "./setting-flags.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { addToolCommands } from "./tool-commands.ts";
 

@@ -1,11 +1,11 @@
 // Converts settings to flags of commands and back. Commands that serve have all settings, in groups; others have few.
-import { Option, type Command } from "commander";
+import { type Command, Option } from "commander";
 import {
-  settingGroups,
-  settings,
   type Setting,
+  settingGroups,
   type SettingName,
   type Settings,
+  settings,
 } from "../config/config.ts";
 
 const ALL_HELP = `

@@ -1,5 +1,5 @@
 // `holdfast call` and `holdfast tools`: their flags.
-import { Option, type Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Settings } from "../config/config.ts";
 import type { CallFlags } from "./commands/tools.ts";
 import type { Terminal } from "./terminal/terminal.ts";

@@ -1,5 +1,5 @@
 // Opens the data folder for commands that work on it and end.
-import { openData, type Data } from "../app/data.ts";
+import { type Data, openData } from "../app/data.ts";
 import { asTexts, loadConfig, type Settings } from "../config/config.ts";
 import * as admin from "../storage/admin.ts";
 

@@ -1,6 +1,6 @@
 // Access to a 2025-era client by its `Mcp-Session-Id`, for the credentials that initialized it and their renewals.
 // Other credentials of the same principal have no access. Not here: sessions (../sessions/access.ts).
-import { credentialsOf, includes, scopeOf, type Principal, type Scope } from "../auth/principal.ts";
+import { credentialsOf, includes, type Principal, type Scope, scopeOf } from "../auth/principal.ts";
 import type { Client } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 

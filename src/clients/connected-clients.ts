@@ -4,8 +4,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { activityInterval } from "../lib/activity.ts";
 import type { Clock } from "../lib/clock.ts";
-import { once } from "../lib/once.ts";
 import { CountByKey } from "../lib/count-by-key.ts";
+import { once } from "../lib/once.ts";
 import type { ClientStore } from "../sessions/store.ts";
 
 const SWEEP_MS = 5_000;

@@ -1,11 +1,11 @@
 // The clients with a live connection in this process. Each one's row says until when it is present. This tells every
 // process on the data folder, whatever its settings, that the session is in use and must not be deleted.
 import { LRUCache } from "lru-cache";
+import { activityInterval } from "../lib/activity.ts";
 import type { Clock } from "../lib/clock.ts";
 import { CountByKey } from "../lib/count-by-key.ts";
-import { activityInterval } from "../lib/activity.ts";
-import type { ConnectedClients, ConnectionKind } from "./connected-clients.ts";
 import type { ClientStore } from "../sessions/store.ts";
+import type { ConnectedClients, ConnectionKind } from "./connected-clients.ts";
 
 export class Presence {
   readonly #clock: Clock;

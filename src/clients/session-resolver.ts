@@ -1,8 +1,8 @@
 // The session of a call, in this order: the `session` argument; the address's; the client's own, if the client sends
 // its id with each request; the setting `default-session`: the principal's home, a new one, or none.
+import type { Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
-import type { Principal } from "../auth/principal.ts";
 import type { Caller, Client, Session, SessionTarget } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { ClientStore } from "../sessions/store.ts";

@@ -1,10 +1,10 @@
 // Every setting once: its name, kind, default and help, in the groups in which people read them. Flags, environment
 // variables, help texts and docs/configuration.md come from here.
 import { resolve } from "node:path";
-import { DEFAULT_CONTEXT_TOKENS } from "./context-tokens.ts";
 import { AppError } from "../lib/errors.ts";
-import { expectedText } from "../lib/text/expected.ts";
 import { isLoopback, isPrivateUrl } from "../lib/loopback.ts";
+import { expectedText } from "../lib/text/expected.ts";
+import { DEFAULT_CONTEXT_TOKENS } from "./context-tokens.ts";
 import {
   count,
   depth,
@@ -15,6 +15,7 @@ import {
   httpUrl,
   interval,
   issuerUrl,
+  type Kind,
   names,
   oneOf,
   origins,
@@ -24,7 +25,6 @@ import {
   text,
   toolsets,
   windows,
-  type Kind,
 } from "./kinds.ts";
 
 const modelProvider = oneOf("name", ["openai", "anthropic"]);

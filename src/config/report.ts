@@ -1,14 +1,14 @@
 // The report on settings: the source of each value, and variables that look like settings but are none. Values are
 // shown as they were written, secrets never.
+import { unknownAmong } from "../lib/text/similar.ts";
 import {
-  envName,
-  givenText,
-  settings,
   type Config,
   type ConfigSources,
+  envName,
+  givenText,
   type SettingName,
+  settings,
 } from "./config.ts";
-import { unknownAmong } from "../lib/text/similar.ts";
 
 /**
  * Variable for the key that `holdfast connect` writes into a configuration: all users of the machine could read a flag.

@@ -1,7 +1,7 @@
 // Reads the fields of a definition by a tool's author: each field once. A fault names the definition and the field.
 import { specTypeSchemas } from "@modelcontextprotocol/server";
-import { SCOPES, type Scope } from "../auth/principal.ts";
-import { findJsonFault, describeFault } from "../lib/json/json-fault.ts";
+import { type Scope, SCOPES } from "../auth/principal.ts";
+import { describeFault, findJsonFault } from "../lib/json/json-fault.ts";
 import { fieldOf } from "./schema.ts";
 
 /** Read each field once: a getter may throw, and may return another value the next time. @throws TypeError */

@@ -6,7 +6,7 @@ import {
   type StandardSchemaWithJSON,
 } from "@modelcontextprotocol/server";
 import type { z } from "zod";
-import { findJsonFault, describeFault } from "../lib/json/json-fault.ts";
+import { describeFault, findJsonFault } from "../lib/json/json-fault.ts";
 import { describe as describeZod } from "./json-schema.ts";
 
 /** A JSON Schema (2020-12) of an object. */

@@ -1,7 +1,7 @@
 // One client's streams in memory, while they have a connection or a running request. There is one object per stream,
 // so that writers reach the connected reader.
-import { DurableStream, type StreamStart } from "./durable-stream.ts";
 import type { Changed } from "../updates/changes.ts";
+import { DurableStream, type StreamStart } from "./durable-stream.ts";
 import type { StreamStore } from "./store.ts";
 
 interface Entry {

@@ -1,8 +1,8 @@
 // The port for streams: the event log, the open requests and the outbox. An event's data is a JSON-RPC message as
 // text. Every query names the client, so another client's stream is unreachable.
 
-import type { Expiring } from "../lib/expiring.ts";
 import type { Credentials, Scope } from "../auth/principal.ts";
+import type { Expiring } from "../lib/expiring.ts";
 
 export type RequestId = string | number;
 

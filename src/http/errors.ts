@@ -1,8 +1,8 @@
 // Maps errors to HTTP answers, in one place. An unknown error stays private and is logged here, once.
 import type { ErrorHandler } from "hono";
-import { toAppError, type AppError, type ErrorCode } from "../lib/errors.ts";
+import { type AppError, type ErrorCode, toAppError } from "../lib/errors.ts";
 import { toJson } from "../lib/json/json.ts";
-import { RequestError, rpcErrorOf, type RpcError } from "../protocol/errors.ts";
+import { RequestError, type RpcError, rpcErrorOf } from "../protocol/errors.ts";
 import { requestIdOf, RPC } from "../protocol/json-rpc.ts";
 import { failureLevel, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";

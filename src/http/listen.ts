@@ -1,10 +1,10 @@
 // The HTTP server on a socket: listening, its errors, and an orderly end.
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Server } from "node:http";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
-import { RPC } from "../protocol/json-rpc.ts";
 import { AppError } from "../lib/errors.ts";
+import { RPC } from "../protocol/json-rpc.ts";
 import type { OpenConnections } from "./limits/connections.ts";
 
 const SWEEP_MS = 20;

@@ -3,8 +3,8 @@ import type { InboundLadderRejection, JSONRPCMessage } from "@modelcontextprotoc
 import type { Context } from "hono";
 import { may } from "../auth/principal.ts";
 import type { RequestErrorCode } from "../lib/errors.ts";
-import type { PendingResponses } from "../mcp/calls/in-flight.ts";
 import type { HttpAnswer } from "../mcp/calls/http-answer.ts";
+import type { PendingResponses } from "../mcp/calls/in-flight.ts";
 import { jsonAtEnd } from "../mcp/calls/json-at-end.ts";
 import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
 import { dropNulls } from "../mcp/messages/absent.ts";
@@ -25,8 +25,8 @@ import { readBody } from "./body.ts";
 import type { Authenticated } from "./guards/guard.ts";
 import { CLOSING, takesStream } from "./guards/guards.ts";
 import { readAddress } from "./guards/target.ts";
-import { pagesOf, withRoom, type InFlight } from "./limits/in-flight.ts";
-import { limitBatch, type CallRate } from "./limits/limits.ts";
+import { type InFlight, pagesOf, withRoom } from "./limits/in-flight.ts";
+import { type CallRate, limitBatch } from "./limits/limits.ts";
 import { whenWritten, writeTogether } from "./listen.ts";
 
 export interface McpHandlerOptions {

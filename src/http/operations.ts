@@ -1,16 +1,16 @@
 // Routes for operators: health, readiness and metrics.
 import type { Hono } from "hono";
+import type { Authenticator } from "../auth/authenticator.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
+import { ROUTE_SCOPES } from "../mcp/scopes.ts";
 import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { httpErrorOf } from "./errors.ts";
-import { type Authenticated, guarded, type Guard } from "./guards/guard.ts";
-import type { Authenticator } from "../auth/authenticator.ts";
-import type { Exposition } from "../telemetry/prometheus.ts";
-import { ROUTE_SCOPES } from "../mcp/scopes.ts";
-import { needsScope } from "./access/authenticate.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
+import type { Exposition } from "../telemetry/prometheus.ts";
+import { needsScope } from "./access/authenticate.ts";
 import type { ProtectedResource } from "./access/protected-resource.ts";
+import { httpErrorOf } from "./errors.ts";
+import { type Authenticated, type Guard, guarded } from "./guards/guard.ts";
 
 /** `ready` rejects when the storage cannot be used. */
 export function healthRoutes(

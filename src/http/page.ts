@@ -1,9 +1,9 @@
 // The page for people who open the server's address in a browser. It says what Holdfast is and how to connect a
 // program; it holds no secret and no script.
 import { createHash } from "node:crypto";
+import type { Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { html, raw } from "hono/html";
-import type { Context, Hono } from "hono";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { HOME } from "../clients/session-resolver.ts";
 import { clientConfig, KEY_PLACEHOLDER, withName } from "./client-config.ts";

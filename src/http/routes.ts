@@ -1,5 +1,5 @@
 // The routes, as a table of contents.
-import { Hono, type Context } from "hono";
+import { type Context, Hono } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PendingResponses } from "../mcp/calls/in-flight.ts";
@@ -13,12 +13,12 @@ import type { Exposition } from "../telemetry/prometheus.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { authenticate, needsScope } from "./access/authenticate.ts";
 import { discoveryRoutes } from "./access/discovery.ts";
-import { resourceRoutes, type ProtectedResource } from "./access/protected-resource.ts";
+import { type ProtectedResource, resourceRoutes } from "./access/protected-resource.ts";
 import { signInRoutes } from "./access/sign-in.ts";
 import type { StreamCredentials } from "./access/stream-credentials.ts";
 import { answerError } from "./errors.ts";
 import { allowOrigins } from "./guards/cross-origin.ts";
-import { guarded, together, type Authenticated, type Guard } from "./guards/guard.ts";
+import { type Authenticated, type Guard, guarded, together } from "./guards/guard.ts";
 import {
   acceptsStream,
   knownHosts,

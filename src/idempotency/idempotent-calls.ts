@@ -2,9 +2,9 @@
 // process or another, or gets the stored outcome. An interrupted call runs again if that is safe. Its completed
 // changes are not repeated, because each commits with a note of it. Failures are not stored, so a repeated call tries
 // again.
-import type { Expiring } from "../lib/expiring.ts";
 import { AppError, interruptedError } from "../lib/errors.ts";
-import { ChangeWait, type Changes } from "../updates/changes.ts";
+import type { Expiring } from "../lib/expiring.ts";
+import { type Changes, ChangeWait } from "../updates/changes.ts";
 
 /** Time that a call goes on without callers: after a broken connection, the client repeats it soon. */
 const ABANDONED_MS = 30_000;

@@ -1,7 +1,7 @@
 // Ages in time that this process has seen pass. The machine's clock may be set, be wrong for a moment, or go on while
 // no process runs; such a jump makes nothing old at once. Rows keep the clock's times. Not here: expiry for security,
 // such as keys and tokens, which follows the clock as it is.
-import { CLOCK_SET, type Clock } from "../lib/clock.ts";
+import { type Clock, CLOCK_SET } from "../lib/clock.ts";
 import { counted } from "../lib/text/plural.ts";
 
 /** A jump of the clock without seen time, in milliseconds. */

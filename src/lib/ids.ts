@@ -1,6 +1,6 @@
 // Random ids of sessions, clients and instances, and fingerprints of values.
+import { createHash, randomUUID } from "node:crypto";
 import stringify from "safe-stable-stringify";
-import { randomUUID, createHash } from "node:crypto";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -3,29 +3,29 @@ import { inspect } from "node:util";
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
+  type ClientCapabilities,
+  type Implementation,
+  isInputRequiredResult,
   PROTOCOL_VERSION_META_KEY,
   ProtocolError,
   ProtocolErrorCode,
-  isInputRequiredResult,
   Server,
-  type ClientCapabilities,
-  type Implementation,
   type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
+import { type CallingProgram, requestInfo } from "../definitions/request.ts";
 import { wrongCursor } from "../lib/cursor.ts";
 import { findJsonFault } from "../lib/json/json-fault.ts";
 import type { PromptRegistry } from "../prompts/registry.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
-import type { SubscriptionStore } from "../updates/store.ts";
-import { requestInfo, type CallingProgram } from "../definitions/request.ts";
-import type { CallChannel } from "../tools/session/context.ts";
 import { failure, type ToolRegistry } from "../tools/registry.ts";
 import { REQUEST_KEY_META } from "../tools/request-key.ts";
+import type { CallChannel } from "../tools/session/context.ts";
+import type { SubscriptionStore } from "../updates/store.ts";
 import type { RequestLog } from "./calls/request-log.ts";
-import { readable } from "./messages/faults.ts";
 import { isLogLevel } from "./initialize.ts";
+import { readable } from "./messages/faults.ts";
 import { checkDeclared } from "./scopes.ts";
 import { offerSkill } from "./skill.ts";
 

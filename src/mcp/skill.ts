@@ -1,12 +1,12 @@
 // The skill (SEP-2640) that explains this memory; clients can list it, read it and put it before their model.
+import { ProtocolError, ProtocolErrorCode, type Server } from "@modelcontextprotocol/server";
 import {
+  type Skill,
   skillEntry,
   SKILLS_EXTENSION_ID,
   SKILLS_GET_METHOD,
   SKILLS_LIST_METHOD,
-  type Skill,
 } from "@modelcontextprotocol/server/ext/skills";
-import { ProtocolError, ProtocolErrorCode, type Server } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { defineResource, type Resource } from "../resources/resource.ts";
 import { canonicalUri } from "../sessions/uris.ts";

@@ -1,7 +1,7 @@
 // The model endpoint that the settings name.
 import type { Config } from "../config/config.ts";
-import { ANTHROPIC_URL, anthropic, OPENAI_URL, openAiCompatible } from "./providers.ts";
 import { EndpointModel } from "./endpoint.ts";
+import { anthropic, ANTHROPIC_URL, OPENAI_URL, openAiCompatible } from "./providers.ts";
 
 /** The configured endpoint, or the provider's own if a model and a key are configured. */
 export function configuredModel(config: Config): EndpointModel | undefined {

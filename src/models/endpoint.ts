@@ -4,7 +4,7 @@ import type { LanguageModel } from "ai";
 import { z } from "zod";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "../chat/model.ts";
 import { fetchAnswer, modelFailure } from "./failure.ts";
-import { toPrompt, type PromptRules } from "./prompt.ts";
+import { type PromptRules, toPrompt } from "./prompt.ts";
 
 /** A kind of endpoint. */
 export interface Provider extends PromptRules {

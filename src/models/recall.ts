@@ -1,9 +1,9 @@
 // The built-in stand-in on machines without a configured model. It is no language model, and says so: it searches the
 // conversation for the words of the question, and quotes the best matches.
-import { inOneLine } from "../lib/text/quoted.ts";
 import type { Message } from "../chat/message.ts";
 import type { ChatModel, ModelReply, ModelRequest } from "../chat/model.ts";
 import type { HistoryStore } from "../chat/store.ts";
+import { inOneLine } from "../lib/text/quoted.ts";
 
 const MAX_QUOTES = 3;
 /** Newest messages with a word that are ranked. */

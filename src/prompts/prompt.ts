@@ -2,6 +2,7 @@
 import type { Icon, Prompt as WirePrompt } from "@modelcontextprotocol/server";
 import type { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
+import { type Complete, type CompletionContext, completions } from "../definitions/completions.ts";
 import {
   about,
   checkWire,
@@ -10,18 +11,17 @@ import {
   readName,
   readScope,
 } from "../definitions/fields.ts";
-import { completions, type Complete, type CompletionContext } from "../definitions/completions.ts";
 import type { RequestContext } from "../definitions/request.ts";
 import {
-  prepareSchema,
   type JsonObjectSchema,
   type ObjectSchema,
   type OutputOf,
   type PreparedSchema,
+  prepareSchema,
 } from "../definitions/schema.ts";
-import { settlePrompt, type PromptResult, type Rendered } from "./results.ts";
 import type { Suggestions } from "../protocol/completion.ts";
 import type { Caller } from "../sessions/session.ts";
+import { type PromptResult, type Rendered, settlePrompt } from "./results.ts";
 
 /** The request for a prompt, with the answers to an earlier round's `inputRequired(…)`. */
 export interface PromptContext<Args = Readonly<Record<string, string>>> extends RequestContext {

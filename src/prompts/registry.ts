@@ -1,19 +1,19 @@
 // All prompts of a server, and the one way to get them. Prompts from files may be replaced while the server runs.
 import {
   isInputRequiredResult,
+  type Prompt as WirePrompt,
   ProtocolError,
   ProtocolErrorCode,
-  type Prompt as WirePrompt,
 } from "@modelcontextprotocol/server";
 import { may, type Principal } from "../auth/principal.ts";
-import type { OpenedState, RequestStates } from "../protocol/request-state.ts";
 import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import type { CompletionContext } from "../definitions/completions.ts";
 import { ofItsAuthor } from "../definitions/mistake.ts";
 import { fieldOf } from "../definitions/schema.ts";
-import { completion } from "../protocol/completion.ts";
-import { newId } from "../lib/ids.ts";
 import type { IdempotentCalls } from "../idempotency/idempotent-calls.ts";
+import { newId } from "../lib/ids.ts";
+import { completion } from "../protocol/completion.ts";
+import type { OpenedState, RequestStates } from "../protocol/request-state.ts";
 import { requestOf, useState } from "../protocol/request-state-use.ts";
 import type { Prompt, PromptContext } from "./prompt.ts";
 import type { Rendered } from "./results.ts";

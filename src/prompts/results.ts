@@ -1,13 +1,13 @@
 // Turns the return value of a prompt's handler into a result of MCP. A mistake names the prompt and the field.
 import {
-  isInputRequiredResult,
-  isSpecType,
-  specTypeSchemas,
   type ContentBlock,
   type GetPromptResult,
   type InputRequiredResult,
-  type PromptMessage,
+  isInputRequiredResult,
+  isSpecType,
   type Prompt as WirePrompt,
+  type PromptMessage,
+  specTypeSchemas,
 } from "@modelcontextprotocol/server";
 import { ToolMistake } from "../definitions/mistake.ts";
 import { fieldOf } from "../definitions/schema.ts";

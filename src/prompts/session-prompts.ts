@@ -1,11 +1,11 @@
 // The built-in prompts: they give an earlier conversation to the model of the user's program.
-import { quoted } from "../lib/text/quoted.ts";
 import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
 import { byOther, transcriptLine } from "../chat/message.ts";
 import type { SessionResolver } from "../clients/session-resolver.ts";
+import { quoted } from "../lib/text/quoted.ts";
 import type { Caller, Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { completeSession, sessionLabelled } from "../sessions/suggestions.ts";

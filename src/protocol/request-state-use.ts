@@ -1,13 +1,13 @@
 // Single use of a `requestState`. The first request with it runs; the same request, sent again, gets the same outcome;
 // any other is refused. A use is an idempotent call, so it outlives the process and is cleaned up like one.
-import { usedState } from "./request-state.ts";
-import { fingerprint, newId } from "../lib/ids.ts";
 import {
-  KeyTaken,
   type IdempotentCall,
   type IdempotentCalls,
   type KeyedOptions,
+  KeyTaken,
 } from "../idempotency/idempotent-calls.ts";
+import { fingerprint, newId } from "../lib/ids.ts";
+import { usedState } from "./request-state.ts";
 
 export interface StateUse {
   /** The state's id. */

@@ -6,8 +6,8 @@ import {
   ProtocolError,
   ProtocolErrorCode,
 } from "@modelcontextprotocol/server";
-import { fingerprint, newId } from "../lib/ids.ts";
 import type { Principal } from "../auth/principal.ts";
+import { fingerprint, newId } from "../lib/ids.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 /** Lifetime of a state: a person may have to answer in between. */

@@ -12,8 +12,8 @@ import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import type { CompletionContext } from "../definitions/completions.ts";
 import { ofItsAuthor } from "../definitions/mistake.ts";
 import type { RequestContext } from "../definitions/request.ts";
-import { completion, type Completion } from "../protocol/completion.ts";
 import { decodeCursor, encodeCursor, wrongCursor } from "../lib/cursor.ts";
+import { type Completion, completion } from "../protocol/completion.ts";
 import { canonicalUri } from "../sessions/uris.ts";
 import type { Resource } from "./resource.ts";
 

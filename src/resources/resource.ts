@@ -1,14 +1,14 @@
 // Defines resources: `defineResource`. Built-in resources use it too; there is no second, private way.
 import {
-  specTypeSchemas,
   type Annotations,
   type Icon,
   type ReadResourceResult,
   type Resource as WireResource,
   type ResourceTemplateType,
+  specTypeSchemas,
 } from "@modelcontextprotocol/server";
 import type { Principal, Scope } from "../auth/principal.ts";
-import { completions, type Complete, type CompletionContext } from "../definitions/completions.ts";
+import { type Complete, type CompletionContext, completions } from "../definitions/completions.ts";
 import {
   about,
   checkWire,
@@ -20,8 +20,8 @@ import {
 import { ToolMistake } from "../definitions/mistake.ts";
 import type { RequestContext } from "../definitions/request.ts";
 import { fieldOf } from "../definitions/schema.ts";
-import type { Suggestions } from "../protocol/completion.ts";
 import { findJsonFault } from "../lib/json/json-fault.ts";
+import type { Suggestions } from "../protocol/completion.ts";
 import { canonicalUri } from "../sessions/uris.ts";
 import { parseTemplate, type Variables } from "./template.ts";
 

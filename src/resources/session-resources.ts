@@ -1,21 +1,21 @@
 // Sessions, their histories and their state as resources, to read and to subscribe to.
 import type { Chat } from "../chat/chat.ts";
-import { messageFields, type Message } from "../chat/message.ts";
+import { type Message, messageFields } from "../chat/message.ts";
+import type { SessionResolver } from "../clients/session-resolver.ts";
 import type { Complete } from "../definitions/completions.ts";
 import { isoTime } from "../lib/clock.ts";
-import { completeSession, whose } from "../sessions/suggestions.ts";
-import type { SessionResolver } from "../clients/session-resolver.ts";
 import type { Session, SessionCounts } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
+import { completeSession, whose } from "../sessions/suggestions.ts";
 import {
   historyBefore,
   historyUri,
   parseSessionUri,
+  type SessionPlace,
   SESSIONS_URI,
   sessionsFrom,
   sessionUri,
   stateUri,
-  type SessionPlace,
 } from "../sessions/uris.ts";
 import type { State } from "../state/state.ts";
 import { defineResource, type Resource, type ResourceContext } from "./resource.ts";

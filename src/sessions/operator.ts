@@ -2,10 +2,10 @@
 import { LOCAL, type Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId } from "../lib/ids.ts";
+import { isTrue } from "../lib/is-true.ts";
 import type { Session } from "./session.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Clearable, Grant, SessionChanges, SessionPage, SessionStore } from "./store.ts";
-import { isTrue } from "../lib/is-true.ts";
 
 const OPERATOR: Principal = Object.freeze({ id: LOCAL.id, scope: "admin" });
 

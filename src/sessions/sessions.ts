@@ -1,14 +1,14 @@
 // The operations on sessions, for their owners. Every access names the principal first. A session without access is
 // answered exactly like one that does not exist.
+import type { Audit } from "../auth/audit.ts";
 import type { Principal } from "../auth/principal.ts";
+import { EMPTY_AGE_MS } from "../jobs/cleanup.ts";
+import type { Activity } from "../lib/activity.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
+import { isTrue } from "../lib/is-true.ts";
 import { checkText } from "../lib/text/text.ts";
-import type { Activity } from "../lib/activity.ts";
 import type { SessionAccessControl } from "./access.ts";
-import { EMPTY_AGE_MS } from "../jobs/cleanup.ts";
-import type { Audit } from "../auth/audit.ts";
-import { MAX_TAKEN } from "./store.ts";
 import type { Session, SessionCounts } from "./session.ts";
 import type {
   Clearable,
@@ -20,7 +20,7 @@ import type {
   SessionPage,
   SessionStore,
 } from "./store.ts";
-import { isTrue } from "../lib/is-true.ts";
+import { MAX_TAKEN } from "./store.ts";
 
 const MAX_NAME_BYTES = 200;
 export const MAX_TITLE_BYTES = 500;

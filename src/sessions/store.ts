@@ -1,7 +1,7 @@
 // The ports for sessions and clients. Every method is one whole operation, committed when its promise resolves. An
 // expired session counts as absent, even before the cleanup job has deleted it.
-import type { Expiring } from "../lib/expiring.ts";
 import type { Principal } from "../auth/principal.ts";
+import type { Expiring } from "../lib/expiring.ts";
 import type { Client, Session, SessionCounts } from "./session.ts";
 
 /** Fields of a listed session beside the session itself. */

@@ -1,8 +1,8 @@
 // Key/value state of one session: JSON values, versions, expiry and limits.
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
-import type { PageBounds } from "../lib/page.ts";
 import { checkStorable } from "../lib/json/storable.ts";
+import type { PageBounds } from "../lib/page.ts";
 import { checkText } from "../lib/text/text.ts";
 import type {
   KeyPage,

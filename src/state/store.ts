@@ -1,6 +1,6 @@
 // The port for a session's key/value state. Expired keys count as absent.
-import type { Expiring } from "../lib/expiring.ts";
 import type { Principal } from "../auth/principal.ts";
+import type { Expiring } from "../lib/expiring.ts";
 import type { PageBounds } from "../lib/page.ts";
 
 export interface StateEntry {

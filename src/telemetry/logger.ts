@@ -1,6 +1,6 @@
 // The logger writes to standard error, so that standard output stays free for MCP. Programs get JSON, a terminal
 // readable text. No message content, argument, key or token is ever passed to it.
-import { pino, type Logger } from "pino";
+import { type Logger, pino } from "pino";
 import { LineOutput } from "./line-output.ts";
 import { redact } from "./redact.ts";
 import { TerminalOutput } from "./terminal-output.ts";

@@ -4,9 +4,9 @@ import { isPrompt, type Prompt } from "../prompts/prompt.ts";
 import type { PromptRegistry } from "../prompts/registry.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import { isResource, type Resource } from "../resources/resource.ts";
-import type { List } from "../updates/delivery.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { isTool, type Tool } from "../tools/tool.ts";
+import type { List } from "../updates/delivery.ts";
 
 export interface Definitions {
   tools: readonly Tool[];

@@ -3,11 +3,11 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { asTool } from "../definitions/running.ts";
 import { AppError } from "../lib/errors.ts";
 import { systemReason } from "../lib/system-errors.ts";
-import { asTool } from "../definitions/running.ts";
-import { reasonOf, type Importer } from "./modules.ts";
-import { definitionsOf, type Definitions } from "./offer.ts";
+import { type Importer, reasonOf } from "./modules.ts";
+import { type Definitions, definitionsOf } from "./offer.ts";
 
 /** Longest wait at a module's top level, in milliseconds; a slower module is left out. */
 const LOAD_MS = 10_000;

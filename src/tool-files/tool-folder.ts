@@ -1,14 +1,14 @@
 // A folder with the user's own tools, prompts and resources: loaded at the start, and again whenever a file in it
 // changes. A faulty file never affects the others. A file that breaks while the server runs keeps its last working
 // tools.
-import { watch, type FSWatcher } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { basename } from "node:path";
 import * as zod from "zod";
 import { systemReason } from "../lib/system-errors.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { List } from "../updates/delivery.ts";
 import { newImporter, type Provided } from "./modules.ts";
-import { offer, type Fault, type Group, type Registries } from "./offer.ts";
+import { type Fault, type Group, offer, type Registries } from "./offer.ts";
 import { isToolFile, loadToolFile, toolFiles } from "./tool-file.ts";
 
 /** Milliseconds to wait after a change: editors write a file in several steps. */

@@ -2,7 +2,7 @@
 // text. Where the schema refuses that value, it counts as omitted.
 import type { StandardSchemaV1 } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { fieldOf, pathOf, type Checked, type PreparedSchema } from "../definitions/schema.ts";
+import { type Checked, fieldOf, pathOf, type PreparedSchema } from "../definitions/schema.ts";
 
 /** Optional text of a built-in tool; empty text counts as omitted. */
 export const optionalText = (description: string) =>

@@ -2,7 +2,7 @@
 import type { Tool as WireTool } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
-import { TOOLSETS, type Toolset } from "../config/toolsets.ts";
+import { type Toolset, TOOLSETS } from "../config/toolsets.ts";
 import {
   about,
   checkWire,
@@ -11,14 +11,14 @@ import {
   readScope,
   titleOf,
 } from "../definitions/fields.ts";
-import { headerParameters, type HeaderParameter } from "./header-parameters.ts";
 import {
   checkSchema,
   compile,
-  prepareSchema,
   type JsonObjectSchema,
   type PreparedSchema,
+  prepareSchema,
 } from "../definitions/schema.ts";
+import { type HeaderParameter, headerParameters } from "./header-parameters.ts";
 import { POLICIES } from "./session/with-session.ts";
 
 /** Form of the answers to a tool's calls. */

@@ -9,8 +9,8 @@ import { LOCAL } from "../auth/principal.ts";
 import { requestInfo } from "../definitions/request.ts";
 import { newId } from "../lib/ids.ts";
 import type { SessionTarget } from "../sessions/session.ts";
-import type { CallChannel } from "./session/context.ts";
 import type { ToolRegistry } from "./registry.ts";
+import type { CallChannel } from "./session/context.ts";
 
 /** A message that a tool sends before its result. */
 export type ToolMessage =

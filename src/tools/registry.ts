@@ -1,34 +1,34 @@
 // All tools of a server, and the one way to call them. Tools from files may be replaced while the server runs.
 import {
-  ProtocolError,
-  ProtocolErrorCode,
   type CallToolResult,
   type InputRequiredResult,
+  ProtocolError,
+  ProtocolErrorCode,
   type StandardSchemaV1,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
-import { scopeOf, type Scope } from "../auth/principal.ts";
-import type { Asked, OpenedState, RequestStates } from "../protocol/request-state.ts";
-import { toAppError, type AppError } from "../lib/errors.ts";
+import { type Scope, scopeOf } from "../auth/principal.ts";
+import type { ToolsetName } from "../config/toolsets.ts";
+import { Catalogue, type Kind } from "../definitions/catalogue.ts";
+import { ToolMistake } from "../definitions/mistake.ts";
+import { asTool } from "../definitions/running.ts";
+import { fieldOf } from "../definitions/schema.ts";
+import { type AppError, toAppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { unstorable } from "../lib/json/storable.ts";
-import { failureLevel, logFailure, type FailedCall } from "../telemetry/failures.ts";
-import type { ToolsetName } from "../config/toolsets.ts";
-import type { Caller } from "../sessions/session.ts";
+import type { Asked, OpenedState, RequestStates } from "../protocol/request-state.ts";
 import { requestOf } from "../protocol/request-state-use.ts";
+import type { Caller } from "../sessions/session.ts";
+import { type FailedCall, failureLevel, logFailure } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
-import { Catalogue, type Kind } from "../definitions/catalogue.ts";
-import type { Call, CallChannel, OpenedSession } from "./session/context.ts";
-import { ToolMistake } from "../definitions/mistake.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { onceOf, withRequestKey } from "./request-key.ts";
 import { isQuestion } from "./results.ts";
-import { fieldOf } from "../definitions/schema.ts";
+import type { Call, CallChannel, OpenedSession } from "./session/context.ts";
 import type { SessionServices } from "./session/session-handle.ts";
-import { ToolLists } from "./tool-lists.ts";
-import { asTool } from "../definitions/running.ts";
 import type { Tool } from "./tool.ts";
+import { ToolLists } from "./tool-lists.ts";
 
 /** Key in every result's `_meta`: the session of the call. */
 export const SESSION_META = "holdfast/session";

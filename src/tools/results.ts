@@ -1,15 +1,15 @@
 // Conversion of a handler's return value to an MCP result. The checks name a mistake as the tool's, with the field.
 import {
-  isInputRequiredResult,
-  isSpecType,
-  specTypeSchemas,
   type CallToolResult,
   type ContentBlock,
   type InputRequiredResult,
+  isInputRequiredResult,
+  isSpecType,
+  specTypeSchemas,
 } from "@modelcontextprotocol/server";
-import { findJsonFault, describeFault } from "../lib/json/json-fault.ts";
 import { ToolMistake } from "../definitions/mistake.ts";
 import { fieldOf, type PreparedSchema } from "../definitions/schema.ts";
+import { describeFault, findJsonFault } from "../lib/json/json-fault.ts";
 
 /** A result that is ready to be sent, except for the session in `_meta`. */
 export type Settled = CallToolResult | InputRequiredResult;

@@ -1,8 +1,8 @@
 // The lists that `tools/list` answers with, per choice of toolsets and per scope.
 import type { Tool as WireTool } from "@modelcontextprotocol/server";
 import { includes, type Scope } from "../auth/principal.ts";
-import type { Catalogue } from "../definitions/catalogue.ts";
 import type { ToolsetName } from "../config/toolsets.ts";
+import type { Catalogue } from "../definitions/catalogue.ts";
 import type { Tool } from "./tool.ts";
 
 export class ToolLists {

@@ -3,17 +3,17 @@ import type { Icon, Tool as WireTool, ToolAnnotations } from "@modelcontextproto
 import type { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
 import type { Toolset } from "../config/toolsets.ts";
-import type { Call, SessionPolicy, ToolContext, ToolResult } from "./session/context.ts";
-import { readDefinition, type ResponseForm } from "./definition.ts";
-import type { HeaderParameter } from "./header-parameters.ts";
-import { takesRequestKey } from "./request-key.ts";
-import type { Settled } from "./results.ts";
 import type {
   JsonObjectSchema,
   ObjectSchema,
   OutputOf,
   PreparedSchema,
 } from "../definitions/schema.ts";
+import { readDefinition, type ResponseForm } from "./definition.ts";
+import type { HeaderParameter } from "./header-parameters.ts";
+import { takesRequestKey } from "./request-key.ts";
+import type { Settled } from "./results.ts";
+import type { Call, SessionPolicy, ToolContext, ToolResult } from "./session/context.ts";
 import { withSession } from "./session/with-session.ts";
 
 export interface ToolSpec<

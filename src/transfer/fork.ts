@@ -1,17 +1,17 @@
 // Copies of conversations up to some message. A fork is written like an import: in pages, and invisible until
 // complete.
+import type { Audit } from "../auth/audit.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Clock } from "../lib/clock.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
+import { isTrue } from "../lib/is-true.ts";
 import { shortened } from "../lib/text/text.ts";
 import type { SessionAccessControl } from "../sessions/access.ts";
-import type { Audit } from "../auth/audit.ts";
 import type { Session } from "../sessions/session.ts";
 import { MAX_TITLE_BYTES } from "../sessions/sessions.ts";
 import { inPages } from "./pages.ts";
-import type { SessionRecord, Content, TransferRecord, TransferStore } from "./store.ts";
-import { isTrue } from "../lib/is-true.ts";
+import type { Content, SessionRecord, TransferRecord, TransferStore } from "./store.ts";
 
 const FORK = " (fork)";
 /** Maximum number of one principal's forks at a time, including the running one. */

@@ -2,15 +2,15 @@
 // repeated import changes nothing; after an interruption it does the rest.
 import type { Audit } from "../auth/audit.ts";
 import { LOCAL } from "../auth/principal.ts";
+import { AppError } from "../lib/errors.ts";
+import { isTrue } from "../lib/is-true.ts";
 import { counted } from "../lib/text/plural.ts";
 import type { Session } from "../sessions/session.ts";
-import { AppError } from "../lib/errors.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import { compare, type Comparison } from "./compare.ts";
 import type { Incoming, TransferLimits } from "./incoming.ts";
 import { inPages } from "./pages.ts";
 import type { Content, SessionRecord, TransferStore } from "./store.ts";
-import { isTrue } from "../lib/is-true.ts";
 
 /** `behind`: the stored session has grown since the file was written. */
 export type Outcome = "imported" | "continued" | "unchanged" | "behind" | "conflict";

@@ -1,10 +1,10 @@
 // A session on its way into the store, and the checks on it.
 import { checkModelName } from "../chat/ask.ts";
+import type { Message } from "../chat/message.ts";
 import { checkRequestKey } from "../idempotency/request-key.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId } from "../lib/ids.ts";
 import { checkText } from "../lib/text/text.ts";
-import type { Message } from "../chat/message.ts";
 import { checkName, checkTexts } from "../sessions/sessions.ts";
 import { checkKey } from "../state/state.ts";
 import type { StateEntry } from "../state/store.ts";

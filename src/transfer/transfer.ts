@@ -2,16 +2,16 @@
 import { LOCAL } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Session } from "../sessions/session.ts";
-import {
-  importSessions,
-  type Imported,
-  type ImportOptions,
-  type ImportServices,
-} from "./import.ts";
-import type { Incoming } from "./incoming.ts";
 import { endOf, toLine } from "./formats/jsonl.ts";
 import { toMarkdown } from "./formats/markdown.ts";
 import { readSource, type Source, type SourceOptions } from "./formats/source.ts";
+import {
+  type Imported,
+  type ImportOptions,
+  type ImportServices,
+  importSessions,
+} from "./import.ts";
+import type { Incoming } from "./incoming.ts";
 import type { TransferRecord } from "./store.ts";
 
 export type ExportFormat = "jsonl" | "markdown";

@@ -3,15 +3,15 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { beforeEach, describe, expect, it } from "vitest";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { bearer, callAs, createKey, introduceAs, knock, toolsOf } from "../support/bearer.ts";
 import { connect } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveAtTime, serveHere } from "../support/here.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { run, startServer } from "../support/process.ts";
-import { introduce, read, rpc, type Json } from "../support/raw.ts";
+import { introduce, type Json, read, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
 
 let folder: string;
 

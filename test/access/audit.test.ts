@@ -1,7 +1,7 @@
 // The audit: who did what, when, to what; in a table that people can read, and without what was said.
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
-import { ERAS, introduceWithKey, serveWithKeys, type Person } from "../support/people.ts";
+import { ERAS, introduceWithKey, type Person, serveWithKeys } from "../support/people.ts";
 import { run } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 

@@ -5,7 +5,7 @@ import { searchSessions } from "../../src/cli/sessions/search.ts";
 import { showSession } from "../../src/cli/sessions/show.ts";
 import type { Terminal } from "../../src/cli/terminal/terminal.ts";
 import { toLine } from "../../src/transfer/formats/jsonl.ts";
-import { serveWithKeys, type Person } from "../support/people.ts";
+import { type Person, serveWithKeys } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 import { sitting } from "../support/terminal.ts";
 import { appOn, exported, imported } from "../support/transfer.ts";

@@ -1,8 +1,9 @@
 // Who reaches a 2025-era client by its `Mcp-Session-Id`: the credentials that introduced it, and nothing else of its
 // principal. And what each scope may send: the table of methods and routes, walked in both eras.
 import { describe, expect, it, onTestFinished } from "vitest";
-import { includes, SCOPES, type Scope } from "../../src/auth/principal.ts";
+import { includes, type Scope, SCOPES } from "../../src/auth/principal.ts";
 import { METHOD_SCOPES, ROUTE_SCOPES } from "../../src/mcp/scopes.ts";
+import { openDatabase } from "../support/database.ts";
 import { serveHere } from "../support/here.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
@@ -17,13 +18,12 @@ import {
 import {
   initialize,
   introduce,
+  type Json,
   post,
+  type RawClient,
   read,
   rpc,
-  type Json,
-  type RawClient,
 } from "../support/raw.ts";
-import { openDatabase } from "../support/database.ts";
 
 const get = ({ url, headers }: RawClient, more: Record<string, string> = {}): Promise<Response> => {
   const leaving = new AbortController();

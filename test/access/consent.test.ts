@@ -1,6 +1,6 @@
 // A share waits until it is accepted: nobody can push sessions into another's lists, searches and prompts.
 import { describe, expect, it } from "vitest";
-import { codeOf, ERAS, serveWithKeys, type Person } from "../support/people.ts";
+import { codeOf, ERAS, type Person, serveWithKeys } from "../support/people.ts";
 import type { Json } from "../support/raw.ts";
 
 const open = async (person: Person, title: string): Promise<string> => {

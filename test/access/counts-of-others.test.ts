@@ -1,14 +1,14 @@
 // What a caller is answered does not depend on how much others store and call, where that is no business of its own.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
-import { serveWithKeys, type Person } from "../support/people.ts";
+import { type Person, serveWithKeys } from "../support/people.ts";
 import { eventsOf, RawClient, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 

@@ -2,7 +2,7 @@
 // what is heard next: a change of the listener's own.
 import { describe, expect, it, onTestFinished } from "vitest";
 import { modernRequest, postModern } from "../support/modern.ts";
-import { ERAS, nobodys, serveWithKeys, speak, type Era, type Person } from "../support/people.ts";
+import { type Era, ERAS, nobodys, type Person, serveWithKeys, speak } from "../support/people.ts";
 import { eventsOf } from "../support/raw.ts";
 import { sharedSession } from "../support/shared-session.ts";
 

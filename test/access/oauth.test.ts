@@ -6,11 +6,11 @@ import { UnsecuredJWT } from "jose";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bearer, callAs, createKey, introduceAs, knock, toolsOf } from "../support/bearer.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { serveAtTime, serveHere, type Here } from "../support/here.ts";
-import { makeKey, startIssuer, type Issuer } from "../support/issuer.ts";
+import { type Here, serveAtTime, serveHere } from "../support/here.ts";
+import { type Issuer, makeKey, startIssuer } from "../support/issuer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { startServer } from "../support/process.ts";
-import { introduce, read, type Answer } from "../support/raw.ts";
+import { type Answer, introduce, read } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const SILENT = { "log-level": "silent" };

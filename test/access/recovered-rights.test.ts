@@ -4,7 +4,7 @@ import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { KeyedClient, introduceWithKey, serveWithKeys } from "../support/people.ts";
+import { introduceWithKey, KeyedClient, serveWithKeys } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 import { sharedSession } from "../support/shared-session.ts";
 

@@ -6,10 +6,10 @@ import { toAppError } from "../../src/lib/errors.ts";
 import type { SessionHandle } from "../../src/tools/session/session-handle.ts";
 import { gate } from "../support/here.ts";
 import {
-  KeyedClient,
   introduceWithKey,
-  serveWithKeys,
+  KeyedClient,
   type KeyedServer,
+  serveWithKeys,
 } from "../support/people.ts";
 import { contents, sharedSession } from "../support/shared-session.ts";
 

@@ -1,17 +1,17 @@
 // Every route with somebody else's ids in it: what is another's is answered like what does not exist.
 import { describe, expect, it } from "vitest";
+import { modernRequest, postModern } from "../support/modern.ts";
 import {
   bearer,
   introduceWithKey,
   KeyedClient,
+  type KeyedServer,
   nobodys,
   saying,
   serveWithKeys,
   speak,
-  type KeyedServer,
 } from "../support/people.ts";
-import { eventsOf, initialize, post, read, rpc, type Answer } from "../support/raw.ts";
-import { modernRequest, postModern } from "../support/modern.ts";
+import { type Answer, eventsOf, initialize, post, read, rpc } from "../support/raw.ts";
 
 /** A client of Ana's that is in use, and the keys of everybody else. */
 async function anasClient() {

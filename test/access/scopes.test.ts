@@ -3,11 +3,11 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ALL_SCOPES, type Scope } from "../../src/auth/principal.ts";
 import { createRoutes } from "../../src/http/routes.ts";
-import { createLogger } from "../../src/telemetry/logger.ts";
 import { METHOD_SCOPES, ROUTE_SCOPES } from "../../src/mcp/scopes.ts";
+import { createLogger } from "../../src/telemetry/logger.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
 import { bearer, ERAS, introduceWithKey, KeyedClient, serveWithKeys } from "../support/people.ts";
-import { initialize, rpc, type Json } from "../support/raw.ts";
+import { initialize, type Json, rpc } from "../support/raw.ts";
 
 const ACCEPT = "application/json, text/event-stream";
 

@@ -1,16 +1,16 @@
 // What it means to share: who sees it where, what readers and writers do there, and that taking back works at once.
 import { describe, expect, it } from "vitest";
-import { rows } from "../support/rows.ts";
 import {
   codeOf,
+  type Era,
   ERAS,
+  type KeyedServer,
   nobodys,
+  type Person,
   saying,
   serveWithKeys,
-  type Era,
-  type KeyedServer,
-  type Person,
 } from "../support/people.ts";
+import { rows } from "../support/rows.ts";
 import { SECRET, sharedSession } from "../support/shared-session.ts";
 
 /** Ana with a session that Rita may read and Will may change; Sven has nothing to do with it. */

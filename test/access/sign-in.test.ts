@@ -1,6 +1,6 @@
 // A server that takes keys has no sign-in: programs that look for one learn what to do instead.
-import { auth as authV1 } from "@modelcontextprotocol/sdk/client/auth.js";
 import { auth as authV2 } from "@modelcontextprotocol/client";
+import { auth as authV1 } from "@modelcontextprotocol/sdk/client/auth.js";
 import { expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
 import { serveWithKeys } from "../support/people.ts";

@@ -1,11 +1,11 @@
 // Streams live for hours; credentials may not. And how many streams one principal may have.
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createHoldfast } from "../../src/holdfast.ts";
 import type { Settings } from "../../src/config/config.ts";
+import { createHoldfast } from "../../src/holdfast.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
-import { ERAS, serveWithKeys, speak, type Person } from "../support/people.ts";
+import { ERAS, type Person, serveWithKeys, speak } from "../support/people.ts";
 
 const WAIT = { timeout: 60_000 };
 

@@ -2,15 +2,15 @@
 import { describe, expect, it } from "vitest";
 import {
   codeOf,
+  type Era,
   ERAS,
   introduceWithKey,
+  type KeyedServer,
   nobodys,
+  type Person,
   saying,
   serveWithKeys,
   speak,
-  type Era,
-  type KeyedServer,
-  type Person,
 } from "../support/people.ts";
 import { contents, SECRET, sharedSession } from "../support/shared-session.ts";
 

@@ -2,7 +2,7 @@
 // that nobody has named is called.
 import { describe, expect, it } from "vitest";
 import { titleOf } from "../../src/chat/title.ts";
-import { connect, VERSIONS, type TestClient } from "../support/clients.ts";
+import { connect, type TestClient, VERSIONS } from "../support/clients.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";

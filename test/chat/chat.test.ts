@@ -2,18 +2,18 @@
 // question is answered once.
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { connect, type ClientVersion, type TestClient } from "../support/clients.ts";
+import { type ClientVersion, connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { openingHome } from "../support/home.ts";
 import {
   isSilent,
+  type ModelServer,
   refuses,
   says,
   startModel,
   streams,
-  type ModelServer,
 } from "../support/model-server.ts";
-import { startServer, type ServerProcess } from "../support/process.ts";
+import { type ServerProcess, startServer } from "../support/process.ts";
 import { rawStdio, type Wire } from "../support/raw-stdio.ts";
 import { rows, transcript } from "../support/rows.ts";
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { tokenizer } from "../../src/models/tokens.ts";
 import { connect } from "../support/clients.ts";
 import { serveHere } from "../support/here.ts";
-import { refuses } from "../support/model-server.ts";
 import { fillHistory, remembering, tokensOf, words } from "../support/long-history.ts";
+import { refuses } from "../support/model-server.ts";
 import { transcript } from "../support/rows.ts";
 
 const QUIET = { "log-level": "silent" };

@@ -2,8 +2,8 @@
 // works.
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { connect, type TestClient, type ToolAnswer } from "../support/clients.ts";
@@ -11,14 +11,14 @@ import { temporaryFolder } from "../support/folder.ts";
 import {
   breaksOff,
   isSilent,
+  type ModelServer,
   refuses,
   says,
+  type Script,
   sends,
   startModel,
-  type ModelServer,
-  type Script,
 } from "../support/model-server.ts";
-import { startServer, type ServerOptions, type ServerProcess } from "../support/process.ts";
+import { type ServerOptions, type ServerProcess, startServer } from "../support/process.ts";
 import { transcript } from "../support/rows.ts";
 
 interface Scene {

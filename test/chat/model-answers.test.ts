@@ -1,7 +1,7 @@
 // A model's answer was paid for: whatever is odd about it, it is kept in a form that can be stored.
 import { describe, expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
-import { says, sends, startModel, type Script } from "../support/model-server.ts";
+import { says, type Script, sends, startModel } from "../support/model-server.ts";
 import { anthropic, openai, type Wire } from "../support/model-wires.ts";
 import { answerOf, KINDS, ownModel } from "../support/own-model.ts";
 import { introduce } from "../support/raw.ts";

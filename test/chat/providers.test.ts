@@ -8,12 +8,12 @@ import { openingHome } from "../support/home.ts";
 import {
   breaksOff,
   falters,
+  type ModelServer,
   refuses,
   says,
   saysUncounted,
   sends,
   startModel,
-  type ModelServer,
 } from "../support/model-server.ts";
 import { anthropic, openai, type Wire } from "../support/model-wires.ts";
 import { startServer } from "../support/process.ts";

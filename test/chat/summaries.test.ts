@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { connect } from "../support/clients.ts";
 import { serveHere } from "../support/here.ts";
 import { fillHistory, remembering, tokensOf, words } from "../support/long-history.ts";
-import { isSilent, refuses, says, type ModelCall } from "../support/model-server.ts";
+import { isSilent, type ModelCall, refuses, says } from "../support/model-server.ts";
 import { answerOf, KINDS, ownModel } from "../support/own-model.ts";
 import { rows } from "../support/rows.ts";
 

@@ -1,11 +1,11 @@
 // A clock that is set, wrong for a moment, or goes on while nobody is there makes nothing old at once: age is counted in
 // time that was seen to pass.
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { jumpText, TrustedTime, type Jump } from "../../src/jobs/trusted-time.ts";
+import { type Jump, jumpText, TrustedTime } from "../../src/jobs/trusted-time.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { newId } from "../../src/lib/ids.ts";
-import type { Storage } from "../../src/storage/storage.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import type { Storage } from "../../src/storage/storage.ts";
 import { ANA, newClient, newConnection, newInstance, newSession } from "../contract/engine.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";

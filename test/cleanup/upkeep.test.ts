@@ -2,14 +2,14 @@
 import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { systemClock } from "../../src/lib/clock.ts";
 import { Cleanup } from "../../src/jobs/cleanup.ts";
-import type { Storage } from "../../src/storage/storage.ts";
+import { systemClock } from "../../src/lib/clock.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import type { Storage } from "../../src/storage/storage.ts";
 import { newSession, put } from "../contract/engine.ts";
-import { fatten, filledFolder } from "../support/filled.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
+import { fatten, filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 const MEGABYTES = 40;

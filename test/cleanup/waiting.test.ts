@@ -1,8 +1,8 @@
 // Nobody loses a conversation by surprise: what the last run has kept is announced for one cleanup interval before it goes.
 import { expect, it, onTestFinished } from "vitest";
+import { type App, buildApp } from "../../src/app/app.ts";
 import { LOCAL } from "../../src/auth/principal.ts";
-import { buildApp, type App } from "../../src/app/app.ts";
-import { loadConfig, asTexts, type Settings } from "../../src/config/config.ts";
+import { asTexts, loadConfig, type Settings } from "../../src/config/config.ts";
 import type { Consent } from "../../src/jobs/cutoff.ts";
 import { openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";

@@ -16,14 +16,14 @@ import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { withProgress } from "../../src/cli/terminal/progress.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
 import { restore } from "../../src/storage/sqlite/admin/restore.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
 import { connect } from "../support/clients.ts";
 import { findDamage } from "../support/database.ts";
 import { fatten, filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { cleanEnv, run, PROGRAM, startServer } from "../support/process.ts";
+import { cleanEnv, PROGRAM, run, startServer } from "../support/process.ts";
 import { sitting } from "../support/terminal.ts";
 
 const BUSY_WRITER = fileURLToPath(new URL("../support/busy-writer.ts", import.meta.url));

@@ -9,8 +9,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { CONFIGURED, MANUAL } from "../../src/cli/connect/programs.ts";
 import { putIntoJson, putIntoToml } from "../../src/cli/connect/edit.ts";
+import { CONFIGURED, MANUAL } from "../../src/cli/connect/programs.ts";
 import { connect } from "../support/clients.ts";
 import { filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";

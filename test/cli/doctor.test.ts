@@ -1,5 +1,6 @@
 // `holdfast doctor`: tells what is wrong and what to do, changes nothing unless asked, and ends with 1 for problems.
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -8,7 +9,6 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";

@@ -16,8 +16,8 @@ import {
 import { basename, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { ballastFile } from "../../src/storage/sqlite/disk/ballast.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
+import { ballastFile } from "../../src/storage/sqlite/disk/ballast.ts";
 import { connect } from "../support/clients.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { filledFolder } from "../support/filled.ts";

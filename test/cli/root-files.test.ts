@@ -14,12 +14,12 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeFileWhole } from "../../src/cli/sessions/output.ts";
-import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
 import { dropToOwner, leaveToOwner } from "../../src/lib/files/owner.ts";
 import { writeWhole } from "../../src/lib/files/whole-file.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
 import { restore } from "../../src/storage/sqlite/admin/restore.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
 import { filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";
 

@@ -1,6 +1,8 @@
 // `holdfast sessions rename`, `pin`, `share`, `give`, `clear`, `forget`, `search`, and what a shell completes.
 import { spawnSync } from "node:child_process";
 import { expect, it, onTestFinished, vi } from "vitest";
+import { completionScript } from "../../src/cli/completion.ts";
+import { createProgram } from "../../src/cli/program.ts";
 import {
   clearSession,
   forgetMessages,
@@ -11,8 +13,6 @@ import {
   unshareSession,
 } from "../../src/cli/sessions/change.ts";
 import { searchSessions } from "../../src/cli/sessions/search.ts";
-import { completionScript } from "../../src/cli/completion.ts";
-import { createProgram } from "../../src/cli/program.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { PROGRAM } from "../support/process.ts";
 import { rows } from "../support/rows.ts";

@@ -3,22 +3,22 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import {
-  asTexts,
-  envName,
-  loadConfig,
-  settingGroups,
-  settings,
-  type Config,
-  type ConfigSources,
-  type Setting,
-  type SettingName,
-  type Settings,
-} from "../../src/config/config.ts";
-import { flag } from "../../src/config/kinds.ts";
 import { createProgram, withDefaultCommand } from "../../src/cli/program.ts";
 import { settingsOf } from "../../src/cli/setting-flags.ts";
 import type { Terminal } from "../../src/cli/terminal/terminal.ts";
+import {
+  asTexts,
+  type Config,
+  type ConfigSources,
+  envName,
+  loadConfig,
+  type Setting,
+  settingGroups,
+  type SettingName,
+  type Settings,
+  settings,
+} from "../../src/config/config.ts";
+import { flag } from "../../src/config/kinds.ts";
 import { AppError } from "../../src/index.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";

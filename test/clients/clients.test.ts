@@ -9,8 +9,8 @@ import {
   initialize,
   introduce,
   post,
-  read,
   type RawClient,
+  read,
 } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 

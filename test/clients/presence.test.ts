@@ -1,8 +1,8 @@
 // A client that has a connection is never taken for gone, and noting that costs few writes.
 import { expect, it, onTestFinished } from "vitest";
-import { newId } from "../../src/lib/ids.ts";
 import { ConnectedClients } from "../../src/clients/connected-clients.ts";
 import { Presence } from "../../src/clients/presence.ts";
+import { newId } from "../../src/lib/ids.ts";
 import type { ClientStore } from "../../src/sessions/store.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

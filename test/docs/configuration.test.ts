@@ -1,8 +1,8 @@
 // docs/configuration.md says what src/config/config.ts says.
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { settings } from "../../src/config/config.ts";
 import { configuration, FILE } from "../../scripts/configuration.ts";
+import { settings } from "../../src/config/config.ts";
 
 it("the configuration reference is up to date: npm run docs", async () => {
   expect(readFileSync(FILE, "utf8")).toBe(await configuration());

@@ -2,11 +2,11 @@
 // over the death of the server in between.
 import { expect, it } from "vitest";
 import {
-  connect,
-  VERSIONS,
   type ClientVersion,
+  connect,
   type TestClient,
   type ToolAnswer,
+  VERSIONS,
 } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";

@@ -4,10 +4,10 @@ import { expect, it } from "vitest";
 import { bearer } from "../support/bearer.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
-import { HOSTS, type CallTool, type Place } from "../support/hosts.ts";
+import { type CallTool, HOSTS, type Place } from "../support/hosts.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { startServer } from "../support/process.ts";
-import { calling, initialize, introduce, post, read, rpc, type Json } from "../support/raw.ts";
+import { calling, initialize, introduce, type Json, post, read, rpc } from "../support/raw.ts";
 
 const names = Object.keys(HOSTS);
 

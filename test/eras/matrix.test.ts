@@ -1,6 +1,6 @@
 // Every tool through every client version and every transport: the same meaning everywhere.
 import { describe, expect, it } from "vitest";
-import { connect, type ClientVersion, type TestClient } from "../support/clients.ts";
+import { type ClientVersion, connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startServer } from "../support/process.ts";
 

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { MAY_BE_DONE } from "../support/interrupted.ts";
 import { startServer } from "../support/process.ts";
-import { PROGRAMS, type CallByName } from "../support/programs.ts";
+import { type CallByName, PROGRAMS } from "../support/programs.ts";
 import { rows } from "../support/rows.ts";
 import { toolFolder } from "../support/tool-folder.ts";
 

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { connect, type TestClient, type ToolAnswer } from "../support/clients.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { startServer, type ServerProcess } from "../support/process.ts";
+import { type ServerProcess, startServer } from "../support/process.ts";
 
 const ROUNDS = 12;
 /** Two writers share a conversation by its name; two have one each. */

@@ -4,12 +4,12 @@ import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSy
 import { basename, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { openConnection, type Sqlite } from "../../src/storage/sqlite/engine/connection.ts";
-import { openCutoffs } from "../../src/storage/sqlite/stores/cutoff-store.ts";
-import { Engine } from "../../src/storage/sqlite/engine/engine.ts";
-import { LogSync } from "../../src/storage/sqlite/disk/log-sync.ts";
-import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
+import { LogSync } from "../../src/storage/sqlite/disk/log-sync.ts";
+import { openConnection, type Sqlite } from "../../src/storage/sqlite/engine/connection.ts";
+import { Engine } from "../../src/storage/sqlite/engine/engine.ts";
+import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
+import { openCutoffs } from "../../src/storage/sqlite/stores/cutoff-store.ts";
 import { connect } from "../support/clients.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";

@@ -1,7 +1,7 @@
 // Calls that are in flight when the process dies have a definite outcome, for real clients that are not made anew.
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { connect, type ClientVersion, type TestClient } from "../support/clients.ts";
+import { type ClientVersion, connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { MAY_BE_DONE } from "../support/interrupted.ts";
 import { FIXTURE, startServer } from "../support/process.ts";

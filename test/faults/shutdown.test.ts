@@ -10,8 +10,8 @@ import { gate, serveHere } from "../support/here.ts";
 import { INTERRUPTED } from "../support/interrupted.ts";
 import { isSilent, says, startModel } from "../support/model-server.ts";
 import { callModern } from "../support/modern.ts";
-import { run, startServer, type ServerProcess } from "../support/process.ts";
-import { calling, introduce, post, read, rpc, type RawClient } from "../support/raw.ts";
+import { run, type ServerProcess, startServer } from "../support/process.ts";
+import { calling, introduce, post, type RawClient, read, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { rows, transcript } from "../support/rows.ts";
 

@@ -19,16 +19,16 @@ import {
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { ballastFile } from "../../src/storage/sqlite/disk/ballast.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
-import { openStorage } from "../../src/storage/open.ts";
 import { connect } from "../support/clients.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { run, PROGRAM, startServer } from "../support/process.ts";
+import { PROGRAM, run, startServer } from "../support/process.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
 const NOBODY = 65534;

@@ -5,9 +5,9 @@ import { databaseFile } from "../../src/storage/admin.ts";
 import { connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { openingHome } from "../support/home.ts";
-import { isSilent, says, startModel, streams, type ModelServer } from "../support/model-server.ts";
+import { isSilent, type ModelServer, says, startModel, streams } from "../support/model-server.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
-import { eventsOf, introduce, post, rpc, type Json, type RawClient } from "../support/raw.ts";
+import { eventsOf, introduce, type Json, post, type RawClient, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { rows, transcript } from "../support/rows.ts";
 

@@ -1,12 +1,12 @@
 // A call's answer that the disk does not take: it is stored as soon as the disk does, and whoever waits gets it in any case.
-import { expect, it, onTestFinished } from "vitest";
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
-import { AppError } from "../../src/lib/errors.ts";
-import { StreamResponse } from "../../src/mcp/calls/pending-response.ts";
-import { openStorage } from "../../src/storage/open.ts";
+import { expect, it, onTestFinished } from "vitest";
 import { DurableStream } from "../../src/events/durable-stream.ts";
 import { SseStream } from "../../src/events/sse-stream.ts";
 import type { StreamStore } from "../../src/events/store.ts";
+import { AppError } from "../../src/lib/errors.ts";
+import { StreamResponse } from "../../src/mcp/calls/pending-response.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { newClient, newInstance, newRequest } from "../contract/engine.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";

@@ -2,15 +2,15 @@
 import { copyFileSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { newId } from "../../src/lib/ids.ts";
-import { systemClock } from "../../src/lib/clock.ts";
 import type { Principal } from "../../src/auth/principal.ts";
-import type { Storage } from "../../src/storage/storage.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { newId } from "../../src/lib/ids.ts";
+import { indexed } from "../../src/search/words.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { openStorage } from "../../src/storage/open.ts";
-import { indexed } from "../../src/search/words.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import type { Storage } from "../../src/storage/storage.ts";
 import { UpdateNotifier } from "../../src/updates/notifier.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { bearer, codeOf, serveWithKeys, speak } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 

@@ -1,7 +1,7 @@
 // Browsers: pages of configured origins may use the server, and nobody else's.
 import { beforeEach, describe, expect, it } from "vitest";
 import { bearer, createKey } from "../support/bearer.ts";
-import { serveHere, type Here } from "../support/here.ts";
+import { type Here, serveHere } from "../support/here.ts";
 import { initialize, post, read } from "../support/raw.ts";
 
 const APP = "https://app.example.org";

@@ -1,12 +1,12 @@
 // Anything at all, sent to /mcp with and without credentials: never a 500, never a crash, and never anybody's data.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../support/folder.ts";
 import { envelope, MODERN } from "../support/modern.ts";
 import { bearer, introduceWithKey, serveWithKeys } from "../support/people.ts";
-import { post } from "../support/raw.ts";
-import { sharedSession, SECRET } from "../support/shared-session.ts";
 import { startServer } from "../support/process.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { post } from "../support/raw.ts";
+import { SECRET, sharedSession } from "../support/shared-session.ts";
 import { head, statusOf, wire } from "../support/wire.ts";
 
 const METHODS = [

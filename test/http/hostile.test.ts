@@ -6,8 +6,8 @@ import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
+import { type KeyedServer, serveWithKeys } from "../support/people.ts";
 import { startServer } from "../support/process.ts";
-import { serveWithKeys, type KeyedServer } from "../support/people.ts";
 import { initialize, post, read } from "../support/raw.ts";
 import { head, statusOf, wire } from "../support/wire.ts";
 

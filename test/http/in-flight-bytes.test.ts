@@ -1,7 +1,7 @@
 // Answers are bounded in bytes before they are read, and so is what all of them have in memory.
 import { describe, expect, it } from "vitest";
 import { InFlight } from "../../src/http/limits/in-flight.ts";
-import { ERAS, serveWithKeys, type Person } from "../support/people.ts";
+import { ERAS, type Person, serveWithKeys } from "../support/people.ts";
 import type { Json } from "../support/raw.ts";
 
 const LONG = "x".repeat(300_000);

@@ -2,22 +2,22 @@
 // refused request the session still works and nothing of it is lost.
 import { describe, expect, it } from "vitest";
 import { serveAtTime, serveHere } from "../support/here.ts";
-import { rows } from "../support/rows.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { MODERN } from "../support/modern.ts";
 import {
+  type Answer,
   BOTH,
   calling,
   initialize,
   introduce,
   post,
   postToHost,
+  type RawClient,
   read,
   rpc,
-  type Answer,
-  type RawClient,
 } from "../support/raw.ts";
-import { MODERN } from "../support/modern.ts";
 import { clientWithData, expectIntact, expectRefused } from "../support/refusals.ts";
+import { rows } from "../support/rows.ts";
 
 const MEGABYTE = 1024 * 1024;
 

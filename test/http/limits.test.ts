@@ -1,11 +1,11 @@
 // What one principal may take: each limit says which setting it is, when to come back, and costs nobody else anything.
 import { connect } from "node:net";
-import { z } from "zod";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
 import { defineTool, type Tool } from "../../src/tools/tool.ts";
 import { gate } from "../support/here.ts";
 import { bearer, codeOf, ERAS, serveWithKeys } from "../support/people.ts";
-import { initialize, post, read, rpc, type Answer } from "../support/raw.ts";
+import { type Answer, initialize, post, read, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 function expectTooMany(answer: Answer, setting: string): void {

@@ -2,7 +2,7 @@
 // batches, request ids, notifications.
 import { describe, expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
-import { INFO, initialize, post, read, rpc, type Json } from "../support/raw.ts";
+import { INFO, initialize, type Json, post, read, rpc } from "../support/raw.ts";
 import { clientWithData, expectIntact, expectRefused } from "../support/refusals.ts";
 import { rows } from "../support/rows.ts";
 

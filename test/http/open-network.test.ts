@@ -1,14 +1,14 @@
 // A server that others can reach wants credentials, or somebody's word that something else asks for them.
-import { createServer } from "node:net";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import type { NetworkInterfaceInfo } from "node:os";
-import type { Config } from "../../src/config/config.ts";
 import { describe, expect, it } from "vitest";
-import { createKey, knock } from "../support/bearer.ts";
-import { createHoldfast, type Settings } from "../../src/index.ts";
+import type { Config } from "../../src/config/config.ts";
 import { ownAddresses } from "../../src/http/open-network.ts";
-import { serveHere } from "../support/here.ts";
+import { createHoldfast, type Settings } from "../../src/index.ts";
+import { createKey, knock } from "../support/bearer.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { serveHere } from "../support/here.ts";
 import { run, startServer } from "../support/process.ts";
 
 const OPEN = ["--host", "0.0.0.0"];

@@ -1,7 +1,7 @@
 // A person who opens the server's address in a browser sees a page; programs are answered as ever.
 import { expect, it } from "vitest";
-import { serveWithKeys } from "../support/people.ts";
 import { serveHere } from "../support/here.ts";
+import { serveWithKeys } from "../support/people.ts";
 
 const BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
 

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
 import { keyed, Worker } from "../support/keyed.ts";
 import { isSilent, startModel } from "../support/model-server.ts";
-import { calling, introduce, read, rpc, type RawClient } from "../support/raw.ts";
+import { calling, introduce, type RawClient, read, rpc } from "../support/raw.ts";
 import { rows, transcript } from "../support/rows.ts";
 
 const cancel = (client: RawClient, requestId: number): Promise<Response> =>

@@ -2,15 +2,15 @@
 // changed what it changes once. Change of a change is there as soon as the change is.
 import { copyFileSync, existsSync } from "node:fs";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { GroupCommit } from "../../src/storage/sqlite/engine/group-commit.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
+import { GroupCommit } from "../../src/storage/sqlite/engine/group-commit.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { errorOf, withKey } from "../support/keyed.ts";
 import { callModern, type ModernOptions } from "../support/modern.ts";
 import { startServer } from "../support/process.ts";
-import { introduce, read, rpc, type CallAnswer } from "../support/raw.ts";
+import { type CallAnswer, introduce, read, rpc } from "../support/raw.ts";
 
 const KEY = "k-1";
 

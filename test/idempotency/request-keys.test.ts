@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { serveHere } from "../support/here.ts";
-import { eras, errorOf, keyed, withKey, Worker, type KeyedCaller } from "../support/keyed.ts";
+import { eras, errorOf, keyed, type KeyedCaller, withKey, Worker } from "../support/keyed.ts";
 import { refuses, startModel } from "../support/model-server.ts";
 import { callModern, modernRequest, postModern } from "../support/modern.ts";
 import { rows, transcript } from "../support/rows.ts";

@@ -2,11 +2,11 @@
 // SIGKILL gives what was stored, runs again what may be run again, and says so of the rest.
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
-import { eras, errorOf, keyed, withKey } from "../support/keyed.ts";
 import { INTERRUPTED } from "../support/interrupted.ts";
+import { eras, errorOf, keyed, withKey } from "../support/keyed.ts";
 import { callModern, modernRequest, postModern } from "../support/modern.ts";
-import { FIXTURE, startServer, type ServerProcess } from "../support/process.ts";
-import { calling, introduce, read, rpc, type CallAnswer } from "../support/raw.ts";
+import { FIXTURE, type ServerProcess, startServer } from "../support/process.ts";
+import { type CallAnswer, calling, introduce, read, rpc } from "../support/raw.ts";
 
 /** Long enough to be met in the middle. */
 const SLOWLY = { steps: 10, step_ms: 50 };

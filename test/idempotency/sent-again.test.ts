@@ -11,11 +11,11 @@ import {
   BOTH,
   calling,
   introduce,
+  type Json,
   post,
+  type RawClient,
   read,
   rpc,
-  type Json,
-  type RawClient,
 } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 

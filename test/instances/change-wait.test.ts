@@ -1,7 +1,7 @@
 // The wait of a call or a turn for what another process does.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { ANYTHING, ChangeWait, type Changed, type Changes } from "../../src/updates/changes.ts";
+import { ANYTHING, type Changed, type Changes, ChangeWait } from "../../src/updates/changes.ts";
 
 function setUp() {
   const listeners = new Set<(changed: Changed) => void>();

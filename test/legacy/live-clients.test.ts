@@ -1,12 +1,12 @@
 // The clients in memory, below HTTP, where a test can choose the very moment of a request.
 import { expect, it, onTestFinished } from "vitest";
-import { RequestStates } from "../../src/protocol/request-state.ts";
-import { SigningKeys } from "../../src/protocol/signing-keys.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { RequestLog } from "../../src/mcp/calls/request-log.ts";
-import { LiveClients } from "../../src/mcp/legacy/live-clients.ts";
 import type { LiveClientOptions } from "../../src/mcp/legacy/live-client.ts";
+import { LiveClients } from "../../src/mcp/legacy/live-clients.ts";
 import { promptCatalogue, PromptRegistry } from "../../src/prompts/registry.ts";
+import { RequestStates } from "../../src/protocol/request-state.ts";
+import { SigningKeys } from "../../src/protocol/signing-keys.ts";
 import { resourceCatalogue, ResourceRegistry } from "../../src/resources/registry.ts";
 import type { Client } from "../../src/sessions/session.ts";
 import { openStorage } from "../../src/storage/open.ts";

@@ -1,8 +1,8 @@
 // A client that introduces itself and never comes back with its id is soon gone; one that came back keeps its age.
 import { expect, it } from "vitest";
-import { buildApp } from "../../src/app/app.ts";
-import { loadConfig, asTexts, type Settings } from "../../src/config/config.ts";
 import { onTestFinished } from "vitest";
+import { buildApp } from "../../src/app/app.ts";
+import { asTexts, loadConfig, type Settings } from "../../src/config/config.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { initialize, post, rpc } from "../support/raw.ts";

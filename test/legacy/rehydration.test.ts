@@ -5,7 +5,7 @@ import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { LiveClient } from "../../src/mcp/legacy/live-client.ts";
 import { gate, serveHere } from "../support/here.ts";
-import { CAPABILITIES, INFO, introduce, read, rpc, type RawClient } from "../support/raw.ts";
+import { CAPABILITIES, INFO, introduce, type RawClient, read, rpc } from "../support/raw.ts";
 
 afterEach(() => vi.restoreAllMocks());
 

@@ -6,7 +6,7 @@ import { defineTool } from "../../src/index.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
-import { calling, eventsOf, introduce, read, rpc, type RawClient } from "../support/raw.ts";
+import { calling, eventsOf, introduce, type RawClient, read, rpc } from "../support/raw.ts";
 
 /** A tool whose calls report a step, then wait until the test lets them go. */
 function holding() {

@@ -14,7 +14,7 @@ import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { INTERRUPTED } from "../support/interrupted.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
-import { eventsOf, introduce, read, rpc, type Json, type RawClient } from "../support/raw.ts";
+import { eventsOf, introduce, type Json, type RawClient, read, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const INFO = { name: "sampler", version: "1" };

@@ -8,8 +8,8 @@ import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
+import { BOTH, eventsOf, introduce, type RawClient, read, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
-import { BOTH, eventsOf, introduce, read, rpc, type RawClient } from "../support/raw.ts";
 
 /** Reads a stream until `enough` of its text. */
 async function until(response: Response, enough: (text: string) => boolean): Promise<string> {

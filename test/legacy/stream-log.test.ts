@@ -2,12 +2,12 @@
 // message is delivered exactly once and in order, or its loss is an explicit error.
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { newId } from "../../src/lib/ids.ts";
-import type { Storage } from "../../src/storage/storage.ts";
-import { openStorage } from "../../src/storage/open.ts";
 import { DurableStream } from "../../src/events/durable-stream.ts";
 import { parseEventId } from "../../src/events/event-id.ts";
 import { SseStream } from "../../src/events/sse-stream.ts";
+import { newId } from "../../src/lib/ids.ts";
+import { openStorage } from "../../src/storage/open.ts";
+import type { Storage } from "../../src/storage/storage.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

@@ -1,7 +1,7 @@
 // A 2026 request ends with its connection, and only that one does.
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { definePrompt, defineResource, defineTool } from "../../src/index.ts";
-import { connect, VERSIONS, isModern } from "../support/clients.ts";
+import { connect, isModern, VERSIONS } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { isSilent, startModel } from "../support/model-server.ts";

@@ -1,11 +1,11 @@
 // The client behind a `subscriptions/listen` of 2026-07-28: it is there while somebody listens, and nobody comes back to it.
 import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { ListenStreams } from "../../src/mcp/modern/listen-streams.ts";
-import { ConcurrencyLimit } from "../../src/mcp/calls/concurrency-limit.ts";
-import { newId } from "../../src/lib/ids.ts";
 import { ConnectedClients } from "../../src/clients/connected-clients.ts";
 import { Presence } from "../../src/clients/presence.ts";
+import { newId } from "../../src/lib/ids.ts";
+import { ConcurrencyLimit } from "../../src/mcp/calls/concurrency-limit.ts";
+import { ListenStreams } from "../../src/mcp/modern/listen-streams.ts";
 import type { ClientStore } from "../../src/sessions/store.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { connect } from "../support/clients.ts";

@@ -12,7 +12,7 @@ import {
   modernRequest,
   postModern,
 } from "../support/modern.ts";
-import { introduce, post, read, rpc, type Json } from "../support/raw.ts";
+import { introduce, type Json, post, read, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const VERSION_KEY = "io.modelcontextprotocol/protocolVersion";

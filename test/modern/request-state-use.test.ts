@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { definePrompt, defineTool } from "../../src/index.ts";
 import { openDatabase } from "../support/database.ts";
-import { serveHere, type Here } from "../support/here.ts";
+import { type Here, serveHere } from "../support/here.ts";
 import { askModern, callModern } from "../support/modern.ts";
 import type { CallAnswer, Json } from "../support/raw.ts";
 

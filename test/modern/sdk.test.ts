@@ -1,8 +1,8 @@
 // The SDK's rule by which a server speaks 2026-07-28 on one transport: src/mcp/modern/shared-server.ts depends on it.
 import {
+  type JSONRPCMessage,
   PerRequestHTTPServerTransport,
   Server,
-  type JSONRPCMessage,
   type Transport,
 } from "@modelcontextprotocol/server";
 import { expect, it } from "vitest";

@@ -2,9 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { connect, isModern, VERSIONS } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { gate } from "../support/here.ts";
 import { openingHome } from "../support/home.ts";
 import { MAY_BE_DONE } from "../support/interrupted.ts";
-import { gate } from "../support/here.ts";
 import { isSilent, says, startModel } from "../support/model-server.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
 import { startServer } from "../support/process.ts";

@@ -6,11 +6,11 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { envName, settings } from "../../src/config/config.ts";
-import { connect } from "../support/clients.ts";
 import { createKey } from "../support/bearer.ts";
+import { connect } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { FIXTURE, startServer } from "../support/process.ts";
 import { notifySocket } from "../support/notify-socket.ts";
+import { FIXTURE, startServer } from "../support/process.ts";
 import { deployed, isInstalled, missing, nginxConfig, startProxy } from "../support/proxy.ts";
 
 const STEPS = 5;

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import type { Settings } from "../../src/config/config.ts";
 import {
   AppError,
   createHoldfast,
@@ -14,7 +15,6 @@ import {
   type Tool,
   type ToolResult,
 } from "../../src/index.ts";
-import type { Settings } from "../../src/config/config.ts";
 import { connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { cleanEnv } from "../support/process.ts";

@@ -1,10 +1,10 @@
 // history_search as clients see it: what is found, in which order, how it is shown, and in whose sessions.
 import { describe, expect, it } from "vitest";
-import { connect, VERSIONS, type TestClient } from "../support/clients.ts";
+import { connect, type TestClient, VERSIONS } from "../support/clients.ts";
 import { openDatabase } from "../support/database.ts";
 import { serveAtTime, serveHere } from "../support/here.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { codeOf, ERAS, serveWithKeys, type Person } from "../support/people.ts";
+import { codeOf, ERAS, type Person, serveWithKeys } from "../support/people.ts";
 
 interface Hit {
   session: string;

@@ -1,11 +1,11 @@
 // A database from before the index knew word forms and scripts without spaces: its messages are found after the upgrade.
 import { expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
-import { openStorage } from "../../src/storage/open.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 

@@ -4,7 +4,7 @@ import { defineTool } from "../../src/index.ts";
 import { connect } from "../support/clients.ts";
 import { serveHere } from "../support/here.ts";
 import { askModern } from "../support/modern.ts";
-import { ERAS, serveWithKeys, type Era, type Person } from "../support/people.ts";
+import { type Era, ERAS, type Person, serveWithKeys } from "../support/people.ts";
 import type { CallAnswer, Json } from "../support/raw.ts";
 
 const ADDRESS = "tools=chatgpt";

@@ -1,12 +1,12 @@
 // Handles of sessions in both eras: refused ones, calls without any, and what is told of the session and the caller.
 import { describe, expect, it } from "vitest";
 import {
+  type ClientVersion,
   connect,
   isModern,
-  VERSIONS,
-  type ClientVersion,
   type TestClient,
   type ToolAnswer,
+  VERSIONS,
 } from "../support/clients.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";

@@ -1,8 +1,8 @@
 // Deleting single messages, as clients of both eras do it.
 import { expect, it } from "vitest";
-import { uriOf, WAIT } from "../support/listening.ts";
 import { connect, type TestClient } from "../support/clients.ts";
 import { serveHere } from "../support/here.ts";
+import { uriOf, WAIT } from "../support/listening.ts";
 import { codeOf, ERAS, serveWithKeys } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 import { sharedSession } from "../support/shared-session.ts";

@@ -4,13 +4,13 @@ import { defineTool, inputRequired } from "../../src/index.ts";
 import { serveHere } from "../support/here.ts";
 import { askModern, callModern } from "../support/modern.ts";
 import {
+  type CallAnswer,
   calling,
   initialize,
   introduce,
   post,
   read,
   rpc,
-  type CallAnswer,
 } from "../support/raw.ts";
 
 const bare = async (

@@ -1,8 +1,8 @@
 // The built-in prompts and completion: an earlier conversation, for whoever may see it, in both eras.
 import { describe, expect, it } from "vitest";
-import { ERAS, nobodys, saying, serveWithKeys, type Person } from "../support/people.ts";
-import { SECRET, sharedSession } from "../support/shared-session.ts";
+import { ERAS, nobodys, type Person, saying, serveWithKeys } from "../support/people.ts";
 import type { Json } from "../support/raw.ts";
+import { SECRET, sharedSession } from "../support/shared-session.ts";
 
 const PROMPTS = ["continue_conversation", "summarize_conversation"];
 

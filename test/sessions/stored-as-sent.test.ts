@@ -5,13 +5,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
-import { serveHere, type Here } from "../support/here.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { type Here, serveHere } from "../support/here.ts";
 import { errorOf } from "../support/keyed.ts";
 import { callModern, modernHeaders, modernRequest } from "../support/modern.ts";
+import { calling, introduce, type Json, post, type RawClient, read } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
-import { calling, introduce, post, read, type Json, type RawClient } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
-import { temporaryFolder } from "../support/folder.ts";
 import {
   appOn,
   endLine,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { gate } from "../support/here.ts";
-import { ERAS, serveWithKeys, type Person } from "../support/people.ts";
+import { ERAS, type Person, serveWithKeys } from "../support/people.ts";
 import { rows } from "../support/rows.ts";
 
 const WAIT = { timeout: 60_000 };

@@ -1,11 +1,11 @@
 // Both eras on one pipe, in any order: some programs ask `server/discover` before they introduce themselves, some after.
-import { expect, it } from "vitest";
 import type { JSONRPCRequest, Transport } from "@modelcontextprotocol/server";
+import { expect, it } from "vitest";
 import { EraChannels } from "../../src/mcp/stdio/era-channels.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { envelope, MODERN, modernRequest } from "../support/modern.ts";
 import { INFO, type Json } from "../support/raw.ts";
-import { rawStdio, type RawStdio } from "../support/raw-stdio.ts";
+import { type RawStdio, rawStdio } from "../support/raw-stdio.ts";
 
 const INTRODUCTION = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO };
 

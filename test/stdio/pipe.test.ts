@@ -1,10 +1,10 @@
 // What comes over a pipe: lines, batches, and what is no message.
 import { PassThrough, Writable } from "node:stream";
-import { describe, expect, it } from "vitest";
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import { describe, expect, it } from "vitest";
 import { PipeTransport } from "../../src/mcp/stdio/pipe-transport.ts";
-import { initialize, rpc, type Json } from "../support/raw.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { initialize, type Json, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { toolFolder } from "../support/tool-folder.ts";
 

@@ -3,11 +3,11 @@ import { setTimeout } from "node:timers/promises";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { connect, type ClientVersion, type TestClient } from "../support/clients.ts";
+import { type ClientVersion, connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { INTERRUPTED } from "../support/interrupted.ts";
 import { isSilent, startModel, streams } from "../support/model-server.ts";
-import { cleanEnv, run, PROGRAM, startServer } from "../support/process.ts";
+import { cleanEnv, PROGRAM, run, startServer } from "../support/process.ts";
 import { rawStdio, type Wire } from "../support/raw-stdio.ts";
 import { rows, transcript } from "../support/rows.ts";
 

@@ -7,8 +7,8 @@ import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { onTestFinished } from "vitest";
 import { run } from "./process.ts";
-import { calling, INFO, initialize, introduce, post, read, rpc } from "./raw.ts";
 import type { Answer, CallAnswer, Json, RawClient } from "./raw.ts";
+import { calling, INFO, initialize, introduce, post, read, rpc } from "./raw.ts";
 
 export const bearer = (token: string): { authorization: string } => ({
   authorization: `Bearer ${token}`,

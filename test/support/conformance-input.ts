@@ -7,7 +7,7 @@ import {
   MissingRequiredClientCapabilityError,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { defineTool, definePrompt, type Tool, type ToolSpec } from "../../src/index.ts";
+import { definePrompt, defineTool, type Tool, type ToolSpec } from "../../src/index.ts";
 
 type NoArguments = z.ZodObject<Record<never, never>>;
 

@@ -2,10 +2,10 @@
 // Started as a process; the flag is the port.
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  inputRequired,
-  inputResponse,
   type CallToolResult,
   type ContentBlock,
+  inputRequired,
+  inputResponse,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { createHoldfast, definePrompt, defineResource, type Tool } from "../../src/index.ts";

@@ -2,7 +2,7 @@
 // tools or its clock.
 import { onTestFinished } from "vitest";
 import { buildApp } from "../../src/app/app.ts";
-import { loadConfig, asTexts, type Settings } from "../../src/config/config.ts";
+import { asTexts, loadConfig, type Settings } from "../../src/config/config.ts";
 import { createHoldfast } from "../../src/holdfast.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import type { Prompt } from "../../src/prompts/prompt.ts";

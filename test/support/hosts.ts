@@ -1,9 +1,9 @@
 // The requests of well-known hosts and programs as they come over the wire, as far as they concern where a call works.
 // Sources: https://github.com/anthropics/claude-ai-mcp/issues/583 and 975, https://github.com/openai/openai-apps-sdk-examples/issues/201,
 // https://github.com/anthropics/claude-ai-mcp/issues/70.
-import { callModern, askModern, envelope, MODERN } from "./modern.ts";
-import { calling, initialize, introduce, post, read, rpc, type Json } from "./raw.ts";
-import { rawStdio, type RawStdio, type Wire } from "./raw-stdio.ts";
+import { askModern, callModern, envelope, MODERN } from "./modern.ts";
+import { calling, initialize, introduce, type Json, post, read, rpc } from "./raw.ts";
+import { type RawStdio, rawStdio, type Wire } from "./raw-stdio.ts";
 
 /** The structured content of a tool's result. */
 export type CallTool = (tool: string, args: object) => Promise<Json>;

@@ -1,15 +1,15 @@
 // Calls with a request key below the tools: processes on one storage, a call's run and its caller, all in the test's hand.
 import { onTestFinished } from "vitest";
-import { newId } from "../../src/lib/ids.ts";
 import {
-  IdempotentCalls,
   type IdempotentCall,
+  IdempotentCalls,
   type KeyedOptions,
   type Outcome,
   type Run,
 } from "../../src/idempotency/idempotent-calls.ts";
-import type { Storage } from "../../src/storage/storage.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import type { Storage } from "../../src/storage/storage.ts";
 import { temporaryFolder } from "./folder.ts";
 import { ManualClock } from "./manual-clock.ts";
 

@@ -4,7 +4,7 @@ import { EventEmitter, once } from "node:events";
 import { z } from "zod";
 import { defineTool, type Tool } from "../../src/index.ts";
 import { callModern, type ModernOptions } from "./modern.ts";
-import { calling, introduce, read, rpc, type CallAnswer, type Json } from "./raw.ts";
+import { type CallAnswer, calling, introduce, type Json, read, rpc } from "./raw.ts";
 
 export const REQUEST_KEY = "holdfast/request-key";
 

@@ -1,6 +1,6 @@
 // `subscriptions/listen` of 2026-07-28 as it looks on the wire, with no SDK in between.
 import { expect, onTestFinished } from "vitest";
-import { modernRequest, postModern, type ModernOptions } from "./modern.ts";
+import { type ModernOptions, modernRequest, postModern } from "./modern.ts";
 import { eventsOf, type Json } from "./raw.ts";
 
 const SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId";

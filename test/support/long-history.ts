@@ -1,10 +1,10 @@
 // Conversations that are too long for a model's window, and a scripted model that also writes summaries.
 import Database from "better-sqlite3";
-import { databaseFile } from "../../src/storage/admin.ts";
 import { tokenizer } from "../../src/models/tokens.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { connect, type TestClient } from "./clients.ts";
-import { serveHere, type Here } from "./here.ts";
-import { says, startModel, type ModelCall, type ModelServer, type Script } from "./model-server.ts";
+import { type Here, serveHere } from "./here.ts";
+import { type ModelCall, type ModelServer, says, type Script, startModel } from "./model-server.ts";
 
 export interface Remembering {
   model: ModelServer;

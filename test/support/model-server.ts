@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
-import { openai, type Asked, type Wire } from "./model-wires.ts";
+import { type Asked, openai, type Wire } from "./model-wires.ts";
 
 /** One request as the model saw it. */
 export interface ModelCall extends Asked {

@@ -1,6 +1,6 @@
 // 2026-07-28 requests as they look on the wire, with no SDK in between.
 import { expect } from "vitest";
-import { calling, INFO, post, read, rpc, type Answer, type CallAnswer, type Json } from "./raw.ts";
+import { type Answer, type CallAnswer, calling, INFO, type Json, post, read, rpc } from "./raw.ts";
 
 export const MODERN = "2026-07-28";
 

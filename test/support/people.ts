@@ -3,11 +3,11 @@ import { randomUUID } from "node:crypto";
 import { onTestFinished } from "vitest";
 import type { App } from "../../src/app/app.ts";
 import type { Scope } from "../../src/auth/principal.ts";
-import { createHoldfast, type HoldfastOptions } from "../../src/holdfast.ts";
 import type { Settings } from "../../src/config/config.ts";
+import { createHoldfast, type HoldfastOptions } from "../../src/holdfast.ts";
 import { temporaryFolder } from "./folder.ts";
 import { askModern } from "./modern.ts";
-import { calling, initialize, post, RawClient, read, type Answer, type CallAnswer } from "./raw.ts";
+import { type Answer, type CallAnswer, calling, initialize, post, RawClient, read } from "./raw.ts";
 
 export const ERAS = ["2025", "2026"] as const;
 export type Era = (typeof ERAS)[number];

@@ -1,13 +1,13 @@
 // Programs of others that speak MCP, as people install them, behind one face: a tool by its name, and the text it gives.
-import { fileURLToPath } from "node:url";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { createMCPClient } from "@ai-sdk/mcp";
 import { MultiServerMCPClient } from "@langchain/mcp-adapters";
 import { Client, type VersionNegotiationMode } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { onTestFinished } from "vitest";
-import { connect, type ClientVersion } from "./clients.ts";
+import { type ClientVersion, connect } from "./clients.ts";
 import { temporaryFolder } from "./folder.ts";
 import { cleanEnv, run } from "./process.ts";
 

@@ -1,5 +1,5 @@
 // HTTP as a client program sends it, with no SDK in between: raw requests, raw answers.
-import { request, type IncomingMessage } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { text as textOf } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 

@@ -1,6 +1,6 @@
 // A client that has something to lose, and how a refusal must look.
 import { expect } from "vitest";
-import { introduce, type Answer, type RawClient } from "./raw.ts";
+import { type Answer, introduce, type RawClient } from "./raw.ts";
 
 /** A client with one state key and one message. */
 export async function clientWithData(url: string, version = "2025-11-25"): Promise<RawClient> {

@@ -1,6 +1,6 @@
 // The story that every way of running Holdfast must survive: work, SIGKILL, and the same client goes on.
 import { expect } from "vitest";
-import { connect, type ClientVersion } from "./clients.ts";
+import { type ClientVersion, connect } from "./clients.ts";
 import { startServer } from "./process.ts";
 
 /** `program`: how the server is started; by default Node and the source. */

@@ -2,11 +2,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { buildApp, type App } from "../../src/app/app.ts";
-import { loadConfig, asTexts, type Settings } from "../../src/config/config.ts";
-import type { Imported } from "../../src/transfer/import.ts";
-import { whereOf } from "../../src/transfer/formats/skipped.ts";
+import { type App, buildApp } from "../../src/app/app.ts";
+import { asTexts, loadConfig, type Settings } from "../../src/config/config.ts";
 import type { Format } from "../../src/transfer/formats/format.ts";
+import { whereOf } from "../../src/transfer/formats/skipped.ts";
+import type { Imported } from "../../src/transfer/import.ts";
 import { temporaryFolder } from "./folder.ts";
 
 export const ID = "11111111-1111-4111-8111-111111111111";

@@ -3,15 +3,15 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { prettyFactory } from "pino-pretty";
 import { describe, expect, it } from "vitest";
-import { reasonOf } from "../../src/telemetry/failures.ts";
 import { AppError } from "../../src/lib/errors.ts";
+import { reasonOf } from "../../src/telemetry/failures.ts";
 import { createKey, knock } from "../support/bearer.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startIssuer } from "../support/issuer.ts";
 import { refuses, startModel } from "../support/model-server.ts";
 import { bearer, ERAS, speak } from "../support/people.ts";
 import { startServer } from "../support/process.ts";
-import { post, rpc, type Json } from "../support/raw.ts";
+import { type Json, post, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 
 const lines = (errors: string): Json[] =>

@@ -6,11 +6,11 @@ import { createKey } from "../support/bearer.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
-import { callModern } from "../support/modern.ts";
 import { refuses, startModel } from "../support/model-server.ts";
+import { callModern } from "../support/modern.ts";
 import { bearer, ERAS, speak } from "../support/people.ts";
-import { FIXTURE, run, PROGRAM, startServer } from "../support/process.ts";
-import { introduce, post, read, rpc, type Json } from "../support/raw.ts";
+import { FIXTURE, PROGRAM, run, startServer } from "../support/process.ts";
+import { introduce, type Json, post, read, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 
 /** A server with defects. */

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/tools/tool.ts";
 import { gate, serveHere } from "../support/here.ts";
-import { bearer, ERAS, serveWithKeys, speak, type KeyedServer } from "../support/people.ts";
-import { growth, scrape } from "../support/prometheus.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
+import { bearer, ERAS, type KeyedServer, serveWithKeys, speak } from "../support/people.ts";
+import { growth, scrape } from "../support/prometheus.ts";
 import { initialize, introduce, post, rpc } from "../support/raw.ts";
 
 const CALLS = "holdfast_calls_total";

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { dropNulls } from "../../src/mcp/messages/absent.ts";
 import { serveHere } from "../support/here.ts";
 import { envelope, modernHeaders, postModern } from "../support/modern.ts";
-import { introduce, post, read, rpc, type Json } from "../support/raw.ts";
+import { introduce, type Json, post, read, rpc } from "../support/raw.ts";
 
 const LISTS = ["tools/list", "resources/list", "resources/templates/list", "prompts/list"];
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { serveHere } from "../support/here.ts";
 import { callModern } from "../support/modern.ts";
-import { introduce, type CallAnswer, type Json } from "../support/raw.ts";
+import { type CallAnswer, introduce, type Json } from "../support/raw.ts";
 
 type Call = (tool: string, args: object) => Promise<CallAnswer>;
 

@@ -1,12 +1,12 @@
 // Tools in files: what of a folder is loaded, what a file may import, and what becomes of files with faults.
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import * as entry from "../../src/index.ts";
 import { library } from "../../src/holdfast.ts";
+import * as entry from "../../src/index.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
-import { run, PROGRAM, startServer } from "../support/process.ts";
+import { PROGRAM, run, startServer } from "../support/process.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { REMEMBER, saying, toolFolder } from "../support/tool-folder.ts";
 

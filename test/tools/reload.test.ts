@@ -2,7 +2,7 @@
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { connect, VERSIONS, type TestClient } from "../support/clients.ts";
+import { connect, type TestClient, VERSIONS } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { acknowledged, completed, listen, WAIT } from "../support/listening.ts";
 import { startServer } from "../support/process.ts";

@@ -1,16 +1,16 @@
 // Toolsets: what `tools/list` shows to whom, how few bytes that takes, and that calling does not depend on it.
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { defineTool } from "../../src/index.ts";
 import { sessionTools } from "../../src/tools/builtin/session-tools.ts";
 import { toolCatalogue } from "../../src/tools/registry.ts";
 import { ToolLists } from "../../src/tools/tool-lists.ts";
-import { z } from "zod";
-import { defineTool } from "../../src/index.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { askModern } from "../support/modern.ts";
-import { ERAS, serveWithKeys, type Person } from "../support/people.ts";
-import { initialize, introduce, post, read, type Answer, type Json } from "../support/raw.ts";
+import { ERAS, type Person, serveWithKeys } from "../support/people.ts";
+import { type Answer, initialize, introduce, type Json, post, read } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 
 const MAX_BYTES = 6_144;

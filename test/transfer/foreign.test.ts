@@ -6,8 +6,8 @@ import type { App } from "../../src/app/app.ts";
 import { importFile } from "../../src/cli/sessions/import.ts";
 import { isId } from "../../src/lib/ids.ts";
 import { readDocument } from "../../src/transfer/formats/foreign-file.ts";
-import { chatGpt, claude, claudeMessage, file, node } from "../support/foreign.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { chatGpt, claude, claudeMessage, file, node } from "../support/foreign.ts";
 import { BUNDLE } from "../support/process.ts";
 import { sitting } from "../support/terminal.ts";
 import {

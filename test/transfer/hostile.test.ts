@@ -2,14 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Settings } from "../../src/config/config.ts";
-import { rows } from "../support/rows.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { rows } from "../support/rows.ts";
 import {
   appOn,
   endLine,
   exported,
   ID,
   imported,
+  type ImportSetup,
   jsonl,
   messageLine,
   outcomes,
@@ -18,7 +19,6 @@ import {
   stateLine,
   TIME,
   timeless,
-  type ImportSetup,
 } from "../support/transfer.ts";
 
 /** The lines of the refusal; nothing may have been stored. */

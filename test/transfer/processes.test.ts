@@ -8,7 +8,7 @@ import { expect, it } from "vitest";
 import { connect } from "../support/clients.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { cleanEnv, run, PROGRAM, startServer } from "../support/process.ts";
+import { cleanEnv, PROGRAM, run, startServer } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 import {
   appOn,

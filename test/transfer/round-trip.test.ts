@@ -8,6 +8,7 @@ import { run, startServer } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 import {
   appOn,
+  endLine,
   exported,
   ID,
   imported,
@@ -17,7 +18,6 @@ import {
   sessionFile,
   sessionLine,
   stateLine,
-  endLine,
   timeless,
 } from "../support/transfer.ts";
 

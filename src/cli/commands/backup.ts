@@ -1,6 +1,6 @@
 // `holdfast backup FILE`: copies everything into one file, while the server runs. In a folder, the file is named by its
 // time, and --keep removes the oldest.
-import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
+import { asTexts, loadConfig, type Settings } from "../../config/config.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { backUp, databaseFile } from "../../storage/admin.ts";
 import { withProgress } from "../terminal/progress.ts";

@@ -3,9 +3,9 @@
 // announced, and a later cleanup deletes them.
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
-import { isoTime } from "../../lib/clock.ts";
+import { type Waiting, waitingText } from "../../jobs/cleanup.ts";
 import type { Consent } from "../../jobs/cutoff.ts";
-import { waitingText, type Waiting } from "../../jobs/cleanup.ts";
+import { isoTime } from "../../lib/clock.ts";
 import { canAsk, confirm } from "../terminal/confirm.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";

@@ -2,13 +2,13 @@
 import type { Data } from "../../app/data.ts";
 import type { ApiKey } from "../../auth/api-keys.ts";
 import { ALL_SCOPES, highestScope, includes, type Scope } from "../../auth/principal.ts";
+import { HOME } from "../../clients/session-resolver.ts";
 import { readDuration, type Settings } from "../../config/config.ts";
 import { clientConfig, COMMON_PROGRAMS, serverUrl, withName } from "../../http/client-config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { eitherOf, expectedError } from "../../lib/text/expected.ts";
-import { HOME } from "../../clients/session-resolver.ts";
 import { confirm } from "../terminal/confirm.ts";
-import { table, type Column } from "../terminal/table.ts";
+import { type Column, table } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
 import { localTime, relativeTime } from "../terminal/times.ts";

@@ -1,9 +1,9 @@
 // `holdfast restore FILE`: replaces the database by a backup.
-import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
+import { asTexts, loadConfig, type Settings } from "../../config/config.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { databaseFile, restore as restoreFile } from "../../storage/admin.ts";
-import type { CopyFlags } from "./backup.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
+import type { CopyFlags } from "./backup.ts";
 
 export function restore(
   settings: Settings,

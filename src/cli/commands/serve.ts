@@ -1,26 +1,26 @@
 // `holdfast serve`: MCP over HTTP, with a few lines that tell a new user the next step.
+import { execFile } from "node:child_process";
+import { networkInterfaces } from "node:os";
+import { promisify } from "node:util";
 import ms from "ms";
 import type { Kept } from "../../app/data.ts";
-import { createHoldfast, type Running } from "../../holdfast.ts";
+import { HOME } from "../../clients/session-resolver.ts";
 import type { Settings } from "../../config/config.ts";
-import { databaseFile } from "../../storage/admin.ts";
-import type { Waiting } from "../../jobs/cleanup.ts";
-import { networkInterfaces } from "node:os";
-import { openings, ownAddresses } from "../../http/open-network.ts";
+import { settingWarnings } from "../../config/report.ts";
+import { createHoldfast, type Running } from "../../holdfast.ts";
 import {
   clientConfig,
   COMMON_PROGRAMS,
   KEY_PLACEHOLDER,
   withName,
 } from "../../http/client-config.ts";
-import { HOME } from "../../clients/session-resolver.ts";
-import { suggestOllama } from "./ollama.ts";
-import { settingWarnings } from "../../config/report.ts";
-import { localTime } from "../terminal/times.ts";
-import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
+import { openings, ownAddresses } from "../../http/open-network.ts";
+import type { Waiting } from "../../jobs/cleanup.ts";
 import { systemReason } from "../../lib/system-errors.ts";
+import { databaseFile } from "../../storage/admin.ts";
+import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
+import { localTime } from "../terminal/times.ts";
+import { suggestOllama } from "./ollama.ts";
 
 export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
   if (settings["model-key"] !== undefined) {

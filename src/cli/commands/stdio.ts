@@ -1,6 +1,6 @@
 // `holdfast stdio`: serves one MCP client over standard input and output. Only MCP is written to standard output.
-import { createHoldfast, type StdioTarget } from "../../holdfast.ts";
 import type { Settings } from "../../config/config.ts";
+import { createHoldfast, type StdioTarget } from "../../holdfast.ts";
 import { onToolFault, type Terminal } from "../terminal/terminal.ts";
 
 export interface StdioFlags {

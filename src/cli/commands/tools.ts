@@ -1,7 +1,7 @@
 // Runs, lists and checks tools without a client, on the data folder.
 import { resolve } from "node:path";
-import { buildApp, type App } from "../../app/app.ts";
-import { loadConfig, asTexts, type Settings } from "../../config/config.ts";
+import { type App, buildApp } from "../../app/app.ts";
+import { asTexts, loadConfig, type Settings } from "../../config/config.ts";
 import { library } from "../../holdfast.ts";
 import { AppError } from "../../lib/errors.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-output.ts";

@@ -3,25 +3,25 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { dirname, resolve } from "node:path";
 import { isSea } from "node:sea";
 import { stringify } from "smol-toml";
-import { loadConfig, type Config, asTexts, type Settings } from "../../config/config.ts";
+import { asTexts, type Config, loadConfig, type Settings } from "../../config/config.ts";
+import { KEY_VARIABLE } from "../../config/report.ts";
 import { bearer, KEY_PLACEHOLDER, serverUrl, withName } from "../../http/client-config.ts";
 import { AppError } from "../../lib/errors.ts";
-import { eitherOf } from "../../lib/text/expected.ts";
-import { similarTo } from "../../lib/text/similar.ts";
-import { atFile } from "../../lib/system-errors.ts";
-import { KEY_VARIABLE } from "../../config/report.ts";
-import { checkName } from "../../sessions/sessions.ts";
 import { findTarget, timestamp } from "../../lib/files/target.ts";
 import { writeWhole } from "../../lib/files/whole-file.ts";
+import { atFile } from "../../lib/system-errors.ts";
+import { eitherOf } from "../../lib/text/expected.ts";
+import { similarTo } from "../../lib/text/similar.ts";
+import { checkName } from "../../sessions/sessions.ts";
 import { table } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { hasDatabase, withData } from "../with-data.ts";
-import { json, nested, putIntoJson, putIntoToml, type Edit } from "./edit.ts";
+import { type Edit, json, nested, putIntoJson, putIntoToml } from "./edit.ts";
 import {
   CONFIGURED,
+  type ConfiguredProgram,
   MANUAL,
   thisPlace,
-  type ConfiguredProgram,
   type Way,
   type Ways,
 } from "./programs.ts";

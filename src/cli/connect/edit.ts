@@ -5,9 +5,9 @@ import {
   findNodeAtLocation,
   getNodeValue,
   modify,
+  type ParseError,
   parseTree,
   printParseErrorCode,
-  type ParseError,
 } from "jsonc-parser";
 import { parse, stringify, TomlError } from "smol-toml";
 import { AppError } from "../../lib/errors.ts";

@@ -3,7 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { openings } from "../../http/open-network.ts";
 import type { Inspection } from "../../storage/admin.ts";
 import { counted } from "../terminal/terminal.ts";
-import { fail, ok, warn, type Finding } from "./finding.ts";
+import { fail, type Finding, ok, warn } from "./finding.ts";
 
 const NEW_KEY = "Create a key (holdfast keys create --principal NAME)";
 

@@ -1,10 +1,10 @@
 // The doctor's checks of the data folder: its permissions, its files, its free space.
 import { accessSync, chmodSync, constants, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { systemReason } from "../../lib/system-errors.ts";
 import { freeBytes, sizeText } from "../../lib/files/room.ts";
+import { systemReason } from "../../lib/system-errors.ts";
 import { ballastBytes, foldLog } from "../../storage/admin.ts";
-import { fail, ok, warn, type Finding } from "./finding.ts";
+import { fail, type Finding, ok, warn } from "./finding.ts";
 
 const LITTLE_ROOM = 64 << 20; // bytes
 const NO_ROOM = 8 << 20;

@@ -2,14 +2,14 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import {
-  loadConfig,
+  asTexts,
   type Config,
   type ConfigSources,
-  asTexts,
+  loadConfig,
   type Settings,
 } from "../../config/config.ts";
+import { reportSettings, type SettingReport, settingWarnings } from "../../config/report.ts";
 import { AppError } from "../../lib/errors.ts";
-import { reportSettings, settingWarnings, type SettingReport } from "../../config/report.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { databaseBytes, databaseFile, inspect, noDatabase } from "../../storage/admin.ts";
 import { VERSION } from "../../version.ts";
@@ -17,10 +17,10 @@ import { stylist } from "../terminal/colours.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { inLocalTimes } from "../terminal/times.ts";
 import { checkAccess } from "./access.ts";
-import { checkDatabase } from "./database.ts";
-import { fail, ok, warn, type Finding } from "./finding.ts";
-import { checkModel } from "./model.ts";
 import { checkPlace } from "./data-folder.ts";
+import { checkDatabase } from "./database.ts";
+import { fail, type Finding, ok, warn } from "./finding.ts";
+import { checkModel } from "./model.ts";
 import { checkTools } from "./tools.ts";
 
 export interface DoctorFlags {

@@ -3,7 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { similarTo } from "../../lib/text/similar.ts";
 import { configuredModel } from "../../models/configured.ts";
-import { fail, ok, warn, type Finding } from "./finding.ts";
+import { fail, type Finding, ok, warn } from "./finding.ts";
 
 const TIMEOUT_MS = 5_000;
 const check = "model";

@@ -2,7 +2,7 @@
 import type { Config } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import { loadedText, loadToolFolder } from "../commands/tools.ts";
-import { fail, ok, type Finding } from "./finding.ts";
+import { fail, type Finding, ok } from "./finding.ts";
 
 const check = "tools";
 

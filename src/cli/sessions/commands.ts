@@ -1,5 +1,5 @@
 // `holdfast sessions`: its commands and their flags.
-import { Option, type Command } from "commander";
+import { type Command, Option } from "commander";
 import type { SettingName, Settings } from "../../config/config.ts";
 import { expectedError } from "../../lib/text/expected.ts";
 import type { Clearable } from "../../sessions/store.ts";

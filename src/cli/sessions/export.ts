@@ -4,7 +4,7 @@ import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { ExportFormat } from "../../transfer/transfer.ts";
-import { showProgress, type Progress } from "../terminal/progress.ts";
+import { type Progress, showProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";

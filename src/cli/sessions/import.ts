@@ -5,17 +5,17 @@ import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import { checkName } from "../../sessions/sessions.ts";
-import type { Imported, Outcome } from "../../transfer/import.ts";
-import { whereOf, type Skipped } from "../../transfer/formats/skipped.ts";
 import type { Format } from "../../transfer/formats/format.ts";
+import { type Skipped, whereOf } from "../../transfer/formats/skipped.ts";
 import type { Source } from "../../transfer/formats/source.ts";
+import type { Imported, Outcome } from "../../transfer/import.ts";
 import { showProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
-import { hasDatabase, withData } from "../with-data.ts";
-import { withFile } from "./spool.ts";
-import { stopSignal } from "./output.ts";
 import { oneLine } from "../terminal/text.ts";
 import { localTime } from "../terminal/times.ts";
+import { hasDatabase, withData } from "../with-data.ts";
+import { stopSignal } from "./output.ts";
+import { withFile } from "./spool.ts";
 
 export interface ImportFlags {
   principal: string;

@@ -4,11 +4,11 @@ import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { ListedFacts, SessionPage } from "../../sessions/store.ts";
+import { type Column, table } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { withData } from "../with-data.ts";
-import { table, type Column } from "../terminal/table.ts";
 import { oneLine, shortened } from "../terminal/text.ts";
 import { relativeTime } from "../terminal/times.ts";
+import { withData } from "../with-data.ts";
 
 export interface ListFlags {
   query?: string;

@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { AppError } from "../../lib/errors.ts";
-import { systemReason } from "../../lib/system-errors.ts";
 import { findTarget } from "../../lib/files/target.ts";
 import { writeWhole } from "../../lib/files/whole-file.ts";
+import { systemReason } from "../../lib/system-errors.ts";
 import type { Output, Terminal } from "../terminal/terminal.ts";
 
 const CHUNK = 64 * 1024; // characters

@@ -1,15 +1,15 @@
 // `holdfast sessions show`: prints one conversation.
 import type { Data } from "../../app/data.ts";
+import { messageFields } from "../../chat/message.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
-import { messageFields } from "../../chat/message.ts";
 import type { StateEntry } from "../../state/store.ts";
 import { stylist } from "../terminal/colours.ts";
 import type { Output, Terminal } from "../terminal/terminal.ts";
 import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { shown } from "./list.ts";
-import { Transcript, type Page } from "./transcript.ts";
+import { type Page, Transcript } from "./transcript.ts";
 
 export interface ShowFlags {
   last?: number;

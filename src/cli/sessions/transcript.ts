@@ -1,9 +1,9 @@
 // A conversation as lines for a terminal.
 import { byOther, type Message, type Role } from "../../chat/message.ts";
+import { counted } from "../../lib/text/plural.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { StateEntry } from "../../state/store.ts";
 import type { ContentCounts } from "../../transfer/store.ts";
-import { counted } from "../../lib/text/plural.ts";
 import type { Style } from "../terminal/colours.ts";
 import { harmless, oneLine, shortened, wrap, wrapProse } from "../terminal/text.ts";
 import { localTime } from "../terminal/times.ts";

@@ -1,15 +1,15 @@
 // Authenticates HTTP requests: sets the principal, or answers with a challenge (RFC 6750).
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
-import { MissingCredentials, type Authenticator } from "../../auth/authenticator.ts";
-import { may, type AuthInfo, type Scope } from "../../auth/principal.ts";
+import { type Authenticator, MissingCredentials } from "../../auth/authenticator.ts";
+import { type AuthInfo, may, type Scope } from "../../auth/principal.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
-import type { OpenConnections } from "../limits/connections.ts";
 import type { Authenticated, Guard } from "../guards/guard.ts";
+import { pathName } from "../guards/target.ts";
+import type { OpenConnections } from "../limits/connections.ts";
 import { WrongCredentials } from "../limits/limits.ts";
 import { addressOf } from "../observe.ts";
-import { pathName } from "../guards/target.ts";
-import { USUAL_SCOPES, type ProtectedResource } from "./protected-resource.ts";
+import { type ProtectedResource, USUAL_SCOPES } from "./protected-resource.ts";
 
 /** Challenge for a caller whose scope is too low. */
 export const insufficientScope = (

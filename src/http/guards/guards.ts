@@ -4,13 +4,13 @@ import {
   validateHostHeader,
   validateOriginHeader,
 } from "@modelcontextprotocol/server";
+import type { Context } from "hono";
 import { parseAccept } from "hono/utils/accept";
 import { LRUCache } from "lru-cache";
 import { remember } from "../../lib/text/remember.ts";
 import { MODERN_VERSION } from "../../mcp/initialize.ts";
 import { RequestError, stopping } from "../../protocol/errors.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
-import type { Context } from "hono";
 import type { Authenticated, Guard } from "./guard.ts";
 
 /** Number of accepted Host headers to remember: programs send the same one with every request. */

@@ -1,14 +1,14 @@
 // Parses an address: its session (`/mcp?session=ID`, `/mcp?name=NAME`, or `/mcp/NAME` for hosts that drop the query),
 // and its toolsets (`?tools=core,chat`).
-import { AppError } from "../../lib/errors.ts";
-import { remember } from "../../lib/text/remember.ts";
-import { similarTo } from "../../lib/text/similar.ts";
 import {
   readToolsets,
   splitToolsets,
   TOOLSET_NAMES,
   type ToolsetName,
 } from "../../config/toolsets.ts";
+import { AppError } from "../../lib/errors.ts";
+import { remember } from "../../lib/text/remember.ts";
+import { similarTo } from "../../lib/text/similar.ts";
 import type { SessionTarget } from "../../sessions/session.ts";
 import { checkName } from "../../sessions/sessions.ts";
 

@@ -1,13 +1,13 @@
 // Bounds the bytes of bodies and answers in memory. Over the bound, a request waits or is refused with 503. One
 // principal gets at most half, so a client that does not read its answers delays only itself.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
-import { PAGE_BYTES } from "../../lib/page.ts";
-import { once } from "../../lib/once.ts";
+import type { Context } from "hono";
 import { CountByKey } from "../../lib/count-by-key.ts";
+import { once } from "../../lib/once.ts";
+import { PAGE_BYTES } from "../../lib/page.ts";
 import type { HttpAnswer } from "../../mcp/calls/http-answer.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
-import type { Context } from "hono";
 import type { Authenticated } from "../guards/guard.ts";
 import { whenWritten } from "../listen.ts";
 

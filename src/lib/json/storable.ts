@@ -1,8 +1,8 @@
 // Checks that values can be stored unchanged: well-formed text, portable numbers, and nothing that JSON drops or
 // converts. Other values are refused with their path, before anything is stored.
 import { AppError } from "../errors.ts";
-import { isWrittenNumber, whyInexact } from "./exact-numbers.ts";
 import { storable, textFault } from "../text/text.ts";
+import { isWrittenNumber, whyInexact } from "./exact-numbers.ts";
 
 /** Bound on nesting: `JSON.stringify` and others recurse without one. */
 const MAX_DEPTH = 1_000;

@@ -1,13 +1,13 @@
 // Interrupted requests. If the process stops or dies, a request runs again when its tool declares that to be safe. Any
 // other tool call ends with a result: an error would make clients repeat the call by themselves.
 import {
-  PROTOCOL_VERSION_META_KEY,
   type JSONRPCMessage,
+  PROTOCOL_VERSION_META_KEY,
   type RequestId,
 } from "@modelcontextprotocol/server";
 import { interruptedError } from "../../lib/errors.ts";
-import { failure, type ToolRegistry } from "../../tools/registry.ts";
 import { RPC } from "../../protocol/json-rpc.ts";
+import { failure, type ToolRegistry } from "../../tools/registry.ts";
 
 /** The part of a request that these decisions use. */
 export interface Interruptible {

@@ -1,10 +1,10 @@
 // Conversion of an SSE answer to one JSON body, for clients that accept no streams. Progress is left out.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
-import { toJson } from "../../lib/json/json.ts";
 import type { SseStream } from "../../events/sse-stream.ts";
-import type { BodyAnswer } from "./http-answer.ts";
+import { toJson } from "../../lib/json/json.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import { isAnswer } from "../../protocol/json-rpc.ts";
+import type { BodyAnswer } from "./http-answer.ts";
 
 export interface JsonAtEndOptions {
   /** True if the requests came as an array. */

@@ -2,14 +2,14 @@
 // JSON, and nothing is stored.
 import { setTimeout } from "node:timers/promises";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
-import { AppError } from "../../lib/errors.ts";
 import type { DurableStream } from "../../events/durable-stream.ts";
 import { SseStream } from "../../events/sse-stream.ts";
 import type { Ended, StreamStore } from "../../events/store.ts";
+import { AppError } from "../../lib/errors.ts";
 import { toJson } from "../../lib/json/json.ts";
-import { ACCEPTED, type HttpAnswer } from "./http-answer.ts";
 import { stopping } from "../../protocol/errors.ts";
 import { isNotification } from "../../protocol/json-rpc.ts";
+import { ACCEPTED, type HttpAnswer } from "./http-answer.ts";
 
 export interface PendingResponse {
   /** Records the session of one of the requests, as the stored answer may hold its content. */

@@ -2,20 +2,20 @@
 // The line never has content: no arguments, no results, no names that clients choose.
 import {
   isJSONRPCErrorResponse,
+  type JSONRPCMessage,
   ProtocolError,
   ProtocolErrorCode,
-  type JSONRPCMessage,
 } from "@modelcontextprotocol/server";
 import { ToolMistake } from "../../definitions/mistake.ts";
-import { toAppError, type ErrorCode, type RequestErrorCode } from "../../lib/errors.ts";
+import { type ErrorCode, type RequestErrorCode, toAppError } from "../../lib/errors.ts";
 import { isId } from "../../lib/ids.ts";
+import { RPC } from "../../protocol/json-rpc.ts";
 import type { Caller } from "../../sessions/session.ts";
-import { failureLevel, logFailure, type FailedCall } from "../../telemetry/failures.ts";
+import { type FailedCall, failureLevel, logFailure } from "../../telemetry/failures.ts";
 import type { Logger } from "../../telemetry/logger.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import { ERROR_META, SESSION_META, type ToolRegistry } from "../../tools/registry.ts";
-import { isModern, type Interruptible } from "./interruption.ts";
-import { RPC } from "../../protocol/json-rpc.ts";
+import { type Interruptible, isModern } from "./interruption.ts";
 
 /** A request in flight. */
 export interface LoggedRequest {

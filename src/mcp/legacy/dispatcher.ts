@@ -1,25 +1,25 @@
 // Delivers a client's messages to its server in memory, and routes the answers: quick ones to the POST's body, others
 // to a durable stream.
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
-import { fingerprint, newId } from "../../lib/ids.ts";
-import { CountByKey } from "../../lib/count-by-key.ts";
-import type { ToolsetName } from "../../config/toolsets.ts";
 import type { Principal } from "../../auth/principal.ts";
 import type { Presence } from "../../clients/presence.ts";
-import type { Caller, Client, SessionTarget } from "../../sessions/session.ts";
-import type { ClientStore } from "../../sessions/store.ts";
+import type { ToolsetName } from "../../config/toolsets.ts";
 import { SseStream } from "../../events/sse-stream.ts";
 import type { OpenRequest, StreamRecord } from "../../events/store.ts";
-import { JsonResponse, StreamResponse, type ToldProgress } from "../calls/pending-response.ts";
+import { CountByKey } from "../../lib/count-by-key.ts";
+import { fingerprint, newId } from "../../lib/ids.ts";
+import { RequestError } from "../../protocol/errors.ts";
+import { isRequest, primes } from "../../protocol/json-rpc.ts";
+import type { Caller, Client, SessionTarget } from "../../sessions/session.ts";
+import type { ClientStore } from "../../sessions/store.ts";
+import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
 import type { HttpAnswer, StreamAnswer } from "../calls/http-answer.ts";
+import type { PendingResponses } from "../calls/in-flight.ts";
 import { mayWait } from "../calls/interruption.ts";
+import { JsonResponse, StreamResponse, type ToldProgress } from "../calls/pending-response.ts";
 import { isLogLevel, LOG_LEVELS } from "../initialize.ts";
 import type { LiveClient, LiveClientOptions } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
-import type { PendingResponses } from "../calls/in-flight.ts";
-import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
-import { RequestError } from "../../protocol/errors.ts";
-import { isRequest, primes } from "../../protocol/json-rpc.ts";
 
 export interface DispatcherOptions extends LiveClientOptions {
   instanceId: string;

@@ -5,29 +5,29 @@ import {
   type JSONRPCMessage,
   type JSONRPCRequest,
 } from "@modelcontextprotocol/server";
+import type { ClientAccess } from "../../clients/client-access.ts";
+import type { Presence } from "../../clients/presence.ts";
+import type { SessionResolver } from "../../clients/session-resolver.ts";
+import { parseEventId } from "../../events/event-id.ts";
+import type { StreamRecord } from "../../events/store.ts";
+import type { Activity } from "../../lib/activity.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { isId, newId } from "../../lib/ids.ts";
 import { toJson } from "../../lib/json/json.ts";
 import { counted } from "../../lib/text/plural.ts";
-import type { Activity } from "../../lib/activity.ts";
-import type { ClientAccess } from "../../clients/client-access.ts";
-import type { SessionResolver } from "../../clients/session-resolver.ts";
-import type { Presence } from "../../clients/presence.ts";
-import type { Client } from "../../sessions/session.ts";
-import type { ClientStore } from "../../sessions/store.ts";
-import { parseEventId } from "../../events/event-id.ts";
-import type { StreamRecord } from "../../events/store.ts";
-import type { BodyAnswer, HttpAnswer, StreamAnswer } from "../calls/http-answer.ts";
-import { checkBatch, checkRevision } from "../messages/batch.ts";
-import type { Dispatcher } from "./dispatcher.ts";
-import { type Headerless, INITIALIZE_FIRST } from "./headerless.ts";
-import type { Incoming } from "../messages/incoming.ts";
-import { checkIntroduction, clientFromInitialize } from "../initialize.ts";
-import { LiveClient, type LiveClientOptions } from "./live-client.ts";
-import type { LiveClients } from "./live-clients.ts";
-import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import { isRequest, primes } from "../../protocol/json-rpc.ts";
+import type { Client } from "../../sessions/session.ts";
+import type { ClientStore } from "../../sessions/store.ts";
+import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
+import type { BodyAnswer, HttpAnswer, StreamAnswer } from "../calls/http-answer.ts";
+import { checkIntroduction, clientFromInitialize } from "../initialize.ts";
+import { checkBatch, checkRevision } from "../messages/batch.ts";
+import type { Incoming } from "../messages/incoming.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { type Headerless, INITIALIZE_FIRST } from "./headerless.ts";
+import { LiveClient, type LiveClientOptions } from "./live-client.ts";
+import type { LiveClients } from "./live-clients.ts";
 
 /** The reason why a client that accepts only JSON cannot be asked for input. */
 const NEEDS_STREAM = "this request does not take text/event-stream, on which it would come.";

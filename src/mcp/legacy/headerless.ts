@@ -1,11 +1,11 @@
 // The 2025 era without `Mcp-Session-Id`, for hosts that initialize for each call or send no id back. A request is
 // served if it needs no client. Its argument, its address or `default-session` selects the session.
-import { SUPPORTED_PROTOCOL_VERSIONS, type JSONRPCMessage } from "@modelcontextprotocol/server";
-import { checkRevision } from "../messages/batch.ts";
-import { ACCEPTED, type HttpAnswer } from "../calls/http-answer.ts";
-import type { PassingCalls } from "../calls/passing-calls.ts";
+import { type JSONRPCMessage, SUPPORTED_PROTOCOL_VERSIONS } from "@modelcontextprotocol/server";
 import { RequestError } from "../../protocol/errors.ts";
 import { isRequest } from "../../protocol/json-rpc.ts";
+import { ACCEPTED, type HttpAnswer } from "../calls/http-answer.ts";
+import type { PassingCalls } from "../calls/passing-calls.ts";
+import { checkRevision } from "../messages/batch.ts";
 import type { Incoming } from "../messages/incoming.ts";
 
 /** Methods that store something for a client, or send it later. */

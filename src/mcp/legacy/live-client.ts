@@ -10,16 +10,16 @@ import type {
   Transport,
   TransportSendOptions,
 } from "@modelcontextprotocol/server";
-import type { Caller, Client } from "../../sessions/session.ts";
 import { OpenStreams } from "../../events/open-streams.ts";
 import { SseStream } from "../../events/sse-stream.ts";
 import type { StreamRecord, StreamStore } from "../../events/store.ts";
-import type { RequestLog, RequestOutcome, LoggedRequest } from "../calls/request-log.ts";
-import { ServerRequestIds } from "./server-request-ids.ts";
-import type { PendingResponse } from "../calls/pending-response.ts";
-import { interrupted } from "../calls/interruption.ts";
 import { isAnswer, isNotification, isRequest, primes } from "../../protocol/json-rpc.ts";
+import type { Caller, Client } from "../../sessions/session.ts";
+import { interrupted } from "../calls/interruption.ts";
+import type { PendingResponse } from "../calls/pending-response.ts";
+import type { LoggedRequest, RequestLog, RequestOutcome } from "../calls/request-log.ts";
 import { createServer, type McpServerOptions } from "../server.ts";
+import { ServerRequestIds } from "./server-request-ids.ts";
 import { StandaloneStreams } from "./standalone-streams.ts";
 
 interface OpenCall extends LoggedRequest {

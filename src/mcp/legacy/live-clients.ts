@@ -1,13 +1,13 @@
 // The clients in memory: all busy ones, and a bounded number of idle ones. The least recently used idle client goes
 // first.
 import { once } from "../../lib/once.ts";
+import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import type { Client } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
 import type { Changed } from "../../updates/changes.ts";
 import type { ConnectionHolder, List } from "../../updates/delivery.ts";
 import { mayRunAgain } from "../calls/interruption.ts";
 import { LiveClient, type LiveClientOptions } from "./live-client.ts";
-import { listChangedNotice } from "../../protocol/json-rpc.ts";
 
 /** Maximum size of all idle clients' `initialize` requests; in memory they take several times as much. */
 const MAX_IDLE_BYTES = 8_000_000;

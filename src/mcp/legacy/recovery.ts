@@ -2,18 +2,18 @@
 // stream if its tool declares that to be safe; any other is answered as interrupted.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { LOCAL, may, NO_CREDENTIALS } from "../../auth/principal.ts";
-import type { Clock } from "../../lib/clock.ts";
 import type { CredentialsLife } from "../../clients/client-access.ts";
 import type { OpenRequest, StreamStore } from "../../events/store.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { why } from "../../telemetry/failures.ts";
 import type { Logger } from "../../telemetry/logger.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
-import type { Dispatcher } from "./dispatcher.ts";
-import { noteProgress, type ToldProgress } from "../calls/pending-response.ts";
-import { interrupted, mayRunAgain, type Interruptible } from "../calls/interruption.ts";
-import type { LiveClients } from "./live-clients.ts";
-import { neededScope } from "../scopes.ts";
 import { ANYTHING } from "../../updates/changes.ts";
+import { interrupted, type Interruptible, mayRunAgain } from "../calls/interruption.ts";
+import { noteProgress, type ToldProgress } from "../calls/pending-response.ts";
+import { neededScope } from "../scopes.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { LiveClients } from "./live-clients.ts";
 
 export interface RecoveryOptions {
   streams: StreamStore;

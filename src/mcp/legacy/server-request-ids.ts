@@ -1,7 +1,7 @@
 // Ids of the server's requests to a client, with the epoch in them. The SDK counts from 0 in every new `Server`; the
 // epoch keeps an answer from before a restart off a newer request with the same number.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
-import { isRequest, isNotification, isAnswer } from "../../protocol/json-rpc.ts";
+import { isAnswer, isNotification, isRequest } from "../../protocol/json-rpc.ts";
 
 export class ServerRequestIds {
   readonly #prefix: string;

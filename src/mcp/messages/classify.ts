@@ -2,9 +2,9 @@
 // which it checks last and slowly.
 import {
   classifyInboundRequest,
+  type InboundClassificationOutcome,
   isJSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
-  type InboundClassificationOutcome,
 } from "@modelcontextprotocol/server";
 import { MODERN_VERSION } from "../initialize.ts";
 

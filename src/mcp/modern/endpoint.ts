@@ -1,16 +1,16 @@
 // The 2026-07-28 era over HTTP: every POST is independent, and a handle or the address names the session. Spec:
 // modelcontextprotocol.io, revision 2026-07-28, "Streamable HTTP".
 import type { InboundModernRoute, JSONRPCRequest } from "@modelcontextprotocol/server";
+import { RequestError } from "../../protocol/errors.ts";
 import type { Caller } from "../../sessions/session.ts";
-import type { RequestLog } from "../calls/request-log.ts";
-import { MODERN_VERSION } from "../initialize.ts";
-import type { ListenStreams } from "./listen-streams.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
 import { ACCEPTED, type HttpAnswer } from "../calls/http-answer.ts";
 import type { PassingCalls } from "../calls/passing-calls.ts";
-import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./param-headers.ts";
-import { RequestError } from "../../protocol/errors.ts";
+import type { RequestLog } from "../calls/request-log.ts";
+import { MODERN_VERSION } from "../initialize.ts";
 import type { Incoming } from "../messages/incoming.ts";
-import type { ToolRegistry } from "../../tools/registry.ts";
+import type { ListenStreams } from "./listen-streams.ts";
+import { checkParameterHeaders, checkStandardHeaders, type Mismatch } from "./param-headers.ts";
 
 export interface ModernEndpointOptions {
   calls: PassingCalls;

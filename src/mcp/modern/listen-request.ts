@@ -2,18 +2,18 @@
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
-  isSpecType,
   type Implementation,
+  isSpecType,
   type JSONRPCRequest,
   type SubscriptionFilter,
 } from "@modelcontextprotocol/server";
-import { newId } from "../../lib/ids.ts";
-import type { List } from "../../updates/delivery.ts";
-import type { Client } from "../../sessions/session.ts";
 import type { Principal } from "../../auth/principal.ts";
-import { checkIntroduction, clientFromMeta, MODERN_VERSION } from "../initialize.ts";
+import { newId } from "../../lib/ids.ts";
 import { RequestError } from "../../protocol/errors.ts";
+import type { Client } from "../../sessions/session.ts";
+import type { List } from "../../updates/delivery.ts";
 import { MAX_SUBSCRIBED_BYTES } from "../../updates/store.ts";
+import { checkIntroduction, clientFromMeta, MODERN_VERSION } from "../initialize.ts";
 import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "../server.ts";
 
 /**

@@ -1,29 +1,29 @@
 // `subscriptions/listen` of 2026-07-28: one stream of change notifications, for as long as the caller is connected.
 // Each stream has a client row, so that changes in any process reach it like any other client.
 import {
-  SERVER_INFO_META_KEY,
-  SUBSCRIPTION_ID_META_KEY,
   type JSONRPCNotification,
   type JSONRPCRequest,
   type RequestId,
+  SERVER_INFO_META_KEY,
+  SUBSCRIPTION_ID_META_KEY,
   type SubscriptionFilter,
 } from "@modelcontextprotocol/server";
-import { CountByKey } from "../../lib/count-by-key.ts";
-import type { Clock } from "../../lib/clock.ts";
 import type { Presence } from "../../clients/presence.ts";
 import type { SessionResolver } from "../../clients/session-resolver.ts";
-import type { Caller } from "../../sessions/session.ts";
-import type { ClientStore } from "../../sessions/store.ts";
-import type { ConnectionHolder, List } from "../../updates/delivery.ts";
 import { SseStream } from "../../events/sse-stream.ts";
-import type { SubscriptionStore } from "../../updates/store.ts";
-import type { ToolRegistry } from "../../tools/registry.ts";
-import { listenedBytes, listenedUris, listenedLists, listeningClient } from "./listen-request.ts";
-import type { StreamAnswer } from "../calls/http-answer.ts";
-import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { CountByKey } from "../../lib/count-by-key.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import { listChangedNotice } from "../../protocol/json-rpc.ts";
+import type { Caller } from "../../sessions/session.ts";
+import type { ClientStore } from "../../sessions/store.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
+import type { ConnectionHolder, List } from "../../updates/delivery.ts";
+import type { SubscriptionStore } from "../../updates/store.ts";
+import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
+import type { StreamAnswer } from "../calls/http-answer.ts";
 import { MAX_SUBSCRIPTIONS, type ServerInfo } from "../server.ts";
+import { listenedBytes, listenedLists, listenedUris, listeningClient } from "./listen-request.ts";
 
 interface Listener {
   /** The request's id, which names the subscription. */

@@ -2,20 +2,20 @@
 // and capabilities, or legacy calls without a session. The server is prepared once and stores nothing between calls.
 // Inside it, requests have ids of ours, because callers choose theirs independently of each other.
 import {
-  PerRequestHTTPServerTransport,
-  SUPPORTED_PROTOCOL_VERSIONS,
   type JSONRPCMessage,
   type JSONRPCRequest,
+  PerRequestHTTPServerTransport,
   type RequestId,
+  SUPPORTED_PROTOCOL_VERSIONS,
   type TransportSendOptions,
 } from "@modelcontextprotocol/server";
 import { CALLER_GONE } from "../../idempotency/idempotent-calls.ts";
-import type { Caller } from "../../sessions/session.ts";
-import type { RequestLog, LoggedRequest } from "../calls/request-log.ts";
-import type { JsonResponse } from "../calls/pending-response.ts";
-import { MODERN_VERSION } from "../initialize.ts";
-import { interrupted } from "../calls/interruption.ts";
 import { isAnswer, RPC } from "../../protocol/json-rpc.ts";
+import type { Caller } from "../../sessions/session.ts";
+import { interrupted } from "../calls/interruption.ts";
+import type { JsonResponse } from "../calls/pending-response.ts";
+import type { LoggedRequest, RequestLog } from "../calls/request-log.ts";
+import { MODERN_VERSION } from "../initialize.ts";
 import { createServer, type McpServerOptions } from "../server.ts";
 
 const CLASSIFICATIONS = {

@@ -1,10 +1,10 @@
 // One pipe as two channels: requests that claim 2026-07-28 go to one server, all others to another, as over HTTP. The
 // SDK fixes a pipe's era at its first message, but clients send `server/discover` before or after their `initialize`.
 import {
-  PROTOCOL_VERSION_META_KEY,
-  SUPPORTED_PROTOCOL_VERSIONS,
   type JSONRPCMessage,
+  PROTOCOL_VERSION_META_KEY,
   type RequestId,
+  SUPPORTED_PROTOCOL_VERSIONS,
   type Transport,
 } from "@modelcontextprotocol/server";
 import { isAnswer, isNotification, isRequest } from "../../protocol/json-rpc.ts";

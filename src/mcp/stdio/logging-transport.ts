@@ -1,10 +1,10 @@
 // A pipe that logs its requests: each gets an id of ours, like each HTTP request.
 import type { JSONRPCMessage, RequestId, Transport } from "@modelcontextprotocol/server";
 import { newId } from "../../lib/ids.ts";
-import type { Caller } from "../../sessions/session.ts";
-import type { RequestLog, RequestOutcome, LoggedRequest } from "../calls/request-log.ts";
-import { interrupted } from "../calls/interruption.ts";
 import { isAnswer, isNotification, isRequest } from "../../protocol/json-rpc.ts";
+import type { Caller } from "../../sessions/session.ts";
+import { interrupted } from "../calls/interruption.ts";
+import type { LoggedRequest, RequestLog, RequestOutcome } from "../calls/request-log.ts";
 
 export class LoggingTransport implements Transport {
   onclose?: () => void;

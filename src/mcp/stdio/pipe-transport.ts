@@ -6,19 +6,19 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import {
   classifyInboundRequest,
   isSpecType,
-  parseJSONRPCMessage,
   type JSONRPCMessage,
+  parseJSONRPCMessage,
   type RequestId,
   type Transport,
 } from "@modelcontextprotocol/server";
 import { toJson } from "../../lib/json/json.ts";
+import { RequestError, rpcErrorOf } from "../../protocol/errors.ts";
+import { isAnswer, isNotification, isRequest, requestIdOf } from "../../protocol/json-rpc.ts";
 import { dropNulls } from "../messages/absent.ts";
 import { checkBatch, checkRevision } from "../messages/batch.ts";
 import { messageFault } from "../messages/faults.ts";
 import { checkContent, contentFault, readMessages } from "../messages/inbound.ts";
 import { Lines } from "./lines.ts";
-import { RequestError, rpcErrorOf } from "../../protocol/errors.ts";
-import { isAnswer, isNotification, isRequest, requestIdOf } from "../../protocol/json-rpc.ts";
 
 export interface PipeOptions {
   input: Readable;

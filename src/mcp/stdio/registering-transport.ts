@@ -7,21 +7,21 @@ import type {
   Transport,
 } from "@modelcontextprotocol/server";
 import { LOCAL } from "../../auth/principal.ts";
+import type { Presence } from "../../clients/presence.ts";
+import type { SessionResolver } from "../../clients/session-resolver.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { toAppError } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
-import type { SessionResolver } from "../../clients/session-resolver.ts";
-import type { Presence } from "../../clients/presence.ts";
+import { rpcErrorOf } from "../../protocol/errors.ts";
+import { isAnswer, isNotification, isRequest } from "../../protocol/json-rpc.ts";
 import type { Client, SessionTarget } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
 import { canonicalUri } from "../../sessions/uris.ts";
-import type { SubscriptionStore } from "../../updates/store.ts";
 import { why } from "../../telemetry/failures.ts";
 import type { Logger } from "../../telemetry/logger.ts";
+import type { SubscriptionStore } from "../../updates/store.ts";
 import { clientFromInitialize } from "../initialize.ts";
 import { listenedUris, listeningClient, NO_HEADER } from "../modern/listen-request.ts";
-import { rpcErrorOf } from "../../protocol/errors.ts";
-import { isAnswer, isNotification, isRequest } from "../../protocol/json-rpc.ts";
 import { MAX_SUBSCRIPTIONS } from "../server.ts";
 
 export interface RegisteringOptions {

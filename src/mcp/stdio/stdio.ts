@@ -2,15 +2,15 @@
 import type { Notification, Server } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { LOCAL } from "../../auth/principal.ts";
+import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import type { Caller, SessionTarget } from "../../sessions/session.ts";
 import { why } from "../../telemetry/failures.ts";
 import type { ConnectionHolder } from "../../updates/delivery.ts";
+import { createServer, type McpServerOptions } from "../server.ts";
 import { EraChannels } from "./era-channels.ts";
-import { RegisteringTransport, type RegisteringOptions } from "./registering-transport.ts";
 import { LoggingTransport } from "./logging-transport.ts";
 import { PipeTransport } from "./pipe-transport.ts";
-import { listChangedNotice } from "../../protocol/json-rpc.ts";
-import { createServer, type McpServerOptions } from "../server.ts";
+import { type RegisteringOptions, RegisteringTransport } from "./registering-transport.ts";
 
 export interface StdioOptions extends McpServerOptions, RegisteringOptions {
   /** True if a client without an address gets a session of its own. */

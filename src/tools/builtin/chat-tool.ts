@@ -1,16 +1,16 @@
 // The tools `chat` and `chat_retry`, which ask a model with the session's history as context: the server's model, else
 // the client's, else recall.
 import { randomUUID } from "node:crypto";
-import { inputRequired, inputResponse, type CallToolResult } from "@modelcontextprotocol/server";
+import { type CallToolResult, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Again } from "../../chat/ask.ts";
 import type { Message } from "../../chat/message.ts";
 import { optionalText } from "../arguments.ts";
-import type { ToolContext } from "../session/context.ts";
-import { reply } from "./reply.ts";
 import { requestKey } from "../request-key.ts";
-import { samplingReply, samplingRequest } from "./sampling.ts";
+import type { ToolContext } from "../session/context.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { reply } from "./reply.ts";
+import { samplingReply, samplingRequest } from "./sampling.ts";
 
 /** Minimum time between two progress notifications: models write faster than clients can show. */
 const PROGRESS_INTERVAL_MS = 50;

@@ -1,16 +1,16 @@
 // The tools `search` and `fetch`, in the shapes that ChatGPT's connectors and deep research require: one string in,
 // one JSON text out. See developers.openai.com, "Building MCP servers for ChatGPT Apps and API integrations".
-import { inOneLine } from "../../lib/text/quoted.ts";
 import { z } from "zod";
-import { transcriptLine, type Message } from "../../chat/message.ts";
+import { type Message, transcriptLine } from "../../chat/message.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import { isId } from "../../lib/ids.ts";
+import { inOneLine } from "../../lib/text/quoted.ts";
 import { shortened } from "../../lib/text/text.ts";
 import { historyBefore } from "../../sessions/uris.ts";
-import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { READS } from "./annotations.ts";
+import { reply } from "./reply.ts";
 
 const MAX_RESULTS = 20;
 const MAX_TITLE_BYTES = 200;

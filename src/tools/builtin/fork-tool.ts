@@ -1,9 +1,9 @@
 // The tool `session_fork`: a copy of a conversation that continues on its own.
-import { quoted } from "../../lib/text/quoted.ts";
 import { z } from "zod";
-import { reply } from "./reply.ts";
+import { quoted } from "../../lib/text/quoted.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { ADDS } from "./annotations.ts";
+import { reply } from "./reply.ts";
 
 export function forkTool(): Tool {
   return defineTool({

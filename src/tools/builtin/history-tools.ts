@@ -2,19 +2,19 @@
 import { z } from "zod";
 import {
   byOther,
+  type Message,
   messageFields,
   messageList,
   ROLES,
   STATUSES,
   transcriptLine,
-  type Message,
 } from "../../chat/message.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
-import { reply } from "./reply.ts";
 import { requestKey } from "../request-key.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { ADDS, READS, REPLACES } from "./annotations.ts";
+import { reply } from "./reply.ts";
 
 /** A message in results: absent fields have no value. */
 function toMessage(message: Message) {

@@ -1,7 +1,7 @@
 // The client's own model behind `chat` (MCP sampling): the request to the client, and its answer.
 import {
-  isSpecType,
   type CreateMessageRequestParams,
+  isSpecType,
   type SamplingMessage,
 } from "@modelcontextprotocol/server";
 import type { ModelReply, ModelRequest } from "../../chat/model.ts";

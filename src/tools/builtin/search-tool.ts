@@ -1,15 +1,15 @@
 // The tool that finds messages, in one session or in all sessions that the caller may read.
-import { inOneLine, quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import { z } from "zod";
 import type { Hit } from "../../chat/history-search.ts";
-import { byOther, transcriptLine, ROLES } from "../../chat/message.ts";
+import { byOther, ROLES, transcriptLine } from "../../chat/message.ts";
 import { counted } from "../../lib/text/plural.ts";
+import { inOneLine, quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import type { Access } from "../../sessions/session.ts";
-import { author } from "./history-tools.ts";
 import type { OwnSessions } from "../session/own-sessions.ts";
-import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { READS } from "./annotations.ts";
+import { author } from "./history-tools.ts";
+import { reply } from "./reply.ts";
 
 type Scope = "session" | "all";
 

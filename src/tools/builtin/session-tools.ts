@@ -1,16 +1,16 @@
 // Tools for sessions themselves: open, list, show, change, clear, delete.
-import { isoTime } from "../../lib/clock.ts";
-import { quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import ms from "ms";
 import { z } from "zod";
+import { isoTime } from "../../lib/clock.ts";
 import { counted } from "../../lib/text/plural.ts";
+import { quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
-import type { OwnSessions } from "../session/own-sessions.ts";
 import { optionalText } from "../arguments.ts";
-import { reply } from "./reply.ts";
-import { offered, sharedWith } from "./share-tools.ts";
+import type { OwnSessions } from "../session/own-sessions.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { ADDS, READS, REPLACES, SETS } from "./annotations.ts";
+import { reply } from "./reply.ts";
+import { offered, sharedWith } from "./share-tools.ts";
 
 const summary = {
   owner: z.string(),

@@ -1,10 +1,10 @@
 // Tools for sharing a session with other principals.
 import { z } from "zod";
 import { AppError } from "../../lib/errors.ts";
-import { reply } from "./reply.ts";
 import type { SessionHandle } from "../session/session-handle.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { SETS } from "./annotations.ts";
+import { reply } from "./reply.ts";
 
 const principal = z.string().describe("Name of the other principal, as its keys or tokens say it.");
 

@@ -1,14 +1,14 @@
 // Tools for a session's key/value state.
-import { isoTime } from "../../lib/clock.ts";
-import { jsonLine, quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import { z } from "zod";
+import { jsonArgument, jsonResult } from "../../definitions/json-schema.ts";
+import { isoTime } from "../../lib/clock.ts";
 import { decodeCursor, encodeCursor } from "../../lib/cursor.ts";
+import { jsonLine, quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import type { StateEntry } from "../../state/store.ts";
 import { optionalText } from "../arguments.ts";
-import { jsonArgument, jsonResult } from "../../definitions/json-schema.ts";
-import { reply } from "./reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { READS, REPLACES } from "./annotations.ts";
+import { reply } from "./reply.ts";
 
 const key = z.string().describe("Short name, such as user.city.");
 const ifVersion = z

@@ -1,6 +1,6 @@
 // The changes that a call makes: each runs once if the call has a key, and commits together with its notifications.
-import { newId } from "../../lib/ids.ts";
 import type { MakeOnce } from "../../idempotency/idempotent-calls.ts";
+import { newId } from "../../lib/ids.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { UpdateNotifier } from "../../updates/notifier.ts";
 import type { Change } from "../../updates/store.ts";

@@ -7,10 +7,10 @@ import type {
 } from "@modelcontextprotocol/server";
 import type { Principal } from "../../auth/principal.ts";
 import type { CallingProgram, RequestInfo } from "../../definitions/request.ts";
-import type { Caller, Session } from "../../sessions/session.ts";
-import type { StateUse } from "../../protocol/request-state-use.ts";
-import type { OwnSessions } from "./own-sessions.ts";
 import type { InputOf, ObjectSchema } from "../../definitions/schema.ts";
+import type { StateUse } from "../../protocol/request-state-use.ts";
+import type { Caller, Session } from "../../sessions/session.ts";
+import type { OwnSessions } from "./own-sessions.ts";
 import type { SessionHandle, SessionServices } from "./session-handle.ts";
 
 /**

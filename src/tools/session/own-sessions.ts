@@ -1,12 +1,12 @@
 // The caller's sessions, in the form that tools use. Other principals' sessions are unreachable from here.
 import type { Hit } from "../../chat/history-search.ts";
 import { CurrentSession } from "../../clients/session-resolver.ts";
+import { isTrue } from "../../lib/is-true.ts";
 import type { Caller, Session, SessionCounts } from "../../sessions/session.ts";
 import type { Lifetime, NewSession } from "../../sessions/sessions.ts";
 import type { Offer, SessionPage } from "../../sessions/store.ts";
 import { SESSIONS_URI, sessionUri } from "../../sessions/uris.ts";
-import { isCreated, SessionHandle, type Run, type SessionServices } from "./session-handle.ts";
-import { isTrue } from "../../lib/is-true.ts";
+import { isCreated, type Run, SessionHandle, type SessionServices } from "./session-handle.ts";
 
 export class OwnSessions {
   readonly #services: SessionServices;

@@ -2,24 +2,24 @@
 import type { Ask } from "../../chat/ask.ts";
 import type { Chat } from "../../chat/chat.ts";
 import type { HistorySearch } from "../../chat/history-search.ts";
-import type { ModelRequest } from "../../chat/model.ts";
 import type { Message } from "../../chat/message.ts";
+import type { ModelRequest } from "../../chat/model.ts";
 import type { Summary } from "../../chat/store.ts";
-import { AppError } from "../../lib/errors.ts";
-import { SessionHistory, SessionState, type SessionParts } from "../builtin/session-output.ts";
 import type { CurrentSession, SessionResolver } from "../../clients/session-resolver.ts";
-import type { Caller, Session, SessionCounts } from "../../sessions/session.ts";
 import type { IdempotentCalls } from "../../idempotency/idempotent-calls.ts";
+import { AppError } from "../../lib/errors.ts";
+import { isTrue } from "../../lib/is-true.ts";
 import type { RunningCalls } from "../../sessions/running-calls.ts";
+import type { Caller, Session, SessionCounts } from "../../sessions/session.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import type { Clearable, Grant, SessionChanges } from "../../sessions/store.ts";
 import { historyUri, SESSIONS_URI, sessionUri } from "../../sessions/uris.ts";
+import type { State } from "../../state/state.ts";
+import type { Forks } from "../../transfer/fork.ts";
 import type { UpdateNotifier } from "../../updates/notifier.ts";
 import type { Change } from "../../updates/store.ts";
+import { SessionHistory, type SessionParts, SessionState } from "../builtin/session-output.ts";
 import type { MakeChange, NewId } from "./changes.ts";
-import type { Forks } from "../../transfer/fork.ts";
-import type { State } from "../../state/state.ts";
-import { isTrue } from "../../lib/is-true.ts";
 
 /** The services that session-aware tools use. */
 export interface SessionServices {

@@ -1,18 +1,18 @@
 // Finds the session of a call, checks the caller's access, and passes the session to the handler.
-import { invalidState } from "../../protocol/request-state.ts";
-import { AppError } from "../../lib/errors.ts";
 import type { CurrentSession } from "../../clients/session-resolver.ts";
-import type { KeyedOptions, Run } from "../../idempotency/idempotent-calls.ts";
-import type { Caller } from "../../sessions/session.ts";
-import { changesOf, idsFrom } from "./changes.ts";
-import { newId } from "../../lib/ids.ts";
-import { useState } from "../../protocol/request-state-use.ts";
 import { ToolMistake } from "../../definitions/mistake.ts";
-import { OwnSessions } from "./own-sessions.ts";
-import { isQuestion, isSettled, settle, type Settled } from "../results.ts";
 import type { PreparedSchema } from "../../definitions/schema.ts";
-import { SessionHandle } from "./session-handle.ts";
+import type { KeyedOptions, Run } from "../../idempotency/idempotent-calls.ts";
+import { AppError } from "../../lib/errors.ts";
+import { newId } from "../../lib/ids.ts";
+import { invalidState } from "../../protocol/request-state.ts";
+import { useState } from "../../protocol/request-state-use.ts";
+import type { Caller } from "../../sessions/session.ts";
+import { isQuestion, isSettled, settle, type Settled } from "../results.ts";
+import { changesOf, idsFrom } from "./changes.ts";
 import type { Call, OpenedSession, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
+import { OwnSessions } from "./own-sessions.ts";
+import { SessionHandle } from "./session-handle.ts";
 
 type Handler<Input, Policy extends SessionPolicy> = (
   context: ToolContext<Input, Policy>,

@@ -3,7 +3,7 @@
 // messages.
 import { z } from "zod";
 import type { Role } from "../../chat/message.ts";
-import { issueOf, timeOf, type Conversation } from "./conversation.ts";
+import { type Conversation, issueOf, timeOf } from "./conversation.ts";
 import { labelOf, type SkipMessage } from "./skipped.ts";
 
 const message = z.object({

@@ -1,7 +1,7 @@
 // Claude's conversations.json: a list of messages for each conversation. The import takes only the names of attached
 // files, and skips malformed messages.
 import { z } from "zod";
-import { issueOf, timeOf, type Conversation } from "./conversation.ts";
+import { type Conversation, issueOf, timeOf } from "./conversation.ts";
 import { labelOf, type SkipMessage } from "./skipped.ts";
 
 const file = z.object({ file_name: z.string() });

@@ -5,10 +5,10 @@ import type { Role } from "../../chat/message.ts";
 import { AppError } from "../../lib/errors.ts";
 import { shortened, storable } from "../../lib/text/text.ts";
 import { MAX_TITLE_BYTES } from "../../sessions/sessions.ts";
-import { SessionCheck, type Incoming, type TransferLimits } from "../incoming.ts";
+import { type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts";
+import type { Content } from "../store.ts";
 import type { OnReplaced } from "./jsonl.ts";
 import type { SkipMessage } from "./skipped.ts";
-import type { Content } from "../store.ts";
 
 export interface Conversation {
   /** The other program's id. */

@@ -2,12 +2,12 @@
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../../lib/errors.ts";
+import type { Incoming, TransferLimits } from "../incoming.ts";
 import { readChatGpt } from "./chatgpt.ts";
 import { readClaude } from "./claude.ts";
-import { issueOf, toIncoming, type Conversation } from "./conversation.ts";
-import type { Incoming, TransferLimits } from "../incoming.ts";
+import { type Conversation, issueOf, toIncoming } from "./conversation.ts";
 import type { OnReplaced } from "./jsonl.ts";
-import { labelOf, type Skipped, type SkipMessage } from "./skipped.ts";
+import { labelOf, type SkipMessage, type Skipped } from "./skipped.ts";
 
 /** Maximum length of a string in Node. */
 const MAX_BYTES = 512 * 1024 * 1024 - 32;

@@ -2,10 +2,10 @@
 // place. An import reads each session again from its place, so nothing stays in memory.
 import { AppError } from "../../lib/errors.ts";
 import type { Faults } from "../faults.ts";
-import { SessionCheck, type Header, type Incoming, type TransferLimits } from "../incoming.ts";
-import { parseLine, type Entry, type OnReplaced } from "./jsonl.ts";
-import { readLines, type Line, type Place } from "./lines.ts";
+import { type Header, type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts";
 import type { Content } from "../store.ts";
+import { type Entry, type OnReplaced, parseLine } from "./jsonl.ts";
+import { type Line, type Place, readLines } from "./lines.ts";
 
 /** The longest line that the limits allow: a JSON escape takes six bytes per character. */
 const longestLine = ({ maxMessageBytes, maxValueBytes }: TransferLimits): number =>

@@ -1,6 +1,6 @@
 // A session as a Markdown document for reading; it cannot be imported.
-import { isoTime } from "../../lib/clock.ts";
 import { byOther } from "../../chat/message.ts";
+import { isoTime } from "../../lib/clock.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { TransferRecord } from "../store.ts";
 

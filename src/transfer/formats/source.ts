@@ -3,11 +3,11 @@
 import { open } from "node:fs/promises";
 import { AppError } from "../../lib/errors.ts";
 import { Faults } from "../faults.ts";
-import { formatOf, readDocument, readForeign } from "./foreign-file.ts";
-import { readHoldfastFile } from "./holdfast-file.ts";
 import type { Incoming, TransferLimits } from "../incoming.ts";
+import { formatOf, readDocument, readForeign } from "./foreign-file.ts";
 import type { Format } from "./format.ts";
-import { whereOf, type Skipped } from "./skipped.ts";
+import { readHoldfastFile } from "./holdfast-file.ts";
+import { type Skipped, whereOf } from "./skipped.ts";
 
 export interface Source {
   sessions: Incoming[];
