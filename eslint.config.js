@@ -19,6 +19,8 @@ export default tseslint.config(
       "!test/",
       "!*.config.{js,ts}",
       "src/storage/sqlite/schema/{migrations,new-database}.ts", // generated
+      "src/console/embedded.ts", // generated
+      "src/console/assets",
     ],
   },
   ...tseslint.configs.strictTypeChecked,

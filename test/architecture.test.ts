@@ -35,11 +35,12 @@ const FLOORS: Record<string, number> = {
   mcp: 5,
   "tool-files": 5,
   http: 6,
-  app: 7,
-  "holdfast.ts": 8,
-  cli: 9,
-  "index.ts": 9,
-  "main.ts": 10,
+  console: 7,
+  app: 8,
+  "holdfast.ts": 9,
+  cli: 10,
+  "index.ts": 10,
+  "main.ts": 11,
 };
 
 const files = readdirSync(ROOT, { recursive: true, encoding: "utf8" }).filter((name) =>

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiKeys } from "../auth/api-keys.ts";
 import { Authenticator } from "../auth/authenticator.ts";
+import type { BrowserSessions } from "../auth/browser-sessions.ts";
 import type { IssuerEvents } from "../auth/issuer-keys.ts";
 import { AccessTokens } from "../auth/oauth.ts";
 import type { Presence } from "../clients/presence.ts";
-import type { SessionResolver } from "../clients/session-resolver.ts";
 import type { Config } from "../config/config.ts";
 import { ProtectedResource } from "../http/access/protected-resource.ts";
 import { StreamCredentials } from "../http/access/stream-credentials.ts";
@@ -25,8 +25,11 @@ import type { Logger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { prometheus } from "../telemetry/prometheus.ts";
 import { kept } from "../telemetry/readings.ts";
+import type { Transfer } from "../transfer/transfer.ts";
 import type { OutboxDelivery } from "../updates/delivery.ts";
+import { consolePages } from "./console.ts";
 import { buildEras, type Eras } from "./eras.ts";
+import type { Services } from "./services.ts";
 
 /** Time that answers have to leave at a stop. */
 const FLUSH_MS = 5_000;
@@ -40,7 +43,9 @@ export interface HttpServerOptions {
   /** Records when clients were last active. */
   activity: Activity;
   presence: Presence;
-  resolver: SessionResolver;
+  services: Services;
+  transfer: Transfer;
+  browserSessions: BrowserSessions;
   delivery: OutboxDelivery;
   clock: Clock;
   metrics: Metrics | undefined;
@@ -67,7 +72,12 @@ export class HttpServer {
     this.#publicUrl = config["public-url"];
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
     this.authenticator = new Authenticator(parts.keys, accessTokens(parts, resourceUrl));
-    this.#eras = buildEras({ ...parts, authenticator: this.authenticator, metrics });
+    this.#eras = buildEras({
+      ...parts,
+      resolver: parts.services.resolver,
+      authenticator: this.authenticator,
+      metrics,
+    });
     delivery.add(this.#eras.live);
     delivery.add(this.#eras.listens);
     this.#connections = new OpenConnections(config["max-connections"]);
@@ -93,6 +103,21 @@ export class HttpServer {
       callsPerMinute: config["max-calls-per-minute"],
       metrics: parts.metrics,
       scrape: exposition(parts, metrics, this.#eras),
+      console: config.console
+        ? consolePages({
+            authenticator: this.authenticator,
+            browserSessions: parts.browserSessions,
+            keys: parts.keys,
+            services: parts.services,
+            transfer: parts.transfer,
+            address: (c) =>
+              config["public-url"] ? resourceUrl().href : new URL("/mcp", c.req.url).href,
+            hasIssuer: issuer !== undefined,
+            publicUrl: config["public-url"],
+            maxBodyBytes: config["max-body"],
+            log,
+          })
+        : undefined,
       log,
     });
   }

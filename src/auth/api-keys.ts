@@ -6,7 +6,7 @@ import { AppError } from "../lib/errors.ts";
 import { isTrue } from "../lib/is-true.ts";
 import { checkText } from "../lib/text/text.ts";
 import type { Audit } from "./audit.ts";
-import { type AuthInfo, LOCAL, type Scope } from "./principal.ts";
+import { type AuthInfo, LOCAL, type Principal, type Scope } from "./principal.ts";
 
 export interface ApiKey {
   /** Public part of the key: names it in lists and revokes it. */
@@ -69,11 +69,10 @@ export class ApiKeys {
   }
 
   /** Resolves to the stored key and, this once, its text. @throws AppError `invalid` */
-  async create({
-    principal,
-    scope,
-    lifetimeMs,
-  }: NewApiKey): Promise<{ stored: ApiKey; key: string }> {
+  async create(
+    { principal, scope, lifetimeMs }: NewApiKey,
+    by: Pick<Principal, "id"> = LOCAL,
+  ): Promise<{ stored: ApiKey; key: string }> {
     if (principal.trim() === "")
       throw new AppError("invalid", "principal: expected a name that is not empty.");
     checkText("principal", principal, MAX_PRINCIPAL_BYTES);
@@ -85,8 +84,7 @@ export class ApiKeys {
       expiresAt: lifetimeMs === Infinity ? null : now + lifetimeMs,
       revokedAt: null,
     };
-    // Log as `local`, here and below: only commands on this machine create and revoke keys.
-    await this.#audit.noteWith(LOCAL, "key created", id, () => this.#store.create(stored), {
+    await this.#audit.noteWith(by, "key created", id, () => this.#store.create(stored), {
       detail: () => `${scope} for ${principal}`,
     });
     return { stored, key: `hf_${id}_${secret}` };
@@ -128,9 +126,9 @@ export class ApiKeys {
   }
 
   /** @throws AppError `not_found` */
-  async revoke(id: string): Promise<void> {
+  async revoke(id: string, by: Pick<Principal, "id"> = LOCAL): Promise<void> {
     const revoked = await this.#audit.noteWith(
-      LOCAL,
+      by,
       "key revoked",
       id,
       () => this.#store.revoke(id),

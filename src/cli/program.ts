@@ -1,11 +1,13 @@
 // The command line: its commands and their flags. Every setting is a flag; the work of each command is in its own file.
 import { Argument, Command, Option } from "commander";
+import { LOCAL } from "../auth/principal.ts";
 import { HOME } from "../clients/session-resolver.ts";
 import type { SettingName, Settings } from "../config/config.ts";
 import { AppError } from "../lib/errors.ts";
 import { VERSION } from "../version.ts";
 import type { BackupFlags, CopyFlags } from "./commands/backup.ts";
 import type { CleanupFlags } from "./commands/cleanup.ts";
+import type { ConsoleFlags } from "./commands/console.ts";
 import type { KeyFlags } from "./commands/keys.ts";
 import { complete, completionScript, type Shell, SHELLS } from "./completion.ts";
 import type { ConnectFlags } from "./connect/connect.ts";
@@ -175,6 +177,19 @@ export function createProgram(terminal: Terminal): Command {
     .addHelpText("after", CONNECT_HELP)
     .action(async (name: string | undefined, flags: ConnectFlags) =>
       (await import("./connect/connect.ts")).connect(settingsOf(flags), name, flags, terminal),
+    );
+
+  withSettings(
+    program
+      .command("console")
+      .description("print the address of the console, or a link that signs in"),
+    [...DATA, ...ADDRESS],
+  )
+    .option("--principal <name>", "the principal that the link signs in as", LOCAL.id)
+    .option("--scope <scope>", "what the browser may do: read, write or admin")
+    .option("--json", "print JSON")
+    .action(async (flags: ConsoleFlags) =>
+      (await import("./commands/console.ts")).printConsole(settingsOf(flags), flags, terminal),
     );
 
   const keys = program.command("keys").description("API keys for clients over HTTP");

@@ -60,6 +60,7 @@ const server = {
   }),
   "allowed-hosts": optional(hostNames, "further host names of the server that requests may use"),
   "cors-origins": optional(origins, "origins whose pages may use the server in a browser"),
+  console: required(flag, "true", "serve the console, pages for people, at /console"),
   "default-session": required(
     oneOf("mode", ["home", "own", "none"]),
     "home",

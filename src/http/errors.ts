@@ -8,7 +8,7 @@ import { failureLevel, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Authenticated } from "./guards/guard.ts";
 
-const STATUS: Readonly<Record<ErrorCode, number>> = {
+export const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid: 400,
   not_found: 404,
   forbidden: 403,

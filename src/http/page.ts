@@ -6,7 +6,7 @@ import { accepts } from "hono/accepts";
 import { html, raw } from "hono/html";
 import type { Authenticator } from "../auth/authenticator.ts";
 import { HOME } from "../clients/session-resolver.ts";
-import { clientConfig, KEY_PLACEHOLDER, withName } from "./client-config.ts";
+import { clientConfig, KEY_PLACEHOLDER, withName } from "./connect/client-config.ts";
 import type { Authenticated } from "./guards/guard.ts";
 
 const STYLE = `
@@ -22,6 +22,7 @@ h1::before { content: ""; display: block; width: 2.5rem; height: .3rem; margin-b
 h2 { margin: 2rem 0 .5rem; font-size: 1rem }
 p { margin: .6rem 0; color: var(--soft) }
 code, pre { font: .9rem/1.55 ui-monospace, monospace }
+a { color: var(--mark) }
 code { color: var(--mark); overflow-wrap: anywhere }
 pre { margin: 0; padding: .9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; white-space: pre-wrap; overflow-wrap: anywhere }
 pre code { color: inherit }
@@ -38,7 +39,7 @@ const HEADERS = {
 };
 
 /** True for a browser's GET: Accept names HTML, and none of the server's own types before it. */
-const wantsPage = (c: Context<Authenticated>): boolean =>
+export const wantsPage = (c: Context<Authenticated>): boolean =>
   c.req.header("mcp-session-id") === undefined &&
   accepts(c, {
     header: "Accept",
@@ -52,24 +53,26 @@ export function pageRoutes(
     address,
     authenticator,
     hasIssuer,
+    hasConsole,
   }: {
     address(c: Context<Authenticated>): string;
     authenticator: Authenticator;
     hasIssuer: boolean;
+    hasConsole: boolean;
   },
 ): void {
   for (const path of ["/", "/mcp"])
     app.get(path, async (c, next) => {
       if (!wantsPage(c)) return next();
       const asks = await authenticator.required();
-      return page(c, { url: address(c), asks, issuer: hasIssuer });
+      return page(c, { url: address(c), asks, issuer: hasIssuer, console: hasConsole });
     });
 }
 
 /** `asks`: the server needs credentials; `issuer`: programs find their way to it by themselves. */
 function page(
   c: Context<Authenticated>,
-  { url, asks, issuer }: { url: string; asks: boolean; issuer: boolean },
+  { url, asks, issuer, console }: { url: string; asks: boolean; issuer: boolean; console: boolean },
 ): Response | Promise<Response> {
   const key = asks && !issuer ? KEY_PLACEHOLDER : undefined;
   const config = JSON.stringify(clientConfig(withName(url, HOME), key), undefined, 2);
@@ -96,7 +99,14 @@ function page(
             </p>
             <h2>The address for programs</h2>
             <pre><code>${url}</code></pre>
-            <p>${way} A browser has nothing more to see here.</p>
+            <p>
+              ${way}
+              ${
+                console
+                  ? html`<a href="/console">The console</a> shows what is stored.`
+                  : "A browser has nothing more to see here."
+              }
+            </p>
             <h2>In a program's configuration</h2>
             <pre><code>${config}</code></pre>
             <p>

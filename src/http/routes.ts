@@ -1,4 +1,5 @@
 // The routes, as a table of contents.
+import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import type { Authenticator } from "../auth/authenticator.ts";
@@ -36,7 +37,7 @@ import { CallRate, limitRate, refuseCompressed } from "./limits/limits.ts";
 import { McpHandlers } from "./mcp.ts";
 import { observe } from "./observe.ts";
 import { healthRoutes, metricsRoute } from "./operations.ts";
-import { pageRoutes } from "./page.ts";
+import { pageRoutes, wantsPage } from "./page.ts";
 
 export interface RouteOptions {
   authenticator: Authenticator;
@@ -68,8 +69,16 @@ export interface RouteOptions {
   /** Present with /metrics; without it nothing is counted. */
   metrics: Metrics | undefined;
   scrape(): Promise<Exposition>;
+  /** The pages below /console; absent without them. */
+  console: Pages | undefined;
   log: Logger;
 }
+
+/** Answers a request for a page. */
+export type Pages = (
+  request: Request,
+  env: HttpBindings & { requestId: string },
+) => Promise<Response>;
 
 export function createRoutes(options: RouteOptions): Hono<Authenticated> {
   const { authenticator, connections, resource, hosts, origins, metrics, log } = options;
@@ -103,9 +112,26 @@ export function createRoutes(options: RouteOptions): Hono<Authenticated> {
   if (resource) resourceRoutes(app, resource);
   signInRoutes(app, { issuer: resource?.issuer, authenticator });
   retiredRoutes(app, address);
-  pageRoutes(app, { address, authenticator, hasIssuer: resource !== undefined });
+  if (options.console) consoleRoutes(app, options.console);
+  pageRoutes(app, {
+    address,
+    authenticator,
+    hasIssuer: resource !== undefined,
+    hasConsole: options.console !== undefined,
+  });
   mcpRoutes(app, options, { authenticated, address, refused });
   return app;
+}
+
+/** Hand requests to the console. A browser that opens the server's own address is led there. */
+function consoleRoutes(app: Hono<Authenticated>, pages: Pages): void {
+  const answer = (c: Context<Authenticated>): Promise<Response> =>
+    pages(c.req.raw, { ...c.env, requestId: c.get("requestId") });
+  app.all("/console", answer);
+  app.all("/console/*", answer);
+  app.get("/", (c, next) =>
+    wantsPage(c) ? Promise.resolve(c.redirect("/console", 302)) : next().then(() => undefined),
+  );
 }
 
 /** Answer on the paths of clients of the HTTP+SSE transport of 2024-11-05. */

@@ -1,5 +1,5 @@
-// Export and import of whole sessions, for the operator at the machine. Both leave audit entries.
-import { LOCAL } from "../auth/principal.ts";
+// Export and import of whole sessions. Both leave audit entries.
+import { LOCAL, type Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Session } from "../sessions/session.ts";
 import { endOf, toLine } from "./formats/jsonl.ts";
@@ -32,9 +32,12 @@ export class Transfer {
   async *export(
     { id }: Pick<Session, "id">,
     format: ExportFormat,
-    onMessage: () => void = () => undefined,
+    {
+      by = LOCAL,
+      onMessage = () => undefined,
+    }: { by?: Pick<Principal, "id">; onMessage?: () => void } = {},
   ): AsyncGenerator<string> {
-    await this.#parts.audit.note(LOCAL, "session exported", id, format).catch((error: unknown) => {
+    await this.#parts.audit.note(by, "session exported", id, format).catch((error: unknown) => {
       // Export even when the disk is full: an operator exports conversations before deleting them.
       if (!(error instanceof AppError) || error.code !== "storage_full") throw error;
     });

@@ -10,7 +10,7 @@ import {
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { putIntoJson, putIntoToml } from "../../src/cli/connect/edit.ts";
-import { CONFIGURED, MANUAL } from "../../src/cli/connect/programs.ts";
+import { CONFIGURED, MANUAL } from "../../src/http/connect/programs.ts";
 import { connect } from "../support/clients.ts";
 import { filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";

@@ -94,6 +94,7 @@ describe("without any source", () => {
       "max-message": 1024 * 1024,
       "stream-grace": 600_000,
       "stream-events": 10_000,
+      console: true,
       "default-session": "home",
       "live-clients": 1000,
       "shutdown-grace": 10_000,

@@ -3,11 +3,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import Database from "better-sqlite3";
 import { beforeEach, describe, expect, it } from "vitest";
+import { currentAssets, generatedAssets } from "../../scripts/embed-assets.ts";
 import { current, generated } from "../../scripts/embed-migrations.ts";
 import { settings } from "../../src/config/config.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
 import { MEMORY, openConnection, type Sqlite } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
@@ -46,19 +45,16 @@ describe("docs/sql.md", () => {
   it.each(blocks("sql", page("docs/sql.md")))(
     "runs as written, read-only, while the server runs: %s",
     (query) => {
-      const database = new Database(databaseFile(folder), { readonly: true });
-      const rows = database.prepare(query).all() as Record<string, unknown>[];
-      database.close();
-      expect(rows).toHaveLength(1);
-      expect(Object.values(rows[0]!)).toContain(
+      const found = rows(folder, query);
+      expect(found).toHaveLength(1);
+      expect(Object.values(found[0]!)).toContain(
         query.includes("conversation") ? "Kelp grows fast." : session,
       );
     },
   );
 
   it("shows people's times and counts in session_overview", () => {
-    const database = new Database(databaseFile(folder), { readonly: true });
-    expect(database.prepare("SELECT * FROM session_overview").all()).toMatchObject([
+    expect(rows(folder, "SELECT * FROM session_overview")).toMatchObject([
       {
         session,
         owner: "local",
@@ -70,7 +66,6 @@ describe("docs/sql.md", () => {
         last_active: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
       },
     ]);
-    database.close();
   });
 });
 
@@ -182,9 +177,7 @@ describe("the picture of the architecture", () => {
     for (const name of folders) expect(existsSync(new URL(`src/${name}`, root)), name).toBe(true);
     const folder = temporaryFolder();
     await (await startServer({ folder })).stop();
-    const database = new Database(databaseFile(folder), { readonly: true });
-    const tables = database.prepare("SELECT name FROM sqlite_schema").pluck().all();
-    database.close();
+    const tables = rows(folder, "SELECT name FROM sqlite_schema").map(({ name }) => name);
     const named = texts
       .filter((text) => text.includes(" · "))
       .flatMap((text) => text.match(/[a-z_]+/g)!);
@@ -210,6 +203,10 @@ const filled = (sqlite: Sqlite): string[] =>
 describe("generated and repeated facts", () => {
   it("embeds the migrations that drizzle-kit wrote, and the tables that they end with", () => {
     for (const [name, content] of Object.entries(generated())) expect(current(name)).toBe(content);
+  });
+
+  it("embeds the files that the console's pages load", () => {
+    expect(currentAssets()).toBe(generatedAssets());
   });
 
   it("makes a new database exactly as its migrations would", () => {

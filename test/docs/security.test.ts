@@ -15,6 +15,8 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   "Stored text that poses as a list or a turn": ["sessions/text-is-data.test.ts"],
   "Unwanted shares": ["access/consent.test.ts"],
   "A web page that calls a server on loopback": ["http/messages.test.ts", "http/cors.test.ts"],
+  "A web page that posts a form to the console": ["console/forms.test.ts"],
+  "Stored text that runs in the console": ["console/pages.test.ts"],
   "A stolen database file": ["access/api-keys.test.ts"],
   "A guessed or forged token": ["access/oauth.test.ts"],
   "`requestState` that a client has changed": ["modern/request-state.test.ts"],

@@ -9,7 +9,7 @@ const get = (url: string, accept: string, headers = {}) =>
   fetch(url, { headers: { accept, ...headers } });
 
 it("a browser is told what this is and how to connect, with or without keys, and gets nothing to run", async () => {
-  const { url } = await serveHere();
+  const { url } = await serveHere({ config: { console: false } });
   for (const address of [new URL("../../../../../", url).href, url, `${url}/`]) {
     const response = await get(address, BROWSER);
     const text = await response.text();

@@ -1,7 +1,7 @@
 // The whole server inside the test's own process, on a real socket and a real file, where a test needs a hand on its
 // tools or its clock.
 import { onTestFinished } from "vitest";
-import { buildApp } from "../../src/app/app.ts";
+import { type App, buildApp } from "../../src/app/app.ts";
 import { asTexts, loadConfig, type Settings } from "../../src/config/config.ts";
 import { createHoldfast } from "../../src/holdfast.ts";
 import type { Clock } from "../../src/lib/clock.ts";
@@ -21,6 +21,7 @@ export interface HereOptions {
 export interface Here {
   url: string;
   folder: string;
+  app: App;
   stop(): Promise<void>;
 }
 
@@ -36,7 +37,7 @@ export async function serveHere({
   const holdfast = createHoldfast({ config, tools, prompts, resources, env: {} });
   const running = await holdfast.run("http", settings);
   onTestFinished(() => running.stop());
-  return { url: running.url!, folder, stop: () => running.stop() };
+  return { url: running.url!, folder, app: running.app, stop: () => running.stop() };
 }
 
 /** As `serveHere`, on the test's own clock. */
@@ -47,7 +48,7 @@ export async function serveAtTime(clock: Clock, config: Settings = {}): Promise<
   onTestFinished(() => app.stop());
   await app.start();
   const { origin } = await app.listen();
-  return { url: `${origin}/mcp`, folder, stop: () => app.stop() };
+  return { url: `${origin}/mcp`, folder, app, stop: () => app.stop() };
 }
 
 /** A promise that a test keeps: `wait` in a tool, `open` in the test. */

@@ -4,7 +4,12 @@ import type { ApiKey } from "../../auth/api-keys.ts";
 import { ALL_SCOPES, highestScope, includes, type Scope } from "../../auth/principal.ts";
 import { HOME } from "../../clients/session-resolver.ts";
 import { readDuration, type Settings } from "../../config/config.ts";
-import { clientConfig, COMMON_PROGRAMS, serverUrl, withName } from "../../http/client-config.ts";
+import {
+  clientConfig,
+  COMMON_PROGRAMS,
+  serverUrl,
+  withName,
+} from "../../http/connect/client-config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { eitherOf, expectedError } from "../../lib/text/expected.ts";
 import { confirm } from "../terminal/confirm.ts";

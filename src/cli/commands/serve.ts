@@ -13,7 +13,7 @@ import {
   COMMON_PROGRAMS,
   KEY_PLACEHOLDER,
   withName,
-} from "../../http/client-config.ts";
+} from "../../http/connect/client-config.ts";
 import { openings, ownAddresses } from "../../http/open-network.ts";
 import type { Waiting } from "../../jobs/cleanup.ts";
 import { systemReason } from "../../lib/system-errors.ts";
@@ -100,6 +100,7 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
     `  keeps  ${keepsText(kept)}`,
     `  model  ${answers}`,
     ...(config.tools === undefined ? [] : [`  tools  ${config.tools}`]),
+    ...(config.console ? [`  see    ${consoleText(address, asks)}`] : []),
     ``,
     `For ${COMMON_PROGRAMS}:`,
     `  ${JSON.stringify(clientConfig(withName(address, HOME), key))}`,
@@ -107,6 +108,10 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
     config.ephemeral ? `Ctrl+C stops it.` : `Ctrl+C stops it; conversations stay.`,
   ];
 }
+
+/** Address of the console. A link that signs in is printed by its own command: this output may go to a log. */
+const consoleText = (address: string, asks: boolean): string =>
+  `${new URL("/console", address).href}${asks ? " (holdfast console prints a link that signs in)" : ""}`;
 
 /** Program of systemd. Node opens no datagram sockets in the file system, and libraries that do need a compiler. */
 const NOTIFY_PROGRAM = "systemd-notify";

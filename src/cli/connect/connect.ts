@@ -2,10 +2,18 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { isSea } from "node:sea";
-import { stringify } from "smol-toml";
 import { asTexts, type Config, loadConfig, type Settings } from "../../config/config.ts";
 import { KEY_VARIABLE } from "../../config/report.ts";
-import { bearer, KEY_PLACEHOLDER, serverUrl, withName } from "../../http/client-config.ts";
+import { bearer, KEY_PLACEHOLDER, serverUrl, withName } from "../../http/connect/client-config.ts";
+import {
+  CONFIGURED,
+  type ConfiguredProgram,
+  MANUAL,
+  thisPlace,
+  type Way,
+  type Ways,
+} from "../../http/connect/programs.ts";
+import { json, nested, snippet } from "../../http/connect/snippet.ts";
 import { AppError } from "../../lib/errors.ts";
 import { findTarget, timestamp } from "../../lib/files/target.ts";
 import { writeWhole } from "../../lib/files/whole-file.ts";
@@ -16,15 +24,7 @@ import { checkName } from "../../sessions/sessions.ts";
 import { table } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { hasDatabase, withData } from "../with-data.ts";
-import { type Edit, json, nested, putIntoJson, putIntoToml } from "./edit.ts";
-import {
-  CONFIGURED,
-  type ConfiguredProgram,
-  MANUAL,
-  thisPlace,
-  type Way,
-  type Ways,
-} from "./programs.ts";
+import { type Edit, putIntoJson, putIntoToml } from "./edit.ts";
 
 export interface ConnectFlags {
   name: string;
@@ -81,9 +81,11 @@ async function configure(
   const entry = way === "http" ? program.entry.http!(ways.http) : program.entry.stdio!(ways.stdio);
   const file = program.file(thisPlace(process.env));
   if (flags.write) return write(program, file, entry, terminal);
-  const whole = nested([...program.servers, "holdfast"], entry);
-  if (flags.json) return terminal.print(json({ program: program.title, file, ...whole }));
-  terminal.print(program.format === "json" ? json(whole) : stringify(whole).trimEnd());
+  if (flags.json) {
+    const whole = nested([...program.servers, "holdfast"], entry);
+    return terminal.print(json({ program: program.title, file, ...whole }));
+  }
+  terminal.print(snippet(program, entry));
   terminal.warn(`\nFor ${program.title}, into ${file}. --write puts it there. ${program.then}`);
 }
 
@@ -180,7 +182,7 @@ function listPrograms({ json: asJson }: ConnectFlags, terminal: Terminal): void 
   const place = thisPlace(process.env);
   const all = [
     ...Object.entries(CONFIGURED).map(([name, { title, file }]) => ({
-      ...{ name, title, file: file(place) },
+      ...{ name, title, file: file(place) as string | null },
     })),
     ...Object.entries(MANUAL).map(([name, { title }]) => ({ name, title, file: null })),
   ].toSorted((a, b) => a.name.localeCompare(b.name));

@@ -10,6 +10,7 @@ import {
   printParseErrorCode,
 } from "jsonc-parser";
 import { parse, stringify, TomlError } from "smol-toml";
+import { json, nested } from "../../http/connect/snippet.ts";
 import { AppError } from "../../lib/errors.ts";
 
 type Table = Record<string, unknown>;
@@ -107,11 +108,5 @@ function withoutTable(text: string, [table, name]: [string, string]): string {
     })
     .join("\n");
 }
-
-/** An object that has `entry` at this path, and nothing else. */
-export const nested = (path: string[], entry: object): object =>
-  path.reduceRight<object>((inner, name) => ({ [name]: inner }), entry);
-
-export const json = (value: unknown): string => JSON.stringify(value, undefined, 2);
 
 const broken = (reason: string): AppError => new AppError("invalid", reason);

@@ -78,5 +78,5 @@ async function* textsOf(
     signal.throwIfAborted();
     progress.add(1);
   };
-  for (const session of sessions) yield* transfer.export(session, format, onMessage);
+  for (const session of sessions) yield* transfer.export(session, format, { onMessage });
 }

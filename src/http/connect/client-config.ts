@@ -1,5 +1,5 @@
 // The configuration with which a program finds this server, in the form that most programs read.
-import { type Config, settings } from "../config/config.ts";
+import { type Config, settings } from "../../config/config.ts";
 
 /** Programs that read the form of `clientConfig`. */
 export const COMMON_PROGRAMS = "Claude Code, Cursor and others (`holdfast connect` has more)";

@@ -1,0 +1,66 @@
+// What pages do beyond forms and links: ask before a deletion, copy code, show choices at once, move by keys.
+(() => {
+  document.addEventListener(
+    "click",
+    (event) => {
+      const button = event.target.closest("button[data-confirm]");
+      if (button && !window.confirm(button.dataset.confirm)) event.preventDefault();
+    },
+    true,
+  );
+
+  const addCopyButtons = (root) => {
+    for (const pre of root.querySelectorAll("pre[data-copy], .text pre")) {
+      if (pre.parentElement.classList.contains("copyable")) continue;
+      const box = document.createElement("div");
+      box.className = "copyable";
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "copy quiet";
+      button.textContent = "Copy";
+      button.addEventListener("click", async () => {
+        await navigator.clipboard.writeText(pre.textContent);
+        button.textContent = "Copied";
+        setTimeout(() => (button.textContent = "Copy"), 1500);
+      });
+      pre.replaceWith(box);
+      box.append(pre, button);
+    }
+  };
+  addCopyButtons(document);
+  document.addEventListener("htmx:afterSettle", (event) =>
+    addCopyButtons(event.target.parentElement ?? document),
+  );
+
+  for (const form of document.querySelectorAll("form[data-auto]"))
+    form.addEventListener("change", () => form.requestSubmit());
+
+  // A page that had lost its server says so, and goes on by itself.
+  const status = document.createElement("p");
+  status.className = "banner lost";
+  status.setAttribute("role", "status");
+  status.textContent = "The server does not answer. This page goes on by itself when it is back.";
+  document.addEventListener("htmx:sendError", () => document.body.prepend(status));
+  document.addEventListener("htmx:afterOnLoad", () => status.remove());
+
+  const links = () => [...document.querySelectorAll(".sessions li > a, .hits li > a")];
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.matches("input, textarea, select");
+    if (event.key === "/" && !isTyping) {
+      const field = document.querySelector("input[type=search]");
+      if (field) {
+        event.preventDefault();
+        field.focus();
+      }
+    }
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    if (isTyping && !event.target.matches("input[type=search]")) return;
+    const all = links();
+    const at = all.indexOf(document.activeElement);
+    const next = all[event.key === "ArrowDown" ? at + 1 : Math.max(0, at - 1)];
+    if (next) {
+      event.preventDefault();
+      next.focus();
+    }
+  });
+})();

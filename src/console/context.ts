@@ -1,0 +1,73 @@
+// What all pages of the console share: the request's principal, the services, and the session that an address names.
+import type { HttpBindings } from "@hono/node-server";
+import type { Context } from "hono";
+import type { ApiKeys } from "../auth/api-keys.ts";
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { BrowserSessions } from "../auth/browser-sessions.ts";
+import type { Principal } from "../auth/principal.ts";
+import { CurrentSession } from "../clients/session-resolver.ts";
+import { AppError } from "../lib/errors.ts";
+import { isId, newId } from "../lib/ids.ts";
+import type { Session } from "../sessions/session.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { changesOf } from "../tools/session/changes.ts";
+import { SessionHandle, type SessionServices } from "../tools/session/session-handle.ts";
+import type { Transfer } from "../transfer/transfer.ts";
+
+export interface ConsoleEnv {
+  Variables: {
+    principal: Principal;
+    /** Proof that a form comes from a page of this browser's session. */
+    token: string;
+    /** True if the browser has signed in; false on a server that asks nobody. */
+    signedIn: boolean;
+  };
+  /** `requestId`: id of the request in the log. */
+  Bindings: HttpBindings & { requestId: string };
+}
+
+export type ConsoleContext = Context<ConsoleEnv>;
+
+export interface ConsoleOptions {
+  authenticator: Authenticator;
+  browserSessions: BrowserSessions;
+  keys: ApiKeys;
+  services: SessionServices;
+  transfer: Transfer;
+  /** Address of `/mcp` for programs. */
+  address(c: ConsoleContext): string;
+  /** True with an issuer of access tokens: programs need no key. */
+  hasIssuer: boolean;
+  /** Public address of the server, if it is configured. */
+  publicUrl: string | undefined;
+  maxBodyBytes: number;
+  log: Logger;
+}
+
+/**
+ * The session of that id, for the caller's reading and changing. Looking at it is no use of it: it expires as before.
+ * @throws AppError `not_found` also for a session of others
+ */
+export async function openSession(
+  { services }: ConsoleOptions,
+  principal: Principal,
+  id: string,
+): Promise<{ session: Session; handle: SessionHandle }> {
+  const session = isId(id) ? await services.sessions.look(principal, id) : undefined;
+  if (session === undefined)
+    throw new AppError("not_found", "There is no such conversation, or it has expired.");
+  const caller = { principal };
+  const change = changesOf(services.updates, caller);
+  const handle = new SessionHandle(services, CurrentSession.of(session), { caller, change, newId });
+  return { session, handle };
+}
+
+/** The text of a form's field; "" for a missing one. */
+export async function formOf(c: ConsoleContext): Promise<(name: string) => string> {
+  const form = await c.req.formData();
+  return (name) => {
+    const value = form.get(name);
+    // Browsers send line breaks as CR LF.
+    return typeof value === "string" ? value.replaceAll("\r\n", "\n") : "";
+  };
+}

@@ -1,0 +1,126 @@
+// The frame of every page: head, navigation, banner, and the parts that many pages use.
+import { html } from "hono/html";
+import type { HtmlEscapedString } from "hono/utils/html";
+import { may } from "../auth/principal.ts";
+import { isoTime } from "../lib/clock.ts";
+import { assetPath } from "./assets.ts";
+import type { ConsoleContext } from "./context.ts";
+
+export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
+
+/** Name of the form field with the token of the browser's session. */
+export const tokenField = "_token";
+
+export type Section = "connect" | "sessions" | "search" | "keys";
+
+const SECTIONS: readonly { name: Section; title: string; admin?: true }[] = [
+  { name: "sessions", title: "Sessions" },
+  { name: "search", title: "Search" },
+  { name: "connect", title: "Connect" },
+  { name: "keys", title: "Keys", admin: true },
+];
+
+export interface PageOptions {
+  title: string;
+  section?: Section;
+  body: Html;
+  /** Fault of the last action, above the page. */
+  fault?: string | undefined;
+  /** Warnings about the server. */
+  banner?: readonly string[];
+}
+
+/** A whole page for a browser that may be here. */
+export function page(c: ConsoleContext, options: PageOptions): Html {
+  const { title, section, body, fault, banner = [] } = options;
+  const principal = c.get("principal");
+  const shown = SECTIONS.filter(({ admin }) => !admin || may(principal, "admin"));
+  return frame(
+    title,
+    html`<header class="top">
+        <a class="brand" href="/console">Holdfast</a>
+        <nav aria-label="Console">
+          ${shown.map(
+            ({ name, title }) =>
+              html`<a href="/console/${name}" ${name === section ? html`aria-current="page"` : ""}
+                >${title}</a
+              >`,
+          )}
+        </nav>
+        <div class="who">
+          <span>${principal.id}</span>
+          ${
+            c.get("signedIn")
+              ? html`<form method="post" action="/console/sign-out">
+                  ${tokenInput(c)}<button class="quiet">Sign out</button>
+                </form>`
+              : ""
+          }
+        </div>
+      </header>
+      ${banner.map((line) => html`<p class="banner" role="status">${line}</p>`)}
+      <main id="main">
+        ${fault ? html`<p class="fault" role="alert">${fault}</p>` : ""} ${body}
+      </main>`,
+    c.get("token"),
+  );
+}
+
+/** A page for a browser that has not signed in. */
+export const barePage = (title: string, body: Html): Html =>
+  frame(
+    title,
+    html`<main id="main" class="bare">
+      <h1>${title}</h1>
+      ${body}
+    </main>`,
+  );
+
+const frame = (title: string, body: Html, token?: string): Html =>
+  html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="htmx-config" content="${HTMX_CONFIG}" />
+        <title>${title} · Holdfast</title>
+        <link rel="icon" href="${assetPath("icon.svg")}" type="image/svg+xml" />
+        <link rel="stylesheet" href="${assetPath("console.css")}" />
+        <script src="${assetPath("htmx.js")}" defer></script>
+        <script src="${assetPath("console.js")}" defer></script>
+      </head>
+      <body ${token ? html`hx-headers='${JSON.stringify({ "x-console-token": token })}'` : ""}>
+        <a class="skip" href="#main">Skip to the content</a>
+        ${body}
+      </body>
+    </html>`;
+
+/** No inline style, no eval: the pages' policy forbids both. */
+const HTMX_CONFIG = JSON.stringify({
+  includeIndicatorStyles: false,
+  allowEval: false,
+  allowScriptTags: false,
+  selfRequestsOnly: true,
+  historyCacheSize: 0,
+});
+
+export const tokenInput = (c: ConsoleContext): Html =>
+  html`<input type="hidden" name="${tokenField}" value="${c.get("token")}" />`;
+
+const UNITS = [
+  ["year", 31_557_600],
+  ["month", 2_629_800],
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+] as const;
+const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+/** A time as people say it, with the exact one in its title. */
+export function when(ms: number, now: number): Html {
+  const seconds = (ms - now) / 1_000;
+  const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
+  const text = unit === "second" ? "just now" : RELATIVE.format(Math.trunc(seconds / length), unit);
+  return html`<time datetime="${isoTime(ms)}" title="${isoTime(ms)}">${text}</time>`;
+}

@@ -1,0 +1,196 @@
+// API keys, for the operator: list, make, revoke.
+import type { Hono } from "hono";
+import { html } from "hono/html";
+import type { ApiKey } from "../../auth/api-keys.ts";
+import { ALL_SCOPES, may, type Scope } from "../../auth/principal.ts";
+import { AppError, toAppError } from "../../lib/errors.ts";
+import { clientConfig, withName } from "../../http/connect/client-config.ts";
+import { json } from "../../http/connect/snippet.ts";
+import { HOME } from "../../clients/session-resolver.ts";
+import { formOf, type ConsoleContext, type ConsoleEnv, type ConsoleOptions } from "../context.ts";
+import { page, tokenInput, when, type Html } from "../layout.ts";
+import { keep } from "../sign-in.ts";
+
+const DAY_MS = 86_400_000;
+/** Lifetimes to choose from, in days. */
+const LIFETIMES = [30, 90, 365] as const;
+
+export function keyRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
+  const { keys, browserSessions, authenticator } = options;
+  app.use("/keys/*", async (c, next) => {
+    if (!may(c.get("principal"), "admin"))
+      throw new AppError("forbidden", "Keys are the operator's: this needs the scope admin.");
+    await next();
+  });
+
+  app.get("/keys", (c) => keysPage(c, options));
+
+  app.post("/keys", async (c) => {
+    const form = await formOf(c);
+    const days = Number(form("days"));
+    try {
+      const wasOpen = !(await authenticator.required());
+      // The first key ends the time when nobody was asked; who makes it stays signed in.
+      const link = wasOpen
+        ? await browserSessions.link({ principal: c.get("principal").id, scope: "admin" })
+        : undefined;
+      const { stored, key } = await keys.create(
+        {
+          principal: form("principal").trim(),
+          scope: scopeOf(form("scope")),
+          lifetimeMs: LIFETIMES.some((one) => one === days) ? days * DAY_MS : Infinity,
+        },
+        c.get("principal"),
+      );
+      const signedIn = link === undefined ? undefined : await browserSessions.redeem(link);
+      if (signedIn !== undefined) keep(c, options, signedIn);
+      return await keysPage(c, options, { made: { stored, key } });
+    } catch (error) {
+      const known = toAppError(error);
+      if (known.code === "internal") throw error;
+      return keysPage(c, options, { fault: known.advice });
+    }
+  });
+
+  app.post("/keys/:id/revoke", async (c) => {
+    await keys.revoke(c.req.param("id"), c.get("principal"));
+    return c.redirect("/console/keys", 303);
+  });
+}
+
+const scopeOf = (text: string): Scope => {
+  const scope = ALL_SCOPES.find((one) => one === text);
+  if (scope === undefined) throw new AppError("invalid", "The form names no scope.");
+  return scope;
+};
+
+interface Shown {
+  made?: { stored: ApiKey; key: string };
+  fault?: string;
+}
+
+async function keysPage(
+  c: ConsoleContext,
+  options: ConsoleOptions,
+  { made, fault }: Shown = {},
+): Promise<Response> {
+  const now = Date.now();
+  const stored = (await options.keys.list()).toReversed();
+  return c.html(
+    page(c, {
+      title: "Keys",
+      section: "keys",
+      fault,
+      body: html`<h1>Keys</h1>
+        ${made === undefined ? "" : madeView(c, options, made)} ${newKeyForm(c)}
+        ${
+          stored.length === 0
+            ? html`<p class="empty">
+                There are no keys: this server asks nobody. The first key changes that.
+              </p>`
+            : keyTable(c, options, stored, now)
+        }`,
+    }),
+    fault === undefined ? 200 : 400,
+  );
+}
+
+const madeView = (
+  c: ConsoleContext,
+  options: ConsoleOptions,
+  { stored, key }: { stored: ApiKey; key: string },
+): Html =>
+  html`<section class="card made" aria-label="The new key">
+    <p>The key of <b>${stored.principal}</b>. It is shown this once:</p>
+    <pre data-copy><code>${key}</code></pre>
+    <p>In a program's configuration:</p>
+    <pre data-copy><code>${json(clientConfig(withName(options.address(c), HOME), key))}</code></pre>
+  </section>`;
+
+const SCOPE_TEXTS: Readonly<Record<Scope, string>> = {
+  write: "read and change",
+  read: "read",
+  admin: "operate the server",
+  metrics: "read /metrics only",
+};
+
+const newKeyForm = (c: ConsoleContext): Html =>
+  html`<form method="post" action="/console/keys" class="chooser">
+    ${tokenInput(c)}
+    <label>For <input name="principal" required placeholder="ana" autocomplete="off" /></label>
+    <label
+      >May
+      <select name="scope">
+        ${Object.entries(SCOPE_TEXTS).map(
+          ([scope, text]) => html`<option value="${scope}">${text}</option>`,
+        )}
+      </select></label
+    >
+    <label
+      >For
+      <select name="days">
+        <option value="">always</option>
+        ${LIFETIMES.map((days) => html`<option value="${days}">${days} days</option>`)}
+      </select></label
+    >
+    <button>Make a key</button>
+  </form>`;
+
+const keyTable = (
+  c: ConsoleContext,
+  { keys }: ConsoleOptions,
+  stored: readonly ApiKey[],
+  now: number,
+): Html =>
+  html`<div class="scrolls" tabindex="0" role="region" aria-label="Keys">
+    <table>
+      <thead>
+        <tr>
+          <th>Key</th>
+          <th>Of</th>
+          <th>May</th>
+          <th>Made</th>
+          <th>Last used</th>
+          <th>Ends</th>
+          <th><span class="hidden">Action</span></th>
+        </tr>
+      </thead>
+      <tbody>
+        ${stored.map(
+          (key) =>
+            html`<tr class="${keys.isValid(key) ? "" : "dead"}">
+              <td><code>${key.id}</code></td>
+              <td>${key.principal}</td>
+              <td>${key.scope}</td>
+              <td>${when(key.createdAt, now)}</td>
+              <td>${key.lastUsedAt === null ? "never" : when(key.lastUsedAt, now)}</td>
+              <td>
+                ${
+                  key.revokedAt !== null
+                    ? html`revoked ${when(key.revokedAt, now)}`
+                    : key.expiresAt === null
+                      ? "never"
+                      : when(key.expiresAt, now)
+                }
+              </td>
+              <td>
+                ${
+                  keys.isValid(key)
+                    ? html`<form method="post" action="/console/keys/${key.id}/revoke">
+                        ${tokenInput(c)}
+                        <button
+                          class="danger"
+                          aria-label="Revoke the key ${key.id}"
+                          data-confirm="Revoke the key ${key.id} of ${key.principal}?"
+                        >
+                          Revoke
+                        </button>
+                      </form>`
+                    : ""
+                }
+              </td>
+            </tr>`,
+        )}
+      </tbody>
+    </table>
+  </div>`;

@@ -1,0 +1,218 @@
+// The list of conversations: search as you type, shares that wait, and actions on several at once.
+import type { Hono } from "hono";
+import { html } from "hono/html";
+import { may } from "../../auth/principal.ts";
+import { AppError } from "../../lib/errors.ts";
+import { counted } from "../../lib/text/plural.ts";
+import type { Session, SessionCounts } from "../../sessions/session.ts";
+import type { ListedFacts, Offer, SessionPage } from "../../sessions/store.ts";
+import {
+  openSession,
+  type ConsoleContext,
+  type ConsoleEnv,
+  type ConsoleOptions,
+} from "../context.ts";
+import { page, tokenInput, when, type Html } from "../layout.ts";
+import { titleOf } from "../parts/names.ts";
+
+const PAGE = 50;
+/** Sessions that one form may change. */
+const MAX_CHOSEN = 500;
+
+type Listed = Session & SessionCounts & ListedFacts;
+
+export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
+  const { sessions } = options.services;
+
+  app.get("/sessions", async (c) => {
+    const principal = c.get("principal");
+    const query = c.req.query("q") ?? "";
+    const cursor = c.req.query("cursor");
+    const [found, offers, total] = await Promise.all([
+      sessions.list(principal, { query, byId: true, limit: PAGE, ...(cursor && { cursor }) }),
+      sessions.offers(principal),
+      sessions.total(principal),
+    ]);
+    const view = { found, offers, total, query, isMore: cursor !== undefined };
+    return c.html(
+      page(c, {
+        title: "Sessions",
+        section: "sessions",
+        body: listView(c, options, view),
+        banner: await warnings(options),
+      }),
+    );
+  });
+
+  app.post("/sessions", async (c) => {
+    const form = await c.req.formData();
+    const ids = [...new Set(form.getAll("id").map(String))];
+    if (ids.length > MAX_CHOSEN)
+      throw new AppError("limit", `At most ${MAX_CHOSEN} conversations at once.`);
+    const principal = c.get("principal");
+    for (const id of ids) {
+      const { handle } = await openSession(options, principal, id);
+      await act(form.get("do"), handle);
+    }
+    return c.redirect("/console/sessions", 303);
+  });
+
+  app.post("/offers/:id", async (c) => {
+    const { do: wanted } = await c.req.parseBody();
+    const principal = c.get("principal");
+    const id = c.req.param("id");
+    if (wanted === "accept") await sessions.accept(principal, id);
+    else await sessions.leave(principal, id);
+    return c.redirect("/console/sessions", 303);
+  });
+}
+
+function act(
+  wanted: unknown,
+  handle: Awaited<ReturnType<typeof openSession>>["handle"],
+): Promise<unknown> {
+  if (wanted === "pin") return handle.update({ pinned: true });
+  if (wanted === "unpin") return handle.update({ pinned: false });
+  if (wanted === "delete") return handle.delete();
+  throw new AppError("invalid", "The form names no action.");
+}
+
+/** What is unsafe about this server, for the top of the page. */
+export async function warnings({ authenticator, publicUrl }: ConsoleOptions): Promise<string[]> {
+  if (publicUrl === undefined || (await authenticator.required())) return [];
+  return [
+    `Anyone who reaches ${publicUrl} can read and change every conversation: no key is asked for. Make one under Keys.`,
+  ];
+}
+
+interface ListView {
+  found: SessionPage;
+  offers: readonly Offer[];
+  total: number;
+  query: string;
+  /** True on the pages after the first. */
+  isMore: boolean;
+}
+
+function listView(c: ConsoleContext, options: ConsoleOptions, view: ListView): Html {
+  const { found, offers, total, query, isMore } = view;
+  const now = Date.now();
+  return html`<h1>Sessions</h1>
+    ${offers.length > 0 ? offersView(c, offers) : ""}
+    <form role="search" class="search" action="/console/sessions">
+      <label for="q">Find by name, title or id</label>
+      <input
+        id="q"
+        type="search"
+        name="q"
+        value="${query}"
+        autocomplete="off"
+        hx-get="/console/sessions"
+        hx-trigger="input changed delay:200ms, search"
+        hx-target="#list"
+        hx-select="#list"
+        hx-swap="outerHTML"
+        hx-replace-url="true"
+      />
+    </form>
+    <div id="list">
+      ${
+        found.sessions.length === 0
+          ? emptyView(total, query, isMore)
+          : html`<form method="post" action="/console/sessions">
+              ${tokenInput(c)}
+              <ul class="sessions">
+                ${found.sessions.map((session) => itemView(options, session, now))}
+              </ul>
+              ${moreLink(found.nextCursor, query)}
+              ${may(c.get("principal"), "write") ? actions : ""}
+            </form>`
+      }
+    </div>`;
+}
+
+const actions = html`<div class="actions">
+  <button class="quiet" name="do" value="pin">Pin the chosen</button>
+  <button class="quiet" name="do" value="unpin">Unpin them</button>
+  <button
+    name="do"
+    value="delete"
+    class="danger"
+    data-confirm="Delete the chosen conversations with all that is in them?"
+  >
+    Delete them
+  </button>
+</div>`;
+
+function itemView({ services }: ConsoleOptions, session: Listed, now: number): Html {
+  const { id, owner, access, lastActiveAt, pinned, program, shares, connections } = session;
+  const expiresAt = services.sessions.expiresAt(session);
+  const facts = [
+    counted(session.messages, "message"),
+    ...(session.stateKeys > 0 ? [counted(session.stateKeys, "state key")] : []),
+    ...(program === null ? [] : [`last by ${program}`]),
+    ...(connections > 0 ? [`${connections} connected`] : []),
+    ...(access === undefined || access === "own"
+      ? shares > 0
+        ? [`shared with ${shares}`]
+        : []
+      : [`of ${owner}, ${access === "read" ? "to read" : "to read and change"}`]),
+  ];
+  return html`<li>
+    <input
+      type="checkbox"
+      name="id"
+      value="${id}"
+      aria-label="Choose ${titleOf(session, session.opening)}"
+    />
+    <a href="/console/sessions/${id}">${titleOf(session, session.opening)}</a>
+    ${session.name !== null && session.title !== null ? html`<code>${session.name}</code>` : ""}
+    ${pinned ? html`<span class="tag">pinned</span>` : ""}
+    <span class="soft facts">${facts.join(" · ")}</span>
+    <span class="soft times">
+      ${when(lastActiveAt, now)} ${expiresAt === null ? "" : html` · goes ${when(expiresAt, now)}`}
+    </span>
+  </li>`;
+}
+
+const moreLink = (cursor: string | undefined, query: string): Html | "" =>
+  cursor === undefined
+    ? ""
+    : html`<p>
+        <a
+          rel="next"
+          href="/console/sessions?${new URLSearchParams({ q: query, cursor }).toString()}"
+          >Older ones</a
+        >
+      </p>`;
+
+function emptyView(total: number, query: string, isMore: boolean): Html {
+  if (isMore) return html`<p class="empty">There are no older ones.</p>`;
+  if (total > 0 && query !== "")
+    return html`<p class="empty">
+      No name or title has that.
+      <a href="/console/search?${new URLSearchParams({ q: query }).toString()}"
+        >Search the messages for it</a
+      >.
+    </p>`;
+  return html`<p class="empty">
+    Nothing is stored yet. <a href="/console/connect">Connect a program</a>, and tell it something
+    worth keeping.
+  </p>`;
+}
+
+const offersView = (c: ConsoleContext, offers: readonly Offer[]): Html =>
+  html`<section class="offers" aria-label="Shares that wait for you">
+    ${offers.map(
+      ({ session, owner, access }) =>
+        html`<form method="post" action="/console/offers/${session}" class="card">
+          ${tokenInput(c)}
+          <p>
+            <b>${owner}</b> wants to share a conversation with you, to
+            ${access === "read" ? "read" : "read and change"}.
+          </p>
+          <button name="do" value="accept">Accept</button>
+          <button name="do" value="leave" class="quiet">Refuse</button>
+        </form>`,
+    )}
+  </section>`;

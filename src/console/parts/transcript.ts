@@ -1,0 +1,115 @@
+// The messages of a conversation, and what is added to them while the page is open.
+import { html } from "hono/html";
+import { byOther, type Message } from "../../chat/message.ts";
+import type { MessagePage } from "../../chat/store.ts";
+import type { Session } from "../../sessions/session.ts";
+import type { ConsoleContext } from "../context.ts";
+import { tokenInput, when, type Html } from "../layout.ts";
+import { markdown, type RenderMarkdown } from "./markdown.ts";
+
+/** `isLatest`: the page ends with the newest message, so that further ones belong to its end. */
+export async function transcript(
+  c: ConsoleContext,
+  session: Session,
+  { messages, nextBefore }: MessagePage,
+  { isLatest, now }: { isLatest: boolean; now: number },
+): Promise<Html> {
+  const render = await markdown();
+  const here = `/console/sessions/${session.id}`;
+  const empty =
+    messages.length === 0
+      ? html`<p class="empty">No messages yet. They appear here while a program writes them.</p>`
+      : "";
+  return html`${
+      nextBefore === undefined
+        ? ""
+        : html`<p><a rel="prev" href="${here}?before=${nextBefore}">Earlier messages</a></p>`
+    }
+    ${empty}
+    <div id="messages" aria-live="polite">
+      ${messages.map((message) => messageView(c, session, message, render, now))}
+      ${isLatest ? tail(session, messages.at(-1)) : ""}
+    </div>
+    ${isLatest ? "" : html`<p><a href="${here}">To the newest messages</a></p>`}`;
+}
+
+/** What a page gets that has shown the messages up to `seq`. */
+export async function updates(
+  c: ConsoleContext,
+  session: Session,
+  { added, changed, seq }: { added: readonly Message[]; changed: readonly Message[]; seq: number },
+): Promise<Html> {
+  const render = await markdown();
+  const now = Date.now();
+  return html`${added.map((message) => messageView(c, session, message, render, now))}
+  ${tail(session, added.at(-1) ?? changed.at(-1) ?? { seq, status: "complete" })}
+  ${changed.map((message) => messageView(c, session, message, render, now, true))}`;
+}
+
+/** Asks for what has come since the last message. */
+function tail({ id }: Session, last: Pick<Message, "seq" | "status"> | undefined): Html {
+  const { seq, status } = last ?? { seq: 0, status: "complete" };
+  return html`<div
+    hx-get="/console/sessions/${id}/since/${seq}?status=${status}"
+    hx-trigger="every 2s"
+    hx-swap="outerHTML"
+  ></div>`;
+}
+
+const NOTES = {
+  pending: "is being answered",
+  failed: "was not answered: the model failed",
+  interrupted: "was not answered: it was interrupted",
+} as const;
+
+function messageView(
+  c: ConsoleContext,
+  session: Session,
+  message: Message,
+  render: RenderMarkdown,
+  now: number,
+  replaces = false,
+): Html {
+  const { seq, role, status, model, inputTokens, outputTokens, createdAt } = message;
+  const tokens =
+    inputTokens === null && outputTokens === null
+      ? undefined
+      : `${inputTokens ?? "?"} + ${outputTokens ?? "?"} tokens`;
+  const notes = [byOther(message, session.owner), model, tokens].filter(Boolean).join(", ");
+  const mayChange = session.access !== "read";
+  return html`<article
+    id="m${seq}"
+    class="message ${role} ${status}"
+    ${replaces ? html`hx-swap-oob="true"` : ""}
+  >
+    <header>
+      <b>${role}</b>
+      <a
+        href="/console/sessions/${session.id}?at=${seq}#m${seq}"
+        aria-label="Link to message ${seq}"
+        >#${seq}</a
+      >
+      <span class="soft">${notes}</span>
+      <span class="soft">${when(createdAt, now)}</span>
+      ${
+        mayChange
+          ? html`<form
+              method="post"
+              action="/console/sessions/${session.id}/messages/${seq}/delete"
+            >
+              ${tokenInput(c)}
+              <button
+                class="quiet"
+                aria-label="Delete message ${seq}"
+                data-confirm="Delete message #${seq}?"
+              >
+                Delete
+              </button>
+            </form>`
+          : ""
+      }
+    </header>
+    <div class="text">${render(message.content)}</div>
+    ${status === "complete" ? "" : html`<p class="note">This question ${NOTES[status]}.</p>`}
+  </article>`;
+}

@@ -1,0 +1,90 @@
+// The console's routes, as a table of contents. Its pages ask the services that tools ask, with the same access checks.
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { createMiddleware } from "hono/factory";
+import { html } from "hono/html";
+import { toAppError } from "../lib/errors.ts";
+import { RequestError } from "../protocol/errors.ts";
+import { STATUS } from "../http/errors.ts";
+import { why } from "../telemetry/failures.ts";
+import { assetRoutes } from "./assets.ts";
+import type { ConsoleEnv, ConsoleOptions } from "./context.ts";
+import { barePage } from "./layout.ts";
+import { connectRoutes } from "./pages/connect.ts";
+import { keyRoutes } from "./pages/keys.ts";
+import { searchRoutes } from "./pages/search.ts";
+import { sessionFormRoutes } from "./pages/session-forms.ts";
+import { sessionRoutes } from "./pages/session.ts";
+import { sessionListRoutes } from "./pages/sessions.ts";
+import { fromHere, signedIn, signInRoutes, signOut, withToken } from "./sign-in.ts";
+
+/** All pages below /console. */
+export function consoleRoutes(options: ConsoleOptions): Hono<ConsoleEnv> {
+  const app = new Hono<ConsoleEnv>({ strict: false }).basePath("/console");
+  app.onError((error, c) => {
+    const known = toAppError(error, c.env.requestId);
+    const status = STATUS[known.code] as 500;
+    if (status >= 500)
+      options.log.error({ ...why(known), request: c.env.requestId }, known.message);
+    return c.html(
+      barePage(
+        "That did not work",
+        html`<p>${known.advice}</p>
+          ${BACK}`,
+      ),
+      status,
+    );
+  });
+  app.notFound((c) =>
+    c.html(
+      barePage(
+        "Nothing is here",
+        html`<p>The address is mistyped, or old.</p>
+          ${BACK}`,
+      ),
+      404,
+    ),
+  );
+  app.use(safeHeaders);
+  assetRoutes(app);
+  app.use(limitBody(options.maxBodyBytes), fromHere(options.publicUrl));
+  signInRoutes(app, options);
+  app.use(signedIn(options), withToken);
+  app.get("/", async (c) => {
+    const total = await options.services.sessions.total(c.get("principal"));
+    return c.redirect(total > 0 ? "/console/sessions" : "/console/connect", 302);
+  });
+  app.post("/sign-out", (c) => signOut(c, options));
+  sessionListRoutes(app, options);
+  sessionRoutes(app, options);
+  sessionFormRoutes(app, options);
+  searchRoutes(app, options);
+  connectRoutes(app, options);
+  keyRoutes(app, options);
+  return app;
+}
+
+const limitBody = (maxSize: number) =>
+  bodyLimit({
+    maxSize,
+    onError() {
+      throw new RequestError("too_large", `The form is larger than ${maxSize} bytes (max-body).`);
+    },
+  });
+
+const BACK = html`<p><a href="/console">To the console</a></p>`;
+
+/** What is stored is hostile: a page runs no script, loads no picture and sits in no frame but its own. */
+const safeHeaders = createMiddleware<ConsoleEnv>(async (c, next) => {
+  await next();
+  const headers = {
+    "content-security-policy":
+      "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+  };
+  for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
+  if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
+});

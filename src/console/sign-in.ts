@@ -1,0 +1,184 @@
+// Sign-in of a browser: with an API key, or with a one-time link. A server that asks nobody lets the browser in, too.
+import { createHmac } from "node:crypto";
+import type { Hono } from "hono";
+import { getCookie, setCookie } from "hono/cookie";
+import { html } from "hono/html";
+import { createMiddleware } from "hono/factory";
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { newSecret, type SignedIn } from "../auth/browser-sessions.ts";
+import { LOCAL } from "../auth/principal.ts";
+import { AppError } from "../lib/errors.ts";
+import { addressOf } from "../http/observe.ts";
+import { namedHost } from "../http/guards/guards.ts";
+import { formOf, type ConsoleContext, type ConsoleEnv, type ConsoleOptions } from "./context.ts";
+import { barePage, tokenField } from "./layout.ts";
+
+const COOKIE = "holdfast_console";
+const HOME = "/console";
+/** Wrong keys of one address in a minute. */
+const MAX_WRONG = 10;
+
+/** Sign-in pages and their forms, which need no session. */
+export function signInRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
+  const { browserSessions } = options;
+  const wrong = new RateLimiterMemory({ points: MAX_WRONG, duration: 60 });
+
+  app.get("/sign-in", (c) => signInPage(c));
+  app.post("/sign-in", async (c) => {
+    const form = await formOf(c);
+    const key = form("key").trim();
+    const address = addressOf(c.env.incoming.socket.remoteAddress, c.req.header("x-forwarded-for"));
+    const isBlocked = ((await wrong.get(address))?.consumedPoints ?? 0) >= MAX_WRONG;
+    if (isBlocked) return signInPage(c, "Too many wrong keys. Try again in a minute.", 429);
+    const signedIn = await browserSessions.signIn(key);
+    if (signedIn === undefined) {
+      await wrong.consume(address).catch((error: unknown) => {
+        if (!(error instanceof RateLimiterRes)) throw error;
+      });
+      return signInPage(c, "This key is not valid, has expired or was revoked.", 401);
+    }
+    keep(c, options, signedIn);
+    return c.redirect(localPath(form("next")), 303);
+  });
+
+  // A link is used by its button, not by its address: programs that check links would use it up.
+  app.get("/link/:secret", async (c) =>
+    (await browserSessions.isLink(c.req.param("secret"))) ? linkPage(c) : usedLink(c),
+  );
+  app.post("/link/:secret", async (c) => {
+    const signedIn = await browserSessions.redeem(c.req.param("secret"));
+    if (signedIn === undefined) return usedLink(c);
+    keep(c, options, signedIn);
+    return c.redirect(HOME, 303);
+  });
+}
+
+/** Let a browser with a session in, and every browser where nobody is asked. Others are led to the sign-in. */
+export const signedIn = ({ authenticator, browserSessions, publicUrl }: ConsoleOptions) =>
+  createMiddleware<ConsoleEnv>(async (c, next) => {
+    let secret = getCookie(c, COOKIE);
+    const found = secret === undefined ? undefined : await browserSessions.find(secret);
+    if (found === undefined && (await authenticator.required())) {
+      if (c.req.header("hx-request") === "true") {
+        c.header("hx-redirect", `${HOME}/sign-in`);
+        return c.body(null, 401);
+      }
+      if (c.req.method !== "GET") return c.redirect(`${HOME}/sign-in`, 303);
+      const { pathname, search } = new URL(c.req.url);
+      return c.redirect(`${HOME}/sign-in?next=${encodeURIComponent(pathname + search)}`, 303);
+    }
+    if (secret === undefined) {
+      secret = newSecret(); // no session: only for the token of forms
+      setCookie(c, COOKIE, secret, cookieOptions(publicUrl));
+    }
+    c.set("principal", found ?? LOCAL);
+    c.set("signedIn", found !== undefined);
+    c.set("token", tokenOf(secret));
+    await next();
+    return undefined;
+  });
+
+export async function signOut(
+  c: ConsoleContext,
+  { browserSessions, publicUrl }: ConsoleOptions,
+): Promise<Response> {
+  await browserSessions.signOut(getCookie(c, COOKIE) ?? "");
+  setCookie(c, COOKIE, "", { ...cookieOptions(publicUrl), maxAge: 0 });
+  return c.redirect(`${HOME}/sign-in`, 303);
+}
+
+/** Keep the session of a browser that has signed in. */
+export function keep(
+  c: ConsoleContext,
+  { publicUrl }: ConsoleOptions,
+  { secret, expiresAt }: SignedIn,
+): void {
+  setCookie(c, COOKIE, secret, { ...cookieOptions(publicUrl), expires: new Date(expiresAt) });
+}
+
+/** Refuse a form or request of another site's page. */
+export const fromHere = (publicUrl: string | undefined) =>
+  createMiddleware<ConsoleEnv>(async (c, next) => {
+    if (c.req.method === "GET" || c.req.method === "HEAD") return next();
+    const origin = URL.parse(c.req.header("origin") ?? "");
+    const hosts = [namedHost(c as never), publicUrl && new URL(publicUrl).host];
+    if (origin === null || !hosts.includes(origin.host))
+      throw new AppError("forbidden", "This form was not sent by a page of the console.");
+    return next();
+  });
+
+/** Refuse a form without the token of this browser's session. */
+export const withToken = createMiddleware<ConsoleEnv>(async (c, next) => {
+  if (c.req.method === "GET" || c.req.method === "HEAD") return next();
+  const sent = c.req.header("x-console-token") ?? (await formOf(c))(tokenField);
+  if (sent === c.get("token")) return next();
+  throw new AppError("forbidden", "This page is out of date: nothing was changed.", {
+    hint: "Load it again, and repeat what you did.",
+  });
+});
+
+const tokenOf = (secret: string): string =>
+  createHmac("sha256", secret).update("form").digest("base64url");
+
+const cookieOptions = (publicUrl: string | undefined) => ({
+  path: HOME,
+  httpOnly: true,
+  sameSite: "Strict" as const,
+  secure: publicUrl?.startsWith("https:") ?? false,
+});
+
+/** A path of the console; its first page for any other address. */
+const localPath = (next: string): string => (/^\/console(?![^/?])/.test(next) ? next : HOME);
+
+function signInPage(c: ConsoleContext, fault?: string, status: 200 | 401 | 429 = 200) {
+  const next = localPath(c.req.query("next") ?? "");
+  return c.html(
+    barePage(
+      "Sign in",
+      html`<form method="post" action="/console/sign-in" class="card">
+        <label for="key">API key</label>
+        <input
+          id="key"
+          name="key"
+          type="password"
+          required
+          autofocus
+          autocomplete="current-password"
+          placeholder="hf_…"
+          spellcheck="false"
+        />
+        ${fault && html`<p class="fault" role="alert">${fault}</p>`}
+        <input type="hidden" name="next" value="${next}" />
+        <button>Sign in</button>
+        <p class="soft">
+          Without a key: <code>holdfast console</code> on the server prints a link that signs in
+          once.
+        </p>
+      </form>`,
+    ),
+    status,
+  );
+}
+
+const linkPage = (c: ConsoleContext) =>
+  c.html(
+    barePage(
+      "Sign in",
+      html`<form method="post" class="card">
+        <p>This link signs this browser in. It can be used once.</p>
+        <button autofocus>Go on</button>
+      </form>`,
+    ),
+  );
+
+const usedLink = (c: ConsoleContext) =>
+  c.html(
+    barePage(
+      "This link does not work",
+      html`<div class="card">
+        <p>It was used before, or is older than an hour.</p>
+        <p><code>holdfast console</code> on the server prints a new one.</p>
+      </div>`,
+    ),
+    404,
+  );

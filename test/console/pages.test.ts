@@ -1,0 +1,288 @@
+// The console as people use it, in a real browser beside real clients.
+import { createRequire } from "node:module";
+import { readFile } from "node:fs/promises";
+import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import type { Page } from "playwright-core";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { hasBrowser, SCREENS, unless, usingBrowser } from "../support/browser.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { serveHere } from "../support/here.ts";
+import { serveWithKeys, speak, type Person } from "../support/people.ts";
+import { startServer } from "../support/process.ts";
+
+const open = usingBrowser();
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+const at = (url: string, path: string): string => new URL(`/console${path}`, url).href;
+
+/** A program that is connected to this conversation. */
+async function program(url: string, name: string): Promise<Client> {
+  const client = new Client({ name: "editor", version: "1" });
+  const address = new URL(url);
+  address.searchParams.set("name", name);
+  await client.connect(new StreamableHTTPClientTransport(address));
+  onTestFinished(() => client.close());
+  return client;
+}
+
+const say = (client: Client, content: string, role = "user") =>
+  client.callTool({ name: "history_append", arguments: { role, content } });
+
+describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
+  it("leads from the server's address to a connected client", async () => {
+    const { url } = await serveHere();
+    const page = await open();
+    await page.goto(new URL("/", url).href);
+    expect(page.url()).toBe(at(url, "/connect"));
+    await page.getByLabel("Program").selectOption("cursor");
+    await page.waitForURL(/program=cursor/);
+    await page.getByLabel("Name of the conversation").fill("garden");
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.waitForURL(/name=garden/);
+    const text = await page.locator("pre[data-copy]").innerText();
+    const { mcpServers } = JSON.parse(text) as { mcpServers: { holdfast: { url: string } } };
+    await page.getByText("Waiting for a program").waitFor();
+    const client = await program(mcpServers.holdfast.url, "garden");
+    await say(client, "The beans are sown.");
+    await page.getByText("Connected ✓").waitFor();
+    await page.getByRole("link", { name: "Open the conversation" }).click();
+    await page.getByText("The beans are sown.").waitFor();
+  });
+
+  it("shows a conversation while it is written, and the place that a link names", async () => {
+    const { url } = await serveHere();
+    const client = await program(url, "work");
+    await say(client, "What is the plan?");
+    const page = await open();
+    await page.goto(at(url, "/sessions"));
+    await page.getByRole("link", { name: "work" }).click();
+    await page.getByText("What is the plan?").waitFor();
+    await say(client, "First `npm test`:\n\n```js\nconst a = 1;\n```", "assistant");
+    await page.locator("#m2 code.language-js, #m2 pre code").first().waitFor();
+    expect(await page.locator("#m2 .hljs-keyword").innerText()).toBe("const");
+    for (let n = 3; n <= 70; n += 1) await say(client, `Line ${n}`);
+    await page.goto(`${page.url()}?at=5#m5`);
+    await page.locator("#m5:target").waitFor();
+    expect(await page.locator("#m70").count()).toBe(0);
+    await page.getByRole("link", { name: "To the newest messages" }).click();
+    await page.locator("#m70").waitFor();
+    await page.getByRole("link", { name: "Earlier messages" }).click();
+    await page.locator("#m1").waitFor();
+  });
+
+  it("finds by name while it is typed, by words in messages, and says so where nothing is found", async () => {
+    const { url } = await serveHere();
+    for (const name of ["garden", "kitchen"])
+      await say(await program(url, name), `A ${name} wants patience.`);
+    const page = await open();
+    await page.goto(at(url, "/sessions"));
+    await page.getByLabel("Find by name").pressSequentially("gar");
+    await page.getByRole("link", { name: "kitchen" }).waitFor({ state: "detached" });
+    expect(await page.locator(".sessions li").count()).toBe(1);
+    await page.getByLabel("Find by name").fill("patience");
+    await page.getByRole("link", { name: "Search the messages for it" }).click();
+    await page.locator(".hits li").nth(1).waitFor();
+    expect(await page.locator("mark").first().innerText()).toBe("patience");
+    await page.getByLabel("Words in messages").fill("kitchen");
+    await page.locator(".hits li").nth(1).waitFor({ state: "detached" });
+    await page.locator(".hits a").click();
+    await page.locator("#m1:target").waitFor();
+  });
+
+  it("changes a conversation: title, state, pin, fork, export, message, deletion", async () => {
+    const { url } = await serveHere();
+    const client = await program(url, "work");
+    await say(client, "One");
+    await say(client, "Two");
+    await client.callTool({ name: "state_set", arguments: { key: "day", value: "Friday" } });
+    const page = await open();
+    page.on("dialog", (dialog) => void dialog.accept());
+    await page.goto(at(url, "/sessions"));
+    await page.getByRole("link", { name: "work" }).click();
+
+    await page.getByText("Rename").click();
+    await page.getByLabel("Title").fill("The release");
+    await page.getByLabel("System prompt").locator("xpath=../../button").click();
+    await page.getByRole("heading", { name: "The release" }).waitFor();
+
+    await page.getByRole("button", { name: "Pin", exact: true }).click();
+    await page.getByRole("button", { name: "Unpin" }).waitFor();
+
+    const key = page.locator("details.key", { hasText: "day" });
+    await key.locator("summary").click();
+    await client.callTool({ name: "state_set", arguments: { key: "day", value: "Monday" } });
+    await key.locator("textarea").fill('"Tuesday"');
+    await key.getByRole("button", { name: "Store" }).click();
+    await page.getByRole("alert").waitFor(); // somebody else was faster
+    await key.locator("summary").click();
+    expect(await key.locator("textarea").inputValue()).toContain("Monday");
+    await key.locator("textarea").fill('{"day": "Tuesday"}');
+    await key.getByRole("button", { name: "Store" }).click();
+    await page.getByText("version 3").waitFor();
+
+    const download = page.waitForEvent("download");
+    await page.getByRole("link", { name: "Export as Markdown" }).click();
+    const file = await download;
+    expect(file.suggestedFilename()).toBe("The-release.md");
+    expect(await readFile((await file.path())!, "utf8")).toContain("Two");
+
+    await page.getByRole("button", { name: "Delete message 2" }).click();
+    await page.locator("#m2").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Fork" }).click();
+    await page.getByRole("heading", { name: "The release (fork)" }).waitFor();
+    await page.getByText("Empty or delete").click();
+    await page.getByRole("button", { name: "Delete the conversation" }).click();
+    await page.waitForURL(/\/sessions$/);
+    expect(await page.locator(".sessions li").count()).toBe(1);
+  });
+
+  it("shares with somebody who says yes, and shows each what is theirs", async () => {
+    const server = await serveWithKeys();
+    const { url } = server;
+    const [ana, bob] = [await server.key("ana"), await server.key("bob")];
+    const person: Person = await speak(url, "2026", ana);
+    await person.at("name=ours").call("history_append", { role: "user", content: "Hello Bob" });
+    const signIn = async (key: string): Promise<Page> => {
+      const page = await open();
+      await page.goto(at(url, ""));
+      await page.getByLabel("API key").fill(key);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.waitForURL(/\/(sessions|connect)$/);
+      return page;
+    };
+    const [hers, his] = [await signIn(ana), await signIn(bob)];
+    await hers.getByRole("link", { name: "ours" }).click();
+    await hers.locator("summary", { hasText: "Share" }).click();
+    await hers.getByLabel("With").fill("bob");
+    await hers.getByRole("button", { name: "Share" }).click();
+    await hers.getByText("once it is accepted").waitFor();
+    await his.goto(at(url, "/sessions"));
+    expect(await his.locator(".sessions li").count()).toBe(0);
+    await his.getByRole("button", { name: "Accept" }).click();
+    await his.getByRole("link", { name: "ours" }).click();
+    await his.getByText("Hello Bob").waitFor();
+    expect(await his.getByText("Rename").count()).toBe(0);
+  });
+
+  it("makes a key that works, shows it once, and revokes it", async () => {
+    const { url } = await serveHere();
+    const page = await open();
+    page.on("dialog", (dialog) => void dialog.accept());
+    await page.goto(at(url, "/keys"));
+    await page.getByText("this server asks nobody").waitFor();
+    await page.getByLabel("For", { exact: true }).first().fill("ana");
+    await page.getByRole("button", { name: "Make a key" }).click();
+    const key = await page.locator("section.made pre").first().innerText();
+    const ana = await speak(url, "2026", key);
+    expect((await ana.call("session_list")).status).toBe(200);
+    await page.goto(at(url, "/keys"));
+    expect(await page.content()).not.toContain(key);
+    await page.getByRole("button", { name: /^Revoke the key/ }).click();
+    await page.getByText("revoked").waitFor();
+    expect((await ana.ask("tools/list")).status).toBe(401);
+  });
+
+  it("says that the server is gone, and goes on by itself when it is back", async () => {
+    const folder = temporaryFolder();
+    const server = await startServer({ folder });
+    const client = await program(server.url, "work");
+    await say(client, "Before the crash");
+    const page = await open();
+    await page.goto(at(server.url, "/sessions"));
+    await page.getByRole("link", { name: "work" }).click();
+    await page.getByText("Before the crash").waitFor();
+    await server.kill();
+    await page.getByText("The server does not answer").waitFor();
+    await startServer({ folder, port: server.port });
+    await page.getByText("The server does not answer").waitFor({ state: "detached" });
+    await say(client, "After the crash");
+    await page.getByText("After the crash").waitFor();
+  });
+});
+
+/** Script in every way that a page could run it. */
+const HOSTILE = [
+  "<script>document.title='owned'</script>",
+  "<img src=x onerror=\"document.title='owned'\">",
+  '"><svg onload="document.title=\'owned\'">',
+  "[a](javascript:document.title='owned') ![b](https://evil.example/x.png)",
+  "</textarea></pre></title><script>document.title='owned'</script>",
+  "{{constructor.constructor('document.title=1')()}} ${1}",
+].join(" ");
+
+describe.skipIf(!hasBrowser)(`every page${unless}`, () => {
+  let url: string;
+  let session: string;
+
+  beforeEach(async () => {
+    const server = await serveWithKeys({}, {});
+    url = server.url;
+    const mallory = await speak(url, "2026", await server.key(HOSTILE.slice(0, 60)));
+    const named = mallory.at(`name=${encodeURIComponent(HOSTILE.slice(0, 150))}`);
+    await named.call("history_append", { role: "user", content: HOSTILE });
+    await named.call("history_append", {
+      ...{
+        role: "assistant",
+        content: `\`\`\`html\n${HOSTILE}\n\`\`\`\n\n    ${HOSTILE}\n\n|${HOSTILE}|`,
+      },
+    });
+    await named.call("session_update", { title: HOSTILE, system: HOSTILE });
+    const set = await named.call("state_set", {
+      key: HOSTILE.slice(0, 300),
+      value: { [HOSTILE]: HOSTILE },
+    });
+    session = set.data["session"] as string;
+    await mallory.call("session_share", { session, principal: "ana", access: "write" });
+    const ana = await speak(url, "2026", await server.key("ana"));
+    await ana.at("name=mine").call("history_append", { role: "user", content: "Hello" });
+    secret = await server.app.browserSessions.link({ principal: "ana", scope: "admin" });
+  });
+
+  let secret: string;
+
+  it.each(SCREENS)(
+    "shows hostile content as text, and axe finds nothing serious ($colorScheme, $viewport.width)",
+    async (screen) => {
+      const page = await open(screen);
+      const check = async (): Promise<void> => {
+        expect(await page.title()).not.toBe("owned");
+        await page.evaluate(await readFile(axe, "utf8"));
+        const found = await page.evaluate("axe.run()");
+        const { violations } = found as {
+          violations: { id: string; impact: string; nodes: unknown[] }[];
+        };
+        const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+        expect({ path: page.url(), serious }).toEqual({ path: page.url(), serious: [] });
+        const wide = await page.evaluate(`[...document.querySelectorAll("main *, .top, .banner")]
+          .filter((one) => one.closest(".scrolls, table, pre") === null)
+          .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+          .map((one) => one.outerHTML.slice(0, 80))`);
+        expect({ path: page.url(), wide }).toEqual({ path: page.url(), wide: [] });
+      };
+      await page.goto(at(url, "/sign-in"));
+      await check();
+      await page.goto(at(url, `/link/${secret}`));
+      await check();
+      await page.getByRole("button", { name: "Go on" }).click();
+      await page.waitForURL(/sessions/);
+      await check();
+      await page.getByRole("button", { name: "Accept" }).click();
+      await page.waitForURL(/sessions/);
+      await check();
+      for (const path of [
+        `/sessions/${session}`,
+        "/search?q=owned",
+        `/search?q=${encodeURIComponent(HOSTILE)}`,
+        `/sessions?q=${encodeURIComponent(HOSTILE)}`,
+        `/connect?program=${encodeURIComponent(HOSTILE)}&name=${encodeURIComponent(HOSTILE.slice(0, 100))}`,
+        "/connect?program=chatgpt",
+        "/keys",
+        "/nothing",
+      ]) {
+        await page.goto(at(url, path));
+        for (const summary of await page.locator("summary").all()) await summary.click();
+        await check();
+      }
+    },
+  );
+});
