@@ -2,10 +2,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ESLint } from "eslint";
+import { getFileInfo } from "prettier";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 
-const ROOT = fileURLToPath(new URL("../src", import.meta.url));
+const CLONE = fileURLToPath(new URL("..", import.meta.url));
+const ROOT = join(CLONE, "src");
 
 /** The floor of each folder and of each file that stands alone. */
 const FLOORS: Record<string, number> = {
@@ -116,4 +119,18 @@ describe("the architecture", () => {
     );
     expect(wrong).toEqual([]);
   });
+});
+
+it("formats and lints the project's own files, and none that a user keeps in the clone", async () => {
+  const eslint = new ESLint({ cwd: CLONE });
+  const isFormatted = async (file: string): Promise<boolean> =>
+    !(await getFileInfo(join(CLONE, file), { ignorePath: join(CLONE, ".prettierignore") })).ignored;
+  for (const file of ["garden.md", "notes.json", "tools/mine.ts", "mine.ts", "data/export.json"]) {
+    expect(await isFormatted(file), file).toBe(false);
+    if (file.endsWith(".ts")) expect(await eslint.isPathIgnored(file), file).toBe(true);
+  }
+  for (const file of ["README.md", "src/main.ts", "test/architecture.test.ts", "bin/formats.js"]) {
+    expect(await isFormatted(file), file).toBe(true);
+    if (!file.endsWith(".md")) expect(await eslint.isPathIgnored(file), file).toBe(false);
+  }
 });
