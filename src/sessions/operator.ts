@@ -52,7 +52,7 @@ export class Operator {
   async find(text: string, principal: string): Promise<Session | undefined> {
     const { store } = this.#parts;
     const byId = isId(text) ? await store.findById(text) : undefined;
-    return byId ?? (await store.find(principal, { name: text })) ?? this.#byBeginning(text);
+    return byId ?? (await store.findByName(principal, text)) ?? this.#byBeginning(text);
   }
 
   /** Finds a session by the beginning of its id, which short lists show. @throws AppError `conflict` */

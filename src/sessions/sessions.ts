@@ -85,7 +85,7 @@ export class Sessions {
     ref: { id: string } | { name: string },
   ): Promise<Session | undefined> {
     if ("id" in ref && !isId(ref.id)) return undefined;
-    const id = "id" in ref ? ref.id : (await this.#store.find(principal.id, ref))?.id;
+    const id = "id" in ref ? ref.id : (await this.#store.findByName(principal.id, ref.name))?.id;
     const session = id === undefined ? undefined : await this.#access.canAccess(principal, id);
     if (session !== undefined) this.#activity.note(session.id);
     return session;

@@ -67,7 +67,7 @@ export type CreatedSession = Pick<Session, "id" | "owner"> & {
 export interface SessionStore extends Expiring {
   /** The session of any owner; for callers that check access afterwards. */
   findById(id: string): Promise<Session | undefined>;
-  find(owner: string, ref: { id: string } | { name: string }): Promise<Session | undefined>;
+  findByName(owner: string, name: string): Promise<Session | undefined>;
   /**
    * Creates a session, or returns the owner's live session of that name or id.
    * @throws AppError `not_found` when the id belongs to another owner, `limit` when the owner has `max` already

@@ -38,7 +38,7 @@ export interface ImportOptions {
 export interface ImportServices {
   store: TransferStore;
   audit: Audit;
-  sessions: Pick<SessionStore, "findById" | "find">;
+  sessions: Pick<SessionStore, "findById" | "findByName">;
   limits: TransferLimits;
   now(): number;
   /** Notifies the subscribers of a changed session. */
@@ -155,7 +155,7 @@ async function isNameFree(
   owner: string,
   name: string | null,
 ): Promise<boolean> {
-  return name === null || (await sessions.find(owner, { name })) === undefined;
+  return name === null || (await sessions.findByName(owner, name)) === undefined;
 }
 
 /** @throws AppError `limit` when an owner would have too many sessions */

@@ -60,11 +60,11 @@ async function openFolder(clock = new ManualClock()) {
       return async () => {
         const { sessions, clients, streams, keyedCalls } = opened.storage;
         const there = {
-          session: (await sessions.find(ANA, { id: session.id })) !== undefined,
+          session: (await sessions.findById(session.id)) !== undefined,
           client: (await clients.find(ANA, client.id)) !== undefined,
           stream: (await streams.find(client.id, id)) !== undefined,
           outcome: (await keyedCalls.begin(call, run)).kind === "done",
-          temporary: (await sessions.find(ANA, { id: brief.id })) !== undefined,
+          temporary: (await sessions.findById(brief.id)) !== undefined,
         };
         return Object.entries(there).flatMap(([name, isThere]) => (isThere ? [name] : []));
       };
@@ -100,10 +100,10 @@ it("a clock that is set a year ahead makes nothing older: each kind has its whol
   clock.advance(HOUR);
   await cleanup();
   expect(await left()).toEqual([]);
-  expect(await opened.storage.sessions.find(ANA, { id: after.id })).toBeDefined();
+  expect(await opened.storage.sessions.findById(after.id)).toBeDefined();
   clock.advance(HOUR);
   await cleanup();
-  expect(await opened.storage.sessions.find(ANA, { id: after.id })).toBeUndefined();
+  expect(await opened.storage.sessions.findById(after.id)).toBeUndefined();
 });
 
 it("what was used before the clock was set is kept over restarts and by other processes", async () => {
@@ -263,7 +263,7 @@ it("a client with a connection, and its session, outlive every clock", async () 
     await cleanup();
     clock.advance(40 * DAY);
     await cleanup();
-    expect(await opened.storage.sessions.find(ANA, { id })).toBeDefined();
+    expect(await opened.storage.sessions.findById(id)).toBeDefined();
     expect(await opened.storage.clients.find(ANA, client.id)).toBeDefined();
   }
 });
@@ -282,7 +282,7 @@ it.each(["set", "slept"])(
     expect(await opened.storage.cutoffs.waiting()).toBeUndefined(); // nobody need be told
     await opened.storage.clients.changeConnections(instanceId, { added: [], removed: [client.id] });
     await cleanup();
-    expect(await opened.storage.sessions.find(ANA, { id })).toBeDefined();
+    expect(await opened.storage.sessions.findById(id)).toBeDefined();
     expect(await opened.storage.clients.find(ANA, client.id)).toBeDefined();
   },
 );

@@ -23,13 +23,13 @@ export function expiryContract(open: Open): void {
       const { storage, clock } = await open();
       const { id } = await newSession(storage, { name: "work" });
       clock.advance(MAX_AGE - 1);
-      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
-      expect(await storage.sessions.find(ANA, { name: "work" })).toBeDefined();
+      expect(await storage.sessions.findById(id)).toBeDefined();
+      expect(await storage.sessions.findByName(ANA, "work")).toBeDefined();
       expect((await storage.sessions.list(ANA, { limit: 9 })).sessions).toHaveLength(1);
       expect(await storage.sessions.countExpired()).toBe(0);
       clock.advance(1);
-      expect(await storage.sessions.find(ANA, { id })).toBeUndefined();
-      expect(await storage.sessions.find(ANA, { name: "work" })).toBeUndefined();
+      expect(await storage.sessions.findById(id)).toBeUndefined();
+      expect(await storage.sessions.findByName(ANA, "work")).toBeUndefined();
       expect(await storage.sessions.list(ANA, { limit: 9 })).toEqual({ sessions: [] });
       await expect(storage.sessions.update(id, { title: "x" })).rejects.toMatchObject(
         failure("not_found"),
@@ -44,8 +44,8 @@ export function expiryContract(open: Open): void {
       await storage.sessions.touch(new Map([[touched.id, clock.now()]]));
       await storage.sessions.update(updated.id, { title: "x" });
       clock.advance(MAX_AGE - 1);
-      expect(await storage.sessions.find(ANA, { id: touched.id })).toBeDefined();
-      expect(await storage.sessions.find(ANA, { id: updated.id })).toBeDefined();
+      expect(await storage.sessions.findById(touched.id)).toBeDefined();
+      expect(await storage.sessions.findById(updated.id)).toBeDefined();
     });
 
     it("leaves pinned sessions alone until they are unpinned", async () => {
@@ -53,12 +53,12 @@ export function expiryContract(open: Open): void {
       const { id } = await newSession(storage);
       await storage.sessions.update(id, { pinned: true });
       clock.advance(100 * MAX_AGE);
-      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
+      expect(await storage.sessions.findById(id)).toBeDefined();
       expect(await storage.sessions.deleteExpired()).toBe(0);
       await storage.sessions.update(id, { pinned: false });
-      expect(await storage.sessions.find(ANA, { id })).toBeDefined(); // that was an activity
+      expect(await storage.sessions.findById(id)).toBeDefined(); // that was an activity
       clock.advance(MAX_AGE);
-      expect(await storage.sessions.find(ANA, { id })).toBeUndefined();
+      expect(await storage.sessions.findById(id)).toBeUndefined();
       expect(await storage.sessions.deleteExpired()).toBe(1);
     });
 
@@ -70,8 +70,8 @@ export function expiryContract(open: Open): void {
       clock.advance(MAX_AGE);
       const client = await newClient(opened, { sessionId: id });
       const lives = async () => {
-        const found = await storage.sessions.find(ANA, { id });
-        expect(await storage.sessions.find(ANA, { name: "work" })).toEqual(found);
+        const found = await storage.sessions.findById(id);
+        expect(await storage.sessions.findByName(ANA, "work")).toEqual(found);
         const { sessions } = await storage.sessions.list(ANA, { limit: 9 });
         expect(sessions.map((session) => session.id)).toEqual(found === undefined ? [] : [id]);
         return found !== undefined;
@@ -99,7 +99,7 @@ export function expiryContract(open: Open): void {
       const instanceId = await newInstance(opened);
       const client = await newConnection(opened, instanceId, { sessionId: id, presentUntil: 0 });
       const lives = async () => [
-        (await storage.sessions.find(ANA, { id })) !== undefined,
+        (await storage.sessions.findById(id)) !== undefined,
         (await storage.clients.find(ANA, client.id)) !== undefined,
         (await storage.sessions.deleteExpired()) + (await storage.clients.deleteExpired()) === 0,
       ];
@@ -118,7 +118,7 @@ export function expiryContract(open: Open): void {
       const client = await newClient(opened, { sessionId: id, presentUntil: 0 });
       const stream = await storage.streams.openRequests(client.id, "i", [newRequest(1)], "");
       clock.advance(10 * MAX_AGE);
-      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
+      expect(await storage.sessions.findById(id)).toBeDefined();
       expect(await storage.clients.find(ANA, client.id)).toBeDefined();
       expect(await storage.sessions.deleteExpired()).toBe(0);
       expect(await storage.clients.deleteExpired()).toBe(0);
@@ -135,7 +135,7 @@ export function expiryContract(open: Open): void {
       const { id } = session;
       const run = (change: { added?: string[]; removed?: string[] }) =>
         storage.sessions.changeRunning(instanceId, { added: [], removed: [], ...change });
-      const lives = async () => (await storage.sessions.find(ANA, { id })) !== undefined;
+      const lives = async () => (await storage.sessions.findById(id)) !== undefined;
       await run({ added: [id, newId()] });
       clock.advance(10 * MAX_AGE);
       expect([await lives(), await storage.sessions.deleteExpired()]).toEqual([true, 0]);
@@ -170,7 +170,7 @@ export function expiryContract(open: Open): void {
       const { id } = await newSession(storage, { title: "kept" });
       const client = await newClient(opened);
       clock.advance(1e12); // 31 years
-      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
+      expect(await storage.sessions.findById(id)).toBeDefined();
       expect(await storage.clients.find(ANA, client.id)).toBeUndefined();
       expect(await storage.sessions.deleteExpired()).toBe(0);
       expect(await storage.clients.deleteExpired()).toBe(1);
@@ -215,7 +215,7 @@ export function expiryContract(open: Open): void {
       clock.advance(MAX_AGE);
       const bobs = await newSession(storage, { owner: BOB, name: "work" });
       await newSession(storage, { name: "work" });
-      expect(await storage.sessions.find(BOB, { name: "work" })).toEqual(bobs);
+      expect(await storage.sessions.findByName(BOB, "work")).toEqual(bobs);
     });
 
     it("is cleaned up with all that the sessions own, and spares the rest", async () => {
@@ -237,7 +237,7 @@ export function expiryContract(open: Open): void {
       expect(await storage.sessions.deleteExpired()).toBe(7);
       expect(await storage.sessions.countExpired()).toBe(0);
       expect(await storage.sessions.deleteExpired()).toBe(0);
-      expect(await storage.sessions.find(ANA, { id: fresh.id })).toEqual(fresh);
+      expect(await storage.sessions.findById(fresh.id)).toEqual(fresh);
       expect((await storage.history.page(pinned.id, { limit: 9 })).messages).toMatchObject([
         { seq: 1 },
       ]);

@@ -237,7 +237,7 @@ export function historyContract(open: Open): void {
       await storage.sessions.delete(id);
       await newSession(storage, { id });
       expect(await found(storage, id, "else")).toEqual([]);
-      expect(await storage.sessions.find(ANA, { id })).toBeDefined();
+      expect(await storage.sessions.findById(id)).toBeDefined();
     });
 
     it.each([

@@ -74,7 +74,7 @@ export function processContract(open: Open): void {
     await storage.close();
     await Promise.all(written);
     const again = await another!();
-    expect(await again.sessions.find(ANA, { name: "work" })).toMatchObject({ id });
+    expect(await again.sessions.findByName(ANA, "work")).toMatchObject({ id });
     expect(await again.state.get(id, "k")).toMatchObject({ value: '"v"', version: 1 });
     expect((await again.history.page(id, { limit: 9 })).messages).toMatchObject([
       { content: "hello" },

@@ -40,8 +40,8 @@ export function sessionContract(open: Open): void {
         openedBy: null,
       };
       expect(made).toEqual({ session, created: true });
-      expect(await storage.sessions.find(ANA, { id })).toEqual(session);
-      expect(await storage.sessions.find(ANA, { name: "wörk 😀" })).toEqual(session);
+      expect(await storage.sessions.findById(id)).toEqual(session);
+      expect(await storage.sessions.findByName(ANA, "wörk 😀")).toEqual(session);
     });
 
     it("are returned, not made again, for a name or an id that lives", async () => {
@@ -68,11 +68,11 @@ export function sessionContract(open: Open): void {
       expect(new Set(made.map(({ session }) => session.id)).size).toBe(1);
     });
 
-    it("are invisible to every other owner, by id, by name and in lists", async () => {
+    it("are invisible to every other owner by name and in lists, and by id they say whose they are", async () => {
       const { storage } = await open();
       const { id } = await newSession(storage, { name: "work" });
-      expect(await storage.sessions.find(BOB, { id })).toBeUndefined();
-      expect(await storage.sessions.find(BOB, { name: "work" })).toBeUndefined();
+      expect(await storage.sessions.findById(id)).toMatchObject({ owner: ANA });
+      expect(await storage.sessions.findByName(BOB, "work")).toBeUndefined();
       expect(await storage.sessions.list(BOB, { limit: 10 })).toEqual({ sessions: [] });
     });
 
@@ -81,8 +81,8 @@ export function sessionContract(open: Open): void {
       const ana = await newSession(storage, { name: "work" });
       const bob = await newSession(storage, { owner: BOB, name: "work" });
       expect(bob.id).not.toBe(ana.id);
-      expect(await storage.sessions.find(ANA, { name: "work" })).toEqual(ana);
-      expect(await storage.sessions.find(BOB, { name: "work" })).toEqual(bob);
+      expect(await storage.sessions.findByName(ANA, "work")).toEqual(ana);
+      expect(await storage.sessions.findByName(BOB, "work")).toEqual(bob);
     });
 
     it("are not given to somebody who asks for another owner's id", async () => {
@@ -90,7 +90,7 @@ export function sessionContract(open: Open): void {
       const session = await newSession(storage, { name: "work" });
       const theft = storage.sessions.create({ id: session.id, owner: BOB, name: "mine" });
       await expect(theft).rejects.toMatchObject(failure("not_found"));
-      expect(await storage.sessions.find(ANA, { id: session.id })).toEqual(session);
+      expect(await storage.sessions.findById(session.id)).toEqual(session);
       expect(await storage.sessions.list(BOB, { limit: 10 })).toEqual({ sessions: [] });
     });
 
@@ -111,7 +111,7 @@ export function sessionContract(open: Open): void {
       expect(await storage.sessions.update(session.id, { system: null, pinned: true })).toEqual(
         pinned,
       );
-      expect(await storage.sessions.find(ANA, { id: session.id })).toEqual(pinned);
+      expect(await storage.sessions.findById(session.id)).toEqual(pinned);
       const unpinned = await storage.sessions.update(session.id, { pinned: false });
       expect(unpinned).toEqual({ ...pinned, pinned: false });
       await expect(storage.sessions.update(newId(), { title: "x" })).rejects.toMatchObject(
@@ -131,10 +131,10 @@ export function sessionContract(open: Open): void {
           [newId(), later],
         ]),
       );
-      expect(await storage.sessions.find(ANA, { id: one.id })).toMatchObject({
+      expect(await storage.sessions.findById(one.id)).toMatchObject({
         lastActiveAt: later,
       });
-      expect(await storage.sessions.find(ANA, { id: two.id })).toMatchObject({
+      expect(await storage.sessions.findById(two.id)).toMatchObject({
         lastActiveAt: later + 1,
       });
     });
@@ -232,7 +232,7 @@ export function sessionContract(open: Open): void {
       await storage.sessions.clear(one.id, "all");
       expect(await storage.sessions.counts(one.id)).toMatchObject({ messages: 0, stateKeys: 0 });
       expect(await storage.sessions.counts(two.id)).toMatchObject(full);
-      expect(await storage.sessions.find(ANA, { id: one.id })).toMatchObject({ id: one.id });
+      expect(await storage.sessions.findById(one.id)).toMatchObject({ id: one.id });
     });
 
     it("take all they own with them when they are deleted, and nothing else", async () => {
@@ -246,7 +246,7 @@ export function sessionContract(open: Open): void {
       await put(storage, doomed.id, "key");
       await storage.history.beginTurn(doomed.id, { instanceId, prompt: "And?" });
       await storage.sessions.delete(doomed.id);
-      expect(await storage.sessions.find(ANA, { id: doomed.id })).toBeUndefined();
+      expect(await storage.sessions.findById(doomed.id)).toBeUndefined();
       expect(await rows?.()).toEqual(before);
       // The same id again finds nothing of the old one.
       await newSession(storage, { id: doomed.id });
@@ -261,7 +261,7 @@ export function sessionContract(open: Open): void {
       expect(
         await storage.history.beginTurn(doomed.id, { instanceId, prompt: "And?" }),
       ).toMatchObject({ kind: "started", turn: { question: { seq: 1 } } });
-      expect(await storage.sessions.find(ANA, { id })).toMatchObject({ name: "work" });
+      expect(await storage.sessions.findById(id)).toMatchObject({ name: "work" });
       await storage.sessions.delete(newId()); // nothing there is no error
     });
   });

@@ -173,8 +173,8 @@ export function sharingContract(open: Open): void {
       const { sessions } = storage;
       const { id } = await newSession(storage, { name: "work" });
       await sessions.grant(id, WRITE, 9);
-      expect(await sessions.find(BOB, { name: "work" })).toBeUndefined();
-      expect(await sessions.find(BOB, { id })).toBeUndefined();
+      expect(await sessions.findByName(BOB, "work")).toBeUndefined();
+      expect(await sessions.findById(id)).toMatchObject({ owner: ANA });
     });
   });
 

@@ -75,7 +75,7 @@ export function transferContract(open: Open): void {
       const { storage } = await open();
       const one = session();
       expect(await restore(storage, one, ...all)).toEqual({ named: true });
-      expect(await storage.sessions.find(ANA, { name: "work" })).toMatchObject(one);
+      expect(await storage.sessions.findByName(ANA, "work")).toMatchObject(one);
       expect(await read(storage, one.id)).toEqual([
         {
           type: "session",
@@ -113,7 +113,7 @@ export function transferContract(open: Open): void {
           yield [message(3)];
           seen = [
             await storage.sessions.findById(one.id),
-            await storage.sessions.find(ANA, { name: "work" }),
+            await storage.sessions.findByName(ANA, "work"),
             (await storage.sessions.list(ANA, { limit: 9 })).sessions[0],
             (await read(storage, one.id))[0],
           ];
@@ -228,12 +228,12 @@ export function transferContract(open: Open): void {
       const [one, bobs] = [session(), session({ owner: BOB })];
       expect(await restore(storage, one, CONTENT)).toEqual({ named: false });
       expect(await storage.sessions.findById(one.id)).toMatchObject({ name: null });
-      expect(await storage.sessions.find(ANA, { name: "work" })).toMatchObject({ id: there.id });
+      expect(await storage.sessions.findByName(ANA, "work")).toMatchObject({ id: there.id });
       expect(await restore(storage, bobs, CONTENT)).toEqual({ named: true });
       clock.advance(MAX_AGE); // the other one has expired
       const later = session({ lastActiveAt: clock.now() });
       expect(await restore(storage, later)).toEqual({ named: true });
-      expect(await storage.sessions.find(ANA, { name: "work" })).toMatchObject(later);
+      expect(await storage.sessions.findByName(ANA, "work")).toMatchObject(later);
     });
 
     it("keeps to the owner's number of sessions, and to that of messages", async () => {

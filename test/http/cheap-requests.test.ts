@@ -86,7 +86,7 @@ describe("a large session", () => {
     for (const part of ["", "-wal"])
       copyFileSync(`${databaseFile(folder)}${part}`, `${databaseFile(copy)}${part}`);
     expect(await sessions.findById(id)).toBeUndefined();
-    expect(await sessions.find("ana", { name: "work" })).toBeUndefined();
+    expect(await sessions.findByName("ana", "work")).toBeUndefined();
     expect((await sessions.list("ana", { limit: 9 })).sessions).toEqual([]);
     expect(await sessions.granted(id, "bob")).toBeUndefined();
     await expect(storage.history.append(id, { ...SAID, by: ana })).rejects.toMatchObject({

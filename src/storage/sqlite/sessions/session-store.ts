@@ -119,12 +119,8 @@ export function sqliteSessionStore(
   return {
     findById: (id) => engine.readNow(() => findById(id)),
 
-    find: (owner, ref) =>
-      engine.readNow(() => {
-        if ("name" in ref) return q.findByName.get({ ...engine.times(), owner, name: ref.name });
-        const session = findById(ref.id);
-        return session?.owner === owner ? session : undefined;
-      }),
+    findByName: (owner, name) =>
+      engine.readNow(() => q.findByName.get({ ...engine.times(), owner, name })),
 
     ...shares.methods,
     ...sqliteSessionList(engine),
