@@ -32,6 +32,7 @@ export async function startServer(folder: string, env: Record<string, string>): 
     signal: (signal) => void child.kill(signal),
     suffer: (faults) => void child.send(faults),
     async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const gone = once(child, "exit");
       child.kill("SIGKILL");
       await gone;
