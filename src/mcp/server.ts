@@ -15,8 +15,10 @@ import {
 } from "@modelcontextprotocol/server";
 import { type CallingProgram, requestInfo } from "../definitions/request.ts";
 import { wrongCursor } from "../lib/cursor.ts";
+import { AppError } from "../lib/errors.ts";
 import { findJsonFault } from "../lib/json/json-fault.ts";
 import type { PromptRegistry } from "../prompts/registry.ts";
+import { RequestError } from "../protocol/errors.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
 import { failure, type ToolRegistry } from "../tools/registry.ts";
@@ -96,7 +98,7 @@ export function createServer(
   callerOf: CallerOf,
   options: Pick<ServerOptions, "supportedProtocolVersions"> = {},
 ): Server {
-  const { info, registry, resources, prompts } = parts;
+  const { info, registry } = parts;
   const changing = registry.changes ? { listChanged: true } : {};
   const server = new PlainServer(info, {
     capabilities: {
@@ -110,31 +112,46 @@ export function createServer(
     cacheHints: cacheHints(registry),
     ...options,
   });
+  const offer = { server, parts, callerOf };
   offerSkill(server);
-  const principalOf = (context: ServerContext) => callerOf(context).principal;
+  offerTools(offer);
+  offerResources(offer);
+  offerSubscriptions(offer);
+  offerPrompts(offer);
+  return server;
+}
 
-  /** Runs a handler, and turns its error into one that the caller may see. */
-  const guarded = async <T>(
-    { method, params }: { method: string; params?: unknown },
-    context: ServerContext,
-    answer: () => T | Promise<T>,
-  ): Promise<T> => {
-    try {
-      return await answer();
-    } catch (error) {
-      if (error instanceof ProtocolError || context.mcpReq.signal.aborted) throw error;
-      const { mcpReq } = context;
-      const caller = callerOf(context);
-      throw parts.requestLog.failed(error, {
-        method,
-        program: programOf(mcpReq, caller),
-        principal: caller.principal.id,
-        request: caller.requestId,
-        args: params,
-      });
-    }
-  };
+/** A server under construction. */
+interface Offer {
+  server: Server;
+  parts: McpServerOptions;
+  callerOf: CallerOf;
+}
 
+/** Runs a handler, and turns its error into one that the caller may see. */
+async function guarded<T>(
+  { parts, callerOf }: Offer,
+  { method, params }: { method: string; params?: unknown },
+  context: ServerContext,
+  answer: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof ProtocolError || context.mcpReq.signal.aborted) throw error;
+    const { mcpReq } = context;
+    const caller = callerOf(context);
+    throw parts.requestLog.failed(error, {
+      method,
+      program: programOf(mcpReq, caller),
+      principal: caller.principal.id,
+      request: caller.requestId,
+      args: params,
+    });
+  }
+}
+
+function offerTools({ server, parts: { registry }, callerOf }: Offer): void {
   server.setRequestHandler(
     "tools/list",
     unpaged((context) => ({ tools: [...registry.list(callerOf(context))] })),
@@ -150,11 +167,15 @@ export function createServer(
       ? failure(`${params.name} has a question for its caller, but ${noQuestions}`, "invalid")
       : result;
   });
+}
 
+function offerResources(offer: Offer): void {
+  const { server, parts, callerOf } = offer;
+  const { resources } = parts;
   server.setRequestHandler("resources/list", (request, context) =>
-    guarded(request, context, async () => ({
+    guarded(offer, request, context, async () => ({
       ...(await resources.list(
-        principalOf(context),
+        callerOf(context).principal,
         context.mcpReq.signal,
         request.params?.cursor || undefined,
       )),
@@ -162,64 +183,68 @@ export function createServer(
   );
   server.setRequestHandler(
     "resources/templates/list",
-    unpaged((context) => ({ resourceTemplates: resources.templates(principalOf(context)) })),
+    unpaged((context) => ({
+      resourceTemplates: resources.templates(callerOf(context).principal),
+    })),
   );
   server.setRequestHandler("resources/read", (message, context) =>
-    guarded(message, context, () => {
+    guarded(offer, message, context, () => {
       const caller = callerOf(context);
       const { client, signal, request } = channelOf(context, caller);
       const asking = { principal: caller.principal, client, signal, request };
       return resources.read(message.params.uri, asking);
     }),
   );
+}
+
+function offerSubscriptions({ server, parts: { subscriptions }, callerOf }: Offer): void {
+  /** The client's id, which only an initialized client has; other callers cannot receive change notifications. */
+  const clientIdOf = (context: ServerContext): string => {
+    const { client } = callerOf(context);
+    if (client === undefined)
+      throw new ProtocolError(ProtocolErrorCode.MethodNotFound, "Method not found");
+    return client.id;
+  };
   server.setRequestHandler("resources/subscribe", async ({ params: { uri } }, context) => {
     if (Buffer.byteLength(uri) > MAX_URI_BYTES)
-      throw new ProtocolError(
-        ProtocolErrorCode.InvalidParams,
-        `uri: at most ${MAX_URI_BYTES} bytes.`,
-      );
-    await parts.subscriptions.subscribe(clientIdOf(context), [uri], MAX_SUBSCRIPTIONS);
+      throw new AppError("invalid", `uri: at most ${MAX_URI_BYTES} bytes.`);
+    await subscriptions.subscribe(clientIdOf(context), [uri], MAX_SUBSCRIPTIONS);
     return {};
   });
   server.setRequestHandler("resources/unsubscribe", async ({ params: { uri } }, context) => {
-    await parts.subscriptions.unsubscribe(clientIdOf(context), [uri]);
+    await subscriptions.unsubscribe(clientIdOf(context), [uri]);
     return {};
   });
+}
 
+/** Prompts, and the completion of their arguments and of the variables of resources. */
+function offerPrompts(offer: Offer): void {
+  const { server, parts, callerOf } = offer;
+  const { prompts, resources } = parts;
   server.setRequestHandler(
     "prompts/list",
-    unpaged((context) => ({ prompts: prompts.list(principalOf(context)) })),
+    unpaged((context) => ({ prompts: prompts.list(callerOf(context).principal) })),
   );
   server.setRequestHandler("prompts/get", (request, context) => {
     const caller = callerOf(context);
     const asking = { principal: caller.principal, caller, ...channelOf(context, caller) };
-    return guarded(request, context, () =>
+    return guarded(offer, request, context, () =>
       prompts.get(request.params.name, request.params.arguments ?? {}, asking).then((result) => {
         if (!isInputRequiredResult(result) || caller.noQuestions === undefined) return result;
         const message = `${request.params.name} has a question for its caller, but ${caller.noQuestions}`;
-        throw new ProtocolError(ProtocolErrorCode.InvalidRequest, message);
+        throw new RequestError("invalid_request", message);
       }),
     );
   });
   server.setRequestHandler("completion/complete", (request, context) => {
     const { ref, argument, context: given } = request.params;
-    const asking = { principal: principalOf(context), given: given?.arguments ?? {} };
-    return guarded(request, context, () =>
+    const asking = { principal: callerOf(context).principal, given: given?.arguments ?? {} };
+    return guarded(offer, request, context, () =>
       ref.type === "ref/prompt"
         ? prompts.complete(ref.name, argument, asking)
         : resources.complete(ref.uri, argument, asking),
     );
   });
-
-  /** The client's id, which only an initialized client has; other callers cannot receive change notifications. */
-  function clientIdOf(context: ServerContext): string {
-    const { client } = callerOf(context);
-    if (client === undefined)
-      throw new ProtocolError(ProtocolErrorCode.MethodNotFound, "Method not found");
-    return client.id;
-  }
-
-  return server;
 }
 
 function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel {
@@ -278,7 +303,7 @@ function requestKeyOf({ _meta }: ServerContext["mcpReq"]): string | undefined {
   const key = _meta?.[REQUEST_KEY_META];
   if (key === undefined || key === "") return undefined;
   if (typeof key === "string") return key;
-  throw new ProtocolError(ProtocolErrorCode.InvalidParams, `${REQUEST_KEY_META}: expected text.`);
+  throw new AppError("invalid", `${REQUEST_KEY_META}: expected text.`);
 }
 
 /** Serves a list in one page, and refuses every cursor. */
