@@ -1,6 +1,5 @@
 // The cleanup job gives deleted data's space back to the disk, in steps between which calls are answered.
 import { statSync } from "node:fs";
-import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Cleanup } from "../../src/jobs/cleanup.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -71,7 +70,7 @@ describe("the cleanup job", () => {
   it("leaves a file of an earlier version as it is", async () => {
     const folder = temporaryFolder();
     await (await open(folder)).close();
-    const old = new Database(databaseFile(folder));
+    const old = openDatabase(folder, { readonly: false });
     old.pragma("auto_vacuum = NONE");
     old.exec("VACUUM; CREATE TABLE filler (x)");
     old.prepare("INSERT INTO filler VALUES (zeroblob(?))").run(8 << 20);

@@ -1,7 +1,6 @@
 // Several processes on one data folder: a server and the stdio programs of two clients, in one named conversation.
-import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { databaseFile } from "../../src/storage/admin.ts";
+import { openDatabase } from "../support/database.ts";
 import { connect, type TestClient } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { openingHome } from "../support/home.ts";
@@ -257,10 +256,9 @@ describe("a process that was suspended for longer than a heartbeat may take", ()
 
 /** Makes a process's last heartbeat an old one, instead of waiting for it to become old. */
 function age(folder: string, pid: number): void {
-  const database = new Database(databaseFile(folder));
+  const database = openDatabase(folder, { readonly: false });
   const aged = database.prepare("UPDATE instances SET heartbeat_at = 0 WHERE pid = ?").run(pid);
   expect(aged.changes).toBe(1);
-  database.close();
 }
 
 describe("a process that was taken for dead in the middle of a call", () => {
@@ -317,7 +315,6 @@ async function toTheEnd(answer: Response, client: RawClient): Promise<Json[]> {
 
 /** As another process does that has watched its heartbeat stand still. */
 function forget(folder: string, pid: number): void {
-  const database = new Database(databaseFile(folder));
+  const database = openDatabase(folder, { readonly: false });
   expect(database.prepare("DELETE FROM instances WHERE pid = ?").run(pid).changes).toBe(1);
-  database.close();
 }

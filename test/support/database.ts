@@ -9,10 +9,27 @@ export function openDatabase(
   folder: string,
   { readonly = true }: { readonly?: boolean } = {},
 ): Database.Database {
-  const database = new Database(databaseFile(folder), { readonly, timeout: 5_000 });
+  const database = openFile(databaseFile(folder), { readonly });
   onTestFinished(() => void database.close());
   return database;
 }
+
+/** Works on the file of a data folder, also outside of a test, and closes it. */
+export function withDatabase<T>(
+  folder: string,
+  use: (database: Database.Database) => T,
+  options: { readonly?: boolean } = {},
+): T {
+  const database = openFile(databaseFile(folder), options);
+  try {
+    return use(database);
+  } finally {
+    database.close();
+  }
+}
+
+const openFile = (file: string, { readonly = true }: { readonly?: boolean }): Database.Database =>
+  new Database(file, { readonly, timeout: 5_000 });
 
 /** The number of rows of each table, the full-text index included; empty tables are left out. */
 export function rowCounts(database: Database.Database): Record<string, number> {

@@ -1,8 +1,7 @@
 // Conversations that are too long for a model's window, and a scripted model that also writes summaries.
-import Database from "better-sqlite3";
 import { tokenizer } from "../../src/models/tokens.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
 import { connect, type TestClient } from "./clients.ts";
+import { withDatabase } from "./database.ts";
 import { type Here, serveHere } from "./here.ts";
 import { type ModelCall, type ModelServer, says, type Script, startModel } from "./model-server.ts";
 
@@ -48,16 +47,13 @@ export async function tokensOf({ messages }: ModelCall): Promise<number> {
 
 /** Writes so many messages of some tokens into the session `s`, as an import would. */
 export function fillHistory(folder: string, count: number, tokens: number): void {
-  const database = new Database(databaseFile(folder));
   const content = " word".repeat(tokens);
-  database
-    .prepare(
-      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-      INSERT INTO messages (session_id, seq, role, content, status, created_at)
-      SELECT s.id, m.last + i, iif(i % 2, 'user', 'assistant'), 'm' || (m.last + i) || ?, 'complete', ?
-      FROM n, (SELECT id FROM sessions WHERE name = 's') s,
-        (SELECT coalesce(max(seq), 0) AS last FROM messages) m`,
-    )
-    .run(count, content, Date.now());
-  database.close();
+  const fill = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+    INSERT INTO messages (session_id, seq, role, content, status, created_at)
+    SELECT s.id, m.last + i, iif(i % 2, 'user', 'assistant'), 'm' || (m.last + i) || ?, 'complete', ?
+    FROM n, (SELECT id FROM sessions WHERE name = 's') s,
+      (SELECT coalesce(max(seq), 0) AS last FROM messages) m`;
+  withDatabase(folder, (database) => database.prepare(fill).run(count, content, Date.now()), {
+    readonly: false,
+  });
 }

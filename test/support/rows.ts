@@ -1,15 +1,12 @@
 // The database as a person with a SQL client sees it: a read-only connection beside the running program.
-import Database from "better-sqlite3";
-import { databaseFile } from "../../src/storage/admin.ts";
+import { withDatabase } from "./database.ts";
 
 /** The rows of a query on the data folder's file. */
 export function rows(folder: string, query: string): Record<string, unknown>[] {
-  const database = new Database(databaseFile(folder), { readonly: true });
-  try {
-    return database.prepare(query).all() as Record<string, unknown>[];
-  } finally {
-    database.close();
-  }
+  return withDatabase(
+    folder,
+    (database) => database.prepare(query).all() as Record<string, unknown>[],
+  );
 }
 
 /** All messages in the file: `1 user complete Hello`. */

@@ -1,6 +1,5 @@
 // A session of Ana's that Rita may read and Will may change, and what is stored in it.
-import Database from "better-sqlite3";
-import { databaseFile } from "../../src/storage/admin.ts";
+import { withDatabase } from "./database.ts";
 import type { Person } from "./people.ts";
 
 export const SECRET = "Ada the cat";
@@ -29,10 +28,5 @@ const PARTS = [
 
 /** All that is stored of a session, but its times. */
 export function contents(folder: string, id: string): unknown {
-  const database = new Database(databaseFile(folder), { readonly: true });
-  try {
-    return PARTS.map((sql) => database.prepare(sql).all(id));
-  } finally {
-    database.close();
-  }
+  return withDatabase(folder, (database) => PARTS.map((sql) => database.prepare(sql).all(id)));
 }
