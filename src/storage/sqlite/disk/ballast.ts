@@ -1,5 +1,5 @@
-// A ballast file: room that a full disk still has for what frees space. It is given up for that, and made again
-// afterwards. Without it nothing can be deleted on a full disk, because SQLite writes a deletion into its log first.
+// A ballast file, which keeps room for deletions on a full disk: SQLite writes a deletion into its log first. The file is
+// deleted for a deletion, and made again afterwards.
 import { closeSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
@@ -39,7 +39,7 @@ export class Ballast {
     this.#database = database;
   }
 
-  /** Bytes; 0 where there is none. */
+  /** The ballast's size in bytes; 0 without a ballast. */
   get size(): number {
     return ballastBytes(this.#database);
   }
@@ -67,7 +67,7 @@ export class Ballast {
     if (this.size > 0) this.#owed = 0;
   }
 
-  /** Written out: a file with holes would hold no room. */
+  /** Writes the whole file: a file with holes would hold no room. */
   #growTo(target: number): void {
     let { size } = this;
     if (target < LEAST || size >= target) return;

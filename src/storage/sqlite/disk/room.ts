@@ -1,14 +1,14 @@
-// Room on a full disk for what frees space: the ballast is given up, the deletion is done, its pages go back to the disk,
-// the log is folded in, and the ballast is made again. What stores more never gets that room.
+// Room for deletions on a full disk. A deletion gets the ballast's room; then its pages go back to the disk, the log is
+// folded in, and the ballast is made again. Writes that store more never get that room.
 import { AppError } from "../../../lib/errors.ts";
 import { isFull, type Ballast } from "./ballast.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { fromSqlite } from "../engine/errors.ts";
 
-/** SQLite's own default. */
+/** SQLite's own default of `wal_autocheckpoint`. */
 const USUAL_LOG_PAGES = 1_000;
 const LEAST_LOG_PAGES = 16;
-/** More would hold up the calls beside it for long; the cleanup job gives back the rest. */
+/** Maximum pages per return to the disk. More would hold up other calls; the cleanup job returns the rest. */
 const PAGES_AT_ONCE = 4_096; // 16 MB
 
 export class Room {
@@ -22,13 +22,13 @@ export class Room {
     this.#boundLog();
   }
 
-  /** Makes the ballast where there is none and the disk has room. */
+  /** Makes a missing ballast, if the disk has room. */
   keep(): void {
     this.#ballast.make();
     this.#boundLog();
   }
 
-  /** Lets `commit` have the ballast's room, before anybody else's turn comes. Undefined where there is no ballast. */
+  /** Runs `commit` with the ballast's room, in the same turn of the event loop. Undefined without a ballast. */
   freeing<T>(commit: () => Promise<T>): Promise<T> | undefined {
     if (!this.#ballast.release()) return undefined;
     const result = commit();
@@ -36,7 +36,7 @@ export class Room {
     return result;
   }
 
-  /** Folds the log into the file, at the close. Where even the ballast is too little, the next start does it. */
+  /** Folds the log into the file, at the close. If even the ballast is too little, the next start does it. */
   fold(): void {
     if (!this.#fold() && this.#ballast.release()) this.#reclaim();
   }
@@ -54,7 +54,7 @@ export class Room {
     return this.#attempt(() => this.#sqlite.pragma("wal_checkpoint(TRUNCATE)"));
   }
 
-  /** Returns whether there was room; what is in the log is stored in any case. */
+  /** True if there was room. Commits in the log are stored in any case. */
   #attempt(act: () => unknown): boolean {
     try {
       act();
@@ -65,7 +65,7 @@ export class Room {
     }
   }
 
-  /** The log, when it is folded in, takes no more room than the ballast has. */
+  /** Bounds the log, so that folding it in takes no more room than the ballast has. */
   #boundLog(): void {
     const { size } = this.#ballast;
     if (size === 0) return;

@@ -24,7 +24,7 @@ export type Sqlite = Database.Database;
 
 export const MEMORY = ":memory:";
 
-/** How long one process waits for another's write lock. Commits take milliseconds, so this is for a stuck disk. */
+/** Maximum wait for another process's write lock. Commits take milliseconds, so this is for a stuck disk. */
 export const BUSY_TIMEOUT_MS = 5_000;
 
 /**
@@ -35,10 +35,10 @@ export function openConnection(file: string): Sqlite {
   if (file !== MEMORY) createFile(file);
   let sqlite: Sqlite | undefined;
   try {
-    // The busy timeout is set before the first pragma: switching to WAL needs a lock too.
+    // Set the busy timeout before the first pragma: switching to WAL needs a lock too.
     sqlite = openFile(file);
     refuseForeign(sqlite);
-    // What is deleted can be given back to the disk if the file is new now: later this setting costs a VACUUM.
+    // Set it on a new file, so that free pages can go back to the disk: later this setting costs a VACUUM.
     if (sqlite.pragma("page_count", { simple: true }) === 0)
       sqlite.pragma("auto_vacuum = INCREMENTAL");
     sqlite.pragma("journal_mode = WAL");
@@ -56,7 +56,7 @@ export function openConnection(file: string): Sqlite {
   }
 }
 
-/** Opens a file that is there, as it is: no pragmas, no migrations. @throws AppError with one line that names the file */
+/** Opens an existing file as it is: no pragmas, no migrations. @throws AppError with one line that names the file */
 export function openExisting(
   file: string,
   options: Pick<Database.Options, "readonly" | "timeout"> = {},
@@ -91,7 +91,7 @@ function createFile(file: string): void {
     const isNew = !existsSync(file);
     if (isNew) closeFolderOfClone(dirname(file));
     else refuseSpecial(file);
-    // Looked at, not opened: closing it would take away the locks that this process may have on it.
+    // Do not open the file: closing it would drop the locks that this process may have on it.
     if (!isNew) return accessSync(file, constants.R_OK | constants.W_OK);
     makeFile(file);
   } catch (error) {
@@ -99,7 +99,7 @@ function createFile(file: string): void {
   }
 }
 
-/** A link that leads nowhere is not followed: what it names would be made in root's name. */
+/** Creates the file, but not through a dangling link: root would create the link's target. */
 function makeFile(file: string): void {
   try {
     closeSync(openSync(file, "wx", 0o600));
@@ -110,7 +110,7 @@ function makeFile(file: string): void {
   leaveToOwner(file);
 }
 
-/** A pipe would hold up whoever opens it, for ever. */
+/** Refuses a pipe, which would block its opener for ever. */
 function refuseSpecial(file: string): void {
   if (statSync(file).isFile()) return;
   throw new AppError("invalid", `${file}: this is no file.`, {
@@ -130,7 +130,7 @@ export function makeFolder(folder: string): void {
   }
 }
 
-/** Git keeps no modes, so the clone's own folder arrives open to all. Whoever made another one chose its rights. */
+/** Closes the folder of a clone, which Git leaves open to all. The rights of any other folder are its owner's choice. */
 function closeFolderOfClone(folder: string): void {
   if (readdirSync(folder).join() !== ".gitignore") return;
   if (statSync(folder).uid === process.getuid?.()) chmodSync(folder, 0o700);

@@ -29,10 +29,7 @@ export type ExpiryTimes = {
   oldestNeverBack: number;
 };
 
-/**
- * How long a client is kept that has introduced itself and never come back with its id. With one default
- * `cleanup-interval` it is less than an hour.
- */
+/** Lifetime of a client that has never come back with its id. With one default `cleanup-interval`, less than an hour. */
 export const NEVER_BACK_MS = 45 * 60_000;
 
 const DAY_MS = 24 * 3_600_000;
@@ -40,7 +37,7 @@ const DAY_MS = 24 * 3_600_000;
 /** The cutoff of each kind of expiry, and the trusted time. */
 export type EngineTimes = Readonly<Record<CutoffKind, Cutoff> & { time: TrustedTime }>;
 
-/** Is given each operation that an act writes, and returns it with what belongs into the same savepoint. */
+/** Wraps each operation that an act writes, to add writes to the same savepoint. */
 export type Companion = <T>(operation: () => T) => () => T;
 
 /**
@@ -126,8 +123,8 @@ export class Engine {
   }
 
   /**
-   * Runs `act`. What it writes durably goes through `companion`; nothing that it leaves behind does. An act within an act has
-   * both companions: its own is the inner one.
+   * Runs `act`, whose durable writes go through `companion` until the act ends. An act within an act has both companions,
+   * and its own is the inner one.
    */
   async accompany<T>(companion: Companion, act: () => Promise<T>): Promise<T> {
     const outer = this.#companion.getStore();
@@ -194,16 +191,16 @@ export class Engine {
 /** The URI of the current session. */
 const uriOfSession: SQL = sql`${sql.raw(`'${SESSIONS_URI}/'`)} || sessions.id`;
 
-// In these conditions columns are written with their tables: Drizzle leaves the table out in a query on one table, and
-// a bare `id` inside a subquery would then be another table's.
+// These conditions write columns with their tables. Drizzle leaves the table out in a query on one table, and a bare `id`
+// inside a subquery would be another table's.
 
-/** A client with an open stream or call: it does not make room for another one. */
+/** A client with an open stream or call, which does not make room for another one. */
 export const clientEngaged: SQL = sql`(clients.present_until > ${sql.placeholder("now")}
   or exists (select 1 from open_requests where open_requests.client_id = clients.id))`;
 
 /**
- * A client with a connection to any process, also one that was used a moment ago, or with an open call: it is never
- * cleaned up. A process that is stopped cannot renew `present_until`, and a clock that is wrong passes it.
+ * A client with an open call or a connection to any process, now or a moment ago, which is never cleaned up. Connections
+ * count because a stopped process cannot renew `present_until`, and a wrong clock passes it.
  */
 export const clientHeld: SQL = sql`(${clientEngaged}
   or exists (select 1 from connections where connections.client_id = clients.id))`;
@@ -213,8 +210,8 @@ const clientPresent: SQL = sql`clients.session_id = sessions.id
   and clients.ended_at is null and ${clientHeld}`;
 
 /**
- * A client that is connected now, and works in the session at hand or listens to something of it that it may see.
- * `present_until` does not tell: it holds on for a while after a connection has ended.
+ * A connected client that works in the session at hand, or listens to a part of it that it may see. `present_until` does
+ * not count: it goes on for a while after the connection.
  */
 export const clientConnected: SQL = sql`clients.id in (
     select working.id from clients working where working.session_id = sessions.id
@@ -231,39 +228,39 @@ export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPrese
   or exists (select 1 from running_sessions where running_sessions.session_id = sessions.id))`;
 
 /**
- * The last activity of a session that is not there for anybody: it is being written by an import, or deleted piece by
- * piece. The cleanup deletes what a dead process left of it.
+ * The last activity of a session that nobody sees: an import is writing it, or it is being deleted in batches. The cleanup
+ * deletes what a dead process has left of it.
  */
 export const HIDDEN = 0;
 
-/** Not hidden, and not expired: used within the maximum age, or its own; pinned, or in use. */
+/** A session that is neither hidden nor expired: used within the maximum age or its own, pinned, or in use. */
 export const sessionAlive: SQL = sql`(sessions.last_active_at <> ${sql.raw(String(HIDDEN))} and (
   (sessions.last_active_at > ${sql.placeholder("oldest")}
     and (sessions.keep_ms is null or sessions.last_active_at + sessions.keep_ms > ${sql.placeholder("passed")}))
   or sessions.pinned = 1 or ${inUse}))`;
 
-/** Opened, and then nothing was said of it or stored in it. */
+/** A session that was opened, and then neither named nor filled. */
 export const blank: SQL = sql`sessions.name is null and sessions.title is null and sessions.system is null
   and not exists (select 1 from messages where messages.session_id = sessions.id)
   and not exists (select 1 from session_state where session_state.session_id = sessions.id)
   and not exists (select 1 from grants where grants.session_id = sessions.id)
   and not exists (select 1 from share_offers where share_offers.session_id = sessions.id)`;
 
-/** What the cleanup deletes: the reverse, in a form that the indexes on both times serve, and what stayed empty. */
+/** A session that the cleanup deletes. The reverse of `sessionAlive` in a form that indexes serve, and blank sessions. */
 export const sessionExpired: SQL = sql`((sessions.last_active_at <= ${sql.placeholder("oldest")}
     or (sessions.keep_ms is not null and sessions.last_active_at + sessions.keep_ms <= ${sql.placeholder("passed")})
     or (sessions.last_active_at <= ${sql.placeholder("oldestEmpty")} and ${blank}))
   and sessions.pinned = 0 and not ${inUse})`;
 
-/** A client that was last seen when it introduced itself has not come back with its id. */
+/** A client that was last seen at its creation, and has never come back with its id. */
 const neverBack: SQL = sql`(clients.last_seen_at <= ${sql.placeholder("oldestNeverBack")}
   and clients.last_seen_at = clients.created_at)`;
 
-/** Neither ended nor expired; a client that is connected does not expire. */
+/** A client that has neither ended nor expired. A connected client does not expire. */
 export const clientAlive: SQL = sql`(clients.ended_at is null
   and (clients.last_seen_at > ${sql.placeholder("oldestClient")} and not ${neverBack}
     or ${clientHeld}))`;
 
-/** The reverse, in a form that the indexes on the columns serve. */
+/** The reverse of `clientAlive`, in a form that indexes serve. */
 export const clientExpired: SQL = sql`(clients.ended_at is not null
   or ((clients.last_seen_at <= ${sql.placeholder("oldestClient")} or ${neverBack}) and not ${clientHeld}))`;

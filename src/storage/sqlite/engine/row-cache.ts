@@ -1,22 +1,22 @@
-// Rows that nearly every call reads, kept as long as they are surely what the database holds: until this process writes
-// to them, or another process writes to anything.
+// A cache of rows that nearly every call reads. A row leaves it when this process writes to the row, and all rows leave it
+// when another process writes to anything.
 import { LRUCache } from "lru-cache";
 import type { Sqlite } from "./connection.ts";
 
 const MAX_ROWS = 5_000;
 
-/** What other processes have committed, looked at once in a turn of the event loop: all input of it came before. */
+/** SQLite's data version, read once in a turn of the event loop: all input of the turn came before. */
 export class DataVersion {
   readonly #statement;
   #current: unknown;
   #fresh = false;
 
   constructor(sqlite: Sqlite) {
-    // It changes when another connection has committed, and only then.
+    // The version changes when another connection has committed, and only then.
     this.#statement = sqlite.prepare("PRAGMA data_version").pluck();
   }
 
-  /** Also of this turn. */
+  /** The version at this moment. */
   latest(): unknown {
     return this.#statement.get();
   }
@@ -32,7 +32,7 @@ export class DataVersion {
 }
 
 export class RowCache<Row extends object> {
-  /** `null` for a row that is not there. */
+  /** `null` for a missing row. */
   readonly #rows = new LRUCache<string, { row: Row | null }>({ max: MAX_ROWS });
   readonly #version: DataVersion;
   #seen: unknown;
@@ -53,12 +53,12 @@ export class RowCache<Row extends object> {
     return row;
   }
 
-  /** Inside the write that changes or makes the row. */
+  /** To be called inside the write that changes or creates the row. */
   delete(id: string): void {
     this.#rows.delete(id);
   }
 
-  /** Inside a write that changes rows without naming them. */
+  /** To be called inside a write that changes rows without naming them. */
   clear(): void {
     this.#rows.clear();
   }

@@ -1,5 +1,5 @@
-// Checks a principal's right to write to a session, inside the write. Rights that end during a call count at once, and
-// nothing comes between check and write. The rows are mostly in memory.
+// Checks a principal's right to write to a session, inside the write, so that the end of a right counts at once. The rows are
+// mostly in memory.
 import { and, eq, sql } from "drizzle-orm";
 import type { Principal } from "../../../auth/principal.ts";
 import { AppError } from "../../../lib/errors.ts";
@@ -10,7 +10,7 @@ import { lazily } from "./statements.ts";
 
 const { placeholder } = sql;
 
-/** To be called inside a write, with nobody for what the program itself does. */
+/** Checks to be called inside a write; without a principal for the program itself. */
 export type WriteAccess = ReturnType<typeof sqliteWriteAccess>;
 
 export function sqliteWriteAccess(engine: Engine) {
@@ -68,7 +68,7 @@ export function sqliteWriteAccess(engine: Engine) {
     credentials: (by: Principal | undefined): void => {
       if (by !== undefined) checkCredentials(by);
     },
-    /** For a write somewhere else. @throws AppError `forbidden` or `not_found` */
+    /** Checks the right to read, for a write elsewhere. @throws AppError `forbidden` or `not_found` */
     read: (by: Principal, sessionId: string): void => check(by, sessionId, mayRead),
     /** @throws AppError `forbidden` or `not_found` */
     modify: (by: Principal | undefined, sessionId: string): void => {

@@ -1,5 +1,5 @@
-// The numbers of a history whose messages were deleted. They are counted and not listed: a count of messages stays one
-// look however long a history is, and the number of the last message is not given to another one.
+// Gaps in the numbers of a history, left by deleted messages. They are counted, not listed: counting messages takes one look
+// in a history of any length, and no number is reused.
 import { eq, sql, type SQL, type SQLWrapper } from "drizzle-orm";
 import type { Engine } from "../engine/engine.ts";
 import { historyGaps } from "../schema/schema.ts";
@@ -59,13 +59,13 @@ export function sqliteHistoryGaps({ db }: Engine) {
     clear: () => db.delete(historyGaps).where(ofSession).prepare(),
   });
   return {
-    /** The last number that was given, and how many messages there are. */
+    /** The last number that was given, and the number of messages. */
     numbers: (sessionId: string): { lastSeq: number; count: number } =>
       q.numbers.get({ sessionId })!,
-    /** So many more numbers have no message; `lastSeq` is the highest of them. */
+    /** Records numbers without a message; `lastSeq` is the highest of them. */
     add: (sessionId: string, gap: { missing: number; lastSeq: number }): void =>
       void q.add.run({ sessionId, ...gap }),
-    /** Every number above `lastSeq` is free again; `missing` of them had no message. */
+    /** Frees every number above `lastSeq`; `missing` of them had no message. */
     cut: (sessionId: string, gap: { missing: number; lastSeq: number }): void =>
       void q.cut.run({ sessionId, ...gap }),
     clear: (sessionId: string): void => void q.clear.run({ sessionId }),

@@ -21,7 +21,7 @@ export function sqliteHistoryStore(
   return {
     append: (sessionId, { by, ...message }) =>
       engine.write(() => {
-        // Models take what `system` says for their orders: those are the owner's to give.
+        // Models take system messages as orders, which only the owner may give.
         if (message.role === "system") access.own(by, sessionId);
         else access.modify(by, sessionId);
         const { requestKey } = message;

@@ -1,5 +1,5 @@
-// Deletes single messages, with what else holds their words: a summary that covers one, a title that was made of one,
-// and the recorded outcome of a call that gave one out. The full-text index follows by its trigger.
+// Deletes single messages, and all that holds their text: a summary that covers one, a title made from one, and the recorded
+// outcome of a call that returned one. A trigger updates the full-text index.
 import { and, eq, sql } from "drizzle-orm";
 import { titleOf } from "../../../chat/title.ts";
 import { AppError } from "../../../lib/errors.ts";
@@ -41,7 +41,7 @@ export function sqliteMessageDeletion(
           author: messages.author,
         })
         .prepare(),
-    // A question that is repeated under its key is asked anew, not answered with half of what was there.
+    // Drop the key, so that a repeated question is asked anew, and not answered with half of its turn.
     dropKey: () =>
       db
         .update(messages)
@@ -66,7 +66,7 @@ export function sqliteMessageDeletion(
     deleteMessages: (id, seqs, by) =>
       engine.free(() => {
         writes.modify(by, id);
-        // Its question could be one of them, and its summary could still be written from all of them.
+        // The turn's question could be one of them, and its summary could still be written from all of them.
         if (q.answering.get({ id }) !== undefined)
           throw new AppError("busy", "A question is being answered in this session.", {
             hint: "Try again in a moment.",

@@ -69,7 +69,7 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
         .prepare(),
     last: () =>
       db.select().from(messages).where(inSession).orderBy(desc(messages.seq)).limit(1).prepare(),
-    /** The newest first. SQLite tells the bytes of a text without reading it. */
+    /** Messages and their sizes, the newest first. SQLite knows the size of a text without reading it. */
     sizes: () =>
       db
         .select({ seq: messages.seq, bytes: sql<number>`octet_length(${messages.content})` })
@@ -143,7 +143,7 @@ export const requestKeyTaken = (): AppError =>
     hint: "Use a new key for a new message.",
   });
 
-/** A row without the keys that are the storage's own. */
+/** The row without the storage's own keys. */
 export function publicPart({ id: _row, sessionId: _session, ...message }: MessageRow): Message {
   return message;
 }

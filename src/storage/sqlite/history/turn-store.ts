@@ -134,7 +134,7 @@ export function sqliteTurns(
   const stored = (sessionId: string, question: Question): MessageRow | undefined =>
     keyed(sessionId, question) ?? unanswered(statements.last.get({ sessionId }), question);
 
-  /** Claims the last question as it is: it is replaced when there is an answer, and else nothing has happened. */
+  /** Claims the last question as it is. Only an answer replaces it; until then nothing changes. */
   const beginAgain = (
     sessionId: string,
     { instanceId, prompt, requestKey = null, again, by }: BeginAgain,
@@ -155,7 +155,7 @@ export function sqliteTurns(
     };
   };
 
-  /** Puts the question in the place of the one that was asked again, and what followed that one goes. */
+  /** Replaces the last question by the one that was asked now, and deletes all that followed it. */
   const replace = ({ sessionId, question, again }: Turn): void => {
     if (statements.last.get({ sessionId })?.seq !== again?.lastSeq) throw askedMeanwhile();
     const { lastSeq } = statements.gaps.numbers(sessionId);
@@ -167,7 +167,7 @@ export function sqliteTurns(
     summaries.forget(sessionId, question.seq);
   };
 
-  /** Room for the answer too: a model is not asked for what cannot be kept. */
+  /** Checks room for the question and its answer, so that no model is asked in vain. */
   const checkRoom = (sessionId: string, question: MessageRow | undefined): void => {
     if (question?.status === "complete") return;
     const { lastSeq } = statements.gaps.numbers(sessionId);
@@ -271,8 +271,8 @@ export function sqliteTurns(
 }
 
 /**
- * The last message, if it is this very question and nobody answered it: it is asked again, not stored twice. A question
- * of another request key, which is its author's, is another question.
+ * The last message, if it is the same question without an answer: it is asked again, and not stored twice. A question with
+ * another request key or of another author is another question.
  */
 function unanswered(
   last: MessageRow | undefined,

@@ -61,7 +61,7 @@ export const clients = sqliteTable(
     capabilities: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     initialize: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     logLevel: text("log_level"),
-    /** Goes up at each rehydration: answers to questions of an earlier epoch are dropped. */
+    /** Number of the last rehydration. Answers to questions of an earlier epoch are dropped. */
     epoch: integer().notNull().default(0),
     createdAt: integer("created_at").notNull(),
     lastSeenAt: integer("last_seen_at").notNull(),
@@ -133,7 +133,7 @@ export const messages = sqliteTable(
   ],
 );
 
-/** Of a session that messages were deleted from; a number is not given twice, and counts stay one look. */
+/** Gaps in the numbers of a session's messages: no number is reused, and a count takes one look. */
 export const historyGaps = sqliteTable("history_gaps", {
   sessionId: text("session_id")
     .primaryKey()
@@ -227,17 +227,17 @@ export const streams = sqliteTable(
     clientId: text("client_id")
       .notNull()
       .references(() => clients.id, { onDelete: "cascade" }),
-    /** Names it in event ids. It is random: a counted one would tell a client how many streams all others open. */
+    /** The stream's id in event ids. A counted id would tell a client how many streams all others open, so it is random. */
     publicId: integer("public_id").notNull().default(0),
-    /** Of the requests of one POST, or standalone (a GET). */
+    /** A stream for the requests of one POST, or a standalone stream (a GET). */
     kind: text({ enum: ["request", "standalone"] }).notNull(),
-    /** Events up to this one have been pruned. */
+    /** Number of the last pruned event. */
     prunedSeq: integer("pruned_seq").notNull().default(0),
     createdAt: integer("created_at").notNull(),
-    /** Last time that somebody was connected to it; when it was last written to, its last event says. */
+    /** Time of the last connection. The last event has the time of the last write. */
     touchedAt: integer("touched_at").notNull(),
     finishedAt: integer("finished_at"),
-    /** A hash of the requests of the POST, until their answers have been written whole to a connection. */
+    /** A hash of the POST, until its answers were completely written to a connection. */
     undelivered: text(),
   },
   (t) => [
@@ -256,7 +256,7 @@ export const streamEvents = sqliteTable(
       .notNull()
       .references(() => streams.id, { onDelete: "cascade" }),
     seq: integer().notNull(),
-    /** The JSON-RPC message as text; empty where it was said in a session that was deleted since. */
+    /** The JSON-RPC message as text; empty if its session was deleted since. */
     data: text().notNull(),
     createdAt: integer("created_at").notNull(),
   },
@@ -278,7 +278,7 @@ export const streamSessions = sqliteTable(
   ],
 );
 
-/** Requests in flight; the next process ends those that a dead process left. */
+/** Requests in flight. Another process ends those of a dead one. */
 export const openRequests = sqliteTable(
   "open_requests",
   {
@@ -292,7 +292,7 @@ export const openRequests = sqliteTable(
       .references(() => streams.id, { onDelete: "cascade" }),
     /** The whole request. */
     message: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
-    /** The session that its address named. */
+    /** The session that the address named. */
     target: text({ mode: "json" }).$type<{ id: string } | { name: string } | null>(),
     /** The scope of the caller's credentials; null for an owner's rights. */
     scope: text({ enum: ["metrics", "read", "write", "admin"] }),
@@ -309,7 +309,7 @@ export const openRequests = sqliteTable(
   ],
 );
 
-/** Messages for a client that has no stream open to take them. */
+/** Messages for clients without a connected stream. */
 export const outbox = sqliteTable(
   "outbox",
   {
@@ -330,14 +330,14 @@ export const outbox = sqliteTable(
   ],
 );
 
-/** `resources/subscribe`, kept for as long as the client. */
+/** Subscriptions by `resources/subscribe`, which last as long as their client. */
 export const subscriptions = sqliteTable(
   "subscriptions",
   {
     clientId: text("client_id")
       .notNull()
       .references(() => clients.id, { onDelete: "cascade" }),
-    /** In its canonical spelling. */
+    /** The canonical spelling. */
     uri: text().notNull(),
     /** The client's spelling; null in rows of earlier versions. */
     asked: text(),
@@ -345,14 +345,14 @@ export const subscriptions = sqliteTable(
   (t) => [primaryKey({ columns: [t.clientId, t.uri] }), index("subscriptions_uri").on(t.uri)],
 );
 
-/** Keys that seal what callers carry between the rounds of a call. The newest seals; older ones only open. */
+/** Keys that sign request states. The newest signs; older ones only verify. */
 export const signingKeys = sqliteTable("signing_keys", {
   id: integer().primaryKey({ autoIncrement: true }),
   secret: blob({ mode: "buffer" }).notNull(),
   createdAt: integer("created_at").notNull(),
 });
 
-/** Calls that came with a request key: one that is repeated gives the outcome of the first. */
+/** Calls with a request key. A repeated call gets the outcome of the first. */
 export const keyedCalls = sqliteTable(
   "keyed_calls",
   {
@@ -367,7 +367,7 @@ export const keyedCalls = sqliteTable(
     newSessionId: text("new_session_id").notNull(),
     instanceId: text("instance_id").notNull(),
     createdAt: integer("created_at").notNull(),
-    /** JSON; null while it runs. */
+    /** JSON; null while the call runs. */
     outcome: text(),
   },
   (t) => [
@@ -387,7 +387,7 @@ export const keyedCallChanges = sqliteTable(
       .references(() => keyedCalls.id, { onDelete: "cascade" }),
     /** The name of the change. */
     what: text().notNull(),
-    /** 0, 1, 2 … of the writes that this takes. */
+    /** Number of the write within the change: 0, 1, 2 … */
     n: integer().notNull(),
     /** JSON result of the write; null for none. */
     result: text(),
@@ -463,8 +463,8 @@ export const shareOffers = sqliteTable(
 );
 
 /**
- * Each principal's account: how much is stored for it. Triggers keep it in step, and the view `usage_measured` says what
- * it should say: see migrations/0024_accounts.sql.
+ * Each principal's account of stored bytes. Triggers keep the account, and the view `usage_measured` measures the same:
+ * see migrations/0024_accounts.sql.
  */
 export const usage = sqliteTable("usage", {
   owner: text().primaryKey(),
@@ -472,9 +472,9 @@ export const usage = sqliteTable("usage", {
   historyBytes: integer("history_bytes").notNull().default(0),
   /** Bytes of the state's values alone. */
   stateBytes: integer("state_bytes").notNull().default(0),
-  /** What all of it takes in the file, about: keys, indexes and rows are counted too. */
+  /** Approximate bytes in the file, with keys, indexes and rows. */
   storedBytes: integer("stored_bytes").notNull().default(0),
-  /** The part of that which programs leave by being connected: introductions, subscriptions, streams, outboxes. */
+  /** The part of connected programs: clients, subscriptions, streams, outboxes. */
   programBytes: integer("program_bytes").notNull().default(0),
 });
 
@@ -493,7 +493,7 @@ export const audit = sqliteTable(
   (t) => [index("audit_at").on(t.at), index("audit_principal").on(t.principal, t.action)],
 );
 
-/** Up to when things unused since have expired, and which step of that was announced: see src/jobs/cutoff.ts. */
+/** The cutoffs of expiry, and the announced step of each: see src/jobs/cutoff.ts. */
 export const cutoffs = sqliteTable("cutoffs", {
   kind: text({ enum: ["session", "client", "empty"] }).primaryKey(),
   /** The age that was last in force; null for never. */

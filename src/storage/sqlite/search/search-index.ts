@@ -1,15 +1,15 @@
-// The full-text index of messages, `messages_fts`. It keeps no text, only where words are: cut in one way for every
-// script (search/words.ts), which SQLite cannot do by itself. So the triggers that fill it belong to this program's own
-// connections; what another program writes into `messages` is not found. The trigger that empties it is the file's own.
+// The full-text index of messages, `messages_fts`. The index keeps positions of words and no text. Words are cut by
+// search/words.ts, which SQLite cannot do, so the triggers that fill the index belong to this program's connections. Search
+// does not find messages that another program has written. The trigger that empties the index is the file's own.
 import type Database from "better-sqlite3";
 import { indexed } from "../../../search/words.ts";
 
-/** The column `scope` tells whose a message is, so that a search reads nobody else's part of the index. */
+/** Tokens of the column `scope`, the owner and the session: a search reads nobody else's part of the index. */
 export const sessionToken = (id: string): string => `s${id.replaceAll("-", "")}0`;
-/** In hexadecimal digits, because a name may be anything. No stem is cut off behind a digit. */
+/** The token in hexadecimal digits, because a name may be anything. No stem is cut off behind a digit. */
 export const ownerToken = (owner: string): string => `o${Buffer.from(owner).toString("hex")}0`;
 
-/** The index's table in memory is renewed after a message with more different words. */
+/** Number of different words in a message after which the index's table in memory is renewed. */
 const MANY_WORDS = 4_000;
 
 /** Adds the SQL functions that migrations and triggers call. */
@@ -40,11 +40,11 @@ function renewIndexMemory(sqlite: Database.Database): void {
   try {
     sqlite.pragma("writable_schema = RESET");
   } catch {
-    // It is being read from: the next such message tries again.
+    // A query is reading from the index: the next such message tries again.
   }
 }
 
-/** From now on what this connection writes is found. */
+/** Adds the triggers that put this connection's messages into the index. */
 export function keepSearchIndex(sqlite: Database.Database): void {
   sqlite.exec(`
     CREATE TEMP TRIGGER IF NOT EXISTS messages_fts_insert AFTER INSERT ON main.messages BEGIN

@@ -13,10 +13,10 @@ const { placeholder } = sql;
 const READ_CHARACTERS = 4_000;
 const MAX_READ_BYTES = 65_536;
 
-/** So much of a message is looked through for what to show of it. */
+/** Characters of a message that are searched for the part to show. */
 const SHOWN_CHARACTERS = 100_000;
 
-/** Of the sessions that others have shared, the newest are searched: each is a term of its own. */
+/** Maximum number of shared sessions in a search, the newest ones: each is a term of its own. */
 const MAX_SHARED = MAX_TAKEN;
 
 /** Values of one placeholder, as JSON. */
@@ -36,7 +36,7 @@ export function searchRows(engine: Engine) {
       .prepare();
   const q = lazily({
     matching: () => matching(),
-    // What is left out is looked for among so many, however many there are.
+    // A bound on the messages that are read to find those to leave out.
     matchingExcept: () =>
       db
         .select({ id: sql<number>`found.rowid` })
@@ -119,7 +119,7 @@ export function searchRows(engine: Engine) {
   });
 
   return {
-    /** The newest `depth` messages that the index has for this, the newest first. */
+    /** The newest `depth` matches of a query of the index, the newest first. */
     matching: (
       match: string,
       { below, depth, except }: Pick<SearchOptions, "except"> & { below: number; depth: number },
@@ -129,12 +129,12 @@ export function searchRows(engine: Engine) {
       return rows.map(({ id }) => id);
     },
     beginnings: (ids: readonly number[]) => q.beginnings.all({ ids: JSON.stringify(ids) }),
-    /** Which of these sessions are living, and the principal's or shared with it. */
+    /** The live ones of these sessions that are the principal's or shared with it. */
     visible: (principal: string, ids: Iterable<string>): Set<string> => {
       const values = { ...engine.times(), principal, ids: JSON.stringify([...ids]) };
       return new Set(q.visible.all(values).map(({ id }) => id));
     },
-    // Another process may have deleted it meanwhile.
+    // Another process may have deleted the message meanwhile.
     found: (id: number) => q.found.get({ id }),
     sharedWith: (principal: string): string[] => q.shared.all({ principal }).map(({ id }) => id),
     idOf: (session: string, seq: number): number | undefined => q.place.get({ session, seq })?.id,

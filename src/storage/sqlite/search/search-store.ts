@@ -1,6 +1,5 @@
-// Search in SQLite. Its own bm25() counts every message that has a word before it ranks the first (more than a second in
-// a million messages), so the index only tells which messages have a term, the newest first and no more than a bound,
-// and these are ranked here.
+// Search in SQLite. The index gives the newest messages with a term, up to a bound, and this file ranks them. SQLite's
+// bm25() would count every message with the word first, which takes more than a second in a million messages.
 import type { Found, HistoryStore, SearchOptions, SearchScope } from "../../../chat/store.ts";
 import { ranked, weightOf } from "../../../search/ranking.ts";
 import { once } from "../../../lib/once.ts";
@@ -9,18 +8,18 @@ import type { Engine } from "../engine/engine.ts";
 import { ownerToken, sessionToken } from "./search-index.ts";
 import { searchRows } from "./search-rows.ts";
 
-/** So many messages compete for all terms together: fewer for each when there are many. */
+/** Maximum number of candidates for all terms together. */
 const MAX_MATCHES = 5_000;
-/** So many of them, those with the most and the rarest terms, are read and compared by what they say. */
+/** Maximum number of candidates whose text is read, those with the most and the rarest terms. */
 const MAX_READ = 100;
 
-/** So many of the newest messages of all sessions are counted, to tell common terms from rare ones. */
+/** Maximum number of newest messages that are counted, to tell common terms from rare ones. */
 const MAX_COUNTED = 5_000;
 
-/** So many of the terms that have more matches than compete are also looked for together: the rarest. */
+/** Maximum number of common terms that are also searched for together, the rarest of them. */
 const MAX_TOGETHER = 3;
 
-/** A message that has some of the terms. */
+/** A message with some of the terms. */
 interface Candidate {
   id: number;
   has: Set<number>;
@@ -31,8 +30,8 @@ export function sqliteSearch(engine: Engine): HistoryStore["search"] {
   const rows = searchRows(engine);
 
   /**
-   * Tells how many messages of the scope there are, about, from the newest back to this one; to the first by default. Ids
-   * are no measure of that: they count everybody's messages.
+   * Returns a function that estimates the number of the scope's messages from the newest back to an id; by default, to the
+   * first. Ids do not measure that: they count everybody's messages.
    */
   function counter(scope: SearchScope, whose: string): (id?: number) => number {
     if ("session" in scope) {
@@ -77,7 +76,7 @@ export function sqliteSearch(engine: Engine): HistoryStore["search"] {
       candidate.weight += weights[term]!;
     };
     for (const [term, ids] of lists.entries()) for (const id of ids) note(id, term);
-    // An old message that has several common terms may be among the newest of none.
+    // An old message with several common terms may be among the newest of none.
     const common = [...terms.keys()]
       .filter((term) => lists[term]!.length === depth)
       .sort((a, b) => lists[a]!.at(-1)! - lists[b]!.at(-1)!) // the further back, the rarer
@@ -88,7 +87,7 @@ export function sqliteSearch(engine: Engine): HistoryStore["search"] {
     return { found: [...found.values()], weights };
   }
 
-  /** The first `count` of these that may be seen, with the beginnings of their texts. */
+  /** The first `count` visible ones, with the beginnings of their texts. */
   function read(scope: SearchScope, found: readonly Candidate[], count: number) {
     const seen = [];
     for (let at = 0; at < found.length && seen.length < count; at += count) {
@@ -128,5 +127,5 @@ export function sqliteSearch(engine: Engine): HistoryStore["search"] {
     });
 }
 
-/** As the index is asked for it. A term has letters and digits only; quoted, none of it is an operator. */
+/** The term in a query of the index. It has letters and digits only, and quotes keep it from being an operator. */
 const phrase = ({ phrase }: Term): string => `content : "${phrase.join(" ")}"`;

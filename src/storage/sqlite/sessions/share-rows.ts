@@ -1,4 +1,4 @@
-// Shares in SQLite: offers that wait, and grants that were accepted. Only grants let anybody in.
+// Shares in SQLite: pending offers and accepted grants. Only grants give access.
 import { and, asc, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Grant, SessionStore } from "../../../sessions/store.ts";
@@ -102,7 +102,7 @@ export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) 
       throw new AppError("limit", `A session can be shared with at most ${max} principals.`);
     usage.checkSession(id);
   };
-  /** To be called inside a write; whether there was a share of either kind. */
+  /** To be called inside a write. True if there was a share of either kind. */
   const remove = (id: string, principal: string): boolean =>
     q.withdraw.run({ id, principal }).changes + q.ungrant.run({ id, principal }).changes > 0;
 

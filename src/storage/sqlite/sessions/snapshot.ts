@@ -1,4 +1,4 @@
-// One session, row by row, as the connection sees it: within a transaction that is one moment.
+// A snapshot of one session, row by row, as the connection sees it: within a transaction, at one moment.
 import { AppError } from "../../../lib/errors.ts";
 import type { Message } from "../../../chat/message.ts";
 import type { Session } from "../../../sessions/session.ts";
@@ -25,7 +25,7 @@ const MESSAGES = `SELECT seq, role, content, status, model, input_tokens AS inpu
   output_tokens AS outputTokens, request_key AS requestKey, created_at AS createdAt, author
   FROM messages WHERE session_id = ? ORDER BY seq`;
 
-/** The connection can do nothing else until the last piece is taken, or the generator is left. */
+/** Occupies the connection until the last piece is taken, or the generator is left. */
 export function* snapshotPieces(
   sqlite: Sqlite,
   id: string,
@@ -45,12 +45,12 @@ export function* snapshotPieces(
     yield { type: "message", message };
 }
 
-/** While a snapshot is open, SQLite cannot fold its log into the database, which grows with every write. */
+/** Maximum pause of a reader: while a snapshot is open, SQLite cannot fold in its log, which grows with every write. */
 const MAX_IDLE_MS = 60_000;
 const CHECK_MS = 5_000;
 
 /**
- * Gives a snapshot up when whoever reads it takes nothing for a minute. `letGo`: ends its transaction.
+ * Gives up a snapshot whose reader takes nothing for a minute. `letGo` ends its transaction.
  * @throws AppError `busy`
  */
 export function* whileTaken<T>(pieces: Generator<T>, letGo: () => void): Generator<T> {

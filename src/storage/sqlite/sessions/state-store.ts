@@ -13,7 +13,7 @@ import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
-/** The least text behind all that begin with `prefix` in SQLite's order (by code points); null when there is none. */
+/** The least text after all texts with this prefix, in SQLite's order (by code points); null if there is none. */
 function endOf(prefix: string): string | null {
   const points = Array.from(prefix, (character) => character.codePointAt(0)!);
   const last = points.findLastIndex((point) => point < 0x10ffff);
@@ -28,7 +28,7 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
   const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
   const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
   const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
-  // Named so that the partial index on expires_at serves it.
+  // Names the column so that the partial index on expires_at serves the query.
   const expired = sql`(${sessionState.expiresAt} is not null and ${sessionState.expiresAt} <= ${placeholder("now")})`;
 
   const q = lazily({
@@ -41,7 +41,7 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
         .prepare(),
     put: () => statePut(engine),
     delete: () => db.delete(sessionState).where(byKey).prepare(),
-    /** SQLite tells the bytes of a text without reading it. */
+    /** The sizes of values, which SQLite knows without reading them. */
     sizes: () =>
       db
         .select({ key: sessionState.key, bytes: sql<number>`octet_length(${sessionState.value})` })
@@ -73,7 +73,7 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
         .prepare(),
   });
 
-  /** One more than `limit`, where there are so many. */
+  /** At most one entry more than `limit`. */
   const sizesOf = (
     sessionId: string,
     { prefix, after, limit }: StateRange & { limit: number },

@@ -1,6 +1,6 @@
-// What sessions leave outside of themselves: events of streams, outcomes of keyed calls, news in outboxes. The statements are
-// the file's own (migrations/0026_traces.sql): to delete from the views is to delete the traces, and a session that goes,
-// by whomever, takes all of its own along.
+// Traces of sessions elsewhere: events of streams, outcomes of keyed calls, notifications in outboxes. The file itself has
+// the statements (migrations/0026_traces.sql): a deletion from the views deletes the traces, and triggers do it for each
+// deleted session, whoever deletes it.
 import { sql } from "drizzle-orm";
 import type { Engine } from "../engine/engine.ts";
 

@@ -1,6 +1,6 @@
-// Whole sessions in SQLite. A session that comes in is written page by page under a last activity of 0, which is always
-// too long ago: nobody sees it, and what remains of a killed import goes with the next cleanup. The last page's commit
-// gives it its real time. So neither the memory nor the write lock is held for as long as a large session takes.
+// Whole sessions in SQLite. An import writes page by page, so a large session holds neither memory nor the write lock for
+// long. Until the last page the session's last activity is 0: nobody sees it, and the next cleanup deletes what a killed
+// import has left.
 import { and, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Content, SessionRecord, TransferStore } from "../../../transfer/store.ts";
@@ -17,7 +17,7 @@ import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 
-/** `openReader`: a connection of its own for a snapshot; undefined where there is only one, in memory. */
+/** `openReader` opens a connection for a snapshot; undefined in memory, where there is only one. */
 export function sqliteTransferStore(
   engine: Engine,
   sqlite: Sqlite,
@@ -105,8 +105,8 @@ export function sqliteTransferStore(
   });
 
   /**
-   * `lastSeq`: the last number before this page; resolves to the one after it. `mismatch`: for a session that is another
-   * than expected.
+   * `lastSeq`: the last number before this page; resolves to the last number of the page. `mismatch`: the error for a session
+   * other than the expected one.
    */
   const write = (
     id: string,
@@ -149,7 +149,7 @@ export function sqliteTransferStore(
       .run();
   };
 
-  /** `written`: what this import has put in. Returns whether the session could keep its name. */
+  /** `written`: the counts of this import. True if the session could keep its name. */
   const publish = (
     session: SessionRecord,
     written: { messages: number; stateKeys: number },
@@ -168,7 +168,7 @@ export function sqliteTransferStore(
     if (q.publish.run({ id, name, pinned: pinned ? 1 : 0, lastActiveAt }).changes !== 1)
       throw lost();
     engine.cached.sessions.clear();
-    // Others may have come in meanwhile.
+    // Other rows may have come in meanwhile.
     if (q.count.get({ ...engine.times(), owner })!.n > maxSessions) throw tooMany(maxSessions);
     return named;
   };
@@ -212,7 +212,7 @@ export function sqliteTransferStore(
           return isLast;
         });
       try {
-        // A page is written when the next one is known: a session of one page takes one commit.
+        // Write a page when the next one is known: a session of one page takes one commit.
         let page: readonly Content[] = [];
         for await (const next of pages) {
           if (page.length > 0) {

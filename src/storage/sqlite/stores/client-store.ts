@@ -37,7 +37,7 @@ export function sqliteClientStore(
       cache.delete(id);
     });
   const byId = eq(clients.id, placeholder("id"));
-  /** A program's introductions push out none of another's. */
+  /** Clients of the same credentials: a program's clients push out none of another program's. */
   const ofSameCredentials = sql`owner = ${placeholder("owner")} and credentials is ${placeholder("credentials")}
     and ended_at is null`;
 
@@ -81,7 +81,7 @@ export function sqliteClientStore(
         )
         .returning({ id: clients.id })
         .prepare(),
-    // Its name is shown until the cleanup takes the row.
+    // Keep the name, which is shown until the cleanup deletes the row.
     end: () =>
       db
         .update(clients)
@@ -136,7 +136,7 @@ export function sqliteClientStore(
       db
         .update(clients)
         .set({
-          // A client that only its connection keeps alive was never seen.
+          // 0 stays 0: such a client was never seen, and only its connection keeps it alive.
           lastSeenAt: sql`iif(${clients.lastSeenAt} = 0, 0, max(${clients.lastSeenAt}, ${placeholder("now")}))`,
           presentUntil: sql`${placeholder("until")}`,
         })
@@ -172,14 +172,14 @@ export function sqliteClientStore(
       db
         .update(clients)
         .set({
-          // Later than its introduction, also in the same millisecond: it has come back.
+          // Later than `createdAt`, also in the same millisecond: the client has come back.
           lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")}, ${clients.createdAt} + 1)`,
         })
         .where(byId)
         .prepare(),
   });
 
-  /** Of too many clients those go first that never came back, then those that were idle for longest. */
+  /** Ends clients beyond the maximum: first those that never came back, then the longest idle ones. */
   const makeRoom = ({ owner, credentials, id }: Client): void => {
     const excess = q.countLiving.get({ owner, credentials })!.n - maxClients;
     if (excess <= 0) return;
@@ -202,7 +202,7 @@ export function sqliteClientStore(
     const alive =
       row.lastSeenAt > oldestClient &&
       (row.lastSeenAt !== row.createdAt || row.createdAt > oldestNeverBack);
-    // Only the tables know who holds an old one.
+    // Only the tables know who holds an old client.
     return alive || row.presentUntil > now ? { ...row } : q.aliveById.get({ ...times, id });
   };
 

@@ -1,4 +1,4 @@
-// The cutoffs of this folder in SQLite: their records, and what lies between two of them.
+// The cutoffs of this folder in SQLite: their records, and the counts of rows between two cutoffs.
 import { and, eq, gt, lt, max, sql, type SQL } from "drizzle-orm";
 import { CLOCK_SET, type Clock } from "../../../lib/clock.ts";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
@@ -15,7 +15,7 @@ const { placeholder } = sql;
 
 const KINDS: readonly CutoffKind[] = ["session", "client", "empty"];
 
-/** `onJump`: told when the clock has moved without anybody seeing time pass. */
+/** `onJump`: called when the clock has moved without seen time. */
 export function openCutoffs(
   sqlite: Sqlite,
   clock: Clock,
@@ -73,7 +73,7 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
       .onConflictDoUpdate({ target: cutoffs.kind, set: row })
       .run();
   };
-  /** What was made and last used while the clock was not set has an age that nobody knows: it counts from now. */
+  /** Dates rows from now that were created and last used while the clock was not set: nobody knows their age. */
   const redate = (): void => {
     const now = engine.clock.now();
     const unset = (column: SQLiteColumn) => and(gt(column, 0), lt(column, CLOCK_SET));
@@ -94,7 +94,7 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
     engine.cached.clients.clear();
   };
   const redateFreely = (): Promise<void> => engine.free(redate, { durable: false });
-  // Until then they would be hidden. What cannot be written now, the next run writes.
+  // Date them at once, because they are hidden until then. If the write fails, the next run does it.
   of.time.whenSet(() => void redateFreely().catch(() => undefined));
   const saveJumps = (): void => {
     engine.db.delete(clockJumps).run();
@@ -133,8 +133,8 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
 }
 
 /**
- * How many of a kind were last used after the one time and not after the other. What is in use counts, although it stays:
- * its use may end as soon as the cutoff has moved. `waiting`: the sessions that would go now.
+ * Counters of each kind: rows that were last used after one time and not after the other. Rows in use count, although they
+ * stay: their use may end as soon as the cutoff has moved. `waiting`: the sessions that would go now.
  */
 function countReach(sqlite: Sqlite) {
   const db = drizzleOf(sqlite);

@@ -19,7 +19,7 @@ const { placeholder } = sql;
 /** The instance of a call that failed and may be done again. */
 const NOBODY = "";
 
-/** So many outcomes make room at once. */
+/** Maximum number of outcomes that are deleted at once to make room. */
 const ROWS = 50;
 
 export function sqliteKeyedCallStore(
@@ -134,8 +134,8 @@ export function sqliteKeyedCallStore(
     remove: () => db.delete(keyedCalls).where(byId).prepare(),
   });
   /**
-   * Of a principal that has all that it may, the oldest outcomes go: a call that frees space may have a key too.
-   * Returns whether that was enough.
+   * Deletes the oldest outcomes of a principal that has reached its limit: a call that frees space may have a key, too.
+   * True if that was enough.
    */
   const makeRoom = (owner: string, id: number): boolean => {
     if (!usage.isFull(owner)) return true;

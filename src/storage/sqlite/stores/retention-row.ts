@@ -1,5 +1,5 @@
-// The maximum age that the data folder was last served with. Several programs work on one folder; one that is told no
-// age of its own must not delete what another one means to keep.
+// The maximum age that the data folder was last served with. A program without the setting follows it, and so deletes
+// nothing that another program on the folder keeps.
 import type { Engine } from "../engine/engine.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { retention } from "../schema/schema.ts";
