@@ -105,12 +105,12 @@ export async function openSqlite({
     const maxAgeMs = maxAgeOf(sqlite, expiry.maxAgeMs);
     const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
     const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs }, onJump);
-    const room = ballast && new Room(sqlite, ballast);
+    const checkpoints = file === MEMORY ? undefined : new Checkpoints(sqlite);
+    const room = ballast && checkpoints && new Room(sqlite, ballast, checkpoints);
     const files = file === MEMORY ? undefined : new OwnFiles(file, onLost);
     const watch = file === MEMORY ? undefined : new LogWatch(sqlite, onLog);
     // From here on nobody waits for another process's lock but the operations that want it.
     sqlite.pragma(`busy_timeout = ${BLOCKING_MS}`);
-    const checkpoints = file === MEMORY ? undefined : new Checkpoints(sqlite);
     const engine = new Engine(sqlite, clock, cutoffs, { log, files, checkpoints, onCommit, room });
     const usage = sqliteUsage(engine, sqlite, usageLimits);
     const writes = sqliteWriteAccess(engine);

@@ -1,6 +1,5 @@
 // Checkpoints on a thread of their own. SQLite would fold a full log into the database inside of a COMMIT, which holds up
-// the whole program for as long as the disk takes. Its own automatic checkpoint stays behind this one, for a log that grows
-// faster, and for where the thread cannot run.
+// the whole program for as long as the disk takes. It goes on to do so until the thread is there, and where none can run.
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { loadedAddon } from "../engine/native.ts";
@@ -8,7 +7,9 @@ import type { Sqlite } from "../engine/connection.ts";
 
 /** Number of commits between two looks at the log. */
 const LOOK_EVERY = 8;
-/** Part of SQLite's own threshold at which a checkpoint begins. */
+/** SQLite's own default for the size of the log. */
+export const USUAL_PAGES = 1_000;
+/** Part of the wanted size at which a checkpoint begins. */
 const BEGIN_AT = 1 / 2;
 
 /** Text, because the single executable has no file for a thread. Each message is answered when its checkpoint is over. */
@@ -36,7 +37,10 @@ interface Reach {
 export class Checkpoints {
   readonly #sqlite: Sqlite;
   readonly #reach;
-  readonly #threshold;
+  /** Wanted size of the log, in pages. */
+  #pages: number;
+  /** Pages that the last checkpoint had to leave: somebody reads an old state. */
+  #kept = 0;
   #thread: Worker | undefined;
   #failed = false;
   #commits = 0;
@@ -47,14 +51,22 @@ export class Checkpoints {
   constructor(sqlite: Sqlite) {
     this.#sqlite = sqlite;
     this.#reach = sqlite.prepare<[], Reach>("PRAGMA wal_checkpoint(NOOP)");
-    this.#threshold = sqlite.prepare<[], number>("PRAGMA wal_autocheckpoint").pluck();
+    this.#pages = sqlite.pragma("wal_autocheckpoint", { simple: true }) as number;
+  }
+
+  /** Bounds the log to so many pages, as far as nobody reads an old state. */
+  bound(pages: number): void {
+    this.#pages = pages;
+    this.#setAutomatic();
   }
 
   /** Called after each commit. */
   committed(): void {
     this.#commits += 1;
     if (this.#commits % LOOK_EVERY !== 0 || this.#running || this.#failed) return;
-    if (this.#left >= (this.#threshold.get() as number) * BEGIN_AT) void this.#run();
+    const left = this.#left;
+    this.#kept = Math.min(this.#kept, left);
+    if (left - this.#kept >= this.#pages * BEGIN_AT) void this.#run().catch(() => undefined);
   }
 
   /** Present while commits wait, so that a checkpoint reaches the end of the log, which then begins anew. */
@@ -79,13 +91,24 @@ export class Checkpoints {
     return log - checkpointed;
   }
 
+  /** On a disk with little room, SQLite's own checkpoints keep the log within its bound at each commit. */
+  #setAutomatic(): void {
+    const isOurs = this.#thread !== undefined && this.#pages >= USUAL_PAGES;
+    this.#sqlite.pragma(`wal_autocheckpoint = ${isOurs ? 0 : this.#pages}`);
+  }
+
   async #run(): Promise<void> {
     this.#running = true;
+    const { checkpointed } = this.#reach.get()!;
     try {
       await this.#checkpoint();
-      if (this.#left === 0) return;
+      const after = this.#reach.get()!;
+      this.#kept = after.log - after.checkpointed;
+      const isStuck = after.checkpointed === checkpointed;
+      if (this.#failed || this.#kept === 0 || isStuck) return;
       this.#held = this.#checkpoint(); // short: only what was committed meanwhile
       await this.#held;
+      this.#kept = this.#left;
     } finally {
       this.#held = undefined;
       this.#running = false;
@@ -98,7 +121,10 @@ export class Checkpoints {
       this.#over = resolve;
       if (this.#failed) return resolve();
       try {
-        this.#thread ??= this.#start();
+        if (this.#thread === undefined) {
+          this.#thread = this.#start();
+          this.#setAutomatic();
+        }
         this.#thread.ref(); // commits may wait for it
         this.#thread.postMessage("checkpoint");
       } catch {
@@ -117,6 +143,7 @@ export class Checkpoints {
       this.#failed = true;
       this.#thread = undefined;
       this.#over?.();
+      if (this.#sqlite.open) this.#setAutomatic();
     };
     thread.on("message", () => {
       thread.unref();

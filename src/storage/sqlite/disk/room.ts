@@ -2,11 +2,10 @@
 // folded in, and the ballast is made again. Writes that store more never get that room.
 import { AppError } from "../../../lib/errors.ts";
 import { isFull, type Ballast } from "./ballast.ts";
+import { USUAL_PAGES, type Checkpoints } from "./checkpoints.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { fromSqlite } from "../engine/errors.ts";
 
-/** SQLite's own default of `wal_autocheckpoint`. */
-const USUAL_LOG_PAGES = 1_000;
 const LEAST_LOG_PAGES = 16;
 /** Maximum pages per return to the disk. More would hold up other calls; the cleanup job returns the rest. */
 const PAGES_AT_ONCE = 4_096; // 16 MB
@@ -14,10 +13,13 @@ const PAGES_AT_ONCE = 4_096; // 16 MB
 export class Room {
   readonly #sqlite: Sqlite;
   readonly #ballast: Ballast;
+  readonly #checkpoints: Pick<Checkpoints, "bound">;
 
-  constructor(sqlite: Sqlite, ballast: Ballast) {
+  /** `checkpoints`: keeps the log as small as told. */
+  constructor(sqlite: Sqlite, ballast: Ballast, checkpoints: Pick<Checkpoints, "bound">) {
     this.#sqlite = sqlite;
     this.#ballast = ballast;
+    this.#checkpoints = checkpoints;
     ballast.restore(); // opening may have taken it
     this.#boundLog();
   }
@@ -70,8 +72,8 @@ export class Room {
     const { size } = this.#ballast;
     if (size === 0) return;
     const pages = Math.floor(size / 2 / this.#pragma("page_size"));
-    const bound = Math.min(USUAL_LOG_PAGES, Math.max(LEAST_LOG_PAGES, pages));
-    this.#sqlite.pragma(`wal_autocheckpoint = ${bound}`);
+    const bound = Math.min(USUAL_PAGES, Math.max(LEAST_LOG_PAGES, pages));
+    this.#checkpoints.bound(bound);
   }
 
   #pragma(name: string): number {
