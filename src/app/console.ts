@@ -2,7 +2,7 @@
 import type { ConsoleOptions } from "../console/context.ts";
 import type { Pages } from "../http/routes.ts";
 
-export function consolePages(options: ConsoleOptions): Pages {
+export function consolePages(options: Omit<ConsoleOptions, "talks">): Pages {
   let loaded: Promise<Pages> | undefined;
   const load = async (): Promise<Pages> => {
     const { consoleRoutes } = await import("../console/routes.ts");

@@ -13,6 +13,7 @@ import type { Logger } from "../telemetry/logger.ts";
 import { changesOf } from "../tools/session/changes.ts";
 import { SessionHandle, type SessionServices } from "../tools/session/session-handle.ts";
 import type { Transfer } from "../transfer/transfer.ts";
+import type { Talks } from "./talks.ts";
 
 export interface ConsoleEnv {
   Variables: {
@@ -34,6 +35,8 @@ export interface ConsoleOptions {
   keys: ApiKeys;
   services: SessionServices;
   transfer: Transfer;
+  /** Questions that pages have asked and that are being answered. */
+  talks: Talks;
   /** Address of `/mcp` for programs. */
   address(c: ConsoleContext): string;
   /** True with an issuer of access tokens: programs need no key. */

@@ -16,10 +16,12 @@ import { searchRoutes } from "./pages/search.ts";
 import { sessionFormRoutes } from "./pages/session-forms.ts";
 import { sessionRoutes } from "./pages/session.ts";
 import { sessionListRoutes } from "./pages/sessions.ts";
+import { Talks } from "./talks.ts";
 import { fromHere, signedIn, signInRoutes, signOut, withToken } from "./sign-in.ts";
 
 /** All pages below /console. */
-export function consoleRoutes(options: ConsoleOptions): Hono<ConsoleEnv> {
+export function consoleRoutes(parts: Omit<ConsoleOptions, "talks">): Hono<ConsoleEnv> {
+  const options: ConsoleOptions = { ...parts, talks: new Talks() };
   const app = new Hono<ConsoleEnv>({ strict: false }).basePath("/console");
   app.onError((error, c) => {
     const known = toAppError(error, c.env.requestId);

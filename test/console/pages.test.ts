@@ -1,13 +1,14 @@
 // The console as people use it, in a real browser beside real clients.
-import { createRequire } from "node:module";
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { Page } from "playwright-core";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { hasBrowser, SCREENS, unless, usingBrowser } from "../support/browser.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { serveHere } from "../support/here.ts";
-import { serveWithKeys, speak, type Person } from "../support/people.ts";
+import { gate, serveHere } from "../support/here.ts";
+import { says, startModel } from "../support/model-server.ts";
+import { type Person, serveWithKeys, speak } from "../support/people.ts";
 import { startServer } from "../support/process.ts";
 
 const open = usingBrowser();
@@ -60,8 +61,10 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await say(client, "First `npm test`:\n\n```js\nconst a = 1;\n```", "assistant");
     await page.locator("#m2 code.language-js, #m2 pre code").first().waitFor();
     expect(await page.locator("#m2 .hljs-keyword").innerText()).toBe("const");
+    const here = page.url();
+    await page.goto(at(url, "/search")); // an open page would load itself anew
     for (let n = 3; n <= 70; n += 1) await say(client, `Line ${n}`);
-    await page.goto(`${page.url()}?at=5#m5`);
+    await page.goto(`${here}?at=5#m5`);
     await page.locator("#m5:target").waitFor();
     expect(await page.locator("#m70").count()).toBe(0);
     await page.getByRole("link", { name: "To the newest messages" }).click();
@@ -124,7 +127,7 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.getByRole("link", { name: "Export as Markdown" }).click();
     const file = await download;
     expect(file.suggestedFilename()).toBe("The-release.md");
-    expect(await readFile((await file.path())!, "utf8")).toContain("Two");
+    expect(await readFile(await file.path(), "utf8")).toContain("Two");
 
     await page.getByRole("button", { name: "Delete message 2" }).click();
     await page.locator("#m2").waitFor({ state: "detached" });
@@ -134,6 +137,29 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.getByRole("button", { name: "Delete the conversation" }).click();
     await page.waitForURL(/\/sessions$/);
     expect(await page.locator(".sessions li").count()).toBe(1);
+  });
+
+  it("goes on with a conversation: the answer grows, is stopped, and asked for again", async () => {
+    const model = await startModel();
+    const config = { "model-url": model.url, model: "stub" };
+    const { url } = await serveHere({ config });
+    await say(await program(url, "work"), "We write about kelp.");
+    const page = await open();
+    await page.goto(at(url, "/sessions"));
+    await page.getByRole("link", { name: "work" }).click();
+    const { wait, open: goOn } = gate();
+    model.next(says("Kelp **holds", wait, " fast**."));
+    await page.getByLabel("Go on").fill("What does it do?");
+    await page.getByRole("button", { name: "Ask", exact: true }).click();
+    await page.locator("[aria-busy]", { hasText: "Kelp" }).waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByText("was not answered").waitFor();
+    goOn();
+    model.next(says("Kelp **holds fast**."));
+    await page.getByRole("button", { name: "Ask again" }).click();
+    await page.locator("article.assistant strong", { hasText: "holds fast" }).waitFor();
+    expect(await page.locator("article.user").count()).toBe(2);
+    expect(await page.locator("article.assistant").count()).toBe(1);
   });
 
   it("shares with somebody who says yes, and shows each what is theirs", async () => {

@@ -13,12 +13,18 @@ import {
   type ConsoleEnv,
   type ConsoleOptions,
 } from "../context.ts";
+import type { Talks } from "../talks.ts";
 import { titleOf } from "../parts/names.ts";
 import { numberOf, sessionPage } from "./session.ts";
 
 type Form = (name: string) => string;
 /** Address to go to afterwards; the conversation's page by default. */
-type Action = (handle: SessionHandle, form: Form, c: ConsoleContext) => Promise<string | void>;
+type Action = (
+  handle: SessionHandle,
+  form: Form,
+  c: ConsoleContext,
+  talks: Talks,
+) => Promise<string | void>;
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   pin: async (handle, form) => void (await handle.update({ pinned: form("pinned") === "yes" })),
@@ -45,6 +51,22 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     return `/console/sessions/${id}`;
   },
 
+  async ask(handle, form, _c, talks) {
+    await talks.ask(handle, { prompt: form("prompt") });
+    return `/console/sessions/${handle.id}#ask`;
+  },
+
+  async retry(handle, _form, _c, talks) {
+    const { seq, content } = await handle.lastQuestion();
+    await talks.ask(handle, { prompt: content, again: { seq, content } });
+    return `/console/sessions/${handle.id}#ask`;
+  },
+
+  async stop(handle, _form, _c, talks) {
+    talks.stop(handle.id);
+    return Promise.resolve(`/console/sessions/${handle.id}#ask`);
+  },
+
   async share(handle, form) {
     const access = form("access") === "write" ? "write" : "read";
     await handle.share({ principal: form("principal").trim(), access });
@@ -68,7 +90,7 @@ export function sessionFormRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
       const id = c.req.param("id")!;
       const { handle } = await openSession(options, c.get("principal"), id);
       try {
-        const next = await action(handle, await formOf(c), c);
+        const next = await action(handle, await formOf(c), c, options.talks);
         return c.redirect(next ?? `/console/sessions/${id}`, 303);
       } catch (error) {
         const known = toAppError(error);

@@ -1,21 +1,22 @@
 // One conversation: its transcript, which grows while a program writes, and its state.
 import type { Hono } from "hono";
 import { html } from "hono/html";
+import { may } from "../../auth/principal.ts";
+import type { Message } from "../../chat/message.ts";
 import type { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
-import type { Message } from "../../chat/message.ts";
 import type { Session } from "../../sessions/session.ts";
 import {
-  openSession,
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
+  openSession,
 } from "../context.ts";
 import { page, when } from "../layout.ts";
 import { titleOf } from "../parts/names.ts";
 import { sessionActions } from "../parts/session-actions.ts";
 import { statePanel } from "../parts/state-panel.ts";
-import { transcript, updates } from "../parts/transcript.ts";
+import { askForm, transcript, updates } from "../parts/transcript.ts";
 
 /** Messages on a page. */
 const PAGE = 50;
@@ -31,16 +32,18 @@ export function sessionRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): v
     const seq = Number(c.req.param("seq"));
     const status = c.req.query("status");
     const { messages } = await options.services.chat.page(session.id, { limit: PAGE });
+    const partial = options.talks.partial(session.id);
     const last = messages.find((message) => message.seq === seq);
     const added = messages.filter((message) => message.seq > seq);
     const changed = last !== undefined && last.status !== status ? [last] : [];
-    if (added.length === 0 && changed.length === 0) return c.body(null, 204);
-    // Deleted messages, or more new ones than a page has: show the whole page anew.
-    if (added.length > 0 && seq > 0 && last === undefined && added[0]!.seq !== seq + 1) {
+    const isGrowing = last?.status === "pending" && `${partial.length}` !== c.req.query("have");
+    // The message was deleted, or is too far back: show the whole page anew.
+    if (seq > 0 && last === undefined) {
       c.header("hx-refresh", "true");
       return c.body(null, 200);
     }
-    return c.html(await updates(c, session, { added, changed, seq }));
+    if (added.length === 0 && changed.length === 0 && !isGrowing) return c.body(null, 204);
+    return c.html(await updates(c, session, { added, changed, seq, partial }, last));
   });
 }
 
@@ -64,6 +67,7 @@ export async function sessionPage(
   const now = Date.now();
   const expiresAt = services.sessions.expiresAt({ ...session, ...counts });
   const isLatest = before === undefined || !(await hasAfter(options, session, history.messages));
+  const mayWrite = session.access !== "read" && may(c.get("principal"), "write");
   const title = titleOf(session, history.messages[0]?.content.slice(0, 80));
   return c.html(
     page(c, {
@@ -91,7 +95,10 @@ export async function sessionPage(
                     <p>${summary.content}</p>
                   </details>`
             }
-            ${await transcript(c, session, history, { isLatest, now })}
+            ${await transcript(c, session, history, {
+              ...{ isLatest, now, partial: options.talks.partial(session.id) },
+            })}
+            ${isLatest && mayWrite ? askForm(c, session, services.chat.model.label) : ""}
           </section>
           <aside>${sessionActions(c, session, grants)} ${statePanel(c, session, state)}</aside>
         </div>`,

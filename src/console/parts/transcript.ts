@@ -12,7 +12,7 @@ export async function transcript(
   c: ConsoleContext,
   session: Session,
   { messages, nextBefore }: MessagePage,
-  { isLatest, now }: { isLatest: boolean; now: number },
+  { isLatest, now, partial }: { isLatest: boolean; now: number; partial: string },
 ): Promise<Html> {
   const render = await markdown();
   const here = `/console/sessions/${session.id}`;
@@ -28,7 +28,7 @@ export async function transcript(
     ${empty}
     <div id="messages" aria-live="polite">
       ${messages.map((message) => messageView(c, session, message, render, now))}
-      ${isLatest ? tail(session, messages.at(-1)) : ""}
+      ${isLatest ? tail(c, session, messages.at(-1), render, partial) : ""}
     </div>
     ${isLatest ? "" : html`<p><a href="${here}">To the newest messages</a></p>`}`;
 }
@@ -37,23 +37,49 @@ export async function transcript(
 export async function updates(
   c: ConsoleContext,
   session: Session,
-  { added, changed, seq }: { added: readonly Message[]; changed: readonly Message[]; seq: number },
+  {
+    added,
+    changed,
+    seq,
+    partial,
+  }: { added: readonly Message[]; changed: readonly Message[]; seq: number; partial: string },
+  last: Message | undefined,
 ): Promise<Html> {
   const render = await markdown();
   const now = Date.now();
   return html`${added.map((message) => messageView(c, session, message, render, now))}
-  ${tail(session, added.at(-1) ?? changed.at(-1) ?? { seq, status: "complete" })}
+  ${tail(c, session, added.at(-1) ?? changed.at(-1) ?? last ?? { seq, status: "complete" }, render, partial)}
   ${changed.map((message) => messageView(c, session, message, render, now, true))}`;
 }
 
-/** Asks for what has come since the last message. */
-function tail({ id }: Session, last: Pick<Message, "seq" | "status"> | undefined): Html {
+/** Asks for what has come since the last message, and shows the answer that is being written. */
+function tail(
+  c: ConsoleContext,
+  { id }: Session,
+  last: Pick<Message, "seq" | "status"> | undefined,
+  render: RenderMarkdown,
+  partial: string,
+): Html {
   const { seq, status } = last ?? { seq: 0, status: "complete" };
+  const query = new URLSearchParams({ status, have: `${partial.length}` }).toString();
+  const isPending = status === "pending";
   return html`<div
-    hx-get="/console/sessions/${id}/since/${seq}?status=${status}"
-    hx-trigger="every 2s"
+    hx-get="/console/sessions/${id}/since/${seq}?${query}"
+    hx-trigger="every ${isPending ? "1" : "2"}s"
     hx-swap="outerHTML"
-  ></div>`;
+  >
+    ${
+      isPending
+        ? html`<article class="message assistant pending" aria-busy="true">
+            <header><b>assistant</b> <span class="soft">is writing</span></header>
+            <div class="text">${render(partial)}</div>
+            <form method="post" action="/console/sessions/${id}/stop">
+              ${tokenInput(c)}<button class="quiet">Stop</button>
+            </form>
+          </article>`
+        : ""
+    }
+  </div>`;
 }
 
 const NOTES = {
@@ -111,5 +137,23 @@ function messageView(
     </header>
     <div class="text">${render(message.content)}</div>
     ${status === "complete" ? "" : html`<p class="note">This question ${NOTES[status]}.</p>`}
+    ${
+      mayChange && (status === "failed" || status === "interrupted")
+        ? html`<form method="post" action="/console/sessions/${session.id}/retry">
+            ${tokenInput(c)}<button class="quiet">Ask again</button>
+          </form>`
+        : ""
+    }
   </article>`;
 }
+
+/** Goes on with the conversation. `model`: who answers. */
+export const askForm = (c: ConsoleContext, { id }: Session, model: string): Html =>
+  html`<form method="post" action="/console/sessions/${id}/ask" class="card" id="ask">
+    ${tokenInput(c)}
+    <label
+      >Go on
+      <textarea name="prompt" rows="3" required></textarea>
+    </label>
+    <button>Ask</button> <span class="soft">${model} answers</span>
+  </form>`;
