@@ -87,7 +87,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 export function sessionFormRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   for (const [path, action] of Object.entries(ACTIONS))
     app.post(`/sessions/:id/${path}`, async (c) => {
-      const id = c.req.param("id")!;
+      const id = c.req.param("id");
       const { handle } = await openSession(options, c.get("principal"), id);
       try {
         const next = await action(handle, await formOf(c), c, options.talks);

@@ -37,7 +37,5 @@ async function load(): Promise<RenderMarkdown> {
   };
   const { escapeHtml } = md.utils;
   return (text) =>
-    raw(
-      text.length <= MAX_TEXT ? md.render(text) : `<pre class="plain">${escapeHtml(text)}</pre>`,
-    ) as HtmlEscapedString;
+    raw(text.length <= MAX_TEXT ? md.render(text) : `<pre class="plain">${escapeHtml(text)}</pre>`);
 }
