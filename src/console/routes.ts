@@ -3,9 +3,9 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { html } from "hono/html";
+import { STATUS } from "../http/errors.ts";
 import { toAppError } from "../lib/errors.ts";
 import { RequestError } from "../protocol/errors.ts";
-import { STATUS } from "../http/errors.ts";
 import { why } from "../telemetry/failures.ts";
 import { assetRoutes } from "./assets.ts";
 import type { ConsoleEnv, ConsoleOptions } from "./context.ts";
@@ -13,11 +13,11 @@ import { barePage } from "./layout.ts";
 import { connectRoutes } from "./pages/connect.ts";
 import { keyRoutes } from "./pages/keys.ts";
 import { searchRoutes } from "./pages/search.ts";
-import { sessionFormRoutes } from "./pages/session-forms.ts";
 import { sessionRoutes } from "./pages/session.ts";
+import { sessionFormRoutes } from "./pages/session-forms.ts";
 import { sessionListRoutes } from "./pages/sessions.ts";
-import { Talks } from "./talks.ts";
 import { fromHere, signedIn, signInRoutes, signOut, withToken } from "./sign-in.ts";
+import { Talks } from "./talks.ts";
 
 /** All pages below /console. */
 export function consoleRoutes(parts: Omit<ConsoleOptions, "talks">): Hono<ConsoleEnv> {

@@ -2,15 +2,15 @@
 import { createHmac } from "node:crypto";
 import type { Hono } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
-import { html } from "hono/html";
 import { createMiddleware } from "hono/factory";
+import { html } from "hono/html";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { newSecret, type SignedIn } from "../auth/browser-sessions.ts";
 import { LOCAL } from "../auth/principal.ts";
-import { AppError } from "../lib/errors.ts";
-import { addressOf } from "../http/observe.ts";
 import { namedHost } from "../http/guards/guards.ts";
-import { formOf, type ConsoleContext, type ConsoleEnv, type ConsoleOptions } from "./context.ts";
+import { addressOf } from "../http/observe.ts";
+import { AppError } from "../lib/errors.ts";
+import { type ConsoleContext, type ConsoleEnv, type ConsoleOptions, formOf } from "./context.ts";
 import { barePage, tokenField } from "./layout.ts";
 
 const COOKIE = "holdfast_console";

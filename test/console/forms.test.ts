@@ -1,7 +1,7 @@
 // The console below its pages: who gets in, what a form needs, what a page may do in a browser.
 import { describe, expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
-import { nobodys, serveWithKeys, type KeyedServer } from "../support/people.ts";
+import { type KeyedServer, nobodys, serveWithKeys } from "../support/people.ts";
 import { run } from "../support/process.ts";
 import { SECRET, sharedSession } from "../support/shared-session.ts";
 

@@ -1,7 +1,7 @@
 // Several processes on one data folder: a server and the stdio programs of two clients, in one named conversation.
 import { describe, expect, it } from "vitest";
-import { openDatabase } from "../support/database.ts";
 import { connect, type TestClient } from "../support/clients.ts";
+import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { openingHome } from "../support/home.ts";
 import { isSilent, type ModelServer, says, startModel, streams } from "../support/model-server.ts";

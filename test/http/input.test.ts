@@ -88,7 +88,7 @@ describe("the size of a body", () => {
       headers: { ...client.headers, "content-type": "application/json", accept: BOTH },
       body: new Blob([text]).stream(),
       duplex: "half",
-    });
+    } as RequestInit);
 
   for (const [setting, limit] of [
     [undefined, 4 * MEGABYTE],

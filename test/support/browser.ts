@@ -1,6 +1,6 @@
 // Chromium, where the machine has one. Tests of pages are skipped where it has none.
 import { existsSync } from "node:fs";
-import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
 
 const executablePath = [

@@ -2,13 +2,13 @@
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import { HOME } from "../../clients/session-resolver.ts";
-import { KEY_PLACEHOLDER, bearer, withName } from "../../http/connect/client-config.ts";
+import { bearer, KEY_PLACEHOLDER, withName } from "../../http/connect/client-config.ts";
 import { CONFIGURED, MANUAL, type Place } from "../../http/connect/programs.ts";
 import { snippet } from "../../http/connect/snippet.ts";
 import { AppError } from "../../lib/errors.ts";
 import { checkName } from "../../sessions/sessions.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
-import { page, type Html } from "../layout.ts";
+import { type Html, page } from "../layout.ts";
 import { warnings } from "./sessions.ts";
 
 const FIRST = "claude-code";

@@ -3,12 +3,12 @@ import type { Hono } from "hono";
 import { html } from "hono/html";
 import type { ApiKey } from "../../auth/api-keys.ts";
 import { ALL_SCOPES, may, type Scope } from "../../auth/principal.ts";
-import { AppError, toAppError } from "../../lib/errors.ts";
+import { HOME } from "../../clients/session-resolver.ts";
 import { clientConfig, withName } from "../../http/connect/client-config.ts";
 import { json } from "../../http/connect/snippet.ts";
-import { HOME } from "../../clients/session-resolver.ts";
-import { formOf, type ConsoleContext, type ConsoleEnv, type ConsoleOptions } from "../context.ts";
-import { page, tokenInput, when, type Html } from "../layout.ts";
+import { AppError, toAppError } from "../../lib/errors.ts";
+import { type ConsoleContext, type ConsoleEnv, type ConsoleOptions, formOf } from "../context.ts";
+import { type Html, page, tokenInput, when } from "../layout.ts";
 import { keep } from "../sign-in.ts";
 
 const DAY_MS = 86_400_000;

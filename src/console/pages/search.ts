@@ -6,7 +6,7 @@ import { AppError, toAppError } from "../../lib/errors.ts";
 import { isId } from "../../lib/ids.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
 import { openSession } from "../context.ts";
-import { page, type Html } from "../layout.ts";
+import { type Html, page } from "../layout.ts";
 
 const MOST = 50;
 

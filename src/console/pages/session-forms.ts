@@ -7,14 +7,14 @@ import { isDeep } from "../../lib/json/json.ts";
 import type { SessionHandle } from "../../tools/session/session-handle.ts";
 import type { ExportFormat } from "../../transfer/transfer.ts";
 import {
-  formOf,
-  openSession,
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
+  formOf,
+  openSession,
 } from "../context.ts";
-import type { Talks } from "../talks.ts";
 import { titleOf } from "../parts/names.ts";
+import type { Talks } from "../talks.ts";
 import { numberOf, sessionPage } from "./session.ts";
 
 type Form = (name: string) => string;

@@ -7,12 +7,12 @@ import { counted } from "../../lib/text/plural.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { ListedFacts, Offer, SessionPage } from "../../sessions/store.ts";
 import {
-  openSession,
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
+  openSession,
 } from "../context.ts";
-import { page, tokenInput, when, type Html } from "../layout.ts";
+import { type Html, page, tokenInput, when } from "../layout.ts";
 import { titleOf } from "../parts/names.ts";
 
 const PAGE = 50;

@@ -4,7 +4,7 @@ import { may } from "../../auth/principal.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { Grant } from "../../sessions/store.ts";
 import type { ConsoleContext } from "../context.ts";
-import { tokenInput, type Html } from "../layout.ts";
+import { type Html, tokenInput } from "../layout.ts";
 
 export function sessionActions(
   c: ConsoleContext,

@@ -4,7 +4,7 @@ import { parseExactly } from "../../lib/json/exact-numbers.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { StateEntry, StatePage } from "../../state/store.ts";
 import type { ConsoleContext } from "../context.ts";
-import { tokenInput, type Html } from "../layout.ts";
+import { type Html, tokenInput } from "../layout.ts";
 
 export function statePanel(
   c: ConsoleContext,

@@ -4,7 +4,7 @@ import { byOther, type Message } from "../../chat/message.ts";
 import type { MessagePage } from "../../chat/store.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { ConsoleContext } from "../context.ts";
-import { tokenInput, when, type Html } from "../layout.ts";
+import { type Html, tokenInput, when } from "../layout.ts";
 import { markdown, type RenderMarkdown } from "./markdown.ts";
 
 /** `isLatest`: the page ends with the newest message, so that further ones belong to its end. */
