@@ -182,7 +182,7 @@ function listPrograms({ json: asJson }: ConnectFlags, terminal: Terminal): void 
   const place = thisPlace(process.env);
   const all = [
     ...Object.entries(CONFIGURED).map(([name, { title, file }]) => ({
-      ...{ name, title, file: file(place) as string | null },
+      ...{ name, title, file: file(place) },
     })),
     ...Object.entries(MANUAL).map(([name, { title }]) => ({ name, title, file: null })),
   ].toSorted((a, b) => a.name.localeCompare(b.name));
