@@ -167,7 +167,7 @@ export class ToolRegistry {
       const input = withRequestKey(tool, parsed.input, channel.requestKey);
       const newSessionId = round?.session ?? newId();
       const isBuiltIn = this.#all.isBuiltIn(name);
-      const once = onceOf({ ...tool, changesOnly: isBuiltIn }, input, channel.requestKey);
+      const once = onceOf(tool, input, channel.requestKey, isBuiltIn);
       const call: Call = {
         caller,
         channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,

@@ -19,8 +19,6 @@ interface Keyed {
   readonly name: string;
   readonly annotations: ToolAnnotations;
   readonly takesRequestKey: boolean;
-  /** The field of `Once`. */
-  readonly changesOnly: boolean;
 }
 
 /** The arguments, with the key from `_meta` as `request_key` if the tool takes that argument. */
@@ -35,13 +33,15 @@ export function withRequestKey(
 }
 
 /**
- * The key's `Once`; undefined without a key, and for a read-only tool, which may simply run again.
+ * The key's `Once`, with this `changesOnly`; undefined without a key, and for a read-only tool, which may simply run
+ * again.
  * @throws AppError `invalid` for a key that is too long
  */
 export function onceOf(
-  { name, annotations, takesRequestKey: ownKey, changesOnly }: Keyed,
+  { name, annotations, takesRequestKey: ownKey }: Keyed,
   input: unknown,
   metaKey: string | undefined,
+  changesOnly: boolean,
 ): Once | undefined {
   const { request_key, ...args } = input as Record<string, unknown>;
   const key = ownKey ? (request_key as string | undefined) : metaKey;

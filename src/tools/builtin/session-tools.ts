@@ -65,13 +65,12 @@ const retentionText = (maxAgeMs: number): string =>
     : `A session is deleted when it has not been used for ${ms(maxAgeMs, { long: true })}, unless it is pinned.`;
 
 /** A tool whose description ends with what holds when it is listed. */
-const withCurrent = (tool: Tool, text: () => string): Tool =>
-  Object.create(tool, {
-    wire: {
-      enumerable: true,
-      get: () => ({ ...tool.wire, description: `${tool.wire.description} ${text()}` }),
-    },
-  }) as Tool;
+const withCurrent = (tool: Tool, text: () => string): Tool => ({
+  ...tool,
+  get wire() {
+    return { ...tool.wire, description: `${tool.wire.description} ${text()}` };
+  },
+});
 
 /** `maxAgeMs`: the retention that `session_open` states. */
 export function sessionTools(maxAgeMs: () => number): Tool[] {
