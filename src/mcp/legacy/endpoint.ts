@@ -127,9 +127,11 @@ export class LegacyEndpoint {
 
   /** Ends the client. The session stays. */
   async delete(incoming: Incoming): Promise<BodyAnswer> {
-    const client = await this.#client(incoming);
-    await this.#parts.clients.end(client.id);
-    await this.#parts.live.end(client.id);
+    const { clients, live } = this.#parts;
+    const { id } = await this.#client(incoming);
+    await live.end(id); // its calls get their outcomes, which go with its streams
+    await clients.end(id);
+    await live.end(id); // a call that came in between
     return { status: 200, body: null };
   }
 
