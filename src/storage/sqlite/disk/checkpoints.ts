@@ -9,6 +9,10 @@ import type { Sqlite } from "../engine/connection.ts";
 const LOOK_EVERY = 8;
 /** SQLite's own default for the size of the log. */
 export const USUAL_PAGES = 1_000;
+/** Pages that a checkpoint writes in a few milliseconds. */
+const SHORT_PAGES = 250;
+/** Passes after which commits wait also for a longer one: the log must not grow for ever. */
+const MAX_PASSES = 10;
 /** Part of the wanted size at which a checkpoint begins. */
 const BEGIN_AT = 1 / 2;
 
@@ -99,14 +103,18 @@ export class Checkpoints {
 
   async #run(): Promise<void> {
     this.#running = true;
-    const { checkpointed } = this.#reach.get()!;
     try {
-      await this.#checkpoint();
-      const after = this.#reach.get()!;
-      this.#kept = after.log - after.checkpointed;
-      const isStuck = after.checkpointed === checkpointed;
-      if (this.#failed || this.#kept === 0 || isStuck) return;
-      this.#held = this.#checkpoint(); // short: only what was committed meanwhile
+      // Each pass leaves what was committed meanwhile, less and less, until commits can wait for the last one.
+      for (let pass = 1; pass <= MAX_PASSES; pass += 1) {
+        const { checkpointed } = this.#reach.get()!;
+        await this.#checkpoint();
+        const after = this.#reach.get()!;
+        this.#kept = after.log - after.checkpointed;
+        const isStuck = after.checkpointed === checkpointed;
+        if (this.#failed || this.#kept === 0 || isStuck) return;
+        if (this.#kept <= SHORT_PAGES) break;
+      }
+      this.#held = this.#checkpoint();
       await this.#held;
       this.#kept = this.#left;
     } finally {
