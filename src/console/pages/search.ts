@@ -7,6 +7,7 @@ import { isId } from "../../lib/ids.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
 import { openSession } from "../context.ts";
 import { type Html, page } from "../layout.ts";
+import { searchField } from "../parts/search-field.ts";
 
 const MOST = 50;
 
@@ -44,25 +45,11 @@ async function find(
 
 const searchView = (query: string, session: string, found: Hit[] | string | undefined): Html =>
   html`<h1>Search</h1>
-    <form role="search" class="search" action="/console/search">
-      <label for="q">Words in messages</label>
-      <input
-        id="q"
-        type="search"
-        name="q"
-        value="${query}"
-        autocomplete="off"
-        ${query === "" ? html`autofocus` : ""}
-        hx-get="/console/search"
-        hx-trigger="input changed delay:250ms, search"
-        hx-include="closest form"
-        hx-target="#hits"
-        hx-select="#hits"
-        hx-swap="outerHTML"
-        hx-replace-url="true"
-      />
-      ${session === "" ? "" : html`<input type="hidden" name="session" value="${session}" />`}
-    </form>
+    ${searchField({
+      ...{ label: "Words in messages", action: "/console/search", query, results: "hits" },
+      autofocus: query === "",
+      more: session === "" ? "" : html`<input type="hidden" name="session" value="${session}" />`,
+    })}
     <div id="hits" aria-live="polite">${hitsView(found)}</div>`;
 
 function hitsView(found: Hit[] | string | undefined): Html {

@@ -14,6 +14,7 @@ import {
 } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
 import { titleOf } from "../parts/names.ts";
+import { searchField } from "../parts/search-field.ts";
 
 const PAGE = 50;
 /** Sessions that one form may change. */
@@ -99,22 +100,10 @@ function listView(c: ConsoleContext, options: ConsoleOptions, view: ListView): H
   const now = Date.now();
   return html`<h1>Sessions</h1>
     ${offers.length > 0 ? offersView(c, offers) : ""}
-    <form role="search" class="search" action="/console/sessions">
-      <label for="q">Find by name, title or id</label>
-      <input
-        id="q"
-        type="search"
-        name="q"
-        value="${query}"
-        autocomplete="off"
-        hx-get="/console/sessions"
-        hx-trigger="input changed delay:200ms, search"
-        hx-target="#list"
-        hx-select="#list"
-        hx-swap="outerHTML"
-        hx-replace-url="true"
-      />
-    </form>
+    ${searchField({
+      label: "Find by name, title or id",
+      ...{ action: "/console/sessions", query, results: "list" },
+    })}
     <div id="list">
       ${
         found.sessions.length === 0
