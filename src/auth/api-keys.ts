@@ -38,7 +38,8 @@ export interface ApiKeyStore {
 const KEY = /^hf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
 const MAX_PRINCIPAL_BYTES = 200;
 
-const hashOf = (secret: string): Buffer => createHash("sha256").update(secret).digest();
+/** The hash of a random secret, which is stored in its place. */
+export const hashOf = (secret: string): Buffer => createHash("sha256").update(secret).digest();
 
 export interface NewApiKey {
   principal: string;

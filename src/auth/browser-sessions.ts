@@ -1,10 +1,10 @@
 // Sessions of browsers in the console. A browser holds a random secret in a cookie, of which a hash is stored. A
 // one-time link holds such a secret too, and is exchanged for a session.
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import type { Expiring } from "../lib/expiring.ts";
 import { isTrue } from "../lib/is-true.ts";
-import type { ApiKeys } from "./api-keys.ts";
+import { type ApiKeys, hashOf } from "./api-keys.ts";
 import type { Audit } from "./audit.ts";
 import { type Credentials, LOCAL, type Principal, type Scope } from "./principal.ts";
 
@@ -44,7 +44,6 @@ const SESSION_MS = 30 * 86_400_000;
 export const LINK_MS = 3_600_000;
 const MAX_PER_PRINCIPAL = 100;
 
-const hashOf = (secret: string): Buffer => createHash("sha256").update(secret).digest();
 export const newSecret = (): string => randomBytes(32).toString("base64url");
 
 export class BrowserSessions {

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import type { ApiKeys } from "../auth/api-keys.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { BrowserSessions } from "../auth/browser-sessions.ts";
-import type { Principal } from "../auth/principal.ts";
+import { may, type Principal } from "../auth/principal.ts";
 import { CurrentSession } from "../clients/session-resolver.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
@@ -64,6 +64,10 @@ export async function openSession(
   const handle = new SessionHandle(services, CurrentSession.of(session), { caller, change, newId });
   return { session, handle };
 }
+
+/** True if this browser may change the session: by the session's share and by the scope of its sign-in. */
+export const isChangeable = (c: ConsoleContext, { access }: Session): boolean =>
+  access !== "read" && may(c.get("principal"), "write");
 
 /** The text of a form's field; "" for a missing one. */
 export async function formOf(c: ConsoleContext): Promise<(name: string) => string> {

@@ -1,7 +1,6 @@
 // One conversation: its transcript, which grows while a program writes, and its state.
 import type { Hono } from "hono";
 import { html } from "hono/html";
-import { may } from "../../auth/principal.ts";
 import type { Message } from "../../chat/message.ts";
 import type { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
@@ -10,6 +9,7 @@ import {
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
+  isChangeable,
   openSession,
 } from "../context.ts";
 import { page, when } from "../layout.ts";
@@ -67,7 +67,7 @@ export async function sessionPage(
   const now = Date.now();
   const expiresAt = services.sessions.expiresAt({ ...session, ...counts });
   const isLatest = before === undefined || !(await hasAfter(options, session, history.messages));
-  const mayWrite = session.access !== "read" && may(c.get("principal"), "write");
+  const mayWrite = isChangeable(c, session);
   const title = titleOf(session, history.messages[0]?.content.slice(0, 80));
   return c.html(
     page(c, {

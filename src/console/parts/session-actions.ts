@@ -3,7 +3,7 @@ import { html } from "hono/html";
 import { may } from "../../auth/principal.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { Grant } from "../../sessions/store.ts";
-import type { ConsoleContext } from "../context.ts";
+import { type ConsoleContext, isChangeable } from "../context.ts";
 import { type Html, tokenInput } from "../layout.ts";
 
 export function sessionActions(
@@ -13,7 +13,7 @@ export function sessionActions(
 ): Html {
   const here = `/console/sessions/${session.id}`;
   const { access = "own" } = session;
-  const mayChange = access !== "read" && may(c.get("principal"), "write");
+  const mayChange = isChangeable(c, session);
   const form = (action: string, body: Html): Html =>
     html`<form method="post" action="${here}/${action}">${tokenInput(c)} ${body}</form>`;
   return html`<section aria-label="Actions" class="tools">

@@ -3,7 +3,7 @@ import { html, raw } from "hono/html";
 import { parseExactly } from "../../lib/json/exact-numbers.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { StateEntry, StatePage } from "../../state/store.ts";
-import type { ConsoleContext } from "../context.ts";
+import { type ConsoleContext, isChangeable } from "../context.ts";
 import { type Html, tokenInput } from "../layout.ts";
 
 export function statePanel(
@@ -11,7 +11,7 @@ export function statePanel(
   session: Session,
   { entries, nextAfter }: StatePage,
 ): Html {
-  const mayChange = session.access !== "read";
+  const mayChange = isChangeable(c, session);
   const more = new URLSearchParams({ after: nextAfter ?? "" }).toString();
   return html`<section aria-label="State">
     <h2>State</h2>

@@ -3,7 +3,7 @@ import { html } from "hono/html";
 import { byOther, type Message } from "../../chat/message.ts";
 import type { MessagePage } from "../../chat/store.ts";
 import type { Session } from "../../sessions/session.ts";
-import type { ConsoleContext } from "../context.ts";
+import { type ConsoleContext, isChangeable } from "../context.ts";
 import { type Html, tokenInput, when } from "../layout.ts";
 import { markdown, type RenderMarkdown } from "./markdown.ts";
 
@@ -102,7 +102,7 @@ function messageView(
       ? undefined
       : `${inputTokens ?? "?"} + ${outputTokens ?? "?"} tokens`;
   const notes = [byOther(message, session.owner), model, tokens].filter(Boolean).join(", ");
-  const mayChange = session.access !== "read";
+  const mayChange = isChangeable(c, session);
   return html`<article
     id="m${seq}"
     class="message ${role} ${status}"
