@@ -25,7 +25,7 @@ export interface Announcement {
 export type Consent = "age" | "all";
 
 /** True if the step would delete rows: any were last used after `after` and not after `upTo`. */
-type Reach = (after: number, upTo: number) => boolean;
+type Reach = (after: number, upTo: number) => boolean | Promise<boolean>;
 
 /** Maximum gap between two processes that needs no announcement. */
 const GAP_MS = 600_000;
@@ -52,12 +52,25 @@ export class Cutoff {
   /** Time of the announced step, on the monotonic clock. */
   #dueAt = Infinity;
 
-  constructor(
+  static async open(
     clock: Clock,
     time: TrustedTime,
     maxAgeMs: number,
     reach: Reach,
     record: CutoffRecord = NO_RECORD,
+  ): Promise<Cutoff> {
+    const cutoff = new Cutoff(clock, time, maxAgeMs, reach, record);
+    const wanted = behind(clock.now(), maxAgeMs);
+    if (!(await cutoff.#isStep(cutoff.#reached, wanted))) cutoff.#reached = wanted;
+    return cutoff;
+  }
+
+  private constructor(
+    clock: Clock,
+    time: TrustedTime,
+    maxAgeMs: number,
+    reach: Reach,
+    record: CutoffRecord,
   ) {
     this.#clock = clock;
     this.#time = time;
@@ -75,8 +88,6 @@ export class Cutoff {
       const left = between(-GAP_MS, announced.dueAt - now, announced.dueAt - announced.at);
       this.#dueAt = this.#openedAt + left;
     }
-    const wanted = behind(now, maxAgeMs);
-    if (!this.#isStep(this.#reached, wanted)) this.#reached = wanted;
   }
 
   /** The cutoff: rows last used at it or before have expired. Takes the times of both clocks. */
@@ -89,12 +100,17 @@ export class Cutoff {
    * The rows that are due by the age, but wait: last used after `after` and not after `upTo`. `until` is null before a
    * process has announced the step.
    */
-  get waiting(): { after: number; upTo: number; until: number | null } | undefined {
-    const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
-    const [after, upTo] = [this.at(now, monotonic), behind(now, this.#maxAgeMs)];
-    if (!this.#isStep(after, upTo)) return undefined;
-    const isAnnounced = this.#record.announced !== null;
-    return { after, upTo, until: isAnnounced ? now + Math.max(0, this.#dueAt - monotonic) : null };
+  async waiting(): Promise<{ after: number; upTo: number; until: number | null } | undefined> {
+    const { after, upTo } = this.#due();
+    if (!(await this.#isStep(after, upTo))) return undefined;
+    return { after, upTo, until: this.waitsUntil ?? null };
+  }
+
+  /** The time of an announced step. */
+  get waitsUntil(): number | undefined {
+    const { after, upTo, now, monotonic } = this.#due();
+    const isAnnounced = this.#record.announced !== null && upTo - after > SLACK_MS;
+    return isAnnounced ? now + Math.max(0, this.#dueAt - monotonic) : undefined;
   }
 
   /**
@@ -102,7 +118,10 @@ export class Cutoff {
    * rows get their whole age from then on. An unset clock moves nothing. Returns the record to store; `isNew` if it
    * has a new announcement.
    */
-  settle(graceMs: number, consent?: Consent): { record: CutoffRecord; isNew: boolean } {
+  async settle(
+    graceMs: number,
+    consent?: Consent,
+  ): Promise<{ record: CutoffRecord; isNew: boolean }> {
     const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
     if (!this.#time.isSet) return { record: this.#record, isNew: false };
     const wanted = behind(now, this.#maxAgeMs);
@@ -114,7 +133,7 @@ export class Cutoff {
       consent === "age" ? this.#withThisAge + monotonic - this.#openedAt : 0,
     );
     this.#reachedAt = monotonic;
-    if (consent === "all" || !this.#isStep(reached, wanted)) {
+    if (consent === "all" || !(await this.#isStep(reached, wanted))) {
       this.#reached = wanted;
       this.#dueAt = Infinity;
       this.#record = { maxAgeMs: this.#maxAgeMs, seenAt: now, announced: null };
@@ -127,7 +146,7 @@ export class Cutoff {
         maxAgeMs: this.#maxAgeMs,
         seenAt: reached + this.#maxAgeMs,
       };
-    const isNew = monotonic >= this.#dueAt || this.#isStep(announced, wanted);
+    const isNew = monotonic >= this.#dueAt || (await this.#isStep(announced, wanted));
     if (isNew) {
       const due = monotonic + Math.max(graceMs, this.#time.holds(this.#maxAgeMs));
       // Never bring forward a step that is announced already.
@@ -146,8 +165,14 @@ export class Cutoff {
     return announced.cutoff + (announced.dueAt - announced.at) - (this.#dueAt - monotonic);
   }
 
-  #isStep(from: number, to: number): boolean {
-    return to - from > SLACK_MS && this.#reach(from, to);
+  #due(): { after: number; upTo: number; now: number; monotonic: number } {
+    const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
+    const [after, upTo] = [this.at(now, monotonic), behind(now, this.#maxAgeMs)];
+    return { after, upTo, now, monotonic };
+  }
+
+  async #isStep(from: number, to: number): Promise<boolean> {
+    return to - from > SLACK_MS && (await this.#reach(from, to));
   }
 }
 

@@ -53,13 +53,13 @@ class Disk {
   }
 }
 
-function open(folder: string, disk: Disk) {
+async function open(folder: string, disk: Disk) {
   const sqlite = openConnection(databaseFile(folder));
   migrate(sqlite);
   sqlite.pragma("busy_timeout = 1"); // ms
   const clock = new ManualClock();
   const log = new LogSync(databaseFile(folder), disk.sync);
-  const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs: Infinity, clientAgeMs: Infinity });
+  const cutoffs = await openCutoffs(sqlite, clock, { maxAgeMs: Infinity, clientAgeMs: Infinity });
   const engine = new Engine(sqlite, clock, cutoffs, { log });
   onTestFinished(async () => {
     await engine.close();
@@ -80,7 +80,7 @@ describe("a disk that does not confirm", () => {
   it("loses nothing that was acknowledged after a failed sync, when the power goes", async () => {
     const folder = temporaryFolder();
     const disk = new Disk(folder);
-    const { add } = open(folder, disk);
+    const { add } = await open(folder, disk);
     await add("before");
     disk.failures = 1;
     await expect(add("refused")).rejects.toMatchObject({
@@ -96,7 +96,7 @@ describe("a disk that does not confirm", () => {
   it("acknowledges what was committed while the sync that failed ran only when it is safe", async () => {
     const folder = temporaryFolder();
     const disk = new Disk(folder);
-    const { engine, add, sqlite } = open(folder, disk);
+    const { engine, add, sqlite } = await open(folder, disk);
     await add("before");
     disk.failures = 2;
     const first = add("first");
@@ -113,7 +113,7 @@ describe("a disk that does not confirm", () => {
   it("refuses writes and reads while the log cannot be brought into the database, and works again after", async () => {
     const folder = temporaryFolder();
     const disk = new Disk(folder);
-    const { add, read } = open(folder, disk);
+    const { add, read } = await open(folder, disk);
     await add("before");
     const other = openDatabase(folder);
     other.exec("BEGIN");
@@ -135,8 +135,8 @@ describe("a disk that does not confirm", () => {
   it("lets nobody read what another process has committed and the disk has not", async () => {
     const folder = temporaryFolder();
     const [mine, theirs] = [new Disk(folder), new Disk(folder)];
-    const one = open(folder, mine);
-    const two = open(folder, theirs);
+    const one = await open(folder, mine);
+    const two = await open(folder, theirs);
     await two.read();
     const before = theirs.syncs;
     await one.engine.writeRelaxed(() => one.sqlite.exec("INSERT INTO notes VALUES ('not synced')"));
@@ -150,7 +150,7 @@ describe("a disk that does not confirm", () => {
 
 it("a write waits for another process's lock, and the event loop does not", async () => {
   const folder = temporaryFolder();
-  const { add, read } = open(folder, new Disk(folder));
+  const { add, read } = await open(folder, new Disk(folder));
   await add("before");
   const other = openDatabase(folder, { readonly: false });
   other.exec("BEGIN IMMEDIATE");

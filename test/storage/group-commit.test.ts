@@ -226,7 +226,7 @@ describe("on a full disk", () => {
     migrate(sqlite);
     const clock = new ManualClock();
     const ages = { maxAgeMs: Infinity, clientAgeMs: Infinity };
-    const engine = new Engine(sqlite, clock, openCutoffs(sqlite, clock, ages));
+    const engine = new Engine(sqlite, clock, await openCutoffs(sqlite, clock, ages));
     const usage = sqliteUsage(engine, sqlite, {});
     const instance = { id: newId(), host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 };
     await sqliteInstanceStore(engine, undefined).heartbeat(instance);

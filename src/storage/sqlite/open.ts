@@ -104,7 +104,7 @@ export async function openSqlite({
     const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
     const maxAgeMs = maxAgeOf(sqlite, expiry.maxAgeMs);
     const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
-    const cutoffs = openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs }, onJump);
+    const cutoffs = await openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs }, onJump);
     const checkpoints = file === MEMORY ? undefined : new Checkpoints(sqlite);
     const room = ballast && checkpoints && new Room(sqlite, ballast, checkpoints);
     const files = file === MEMORY ? undefined : new OwnFiles(file, onLost);

@@ -16,12 +16,12 @@ const { placeholder } = sql;
 const KINDS: readonly CutoffKind[] = ["session", "client", "empty"];
 
 /** `onJump`: called when the clock has moved without seen time. */
-export function openCutoffs(
+export async function openCutoffs(
   sqlite: Sqlite,
   clock: Clock,
   { maxAgeMs, clientAgeMs }: Expiry,
   onJump?: (jump: Jump) => void,
-): EngineTimes {
+): Promise<EngineTimes> {
   const db = drizzleOf(sqlite);
   const last = db
     .select({ at: max(cutoffs.seenAt) })
@@ -41,8 +41,8 @@ export function openCutoffs(
       announced: isAnnounced ? { cutoff, at, dueAt } : null,
     };
   };
-  const open = (kind: CutoffKind, ageMs: number): Cutoff =>
-    new Cutoff(
+  const open = (kind: CutoffKind, ageMs: number): Promise<Cutoff> =>
+    Cutoff.open(
       clock,
       time,
       ageMs,
@@ -51,9 +51,9 @@ export function openCutoffs(
     );
   return {
     time,
-    session: open("session", maxAgeMs),
-    client: open("client", clientAgeMs),
-    empty: open("empty", EMPTY_AGE_MS),
+    session: await open("session", maxAgeMs),
+    client: await open("client", clientAgeMs),
+    empty: await open("empty", EMPTY_AGE_MS),
   };
 }
 
@@ -109,25 +109,25 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
   return {
     async settle(graceMs, { consent, dryRun }) {
       if (!dryRun && of.time.isSet) await redateFreely();
-      const settled = await engine.readNow(() =>
-        KINDS.map((kind) => ({ kind, ...of[kind].settle(graceMs, consent) })),
-      );
+      const settled: { kind: CutoffKind; record: CutoffRecord; isNew: boolean }[] = [];
+      for (const kind of KINDS)
+        settled.push({ kind, ...(await of[kind].settle(graceMs, consent)) });
       if (!dryRun)
         await engine.free(() => settled.forEach(({ kind, record }) => save(kind, record)), {
           durable: false,
         });
       return settled.some(({ kind, isNew }) => kind === "session" && isNew);
     },
-    waiting: () =>
-      engine.readNow(() => {
-        const { waiting } = of.session;
-        if (waiting === undefined) return undefined;
-        const { until, ...between } = waiting;
-        const { n: sessions } = reach.waiting.get({ ...between, now: engine.clock.now() })!;
-        return sessions > 0 ? { sessions, until } : undefined;
-      }),
+    async waiting() {
+      const waiting = await of.session.waiting();
+      if (waiting === undefined) return undefined;
+      const { until, ...between } = waiting;
+      const values = { ...between, now: engine.clock.now() };
+      const { n: sessions } = await engine.readNow(() => reach.waiting.get(values)!);
+      return sessions > 0 ? { sessions, until } : undefined;
+    },
     get waitsUntil() {
-      return of.session.waiting?.until ?? undefined;
+      return of.session.waitsUntil;
     },
   };
 }
