@@ -42,7 +42,7 @@ function readMigrations(): Migration[] {
   }));
 }
 
-/** Tables, indexes, views and triggers as they stand after the last migration. */
+/** Tables, indexes, views, triggers and settings of the index as they stand after the last migration. */
 function finished(migrations: Migration[]): string[] {
   const sqlite = openConnection(MEMORY);
   try {
@@ -52,7 +52,11 @@ function finished(migrations: Migration[]): string[] {
       WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND s.name <> '__drizzle_migrations'
         AND coalesce(l.type, '') <> 'shadow'
       ORDER BY CASE s.type WHEN 'table' THEN 0 WHEN 'index' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, s.rowid`;
-    return sqlite.prepare(statements).pluck().all() as string[];
+    const settings = `SELECT format('INSERT INTO messages_fts(messages_fts, rank) VALUES (%Q, %s)', k, quote(v))
+      FROM messages_fts_config WHERE k <> 'version'`;
+    return [statements, settings].flatMap(
+      (query) => sqlite.prepare(query).pluck().all() as string[],
+    );
   } finally {
     sqlite.close();
   }

@@ -1,6 +1,7 @@
 // The contract of expiry: what has expired is invisible at once, its name and id are free, and cleanup takes it.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
+import type { Content } from "../../src/transfer/store.ts";
 import {
   ANA,
   BOB,
@@ -16,6 +17,8 @@ import {
   say,
   type Open,
 } from "./engine.ts";
+
+async function* noPages(): AsyncGenerator<Content[]> {}
 
 export function expiryContract(open: Open): void {
   describe("expiry", () => {
@@ -47,6 +50,30 @@ export function expiryContract(open: Open): void {
       expect(await storage.sessions.findById(touched.id)).toBeDefined();
       expect(await storage.sessions.findById(updated.id)).toBeDefined();
     });
+
+    it.each(["created", "imported"])(
+      "gives the id and the name of an expired session with many messages to one that is %s",
+      async (how) => {
+        const { storage, clock } = await open();
+        const { id } = await newSession(storage, { name: "work" });
+        for (let n = 1; n <= 120; n += 1) await say(storage, id, `${n}`);
+        const named = await newSession(storage, { name: "play" });
+        for (let n = 1; n <= 120; n += 1) await say(storage, named.id, `${n}`);
+        clock.advance(MAX_AGE);
+        const fields = { id, owner: ANA, name: "play", title: null, system: null, pinned: false };
+        const times = { createdAt: clock.now(), lastActiveAt: clock.now() };
+        const made =
+          how === "created"
+            ? await storage.sessions.create({ id, owner: ANA, name: "play" })
+            : await storage.transfer.restore({ ...fields, ...times }, noPages(), 9);
+        expect(made).toMatchObject(how === "created" ? { created: true } : { named: true });
+        expect(await say(storage, id, "first")).toMatchObject({ seq: 1 });
+        expect(await storage.sessions.findByName(ANA, "play")).toMatchObject({ id });
+        await storage.sessions.purged();
+        expect(await storage.sessions.counts(named.id)).toMatchObject({ messages: 0 });
+        expect(await storage.sessions.counts(id)).toMatchObject({ messages: 1 });
+      },
+    );
 
     it("leaves pinned sessions alone until they are unpinned", async () => {
       const { storage, clock } = await open();

@@ -214,7 +214,8 @@ describe("generated and repeated facts", () => {
       const sqlite = openConnection(MEMORY);
       migrate(sqlite, migrations, whole);
       const query = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name";
-      return [sqlite.prepare(query).all(), sqlite.prepare(APPLIED).all(), filled(sqlite)];
+      const settings = sqlite.prepare("SELECT * FROM messages_fts_config ORDER BY k").all();
+      return [sqlite.prepare(query).all(), sqlite.prepare(APPLIED).all(), filled(sqlite), settings];
     };
     expect(objects()).toEqual(objects([]));
     expect(objects()[2]).toEqual([

@@ -75,6 +75,30 @@ describe("a large session", () => {
     expect(await storage.history.append(id, SAID)).toMatchObject({ seq: 1 });
   });
 
+  it.each(["cleared", "deleted"])("that is %s leaves nothing in the search index", async (how) => {
+    const folder = temporaryFolder();
+    const storage = await open(folder);
+    const index = () =>
+      rows(folder, "SELECT sum(length(block)) AS bytes FROM messages_fts_data")[0]!["bytes"];
+    const id = await fill(storage, "work");
+    expect(index()).toBeGreaterThan(5_000);
+    if (how === "cleared") await storage.sessions.clear(id, "history");
+    else await storage.sessions.delete(id);
+    await storage.sessions.purged();
+    expect(index()).toBeLessThan(100);
+  });
+
+  it("has merges of its index in steps of their own, never inside of a deletion", async () => {
+    const folder = temporaryFolder();
+    const storage = await open(folder);
+    const id = await fill(storage, "work");
+    const limit = "SELECT v FROM messages_fts_config WHERE k = 'deletemerge'";
+    expect(rows(folder, limit)).toEqual([{ v: 0 }]);
+    await storage.sessions.clear(id, "history");
+    await storage.sessions.purged();
+    expect(rows(folder, limit)).toEqual([{ v: 0 }]);
+  });
+
   it("that is deleted is not there any more at once, for anybody; its rows go afterwards", async () => {
     const [folder, copy] = [temporaryFolder(), temporaryFolder()];
     const storage = await open(folder);

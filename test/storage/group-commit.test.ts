@@ -11,6 +11,8 @@ import { sqliteHistoryStore } from "../../src/storage/sqlite/history/history-sto
 import { LogSync } from "../../src/storage/sqlite/disk/log-sync.ts";
 import { sqliteInstanceStore } from "../../src/storage/sqlite/stores/instance-store.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
+import { sqliteIndexMerge } from "../../src/storage/sqlite/search/index-merge.ts";
+import { sqliteShrink } from "../../src/storage/sqlite/sessions/shrink.ts";
 import { sqliteSessionStore } from "../../src/storage/sqlite/sessions/session-store.ts";
 import { sqliteWriteAccess } from "../../src/storage/sqlite/engine/write-access.ts";
 import { sqliteUsage } from "../../src/storage/sqlite/limits/usage.ts";
@@ -231,7 +233,8 @@ describe("on a full disk", () => {
     const instance = { id: newId(), host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 };
     await sqliteInstanceStore(engine, undefined).heartbeat(instance);
     const writes = sqliteWriteAccess(engine);
-    const sessions = sqliteSessionStore(engine, usage, writes);
+    const shrink = sqliteShrink(engine, sqliteIndexMerge(engine));
+    const sessions = sqliteSessionStore(engine, usage, writes, shrink);
     const { session } = await sessions.create({ id: newId(), owner: "ana" });
     const state = sqliteStateStore(engine, usage, writes);
     return {

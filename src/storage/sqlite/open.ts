@@ -28,7 +28,9 @@ import { refuseInstances } from "./admin/claim.ts";
 import { databaseFile } from "./admin/files.ts";
 import { maxAgeOf, rememberMaxAge } from "./stores/retention-row.ts";
 import { Room } from "./disk/room.ts";
+import { sqliteIndexMerge } from "./search/index-merge.ts";
 import { sqliteSessionStore } from "./sessions/session-store.ts";
+import { sqliteShrink } from "./sessions/shrink.ts";
 import { sqliteSigningKeyStore } from "./access/signing-key-store.ts";
 import { sqliteStatistics } from "./stores/statistics.ts";
 import { sqliteStateStore } from "./sessions/state-store.ts";
@@ -116,10 +118,12 @@ export async function openSqlite({
     const writes = sqliteWriteAccess(engine);
     const subscriptions = subscriptionRows(engine, usage);
     const outbox = outboxRows(engine, usage);
-    const sessions = sqliteSessionStore(engine, usage, writes);
+    const index = sqliteIndexMerge(engine);
+    const shrink = sqliteShrink(engine, index);
+    const sessions = sqliteSessionStore(engine, usage, writes, shrink);
     return {
       sessions,
-      clients: sqliteClientStore(engine, usage, subscriptions.add, maxClients),
+      clients: sqliteClientStore(engine, usage, shrink, subscriptions.add, maxClients),
       state: sqliteStateStore(engine, usage, writes),
       history: sqliteHistoryStore(engine, maxMessages, usage, writes),
       instances: sqliteInstanceStore(engine, file === MEMORY ? undefined : file),
@@ -131,8 +135,10 @@ export async function openSqlite({
       apiKeys: sqliteApiKeyStore(engine),
       browserSessions: sqliteBrowserSessionStore(engine),
       audit: sqliteAuditStore(engine),
-      transfer: sqliteTransferStore(engine, sqlite, reader, { maxMessages, usage, writes }),
-      upkeep: sqliteUpkeep(engine, sqlite, room),
+      transfer: sqliteTransferStore(engine, sqlite, reader, {
+        ...{ maxMessages, usage, writes, shrink },
+      }),
+      upkeep: sqliteUpkeep(engine, sqlite, index, room),
       statistics: sqliteStatistics(engine, sqlite, sessions),
       maxAgeMs,
       clientAgeMs,

@@ -374,5 +374,12 @@ export const migrations: Migration[] = [
       "CREATE INDEX `browser_sessions_principal` ON `browser_sessions` (`principal`,`created_at`);",
       "CREATE INDEX `browser_sessions_expiry` ON `browser_sessions` (`expires_at`);"
     ]
+  },
+  {
+    "createdAt": 1795700890011,
+    "hash": "a2421d38414d4e5ccfe866273124e207937a433268d3bfa441247ffaafb141a8",
+    "statements": [
+      "-- A deletion no longer merges segments of the index, however many: the program does, in small steps.\nINSERT INTO messages_fts(messages_fts, rank) VALUES ('deletemerge', 0);"
+    ]
   }
 ];

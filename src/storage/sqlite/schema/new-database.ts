@@ -120,5 +120,6 @@ export const newDatabase: string[] = [
   "CREATE TRIGGER `sessions_traces` BEFORE DELETE ON `sessions` BEGIN\n  DELETE FROM session_traces WHERE session_id = old.id;\nEND",
   "CREATE TRIGGER `keyed_call_changes_usage_insert` AFTER INSERT ON `keyed_call_changes` BEGIN\n  UPDATE usage SET stored_bytes = stored_bytes + 100 + length(CAST(new.what AS BLOB)) + coalesce(length(CAST(new.result AS BLOB)), 0)\n    WHERE owner = (SELECT owner FROM keyed_calls WHERE id = new.call_id);\nEND",
   "CREATE TRIGGER `keyed_call_changes_usage_delete` AFTER DELETE ON `keyed_call_changes` BEGIN\n  UPDATE usage SET stored_bytes = stored_bytes - (100 + length(CAST(old.what AS BLOB)) + coalesce(length(CAST(old.result AS BLOB)), 0))\n    WHERE owner = (SELECT owner FROM keyed_calls WHERE id = old.call_id);\nEND",
-  "CREATE TRIGGER `keyed_calls_usage_changes` BEFORE DELETE ON `keyed_calls` BEGIN\n  DELETE FROM keyed_call_changes WHERE call_id = old.id;\nEND"
+  "CREATE TRIGGER `keyed_calls_usage_changes` BEFORE DELETE ON `keyed_calls` BEGIN\n  DELETE FROM keyed_call_changes WHERE call_id = old.id;\nEND",
+  "INSERT INTO messages_fts(messages_fts, rank) VALUES ('deletemerge', 0)"
 ];

@@ -19,11 +19,7 @@ type Methods = Pick<
   "clear" | "delete" | "deleteEmpty" | "purged" | "countExpired" | "deleteExpired"
 >;
 
-export function sqliteSessionRemoval(
-  engine: Engine,
-  shrink: Shrink,
-  writes: WriteAccess,
-): { methods: Methods; forgetAll(): void } {
+export function sqliteSessionRemoval(engine: Engine, shrink: Shrink, writes: WriteAccess): Methods {
   const { db } = engine;
   const cache = engine.cached.sessions;
   const gaps = sqliteHistoryGaps(engine);
@@ -33,9 +29,7 @@ export function sqliteSessionRemoval(
     cache.clear();
     engine.cached.clients.clear();
   };
-  const byId = eq(sessions.id, placeholder("id"));
   const q = lazily({
-    delete: () => db.delete(sessions).where(byId).prepare(),
     deleteEmpty: () =>
       db
         .delete(sessions)
@@ -76,11 +70,19 @@ export function sqliteSessionRemoval(
         .delete(sessionState)
         .where(eq(sessionState.sessionId, placeholder("id")))
         .prepare(),
-    trimExpired: () =>
+    expiredMessages: () =>
       db
         .delete(messages)
         .where(
           sql`${messages.id} in (select messages.id from sessions join messages on messages.session_id = sessions.id
+          where ${sessionExpired} limit ${placeholder("limit")})`,
+        )
+        .prepare(),
+    expiredState: () =>
+      db
+        .delete(sessionState)
+        .where(
+          sql`rowid in (select session_state.rowid from sessions join session_state on session_state.session_id = sessions.id
           where ${sessionExpired} limit ${placeholder("limit")})`,
         )
         .prepare(),
@@ -92,7 +94,7 @@ export function sqliteSessionRemoval(
     () => engine.times(),
     forgetAll,
   );
-  const methods: Methods = {
+  return {
     async clear(id, what, by) {
       const opening = await engine.readNow(() => q.opening.all({ id }));
       await shrink.inPieces(id, what, () => writes.modify(by, id));
@@ -109,19 +111,14 @@ export function sqliteSessionRemoval(
         traces.forget(id);
         return true;
       });
+      shrink.tidy();
     },
 
     async delete(id, by) {
-      let isLarge = false;
       await engine.free(() => {
         writes.own(by, id);
-        isLarge = shrink.isLarge(id);
-        if (isLarge) traces.forget(id); // as a trigger does with one that is deleted
-        const existed = isLarge ? shrink.hide(id) : q.delete.run({ id }).changes > 0;
-        forgetAll();
-        return existed;
+        return shrink.remove(id);
       });
-      if (isLarge) void shrink.purge(id);
     },
 
     purged: () => shrink.purged(),
@@ -133,14 +130,14 @@ export function sqliteSessionRemoval(
 
     ...expiring,
     async deleteExpired(signal) {
-      // Messages first, which makes the deletion of their sessions cheap.
-      const trim = (limit: number) =>
-        engine.free(() => q.trimExpired.run({ ...engine.times(), limit }).changes, {
-          durable: false,
-        });
-      await inBatches(trim, signal);
+      // Their rows first, which makes the deletion of sessions cheap.
+      for (const rows of [q.expiredMessages, q.expiredState])
+        await inBatches(
+          (limit) =>
+            engine.free(() => rows.run({ ...engine.times(), limit }).changes, { durable: false }),
+          signal,
+        );
       return expiring.deleteExpired(signal);
     },
   };
-  return { methods, forgetAll };
 }

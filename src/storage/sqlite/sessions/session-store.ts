@@ -13,7 +13,7 @@ import { sqliteSessionActivity } from "./session-activity.ts";
 import { sqliteSessionList } from "./session-list.ts";
 import { sqliteSessionRemoval } from "./session-removal.ts";
 import { sqliteShares } from "./share-rows.ts";
-import { sqliteShrink } from "./shrink.ts";
+import type { Shrink } from "./shrink.ts";
 
 const { placeholder } = sql;
 
@@ -24,6 +24,7 @@ export function sqliteSessionStore(
   engine: Engine,
   usage: Usage,
   writes: WriteAccess,
+  shrink: Shrink,
 ): SessionStore {
   const { db } = engine;
   const cache = engine.cached.sessions;
@@ -43,9 +44,6 @@ export function sqliteSessionStore(
       .where(which)
       .prepare();
 
-  const shrink = sqliteShrink(engine);
-  const removal = sqliteSessionRemoval(engine, shrink, writes);
-  const { forgetAll } = removal;
   const q = lazily({
     findByName: () => db.select().from(sessions).where(and(byName, sessionAlive)).prepare(),
     byId: () => db.select().from(sessions).where(byId).prepare(),
@@ -92,8 +90,7 @@ export function sqliteSessionStore(
         .where(byId)
         .returning()
         .prepare(),
-    delete: () => db.delete(sessions).where(byId).prepare(),
-    deleteByName: () => db.delete(sessions).where(byName).prepare(),
+    idByName: () => db.select({ id: sessions.id }).from(sessions).where(byName).prepare(),
     countOf: () => count(owned),
     countLiving: () => count(and(owned, sessionAlive)),
   });
@@ -109,10 +106,11 @@ export function sqliteSessionStore(
     return fresh ? { ...row } : q.aliveById.get({ ...times, id });
   };
 
-  /** Takes the name from a session that has expired; false when a living one has it. */
+  /** Deletes an expired session of that name; false when a living one has it. */
   const freeName = (owner: string, name: string): boolean => {
     if (q.findByName.get({ ...engine.times(), owner, name }) !== undefined) return false;
-    if (q.deleteByName.run({ owner, name }).changes > 0) forgetAll();
+    const expired = q.idByName.get({ owner, name });
+    if (expired !== undefined) shrink.remove(expired.id);
     return true;
   };
 
@@ -125,7 +123,7 @@ export function sqliteSessionStore(
     ...shares.methods,
     ...sqliteSessionList(engine),
     ...sqliteSessionActivity(engine),
-    ...removal.methods,
+    ...sqliteSessionRemoval(engine, shrink, writes),
 
     async create({ id, owner, ...given }, max = Infinity, by) {
       const make = (attempt: number) => {
@@ -139,11 +137,10 @@ export function sqliteSessionStore(
           same ?? (name === null ? undefined : q.findByName.get({ ...times, owner, name }));
         if (living !== undefined) return { session: living, created: false };
         // A client's own session has the same id again.
-        if (attempt === 1 && shrink.isHidden(id) && shrink.isLarge(id)) return undefined;
+        if (attempt === 1 && shrink.isInTheWay(id)) return undefined;
         // What is left under this id or name has expired: it goes now, as the cleanup job would have done.
-        q.delete.run({ id });
-        if (name !== null) q.deleteByName.run({ owner, name });
-        forgetAll();
+        shrink.remove(id, { whole: true });
+        if (name !== null) freeName(owner, name);
         // The quick count is enough nearly always.
         if (q.countOf.get({ owner })!.n >= max && q.countLiving.get({ ...times, owner })!.n >= max)
           throw new AppError("limit", `You have ${max} sessions: delete some first.`, {
@@ -157,7 +154,7 @@ export function sqliteSessionStore(
       for (let attempt = 1; ; attempt += 1) {
         const made = await engine.write(() => make(attempt));
         if (made !== undefined) return made;
-        await shrink.purge(id);
+        await shrink.vacate(id);
       }
     },
 
@@ -199,7 +196,8 @@ export function sqliteSessionStore(
           db.run(sql`insert into messages_fts(rowid, content, scope)
             select id, search_text(content), search_scope(session_id, ${owner})
             from messages where session_id = ${id}`);
-        forgetAll();
+        cache.clear();
+        engine.cached.clients.clear();
         return { session, named };
       }),
 

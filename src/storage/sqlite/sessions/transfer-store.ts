@@ -11,6 +11,7 @@ import { messageStatements } from "../history/message-rows.ts";
 import { clients, messages, sessions, turns } from "../schema/schema.ts";
 import type { Usage } from "../limits/usage.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
+import type { Shrink } from "./shrink.ts";
 import { statePut } from "./state-rows.ts";
 import { snapshotPieces, whileTaken } from "./snapshot.ts";
 import { lazily } from "../engine/statements.ts";
@@ -22,9 +23,10 @@ export function sqliteTransferStore(
   engine: Engine,
   sqlite: Sqlite,
   openReader: (() => Sqlite) | undefined,
-  { maxMessages, usage, writes }: { maxMessages: number; usage: Usage; writes: WriteAccess },
+  parts: { maxMessages: number; usage: Usage; writes: WriteAccess; shrink: Shrink },
 ): TransferStore {
   const { db } = engine;
+  const { maxMessages, usage, writes, shrink } = parts;
   const rows = messageStatements(engine, maxMessages, usage);
   const byId = eq(sessions.id, placeholder("id"));
   const owned = eq(sessions.owner, placeholder("owner"));
@@ -56,12 +58,6 @@ export function sqliteTransferStore(
         .select({ id: turns.sessionId })
         .from(turns)
         .where(eq(turns.sessionId, placeholder("id")))
-        .prepare(),
-    delete: () => db.delete(sessions).where(byId).prepare(),
-    deleteStaged: () =>
-      db
-        .delete(sessions)
-        .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
         .prepare(),
     publish: () =>
       db
@@ -139,9 +135,7 @@ export function sqliteTransferStore(
     const times = engine.times();
     if (q.alive.get({ ...times, id }) ?? q.othersClient.get({ id, owner }))
       throw new AppError("conflict", "The id of this session is taken.");
-    q.delete.run({ id }); // what is left under this id has expired
-    engine.cached.sessions.clear();
-    engine.cached.clients.clear();
+    shrink.remove(id, { whole: true }); // what is left under this id has expired
     if (q.count.get({ ...times, owner })!.n >= maxSessions) throw tooMany(maxSessions);
     const hidden = { name: null, pinned: false, lastActiveAt: HIDDEN };
     db.insert(sessions)
@@ -162,7 +156,7 @@ export function sqliteTransferStore(
       session.name === null
         ? undefined
         : q.ofName.get({ ...engine.times(), owner, name: session.name });
-    if (taken?.alive === 0) q.delete.run({ id: taken.id });
+    if (taken?.alive === 0) shrink.remove(taken.id);
     const named = session.name === null || !taken?.alive;
     const name = named ? session.name : null;
     if (q.publish.run({ id, name, pinned: pinned ? 1 : 0, lastActiveAt }).changes !== 1)
@@ -211,6 +205,7 @@ export function sqliteTransferStore(
           if (isLast) named = publish(session, written, maxSessions);
           return isLast;
         });
+      if (await engine.readNow(() => shrink.isInTheWay(id))) await shrink.vacate(id);
       try {
         // Write a page when the next one is known: a session of one page takes one commit.
         let page: readonly Content[] = [];
@@ -224,7 +219,7 @@ export function sqliteTransferStore(
         await store(page, true);
         return { named };
       } catch (error) {
-        if (begun) await engine.write(() => q.deleteStaged.run({ id })).catch(() => undefined);
+        if (begun) await shrink.purge(id);
         const isGone = begun && error instanceof AppError && error.code === "not_found";
         throw isGone && error !== refused ? lost() : error;
       }

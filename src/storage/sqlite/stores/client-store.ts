@@ -14,6 +14,7 @@ import {
   subscriptions,
 } from "../schema/schema.ts";
 import type { Usage } from "../limits/usage.ts";
+import type { Shrink } from "../sessions/shrink.ts";
 import type { SubscriptionRows } from "../updates/subscription-rows.ts";
 import { lazily } from "../engine/statements.ts";
 
@@ -25,6 +26,7 @@ const SHOWN = 200;
 export function sqliteClientStore(
   engine: Engine,
   usage: Usage,
+  shrink: Shrink,
   subscribe: SubscriptionRows["add"],
   maxClients: number,
 ): ClientStore {
@@ -106,9 +108,10 @@ export function sqliteClientStore(
         .delete(streams)
         .where(eq(streams.clientId, placeholder("id")))
         .prepare(),
-    endTemporary: () =>
+    temporary: () =>
       db
-        .delete(sessions)
+        .select({ id: sessions.id })
+        .from(sessions)
         .where(and(eq(sessions.openedBy, placeholder("id")), eq(sessions.pinned, false)))
         .prepare(),
     setLogLevel: () =>
@@ -225,7 +228,7 @@ export function sqliteClientStore(
     end: (id) =>
       engine.free(() => {
         const now = engine.clock.now();
-        if (q.endTemporary.run({ id }).changes > 0) engine.cached.sessions.clear();
+        for (const session of q.temporary.all({ id })) shrink.remove(session.id);
         q.end.run({ id, now });
         q.endSubscriptions.run({ id });
         q.emptyOutbox.run({ id });

@@ -5,13 +5,19 @@ import type { Sqlite } from "../engine/connection.ts";
 import { inBatches } from "../engine/expiring.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Room } from "../disk/room.ts";
+import type { IndexMerge } from "../search/index-merge.ts";
 
 /** Free pages that stay in the file, because new data needs them again. */
 const SPARE_PAGES = 1_024; // 4 MB
 /** Part of the file that stays free, too: deleted data is often replaced by as much new data. */
 const SPARE_PART = 0.1;
 
-export function sqliteUpkeep(engine: Engine, sqlite: Sqlite, room?: Room): Maintenance {
+export function sqliteUpkeep(
+  engine: Engine,
+  sqlite: Sqlite,
+  index: IndexMerge,
+  room?: Room,
+): Maintenance {
   const pragma = (name: string): number => sqlite.pragma(name, { simple: true }) as number;
   const surplus = (): number =>
     pragma("freelist_count") - Math.max(SPARE_PAGES, pragma("page_count") * SPARE_PART);
@@ -31,6 +37,7 @@ export function sqliteUpkeep(engine: Engine, sqlite: Sqlite, room?: Room): Maint
   };
   return {
     async maintain(signal) {
+      await index.merge({ signal });
       await inBatches(releasePages, signal);
       try {
         await engine.write(() => void sqlite.pragma("optimize"));
