@@ -16,6 +16,8 @@ export interface IdempotentCall {
   key: string;
   /** A hash of the request: one key stands for one request. */
   request: string;
+  /** True if the call only deletes: it gets room for its key even on a full disk. */
+  frees?: boolean;
 }
 
 /**
@@ -39,7 +41,10 @@ export interface IdempotentCallStore extends Expiring {
     call: IdempotentCall,
     mine: { instanceId: string; newSessionId: string; max: number },
   ): Promise<IdempotentCallStart>;
-  /** Takes over a lost call; false if another process was faster, or has taken this one for dead. */
+  /**
+   * Takes over a lost call; false if another process was faster, or has taken this one for dead. Works even on a full
+   * disk, as `finish` and `drop` do.
+   */
   adopt(id: string, instanceId: string): Promise<boolean>;
   /** Stores the outcome, as JSON. No effect if another instance has adopted the call. */
   finish(id: string, instanceId: string, outcome: string): Promise<void>;

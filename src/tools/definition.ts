@@ -33,6 +33,7 @@ export interface Definition {
   scope: Scope;
   toolset: Toolset | undefined;
   timeoutMs: number | undefined;
+  frees: boolean;
   session: unknown;
   handler(context: unknown): unknown;
 }
@@ -49,7 +50,7 @@ const FIELDS = [
     "icons",
     "_meta",
   ],
-  ...["input", "inputSchema", "output", "scope", "toolset", "timeoutMs"],
+  ...["input", "inputSchema", "output", "scope", "toolset", "timeoutMs", "frees"],
 ];
 /** Maximum delay of a timer in Node. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -63,7 +64,8 @@ export function readDefinition(definition: unknown): Definition {
   const whose = `Tool ${name}`;
   const given = readFields(spec, whose, FIELDS);
   const { description, handler, title = titleOf(name), quick } = given;
-  const { toolset, timeoutMs, session = "required", annotations, icons, _meta } = given;
+  const { toolset, timeoutMs, frees = false, session = "required" } = given;
+  const { annotations, icons, _meta } = given;
   if (typeof description !== "string" || typeof handler !== "function")
     throw new TypeError(`${whose}: a description and a handler are needed.`);
   if (quick !== undefined && typeof quick !== "boolean")
@@ -83,6 +85,7 @@ export function readDefinition(definition: unknown): Definition {
     throw new TypeError(
       `${whose}: timeoutMs: expected a whole number from 1 to ${MAX_TIMEOUT_MS}.`,
     );
+  if (typeof frees !== "boolean") throw new TypeError(`${whose}: frees: expected true or false.`);
 
   const shown =
     given["inputSchema"] === undefined
@@ -114,6 +117,7 @@ export function readDefinition(definition: unknown): Definition {
     scope: scope ?? (wire.annotations?.readOnlyHint ? "read" : "write"),
     toolset: toolset as Toolset | undefined,
     timeoutMs,
+    frees,
     wire,
     headers,
     input,

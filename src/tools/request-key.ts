@@ -19,6 +19,7 @@ interface Keyed {
   readonly name: string;
   readonly annotations: ToolAnnotations;
   readonly takesRequestKey: boolean;
+  readonly frees: boolean;
 }
 
 /** The arguments, with the key from `_meta` as `request_key` if the tool takes that argument. */
@@ -38,7 +39,7 @@ export function withRequestKey(
  * @throws AppError `invalid` for a key that is too long
  */
 export function onceOf(
-  { name, annotations, takesRequestKey: ownKey }: Keyed,
+  { name, annotations, takesRequestKey: ownKey, frees }: Keyed,
   input: unknown,
   metaKey: string | undefined,
   changesOnly: boolean,
@@ -49,5 +50,5 @@ export function onceOf(
   checkRequestKey(key);
   const request = fingerprint([name, ownKey ? args : input]);
   const repeatable = ownKey || changesOnly || annotations.idempotentHint === true;
-  return { key, request, repeatable, changesOnly };
+  return { key, request, repeatable, changesOnly, frees };
 }

@@ -49,6 +49,8 @@ export interface ToolSpec<
   toolset?: Toolset;
   /** Maximum duration of a call, in milliseconds; then its signal aborts and the caller gets an error. */
   timeoutMs?: number;
+  /** True for a tool that only deletes: a call with a request key then works even on a full disk. Default: false. */
+  frees?: boolean;
   handler(
     context: ToolContext<OutputOf<Input>, Policy>,
   ): ToolResult<Output> | Promise<ToolResult<Output>>;
@@ -69,6 +71,8 @@ export interface Tool {
   readonly namesSession: boolean;
   /** True if the argument `request_key` carries the call's request key. */
   readonly takesRequestKey: boolean;
+  /** True if the tool only deletes. */
+  readonly frees: boolean;
   /** Schema of the arguments without `session`. */
   readonly input: PreparedSchema;
   run(call: Call): Promise<Settled>;
@@ -82,8 +86,8 @@ export function defineTool<
   Policy extends SessionPolicy = "required",
   Output extends ObjectSchema | undefined = undefined,
 >(spec: ToolSpec<Input, Policy, Output>): Tool {
-  const { wire, headers, input, output, response, scope, toolset, timeoutMs, session, handler } =
-    readDefinition(spec);
+  const { wire, headers, input, output, response, scope, toolset, ...more } = readDefinition(spec);
+  const { timeoutMs, frees, session, handler } = more;
   const tool: Tool = {
     name: wire.name,
     wire,
@@ -94,6 +98,7 @@ export function defineTool<
     toolset,
     namesSession: session !== "none",
     takesRequestKey: takesRequestKey(spec.input),
+    frees,
     input,
     run: withSession(
       session as Policy | ((input: OutputOf<Input>) => Policy),

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
 import type { MakeOnce, IdempotentCall } from "../../src/idempotency/idempotent-calls.ts";
-import { BOB, failure, newInstance, newSession, type Open } from "./engine.ts";
+import { BOB, failure, newInstance, newSession, say, type Open } from "./engine.ts";
 import { CALL, MAX, setUp } from "./keyed-call-setup.ts";
 
 export function keyedCallsContract(open: Open): void {
@@ -163,6 +163,17 @@ export function keyedCallsContract(open: Open): void {
       expect(await theirs("b", () => storage.state.set(session, entry))).toMatchObject({
         version: 3,
       });
+    });
+
+    it.each([1, 120])("may delete its own session of %i messages", async (count) => {
+      const { storage, store, start, here } = await setUp(await open());
+      const { id: scope } = await newSession(storage);
+      for (let n = 1; n <= count; n += 1) await say(storage, scope, `${n}`);
+      const id = await start({ scope, frees: true });
+      await store.changes(id, here)("delete", () => storage.sessions.delete(scope));
+      await store.finish(id, here, '"deleted"');
+      expect(await storage.sessions.findById(scope)).toBeUndefined();
+      await storage.sessions.purged();
     });
 
     it("without a scope that is dropped may open the same session when it begins again", async () => {

@@ -28,6 +28,7 @@ import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
 import { connect } from "../support/clients.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { callModern } from "../support/modern.ts";
 import { PROGRAM, run, startServer } from "../support/process.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -319,6 +320,8 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     expect(blocks * 512).toBeGreaterThanOrEqual(size);
     expect(mode & 0o777).toBe(0o600);
 
+    const side = (await client.call("session_open", { title: "Side" })).data["session"] as string;
+    await client.call("history_append", { session: side, role: "user", content: "Short." });
     const append = (characters: number) =>
       client.call("history_append", { session, role: "user", content: "x".repeat(characters) });
     const fill = async () => {
@@ -332,6 +335,10 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     for (const command of [["cleanup"], ["sessions", "list"]])
       expect(await run([...command, "--data-dir", seen])).toMatchObject({ code: 0, stderr: "" });
 
+    const keyed = (tool: string) =>
+      callModern(server.url, tool, { session: side }, { meta: { "holdfast/request-key": tool } });
+    expect(await keyed("session_clear")).toMatchObject({ isError: false });
+    expect(await keyed("session_delete")).toMatchObject({ data: { deleted: true } });
     expect((await client.call("session_delete", { session })).text).toMatch(/eleted/);
     expect(statSync(ballast).size).toBe(size);
     expect(statfsSync(seen).bavail).toBeGreaterThan(0);

@@ -118,6 +118,7 @@ export function historyTools(): Tool[] {
         deleted: z.array(z.int()).describe("Numbers of the messages that were there."),
       }),
       annotations: REPLACES,
+      frees: true,
       response: "json",
       async handler({ input: { seq, seqs = [] }, session }) {
         const wanted = [...new Set([...(seq === undefined ? [] : [seq]), ...seqs])];

@@ -261,6 +261,7 @@ function tools(): Tool[] {
       input: z.strictObject({ what: z.enum(["history", "state", "all"]).default("all") }),
       output: z.object({ cleared: z.enum(["history", "state", "all"]) }),
       annotations: REPLACES,
+      frees: true,
       response: "json",
       async handler({ input, session }) {
         const existed = session.info !== undefined;
@@ -284,6 +285,7 @@ function tools(): Tool[] {
       input: z.strictObject({}),
       output: z.object({ deleted: z.boolean() }),
       annotations: REPLACES,
+      frees: true,
       response: "json",
       async handler({ session }) {
         const existed = session.info !== undefined;

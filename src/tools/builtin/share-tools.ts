@@ -58,6 +58,7 @@ export function shareTools(): Tool[] {
       input: z.strictObject({ principal }),
       output: z.object({ shared_with: sharedWith }),
       annotations: SETS,
+      frees: true,
       response: "json",
       async handler({ input, session }) {
         const existed = await session.unshare(input.principal);
@@ -106,6 +107,7 @@ export function shareTools(): Tool[] {
       input: z.strictObject({}),
       output: z.object({ left: z.boolean() }),
       annotations: SETS,
+      frees: true,
       session: "named",
       response: "json",
       async handler({ sessionArgument: id, sessions }) {

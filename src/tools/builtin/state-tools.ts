@@ -98,6 +98,7 @@ export function stateTools(): Tool[] {
       input: z.strictObject({ key, if_version: ifVersion }),
       output: z.object({ key: z.string(), deleted: z.boolean() }),
       annotations: REPLACES,
+      frees: true,
       response: "json",
       async handler({ input, session }) {
         const deleted = await session.state.delete(input.key, input.if_version);

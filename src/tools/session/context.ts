@@ -83,6 +83,8 @@ export interface Once {
   repeatable: boolean;
   /** True if the tool only changes sessions; a later run skips the changes that were made. */
   changesOnly: boolean;
+  /** True if the tool only deletes. */
+  frees: boolean;
 }
 
 /** A later round of a call: the one use of its `requestState`. */

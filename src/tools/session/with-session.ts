@@ -91,9 +91,9 @@ export function withSession<Input, Policy extends SessionPolicy>(
       const place = { owner: caller.principal.id, scope: scopeOf(policy, call, found) };
       const start = { signal: channel.signal, newSessionId };
       if (once === undefined) return inRound({ ...start, repeatable: round!.repeatable });
-      const { repeatable, key, request } = once;
+      const { repeatable, key, request, frees } = once;
       return (await services.idempotentCalls.once(
-        { ...place, key, request },
+        { ...place, key, request, frees },
         {
           ...start,
           repeatable,

@@ -5,6 +5,7 @@ import {
   KEEP_OUTCOMES_MS,
   KeyTaken,
   NOT_KEPT,
+  type IdempotentCallStart,
   type IdempotentCallStore,
   type MakeOnce,
 } from "../../../idempotency/idempotent-calls.ts";
@@ -115,15 +116,14 @@ export function sqliteKeyedCallStore(
           ),
         )
         .prepare(),
+    // A call that deletes its own session is gone with it.
     noteChange: () =>
       db
         .insert(keyedCallChanges)
-        .values({
-          callId: placeholder("id"),
-          what: placeholder("what"),
-          n: placeholder("n"),
-          result: placeholder("result"),
-        })
+        .select(
+          sql`select id, ${placeholder("what")}, ${placeholder("n")}, ${placeholder("result")}
+          from keyed_calls where id = ${placeholder("id")}`,
+        )
         .prepare(),
     forgetChanges: () =>
       db
@@ -145,8 +145,8 @@ export function sqliteKeyedCallStore(
   const oldest = (): number => engine.time.ago(KEEP_OUTCOMES_MS);
 
   return {
-    begin: ({ owner, scope, key, request }, { instanceId, newSessionId, max }) =>
-      engine.write(() => {
+    begin: ({ owner, scope, key, request, frees = false }, { instanceId, newSessionId, max }) => {
+      const take = (): IdempotentCallStart => {
         const found = q.find.get({ owner, scope, key });
         const free = found?.instanceId === NOBODY;
         if (
@@ -178,11 +178,13 @@ export function sqliteKeyedCallStore(
           .get();
         makeRoom(owner, id);
         return { kind: "started", id: String(id), newSessionId };
-      }),
+      };
+      return frees ? engine.free(take) : engine.write(take);
+    },
     adopt: (call, to) =>
-      engine.write(() => isRegistered(to) && q.adopt.run({ id: Number(call), to }).changes === 1),
+      engine.free(() => isRegistered(to) && q.adopt.run({ id: Number(call), to }).changes === 1),
     finish: (call, instanceId, outcome) =>
-      engine.write(() => {
+      engine.free(() => {
         const id = Number(call);
         if (q.finish.run({ id, instanceId, outcome }).changes === 0) return;
         q.forgetChanges.run({ id });
@@ -190,7 +192,7 @@ export function sqliteKeyedCallStore(
           q.finish.run({ id, instanceId, outcome: NOT_KEPT });
       }),
     drop: (call, instanceId) =>
-      engine.write(() => {
+      engine.free(() => {
         const id = Number(call);
         // Without a session, the row keeps the id of the one that the call may have opened.
         if (q.free.run({ id, instanceId }).changes > 0) q.forgetChanges.run({ id });
