@@ -7,6 +7,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/build.ts"],
     pool: "forks",
+    // Files share their worker, which imports the server once; what a test changes for itself, it puts back at its end.
+    isolate: false,
     execArgv: ["--import", join(import.meta.dirname, "bin/formats.js")],
     // Most tests wait for processes and streams: two at a time fit on two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
