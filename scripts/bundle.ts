@@ -3,11 +3,18 @@
 import { join } from "node:path";
 import { build } from "esbuild";
 
-/** `output`: the file, or the folder, whose `main.mjs` is the program. */
-export async function bundle(output: { file: string } | { folder: string }): Promise<void> {
+const MAIN = "src/main.ts";
+
+/**
+ * `output`: the file, or the folder, whose `main.mjs` is the program; `scripts` in the folder are more files to start, by
+ * their names there, which share the program's modules.
+ */
+export async function bundle(
+  output: { file: string } | { folder: string; scripts?: Readonly<Record<string, string>> },
+): Promise<void> {
   await build({
     absWorkingDir: join(import.meta.dirname, ".."), // root of the paths in the bundle's comments
-    entryPoints: ["src/main.ts"],
+    entryPoints: "file" in output ? [MAIN] : { main: MAIN, ...output.scripts },
     ...("file" in output
       ? { outfile: output.file }
       : {

@@ -3,13 +3,11 @@ import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
-import { startServer } from "../support/process.ts";
+import { CONFORMANCE, startServer } from "../support/process.ts";
 
-const FIXTURES = fileURLToPath(new URL("../support/conformance-server.ts", import.meta.url));
 const SUITE = join(
   dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/conformance/package.json")),
   "dist/index.js",
@@ -17,7 +15,7 @@ const SUITE = join(
 
 /** Runs the suite; resolves to its output. It ends with exit code 1 on any failure. */
 async function conformance(...args: string[]): Promise<string> {
-  const server = await startServer({ folder: "", script: FIXTURES });
+  const server = await startServer({ folder: "", script: CONFORMANCE });
   const command = [SUITE, "server", "--url", server.url, ...args];
   const run = promisify(execFile)(process.execPath, command, { maxBuffer: 100_000_000 });
   return (await run.catch((error: { stdout: string }) => ({ stdout: `FAILED\n${error.stdout}` })))

@@ -1,19 +1,19 @@
-// Builds the program that the tests start, before the first of them and again when the source changes.
+// Builds the program and the servers that the tests start, before the first of them and again when the source changes.
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { bundle } from "../../scripts/bundle.ts";
-import { BUNDLE } from "./process.ts";
+import { BUNDLE, SCRIPTS } from "./process.ts";
 
 /** Another run of the tests may be starting the one before: the names of its files tell what is in them. */
 async function build(): Promise<void> {
   const target = dirname(BUNDLE);
   mkdirSync(target, { recursive: true });
   const folder = mkdtempSync(`${target}-`);
-  await bundle({ folder });
-  const main = basename(BUNDLE);
-  const others = readdirSync(folder).filter((name) => name !== main);
-  for (const name of [...others, main]) renameSync(join(folder, name), join(target, name));
+  await bundle({ folder, scripts: SCRIPTS });
+  const started = ["main", ...Object.keys(SCRIPTS)].map((name) => `${name}.mjs`);
+  const others = readdirSync(folder).filter((name) => !started.includes(name));
+  for (const name of [...others, ...started]) renameSync(join(folder, name), join(target, name));
   rmSync(folder, { recursive: true });
 }
 

@@ -1,6 +1,7 @@
 // The real program as a child process, to be stopped and killed.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
@@ -9,11 +10,22 @@ const file = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 /** The program in a few files, which start faster than the source; test/support/build.ts makes them. */
 export const BUNDLE = file("../../node_modules/.cache/holdfast/main.mjs");
 
-/** Makes starts of other scripts as fast as the command's. */
+/** Servers of other programs than the command, by their names beside the bundle, which has them too. */
+export const SCRIPTS = {
+  "fixture-server": file("fixture-server.ts"),
+  "conformance-server": file("conformance-server.ts"),
+};
+
+const built = (name: keyof typeof SCRIPTS): string => join(dirname(BUNDLE), `${name}.mjs`);
+
+/** Makes starts of scripts that are not built as fast as the command's. */
 const FORMATS = file("../../bin/formats.js");
 
 /** A server with tools that wait. */
-export const FIXTURE = file("fixture-server.ts");
+export const FIXTURE = built("fixture-server");
+
+/** A server with what the conformance suite asks for. */
+export const CONFORMANCE = built("conformance-server");
 
 /** The command that starts the program: Node and the bundle, or a single executable. */
 export const PROGRAM: readonly string[] = [process.execPath, BUNDLE];
@@ -49,6 +61,13 @@ export function cleanEnv(extra: Record<string, string> = {}): Record<string, str
   return { ...(Object.fromEntries(kept) as Record<string, string>), ...extra };
 }
 
+/** What a command leaves. */
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
 /** Runs a command of the program to its end. */
 export async function run(
   args: readonly string[],
@@ -57,7 +76,7 @@ export async function run(
     cwd,
     program = PROGRAM,
   }: { env?: Record<string, string>; cwd?: string; program?: readonly string[] } = {},
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
+): Promise<Ended> {
   const child = spawn(program[0]!, [...program.slice(1), ...args], { env: cleanEnv(env), cwd });
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
   const [code] = (await once(child, "close")) as [number | null];
