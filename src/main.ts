@@ -1,10 +1,8 @@
 #!/usr/bin/env node
 // Runs the command that the command line names; the only place that handles signals and ends the process.
-import { CommanderError } from "commander";
-import { createProgram, withDefaultCommand } from "./cli/program.ts";
+import { reportFailure, runCommand } from "./cli/run.ts";
 import type { Terminal } from "./cli/terminal/terminal.ts";
 import { runningTool } from "./definitions/running.ts";
-import { AppError } from "./lib/errors.ts";
 import { systemReason } from "./lib/system-errors.ts";
 
 let exitCode = 0;
@@ -48,11 +46,8 @@ async function end(code: number): Promise<never> {
 }
 
 function fail(error: unknown): Promise<never> {
-  if (error instanceof CommanderError) return end(error.exitCode);
-  if (error instanceof AppError) {
-    for (const line of error.localAdvice.split("\n")) terminal.warn(`holdfast: ${line}`);
-    return end(1);
-  }
+  const code = reportFailure(error, terminal);
+  if (code !== undefined) return end(code);
   console.error(error);
   return end(70);
 }
@@ -91,9 +86,7 @@ function tellOfTool(err: unknown, message: string): void {
 }
 
 try {
-  const program = createProgram(terminal);
-  const commands = program.commands.map((command) => command.name());
-  await program.parseAsync(withDefaultCommand(process.argv.slice(2), commands), { from: "user" });
+  await runCommand(process.argv.slice(2), terminal);
   await end(0);
 } catch (error) {
   await fail(error);

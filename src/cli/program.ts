@@ -90,6 +90,10 @@ function refuseLateCommand(args: readonly string[], commands: readonly string[])
 export function createProgram(terminal: Terminal): Command {
   const program = withHelp(new Command("holdfast"))
     .exitOverride() // main.ts ends the process after all output is written
+    .configureOutput({
+      writeOut: (text) => void terminal.output.write(text),
+      writeErr: (text) => void terminal.errors.write(text),
+    })
     .description("A self-hosted MCP server whose conversations outlive the process.")
     .version(VERSION, "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
