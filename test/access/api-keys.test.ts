@@ -6,10 +6,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { bearer, callAs, createKey, introduceAs, knock, toolsOf } from "../support/bearer.ts";
 import { connect } from "../support/clients.ts";
+import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveAtTime, serveHere } from "../support/here.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { run, startServer } from "../support/process.ts";
+import { startServer } from "../support/process.ts";
 import { introduce, type Json, read, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
@@ -19,7 +20,7 @@ beforeEach(() => {
   folder = temporaryFolder();
 });
 
-const keys = (...args: string[]) => run(["keys", ...args, "--data-dir", folder]);
+const keys = (...args: string[]) => command(["keys", ...args, "--data-dir", folder]);
 
 const list = async (): Promise<Json[]> =>
   JSON.parse((await keys("list", "--json")).stdout) as Json[];

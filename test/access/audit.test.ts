@@ -1,8 +1,8 @@
 // The audit: who did what, when, to what; in a table that people can read, and without what was said.
 import { describe, expect, it } from "vitest";
+import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ERAS, introduceWithKey, type Person, serveWithKeys } from "../support/people.ts";
-import { run } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 
 /** The newest entries about something, oldest first, without their times. */
@@ -148,7 +148,7 @@ it("is a view that people can read, the newest first, with times", async () => {
 
 it("keys that are made and revoked on the command line are noted, a second revocation is not", async () => {
   const folder = temporaryFolder();
-  const keys = (...args: string[]) => run(["keys", ...args, "--data-dir", folder]);
+  const keys = (...args: string[]) => command(["keys", ...args, "--data-dir", folder]);
   const created = await keys("create", "--principal", "ana", "--scopes", "read", "--json");
   const { id, key } = JSON.parse(created.stdout) as { id: string; key: string };
   expect(about(folder, id)).toEqual(["local | key created | read for ana"]);

@@ -3,6 +3,7 @@
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { type ClientVersion, connect, type TestClient } from "../support/clients.ts";
+import { type ServeCommand, serveCommand } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { openingHome } from "../support/home.ts";
 import {
@@ -13,13 +14,13 @@ import {
   startModel,
   streams,
 } from "../support/model-server.ts";
-import { type ServerProcess, startServer } from "../support/process.ts";
+import { startServer } from "../support/process.ts";
 import { rawStdio, type Wire } from "../support/raw-stdio.ts";
 import { rows, transcript } from "../support/rows.ts";
 
 interface Scene {
   model: ModelServer;
-  server: ServerProcess;
+  server: ServeCommand;
   client: TestClient;
   folder: string;
 }
@@ -27,7 +28,7 @@ interface Scene {
 async function scene(version: ClientVersion = "v2", args: string[] = []): Promise<Scene> {
   const model = await startModel();
   const folder = temporaryFolder();
-  const server = await startServer({ folder, args: [...model.args, ...args] });
+  const server = await serveCommand({ folder, args: [...model.args, ...args] });
   return { model, server, folder, client: await connect(version, server) };
 }
 
@@ -189,7 +190,10 @@ describe("a request_key", () => {
   const keyed = { prompt: "Buy it", request_key: "order-1" };
 
   it("gives the stored answer again without asking the model, also after SIGKILL", async () => {
-    const { model, client, server, folder } = await scene();
+    const model = await startModel();
+    const folder = temporaryFolder();
+    const server = await startServer({ folder, args: model.args });
+    const client = await connect("v2", server);
     const first = await client.call("chat", keyed);
     expect((await client.call("chat", keyed)).data).toEqual(first.data);
     await server.kill();

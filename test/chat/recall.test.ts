@@ -1,11 +1,11 @@
 // Chat with no model configured: it says what it is, quotes the conversation with its numbers, and takes any prompt.
 import { describe, expect, it } from "vitest";
 import { connect, type TestClient } from "../support/clients.ts";
+import { serveCommand } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { startServer } from "../support/process.ts";
 
 const start = async (): Promise<TestClient> =>
-  connect("v2", await startServer({ folder: temporaryFolder() }));
+  connect("v2", await serveCommand({ folder: temporaryFolder() }));
 
 const NOTHING = "Nothing earlier in this conversation matches. What you said is stored.";
 

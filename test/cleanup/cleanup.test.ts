@@ -4,10 +4,11 @@ import { Cleanup } from "../../src/jobs/cleanup.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { MAX_AGE, newClient, newSession, put, say } from "../contract/engine.ts";
 import { connect, type TestClient } from "../support/clients.ts";
+import { command } from "../support/command.ts";
 import { commitsInLog, findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { run, startServer } from "../support/process.ts";
+import { startServer } from "../support/process.ts";
 
 async function openJob() {
   const [folder, clock] = [temporaryFolder(), new ManualClock()];
@@ -151,7 +152,7 @@ function makeOld(folder: string, days: number, except: readonly string[] = []): 
 }
 
 const cleanup = (folder: string, ...flags: string[]) =>
-  run(["cleanup", "--data-dir", folder, ...flags]);
+  command(["cleanup", "--data-dir", folder, ...flags]);
 
 const isThere = async (client: TestClient, session: string) =>
   !(await client.call("session_info", { session })).isError;

@@ -20,6 +20,7 @@ import { databaseFile } from "../../src/storage/admin.ts";
 import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
 import { restore } from "../../src/storage/sqlite/admin/restore.ts";
 import { connect } from "../support/clients.ts";
+import { command } from "../support/command.ts";
 import { findDamage } from "../support/database.ts";
 import { fatten, filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -29,7 +30,7 @@ import { sitting } from "../support/terminal.ts";
 const BUSY_WRITER = fileURLToPath(new URL("../support/busy-writer.ts", import.meta.url));
 
 const backup = (folder: string, target: string, ...flags: string[]) =>
-  run(["backup", target, "--data-dir", folder, ...flags]);
+  command(["backup", target, "--data-dir", folder, ...flags]);
 
 function open(file: string): Database.Database {
   const database = new Database(file);
@@ -127,7 +128,7 @@ describe("where there is no database", () => {
 
   it("a key can be made: it is often the first thing that is done", async () => {
     const folder = join(temporaryFolder(), "new");
-    const { code } = await run(["keys", "create", "--principal", "ada", "--data-dir", folder]);
+    const { code } = await command(["keys", "create", "--principal", "ada", "--data-dir", folder]);
     expect([code, existsSync(databaseFile(folder))]).toEqual([0, true]);
   });
 });

@@ -18,11 +18,12 @@ import { loadConfig } from "../../src/config/config.ts";
 import { similarTo } from "../../src/lib/text/similar.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { connect } from "../support/clients.ts";
+import { command } from "../support/command.ts";
 import { openDatabase } from "../support/database.ts";
 import { filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startModel } from "../support/model-server.ts";
-import { run, startServer } from "../support/process.ts";
+import { startServer } from "../support/process.ts";
 import { REMEMBER, toolFolder } from "../support/tool-folder.ts";
 
 interface Report {
@@ -39,7 +40,9 @@ async function ownFolder(): Promise<string> {
 }
 
 async function doctor(folder: string, { flags = [] as string[], env = {} } = {}) {
-  const { code, stdout } = await run(["doctor", "--json", "--data-dir", folder, ...flags], { env });
+  const { code, stdout } = await command(["doctor", "--json", "--data-dir", folder, ...flags], {
+    env,
+  });
   const report = JSON.parse(stdout) as Report;
   const wrong = report.findings.filter(({ status }) => status !== "ok");
   return { code, ...report, wrong };
@@ -56,7 +59,7 @@ const one = (check: string, status: string, says: RegExp, advice: RegExp) => [
 describe("holdfast doctor", () => {
   it("finds nothing wrong with a fresh data folder, one line a check, beside a running server too", async () => {
     const folder = await ownFolder();
-    const { code, stdout, stderr } = await run(["doctor", "--data-dir", folder]);
+    const { code, stdout, stderr } = await command(["doctor", "--data-dir", folder]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(
       /^ok {4}schema: 1 session, 1 message; all \d+ migrations are applied\.$/m,
@@ -110,7 +113,7 @@ describe("holdfast doctor", () => {
       "auth-issuer": { value: null, from: "the default" },
     });
     expect(wrong).toEqual([]);
-    const { stdout } = await run(["doctor", "--data-dir", folder], { env });
+    const { stdout } = await command(["doctor", "--data-dir", folder], { env });
     expect(stdout).toMatch(/^set {3}max-age is 90d, from HOLDFAST_MAX_AGE$/m);
     expect(stdout).not.toContain("very-secret");
   });
@@ -179,7 +182,7 @@ describe("holdfast doctor", () => {
     };
     expect((await known()).says).toMatch(/^None by `holdfast backup` is known/);
     const target = temporaryFolder();
-    await run(["backup", target, "--data-dir", folder]);
+    await command(["backup", target, "--data-dir", folder]);
     expect(await known()).toMatchObject({
       status: "ok",
       says: expect.stringContaining(target) as string,

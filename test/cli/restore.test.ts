@@ -19,21 +19,25 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { ballastFile } from "../../src/storage/sqlite/disk/ballast.ts";
 import { connect } from "../support/clients.ts";
+import { command } from "../support/command.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { filledFolder } from "../support/filled.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { MAY_BE_DONE } from "../support/interrupted.ts";
 import { isSilent, startModel } from "../support/model-server.ts";
-import { cleanEnv, FIXTURE, PROGRAM, run, startServer } from "../support/process.ts";
+import { cleanEnv, FIXTURE, PROGRAM, startServer } from "../support/process.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { rows, transcript } from "../support/rows.ts";
 
 const restore = (folder: string, file: string, ...flags: string[]) =>
-  run(["restore", file, "--data-dir", folder, ...flags]);
+  command(["restore", file, "--data-dir", folder, ...flags]);
 
 async function backupOf(folder: string): Promise<string> {
   const file = join(temporaryFolder(), "copy.db");
-  expect(await run(["backup", file, "--data-dir", folder])).toMatchObject({ code: 0, stderr: "" });
+  expect(await command(["backup", file, "--data-dir", folder])).toMatchObject({
+    code: 0,
+    stderr: "",
+  });
   return file;
 }
 
@@ -59,7 +63,7 @@ describe("holdfast restore", () => {
     const file = await backupOf(original);
     const folder = join(temporaryFolder(), "data");
     expect((await restore(folder, file)).code).toBe(0);
-    const cleanup = await run(["cleanup", "--data-dir", folder, "--max-age", "30d", "--yes"]);
+    const cleanup = await command(["cleanup", "--data-dir", folder, "--max-age", "30d", "--yes"]);
     expect(cleanup).toMatchObject({ code: 0, stdout: "Nothing has expired.\n" });
     expect(rows(folder, inOrder)).toEqual(before);
     expect(before.length).toBeGreaterThan(1);
@@ -257,7 +261,7 @@ describe("a backup of a running server", () => {
     const file = await backupOf(original);
     const folder = join(temporaryFolder(), "data");
     expect((await restore(folder, file)).code).toBe(0);
-    const { stdout } = await run(["doctor", "--data-dir", folder]);
+    const { stdout } = await command(["doctor", "--data-dir", folder]);
     expect(stdout).toContain("No Holdfast uses the data folder now.");
     expect(stdout).toContain("No process has left anything open.");
     expect((await restore(folder, file, "--force")).code).toBe(0);

@@ -10,8 +10,9 @@ import { showSession } from "../../src/cli/sessions/show.ts";
 import { widthOf } from "../../src/cli/terminal/text.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { connect } from "../support/clients.ts";
+import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { run, startServer } from "../support/process.ts";
+import { startServer } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 import { sitting } from "../support/terminal.ts";
 import {
@@ -27,7 +28,7 @@ import {
 } from "../support/transfer.ts";
 
 const sessions = (folder: string, ...args: string[]) =>
-  run(["sessions", ...args, "--data-dir", folder]);
+  command(["sessions", ...args, "--data-dir", folder]);
 
 /** A folder with a session for each file. */
 async function folderOf(...files: string[]): Promise<string> {

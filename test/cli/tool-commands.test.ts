@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool, testClient } from "../../src/index.ts";
+import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { run } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
@@ -37,8 +38,8 @@ it("`call` calls a tool on the data folder; its failure is the exit code", async
   const set = ["call", "state_set", '{"key":"a","value":1}', "--name", "work", "--json"];
   const [stored, greeted, refused] = await Promise.all([
     run(set, { env }),
-    run(["call", "greet"], { env: { ...env, HOLDFAST_EPHEMERAL: "true" } }),
-    run(["call", "state_get", "{}"], { env: { HOLDFAST_EPHEMERAL: "true" } }),
+    command(["call", "greet"], { env: { ...env, HOLDFAST_EPHEMERAL: "true" } }),
+    command(["call", "state_get", "{}"], { env: { HOLDFAST_EPHEMERAL: "true" } }),
   ]);
   expect(JSON.parse(stored.stdout)).toMatchObject({ structuredContent: { key: "a", version: 1 } });
   expect(greeted).toMatchObject({ code: 0, stdout: "hello\n" });
@@ -49,7 +50,7 @@ it("`call` calls a tool on the data folder; its failure is the exit code", async
 
 it("`tools check` names what is wrong with a folder, and says by its exit code that something is", async () => {
   const files = { "a.js": saying("greet", "hello"), "b.js": saying("two words", "") };
-  const { code, stdout, stderr } = await run(["tools", "check", toolFolder(files)]);
+  const { code, stdout, stderr } = await command(["tools", "check", toolFolder(files)]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "greet: fine\n1 tool, 1 fault\n" });
   expect(stderr).toMatch(/tools: b\.js: not loaded: .*"two words"/);
 });

@@ -1,8 +1,8 @@
 // The console below its pages: who gets in, what a form needs, what a page may do in a browser.
 import { describe, expect, it } from "vitest";
+import { command } from "../support/command.ts";
 import { serveHere } from "../support/here.ts";
 import { type KeyedServer, nobodys, serveWithKeys } from "../support/people.ts";
-import { run } from "../support/process.ts";
 import { SECRET, sharedSession } from "../support/shared-session.ts";
 
 /** A browser without a page: keeps its cookie, follows no redirect. */
@@ -131,7 +131,7 @@ describe("the sign-in", () => {
     const { port } = new URL(url);
     const printed = async (...more: string[]) => {
       const args = ["console", "--json", "--data-dir", folder, "--port", port, ...more];
-      const { code, stdout } = await run(args);
+      const { code, stdout } = await command(args);
       expect(code).toBe(0);
       return JSON.parse(stdout) as { url: string; once: boolean };
     };
@@ -145,7 +145,7 @@ describe("the sign-in", () => {
     expect((await ana.get("/console/keys")).status).toBe(403);
     const open = await serveHere();
     const args = ["console", "--data-dir", open.folder, "--port", new URL(open.url).port];
-    expect((await run(args)).stdout.trim()).toBe(new URL("/console", open.url).href);
+    expect((await command(args)).stdout.trim()).toBe(new URL("/console", open.url).href);
   });
 
   it("ends with the sign-out, for the cookie too", async () => {

@@ -1,14 +1,14 @@
 // Every tool through every client version and every transport: the same meaning everywhere.
 import { describe, expect, it } from "vitest";
 import { type ClientVersion, connect, type TestClient } from "../support/clients.ts";
+import { serveCommand } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { startServer } from "../support/process.ts";
 
 const versions: ClientVersion[] = ["v1", "v2"];
 
 const transports: Record<string, (version: ClientVersion) => Promise<TestClient>> = {
   http: async (version) => {
-    const { url } = await startServer({ folder: temporaryFolder() });
+    const { url } = await serveCommand({ folder: temporaryFolder() });
     return connect(version, { url: `${url}?tools=all` });
   },
   stdio: (version) =>

@@ -2,14 +2,14 @@
 // `resources/subscribe` of 2025.
 import { describe, expect, it } from "vitest";
 import { connect, isModern, VERSIONS } from "../support/clients.ts";
+import { serveCommand } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { uriOf, WAIT } from "../support/listening.ts";
-import { startServer } from "../support/process.ts";
 
 it("every change reaches the followers of both eras, over both transports, whichever client and process made it", async () => {
   const folder = temporaryFolder();
-  const server = await startServer({ folder });
+  const server = await serveCommand({ folder });
   const stdio = { stdio: ["--data-dir", folder] };
   const writers = [
     ...(await Promise.all(VERSIONS.map((version) => connect(version, server)))),

@@ -7,9 +7,10 @@ import type { Config } from "../../src/config/config.ts";
 import { ownAddresses } from "../../src/http/open-network.ts";
 import { createHoldfast, type Settings } from "../../src/index.ts";
 import { createKey, knock } from "../support/bearer.ts";
+import { command, serveCommand } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
-import { run, startServer } from "../support/process.ts";
+import { startServer } from "../support/process.ts";
 
 const OPEN = ["--host", "0.0.0.0"];
 
@@ -31,7 +32,7 @@ describe("on an address that others can reach", () => {
     async (host) => {
       const port = await freePort();
       const folder = temporaryFolder();
-      const { code, stdout, stderr } = await run([
+      const { code, stdout, stderr } = await command([
         ...["serve", "--host", host, "--port", String(port), "--data-dir", folder],
       ]);
       expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
@@ -83,7 +84,7 @@ describe("on an address that others can reach", () => {
 
   it("it starts with --insecure-no-auth, says what that means, and asks nobody", async () => {
     const folder = temporaryFolder();
-    const server = await startServer({ folder, args: [...OPEN, "--insecure-no-auth"] });
+    const server = await serveCommand({ folder, args: [...OPEN, "--insecure-no-auth"] });
     expect(server.errors()).toMatch(/anyone who reaches this server/);
     expect((await knock(near(server))).status).toBe(200);
     await createKey(folder, "--principal", "ada");

@@ -9,13 +9,14 @@ import { ListenStreams } from "../../src/mcp/modern/listen-streams.ts";
 import type { ClientStore } from "../../src/sessions/store.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { connect } from "../support/clients.ts";
+import { command } from "../support/command.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { acknowledged, completed, listen, updated, uriOf, WAIT } from "../support/listening.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { modernRequest } from "../support/modern.ts";
-import { run, startServer } from "../support/process.ts";
+import { startServer } from "../support/process.ts";
 import { read } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
@@ -26,7 +27,7 @@ describe("the client row behind a listen stream", () => {
 
   it("outlives a cleanup while the stream is open, ends with it, and is gone after the next", async () => {
     const { url, folder } = await serveHere();
-    const cleanup = async () => (await run(["cleanup", "--data-dir", folder])).stdout;
+    const cleanup = async () => (await command(["cleanup", "--data-dir", folder])).stdout;
     await cleanup();
     const stream = await listen(url, wanted);
     expect(await cleanup()).toBe("Nothing has expired.\n");
@@ -92,7 +93,7 @@ describe("the client row behind a listen stream", () => {
     openDatabase(folder, { readonly: false }).exec("UPDATE clients SET present_until = 1");
     await writer.call("state_set", { session, key: "k", value: 2 });
     expect(rows(folder, "SELECT * FROM outbox")).toEqual([]);
-    const { stdout } = await run(["cleanup", "--data-dir", folder]);
+    const { stdout } = await command(["cleanup", "--data-dir", folder]);
     expect(stdout).toBe("Deleted 1 client.\n");
     expect(rows(folder, "SELECT * FROM subscriptions")).toEqual([]);
   });

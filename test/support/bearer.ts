@@ -6,7 +6,7 @@ import {
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as HttpV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { onTestFinished } from "vitest";
-import { run } from "./process.ts";
+import { command } from "./command.ts";
 import type { Answer, CallAnswer, Json, RawClient } from "./raw.ts";
 import { calling, INFO, initialize, introduce, post, read, rpc } from "./raw.ts";
 
@@ -17,7 +17,7 @@ export const bearer = (token: string): { authorization: string } => ({
 /** The output of `keys create --json`. */
 export async function createKey(folder: string, ...flags: string[]): Promise<Json> {
   const args = ["keys", "create", "--data-dir", folder, "--json", ...flags];
-  const { code, stdout, stderr } = await run(args);
+  const { code, stdout, stderr } = await command(args);
   if (code !== 0) throw new Error(stderr);
   return JSON.parse(stdout) as Json;
 }

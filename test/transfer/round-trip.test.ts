@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { App } from "../../src/app/app.ts";
 import { connect } from "../support/clients.ts";
+import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { run, startServer } from "../support/process.ts";
+import { startServer } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 import {
   appOn,
@@ -124,7 +125,7 @@ it("what clients of both eras have made is the same in another folder, and works
     await client.call("history_append", { role: "tool", content: "ok", request_key: "r" });
   }
   // Beside the running server, through a pipe.
-  const { stdout, code } = await run(["sessions", "export", "--all", "--data-dir", here]);
+  const { stdout, code } = await command(["sessions", "export", "--all", "--data-dir", here]);
   expect(code).toBe(0);
   expect(stdout.match(/__proto__/g)).toHaveLength(3);
   const copy = await appOn(there);
