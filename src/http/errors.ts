@@ -28,6 +28,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid_envelope: 400,
   header_mismatch: 400,
   unsupported_version: 400,
+  unknown_resource: 404,
   unknown_client: 404,
   bad_http: 400,
   foreign_host: 403,

@@ -1,10 +1,5 @@
 // All prompts of a server, and the one way to get them. Prompts from files may be replaced while the server runs.
-import {
-  isInputRequiredResult,
-  type Prompt as WirePrompt,
-  ProtocolError,
-  ProtocolErrorCode,
-} from "@modelcontextprotocol/server";
+import { isInputRequiredResult, type Prompt as WirePrompt } from "@modelcontextprotocol/server";
 import { may, type Principal } from "../auth/principal.ts";
 import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import type { CompletionContext } from "../definitions/completions.ts";
@@ -13,6 +8,7 @@ import { fieldOf } from "../definitions/schema.ts";
 import type { IdempotentCalls } from "../idempotency/idempotent-calls.ts";
 import { newId } from "../lib/ids.ts";
 import { completion } from "../protocol/completion.ts";
+import { RequestError } from "../protocol/errors.ts";
 import type { OpenedState, RequestStates } from "../protocol/request-state.ts";
 import { requestOf, useState } from "../protocol/request-state-use.ts";
 import type { Prompt, PromptContext } from "./prompt.ts";
@@ -50,7 +46,7 @@ export class PromptRegistry {
     return this.#all.items.filter(({ scope }) => may(principal, scope)).map(({ wire }) => wire);
   }
 
-  /** @throws ProtocolError for an unknown prompt, wrong arguments or a wrong `requestState` */
+  /** @throws RequestError for an unknown prompt, wrong arguments or a wrong `requestState` */
   async get(
     name: string,
     given: Readonly<Record<string, string>>,
@@ -104,8 +100,8 @@ export class PromptRegistry {
 }
 
 /**
- * Check arguments, without empty ones: programs send empty text for a field that their user left empty. @throws
- * ProtocolError
+ * Check arguments, without empty ones: programs send empty text for a field that their user left empty.
+ * @throws RequestError
  */
 async function checked(
   { name, wire, arguments: schema }: Prompt,
@@ -127,5 +123,4 @@ async function checked(
   throw invalid(`Wrong arguments for prompt ${name}:\n${lines.join("\n")}`);
 }
 
-const invalid = (message: string): ProtocolError =>
-  new ProtocolError(ProtocolErrorCode.InvalidParams, message);
+const invalid = (message: string): RequestError => new RequestError("invalid_params", message);

@@ -1,11 +1,11 @@
 // The built-in prompts: they give an earlier conversation to the model of the user's program.
-import { ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Principal } from "../auth/principal.ts";
 import type { Chat } from "../chat/chat.ts";
 import { byOther, transcriptLine } from "../chat/message.ts";
 import type { SessionResolver } from "../clients/session-resolver.ts";
 import { quoted } from "../lib/text/quoted.ts";
+import { RequestError } from "../protocol/errors.ts";
 import type { Caller, Session } from "../sessions/session.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { completeSession, sessionLabelled } from "../sessions/suggestions.ts";
@@ -92,7 +92,7 @@ async function transcript(chat: Chat, { id, owner }: Session): Promise<string[]>
   return [...older, ...lines.reverse()];
 }
 
-/** @throws ProtocolError, the same for a missing session and for another principal's */
+/** @throws RequestError, the same for a missing session and for another principal's */
 async function find(
   { sessions, resolver }: SessionPromptParts,
   caller: Caller,
@@ -102,8 +102,8 @@ async function find(
     ? await sessionCalled(sessions, caller.principal, wanted)
     : (await resolver.peek(caller))?.session;
   if (found !== undefined) return found;
-  throw new ProtocolError(
-    ProtocolErrorCode.InvalidParams,
+  throw new RequestError(
+    "invalid_params",
     wanted
       ? `There is no session ${JSON.stringify(wanted.slice(0, 64))}, or it has expired.`
       : "This program works in no session yet: name one with the argument session.",

@@ -56,6 +56,7 @@ const RPC_CODES: Readonly<Record<ErrorCode, number>> = {
   invalid_envelope: RPC.invalidParams,
   header_mismatch: RPC.headerMismatch,
   unsupported_version: RPC.unsupportedVersion,
+  unknown_resource: RPC.resourceNotFound,
   unknown_client: RPC.sessionNotFound,
   bad_http: RPC.server,
   foreign_host: RPC.server,

@@ -18,6 +18,7 @@ export const RPC = {
   /** The range for servers' own errors: faults in the HTTP request around the message. */
   server: -32000,
   sessionNotFound: -32001,
+  resourceNotFound: -32002,
   headerMismatch: -32020,
   missingCapability: -32021,
   unsupportedVersion: -32022,

@@ -22,7 +22,7 @@ export const requestOf = (
   { rpcId = newId(), responses }: { rpcId?: string | number | undefined; responses: unknown },
 ): string => fingerprint(key === undefined ? [rpcId, responses ?? null] : [key]);
 
-/** @throws ProtocolError for a request other than the first; the errors of `IdempotentCalls.once` */
+/** @throws RequestError for a request other than the first; the errors of `IdempotentCalls.once` */
 export async function useState(
   calls: IdempotentCalls,
   { id, request }: StateUse,

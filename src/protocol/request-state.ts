@@ -1,13 +1,10 @@
 // The `requestState` that a client carries between the rounds of one request. It is signed, so that only we can have
 // written it; bound to the principal, the request and its address; and short-lived. A client can read it, but not
 // change it. Not here: its single use (request-state-use.ts).
-import {
-  createRequestStateCodec,
-  ProtocolError,
-  ProtocolErrorCode,
-} from "@modelcontextprotocol/server";
+import { createRequestStateCodec } from "@modelcontextprotocol/server";
 import type { Principal } from "../auth/principal.ts";
 import { fingerprint, newId } from "../lib/ids.ts";
+import { RequestError } from "./errors.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 
 /** Lifetime of a state: a person may have to answer in between. */
@@ -45,7 +42,7 @@ export class RequestStates {
     return codec(key!).mint({ id, request: requestOf(asked), state });
   }
 
-  /** @throws ProtocolError for a state of another request, or an expired one */
+  /** @throws RequestError for a state of another request, or an expired one */
   async open(asked: Asked, sealed: string): Promise<OpenedState> {
     const request = requestOf(asked);
     for (const key of await this.#keys.all()) {
@@ -58,20 +55,20 @@ export class RequestStates {
   }
 }
 
-export const invalidState = (): ProtocolError =>
+export const invalidState = (): RequestError =>
   refused(
     "Invalid or expired requestState: start the request anew, without it.",
     "invalid_request_state",
   );
 
-export const usedState = (): ProtocolError =>
+export const usedState = (): RequestError =>
   refused(
     "This requestState was used already: start the request anew, without it.",
     "used_request_state",
   );
 
-const refused = (message: string, reason: string): ProtocolError =>
-  new ProtocolError(ProtocolErrorCode.InvalidParams, message, { reason });
+const refused = (message: string, reason: string): RequestError =>
+  new RequestError("invalid_params", message, { data: { reason } });
 
 const codec = (key: Uint8Array) =>
   createRequestStateCodec<Sealed>({ key, ttlSeconds: TTL_SECONDS });

@@ -1,7 +1,5 @@
 // All resources of a server, and the one way to read them. Resources from files may be replaced while the server runs.
 import {
-  ProtocolError,
-  ProtocolErrorCode,
   type ReadResourceResult,
   type Resource as WireResource,
   type ResourceTemplateType,
@@ -14,14 +12,12 @@ import { ofItsAuthor } from "../definitions/mistake.ts";
 import type { RequestContext } from "../definitions/request.ts";
 import { decodeCursor, encodeCursor, wrongCursor } from "../lib/cursor.ts";
 import { type Completion, completion } from "../protocol/completion.ts";
+import { RequestError } from "../protocol/errors.ts";
 import { canonicalUri } from "../sessions/uris.ts";
 import type { Resource } from "./resource.ts";
 
 /** The resource in which a page ended, and that resource's cursor. */
 const Position = z.tuple([z.string(), z.string().min(1)]);
-
-/** The 2025 revisions' code for a missing resource. */
-const NOT_FOUND = -32002;
 
 const RESOURCES: Kind<Resource> = {
   label: "Resource",
@@ -82,7 +78,7 @@ export class ResourceRegistry {
   }
 
   /**
-   * @throws ProtocolError for a missing resource, or one that this principal may not read: the two are never told apart
+   * @throws RequestError for a missing resource, or one that this principal may not read: the two are never told apart
    */
   async read(uri: string, context: RequestContext): Promise<ReadResourceResult> {
     // Try the uri as it is spelled, then its canonical form; the answer has the request's spelling.
@@ -98,10 +94,10 @@ export class ResourceRegistry {
           };
       }
     }
-    throw new ProtocolError(NOT_FOUND, `Resource not found: ${uri}`, { uri });
+    throw new RequestError("unknown_resource", `Resource not found: ${uri}`, { data: { uri } });
   }
 
-  /** @throws ProtocolError for an unknown template */
+  /** @throws RequestError for an unknown template */
   async complete(
     template: string,
     { name, value }: { name: string; value: string },
@@ -111,8 +107,8 @@ export class ResourceRegistry {
       ({ wire }) => "uriTemplate" in wire && wire.uriTemplate === template,
     );
     if (found === undefined)
-      throw new ProtocolError(
-        ProtocolErrorCode.InvalidParams,
+      throw new RequestError(
+        "invalid_params",
         `Unknown resource template: ${template}. resources/templates/list names those there are.`,
       );
     return completion(await found.complete(name, value, context));

@@ -44,7 +44,7 @@ export class LocalClient {
     return this.#registry.wire;
   }
 
-  /** The tool's result; a failure is a result with `isError`. @throws ProtocolError for an unknown tool */
+  /** The tool's result; a failure is a result with `isError`. @throws RequestError for an unknown tool */
   call(
     name: string,
     args: object = {},

@@ -3,7 +3,6 @@ import {
   type CallToolResult,
   type InputRequiredResult,
   ProtocolError,
-  ProtocolErrorCode,
   type StandardSchemaV1,
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
@@ -16,6 +15,7 @@ import { fieldOf } from "../definitions/schema.ts";
 import { type AppError, toAppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { unstorable } from "../lib/json/storable.ts";
+import { RequestError } from "../protocol/errors.ts";
 import type { Asked, OpenedState, RequestStates } from "../protocol/request-state.ts";
 import { requestOf } from "../protocol/request-state-use.ts";
 import type { Caller } from "../sessions/session.ts";
@@ -137,7 +137,7 @@ export class ToolRegistry {
 
   /**
    * Runs a tool. A failure inside the tool is a result with `isError`, written for a model.
-   * @throws ProtocolError for an unknown tool or a wrong `requestState`; the signal's reason when the call was
+   * @throws RequestError for an unknown tool or a wrong `requestState`; the signal's reason when the call was
    * cancelled
    */
   async call(
@@ -147,8 +147,8 @@ export class ToolRegistry {
   ): Promise<CallToolResult | InputRequiredResult> {
     const tool = this.#all.get(name);
     if (tool === undefined) {
-      throw new ProtocolError(
-        ProtocolErrorCode.InvalidParams,
+      throw new RequestError(
+        "invalid_params",
         `Unknown tool: ${name}. tools/list names the tools there are.`,
       );
     }
@@ -196,7 +196,7 @@ export class ToolRegistry {
         : named(result, session, { opened, namesSession: tool.namesSession });
     } catch (error) {
       channel.signal.throwIfAborted();
-      if (error instanceof ProtocolError) throw error;
+      if (isOfRequest(error)) throw error;
       return this.#failed(tool, error, {
         tool: name,
         program: channel.client,
@@ -306,3 +306,8 @@ export function failure(text: string, code: AppError["code"]): CallToolResult {
 /** One line per issue: the field and the expected value. */
 const faults = (issues: readonly StandardSchemaV1.Issue[]): string =>
   issues.map((issue) => `- ${fieldOf(issue) || "arguments"}: ${issue.message}`).join("\n");
+
+/** True for an error that the request gets in place of a result. A user's own tool may throw the SDK's. */
+const isOfRequest = (error: unknown): boolean =>
+  error instanceof ProtocolError ||
+  (error instanceof RequestError && error.code === "invalid_params");

@@ -38,7 +38,10 @@ async function sealer() {
   return { folder, clock, states: another(), another };
 }
 
-const refusal = { code: -32602, message: expect.stringContaining("start the request anew") };
+const refusal = {
+  code: "invalid_params",
+  message: expect.stringContaining("start the request anew"),
+};
 
 describe("a sealed state", () => {
   it("opens with what was sealed, whatever it is, in any process of the folder", async () => {

@@ -126,7 +126,7 @@ function checkPolicy<Policy>(policy: Policy): Policy {
   throw new ToolMistake("session", `its function gives one of ${POLICIES.join(", ")}`);
 }
 
-/** @throws ProtocolError for the state of a round in another session */
+/** @throws RequestError for the state of a round in another session */
 function checkSession(earlier: string, id: string): void {
   if (id !== earlier) throw invalidState();
 }
