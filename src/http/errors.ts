@@ -6,6 +6,7 @@ import { RequestError, type RpcError, rpcErrorOf } from "../protocol/errors.ts";
 import { requestIdOf, RPC } from "../protocol/json-rpc.ts";
 import { failureLevel, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import { Challenge } from "./access/challenge.ts";
 import type { Authenticated } from "./guards/guard.ts";
 
 export const STATUS: Readonly<Record<ErrorCode, number>> = {
@@ -30,6 +31,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   unsupported_version: 400,
   unknown_resource: 404,
   unknown_client: 404,
+  unauthenticated: 401,
   bad_http: 400,
   foreign_host: 403,
   no_route: 404,
@@ -61,8 +63,13 @@ export const answerError =
     return httpErrorOf(known);
   };
 
-/** The HTTP answer to a failed request, with a JSON-RPC error in its body. */
+/** The HTTP answer to a failed request, with a JSON-RPC error in its body, or the error of OAuth in a challenge. */
 export function httpErrorOf(error: AppError): Response {
+  if (error instanceof Challenge)
+    return Response.json(
+      { error: error.oauthCode, error_description: error.message },
+      { status: STATUS[error.code], headers: { "www-authenticate": error.header } },
+    );
   const refused = error instanceof RequestError ? error : undefined;
   const body = {
     jsonrpc: "2.0",

@@ -18,7 +18,7 @@ import { RequestError, stopping } from "../protocol/errors.ts";
 import { RPC } from "../protocol/json-rpc.ts";
 import type { Refuse } from "../telemetry/metrics.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
-import { insufficientScope } from "./access/authenticate.ts";
+import { insufficientScope } from "./access/challenge.ts";
 import type { ProtectedResource } from "./access/protected-resource.ts";
 import type { StreamCredentials } from "./access/stream-credentials.ts";
 import { readBody } from "./body.ts";
@@ -95,7 +95,7 @@ export class McpHandlers {
     const scope = neededScope(messages, registry);
     if (!may(c.get("principal"), scope)) {
       refused("scope");
-      return insufficientScope(c, scope, resource);
+      throw insufficientScope(c, scope, resource);
     }
     checkContent(messages, { batch });
     const pages = pagesOf(messages, registry);

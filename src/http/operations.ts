@@ -46,8 +46,9 @@ export function metricsRoute(
   { authenticator, authenticated, resource, refuse, scrape }: MetricsRouteOptions,
 ): void {
   const scoped = needsScope(ROUTE_SCOPES["GET /metrics"], resource, refuse);
-  const forWatchers: Guard = async (c) =>
-    (await authenticator.required()) ? scoped(c) : undefined;
+  const forWatchers: Guard = async (c) => {
+    if (await authenticator.required()) await scoped(c);
+  };
   const admitted = guarded(authenticated, forWatchers);
   app.get("/metrics", admitted, async (c) => {
     const { text, contentType } = await scrape();

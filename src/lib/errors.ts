@@ -28,6 +28,7 @@ export type RequestErrorCode =
   | "unknown_resource" // no resource has this URI, or the caller may not read it
   | "unknown_client" // no client has this `Mcp-Session-Id`
   // Faults in the HTTP request around the message:
+  | "unauthenticated" // credentials are missing or wrong
   | "bad_http" // a header is missing or wrong
   | "foreign_host" // the host or origin is not accepted
   | "no_route" // nothing is at this address

@@ -58,6 +58,7 @@ const RPC_CODES: Readonly<Record<ErrorCode, number>> = {
   unsupported_version: RPC.unsupportedVersion,
   unknown_resource: RPC.resourceNotFound,
   unknown_client: RPC.sessionNotFound,
+  unauthenticated: RPC.server,
   bad_http: RPC.server,
   foreign_host: RPC.server,
   no_route: RPC.server,

@@ -9,10 +9,8 @@ export interface Authenticated {
   Bindings: HttpBindings;
 }
 
-/** A thrown error or a returned response ends the request. */
-export type Guard = (c: Context<Authenticated>) => Verdict | Promise<Verdict>;
-
-type Verdict = Response | undefined | void;
+/** A thrown error ends the request. */
+export type Guard = (c: Context<Authenticated>) => void | Promise<void>;
 
 /**
  * Let requests of one turn of the event loop go on together at its end. Each step then runs for all of them before the
@@ -20,12 +18,12 @@ type Verdict = Response | undefined | void;
  * only for the rest of its turn.
  */
 export const together = (): Guard => {
-  let turn: Promise<undefined> | undefined;
+  let turn: Promise<void> | undefined;
   return () =>
     (turn ??= new Promise((resolve) => {
       setImmediate(() => {
         turn = undefined;
-        resolve(undefined);
+        resolve();
       });
     }));
 };
@@ -35,9 +33,8 @@ export const guarded =
   (...guards: readonly Guard[]): MiddlewareHandler<Authenticated> =>
   async (c, next) => {
     for (const guard of guards) {
-      const verdict = guard(c);
-      const refusal = verdict instanceof Promise ? await verdict : verdict;
-      if (refusal) return refusal;
+      const checked = guard(c);
+      if (checked instanceof Promise) await checked;
     }
     return next();
   };

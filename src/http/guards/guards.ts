@@ -38,9 +38,9 @@ export const knownHosts = (
       known.set(named!, true);
     }
     const sent = c.req.header("origin");
-    if (sent === undefined || origins.includes(sent)) return undefined;
+    if (sent === undefined || origins.includes(sent)) return;
     const origin = validateOriginHeader(sent, [...hosts]);
-    if (origin.ok) return undefined;
+    if (origin.ok) return;
     throw refusal(origin.message, "The settings allowed-hosts and cors-origins name further ones.");
   };
 };
@@ -66,7 +66,7 @@ export const mcpMediaTypes: Guard = (c) => {
   if (!isJsonContentType(c.req.header("content-type"))) {
     throw new RequestError("wrong_media_type", "The Content-Type must be application/json.");
   }
-  if (c.req.header("accept") === undefined || takes(c, JSON_TYPE, "*/*")) return undefined;
+  if (c.req.header("accept") === undefined || takes(c, JSON_TYPE, "*/*")) return;
   throw new RequestError(
     "not_acceptable",
     "Accept must name application/json, and text/event-stream for answers in pieces.",
@@ -78,7 +78,7 @@ export const takesStream = (c: Context<Authenticated>): boolean => takes(c, STRE
 
 export const acceptsStream: Guard = (c) => {
   if (c.req.raw.method === "HEAD") throw methodNotAllowed(); // Hono would run it as a GET and open a stream
-  if (takes(c, STREAM_TYPE, "*/*")) return undefined;
+  if (takes(c, STREAM_TYPE, "*/*")) return;
   throw new RequestError("not_acceptable", "Accept must name text/event-stream.");
 };
 
@@ -98,7 +98,7 @@ export const legacyOnly: Guard = (c) => {
 export const streamNeedsClient =
   (address: (c: Context<Authenticated>) => string): Guard =>
   (c) => {
-    if (c.req.header("mcp-session-id") !== undefined) return undefined;
+    if (c.req.header("mcp-session-id") !== undefined) return;
     const message = `There is no stream without an Mcp-Session-Id. ${useStreamableHttp(address(c))}`;
     throw new RequestError("wrong_method", message, { headers: { allow: "POST, DELETE" } });
   };
