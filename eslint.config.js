@@ -51,7 +51,7 @@ export default tseslint.config(
       "@typescript-eslint/no-non-null-assertion": "off",
       // Messages of clients are changed in place, before anything else sees them.
       "@typescript-eslint/no-dynamic-delete": "off",
-      // `void` in a union: a guard that answers nothing lets the request go on.
+      // `void` in a union: a guard that waits for nothing returns no promise.
       "@typescript-eslint/no-invalid-void-type": "off",
       // `return report(…)` ends a command in one statement.
       "@typescript-eslint/no-confusing-void-expression": "off",
@@ -70,11 +70,6 @@ export default tseslint.config(
       // The caller names the type of a stored or parsed value.
       "@typescript-eslint/no-unnecessary-type-parameters": "off",
     },
-  },
-  {
-    // Sorted when their files have been split.
-    files: ["src/storage/**", "test/storage/**", "test/contract/**"],
-    rules: { "sort/imports": "off" },
   },
   {
     files: ["**/*.js"],

@@ -1,22 +1,22 @@
 // All stores of one storage engine: the interface that everything above storage/ works with.
 import type { ApiKeyStore } from "../auth/api-keys.ts";
-import type { BrowserSessionStore } from "../auth/browser-sessions.ts";
-import type { SigningKeyStore } from "../protocol/signing-keys.ts";
-import type { HistoryStore } from "../chat/store.ts";
-import type { InstanceStore } from "../instances/store.ts";
 import type { AuditStore } from "../auth/audit.ts";
-import type { IdempotentCallStore } from "../idempotency/idempotent-calls.ts";
-import type { Cutoffs, Maintenance } from "../jobs/cleanup.ts";
-import type { ClientStore, SessionStore } from "../sessions/store.ts";
-import type { StateStore } from "../state/store.ts";
+import type { BrowserSessionStore } from "../auth/browser-sessions.ts";
+import type { HistoryStore } from "../chat/store.ts";
 import type { StreamStore } from "../events/store.ts";
-import type { Changes } from "../updates/changes.ts";
-import type { SubscriptionStore } from "../updates/store.ts";
-import type { StoredFigures } from "../telemetry/readings.ts";
-import type { TransferStore } from "../transfer/store.ts";
+import type { IdempotentCallStore } from "../idempotency/idempotent-calls.ts";
+import type { InstanceStore } from "../instances/store.ts";
+import type { Cutoffs, Maintenance } from "../jobs/cleanup.ts";
 import type { Jump } from "../jobs/trusted-time.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { AppError } from "../lib/errors.ts";
+import type { SigningKeyStore } from "../protocol/signing-keys.ts";
+import type { ClientStore, SessionStore } from "../sessions/store.ts";
+import type { StateStore } from "../state/store.ts";
+import type { StoredFigures } from "../telemetry/readings.ts";
+import type { TransferStore } from "../transfer/store.ts";
+import type { Changes } from "../updates/changes.ts";
+import type { SubscriptionStore } from "../updates/store.ts";
 
 /**
  * The ports of one engine. Several processes may use one storage at the same time, and every method is one operation

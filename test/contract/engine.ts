@@ -1,8 +1,8 @@
 // The interface of a storage engine to the contract, and helpers of the contract's tests.
+import type { NewRequest, RequestId } from "../../src/events/store.ts";
 import { newId } from "../../src/lib/ids.ts";
 import type { Client, Session } from "../../src/sessions/session.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import type { NewRequest, RequestId } from "../../src/events/store.ts";
 import type { ManualClock } from "../support/manual-clock.ts";
 
 export interface Opened {

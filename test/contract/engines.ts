@@ -5,7 +5,7 @@ import type { Storage } from "../../src/storage/storage.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
-import { GRACE, MAX_AGE, type Limits, type Open } from "./engine.ts";
+import { GRACE, type Limits, MAX_AGE, type Open } from "./engine.ts";
 
 export const engines: Readonly<Record<string, Open>> = {
   "SQLite in memory": async (limits) => {

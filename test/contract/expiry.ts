@@ -12,10 +12,10 @@ import {
   newInstance,
   newRequest,
   newSession,
+  type Open,
   PRESENCE,
   put,
   say,
-  type Open,
 } from "./engine.ts";
 
 async function* noPages(): AsyncGenerator<Content[]> {}

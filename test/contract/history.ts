@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { ANA, BOB, failure, MAX_AGE, newSession, say, type Open } from "./engine.ts";
+import { ANA, BOB, failure, MAX_AGE, newSession, type Open, say } from "./engine.ts";
 
 const seqs = async (storage: Storage, id: string, limit: number, before?: number) =>
   (await storage.history.page(id, { limit, before })).messages.map(({ seq }) => seq);

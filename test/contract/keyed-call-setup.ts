@@ -1,6 +1,6 @@
 // The setup of IdempotentCallStore's contract: two processes that know of one call.
-import { newId } from "../../src/lib/ids.ts";
 import type { IdempotentCall } from "../../src/idempotency/idempotent-calls.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { ANA, newInstance, type Opened } from "./engine.ts";
 
 /** Lifetime of a call, in milliseconds. */

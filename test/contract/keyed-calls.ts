@@ -1,8 +1,8 @@
 // The contract of IdempotentCallStore: a key stands for one call of one owner in one scope, and is told what became of it.
 import { describe, expect, it } from "vitest";
+import type { IdempotentCall, MakeOnce } from "../../src/idempotency/idempotent-calls.ts";
 import { newId } from "../../src/lib/ids.ts";
-import type { MakeOnce, IdempotentCall } from "../../src/idempotency/idempotent-calls.ts";
-import { BOB, failure, newInstance, newSession, say, type Open } from "./engine.ts";
+import { BOB, failure, newInstance, newSession, type Open, say } from "./engine.ts";
 import { CALL, MAX, setUp } from "./keyed-call-setup.ts";
 
 export function keyedCallsContract(open: Open): void {

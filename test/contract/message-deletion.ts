@@ -4,7 +4,7 @@ import type { Turn } from "../../src/chat/store.ts";
 import { newId } from "../../src/lib/ids.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import type { TransferRecord } from "../../src/transfer/store.ts";
-import { ANA, failure, newInstance, newSession, say, type Open } from "./engine.ts";
+import { ANA, failure, newInstance, newSession, type Open, say } from "./engine.ts";
 
 const seqs = async (storage: Storage, id: string) =>
   (await storage.history.page(id, { limit: 99 })).messages.map(({ seq }) => seq);

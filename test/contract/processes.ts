@@ -5,17 +5,17 @@ import type { Storage } from "../../src/storage/storage.ts";
 import type { Subject } from "../../src/updates/changes.ts";
 import {
   ANA,
+  BOB,
+  failure,
+  type Limits,
   newClient,
   newInstance,
   newRequest,
   newSession,
-  put,
-  say,
   type Open,
   type Opened,
-  BOB,
-  failure,
-  type Limits,
+  put,
+  say,
 } from "./engine.ts";
 
 async function openTwice(open: Open, limits?: Limits): Promise<[Opened, Opened]> {

@@ -10,9 +10,9 @@ import {
   newConnection,
   newInstance,
   newSession,
+  type Open,
   put,
   say,
-  type Open,
 } from "./engine.ts";
 
 export function sessionContract(open: Open): void {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Principal } from "../../src/auth/principal.ts";
 import { newId } from "../../src/lib/ids.ts";
 import type { Grant } from "../../src/sessions/store.ts";
-import { ANA, BOB, failure, MAX_AGE, newClient, newSession, say, type Open } from "./engine.ts";
+import { ANA, BOB, failure, MAX_AGE, newClient, newSession, type Open, say } from "./engine.ts";
 
 const READ: Grant = { principal: BOB, access: "read" };
 const WRITE: Grant = { principal: BOB, access: "write" };

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
 import type { StateWrite } from "../../src/state/store.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { failure, newSession, put, type Open } from "./engine.ts";
+import { failure, newSession, type Open, put } from "./engine.ts";
 
 const write = (more: Partial<StateWrite> = {}): StateWrite => ({
   key: "k",

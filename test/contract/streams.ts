@@ -1,7 +1,7 @@
 // The contract of StreamStore: the event log, its pruning, the outbox and expiry; requests.ts has the rest.
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/lib/ids.ts";
 import type { RequestId, StreamEvent } from "../../src/events/store.ts";
+import { newId } from "../../src/lib/ids.ts";
 import {
   BOB,
   failure,

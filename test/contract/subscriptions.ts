@@ -1,7 +1,7 @@
 // The contract of SubscriptionStore: who is subscribed to what, and the outboxes.
 import { describe, expect, it } from "vitest";
-import { MAX_OUTBOX, type SubscriptionStore } from "../../src/updates/store.ts";
 import { newId } from "../../src/lib/ids.ts";
+import { MAX_OUTBOX, type SubscriptionStore } from "../../src/updates/store.ts";
 import {
   ANA,
   BOB,

@@ -1,7 +1,7 @@
 // The contract of the summaries that HistoryStore keeps.
 import { describe, expect, it } from "vitest";
 import type { Turn } from "../../src/chat/store.ts";
-import { failure, newInstance, newSession, say, type Open, type Opened } from "./engine.ts";
+import { failure, newInstance, newSession, type Open, type Opened, say } from "./engine.ts";
 
 const SUMMARY = { uptoSeq: 7, leftOut: 0, content: "Grüße 😀", model: "m" };
 

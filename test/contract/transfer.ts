@@ -5,7 +5,8 @@ import type { Principal } from "../../src/auth/principal.ts";
 import type { Message } from "../../src/chat/message.ts";
 import { newId } from "../../src/lib/ids.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import type { SessionRecord, Content, TransferRecord } from "../../src/transfer/store.ts";
+import type { Content, SessionRecord, TransferRecord } from "../../src/transfer/store.ts";
+import type { Open, Opened } from "./engine.ts";
 import {
   ANA,
   BOB,
@@ -17,7 +18,6 @@ import {
   put,
   say,
 } from "./engine.ts";
-import type { Open, Opened } from "./engine.ts";
 
 const SOME = 100;
 

@@ -1,11 +1,11 @@
 // The contract of chat turns: one at a time in a session, the question kept whatever happens, the answer in one.
 import { describe, expect, it } from "vitest";
-import { newId } from "../../src/lib/ids.ts";
 import type { Principal } from "../../src/auth/principal.ts";
 import type { Again } from "../../src/chat/ask.ts";
 import type { Turn } from "../../src/chat/store.ts";
+import { newId } from "../../src/lib/ids.ts";
 import type { Storage } from "../../src/storage/storage.ts";
-import { failure, newInstance, newSession, say, type Open, type Opened } from "./engine.ts";
+import { failure, newInstance, newSession, type Open, type Opened, say } from "./engine.ts";
 
 const ANSWER = { content: "42", model: "deep-thought", inputTokens: 7, outputTokens: 1 };
 

@@ -1,17 +1,17 @@
 // Each principal has an account of all that is stored for it: whoever is at its share is refused before others are.
 import { describe, expect, it, onTestFinished } from "vitest";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
-import { openStorage } from "../../src/storage/open.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { listen } from "../support/listening.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
-import { bearer, codeOf, ERAS, serveWithKeys, type Person } from "../support/people.ts";
+import { bearer, codeOf, ERAS, type Person, serveWithKeys } from "../support/people.ts";
 import { initialize, post, read } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 

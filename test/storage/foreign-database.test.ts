@@ -4,11 +4,11 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import { databaseFile } from "../../src/storage/admin.ts";
 import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
+import { inspect } from "../../src/storage/sqlite/admin/inspect.ts";
 import { restore } from "../../src/storage/sqlite/admin/restore.ts";
 import { openConnection, openExisting } from "../../src/storage/sqlite/engine/connection.ts";
-import { inspect } from "../../src/storage/sqlite/admin/inspect.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
 function foreign(statements: string): string {

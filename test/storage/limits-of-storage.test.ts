@@ -1,8 +1,8 @@
 // What one principal may store, and what the file may hold: at its limit nothing is lost, and room can be made.
 import { describe, expect, it } from "vitest";
-import { bearer, codeOf, ERAS, serveWithKeys, speak, type Person } from "../support/people.ts";
-import { initialize, post } from "../support/raw.ts";
 import { openDatabase } from "../support/database.ts";
+import { bearer, codeOf, ERAS, type Person, serveWithKeys, speak } from "../support/people.ts";
+import { initialize, post } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const KB = "x".repeat(1_024);

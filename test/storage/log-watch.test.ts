@@ -2,10 +2,10 @@
 import { expect, it, onTestFinished, vi } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { newId } from "../../src/lib/ids.ts";
-import { LogWatch, logBytes } from "../../src/storage/sqlite/disk/log-watch.ts";
-import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import { logBytes, LogWatch } from "../../src/storage/sqlite/disk/log-watch.ts";
+import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 

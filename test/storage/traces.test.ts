@@ -4,15 +4,15 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
-import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
+import { backUp } from "../../src/storage/sqlite/admin/backup.ts";
 import { defineTool } from "../../src/tools/tool.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { listen } from "../support/listening.ts";
-import { ERAS, serveWithKeys, type KeyedServer, type Person } from "../support/people.ts";
-import { read, rpc, type RawClient } from "../support/raw.ts";
+import { ERAS, type KeyedServer, type Person, serveWithKeys } from "../support/people.ts";
+import { type RawClient, read, rpc } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 const WORD = "narwhal";

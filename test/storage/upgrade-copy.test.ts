@@ -5,14 +5,14 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HOST } from "../../src/instances/liveness.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { copyBeforeUpgrade } from "../../src/storage/sqlite/admin/upgrade-copy.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { appliedVersion, migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
-import { copyBeforeUpgrade } from "../../src/storage/sqlite/admin/upgrade-copy.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { run, PROGRAM, startServer } from "../support/process.ts";
+import { PROGRAM, run, startServer } from "../support/process.ts";
 
 const OLD = 2;
 

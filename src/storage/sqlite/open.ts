@@ -1,12 +1,20 @@
 // Opens SQLite in a data folder, or in memory, and builds its stores.
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Storage, StorageOptions } from "../storage.ts";
 import { sqliteApiKeyStore } from "./access/api-key-store.ts";
 import { sqliteAuditStore } from "./access/audit-store.ts";
 import { sqliteBrowserSessionStore } from "./access/browser-session-store.ts";
+import { sqliteSigningKeyStore } from "./access/signing-key-store.ts";
+import { refuseInstances } from "./admin/claim.ts";
+import { databaseFile } from "./admin/files.ts";
+import { copyBeforeUpgrade } from "./admin/upgrade-copy.ts";
 import { Ballast, isFull } from "./disk/ballast.ts";
-import { sqliteClientStore } from "./stores/client-store.ts";
-import { openCutoffs, sqliteCutoffs } from "./stores/cutoff-store.ts";
+import { Checkpoints } from "./disk/checkpoints.ts";
+import { LogSync } from "./disk/log-sync.ts";
+import { LogWatch } from "./disk/log-watch.ts";
+import { OwnFiles } from "./disk/own-files.ts";
+import { Room } from "./disk/room.ts";
 import {
   cannotOpen,
   MEMORY,
@@ -16,34 +24,26 @@ import {
   type Sqlite,
 } from "./engine/connection.ts";
 import { Engine } from "./engine/engine.ts";
+import { sqliteWriteAccess } from "./engine/write-access.ts";
 import { sqliteHistoryStore } from "./history/history-store.ts";
-import { sqliteInstanceStore } from "./stores/instance-store.ts";
-import { sqliteKeyedCallStore } from "./stores/keyed-call-store.ts";
-import { Checkpoints } from "./disk/checkpoints.ts";
-import { OwnFiles } from "./disk/own-files.ts";
-import { LogWatch } from "./disk/log-watch.ts";
-import { LogSync } from "./disk/log-sync.ts";
+import { sqliteUsage } from "./limits/usage.ts";
 import { appliedVersion, isBehind, migrate } from "./schema/migrate.ts";
-import { refuseInstances } from "./admin/claim.ts";
-import { databaseFile } from "./admin/files.ts";
-import { maxAgeOf, rememberMaxAge } from "./stores/retention-row.ts";
-import { Room } from "./disk/room.ts";
 import { sqliteIndexMerge } from "./search/index-merge.ts";
 import { sqliteSessionStore } from "./sessions/session-store.ts";
 import { sqliteShrink } from "./sessions/shrink.ts";
-import { sqliteSigningKeyStore } from "./access/signing-key-store.ts";
-import { sqliteStatistics } from "./stores/statistics.ts";
 import { sqliteStateStore } from "./sessions/state-store.ts";
+import { sqliteTransferStore } from "./sessions/transfer-store.ts";
+import { sqliteClientStore } from "./stores/client-store.ts";
+import { openCutoffs, sqliteCutoffs } from "./stores/cutoff-store.ts";
+import { sqliteInstanceStore } from "./stores/instance-store.ts";
+import { sqliteKeyedCallStore } from "./stores/keyed-call-store.ts";
+import { maxAgeOf, rememberMaxAge } from "./stores/retention-row.ts";
+import { sqliteStatistics } from "./stores/statistics.ts";
+import { sqliteUpkeep } from "./stores/upkeep.ts";
 import { sqliteStreamStore } from "./streams/stream-store.ts";
 import { outboxRows } from "./updates/outbox-rows.ts";
 import { subscriptionRows } from "./updates/subscription-rows.ts";
 import { sqliteSubscriptionStore } from "./updates/subscription-store.ts";
-import { sqliteTransferStore } from "./sessions/transfer-store.ts";
-import { sqliteWriteAccess } from "./engine/write-access.ts";
-import { sqliteUsage } from "./limits/usage.ts";
-import { copyBeforeUpgrade } from "./admin/upgrade-copy.ts";
-import { sqliteUpkeep } from "./stores/upkeep.ts";
-import type { Storage, StorageOptions } from "../storage.ts";
 
 /** Maximum time that the event loop blocks for another process's lock, in milliseconds. */
 const BLOCKING_MS = 40;

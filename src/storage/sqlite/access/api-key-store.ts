@@ -2,8 +2,8 @@
 import { and, asc, eq, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
 import type { ApiKeyStore } from "../../../auth/api-keys.ts";
 import type { Engine } from "../engine/engine.ts";
-import { apiKeys } from "../schema/schema.ts";
 import { lazily } from "../engine/statements.ts";
+import { apiKeys } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 

@@ -1,10 +1,10 @@
 // The audit in SQLite.
 import { desc, lt, sql } from "drizzle-orm";
 import type { AuditStore, NewAuditEntry } from "../../../auth/audit.ts";
-import { withFirst, type Engine } from "../engine/engine.ts";
+import { type Engine, withFirst } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
-import { audit } from "../schema/schema.ts";
 import { lazily } from "../engine/statements.ts";
+import { audit } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 

@@ -13,12 +13,12 @@ import { AppError } from "../../../lib/errors.ts";
 import { requireRoom } from "../../../lib/files/room.ts";
 import { findTarget, timestamp } from "../../../lib/files/target.ts";
 import { createPartial, writeWhole } from "../../../lib/files/whole-file.ts";
-import { databaseBytes, removeDatabase, SIDE_FILES } from "./files.ts";
 import { openExisting } from "../engine/connection.ts";
-import { copyDatabase, finishCopy, packCopy, type Contents, type CopyOptions } from "./copy.ts";
-import { noteBackup } from "./backup-note.ts";
-import { expectOurs } from "../engine/identity.ts";
 import { fromSqlite } from "../engine/errors.ts";
+import { expectOurs } from "../engine/identity.ts";
+import { noteBackup } from "./backup-note.ts";
+import { type Contents, copyDatabase, type CopyOptions, finishCopy, packCopy } from "./copy.ts";
+import { databaseBytes, removeDatabase, SIDE_FILES } from "./files.ts";
 
 export interface BackupOptions extends CopyOptions {
   /** The path of the database. */

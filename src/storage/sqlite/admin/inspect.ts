@@ -1,17 +1,17 @@
 // Inspection of a database without changing it, also beside a running server.
-import { AppError } from "../../../lib/errors.ts";
-import type { Instance } from "../../../instances/store.ts";
 import { seemsAlive } from "../../../instances/liveness.ts";
-import { allInstances } from "./claim.ts";
-import { lastBackup } from "./backup-note.ts";
+import type { Instance } from "../../../instances/store.ts";
+import { AppError } from "../../../lib/errors.ts";
 import { logBytes } from "../disk/log-watch.ts";
 import { openExisting, type Sqlite } from "../engine/connection.ts";
-import { countContents, type Contents } from "./copy.ts";
 import { fromSqlite } from "../engine/errors.ts";
 import { expectOurs } from "../engine/identity.ts";
 import { appliedVersion, refuseNewer } from "../schema/migrate.ts";
 import { migrations } from "../schema/migrations.ts";
 import { addSearchFunctions } from "../search/search-index.ts";
+import { lastBackup } from "./backup-note.ts";
+import { allInstances } from "./claim.ts";
+import { type Contents, countContents } from "./copy.ts";
 
 export interface Inspection {
   contents: Contents;

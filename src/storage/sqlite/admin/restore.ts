@@ -15,18 +15,18 @@ import {
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
-import { atFile } from "../../../lib/system-errors.ts";
 import { dropToOwner } from "../../../lib/files/owner.ts";
 import { requireRoom } from "../../../lib/files/room.ts";
 import { timestamp } from "../../../lib/files/target.ts";
 import { createPartial, settle, syncFolder } from "../../../lib/files/whole-file.ts";
-import { databaseBytes, removeDatabase, SIDE_FILES } from "./files.ts";
+import { atFile } from "../../../lib/system-errors.ts";
 import { cannotOpen, makeFolder, openExisting } from "../engine/connection.ts";
-import { finishCopy, type Contents } from "./copy.ts";
-import { claim, type Claim } from "./claim.ts";
 import { fromSqlite } from "../engine/errors.ts";
 import { expectOurs } from "../engine/identity.ts";
 import { appliedVersion, refuseNewer } from "../schema/migrate.ts";
+import { type Claim, claim } from "./claim.ts";
+import { type Contents, finishCopy } from "./copy.ts";
+import { databaseBytes, removeDatabase, SIDE_FILES } from "./files.ts";
 
 /** Bytes per read of a copy. */
 const COPY_BYTES = 1 << 20;

@@ -5,10 +5,10 @@ import { AppError } from "../../../lib/errors.ts";
 import { dropToOwner } from "../../../lib/files/owner.ts";
 import { requireRoom } from "../../../lib/files/room.ts";
 import { createPartial, settle } from "../../../lib/files/whole-file.ts";
-import { databaseBytes, removeDatabase } from "./files.ts";
 import { MEMORY, openExisting, type Sqlite } from "../engine/connection.ts";
 import { appliedVersion } from "../schema/migrate.ts";
-import { migrations, type Migration } from "../schema/migrations.ts";
+import { type Migration, migrations } from "../schema/migrations.ts";
+import { databaseBytes, removeDatabase } from "./files.ts";
 
 const KEPT = 2;
 

@@ -2,8 +2,8 @@
 // the whole program for as long as the disk takes. It goes on to do so until the thread is there, and where none can run.
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import { loadedAddon } from "../engine/native.ts";
 import type { Sqlite } from "../engine/connection.ts";
+import { loadedAddon } from "../engine/native.ts";
 
 /** Number of commits between two looks at the log. */
 const LOOK_EVERY = 8;

@@ -1,10 +1,10 @@
 // Looks after the write-ahead log. SQLite folds it into the database by itself, and says nothing when it cannot: then the log
 // grows with every write, until the disk is full.
 import { statSync } from "node:fs";
-import { fromSqlite } from "../engine/errors.ts";
-import type { Sqlite } from "../engine/connection.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { OnLog } from "../../storage.ts";
+import type { Sqlite } from "../engine/connection.ts";
+import { fromSqlite } from "../engine/errors.ts";
 
 /** Many times what SQLite lets it become, and what it is cut back to (`journal_size_limit`). */
 export const LARGE_LOG_BYTES = 64 << 20;

@@ -1,10 +1,10 @@
 // Room for deletions on a full disk. A deletion gets the ballast's room; then its pages go back to the disk, the log is
 // folded in, and the ballast is made again. Writes that store more never get that room.
 import { AppError } from "../../../lib/errors.ts";
-import { isFull, type Ballast } from "./ballast.ts";
-import { USUAL_PAGES, type Checkpoints } from "./checkpoints.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { fromSqlite } from "../engine/errors.ts";
+import { type Ballast, isFull } from "./ballast.ts";
+import { type Checkpoints, USUAL_PAGES } from "./checkpoints.ts";
 
 const LEAST_LOG_PAGES = 16;
 /** Maximum pages per return to the disk. More would hold up other calls; the cleanup job returns the rest. */

@@ -13,12 +13,12 @@ import {
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { AppError } from "../../../lib/errors.ts";
-import { systemReason } from "../../../lib/system-errors.ts";
 import { leaveToOwner } from "../../../lib/files/owner.ts";
+import { systemReason } from "../../../lib/system-errors.ts";
+import { addSearchFunctions } from "../search/search-index.ts";
 import { fromSqlite } from "./errors.ts";
 import { refuseForeign } from "./identity.ts";
 import { embeddedAddon } from "./native.ts";
-import { addSearchFunctions } from "../search/search-index.ts";
 
 export type Sqlite = Database.Database;
 

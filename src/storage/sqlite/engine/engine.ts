@@ -1,22 +1,22 @@
 // The base of every SQLite store: reads, writes, times and conditions of expiry.
 import { AsyncLocalStorage } from "node:async_hooks";
+import { type SQL, sql } from "drizzle-orm";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
-import { sql, type SQL } from "drizzle-orm";
-import type { Clock } from "../../../lib/clock.ts";
+import type { ApiKey } from "../../../auth/api-keys.ts";
 import type { Cutoff, CutoffKind } from "../../../jobs/cutoff.ts";
 import type { TrustedTime } from "../../../jobs/trusted-time.ts";
-import type { ApiKey } from "../../../auth/api-keys.ts";
+import type { Clock } from "../../../lib/clock.ts";
 import type { Client, Session } from "../../../sessions/session.ts";
 import { SESSIONS_URI } from "../../../sessions/uris.ts";
 import { isFull } from "../disk/ballast.ts";
-import type { Sqlite } from "./connection.ts";
-import { drizzleOf } from "./statements.ts";
-import { fromSqlite } from "./errors.ts";
 import type { Room } from "../disk/room.ts";
+import { keepSearchIndex } from "../search/search-index.ts";
+import type { Sqlite } from "./connection.ts";
+import { fromSqlite } from "./errors.ts";
 import { GroupCommit, type GroupCommitOptions } from "./group-commit.ts";
 import { OtherProcesses } from "./other-processes.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
-import { keepSearchIndex } from "../search/search-index.ts";
+import { drizzleOf } from "./statements.ts";
 
 /** The current cutoffs: rows last used at or before their cutoff have expired. */
 export type ExpiryTimes = {

@@ -1,6 +1,6 @@
 // Counts and deletes the expired rows of a table, by a condition, in batches.
 import { setTimeout as sleep } from "node:timers/promises";
-import { sql, type SQL } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { Expiring } from "../../../lib/expiring.ts";
 import type { Engine } from "./engine.ts";

@@ -5,11 +5,11 @@ import { setTimeout } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { AppError } from "../../../lib/errors.ts";
 import type { OnCommit } from "../../storage.ts";
-import type { Sqlite } from "./connection.ts";
-import { fromSqlite } from "./errors.ts";
 import type { Checkpoints } from "../disk/checkpoints.ts";
 import type { LogSync } from "../disk/log-sync.ts";
 import type { OwnFiles } from "../disk/own-files.ts";
+import type { Sqlite } from "./connection.ts";
+import { fromSqlite } from "./errors.ts";
 
 interface Operation {
   run(): unknown;

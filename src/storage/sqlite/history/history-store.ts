@@ -2,12 +2,12 @@
 import type { HistoryStore } from "../../../chat/store.ts";
 import { onPage } from "../../../lib/page.ts";
 import type { Engine } from "../engine/engine.ts";
-import { messageStatements, publicPart, sameRequest } from "./message-rows.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+import type { Usage } from "../limits/usage.ts";
 import { sqliteSearch } from "../search/search-store.ts";
+import { messageStatements, publicPart, sameRequest } from "./message-rows.ts";
 import { summaryStatements } from "./summary-rows.ts";
 import { sqliteTurns } from "./turn-store.ts";
-import type { Usage } from "../limits/usage.ts";
-import type { WriteAccess } from "../engine/write-access.ts";
 
 export function sqliteHistoryStore(
   engine: Engine,

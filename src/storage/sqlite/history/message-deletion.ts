@@ -5,12 +5,12 @@ import { titleOf } from "../../../chat/title.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
 import type { Engine } from "../engine/engine.ts";
-import { sqliteHistoryGaps } from "./history-gaps.ts";
+import { lazily } from "../engine/statements.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
 import { messages, sessions, turns } from "../schema/schema.ts";
 import { sqliteTraces } from "../sessions/traces.ts";
+import { sqliteHistoryGaps } from "./history-gaps.ts";
 import { summaryStatements } from "./summary-rows.ts";
-import type { WriteAccess } from "../engine/write-access.ts";
-import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 

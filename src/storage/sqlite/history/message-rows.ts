@@ -4,10 +4,10 @@ import type { Message } from "../../../chat/message.ts";
 import { titleOf } from "../../../chat/title.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { Engine } from "../engine/engine.ts";
-import { sqliteHistoryGaps } from "./history-gaps.ts";
-import { messages, sessions } from "../schema/schema.ts";
-import type { Usage } from "../limits/usage.ts";
 import { lazily } from "../engine/statements.ts";
+import type { Usage } from "../limits/usage.ts";
+import { messages, sessions } from "../schema/schema.ts";
+import { sqliteHistoryGaps } from "./history-gaps.ts";
 
 const { placeholder } = sql;
 

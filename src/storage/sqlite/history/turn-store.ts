@@ -1,21 +1,21 @@
 // Chat turns in SQLite: the claim on a session, the question before the model is called, the answer after it.
 import { and, desc, eq, gte, sql } from "drizzle-orm";
-import { askedMeanwhile, type Again } from "../../../chat/ask.ts";
-import type { HistoryStore, Turn, TurnStart } from "../../../chat/store.ts";
 import type { Principal } from "../../../auth/principal.ts";
+import { type Again, askedMeanwhile } from "../../../chat/ask.ts";
+import type { HistoryStore, Turn, TurnStart } from "../../../chat/store.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { Engine } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+import { instances, messages, turns } from "../schema/schema.ts";
 import {
+  type MessageRow,
+  type MessageStatements,
   publicPart,
   requestKeyTaken,
   sameRequest,
-  type MessageRow,
-  type MessageStatements,
 } from "./message-rows.ts";
-import { instances, messages, turns } from "../schema/schema.ts";
 import type { SummaryStatements } from "./summary-rows.ts";
-import type { WriteAccess } from "../engine/write-access.ts";
-import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 

@@ -5,9 +5,9 @@ import { AppError } from "../../../lib/errors.ts";
 import type { UsageLimits } from "../../storage.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import type { Engine } from "../engine/engine.ts";
-import { sqliteProgramRoom } from "./program-room.ts";
-import { sessions, usage } from "../schema/schema.ts";
 import { lazily } from "../engine/statements.ts";
+import { sessions, usage } from "../schema/schema.ts";
+import { sqliteProgramRoom } from "./program-room.ts";
 
 /** Each check is called inside a write that has stored something: what it throws undoes that. @throws AppError `limit` */
 export interface Usage {

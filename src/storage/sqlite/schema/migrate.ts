@@ -1,7 +1,7 @@
 // Brings the database to this program's version before anything else uses it. Keeps drizzle-kit's own book-keeping table.
 import { AppError } from "../../../lib/errors.ts";
 import { BUSY_TIMEOUT_MS, type Sqlite } from "../engine/connection.ts";
-import { migrations, type Migration } from "./migrations.ts";
+import { type Migration, migrations } from "./migrations.ts";
 import { newDatabase } from "./new-database.ts";
 
 const UPGRADE_TIMEOUT_MS = 600_000;

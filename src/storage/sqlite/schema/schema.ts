@@ -1,7 +1,6 @@
 // The tables, from which drizzle-kit writes migrations/. Times are integer milliseconds; every foreign key cascades.
 // Views for people and the full-text index are in migrations/0001_views_and_search.sql.
 import { sql } from "drizzle-orm";
-import type { Credentials } from "../../../auth/principal.ts";
 import {
   blob,
   index,
@@ -11,6 +10,7 @@ import {
   text,
   uniqueIndex,
 } from "drizzle-orm/sqlite-core";
+import type { Credentials } from "../../../auth/principal.ts";
 
 export const sessions = sqliteTable(
   "sessions",

@@ -1,11 +1,11 @@
 // The statements of a search. Preparing a query with many conditions costs more than running it, so they are batched.
-import { MAX_TAKEN } from "../../../sessions/store.ts";
-import { and, desc, eq, inArray, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, inArray, type SQL, sql } from "drizzle-orm";
 import type { SearchOptions } from "../../../chat/store.ts";
-import { sessionAlive, type Engine } from "../engine/engine.ts";
+import { MAX_TAKEN } from "../../../sessions/store.ts";
+import { type Engine, sessionAlive } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";
 import { grants, messages, sessions } from "../schema/schema.ts";
-import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 

@@ -1,9 +1,9 @@
 // Search in SQLite. The index gives the newest messages with a term, up to a bound, and this file ranks them. SQLite's
 // bm25() would count every message with the word first, which takes more than a second in a million messages.
 import type { Found, HistoryStore, SearchOptions, SearchScope } from "../../../chat/store.ts";
-import { ranked, weightOf } from "../../../search/ranking.ts";
 import { once } from "../../../lib/once.ts";
-import { terms, type Term } from "../../../search/terms.ts";
+import { ranked, weightOf } from "../../../search/ranking.ts";
+import { type Term, terms } from "../../../search/terms.ts";
 import type { Engine } from "../engine/engine.ts";
 import { ownerToken, sessionToken } from "./search-index.ts";
 import { searchRows } from "./search-rows.ts";

@@ -1,10 +1,10 @@
 // Lists and counts of sessions.
-import { and, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import type { Access, Session, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
-import { clientConnected, sessionAlive, type Engine } from "../engine/engine.ts";
+import { clientConnected, type Engine, sessionAlive } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { messageCountOf } from "../history/history-gaps.ts";
 import { grants, sessions } from "../schema/schema.ts";

@@ -1,9 +1,9 @@
 // Sessions in SQLite: finding, creating and changing them. Not here: what a session owns, lists, and the end of sessions.
-import { and, eq, sql, type SQL } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Session } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
-import { sessionAlive, type Engine } from "../engine/engine.ts";
+import { type Engine, sessionAlive } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { sqliteMessageDeletion } from "../history/message-deletion.ts";

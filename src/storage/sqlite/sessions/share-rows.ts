@@ -3,10 +3,10 @@ import { and, asc, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Grant, SessionStore } from "../../../sessions/store.ts";
 import type { Engine } from "../engine/engine.ts";
-import { grants, sessions, shareOffers } from "../schema/schema.ts";
-import type { Usage } from "../limits/usage.ts";
-import type { WriteAccess } from "../engine/write-access.ts";
 import { lazily } from "../engine/statements.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+import type { Usage } from "../limits/usage.ts";
+import { grants, sessions, shareOffers } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 

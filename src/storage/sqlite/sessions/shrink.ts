@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { and, eq, ne, sql } from "drizzle-orm";
 import type { Clearable } from "../../../sessions/store.ts";
-import { HIDDEN, sessionAlive, type Engine } from "../engine/engine.ts";
+import { type Engine, HIDDEN, sessionAlive } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
 import { sqliteHistoryGaps } from "../history/history-gaps.ts";
 import {
   clients,
@@ -15,7 +16,6 @@ import {
   summaries,
   turns,
 } from "../schema/schema.ts";
-import { lazily } from "../engine/statements.ts";
 import type { IndexMerge } from "../search/index-merge.ts";
 import { sqliteTraces } from "./traces.ts";
 

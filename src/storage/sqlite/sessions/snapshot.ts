@@ -1,6 +1,6 @@
 // A snapshot of one session, row by row, as the connection sees it: within a transaction, at one moment.
-import { AppError } from "../../../lib/errors.ts";
 import type { Message } from "../../../chat/message.ts";
+import { AppError } from "../../../lib/errors.ts";
 import type { Session } from "../../../sessions/session.ts";
 import type { StateEntry } from "../../../state/store.ts";
 import type { ContentCounts, TransferRecord } from "../../../transfer/store.ts";

@@ -5,11 +5,11 @@ import { onPage } from "../../../lib/page.ts";
 import type { StateRange, StateStore } from "../../../state/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
+import { lazily } from "../engine/statements.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+import type { Usage } from "../limits/usage.ts";
 import { sessionState } from "../schema/schema.ts";
 import { stateColumns, statePut } from "./state-rows.ts";
-import type { Usage } from "../limits/usage.ts";
-import type { WriteAccess } from "../engine/write-access.ts";
-import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 

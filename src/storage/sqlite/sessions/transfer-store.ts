@@ -5,16 +5,16 @@ import { and, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Content, SessionRecord, TransferStore } from "../../../transfer/store.ts";
 import type { Sqlite } from "../engine/connection.ts";
-import { HIDDEN, sessionAlive, type Engine } from "../engine/engine.ts";
+import { type Engine, HIDDEN, sessionAlive } from "../engine/engine.ts";
 import { fromSqlite } from "../engine/errors.ts";
-import { messageStatements } from "../history/message-rows.ts";
-import { clients, messages, sessions, turns } from "../schema/schema.ts";
-import type { Usage } from "../limits/usage.ts";
-import type { WriteAccess } from "../engine/write-access.ts";
-import type { Shrink } from "./shrink.ts";
-import { statePut } from "./state-rows.ts";
-import { snapshotPieces, whileTaken } from "./snapshot.ts";
 import { lazily } from "../engine/statements.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+import { messageStatements } from "../history/message-rows.ts";
+import type { Usage } from "../limits/usage.ts";
+import { clients, messages, sessions, turns } from "../schema/schema.ts";
+import type { Shrink } from "./shrink.ts";
+import { snapshotPieces, whileTaken } from "./snapshot.ts";
+import { statePut } from "./state-rows.ts";
 
 const { placeholder } = sql;
 

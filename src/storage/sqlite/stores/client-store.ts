@@ -5,6 +5,8 @@ import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { clientAlive, clientEngaged, clientExpired, type Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
+import { lazily } from "../engine/statements.ts";
+import type { Usage } from "../limits/usage.ts";
 import {
   clients,
   connections,
@@ -13,10 +15,8 @@ import {
   streams,
   subscriptions,
 } from "../schema/schema.ts";
-import type { Usage } from "../limits/usage.ts";
 import type { Shrink } from "../sessions/shrink.ts";
 import type { SubscriptionRows } from "../updates/subscription-rows.ts";
-import { lazily } from "../engine/statements.ts";
 
 const { placeholder } = sql;
 

@@ -1,13 +1,13 @@
 // The cutoffs of this folder in SQLite: their records, and the counts of rows between two cutoffs.
-import { and, eq, gt, lt, max, sql, type SQL } from "drizzle-orm";
-import { CLOCK_SET, type Clock } from "../../../lib/clock.ts";
+import { and, eq, gt, lt, max, type SQL, sql } from "drizzle-orm";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
+import { type Cutoffs, EMPTY_AGE_MS } from "../../../jobs/cleanup.ts";
 import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
-import { EMPTY_AGE_MS, type Cutoffs } from "../../../jobs/cleanup.ts";
-import { TrustedTime, type Jump } from "../../../jobs/trusted-time.ts";
-import type { Sqlite } from "../engine/connection.ts";
+import { type Jump, TrustedTime } from "../../../jobs/trusted-time.ts";
+import { type Clock, CLOCK_SET } from "../../../lib/clock.ts";
 import type { Expiry } from "../../storage.ts";
-import { blank, inUse, type Engine, type EngineTimes } from "../engine/engine.ts";
+import type { Sqlite } from "../engine/connection.ts";
+import { blank, type Engine, type EngineTimes, inUse } from "../engine/engine.ts";
 import { drizzleOf, lazily } from "../engine/statements.ts";
 import { clients, clockJumps, cutoffs, sessions } from "../schema/schema.ts";
 

@@ -2,8 +2,8 @@
 import { eq, sql } from "drizzle-orm";
 import type { InstanceStore } from "../../../instances/store.ts";
 import type { Engine } from "../engine/engine.ts";
-import { instances, messages, turns } from "../schema/schema.ts";
 import { lazily } from "../engine/statements.ts";
+import { instances, messages, turns } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 

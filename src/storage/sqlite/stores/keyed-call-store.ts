@@ -1,19 +1,19 @@
 // Calls with a request key in SQLite.
 import { and, asc, eq, isNull, lt, ne, sql } from "drizzle-orm";
-import { interruptedError } from "../../../lib/errors.ts";
 import {
-  KEEP_OUTCOMES_MS,
-  KeyTaken,
-  NOT_KEPT,
   type IdempotentCallStart,
   type IdempotentCallStore,
+  KEEP_OUTCOMES_MS,
+  KeyTaken,
   type MakeOnce,
+  NOT_KEPT,
 } from "../../../idempotency/idempotent-calls.ts";
+import { interruptedError } from "../../../lib/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
-import { instances, keyedCallChanges, keyedCalls } from "../schema/schema.ts";
-import type { Usage } from "../limits/usage.ts";
 import { lazily } from "../engine/statements.ts";
+import type { Usage } from "../limits/usage.ts";
+import { instances, keyedCallChanges, keyedCalls } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 

@@ -1,7 +1,7 @@
 // The maximum age that the data folder was last served with. A program without the setting follows it, and so deletes
 // nothing that another program on the folder keeps.
-import type { Engine } from "../engine/engine.ts";
 import type { Sqlite } from "../engine/connection.ts";
+import type { Engine } from "../engine/engine.ts";
 import { retention } from "../schema/schema.ts";
 
 /** Milliseconds; `Infinity` for never. */

@@ -1,10 +1,10 @@
 // Maintenance that keeps the file small and its queries fast over years.
 import type { Maintenance } from "../../../jobs/cleanup.ts";
 import { isFull } from "../disk/ballast.ts";
-import type { Sqlite } from "../engine/connection.ts";
-import { inBatches } from "../engine/expiring.ts";
-import type { Engine } from "../engine/engine.ts";
 import type { Room } from "../disk/room.ts";
+import type { Sqlite } from "../engine/connection.ts";
+import type { Engine } from "../engine/engine.ts";
+import { inBatches } from "../engine/expiring.ts";
 import type { IndexMerge } from "../search/index-merge.ts";
 
 /** Free pages that stay in the file, because new data needs them again. */

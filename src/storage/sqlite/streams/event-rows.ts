@@ -1,7 +1,7 @@
 // Rows of the event log: events with numbers of their own in each stream, and the sessions that they may speak of.
 import { and, asc, eq, gt, lte, sql } from "drizzle-orm";
-import { AppError } from "../../../lib/errors.ts";
 import type { StreamEvent } from "../../../events/store.ts";
+import { AppError } from "../../../lib/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { streamEvents, streams, streamSessions } from "../schema/schema.ts";

@@ -1,8 +1,8 @@
 // Streams in SQLite. A response event and the retirement of its request are one operation, so a crash leaves either an
 // open request or a complete answer.
 import { sql } from "drizzle-orm";
-import { AppError } from "../../../lib/errors.ts";
 import type { Ended, RequestId, StreamStore } from "../../../events/store.ts";
+import { AppError } from "../../../lib/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import type { Usage } from "../limits/usage.ts";

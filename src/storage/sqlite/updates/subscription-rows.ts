@@ -1,8 +1,8 @@
 // Rows of subscriptions: whose they are, and who is told of a change.
-import { and, eq, gte, lt, sql, type SQL } from "drizzle-orm";
+import { and, eq, gte, lt, type SQL, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import { canonicalUri } from "../../../sessions/uris.ts";
-import { MAX_SUBSCRIBED_BYTES, type Change, type Subscription } from "../../../updates/store.ts";
+import { type Change, MAX_SUBSCRIBED_BYTES, type Subscription } from "../../../updates/store.ts";
 import { clientAlive, type Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";

@@ -1,7 +1,7 @@
 // Subscriptions and outboxes in SQLite.
 import type { Subscription, SubscriptionStore } from "../../../updates/store.ts";
 import { isFull } from "../disk/ballast.ts";
-import { withFirst, type Engine } from "../engine/engine.ts";
+import { type Engine, withFirst } from "../engine/engine.ts";
 import type { OutboxRows } from "./outbox-rows.ts";
 import type { SubscriptionRows } from "./subscription-rows.ts";
 
