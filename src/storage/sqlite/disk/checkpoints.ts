@@ -154,7 +154,7 @@ export class Checkpoints {
       if (this.#sqlite.open) this.#setAutomatic();
     };
     thread.on("message", () => {
-      thread.unref();
+      if (!this.#failed) thread.unref(); // `close` waits for the end, and the process must not end before
       this.#over?.();
     });
     thread.on("error", ended);
