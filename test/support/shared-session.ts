@@ -1,5 +1,6 @@
 // A session of Ana's that Rita may read and Will may change, and what is stored in it.
-import { withDatabase } from "./database.ts";
+import { onTestFinished } from "vitest";
+import { openDatabase } from "./database.ts";
 import type { Person } from "./people.ts";
 
 export const SECRET = "Ada the cat";
@@ -26,7 +27,25 @@ const PARTS = [
   "SELECT principal, access FROM share_offers WHERE session_id = ? ORDER BY principal",
 ];
 
+type Query = (id: string) => unknown;
+
+const readers = new Map<string, Query[]>();
+
 /** All that is stored of a session, but its times. */
 export function contents(folder: string, id: string): unknown {
-  return withDatabase(folder, (database) => PARTS.map((sql) => database.prepare(sql).all(id)));
+  return readersOf(folder).map((query) => query(id));
+}
+
+/** Once a test: each connection reads the whole schema. */
+function readersOf(folder: string): readonly Query[] {
+  const known = readers.get(folder);
+  if (known !== undefined) return known;
+  const database = openDatabase(folder);
+  const queries = PARTS.map((sql): Query => {
+    const statement = database.prepare(sql);
+    return (id) => statement.all(id);
+  });
+  readers.set(folder, queries);
+  onTestFinished(() => void readers.delete(folder));
+  return queries;
 }
