@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
 import { introduce, type Json, type RawClient } from "../support/raw.ts";
+import { runs } from "../support/runs.ts";
 
 describe("two clients without names", () => {
   it("never see each other's state or history by default", async () => {
@@ -170,7 +171,7 @@ describe("any program of calls over three sessions", () => {
         }
         await expectSame(client, sessions, models);
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
   });
 
@@ -191,7 +192,7 @@ describe("any program of calls over three sessions", () => {
         await Promise.all(each);
         await expectSame(clients[0]!, sessions, models);
       }),
-      { numRuns: 30 },
+      { numRuns: runs(30) },
     );
   });
 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
 import type { StateWrite } from "../../src/state/store.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { runs } from "../support/runs.ts";
 import { failure, newSession, type Open, put } from "./engine.ts";
 
 const write = (more: Partial<StateWrite> = {}): StateWrite => ({
@@ -191,7 +192,7 @@ export function stateContract(open: Open): void {
           },
         ),
         {
-          numRuns: 150,
+          numRuns: runs(150),
           examples: [[["\u{10FFFF}".repeat(4), "a" + "\u{10FFFF}".repeat(5)], "", 5]],
         },
       );

@@ -8,6 +8,7 @@ import { callModern, envelope } from "../support/modern.ts";
 import { introduce, type Json } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { rows } from "../support/rows.ts";
+import { runs } from "../support/runs.ts";
 
 const CHANNELS = ["2025", "2026", "stdio 2025", "stdio 2026"] as const;
 type Channel = (typeof CHANNELS)[number];
@@ -191,6 +192,6 @@ it("a program gives the same results and the same rows through any mix of eras a
       const alone = program.map((step): Step => ({ ...step, channel: "2025" }));
       expect(await outcome(mixed, program)).toEqual(await outcome(one, alone));
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });

@@ -5,8 +5,9 @@ import { connect, type TestClient, type ToolAnswer } from "../support/clients.ts
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type ServerProcess, startServer } from "../support/process.ts";
+import { runs } from "../support/runs.ts";
 
-const ROUNDS = 12;
+const ROUNDS = runs(12);
 /** Two writers share a conversation by its name; two have one each. */
 const ADDRESSES = ["?name=shared", "?name=shared", "", ""];
 

@@ -6,6 +6,7 @@ import { envelope, MODERN } from "../support/modern.ts";
 import { bearer, introduceWithKey, serveWithKeys } from "../support/people.ts";
 import { startServer } from "../support/process.ts";
 import { post } from "../support/raw.ts";
+import { runs } from "../support/runs.ts";
 import { SECRET, sharedSession } from "../support/shared-session.ts";
 import { head, statusOf, wire } from "../support/wire.ts";
 
@@ -260,7 +261,7 @@ describe("bytes on the socket", () => {
         expect(status ?? 0).toBeLessThan(500);
         seen.add(status);
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
     for (const status of [400, 403, 404, 405]) expect(seen).toContain(status); // else it ends at the door
 

@@ -10,6 +10,7 @@ import { openStorage } from "../../src/storage/open.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { runs } from "../support/runs.ts";
 
 const MAX_EVENTS = 20;
 
@@ -152,7 +153,7 @@ it("delivers each message exactly once and in order, over random drops, take-ove
       expect(received).toEqual(Array.from({ length: sent }, (_, n) => n + 1));
       await storage.close();
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 

@@ -8,6 +8,7 @@ import { defineTool } from "../../src/index.ts";
 import { serveHere } from "../support/here.ts";
 import { callModern, expectMismatch, headerValue, MODERN, sentinel } from "../support/modern.ts";
 import { introduce, type Json } from "../support/raw.ts";
+import { runs } from "../support/runs.ts";
 
 const inHeader = <T extends z.ZodType>(type: T, name: string): T =>
   type.meta({ "x-mcp-header": name });
@@ -213,7 +214,7 @@ describe("what the SDK's client sends", () => {
         );
         expect(seen).toHaveLength(before);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 

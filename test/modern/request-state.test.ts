@@ -13,6 +13,7 @@ import { ManualClock } from "../support/manual-clock.ts";
 import { askModern } from "../support/modern.ts";
 import type { Answer, Json } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
+import { runs } from "../support/runs.ts";
 
 const DAY_MS = 24 * 3_600_000;
 const ASKED: Asked = {
@@ -52,7 +53,7 @@ describe("a sealed state", () => {
         const opened = await another().open({ ...ASKED, args }, sealed);
         expect(opened.state).toEqual(JSON.parse(JSON.stringify(state)));
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 
@@ -90,7 +91,7 @@ describe("a sealed state", () => {
       fc.asyncProperty(forged, async (text) => {
         await expect(states.open(ASKED, text)).rejects.toMatchObject(refusal);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 

@@ -10,6 +10,7 @@ import { stem } from "../../src/search/stem.ts";
 import { terms } from "../../src/search/terms.ts";
 import { cut } from "../../src/search/words.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import { runs } from "../support/runs.ts";
 
 async function openSearch() {
   const clock = { now: () => 1_000, monotonic: () => 0 };
@@ -55,7 +56,7 @@ describe("any text", () => {
           expect((await find(session, part)).map(({ seq }) => seq)).toContain(2);
         },
       ),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
     await close();
   });
@@ -70,7 +71,7 @@ describe("any text", () => {
         for (const { start, end } of cut(content))
           expect(await find(session, content.slice(start, end))).toHaveLength(1);
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     );
     await close();
   });
@@ -94,7 +95,7 @@ describe("any text", () => {
         const answer = await find(session, text).catch((error: { code: string }) => error.code);
         if (typeof answer === "string") expect(["invalid", "limit"]).toContain(answer);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
     await close();
   });

@@ -12,6 +12,7 @@ import { callModern, modernHeaders, modernRequest } from "../support/modern.ts";
 import { calling, introduce, type Json, post, type RawClient, read } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
 import { rows } from "../support/rows.ts";
+import { runs } from "../support/runs.ts";
 import {
   appOn,
   endLine,
@@ -336,7 +337,7 @@ it("any JSON text is kept as it is, or refused", async () => {
       expect(JSON.stringify(JSON.parse(stored))).toBe(JSON.stringify(JSON.parse(value)));
       expect((await client.call("state_get", { key: "k" })).says).toBe(stored);
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Settings } from "../../src/config/config.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { rows } from "../support/rows.ts";
+import { runs } from "../support/runs.ts";
 import {
   appOn,
   endLine,
@@ -230,7 +231,7 @@ describe("bytes", () => {
           );
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

@@ -7,6 +7,7 @@ import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { startServer } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
+import { runs } from "../support/runs.ts";
 import {
   appOn,
   endLine,
@@ -109,7 +110,7 @@ it("any sessions come back byte for byte, and importing them again changes nothi
       const again = await imported(app, [...back.values()].join(""), { keepOwners: true });
       expect(new Set(outcomes(again))).toEqual(new Set(["unchanged"]));
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 
