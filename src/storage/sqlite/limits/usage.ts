@@ -33,23 +33,12 @@ const PART_OF_PROGRAMS = 1 / 4;
 /** Part of the file for programs alone: a client must be able to connect to make room. */
 const KEPT_FOR_PROGRAMS = 1 / 16;
 
-export function sqliteUsage(
-  engine: Engine,
-  sqlite: Sqlite,
-  {
-    maxHistoryBytes = Infinity,
-    maxStateBytes = Infinity,
-    maxDatabaseBytes,
-    maxStorageBytes = (maxDatabaseBytes ?? 2 * USUAL_BYTES) / 2,
-  }: UsageLimits,
-): Usage {
-  const { db } = engine;
-  const maxProgramBytes = Math.floor(maxStorageBytes * PART_OF_PROGRAMS);
+function statements({ db }: Engine, sqlite: Sqlite) {
   const { owner: _owner, ...columns } = {
     ...{ owner: usage.owner, historyBytes: usage.historyBytes, stateBytes: usage.stateBytes },
     ...{ storedBytes: usage.storedBytes, programBytes: usage.programBytes },
   };
-  const q = lazily({
+  return lazily({
     ofSession: () =>
       db
         .select(columns)
@@ -71,6 +60,20 @@ export function sqliteUsage(
         .where(eq(usage.owner, sql.placeholder("owner")))
         .prepare(),
   });
+}
+
+export function sqliteUsage(
+  engine: Engine,
+  sqlite: Sqlite,
+  {
+    maxHistoryBytes = Infinity,
+    maxStateBytes = Infinity,
+    maxDatabaseBytes,
+    maxStorageBytes = (maxDatabaseBytes ?? 2 * USUAL_BYTES) / 2,
+  }: UsageLimits,
+): Usage {
+  const maxProgramBytes = Math.floor(maxStorageBytes * PART_OF_PROGRAMS);
+  const q = statements(engine, sqlite);
   const room = sqliteProgramRoom(engine);
   // Pages that are free inside the file are used before it grows.
   const inUse = sqlite.prepare<[], number>(

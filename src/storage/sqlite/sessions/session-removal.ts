@@ -19,17 +19,8 @@ type Methods = Pick<
   "clear" | "delete" | "deleteEmpty" | "purged" | "countExpired" | "deleteExpired"
 >;
 
-export function sqliteSessionRemoval(engine: Engine, shrink: Shrink, writes: WriteAccess): Methods {
-  const { db } = engine;
-  const cache = engine.cached.sessions;
-  const gaps = sqliteHistoryGaps(engine);
-  const traces = sqliteTraces(engine);
-  /** A session that goes leaves the clients that worked in it. */
-  const forgetAll = (): void => {
-    cache.clear();
-    engine.cached.clients.clear();
-  };
-  const q = lazily({
+function statements({ db }: Engine) {
+  return lazily({
     deleteEmpty: () =>
       db
         .delete(sessions)
@@ -87,6 +78,18 @@ export function sqliteSessionRemoval(engine: Engine, shrink: Shrink, writes: Wri
         )
         .prepare(),
   });
+}
+
+export function sqliteSessionRemoval(engine: Engine, shrink: Shrink, writes: WriteAccess): Methods {
+  const cache = engine.cached.sessions;
+  const gaps = sqliteHistoryGaps(engine);
+  const traces = sqliteTraces(engine);
+  /** A session that goes leaves the clients that worked in it. */
+  const forgetAll = (): void => {
+    cache.clear();
+    engine.cached.clients.clear();
+  };
+  const q = statements(engine);
   const expiring = sqliteExpiring(
     engine,
     sessions,

@@ -23,15 +23,13 @@ function endOf(prefix: string): string | null {
   return String.fromCodePoint(...points.slice(0, last), valid);
 }
 
-export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAccess): StateStore {
-  const { db } = engine;
-  const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
-  const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
-  const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
-  // Names the column so that the partial index on expires_at serves the query.
-  const expired = sql`(${sessionState.expiresAt} is not null and ${sessionState.expiresAt} <= ${placeholder("now")})`;
+const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
+const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
+const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
 
-  const q = lazily({
+function statements(engine: Engine) {
+  const { db } = engine;
+  return lazily({
     get: () => db.select(stateColumns).from(sessionState).where(and(byKey, alive)).prepare(),
     count: () =>
       db
@@ -72,6 +70,13 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
         .orderBy(asc(sessionState.key))
         .prepare(),
   });
+}
+
+export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAccess): StateStore {
+  // Names the column so that the partial index on expires_at serves the query.
+  const expired = sql`(${sessionState.expiresAt} is not null and ${sessionState.expiresAt} <= ${placeholder("now")})`;
+
+  const q = statements(engine);
 
   /** At most one entry more than `limit`. */
   const sizesOf = (

@@ -14,10 +14,11 @@ const keyOf = (streamId: string, requestId: RequestId) => ({
 
 export type RequestRows = ReturnType<typeof requestRows>;
 
-export function requestRows({ db, clock }: Engine) {
-  const ofStream = eq(openRequests.streamId, placeholder("streamId"));
-  const byKey = and(ofStream, eq(openRequests.requestId, placeholder("requestId")));
-  const q = lazily({
+const ofStream = eq(openRequests.streamId, placeholder("streamId"));
+const byKey = and(ofStream, eq(openRequests.requestId, placeholder("requestId")));
+
+function statements({ db }: Engine) {
+  return lazily({
     insert: () =>
       db
         .insert(openRequests)
@@ -83,6 +84,11 @@ export function requestRows({ db, clock }: Engine) {
         .where(and(byKey, eq(openRequests.instanceId, placeholder("from"))))
         .prepare(),
   });
+}
+
+export function requestRows(engine: Engine) {
+  const { clock } = engine;
+  const q = statements(engine);
   return {
     insert(streamId: string, clientId: string, instanceId: string, { id, ...request }: NewRequest) {
       const now = clock.now();

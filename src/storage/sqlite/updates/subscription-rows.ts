@@ -19,9 +19,9 @@ const hears = sql`(${clients.owner} = ${placeholder("owner")} or exists (select 
 
 export type SubscriptionRows = ReturnType<typeof subscriptionRows>;
 
-export function subscriptionRows(engine: Engine, usage: Pick<Usage, "checkProgram">) {
-  const { db } = engine;
-  const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
+const ofClient = eq(subscriptions.clientId, placeholder("clientId"));
+
+function statements({ db }: Engine) {
   /** The audience's live clients whose subscriptions fulfil a condition. */
   const subscribers = (condition: SQL | undefined) =>
     db
@@ -34,7 +34,7 @@ export function subscriptionRows(engine: Engine, usage: Pick<Usage, "checkProgra
       .where(and(condition, hears, clientAlive))
       .limit(placeholder("limit"))
       .prepare();
-  const q = lazily({
+  return lazily({
     add: () =>
       db
         .insert(subscriptions)
@@ -69,6 +69,10 @@ export function subscriptionRows(engine: Engine, usage: Pick<Usage, "checkProgra
         and(gte(subscriptions.uri, placeholder("from")), lt(subscriptions.uri, placeholder("to"))),
       ),
   });
+}
+
+export function subscriptionRows(engine: Engine, usage: Pick<Usage, "checkProgram">) {
+  const q = statements(engine);
   /** True if there are subscriptions at a version of the data: most changes have no subscriber. */
   let known = { version: undefined as unknown, any: true };
   const hasAny = (): boolean => {
