@@ -111,7 +111,7 @@ export async function openSqlite({
     const room = ballast && checkpoints && new Room(sqlite, ballast, checkpoints);
     const files = file === MEMORY ? undefined : new OwnFiles(file, onLost);
     const watch = file === MEMORY ? undefined : new LogWatch(sqlite, onLog);
-    // From here on nobody waits for another process's lock but the operations that want it.
+    // From here on, only operations wait for another process's lock, and not the event loop.
     sqlite.pragma(`busy_timeout = ${BLOCKING_MS}`);
     const engine = new Engine(sqlite, clock, cutoffs, { log, files, checkpoints, onCommit, room });
     const usage = sqliteUsage(engine, sqlite, usageLimits);

@@ -10,11 +10,11 @@ const { placeholder } = sql;
 
 const KEEP_MS = 365 * 24 * 3_600_000;
 /**
- * So many entries of one principal and one action are kept, the newest: nobody fills the database with them, nor hides what
- * else it did behind them.
+ * Maximum number of entries of one principal and one action; the newest stay. A principal can neither fill the database
+ * with entries, nor hide its other actions behind them.
  */
 const MAX_ENTRIES = 10_000;
-/** They are counted each time that so many entries were noted. */
+/** Number of new entries after which they are counted. */
 const ENTRIES_A_CHECK = 100;
 /** Maximum length of the detail, in characters. */
 const MAX_DETAIL = 500;

@@ -58,7 +58,7 @@ export class Checkpoints {
     this.#pages = sqlite.pragma("wal_autocheckpoint", { simple: true }) as number;
   }
 
-  /** Bounds the log to so many pages, as far as nobody reads an old state. */
+  /** Bounds the log to so many pages, unless a reader needs an old state. */
   bound(pages: number): void {
     this.#pages = pages;
     this.#setAutomatic();

@@ -78,7 +78,7 @@ export class LogSync {
     try {
       this.#descriptor ??= this.#open();
       await this.#syncData(this.#descriptor);
-      // What was committed behind a hole is not safe because it is on disk itself.
+      // A commit behind a hole is lost with the hole, even if it is on disk itself.
       if (this.#unconfirmed) throw new Error("A sync before this one failed.");
     } catch (error) {
       this.#unconfirmed = true;

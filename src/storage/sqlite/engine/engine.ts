@@ -228,7 +228,7 @@ export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPrese
   or exists (select 1 from running_sessions where running_sessions.session_id = sessions.id))`;
 
 /**
- * The last activity of a session that nobody sees: an import is writing it, or it is being deleted in batches. The cleanup
+ * The last activity of a hidden session: an import is writing it, or it is being deleted in batches. The cleanup
  * deletes what a dead process has left of it.
  */
 export const HIDDEN = 0;

@@ -19,7 +19,7 @@ interface Operation {
   reject(error: unknown): void;
 }
 
-/** How long operations wait for another process's write lock, and between two looks whether it is free, in ms. */
+/** Maximum wait for another process's write lock, and time between two attempts, in ms. */
 const BUSY_MS = 5_000;
 const RETRY_MS = 10;
 

@@ -1,5 +1,5 @@
-// Room for a principal's programs where they have left all that they may: what nobody waits for goes before a program is
-// refused, as the next cleanups would have deleted it.
+// Room for the programs of a principal that has reached its limit. Rows that no client waits for go before a program is
+// refused; the next cleanups would delete them anyway.
 import { sql } from "drizzle-orm";
 import { clientHeld, type Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";

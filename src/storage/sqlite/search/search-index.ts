@@ -4,7 +4,7 @@
 import type Database from "better-sqlite3";
 import { indexed } from "../../../search/words.ts";
 
-/** Tokens of the column `scope`, the owner and the session: a search reads nobody else's part of the index. */
+/** Tokens of the column `scope`, the owner and the session: a search reads no other owner's part of the index. */
 export const sessionToken = (id: string): string => `s${id.replaceAll("-", "")}0`;
 /** The token in hexadecimal digits, because a name may be anything. No stem is cut off behind a digit. */
 export const ownerToken = (owner: string): string => `o${Buffer.from(owner).toString("hex")}0`;

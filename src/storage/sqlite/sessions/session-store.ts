@@ -138,7 +138,7 @@ export function sqliteSessionStore(
         if (living !== undefined) return { session: living, created: false };
         // A client's own session has the same id again.
         if (attempt === 1 && shrink.isInTheWay(id)) return undefined;
-        // What is left under this id or name has expired: it goes now, as the cleanup job would have done.
+        // A session that is left under this id or name has expired: delete it, as the cleanup would.
         shrink.remove(id, { whole: true });
         if (name !== null) freeName(owner, name);
         // The quick count is enough nearly always.

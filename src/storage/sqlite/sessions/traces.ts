@@ -1,6 +1,6 @@
 // Traces of sessions elsewhere: events of streams, outcomes of keyed calls, notifications in outboxes. The file itself has
 // the statements (migrations/0026_traces.sql): a deletion from the views deletes the traces, and triggers do it for each
-// deleted session, whoever deletes it.
+// deleted session, also in another program.
 import { sql } from "drizzle-orm";
 import type { Engine } from "../engine/engine.ts";
 

@@ -1,5 +1,5 @@
 // Whole sessions in SQLite. An import writes page by page, so a large session holds neither memory nor the write lock for
-// long. Until the last page the session's last activity is 0: nobody sees it, and the next cleanup deletes what a killed
+// long. Until the last page the session's last activity is 0, which hides it, and the next cleanup deletes what a killed
 // import has left.
 import { and, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";

@@ -73,7 +73,7 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
       .onConflictDoUpdate({ target: cutoffs.kind, set: row })
       .run();
   };
-  /** Dates rows from now that were created and last used while the clock was not set: nobody knows their age. */
+  /** Dates rows from now that were created and last used while the clock was not set: their age is unknown. */
   const redate = (): void => {
     const now = engine.clock.now();
     const unset = (column: SQLiteColumn) => and(gt(column, 0), lt(column, CLOCK_SET));

@@ -18,7 +18,7 @@ const { placeholder } = sql;
 const LARGE_EVENT = 16_000; // characters
 const EVENTS_A_CHECK = 16;
 
-/** A stream without open requests that nobody has used since `oldest`. */
+/** A stream without open requests that was last used before `oldest`. */
 const stale = sql`(streams.touched_at <= ${placeholder("oldest")}
   and coalesce((select created_at from stream_events where stream_events.stream_id = streams.id
     order by seq desc limit 1), 0) <= ${placeholder("oldest")}

@@ -29,7 +29,7 @@ export const cutoffs = sqliteTable("cutoffs", {
   dueAt: integer("due_at"),
 });
 
-/** Jumps of the clock for which nobody saw time pass, all of a kind as one: see src/jobs/trusted-time.ts. */
+/** Jumps of the clock without time that a process saw pass, all of a kind as one: see src/jobs/trusted-time.ts. */
 export const clockJumps = sqliteTable("clock_jumps", {
   /** True for time that has passed unseen, false for a clock that was set. */
   asleep: integer({ mode: "boolean" }).primaryKey(),
