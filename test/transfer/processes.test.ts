@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { connect } from "../support/clients.ts";
+import { command } from "../support/command.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { cleanEnv, PROGRAM, run, startServer } from "../support/process.ts";
+import { cleanEnv, PROGRAM, startServer } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 import {
   appOn,
@@ -24,7 +25,7 @@ import {
 } from "../support/transfer.ts";
 
 const sessions = (folder: string, ...args: string[]) =>
-  run(["sessions", ...args, "--data-dir", folder]);
+  command(["sessions", ...args, "--data-dir", folder]);
 
 function fileWith(content: string): string {
   const file = join(temporaryFolder(), "sessions.jsonl");
@@ -137,7 +138,7 @@ it("an import that is killed leaves whole sessions only, and the next one does t
   }
   expect(kills).toBe(3);
   expect(partial).toBeGreaterThan(0); // it was killed in the middle of one
-  expect((await run(args)).stdout).toBe("Imported 0 sessions (0 messages), 60 unchanged.\n");
+  expect((await command(args)).stdout).toBe("Imported 0 sessions (0 messages), 60 unchanged.\n");
   expect(findDamage(openDatabase(folder, { readonly: false }))).toEqual([]);
 });
 
