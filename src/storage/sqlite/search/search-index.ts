@@ -3,11 +3,7 @@
 // does not find messages that another program has written. The trigger that empties the index is the file's own.
 import type Database from "better-sqlite3";
 import { indexed } from "../../../search/words.ts";
-
-/** Tokens of the column `scope`, the owner and the session: a search reads no other owner's part of the index. */
-export const sessionToken = (id: string): string => `s${id.replaceAll("-", "")}0`;
-/** The token in hexadecimal digits, because a name may be anything. No stem is cut off behind a digit. */
-export const ownerToken = (owner: string): string => `o${Buffer.from(owner).toString("hex")}0`;
+import { ownerToken, sessionToken } from "../../shared/search-tokens.ts";
 
 /** Number of different words in a message after which the index's table in memory is renewed. */
 const MANY_WORDS = 4_000;

@@ -1,7 +1,8 @@
 // The statements of a search. Preparing a query with many conditions costs more than running it, so they are batched.
 import { and, desc, eq, inArray, type SQL, sql } from "drizzle-orm";
-import type { SearchOptions } from "../../../chat/store.ts";
+import type { Term } from "../../../search/terms.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
+import type { SearchRows } from "../../shared/message-search.ts";
 import { type Engine, sessionAlive } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";
@@ -22,7 +23,7 @@ const MAX_SHARED = MAX_TAKEN;
 /** Values of one placeholder, as JSON. */
 const listed = (name: string): SQL => sql`(select value from json_each(${placeholder(name)}))`;
 
-export function searchRows(engine: Engine) {
+export function searchRows(engine: Engine): SearchRows {
   const { db } = engine;
   const matching = () =>
     db
@@ -119,26 +120,28 @@ export function searchRows(engine: Engine) {
   });
 
   return {
-    /** The newest `depth` matches of a query of the index, the newest first. */
-    matching: (
-      match: string,
-      { below, depth, except }: Pick<SearchOptions, "except"> & { below: number; depth: number },
-    ): number[] => {
-      const values = { match, below, depth };
+    matching(tokens, terms, { below, depth, except }) {
+      const values = { match: matchOf(tokens, terms), below, depth };
       const rows = except ? q.matchingExcept.all({ ...values, ...except }) : q.matching.all(values);
       return rows.map(({ id }) => id);
     },
-    beginnings: (ids: readonly number[]) => q.beginnings.all({ ids: JSON.stringify(ids) }),
-    /** The live ones of these sessions that are the principal's or shared with it. */
-    visible: (principal: string, ids: Iterable<string>): Set<string> => {
+    beginnings: (ids) => q.beginnings.all({ ids: JSON.stringify(ids) }),
+    visible(principal, ids) {
       const values = { ...engine.times(), principal, ids: JSON.stringify([...ids]) };
       return new Set(q.visible.all(values).map(({ id }) => id));
     },
     // Another process may have deleted the message meanwhile.
-    found: (id: number) => q.found.get({ id }),
-    sharedWith: (principal: string): string[] => q.shared.all({ principal }).map(({ id }) => id),
-    idOf: (session: string, seq: number): number | undefined => q.place.get({ session, seq })?.id,
-    seqOf: (id: number): number => q.seq.get({ id })?.seq ?? 1,
-    lastSeq: (session: string): number => q.lastSeq.get({ session })!.seq,
+    found: (id) => q.found.get({ id }),
+    sharedWith: (principal) => q.shared.all({ principal }).map(({ id }) => id),
+    idOf: (session, seq) => q.place.get({ session, seq })?.id,
+    seqOf: (id) => q.seq.get({ id })?.seq ?? 1,
+    lastSeq: (session) => q.lastSeq.get({ session })!.seq,
   };
 }
+
+/** A query of the index. */
+const matchOf = (tokens: readonly string[], terms: readonly Term[]): string =>
+  [`scope : (${tokens.join(" OR ")})`, ...terms.map(phrase)].join(" AND ");
+
+/** The term in a query of the index. It has letters and digits only, and quotes keep it from being an operator. */
+const phrase = ({ phrase }: Term): string => `content : "${phrase.join(" ")}"`;
