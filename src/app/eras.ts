@@ -81,7 +81,7 @@ export function buildEras({
     new PassingCalls({ server: servers[era], registry: mcp.registry, pending, calls });
 
   const liveOptions = { ...mcp, streams, maxEvents: config["stream-events"] };
-  const live = new LiveClients(liveOptions, clients, config["live-clients"]);
+  const live = new LiveClients(liveOptions, storage, config["live-clients"]);
   const legacyOptions = { ...liveOptions, clients, live, presence, pending, calls };
   const dispatcher = new Dispatcher({ ...legacyOptions, instanceId: instances.id });
   const legacy = new LegacyEndpoint({

@@ -3,6 +3,7 @@ import type { ApiKeyStore } from "../auth/api-keys.ts";
 import type { AuditStore } from "../auth/audit.ts";
 import type { BrowserSessionStore } from "../auth/browser-sessions.ts";
 import type { HistoryStore } from "../chat/store.ts";
+import type { RelayStore } from "../clients/relay.ts";
 import type { StreamStore } from "../events/store.ts";
 import type { IdempotentCallStore } from "../idempotency/idempotent-calls.ts";
 import type { InstanceStore } from "../instances/store.ts";
@@ -30,6 +31,7 @@ export interface Storage {
   readonly instances: InstanceStore;
   readonly streams: StreamStore;
   readonly subscriptions: SubscriptionStore;
+  readonly relay: RelayStore;
   readonly changes: Changes;
   readonly keyedCalls: IdempotentCallStore;
   readonly signingKeys: SigningKeyStore;
@@ -84,10 +86,21 @@ export type OnCommit = (operations: number, seconds: number) => void;
 /** Called when the write-ahead log has become large, again whenever it has doubled since, and when it is folded in again. */
 export type OnLog = (state: { bytes: number; reason?: string }) => void;
 
+/** A database server, in place of a data folder. */
+export interface DatabaseServer {
+  /** `postgres://user:password@host:port/database`. Never shown: it holds a password. */
+  url: string;
+  /** The same server without a pooler that gives connections to others between transactions. Default: `url`. */
+  listenUrl?: string | undefined;
+  /** Maximum number of connections of this process. Default 10. */
+  poolSize?: number | undefined;
+}
+
 export interface StorageOptions extends UsageLimits {
-  /** The data folder; undefined keeps everything in memory. */
+  /** The data folder; undefined keeps everything in memory, or on the server. */
   folder: string | undefined;
-  /** False refuses a folder without data. Default: they are created. */
+  server?: DatabaseServer | undefined;
+  /** False refuses a folder or database without data. Default: they are created. */
   create?: boolean;
   durability: "full" | "normal";
   clock: Clock;
@@ -104,6 +117,8 @@ export interface StorageOptions extends UsageLimits {
   /** Called for each commit and each stream event, for metrics. */
   onCommit?: OnCommit | undefined;
   onEvent?: (() => void) | undefined;
+  /** Called at the start and now and then: how far the server's clock is ahead of this machine's, in milliseconds. */
+  onServerTime?: ((differenceMs: number) => void) | undefined;
   /** Called when the clock jumps without seen time. */
   onJump?: (jump: Jump) => void;
   /** Called once when the files are lost or replaced: nothing can be stored from then on. */

@@ -35,7 +35,7 @@ async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
     streams: storage.streams,
     maxEvents: 100,
   };
-  const live = new LiveClients(parts, storage.clients, maxIdle);
+  const live = new LiveClients(parts, storage, maxIdle);
   onTestFinished(async () => {
     await live.closeAll();
     await storage.close();

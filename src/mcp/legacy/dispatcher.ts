@@ -80,7 +80,7 @@ export class Dispatcher {
       : await this.#answerInBody(posted, lease.live, requests, held);
   }
 
-  #answerInBody(
+  async #answerInBody(
     posted: Posted,
     live: LiveClient,
     requests: readonly JSONRPCRequest[],
@@ -88,7 +88,8 @@ export class Dispatcher {
   ): Promise<HttpAnswer> {
     const response = new JsonResponse(requests.map(idOf), posted.batch);
     this.#parts.pending.track(response, held.move());
-    live.deliver(posted.messages, response, callerOf(posted));
+    const foreign = live.deliver(posted.messages, response, callerOf(posted));
+    await this.#parts.live.relay(posted.client.id, foreign);
     return response.answer;
   }
 
@@ -183,7 +184,8 @@ export class Dispatcher {
     const { stream, release } = live.streams.use(record);
     const sse = new SseStream(presence.enter(client.id, "request"));
     void stream.attach(sse, 0, primes(client)).then(release);
-    live.deliver(messages, response, callerOf(posted));
+    const foreign = live.deliver(messages, response, callerOf(posted));
+    await this.#parts.live.relay(client.id, foreign);
     return { stream: sse };
   }
 
@@ -225,6 +227,7 @@ export class Dispatcher {
         throw new RequestError("invalid_params", expected, { request: message });
       }
       await this.#parts.clients.setLogLevel(client.id, level);
+      await this.#parts.live.relay(client.id, [message]);
     }
   }
 }

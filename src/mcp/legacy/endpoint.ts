@@ -129,7 +129,7 @@ export class LegacyEndpoint {
   async delete(incoming: Incoming): Promise<BodyAnswer> {
     const { clients, live } = this.#parts;
     const { id } = await this.#client(incoming);
-    await live.end(id); // its calls get their outcomes, which go with its streams
+    await live.endEverywhere(id); // its calls get their outcomes, which go with its streams
     await clients.end(id);
     await live.end(id); // a call that came in between
     return { status: 200, body: null };

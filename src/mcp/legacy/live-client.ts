@@ -10,6 +10,7 @@ import type {
   Transport,
   TransportSendOptions,
 } from "@modelcontextprotocol/server";
+import { MAX_RELAYED, type RelayedMessage } from "../../clients/relay.ts";
 import { OpenStreams } from "../../events/open-streams.ts";
 import { SseStream } from "../../events/sse-stream.ts";
 import type { StreamRecord, StreamStore } from "../../events/store.ts";
@@ -49,6 +50,8 @@ export class LiveClient implements Transport {
   readonly #calls = new Map<RequestId, OpenCall>();
   /** Handlers for the answers to our own requests, by request id. */
   readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
+  /** Ids of relayed messages that were delivered. */
+  readonly #relayed = new Set<string>();
   #bytes = 0;
   #closed = false;
 
@@ -109,9 +112,15 @@ export class LiveClient implements Transport {
 
   /**
    * Delivers a client's messages to the server; the answers go to `response`. Programs that share an `Mcp-Session-Id`
-   * may use the same request id at the same time, so the SDK gets another id for the later request.
+   * may use the same request id at the same time, so the SDK gets another id for the later request. Returns messages about
+   * calls and questions that are not known here.
    */
-  deliver(messages: readonly JSONRPCMessage[], response: PendingResponse, caller: Caller): void {
+  deliver(
+    messages: readonly JSONRPCMessage[],
+    response: PendingResponse,
+    caller: Caller,
+  ): JSONRPCMessage[] {
+    const foreign: JSONRPCMessage[] = [];
     // Only a client with an event id can reconnect to a stream that ends early.
     const extra =
       caller.client && primes(caller.client) ? { closeSSEStream: () => response.disconnect() } : {};
@@ -122,12 +131,27 @@ export class LiveClient implements Transport {
         const id = this.#calls.has(message.id) ? ownId() : message.id;
         this.#calls.set(id, { response, caller: told, request: message, began, logged: false });
         this.onmessage?.(id === message.id ? message : { ...message, id }, extra);
-      } else if (isCancellation(message)) this.#cancel(message);
-      else {
-        const known = this.#epoch.inbound(message);
-        if (known !== undefined) this.onmessage?.(known, extra);
-      }
+      } else if (!this.#take(message, extra)) foreign.push(message);
     }
+    return foreign;
+  }
+
+  /** Delivers a message that arrived at another process. */
+  receive({ id, data }: RelayedMessage): void {
+    if (this.#relayed.has(id)) return;
+    if (this.#relayed.size > 2 * MAX_RELAYED) this.#relayed.clear();
+    this.#relayed.add(id);
+    const message = JSON.parse(data) as JSONRPCMessage;
+    if (isRequest(message)) void this.#request(message);
+    else this.#take(message);
+  }
+
+  /** False for a message about a call or question that is not known here. */
+  #take(message: JSONRPCMessage, extra?: MessageExtraInfo): boolean {
+    if (isCancellation(message)) return this.#cancel(message);
+    const known = this.#epoch.inbound(message);
+    if (known !== undefined) this.onmessage?.(known, extra);
+    return known !== undefined;
   }
 
   /**
@@ -234,15 +258,16 @@ export class LiveClient implements Transport {
    * Cancels a call. If several calls share the id, all go on: the meant one is unknown, and its caller ignores the
    * answer.
    */
-  #cancel(message: Cancellation): void {
+  #cancel(message: Cancellation): boolean {
     const { requestId } = message.params;
     const meant = [...this.#calls].filter(([, { request }]) => request.id === requestId);
-    if (meant.length !== 1) return;
+    if (meant.length !== 1) return meant.length > 0;
     const [[id, call]] = meant as [[RequestId, OpenCall]];
     this.onmessage?.({ ...message, params: { ...message.params, requestId: id } });
     this.#calls.delete(id);
     this.#ended(call, "cancelled");
     call.response.discard(requestId).catch((error: unknown) => this.onerror?.(error as Error));
+    return true;
   }
 
   /** Sends a request of our own to the server, under an id that no client can send. */

@@ -1,5 +1,8 @@
 // The clients in memory: all busy ones, and a bounded number of idle ones. The least recently used idle client goes
 // first.
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
+import type { RelayStore } from "../../clients/relay.ts";
+import { toJson } from "../../lib/json/json.ts";
 import { once } from "../../lib/once.ts";
 import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import type { Client } from "../../sessions/session.ts";
@@ -11,6 +14,9 @@ import { LiveClient, type LiveClientOptions } from "./live-client.ts";
 
 /** Maximum size of all idle clients' `initialize` requests; in memory they take several times as much. */
 const MAX_IDLE_BYTES = 8_000_000;
+
+/** A relayed message of our own: the client has ended. */
+const ENDED = toJson({ jsonrpc: "2.0", method: "holdfast/ended" });
 
 /** A client in use, or one that is being rehydrated for its first use. */
 interface Entry {
@@ -29,15 +35,21 @@ export interface Lease {
 export class LiveClients implements ConnectionHolder {
   readonly #parts: LiveClientOptions;
   readonly #clients: ClientStore;
+  readonly #relay: RelayStore;
   /** Idle clients, least recently used first. */
   readonly #idle = new Map<string, LiveClient>();
   #idleBytes = 0;
   readonly #maxIdle: number;
   readonly #used = new Map<string, Entry>();
 
-  constructor(parts: LiveClientOptions, clients: ClientStore, maxIdle: number) {
+  constructor(
+    parts: LiveClientOptions,
+    { clients, relay }: { clients: ClientStore; relay: RelayStore },
+    maxIdle: number,
+  ) {
     this.#parts = parts;
     this.#clients = clients;
+    this.#relay = relay;
     this.#maxIdle = maxIdle;
   }
 
@@ -94,6 +106,23 @@ export class LiveClients implements ConnectionHolder {
 
   async refresh(changed: Changed): Promise<void> {
     await Promise.all(this.#present.map((live) => live.streams.refresh(changed)));
+    const ids = [...this.#used.keys()].filter((id) => changed.includes("client", id));
+    if (ids.length === 0) return;
+    for (const message of await this.#relay.list(ids)) {
+      if (message.data === ENDED) await this.end(message.clientId);
+      else this.#used.get(message.clientId)?.present?.receive(message);
+    }
+  }
+
+  /** Passes messages on to the other processes of this client. */
+  async relay(clientId: string, messages: readonly JSONRPCMessage[]): Promise<void> {
+    if (messages.length > 0) await this.#relay.post(clientId, messages.map(toJson));
+  }
+
+  /** Interrupts the calls of a client that ends, in every process. */
+  async endEverywhere(id: string): Promise<void> {
+    await this.end(id);
+    await this.#relay.post(id, [ENDED]);
   }
 
   async deliverWaiting(clientId: string): Promise<void> {

@@ -42,6 +42,7 @@ import { sqliteStatistics } from "./stores/statistics.ts";
 import { sqliteUpkeep } from "./stores/upkeep.ts";
 import { sqliteStreamStore } from "./streams/stream-store.ts";
 import { outboxRows } from "./updates/outbox-rows.ts";
+import { sqliteRelayStore } from "./updates/relay-store.ts";
 import { subscriptionRows } from "./updates/subscription-rows.ts";
 import { sqliteSubscriptionStore } from "./updates/subscription-store.ts";
 
@@ -129,6 +130,7 @@ export async function openSqlite({
       instances: sqliteInstanceStore(engine, file === MEMORY ? undefined : file),
       streams: sqliteStreamStore(engine, usage, outbox, streamGraceMs, onEvent),
       changes: engine.otherProcesses,
+      relay: sqliteRelayStore(engine),
       subscriptions: sqliteSubscriptionStore(engine, subscriptions, outbox),
       keyedCalls: sqliteKeyedCallStore(engine, usage),
       signingKeys: sqliteSigningKeyStore(engine),

@@ -381,5 +381,13 @@ export const migrations: Migration[] = [
     "statements": [
       "-- A deletion no longer merges segments of the index, however many: the program does, in small steps.\nINSERT INTO messages_fts(messages_fts, rank) VALUES ('deletemerge', 0);"
     ]
+  },
+  {
+    "createdAt": 1795703916604,
+    "hash": "542e2d739a25718967b91d247a922b9b19a8328b9b8b25d909cda552d6ff798b",
+    "statements": [
+      "CREATE TABLE `relayed` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`client_id` text NOT NULL,\n\t`data` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `relayed_client` ON `relayed` (`client_id`,`id`);"
+    ]
   }
 ];

@@ -97,3 +97,17 @@ export const outbox = sqliteTable(
       .where(sql`session_id is not null`),
   ],
 );
+
+/** Messages of a client that another process may wait for: see src/clients/relay.ts. */
+export const relayed = sqliteTable(
+  "relayed",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    clientId: text("client_id")
+      .notNull()
+      .references(() => clients.id, { onDelete: "cascade" }),
+    data: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [index("relayed_client").on(t.clientId, t.id)],
+);
