@@ -1,7 +1,14 @@
 import { defineConfig } from "drizzle-kit";
 
-export default defineConfig({
-  dialect: "sqlite",
-  schema: "./src/storage/sqlite/schema/tables/*.ts",
-  out: "./migrations",
-});
+// `DIALECT=postgresql` generates for the second engine.
+export default process.env["DIALECT"] === "postgresql"
+  ? defineConfig({
+      dialect: "postgresql",
+      schema: "./src/storage/postgres/schema/schema.ts",
+      out: "./migrations/postgres",
+    })
+  : defineConfig({
+      dialect: "sqlite",
+      schema: "./src/storage/sqlite/schema/tables/*.ts",
+      out: "./migrations",
+    });

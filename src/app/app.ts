@@ -5,6 +5,7 @@ import type { ChatModel } from "../chat/model.ts";
 import { ConnectedClients } from "../clients/connected-clients.ts";
 import { Presence } from "../clients/presence.ts";
 import type { Config } from "../config/config.ts";
+import { dataPlace } from "../config/data-place.ts";
 import type { Listener } from "../http/listen.ts";
 import { Instances } from "../instances/instances.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -114,9 +115,8 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
   let stopping: Promise<void> | undefined;
   /** Log line that says with which data, model and address the server started. */
   const started = (address: string): void => {
-    const stored = config.ephemeral ? "memory" : config["data-dir"];
     const versions = { version: VERSION, node: process.versions.node };
-    log.info({ address, data: stored, model: model.label, ...versions }, "started");
+    log.info({ address, data: dataPlace(config), model: model.label, ...versions }, "started");
     closing.defer(() => log.info("stopping"));
     isStarted = true;
   };

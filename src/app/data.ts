@@ -4,10 +4,11 @@ import { Audit } from "../auth/audit.ts";
 import { BrowserSessions } from "../auth/browser-sessions.ts";
 import { HistorySearch } from "../chat/history-search.ts";
 import type { Config } from "../config/config.ts";
+import { folderOf, serverOf } from "../config/data-place.ts";
 import { Cleanup, type Waiting, waitingText } from "../jobs/cleanup.ts";
 import { jumpText } from "../jobs/trusted-time.ts";
 import { Activity } from "../lib/activity.ts";
-import { type Clock, isoTime, systemClock } from "../lib/clock.ts";
+import { type Clock, isoTime, SharedClock, systemClock } from "../lib/clock.ts";
 import { SessionAccessControl } from "../sessions/access.ts";
 import { Operator } from "../sessions/operator.ts";
 import type { Session } from "../sessions/session.ts";
@@ -74,8 +75,9 @@ export interface Kept {
 export async function openData(
   config: Config,
   closing: AsyncDisposableStack,
-  { clock = systemClock, create = true }: { clock?: Clock | undefined; create?: boolean } = {},
+  { clock: own = systemClock, create = true }: { clock?: Clock | undefined; create?: boolean } = {},
 ): Promise<Data> {
+  const clock = serverOf(config) === undefined ? own : new SharedClock(own);
   const metrics = config.metrics ? new Metrics() : undefined;
   const { log, flush } = openLog(config["log-level"], () => {
     if (metrics) metrics.droppedLogLines += 1;
@@ -176,7 +178,8 @@ async function open(
   const { promise: lost, reject: lose } = Promise.withResolvers<never>();
   lost.catch(() => undefined); // the caller decides what to do; an unhandled rejection would end the process
   const storage = await openStorage({
-    folder: config.ephemeral ? undefined : config["data-dir"],
+    folder: folderOf(config),
+    server: serverOf(config),
     create,
     durability: config.durability,
     clock,
@@ -195,6 +198,7 @@ async function open(
       onCommit: (operations, seconds) => metrics.committed(operations, seconds),
       onEvent: () => void (metrics.events += 1),
     }),
+    ...(clock instanceof SharedClock && { onServerTime: (ms) => clock.follow(ms) }),
     onJump(jump) {
       const text = jumpText(jump);
       if (text !== undefined) log.warn(text);

@@ -19,10 +19,17 @@ import type { Terminal } from "./terminal/terminal.ts";
 import { addToolCommands } from "./tool-commands.ts";
 
 /** Settings of every command that opens the database. */
-const DATA: readonly SettingName[] = ["data-dir", "log-level"];
+const DATA: readonly SettingName[] = ["data-dir", "database-url", "log-level"];
 
 const CLEANUP: readonly SettingName[] = [
-  ...(["data-dir", "max-age", "client-age", "stream-grace", "cleanup-interval"] as const),
+  ...([
+    "data-dir",
+    "database-url",
+    "max-age",
+    "client-age",
+    "stream-grace",
+    "cleanup-interval",
+  ] as const),
   ...(["durability", "log-level"] as const),
 ];
 
@@ -137,7 +144,7 @@ export function createProgram(terminal: Terminal): Command {
     program
       .command("backup <file>")
       .description("copy the database to one file while the server runs"),
-    ["data-dir"],
+    ["data-dir", "database-url"],
   )
     .option("--force", "replace an existing file")
     .option(
@@ -153,6 +160,7 @@ export function createProgram(terminal: Terminal): Command {
 
   withSettings(program.command("restore <file>").description("replace the database by a backup"), [
     "data-dir",
+    "database-url",
   ])
     .option("--force", "replace an existing database; a copy of it is kept")
     .option("--json", "print JSON")

@@ -1,6 +1,7 @@
 // Opens the data folder for commands that work on it and end.
 import { type Data, openData } from "../app/data.ts";
 import { asTexts, loadConfig, type Settings } from "../config/config.ts";
+import { folderOf } from "../config/data-place.ts";
 import * as admin from "../storage/admin.ts";
 
 /**
@@ -22,8 +23,9 @@ export async function withData<T>(
   }
 }
 
-/** True if the data folder holds a database. */
+/** True if the data folder holds a database. A database on a server is taken to be there. */
 export function hasDatabase(settings: Settings): boolean {
   const config = loadConfig({ flags: asTexts(settings), env: process.env });
-  return admin.hasDatabase(config["data-dir"]);
+  const folder = folderOf(config);
+  return folder === undefined || admin.hasDatabase(folder);
 }

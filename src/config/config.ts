@@ -7,6 +7,7 @@ import { expectedText } from "../lib/text/expected.ts";
 import { DEFAULT_CONTEXT_TOKENS } from "./context-tokens.ts";
 import {
   count,
+  databaseUrl,
   depth,
   duration,
   flag,
@@ -92,6 +93,16 @@ const access = {
 
 const storage = {
   "data-dir": required(text("folder"), "./data", "folder of the database holdfast.db"),
+  "database-url": optional(databaseUrl, "PostgreSQL database in place of data-dir", {
+    secret: true,
+    details: "see postgres.md; a variable keeps the password out of the list of processes",
+  }),
+  "listen-url": optional(databaseUrl, "the same database without a pooler between", {
+    without: "database-url",
+    secret: true,
+    details: "a pooler such as PgBouncer does not pass on notifications",
+  }),
+  "pool-size": required(count, "10", "most connections to PostgreSQL"),
   ephemeral: required(flag, "false", "keep everything in memory, for a trial"),
   durability: required(
     oneOf("mode", ["full", "normal"]),
@@ -301,6 +312,8 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
       ),
     );
   }
+  if (flags["data-dir"] !== undefined && "database-url" in config)
+    faults.push(expectedText("data-dir", "no folder, since database-url is set"));
   if (config["auth-issuer"]) faults.push(...resourceFaults(config));
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));
   for (const name of ["data-dir", "tools"] satisfies SettingName[])

@@ -1,6 +1,7 @@
 // The kinds of settings: the reader of each, and its words in the help and in faults.
 import bytes from "bytes";
 import ms from "ms";
+import { isDatabaseUrl } from "../lib/database-url.ts";
 import { isPrivateUrl } from "../lib/loopback.ts";
 import { eitherOf } from "../lib/text/expected.ts";
 import { type ContextTokens, readContextTokens } from "./context-tokens.ts";
@@ -101,6 +102,12 @@ export const flag: Kind<boolean> = {
       ["false", false],
       ["0", false],
     ]).get(text),
+};
+
+export const databaseUrl: Kind<string> = {
+  placeholder: "url",
+  accepts: "an address of PostgreSQL such as postgres://user:password@host:5432/database",
+  read: (value) => (isDatabaseUrl(value.trim()) ? value.trim() : undefined),
 };
 
 export const text = (placeholder: string): Kind<string> => ({

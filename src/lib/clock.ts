@@ -41,6 +41,32 @@ class SystemClock implements Clock {
 
 export const systemClock: Clock = new SystemClock();
 
+/** The time of a database server, which all machines that use it share: this machine's, and the difference. */
+export class SharedClock implements Clock {
+  readonly #own: Clock;
+  #differenceMs = 0;
+
+  constructor(own: Clock) {
+    this.#own = own;
+  }
+
+  follow(differenceMs: number): void {
+    this.#differenceMs = differenceMs;
+  }
+
+  now(): number {
+    return this.#own.now() + this.#differenceMs;
+  }
+
+  monotonic(): number {
+    return this.#own.monotonic();
+  }
+
+  uptime(): number {
+    return this.#own.uptime?.() ?? this.#own.monotonic();
+  }
+}
+
 /** `2026-11-22T07:05:06.000Z` from milliseconds; null stays null. */
 export function isoTime(ms: number): string;
 export function isoTime(ms: number | null): string | null;

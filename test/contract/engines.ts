@@ -1,8 +1,9 @@
 // The storage engines that keep the contract. A new engine is one more line.
 import { expect, onTestFinished } from "vitest";
 import { openStorage } from "../../src/storage/open.ts";
-import type { Storage } from "../../src/storage/storage.ts";
+import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
+import { emptyDatabase, rowCounts as rowCountsOf, wrongAccounts } from "../support/postgres.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { GRACE, type Limits, MAX_AGE, type Open } from "./engine.ts";
@@ -21,21 +22,33 @@ export const engines: Readonly<Record<string, Open>> = {
     onTestFinished(() => expect(findDamage(database)).toEqual([]));
     return { storage, clock, another, rows: async () => rowCounts(database) };
   },
+  PostgreSQL: async (limits) => {
+    const clock = new ManualClock();
+    const database = await emptyDatabase();
+    onTestFinished(async () => expect(await wrongAccounts(database)).toEqual([]));
+    const server = { url: database.url, poolSize: 4 };
+    const another = () => openStorageOf({ server }, clock, limits);
+    return { storage: await another(), clock, another, rows: () => rowCountsOf(database) };
+  },
 };
 
 /** Engines whose data several processes can use at a time. */
 export const sharedEngines: Readonly<Record<string, Open>> = {
   "SQLite on a file": engines["SQLite on a file"]!,
+  PostgreSQL: engines["PostgreSQL"]!,
 };
 
-async function openSqlite(
-  folder: string | undefined,
+const openSqlite = (folder: string | undefined, clock: ManualClock, limits?: Limits) =>
+  openStorageOf({ folder }, clock, limits);
+
+async function openStorageOf(
+  where: Pick<StorageOptions, "server"> & Partial<Pick<StorageOptions, "folder">>,
   clock: ManualClock,
   { maxAgeMs = MAX_AGE, ...limits }: Limits = {},
 ): Promise<Storage> {
   const expiry = { maxAgeMs };
   const storage = await openStorage({
-    ...{ folder, durability: "normal", clock, expiry, streamGraceMs: GRACE },
+    ...{ folder: undefined, ...where, durability: "normal", clock, expiry, streamGraceMs: GRACE },
     ...limits,
   });
   let closed: Promise<void> | undefined;

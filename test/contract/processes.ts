@@ -198,8 +198,11 @@ export function processContract(open: Open): void {
       const instanceId = await newInstance(both[0]);
       const { id } = await newSession(both[0].storage);
       await both[0].storage.history.beginTurn(id, { instanceId, prompt: "Who?" });
+      const keyed = { owner: ANA, scope: id, key: "k", request: "r" };
+      const options = { instanceId, newSessionId: id, max: 9 };
+      const begun = await both[0].storage.keyedCalls.begin(keyed, options);
       const turn = wakeUp(both[1], "session", id);
-      const call = wakeUp(both[1], "call", "1");
+      const call = wakeUp(both[1], "call", begun.kind === "started" ? begun.id : "");
       await storage.instances.remove(instanceId);
       await Promise.all([turn, call]);
     }

@@ -13,6 +13,7 @@ import { keyedCallLimitsContract } from "./keyed-call-limits.ts";
 import { keyedCallsContract } from "./keyed-calls.ts";
 import { messageDeletionContract } from "./message-deletion.ts";
 import { processContract } from "./processes.ts";
+import { relayContract } from "./relay.ts";
 import { requestsContract } from "./requests.ts";
 import { sessionListContract } from "./session-list.ts";
 import { sessionContract } from "./sessions.ts";
@@ -41,6 +42,7 @@ for (const [engine, open] of Object.entries(engines)) {
     streamsContract(open);
     requestsContract(open);
     subscriptionsContract(open);
+    relayContract(open);
     keyedCallsContract(open);
     keyedCallLimitsContract(open);
     signingKeysContract(open);

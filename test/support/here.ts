@@ -33,7 +33,7 @@ export async function serveHere({
   prompts = [],
   resources = [],
 }: HereOptions = {}): Promise<Here> {
-  const settings = { port: 0, "data-dir": folder };
+  const settings = { port: 0, ...(!("database-url" in config) && { "data-dir": folder }) };
   const holdfast = createHoldfast({ config, tools, prompts, resources, env: {} });
   const running = await holdfast.run("http", settings);
   onTestFinished(() => running.stop());

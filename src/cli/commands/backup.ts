@@ -5,6 +5,7 @@ import { sizeText } from "../../lib/files/room.ts";
 import { backUp, databaseFile } from "../../storage/admin.ts";
 import { withProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
+import { refuseServer } from "./dump.ts";
 
 export interface CopyFlags {
   force?: boolean;
@@ -22,6 +23,7 @@ export async function backup(
   terminal: Terminal,
 ): Promise<void> {
   const config = loadConfig({ flags: asTexts(settings), env: process.env });
+  refuseServer(config, "backup", target);
   const source = databaseFile(config["data-dir"]);
   const stopping = new AbortController();
   terminal.onStop(() => Promise.resolve(stopping.abort()));

@@ -4,6 +4,7 @@ import { sizeText } from "../../lib/files/room.ts";
 import { databaseFile, restore as restoreFile } from "../../storage/admin.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import type { CopyFlags } from "./backup.ts";
+import { refuseServer } from "./dump.ts";
 
 export function restore(
   settings: Settings,
@@ -12,6 +13,7 @@ export function restore(
   terminal: Terminal,
 ): void {
   const config = loadConfig({ flags: asTexts(settings), env: process.env });
+  refuseServer(config, "restore", source);
   const restored = restoreFile({ source, target: databaseFile(config["data-dir"]), force });
   if (json) return terminal.print(JSON.stringify(restored));
   const { file, bytes, sessions, messages, kept } = restored;

@@ -6,6 +6,7 @@ import ms from "ms";
 import type { Kept } from "../../app/data.ts";
 import { HOME } from "../../clients/session-resolver.ts";
 import type { Settings } from "../../config/config.ts";
+import { dataPlace, folderOf } from "../../config/data-place.ts";
 import { settingWarnings } from "../../config/report.ts";
 import { createHoldfast, type Running } from "../../holdfast.ts";
 import {
@@ -83,9 +84,12 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
       : url!;
   // Leave the key out with an issuer: programs find the way to its tokens by themselves.
   const key = asks && !config["auth-issuer"] ? KEY_PLACEHOLDER : undefined;
+  const folder = folderOf(config);
   const data = config.ephemeral
     ? "in memory only, gone at the end"
-    : databaseFile(config["data-dir"]);
+    : folder === undefined
+      ? dataPlace(config)
+      : databaseFile(folder);
   const answers =
     model.label === "recall"
       ? "recall (quotes the conversation; for a language model set --model-url and --model)"

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { dirname, resolve } from "node:path";
 import { isSea } from "node:sea";
 import { asTexts, type Config, loadConfig, type Settings } from "../../config/config.ts";
+import { folderOf, serverOf } from "../../config/data-place.ts";
 import { KEY_VARIABLE } from "../../config/report.ts";
 import { bearer, KEY_PLACEHOLDER, serverUrl, withName } from "../../http/connect/client-config.ts";
 import {
@@ -117,10 +118,13 @@ function checkedUrl(url: string | undefined): string | undefined {
  */
 function stdioWay(config: Config, name: string): Ways["stdio"] {
   const script = isSea() ? [] : [resolve(process.argv[1]!)];
-  const data = config["data-dir"];
+  const folder = folderOf(config);
+  const where = folder === undefined ? [] : ["--data-dir", resolve(folder)];
   return {
     command: process.execPath,
-    args: [...script, "stdio", "--data-dir", resolve(data), "--name", name],
+    args: [...script, "stdio", ...where, "--name", name],
+    // The address has a password, which only the user writes anywhere.
+    ...(serverOf(config) && { env: { HOLDFAST_DATABASE_URL: "DATABASE_URL" } }),
   };
 }
 

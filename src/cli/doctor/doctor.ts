@@ -8,6 +8,7 @@ import {
   loadConfig,
   type Settings,
 } from "../../config/config.ts";
+import { serverOf } from "../../config/data-place.ts";
 import { reportSettings, type SettingReport, settingWarnings } from "../../config/report.ts";
 import { AppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
@@ -21,6 +22,7 @@ import { checkPlace } from "./data-folder.ts";
 import { checkDatabase } from "./database.ts";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 import { checkModel } from "./model.ts";
+import { checkServer } from "./server.ts";
 import { checkTools } from "./tools.ts";
 
 export interface DoctorFlags {
@@ -57,7 +59,11 @@ async function examine(sources: ConfigSources): Promise<Finding[]> {
   const folder = reportSettings(sources).find(({ name }) => name === "data-dir")!.value!;
   const { config, findings } = checkSettings(sources);
   const outside = config ? [await checkModel(config), ...(await checkTools(config))] : [];
-  return [versions, ...findings, ...outside, ...checkData(databaseFile(resolve(folder)), config)];
+  const data =
+    config && serverOf(config) !== undefined
+      ? await checkServer(config)
+      : checkData(databaseFile(resolve(folder)), config);
+  return [versions, ...findings, ...outside, ...data];
 }
 
 /** `config`: absent if the settings have a fault. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 /** The two ways to Holdfast: over HTTP to a server, or by starting `holdfast stdio`. */
 export interface Ways {
   http: { url: string; headers?: Record<string, string> };
-  stdio: { command: string; args: string[] };
+  stdio: { command: string; args: string[]; env?: Record<string, string> };
 }
 
 export type Way = keyof Ways;
@@ -149,7 +149,10 @@ export const CONFIGURED: Readonly<Record<string, ConfiguredProgram>> = {
     servers: ["mcp"],
     entry: {
       http: (way) => ({ type: "remote", ...way, enabled: true }),
-      stdio: ({ command, args }) => ({ type: "local", command: [command, ...args], enabled: true }),
+      stdio: ({ command, args, env }) => ({
+        ...{ type: "local", command: [command, ...args], enabled: true },
+        ...(env && { environment: env }),
+      }),
     },
     then: RESTART,
   },

@@ -1,0 +1,91 @@
+// The doctor's checks of a database server.
+import type { Config } from "../../config/config.ts";
+import { dataPlace, serverOf } from "../../config/data-place.ts";
+import { AppError } from "../../lib/errors.ts";
+import { sizeText } from "../../lib/files/room.ts";
+import { inspectServer, type ServerData, type ServerInspection } from "../../storage/admin.ts";
+import { counted } from "../terminal/terminal.ts";
+import { checkAccess } from "./access.ts";
+import { fail, type Finding, ok, warn } from "./finding.ts";
+
+/** Heartbeats come every 5 seconds. */
+const ALIVE_MS = 30_000;
+const CLOCK_SLACK_MS = 5_000;
+
+export async function checkServer(config: Config, now = Date.now()): Promise<Finding[]> {
+  const place = dataPlace(config);
+  try {
+    const found = await inspectServer(serverOf(config)!, now);
+    const { data } = found;
+    if (data === undefined)
+      return [
+        checkAccess(config),
+        ok("database", `${place}, PostgreSQL ${found.version}. A first start makes the tables.`),
+        ...checkSettings(found, config),
+      ];
+    return [
+      checkAccess(config, data.keys),
+      ok("database", `${place}, ${sizeText(data.bytes)} (PostgreSQL ${found.version}).`),
+      ...checkSettings(found, config),
+      checkSchema(data),
+      checkProcesses(data, now),
+      ok("backup", "Not known here: pg_dump copies this database (holdfast backup says how)."),
+    ];
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return [fail("database", error.message, error.hint ?? "Correct database-url.")];
+  }
+}
+
+function checkSettings(found: ServerInspection, config: Config): Finding[] {
+  const { isStandby, isDurable, maxConnections, clockOffsetMs } = found;
+  const pool = config["pool-size"];
+  return [
+    isStandby
+      ? fail("writing", "This server is a standby.", "Give the address of the primary server.")
+      : isDurable
+        ? ok("writing", "A commit is answered when it is on disk.")
+        : warn(
+            "writing",
+            "A power loss may lose what was answered: fsync or synchronous_commit is off.",
+            "Turn both on in postgresql.conf.",
+          ),
+    pool * 3 > maxConnections
+      ? warn(
+          "connections",
+          `The server has ${maxConnections} in all, and each process here takes up to ${pool}.`,
+          "Raise max_connections, or lower pool-size.",
+        )
+      : ok("connections", `Up to ${pool} of ${maxConnections}.`),
+    Math.abs(clockOffsetMs) > CLOCK_SLACK_MS
+      ? warn(
+          "clock",
+          `The server's clock differs by ${(clockOffsetMs / 1_000).toFixed(0)} s from this machine's.`,
+          "Let both follow one time server (NTP).",
+        )
+      : ok("clock", "The same as the server's."),
+  ];
+}
+
+function checkSchema({ migrations: { applied, known }, sessions, messages }: ServerData): Finding {
+  const holds = `${counted(sessions, "session")}, ${counted(messages, "message")}`;
+  if (applied > known)
+    return fail("schema", "A newer Holdfast has written this database.", "Start that version.");
+  const missing = known - applied;
+  return missing > 0
+    ? warn(
+        "schema",
+        `${holds}; ${counted(missing, "migration")} of ${known} still to come.`,
+        "The next start applies them: make a dump before.",
+      )
+    : ok("schema", `${holds}; all ${known} migrations are applied.`);
+}
+
+function checkProcesses({ instances }: ServerData, now: number): Finding {
+  const living = instances.filter(({ heartbeatAt }) => now - heartbeatAt < ALIVE_MS);
+  const names = living.map(({ host, pid }) => `${host.split(" ")[0]!} (${pid})`);
+  const running = living.length === 0 ? "None is running" : `Running: ${names.join(", ")}`;
+  const dead = instances.length - living.length;
+  const left = dead > 0 ? ` ${counted(dead, "dead one")} will be taken over.` : "";
+  return ok("processes", `${running}.${left}`);
+}

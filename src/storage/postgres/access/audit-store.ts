@@ -1,0 +1,55 @@
+// The audit in PostgreSQL.
+import { desc, lt, sql } from "drizzle-orm";
+import type { AuditStore, NewAuditEntry } from "../../../auth/audit.ts";
+import { ENTRIES_A_CHECK, KEEP_AUDIT_MS, MAX_ENTRIES, shortDetail } from "../../shared/audit.ts";
+import { type Engine, withFirst } from "../engine/engine.ts";
+import { postgresExpiring } from "../engine/expiring.ts";
+import { prepared } from "../engine/statements.ts";
+import { audit } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+export function postgresAuditStore(engine: Engine): AuditStore {
+  const { db, clock } = engine;
+  const expired = lt(audit.at, placeholder("oldest"));
+  const q = prepared({
+    list: () => db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")),
+    insert: () =>
+      db
+        .insert(audit)
+        .values({
+          at: placeholder("now"),
+          principal: placeholder("principal"),
+          action: placeholder("action"),
+          subject: placeholder("subject"),
+          detail: placeholder("detail"),
+        })
+        .returning({ id: audit.id }),
+    bound: () =>
+      db.delete(audit).where(
+        sql`${audit.id} in (select id from audit where principal = ${placeholder("principal")}
+          and action = ${placeholder("action")} order by id desc offset ${sql.raw(String(MAX_ENTRIES))})`,
+      ),
+  });
+  const insert = async (entry: NewAuditEntry): Promise<void> => {
+    const { principal, action, subject } = entry;
+    const row = { principal, action, subject, detail: shortDetail(entry), now: clock.now() };
+    const { id } = (await q.insert.get(row))!;
+    if (id % ENTRIES_A_CHECK === 0) await q.bound.run({ principal, action });
+  };
+
+  return {
+    note: (entry) => engine.inOrder("audit", () => engine.write(() => insert(entry))),
+    noteWith: (entryOf, act) =>
+      engine.accompany(
+        withFirst(async (result) => {
+          const entry = entryOf(result);
+          if (entry !== undefined) await insert(entry);
+          return entry !== undefined;
+        }),
+        act,
+      ),
+    list: (limit) => engine.read(() => q.list.all({ limit })),
+    ...postgresExpiring(engine, audit, expired, () => ({ oldest: engine.ago(KEEP_AUDIT_MS) })),
+  };
+}

@@ -1,0 +1,342 @@
+// The base of every PostgreSQL store: transactions, reads, locks and times.
+import { AsyncLocalStorage } from "node:async_hooks";
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import { AppError } from "../../../lib/errors.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Cutoff, CutoffKind } from "../../../jobs/cutoff.ts";
+import type { TrustedTime } from "../../../jobs/trusted-time.ts";
+import type { Subject } from "../../../updates/changes.ts";
+import type { ExpiryTimes } from "./conditions.ts";
+import { fromPostgres, isAfterFailure, isRetryable } from "./errors.ts";
+
+/** Lifetime of a client that has never come back with its id. With one default `cleanup-interval`, less than an hour. */
+const NEVER_BACK_MS = 45 * 60_000;
+const DAY_MS = 24 * 3_600_000;
+/** How often a transaction that gave way to another one is done again. */
+const MAX_ATTEMPTS = 10;
+
+/** The cutoff of each kind of expiry, and the trusted time. */
+export type EngineTimes = Readonly<Record<CutoffKind, Cutoff> & { time: TrustedTime }>;
+
+/** Wraps each operation that an act writes, to add writes to the same transaction. */
+export type Companion = <T>(operation: () => Promise<T>) => () => Promise<T>;
+
+/**
+ * A companion that adds to the first write for which `add` resolves to true. That write may run a second time, when it had to
+ * give way.
+ */
+export function withFirst(add: (result: unknown) => Promise<boolean>): Companion {
+  let chosen: unknown;
+  return (operation) => async () => {
+    const result = await operation();
+    if ((chosen === undefined || chosen === operation) && (await add(result))) chosen = operation;
+    return result;
+  };
+}
+
+/** The part of a connection that statements need. */
+export interface Connection {
+  query(statement: string | pg.QueryConfig): Promise<pg.QueryResult>;
+}
+
+interface Transaction extends Connection {
+  state: "open" | "committed" | "given up";
+  readonly changed: Subject[];
+  /** The error of the last statement that failed. Those behind it fail too, and may be heard first. */
+  failure: unknown;
+}
+
+function transactionOn(client: pg.ClientBase): Transaction {
+  return {
+    ...{ state: "open", changed: [], failure: undefined },
+    query(statement) {
+      // A part of the operation that went on beside the one that failed must not write outside of the transaction.
+      if (this.state === "given up") return Promise.reject(givenUp());
+      const result = client.query(statement);
+      result.catch((error: unknown) => {
+        if (!isAfterFailure(error)) this.failure = error;
+      });
+      return result;
+    },
+  };
+}
+
+/** A view of all rows as they were when it was opened. */
+export interface Snapshot {
+  read<T>(query: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+const SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/** `bigint` comes as a number: no count here is beyond 2 ** 53. */
+const TYPES: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: "text") =>
+    oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format)) as never,
+};
+
+export interface EngineOptions {
+  pool: pg.Pool;
+  clock: Clock;
+  cutoffs: EngineTimes;
+  /** Called after a commit, with what other processes may wait for. */
+  onChange(subjects: readonly Subject[]): void;
+  /** Called with the duration of each commit in seconds. */
+  onCommit?: ((operations: number, seconds: number) => void) | undefined;
+}
+
+export class Engine {
+  readonly db: NodePgDatabase;
+  readonly clock: Clock;
+  readonly time: TrustedTime;
+  readonly #pool: pg.Pool;
+  readonly #cutoffs: EngineTimes;
+  readonly #onChange: EngineOptions["onChange"];
+  readonly #onCommit: EngineOptions["onCommit"];
+  readonly #transaction = new AsyncLocalStorage<Transaction>();
+  readonly #companion = new AsyncLocalStorage<Companion>();
+  /** True inside an operation that was begun before the close. */
+  readonly #admitted = new AsyncLocalStorage<boolean>();
+  /** The last operation of each subject whose operations keep their order. */
+  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #snapshots = new Set<Snapshot>();
+  #running = 0;
+  #closed = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor({ pool, clock, cutoffs, onChange, onCommit }: EngineOptions) {
+    this.#pool = pool;
+    this.clock = clock;
+    this.#cutoffs = cutoffs;
+    this.time = cutoffs.time;
+    this.#onChange = onChange;
+    this.#onCommit = onCommit;
+    this.db = databaseOf(() => this.#connection);
+  }
+
+  /** Runs an operation in a transaction of its own; resolves when it is committed. */
+  write<T>(operation: () => Promise<T>): Promise<T> {
+    return this.#write(this.#companion.getStore()?.(operation) ?? operation, "BEGIN");
+  }
+
+  /**
+   * A write to one session. Those of this process follow each other in the order of their calls; they wait for their turn here,
+   * and not for the session's lock, each on a connection.
+   */
+  writeIn<T>(sessionId: string, operation: () => Promise<T>): Promise<T> {
+    const noted = (): Promise<T> => {
+      this.changed("session", sessionId);
+      return operation();
+    };
+    return this.inOrder(`session ${sessionId}`, () => this.write(noted));
+  }
+
+  /** Writes without waiting for the disk: resolves at the commit, which a crash of the database may undo. */
+  writeRelaxed<T>(operation: () => Promise<T>): Promise<T> {
+    return this.#write(operation, "BEGIN; SET LOCAL synchronous_commit = off");
+  }
+
+  /** Runs after all earlier operations of this process with the same key, also those that nobody awaited. */
+  inOrder<T>(key: string, act: () => Promise<T>): Promise<T> {
+    return this.#counted(async () => {
+      const before = this.#queues.get(key);
+      const mine = before === undefined ? act() : before.then(act, act);
+      this.#queues.set(key, mine);
+      try {
+        return await mine;
+      } finally {
+        if (this.#queues.get(key) === mine) this.#queues.delete(key);
+      }
+    });
+  }
+
+  /**
+   * Runs `act`, whose writes go through `companion` until the act ends. An act within an act has both companions, and its own
+   * is the inner one.
+   */
+  async accompany<T>(companion: Companion, act: () => Promise<T>): Promise<T> {
+    const outer = this.#companion.getStore();
+    let over = false;
+    const both: Companion = (operation) => {
+      const mine = over ? operation : companion(operation);
+      return outer === undefined ? mine : outer(mine);
+    };
+    try {
+      return await this.#companion.run(both, act);
+    } finally {
+      over = true;
+    }
+  }
+
+  /** Reads committed rows, each statement by itself. */
+  async read<T>(query: () => Promise<T>): Promise<T> {
+    return this.#counted(async () => {
+      try {
+        return await query();
+      } catch (error) {
+        throw fromPostgres(error);
+      }
+    });
+  }
+
+  /** Reads all rows as they were at one moment. */
+  snapshot<T>(query: () => Promise<T>): Promise<T> {
+    return this.#write(query, SNAPSHOT);
+  }
+
+  /** Opens a snapshot for a slow reader, on a connection of its own: it takes none from the pool. */
+  async openSnapshot(): Promise<Snapshot> {
+    if (this.#closed) throw closed();
+    const client = new pg.Client(this.#pool.options);
+    client.on("error", () => undefined); // the next query has it too
+    const close = async (): Promise<void> => {
+      this.#snapshots.delete(snapshot);
+      await client.end().catch(() => undefined);
+    };
+    const transaction = transactionOn(client);
+    const read = async <T>(query: () => Promise<T>): Promise<T> => {
+      try {
+        return await this.#transaction.run(transaction, query);
+      } catch (error) {
+        throw this.#closed ? closed() : fromPostgres(error);
+      }
+    };
+    const snapshot: Snapshot = { read, close };
+    this.#snapshots.add(snapshot);
+    try {
+      await client.connect();
+      await client.query(SNAPSHOT);
+      return snapshot;
+    } catch (error) {
+      await close();
+      throw fromPostgres(error);
+    }
+  }
+
+  /** Inside a write: does a part that may fail, and then leaves nothing. */
+  async attempt<T>(part: () => Promise<T>): Promise<T> {
+    const transaction = this.#transaction.getStore()!;
+    await transaction.query("SAVEPOINT part");
+    try {
+      const result = await part();
+      await transaction.query("RELEASE SAVEPOINT part");
+      return result;
+    } catch (error) {
+      await transaction.query("ROLLBACK TO SAVEPOINT part");
+      throw isAfterFailure(error) ? transaction.failure : error;
+    }
+  }
+
+  /** Inside a write: waits for, and keeps out, all others with one of these keys until the end of the transaction. */
+  async lock(...keys: readonly string[]): Promise<void> {
+    const transaction = this.#transaction.getStore()!;
+    for (const key of keys.toSorted())
+      await transaction.query({ name: "holdfast_lock", text: LOCK, values: [key] });
+  }
+
+  /** Inside a write: other processes that wait for this subject look again after the commit. */
+  changed(kind: Subject["kind"], id: string): void {
+    this.#transaction.getStore()!.changed.push({ kind, id });
+  }
+
+  /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. */
+  times(): ExpiryTimes {
+    const { session, client, empty } = this.#cutoffs;
+    const [now, monotonic] = [this.clock.now(), this.clock.monotonic()];
+    return {
+      now,
+      passed: this.ago(DAY_MS) + DAY_MS,
+      oldest: Math.floor(session.at(now, monotonic)),
+      oldestClient: Math.floor(client.at(now, monotonic)),
+      oldestEmpty: Math.floor(empty.at(now, monotonic)),
+      oldestNeverBack: this.ago(NEVER_BACK_MS),
+    };
+  }
+
+  /** See `TrustedTime.ago`; whole milliseconds, as the columns have. */
+  ago(ageMs: number): number {
+    return Math.floor(this.time.ago(ageMs));
+  }
+
+  /** Resolves when all that was begun has ended, but snapshots, which end now; refuses what comes later. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(Array.from(this.#snapshots, (snapshot) => snapshot.close()));
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+  }
+
+  get #connection(): Connection {
+    const transaction = this.#transaction.getStore();
+    return transaction === undefined || transaction.state === "committed"
+      ? this.#pool
+      : transaction;
+  }
+
+  async #write<T>(operation: () => Promise<T>, begin: string): Promise<T> {
+    return this.#counted(async () => {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await this.#attempt(operation, begin);
+        } catch (error) {
+          if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw fromPostgres(error);
+        }
+      }
+    });
+  }
+
+  async #attempt<T>(operation: () => Promise<T>, begin: string): Promise<T> {
+    const began = performance.now();
+    const client = await this.#pool.connect();
+    const transaction = transactionOn(client);
+    let isBroken = false;
+    try {
+      // Sent with the first statement, which the driver does not hold back.
+      const begun = transaction.query(begin);
+      begun.catch(() => undefined);
+      const result = await this.#transaction.run(transaction, operation);
+      await begun;
+      const { command } = await client.query("COMMIT");
+      if (command !== "COMMIT") throw givenUp();
+      transaction.state = "committed";
+      if (transaction.changed.length > 0) this.#onChange(transaction.changed);
+      this.#onCommit?.(1, (performance.now() - began) / 1_000);
+      return result;
+    } catch (error) {
+      transaction.state = "given up";
+      await client.query("ROLLBACK").catch(() => (isBroken = true));
+      throw isAfterFailure(error) ? transaction.failure : error;
+    } finally {
+      // A connection that cannot be rolled back is not used again.
+      client.release(isBroken);
+    }
+  }
+
+  /** Refuses what comes after the close; what was begun before, and is still in a queue, goes on. */
+  async #counted<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#closed && !this.#admitted.getStore()) throw closed();
+    this.#running += 1;
+    try {
+      return await this.#admitted.run(true, act);
+    } finally {
+      this.#running -= 1;
+      if (this.#running === 0) this.#onIdle?.();
+    }
+  }
+}
+
+const LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+
+const givenUp = (): Error => new Error("The transaction was given up.");
+
+const closed = (): AppError =>
+  new AppError("busy", "The server is stopping.", { hint: "Try again." });
+
+/** Drizzle over the connection that `current` returns at each query. */
+export function databaseOf(current: () => Connection): NodePgDatabase {
+  const client = {
+    query: (config: pg.QueryConfig, values: unknown[]) =>
+      current().query({ ...config, values, types: TYPES }),
+  };
+  return drizzle({ client: client as unknown as pg.Pool });
+}

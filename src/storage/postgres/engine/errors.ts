@@ -1,0 +1,76 @@
+// PostgreSQL's error codes as the project's own errors, decided in this one place.
+import { AppError } from "../../../lib/errors.ts";
+
+/** The five characters of a database's own error, which Drizzle wraps; a word like ECONNREFUSED for the network's. */
+export function codeOf(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as { code?: unknown };
+    if (typeof code === "string" && !(cause instanceof AppError)) return code;
+  }
+  return undefined;
+}
+
+/** True for a statement that was not done because one before it in the transaction failed. */
+export const isAfterFailure = (error: unknown): boolean => codeOf(error) === "25P02";
+
+/**
+ * True for a transaction that gave way to another one, also to one that made the same row at the same moment: done again, it
+ * finds that row.
+ */
+export function isRetryable(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "40001" || code === "40P01" || code === "23505";
+}
+
+/** Not reachable, shut down, or a standby that has not taken over. */
+const AWAY =
+  /^(?:08...|57P0[123]|25006|ECONN(?:REFUSED|RESET)|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)$/;
+
+/** PostgreSQL's error as an error for people; other errors stay as they are. */
+export function fromPostgres(error: unknown): unknown {
+  if (error instanceof AppError) return error;
+  const code = codeOf(error);
+  if (code === undefined) return isConnectionLoss(error) ? away(error) : error;
+  if (code === "53100")
+    return new AppError("storage_full", "The database's disk is full: nothing was stored.", {
+      hint: "Free some space and try again.",
+      cause: error,
+    });
+  if (code === "23503")
+    return new AppError("not_found", "That session was deleted meanwhile.", { cause: error });
+  if (code === "53300")
+    return new AppError("busy", "The database has no connection left.", {
+      hint: "Try again in a moment; PostgreSQL's max_connections allows more.",
+      cause: error,
+    });
+  if (isRetryable(error) || code === "55P03" || code === "57014")
+    return new AppError("busy", "Other calls are at work on the same rows.", {
+      hint: "Try again in a moment.",
+      cause: error,
+    });
+  if (AWAY.test(code)) return away(error);
+  if (code === "42501")
+    return new AppError("storage", "The database's user may not do this.", {
+      hint: "Give it the rights that docs/postgres.md lists.",
+      cause: error,
+    });
+  return error;
+}
+
+/** The driver's own errors for a connection that ended have no code. */
+function isConnectionLoss(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (
+      /^Connection terminated|^timeout exceeded when trying to connect|^Client has encountered a connection error/.test(
+        cause.message,
+      )
+    )
+      return true;
+  return false;
+}
+
+const away = (error: unknown): AppError =>
+  new AppError("busy", "The database does not answer.", {
+    hint: "Try again in a moment.",
+    cause: error,
+  });

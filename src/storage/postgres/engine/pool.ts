@@ -1,0 +1,69 @@
+// Connections to the database server. Whatever goes wrong with them is told without the password.
+import pg from "pg";
+import { shownUrl } from "../../../lib/database-url.ts";
+import { AppError } from "../../../lib/errors.ts";
+import type { DatabaseServer } from "../../storage.ts";
+import { codeOf } from "./errors.ts";
+
+const DEFAULT_SIZE = 10;
+/** A statement that takes longer is stuck. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export function openPool({ url, poolSize = DEFAULT_SIZE }: DatabaseServer): pg.Pool {
+  const pool = new pg.Pool({
+    ...connectionOf(url),
+    ...{ max: poolSize, pipeline: true, statement_timeout: STATEMENT_TIMEOUT_MS },
+  } as pg.PoolConfig);
+  pool.on("error", () => undefined); // an idle connection was lost: the next query opens another one
+  return pool;
+}
+
+/** A connection for LISTEN, which lasts. */
+export const openListener = ({ url, listenUrl = url }: DatabaseServer): pg.Client =>
+  new pg.Client({ ...connectionOf(listenUrl), keepAlive: true });
+
+function connectionOf(url: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    application_name: "holdfast",
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  };
+}
+
+const REASONS: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+  ECONNREFUSED: ["nobody listens there", "Start PostgreSQL, or correct database-url."],
+  ENOTFOUND: ["this host is unknown", "Correct the host in database-url."],
+  EAI_AGAIN: [
+    "the host's name cannot be looked up",
+    "Check the network, or the host in database-url.",
+  ],
+  ETIMEDOUT: ["it does not answer", "Check the network and the firewall."],
+  "28P01": ["the password is wrong", "Correct the password in database-url."],
+  "28000": [
+    "this user may not sign in",
+    "Check the user in database-url, and the server's pg_hba.conf.",
+  ],
+  "3D000": ["this database does not exist", "Make it: createdb holdfast"],
+  "42501": [
+    "this user has not the rights to make the tables",
+    "See docs/postgres.md for the rights that it needs.",
+  ],
+  "53300": ["it has no connection left", "Raise PostgreSQL's max_connections, or lower pool-size."],
+  "53100": ["its disk is full", "Free some space."],
+  "57P03": ["it is starting or stopping", "Try again in a moment."],
+  "25006": ["it is read-only", "Give the address of the primary server."],
+};
+
+/** An error of the start as one line. */
+export function cannotOpen(url: string, error: unknown): unknown {
+  if (error instanceof AppError) return error;
+  const [message, hint] = REASONS[codeOf(error) ?? ""] ?? [];
+  const reason =
+    message ??
+    (error instanceof Error ? (error.cause instanceof Error ? error.cause : error).message : "");
+  return new AppError("start", `${shownUrl(url)}: ${reason || "the database cannot be opened"}.`, {
+    ...(hint !== undefined && { hint }),
+    cause: error,
+  });
+}

@@ -1,0 +1,93 @@
+// Checks a principal's right to write to a session, inside the write, so that the end of a right counts at once. The check
+// locks the session's row: writes to one session follow each other.
+import { and, eq, sql } from "drizzle-orm";
+import type { Principal } from "../../../auth/principal.ts";
+import { AppError } from "../../../lib/errors.ts";
+import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
+import { apiKeys, grants, sessions } from "../schema/schema.ts";
+import { HIDDEN } from "./conditions.ts";
+import type { Engine } from "./engine.ts";
+import { prepared } from "./statements.ts";
+
+const { placeholder } = sql;
+
+/** Checks to be called first inside a write; without a principal for the program itself. */
+export type WriteAccess = ReturnType<typeof postgresWriteAccess>;
+
+export function postgresWriteAccess(engine: Engine) {
+  const { db, clock } = engine;
+  const byId = eq(sessions.id, placeholder("sessionId"));
+  const q = prepared({
+    // Not against rows that only refer to the session.
+    lock: () => db.select().from(sessions).where(byId).for("no key update"),
+    session: () => db.select().from(sessions).where(byId),
+    key: () =>
+      db
+        .select()
+        .from(apiKeys)
+        .where(eq(apiKeys.id, placeholder("id"))),
+    granted: () =>
+      db
+        .select({ access: grants.access })
+        .from(grants)
+        .where(
+          and(
+            eq(grants.sessionId, placeholder("sessionId")),
+            eq(grants.principal, placeholder("principal")),
+          ),
+        ),
+  });
+
+  /** @throws AppError `forbidden` for credentials that have ended */
+  const checkCredentials = async ({ credentials }: Principal): Promise<void> => {
+    const { key: id, until = Infinity } = credentials ?? {};
+    const revoked = id !== undefined && (await q.key.get({ id }))?.revokedAt !== null;
+    if (!revoked && until > clock.now()) return;
+    throw new AppError("forbidden", "Your credentials have ended: nothing was changed.");
+  };
+
+  const check = async (
+    by: Principal,
+    sessionId: string,
+    need: typeof checkModify,
+  ): Promise<void> => {
+    const principal = by.id;
+    // Sent at once: one way to the database and back.
+    const [, session, grant] = await Promise.all([
+      checkCredentials(by),
+      (need === mayRead ? q.session : q.lock).get({ sessionId }),
+      q.granted.get({ sessionId, principal }),
+    ]);
+    if (session === undefined && need !== mayRead) return; // the write itself finds out
+    if (session === undefined || session.lastActiveAt === HIDDEN) throw gone();
+    const granted = session.owner === principal ? undefined : grant?.access;
+    const access = accessOf(by, session.owner, granted);
+    if (access === undefined) throw gone();
+    need({ access });
+  };
+
+  const lock = async (sessionId: string): Promise<void> => void (await q.lock.get({ sessionId }));
+
+  return {
+    /** Locks the session's row without a check. */
+    lock,
+    /** @throws AppError `forbidden` */
+    credentials: async (by: Principal | undefined): Promise<void> => {
+      if (by !== undefined) await checkCredentials(by);
+    },
+    /** Checks the right to read, for a write elsewhere. @throws AppError `forbidden` or `not_found` */
+    read: (by: Principal, sessionId: string): Promise<void> => check(by, sessionId, mayRead),
+    /** @throws AppError `forbidden` or `not_found` */
+    modify: (by: Principal | undefined, sessionId: string): Promise<void> =>
+      by === undefined ? lock(sessionId) : check(by, sessionId, checkModify),
+    /** @throws AppError `forbidden` or `not_found` */
+    own: (by: Principal | undefined, sessionId: string): Promise<void> =>
+      by === undefined ? lock(sessionId) : check(by, sessionId, checkOwn),
+  };
+}
+
+/** Allows any access. */
+const mayRead = (): void => undefined;
+
+const gone = (): AppError =>
+  new AppError("not_found", "There is no such session: it may be shared no longer.");

@@ -1,0 +1,126 @@
+// Rows of the messages table: the statements and rules that histories, chat turns and imports share.
+import { and, asc, between, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
+import type { Message } from "../../../chat/message.ts";
+import { titleOf } from "../../../chat/title.ts";
+import { FIRST_TURN, noRoom } from "../../shared/messages.ts";
+import type { Engine } from "../engine/engine.ts";
+import { prepared } from "../engine/statements.ts";
+import type { Usage } from "../limits/usage.ts";
+import { messages, sessions } from "../schema/schema.ts";
+import { searchIndex } from "../search/search-index.ts";
+import { postgresHistoryGaps } from "./history-gaps.ts";
+
+const { placeholder } = sql;
+
+const { id: _id, sessionId: _sessionId, ...messageColumns } = getTableColumns(messages);
+export { messageColumns };
+
+export type MessageRow = typeof messages.$inferSelect;
+
+type NewRow = Pick<Message, "role" | "content" | "status"> & Partial<Message>;
+
+const BLANK = {
+  ...{ model: null, inputTokens: null, outputTokens: null },
+  ...{ requestKey: null, author: null },
+};
+
+/** To be used inside a read, or inside a write that has locked the session. */
+export type MessageStatements = ReturnType<typeof messageStatements>;
+
+export function messageStatements(engine: Engine, maxMessages: number, usage: Usage) {
+  const { clock } = engine;
+  const gaps = postgresHistoryGaps(engine);
+  const index = searchIndex(engine);
+  const q = statementsOf(engine);
+
+  /** @throws AppError `limit` for a message that would be one too many */
+  const checkSeq = async (sessionId: string, seq: number): Promise<void> => {
+    if (seq <= maxMessages) return;
+    const { lastSeq, count } = await gaps.numbers(sessionId);
+    if (seq - lastSeq + count > maxMessages) throw noRoom(maxMessages);
+  };
+
+  /** A session without name and title is called by its first question. */
+  const addTitle = async (sessionId: string, message: NewRow & { seq: number }): Promise<void> => {
+    const { seq, role, content } = message;
+    if (seq > FIRST_TURN || role !== "user") return;
+    const title = titleOf(content);
+    if (title !== undefined) await q.setTitle.run({ sessionId, title });
+  };
+
+  return Object.assign(q, {
+    gaps,
+    /** Stores a message: under the next number, or with its own number and time when it comes from elsewhere. */
+    async add(sessionId: string, message: NewRow): Promise<MessageRow> {
+      const now = message.createdAt ?? clock.now();
+      const seq = message.seq ?? (await gaps.numbers(sessionId)).lastSeq + 1;
+      const [row] = await Promise.all([
+        q.insert.get({ ...BLANK, ...message, seq, sessionId, now }),
+        index.add(sessionId, seq, message.content),
+        usage.checkHistory(sessionId),
+      ]);
+      await checkSeq(sessionId, seq);
+      return row!;
+    },
+    checkSeq,
+    addTitle,
+  });
+}
+
+function statementsOf({ db }: Engine) {
+  const inSession = eq(messages.sessionId, placeholder("sessionId"));
+  return prepared({
+    insert: () =>
+      db
+        .insert(messages)
+        .values({
+          sessionId: placeholder("sessionId"),
+          seq: placeholder("seq"),
+          role: placeholder("role"),
+          content: placeholder("content"),
+          status: placeholder("status"),
+          model: placeholder("model"),
+          inputTokens: placeholder("inputTokens"),
+          outputTokens: placeholder("outputTokens"),
+          requestKey: placeholder("requestKey"),
+          createdAt: placeholder("now"),
+          author: placeholder("author"),
+        })
+        .returning(),
+    setTitle: () =>
+      db
+        .update(sessions)
+        .set({ title: sql`${placeholder("title")}` })
+        .where(
+          sql`${sessions.id} = ${placeholder("sessionId")} and ${sessions.title} is null and ${sessions.name} is null`,
+        ),
+    byKey: () =>
+      db
+        .select()
+        .from(messages)
+        .where(
+          and(
+            inSession,
+            eq(messages.requestKey, placeholder("requestKey")),
+            eq(messages.role, placeholder("role")),
+            // Other programs' files have no author: such a key is everybody's.
+            sql`(${messages.author} is null or ${messages.author} is not distinct from ${placeholder("author")})`,
+          ),
+        ),
+    last: () => db.select().from(messages).where(inSession).orderBy(desc(messages.seq)).limit(1),
+    /** Messages and their sizes, the newest first. */
+    sizes: () =>
+      db
+        .select({ seq: messages.seq, bytes: sql<number>`octet_length(${messages.content})` })
+        .from(messages)
+        .where(and(inSession, lt(messages.seq, placeholder("before"))))
+        .orderBy(desc(messages.seq))
+        .limit(placeholder("limit")),
+    between: () =>
+      db
+        .select(messageColumns)
+        .from(messages)
+        .where(and(inSession, between(messages.seq, placeholder("first"), placeholder("last"))))
+        .orderBy(asc(messages.seq)),
+  });
+}

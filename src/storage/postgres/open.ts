@@ -1,0 +1,130 @@
+// Opens the storage in a PostgreSQL database, as one of any number of processes.
+import { setTimeout as sleep } from "node:timers/promises";
+import { sql } from "drizzle-orm";
+import { shownUrl } from "../../lib/database-url.ts";
+import { AppError } from "../../lib/errors.ts";
+import { newId } from "../../lib/ids.ts";
+import type { DatabaseServer, Storage, StorageOptions } from "../storage.ts";
+import { postgresApiKeyStore } from "./access/api-key-store.ts";
+import { postgresAuditStore } from "./access/audit-store.ts";
+import { postgresBrowserSessionStore } from "./access/browser-session-store.ts";
+import { postgresSigningKeyStore } from "./access/signing-key-store.ts";
+import { Notifications, NOTIFY } from "./engine/changes.ts";
+import { databaseOf, Engine } from "./engine/engine.ts";
+import { cannotOpen, openListener, openPool } from "./engine/pool.ts";
+import { ServerTime } from "./engine/server-time.ts";
+import { postgresWriteAccess } from "./engine/write-access.ts";
+import { postgresHistoryStore } from "./history/history-store.ts";
+import { postgresUsage } from "./limits/usage.ts";
+import { appliedVersion, migrate } from "./schema/migrate.ts";
+import { postgresSessionStore } from "./sessions/session-store.ts";
+import { postgresStateStore } from "./sessions/state-store.ts";
+import { postgresTransferStore } from "./sessions/transfer-store.ts";
+import { postgresClientStore } from "./stores/client-store.ts";
+import { openCutoffs, postgresCutoffs } from "./stores/cutoff-store.ts";
+import { postgresInstanceStore } from "./stores/instance-store.ts";
+import { postgresKeyedCallStore } from "./stores/keyed-call-store.ts";
+import { maxAgeOf, rememberMaxAge } from "./stores/retention-row.ts";
+import { postgresStatistics } from "./stores/statistics.ts";
+import { postgresUpkeep } from "./stores/upkeep.ts";
+import { postgresStreamStore } from "./streams/stream-store.ts";
+import { outboxRows } from "./updates/outbox-rows.ts";
+import { postgresRelayStore } from "./updates/relay-store.ts";
+import { subscriptionRows } from "./updates/subscription-rows.ts";
+import { postgresSubscriptionStore } from "./updates/subscription-store.ts";
+
+/** Maximum time that a close waits for the deletion of large sessions. The next cleanup deletes the rest. */
+const MAX_PURGE_MS = 10_000;
+/** Lifetime of clients when sessions never expire. */
+const CLIENT_AGE_MS = 90 * 86_400_000;
+
+/** @throws AppError `start` with one line that says what is wrong with the database */
+export async function openPostgres(
+  server: DatabaseServer,
+  options: StorageOptions,
+): Promise<Storage> {
+  const pool = openPool(server);
+  try {
+    const client = await pool.connect();
+    try {
+      if (options.create === false && (await appliedVersion(client)) === null)
+        throw new AppError(
+          "start",
+          `${shownUrl(server.url)}: there are no conversations here yet.`,
+          {
+            hint: "Start the server first: holdfast serve --database-url …",
+          },
+        );
+      await migrate(client);
+    } finally {
+      client.release();
+    }
+    return await storageOf(server, pool, options);
+  } catch (error) {
+    await pool.end();
+    throw cannotOpen(server.url, error);
+  }
+}
+
+async function storageOf(
+  server: DatabaseServer,
+  pool: ReturnType<typeof openPool>,
+  options: StorageOptions,
+): Promise<Storage> {
+  const { clock, expiry, onCommit, onEvent, onJump, onServerTime, ...limits } = options;
+  const { streamGraceMs = 600_000, maxMessages = 100_000, maxClients = 10_000 } = options;
+  const db = databaseOf(() => pool);
+  const time = onServerTime && new ServerTime(pool, onServerTime);
+  await time?.start(); // before anything is dated
+  const maxAgeMs = await maxAgeOf(db, expiry.maxAgeMs);
+  const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
+  const cutoffs = await openCutoffs(db, clock, { maxAgeMs, clientAgeMs }, onJump);
+  const notifications = new Notifications(
+    newId(),
+    () => openListener(server),
+    (text) => pool.query({ name: "holdfast_notify", text: NOTIFY, values: [text] }),
+  );
+  await notifications.start();
+  const engine = new Engine({
+    ...{ pool, clock, cutoffs, onCommit },
+    onChange: (subjects) => notifications.note(subjects),
+  });
+  const usage = postgresUsage(engine, limits);
+  const writes = postgresWriteAccess(engine);
+  const subscriptions = subscriptionRows(engine, usage);
+  const outbox = outboxRows(engine, usage);
+  const sessions = postgresSessionStore(engine, usage, writes);
+  return {
+    sessions,
+    clients: postgresClientStore(engine, usage, subscriptions.add, maxClients),
+    state: postgresStateStore(engine, usage, writes),
+    history: postgresHistoryStore(engine, maxMessages, usage, writes),
+    instances: postgresInstanceStore(engine, () => notifications.report()),
+    streams: postgresStreamStore(engine, usage, outbox, streamGraceMs, onEvent),
+    changes: notifications,
+    relay: postgresRelayStore(engine),
+    subscriptions: postgresSubscriptionStore(engine, subscriptions, outbox),
+    keyedCalls: postgresKeyedCallStore(engine, usage),
+    signingKeys: postgresSigningKeyStore(engine),
+    apiKeys: postgresApiKeyStore(engine),
+    browserSessions: postgresBrowserSessionStore(engine),
+    audit: postgresAuditStore(engine),
+    transfer: postgresTransferStore(engine, { maxMessages, usage, writes }),
+    upkeep: postgresUpkeep(engine),
+    statistics: postgresStatistics(engine, sessions),
+    maxAgeMs,
+    clientAgeMs,
+    cutoffs: postgresCutoffs(engine, cutoffs),
+    rememberMaxAge: () => rememberMaxAge(engine, maxAgeMs),
+    // A transaction number is given only where something can be written.
+    check: () =>
+      engine.write(async () => void (await engine.db.execute(sql`select pg_current_xact_id()`))),
+    async close() {
+      time?.stop();
+      await Promise.race([sessions.purged(), sleep(MAX_PURGE_MS, undefined, { ref: false })]);
+      await engine.close();
+      await notifications.close();
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+// Brings the database to this program's version before anything else uses it. Programs that start together wait for each
+// other.
+import type pg from "pg";
+import { AppError } from "../../../lib/errors.ts";
+import { type Migration, migrations } from "./migrations.ts";
+
+const TABLE = `CREATE TABLE IF NOT EXISTS holdfast_migrations (
+  created_at bigint PRIMARY KEY, hash text NOT NULL)`;
+/** Any number, the same in all programs. */
+const LOCK = "SELECT pg_advisory_xact_lock(7305808869231649)";
+const OLDEST_SERVER = 150_000;
+
+/**
+ * Applies what is missing, all or nothing.
+ * @throws AppError `start` for an old server, a database of a newer Holdfast or of another program
+ */
+export async function migrate(
+  client: pg.ClientBase,
+  wanted: readonly Migration[] = migrations,
+): Promise<void> {
+  await checkServer(client);
+  if ((await appliedVersion(client)) === (wanted.at(-1)?.createdAt ?? 0)) return;
+  await client.query("BEGIN");
+  try {
+    await client.query(LOCK);
+    const applied = await appliedVersion(client);
+    refuseNewer(applied, wanted);
+    if (applied === null) await refuseForeign(client);
+    await client.query(TABLE);
+    for (const { createdAt, hash, statements } of wanted) {
+      if (applied !== null && createdAt <= applied) continue;
+      for (const statement of statements) await client.query(statement);
+      await client.query("INSERT INTO holdfast_migrations VALUES ($1, $2)", [createdAt, hash]);
+    }
+    await client.query("COMMIT");
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  }
+}
+
+async function checkServer(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ version: string; number: string; readonly: boolean }>(
+    `SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number,
+      pg_is_in_recovery() AS readonly`,
+  );
+  const { version, number, readonly } = rows[0]!;
+  if (Number(number) < OLDEST_SERVER)
+    throw new AppError(
+      "start",
+      `The database server is PostgreSQL ${version}: Holdfast needs 15 or newer.`,
+    );
+  if (readonly)
+    throw new AppError("start", "The database server is a standby, which cannot be written.", {
+      hint: "Give the address of the primary server.",
+    });
+}
+
+/** The creation time of the newest applied migration; null without any. */
+export async function appliedVersion(client: pg.ClientBase): Promise<number | null> {
+  const there = await client.query<{ there: string | null }>(
+    "SELECT to_regclass('holdfast_migrations') AS there",
+  );
+  if (there.rows[0]!.there === null) return null;
+  const { rows } = await client.query<{ version: string | null }>(
+    "SELECT max(created_at) AS version FROM holdfast_migrations",
+  );
+  const version = rows[0]!.version;
+  return version === null ? null : Number(version);
+}
+
+function refuseNewer(applied: number | null, wanted: readonly Migration[]): void {
+  if (applied === null || applied <= (wanted.at(-1)?.createdAt ?? 0)) return;
+  throw new AppError("start", "This database was written by a newer Holdfast.", {
+    hint: "Start that version, or restore a dump made before it.",
+  });
+}
+
+/** Names that other programs use too, in the schema where the tables would be made. */
+async function refuseForeign(client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT table_name AS name FROM information_schema.tables
+      WHERE table_schema = current_schema() AND table_name IN ('sessions', 'messages', 'clients') LIMIT 1`,
+  );
+  const [found] = rows;
+  if (found === undefined) return;
+  throw new AppError("start", `This database has a table "${found.name}" of another program.`, {
+    hint: "Give Holdfast a database of its own: createdb holdfast",
+  });
+}

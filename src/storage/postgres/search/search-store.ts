@@ -1,0 +1,136 @@
+// Search in PostgreSQL: the rows behind the shared search.
+import { and, desc, eq, sql } from "drizzle-orm";
+import type { HistoryStore } from "../../../chat/store.ts";
+import { MAX_TAKEN } from "../../../sessions/store.ts";
+import { searchMessages, type SearchRows } from "../../shared/message-search.ts";
+import { sessionAlive } from "../engine/conditions.ts";
+import type { Engine } from "../engine/engine.ts";
+import { prepared } from "../engine/statements.ts";
+import { messageColumns } from "../history/message-rows.ts";
+import { grants, messages, messageWords, sessions } from "../schema/schema.ts";
+import { queryOf } from "./vector.ts";
+
+const { placeholder } = sql;
+
+/** Limits on the text that is read to rank a message: characters, and bytes above which none is read. */
+const READ_CHARACTERS = 4_000;
+const MAX_READ_BYTES = 65_536;
+/** Characters of a message that are searched for the part to show. */
+const SHOWN_CHARACTERS = 100_000;
+
+export function postgresSearch(engine: Engine): HistoryStore["search"] {
+  const rows = searchRows(engine);
+  return (scope, query, options) => engine.read(() => searchMessages(rows, scope, query, options));
+}
+
+function searchRows(engine: Engine): SearchRows {
+  const q = statementsOf(engine);
+  return {
+    async matching(tokens, terms, { below, depth, except }) {
+      const values = { match: queryOf(tokens, terms), below, depth };
+      const found = except
+        ? await q.matchingExcept.all({ ...values, ...except })
+        : await q.matching.all(values);
+      return found.map(({ id }) => id);
+    },
+    beginnings: (ids) => q.beginnings.all({ ids }),
+    async visible(principal, ids) {
+      const found = await q.visible.all({ ...engine.times(), principal, ids: [...ids] });
+      return new Set(found.map(({ id }) => id));
+    },
+    found: (id) => q.found.get({ id }),
+    sharedWith: async (principal) => (await q.shared.all({ principal })).map(({ id }) => id),
+    idOf: async (session, seq) => (await q.place.get({ session, seq }))?.id,
+    seqOf: async (id) => (await q.seq.get({ id }))?.seq ?? 1,
+    lastSeq: async (session) => (await q.lastSeq.get({ session }))!.seq,
+  };
+}
+
+function statementsOf({ db }: Engine) {
+  const among = (name: string, type: string) => sql`any(${placeholder(name)}::${sql.raw(type)}[])`;
+  const matches = sql`${messageWords.words} @@ ${placeholder("match")}::tsquery
+    and ${messageWords.messageId} < ${placeholder("below")}`;
+  return prepared({
+    matching: () =>
+      db
+        .select({ id: messageWords.messageId })
+        .from(messageWords)
+        .where(matches)
+        .orderBy(desc(messageWords.messageId))
+        .limit(placeholder("depth")),
+    // A bound on the messages that are read to find those to leave out.
+    matchingExcept: () =>
+      db
+        .select({ id: messages.id })
+        .from(messages)
+        .innerJoin(
+          sql`(select message_id from ${messageWords} where ${matches}
+          order by message_id desc limit 4 * ${placeholder("depth")}::bigint) as found`,
+          sql`found.message_id = ${messages.id}`,
+        )
+        .where(
+          sql`${messages.model} is distinct from ${placeholder("model")}
+            and not (${messages.role} = 'user' and ${messages.content} = ${placeholder("prompt")})`,
+        )
+        .orderBy(desc(messages.id))
+        .limit(placeholder("depth")),
+    beginnings: () =>
+      db
+        .select({
+          id: messages.id,
+          session: messages.sessionId,
+          text: sql<string>`case when octet_length(${messages.content}) > ${MAX_READ_BYTES} then ''
+          else substr(${messages.content}, 1, ${READ_CHARACTERS}) end`,
+          bytes: sql<number>`octet_length(${messages.content})`,
+        })
+        .from(messages)
+        .where(sql`${messages.id} = ${among("ids", "bigint")}`),
+    visible: () =>
+      db
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(
+          and(
+            sql`${sessions.id} = ${among("ids", "text")}`,
+            sql`(sessions.owner = ${placeholder("principal")} or exists (select 1 from grants
+            where grants.session_id = sessions.id and grants.principal = ${placeholder("principal")}))`,
+            sessionAlive,
+          ),
+        ),
+    found: () =>
+      db
+        .select({
+          ...messageColumns,
+          content: sql<string>`substr(${messages.content}, 1, ${SHOWN_CHARACTERS})`,
+          session: messages.sessionId,
+          title: sessions.title,
+        })
+        .from(messages)
+        .innerJoin(sessions, eq(sessions.id, messages.sessionId))
+        .where(eq(messages.id, placeholder("id"))),
+    shared: () =>
+      db
+        .select({ id: grants.sessionId })
+        .from(grants)
+        .where(eq(grants.principal, placeholder("principal")))
+        .orderBy(desc(grants.createdAt))
+        .limit(MAX_TAKEN),
+    place: () =>
+      db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(
+          and(eq(messages.sessionId, placeholder("session")), eq(messages.seq, placeholder("seq"))),
+        ),
+    seq: () =>
+      db
+        .select({ seq: messages.seq })
+        .from(messages)
+        .where(eq(messages.id, placeholder("id"))),
+    lastSeq: () =>
+      db
+        .select({ seq: sql<number>`coalesce(max(${messages.seq}), 0)` })
+        .from(messages)
+        .where(eq(messages.sessionId, placeholder("session"))),
+  });
+}

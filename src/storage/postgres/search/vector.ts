@@ -1,0 +1,55 @@
+// Messages and queries in PostgreSQL's full-text types. The words are this project's own (search/words.ts), with no dictionary of
+// PostgreSQL's: a message is found by the same words on every engine.
+import { stem } from "../../../search/stem.ts";
+import type { Term } from "../../../search/terms.ts";
+import { indexed } from "../../../search/words.ts";
+
+/** PostgreSQL's limits: 2 KB a word, 1 MB of words and positions, positions from 1 to 16,383. */
+const MAX_WORD = 600; // code units
+const MAX_BYTES = 900_000;
+const POSITIONS = 16_382;
+const POSITION_BYTES = 2;
+
+const ASCII = /^[\x00-\x7F]*$/;
+
+/** The words of a text as a `tsvector`. */
+export function wordsOf(text: string): string {
+  const { words } = indexed(text);
+  // Only phrases of scripts without spaces need positions.
+  const positioned = !ASCII.test(words);
+  const found = new Map<string, string>();
+  let bytes = 0;
+  let n = 0;
+  for (const [word] of words.matchAll(positioned ? /[^ ]+/g : /[0-9A-Za-z]+/g)) {
+    const lexeme = lexemeOf(word);
+    const before = found.get(lexeme);
+    bytes += (before === undefined ? Buffer.byteLength(lexeme) : 0) + POSITION_BYTES;
+    if (bytes > MAX_BYTES) break;
+    // Two words that follow each other have positions that do, also in a text of any length.
+    const position = positioned ? String((n % POSITIONS) + 1) : "";
+    found.set(
+      lexeme,
+      before === undefined ? position : before === "" ? "" : `${before},${position}`,
+    );
+    n += 1;
+  }
+  return [...found]
+    .map(([word, at]) => (at === "" ? quoted(word) : `${quoted(word)}:${at}`))
+    .join(" ");
+}
+
+/** A query for messages with one of the tokens and all of the terms. */
+export function queryOf(tokens: readonly string[], terms: readonly Term[]): string {
+  const whose = `(${tokens.map(quoted).join(" | ")})`;
+  return [whose, ...terms.map(phraseOf)].join(" & ");
+}
+
+const phraseOf = ({ key, characters, phrase }: Term): string =>
+  characters === undefined
+    ? quoted(key.slice(0, MAX_WORD)) // a stem already
+    : `(${phrase.map((pair) => quoted(lexemeOf(pair))).join(" <-> ")})`;
+
+const lexemeOf = (word: string): string => stem(word.toLowerCase()).slice(0, MAX_WORD);
+
+export const quoted = (word: string): string =>
+  `'${word.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`;

@@ -1,0 +1,132 @@
+// Lists and counts of sessions.
+import { and, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
+import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
+import type { Access, SessionCounts } from "../../../sessions/session.ts";
+import type { SessionStore } from "../../../sessions/store.ts";
+import { OPENING, Position, positionOf, START } from "../../shared/session-list.ts";
+import { clientConnected, sessionAlive } from "../engine/conditions.ts";
+import type { Engine } from "../engine/engine.ts";
+import { prepared } from "../engine/statements.ts";
+import { messageCountOf } from "../history/history-gaps.ts";
+import { grants, sessions } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+const counts = {
+  messages: messageCountOf(sql`sessions.id`),
+  stateKeys: sql<number>`(select count(*) from session_state where session_state.session_id = sessions.id
+    and (session_state.expires_at is null or session_state.expires_at > ${placeholder("now")}))`,
+  connections: sql<number>`(select count(*) from clients where ${clientConnected}
+    and clients.id <> ${placeholder("except")})`,
+};
+const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
+
+const facts = {
+  opening: sql<string | null>`case when sessions.name is null and sessions.title is null then
+    (select substr(messages.content, 1, ${sql.raw(String(OPENING))}) from messages
+      where messages.session_id = sessions.id order by messages.seq limit 1) end`,
+  program: sql<
+    string | null
+  >`(select clients.name from clients where clients.session_id = sessions.id
+    order by clients.last_seen_at desc limit 1)`,
+  shares: sql<number>`(select count(*) from grants where grants.session_id = sessions.id)`,
+};
+
+const owner = sql`${placeholder("owner")}::text`;
+const query = sql`${placeholder("query")}::text`;
+
+/** The access of the principal whose list it is; everything without a principal. */
+const access = sql<Access>`case when sessions.owner = ${owner} or ${owner} = '' then 'own' else
+  (select grants.access from grants where grants.session_id = sessions.id and grants.principal = ${owner}) end`;
+
+const owned = sql`sessions.owner = ${owner}`;
+const granted = sql`sessions.id in
+  (select grants.session_id from grants where grants.principal = ${owner})`;
+
+/** Lower case of all scripts, as JavaScript has it, to be searched byte by byte. */
+const folded = (column: SQL): SQL => sql`lower(${column} collate "und-x-icu") collate "C"`;
+
+const found = sql`(${query} = '' or strpos(${folded(sql`sessions.name`)}, ${query}) > 0
+  or strpos(${folded(sql`sessions.title`)}, ${query}) > 0
+  or (${placeholder("byId")}::boolean and starts_with(sessions.id, ${query})))`;
+
+export function postgresSessionList(
+  engine: Engine,
+): Pick<SessionStore, "counts" | "list" | "total"> {
+  const { db } = engine;
+  const list = (whose: SQL) =>
+    db
+      .select({ ...getTableColumns(sessions), ...counts, ...facts, access })
+      .from(sessions)
+      .where(
+        and(
+          whose,
+          sessionAlive,
+          sql`(sessions.last_active_at, sessions.id) < (${placeholder("beforeTime")}, ${placeholder("beforeId")})`,
+          found,
+        ),
+      )
+      .orderBy(desc(sessions.lastActiveAt), desc(sessions.id))
+      .limit(placeholder("limit"));
+  const q = prepared({
+    counts: () =>
+      db
+        .select(counts)
+        .from(sessions)
+        .where(eq(sessions.id, placeholder("id"))),
+    anyGrant: () =>
+      db
+        .select({ id: grants.sessionId })
+        .from(grants)
+        .where(eq(grants.principal, placeholder("owner")))
+        .limit(1),
+    own: () => list(owned),
+    shared: () => list(sql`sessions.owner <> ${owner} and ${granted}`),
+    everybodys: () => list(sql`true`),
+    total: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(sql`(${owned} or ${granted})`, sessionAlive)),
+  });
+
+  return {
+    counts: (id, except = "") =>
+      engine.read(
+        async (): Promise<SessionCounts> =>
+          (await q.counts.get({ ...engine.times(), id, except })) ?? NOTHING,
+      ),
+
+    list: (owner, { query = "", byId = false, limit, cursor }) =>
+      engine.read(async () => {
+        const [beforeTime, beforeId, isShared] =
+          cursor === undefined ? START : decodeCursor("sessions", Position, cursor);
+        const page = (statement: typeof q.own, before: Position, limit: number) =>
+          statement.all({
+            ...engine.times(),
+            ...{ owner: owner ?? "", query: query.toLowerCase(), byId },
+            ...{ beforeTime: before[0], beforeId: before[1], except: "", limit },
+          });
+        const from: Position = [beforeTime, beforeId];
+        const wanted = limit + 1;
+        const [rows, anyGrant] = await Promise.all([
+          isShared === undefined
+            ? page(owner === undefined ? q.everybodys : q.own, from, wanted)
+            : Promise.resolve([]),
+          owner === undefined ? undefined : q.anyGrant.get({ owner }),
+        ]);
+        // Others can share as much as they like: the principal's own come first.
+        if (anyGrant !== undefined && rows.length < wanted) {
+          const first = isShared === undefined ? START : from;
+          rows.push(...(await page(q.shared, first, wanted - rows.length)));
+        }
+        const sessions = rows.slice(0, limit);
+        const last = sessions.at(-1);
+        return rows.length > limit && last !== undefined
+          ? { sessions, nextCursor: encodeCursor("sessions", positionOf(last, owner)) }
+          : { sessions };
+      }),
+
+    total: (owner) => engine.read(async () => (await q.total.get({ ...engine.times(), owner }))!.n),
+  };
+}

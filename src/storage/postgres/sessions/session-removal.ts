@@ -1,0 +1,109 @@
+// The end of sessions, and of what they hold: cleared, deleted, expired. A trigger deletes what a session owns. A large deletion
+// holds up nobody but its caller: 100,000 messages take some seconds.
+import { eq, sql } from "drizzle-orm";
+import { titleOf } from "../../../chat/title.ts";
+import type { SessionStore } from "../../../sessions/store.ts";
+import { FIRST_TURN } from "../../shared/messages.ts";
+import { sessionExpired } from "../engine/conditions.ts";
+import type { Engine } from "../engine/engine.ts";
+import { postgresExpiring } from "../engine/expiring.ts";
+import { prepared } from "../engine/statements.ts";
+import type { WriteAccess } from "../engine/write-access.ts";
+import { postgresHistoryGaps } from "../history/history-gaps.ts";
+import { messages, sessions, sessionState, summaries } from "../schema/schema.ts";
+import { noTimeout } from "./no-timeout.ts";
+import { postgresTraces } from "./traces.ts";
+
+const { placeholder } = sql;
+
+/** Messages that one transaction of the cleanup deletes. */
+const BATCH = 5_000;
+
+type Methods = Pick<
+  SessionStore,
+  "clear" | "delete" | "deleteEmpty" | "purged" | "countExpired" | "deleteExpired"
+>;
+
+export function postgresSessionRemoval(engine: Engine, writes: WriteAccess): Methods {
+  const gaps = postgresHistoryGaps(engine);
+  const traces = postgresTraces(engine);
+  const q = statementsOf(engine);
+  const expiring = postgresExpiring(engine, sessions, sessionExpired, () => engine.times());
+
+  const clearHistory = async (id: string): Promise<void> => {
+    for (const { content } of await q.opening.all({ id }))
+      await q.dropTitle.run({ id, title: titleOf(content) ?? "" });
+    await Promise.all([q.clearHistory.run({ id }), gaps.clear(id), q.clearSummary.run({ id })]);
+    engine.changed("session", id); // its turn has ended
+  };
+
+  return {
+    clear: async (id, what, by) => {
+      await engine.writeIn(id, async () => {
+        await Promise.all([writes.modify(by, id), noTimeout(engine)]);
+        if (what !== "state") await clearHistory(id);
+        if (what !== "history") await q.clearState.run({ id });
+        await traces.forget(id);
+        return true;
+      });
+    },
+
+    async delete(id, by) {
+      await engine.writeIn(id, async () => {
+        await Promise.all([writes.own(by, id), noTimeout(engine)]);
+        engine.changed("session", id);
+        return (await q.delete.run({ id })).changes > 0;
+      });
+    },
+
+    purged: () => Promise.resolve(),
+
+    deleteEmpty: (id) =>
+      engine.writeIn(id, async () => {
+        await Promise.all([writes.lock(id), q.deleteEmpty.run({ id })]);
+      }),
+
+    ...expiring,
+    async deleteExpired(signal) {
+      // Messages first, so that no transaction deletes more than a part of a large session.
+      while (!signal?.aborted) {
+        const { changes } = await engine.write(() => q.trimExpired.run(engine.times()));
+        if (changes < BATCH) break;
+      }
+      return expiring.deleteExpired(signal);
+    },
+  };
+}
+
+function statementsOf({ db }: Engine) {
+  const id = placeholder("id");
+  return prepared({
+    delete: () => db.delete(sessions).where(eq(sessions.id, id)),
+    deleteEmpty: () =>
+      db.delete(sessions).where(
+        sql`${sessions.id} = ${id} and not exists (select 1 from messages where messages.session_id = ${id})
+            and not exists (select 1 from session_state where session_state.session_id = ${id})`,
+      ),
+    clearHistory: () => db.delete(messages).where(eq(messages.sessionId, id)),
+    /** The messages that a title may be made of. */
+    opening: () =>
+      db
+        .select({ content: messages.content })
+        .from(messages)
+        .where(
+          sql`${messages.sessionId} = ${id} and ${messages.role} = 'user' and ${messages.seq} <= ${sql.raw(String(FIRST_TURN))}`,
+        ),
+    dropTitle: () =>
+      db
+        .update(sessions)
+        .set({ title: null })
+        .where(sql`${sessions.id} = ${id} and ${sessions.title} = ${placeholder("title")}`),
+    clearSummary: () => db.delete(summaries).where(eq(summaries.sessionId, id)),
+    clearState: () => db.delete(sessionState).where(eq(sessionState.sessionId, id)),
+    trimExpired: () =>
+      db.delete(messages).where(
+        sql`${messages.id} = any(array(select messages.id from sessions join messages on messages.session_id = sessions.id
+          where ${sessionExpired} limit ${sql.raw(String(BATCH))} for update of sessions skip locked))`,
+      ),
+  });
+}

@@ -1,0 +1,215 @@
+// Clients in PostgreSQL.
+import { and, eq, getTableColumns, sql } from "drizzle-orm";
+import type { ClientStore } from "../../../sessions/store.ts";
+import { SHOWN } from "../../shared/clients.ts";
+import { clientAlive, clientExpired } from "../engine/conditions.ts";
+import type { Engine } from "../engine/engine.ts";
+import { postgresExpiring } from "../engine/expiring.ts";
+import { prepared } from "../engine/statements.ts";
+import { postgresClientRoom } from "../limits/client-room.ts";
+import type { Usage } from "../limits/usage.ts";
+import {
+  clients,
+  connections,
+  outbox,
+  sessions,
+  streams,
+  subscriptions,
+} from "../schema/schema.ts";
+import type { SubscriptionRows } from "../updates/subscription-rows.ts";
+
+const { placeholder } = sql;
+
+export function postgresClientStore(
+  engine: Engine,
+  usage: Pick<Usage, "checkProgram">,
+  subscribe: SubscriptionRows["add"],
+  maxClients: number,
+): ClientStore {
+  const { db } = engine;
+  const q = statements(engine);
+  const connection = connectionStatements(engine);
+  const end = endStatements(engine);
+  const makeRoom = postgresClientRoom(engine, maxClients);
+  return {
+    create: (client, subscribed) =>
+      engine.write(async () => {
+        if (client.lastSeenAt > 0) await makeRoom(client);
+        await Promise.all([
+          db.insert(clients).values(client).execute(),
+          usage.checkProgram(client.id),
+        ]);
+        if (subscribed) await subscribe(client.id, subscribed.uris, subscribed.max);
+      }),
+    find: (owner, id) => engine.read(() => q.find.get({ ...engine.times(), owner, id })),
+    findByOwnSession: (owner, sessionId) =>
+      engine.read(() => q.findByOwnSession.get({ ...engine.times(), owner, sessionId })),
+    setCredentials: (id, credentials) =>
+      engine.write(async () => void (await q.setCredentials.run({ id, ...credentials }))),
+    end: (id) =>
+      engine.write(async () => {
+        const now = engine.clock.now();
+        // All rows that others may hold are locked before the first deletion.
+        await Promise.all([
+          end.lockTemporary.all({ id }),
+          end.client.run({ id, now }),
+          end.lockStreams.all({ id }),
+          end.temporary.run({ id }),
+          end.subscriptions.run({ id }),
+          end.outbox.run({ id }),
+          end.streams.run({ id }),
+        ]);
+      }),
+    setLogLevel: (id, level) =>
+      engine.write(async () => void (await q.setLogLevel.run({ id, level }))),
+    setSession: (id, sessionId) =>
+      engine.write(async () => void (await q.setSession.run({ id, sessionId }))),
+    present: (ids, until) =>
+      engine.write(async () => void (await q.present.run({ ids, now: engine.clock.now(), until }))),
+    changeConnections: (instanceId, { added, removed }) =>
+      engine.inOrder(`connections of ${instanceId}`, () =>
+        engine.writeRelaxed(async () => {
+          await Promise.all([
+            added.length > 0 && connection.add.run({ ids: added, instanceId }),
+            removed.length > 0 && connection.remove.run({ ids: removed, instanceId }),
+          ]);
+        }),
+      ),
+    nextEpoch: (id) => engine.write(async () => (await q.nextEpoch.get({ id }))?.epoch ?? 0),
+    touch: (times) =>
+      engine.write(
+        async () => void (await q.touch.run({ ids: [...times.keys()], ats: [...times.values()] })),
+      ),
+    ...postgresExpiring(engine, clients, clientExpired, () => engine.times()),
+  };
+}
+
+function statements({ db }: Engine) {
+  const byId = eq(clients.id, placeholder("id"));
+  /** Several clients, locked in the order of their ids, as by everybody who locks several. */
+  const byIds = sql`clients.id in (select locked.id from clients locked where locked.id = any(${placeholder("ids")}::text[])
+    order by locked.id for no key update)`;
+  const { epoch: _epoch, ...columns } = getTableColumns(clients);
+  const { owner } = clients;
+  return prepared({
+    find: () =>
+      db
+        .select(columns)
+        .from(clients)
+        .where(and(byId, eq(owner, placeholder("owner")), clientAlive)),
+    findByOwnSession: () =>
+      db
+        .select(columns)
+        .from(clients)
+        .where(
+          and(
+            eq(clients.ownSessionId, placeholder("sessionId")),
+            eq(owner, placeholder("owner")),
+            clientAlive,
+          ),
+        )
+        .limit(1),
+    setLogLevel: () =>
+      db
+        .update(clients)
+        .set({ logLevel: sql`${placeholder("level")}` })
+        .where(byId),
+    setCredentials: () =>
+      db
+        .update(clients)
+        .set({
+          credentials: sql`${placeholder("credentials")}`,
+          scope: sql`${placeholder("scope")}`,
+        })
+        .where(byId),
+    setSession: () =>
+      db
+        .update(clients)
+        .set({ sessionId: sql`${placeholder("sessionId")}` })
+        .where(byId),
+    present: () =>
+      db
+        .update(clients)
+        .set({
+          // 0 stays 0: such a client was never seen, and only its connection keeps it alive.
+          lastSeenAt: sql`case when ${clients.lastSeenAt} = 0 then 0
+            else greatest(${clients.lastSeenAt}, ${placeholder("now")}::bigint) end`,
+          presentUntil: sql`${placeholder("until")}`,
+        })
+        .where(byIds),
+    nextEpoch: () =>
+      db
+        .update(clients)
+        .set({ epoch: sql`${clients.epoch} + 1` })
+        .where(byId)
+        .returning({ epoch: clients.epoch }),
+    touch: () =>
+      db
+        .update(clients)
+        .set({
+          // Later than `createdAt`, also in the same millisecond: the client has come back.
+          lastSeenAt: sql`greatest(${clients.lastSeenAt}, seen.at, ${clients.createdAt} + 1)`,
+        })
+        .from(
+          sql`unnest(${placeholder("ids")}::text[], ${placeholder("ats")}::bigint[]) as seen (id, at)`,
+        )
+        .where(sql`clients.id = seen.id and ${byIds}`),
+  });
+}
+
+/** The statements that end a client. */
+function endStatements({ db }: Engine) {
+  const byId = eq(clients.id, placeholder("id"));
+  const ofClient = eq(streams.clientId, placeholder("id"));
+  const temporary = and(eq(sessions.openedBy, placeholder("id")), eq(sessions.pinned, false));
+  return prepared({
+    lockTemporary: () =>
+      db
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(temporary)
+        .orderBy(sessions.id)
+        .for("update"),
+    // Keeps the name, which is shown until the cleanup deletes the row.
+    client: () =>
+      db
+        .update(clients)
+        .set({
+          ...{ endedAt: sql`${placeholder("now")}`, initialize: {}, capabilities: {} },
+          ...{ name: sql`substr(name, 1, ${SHOWN})`, version: sql`substr(version, 1, ${SHOWN})` },
+        })
+        .where(byId),
+    lockStreams: () =>
+      db.select({ id: streams.id }).from(streams).where(ofClient).orderBy(streams.id).for("update"),
+    temporary: () => db.delete(sessions).where(temporary),
+    subscriptions: () =>
+      db.delete(subscriptions).where(eq(subscriptions.clientId, placeholder("id"))),
+    outbox: () => db.delete(outbox).where(eq(outbox.clientId, placeholder("id"))),
+    streams: () => db.delete(streams).where(ofClient),
+  });
+}
+
+/** The statements on connections to processes. */
+function connectionStatements({ db }: Engine) {
+  return prepared({
+    // Clients and instances that are found stay until the commit.
+    add: () =>
+      db
+        .insert(connections)
+        .select(
+          sql`select clients.id, instances.id from clients, instances
+          where clients.id = any(${placeholder("ids")}::text[]) and instances.id = ${placeholder("instanceId")}
+          for key share`,
+        )
+        .onConflictDoNothing(),
+    remove: () =>
+      db
+        .delete(connections)
+        .where(
+          and(
+            sql`${connections.clientId} = any(${placeholder("ids")}::text[])`,
+            eq(connections.instanceId, placeholder("instanceId")),
+          ),
+        ),
+  });
+}

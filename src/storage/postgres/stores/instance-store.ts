@@ -1,0 +1,99 @@
+// The processes that use the database, in PostgreSQL.
+import { and, eq, inArray, isNull, sql } from "drizzle-orm";
+import type { InstanceStore } from "../../../instances/store.ts";
+import type { Engine } from "../engine/engine.ts";
+import { prepared } from "../engine/statements.ts";
+import { instances, keyedCalls, messages, sessions, turns } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+/** `onRemoved` is called after an instance was removed: those who wait for its work in this process look again. */
+export function postgresInstanceStore(engine: Engine, onRemoved: () => void): InstanceStore {
+  const q = statements(engine);
+  return {
+    file: undefined,
+    heartbeat: (instance) =>
+      engine.writeRelaxed(async () => {
+        engine.time.read(); // what the clock does is noticed within a heartbeat
+        return (await q.beat.get({ ...instance }))!.anew;
+      }),
+    list: () => engine.read(() => q.list.all()),
+    async remove(id, heartbeatAt) {
+      const interrupted = await engine.write(async () => {
+        const [, instance] = await Promise.all([q.lockSessions.all({ id }), q.lock.get({ id })]);
+        if (heartbeatAt !== undefined && (instance?.heartbeatAt ?? 0) > heartbeatAt) return 0;
+        const [ended, calls] = await Promise.all([
+          q.endTurns.all({ id }),
+          q.calls.all({ id }),
+          q.remove.run({ id }),
+        ]);
+        const ids = ended.map(({ messageId }) => messageId);
+        if (ids.length > 0) await q.interrupt.run({ ids });
+        for (const { sessionId } of ended) engine.changed("session", sessionId);
+        for (const call of calls) engine.changed("call", String(call.id));
+        return ended.length;
+      });
+      onRemoved();
+      return interrupted;
+    },
+  };
+}
+
+function statements({ db }: Engine) {
+  const byId = eq(instances.id, placeholder("id"));
+  return prepared({
+    list: () => db.select().from(instances),
+    beat: () =>
+      db
+        .insert(instances)
+        .values({
+          id: placeholder("id"),
+          host: placeholder("host"),
+          pid: placeholder("pid"),
+          startedAt: placeholder("startedAt"),
+          heartbeatAt: placeholder("heartbeatAt"),
+        })
+        .onConflictDoUpdate({
+          target: instances.id,
+          set: { heartbeatAt: sql`excluded.heartbeat_at` },
+        })
+        // A row that was there has a version before this one.
+        .returning({ anew: sql<boolean>`xmax = 0` }),
+    // All that reads a turn to act on it has locked the session.
+    lockSessions: () =>
+      db
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(
+          inArray(
+            sessions.id,
+            db
+              .select({ id: turns.sessionId })
+              .from(turns)
+              .where(eq(turns.instanceId, placeholder("id"))),
+          ),
+        )
+        .orderBy(sessions.id)
+        .for("no key update"),
+    // Whoever claims something for the instance holds this row until the commit: from here on nobody does.
+    lock: () => db.select().from(instances).where(byId).for("update"),
+    endTurns: () =>
+      db
+        .delete(turns)
+        .where(eq(turns.instanceId, placeholder("id")))
+        .returning({ sessionId: turns.sessionId, messageId: turns.messageId }),
+    interrupt: () =>
+      db
+        .update(messages)
+        .set({ status: "interrupted" })
+        .where(
+          sql`${messages.status} = 'pending' and ${messages.id} = any(${placeholder("ids")}::bigint[])`,
+        ),
+    calls: () =>
+      db
+        .select({ id: keyedCalls.id })
+        .from(keyedCalls)
+        .where(and(eq(keyedCalls.instanceId, placeholder("id")), isNull(keyedCalls.outcome))),
+    remove: () => db.delete(instances).where(byId),
+  });
+}

@@ -1,0 +1,59 @@
+// Rules of messages and chat turns that hold on every engine.
+import type { Message } from "../../chat/message.ts";
+import type { Principal } from "../../auth/principal.ts";
+import { AppError } from "../../lib/errors.ts";
+
+/** A title may be made of messages up to this number: a system message may come first. */
+export const FIRST_TURN = 2;
+
+/** The stored message of this key, if it is the same message. @throws AppError `conflict` */
+export function sameRequest<T extends { role: string; content: string }>(
+  stored: T | undefined,
+  wanted: { role: string; content: string },
+): T | undefined {
+  if (stored === undefined) return undefined;
+  if (stored.role === wanted.role && stored.content === wanted.content) return stored;
+  throw requestKeyTaken();
+}
+
+export const requestKeyTaken = (): AppError =>
+  new AppError("conflict", "This request_key was used for another message of this session.", {
+    hint: "Use a new key for a new message.",
+  });
+
+export const noRoom = (maxMessages: number): AppError =>
+  new AppError("limit", `This session has room for ${maxMessages} messages: start a new one.`, {
+    hint: "The setting max-messages allows more.",
+  });
+
+export const claimLost = (): AppError =>
+  new AppError(
+    "conflict",
+    "The history was cleared, or this question was taken over, while it was being answered.",
+  );
+
+/** The row without the storage's own keys. */
+export function publicPart<T extends { id: number; sessionId: string }>({
+  id: _row,
+  sessionId: _session,
+  ...message
+}: T): Omit<T, "id" | "sessionId"> {
+  return message;
+}
+
+/**
+ * The last message, if it is the same question without an answer: it is asked again, and not stored twice. A question with
+ * another request key or of another author is another question.
+ */
+export function unanswered<T extends Message>(
+  last: T | undefined,
+  question: { prompt: string; requestKey?: string | undefined; by?: Principal | undefined },
+): T | undefined {
+  const { prompt, requestKey, by } = question;
+  const open = last?.status === "failed" || last?.status === "interrupted";
+  const otherKey =
+    last?.requestKey != null && requestKey !== undefined && last.requestKey !== requestKey;
+  const isKeyed = last?.requestKey != null || requestKey !== undefined;
+  const otherAuthor = isKeyed && last?.author != null && by !== undefined && last.author !== by.id;
+  return open && last.content === prompt && !otherKey && !otherAuthor ? last : undefined;
+}

