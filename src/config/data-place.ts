@@ -1,5 +1,5 @@
 // Where a server keeps its data, for people and programs to read.
-import { shownUrl } from "../lib/database-url.ts";
+import { shownUrl } from "./database-url.ts";
 import type { Config } from "./config.ts";
 
 export type DataSettings = Pick<

@@ -1,7 +1,7 @@
 // The commands that copy a database on a server: PostgreSQL's own tools, which holdfast backup and restore name.
 import type { Config } from "../../config/config.ts";
 import { serverOf } from "../../config/data-place.ts";
-import { shownUrl } from "../../lib/database-url.ts";
+import { shownUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
 
 /** @throws AppError `start` with the command to type, if the data are on a server */

@@ -1,7 +1,7 @@
 // Opens the storage in a PostgreSQL database, as one of any number of processes.
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "drizzle-orm";
-import { shownUrl } from "../../lib/database-url.ts";
+import { shownUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
 import type { DatabaseServer, Storage, StorageOptions } from "../storage.ts";

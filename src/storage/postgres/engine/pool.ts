@@ -1,6 +1,6 @@
 // Connections to the database server. Whatever goes wrong with them is told without the password.
 import pg from "pg";
-import { shownUrl } from "../../../lib/database-url.ts";
+import { shownUrl } from "../../../config/database-url.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { DatabaseServer } from "../../storage.ts";
 import { codeOf } from "./errors.ts";
