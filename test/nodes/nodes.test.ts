@@ -40,7 +40,7 @@ async function startNodes(tools: Parameters<typeof serveHere>[0] = {}): Promise<
 }
 
 const balanced = async (nodes: readonly Here[]): Promise<string> =>
-  roundRobin(nodes.map(({ url }) => url));
+  (await roundRobin(nodes.map(({ url }) => url))).url;
 
 describe("any node serves any request", () => {
   it.each(VERSIONS)("of the %s client, who notices nothing", async (version) => {

@@ -61,8 +61,10 @@ const tools = [
   }),
 ];
 
-const [port, folder] = process.argv.slice(2);
-const running = await createHoldfast({ tools }).run("http", { port: port!, "data-dir": folder! });
+/** A data folder, or the address of a database. */
+const [port, place] = process.argv.slice(2) as [string, string];
+const where = place.startsWith("postgres://") ? { "database-url": place } : { "data-dir": place };
+const running = await createHoldfast({ tools }).run("http", { port, ...where });
 process.stdout.write(`listens on ${running.url}\n`);
 process.on("SIGTERM", () => void running.stop());
 await running.done;

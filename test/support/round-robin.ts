@@ -4,9 +4,16 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** Resolves to the balancer's address; `nodes` are addresses, and may change. It ends with the test. */
-export async function roundRobin(nodes: readonly string[]): Promise<string> {
+export interface Balancer {
+  url: string;
+  /** Breaks all connections to nodes, as a balancer does that takes a node for dead. */
+  cut(): void;
+}
+
+/** `nodes` are addresses, and may change. The balancer ends with the test. */
+export async function roundRobin(nodes: readonly string[]): Promise<Balancer> {
   let turn = 0;
+  const open = new Set<ServerResponse>();
   const pass = (
     incoming: IncomingMessage,
     outgoing: ServerResponse,
@@ -28,7 +35,11 @@ export async function roundRobin(nodes: readonly string[]): Promise<string> {
         pass(incoming, outgoing, body, tries - 1);
       else outgoing.writeHead(502).end();
     });
-    outgoing.on("close", () => upstream.destroy());
+    open.add(outgoing);
+    outgoing.on("close", () => {
+      open.delete(outgoing);
+      upstream.destroy();
+    });
     upstream.end(body);
   };
   const balancer = createServer((incoming, outgoing) => {
@@ -43,5 +54,6 @@ export async function roundRobin(nodes: readonly string[]): Promise<string> {
     balancer.close();
   });
   const { port } = balancer.address() as AddressInfo;
-  return `http://127.0.0.1:${port}/mcp`;
+  const cut = (): void => open.forEach((response) => response.destroy());
+  return { url: `http://127.0.0.1:${port}/mcp`, cut };
 }
