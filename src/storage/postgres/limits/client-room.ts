@@ -21,8 +21,9 @@ export type ClientRoom = (client: Client) => Promise<void>;
 
 export function postgresClientRoom(engine: Engine, maxClients: number): ClientRoom {
   const { db } = engine;
-  const ofSameCredentials = sql`owner = ${placeholder("owner")}
-    and credentials is not distinct from ${placeholder("credentials")}::text and ended_at is null`;
+  // `is not distinct from` would use no index.
+  const ofSameCredentials = sql`owner = ${placeholder("owner")} and ended_at is null
+    and (credentials = ${placeholder("credentials")} or (credentials is null and ${placeholder("credentials")}::text is null))`;
   // Whoever opens a stream or connects holds the client's row: a client that is at it now is not idle.
   const unlocked = sql`limit ${placeholder("excess")} for update skip locked`;
   const q = prepared({
