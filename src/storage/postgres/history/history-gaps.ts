@@ -7,10 +7,13 @@ import { historyGaps } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
-/** The highest number that a message of the session has, or had before it was deleted. */
+/**
+ * The highest number that a message of the session has, or had before it was deleted. One look into the index: for `max`,
+ * PostgreSQL reads all of a session that it takes for a small one.
+ */
 export const lastSeqOf = (session: SQLWrapper): SQL<number> =>
   sql<number>`greatest(
-    coalesce((select max(messages.seq) from messages where messages.session_id = ${session}), 0),
+    coalesce((select messages.seq from messages where messages.session_id = ${session} order by messages.seq desc limit 1), 0),
     coalesce((select history_gaps.last_seq from history_gaps where history_gaps.session_id = ${session}), 0))`;
 
 export const messageCountOf = (session: SQLWrapper): SQL<number> =>

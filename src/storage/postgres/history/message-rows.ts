@@ -1,5 +1,5 @@
 // Rows of the messages table: the statements and rules that histories, chat turns and imports share.
-import { and, asc, between, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
+import { and, asc, between, desc, eq, getTableColumns, lt, sql, type SQL } from "drizzle-orm";
 import type { Message } from "../../../chat/message.ts";
 import { titleOf } from "../../../chat/title.ts";
 import { FIRST_TURN, noRoom } from "../../shared/messages.ts";
@@ -56,16 +56,36 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       const seq = message.seq ?? (await gaps.numbers(sessionId)).lastSeq + 1;
       const [row] = await Promise.all([
         q.insert.get({ ...BLANK, ...message, seq, sessionId, now }),
-        index.add(sessionId, seq, message.content),
+        index.add(sessionId, [{ seq, content: message.content }]),
         usage.checkHistory(sessionId),
       ]);
       await checkSeq(sessionId, seq);
       return row!;
     },
+    /** Stores messages from elsewhere with their own numbers, which ascend, and their own times. */
+    async addAll(sessionId: string, added: readonly Message[]): Promise<void> {
+      if (added.length === 0) return;
+      const list = <K extends keyof Message>(field: K): Message[K][] =>
+        added.map((message) => message[field]);
+      await Promise.all([
+        q.insertAll.run({
+          ...{ sessionId, seqs: list("seq"), roles: list("role"), contents: list("content") },
+          ...{ statuses: list("status"), models: list("model"), authors: list("author") },
+          ...{ inputs: list("inputTokens"), outputs: list("outputTokens") },
+          ...{ keys: list("requestKey"), times: list("createdAt") },
+        }),
+        index.add(sessionId, added),
+        usage.checkHistory(sessionId),
+      ]);
+      await checkSeq(sessionId, added.at(-1)!.seq);
+    },
     checkSeq,
     addTitle,
   });
 }
+
+const array = (name: string, type: "text" | "bigint"): SQL =>
+  sql`${placeholder(name)}::${sql.raw(type)}[]`;
 
 function statementsOf({ db }: Engine) {
   const inSession = eq(messages.sessionId, placeholder("sessionId"));
@@ -87,6 +107,14 @@ function statementsOf({ db }: Engine) {
           author: placeholder("author"),
         })
         .returning(),
+    insertAll: () =>
+      db.insert(messages).select(
+        sql`select nextval(pg_get_serial_sequence('messages', 'id')), ${placeholder("sessionId")}, *
+          from unnest(${array("seqs", "bigint")}, ${array("roles", "text")}, ${array("contents", "text")},
+            ${array("statuses", "text")}, ${array("models", "text")}, ${array("inputs", "bigint")},
+            ${array("outputs", "bigint")}, ${array("keys", "text")}, ${array("times", "bigint")},
+            ${array("authors", "text")})`,
+      ),
     setTitle: () =>
       db
         .update(sessions)

@@ -13,12 +13,14 @@ export type SearchIndex = ReturnType<typeof searchIndex>;
 /** To be used inside a write. */
 export function searchIndex({ db }: Engine) {
   const q = prepared({
+    // One look for each message: joined otherwise, each is compared with all of a session that PostgreSQL takes for a small one.
     add: () =>
       db.insert(messageWords).select(
-        sql`select messages.id, ${placeholder("words")}::tsvector || array_to_tsvector(array[
-            ${placeholder("token")}, 'o' || encode(convert_to(sessions.owner, 'UTF8'), 'hex') || '0'])
-          from messages join sessions on sessions.id = messages.session_id
-          where messages.session_id = ${placeholder("sessionId")} and messages.seq = ${placeholder("seq")}`,
+        sql`select message.id, added.words::tsvector || array_to_tsvector(array[${placeholder("token")},
+            (select 'o' || encode(convert_to(owner, 'UTF8'), 'hex') || '0' from sessions where id = ${placeholder("sessionId")})])
+          from unnest(${placeholder("seqs")}::bigint[], ${placeholder("words")}::text[]) as added(seq, words)
+          cross join lateral (select messages.id from messages
+            where messages.session_id = ${placeholder("sessionId")} and messages.seq = added.seq limit 1) as message`,
       ),
     move: () =>
       db
@@ -33,11 +35,15 @@ export function searchIndex({ db }: Engine) {
         ),
   });
   return {
-    /** Sent behind the insertion of the message, without waiting for it. */
-    add: async (sessionId: string, seq: number, content: string): Promise<void> =>
-      void (await q.add.run({
-        ...{ sessionId, seq, words: wordsOf(content), token: sessionToken(sessionId) },
-      })),
+    /** Sent behind the insertion of messages, without waiting for it. */
+    add: async (
+      sessionId: string,
+      added: readonly { seq: number; content: string }[],
+    ): Promise<void> => {
+      const seqs = added.map(({ seq }) => seq);
+      const words = added.map(({ content }) => wordsOf(content));
+      await q.add.run({ sessionId, seqs, words, token: sessionToken(sessionId) });
+    },
     /** Another principal owns the session from now on. */
     moveWords: async (id: string, from: string, to: string): Promise<void> =>
       void (await q.move.run({ id, from: ownerToken(from), to: quoted(ownerToken(to)) })),

@@ -1,5 +1,6 @@
 // What imports write: sessions that nobody sees yet, and pages of content. To be used inside a write.
 import { and, eq, sql } from "drizzle-orm";
+import type { Message } from "../../../chat/message.ts";
 import type { AppError } from "../../../lib/errors.ts";
 import type { Content, ContentCounts, SessionRecord } from "../../../transfer/store.ts";
 import { ownerHasTooMany } from "../../shared/sessions.ts";
@@ -30,22 +31,29 @@ export function importRows(engine: Engine, maxMessages: number, usage: Usage) {
     lastSeq: number,
     mismatch: () => AppError,
   ): Promise<number> => {
+    if ((await rows.gaps.numbers(id)).lastSeq !== lastSeq) throw mismatch();
+    const setStatus = async (message: Message): Promise<void> => {
+      if ((await q.setStatus.run({ id, ...message })).changes !== 1) throw mismatch();
+    };
+    const added: Message[] = [];
     let last = lastSeq;
-    if ((await rows.gaps.numbers(id)).lastSeq !== last) throw mismatch();
+    // Sent at once: one way to the database and back for the page.
+    const sent: Promise<unknown>[] = [];
     for (const piece of page) {
       if (piece.type === "state") {
-        await Promise.all([q.put.run({ sessionId: id, ...piece.entry }), usage.checkState(id)]);
-        continue;
+        sent.push(q.put.run({ sessionId: id, ...piece.entry }));
+      } else if (piece.message.seq <= last) {
+        sent.push(setStatus(piece.message));
+      } else {
+        const { message } = piece;
+        const missing = message.seq - last - 1;
+        if (missing > 0) sent.push(rows.gaps.add(id, { missing, lastSeq: message.seq - 1 }));
+        added.push(message);
+        last = message.seq;
       }
-      const { message } = piece;
-      if (message.seq <= last) {
-        if ((await q.setStatus.run({ id, ...message })).changes !== 1) throw mismatch();
-        continue;
-      }
-      const missing = message.seq - last - 1;
-      if (missing > 0) await rows.gaps.add(id, { missing, lastSeq: message.seq - 1 });
-      last = (await rows.add(id, message)).seq;
     }
+    if (page.some(({ type }) => type === "state")) sent.push(usage.checkState(id));
+    await Promise.all([...sent, rows.addAll(id, added)]);
     return last;
   };
 
