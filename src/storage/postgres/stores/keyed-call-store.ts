@@ -27,8 +27,6 @@ export function postgresKeyedCallStore(
   const changes = callChangeRows(engine);
   const runners = runnerRows(engine);
   const makeRoom = outcomeRoom(usage, q);
-  const isRegistered = async (instanceId: string): Promise<boolean> =>
-    (await runners.find.get({ instanceId })) !== undefined;
   const oldest = (): number => engine.ago(KEEP_OUTCOMES_MS);
 
   const begin: IdempotentCallStore["begin"] = async (call, { instanceId, newSessionId, max }) => {
@@ -45,10 +43,9 @@ export function postgresKeyedCallStore(
       await q.remove.run({ id: found.id });
     else if (found !== undefined) {
       if (found.request !== request) throw new KeyTaken();
-      const { id, newSessionId } = found;
+      const { id, newSessionId, instanceId: runner } = found;
       if (found.outcome !== null) return { kind: "done", outcome: found.outcome };
-      const isOthers = !free && found.instanceId !== instanceId;
-      if (isOthers && (await isRegistered(found.instanceId)))
+      if (!free && runner !== instanceId && (await runners.find.get({ instanceId: runner })))
         return { kind: "running", id: String(id) };
       if (registered === undefined) return { kind: "unregistered" };
       if (!free) return { kind: "lost", id: String(id), newSessionId };
@@ -59,8 +56,12 @@ export function postgresKeyedCallStore(
     if (registered === undefined) return { kind: "unregistered" };
     if (count!.n >= max) await q.dropOldest.run({ owner, scope });
     const row = { owner, scope, key, request, newSessionId, instanceId };
-    const { id } = (await q.insert.get({ ...row, now: clock.now() }))!;
-    await makeRoom(owner, id);
+    const [made, isFull] = await Promise.all([
+      q.insert.get({ ...row, now: clock.now() }),
+      usage.isFull(owner),
+    ]);
+    const { id } = made!;
+    if (isFull) await q.oldestOfOwner.run({ owner, id });
     return { kind: "started", id: String(id), newSessionId };
   };
 
@@ -84,9 +85,11 @@ export function postgresKeyedCallStore(
         const id = Number(call);
         const finished = await q.finish.get({ id, instanceId, outcome });
         if (finished === undefined) return;
-        await changes.forget.run({ id });
-        if (!(await makeRoom(finished.owner, id)))
-          await q.finish.run({ id, instanceId, outcome: NOT_KEPT });
+        const [, hasRoom] = await Promise.all([
+          changes.forget.run({ id }),
+          makeRoom(finished.owner, id),
+        ]);
+        if (!hasRoom) await q.finish.run({ id, instanceId, outcome: NOT_KEPT });
       }),
     drop: (call, instanceId) =>
       engine.write(async () => {
