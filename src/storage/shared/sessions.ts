@@ -1,6 +1,8 @@
-// Rules of sessions that hold on every engine.
+// Rules of sessions, of their list and of their shares that hold on every engine.
+import { z } from "zod";
 import { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../sessions/session.ts";
+import type { Grant, OfferLimits } from "../../sessions/store.ts";
 
 /** Default fields of a new session. */
 export const BLANK_SESSION = {
@@ -38,3 +40,56 @@ export const ownerHasTooMany = (max: number): AppError =>
 
 export const takerHasTooMany = (owner: string, max: number): AppError =>
   new AppError("limit", `${owner} has ${max} sessions already.`, LIMIT);
+
+/** Characters of a first message that stands for a title. */
+export const OPENING = 200;
+
+/** The last activity and the id of the session that a page ended with; own sessions come before shared ones. */
+export const Position = z.union([
+  z.tuple([z.int(), z.string()]),
+  z.tuple([z.int(), z.string(), z.literal(1)]),
+]);
+export type Position = z.output<typeof Position>;
+
+export const START: Position = [Number.MAX_SAFE_INTEGER, ""];
+
+/** Marked if the session is among those that others share. */
+export const positionOf = (
+  { lastActiveAt, id, owner }: Session,
+  whose: string | undefined,
+): Position =>
+  whose === undefined || owner === whose ? [lastActiveAt, id] : [lastActiveAt, id, 1];
+
+export const byPrincipal = (a: Grant, b: Grant): number => (a.principal < b.principal ? -1 : 1);
+
+/** `count`: shares of one session. @throws AppError `limit` */
+export function checkShares(count: number, max: number): void {
+  if (count > max)
+    throw new AppError("limit", `A session can be shared with at most ${max} principals.`);
+}
+
+/** `counts`: pending offers. @throws AppError `limit` */
+export function checkOffers(principal: string, counts: OfferLimits, limits: OfferLimits): void {
+  const whose = {
+    between: `for ${principal}`,
+    ofGiver: "of yours",
+    ofTaker: `for ${principal}, of everybody`,
+  } as const;
+  for (const kind of ["between", "ofGiver", "ofTaker"] as const)
+    if (counts[kind] > limits[kind])
+      throw new AppError(
+        "limit",
+        `At most ${limits[kind]} shares ${whose[kind]} can wait to be accepted.`,
+        {
+          hint: "Ask the other side to accept or to leave some, or take some back with session_unshare.",
+        },
+      );
+}
+
+/** `count`: shares that a principal has accepted. @throws AppError `limit` */
+export function checkTaken(count: number, max: number): void {
+  if (count >= max)
+    throw new AppError("limit", `You have accepted ${max} shares: leave some first.`, {
+      hint: "session_leave gives one back.",
+    });
+}

@@ -3,7 +3,7 @@ import { and, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import type { Access, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
-import { OPENING, Position, positionOf, START } from "../../shared/session-list.ts";
+import { OPENING, Position, positionOf, START } from "../../shared/sessions.ts";
 import { clientConnected, sessionAlive } from "../engine/conditions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";

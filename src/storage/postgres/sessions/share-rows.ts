@@ -1,7 +1,7 @@
 // Shares in PostgreSQL: pending offers and accepted grants. Only grants give access.
 import { and, asc, eq, sql, type SQL } from "drizzle-orm";
 import type { Grant, SessionStore } from "../../../sessions/store.ts";
-import { byPrincipal, checkOffers, checkShares, checkTaken } from "../../shared/shares.ts";
+import { byPrincipal, checkOffers, checkShares, checkTaken } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";

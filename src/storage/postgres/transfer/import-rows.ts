@@ -11,8 +11,8 @@ import { prepared } from "../engine/statements.ts";
 import { messageStatements } from "../history/message-rows.ts";
 import type { Usage } from "../limits/usage.ts";
 import { clients, messages, sessions, turns } from "../schema/schema.ts";
-import { postgresSessionNames } from "./session-names.ts";
-import { statePut } from "./state-rows.ts";
+import { postgresSessionNames } from "../sessions/session-names.ts";
+import { statePut } from "../sessions/state-rows.ts";
 
 const { placeholder } = sql;
 

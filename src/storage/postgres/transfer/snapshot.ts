@@ -10,7 +10,7 @@ import { prepared } from "../engine/statements.ts";
 import { lastSeqOf } from "../history/history-gaps.ts";
 import { messageColumns } from "../history/message-rows.ts";
 import { messages, sessions, sessionState } from "../schema/schema.ts";
-import { stateColumns } from "./state-rows.ts";
+import { stateColumns } from "../sessions/state-rows.ts";
 
 const { placeholder } = sql;
 
