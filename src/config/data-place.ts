@@ -1,6 +1,6 @@
 // Where a server keeps its data, for people and programs to read.
-import { shownUrl } from "./database-url.ts";
 import type { Config } from "./config.ts";
+import { shownUrl } from "./database-url.ts";
 
 export type DataSettings = Pick<
   Config,

@@ -1,10 +1,10 @@
 // The kinds of settings: the reader of each, and its words in the help and in faults.
 import bytes from "bytes";
 import ms from "ms";
-import { isDatabaseUrl } from "./database-url.ts";
 import { isPrivateUrl } from "../lib/loopback.ts";
 import { eitherOf } from "../lib/text/expected.ts";
 import { type ContextTokens, readContextTokens } from "./context-tokens.ts";
+import { isDatabaseUrl } from "./database-url.ts";
 import { readToolsets, TOOLSET_NAMES, type ToolsetName } from "./toolsets.ts";
 
 /** A kind of value, with the reader of its text. */

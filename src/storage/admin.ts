@@ -1,6 +1,7 @@
 // Administration of stored data for commands: inspection, repair, backup and restore. The data need not be open, and a
 // server may run beside it. Not here: what works on open data (storage.ts).
 import type { ServerInspection } from "./postgres/admin/inspect.ts";
+import type { DatabaseServer } from "./storage.ts";
 
 export { backUp } from "./sqlite/admin/backup.ts";
 export { databaseBytes, databaseFile, hasDatabase } from "./sqlite/admin/files.ts";
@@ -13,8 +14,9 @@ export { noDatabase } from "./sqlite/engine/connection.ts";
 
 /** Inspects a database on a server. See storage/postgres/admin/inspect.ts. */
 export async function inspectServer(
-  ...args: Parameters<typeof import("./postgres/admin/inspect.ts").inspectServer>
+  server: DatabaseServer,
+  now: number,
 ): Promise<ServerInspection> {
   const { inspectServer: inspect } = await import("./postgres/admin/inspect.ts");
-  return inspect(...args);
+  return inspect(server, now);
 }

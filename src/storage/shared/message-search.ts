@@ -71,7 +71,7 @@ export async function searchMessages(
   const best = ranked(texts, wanted, weights)
     .sort((a, b) => b.score - a.score || b.id - a.id)
     .slice(0, options.limit);
-  const shown = await Promise.all(best.map(({ id }) => rows.found(id)));
+  const shown = await Promise.all(best.map(async ({ id }) => rows.found(id)));
   return best.flatMap(({ score }, at): Found[] => {
     const row = shown[at];
     if (row === undefined) return [];

@@ -1,6 +1,6 @@
 // Rules of messages and chat turns that hold on every engine.
-import type { Message } from "../../chat/message.ts";
 import type { Principal } from "../../auth/principal.ts";
+import type { Message } from "../../chat/message.ts";
 import { AppError } from "../../lib/errors.ts";
 
 /** A title may be made of messages up to this number: a system message may come first. */

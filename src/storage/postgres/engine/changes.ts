@@ -1,7 +1,7 @@
 // Changes by other processes, over LISTEN and NOTIFY. A notification is a wake-up and nothing else: it may get lost, and the
 // tables say what is there. It is sent after the commit and not within: PostgreSQL commits transactions that notify one after
 // the other.
-import pg from "pg";
+import type pg from "pg";
 import { ANYTHING, type Changed, type Changes, type Subject } from "../../../updates/changes.ts";
 
 const CHANNEL = "holdfast";

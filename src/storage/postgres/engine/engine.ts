@@ -2,10 +2,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import { AppError } from "../../../lib/errors.ts";
-import type { Clock } from "../../../lib/clock.ts";
 import type { Cutoff, CutoffKind } from "../../../jobs/cutoff.ts";
 import type { TrustedTime } from "../../../jobs/trusted-time.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import { AppError } from "../../../lib/errors.ts";
 import type { Subject } from "../../../updates/changes.ts";
 import type { ExpiryTimes } from "./conditions.ts";
 import { fromPostgres, isAfterFailure, isRetryable } from "./errors.ts";
@@ -70,11 +70,16 @@ export interface Snapshot {
 
 const SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/** PostgreSQL's number for the type `bigint`. */
+const BIGINT = 20;
+
+const parserOf = pg.types.getTypeParser as (oid: number, format?: string) => unknown;
+
 /** `bigint` comes as a number: no count here is beyond 2 ** 53. */
-const TYPES: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: "text") =>
-    oid === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format)) as never,
-};
+const TYPES = {
+  getTypeParser: (oid: number, format?: string): unknown =>
+    oid === BIGINT ? Number : parserOf(oid, format),
+} as pg.CustomTypesConfig;
 
 export interface EngineOptions {
   pool: pg.Pool;

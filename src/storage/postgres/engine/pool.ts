@@ -14,7 +14,7 @@ export function openPool({ url, poolSize = DEFAULT_SIZE }: DatabaseServer): pg.P
   const pool = new pg.Pool({
     ...connectionOf(url),
     ...{ max: poolSize, pipeline: true, statement_timeout: STATEMENT_TIMEOUT_MS },
-  } as pg.PoolConfig);
+  });
   pool.on("error", () => undefined); // an idle connection was lost: the next query opens another one
   return pool;
 }

@@ -1,6 +1,6 @@
 // Gaps in the numbers of a history, left by deleted messages. They are counted, not listed: counting messages takes one look
 // in a history of any length, and no number is reused.
-import { eq, sql, type SQL, type SQLWrapper } from "drizzle-orm";
+import { eq, type SQL, sql, type SQLWrapper } from "drizzle-orm";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { historyGaps } from "../schema/schema.ts";

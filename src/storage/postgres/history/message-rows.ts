@@ -1,5 +1,5 @@
 // Rows of the messages table: the statements and rules that histories, chat turns and imports share.
-import { and, asc, between, desc, eq, getTableColumns, lt, sql, type SQL } from "drizzle-orm";
+import { and, asc, between, desc, eq, getTableColumns, lt, type SQL, sql } from "drizzle-orm";
 import type { Message } from "../../../chat/message.ts";
 import { titleOf } from "../../../chat/title.ts";
 import { FIRST_TURN, noRoom } from "../../shared/messages.ts";

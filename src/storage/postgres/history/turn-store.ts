@@ -1,9 +1,9 @@
 // Chat turns in PostgreSQL: the claim on a session, the question before the model is called, the answer after it. Every write
 // locks the session first. The claim's row is locked too, because the end of an instance deletes claims without their sessions.
 import { and, desc, eq, gte, sql } from "drizzle-orm";
+import type { Principal } from "../../../auth/principal.ts";
 import { type Again, askedMeanwhile } from "../../../chat/ask.ts";
 import type { HistoryStore, Turn, TurnStart } from "../../../chat/store.ts";
-import type { Principal } from "../../../auth/principal.ts";
 import {
   claimLost,
   publicPart,

@@ -25,6 +25,7 @@ export function postgresSearch(engine: Engine): HistoryStore["search"] {
 
 function searchRows(engine: Engine): SearchRows {
   const q = statementsOf(engine);
+  const at = placesOf(engine);
   return {
     async matching(tokens, terms, { below, depth, except }) {
       const values = { match: queryOf(tokens, terms), below, depth };
@@ -39,10 +40,10 @@ function searchRows(engine: Engine): SearchRows {
       return new Set(found.map(({ id }) => id));
     },
     found: (id) => q.found.get({ id }),
-    sharedWith: async (principal) => (await q.shared.all({ principal })).map(({ id }) => id),
-    idOf: async (session, seq) => (await q.place.get({ session, seq }))?.id,
-    seqOf: async (id) => (await q.seq.get({ id }))?.seq ?? 1,
-    lastSeq: async (session) => (await q.lastSeq.get({ session }))!.seq,
+    sharedWith: async (principal) => (await at.shared.all({ principal })).map(({ id }) => id),
+    idOf: async (session, seq) => (await at.place.get({ session, seq }))?.id,
+    seqOf: async (id) => (await at.seq.get({ id }))?.seq ?? 1,
+    lastSeq: async (session) => (await at.lastSeq.get({ session }))!.seq,
   };
 }
 
@@ -108,6 +109,12 @@ function statementsOf({ db }: Engine) {
         .from(messages)
         .innerJoin(sessions, eq(sessions.id, messages.sessionId))
         .where(eq(messages.id, placeholder("id"))),
+  });
+}
+
+/** Sessions that are shared, and the places of messages in a session. */
+function placesOf({ db }: Engine) {
+  return prepared({
     shared: () =>
       db
         .select({ id: grants.sessionId })

@@ -1,5 +1,5 @@
 // The creation of sessions: a living session of the same id or name is returned, an expired one goes.
-import { and, eq, getTableColumns, or, sql, type SQL } from "drizzle-orm";
+import { and, eq, getTableColumns, or, type SQL, sql } from "drizzle-orm";
 import type { SessionStore } from "../../../sessions/store.ts";
 import {
   BLANK_SESSION,

@@ -1,5 +1,5 @@
 // Lists and counts of sessions.
-import { and, desc, eq, getTableColumns, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import type { Access, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";

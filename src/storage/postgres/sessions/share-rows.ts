@@ -1,5 +1,5 @@
 // Shares in PostgreSQL: pending offers and accepted grants. Only grants give access.
-import { and, asc, eq, sql, type SQL } from "drizzle-orm";
+import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { Grant, SessionStore } from "../../../sessions/store.ts";
 import { byPrincipal, checkOffers, checkShares, checkTaken } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";

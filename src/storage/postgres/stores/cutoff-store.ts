@@ -25,7 +25,7 @@ export async function openCutoffs(
 ): Promise<EngineTimes> {
   const [last] = await db.select({ at: max(cutoffs.seenAt) }).from(cutoffs);
   const jumps = await db.select().from(clockJumps);
-  const readAt = Math.max(Number(last?.at ?? 0), ...jumps.map(({ at }) => at));
+  const readAt = Math.max(last?.at ?? 0, ...jumps.map(({ at }) => at));
   const time = new TrustedTime(clock, { readAt, jumps }, onJump);
   const reach = countReach(db);
   const open = async (kind: CutoffKind, ageMs: number): Promise<Cutoff> => {

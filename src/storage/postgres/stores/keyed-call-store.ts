@@ -1,19 +1,19 @@
 // Calls with a request key in PostgreSQL. Whoever acts on a call locks its row, also the one that adopts it: a process that
 // has lost a call stores neither its outcome nor a change of it.
 import { lt, sql } from "drizzle-orm";
-import { interruptedError } from "../../../lib/errors.ts";
 import {
+  type IdempotentCall,
+  type IdempotentCallStore,
   KEEP_OUTCOMES_MS,
   KeyTaken,
   NOT_KEPT,
-  type IdempotentCall,
-  type IdempotentCallStore,
 } from "../../../idempotency/idempotent-calls.ts";
+import { interruptedError } from "../../../lib/errors.ts";
 import { NOBODY, resultOf } from "../../shared/keyed-calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
-import { keyedCalls } from "../schema/schema.ts";
 import type { Usage } from "../limits/usage.ts";
+import { keyedCalls } from "../schema/schema.ts";
 import { callChangeRows, callRows, runnerRows } from "./keyed-call-rows.ts";
 
 const expired = lt(keyedCalls.createdAt, sql.placeholder("oldest"));

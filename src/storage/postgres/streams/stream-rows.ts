@@ -1,6 +1,6 @@
 // Rows of streams. Their ids are integers here, and opaque texts in the port.
 import { randomInt } from "node:crypto";
-import { and, asc, eq, sql, type SQL } from "drizzle-orm";
+import { and, asc, eq, type SQL, sql } from "drizzle-orm";
 import type { StreamRecord } from "../../../events/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";

@@ -3,12 +3,12 @@
 // and a process that was taken for dead stores nothing once another has taken its request over.
 import { sql } from "drizzle-orm";
 import type { StreamRecord, StreamStore } from "../../../events/store.ts";
+import { needsCheck, streamGone } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import type { Usage } from "../limits/usage.ts";
 import { streams } from "../schema/schema.ts";
 import { inOutboxOrder, type OutboxRows } from "../updates/outbox-rows.ts";
-import { needsCheck, streamGone } from "../../shared/streams.ts";
 import { eventRows } from "./event-rows.ts";
 import { requestRows } from "./request-rows.ts";
 import { streamRows } from "./stream-rows.ts";

@@ -7,8 +7,8 @@ import { changedMeanwhile, importLost } from "../../shared/transfer.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import type { Usage } from "../limits/usage.ts";
-import { importRows } from "./import-rows.ts";
 import { sessionsOf } from "../sessions/session-names.ts";
+import { importRows } from "./import-rows.ts";
 import { sessionSnapshots } from "./snapshot.ts";
 
 export function postgresTransferStore(

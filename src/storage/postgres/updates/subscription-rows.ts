@@ -1,5 +1,5 @@
 // Rows of subscriptions: whose they are, and who is told of a change.
-import { and, eq, sql, type SQL } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import { canonicalUri } from "../../../sessions/uris.ts";
 import type { Change, Subscription } from "../../../updates/store.ts";
 import { boundsBelow, checkSubscribed, sessionOfUri } from "../../shared/subscriptions.ts";
