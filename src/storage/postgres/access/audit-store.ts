@@ -2,7 +2,8 @@
 import { desc, lt, sql } from "drizzle-orm";
 import type { AuditStore, NewAuditEntry } from "../../../auth/audit.ts";
 import { ENTRIES_A_CHECK, KEEP_AUDIT_MS, MAX_ENTRIES, shortDetail } from "../../shared/audit.ts";
-import { type Engine, withFirst } from "../engine/engine.ts";
+import { withFirst } from "../engine/companion.ts";
+import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";
 import { audit } from "../schema/schema.ts";
@@ -42,10 +43,9 @@ export function postgresAuditStore(engine: Engine): AuditStore {
     note: (entry) => engine.inOrder("audit", () => engine.write(() => insert(entry))),
     noteWith: (entryOf, act) =>
       engine.accompany(
-        withFirst(async (result) => {
+        withFirst((result) => {
           const entry = entryOf(result);
-          if (entry !== undefined) await insert(entry);
-          return entry !== undefined;
+          return entry && insert(entry);
         }),
         act,
       ),

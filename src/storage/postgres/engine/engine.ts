@@ -1,14 +1,22 @@
 // The base of every PostgreSQL store: transactions, reads, locks and times.
 import { AsyncLocalStorage } from "node:async_hooks";
-import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import type { NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 import type { Cutoff, CutoffKind } from "../../../jobs/cutoff.ts";
 import type { TrustedTime } from "../../../jobs/trusted-time.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { Subject } from "../../../updates/changes.ts";
+import type { Companion } from "./companion.ts";
 import type { ExpiryTimes } from "./conditions.ts";
 import { fromPostgres, isAfterFailure, isRetryable } from "./errors.ts";
+import {
+  type Connection,
+  databaseOf,
+  givenUp,
+  type Transaction,
+  transactionOn,
+} from "./transaction.ts";
 
 /** Lifetime of a client that has never come back with its id. With one default `cleanup-interval`, less than an hour. */
 const NEVER_BACK_MS = 45 * 60_000;
@@ -19,49 +27,6 @@ const MAX_ATTEMPTS = 10;
 /** The cutoff of each kind of expiry, and the trusted time. */
 export type EngineTimes = Readonly<Record<CutoffKind, Cutoff> & { time: TrustedTime }>;
 
-/** Wraps each operation that an act writes, to add writes to the same transaction. */
-export type Companion = <T>(operation: () => Promise<T>) => () => Promise<T>;
-
-/**
- * A companion that adds to the first write for which `add` resolves to true. That write may run a second time, when it had to
- * give way.
- */
-export function withFirst(add: (result: unknown) => Promise<boolean>): Companion {
-  let chosen: unknown;
-  return (operation) => async () => {
-    const result = await operation();
-    if ((chosen === undefined || chosen === operation) && (await add(result))) chosen = operation;
-    return result;
-  };
-}
-
-/** The part of a connection that statements need. */
-export interface Connection {
-  query(statement: string | pg.QueryConfig): Promise<pg.QueryResult>;
-}
-
-interface Transaction extends Connection {
-  state: "open" | "committed" | "given up";
-  readonly changed: Subject[];
-  /** The error of the last statement that failed. Those behind it fail too, and may be heard first. */
-  failure: unknown;
-}
-
-function transactionOn(client: pg.ClientBase): Transaction {
-  return {
-    ...{ state: "open", changed: [], failure: undefined },
-    query(statement) {
-      // A part of the operation that went on beside the one that failed must not write outside of the transaction.
-      if (this.state === "given up") return Promise.reject(givenUp());
-      const result = client.query(statement);
-      result.catch((error: unknown) => {
-        if (!isAfterFailure(error)) this.failure = error;
-      });
-      return result;
-    },
-  };
-}
-
 /** A view of all rows as they were when it was opened. */
 export interface Snapshot {
   read<T>(query: () => Promise<T>): Promise<T>;
@@ -69,17 +34,6 @@ export interface Snapshot {
 }
 
 const SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/** PostgreSQL's number for the type `bigint`. */
-const BIGINT = 20;
-
-const parserOf = pg.types.getTypeParser as (oid: number, format?: string) => unknown;
-
-/** `bigint` comes as a number: no count here is beyond 2 ** 53. */
-const TYPES = {
-  getTypeParser: (oid: number, format?: string): unknown =>
-    oid === BIGINT ? Number : parserOf(oid, format),
-} as pg.CustomTypesConfig;
 
 export interface EngineOptions {
   pool: pg.Pool;
@@ -332,16 +286,5 @@ export class Engine {
 
 const LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
 
-const givenUp = (): Error => new Error("The transaction was given up.");
-
 const closed = (): AppError =>
   new AppError("busy", "The server is stopping.", { hint: "Try again." });
-
-/** Drizzle over the connection that `current` returns at each query. */
-export function databaseOf(current: () => Connection): NodePgDatabase {
-  const client = {
-    query: (config: pg.QueryConfig, values: unknown[]) =>
-      current().query({ ...config, values, types: TYPES }),
-  };
-  return drizzle({ client: client as unknown as pg.Pool });
-}

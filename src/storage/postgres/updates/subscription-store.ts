@@ -1,6 +1,7 @@
 // Subscriptions and outboxes in PostgreSQL.
 import type { Subscription, SubscriptionStore } from "../../../updates/store.ts";
-import type { Companion, Engine } from "../engine/engine.ts";
+import type { Companion } from "../engine/companion.ts";
+import type { Engine } from "../engine/engine.ts";
 import { isRetryable } from "../engine/errors.ts";
 import { inOutboxOrder, type OutboxRows } from "./outbox-rows.ts";
 import type { SubscriptionRows } from "./subscription-rows.ts";

@@ -1,0 +1,51 @@
+// A transaction on a connection, and Drizzle over whatever connection is the current one.
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import type { Subject } from "../../../updates/changes.ts";
+import { isAfterFailure } from "./errors.ts";
+
+/** The part of a connection that statements need. */
+export interface Connection {
+  query(statement: string | pg.QueryConfig): Promise<pg.QueryResult>;
+}
+
+export interface Transaction extends Connection {
+  state: "open" | "committed" | "given up";
+  readonly changed: Subject[];
+  /** The error of the last statement that failed. Those behind it fail too, and may be heard first. */
+  failure: unknown;
+}
+
+export function transactionOn(client: pg.ClientBase): Transaction {
+  return {
+    ...{ state: "open", changed: [], failure: undefined },
+    query(statement) {
+      // A part of the operation that went on beside the one that failed must not write outside of the transaction.
+      if (this.state === "given up") return Promise.reject(givenUp());
+      const result = client.query(statement);
+      result.catch((error: unknown) => {
+        if (!isAfterFailure(error)) this.failure = error;
+      });
+      return result;
+    },
+  };
+}
+
+export const givenUp = (): Error => new Error("The transaction was given up.");
+
+type Parsers = (oid: number, format?: string) => (value: string) => unknown;
+
+const INT8: number = pg.types.builtins.INT8;
+const usual = pg.types.getTypeParser as Parsers;
+/** `bigint` comes as a number: no count here is beyond 2 ** 53. */
+const parserOf: Parsers = (oid, format) => (oid === INT8 ? Number : usual(oid, format));
+const TYPES = { getTypeParser: parserOf } as pg.CustomTypesConfig;
+
+/** Drizzle over the connection that `current` returns at each query. */
+export function databaseOf(current: () => Connection): NodePgDatabase {
+  const client = {
+    query: (config: pg.QueryConfig, values: unknown[]) =>
+      current().query({ ...config, values, types: TYPES }),
+  };
+  return drizzle({ client: client as unknown as pg.Pool });
+}
