@@ -104,13 +104,12 @@ export function callChangeRows({ db }: Engine) {
             eq(keyedCallChanges.n, placeholder("n")),
           ),
         ),
+    // A call that deletes its own session is gone with it.
     note: () =>
-      db.insert(keyedCallChanges).values({
-        callId: placeholder("id"),
-        what: placeholder("what"),
-        n: placeholder("n"),
-        result: placeholder("result"),
-      }),
+      db.insert(keyedCallChanges).select(
+        sql`select id, ${placeholder("what")}, ${placeholder("n")}::bigint, ${placeholder("result")}
+          from keyed_calls where id = ${placeholder("id")}`,
+      ),
     forget: () => db.delete(keyedCallChanges).where(ofCall),
   });
 }
