@@ -18,7 +18,7 @@ export default tseslint.config(
       "!src/",
       "!test/",
       "!*.config.{js,ts}",
-      "src/storage/sqlite/schema/{migrations,new-database}.ts", // generated
+      "src/storage/{sqlite,postgres}/schema/{migrations,new-database}.ts", // generated
       "src/console/embedded.ts", // generated
       "src/console/assets",
     ],
