@@ -97,7 +97,7 @@ const storage = {
     secret: true,
     details: "see postgres.md; a variable keeps the password out of the list of processes",
   }),
-  "listen-url": optional(databaseUrl, "the same database without a pooler between", {
+  "listen-url": optional(databaseUrl, "the same without a pooler between", {
     without: "database-url",
     secret: true,
     details: "a pooler such as PgBouncer does not pass on notifications",

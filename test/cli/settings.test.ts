@@ -66,6 +66,7 @@ describe("without any source", () => {
       host: "127.0.0.1",
       port: 8484,
       "data-dir": resolve("data"),
+      "pool-size": 10,
       "temporary-age": 60 * MINUTE,
       "cleanup-interval": 10 * MINUTE,
       durability: "full",
@@ -108,6 +109,7 @@ describe("without any source", () => {
     const without = NAMES.filter((name) => config[name] === undefined);
     expect(without).toEqual([
       ...["public-url", "allowed-hosts", "cors-origins", "auth-issuer", "auth-audience"],
+      ...["database-url", "listen-url"],
       ...["max-age", "client-age", "model-url", "model", "models", "model-key", "tools"],
       ...["max-storage", "max-database"],
     ]);
@@ -236,6 +238,7 @@ describe("what is accepted", () => {
     ["durability", "normal", "normal"],
     ["log-level", "silent", "silent"],
     ["data-dir", "here", resolve("here")],
+    ["database-url", " postgres://ada@host:5433/x ", "postgres://ada@host:5433/x"],
     ["context-tokens", "8000", { named: {}, others: 8_000 }],
     [
       "context-tokens",
@@ -441,14 +444,14 @@ describe("the command line", () => {
 
   it("a command that only needs the stored data shows its few settings last, and where the rest is", () => {
     for (const [command, names] of [
-      [["backup"], ["data-dir"]],
+      [["backup"], ["data-dir", "database-url"]],
       [
         ["sessions", "list"],
-        ["data-dir", "log-level", "max-age"],
+        ["data-dir", "database-url", "log-level", "max-age"],
       ],
       [
         ["keys", "list"],
-        ["data-dir", "log-level"],
+        ["data-dir", "database-url", "log-level"],
       ],
     ] as const) {
       const [own, few] = helpOf(80, ...command).split("\nSettings:\n") as [string, string];

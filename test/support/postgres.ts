@@ -44,7 +44,8 @@ async function startOwn(): Promise<string> {
   return `postgres://${user}:${password}@127.0.0.1:${port}/postgres`;
 }
 
-async function freePort(): Promise<number> {
+/** A port on which nobody listens. */
+export async function freePort(): Promise<number> {
   const listener = createServer().listen(0, "127.0.0.1");
   await once(listener, "listening");
   const { port } = listener.address() as { port: number };
@@ -58,13 +59,16 @@ export interface TestDatabase {
   client: pg.Client;
 }
 
-export async function emptyDatabase(): Promise<TestDatabase> {
+/** `fresh`: without tables either, as before the first start. */
+export async function emptyDatabase({ fresh = false } = {}): Promise<TestDatabase> {
   const maintenance = await (server ??= start());
-  const database = free.pop() ?? (await createDatabase(maintenance));
-  onTestFinished(async () => {
-    await empty(database.client);
-    free.push(database);
-  });
+  const known = fresh ? undefined : free.pop();
+  const database = known ?? (await createDatabase(maintenance));
+  if (!fresh)
+    onTestFinished(async () => {
+      await empty(database.client);
+      free.push(database);
+    });
   return database;
 }
 

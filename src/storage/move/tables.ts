@@ -1,0 +1,69 @@
+// The tables that a move copies, in an order in which each comes after those that it refers to. Not here: what an engine derives
+// from them, its accounts and its full-text index.
+
+export interface Table {
+  name: string;
+  /** Columns in whose order both engines read the rows. */
+  key: readonly string[];
+  /** True if the database numbers new rows. */
+  numbered?: boolean;
+}
+
+const table = (name: string, ...key: readonly string[]): Table => ({ name, key });
+const numbered = (name: string): Table => ({ name, key: ["id"], numbered: true });
+
+export const TABLES: readonly Table[] = [
+  table("sessions", "id"),
+  table("clients", "id"),
+  table("instances", "id"),
+  table("session_state", "session_id", "key"),
+  numbered("messages"),
+  table("history_gaps", "session_id"),
+  table("summaries", "session_id"),
+  table("grants", "session_id", "principal"),
+  table("share_offers", "session_id", "principal"),
+  table("connections", "client_id", "instance_id"),
+  table("running_sessions", "session_id", "instance_id"),
+  table("turns", "session_id"),
+  numbered("streams"),
+  table("stream_events", "stream_id", "seq"),
+  table("stream_sessions", "stream_id", "session_id"),
+  table("open_requests", "stream_id", "request_id"),
+  numbered("outbox"),
+  numbered("relayed"),
+  table("subscriptions", "client_id", "uri"),
+  numbered("signing_keys"),
+  numbered("keyed_calls"),
+  table("keyed_call_changes", "call_id", "what", "n"),
+  table("api_keys", "id"),
+  table("browser_sessions", "hash"),
+  numbered("audit"),
+  table("cutoffs", "kind"),
+  table("clock_jumps", "asleep"),
+  table("retention", "id"),
+];
+
+/** A column's value; booleans are 0 and 1. */
+export type Value = string | number | null | Buffer;
+export type Row = Record<string, Value>;
+
+/** One end of a move. */
+export interface End {
+  /** Where it is, as people may read it. */
+  readonly place: string;
+  columns(table: Table): Promise<string[]>;
+  count(table: Table): Promise<number>;
+  /** Pages of rows in the order of the key, all as they were at one moment. */
+  rows(table: Table, columns: readonly string[]): AsyncIterable<Row[]>;
+  close(): Promise<void>;
+}
+
+/** The end that is written: all or nothing. */
+export interface Target extends End {
+  insert(table: Table, columns: readonly string[], rows: readonly Row[]): Promise<void>;
+  /** To be called after the last row; nothing is stored before. */
+  commit(): Promise<void>;
+}
+
+/** Rows a page. */
+export const PAGE = 500;

@@ -1,0 +1,118 @@
+// Databases that Holdfast cannot use: one line says what is wrong and what to do, and nothing is half-made.
+import { randomBytes } from "node:crypto";
+import { expect, it, onTestFinished } from "vitest";
+import { loadConfig } from "../../src/config/config.ts";
+import type { AppError } from "../../src/lib/errors.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { openStorage } from "../../src/storage/open.ts";
+import { command } from "../support/command.ts";
+import { emptyDatabase, freePort, type TestDatabase, withClient } from "../support/postgres.ts";
+
+const PASSWORD = `secret-${randomBytes(4).toString("hex")}`;
+
+const open = (url: string, more: { create?: boolean } = {}) =>
+  openStorage({
+    ...{ folder: undefined, server: { url }, durability: "full", clock: systemClock, expiry: {} },
+    ...more,
+  });
+
+/** What a start on this address says. */
+async function refusal(url: string, more: { create?: boolean } = {}): Promise<string> {
+  const error = await open(url, more).then(
+    async (storage) => {
+      await storage.close();
+      return new Error("The storage was opened.") as AppError;
+    },
+    (reason: unknown) => reason as AppError,
+  );
+  const text = `${error.message} ${error.hint ?? ""}`;
+  expect(error.name, text).toBe("AppError");
+  expect(text).not.toContain(PASSWORD);
+  expect(text.split("\n")).toHaveLength(1);
+  return text;
+}
+
+/** The address with other parts. */
+function address(
+  database: TestDatabase,
+  parts: Partial<Record<"username" | "password" | "port" | "pathname", string>>,
+): string {
+  const url = new URL(database.url);
+  Object.assign(url, parts);
+  return url.href;
+}
+
+/** A role that owns nothing. */
+async function newRole({ client }: TestDatabase, options = ""): Promise<string> {
+  const name = `holdfast_${randomBytes(4).toString("hex")}`;
+  await client.query(`CREATE ROLE ${name} LOGIN PASSWORD '${PASSWORD}' ${options}`);
+  onTestFinished(async () => void (await client.query(`DROP ROLE ${name}`)));
+  return name;
+}
+
+const tablesOf = async ({ client }: TestDatabase): Promise<string[]> => {
+  const { rows } = await client.query<{ name: string }>(
+    "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
+  );
+  return rows.map(({ name }) => name);
+};
+
+it("an address where nobody listens, of an unknown database or user", async () => {
+  const database = await emptyDatabase();
+  const port = String(await freePort());
+  expect(await refusal(address(database, { port, password: PASSWORD }))).toContain(
+    "nobody listens",
+  );
+  expect(await refusal(address(database, { pathname: "/nothing" }))).toContain("does not exist");
+  expect(await refusal(address(database, { password: PASSWORD }))).toContain(
+    "the password is wrong",
+  );
+});
+
+it("a user without the rights, whose start leaves no table", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  const username = await newRole(database);
+  const url = address(database, { username, password: PASSWORD });
+  expect(await refusal(url)).toContain("docs/postgres.md");
+  expect(await tablesOf(database)).toEqual([]);
+});
+
+it("a user who has no connection left", async () => {
+  const database = await emptyDatabase();
+  const username = await newRole(database, "CONNECTION LIMIT 0");
+  expect(await refusal(address(database, { username, password: PASSWORD }))).toContain("pool-size");
+});
+
+it("a database of another program, and one of a newer Holdfast", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  await database.client.query("CREATE TABLE messages (id int)");
+  expect(await refusal(database.url)).toContain("createdb holdfast");
+  expect(await tablesOf(database)).toEqual(["messages"]);
+  await database.client.query("DROP TABLE messages");
+  expect(await refusal(database.url, { create: false })).toContain("no conversations here yet");
+  await (await open(database.url)).close();
+  const later = Date.UTC(2100, 0);
+  await database.client.query(`INSERT INTO holdfast_migrations VALUES (${later}, 'later')`);
+  expect(await refusal(database.url)).toContain("newer Holdfast");
+});
+
+it("a database that cannot be written", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  const name = new URL(database.url).pathname.slice(1);
+  await database.client.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+  expect(await refusal(database.url)).toContain("read-only");
+  expect(await withClient(database.url, async () => tablesOf(database))).toEqual([]);
+});
+
+it("a text that is no address, and a folder beside an address", async () => {
+  const load = (flags: object) => () => loadConfig({ flags, env: {} });
+  expect(load({ "database-url": `mysql://ada:${PASSWORD}@host/x` })).toThrow(/postgres:\/\//);
+  expect(load({ "database-url": `mysql://ada:${PASSWORD}@host/x` })).not.toThrow(PASSWORD);
+  expect(load({ "database-url": "postgres://host/x", "data-dir": "here" })).toThrow(/data-dir/);
+  const { code, stderr } = await command(["sessions", "list"], {
+    env: { HOLDFAST_DATABASE_URL: `postgres://ada:${PASSWORD}@127.0.0.1:${await freePort()}/x` },
+  });
+  expect(code).toBe(1);
+  expect(stderr).toContain("nobody listens");
+  expect(stderr).not.toContain(PASSWORD);
+});
