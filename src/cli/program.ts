@@ -9,6 +9,7 @@ import type { BackupFlags, CopyFlags } from "./commands/backup.ts";
 import type { CleanupFlags } from "./commands/cleanup.ts";
 import type { ConsoleFlags } from "./commands/console.ts";
 import type { KeyFlags } from "./commands/keys.ts";
+import type { MoveFlags } from "./commands/move.ts";
 import { complete, completionScript, type Shell, SHELLS } from "./completion.ts";
 import type { ConnectFlags } from "./connect/connect.ts";
 import type { DoctorFlags } from "./doctor/doctor.ts";
@@ -56,6 +57,10 @@ Exit codes:
 const BACKUP_HELP = `
 FILE may be a folder: the file in it is then holdfast-TIME.db, and --keep 14 deletes all but the newest
 14 of that naming. A link is written through; a pipe or a device is refused.`;
+
+const MOVE_HELP = `
+Stop all servers first. The data are copied and compared; the place where they were keeps them. Clients go
+on with the same ids once a server runs on the new place.`;
 
 const CONNECT_HELP = `
 Without a program, it lists the clients that it knows. The key is read from HOLDFAST_API_KEY.`;
@@ -166,6 +171,19 @@ export function createProgram(terminal: Terminal): Command {
     .option("--json", "print JSON")
     .action(async (file: string, flags: CopyFlags) =>
       (await import("./commands/restore.ts")).restore(settingsOf(flags), file, flags, terminal),
+    );
+
+  withSettings(
+    program
+      .command("move")
+      .description("copy everything to PostgreSQL, or from there to a data folder"),
+    ["data-dir", "database-url"],
+  )
+    .requiredOption("--to <place>", "address of an empty database, or a new data folder")
+    .option("--json", "print JSON")
+    .addHelpText("after", MOVE_HELP)
+    .action(async (flags: MoveFlags) =>
+      (await import("./commands/move.ts")).move(settingsOf(flags), flags, terminal),
     );
 
   withAllSettings(program.command("doctor").description("check settings, data folder and database"))

@@ -89,7 +89,10 @@ class PostgresTarget extends PostgresEnd implements Target {
         columns.map((name) => written(row[name] ?? null, types.get(name))),
       );
       const places = part.map((_, n) => placesOf(n * columns.length, columns.length));
-      await this.query(`INSERT INTO "${table.name}" (${names}) VALUES ${places.join(", ")}`, values);
+      await this.query(
+        `INSERT INTO "${table.name}" (${names}) VALUES ${places.join(", ")}`,
+        values,
+      );
     }
     if (table.name === "messages") await this.#index(rows);
   }
@@ -151,17 +154,25 @@ export function postgresSource(url: string, now: number): Promise<End> {
     if (version === null)
       throw new AppError("not_found", `${place}: there are no conversations here.`);
     if (version !== migrations.at(-1)!.createdAt)
-      throw new AppError("start", `${place}: another version of Holdfast has written this database.`, {
-        hint: "Start the server on it once, and stop it.",
-      });
+      throw new AppError(
+        "start",
+        `${place}: another version of Holdfast has written this database.`,
+        {
+          hint: "Start the server on it once, and stop it.",
+        },
+      );
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const { rows } = await client.query("SELECT 1 FROM instances WHERE heartbeat_at > $1", [
       Math.floor(now - ALIVE_MS),
     ]);
     if (rows.length > 0)
-      throw new AppError("busy", `${place}: ${counted(rows.length, "process", "processes")} of Holdfast use it.`, {
-        hint: "Stop them first; one that was killed counts as gone after 30 seconds.",
-      });
+      throw new AppError(
+        "busy",
+        `${place}: ${counted(rows.length, "process", "processes")} of Holdfast use it.`,
+        {
+          hint: "Stop them first; one that was killed counts as gone after 30 seconds.",
+        },
+      );
     return new PostgresEnd(place, client);
   });
 }
