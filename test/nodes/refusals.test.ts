@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { expect, it, onTestFinished } from "vitest";
 import { loadConfig } from "../../src/config/config.ts";
-import type { AppError } from "../../src/lib/errors.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import type { AppError } from "../../src/lib/errors.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { command } from "../support/command.ts";
 import { emptyDatabase, freePort, type TestDatabase, withClient } from "../support/postgres.ts";

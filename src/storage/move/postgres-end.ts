@@ -1,5 +1,5 @@
 // A database on a server as an end of a move.
-import pg from "pg";
+import type pg from "pg";
 import { shownUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";

@@ -28,7 +28,7 @@ class SqliteEnd implements End {
     return Promise.resolve(count.pluck().get()!);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the other engine waits
+   
   async *rows({ name, key }: Table, columns: readonly string[]): AsyncGenerator<Row[]> {
     const query = `SELECT ${listed(columns)} FROM "${name}" ORDER BY ${listed(key)}`;
     let page: Row[] = [];
