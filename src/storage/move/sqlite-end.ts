@@ -28,7 +28,6 @@ class SqliteEnd implements End {
     return Promise.resolve(count.pluck().get()!);
   }
 
-   
   async *rows({ name, key }: Table, columns: readonly string[]): AsyncGenerator<Row[]> {
     const query = `SELECT ${listed(columns)} FROM "${name}" ORDER BY ${listed(key)}`;
     let page: Row[] = [];
