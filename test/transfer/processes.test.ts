@@ -74,12 +74,14 @@ it("an export is of one moment for each session, while it is written to", async 
     await startServer({ folder, args: ["--durability", "normal"] }),
   );
   const { session } = (await client.call("session_info")).data;
+  const write = async (n: number): Promise<void> => {
+    await client.call("state_set", { key: "n", value: n });
+    await client.call("history_append", { role: "user", content: `${n}` });
+  };
+  await write(1);
   let stop = false;
   const writing = (async () => {
-    for (let n = 1; !stop; n += 1) {
-      await client.call("state_set", { key: "n", value: n });
-      await client.call("history_append", { role: "user", content: `${n}` });
-    }
+    for (let n = 2; !stop; n += 1) await write(n);
   })();
   for (let n = 0; n < 3; n += 1) {
     const { stdout } = await sessions(folder, "export", "--all");
