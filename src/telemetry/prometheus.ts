@@ -3,7 +3,7 @@
 import type { Metric, Registry } from "prom-client";
 import type { Counter, Histogram } from "./counters.ts";
 import type { Metrics } from "./metrics.ts";
-import type { LiveFigures, StoredFigures } from "./readings.ts";
+import type { LiveFigures, PoolFigures, StoredFigures } from "./readings.ts";
 
 export interface Exposition {
   contentType: string;
@@ -154,8 +154,22 @@ function storedDefinitions(stored: StoredFigures | undefined): Definition[] {
     },
     gauge("holdfast_database_bytes", "The database file and its log.", stored.databaseBytes),
     gauge("holdfast_log_bytes", "The write-ahead log alone.", stored.logBytes),
+    ...(stored.pool ? poolDefinitions(stored.pool) : []),
   ];
 }
+
+const poolDefinitions = ({ busy, idle, waiting, isListening }: PoolFigures): Definition[] => [
+  {
+    ...{ name: "holdfast_pool_connections", type: "gauge" },
+    help: "Connections of this process to the database server.",
+    values: [
+      { value: busy, labels: { state: "busy" } },
+      { value: idle, labels: { state: "idle" } },
+    ],
+  },
+  gauge("holdfast_pool_waiting", "Operations that wait for a connection.", waiting),
+  gauge("holdfast_listening", "1 while changes by other processes are heard.", Number(isListening)),
+];
 
 const counter = (name: string, help: string, values: Sample[]): Definition => ({
   ...{ name, help, type: "counter", values },

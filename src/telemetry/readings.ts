@@ -13,6 +13,17 @@ export interface StoredFigures {
   databaseBytes: number;
   /** Bytes of the write-ahead log alone. */
   logBytes: number;
+  /** The connections of this process to a database server; absent for a data folder. */
+  pool?: PoolFigures;
+}
+
+export interface PoolFigures {
+  busy: number;
+  idle: number;
+  /** Operations that wait for a connection. */
+  waiting: number;
+  /** False while other processes' changes are only looked for now and then. */
+  isListening: boolean;
 }
 
 /** Figures of this process. */

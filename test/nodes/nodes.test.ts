@@ -155,3 +155,33 @@ describe("a call goes on", () => {
     expect(said.map(({ data }) => data["seq"])).toEqual([1, 1, 1]);
   });
 });
+
+describe("a node whose listening connection is cut", () => {
+  it("hears of changes again by itself, and tells of them meanwhile", async () => {
+    const database = await emptyDatabase();
+    const config = { "database-url": database.url, "pool-size": 4 };
+    const one = await serveHere({ config });
+    const two = await serveHere({ config });
+    const follower = await connect("v1", { url: `${one.url}?name=work` });
+    const other = await connect("v1", { url: `${two.url}?name=work` });
+    await other.call("state_set", { key: "fact", value: 0 });
+    const { session } = (await other.call("session_info")).data;
+    await follower.follow(`holdfast://sessions/${session}/state/fact`);
+    const hears = async (value: number): Promise<void> => {
+      const before = follower.updates.length;
+      await other.call("state_set", { key: "fact", value });
+      await expect.poll(() => follower.updates.length).toBeGreaterThan(before);
+    };
+    await hears(1);
+    await database.client.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN holdfast' AND datname = current_database()",
+    );
+    await hears(2);
+    await expect
+      .poll(async () =>
+        (await (await fetch(one.url.replace("/mcp", "/metrics"))).text()).split("\n"),
+      )
+      .toContain("holdfast_listening 1");
+    await hears(3);
+  });
+});

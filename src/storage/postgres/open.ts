@@ -112,7 +112,11 @@ async function storageOf(
     audit: postgresAuditStore(engine),
     transfer: postgresTransferStore(engine, { maxMessages, usage, writes }),
     upkeep: postgresUpkeep(engine),
-    statistics: postgresStatistics(engine, sessions),
+    statistics: postgresStatistics(engine, sessions, () => ({
+      busy: pool.totalCount - pool.idleCount,
+      ...{ idle: pool.idleCount, waiting: pool.waitingCount },
+      isListening: notifications.isListening,
+    })),
     maxAgeMs,
     clientAgeMs,
     cutoffs: postgresCutoffs(engine, cutoffs),

@@ -9,9 +9,11 @@ const CHANNEL = "holdfast";
 const GATHER_MS = 5;
 /** Maximum number of subjects in one notification, whose text may have 8,000 bytes; more are sent as "anything". */
 const MAX_SUBJECTS = 80;
-/** Between two signs of life on the listening connection, and after a failure until the next attempt. */
+/** Between two signs of life on the listening connection, and the longest way of one. */
 const HEARTBEAT_MS = 10_000;
-const RETRY_MS = 1_000;
+const ECHO_MS = 5_000;
+/** After a failure until the next attempt. */
+const RETRY_MS = 2_000;
 
 type Listener = (changed: Changed) => void;
 
@@ -27,6 +29,7 @@ export class Notifications implements Changes {
   #gathering: NodeJS.Timeout | undefined;
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #isListening = false;
   #closed = false;
 
   /** `open` makes a client of the database itself, not of a pooler; `send` runs a query with one parameter. */
@@ -39,6 +42,11 @@ export class Notifications implements Changes {
   /** Begins to listen; resolves when it does, or has failed and will try again. */
   start(): Promise<void> {
     return this.#connect();
+  }
+
+  /** False while changes by other processes are only looked for now and then. */
+  get isListening(): boolean {
+    return this.#isListening;
   }
 
   watch(listener: Listener): Disposable {
@@ -76,17 +84,18 @@ export class Notifications implements Changes {
     await this.#send(JSON.stringify([this.#sender, ...subjects])).catch(() => undefined);
   }
 
-  async #connect({ again = false } = {}): Promise<void> {
+  async #connect(): Promise<void> {
     const client = (this.#client = this.#open());
     const lost = (): void => {
       if (this.#client !== client) return;
       this.#client = undefined;
+      this.#isListening = false;
       client.end().catch(() => undefined);
       if (this.#closed) return;
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        void this.#connect({ again: true });
+        this.report(); // of what nobody has told meanwhile
+        void this.#connect().then(() => this.report());
       }, RETRY_MS).unref();
     };
     client.on("error", lost);
@@ -95,26 +104,31 @@ export class Notifications implements Changes {
     try {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
-      if (again) this.report(); // of what happened meanwhile
-      this.#beat(client, lost);
+      this.#isListening = true;
+      this.#beat(lost);
     } catch {
       lost();
     }
   }
 
-  /** A listener whose connection is dead hears nothing, and no error either. */
-  #beat(client: pg.Client, lost: () => void): void {
+  /**
+   * Sends itself a notification. A listener whose connection is dead, or that a pooler has separated from it, hears nothing
+   * and gets no error either.
+   */
+  #beat(lost: () => void): void {
     this.#timer = setTimeout(() => {
-      const late = setTimeout(lost, HEARTBEAT_MS).unref();
-      client
-        .query("SELECT 1")
-        .then(() => this.#client === client && !this.#closed && this.#beat(client, lost), lost)
-        .finally(() => clearTimeout(late));
+      this.#isListening = false;
+      void this.#send(JSON.stringify([this.#sender])).catch(() => undefined);
+      this.#timer = setTimeout(() => {
+        if (this.#isListening) this.#beat(lost);
+        else lost();
+      }, ECHO_MS).unref();
     }, HEARTBEAT_MS).unref();
   }
 
   #receive(payload: string): void {
     const [sender, ...subjects] = parsed(payload);
+    this.#isListening = true;
     if (sender === this.#sender) return;
     const known = new Set(subjects);
     if (sender === undefined || known.has("*")) return this.report();

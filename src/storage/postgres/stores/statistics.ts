@@ -1,7 +1,7 @@
 // Counts of stored rows for monitoring. No query reads every message or every state key.
 import { sql } from "drizzle-orm";
 import type { SessionStore } from "../../../sessions/store.ts";
-import type { StoredFigures } from "../../../telemetry/readings.ts";
+import type { PoolFigures, StoredFigures } from "../../../telemetry/readings.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { sessions, usage } from "../schema/schema.ts";
@@ -9,6 +9,7 @@ import { sessions, usage } from "../schema/schema.ts";
 export function postgresStatistics(
   engine: Engine,
   store: Pick<SessionStore, "countExpired">,
+  pool: () => PoolFigures,
 ): () => Promise<StoredFigures> {
   const { db } = engine;
   const q = prepared({
@@ -29,6 +30,6 @@ export function postgresStatistics(
       engine.read(() => q.figures.get()),
     ]);
     // The write-ahead log is the server's, and of all its databases.
-    return { ...figures!, expiredSessions, logBytes: 0 };
+    return { ...figures!, expiredSessions, logBytes: 0, pool: pool() };
   };
 }
