@@ -121,18 +121,22 @@ describe("the proxies' configurations", () => {
   });
 
   const noCaddy = missing("caddy");
-  it.skipIf(noCaddy)(`deploy/Caddyfile is accepted by caddy validate${noCaddy}`, () => {
-    const home = temporaryFolder();
-    const file = join(home, "Caddyfile");
-    writeFileSync(file, deployed("Caddyfile"));
-    const { status, stderr } = spawnSync(
-      "caddy",
-      ["validate", "--adapter", "caddyfile", "--config", file],
-      { encoding: "utf8", env: { ...process.env, HOME: home } },
-    );
-    expect(status, stderr).toBe(0);
-    expect(stderr).not.toMatch(/not formatted/);
-  });
+  it.skipIf(noCaddy).each(["Caddyfile", "compose.Caddyfile"])(
+    `deploy/%s is accepted by caddy validate${noCaddy}`,
+    (name) => {
+      const home = temporaryFolder();
+      const file = join(home, "Caddyfile");
+      writeFileSync(file, deployed(name));
+      const env = { ...process.env, HOME: home, HOLDFAST_PUBLIC_URL: "https://mcp.example.org" };
+      const { status, stderr } = spawnSync(
+        "caddy",
+        ["validate", "--adapter", "caddyfile", "--config", file],
+        { encoding: "utf8", env },
+      );
+      expect(status, stderr).toBe(0);
+      expect(stderr).not.toMatch(/not formatted/);
+    },
+  );
 });
 
 describe.each(["nginx", "caddy"] as const)("behind %s", (kind) => {
