@@ -3,11 +3,11 @@ import type { NewAuditEntry } from "../../auth/audit.ts";
 
 export const KEEP_AUDIT_MS = 365 * 24 * 3_600_000;
 /**
- * So many entries of one principal and one action are kept, the newest: nobody fills the database with them, nor hides what
- * else it did behind them.
+ * Maximum number of entries of one principal and one action; the newest stay. A principal can neither fill the database
+ * with entries, nor hide its other actions behind them.
  */
 export const MAX_ENTRIES = 10_000;
-/** They are counted each time that so many entries were noted. */
+/** Number of new entries after which they are counted. */
 export const ENTRIES_A_CHECK = 100;
 /** Maximum length of the detail, in characters. */
 const MAX_DETAIL = 500;

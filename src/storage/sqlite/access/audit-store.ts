@@ -1,23 +1,13 @@
 // The audit in SQLite.
 import { desc, lt, sql } from "drizzle-orm";
 import type { AuditStore, NewAuditEntry } from "../../../auth/audit.ts";
+import { ENTRIES_A_CHECK, KEEP_AUDIT_MS, MAX_ENTRIES, shortDetail } from "../../shared/audit.ts";
 import { type Engine, withFirst } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import { audit } from "../schema/schema.ts";
 
 const { placeholder } = sql;
-
-const KEEP_MS = 365 * 24 * 3_600_000;
-/**
- * Maximum number of entries of one principal and one action; the newest stay. A principal can neither fill the database
- * with entries, nor hide its other actions behind them.
- */
-const MAX_ENTRIES = 10_000;
-/** Number of new entries after which they are counted. */
-const ENTRIES_A_CHECK = 100;
-/** Maximum length of the detail, in characters. */
-const MAX_DETAIL = 500;
 
 export function sqliteAuditStore(engine: Engine): AuditStore {
   const { db, clock } = engine;
@@ -46,10 +36,9 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
         )
         .prepare(),
   });
-  const insert = ({ principal, action, subject, detail }: NewAuditEntry): void => {
-    const cut = detail && detail.length > MAX_DETAIL ? `${detail.slice(0, MAX_DETAIL)}…` : detail;
-    const entry = { principal, action, subject, detail: cut, now: clock.now() };
-    const { id } = q.insert.get(entry);
+  const insert = (entry: NewAuditEntry): void => {
+    const { principal, action } = entry;
+    const { id } = q.insert.get({ ...entry, detail: shortDetail(entry), now: clock.now() });
     if (id % ENTRIES_A_CHECK === 0) q.bound.run({ principal, action });
   };
 
@@ -66,6 +55,6 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
         act,
       ),
     list: (limit) => engine.readDurable(() => q.list.all({ limit })),
-    ...sqliteExpiring(engine, audit, expired, () => ({ oldest: engine.time.ago(KEEP_MS) })),
+    ...sqliteExpiring(engine, audit, expired, () => ({ oldest: engine.time.ago(KEEP_AUDIT_MS) })),
   };
 }
