@@ -1,8 +1,8 @@
 // Clients in SQLite.
 import { and, eq, getTableColumns, sql } from "drizzle-orm";
-import { AppError } from "../../../lib/errors.ts";
 import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
+import { SHOWN, tooManyClients } from "../../shared/clients.ts";
 import { clientAlive, clientEngaged, clientExpired, type Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
@@ -19,9 +19,6 @@ import type { Shrink } from "../sessions/shrink.ts";
 import type { SubscriptionRows } from "../updates/subscription-rows.ts";
 
 const { placeholder } = sql;
-
-/** Maximum length of an ended client's name, in characters. */
-const SHOWN = 200;
 
 export function sqliteClientStore(
   engine: Engine,
@@ -191,10 +188,7 @@ export function sqliteClientStore(
     if (gone.length < excess)
       gone.push(...(q.endIdlest.all({ ...values, excess: excess - gone.length }) as typeof gone));
     for (const { id } of gone) cache.delete(id);
-    if (gone.length < excess)
-      throw new AppError("limit", `You have ${maxClients} programs connected: end some first.`, {
-        hint: "The setting max-clients allows more.",
-      });
+    if (gone.length < excess) throw tooManyClients(maxClients);
   };
 
   const find = (owner: string, id: string): Client | undefined => {
