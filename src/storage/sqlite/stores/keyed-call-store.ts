@@ -9,6 +9,7 @@ import {
   NOT_KEPT,
 } from "../../../idempotency/idempotent-calls.ts";
 import { interruptedError } from "../../../lib/errors.ts";
+import { FREED_OUTCOMES, NOBODY, resultOf } from "../../shared/keyed-calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
@@ -16,12 +17,6 @@ import type { Usage } from "../limits/usage.ts";
 import { instances, keyedCallChanges, keyedCalls } from "../schema/schema.ts";
 
 const { placeholder } = sql;
-
-/** The instance of a call that failed and may be done again. */
-const NOBODY = "";
-
-/** Maximum number of outcomes that are deleted at once to make room. */
-const ROWS = 50;
 
 export function sqliteKeyedCallStore(
   engine: Engine,
@@ -100,7 +95,7 @@ export function sqliteKeyedCallStore(
         .delete(keyedCalls)
         .where(
           sql`${keyedCalls.id} in (select id from keyed_calls where owner = ${placeholder("owner")}
-          and outcome is not null and id <> ${placeholder("id")} order by id limit ${ROWS})`,
+          and outcome is not null and id <> ${placeholder("id")} order by id limit ${FREED_OUTCOMES})`,
         )
         .prepare(),
     mine: () => db.select({ id: keyedCalls.id }).from(keyedCalls).where(and(byId, ran)).prepare(),
@@ -208,7 +203,7 @@ export function sqliteKeyedCallStore(
           return () => {
             if (q.mine.get({ id, instanceId }) === undefined) throw interruptedError();
             const made = q.change.get({ id, what, n });
-            if (made !== undefined) return fromJson(made.result);
+            if (made !== undefined) return resultOf(made.result);
             const result = operation();
             q.noteChange.run({ id, what, n, result: JSON.stringify(result) ?? null });
             return result;
@@ -218,7 +213,3 @@ export function sqliteKeyedCallStore(
     ...sqliteExpiring(engine, keyedCalls, expired, () => ({ oldest: oldest() })),
   };
 }
-
-/** The noted result of a write. */
-const fromJson = <T>(result: string | null): T =>
-  (result === null ? undefined : JSON.parse(result)) as T;
