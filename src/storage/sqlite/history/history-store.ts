@@ -1,11 +1,12 @@
 // Histories in SQLite: one row a message. Not here: chat turns (turn-store.ts), search (search-store.ts).
 import type { HistoryStore } from "../../../chat/store.ts";
 import { onPage } from "../../../lib/page.ts";
+import { publicPart, sameRequest } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import type { Usage } from "../limits/usage.ts";
 import { sqliteSearch } from "../search/search-store.ts";
-import { messageStatements, publicPart, sameRequest } from "./message-rows.ts";
+import { messageStatements } from "./message-rows.ts";
 import { summaryStatements } from "./summary-rows.ts";
 import { sqliteTurns } from "./turn-store.ts";
 

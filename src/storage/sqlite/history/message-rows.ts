@@ -2,7 +2,7 @@
 import { and, asc, between, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
 import type { Message } from "../../../chat/message.ts";
 import { titleOf } from "../../../chat/title.ts";
-import { AppError } from "../../../lib/errors.ts";
+import { FIRST_TURN, noRoom } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -10,9 +10,6 @@ import { messages, sessions } from "../schema/schema.ts";
 import { sqliteHistoryGaps } from "./history-gaps.ts";
 
 const { placeholder } = sql;
-
-/** A system message may come first. */
-export const FIRST_TURN = 2;
 
 const { id: _id, sessionId: _sessionId, ...messageColumns } = getTableColumns(messages);
 export { messageColumns };
@@ -91,11 +88,7 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
     if (seq <= maxMessages) return;
     const { lastSeq, count } = gaps.numbers(sessionId);
     if (seq - lastSeq + count <= maxMessages) return;
-    throw new AppError(
-      "limit",
-      `This session has room for ${maxMessages} messages: start a new one.`,
-      { hint: "The setting max-messages allows more." },
-    );
+    throw noRoom(maxMessages);
   };
   const blank = {
     ...{ model: null, inputTokens: null, outputTokens: null },
@@ -126,24 +119,4 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
         cached.sessions.delete(sessionId);
     },
   });
-}
-
-/** The stored message of this key, if it is the same message. @throws AppError `conflict` */
-export function sameRequest<T extends { role: string; content: string }>(
-  stored: T | undefined,
-  wanted: { role: string; content: string },
-): T | undefined {
-  if (stored === undefined) return undefined;
-  if (stored.role === wanted.role && stored.content === wanted.content) return stored;
-  throw requestKeyTaken();
-}
-
-export const requestKeyTaken = (): AppError =>
-  new AppError("conflict", "This request_key was used for another message of this session.", {
-    hint: "Use a new key for a new message.",
-  });
-
-/** The row without the storage's own keys. */
-export function publicPart({ id: _row, sessionId: _session, ...message }: MessageRow): Message {
-  return message;
 }

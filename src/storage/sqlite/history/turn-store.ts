@@ -3,18 +3,18 @@ import { and, desc, eq, gte, sql } from "drizzle-orm";
 import type { Principal } from "../../../auth/principal.ts";
 import { type Again, askedMeanwhile } from "../../../chat/ask.ts";
 import type { HistoryStore, Turn, TurnStart } from "../../../chat/store.ts";
-import { AppError } from "../../../lib/errors.ts";
+import {
+  claimLost,
+  publicPart,
+  requestKeyTaken,
+  sameRequest,
+  unanswered,
+} from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { instances, messages, turns } from "../schema/schema.ts";
-import {
-  type MessageRow,
-  type MessageStatements,
-  publicPart,
-  requestKeyTaken,
-  sameRequest,
-} from "./message-rows.ts";
+import type { MessageRow, MessageStatements } from "./message-rows.ts";
 import type { SummaryStatements } from "./summary-rows.ts";
 
 const { placeholder } = sql;
@@ -101,10 +101,7 @@ export function sqliteTurns(
   const checkClaim = ({ id, sessionId, instanceId }: Turn): void => {
     const claim = q.claimed.get({ sessionId });
     if (claim?.messageId === Number(id) && claim.instanceId === instanceId) return;
-    throw new AppError(
-      "conflict",
-      "The history was cleared, or this question was taken over, while it was being answered.",
-    );
+    throw claimLost();
   };
 
   /** Gives the claim back. @throws AppError `conflict` as `checkClaim` */
@@ -268,20 +265,4 @@ export function sqliteTurns(
         return summaries.save(turn.sessionId, summary);
       }),
   };
-}
-
-/**
- * The last message, if it is the same question without an answer: it is asked again, and not stored twice. A question with
- * another request key or of another author is another question.
- */
-function unanswered(
-  last: MessageRow | undefined,
-  { prompt, requestKey, by }: Question,
-): MessageRow | undefined {
-  const open = last?.status === "failed" || last?.status === "interrupted";
-  const otherKey =
-    last?.requestKey != null && requestKey !== undefined && last.requestKey !== requestKey;
-  const isKeyed = last?.requestKey != null || requestKey !== undefined;
-  const otherAuthor = isKeyed && last?.author != null && by !== undefined && last.author !== by.id;
-  return open && last.content === prompt && !otherKey && !otherAuthor ? last : undefined;
 }

@@ -2,12 +2,12 @@
 import { eq, sql } from "drizzle-orm";
 import { titleOf } from "../../../chat/title.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { FIRST_TURN } from "../../shared/messages.ts";
 import { type Engine, sessionExpired } from "../engine/engine.ts";
 import { inBatches, sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { sqliteHistoryGaps } from "../history/history-gaps.ts";
-import { FIRST_TURN } from "../history/message-rows.ts";
 import { messages, sessions, sessionState, summaries } from "../schema/schema.ts";
 import type { Shrink } from "./shrink.ts";
 import { sqliteTraces } from "./traces.ts";
