@@ -2,8 +2,8 @@
 // outcome of a call that returned one. A trigger updates the full-text index.
 import { and, eq, sql } from "drizzle-orm";
 import { titleOf } from "../../../chat/title.ts";
-import { AppError } from "../../../lib/errors.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { beingAnswered } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
@@ -67,10 +67,7 @@ export function sqliteMessageDeletion(
       engine.free(() => {
         writes.modify(by, id);
         // The turn's question could be one of them, and its summary could still be written from all of them.
-        if (q.answering.get({ id }) !== undefined)
-          throw new AppError("busy", "A question is being answered in this session.", {
-            hint: "Try again in a moment.",
-          });
+        if (q.answering.get({ id }) !== undefined) throw beingAnswered();
         const gone = seqs.flatMap((seq) => q.delete.all({ id, seq }));
         if (gone.length === 0) return [];
         for (const { content, requestKey, author } of gone) {

@@ -1,9 +1,9 @@
 // Lists and counts of sessions.
 import { and, desc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
-import { z } from "zod";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
-import type { Access, Session, SessionCounts } from "../../../sessions/session.ts";
+import type { Access, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { OPENING, Position, positionOf, START } from "../../shared/sessions.ts";
 import { clientConnected, type Engine, sessionAlive } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { messageCountOf } from "../history/history-gaps.ts";
@@ -19,8 +19,6 @@ const counts = {
     and clients.id <> ${placeholder("except")})`,
 };
 const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
-
-const OPENING = 200; // characters
 
 const facts = {
   opening: sql<string | null>`case when sessions.name is null and sessions.title is null then
@@ -40,18 +38,6 @@ const access = sql<Access>`iif(sessions.owner = ${placeholder("owner")} or ${pla
 const owned = eq(sessions.owner, placeholder("owner"));
 const granted = sql`sessions.id in
   (select session_id from grants where grants.principal = ${placeholder("owner")})`;
-
-/** The last activity and the id of the session that a page ended with; own sessions come before shared ones. */
-const Position = z.union([
-  z.tuple([z.number(), z.string()]),
-  z.tuple([z.number(), z.string(), z.literal(1)]),
-]);
-type Position = z.output<typeof Position>;
-const START: Position = [Number.MAX_SAFE_INTEGER, ""];
-
-/** Marked if the session is among those that others share. */
-const positionOf = ({ lastActiveAt, id, owner }: Session, whose: string | undefined): Position =>
-  whose === undefined || owner === whose ? [lastActiveAt, id] : [lastActiveAt, id, 1];
 
 export function sqliteSessionList(engine: Engine): Pick<SessionStore, "counts" | "list" | "total"> {
   const { db } = engine;

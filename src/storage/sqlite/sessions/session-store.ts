@@ -1,8 +1,16 @@
 // Sessions in SQLite: finding, creating and changing them. Not here: what a session owns, lists, and the end of sessions.
 import { and, eq, type SQL, sql } from "drizzle-orm";
-import { AppError } from "../../../lib/errors.ts";
 import type { Session } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import {
+  BLANK_SESSION,
+  bytesOfFields,
+  nameTaken,
+  noSuchSession,
+  takerHasTooMany,
+  withoutUndefined,
+  youHaveTooMany,
+} from "../../shared/sessions.ts";
 import { type Engine, sessionAlive } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
@@ -16,9 +24,6 @@ import { sqliteShares } from "./share-rows.ts";
 import type { Shrink } from "./shrink.ts";
 
 const { placeholder } = sql;
-
-/** Default fields of a new session. */
-const BLANK = { name: null, title: null, system: null, keepMs: null, openedBy: null };
 
 export function sqliteSessionStore(
   engine: Engine,
@@ -131,8 +136,7 @@ export function sqliteSessionStore(
         const { name = null } = given;
         const times = engine.times();
         const same = q.aliveById.get({ ...times, id });
-        if (same !== undefined && same.owner !== owner)
-          throw new AppError("not_found", "No such session.");
+        if (same !== undefined && same.owner !== owner) throw noSuchSession();
         const living =
           same ?? (name === null ? undefined : q.findByName.get({ ...times, owner, name }));
         if (living !== undefined) return { session: living, created: false };
@@ -143,10 +147,8 @@ export function sqliteSessionStore(
         if (name !== null) freeName(owner, name);
         // The quick count is enough nearly always.
         if (q.countOf.get({ owner })!.n >= max && q.countLiving.get({ ...times, owner })!.n >= max)
-          throw new AppError("limit", `You have ${max} sessions: delete some first.`, {
-            hint: "The setting max-sessions allows more.",
-          });
-        const row = { ...BLANK, ...withoutUndefined(given), id, owner, now: times.now };
+          throw youHaveTooMany(max);
+        const row = { ...BLANK_SESSION, ...withoutUndefined(given), id, owner, now: times.now };
         const session = q.insert.get(row);
         usage.checkSession(id);
         return { session, created: true };
@@ -163,17 +165,17 @@ export function sqliteSessionStore(
         writes.modify(by, id);
         const times = engine.times();
         const current = q.aliveById.get({ ...times, id });
-        if (current === undefined) throw new AppError("not_found", "No such session.");
+        if (current === undefined) throw noSuchSession();
         const { name, title, system, pinned }: Session = {
           ...current,
           ...withoutUndefined(changes),
         };
         if (name !== null && name !== current.name && !freeName(current.owner, name))
-          throw new AppError("conflict", `Another session has the name ${JSON.stringify(name)}.`);
+          throw nameTaken(name);
         cache.delete(id);
         const row = { id, name, title, system, pinned: pinned ? 1 : 0, now: times.now };
         const updated = q.update.get(row);
-        if (bytesOf(updated) > bytesOf(current)) usage.checkSession(id);
+        if (bytesOfFields(updated) > bytesOfFields(current)) usage.checkSession(id);
         return updated;
       }),
 
@@ -182,11 +184,8 @@ export function sqliteSessionStore(
         writes.own(by, id);
         const times = engine.times();
         const current = q.aliveById.get({ ...times, id });
-        if (current === undefined) throw new AppError("not_found", "No such session.");
-        if (q.countLiving.get({ ...times, owner })!.n >= max)
-          throw new AppError("limit", `${owner} has ${max} sessions already.`, {
-            hint: "The setting max-sessions allows more.",
-          });
+        if (current === undefined) throw noSuchSession();
+        if (q.countLiving.get({ ...times, owner })!.n >= max) throw takerHasTooMany(owner, max);
         const named = current.name === null || freeName(owner, current.name);
         const session = q.give.get({ id, owner, name: named ? current.name : null });
         shares.remove(id, owner);
@@ -204,10 +203,3 @@ export function sqliteSessionStore(
     ...sqliteMessageDeletion(engine, writes),
   };
 }
-
-/** Bytes of the fields that an update may enlarge. */
-const bytesOf = ({ name, title, system }: Session): number =>
-  Buffer.byteLength(`${name ?? ""}${title ?? ""}${system ?? ""}`);
-
-const withoutUndefined = <T extends object>(value: T): T =>
-  Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;

@@ -1,7 +1,7 @@
 // Shares in SQLite: pending offers and accepted grants. Only grants give access.
 import { and, asc, eq, sql } from "drizzle-orm";
-import { AppError } from "../../../lib/errors.ts";
 import type { Grant, SessionStore } from "../../../sessions/store.ts";
+import { byPrincipal, checkOffers, checkShares, checkTaken } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
@@ -96,10 +96,9 @@ export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) 
     [
       ...q.grants.all({ id }),
       ...q.pending.all({ id }).map((one) => ({ ...one, pending: true as const })),
-    ].toSorted((a, b) => (a.principal < b.principal ? -1 : 1));
+    ].toSorted(byPrincipal);
   const checkSession = (id: string, max: number): void => {
-    if (all(id).length > max)
-      throw new AppError("limit", `A session can be shared with at most ${max} principals.`);
+    checkShares(all(id).length, max);
     usage.checkSession(id);
   };
   /** To be called inside a write. True if there was a share of either kind. */
@@ -130,20 +129,12 @@ export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) 
         put(shareOffers, id, grant);
         checkSession(id, max);
         const owner = q.owner.get({ id })?.owner ?? "";
-        const counts = [
-          [q.between.get({ owner, principal })!.n, limits.between, `for ${principal}`],
-          [q.fromGiver.get({ owner })!.n, limits.ofGiver, "of yours"],
-          [q.toTaker.get({ principal })!.n, limits.ofTaker, `for ${principal}, of everybody`],
-        ] as const;
-        for (const [n, most, whose] of counts)
-          if (n > most)
-            throw new AppError(
-              "limit",
-              `At most ${most} shares ${whose} can wait to be accepted.`,
-              {
-                hint: "Ask the other side to accept or to leave some, or take some back with session_unshare.",
-              },
-            );
+        const counts = {
+          between: q.between.get({ owner, principal })!.n,
+          ofGiver: q.fromGiver.get({ owner })!.n,
+          ofTaker: q.toTaker.get({ principal })!.n,
+        };
+        checkOffers(principal, counts, limits);
       }),
     offers: (principal) => engine.readDurable(() => q.offers.all({ principal })),
     accept: (id, principal, max, by) =>
@@ -151,10 +142,7 @@ export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) 
         writes.credentials(by);
         const offer = q.offers.all({ principal }).find(({ session }) => session === id);
         if (offer === undefined) return undefined;
-        if (q.taken.get({ principal })!.n >= max)
-          throw new AppError("limit", `You have accepted ${max} shares: leave some first.`, {
-            hint: "session_leave gives one back.",
-          });
+        checkTaken(q.taken.get({ principal })!.n, max);
         q.withdraw.run({ id, principal });
         put(grants, id, { principal, access: offer.access });
         return offer;

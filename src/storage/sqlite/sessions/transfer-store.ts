@@ -4,6 +4,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Content, SessionRecord, TransferStore } from "../../../transfer/store.ts";
+import { beingAnswered, deletedMeanwhile, ownerHasTooMany } from "../../shared/sessions.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { type Engine, HIDDEN, sessionAlive } from "../engine/engine.ts";
 import { fromSqlite } from "../engine/errors.ts";
@@ -136,7 +137,7 @@ export function sqliteTransferStore(
     if (q.alive.get({ ...times, id }) ?? q.othersClient.get({ id, owner }))
       throw new AppError("conflict", "The id of this session is taken.");
     shrink.remove(id, { whole: true }); // what is left under this id has expired
-    if (q.count.get({ ...times, owner })!.n >= maxSessions) throw tooMany(maxSessions);
+    if (q.count.get({ ...times, owner })!.n >= maxSessions) throw ownerHasTooMany(maxSessions);
     const hidden = { name: null, pinned: false, lastActiveAt: HIDDEN };
     db.insert(sessions)
       .values({ ...hidden, id, owner, title, system, createdAt })
@@ -163,7 +164,8 @@ export function sqliteTransferStore(
       throw lost();
     engine.cached.sessions.clear();
     // Other rows may have come in meanwhile.
-    if (q.count.get({ ...engine.times(), owner })!.n > maxSessions) throw tooMany(maxSessions);
+    if (q.count.get({ ...engine.times(), owner })!.n > maxSessions)
+      throw ownerHasTooMany(maxSessions);
     return named;
   };
 
@@ -230,12 +232,8 @@ export function sqliteTransferStore(
       for await (const page of pages) {
         await engine.write(() => {
           const times = engine.times();
-          if (q.alive.get({ ...times, id }) === undefined)
-            throw new AppError("not_found", "That session was deleted meanwhile.");
-          if (q.answering.get({ id }) !== undefined)
-            throw new AppError("busy", "A question is being answered in this session.", {
-              hint: "Try again in a moment.",
-            });
+          if (q.alive.get({ ...times, id }) === undefined) throw deletedMeanwhile();
+          if (q.answering.get({ id }) !== undefined) throw beingAnswered();
           last = write(id, page, last, changed);
           q.touch.run({ id, now: times.now });
           engine.cached.sessions.delete(id);
@@ -246,11 +244,6 @@ export function sqliteTransferStore(
     count: (owner) => engine.readDurable(() => q.count.get({ ...engine.times(), owner })!.n),
   };
 }
-
-const tooMany = (maxSessions: number): AppError =>
-  new AppError("limit", `The owner has ${maxSessions} sessions: delete some first.`, {
-    hint: "The setting max-sessions allows more.",
-  });
 
 const changed = (): AppError =>
   new AppError("conflict", "The session was changed while it was being imported.");
