@@ -1,8 +1,8 @@
 // Key/value state in SQLite: one row a key. The primary key serves reads, prefixes and the count.
 import { and, asc, between, eq, gt, gte, sql } from "drizzle-orm";
-import { AppError } from "../../../lib/errors.ts";
 import { onPage } from "../../../lib/page.ts";
 import type { StateRange, StateStore } from "../../../state/store.ts";
+import { checkVersion, endOf, tooManyKeys } from "../../shared/state.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
@@ -12,16 +12,6 @@ import { sessionState } from "../schema/schema.ts";
 import { stateColumns, statePut } from "./state-rows.ts";
 
 const { placeholder } = sql;
-
-/** The least text after all texts with this prefix, in SQLite's order (by code points); null if there is none. */
-function endOf(prefix: string): string | null {
-  const points = Array.from(prefix, (character) => character.codePointAt(0)!);
-  const last = points.findLastIndex((point) => point < 0x10ffff);
-  if (last < 0) return null;
-  const next = points[last]! + 1;
-  const valid = next === 0xd800 ? 0xe000 : next; // surrogates are no characters
-  return String.fromCodePoint(...points.slice(0, last), valid);
-}
 
 const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
 const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
@@ -97,15 +87,8 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
         const now = engine.clock.now();
         const current = q.get.get({ sessionId, key, now });
         checkVersion(key, ifVersion, current?.version);
-        if (current === undefined && q.count.get({ sessionId, now })!.n >= maxKeys) {
-          throw new AppError(
-            "limit",
-            `This session already has ${maxKeys} state keys, the most it can have.`,
-            {
-              hint: "Delete some with state_delete.",
-            },
-          );
-        }
+        if (current === undefined && q.count.get({ sessionId, now })!.n >= maxKeys)
+          throw tooManyKeys(maxKeys);
         const version = (current?.version ?? 0) + 1;
         const entry = q.put.get({ sessionId, key, value, version, updatedAt: now, expiresAt });
         if (bytesOf(value) > bytesOf(current?.value ?? "")) usage.checkState(sessionId);
@@ -146,15 +129,3 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
 }
 
 const bytesOf = (text: string): number => Buffer.byteLength(text);
-
-function checkVersion(key: string, wanted: number | undefined, found = 0): void {
-  if (wanted === undefined || wanted === found) return;
-  const there = found === 0 ? "is absent" : `is at version ${found}`;
-  throw new AppError(
-    "conflict",
-    `Key ${JSON.stringify(key)} ${there}, not at version ${wanted}: nothing was changed.`,
-    {
-      hint: "Read it with state_get and try again with its version.",
-    },
-  );
-}
