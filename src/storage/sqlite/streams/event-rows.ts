@@ -1,16 +1,13 @@
 // Rows of the event log: events with numbers of their own in each stream, and the sessions that they may speak of.
 import { and, asc, eq, gt, lte, sql } from "drizzle-orm";
 import type { StreamEvent } from "../../../events/store.ts";
-import { AppError } from "../../../lib/errors.ts";
+import { EVENT_BATCH, prunedBy, streamGone } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { streamEvents, streams, streamSessions } from "../schema/schema.ts";
 import { lastSeq } from "./stream-rows.ts";
 
 const { placeholder } = sql;
-
-/** Events per read. */
-const BATCH = 200;
 
 export type EventRows = ReturnType<typeof eventRows>;
 
@@ -52,7 +49,7 @@ export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
         .from(streamEvents)
         .where(and(ofStream, gt(streamEvents.seq, placeholder("after"))))
         .orderBy(asc(streamEvents.seq))
-        .limit(BATCH)
+        .limit(EVENT_BATCH)
         .prepare(),
     addSession: () =>
       db
@@ -72,9 +69,10 @@ export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
       if (added === undefined) throw streamGone();
       onEvent?.();
       const { seq } = added;
-      if (seq > maxEvents && seq % Math.ceil(maxEvents / 10) === 0) {
-        q.prune.run({ streamId, upTo: seq - maxEvents });
-        q.setPruned.run({ streamId, upTo: seq - maxEvents });
+      const upTo = prunedBy(seq, maxEvents);
+      if (upTo !== undefined) {
+        q.prune.run({ streamId, upTo });
+        q.setPruned.run({ streamId, upTo });
       }
       return seq;
     },
@@ -86,5 +84,3 @@ export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
     },
   };
 }
-
-export const streamGone = (): AppError => new AppError("not_found", "That stream has ended.");

@@ -2,21 +2,17 @@
 // open request or a complete answer.
 import { sql } from "drizzle-orm";
 import type { Ended, RequestId, StreamStore } from "../../../events/store.ts";
-import { AppError } from "../../../lib/errors.ts";
+import { needsCheck, requestTakenOver, streamGone } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import type { Usage } from "../limits/usage.ts";
 import { streams } from "../schema/schema.ts";
 import type { OutboxRows } from "../updates/outbox-rows.ts";
-import { eventRows, streamGone } from "./event-rows.ts";
+import { eventRows } from "./event-rows.ts";
 import { requestRows } from "./request-rows.ts";
 import { streamRows } from "./stream-rows.ts";
 
 const { placeholder } = sql;
-
-/** Large events, and now and then a small one, are checked against the client's account. */
-const LARGE_EVENT = 16_000; // characters
-const EVENTS_A_CHECK = 16;
 
 /** A stream without open requests that was last used before `oldest`. */
 const stale = sql`(streams.touched_at <= ${placeholder("oldest")}
@@ -74,12 +70,11 @@ export function sqliteStreamStore(
     append: (streamId, data, maxEvents, instanceId, sessions) =>
       engine.write(() => {
         if (instanceId !== undefined && requests.isTakenOver(streamId, instanceId))
-          throw new AppError("interrupted", "Another process has taken this request over.");
+          throw requestTakenOver();
         const seq = events.add(streamId, data, maxEvents);
         events.addSessions(streamId, sessions);
         // An answer is stored in any case: its call was done.
-        if (data.length > LARGE_EVENT || seq % EVENTS_A_CHECK === 0)
-          usage.checkProgram(rows.clientOf(streamId));
+        if (needsCheck(seq, data)) usage.checkProgram(rows.clientOf(streamId));
         return seq;
       }),
     events: (streamId, after) => engine.readDurable(() => events.after(streamId, after)),
