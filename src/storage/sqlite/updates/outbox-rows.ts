@@ -1,18 +1,13 @@
 // Rows of outboxes: messages that wait for a client without a connection.
 import { and, asc, eq, sql } from "drizzle-orm";
-import { parseSessionUri } from "../../../sessions/uris.ts";
 import { MAX_OUTBOX, type Notice } from "../../../updates/store.ts";
+import { sessionOfUri } from "../../shared/subscriptions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";
 import { clients, outbox } from "../schema/schema.ts";
 
 const { placeholder } = sql;
-
-const sessionOf = (uri: string): string | undefined => {
-  const place = parseSessionUri(uri);
-  return place && "id" in place ? place.id : undefined;
-};
 
 export function outboxRows({ db, clock }: Engine, usage: Pick<Usage, "hasProgramRoom">) {
   const ofClient = eq(outbox.clientId, placeholder("clientId"));
@@ -66,7 +61,7 @@ export function outboxRows({ db, clock }: Engine, usage: Pick<Usage, "hasProgram
     announce(notices: readonly Notice[]): void {
       for (const { clientId, data, uri } of notices)
         if (q.same.get({ clientId, data }) === undefined && usage.hasProgramRoom(clientId))
-          put(clientId, data, sessionOf(uri));
+          put(clientId, data, sessionOfUri(uri));
     },
 
     isWaiting: (clientId: string): boolean => q.any.get({ clientId }) !== undefined,

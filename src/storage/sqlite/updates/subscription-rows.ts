@@ -1,17 +1,14 @@
 // Rows of subscriptions: whose they are, and who is told of a change.
 import { and, eq, gte, lt, type SQL, sql } from "drizzle-orm";
-import { AppError } from "../../../lib/errors.ts";
 import { canonicalUri } from "../../../sessions/uris.ts";
-import { type Change, MAX_SUBSCRIBED_BYTES, type Subscription } from "../../../updates/store.ts";
+import type { Change, Subscription } from "../../../updates/store.ts";
+import { boundsBelow, checkSubscribed } from "../../shared/subscriptions.ts";
 import { clientAlive, type Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";
 import { clients, subscriptions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
-
-/** The bounds of the uris below this one: "0" follows "/" in the order of bytes. */
-const under = (uri: string) => ({ from: `${uri}/`, to: `${uri}0` });
 
 /** A client of the audience: the owner's, or of a principal that the session is shared with. */
 const hears = sql`(${clients.owner} = ${placeholder("owner")} or exists (select 1 from grants
@@ -87,13 +84,7 @@ export function subscriptionRows(engine: Engine, usage: Pick<Usage, "checkProgra
       known.any = true;
       for (const uri of uris) q.add.run({ clientId, uri: canonicalUri(uri), asked: uri });
       usage.checkProgram(clientId);
-      const { n, bytes } = q.count.get({ clientId })!;
-      if (n > max) throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
-      if (bytes > MAX_SUBSCRIBED_BYTES)
-        throw new AppError(
-          "limit",
-          `The uris of a client's subscriptions can have at most ${MAX_SUBSCRIBED_BYTES} bytes in all.`,
-        );
+      checkSubscribed(q.count.get({ clientId })!, max);
     },
 
     /** Inside a write. */
@@ -111,7 +102,7 @@ export function subscriptionRows(engine: Engine, usage: Pick<Usage, "checkProgra
         const rows = [
           ...(parent === undefined
             ? []
-            : q.subscribersBelow.all({ ...audience, ...under(parent) })),
+            : q.subscribersBelow.all({ ...audience, ...boundsBelow(parent) })),
           ...uris.flatMap((uri) => q.subscribers.all({ ...audience, uri })),
         ];
         return rows.filter(({ clientId }) => clientId !== by);
