@@ -1,9 +1,9 @@
 // A snapshot of one session, row by row, as the connection sees it: within a transaction, at one moment.
 import type { Message } from "../../../chat/message.ts";
-import { AppError } from "../../../lib/errors.ts";
 import type { Session } from "../../../sessions/session.ts";
 import type { StateEntry } from "../../../state/store.ts";
 import type { ContentCounts, TransferRecord } from "../../../transfer/store.ts";
+import { MAX_IDLE_MS, notTaken } from "../../shared/transfer.ts";
 import type { Sqlite } from "../engine/connection.ts";
 
 type SessionRow = Omit<Session, "pinned"> & { pinned: 0 | 1 } & ContentCounts & { lastSeq: number };
@@ -45,12 +45,11 @@ export function* snapshotPieces(
     yield { type: "message", message };
 }
 
-/** Maximum pause of a reader: while a snapshot is open, SQLite cannot fold in its log, which grows with every write. */
-const MAX_IDLE_MS = 60_000;
 const CHECK_MS = 5_000;
 
 /**
- * Gives up a snapshot whose reader takes nothing for a minute. `letGo` ends its transaction.
+ * Gives up a snapshot whose reader takes nothing for a minute: SQLite cannot fold in its log meanwhile, which grows with
+ * every write. `letGo` ends the transaction.
  * @throws AppError `busy`
  */
 export function* whileTaken<T>(pieces: Generator<T>, letGo: () => void): Generator<T> {
@@ -73,8 +72,3 @@ export function* whileTaken<T>(pieces: Generator<T>, letGo: () => void): Generat
     clearInterval(watching);
   }
 }
-
-const notTaken = (): AppError =>
-  new AppError("busy", "Nobody has read on for a minute: the database was let go.", {
-    hint: "Begin again, or write to a file.",
-  });

@@ -5,6 +5,7 @@ import { and, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Content, SessionRecord, TransferStore } from "../../../transfer/store.ts";
 import { beingAnswered, deletedMeanwhile, ownerHasTooMany } from "../../shared/sessions.ts";
+import { changedMeanwhile, idTaken, importLost } from "../../shared/transfer.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { type Engine, HIDDEN, sessionAlive } from "../engine/engine.ts";
 import { fromSqlite } from "../engine/errors.ts";
@@ -134,8 +135,7 @@ export function sqliteTransferStore(
   const begin = (session: SessionRecord, maxSessions: number): void => {
     const { id, owner, title, system, createdAt } = session;
     const times = engine.times();
-    if (q.alive.get({ ...times, id }) ?? q.othersClient.get({ id, owner }))
-      throw new AppError("conflict", "The id of this session is taken.");
+    if (q.alive.get({ ...times, id }) ?? q.othersClient.get({ id, owner })) throw idTaken();
     shrink.remove(id, { whole: true }); // what is left under this id has expired
     if (q.count.get({ ...times, owner })!.n >= maxSessions) throw ownerHasTooMany(maxSessions);
     const hidden = { name: null, pinned: false, lastActiveAt: HIDDEN };
@@ -152,7 +152,8 @@ export function sqliteTransferStore(
   ): boolean => {
     const { id, owner, pinned, lastActiveAt } = session;
     const found = q.content.get({ id });
-    if (found?.messages !== written.messages || found.stateKeys !== written.stateKeys) throw lost();
+    if (found?.messages !== written.messages || found.stateKeys !== written.stateKeys)
+      throw importLost();
     const taken =
       session.name === null
         ? undefined
@@ -161,7 +162,7 @@ export function sqliteTransferStore(
     const named = session.name === null || !taken?.alive;
     const name = named ? session.name : null;
     if (q.publish.run({ id, name, pinned: pinned ? 1 : 0, lastActiveAt }).changes !== 1)
-      throw lost();
+      throw importLost();
     engine.cached.sessions.clear();
     // Other rows may have come in meanwhile.
     if (q.count.get({ ...engine.times(), owner })!.n > maxSessions)
@@ -202,7 +203,7 @@ export function sqliteTransferStore(
             throw (refused = error);
           }
           if (!begun) begin(session, maxSessions);
-          last = write(id, page, last, lost);
+          last = write(id, page, last, importLost);
           for (const { type } of page) written[type === "state" ? "stateKeys" : "messages"] += 1;
           if (isLast) named = publish(session, written, maxSessions);
           return isLast;
@@ -223,7 +224,7 @@ export function sqliteTransferStore(
       } catch (error) {
         if (begun) await shrink.purge(id);
         const isGone = begun && error instanceof AppError && error.code === "not_found";
-        throw isGone && error !== refused ? lost() : error;
+        throw isGone && error !== refused ? importLost() : error;
       }
     },
 
@@ -234,7 +235,7 @@ export function sqliteTransferStore(
           const times = engine.times();
           if (q.alive.get({ ...times, id }) === undefined) throw deletedMeanwhile();
           if (q.answering.get({ id }) !== undefined) throw beingAnswered();
-          last = write(id, page, last, changed);
+          last = write(id, page, last, changedMeanwhile);
           q.touch.run({ id, now: times.now });
           engine.cached.sessions.delete(id);
         });
@@ -244,9 +245,3 @@ export function sqliteTransferStore(
     count: (owner) => engine.readDurable(() => q.count.get({ ...engine.times(), owner })!.n),
   };
 }
-
-const changed = (): AppError =>
-  new AppError("conflict", "The session was changed while it was being imported.");
-
-const lost = (): AppError =>
-  new AppError("busy", "A cleanup came between the parts of the session.", { hint: "Try again." });
