@@ -1,7 +1,7 @@
 // Limits on stored bytes, per principal and for the file. Triggers keep the accounts (migrations/0024_accounts.sql);
 // this file checks them. Deletions are never refused.
 import { eq, sql } from "drizzle-orm";
-import { AppError } from "../../../lib/errors.ts";
+import { type Account, KEPT_FOR_PROGRAMS, usageRules } from "../../shared/usage.ts";
 import type { UsageLimits } from "../../storage.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -22,16 +22,6 @@ export interface Usage {
   /** True if the principal has reached its limit. */
   isFull(owner: string): boolean;
 }
-
-type Account = Omit<typeof usage.$inferSelect, "owner">;
-const NOTHING: Account = { historyBytes: 0, stateBytes: 0, storedBytes: 0, programBytes: 0 };
-
-/** Room for the `max-history` and `max-state` that are usual. */
-const USUAL_BYTES = 16 * 2 ** 30;
-/** Part of programs alone: keys that only read take no room from writers, and a full principal can still connect. */
-const PART_OF_PROGRAMS = 1 / 4;
-/** Part of the file for programs alone: a client must be able to connect to make room. */
-const KEPT_FOR_PROGRAMS = 1 / 16;
 
 function statements({ db }: Engine, sqlite: Sqlite) {
   const { owner: _owner, ...columns } = {
@@ -62,17 +52,9 @@ function statements({ db }: Engine, sqlite: Sqlite) {
   });
 }
 
-export function sqliteUsage(
-  engine: Engine,
-  sqlite: Sqlite,
-  {
-    maxHistoryBytes = Infinity,
-    maxStateBytes = Infinity,
-    maxDatabaseBytes,
-    maxStorageBytes = (maxDatabaseBytes ?? 2 * USUAL_BYTES) / 2,
-  }: UsageLimits,
-): Usage {
-  const maxProgramBytes = Math.floor(maxStorageBytes * PART_OF_PROGRAMS);
+export function sqliteUsage(engine: Engine, sqlite: Sqlite, limits: UsageLimits): Usage {
+  const rules = usageRules(limits);
+  const { maxDatabaseBytes } = limits;
   const q = statements(engine, sqlite);
   const room = sqliteProgramRoom(engine);
   // Pages that are free inside the file are used before it grows.
@@ -84,51 +66,25 @@ export function sqliteUsage(
 
   const fileIsFull = ({ kept = 0 } = {}): boolean =>
     maxDatabaseBytes !== undefined && inUse.get()! > maxDatabaseBytes * (1 - kept);
-  const isOver = ({ storedBytes, programBytes }: Account = NOTHING): boolean =>
-    storedBytes - programBytes > maxStorageBytes;
-  const storageSetting =
-    maxDatabaseBytes !== undefined && maxStorageBytes === maxDatabaseBytes / 2
-      ? "max-storage (half of max-database without it)"
-      : "max-storage";
 
   /** The principal's share comes first: it is refused before others are. */
   const checkSession = (id: string): Account | undefined => {
     const account = q.ofSession.get({ id });
-    if (isOver(account)) throw full("The owner", " in all", maxStorageBytes, storageSetting);
-    if (fileIsFull({ kept: KEPT_FOR_PROGRAMS })) throw fullFile();
+    if (rules.isOver(account)) throw rules.fullOwner();
+    if (fileIsFull({ kept: KEPT_FOR_PROGRAMS })) throw rules.fullDatabase();
     return account;
   };
-  const fullFile = (): AppError => full("The database", "", maxDatabaseBytes!, "max-database");
-  const programsOver = (id: string): boolean => (q.ofPrograms.get(id) ?? 0) > maxProgramBytes;
+  const programsOver = (id: string): boolean => (q.ofPrograms.get(id) ?? 0) > rules.maxProgramBytes;
   return {
     checkSession: (sessionId) => void checkSession(sessionId),
-    checkHistory(sessionId) {
-      const bytes = checkSession(sessionId)?.historyBytes ?? 0;
-      if (bytes > maxHistoryBytes)
-        throw full("The owner's sessions", " of messages in all", maxHistoryBytes, "max-history");
-    },
-    checkState(sessionId) {
-      const bytes = checkSession(sessionId)?.stateBytes ?? 0;
-      if (bytes > maxStateBytes)
-        throw full("The owner's sessions", " of state values in all", maxStateBytes, "max-state");
-    },
+    checkHistory: (sessionId) => rules.checkHistory(checkSession(sessionId)),
+    checkState: (sessionId) => rules.checkState(checkSession(sessionId)),
     checkProgram(id) {
-      if (programsOver(id) && !room.make(id, () => !programsOver(id)))
-        throw new AppError(
-          "limit",
-          `The programs of one principal may hold ${maxProgramBytes} bytes here: nothing was stored.`,
-          {
-            hint: `End programs and subscriptions that are no longer needed; theirs is a quarter of the setting ${storageSetting}.`,
-          },
-        );
-      if (fileIsFull()) throw fullFile();
+      if (programsOver(id) && !room.make(id, () => !programsOver(id))) throw rules.fullPrograms();
+      if (fileIsFull()) throw rules.fullDatabase();
     },
     hasProgramRoom: (id) => !programsOver(id) && !fileIsFull(),
-    isFull: (owner) => isOver(q.ofOwner.get({ owner })) || fileIsFull({ kept: KEPT_FOR_PROGRAMS }),
+    isFull: (owner) =>
+      rules.isOver(q.ofOwner.get({ owner })) || fileIsFull({ kept: KEPT_FOR_PROGRAMS }),
   };
 }
-
-const full = (whose: string, what: string, bytes: number, setting: string): AppError =>
-  new AppError("limit", `${whose} may hold ${bytes} bytes${what}: nothing was stored.`, {
-    hint: `session_delete deletes what is no longer needed, session_clear empties it; the setting ${setting} allows more.`,
-  });
