@@ -7,7 +7,7 @@ import { cannotOpen, openListener } from "../postgres/engine/pool.ts";
 import { appliedVersion, migrate } from "../postgres/schema/migrate.ts";
 import { migrations } from "../postgres/schema/migrations.ts";
 import { wordsOf } from "../postgres/search/vector.ts";
-import { sessionToken } from "../shared/search-tokens.ts";
+import { sessionToken } from "../shared/message-search.ts";
 import { type End, PAGE, type Row, type Table, TABLES, type Target, type Value } from "./tables.ts";
 
 /** PostgreSQL takes at most 65,535 parameters a statement. */

@@ -3,7 +3,6 @@
 import type { Found, SearchOptions, SearchScope } from "../../chat/store.ts";
 import { ranked, weightOf } from "../../search/ranking.ts";
 import { type Term, terms } from "../../search/terms.ts";
-import { ownerToken, sessionToken } from "./search-tokens.ts";
 
 /** Maximum number of candidates for all terms together. */
 const MAX_MATCHES = 5_000;
@@ -181,3 +180,9 @@ async function read(
   }
   return seen;
 }
+
+// Tokens of the full-text index beside the words: a search reads no other owner's part of the index.
+
+export const sessionToken = (id: string): string => `s${id.replaceAll("-", "")}0`;
+/** The token in hexadecimal digits, because a name may be anything. No stem is cut off behind a digit. */
+export const ownerToken = (owner: string): string => `o${Buffer.from(owner).toString("hex")}0`;
