@@ -4,6 +4,7 @@ import { sql } from "drizzle-orm";
 import { shownUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
+import { CLIENT_AGE_MS, MAX_PURGE_MS } from "../shared/expiry.ts";
 import type { DatabaseServer, Storage, StorageOptions } from "../storage.ts";
 import { postgresApiKeyStore } from "./access/api-key-store.ts";
 import { postgresAuditStore } from "./access/audit-store.ts";
@@ -33,11 +34,6 @@ import { outboxRows } from "./updates/outbox-rows.ts";
 import { postgresRelayStore } from "./updates/relay-store.ts";
 import { subscriptionRows } from "./updates/subscription-rows.ts";
 import { postgresSubscriptionStore } from "./updates/subscription-store.ts";
-
-/** Maximum time that a close waits for the deletion of large sessions. The next cleanup deletes the rest. */
-const MAX_PURGE_MS = 10_000;
-/** Lifetime of clients when sessions never expire. */
-const CLIENT_AGE_MS = 90 * 86_400_000;
 
 /** @throws AppError `start` with one line that says what is wrong with the database */
 export async function openPostgres(

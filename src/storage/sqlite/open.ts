@@ -1,6 +1,7 @@
 // Opens SQLite in a data folder, or in memory, and builds its stores.
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { CLIENT_AGE_MS, MAX_PURGE_MS } from "../shared/expiry.ts";
 import type { Storage, StorageOptions } from "../storage.ts";
 import { sqliteApiKeyStore } from "./access/api-key-store.ts";
 import { sqliteAuditStore } from "./access/audit-store.ts";
@@ -48,11 +49,6 @@ import { sqliteSubscriptionStore } from "./updates/subscription-store.ts";
 
 /** Maximum time that the event loop blocks for another process's lock, in milliseconds. */
 const BLOCKING_MS = 40;
-/** Maximum time that a close waits for the deletion of large sessions. The next cleanup deletes the rest. */
-const MAX_PURGE_MS = 10_000;
-
-/** Lifetime of clients when sessions never expire. */
-const CLIENT_AGE_MS = 90 * 86_400_000;
 
 /** @throws AppError if the database is missing, or this user may not read it */
 function expectDatabase(file: string): void {

@@ -1,17 +1,7 @@
 // The conditions of life and expiry, which many statements share.
 import { type SQL, sql } from "drizzle-orm";
 import { SESSIONS_URI } from "../../../sessions/uris.ts";
-
-/** The current cutoffs: rows last used at or before their cutoff have expired. */
-export type ExpiryTimes = {
-  now: number;
-  /** The same, without what the clock has gained unseen within a day. */
-  passed: number;
-  oldest: number;
-  oldestClient: number;
-  oldestEmpty: number;
-  oldestNeverBack: number;
-};
+import { HIDDEN } from "../../shared/expiry.ts";
 
 /** The URI of the current session. */
 const uriOfSession: SQL = sql`${sql.raw(`'${SESSIONS_URI}/'`)} || sessions.id`;
@@ -51,12 +41,6 @@ export const clientConnected: SQL = sql`clients.id in (
 export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPresent})
   or exists (select 1 from turns where turns.session_id = sessions.id)
   or exists (select 1 from running_sessions where running_sessions.session_id = sessions.id))`;
-
-/**
- * The last activity of a session that nobody sees: an import is writing it, or it is being deleted in batches. The cleanup
- * deletes what a dead process has left of it.
- */
-export const HIDDEN = 0;
 
 /** A session that is neither hidden nor expired: used within the maximum age or its own, pinned, or in use. */
 export const sessionAlive: SQL = sql`(sessions.last_active_at <> ${sql.raw(String(HIDDEN))} and (

@@ -2,13 +2,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
-import type { Cutoff, CutoffKind } from "../../../jobs/cutoff.ts";
 import type { TrustedTime } from "../../../jobs/trusted-time.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { Subject } from "../../../updates/changes.ts";
+import { type EngineTimes, type ExpiryTimes, NEVER_BACK_MS } from "../../shared/expiry.ts";
 import type { Companion } from "./companion.ts";
-import type { ExpiryTimes } from "./conditions.ts";
 import { fromPostgres, isAfterFailure, isRetryable } from "./errors.ts";
 import {
   type Connection,
@@ -18,14 +17,9 @@ import {
   transactionOn,
 } from "./transaction.ts";
 
-/** Lifetime of a client that has never come back with its id. With one default `cleanup-interval`, less than an hour. */
-const NEVER_BACK_MS = 45 * 60_000;
 const DAY_MS = 24 * 3_600_000;
 /** How often a transaction that gave way to another one is done again. */
 const MAX_ATTEMPTS = 10;
-
-/** The cutoff of each kind of expiry, and the trusted time. */
-export type EngineTimes = Readonly<Record<CutoffKind, Cutoff> & { time: TrustedTime }>;
 
 /** A view of all rows as they were when it was opened. */
 export interface Snapshot {

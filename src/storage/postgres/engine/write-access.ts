@@ -4,8 +4,8 @@ import { and, eq, sql } from "drizzle-orm";
 import type { Principal } from "../../../auth/principal.ts";
 import { AppError } from "../../../lib/errors.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
+import { HIDDEN } from "../../shared/expiry.ts";
 import { apiKeys, grants, sessions } from "../schema/schema.ts";
-import { HIDDEN } from "./conditions.ts";
 import type { Engine } from "./engine.ts";
 import { prepared } from "./statements.ts";
 

@@ -1,7 +1,7 @@
 // Activity of sessions: their last use, and the calls that run in them.
 import { sql } from "drizzle-orm";
 import type { SessionStore } from "../../../sessions/store.ts";
-import { HIDDEN } from "../engine/conditions.ts";
+import { HIDDEN } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { runningSessions, sessions } from "../schema/schema.ts";

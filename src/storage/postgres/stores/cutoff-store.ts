@@ -6,9 +6,10 @@ import { type Cutoffs, EMPTY_AGE_MS } from "../../../jobs/cleanup.ts";
 import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
 import { type Jump, TrustedTime } from "../../../jobs/trusted-time.ts";
 import { type Clock, CLOCK_SET } from "../../../lib/clock.ts";
+import type { EngineTimes } from "../../shared/expiry.ts";
 import type { Expiry } from "../../storage.ts";
 import { blank, inUse } from "../engine/conditions.ts";
-import type { Engine, EngineTimes } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { clients, clockJumps, cutoffs, sessions } from "../schema/schema.ts";
 

@@ -1,8 +1,8 @@
 // A consistent copy of a database, made while other processes write to it.
 import { AppError } from "../../../lib/errors.ts";
+import { HIDDEN } from "../../shared/expiry.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { openExisting } from "../engine/connection.ts";
-import { HIDDEN } from "../engine/engine.ts";
 
 /** Pages per step: 4 MB with the usual pages take a few milliseconds, then progress is reported. */
 const STEP_PAGES = 1_000;

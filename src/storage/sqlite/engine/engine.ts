@@ -3,11 +3,11 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type SQL, sql } from "drizzle-orm";
 import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
 import type { ApiKey } from "../../../auth/api-keys.ts";
-import type { Cutoff, CutoffKind } from "../../../jobs/cutoff.ts";
 import type { TrustedTime } from "../../../jobs/trusted-time.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import type { Client, Session } from "../../../sessions/session.ts";
 import { SESSIONS_URI } from "../../../sessions/uris.ts";
+import { type EngineTimes, type ExpiryTimes, HIDDEN, NEVER_BACK_MS } from "../../shared/expiry.ts";
 import { isFull } from "../disk/ballast.ts";
 import type { Room } from "../disk/room.ts";
 import { keepSearchIndex } from "../search/search-index.ts";
@@ -18,24 +18,7 @@ import { OtherProcesses } from "./other-processes.ts";
 import { DataVersion, RowCache } from "./row-cache.ts";
 import { drizzleOf } from "./statements.ts";
 
-/** The current cutoffs: rows last used at or before their cutoff have expired. */
-export type ExpiryTimes = {
-  now: number;
-  /** The same, without what the clock has gained unseen within a day. */
-  passed: number;
-  oldest: number;
-  oldestClient: number;
-  oldestEmpty: number;
-  oldestNeverBack: number;
-};
-
-/** Lifetime of a client that has never come back with its id. With one default `cleanup-interval`, less than an hour. */
-export const NEVER_BACK_MS = 45 * 60_000;
-
 const DAY_MS = 24 * 3_600_000;
-
-/** The cutoff of each kind of expiry, and the trusted time. */
-export type EngineTimes = Readonly<Record<CutoffKind, Cutoff> & { time: TrustedTime }>;
 
 /** Wraps each operation that an act writes, to add writes to the same savepoint. */
 export type Companion = <T>(operation: () => T) => () => T;
@@ -226,12 +209,6 @@ export const clientConnected: SQL = sql`clients.id in (
 export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPresent})
   or exists (select 1 from turns where turns.session_id = sessions.id)
   or exists (select 1 from running_sessions where running_sessions.session_id = sessions.id))`;
-
-/**
- * The last activity of a hidden session: an import is writing it, or it is being deleted in batches. The cleanup
- * deletes what a dead process has left of it.
- */
-export const HIDDEN = 0;
 
 /** A session that is neither hidden nor expired: used within the maximum age or its own, pinned, or in use. */
 export const sessionAlive: SQL = sql`(sessions.last_active_at <> ${sql.raw(String(HIDDEN))} and (

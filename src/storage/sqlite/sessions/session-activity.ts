@@ -1,7 +1,8 @@
 // Activity of sessions: their last use, and the calls that run in them.
 import { and, eq, ne, sql } from "drizzle-orm";
 import type { SessionStore } from "../../../sessions/store.ts";
-import { type Engine, HIDDEN } from "../engine/engine.ts";
+import { HIDDEN } from "../../shared/expiry.ts";
+import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { runningSessions, sessions } from "../schema/schema.ts";
 

@@ -1,6 +1,7 @@
 // Deletion of large sessions in batches, so that other calls can run in between. A deleted session is hidden first.
 import { and, eq, ne, sql } from "drizzle-orm";
-import { type Engine, HIDDEN, sessionAlive } from "../engine/engine.ts";
+import { HIDDEN } from "../../shared/expiry.ts";
+import { type Engine, sessionAlive } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import {
   clients,
