@@ -22,6 +22,12 @@ export const noSuchSession = (): AppError => new AppError("not_found", "No such 
 export const deletedMeanwhile = (): AppError =>
   new AppError("not_found", "That session was deleted meanwhile.");
 
+export const sharedNoLonger = (): AppError =>
+  new AppError("not_found", "There is no such session: it may be shared no longer.");
+
+export const credentialsEnded = (): AppError =>
+  new AppError("forbidden", "Your credentials have ended: nothing was changed.");
+
 export const nameTaken = (name: string): AppError =>
   new AppError("conflict", `Another session has the name ${JSON.stringify(name)}.`);
 

@@ -2,9 +2,9 @@
 // locks the session's row: writes to one session follow each other.
 import { and, eq, sql } from "drizzle-orm";
 import type { Principal } from "../../../auth/principal.ts";
-import { AppError } from "../../../lib/errors.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
+import { credentialsEnded, sharedNoLonger } from "../../shared/sessions.ts";
 import { apiKeys, grants, sessions } from "../schema/schema.ts";
 import type { Engine } from "./engine.ts";
 import { prepared } from "./statements.ts";
@@ -43,7 +43,7 @@ export function postgresWriteAccess(engine: Engine) {
     const { key: id, until = Infinity } = credentials ?? {};
     const revoked = id !== undefined && (await q.key.get({ id }))?.revokedAt !== null;
     if (!revoked && until > clock.now()) return;
-    throw new AppError("forbidden", "Your credentials have ended: nothing was changed.");
+    throw credentialsEnded();
   };
 
   const check = async (
@@ -59,10 +59,10 @@ export function postgresWriteAccess(engine: Engine) {
       q.granted.get({ sessionId, principal }),
     ]);
     if (session === undefined && need !== mayRead) return; // the write itself finds out
-    if (session === undefined || session.lastActiveAt === HIDDEN) throw gone();
+    if (session === undefined || session.lastActiveAt === HIDDEN) throw sharedNoLonger();
     const granted = session.owner === principal ? undefined : grant?.access;
     const access = accessOf(by, session.owner, granted);
-    if (access === undefined) throw gone();
+    if (access === undefined) throw sharedNoLonger();
     need({ access });
   };
 
@@ -88,6 +88,3 @@ export function postgresWriteAccess(engine: Engine) {
 
 /** Allows any access. */
 const mayRead = (): void => undefined;
-
-const gone = (): AppError =>
-  new AppError("not_found", "There is no such session: it may be shared no longer.");

@@ -2,9 +2,9 @@
 // mostly in memory.
 import { and, eq, sql } from "drizzle-orm";
 import type { Principal } from "../../../auth/principal.ts";
-import { AppError } from "../../../lib/errors.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
+import { credentialsEnded, sharedNoLonger } from "../../shared/sessions.ts";
 import { apiKeys, grants, sessions } from "../schema/schema.ts";
 import type { Engine } from "./engine.ts";
 import { lazily } from "./statements.ts";
@@ -48,19 +48,19 @@ export function sqliteWriteAccess(engine: Engine) {
     const key = id === undefined ? undefined : cached.apiKeys.get(id, () => q.key.get({ id }));
     const revoked = id !== undefined && key?.revokedAt !== null;
     if (!revoked && until > clock.now()) return;
-    throw new AppError("forbidden", "Your credentials have ended: nothing was changed.");
+    throw credentialsEnded();
   };
 
   const check = (by: Principal, sessionId: string, need: typeof checkModify): void => {
     checkCredentials(by);
     const session = cached.sessions.get(sessionId, () => q.session.get({ id: sessionId }));
     if (session === undefined && need !== mayRead) return; // the write itself finds out
-    if (session === undefined || session.lastActiveAt === HIDDEN) throw gone();
+    if (session === undefined || session.lastActiveAt === HIDDEN) throw sharedNoLonger();
     const principal = by.id;
     const isOwner = session.owner === principal;
     const granted = isOwner ? undefined : q.granted.get({ sessionId, principal })?.access;
     const access = accessOf(by, session.owner, granted);
-    if (access === undefined) throw gone();
+    if (access === undefined) throw sharedNoLonger();
     need({ access });
   };
 
@@ -84,6 +84,3 @@ export function sqliteWriteAccess(engine: Engine) {
 
 /** Allows any access. */
 const mayRead = (): void => undefined;
-
-const gone = (): AppError =>
-  new AppError("not_found", "There is no such session: it may be shared no longer.");
