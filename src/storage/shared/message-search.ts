@@ -8,6 +8,11 @@ import { type Term, terms } from "../../search/terms.ts";
 const MAX_MATCHES = 5_000;
 /** Maximum number of candidates whose text is read, those with the most and the rarest terms. */
 const MAX_READ = 100;
+/** Limits on the text that is read to rank a message: characters, and bytes above which none is read. */
+export const READ_CHARACTERS = 4_000;
+export const MAX_READ_BYTES = 65_536;
+/** Characters of a message that are searched for the part to show. */
+export const SHOWN_CHARACTERS = 100_000;
 /** Maximum number of newest messages that are counted, to tell common terms from rare ones. */
 const MAX_COUNTED = 5_000;
 /** Maximum number of common terms that are also searched for together, the rarest of them. */

@@ -2,7 +2,13 @@
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { HistoryStore } from "../../../chat/store.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
-import { searchMessages, type SearchRows } from "../../shared/message-search.ts";
+import {
+  MAX_READ_BYTES,
+  READ_CHARACTERS,
+  searchMessages,
+  type SearchRows,
+  SHOWN_CHARACTERS,
+} from "../../shared/message-search.ts";
 import { sessionAlive } from "../engine/conditions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
@@ -11,12 +17,6 @@ import { grants, messages, messageWords, sessions } from "../schema/schema.ts";
 import { queryOf } from "./vector.ts";
 
 const { placeholder } = sql;
-
-/** Limits on the text that is read to rank a message: characters, and bytes above which none is read. */
-const READ_CHARACTERS = 4_000;
-const MAX_READ_BYTES = 65_536;
-/** Characters of a message that are searched for the part to show. */
-const SHOWN_CHARACTERS = 100_000;
 
 export function postgresSearch(engine: Engine): HistoryStore["search"] {
   const rows = searchRows(engine);

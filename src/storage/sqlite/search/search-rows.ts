@@ -2,20 +2,18 @@
 import { and, desc, eq, inArray, type SQL, sql } from "drizzle-orm";
 import type { Term } from "../../../search/terms.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
-import type { SearchRows } from "../../shared/message-search.ts";
+import {
+  MAX_READ_BYTES,
+  READ_CHARACTERS,
+  type SearchRows,
+  SHOWN_CHARACTERS,
+} from "../../shared/message-search.ts";
 import { type Engine, sessionAlive } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";
 import { grants, messages, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
-
-/** Limits on the text that is read to rank a message: characters, and bytes above which none is read. */
-const READ_CHARACTERS = 4_000;
-const MAX_READ_BYTES = 65_536;
-
-/** Characters of a message that are searched for the part to show. */
-const SHOWN_CHARACTERS = 100_000;
 
 /** Maximum number of shared sessions in a search, the newest ones: each is a term of its own. */
 const MAX_SHARED = MAX_TAKEN;
