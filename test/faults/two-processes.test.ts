@@ -1,4 +1,5 @@
 // Several processes on one data folder: a server and the stdio programs of two clients, in one named conversation.
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { connect, type TestClient } from "../support/clients.ts";
 import { openDatabase } from "../support/database.ts";
@@ -240,8 +241,7 @@ describe("a process that was suspended for longer than a heartbeat may take", ()
     model.next(says("Late ", open.promise, "answer"));
     const asked = sleeper.call("chat", { prompt: "One" });
     await model.called(1);
-    sleeper.signal("SIGSTOP");
-    age(folder, sleeper.pid);
+    await suspend(sleeper, () => age(folder, sleeper.pid));
     const other = await connect("v2", { stdio }); // looks for dead processes when it starts
     await other.call("history_append", { role: "user", content: "Meanwhile" });
     sleeper.signal("SIGCONT");
@@ -253,6 +253,23 @@ describe("a process that was suspended for longer than a heartbeat may take", ()
     });
   });
 });
+
+/** Stops a process at a moment in which it does not write, so that `act` finds the database free. */
+async function suspend(
+  process: { signal(name: NodeJS.Signals): void },
+  act: () => void,
+): Promise<void> {
+  for (;;) {
+    process.signal("SIGSTOP");
+    try {
+      return act();
+    } catch (error) {
+      if ((error as { code?: string }).code !== "SQLITE_BUSY") throw error;
+      process.signal("SIGCONT");
+      await sleep(20);
+    }
+  }
+}
 
 /** Makes a process's last heartbeat an old one, instead of waiting for it to become old. */
 function age(folder: string, pid: number): void {

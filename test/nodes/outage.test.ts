@@ -1,7 +1,11 @@
 // A database server that cannot be reached for a while: calls are refused for as long, and the node goes on by itself.
 import { once } from "node:events";
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net";
+import { inspect } from "node:util";
 import { expect, it, onTestFinished } from "vitest";
+import { systemClock } from "../../src/lib/clock.ts";
+import { newId } from "../../src/lib/ids.ts";
+import { openStorage } from "../../src/storage/open.ts";
 import { serveHere } from "../support/here.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { introduce, post, rpc } from "../support/raw.ts";
@@ -10,7 +14,7 @@ import { introduce, post, rpc } from "../support/raw.ts";
 async function breakable(url: string) {
   const target = new URL(url);
   const sockets = new Set<Socket>();
-  let isWhole = true;
+  let [isWhole, losesCommits] = [true, false];
   const server = createServer((near) => {
     if (!isWhole) return void near.destroy();
     const far = connectTo(Number(target.port), target.hostname);
@@ -23,7 +27,13 @@ async function breakable(url: string) {
         far.destroy();
       });
     }
-    near.pipe(far).pipe(near);
+    near.on("data", (sent: Buffer) => {
+      far.write(sent);
+      if (!losesCommits || !sent.includes("COMMIT")) return;
+      far.unpipe(near); // the answer is lost
+      far.once("data", () => near.destroy()).resume();
+    });
+    far.pipe(near);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
@@ -35,8 +45,12 @@ async function breakable(url: string) {
       isWhole = false;
       for (const socket of sockets) socket.destroy();
     },
+    /** From now on, connections end where a commit is answered. */
+    loseCommits(): void {
+      losesCommits = true;
+    },
     mend(): void {
-      isWhole = true;
+      [isWhole, losesCommits] = [true, false];
     },
   };
 }
@@ -71,4 +85,27 @@ it("refuses calls while the database is away, and goes on when it is back", asyn
   expect((await client.call("state_set", { key: "after", value: 3 })).isError).toBe(false);
   const { data } = await client.call("state_list");
   expect(data["entries"].map(({ key }: { key: string }) => key)).toEqual(["after", "before"]);
+});
+
+it("says so when it is not known whether something was stored", async () => {
+  const database = await breakable((await emptyDatabase()).url);
+  const server = { url: database.url };
+  const storage = await openStorage({
+    ...{ folder: undefined, server, durability: "full", clock: systemClock, expiry: {} },
+  });
+  onTestFinished(() => storage.close());
+  const { session } = await storage.sessions.create({ id: newId(), owner: "ana" });
+  const set = (value: string) =>
+    storage.state.set(session.id, { key: "fact", value, expiresAt: null, maxKeys: 9 });
+  await set("1");
+  database.loseCommits();
+  await expect(set("2")).rejects.toMatchObject({
+    code: "storage",
+    message: "The database did not confirm a write: it may be stored or not.",
+  });
+  database.cut();
+  const failure = await storage.state.get(session.id, "a secret").catch((error: unknown) => error);
+  expect(inspect(failure)).not.toContain("a secret");
+  database.mend();
+  expect(await storage.state.get(session.id, "fact")).toMatchObject({ value: "2", version: 2 });
 });

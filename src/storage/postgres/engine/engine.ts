@@ -8,7 +8,7 @@ import { AppError } from "../../../lib/errors.ts";
 import type { Subject } from "../../../updates/changes.ts";
 import { type EngineTimes, type ExpiryTimes, NEVER_BACK_MS } from "../../shared/expiry.ts";
 import type { Companion } from "./companion.ts";
-import { fromPostgres, isAfterFailure, isRetryable } from "./errors.ts";
+import { fromPostgres, isAfterFailure, isConnectionLoss, isRetryable } from "./errors.ts";
 import {
   type Connection,
   databaseOf,
@@ -249,7 +249,9 @@ export class Engine {
       begun.catch(() => undefined);
       const result = await this.#transaction.run(transaction, operation);
       await begun;
-      const { command } = await client.query("COMMIT");
+      const { command } = await client.query("COMMIT").catch((error: unknown) => {
+        throw isConnectionLoss(error) ? unconfirmed(error) : error;
+      });
       if (command !== "COMMIT") throw givenUp();
       transaction.state = "committed";
       if (transaction.changed.length > 0) this.#onChange(transaction.changed);
@@ -279,6 +281,12 @@ export class Engine {
 }
 
 const LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+
+const unconfirmed = (cause: unknown): AppError =>
+  new AppError("storage", "The database did not confirm a write: it may be stored or not.", {
+    hint: "Look before you try again.",
+    cause,
+  });
 
 const closed = (): AppError =>
   new AppError("busy", "The server is stopping.", { hint: "Try again." });

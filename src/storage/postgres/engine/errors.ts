@@ -1,4 +1,5 @@
 // PostgreSQL's error codes as the project's own errors, decided in this one place.
+import { DrizzleQueryError } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 
 /** The five characters of a database's own error, which Drizzle wraps; a word like ECONNREFUSED for the network's. */
@@ -22,15 +23,19 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01" || code === "23505";
 }
 
-/** Not reachable, shut down, or a standby that has not taken over. */
-const AWAY =
-  /^(?:08...|57P0[123]|25006|ECONN(?:REFUSED|RESET)|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)$/;
+/** Not reachable, or a standby that has not taken over. */
+const AWAY = /^(?:25006|ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)$/;
+/** The connection ended, or the server is shutting down. */
+const LOST = /^(?:08...|57P0[123]|ECONNRESET|EPIPE|ETIMEDOUT)$/;
 
 /** PostgreSQL's error as an error for people; other errors stay as they are. */
-export function fromPostgres(error: unknown): unknown {
-  if (error instanceof AppError) return error;
+export function fromPostgres(failure: unknown): unknown {
+  if (failure instanceof AppError) return failure;
+  // Drizzle's own message has the parameters: what people store does not belong into a log.
+  const error = failure instanceof DrizzleQueryError ? failure.cause : failure;
   const code = codeOf(error);
-  if (code === undefined) return isConnectionLoss(error) ? away(error) : error;
+  if (isConnectionLoss(error)) return away(error);
+  if (code === undefined) return error;
   if (code === "53100")
     return new AppError("storage_full", "The database's disk is full: nothing was stored.", {
       hint: "Free some space and try again.",
@@ -58,7 +63,9 @@ export function fromPostgres(error: unknown): unknown {
 }
 
 /** The driver's own errors for a connection that ended have no code. */
-function isConnectionLoss(error: unknown): boolean {
+export function isConnectionLoss(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== undefined) return LOST.test(code);
   for (let cause = error; cause instanceof Error; cause = cause.cause)
     if (
       /^Connection terminated|^timeout exceeded when trying to connect|^Client has encountered a connection error/.test(

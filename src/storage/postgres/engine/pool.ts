@@ -9,25 +9,30 @@ const DEFAULT_SIZE = 10;
 /** A statement that takes longer is stuck. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Silence after which the system asks whether the other side is there. */
+const KEEP_ALIVE_MS = 10_000;
 
 export function openPool({ url, poolSize = DEFAULT_SIZE }: DatabaseServer): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOf(url),
     ...{ max: poolSize, pipeline: true, statement_timeout: STATEMENT_TIMEOUT_MS },
   });
-  pool.on("error", () => undefined); // an idle connection was lost: the next query opens another one
+  // A connection was lost: the query that is under way has the error, and the next one opens another connection.
+  pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
 }
 
 /** A connection for LISTEN, which lasts. */
 export const openListener = ({ url, listenUrl = url }: DatabaseServer): pg.Client =>
-  new pg.Client({ ...connectionOf(listenUrl), keepAlive: true });
+  new pg.Client(connectionOf(listenUrl));
 
 function connectionOf(url: string): pg.ClientConfig {
   return {
     connectionString: url,
     application_name: "holdfast",
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    ...{ keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS },
   };
 }
 

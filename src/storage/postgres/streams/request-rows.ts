@@ -128,7 +128,8 @@ function statements(db: Engine["db"]) {
         .where(
           sql`not exists (select 1 from instances where instances.id = ${openRequests.instanceId})`,
         )
-        .orderBy(asc(openRequests.startedAt), asc(openRequests.streamId)),
+        // Of one POST: as they stand in it.
+        .orderBy(asc(openRequests.startedAt), asc(openRequests.streamId), sql`open_requests.ctid`),
     adopt: () =>
       db
         .update(openRequests)
