@@ -6,8 +6,8 @@ import { systemClock } from "../../src/lib/clock.ts";
 import type { AppError } from "../../src/lib/errors.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { command } from "../support/command.ts";
-import { emptyDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 import { freePort } from "../support/free-port.ts";
+import { emptyDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 
 const PASSWORD = `secret-${randomBytes(4).toString("hex")}`;
 
