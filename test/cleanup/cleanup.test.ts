@@ -73,19 +73,19 @@ describe("the cleanup job", () => {
   it("works in batches, between which other writes are committed", async () => {
     const job = await openJob();
     const { storage, retention, folder, database } = job;
-    await oldSessions(job, 60);
+    await oldSessions(job, 300);
     const { id } = await newSession(storage);
     const before = commitsInLog(folder);
     let done = false;
     const running = retention.run().then(() => (done = true));
     let said = 0;
-    let left = 61;
-    while (left === 61) {
+    let left = 301;
+    while (left === 301) {
       await say(storage, id, "meanwhile");
       said += 1;
       left = rowCounts(database)["sessions"]!;
     }
-    // One of 61 sessions stays: the last write was committed while the job was half done.
+    // One of 301 sessions stays: the last write was committed while the job was half done.
     expect(done).toBe(false);
     expect(left).toBeGreaterThan(1);
     await running;
@@ -129,10 +129,10 @@ describe("the cleanup job", () => {
   it("runs at once when it is started, again and again, and no more once it is stopped", async () => {
     const job = await openJob();
     const { storage, retention, database } = job;
-    await oldSessions(job, 60);
+    await oldSessions(job, 300);
     retention.start(10);
     await expect.poll(() => rowCounts(database)).toEqual({});
-    await oldSessions(job, 60);
+    await oldSessions(job, 300);
     await expect.poll(() => rowCounts(database)).toEqual({});
     await retention.stop();
     await oldSessions(job, 1);
