@@ -2,7 +2,7 @@
 import { sql } from "drizzle-orm";
 import type { Client } from "../../../sessions/session.ts";
 import { tooManyClients } from "../../shared/clients.ts";
-import { clientEngaged } from "../engine/conditions.ts";
+import { clientEngaged } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { clients } from "../schema/schema.ts";

@@ -1,7 +1,7 @@
 // Room for a principal's programs where they have left all that they may: what nobody waits for goes before a program is
 // refused, as the next cleanups would have deleted it.
 import { sql } from "drizzle-orm";
-import { clientHeld } from "../engine/conditions.ts";
+import { clientHeld } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { clients, streams } from "../schema/schema.ts";

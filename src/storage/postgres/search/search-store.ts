@@ -2,6 +2,7 @@
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { HistoryStore } from "../../../chat/store.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
+import { sessionAlive } from "../../shared/expiry.ts";
 import {
   MAX_READ_BYTES,
   READ_CHARACTERS,
@@ -9,7 +10,6 @@ import {
   type SearchRows,
   SHOWN_CHARACTERS,
 } from "../../shared/message-search.ts";
-import { sessionAlive } from "../engine/conditions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";

@@ -1,13 +1,13 @@
 // The creation of sessions: a living session of the same id or name is returned, an expired one goes.
 import { and, eq, getTableColumns, or, type SQL, sql } from "drizzle-orm";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { sessionAlive } from "../../shared/expiry.ts";
 import {
   BLANK_SESSION,
   noSuchSession,
   withoutUndefined,
   youHaveTooMany,
 } from "../../shared/sessions.ts";
-import { sessionAlive } from "../engine/conditions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";

@@ -1,6 +1,6 @@
 // Names of sessions, each used once by an owner. The name of an expired session is free.
 import { and, eq, sql } from "drizzle-orm";
-import { sessionAlive } from "../engine/conditions.ts";
+import { sessionAlive } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { sessions } from "../schema/schema.ts";

@@ -3,8 +3,8 @@
 import { eq, sql } from "drizzle-orm";
 import { titleOf } from "../../../chat/title.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { sessionExpired } from "../../shared/expiry.ts";
 import { FIRST_TURN } from "../../shared/messages.ts";
-import { sessionExpired } from "../engine/conditions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";

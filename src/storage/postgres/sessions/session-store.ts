@@ -2,6 +2,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Session } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { sessionAlive } from "../../shared/expiry.ts";
 import {
   bytesOfFields,
   nameTaken,
@@ -9,7 +10,6 @@ import {
   takerHasTooMany,
   withoutUndefined,
 } from "../../shared/sessions.ts";
-import { sessionAlive } from "../engine/conditions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";

@@ -2,7 +2,7 @@
 import { and, eq, getTableColumns, sql } from "drizzle-orm";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { SHOWN } from "../../shared/clients.ts";
-import { clientAlive, clientExpired } from "../engine/conditions.ts";
+import { clientAlive, clientExpired } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";

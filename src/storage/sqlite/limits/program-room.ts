@@ -1,7 +1,8 @@
 // Room for the programs of a principal that has reached its limit. Rows that no client waits for go before a program is
 // refused; the next cleanups would delete them anyway.
 import { sql } from "drizzle-orm";
-import { clientHeld, type Engine } from "../engine/engine.ts";
+import { clientHeld } from "../../shared/expiry.ts";
+import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { clients, streams } from "../schema/schema.ts";
 

@@ -2,13 +2,14 @@
 import { and, desc, eq, inArray, type SQL, sql } from "drizzle-orm";
 import type { Term } from "../../../search/terms.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
+import { sessionAlive } from "../../shared/expiry.ts";
 import {
   MAX_READ_BYTES,
   READ_CHARACTERS,
   type SearchRows,
   SHOWN_CHARACTERS,
 } from "../../shared/message-search.ts";
-import { type Engine, sessionAlive } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";
 import { grants, messages, sessions } from "../schema/schema.ts";

@@ -2,8 +2,9 @@
 import { eq, sql } from "drizzle-orm";
 import { titleOf } from "../../../chat/title.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { sessionExpired } from "../../shared/expiry.ts";
 import { FIRST_TURN } from "../../shared/messages.ts";
-import { type Engine, sessionExpired } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { inBatches, sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";

@@ -2,6 +2,7 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { Session } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { sessionAlive } from "../../shared/expiry.ts";
 import {
   BLANK_SESSION,
   bytesOfFields,
@@ -11,7 +12,7 @@ import {
   withoutUndefined,
   youHaveTooMany,
 } from "../../shared/sessions.ts";
-import { type Engine, sessionAlive } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { sqliteMessageDeletion } from "../history/message-deletion.ts";

@@ -1,7 +1,7 @@
 // Deletion of large sessions in batches, so that other calls can run in between. A deleted session is hidden first.
 import { and, eq, ne, sql } from "drizzle-orm";
-import { HIDDEN } from "../../shared/expiry.ts";
-import { type Engine, sessionAlive } from "../engine/engine.ts";
+import { HIDDEN, sessionAlive } from "../../shared/expiry.ts";
+import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import {
   clients,

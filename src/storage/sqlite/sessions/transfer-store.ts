@@ -4,11 +4,11 @@
 import { and, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Content, SessionRecord, TransferStore } from "../../../transfer/store.ts";
-import { HIDDEN } from "../../shared/expiry.ts";
+import { HIDDEN, sessionAlive } from "../../shared/expiry.ts";
 import { beingAnswered, deletedMeanwhile, ownerHasTooMany } from "../../shared/sessions.ts";
 import { changedMeanwhile, idTaken, importLost } from "../../shared/transfer.ts";
 import type { Sqlite } from "../engine/connection.ts";
-import { type Engine, sessionAlive } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { fromSqlite } from "../engine/errors.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";

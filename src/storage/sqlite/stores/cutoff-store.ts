@@ -5,10 +5,10 @@ import { type Cutoffs, EMPTY_AGE_MS } from "../../../jobs/cleanup.ts";
 import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
 import { type Jump, TrustedTime } from "../../../jobs/trusted-time.ts";
 import { type Clock, CLOCK_SET } from "../../../lib/clock.ts";
-import type { EngineTimes } from "../../shared/expiry.ts";
+import { blank, type EngineTimes, inUse } from "../../shared/expiry.ts";
 import type { Expiry } from "../../storage.ts";
 import type { Sqlite } from "../engine/connection.ts";
-import { blank, type Engine, inUse } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { drizzleOf, lazily } from "../engine/statements.ts";
 import { clients, clockJumps, cutoffs, sessions } from "../schema/schema.ts";
 
