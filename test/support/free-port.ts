@@ -8,5 +8,6 @@ export async function freePort(): Promise<number> {
   await once(listener, "listening");
   const { port } = listener.address() as AddressInfo;
   listener.close();
+  await once(listener, "close");
   return port;
 }

@@ -2,11 +2,12 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import { temporaryFolder } from "./folder.ts";
+import { freePort } from "./free-port.ts";
 
 export const deployed = (name: string): string =>
   readFileSync(new URL(`../../deploy/${name}`, import.meta.url), "utf8");
@@ -19,15 +20,6 @@ export const missing = (...tools: string[]): string => {
   const absent = tools.filter((tool) => !isInstalled(tool));
   return absent.length === 0 ? "" : ` (skipped: ${absent.join(", ")} is not on this machine)`;
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 /** All that nginx needs around a file of conf.d. */
 export function nginxConfig(folder: string, site: string): string {
