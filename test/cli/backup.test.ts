@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -133,6 +133,28 @@ describe("where there is no database", () => {
   });
 });
 
+/** Begins a backup in a process of its own, which can be stopped half-way. */
+function startBackup(folder: string, target: string) {
+  const args = ["backup", target, "--data-dir", folder];
+  const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], {
+    env: cleanEnv(),
+    stdio: "ignore",
+  });
+  const exited = once(child, "exit");
+  const partial = (): string =>
+    readdirSync(dirname(target)).find((name) => name.includes(`.partial-${child.pid}-`)) ??
+    "not yet";
+  const written = (): number =>
+    statSync(join(dirname(target), partial()), { throwIfNoEntry: false })?.size ?? 0;
+  const half = async (): Promise<void> => {
+    while (written() < 1 << 22) {
+      expect(child.exitCode).toBe(null);
+      await new Promise(setImmediate);
+    }
+  };
+  return { child, half, exited };
+}
+
 describe("a backup beside a busy server", () => {
   it("ends, holds one moment, has all that was acknowledged before, and calls are answered meanwhile", async () => {
     const folder = await filledFolder();
@@ -148,17 +170,18 @@ describe("a backup beside a busy server", () => {
     expect(said.isError).toBe(false);
 
     const target = join(temporaryFolder(), "copy.db");
-    let running = true;
-    const made = backup(folder, target, "--json").finally(() => (running = false));
-    let calls = 0;
-    for (; running; calls++) {
+    const made = startBackup(folder, target);
+    await made.half();
+    made.child.kill("SIGSTOP");
+    for (let calls = 0; calls < 20; calls++) {
       const set = await client.call("state_set", { key: "n", value: calls });
       expect(set.isError, set.text).toBe(false);
     }
-    expect((await made).stderr).toBe("");
+    expect(made.child.exitCode).toBe(null);
+    made.child.kill("SIGCONT");
+    expect(await made.exited).toEqual([0, null]);
     writer.kill("SIGTERM");
     const commits = Number(String((await once(writer.stdout, "data"))[0]));
-    expect(calls).toBeGreaterThan(3);
 
     const copy = open(target);
     const [left, right] = copy
@@ -179,18 +202,10 @@ describe("a backup beside a busy server", () => {
       const [folder, place] = [await filledFolder(), temporaryFolder()];
       fatten(folder, 64);
       const target = join(place, "copy.db");
-      const args = ["backup", target, "--data-dir", folder];
-      const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv() });
-      const partial = (): string =>
-        readdirSync(place).find((name) => name.includes(`.partial-${child.pid}-`)) ?? "not yet";
-      const written = (): number =>
-        statSync(join(place, partial()), { throwIfNoEntry: false })?.size ?? 0;
-      while (written() < 1 << 22) {
-        expect(child.exitCode).toBe(null);
-        await new Promise(setImmediate);
-      }
+      const { child, half, exited } = startBackup(folder, target);
+      await half();
       child.kill(signal);
-      const [code, by] = await once(child, "exit");
+      const [code, by] = await exited;
       expect([code, by]).toEqual(signal === "SIGKILL" ? [null, signal] : [1, null]);
       expect(existsSync(target)).toBe(false);
       if (signal === "SIGINT") expect(readdirSync(place)).toEqual([]);
