@@ -6,10 +6,10 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
-import { gate, type Here, serveHere } from "../support/here.ts";
+import { gate, serveHere } from "../support/here.ts";
+import { balanced, startNodes } from "../support/nodes.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { eventsOf, introduce, rpc } from "../support/raw.ts";
-import { roundRobin } from "../support/round-robin.ts";
 
 /** A tool that runs until the test opens its gate; `aborted` resolves when a call of it is cancelled. */
 function waitingTool() {
@@ -30,17 +30,6 @@ function waitingTool() {
   });
   return { tool, open, begun: begun.promise, aborted: aborted.promise };
 }
-
-async function startNodes(tools: Parameters<typeof serveHere>[0] = {}): Promise<Here[]> {
-  const { url } = await emptyDatabase();
-  const config = { "database-url": url, "pool-size": 4, ...tools.config };
-  const node = () => serveHere({ ...tools, config });
-  const first = await node(); // makes the tables
-  return [first, ...(await Promise.all([node(), node()]))];
-}
-
-const balanced = async (nodes: readonly Here[]): Promise<string> =>
-  (await roundRobin(nodes.map(({ url }) => url))).url;
 
 describe("any node serves any request", () => {
   it.each(VERSIONS)("of the %s client, who notices nothing", async (version) => {

@@ -1,0 +1,84 @@
+// Runs of the official conformance suite, and what they found.
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { expect } from "vitest";
+import { temporaryFolder } from "./folder.ts";
+
+const SUITE = join(
+  dirname(createRequire(import.meta.url).resolve("@modelcontextprotocol/conformance/package.json")),
+  "dist/index.js",
+);
+
+/** Runs the suite; resolves to its output. It ends with exit code 1 on any failure. */
+export async function conformance(url: string, ...args: string[]): Promise<string> {
+  const command = [SUITE, "server", "--url", url, ...args];
+  const run = promisify(execFile)(process.execPath, command, { maxBuffer: 100_000_000 });
+  return (await run.catch((error: { stdout: string }) => ({ stdout: `FAILED\n${error.stdout}` })))
+    .stdout;
+}
+
+/** The scenarios that passed. */
+export const passed = (output: string): string[] =>
+  [...output.matchAll(/^✓ (\S+): \d+ passed, 0 failed$/gm)].map(([, name]) => name!);
+
+interface Check {
+  name: string;
+  status: "SUCCESS" | "FAILURE" | "WARNING" | "SKIPPED" | "INFO";
+  errorMessage?: string;
+}
+
+/** The checks of every scenario, by its name; the folder is what `--output-dir` named. */
+function checksOf(folder: string): Map<string, Check[]> {
+  const scenarios = readdirSync(folder).map((entry): [string, Check[]] => [
+    /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(entry)![1]!,
+    JSON.parse(readFileSync(join(folder, entry, "checks.json"), "utf8")) as Check[],
+  ]);
+  // Tasks are an extension, and Holdfast does not offer it.
+  return new Map(scenarios.filter(([scenario]) => !scenario.startsWith("tasks-")));
+}
+
+/** All 30 scored scenarios of 2025-11-25 and the 3 that are not scored. */
+export async function expectLegacy(url: string): Promise<void> {
+  const output = await conformance(url, "--requirements", "2025-11-25");
+  expect(output).not.toContain("FAILED");
+  expect(output).toMatch(/^Total: \d+ passed, 0 failed$/m);
+  expect(passed(output)).toHaveLength(33);
+  expect(passed(output)).toEqual(
+    expect.arrayContaining([
+      "server-session-lifecycle",
+      "server-sse-polling",
+      "json-schema-2020-12",
+    ]),
+  );
+}
+
+/**
+ * All 37 scored scenarios of 2026-07-28 and the 3 that are not scored. The suite only warns of a SHOULD that is not kept; this
+ * does not let one pass.
+ */
+export async function expectModern(url: string): Promise<void> {
+  const folder = temporaryFolder();
+  const output = await conformance(url, "--requirements", "2026-07-28", "--output-dir", folder);
+  const scenarios = checksOf(folder);
+  const checks = [...scenarios].flatMap(([scenario, all]) =>
+    all.map(({ name, status, errorMessage }) => ({ scenario, name, status, errorMessage })),
+  );
+  expect(checks.filter(({ status }) => status === "FAILURE" || status === "WARNING")).toEqual([]);
+  expect(output).not.toContain("FAILED");
+  expect(scenarios.size).toBe(40);
+  expect([...scenarios.keys()]).toEqual(
+    expect.arrayContaining([
+      "json-schema-2020-12",
+      "http-header-validation",
+      "http-custom-header-server-validation",
+    ]),
+  );
+  // Skipped is only what the server says it does not do: its tools and prompts never change.
+  expect(checks.filter(({ status }) => status === "SKIPPED").map(({ name }) => name)).toEqual([
+    "ServerSendsPromptsListChangedOnSubscription",
+    "ServerSendsToolsListChangedOnSubscription",
+  ]);
+}
