@@ -1,7 +1,7 @@
 // Import of a file's sessions, one by one. A session is created, continues the stored one, or is left alone. A
 // repeated import changes nothing; after an interruption it does the rest.
 import type { Audit } from "../auth/audit.ts";
-import { LOCAL } from "../auth/principal.ts";
+import { LOCAL, type Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import { isTrue } from "../lib/is-true.ts";
 import { counted } from "../lib/text/plural.ts";
@@ -31,6 +31,8 @@ export interface ImportOptions {
   /** The owner of the imported session. */
   ownerOf(incoming: Incoming): string;
   dryRun: boolean;
+  /** Principal in the audit. Default: `local`. */
+  by?: Pick<Principal, "id">;
   /** Called with progress. An error that it throws ends the import and undoes the current session. */
   onMessages?: (count: number) => void;
 }
@@ -73,7 +75,7 @@ async function importOne(
   parts: ImportServices,
   incoming: Incoming,
   at: number,
-  { ownerOf, dryRun }: ImportOptions,
+  { ownerOf, dryRun, by = LOCAL }: ImportOptions,
 ): Promise<Imported> {
   const { header } = incoming;
   const owner = ownerOf(incoming);
@@ -84,7 +86,7 @@ async function importOne(
     if (stored === undefined) {
       const named = dryRun
         ? await isNameFree(parts, owner, header.name)
-        : await restore(parts, incoming, { ...header, owner, lastActiveAt: at });
+        : await restore(parts, incoming, { ...header, owner, lastActiveAt: at }, by);
       return {
         ...{ ...result, outcome: "imported", messages: incoming.counts.messages },
         ...(!named && header.name !== null && { lostName: header.name }),
@@ -99,7 +101,7 @@ async function importOne(
     if (relation !== "ahead")
       return { ...result, outcome: relation === "behind" ? "behind" : "conflict" };
     if (found.stateKeys > parts.limits.maxKeys) return { ...result, outcome: "conflict" };
-    if (!dryRun) await extend(parts, incoming, found);
+    if (!dryRun) await extend(parts, incoming, found, by);
     return { ...result, outcome: "continued", messages: newMessages };
   } catch (error) {
     // A client has made or changed this session meanwhile.
@@ -113,12 +115,13 @@ async function restore(
   { store, audit, limits, now }: ImportServices,
   incoming: Incoming,
   session: SessionRecord,
+  by: Pick<Principal, "id">,
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       const pages = inPages(living(incoming.open(), now()));
       const { named } = await audit.noteWith(
-        LOCAL,
+        by,
         "session imported",
         session.id,
         () => store.restore(session, pages, limits.maxSessions),
@@ -139,10 +142,11 @@ function extend(
   { store, audit, now }: ImportServices,
   { header, open }: Incoming,
   { wanted, lastSeq, newMessages }: Comparison,
+  by: Pick<Principal, "id">,
 ): Promise<void> {
   const pages = inPages(living(open(), now()), wanted);
   return audit.noteWith(
-    LOCAL,
+    by,
     "session imported",
     header.id,
     () => store.extend(header.id, lastSeq, pages),

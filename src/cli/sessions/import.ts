@@ -8,7 +8,8 @@ import { checkName } from "../../sessions/sessions.ts";
 import type { Format } from "../../transfer/formats/format.ts";
 import { type Skipped, whereOf } from "../../transfer/formats/skipped.ts";
 import type { Source } from "../../transfer/formats/source.ts";
-import type { Imported, Outcome } from "../../transfer/import.ts";
+import type { Imported } from "../../transfer/import.ts";
+import { messagesIn, of, summaryOf } from "../../transfer/summary.ts";
 import { showProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
@@ -112,9 +113,6 @@ async function bring(
   }
 }
 
-const of = (results: readonly Imported[], outcome: Outcome): Imported[] =>
-  results.filter((result) => result.outcome === outcome);
-
 /** Print the report for people. */
 function report(
   source: Source,
@@ -122,28 +120,7 @@ function report(
   flags: ImportFlags,
   terminal: Terminal,
 ): void {
-  const [fresh, continued] = [of(results, "imported"), of(results, "continued")];
-  const [unchanged, behind] = [of(results, "unchanged"), of(results, "behind")];
-  const unread = source.skipped.filter(({ message }) => message === null).length;
-  const messages = source.skipped.length - unread;
-  const skipped = behind.length + source.empty + unread;
-  const why = [
-    ...(behind.length > 0 ? [`${behind.length} grown here since`] : []),
-    ...(source.empty > 0
-      ? [`${source.empty} with nothing in ${source.empty === 1 ? "it" : "them"}`]
-      : []),
-    ...(unread > 0 ? [`${unread} that cannot be taken in`] : []),
-  ];
-  const parts = [
-    `${flags.dryRun ? "Would import" : "Imported"} ${counted(fresh.length, "session")} (${counted(messagesIn(fresh), "message")})`,
-    ...(continued.length > 0
-      ? [`${continued.length} continued (${counted(messagesIn(continued), "message")})`]
-      : []),
-    ...(unchanged.length > 0 ? [`${unchanged.length} unchanged`] : []),
-    ...(skipped > 0 ? [`${skipped} skipped: ${why.join(", ")}`] : []),
-    ...(messages > 0 ? [`${counted(messages, "single message")} skipped`] : []),
-  ];
-  terminal.print(`${parts.join(", ")}.`);
+  terminal.print(summaryOf(source, results, flags));
   tellSkipped(source.skipped, terminal);
   if (source.replaced > 0)
     terminal.warn(
@@ -234,6 +211,3 @@ function conflictOf(conflicts: readonly Imported[]): AppError {
     ].join("\n"),
   );
 }
-
-const messagesIn = (results: readonly Imported[]): number =>
-  results.reduce((sum, { messages }) => sum + messages, 0);
