@@ -1,13 +1,20 @@
 // The console, loaded when somebody opens its first page: a start does not wait for it.
 import type { ConsoleOptions } from "../console/context.ts";
+import type { consoleRoutes } from "../console/routes.ts";
 import type { Pages } from "../http/routes.ts";
 
-export function consolePages(options: Omit<ConsoleOptions, "talks">): Pages {
-  let loaded: Promise<Pages> | undefined;
-  const load = async (): Promise<Pages> => {
-    const { consoleRoutes } = await import("../console/routes.ts");
-    const routes = consoleRoutes(options);
-    return async (request, env) => routes.fetch(request, env);
+export interface Console {
+  pages: Pages;
+  /** End what pages have begun. */
+  close(): Promise<void>;
+}
+
+export function lazyConsole(options: Omit<ConsoleOptions, "talks" | "imports">): Console {
+  let loaded: Promise<ReturnType<typeof consoleRoutes>> | undefined;
+  const load = async (): Promise<ReturnType<typeof consoleRoutes>> =>
+    (await import("../console/routes.ts")).consoleRoutes(options);
+  return {
+    pages: async (request, env) => (await (loaded ??= load())).app.fetch(request, env),
+    close: async () => (await loaded)?.close(),
   };
-  return async (request, env) => (await (loaded ??= load()))(request, env);
 }

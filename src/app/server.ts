@@ -27,7 +27,7 @@ import { prometheus } from "../telemetry/prometheus.ts";
 import { kept } from "../telemetry/readings.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { OutboxDelivery } from "../updates/delivery.ts";
-import { consolePages } from "./console.ts";
+import { type Console, lazyConsole } from "./console.ts";
 import { buildEras, type Eras } from "./eras.ts";
 import type { Services } from "./services.ts";
 
@@ -60,6 +60,7 @@ export class HttpServer {
   readonly #connections: OpenConnections;
   readonly #routes: ReturnType<typeof createRoutes>;
   readonly #streamCredentials: StreamCredentials;
+  readonly #console: Console | undefined;
   #publicUrl: string | undefined;
   /** Set before calls are recovered: only a server that clients can reach again takes up the calls of a dead one. */
   #listening = false;
@@ -83,6 +84,22 @@ export class HttpServer {
     this.#connections = new OpenConnections(config["max-connections"]);
     this.#streamCredentials = new StreamCredentials(onError);
     const issuer = config["auth-issuer"];
+    this.#console = config.console
+      ? lazyConsole({
+          authenticator: this.authenticator,
+          browserSessions: parts.browserSessions,
+          keys: parts.keys,
+          services: parts.services,
+          transfer: parts.transfer,
+          address: (c) =>
+            config["public-url"] ? resourceUrl().href : new URL("/mcp", c.req.url).href,
+          hasIssuer: issuer !== undefined,
+          publicUrl: config["public-url"],
+          maxBodyBytes: config["max-body"],
+          maxUploadBytes: config["max-upload"],
+          log,
+        })
+      : undefined;
     this.#routes = createRoutes({
       authenticator: this.authenticator,
       connections: this.#connections,
@@ -103,21 +120,7 @@ export class HttpServer {
       callsPerMinute: config["max-calls-per-minute"],
       metrics: parts.metrics,
       scrape: exposition(parts, metrics, this.#eras),
-      console: config.console
-        ? consolePages({
-            authenticator: this.authenticator,
-            browserSessions: parts.browserSessions,
-            keys: parts.keys,
-            services: parts.services,
-            transfer: parts.transfer,
-            address: (c) =>
-              config["public-url"] ? resourceUrl().href : new URL("/mcp", c.req.url).href,
-            hasIssuer: issuer !== undefined,
-            publicUrl: config["public-url"],
-            maxBodyBytes: config["max-body"],
-            log,
-          })
-        : undefined,
+      console: this.#console?.pages,
       log,
     });
   }
@@ -186,7 +189,10 @@ export class HttpServer {
     const closed = listener.close();
     this.#eras.listens.close();
     await this.#eras.pending.drain(this.#parts.config["shutdown-grace"]);
-    await Promise.all([this.#eras.live.closeAll(), this.#eras.close()]);
+    await Promise.all([
+      ...[this.#eras.live.closeAll(), this.#eras.close()],
+      this.#console?.close(),
+    ]);
     this.#streamCredentials.close();
     // Wait until the answers of finished calls have left.
     await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);

@@ -13,6 +13,7 @@ import type { Logger } from "../telemetry/logger.ts";
 import { changesOf } from "../tools/session/changes.ts";
 import { SessionHandle, type SessionServices } from "../tools/session/session-handle.ts";
 import type { Transfer } from "../transfer/transfer.ts";
+import type { Imports } from "./imports.ts";
 import type { Talks } from "./talks.ts";
 
 export interface ConsoleEnv {
@@ -37,6 +38,8 @@ export interface ConsoleOptions {
   transfer: Transfer;
   /** Questions that pages have asked and that are being answered. */
   talks: Talks;
+  /** Files that browsers bring in. */
+  imports: Imports;
   /** Address of `/mcp` for programs. */
   address(c: ConsoleContext): string;
   /** True with an issuer of access tokens: programs need no key. */
@@ -44,6 +47,7 @@ export interface ConsoleOptions {
   /** Public address of the server, if it is configured. */
   publicUrl: string | undefined;
   maxBodyBytes: number;
+  maxUploadBytes: number;
   log: Logger;
 }
 

@@ -11,12 +11,13 @@ export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 /** Name of the form field with the token of the browser's session. */
 export const tokenField = "_token";
 
-export type Section = "connect" | "sessions" | "search" | "keys";
+export type Section = "connect" | "sessions" | "search" | "import" | "keys";
 
 const SECTIONS: readonly { name: Section; title: string; admin?: true }[] = [
   { name: "sessions", title: "Sessions" },
   { name: "search", title: "Search" },
   { name: "connect", title: "Connect" },
+  { name: "import", title: "Import" },
   { name: "keys", title: "Keys", admin: true },
 ];
 

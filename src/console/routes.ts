@@ -1,6 +1,7 @@
 // The console's routes, as a table of contents. Its pages ask the services that tools ask, with the same access checks.
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { except } from "hono/combine";
 import { createMiddleware } from "hono/factory";
 import { html } from "hono/html";
 import { STATUS } from "../http/errors.ts";
@@ -9,8 +10,10 @@ import { RequestError } from "../protocol/errors.ts";
 import { why } from "../telemetry/failures.ts";
 import { assetRoutes } from "./assets.ts";
 import type { ConsoleEnv, ConsoleOptions } from "./context.ts";
+import { Imports } from "./imports.ts";
 import { barePage } from "./layout.ts";
 import { connectRoutes } from "./pages/connect.ts";
+import { importRoutes, UPLOAD, uploadRoute } from "./pages/import.ts";
 import { keyRoutes } from "./pages/keys.ts";
 import { searchRoutes } from "./pages/search.ts";
 import { sessionRoutes } from "./pages/session.ts";
@@ -19,9 +22,17 @@ import { sessionListRoutes } from "./pages/sessions.ts";
 import { fromHere, signedIn, signInRoutes, signOut, withToken } from "./sign-in.ts";
 import { Talks } from "./talks.ts";
 
-/** All pages below /console. */
-export function consoleRoutes(parts: Omit<ConsoleOptions, "talks">): Hono<ConsoleEnv> {
-  const options: ConsoleOptions = { ...parts, talks: new Talks() };
+/** All pages below /console, and what ends their work. */
+export function consoleRoutes(parts: Omit<ConsoleOptions, "talks" | "imports">): {
+  app: Hono<ConsoleEnv>;
+  close(): Promise<void>;
+} {
+  const imports = new Imports(parts);
+  const app = routes({ ...parts, talks: new Talks(), imports });
+  return { app, close: () => imports.close() };
+}
+
+function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
   const app = new Hono<ConsoleEnv>({ strict: false }).basePath("/console");
   app.onError((error, c) => {
     const known = toAppError(error, c.env.requestId);
@@ -49,9 +60,11 @@ export function consoleRoutes(parts: Omit<ConsoleOptions, "talks">): Hono<Consol
   );
   app.use(safeHeaders);
   assetRoutes(app);
-  app.use(limitBody(options.maxBodyBytes), fromHere(options.publicUrl));
+  app.use(except(UPLOAD, limitBody(options.maxBodyBytes)), fromHere(options.publicUrl));
   signInRoutes(app, options);
-  app.use(signedIn(options), withToken);
+  app.use(signedIn(options));
+  uploadRoute(app, options); // reads its form, with the token, as it comes
+  app.use(withToken);
   app.get("/", async (c) => {
     const total = await options.services.sessions.total(c.get("principal"));
     return c.redirect(total > 0 ? "/console/sessions" : "/console/connect", 302);
@@ -62,6 +75,7 @@ export function consoleRoutes(parts: Omit<ConsoleOptions, "talks">): Hono<Consol
   sessionFormRoutes(app, options);
   searchRoutes(app, options);
   connectRoutes(app, options);
+  importRoutes(app, options);
   keyRoutes(app, options);
   return app;
 }

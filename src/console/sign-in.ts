@@ -110,12 +110,17 @@ export const fromHere = (publicUrl: string | undefined) =>
 /** Refuse a form without the token of this browser's session. */
 export const withToken = createMiddleware<ConsoleEnv>(async (c, next) => {
   if (c.req.method === "GET" || c.req.method === "HEAD") return next();
-  const sent = c.req.header("x-console-token") ?? (await formOf(c))(tokenField);
-  if (sent === c.get("token")) return next();
+  checkToken(c, c.req.header("x-console-token") ?? (await formOf(c))(tokenField));
+  return next();
+});
+
+/** @throws AppError `forbidden` for another token than that of this browser's session */
+export function checkToken(c: ConsoleContext, sent: string | undefined): void {
+  if (sent === c.get("token")) return;
   throw new AppError("forbidden", "This page is out of date: nothing was changed.", {
     hint: "Load it again, and repeat what you did.",
   });
-});
+}
 
 const tokenOf = (secret: string): string =>
   createHmac("sha256", secret).update("form").digest("base64url");

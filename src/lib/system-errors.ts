@@ -40,7 +40,8 @@ export function temporaryFolderUnusable(cause: unknown): AppError {
   const { code } = cause as NodeJS.ErrnoException;
   const noexec = "the system loads no program from it (is it mounted noexec?)";
   const reason = code === "ERR_DLOPEN_FAILED" ? noexec : (systemReason(cause) ?? String(cause));
-  return new AppError("start", `${tmpdir()}: The temporary folder cannot be used: ${reason}.`, {
+  return new AppError("start", `The temporary folder cannot be used: ${reason}.`, {
+    file: tmpdir(),
     hint: "Name another one with the environment variable TMPDIR.",
     cause,
   });

@@ -1,4 +1,6 @@
 // The console below its pages: who gets in, what a form needs, what a page may do in a browser.
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import { command } from "../support/command.ts";
 import { serveHere } from "../support/here.ts";
@@ -28,6 +30,14 @@ function browserAt(url: string) {
       fields: Record<string, string>,
       headers: Record<string, string> = { origin },
     ) => ask(path, { method: "POST", body: new URLSearchParams(fields), headers }),
+    /** Send a form with a file, and the token of its page or another one. */
+    async upload(content: string, sent?: string) {
+      const form = new FormData();
+      form.set("_token", sent ?? (await token("/console/import")));
+      form.set("format", "auto");
+      form.set("file", new File([content], "export.jsonl"));
+      return ask("/console/import", { method: "POST", body: form, headers: { origin } });
+    },
     /** Send a form with the token of a page. */
     async send(from: string, path: string, fields: Record<string, string> = {}) {
       return this.post(path, { ...fields, _token: await token(from) });
@@ -321,5 +331,39 @@ describe("a page", () => {
     expect((await fetch(new URL("/console", url), { headers: html })).status).toBe(404);
     const start = await fetch(new URL("/", url), { headers: html, redirect: "manual" });
     expect(await start.text()).toContain("The address for programs");
+  });
+});
+
+describe("a file that is sent", () => {
+  const uploads = (): string[] =>
+    readdirSync(tmpdir()).filter((name) => name.startsWith("holdfast-upload-"));
+
+  it("is refused without the page's token, without the right to write, and beyond max-upload; nothing of it stays", async () => {
+    const server = await serveWithKeys({ "max-upload": 1_000 });
+    const before = uploads();
+    const { browser } = await signedIn(server, "ana");
+    expect((await browser.upload("{}", "wrong")).status).toBe(403);
+    const large = await browser.upload("x".repeat(1_500));
+    expect([large.status, await large.text()]).toEqual([
+      400,
+      expect.stringContaining("max-upload"),
+    ]);
+    expect((await browser.send("/console/import", "/console/import")).status).toBe(400);
+    const reader = await signedIn(server, "ana", "read");
+    const token = "no form is shown to it";
+    expect((await reader.browser.upload("{}", token)).status).toBe(403);
+    expect(uploads()).toEqual(before);
+  });
+
+  it("is its sender's alone, one at a time, and goes when the server stops", async () => {
+    const server = await serveWithKeys();
+    const before = uploads();
+    const [ana, bob] = [await signedIn(server, "ana"), await signedIn(server, "bob")];
+    for (const content of ["[]", '[{"uuid":"x"}]'])
+      expect((await ana.browser.upload(content)).status).toBe(303);
+    expect(await (await ana.browser.get("/console/import")).text()).toContain("export.jsonl");
+    expect(await (await bob.browser.get("/console/import")).text()).not.toContain("export.jsonl");
+    await server.app.stop();
+    expect(uploads()).toEqual(before);
   });
 });

@@ -1,4 +1,5 @@
 // The console as people use it, in a real browser beside real clients.
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
@@ -25,6 +26,18 @@ async function program(url: string, name: string): Promise<Client> {
   onTestFinished(() => client.close());
   return client;
 }
+
+/** A conversation as Claude exports it. */
+const chat = (name: string, texts: readonly string[]) => ({
+  uuid: randomUUID(),
+  name,
+  created_at: "2026-03-01T10:00:00Z",
+  updated_at: "2026-03-01T10:05:00Z",
+  chat_messages: texts.map((text, n) => ({
+    ...{ uuid: randomUUID(), text, sender: n % 2 === 0 ? "human" : "assistant" },
+    created_at: `2026-03-01T10:00:0${n}Z`,
+  })),
+});
 
 const say = (client: Client, content: string, role = "user") =>
   client.callTool({ name: "history_append", arguments: { role, content } });
@@ -208,6 +221,42 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     expect((await ana.ask("tools/list")).status).toBe(401);
   });
 
+  it("brings in a file after a rehearsal, does the rest of it later, and says what is wrong in another", async () => {
+    const { url } = await serveHere();
+    const page = await open();
+    const bring = async (name: string, content: string): Promise<void> => {
+      await page.goto(at(url, "/import"));
+      const file = { name, mimeType: "application/json", buffer: Buffer.from(content) };
+      await page.getByLabel("File:").setInputFiles(file);
+      await page.getByRole("button", { name: "Check the file" }).click();
+    };
+    const kelp = chat("Kelp", ["What is kelp?", "A brown alga."]);
+    const odd = { ...chat("Odd", []), chat_messages: "none" };
+    await bring("one.json", JSON.stringify([kelp, odd]));
+    await page.getByText("Would import 1 session (2 messages), 1 skipped").waitFor();
+    await page.getByText("conversation 2 (Odd)").waitFor();
+    await page.getByRole("button", { name: "Do not import it" }).click();
+    await page.getByText("one.json").waitFor({ state: "detached" });
+    await page.goto(at(url, "/sessions"));
+    expect(await page.locator(".sessions li").count()).toBe(0);
+
+    await bring("one.json", JSON.stringify([kelp, odd]));
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+    await page.getByText("Imported 1 session (2 messages), 1 skipped").waitFor();
+    await page.getByRole("link", { name: "Kelp" }).click();
+    await page.getByText("A brown alga.").waitFor();
+
+    const more = { ...kelp, ...chat("Kelp", ["What is kelp?", "A brown alga.", "Where?"]) };
+    await bring("two.json", JSON.stringify([{ ...more, uuid: kelp.uuid }]));
+    await page.getByText("1 continued (1 message)").waitFor();
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+    await page.getByText("1 continued (1 message)").waitFor();
+
+    await bring("three.jsonl", '{"format":"holdfast","version":99}\n');
+    await page.getByText("line 1").waitFor();
+    expect(await page.getByRole("button", { name: "Import", exact: true }).count()).toBe(0);
+  });
+
   it("says that the server is gone, and goes on by itself when it is back", async () => {
     const folder = temporaryFolder();
     const server = await startServer({ folder });
@@ -302,6 +351,7 @@ describe.skipIf(!hasBrowser)(`every page${unless}`, () => {
         `/sessions?q=${encodeURIComponent(HOSTILE)}`,
         `/connect?program=${encodeURIComponent(HOSTILE)}&name=${encodeURIComponent(HOSTILE.slice(0, 100))}`,
         "/connect?program=chatgpt",
+        "/import",
         "/keys",
         "/nothing",
       ]) {

@@ -1,4 +1,5 @@
-// What pages do beyond forms and links: ask before a deletion, copy code, show choices at once, move by keys.
+// What pages do beyond forms and links: ask before a deletion, copy code, show choices at once, check a file's size,
+// move by keys.
 (() => {
   document.addEventListener(
     "click",
@@ -31,6 +32,13 @@
   document.addEventListener("htmx:afterSettle", (event) =>
     addCopyButtons(event.target.parentElement ?? document),
   );
+
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches("input[type=file][data-max-bytes]")) return;
+    const isTooLarge = target.files[0]?.size > Number(target.dataset.maxBytes);
+    target.setCustomValidity(isTooLarge ? "This file is too large for this page." : "");
+    target.reportValidity();
+  });
 
   for (const form of document.querySelectorAll("form[data-auto]"))
     form.addEventListener("change", () => form.requestSubmit());

@@ -1,0 +1,151 @@
+// The files that browsers bring in: each is checked and rehearsed first, and imported when its owner says so. A principal
+// has one at a time. Pages do not wait: they look at the job.
+import type { Principal } from "../auth/principal.ts";
+import { toAppError } from "../lib/errors.ts";
+import { why } from "../telemetry/failures.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import type { Format } from "../transfer/formats/format.ts";
+import type { Source } from "../transfer/formats/source.ts";
+import type { Imported } from "../transfer/import.ts";
+import type { Transfer } from "../transfer/transfer.ts";
+import type { Upload } from "./upload.ts";
+
+/** A file that nobody has imported by then is removed. */
+const KEEP_MS = 30 * 60_000;
+
+export type ImportStage =
+  | { stage: "checking" }
+  | { stage: "rehearsed"; source: Source; results: readonly Imported[] }
+  | { stage: "running"; done: number; total: number }
+  | { stage: "done"; source: Source; results: readonly Imported[] }
+  | { stage: "failed"; fault: string };
+
+export interface ImportParts {
+  transfer: Transfer;
+  log: Logger;
+}
+
+export class ImportJob {
+  /** Name of the file, of any text. */
+  readonly name: string;
+  state: ImportStage = { stage: "checking" };
+  readonly #upload: Upload;
+  readonly #principal: Pick<Principal, "id">;
+  readonly #parts: ImportParts;
+  readonly #abort = new AbortController();
+  readonly #expiry: NodeJS.Timeout;
+  #work: Promise<void>;
+
+  constructor(parts: ImportParts, principal: Pick<Principal, "id">, upload: Upload) {
+    this.name = upload.name;
+    this.#upload = upload;
+    this.#principal = principal;
+    this.#parts = parts;
+    this.#expiry = setTimeout(() => {
+      if (this.state.stage === "rehearsed") void this.end();
+    }, KEEP_MS).unref();
+    this.#work = this.#safely(() => this.#rehearse(upload.fields.get("format") as Format));
+  }
+
+  get isBusy(): boolean {
+    return this.state.stage === "checking" || this.state.stage === "running";
+  }
+
+  /** Import what was rehearsed. Without effect at any other stage. */
+  start(): void {
+    const { state } = this;
+    if (state.stage !== "rehearsed") return;
+    this.#work = this.#safely(() => this.#import(state.source));
+  }
+
+  /** Stop, and remove the file. Conversations that are in stay. */
+  async end(): Promise<void> {
+    clearTimeout(this.#expiry);
+    this.#abort.abort();
+    await this.#work;
+    if (this.state.stage === "rehearsed")
+      this.state = { stage: "failed", fault: "The file was not imported, and is removed." };
+    await this.#upload.remove();
+  }
+
+  async #rehearse(format: Format): Promise<void> {
+    const source = await this.#parts.transfer.open(this.#upload.path, {
+      ...{ format, owner: this.#principal.id },
+      onBytes: () => this.#abort.signal.throwIfAborted(),
+    });
+    const results = await this.#bring(source, true, () => undefined);
+    this.state = { stage: "rehearsed", source, results };
+  }
+
+  async #import(source: Source): Promise<void> {
+    const total = source.sessions.reduce((sum, { counts }) => sum + counts.messages, 0);
+    const running = { stage: "running" as const, done: 0, total };
+    this.state = running;
+    const results = await this.#bring(source, false, (count) => (running.done += count));
+    this.state = { stage: "done", source, results };
+    await this.#upload.remove();
+  }
+
+  #bring(
+    { sessions }: Source,
+    dryRun: boolean,
+    onMessages: (count: number) => void,
+  ): Promise<Imported[]> {
+    return Array.fromAsync(
+      this.#parts.transfer.import(sessions, {
+        ownerOf: () => this.#principal.id,
+        dryRun,
+        by: this.#principal,
+        onMessages: (count) => {
+          this.#abort.signal.throwIfAborted();
+          onMessages(count);
+        },
+      }),
+    );
+  }
+
+  async #safely(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const known = toAppError(error);
+      const { aborted } = this.#abort.signal;
+      if (known.code === "internal" && !aborted) this.#parts.log.error(why(known), known.message);
+      const fault = aborted
+        ? "Stopped. What is in stays; importing the file again does the rest."
+        : known.advice;
+      this.state = { stage: "failed", fault };
+      await this.#upload.remove();
+    }
+  }
+}
+
+export class Imports {
+  readonly #jobs = new Map<string, ImportJob>();
+  readonly #parts: ImportParts;
+
+  constructor(parts: ImportParts) {
+    this.#parts = parts;
+  }
+
+  of({ id }: Pick<Principal, "id">): ImportJob | undefined {
+    return this.#jobs.get(id);
+  }
+
+  /** Check and rehearse a file, in place of the principal's last one. */
+  async add(principal: Pick<Principal, "id">, upload: Upload): Promise<void> {
+    await this.forget(principal);
+    this.#jobs.set(principal.id, new ImportJob(this.#parts, principal, upload));
+  }
+
+  async forget({ id }: Pick<Principal, "id">): Promise<void> {
+    const job = this.#jobs.get(id);
+    this.#jobs.delete(id);
+    await job?.end();
+  }
+
+  /** Stop all; their files go. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#jobs.keys()].map((id) => this.forget({ id })));
+  }
+}

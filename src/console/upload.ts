@@ -1,0 +1,91 @@
+// A file that a form sends: it goes to the disk as it comes, and the form's fields come before it.
+import { createWriteStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { finished, pipeline } from "node:stream/promises";
+import type { ReadableStream } from "node:stream/web";
+import { Busboy, type BusboyFileStream } from "@fastify/busboy";
+import { AppError } from "../lib/errors.ts";
+import { temporaryFolderUnusable } from "../lib/system-errors.ts";
+import { RequestError } from "../protocol/errors.ts";
+
+export interface Upload {
+  /** Name of the file as the browser told it: any text. */
+  name: string;
+  path: string;
+  fields: ReadonlyMap<string, string>;
+  remove(): Promise<void>;
+}
+
+export interface UploadOptions {
+  maxBytes: number;
+  /** Called before the first byte is stored. What it throws refuses the file. */
+  check(fields: ReadonlyMap<string, string>): void;
+}
+
+const MAX_FIELDS = 10;
+const MAX_FIELD_BYTES = 1_000;
+
+/**
+ * Store the file of the form in a folder for this user alone. The whole request is read, also that of a refused file:
+ * a browser shows no answer before it has sent everything.
+ * @throws AppError `invalid` without a file, `start` if the temporary folder cannot be used, and what `check` throws
+ * @throws RequestError `too_large`
+ */
+export async function receive(
+  { headers, body }: Request,
+  { maxBytes, check }: UploadOptions,
+): Promise<Upload> {
+  const type = headers.get("content-type") ?? "";
+  if (!type.startsWith("multipart/form-data") || body === null) throw noFile();
+  const folder = await mkdtemp(join(tmpdir(), "holdfast-upload-")).catch((error: unknown) => {
+    throw temporaryFolderUnusable(error);
+  });
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const fields = new Map<string, string>();
+  const path = join(folder, "file");
+  let stored: Promise<string> | undefined;
+  const store = async (file: BusboyFileStream, name: string): Promise<string> => {
+    try {
+      check(fields);
+      await pipeline(file, createWriteStream(path, { mode: 0o600, flags: "wx" }));
+    } catch (error) {
+      file.resume();
+      throw error instanceof AppError ? error : temporaryFolderUnusable(error);
+    }
+    if (file.truncated) throw tooLarge(maxBytes);
+    return name;
+  };
+  const form = new Busboy({
+    headers: { "content-type": type },
+    limits: {
+      ...{ files: 1, fileSize: maxBytes, fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES },
+    },
+    isPartAFile: (_field, _type, name) => name !== undefined,
+  });
+  form.on("field", (name, value) => void fields.set(name, value));
+  form.on("file", (_field, file, name) => {
+    stored = store(file, name);
+    stored.catch(() => undefined); // awaited below
+  });
+  try {
+    Readable.fromWeb(body as ReadableStream).pipe(form);
+    await finished(form).catch((error: unknown) => {
+      throw new AppError("invalid", "The form is not complete.", { cause: error });
+    });
+    if (stored === undefined) throw noFile();
+    const name = await stored;
+    if (name === "") throw noFile();
+    return { name, path, fields, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+const noFile = (): AppError => new AppError("invalid", "Choose a file first.");
+
+const tooLarge = (maxBytes: number): RequestError =>
+  new RequestError("too_large", `The file is larger than ${maxBytes} bytes (max-upload).`);
