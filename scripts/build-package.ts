@@ -2,14 +2,13 @@
 // from its source. `npm pack` runs this script first.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 const output = join(root, "dist", "npm");
 
 rmSync(output, { recursive: true, force: true });
-const tsc = createRequire(import.meta.url).resolve("typescript/lib/tsc.js");
+const tsc = join(root, "node_modules/typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.package.json")], {
   stdio: ["ignore", "inherit", "inherit"],
 });

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { markdownTable } from "markdown-table";
-import { format, resolveConfig } from "prettier";
+import { format } from "oxfmt";
 import { envName, type Setting, settingGroups } from "../src/config/config.ts";
 
 export const FILE = fileURLToPath(new URL("../docs/configuration.md", import.meta.url));
@@ -21,7 +21,9 @@ In your own program, pass the same names to \`createHoldfast({ config: { "max-ag
 /** Text of the whole file. */
 export async function configuration(): Promise<string> {
   const text = [HEAD, ...Object.entries(settingGroups).map(section)].join("\n");
-  return format(text, { ...(await resolveConfig(FILE)), parser: "markdown" });
+  const { code, errors } = await format(FILE, text, { printWidth: 100 });
+  if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join("\n"));
+  return code;
 }
 
 function section([title, group]: [string, Readonly<Record<string, Setting<unknown>>>]): string {

@@ -1,11 +1,17 @@
 // The plan of the house: a file imports only from floors below its own or from its own folder, and never in a circle.
-import { readdirSync, readFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ESLint } from "eslint";
-import { getFileInfo } from "prettier";
-import ts from "typescript";
 import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "./support/folder.ts";
+import { run } from "./support/process.ts";
 
 const CLONE = fileURLToPath(new URL("..", import.meta.url));
 const ROOT = join(CLONE, "src");
@@ -46,17 +52,17 @@ const FLOORS: Record<string, number> = {
   "main.ts": 11,
 };
 
+/** Name of a file in an import, static or not, or in an export. */
+const OWN_IMPORT = /\b(?:from |import |import\()"(\.[^"]*)"/g;
+
 const files = readdirSync(ROOT, { recursive: true, encoding: "utf8" }).filter((name) =>
   name.endsWith(".ts"),
 );
 
 const imports = new Map(
   files.map((file) => {
-    const { importedFiles } = ts.preProcessFile(readFileSync(join(ROOT, file), "utf8"), true, true);
-    const own = importedFiles
-      .map(({ fileName }) => fileName)
-      .filter((name) => name.startsWith("."));
-    return [file, own.map((name) => relative(ROOT, join(ROOT, dirname(file), name)))];
+    const own = readFileSync(join(ROOT, file), "utf8").matchAll(OWN_IMPORT);
+    return [file, [...own].map(([, name]) => relative(ROOT, join(ROOT, dirname(file), name!)))];
   }),
 );
 
@@ -122,15 +128,26 @@ describe("the architecture", () => {
 });
 
 it("formats and lints the project's own files, and none that a user keeps in the clone", async () => {
-  const eslint = new ESLint({ cwd: CLONE });
-  const isFormatted = async (file: string): Promise<boolean> =>
-    !(await getFileInfo(join(CLONE, file), { ignorePath: join(CLONE, ".prettierignore") })).ignored;
-  for (const file of ["garden.md", "notes.json", "tools/mine.ts", "mine.ts", "data/export.json"]) {
-    expect(await isFormatted(file), file).toBe(false);
-    if (file.endsWith(".ts")) expect(await eslint.isPathIgnored(file), file).toBe(true);
+  const clone = temporaryFolder();
+  symlinkSync(join(CLONE, "node_modules"), join(clone, "node_modules"));
+  for (const name of [".gitignore", "oxfmt.config.ts", "oxlint.config.ts"])
+    copyFileSync(join(CLONE, name), join(clone, name));
+  const users = ["garden.md", "notes.json", "tools/mine.ts", "mine.ts", "data/export.json"];
+  const own = ["README.md", "bin/formats.js", "src/main.ts", "test/architecture.test.ts"];
+  for (const name of [...users, ...own]) {
+    mkdirSync(dirname(join(clone, name)), { recursive: true });
+    writeFileSync(join(clone, name), name.endsWith(".md") ? "*a*" : "[ ]");
   }
-  for (const file of ["README.md", "src/main.ts", "test/architecture.test.ts", "bin/formats.js"]) {
-    expect(await isFormatted(file), file).toBe(true);
-    if (!file.endsWith(".md")) expect(await eslint.isPathIgnored(file), file).toBe(false);
-  }
+  const list = async (name: string, ...args: string[]): Promise<string[]> => {
+    const program = [process.execPath, join(CLONE, "node_modules", name, "bin", name)];
+    const { stdout } = await run(args, { program, cwd: clone });
+    return stdout.trim().split("\n").sort();
+  };
+  expect(await list("oxfmt", "--list-different")).toEqual(own);
+  const code = [
+    ...own.filter((name) => !name.endsWith(".md")),
+    "oxfmt.config.ts",
+    "oxlint.config.ts",
+  ];
+  expect(await list("oxlint", "--debug=files")).toEqual(code.sort());
 });

@@ -25,7 +25,13 @@ import { UpdateNotifier } from "../updates/notifier.ts";
 import type { Change } from "../updates/store.ts";
 
 type Kind =
-  "session" | "client" | "state key" | "stream" | "request key" | "audit entry" | "console session";
+  | "session"
+  | "client"
+  | "state key"
+  | "stream"
+  | "request key" // with its outcome
+  | "audit entry"
+  | "console session";
 
 export interface Data {
   readonly config: Config;

@@ -71,8 +71,8 @@ export function definePrompt<Args extends ObjectSchema = z.ZodObject<Record<neve
   const { spec, name } = readName(definition, "Prompt");
   const whose = `Prompt ${name}`;
   const { title, description, icons, _meta, ...given } = readFields(spec, whose, FIELDS);
-  const handler = readFunction(whose, "handler", given["handler"]) as
-    PromptSpec<ObjectSchema>["handler"] | undefined;
+  type Handler = PromptSpec<ObjectSchema>["handler"];
+  const handler = readFunction(whose, "handler", given["handler"]) as Handler | undefined;
   if (handler === undefined) throw new TypeError(`${whose}: handler: it is needed.`);
   const schema = about(whose, "arguments", () =>
     prepareSchema(given["arguments"] ?? { type: "object" }, "input"),

@@ -9,8 +9,8 @@ import type { IdempotentCalls } from "../idempotency/idempotent-calls.ts";
 import { newId } from "../lib/ids.ts";
 import { completion } from "../protocol/completion.ts";
 import { RequestError } from "../protocol/errors.ts";
-import type { OpenedState, RequestStates } from "../protocol/request-state.ts";
 import { requestOf, useState } from "../protocol/request-state-use.ts";
+import type { OpenedState, RequestStates } from "../protocol/request-state.ts";
 import type { Prompt, PromptContext } from "./prompt.ts";
 import type { Rendered } from "./results.ts";
 

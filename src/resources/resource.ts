@@ -47,9 +47,17 @@ export interface ResourcePage {
   nextCursor?: string | undefined;
 }
 
-/** Text, bytes, another JSON value, or the whole result of MCP; nothing for a missing resource. */
+/** Text, bytes, or another JSON value. */
 export type ResourceResult =
-  string | Uint8Array | ReadResourceResult | object | number | boolean | null | undefined | void;
+  | string
+  | Uint8Array
+  | ReadResourceResult // the whole result of MCP
+  | object
+  | number
+  | boolean
+  | null
+  | undefined // a missing resource
+  | void;
 
 export interface ResourceSpec {
   /** Uri of a single resource. */

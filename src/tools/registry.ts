@@ -16,8 +16,8 @@ import { type AppError, toAppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { unstorable } from "../lib/json/storable.ts";
 import { RequestError } from "../protocol/errors.ts";
-import type { Asked, OpenedState, RequestStates } from "../protocol/request-state.ts";
 import { requestOf } from "../protocol/request-state-use.ts";
+import type { Asked, OpenedState, RequestStates } from "../protocol/request-state.ts";
 import type { Caller } from "../sessions/session.ts";
 import { type FailedCall, failureLevel, logFailure } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -27,8 +27,8 @@ import { onceOf, withRequestKey } from "./request-key.ts";
 import { isQuestion } from "./results.ts";
 import type { Call, CallChannel, OpenedSession } from "./session/context.ts";
 import type { SessionServices } from "./session/session-handle.ts";
-import type { Tool } from "./tool.ts";
 import { ToolLists } from "./tool-lists.ts";
+import type { Tool } from "./tool.ts";
 
 /** Key in every result's `_meta`: the session of the call. */
 export const SESSION_META = "holdfast/session";

@@ -5,8 +5,8 @@ import { expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { callModern, envelope } from "../support/modern.ts";
-import { introduce, type Json } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
+import { introduce, type Json } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 import { runs } from "../support/runs.ts";
 

@@ -11,8 +11,8 @@ import { INTERRUPTED } from "../support/interrupted.ts";
 import { isSilent, says, startModel } from "../support/model-server.ts";
 import { callModern } from "../support/modern.ts";
 import { run, type ServerProcess, startServer } from "../support/process.ts";
-import { calling, introduce, post, type RawClient, read, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
+import { calling, introduce, post, type RawClient, read, rpc } from "../support/raw.ts";
 import { rows, transcript } from "../support/rows.ts";
 
 /** Sends SIGTERM; resolves as soon as the server takes no new connections. */

@@ -7,8 +7,8 @@ import { temporaryFolder } from "../support/folder.ts";
 import { openingHome } from "../support/home.ts";
 import { isSilent, type ModelServer, says, startModel, streams } from "../support/model-server.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
-import { eventsOf, introduce, type Json, post, type RawClient, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
+import { eventsOf, introduce, type Json, post, type RawClient, rpc } from "../support/raw.ts";
 import { rows, transcript } from "../support/rows.ts";
 
 /** A client of each of three processes, all in the conversation "shared". */

@@ -13,7 +13,7 @@ import { rawStdio } from "../support/raw-stdio.ts";
 import { REMEMBER, toolFolder } from "../support/tool-folder.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const TSC = join(ROOT, "node_modules/typescript/lib/tsc.js");
+const TSC = join(ROOT, "node_modules/typescript/bin/tsc");
 
 const PROGRAM = `
 import { createHoldfast, defineTool } from "holdfast";

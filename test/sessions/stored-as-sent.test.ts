@@ -9,8 +9,8 @@ import { temporaryFolder } from "../support/folder.ts";
 import { type Here, serveHere } from "../support/here.ts";
 import { errorOf } from "../support/keyed.ts";
 import { callModern, modernHeaders, modernRequest } from "../support/modern.ts";
-import { calling, introduce, type Json, post, type RawClient, read } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
+import { calling, introduce, type Json, post, type RawClient, read } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 import { runs } from "../support/runs.ts";
 import {

@@ -4,13 +4,13 @@ import { expect, it } from "vitest";
 import { EraChannels } from "../../src/mcp/stdio/era-channels.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { envelope, MODERN, modernRequest } from "../support/modern.ts";
-import { INFO, type Json } from "../support/raw.ts";
 import { type RawStdio, rawStdio } from "../support/raw-stdio.ts";
+import { INFO, type Json } from "../support/raw.ts";
 
 const INTRODUCTION = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO };
 
-const ask = async (pipe: RawStdio, method: string, params: object = {}): Promise<Json> =>
-  await pipe.request(method, params);
+const ask = (pipe: RawStdio, method: string, params: object = {}): Promise<Json> =>
+  pipe.request(method, params);
 
 const discover = (pipe: RawStdio) => ask(pipe, "server/discover", { _meta: envelope() });
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { acknowledged, uriOf, WAIT } from "../support/listening.ts";
 import { envelope } from "../support/modern.ts";
-import type { Json } from "../support/raw.ts";
 import { type RawStdio, rawStdio } from "../support/raw-stdio.ts";
+import type { Json } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
 
 async function begin() {

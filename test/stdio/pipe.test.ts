@@ -4,8 +4,8 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { describe, expect, it } from "vitest";
 import { PipeTransport } from "../../src/mcp/stdio/pipe-transport.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { initialize, type Json, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
+import { initialize, type Json, rpc } from "../support/raw.ts";
 import { toolFolder } from "../support/tool-folder.ts";
 
 /** A pipe, what it has handed on, and what it has written. */

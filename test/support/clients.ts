@@ -26,7 +26,7 @@ export const isModern = (version: ClientVersion): boolean =>
 
 export interface ToolAnswer {
   text: string;
-  data: Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- shapes are asserted, not typed
+  data: Record<string, any>; // oxlint-disable-line typescript/no-explicit-any -- shapes are asserted, not typed
   isError: boolean;
   meta: Record<string, unknown>;
 }

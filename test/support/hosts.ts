@@ -2,8 +2,8 @@
 // Sources: https://github.com/anthropics/claude-ai-mcp/issues/583 and 975, https://github.com/openai/openai-apps-sdk-examples/issues/201,
 // https://github.com/anthropics/claude-ai-mcp/issues/70.
 import { askModern, callModern, envelope, MODERN } from "./modern.ts";
-import { calling, initialize, introduce, type Json, post, read, rpc } from "./raw.ts";
 import { type RawStdio, rawStdio, type Wire } from "./raw-stdio.ts";
+import { calling, initialize, introduce, type Json, post, read, rpc } from "./raw.ts";
 
 /** The structured content of a tool's result. */
 export type CallTool = (tool: string, args: object) => Promise<Json>;

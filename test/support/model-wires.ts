@@ -14,7 +14,7 @@ export interface Wire {
   /** The header that carries the key. */
   keyHeader: string;
   provider: "openai" | "anthropic";
-  read(body: Record<string, any>): Asked; // eslint-disable-line @typescript-eslint/no-explicit-any -- as it comes
+  read(body: Record<string, any>): Asked; // oxlint-disable-line typescript/no-explicit-any -- as it comes
   /** The events of a streamed answer. */
   begin: string;
   piece(text: string): string;

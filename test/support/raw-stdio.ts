@@ -13,7 +13,7 @@ export interface Wire {
   params?: Record<string, unknown>;
   result?: {
     content?: { type: string; text?: string }[];
-    structuredContent?: Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any -- asserted
+    structuredContent?: Record<string, any>; // oxlint-disable-line typescript/no-explicit-any -- asserted
     isError?: boolean;
   };
   error?: { code: number; message: string };

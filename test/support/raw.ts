@@ -4,7 +4,7 @@ import { text as textOf } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 
 /** Shapes are asserted, not typed. */
-export type Json = Record<string, any>; // eslint-disable-line @typescript-eslint/no-explicit-any
+export type Json = Record<string, any>; // oxlint-disable-line typescript/no-explicit-any
 
 export const BOTH = "application/json, text/event-stream";
 export const INFO = { name: "raw-client", version: "0.9.1" };

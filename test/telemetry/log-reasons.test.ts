@@ -11,8 +11,8 @@ import { startIssuer } from "../support/issuer.ts";
 import { refuses, startModel } from "../support/model-server.ts";
 import { bearer, ERAS, speak } from "../support/people.ts";
 import { startServer } from "../support/process.ts";
-import { type Json, post, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
+import { type Json, post, rpc } from "../support/raw.ts";
 
 const lines = (errors: string): Json[] =>
   errors

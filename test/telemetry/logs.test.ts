@@ -10,8 +10,8 @@ import { refuses, startModel } from "../support/model-server.ts";
 import { callModern } from "../support/modern.ts";
 import { bearer, ERAS, speak } from "../support/people.ts";
 import { FIXTURE, PROGRAM, run, startServer } from "../support/process.ts";
-import { introduce, type Json, post, read, rpc } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
+import { introduce, type Json, post, read, rpc } from "../support/raw.ts";
 
 /** A server with defects. */
 const DEFECTS = fileURLToPath(new URL("../support/defects-server.ts", import.meta.url));

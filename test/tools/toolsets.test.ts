@@ -10,8 +10,8 @@ import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { askModern } from "../support/modern.ts";
 import { ERAS, type Person, serveWithKeys } from "../support/people.ts";
-import { type Answer, initialize, introduce, type Json, post, read } from "../support/raw.ts";
 import { rawStdio } from "../support/raw-stdio.ts";
+import { type Answer, initialize, introduce, type Json, post, read } from "../support/raw.ts";
 
 const MAX_BYTES = 6_144;
 const CORE = [

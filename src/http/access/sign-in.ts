@@ -31,7 +31,7 @@ export function signInRoutes(
   for (const name of METADATA) {
     for (const below of ["", "/mcp", "/mcp/:name"])
       app.get(`/.well-known/${name}${below}`, async (c) =>
-        issuer === undefined ? await refuse(c, 404) : c.redirect(metadataUrl(issuer, name), 307),
+        issuer === undefined ? refuse(c, 404) : c.redirect(metadataUrl(issuer, name), 307),
       );
   }
   for (const path of ENDPOINTS) app.all(path, (c) => refuse(c, 400));

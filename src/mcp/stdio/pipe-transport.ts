@@ -96,7 +96,7 @@ export class PipeTransport implements Transport {
     nextTurn() // the last message has been delivered by then
       .then(() => this.#options.beforeEnd())
       .catch(this.#onError)
-      .finally(() => this.close());
+      .finally(() => void this.close());
   };
 
   /** Closes on an error of input or output. The listener stays on the output, so that a late write does not throw. */

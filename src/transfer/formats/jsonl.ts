@@ -71,7 +71,9 @@ const TOO_DEEP = "value: is nested too deeply.";
 export type OnReplaced = (count: number) => void;
 
 export type Entry =
-  { type: "session"; header: Header } | Content | { type: "end"; counts: ContentCounts };
+  | { type: "session"; header: Header }
+  | Content // one row
+  | { type: "end"; counts: ContentCounts };
 
 /** A record as one line, without its line break. */
 export function toLine(piece: TransferRecord): string {

@@ -113,11 +113,11 @@ export function sqliteTurns(
   /** The question of this key. @throws AppError `conflict` when it is another one */
   const keyed = (
     sessionId: string,
-    { prompt, requestKey, by }: Question,
+    { prompt: content, requestKey, by }: Question,
   ): MessageRow | undefined =>
     requestKey === undefined
       ? undefined
-      : sameRequest(byKey(sessionId, requestKey, "user", by), { role: "user", content: prompt });
+      : sameRequest(byKey(sessionId, requestKey, "user", by), { role: "user", content });
 
   const byKey = (
     sessionId: string,

@@ -50,8 +50,8 @@ export const isBehind = (applied: number, wanted: readonly Migration[] = migrati
 export function appliedVersion(sqlite: Sqlite): number | null {
   const table = "SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'";
   if (sqlite.prepare(table).get() === undefined) return null;
-  return sqlite.prepare("SELECT max(created_at) FROM __drizzle_migrations").pluck().get() as
-    number | null;
+  const newest = sqlite.prepare("SELECT max(created_at) FROM __drizzle_migrations").pluck().get();
+  return newest as number | null;
 }
 
 /** @throws AppError `start` when a newer program has written the database */
