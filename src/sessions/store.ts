@@ -149,7 +149,15 @@ export interface SessionStore extends Expiring {
   ): Promise<void>;
 }
 
+/** A client that is connected now, for people who look. */
+export type ConnectedClient = Pick<
+  Client,
+  "owner" | "name" | "version" | "protocolVersion" | "createdAt" | "lastSeenAt"
+>;
+
 export interface ClientStore extends Expiring {
+  /** The clients that are connected to any process, of this owner or of all; the last seen first. */
+  connected(owner: string | undefined, limit: number): Promise<ConnectedClient[]>;
   /**
    * Creates a client, with subscriptions to these uris or not at all. If its credentials have the maximum number of
    * clients, the one that was idle longest ends.

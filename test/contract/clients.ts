@@ -25,6 +25,31 @@ export function clientContract(open: Open): void {
       expect(await storage.clients.find(ANA, newId())).toBeUndefined();
     });
 
+    it("are listed while they are connected anywhere, of one owner or of all, the last seen first", async () => {
+      const opened = await open();
+      const { storage, clock } = opened;
+      const instance = await newInstance(opened);
+      const [first, second, other, gone] = [
+        await newClient(opened, { name: "first" }),
+        await newClient(opened, { name: "second" }),
+        await newClient(opened, { name: "other", owner: BOB }),
+        await newClient(opened, { name: "gone" }),
+      ];
+      await newClient(opened, { name: "never connected" });
+      const ids = [first, second, other, gone].map(({ id }) => id);
+      await storage.clients.changeConnections(instance, { added: ids, removed: [] });
+      await storage.clients.changeConnections(instance, { added: [], removed: [gone.id] });
+      await storage.clients.touch(new Map([[first.id, clock.now() + 5]]));
+      await storage.clients.touch(new Map([[other.id, clock.now() + 9]]));
+      const names = async (owner: string | undefined, limit = 9): Promise<string[]> =>
+        (await storage.clients.connected(owner, limit)).map(({ name }) => name);
+      expect(await names(ANA)).toEqual(["first", "second"]);
+      expect(await names(undefined)).toEqual(["other", "first", "second"]);
+      expect(await names(undefined, 1)).toEqual(["other"]);
+      await storage.clients.end(first.id);
+      expect(await names(ANA)).toEqual(["second"]);
+    });
+
     it("are gone once they have ended, while their session stays", async () => {
       const opened = await open();
       const { storage } = opened;

@@ -1,5 +1,5 @@
 // Clients in PostgreSQL.
-import { and, eq, getTableColumns, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { SHOWN } from "../../shared/clients.ts";
 import { clientAlive, clientExpired } from "../../shared/expiry.ts";
@@ -19,6 +19,16 @@ import {
 import type { SubscriptionRows } from "../updates/subscription-rows.ts";
 
 const { placeholder } = sql;
+
+/** Columns of a connected client that people see. */
+const CONNECTED = {
+  owner: clients.owner,
+  name: clients.name,
+  version: clients.version,
+  protocolVersion: clients.protocolVersion,
+  createdAt: clients.createdAt,
+  lastSeenAt: clients.lastSeenAt,
+};
 
 export function postgresClientStore(
   engine: Engine,
@@ -44,6 +54,8 @@ export function postgresClientStore(
     find: (owner, id) => engine.read(() => q.find.get({ ...engine.times(), owner, id })),
     findByOwnSession: (owner, sessionId) =>
       engine.read(() => q.findByOwnSession.get({ ...engine.times(), owner, sessionId })),
+    connected: (owner, limit) =>
+      engine.read(() => q.connected.all({ owner: owner ?? null, limit })),
     setCredentials: (id, credentials) =>
       engine.write(async () => void (await q.setCredentials.run({ id, ...credentials }))),
     end: (id) =>
@@ -109,6 +121,15 @@ function statements({ db }: Engine) {
           ),
         )
         .limit(1),
+    connected: () =>
+      db
+        .select(CONNECTED)
+        .from(clients)
+        .where(
+          sql`ended_at is null and id in (select client_id from connections) and (${placeholder("owner")}::text is null or owner = ${placeholder("owner")})`,
+        )
+        .orderBy(desc(clients.lastSeenAt))
+        .limit(placeholder("limit")),
     setLogLevel: () =>
       db
         .update(clients)

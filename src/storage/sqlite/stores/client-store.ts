@@ -1,5 +1,5 @@
 // Clients in SQLite.
-import { and, eq, getTableColumns, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
 import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { SHOWN, tooManyClients } from "../../shared/clients.ts";
@@ -20,6 +20,16 @@ import type { Shrink } from "../sessions/shrink.ts";
 import type { SubscriptionRows } from "../updates/subscription-rows.ts";
 
 const { placeholder } = sql;
+
+/** Columns of a connected client that people see. */
+const CONNECTED = {
+  owner: clients.owner,
+  name: clients.name,
+  version: clients.version,
+  protocolVersion: clients.protocolVersion,
+  createdAt: clients.createdAt,
+  lastSeenAt: clients.lastSeenAt,
+};
 
 export function sqliteClientStore(
   engine: Engine,
@@ -52,6 +62,16 @@ export function sqliteClientStore(
         .from(clients)
         .where(eq(clients.ownSessionId, placeholder("sessionId")))
         .limit(1)
+        .prepare(),
+    connected: () =>
+      db
+        .select(CONNECTED)
+        .from(clients)
+        .where(
+          sql`ended_at is null and id in (select client_id from connections) and (${placeholder("owner")} is null or owner = ${placeholder("owner")})`,
+        )
+        .orderBy(desc(clients.lastSeenAt))
+        .limit(placeholder("limit"))
         .prepare(),
     // Listening streams are clients too, but never seen: their own limit bounds them.
     countLiving: () =>
@@ -218,6 +238,8 @@ export function sqliteClientStore(
         const row = q.byOwnSession.get({ sessionId });
         return row && find(owner, row.id);
       }),
+    connected: (owner, limit) =>
+      engine.readNow(() => q.connected.all({ owner: owner ?? null, limit })),
     setCredentials: (id, credentials) =>
       change(id, () => q.setCredentials.run({ id, ...credentials })),
     end: (id) =>
