@@ -12,7 +12,7 @@ import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import { ToolMistake } from "../definitions/mistake.ts";
 import { asTool } from "../definitions/running.ts";
 import { fieldOf } from "../definitions/schema.ts";
-import { type AppError, toAppError } from "../lib/errors.ts";
+import { toAppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { unstorable } from "../lib/json/storable.ts";
 import { RequestError } from "../protocol/errors.ts";
@@ -22,6 +22,8 @@ import type { Caller } from "../sessions/session.ts";
 import { type FailedCall, failureLevel, logFailure } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
+import { CallActivity, type CallEnding, Stopped, type Watched } from "./call-activity.ts";
+import { failure, named, outcomeOfResult } from "./call-result.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { onceOf, withRequestKey } from "./request-key.ts";
 import { isQuestion } from "./results.ts";
@@ -29,11 +31,6 @@ import type { Call, CallChannel, OpenedSession } from "./session/context.ts";
 import type { SessionServices } from "./session/session-handle.ts";
 import { ToolLists } from "./tool-lists.ts";
 import type { Tool } from "./tool.ts";
-
-/** Key in every result's `_meta`: the session of the call. */
-export const SESSION_META = "holdfast/session";
-/** Key in a tool error's `_meta`: the stable error code. */
-export const ERROR_META = "holdfast/error";
 
 const TOOLS: Kind<Tool> = {
   label: "Tool",
@@ -58,6 +55,8 @@ export class ToolRegistry {
   readonly changes: boolean;
   /** The tools that are never replaced. */
   readonly fixed: Catalogue<Tool>;
+  /** The calls of this process that run, and the last ones that ended. */
+  readonly activity = new CallActivity();
   #all: Catalogue<Tool>;
   #lists: ToolLists;
   readonly #toolsets: readonly ToolsetName[];
@@ -152,6 +151,28 @@ export class ToolRegistry {
         `Unknown tool: ${name}. tools/list names the tools there are.`,
       );
     }
+    const watched = this.activity.begin(name, caller.principal, channel, tool.response !== "json");
+    let ending: CallEnding = { outcome: "error" };
+    try {
+      const result = await this.#call(tool, args, caller, watched);
+      ending = endingOf(result);
+      return result;
+    } catch (error) {
+      ending = channel.signal.aborted ? { outcome: "cancelled" } : faultOf(error);
+      throw error;
+    } finally {
+      this.activity.end(watched, ending);
+    }
+  }
+
+  async #call(
+    tool: Tool,
+    args: unknown,
+    caller: Caller,
+    watched: Watched,
+  ): Promise<CallToolResult | InputRequiredResult> {
+    const { name } = tool;
+    const { channel } = watched;
     const fault = unstorable("", args ?? {});
     if (fault !== undefined) return failure(fault, "invalid");
     const parsed = await parseArguments(tool.input, args);
@@ -187,6 +208,7 @@ export class ToolRegistry {
         services: this.#services,
         onSession(id, made) {
           [session, opened] = [id, made];
+          watched.session = id;
           caller.onSession?.(id);
         },
       };
@@ -195,6 +217,7 @@ export class ToolRegistry {
         ? await this.#nextRound(asked, result, { session: newSessionId, worked: session }, opening)
         : named(result, session, { opened, namesSession: tool.namesSession });
     } catch (error) {
+      if (watched.isStopped) return failure(new Stopped().message, "interrupted");
       channel.signal.throwIfAborted();
       if (isOfRequest(error)) throw error;
       return this.#failed(tool, error, {
@@ -262,46 +285,17 @@ interface Carried {
   worked: string | null;
 }
 
-/**
- * Adds the call's session, and a text for clients without structured content. The text also names a session that the
- * call created, because many programs show their model nothing else.
- */
-function named(
-  result: CallToolResult,
-  session: string | null,
-  { opened, namesSession }: { opened: OpenedSession | undefined; namesSession: boolean },
-): CallToolResult {
-  const { content, structuredContent, _meta } = result;
-  const data =
-    structuredContent === undefined
-      ? undefined
-      : { ...(namesSession && { session }), ...(structuredContent as object) };
-  const texts: CallToolResult["content"] =
-    content.length > 0 || !data ? content : [{ type: "text", text: JSON.stringify(data) }];
-  return {
-    ...result,
-    content: opened && session !== null ? withOpened(texts, session, opened) : texts,
-    ...(data && { structuredContent: data }),
-    _meta: { [SESSION_META]: session, ..._meta },
-  };
+function endingOf(result: CallToolResult | InputRequiredResult): CallEnding {
+  const outcome = outcomeOfResult(result);
+  const first = result.isError === true ? (result as CallToolResult).content[0] : undefined;
+  return { outcome, reason: first?.type === "text" ? first.text : undefined };
 }
 
-function withOpened(
-  content: CallToolResult["content"],
-  session: string,
-  { name }: OpenedSession,
-): CallToolResult["content"] {
-  if (content.some((block) => block.type === "text" && block.text.includes(session)))
-    return content;
-  const which = name === null ? session : `${JSON.stringify(name)}, ${session}`;
-  return [...content, { type: "text", text: `(This call opened the session ${which}.)` }];
-}
-
-/** A failed call's result. */
-export function failure(text: string, code: AppError["code"]): CallToolResult {
-  const _meta = { [ERROR_META]: code, ...(code === "interrupted" && { interrupted: true }) };
-  return { isError: true, content: [{ type: "text", text }], _meta };
-}
+/** The ending of a call that gets an error in place of a result. */
+const faultOf = (error: unknown): CallEnding =>
+  error instanceof RequestError
+    ? { outcome: error.code, reason: error.advice }
+    : { outcome: "error", reason: (error as Error).message };
 
 /** One line per issue: the field and the expected value. */
 const faults = (issues: readonly StandardSchemaV1.Issue[]): string =>

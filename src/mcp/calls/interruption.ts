@@ -7,7 +7,8 @@ import {
 } from "@modelcontextprotocol/server";
 import { interruptedError } from "../../lib/errors.ts";
 import { RPC } from "../../protocol/json-rpc.ts";
-import { failure, type ToolRegistry } from "../../tools/registry.ts";
+import { failure } from "../../tools/call-result.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
 
 /** The part of a request that these decisions use. */
 export interface Interruptible {

@@ -14,7 +14,8 @@ import type { Caller } from "../../sessions/session.ts";
 import { type FailedCall, failureLevel, logFailure } from "../../telemetry/failures.ts";
 import type { Logger } from "../../telemetry/logger.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
-import { ERROR_META, SESSION_META, type ToolRegistry } from "../../tools/registry.ts";
+import { outcomeOfResult, type ResultParts, SESSION_META } from "../../tools/call-result.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
 import { type Interruptible, isModern } from "./interruption.ts";
 
 /** A request in flight. */
@@ -109,11 +110,8 @@ export class RequestLog {
 
 const methodName = (method: string): string => (METHODS.has(method) ? method : UNKNOWN);
 
-interface ResultParts {
-  isError?: unknown;
-  resultType?: unknown;
+interface Result extends ResultParts {
   structuredContent?: { session?: unknown };
-  _meta?: Record<string, unknown>;
 }
 
 /** `ok`, a tool's error code, a JSON-RPC error code, or the reason for no answer. */
@@ -125,19 +123,13 @@ function outcomeOf(ending: RequestOutcome): string {
       ? "interrupted"
       : String(code);
   }
-  const { isError: failed, resultType, _meta } = resultOf(ending);
-  if (failed === true) {
-    const code = _meta?.[ERROR_META];
-    return typeof code === "string" ? code : "error";
-  }
-  return resultType === "input_required" ? "input_required" : "ok";
+  return outcomeOfResult(resultOf(ending));
 }
 
 const isError = (message: JSONRPCMessage): message is Extract<JSONRPCMessage, { error: object }> =>
   "error" in message && isJSONRPCErrorResponse(message);
 
-const resultOf = (message: JSONRPCMessage): ResultParts =>
-  "result" in message ? message.result : {};
+const resultOf = (message: JSONRPCMessage): Result => ("result" in message ? message.result : {});
 
 const TOOL_ERRORS: Readonly<Record<Exclude<ErrorCode, RequestErrorCode>, true>> = {
   ...{ invalid: true, not_found: true, forbidden: true, conflict: true, limit: true, busy: true },

@@ -1,0 +1,147 @@
+// The calls of tools in this process, for people who look: those that run, and the last ones that ended.
+import type { Principal } from "../auth/principal.ts";
+import { shortened } from "../lib/text/text.ts";
+import type { CallChannel } from "./session/context.ts";
+
+export interface CallRecord {
+  /** Number of the call in this process. */
+  readonly id: number;
+  readonly tool: string;
+  readonly principal: string;
+  /** Name of the calling program, of any text. */
+  readonly program: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** Id of the session, once it is known. */
+  session: string | undefined;
+}
+
+export interface RunningCall extends CallRecord {
+  /** Last report of the tool. */
+  progress: { done: number; total: number | undefined; message: string | undefined } | undefined;
+  /** False for a tool that answers at once. */
+  readonly isStoppable: boolean;
+}
+
+export interface EndedCall extends CallRecord {
+  /** `ok`, `input_required`, `cancelled`, or the code of an error. */
+  readonly outcome: string;
+  readonly ms: number;
+  /** Text of the failure, as its caller got it. */
+  readonly reason: string | undefined;
+}
+
+export interface CallEnding {
+  outcome: string;
+  reason?: string | undefined;
+}
+
+/** Ended calls that are kept. */
+const KEPT = 200;
+const MAX_REASON_BYTES = 300;
+
+/** The reason of the signal of a call that somebody has stopped here. */
+export class Stopped extends Error {
+  constructor() {
+    super("Somebody stopped this call in the console; it may have been done in part.");
+  }
+}
+
+export class CallActivity {
+  readonly #running = new Map<number, Watched>();
+  /** A ring: the oldest entry is at `#next` once it is full. */
+  readonly #ended: EndedCall[] = [];
+  #next = 0;
+  #calls = 0;
+
+  begin(tool: string, { id }: Principal, channel: CallChannel, isStoppable: boolean): Watched {
+    const call = new Watched((this.#calls += 1), { tool, principal: id, channel, isStoppable });
+    this.#running.set(call.id, call);
+    return call;
+  }
+
+  end(call: Watched, { outcome, reason }: CallEnding): void {
+    this.#running.delete(call.id);
+    const { id, tool, principal, program, startedAt, session } = call;
+    this.#ended[this.#next] = {
+      ...{ id, tool, principal, program, startedAt, session },
+      ...{ outcome, ms: performance.now() - call.began },
+      reason: reason === undefined ? undefined : shortened(reason, MAX_REASON_BYTES),
+    };
+    this.#next = (this.#next + 1) % KEPT;
+  }
+
+  /** The oldest first. */
+  running(): readonly RunningCall[] {
+    return [...this.#running.values()];
+  }
+
+  /** The newest first. */
+  ended(): readonly EndedCall[] {
+    return [...this.#ended.slice(this.#next), ...this.#ended.slice(0, this.#next)].toReversed();
+  }
+
+  /** Ask a running call to stop: its tool sees an aborted signal. False if it does not run, or cannot be stopped. */
+  stop(id: number): boolean {
+    return this.#running.get(id)?.stop() ?? false;
+  }
+}
+
+/** A call while it runs. */
+export class Watched implements RunningCall {
+  readonly id: number;
+  readonly tool: string;
+  readonly principal: string;
+  readonly program: string | undefined;
+  readonly startedAt = Date.now();
+  readonly began = performance.now();
+  session: string | undefined;
+  progress: RunningCall["progress"];
+  /** The channel for the tool, whose progress is seen here. */
+  readonly channel: CallChannel;
+  readonly #abort: AbortController | undefined;
+
+  constructor(
+    id: number,
+    {
+      tool,
+      principal,
+      channel,
+      isStoppable,
+    }: { tool: string; principal: string; channel: CallChannel; isStoppable: boolean },
+  ) {
+    this.id = id;
+    this.tool = tool;
+    this.principal = principal;
+    this.program = channel.client?.name;
+    // Quick calls are many: they get no signal of their own.
+    this.#abort = isStoppable ? new AbortController() : undefined;
+    this.channel =
+      this.#abort === undefined ? channel : this.#watching(channel, this.#abort.signal);
+  }
+
+  get isStoppable(): boolean {
+    return this.#abort !== undefined;
+  }
+
+  /** True if the call was stopped by `stop`. */
+  get isStopped(): boolean {
+    return this.#abort?.signal.aborted ?? false;
+  }
+
+  stop(): boolean {
+    this.#abort?.abort(new Stopped());
+    return this.#abort !== undefined;
+  }
+
+  #watching(channel: CallChannel, stopped: AbortSignal): CallChannel {
+    return {
+      ...channel,
+      signal: AbortSignal.any([channel.signal, stopped]),
+      progress: (done, total, message) => {
+        this.progress = { done, total, message };
+        return channel.progress(done, total, message);
+      },
+    };
+  }
+}
