@@ -91,6 +91,9 @@ export class HttpServer {
           keys: parts.keys,
           services: parts.services,
           transfer: parts.transfer,
+          calls: mcp.registry.activity,
+          connected: (owner, limit) => storage.clients.connected(owner, limit),
+          audit: (limit) => storage.audit.list(limit),
           address: (c) =>
             config["public-url"] ? resourceUrl().href : new URL("/mcp", c.req.url).href,
           hasIssuer: issuer !== undefined,

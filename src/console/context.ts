@@ -2,6 +2,7 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import type { ApiKeys } from "../auth/api-keys.ts";
+import type { AuditStore } from "../auth/audit.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { BrowserSessions } from "../auth/browser-sessions.ts";
 import { may, type Principal } from "../auth/principal.ts";
@@ -9,7 +10,9 @@ import { CurrentSession } from "../clients/session-resolver.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
 import type { Session } from "../sessions/session.ts";
+import type { ClientStore } from "../sessions/store.ts";
 import type { Logger } from "../telemetry/logger.ts";
+import type { CallActivity } from "../tools/call-activity.ts";
 import { changesOf } from "../tools/session/changes.ts";
 import { SessionHandle, type SessionServices } from "../tools/session/session-handle.ts";
 import type { Transfer } from "../transfer/transfer.ts";
@@ -40,6 +43,12 @@ export interface ConsoleOptions {
   talks: Talks;
   /** Files that browsers bring in. */
   imports: Imports;
+  /** Calls of tools in this process. */
+  calls: CallActivity;
+  /** The clients that are connected now: see `ClientStore`. */
+  connected: ClientStore["connected"];
+  /** The audit, newest first. */
+  audit: AuditStore["list"];
   /** Address of `/mcp` for programs. */
   address(c: ConsoleContext): string;
   /** True with an issuer of access tokens: programs need no key. */

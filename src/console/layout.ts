@@ -11,13 +11,14 @@ export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 /** Name of the form field with the token of the browser's session. */
 export const tokenField = "_token";
 
-export type Section = "connect" | "sessions" | "search" | "import" | "keys";
+export type Section = "connect" | "sessions" | "search" | "import" | "activity" | "keys";
 
 const SECTIONS: readonly { name: Section; title: string; admin?: true }[] = [
   { name: "sessions", title: "Sessions" },
   { name: "search", title: "Search" },
   { name: "connect", title: "Connect" },
   { name: "import", title: "Import" },
+  { name: "activity", title: "Activity" },
   { name: "keys", title: "Keys", admin: true },
 ];
 

@@ -12,6 +12,7 @@ import { assetRoutes } from "./assets.ts";
 import type { ConsoleEnv, ConsoleOptions } from "./context.ts";
 import { Imports } from "./imports.ts";
 import { barePage } from "./layout.ts";
+import { activityRoutes } from "./pages/activity.ts";
 import { connectRoutes } from "./pages/connect.ts";
 import { importRoutes, UPLOAD, uploadRoute } from "./pages/import.ts";
 import { keyRoutes } from "./pages/keys.ts";
@@ -76,6 +77,7 @@ function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
   searchRoutes(app, options);
   connectRoutes(app, options);
   importRoutes(app, options);
+  activityRoutes(app, options);
   keyRoutes(app, options);
   return app;
 }

@@ -1,10 +1,13 @@
 // The console below its pages: who gets in, what a form needs, what a page may do in a browser.
+import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { defineTool } from "../../src/index.ts";
 import { command } from "../support/command.ts";
 import { serveHere } from "../support/here.ts";
-import { type KeyedServer, nobodys, serveWithKeys } from "../support/people.ts";
+import { type KeyedServer, nobodys, serveWithKeys, speak } from "../support/people.ts";
 import { SECRET, sharedSession } from "../support/shared-session.ts";
 
 /** A browser without a page: keeps its cookie, follows no redirect. */
@@ -331,6 +334,40 @@ describe("a page", () => {
     expect((await fetch(new URL("/console", url), { headers: html })).status).toBe(404);
     const start = await fetch(new URL("/", url), { headers: html, redirect: "manual" });
     expect(await start.text()).toContain("The address for programs");
+  });
+});
+
+describe("the page of calls", () => {
+  it("shows each principal its own, the operator all without what a failure says, and stops nobody else's", async () => {
+    const slow = defineTool({
+      ...{ name: "slow", description: "Waits.", session: "none", input: z.object({}) },
+      handler: async ({ signal, progress }) => {
+        await progress(1, 2, "half");
+        await once(signal, "abort");
+        signal.throwIfAborted();
+        return "never";
+      },
+    });
+    const server = await serveWithKeys({}, { tools: [slow] });
+    const [ana, bob] = [await signedIn(server, "ana"), await signedIn(server, "bob")];
+    const operator = await signedIn(server, "op", "admin");
+    const person = await speak(server.url, "2026", ana.key);
+    await person.at("name=mine").call("state_get", { key: SECRET.repeat(300) });
+    const asked = person.call("slow");
+    const seen = async ({ browser }: typeof ana): Promise<string> =>
+      (await browser.get("/console/activity")).text();
+    await expect.poll(() => seen(ana)).toContain("half");
+    expect(await seen(ana)).toMatch(/state_get[^]*invalid[^]*key/);
+    expect(await seen(bob)).not.toMatch(/state_get|slow|Audit/);
+    const all = await seen(operator);
+    for (const text of ["state_get", "Stop slow", "invalid", "Audit"]) expect(all).toContain(text);
+    expect(all).not.toContain("at most 512");
+    const path = /\/console\/activity\/\d+\/stop/.exec(all)![0];
+    await bob.browser.send("/console/keys", path);
+    await bob.browser.send("/console/connect", path);
+    expect(await seen(ana)).toContain("Stop slow");
+    await ana.browser.send("/console/activity", path);
+    expect((await asked).text).toContain("Somebody stopped this call");
   });
 });
 

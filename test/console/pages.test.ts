@@ -221,6 +221,34 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     expect((await ana.ask("tools/list")).status).toBe(401);
   });
 
+  it("shows calls while they run and when they have ended, who is connected, and stops a call", async () => {
+    const model = await startModel();
+    const { url } = await serveHere({ config: { "model-url": model.url, model: "stub" } });
+    const client = await program(url, "work");
+    await say(client, "We write about kelp.");
+    const page = await open();
+    await page.goto(at(url, "/activity"));
+    const table = (name: string) => page.getByRole("region", { name });
+    await table("Last calls").getByText("history_append").waitFor();
+    await table("Connected programs").getByText("editor 1").waitFor();
+    await table("Audit").getByText("session created").waitFor();
+    await page.getByText("No call is running.").waitFor();
+    const { wait, open: goOn } = gate();
+    onTestFinished(goOn);
+    model.next(says("Kelp", wait));
+    const asked = client.callTool({ name: "chat", arguments: { prompt: "What is it?" } });
+    await page.getByRole("button", { name: "Stop chat" }).click();
+    const { isError, content } = await asked;
+    expect([isError, JSON.stringify(content)]).toEqual([
+      true,
+      expect.stringContaining("Somebody stopped this call"),
+    ]);
+    await table("Last calls").getByText("interrupted").waitFor();
+    await page.getByText("No call is running.").waitFor();
+    await table("Last calls").getByRole("link", { name: "chat" }).click();
+    await page.getByText("What is it?").waitFor();
+  });
+
   it("brings in a file after a rehearsal, does the rest of it later, and says what is wrong in another", async () => {
     const { url } = await serveHere();
     const page = await open();
@@ -352,6 +380,7 @@ describe.skipIf(!hasBrowser)(`every page${unless}`, () => {
         `/connect?program=${encodeURIComponent(HOSTILE)}&name=${encodeURIComponent(HOSTILE.slice(0, 100))}`,
         "/connect?program=chatgpt",
         "/import",
+        "/activity",
         "/keys",
         "/nothing",
       ]) {

@@ -1,0 +1,176 @@
+// What programs do now: running calls, the last calls, connected programs. The operator sees everybody's, and the audit.
+import type { Hono } from "hono";
+import { html } from "hono/html";
+import { may, type Principal } from "../../auth/principal.ts";
+import type { ConnectedClient } from "../../sessions/store.ts";
+import type { CallRecord, EndedCall, RunningCall } from "../../tools/call-activity.ts";
+import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
+import { type Html, page, tokenInput, when } from "../layout.ts";
+import { table } from "../parts/table.ts";
+
+/** Rows of each table. */
+const MOST = 50;
+
+export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
+  const { calls } = options;
+  app.get("/activity", async (c) => {
+    const principal = c.get("principal");
+    const isOperator = may(principal, "admin");
+    const [clients, audit] = await Promise.all([
+      options.connected(isOperator ? undefined : principal.id, MOST),
+      isOperator ? options.audit(MOST) : [],
+    ]);
+    const view: ActivityView = {
+      isOperator,
+      principal,
+      now: Date.now(),
+      running: calls.running().filter(isSeenBy(principal)).slice(0, MOST),
+      ended: calls.ended().filter(isSeenBy(principal)).slice(0, MOST),
+    };
+    return c.html(
+      page(c, {
+        title: "Activity",
+        section: "activity",
+        body: html`<h1>Activity</h1>
+          <div
+            id="activity"
+            hx-get="/console/activity"
+            hx-trigger="every 2s"
+            hx-select="#activity"
+            hx-swap="outerHTML"
+          >
+            ${runningView(c, view)} ${endedView(view)} ${clientView(view, clients)}
+            ${isOperator ? auditView(view, audit) : ""}
+          </div>`,
+      }),
+    );
+  });
+
+  // A call that has ended meanwhile needs no stop.
+  app.post("/activity/:id/stop", (c) => {
+    const id = Number(c.req.param("id"));
+    const call = calls.running().find((one) => one.id === id);
+    if (call !== undefined && isSeenBy(c.get("principal"))(call)) calls.stop(id);
+    return c.redirect("/console/activity", 303);
+  });
+}
+
+interface ActivityView {
+  isOperator: boolean;
+  principal: Principal;
+  now: number;
+  running: readonly RunningCall[];
+  ended: readonly EndedCall[];
+}
+
+const isSeenBy =
+  (principal: Principal) =>
+  (call: CallRecord): boolean =>
+    call.principal === principal.id || may(principal, "admin");
+
+const runningView = (c: ConsoleContext, view: ActivityView): Html =>
+  html`<h2>Running</h2>
+    ${
+      view.running.length === 0
+        ? html`<p class="empty">No call is running.</p>`
+        : table(
+            "Running calls",
+            [...callHeads(view), "Progress", ""],
+            view.running.map((call) => [
+              ...callCells(view, call),
+              progressOf(call),
+              call.isStoppable
+                ? html`<form method="post" action="/console/activity/${call.id}/stop">
+                    ${tokenInput(c)}<button class="quiet" aria-label="Stop ${call.tool}">
+                      Stop
+                    </button>
+                  </form>`
+                : "",
+            ]),
+          )
+    }`;
+
+const endedView = (view: ActivityView): Html =>
+  html`<h2>Last calls</h2>
+    ${
+      view.ended.length === 0
+        ? html`<p class="empty">
+            No program has called a tool of this process since it was started.
+          </p>`
+        : table(
+            "Last calls",
+            [...callHeads(view), "Outcome", "Took"],
+            view.ended.map((call) => [
+              ...callCells(view, call),
+              // A failure may quote what was sent: it is its caller's alone.
+              call.reason === undefined || call.principal !== view.principal.id
+                ? call.outcome
+                : html`${call.outcome} <span class="soft">${call.reason}</span>`,
+              html`${Math.max(1, Math.round(call.ms))} ms`,
+            ]),
+          )
+    }`;
+
+const callHeads = ({ isOperator }: ActivityView): string[] => [
+  ...["Tool", "Program"],
+  ...(isOperator ? ["Of"] : []),
+  "Begun",
+];
+
+const callCells = ({ isOperator, principal, now }: ActivityView, call: CallRecord): Cell[] => [
+  call.session !== undefined && call.principal === principal.id
+    ? html`<a href="/console/sessions/${call.session}">${call.tool}</a>`
+    : call.tool,
+  call.program ?? "",
+  ...(isOperator ? [call.principal] : []),
+  when(call.startedAt, now),
+];
+
+type Cell = Html | string;
+
+function progressOf({ progress }: RunningCall): Cell {
+  if (progress === undefined) return "";
+  const { done, total, message } = progress;
+  return total === undefined
+    ? html`${done} ${message ?? ""}`
+    : html`<progress max="${total}" value="${done}" aria-label="Progress"></progress>
+        ${message ?? ""}`;
+}
+
+const clientView = ({ isOperator, now }: ActivityView, clients: readonly ConnectedClient[]): Html =>
+  html`<h2>Connected programs</h2>
+    ${
+      clients.length === 0
+        ? html`<p class="empty">None. <a href="/console/connect">Connect one</a>.</p>`
+        : table(
+            "Connected programs",
+            ["Program", "Protocol", ...(isOperator ? ["Of"] : []), "Since", "Last request"],
+            clients.map((client) => [
+              `${client.name} ${client.version}`,
+              client.protocolVersion,
+              ...(isOperator ? [client.owner] : []),
+              when(client.createdAt, now),
+              client.lastSeenAt === 0 ? "listens" : when(client.lastSeenAt, now),
+            ]),
+          )
+    }`;
+
+const auditView = (
+  { now }: ActivityView,
+  entries: Awaited<ReturnType<ConsoleOptions["audit"]>>,
+): Html =>
+  html`<h2>Audit</h2>
+    ${
+      entries.length === 0
+        ? html`<p class="empty">Nothing was created, shared or deleted yet.</p>`
+        : table(
+            "Audit",
+            ["When", "Who", "What", "Which", "Detail"],
+            entries.map(({ at, principal, action, subject, detail }) => [
+              when(at, now),
+              ...[principal, action],
+              html`<code>${subject}</code>`,
+              detail ?? "",
+            ]),
+          )
+    }`;
