@@ -12,6 +12,8 @@ export interface Opened {
   another?: () => Promise<Storage>;
   /** Rows of each table that has any, where the engine can be looked into. */
   rows?: () => Promise<Record<string, number>>;
+  /** Runs SQL as another program does, where one can. */
+  run?: (sql: string) => Promise<void>;
 }
 
 /** Opens an empty storage that is closed at the test's end. */
@@ -20,6 +22,7 @@ export type Open = (limits?: Limits) => Promise<Opened>;
 export interface Limits {
   maxAgeMs?: number;
   maxMessages?: number;
+  maxHistoryBytes?: number;
 }
 
 /** Defaults of `open`, in milliseconds. */

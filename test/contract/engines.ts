@@ -20,7 +20,8 @@ export const engines: Readonly<Record<string, Open>> = {
     const storage = await another();
     const database = openDatabase(folder, { readonly: false });
     onTestFinished(() => expect(findDamage(database)).toEqual([]));
-    return { storage, clock, another, rows: async () => rowCounts(database) };
+    const run = async (sql: string): Promise<void> => void database.exec(sql);
+    return { storage, clock, another, run, rows: async () => rowCounts(database) };
   },
   PostgreSQL: async (limits) => {
     const clock = new ManualClock();
@@ -28,7 +29,8 @@ export const engines: Readonly<Record<string, Open>> = {
     onTestFinished(async () => expect(await wrongAccounts(database)).toEqual([]));
     const server = { url: database.url, poolSize: 4 };
     const another = () => openStorageOf({ server }, clock, limits);
-    return { storage: await another(), clock, another, rows: () => rowCountsOf(database) };
+    const run = async (sql: string): Promise<void> => void (await database.client.query(sql));
+    return { storage: await another(), clock, another, run, rows: () => rowCountsOf(database) };
   },
 };
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { apiKeyContract } from "./api-keys.ts";
 import { auditContract } from "./audit.ts";
 import { browserSessionContract } from "./browser-sessions.ts";
+import { clearingContract } from "./clearing.ts";
 import { clientContract } from "./clients.ts";
 import { newSession } from "./engine.ts";
 import { engines, sharedEngines } from "./engines.ts";
@@ -37,6 +38,7 @@ for (const [engine, open] of Object.entries(engines)) {
     stateContract(open);
     historyContract(open);
     messageDeletionContract(open);
+    clearingContract(open);
     turnContract(open);
     summaryContract(open);
     instanceContract(open);

@@ -67,11 +67,18 @@ describe("a large session", () => {
     return id;
   };
 
-  it("is cleared in pieces, and its numbers begin anew", async () => {
-    const storage = await open(temporaryFolder());
+  it("is empty as soon as it is cleared; its rows go afterwards, and its numbers begin anew", async () => {
+    const folder = temporaryFolder();
+    const storage = await open(folder);
     const id = await fill(storage, "work");
+    const left = () => rows(folder, "SELECT count(*) AS n FROM messages")[0]!["n"];
     await storage.sessions.clear(id, "history");
+    expect(left()).toBeGreaterThan(1_000);
     expect((await storage.history.page(id, { limit: 1 })).messages).toEqual([]);
+    expect(rows(folder, "SELECT * FROM conversation")).toEqual([]);
+    expect(rows(folder, "SELECT messages FROM session_overview")).toEqual([{ messages: 0 }]);
+    await storage.sessions.purged();
+    expect(left()).toBe(0);
     expect(await storage.history.append(id, SAID)).toMatchObject({ seq: 1 });
   });
 

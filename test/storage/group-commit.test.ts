@@ -14,7 +14,7 @@ import { sqliteUsage } from "../../src/storage/sqlite/limits/usage.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { sqliteIndexMerge } from "../../src/storage/sqlite/search/index-merge.ts";
 import { sqliteSessionStore } from "../../src/storage/sqlite/sessions/session-store.ts";
-import { sqliteShrink } from "../../src/storage/sqlite/sessions/shrink.ts";
+import { Shrink } from "../../src/storage/sqlite/sessions/shrink.ts";
 import { sqliteStateStore } from "../../src/storage/sqlite/sessions/state-store.ts";
 import { openCutoffs } from "../../src/storage/sqlite/stores/cutoff-store.ts";
 import { sqliteInstanceStore } from "../../src/storage/sqlite/stores/instance-store.ts";
@@ -233,7 +233,7 @@ describe("on a full disk", () => {
     const instance = { id: newId(), host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 };
     await sqliteInstanceStore(engine, undefined).heartbeat(instance);
     const writes = sqliteWriteAccess(engine);
-    const shrink = sqliteShrink(engine, sqliteIndexMerge(engine));
+    const shrink = new Shrink(engine, sqliteIndexMerge(engine));
     const sessions = sqliteSessionStore(engine, usage, writes, shrink);
     const { session } = await sessions.create({ id: newId(), owner: "ana" });
     const state = sqliteStateStore(engine, usage, writes);

@@ -1,10 +1,18 @@
 // Rules of messages and chat turns that hold on every engine.
+import { type SQL, sql, type SQLWrapper } from "drizzle-orm";
 import type { Principal } from "../../auth/principal.ts";
 import type { Message } from "../../chat/message.ts";
 import { AppError } from "../../lib/errors.ts";
 
 /** A title may be made of messages up to this number: a system message may come first. */
 export const FIRST_TURN = 2;
+
+/** Messages up to this number are cleared: see `history_gaps`. */
+export const clearedSeqOf = (session: SQLWrapper): SQL<number> =>
+  sql<number>`coalesce((select history_gaps.cleared_seq from history_gaps where history_gaps.session_id = ${session}), 0)`;
+
+/** A message of the session that is not cleared. The rows of a cleared history go in batches, and nobody sees them meanwhile. */
+export const uncleared = (session: SQLWrapper): SQL => sql`messages.seq > ${clearedSeqOf(session)}`;
 
 /** The stored message of this key, if it is the same message. @throws AppError `conflict` */
 export function sameRequest<T extends { role: string; content: string }>(

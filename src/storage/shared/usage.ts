@@ -21,6 +21,16 @@ export const KEPT_FOR_PROGRAMS = 1 / 16;
 export const ownBytes = ({ storedBytes, programBytes }: Account): number =>
   storedBytes - programBytes;
 
+/** The bytes of cleared histories whose rows are still to go. */
+export type Leaving = Pick<Account, "historyBytes" | "storedBytes">;
+
+/** What clearing leaves of an account; its rows go later, but its room is free at once. */
+export const without = (account: Account, leaving: Leaving | undefined): Account => ({
+  ...account,
+  historyBytes: account.historyBytes - (leaving?.historyBytes ?? 0),
+  storedBytes: account.storedBytes - (leaving?.storedBytes ?? 0),
+});
+
 export type UsageRules = ReturnType<typeof usageRules>;
 
 /** The limits in force. The checks throw AppError `limit`. */
@@ -39,6 +49,8 @@ export function usageRules({
     ...{ maxHistoryBytes, maxStateBytes, maxStorageBytes, maxProgramBytes },
     isOver: (account: Account | undefined): boolean =>
       account !== undefined && ownBytes(account) > maxStorageBytes,
+    isOverWithHistory: (account: Account): boolean =>
+      ownBytes(account) > maxStorageBytes || account.historyBytes > maxHistoryBytes,
     programsOver: (account: Pick<Account, "programBytes"> | undefined): boolean =>
       account !== undefined && account.programBytes > maxProgramBytes,
     checkHistory(account: Account | undefined): void {

@@ -31,7 +31,7 @@ import { sqliteUsage } from "./limits/usage.ts";
 import { appliedVersion, isBehind, migrate } from "./schema/migrate.ts";
 import { sqliteIndexMerge } from "./search/index-merge.ts";
 import { sqliteSessionStore } from "./sessions/session-store.ts";
-import { sqliteShrink } from "./sessions/shrink.ts";
+import { Shrink } from "./sessions/shrink.ts";
 import { sqliteStateStore } from "./sessions/state-store.ts";
 import { sqliteTransferStore } from "./sessions/transfer-store.ts";
 import { sqliteClientStore } from "./stores/client-store.ts";
@@ -116,7 +116,7 @@ export async function openSqlite({
     const subscriptions = subscriptionRows(engine, usage);
     const outbox = outboxRows(engine, usage);
     const index = sqliteIndexMerge(engine);
-    const shrink = sqliteShrink(engine, index);
+    const shrink = new Shrink(engine, index);
     const sessions = sqliteSessionStore(engine, usage, writes, shrink);
     return {
       sessions,

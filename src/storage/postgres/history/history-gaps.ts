@@ -1,6 +1,7 @@
 // Gaps in the numbers of a history, left by deleted messages. They are counted, not listed: counting messages takes one look
 // in a history of any length, and no number is reused.
 import { eq, type SQL, sql, type SQLWrapper } from "drizzle-orm";
+import { clearedSeqOf } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { historyGaps } from "../schema/schema.ts";
@@ -22,10 +23,9 @@ export const messageCountOf = (session: SQLWrapper): SQL<number> =>
 
 export type HistoryGaps = ReturnType<typeof postgresHistoryGaps>;
 
-/** To be run inside a read, or inside a write that has locked the session. */
-export function postgresHistoryGaps({ db }: Engine) {
+function statements({ db }: Engine) {
   const ofSession = eq(historyGaps.sessionId, placeholder("sessionId"));
-  const q = prepared({
+  return prepared({
     numbers: () =>
       db
         .select({
@@ -33,6 +33,31 @@ export function postgresHistoryGaps({ db }: Engine) {
           count: messageCountOf(placeholder("sessionId")),
         })
         .from(sql`(select 1) as one`),
+    last: () =>
+      db
+        .select({
+          lastSeq: lastSeqOf(placeholder("sessionId")),
+          clearedSeq: clearedSeqOf(placeholder("sessionId")),
+        })
+        .from(sql`(select 1) as one`),
+    mark: () =>
+      db
+        .insert(historyGaps)
+        .values({
+          sessionId: placeholder("sessionId"),
+          missing: placeholder("lastSeq"),
+          lastSeq: placeholder("lastSeq"),
+          clearedSeq: placeholder("lastSeq"),
+        })
+        .onConflictDoUpdate({
+          target: historyGaps.sessionId,
+          set: {
+            missing: sql`excluded.missing`,
+            lastSeq: sql`excluded.last_seq`,
+            clearedSeq: sql`excluded.cleared_seq`,
+          },
+        }),
+    unmark: () => db.update(historyGaps).set({ clearedSeq: 0 }).where(ofSession),
     add: () =>
       db
         .insert(historyGaps)
@@ -58,7 +83,26 @@ export function postgresHistoryGaps({ db }: Engine) {
         .where(ofSession),
     clear: () => db.delete(historyGaps).where(ofSession),
   });
+}
+
+/** To be run inside a read, or inside a write that has locked the session. */
+export function postgresHistoryGaps(engine: Engine) {
+  const q = statements(engine);
+  const last = async (sessionId: string): Promise<{ lastSeq: number; clearedSeq: number }> =>
+    (await q.last.get({ sessionId }))!;
   return {
+    /** The last number that was given, and the last one that is cleared. */
+    last,
+    /** Clears all messages: see `uncleared`. */
+    async mark(sessionId: string): Promise<void> {
+      const { lastSeq } = await last(sessionId);
+      if (lastSeq > 0) await q.mark.run({ sessionId, lastSeq });
+    },
+    /** The rows of the cleared messages are gone: without later messages, numbers begin anew. */
+    async unmark(sessionId: string): Promise<void> {
+      const { lastSeq, clearedSeq } = await last(sessionId);
+      if (clearedSeq > 0) await (lastSeq === clearedSeq ? q.clear : q.unmark).run({ sessionId });
+    },
     /** The last number that was given, and the number of messages. */
     numbers: async (sessionId: string): Promise<{ lastSeq: number; count: number }> =>
       (await q.numbers.get({ sessionId }))!,

@@ -33,10 +33,11 @@ export function postgresHistoryStore(
         ]);
         const row =
           sameRequest(stored, message) ??
-          (await statements.add(sessionId, {
-            ...{ ...message, requestKey: requestKey ?? null, author, status: "complete" },
-          }));
-        await statements.addTitle(sessionId, row);
+          (await statements.add(
+            sessionId,
+            { ...message, requestKey: requestKey ?? null, author, status: "complete" },
+            { entitles: true },
+          ));
         return publicPart(row);
       }),
 

@@ -3,6 +3,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import { titleOf } from "../../../chat/title.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { uncleared } from "../../shared/messages.ts";
 import { beingAnswered } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
@@ -58,7 +59,13 @@ function statementsOf({ db }: Engine) {
     delete: () =>
       db
         .delete(messages)
-        .where(and(ofSession, sql`${messages.seq} = any(${placeholder("seqs")}::bigint[])`))
+        .where(
+          and(
+            ofSession,
+            sql`${messages.seq} = any(${placeholder("seqs")}::bigint[])`,
+            uncleared(placeholder("id")),
+          ),
+        )
         .returning({
           seq: messages.seq,
           content: messages.content,

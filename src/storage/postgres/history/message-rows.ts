@@ -2,7 +2,7 @@
 import { and, asc, between, desc, eq, getTableColumns, lt, type SQL, sql } from "drizzle-orm";
 import type { Message } from "../../../chat/message.ts";
 import { titleOf } from "../../../chat/title.ts";
-import { FIRST_TURN, noRoom } from "../../shared/messages.ts";
+import { clearedSeqOf, FIRST_TURN, noRoom, uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -40,26 +40,34 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
     if (seq - lastSeq + count > maxMessages) throw noRoom(maxMessages);
   };
 
-  /** A session without name and title is called by its first question. */
-  const addTitle = async (sessionId: string, message: NewRow & { seq: number }): Promise<void> => {
-    const { seq, role, content } = message;
-    if (seq > FIRST_TURN || role !== "user") return;
-    const title = titleOf(content);
+  const addTitle = async (sessionId: string, { role, content }: NewRow): Promise<void> => {
+    const title = role === "user" ? titleOf(content) : undefined;
     if (title !== undefined) await q.setTitle.run({ sessionId, title });
   };
 
+  /** A cleared message's key may be used again. */
+  const freeKeys = async (sessionId: string, keys: readonly string[]): Promise<void> =>
+    void (await q.dropKeys.run({ sessionId, keys }));
+
   return Object.assign(q, {
     gaps,
-    /** Stores a message: under the next number, or with its own number and time when it comes from elsewhere. */
-    async add(sessionId: string, message: NewRow): Promise<MessageRow> {
+    /**
+     * Stores a message under the next number. With `entitles`, a session without name and title is called by it, if it is the
+     * first question.
+     */
+    async add(sessionId: string, message: NewRow, { entitles = false } = {}): Promise<MessageRow> {
       const now = message.createdAt ?? clock.now();
-      const seq = message.seq ?? (await gaps.numbers(sessionId)).lastSeq + 1;
+      const { lastSeq, clearedSeq } = await gaps.last(sessionId);
+      const seq = lastSeq + 1;
+      const { requestKey } = message;
+      if (clearedSeq > 0 && requestKey != null) await freeKeys(sessionId, [requestKey]);
       const [row] = await Promise.all([
         q.insert.get({ ...BLANK, ...message, seq, sessionId, now }),
         index.add(sessionId, [{ seq, content: message.content }]),
         usage.checkHistory(sessionId),
       ]);
       await checkSeq(sessionId, seq);
+      if (entitles && seq - clearedSeq <= FIRST_TURN) await addTitle(sessionId, message);
       return row!;
     },
     /** Stores messages from elsewhere with their own numbers, which ascend, and their own times. */
@@ -67,7 +75,9 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       if (added.length === 0) return;
       const list = <K extends keyof Message>(field: K): Message[K][] =>
         added.map((message) => message[field]);
+      const keys = list("requestKey").filter((key) => key !== null);
       await Promise.all([
+        keys.length > 0 && freeKeys(sessionId, keys),
         q.insertAll.run({
           ...{ sessionId, seqs: list("seq"), roles: list("role"), contents: list("content") },
           ...{ statuses: list("status"), models: list("model"), authors: list("author") },
@@ -80,7 +90,7 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
       await checkSeq(sessionId, added.at(-1)!.seq);
     },
     checkSeq,
-    addTitle,
+    freeKeys,
   });
 }
 
@@ -88,8 +98,19 @@ const array = (name: string, type: "text" | "bigint"): SQL =>
   sql`${placeholder(name)}::${sql.raw(type)}[]`;
 
 function statementsOf({ db }: Engine) {
-  const inSession = eq(messages.sessionId, placeholder("sessionId"));
+  const inSession = and(
+    eq(messages.sessionId, placeholder("sessionId")),
+    uncleared(placeholder("sessionId")),
+  );
   return prepared({
+    dropKeys: () =>
+      db
+        .update(messages)
+        .set({ requestKey: null })
+        .where(
+          sql`${messages.sessionId} = ${placeholder("sessionId")} and ${messages.requestKey} = any(${array("keys", "text")})
+            and ${messages.seq} <= ${clearedSeqOf(placeholder("sessionId"))}`,
+        ),
     insert: () =>
       db
         .insert(messages)

@@ -10,6 +10,7 @@ import {
   requestKeyTaken,
   sameRequest,
   unanswered,
+  uncleared,
 } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
@@ -131,16 +132,20 @@ class TurnRows {
     await this.checkRoom(sessionId, known);
     const question =
       known ??
-      (await this.#messages.add(sessionId, {
-        role: "user",
-        content: prompt,
-        status: "pending",
-        requestKey: requestKey ?? null,
-        author: by?.id ?? null,
-      }));
-    await this.#messages.addTitle(sessionId, question);
+      (await this.#messages.add(
+        sessionId,
+        {
+          role: "user",
+          content: prompt,
+          status: "pending",
+          requestKey: requestKey ?? null,
+          author: by?.id ?? null,
+        },
+        { entitles: true },
+      ));
     await this.q.setStatus.run({ sessionId, seq: question.seq, status: "pending" });
     if (requestKey !== undefined && question.requestKey === null) {
+      await this.#messages.freeKeys(sessionId, [requestKey]);
       await this.q.setKey.run({ id: question.id, requestKey });
       question.requestKey = requestKey;
     }
@@ -257,7 +262,7 @@ function statementsOf({ db }: Engine) {
       db
         .select()
         .from(messages)
-        .where(and(inSession, eq(messages.role, "user")))
+        .where(and(inSession, eq(messages.role, "user"), uncleared(placeholder("sessionId"))))
         .orderBy(desc(messages.seq))
         .limit(1),
     deleteFrom: () =>

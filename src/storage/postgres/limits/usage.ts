@@ -2,7 +2,14 @@
 // (migrations/postgres/0001_views_and_triggers.sql); this file checks them. Deletions are never refused.
 import { eq, sql } from "drizzle-orm";
 import type { PgColumn } from "drizzle-orm/pg-core";
-import { type Account, KEPT_FOR_PROGRAMS, ownBytes, usageRules } from "../../shared/usage.ts";
+import {
+  type Account,
+  KEPT_FOR_PROGRAMS,
+  type Leaving,
+  ownBytes,
+  usageRules,
+  without,
+} from "../../shared/usage.ts";
 import type { UsageLimits } from "../../storage.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
@@ -53,17 +60,24 @@ export function postgresUsage(engine: Engine, limits: UsageLimits): Usage {
     await engine.lock(`account of ${account.owner}`);
     return find();
   };
+  /** The room of cleared histories is counted only where it decides. */
+  const counted = async (account: OwnedAccount | undefined): Promise<Account | undefined> =>
+    account !== undefined && rules.isOverWithHistory(account)
+      ? without(account, await accounts.leaving(account.owner))
+      : account;
   const databaseIsFull = async (part = 1): Promise<boolean> => (await size?.isFull(part)) === true;
 
   /** The principal's share comes first: it is refused before others are. */
   const checkSession = async (id: string): Promise<Account | undefined> => {
-    const account = await settled(
-      () => accounts.ofSession(id),
-      (found) => [
-        [ownBytes(found), rules.maxStorageBytes],
-        [found.historyBytes, rules.maxHistoryBytes],
-        [found.stateBytes, rules.maxStateBytes],
-      ],
+    const account = await counted(
+      await settled(
+        () => accounts.ofSession(id),
+        (found) => [
+          [ownBytes(found), rules.maxStorageBytes],
+          [found.historyBytes, rules.maxHistoryBytes],
+          [found.stateBytes, rules.maxStateBytes],
+        ],
+      ),
     );
     if (rules.isOver(account)) throw rules.fullOwner();
     if (await databaseIsFull(1 - KEPT_FOR_PROGRAMS)) throw rules.fullDatabase();
@@ -83,7 +97,8 @@ export function postgresUsage(engine: Engine, limits: UsageLimits): Usage {
     hasProgramRoom: async (id) =>
       !rules.programsOver(await accounts.ofClient(id)) && !(await databaseIsFull()),
     isFull: async (owner) =>
-      rules.isOver(await accounts.ofOwner(owner)) || (await databaseIsFull(1 - KEPT_FOR_PROGRAMS)),
+      rules.isOver(await counted(await accounts.ofOwner(owner))) ||
+      (await databaseIsFull(1 - KEPT_FOR_PROGRAMS)),
   };
 }
 
@@ -107,6 +122,17 @@ function accountRows({ db }: Engine) {
         .innerJoin(usage, eq(usage.owner, sessions.owner))
         .where(eq(sessions.id, placeholder("id")))
         .groupBy(usage.owner),
+    leaving: () =>
+      db
+        .select({
+          historyBytes: sql<number>`coalesce(sum(octet_length(messages.content)), 0)::bigint`,
+          storedBytes: sql<number>`coalesce(sum(stored_bytes(messages)), 0)::bigint`,
+        })
+        .from(
+          sql`history_gaps join sessions on sessions.id = history_gaps.session_id
+            join messages on messages.session_id = sessions.id and messages.seq <= history_gaps.cleared_seq`,
+        )
+        .where(sql`history_gaps.cleared_seq > 0 and sessions.owner = ${placeholder("owner")}`),
     ofClient: () =>
       db
         .select(columns)
@@ -124,6 +150,7 @@ function accountRows({ db }: Engine) {
   return {
     ofSession: (id: string): Promise<OwnedAccount | undefined> => q.ofSession.get({ id }),
     ofClient: (id: string): Promise<OwnedAccount | undefined> => q.ofClient.get({ id }),
+    leaving: (owner: string): Promise<Leaving | undefined> => q.leaving.get({ owner }),
     ofOwner: (owner: string): Promise<OwnedAccount | undefined> => q.ofOwner.get({ owner }),
   };
 }

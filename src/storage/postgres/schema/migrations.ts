@@ -176,5 +176,15 @@ export const migrations: Migration[] = [
       "ALTER TABLE \"relayed\" ADD CONSTRAINT \"relayed_client_id_clients_id_fk\" FOREIGN KEY (\"client_id\") REFERENCES \"clients\"(\"id\") ON DELETE cascade ON UPDATE no action;",
       "CREATE INDEX \"relayed_client\" ON \"relayed\" USING btree (\"client_id\",\"id\");"
     ]
+  },
+  {
+    "createdAt": 1795712392692,
+    "hash": "4dfe0a1321c878cc510c73d2e90058bb290febfd3ad56c49f81481f383bacc19",
+    "statements": [
+      "ALTER TABLE \"history_gaps\" ADD COLUMN \"cleared_seq\" bigint DEFAULT 0 NOT NULL;",
+      "CREATE INDEX \"history_gaps_cleared\" ON \"history_gaps\" USING btree (\"session_id\") WHERE cleared_seq > 0;",
+      "-- The rows of a cleared history are invisible while they go.\nCREATE OR REPLACE VIEW session_overview AS\nSELECT\n  s.id AS session,\n  s.owner,\n  s.name,\n  s.title,\n  (SELECT count(*) FROM messages m WHERE m.session_id = s.id\n    AND m.seq > coalesce((SELECT g.cleared_seq FROM history_gaps g WHERE g.session_id = s.id), 0)) AS messages,\n  (SELECT count(*) FROM session_state v WHERE v.session_id = s.id) AS state_keys,\n  (SELECT string_agg(DISTINCT c.name, ',') FROM clients c WHERE c.session_id = s.id) AS clients,\n  CASE WHEN s.pinned THEN 'yes' ELSE '' END AS pinned,\n  readable(s.created_at) AS created,\n  readable(s.last_active_at) AS last_active\nFROM sessions s\nORDER BY s.last_active_at DESC;",
+      "CREATE OR REPLACE VIEW conversation AS\nSELECT m.session_id AS session, m.seq, readable(m.created_at) AS time, m.role, m.content, m.status, m.model, m.author\nFROM messages m\nWHERE m.seq > coalesce((SELECT g.cleared_seq FROM history_gaps g WHERE g.session_id = m.session_id), 0)\nORDER BY m.session_id, m.seq;"
+    ]
   }
 ];

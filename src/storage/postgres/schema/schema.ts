@@ -139,15 +139,25 @@ export const messageWords = pgTable(
 );
 
 /** Gaps in the numbers of a session's messages: no number is reused, and a count takes one look. */
-export const historyGaps = pgTable("history_gaps", {
-  sessionId: text("session_id")
-    .primaryKey()
-    .references(() => sessions.id, { onDelete: "cascade" }),
-  /** Number of missing messages from 1 to the last number. */
-  missing: number().notNull(),
-  /** The highest number that a message ever had, if its message was deleted. */
-  lastSeq: number("last_seq").notNull(),
-});
+export const historyGaps = pgTable(
+  "history_gaps",
+  {
+    sessionId: text("session_id")
+      .primaryKey()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    /** Number of missing messages from 1 to the last number. */
+    missing: number().notNull(),
+    /** The highest number that a message ever had, if its message was deleted. */
+    lastSeq: number("last_seq").notNull(),
+    /** Messages up to this number are cleared: nobody sees them, and their rows go in batches. 0 for none. */
+    clearedSeq: number("cleared_seq").notNull().default(0),
+  },
+  (t) => [
+    index("history_gaps_cleared")
+      .on(t.sessionId)
+      .where(sql`cleared_seq > 0`),
+  ],
+);
 
 /** The processes that use this database. */
 export const instances = pgTable("instances", {

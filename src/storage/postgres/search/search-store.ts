@@ -1,5 +1,5 @@
 // Search in PostgreSQL: the rows behind the shared search.
-import { and, desc, eq, sql } from "drizzle-orm";
+import { and, desc, eq, type SQL, sql, type SQLWrapper } from "drizzle-orm";
 import type { HistoryStore } from "../../../chat/store.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
 import { sessionAlive } from "../../shared/expiry.ts";
@@ -10,6 +10,7 @@ import {
   type SearchRows,
   SHOWN_CHARACTERS,
 } from "../../shared/message-search.ts";
+import { uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";
@@ -47,10 +48,19 @@ function searchRows(engine: Engine): SearchRows {
   };
 }
 
+/**
+ * Nearly always nothing is cleared, and one look says so. The messages of a cleared history must not take the places of
+ * others while their rows go.
+ */
+const unclearedIn = (id: SQLWrapper): SQL =>
+  sql`(not exists (select 1 from history_gaps where cleared_seq > 0) or not exists (select 1 from messages cleared
+    join history_gaps on history_gaps.session_id = cleared.session_id and cleared.seq <= history_gaps.cleared_seq
+    where cleared.id = ${id}))`;
+
 function statementsOf({ db }: Engine) {
   const among = (name: string, type: string) => sql`any(${placeholder(name)}::${sql.raw(type)}[])`;
   const matches = sql`${messageWords.words} @@ ${placeholder("match")}::tsquery
-    and ${messageWords.messageId} < ${placeholder("below")}`;
+    and ${messageWords.messageId} < ${placeholder("below")} and ${unclearedIn(sql`message_words.message_id`)}`;
   return prepared({
     matching: () =>
       db
@@ -108,7 +118,7 @@ function statementsOf({ db }: Engine) {
         })
         .from(messages)
         .innerJoin(sessions, eq(sessions.id, messages.sessionId))
-        .where(eq(messages.id, placeholder("id"))),
+        .where(and(eq(messages.id, placeholder("id")), uncleared(messages.sessionId))),
   });
 }
 

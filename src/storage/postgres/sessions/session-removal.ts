@@ -1,17 +1,18 @@
-// The end of sessions, and of what they hold: cleared, deleted, expired. A trigger deletes what a session owns. A large deletion
-// holds up nobody but its caller: 100,000 messages take some seconds.
+// The end of sessions, and of what they hold: cleared, deleted, expired. A trigger deletes what a session owns; the rows of large
+// ones go in batches afterwards (purge.ts).
 import { eq, sql } from "drizzle-orm";
 import { titleOf } from "../../../chat/title.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
 import { sessionExpired } from "../../shared/expiry.ts";
-import { FIRST_TURN } from "../../shared/messages.ts";
+import { clearedSeqOf, FIRST_TURN, uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { postgresHistoryGaps } from "../history/history-gaps.ts";
-import { messages, sessions, sessionState, summaries } from "../schema/schema.ts";
+import { messages, sessions, sessionState, summaries, turns } from "../schema/schema.ts";
 import { noTimeout } from "./no-timeout.ts";
+import { Purge } from "./purge.ts";
 import { postgresTraces } from "./traces.ts";
 
 const { placeholder } = sql;
@@ -30,33 +31,44 @@ export function postgresSessionRemoval(engine: Engine, writes: WriteAccess): Met
   const q = statementsOf(engine);
   const expiring = postgresExpiring(engine, sessions, sessionExpired, () => engine.times());
 
-  const clearHistory = async (id: string): Promise<void> => {
+  const purge = new Purge(engine, writes);
+
+  /** True if its rows are to go afterwards. */
+  const clearHistory = async (id: string): Promise<boolean> => {
     for (const { content } of await q.opening.all({ id }))
       await q.dropTitle.run({ id, title: titleOf(content) ?? "" });
-    await Promise.all([q.clearHistory.run({ id }), gaps.clear(id), q.clearSummary.run({ id })]);
     engine.changed("session", id); // its turn has ended
+    await Promise.all([q.endTurn.run({ id }), q.clearSummary.run({ id })]);
+    if (await purge.clear(id)) return true;
+    await Promise.all([q.clearHistory.run({ id }), gaps.clear(id)]);
+    return false;
   };
 
   return {
     clear: async (id, what, by) => {
+      let rowsAreLeft = false;
       await engine.writeIn(id, async () => {
         await Promise.all([writes.modify(by, id), noTimeout(engine)]);
-        if (what !== "state") await clearHistory(id);
+        rowsAreLeft = what !== "state" && (await clearHistory(id));
         if (what !== "history") await q.clearState.run({ id });
         await traces.forget(id);
         return true;
       });
+      if (rowsAreLeft) void purge.start(id);
     },
 
     async delete(id, by) {
+      let rowsAreLeft = false;
       await engine.writeIn(id, async () => {
-        await Promise.all([writes.own(by, id), noTimeout(engine)]);
+        await writes.own(by, id);
         engine.changed("session", id);
-        return (await q.delete.run({ id })).changes > 0;
+        rowsAreLeft = await purge.hide(id);
+        return rowsAreLeft || (await q.delete.run({ id })).changes > 0;
       });
+      if (rowsAreLeft) void purge.start(id);
     },
 
-    purged: () => Promise.resolve(),
+    purged: () => purge.done(),
 
     deleteEmpty: (id) =>
       engine.writeIn(id, async () => {
@@ -70,6 +82,7 @@ export function postgresSessionRemoval(engine: Engine, writes: WriteAccess): Met
         const { changes } = await engine.write(() => q.trimExpired.run(engine.times()));
         if (changes < BATCH) break;
       }
+      await purge.continue(signal);
       return expiring.deleteExpired(signal);
     },
   };
@@ -84,6 +97,7 @@ function statementsOf({ db }: Engine) {
         sql`${sessions.id} = ${id} and not exists (select 1 from messages where messages.session_id = ${id})
             and not exists (select 1 from session_state where session_state.session_id = ${id})`,
       ),
+    endTurn: () => db.delete(turns).where(eq(turns.sessionId, id)),
     clearHistory: () => db.delete(messages).where(eq(messages.sessionId, id)),
     /** The messages that a title may be made of. */
     opening: () =>
@@ -91,7 +105,8 @@ function statementsOf({ db }: Engine) {
         .select({ content: messages.content })
         .from(messages)
         .where(
-          sql`${messages.sessionId} = ${id} and ${messages.role} = 'user' and ${messages.seq} <= ${sql.raw(String(FIRST_TURN))}`,
+          sql`${messages.sessionId} = ${id} and ${messages.role} = 'user' and ${uncleared(id)}
+            and ${messages.seq} <= ${sql.raw(String(FIRST_TURN))} + ${clearedSeqOf(id)}`,
         ),
     dropTitle: () =>
       db

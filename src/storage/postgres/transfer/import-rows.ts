@@ -4,6 +4,7 @@ import type { Message } from "../../../chat/message.ts";
 import type { AppError } from "../../../lib/errors.ts";
 import type { Content, ContentCounts, SessionRecord } from "../../../transfer/store.ts";
 import { HIDDEN, sessionAlive } from "../../shared/expiry.ts";
+import { uncleared } from "../../shared/messages.ts";
 import { ownerHasTooMany } from "../../shared/sessions.ts";
 import { idTaken, importLost } from "../../shared/transfer.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -162,6 +163,7 @@ function statementsOf(engine: Engine) {
           and(
             eq(messages.sessionId, placeholder("id")),
             eq(messages.seq, placeholder("seq")),
+            uncleared(placeholder("id")),
             eq(messages.role, placeholder("role")),
             eq(messages.content, placeholder("content")),
           ),

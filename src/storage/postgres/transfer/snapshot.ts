@@ -4,6 +4,7 @@ import type { Message } from "../../../chat/message.ts";
 import type { StateEntry } from "../../../state/store.ts";
 import type { TransferRecord } from "../../../transfer/store.ts";
 import { sessionAlive } from "../../shared/expiry.ts";
+import { uncleared } from "../../shared/messages.ts";
 import { MAX_IDLE_MS, notTaken } from "../../shared/transfer.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
@@ -76,7 +77,8 @@ function statementsOf({ db }: Engine) {
       db
         .select({
           ...getTableColumns(sessions),
-          messages: sql<number>`(select count(*) from messages where messages.session_id = sessions.id)`,
+          messages: sql<number>`(select count(*) from messages
+            where messages.session_id = sessions.id and ${uncleared(sql`sessions.id`)})`,
           lastSeq: lastSeqOf(sql`sessions.id`),
           stateKeys: sql<number>`(select count(*) from session_state where session_state.session_id = sessions.id and ${living})`,
         })
@@ -99,7 +101,9 @@ function statementsOf({ db }: Engine) {
       db
         .select(messageColumns)
         .from(messages)
-        .where(and(eq(messages.sessionId, id), gt(messages.seq, placeholder("after"))))
+        .where(
+          and(eq(messages.sessionId, id), gt(messages.seq, placeholder("after")), uncleared(id)),
+        )
         .orderBy(asc(messages.seq))
         .limit(ROWS),
   });

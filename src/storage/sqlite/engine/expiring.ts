@@ -5,14 +5,18 @@ import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { Expiring } from "../../../lib/expiring.ts";
 import type { Engine } from "./engine.ts";
 
-/** Target duration of a batch, in ms. A batch holds up calls, so batches grow and shrink towards this. */
-const BATCH_MS = 1;
-/** Pause between batches, as a multiple of the last batch's duration. */
-const REST = 2;
+/** Batches hold up calls, so they grow and shrink towards a duration, and pause in between. */
+export interface Pace {
+  targetMs: number;
+  /** Pause after a batch, as a multiple of its duration. */
+  rest: number;
+  /** Most rows of a batch. */
+  most: number;
+}
+
+const UNHURRIED: Pace = { targetMs: 1, rest: 2, most: 500 };
 const FIRST_BATCH = 16;
-/** Minimum batch: a slow batch may be due to calls beside it, and the deletion must come to an end. */
 const MIN_BATCH = 4;
-const MAX_BATCH = 500;
 
 /**
  * `values`: values of the condition's placeholders now. `onDelete` is called inside the write.
@@ -41,35 +45,49 @@ export function sqliteExpiring(
     countExpired: () => engine.readDurable(() => count.get(values())!.n),
     deleteExpired: (signal) =>
       inBatches(
-        (limit) =>
-          engine.free(
-            () => {
-              onDelete();
-              return remove.run({ ...values(), limit }).changes;
-            },
-            { durable: false },
-          ),
-        signal,
+        engine,
+        (limit) => {
+          onDelete();
+          return remove.run({ ...values(), limit }).changes;
+        },
+        { signal },
       ),
   };
 }
 
-/** Repeats `act` until it handles fewer rows than its limit, or the signal aborts; resolves to the sum. */
+/**
+ * Repeats `act`, each time in a write of its own, until it handles fewer rows than its limit, or the signal aborts; resolves to
+ * the sum. `then` is awaited after each batch.
+ */
 export async function inBatches(
-  act: (limit: number) => Promise<number>,
-  signal?: AbortSignal,
+  engine: Pick<Engine, "free">,
+  act: (limit: number) => number,
+  options: {
+    signal?: AbortSignal | undefined;
+    pace?: Pace;
+    then?: (rows: number) => Promise<void>;
+  } = {},
 ): Promise<number> {
+  const { signal, pace = UNHURRIED, then } = options;
   let sum = 0;
-  let limit = FIRST_BATCH;
-  while (!signal?.aborted) {
-    const began = performance.now();
-    const batch = await act(limit);
-    const took = performance.now() - began;
-    sum += batch;
-    if (batch < limit) break;
-    if (took > BATCH_MS) limit = Math.max(MIN_BATCH, limit >> 1);
-    else if (took < BATCH_MS / 2) limit = Math.min(MAX_BATCH, limit * 2);
-    await sleep(REST * took);
+  for (let limit = FIRST_BATCH; !signal?.aborted;) {
+    let took = 0;
+    const most = limit;
+    const rows = await engine.free(
+      () => {
+        const began = performance.now(); // a batch may have waited for calls beside it
+        const handled = act(most);
+        took = performance.now() - began;
+        return handled;
+      },
+      { durable: false },
+    );
+    sum += rows;
+    if (rows < most) break;
+    if (took > pace.targetMs) limit = Math.max(MIN_BATCH, most >> 1);
+    else if (took < pace.targetMs / 2) limit = Math.min(pace.most, most * 2);
+    await then?.(rows);
+    await sleep(pace.rest * took);
   }
   return sum;
 }

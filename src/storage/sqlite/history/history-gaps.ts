@@ -1,6 +1,7 @@
 // Gaps in the numbers of a history, left by deleted messages. They are counted, not listed: counting messages takes one look
 // in a history of any length, and no number is reused.
 import { eq, type SQL, sql, type SQLWrapper } from "drizzle-orm";
+import { clearedSeqOf } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { historyGaps } from "../schema/schema.ts";
@@ -19,10 +20,9 @@ export const messageCountOf = (session: SQLWrapper): SQL<number> =>
 
 export type HistoryGaps = ReturnType<typeof sqliteHistoryGaps>;
 
-/** To be run inside a read or a write. */
-export function sqliteHistoryGaps({ db }: Engine) {
+function statements({ db }: Engine) {
   const ofSession = eq(historyGaps.sessionId, placeholder("sessionId"));
-  const q = lazily({
+  return lazily({
     numbers: () =>
       db
         .select({
@@ -31,6 +31,33 @@ export function sqliteHistoryGaps({ db }: Engine) {
         })
         .from(sql`(select 1)`)
         .prepare(),
+    last: () =>
+      db
+        .select({
+          lastSeq: lastSeqOf(placeholder("sessionId")),
+          clearedSeq: clearedSeqOf(placeholder("sessionId")),
+        })
+        .from(sql`(select 1)`)
+        .prepare(),
+    mark: () =>
+      db
+        .insert(historyGaps)
+        .values({
+          sessionId: placeholder("sessionId"),
+          missing: placeholder("lastSeq"),
+          lastSeq: placeholder("lastSeq"),
+          clearedSeq: placeholder("lastSeq"),
+        })
+        .onConflictDoUpdate({
+          target: historyGaps.sessionId,
+          set: {
+            missing: sql`excluded.missing`,
+            lastSeq: sql`excluded.last_seq`,
+            clearedSeq: sql`excluded.cleared_seq`,
+          },
+        })
+        .prepare(),
+    unmark: () => db.update(historyGaps).set({ clearedSeq: 0 }).where(ofSession).prepare(),
     add: () =>
       db
         .insert(historyGaps)
@@ -58,7 +85,26 @@ export function sqliteHistoryGaps({ db }: Engine) {
         .prepare(),
     clear: () => db.delete(historyGaps).where(ofSession).prepare(),
   });
+}
+
+/** To be run inside a read or a write. */
+export function sqliteHistoryGaps(engine: Engine) {
+  const q = statements(engine);
+  const last = (sessionId: string): { lastSeq: number; clearedSeq: number } =>
+    q.last.get({ sessionId })!;
   return {
+    /** The last number that was given, and the last one that is cleared. */
+    last,
+    /** Clears all messages: see `uncleared`. */
+    mark: (sessionId: string): void => {
+      const { lastSeq } = last(sessionId);
+      if (lastSeq > 0) q.mark.run({ sessionId, lastSeq });
+    },
+    /** The rows of the cleared messages are gone: without later messages, numbers begin anew. */
+    unmark: (sessionId: string): void => {
+      const { lastSeq, clearedSeq } = last(sessionId);
+      if (clearedSeq > 0) (lastSeq === clearedSeq ? q.clear : q.unmark).run({ sessionId });
+    },
     /** The last number that was given, and the number of messages. */
     numbers: (sessionId: string): { lastSeq: number; count: number } =>
       q.numbers.get({ sessionId })!,

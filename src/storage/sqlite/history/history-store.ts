@@ -34,13 +34,16 @@ export function sqliteHistoryStore(
               });
         const row =
           sameRequest(stored, message) ??
-          statements.add(sessionId, {
-            ...message,
-            requestKey: requestKey ?? null,
-            author: by?.id ?? null,
-            status: "complete",
-          });
-        statements.addTitle(sessionId, row);
+          statements.add(
+            sessionId,
+            {
+              ...message,
+              requestKey: requestKey ?? null,
+              author: by?.id ?? null,
+              status: "complete",
+            },
+            { entitles: true },
+          );
         return publicPart(row);
       }),
 

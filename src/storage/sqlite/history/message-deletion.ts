@@ -3,6 +3,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import { titleOf } from "../../../chat/title.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
+import { uncleared } from "../../shared/messages.ts";
 import { beingAnswered } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
@@ -33,7 +34,7 @@ export function sqliteMessageDeletion(
     delete: () =>
       db
         .delete(messages)
-        .where(and(ofSession, eq(messages.seq, placeholder("seq"))))
+        .where(and(ofSession, eq(messages.seq, placeholder("seq")), uncleared(placeholder("id"))))
         .returning({
           seq: messages.seq,
           content: messages.content,

@@ -2,7 +2,7 @@
 import { and, asc, between, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
 import type { Message } from "../../../chat/message.ts";
 import { titleOf } from "../../../chat/title.ts";
-import { FIRST_TURN, noRoom } from "../../shared/messages.ts";
+import { clearedSeqOf, FIRST_TURN, noRoom, uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -16,12 +16,19 @@ export { messageColumns };
 
 export type MessageRow = typeof messages.$inferSelect;
 
+const NO_NUMBERS = { lastSeq: 0, clearedSeq: 0 };
+
+type NewMessage = Pick<Message, "role" | "content" | "status"> & Partial<Message>;
+
 /** Statements that histories and turns share; to be run inside a write. */
 export type MessageStatements = ReturnType<typeof messageStatements>;
 
 export function messageStatements(engine: Engine, maxMessages: number, usage: Usage) {
   const { db, clock, cached } = engine;
-  const inSession = eq(messages.sessionId, placeholder("sessionId"));
+  const inSession = and(
+    eq(messages.sessionId, placeholder("sessionId")),
+    uncleared(placeholder("sessionId")),
+  );
   const gaps = sqliteHistoryGaps(engine);
   const q = lazily({
     insert: () =>
@@ -64,6 +71,16 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
           ),
         )
         .prepare(),
+    /** A cleared message's key may be used again. */
+    freeKey: () =>
+      db
+        .update(messages)
+        .set({ requestKey: null })
+        .where(
+          sql`${messages.sessionId} = ${placeholder("sessionId")} and ${messages.requestKey} = ${placeholder("requestKey")}
+            and ${messages.seq} <= ${clearedSeqOf(placeholder("sessionId"))}`,
+        )
+        .prepare(),
     last: () =>
       db.select().from(messages).where(inSession).orderBy(desc(messages.seq)).limit(1).prepare(),
     /** Messages and their sizes, the newest first. SQLite knows the size of a text without reading it. */
@@ -90,6 +107,11 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
     if (seq - lastSeq + count <= maxMessages) return;
     throw noRoom(maxMessages);
   };
+  const addTitle = (sessionId: string, { role, content }: NewMessage): void => {
+    const title = role === "user" ? titleOf(content) : undefined;
+    if (title !== undefined && q.setTitle.run({ sessionId, title }).changes > 0)
+      cached.sessions.delete(sessionId);
+  };
   const blank = {
     ...{ model: null, inputTokens: null, outputTokens: null },
     ...{ requestKey: null, author: null },
@@ -97,26 +119,21 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
   return Object.assign(q, {
     gaps,
     /** The next message of the session: as it is written now, or with its own number and time when it comes from
-     * elsewhere. */
-    add: (
-      sessionId: string,
-      message: Pick<Message, "role" | "content" | "status"> & Partial<Message>,
-    ): MessageRow => {
+     * elsewhere. With `entitles`, a session without name and title is called by it, if it is the first question. */
+    add: (sessionId: string, message: NewMessage, { entitles = false } = {}): MessageRow => {
       const now = message.createdAt ?? clock.now();
       // Asked for within the insert, it would make SQLite keep a journal of each statement: that takes twice as long.
-      const seq = message.seq ?? gaps.numbers(sessionId).lastSeq + 1;
+      const { requestKey } = message;
+      const isImport = message.seq !== undefined && requestKey == null;
+      const { lastSeq, clearedSeq } = isImport ? NO_NUMBERS : gaps.last(sessionId);
+      const seq = message.seq ?? lastSeq + 1;
+      if (clearedSeq > 0 && requestKey != null) q.freeKey.run({ sessionId, requestKey });
       const row = q.insert.get({ ...blank, ...message, seq, sessionId, now });
       usage.checkHistory(sessionId);
       checkSeq(sessionId, row.seq);
+      if (entitles && seq - clearedSeq <= FIRST_TURN) addTitle(sessionId, message);
       return row;
     },
     checkSeq,
-    /** A session without name and title is called by its first question. */
-    addTitle: (sessionId: string, { seq, role, content }: MessageRow): void => {
-      if (seq > FIRST_TURN || role !== "user") return;
-      const title = titleOf(content);
-      if (title !== undefined && q.setTitle.run({ sessionId, title }).changes > 0)
-        cached.sessions.delete(sessionId);
-    },
   });
 }

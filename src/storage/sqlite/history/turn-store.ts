@@ -9,6 +9,7 @@ import {
   requestKeyTaken,
   sameRequest,
   unanswered,
+  uncleared,
 } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
@@ -69,7 +70,13 @@ export function sqliteTurns(
       db
         .select()
         .from(messages)
-        .where(and(eq(messages.sessionId, placeholder("sessionId")), eq(messages.role, "user")))
+        .where(
+          and(
+            eq(messages.sessionId, placeholder("sessionId")),
+            eq(messages.role, "user"),
+            uncleared(placeholder("sessionId")),
+          ),
+        )
         .orderBy(desc(messages.seq))
         .limit(1)
         .prepare(),
@@ -201,16 +208,20 @@ export function sqliteTurns(
         checkRoom(sessionId, known);
         const question =
           known ??
-          statements.add(sessionId, {
-            role: "user",
-            content: prompt,
-            status: "pending",
-            requestKey: requestKey ?? null,
-            author: by?.id ?? null,
-          });
-        statements.addTitle(sessionId, question);
+          statements.add(
+            sessionId,
+            {
+              role: "user",
+              content: prompt,
+              status: "pending",
+              requestKey: requestKey ?? null,
+              author: by?.id ?? null,
+            },
+            { entitles: true },
+          );
         q.setStatus.run({ sessionId, seq: question.seq, status: "pending" });
         if (requestKey !== undefined && question.requestKey === null) {
+          statements.freeKey.run({ sessionId, requestKey });
           q.setKey.run({ id: question.id, requestKey });
           question.requestKey = requestKey;
         }

@@ -1,7 +1,7 @@
 // Limits on stored bytes, per principal and for the file. Triggers keep the accounts (migrations/0024_accounts.sql);
 // this file checks them. Deletions are never refused.
 import { eq, sql } from "drizzle-orm";
-import { type Account, KEPT_FOR_PROGRAMS, usageRules } from "../../shared/usage.ts";
+import { type Account, KEPT_FOR_PROGRAMS, usageRules, without } from "../../shared/usage.ts";
 import type { UsageLimits } from "../../storage.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -24,7 +24,7 @@ export interface Usage {
 }
 
 function statements({ db }: Engine, sqlite: Sqlite) {
-  const { owner: _owner, ...columns } = {
+  const columns = {
     ...{ owner: usage.owner, historyBytes: usage.historyBytes, stateBytes: usage.stateBytes },
     ...{ storedBytes: usage.storedBytes, programBytes: usage.programBytes },
   };
@@ -43,6 +43,18 @@ function statements({ db }: Engine, sqlite: Sqlite) {
           "select program_bytes from clients join usage on usage.owner = clients.owner where clients.id = +?",
         )
         .pluck(),
+    leaving: () =>
+      db
+        .select({
+          historyBytes: sql<number>`coalesce(sum(octet_length(messages.content)), 0)`,
+          storedBytes: sql<number>`coalesce(sum(200 + 2 * octet_length(messages.content)), 0)`,
+        })
+        .from(
+          sql`history_gaps join sessions on sessions.id = history_gaps.session_id
+            join messages on messages.session_id = sessions.id and messages.seq <= history_gaps.cleared_seq`,
+        )
+        .where(sql`history_gaps.cleared_seq > 0 and sessions.owner = ${sql.placeholder("owner")}`)
+        .prepare(),
     ofOwner: () =>
       db
         .select(columns)
@@ -67,9 +79,14 @@ export function sqliteUsage(engine: Engine, sqlite: Sqlite, limits: UsageLimits)
   const fileIsFull = ({ kept = 0 } = {}): boolean =>
     maxDatabaseBytes !== undefined && inUse.get()! > maxDatabaseBytes * (1 - kept);
 
+  /** The room of cleared histories is counted only where it decides. */
+  const settled = (account: (Account & { owner: string }) | undefined): Account | undefined =>
+    account !== undefined && rules.isOverWithHistory(account)
+      ? without(account, q.leaving.get({ owner: account.owner }))
+      : account;
   /** The principal's share comes first: it is refused before others are. */
   const checkSession = (id: string): Account | undefined => {
-    const account = q.ofSession.get({ id });
+    const account = settled(q.ofSession.get({ id }));
     if (rules.isOver(account)) throw rules.fullOwner();
     if (fileIsFull({ kept: KEPT_FOR_PROGRAMS })) throw rules.fullDatabase();
     return account;
@@ -85,6 +102,6 @@ export function sqliteUsage(engine: Engine, sqlite: Sqlite, limits: UsageLimits)
     },
     hasProgramRoom: (id) => !programsOver(id) && !fileIsFull(),
     isFull: (owner) =>
-      rules.isOver(q.ofOwner.get({ owner })) || fileIsFull({ kept: KEPT_FOR_PROGRAMS }),
+      rules.isOver(settled(q.ofOwner.get({ owner }))) || fileIsFull({ kept: KEPT_FOR_PROGRAMS }),
   };
 }

@@ -389,5 +389,17 @@ export const migrations: Migration[] = [
       "CREATE TABLE `relayed` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`client_id` text NOT NULL,\n\t`data` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade\n);",
       "CREATE INDEX `relayed_client` ON `relayed` (`client_id`,`id`);"
     ]
+  },
+  {
+    "createdAt": 1795712390250,
+    "hash": "1970b6510d17611bd4f102a185c64f8983c6585113506ee6cdb692c926e39f43",
+    "statements": [
+      "ALTER TABLE `history_gaps` ADD `cleared_seq` integer DEFAULT 0 NOT NULL;",
+      "CREATE INDEX `history_gaps_cleared` ON `history_gaps` (`session_id`) WHERE cleared_seq > 0;",
+      "-- The rows of a cleared history are invisible while they go.\nDROP VIEW `session_overview`;",
+      "CREATE VIEW `session_overview` AS\nSELECT\n  s.id AS session,\n  s.owner,\n  s.name,\n  s.title,\n  (SELECT count(*) FROM messages m WHERE m.session_id = s.id\n    AND m.seq > coalesce((SELECT g.cleared_seq FROM history_gaps g WHERE g.session_id = s.id), 0)) AS messages,\n  (SELECT count(*) FROM session_state v WHERE v.session_id = s.id) AS state_keys,\n  (SELECT group_concat(DISTINCT c.name) FROM clients c WHERE c.session_id = s.id) AS clients,\n  CASE s.pinned WHEN 1 THEN 'yes' ELSE '' END AS pinned,\n  strftime('%Y-%m-%d %H:%M:%S', s.created_at / 1000, 'unixepoch') AS created,\n  strftime('%Y-%m-%d %H:%M:%S', s.last_active_at / 1000, 'unixepoch') AS last_active\nFROM sessions s\nORDER BY s.last_active_at DESC;",
+      "DROP VIEW `conversation`;",
+      "CREATE VIEW `conversation` AS\nSELECT\n  m.session_id AS session,\n  m.seq,\n  strftime('%Y-%m-%d %H:%M:%S', m.created_at / 1000, 'unixepoch') AS time,\n  m.role,\n  m.content,\n  m.status,\n  m.model,\n  m.author\nFROM messages m\nWHERE m.seq > coalesce((SELECT g.cleared_seq FROM history_gaps g WHERE g.session_id = m.session_id), 0)\nORDER BY m.session_id, m.seq;"
+    ]
   }
 ];

@@ -9,6 +9,7 @@ import {
   type SearchRows,
   SHOWN_CHARACTERS,
 } from "../../shared/message-search.ts";
+import { uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";
@@ -22,6 +23,15 @@ const MAX_SHARED = MAX_TAKEN;
 /** Values of one placeholder, as JSON. */
 const listed = (name: string): SQL => sql`(select value from json_each(${placeholder(name)}))`;
 
+/**
+ * Nearly always nothing is cleared, and one look says so. The messages of a cleared history must not take the places of
+ * others while their rows go.
+ */
+const unclearedIn = (rowid: string): SQL =>
+  sql`(not exists (select 1 from history_gaps where cleared_seq > 0) or not exists (select 1 from messages cleared
+    join history_gaps on history_gaps.session_id = cleared.session_id and cleared.seq <= history_gaps.cleared_seq
+    where cleared.id = ${sql.raw(rowid)}))`;
+
 export function searchRows(engine: Engine): SearchRows {
   const { db } = engine;
   const matching = () =>
@@ -29,7 +39,11 @@ export function searchRows(engine: Engine): SearchRows {
       .select({ id: sql<number>`rowid` })
       .from(sql`messages_fts`)
       .where(
-        and(sql`messages_fts match ${placeholder("match")}`, sql`rowid < ${placeholder("below")}`),
+        and(
+          sql`messages_fts match ${placeholder("match")}`,
+          sql`rowid < ${placeholder("below")}`,
+          unclearedIn("messages_fts.rowid"),
+        ),
       )
       .orderBy(sql`rowid desc`)
       .limit(placeholder("depth"))
@@ -42,7 +56,7 @@ export function searchRows(engine: Engine): SearchRows {
         .select({ id: sql<number>`found.rowid` })
         .from(
           sql`(select rowid from messages_fts where messages_fts match ${placeholder("match")}
-          and rowid < ${placeholder("below")} order by rowid desc limit 4 * ${placeholder("depth")}) as found`,
+          and rowid < ${placeholder("below")} and ${unclearedIn("messages_fts.rowid")} order by rowid desc limit 4 * ${placeholder("depth")}) as found`,
         )
         .where(
           sql`(select messages.model is not ${placeholder("model")}
@@ -86,7 +100,7 @@ export function searchRows(engine: Engine): SearchRows {
         })
         .from(messages)
         .innerJoin(sessions, eq(sessions.id, messages.sessionId))
-        .where(eq(messages.id, placeholder("id")))
+        .where(and(eq(messages.id, placeholder("id")), uncleared(messages.sessionId)))
         .prepare(),
     shared: () =>
       db

@@ -1,8 +1,7 @@
-// Deletion of a session's rows in batches, the oldest first, because one deletion of many would hold up all calls.
-import { setTimeout as sleep } from "node:timers/promises";
+// Deletion of a session's rows in batches, because one deletion of many would hold up all calls.
 import { sql } from "drizzle-orm";
-import type { Clearable } from "../../../sessions/store.ts";
 import type { Engine } from "../engine/engine.ts";
+import { inBatches, type Pace } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import { sqliteHistoryGaps } from "../history/history-gaps.ts";
 import { messages, sessionState } from "../schema/schema.ts";
@@ -10,23 +9,22 @@ import type { IndexMerge } from "../search/index-merge.ts";
 
 const { placeholder } = sql;
 
-/** Numbers of rows per batch, and number from which a session is deleted in batches. */
-const [FIRST_ROWS, MIN_ROWS, MAX_ROWS] = [8, 4, 100];
+/** Number of rows from which messages or state are deleted in batches. */
+const MANY_ROWS = 100;
+const PACE: Pace = { targetMs: 4, rest: 1, most: 100 };
 /** Number of deleted messages after which the full-text index is looked after. */
 const MERGE_EVERY = 1_000;
-/** Duration of a batch above which the next one is smaller, in ms. */
-const PIECE_MS = 4;
 
 function statements({ db }: Engine) {
   return lazily({
-    oldestMessages: () =>
+    clearedMessages: () =>
       db
         .delete(messages)
         .where(
-          sql`${messages.id} in (select id from messages where session_id = ${placeholder("id")}
-          order by seq limit ${placeholder("limit")})`,
+          sql`${messages.id} in (select messages.id from history_gaps join messages on messages.session_id = history_gaps.session_id
+            and messages.seq <= history_gaps.cleared_seq
+          where history_gaps.session_id = ${placeholder("id")} order by messages.seq limit ${placeholder("limit")})`,
         )
-        .returning({ seq: messages.seq })
         .prepare(),
     someState: () =>
       db
@@ -40,9 +38,9 @@ function statements({ db }: Engine) {
       db
         .select({
           messages: sql<number>`(select count(*) from (select 1 from messages
-          where session_id = ${placeholder("id")} limit ${MAX_ROWS}))`,
+          where session_id = ${placeholder("id")} limit ${MANY_ROWS}))`,
           keys: sql<number>`(select count(*) from (select 1 from session_state
-          where session_id = ${placeholder("id")} limit ${MAX_ROWS}))`,
+          where session_id = ${placeholder("id")} limit ${MANY_ROWS}))`,
         })
         .from(sql`(select 1)`)
         .prepare(),
@@ -52,54 +50,46 @@ function statements({ db }: Engine) {
 export function sqliteBatches(engine: Engine, index: IndexMerge) {
   const gaps = sqliteHistoryGaps(engine);
   const q = statements(engine);
-  const large = (id: string, what: Clearable): { history: boolean; state: boolean } => {
-    const left = q.rows.get({ id })!;
-    return {
-      history: what !== "state" && left.messages === MAX_ROWS,
-      state: what !== "history" && left.keys === MAX_ROWS,
-    };
+  const size = (id: string): { messages: boolean; state: boolean } => {
+    const rows = q.rows.get({ id })!;
+    return { messages: rows.messages === MANY_ROWS, state: rows.keys === MANY_ROWS };
   };
 
-  /**
-   * Deletes most of a large session's rows. An interruption leaves a session with fewer rows. `check` checks the caller's rights again in each batch.
-   */
-  const inPieces = async (
-    id: string,
-    what: Clearable,
-    check: () => void = () => undefined,
-  ): Promise<void> => {
-    let unmerged = 0;
-    for (let limit = FIRST_ROWS; ;) {
-      const { history, state } = await engine.readNow(() => large(id, what));
-      if (!history && !state) return;
-      let began = 0;
-      const rows = limit;
-      await engine.free(
-        () => {
-          began = performance.now();
-          check();
-          if (state) q.someState.run({ id, limit: rows });
-          const gone = history
-            ? q.oldestMessages.all({ id, limit: rows }).map(({ seq }) => seq)
-            : [];
-          unmerged += gone.length;
-          if (gone.length > 0) gaps.add(id, { missing: gone.length, lastSeq: Math.max(...gone) });
-        },
-        { durable: false },
-      );
-      const took = performance.now() - began; // with the commit
-      limit = Math.min(Math.max(MIN_ROWS, took > PIECE_MS ? limit >> 1 : limit * 2), MAX_ROWS);
-      await sleep(took); // leaves half of the time to other calls
-      if (unmerged >= MERGE_EVERY) {
-        await index.merge({ moreFollow: true });
+  return {
+    /** Runs inside a read or write: true for a session whose messages are many. */
+    hasManyMessages: (id: string): boolean => size(id).messages,
+
+    /** Runs inside a read or write. */
+    isLarge: (id: string): boolean => {
+      const { messages, state } = size(id);
+      return messages || state;
+    },
+
+    /** Deletes the rows of a cleared history, the oldest first. */
+    async removeCleared(id: string, signal?: AbortSignal): Promise<void> {
+      let unmerged = 0;
+      const remove = (limit: number): number => {
+        const { changes } = q.clearedMessages.run({ id, limit });
+        if (changes < limit) gaps.unmark(id);
+        return changes;
+      };
+      const then = async (rows: number): Promise<void> => {
+        unmerged += rows;
+        if (unmerged < MERGE_EVERY) return;
+        await index.merge({ moreFollow: true, signal });
         unmerged = 0;
-      }
-    }
-  };
+      };
+      await inBatches(engine, remove, { signal, pace: PACE, then });
+    },
 
-  const isLarge = (id: string): boolean => {
-    const { history, state } = large(id, "all");
-    return history || state;
+    /** Deletes the state if it is large. `check` throws in each batch if the caller may no longer do it. */
+    async removeState(id: string, check: () => void): Promise<void> {
+      if (!(await engine.readNow(() => size(id).state))) return;
+      const remove = (limit: number): number => {
+        check();
+        return q.someState.run({ id, limit }).changes;
+      };
+      await inBatches(engine, remove, { pace: PACE });
+    },
   };
-  return { inPieces, isLarge };
 }

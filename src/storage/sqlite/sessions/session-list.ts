@@ -4,6 +4,7 @@ import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import type { Access, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
 import { clientConnected, sessionAlive } from "../../shared/expiry.ts";
+import { uncleared } from "../../shared/messages.ts";
 import { OPENING, Position, positionOf, START } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
@@ -24,7 +25,8 @@ const NOTHING: SessionCounts = { messages: 0, stateKeys: 0, connections: 0 };
 const facts = {
   opening: sql<string | null>`case when sessions.name is null and sessions.title is null then
     (select substr(messages.content, 1, ${sql.raw(String(OPENING))}) from messages
-      where messages.session_id = sessions.id order by messages.seq limit 1) end`,
+      where messages.session_id = sessions.id and ${uncleared(sql`sessions.id`)}
+      order by messages.seq limit 1) end`,
   program: sql<
     string | null
   >`(select clients.name from clients where clients.session_id = sessions.id

@@ -1,15 +1,23 @@
-// The end of sessions, and of what they hold: cleared, deleted, expired. Foreign keys delete what a session owns.
+// The end of sessions, and of what they hold: cleared, deleted, expired. Foreign keys delete what a session owns; the rows of
+// large ones go in batches afterwards (shrink.ts).
 import { eq, sql } from "drizzle-orm";
 import { titleOf } from "../../../chat/title.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
 import { sessionExpired } from "../../shared/expiry.ts";
-import { FIRST_TURN } from "../../shared/messages.ts";
+import { clearedSeqOf, FIRST_TURN, uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { inBatches, sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { sqliteHistoryGaps } from "../history/history-gaps.ts";
-import { messages, sessions, sessionState, summaries } from "../schema/schema.ts";
+import {
+  historyGaps,
+  messages,
+  sessions,
+  sessionState,
+  summaries,
+  turns,
+} from "../schema/schema.ts";
 import type { Shrink } from "./shrink.ts";
 import { sqliteTraces } from "./traces.ts";
 
@@ -41,8 +49,14 @@ function statements({ db }: Engine) {
         .select({ content: messages.content })
         .from(messages)
         .where(
-          sql`${messages.sessionId} = ${placeholder("id")} and ${messages.role} = 'user' and ${messages.seq} <= ${FIRST_TURN}`,
+          sql`${messages.sessionId} = ${placeholder("id")} and ${messages.role} = 'user'
+            and ${uncleared(placeholder("id"))} and ${messages.seq} <= ${FIRST_TURN} + ${clearedSeqOf(placeholder("id"))}`,
         )
+        .prepare(),
+    endTurn: () =>
+      db
+        .delete(turns)
+        .where(eq(turns.sessionId, placeholder("id")))
         .prepare(),
     dropTitle: () =>
       db
@@ -61,6 +75,12 @@ function statements({ db }: Engine) {
       db
         .delete(sessionState)
         .where(eq(sessionState.sessionId, placeholder("id")))
+        .prepare(),
+    cleared: () =>
+      db
+        .select({ id: historyGaps.sessionId })
+        .from(historyGaps)
+        .where(sql`cleared_seq > 0`)
         .prepare(),
     expiredMessages: () =>
       db
@@ -98,24 +118,27 @@ export function sqliteSessionRemoval(engine: Engine, shrink: Shrink, writes: Wri
     () => engine.times(),
     forgetAll,
   );
+  const clearHistory = (id: string): void => {
+    for (const { content } of q.opening.all({ id }))
+      q.dropTitle.run({ id, title: titleOf(content) ?? "" });
+    cache.delete(id);
+    q.endTurn.run({ id });
+    q.clearSummary.run({ id });
+    if (shrink.clear(id)) return;
+    q.clearHistory.run({ id });
+    gaps.clear(id);
+  };
   return {
     async clear(id, what, by) {
-      const opening = await engine.readNow(() => q.opening.all({ id }));
-      await shrink.inPieces(id, what, () => writes.modify(by, id));
+      if (what !== "history") await shrink.removeState(id, () => writes.modify(by, id));
       await engine.free(() => {
         writes.modify(by, id);
-        if (what !== "state") {
-          for (const { content } of opening) q.dropTitle.run({ id, title: titleOf(content) ?? "" });
-          cache.delete(id);
-          q.clearHistory.run({ id });
-          gaps.clear(id);
-          q.clearSummary.run({ id });
-        }
+        if (what !== "state") clearHistory(id);
         if (what !== "history") q.clearState.run({ id });
         traces.forget(id);
         return true;
       });
-      shrink.tidy();
+      if (what !== "state") shrink.tidy();
     },
 
     async delete(id, by) {
@@ -135,12 +158,12 @@ export function sqliteSessionRemoval(engine: Engine, shrink: Shrink, writes: Wri
     ...expiring,
     async deleteExpired(signal) {
       // Their rows first, which makes the deletion of sessions cheap.
-      for (const rows of [q.expiredMessages, q.expiredState])
-        await inBatches(
-          (limit) =>
-            engine.free(() => rows.run({ ...engine.times(), limit }).changes, { durable: false }),
-          signal,
-        );
+      for (const rows of [q.expiredMessages, q.expiredState]) {
+        const remove = (limit: number): number => rows.run({ ...engine.times(), limit }).changes;
+        await inBatches(engine, remove, { signal });
+      }
+      for (const { id } of await engine.readNow(() => q.cleared.all()))
+        if (!signal?.aborted) await shrink.removeCleared(id, signal);
       return expiring.deleteExpired(signal);
     },
   };

@@ -1,8 +1,10 @@
-// Deletion of large sessions in batches, so that other calls can run in between. A deleted session is hidden first.
+// Deletion of large sessions and histories in batches, so that other calls can run in between. What goes is invisible first: a
+// deleted session is hidden, and a cleared history is marked as such.
 import { and, eq, ne, sql } from "drizzle-orm";
 import { HIDDEN, sessionAlive } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
+import { sqliteHistoryGaps } from "../history/history-gaps.ts";
 import {
   clients,
   grants,
@@ -17,8 +19,6 @@ import { sqliteBatches } from "./batches.ts";
 import { sqliteTraces } from "./traces.ts";
 
 const { placeholder } = sql;
-
-export type Shrink = ReturnType<typeof sqliteShrink>;
 
 const byId = eq(sessions.id, placeholder("id"));
 
@@ -62,89 +62,126 @@ const otherRowsOf = ({ db }: Engine) => [
   ),
 ];
 
-export function sqliteShrink(engine: Engine, index: IndexMerge) {
-  const { cached } = engine;
-  const { inPieces, isLarge } = sqliteBatches(engine, index);
-  const traces = sqliteTraces(engine);
-  const q = statements(engine);
-  const otherRows = otherRowsOf(engine);
-  const purging = new Map<string, Promise<void>>();
+export class Shrink {
+  readonly #engine: Engine;
+  readonly #index: IndexMerge;
+  readonly #batches: ReturnType<typeof sqliteBatches>;
+  readonly #gaps: ReturnType<typeof sqliteHistoryGaps>;
+  readonly #traces: ReturnType<typeof sqliteTraces>;
+  readonly #q: ReturnType<typeof statements>;
+  readonly #otherRows: ReturnType<typeof otherRowsOf>;
+  readonly #purging = new Map<string, Promise<void>>();
+  readonly #tidying = new Set<Promise<void>>();
 
-  const isHidden = (id: string): boolean => q.hidden.get({ id }) !== undefined;
-  const checkHidden = (id: string): void => {
-    if (!isHidden(id)) throw new Error("This session is another one by now.");
-  };
-  const tidying = new Set<Promise<void>>();
+  constructor(engine: Engine, index: IndexMerge) {
+    this.#engine = engine;
+    this.#index = index;
+    this.#batches = sqliteBatches(engine, index);
+    this.#gaps = sqliteHistoryGaps(engine);
+    this.#traces = sqliteTraces(engine);
+    this.#q = statements(engine);
+    this.#otherRows = otherRowsOf(engine);
+  }
+
   /** Merges the index without anybody waiting for it. The next cleanup does what fails. */
-  const tidy = (): void => {
-    const done = index.merge().catch(() => undefined);
-    tidying.add(done);
-    void done.finally(() => tidying.delete(done));
-  };
+  tidy(): void {
+    const done = this.#index.merge().catch(() => undefined);
+    this.#tidying.add(done);
+    void done.finally(() => this.#tidying.delete(done));
+  }
 
-  const isInTheWay = (id: string): boolean =>
-    isLarge(id) && q.alive.get({ ...engine.times(), id }) === undefined;
+  /** Deletes the state if it is large. `check` throws in each batch if the caller may no longer do it. */
+  removeState(id: string, check: () => void): Promise<void> {
+    return this.#batches.removeState(id, check);
+  }
 
-  /** Deletes a hidden session. The next cleanup deletes the rest that a crash or stop leaves. Never rejects. */
-  const purge = (id: string): Promise<void> => {
-    const before = purging.get(id);
-    if (before !== undefined) return before;
-    const done = inPieces(id, "all", () => checkHidden(id))
-      .then(() => engine.free(() => void q.deleteHidden.run({ id }), { durable: false }))
-      .then(tidy)
+  /** Deletes the rows of a cleared history that another process has left. */
+  removeCleared(id: string, signal?: AbortSignal): Promise<void> {
+    return this.#batches.removeCleared(id, signal);
+  }
+
+  /** Runs inside a write: clears a history of many messages, whose rows go afterwards; false for a shorter one. */
+  clear(id: string): boolean {
+    if (!this.#batches.hasManyMessages(id)) return false;
+    this.#gaps.mark(id);
+    void this.#purge(id);
+    return true;
+  }
+
+  /**
+   * Runs inside a write: deletes the session. A large one loses its name now, and its rows and its id afterwards, unless it
+   * must go `whole`. False if it did not exist.
+   */
+  remove(id: string, { whole = false } = {}): boolean {
+    if (!whole && this.#batches.isLarge(id)) {
+      void this.#purge(id);
+      return this.#hide(id);
+    }
+    this.#forgetCached();
+    return this.#q.delete.run({ id }).changes > 0;
+  }
+
+  /** Runs inside a read or write: true if `vacate` has to delete a large session that has expired, or is hidden. */
+  isInTheWay(id: string): boolean {
+    if (!this.#batches.isLarge(id)) return false;
+    return this.#q.alive.get({ ...this.#engine.times(), id }) === undefined;
+  }
+
+  /** Resolves when no such session has the id. */
+  async vacate(id: string): Promise<void> {
+    await this.#engine.free(() => {
+      if (this.isInTheWay(id)) this.#hide(id);
+    });
+    await this.#purge(id);
+  }
+
+  /** Resolves when all rows are gone that this process has hidden or cleared. */
+  async purged(): Promise<void> {
+    await Promise.all(this.#purging.values());
+    await Promise.all(this.#tidying);
+  }
+
+  /**
+   * Deletes the rows of a cleared history, or of a hidden session. The next cleanup deletes the rest that a crash or stop
+   * leaves. Never rejects.
+   */
+  #purge(id: string): Promise<void> {
+    const before = this.#purging.get(id) ?? Promise.resolve();
+    const done = before
+      .then(() => this.#removeRows(id))
+      .then(() => this.tidy())
       .catch(() => undefined)
-      .finally(() => purging.delete(id));
-    purging.set(id, done);
+      .finally(() => {
+        if (this.#purging.get(id) === done) this.#purging.delete(id);
+      });
+    this.#purging.set(id, done);
     return done;
-  };
+  }
+
+  async #removeRows(id: string): Promise<void> {
+    const isHidden = (): boolean => this.#q.hidden.get({ id }) !== undefined;
+    await this.#batches.removeCleared(id);
+    if (!(await this.#engine.readNow(isHidden))) return;
+    await this.#batches.removeState(id, () => {
+      if (!isHidden()) throw new Error("This session is another one by now.");
+    });
+    const removeSession = (): void => void this.#q.deleteHidden.run({ id });
+    await this.#engine.free(removeSession, { durable: false });
+  }
+
+  /** Runs inside a write: false if the session does not exist, or is hidden already. */
+  #hide(id: string): boolean {
+    this.#traces.forget(id); // as a trigger does with one that is deleted
+    const isNew = this.#q.hide.run({ id }).changes > 0;
+    this.#gaps.mark(id);
+    for (const rows of this.#otherRows) rows.run({ id });
+    this.#forgetCached();
+    return isNew;
+  }
 
   /** A session that goes leaves the clients that worked in it. */
-  const forgetCached = (): void => {
-    cached.sessions.clear();
-    cached.clients.clear();
-  };
-  /** Runs inside a write: false if the session does not exist, or is hidden already. */
-  const hide = (id: string): boolean => {
-    traces.forget(id); // as a trigger does with one that is deleted
-    const isNew = q.hide.run({ id }).changes > 0;
-    for (const rows of otherRows) rows.run({ id });
-    forgetCached();
-    return isNew;
-  };
-
-  return {
-    inPieces,
-    tidy,
-    purge,
-
-    /**
-     * Runs inside a write: deletes the session. A large one loses its name now, and its rows and its id afterwards, unless it
-     * must go `whole`. False if it did not exist.
-     */
-    remove(id: string, { whole = false } = {}): boolean {
-      if (!whole && isLarge(id)) {
-        void purge(id);
-        return hide(id);
-      }
-      forgetCached();
-      return q.delete.run({ id }).changes > 0;
-    },
-
-    /** Runs inside a read or write: true if `vacate` has to delete a large session that has expired, or is hidden. */
-    isInTheWay,
-
-    /** Resolves when no such session has the id. */
-    async vacate(id: string): Promise<void> {
-      await engine.free(() => {
-        if (isInTheWay(id)) hide(id);
-      });
-      await purge(id);
-    },
-
-    /** Resolves when all hidden sessions are deleted. */
-    async purged(): Promise<void> {
-      await Promise.all(purging.values());
-      await Promise.all(tidying);
-    },
-  };
+  #forgetCached(): void {
+    this.#engine.cached.sessions.clear();
+    this.#engine.cached.clients.clear();
+  }
 }

@@ -10,9 +10,11 @@ type SessionRow = Omit<Session, "pinned"> & { pinned: 0 | 1 } & ContentCounts & 
 
 const LIVING = "(expires_at IS NULL OR expires_at > @now)";
 
+const UNCLEARED = `seq > coalesce((SELECT cleared_seq FROM history_gaps WHERE session_id = @id), 0)`;
+
 const SESSION = `SELECT id, owner, name, title, system, pinned,
   created_at AS createdAt, last_active_at AS lastActiveAt, keep_ms AS keepMs, opened_by AS openedBy,
-  (SELECT count(*) FROM messages WHERE session_id = @id) AS messages,
+  (SELECT count(*) FROM messages WHERE session_id = @id AND ${UNCLEARED}) AS messages,
   max(coalesce((SELECT max(seq) FROM messages WHERE session_id = @id), 0),
     coalesce((SELECT last_seq FROM history_gaps WHERE session_id = @id), 0)) AS lastSeq,
   (SELECT count(*) FROM session_state WHERE session_id = @id AND ${LIVING}) AS stateKeys
@@ -23,7 +25,7 @@ const STATE = `SELECT key, value, version, updated_at AS updatedAt, expires_at A
 
 const MESSAGES = `SELECT seq, role, content, status, model, input_tokens AS inputTokens,
   output_tokens AS outputTokens, request_key AS requestKey, created_at AS createdAt, author
-  FROM messages WHERE session_id = ? ORDER BY seq`;
+  FROM messages WHERE session_id = @id AND ${UNCLEARED} ORDER BY seq`;
 
 /** Occupies the connection until the last piece is taken, or the generator is left. */
 export function* snapshotPieces(
@@ -41,7 +43,7 @@ export function* snapshotPieces(
   };
   for (const entry of sqlite.prepare<[object], StateEntry>(STATE).iterate({ id, now }))
     yield { type: "state", entry };
-  for (const message of sqlite.prepare<[string], Message>(MESSAGES).iterate(id))
+  for (const message of sqlite.prepare<[object], Message>(MESSAGES).iterate({ id }))
     yield { type: "message", message };
 }
 

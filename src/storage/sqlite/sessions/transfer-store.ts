@@ -5,6 +5,7 @@ import { and, eq, sql } from "drizzle-orm";
 import { AppError } from "../../../lib/errors.ts";
 import type { Content, SessionRecord, TransferStore } from "../../../transfer/store.ts";
 import { HIDDEN, sessionAlive } from "../../shared/expiry.ts";
+import { uncleared } from "../../shared/messages.ts";
 import { beingAnswered, deletedMeanwhile, ownerHasTooMany } from "../../shared/sessions.ts";
 import { changedMeanwhile, idTaken, importLost } from "../../shared/transfer.ts";
 import type { Sqlite } from "../engine/connection.ts";
@@ -96,6 +97,7 @@ export function sqliteTransferStore(
           and(
             ofSession,
             eq(messages.seq, placeholder("seq")),
+            uncleared(placeholder("id")),
             eq(messages.role, placeholder("role")),
             eq(messages.content, placeholder("content")),
           ),
@@ -223,7 +225,7 @@ export function sqliteTransferStore(
         await store(page, true);
         return { named };
       } catch (error) {
-        if (begun) await shrink.purge(id);
+        if (begun) await shrink.vacate(id).catch(() => undefined); // the next cleanup does it
         const isGone = begun && error instanceof AppError && error.code === "not_found";
         throw isGone && error !== refused ? importLost() : error;
       }

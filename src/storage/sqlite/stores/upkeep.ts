@@ -21,24 +21,18 @@ export function sqliteUpkeep(
   const pragma = (name: string): number => sqlite.pragma(name, { simple: true }) as number;
   const surplus = (): number =>
     pragma("freelist_count") - Math.max(SPARE_PAGES, pragma("page_count") * SPARE_PART);
-  const releasePages = async (limit: number): Promise<number> => {
-    // Files of the first versions keep their free pages: changing that takes a VACUUM, which holds everybody up.
-    if (pragma("auto_vacuum") !== 2) return 0;
-    if ((await engine.readNow(surplus)) <= 0) return 0;
-    return engine.free(
-      () => {
-        const before = pragma("freelist_count");
-        const pages = Math.min(limit, Math.floor(surplus()));
-        if (pages > 0) sqlite.pragma(`incremental_vacuum(${pages})`);
-        return before - pragma("freelist_count");
-      },
-      { durable: false },
-    );
+  /** Files of the first versions keep their free pages: changing that takes a VACUUM, which holds everybody up. */
+  const canShrink = (): boolean => pragma("auto_vacuum") === 2 && surplus() > 0;
+  const releasePages = (limit: number): number => {
+    const before = pragma("freelist_count");
+    const pages = Math.min(limit, Math.floor(surplus()));
+    if (pages > 0) sqlite.pragma(`incremental_vacuum(${pages})`);
+    return before - pragma("freelist_count");
   };
   return {
     async maintain(signal) {
       await index.merge({ signal });
-      await inBatches(releasePages, signal);
+      if (await engine.readNow(canShrink)) await inBatches(engine, releasePages, { signal });
       try {
         await engine.write(() => void sqlite.pragma("optimize"));
       } catch (error) {

@@ -35,15 +35,25 @@ export const messages = sqliteTable(
 );
 
 /** Gaps in the numbers of a session's messages: no number is reused, and a count takes one look. */
-export const historyGaps = sqliteTable("history_gaps", {
-  sessionId: text("session_id")
-    .primaryKey()
-    .references(() => sessions.id, { onDelete: "cascade" }),
-  /** Number of missing messages from 1 to the last number. */
-  missing: integer().notNull(),
-  /** The highest number that a message ever had, if its message was deleted. */
-  lastSeq: integer("last_seq").notNull(),
-});
+export const historyGaps = sqliteTable(
+  "history_gaps",
+  {
+    sessionId: text("session_id")
+      .primaryKey()
+      .references(() => sessions.id, { onDelete: "cascade" }),
+    /** Number of missing messages from 1 to the last number. */
+    missing: integer().notNull(),
+    /** The highest number that a message ever had, if its message was deleted. */
+    lastSeq: integer("last_seq").notNull(),
+    /** Messages up to this number are cleared: nobody sees them, and their rows go in batches. 0 for none. */
+    clearedSeq: integer("cleared_seq").notNull().default(0),
+  },
+  (t) => [
+    index("history_gaps_cleared")
+      .on(t.sessionId)
+      .where(sql`cleared_seq > 0`),
+  ],
+);
 
 /** At most one open chat turn a session: the claim that keeps turns from interleaving. */
 export const turns = sqliteTable(
