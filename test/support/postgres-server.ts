@@ -1,13 +1,12 @@
 // The PostgreSQL server of a test run, for all its files: the one of HOLDFAST_TEST_DATABASE_URL, or one of its own that starts when
 // the first test asks for it.
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
+import { startPostgres } from "./postgres-process.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -46,23 +45,10 @@ export async function offerPostgres(project: TestProject): Promise<() => Promise
 
 async function start(prefix: string): Promise<Server> {
   const given = process.env["HOLDFAST_TEST_DATABASE_URL"];
-  return given === undefined ? startOwn() : { url: given, stop: () => dropAll(given, prefix) };
-}
-
-/** In a process of its own: the package ends its process by itself, with an exit code of its own. */
-async function startOwn(): Promise<Server> {
-  const script = fileURLToPath(new URL("own-postgres.ts", import.meta.url));
-  const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout.once("data", (data) => resolve(String(data).trim()));
-    child.once("exit", () => reject(new Error("PostgreSQL did not start.")));
-  });
-  const stop = async (): Promise<void> => {
-    const ended = once(child, "exit");
-    child.stdin.end();
-    await ended;
-  };
-  return { url, stop };
+  // Nobody cuts the machine's power in a test.
+  return given === undefined
+    ? startPostgres("fsync=off", "max_connections=200")
+    : { url: given, stop: () => dropAll(given, prefix) };
 }
 
 async function dropAll(url: string, prefix: string): Promise<void> {
