@@ -8,6 +8,7 @@ import { measureCalls } from "./calls.ts";
 import { measureCleanup } from "./cleanup.ts";
 import { measureGrowth } from "./growth.ts";
 import { measureMemory, measureStreams } from "./memory.ts";
+import { measurePostgres } from "./postgres/measure.ts";
 import { measureRehydration } from "./rehydration.ts";
 import { type Measurement, met, type Row } from "./row.ts";
 import { measureSearch } from "./search.ts";
@@ -22,6 +23,7 @@ const GROUPS: Record<string, Measurement> = {
   cleanup: measureCleanup,
   growth: measureGrowth,
   search: measureSearch,
+  postgres: measurePostgres,
 };
 
 const { values, positionals } = parseArgs({

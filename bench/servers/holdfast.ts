@@ -1,9 +1,9 @@
-// Holdfast as it ships, with the benchmark's two tools that it lacks. Arguments: the data folder, the durability, and
-// the maximum age of sessions if some shall expire.
+// Holdfast as it ships, with the benchmark's two tools that it lacks. Arguments: the data folder or the address of a database,
+// the durability, and the maximum age of sessions if some shall expire.
 import { z } from "zod";
 import { createHoldfast, defineTool } from "../../src/index.ts";
 
-const [folder, durability = "full", maxAge = "never"] = process.argv.slice(2);
+const [place, durability = "full", maxAge = "never"] = process.argv.slice(2);
 
 const echo = defineTool({
   name: "echo",
@@ -26,7 +26,8 @@ const steps = defineTool({
 });
 
 const config = {
-  ...{ "data-dir": folder!, durability, port: 0, "log-level": "error" },
+  ...(place!.startsWith("postgres://") ? { "database-url": place! } : { "data-dir": place! }),
+  ...{ durability, port: 0, "log-level": "error" },
   "max-calls-per-minute": 900_000_000,
   "max-age": maxAge,
   // Clean up every second: sessions that the previous run has kept wait for one interval.

@@ -113,6 +113,7 @@ export class HttpServer {
       modern: this.#eras.modern,
       accepting: () => this.#accepting,
       pending: this.#eras.pending,
+      request: (caller, act) => storage.request(caller, act),
       ready: () => storage.check(),
       publicUrl: () => config["public-url"] && resourceUrl().href,
       hosts: knownHosts(config),

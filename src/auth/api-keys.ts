@@ -36,6 +36,11 @@ export interface ApiKeyStore {
 }
 
 const KEY = /^hf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
+
+/** The id of the key that an Authorization header names. */
+export const keyIdOf = (authorization: string | undefined): string | undefined =>
+  authorization && KEY.exec(authorization.slice(authorization.lastIndexOf(" ") + 1))?.[1];
+
 const MAX_PRINCIPAL_BYTES = 200;
 
 /** The hash of a random secret, which is stored in its place. */

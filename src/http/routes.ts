@@ -2,12 +2,14 @@
 import type { HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
+import { keyIdOf } from "../auth/api-keys.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PendingResponses } from "../mcp/calls/in-flight.ts";
 import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
 import type { ModernEndpoint } from "../mcp/modern/endpoint.ts";
 import { ROUTE_SCOPES } from "../mcp/scopes.ts";
 import { RequestError } from "../protocol/errors.ts";
+import type { Storage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics, Refuse } from "../telemetry/metrics.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
@@ -51,6 +53,8 @@ export interface RouteOptions {
   /** False while the server is stopping. */
   accepting(): boolean;
   pending: PendingResponses;
+  /** Runs a request of `/mcp`; the storage may read ahead. */
+  request: Storage["request"];
   /** Rejects when the storage cannot be used. */
   ready(): Promise<void>;
   /** Address of `/mcp` for clients, if it is configured. */
@@ -179,6 +183,10 @@ function mcpRoutes(
   const streaming = [needs("GET /mcp"), legacyOnly, streamNeedsClient(address), acceptsStream];
   const ending = [needs("DELETE /mcp"), legacyOnly];
   for (const path of ["/mcp", "/mcp/:name"]) {
+    app.use(path, (c, next) => {
+      const keyId = keyIdOf(c.req.header("authorization"));
+      return options.request({ keyId, clientId: c.req.header("mcp-session-id") }, next);
+    });
     app.post(path, guarded(...admitting, ...posting), (c) => mcp.post(c));
     app.get(path, guarded(...admitting, ...streaming), (c) => mcp.get(c));
     app.delete(path, guarded(...admitting, ...ending), (c) => mcp.delete(c));

@@ -53,10 +53,18 @@ export interface Storage {
   readonly cutoffs: Cutoffs;
   /** For programs that will be told no maximum age. */
   rememberMaxAge(): Promise<void>;
+  /** Runs a request. An engine may read the rows that it will ask for first together. */
+  request<T>(caller: CallerIds, act: () => T): T;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */
   close(): Promise<void>;
+}
+
+/** The ids that the headers of a request name, none of them checked. */
+export interface CallerIds {
+  keyId: string | undefined;
+  clientId: string | undefined;
 }
 
 /** After how long without a use something goes, in milliseconds; `Infinity` for never. */

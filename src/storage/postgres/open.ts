@@ -91,9 +91,11 @@ async function storageOf(
   const subscriptions = subscriptionRows(engine, usage);
   const outbox = outboxRows(engine, usage);
   const sessions = postgresSessionStore(engine, usage, writes);
+  const clients = postgresClientStore(engine, usage, subscriptions.add, maxClients);
+  const apiKeys = postgresApiKeyStore(engine);
   return {
     sessions,
-    clients: postgresClientStore(engine, usage, subscriptions.add, maxClients),
+    clients,
     state: postgresStateStore(engine, usage, writes),
     history: postgresHistoryStore(engine, maxMessages, usage, writes),
     instances: postgresInstanceStore(engine, () => notifications.report()),
@@ -103,7 +105,7 @@ async function storageOf(
     subscriptions: postgresSubscriptionStore(engine, subscriptions, outbox),
     keyedCalls: postgresKeyedCallStore(engine, usage),
     signingKeys: postgresSigningKeyStore(engine),
-    apiKeys: postgresApiKeyStore(engine),
+    apiKeys,
     browserSessions: postgresBrowserSessionStore(engine),
     audit: postgresAuditStore(engine),
     transfer: postgresTransferStore(engine, { maxMessages, usage, writes }),
@@ -117,6 +119,11 @@ async function storageOf(
     clientAgeMs,
     cutoffs: postgresCutoffs(engine, cutoffs),
     rememberMaxAge: () => rememberMaxAge(engine, maxAgeMs),
+    request: ({ keyId, clientId }, act) =>
+      engine.ahead.run(
+        { ...apiKeys.ahead(keyId), ...(clientId !== undefined && clients.ahead(clientId)) },
+        act,
+      ),
     // A transaction number is given only where something can be written.
     check: () =>
       engine.write(async () => void (await engine.db.execute(sql`select pg_current_xact_id()`))),

@@ -142,6 +142,7 @@ export async function openSqlite({
       clientAgeMs,
       cutoffs: sqliteCutoffs(engine, sqlite, cutoffs),
       rememberMaxAge: () => rememberMaxAge(engine, maxAgeMs),
+      request: (_, act) => act(),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         watch?.close();

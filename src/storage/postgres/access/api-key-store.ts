@@ -1,13 +1,16 @@
 // API keys in PostgreSQL.
 import { and, asc, eq, isNotNull, isNull, lte, or, sql } from "drizzle-orm";
-import type { ApiKeyStore } from "../../../auth/api-keys.ts";
+import type { ApiKey, ApiKeyStore } from "../../../auth/api-keys.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { Reads } from "../engine/read-ahead.ts";
 import { prepared } from "../engine/statements.ts";
 import { apiKeys } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
-export function postgresApiKeyStore(engine: Engine): ApiKeyStore {
+export function postgresApiKeyStore(
+  engine: Engine,
+): ApiKeyStore & { ahead(id: string | undefined): Reads } {
   const { db, clock } = engine;
   const byId = eq(apiKeys.id, placeholder("id"));
   const ids = sql`${placeholder("ids")}::text[]`;
@@ -39,14 +42,21 @@ export function postgresApiKeyStore(engine: Engine): ApiKeyStore {
         .from(sql`unnest(${ids}, ${placeholder("times")}::bigint[]) as used(id, at)`)
         .where(sql`api_keys.id = used.id`),
   });
+  const find = (id: string): Promise<ApiKey | undefined> => q.find.get({ id });
+  const any = async (): Promise<boolean> => (await q.any.get()) !== undefined;
   return {
     create: (key) =>
       engine.write(async () => {
         await db.insert(apiKeys).values({ ...key, hash: Buffer.from(key.hash) });
       }),
-    find: (id) => engine.read(() => q.find.get({ id })),
+    find: (id) => engine.read(() => engine.ahead.take<ApiKey | undefined>(`key ${id}`) ?? find(id)),
     list: () => engine.read(() => q.list.all()),
-    any: () => engine.read(async () => (await q.any.get()) !== undefined),
+    any: () => engine.read(() => engine.ahead.take<boolean>("any key") ?? any()),
+    /** `id`: of the key that the caller sends. */
+    ahead: (id: string | undefined) => ({
+      "any key": any(),
+      ...(id !== undefined && { [`key ${id}`]: find(id) }),
+    }),
     revoke: (id) =>
       engine.inOrder(`key ${id}`, () =>
         engine.write(async () => (await q.revoke.run({ id, now: clock.now() })).changes === 1),

@@ -9,6 +9,8 @@ import type { Subject } from "../../../updates/changes.ts";
 import { type EngineTimes, type ExpiryTimes, NEVER_BACK_MS } from "../../shared/expiry.ts";
 import type { Companion } from "./companion.ts";
 import { fromPostgres, isAfterFailure, isConnectionLoss, isRetryable } from "./errors.ts";
+import { ReadAhead } from "./read-ahead.ts";
+import { ReadBatch } from "./read-batch.ts";
 import {
   type Connection,
   databaseOf,
@@ -43,6 +45,8 @@ export class Engine {
   readonly db: NodePgDatabase;
   readonly clock: Clock;
   readonly time: TrustedTime;
+  readonly ahead = new ReadAhead();
+  readonly #reads: ReadBatch;
   readonly #pool: pg.Pool;
   readonly #cutoffs: EngineTimes;
   readonly #onChange: EngineOptions["onChange"];
@@ -60,6 +64,7 @@ export class Engine {
 
   constructor({ pool, clock, cutoffs, onChange, onCommit }: EngineOptions) {
     this.#pool = pool;
+    this.#reads = new ReadBatch(pool);
     this.clock = clock;
     this.#cutoffs = cutoffs;
     this.time = cutoffs.time;
@@ -222,11 +227,12 @@ export class Engine {
   get #connection(): Connection {
     const transaction = this.#transaction.getStore();
     return transaction === undefined || transaction.state === "committed"
-      ? this.#pool
+      ? this.#reads
       : transaction;
   }
 
   async #write<T>(operation: () => Promise<T>, begin: string): Promise<T> {
+    this.ahead.drop();
     return this.#counted(async () => {
       for (let attempt = 1; ; attempt += 1) {
         try {

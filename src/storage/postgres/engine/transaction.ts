@@ -1,4 +1,5 @@
 // A transaction on a connection, and Drizzle over whatever connection is the current one.
+import type { Socket } from "node:net";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 import type { Subject } from "../../../updates/changes.ts";
@@ -22,6 +23,7 @@ export function transactionOn(client: pg.ClientBase): Transaction {
     query(statement) {
       // A part of the operation that went on beside the one that failed must not write outside of the transaction.
       if (this.state === "given up") return Promise.reject(givenUp());
+      sendTogether(client);
       const result = client.query(statement);
       result.catch((error: unknown) => {
         if (!isAfterFailure(error)) this.failure = error;
@@ -29,6 +31,23 @@ export function transactionOn(client: pg.ClientBase): Transaction {
       return result;
     },
   };
+}
+
+const held = new WeakSet<Socket>();
+
+/**
+ * Sends the statements of one turn of the event loop in one packet; to be called before each. The driver would write each by
+ * itself, and every write wakes the database.
+ */
+export function sendTogether(client: pg.ClientBase): void {
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  if (held.has(stream)) return;
+  held.add(stream);
+  stream.cork();
+  process.nextTick(() => {
+    held.delete(stream);
+    stream.uncork();
+  });
 }
 
 export const givenUp = (): Error => new Error("The transaction was given up.");

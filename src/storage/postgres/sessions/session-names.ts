@@ -1,5 +1,6 @@
 // Names of sessions, each used once by an owner. The name of an expired session is free.
 import { and, eq, sql } from "drizzle-orm";
+import type { Session } from "../../../sessions/session.ts";
 import { sessionAlive } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
@@ -22,7 +23,12 @@ export function postgresSessionNames(engine: Engine) {
     delete: () => db.delete(sessions).where(byName),
   });
   return {
-    find: (owner: string, name: string) => q.find.get({ ...engine.times(), owner, name }),
+    async find(owner: string, name: string): Promise<Session | undefined> {
+      const ahead = await engine.ahead.take<Session | undefined>("session");
+      return ahead?.owner === owner && ahead.name === name
+        ? ahead
+        : q.find.get({ ...engine.times(), owner, name });
+    },
 
     /** Inside a write: takes the name from a session that has expired; false when a living one has it. */
     async free(owner: string, name: string): Promise<boolean> {

@@ -81,7 +81,11 @@ export function postgresSessionStore(
     });
 
   return {
-    findById: (id) => engine.read(() => q.aliveById.get({ ...engine.times(), id })),
+    findById: (id) =>
+      engine.read(async () => {
+        const ahead = await engine.ahead.take<Session | undefined>("session");
+        return ahead?.id === id ? ahead : q.aliveById.get({ ...engine.times(), id });
+      }),
     findByName: (owner, name) => engine.read(() => names.find(owner, name)),
     ...{ create, update, give },
     ...shares.methods,

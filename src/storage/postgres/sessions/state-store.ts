@@ -1,5 +1,6 @@
 // Key/value state in PostgreSQL: one row a key. The primary key serves reads, prefixes and the count.
 import { and, asc, between, eq, gt, gte, sql } from "drizzle-orm";
+import { AppError } from "../../../lib/errors.ts";
 import { onPage } from "../../../lib/page.ts";
 import type { StateRange, StateStore } from "../../../state/store.ts";
 import { checkVersion, endOf, tooManyKeys } from "../../shared/state.ts";
@@ -9,7 +10,7 @@ import { prepared } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import type { Usage } from "../limits/usage.ts";
 import { sessionState } from "../schema/schema.ts";
-import { stateColumns, statePut } from "./state-rows.ts";
+import { stateColumns } from "./state-rows.ts";
 
 const { placeholder } = sql;
 
@@ -34,19 +35,17 @@ export function postgresStateStore(engine: Engine, usage: Usage, access: WriteAc
     set: (sessionId, { key, value, expiresAt, ifVersion, maxKeys, by }) =>
       engine.writeIn(sessionId, async () => {
         const now = engine.clock.now();
-        const [, current, others] = await Promise.all([
+        // Sent at once: what a check throws undoes the write.
+        const [, before, entry, full] = await Promise.all([
           access.modify(by, sessionId),
-          q.get.get({ sessionId, key, now }),
-          q.othersOfNew.get({ sessionId, key, now }),
+          q.before.get({ sessionId, key, now }),
+          q.set.get({ sessionId, key, value, now, expiresAt }),
+          refusalOf(usage.checkState(sessionId)),
         ]);
-        checkVersion(key, ifVersion, current?.version);
-        if (current === undefined && others!.n >= maxKeys) throw tooManyKeys(maxKeys);
-        const version = (current?.version ?? 0) + 1;
-        const grows = bytesOf(value) > bytesOf(current?.value ?? "");
-        const [entry] = await Promise.all([
-          q.put.get({ sessionId, key, value, version, updatedAt: now, expiresAt }),
-          grows && usage.checkState(sessionId),
-        ]);
+        const { version, bytes, others } = before!;
+        checkVersion(key, ifVersion, version ?? undefined);
+        if (version === null && others! >= maxKeys) throw tooManyKeys(maxKeys);
+        if (full !== undefined && bytesOf(value) > bytes) throw full;
         return entry!;
       }),
 
@@ -85,6 +84,16 @@ export function postgresStateStore(engine: Engine, usage: Usage, access: WriteAc
   };
 }
 
+/** An `AppError` that a check has thrown. */
+const refusalOf = (check: Promise<void>): Promise<AppError | undefined> =>
+  check.then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof AppError) return error;
+      throw error;
+    },
+  );
+
 const bytesOf = (text: string): number => Buffer.byteLength(text);
 
 function statementsOf(engine: Engine) {
@@ -94,20 +103,39 @@ function statementsOf(engine: Engine) {
   const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
   return prepared({
     get: () => db.select(stateColumns).from(sessionState).where(and(byKey, alive)),
-    /** The number of keys, counted only if this one is new. */
-    othersOfNew: () =>
+    /** The entry before a write. The other keys are counted only if this one is new. */
+    before: () =>
       db
-        .select({ n: sql<number>`count(*)` })
-        .from(sessionState)
-        .where(
-          and(
-            inSession,
-            alive,
-            sql`not exists (select 1 from session_state as this where this.session_id = ${placeholder("sessionId")}
-              and this.key = ${placeholder("key")} and (this.expires_at is null or this.expires_at > ${placeholder("now")}))`,
-          ),
-        ),
-    put: () => statePut(engine),
+        .select({
+          version: sql<number | null>`${sessionState.version}`,
+          bytes: sql<number>`coalesce(octet_length(${sessionState.value}), 0)`,
+          others: sql<
+            number | null
+          >`case when ${sessionState.version} is null then (select count(*) from session_state others
+            where others.session_id = ${placeholder("sessionId")}
+            and (others.expires_at is null or others.expires_at > ${placeholder("now")})) end`,
+        })
+        .from(sql`(select 1) one`)
+        .leftJoin(sessionState, and(byKey, alive)),
+    set: () =>
+      db
+        .insert(sessionState)
+        .values({
+          ...{ sessionId: placeholder("sessionId"), key: placeholder("key") },
+          ...{ value: placeholder("value"), version: 1 },
+          ...{ updatedAt: placeholder("now"), expiresAt: placeholder("expiresAt") },
+        })
+        .onConflictDoUpdate({
+          target: [sessionState.sessionId, sessionState.key],
+          set: {
+            value: sql`excluded.value`,
+            // An expired entry is none.
+            version: sql`case when ${alive} then ${sessionState.version} + 1 else 1 end`,
+            updatedAt: sql`excluded.updated_at`,
+            expiresAt: sql`excluded.expires_at`,
+          },
+        })
+        .returning(stateColumns),
     delete: () => db.delete(sessionState).where(byKey),
     /** The sizes of values, which PostgreSQL knows without reading them. */
     sizes: () =>

@@ -1,10 +1,12 @@
 // Clients in PostgreSQL.
 import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
+import type { Client } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { SHOWN } from "../../shared/clients.ts";
-import { clientAlive, clientExpired } from "../../shared/expiry.ts";
+import { clientAlive, clientExpired, sessionAlive } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
+import type { Reads } from "../engine/read-ahead.ts";
 import { prepared } from "../engine/statements.ts";
 import { postgresClientRoom } from "../limits/client-room.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -35,11 +37,13 @@ export function postgresClientStore(
   usage: Pick<Usage, "checkProgram">,
   subscribe: SubscriptionRows["add"],
   maxClients: number,
-): ClientStore {
+): ClientStore & { ahead(id: string): Reads } {
   const { db } = engine;
   const q = statements(engine);
   const connection = connectionStatements(engine);
   const end = endStatements(engine);
+  const ahead = aheadStatements(engine);
+  const find = (id: string) => q.find.get({ ...engine.times(), id });
   const makeRoom = postgresClientRoom(engine, maxClients);
   return {
     create: (client, subscribed) =>
@@ -51,7 +55,11 @@ export function postgresClientStore(
         ]);
         if (subscribed) await subscribe(client.id, subscribed.uris, subscribed.max);
       }),
-    find: (owner, id) => engine.read(() => q.find.get({ ...engine.times(), owner, id })),
+    find: (owner, id) =>
+      engine.read(async () => {
+        const client = await (engine.ahead.take<Client | undefined>(`client ${id}`) ?? find(id));
+        return client?.owner === owner ? client : undefined;
+      }),
     findByOwnSession: (owner, sessionId) =>
       engine.read(() => q.findByOwnSession.get({ ...engine.times(), owner, sessionId })),
     connected: (owner, limit) =>
@@ -93,6 +101,10 @@ export function postgresClientStore(
         async () => void (await q.touch.run({ ids: [...times.keys()], ats: [...times.values()] })),
       ),
     ...postgresExpiring(engine, clients, clientExpired, () => engine.times()),
+    ahead: (id: string) => ({
+      [`client ${id}`]: find(id),
+      session: ahead.session.get({ ...engine.times(), id }),
+    }),
   };
 }
 
@@ -104,11 +116,7 @@ function statements({ db }: Engine) {
   const { epoch: _epoch, ...columns } = getTableColumns(clients);
   const { owner } = clients;
   return prepared({
-    find: () =>
-      db
-        .select(columns)
-        .from(clients)
-        .where(and(byId, eq(owner, placeholder("owner")), clientAlive)),
+    find: () => db.select(columns).from(clients).where(and(byId, clientAlive)),
     findByOwnSession: () =>
       db
         .select(columns)
@@ -175,6 +183,22 @@ function statements({ db }: Engine) {
           sql`unnest(${placeholder("ids")}::text[], ${placeholder("ats")}::bigint[]) as seen (id, at)`,
         )
         .where(sql`clients.id = seen.id and ${byIds}`),
+  });
+}
+
+function aheadStatements({ db }: Engine) {
+  return prepared({
+    /** The session that the client worked in last. */
+    session: () =>
+      db
+        .select()
+        .from(sessions)
+        .where(
+          and(
+            sql`sessions.id = (select coalesce(one.session_id, one.own_session_id) from clients one where one.id = ${placeholder("id")})`,
+            sessionAlive,
+          ),
+        ),
   });
 }
 

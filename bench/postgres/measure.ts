@@ -1,0 +1,150 @@
+import { countingWay } from "../../test/support/counting-way.ts";
+// Calls on PostgreSQL: against SQLite, by one to three nodes, their round trips to the database, and their cost as the database
+// grows.
+import { legacy, modern, post, type Workload } from "../clients.ts";
+import { load } from "../load.ts";
+import { inFolder, type Running, startServer } from "../processes.ts";
+import { median, ratio, type Row } from "../row.ts";
+import { fillDatabase, type NewDatabase, openServer } from "./databases.ts";
+
+const ROUNDS = 5;
+const SECONDS = 2;
+const CONNECTIONS = 16;
+const SET: Workload = legacy("state_set", { key: "count", value: 42 });
+const GET: Workload = legacy("state_get", { key: "count" });
+
+export async function* measurePostgres(): AsyncGenerator<Row> {
+  await using server = await openServer();
+  for (const measure of [againstSqlite, byNodes, roundTrips, asItGrows])
+    yield* await measure(server.create);
+}
+
+async function withServers<T>(
+  places: readonly string[],
+  use: (servers: Running[]) => Promise<T>,
+): Promise<T> {
+  const servers: Running[] = [];
+  try {
+    for (const place of places) servers.push(await startServer("holdfast.ts", place));
+    return await use(servers);
+  } finally {
+    await Promise.all(servers.map((server) => server.kill()));
+  }
+}
+
+const againstSqlite = (create: NewDatabase): Promise<Row[]> =>
+  inFolder(async (folder) =>
+    withServers([await create(), folder], async ([ours, theirs]) => {
+      const rows: Row[] = [];
+      const calls: [string, Workload, number?][] = [
+        ["2025 `state_set`", SET, 0.4],
+        ["2026 `state_set`", modern("state_set", { key: "count", value: 42 }), 0.4],
+        ["2025 `state_get`", GET],
+      ];
+      for (const [name, workload, atLeast] of calls) {
+        const rates = await inTurn([
+          () => rate([ours!], workload),
+          () => rate([theirs!], workload),
+        ]);
+        const what = `${name} on PostgreSQL / on SQLite, both durable`;
+        rows.push(ratio(what, "/s", sides(rates), atLeast === undefined ? undefined : { atLeast }));
+      }
+      return rows;
+    }),
+  );
+
+/** One server has all connections of the load, or each of several its part. */
+async function byNodes(create: NewDatabase): Promise<Row[]> {
+  const database = await create();
+  return withServers([database, database, database], async (nodes) => {
+    const counts = [2, 3, 1];
+    const rates = await inTurn(counts.map((n) => () => rate(nodes.slice(0, n), SET)));
+    const one = rates[2]!;
+    return [0, 1].map((i) =>
+      ratio(`2025 \`state_set\` on ${counts[i]} nodes / on one`, "/s", sides([rates[i]!, one]), {
+        atLeast: 0.77, // a call costs at most 1.3 times as much
+      }),
+    );
+  });
+}
+
+async function rate(servers: readonly Running[], workload: Workload): Promise<number> {
+  const options = (i: number) => ({
+    connections: Math.floor((CONNECTIONS + i) / servers.length),
+    seconds: SECONDS,
+  });
+  const results = await Promise.all(servers.map(({ url }, i) => load(url, workload, options(i))));
+  return results.reduce((sum, { requestsPerSecond }) => sum + requestsPerSecond, 0);
+}
+
+/** What each measures, one number for each round, without the first. */
+async function inTurn(measures: readonly (() => Promise<number>)[]): Promise<number[][]> {
+  const results: number[][] = measures.map(() => []);
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [i, measure] of measures.entries()) {
+      const result = await measure();
+      if (round > 0) results[i]!.push(result);
+    }
+  }
+  return results;
+}
+
+const sides = ([ours, theirs]: number[][]) => ({ ours: ours!, theirs: theirs! });
+
+/** Of single calls, one after another, with what goes on beside them. */
+async function roundTrips(create: NewDatabase): Promise<Row[]> {
+  const way = await countingWay(await create());
+  try {
+    return await withServers([way.url], async ([server]) => {
+      const rows: Row[] = [];
+      for (const [name, workload, atMost] of [
+        ["state_set", SET, 3],
+        ["state_get", GET, 2],
+      ] as const) {
+        const request = await workload(server!.url);
+        const counts: number[] = [];
+        for (let n = -20; n < 100; n++) {
+          const before = way.count;
+          await (await post(server!.url, request)).text();
+          if (n >= 0) counts.push(way.count - before);
+        }
+        const spread: [number, number] = [Math.min(...counts), Math.max(...counts)];
+        const figure = median(counts);
+        rows.push({
+          ...{ what: `round trips to PostgreSQL of a warm \`${name}\``, unit: "", spread },
+          ...{ ours: figure, figure, reach: { atMost } },
+        });
+      }
+      return rows;
+    });
+  } finally {
+    way.close();
+  }
+}
+
+async function asItGrows(create: NewDatabase): Promise<Row[]> {
+  const [large, small] = [await create(), await create()];
+  await fillDatabase(large, 100_000);
+  await fillDatabase(small, 1_000);
+  return withServers([large, small], async (servers) => {
+    const rows: Row[] = [];
+    for (const [name, workload] of [
+      ["state_set", SET],
+      ["state_get", GET],
+    ] as const) {
+      const requests = await Promise.all(servers.map(({ url }) => workload(url)));
+      const times: number[][] = servers.map(() => []);
+      for (let n = -50; n < 500; n++) {
+        for (const [i, { url }] of servers.entries()) {
+          const began = performance.now();
+          await (await post(url, requests[i]!)).text();
+          if (n >= 0) times[i]!.push(performance.now() - began);
+        }
+      }
+      const what = `\`${name}\` on PostgreSQL with 100,000 stored sessions / with 1,000`;
+      const { spread: _ofSingleCalls, ...row } = ratio(what, "ms", sides(times), { atMost: 1.3 });
+      rows.push(row);
+    }
+    return rows;
+  });
+}
