@@ -77,7 +77,8 @@ export interface StreamStore extends Expiring {
    * that nobody awaits: progress stays before the answer. The oldest events beyond `maxEvents` are pruned, with a delay of at most
    * a tenth. `instanceId` is the process that runs the requests. `sessions` are the sessions whose content the stream
    * may hold from now on.
-   * @throws AppError `not_found` when the stream is gone, `interrupted` when another process runs its requests now
+   * @throws AppError `not_found` when the stream is gone, `interrupted` when another process runs its requests now, or they
+   * have all ended
    */
   append(
     streamId: string,

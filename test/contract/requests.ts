@@ -79,6 +79,10 @@ export function requestsContract(open: Open): void {
       expect(await streams.answer(streamId, 1, '"of the wrong run"', paused)).toBeUndefined();
       await streams.append(streamId, '"again"', 9, here);
       expect(await streams.answer(streamId, 1, '"right"', here)).toMatchObject({ finished: true });
+      for (const late of [paused, here])
+        await expect(streams.append(streamId, '"late"', 9, late)).rejects.toMatchObject(
+          failure("interrupted"),
+        );
       expect((await log(streamId)).map(([, data]) => data)).toEqual([
         ...['"1 of 2"', '"again"', '"right"'],
       ]);

@@ -181,6 +181,8 @@ export class StreamResponse implements PendingResponse {
   readonly #sessions = new Set<string>();
   #unnoted: readonly string[] = [];
   #unstored = 0;
+  /** True when this process has ended the last request of the stream. */
+  #finished = false;
 
   constructor(options: StreamResponseOptions) {
     this.#options = options;
@@ -232,9 +234,11 @@ export class StreamResponse implements PendingResponse {
     const { store, stream, instanceId } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await this.#noting((sessions) =>
-          store.answer(stream.id, id, data, instanceId, sessions),
-        );
+        return await this.#noting(async (sessions) => {
+          const ended = await store.answer(stream.id, id, data, instanceId, sessions);
+          this.#finished ||= ended?.finished === true;
+          return ended;
+        });
       } catch (error) {
         const wait = STORE_AGAIN_MS[attempt];
         if (wait === undefined || this.#awaited.none) throw error;
@@ -277,7 +281,9 @@ export class StreamResponse implements PendingResponse {
       );
       stream.stored(seq, data);
     } catch (error) {
-      if (error instanceof AppError && error.code === "interrupted") await this.#takenOver();
+      // Behind this process's own last answer, a message of a handler that has returned is only dropped.
+      const isTaken = error instanceof AppError && error.code === "interrupted" && !this.#finished;
+      if (isTaken) await this.#takenOver();
       throw error;
     } finally {
       this.#unstored -= 1;
@@ -287,7 +293,10 @@ export class StreamResponse implements PendingResponse {
   async discard(id: RequestId): Promise<void> {
     const { store, stream } = this.#options;
     const ended = await store.retire(stream.id, id);
-    if (ended?.finished) stream.finish();
+    if (ended?.finished) {
+      this.#finished = true;
+      stream.finish();
+    }
     this.#awaited.end(id);
   }
 

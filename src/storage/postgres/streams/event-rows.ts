@@ -29,8 +29,9 @@ export function eventRows({ db, clock }: Engine) {
   const ofStream = eq(streamEvents.streamId, placeholder("streamId"));
   const grown = db.$with("grown", { id: sql<number>`id`, lastSeq: sql<number>`last_seq` })
     .as(sql`update streams set last_seq = last_seq + cardinality(${placeholder("data")}::text[])
-      where id = ${placeholder("streamId")} and not exists (select 1 from open_requests
-        where stream_id = streams.id and instance_id <> ${placeholder("instanceId")}::text)
+      where id = ${placeholder("streamId")} and (${placeholder("instanceId")}::text is null or (finished_at is null
+        and not exists (select 1 from open_requests
+          where stream_id = streams.id and instance_id <> ${placeholder("instanceId")}::text)))
       returning id, last_seq`);
   const content = db.$with("content", {}).as(addSessions("grown"));
   const added = db.$with("added", {})

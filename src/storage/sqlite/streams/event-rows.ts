@@ -1,7 +1,7 @@
 // Rows of the event log: events with numbers of their own in each stream, and the sessions that they may speak of.
 import { and, asc, eq, gt, lte, sql } from "drizzle-orm";
 import type { StreamEvent } from "../../../events/store.ts";
-import { EVENT_BATCH, prunedBy, streamGone } from "../../shared/streams.ts";
+import { EVENT_BATCH, prunedBy, requestTakenOver, streamGone } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { streamEvents, streams, streamSessions } from "../schema/schema.ts";
@@ -15,7 +15,12 @@ export type EventRows = ReturnType<typeof eventRows>;
 export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
   const streamById = eq(streams.id, placeholder("streamId"));
   const ofStream = eq(streamEvents.streamId, placeholder("streamId"));
+  // Checked here, because a process that was paused may write after another has taken its requests over, and answered them.
+  const mayWrite = sql`(${placeholder("instanceId")} is null or (${streams.finishedAt} is null
+    and not exists (select 1 from open_requests where open_requests.stream_id = streams.id
+      and open_requests.instance_id <> ${placeholder("instanceId")})))`;
   const q = lazily({
+    known: () => db.select({ id: streams.id }).from(streams).where(streamById).prepare(),
     add: () =>
       db
         .insert(streamEvents)
@@ -28,7 +33,7 @@ export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
               createdAt: sql<number>`${placeholder("now")}`.as("created_at"),
             })
             .from(streams)
-            .where(streamById),
+            .where(and(streamById, mayWrite)),
         )
         .returning({ seq: streamEvents.seq })
         .prepare(),
@@ -61,12 +66,15 @@ export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
   return {
     /**
      * Inside a write: adds an event and returns its number. The oldest events beyond `maxEvents` go, in steps of a tenth.
-     * @throws AppError `not_found`
+     * `instanceId` is the process that runs the stream's requests.
+     * @throws AppError `not_found`, `interrupted`
      */
-    add(id: string, data: string, maxEvents = Infinity): number {
+    add(id: string, data: string, maxEvents = Infinity, instanceId: string | null = null): number {
       const streamId = Number(id);
-      const added = q.add.get({ streamId, data, now: clock.now() }) as { seq: number } | undefined;
-      if (added === undefined) throw streamGone();
+      const values = { streamId, data, instanceId, now: clock.now() };
+      const added = q.add.get(values) as { seq: number } | undefined;
+      if (added === undefined)
+        throw q.known.get({ streamId }) === undefined ? streamGone() : requestTakenOver();
       onEvent?.();
       const { seq } = added;
       const upTo = prunedBy(seq, maxEvents);

@@ -1,5 +1,5 @@
 // Rows of open requests. Request ids are JSON texts here, because `1` and `"1"` are two ids.
-import { and, asc, eq, ne, sql } from "drizzle-orm";
+import { and, asc, eq, sql } from "drizzle-orm";
 import type { NewRequest, OpenRequest, RequestId } from "../../../events/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
@@ -39,13 +39,6 @@ function statements({ db }: Engine) {
       db
         .delete(openRequests)
         .where(and(byKey, eq(openRequests.instanceId, placeholder("instanceId"))))
-        .prepare(),
-    takenOver: () =>
-      db
-        .select({ streamId: openRequests.streamId })
-        .from(openRequests)
-        .where(and(ofStream, ne(openRequests.instanceId, placeholder("instanceId"))))
-        .limit(1)
         .prepare(),
     pending: () =>
       db
@@ -101,9 +94,6 @@ export function requestRows(engine: Engine) {
         instanceId === undefined ? q.delete.run(key) : q.deleteOwn.run({ ...key, instanceId });
       return changes > 0;
     },
-    /** True if an instance other than this one runs a request of the stream. */
-    isTakenOver: (streamId: string, instanceId: string): boolean =>
-      q.takenOver.get({ streamId: Number(streamId), instanceId }) !== undefined,
     isPending: (streamId: string): boolean => q.pending.get({ streamId: Number(streamId) })!.n > 0,
     streamsOf: (instanceId: string): string[] =>
       q.ofInstance.all({ instanceId }).map(({ streamId }) => String(streamId)),

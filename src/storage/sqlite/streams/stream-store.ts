@@ -2,7 +2,7 @@
 // open request or a complete answer.
 import { sql } from "drizzle-orm";
 import type { Ended, RequestId, StreamStore } from "../../../events/store.ts";
-import { needsCheck, requestTakenOver, streamGone } from "../../shared/streams.ts";
+import { needsCheck, streamGone } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -69,9 +69,7 @@ export function sqliteStreamStore(
 
     append: (streamId, data, maxEvents, instanceId, sessions) =>
       engine.write(() => {
-        if (instanceId !== undefined && requests.isTakenOver(streamId, instanceId))
-          throw requestTakenOver();
-        const seq = events.add(streamId, data, maxEvents);
+        const seq = events.add(streamId, data, maxEvents, instanceId);
         events.addSessions(streamId, sessions);
         // An answer is stored in any case: its call was done.
         if (needsCheck(seq, data)) usage.checkProgram(rows.clientOf(streamId));
