@@ -44,12 +44,13 @@ const FLOORS: Record<string, number> = {
   mcp: 5,
   "tool-files": 5,
   http: 6,
-  console: 7,
-  app: 8,
-  "holdfast.ts": 9,
-  cli: 10,
-  "index.ts": 10,
-  "main.ts": 11,
+  health: 7,
+  console: 8,
+  app: 9,
+  "holdfast.ts": 10,
+  cli: 11,
+  "index.ts": 11,
+  "main.ts": 12,
 };
 
 /** Name of a file in an import, static or not, or in an export. */

@@ -1,10 +1,10 @@
+import { fail, type Finding, ok, warn } from "../../health/finding.ts";
 // The doctor's checks of the database.
 import { CLOCK_SET } from "../../lib/clock.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { indexMessages, type Inspection, LARGE_LOG_BYTES } from "../../storage/admin.ts";
 import { counted } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
-import { fail, type Finding, ok, warn } from "./finding.ts";
 
 /** Tolerance, because clocks of several machines differ a little. */
 const CLOCK_SLACK_MS = 60_000;

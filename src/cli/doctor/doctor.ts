@@ -10,6 +10,10 @@ import {
 } from "../../config/config.ts";
 import { serverOf } from "../../config/data-place.ts";
 import { reportSettings, type SettingReport, settingWarnings } from "../../config/report.ts";
+import { checkAccess } from "../../health/access.ts";
+import { checkPlace } from "../../health/data-folder.ts";
+import { fail, type Finding, ok, warn } from "../../health/finding.ts";
+import { checkModel } from "../../health/model.ts";
 import { AppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { databaseBytes, databaseFile, inspect, noDatabase } from "../../storage/admin.ts";
@@ -17,11 +21,7 @@ import { VERSION } from "../../version.ts";
 import { stylist } from "../terminal/colours.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { inLocalTimes } from "../terminal/times.ts";
-import { checkAccess } from "./access.ts";
-import { checkPlace } from "./data-folder.ts";
 import { checkDatabase } from "./database.ts";
-import { fail, type Finding, ok, warn } from "./finding.ts";
-import { checkModel } from "./model.ts";
 import { checkServer } from "./server.ts";
 import { checkTools } from "./tools.ts";
 

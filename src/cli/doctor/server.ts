@@ -1,12 +1,12 @@
 // The doctor's checks of a database server.
 import type { Config } from "../../config/config.ts";
 import { dataPlace, serverOf } from "../../config/data-place.ts";
+import { checkAccess } from "../../health/access.ts";
+import { fail, type Finding, ok, warn } from "../../health/finding.ts";
 import { AppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { inspectServer, type ServerData, type ServerInspection } from "../../storage/admin.ts";
 import { counted } from "../terminal/terminal.ts";
-import { checkAccess } from "./access.ts";
-import { fail, type Finding, ok, warn } from "./finding.ts";
 
 /** Heartbeats come every 5 seconds. */
 const ALIVE_MS = 30_000;

@@ -1,8 +1,8 @@
 // The doctor's check of the user's own tools: it loads them like a start of the server.
 import type { Config } from "../../config/config.ts";
+import { fail, type Finding, ok } from "../../health/finding.ts";
 import { AppError } from "../../lib/errors.ts";
 import { loadedText, loadToolFolder } from "../commands/tools.ts";
-import { fail, type Finding, ok } from "./finding.ts";
 
 const check = "tools";
 

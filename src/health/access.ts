@@ -1,8 +1,8 @@
-// The doctor's check of access over HTTP, by the settings that the command got and the keys in the database.
-import type { Config } from "../../config/config.ts";
-import { openings } from "../../http/open-network.ts";
-import type { Inspection } from "../../storage/admin.ts";
-import { counted } from "../terminal/terminal.ts";
+// The check of access over HTTP, by the settings and the keys in the database.
+import type { Config } from "../config/config.ts";
+import { openings } from "../http/open-network.ts";
+import { counted } from "../lib/text/plural.ts";
+import type { Inspection } from "../storage/admin.ts";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 
 const NEW_KEY = "Create a key (holdfast keys create --principal NAME)";

@@ -1,9 +1,9 @@
-// The doctor's checks of the data folder: its permissions, its files, its free space.
+// Checks of the data folder that do not open the database: its permissions, its files, its free space.
 import { accessSync, chmodSync, constants, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { freeBytes, sizeText } from "../../lib/files/room.ts";
-import { systemReason } from "../../lib/system-errors.ts";
-import { ballastBytes, foldLog } from "../../storage/admin.ts";
+import { freeBytes, sizeText } from "../lib/files/room.ts";
+import { systemReason } from "../lib/system-errors.ts";
+import { ballastBytes, foldLog } from "../storage/admin.ts";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 
 const LITTLE_ROOM = 64 << 20; // bytes

@@ -1,8 +1,8 @@
-// The doctor's check of the model endpoint: it answers, accepts the key, and has the configured models.
-import type { Config } from "../../config/config.ts";
-import { AppError } from "../../lib/errors.ts";
-import { similarTo } from "../../lib/text/similar.ts";
-import { configuredModel } from "../../models/configured.ts";
+// The check of the model endpoint: it answers, accepts the key, and has the configured models.
+import type { Config } from "../config/config.ts";
+import { AppError } from "../lib/errors.ts";
+import { similarTo } from "../lib/text/similar.ts";
+import { configuredModel } from "../models/configured.ts";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 
 const TIMEOUT_MS = 5_000;
