@@ -9,6 +9,7 @@ import {
   type Settings,
   settings,
 } from "./config/config.ts";
+import { reportSettings } from "./config/report.ts";
 import { AppError } from "./lib/errors.ts";
 import { unknownAmong } from "./lib/text/similar.ts";
 import { reserveStandardOutput } from "./mcp/stdio/standard-output.ts";
@@ -89,7 +90,9 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
       const { target, ...more } = options;
       const flags = asTexts({ ...config, ...more });
       checkNames(Object.keys(flags));
-      const appOptions = { config: loadConfig({ flags, env }), library, ...own };
+      const sources = { flags, env };
+      const settings = reportSettings(sources);
+      const appOptions = { config: loadConfig(sources), settings, library, ...own };
       return transport === "http" ? runHttp(appOptions) : runStdio(appOptions, target);
     },
   };

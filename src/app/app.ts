@@ -6,6 +6,8 @@ import { ConnectedClients } from "../clients/connected-clients.ts";
 import { Presence } from "../clients/presence.ts";
 import type { Config } from "../config/config.ts";
 import { dataPlace } from "../config/data-place.ts";
+import type { SettingReport } from "../config/report.ts";
+import type { Health } from "../console/health.ts";
 import type { Listener } from "../http/listen.ts";
 import { Instances } from "../instances/instances.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -26,6 +28,8 @@ export interface AppOptions extends Additions {
   library?: object;
   /** Receives one line about each fault in a file of tools. Default: the log. */
   onToolFault?: (line: string) => void;
+  /** The settings with their origins, for the console. */
+  settings?: readonly SettingReport[];
   clock?: Clock;
 }
 
@@ -33,6 +37,8 @@ export interface App extends Data {
   /** Model that answers `chat`. */
   readonly model: ChatModel;
   readonly authenticator: Authenticator;
+  /** See HttpServer. */
+  readonly health: Health | undefined;
   /** Calls tools as `local`, by default in the session `target`. */
   client(target?: SessionTarget): LocalClient;
   /** Additions that the files in the folder of tools give now. */
@@ -105,6 +111,7 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     delivery,
     clock,
     metrics,
+    settings: options.settings ?? [],
     log,
     onError,
   });
@@ -125,6 +132,7 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     ...data,
     model,
     authenticator: http.authenticator,
+    health: http.health,
     client: (target) => new LocalClient(mcp.registry, target),
     loaded: () => toolFolder?.loaded,
 

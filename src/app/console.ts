@@ -5,6 +5,8 @@ import type { Pages } from "../http/routes.ts";
 
 export interface Console {
   pages: Pages;
+  /** Begin to take account of the server. */
+  start(): void;
   /** End what pages have begun. */
   close(): Promise<void>;
 }
@@ -15,6 +17,10 @@ export function lazyConsole(options: Omit<ConsoleOptions, "talks" | "imports">):
     (await import("../console/routes.ts")).consoleRoutes(options);
   return {
     pages: async (request, env) => (await (loaded ??= load())).app.fetch(request, env),
-    close: async () => (await loaded)?.close(),
+    start: () => options.health.start(),
+    async close() {
+      options.health.close();
+      await (await loaded)?.close();
+    },
   };
 }

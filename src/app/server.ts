@@ -7,6 +7,8 @@ import type { IssuerEvents } from "../auth/issuer-keys.ts";
 import { AccessTokens } from "../auth/oauth.ts";
 import type { Presence } from "../clients/presence.ts";
 import type { Config } from "../config/config.ts";
+import type { SettingReport } from "../config/report.ts";
+import type { Health } from "../console/health.ts";
 import { ProtectedResource } from "../http/access/protected-resource.ts";
 import { StreamCredentials } from "../http/access/stream-credentials.ts";
 import { OpenConnections } from "../http/limits/connections.ts";
@@ -24,11 +26,12 @@ import { reasonOf, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { prometheus } from "../telemetry/prometheus.ts";
-import { kept } from "../telemetry/readings.ts";
+import { kept, type StoredFigures } from "../telemetry/readings.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { OutboxDelivery } from "../updates/delivery.ts";
 import { type Console, lazyConsole } from "./console.ts";
 import { buildEras, type Eras } from "./eras.ts";
+import { openHealth } from "./health.ts";
 import type { Services } from "./services.ts";
 
 /** Time that answers have to leave at a stop. */
@@ -49,12 +52,15 @@ export interface HttpServerOptions {
   delivery: OutboxDelivery;
   clock: Clock;
   metrics: Metrics | undefined;
+  settings: readonly SettingReport[];
   log: Logger;
   onError(error: unknown): void;
 }
 
 export class HttpServer {
   readonly authenticator: Authenticator;
+  /** Of this process, for people who look; absent without a console. */
+  readonly health: Health | undefined;
   readonly #parts: HttpServerOptions;
   readonly #eras: Eras;
   readonly #connections: OpenConnections;
@@ -84,8 +90,14 @@ export class HttpServer {
     this.#connections = new OpenConnections(config["max-connections"]);
     this.#streamCredentials = new StreamCredentials(onError);
     const issuer = config["auth-issuer"];
-    this.#console = config.console
+    const stored = storedReading(parts);
+    this.health = config.console
+      ? openHealth({ config, storage, keys: parts.keys, metrics, stored, onError })
+      : undefined;
+    this.#console = this.health
       ? lazyConsole({
+          health: this.health,
+          settings: parts.settings,
           authenticator: this.authenticator,
           browserSessions: parts.browserSessions,
           keys: parts.keys,
@@ -123,7 +135,7 @@ export class HttpServer {
       maxDepth: config["max-depth"],
       callsPerMinute: config["max-calls-per-minute"],
       metrics: parts.metrics,
-      scrape: exposition(parts, metrics, this.#eras),
+      scrape: exposition(parts, metrics, this.#eras, stored),
       console: this.#console?.pages,
       log,
     });
@@ -159,6 +171,7 @@ export class HttpServer {
     const found = openings(config, { inherited: inherited !== undefined });
     if (open) refuseOpenings(found);
     this.#listening = true;
+    this.#console?.start();
     await instances.sweep();
     const touching = setInterval(() => {
       storage.streams.touch(this.#eras.live.streamIds).catch(onError);
@@ -231,12 +244,13 @@ function accessTokens(
 }
 
 /** A function that reads all numbers for /metrics. */
-function exposition(
-  { storage, presence, log }: HttpServerOptions,
+const exposition = (
+  { presence }: HttpServerOptions,
   metrics: Metrics,
   { live, openStreams, calls }: Eras,
-): ReturnType<typeof prometheus> {
-  return prometheus({
+  stored: StoredReading,
+): ReturnType<typeof prometheus> =>
+  prometheus({
     metrics,
     live: () => ({
       clientsInMemory: live.size,
@@ -244,14 +258,19 @@ function exposition(
       openStreams: openStreams.taken,
       runningCalls: calls.taken,
     }),
-    stored: kept(() =>
-      storage.statistics().catch((error: unknown) => {
-        log.warn(why(error), "what is stored could not be counted for /metrics");
-        return undefined;
-      }),
-    ),
+    stored,
   });
-}
+
+type StoredReading = () => Promise<StoredFigures | undefined>;
+
+/** Reads what is stored, not too often; undefined while it cannot be read. */
+const storedReading = ({ storage, log }: HttpServerOptions): StoredReading =>
+  kept(() =>
+    storage.statistics().catch((error: unknown) => {
+      log.warn(why(error), "what is stored could not be counted");
+      return undefined;
+    }),
+  );
 
 /** One line when the issuer goes down, one when it is back. */
 const issuerEvents = (issuer: string, log: Logger): IssuerEvents => ({

@@ -7,6 +7,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { BrowserSessions } from "../auth/browser-sessions.ts";
 import { may, type Principal } from "../auth/principal.ts";
 import { CurrentSession } from "../clients/session-resolver.ts";
+import type { SettingReport } from "../config/report.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
 import type { Session } from "../sessions/session.ts";
@@ -16,6 +17,7 @@ import type { CallActivity } from "../tools/call-activity.ts";
 import { changesOf } from "../tools/session/changes.ts";
 import { SessionHandle, type SessionServices } from "../tools/session/session-handle.ts";
 import type { Transfer } from "../transfer/transfer.ts";
+import type { Health } from "./health.ts";
 import type { Imports } from "./imports.ts";
 import type { Talks } from "./talks.ts";
 
@@ -47,6 +49,9 @@ export interface ConsoleOptions {
   calls: CallActivity;
   /** The clients that are connected now: see `ClientStore`. */
   connected: ClientStore["connected"];
+  health: Health;
+  /** The settings with their origins; empty if the server was not started by the command. */
+  settings: readonly SettingReport[];
   /** The audit, newest first. */
   audit: AuditStore["list"];
   /** Address of `/mcp` for programs. */

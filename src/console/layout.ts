@@ -3,7 +3,7 @@ import { html } from "hono/html";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { may } from "../auth/principal.ts";
 import { isoTime } from "../lib/clock.ts";
-import { assetPath } from "./assets.ts";
+import { type AssetName, assetPath } from "./assets.ts";
 import type { ConsoleContext } from "./context.ts";
 
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
@@ -11,7 +11,7 @@ export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 /** Name of the form field with the token of the browser's session. */
 export const tokenField = "_token";
 
-export type Section = "connect" | "sessions" | "search" | "import" | "activity" | "keys";
+export type Section = "connect" | "sessions" | "search" | "import" | "activity" | "health" | "keys";
 
 const SECTIONS: readonly { name: Section; title: string; admin?: true }[] = [
   { name: "sessions", title: "Sessions" },
@@ -19,6 +19,7 @@ const SECTIONS: readonly { name: Section; title: string; admin?: true }[] = [
   { name: "connect", title: "Connect" },
   { name: "import", title: "Import" },
   { name: "activity", title: "Activity" },
+  { name: "health", title: "Health", admin: true },
   { name: "keys", title: "Keys", admin: true },
 ];
 
@@ -30,6 +31,9 @@ export interface PageOptions {
   fault?: string | undefined;
   /** Warnings about the server. */
   banner?: readonly string[];
+  /** Further files that this page loads. */
+  scripts?: readonly AssetName[];
+  styles?: readonly AssetName[];
 }
 
 /** A whole page for a browser that may be here. */
@@ -64,7 +68,7 @@ export function page(c: ConsoleContext, options: PageOptions): Html {
       <main id="main">
         ${fault ? html`<p class="fault" role="alert">${fault}</p>` : ""} ${body}
       </main>`,
-    c.get("token"),
+    { token: c.get("token"), ...options },
   );
 }
 
@@ -78,7 +82,15 @@ export const barePage = (title: string, body: Html): Html =>
     </main>`,
   );
 
-const frame = (title: string, body: Html, token?: string): Html =>
+const frame = (
+  title: string,
+  body: Html,
+  {
+    token,
+    scripts = [],
+    styles = [],
+  }: { token?: string } & Pick<PageOptions, "scripts" | "styles"> = {},
+): Html =>
   html`<!doctype html>
     <html lang="en">
       <head>
@@ -88,9 +100,12 @@ const frame = (title: string, body: Html, token?: string): Html =>
         <meta name="htmx-config" content="${HTMX_CONFIG}" />
         <title>${title} · Holdfast</title>
         <link rel="icon" href="${assetPath("icon.svg")}" type="image/svg+xml" />
-        <link rel="stylesheet" href="${assetPath("console.css")}" />
-        <script src="${assetPath("htmx.js")}" defer></script>
-        <script src="${assetPath("console.js")}" defer></script>
+        ${["console.css" as const, ...styles].map(
+          (name) => html`<link rel="stylesheet" href="${assetPath(name)}" />`,
+        )}
+        ${["htmx.js" as const, "console.js" as const, ...scripts].map(
+          (name) => html`<script src="${assetPath(name)}" defer></script>`,
+        )}
       </head>
       <body ${token ? html`hx-headers='${JSON.stringify({ "x-console-token": token })}'` : ""}>
         <a class="skip" href="#main">Skip to the content</a>

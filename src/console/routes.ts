@@ -14,6 +14,7 @@ import { Imports } from "./imports.ts";
 import { barePage } from "./layout.ts";
 import { activityRoutes } from "./pages/activity.ts";
 import { connectRoutes } from "./pages/connect.ts";
+import { healthRoutes } from "./pages/health.ts";
 import { importRoutes, UPLOAD, uploadRoute } from "./pages/import.ts";
 import { keyRoutes } from "./pages/keys.ts";
 import { searchRoutes } from "./pages/search.ts";
@@ -78,6 +79,7 @@ function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
   connectRoutes(app, options);
   importRoutes(app, options);
   activityRoutes(app, options);
+  healthRoutes(app, options);
   keyRoutes(app, options);
   return app;
 }

@@ -371,6 +371,19 @@ describe("the page of calls", () => {
   });
 });
 
+describe("the page of the server's health", () => {
+  it("is the operator's, and shows no secret of the settings", async () => {
+    const server = await serveWithKeys({ "model-key": SECRET, "stream-grace": "11m" });
+    const ana = await signedIn(server, "ana");
+    for (const path of ["/console/health", "/console/health/samples"])
+      expect((await ana.browser.get(path)).status).toBe(403);
+    const operator = await signedIn(server, "op", "admin");
+    const text = await (await operator.browser.get("/console/health")).text();
+    for (const part of ["11m", "(hidden)", "A key is required"]) expect(text).toContain(part);
+    expect(text).not.toContain(SECRET);
+  });
+});
+
 describe("a file that is sent", () => {
   const uploads = (): string[] =>
     readdirSync(tmpdir()).filter((name) => name.startsWith("holdfast-upload-"));

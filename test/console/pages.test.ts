@@ -249,6 +249,22 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.getByText("What is it?").waitFor();
   });
 
+  it("tells the operator what is wrong and what to do, what goes next, and draws the last day", async () => {
+    const { url, app } = await serveHere({ config: { "max-age": "30d", "pool-size": 4 } });
+    await say(await program(url, "work"), "We write about kelp.");
+    const page = await open();
+    await page.goto(at(url, "/health"));
+    await page.locator(".findings .warn", { hasText: "backup" }).first().waitFor();
+    await page.locator(".findings .ok", { hasText: "no key is required" }).waitFor();
+    await page.getByText("1 conversation; the next cleanup").waitFor();
+    await page.getByRole("region", { name: "Settings" }).getByText("30d").waitFor();
+    await page.getByText("The first figures come a minute after").waitFor();
+    for (let n = 0; n < 3; n += 1) await app.health!.sample();
+    await page.reload();
+    await page.locator("figure .u-title", { hasText: "Calls a second" }).waitFor();
+    expect(await page.locator("figure canvas").count()).toBe(5);
+  });
+
   it("brings in a file after a rehearsal, does the rest of it later, and says what is wrong in another", async () => {
     const { url } = await serveHere();
     const page = await open();
@@ -381,6 +397,7 @@ describe.skipIf(!hasBrowser)(`every page${unless}`, () => {
         "/connect?program=chatgpt",
         "/import",
         "/activity",
+        "/health",
         "/keys",
         "/nothing",
       ]) {

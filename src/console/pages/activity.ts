@@ -9,7 +9,7 @@ import { type Html, page, tokenInput, when } from "../layout.ts";
 import { table } from "../parts/table.ts";
 
 /** Rows of each table. */
-const MOST = 50;
+const MOST = 25;
 
 export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   const { calls } = options;

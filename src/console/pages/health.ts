@@ -1,0 +1,132 @@
+// The server's health, for the operator: what is wrong and what to do, the last day, what the cleanup deletes next.
+import type { Hono } from "hono";
+import { html } from "hono/html";
+import ms from "ms";
+import { may } from "../../auth/principal.ts";
+import type { Finding } from "../../health/finding.ts";
+import { AppError } from "../../lib/errors.ts";
+import { sizeText } from "../../lib/files/room.ts";
+import { counted } from "../../lib/text/plural.ts";
+import type { Sample } from "../../telemetry/samples.ts";
+import type { ConsoleEnv, ConsoleOptions } from "../context.ts";
+import type { DueSessions } from "../health.ts";
+import { type Html, page, when } from "../layout.ts";
+import { table } from "../parts/table.ts";
+
+export function healthRoutes(app: Hono<ConsoleEnv>, { health, settings }: ConsoleOptions): void {
+  app.use("/health/*", async (c, next) => {
+    if (!may(c.get("principal"), "admin"))
+      throw new AppError("forbidden", "This page is the operator's: it needs the scope admin.");
+    await next();
+  });
+
+  app.get("/health", async (c) => {
+    const [findings, due] = await Promise.all([health.findings(), health.due()]);
+    return c.html(
+      page(c, {
+        title: "Health",
+        section: "health",
+        scripts: ["uplot.js", "charts.js"],
+        styles: ["uplot.css"],
+        body: html`<h1>Health</h1>
+          <div
+            id="findings"
+            hx-get="/console/health"
+            hx-trigger="every 30s"
+            hx-select="#findings"
+            hx-swap="outerHTML"
+          >
+            ${findingsView(findings)} ${dueView(due)}
+          </div>
+          <h2>The last day</h2>
+          ${chartsView(health.samples())}
+          <h2>Settings</h2>
+          ${settingsView(settings)}`,
+      }),
+    );
+  });
+
+  app.get("/health/samples", (c) => c.json(health.samples()));
+}
+
+const MARKS = { fail: "✗", warn: "!", ok: "✓" } as const;
+const WORDS = { fail: "Problem", warn: "Warning", ok: "Fine" } as const;
+
+/** Faults first, each with what to do. */
+function findingsView(findings: readonly Finding[]): Html {
+  const sorted = (["fail", "warn", "ok"] as const).flatMap((status) =>
+    findings.filter((finding) => finding.status === status),
+  );
+  return html`<ul class="findings">
+      ${sorted.map(
+        ({ check, status, says, advice }) =>
+          html`<li class="card ${status}">
+            <b
+              ><span aria-hidden="true">${MARKS[status]}</span>
+              <span class="hidden">${WORDS[status]}:</span> ${check}</b
+            >
+            <p>${says} ${advice ?? ""}</p>
+          </li>`,
+      )}
+    </ul>
+    <p class="soft"><code>holdfast doctor</code> on the server also reads the whole database.</p>`;
+}
+
+function dueView({ sessions, expired, maxAgeMs, everyMs, waiting }: DueSessions): Html {
+  const age =
+    maxAgeMs === Infinity
+      ? "Conversations are kept until somebody deletes them (max-age never)."
+      : `Conversations that nobody has used for ${ms(maxAgeMs, { long: true })} go; pinned ones stay.`;
+  return html`<h2>What goes next</h2>
+    <p>
+      ${counted(sessions, "conversation")}; the next cleanup, within ${ms(everyMs, { long: true })},
+      deletes ${expired === 0 ? "none" : expired}. ${age}
+    </p>
+    ${
+      waiting === undefined || waiting.until === null
+        ? ""
+        : html`<p class="card warn">
+            ${counted(waiting.sessions, "conversation")} that the last run kept would go
+            ${when(waiting.until, Date.now())}. A use, a pin or another max-age keeps them.
+          </p>`
+    }`;
+}
+
+/** The charts need a script; without it, the newest figures stand there. */
+function chartsView(samples: readonly Sample[]): Html {
+  const last = samples.at(-1);
+  if (last === undefined)
+    return html`<p class="empty" data-charts="/console/health/samples">
+      The first figures come a minute after the start of the server.
+    </p>`;
+  const { callsPerSecond, commitsPerSecond, longestStallMs, databaseBytes, freeBytes } = last;
+  const size = (some: number | undefined): string => (some === undefined ? "" : sizeText(some));
+  return html`<div data-charts="/console/health/samples" class="charts">
+    ${table(
+      "The last minute",
+      ["Calls a second", "Commits a second", "Longest stall", "Database", "Free on the disk"],
+      [
+        [
+          ...[callsPerSecond.toFixed(1), commitsPerSecond.toFixed(1)],
+          ...[`${longestStallMs.toFixed(0)} ms`, size(databaseBytes), size(freeBytes)],
+        ],
+      ],
+    )}
+  </div>`;
+}
+
+/** Those that somebody has set; docs/configuration.md lists the others. */
+function settingsView(settings: ConsoleOptions["settings"]): Html {
+  const given = settings.filter(({ from }) => from !== "the default");
+  if (given.length === 0) return html`<p class="empty">All have their defaults.</p>`;
+  return html`${table(
+      "Settings",
+      ["Setting", "Value", "From"],
+      given.map(({ name, value, from }) => [
+        html`<code>${name}</code>`,
+        html`<code>${value ?? ""}</code>`,
+        from,
+      ]),
+    )}
+    <p class="soft">${settings.length - given.length} others have their defaults.</p>`;
+}
