@@ -34,6 +34,7 @@ export interface Definition {
   toolset: Toolset | undefined;
   timeoutMs: number | undefined;
   frees: boolean;
+  deletesSession: boolean;
   session: unknown;
   handler(context: unknown): unknown;
 }
@@ -50,7 +51,7 @@ const FIELDS = [
     "icons",
     "_meta",
   ],
-  ...["input", "inputSchema", "output", "scope", "toolset", "timeoutMs", "frees"],
+  ...["input", "inputSchema", "output", "scope", "toolset", "timeoutMs", "frees", "deletesSession"],
 ];
 /** Maximum delay of a timer in Node. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -64,7 +65,7 @@ export function readDefinition(definition: unknown): Definition {
   const whose = `Tool ${name}`;
   const given = readFields(spec, whose, FIELDS);
   const { description, handler, title = titleOf(name), quick } = given;
-  const { toolset, timeoutMs, frees = false, session = "required" } = given;
+  const { toolset, timeoutMs, session = "required" } = given;
   const { annotations, icons, _meta } = given;
   if (typeof description !== "string" || typeof handler !== "function")
     throw new TypeError(`${whose}: a description and a handler are needed.`);
@@ -85,7 +86,6 @@ export function readDefinition(definition: unknown): Definition {
     throw new TypeError(
       `${whose}: timeoutMs: expected a whole number from 1 to ${MAX_TIMEOUT_MS}.`,
     );
-  if (typeof frees !== "boolean") throw new TypeError(`${whose}: frees: expected true or false.`);
 
   const shown =
     given["inputSchema"] === undefined
@@ -117,7 +117,8 @@ export function readDefinition(definition: unknown): Definition {
     scope: scope ?? (wire.annotations?.readOnlyHint ? "read" : "write"),
     toolset: toolset as Toolset | undefined,
     timeoutMs,
-    frees,
+    frees: readFlag(whose, "frees", given["frees"]),
+    deletesSession: readFlag(whose, "deletesSession", given["deletesSession"]),
     wire,
     headers,
     input,
@@ -126,6 +127,11 @@ export function readDefinition(definition: unknown): Definition {
     session,
     handler: handler as Definition["handler"],
   };
+}
+
+function readFlag(whose: string, field: string, value: unknown = false): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`${whose}: ${field}: expected true or false.`);
 }
 
 function advertised(schema: unknown): JsonObjectSchema {

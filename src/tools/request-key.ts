@@ -20,6 +20,7 @@ interface Keyed {
   readonly annotations: ToolAnnotations;
   readonly takesRequestKey: boolean;
   readonly frees: boolean;
+  readonly deletesSession: boolean;
 }
 
 /** The arguments, with the key from `_meta` as `request_key` if the tool takes that argument. */
@@ -39,7 +40,7 @@ export function withRequestKey(
  * @throws AppError `invalid` for a key that is too long
  */
 export function onceOf(
-  { name, annotations, takesRequestKey: ownKey, frees }: Keyed,
+  { name, annotations, takesRequestKey: ownKey, frees, deletesSession }: Keyed,
   input: unknown,
   metaKey: string | undefined,
   changesOnly: boolean,
@@ -50,5 +51,5 @@ export function onceOf(
   checkRequestKey(key);
   const request = fingerprint([name, ownKey ? args : input]);
   const repeatable = ownKey || changesOnly || annotations.idempotentHint === true;
-  return { key, request, repeatable, changesOnly, frees };
+  return { key, request, repeatable, changesOnly, frees, deletesSession };
 }

@@ -51,6 +51,11 @@ export interface ToolSpec<
   timeoutMs?: number;
   /** True for a tool that only deletes: a call with a request key then works even on a full disk. Default: false. */
   frees?: boolean;
+  /**
+   * True for a tool that deletes the session of the call: a call that is repeated with its request key then gets the outcome of
+   * the first, although the session is gone. Default: false.
+   */
+  deletesSession?: boolean;
   handler(
     context: ToolContext<OutputOf<Input>, Policy>,
   ): ToolResult<Output> | Promise<ToolResult<Output>>;
@@ -73,6 +78,8 @@ export interface Tool {
   readonly takesRequestKey: boolean;
   /** True if the tool only deletes. */
   readonly frees: boolean;
+  /** True if the tool deletes the session of the call. */
+  readonly deletesSession: boolean;
   /** Schema of the arguments without `session`. */
   readonly input: PreparedSchema;
   run(call: Call): Promise<Settled>;
@@ -87,7 +94,7 @@ export function defineTool<
   Output extends ObjectSchema | undefined = undefined,
 >(spec: ToolSpec<Input, Policy, Output>): Tool {
   const { wire, headers, input, output, response, scope, toolset, ...more } = readDefinition(spec);
-  const { timeoutMs, frees, session, handler } = more;
+  const { timeoutMs, frees, deletesSession, session, handler } = more;
   const tool: Tool = {
     name: wire.name,
     wire,
@@ -99,6 +106,7 @@ export function defineTool<
     namesSession: session !== "none",
     takesRequestKey: takesRequestKey(spec.input),
     frees,
+    deletesSession,
     input,
     run: withSession(
       session as Policy | ((input: OutputOf<Input>) => Policy),

@@ -1,7 +1,7 @@
 // Request keys and sessions: whose a key is while there is no session yet, and what becomes of it when one is cleared.
 import { describe, expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
-import { eras, keyed } from "../support/keyed.ts";
+import { eras, keyed, withKey } from "../support/keyed.ts";
 import { refuses, startModel } from "../support/model-server.ts";
 import { callModern } from "../support/modern.ts";
 import { answerOf } from "../support/own-model.ts";
@@ -29,6 +29,35 @@ for (const [era, join] of Object.entries(eras)) {
     }
   });
 }
+
+for (const [era, join] of Object.entries(eras)) {
+  it(`in the ${era} era session_delete that is repeated with its key gives the first outcome`, async () => {
+    const { url, folder } = await serveHere();
+    for (const count of [1, 120]) {
+      const { session } = (await callModern(url, "session_open", { title: "doomed" })).data;
+      const { call } = await join(url, session as string);
+      await Promise.all(Array.from({ length: count }, () => call("history_append", append("old"))));
+      const deleted = await call("session_delete", {}, "k");
+      expect(deleted).toMatchObject({ isError: false, data: { deleted: true, session } });
+      expect(await call("session_delete", {}, "k")).toMatchObject({
+        ...{ isError: false, says: deleted.says, data: deleted.data },
+      });
+      expect((await call("session_delete", {}, "another key")).isError).toBe(true);
+    }
+    await expect.poll(() => transcript(folder)).toEqual([]);
+  });
+}
+
+it("a repeated deletion by name leaves the next session of that name alone", async () => {
+  const { url, folder } = await serveHere();
+  const remove = () => callModern(`${url}?name=work`, "session_delete", {}, withKey("k"));
+  const open = () => callModern(url, "session_open", { name: "work" });
+  const first = (await open()).data["session"];
+  expect(await remove()).toMatchObject({ data: { deleted: true, session: first } });
+  const second = (await open()).data["session"];
+  expect(await remove()).toMatchObject({ data: { deleted: true, session: first } });
+  expect(rows(folder, "SELECT id FROM sessions")).toEqual([{ id: second }]);
+});
 
 describe("a 2025 client's key for session_open", () => {
   const open = async (client: RawClient, args: object = {}) => {

@@ -286,6 +286,7 @@ function tools(): Tool[] {
       output: z.object({ deleted: z.boolean() }),
       annotations: REPLACES,
       frees: true,
+      deletesSession: true,
       response: "json",
       async handler({ session }) {
         const existed = session.info !== undefined;

@@ -85,6 +85,8 @@ export interface Once {
   changesOnly: boolean;
   /** True if the tool only deletes. */
   frees: boolean;
+  /** True if the tool deletes the session of the call. */
+  deletesSession: boolean;
 }
 
 /** A later round of a call: the one use of its `requestState`. */

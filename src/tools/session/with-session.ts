@@ -22,8 +22,15 @@ type Handler<Input, Policy extends SessionPolicy> = (
 interface Handled {
   result: Settled;
   session: string | undefined;
+  /** The session that the call was to delete, in place of `session`: an outcome goes with its session. */
+  deleted?: string | undefined;
   /** Present when the call created that session. */
   opened?: OpenedSession | undefined;
+}
+
+interface ResultOptions {
+  output?: PreparedSchema | undefined;
+  timeoutMs?: number | undefined;
 }
 
 /**
@@ -33,25 +40,22 @@ interface Handled {
 export function withSession<Input, Policy extends SessionPolicy>(
   wanted: Policy | ((input: Input) => Policy),
   handler: Handler<Input, Policy>,
-  {
-    output,
-    timeoutMs,
-  }: {
-    output?: PreparedSchema | undefined;
-    timeoutMs?: number | undefined;
-  } = {},
+  { output, timeoutMs }: ResultOptions = {},
 ): (call: Call) => Promise<Settled> {
   return async (call) => {
     const { caller, services, channel, once, round, newSessionId } = call;
     const input = call.input as Input;
     const policy = typeof wanted === "function" ? checkPolicy(wanted(input)) : wanted;
-    const found = await resolve(policy, call);
+    // A deletion that is repeated finds no session: what it had done then is looked up first.
+    const deletes = once?.deletesSession === true;
+    const found = deletes ? undefined : await resolve(policy, call);
     if (round?.session) checkSession(round.session, found?.id ?? newSessionId);
 
     const handle = async (run: Omit<Run, "change"> & Partial<Run>): Promise<Handled> => {
-      const current = found ?? withoutSession(policy, call, run.newSessionId);
+      const there = deletes ? await resolve(policy, call) : found;
+      const current = there ?? withoutSession(policy, call, run.newSessionId);
       // Give the reserved id to the session that the call works in; further sessions get ids of their own.
-      const spare = current === undefined || found !== undefined ? run.newSessionId : newId();
+      const spare = current === undefined || there !== undefined ? run.newSessionId : newId();
       // Skip completed changes only in built-in tools: a user's own tool reads its progress and goes on from there.
       const made = once?.changesOnly ? run.change : undefined;
       const change = changesOf(services.updates, caller, made);
@@ -75,20 +79,23 @@ export function withSession<Input, Policy extends SessionPolicy>(
       const returned = await working.finally(left);
       const result = await settle(returned, output);
       if (!current?.hasId) return { result, session: undefined };
+      if (deletes) return { result, session: undefined, deleted: current.id };
       return { result, session: current.id, opened: openedIn(current, caller) };
     };
 
     const handled = await (once === undefined && round === undefined
       ? handle({ signal: channel.signal, newSessionId })
       : doneOnce());
-    if (handled.session !== undefined) call.onSession(handled.session, handled.opened);
+    const session = handled.session ?? handled.deleted;
+    if (session !== undefined) call.onSession(session, handled.opened);
     // Settle results of an earlier version, which stored the handler's return value.
     return isSettled(handled.result) ? handled.result : settle(handled.result);
 
     async function doneOnce(): Promise<Handled> {
       // Create a session that exists only by name so far: the key belongs to the session.
       if (found?.hasId === false) await found.create();
-      const place = { owner: caller.principal.id, scope: scopeOf(policy, call, found) };
+      const scope = deletes ? scopeOfDeletion(call) : scopeOf(policy, call, found);
+      const place = { owner: caller.principal.id, scope };
       const start = { signal: channel.signal, newSessionId };
       if (once === undefined) return inRound({ ...start, repeatable: round!.repeatable });
       const { repeatable, key, request, frees } = once;
@@ -136,6 +143,10 @@ function scopeOf(policy: SessionPolicy, call: Call, found: CurrentSession | unde
   if (policy === "optional" && call.session === undefined) return standing(call.caller);
   return found?.id ?? standing(call.caller);
 }
+
+/** The scope of a deletion's key, which does not go with the session: the session as the call names it. */
+const scopeOfDeletion = ({ session, caller: { target, own } }: Call): string =>
+  `deletion ${JSON.stringify([session ?? target ?? own ?? null])}`;
 
 const standing = ({ target, own = "" }: Caller): string =>
   target === undefined ? own : "id" in target ? target.id : "";
