@@ -299,6 +299,15 @@ export class Sessions {
     return this.#store.total(principal.id);
   }
 
+  /** Number of the principal's own sessions that go within that time if nobody uses them; temporary ones do not count. */
+  async going(principal: Principal, withinMs: number): Promise<number> {
+    const [now, later] = await Promise.all([
+      this.#store.lasting(principal.id, 0),
+      this.#store.lasting(principal.id, withinMs),
+    ]);
+    return now - later;
+  }
+
   async #create(
     principal: Principal,
     session: Omit<CreatedSession, "owner">,

@@ -137,6 +137,8 @@ export interface SessionStore extends Expiring {
   ): Promise<SessionPage>;
   /** Number of `owner`'s sessions in `list` without a query. */
   total(owner: string): Promise<number>;
+  /** Number of the owner's own sessions that are not temporary and still there in so many ms if nobody uses them. */
+  lasting(owner: string, inMs: number): Promise<number>;
   /** Stores the activity of sessions (session id → milliseconds); an older time changes nothing. */
   touch(times: ReadonlyMap<string, number>): Promise<void>;
   /**

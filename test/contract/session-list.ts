@@ -1,7 +1,8 @@
 // The contract of SessionStore.list: order, pages, cursors, search.
 import { describe, expect, it } from "vitest";
+import { newId } from "../../src/lib/ids.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
-import { ANA, BOB, failure, newSession, type Open } from "./engine.ts";
+import { ANA, BOB, failure, MAX_AGE, newSession, type Open } from "./engine.ts";
 
 /** All ids, page by page; `between` runs after each page. */
 async function everyPage(
@@ -34,6 +35,22 @@ export function sessionListContract(open: Open): void {
       }
       await storage.sessions.touch(new Map([[ids[0]!, clock.now()]]));
       expect(await everyPage(storage.sessions, 10)).toEqual([ids[0], ids[2], ids[1]]);
+    });
+
+    it("counts an owner's lasting sessions, now and at a later time", async () => {
+      const { storage, clock } = await open();
+      const filled = { title: "t" };
+      await newSession(storage, filled);
+      const pinned = await newSession(storage, filled);
+      await storage.sessions.update(pinned.id, { pinned: true });
+      await storage.sessions.create({ id: newId(), owner: ANA, keepMs: MAX_AGE });
+      await newSession(storage, { ...filled, owner: BOB });
+      clock.advance(MAX_AGE / 2);
+      await newSession(storage, filled);
+      const lasting = (inMs: number): Promise<number> => storage.sessions.lasting(ANA, inMs);
+      expect(await Promise.all([0, MAX_AGE / 2 - 1, MAX_AGE / 2, MAX_AGE].map(lasting))).toEqual([
+        ...[3, 3, 2, 1],
+      ]);
     });
 
     it("has each session once, page by page, when all were active at the same moment", async () => {

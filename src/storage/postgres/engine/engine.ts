@@ -198,13 +198,13 @@ export class Engine {
     this.#transaction.getStore()!.changed.push({ kind, id });
   }
 
-  /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. */
-  times(): ExpiryTimes {
+  /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. `inMs`: those of a later time. */
+  times(inMs = 0): ExpiryTimes {
     const { session, client, empty } = this.#cutoffs;
-    const [now, monotonic] = [this.clock.now(), this.clock.monotonic()];
+    const [now, monotonic] = [this.clock.now() + inMs, this.clock.monotonic() + inMs];
     return {
       now,
-      passed: this.ago(DAY_MS) + DAY_MS,
+      passed: this.ago(DAY_MS) + DAY_MS + inMs,
       oldest: Math.floor(session.at(now, monotonic)),
       oldestClient: Math.floor(client.at(now, monotonic)),
       oldestEmpty: Math.floor(empty.at(now, monotonic)),

@@ -1,5 +1,5 @@
 // Lists and counts of sessions.
-import { and, desc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
+import { and, isNull, desc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import type { Access, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
@@ -54,7 +54,7 @@ const found = sql`(${query} = '' or strpos(${folded(sql`sessions.name`)}, ${quer
 
 export function postgresSessionList(
   engine: Engine,
-): Pick<SessionStore, "counts" | "list" | "total"> {
+): Pick<SessionStore, "counts" | "list" | "total" | "lasting"> {
   const { db } = engine;
   const list = (whose: SQL) =>
     db
@@ -90,6 +90,11 @@ export function postgresSessionList(
         .select({ n: sql<number>`count(*)` })
         .from(sessions)
         .where(and(sql`(${owned} or ${granted})`, sessionAlive)),
+    lasting: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(owned, isNull(sessions.keepMs), sessionAlive)),
   });
 
   return {
@@ -130,5 +135,7 @@ export function postgresSessionList(
       }),
 
     total: (owner) => engine.read(async () => (await q.total.get({ ...engine.times(), owner }))!.n),
+    lasting: (owner, inMs) =>
+      engine.read(async () => (await q.lasting.get({ ...engine.times(inMs), owner }))!.n),
   };
 }

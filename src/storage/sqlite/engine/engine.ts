@@ -154,13 +154,13 @@ export class Engine {
     }
   }
 
-  /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. */
-  times(): ExpiryTimes {
+  /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. `inMs`: those of a later time. */
+  times(inMs = 0): ExpiryTimes {
     const { session, client, empty } = this.#cutoffs;
-    const [now, monotonic] = [this.clock.now(), this.clock.monotonic()];
+    const [now, monotonic] = [this.clock.now() + inMs, this.clock.monotonic() + inMs];
     return {
       now,
-      passed: this.time.ago(DAY_MS) + DAY_MS,
+      passed: this.time.ago(DAY_MS) + DAY_MS + inMs,
       oldest: session.at(now, monotonic),
       oldestClient: client.at(now, monotonic),
       oldestEmpty: empty.at(now, monotonic),

@@ -1,5 +1,5 @@
 // Lists and counts of sessions.
-import { and, desc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
+import { and, isNull, desc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import type { Access, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
@@ -42,7 +42,9 @@ const owned = eq(sessions.owner, placeholder("owner"));
 const granted = sql`sessions.id in
   (select session_id from grants where grants.principal = ${placeholder("owner")})`;
 
-export function sqliteSessionList(engine: Engine): Pick<SessionStore, "counts" | "list" | "total"> {
+export function sqliteSessionList(
+  engine: Engine,
+): Pick<SessionStore, "counts" | "list" | "total" | "lasting"> {
   const { db } = engine;
   const list = (whose: SQL) =>
     db
@@ -84,6 +86,12 @@ export function sqliteSessionList(engine: Engine): Pick<SessionStore, "counts" |
         .from(sessions)
         .where(and(sql`(sessions.owner = ${placeholder("owner")} or ${granted})`, sessionAlive))
         .prepare(),
+    lasting: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(eq(sessions.owner, placeholder("owner")), isNull(sessions.keepMs), sessionAlive))
+        .prepare(),
   });
 
   return {
@@ -124,5 +132,7 @@ export function sqliteSessionList(engine: Engine): Pick<SessionStore, "counts" |
       }),
 
     total: (owner) => engine.readDurable(() => q.total.get({ ...engine.times(), owner })!.n),
+    lasting: (owner, inMs) =>
+      engine.readDurable(() => q.lasting.get({ ...engine.times(inMs), owner })!.n),
   };
 }
