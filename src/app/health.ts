@@ -46,6 +46,10 @@ export function openHealth(parts: HealthParts): Health {
   );
   return {
     findings: kept(() => findings(parts, folder)),
+    alarms: () =>
+      folder === undefined
+        ? []
+        : checkPlace(databaseFile(folder)).filter(({ status }) => status !== "ok"),
     samples: () => samples.all,
     async due() {
       const [figures, waiting] = await Promise.all([parts.stored(), storage.cutoffs.waiting()]);

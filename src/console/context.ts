@@ -28,6 +28,8 @@ export interface ConsoleEnv {
     token: string;
     /** True if the browser has signed in; false on a server that asks nobody. */
     signedIn: boolean;
+    /** What every page says first: see banner.ts. */
+    banner: readonly string[];
   };
   /** `requestId`: id of the request in the log. */
   Bindings: HttpBindings & { requestId: string };

@@ -5,6 +5,8 @@ import type { Sample } from "../telemetry/samples.ts";
 
 export interface Health {
   findings(): Promise<readonly Finding[]>;
+  /** Findings that a look at the files tells at once and that need somebody now. */
+  alarms(): readonly Finding[];
   /** Of the last day, the oldest first. */
   samples(): readonly Sample[];
   due(): Promise<DueSessions>;

@@ -29,8 +29,6 @@ export interface PageOptions {
   body: Html;
   /** Fault of the last action, above the page. */
   fault?: string | undefined;
-  /** Warnings about the server. */
-  banner?: readonly string[];
   /** Further files that this page loads. */
   scripts?: readonly AssetName[];
   styles?: readonly AssetName[];
@@ -38,7 +36,7 @@ export interface PageOptions {
 
 /** A whole page for a browser that may be here. */
 export function page(c: ConsoleContext, options: PageOptions): Html {
-  const { title, section, body, fault, banner = [] } = options;
+  const { title, section, body, fault } = options;
   const principal = c.get("principal");
   const shown = SECTIONS.filter(({ admin }) => !admin || may(principal, "admin"));
   return frame(
@@ -64,7 +62,7 @@ export function page(c: ConsoleContext, options: PageOptions): Html {
           }
         </div>
       </header>
-      ${banner.map((line) => html`<p class="banner" role="status">${line}</p>`)}
+      ${c.get("banner").map((line) => html`<p class="banner" role="status">${line}</p>`)}
       <main id="main">
         ${fault ? html`<p class="fault" role="alert">${fault}</p>` : ""} ${body}
       </main>`,

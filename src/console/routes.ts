@@ -9,6 +9,7 @@ import { toAppError } from "../lib/errors.ts";
 import { RequestError } from "../protocol/errors.ts";
 import { why } from "../telemetry/failures.ts";
 import { assetRoutes } from "./assets.ts";
+import { Banner } from "./banner.ts";
 import type { ConsoleEnv, ConsoleOptions } from "./context.ts";
 import { Imports } from "./imports.ts";
 import { barePage } from "./layout.ts";
@@ -65,6 +66,11 @@ function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
   app.use(except(UPLOAD, limitBody(options.maxBodyBytes)), fromHere(options.publicUrl));
   signInRoutes(app, options);
   app.use(signedIn(options));
+  const banner = new Banner(options);
+  app.use(async (c, next) => {
+    c.set("banner", await banner.of(c.get("principal")));
+    await next();
+  });
   uploadRoute(app, options); // reads its form, with the token, as it comes
   app.use(withToken);
   app.get("/", async (c) => {

@@ -384,6 +384,20 @@ describe("the page of the server's health", () => {
   });
 });
 
+describe("the banner", () => {
+  it("tells each principal of its conversations that go soon, and not of pinned ones", async () => {
+    const server = await serveWithKeys({ "max-age": "2d" });
+    const [ana, bob] = [await signedIn(server, "ana"), await signedIn(server, "bob")];
+    const person = await speak(server.url, "2026", ana.key);
+    for (const name of ["one", "two"])
+      await person.at(`name=${name}`).call("history_append", { role: "user", content: "Hello" });
+    await person.at("name=two").call("session_update", { pinned: true });
+    const shown = "1 conversation goes within three days if nobody uses it";
+    expect(await (await ana.browser.get("/console/search")).text()).toContain(shown);
+    expect(await (await bob.browser.get("/console/search")).text()).not.toContain("within three");
+  });
+});
+
 describe("a file that is sent", () => {
   const uploads = (): string[] =>
     readdirSync(tmpdir()).filter((name) => name.startsWith("holdfast-upload-"));

@@ -9,7 +9,6 @@ import { AppError } from "../../lib/errors.ts";
 import { checkName } from "../../sessions/sessions.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
 import { type Html, page } from "../layout.ts";
-import { warnings } from "./sessions.ts";
 
 const FIRST = "claude-code";
 /** Where the person's home is, is not known here. */
@@ -33,7 +32,6 @@ export function connectRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): v
         title: "Connect",
         section: "connect",
         fault,
-        banner: await warnings(options),
         body: html`<h1>Connect a program</h1>
           ${chooser(program, name)}
           <p class="soft">Programs that use the same name share one conversation.</p>

@@ -40,7 +40,6 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
         title: "Sessions",
         section: "sessions",
         body: listView(c, options, view),
-        banner: await warnings(options),
       }),
     );
   });
@@ -76,14 +75,6 @@ function act(
   if (wanted === "unpin") return handle.update({ pinned: false });
   if (wanted === "delete") return handle.delete();
   throw new AppError("invalid", "The form names no action.");
-}
-
-/** What is unsafe about this server, for the top of the page. */
-export async function warnings({ authenticator, publicUrl }: ConsoleOptions): Promise<string[]> {
-  if (publicUrl === undefined || (await authenticator.required())) return [];
-  return [
-    `Anyone who reaches ${publicUrl} can read and change every conversation: no key is asked for. Make one under Keys.`,
-  ];
 }
 
 interface ListView {
