@@ -71,11 +71,6 @@ export function postgresSessionList(
       .orderBy(desc(sessions.lastActiveAt), desc(sessions.id))
       .limit(placeholder("limit"));
   const q = prepared({
-    counts: () =>
-      db
-        .select(counts)
-        .from(sessions)
-        .where(eq(sessions.id, placeholder("id"))),
     anyGrant: () =>
       db
         .select({ id: grants.sessionId })
@@ -85,25 +80,9 @@ export function postgresSessionList(
     own: () => list(owned),
     shared: () => list(sql`sessions.owner <> ${owner} and ${granted}`),
     everybodys: () => list(sql`true`),
-    total: () =>
-      db
-        .select({ n: sql<number>`count(*)` })
-        .from(sessions)
-        .where(and(sql`(${owned} or ${granted})`, sessionAlive)),
-    lasting: () =>
-      db
-        .select({ n: sql<number>`count(*)` })
-        .from(sessions)
-        .where(and(owned, isNull(sessions.keepMs), sessionAlive)),
   });
 
   return {
-    counts: (id, except = "") =>
-      engine.read(
-        async (): Promise<SessionCounts> =>
-          (await q.counts.get({ ...engine.times(), id, except })) ?? NOTHING,
-      ),
-
     list: (owner, { query = "", byId = false, limit, cursor }) =>
       engine.read(async () => {
         const [beforeTime, beforeId, isShared] =
@@ -133,7 +112,35 @@ export function postgresSessionList(
           ? { sessions, nextCursor: encodeCursor("sessions", positionOf(last, owner)) }
           : { sessions };
       }),
+    ...sessionCounts(engine),
+  };
+}
 
+function sessionCounts(engine: Engine): Pick<SessionStore, "counts" | "total" | "lasting"> {
+  const { db } = engine;
+  const q = prepared({
+    counts: () =>
+      db
+        .select(counts)
+        .from(sessions)
+        .where(eq(sessions.id, placeholder("id"))),
+    total: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(sql`(${owned} or ${granted})`, sessionAlive)),
+    lasting: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(owned, isNull(sessions.keepMs), sessionAlive)),
+  });
+  return {
+    counts: (id, except = "") =>
+      engine.read(
+        async (): Promise<SessionCounts> =>
+          (await q.counts.get({ ...engine.times(), id, except })) ?? NOTHING,
+      ),
     total: (owner) => engine.read(async () => (await q.total.get({ ...engine.times(), owner }))!.n),
     lasting: (owner, inMs) =>
       engine.read(async () => (await q.lasting.get({ ...engine.times(inMs), owner }))!.n),

@@ -64,12 +64,6 @@ export function sqliteSessionList(
       .limit(placeholder("limit"))
       .prepare();
   const q = lazily({
-    counts: () =>
-      db
-        .select(counts)
-        .from(sessions)
-        .where(eq(sessions.id, placeholder("id")))
-        .prepare(),
     anyGrant: () =>
       db
         .select({ id: grants.sessionId })
@@ -80,26 +74,9 @@ export function sqliteSessionList(
     own: () => list(owned),
     shared: () => list(sql`sessions.owner <> ${placeholder("owner")} and ${granted}`),
     everybodys: () => list(sql`true`),
-    total: () =>
-      db
-        .select({ n: sql<number>`count(*)` })
-        .from(sessions)
-        .where(and(sql`(sessions.owner = ${placeholder("owner")} or ${granted})`, sessionAlive))
-        .prepare(),
-    lasting: () =>
-      db
-        .select({ n: sql<number>`count(*)` })
-        .from(sessions)
-        .where(and(eq(sessions.owner, placeholder("owner")), isNull(sessions.keepMs), sessionAlive))
-        .prepare(),
   });
 
   return {
-    counts: (id, except = "") =>
-      engine.readDurable(
-        (): SessionCounts => q.counts.get({ ...engine.times(), id, except }) ?? NOTHING,
-      ),
-
     list: (owner, { query = "", byId = false, limit, cursor }) =>
       engine.readDurable(() => {
         const [beforeTime, beforeId, isShared] =
@@ -130,7 +107,37 @@ export function sqliteSessionList(
           ? { sessions: found, nextCursor: encodeCursor("sessions", positionOf(last, owner)) }
           : { sessions: found };
       }),
+    ...sessionCounts(engine),
+  };
+}
 
+function sessionCounts(engine: Engine): Pick<SessionStore, "counts" | "total" | "lasting"> {
+  const { db } = engine;
+  const q = lazily({
+    counts: () =>
+      db
+        .select(counts)
+        .from(sessions)
+        .where(eq(sessions.id, placeholder("id")))
+        .prepare(),
+    total: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(sql`(sessions.owner = ${placeholder("owner")} or ${granted})`, sessionAlive))
+        .prepare(),
+    lasting: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(and(eq(sessions.owner, placeholder("owner")), isNull(sessions.keepMs), sessionAlive))
+        .prepare(),
+  });
+  return {
+    counts: (id, except = "") =>
+      engine.readDurable(
+        (): SessionCounts => q.counts.get({ ...engine.times(), id, except }) ?? NOTHING,
+      ),
     total: (owner) => engine.readDurable(() => q.total.get({ ...engine.times(), owner })!.n),
     lasting: (owner, inMs) =>
       engine.readDurable(() => q.lasting.get({ ...engine.times(inMs), owner })!.n),
