@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type ClientVersion, connect, type TestClient } from "../support/clients.ts";
 import { serveCommand } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { balanced, startNodes } from "../support/nodes.ts";
 
 const versions: ClientVersion[] = ["v1", "v2"];
 
@@ -11,12 +12,16 @@ const transports: Record<string, (version: ClientVersion) => Promise<TestClient>
     const { url } = await serveCommand({ folder: temporaryFolder() });
     return connect(version, { url: `${url}?tools=all` });
   },
+  "three nodes behind a balancer": async (version) =>
+    connect(version, { url: `${await balanced(await startNodes())}?tools=all` }),
   stdio: (version) =>
     connect(version, { stdio: ["--data-dir", temporaryFolder(), "--toolset", "all"] }),
 };
 
 for (const version of versions) {
   for (const [transport, open] of Object.entries(transports)) {
+    // test/nodes has more of them, with every version.
+    if (transport.includes("nodes") && version !== "v1") continue;
     describe(`the ${version} client over ${transport}`, () => {
       it("lists all tools with titles, annotations and schemas", async () => {
         const client = await open(version);

@@ -1,36 +1,13 @@
 // Calls that are in flight when the process dies have a definite outcome, for real clients that are not made anew.
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { type ClientVersion, connect, type TestClient } from "../support/clients.ts";
+import { type ClientVersion, connect } from "../support/clients.ts";
+import { fly } from "../support/flight.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { MAY_BE_DONE } from "../support/interrupted.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
 
 const versions: ClientVersion[] = ["v1", "v2"];
-
-interface Flight {
-  progress: number[];
-  /** Resolves when the call has told its second step. */
-  begun: Promise<void>;
-  outcome: Promise<object>;
-}
-
-/** A call of five slow steps; its outcome is data, whether it is an answer or an error. */
-function fly(client: TestClient, tool: string): Flight {
-  const progress: number[] = [];
-  const { promise: begun, resolve } = Promise.withResolvers<void>();
-  const onprogress = (told: { progress: number }): void => {
-    progress.push(told.progress);
-    if (told.progress === 2) resolve();
-  };
-  const outcome = client
-    .call(tool, { steps: 5, step_ms: 100 }, { timeout: 180_000, onprogress })
-    .then(
-      (answer) => ({ answer }),
-      (error: unknown) => ({ error }),
-    );
-  return { progress, begun, outcome };
-}
 
 for (const version of versions) {
   for (const outageMs of [200, 5_000]) {
@@ -48,12 +25,14 @@ for (const version of versions) {
 
       // Safe to run again: the result, with progress that only grows.
       expect(await safe.outcome).toMatchObject({
-        answer: { text: "counted to 5 in run 2", isError: false },
+        text: "counted to 5 in run 2",
+        isError: false,
       });
       expect(safe.progress).toEqual([1, 2, 3, 4, 5]);
       // Not safe: a result that says so, for programs repeat by themselves what ends with an error.
       expect(await unsafe.outcome).toMatchObject({
-        answer: { isError: true, text: expect.stringMatching(MAY_BE_DONE) },
+        isError: true,
+        text: expect.stringMatching(MAY_BE_DONE),
       });
       expect((await client.call("state_get", { key: "count runs" })).data.value).toBe(2);
       expect((await client.call("state_get", { key: "count_once runs" })).data.value).toBe(1);

@@ -1,29 +1,11 @@
 // Nodes that die or are paused in the middle of calls: the others give each call its outcome, and nothing is done twice.
 import { expect, it } from "vitest";
-import { connect, type TestClient } from "../support/clients.ts";
+import { connect } from "../support/clients.ts";
+import { fly } from "../support/flight.ts";
 import { MAY_BE_DONE } from "../support/interrupted.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { FIXTURE, type ServerProcess, startServer } from "../support/process.ts";
 import { roundRobin } from "../support/round-robin.ts";
-
-interface Flight {
-  progress: number[];
-  /** Resolves when the call has told its second step. */
-  begun: Promise<void>;
-  outcome: Promise<{ text: string; isError: boolean }>;
-}
-
-/** A call of five slow steps. */
-function fly(client: TestClient, tool: string, step_ms = 200): Flight {
-  const progress: number[] = [];
-  const { promise: begun, resolve } = Promise.withResolvers<void>();
-  const onprogress = (told: { progress: number }): void => {
-    progress.push(told.progress);
-    if (told.progress === 2) resolve();
-  };
-  const outcome = client.call(tool, { steps: 5, step_ms }, { timeout: 180_000, onprogress });
-  return { progress, begun, outcome };
-}
 
 /** Nodes, and an address at which the first of them answers until `leave`, and the others from then on. */
 async function startNodes() {
