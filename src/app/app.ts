@@ -20,7 +20,7 @@ import { VERSION } from "../version.ts";
 import { activityOf, type Data, openData } from "./data.ts";
 import { type Additions, buildMcp } from "./mcp.ts";
 import { HttpServer } from "./server.ts";
-import { buildServices, modelOf } from "./services.ts";
+import { buildServices, modelOf, type Services } from "./services.ts";
 
 export interface AppOptions extends Additions {
   config: Config;
@@ -72,6 +72,11 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     storage.instances,
     clock,
     {
+      atWork: () => [
+        ...services.chat.running.map((id) => ({ kind: "turn" as const, id })),
+        ...services.idempotentCalls.running.map((id) => ({ kind: "call" as const, id })),
+        ...http.runningStreams.map((id) => ({ kind: "stream" as const, id })),
+      ],
       onInterrupted: (interrupted) =>
         log.info({ interrupted }, "ended chat turns without an answer"),
       adopt: () => http.adopt(),
@@ -95,7 +100,7 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
   const presence = new Presence(clock, programAgeMs, storage.clients, connected, onError);
   closing.defer(() => presence.close());
   const model = modelOf(data);
-  const services = buildServices(data, model, instances, closing);
+  const services: Services = buildServices(data, model, instances, closing);
   const mcp = buildMcp(data, services, model, options);
   const http: HttpServer = new HttpServer({
     config,
@@ -145,7 +150,9 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
       await instances.start();
       closing.defer(() => instances.stop());
       closing.defer(() => services.idempotentCalls.close());
-      cleanup.start(config["cleanup-interval"]);
+      cleanup.start(config["cleanup-interval"], () =>
+        storage.instances.claim("cleanup", instances.id),
+      );
       closing.defer(() => cleanup.stop());
     },
 

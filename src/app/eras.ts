@@ -49,6 +49,9 @@ export interface Eras {
   close(): Promise<void>;
 }
 
+/** This process's part of a limit that holds for all processes that serve: equal parts, so that no call asks another one. */
+export const part = (limit: number, { serving }: Instances): number => Math.ceil(limit / serving);
+
 export function buildEras({
   config,
   mcp,
@@ -64,13 +67,16 @@ export function buildEras({
 }: EraOptions): Eras {
   const { clients, subscriptions, streams } = storage;
   const calls = new ConcurrencyLimit(
-    config["max-concurrent-calls"],
+    () => part(config["max-concurrent-calls"], instances),
     "calls",
     "max-concurrent-calls",
     () => metrics.refusals.add("concurrency"),
   );
-  const openStreams = new ConcurrencyLimit(config["max-streams"], "streams", "max-streams", () =>
-    metrics.refusals.add("streams"),
+  const openStreams = new ConcurrencyLimit(
+    () => part(config["max-streams"], instances),
+    "streams",
+    "max-streams",
+    () => metrics.refusals.add("streams"),
   );
   const pending = new PendingResponses();
   const servers = {

@@ -30,7 +30,7 @@ import { kept, type StoredFigures } from "../telemetry/readings.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { OutboxDelivery } from "../updates/delivery.ts";
 import { type Console, lazyConsole } from "./console.ts";
-import { buildEras, type Eras } from "./eras.ts";
+import { buildEras, type Eras, part } from "./eras.ts";
 import { openHealth } from "./health.ts";
 import type { Services } from "./services.ts";
 
@@ -133,7 +133,7 @@ export class HttpServer {
       maxBodyBytes: config["max-body"],
       maxInFlightBytes: config["max-in-flight"],
       maxDepth: config["max-depth"],
-      callsPerMinute: config["max-calls-per-minute"],
+      callsPerMinute: () => part(config["max-calls-per-minute"], parts.instances),
       metrics: parts.metrics,
       scrape: exposition(parts, metrics, this.#eras, stored),
       console: this.#console?.pages,
@@ -157,6 +157,11 @@ export class HttpServer {
     });
   }
 
+  /** The durable streams whose requests run here. */
+  get runningStreams(): string[] {
+    return this.#eras.pending.streams;
+  }
+
   /** Stop calls that other processes run since they took this process for dead. */
   async giveUp(): Promise<void> {
     const { storage, instances } = this.#parts;
@@ -172,6 +177,7 @@ export class HttpServer {
     if (open) refuseOpenings(found);
     this.#listening = true;
     this.#console?.start();
+    await instances.serve();
     await instances.sweep();
     const touching = setInterval(() => {
       storage.streams.touch(this.#eras.live.streamIds).catch(onError);
@@ -245,7 +251,7 @@ function accessTokens(
 
 /** A function that reads all numbers for /metrics. */
 const exposition = (
-  { presence }: HttpServerOptions,
+  { presence, instances }: HttpServerOptions,
   metrics: Metrics,
   { live, openStreams, calls }: Eras,
   stored: StoredReading,
@@ -257,6 +263,7 @@ const exposition = (
       connectedClients: presence.size,
       openStreams: openStreams.taken,
       runningCalls: calls.taken,
+      servingProcesses: instances.serving,
     }),
     stored,
   });

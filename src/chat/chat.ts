@@ -54,6 +54,8 @@ export class Chat {
   readonly #onError: (error: unknown) => void;
   /** Ended turns whose claims could not be released. */
   readonly #unreleased = new Map<string, Turn>();
+  /** Sessions with a turn of this process. */
+  readonly #running = new Set<string>();
   /** The last waiting or running turn of each session. */
   readonly #queues = new Map<string, Promise<unknown>>();
 
@@ -66,6 +68,11 @@ export class Chat {
     this.#changes = changes;
     this.#limits = limits;
     this.#onError = onError;
+  }
+
+  /** The sessions with a turn that is under way in this process. */
+  get running(): string[] {
+    return [...this.#running];
   }
 
   /** @throws AppError `invalid` or `limit` for a message that cannot be stored */
@@ -135,6 +142,7 @@ export class Chat {
     if (started.kind === "answered") return started;
     const { turn } = started;
     const { notifyWith = untold } = ask;
+    this.#running.add(sessionId);
     try {
       const reply = await this.#generate(turn, ask);
       const { text: content, ...rest } = reply;
@@ -151,6 +159,8 @@ export class Chat {
         if (toAppError(failure).code !== "conflict") this.#unreleased.set(sessionId, turn);
       });
       throw error;
+    } finally {
+      this.#running.delete(sessionId);
     }
   }
 

@@ -69,7 +69,8 @@ export interface RouteOptions {
   /** Deepest nesting of JSON. */
   maxDepth: number;
   /** Bound for one principal. */
-  callsPerMinute: number;
+  /** Most requests of a principal in a minute, at this moment. */
+  callsPerMinute(): number;
   /** Present with /metrics; without it nothing is counted. */
   metrics: Metrics | undefined;
   scrape(): Promise<Exposition>;
@@ -160,7 +161,7 @@ function mcpRoutes(
   options: RouteOptions,
   { authenticated, address, refused }: McpRouteOptions,
 ): void {
-  const rate = new CallRate(options.callsPerMinute, refused);
+  const rate = new CallRate(() => options.callsPerMinute(), refused);
   const inFlight = new InFlight(options.maxInFlightBytes);
   const mcp = new McpHandlers({
     legacy: options.legacy,

@@ -115,6 +115,8 @@ export class IdempotentCalls {
   readonly #runner: LiveProcess;
   readonly #changes: Changes;
   readonly #running = new Map<string, Shared>();
+  /** The ids of the calls whose run is under way here. */
+  readonly #ids = new Set<string>();
   #closing = false;
 
   constructor(store: IdempotentCallStore, runner: LiveProcess, changes: Changes) {
@@ -137,6 +139,11 @@ export class IdempotentCalls {
       if (!running.abort.signal.aborted) return this.#wait(running, options.signal);
       await running.value.catch(() => undefined); // its last caller cancelled it: start a new run
     }
+  }
+
+  /** The ids of the calls that run in this process. */
+  get running(): string[] {
+    return [...this.#ids];
   }
 
   /** Cancels the running calls; resolves when that is stored. */
@@ -196,6 +203,19 @@ export class IdempotentCalls {
   ): Promise<unknown> {
     const start = await this.#begin(call, options, signal);
     if (start.kind === "done") return outcomeOf(start.outcome);
+    this.#ids.add(start.id);
+    try {
+      return await this.#run(start, options, signal);
+    } finally {
+      this.#ids.delete(start.id);
+    }
+  }
+
+  async #run(
+    start: Extract<IdempotentCallStart, { newSessionId: string }>,
+    options: KeyedOptions,
+    signal: AbortSignal,
+  ): Promise<unknown> {
     const { id, newSessionId } = start;
     if (start.kind === "lost" && !options.repeatable) {
       await this.#store.drop(id, this.#runner.id);

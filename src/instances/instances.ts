@@ -2,7 +2,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { newId } from "../lib/ids.ts";
 import { hasEnded, HOST, isAtWork } from "./liveness.ts";
-import type { Instance, InstanceStore } from "./store.ts";
+import type { Instance, InstanceStore, Work } from "./store.ts";
 
 const HEARTBEAT_MS = 5_000;
 /** An instance is dead after so much watched time without a new heartbeat. */
@@ -11,6 +11,8 @@ const DEAD_AFTER_MS = 15_000;
 const LATE_MS = 2_000;
 
 export interface Recovery {
+  /** The work that is under way in this process. */
+  atWork(): readonly Work[];
   /** Called with the number of chat turns that an instance has left. */
   onInterrupted(turns: number): void;
   /** Called after the rows of dead instances are deleted; takes over what they left. */
@@ -18,6 +20,8 @@ export interface Recovery {
   /** Called when this process was taken for dead and registers again; gives up what others have taken over. */
   giveUp(): Promise<unknown>;
 }
+
+const keyOf = ({ kind, id }: Work): string => `${kind} ${id}`;
 
 /** The instances of this process, which may hold several. */
 const ownIds = new Set<string>();
@@ -31,6 +35,11 @@ export class Instances {
   readonly #onError: (error: unknown) => void;
   /** The last seen heartbeat of each other instance, and the time of its first sight (in time seen by this process). */
   readonly #watched = new Map<string, { heartbeatAt: number; since: number }>();
+  /** Stored work at the last look that is not under way here. */
+  #strays: ReadonlySet<string> = new Set();
+  #serves = false;
+  /** Number of other instances that serve HTTP. */
+  #othersServing = 0;
   #registered = false;
   #lastBeat = -Infinity;
   #timer: NodeJS.Timeout | undefined;
@@ -57,13 +66,29 @@ export class Instances {
     this.#beatLater();
   }
 
+  /** Tells the others that this process serves HTTP. */
+  async serve(): Promise<void> {
+    this.#serves = true;
+    await this.confirm();
+  }
+
+  /** Number of live processes that serve HTTP, with this one. A change is known within a heartbeat, a death when it is found. */
+  get serving(): number {
+    return this.#othersServing + 1;
+  }
+
   /** Recovers what dead instances left open. */
   async sweep(): Promise<void> {
+    let serving = 0;
     for (const instance of await this.#store.list()) {
-      if (!this.#isDead(instance)) continue;
+      if (!this.#isDead(instance)) {
+        if (instance.serves && instance.id !== this.id) serving += 1;
+        continue;
+      }
       await this.#remove(instance.id, instance.heartbeatAt);
       this.#watched.delete(instance.id);
     }
+    this.#othersServing = serving;
     await this.#recovery.adopt();
   }
 
@@ -93,6 +118,7 @@ export class Instances {
       pid: process.pid,
       startedAt: this.#startedAt,
       heartbeatAt: this.#clock.now(),
+      serves: this.#serves,
     });
     const returned = anew && this.#registered;
     this.#registered = true;
@@ -107,7 +133,22 @@ export class Instances {
     await this.confirm();
     this.#lastBeat = this.#clock.monotonic();
     if (isLate || this.#lastBeat - began > LATE_MS) this.#watched.clear();
+    await this.#reconcile();
     await this.sweep();
+  }
+
+  /**
+   * Abandons stored work that this process does not do: a database that was away has not stored an end, or not said that it
+   * stored a beginning. Others would wait for it as long as this process lives. Two looks, because what has begun just now is not
+   * known here yet.
+   */
+  async #reconcile(): Promise<void> {
+    const stored = await this.#store.work(this.id);
+    const mine = new Set(this.#recovery.atWork().map(keyOf));
+    const strays = stored.filter((work) => !mine.has(keyOf(work)));
+    const abandoned = strays.filter((work) => this.#strays.has(keyOf(work)));
+    this.#strays = new Set(strays.map(keyOf));
+    if (abandoned.length > 0) await this.#store.abandon(this.id, abandoned);
   }
 
   #beatLater(): void {

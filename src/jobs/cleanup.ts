@@ -44,6 +44,11 @@ export interface Maintenance {
 /** Decides before a run what the run may delete. */
 type Settle = (consent?: Consent, options?: { dryRun: boolean }) => Promise<void>;
 
+/** True if this process does the cleanup for all. */
+type IsMine = () => Promise<boolean>;
+
+const always: IsMine = () => Promise.resolve(true);
+
 export class Cleanup<Kind extends string> {
   readonly #kinds: Readonly<Record<Kind, Expiring>>;
   readonly #onError: (error: unknown) => void;
@@ -74,22 +79,27 @@ export class Cleanup<Kind extends string> {
     return this.#each((expiring) => expiring.countExpired());
   }
 
-  /** Deletes expired rows; resolves to the number of each kind. */
-  async run(consent?: Consent): Promise<Record<Kind, number>> {
+  /**
+   * Deletes expired rows; resolves to the number of each kind. `isMine` is asked before each part, and a part that is another
+   * process's is left to it.
+   */
+  async run(consent?: Consent, isMine: IsMine = always): Promise<Record<Kind, number>> {
     await this.#settle(consent);
     const { signal } = this.#stopping;
-    const deleted = await this.#each((expiring) => expiring.deleteExpired(signal));
-    if (!signal.aborted) await this.#maintenance?.maintain(signal);
+    const deleted = await this.#each(async (expiring) =>
+      (await isMine()) ? expiring.deleteExpired(signal) : 0,
+    );
+    if (!signal.aborted && (await isMine())) await this.#maintenance?.maintain(signal);
     this.#onDeleted(deleted);
     return deleted;
   }
 
   /** Runs now, and again `intervalMs` after the end of each run. */
-  start(intervalMs: number): void {
-    this.#running = this.run().catch(this.#onError);
+  start(intervalMs: number, isMine: IsMine = always): void {
+    this.#running = this.run(undefined, isMine).catch(this.#onError);
     void this.#running.then(() => {
       if (!this.#stopping.signal.aborted)
-        this.#timer = setTimeout(() => this.start(intervalMs), intervalMs).unref();
+        this.#timer = setTimeout(() => this.start(intervalMs, isMine), intervalMs).unref();
     });
   }
 

@@ -69,7 +69,7 @@ function register(registry: Registry, definition: Definition): void {
 
 async function definitions({ metrics, live, stored }: Sources): Promise<Definition[]> {
   const { tools, methods, refusals, responses, deleted, commitSizes, commitSeconds } = metrics;
-  const { clientsInMemory, connectedClients, openStreams, runningCalls } = live();
+  const { clientsInMemory, connectedClients, openStreams, runningCalls, servingProcesses } = live();
   return [
     counter(
       "holdfast_calls_total",
@@ -99,6 +99,11 @@ async function definitions({ metrics, live, stored }: Sources): Promise<Definiti
       byLabel("class", responses),
     ),
     gauge("holdfast_running_calls", "Calls that are running in this process.", runningCalls),
+    gauge(
+      "holdfast_serving_processes",
+      "Live processes that serve these data; limits are shared among them.",
+      servingProcesses,
+    ),
     gauge("holdfast_open_streams", "Streams of GET and subscriptions/listen.", openStreams),
     gauge("holdfast_clients_in_memory", "2025-era clients in memory.", clientsInMemory),
     gauge("holdfast_connected_clients", "Clients with an open stream here.", connectedClients),

@@ -32,6 +32,8 @@ export interface LiveFigures {
   connectedClients: number;
   openStreams: number;
   runningCalls: number;
+  /** Live processes that serve, with this one. */
+  servingProcesses: number;
 }
 
 /** Shortest time between two looks. */

@@ -203,7 +203,7 @@ describe("holdfast cleanup", () => {
       clients: 1,
       session_state: 1,
       usage: 1,
-      instances: 1,
+      ...{ instances: 1, leases: 1 },
       streams: 1,
       audit: 4,
       connections: 1,

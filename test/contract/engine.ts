@@ -75,7 +75,8 @@ export const clientOf = ({ clock }: Pick<Opened, "clock">, more: Partial<Client>
 export async function newInstance({ storage, clock }: Opened): Promise<string> {
   const id = newId();
   const now = clock.now();
-  await storage.instances.heartbeat({ id, host: "h", pid: 1, startedAt: now, heartbeatAt: now });
+  const times = { startedAt: now, heartbeatAt: now };
+  await storage.instances.heartbeat({ id, host: "h", pid: 1, ...times, serves: false });
   return id;
 }
 

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { Instances } from "../../src/instances/instances.ts";
 import { HOST } from "../../src/instances/liveness.ts";
-import type { Instance } from "../../src/instances/store.ts";
+import type { Instance, Work } from "../../src/instances/store.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
@@ -24,18 +24,26 @@ function watching(other: Partial<Instance>) {
   const file = join(temporaryFolder(), "database");
   writeFileSync(file, "");
   const clock = new ManualClock();
-  const row = { id: "other", host: "elsewhere", pid: 1, startedAt: 0, heartbeatAt: 0, ...other };
+  const times = { startedAt: 0, heartbeatAt: 0 };
+  const row = { id: "other", host: "elsewhere", pid: 1, ...times, serves: false, ...other };
   const rows = new Map([[row.id, row]]);
-  const parts = { given: 0, heartbeat: async (): Promise<boolean> => false };
+  const parts = {
+    ...{ given: 0, abandoned: [] as Work[], stored: [] as Work[], atWork: [] as Work[] },
+    heartbeat: async (): Promise<boolean> => false,
+  };
   const instances = new Instances(
     {
       file,
       heartbeat: () => parts.heartbeat(),
       list: async () => [...rows.values()],
       remove: async (id) => (rows.delete(id), 0),
+      work: async () => parts.stored,
+      abandon: async (_, work) => void parts.abandoned.push(...work),
+      claim: async () => true,
     },
     clock,
     {
+      atWork: () => parts.atWork,
       onInterrupted: () => undefined,
       adopt: async () => undefined,
       giveUp: async () => (parts.given += 1),
@@ -52,7 +60,7 @@ function watching(other: Partial<Instance>) {
     }
     return rows.has(row.id);
   };
-  return { file, clock, row, parts, beats };
+  return { file, clock, row, parts, beats, instances };
 }
 
 /** A process that does nothing; it has `file` open. */
@@ -74,6 +82,29 @@ it("a process whose heartbeat stands still is dead after 15 seconds, and one tha
   row.heartbeatAt = 1;
   expect(await beats(4)).toBe(true);
   expect(await beats(1)).toBe(false);
+});
+
+it("a process abandons stored work that it did not do at two looks, and no other", async () => {
+  const { parts, beats } = watching({});
+  const call = (id: string): Work => ({ kind: "call", id });
+  parts.stored = [call("running"), call("stray")];
+  parts.atWork = [call("running")];
+  await beats(1);
+  parts.stored = [...parts.stored, call("begun just now")];
+  expect(parts.abandoned).toEqual([]);
+  await beats(1);
+  expect(parts.abandoned).toEqual([call("stray")]);
+});
+
+it("processes that serve are counted, as long as they live", async () => {
+  const { instances, row, beats } = watching({});
+  await beats(1);
+  expect(instances.serving).toBe(1);
+  row.serves = true;
+  await beats(1);
+  expect(instances.serving).toBe(2);
+  await beats(4); // its heartbeat stands still
+  expect(instances.serving).toBe(1);
 });
 
 describe("on this host", () => {

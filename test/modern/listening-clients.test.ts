@@ -136,7 +136,7 @@ async function listensWith(change: (clients: ClientStore) => Partial<ClientStore
   const listens = new ListenStreams({
     ...{ info: { name: "s", title: "S", version: "1" }, clients, presence, clock },
     ...{
-      openStreams: new ConcurrencyLimit(99, "streams", "max-streams"),
+      openStreams: new ConcurrencyLimit(() => 99, "streams", "max-streams"),
       registry: { changes: false },
     },
     resolver: { peek: async () => undefined },

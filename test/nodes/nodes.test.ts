@@ -7,7 +7,7 @@ import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
 import { gate, serveHere } from "../support/here.ts";
-import { balanced, startNodes } from "../support/nodes.ts";
+import { balanced, metrics, startNodes } from "../support/nodes.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { eventsOf, introduce, rpc } from "../support/raw.ts";
 
@@ -166,11 +166,7 @@ describe("a node whose listening connection is cut", () => {
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN holdfast' AND datname = current_database()",
     );
     await hears(2);
-    await expect
-      .poll(async () =>
-        (await (await fetch(one.url.replace("/mcp", "/metrics"))).text()).split("\n"),
-      )
-      .toContain("holdfast_listening 1");
+    await expect.poll(() => metrics(one)).toContain("holdfast_listening 1");
     await hears(3);
   });
 });

@@ -230,7 +230,14 @@ describe("on a full disk", () => {
     const ages = { maxAgeMs: Infinity, clientAgeMs: Infinity };
     const engine = new Engine(sqlite, clock, await openCutoffs(sqlite, clock, ages));
     const usage = sqliteUsage(engine, sqlite, {});
-    const instance = { id: newId(), host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 };
+    const instance = {
+      id: newId(),
+      host: "h",
+      pid: 1,
+      startedAt: 0,
+      heartbeatAt: 0,
+      serves: false,
+    };
     await sqliteInstanceStore(engine, undefined).heartbeat(instance);
     const writes = sqliteWriteAccess(engine);
     const shrink = new Shrink(engine, sqliteIndexMerge(engine));

@@ -33,7 +33,7 @@ export async function process({
 }: Pick<Storage, "instances" | "keyedCalls" | "changes">) {
   const id = newId();
   const confirm = () =>
-    instances.heartbeat({ id, host: "h", pid: 1, startedAt: 0, heartbeatAt: 0 });
+    instances.heartbeat({ id, host: "h", pid: 1, startedAt: 0, heartbeatAt: 0, serves: false });
   await confirm();
   const runner = {
     id,

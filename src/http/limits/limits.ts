@@ -8,16 +8,20 @@ import { CLOSING } from "../guards/guards.ts";
 
 const MINUTE_S = 60;
 
-/** At most `callsPerMinute` requests of a principal in each minute, counted from its first one. */
+/** At most `max` requests of a principal in each minute, counted from its first one. */
 export class CallRate {
-  readonly max: number;
+  readonly #max: () => number;
   readonly #limiter: RateLimiterMemory;
   readonly #refuse: Refuse;
 
-  constructor(callsPerMinute: number, refuse: Refuse) {
-    this.max = callsPerMinute;
+  constructor(max: () => number, refuse: Refuse) {
+    this.#max = max;
     this.#refuse = refuse;
-    this.#limiter = new RateLimiterMemory({ points: callsPerMinute, duration: MINUTE_S });
+    this.#limiter = new RateLimiterMemory({ points: max(), duration: MINUTE_S });
+  }
+
+  get max(): number {
+    return this.#max();
   }
 
   /**
@@ -25,6 +29,7 @@ export class CallRate {
    * @throws RequestError `too_many`
    */
   async take(principal: string, calls: number): Promise<void> {
+    this.#limiter.points = this.max;
     try {
       await this.#limiter.consume(principal, calls);
     } catch (error) {

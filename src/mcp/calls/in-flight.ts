@@ -28,6 +28,11 @@ export class PendingResponses {
     this.#changed.resolve();
   }
 
+  /** The durable streams whose requests run here. */
+  get streams(): string[] {
+    return [...this.#open].flatMap(({ stream }) => stream?.id ?? []);
+  }
+
   /**
    * Ends the responses whose requests another process has taken over. `own` reads the streams of this process's open
    * requests.

@@ -12,6 +12,8 @@ import { isNotification } from "../../protocol/json-rpc.ts";
 import { ACCEPTED, type HttpAnswer } from "./http-answer.ts";
 
 export interface PendingResponse {
+  /** The durable stream of the answers, if any. */
+  readonly stream?: { readonly id: string };
   /** Records the session of one of the requests, as the stored answer may hold its content. */
   worksIn(sessionId: string): void;
   /** Resolves when every request has ended. */

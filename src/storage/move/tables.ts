@@ -16,6 +16,7 @@ export const TABLES: readonly Table[] = [
   table("sessions", "id"),
   table("clients", "id"),
   table("instances", "id"),
+  table("leases", "name"),
   table("session_state", "session_id", "key"),
   numbered("messages"),
   table("history_gaps", "session_id"),

@@ -3,6 +3,9 @@
 /** The instance of a call that failed and may be done again. */
 export const NOBODY = "";
 
+/** In place of an instance, at work that its instance has abandoned: no instance has this id. */
+export const GONE = "gone";
+
 /** Maximum number of outcomes that are deleted at once to make room. */
 export const FREED_OUTCOMES = 50;
 

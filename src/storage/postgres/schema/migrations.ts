@@ -186,5 +186,15 @@ export const migrations: Migration[] = [
       "-- The rows of a cleared history are invisible while they go.\nCREATE OR REPLACE VIEW session_overview AS\nSELECT\n  s.id AS session,\n  s.owner,\n  s.name,\n  s.title,\n  (SELECT count(*) FROM messages m WHERE m.session_id = s.id\n    AND m.seq > coalesce((SELECT g.cleared_seq FROM history_gaps g WHERE g.session_id = s.id), 0)) AS messages,\n  (SELECT count(*) FROM session_state v WHERE v.session_id = s.id) AS state_keys,\n  (SELECT string_agg(DISTINCT c.name, ',') FROM clients c WHERE c.session_id = s.id) AS clients,\n  CASE WHEN s.pinned THEN 'yes' ELSE '' END AS pinned,\n  readable(s.created_at) AS created,\n  readable(s.last_active_at) AS last_active\nFROM sessions s\nORDER BY s.last_active_at DESC;",
       "CREATE OR REPLACE VIEW conversation AS\nSELECT m.session_id AS session, m.seq, readable(m.created_at) AS time, m.role, m.content, m.status, m.model, m.author\nFROM messages m\nWHERE m.seq > coalesce((SELECT g.cleared_seq FROM history_gaps g WHERE g.session_id = m.session_id), 0)\nORDER BY m.session_id, m.seq;"
     ]
+  },
+  {
+    "createdAt": 1795715250940,
+    "hash": "91268f4d777d9b45f7ee51bcdfd1accbc72e5cedac8fe0058985da10f6da2802",
+    "statements": [
+      "CREATE TABLE \"leases\" (\n\t\"name\" text collate \"C\" PRIMARY KEY NOT NULL,\n\t\"instance_id\" text collate \"C\" NOT NULL\n);",
+      "ALTER TABLE \"instances\" ADD COLUMN \"serves\" boolean DEFAULT false NOT NULL;",
+      "ALTER TABLE \"leases\" ADD CONSTRAINT \"leases_instance_id_instances_id_fk\" FOREIGN KEY (\"instance_id\") REFERENCES \"instances\"(\"id\") ON DELETE cascade ON UPDATE no action;",
+      "CREATE INDEX \"keyed_calls_running\" ON \"keyed_calls\" USING btree (\"instance_id\") WHERE outcome is null;"
+    ]
   }
 ];

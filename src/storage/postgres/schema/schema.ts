@@ -166,6 +166,16 @@ export const instances = pgTable("instances", {
   pid: number().notNull(),
   startedAt: number("started_at").notNull(),
   heartbeatAt: number("heartbeat_at").notNull(),
+  /** True for a process that serves HTTP: limits on calls are shared among these. */
+  serves: boolean().notNull().default(false),
+});
+
+/** Work that one process does for all, as long as it lives: `cleanup`. */
+export const leases = pgTable("leases", {
+  name: text().primaryKey(),
+  instanceId: text("instance_id")
+    .notNull()
+    .references(() => instances.id, { onDelete: "cascade" }),
 });
 
 /** Clients that are connected now, and to which process: see src/clients/connected-clients.ts. */
@@ -405,6 +415,9 @@ export const keyedCalls = pgTable(
     uniqueIndex("keyed_calls_key").on(t.owner, t.scope, t.key),
     index("keyed_calls_created").on(t.createdAt),
     index("keyed_calls_scope").on(t.scope),
+    index("keyed_calls_running")
+      .on(t.instanceId)
+      .where(sql`outcome is null`),
     // And keyed_calls_session, by the session of the outcome: see the migration of the triggers.
   ],
 );

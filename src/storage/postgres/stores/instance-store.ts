@@ -3,7 +3,8 @@ import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { InstanceStore } from "../../../instances/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
-import { instances, keyedCalls, messages, sessions, turns } from "../schema/schema.ts";
+import { instances, keyedCalls, leases, messages, sessions, turns } from "../schema/schema.ts";
+import { instanceWork } from "./instance-work.ts";
 
 const { placeholder } = sql;
 
@@ -18,6 +19,11 @@ export function postgresInstanceStore(engine: Engine, onRemoved: () => void): In
         return (await q.beat.get({ ...instance }))!.anew;
       }),
     list: () => engine.read(() => q.list.all()),
+    ...instanceWork(engine, onRemoved),
+    claim: async (lease, id) => {
+      const { changes } = await engine.writeRelaxed(() => q.claim.run({ lease, id }));
+      return changes > 0;
+    },
     async remove(id, heartbeatAt) {
       const interrupted = await engine.write(async () => {
         const [, instance] = await Promise.all([q.lockSessions.all({ id }), q.lock.get({ id })]);
@@ -52,10 +58,11 @@ function statements({ db }: Engine) {
           pid: placeholder("pid"),
           startedAt: placeholder("startedAt"),
           heartbeatAt: placeholder("heartbeatAt"),
+          serves: placeholder("serves"),
         })
         .onConflictDoUpdate({
           target: instances.id,
-          set: { heartbeatAt: sql`excluded.heartbeat_at` },
+          set: { heartbeatAt: sql`excluded.heartbeat_at`, serves: sql`excluded.serves` },
         })
         // A row that was there has a version before this one.
         .returning({ anew: sql<boolean>`xmax = 0` }),
@@ -95,5 +102,16 @@ function statements({ db }: Engine) {
         .from(keyedCalls)
         .where(and(eq(keyedCalls.instanceId, placeholder("id")), isNull(keyedCalls.outcome))),
     remove: () => db.delete(instances).where(byId),
+    claim: () =>
+      db
+        .insert(leases)
+        .select(
+          sql`select ${placeholder("lease")}, id from instances where id = ${placeholder("id")}`,
+        )
+        .onConflictDoUpdate({
+          target: leases.name,
+          set: { instanceId: sql`excluded.instance_id` },
+          setWhere: eq(leases.instanceId, placeholder("id")),
+        }),
   });
 }

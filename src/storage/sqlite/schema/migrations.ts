@@ -401,5 +401,14 @@ export const migrations: Migration[] = [
       "DROP VIEW `conversation`;",
       "CREATE VIEW `conversation` AS\nSELECT\n  m.session_id AS session,\n  m.seq,\n  strftime('%Y-%m-%d %H:%M:%S', m.created_at / 1000, 'unixepoch') AS time,\n  m.role,\n  m.content,\n  m.status,\n  m.model,\n  m.author\nFROM messages m\nWHERE m.seq > coalesce((SELECT g.cleared_seq FROM history_gaps g WHERE g.session_id = m.session_id), 0)\nORDER BY m.session_id, m.seq;"
     ]
+  },
+  {
+    "createdAt": 1795715245575,
+    "hash": "bd6d3f8574adcdf9a191155eed332d491c2ca188c54e6af8cd494650466432b5",
+    "statements": [
+      "CREATE TABLE `leases` (\n\t`name` text PRIMARY KEY NOT NULL,\n\t`instance_id` text NOT NULL,\n\tFOREIGN KEY (`instance_id`) REFERENCES `instances`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "ALTER TABLE `instances` ADD `serves` integer DEFAULT false NOT NULL;",
+      "CREATE INDEX `keyed_calls_running` ON `keyed_calls` (`instance_id`) WHERE outcome is null;"
+    ]
   }
 ];

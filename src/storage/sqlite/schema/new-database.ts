@@ -2,7 +2,7 @@
 /** Makes in an empty database what all migrations together make. */
 export const newDatabase: string[] = [
   "CREATE TABLE `clients` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`owner` text NOT NULL,\n\t`session_id` text,\n\t`name` text NOT NULL,\n\t`version` text NOT NULL,\n\t`protocol_version` text NOT NULL,\n\t`capabilities` text NOT NULL,\n\t`initialize` text NOT NULL,\n\t`log_level` text,\n\t`created_at` integer NOT NULL,\n\t`last_seen_at` integer NOT NULL,\n\t`ended_at` integer, `epoch` integer DEFAULT 0 NOT NULL, `present_until` integer DEFAULT 0 NOT NULL, `credentials` text, `scope` text, `own_session_id` text DEFAULT '' NOT NULL,\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE set null\n)",
-  "CREATE TABLE `instances` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`host` text NOT NULL,\n\t`pid` integer NOT NULL,\n\t`started_at` integer NOT NULL,\n\t`heartbeat_at` integer NOT NULL\n)",
+  "CREATE TABLE `instances` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`host` text NOT NULL,\n\t`pid` integer NOT NULL,\n\t`started_at` integer NOT NULL,\n\t`heartbeat_at` integer NOT NULL\n, `serves` integer DEFAULT false NOT NULL)",
   "CREATE TABLE `messages` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`session_id` text NOT NULL,\n\t`seq` integer NOT NULL,\n\t`role` text NOT NULL,\n\t`content` text NOT NULL,\n\t`status` text NOT NULL,\n\t`model` text,\n\t`input_tokens` integer,\n\t`output_tokens` integer,\n\t`request_key` text,\n\t`created_at` integer NOT NULL, `author` text,\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade\n)",
   "CREATE TABLE `session_state` (\n\t`session_id` text NOT NULL,\n\t`key` text NOT NULL,\n\t`value` text NOT NULL,\n\t`version` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\t`expires_at` integer,\n\tPRIMARY KEY(`session_id`, `key`),\n\tFOREIGN KEY (`session_id`) REFERENCES `sessions`(`id`) ON UPDATE no action ON DELETE cascade\n)",
   "CREATE TABLE `sessions` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`owner` text NOT NULL,\n\t`name` text,\n\t`title` text,\n\t`system` text,\n\t`pinned` integer DEFAULT false NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_active_at` integer NOT NULL\n, `keep_ms` integer, `opened_by` text)",
@@ -31,6 +31,7 @@ export const newDatabase: string[] = [
   "CREATE TABLE `clock_jumps` (\n\t`asleep` integer PRIMARY KEY NOT NULL,\n\t`ms` integer NOT NULL,\n\t`at` integer NOT NULL\n)",
   "CREATE TABLE `browser_sessions` (\n\t`hash` blob PRIMARY KEY NOT NULL,\n\t`kind` text NOT NULL,\n\t`principal` text NOT NULL,\n\t`scope` text NOT NULL,\n\t`key_id` text,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL\n)",
   "CREATE TABLE `relayed` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`client_id` text NOT NULL,\n\t`data` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tFOREIGN KEY (`client_id`) REFERENCES `clients`(`id`) ON UPDATE no action ON DELETE cascade\n)",
+  "CREATE TABLE `leases` (\n\t`name` text PRIMARY KEY NOT NULL,\n\t`instance_id` text NOT NULL,\n\tFOREIGN KEY (`instance_id`) REFERENCES `instances`(`id`) ON UPDATE no action ON DELETE cascade\n)",
   "CREATE INDEX `clients_seen` ON `clients` (`last_seen_at`)",
   "CREATE INDEX `clients_ended` ON `clients` (`ended_at`) WHERE ended_at is not null",
   "CREATE UNIQUE INDEX `messages_session_seq` ON `messages` (`session_id`,`seq`)",
@@ -69,6 +70,7 @@ export const newDatabase: string[] = [
   "CREATE INDEX `browser_sessions_expiry` ON `browser_sessions` (`expires_at`)",
   "CREATE INDEX `relayed_client` ON `relayed` (`client_id`,`id`)",
   "CREATE INDEX `history_gaps_cleared` ON `history_gaps` (`session_id`) WHERE cleared_seq > 0",
+  "CREATE INDEX `keyed_calls_running` ON `keyed_calls` (`instance_id`) WHERE outcome is null",
   "CREATE VIEW `state_overview` AS\nSELECT\n  v.session_id AS session,\n  s.name,\n  v.key,\n  v.value,\n  v.version,\n  strftime('%Y-%m-%d %H:%M:%S', v.updated_at / 1000, 'unixepoch') AS updated,\n  strftime('%Y-%m-%d %H:%M:%S', v.expires_at / 1000, 'unixepoch') AS expires\nFROM session_state v\nJOIN sessions s ON s.id = v.session_id\nORDER BY v.session_id, v.key",
   "CREATE VIEW audit_overview AS\nSELECT strftime('%Y-%m-%d %H:%M:%S', at / 1000, 'unixepoch') AS time, principal, action, subject, detail\nFROM audit ORDER BY id DESC",
   "CREATE VIEW `session_events` AS\nSELECT stream_sessions.session_id, stream_events.stream_id, stream_events.seq, stream_events.data,\n  streams.finished_at IS NOT NULL AND streams.undelivered IS NULL AS delivered\nFROM stream_sessions\nJOIN streams ON streams.id = stream_sessions.stream_id\nJOIN stream_events ON stream_events.stream_id = streams.id\nWHERE stream_events.data <> '' AND (streams.kind = 'request' OR instr(stream_events.data, stream_sessions.session_id))",

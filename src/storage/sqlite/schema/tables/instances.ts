@@ -8,4 +8,14 @@ export const instances = sqliteTable("instances", {
   pid: integer().notNull(),
   startedAt: integer("started_at").notNull(),
   heartbeatAt: integer("heartbeat_at").notNull(),
+  /** True for a process that serves HTTP: limits on calls are shared among these. */
+  serves: integer({ mode: "boolean" }).notNull().default(false),
+});
+
+/** Work that one process does for all, as long as it lives: `cleanup`. */
+export const leases = sqliteTable("leases", {
+  name: text().primaryKey(),
+  instanceId: text("instance_id")
+    .notNull()
+    .references(() => instances.id, { onDelete: "cascade" }),
 });

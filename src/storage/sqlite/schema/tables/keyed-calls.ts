@@ -1,4 +1,5 @@
 // Calls with a request key.
+import { sql } from "drizzle-orm";
 import {
   index,
   integer,
@@ -30,6 +31,9 @@ export const keyedCalls = sqliteTable(
     uniqueIndex("keyed_calls_key").on(t.owner, t.scope, t.key),
     index("keyed_calls_created").on(t.createdAt),
     index("keyed_calls_scope").on(t.scope),
+    index("keyed_calls_running")
+      .on(t.instanceId)
+      .where(sql`outcome is null`),
     // And keyed_calls_session, by the session of the outcome: drizzle-kit cannot write it (migrations/0026_traces.sql).
   ],
 );
