@@ -4,6 +4,7 @@ import { type SQL, sql } from "drizzle-orm";
 import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { Expiring } from "../../../lib/expiring.ts";
 import type { Engine } from "./engine.ts";
+import { lazily } from "./statements.ts";
 
 /** Batches hold up calls, so they grow and shrink towards a duration, and pause in between. */
 export interface Pace {
@@ -30,25 +31,29 @@ export function sqliteExpiring(
   onDelete: () => void = () => undefined,
 ): Expiring {
   const { db } = engine;
-  const count = db
-    .select({ n: sql<number>`count(*)` })
-    .from(table)
-    .where(condition)
-    .prepare();
-  const remove = db
-    .delete(table)
-    .where(
-      sql`rowid in (select rowid from ${table} where ${condition} limit ${sql.placeholder("limit")})`,
-    )
-    .prepare();
+  const q = lazily({
+    count: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(table)
+        .where(condition)
+        .prepare(),
+    remove: () =>
+      db
+        .delete(table)
+        .where(
+          sql`rowid in (select rowid from ${table} where ${condition} limit ${sql.placeholder("limit")})`,
+        )
+        .prepare(),
+  });
   return {
-    countExpired: () => engine.readDurable(() => count.get(values())!.n),
+    countExpired: () => engine.readDurable(() => q.count.get(values())!.n),
     deleteExpired: (signal) =>
       inBatches(
         engine,
         (limit) => {
           onDelete();
-          return remove.run({ ...values(), limit }).changes;
+          return q.remove.run({ ...values(), limit }).changes;
         },
         { signal },
       ),

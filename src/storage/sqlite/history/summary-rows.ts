@@ -2,6 +2,7 @@
 import { and, eq, getTableColumns, gte, sql } from "drizzle-orm";
 import type { Summary } from "../../../chat/store.ts";
 import type { Engine } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
 import { summaries } from "../schema/schema.ts";
 
 const { placeholder } = sql;
@@ -11,11 +12,6 @@ const { sessionId: _sessionId, ...columns } = getTableColumns(summaries);
 export type SummaryStatements = ReturnType<typeof summaryStatements>;
 
 export function summaryStatements({ db, clock }: Engine) {
-  const get = db
-    .select(columns)
-    .from(summaries)
-    .where(eq(summaries.sessionId, placeholder("sessionId")))
-    .prepare();
   const values = {
     uptoSeq: placeholder("uptoSeq"),
     leftOut: placeholder("leftOut"),
@@ -26,27 +22,37 @@ export function summaryStatements({ db, clock }: Engine) {
   const set = Object.fromEntries(
     Object.entries(values).map(([column, value]) => [column, sql`${value}`]),
   );
-  const save = db
-    .insert(summaries)
-    .values({ sessionId: placeholder("sessionId"), ...values })
-    .onConflictDoUpdate({ target: summaries.sessionId, set })
-    .prepare();
-  const forget = db
-    .delete(summaries)
-    .where(
-      and(
-        eq(summaries.sessionId, placeholder("sessionId")),
-        gte(summaries.uptoSeq, placeholder("seq")),
-      ),
-    )
-    .prepare();
+  const q = lazily({
+    get: () =>
+      db
+        .select(columns)
+        .from(summaries)
+        .where(eq(summaries.sessionId, placeholder("sessionId")))
+        .prepare(),
+    save: () =>
+      db
+        .insert(summaries)
+        .values({ sessionId: placeholder("sessionId"), ...values })
+        .onConflictDoUpdate({ target: summaries.sessionId, set })
+        .prepare(),
+    forget: () =>
+      db
+        .delete(summaries)
+        .where(
+          and(
+            eq(summaries.sessionId, placeholder("sessionId")),
+            gte(summaries.uptoSeq, placeholder("seq")),
+          ),
+        )
+        .prepare(),
+  });
   return {
     /** Drops a summary that tells of message `seq`. */
-    forget: (sessionId: string, seq: number): void => void forget.run({ sessionId, seq }),
-    get: (sessionId: string): Summary | undefined => get.get({ sessionId }),
+    forget: (sessionId: string, seq: number): void => void q.forget.run({ sessionId, seq }),
+    get: (sessionId: string): Summary | undefined => q.get.get({ sessionId }),
     save(sessionId: string, summary: Omit<Summary, "createdAt">): Summary {
       const saved = { ...summary, createdAt: clock.now() };
-      save.run({ sessionId, ...saved });
+      q.save.run({ sessionId, ...saved });
       return saved;
     },
   };

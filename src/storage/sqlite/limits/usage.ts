@@ -61,6 +61,14 @@ function statements({ db }: Engine, sqlite: Sqlite) {
         .from(usage)
         .where(eq(usage.owner, sql.placeholder("owner")))
         .prepare(),
+    // Pages that are free inside the file are used before it grows.
+    bytesInUse: () =>
+      sqlite
+        .prepare<[], number>(
+          `select (p.page_count - f.freelist_count) * s.page_size
+            from pragma_page_count p, pragma_freelist_count f, pragma_page_size s`,
+        )
+        .pluck(),
   });
 }
 
@@ -69,15 +77,9 @@ export function sqliteUsage(engine: Engine, sqlite: Sqlite, limits: UsageLimits)
   const { maxDatabaseBytes } = limits;
   const q = statements(engine, sqlite);
   const room = sqliteProgramRoom(engine);
-  // Pages that are free inside the file are used before it grows.
-  const inUse = sqlite.prepare<[], number>(
-    `select (p.page_count - f.freelist_count) * s.page_size
-      from pragma_page_count p, pragma_freelist_count f, pragma_page_size s`,
-  );
-  inUse.pluck();
 
   const fileIsFull = ({ kept = 0 } = {}): boolean =>
-    maxDatabaseBytes !== undefined && inUse.get()! > maxDatabaseBytes * (1 - kept);
+    maxDatabaseBytes !== undefined && q.bytesInUse.get()! > maxDatabaseBytes * (1 - kept);
 
   /** The room of cleared histories is counted only where it decides. */
   const settled = (account: (Account & { owner: string }) | undefined): Account | undefined =>

@@ -44,23 +44,22 @@ function statements({ db }: Engine) {
         .delete(sessions)
         .where(and(byId, eq(sessions.lastActiveAt, HIDDEN)))
         .prepare(),
+    /** The session's other rows, besides messages and state. */
+    otherRows: () => [
+      db
+        .update(clients)
+        .set({ sessionId: null })
+        .where(eq(clients.sessionId, placeholder("id")))
+        .prepare(),
+      ...[grants, shareOffers, summaries, turns, runningSessions].map((table) =>
+        db
+          .delete(table)
+          .where(eq(table.sessionId, placeholder("id")))
+          .prepare(),
+      ),
+    ],
   });
 }
-
-/** Deletes a session's other rows, besides messages and state. */
-const otherRowsOf = ({ db }: Engine) => [
-  db
-    .update(clients)
-    .set({ sessionId: null })
-    .where(eq(clients.sessionId, placeholder("id")))
-    .prepare(),
-  ...[grants, shareOffers, summaries, turns, runningSessions].map((table) =>
-    db
-      .delete(table)
-      .where(eq(table.sessionId, placeholder("id")))
-      .prepare(),
-  ),
-];
 
 export class Shrink {
   readonly #engine: Engine;
@@ -69,7 +68,6 @@ export class Shrink {
   readonly #gaps: ReturnType<typeof sqliteHistoryGaps>;
   readonly #traces: ReturnType<typeof sqliteTraces>;
   readonly #q: ReturnType<typeof statements>;
-  readonly #otherRows: ReturnType<typeof otherRowsOf>;
   readonly #purging = new Map<string, Promise<void>>();
   readonly #tidying = new Set<Promise<void>>();
 
@@ -80,7 +78,6 @@ export class Shrink {
     this.#gaps = sqliteHistoryGaps(engine);
     this.#traces = sqliteTraces(engine);
     this.#q = statements(engine);
-    this.#otherRows = otherRowsOf(engine);
   }
 
   /** Merges the index without anybody waiting for it. The next cleanup does what fails. */
@@ -174,7 +171,7 @@ export class Shrink {
     this.#traces.forget(id); // as a trigger does with one that is deleted
     const isNew = this.#q.hide.run({ id }).changes > 0;
     this.#gaps.mark(id);
-    for (const rows of this.#otherRows) rows.run({ id });
+    for (const rows of this.#q.otherRows) rows.run({ id });
     this.#forgetCached();
     return isNew;
   }

@@ -6,6 +6,7 @@ import { databaseBytes } from "../admin/files.ts";
 import { logBytes } from "../disk/log-watch.ts";
 import { MEMORY, type Sqlite } from "../engine/connection.ts";
 import type { Engine } from "../engine/engine.ts";
+import { lazily } from "../engine/statements.ts";
 import { sessions, usage } from "../schema/schema.ts";
 
 export function sqliteStatistics(
@@ -14,29 +15,31 @@ export function sqliteStatistics(
   store: Pick<SessionStore, "countExpired">,
 ): () => Promise<StoredFigures> {
   const { db } = engine;
-  // One step an entry of the smallest index.
-  const stored = db.select({ n: count() }).from(sessions).prepare();
-  const bytes = db
-    .select({
-      history: sql<number>`coalesce(sum(${usage.historyBytes}), 0)`,
-      state: sql<number>`coalesce(sum(${usage.stateBytes}), 0)`,
-    })
-    .from(usage)
-    .prepare();
-  const everStored = sqlite
-    .prepare<[], number>("select seq from sqlite_sequence where name = 'messages'")
-    .pluck();
+  const q = lazily({
+    // One step an entry of the smallest index.
+    stored: () => db.select({ n: count() }).from(sessions).prepare(),
+    bytes: () =>
+      db
+        .select({
+          history: sql<number>`coalesce(sum(${usage.historyBytes}), 0)`,
+          state: sql<number>`coalesce(sum(${usage.stateBytes}), 0)`,
+        })
+        .from(usage)
+        .prepare(),
+    everStored: () =>
+      sqlite.prepare<[], number>("select seq from sqlite_sequence where name = 'messages'").pluck(),
+  });
   const fileBytes = (): number =>
     sqlite.name === MEMORY ? pagesBytes(sqlite) : databaseBytes(sqlite.name);
 
   return async () => {
     const expiredSessions = await store.countExpired();
     return engine.readNow(() => {
-      const { history, state } = bytes.get()!;
+      const { history, state } = q.bytes.get()!;
       return {
-        sessions: stored.get()!.n,
+        sessions: q.stored.get()!.n,
         expiredSessions,
-        messagesEver: everStored.get() ?? 0,
+        messagesEver: q.everStored.get() ?? 0,
         historyBytes: history,
         stateBytes: state,
         databaseBytes: fileBytes(),
