@@ -1,5 +1,5 @@
 // Lengths of texts in a model's tokens. Counting is slow, so each message is counted once and remembered.
-import { LRUCache } from "lru-cache";
+import { boundedCache } from "../lib/cache/bounded-cache.ts";
 import { byteLength } from "../lib/text/text.ts";
 import type { Message } from "./message.ts";
 
@@ -23,7 +23,7 @@ export const mostTokens = (text: string): number => byteLength(text);
 export class MessageTokens {
   readonly #tokenizer: Tokenizer;
   /** Counts by message; a negative number means more than its absolute value. */
-  readonly #counts = new LRUCache<string, number>({ max: MAX_COUNTS });
+  readonly #counts = boundedCache<number>(MAX_COUNTS);
 
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer;

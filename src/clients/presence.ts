@@ -1,7 +1,7 @@
+import { activityInterval } from "../lib/activity.ts";
 // The clients with a live connection in this process. Each one's row says until when it is present. This tells every
 // process on the data folder, whatever its settings, that the session is in use and must not be deleted.
-import { LRUCache } from "lru-cache";
-import { activityInterval } from "../lib/activity.ts";
+import { boundedCache } from "../lib/cache/bounded-cache.ts";
 import type { Clock } from "../lib/clock.ts";
 import { CountByKey } from "../lib/count-by-key.ts";
 import type { ClientStore } from "../sessions/store.ts";
@@ -16,7 +16,7 @@ export class Presence {
   readonly #connections = new CountByKey();
   readonly #timer: NodeJS.Timeout;
   /** The time of each client's last note. Bounded, as a forgotten client costs only one more write. */
-  readonly #noted = new LRUCache<string, number>({ max: 10_000 });
+  readonly #noted = boundedCache<number>(10_000);
 
   constructor(
     clock: Clock,

@@ -1,6 +1,6 @@
 // Records when sessions and clients were last active, with at most one write per interval. A lost write costs one
 // interval.
-import { LRUCache } from "lru-cache";
+import { boundedCache } from "./cache/bounded-cache.ts";
 import type { Clock } from "./clock.ts";
 
 /** The `touch` of a store. */
@@ -18,7 +18,7 @@ export class Activity {
   readonly #touch: Touch;
   readonly #onError: (error: unknown) => void;
   /** Time of each id's last write. Bounded: a forgotten id costs one more write. */
-  readonly #written = new LRUCache<string, number>({ max: 10_000 });
+  readonly #written = boundedCache<number>(10_000);
 
   constructor(clock: Clock, maxAgeMs: number, touch: Touch, onError: (error: unknown) => void) {
     this.#clock = clock;

@@ -6,8 +6,8 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
 import { parseAccept } from "hono/utils/accept";
-import { LRUCache } from "lru-cache";
-import { remember } from "../../lib/text/remember.ts";
+import { boundedCache } from "../../lib/cache/bounded-cache.ts";
+import { remember } from "../../lib/cache/remember.ts";
 import { MODERN_VERSION } from "../../mcp/initialize.ts";
 import { RequestError, stopping } from "../../protocol/errors.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
@@ -25,7 +25,7 @@ export const knownHosts = (
   origins: readonly string[],
   refuse: Refuse,
 ): Guard => {
-  const known = new LRUCache<string, true>({ max: MAX_KNOWN_HEADERS });
+  const known = boundedCache<true>(MAX_KNOWN_HEADERS);
   const refusal = (reason: string, way: string): RequestError => {
     refuse("host");
     return new RequestError("foreign_host", `${reason}. ${way}`);

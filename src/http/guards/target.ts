@@ -6,8 +6,8 @@ import {
   TOOLSET_NAMES,
   type ToolsetName,
 } from "../../config/toolsets.ts";
+import { remember } from "../../lib/cache/remember.ts";
 import { AppError } from "../../lib/errors.ts";
-import { remember } from "../../lib/text/remember.ts";
 import { similarTo } from "../../lib/text/similar.ts";
 import type { SessionTarget } from "../../sessions/session.ts";
 import { checkName } from "../../sessions/sessions.ts";

@@ -1,6 +1,6 @@
 // A cache of rows that nearly every call reads. A row leaves it when this process writes to the row, and all rows leave it
 // when another process writes to anything.
-import { LRUCache } from "lru-cache";
+import { boundedCache } from "../../../lib/cache/bounded-cache.ts";
 import type { Sqlite } from "./connection.ts";
 
 const MAX_ROWS = 5_000;
@@ -33,7 +33,7 @@ export class DataVersion {
 
 export class RowCache<Row extends object> {
   /** `null` for a missing row. */
-  readonly #rows = new LRUCache<string, { row: Row | null }>({ max: MAX_ROWS });
+  readonly #rows = boundedCache<{ row: Row | null }>(MAX_ROWS);
   readonly #version: DataVersion;
   #seen: unknown;
 
