@@ -1,4 +1,4 @@
-// The contract of clearing and deleting many messages: nobody sees them from the answer on, and their rows go afterwards.
+// The contract of clearing, deleting and giving away many messages: readers see the change at once, and rows follow in batches.
 import { describe, expect, it } from "vitest";
 import type { Turn } from "../../src/chat/store.ts";
 import { titleOf } from "../../src/chat/title.ts";
@@ -7,6 +7,7 @@ import type { Storage } from "../../src/storage/storage.ts";
 import type { Content } from "../../src/transfer/store.ts";
 import {
   ANA,
+  BOB,
   failure,
   newInstance,
   newSession,
@@ -180,6 +181,42 @@ export function clearingContract(open: Open): void {
       await storage.sessions.delete(id);
       await storage.sessions.purged();
       expect(await rows?.()).toEqual(before);
+    });
+  });
+
+  describe("a session of many messages that is given away", () => {
+    const foundBy = async ({ history }: Storage, principal: string, word: string) => {
+      const found = await history.search({ principal }, word, { limit: 9, among: MANY });
+      return found.map(({ message }) => message.seq);
+    };
+
+    it("is found by the new owner, to the last message, and not by the former one", async () => {
+      const opened = await open();
+      const { storage } = opened;
+      const id = await longSession(opened);
+      await storage.history.append(id, { role: "user", content: "limpets" });
+      const given = storage.sessions.give(id, BOB, 9);
+      const meanwhile = storage.history.append(id, { role: "user", content: "barnacles" });
+      expect(await given).toMatchObject({ named: true, session: { owner: BOB } });
+      const { seq } = await meanwhile;
+      expect(await foundBy(storage, BOB, "limpets")).toEqual([MANY + 1]);
+      expect(await foundBy(storage, BOB, "barnacles")).toEqual([seq]);
+      expect(await foundBy(storage, BOB, "seaweed")).toHaveLength(9);
+      for (const word of ["limpets", "barnacles", "seaweed"])
+        expect(await foundBy(storage, ANA, word)).toEqual([]);
+      await storage.sessions.give(id, ANA, 9);
+      expect(await foundBy(storage, ANA, "limpets")).toEqual([MANY + 1]);
+      expect(await foundBy(storage, BOB, "limpets")).toEqual([]);
+    });
+
+    it("stays as it is when the other has too many", async () => {
+      const opened = await open();
+      const { storage } = opened;
+      const id = await longSession(opened);
+      await newSession(storage, { owner: BOB });
+      await expect(storage.sessions.give(id, BOB, 1)).rejects.toMatchObject(failure("limit"));
+      expect(await foundBy(storage, ANA, "seaweed")).toHaveLength(9);
+      expect(await foundBy(storage, BOB, "seaweed")).toEqual([]);
     });
   });
 

@@ -13,6 +13,7 @@ import { sqliteHistoryStore } from "../../src/storage/sqlite/history/history-sto
 import { sqliteUsage } from "../../src/storage/sqlite/limits/usage.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { sqliteIndexMerge } from "../../src/storage/sqlite/search/index-merge.ts";
+import { sqliteOwnerIndex } from "../../src/storage/sqlite/search/owner-index.ts";
 import { sqliteSessionStore } from "../../src/storage/sqlite/sessions/session-store.ts";
 import { Shrink } from "../../src/storage/sqlite/sessions/shrink.ts";
 import { sqliteStateStore } from "../../src/storage/sqlite/sessions/state-store.ts";
@@ -240,8 +241,10 @@ describe("on a full disk", () => {
     };
     await sqliteInstanceStore(engine, undefined).heartbeat(instance);
     const writes = sqliteWriteAccess(engine);
-    const shrink = new Shrink(engine, sqliteIndexMerge(engine));
-    const sessions = sqliteSessionStore(engine, usage, writes, shrink);
+    const index = sqliteIndexMerge(engine);
+    const shrink = new Shrink(engine, index);
+    const owners = sqliteOwnerIndex(engine, index);
+    const sessions = sqliteSessionStore(engine, { usage, writes, shrink, owners });
     const { session } = await sessions.create({ id: newId(), owner: "ana" });
     const state = sqliteStateStore(engine, usage, writes);
     return {

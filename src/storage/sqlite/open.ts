@@ -30,6 +30,7 @@ import { sqliteHistoryStore } from "./history/history-store.ts";
 import { sqliteUsage } from "./limits/usage.ts";
 import { appliedVersion, isBehind, migrate } from "./schema/migrate.ts";
 import { sqliteIndexMerge } from "./search/index-merge.ts";
+import { sqliteOwnerIndex } from "./search/owner-index.ts";
 import { sqliteSessionStore } from "./sessions/session-store.ts";
 import { Shrink } from "./sessions/shrink.ts";
 import { sqliteStateStore } from "./sessions/state-store.ts";
@@ -117,7 +118,8 @@ export async function openSqlite({
     const outbox = outboxRows(engine, usage);
     const index = sqliteIndexMerge(engine);
     const shrink = new Shrink(engine, index);
-    const sessions = sqliteSessionStore(engine, usage, writes, shrink);
+    const owners = sqliteOwnerIndex(engine, index);
+    const sessions = sqliteSessionStore(engine, { usage, writes, shrink, owners });
     return {
       sessions,
       clients: sqliteClientStore(engine, usage, shrink, subscriptions.add, maxClients),

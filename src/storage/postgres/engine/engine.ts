@@ -193,6 +193,11 @@ export class Engine {
       await transaction.query({ name: "holdfast_lock", text: LOCK, values: [key] });
   }
 
+  /** Inside a write, before a statement that may take long: a session may have very many messages. */
+  async noTimeout(): Promise<void> {
+    await this.#transaction.getStore()!.query("SET LOCAL statement_timeout = 0");
+  }
+
   /** Inside a write: other processes that wait for this subject look again after the commit. */
   changed(kind: Subject["kind"], id: string): void {
     this.#transaction.getStore()!.changed.push({ kind, id });

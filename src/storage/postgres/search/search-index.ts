@@ -22,7 +22,12 @@ export function searchIndex({ db }: Engine) {
           cross join lateral (select messages.id from messages
             where messages.session_id = ${placeholder("sessionId")} and messages.seq = added.seq limit 1) as message`,
       ),
-    move: () =>
+    upTo: () =>
+      db.select({ last: sql<number | null>`max(seq)::bigint` }).from(
+        sql`(select messages.seq from messages where messages.session_id = ${placeholder("id")}
+            and messages.seq > ${placeholder("after")} order by messages.seq limit ${placeholder("limit")}) as few`,
+      ),
+    change: () =>
       db
         .update(messageWords)
         .set({
@@ -31,7 +36,8 @@ export function searchIndex({ db }: Engine) {
         // An array, so that the plan does not depend on how large PostgreSQL thinks the session is.
         .where(
           sql`${messageWords.messageId} = any(array(select messages.id from messages
-            where messages.session_id = ${placeholder("id")}))`,
+            where messages.session_id = ${placeholder("id")} and messages.seq > ${placeholder("after")}
+              and messages.seq <= ${placeholder("last")}))`,
         ),
   });
   return {
@@ -44,8 +50,21 @@ export function searchIndex({ db }: Engine) {
       const words = added.map(({ content }) => wordsOf(content));
       await q.add.run({ sessionId, seqs, words, token: sessionToken(sessionId) });
     },
-    /** Another principal owns the session from now on. */
-    moveWords: async (id: string, from: string, to: string): Promise<void> =>
-      void (await q.move.run({ id, from: ownerToken(from), to: quoted(ownerToken(to)) })),
+    /**
+     * Inside a write: gives the words of at most `limit` messages behind `after` to an owner, and takes them from another one.
+     * Resolves to the last number of them; undefined behind the last message.
+     */
+    async changeOwner(
+      id: string,
+      { from = "", to = "" }: { from?: string; to?: string },
+      after: number,
+      limit: number,
+    ): Promise<number | undefined> {
+      const last = (await q.upTo.get({ id, after, limit }))?.last ?? undefined;
+      if (last === undefined) return undefined;
+      const tokens = { from: from && ownerToken(from), to: to && quoted(ownerToken(to)) };
+      await q.change.run({ id, after, last, ...tokens });
+      return last;
+    },
   };
 }

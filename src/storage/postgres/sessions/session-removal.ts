@@ -11,7 +11,6 @@ import { prepared } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { postgresHistoryGaps } from "../history/history-gaps.ts";
 import { messages, sessions, sessionState, summaries, turns } from "../schema/schema.ts";
-import { noTimeout } from "./no-timeout.ts";
 import { Purge } from "./purge.ts";
 import { postgresTraces } from "./traces.ts";
 
@@ -48,7 +47,7 @@ export function postgresSessionRemoval(engine: Engine, writes: WriteAccess): Met
     clear: async (id, what, by) => {
       let rowsAreLeft = false;
       await engine.writeIn(id, async () => {
-        await Promise.all([writes.modify(by, id), noTimeout(engine)]);
+        await Promise.all([writes.modify(by, id), engine.noTimeout()]);
         rowsAreLeft = what !== "state" && (await clearHistory(id));
         if (what !== "history") await q.clearState.run({ id });
         await traces.forget(id);

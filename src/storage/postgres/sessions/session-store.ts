@@ -7,7 +7,6 @@ import {
   bytesOfFields,
   nameTaken,
   noSuchSession,
-  takerHasTooMany,
   withoutUndefined,
 } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -16,12 +15,11 @@ import type { WriteAccess } from "../engine/write-access.ts";
 import { postgresMessageDeletion } from "../history/message-deletion.ts";
 import type { Usage } from "../limits/usage.ts";
 import { sessions } from "../schema/schema.ts";
-import { searchIndex } from "../search/search-index.ts";
-import { noTimeout } from "./no-timeout.ts";
+import { Gifts } from "./gifts.ts";
 import { postgresSessionActivity } from "./session-activity.ts";
 import { postgresSessionCreation } from "./session-creation.ts";
 import { postgresSessionList } from "./session-list.ts";
-import { postgresSessionNames, sessionsOf } from "./session-names.ts";
+import { postgresSessionNames } from "./session-names.ts";
 import { postgresSessionRemoval } from "./session-removal.ts";
 import { postgresShares } from "./share-rows.ts";
 
@@ -34,7 +32,9 @@ export function postgresSessionStore(
 ): SessionStore {
   const names = postgresSessionNames(engine);
   const shares = postgresShares(engine, usage, writes);
-  const index = searchIndex(engine);
+  const gifts = new Gifts(engine, { usage, writes, names }, (id, owner) =>
+    shares.remove(id, owner),
+  );
   const q = statementsOf(engine);
 
   const create = postgresSessionCreation(engine, usage, writes);
@@ -58,28 +58,6 @@ export function postgresSessionStore(
       return updated!;
     });
 
-  const give: SessionStore["give"] = (id, owner, max, by) =>
-    engine.writeIn(id, async () => {
-      const times = engine.times();
-      const [, , current, count] = await Promise.all([
-        engine.lock(sessionsOf(owner)),
-        writes.own(by, id),
-        q.aliveById.get({ ...times, id }),
-        q.countLiving.get({ ...times, owner }),
-        noTimeout(engine),
-      ]);
-      if (current === undefined) throw noSuchSession();
-      if (count!.n >= max) throw takerHasTooMany(owner, max);
-      const named = current.name === null || (await names.free(owner, current.name));
-      const [session] = await Promise.all([
-        q.give.get({ id, owner, name: named ? current.name : null }),
-        shares.remove(id, owner),
-        current.owner !== owner && index.moveWords(id, current.owner, owner),
-        usage.checkSession(id),
-      ]);
-      return { session: session!, named };
-    });
-
   return {
     findById: (id) =>
       engine.read(async () => {
@@ -87,7 +65,8 @@ export function postgresSessionStore(
         return ahead?.id === id ? ahead : q.aliveById.get({ ...engine.times(), id });
       }),
     findByName: (owner, name) => engine.read(() => names.find(owner, name)),
-    ...{ create, update, give },
+    ...{ create, update },
+    give: (id, owner, max, by) => gifts.give(id, owner, max, by),
     ...shares.methods,
     ...postgresSessionList(engine),
     ...postgresSessionActivity(engine),
@@ -98,7 +77,6 @@ export function postgresSessionStore(
 
 function statementsOf({ db }: Engine) {
   const byId = eq(sessions.id, placeholder("id"));
-  const owned = eq(sessions.owner, placeholder("owner"));
   return prepared({
     aliveById: () => db.select().from(sessions).where(and(byId, sessionAlive)),
     update: () =>
@@ -113,21 +91,5 @@ function statementsOf({ db }: Engine) {
         })
         .where(byId)
         .returning(),
-    // A client of the former owner does not take it away any more.
-    give: () =>
-      db
-        .update(sessions)
-        .set({
-          owner: sql`${placeholder("owner")}`,
-          name: sql`${placeholder("name")}`,
-          openedBy: null,
-        })
-        .where(byId)
-        .returning(),
-    countLiving: () =>
-      db
-        .select({ n: sql<number>`count(*)` })
-        .from(sessions)
-        .where(and(owned, sessionAlive)),
   });
 }

@@ -410,5 +410,12 @@ export const migrations: Migration[] = [
       "ALTER TABLE `instances` ADD `serves` integer DEFAULT false NOT NULL;",
       "CREATE INDEX `keyed_calls_running` ON `keyed_calls` (`instance_id`) WHERE outcome is null;"
     ]
+  },
+  {
+    "createdAt": 1795715883488,
+    "hash": "ec2b07024e17041c3eba98c88c23f45ee467e1dfcabb9dcfe72f432b8c2e427a",
+    "statements": [
+      "-- The program indexes the messages of a session that changes hands, in batches: one statement would hold up everybody.\nDROP TRIGGER `messages_fts_owner`;"
+    ]
   }
 ];

@@ -1,7 +1,7 @@
 // Deletion of a session's rows in batches, because one deletion of many would hold up all calls.
 import { sql } from "drizzle-orm";
 import type { Engine } from "../engine/engine.ts";
-import { inBatches, type Pace } from "../engine/expiring.ts";
+import { BRISK, inBatches } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import { sqliteHistoryGaps } from "../history/history-gaps.ts";
 import { messages, sessionState } from "../schema/schema.ts";
@@ -11,7 +11,6 @@ const { placeholder } = sql;
 
 /** Number of rows from which messages or state are deleted in batches. */
 const MANY_ROWS = 100;
-const PACE: Pace = { targetMs: 4, rest: 1, most: 100 };
 /** Number of deleted messages after which the full-text index is looked after. */
 const MERGE_EVERY = 1_000;
 
@@ -79,7 +78,7 @@ export function sqliteBatches(engine: Engine, index: IndexMerge) {
         await index.merge({ moreFollow: true, signal });
         unmerged = 0;
       };
-      await inBatches(engine, remove, { signal, pace: PACE, then });
+      await inBatches(engine, remove, { signal, pace: BRISK, then });
     },
 
     /** Deletes the state if it is large. `check` throws in each batch if the caller may no longer do it. */
@@ -89,7 +88,7 @@ export function sqliteBatches(engine: Engine, index: IndexMerge) {
         check();
         return q.someState.run({ id, limit }).changes;
       };
-      await inBatches(engine, remove, { pace: PACE });
+      await inBatches(engine, remove, { pace: BRISK });
     },
   };
 }
