@@ -8,6 +8,8 @@ import type { Client, Session, SessionCounts } from "./session.ts";
 export interface ListedFacts {
   /** The beginning of the first message, for a session without name and title. */
   opening: string | null;
+  /** The beginning of its newest message; null without messages. */
+  lastLine: string | null;
   /** The program that used the session last, among the known ones. */
   program: string | null;
   /** Number of principals that it is shared with. */

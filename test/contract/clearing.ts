@@ -79,7 +79,7 @@ export function clearingContract(open: Open): void {
       expect(await storage.history.lastQuestion(id)).toBeUndefined();
       expect(await storage.sessions.counts(id)).toMatchObject({ messages: 0, stateKeys: 1 });
       expect(await storage.sessions.list(ANA, { limit: 9 })).toMatchObject({
-        sessions: [{ id, messages: 0, opening: null }],
+        sessions: [{ id, messages: 0, opening: null, lastLine: null }],
       });
       const exported = await Array.fromAsync(storage.transfer.snapshot(id));
       expect(exported.map(({ type }) => type)).toEqual(["session", "state"]);

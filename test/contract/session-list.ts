@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
 import type { SessionStore } from "../../src/sessions/store.ts";
-import { ANA, BOB, failure, MAX_AGE, newSession, type Open } from "./engine.ts";
+import { ANA, BOB, failure, MAX_AGE, newSession, type Open, say } from "./engine.ts";
 
 /** All ids, page by page; `between` runs after each page. */
 async function everyPage(
@@ -35,6 +35,17 @@ export function sessionListContract(open: Open): void {
       }
       await storage.sessions.touch(new Map([[ids[0]!, clock.now()]]));
       expect(await everyPage(storage.sessions, 10)).toEqual([ids[0], ids[2], ids[1]]);
+    });
+
+    it("shows the beginning of the newest message of each", async () => {
+      const { storage } = await open();
+      const { id } = await newSession(storage);
+      await newSession(storage, { owner: BOB });
+      const last = async (): Promise<(string | null)[]> =>
+        (await storage.sessions.list(ANA, { limit: 9 })).sessions.map(({ lastLine }) => lastLine);
+      expect(await last()).toEqual([null]);
+      for (const text of ["first", "second ".repeat(99)]) await say(storage, id, text);
+      expect(await last()).toEqual([expect.stringMatching(/^second second .{100,190}$/)]);
     });
 
     it("counts an owner's lasting sessions, now and at a later time", async () => {
