@@ -105,6 +105,35 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.locator("#m1:target").waitFor();
   });
 
+  it("exports several conversations in one file that an import takes, and shows the last line of each", async () => {
+    const { url } = await serveHere();
+    for (const name of ["one", "two", "three"]) {
+      const client = await program(url, name);
+      await say(client, `First of ${name}`);
+      await say(client, `Last of ${name}`);
+    }
+    const page = await open();
+    await page.goto(at(url, "/sessions"));
+    await page.locator(".last", { hasText: "Last of two" }).waitFor();
+    for (const name of ["one", "three"]) await page.getByLabel(`Choose ${name}`).check();
+    const waiting = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Export the chosen" }).click();
+    const path = await (await waiting).path();
+    const other = await serveHere();
+    await page.goto(at(other.url, "/import"));
+    await page.getByLabel("File:").setInputFiles(path);
+    await page.getByRole("button", { name: "Check the file" }).click();
+    await page.getByText("Would import 2 sessions (4 messages)").waitFor();
+    await page.goto(at(url, "/sessions"));
+    await page.getByRole("link", { name: "two" }).click();
+    await page.getByLabel("Find inside").fill("first");
+    await page.keyboard.press("Enter");
+    await page.locator(".hits li").waitFor();
+    expect(await page.locator(".hits li").count()).toBe(1);
+    await page.locator(".hits a").click();
+    await page.locator("#m1:target").waitFor();
+  });
+
   it("changes a conversation: title, state, pin, fork, export, message, deletion", async () => {
     const { url } = await serveHere();
     const client = await program(url, "work");

@@ -45,6 +45,16 @@ async function find(
 
 const searchView = (query: string, session: string, found: Hit[] | string | undefined): Html =>
   html`<h1>Search</h1>
+    ${
+      session === ""
+        ? ""
+        : html`<p class="soft">
+            In <a href="/console/sessions/${session}">one conversation</a> only.
+            <a href="/console/search?${new URLSearchParams({ q: query }).toString()}"
+              >Search all of them</a
+            >
+          </p>`
+    }
     ${searchField({
       ...{ label: "Words in messages", action: "/console/search", query, results: "hits" },
       autofocus: query === "",

@@ -1,6 +1,5 @@
 // The forms of one conversation's page. Each does one thing and leads back to the page.
 import type { Hono } from "hono";
-import { stream } from "hono/streaming";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import { parseExactly } from "../../lib/json/exact-numbers.ts";
 import { isDeep } from "../../lib/json/json.ts";
@@ -13,6 +12,7 @@ import {
   formOf,
   openSession,
 } from "../context.ts";
+import { download } from "../parts/download.ts";
 import { titleOf } from "../parts/names.ts";
 import type { Talks } from "../talks.ts";
 import { numberOf, sessionPage } from "./session.ts";
@@ -105,27 +105,9 @@ export function sessionFormRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
     const format: ExportFormat = c.req.query("format") === "markdown" ? "markdown" : "jsonl";
     const texts = options.transfer.export(session, format, { by: principal });
     const ending = format === "markdown" ? "md" : "jsonl";
-    c.header(
-      "content-disposition",
-      `attachment; filename="${fileName(titleOf(session))}.${ending}"`,
-    );
-    c.header(
-      "content-type",
-      format === "markdown" ? "text/markdown; charset=utf-8" : "application/jsonl",
-    );
-    return stream(c, async (body) => {
-      for await (const text of texts) await body.write(text);
-    });
+    return download(c, { title: titleOf(session), ending, texts });
   });
 }
-
-/** Letters, digits and dashes: safe in a header and in every file system. */
-const fileName = (title: string): string =>
-  title
-    .normalize("NFKD")
-    .replace(/[^A-Za-z0-9]+/g, "-")
-    .replace(/^-|-$/g, "")
-    .slice(0, 60) || "conversation";
 
 /** Deepest nesting of a value. */
 const MAX_DEPTH = 64;

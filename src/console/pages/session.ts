@@ -12,7 +12,7 @@ import {
   isChangeable,
   openSession,
 } from "../context.ts";
-import { page, when } from "../layout.ts";
+import { type Html, page, when } from "../layout.ts";
 import { titleOf } from "../parts/names.ts";
 import { sessionActions } from "../parts/session-actions.ts";
 import { statePanel } from "../parts/state-panel.ts";
@@ -87,6 +87,7 @@ export async function sessionPage(
         </div>
         <div class="columns">
           <section aria-label="Conversation">
+            ${history.messages.length === 0 ? "" : findInside(session)}
             ${
               summary === undefined
                 ? ""
@@ -106,6 +107,18 @@ export async function sessionPage(
     fault === undefined ? 200 : statusOf(fault),
   );
 }
+
+/** Words or a number lead to a place in the conversation. */
+const findInside = ({ id }: Session): Html =>
+  html`<div class="inside">
+    <form role="search" action="/console/search">
+      <input type="hidden" name="session" value="${id}" />
+      <input type="search" name="q" aria-label="Find inside" placeholder="Find inside" />
+    </form>
+    <form action="/console/sessions/${id}">
+      <input name="at" inputmode="numeric" aria-label="Message number" placeholder="#" />
+    </form>
+  </div>`;
 
 async function hasAfter(
   { services }: ConsoleOptions,

@@ -1,7 +1,7 @@
 // The list of conversations: search as you type, shares that wait, and actions on several at once.
 import type { Hono } from "hono";
 import { html } from "hono/html";
-import { may } from "../../auth/principal.ts";
+import { may, type Principal } from "../../auth/principal.ts";
 import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
@@ -13,6 +13,7 @@ import {
   openSession,
 } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
+import { download } from "../parts/download.ts";
 import { titleOf } from "../parts/names.ts";
 import { searchField } from "../parts/search-field.ts";
 
@@ -50,6 +51,11 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
     if (ids.length > MAX_CHOSEN)
       throw new AppError("limit", `At most ${MAX_CHOSEN} conversations at once.`);
     const principal = c.get("principal");
+    if (form.get("do") === "export") {
+      const chosen = await Promise.all(ids.map((id) => openSession(options, principal, id)));
+      const texts = exportAll(options, principal, chosen);
+      return download(c, { title: "conversations", ending: "jsonl", texts });
+    }
     for (const id of ids) {
       const { handle } = await openSession(options, principal, id);
       await act(form.get("do"), handle);
@@ -65,6 +71,15 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
     else await sessions.leave(principal, id);
     return c.redirect("/console/sessions", 303);
   });
+}
+
+/** One file with all of them, as an import takes it. */
+async function* exportAll(
+  { transfer }: ConsoleOptions,
+  by: Principal,
+  chosen: readonly { session: Session }[],
+): AsyncGenerator<string> {
+  for (const { session } of chosen) yield* transfer.export(session, "jsonl", { by });
 }
 
 function act(
@@ -105,14 +120,16 @@ function listView(c: ConsoleContext, options: ConsoleOptions, view: ListView): H
                 ${found.sessions.map((session) => itemView(options, session, now))}
               </ul>
               ${moreLink(found.nextCursor, query)}
-              ${may(c.get("principal"), "write") ? actions : ""}
+              <div class="actions">
+                <button class="quiet" name="do" value="export">Export the chosen</button>
+                ${may(c.get("principal"), "write") ? actions : ""}
+              </div>
             </form>`
       }
     </div>`;
 }
 
-const actions = html`<div class="actions">
-  <button class="quiet" name="do" value="pin">Pin the chosen</button>
+const actions = html`<button class="quiet" name="do" value="pin">Pin them</button>
   <button class="quiet" name="do" value="unpin">Unpin them</button>
   <button
     name="do"
@@ -121,8 +138,7 @@ const actions = html`<div class="actions">
     data-confirm="Delete the chosen conversations with all that is in them?"
   >
     Delete them
-  </button>
-</div>`;
+  </button>`;
 
 function itemView({ services }: ConsoleOptions, session: Listed, now: number): Html {
   const { id, owner, access, lastActiveAt, pinned, program, shares, connections } = session;
@@ -148,6 +164,7 @@ function itemView({ services }: ConsoleOptions, session: Listed, now: number): H
     <a href="/console/sessions/${id}">${titleOf(session, session.opening)}</a>
     ${session.name !== null && session.title !== null ? html`<code>${session.name}</code>` : ""}
     ${pinned ? html`<span class="tag">pinned</span>` : ""}
+    ${session.lastLine === null ? "" : html`<span class="soft last">${session.lastLine}</span>`}
     <span class="soft facts">${facts.join(" · ")}</span>
     <span class="soft times">
       ${when(lastActiveAt, now)} ${expiresAt === null ? "" : html` · goes ${when(expiresAt, now)}`}
