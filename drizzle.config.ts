@@ -4,7 +4,7 @@ import { defineConfig } from "drizzle-kit";
 export default process.env["DIALECT"] === "postgresql"
   ? defineConfig({
       dialect: "postgresql",
-      schema: "./src/storage/postgres/schema/schema.ts",
+      schema: "./src/storage/postgres/schema/tables/*.ts",
       out: "./migrations/postgres",
     })
   : defineConfig({

@@ -1,0 +1,58 @@
+// Keys, sign-ins and the audit.
+import { index, pgTable } from "drizzle-orm/pg-core";
+import { binary, id, number, text } from "../columns.ts";
+
+/** API keys. The first key turns authentication on for all callers. */
+export const apiKeys = pgTable("api_keys", {
+  id: text().primaryKey(),
+  /** SHA-256 of the secret part. */
+  hash: binary().notNull(),
+  principal: text().notNull(),
+  scope: text().$type<"metrics" | "read" | "write" | "admin">().notNull(),
+  createdAt: number("created_at").notNull(),
+  lastUsedAt: number("last_used_at"),
+  expiresAt: number("expires_at"),
+  revokedAt: number("revoked_at"),
+});
+
+/** Sessions of browsers in the console, and one-time links: see src/auth/browser-sessions.ts. */
+export const browserSessions = pgTable(
+  "browser_sessions",
+  {
+    /** SHA-256 of the secret. */
+    hash: binary().primaryKey(),
+    kind: text().$type<"session" | "link">().notNull(),
+    principal: text().notNull(),
+    scope: text().$type<"metrics" | "read" | "write" | "admin">().notNull(),
+    /** The API key that signed in; null for a link. */
+    keyId: text("key_id"),
+    createdAt: number("created_at").notNull(),
+    expiresAt: number("expires_at").notNull(),
+  },
+  (t) => [
+    index("browser_sessions_principal").on(t.principal, t.createdAt),
+    index("browser_sessions_expiry").on(t.expiresAt),
+  ],
+);
+
+/** Keys that sign request states. The newest signs; older ones only verify. */
+export const signingKeys = pgTable("signing_keys", {
+  id: id(),
+  secret: binary().notNull(),
+  createdAt: number("created_at").notNull(),
+});
+
+/** Audit entries for people: actor, action and subject. They outlive their subjects. */
+export const audit = pgTable(
+  "audit",
+  {
+    id: id(),
+    at: number().notNull(),
+    principal: text().notNull(),
+    action: text().notNull(),
+    /** The id of the session or key. */
+    subject: text().notNull(),
+    detail: text(),
+  },
+  (t) => [index("audit_at").on(t.at), index("audit_principal").on(t.principal, t.action)],
+);
