@@ -74,8 +74,9 @@ function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
   uploadRoute(app, options); // reads its form, with the token, as it comes
   app.use(withToken);
   app.get("/", async (c) => {
-    const total = await options.services.sessions.total(c.get("principal"));
-    return c.redirect(total > 0 ? "/console/sessions" : "/console/connect", 302);
+    const found = await options.services.sessions.list(c.get("principal"), { limit: 1 });
+    const section = found.sessions.length > 0 ? "sessions" : "connect";
+    return c.redirect(`/console/${section}`, 302);
   });
   app.post("/sign-out", (c) => signOut(c, options));
   sessionListRoutes(app, options);

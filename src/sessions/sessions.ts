@@ -294,6 +294,11 @@ export class Sessions {
     return this.#access.canAccess(principal, id);
   }
 
+  /** The principal's own session of that name, without marking it as active. */
+  named(principal: Principal, name: string): Promise<Session | undefined> {
+    return this.#store.findByName(principal.id, name);
+  }
+
   /** Number of all sessions in `list`. */
   total(principal: Principal): Promise<number> {
     return this.#store.total(principal.id);

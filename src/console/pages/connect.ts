@@ -128,10 +128,11 @@ async function waiting(
   since = Date.now(),
 ): Promise<Html> {
   const { sessions } = services;
-  const principal = c.get("principal");
-  const { sessions: found } = await sessions.list(principal, { query: name, limit: 50 });
-  const session = found.find((one) => one.name === name && one.owner === principal.id);
-  if (session !== undefined && (session.connections > 0 || session.lastActiveAt > since))
+  const session = await sessions.named(c.get("principal"), name);
+  const isConnected =
+    session !== undefined &&
+    (session.lastActiveAt > since || (await sessions.counts(session.id)).connections > 0);
+  if (isConnected)
     return html`<p class="connected" role="status">
       Connected ✓ <a href="/console/sessions/${session.id}">Open the conversation</a>
     </p>`;

@@ -30,12 +30,12 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
     const principal = c.get("principal");
     const query = c.req.query("q") ?? "";
     const cursor = c.req.query("cursor");
-    const [found, offers, total] = await Promise.all([
+    const [found, offers] = await Promise.all([
       sessions.list(principal, { query, byId: true, limit: PAGE, ...(cursor && { cursor }) }),
       sessions.offers(principal),
-      sessions.total(principal),
     ]);
-    const view = { found, offers, total, query, isMore: cursor !== undefined };
+    const any = found.sessions.length > 0 || (await sessions.total(principal)) > 0;
+    const view = { found, offers, any, query, isMore: cursor !== undefined };
     return c.html(
       page(c, {
         title: "Sessions",
@@ -95,14 +95,15 @@ function act(
 interface ListView {
   found: SessionPage;
   offers: readonly Offer[];
-  total: number;
+  /** True if there are conversations, though perhaps none that was looked for. */
+  any: boolean;
   query: string;
   /** True on the pages after the first. */
   isMore: boolean;
 }
 
 function listView(c: ConsoleContext, options: ConsoleOptions, view: ListView): Html {
-  const { found, offers, total, query, isMore } = view;
+  const { found, offers, any, query, isMore } = view;
   const now = Date.now();
   return html`<h1>Sessions</h1>
     ${offers.length > 0 ? offersView(c, offers) : ""}
@@ -113,7 +114,7 @@ function listView(c: ConsoleContext, options: ConsoleOptions, view: ListView): H
     <div id="list">
       ${
         found.sessions.length === 0
-          ? emptyView(total, query, isMore)
+          ? emptyView(any, query, isMore)
           : html`<form method="post" action="/console/sessions">
               ${tokenInput(c)}
               <ul class="sessions">
@@ -183,9 +184,9 @@ const moreLink = (cursor: string | undefined, query: string): Html | "" =>
         >
       </p>`;
 
-function emptyView(total: number, query: string, isMore: boolean): Html {
+function emptyView(any: boolean, query: string, isMore: boolean): Html {
   if (isMore) return html`<p class="empty">There are no older ones.</p>`;
-  if (total > 0 && query !== "")
+  if (any && query !== "")
     return html`<p class="empty">
       No name or title has that.
       <a href="/console/search?${new URLSearchParams({ q: query }).toString()}"
