@@ -1,5 +1,7 @@
 // Databases that Holdfast cannot use: one line says what is wrong and what to do, and nothing is half-made.
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { loadConfig } from "../../src/config/config.ts";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -11,14 +13,20 @@ import { emptyDatabase, type TestDatabase, withClient } from "../support/postgre
 
 const PASSWORD = `secret-${randomBytes(4).toString("hex")}`;
 
-const open = (url: string, more: { create?: boolean } = {}) =>
+interface Opening {
+  create?: boolean;
+  listenUrl?: string;
+}
+
+const open = (url: string, { listenUrl, ...more }: Opening = {}) =>
   openStorage({
-    ...{ folder: undefined, server: { url }, durability: "full", clock: systemClock, expiry: {} },
+    ...{ folder: undefined, server: { url, listenUrl } },
+    ...{ durability: "full", clock: systemClock, expiry: {} },
     ...more,
   });
 
 /** What a start on this address says. */
-async function refusal(url: string, more: { create?: boolean } = {}): Promise<string> {
+async function refusal(url: string, more: Opening = {}): Promise<string> {
   const error = await open(url, more).then(
     async (storage) => {
       await storage.close();
@@ -103,6 +111,41 @@ it("a database that cannot be written", async () => {
   await database.client.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
   expect(await refusal(database.url)).toContain("read-only");
   expect(await withClient(database.url, async () => tablesOf(database))).toEqual([]);
+});
+
+/** A pooler that answers each packet after the first with an error; with a code, the first one too. */
+async function pooler(then: string, atOnce?: string): Promise<{ url: string; first: string[] }> {
+  const message = (type: string, body: Buffer): Buffer => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(body.length + 4);
+    return Buffer.concat([Buffer.from(type), length, body]);
+  };
+  const error = (code: string): Buffer =>
+    message("E", Buffer.from(`SERROR\0C${code}\0Mfrom the pooler\0\0`));
+  const ready = message("Z", Buffer.from("I"));
+  const first: string[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", (data) => {
+      first.push(data.toString("latin1"));
+      if (atOnce !== undefined) return void socket.end(error(atOnce));
+      socket.write(Buffer.concat([message("R", Buffer.alloc(4)), ready]));
+      socket.on("data", () => socket.write(Buffer.concat([error(then), ready])));
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  return { url: `postgres://ada:${PASSWORD}@127.0.0.1:${port}/x`, first };
+}
+
+it("a pooler that it is not told of, and one that cannot keep prepared statements apart", async () => {
+  const unknown = await pooler("", "08P01");
+  expect(await refusal(unknown.url)).toContain("listen-url");
+  const known = await pooler("42P05");
+  expect(await refusal(known.url, { listenUrl: known.url })).toContain("max_prepared_statements");
+  expect(unknown.first[0]).toContain("statement_timeout");
+  expect(known.first.join("\n")).not.toContain("statement_timeout");
 });
 
 it("a text that is no address, and a folder beside an address", async () => {

@@ -12,7 +12,7 @@ import { postgresBrowserSessionStore } from "./access/browser-session-store.ts";
 import { postgresSigningKeyStore } from "./access/signing-key-store.ts";
 import { Notifications, NOTIFY } from "./engine/changes.ts";
 import { Engine } from "./engine/engine.ts";
-import { cannotOpen, openListener, openPool } from "./engine/pool.ts";
+import { cannotOpen, checkPooler, openListener, openPool } from "./engine/pool.ts";
 import { ServerTime } from "./engine/server-time.ts";
 import { databaseOf } from "./engine/transaction.ts";
 import { postgresWriteAccess } from "./engine/write-access.ts";
@@ -42,6 +42,7 @@ export async function openPostgres(
 ): Promise<Storage> {
   const pool = openPool(server);
   try {
+    if (server.listenUrl !== undefined) await checkPooler(server);
     const client = await pool.connect();
     try {
       if (options.create === false && (await appliedVersion(client)) === null)

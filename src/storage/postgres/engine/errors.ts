@@ -53,6 +53,11 @@ export function fromPostgres(failure: unknown): unknown {
       hint: "Try again in a moment.",
       cause: error,
     });
+  if (code === "26000" || code === "42P05")
+    return new AppError("storage", "A pooler before the database mixes up prepared statements.", {
+      hint: "PgBouncer needs to be 1.21 or newer, with max_prepared_statements above 0.",
+      cause: error,
+    });
   if (AWAY.test(code)) return away(error);
   if (code === "42501")
     return new AppError("storage", "The database's user may not do this.", {

@@ -12,10 +12,12 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** Silence after which the system asks whether the other side is there. */
 const KEEP_ALIVE_MS = 10_000;
 
-export function openPool({ url, poolSize = DEFAULT_SIZE }: DatabaseServer): pg.Pool {
+export function openPool({ url, listenUrl, poolSize = DEFAULT_SIZE }: DatabaseServer): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOf(url),
-    ...{ max: poolSize, pipeline: true, statement_timeout: STATEMENT_TIMEOUT_MS },
+    ...{ max: poolSize, pipeline: true },
+    // A pooler refuses it.
+    ...(listenUrl === undefined && { statement_timeout: STATEMENT_TIMEOUT_MS }),
   });
   // A connection was lost: the query that is under way has the error, and the next one opens another connection.
   pool.on("error", () => undefined);
@@ -27,6 +29,20 @@ export function openPool({ url, poolSize = DEFAULT_SIZE }: DatabaseServer): pg.P
 export const openListener = ({ url, listenUrl = url }: DatabaseServer): pg.Client =>
   new pg.Client(connectionOf(listenUrl));
 
+/** Checks that a pooler, which gives connections to others between transactions, keeps prepared statements apart. */
+export async function checkPooler({ url }: DatabaseServer): Promise<void> {
+  const clients = [new pg.Client(connectionOf(url)), new pg.Client(connectionOf(url))] as const;
+  for (const client of clients) client.on("error", () => undefined); // the query has it too
+  try {
+    for (const client of clients) await client.connect();
+    // By turns: whichever connection each has, one of the two has had the statement there before.
+    for (const client of [...clients, ...clients])
+      await client.query({ name: "holdfast_check", text: "SELECT 1" });
+  } finally {
+    await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
+  }
+}
+
 function connectionOf(url: string): pg.ClientConfig {
   return {
     connectionString: url,
@@ -36,6 +52,11 @@ function connectionOf(url: string): pg.ClientConfig {
   };
 }
 
+const MIXED_UP = [
+  "a pooler there mixes up prepared statements",
+  "PgBouncer needs to be 1.21 or newer, with max_prepared_statements above 0.",
+] as const;
+
 const REASONS: Readonly<Record<string, readonly [message: string, hint: string]>> = {
   ECONNREFUSED: ["nobody listens there", "Start PostgreSQL, or correct database-url."],
   ENOTFOUND: ["this host is unknown", "Correct the host in database-url."],
@@ -44,6 +65,12 @@ const REASONS: Readonly<Record<string, readonly [message: string, hint: string]>
     "Check the network, or the host in database-url.",
   ],
   ETIMEDOUT: ["it does not answer", "Check the network and the firewall."],
+  "08P01": [
+    "a pooler there refuses a parameter of the connection",
+    "Set listen-url to the address of PostgreSQL itself: see docs/postgres.md.",
+  ],
+  "26000": MIXED_UP,
+  "42P05": MIXED_UP,
   "28P01": ["the password is wrong", "Correct the password in database-url."],
   "28000": [
     "this user may not sign in",
