@@ -1,15 +1,16 @@
-// Faults of the server other than kills. Each resolves when it is over.
+// Faults other than kills. Each resolves when it is over.
 import { setTimeout as sleep } from "node:timers/promises";
-import Database from "better-sqlite3";
-import { databaseFile } from "../../src/storage/admin.ts";
+import type { Place } from "./places.ts";
 import type { Server } from "./servers.ts";
 
 export interface Scene {
-  folder: string;
-  /** The server that the clients talk to. */
+  place: Place;
+  /** The server that suffers; clients talk to it. */
   server: Server;
-  /** All servers on the folder. */
+  /** All servers at the place. */
   servers: readonly Server[];
+  /** Has the load balancer take the server for dead until the function that it returns is called. */
+  leaveOut(server: Server): () => void;
 }
 
 export type Fault = (scene: Scene) => Promise<void>;
@@ -18,26 +19,17 @@ const DAY_MS = 86_400_000;
 
 /**
  * Suspend the server. Every other time, delete its row too, like a process in another container that takes it for dead.
- * The second server then takes over its calls before the first one resumes.
+ * Another server then takes over its calls before the first one resumes.
  */
-async function pause({ folder, server }: Scene): Promise<void> {
+async function pause({ place, server, leaveOut }: Scene): Promise<void> {
   const isForgotten = Math.random() < 0.5;
   server.signal("SIGSTOP");
-  if (isForgotten) forget(folder, server.pid);
+  const takeBack = leaveOut(server);
+  if (isForgotten) await place.forget(server.pid);
   await sleep(isForgotten ? 8_000 : 3_000);
   server.signal("SIGCONT");
+  takeBack();
   await sleep(2_000);
-}
-
-function forget(folder: string, pid: number): void {
-  const database = new Database(databaseFile(folder), { timeout: 5_000 });
-  try {
-    database.prepare("DELETE FROM instances WHERE pid = ?").run(pid);
-  } catch {
-    // Ignore: the server was suspended in the middle of a commit, and holds the lock until it resumes.
-  } finally {
-    database.close();
-  }
 }
 
 /** Set another time for a few seconds, in which the cleanup runs, and then the right one. */
@@ -58,4 +50,10 @@ async function disk({ servers }: Scene): Promise<void> {
   await sleep(syncsFailMs + 500);
 }
 
-export const FAULTS = { pause, clock, disk } satisfies Record<string, Fault>;
+/** End the database server and start it again. */
+async function restart({ place }: Scene): Promise<void> {
+  await place.restart!();
+  await sleep(1_000);
+}
+
+export const FAULTS = { pause, clock, disk, restart } satisfies Record<string, Fault>;
