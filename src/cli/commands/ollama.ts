@@ -1,5 +1,8 @@
 // Looks for an Ollama on this machine, to suggest it to a user who has no model configured. Asks it for the names of
 // its models only.
+import http, { type IncomingMessage } from "node:http";
+import https from "node:https";
+import { json } from "node:stream/consumers";
 import { z } from "zod";
 
 const PORT = 11434;
@@ -17,11 +20,7 @@ const Tags = z.object({
 export async function suggestOllama(host: string | undefined): Promise<string | undefined> {
   try {
     const address = addressOf(host?.trim());
-    const response = await fetch(`${address}/api/tags`, {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      redirect: "error",
-    });
-    const { models } = Tags.parse(await response.json());
+    const { models } = Tags.parse(await read(`${address}/api/tags`));
     const names = models
       .filter(({ name, details }) => isChatModel(name, details?.family))
       .map(({ name }) => name.replace(/:latest$/, ""))
@@ -31,6 +30,15 @@ export async function suggestOllama(host: string | undefined): Promise<string | 
   } catch {
     return undefined; // no Ollama, or an answer of another form
   }
+}
+
+/** Without `fetch`, which takes longer to load than the rest of this. */
+async function read(url: string): Promise<unknown> {
+  const { get } = url.startsWith("https:") ? https : http;
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(url, { signal: AbortSignal.timeout(TIMEOUT_MS) }, resolve).on("error", reject);
+  });
+  return json(response);
 }
 
 /** Read the address as Ollama does: a host, a port or a URL. A server on all addresses is reached on loopback. */
