@@ -103,6 +103,7 @@ export class HttpServer {
           keys: parts.keys,
           services: parts.services,
           transfer: parts.transfer,
+          admit: (socket) => this.#connections.admit(socket),
           calls: mcp.registry.activity,
           connected: (owner, limit) => storage.clients.connected(owner, limit),
           audit: (limit) => storage.audit.list(limit),

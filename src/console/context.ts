@@ -1,4 +1,5 @@
 // What all pages of the console share: the request's principal, the services, and the session that an address names.
+import type { Socket } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import type { ApiKeys } from "../auth/api-keys.ts";
@@ -56,6 +57,8 @@ export interface ConsoleOptions {
   settings: readonly SettingReport[];
   /** The audit, newest first. */
   audit: AuditStore["list"];
+  /** Count the connection of a browser that has signed in as that of somebody known. */
+  admit(socket: Socket): void;
   /** Address of `/mcp` for programs. */
   address(c: ConsoleContext): string;
   /** True with an issuer of access tokens: programs need no key. */

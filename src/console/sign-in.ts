@@ -54,7 +54,12 @@ export function signInRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
 }
 
 /** Let a browser with a session in, and every browser where nobody is asked. Others are led to the sign-in. */
-export const signedIn = ({ authenticator, browserSessions, publicUrl }: ConsoleOptions) =>
+export const signedIn = ({
+  authenticator,
+  browserSessions,
+  publicUrl,
+  admit,
+}: Pick<ConsoleOptions, "authenticator" | "browserSessions" | "publicUrl" | "admit">) =>
   createMiddleware<ConsoleEnv>(async (c, next) => {
     let secret = getCookie(c, COOKIE);
     const found = secret === undefined ? undefined : await browserSessions.find(secret);
@@ -67,6 +72,7 @@ export const signedIn = ({ authenticator, browserSessions, publicUrl }: ConsoleO
       const { pathname, search } = new URL(c.req.url);
       return c.redirect(`${HOME}/sign-in?next=${encodeURIComponent(pathname + search)}`, 303);
     }
+    if (found !== undefined) admit(c.env.incoming.socket);
     if (secret === undefined) {
       secret = newSecret(); // no session: only for the token of forms
       setCookie(c, COOKIE, secret, cookieOptions(publicUrl));

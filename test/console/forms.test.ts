@@ -1,8 +1,9 @@
 // The console below its pages: who gets in, what a form needs, what a page may do in a browser.
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
 import { command } from "../support/command.ts";
@@ -115,6 +116,30 @@ describe("the sign-in", () => {
       next: "/console/keys",
     });
     expect(answer.headers.get("location")).toBe("/console/keys");
+  });
+
+  it("keeps the browser's connection where strangers take all others", async () => {
+    const server = await serveWithKeys({ "max-connections": 5 });
+    const { browser } = await signedIn(server, "ana");
+    const { hostname, port, host } = new URL(server.url);
+    const open = (): Socket => {
+      const socket = connect(Number(port), hostname);
+      onTestFinished(() => void socket.destroy());
+      return socket.on("error", () => undefined);
+    };
+    const hers = open().setEncoding("utf8");
+    const look = async (): Promise<string> => {
+      hers.write(
+        `GET /console/keys HTTP/1.1\r\nHost: ${host}\r\nCookie: ${browser.cookie()}\r\n\r\n`,
+      );
+      return String((await once(hers, "data"))[0]).slice(0, 12);
+    };
+    expect(await look()).toBe("HTTP/1.1 403"); // her key may not
+    const strangers = Array.from({ length: 12 }, () => open().resume());
+    await expect
+      .poll(() => strangers.filter(({ closed }) => closed).length)
+      .toBeGreaterThanOrEqual(8);
+    expect(await look()).toBe("HTTP/1.1 403");
   });
 
   it("refuses wrong keys, and after ten of them everything from that address for a minute", async () => {
