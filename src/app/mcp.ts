@@ -1,5 +1,6 @@
 // Builds the offer of the MCP server for every era and transport: tools, prompts and resources, built-in ones first.
 import type { ChatModel } from "../chat/model.ts";
+import { once } from "../lib/once.ts";
 import { RequestLog } from "../mcp/calls/request-log.ts";
 import type { McpServerOptions } from "../mcp/server.ts";
 import { skillResource } from "../mcp/skill.ts";
@@ -32,6 +33,10 @@ export interface Additions {
   prompts?: readonly Prompt[];
 }
 
+// Tools that are the same for all apps of a process, in the order of the list.
+const beforeChat = once(() => [...shareTools(), ...stateTools(), ...historyTools(), searchTool()]);
+const afterChat = once(() => [forkTool(), ...chatgptTools()]);
+
 export function buildMcp(
   data: Data,
   services: Services,
@@ -43,13 +48,9 @@ export function buildMcp(
   const registry = new ToolRegistry(
     toolCatalogue([
       ...sessionTools(() => storage.maxAgeMs),
-      ...shareTools(),
-      ...stateTools(),
-      ...historyTools(),
-      searchTool(),
+      ...beforeChat(),
       ...chatTools(model.models),
-      forkTool(),
-      ...chatgptTools(),
+      ...afterChat(),
     ]).with(tools),
     services,
     states,

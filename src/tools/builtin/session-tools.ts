@@ -2,6 +2,7 @@
 import ms from "ms";
 import { z } from "zod";
 import { isoTime } from "../../lib/clock.ts";
+import { once } from "../../lib/once.ts";
 import { counted } from "../../lib/text/plural.ts";
 import { quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
@@ -78,7 +79,9 @@ export function sessionTools(maxAgeMs: () => number): Tool[] {
   return [withCurrent(open!, () => retentionText(maxAgeMs())), ...others];
 }
 
-function tools(): Tool[] {
+const tools = once(defineTools);
+
+function defineTools(): Tool[] {
   return [
     defineTool({
       name: "session_open",
