@@ -102,6 +102,8 @@ export interface DatabaseServer {
   listenUrl?: string | undefined;
   /** Maximum number of connections of this process. Default 10. */
   poolSize?: number | undefined;
+  /** Between two looks for connections that died without a sign, in milliseconds. Default 5 seconds. */
+  lookMs?: number | undefined;
 }
 
 export interface StorageOptions extends UsageLimits {

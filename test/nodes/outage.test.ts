@@ -14,7 +14,7 @@ import { introduce, post, rpc } from "../support/raw.ts";
 async function breakable(url: string) {
   const target = new URL(url);
   const sockets = new Set<Socket>();
-  let [isWhole, losesCommits] = [true, false];
+  let [isWhole, losesCommits, swallows] = [true, false, false];
   const server = createServer((near) => {
     if (!isWhole) return void near.destroy();
     const far = connectTo(Number(target.port), target.hostname);
@@ -28,6 +28,7 @@ async function breakable(url: string) {
       });
     }
     near.on("data", (sent: Buffer) => {
+      if (swallows) return;
       far.write(sent);
       if (!losesCommits || !sent.includes("COMMIT")) return;
       far.unpipe(near); // the answer is lost
@@ -49,8 +50,12 @@ async function breakable(url: string) {
     loseCommits(): void {
       losesCommits = true;
     },
+    /** From now on, nothing arrives, and no connection ends. */
+    swallow(): void {
+      swallows = true;
+    },
     mend(): void {
-      [isWhole, losesCommits] = [true, false];
+      [isWhole, losesCommits, swallows] = [true, false, false];
     },
   };
 }
@@ -108,4 +113,41 @@ it("says so when it is not known whether something was stored", async () => {
   expect(inspect(failure)).not.toContain("a secret");
   database.mend();
   expect(await storage.state.get(session.id, "fact")).toMatchObject({ value: "2", version: 2 });
+});
+
+it("notices a server from which nothing comes any more, and spares a statement that takes long", async () => {
+  const { url, client } = await emptyDatabase();
+  const database = await breakable(url);
+  const server = { url: database.url, lookMs: 200 };
+  const storage = await openStorage({
+    ...{ folder: undefined, server, durability: "full", clock: systemClock, expiry: {} },
+  });
+  onTestFinished(() => storage.close());
+  const { session } = await storage.sessions.create({ id: newId(), owner: "ana" });
+  const set = (key: string) =>
+    storage.state.set(session.id, { key, value: "1", expiresAt: null, maxKeys: 9 });
+
+  // Waits for a lock: silent, and at work.
+  await client.query("BEGIN; LOCK TABLE session_state");
+  const slow = set("slow");
+  const waits = async (): Promise<number> =>
+    (await client.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows
+      .length;
+  await expect.poll(waits).toBe(1);
+  await client.query("SELECT pg_sleep(1.2)"); // more than two looks and a probe
+  await client.query("COMMIT");
+  await slow;
+
+  database.swallow();
+  await expect(set("lost")).rejects.toMatchObject({ message: "The database does not answer." });
+  database.mend();
+  await expect
+    .poll(() =>
+      set("later").then(
+        () => true,
+        () => false,
+      ),
+    )
+    .toBe(true);
+  expect(await storage.state.get(session.id, "lost")).toBeUndefined();
 });

@@ -3,10 +3,10 @@ import type pg from "pg";
 import { shownUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
-import { cannotOpen, openListener } from "../postgres/engine/pool.ts";
 import { appliedVersion, migrate } from "../postgres/schema/migrate.ts";
 import { migrations } from "../postgres/schema/migrations.ts";
 import { wordsOf } from "../postgres/search/vector.ts";
+import { cannotOpen, openListener } from "../postgres/server/pool.ts";
 import { sessionToken } from "../shared/message-search.ts";
 import { type End, PAGE, type Row, type Table, TABLES, type Target, type Value } from "./tables.ts";
 

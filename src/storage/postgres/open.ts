@@ -10,15 +10,16 @@ import { postgresApiKeyStore } from "./access/api-key-store.ts";
 import { postgresAuditStore } from "./access/audit-store.ts";
 import { postgresBrowserSessionStore } from "./access/browser-session-store.ts";
 import { postgresSigningKeyStore } from "./access/signing-key-store.ts";
-import { Notifications, NOTIFY } from "./engine/changes.ts";
 import { Engine } from "./engine/engine.ts";
-import { cannotOpen, checkPooler, openListener, openPool } from "./engine/pool.ts";
-import { ServerTime } from "./engine/server-time.ts";
 import { databaseOf } from "./engine/transaction.ts";
 import { postgresWriteAccess } from "./engine/write-access.ts";
 import { postgresHistoryStore } from "./history/history-store.ts";
 import { postgresUsage } from "./limits/usage.ts";
 import { appliedVersion, migrate } from "./schema/migrate.ts";
+import { Notifications, NOTIFY } from "./server/changes.ts";
+import { cannotOpen, checkPooler, openListener, openPool, openProbe } from "./server/pool.ts";
+import { ServerTime } from "./server/server-time.ts";
+import { SilenceWatch } from "./server/silence.ts";
 import { postgresSessionStore } from "./sessions/session-store.ts";
 import { postgresStateStore } from "./sessions/state-store.ts";
 import { postgresClientStore } from "./stores/client-store.ts";
@@ -83,6 +84,7 @@ async function storageOf(
     (text) => pool.query({ name: "holdfast_notify", text: NOTIFY, values: [text] }),
   );
   await notifications.start();
+  const silence = new SilenceWatch(pool, () => openProbe(server, server.lookMs), server.lookMs);
   const engine = new Engine({
     ...{ pool, clock, cutoffs, onCommit },
     onChange: (subjects) => notifications.note(subjects),
@@ -130,6 +132,7 @@ async function storageOf(
       engine.write(async () => void (await engine.db.execute(sql`select pg_current_xact_id()`))),
     async close() {
       time?.stop();
+      silence.stop();
       await Promise.race([sessions.purged(), sleep(MAX_PURGE_MS, undefined, { ref: false })]);
       await engine.close();
       await notifications.close();

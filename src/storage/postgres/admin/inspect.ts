@@ -1,9 +1,9 @@
 // Inspection of a database without changing it, also beside running servers.
 import type { Instance } from "../../../instances/store.ts";
 import type { DatabaseServer } from "../../storage.ts";
-import { cannotOpen, openListener } from "../engine/pool.ts";
 import { appliedVersion } from "../schema/migrate.ts";
 import { migrations } from "../schema/migrations.ts";
+import { cannotOpen, openListener } from "../server/pool.ts";
 
 export interface ServerInspection {
   /** `18.4`. */

@@ -3,12 +3,13 @@ import pg from "pg";
 import { shownUrl } from "../../../config/database-url.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { DatabaseServer } from "../../storage.ts";
-import { codeOf } from "./errors.ts";
+import { codeOf } from "../engine/errors.ts";
 
 const DEFAULT_SIZE = 10;
 /** A statement that takes longer is stuck. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+const PROBE_MS = 5_000;
 /** Silence after which the system asks whether the other side is there. */
 const KEEP_ALIVE_MS = 10_000;
 
@@ -42,6 +43,13 @@ export async function checkPooler({ url }: DatabaseServer): Promise<void> {
     await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
   }
 }
+
+/** A connection that asks whether the server is there, and gives up soon. */
+export const openProbe = ({ url }: DatabaseServer, waitMs = PROBE_MS): pg.Client =>
+  new pg.Client({
+    ...connectionOf(url),
+    ...{ connectionTimeoutMillis: waitMs, query_timeout: waitMs },
+  });
 
 function connectionOf(url: string): pg.ClientConfig {
   return {
