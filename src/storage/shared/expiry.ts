@@ -1,11 +1,57 @@
 // Times and conditions of life and expiry that hold on every engine.
 import { type SQL, sql } from "drizzle-orm";
-import type { Cutoff, CutoffKind } from "../../jobs/cutoff.ts";
+import type { Consent, Cutoff, CutoffKind, CutoffRecord } from "../../jobs/cutoff.ts";
 import type { TrustedTime } from "../../jobs/trusted-time.ts";
 import { SESSIONS_URI } from "../../sessions/uris.ts";
 
 /** The cutoff of each kind of expiry, and the trusted time. */
 export type EngineTimes = Readonly<Record<CutoffKind, Cutoff> & { time: TrustedTime }>;
+
+/** A cutoff's record as a row: whole milliseconds, and null for an age of never. */
+interface CutoffRow {
+  maxAgeMs: number | null;
+  seenAt: number;
+  announcedCutoff: number | null;
+  announcedAt: number | null;
+  dueAt: number | null;
+}
+
+export function recordOfRow(row: CutoffRow | undefined): CutoffRecord | undefined {
+  if (row === undefined) return undefined;
+  const { announcedCutoff: cutoff, announcedAt: at, dueAt } = row;
+  const isAnnounced = cutoff !== null && at !== null && dueAt !== null;
+  return {
+    ...{ maxAgeMs: row.maxAgeMs ?? Infinity, seenAt: row.seenAt },
+    announced: isAnnounced ? { cutoff, at, dueAt } : null,
+  };
+}
+
+/** Rounded so that nothing expires earlier than by the record. */
+const rowOfRecord = ({ maxAgeMs, seenAt, announced }: CutoffRecord): CutoffRow => ({
+  maxAgeMs: maxAgeMs === Infinity ? null : Math.ceil(maxAgeMs),
+  seenAt: Math.floor(seenAt),
+  announcedCutoff: announced && Math.floor(announced.cutoff),
+  announcedAt: announced && Math.floor(announced.at),
+  dueAt: announced && Math.ceil(announced.dueAt),
+});
+
+const KINDS: readonly CutoffKind[] = ["session", "client", "empty"];
+
+/** Settles the cutoff of each kind: their rows, and whether a step that sessions wait for is new. */
+export async function settleCutoffs(
+  of: EngineTimes,
+  graceMs: number,
+  consent: Consent | undefined,
+): Promise<{ rows: (CutoffRow & { kind: CutoffKind })[]; isNew: boolean }> {
+  const rows = [];
+  let isNew = false;
+  for (const kind of KINDS) {
+    const settled = await of[kind].settle(graceMs, consent);
+    rows.push({ kind, ...rowOfRecord(settled.record) });
+    if (kind === "session") isNew = settled.isNew;
+  }
+  return { rows, isNew };
+}
 
 /** The current cutoffs: rows last used at or before their cutoff have expired. */
 export type ExpiryTimes = {

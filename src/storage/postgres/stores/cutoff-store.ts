@@ -6,15 +6,13 @@ import { type Cutoffs, EMPTY_AGE_MS } from "../../../jobs/cleanup.ts";
 import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
 import { type Jump, TrustedTime } from "../../../jobs/trusted-time.ts";
 import { type Clock, CLOCK_SET } from "../../../lib/clock.ts";
-import { blank, type EngineTimes, inUse } from "../../shared/expiry.ts";
+import { blank, type EngineTimes, inUse, recordOfRow, settleCutoffs } from "../../shared/expiry.ts";
 import type { Expiry } from "../../storage.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { clients, clockJumps, cutoffs, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
-
-const KINDS: readonly CutoffKind[] = ["session", "client", "empty"];
 
 /** `onJump`: called when the clock has moved without seen time. */
 export async function openCutoffs(
@@ -43,13 +41,7 @@ export async function openCutoffs(
 
 async function recordOf(db: NodePgDatabase, kind: CutoffKind): Promise<CutoffRecord | undefined> {
   const [row] = await db.select().from(cutoffs).where(eq(cutoffs.kind, kind));
-  if (row === undefined) return undefined;
-  const { announcedCutoff: cutoff, announcedAt: at, dueAt } = row;
-  const isAnnounced = cutoff !== null && at !== null && dueAt !== null;
-  return {
-    ...{ maxAgeMs: row.maxAgeMs ?? Infinity, seenAt: row.seenAt },
-    announced: isAnnounced ? { cutoff, at, dueAt } : null,
-  };
+  return recordOfRow(row);
 }
 
 export function postgresCutoffs(engine: Engine, of: EngineTimes): Cutoffs {
@@ -64,14 +56,12 @@ export function postgresCutoffs(engine: Engine, of: EngineTimes): Cutoffs {
   return {
     async settle(graceMs, { consent, dryRun }) {
       if (!dryRun && of.time.isSet) await redateFreely();
-      const settled: { kind: CutoffKind; record: CutoffRecord; isNew: boolean }[] = [];
-      for (const kind of KINDS)
-        settled.push({ kind, ...(await of[kind].settle(graceMs, consent)) });
+      const { rows, isNew } = await settleCutoffs(of, graceMs, consent);
       if (!dryRun)
         await engine.write(async () => {
-          for (const { kind, record } of settled) await save(engine, kind, record);
+          for (const { kind, ...row } of rows) await save(engine, kind, row);
         });
-      return settled.some(({ kind, isNew }) => kind === "session" && isNew);
+      return isNew;
     },
     async waiting() {
       const waiting = await of.session.waiting();
@@ -87,15 +77,11 @@ export function postgresCutoffs(engine: Engine, of: EngineTimes): Cutoffs {
   };
 }
 
-async function save({ db }: Engine, kind: CutoffKind, record: CutoffRecord): Promise<void> {
-  const { maxAgeMs, seenAt, announced } = record;
-  const row = {
-    maxAgeMs: maxAgeMs === Infinity ? null : Math.ceil(maxAgeMs),
-    seenAt: Math.floor(seenAt),
-    announcedCutoff: announced && Math.floor(announced.cutoff),
-    announcedAt: announced && Math.floor(announced.at),
-    dueAt: announced && Math.ceil(announced.dueAt),
-  };
+async function save(
+  { db }: Engine,
+  kind: CutoffKind,
+  row: Omit<typeof cutoffs.$inferInsert, "kind">,
+): Promise<void> {
   await db
     .insert(cutoffs)
     .values({ kind, ...row })

@@ -2,10 +2,10 @@
 import { and, eq, gt, lt, max, type SQL, sql } from "drizzle-orm";
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { type Cutoffs, EMPTY_AGE_MS } from "../../../jobs/cleanup.ts";
-import { Cutoff, type CutoffKind, type CutoffRecord } from "../../../jobs/cutoff.ts";
+import { Cutoff, type CutoffKind } from "../../../jobs/cutoff.ts";
 import { type Jump, TrustedTime } from "../../../jobs/trusted-time.ts";
 import { type Clock, CLOCK_SET } from "../../../lib/clock.ts";
-import { blank, type EngineTimes, inUse } from "../../shared/expiry.ts";
+import { blank, type EngineTimes, inUse, recordOfRow, settleCutoffs } from "../../shared/expiry.ts";
 import type { Expiry } from "../../storage.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -13,8 +13,6 @@ import { drizzleOf, lazily } from "../engine/statements.ts";
 import { clients, clockJumps, cutoffs, sessions } from "../schema/schema.ts";
 
 const { placeholder } = sql;
-
-const KINDS: readonly CutoffKind[] = ["session", "client", "empty"];
 
 /** `onJump`: called when the clock has moved without seen time. */
 export async function openCutoffs(
@@ -32,23 +30,13 @@ export async function openCutoffs(
   const readAt = Math.max(last?.at ?? 0, ...jumps.map(({ at }) => at));
   const time = new TrustedTime(clock, { readAt, jumps }, onJump);
   const reach = countReach(sqlite);
-  const recordOf = (kind: CutoffKind): CutoffRecord | undefined => {
-    const row = db.select().from(cutoffs).where(eq(cutoffs.kind, kind)).get();
-    if (row === undefined) return undefined;
-    const { announcedCutoff: cutoff, announcedAt: at, dueAt } = row;
-    const isAnnounced = cutoff !== null && at !== null && dueAt !== null;
-    return {
-      ...{ maxAgeMs: row.maxAgeMs ?? Infinity, seenAt: row.seenAt },
-      announced: isAnnounced ? { cutoff, at, dueAt } : null,
-    };
-  };
   const open = (kind: CutoffKind, ageMs: number): Promise<Cutoff> =>
     Cutoff.open(
       clock,
       time,
       ageMs,
       (after, upTo) => reach[kind].get({ after, upTo })!.n > 0,
-      recordOf(kind),
+      recordOfRow(db.select().from(cutoffs).where(eq(cutoffs.kind, kind)).get()),
     );
   return {
     time,
@@ -60,17 +48,11 @@ export async function openCutoffs(
 
 export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): Cutoffs {
   const reach = countReach(sqlite);
-  const save = (kind: CutoffKind, { maxAgeMs, seenAt, announced }: CutoffRecord): void => {
-    const row = {
-      maxAgeMs: maxAgeMs === Infinity ? null : Math.ceil(maxAgeMs),
-      seenAt: Math.floor(seenAt),
-      announcedCutoff: announced && Math.floor(announced.cutoff),
-      announcedAt: announced && announced.at,
-      dueAt: announced && Math.ceil(announced.dueAt),
-    };
+  const save = (kind: CutoffKind, row: Omit<typeof cutoffs.$inferInsert, "kind">): void => {
+    const values = { kind, ...row };
     engine.db
       .insert(cutoffs)
-      .values({ kind, ...row })
+      .values(values)
       .onConflictDoUpdate({ target: cutoffs.kind, set: row })
       .run();
   };
@@ -110,14 +92,10 @@ export function sqliteCutoffs(engine: Engine, sqlite: Sqlite, of: EngineTimes): 
   return {
     async settle(graceMs, { consent, dryRun }) {
       if (!dryRun && of.time.isSet) await redateFreely();
-      const settled: { kind: CutoffKind; record: CutoffRecord; isNew: boolean }[] = [];
-      for (const kind of KINDS)
-        settled.push({ kind, ...(await of[kind].settle(graceMs, consent)) });
-      if (!dryRun)
-        await engine.free(() => settled.forEach(({ kind, record }) => save(kind, record)), {
-          durable: false,
-        });
-      return settled.some(({ kind, isNew }) => kind === "session" && isNew);
+      const { rows, isNew } = await settleCutoffs(of, graceMs, consent);
+      const saveAll = (): void => rows.forEach(({ kind, ...row }) => save(kind, row));
+      if (!dryRun) await engine.free(saveAll, { durable: false });
+      return isNew;
     },
     async waiting() {
       const waiting = await of.session.waiting();
