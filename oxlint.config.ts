@@ -75,18 +75,13 @@ export default defineConfig({
   },
   overrides: [
     {
-      // The composition, tables of commands, tools and resources, and some stores: closures over prepared statements.
+      // The composition, and tables of commands, tools and resources.
       files: [
         "src/app/{app,data}.ts",
         "src/cli/{program,sessions/commands}.ts",
         "src/tools/builtin/*.ts",
         "src/console/parts/session-actions.ts",
         "src/resources/session-resources.ts",
-        "src/storage/sqlite/open.ts",
-        "src/storage/sqlite/history/{message-rows,turn-store}.ts",
-        "src/storage/sqlite/search/search-{rows,store}.ts",
-        "src/storage/sqlite/sessions/{session-store,share-rows,transfer-store}.ts",
-        "src/storage/sqlite/stores/{client-store,keyed-call-store}.ts",
       ],
       rules: { "max-lines-per-function": "off" },
     },

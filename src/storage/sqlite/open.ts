@@ -73,23 +73,13 @@ function openWithRoom(file: string, ballast: Ballast): Sqlite {
 }
 
 /** @throws AppError `start` with one line that says what is wrong with the file */
-export async function openSqlite({
-  folder,
-  create = true,
-  durability,
-  clock,
-  expiry,
-  streamGraceMs = 600_000,
-  maxMessages = 100_000,
-  onUpgrade = () => undefined,
-  maxClients = 10_000,
-  onCommit,
-  onEvent,
-  onLost = () => undefined,
-  onLog = () => undefined,
-  onJump,
-  ...usageLimits
-}: StorageOptions): Promise<Storage> {
+export async function openSqlite(options: StorageOptions): Promise<Storage> {
+  const { folder, create = true, durability, clock, expiry, onCommit, onJump } = options;
+  const {
+    onUpgrade = () => undefined,
+    onLost = () => undefined,
+    onLog = () => undefined,
+  } = options;
   const file = folder === undefined ? MEMORY : databaseFile(folder);
   if (!create && file !== MEMORY) expectDatabase(file);
   const ballast = file === MEMORY ? undefined : new Ballast(file);
@@ -101,7 +91,6 @@ export async function openSqlite({
     if (copy !== undefined) onUpgrade(copy);
     migrate(sqlite);
     const log = durability === "full" && file !== MEMORY ? new LogSync(file) : undefined;
-    const reader = file === MEMORY ? undefined : () => openExisting(file, { readonly: true });
     const maxAgeMs = maxAgeOf(sqlite, expiry.maxAgeMs);
     const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
     const cutoffs = await openCutoffs(sqlite, clock, { maxAgeMs, clientAgeMs }, onJump);
@@ -112,34 +101,9 @@ export async function openSqlite({
     // From here on, only operations wait for another process's lock, and not the event loop.
     sqlite.pragma(`busy_timeout = ${BLOCKING_MS}`);
     const engine = new Engine(sqlite, clock, cutoffs, { log, files, checkpoints, onCommit, room });
-    const usage = sqliteUsage(engine, sqlite, usageLimits);
-    const writes = sqliteWriteAccess(engine);
-    const subscriptions = subscriptionRows(engine, usage);
-    const outbox = outboxRows(engine, usage);
-    const index = sqliteIndexMerge(engine);
-    const shrink = new Shrink(engine, index);
-    const owners = sqliteOwnerIndex(engine, index);
-    const sessions = sqliteSessionStore(engine, { usage, writes, shrink, owners });
+    const stores = storesOf(engine, sqlite, room, options);
     return {
-      sessions,
-      clients: sqliteClientStore(engine, usage, shrink, subscriptions.add, maxClients),
-      state: sqliteStateStore(engine, usage, writes),
-      history: sqliteHistoryStore(engine, maxMessages, usage, writes),
-      instances: sqliteInstanceStore(engine, file === MEMORY ? undefined : file),
-      streams: sqliteStreamStore(engine, usage, outbox, streamGraceMs, onEvent),
-      changes: engine.otherProcesses,
-      relay: sqliteRelayStore(engine),
-      subscriptions: sqliteSubscriptionStore(engine, subscriptions, outbox),
-      keyedCalls: sqliteKeyedCallStore(engine, usage),
-      signingKeys: sqliteSigningKeyStore(engine),
-      apiKeys: sqliteApiKeyStore(engine),
-      browserSessions: sqliteBrowserSessionStore(engine),
-      audit: sqliteAuditStore(engine),
-      transfer: sqliteTransferStore(engine, sqlite, reader, {
-        ...{ maxMessages, usage, writes, shrink },
-      }),
-      upkeep: sqliteUpkeep(engine, sqlite, index, room),
-      statistics: sqliteStatistics(engine, sqlite, sessions),
+      ...stores,
       maxAgeMs,
       clientAgeMs,
       cutoffs: sqliteCutoffs(engine, sqlite, cutoffs),
@@ -150,7 +114,10 @@ export async function openSqlite({
         watch?.close();
         engine.otherProcesses.close();
         try {
-          await Promise.race([sessions.purged(), sleep(MAX_PURGE_MS, undefined, { ref: false })]);
+          await Promise.race([
+            stores.sessions.purged(),
+            sleep(MAX_PURGE_MS, undefined, { ref: false }),
+          ]);
           await engine.close();
           await checkpoints?.close();
           if (!files?.lost) room?.fold();
@@ -164,4 +131,40 @@ export async function openSqlite({
     sqlite.close();
     throw cannotOpen(file, error);
   }
+}
+
+/** The stores over an open database. */
+function storesOf(engine: Engine, sqlite: Sqlite, room: Room | undefined, options: StorageOptions) {
+  const { streamGraceMs = 600_000, maxMessages = 100_000, maxClients = 10_000 } = options;
+  const file = sqlite.name === MEMORY ? undefined : sqlite.name;
+  const reader = file === undefined ? undefined : () => openExisting(file, { readonly: true });
+  const usage = sqliteUsage(engine, sqlite, options);
+  const writes = sqliteWriteAccess(engine);
+  const subscriptions = subscriptionRows(engine, usage);
+  const outbox = outboxRows(engine, usage);
+  const index = sqliteIndexMerge(engine);
+  const shrink = new Shrink(engine, index);
+  const owners = sqliteOwnerIndex(engine, index);
+  const sessions = sqliteSessionStore(engine, { usage, writes, shrink, owners });
+  return {
+    sessions,
+    clients: sqliteClientStore(engine, usage, shrink, subscriptions.add, maxClients),
+    state: sqliteStateStore(engine, usage, writes),
+    history: sqliteHistoryStore(engine, maxMessages, usage, writes),
+    instances: sqliteInstanceStore(engine, file),
+    streams: sqliteStreamStore(engine, usage, outbox, streamGraceMs, options.onEvent),
+    changes: engine.otherProcesses,
+    relay: sqliteRelayStore(engine),
+    subscriptions: sqliteSubscriptionStore(engine, subscriptions, outbox),
+    keyedCalls: sqliteKeyedCallStore(engine, usage),
+    signingKeys: sqliteSigningKeyStore(engine),
+    apiKeys: sqliteApiKeyStore(engine),
+    browserSessions: sqliteBrowserSessionStore(engine),
+    audit: sqliteAuditStore(engine),
+    transfer: sqliteTransferStore(engine, sqlite, reader, {
+      ...{ maxMessages, usage, writes, shrink },
+    }),
+    upkeep: sqliteUpkeep(engine, sqlite, index, room),
+    statistics: sqliteStatistics(engine, sqlite, sessions),
+  };
 }

@@ -23,14 +23,12 @@ type NewMessage = Pick<Message, "role" | "content" | "status"> & Partial<Message
 /** Statements that histories and turns share; to be run inside a write. */
 export type MessageStatements = ReturnType<typeof messageStatements>;
 
-export function messageStatements(engine: Engine, maxMessages: number, usage: Usage) {
-  const { db, clock, cached } = engine;
+function statements({ db }: Engine) {
   const inSession = and(
     eq(messages.sessionId, placeholder("sessionId")),
     uncleared(placeholder("sessionId")),
   );
-  const gaps = sqliteHistoryGaps(engine);
-  const q = lazily({
+  return lazily({
     insert: () =>
       db
         .insert(messages)
@@ -100,6 +98,12 @@ export function messageStatements(engine: Engine, maxMessages: number, usage: Us
         .orderBy(asc(messages.seq))
         .prepare(),
   });
+}
+
+export function messageStatements(engine: Engine, maxMessages: number, usage: Usage) {
+  const { clock, cached } = engine;
+  const gaps = sqliteHistoryGaps(engine);
+  const q = statements(engine);
   /** @throws AppError `limit` for a message that would be one too many */
   const checkSeq = (sessionId: string, seq: number): void => {
     if (seq <= maxMessages) return;

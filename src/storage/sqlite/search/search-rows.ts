@@ -32,8 +32,7 @@ const unclearedIn = (rowid: string): SQL =>
     join history_gaps on history_gaps.session_id = cleared.session_id and cleared.seq <= history_gaps.cleared_seq
     where cleared.id = ${sql.raw(rowid)}))`;
 
-export function searchRows(engine: Engine): SearchRows {
-  const { db } = engine;
+function statements({ db }: Engine) {
   const matching = () =>
     db
       .select({ id: sql<number>`rowid` })
@@ -48,7 +47,7 @@ export function searchRows(engine: Engine): SearchRows {
       .orderBy(sql`rowid desc`)
       .limit(placeholder("depth"))
       .prepare();
-  const q = lazily({
+  return lazily({
     matching: () => matching(),
     // A bound on the messages that are read to find those to leave out.
     matchingExcept: () =>
@@ -102,6 +101,12 @@ export function searchRows(engine: Engine): SearchRows {
         .innerJoin(sessions, eq(sessions.id, messages.sessionId))
         .where(and(eq(messages.id, placeholder("id")), uncleared(messages.sessionId)))
         .prepare(),
+  });
+}
+
+/** Sessions that are shared, and the places of messages in a session. */
+function placeStatements({ db }: Engine) {
+  return lazily({
     shared: () =>
       db
         .select({ id: grants.sessionId })
@@ -131,6 +136,11 @@ export function searchRows(engine: Engine): SearchRows {
         .where(eq(messages.sessionId, placeholder("session")))
         .prepare(),
   });
+}
+
+export function searchRows(engine: Engine): SearchRows {
+  const q = statements(engine);
+  const at = placeStatements(engine);
 
   return {
     matching(tokens, terms, { below, depth, except }) {
@@ -145,10 +155,10 @@ export function searchRows(engine: Engine): SearchRows {
     },
     // Another process may have deleted the message meanwhile.
     found: (id) => q.found.get({ id }),
-    sharedWith: (principal) => q.shared.all({ principal }).map(({ id }) => id),
-    idOf: (session, seq) => q.place.get({ session, seq })?.id,
-    seqOf: (id) => q.seq.get({ id })?.seq ?? 1,
-    lastSeq: (session) => q.lastSeq.get({ session })!.seq,
+    sharedWith: (principal) => at.shared.all({ principal }).map(({ id }) => id),
+    idOf: (session, seq) => at.place.get({ session, seq })?.id,
+    seqOf: (id) => at.seq.get({ id })?.seq ?? 1,
+    lastSeq: (session) => at.lastSeq.get({ session })!.seq,
   };
 }
 

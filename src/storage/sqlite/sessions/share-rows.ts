@@ -15,8 +15,7 @@ type ShareMethods = Pick<
   "granted" | "knows" | "grants" | "grant" | "ungrant" | "offer" | "offers" | "accept" | "leave"
 >;
 
-export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) {
-  const { db, clock } = engine;
+function statements({ db }: Engine) {
   const one = (table: typeof grants | typeof shareOffers) =>
     and(eq(table.sessionId, placeholder("id")), eq(table.principal, placeholder("principal")));
   const count = (where: ReturnType<typeof sql>) =>
@@ -28,8 +27,7 @@ export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) 
       .prepare();
   const toTaker = sql`share_offers.principal = ${placeholder("principal")}`;
   const fromGiver = sql`sessions.owner = ${placeholder("owner")}`;
-
-  const q = lazily({
+  return lazily({
     granted: () => db.select({ access: grants.access }).from(grants).where(one(grants)).prepare(),
     knows: () =>
       db
@@ -84,6 +82,11 @@ export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) 
     ungrant: () => db.delete(grants).where(one(grants)).prepare(),
     withdraw: () => db.delete(shareOffers).where(one(shareOffers)).prepare(),
   });
+}
+
+export function sqliteShares(engine: Engine, usage: Usage, writes: WriteAccess) {
+  const { db, clock } = engine;
+  const q = statements(engine);
 
   const put = (table: typeof grants | typeof shareOffers, id: string, grant: Grant): void => {
     const { principal, access } = grant;

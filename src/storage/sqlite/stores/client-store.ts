@@ -31,29 +31,10 @@ const CONNECTED = {
   lastSeenAt: clients.lastSeenAt,
 };
 
-export function sqliteClientStore(
-  engine: Engine,
-  usage: Usage,
-  shrink: Shrink,
-  subscribe: SubscriptionRows["add"],
-  maxClients: number,
-): ClientStore {
-  const { db } = engine;
-  const cache = engine.cached.clients;
-  /** A write to one client. */
-  const change = (id: string, act: () => unknown): Promise<void> =>
-    engine.write(() => {
-      act();
-      cache.delete(id);
-    });
+function statements({ db }: Engine) {
   const byId = eq(clients.id, placeholder("id"));
-  /** Clients of the same credentials: a program's clients push out none of another program's. */
-  const ofSameCredentials = sql`owner = ${placeholder("owner")} and credentials is ${placeholder("credentials")}
-    and ended_at is null`;
-
   const { epoch: _epoch, ...columns } = getTableColumns(clients);
-
-  const q = lazily({
+  return lazily({
     byId: () => db.select(columns).from(clients).where(byId).prepare(),
     aliveById: () => db.select(columns).from(clients).where(and(byId, clientAlive)).prepare(),
     byOwnSession: () =>
@@ -72,65 +53,6 @@ export function sqliteClientStore(
         )
         .orderBy(desc(clients.lastSeenAt))
         .limit(placeholder("limit"))
-        .prepare(),
-    // Listening streams are clients too, but never seen: their own limit bounds them.
-    countLiving: () =>
-      db
-        .select({ n: sql<number>`count(*)` })
-        .from(clients)
-        .where(sql`${ofSameCredentials} and last_seen_at > 0`)
-        .prepare(),
-    deleteNeverBack: () =>
-      db
-        .delete(clients)
-        .where(
-          sql`${clients.id} in (select id from clients where ${ofSameCredentials}
-          and last_seen_at = created_at and not ${clientEngaged}
-          and id <> ${placeholder("id")} order by created_at limit ${placeholder("excess")})`,
-        )
-        .returning({ id: clients.id })
-        .prepare(),
-    endIdlest: () =>
-      db
-        .update(clients)
-        .set({ endedAt: sql`${placeholder("now")}` })
-        .where(
-          sql`${clients.id} in (select id from clients where ${ofSameCredentials}
-          and last_seen_at > 0 and not ${clientEngaged}
-          and id <> ${placeholder("id")} order by last_seen_at limit ${placeholder("excess")})`,
-        )
-        .returning({ id: clients.id })
-        .prepare(),
-    // Keep the name, which is shown until the cleanup deletes the row.
-    end: () =>
-      db
-        .update(clients)
-        .set({
-          ...{ endedAt: sql`${placeholder("now")}`, initialize: {}, capabilities: {} },
-          ...{ name: sql`substr(name, 1, ${SHOWN})`, version: sql`substr(version, 1, ${SHOWN})` },
-        })
-        .where(byId)
-        .prepare(),
-    endSubscriptions: () =>
-      db
-        .delete(subscriptions)
-        .where(eq(subscriptions.clientId, placeholder("id")))
-        .prepare(),
-    emptyOutbox: () =>
-      db
-        .delete(outbox)
-        .where(eq(outbox.clientId, placeholder("id")))
-        .prepare(),
-    deleteStreams: () =>
-      db
-        .delete(streams)
-        .where(eq(streams.clientId, placeholder("id")))
-        .prepare(),
-    temporary: () =>
-      db
-        .select({ id: sessions.id })
-        .from(sessions)
-        .where(and(eq(sessions.openedBy, placeholder("id")), eq(sessions.pinned, false)))
         .prepare(),
     setLogLevel: () =>
       db
@@ -163,6 +85,102 @@ export function sqliteClientStore(
         })
         .where(byId)
         .prepare(),
+    nextEpoch: () =>
+      db
+        .update(clients)
+        .set({ epoch: sql`${clients.epoch} + 1` })
+        .where(byId)
+        .returning({ epoch: clients.epoch })
+        .prepare(),
+    touch: () =>
+      db
+        .update(clients)
+        .set({
+          // Later than `createdAt`, also in the same millisecond: the client has come back.
+          lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")}, ${clients.createdAt} + 1)`,
+        })
+        .where(byId)
+        .prepare(),
+  });
+}
+
+/** Statements on clients of the same credentials: a program's clients push out none of another program's. */
+function limitStatements({ db }: Engine) {
+  const ofSameCredentials = sql`owner = ${placeholder("owner")} and credentials is ${placeholder("credentials")}
+    and ended_at is null`;
+  return lazily({
+    // Listening streams are clients too, but never seen: their own limit bounds them.
+    countLiving: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(clients)
+        .where(sql`${ofSameCredentials} and last_seen_at > 0`)
+        .prepare(),
+    deleteNeverBack: () =>
+      db
+        .delete(clients)
+        .where(
+          sql`${clients.id} in (select id from clients where ${ofSameCredentials}
+          and last_seen_at = created_at and not ${clientEngaged}
+          and id <> ${placeholder("id")} order by created_at limit ${placeholder("excess")})`,
+        )
+        .returning({ id: clients.id })
+        .prepare(),
+    endIdlest: () =>
+      db
+        .update(clients)
+        .set({ endedAt: sql`${placeholder("now")}` })
+        .where(
+          sql`${clients.id} in (select id from clients where ${ofSameCredentials}
+          and last_seen_at > 0 and not ${clientEngaged}
+          and id <> ${placeholder("id")} order by last_seen_at limit ${placeholder("excess")})`,
+        )
+        .returning({ id: clients.id })
+        .prepare(),
+  });
+}
+
+/** The statements that end a client. */
+function endStatements({ db }: Engine) {
+  const byId = eq(clients.id, placeholder("id"));
+  return lazily({
+    // Keep the name, which is shown until the cleanup deletes the row.
+    end: () =>
+      db
+        .update(clients)
+        .set({
+          ...{ endedAt: sql`${placeholder("now")}`, initialize: {}, capabilities: {} },
+          ...{ name: sql`substr(name, 1, ${SHOWN})`, version: sql`substr(version, 1, ${SHOWN})` },
+        })
+        .where(byId)
+        .prepare(),
+    endSubscriptions: () =>
+      db
+        .delete(subscriptions)
+        .where(eq(subscriptions.clientId, placeholder("id")))
+        .prepare(),
+    emptyOutbox: () =>
+      db
+        .delete(outbox)
+        .where(eq(outbox.clientId, placeholder("id")))
+        .prepare(),
+    deleteStreams: () =>
+      db
+        .delete(streams)
+        .where(eq(streams.clientId, placeholder("id")))
+        .prepare(),
+    temporary: () =>
+      db
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(and(eq(sessions.openedBy, placeholder("id")), eq(sessions.pinned, false)))
+        .prepare(),
+  });
+}
+
+/** The statements on connections to processes. */
+function connectionStatements({ db }: Engine) {
+  return lazily({
     connect: () =>
       db
         .insert(connections)
@@ -182,37 +200,33 @@ export function sqliteClientStore(
           ),
         )
         .prepare(),
-    nextEpoch: () =>
-      db
-        .update(clients)
-        .set({ epoch: sql`${clients.epoch} + 1` })
-        .where(byId)
-        .returning({ epoch: clients.epoch })
-        .prepare(),
-    touch: () =>
-      db
-        .update(clients)
-        .set({
-          // Later than `createdAt`, also in the same millisecond: the client has come back.
-          lastSeenAt: sql`max(${clients.lastSeenAt}, ${placeholder("at")}, ${clients.createdAt} + 1)`,
-        })
-        .where(byId)
-        .prepare(),
   });
+}
 
-  /** Ends clients beyond the maximum: first those that never came back, then the longest idle ones. */
-  const makeRoom = ({ owner, credentials, id }: Client): void => {
-    const excess = q.countLiving.get({ owner, credentials })!.n - maxClients;
+/** Returns a function that ends clients beyond the maximum: first those that never came back, then the longest idle ones. */
+function roomMaker(engine: Engine, maxClients: number): (client: Client) => void {
+  const limit = limitStatements(engine);
+  const cache = engine.cached.clients;
+  return ({ owner, credentials, id }: Client): void => {
+    const excess = limit.countLiving.get({ owner, credentials })!.n - maxClients;
     if (excess <= 0) return;
     const values = { owner, credentials, id, now: engine.clock.now() };
-    const gone = q.deleteNeverBack.all({ ...values, excess }) as { id: string }[];
+    const gone = limit.deleteNeverBack.all({ ...values, excess }) as { id: string }[];
     if (gone.length < excess)
-      gone.push(...(q.endIdlest.all({ ...values, excess: excess - gone.length }) as typeof gone));
+      gone.push(
+        ...(limit.endIdlest.all({ ...values, excess: excess - gone.length }) as typeof gone),
+      );
     for (const { id } of gone) cache.delete(id);
     if (gone.length < excess) throw tooManyClients(maxClients);
   };
+}
 
-  const find = (owner: string, id: string): Client | undefined => {
+function finder(
+  engine: Engine,
+  q: ReturnType<typeof statements>,
+): (owner: string, id: string) => Client | undefined {
+  const cache = engine.cached.clients;
+  return (owner, id) => {
     const row = cache.get(id, () => q.byId.get({ id }));
     if (row?.owner !== owner || row.endedAt !== null) return undefined;
     const times = engine.times();
@@ -223,6 +237,28 @@ export function sqliteClientStore(
     // Only the tables know who holds an old client.
     return alive || row.presentUntil > now ? { ...row } : q.aliveById.get({ ...times, id });
   };
+}
+
+export function sqliteClientStore(
+  engine: Engine,
+  usage: Usage,
+  shrink: Shrink,
+  subscribe: SubscriptionRows["add"],
+  maxClients: number,
+): ClientStore {
+  const { db } = engine;
+  const cache = engine.cached.clients;
+  /** A write to one client. */
+  const change = (id: string, act: () => unknown): Promise<void> =>
+    engine.write(() => {
+      act();
+      cache.delete(id);
+    });
+  const q = statements(engine);
+  const ending = endStatements(engine);
+  const connecting = connectionStatements(engine);
+  const makeRoom = roomMaker(engine, maxClients);
+  const find = finder(engine, q);
 
   return {
     create: (client, subscribed) =>
@@ -245,11 +281,11 @@ export function sqliteClientStore(
     end: (id) =>
       engine.free(() => {
         const now = engine.clock.now();
-        for (const session of q.temporary.all({ id })) shrink.remove(session.id);
-        q.end.run({ id, now });
-        q.endSubscriptions.run({ id });
-        q.emptyOutbox.run({ id });
-        q.deleteStreams.run({ id });
+        for (const session of ending.temporary.all({ id })) shrink.remove(session.id);
+        ending.end.run({ id, now });
+        ending.endSubscriptions.run({ id });
+        ending.emptyOutbox.run({ id });
+        ending.deleteStreams.run({ id });
         cache.delete(id);
       }),
     setLogLevel: (id, level) => change(id, () => q.setLogLevel.run({ id, level })),
@@ -264,8 +300,8 @@ export function sqliteClientStore(
       }),
     changeConnections: (instanceId, { added, removed }) =>
       engine.writeRelaxed(() => {
-        for (const id of added) q.connect.run({ id, instanceId });
-        for (const id of removed) q.disconnect.run({ id, instanceId });
+        for (const id of added) connecting.connect.run({ id, instanceId });
+        for (const id of removed) connecting.disconnect.run({ id, instanceId });
       }),
     nextEpoch: (id) =>
       engine.write(() => (q.nextEpoch.get({ id }) as { epoch: number } | undefined)?.epoch ?? 0),

@@ -18,19 +18,14 @@ import { instances, keyedCallChanges, keyedCalls } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
-export function sqliteKeyedCallStore(
-  engine: Engine,
-  usage: Pick<Usage, "isFull">,
-): IdempotentCallStore {
-  const { db, clock } = engine;
+function statements({ db }: Engine) {
   const byId = eq(keyedCalls.id, placeholder("id"));
   const ofScope = and(
     eq(keyedCalls.owner, placeholder("owner")),
     eq(keyedCalls.scope, placeholder("scope")),
   );
   const ran = eq(keyedCalls.instanceId, placeholder("instanceId"));
-  const expired = lt(keyedCalls.createdAt, placeholder("oldest"));
-  const q = lazily({
+  return lazily({
     find: () =>
       db
         .select()
@@ -98,7 +93,24 @@ export function sqliteKeyedCallStore(
           and outcome is not null and id <> ${placeholder("id")} order by id limit ${FREED_OUTCOMES})`,
         )
         .prepare(),
-    mine: () => db.select({ id: keyedCalls.id }).from(keyedCalls).where(and(byId, ran)).prepare(),
+    drop: () => db.delete(keyedCalls).where(and(byId, ran)).prepare(),
+    remove: () => db.delete(keyedCalls).where(byId).prepare(),
+  });
+}
+
+function changeStatements({ db }: Engine) {
+  return lazily({
+    mine: () =>
+      db
+        .select({ id: keyedCalls.id })
+        .from(keyedCalls)
+        .where(
+          and(
+            eq(keyedCalls.id, placeholder("id")),
+            eq(keyedCalls.instanceId, placeholder("instanceId")),
+          ),
+        )
+        .prepare(),
     change: () =>
       db
         .select({ result: keyedCallChanges.result })
@@ -125,9 +137,40 @@ export function sqliteKeyedCallStore(
         .delete(keyedCallChanges)
         .where(eq(keyedCallChanges.callId, placeholder("id")))
         .prepare(),
-    drop: () => db.delete(keyedCalls).where(and(byId, ran)).prepare(),
-    remove: () => db.delete(keyedCalls).where(byId).prepare(),
   });
+}
+
+/** See `MakeOnce`. */
+function changesOf(
+  engine: Engine,
+  q: ReturnType<typeof changeStatements>,
+  id: number,
+  instanceId: string,
+): MakeOnce {
+  const counts = new Map<string, number>();
+  return (what, act) =>
+    engine.accompany((operation) => {
+      const n = counts.get(what) ?? 0;
+      counts.set(what, n + 1);
+      return () => {
+        if (q.mine.get({ id, instanceId }) === undefined) throw interruptedError();
+        const made = q.change.get({ id, what, n });
+        if (made !== undefined) return resultOf(made.result);
+        const result = operation();
+        q.noteChange.run({ id, what, n, result: JSON.stringify(result) ?? null });
+        return result;
+      };
+    }, act);
+}
+
+export function sqliteKeyedCallStore(
+  engine: Engine,
+  usage: Pick<Usage, "isFull">,
+): IdempotentCallStore {
+  const { db, clock } = engine;
+  const expired = lt(keyedCalls.createdAt, placeholder("oldest"));
+  const q = statements(engine);
+  const changes = changeStatements(engine);
   /**
    * Deletes the oldest outcomes of a principal that has reached its limit: a call that frees space may have a key, too.
    * True if that was enough.
@@ -182,7 +225,7 @@ export function sqliteKeyedCallStore(
       engine.free(() => {
         const id = Number(call);
         if (q.finish.run({ id, instanceId, outcome }).changes === 0) return;
-        q.forgetChanges.run({ id });
+        changes.forgetChanges.run({ id });
         if (!makeRoom(q.ownerOf.get({ id })!.owner, id))
           q.finish.run({ id, instanceId, outcome: NOT_KEPT });
       }),
@@ -190,26 +233,10 @@ export function sqliteKeyedCallStore(
       engine.free(() => {
         const id = Number(call);
         // Without a session, the row keeps the id of the one that the call may have opened.
-        if (q.free.run({ id, instanceId }).changes > 0) q.forgetChanges.run({ id });
+        if (q.free.run({ id, instanceId }).changes > 0) changes.forgetChanges.run({ id });
         else q.drop.run({ id, instanceId });
       }),
-    changes: (call, instanceId): MakeOnce => {
-      const id = Number(call);
-      const counts = new Map<string, number>();
-      return (what, act) =>
-        engine.accompany((operation) => {
-          const n = counts.get(what) ?? 0;
-          counts.set(what, n + 1);
-          return () => {
-            if (q.mine.get({ id, instanceId }) === undefined) throw interruptedError();
-            const made = q.change.get({ id, what, n });
-            if (made !== undefined) return resultOf(made.result);
-            const result = operation();
-            q.noteChange.run({ id, what, n, result: JSON.stringify(result) ?? null });
-            return result;
-          };
-        }, act);
-    },
+    changes: (call, instanceId) => changesOf(engine, changes, Number(call), instanceId),
     ...sqliteExpiring(engine, keyedCalls, expired, () => ({ oldest: oldest() })),
   };
 }
