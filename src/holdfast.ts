@@ -18,7 +18,7 @@ import { promptCatalogue } from "./prompts/registry.ts";
 import { resourceCatalogue } from "./resources/registry.ts";
 import { defineResource, isResource, type Resource } from "./resources/resource.ts";
 import type { SessionTarget } from "./sessions/session.ts";
-import { checkName } from "./sessions/sessions.ts";
+import { checkName } from "./sessions/texts.ts";
 import { audio, image } from "./tools/content.ts";
 import type { LocalClient, ToolMessage } from "./tools/local-client.ts";
 import { toolCatalogue } from "./tools/registry.ts";

@@ -109,7 +109,7 @@ export class Operator {
   async share(session: Session, grant: Grant): Promise<void> {
     const { sessions, notifyWith } = this.#parts;
     await notifyWith([{ id: session.id, owner: grant.principal }], () =>
-      sessions.share(OPERATOR, owned(session), grant, { accepted: true }),
+      sessions.shares.share(OPERATOR, owned(session), grant, { accepted: true }),
     );
   }
 
@@ -118,7 +118,7 @@ export class Operator {
     const { sessions, notifyWith } = this.#parts;
     return notifyWith(
       [{ id: session.id, owner: other }],
-      () => sessions.unshare(OPERATOR, owned(session), other),
+      () => sessions.shares.unshare(OPERATOR, owned(session), other),
       isTrue,
     );
   }

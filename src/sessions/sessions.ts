@@ -4,30 +4,19 @@ import type { Audit } from "../auth/audit.ts";
 import type { Principal } from "../auth/principal.ts";
 import { EMPTY_AGE_MS } from "../jobs/cleanup.ts";
 import type { Activity } from "../lib/activity.ts";
-import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
 import { isTrue } from "../lib/is-true.ts";
-import { checkText } from "../lib/text/text.ts";
 import type { SessionAccessControl } from "./access.ts";
 import type { Session, SessionCounts } from "./session.ts";
+import { Shares } from "./shares.ts";
 import type {
   Clearable,
   CreatedSession,
-  Grant,
-  Offer,
-  OfferLimits,
   SessionChanges,
   SessionPage,
   SessionStore,
 } from "./store.ts";
-import { MAX_TAKEN } from "./store.ts";
-
-const MAX_NAME_BYTES = 200;
-export const MAX_TITLE_BYTES = 500;
-const MAX_SYSTEM_BYTES = 64_000;
-const MAX_GRANTS = 100;
-/** Limits of pending offers, so that a principal can neither fill another's list nor lock others out of it. */
-const OFFER_LIMITS: OfferLimits = { ofGiver: 100, ofTaker: 100, between: 10 };
+import { checkName, checkTexts } from "./texts.ts";
 
 export interface NewSession {
   name?: string | undefined;
@@ -56,6 +45,7 @@ export interface SessionsParts {
 }
 
 export class Sessions {
+  readonly shares: Shares;
   readonly #store: SessionStore;
   readonly #access: SessionAccessControl;
   readonly #audit: Audit;
@@ -67,6 +57,7 @@ export class Sessions {
 
   constructor(parts: SessionsParts) {
     const { store, access, audit, activity, maxAgeMs, temporaryMs, maxSessions } = parts;
+    this.shares = new Shares(parts);
     this.#waitsUntil = () => parts.waitsUntil();
     this.#store = store;
     this.#access = access;
@@ -168,77 +159,6 @@ export class Sessions {
     return this.#store.deleteEmpty(id);
   }
 
-  /** The principals that the session is shared with. */
-  grants({ id }: Session): Promise<Grant[]> {
-    return this.#store.grants(id);
-  }
-
-  /**
-   * Offers to share the session, which the other principal may accept; with `accepted`, shares it at once. Returns
-   * true if this server has seen that principal.
-   * @throws AppError `forbidden`, `invalid` or `limit`
-   */
-  async share(
-    principal: Principal,
-    session: Session,
-    grant: Grant,
-    { accepted = false } = {},
-  ): Promise<boolean> {
-    this.#access.canOwn(session);
-    checkName(grant.principal, "principal");
-    if (grant.principal === session.owner)
-      throw new AppError("invalid", "principal: that is the owner of the session.");
-    const isKnown = await this.#store.knows(grant.principal);
-    await this.#audit.noteWith(
-      principal,
-      "session shared",
-      session.id,
-      () =>
-        accepted
-          ? this.#store.grant(session.id, grant, MAX_GRANTS, principal)
-          : this.#store.offer(session.id, grant, MAX_GRANTS, OFFER_LIMITS, principal),
-      { detail: () => `${grant.access} for ${grant.principal}` },
-    );
-    return isKnown;
-  }
-
-  /** Pending offers of other principals, the oldest first. */
-  offers(principal: Principal): Promise<Offer[]> {
-    return this.#store.offers(principal.id);
-  }
-
-  /** Accepts an offer. @throws AppError `not_found`, `forbidden` or `limit` */
-  async accept(principal: Principal, id: string): Promise<Offer> {
-    this.#access.canCreate(principal);
-    const offer = await this.#audit.noteWith(
-      principal,
-      "session accepted",
-      id,
-      () => this.#store.accept(id, principal.id, MAX_TAKEN, principal),
-      {
-        done: (found) => found !== undefined,
-        detail: (found) => `${(found as Offer).access} of ${(found as Offer).owner}`,
-      },
-    );
-    if (offer === undefined)
-      throw new AppError("not_found", "No share of this session waits for you.", {
-        hint: "session_accept without `session` shows those that wait.",
-      });
-    return offer;
-  }
-
-  /** Refuses an offer or leaves a shared session; true if there was either. @throws AppError `forbidden` */
-  async leave(principal: Principal, id: string): Promise<boolean> {
-    this.#access.canCreate(principal);
-    return this.#audit.noteWith(
-      principal,
-      "session left",
-      id,
-      () => this.#store.leave(id, principal.id, principal),
-      { done: isTrue },
-    );
-  }
-
   /**
    * Gives the session to another principal; `named` is true if it kept its name. @throws AppError `forbidden`,
    * `invalid` or `limit`
@@ -257,18 +177,6 @@ export class Sessions {
       session.id,
       () => this.#store.give(session.id, to, this.#maxSessions, principal),
       { detail: () => `from ${session.owner} to ${to}` },
-    );
-  }
-
-  /** Returns true if the session was shared with that principal. */
-  async unshare(principal: Principal, session: Session, other: string): Promise<boolean> {
-    this.#access.canOwn(session);
-    return this.#audit.noteWith(
-      principal,
-      "session unshared",
-      session.id,
-      () => this.#store.ungrant(session.id, other, principal),
-      { done: isTrue, detail: () => other },
     );
   }
 
@@ -352,23 +260,4 @@ export type Lifetime = Pick<
 const isEmpty = ({ name, title, system, messages = 1, stateKeys = 1 }: Lifetime): boolean =>
   (name ?? title ?? system) === null && messages + stateKeys === 0;
 
-/** @throws AppError `invalid` */
-export function checkName(name: string, what = "name"): void {
-  if (name.trim() === "")
-    throw new AppError("invalid", `${what}: expected text that is not empty.`);
-  checkText(what, name, MAX_NAME_BYTES);
-}
-
 const access = ({ access }: Session) => (access === undefined ? {} : { access });
-
-/** @throws AppError `invalid` */
-export function checkTexts({
-  title,
-  system,
-}: {
-  title?: string | null | undefined;
-  system?: string | null | undefined;
-}): void {
-  if (title) checkText("title", title, MAX_TITLE_BYTES);
-  if (system) checkText("system", system, MAX_SYSTEM_BYTES);
-}

@@ -9,7 +9,7 @@ import { isTrue } from "../lib/is-true.ts";
 import { shortened } from "../lib/text/text.ts";
 import type { SessionAccessControl } from "../sessions/access.ts";
 import type { Session } from "../sessions/session.ts";
-import { MAX_TITLE_BYTES } from "../sessions/sessions.ts";
+import { MAX_TITLE_BYTES } from "../sessions/texts.ts";
 import { inPages } from "./pages.ts";
 import type { Content, SessionRecord, TransferRecord, TransferStore } from "./store.ts";
 

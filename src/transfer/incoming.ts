@@ -5,7 +5,7 @@ import { checkRequestKey } from "../idempotency/request-key.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId } from "../lib/ids.ts";
 import { checkText } from "../lib/text/text.ts";
-import { checkName, checkTexts } from "../sessions/sessions.ts";
+import { checkName, checkTexts } from "../sessions/texts.ts";
 import { checkKey } from "../state/state.ts";
 import type { StateEntry } from "../state/store.ts";
 import type { Content, ContentCounts, SessionRecord } from "./store.ts";

@@ -3,7 +3,7 @@ import { ALL_SCOPES, highestScope, LOCAL, type Scope } from "../../auth/principa
 import type { Settings } from "../../config/config.ts";
 import { serverUrl } from "../../http/connect/client-config.ts";
 import { eitherOf, expectedError } from "../../lib/text/expected.ts";
-import { checkName } from "../../sessions/sessions.ts";
+import { checkName } from "../../sessions/texts.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { withData } from "../with-data.ts";
 

@@ -21,7 +21,7 @@ import { writeWhole } from "../../lib/files/whole-file.ts";
 import { atFile } from "../../lib/system-errors.ts";
 import { eitherOf } from "../../lib/text/expected.ts";
 import { similarTo } from "../../lib/text/similar.ts";
-import { checkName } from "../../sessions/sessions.ts";
+import { checkName } from "../../sessions/texts.ts";
 import { table } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { hasDatabase, withData } from "../with-data.ts";

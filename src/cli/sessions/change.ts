@@ -80,7 +80,7 @@ export const shareSession = (
     await data.operator.share(session, grant);
     const may = grant.access === "read" ? "read" : "read and change";
     const says = `${oneLine(grant.principal)} may ${may} ${labelOf(session)} now.`;
-    return { session, says, more: { shared_with: await data.sessions.grants(session) } };
+    return { session, says, more: { shared_with: await data.sessions.shares.grants(session) } };
   });
 
 export const unshareSession = (
@@ -95,7 +95,7 @@ export const unshareSession = (
     const says = existed
       ? `${oneLine(other)} can no longer reach ${labelOf(session)}.`
       : `${labelOf(session)} was not shared with ${oneLine(other)}.`;
-    return { session, says, more: { shared_with: await data.sessions.grants(session) } };
+    return { session, says, more: { shared_with: await data.sessions.shares.grants(session) } };
   });
 
 export const clearSession = (

@@ -4,7 +4,7 @@ import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
-import { checkName } from "../../sessions/sessions.ts";
+import { checkName } from "../../sessions/texts.ts";
 import type { Format } from "../../transfer/formats/format.ts";
 import { type Skipped, whereOf } from "../../transfer/formats/skipped.ts";
 import type { Source } from "../../transfer/formats/source.ts";

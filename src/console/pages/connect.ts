@@ -6,7 +6,7 @@ import { bearer, KEY_PLACEHOLDER, withName } from "../../http/connect/client-con
 import { CONFIGURED, MANUAL, type Place } from "../../http/connect/programs.ts";
 import { snippet } from "../../http/connect/snippet.ts";
 import { AppError } from "../../lib/errors.ts";
-import { checkName } from "../../sessions/sessions.ts";
+import { checkName } from "../../sessions/texts.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
 import { type Html, page } from "../layout.ts";
 

@@ -32,7 +32,7 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
     const cursor = c.req.query("cursor");
     const [found, offers] = await Promise.all([
       sessions.list(principal, { query, byId: true, limit: PAGE, ...(cursor && { cursor }) }),
-      sessions.offers(principal),
+      sessions.shares.offers(principal),
     ]);
     const any = found.sessions.length > 0 || (await sessions.total(principal)) > 0;
     const view = { found, offers, any, query, isMore: cursor !== undefined };
@@ -67,8 +67,8 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
     const { do: wanted } = await c.req.parseBody();
     const principal = c.get("principal");
     const id = c.req.param("id");
-    if (wanted === "accept") await sessions.accept(principal, id);
-    else await sessions.leave(principal, id);
+    if (wanted === "accept") await sessions.shares.accept(principal, id);
+    else await sessions.shares.leave(principal, id);
     return c.redirect("/console/sessions", 303);
   });
 }

@@ -10,7 +10,7 @@ import { remember } from "../../lib/cache/remember.ts";
 import { AppError } from "../../lib/errors.ts";
 import { similarTo } from "../../lib/text/similar.ts";
 import type { SessionTarget } from "../../sessions/session.ts";
-import { checkName } from "../../sessions/sessions.ts";
+import { checkName } from "../../sessions/texts.ts";
 
 /** Parameters that this server reads. Others are ignored. */
 const PARAMETERS = ["name", "session", "tools"];

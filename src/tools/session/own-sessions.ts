@@ -58,14 +58,14 @@ export class OwnSessions {
 
   /** Pending offers of other principals, the oldest first. */
   offers(): Promise<Offer[]> {
-    return this.#services.sessions.offers(this.#caller.principal);
+    return this.#services.sessions.shares.offers(this.#caller.principal);
   }
 
   /** @throws AppError `not_found`, `forbidden` or `limit` */
   async accept(id: string): Promise<Offer> {
     const { principal } = this.#caller;
     return this.#run.change("accept", this.#listNews(id), () =>
-      this.#services.sessions.accept(principal, id),
+      this.#services.sessions.shares.accept(principal, id),
     );
   }
 
@@ -74,7 +74,7 @@ export class OwnSessions {
     return this.#run.change(
       "leave",
       this.#listNews(id),
-      () => this.#services.sessions.leave(this.#caller.principal, id),
+      () => this.#services.sessions.shares.leave(this.#caller.principal, id),
       isTrue,
     );
   }

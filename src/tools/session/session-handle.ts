@@ -128,7 +128,7 @@ export class SessionHandle {
   async delete(): Promise<void> {
     const { info } = this;
     if (info === undefined) return;
-    const readers = await this.#services.sessions.grants(info);
+    const readers = await this.#services.sessions.shares.grants(info);
     const changes = [
       ...this.#allNews(),
       ...readers.flatMap(({ principal }) => this.#allNews(principal)),
@@ -139,7 +139,7 @@ export class SessionHandle {
 
   /** The principals that the session is shared with. */
   async grants(): Promise<Grant[]> {
-    return this.info === undefined ? [] : this.#services.sessions.grants(this.info);
+    return this.info === undefined ? [] : this.#services.sessions.shares.grants(this.info);
   }
 
   /**
@@ -150,7 +150,7 @@ export class SessionHandle {
     const session = await this.#create();
     const changes = [{ owner: grant.principal, uris: [SESSIONS_URI] }];
     return this.#change("share", changes, () =>
-      this.#services.sessions.share(this.#caller.principal, session, grant),
+      this.#services.sessions.shares.share(this.#caller.principal, session, grant),
     );
   }
 
@@ -161,7 +161,7 @@ export class SessionHandle {
     return this.#change(
       "unshare",
       this.#allNews(principal),
-      () => this.#services.sessions.unshare(this.#caller.principal, info, principal),
+      () => this.#services.sessions.shares.unshare(this.#caller.principal, info, principal),
       isTrue,
     );
   }

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { Role } from "../../chat/message.ts";
 import { AppError } from "../../lib/errors.ts";
 import { shortened, storable } from "../../lib/text/text.ts";
-import { MAX_TITLE_BYTES } from "../../sessions/sessions.ts";
+import { MAX_TITLE_BYTES } from "../../sessions/texts.ts";
 import { type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts";
 import type { Content } from "../store.ts";
 import type { OnReplaced } from "./jsonl.ts";
