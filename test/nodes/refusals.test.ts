@@ -111,6 +111,10 @@ it("a database that cannot be written", async () => {
   await database.client.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
   expect(await refusal(database.url)).toContain("read-only");
   expect(await withClient(database.url, async () => tablesOf(database))).toEqual([]);
+  await database.client.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+  await (await open(database.url)).close();
+  await database.client.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+  expect(await refusal(database.url)).toContain("default_transaction_read_only");
 });
 
 /** A pooler that answers each packet after the first with an error; with a code, the first one too. */

@@ -23,8 +23,8 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01" || code === "23505";
 }
 
-/** Not reachable, or a standby that has not taken over. */
-const AWAY = /^(?:25006|ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)$/;
+/** Not reachable. */
+const AWAY = /^(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)$/;
 /** The connection ended, or the server is shutting down. */
 const LOST = /^(?:08...|57P0[123]|ECONNRESET|EPIPE|ETIMEDOUT)$/;
 
@@ -56,6 +56,12 @@ export function fromPostgres(failure: unknown): unknown {
   if (code === "26000" || code === "42P05")
     return new AppError("storage", "A pooler before the database mixes up prepared statements.", {
       hint: "PgBouncer needs to be 1.21 or newer, with max_prepared_statements above 0.",
+      cause: error,
+    });
+  // A standby that has not taken over, or a setting.
+  if (code === "25006")
+    return new AppError("busy", "The database is read-only.", {
+      hint: "Try again in a moment; if it stays so, database-url has to name the primary server.",
       cause: error,
     });
   if (AWAY.test(code)) return away(error);

@@ -40,19 +40,28 @@ export async function migrate(
 }
 
 async function checkServer(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ version: string; number: string; readonly: boolean }>(
+  const { rows } = await client.query<{
+    version: string;
+    number: string;
+    standby: boolean;
+    readonly: boolean;
+  }>(
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number,
-      pg_is_in_recovery() AS readonly`,
+      pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::boolean AS readonly`,
   );
-  const { version, number, readonly } = rows[0]!;
+  const { version, number, standby, readonly } = rows[0]!;
   if (Number(number) < OLDEST_SERVER)
     throw new AppError(
       "start",
       `The database server is PostgreSQL ${version}: Holdfast needs 15 or newer.`,
     );
-  if (readonly)
+  if (standby)
     throw new AppError("start", "The database server is a standby, which cannot be written.", {
       hint: "Give the address of the primary server.",
+    });
+  if (readonly)
+    throw new AppError("start", "The database is read-only.", {
+      hint: "Turn default_transaction_read_only off for it, or give the address of the primary server.",
     });
 }
 

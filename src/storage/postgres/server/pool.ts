@@ -95,10 +95,14 @@ const REASONS: Readonly<Record<string, readonly [message: string, hint: string]>
   "25006": ["it is read-only", "Give the address of the primary server."],
 };
 
+const isSqlState = (code = ""): boolean => /^[0-9A-Z]{5}$/.test(code);
+
 /** An error of the start as one line. */
 export function cannotOpen(url: string, error: unknown): unknown {
   if (error instanceof AppError) return error;
-  const [message, hint] = REASONS[codeOf(error) ?? ""] ?? [];
+  const code = codeOf(error);
+  const fallback = isSqlState(code) ? "PostgreSQL's own log says more." : undefined;
+  const [message, hint = fallback] = REASONS[code ?? ""] ?? [];
   const reason =
     message ??
     (error instanceof Error ? (error.cause instanceof Error ? error.cause : error).message : "");
