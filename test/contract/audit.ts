@@ -1,7 +1,7 @@
 // The contract of AuditStore: entries in order, kept for a year, whatever becomes of what they tell of.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import { ANA, BOB, newSession, type Open } from "./engine.ts";
+import { ANA, BOB, newSession, type Open, say } from "./engine.ts";
 
 const YEAR = 365 * 24 * 3_600_000;
 
@@ -55,6 +55,23 @@ export function auditContract(open: Open): void {
       const unshare = () => audit.noteWith(isTrue, () => sessions.ungrant(id, "a"));
       expect(await Promise.all([unshare(), unshare()])).toEqual([true, false]);
       expect((await audit.list(9)).map(({ subject }) => subject)).toEqual([id, "b", "a"]);
+    });
+
+    it("has no entry for a gift that is refused, and one for a gift that takes several writes", async () => {
+      const { storage } = await open();
+      const { audit, sessions } = storage;
+      const { id } = await newSession(storage);
+      for (let n = 0; n < 60; n += 1) await say(storage, id, `${n}`);
+      await newSession(storage, { owner: BOB });
+      const give = (max: number) =>
+        audit.noteWith(
+          () => entry(id),
+          () => sessions.give(id, BOB, max),
+        );
+      await expect(give(1)).rejects.toMatchObject({ code: "limit" });
+      expect(await audit.list(9)).toEqual([]);
+      await give(2);
+      expect(await audit.list(9)).toHaveLength(1);
     });
 
     it("has one entry for an act of several writes", async () => {

@@ -100,13 +100,14 @@ export class Purge {
     if ((await this.#engine.read(() => this.#q.hidden.get({ id }))) === undefined) return;
     await this.#inBatches("someState", id);
     const removeSession = async (): Promise<void> => void (await this.#q.deleteHidden.run({ id }));
-    await this.#engine.writeIn(id, removeSession);
+    await this.#engine.writeRelaxed(removeSession);
   }
 
   async #removeCleared(id: string, signal?: AbortSignal): Promise<void> {
     await this.#inBatches("someMessages", id, signal);
     if (signal?.aborted) return;
-    await this.#engine.writeIn(id, async () => {
+    // Relaxed, as all writes here: nothing that accompanies the caller's write belongs to them.
+    await this.#engine.writeRelaxed(async () => {
       await this.#writes.lock(id);
       if ((await this.#q.anyCleared.get({ id })) === undefined) await this.#gaps.unmark(id);
     });
