@@ -204,7 +204,7 @@ async function open(
       onCommit: (operations, seconds) => metrics.committed(operations, seconds),
       onEvent: () => void (metrics.events += 1),
     }),
-    ...(clock instanceof SharedClock && { onServerTime: (ms) => clock.follow(ms) }),
+    ...(clock instanceof SharedClock && { onServerTime: (ms) => clock.correct(ms) }),
     onJump(jump) {
       const text = jumpText(jump);
       if (text !== undefined) log.warn(text);

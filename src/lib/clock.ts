@@ -50,8 +50,9 @@ export class SharedClock implements Clock {
     this.#own = own;
   }
 
-  follow(differenceMs: number): void {
-    this.#differenceMs = differenceMs;
+  /** Sets the clock forward by so much; back, if negative. */
+  correct(ms: number): void {
+    this.#differenceMs += ms;
   }
 
   now(): number {

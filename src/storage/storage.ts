@@ -127,7 +127,7 @@ export interface StorageOptions extends UsageLimits {
   /** Called for each commit and each stream event, for metrics. */
   onCommit?: OnCommit | undefined;
   onEvent?: (() => void) | undefined;
-  /** Called at the start and now and then: how far the server's clock is ahead of this machine's, in milliseconds. */
+  /** Called at the start and now and then: how far the server's clock is ahead of `clock`, in milliseconds. */
   onServerTime?: ((differenceMs: number) => void) | undefined;
   /** Called when the clock jumps without seen time. */
   onJump?: (jump: Jump) => void;

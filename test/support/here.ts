@@ -43,7 +43,8 @@ export async function serveHere({
 /** As `serveHere`, on the test's own clock. */
 export async function serveAtTime(clock: Clock, config: Settings = {}): Promise<Here> {
   const folder = temporaryFolder();
-  const flags = asTexts({ ...config, port: 0, "data-dir": folder });
+  const place = "database-url" in config ? {} : { "data-dir": folder };
+  const flags = asTexts({ ...config, ...place, port: 0 });
   const app = await buildApp({ config: loadConfig({ flags }), clock });
   onTestFinished(() => app.stop());
   await app.start();

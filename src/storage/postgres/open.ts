@@ -73,7 +73,7 @@ async function storageOf(
   const { clock, expiry, onCommit, onEvent, onJump, onServerTime, ...limits } = options;
   const { streamGraceMs = 600_000, maxMessages = 100_000, maxClients = 10_000 } = options;
   const db = databaseOf(() => pool);
-  const time = onServerTime && new ServerTime(pool, onServerTime);
+  const time = onServerTime && new ServerTime(pool, clock, onServerTime);
   await time?.start(); // before anything is dated
   const maxAgeMs = await maxAgeOf(db, expiry.maxAgeMs);
   const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);

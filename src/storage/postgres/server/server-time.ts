@@ -1,5 +1,6 @@
-// The difference between the server's clock and this machine's: the nodes' clocks may be minutes apart.
+// The difference between the server's clock and this process's: the nodes' clocks may be minutes apart.
 import type pg from "pg";
+import type { Clock } from "../../../lib/clock.ts";
 
 /** Between two measurements, because clocks drift. */
 const INTERVAL_MS = 60_000;
@@ -10,11 +11,13 @@ const NOW = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS no
 
 export class ServerTime {
   readonly #pool: pg.Pool;
+  readonly #clock: Pick<Clock, "now">;
   readonly #onDifference: (ms: number) => void;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(pool: pg.Pool, onDifference: (ms: number) => void) {
+  constructor(pool: pg.Pool, clock: Pick<Clock, "now">, onDifference: (ms: number) => void) {
     this.#pool = pool;
+    this.#clock = clock;
     this.#onDifference = onDifference;
   }
 
@@ -36,7 +39,7 @@ export class ServerTime {
       const began = performance.now();
       const { rows } = await this.#pool.query<{ now: number }>(NOW);
       const tookMs = performance.now() - began;
-      const differenceMs = rows[0]!.now + tookMs / 2 - Date.now();
+      const differenceMs = rows[0]!.now + tookMs / 2 - this.#clock.now();
       if (tookMs < best.tookMs) best = { tookMs, differenceMs };
     }
     this.#onDifference(Math.round(best.differenceMs));
