@@ -14,7 +14,10 @@ export interface RelayedMessage {
 }
 
 export interface RelayStore {
-  /** Keeps messages for the other processes, which learn of them as a change of the client. */
+  /**
+   * Keeps messages for the other processes, which learn of them as a change of the client. Writes nothing while one process is
+   * alone.
+   */
   post(clientId: string, messages: readonly string[]): Promise<void>;
   /** The messages of these clients, in order. */
   list(clientIds: readonly string[]): Promise<RelayedMessage[]>;

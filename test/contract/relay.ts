@@ -1,13 +1,15 @@
 // The contract of RelayStore: messages of a client that another process waits for.
 import { describe, expect, it } from "vitest";
 import { MAX_RELAYED, RELAY_MS } from "../../src/clients/relay.ts";
-import { newClient, type Open } from "./engine.ts";
+import { newClient, newInstance, type Open } from "./engine.ts";
 
 export function relayContract(open: Open): void {
   describe("relayed messages", () => {
     it("are listed in order, for their clients alone", async () => {
       const opened = await open();
       const { relay } = opened.storage;
+      await newInstance(opened);
+      await newInstance(opened);
       const [one, two] = [await newClient(opened), await newClient(opened)];
       await relay.post(one.id, ["a", "b"]);
       await relay.post(two.id, ["c"]);
@@ -20,9 +22,20 @@ export function relayContract(open: Open): void {
       expect(new Set(ids).size).toBe(4);
     });
 
+    it("are not written while one process is alone", async () => {
+      const opened = await open();
+      const { relay } = opened.storage;
+      const { id } = await newClient(opened);
+      await newInstance(opened);
+      await relay.post(id, ["to nobody"]);
+      expect(await relay.list([id])).toEqual([]);
+    });
+
     it("are kept for a while, in a bounded number, and go with their client", async () => {
       const opened = await open();
       const { relay, clients } = opened.storage;
+      await newInstance(opened);
+      await newInstance(opened);
       const { id } = await newClient(opened);
       await relay.post(id, ["old"]);
       opened.clock.advance(RELAY_MS + 1);

@@ -13,7 +13,8 @@ export function postgresRelayStore(engine: Engine): RelayStore {
     post: () =>
       db.insert(relayed).select(
         sql`select nextval(pg_get_serial_sequence('relayed', 'id')), id, ${placeholder("data")}, ${placeholder("now")}::bigint
-          from clients where id = ${placeholder("clientId")}`,
+          from clients where id = ${placeholder("clientId")}
+          and exists (select 1 from instances offset 1)`,
       ),
     forget: () =>
       db.delete(relayed).where(
@@ -40,8 +41,11 @@ export function postgresRelayStore(engine: Engine): RelayStore {
       engine.inOrder(`relay ${clientId}`, () =>
         engine.write(async () => {
           const now = clock.now();
+          let posted = 0;
+          for (const data of messages)
+            posted += (await q.post.run({ clientId, data, now })).changes;
+          if (posted === 0) return;
           engine.changed("client", clientId);
-          for (const data of messages) await q.post.run({ clientId, data, now });
           await q.forget.run({ clientId, oldest: now - RELAY_MS });
         }),
       ),

@@ -15,7 +15,12 @@ export function sqliteRelayStore(engine: Engine): RelayStore {
       db
         .select({ id: clients.id })
         .from(clients)
-        .where(eq(clients.id, placeholder("clientId")))
+        .where(
+          and(
+            eq(clients.id, placeholder("clientId")),
+            sql`exists (select 1 from instances limit 1 offset 1)`,
+          ),
+        )
         .prepare(),
     post: () =>
       db
