@@ -26,11 +26,10 @@ export function postgresExpiring(
         .from(table)
         .where(condition),
     remove: () =>
-      db
-        .delete(table)
-        .where(
-          sql`ctid in (select ctid from ${table} where ${condition} limit ${BATCH} for update skip locked)`,
-        ),
+      db.delete(table).where(
+        // An array is made once; PostgreSQL may run a subquery with a limit again, and then it finds other rows.
+        sql`ctid = any(array(select ctid from ${table} where ${condition} limit ${BATCH} for update skip locked))`,
+      ),
   });
   return {
     countExpired: () => engine.read(async () => (await q.count.get(values()))!.n),
