@@ -33,7 +33,7 @@ async function query(url: string, ...statements: readonly string[]): Promise<voi
   }
 }
 
-/** Adds sessions, each with a client and a key of state, and one message. */
+/** Adds sessions of a thousand principals, each with a client and a key of state, and one message. */
 export async function fillDatabase(url: string, sessions: number): Promise<void> {
   const expiry = { maxAgeMs: Infinity };
   const storage = await openStorage({
@@ -46,9 +46,9 @@ export async function fillDatabase(url: string, sessions: number): Promise<void>
     // The triggers would count each row by itself.
     "SET session_replication_role = replica",
     `INSERT INTO sessions (id, owner, title, created_at, last_active_at)
-      SELECT gen_random_uuid(), 'local', 'Session ' || n, ${now} - n, ${now} - n FROM generate_series(1, ${sessions}) n`,
+      SELECT gen_random_uuid(), 'owner ' || n % 1000, 'Session ' || n, ${now} - n, ${now} - n FROM generate_series(1, ${sessions}) n`,
     `INSERT INTO clients (id, owner, session_id, name, version, protocol_version, capabilities, initialize, created_at, last_seen_at)
-      SELECT gen_random_uuid(), 'local', id, 'bench', '1', '2025-11-25', '{}', '{}', ${now}, ${now} FROM sessions`,
+      SELECT gen_random_uuid(), owner, id, 'bench', '1', '2025-11-25', '{}', '{}', ${now}, ${now} FROM sessions`,
     `INSERT INTO session_state (session_id, key, value, version, updated_at)
       SELECT id, 'fact', '"a value"', 1, ${now} FROM sessions`,
     `INSERT INTO messages (session_id, seq, role, content, status, created_at)

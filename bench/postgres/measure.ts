@@ -1,7 +1,7 @@
 import { countingWay } from "../../test/support/counting-way.ts";
 // Calls on PostgreSQL: against SQLite, by one to three nodes, their round trips to the database, and their cost as the database
 // grows.
-import { legacy, modern, post, type Workload } from "../clients.ts";
+import { legacy, modern, post, type PreparedRequest, type Workload } from "../clients.ts";
 import { load } from "../load.ts";
 import { inFolder, type Running, startServer } from "../processes.ts";
 import { median, ratio, type Row } from "../row.ts";
@@ -89,6 +89,12 @@ async function inTurn(measures: readonly (() => Promise<number>)[]): Promise<num
   return results;
 }
 
+/** @throws Error for a refusal, which costs something else */
+async function call(url: string, request: PreparedRequest): Promise<void> {
+  const answer = await (await post(url, request)).text();
+  if (answer.includes('"isError":true')) throw new Error(answer);
+}
+
 const sides = ([ours, theirs]: number[][]) => ({ ours: ours!, theirs: theirs! });
 
 /** Of single calls, one after another, with what goes on beside them. */
@@ -105,7 +111,7 @@ async function roundTrips(create: NewDatabase): Promise<Row[]> {
         const counts: number[] = [];
         for (let n = -20; n < 100; n++) {
           const before = way.count;
-          await (await post(server!.url, request)).text();
+          await call(server!.url, request);
           if (n >= 0) counts.push(way.count - before);
         }
         const spread: [number, number] = [Math.min(...counts), Math.max(...counts)];
@@ -137,7 +143,7 @@ async function asItGrows(create: NewDatabase): Promise<Row[]> {
       for (let n = -50; n < 500; n++) {
         for (const [i, { url }] of servers.entries()) {
           const began = performance.now();
-          await (await post(url, requests[i]!)).text();
+          await call(url, requests[i]!);
           if (n >= 0) times[i]!.push(performance.now() - began);
         }
       }
