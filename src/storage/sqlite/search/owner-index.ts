@@ -12,6 +12,8 @@ const { placeholder } = sql;
 
 /** Number of messages that are indexed anew within the gift itself. */
 const FEW = 50;
+/** Number of messages after which the index is looked after. */
+const MERGE_EVERY = 5_000;
 
 export type OwnerIndex = ReturnType<typeof sqliteOwnerIndex>;
 
@@ -58,9 +60,13 @@ export function sqliteOwnerIndex(engine: Engine, index: IndexMerge) {
         reached = last;
         return count;
       };
-      const then = async (): Promise<void> => {
+      let unmerged = 0;
+      const then = async (rows: number): Promise<void> => {
         after = reached; // not earlier: a batch may run twice, when its commit had to wait
+        unmerged += rows;
+        if (unmerged < MERGE_EVERY) return;
         await index.merge({ moreFollow: true });
+        unmerged = 0;
       };
       await inBatches(engine, act, { pace: BRISK, then });
       return reached;
