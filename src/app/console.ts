@@ -20,7 +20,7 @@ export function lazyConsole(options: Omit<ConsoleOptions, "talks" | "imports">):
     start: () => options.health.start(),
     async close() {
       options.health.close();
-      await (await loaded)?.close();
+      await (await loaded?.catch(() => undefined))?.close();
     },
   };
 }

@@ -37,8 +37,8 @@ export interface Data {
   readonly config: Config;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Present only if the configuration asks for metrics. */
-  readonly metrics: Metrics | undefined;
+  /** Counted also where the configuration asks for no /metrics. */
+  readonly metrics: Metrics;
   /** Reports a failure of work in the background. */
   readonly onError: (error: unknown) => void;
   readonly storage: Storage;
@@ -84,9 +84,9 @@ export async function openData(
   { clock: own = systemClock, create = true }: { clock?: Clock | undefined; create?: boolean } = {},
 ): Promise<Data> {
   const clock = serverOf(config) === undefined ? own : new SharedClock(own);
-  const metrics = config.metrics ? new Metrics() : undefined;
+  const metrics = new Metrics();
   const { log, flush } = openLog(config["log-level"], () => {
-    if (metrics) metrics.droppedLogLines += 1;
+    metrics.droppedLogLines += 1;
   });
   closing.defer(flush);
   const onError = backgroundFailures(log, clock);
@@ -200,10 +200,8 @@ async function open(
     maxStateBytes: config["max-state"],
     maxStorageBytes: config["max-storage"],
     maxDatabaseBytes: config["max-database"],
-    ...(metrics && {
-      onCommit: (operations, seconds) => metrics.committed(operations, seconds),
-      onEvent: () => void (metrics.events += 1),
-    }),
+    onCommit: (operations, seconds) => metrics.committed(operations, seconds),
+    onEvent: () => void (metrics.events += 1),
     ...(clock instanceof SharedClock && { onServerTime: (ms) => clock.correct(ms) }),
     onJump(jump) {
       const text = jumpText(jump);
@@ -241,7 +239,7 @@ function cleanupOf(
   config: Config,
   storage: Storage,
   log: Logger,
-  metrics: Metrics | undefined,
+  metrics: Metrics,
   onError: (error: unknown) => void,
 ): Cleanup<Kind> {
   const { cutoffs } = storage;
@@ -259,7 +257,7 @@ function cleanupOf(
     storage.upkeep,
     (deleted) => {
       const some = Object.entries(deleted).filter(([, count]) => count > 0);
-      for (const [kind, count] of some) metrics?.deleted.add(kind, count);
+      for (const [kind, count] of some) metrics.deleted.add(kind, count);
       if (some.length > 0) log.info({ deleted: Object.fromEntries(some) }, "cleanup");
     },
     async (consent, { dryRun } = { dryRun: false }) => {

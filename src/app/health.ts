@@ -7,22 +7,23 @@ import { dataPlace, folderOf, serverOf } from "../config/data-place.ts";
 import type { Health } from "../console/health.ts";
 import { checkAccess } from "../health/access.ts";
 import { checkPlace } from "../health/data-folder.ts";
-import { type Finding, ok, warn } from "../health/finding.ts";
+import { fail, type Finding, ok, warn } from "../health/finding.ts";
 import { checkModel } from "../health/model.ts";
 import { isoTime } from "../lib/clock.ts";
 import { freeBytes, sizeText } from "../lib/files/room.ts";
+import { systemReason } from "../lib/system-errors.ts";
 import { databaseFile } from "../storage/admin.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { kept, type StoredFigures } from "../telemetry/readings.ts";
+import type { StoredFigures } from "../telemetry/readings.ts";
 import { Samples } from "../telemetry/samples.ts";
 import { VERSION } from "../version.ts";
 
 const DAY_MS = 86_400_000;
 /** A backup that is older is old. */
 const OLD_BACKUP_MS = 7 * DAY_MS;
-/** Audit entries that are looked through for the last backup. */
-const LOOKED_THROUGH = 500;
+/** Time for which findings are shown again without a look. */
+const KEEP_MS = 15_000;
 
 export interface HealthParts {
   config: Config;
@@ -30,6 +31,8 @@ export interface HealthParts {
   keys: ApiKeys;
   metrics: Metrics;
   stored(): Promise<StoredFigures | undefined>;
+  /** Addresses and names under which others than this machine reach the server. */
+  openTo(): readonly string[];
   onError(error: unknown): void;
 }
 
@@ -45,20 +48,16 @@ export function openHealth(parts: HealthParts): Health {
     parts.onError,
   );
   return {
-    findings: kept(() => findings(parts, folder)),
-    alarms: () =>
-      folder === undefined
-        ? []
-        : checkPlace(databaseFile(folder)).filter(({ status }) => status !== "ok"),
+    findings: briefly(() => findings(parts, folder)),
+    alarms: () => placeOf(folder).filter(({ status }) => status !== "ok"),
     samples: () => samples.all,
     async due() {
       const [figures, waiting] = await Promise.all([parts.stored(), storage.cutoffs.waiting()]);
       return {
-        ...{ expired: figures?.expiredSessions ?? 0, sessions: figures?.sessions ?? 0 },
+        ...{ expired: figures?.expiredSessions, sessions: figures?.sessions },
         ...{ maxAgeMs: storage.maxAgeMs, everyMs: config["cleanup-interval"], waiting },
       };
     },
-    sample: () => samples.take(),
     start: () => samples.start(),
     close: () => samples.close(),
   };
@@ -73,20 +72,42 @@ async function findings(parts: HealthParts, folder: string | undefined): Promise
   const place = dataPlace(config);
   return [
     ok("version", `Holdfast ${VERSION} on Node ${process.versions.node}.`),
-    checkAccess(config, { valid, spent: all.length - valid }),
+    checkAccess(config, { valid, spent: all.length - valid }, parts.openTo()),
     await checkModel(config),
     figures === undefined
       ? warn("database", `${place} cannot be read now.`, "The log says why.")
       : ok("database", `${place}${size}.`),
-    ...(folder === undefined ? [] : checkPlace(databaseFile(folder))),
+    ...placeOf(folder),
     ...(serverOf(config) === undefined && folder !== undefined ? [await checkBackup(parts)] : []),
   ];
 }
 
+/** Findings about the data folder, if there is one; a folder that cannot be read is one. */
+function placeOf(folder: string | undefined): Finding[] {
+  if (folder === undefined) return [];
+  try {
+    return checkPlace(databaseFile(folder));
+  } catch (error) {
+    const reason = systemReason(error) ?? "unknown";
+    return [fail("folder", `It cannot be read: ${reason}.`, "Nothing may be stored: look at it.")];
+  }
+}
+
+/** The last result for a short while; one look at a time. */
+function briefly<T>(look: () => Promise<T>): () => Promise<T> {
+  let last: { at: number; result: Promise<T> } | undefined;
+  return () => {
+    if (last === undefined || performance.now() - last.at > KEEP_MS) {
+      last = { at: performance.now(), result: look() };
+      last.result.catch(() => (last = undefined));
+    }
+    return last.result;
+  };
+}
+
 async function checkBackup({ storage }: HealthParts): Promise<Finding> {
   const check = "backup";
-  const entries = await storage.audit.list(LOOKED_THROUGH);
-  const last = entries.find(({ action }) => action === "backup made");
+  const last = await storage.audit.last("backup made");
   if (last === undefined)
     return warn(
       check,

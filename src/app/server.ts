@@ -24,7 +24,7 @@ import type { McpServerOptions } from "../mcp/server.ts";
 import type { Storage } from "../storage/storage.ts";
 import { reasonOf, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { Metrics } from "../telemetry/metrics.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import { prometheus } from "../telemetry/prometheus.ts";
 import { kept, type StoredFigures } from "../telemetry/readings.ts";
 import type { Transfer } from "../transfer/transfer.ts";
@@ -51,7 +51,7 @@ export interface HttpServerOptions {
   browserSessions: BrowserSessions;
   delivery: OutboxDelivery;
   clock: Clock;
-  metrics: Metrics | undefined;
+  metrics: Metrics;
   settings: readonly SettingReport[];
   log: Logger;
   onError(error: unknown): void;
@@ -68,13 +68,14 @@ export class HttpServer {
   readonly #streamCredentials: StreamCredentials;
   readonly #console: Console | undefined;
   #publicUrl: string | undefined;
+  /** See `openings`. */
+  #reached: readonly string[] = [];
   /** Set before calls are recovered: only a server that clients can reach again takes up the calls of a dead one. */
   #listening = false;
   #accepting = true;
 
   constructor(parts: HttpServerOptions) {
-    const { config, mcp, storage, delivery, log, onError } = parts;
-    const { metrics = new Metrics() } = parts; // counted also without /metrics
+    const { config, mcp, storage, delivery, metrics, log, onError } = parts;
     this.#parts = parts;
     this.#publicUrl = config["public-url"];
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
@@ -91,8 +92,9 @@ export class HttpServer {
     this.#streamCredentials = new StreamCredentials(onError);
     const issuer = config["auth-issuer"];
     const stored = storedReading(parts);
+    const openTo = (): readonly string[] => this.#reached;
     this.health = config.console
-      ? openHealth({ config, storage, keys: parts.keys, metrics, stored, onError })
+      ? openHealth({ config, storage, keys: parts.keys, metrics, stored, openTo, onError })
       : undefined;
     this.#console = this.health
       ? lazyConsole({
@@ -110,6 +112,7 @@ export class HttpServer {
           address: (c) =>
             config["public-url"] ? resourceUrl().href : new URL("/mcp", c.req.url).href,
           hasIssuer: issuer !== undefined,
+          openTo,
           publicUrl: config["public-url"],
           maxBodyBytes: config["max-body"],
           maxUploadBytes: config["max-upload"],
@@ -135,7 +138,7 @@ export class HttpServer {
       maxInFlightBytes: config["max-in-flight"],
       maxDepth: config["max-depth"],
       callsPerMinute: () => part(config["max-calls-per-minute"], parts.instances),
-      metrics: parts.metrics,
+      metrics: config.metrics ? metrics : undefined,
       scrape: exposition(parts, metrics, this.#eras, stored),
       console: this.#console?.pages,
       log,
@@ -177,7 +180,6 @@ export class HttpServer {
     const found = openings(config, { inherited: inherited !== undefined });
     if (open) refuseOpenings(found);
     this.#listening = true;
-    this.#console?.start();
     await instances.serve();
     await instances.sweep();
     const touching = setInterval(() => {
@@ -193,11 +195,13 @@ export class HttpServer {
     });
     this.#publicUrl ??= listener.origin;
     closing.defer(() => this.#stop(listener));
+    this.#console?.start();
     // Check the real address: an inherited socket is opened without these checks, and a host name may stand for any
     // address.
     const reached = isLoopback(listener.address)
       ? found
       : [...found, `${listener.address} (socket)`];
+    this.#reached = reached;
     if (open) refuseOpenings(reached);
     else if (!config["insecure-no-auth"] && reached.length > 0) this.authenticator.askAlways();
     return listener;

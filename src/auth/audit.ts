@@ -42,6 +42,8 @@ export interface AuditStore extends Expiring {
   ): Promise<T>;
   /** Newest first. */
   list(limit: number): Promise<AuditEntry[]>;
+  /** The newest entry of this action. */
+  last(action: string): Promise<AuditEntry | undefined>;
 }
 
 export class Audit {

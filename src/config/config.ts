@@ -165,7 +165,7 @@ const tools = {
 
 const requestLimits = {
   "max-body": required(size, "4mb", "largest request body"),
-  "max-upload": required(size, "64mb", "largest file that the console imports"),
+  "max-upload": required(size, "32mb", "largest file that the console imports"),
   "max-headers": required(headerSize, "16kb", "largest headers of a request, in all"),
   "max-depth": required(depth, "200", "deepest nesting of JSON in a request"),
 } as const;

@@ -48,12 +48,13 @@ export class Banner {
   }
 
   async #openness(): Promise<string[]> {
-    const { authenticator, publicUrl } = this.#options;
-    if (publicUrl === undefined || (await authenticator.required())) return [];
+    const { authenticator, openTo } = this.#options;
+    const reached = openTo();
+    if (reached.length === 0 || (await authenticator.required())) return [];
     return [
-      `Anyone who reaches ${publicUrl} can read and change every conversation: no key is asked for. Make one under Keys.`,
+      `Anyone who reaches ${reached.join(", ")} can read and change every conversation: no key is asked for. Make one under Keys.`,
     ];
   }
 }
 
-type BannerParts = Pick<ConsoleOptions, "services" | "health" | "authenticator" | "publicUrl">;
+type BannerParts = Pick<ConsoleOptions, "services" | "health" | "authenticator" | "openTo">;

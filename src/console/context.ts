@@ -13,6 +13,7 @@ import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
+import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { CallActivity } from "../tools/call-activity.ts";
 import { changesOf } from "../tools/session/changes.ts";
@@ -63,6 +64,8 @@ export interface ConsoleOptions {
   address(c: ConsoleContext): string;
   /** True with an issuer of access tokens: programs need no key. */
   hasIssuer: boolean;
+  /** Addresses and names under which others than this machine reach the server. */
+  openTo(): readonly string[];
   /** Public address of the server, if it is configured. */
   publicUrl: string | undefined;
   maxBodyBytes: number;
@@ -91,6 +94,10 @@ export async function openSession(
 /** True if this browser may change the session: by the session's share and by the scope of its sign-in. */
 export const isChangeable = (c: ConsoleContext, { access }: Session): boolean =>
   access !== "read" && may(c.get("principal"), "write");
+
+/** Write a failure that no page can show any more into the log. */
+export const logFailed = ({ log }: Pick<ConsoleOptions, "log">, error: unknown): void =>
+  log.error(why(error), "an export was not finished");
 
 /** The text of a form's field; "" for a missing one. */
 export async function formOf(c: ConsoleContext): Promise<(name: string) => string> {

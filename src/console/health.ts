@@ -10,8 +10,6 @@ export interface Health {
   /** Of the last day, the oldest first. */
   samples(): readonly Sample[];
   due(): Promise<DueSessions>;
-  /** Take a sample now, beside those of each minute. */
-  sample(): Promise<void>;
   /** Begin to take samples. */
   start(): void;
   close(): void;
@@ -19,9 +17,10 @@ export interface Health {
 
 /** What the cleanup job deletes next. */
 export interface DueSessions {
-  sessions: number;
+  /** Undefined while it cannot be counted. */
+  sessions: number | undefined;
   /** Sessions that the next run deletes. */
-  expired: number;
+  expired: number | undefined;
   /** Longest time without a use; `Infinity` for never. */
   maxAgeMs: number;
   /** Time between two runs. */

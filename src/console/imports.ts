@@ -1,7 +1,7 @@
 // The files that browsers bring in: each is checked and rehearsed first, and imported when its owner says so. A principal
 // has one at a time. Pages do not wait: they look at the job.
 import type { Principal } from "../auth/principal.ts";
-import { toAppError } from "../lib/errors.ts";
+import { AppError, toAppError } from "../lib/errors.ts";
 import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Format } from "../transfer/formats/format.ts";
@@ -10,7 +10,7 @@ import type { Imported } from "../transfer/import.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { Upload } from "./upload.ts";
 
-/** A file that nobody has imported by then is removed. */
+/** What nobody has looked after by then is forgotten, with its file. */
 const KEEP_MS = 30 * 60_000;
 
 export type ImportStage =
@@ -33,17 +33,21 @@ export class ImportJob {
   readonly #principal: Pick<Principal, "id">;
   readonly #parts: ImportParts;
   readonly #abort = new AbortController();
-  readonly #expiry: NodeJS.Timeout;
+  readonly #onExpired: () => void;
+  #expiry: NodeJS.Timeout | undefined;
   #work: Promise<void>;
 
-  constructor(parts: ImportParts, principal: Pick<Principal, "id">, upload: Upload) {
+  constructor(
+    parts: ImportParts,
+    principal: Pick<Principal, "id">,
+    upload: Upload,
+    onExpired: () => void,
+  ) {
     this.name = upload.name;
     this.#upload = upload;
     this.#principal = principal;
     this.#parts = parts;
-    this.#expiry = setTimeout(() => {
-      if (this.state.stage === "rehearsed") void this.end();
-    }, KEEP_MS).unref();
+    this.#onExpired = onExpired;
     this.#work = this.#safely(() => this.#rehearse(upload.fields.get("format") as Format));
   }
 
@@ -55,14 +59,15 @@ export class ImportJob {
   start(): void {
     const { state } = this;
     if (state.stage !== "rehearsed") return;
+    clearTimeout(this.#expiry);
     this.#work = this.#safely(() => this.#import(state.source));
   }
 
   /** Stop, and remove the file. Conversations that are in stay. */
   async end(): Promise<void> {
-    clearTimeout(this.#expiry);
     this.#abort.abort();
     await this.#work;
+    clearTimeout(this.#expiry);
     if (this.state.stage === "rehearsed")
       this.state = { stage: "failed", fault: "The file was not imported, and is removed." };
     await this.#upload.remove();
@@ -71,6 +76,7 @@ export class ImportJob {
   async #rehearse(format: Format): Promise<void> {
     const source = await this.#parts.transfer.open(this.#upload.path, {
       ...{ format, owner: this.#principal.id },
+      signal: this.#abort.signal,
       onBytes: () => this.#abort.signal.throwIfAborted(),
     });
     const results = await this.#bring(source, true, () => undefined);
@@ -82,7 +88,7 @@ export class ImportJob {
     const running = { stage: "running" as const, done: 0, total };
     this.state = running;
     const results = await this.#bring(source, false, (count) => (running.done += count));
-    this.state = { stage: "done", source, results };
+    this.state = { stage: "done", source: { ...source, sessions: [] }, results };
     await this.#upload.remove();
   }
 
@@ -117,15 +123,27 @@ export class ImportJob {
       this.state = { stage: "failed", fault };
       await this.#upload.remove();
     }
+    this.#expiry = setTimeout(this.#onExpired, KEEP_MS).unref();
   }
 }
 
 export class Imports {
   readonly #jobs = new Map<string, ImportJob>();
   readonly #parts: ImportParts;
+  /** Principals whose file is coming. */
+  readonly #receiving = new Set<string>();
+  #isClosed = false;
 
   constructor(parts: ImportParts) {
     this.#parts = parts;
+  }
+
+  /** Note that a file comes, until the returned function is called. @throws AppError `busy` if one comes already */
+  receive({ id }: Pick<Principal, "id">): () => void {
+    if (this.#receiving.has(id))
+      throw new AppError("busy", "Another file of yours is being received: wait for it.");
+    this.#receiving.add(id);
+    return () => void this.#receiving.delete(id);
   }
 
   of({ id }: Pick<Principal, "id">): ImportJob | undefined {
@@ -134,8 +152,17 @@ export class Imports {
 
   /** Check and rehearse a file, in place of the principal's last one. */
   async add(principal: Pick<Principal, "id">, upload: Upload): Promise<void> {
-    await this.forget(principal);
-    this.#jobs.set(principal.id, new ImportJob(this.#parts, principal, upload));
+    if (this.#isClosed) {
+      await upload.remove();
+      throw new AppError("unavailable", "The server is stopping. Try again in a moment.");
+    }
+    const before = this.#jobs.get(principal.id);
+    const job: ImportJob = new ImportJob(this.#parts, principal, upload, () => {
+      if (this.#jobs.get(principal.id) === job) this.#jobs.delete(principal.id);
+      void job.end();
+    });
+    this.#jobs.set(principal.id, job);
+    await before?.end();
   }
 
   async forget({ id }: Pick<Principal, "id">): Promise<void> {
@@ -146,6 +173,7 @@ export class Imports {
 
   /** Stop all; their files go. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#jobs.keys()].map((id) => this.forget({ id })));
   }
 }

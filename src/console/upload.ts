@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { finished, pipeline } from "node:stream/promises";
+import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { Busboy, type BusboyFileStream } from "@fastify/busboy";
 import { AppError } from "../lib/errors.ts";
@@ -46,6 +46,7 @@ export async function receive(
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const fields = new Map<string, string>();
   const path = join(folder, "file");
+  let sent: BusboyFileStream | undefined;
   let stored: Promise<string> | undefined;
   const store = async (file: BusboyFileStream, name: string): Promise<string> => {
     try {
@@ -58,21 +59,15 @@ export async function receive(
     if (file.truncated) throw tooLarge(maxBytes);
     return name;
   };
-  const form = new Busboy({
-    headers: { "content-type": type },
-    limits: {
-      ...{ files: 1, fileSize: maxBytes, fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES },
-    },
-    isPartAFile: (_field, _type, name) => name !== undefined,
-  });
-  form.on("field", (name, value) => void fields.set(name, value));
-  form.on("file", (_field, file, name) => {
-    stored = store(file, name);
-    stored.catch(() => undefined); // awaited below
-  });
   try {
-    Readable.fromWeb(body as ReadableStream).pipe(form);
-    await finished(form).catch((error: unknown) => {
+    const form = formOf(type, maxBytes);
+    form.on("field", (name, value) => void fields.set(name, value));
+    form.on("file", (_field, file, name) => {
+      sent = file.on("error", () => undefined); // told by the form
+      stored = store(file, name);
+      stored.catch(() => undefined); // awaited below
+    });
+    await pipeline(Readable.fromWeb(body as ReadableStream), form).catch((error: unknown) => {
       throw new AppError("invalid", "The form is not complete.", { cause: error });
     });
     if (stored === undefined) throw noFile();
@@ -80,8 +75,22 @@ export async function receive(
     if (name === "") throw noFile();
     return { name, path, fields, remove };
   } catch (error) {
+    sent?.destroy();
     await remove();
     throw error;
+  }
+}
+
+/** @throws AppError `invalid` for a form without a boundary */
+function formOf(type: string, maxBytes: number): InstanceType<typeof Busboy> {
+  try {
+    return new Busboy({
+      headers: { "content-type": type },
+      limits: { files: 1, fileSize: maxBytes, fields: MAX_FIELDS, fieldSize: MAX_FIELD_BYTES },
+      isPartAFile: (_field, _type, name) => name !== undefined,
+    });
+  } catch (error) {
+    throw new AppError("invalid", "The form is not complete.", { cause: error });
   }
 }
 

@@ -7,10 +7,11 @@ import { fail, type Finding, ok, warn } from "./finding.ts";
 
 const NEW_KEY = "Create a key (holdfast keys create --principal NAME)";
 
-/** `keys`: absent without a database. */
+/** `keys`: absent without a database. `found`: what a running server knows of its addresses. */
 export function checkAccess(
   config: Config,
   { valid, spent }: Inspection["keys"] = { valid: 0, spent: 0 },
+  found: readonly string[] = openings(config),
 ): Finding {
   const check = "access";
   const issuer = config["auth-issuer"];
@@ -24,7 +25,6 @@ export function checkAccess(
       "The server accepts no HTTP client, because its last key was revoked or has expired.",
       `${NEW_KEY}.`,
     );
-  const found = openings(config);
   if (found.length === 0)
     return ok(
       check,

@@ -34,7 +34,11 @@ function checkPermissions(file: string): Finding {
   // Ignore files in a closed folder: other users cannot reach them.
   const exposed = (statSync(folder).mode & 0o007) !== 0 && open.some((path) => path !== folder);
   return {
-    ...(exposed ? fail : warn)(check, says, "--fix makes the folder 0700 and its files 0600."),
+    ...(exposed ? fail : warn)(
+      check,
+      says,
+      "`holdfast doctor --fix` makes the folder 0700 and its files 0600.",
+    ),
     fix() {
       for (const path of open) chmodSync(path, path === folder ? 0o700 : 0o600);
       return `Only the owner has rights on ${open.join(", ")} now.`;
@@ -79,7 +83,7 @@ function checkLog(file: string): Finding {
     ...warn(
       "log",
       `The write-ahead log has ${sizeText(size)}: a program reads for a long time, or was killed.`,
-      "--fix folds it into the database.",
+      "`holdfast doctor --fix` folds it into the database.",
     ),
     fix: () =>
       foldLog(file)

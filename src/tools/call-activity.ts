@@ -1,11 +1,12 @@
 // The calls of tools in this process, for people who look: those that run, and the last ones that ended.
 import type { Principal } from "../auth/principal.ts";
+import { newId } from "../lib/ids.ts";
 import { shortened } from "../lib/text/text.ts";
 import type { CallChannel } from "./session/context.ts";
 
 export interface CallRecord {
-  /** Number of the call in this process. */
-  readonly id: number;
+  /** Unique among all processes. */
+  readonly id: string;
   readonly tool: string;
   readonly principal: string;
   /** Name of the calling program, of any text. */
@@ -39,6 +40,8 @@ export interface CallEnding {
 /** Ended calls that are kept. */
 const KEPT = 200;
 const MAX_REASON_BYTES = 300;
+/** Bound on other texts that programs choose. */
+const MAX_TEXT_BYTES = 100;
 
 /** The reason of the signal of a call that somebody has stopped here. */
 export class Stopped extends Error {
@@ -48,14 +51,13 @@ export class Stopped extends Error {
 }
 
 export class CallActivity {
-  readonly #running = new Map<number, Watched>();
+  readonly #running = new Map<string, Watched>();
   /** A ring: the oldest entry is at `#next` once it is full. */
   readonly #ended: EndedCall[] = [];
   #next = 0;
-  #calls = 0;
 
   begin(tool: string, { id }: Principal, channel: CallChannel, isStoppable: boolean): Watched {
-    const call = new Watched((this.#calls += 1), { tool, principal: id, channel, isStoppable });
+    const call = new Watched({ tool, principal: id, channel, isStoppable });
     this.#running.set(call.id, call);
     return call;
   }
@@ -82,14 +84,14 @@ export class CallActivity {
   }
 
   /** Ask a running call to stop: its tool sees an aborted signal. False if it does not run, or cannot be stopped. */
-  stop(id: number): boolean {
+  stop(id: string): boolean {
     return this.#running.get(id)?.stop() ?? false;
   }
 }
 
 /** A call while it runs. */
 export class Watched implements RunningCall {
-  readonly id: number;
+  readonly id = newId();
   readonly tool: string;
   readonly principal: string;
   readonly program: string | undefined;
@@ -101,19 +103,21 @@ export class Watched implements RunningCall {
   readonly channel: CallChannel;
   readonly #abort: AbortController | undefined;
 
-  constructor(
-    id: number,
-    {
-      tool,
-      principal,
-      channel,
-      isStoppable,
-    }: { tool: string; principal: string; channel: CallChannel; isStoppable: boolean },
-  ) {
-    this.id = id;
+  constructor({
+    tool,
+    principal,
+    channel,
+    isStoppable,
+  }: {
+    tool: string;
+    principal: string;
+    channel: CallChannel;
+    isStoppable: boolean;
+  }) {
     this.tool = tool;
     this.principal = principal;
-    this.program = channel.client?.name;
+    const program = channel.client?.name;
+    this.program = program === undefined ? undefined : shortened(program, MAX_TEXT_BYTES);
     // Quick calls are many: they get no signal of their own.
     this.#abort = isStoppable ? new AbortController() : undefined;
     this.channel =
@@ -139,7 +143,8 @@ export class Watched implements RunningCall {
       ...channel,
       signal: AbortSignal.any([channel.signal, stopped]),
       progress: (done, total, message) => {
-        this.progress = { done, total, message };
+        const text = message === undefined ? undefined : shortened(message, MAX_TEXT_BYTES);
+        this.progress = { done, total, message: text };
         return channel.progress(done, total, message);
       },
     };

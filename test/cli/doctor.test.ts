@@ -341,7 +341,7 @@ describe("holdfast doctor", () => {
       /--fix/,
     ],
     "a process that ended without a word": [
-      "INSERT INTO instances VALUES ('dead', 'elsewhere', 1, 1, 1)",
+      "INSERT INTO instances (id, host, pid, started_at, heartbeat_at) VALUES ('dead', 'elsewhere', 1, 1, 1)",
       ...(["recovery", "warn"] as const),
       /1 process ended.*0 calls/,
       /next start/,

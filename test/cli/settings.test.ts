@@ -78,7 +78,7 @@ describe("without any source", () => {
       "insecure-no-auth": false,
       "auth-plain-jwt": false,
       "max-body": 4 * 1024 * 1024,
-      "max-upload": 64 * 1024 ** 2,
+      "max-upload": 32 * 1024 ** 2,
       "max-headers": 16 * 1024,
       "max-depth": 200,
       "max-sessions": 10_000,

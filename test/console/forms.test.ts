@@ -387,9 +387,13 @@ describe("the page of calls", () => {
     const all = await seen(operator);
     for (const text of ["state_get", "Stop slow", "invalid", "Audit"]) expect(all).toContain(text);
     expect(all).not.toContain("at most 512");
-    const path = /\/console\/activity\/\d+\/stop/.exec(all)![0];
-    await bob.browser.send("/console/keys", path);
-    await bob.browser.send("/console/connect", path);
+    const path = /\/console\/activity\/[-0-9a-f]+\/stop/.exec(all)![0];
+    const reader = await signedIn(server, "ana", "read");
+    for (const { browser, answer } of [
+      { browser: bob.browser, answer: 404 },
+      { browser: reader.browser, answer: 403 },
+    ])
+      expect((await browser.send("/console/import", path)).status).toBe(answer);
     expect(await seen(ana)).toContain("Stop slow");
     await ana.browser.send("/console/activity", path);
     expect((await asked).text).toContain("Somebody stopped this call");
@@ -444,15 +448,58 @@ describe("a file that is sent", () => {
     expect(uploads()).toEqual(before);
   });
 
-  it("is its sender's alone, one at a time, and goes when the server stops", async () => {
+  it("is its sender's alone, in place of the one before, and goes when the server stops", async () => {
     const server = await serveWithKeys();
     const before = uploads();
     const [ana, bob] = [await signedIn(server, "ana"), await signedIn(server, "bob")];
-    for (const content of ["[]", '[{"uuid":"x"}]'])
-      expect((await ana.browser.upload(content)).status).toBe(303);
-    expect(await (await ana.browser.get("/console/import")).text()).toContain("export.jsonl");
-    expect(await (await bob.browser.get("/console/import")).text()).not.toContain("export.jsonl");
+    const person = await speak(server.url, "2026", ana.key);
+    await person.at("name=one").call("history_append", { role: "user", content: "Hello" });
+    const { session } = (await person.at("name=one").call("session_info")).data;
+    const exported = await ana.browser.get(`/console/sessions/${String(session)}/export`);
+    const file = await exported.text();
+    const shown = async ({ browser }: typeof ana): Promise<string> =>
+      (await browser.get("/console/import")).text();
+    for (let n = 0; n < 2; n += 1) {
+      expect((await ana.browser.upload(file)).status).toBe(303);
+      await expect.poll(() => shown(ana)).toContain("Would import 0 sessions");
+    }
+    expect(uploads().length).toBe(before.length + 1);
+    expect(await shown(bob)).not.toContain("export.jsonl");
+    await bob.browser.send("/console/import", "/console/import/start");
     await server.app.stop();
     expect(uploads()).toEqual(before);
+  });
+
+  it("that breaks off leaves nothing, and the server goes on", async () => {
+    const server = await serveWithKeys();
+    const before = uploads();
+    const { browser } = await signedIn(server, "ana");
+    const { hostname, port, host, origin } = new URL(server.url);
+    const token = /name="_token" value="([^"]+)"/.exec(
+      await (await browser.get("/console/import")).text(),
+    )![1]!;
+    const part = (name: string, rest: string): string =>
+      `--b\r\nContent-Disposition: form-data; name="${name}"${rest}`;
+    for (const sent of [token, "wrong"]) {
+      const socket = connect(Number(port), hostname);
+      onTestFinished(() => void socket.destroy());
+      socket.write(
+        `POST /console/import HTTP/1.1\r\nHost: ${host}\r\nOrigin: ${origin}\r\nCookie: ${browser.cookie()}\r\n` +
+          "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n" +
+          part("_token", `\r\n\r\n${sent}\r\n`) +
+          part("format", "\r\n\r\nauto\r\n") +
+          part("file", `; filename="x"\r\n\r\n${"y".repeat(9_000)}`),
+      );
+      await expect.poll(() => uploads().length).toBe(before.length + 1);
+      socket.destroy();
+      await expect.poll(uploads).toEqual(before);
+    }
+    const headers = { origin, cookie: browser.cookie(), "content-type": "multipart/form-data" };
+    const without = await fetch(new URL("/console/import", origin), {
+      ...{ method: "POST", body: "x", headers },
+    });
+    expect(without.status).toBe(400);
+    expect(uploads()).toEqual(before);
+    expect((await browser.get("/console/import")).status).toBe(200);
   });
 });

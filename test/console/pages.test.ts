@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { Page } from "playwright-core";
-import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { hasBrowser, SCREENS, unless, usingBrowser } from "../support/browser.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
@@ -279,7 +279,9 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
   });
 
   it("tells the operator what is wrong and what to do, what goes next, and draws the last day", async () => {
-    const { url, app } = await serveHere({ config: { "max-age": "30d", "pool-size": 4 } });
+    vi.useFakeTimers({ toFake: ["setInterval"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { url } = await serveHere({ config: { "max-age": "30d" } });
     await say(await program(url, "work"), "We write about kelp.");
     const page = await open();
     await page.goto(at(url, "/health"));
@@ -288,7 +290,12 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.getByText("1 conversation; the next cleanup").waitFor();
     await page.getByRole("region", { name: "Settings" }).getByText("30d").waitFor();
     await page.getByText("The first figures come a minute after").waitFor();
-    for (let n = 0; n < 3; n += 1) await app.health!.sample();
+    const samples = async (): Promise<number> =>
+      ((await (await fetch(at(url, "/health/samples"))).json()) as unknown[]).length;
+    for (let n = 1; n <= 3; n += 1) {
+      vi.advanceTimersByTime(60_000);
+      await expect.poll(samples).toBe(n);
+    }
     await page.reload();
     await page.locator("figure .u-title", { hasText: "Calls a second" }).waitFor();
     expect(await page.locator("figure canvas").count()).toBe(5);

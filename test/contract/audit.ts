@@ -27,6 +27,9 @@ export function auditContract(open: Open): void {
         { ...entry("1", "wörk 😀"), at },
       ]);
       expect(await audit.list(2)).toEqual(listed.slice(0, 2));
+      for (const { action } of listed)
+        expect(await audit.last(action)).toEqual(listed.find((one) => one.action === action));
+      expect(await audit.last("never done")).toBeUndefined();
     });
 
     it("keeps the order of what happened at one moment", async () => {

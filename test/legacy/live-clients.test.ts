@@ -11,6 +11,7 @@ import { resourceCatalogue, ResourceRegistry } from "../../src/resources/registr
 import type { Client } from "../../src/sessions/session.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
+import { Metrics } from "../../src/telemetry/metrics.ts";
 import { toolCatalogue, ToolRegistry } from "../../src/tools/registry.ts";
 import type { SessionServices } from "../../src/tools/session/session-handle.ts";
 import { initialize } from "../support/raw.ts";
@@ -31,7 +32,7 @@ async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
     resources: new ResourceRegistry(resourceCatalogue([])),
     prompts: new PromptRegistry(promptCatalogue([]), states, {} as never),
     subscriptions: storage.subscriptions,
-    requestLog: new RequestLog({ registry: noTools, metrics: undefined, log }),
+    requestLog: new RequestLog({ registry: noTools, metrics: new Metrics(), log }),
     streams: storage.streams,
     maxEvents: 100,
   };

@@ -2,6 +2,7 @@
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import { may, type Principal } from "../../auth/principal.ts";
+import { AppError } from "../../lib/errors.ts";
 import type { ConnectedClient } from "../../sessions/store.ts";
 import type { CallRecord, EndedCall, RunningCall } from "../../tools/call-activity.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
@@ -24,7 +25,7 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
       isOperator,
       principal,
       now: Date.now(),
-      running: calls.running().filter(isSeenBy(principal)).slice(0, MOST),
+      running: calls.running().filter(isSeenBy(principal)).toReversed(),
       ended: calls.ended().filter(isSeenBy(principal)).slice(0, MOST),
     };
     return c.html(
@@ -46,11 +47,13 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
     );
   });
 
-  // A call that has ended meanwhile needs no stop.
   app.post("/activity/:id/stop", (c) => {
-    const id = Number(c.req.param("id"));
+    const [principal, id] = [c.get("principal"), c.req.param("id")];
+    if (!may(principal, "write")) throw new AppError("forbidden", "This sign-in may only read.");
     const call = calls.running().find((one) => one.id === id);
-    if (call !== undefined && isSeenBy(c.get("principal"))(call)) calls.stop(id);
+    if (call === undefined || !isSeenBy(principal)(call))
+      throw new AppError("not_found", "This call has ended, or runs in another process.");
+    calls.stop(id);
     return c.redirect("/console/activity", 303);
   });
 }
@@ -76,19 +79,22 @@ const runningView = (c: ConsoleContext, view: ActivityView): Html =>
         : table(
             "Running calls",
             [...callHeads(view), "Progress", ""],
-            view.running.map((call) => [
-              ...callCells(view, call),
-              progressOf(call),
-              call.isStoppable
-                ? html`<form method="post" action="/console/activity/${call.id}/stop">
-                    ${tokenInput(c)}<button class="quiet" aria-label="Stop ${call.tool}">
-                      Stop
-                    </button>
-                  </form>`
-                : "",
-            ]),
+            view.running
+              .slice(0, MOST)
+              .map((call) => [
+                ...callCells(view, call),
+                progressOf(call),
+                call.isStoppable
+                  ? html`<form method="post" action="/console/activity/${call.id}/stop">
+                      ${tokenInput(c)}<button class="quiet" aria-label="Stop ${call.tool}">
+                        Stop
+                      </button>
+                    </form>`
+                  : "",
+              ]),
           )
-    }`;
+    }
+    ${view.running.length > MOST ? html`<p class="soft">… and ${view.running.length - MOST} older ones</p>` : ""}`;
 
 const endedView = (view: ActivityView): Html =>
   html`<h2>Last calls</h2>

@@ -79,8 +79,13 @@ function dueView({ sessions, expired, maxAgeMs, everyMs, waiting }: DueSessions)
       : `Conversations that nobody has used for ${ms(maxAgeMs, { long: true })} go; pinned ones stay.`;
   return html`<h2>What goes next</h2>
     <p>
-      ${counted(sessions, "conversation")}; the next cleanup, within ${ms(everyMs, { long: true })},
-      deletes ${expired === 0 ? "none" : expired}. ${age}
+      ${
+        sessions === undefined
+          ? "The conversations cannot be counted now."
+          : html`${counted(sessions, "conversation")}; the next cleanup, within
+            ${ms(everyMs, { long: true })}, deletes ${expired || "none"}.`
+      }
+      ${age}
     </p>
     ${
       waiting === undefined || waiting.until === null

@@ -31,6 +31,7 @@ const FORMAT_TEXTS: Readonly<Record<Format, string>> = {
 /** The form with the file: a route of its own, because its token is checked as the form comes. */
 export function uploadRoute(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   app.post("/import", async (c) => {
+    let received = (): void => undefined;
     try {
       const upload = await receive(c.req.raw, {
         maxBytes: options.maxUploadBytes,
@@ -38,6 +39,7 @@ export function uploadRoute(app: Hono<ConsoleEnv>, options: ConsoleOptions): voi
           checkToken(c, fields.get(tokenField));
           mayImport(c);
           formatOf(fields.get("format"));
+          received = options.imports.receive(c.get("principal"));
         },
       });
       await options.imports.add(c.get("principal"), upload);
@@ -45,7 +47,9 @@ export function uploadRoute(app: Hono<ConsoleEnv>, options: ConsoleOptions): voi
     } catch (error) {
       const known = toAppError(error);
       if (known.code === "internal" || known.code === "forbidden") throw error;
-      return importPage(c, options, known.advice);
+      return await importPage(c, options, known.advice);
+    } finally {
+      received();
     }
   });
 }
@@ -55,14 +59,14 @@ export function importRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
   app.get("/import", (c) => importPage(c, options));
   app.post("/import/start", (c) => {
     mayImport(c);
-    imports.of(c.get("principal"))?.start();
+    jobOf(c, options).start();
     return c.redirect(UPLOAD, 303);
   });
   app.post("/import/end", async (c) => {
-    const principal = c.get("principal");
-    const job = imports.of(principal);
-    if (job?.isBusy) await job.end();
-    else await imports.forget(principal);
+    mayImport(c);
+    const job = jobOf(c, options);
+    if (job.isBusy) await job.end();
+    else await imports.forget(c.get("principal"));
     return c.redirect(UPLOAD, 303);
   });
 }
@@ -70,6 +74,19 @@ export function importRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
 function mayImport(c: ConsoleContext): void {
   if (!may(c.get("principal"), "write"))
     throw new AppError("forbidden", "This sign-in may only read.");
+}
+
+/** @throws AppError `not_found` without a file */
+function jobOf(c: ConsoleContext, { imports }: ConsoleOptions): ImportJob {
+  const job = imports.of(c.get("principal"));
+  if (job !== undefined) return job;
+  throw new AppError(
+    "not_found",
+    "There is no file here: it was removed, or the server restarted.",
+    {
+      hint: "Behind a balancer, each browser must reach one server for /console. Send the file again.",
+    },
+  );
 }
 
 const formatOf = (text: string | undefined): Format => {

@@ -10,6 +10,7 @@ import {
   type ConsoleEnv,
   type ConsoleOptions,
   formOf,
+  logFailed,
   openSession,
 } from "../context.ts";
 import { download } from "../parts/download.ts";
@@ -105,7 +106,10 @@ export function sessionFormRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
     const format: ExportFormat = c.req.query("format") === "markdown" ? "markdown" : "jsonl";
     const texts = options.transfer.export(session, format, { by: principal });
     const ending = format === "markdown" ? "md" : "jsonl";
-    return download(c, { title: titleOf(session), ending, texts });
+    return download(c, {
+      ...{ title: titleOf(session), ending, texts },
+      onError: (error) => logFailed(options, error),
+    });
   });
 }
 

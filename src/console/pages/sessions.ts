@@ -10,6 +10,7 @@ import {
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
+  logFailed,
   openSession,
 } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
@@ -54,7 +55,10 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
     if (form.get("do") === "export") {
       const chosen = await Promise.all(ids.map((id) => openSession(options, principal, id)));
       const texts = exportAll(options, principal, chosen);
-      return download(c, { title: "conversations", ending: "jsonl", texts });
+      return download(c, {
+        ...{ title: "conversations", ending: "jsonl", texts },
+        onError: (error) => logFailed(options, error),
+      });
     }
     for (const id of ids) {
       const { handle } = await openSession(options, principal, id);

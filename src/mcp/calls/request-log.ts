@@ -31,8 +31,7 @@ export type RequestOutcome = JSONRPCMessage | "cancelled" | "interrupted";
 
 export interface RequestLogOptions {
   registry: ToolRegistry;
-  /** Undefined when metrics are off. */
-  metrics: Metrics | undefined;
+  metrics: Metrics;
   log: Logger;
 }
 
@@ -47,7 +46,7 @@ const UNKNOWN = "unknown";
 
 export class RequestLog {
   readonly #registry: ToolRegistry;
-  readonly #metrics: Metrics | undefined;
+  readonly #metrics: Metrics;
   readonly #log: Logger;
   readonly #writes: boolean;
 
@@ -60,14 +59,13 @@ export class RequestLog {
 
   /** Counts and logs an ended request; call it once per request. */
   ended({ request, caller, began }: LoggedRequest, ending: RequestOutcome): void {
-    if (this.#metrics === undefined && !this.#writes) return;
     const ms = performance.now() - began;
     const outcome = outcomeOf(ending);
     const { method, params } = request;
     const isCall = method === "tools/call";
     const name = isCall ? this.#toolName(params?.["name"]) : methodName(method);
-    if (isCall) this.#metrics?.toolCalled(name, bounded(outcome), ms / 1_000);
-    else this.#metrics?.requested(name, bounded(outcome));
+    if (isCall) this.#metrics.toolCalled(name, bounded(outcome), ms / 1_000);
+    else this.#metrics.requested(name, bounded(outcome));
     if (!this.#writes) return;
     const { principal, client, requestId } = caller;
     const line = {

@@ -2,7 +2,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { AppError } from "../../lib/errors.ts";
+import { isDeep } from "../../lib/json/json.ts";
 import type { Incoming, TransferLimits } from "../incoming.ts";
+import { Pace } from "../pace.ts";
 import { readChatGpt } from "./chatgpt.ts";
 import { readClaude } from "./claude.ts";
 import { type Conversation, issueOf, toIncoming } from "./conversation.ts";
@@ -11,6 +13,9 @@ import { labelOf, type SkipMessage, type Skipped } from "./skipped.ts";
 
 /** Maximum length of a string in Node. */
 const MAX_BYTES = 512 * 1024 * 1024 - 32;
+
+/** Deepest nesting; deeper text takes many times its size in memory. */
+const MAX_DEPTH = 1_000;
 
 const READERS = { chatgpt: readChatGpt, claude: readClaude } as const satisfies Record<
   string,
@@ -35,6 +40,8 @@ export async function readDocument(file: string, maxBytes = MAX_BYTES): Promise<
   } catch {
     throw new AppError("invalid", "The file is not UTF-8 text.");
   }
+  if (isDeep(text, MAX_DEPTH))
+    throw new AppError("invalid", `The file is nested more than ${MAX_DEPTH} deep.`);
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -60,18 +67,26 @@ export interface Foreign {
   skipped: Skipped[];
 }
 
-/** The sessions of a document. A conversation that is unreadable or over a limit is skipped. */
-export function readForeign(
+export interface ForeignOptions {
+  owner: string;
+  limits: TransferLimits;
+  onReplaced: OnReplaced;
+  signal?: AbortSignal | undefined;
+}
+
+/** The sessions of a document, read in steps between which others have their turn. A conversation that is unreadable or over a limit is skipped. */
+export async function readForeign(
   document: unknown,
   format: ForeignFormat,
-  owner: string,
-  limits: TransferLimits,
-  onReplaced: OnReplaced,
-): Foreign {
+  { owner, limits, onReplaced, signal }: ForeignOptions,
+): Promise<Foreign> {
   const sessions = new Map<string, { incoming: Incoming; number: number; item: unknown }>();
   const skipped: Skipped[] = [];
+  const pace = new Pace();
   let empty = 0;
   for (const [index, item] of listOf(document).entries()) {
+    await pace.step();
+    signal?.throwIfAborted();
     const number = index + 1;
     const skip = (message: string | null, reason: string, where = { number, item }): void =>
       void skipped.push({

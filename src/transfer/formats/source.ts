@@ -26,12 +26,14 @@ export interface SourceOptions {
   /** Refuses the file when a part would be skipped. */
   strict?: boolean | undefined;
   onBytes?: (bytes: number) => void;
+  /** Ends the reading between two conversations of another program's file. */
+  signal?: AbortSignal;
 }
 
 /** @throws AppError `invalid` with a line for each of the first faults */
 export async function readSource(
   file: string,
-  { format, owner, limits, strict = false, onBytes }: SourceOptions,
+  { format, owner, limits, strict = false, onBytes, signal }: SourceOptions,
 ): Promise<Source> {
   const faults = new Faults();
   let replaced = 0;
@@ -55,7 +57,7 @@ export async function readSource(
     throw new AppError("invalid", "The file is of no format that is known here.", {
       hint: "Accepted are exports of Holdfast, and the conversations.json of ChatGPT and Claude.",
     });
-  const source = readForeign(document, known, owner, limits, onReplaced);
+  const source = await readForeign(document, known, { owner, limits, onReplaced, signal });
   // Refuse a file without any readable conversation: it probably has another format.
   if (strict || source.sessions.length === 0)
     for (const skipped of source.skipped) faults.add(whereOf(skipped), skipped.reason);

@@ -1,5 +1,5 @@
 // The audit in PostgreSQL.
-import { desc, lt, sql } from "drizzle-orm";
+import { desc, eq, lt, sql } from "drizzle-orm";
 import type { AuditStore, NewAuditEntry } from "../../../auth/audit.ts";
 import { ENTRIES_A_CHECK, KEEP_AUDIT_MS, MAX_ENTRIES, shortDetail } from "../../shared/audit.ts";
 import { withFirst } from "../engine/companion.ts";
@@ -15,6 +15,13 @@ export function postgresAuditStore(engine: Engine): AuditStore {
   const expired = lt(audit.at, placeholder("oldest"));
   const q = prepared({
     list: () => db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")),
+    last: () =>
+      db
+        .select()
+        .from(audit)
+        .where(eq(audit.action, placeholder("action")))
+        .orderBy(desc(audit.id))
+        .limit(1),
     insert: () =>
       db
         .insert(audit)
@@ -50,6 +57,7 @@ export function postgresAuditStore(engine: Engine): AuditStore {
         act,
       ),
     list: (limit) => engine.read(() => q.list.all({ limit })),
+    last: (action) => engine.read(() => q.last.get({ action })),
     ...postgresExpiring(engine, audit, expired, () => ({ oldest: engine.ago(KEEP_AUDIT_MS) })),
   };
 }

@@ -1,5 +1,5 @@
 // The audit in SQLite.
-import { desc, lt, sql } from "drizzle-orm";
+import { desc, eq, lt, sql } from "drizzle-orm";
 import type { AuditStore, NewAuditEntry } from "../../../auth/audit.ts";
 import { ENTRIES_A_CHECK, KEEP_AUDIT_MS, MAX_ENTRIES, shortDetail } from "../../shared/audit.ts";
 import { type Engine, withFirst } from "../engine/engine.ts";
@@ -15,6 +15,14 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
   const q = lazily({
     list: () =>
       db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")).prepare(),
+    last: () =>
+      db
+        .select()
+        .from(audit)
+        .where(eq(audit.action, placeholder("action")))
+        .orderBy(desc(audit.id))
+        .limit(1)
+        .prepare(),
     insert: () =>
       db
         .insert(audit)
@@ -55,6 +63,7 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
         act,
       ),
     list: (limit) => engine.readDurable(() => q.list.all({ limit })),
+    last: (action) => engine.readDurable(() => q.last.get({ action })),
     ...sqliteExpiring(engine, audit, expired, () => ({ oldest: engine.time.ago(KEEP_AUDIT_MS) })),
   };
 }
