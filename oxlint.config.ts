@@ -75,9 +75,8 @@ export default defineConfig({
   },
   overrides: [
     {
-      // The composition, and tables of commands, tools and resources.
+      // Tables of commands, tools and resources.
       files: [
-        "src/app/{app,data}.ts",
         "src/cli/{program,sessions/commands}.ts",
         "src/tools/builtin/*.ts",
         "src/console/parts/session-actions.ts",

@@ -64,10 +64,33 @@ export async function buildApp(options: AppOptions): Promise<App> {
 }
 
 async function compose(options: AppOptions, closing: AsyncDisposableStack): Promise<App> {
-  const { config } = options;
-  const data = await openData(config, closing, { clock: options.clock });
-  const { clock, log, metrics, storage, keys, delivery, cleanup, onError } = data;
+  const data = await openData(options.config, closing, { clock: options.clock });
+  const server = buildServer(data, options, closing);
+  const { mcp, http } = server;
+  const toolFolder = toolFolderOf(data, mcp, options);
+  return {
+    ...data,
+    model: server.model,
+    authenticator: http.authenticator,
+    health: http.health,
+    client: (target) => new LocalClient(mcp.registry, target),
+    loaded: () => toolFolder?.loaded,
+    ...lifeOf(data, server, toolFolder, closing),
+  };
+}
 
+interface Server {
+  model: ChatModel;
+  instances: Instances;
+  presence: Presence;
+  services: Services;
+  mcp: McpServerOptions;
+  http: HttpServer;
+}
+
+/** Everything that answers programs, over any transport. */
+function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableStack): Server {
+  const { config, clock, log, metrics, storage, keys, delivery, onError } = data;
   const instances: Instances = new Instances(
     storage.instances,
     clock,
@@ -88,17 +111,7 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     },
     onError,
   );
-  const programAgeMs = Math.min(storage.maxAgeMs, storage.clientAgeMs);
-  const connected = new ConnectedClients(
-    clock,
-    instances.id,
-    storage.clients,
-    onError,
-    programAgeMs,
-  );
-  closing.defer(() => connected.close());
-  const presence = new Presence(clock, programAgeMs, storage.clients, connected, onError);
-  closing.defer(() => presence.close());
+  const { connected, presence } = buildPresence(data, instances, closing);
   const model = modelOf(data);
   const services: Services = buildServices(data, model, instances, closing);
   const mcp = buildMcp(data, services, model, options);
@@ -121,8 +134,36 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     onError,
   });
   closing.defer(() => http.close());
-  const toolFolder = toolFolderOf(data, mcp, options);
+  return { model, instances, presence, services, mcp, http };
+}
 
+/** Account of the clients that are connected to this process. */
+function buildPresence(
+  { clock, storage, onError }: Data,
+  instances: Instances,
+  closing: AsyncDisposableStack,
+): { connected: ConnectedClients; presence: Presence } {
+  const programAgeMs = Math.min(storage.maxAgeMs, storage.clientAgeMs);
+  const connected = new ConnectedClients(
+    clock,
+    instances.id,
+    storage.clients,
+    onError,
+    programAgeMs,
+  );
+  closing.defer(() => connected.close());
+  const presence = new Presence(clock, programAgeMs, storage.clients, connected, onError);
+  closing.defer(() => presence.close());
+  return { connected, presence };
+}
+
+/** From the start to the stop. */
+function lifeOf(
+  { config, clock, log, storage, delivery, cleanup }: Data,
+  { model, instances, presence, services, mcp, http }: Server,
+  toolFolder: ToolFolder | undefined,
+  closing: AsyncDisposableStack,
+): Pick<App, "start" | "listen" | "serveStdio" | "stop"> {
   let isStarted = false;
   let stopping: Promise<void> | undefined;
   /** Log line that says with which data, model and address the server started. */
@@ -132,15 +173,7 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     closing.defer(() => log.info("stopping"));
     isStarted = true;
   };
-
   return {
-    ...data,
-    model,
-    authenticator: http.authenticator,
-    health: http.health,
-    client: (target) => new LocalClient(mcp.registry, target),
-    loaded: () => toolFolder?.loaded,
-
     async start() {
       // Load before calls are recovered: an interrupted call may be of one of these tools.
       if (toolFolder) {
@@ -166,11 +199,7 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     serveStdio(target, output) {
       const connection = serveOverStdio(
         {
-          ...mcp,
-          clients: storage.clients,
-          presence,
-          clock,
-          log,
+          ...{ ...mcp, clients: storage.clients, presence, clock, log },
           resolver: services.resolver,
           ownSessions: config["default-session"] === "own",
           graceMs: config["shutdown-grace"],

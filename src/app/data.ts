@@ -93,10 +93,10 @@ export async function openData(
   const { storage, lost } = await open(config, { clock, create, log, metrics });
   closing.defer(() => storage.close());
 
-  const sessionUse = activityOf(config, storage, clock, storage.sessions, onError);
-  const keyUse = activityOf(config, storage, clock, storage.apiKeys, onError);
+  const opened: Opened = { config, clock, storage, onError };
   const audit = new Audit(storage.audit);
   const access = new SessionAccessControl(storage.sessions);
+  const sessionUse = activityOf(config, storage, clock, storage.sessions, onError);
   const sessions = new Sessions({
     store: storage.sessions,
     access,
@@ -114,19 +114,10 @@ export async function openData(
     onWaiting: (clientIds) => delivery.deliver(clientIds),
     onError,
   });
-  const keys = new ApiKeys({
-    store: storage.apiKeys,
-    audit,
-    clock,
-    onUse: (id) => keyUse.note(id),
-  });
   return {
-    config,
-    clock,
+    ...opened,
     log,
     metrics,
-    onError,
-    storage,
     audit,
     access,
     sessions,
@@ -137,34 +128,61 @@ export async function openData(
       notifyWith: (some, act, tells) => updates.notifyWith(some.map(wholeSession), act, tells),
     }),
     search: new HistorySearch(storage.history),
-    transfer: new Transfer({
-      store: storage.transfer,
-      sessions: storage.sessions,
-      audit,
-      announce: (session) => updates.notify([wholeSession(session)]),
-      now: () => clock.now(),
-      limits: {
-        maxMessageBytes: config["max-message"],
-        maxMessages: config["max-messages"],
-        maxValueBytes: config["max-value"],
-        maxKeys: config["max-keys"],
-        maxSessions: config["max-sessions"],
-      },
-    }),
-    keys,
-    browserSessions: new BrowserSessions(storage.browserSessions, keys, audit, clock),
+    transfer: transferOf(opened, audit, updates),
+    ...keysOf(opened, audit),
     updates,
     delivery,
     cleanup: cleanupOf(config, storage, log, metrics, onError),
-    async kept() {
-      const [{ sessions: stored, expiredSessions }, waiting] = await Promise.all([
-        storage.statistics(),
-        storage.cutoffs.waiting(),
-      ]);
-      return { sessions: stored, maxAgeMs: storage.maxAgeMs, due: expiredSessions, waiting };
-    },
+    kept: () => keptIn(storage),
     lost,
   };
+}
+
+type Opened = Pick<Data, "config" | "clock" | "storage" | "onError">;
+
+const transferOf = (
+  { config, clock, storage }: Opened,
+  audit: Audit,
+  updates: UpdateNotifier,
+): Transfer =>
+  new Transfer({
+    store: storage.transfer,
+    sessions: storage.sessions,
+    audit,
+    announce: (session) => updates.notify([wholeSession(session)]),
+    now: () => clock.now(),
+    limits: {
+      maxMessageBytes: config["max-message"],
+      maxMessages: config["max-messages"],
+      maxValueBytes: config["max-value"],
+      maxKeys: config["max-keys"],
+      maxSessions: config["max-sessions"],
+    },
+  });
+
+function keysOf(
+  { config, clock, storage, onError }: Opened,
+  audit: Audit,
+): Pick<Data, "keys" | "browserSessions"> {
+  const keyUse = activityOf(config, storage, clock, storage.apiKeys, onError);
+  const keys = new ApiKeys({
+    store: storage.apiKeys,
+    audit,
+    clock,
+    onUse: (id) => keyUse.note(id),
+  });
+  return {
+    keys,
+    browserSessions: new BrowserSessions(storage.browserSessions, keys, audit, clock),
+  };
+}
+
+async function keptIn(storage: Storage): Promise<Kept> {
+  const [{ sessions, expiredSessions }, waiting] = await Promise.all([
+    storage.statistics(),
+    storage.cutoffs.waiting(),
+  ]);
+  return { sessions, maxAgeMs: storage.maxAgeMs, due: expiredSessions, waiting };
 }
 
 /** The change that a command makes to a session as a whole. */
