@@ -102,8 +102,10 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
       ],
       onInterrupted: (interrupted) =>
         log.info({ interrupted }, "ended chat turns without an answer"),
+      onDead: () => void (metrics.takeovers += 1),
       adopt: () => http.adopt(),
       async giveUp() {
+        metrics.takenOver += 1;
         log.warn("another process took this one for dead, and has ended or taken over its calls");
         connected.renew();
         await http.giveUp();

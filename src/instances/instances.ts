@@ -15,6 +15,8 @@ export interface Recovery {
   atWork(): readonly Work[];
   /** Called with the number of chat turns that an instance has left. */
   onInterrupted(turns: number): void;
+  /** Called for each dead instance whose rows this one has deleted. */
+  onDead(): void;
   /** Called after the rows of dead instances are deleted; takes over what they left. */
   adopt(): Promise<unknown>;
   /** Called when this process was taken for dead and registers again; gives up what others have taken over. */
@@ -86,6 +88,7 @@ export class Instances {
         continue;
       }
       await this.#remove(instance.id, instance.heartbeatAt);
+      this.#recovery.onDead();
       this.#watched.delete(instance.id);
     }
     this.#othersServing = serving;

@@ -38,6 +38,10 @@ export class Metrics {
   readonly commitSizes = new Histogram(COMMIT_SIZES);
   readonly commitSeconds = new Histogram(COMMIT_SECONDS);
   events = 0;
+  /** Dead processes that this one has found. */
+  takeovers = 0;
+  /** Times that another process took this one for dead. */
+  takenOver = 0;
   /** Log lines dropped behind a slow reader. */
   droppedLogLines = 0;
 

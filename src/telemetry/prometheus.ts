@@ -120,6 +120,12 @@ async function definitions({ metrics, live, stored }: Sources): Promise<Definiti
       "What the cleanup job of this process has deleted, by kind.",
       byLabel("kind", deleted),
     ),
+    counter("holdfast_takeovers_total", "Dead processes whose work this one ended or took over.", [
+      { value: metrics.takeovers },
+    ]),
+    counter("holdfast_taken_over_total", "Times that another process took this one for dead.", [
+      { value: metrics.takenOver },
+    ]),
     {
       ...{ name: "holdfast_commit_operations", type: "histogram" },
       help: "Operations that shared a commit.",
@@ -163,7 +169,13 @@ function storedDefinitions(stored: StoredFigures | undefined): Definition[] {
   ];
 }
 
-const poolDefinitions = ({ busy, idle, waiting, isListening }: PoolFigures): Definition[] => [
+const poolDefinitions = ({
+  busy,
+  idle,
+  waiting,
+  isListening,
+  lagMs,
+}: PoolFigures): Definition[] => [
   {
     ...{ name: "holdfast_pool_connections", type: "gauge" },
     help: "Connections of this process to the database server.",
@@ -174,6 +186,15 @@ const poolDefinitions = ({ busy, idle, waiting, isListening }: PoolFigures): Def
   },
   gauge("holdfast_pool_waiting", "Operations that wait for a connection.", waiting),
   gauge("holdfast_listening", "1 while changes by other processes are heard.", Number(isListening)),
+  ...(lagMs === undefined
+    ? []
+    : [
+        gauge(
+          "holdfast_listener_lag_seconds",
+          "From a notification of this process until it hears it.",
+          lagMs / 1_000,
+        ),
+      ]),
 ];
 
 const counter = (name: string, help: string, values: Sample[]): Definition => ({

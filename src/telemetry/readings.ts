@@ -24,6 +24,8 @@ export interface PoolFigures {
   waiting: number;
   /** False while other processes' changes are only looked for now and then. */
   isListening: boolean;
+  /** Milliseconds that a notification takes from this process through the server and back; undefined at first. */
+  lagMs: number | undefined;
 }
 
 /** Figures of this process. */

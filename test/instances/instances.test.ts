@@ -28,7 +28,7 @@ function watching(other: Partial<Instance>) {
   const row = { id: "other", host: "elsewhere", pid: 1, ...times, serves: false, ...other };
   const rows = new Map([[row.id, row]]);
   const parts = {
-    ...{ given: 0, abandoned: [] as Work[], stored: [] as Work[], atWork: [] as Work[] },
+    ...{ given: 0, dead: 0, abandoned: [] as Work[], stored: [] as Work[], atWork: [] as Work[] },
     heartbeat: async (): Promise<boolean> => false,
   };
   const instances = new Instances(
@@ -45,6 +45,7 @@ function watching(other: Partial<Instance>) {
     {
       atWork: () => parts.atWork,
       onInterrupted: () => undefined,
+      onDead: () => void (parts.dead += 1),
       adopt: async () => undefined,
       giveUp: async () => (parts.given += 1),
     },
@@ -77,11 +78,13 @@ function idle(file?: string): number {
 }
 
 it("a process whose heartbeat stands still is dead after 15 seconds, and one that goes on is not", async () => {
-  const { row, beats } = watching({});
+  const { parts, row, beats } = watching({});
   expect(await beats(4)).toBe(true);
   row.heartbeatAt = 1;
   expect(await beats(4)).toBe(true);
+  expect(parts.dead).toBe(0);
   expect(await beats(1)).toBe(false);
+  expect(parts.dead).toBe(1);
 });
 
 it("a process abandons stored work that it did not do at two looks, and no other", async () => {

@@ -168,5 +168,7 @@ describe("a node whose listening connection is cut", () => {
     await hears(2);
     await expect.poll(() => metrics(one)).toContain("holdfast_listening 1");
     await hears(3);
+    const lag: unknown = expect.stringMatching(/^holdfast_listener_lag_seconds 0\.\d/);
+    await expect.poll(() => metrics(one)).toContainEqual(lag);
   });
 });

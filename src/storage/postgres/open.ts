@@ -117,6 +117,7 @@ async function storageOf(
       busy: pool.totalCount - pool.idleCount,
       ...{ idle: pool.idleCount, waiting: pool.waitingCount },
       isListening: notifications.isListening,
+      lagMs: notifications.lagMs,
     })),
     maxAgeMs,
     clientAgeMs,

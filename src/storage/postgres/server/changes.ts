@@ -30,6 +30,9 @@ export class Notifications implements Changes {
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isListening = false;
+  /** Time at which the last sign of life was sent, and how long it took to come back. */
+  #sentAt: number | undefined;
+  #lagMs: number | undefined;
   #closed = false;
 
   /** `open` makes a client of the database itself, not of a pooler; `send` runs a query with one parameter. */
@@ -47,6 +50,11 @@ export class Notifications implements Changes {
   /** False while changes by other processes are only looked for now and then. */
   get isListening(): boolean {
     return this.#isListening;
+  }
+
+  /** Milliseconds that the last notification to itself took; undefined before the first. */
+  get lagMs(): number | undefined {
+    return this.#lagMs;
   }
 
   watch(listener: Listener): Disposable {
@@ -105,7 +113,7 @@ export class Notifications implements Changes {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
       this.#isListening = true;
-      this.#beat(lost);
+      this.#beat(lost, 0);
     } catch {
       lost();
     }
@@ -115,21 +123,28 @@ export class Notifications implements Changes {
    * Sends itself a notification. A listener whose connection is dead, or that a pooler has separated from it, hears nothing
    * and gets no error either.
    */
-  #beat(lost: () => void): void {
+  #beat(lost: () => void, afterMs = HEARTBEAT_MS): void {
     this.#timer = setTimeout(() => {
       this.#isListening = false;
+      this.#sentAt = performance.now();
       void this.#send(JSON.stringify([this.#sender])).catch(() => undefined);
       this.#timer = setTimeout(() => {
         if (this.#isListening) this.#beat(lost);
         else lost();
       }, ECHO_MS).unref();
-    }, HEARTBEAT_MS).unref();
+    }, afterMs).unref();
   }
 
   #receive(payload: string): void {
     const [sender, ...subjects] = parsed(payload);
     this.#isListening = true;
-    if (sender === this.#sender) return;
+    if (sender === this.#sender) {
+      if (subjects.length === 0 && this.#sentAt !== undefined) {
+        this.#lagMs = performance.now() - this.#sentAt;
+        this.#sentAt = undefined;
+      }
+      return;
+    }
     const known = new Set(subjects);
     if (sender === undefined || known.has("*")) return this.report();
     this.report({ includes: (kind, id) => known.has(keyOf({ kind, id })) });
