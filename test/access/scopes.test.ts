@@ -183,7 +183,7 @@ describe("a route", () => {
       origins: [],
       metrics: {},
       resource,
-      callsPerMinute: 9,
+      callsPerMinute: () => 9,
       log: createLogger("silent"),
     };
     const { routes } = createRoutes(parts as never);

@@ -103,6 +103,8 @@ describe("holdfast restore", () => {
     const server = await startServer({ folder });
     const client = await connect("v2", server);
     await client.call("history_append", { role: "user", content: "only in the log" });
+    const ballast = ballastFile(databaseFile(folder));
+    await expect.poll(() => existsSync(ballast)).toBe(true);
     await server.kill();
     expect(existsSync(`${databaseFile(folder)}-wal`)).toBe(true);
 
@@ -114,8 +116,8 @@ describe("holdfast restore", () => {
     const result = JSON.parse(stdout) as { kept: string };
     expect([code, result]).toMatchObject([0, { sessions: 1, messages: 1 }]);
     expect(basename(result.kept)).toMatch(/^holdfast\.db\.before-restore-\d{8}T\d{6}Z$/);
-    const ballast = basename(ballastFile(databaseFile(folder)));
-    expect(readdirSync(folder).toSorted()).toEqual([ballast, "holdfast.db", basename(result.kept)]);
+    const names = [basename(ballast), "holdfast.db", basename(result.kept)];
+    expect(readdirSync(folder).toSorted()).toEqual(names);
     const restored = openDatabase(folder, { readonly: false });
     expect(findDamage(restored)).toEqual([]);
     expect(restored.prepare("SELECT content FROM messages").pluck().all()).toEqual([

@@ -5,8 +5,10 @@ import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -15,6 +17,7 @@ import {
   statSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -262,6 +265,27 @@ describe.runIf(process.platform === "linux")("a program that starts", () => {
   });
 });
 
+/** Write a file until the disk is full, whatever else is written there meanwhile. */
+function fillDisk(file: string): void {
+  const descriptor = openSync(file, "w");
+  try {
+    for (let size = 1 << 20; size > 0; size >>= 1)
+      for (let written = size; written === size;)
+        written = writeAsMuchAsFits(descriptor, Buffer.alloc(size));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function writeAsMuchAsFits(descriptor: number, bytes: Buffer): number {
+  try {
+    return writeSync(descriptor, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOSPC") return 0;
+    throw error;
+  }
+}
+
 const MOUNTED = canMount ? "" : " (skipped: this machine mounts nothing for us)";
 
 describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () => {
@@ -279,8 +303,7 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     await client.call("state_set", { key: "before", value: 1 });
     expect(await ready()).toBe(200);
 
-    const { bavail, bsize } = statfsSync(seen);
-    writeFileSync(join(seen, "ballast"), Buffer.alloc(bavail * bsize));
+    fillDisk(join(seen, "filler"));
     // The log's file has room of its own for a while.
     const text = "x".repeat(100_000);
     const set = () => client.call("state_set", { key: "before", value: text });
@@ -297,7 +320,7 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     });
     expect(await ready()).toBe(503);
 
-    rmSync(join(seen, "ballast"));
+    rmSync(join(seen, "filler"));
     expect(await ready()).toBe(200);
     const after = await client.call("state_set", { key: "before", value: 2 });
     expect(after).toMatchObject({ isError: false, data: { version: version + 1 } });
@@ -328,8 +351,7 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
       while (!(await append(60_000)).isError);
     };
     await fill();
-    const { bavail, bsize } = statfsSync(seen);
-    writeFileSync(join(seen, "filler"), Buffer.alloc(bavail * bsize));
+    fillDisk(join(seen, "filler"));
     expect((await append(60_000)).meta).toEqual({ "holdfast/error": "storage_full" });
     expect(statSync(ballast).size).toBe(size);
     for (const command of [["cleanup"], ["sessions", "list"]])
