@@ -1,8 +1,8 @@
 // `npm run soak -- [kills] [clients] [--pause] [--clock] [--disk]`: kills the server again and again under clients that
 // never restart, cuts their connections at random, and counts. With a flag, a server is also suspended beside a second
 // one on its folder, has a wrong clock, or a disk that fails to sync. `--postgres`: kills one of three servers on one database,
-// behind a load balancer; `--restart`, in place of `--disk`, restarts or crashes PostgreSQL itself. Figures that must be 0 decide
-// the exit code.
+// behind a load balancer; `--restart`, in place of `--disk`, restarts or crashes PostgreSQL itself. `--faults 0.1`: so large a part
+// of the kills is followed by another fault (default 0.5; a pause takes half a minute). Figures that must be 0 decide the exit code.
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Presets, SingleBar } from "cli-progress";
@@ -13,8 +13,6 @@ import { type Fault, FAULTS } from "./faults.ts";
 import { folderPlace, postgresPlace } from "./places.ts";
 import { type Server, startProxy, startServer } from "./servers.ts";
 
-/** Share of kills that another fault follows. */
-const FAULT_SHARE = 0.5;
 const DROP_EACH_MS = 300;
 /** Servers on one database. */
 const NODES = 3;
@@ -22,8 +20,16 @@ const NODES = 3;
 const flag = { type: "boolean", default: false } as const;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { postgres: flag, pause: flag, clock: flag, disk: flag, restart: flag },
+  options: {
+    ...{ postgres: flag, pause: flag, clock: flag, disk: flag, restart: flag },
+    faults: { type: "string", default: "0.5" },
+  },
 });
+const faultShare = Number(values.faults);
+if (!(faultShare >= 0 && faultShare <= 1)) {
+  console.error("--faults is a part of the kills, from 0 to 1.");
+  process.exit(2);
+}
 if (values.postgres ? values.disk : values.restart) {
   console.error("--disk is for data folders, and --restart for --postgres.");
   process.exit(2);
@@ -73,7 +79,7 @@ async function killAgainAndAgain(): Promise<void> {
     servers[victim] = await startServer(place.at, env);
     addresses[victim] = addressOf(servers[victim]);
     const name = names[Math.floor(Math.random() * names.length)];
-    if (name !== undefined && Math.random() < FAULT_SHARE) {
+    if (name !== undefined && Math.random() < faultShare) {
       const fault: Fault = FAULTS[name];
       const server = servers[someIndex()]!;
       await fault({ place, server, servers: second ? [server, second] : servers, leaveOut });
