@@ -89,6 +89,16 @@ export class CallActivity {
   }
 }
 
+/** What a tool reports, whose author may pass anything. */
+function progressOf(done: unknown, total: unknown, message: unknown): RunningCall["progress"] {
+  if (typeof done !== "number") return undefined;
+  return {
+    done,
+    total: typeof total === "number" ? total : undefined,
+    message: typeof message === "string" ? shortened(message, MAX_TEXT_BYTES) : undefined,
+  };
+}
+
 /** A call while it runs. */
 export class Watched implements RunningCall {
   readonly id = newId();
@@ -143,8 +153,7 @@ export class Watched implements RunningCall {
       ...channel,
       signal: AbortSignal.any([channel.signal, stopped]),
       progress: (done, total, message) => {
-        const text = message === undefined ? undefined : shortened(message, MAX_TEXT_BYTES);
-        this.progress = { done, total, message: text };
+        this.progress = progressOf(done, total, message);
         return channel.progress(done, total, message);
       },
     };
