@@ -18,7 +18,8 @@ export type AuditAction =
   | "key revoked"
   | "opened to all"
   | "link created"
-  | "signed in";
+  | "signed in"
+  | "signed out elsewhere";
 
 export interface AuditEntry {
   at: number;

@@ -32,6 +32,10 @@ export interface BrowserSessionStore extends Expiring {
   ): Promise<boolean>;
   /** Delete a session. No effect on an unknown one. */
   delete(hash: Uint8Array): Promise<void>;
+  /** A principal's sessions, without links, the newest first. */
+  list(principal: string): Promise<BrowserSession[]>;
+  /** Delete all sessions and links of a principal but one; resolves to their number. */
+  deleteOthers(principal: string, kept: Uint8Array): Promise<number>;
 }
 
 /** A new session: its secret, for the cookie, and its end. */
@@ -142,5 +146,29 @@ export class BrowserSessions {
 
   signOut(secret: string): Promise<void> {
     return this.#store.delete(hashOf(secret));
+  }
+
+  /** The principal's sessions, the newest first; `isThis`: the one of this secret. */
+  async list(
+    { id }: Pick<Principal, "id">,
+    secret: string,
+  ): Promise<(Pick<BrowserSession, "createdAt" | "expiresAt" | "keyId"> & { isThis: boolean })[]> {
+    const mine = Buffer.from(hashOf(secret));
+    const all = await this.#store.list(id);
+    return all.map(({ hash, createdAt, expiresAt, keyId }) => ({
+      ...{ createdAt, expiresAt, keyId },
+      isThis: mine.equals(hash),
+    }));
+  }
+
+  /** End the principal's other sessions, and links that were not used. */
+  async signOutOthers({ id }: Pick<Principal, "id">, secret: string): Promise<void> {
+    await this.#audit.noteWith(
+      { id },
+      "signed out elsewhere",
+      "console",
+      () => this.#store.deleteOthers(id, hashOf(secret)),
+      { done: (count) => count !== 0 },
+    );
   }
 }

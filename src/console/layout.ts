@@ -11,7 +11,15 @@ export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 /** Name of the form field with the token of the browser's session. */
 export const tokenField = "_token";
 
-export type Section = "connect" | "sessions" | "search" | "import" | "activity" | "health" | "keys";
+export type Section =
+  | "connect"
+  | "sessions"
+  | "search"
+  | "import"
+  | "activity"
+  | "health"
+  | "keys"
+  | "account";
 
 const SECTIONS: readonly { name: Section; title: string; admin?: true }[] = [
   { name: "sessions", title: "Sessions" },
@@ -52,7 +60,9 @@ export function page(c: ConsoleContext, options: PageOptions): Html {
           )}
         </nav>
         <div class="who">
-          <span>${principal.id}</span>
+          <a href="/console/account" ${section === "account" ? html`aria-current="page"` : ""}
+            >${principal.id}</a
+          >
           ${
             c.get("signedIn")
               ? html`<form method="post" action="/console/sign-out">

@@ -13,6 +13,7 @@ import { Banner } from "./banner.ts";
 import type { ConsoleEnv, ConsoleOptions } from "./context.ts";
 import { Imports } from "./imports.ts";
 import { barePage } from "./layout.ts";
+import { accountRoutes } from "./pages/account.ts";
 import { activityRoutes } from "./pages/activity.ts";
 import { connectRoutes } from "./pages/connect.ts";
 import { healthRoutes } from "./pages/health.ts";
@@ -88,6 +89,7 @@ function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
   activityRoutes(app, options);
   healthRoutes(app, options);
   keyRoutes(app, options);
+  accountRoutes(app, options);
   return app;
 }
 

@@ -84,11 +84,14 @@ export const signedIn = ({
     return undefined;
   });
 
+/** The secret of the browser's cookie. */
+export const secretOf = (c: ConsoleContext): string => getCookie(c, COOKIE) ?? "";
+
 export async function signOut(
   c: ConsoleContext,
   { browserSessions, publicUrl }: ConsoleOptions,
 ): Promise<Response> {
-  await browserSessions.signOut(getCookie(c, COOKIE) ?? "");
+  await browserSessions.signOut(secretOf(c));
   setCookie(c, COOKIE, "", { ...cookieOptions(publicUrl), maxAge: 0 });
   return c.redirect(`${HOME}/sign-in`, 303);
 }

@@ -362,6 +362,23 @@ describe("a page", () => {
   });
 });
 
+describe("the account", () => {
+  it("lists where its principal has signed in, and ends all but this browser", async () => {
+    const server = await serveWithKeys();
+    const [here, there, bob] = [
+      await signedIn(server, "ana"),
+      await signedIn(server, "ana"),
+      await signedIn(server, "bob"),
+    ];
+    const text = await (await here.browser.get("/console/account")).text();
+    expect([text.match(/this one/g)?.length, text.match(/another one/g)?.length]).toEqual([1, 1]);
+    await here.browser.send("/console/account", "/console/account/sign-out-others");
+    const status = async ({ browser }: typeof here) =>
+      (await browser.get("/console/search")).status;
+    expect([await status(here), await status(there), await status(bob)]).toEqual([200, 303, 200]);
+  });
+});
+
 describe("the page of calls", () => {
   it("shows each principal its own, the operator all without what a failure says, and stops nobody else's", async () => {
     const slow = defineTool({

@@ -433,6 +433,7 @@ describe.skipIf(!hasBrowser)(`every page${unless}`, () => {
         "/connect?program=chatgpt",
         "/import",
         "/activity",
+        "/account",
         "/health",
         "/keys",
         "/nothing",

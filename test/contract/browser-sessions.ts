@@ -50,6 +50,25 @@ export function browserSessionContract(open: Open): void {
       expect(there.map(Boolean)).toEqual([true, false, true, true]);
     });
 
+    it("are listed by their principal, and end all but one", async () => {
+      const opened = await open();
+      const { browserSessions } = opened.storage;
+      const made: Partial<BrowserSession>[] = [
+        ...[{}, { expiresAt: opened.clock.now() + 5 }, { kind: "link" as const }, {}],
+        { principal: BOB },
+      ];
+      for (const [n, more] of made.entries()) {
+        opened.clock.advance(1);
+        await browserSessions.create(newSession(opened, n + 1, more), 9);
+      }
+      const listed = async (principal: string): Promise<number[]> =>
+        (await browserSessions.list(principal)).map((one) => Buffer.from(one.hash)[0]!);
+      expect([await listed(ANA), await listed(BOB)]).toEqual([[4, 1], [5]]);
+      expect(await browserSessions.deleteOthers(ANA, hash(1))).toBe(3);
+      expect([await listed(ANA), await listed(BOB)]).toEqual([[1], [5]]);
+      expect(await browserSessions.find(hash(3))).toBeUndefined();
+    });
+
     it("come from a link once, however many ask at the same time", async () => {
       const opened = await open();
       const { browserSessions } = opened.storage;

@@ -107,7 +107,7 @@ const madeView = (
     <pre data-copy><code>${json(clientConfig(withName(options.address(c), HOME), key))}</code></pre>
   </section>`;
 
-const SCOPE_TEXTS: Readonly<Record<Scope, string>> = {
+export const SCOPE_TEXTS: Readonly<Record<Scope, string>> = {
   write: "read and change",
   read: "read",
   admin: "operate the server",

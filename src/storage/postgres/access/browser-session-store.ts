@@ -1,5 +1,5 @@
 // Sessions of browsers and one-time links in PostgreSQL.
-import { and, eq, gt, lte, sql } from "drizzle-orm";
+import { and, desc, eq, gt, lte, ne, sql } from "drizzle-orm";
 import type { BrowserSessionStore } from "../../../auth/browser-sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
@@ -25,6 +25,27 @@ export function postgresBrowserSessionStore(engine: Engine): BrowserSessionStore
           expiresAt: sql`${placeholder("expiresAt")}`,
         })
         .where(and(byHash, valid, eq(browserSessions.kind, "link"))),
+    list: () =>
+      db
+        .select()
+        .from(browserSessions)
+        .where(
+          and(
+            eq(browserSessions.principal, placeholder("principal")),
+            eq(browserSessions.kind, "session"),
+            valid,
+          ),
+        )
+        .orderBy(desc(browserSessions.createdAt)),
+    removeOthers: () =>
+      db
+        .delete(browserSessions)
+        .where(
+          and(
+            eq(browserSessions.principal, placeholder("principal")),
+            ne(browserSessions.hash, placeholder("hash")),
+          ),
+        ),
     // Of those made at one moment, the one just made stays.
     makeRoom: () =>
       db.delete(browserSessions).where(
@@ -47,6 +68,11 @@ export function postgresBrowserSessionStore(engine: Engine): BrowserSessionStore
         const values = { hash: Buffer.from(link), to: Buffer.from(hash), now: clock.now() };
         return (await q.redeem.run({ ...values, createdAt, expiresAt })).changes === 1;
       }),
+    list: (principal) => engine.read(() => q.list.all({ principal, now: clock.now() })),
+    deleteOthers: (principal, kept) =>
+      engine.write(
+        async () => (await q.removeOthers.run({ principal, hash: Buffer.from(kept) })).changes,
+      ),
     delete: (hash) =>
       engine.write(async () => void (await q.remove.run({ hash: Buffer.from(hash) }))),
     ...postgresExpiring(

@@ -1,5 +1,5 @@
 // Sessions of browsers and one-time links in SQLite.
-import { and, desc, eq, gt, lte, sql } from "drizzle-orm";
+import { and, desc, eq, gt, lte, ne, sql } from "drizzle-orm";
 import type { BrowserSessionStore } from "../../../auth/browser-sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
@@ -28,10 +28,20 @@ export function sqliteBrowserSessionStore(engine: Engine): BrowserSessionStore {
         .prepare(),
     newestFirst: () =>
       db
-        .select({ hash: browserSessions.hash })
+        .select()
         .from(browserSessions)
         .where(eq(browserSessions.principal, placeholder("principal")))
         .orderBy(desc(browserSessions.createdAt), desc(sql`rowid`))
+        .prepare(),
+    removeOthers: () =>
+      db
+        .delete(browserSessions)
+        .where(
+          and(
+            eq(browserSessions.principal, placeholder("principal")),
+            ne(browserSessions.hash, placeholder("hash")),
+          ),
+        )
         .prepare(),
   });
   return {
@@ -55,6 +65,15 @@ export function sqliteBrowserSessionStore(engine: Engine): BrowserSessionStore {
             expiresAt,
           }).changes === 1,
       ),
+    list: (principal) =>
+      engine.readDurable(() => {
+        const now = clock.now();
+        return q.newestFirst
+          .all({ principal })
+          .filter(({ kind, expiresAt }) => kind === "session" && expiresAt > now);
+      }),
+    deleteOthers: (principal, kept) =>
+      engine.free(() => q.removeOthers.run({ principal, hash: Buffer.from(kept) }).changes),
     delete: (hash) => engine.free(() => void q.remove.run({ hash: Buffer.from(hash) })),
     ...sqliteExpiring(
       engine,
