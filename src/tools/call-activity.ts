@@ -64,6 +64,7 @@ export class CallActivity {
 
   end(call: Watched, { outcome, reason }: CallEnding): void {
     this.#running.delete(call.id);
+    call.forget();
     const { id, tool, principal, program, startedAt, session } = call;
     this.#ended[this.#next] = {
       ...{ id, tool, principal, program, startedAt, session },
@@ -112,6 +113,9 @@ export class Watched implements RunningCall {
   /** The channel for the tool, whose progress is seen here. */
   readonly channel: CallChannel;
   readonly #abort: AbortController | undefined;
+  #isStopped = false;
+  /** Ends the watch over the caller's signal. */
+  #unwatch: (() => void) | undefined;
 
   constructor({
     tool,
@@ -130,8 +134,7 @@ export class Watched implements RunningCall {
     this.program = program === undefined ? undefined : shortened(program, MAX_TEXT_BYTES);
     // Quick calls are many: they get no signal of their own.
     this.#abort = isStoppable ? new AbortController() : undefined;
-    this.channel =
-      this.#abort === undefined ? channel : this.#watching(channel, this.#abort.signal);
+    this.channel = this.#abort === undefined ? channel : this.#watching(channel, this.#abort);
   }
 
   get isStoppable(): boolean {
@@ -140,18 +143,30 @@ export class Watched implements RunningCall {
 
   /** True if the call was stopped by `stop`. */
   get isStopped(): boolean {
-    return this.#abort?.signal.aborted ?? false;
+    return this.#isStopped;
   }
 
   stop(): boolean {
+    this.#isStopped = this.#abort !== undefined;
     this.#abort?.abort(new Stopped());
-    return this.#abort !== undefined;
+    return this.#isStopped;
   }
 
-  #watching(channel: CallChannel, stopped: AbortSignal): CallChannel {
+  /** To be called at the end. */
+  forget(): void {
+    this.#unwatch?.();
+  }
+
+  /** The channel with a signal of its own. `AbortSignal.any` would cost more than a quick tool. */
+  #watching(channel: CallChannel, abort: AbortController): CallChannel {
+    const { signal } = channel;
+    const cancel = (): void => abort.abort(signal.reason);
+    if (signal.aborted) cancel();
+    else signal.addEventListener("abort", cancel, { once: true });
+    this.#unwatch = () => signal.removeEventListener("abort", cancel);
     return {
       ...channel,
-      signal: AbortSignal.any([channel.signal, stopped]),
+      signal: abort.signal,
       progress: (done, total, message) => {
         this.progress = progressOf(done, total, message);
         return channel.progress(done, total, message);
