@@ -91,6 +91,12 @@ export async function openSession(
   return { session, handle };
 }
 
+/** @throws AppError `forbidden` for a sign-in that may only read */
+export function checkMayWrite(c: ConsoleContext): void {
+  if (!may(c.get("principal"), "write"))
+    throw new AppError("forbidden", "This sign-in may only read.");
+}
+
 /** True if this browser may change the session: by the session's share and by the scope of its sign-in. */
 export const isChangeable = (c: ConsoleContext, { access }: Session): boolean =>
   access !== "read" && may(c.get("principal"), "write");

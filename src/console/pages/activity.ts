@@ -5,7 +5,12 @@ import { may, type Principal } from "../../auth/principal.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { ConnectedClient } from "../../sessions/store.ts";
 import type { CallRecord, EndedCall, RunningCall } from "../../tools/call-activity.ts";
-import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
+import {
+  checkMayWrite,
+  type ConsoleContext,
+  type ConsoleEnv,
+  type ConsoleOptions,
+} from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
 import { table } from "../parts/table.ts";
 
@@ -49,7 +54,7 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
 
   app.post("/activity/:id/stop", (c) => {
     const [principal, id] = [c.get("principal"), c.req.param("id")];
-    if (!may(principal, "write")) throw new AppError("forbidden", "This sign-in may only read.");
+    checkMayWrite(c);
     const call = calls.running().find((one) => one.id === id);
     if (call === undefined || !isSeenBy(principal)(call))
       throw new AppError("not_found", "This call has ended, or runs in another process.");

@@ -10,7 +10,12 @@ import { whereOf } from "../../transfer/formats/skipped.ts";
 import type { Source } from "../../transfer/formats/source.ts";
 import type { Imported } from "../../transfer/import.ts";
 import { summaryOf } from "../../transfer/summary.ts";
-import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
+import {
+  checkMayWrite,
+  type ConsoleContext,
+  type ConsoleEnv,
+  type ConsoleOptions,
+} from "../context.ts";
 import type { ImportJob } from "../imports.ts";
 import { type Html, page, tokenField, tokenInput } from "../layout.ts";
 import { checkToken } from "../sign-in.ts";
@@ -37,7 +42,7 @@ export function uploadRoute(app: Hono<ConsoleEnv>, options: ConsoleOptions): voi
         maxBytes: options.maxUploadBytes,
         check(fields) {
           checkToken(c, fields.get(tokenField));
-          mayImport(c);
+          checkMayWrite(c);
           formatOf(fields.get("format"));
           received = options.imports.receive(c.get("principal"));
         },
@@ -58,22 +63,17 @@ export function importRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
   const { imports } = options;
   app.get("/import", (c) => importPage(c, options));
   app.post("/import/start", (c) => {
-    mayImport(c);
+    checkMayWrite(c);
     jobOf(c, options).start();
     return c.redirect(UPLOAD, 303);
   });
   app.post("/import/end", async (c) => {
-    mayImport(c);
+    checkMayWrite(c);
     const job = jobOf(c, options);
     if (job.isBusy) await job.end();
     else await imports.forget(c.get("principal"));
     return c.redirect(UPLOAD, 303);
   });
-}
-
-function mayImport(c: ConsoleContext): void {
-  if (!may(c.get("principal"), "write"))
-    throw new AppError("forbidden", "This sign-in may only read.");
 }
 
 /** @throws AppError `not_found` without a file */
