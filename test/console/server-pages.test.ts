@@ -1,0 +1,170 @@
+// What the console shows of the server and of an account, and the files that it takes.
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { defineTool } from "../../src/index.ts";
+import { serveWithKeys, speak } from "../support/people.ts";
+import { signedIn } from "../support/plain-browser.ts";
+import { SECRET } from "../support/shared-session.ts";
+
+describe("the account", () => {
+  it("lists where its principal has signed in, and ends all but this browser", async () => {
+    const server = await serveWithKeys();
+    const [here, there, bob] = [
+      await signedIn(server, "ana"),
+      await signedIn(server, "ana"),
+      await signedIn(server, "bob"),
+    ];
+    const text = await (await here.browser.get("/console/account")).text();
+    expect([text.match(/this one/g)?.length, text.match(/another one/g)?.length]).toEqual([1, 1]);
+    await here.browser.send("/console/account", "/console/account/sign-out-others");
+    const status = async ({ browser }: typeof here) =>
+      (await browser.get("/console/search")).status;
+    expect([await status(here), await status(there), await status(bob)]).toEqual([200, 303, 200]);
+  });
+});
+
+describe("the page of calls", () => {
+  it("shows each principal its own, the operator all without what a failure says, and stops nobody else's", async () => {
+    const slow = defineTool({
+      ...{ name: "slow", description: "Waits.", session: "none", input: z.object({}) },
+      handler: async ({ signal, progress }) => {
+        await progress(1, 2, "half");
+        await once(signal, "abort");
+        signal.throwIfAborted();
+        return "never";
+      },
+    });
+    const server = await serveWithKeys({}, { tools: [slow] });
+    const [ana, bob] = [await signedIn(server, "ana"), await signedIn(server, "bob")];
+    const operator = await signedIn(server, "op", "admin");
+    const person = await speak(server.url, "2026", ana.key);
+    await person.at("name=mine").call("state_get", { key: SECRET.repeat(300) });
+    const asked = person.call("slow");
+    const seen = async ({ browser }: typeof ana): Promise<string> =>
+      (await browser.get("/console/activity")).text();
+    await expect.poll(() => seen(ana)).toContain("half");
+    expect(await seen(ana)).toMatch(/state_get[^]*invalid[^]*key/);
+    expect(await seen(bob)).not.toMatch(/state_get|slow|Audit/);
+    const all = await seen(operator);
+    for (const text of ["state_get", "Stop slow", "invalid", "Audit"]) expect(all).toContain(text);
+    expect(all).not.toContain("at most 512");
+    const path = /\/console\/activity\/[-0-9a-f]+\/stop/.exec(all)![0];
+    const reader = await signedIn(server, "ana", "read");
+    for (const { browser, answer } of [
+      { browser: bob.browser, answer: 404 },
+      { browser: reader.browser, answer: 403 },
+    ])
+      expect((await browser.send("/console/import", path)).status).toBe(answer);
+    expect(await seen(ana)).toContain("Stop slow");
+    await ana.browser.send("/console/activity", path);
+    expect((await asked).text).toContain("Somebody stopped this call");
+  });
+});
+
+describe("the page of the server's health", () => {
+  it("is the operator's, and shows no secret of the settings", async () => {
+    const server = await serveWithKeys({ "model-key": SECRET, "stream-grace": "11m" });
+    const ana = await signedIn(server, "ana");
+    for (const path of ["/console/health", "/console/health/samples"])
+      expect((await ana.browser.get(path)).status).toBe(403);
+    const operator = await signedIn(server, "op", "admin");
+    const text = await (await operator.browser.get("/console/health")).text();
+    for (const part of ["11m", "(hidden)", "A key is required"]) expect(text).toContain(part);
+    expect(text).not.toContain(SECRET);
+  });
+});
+
+describe("the banner", () => {
+  it("tells each principal of its conversations that go soon, and not of pinned ones", async () => {
+    const server = await serveWithKeys({ "max-age": "2d" });
+    const [ana, bob] = [await signedIn(server, "ana"), await signedIn(server, "bob")];
+    const person = await speak(server.url, "2026", ana.key);
+    for (const name of ["one", "two"])
+      await person.at(`name=${name}`).call("history_append", { role: "user", content: "Hello" });
+    await person.at("name=two").call("session_update", { pinned: true });
+    const shown = "1 conversation goes within three days if nobody uses it";
+    expect(await (await ana.browser.get("/console/search")).text()).toContain(shown);
+    expect(await (await bob.browser.get("/console/search")).text()).not.toContain("within three");
+  });
+});
+
+describe("a file that is sent", () => {
+  const uploads = (): string[] =>
+    readdirSync(tmpdir()).filter((name) => name.startsWith("holdfast-upload-"));
+
+  it("is refused without the page's token, without the right to write, and beyond max-upload; nothing of it stays", async () => {
+    const server = await serveWithKeys({ "max-upload": 1_000 });
+    const before = uploads();
+    const { browser } = await signedIn(server, "ana");
+    expect((await browser.upload("{}", "wrong")).status).toBe(403);
+    const large = await browser.upload("x".repeat(1_500));
+    expect([large.status, await large.text()]).toEqual([
+      400,
+      expect.stringContaining("max-upload"),
+    ]);
+    expect((await browser.send("/console/import", "/console/import")).status).toBe(400);
+    const reader = await signedIn(server, "ana", "read");
+    const token = "no form is shown to it";
+    expect((await reader.browser.upload("{}", token)).status).toBe(403);
+    expect(uploads()).toEqual(before);
+  });
+
+  it("is its sender's alone, in place of the one before, and goes when the server stops", async () => {
+    const server = await serveWithKeys();
+    const before = uploads();
+    const [ana, bob] = [await signedIn(server, "ana"), await signedIn(server, "bob")];
+    const person = await speak(server.url, "2026", ana.key);
+    await person.at("name=one").call("history_append", { role: "user", content: "Hello" });
+    const { session } = (await person.at("name=one").call("session_info")).data;
+    const exported = await ana.browser.get(`/console/sessions/${String(session)}/export`);
+    const file = await exported.text();
+    const shown = async ({ browser }: typeof ana): Promise<string> =>
+      (await browser.get("/console/import")).text();
+    for (let n = 0; n < 2; n += 1) {
+      expect((await ana.browser.upload(file)).status).toBe(303);
+      await expect.poll(() => shown(ana)).toContain("Would import 0 sessions");
+    }
+    expect(uploads().length).toBe(before.length + 1);
+    expect(await shown(bob)).not.toContain("export.jsonl");
+    await bob.browser.send("/console/import", "/console/import/start");
+    await server.app.stop();
+    expect(uploads()).toEqual(before);
+  });
+
+  it("that breaks off leaves nothing, and the server goes on", async () => {
+    const server = await serveWithKeys();
+    const before = uploads();
+    const { browser } = await signedIn(server, "ana");
+    const { hostname, port, host, origin } = new URL(server.url);
+    const token = /name="_token" value="([^"]+)"/.exec(
+      await (await browser.get("/console/import")).text(),
+    )![1]!;
+    const part = (name: string, rest: string): string =>
+      `--b\r\nContent-Disposition: form-data; name="${name}"${rest}`;
+    for (const sent of [token, "wrong"]) {
+      const socket = connect(Number(port), hostname);
+      onTestFinished(() => void socket.destroy());
+      socket.write(
+        `POST /console/import HTTP/1.1\r\nHost: ${host}\r\nOrigin: ${origin}\r\nCookie: ${browser.cookie()}\r\n` +
+          "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n" +
+          part("_token", `\r\n\r\n${sent}\r\n`) +
+          part("format", "\r\n\r\nauto\r\n") +
+          part("file", `; filename="x"\r\n\r\n${"y".repeat(9_000)}`),
+      );
+      await expect.poll(() => uploads().length).toBe(before.length + 1);
+      socket.destroy();
+      await expect.poll(uploads).toEqual(before);
+    }
+    const headers = { origin, cookie: browser.cookie(), "content-type": "multipart/form-data" };
+    const without = await fetch(new URL("/console/import", origin), {
+      ...{ method: "POST", body: "x", headers },
+    });
+    expect(without.status).toBe(400);
+    expect(uploads()).toEqual(before);
+    expect((await browser.get("/console/import")).status).toBe(200);
+  });
+});
