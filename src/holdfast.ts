@@ -37,6 +37,8 @@ export interface HoldfastOptions {
   env?: ConfigSources["env"];
   /** Receives one line about each fault in a file of the folder `tools`. Default: a warning in the log. */
   onToolFault?: (line: string) => void;
+  /** Words that start the command `holdfast`. With them, the console can make backups. */
+  command?: readonly string[];
 }
 
 /** The conversation that a stdio connection continues: one by name, one by id, or the latest. */

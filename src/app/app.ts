@@ -30,6 +30,8 @@ export interface AppOptions extends Additions {
   onToolFault?: (line: string) => void;
   /** The settings with their origins, for the console. */
   settings?: readonly SettingReport[];
+  /** Words that start this program anew, for work in a process of its own; absent in another program's process. */
+  command?: readonly string[] | undefined;
   clock?: Clock;
 }
 
@@ -132,6 +134,7 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
     clock,
     metrics,
     settings: options.settings ?? [],
+    command: options.command ?? [],
     log,
     onError,
   });

@@ -20,6 +20,7 @@ export function lazyConsole(options: Omit<ConsoleOptions, "talks" | "imports">):
     start: () => options.health.start(),
     async close() {
       options.health.close();
+      await options.backups?.close();
       await (await loaded?.catch(() => undefined))?.close();
     },
   };

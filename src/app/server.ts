@@ -29,6 +29,7 @@ import { prometheus } from "../telemetry/prometheus.ts";
 import { kept, type StoredFigures } from "../telemetry/readings.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { OutboxDelivery } from "../updates/delivery.ts";
+import { openBackups } from "./backups.ts";
 import { type Console, lazyConsole } from "./console.ts";
 import { buildEras, type Eras, part } from "./eras.ts";
 import { openHealth } from "./health.ts";
@@ -53,6 +54,7 @@ export interface HttpServerOptions {
   clock: Clock;
   metrics: Metrics;
   settings: readonly SettingReport[];
+  command: readonly string[];
   log: Logger;
   onError(error: unknown): void;
 }
@@ -100,6 +102,7 @@ export class HttpServer {
       ? lazyConsole({
           health: this.health,
           settings: parts.settings,
+          backups: openBackups(parts),
           authenticator: this.authenticator,
           browserSessions: parts.browserSessions,
           keys: parts.keys,

@@ -16,6 +16,7 @@ export type AuditAction =
   | "session imported"
   | "key created"
   | "key revoked"
+  | "backup downloaded"
   | "opened to all"
   | "link created"
   | "signed in"

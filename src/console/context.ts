@@ -19,6 +19,7 @@ import type { CallActivity } from "../tools/call-activity.ts";
 import { changesOf } from "../tools/session/changes.ts";
 import { SessionHandle, type SessionServices } from "../tools/session/session-handle.ts";
 import type { Transfer } from "../transfer/transfer.ts";
+import type { Backups } from "./backups.ts";
 import type { Health } from "./health.ts";
 import type { Imports } from "./imports.ts";
 import type { Talks } from "./talks.ts";
@@ -54,6 +55,8 @@ export interface ConsoleOptions {
   /** The clients that are connected now: see `ClientStore`. */
   connected: ClientStore["connected"];
   health: Health;
+  /** Absent where none can be made from here. */
+  backups: Backups | undefined;
   /** The settings with their origins; empty if the server was not started by the command. */
   settings: readonly SettingReport[];
   /** The audit, newest first. */

@@ -1,13 +1,18 @@
 // What the console shows of the server and of an account, and the files that it takes.
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
+import { databaseFile } from "../../src/storage/admin.ts";
+import { openDatabase } from "../support/database.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { serveWithKeys, speak } from "../support/people.ts";
 import { signedIn } from "../support/plain-browser.ts";
+import { PROGRAM } from "../support/process.ts";
 import { SECRET } from "../support/shared-session.ts";
 
 describe("the account", () => {
@@ -75,6 +80,32 @@ describe("the page of the server's health", () => {
     const text = await (await operator.browser.get("/console/health")).text();
     for (const part of ["11m", "(hidden)", "A key is required"]) expect(text).toContain(part);
     expect(text).not.toContain(SECRET);
+  });
+});
+
+describe("backups", () => {
+  it("are made beside the server and downloaded by the operator alone, and one that fails says why", async () => {
+    const server = await serveWithKeys({}, { command: PROGRAM });
+    const [op, ana] = [await signedIn(server, "op", "admin"), await signedIn(server, "ana")];
+    const person = await speak(server.url, "2026", ana.key);
+    await person.at("name=work").call("state_set", { key: "answer", value: 42 });
+    const text = async (): Promise<string> => (await op.browser.get("/console/health")).text();
+    const make = () => op.browser.send("/console/health", "/console/health/backups");
+    await make();
+    const link = /\/console\/health\/backups\/holdfast-[0-9TZ]+\.db/;
+    await expect.poll(text, { timeout: 60_000 }).toMatch(link);
+    const path = link.exec(await text())![0];
+    const copy = await op.browser.get(path);
+    const taken = temporaryFolder();
+    writeFileSync(databaseFile(taken), await copy.bytes());
+    const database = openDatabase(taken);
+    expect(database.prepare("SELECT value FROM session_state").pluck().all()).toEqual(["42"]);
+    expect((await ana.browser.get(path)).status).toBe(403);
+    expect((await op.browser.get("/console/health/backups/holdfast.db")).status).toBe(404);
+    rmSync(join(server.folder, "backups"), { recursive: true });
+    writeFileSync(join(server.folder, "backups"), "in the way");
+    await make();
+    await expect.poll(text, { timeout: 60_000 }).toMatch(/None was made: /);
   });
 });
 

@@ -25,7 +25,7 @@ export interface KeyedServer {
 /** Runs in the test's own process; nobody gets in without a key. */
 export async function serveWithKeys(
   config: Settings = {},
-  parts: Pick<HoldfastOptions, "tools" | "prompts"> = {},
+  parts: Pick<HoldfastOptions, "tools" | "prompts" | "command"> = {},
 ): Promise<KeyedServer> {
   const folder = temporaryFolder();
   const settings = { port: 0, "data-dir": folder, durability: "normal", ...config };

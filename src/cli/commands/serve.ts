@@ -19,6 +19,7 @@ import { openings, ownAddresses } from "../../http/open-network.ts";
 import type { Waiting } from "../../jobs/cleanup.ts";
 import { systemReason } from "../../lib/system-errors.ts";
 import { databaseFile } from "../../storage/admin.ts";
+import { ownCommand } from "../own-command.ts";
 import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
 import { suggestOllama } from "./ollama.ts";
@@ -29,7 +30,10 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
       "holdfast: --model-key can be read by every user of this machine; HOLDFAST_MODEL_KEY cannot.",
     );
   }
-  const running = await createHoldfast(onToolFault(terminal)).run("http", settings);
+  const running = await createHoldfast({
+    ...onToolFault(terminal),
+    command: ownCommand(),
+  }).run("http", settings);
   terminal.onStop(() => running.stop());
   for (const warning of settingWarnings(running.app.config, process.env))
     terminal.warn(`holdfast: ${warning}`);

@@ -1,7 +1,6 @@
 // `holdfast connect PROGRAM`: prints or writes the configuration with which a program finds this server.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isSea } from "node:sea";
 import { asTexts, type Config, loadConfig, type Settings } from "../../config/config.ts";
 import { folderOf, serverOf } from "../../config/data-place.ts";
 import { KEY_VARIABLE } from "../../config/report.ts";
@@ -22,6 +21,7 @@ import { atFile } from "../../lib/system-errors.ts";
 import { eitherOf } from "../../lib/text/expected.ts";
 import { similarTo } from "../../lib/text/similar.ts";
 import { checkName } from "../../sessions/texts.ts";
+import { ownCommand } from "../own-command.ts";
 import { table } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { hasDatabase, withData } from "../with-data.ts";
@@ -117,11 +117,11 @@ function checkedUrl(url: string | undefined): string | undefined {
  * Use absolute paths of the running program and its data folder: a client starts them in a folder of its own choice.
  */
 function stdioWay(config: Config, name: string): Ways["stdio"] {
-  const script = isSea() ? [] : [resolve(process.argv[1]!)];
+  const [command, ...script] = ownCommand();
   const folder = folderOf(config);
   const where = folder === undefined ? [] : ["--data-dir", resolve(folder)];
   return {
-    command: process.execPath,
+    command,
     args: [...script, "stdio", ...where, "--name", name],
     // The address has a password, which only the user writes anywhere.
     ...(serverOf(config) && { env: { HOLDFAST_DATABASE_URL: "DATABASE_URL" } }),

@@ -8,12 +8,20 @@ import { AppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { counted } from "../../lib/text/plural.ts";
 import type { Sample } from "../../telemetry/samples.ts";
-import type { ConsoleEnv, ConsoleOptions } from "../context.ts";
+import type { Backups } from "../backups.ts";
+import {
+  type ConsoleContext,
+  type ConsoleEnv,
+  type ConsoleOptions,
+  logFailed,
+} from "../context.ts";
 import type { DueSessions } from "../health.ts";
-import { type Html, page, when } from "../layout.ts";
+import { type Html, page, tokenInput, when } from "../layout.ts";
+import { sendFile } from "../parts/download.ts";
 import { table } from "../parts/table.ts";
 
-export function healthRoutes(app: Hono<ConsoleEnv>, { health, settings }: ConsoleOptions): void {
+export function healthRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
+  const { health, settings, backups } = options;
   app.use("/health/*", async (c, next) => {
     if (!may(c.get("principal"), "admin"))
       throw new AppError("forbidden", "This page is the operator's: it needs the scope admin.");
@@ -38,6 +46,8 @@ export function healthRoutes(app: Hono<ConsoleEnv>, { health, settings }: Consol
           >
             ${findingsView(findings)} ${dueView(due)}
           </div>
+          <h2>Backups</h2>
+          ${backups === undefined ? NO_BACKUPS : await backupsView(c, backups)}
           <h2>The last day</h2>
           ${chartsView(health.samples())}
           <h2>Settings</h2>
@@ -47,6 +57,76 @@ export function healthRoutes(app: Hono<ConsoleEnv>, { health, settings }: Consol
   });
 
   app.get("/health/samples", (c) => c.json(health.samples()));
+  if (backups !== undefined) backupRoutes(app, backups, options);
+}
+
+function backupRoutes(app: Hono<ConsoleEnv>, backups: Backups, options: ConsoleOptions): void {
+  app.post("/health/backups", (c) => {
+    backups.make();
+    return c.redirect("/console/health", 303);
+  });
+
+  app.get("/health/backups/:name", async (c) => {
+    // It holds the conversations of all: who only came from this machine may be any of its users.
+    if (!c.get("signedIn"))
+      throw new AppError("forbidden", "To download a backup, sign in: holdfast console.");
+    const { file, bytes } = await backups.read(c.req.param("name"), c.get("principal"));
+    return sendFile(c, {
+      ...{ name: file.name, type: "application/vnd.sqlite3", bytes, length: file.bytes },
+      onError: (error) => logFailed(options, error),
+    });
+  });
+}
+
+const NO_BACKUPS = html`<p class="soft">
+  They are made by the operator of this data, not from here: see
+  <code>holdfast backup --help</code>.
+</p>`;
+
+async function backupsView(c: ConsoleContext, backups: Backups): Promise<Html> {
+  const now = Date.now();
+  const files = await backups.list();
+  return html`<div
+    id="backups"
+    ${
+      backups.isRunning
+        ? html`hx-get="/console/health" hx-trigger="every 1s" hx-select="#backups"
+          hx-swap="outerHTML"`
+        : ""
+    }
+  >
+    ${
+      backups.fault === undefined
+        ? ""
+        : html`<p class="fault" role="alert">None was made: ${backups.fault}</p>`
+    }
+    ${
+      files.length === 0
+        ? html`<p class="empty">None was made from here yet.</p>`
+        : table(
+            "Backups",
+            ["File", "Size", "Made"],
+            files.map(({ name, bytes, at }) => [
+              c.get("signedIn")
+                ? html`<a href="/console/health/backups/${name}" download>${name}</a>`
+                : html`<code>${name}</code>`,
+              sizeText(bytes),
+              when(at, now),
+            ]),
+          )
+    }
+    ${
+      backups.isRunning
+        ? html`<p role="status">One is being made …</p>`
+        : html`<form method="post" action="/console/health/backups">
+            ${tokenInput(c)}<button>Make a backup</button>
+          </form>`
+    }
+    <p class="soft">
+      They are in <code>${backups.folder}</code>; the newest seven stay. A disk that fails takes
+      them along: download one, or let cron write them elsewhere.
+    </p>
+  </div>`;
 }
 
 const MARKS = { fail: "✗", warn: "!", ok: "✓" } as const;

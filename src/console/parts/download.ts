@@ -12,24 +12,52 @@ export interface Download {
 
 const TYPES = { md: "text/markdown; charset=utf-8", jsonl: "application/jsonl" } as const;
 
-export function download(c: ConsoleContext, { title, ending, texts, onError }: Download): Response {
-  c.header("content-disposition", `attachment; filename="${fileName(title)}.${ending}"`);
-  c.header("content-type", TYPES[ending]);
-  // A broken stream breaks the connection: the browser does not take the part for the whole.
-  return c.body(ReadableStream.from(encoded(texts, onError)) as globalThis.ReadableStream);
+export const download = (
+  c: ConsoleContext,
+  { title, ending, texts, onError }: Download,
+): Response =>
+  sendFile(c, {
+    name: `${fileName(title)}.${ending}`,
+    type: TYPES[ending],
+    bytes: encoded(texts),
+    onError,
+  });
+
+export interface SentFile {
+  name: string;
+  type: string;
+  bytes: AsyncIterable<Uint8Array>;
+  /** Bytes in all, if they are known. */
+  length?: number;
+  onError(error: unknown): void;
 }
 
-async function* encoded(
-  texts: AsyncIterable<string>,
+export function sendFile(
+  c: ConsoleContext,
+  { name, type, bytes, length, onError }: SentFile,
+): Response {
+  c.header("content-disposition", `attachment; filename="${name}"`);
+  c.header("content-type", type);
+  if (length !== undefined) c.header("content-length", `${length}`);
+  // A broken stream breaks the connection: the browser does not take the part for the whole.
+  return c.body(ReadableStream.from(watched(bytes, onError)) as globalThis.ReadableStream);
+}
+
+async function* watched(
+  bytes: AsyncIterable<Uint8Array>,
   onError: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
   try {
-    for await (const text of texts) yield encoder.encode(text);
+    yield* bytes;
   } catch (error) {
     onError(error);
     throw error;
   }
+}
+
+async function* encoded(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for await (const text of texts) yield encoder.encode(text);
 }
 
 /** Letters, digits and dashes: safe in a header and in every file system. */

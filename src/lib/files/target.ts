@@ -23,5 +23,8 @@ export function findTarget(name: string): {
   return { file: realpathSync(name), kind: "file" };
 }
 
+/** Names of backups in a folder: see `timestamp`. */
+export const DATED_BACKUP = /^holdfast-\d{8}T\d{6}Z\.db$/;
+
 /** A time for names of files: `20261122T133700Z`. */
 export const timestamp = (at = new Date()): string => at.toISOString().replace(/[-:]|\.\d+/g, "");

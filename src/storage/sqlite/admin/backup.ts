@@ -11,7 +11,7 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { AppError } from "../../../lib/errors.ts";
 import { requireRoom } from "../../../lib/files/room.ts";
-import { findTarget, timestamp } from "../../../lib/files/target.ts";
+import { DATED_BACKUP, findTarget, timestamp } from "../../../lib/files/target.ts";
 import { createPartial, writeWhole } from "../../../lib/files/whole-file.ts";
 import { openExisting } from "../engine/connection.ts";
 import { fromSqlite } from "../engine/errors.ts";
@@ -93,15 +93,13 @@ function findFile(target: string): { file: string; isDated: boolean } {
   return { file, isDated: false };
 }
 
-const DATED = /^holdfast-\d{8}T\d{6}Z\.db$/;
-
 /**
  * Deletes older dated backups. Other names and special files stay, and so does the new file, whatever the clock says.
  */
 function removeOld(made: string, keep: number): string[] {
   const folder = dirname(made);
   const old = readdirSync(folder)
-    .filter((name) => DATED.test(name) && name !== basename(made))
+    .filter((name) => DATED_BACKUP.test(name) && name !== basename(made))
     .filter((name) => lstatSync(join(folder, name)).isFile())
     .toSorted()
     .toReversed()

@@ -1,0 +1,8 @@
+import { resolve } from "node:path";
+// The words that start this program anew.
+import { isSea } from "node:sea";
+
+export const ownCommand = (): [string, ...string[]] => [
+  process.execPath,
+  ...(isSea() ? [] : [resolve(process.argv[1]!)]),
+];
