@@ -124,7 +124,9 @@ async function backupsView(c: ConsoleContext, backups: Backups): Promise<Html> {
     }
     <p class="soft">
       They are in <code>${backups.folder}</code>; the newest seven stay. A disk that fails takes
-      them along: download one, or let cron write them elsewhere.
+      them along:
+      ${c.get("signedIn") ? "" : html`sign in by a link of <code>holdfast console</code> to`}
+      download one, or let cron write them elsewhere.
     </p>
   </div>`;
 }
