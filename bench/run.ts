@@ -10,8 +10,9 @@ import { measureGrowth } from "./growth.ts";
 import { measureMemory, measureStreams } from "./memory.ts";
 import { measurePostgres } from "./postgres/measure.ts";
 import { measureRehydration } from "./rehydration.ts";
+import { measureRelevance } from "./relevance.ts";
 import { type Measurement, met, type Row } from "./row.ts";
-import { measureSearch } from "./search.ts";
+import { measureSearch } from "./search-speed.ts";
 import { measureStart } from "./start.ts";
 
 const GROUPS: Record<string, Measurement> = {
@@ -22,7 +23,8 @@ const GROUPS: Record<string, Measurement> = {
   streams: measureStreams,
   cleanup: measureCleanup,
   growth: measureGrowth,
-  search: measureSearch,
+  search: measureRelevance,
+  "search-speed": measureSearch,
   postgres: measurePostgres,
 };
 
