@@ -30,6 +30,7 @@ const FLOORS: Record<string, number> = {
   telemetry: 1,
   chat: 2,
   events: 2,
+  oauth: 2,
   protocol: 2,
   sessions: 2,
   state: 2,

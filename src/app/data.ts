@@ -31,7 +31,10 @@ type Kind =
   | "stream"
   | "request key" // with its outcome
   | "audit entry"
-  | "console session";
+  | "console session"
+  | "OAuth client"
+  | "OAuth grant"
+  | "OAuth token";
 
 export interface Data {
   readonly config: Config;
@@ -270,6 +273,9 @@ function cleanupOf(
       "request key": storage.keyedCalls,
       "audit entry": storage.audit,
       "console session": storage.browserSessions,
+      "OAuth token": storage.oauthRecords,
+      "OAuth grant": storage.oauthGrants,
+      "OAuth client": storage.oauthClients,
     },
     onError,
     storage.upkeep,

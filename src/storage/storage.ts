@@ -11,6 +11,7 @@ import type { Cutoffs, Maintenance } from "../jobs/cleanup.ts";
 import type { Jump } from "../jobs/trusted-time.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { AppError } from "../lib/errors.ts";
+import type { OAuthClientStore, OAuthGrantStore, OAuthRecordStore } from "../oauth/store.ts";
 import type { SigningKeyStore } from "../protocol/signing-keys.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
@@ -37,6 +38,9 @@ export interface Storage {
   readonly signingKeys: SigningKeyStore;
   readonly apiKeys: ApiKeyStore;
   readonly browserSessions: BrowserSessionStore;
+  readonly oauthClients: OAuthClientStore;
+  readonly oauthGrants: OAuthGrantStore;
+  readonly oauthRecords: OAuthRecordStore;
   readonly audit: AuditStore;
   readonly transfer: TransferStore;
   readonly upkeep: Maintenance;

@@ -13,6 +13,7 @@ import { instanceContract } from "./instances.ts";
 import { keyedCallLimitsContract } from "./keyed-call-limits.ts";
 import { keyedCallsContract } from "./keyed-calls.ts";
 import { messageDeletionContract } from "./message-deletion.ts";
+import { oauthContract } from "./oauth.ts";
 import { processContract } from "./processes.ts";
 import { raceContract } from "./races.ts";
 import { relayContract } from "./relay.ts";
@@ -51,6 +52,7 @@ for (const [engine, open] of Object.entries(engines)) {
     signingKeysContract(open);
     apiKeyContract(open);
     browserSessionContract(open);
+    oauthContract(open);
     auditContract(open);
     transferContract(open);
 

@@ -9,6 +9,9 @@ import type { DatabaseServer, Storage, StorageOptions } from "../storage.ts";
 import { postgresApiKeyStore } from "./access/api-key-store.ts";
 import { postgresAuditStore } from "./access/audit-store.ts";
 import { postgresBrowserSessionStore } from "./access/browser-session-store.ts";
+import { postgresOAuthClientStore } from "./access/oauth-client-store.ts";
+import { postgresOAuthGrantStore } from "./access/oauth-grant-store.ts";
+import { postgresOAuthRecordStore } from "./access/oauth-record-store.ts";
 import { postgresSigningKeyStore } from "./access/signing-key-store.ts";
 import { Engine } from "./engine/engine.ts";
 import { databaseOf } from "./engine/transaction.ts";
@@ -110,6 +113,9 @@ async function storageOf(
     signingKeys: postgresSigningKeyStore(engine),
     apiKeys,
     browserSessions: postgresBrowserSessionStore(engine),
+    oauthClients: postgresOAuthClientStore(engine),
+    oauthGrants: postgresOAuthGrantStore(engine),
+    oauthRecords: postgresOAuthRecordStore(engine),
     audit: postgresAuditStore(engine),
     transfer: postgresTransferStore(engine, { maxMessages, usage, writes }),
     upkeep: postgresUpkeep(engine),

@@ -6,6 +6,9 @@ import type { Storage, StorageOptions } from "../storage.ts";
 import { sqliteApiKeyStore } from "./access/api-key-store.ts";
 import { sqliteAuditStore } from "./access/audit-store.ts";
 import { sqliteBrowserSessionStore } from "./access/browser-session-store.ts";
+import { sqliteOAuthClientStore } from "./access/oauth-client-store.ts";
+import { sqliteOAuthGrantStore } from "./access/oauth-grant-store.ts";
+import { sqliteOAuthRecordStore } from "./access/oauth-record-store.ts";
 import { sqliteSigningKeyStore } from "./access/signing-key-store.ts";
 import { refuseInstances } from "./admin/claim.ts";
 import { databaseFile } from "./admin/files.ts";
@@ -160,6 +163,9 @@ function storesOf(engine: Engine, sqlite: Sqlite, room: Room | undefined, option
     signingKeys: sqliteSigningKeyStore(engine),
     apiKeys: sqliteApiKeyStore(engine),
     browserSessions: sqliteBrowserSessionStore(engine),
+    oauthClients: sqliteOAuthClientStore(engine),
+    oauthGrants: sqliteOAuthGrantStore(engine),
+    oauthRecords: sqliteOAuthRecordStore(engine),
     audit: sqliteAuditStore(engine),
     transfer: sqliteTransferStore(engine, sqlite, reader, {
       ...{ maxMessages, usage, writes, shrink },

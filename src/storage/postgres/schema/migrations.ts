@@ -196,5 +196,22 @@ export const migrations: Migration[] = [
       "ALTER TABLE \"leases\" ADD CONSTRAINT \"leases_instance_id_instances_id_fk\" FOREIGN KEY (\"instance_id\") REFERENCES \"instances\"(\"id\") ON DELETE cascade ON UPDATE no action;",
       "CREATE INDEX \"keyed_calls_running\" ON \"keyed_calls\" USING btree (\"instance_id\") WHERE outcome is null;"
     ]
+  },
+  {
+    "createdAt": 1795723601414,
+    "hash": "0e19a8c9f79767574c14f78f79e8d1353abaf17c5563acff9d1ce8429c6202ec",
+    "statements": [
+      "CREATE TABLE \"oauth_clients\" (\n\t\"id\" text collate \"C\" PRIMARY KEY NOT NULL,\n\t\"kind\" text collate \"C\" NOT NULL,\n\t\"metadata\" text collate \"C\" NOT NULL,\n\t\"created_at\" bigint NOT NULL,\n\t\"expires_at\" bigint\n);",
+      "CREATE TABLE \"oauth_grants\" (\n\t\"id\" text collate \"C\" PRIMARY KEY NOT NULL,\n\t\"principal\" text collate \"C\" NOT NULL,\n\t\"client_id\" text collate \"C\" NOT NULL,\n\t\"client_name\" text collate \"C\" NOT NULL,\n\t\"redirect_host\" text collate \"C\" NOT NULL,\n\t\"scope\" text collate \"C\" NOT NULL,\n\t\"key_id\" text collate \"C\",\n\t\"created_at\" bigint NOT NULL,\n\t\"last_used_at\" bigint NOT NULL,\n\t\"expires_at\" bigint NOT NULL\n);",
+      "CREATE TABLE \"oauth_keys\" (\n\t\"id\" bigint PRIMARY KEY NOT NULL,\n\t\"jwk\" text collate \"C\" NOT NULL,\n\t\"created_at\" bigint NOT NULL\n);",
+      "CREATE TABLE \"oauth_records\" (\n\t\"kind\" text collate \"C\" NOT NULL,\n\t\"hash\" \"bytea\" NOT NULL,\n\t\"grant_id\" text collate \"C\",\n\t\"payload\" text collate \"C\" NOT NULL,\n\t\"consumed_at\" bigint,\n\t\"expires_at\" bigint NOT NULL,\n\tCONSTRAINT \"oauth_records_kind_hash_pk\" PRIMARY KEY(\"kind\",\"hash\")\n);",
+      "ALTER TABLE \"oauth_records\" ADD CONSTRAINT \"oauth_records_grant_id_oauth_grants_id_fk\" FOREIGN KEY (\"grant_id\") REFERENCES \"oauth_grants\"(\"id\") ON DELETE cascade ON UPDATE no action;",
+      "CREATE INDEX \"oauth_clients_expiry\" ON \"oauth_clients\" USING btree (\"expires_at\");",
+      "CREATE INDEX \"oauth_grants_principal\" ON \"oauth_grants\" USING btree (\"principal\",\"last_used_at\");",
+      "CREATE INDEX \"oauth_grants_client\" ON \"oauth_grants\" USING btree (\"client_id\");",
+      "CREATE INDEX \"oauth_grants_expiry\" ON \"oauth_grants\" USING btree (\"expires_at\");",
+      "CREATE INDEX \"oauth_records_grant\" ON \"oauth_records\" USING btree (\"grant_id\");",
+      "CREATE INDEX \"oauth_records_expiry\" ON \"oauth_records\" USING btree (\"expires_at\");"
+    ]
   }
 ];

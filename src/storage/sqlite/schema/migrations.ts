@@ -417,5 +417,21 @@ export const migrations: Migration[] = [
     "statements": [
       "-- The program indexes the messages of a session that changes hands, in batches: one statement would hold up everybody.\nDROP TRIGGER `messages_fts_owner`;"
     ]
+  },
+  {
+    "createdAt": 1795723599478,
+    "hash": "e0a1d55538c653ac98b746ed0bc927e1975ec9799bc13f2bf57a5fd5bfa91041",
+    "statements": [
+      "CREATE TABLE `oauth_clients` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`kind` text NOT NULL,\n\t`metadata` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer\n);",
+      "CREATE INDEX `oauth_clients_expiry` ON `oauth_clients` (`expires_at`);",
+      "CREATE TABLE `oauth_grants` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`principal` text NOT NULL,\n\t`client_id` text NOT NULL,\n\t`client_name` text NOT NULL,\n\t`redirect_host` text NOT NULL,\n\t`scope` text NOT NULL,\n\t`key_id` text,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL\n);",
+      "CREATE INDEX `oauth_grants_principal` ON `oauth_grants` (`principal`,`last_used_at`);",
+      "CREATE INDEX `oauth_grants_client` ON `oauth_grants` (`client_id`);",
+      "CREATE INDEX `oauth_grants_expiry` ON `oauth_grants` (`expires_at`);",
+      "CREATE TABLE `oauth_keys` (\n\t`id` integer PRIMARY KEY NOT NULL,\n\t`jwk` text NOT NULL,\n\t`created_at` integer NOT NULL\n);",
+      "CREATE TABLE `oauth_records` (\n\t`kind` text NOT NULL,\n\t`hash` blob NOT NULL,\n\t`grant_id` text,\n\t`payload` text NOT NULL,\n\t`consumed_at` integer,\n\t`expires_at` integer NOT NULL,\n\tPRIMARY KEY(`kind`, `hash`),\n\tFOREIGN KEY (`grant_id`) REFERENCES `oauth_grants`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `oauth_records_grant` ON `oauth_records` (`grant_id`);",
+      "CREATE INDEX `oauth_records_expiry` ON `oauth_records` (`expires_at`);"
+    ]
   }
 ];

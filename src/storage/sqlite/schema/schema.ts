@@ -5,6 +5,7 @@ export * from "./tables/clients.ts";
 export * from "./tables/instances.ts";
 export * from "./tables/keyed-calls.ts";
 export * from "./tables/messages.ts";
+export * from "./tables/oauth.ts";
 export * from "./tables/sessions.ts";
 export * from "./tables/streams.ts";
 export * from "./tables/upkeep.ts";

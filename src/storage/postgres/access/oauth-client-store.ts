@@ -1,0 +1,52 @@
+// Clients of the authorization server in PostgreSQL.
+import { desc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
+import type { OAuthClientStore } from "../../../oauth/store.ts";
+import type { Engine } from "../engine/engine.ts";
+import { postgresExpiring } from "../engine/expiring.ts";
+import { prepared } from "../engine/statements.ts";
+import { oauthClients, oauthGrants } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+export function postgresOAuthClientStore(engine: Engine): OAuthClientStore {
+  const { db, clock } = engine;
+  const byId = eq(oauthClients.id, placeholder("id"));
+  const valid = or(isNull(oauthClients.expiresAt), gt(oauthClients.expiresAt, placeholder("now")));
+  const q = prepared({
+    find: () =>
+      db
+        .select()
+        .from(oauthClients)
+        .where(sql`${byId} and ${valid}`),
+    list: () => db.select().from(oauthClients).where(valid).orderBy(desc(oauthClients.createdAt)),
+    // Of those made at one moment, the one just made stays.
+    makeRoom: () =>
+      db.delete(oauthClients).where(
+        sql`id in (select id from oauth_clients where expires_at is not null
+          order by created_at desc, id = ${placeholder("id")} desc, id offset ${placeholder("max")}::bigint)`,
+      ),
+    remove: () => db.delete(oauthClients).where(byId),
+    removeGrants: () => db.delete(oauthGrants).where(eq(oauthGrants.clientId, placeholder("id"))),
+  });
+  return {
+    create: (client, maxUnused) =>
+      engine.write(async () => {
+        await engine.lock("oauth clients");
+        await db.insert(oauthClients).values(client);
+        await q.makeRoom.run({ id: client.id, max: maxUnused });
+      }),
+    find: (id) => engine.read(() => q.find.get({ id, now: clock.now() })),
+    list: () => engine.read(() => q.list.all({ now: clock.now() })),
+    delete: (id) =>
+      engine.write(async () => {
+        const grants = await q.removeGrants.run({ id });
+        return grants.changes + (await q.remove.run({ id })).changes > 0;
+      }),
+    ...postgresExpiring(
+      engine,
+      oauthClients,
+      lte(oauthClients.expiresAt, placeholder("now")),
+      () => ({ now: clock.now() }),
+    ),
+  };
+}

@@ -1,0 +1,67 @@
+// What people have granted to clients, in PostgreSQL.
+import { and, desc, eq, gt, lte, sql } from "drizzle-orm";
+import type { OAuthGrantStore } from "../../../oauth/store.ts";
+import type { Engine } from "../engine/engine.ts";
+import { postgresExpiring } from "../engine/expiring.ts";
+import { prepared } from "../engine/statements.ts";
+import { oauthClients, oauthGrants } from "../schema/schema.ts";
+
+const { placeholder } = sql;
+
+export function postgresOAuthGrantStore(engine: Engine): OAuthGrantStore {
+  const { db, clock } = engine;
+  const byId = eq(oauthGrants.id, placeholder("id"));
+  const valid = gt(oauthGrants.expiresAt, placeholder("now"));
+  const order = [desc(oauthGrants.lastUsedAt), desc(oauthGrants.createdAt)] as const;
+  const q = prepared({
+    find: () => db.select().from(oauthGrants).where(and(byId, valid)),
+    list: () =>
+      db
+        .select()
+        .from(oauthGrants)
+        .where(valid)
+        .orderBy(...order),
+    listOf: () =>
+      db
+        .select()
+        .from(oauthGrants)
+        .where(and(eq(oauthGrants.principal, placeholder("principal")), valid))
+        .orderBy(...order),
+    // Of those used at one moment, the one just made stays.
+    makeRoom: () =>
+      db.delete(oauthGrants).where(
+        sql`id in (select id from oauth_grants where principal = ${placeholder("principal")}
+          order by last_used_at desc, id = ${placeholder("id")} desc, id offset ${placeholder("max")}::bigint)`,
+      ),
+    keepClient: () =>
+      db
+        .update(oauthClients)
+        .set({ expiresAt: null })
+        .where(eq(oauthClients.id, placeholder("clientId"))),
+    remove: () => db.delete(oauthGrants).where(byId),
+  });
+  return {
+    create: (grant, max) =>
+      engine.write(async () => {
+        const { id, principal, clientId } = grant;
+        await engine.lock(`oauth grants of ${principal}`);
+        await db.insert(oauthGrants).values(grant);
+        await q.keepClient.run({ clientId });
+        await q.makeRoom.run({ id, principal, max });
+      }),
+    find: (id) => engine.read(() => q.find.get({ id, now: clock.now() })),
+    list: (principal) =>
+      engine.read(() =>
+        principal === undefined
+          ? q.list.all({ now: clock.now() })
+          : q.listOf.all({ principal, now: clock.now() }),
+      ),
+    delete: (id) => engine.write(async () => (await q.remove.run({ id })).changes === 1),
+    ...postgresExpiring(
+      engine,
+      oauthGrants,
+      lte(oauthGrants.expiresAt, placeholder("now")),
+      () => ({ now: clock.now() }),
+    ),
+  };
+}
