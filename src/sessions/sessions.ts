@@ -15,6 +15,7 @@ import type {
   SessionChanges,
   SessionPage,
   SessionStore,
+  ListOptions,
 } from "./store.ts";
 import { checkName, checkTexts } from "./texts.ts";
 
@@ -185,10 +186,7 @@ export class Sessions {
     return this.#store.counts(id, except);
   }
 
-  async list(
-    principal: Principal,
-    options: { query?: string; byId?: boolean; limit: number; cursor?: string },
-  ): Promise<SessionPage> {
+  async list(principal: Principal, options: ListOptions): Promise<SessionPage> {
     const page = await this.#store.list(principal.id, options);
     const sessions = page.sessions.map((found) => {
       const access = this.#access.accessOf(principal, found.owner, found.access);

@@ -23,6 +23,20 @@ export interface SessionPage {
   nextCursor?: string;
 }
 
+/** The part of a principal's sessions that a list shows. */
+export type ListPart = "own" | "shared" | "pinned";
+
+export interface ListOptions {
+  /** Searched in names and titles, case-insensitively. */
+  query?: string;
+  /** Search the beginning of ids too. */
+  byId?: boolean;
+  /** Without it, all of them. `shared`: by others; `pinned`: own ones. */
+  only?: ListPart | undefined;
+  limit: number;
+  cursor?: string;
+}
+
 export interface SessionChanges {
   /** @throws AppError `conflict` when another session of the owner has this name */
   name?: string | null;
@@ -129,14 +143,10 @@ export interface SessionStore extends Expiring {
   /** Deletes a grant; false if there was none. */
   ungrant(id: string, principal: string, by?: Principal): Promise<boolean>;
   /**
-   * Sessions of `owner` and those shared with it; all sessions without an owner. `query` is searched in names and
-   * titles, case-insensitively; with `byId` also at the beginning of ids.
+   * Sessions of `owner` and those shared with it; all sessions without an owner.
    * @throws AppError `invalid` for a wrong cursor
    */
-  list(
-    owner: string | undefined,
-    options: { query?: string; byId?: boolean; limit: number; cursor?: string },
-  ): Promise<SessionPage>;
+  list(owner: string | undefined, options: ListOptions): Promise<SessionPage>;
   /** Number of `owner`'s sessions in `list` without a query. */
   total(owner: string): Promise<number>;
   /** Number of the owner's own sessions that are not temporary and still there in so many ms if nobody uses them. */

@@ -32,6 +32,28 @@ describe("the account", () => {
   });
 });
 
+describe("the list of conversations", () => {
+  it("shows all of them, one's own, those of others, or the pinned ones, and says where there is none", async () => {
+    const server = await serveWithKeys();
+    const { browser, key } = await signedIn(server, "ana");
+    const person = await speak(server.url, "2026", key);
+    const shown = async (only: string): Promise<string> =>
+      (await browser.get(`/console/sessions?only=${only}`)).text();
+    expect(await shown("pinned")).toContain("You have pinned none");
+    for (const [title, pinned] of [
+      ["fleeting", false],
+      ["kept", true],
+    ] as const) {
+      const { session } = (await person.call("session_open", { title })).data;
+      await person.call("session_update", { session, pinned });
+    }
+    expect(await shown("")).toMatch(/kept[^]*fleeting/);
+    expect(await shown("own")).toMatch(/kept[^]*fleeting/);
+    expect(await shown("pinned")).not.toContain("fleeting");
+    expect(await shown("shared")).toContain("Nobody shares a conversation with you");
+  });
+});
+
 describe("the page of calls", () => {
   it("shows each principal its own, the operator all without what a failure says, and stops nobody else's", async () => {
     const slow = defineTool({

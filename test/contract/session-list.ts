@@ -1,7 +1,7 @@
 // The contract of SessionStore.list: order, pages, cursors, search.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import type { SessionStore } from "../../src/sessions/store.ts";
+import type { ListPart, SessionStore } from "../../src/sessions/store.ts";
 import { ANA, BOB, failure, MAX_AGE, newSession, type Open, say } from "./engine.ts";
 
 /** All ids, page by page; `between` runs after each page. */
@@ -144,6 +144,28 @@ export function sessionListContract(open: Open): void {
         expect(sessions.map(({ title }) => title).toSorted()).toEqual(titles.toSorted());
       },
     );
+
+    it("shows only own ones, only those of others, or only pinned ones", async () => {
+      const { storage } = await open();
+      const [own, pinned, foreign] = [
+        await newSession(storage),
+        await newSession(storage),
+        await newSession(storage, { owner: BOB }),
+      ];
+      await storage.sessions.update(pinned.id, { pinned: true });
+      await storage.sessions.update(foreign.id, { pinned: true });
+      await storage.sessions.grant(foreign.id, { principal: ANA, access: "read" }, 9);
+      const ids = async (only: ListPart, cursor?: string) =>
+        storage.sessions.list(ANA, { limit: 1, only, ...(cursor && { cursor }) });
+      const [first, shared] = [await ids("own"), await ids("shared")];
+      const second = await ids("own", first.nextCursor);
+      expect([...first.sessions, ...second.sessions].map(({ id }) => id).toSorted()).toEqual(
+        [own.id, pinned.id].toSorted(),
+      );
+      expect(second.nextCursor).toBeUndefined();
+      expect(shared).toMatchObject({ sessions: [{ id: foreign.id, access: "read" }] });
+      expect((await ids("pinned")).sessions).toMatchObject([{ id: pinned.id }]);
+    });
 
     it("keeps to its search from page to page", async () => {
       const { storage } = await open();

@@ -5,7 +5,7 @@ import { may, type Principal } from "../../auth/principal.ts";
 import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
-import type { ListedFacts, Offer, SessionPage } from "../../sessions/store.ts";
+import type { ListedFacts, ListPart, Offer, SessionPage } from "../../sessions/store.ts";
 import {
   type ConsoleContext,
   type ConsoleEnv,
@@ -19,6 +19,12 @@ import { titleOf } from "../parts/names.ts";
 import { searchField } from "../parts/search-field.ts";
 
 const PAGE = 50;
+/** What the list can be limited to. */
+const PARTS: readonly { part: ListPart; text: string }[] = [
+  { part: "own", text: "mine" },
+  { part: "shared", text: "shared with me" },
+  { part: "pinned", text: "pinned" },
+];
 /** Sessions that one form may change. */
 const MAX_CHOSEN = 500;
 
@@ -31,12 +37,16 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
     const principal = c.get("principal");
     const query = c.req.query("q") ?? "";
     const cursor = c.req.query("cursor");
+    const only = PARTS.find(({ part }) => part === c.req.query("only"))?.part;
     const [found, offers] = await Promise.all([
-      sessions.list(principal, { query, byId: true, limit: PAGE, ...(cursor && { cursor }) }),
+      sessions.list(principal, {
+        ...{ query, byId: true, only, limit: PAGE },
+        ...(cursor && { cursor }),
+      }),
       sessions.shares.offers(principal),
     ]);
     const any = found.sessions.length > 0 || (await sessions.total(principal)) > 0;
-    const view = { found, offers, any, query, isMore: cursor !== undefined };
+    const view = { found, offers, any, query, only, isMore: cursor !== undefined };
     return c.html(
       page(c, {
         title: "Sessions",
@@ -102,29 +112,31 @@ interface ListView {
   /** True if there are conversations, though perhaps none that was looked for. */
   any: boolean;
   query: string;
+  only: ListPart | undefined;
   /** True on the pages after the first. */
   isMore: boolean;
 }
 
 function listView(c: ConsoleContext, options: ConsoleOptions, view: ListView): Html {
-  const { found, offers, any, query, isMore } = view;
+  const { found, offers, query, only } = view;
   const now = Date.now();
   return html`<h1>Sessions</h1>
     ${offers.length > 0 ? offersView(c, offers) : ""}
     ${searchField({
       label: "Find by name, title or id",
       ...{ action: "/console/sessions", query, results: "list" },
+      more: partChoice(only),
     })}
     <div id="list">
       ${
         found.sessions.length === 0
-          ? emptyView(any, query, isMore)
+          ? emptyView(view)
           : html`<form method="post" action="/console/sessions">
               ${tokenInput(c)}
               <ul class="sessions">
                 ${found.sessions.map((session) => itemView(options, session, now))}
               </ul>
-              ${moreLink(found.nextCursor, query)}
+              ${moreLink(view)}
               <div class="actions">
                 <button class="quiet" name="do" value="export">Export the chosen</button>
                 ${may(c.get("principal"), "write") ? actions : ""}
@@ -177,18 +189,40 @@ function itemView({ services }: ConsoleOptions, session: Listed, now: number): H
   </li>`;
 }
 
-const moreLink = (cursor: string | undefined, query: string): Html | "" =>
+const partChoice = (only: ListPart | undefined): Html =>
+  html`<label
+    >Show
+    <select
+      name="only"
+      hx-get="/console/sessions"
+      hx-trigger="change"
+      hx-include="closest form"
+      hx-target="#list"
+      hx-select="#list"
+      hx-swap="outerHTML"
+      hx-replace-url="true"
+    >
+      <option value="">all</option>
+      ${PARTS.map(
+        ({ part, text }) =>
+          html`<option value="${part}" ${part === only ? "selected" : ""}>${text}</option>`,
+      )}
+    </select></label
+  >`;
+
+const moreLink = ({ found: { nextCursor: cursor }, query, only }: ListView): Html | "" =>
   cursor === undefined
     ? ""
     : html`<p>
         <a
           rel="next"
-          href="/console/sessions?${new URLSearchParams({ q: query, cursor }).toString()}"
+          href="/console/sessions?${new URLSearchParams({ q: query, only: only ?? "", cursor }).toString()}"
           >Older ones</a
         >
       </p>`;
 
-function emptyView(any: boolean, query: string, isMore: boolean): Html {
+function emptyView({ any, query, only, isMore }: ListView): Html {
+  if (only !== undefined && query === "") return html`<p class="empty">${NONE_OF[only]}</p>`;
   if (isMore) return html`<p class="empty">There are no older ones.</p>`;
   if (any && query !== "")
     return html`<p class="empty">
@@ -202,6 +236,12 @@ function emptyView(any: boolean, query: string, isMore: boolean): Html {
     worth keeping.
   </p>`;
 }
+
+const NONE_OF: Readonly<Record<ListPart, string>> = {
+  own: "You have no conversation of your own.",
+  shared: "Nobody shares a conversation with you.",
+  pinned: "You have pinned none. A pinned conversation is kept whatever its age.",
+};
 
 const offersView = (c: ConsoleContext, offers: readonly Offer[]): Html =>
   html`<section class="offers" aria-label="Shares that wait for you">

@@ -213,5 +213,12 @@ export const migrations: Migration[] = [
       "CREATE INDEX \"oauth_records_grant\" ON \"oauth_records\" USING btree (\"grant_id\");",
       "CREATE INDEX \"oauth_records_expiry\" ON \"oauth_records\" USING btree (\"expires_at\");"
     ]
+  },
+  {
+    "createdAt": 1795724616984,
+    "hash": "a486a87e01dbdb39cf31a1b786324f7d5220bb9de65e3e83b8e6479f2a59ce5c",
+    "statements": [
+      "CREATE INDEX \"sessions_pinned\" ON \"sessions\" USING btree (\"owner\",\"last_active_at\",\"id\") WHERE pinned;"
+    ]
   }
 ];

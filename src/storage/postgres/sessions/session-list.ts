@@ -83,12 +83,13 @@ export function postgresSessionList(
         .where(eq(grants.principal, placeholder("owner")))
         .limit(1),
     own: () => list(owned),
+    pinned: () => list(sql`${owned} and sessions.pinned`),
     shared: () => list(sql`sessions.owner <> ${owner} and ${granted}`),
     everybodys: () => list(sql`true`),
   });
 
   return {
-    list: (owner, { query = "", byId = false, limit, cursor }) =>
+    list: (owner, { query = "", byId = false, only, limit, cursor }) =>
       engine.read(async () => {
         const [beforeTime, beforeId, isShared] =
           cursor === undefined ? START : decodeCursor("sessions", Position, cursor);
@@ -100,11 +101,13 @@ export function postgresSessionList(
           });
         const from: Position = [beforeTime, beforeId];
         const wanted = limit + 1;
+        const own = owner === undefined ? q.everybodys : only === "pinned" ? q.pinned : q.own;
+        const mayBeShared = owner !== undefined && (only === undefined || only === "shared");
         const [rows, anyGrant] = await Promise.all([
-          isShared === undefined
-            ? page(owner === undefined ? q.everybodys : q.own, from, wanted)
+          isShared === undefined && only !== "shared"
+            ? page(own, from, wanted)
             : Promise.resolve([]),
-          owner === undefined ? undefined : q.anyGrant.get({ owner }),
+          mayBeShared ? q.anyGrant.get({ owner }) : undefined,
         ]);
         // Others can share as much as they like: the principal's own come first.
         if (anyGrant !== undefined && rows.length < wanted) {

@@ -433,5 +433,12 @@ export const migrations: Migration[] = [
       "CREATE INDEX `oauth_records_grant` ON `oauth_records` (`grant_id`);",
       "CREATE INDEX `oauth_records_expiry` ON `oauth_records` (`expires_at`);"
     ]
+  },
+  {
+    "createdAt": 1795724612754,
+    "hash": "ce1dc890623e62a755fe51e965dac577de4431e5753c1cb30bcac43e37c4dd32",
+    "statements": [
+      "CREATE INDEX `sessions_pinned` ON `sessions` (`owner`,`last_active_at`,`id`) WHERE pinned;"
+    ]
   }
 ];

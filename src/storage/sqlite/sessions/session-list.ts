@@ -77,12 +77,13 @@ export function sqliteSessionList(
         .limit(1)
         .prepare(),
     own: () => list(owned),
+    pinned: () => list(and(owned, sql`sessions.pinned`)!),
     shared: () => list(sql`sessions.owner <> ${placeholder("owner")} and ${granted}`),
     everybodys: () => list(sql`true`),
   });
 
   return {
-    list: (owner, { query = "", byId = false, limit, cursor }) =>
+    list: (owner, { query = "", byId = false, only, limit, cursor }) =>
       engine.readDurable(() => {
         const [beforeTime, beforeId, isShared] =
           cursor === undefined ? START : decodeCursor("sessions", Position, cursor);
@@ -99,12 +100,11 @@ export function sqliteSessionList(
           });
         const from: Position = [beforeTime, beforeId];
         const wanted = limit + 1;
-        const rows =
-          isShared === undefined
-            ? page(owner === undefined ? q.everybodys : q.own, from, wanted)
-            : [];
+        const first = owner === undefined ? q.everybodys : only === "pinned" ? q.pinned : q.own;
+        const rows = isShared === undefined && only !== "shared" ? page(first, from, wanted) : [];
+        const mayBeShared = owner !== undefined && (only === undefined || only === "shared");
         // Others can share as much as they like: the principal's own come first.
-        if (owner !== undefined && rows.length < wanted && q.anyGrant.get({ owner }) !== undefined)
+        if (mayBeShared && rows.length < wanted && q.anyGrant.get({ owner }) !== undefined)
           rows.push(...page(q.shared, isShared === undefined ? START : from, wanted - rows.length));
         const found = rows.slice(0, limit);
         const last = found.at(-1);

@@ -29,6 +29,9 @@ export const sessions = sqliteTable(
   (t) => [
     uniqueIndex("sessions_owner_name").on(t.owner, t.name),
     index("sessions_owner_activity").on(t.owner, t.lastActiveAt, t.id),
+    index("sessions_pinned")
+      .on(t.owner, t.lastActiveAt, t.id)
+      .where(sql`pinned`),
     index("sessions_activity").on(t.lastActiveAt),
     index("sessions_temporary")
       .on(sql`last_active_at + keep_ms`)

@@ -1,0 +1,1 @@
+CREATE INDEX `sessions_pinned` ON `sessions` (`owner`,`last_active_at`,`id`) WHERE pinned;
