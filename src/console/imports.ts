@@ -14,7 +14,7 @@ import type { Upload } from "./upload.ts";
 const KEEP_MS = 30 * 60_000;
 
 export type ImportStage =
-  | { stage: "checking" }
+  | { stage: "checking"; done: number; total: number }
   | { stage: "rehearsed"; source: Source; results: readonly Imported[] }
   | { stage: "running"; done: number; total: number }
   | { stage: "done"; source: Source; results: readonly Imported[] }
@@ -23,18 +23,21 @@ export type ImportStage =
 export interface ImportParts {
   transfer: Transfer;
   log: Logger;
+  /** Most bytes that a packed file may hold. */
+  maxUnpackedBytes: number;
 }
 
 export class ImportJob {
   /** Name of the file, of any text. */
   readonly name: string;
-  state: ImportStage = { stage: "checking" };
+  state: ImportStage = { stage: "checking", done: 0, total: 0 };
   readonly #upload: Upload;
   readonly #principal: Pick<Principal, "id">;
   readonly #parts: ImportParts;
   readonly #abort = new AbortController();
   readonly #onExpired: () => void;
   #expiry: NodeJS.Timeout | undefined;
+  #source: Source | undefined;
   #work: Promise<void>;
 
   constructor(
@@ -70,15 +73,20 @@ export class ImportJob {
     clearTimeout(this.#expiry);
     if (this.state.stage === "rehearsed")
       this.state = { stage: "failed", fault: "The file was not imported, and is removed." };
-    await this.#upload.remove();
+    await this.#removeFiles();
   }
 
   async #rehearse(format: Format): Promise<void> {
-    const source = await this.#parts.transfer.open(this.#upload.path, {
-      ...{ format, owner: this.#principal.id },
-      signal: this.#abort.signal,
-      onBytes: () => this.#abort.signal.throwIfAborted(),
+    const { signal } = this.#abort;
+    const source = await this.#parts.transfer.open([this.#upload.path], {
+      ...{ format, owner: this.#principal.id, signal },
+      maxUnpackedBytes: this.#parts.maxUnpackedBytes,
+      onBytes: (done, total) => {
+        signal.throwIfAborted();
+        this.state = { stage: "checking", done, total };
+      },
     });
+    this.#source = source;
     const results = await this.#bring(source, true, () => undefined);
     this.state = { stage: "rehearsed", source, results };
   }
@@ -89,7 +97,11 @@ export class ImportJob {
     this.state = running;
     const results = await this.#bring(source, false, (count) => (running.done += count));
     this.state = { stage: "done", source: { ...source, sessions: [] }, results };
-    await this.#upload.remove();
+    await this.#removeFiles();
+  }
+
+  async #removeFiles(): Promise<void> {
+    await Promise.all([this.#upload.remove(), this.#source?.[Symbol.asyncDispose]()]);
   }
 
   #bring(
@@ -121,7 +133,7 @@ export class ImportJob {
         ? "Stopped. What is in stays; importing the file again does the rest."
         : known.advice;
       this.state = { stage: "failed", fault };
-      await this.#upload.remove();
+      await this.#removeFiles();
     }
     this.#expiry = setTimeout(this.#onExpired, KEEP_MS).unref();
   }

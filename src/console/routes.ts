@@ -26,12 +26,16 @@ import { sessionListRoutes } from "./pages/sessions.ts";
 import { fromHere, signedIn, signInRoutes, signOut, withToken } from "./sign-in.ts";
 import { Talks } from "./talks.ts";
 
+/** A packed file may hold so many times the bytes of the largest upload. */
+const UNPACKED = 20;
+
 /** All pages below /console, and what ends their work. */
 export function consoleRoutes(parts: Omit<ConsoleOptions, "talks" | "imports">): {
   app: Hono<ConsoleEnv>;
   close(): Promise<void>;
 } {
-  const imports = new Imports(parts);
+  const maxUnpackedBytes = UNPACKED * parts.maxUploadBytes;
+  const imports = new Imports({ ...parts, maxUnpackedBytes });
   const app = routes({ ...parts, talks: new Talks(), imports });
   return { app, close: () => imports.close() };
 }

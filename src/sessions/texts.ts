@@ -4,7 +4,7 @@ import { checkText } from "../lib/text/text.ts";
 
 const MAX_NAME_BYTES = 200;
 export const MAX_TITLE_BYTES = 500;
-const MAX_SYSTEM_BYTES = 64_000;
+export const MAX_SYSTEM_BYTES = 64_000;
 
 /** @throws AppError `invalid` */
 export function checkName(name: string, what = "name"): void {

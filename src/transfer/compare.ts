@@ -20,21 +20,22 @@ export interface Comparison {
 
 /**
  * Compares messages and state. Name, title, system prompt and pin belong to the server, so they are not compared. A
- * message that was deleted here stays deleted, even if the file has it.
+ * message that was deleted here stays deleted, even if the file has it. `hasTimes`: false for a file without times.
  */
 export async function compare(
   stored: AsyncIterable<TransferRecord>,
   file: AsyncIterable<Content>,
+  { hasTimes = true }: { hasTimes?: boolean } = {},
 ): Promise<Comparison> {
   const [ours, theirs] = [new Side(stored), new Side(file)];
   try {
-    return await compareSides(ours, theirs);
+    return await compareSides(ours, theirs, hasTimes);
   } finally {
     await Promise.all([ours.leave(), theirs.leave()]);
   }
 }
 
-async function compareSides(ours: Side, theirs: Side): Promise<Comparison> {
+async function compareSides(ours: Side, theirs: Side, hasTimes: boolean): Promise<Comparison> {
   const keys = compareState(await ours.state(), await theirs.state());
   let { ahead, behind, different } = keys;
   const settled = new Set<number>();
@@ -52,7 +53,7 @@ async function compareSides(ours: Side, theirs: Side): Promise<Comparison> {
       mine = await ours.message();
       continue;
     }
-    different = !isSame(mine, yours);
+    different = !isSame(mine, yours) || (hasTimes && mine.createdAt !== yours.createdAt);
     if (mine.status !== yours.status) {
       if (yours.status === "complete") settled.add(yours.seq);
       if (mine.status === "complete") behind = true;
@@ -143,10 +144,6 @@ function compareState(mine: Map<string, Digest>, yours: Map<string, Digest>) {
   return { newer, behind, different, ahead: newer.size > 0, all };
 }
 
-/** Compares everything but the status, which settles later, and the author, which files of earlier versions lack. */
+/** Compares everything but the time, which some files lack, the status, which settles later, and the author, which files of earlier versions lack. */
 const isSame = (a: Message, b: Message): boolean =>
-  a.seq === b.seq &&
-  a.role === b.role &&
-  a.content === b.content &&
-  a.model === b.model &&
-  a.createdAt === b.createdAt;
+  a.seq === b.seq && a.role === b.role && a.content === b.content && a.model === b.model;

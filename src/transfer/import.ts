@@ -95,6 +95,7 @@ async function importOne(
     const found = await compare(
       parts.store.snapshot(stored.id),
       living(incoming.open(), parts.now()),
+      incoming,
     );
     const { relation, newMessages } = found;
     if (relation === "same") return { ...result, outcome: "unchanged" };

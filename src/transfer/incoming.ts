@@ -16,6 +16,8 @@ export type Header = Omit<SessionRecord, "owner"> & { owner: string | undefined 
 export interface Incoming {
   header: Header;
   counts: ContentCounts;
+  /** False when messages have no times of their own: they got the time of their import. */
+  hasTimes: boolean;
   /** Reads the content from the start. */
   open(): AsyncIterable<Content>;
 }

@@ -4,7 +4,7 @@ import { AppError } from "../lib/errors.ts";
 import type { Session } from "../sessions/session.ts";
 import { endOf, toLine } from "./formats/jsonl.ts";
 import { toMarkdown } from "./formats/markdown.ts";
-import { readSource, type Source, type SourceOptions } from "./formats/source.ts";
+import type { Source, SourceOptions } from "./formats/source.ts";
 import {
   type Imported,
   type ImportOptions,
@@ -45,9 +45,14 @@ export class Transfer {
     yield* format === "jsonl" ? toLines(pieces) : toMarkdown(pieces);
   }
 
-  /** Checks a whole file. @throws AppError `invalid` with a line for each fault */
-  open(file: string, options: Omit<SourceOptions, "limits">): Promise<Source> {
-    return readSource(file, { ...options, limits: this.#parts.limits });
+  /** Checks whole files. Dispose of the source when it is imported. @throws AppError `invalid` with a line for each fault */
+  async open(
+    paths: readonly string[],
+    options: Omit<SourceOptions, "limits" | "now">,
+  ): Promise<Source> {
+    const { limits, now } = this.#parts;
+    const { readSource } = await import("./formats/source.ts");
+    return readSource(paths, { ...options, limits, now: now() });
   }
 
   /** Yields the outcome of each session. @throws AppError `limit` */

@@ -278,7 +278,8 @@ describe("a file that is imported", () => {
     const app = await appOn();
     const path = join(temporaryFolder(), "input");
     writeFileSync(path, file);
-    const { sessions, replaced } = await app.transfer.open(path, { format, owner: "local" });
+    await using source = await app.transfer.open([path], { format, owner: "local" });
+    const { sessions, replaced } = source;
     const options = { ownerOf: () => "local", dryRun: false };
     await Array.fromAsync(app.transfer.import(sessions, options));
     return { text: await exported(app), replaced };

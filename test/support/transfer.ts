@@ -52,18 +52,19 @@ export async function imported(
 ): Promise<Imported[]> {
   const file = join(temporaryFolder(), "input");
   writeFileSync(file, content);
-  const { sessions } = await app.transfer.open(file, { format, owner: principal, strict });
+  await using source = await app.transfer.open([file], { format, owner: principal, strict });
+  const { sessions } = source;
   const ownerOf = ({ header }: (typeof sessions)[number]) =>
     (keepOwners ? header.owner : undefined) ?? principal;
-  return Array.fromAsync(app.transfer.import(sessions, { ownerOf, dryRun }));
+  return await Array.fromAsync(app.transfer.import(sessions, { ownerOf, dryRun }));
 }
 
 /** The skipped parts of a file with this content: `conversation 2: message b: …`. */
 export async function skippedOf(app: App, content: string): Promise<string[]> {
   const file = join(temporaryFolder(), "input");
   writeFileSync(file, content);
-  const { skipped } = await app.transfer.open(file, { format: "auto", owner: "local" });
-  return skipped.map((one) => `${whereOf(one)}: ${one.reason}`);
+  await using source = await app.transfer.open([file], { format: "auto", owner: "local" });
+  return source.skipped.map((one) => `${whereOf(one)}: ${one.reason}`);
 }
 
 export const outcomes = (results: readonly Imported[]): string[] =>

@@ -33,10 +33,13 @@ JSON Lines contain everything that import needs: a line for the session, one for
 for each message, and a last one with the counts. Shares are not exported.`;
 
 const IMPORT_HELP = `
-FILE is an export of Holdfast, or the conversations.json of a ChatGPT or Claude export; - is standard
-input. The whole file is checked first. If anything in an export of Holdfast is wrong, nothing is
-imported. In an export of ChatGPT or Claude, unreadable conversations and messages are skipped, and
-named with the reason; with --strict nothing is imported then.
+FILE is an export of Holdfast or of another program: a file, a folder, or an archive as it was
+downloaded (.zip, .gz); - is standard input. Its content tells the program: ChatGPT, Claude, DeepSeek, Open WebUI,
+LibreChat, LobeChat, Gemini (Google Takeout), and transcripts of Claude Code, Codex and Cursor.
+
+All files are checked first. If anything in an export of Holdfast is wrong, nothing is imported. In other
+files, unreadable conversations and messages are skipped, and named with the reason; with --strict
+nothing is imported then.
 
 A session of Holdfast keeps its id. A session of another program always gets the same id, so importing
 twice changes nothing. If the file has more than what is stored, the rest is added; a session
@@ -94,7 +97,7 @@ export function addSessionCommands(
     );
 
   withSettings(
-    sessions.command("import <file>").description("import sessions from a file"),
+    sessions.command("import <files...>").description("import sessions from files"),
     ...LIMITS,
     "max-age",
     "durability",
@@ -111,8 +114,8 @@ export function addSessionCommands(
     .option("--dry-run", "only show what would be done")
     .option("--json", "print JSON")
     .addHelpText("after", IMPORT_HELP)
-    .action(async (file: string, flags: ImportFlags) =>
-      (await import("./import.ts")).importFile(settingsOf(flags), file, flags, terminal),
+    .action(async (files: string[], flags: ImportFlags) =>
+      (await import("./import.ts")).importFiles(settingsOf(flags), files, flags, terminal),
     );
 
   addChanges(sessions, { withSettings, settingsOf }, terminal);

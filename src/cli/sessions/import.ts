@@ -1,5 +1,4 @@
 // `holdfast sessions import`: brings in sessions of another data folder, or of another program.
-import { stat } from "node:fs/promises";
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
@@ -10,13 +9,13 @@ import { type Skipped, whereOf } from "../../transfer/formats/skipped.ts";
 import type { Source } from "../../transfer/formats/source.ts";
 import type { Imported } from "../../transfer/import.ts";
 import { messagesIn, of, summaryOf } from "../../transfer/summary.ts";
-import { showProgress } from "../terminal/progress.ts";
+import { type Progress, showProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
 import { localTime } from "../terminal/times.ts";
 import { hasDatabase, withData } from "../with-data.ts";
 import { stopSignal } from "./output.ts";
-import { withFile } from "./spool.ts";
+import { withFiles } from "./spool.ts";
 
 export interface ImportFlags {
   principal: string;
@@ -31,9 +30,10 @@ const WORTH_A_BAR = { bytes: 20_000_000, messages: 5_000 };
 /** Sessions that a report for people names. */
 const NAMED = 20;
 
-export function importFile(
+/** Each name is a file, a folder, or `-` for standard input. */
+export function importFiles(
   settings: Settings,
-  name: string,
+  names: readonly string[],
   flags: ImportFlags,
   terminal: Terminal,
 ): Promise<void> {
@@ -41,15 +41,15 @@ export function importFile(
   // Rehearse in memory without a database: a rehearsal creates none, and all sessions would be new there too.
   const rehearsal = flags.dryRun === true && !hasDatabase(settings);
   const signal = stopSignal(terminal, "Importing the file again does the rest.");
-  return withFile(
-    name,
+  return withFiles(
+    names,
     () => terminal.input,
     signal,
-    (file) =>
+    (files) =>
       withData(
         { ...settings, ephemeral: rehearsal },
         async (data) => {
-          const source = await read(data, file, flags, terminal, signal);
+          await using source = await read(data, files, flags, terminal, signal);
           const results = await bring(data, source, flags, terminal, signal);
           if (flags.json)
             terminal.print(
@@ -67,21 +67,21 @@ export function importFile(
 
 async function read(
   { transfer }: Data,
-  file: string,
+  files: readonly string[],
   { format, principal, strict }: ImportFlags,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<Source> {
-  const { size } = await stat(file);
-  const bar = showProgress(terminal, { what: "Checking", total: size, worth: WORTH_A_BAR.bytes });
+  let bar: Progress | undefined;
   try {
-    const onBytes = (bytes: number): void => {
+    const onBytes = (done: number, total: number): void => {
       signal.throwIfAborted();
-      bar.set(bytes);
+      bar ??= showProgress(terminal, { what: "Checking", total, worth: WORTH_A_BAR.bytes });
+      bar.set(done);
     };
-    return await transfer.open(file, { format, owner: principal, strict, onBytes });
+    return await transfer.open(files, { format, owner: principal, strict, onBytes, signal });
   } finally {
-    bar.end();
+    bar?.end();
   }
 }
 

@@ -1,4 +1,4 @@
-// A file that can be read twice: a named one, or a temporary copy of standard input.
+// Files that can be read twice: named ones, or temporary copies of standard input and of pipes.
 import { constants, createReadStream, createWriteStream } from "node:fs";
 import { access, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,26 +7,39 @@ import { pipeline } from "node:stream/promises";
 import { AppError } from "../../lib/errors.ts";
 import { systemReason, temporaryFolderUnusable } from "../../lib/system-errors.ts";
 
-/** Call `use` with the path of a file. `-` stands for `input`. @throws AppError `start` if it cannot be read */
-export async function withFile<T>(
+/** Call `use` with the paths of files and folders. `-` stands for `input`. @throws AppError `start` if one cannot be read */
+export async function withFiles<T>(
+  names: readonly string[],
+  input: () => NodeJS.ReadableStream,
+  signal: AbortSignal,
+  use: (files: readonly string[]) => Promise<T>,
+): Promise<T> {
+  await using copies = new AsyncDisposableStack();
+  const files: string[] = [];
+  for (const name of names)
+    files.push(
+      name !== "-" && (await isPermanent(name)) ? name : await copied(name, input, signal, copies),
+    );
+  return await use(files);
+}
+
+async function copied(
   name: string,
   input: () => NodeJS.ReadableStream,
   signal: AbortSignal,
-  use: (file: string) => Promise<T>,
-): Promise<T> {
-  if (name !== "-" && (await isPlainFile(name))) return use(name);
+  copies: AsyncDisposableStack,
+): Promise<string> {
   const folder = await makeFolder();
+  copies.defer(() => rm(folder, { recursive: true, force: true }));
   try {
     const file = join(folder, "input");
     const source = name === "-" ? input() : createReadStream(name);
     await pipeline(source, createWriteStream(file, { mode: 0o600 }), { signal });
-    return await use(file);
+    return file;
   } catch (error) {
     signal.throwIfAborted();
     const { code } = error as NodeJS.ErrnoException;
     throw code === "ENOSPC" || code === "EDQUOT" ? temporaryFolderUnusable(error) : error;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -40,12 +53,11 @@ async function makeFolder(): Promise<string> {
 }
 
 /** False for a pipe, which can be read only once. */
-async function isPlainFile(name: string): Promise<boolean> {
+async function isPermanent(name: string): Promise<boolean> {
   try {
     await access(name, constants.R_OK);
     const found = await stat(name);
-    if (found.isDirectory()) throw Object.assign(new Error(name), { code: "EISDIR" });
-    return found.isFile();
+    return found.isFile() || found.isDirectory();
   } catch (error) {
     const reason = systemReason(error) ?? "unknown";
     throw new AppError("start", `${name}: the file cannot be read: ${reason}.`, { cause: error });

@@ -29,8 +29,16 @@ const NAMED = 50;
 const FORMAT_TEXTS: Readonly<Record<Format, string>> = {
   auto: "found out from the file",
   holdfast: "an export of Holdfast",
-  chatgpt: "conversations.json of ChatGPT",
-  claude: "conversations.json of Claude",
+  chatgpt: "ChatGPT",
+  claude: "Claude",
+  deepseek: "DeepSeek",
+  "open-webui": "Open WebUI",
+  librechat: "LibreChat",
+  lobechat: "LobeChat",
+  gemini: "Gemini (Google Takeout)",
+  "claude-code": "Claude Code",
+  codex: "Codex",
+  cursor: "Cursor",
 };
 
 /** The form with the file: a route of its own, because its token is checked as the form comes. */
@@ -150,6 +158,15 @@ function jobView(c: ConsoleContext, job: ImportJob): Html {
     case "checking":
       return card(
         html`<p role="status">Checking ${job.name} …</p>
+          ${
+            state.total > 0
+              ? html`<progress
+                  max="${state.total}"
+                  value="${state.done}"
+                  aria-label="Checked part of the file"
+                ></progress>`
+              : ""
+          }
           ${endForm(c, "Stop")}`,
       );
     case "running":

@@ -1,5 +1,8 @@
 // The file formats that can be imported.
 
-/** `auto` detects the format from the file's content. */
-export const FORMATS = ["auto", "holdfast", "chatgpt", "claude"] as const;
+/** `auto` detects the format from the file's content. The others behind `holdfast` are those of src/transfer/programs/. */
+export const FORMATS = [
+  ...(["auto", "holdfast", "chatgpt", "claude", "deepseek", "open-webui", "librechat"] as const),
+  ...(["lobechat", "gemini", "claude-code", "codex", "cursor"] as const),
+] as const;
 export type Format = (typeof FORMATS)[number];

@@ -3,9 +3,9 @@
 import { AppError } from "../../lib/errors.ts";
 import type { Faults } from "../faults.ts";
 import { type Header, type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts";
+import { type Line, type Place, readLines } from "../input/lines.ts";
 import type { Content } from "../store.ts";
 import { type Entry, type OnReplaced, parseLine } from "./jsonl.ts";
-import { type Line, type Place, readLines } from "./lines.ts";
 
 /** The longest line that the limits allow: a JSON escape takes six bytes per character. */
 const longestLine = ({ maxMessageBytes, maxValueBytes }: TransferLimits): number =>
@@ -24,6 +24,8 @@ export interface Watcher {
   /** Called with the number of bytes checked so far. */
   onBytes?: ((bytes: number) => void) | undefined;
   onReplaced?: OnReplaced | undefined;
+  /** The file's name before the numbers of its lines, where several files are imported. */
+  file?: string | null;
 }
 
 /** Checks the file and returns its sessions. */
@@ -31,15 +33,16 @@ export async function readHoldfastFile(
   file: string,
   limits: TransferLimits,
   faults: Faults,
-  { onBytes, onReplaced }: Watcher = {},
+  { onBytes, onReplaced, file: name = null }: Watcher = {},
 ): Promise<Incoming[]> {
+  const placeOf = (number: number): string => `${name === null ? "" : `${name}: `}line ${number}`;
   const sessions: Incoming[] = [];
   const ids = new Set<string>();
   let current: Current | undefined;
   let last: Line | undefined;
 
   const open = (line: Line, header: Header | undefined): void => {
-    if (current !== undefined) faults.add(`line ${line.number}`, cutOff(current));
+    if (current !== undefined) faults.add(placeOf(line.number), cutOff(current));
     current = {
       ...{ header, check: new SessionCheck(limits), faults: faults.count },
       begins: { number: line.number, end: line.end },
@@ -63,13 +66,18 @@ export async function readHoldfastFile(
     const { stateKeys, messages } = entry.counts;
     if (stateKeys !== counts.stateKeys || messages !== counts.messages)
       throw new AppError("invalid", "The session has lost lines: the counts do not match.");
-    sessions.push({ header, counts, open: () => contents(file, limits, begins) });
+    sessions.push({
+      header,
+      counts,
+      hasTimes: true,
+      open: () => contentsOf(file, limits, { begins }),
+    });
   };
 
   for await (const line of readLines(file, longestLine(limits))) {
     last = line;
     onBytes?.(line.end);
-    const where = `line ${line.number}`;
+    const where = placeOf(line.number);
     try {
       if (line.fault !== undefined) throw new AppError("invalid", line.fault);
       take(line, parseLine(line.text, onReplaced));
@@ -80,22 +88,22 @@ export async function readHoldfastFile(
         open(line, undefined);
     }
   }
-  if (last === undefined) faults.add("line 1", "The file is empty.");
-  else if (current !== undefined) faults.add(`line ${last.number}`, cutOff(current));
+  if (last === undefined) faults.add(placeOf(1), "The file is empty.");
+  else if (current !== undefined) faults.add(placeOf(last.number), cutOff(current));
   return sessions;
 }
 
 const cutOff = ({ begins }: Current): string =>
   `The session of line ${begins.number} has no end: the file was cut off.`;
 
-/** A session's content, from behind its first line to its end line. */
-async function* contents(
+/** A session's content, from behind its first line to its end line, which lies before the offset `until`. */
+export async function* contentsOf(
   file: string,
   limits: TransferLimits,
-  begins: Place,
+  { begins, until }: { begins: Place; until?: number },
 ): AsyncGenerator<Content> {
   const check = new SessionCheck(limits);
-  for await (const line of readLines(file, longestLine(limits), begins)) {
+  for await (const line of readLines(file, longestLine(limits), begins, until)) {
     const entry = line.fault === undefined ? parseLine(line.text) : undefined;
     if (entry?.type === "end") return;
     if (entry === undefined || entry.type === "session") break;

@@ -1,6 +1,7 @@
 // A session as a Markdown document for reading; it cannot be imported.
 import { byOther } from "../../chat/message.ts";
 import { isoTime } from "../../lib/clock.ts";
+import { fenced, longestRun } from "../../lib/text/fence.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { TransferRecord } from "../store.ts";
 
@@ -57,15 +58,6 @@ const code = (text: string): string => {
   const fence = "`".repeat(longestRun(text) + 1);
   return fence.length > 1 ? `${fence} ${text} ${fence}` : `\`${text}\``;
 };
-
-/** A code block whose fence is longer than any run of backticks in the text. */
-function fenced(text: string, language = ""): string {
-  const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
-  return `${fence}${language}\n${text}\n${fence}`;
-}
-
-const longestRun = (text: string): number =>
-  (text.match(/`+/g) ?? []).reduce((longest, run) => Math.max(longest, run.length), 0);
 
 /** Indented JSON. Long values stay as they are, because the indentation of deep nesting grows without bound. */
 const pretty = (json: string): string =>

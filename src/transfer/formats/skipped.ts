@@ -1,9 +1,10 @@
-// The report of the conversations and messages that an import skips, for all readers of other programs' formats.
-import { shortened } from "../../lib/text/text.ts";
+// The report of the files, conversations and messages that an import skips, for all readers of other programs' files.
 
 export interface Skipped {
-  /** Number of the conversation within the file: 1, 2, 3 … */
-  conversation: number;
+  /** The file's name, where several files are imported. */
+  file: string | null;
+  /** Number of the conversation within its file: 1, 2, 3 …; null for a whole file. */
+  conversation: number | null;
   /** The conversation's id, where the file has one. */
   id: string | null;
   title: string | null;
@@ -12,15 +13,9 @@ export interface Skipped {
   reason: string;
 }
 
-/** Reports one skipped message of the current conversation. */
-export type SkipMessage = (message: string, reason: string) => void;
-
-export const whereOf = ({ conversation, message }: Skipped): string =>
-  `conversation ${conversation}${message === null ? "" : `: message ${message}`}`;
-
-/** Maximum length of an id or title in a report; a file may hold any text. */
-const MAX_LABEL_BYTES = 200;
-
-export function labelOf(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? shortened(value, MAX_LABEL_BYTES) : null;
-}
+export const whereOf = ({ file, conversation, message }: Skipped): string =>
+  [
+    ...(file === null ? [] : [file]),
+    ...(conversation === null ? [] : [`conversation ${conversation}`]),
+    ...(message === null ? [] : [`message ${message}`]),
+  ].join(": ");

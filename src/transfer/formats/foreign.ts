@@ -1,0 +1,190 @@
+// Conversations of other programs on their way to sessions: checked, converted, and kept in a temporary file until the
+// import reads them. What is unreadable or over a limit is left out, and reported.
+import { createHash } from "node:crypto";
+import { titleOf } from "../../chat/title.ts";
+import { AppError } from "../../lib/errors.ts";
+import { shortened, storable } from "../../lib/text/text.ts";
+import { MAX_SYSTEM_BYTES, MAX_TITLE_BYTES } from "../../sessions/texts.ts";
+import { type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts";
+import type { OnReplaced, Records } from "../input/records.ts";
+import { Pace } from "../pace.ts";
+import { labelOf } from "../programs/fields.ts";
+import type { Conversation, Named, Program } from "../programs/program.ts";
+import type { Content } from "../store.ts";
+import { contentsOf } from "./holdfast-file.ts";
+import { endOf, toLine } from "./jsonl.ts";
+import { type Skipped, whereOf } from "./skipped.ts";
+import { Spool } from "./spool.ts";
+
+export interface ForeignOptions {
+  /** The owner of the sessions. */
+  owner: string;
+  limits: TransferLimits;
+  /** The time for conversations without one. */
+  now: number;
+  signal?: AbortSignal | undefined;
+}
+
+interface Taken {
+  incoming: Incoming;
+  where: Named & { file: string | null };
+}
+
+export class ForeignConversations {
+  /** Number of conversations without messages. */
+  empty = 0;
+  readonly skipped: Skipped[] = [];
+  /** Number of replaced characters. */
+  replaced = 0;
+  readonly onReplaced: OnReplaced = (count) => void (this.replaced += count);
+  readonly #taken = new Map<string, Taken>();
+  readonly #options: ForeignOptions;
+  readonly #shared = new Map<string, string>();
+  readonly #pace = new Pace();
+  #spool: Spool | undefined;
+
+  constructor(options: ForeignOptions) {
+    this.#options = options;
+  }
+
+  get sessions(): Incoming[] {
+    return [...this.#taken.values()].map(({ incoming }) => incoming);
+  }
+
+  /** Reads a file of the program, in steps between which others have their turn. `file`: its name in reports. */
+  async read(
+    records: Records,
+    program: Program,
+    { name, file }: { name: string; file: string | null },
+  ): Promise<void> {
+    const skip = (named: Named, message: string | null, reason: string): void =>
+      this.#skip({ ...named, file }, reason, message);
+    const context = { skip, file: name.replace(/^.*[\\/]/, ""), shared: this.#shared };
+    for await (const found of program.conversations(records, context)) {
+      await this.#pace.step();
+      this.#options.signal?.throwIfAborted();
+      const { number, id, title } = found;
+      const where = { number, file, id: labelOf(id), title: labelOf(title) };
+      try {
+        await this.#add(found, program.name, where);
+      } catch (error) {
+        if (!(error instanceof AppError) || !["invalid", "limit"].includes(error.code)) throw error;
+        this.#skip(where, error.message);
+      }
+    }
+  }
+
+  /** Leaves out a whole file. */
+  skipFile(file: string, reason: string): void {
+    this.skipped.push({
+      ...{ file, conversation: null, id: null, title: null, message: null },
+      reason,
+    });
+  }
+
+  async spool(): Promise<Spool> {
+    return (this.#spool ??= await Spool.open());
+  }
+
+  async remove(): Promise<void> {
+    await this.#spool?.remove();
+  }
+
+  #skip(
+    { number, id, title, file }: Taken["where"],
+    reason: string,
+    message: string | null = null,
+  ): void {
+    this.skipped.push({ ...{ file, conversation: number, id, title, message }, reason });
+  }
+
+  async #add(conversation: Conversation, source: string, where: Taken["where"]): Promise<void> {
+    if (conversation.messages.length === 0) {
+      this.empty += 1;
+      return;
+    }
+    const incoming = this.#converted(conversation, source, await this.spool());
+    const { id, lastActiveAt } = incoming.header;
+    const other = this.#taken.get(id);
+    // Merged exports may hold a conversation several times: take the one that was used last, which has the most
+    // messages.
+    const isNewer = other === undefined || lastActiveAt > other.incoming.header.lastActiveAt;
+    if (other !== undefined) {
+      const [left, kept] = isNewer ? [other.where, where] : [where, other.where];
+      const place = whereOf({ ...kept, conversation: kept.number, message: null, reason: "" });
+      this.#skip(left, `its id is that of ${place}, which is kept`);
+    }
+    if (isNewer) this.#taken.set(id, { incoming, where });
+  }
+
+  /** @throws AppError `invalid` or `limit`, naming the message */
+  #converted(conversation: Conversation, source: string, spool: Spool): Incoming {
+    const { owner, limits, now } = this.#options;
+    const { id, title, system, createdAt, lastActiveAt, messages } = conversation;
+    const times = messages.map((message) => message.createdAt);
+    const firstAt = createdAt ?? times.find((at) => at !== null) ?? lastActiveAt ?? now;
+    const check = new SessionCheck(limits);
+    const name = title ?? titleOf(messages.find(({ role }) => role === "user")?.content ?? "");
+    const header = {
+      id: sessionId(source, owner, id),
+      ...{ owner: undefined, name: null, pinned: false },
+      title: name ? shortened(storable(name, this.onReplaced), MAX_TITLE_BYTES) : null,
+      system: system && shortened(storable(system, this.onReplaced), MAX_SYSTEM_BYTES),
+      createdAt: firstAt,
+      lastActiveAt: lastActiveAt ?? times.findLast((at) => at !== null) ?? firstAt,
+    };
+    check.header(header);
+    const lines: string[] = [];
+    for (const piece of pieces(conversation, firstAt, this.onReplaced)) {
+      try {
+        check.content(piece);
+      } catch (error) {
+        if (!(error instanceof AppError) || piece.type !== "message") throw error;
+        throw new AppError(error.code, `message ${piece.message.seq}: ${error.message}`);
+      }
+      lines.push(toLine(piece));
+    }
+    const place = spool.add([...lines, endOf(check.counts)]);
+    return {
+      ...{ header, counts: check.counts, hasTimes: times.every((at) => at !== null) },
+      open: () => contentsOf(spool.path, limits, place),
+    };
+  }
+}
+
+/** The records of a conversation. A message without a time takes the time of the message before it. */
+function* pieces(
+  { messages }: Conversation,
+  firstAt: number,
+  onReplaced: OnReplaced,
+): Generator<Content> {
+  let at = firstAt;
+  for (const [index, { role, content, model, createdAt }] of messages.entries()) {
+    at = createdAt ?? at;
+    yield {
+      type: "message",
+      message: {
+        ...{ seq: index + 1, role, content: storable(content, onReplaced), status: "complete" },
+        ...{ model: model && storable(model), createdAt: at, inputTokens: null },
+        ...{ outputTokens: null, requestKey: null, author: null },
+      },
+    };
+  }
+}
+
+/** The same id for the same conversation and owner, in the form of a version 8 UUID (RFC 9562). */
+function sessionId(source: string, owner: string, id: string): string {
+  const hash = createHash("sha256")
+    .update(JSON.stringify([source, owner, id]))
+    .digest();
+  hash[6] = (hash[6]! & 0x0f) | 0x80;
+  hash[8] = (hash[8]! & 0x3f) | 0x80;
+  const hex = hash.toString("hex", 0, 16);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join("-");
+}

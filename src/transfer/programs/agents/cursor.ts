@@ -1,0 +1,47 @@
+// Cursor's transcripts of agents (agent-transcripts/….jsonl): the role and the content of each message, without times. Its
+// other chats are in a database of its own, which is not read.
+import type { Records } from "../../input/records.ts";
+import { fieldsOf, isFields, listOf, wordsOf } from "../fields.ts";
+import { type Context, type Conversation, type Message, nameOf, type Program } from "../program.ts";
+import { callNote, ownWords, projectTitle } from "./transcript.ts";
+
+export const cursor: Program = {
+  name: "cursor",
+  title: "transcript of Cursor's agent",
+  wrote: ({ role, message, type }) =>
+    (role === "user" || role === "assistant") &&
+    type === undefined &&
+    Array.isArray(fieldsOf(message)["content"]),
+  conversations,
+};
+
+async function* conversations(
+  records: Records,
+  { skip, file }: Context,
+): AsyncGenerator<Conversation & { number: number }> {
+  const messages: Message[] = [];
+  for await (const record of records) {
+    if (!isFields(record.value)) {
+      skip(
+        { ...nameOf(record), number: 1 },
+        `line ${record.number}`,
+        record.fault ?? "is no object",
+      );
+      continue;
+    }
+    const { role, message } = record.value;
+    if (role !== "user" && role !== "assistant") continue;
+    const texts = listOf(fieldsOf(message)["content"]).flatMap((block) => {
+      const { type, text, name, input } = fieldsOf(block);
+      if (type === "tool_use") return [callNote(name, input)];
+      return role === "user" ? wordsOf(text).flatMap(ownWords) : wordsOf(text);
+    });
+    const content = texts.join("\n\n");
+    if (content !== "") messages.push({ role, content, model: null, createdAt: null });
+  }
+  // The file's name is the conversation's id.
+  yield {
+    ...{ number: 1, id: file.replace(/\.jsonl$/, ""), system: null, createdAt: null },
+    ...{ lastActiveAt: null, messages, ...projectTitle(null, null, messages) },
+  };
+}

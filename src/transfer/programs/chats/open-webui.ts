@@ -1,0 +1,101 @@
+// Open WebUI's export: a list of chats, each with a tree of messages. The import takes the branch that is shown. It leaves
+// out thoughts and calls of tools, which are HTML in an answer.
+import { branchOf } from "../branch.ts";
+import {
+  type Fields,
+  fieldsOf,
+  isFields,
+  labelOf,
+  listOf,
+  modelOf,
+  textOf,
+  timeOf,
+  wordsOf,
+} from "../fields.ts";
+import {
+  type Conversation,
+  type Message,
+  onePerRecord,
+  type Program,
+  type SkipMessage,
+  unreadable,
+} from "../program.ts";
+import { fileText } from "../texts.ts";
+
+export const openWebUi: Program = {
+  name: "open-webui",
+  title: "export of Open WebUI",
+  wrote: (record) => isFields(historyOf(record)["messages"]),
+  conversations: onePerRecord(read),
+};
+
+/** The chat in a record of all chats, or the record itself, as a chat exported alone. */
+const chatOf = (record: Fields): Fields => (isFields(record["chat"]) ? record["chat"] : record);
+const historyOf = (record: Fields): Fields => fieldsOf(chatOf(record)["history"]);
+
+/** @throws AppError `invalid` when the conversation is unreadable */
+function read(record: Fields, skip: SkipMessage): Conversation {
+  const [chat, history] = [chatOf(record), historyOf(record)];
+  if (!isFields(history["messages"])) throw unreadable("history.messages: expected an object");
+  const nodes = new Map(
+    Object.entries(history["messages"]).map(([key, node]) => [key, fieldsOf(node)]),
+  );
+  const twigs = new Map(
+    [...nodes].map(([key, { parentId, childrenIds, timestamp }]) => [
+      key,
+      {
+        parent: textOf(parentId),
+        children: listOf(childrenIds).flatMap((child) => textOf(child) ?? []),
+        at: timeOf(timestamp),
+      },
+    ]),
+  );
+  // A chat exported alone may have no id; the first message's id stands for it.
+  const id = textOf(record["id"], chat["id"], ...nodes.keys());
+  if (id === null) throw unreadable("has no id");
+  const model = modelOf(...listOf(chat["models"]));
+  const system = [fieldsOf(chat["params"])["system"], chat["system"]].flatMap(wordsOf);
+  return {
+    ...{ id, title: textOf(record["title"], chat["title"]), system: system[0] ?? null },
+    createdAt: timeOf(record["created_at"], chat["timestamp"]),
+    lastActiveAt: timeOf(record["updated_at"]),
+    messages: branchOf(twigs, textOf(history["currentId"])).flatMap((key) =>
+      toMessage(nodes.get(key)!, model, (reason) => skip(labelOf(key) ?? "without an id", reason)),
+    ),
+  };
+}
+
+function toMessage(
+  { role, content, files, model, timestamp }: Fields,
+  defaultModel: string | null,
+  skip: (reason: string) => void,
+): Message[] {
+  const texts =
+    typeof content === "string" ? [content] : listOf(content).map((part) => fieldsOf(part)["text"]);
+  const text = texts.flatMap(wordsOf).map(withoutDetails).filter(Boolean);
+  const names = listOf(files).map(fieldsOf).map(nameOf);
+  const all = [...text, ...new Set(names)].join("\n\n");
+  if (all.trim() === "") return [];
+  if (role !== "user" && role !== "assistant" && role !== "system") {
+    skip(`its role ${JSON.stringify(labelOf(role))} is unknown`);
+    return [];
+  }
+  return [
+    {
+      ...{ role, content: all, createdAt: timeOf(timestamp) },
+      model: role === "assistant" ? modelOf(model, defaultModel) : null,
+    },
+  ];
+}
+
+const nameOf = ({ type, name, file }: Fields): string =>
+  fileText(
+    labelOf(name) ?? labelOf(fieldsOf(file)["filename"]),
+    type === "image" ? "image" : "file",
+  );
+
+/** Thoughts, and calls of tools with their results. */
+const DETAILS =
+  /<details\b[^>]*\btype="(?:reasoning|tool_calls|code_interpreter)"[^>]*>[\s\S]*?<\/details>\s*/g;
+
+const withoutDetails = (text: string): string => text.replace(DETAILS, "").trim();

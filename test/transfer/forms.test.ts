@@ -1,0 +1,171 @@
+// Files as people have them: archives, folders, packed files, UTF-16, several at once, with white space before, cut off.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { expect, it } from "vitest";
+import type { App } from "../../src/app/app.ts";
+import { importFiles } from "../../src/cli/sessions/import.ts";
+import { whereOf } from "../../src/transfer/formats/skipped.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { chatGpt, claude, claudeMessage, file, node } from "../support/foreign.ts";
+import { sitting } from "../support/terminal.ts";
+import { appOn, exported, imported, outcomes, sessionFile } from "../support/transfer.ts";
+import { zip } from "../support/zip.ts";
+
+const one = (id: string, text = id): object => claude([claudeMessage("human", text)], { uuid: id });
+
+/** The questions that came in, in the order of their sessions' use. */
+const questions = async (app: App): Promise<string[]> =>
+  [...(await exported(app)).matchAll(/"content":"([^"]*)"/g)].map(([, text]) => text!).sort();
+
+const utf16 = (text: string): Buffer => Buffer.from(text, "utf16le");
+
+it.each<[string, Buffer | string]>([
+  ["packed by gzip", gzipSync(file(one("a")))],
+  ["packed twice", gzipSync(gzipSync(file(one("a"))))],
+  ["in UTF-16", utf16(`\uFEFF${file(one("a"))}`)],
+  ["in UTF-16 without a mark", utf16(file(one("a")))],
+  ["in UTF-16 of the other order", utf16(`\uFEFF${file(one("a"))}`).swap16()],
+  ["in UTF-16 that is packed", gzipSync(utf16(file(one("a"))))],
+  ["behind much white space", `${" \r\n\t".repeat(200_000)}${file(one("a"))}`],
+  ["behind a byte order mark", `\uFEFF${file(one("a"))}`],
+  ["with a conversation alone", JSON.stringify(one("a"), null, 2)],
+  ["with a conversation in a line", JSON.stringify(one("a"))],
+  ["of lines", `${JSON.stringify(one("a"))}\n${JSON.stringify(one("a"))}\n`],
+  ["with its list under a key", JSON.stringify({ version: 1, conversations: [one("a")] })],
+  ["of a list of lists", JSON.stringify([[one("a")], [one("a")]])],
+  ["as an archive", zip({ "conversations.json": file(one("a")), "chat.html": "<html>" })],
+])("a file %s comes in", async (_, content) => {
+  const app = await appOn();
+  await imported(app, content);
+  expect(await questions(app)).toEqual(["a"]);
+});
+
+it.each<[string, Buffer | string]>([
+  ["packed by gzip", gzipSync(sessionFile(2))],
+  ["as an archive", zip({ "export/sessions.jsonl": sessionFile(2) })],
+  ["in UTF-16", utf16(`\uFEFF${sessionFile(2)}`)],
+])("an export of Holdfast %s comes in", async (_, content) => {
+  expect(outcomes(await imported(await appOn(), content))).toEqual(["imported"]);
+});
+
+const REST = { "users.json": '[{"uuid":"u","full_name":"Ana","email_address":"a@example.org"}]' };
+
+/** The files in a new folder. */
+function folderOf(files: Readonly<Record<string, string | Buffer>>): string {
+  const folder = temporaryFolder();
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  return folder;
+}
+
+async function takenFrom(
+  paths: readonly string[],
+): Promise<{ texts: string[]; skipped: string[] }> {
+  const app = await appOn();
+  await using source = await app.transfer.open(paths, { format: "auto", owner: "local" });
+  await Array.fromAsync(
+    app.transfer.import(source.sessions, { ownerOf: () => "local", dryRun: false }),
+  );
+  return {
+    texts: await questions(app),
+    skipped: source.skipped.map((skipped) => `${whereOf(skipped)}: ${skipped.reason}`),
+  };
+}
+
+it("a folder and all archives in it come in, and what is none of it is named", async () => {
+  const folder = folderOf({
+    "conversations-1.json": file(one("a"), one("b")),
+    "deeper/conversations-2.json": file(one("b"), one("c"), null),
+    "older.zip": zip({ ...REST, "conversations.json": file(one("d")) }),
+    ...REST,
+    "picture.png": "no JSON",
+    "tides.json": '{"high": 7}',
+    "broken.json": '[{"uuid": "x", "chat_messages": [',
+  });
+  const { texts, skipped } = await takenFrom([folder]);
+  expect(texts).toEqual(["a", "b", "c", "d"]);
+  expect(skipped).toEqual([
+    expect.stringMatching(/^broken.json: The file is of no format .*: it is cut off/),
+    "deeper/conversations-2.json: conversation 1: its id is that of conversations-1.json: conversation 2, which is kept",
+    "deeper/conversations-2.json: conversation 3: is no object",
+    "tides.json: The file is of no format that is known here.",
+  ]);
+});
+
+it("several files of several programs come in together", async () => {
+  const folder = folderOf({
+    "a.json": file(one("a")),
+    "b.json": file(chatGpt([node("1", null, "b")], "1")),
+    "c.jsonl": sessionFile(1),
+  });
+  const { texts } = await takenFrom(
+    ["a.json", "b.json", "c.jsonl"].map((name) => join(folder, name)),
+  );
+  expect(texts).toEqual(["a", "b", "message 1"]);
+});
+
+it("of a file that is cut off, or broken in a place, the rest comes in", async () => {
+  const whole = file(one("a"), one("b", "odd"), one("c"));
+  const cut = await takenFrom([join(folderOf({ "a.json": whole.slice(0, -40) }), "a.json")]);
+  expect(cut.texts).toEqual(["a", "odd"]);
+  expect(cut.skipped).toEqual(["conversation 3: is cut off: the file ends in it"]);
+  const odd = whole.replace('"odd"', "odd");
+  const broken = await takenFrom([join(folderOf({ "a.json": odd }), "a.json")]);
+  expect(broken.texts).toEqual(["a", "c"]);
+  expect(broken.skipped).toEqual([expect.stringMatching(/^conversation 2: is not JSON/)]);
+});
+
+it("bytes that are no UTF-8 are replaced and counted", async () => {
+  const app = await appOn();
+  const bytes = Buffer.from(file(one("a", "S\u00e3o")), "latin1");
+  const path = join(folderOf({ "a.json": bytes }), "a.json");
+  await using source = await app.transfer.open([path], { format: "auto", owner: "local" });
+  expect(source.replaced).toBe(2); // the text is in the file twice
+  expect(source.sessions).toHaveLength(1);
+});
+
+it.each<[string, Buffer | string, RegExp]>([
+  ["SQLite", "SQLite format 3\0", /it is an SQLite database/],
+  ["a web page", "\n<!DOCTYPE html><html>", /it is a web page/],
+  ["a PDF", "%PDF-1.7", /it is a PDF/],
+  ["a text", "High tide at noon.", /it is a text that is not JSON/],
+  ["nothing", "", /it is an empty file/],
+  ["an empty list", "[]", /it is an empty list/],
+  ["a roleplay", '{"user_name":"Ana","character_name":"Captain"}\n', /it is a chat of SillyTavern/],
+  ["training data", '{"messages":[{"role":"user","content":"hi"}]}\n', /it is training data/],
+  ["llama.cpp", '{"type":"session","harness":"llama.app","id":"1"}\n', /it is a chat of the llama/],
+  ["an archive of nothing", zip({ "a.txt": "x" }), /The archive holds no .json/],
+  ["an archive of an account", zip(REST), /it is an account, without/],
+  [
+    "an archive of an account's files",
+    zip({ ...REST, "user.json": "{}" }),
+    /no conversation in it/,
+  ],
+  ["half an archive", zip({ "conversations.json": file(one("a")) }).subarray(0, 60), /damaged/],
+  ["half a gzip file", gzipSync(file(one("a"))).subarray(0, 40), /packed by gzip, and damaged/],
+])("%s is named for what it is", async (_, content, message) => {
+  const path = join(folderOf({ file: content }), "file");
+  const error: unknown = await takenFrom([path]).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ name: "AppError", code: "invalid" });
+  expect((error as Error).message).toMatch(message);
+});
+
+it("a small archive that holds too much is refused before it fills the disk", async () => {
+  const app = await appOn();
+  const path = join(folderOf({ a: zip({ "a.json": `[${" ".repeat(3_000_000)}]` }) }), "a");
+  const options = { format: "auto", owner: "local", maxUnpackedBytes: 1_000_000 } as const;
+  await expect(app.transfer.open([path], options)).rejects.toMatchObject({ code: "limit" });
+});
+
+it("the command takes several files, and folders", async () => {
+  const folder = folderOf({ "a.zip": zip({ "conversations.json": file(one("a")) }), ...REST });
+  const other = join(folderOf({ "b.json": file(one("b")) }), "b.json");
+  const { terminal, output, errors } = sitting();
+  const flags = { principal: "local", format: "auto" } as const;
+  await importFiles({ "data-dir": temporaryFolder() }, [folder, other], flags, terminal);
+  expect(await output()).toBe("Imported 2 sessions (2 messages).\n");
+  expect(await errors()).toBe("");
+});
