@@ -37,6 +37,7 @@ const FLOORS: Record<string, number> = {
   clients: 3,
   definitions: 3,
   models: 3,
+  tasks: 3,
   transfer: 3,
   prompts: 4,
   resources: 4,

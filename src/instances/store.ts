@@ -10,9 +10,12 @@ export interface Instance {
   serves: boolean;
 }
 
-/** What an instance has begun: a chat turn of a session, a keyed call, the open requests of a stream. The id is of that. */
+/**
+ * What an instance has begun: a chat turn of a session, a keyed call, the open requests of a stream, a task. The id is of
+ * that.
+ */
 export interface Work {
-  kind: "turn" | "call" | "stream";
+  kind: "turn" | "call" | "stream" | "task";
   id: string;
 }
 

@@ -15,6 +15,7 @@ import type { OAuthClientStore, OAuthGrantStore, OAuthRecordStore } from "../oau
 import type { SigningKeyStore } from "../protocol/signing-keys.ts";
 import type { ClientStore, SessionStore } from "../sessions/store.ts";
 import type { StateStore } from "../state/store.ts";
+import type { TaskStore } from "../tasks/store.ts";
 import type { StoredFigures } from "../telemetry/readings.ts";
 import type { TransferStore } from "../transfer/store.ts";
 import type { Changes } from "../updates/changes.ts";
@@ -35,6 +36,7 @@ export interface Storage {
   readonly relay: RelayStore;
   readonly changes: Changes;
   readonly keyedCalls: IdempotentCallStore;
+  readonly tasks: TaskStore;
   readonly signingKeys: SigningKeyStore;
   readonly apiKeys: ApiKeyStore;
   readonly browserSessions: BrowserSessionStore;

@@ -2,7 +2,7 @@
 // there. It may name too much, never too little.
 
 export interface Subject {
-  kind: "client" | "stream" | "session" | "call";
+  kind: "client" | "stream" | "session" | "call" | "task";
   id: string;
 }
 

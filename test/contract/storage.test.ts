@@ -26,6 +26,7 @@ import { stateContract } from "./state.ts";
 import { streamsContract } from "./streams.ts";
 import { subscriptionsContract } from "./subscriptions.ts";
 import { summaryContract } from "./summaries.ts";
+import { taskContract } from "./tasks.ts";
 import { transferContract } from "./transfer.ts";
 import { turnContract } from "./turns.ts";
 
@@ -49,6 +50,7 @@ for (const [engine, open] of Object.entries(engines)) {
     relayContract(open);
     keyedCallsContract(open);
     keyedCallLimitsContract(open);
+    taskContract(open);
     signingKeysContract(open);
     apiKeyContract(open);
     browserSessionContract(open);

@@ -36,6 +36,8 @@ export const TABLES: readonly Table[] = [
   numbered("signing_keys"),
   numbered("keyed_calls"),
   table("keyed_call_changes", "call_id", "what", "n"),
+  table("tasks", "id"),
+  table("task_steps", "task_id", "name"),
   table("api_keys", "id"),
   table("browser_sessions", "hash"),
   table("oauth_clients", "id"),

@@ -33,6 +33,7 @@ import { maxAgeOf, rememberMaxAge } from "./stores/retention-row.ts";
 import { postgresStatistics } from "./stores/statistics.ts";
 import { postgresUpkeep } from "./stores/upkeep.ts";
 import { postgresStreamStore } from "./streams/stream-store.ts";
+import { postgresTaskStore } from "./tasks/task-store.ts";
 import { postgresTransferStore } from "./transfer/transfer-store.ts";
 import { outboxRows } from "./updates/outbox-rows.ts";
 import { postgresRelayStore } from "./updates/relay-store.ts";
@@ -110,6 +111,7 @@ async function storageOf(
     relay: postgresRelayStore(engine),
     subscriptions: postgresSubscriptionStore(engine, subscriptions, outbox),
     keyedCalls: postgresKeyedCallStore(engine, usage),
+    tasks: postgresTaskStore(engine, usage),
     signingKeys: postgresSigningKeyStore(engine),
     apiKeys,
     browserSessions: postgresBrowserSessionStore(engine),

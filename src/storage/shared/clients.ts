@@ -1,5 +1,26 @@
-// Rules of clients that hold on every engine.
+// Rules of clients, their subscriptions and their outboxes that hold on every engine.
 import { AppError } from "../../lib/errors.ts";
+import { parseSessionUri } from "../../sessions/uris.ts";
+import { MAX_SUBSCRIBED_BYTES } from "../../updates/store.ts";
+
+/** The bounds of the uris below this one: "0" follows "/" in the order of bytes. */
+export const boundsBelow = (uri: string) => ({ from: `${uri}/`, to: `${uri}0` });
+
+/** The id of the session that a uri is a part of. */
+export function sessionOfUri(uri: string): string | undefined {
+  const place = parseSessionUri(uri);
+  return place && "id" in place ? place.id : undefined;
+}
+
+/** Checks all subscriptions of a client. @throws AppError `limit` */
+export function checkSubscribed({ n, bytes }: { n: number; bytes: number }, max: number): void {
+  if (n > max) throw new AppError("limit", `A client can have at most ${max} subscriptions.`);
+  if (bytes > MAX_SUBSCRIBED_BYTES)
+    throw new AppError(
+      "limit",
+      `The uris of a client's subscriptions can have at most ${MAX_SUBSCRIBED_BYTES} bytes in all.`,
+    );
+}
 
 /** Maximum length of an ended client's name, in characters. */
 export const SHOWN = 200;

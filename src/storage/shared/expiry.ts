@@ -113,10 +113,11 @@ export const clientConnected: SQL = sql`clients.id in (
   and (clients.owner = sessions.owner or exists (select 1 from grants
     where grants.session_id = sessions.id and grants.principal = clients.owner))`;
 
-/** In use by a live connection, by a chat turn that is being answered, or by a call that runs. */
+/** In use by a live connection, by a chat turn that is being answered, by a call that runs, or by a task that has not ended. */
 export const inUse: SQL = sql`(exists (select 1 from clients where ${clientPresent})
   or exists (select 1 from turns where turns.session_id = sessions.id)
-  or exists (select 1 from running_sessions where running_sessions.session_id = sessions.id))`;
+  or exists (select 1 from running_sessions where running_sessions.session_id = sessions.id)
+  or exists (select 1 from tasks where tasks.session_id = sessions.id and tasks.finished_at is null))`;
 
 /** A session that is neither hidden nor expired: used within the maximum age or its own, pinned, or in use. */
 export const sessionAlive: SQL = sql`(sessions.last_active_at <> ${sql.raw(String(HIDDEN))} and (

@@ -46,6 +46,7 @@ import { maxAgeOf, rememberMaxAge } from "./stores/retention-row.ts";
 import { sqliteStatistics } from "./stores/statistics.ts";
 import { sqliteUpkeep } from "./stores/upkeep.ts";
 import { sqliteStreamStore } from "./streams/stream-store.ts";
+import { sqliteTaskStore } from "./tasks/task-store.ts";
 import { outboxRows } from "./updates/outbox-rows.ts";
 import { sqliteRelayStore } from "./updates/relay-store.ts";
 import { subscriptionRows } from "./updates/subscription-rows.ts";
@@ -160,6 +161,7 @@ function storesOf(engine: Engine, sqlite: Sqlite, room: Room | undefined, option
     relay: sqliteRelayStore(engine),
     subscriptions: sqliteSubscriptionStore(engine, subscriptions, outbox),
     keyedCalls: sqliteKeyedCallStore(engine, usage),
+    tasks: sqliteTaskStore(engine, usage),
     signingKeys: sqliteSigningKeyStore(engine),
     apiKeys: sqliteApiKeyStore(engine),
     browserSessions: sqliteBrowserSessionStore(engine),

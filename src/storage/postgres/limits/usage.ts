@@ -28,6 +28,8 @@ export interface Usage {
   checkState(sessionId: string): Promise<void>;
   /** For whatever else belongs to a session. */
   checkSession(sessionId: string): Promise<void>;
+  /** For what belongs to a principal itself. */
+  checkOwner(owner: string): Promise<void>;
   /** Checks the bytes that a client leaves by connecting. First deletes rows that no client waits for. */
   checkProgram(clientId: string): Promise<void>;
   /** Checks room for a notification, which is dropped without room. */
@@ -87,6 +89,14 @@ export function postgresUsage(engine: Engine, limits: UsageLimits): Usage {
     checkSession: async (sessionId) => void (await checkSession(sessionId)),
     checkHistory: async (sessionId) => rules.checkHistory(await checkSession(sessionId)),
     checkState: async (sessionId) => rules.checkState(await checkSession(sessionId)),
+    async checkOwner(owner) {
+      const find = () => accounts.ofOwner(owner);
+      const account = await counted(
+        await settled(find, (found) => [[ownBytes(found), rules.maxStorageBytes]]),
+      );
+      if (rules.isOver(account)) throw rules.fullOwner();
+      if (await databaseIsFull(1 - KEPT_FOR_PROGRAMS)) throw rules.fullDatabase();
+    },
     async checkProgram(id) {
       const find = () => accounts.ofClient(id);
       const account = await settled(find, (found) => [[found.programBytes, rules.maxProgramBytes]]);

@@ -16,6 +16,7 @@ import {
   sessionState,
   shareOffers,
   summaries,
+  tasks,
   turns,
 } from "../schema/schema.ts";
 import { postgresTraces } from "./traces.ts";
@@ -55,6 +56,7 @@ export class Purge {
       this.#q.summaries.run({ id }),
       this.#q.turns.run({ id }),
       this.#q.runningSessions.run({ id }),
+      this.#q.tasks.run({ id }),
       this.#traces.forget(id), // as a trigger does with one that is deleted
       this.#gaps.mark(id),
     ]);
@@ -147,6 +149,7 @@ function statementsOf({ db }: Engine) {
     shareOffers: () => db.delete(shareOffers).where(eq(shareOffers.sessionId, id)),
     summaries: () => db.delete(summaries).where(eq(summaries.sessionId, id)),
     turns: () => db.delete(turns).where(eq(turns.sessionId, id)),
+    tasks: () => db.delete(tasks).where(eq(tasks.sessionId, id)),
     runningSessions: () => db.delete(runningSessions).where(eq(runningSessions.sessionId, id)),
     cleared: () =>
       db

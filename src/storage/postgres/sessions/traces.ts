@@ -1,9 +1,9 @@
-// Traces of sessions elsewhere: events of streams, outcomes of keyed calls, notifications in outboxes. The database has the
+// Traces of sessions elsewhere: events of streams, outcomes of keyed calls and of tasks, notifications in outboxes. The database has the
 // views of them, and deletes them with each deleted session (migrations/postgres/0001_views_and_triggers.sql).
 import { sql } from "drizzle-orm";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
-import { keyedCallChanges, keyedCalls, streamEvents } from "../schema/schema.ts";
+import { keyedCallChanges, keyedCalls, streamEvents, tasks } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
@@ -40,12 +40,19 @@ export function postgresTraces({ db }: Engine): Traces {
         .where(
           sql`keyed_calls.id in (select id from session_calls where session_id = ${id} and strpos(outcome, ${text}) > 0)`,
         ),
+    tasks: () =>
+      db
+        .delete(tasks)
+        .where(
+          sql`tasks.session_id = ${id} and tasks.finished_at is not null and strpos(tasks.result, ${text}) > 0`,
+        ),
   });
   return {
     forget: async (id) => void (await q.all.get({ id })),
     async forgetText(id, text) {
       const values = { id, inJson: JSON.stringify(text).slice(1, -1) };
-      await Promise.all([q.events.run(values), q.changes.run(values), q.outcomes.run(values)]);
+      const all = [q.events, q.changes, q.outcomes, q.tasks];
+      await Promise.all(all.map((traces) => traces.run(values)));
     },
   };
 }

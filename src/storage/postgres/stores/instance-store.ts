@@ -1,9 +1,18 @@
 // The processes that use the database, in PostgreSQL.
 import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 import type { InstanceStore } from "../../../instances/store.ts";
+import { DUE } from "../../../tasks/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
-import { instances, keyedCalls, leases, messages, sessions, turns } from "../schema/schema.ts";
+import {
+  instances,
+  keyedCalls,
+  leases,
+  messages,
+  sessions,
+  tasks,
+  turns,
+} from "../schema/schema.ts";
 import { instanceWork } from "./instance-work.ts";
 
 const { placeholder } = sql;
@@ -28,15 +37,17 @@ export function postgresInstanceStore(engine: Engine, onRemoved: () => void): In
       const interrupted = await engine.write(async () => {
         const [, instance] = await Promise.all([q.lockSessions.all({ id }), q.lock.get({ id })]);
         if (heartbeatAt !== undefined && (instance?.heartbeatAt ?? 0) > heartbeatAt) return 0;
-        const [ended, calls] = await Promise.all([
+        const [ended, calls, left] = await Promise.all([
           q.endTurns.all({ id }),
           q.calls.all({ id }),
+          q.tasks.get({ id }),
           q.remove.run({ id }),
         ]);
         const ids = ended.map(({ messageId }) => messageId);
         if (ids.length > 0) await q.interrupt.run({ ids });
         for (const { sessionId } of ended) engine.changed("session", sessionId);
         for (const call of calls) engine.changed("call", String(call.id));
+        if (left !== undefined) engine.changed("task", DUE);
         return ended.length;
       });
       onRemoved();
@@ -101,6 +112,12 @@ function statements({ db }: Engine) {
         .select({ id: keyedCalls.id })
         .from(keyedCalls)
         .where(and(eq(keyedCalls.instanceId, placeholder("id")), isNull(keyedCalls.outcome))),
+    tasks: () =>
+      db
+        .select({ id: tasks.id })
+        .from(tasks)
+        .where(eq(tasks.instanceId, placeholder("id")))
+        .limit(1),
     remove: () => db.delete(instances).where(byId),
     claim: () =>
       db

@@ -1,10 +1,19 @@
 // Work that an instance has begun and not ended, in PostgreSQL.
 import { and, eq, isNull, sql } from "drizzle-orm";
 import type { InstanceStore, Work } from "../../../instances/store.ts";
+import { DUE } from "../../../tasks/store.ts";
 import { GONE } from "../../shared/keyed-calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
-import { keyedCalls, messages, openRequests, sessions, streams, turns } from "../schema/schema.ts";
+import {
+  keyedCalls,
+  messages,
+  openRequests,
+  sessions,
+  streams,
+  tasks,
+  turns,
+} from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
@@ -26,15 +35,17 @@ export function instanceWork(
           q.lockSessions.all({ ids: turnsOf }),
           q.lockStreams.all({ ids: requests }),
         ]);
-        const [ended, left] = await Promise.all([
+        const [ended, left, tasksLeft] = await Promise.all([
           q.endTurns.all({ id, ids: turnsOf }),
           q.leaveCalls.all({ id, ids: calls.map(Number) }),
+          q.leaveTasks.all({ id, ids: of("task") }),
           q.leaveRequests.run({ id, ids: requests }),
         ]);
         if (ended.length > 0)
           await q.interrupt.run({ ids: ended.map(({ messageId }) => messageId) });
         for (const { sessionId } of ended) engine.changed("session", sessionId);
         for (const call of left) engine.changed("call", String(call.id));
+        if (tasksLeft.length > 0) engine.changed("task", DUE);
       });
       onLeft();
     },
@@ -53,7 +64,8 @@ function statements({ db }: Engine) {
       db.select({ kind: sql<Work["kind"]>`kind`, id: sql<string>`id` }).from(
         sql`(select 'turn' as kind, session_id as id from turns where instance_id = ${placeholder("id")}
             union all select 'call', id::text from keyed_calls where instance_id = ${placeholder("id")} and outcome is null
-            union select 'stream', stream_id::text from open_requests where instance_id = ${placeholder("id")}) as work`,
+            union select 'stream', stream_id::text from open_requests where instance_id = ${placeholder("id")}
+            union all select 'task', tasks.id from tasks where tasks.instance_id = ${placeholder("id")}) as work`,
       ),
     lockSessions: () =>
       db
@@ -88,6 +100,12 @@ function statements({ db }: Engine) {
           ),
         )
         .returning({ id: keyedCalls.id }),
+    leaveTasks: () =>
+      db
+        .update(tasks)
+        .set({ instanceId: GONE })
+        .where(and(eq(tasks.instanceId, placeholder("id")), sql`${tasks.id} = ${oneOf("text")}`))
+        .returning({ id: tasks.id }),
     leaveRequests: () =>
       db
         .update(openRequests)

@@ -1,7 +1,7 @@
 // Rows of outboxes: messages that wait for a client without a connection.
 import { and, eq, sql } from "drizzle-orm";
 import { MAX_OUTBOX, type Notice } from "../../../updates/store.ts";
-import { sessionOfUri } from "../../shared/subscriptions.ts";
+import { sessionOfUri } from "../../shared/clients.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";

@@ -15,6 +15,8 @@ export interface Usage {
   checkState(sessionId: string): void;
   /** For whatever else belongs to a session. */
   checkSession(sessionId: string): void;
+  /** For what belongs to a principal itself. */
+  checkOwner(owner: string): void;
   /** Checks the bytes that a client leaves by connecting. First deletes rows that no client waits for. */
   checkProgram(clientId: string): void;
   /** Checks room for a notification, which is dropped without room. */
@@ -98,6 +100,10 @@ export function sqliteUsage(engine: Engine, sqlite: Sqlite, limits: UsageLimits)
     checkSession: (sessionId) => void checkSession(sessionId),
     checkHistory: (sessionId) => rules.checkHistory(checkSession(sessionId)),
     checkState: (sessionId) => rules.checkState(checkSession(sessionId)),
+    checkOwner(owner) {
+      if (rules.isOver(settled(q.ofOwner.get({ owner })))) throw rules.fullOwner();
+      if (fileIsFull({ kept: KEPT_FOR_PROGRAMS })) throw rules.fullDatabase();
+    },
     checkProgram(id) {
       if (programsOver(id) && !room.make(id, () => !programsOver(id))) throw rules.fullPrograms();
       if (fileIsFull()) throw rules.fullDatabase();

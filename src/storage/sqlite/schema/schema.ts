@@ -8,4 +8,5 @@ export * from "./tables/messages.ts";
 export * from "./tables/oauth.ts";
 export * from "./tables/sessions.ts";
 export * from "./tables/streams.ts";
+export * from "./tables/tasks.ts";
 export * from "./tables/upkeep.ts";

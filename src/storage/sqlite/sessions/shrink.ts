@@ -12,6 +12,7 @@ import {
   sessions,
   shareOffers,
   summaries,
+  tasks,
   turns,
 } from "../schema/schema.ts";
 import type { IndexMerge } from "../search/index-merge.ts";
@@ -51,7 +52,7 @@ function statements({ db }: Engine) {
         .set({ sessionId: null })
         .where(eq(clients.sessionId, placeholder("id")))
         .prepare(),
-      ...[grants, shareOffers, summaries, turns, runningSessions].map((table) =>
+      ...[grants, shareOffers, summaries, tasks, turns, runningSessions].map((table) =>
         db
           .delete(table)
           .where(eq(table.sessionId, placeholder("id")))

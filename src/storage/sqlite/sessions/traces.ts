@@ -1,5 +1,5 @@
-// Traces of sessions elsewhere: events of streams, outcomes of keyed calls, notifications in outboxes. The file itself has
-// the statements (migrations/0026_traces.sql): a deletion from the views deletes the traces, and triggers do it for each
+// Traces of sessions elsewhere: events of streams, outcomes of keyed calls and of tasks, notifications in outboxes. The file itself has
+// the statements (migrations/0026_traces.sql, 0037_tasks.sql): a deletion from the views deletes the traces, and triggers do it for each
 // deleted session, also in another program.
 import { sql } from "drizzle-orm";
 import type { Engine } from "../engine/engine.ts";
@@ -23,6 +23,8 @@ export function sqliteTraces({ db }: Engine): Traces {
         where session_id = ${id} and instr(outcome, ${inJson})`);
       db.run(sql`delete from keyed_call_changes where instr(result, ${inJson})
         and call_id in (select id from session_calls where session_id = ${id})`);
+      db.run(sql`delete from tasks where session_id = ${id} and finished_at is not null
+        and instr(result, ${inJson})`);
     },
   };
 }

@@ -4,11 +4,13 @@ import type { InstanceStore, Work } from "../../../instances/store.ts";
 import { GONE } from "../../shared/keyed-calls.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
-import { keyedCalls, messages, openRequests, turns } from "../schema/schema.ts";
+import { keyedCalls, messages, openRequests, tasks, turns } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
-const ofInstance = ({ instanceId }: typeof turns | typeof keyedCalls | typeof openRequests) =>
+const ofInstance = ({
+  instanceId,
+}: typeof turns | typeof keyedCalls | typeof openRequests | typeof tasks) =>
   eq(instanceId, placeholder("id"));
 
 export function instanceWork(engine: Engine): Pick<InstanceStore, "work" | "abandon"> {
@@ -19,12 +21,14 @@ export function instanceWork(engine: Engine): Pick<InstanceStore, "work" | "aban
         ...q.turns.all({ id }).map(({ id: turn }): Work => ({ kind: "turn", id: turn })),
         ...q.calls.all({ id }).map((call): Work => ({ kind: "call", id: String(call.id) })),
         ...q.requests.all({ id }).map((one): Work => ({ kind: "stream", id: String(one.id) })),
+        ...q.tasks.all({ id }).map((task): Work => ({ kind: "task", id: task.id })),
       ]),
     async abandon(id, work) {
       await engine.write(() => {
         for (const { kind, id: one } of work) {
           if (kind === "call") q.leaveCall.run({ id, one: Number(one) });
           else if (kind === "stream") q.leaveRequests.run({ id, one: Number(one) });
+          else if (kind === "task") q.leaveTask.run({ id, one });
           else {
             q.interruptTurn.run({ id, one });
             q.endTurn.run({ id, one });
@@ -50,6 +54,13 @@ function statements({ db }: Engine) {
         .selectDistinct({ id: openRequests.streamId })
         .from(openRequests)
         .where(ofInstance(openRequests))
+        .prepare(),
+    tasks: () => db.select({ id: tasks.id }).from(tasks).where(ofInstance(tasks)).prepare(),
+    leaveTask: () =>
+      db
+        .update(tasks)
+        .set({ instanceId: GONE })
+        .where(and(eq(tasks.id, placeholder("one")), ofInstance(tasks)))
         .prepare(),
     interruptTurn: () =>
       db

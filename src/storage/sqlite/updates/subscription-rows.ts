@@ -2,8 +2,8 @@
 import { and, eq, gte, lt, type SQL, sql } from "drizzle-orm";
 import { canonicalUri } from "../../../sessions/uris.ts";
 import type { Change, Subscription } from "../../../updates/store.ts";
+import { boundsBelow, checkSubscribed } from "../../shared/clients.ts";
 import { clientAlive } from "../../shared/expiry.ts";
-import { boundsBelow, checkSubscribed } from "../../shared/subscriptions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";

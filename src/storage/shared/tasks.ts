@@ -1,0 +1,134 @@
+// Rules and conditions of tasks that hold on every engine.
+import { type SQL, sql } from "drizzle-orm";
+import { AppError } from "../../lib/errors.ts";
+import type { ClaimedTask, Step } from "../../tasks/store.ts";
+import type { Task, TaskStatus, TaskView } from "../../tasks/task.ts";
+
+const { placeholder } = sql;
+
+/** Maximum number of tasks that are claimed, or listed, at once. */
+export const MAX_ROWS = 500;
+
+export const tooManyTasks = (max: number): AppError =>
+  new AppError("limit", `You have ${max} tasks that have not ended: nothing was begun.`, {
+    hint: "Wait for one, or cancel one that is no longer needed; the setting max-tasks allows more.",
+  });
+
+// These conditions write columns with their tables, as those in expiry.ts do.
+
+/** A task whose run has the claim. */
+export const heldTask: SQL = sql`tasks.id = ${placeholder("id")} and tasks.instance_id = ${placeholder("instanceId")}
+  and tasks.attempt = ${placeholder("attempt")} and tasks.finished_at is null`;
+
+/** A task that waits for a run, or for a time that has come. */
+export const dueTask: SQL = sql`tasks.instance_id is null and tasks.wake_at <= ${placeholder("now")}`;
+
+/** A task that a dead process has left. */
+export const lostTask: SQL = sql`tasks.instance_id is not null
+  and not exists (select 1 from instances where instances.id = tasks.instance_id)`;
+
+export const taskAlive: SQL = sql`(tasks.expires_at is null or tasks.expires_at > ${placeholder("passed")})`;
+
+export const taskExpired: SQL = sql`tasks.expires_at <= ${placeholder("passed")}`;
+
+/** The status of a task that has not ended. */
+export const openStatus: SQL<TaskStatus> = sql`case when exists (select 1 from task_steps
+    where task_steps.task_id = tasks.id and task_steps.kind = 'ask' and task_steps.result is null)
+  then 'input_required' else 'working' end`;
+
+export const answeredCount: SQL<number> = sql`(select count(*) from task_steps
+  where task_steps.task_id = tasks.id and task_steps.kind = 'ask' and task_steps.result is not null)`;
+
+/** The next number of a step. */
+export const nextSeq: SQL<number> = sql`(select coalesce(max(task_steps.seq), 0) + 1 from task_steps
+  where task_steps.task_id = ${placeholder("taskId")})`;
+
+export interface TaskRow extends Task {
+  arguments: unknown;
+  origin: unknown;
+  result: string | null;
+  error: string | null;
+  checkpoint: string | null;
+  instanceId: string | null;
+  callerInstance: string | null;
+  cancelRequested: boolean;
+  finishedAt: number | null;
+}
+
+export type StepRow = Required<Step>;
+
+export const taskOf = (row: TaskRow): Task => ({
+  id: row.id,
+  owner: row.owner,
+  sessionId: row.sessionId,
+  tool: row.tool,
+  status: row.status,
+  statusMessage: row.statusMessage,
+  progress: row.progress,
+  progressTotal: row.progressTotal,
+  revision: row.revision,
+  attempt: row.attempt,
+  createdAt: row.createdAt,
+  updatedAt: row.updatedAt,
+  expiresAt: row.expiresAt,
+});
+
+/** `steps`: in their order. */
+export const viewOf = (row: TaskRow, steps: readonly StepRow[]): TaskView => ({
+  ...taskOf(row),
+  arguments: row.arguments,
+  questions: Object.fromEntries(
+    steps
+      .filter(({ kind, result }) => kind === "ask" && result === null)
+      .map(({ name, request }) => [name, JSON.parse(request!) as unknown]),
+  ),
+  ...(row.result !== null && { result: JSON.parse(row.result) as unknown }),
+  ...(row.error !== null && { error: JSON.parse(row.error) as unknown }),
+});
+
+/** The task as the new run of `instanceId` gets it. `row`: as it was before. */
+export const claimedOf = (
+  row: TaskRow,
+  instanceId: string,
+  steps: readonly StepRow[],
+  { callerIsAlive }: { callerIsAlive: boolean },
+): ClaimedTask => ({
+  claim: { id: row.id, instanceId, attempt: row.attempt + 1 },
+  owner: row.owner,
+  sessionId: row.sessionId,
+  tool: row.tool,
+  createdAt: row.createdAt,
+  arguments: row.arguments,
+  origin: row.origin,
+  checkpoint: row.checkpoint,
+  cancelRequested: row.cancelRequested,
+  steps,
+  lost: row.instanceId !== null,
+  orphaned: row.callerInstance !== null && !callerIsAlive,
+});
+
+/** The values of a new row. */
+export const newRow = (
+  task: Pick<Task, "id" | "owner" | "sessionId" | "tool"> & {
+    arguments: unknown;
+    origin: unknown;
+    ttlMs: number;
+  },
+  by: { instanceId: string; runs: boolean; waits: boolean },
+  now: number,
+) => ({
+  id: task.id,
+  owner: task.owner,
+  sessionId: task.sessionId,
+  tool: task.tool,
+  arguments: task.arguments,
+  origin: task.origin,
+  status: "working" as const,
+  attempt: by.runs ? 1 : 0,
+  instanceId: by.runs ? by.instanceId : null,
+  callerInstance: by.waits ? by.instanceId : null,
+  wakeAt: by.runs ? null : now,
+  createdAt: now,
+  updatedAt: now,
+  expiresAt: task.ttlMs === Infinity ? null : Math.floor(now + task.ttlMs),
+});
