@@ -13,6 +13,7 @@ import { Instances } from "../instances/instances.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { McpServerOptions } from "../mcp/server.ts";
 import { serveOverStdio, type StdioConnection } from "../mcp/stdio/stdio.ts";
+import type { FetchDocument } from "../oauth/metadata-documents.ts";
 import type { SessionTarget } from "../sessions/session.ts";
 import { ToolFolder } from "../tool-files/tool-folder.ts";
 import { LocalClient } from "../tools/local-client.ts";
@@ -33,6 +34,8 @@ export interface AppOptions extends Additions {
   /** Words that start this program anew, for work in a process of its own; absent in another program's process. */
   command?: readonly string[] | undefined;
   clock?: Clock;
+  /** Fetches metadata documents of OAuth clients. Default: from public addresses only. */
+  fetchDocument?: FetchDocument;
 }
 
 export interface App extends Data {
@@ -130,6 +133,9 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
     services,
     transfer: data.transfer,
     browserSessions: data.browserSessions,
+    grants: data.grants,
+    oauthClients: data.oauthClients,
+    fetchDocument: options.fetchDocument,
     delivery,
     clock,
     metrics,

@@ -9,6 +9,8 @@ import { Cleanup, type Waiting, waitingText } from "../jobs/cleanup.ts";
 import { jumpText } from "../jobs/trusted-time.ts";
 import { Activity } from "../lib/activity.ts";
 import { type Clock, isoTime, SharedClock, systemClock } from "../lib/clock.ts";
+import { Clients } from "../oauth/clients.ts";
+import { Grants } from "../oauth/grants.ts";
 import { SessionAccessControl } from "../sessions/access.ts";
 import { Operator } from "../sessions/operator.ts";
 import type { Session } from "../sessions/session.ts";
@@ -57,6 +59,9 @@ export interface Data {
   readonly keys: ApiKeys;
   /** Sign-ins of browsers. */
   readonly browserSessions: BrowserSessions;
+  /** What people have granted to OAuth clients. */
+  readonly grants: Grants;
+  readonly oauthClients: Clients;
   readonly updates: UpdateNotifier;
   readonly delivery: OutboxDelivery;
   readonly cleanup: Cleanup<Kind>;
@@ -166,7 +171,7 @@ const transferOf = (
 function keysOf(
   { config, clock, storage, onError }: Opened,
   audit: Audit,
-): Pick<Data, "keys" | "browserSessions"> {
+): Pick<Data, "keys" | "browserSessions" | "grants" | "oauthClients"> {
   const keyUse = activityOf(config, storage, clock, storage.apiKeys, onError);
   const keys = new ApiKeys({
     store: storage.apiKeys,
@@ -177,6 +182,8 @@ function keysOf(
   return {
     keys,
     browserSessions: new BrowserSessions(storage.browserSessions, keys, audit, clock),
+    grants: new Grants(storage.oauthGrants, keys, audit, clock),
+    oauthClients: new Clients(storage.oauthClients, audit, clock),
   };
 }
 

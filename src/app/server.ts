@@ -3,13 +3,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiKeys } from "../auth/api-keys.ts";
 import { Authenticator } from "../auth/authenticator.ts";
 import type { BrowserSessions } from "../auth/browser-sessions.ts";
-import type { IssuerEvents } from "../auth/issuer-keys.ts";
-import { AccessTokens } from "../auth/oauth.ts";
 import type { Presence } from "../clients/presence.ts";
 import type { Config } from "../config/config.ts";
 import type { SettingReport } from "../config/report.ts";
 import type { Health } from "../console/health.ts";
-import { ProtectedResource } from "../http/access/protected-resource.ts";
 import { StreamCredentials } from "../http/access/stream-credentials.ts";
 import { OpenConnections } from "../http/limits/connections.ts";
 import { inheritedSocket, listen, type Listener } from "../http/listen.ts";
@@ -21,16 +18,19 @@ import type { Clock } from "../lib/clock.ts";
 import { isLoopback } from "../lib/loopback.ts";
 import { recoverRequests } from "../mcp/legacy/recovery.ts";
 import type { McpServerOptions } from "../mcp/server.ts";
+import type { FetchDocument } from "../oauth/metadata-documents.ts";
 import type { Storage } from "../storage/storage.ts";
-import { reasonOf, why } from "../telemetry/failures.ts";
+import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { prometheus } from "../telemetry/prometheus.ts";
 import { kept, type StoredFigures } from "../telemetry/readings.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { OutboxDelivery } from "../updates/delivery.ts";
+import { buildAuthorization } from "./authorization.ts";
 import { openBackups } from "./backups.ts";
 import { type Console, lazyConsole } from "./console.ts";
+import type { Data } from "./data.ts";
 import { buildEras, type Eras, part } from "./eras.ts";
 import { openHealth } from "./health.ts";
 import type { Services } from "./services.ts";
@@ -50,6 +50,10 @@ export interface HttpServerOptions {
   services: Services;
   transfer: Transfer;
   browserSessions: BrowserSessions;
+  grants: Data["grants"];
+  oauthClients: Data["oauthClients"];
+  /** See AppOptions. */
+  fetchDocument: FetchDocument | undefined;
   delivery: OutboxDelivery;
   clock: Clock;
   metrics: Metrics;
@@ -81,7 +85,9 @@ export class HttpServer {
     this.#parts = parts;
     this.#publicUrl = config["public-url"];
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
-    this.authenticator = new Authenticator(parts.keys, accessTokens(parts, resourceUrl));
+    const authorization = buildAuthorization({ ...parts, resourceUrl });
+    const { tokens, always } = authorization;
+    this.authenticator = new Authenticator(parts.keys, tokens, { always });
     this.#eras = buildEras({
       ...parts,
       resolver: parts.services.resolver,
@@ -92,7 +98,6 @@ export class HttpServer {
     delivery.add(this.#eras.listens);
     this.#connections = new OpenConnections(config["max-connections"]);
     this.#streamCredentials = new StreamCredentials(onError);
-    const issuer = config["auth-issuer"];
     const stored = storedReading(parts);
     const openTo = (): readonly string[] => this.#reached;
     this.health = config.console
@@ -106,6 +111,8 @@ export class HttpServer {
           authenticator: this.authenticator,
           browserSessions: parts.browserSessions,
           keys: parts.keys,
+          grants: parts.grants,
+          authorizationServer: authorization.server,
           services: parts.services,
           transfer: parts.transfer,
           admit: (socket) => this.#connections.admit(socket),
@@ -114,7 +121,7 @@ export class HttpServer {
           audit: (limit) => storage.audit.list(limit),
           address: (c) =>
             config["public-url"] ? resourceUrl().href : new URL("/mcp", c.req.url).href,
-          hasIssuer: issuer !== undefined,
+          hasIssuer: authorization.resource !== undefined,
           openTo,
           publicUrl: config["public-url"],
           maxBodyBytes: config["max-body"],
@@ -126,7 +133,8 @@ export class HttpServer {
       authenticator: this.authenticator,
       connections: this.#connections,
       streamCredentials: this.#streamCredentials,
-      resource: issuer ? new ProtectedResource(issuer, resourceUrl) : undefined,
+      resource: authorization.resource,
+      authorizationServer: authorization.server,
       registry: mcp.registry,
       legacy: this.#eras.legacy,
       modern: this.#eras.modern,
@@ -232,31 +240,6 @@ export class HttpServer {
   }
 }
 
-/** Tokens of the configured issuer; undefined without one. `resourceUrl`: the address of /mcp. */
-function accessTokens(
-  { config, clock, log }: HttpServerOptions,
-  resourceUrl: () => URL,
-): AccessTokens | undefined {
-  const issuer = config["auth-issuer"];
-  if (issuer === undefined) return undefined;
-  // Accept a longer audience: a program may ask for a token for its whole address, such as /mcp/work.
-  const isAudience = (name: string): boolean => {
-    const audience = config["auth-audience"] ?? resourceUrl().href;
-    // Accept the origin too: a client may read the metadata of the whole host only.
-    const root = config["auth-audience"] === undefined ? resourceUrl().origin : undefined;
-    if (name === root || name === `${root}/`) return true;
-    if (!name.startsWith(audience)) return false;
-    return ["/", "?", undefined].includes(name[audience.length]);
-  };
-  return new AccessTokens({
-    issuer,
-    isAudience,
-    plainJwt: config["auth-plain-jwt"],
-    clock,
-    events: issuerEvents(issuer, log),
-  });
-}
-
 /** A function that reads all numbers for /metrics. */
 const exposition = (
   { presence, instances }: HttpServerOptions,
@@ -286,12 +269,6 @@ const storedReading = ({ storage, log }: HttpServerOptions): StoredReading =>
       return undefined;
     }),
   );
-
-/** One line when the issuer goes down, one when it is back. */
-const issuerEvents = (issuer: string, log: Logger): IssuerEvents => ({
-  onDown: (error) => log.warn({ issuer, reason: reasonOf(error) }, "the issuer does not answer"),
-  onUp: (refused) => log.warn({ issuer, refused }, "the issuer answers again"),
-});
 
 /** The names that requests may call this server by. */
 function knownHosts(config: Config): string[] {

@@ -20,7 +20,12 @@ export type AuditAction =
   | "opened to all"
   | "link created"
   | "signed in"
-  | "signed out elsewhere";
+  | "signed out elsewhere"
+  | "client registered"
+  | "client created"
+  | "client deleted"
+  | "grant created"
+  | "grant revoked";
 
 export interface AuditEntry {
   at: number;

@@ -1,24 +1,35 @@
-// Authenticates a request by its API key or access token. The first key, or an issuer of tokens, turns authentication
-// on. Before that every caller is `local`, so such a server listens on loopback only.
+// Authenticates a request by its API key or access token. The first key, or an issuer of tokens elsewhere, turns
+// authentication on. Before that every caller is `local`, so such a server listens on loopback only.
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { ApiKeys } from "./api-keys.ts";
-import type { AccessTokens } from "./oauth.ts";
 import { type AuthInfo, LOCAL, NO_CREDENTIALS } from "./principal.ts";
+
+/** Verifies the access tokens of one issuer. */
+export interface TokenVerifier {
+  /**
+   * Verify a token and give its principal.
+   * @throws OAuthError `invalid_token` or `insufficient_scope`; AppError `unavailable` while the issuer is down
+   */
+  verify(token: string): Promise<AuthInfo>;
+  /** True while a grant has not ended; absent where the issuer tells nothing of its grants. */
+  stillHolds?(grantId: string): Promise<boolean>;
+}
 
 export class Authenticator {
   readonly #keys: ApiKeys;
-  readonly #tokens: AccessTokens | undefined;
-  #always = false;
+  readonly #tokens: TokenVerifier | undefined;
+  #always: boolean;
 
-  /** `tokens`: absent without an issuer. */
-  constructor(keys: ApiKeys, tokens?: AccessTokens) {
+  /** `tokens`: absent without an issuer. `always`: callers need credentials even without any key. */
+  constructor(keys: ApiKeys, tokens?: TokenVerifier, { always = tokens !== undefined } = {}) {
     this.#keys = keys;
     this.#tokens = tokens;
+    this.#always = always;
   }
 
   /** True if callers need credentials. */
   async required(): Promise<boolean> {
-    return this.#always || this.#tokens !== undefined || this.#keys.any();
+    return this.#always || this.#keys.any();
   }
 
   /** Keep authentication on without any key (`keys open`), for a server that other machines can reach. */
@@ -51,13 +62,14 @@ export class Authenticator {
   }
 
   /**
-   * True while these credentials (`Credentials.id`) may still be used. Always true for an OAuth client: the server
-   * never learns of its end.
+   * True while these credentials (`Credentials.id`) may still be used. Always true for a client of another issuer: the
+   * server never learns of its end.
    */
   async stillHold(credentials: string): Promise<boolean> {
     if (credentials === NO_CREDENTIALS) return !(await this.required());
-    const key = /^key (.*)$/.exec(credentials)?.[1];
-    return key === undefined || this.#keys.holds(key);
+    const [, kind, id] = /^(key|grant) (.*)$/.exec(credentials) ?? [];
+    if (id === undefined) return true;
+    return kind === "key" ? this.#keys.holds(id) : (this.#tokens?.stillHolds?.(id) ?? true);
   }
 
   readonly #nobodyAsked: AuthInfo = {

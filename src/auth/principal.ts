@@ -22,7 +22,7 @@ export interface Principal {
 
 /** The credentials of a caller, without their secret. */
 export interface Credentials {
-  /** Id of an API key, or of the OAuth client that the token was issued to; a renewed token has the same id. */
+  /** Id of an API key, of a grant, or of another issuer's client; a renewed token has the same id. */
   readonly id: string;
   /** Id of the API key, which revokes it. */
   readonly key?: string;

@@ -79,6 +79,12 @@ const access = {
     "ask for no credentials, because a proxy does",
     "a server that others can reach starts only with this, a key or an issuer",
   ),
+  "auth-server": required(
+    oneOf("mode", ["auto", "true", "false"]),
+    "auto",
+    "sign programs in (OAuth): auto, true or false",
+    "auto: where public-url is an https address, without auth-issuer and insecure-no-auth, and with the console, whose pages sign people in",
+  ),
   "auth-issuer": optional(issuerUrl, "OAuth issuer whose access tokens are accepted"),
   "auth-audience": optional(text("text"), "audience of access tokens", {
     without: "the address of /mcp",
@@ -315,11 +321,28 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
   }
   if (flags["data-dir"] !== undefined && "database-url" in config)
     faults.push(expectedText("data-dir", "no folder, since database-url is set"));
-  if (config["auth-issuer"]) faults.push(...resourceFaults(config));
+  faults.push(...authServerFaults(config));
+  if (config["auth-issuer"] || config["auth-server"] === "true")
+    faults.push(...resourceFaults(config));
   if (faults.length > 0) throw new AppError("start", faults.join("\n"));
   for (const name of ["data-dir", "tools"] satisfies SettingName[])
     if (name in config) config[name] = resolve(config[name] as string);
   return Object.freeze(config) as Config;
+}
+
+/** What contradicts `auth-server`: true, one line each. */
+function authServerFaults(config: Partial<Config>): string[] {
+  if (config["auth-server"] !== "true") return [];
+  const since = "since auth-server is true";
+  return [
+    ...(config["auth-issuer"] === undefined
+      ? []
+      : [expectedText("auth-issuer", `no issuer, ${since}`)]),
+    ...(config["insecure-no-auth"] ? [expectedText("insecure-no-auth", `false, ${since}`)] : []),
+    ...(config.console === false
+      ? [expectedText("console", `true, ${since}: its pages sign people in`)]
+      : []),
+  ];
 }
 
 /** RFC 9728, section 1.2: tokens are for one https address; plain http stays on this machine. */

@@ -11,6 +11,8 @@ import { CurrentSession } from "../clients/session-resolver.ts";
 import type { SettingReport } from "../config/report.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
+import type { AuthorizationServer } from "../oauth/authorization-server.ts";
+import type { Grants } from "../oauth/grants.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import { why } from "../telemetry/failures.ts";
@@ -31,6 +33,8 @@ export interface ConsoleEnv {
     token: string;
     /** True if the browser has signed in; false on a server that asks nobody. */
     signedIn: boolean;
+    /** Further address that a form of the page leads to. */
+    formsTo?: string;
     /** What every page says first: see banner.ts. */
     banner: readonly string[];
   };
@@ -44,6 +48,10 @@ export interface ConsoleOptions {
   authenticator: Authenticator;
   browserSessions: BrowserSessions;
   keys: ApiKeys;
+  /** What people have granted to OAuth clients. */
+  grants: Grants;
+  /** Present if programs sign in here. */
+  authorizationServer: AuthorizationServer | undefined;
   services: SessionServices;
   transfer: Transfer;
   /** Questions that pages have asked and that are being answered. */

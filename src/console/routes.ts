@@ -2,7 +2,6 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { except } from "hono/combine";
-import { createMiddleware } from "hono/factory";
 import { html } from "hono/html";
 import { STATUS } from "../http/errors.ts";
 import { toAppError } from "../lib/errors.ts";
@@ -15,6 +14,7 @@ import { Imports } from "./imports.ts";
 import { barePage } from "./layout.ts";
 import { accountRoutes } from "./pages/account.ts";
 import { activityRoutes } from "./pages/activity.ts";
+import { arrivalRoutes, authorizeRoutes } from "./pages/authorize.ts";
 import { connectRoutes } from "./pages/connect.ts";
 import { healthRoutes } from "./pages/health.ts";
 import { importRoutes, UPLOAD, uploadRoute } from "./pages/import.ts";
@@ -23,6 +23,7 @@ import { searchRoutes } from "./pages/search.ts";
 import { sessionFormRoutes } from "./pages/session-forms.ts";
 import { sessionRoutes } from "./pages/session.ts";
 import { sessionListRoutes } from "./pages/sessions.ts";
+import { withSafeHeaders } from "./parts/safe-headers.ts";
 import { fromHere, signedIn, signInRoutes, signOut, withToken } from "./sign-in.ts";
 import { Talks } from "./talks.ts";
 
@@ -66,10 +67,11 @@ function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
       404,
     ),
   );
-  app.use(safeHeaders);
+  app.use(withSafeHeaders);
   assetRoutes(app);
   app.use(except(UPLOAD, limitBody(options.maxBodyBytes)), fromHere(options.publicUrl));
   signInRoutes(app, options);
+  arrivalRoutes(app);
   app.use(signedIn(options));
   const banner = new Banner(options);
   app.use(async (c, next) => {
@@ -94,6 +96,7 @@ function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
   healthRoutes(app, options);
   keyRoutes(app, options);
   accountRoutes(app, options);
+  authorizeRoutes(app, options);
   return app;
 }
 
@@ -106,18 +109,3 @@ const limitBody = (maxSize: number) =>
   });
 
 const BACK = html`<p><a href="/console">To the console</a></p>`;
-
-/** What is stored is hostile: a page runs no script, loads no picture and sits in no frame but its own. */
-const safeHeaders = createMiddleware<ConsoleEnv>(async (c, next) => {
-  await next();
-  const headers = {
-    "content-security-policy":
-      "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-  };
-  for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
-  if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
-});

@@ -14,7 +14,7 @@ import { type ConsoleContext, type ConsoleEnv, type ConsoleOptions, formOf } fro
 import { barePage, tokenField } from "./layout.ts";
 
 const COOKIE = "holdfast_console";
-const HOME = "/console";
+export const HOME = "/console";
 /** Wrong keys of one address in a minute. */
 const MAX_WRONG = 10;
 
@@ -83,6 +83,9 @@ export const signedIn = ({
     await next();
     return undefined;
   });
+
+/** True if the browser has sent the console's cookie. */
+export const hasSession = (c: ConsoleContext): boolean => getCookie(c, COOKIE) !== undefined;
 
 /** The secret of the browser's cookie. */
 export const secretOf = (c: ConsoleContext): string => getCookie(c, COOKIE) ?? "";

@@ -29,7 +29,9 @@ export const observe = (
   const writes = log.isLevelEnabled("debug");
   return async (c, next) => {
     await next();
-    const { status } = c.res;
+    const { incoming, outgoing } = c.env;
+    // A handler may have answered on Node's response itself.
+    const status = outgoing.headersSent ? outgoing.statusCode : c.res.status;
     metrics?.responses.add(CLASSES[Math.trunc(status / 100)] ?? "other");
     if (status < 400) return;
     const isChallenge = c.res.headers.has("www-authenticate"); // already counted with the challenge
@@ -37,7 +39,6 @@ export const observe = (
     if (reason !== undefined) metrics?.refusals.add(reason);
     const suspicion = suspicionOf(c, status);
     if (suspicion === undefined && !writes) return;
-    const { incoming } = c.env;
     // Put the address before all text that a client chooses: filters are anchored there.
     const line = {
       address: addressOf(incoming.socket.remoteAddress, c.req.header("x-forwarded-for")),

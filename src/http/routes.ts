@@ -8,6 +8,7 @@ import type { PendingResponses } from "../mcp/calls/in-flight.ts";
 import type { LegacyEndpoint } from "../mcp/legacy/endpoint.ts";
 import type { ModernEndpoint } from "../mcp/modern/endpoint.ts";
 import { ROUTE_SCOPES } from "../mcp/scopes.ts";
+import type { AuthorizationServer } from "../oauth/authorization-server.ts";
 import { RequestError } from "../protocol/errors.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -15,6 +16,7 @@ import type { Metrics, Refuse } from "../telemetry/metrics.ts";
 import type { Exposition } from "../telemetry/prometheus.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { authenticate, needsScope } from "./access/authenticate.ts";
+import { authorizationServerRoutes } from "./access/authorization-server.ts";
 import { discoveryRoutes } from "./access/discovery.ts";
 import { type ProtectedResource, resourceRoutes } from "./access/protected-resource.ts";
 import { signInRoutes } from "./access/sign-in.ts";
@@ -45,8 +47,10 @@ export interface RouteOptions {
   authenticator: Authenticator;
   streamCredentials: StreamCredentials;
   connections: OpenConnections;
-  /** Present with an issuer of access tokens. */
+  /** Present with an issuer of access tokens, here or elsewhere. */
   resource: ProtectedResource | undefined;
+  /** Present if this server is the issuer. */
+  authorizationServer: AuthorizationServer | undefined;
   registry: ToolRegistry;
   legacy: LegacyEndpoint;
   modern: ModernEndpoint;
@@ -115,7 +119,9 @@ export function createRoutes(options: RouteOptions): Hono<Authenticated> {
       scrape: () => options.scrape(),
     });
   if (resource) resourceRoutes(app, resource);
-  signInRoutes(app, { issuer: resource?.issuer, authenticator });
+  const { authorizationServer: server } = options;
+  if (server) authorizationServerRoutes(app, { server, refuse: refused, log });
+  else signInRoutes(app, { issuer: resource?.issuer, authenticator });
   retiredRoutes(app, address);
   if (options.console) consoleRoutes(app, options.console);
   pageRoutes(app, {

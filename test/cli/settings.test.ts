@@ -67,6 +67,7 @@ describe("without any source", () => {
       port: 8484,
       "data-dir": resolve("data"),
       "pool-size": 10,
+      "auth-server": "auto",
       "temporary-age": 60 * MINUTE,
       "cleanup-interval": 10 * MINUTE,
       durability: "full",

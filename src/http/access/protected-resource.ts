@@ -13,13 +13,17 @@ import { pathName } from "../guards/target.ts";
 export const USUAL_SCOPES = ["read", "write"];
 
 export class ProtectedResource {
-  readonly issuer: string;
+  readonly #issuer: () => string;
   readonly #url: () => URL;
 
-  /** `url`: address of `/mcp` for clients, known once the server listens. */
-  constructor(issuer: string, url: () => URL) {
-    this.issuer = issuer;
+  /** `url`: address of `/mcp` for clients, known once the server listens, as its own `issuer` is. */
+  constructor(issuer: () => string, url: () => URL) {
+    this.#issuer = issuer;
     this.#url = url;
+  }
+
+  get issuer(): string {
+    return this.#issuer();
   }
 
   /** `name`: the part of the address below /mcp, still encoded. */

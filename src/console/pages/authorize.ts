@@ -1,0 +1,181 @@
+// The page on which a person allows a program what it asks for (OAuth 2.1). The console's sign-in says who that is.
+import type { ServerResponse } from "node:http";
+import type { Hono } from "hono";
+import { html } from "hono/html";
+import type { Principal } from "../../auth/principal.ts";
+import { AppError } from "../../lib/errors.ts";
+import { type AuthorizationRequest, grantableBy } from "../../oauth/authorization-server.ts";
+import type { Grants } from "../../oauth/grants.ts";
+import type { OAuthGrant } from "../../oauth/store.ts";
+import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
+import { barePage, type Html, tokenInput, when } from "../layout.ts";
+import { safeHeaders } from "../parts/safe-headers.ts";
+import { hasSession, HOME, signOut } from "../sign-in.ts";
+
+/** Parameter of an address that this server's own page has led to. */
+const HERE = "here";
+
+/**
+ * Lead a browser that comes from another site here once more: browsers send the console's cookie only when a page of this
+ * server has led to it.
+ */
+export function arrivalRoutes(app: Hono<ConsoleEnv>): void {
+  app.get("/authorize/:id", (c, next) => {
+    if (hasSession(c) || c.req.query(HERE) !== undefined) return next();
+    const address = `${new URL(c.req.url).pathname}?${HERE}=1`;
+    c.header("refresh", `0; url=${address}`);
+    const body = html`<p><a href="${address}">Go on</a></p>`;
+    return Promise.resolve(c.html(barePage("Sign in", body)));
+  });
+}
+
+export function authorizeRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
+  const { authorizationServer: server, grants } = options;
+  if (server === undefined) return;
+
+  app.get("/authorize/:id", async (c) => {
+    const { incoming, outgoing } = c.env;
+    const request = await server.request(incoming, outgoing);
+    const by = c.get("principal");
+    const before = await allowedBefore(grants, by, request);
+    const scopes = remembered(request, before);
+    if (scopes !== undefined)
+      return c.redirect(await server.allow(incoming, outgoing, { by, scopes }), 303);
+    c.set("formsTo", sourceOf(request.redirectUri));
+    return c.html(consentPage(c, request, before));
+  });
+
+  app.post("/authorize/:id", async (c) => {
+    const { incoming, outgoing } = c.env;
+    const form = await c.req.formData();
+    const by = c.get("principal");
+    const chosen = form.getAll("scope");
+    const scopes = grantableBy(by).filter((scope) => chosen.includes(scope));
+    const returnTo =
+      form.get("decision") === "allow"
+        ? await server.allow(incoming, outgoing, { by, scopes })
+        : await server.deny(incoming, outgoing);
+    return c.redirect(returnTo, 303);
+  });
+
+  app.post("/authorize/:id/other", async (c) => {
+    await signOut(c, options);
+    const back = `${HOME}/authorize/${encodeURIComponent(c.req.param("id"))}?${HERE}=1`;
+    return c.redirect(`${HOME}/sign-in?next=${encodeURIComponent(back)}`, 303);
+  });
+}
+
+/** The newest grant of this person to the same client, which sends the browser to the same place. */
+async function allowedBefore(
+  grants: Grants,
+  by: Principal,
+  { clientId, redirectUri }: AuthorizationRequest,
+): Promise<OAuthGrant | undefined> {
+  const mine = await grants.list(by.id);
+  return mine
+    .filter((grant) => grant.clientId === clientId && grant.redirectHost === redirectUri.host)
+    .toSorted((a, b) => b.createdAt - a.createdAt)[0];
+}
+
+/**
+ * The scopes that need no question: the person has allowed them before, and the code can reach nobody but the client. Any
+ * program can listen on this machine's ports or take a scheme for its own, so that there a person is always asked.
+ */
+function remembered(
+  { scopes, asksAgain, redirectUri }: AuthorizationRequest,
+  before: OAuthGrant | undefined,
+): string[] | undefined {
+  if (before === undefined || asksAgain || redirectUri.protocol !== "https:") return undefined;
+  const allowed = before.scope.split(" ");
+  return scopes.every((scope) => allowed.includes(scope)) ? scopes : undefined;
+}
+
+/** The place that a form's answer leads to, as a policy names it: it has no words for an IPv6 address. */
+const sourceOf = ({ protocol, origin, hostname }: URL): string =>
+  /^https?:$/.test(protocol) && !hostname.startsWith("[") ? origin : protocol;
+
+const TEXTS: Readonly<Record<string, string>> = {
+  read: "Read your conversations and facts",
+  write: "Write and change them",
+};
+
+function consentPage(
+  c: ConsoleContext,
+  request: AuthorizationRequest,
+  before: OAuthGrant | undefined,
+): Html {
+  const { clientName, redirectUri } = request;
+  const by = c.get("principal");
+  const mine = grantableBy(by);
+  const scopes = request.scopes.filter((scope) => mine.includes(scope));
+  if (scopes.length === 0)
+    throw new AppError("forbidden", "This sign-in may not read conversations.", {
+      hint: "Sign in with another key.",
+    });
+  const chosen = before?.scope.split(" ") ?? scopes;
+  const action = `${HOME}/authorize/${encodeURIComponent(c.req.param("id") ?? "")}`;
+  return barePage(
+    "Allow this program?",
+    html`<div class="card consent">
+      <p><b>${clientName}</b> ${whoText(request)} wants to use your conversations here.</p>
+      <p>
+        Afterwards your browser goes to <b>${redirectUri.host || redirectUri.protocol}</b>${
+          isLocal(redirectUri) ? ", a program on your computer" : ""
+        }.
+      </p>
+      ${before && html`<p class="soft">You allowed this ${when(before.createdAt, Date.now())}.</p>`}
+      <form method="post" action="${action}">
+        ${tokenInput(c)}
+        <fieldset>
+          <legend>It may</legend>
+          ${scopes.map(
+            (scope) =>
+              html`<label
+                ><input
+                  type="checkbox"
+                  name="scope"
+                  value="${scope}"
+                  ${chosen.includes(scope) ? "checked" : ""}
+                />
+                ${TEXTS[scope]}</label
+              >`,
+          )}
+        </fieldset>
+        <p>As <b>${by.id}</b>, until you revoke it under Account.</p>
+        <button name="decision" value="allow">Allow</button>
+        <button name="decision" value="deny" class="quiet">Do not allow</button>
+      </form>
+      ${
+        c.get("signedIn")
+          ? html`<form method="post" action="${action}/other">
+              ${tokenInput(c)}<button class="quiet">Sign in with another key</button>
+            </form>`
+          : ""
+      }
+    </div>`,
+  );
+}
+
+/** What is known about the client: the host of its document is proved, all else is what it says of itself. */
+const whoText = ({ clientId, isDocumented }: AuthorizationRequest): Html =>
+  isDocumented
+    ? html`of <b>${new URL(clientId).host}</b>`
+    : html`<span class="soft">(as it calls itself; nobody has checked that)</span>`;
+
+const isLocal = ({ protocol }: URL): boolean => protocol !== "https:";
+
+/** Answer an authorization request that cannot be sent back to its client. */
+export async function refusedPage(response: ServerResponse, reason: string): Promise<void> {
+  const body = html`<div class="card">
+    <p>The program's request to sign in cannot be answered: ${reason}.</p>
+    <p>
+      Begin again in that program. If it says the same, remove this server there and add it again.
+    </p>
+  </div>`;
+  const headers = { ...safeHeaders(), "cache-control": "no-store" };
+  response.writeHead(response.statusCode, {
+    ...headers,
+    "content-type": "text/html; charset=utf-8",
+  });
+  response.end(String(await barePage("This sign-in does not work", body)));
+}

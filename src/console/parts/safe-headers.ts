@@ -1,0 +1,20 @@
+// Headers of every page. What is stored is hostile: a page runs no script, loads no picture and sits in no frame but its
+// own.
+import { createMiddleware } from "hono/factory";
+import type { ConsoleEnv } from "../context.ts";
+
+/** `formsTo`: further addresses that a form's answer may lead to. */
+export const safeHeaders = (formsTo = ""): Record<string, string> => ({
+  "content-security-policy": `default-src 'self'; base-uri 'none'; form-action 'self'${formsTo && ` ${formsTo}`}; frame-ancestors 'none'; object-src 'none'`,
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+});
+
+export const withSafeHeaders = createMiddleware<ConsoleEnv>(async (c, next) => {
+  await next();
+  for (const [name, value] of Object.entries(safeHeaders(c.get("formsTo"))))
+    c.res.headers.set(name, value);
+  if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
+});

@@ -1,0 +1,118 @@
+// What oidc-provider stores, over our ports. Secrets stay outside: a record is stored under the hash of its id, and its
+// payload holds a placeholder where the id was. Sessions of the library are not stored: a browser's sign-in is the
+// console's.
+import type { Adapter, AdapterPayload } from "oidc-provider";
+import { hashOf } from "../auth/api-keys.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Clients } from "./clients.ts";
+import { GRANTABLE, type Grants } from "./grants.ts";
+import { type OAuthGrant, type OAuthRecordStore, RECORD_KINDS, type RecordKind } from "./store.ts";
+
+/** After its first use, a refresh token works again for so long: hosts refresh in parallel, and answers get lost. */
+const REUSE_MS = 60_000;
+/** Sign-ins under way; anybody can begin one. */
+const MAX_INTERACTIONS = 10_000;
+/** Stands for the secret id. No id has braces. */
+const ID = "{id}";
+
+export interface AdapterParts {
+  records: OAuthRecordStore;
+  clients: Clients;
+  grants: Grants;
+  clock: Clock;
+  /** The one resource of grants. */
+  resource: string;
+  /** Makes the error of the token endpoint for a code or token whose grant has ended. */
+  invalidGrant(reason: string): Error;
+}
+
+export function adapterOf(name: string, parts: AdapterParts): Adapter {
+  if (name === "Client") return clientAdapter(parts);
+  if (name === "Grant") return grantAdapter(parts);
+  const kind = RECORD_KINDS.find((one) => one === name);
+  return kind === undefined ? NOTHING : recordAdapter(kind, parts);
+}
+
+const nothing = (): Promise<undefined> => Promise.resolve(undefined);
+
+const NOTHING: Adapter = {
+  ...{ upsert: nothing, find: nothing, findByUid: nothing, findByUserCode: nothing },
+  ...{ consume: nothing, destroy: nothing, revokeByGrantId: nothing },
+};
+
+const clientAdapter = ({ clients }: AdapterParts): Adapter => ({
+  ...NOTHING,
+  async upsert(id, { client_id: _, ...metadata }) {
+    await clients.register(id, metadata);
+  },
+  async find(id) {
+    const client = await clients.find(id);
+    return client && { ...client.metadata, client_id: id };
+  },
+});
+
+/** Grants are made on the consent page, not by the library. */
+const grantAdapter = ({ grants, resource }: AdapterParts): Adapter => ({
+  ...NOTHING,
+  async find(id) {
+    const grant = await grants.find(id);
+    return grant && grantPayload(grant, resource);
+  },
+  destroy: (id) => grants.end(id),
+});
+
+/** Scopes that were asked for and not granted are rejected, or the library would ask for them again. */
+function grantPayload({ id, ...grant }: OAuthGrant, resource: string): AdapterPayload {
+  const granted = grant.scope.split(" ");
+  const rest = GRANTABLE.filter((scope) => !granted.includes(scope)).join(" ");
+  return {
+    ...{ kind: "Grant", jti: id, accountId: grant.principal, clientId: grant.clientId },
+    iat: Math.floor(grant.createdAt / 1_000),
+    openid: { scope: `openid offline_access ${grant.scope}` },
+    resources: { [resource]: grant.scope },
+    ...(rest !== "" && { rejected: { openid: { scope: rest }, resources: { [resource]: rest } } }),
+  };
+}
+
+function recordAdapter(kind: RecordKind, parts: AdapterParts): Adapter {
+  const { records, grants, clock, invalidGrant } = parts;
+  const read = (text: string, id: string) => JSON.parse(text.replaceAll(ID, id)) as AdapterPayload;
+  return {
+    ...NOTHING,
+    async upsert(id, { jti: _, ...payload }, expiresIn = 0) {
+      const grantId = (kind !== "Interaction" && payload.grantId) || null;
+      const hidden = JSON.stringify(payload).replaceAll(id, ID);
+      const stored = await records.save(
+        {
+          ...{ kind, hash: hashOf(id), grantId },
+          payload: JSON.parse(hidden) as Record<string, unknown>,
+          expiresAt: Math.floor(clock.now() + expiresIn * 1_000),
+        },
+        kind === "Interaction" ? MAX_INTERACTIONS : undefined,
+      );
+      if (!stored) throw invalidGrant("what was granted has ended");
+    },
+    async find(id) {
+      const record = await records.find(kind, hashOf(id));
+      if (record === undefined) return undefined;
+      const { payload, consumedAt } = record;
+      const isUsed =
+        consumedAt !== null && (kind !== "RefreshToken" || consumedAt + REUSE_MS <= clock.now());
+      return {
+        ...read(JSON.stringify(payload), id),
+        jti: id,
+        ...(isUsed && { consumed: Math.floor(consumedAt / 1_000) }),
+      };
+    },
+    async consume(id) {
+      if (await records.consume(kind, hashOf(id))) return;
+      if (kind === "RefreshToken") return; // a refresh at the same time
+      // Two requests with one code: one of them is not its client's.
+      const grantId = (await records.find(kind, hashOf(id)))?.grantId;
+      if (grantId) await grants.end(grantId);
+      throw invalidGrant("this code was used before");
+    },
+    destroy: (id) => records.delete(kind, hashOf(id)),
+    revokeByGrantId: (grantId) => records.deleteOf(kind, grantId),
+  };
+}

@@ -1,0 +1,65 @@
+// The metadata of clients (RFC 7591, section 2), as programs send it, brought into the one form that this server supports:
+// public clients with PKCE. They get no secret, whatever they ask for; an answer says so, as the RFC provides for.
+import { AppError } from "../lib/errors.ts";
+
+const MAX_REDIRECTS = 20;
+const MAX_URI = 2_000;
+const MAX_NAME = 100;
+
+/** Metadata that is kept as it was sent. */
+const KEPT = ["redirect_uris", "client_uri", "logo_uri", "tos_uri", "policy_uri"];
+
+type Metadata = Record<string, unknown>;
+
+/** @throws AppError `invalid` for what no client needs */
+export function publicClient(sent: Metadata): Metadata {
+  const { redirect_uris: redirects, client_name: name } = sent;
+  if (!Array.isArray(redirects) || redirects.length === 0)
+    throw new AppError("invalid", "redirect_uris: expected a list with at least one address.");
+  if (redirects.length > MAX_REDIRECTS)
+    throw new AppError("invalid", `redirect_uris: at most ${MAX_REDIRECTS} addresses are taken.`);
+  const kept = Object.fromEntries(
+    KEPT.filter((key) => sent[key] !== undefined).map((key) => [key, sent[key]]),
+  );
+  if (
+    Object.values(kept)
+      .flat()
+      .some((uri) => typeof uri !== "string" || uri.length > MAX_URI)
+  )
+    throw new AppError("invalid", `An address of at most ${MAX_URI} characters is expected.`);
+  return {
+    ...kept,
+    ...(typeof name === "string" && plain(name) !== "" && { client_name: plain(name) }),
+    // Native clients: https addresses, loopback with any port (RFC 8252), or a scheme of their own.
+    application_type: "native",
+    grant_types: ["authorization_code", "refresh_token"],
+    response_types: ["code"],
+    token_endpoint_auth_method: "none",
+  };
+}
+
+/** The document of a client, or what makes the library refuse it: a method of authentication that it does not have. */
+export function documentedClient(text: string): Metadata {
+  const sent = JSON.parse(text) as unknown;
+  if (typeof sent !== "object" || sent === null || Array.isArray(sent)) return sent as Metadata;
+  const { client_id, client_secret, token_endpoint_auth_method } = sent as Metadata;
+  return {
+    ...publicClient(sent as Metadata),
+    client_id,
+    ...(client_secret !== undefined && { client_secret }),
+    ...(token_endpoint_auth_method !== undefined && { token_endpoint_auth_method }),
+  };
+}
+
+/** A name without what could disguise it: control characters and those that turn the direction of writing. */
+const plain = (name: string): string =>
+  name
+    .replace(/[\p{C}\p{Z}]+/gu, " ")
+    .trim()
+    .slice(0, MAX_NAME);
+
+/** The name that pages show: what the client calls itself, else the host of its address. */
+export const nameOf = ({ client_id, client_name }: Metadata): string =>
+  typeof client_name === "string"
+    ? client_name
+    : (URL.parse(String(client_id))?.host ?? String(client_id));

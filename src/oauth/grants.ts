@@ -1,0 +1,106 @@
+// What people allow clients: made on the consent page, listed, and revoked. A grant is worth no more than the key that its
+// person signed in with: it ends when the key is revoked or expires.
+import type { ApiKeys } from "../auth/api-keys.ts";
+import type { Audit } from "../auth/audit.ts";
+import { LOCAL, type Principal } from "../auth/principal.ts";
+import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
+import { newId } from "../lib/ids.ts";
+import { isTrue } from "../lib/is-true.ts";
+import type { OAuthGrant, OAuthGrantStore } from "./store.ts";
+
+/** Scopes that a client can get. `admin` and `metrics` are the operator's, who uses keys. */
+export const GRANTABLE = ["read", "write"] as const;
+
+/** Time in which a client must fetch its first token. */
+const FIRST_USE_MS = 600_000;
+const MAX_PER_PRINCIPAL = 200;
+
+export interface NewGrant {
+  clientId: string;
+  clientName: string;
+  redirectHost: string;
+  scope: string;
+}
+
+export class Grants {
+  readonly #store: OAuthGrantStore;
+  readonly #keys: ApiKeys;
+  readonly #audit: Audit;
+  readonly #clock: Clock;
+
+  constructor(store: OAuthGrantStore, keys: ApiKeys, audit: Audit, clock: Clock) {
+    this.#store = store;
+    this.#keys = keys;
+    this.#audit = audit;
+    this.#clock = clock;
+  }
+
+  /** Grant a client this scope, in the name of the person who has signed in. */
+  async create(by: Principal, grant: NewGrant): Promise<OAuthGrant> {
+    const now = Math.floor(this.#clock.now());
+    const stored: OAuthGrant = {
+      ...{ id: newId(), principal: by.id, ...grant, keyId: by.credentials?.key ?? null },
+      ...{ createdAt: now, lastUsedAt: now, expiresAt: now + FIRST_USE_MS },
+    };
+    await this.#audit.noteWith(
+      by,
+      "grant created",
+      stored.id,
+      () => this.#store.create(stored, MAX_PER_PRINCIPAL),
+      { detail: () => `${grant.scope} for ${grant.clientName} at ${grant.redirectHost}` },
+    );
+    return stored;
+  }
+
+  /** The grant of that id; undefined for one that has ended, by itself or with its key. */
+  async find(id: string): Promise<OAuthGrant | undefined> {
+    const grant = await this.#store.find(id);
+    return grant !== undefined && (await this.isValid(grant)) ? grant : undefined;
+  }
+
+  /** True while the key behind a stored grant is valid. */
+  async isValid({ keyId }: OAuthGrant): Promise<boolean> {
+    return keyId === null || this.#keys.holds(keyId);
+  }
+
+  async holds(id: string): Promise<boolean> {
+    return (await this.find(id)) !== undefined;
+  }
+
+  /** Those of one principal, or all; the longest unused last. */
+  async list(principal?: string): Promise<OAuthGrant[]> {
+    const all = await this.#store.list(principal);
+    const valid = await Promise.all(all.map((grant) => this.isValid(grant)));
+    return all.filter((_, index) => valid[index]);
+  }
+
+  /**
+   * End a grant with all its tokens, at once. A person may end their own ones.
+   * @throws AppError `not_found`
+   */
+  async revoke(id: string, by: Pick<Principal, "id"> = LOCAL, owner?: string): Promise<void> {
+    const grant = await this.#store.find(id);
+    if (grant === undefined || (owner !== undefined && grant.principal !== owner))
+      throw notFound(id);
+    if (!(await this.#end(grant, by))) throw notFound(id);
+  }
+
+  /** End a grant because of what its client did. */
+  async end(id: string): Promise<void> {
+    const grant = await this.#store.find(id);
+    if (grant !== undefined) await this.#end(grant, { id: grant.principal });
+  }
+
+  #end({ id, clientName }: OAuthGrant, by: Pick<Principal, "id">): Promise<boolean> {
+    return this.#audit.noteWith(by, "grant revoked", id, () => this.#store.delete(id), {
+      done: isTrue,
+      detail: () => `of ${clientName}`,
+    });
+  }
+}
+
+const notFound = (id: string): AppError =>
+  new AppError("not_found", `There is no grant ${JSON.stringify(id)}.`, {
+    hint: "holdfast grants list shows them.",
+  });

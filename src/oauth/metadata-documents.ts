@@ -1,0 +1,90 @@
+// Fetches Client ID Metadata Documents (draft-ietf-oauth-client-id-metadata-document), whose addresses strangers choose: by
+// https only, from public addresses only, without redirects, and within a size and a time. The name is resolved once:
+// the address that was checked is the one that is connected to, whatever DNS says a moment later.
+import { lookup as resolveName, type LookupAddress } from "node:dns";
+import { request } from "node:https";
+import { isIP } from "node:net";
+import { AppError } from "../lib/errors.ts";
+import { isPublicAddress } from "./public-address.ts";
+
+/** The draft recommends 5 KB. */
+const MAX_BYTES = 10 * 1024;
+const TIMEOUT_MS = 5_000;
+
+/** Fetches a document; resolves to its JSON text. @throws AppError `unavailable` */
+export type FetchDocument = (url: string) => Promise<string>;
+
+export interface FetchOptions {
+  /** All addresses of a name. */
+  resolve?(host: string): Promise<LookupAddress[]>;
+  isAllowed?(address: string): boolean;
+  /** Certificate of an authority to trust. */
+  ca?: string;
+  timeoutMs?: number;
+}
+
+const resolveAll = (host: string): Promise<LookupAddress[]> =>
+  new Promise((done, fail) => {
+    resolveName(host, { all: true }, (error, found) => (error ? fail(error) : done(found)));
+  });
+
+/** @throws AppError `unavailable` with the reason */
+export function documentFetcher(options: FetchOptions = {}): FetchDocument {
+  const { resolve = resolveAll, isAllowed = isPublicAddress } = options;
+  return async (text) => {
+    const url = URL.parse(text);
+    if (url?.protocol !== "https:" || url.username !== "" || url.password !== "")
+      throw refused("its address is not a plain https address");
+    const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+    const found =
+      isIP(host) > 0
+        ? [{ address: host, family: isIP(host) }]
+        : await resolve(host).catch((cause: unknown) => {
+            throw refused("its host is not known", cause);
+          });
+    // All of them: a name with one private address may be meant to reach just that.
+    if (found.length === 0 || !found.every(({ address }) => isAllowed(address)))
+      throw refused("its host is not on the public internet");
+    return read(url, found[0]!, options);
+  };
+}
+
+function read(
+  url: URL,
+  { address, family }: LookupAddress,
+  { ca, timeoutMs = TIMEOUT_MS }: FetchOptions,
+): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const sent = request(url, {
+    agent: false,
+    headers: { accept: "application/json" },
+    signal: AbortSignal.timeout(timeoutMs),
+    lookup: (_host, { all }, done) =>
+      all ? done(null, [{ address, family }]) : done(null, address, family),
+    ...(ca !== undefined && { ca }),
+  });
+  sent.on("error", (cause) => reject(refused("it does not answer", cause)));
+  sent.on("response", (response) => {
+    const fail = (reason: string): void => {
+      reject(refused(reason));
+      sent.destroy();
+    };
+    if (response.statusCode !== 200) return fail(`it answers ${response.statusCode}`);
+    if (!/^application\/([\w.-]+\+)?json\b/i.test(response.headers["content-type"] ?? ""))
+      return fail("it is not JSON");
+    const chunks: Buffer[] = [];
+    let size = 0;
+    response.on("data", (chunk: Buffer) => {
+      size += chunk.byteLength;
+      chunks.push(chunk);
+      if (size > MAX_BYTES) fail(`it is larger than ${MAX_BYTES} bytes`);
+    });
+    response.on("error", (cause) => reject(refused("it broke off", cause)));
+    response.on("end", () => resolve(Buffer.concat(chunks).toString()));
+  });
+  sent.end();
+  return promise;
+}
+
+const refused = (reason: string, cause?: unknown): AppError =>
+  new AppError("unavailable", `The client's metadata document is not used: ${reason}.`, { cause });

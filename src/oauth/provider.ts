@@ -1,0 +1,160 @@
+// The configuration of oidc-provider: OAuth 2.1 with the authorization code alone, PKCE, and refresh tokens that rotate. It
+// is the only file that imports the library, and is itself loaded with the first request for a sign-in.
+import { errors, interactionPolicy, Provider } from "oidc-provider";
+import type { Configuration, JWK, KoaContextWithOIDC } from "oidc-provider";
+import { type AdapterParts, adapterOf } from "./adapter.ts";
+import { documentedClient } from "./client-metadata.ts";
+import { GRANTABLE } from "./grants.ts";
+import type { FetchDocument } from "./metadata-documents.ts";
+
+export type { Provider };
+
+/** Paths of the library. Clients older than issuers' metadata know the first three (2025-03-26). */
+export const ROUTES = {
+  authorization: "/authorize",
+  token: "/token",
+  registration: "/register",
+  revocation: "/revoke",
+  jwks: "/oauth/keys",
+} as const;
+
+/** Page on which a person allows what a client asks for; the id of the sign-in follows. */
+export const CONSENT_PATH = "/console/authorize";
+
+/** Seconds. */
+const TTL = {
+  AccessToken: 3_600,
+  AuthorizationCode: 120,
+  IdToken: 3_600,
+  Interaction: 1_800,
+  RefreshToken: 90 * 86_400,
+  Session: 60, // not stored
+  Grant: 90 * 86_400, // not used: a grant lives as long as its tokens
+};
+
+export interface ProviderParts extends Omit<AdapterParts, "invalidGrant"> {
+  issuer: string;
+  signingKey: JWK;
+  fetchDocument: FetchDocument;
+  /** Writes a page that says what is wrong with an authorization request. */
+  errorPage(context: KoaContextWithOIDC, reason: string): Promise<void>;
+  onError(error: unknown): void;
+}
+
+export function createProvider(parts: ProviderParts): Provider {
+  const invalidGrant = (reason: string): Error => new errors.InvalidGrant(reason);
+  const provider = new Provider(parts.issuer, {
+    ...configuration(parts),
+    adapter: (name) => adapterOf(name, { ...parts, invalidGrant }),
+  });
+  provider.proxy = true; // its requests say what they came by: see requests.ts
+  provider.silent = true;
+  provider.on("server_error", (_, error) => parts.onError(error));
+  provider.use(async (context, next) => {
+    await next();
+    dropSessionCookie(context);
+  });
+  return provider;
+}
+
+/** The library's own session ends with the answer. */
+function dropSessionCookie(context: { res: KoaContextWithOIDC["res"] }): void {
+  const set = context.res.getHeader("set-cookie");
+  if (!Array.isArray(set)) return;
+  const rest = set.filter((cookie) => !cookie.startsWith(`${COOKIES.session}=`));
+  if (rest.length > 0) context.res.setHeader("set-cookie", rest);
+  else context.res.removeHeader("set-cookie");
+}
+
+const COOKIES = {
+  session: "holdfast_oauth_session",
+  interaction: "holdfast_oauth",
+  resume: "holdfast_oauth_resume",
+};
+
+const off = { enabled: false };
+
+function configuration(parts: ProviderParts): Configuration {
+  const { grants, resource } = parts;
+  return {
+    jwks: { keys: [parts.signingKey] },
+    scopes: ["openid", "offline_access", ...GRANTABLE],
+    responseTypes: ["code"],
+    clientAuthMethods: ["none"],
+    clientDefaults: { id_token_signed_response_alg: "ES256", token_endpoint_auth_method: "none" },
+    enabledJWA: { idTokenSigningAlgValues: ["ES256"] },
+    pkce: { required: () => true },
+    routes: ROUTES,
+    ttl: TTL,
+    cookies: { names: COOKIES, long: COOKIE_OPTIONS, short: COOKIE_OPTIONS },
+    rotateRefreshToken: true,
+    issueRefreshToken: () => true,
+    expiresWithSession: () => false,
+    revokeGrantPolicy: () => true,
+    clientBasedCORS: () => true, // foreign origins are refused before: see guards.ts
+    findAccount: async (context, id, token) => {
+      const grantId = grantIdOf(token) ?? resultOf(context)?.grantId;
+      if (grantId !== undefined && !(await grants.holds(grantId))) return undefined;
+      return { accountId: id, claims: () => ({ sub: id }) };
+    },
+    loadExistingGrant: async (context) => {
+      const grantId = resultOf(context)?.grantId;
+      return grantId === undefined ? undefined : context.oidc.provider.Grant.find(grantId);
+    },
+    interactions: { policy: policy(), url: (_, { uid }) => `${CONSENT_PATH}/${uid}` },
+    renderError: (context, out) => parts.errorPage(context, out.error_description ?? out.error),
+    fetch: async (url) => Response.json(documentedClient(await parts.fetchDocument(url as string))),
+    fetchResponseBodyLimits: { "client_id metadata document": Infinity }, // bounded by fetchDocument
+    features: {
+      devInteractions: off,
+      dPoP: off,
+      pushedAuthorizationRequests: off,
+      rpInitiatedLogout: off,
+      userinfo: off,
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_, client, token) => token.clientId === client.clientId,
+      },
+      registration: { enabled: true, issueRegistrationAccessToken: false },
+      clientIdMetadataDocument: {
+        enabled: true,
+        ack: "draft-02",
+        allowFetch: () => true,
+        allowClient: () => true,
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => resource,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_, name) => {
+          if (name !== resource) throw new errors.InvalidTarget();
+          return {
+            ...{ scope: GRANTABLE.join(" "), audience: resource },
+            ...{ accessTokenFormat: "opaque", accessTokenTTL: TTL.AccessToken },
+          };
+        },
+      },
+    },
+  };
+}
+
+const COOKIE_OPTIONS = { httpOnly: true, sameSite: "lax", signed: false } as const;
+
+/** Every authorization passes the consent page: the library remembers nobody. */
+function policy(): ReturnType<typeof interactionPolicy.base> {
+  const prompts = interactionPolicy.base();
+  const { Check } = interactionPolicy;
+  prompts
+    .get("login")!
+    .checks.add(
+      new Check("every_time", "the person must sign in", "login_required", ({ oidc }) =>
+        oidc.result?.login === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
+      ),
+    );
+  return prompts;
+}
+
+const resultOf = ({ oidc }: KoaContextWithOIDC) => oidc.result?.consent;
+
+const grantIdOf = (token: unknown): string | undefined =>
+  (token as { grantId?: string } | undefined)?.grantId;
