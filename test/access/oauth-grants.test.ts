@@ -1,0 +1,155 @@
+// Tokens of our own authorization server: how they are renewed, what they open, and what ends them.
+import { beforeEach, describe, expect, it } from "vitest";
+import { openDatabase } from "../support/database.ts";
+import { errorOf, Program, tokensOf } from "../support/oauth-program.ts";
+import { Person } from "../support/oauth.ts";
+import { bearer, type KeyedServer, serveWithKeys } from "../support/people.ts";
+import { rows } from "../support/rows.ts";
+
+const OWN = { "auth-server": "true" };
+
+let server: KeyedServer;
+let ana: Person;
+let key: string;
+let claude: Program;
+
+beforeEach(async () => {
+  server = await serveWithKeys(OWN);
+  key = await server.key("ana");
+  ana = new Person(server.url, key);
+  claude = await Program.registered(server.url);
+});
+
+const call = (token: string, name: string, args: object) =>
+  fetch(server.url, {
+    method: "POST",
+    headers: { ...bearer(token), "content-type": "application/json" },
+    body: JSON.stringify({
+      ...{ jsonrpc: "2.0", id: 1, method: "tools/call" },
+      params: {
+        ...{ name, arguments: args },
+        _meta: {
+          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+          "io.modelcontextprotocol/clientInfo": { name: "t", version: "1" },
+          "io.modelcontextprotocol/clientCapabilities": {},
+        },
+      },
+    }),
+  });
+
+describe("an access token", () => {
+  it("opens the same memory as the person's key", async () => {
+    const { access_token } = await claude.tokens(ana);
+    const program = await server.person("ana");
+    await program.call("state_set", { key: "k", value: 7 });
+    const { principal } = await server.app.authenticator.authenticate(`Bearer ${access_token}`);
+    expect(principal).toMatchObject({ id: "ana", scope: "write" });
+  });
+
+  it("ends at once with the key that its person signed in with", async () => {
+    const tokens = await claude.tokens(ana);
+    expect(await claude.knock(tokens.access_token)).toBe(200);
+    await server.app.keys.revoke(key.split("_")[1]!);
+    expect(await claude.knock(tokens.access_token)).toBe(401);
+    expect(await errorOf(await claude.refresh(tokens.refresh_token))).toBe("invalid_grant");
+    expect(await server.app.grants.list("ana")).toEqual([]);
+  });
+
+  it("ends at once with its grant", async () => {
+    const tokens = await claude.tokens(ana);
+    const [grant] = await server.app.grants.list("ana");
+    await server.app.grants.revoke(grant!.id);
+    expect(await claude.knock(tokens.access_token)).toBe(401);
+    expect(await errorOf(await claude.refresh(tokens.refresh_token))).toBe("invalid_grant");
+  });
+
+  it("is revoked by its client, with all that came of the same grant", async () => {
+    const tokens = await claude.tokens(ana);
+    const other = await Program.registered(server.url);
+    expect((await other.revoke(tokens.refresh_token)).status).toBe(200);
+    expect(await claude.knock(tokens.access_token)).toBe(200);
+    expect((await claude.revoke(tokens.refresh_token)).status).toBe(200);
+    expect(await claude.knock(tokens.access_token)).toBe(401);
+    expect(await server.app.grants.list("ana")).toEqual([]);
+  });
+
+  it("has the scopes that its person has left", async () => {
+    const { scope, access_token } = await claude.tokens(ana, ["read"]);
+    expect(scope).toBe("read");
+    const { principal } = await server.app.authenticator.authenticate(`Bearer ${access_token}`);
+    expect(principal.scope).toBe("read");
+  });
+
+  it("never has more scopes than the key behind it", async () => {
+    const reader = new Person(server.url, await server.key("ana", { scope: "read" }));
+    const tokens = await claude.tokens(reader, ["read", "write"]);
+    expect(tokens.scope).toBe("read");
+  });
+
+  it("is not for another resource, and none is given out for one", async () => {
+    const back = await ana.open(claude.authorization({ resource: "https://other.example/mcp" }));
+    expect(back.at.searchParams.get("error")).toBe("invalid_target");
+    const code = await claude.code(ana);
+    expect(await errorOf(await claude.exchange(code, { resource: "https://other.example" }))).toBe(
+      "invalid_target",
+    );
+  });
+
+  it("is never stored, nor is a code or a sign-in's id", async () => {
+    const shown = await ana.consent(claude.authorization({ prompt: "consent" }));
+    const code = await claude.code(ana);
+    const tokens = await claude.tokens(ana);
+    const stored = JSON.stringify(rows(server.folder, "SELECT * FROM oauth_records"));
+    expect(stored).toContain("codeChallenge");
+    const secrets = [shown.at.pathname.split("/").at(-1)!, code];
+    for (const secret of [...secrets, tokens.access_token, tokens.refresh_token])
+      expect(stored).not.toContain(secret);
+  });
+});
+
+describe("a refresh token", () => {
+  it("is replaced at each use, and renews the access", async () => {
+    const first = await claude.tokens(ana);
+    const second = await tokensOf(await claude.refresh(first.refresh_token));
+    expect(second.refresh_token).not.toBe(first.refresh_token);
+    expect(await claude.knock(second.access_token)).toBe(200);
+    expect(second.scope).toBe("read write");
+  });
+
+  it("may be used by several at the same time, as hosts do", async () => {
+    const first = await claude.tokens(ana);
+    const answers = await Promise.all([1, 2, 3].map(() => claude.refresh(first.refresh_token)));
+    const tokens = await Promise.all(answers.map(tokensOf));
+    for (const { access_token } of tokens) expect(await claude.knock(access_token)).toBe(200);
+    await tokensOf(await claude.refresh(tokens[2]!.refresh_token));
+  });
+
+  it("ends everything of its grant when it is used again later", async () => {
+    const first = await claude.tokens(ana);
+    const second = await tokensOf(await claude.refresh(first.refresh_token));
+    // A minute passes.
+    const database = openDatabase(server.folder, { readonly: false });
+    database.exec("UPDATE oauth_records SET consumed_at = consumed_at - 60000");
+    database.close();
+    expect(await errorOf(await claude.refresh(first.refresh_token))).toBe("invalid_grant");
+    expect(await claude.knock(second.access_token)).toBe(401);
+    expect(await errorOf(await claude.refresh(second.refresh_token))).toBe("invalid_grant");
+    expect(rows(server.folder, "SELECT * FROM oauth_records WHERE kind <> 'Interaction'")).toEqual(
+      [],
+    );
+  });
+
+  it("belongs to its client", async () => {
+    const { refresh_token } = await claude.tokens(ana);
+    const other = await Program.registered(server.url);
+    expect(await errorOf(await other.refresh(refresh_token))).toBe("invalid_grant");
+    await tokensOf(await claude.refresh(refresh_token));
+  });
+});
+
+it("a scope that the call needs is asked for in the refusal", async () => {
+  const { access_token } = await claude.tokens(ana, ["read"]);
+  const answer = await call(access_token, "state_set", { key: "k", value: 1 });
+  expect(answer.status).toBe(403);
+  expect(answer.headers.get("www-authenticate")).toMatch(/insufficient_scope.*scope="write"/);
+});
