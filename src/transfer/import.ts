@@ -47,6 +47,8 @@ export interface ImportServices {
   announce(session: Pick<Session, "id" | "owner">): Promise<void>;
 }
 
+/** Sessions between two counts of an owner's sessions, whose time grows with their number. The start counts, too. */
+const COUNT_EVERY = 200;
 /** Attempts per session. A cleanup may delete an unfinished session; hardly ever twice. */
 const ATTEMPTS = 3;
 
@@ -63,7 +65,8 @@ export async function* importSessions(
     // Count the import as activity, or old sessions would expire at once. Times a millisecond apart keep their order.
     const at = began - (inOrder.length - 1 - index);
     const watch = new Watch(one, options.onMessages);
-    const done = await importOne(parts, watch.incoming, at, options);
+    const maxSessions = index % COUNT_EVERY === 0 ? parts.limits.maxSessions : Infinity;
+    const done = await importOne(parts, watch.incoming, { at, maxSessions }, options);
     const changed = done.outcome === "imported" || done.outcome === "continued";
     if (changed && !options.dryRun) await parts.announce(done);
     watch.finish();
@@ -74,7 +77,7 @@ export async function* importSessions(
 async function importOne(
   parts: ImportServices,
   incoming: Incoming,
-  at: number,
+  { at, maxSessions }: { at: number; maxSessions: number },
   { ownerOf, dryRun, by = LOCAL }: ImportOptions,
 ): Promise<Imported> {
   const { header } = incoming;
@@ -86,7 +89,12 @@ async function importOne(
     if (stored === undefined) {
       const named = dryRun
         ? await isNameFree(parts, owner, header.name)
-        : await restore(parts, incoming, { ...header, owner, lastActiveAt: at }, by);
+        : await restore(
+            parts,
+            incoming,
+            { session: { ...header, owner, lastActiveAt: at }, maxSessions },
+            by,
+          );
       return {
         ...{ ...result, outcome: "imported", messages: incoming.counts.messages },
         ...(!named && header.name !== null && { lostName: header.name }),
@@ -113,9 +121,9 @@ async function importOne(
 }
 
 async function restore(
-  { store, audit, limits, now }: ImportServices,
+  { store, audit, now }: ImportServices,
   incoming: Incoming,
-  session: SessionRecord,
+  { session, maxSessions }: { session: SessionRecord; maxSessions: number },
   by: Pick<Principal, "id">,
 ): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
@@ -125,7 +133,7 @@ async function restore(
         by,
         "session imported",
         session.id,
-        () => store.restore(session, pages, limits.maxSessions),
+        () => store.restore(session, pages, maxSessions),
         {
           done: isTrue,
           detail: () => `new, ${counted(incoming.counts.messages, "message")}`,

@@ -40,7 +40,8 @@ export interface TransferStore {
    * process leaves counts as expired and goes at the next cleanup. A name that the owner already uses is dropped;
    * `named` says so. `copied` is the session that the content comes from, with the principal that must keep the right
    * to read it up to the last page.
-   * @throws AppError `conflict` when the id is taken, `limit` when the owner has `maxSessions` already, `busy` when a
+   * @throws AppError `conflict` when the id is taken, `limit` when the owner has `maxSessions` already (`Infinity`
+   * counts nothing), `busy` when a
    * cleanup deleted the unfinished session, `not_found` or `forbidden` when the right to read `copied` has ended
    */
   restore(
