@@ -5,7 +5,14 @@ import { AppError } from "../lib/errors.ts";
 import { isTrue } from "../lib/is-true.ts";
 import type { SessionAccessControl } from "./access.ts";
 import type { Session } from "./session.ts";
-import { type Grant, MAX_TAKEN, type Offer, type OfferLimits, type SessionStore } from "./store.ts";
+import {
+  type Grant,
+  MAX_TAKEN,
+  type Offer,
+  type OfferLimits,
+  type SessionStore,
+  type Share,
+} from "./store.ts";
 import { checkName } from "./texts.ts";
 
 const MAX_GRANTS = 100;
@@ -55,6 +62,16 @@ export class Shares {
       { detail: () => `${grant.access} for ${grant.principal}` },
     );
     return isKnown;
+  }
+
+  /** Shares that the principal gives or gets, the newest first. */
+  of({ id }: Principal, limit: number): Promise<Share[]> {
+    return this.#store.shares(id, limit);
+  }
+
+  /** The shares of all, for the operator. */
+  all(limit: number): Promise<Share[]> {
+    return this.#store.shares(undefined, limit);
   }
 
   /** Pending offers of other principals, the oldest first. */

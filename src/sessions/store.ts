@@ -66,6 +66,18 @@ export interface Offer {
   access: Grant["access"];
 }
 
+/** A share as lists of shares have it. */
+export interface Share {
+  session: string;
+  name: string | null;
+  title: string | null;
+  owner: string;
+  principal: string;
+  access: Grant["access"];
+  pending: boolean;
+  createdAt: number;
+}
+
 /** Maximum numbers of pending offers. */
 export interface OfferLimits {
   ofGiver: number;
@@ -132,6 +144,8 @@ export interface SessionStore extends Expiring {
    * @throws AppError `limit` for one too many
    */
   offer(id: string, grant: Grant, max: number, limits: OfferLimits, by?: Principal): Promise<void>;
+  /** Shares that a principal gives or gets, or those of all; pending ones too, the newest first. */
+  shares(of: string | undefined, limit: number): Promise<Share[]>;
   /** A principal's pending offers, the oldest first. */
   offers(principal: string): Promise<Offer[]>;
   /** Turns an offer into a grant; undefined without an offer. @throws AppError `limit` when the principal has `max` */

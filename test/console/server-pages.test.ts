@@ -32,6 +32,33 @@ describe("the account", () => {
   });
 });
 
+describe("shares", () => {
+  it("are shown to both sides and to the operator, with a title only to who may read it", async () => {
+    const server = await serveWithKeys();
+    const [ana, bob] = [await signedIn(server, "ana"), await signedIn(server, "bob")];
+    const operator = await signedIn(server, "op", "admin");
+    const person = await speak(server.url, "2026", ana.key);
+    const { session } = (await person.call("session_open", { title: SECRET })).data;
+    await person.call("session_share", { session, principal: "bob", access: "read" });
+    const shown = async ({ browser }: typeof ana, path: string): Promise<string> =>
+      (await browser.get(path)).text();
+    const row = /ana[^]*bob[^]*read, not accepted yet/;
+    expect(await shown(ana, "/console/account")).toMatch(row);
+    expect(await shown(ana, "/console/account")).toContain(SECRET);
+    for (const [who, path] of [
+      [bob, "/console/account"],
+      [operator, "/console/keys"],
+    ] as const) {
+      expect(await shown(who, path)).toMatch(row);
+      expect(await shown(who, path)).not.toContain(SECRET);
+    }
+    const bobs = await speak(server.url, "2026", bob.key);
+    await bobs.call("session_accept", { session });
+    expect(await shown(bob, "/console/account")).toContain(SECRET);
+    expect(await shown(operator, "/console/account")).toContain("You share nothing");
+  });
+});
+
 describe("the list of conversations", () => {
   it("shows all of them, one's own, those of others, or the pinned ones, and says where there is none", async () => {
     const server = await serveWithKeys();

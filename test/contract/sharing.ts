@@ -82,6 +82,31 @@ export function sharingContract(open: Open): void {
       expect(await storage.state.get(id, "k")).toMatchObject({ version: 2 });
     });
 
+    it("are listed with offers for who gives and who gets them, and for the operator", async () => {
+      const { storage, clock } = await open();
+      const { sessions } = storage;
+      const given = await newSession(storage, { title: "Garden" });
+      await sessions.grant(given.id, READ, 9);
+      clock.advance(1);
+      const offered = await newSession(storage, { owner: "cleo", name: "plans" });
+      await sessions.offer(offered.id, WRITE, 9, { ofGiver: 9, ofTaker: 9, between: 9 });
+      const shares = async (of?: string, limit = 9) =>
+        (await sessions.shares(of, limit)).map(({ createdAt: _, ...share }) => share);
+      const first = {
+        ...{ session: given.id, name: null, title: "Garden", owner: ANA },
+        ...{ ...READ, pending: false },
+      };
+      const second = {
+        ...{ session: offered.id, name: "plans", title: null, owner: "cleo" },
+        ...{ ...WRITE, pending: true },
+      };
+      expect(await shares(ANA)).toEqual([first]);
+      expect(await shares(BOB)).toEqual([second, first]);
+      expect(await shares("dora")).toEqual([]);
+      expect(await shares()).toEqual([second, first]);
+      expect(await shares(undefined, 1)).toEqual([second]);
+    });
+
     it("go with their session", async () => {
       const { storage } = await open();
       const { sessions } = storage;

@@ -1,17 +1,24 @@
-// Who this browser is, where else the same principal has signed in, and an end to that.
+// Who this browser is, where else the same principal has signed in, and what it shares.
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
+import { MOST_SHARES, sharesView } from "../parts/shares.ts";
 import { table } from "../parts/table.ts";
 import { secretOf } from "../sign-in.ts";
 import { SCOPE_TEXTS } from "./keys.ts";
 
-export function accountRoutes(app: Hono<ConsoleEnv>, { browserSessions }: ConsoleOptions): void {
+export function accountRoutes(
+  app: Hono<ConsoleEnv>,
+  { browserSessions, services }: ConsoleOptions,
+): void {
   app.get("/account", async (c) => {
     const principal = c.get("principal");
     const { id, scope = "admin" } = principal;
-    const signIns = c.get("signedIn") ? await browserSessions.list(principal, secretOf(c)) : [];
+    const [signIns, shares] = await Promise.all([
+      c.get("signedIn") ? browserSessions.list(principal, secretOf(c)) : [],
+      services.sessions.shares.of(principal, MOST_SHARES),
+    ]);
     return c.html(
       page(c, {
         title: "Account",
@@ -25,6 +32,15 @@ export function accountRoutes(app: Hono<ConsoleEnv>, { browserSessions }: Consol
                   This server asks nobody: every browser of this machine is let in.
                 </p>`
               : signInsView(c, signIns)
+          }
+          <h2>Shares</h2>
+          ${
+            shares.length === 0
+              ? html`<p class="empty">
+                  You share nothing, and nobody shares with you. The page of a conversation shares
+                  it.
+                </p>`
+              : sharesView(shares, id)
           }`,
       }),
     );

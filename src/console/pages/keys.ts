@@ -9,6 +9,7 @@ import { json } from "../../http/connect/snippet.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import { type ConsoleContext, type ConsoleEnv, type ConsoleOptions, formOf } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
+import { MOST_SHARES, sharesView } from "../parts/shares.ts";
 import { keep } from "../sign-in.ts";
 
 const DAY_MS = 86_400_000;
@@ -75,7 +76,11 @@ async function keysPage(
   { made, fault }: Shown = {},
 ): Promise<Response> {
   const now = Date.now();
-  const stored = (await options.keys.list()).toReversed();
+  const [keys, shares] = await Promise.all([
+    options.keys.list(),
+    options.services.sessions.shares.all(MOST_SHARES),
+  ]);
+  const stored = keys.toReversed();
   return c.html(
     page(c, {
       title: "Keys",
@@ -89,6 +94,12 @@ async function keysPage(
                 There are no keys: this server asks nobody. The first key changes that.
               </p>`
             : keyTable(c, options, stored, now)
+        }
+        ${
+          shares.length === 0
+            ? ""
+            : html`<h2>Who shares what with whom</h2>
+                ${sharesView(shares, c.get("principal").id)}`
         }`,
     }),
     fault === undefined ? 200 : 400,

@@ -1,4 +1,4 @@
-// Lists and counts of sessions.
+// Lists and counts of sessions, and the list of shares.
 import { and, isNull, desc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import type { Access, SessionCounts } from "../../../sessions/session.ts";
@@ -9,7 +9,7 @@ import { OPENING, Position, positionOf, START } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { messageCountOf } from "../history/history-gaps.ts";
-import { grants, sessions } from "../schema/schema.ts";
+import { grants, sessions, shareOffers } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
@@ -59,7 +59,7 @@ const found = sql`(${query} = '' or strpos(${folded(sql`sessions.name`)}, ${quer
 
 export function postgresSessionList(
   engine: Engine,
-): Pick<SessionStore, "counts" | "list" | "total" | "lasting"> {
+): Pick<SessionStore, "counts" | "list" | "shares" | "total" | "lasting"> {
   const { db } = engine;
   const list = (whose: SQL) =>
     db
@@ -121,6 +121,7 @@ export function postgresSessionList(
           : { sessions };
       }),
     ...sessionCounts(engine),
+    ...shareList(engine),
   };
 }
 
@@ -152,5 +153,35 @@ function sessionCounts(engine: Engine): Pick<SessionStore, "counts" | "total" | 
     total: (owner) => engine.read(async () => (await q.total.get({ ...engine.times(), owner }))!.n),
     lasting: (owner, inMs) =>
       engine.read(async () => (await q.lasting.get({ ...engine.times(inMs), owner }))!.n),
+  };
+}
+
+function shareList(engine: Engine): Pick<SessionStore, "shares"> {
+  const { db } = engine;
+  const of = sql`${placeholder("of")}::text`;
+  const listed = (table: typeof grants | typeof shareOffers, pending: SQL) =>
+    db
+      .select({
+        session: table.sessionId,
+        ...{ name: sessions.name, title: sessions.title, owner: sessions.owner },
+        principal: table.principal,
+        access: table.access,
+        pending: sql<boolean>`${pending}`.mapWith(Boolean).as("pending"),
+        createdAt: table.createdAt,
+      })
+      .from(table)
+      .innerJoin(sessions, eq(sessions.id, table.sessionId))
+      .where(
+        sql`(${of} = '' or ${of} in (${sessions.owner}, ${table.principal})) and ${sessionAlive}`,
+      );
+  const q = prepared({
+    shares: () =>
+      listed(grants, sql`false`)
+        .unionAll(listed(shareOffers, sql`true`))
+        .orderBy(sql`8 desc`)
+        .limit(placeholder("limit")),
+  });
+  return {
+    shares: (of = "", limit) => engine.read(() => q.shares.all({ ...engine.times(), of, limit })),
   };
 }

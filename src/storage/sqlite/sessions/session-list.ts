@@ -1,4 +1,4 @@
-// Lists and counts of sessions.
+// Lists and counts of sessions, and the list of shares.
 import { and, isNull, desc, eq, getTableColumns, type SQL, sql } from "drizzle-orm";
 import { decodeCursor, encodeCursor } from "../../../lib/cursor.ts";
 import type { Access, SessionCounts } from "../../../sessions/session.ts";
@@ -9,7 +9,7 @@ import { OPENING, Position, positionOf, START } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { messageCountOf } from "../history/history-gaps.ts";
-import { grants, sessions } from "../schema/schema.ts";
+import { grants, sessions, shareOffers } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
@@ -49,7 +49,7 @@ const granted = sql`sessions.id in
 
 export function sqliteSessionList(
   engine: Engine,
-): Pick<SessionStore, "counts" | "list" | "total" | "lasting"> {
+): Pick<SessionStore, "counts" | "list" | "shares" | "total" | "lasting"> {
   const { db } = engine;
   const list = (whose: SQL) =>
     db
@@ -113,6 +113,7 @@ export function sqliteSessionList(
           : { sessions: found };
       }),
     ...sessionCounts(engine),
+    ...shareList(engine),
   };
 }
 
@@ -146,5 +147,36 @@ function sessionCounts(engine: Engine): Pick<SessionStore, "counts" | "total" | 
     total: (owner) => engine.readDurable(() => q.total.get({ ...engine.times(), owner })!.n),
     lasting: (owner, inMs) =>
       engine.readDurable(() => q.lasting.get({ ...engine.times(inMs), owner })!.n),
+  };
+}
+
+function shareList(engine: Engine): Pick<SessionStore, "shares"> {
+  const { db } = engine;
+  const listed = (table: typeof grants | typeof shareOffers, pending: SQL) =>
+    db
+      .select({
+        session: table.sessionId,
+        ...{ name: sessions.name, title: sessions.title, owner: sessions.owner },
+        principal: table.principal,
+        access: table.access,
+        pending: sql<boolean>`${pending}`.mapWith(Boolean).as("pending"),
+        createdAt: table.createdAt,
+      })
+      .from(table)
+      .innerJoin(sessions, eq(sessions.id, table.sessionId))
+      .where(
+        sql`(${placeholder("of")} = '' or ${placeholder("of")} in (${sessions.owner}, ${table.principal})) and ${sessionAlive}`,
+      );
+  const q = lazily({
+    shares: () =>
+      listed(grants, sql`0`)
+        .unionAll(listed(shareOffers, sql`1`))
+        .orderBy(sql`8 desc`)
+        .limit(placeholder("limit"))
+        .prepare(),
+  });
+  return {
+    shares: (of = "", limit) =>
+      engine.readDurable(() => q.shares.all({ ...engine.times(), of, limit })),
   };
 }

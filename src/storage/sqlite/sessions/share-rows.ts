@@ -27,6 +27,7 @@ function statements({ db }: Engine) {
       .prepare();
   const toTaker = sql`share_offers.principal = ${placeholder("principal")}`;
   const fromGiver = sql`sessions.owner = ${placeholder("owner")}`;
+
   return lazily({
     granted: () => db.select({ access: grants.access }).from(grants).where(one(grants)).prepare(),
     knows: () =>
