@@ -10,6 +10,7 @@ import { promisify } from "node:util";
 import { AppError } from "../../../lib/errors.ts";
 
 const syncData = promisify(fdatasync);
+const closeFile = promisify(close);
 
 export class LogSync {
   readonly #file: string;
@@ -61,9 +62,10 @@ export class LogSync {
     await (this.#next ?? this.#running);
   }
 
-  close(): void {
-    if (this.#descriptor !== undefined) close(this.#descriptor);
+  async close(): Promise<void> {
+    const descriptor = this.#descriptor;
     this.#descriptor = undefined;
+    if (descriptor !== undefined) await closeFile(descriptor);
   }
 
   #start(): Promise<void> {

@@ -116,7 +116,7 @@ export class GroupCommit {
     this.flush();
     while (this.#queue.length > 0) await setTimeout(RETRY_MS);
     await this.#log?.settled().catch(() => undefined); // their writers have been told
-    this.#log?.close();
+    await this.#log?.close();
     this.#files?.close();
   }
 
