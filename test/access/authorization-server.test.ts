@@ -6,6 +6,8 @@ import {
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { describe, expect, it } from "vitest";
+import { serveHere } from "../support/here.ts";
+import { errorOf, Program, tokensOf } from "../support/oauth-program.ts";
 import { Person, program } from "../support/oauth.ts";
 import { serveWithKeys } from "../support/people.ts";
 
@@ -46,4 +48,91 @@ describe.each([
     await client.close();
     expect((await server.app.grants.list("ana")).map(({ scope }) => scope)).toEqual(["read write"]);
   });
+});
+
+describe("a host of the field", () => {
+  it("finds the way from a refusal by what each document names", async () => {
+    const { url } = await serveWithKeys(OWN);
+    const refused = await fetch(url, { method: "POST" });
+    expect(refused.status).toBe(401);
+    const challenge = refused.headers.get("www-authenticate")!;
+    const [, at] = /resource_metadata="([^"]+)"/.exec(challenge)!;
+    const resource = (await (await fetch(at!)).json()) as Record<string, unknown>;
+    const { origin } = new URL(url);
+    expect(resource).toMatchObject({ resource: url, authorization_servers: [origin] });
+    for (const path of [
+      "/.well-known/oauth-authorization-server",
+      "/.well-known/oauth-authorization-server/mcp",
+      "/.well-known/openid-configuration",
+    ]) {
+      const metadata = await (await fetch(new URL(path, url))).json();
+      expect(metadata).toMatchObject({
+        issuer: origin,
+        authorization_endpoint: `${origin}/authorize`,
+        token_endpoint: `${origin}/token`,
+        registration_endpoint: `${origin}/register`,
+        revocation_endpoint: `${origin}/revoke`,
+        jwks_uri: `${origin}/oauth/keys`,
+        response_types_supported: ["code"],
+        grant_types_supported: ["authorization_code", "refresh_token"],
+        scopes_supported: ["openid", "offline_access", "read", "write"],
+      });
+    }
+  });
+
+  it.each([
+    ["claude.ai", "https://claude.ai/api/mcp/auth_callback", "read write offline_access"],
+    [
+      "ChatGPT",
+      "https://chatgpt.com/connector_platform_oauth_redirect",
+      "openid email profile offline_access",
+    ],
+    ["one that asks for no scope", "https://host.example/cb", undefined],
+  ])("%s gets a token for this server, with or without naming it", async (_, redirect, scope) => {
+    const server = await serveWithKeys(OWN);
+    const ana = new Person(server.url, await server.key("ana"));
+    const host = await Program.registered(server.url, redirect);
+    const { origin } = new URL(server.url);
+    for (const resource of [undefined, server.url, origin, `${origin}/`, `${server.url}/work`]) {
+      const code = await host.code(ana, { scope, resource, nonce: "n", prompt: "consent" });
+      const tokens = await tokensOf(await host.exchange(code, { resource }));
+      expect(tokens.scope).toBe("read write");
+      expect(tokens.refresh_token).toBeTypeOf("string");
+      expect(await host.knock(tokens.access_token)).toBe(200);
+    }
+  });
+
+  it("gets errors of OAuth as JSON for what it sends wrongly", async () => {
+    const { url } = await serveWithKeys(OWN);
+    const host = await Program.registered(url);
+    expect(await errorOf(await host.exchange("no such code"))).toBe("invalid_grant");
+    host.clientId = "unknown";
+    expect(await errorOf(await host.exchange("no such code"))).toBe("invalid_client");
+    const { origin } = new URL(url);
+    const json = await fetch(`${origin}/token`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
+    expect(await errorOf(json)).toBe("invalid_request");
+    expect((await fetch(`${origin}/register`, { method: "POST", body: "x" })).status).toBe(400);
+  });
+});
+
+it("is on at a public https address, where nothing else asks for credentials", async () => {
+  const publicUrl = "https://memory.example.org";
+  const { app, folder, stop } = await serveHere();
+  await app.keys.create({ principal: "ana", scope: "write", lifetimeMs: Infinity });
+  await stop();
+  const on = async (config: Record<string, string>): Promise<boolean> => {
+    const { url } = await serveHere({ folder, config });
+    const metadata = await fetch(new URL("/.well-known/oauth-authorization-server", url));
+    return metadata.ok && ((await metadata.json()) as { issuer: string }).issuer === publicUrl;
+  };
+  expect(await on({ "public-url": publicUrl })).toBe(true);
+  expect(await on({})).toBe(false);
+  expect(await on({ "public-url": publicUrl, "auth-server": "false" })).toBe(false);
+  expect(await on({ "public-url": publicUrl, "insecure-no-auth": "true" })).toBe(false);
+  expect(await on({ "public-url": publicUrl, console: "false" })).toBe(false);
+  expect(await on({ "public-url": "http://memory.example.org" })).toBe(false);
 });

@@ -1,0 +1,184 @@
+// Client ID Metadata Documents: clients that are known by an address, and the guards of fetching what a stranger names.
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import type { RequestListener } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { buildApp } from "../../src/app/app.ts";
+import { loadConfig } from "../../src/config/config.ts";
+import { documentFetcher } from "../../src/oauth/metadata-documents.ts";
+import { isPublicAddress } from "../../src/oauth/public-address.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { Program, tokensOf } from "../support/oauth-program.ts";
+import { Person } from "../support/oauth.ts";
+
+describe("the fetch of a metadata document", () => {
+  it("takes an address for public only if it is one", () => {
+    const inside = [
+      ...["127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0"],
+      ...["100.64.0.1", "198.18.0.1", "192.0.2.1", "224.0.0.1", "255.255.255.255"],
+      ...["::1", "::", "fe80::1", "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8"],
+      ...["64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "2001::1", "fec0::1", "localhost", ""],
+    ];
+    expect(inside.filter(isPublicAddress)).toEqual([]);
+    const outside = ["8.8.8.8", "1.1.1.1", "172.32.0.1", "2606:4700::1111", "2a00:1450::1"];
+    expect(outside.filter((address) => !isPublicAddress(address))).toEqual([]);
+  });
+
+  it("refuses every address that leads inside, before a connection is made", async () => {
+    const asked: string[] = [];
+    const names: Record<string, string[]> = {
+      "inside.example": ["10.0.0.1"],
+      "both.example": ["93.184.215.14", "127.0.0.1"],
+      "none.example": [],
+    };
+    const fetchDocument = documentFetcher({
+      resolve: (host) => {
+        asked.push(host);
+        return Promise.resolve(names[host]!.map((address) => ({ address, family: 4 })));
+      },
+    });
+    for (const url of [
+      ...["http://app.example/c.json", "https://u:p@app.example/c.json", "file:///etc/passwd"],
+      ...["https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/latest/meta-data"],
+      ...["https://2130706433/", "https://0x7f.1/", "https://[::ffff:127.0.0.1]/"],
+      ...["https://inside.example/", "https://both.example/", "https://none.example/"],
+    ])
+      await expect(fetchDocument(url), url).rejects.toMatchObject({ code: "unavailable" });
+    expect(asked).toEqual(["inside.example", "both.example", "none.example"]);
+  });
+
+  it("connects to the address that was checked, whatever the name says a moment later", async () => {
+    const site = await startSite((_, answer) =>
+      answer.setHeader("content-type", "application/json").end("{}"),
+    );
+    let times = 0;
+    const fetchDocument = documentFetcher({
+      ...site,
+      resolve: () => {
+        times += 1;
+        return Promise.resolve([{ address: "127.0.0.1", family: 4 }]);
+      },
+      isAllowed: (address) => address === "127.0.0.1",
+    });
+    expect(await fetchDocument(site.url)).toBe("{}");
+    expect(times).toBe(1);
+  });
+
+  it("follows no redirect, reads no more than a document, and waits no longer than told", async () => {
+    const site = await startSite((request, answer) => {
+      if (request.url === "/redirect") answer.writeHead(302, { location: site.url }).end();
+      else if (request.url === "/html") answer.setHeader("content-type", "text/html").end("{}");
+      else if (request.url === "/large")
+        answer.setHeader("content-type", "application/json").end(`"${"x".repeat(20_000)}"`);
+      else if (request.url === "/never") answer.writeHead(200).flushHeaders();
+    });
+    const fetchDocument = documentFetcher({ ...site, ...LOCAL });
+    for (const [path, reason] of [
+      ["/redirect", /answers 302/],
+      ["/html", /not JSON/],
+      ["/large", /larger than/],
+    ] as const)
+      await expect(fetchDocument(new URL(path, site.url).href)).rejects.toThrow(reason);
+    const impatient = documentFetcher({ ...site, ...LOCAL, timeoutMs: 50 });
+    await expect(impatient(new URL("/silent", site.url).href)).rejects.toThrow(/does not answer/);
+  });
+});
+
+describe("a client with a document", () => {
+  it("signs in by its address alone, on the host that the page shows", async () => {
+    const id = "https://claude.ai/oauth/client.json";
+    const documents = new Map([[id, { client_id: id, client_name: "Claude", ...REDIRECT }]]);
+    const { claude, ana } = await serveWith(documents, id);
+    const metadata = await fetch(`${claude.origin}/.well-known/oauth-authorization-server`);
+    expect(await metadata.json()).toMatchObject({
+      client_id_metadata_document_supported: true,
+      token_endpoint_auth_methods_supported: ["none"],
+      code_challenge_methods_supported: ["S256"],
+      authorization_response_iss_parameter_supported: true,
+    });
+    const { page } = await ana.consent(claude.authorization());
+    expect(page).toContain("<b>Claude</b> of <b>claude.ai</b>");
+    const tokens = await claude.tokens(ana);
+    await tokensOf(await claude.refresh(tokens.refresh_token));
+  });
+
+  it("is refused if the document is another's, or wants what is not offered", async () => {
+    const of = (name: string) => `https://app.example/${name}`;
+    const documents = new Map<string, object>([
+      [of("other"), { client_id: of("else"), ...REDIRECT }],
+      [of("secret"), { client_id: of("secret"), client_secret: "s", ...REDIRECT }],
+      [
+        of("method"),
+        { client_id: of("method"), token_endpoint_auth_method: "client_secret_basic", ...REDIRECT },
+      ],
+      [of("redirect"), { client_id: of("redirect"), redirect_uris: ["https://elsewhere.example"] }],
+      [of("list"), []],
+    ]);
+    const { claude, ana } = await serveWith(documents, "");
+    for (const name of ["other", "secret", "method", "redirect", "list"]) {
+      claude.clientId = of(name);
+      const { at, page } = await ana.open(claude.authorization());
+      expect(at.origin, name).toBe(claude.origin);
+      expect(page).toContain("This sign-in does not work");
+    }
+    claude.clientId = "https://127.0.0.1/client.json";
+    expect((await ana.open(claude.authorization())).page).toContain("This sign-in does not work");
+  });
+});
+
+const REDIRECT = { redirect_uris: ["https://claude.ai/api/mcp/auth_callback"] };
+
+const LOCAL = {
+  resolve: () => Promise.resolve([{ address: "127.0.0.1", family: 4 }]),
+  isAllowed: () => true,
+};
+
+/** A server at whose side the internet has just these documents. */
+async function serveWith(documents: ReadonlyMap<string, object>, clientId: string) {
+  const flags = { port: "0", "data-dir": temporaryFolder(), "auth-server": "true" };
+  const inside = documentFetcher();
+  const app = await buildApp({
+    config: loadConfig({ flags }),
+    fetchDocument: (url) => {
+      const found = documents.get(url);
+      return found === undefined ? inside(url) : Promise.resolve(JSON.stringify(found));
+    },
+  });
+  onTestFinished(() => app.stop());
+  await app.start();
+  const { origin } = await app.listen();
+  const { key } = await app.keys.create({
+    ...{ principal: "ana", scope: "write", lifetimeMs: Infinity },
+  });
+  const claude = new Program(`${origin}/mcp`);
+  claude.clientId = clientId;
+  return { claude, ana: new Person(origin, key) };
+}
+
+/** An https server on this machine under a name of the internet. */
+async function startSite(answer: RequestListener): Promise<{ url: string; ca: string }> {
+  const folder = temporaryFolder();
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  execFileSync(
+    "openssl",
+    [
+      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
+      ...["-keyout", key, "-out", cert, "-days", "1", "-subj", "/CN=app.example"],
+      ...["-addext", "subjectAltName=DNS:app.example"],
+    ],
+    { stdio: "ignore" },
+  );
+  const ca = readFileSync(cert, "utf8");
+  const server = createServer({ key: readFileSync(key), cert: ca }, answer);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `https://app.example:${(server.address() as AddressInfo).port}/`, ca };
+}
