@@ -28,7 +28,8 @@ export async function serveWithKeys(
   parts: Pick<HoldfastOptions, "tools" | "prompts" | "command"> = {},
 ): Promise<KeyedServer> {
   const folder = temporaryFolder();
-  const settings = { port: 0, "data-dir": folder, durability: "normal", ...config };
+  const place = "database-url" in config ? {} : { "data-dir": folder };
+  const settings = { port: 0, ...place, durability: "normal", ...config };
   const running = await createHoldfast({ ...parts, env: {} }).run("http", settings);
   onTestFinished(() => running.stop());
   const { app } = running;
