@@ -5,7 +5,7 @@ import type { ApiKeys } from "../auth/api-keys.ts";
 import type { Config } from "../config/config.ts";
 import { dataPlace, folderOf, serverOf } from "../config/data-place.ts";
 import type { Health } from "../console/health.ts";
-import { checkAccess } from "../health/access.ts";
+import { accessFindings } from "../health/access.ts";
 import { checkPlace } from "../health/data-folder.ts";
 import { fail, type Finding, ok, warn } from "../health/finding.ts";
 import { checkModel } from "../health/model.ts";
@@ -72,7 +72,7 @@ async function findings(parts: HealthParts, folder: string | undefined): Promise
   const place = dataPlace(config);
   return [
     ok("version", `Holdfast ${VERSION} on Node ${process.versions.node}.`),
-    checkAccess(config, { valid, spent: all.length - valid }, parts.openTo()),
+    ...accessFindings(config, { valid, spent: all.length - valid }, parts.openTo()),
     await checkModel(config),
     figures === undefined
       ? warn("database", `${place} cannot be read now.`, "The log says why.")

@@ -5,10 +5,10 @@ import { HOME } from "../clients/session-resolver.ts";
 import type { SettingName, Settings } from "../config/config.ts";
 import { AppError } from "../lib/errors.ts";
 import { VERSION } from "../version.ts";
+import { addAccessCommands } from "./access-commands.ts";
 import type { BackupFlags, CopyFlags } from "./commands/backup.ts";
 import type { CleanupFlags } from "./commands/cleanup.ts";
 import type { ConsoleFlags } from "./commands/console.ts";
-import type { KeyFlags } from "./commands/keys.ts";
 import type { MoveFlags } from "./commands/move.ts";
 import { complete, completionScript, type Shell, SHELLS } from "./completion.ts";
 import type { ConnectFlags } from "./connect/connect.ts";
@@ -37,8 +37,9 @@ const CLEANUP: readonly SettingName[] = [
 /** Settings without a meaning for a client on standard input and output. */
 const HTTP_ONLY: readonly SettingName[] = [
   ...(["host", "port", "public-url", "allowed-hosts", "cors-origins"] as const),
-  ...(["insecure-no-auth", "auth-issuer", "auth-audience", "max-body", "live-clients"] as const),
+  ...(["insecure-no-auth", "auth-server", "auth-issuer", "auth-audience", "max-body"] as const),
   ...(["max-calls-per-minute", "max-concurrent-calls", "max-connections", "max-streams"] as const),
+  "live-clients",
 ];
 
 /** Settings that decide a client's configuration. */
@@ -222,41 +223,14 @@ export function createProgram(terminal: Terminal): Command {
       (await import("./commands/console.ts")).printConsole(settingsOf(flags), flags, terminal),
     );
 
-  const keys = program.command("keys").description("API keys for clients over HTTP");
-  withSettings(keys.command("create").description("make a key; it is shown only once"), [
-    ...DATA,
-    ...ADDRESS,
-  ])
-    .requiredOption("--principal <name>", "the principal whose sessions it opens")
-    .option(
-      "--scopes <scopes>",
-      "read, write or admin, each including the ones before, or metrics alone",
-      "write",
-    )
-    .option("--expires <duration>", "time that it is valid", "never")
-    .option("--json", "print JSON")
-    .action(async (flags: KeyFlags) =>
-      (await import("./commands/keys.ts")).createKey(settingsOf(flags), flags, terminal),
-    );
-  withSettings(keys.command("list").description("list the keys"), DATA)
-    .option("--json", "print JSON")
-    .action(async (flags: { json?: boolean }) =>
-      (await import("./commands/keys.ts")).listKeys(settingsOf(flags), flags, terminal),
-    );
-  withSettings(keys.command("revoke <id>").description("revoke a key at once"), DATA).action(
-    async (id: string, flags: object) =>
-      (await import("./commands/keys.ts")).revokeKey(settingsOf(flags), id, terminal),
+  addAccessCommands(
+    program,
+    {
+      withSettings: (command, ...more) => withSettings(command, [...DATA, ...more]),
+      settingsOf,
+    },
+    terminal,
   );
-
-  withSettings(
-    keys.command("open").description("open loopback again, after the last key was revoked"),
-    DATA,
-  )
-    .option("--yes", "do not ask")
-    .action(async (flags: { yes?: boolean }) =>
-      (await import("./commands/keys.ts")).openKeys(settingsOf(flags), flags, terminal),
-    );
-
   addSessionCommands(
     program
       .command("sessions")

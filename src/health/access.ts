@@ -1,4 +1,5 @@
 // The check of access over HTTP, by the settings and the keys in the database.
+import { isAuthorizationServer } from "../config/auth-server.ts";
 import type { Config } from "../config/config.ts";
 import { openings } from "../http/open-network.ts";
 import { counted } from "../lib/text/plural.ts";
@@ -19,6 +20,12 @@ export function checkAccess(
   if (issuer !== undefined)
     return ok(check, `Credentials are required: an access token of ${issuer}, or one of ${keys}.`);
   if (valid > 0) return ok(check, `A key is required: ${keys}.`);
+  if (config["auth-server"] === "true")
+    return warn(
+      check,
+      "Not open: programs must sign in, and nobody can yet.",
+      `${NEW_KEY}, or sign in with a link (holdfast console).`,
+    );
   if (spent > 0)
     return warn(
       check,
@@ -42,4 +49,17 @@ export function checkAccess(
         `No key is required: ${anybody}.`,
         `It does not start like this. ${NEW_KEY}, or name an issuer (--auth-issuer).`,
       );
+}
+
+/** The check of access, and where programs sign in. Parameters as of `checkAccess`. */
+export function accessFindings(...parameters: Parameters<typeof checkAccess>): Finding[] {
+  const [config] = parameters;
+  const access = checkAccess(...parameters);
+  if (access.status === "fail" || !isAuthorizationServer(config)) return [access];
+  const publicUrl = config["public-url"];
+  const address = publicUrl === undefined ? "this server" : `${publicUrl}/mcp`;
+  return [
+    access,
+    ok("sign-in", `Not open: programs such as claude.ai and ChatGPT sign in at ${address}.`),
+  ];
 }

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import ms from "ms";
 import type { Kept } from "../../app/data.ts";
 import { HOME } from "../../clients/session-resolver.ts";
+import { isAuthorizationServer } from "../../config/auth-server.ts";
 import type { Settings } from "../../config/config.ts";
 import { dataPlace, folderOf } from "../../config/data-place.ts";
 import { settingWarnings } from "../../config/report.ts";
@@ -87,7 +88,8 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
       ? at(accepted[0])
       : url!;
   // Leave the key out with an issuer: programs find the way to its tokens by themselves.
-  const key = asks && !config["auth-issuer"] ? KEY_PLACEHOLDER : undefined;
+  const signsIn = config["auth-issuer"] !== undefined || isAuthorizationServer(config);
+  const key = asks && !signsIn ? KEY_PLACEHOLDER : undefined;
   const folder = folderOf(config);
   const data = config.ephemeral
     ? "in memory only, gone at the end"
@@ -112,6 +114,9 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
     ``,
     `For ${COMMON_PROGRAMS}:`,
     `  ${JSON.stringify(clientConfig(withName(address, HOME), key))}`,
+    ...(isAuthorizationServer(config)
+      ? [`For claude.ai and ChatGPT: add a connector with ${address}`]
+      : []),
     ``,
     config.ephemeral ? `Ctrl+C stops it.` : `Ctrl+C stops it; conversations stay.`,
   ];

@@ -10,7 +10,7 @@ import {
 } from "../../config/config.ts";
 import { serverOf } from "../../config/data-place.ts";
 import { reportSettings, type SettingReport, settingWarnings } from "../../config/report.ts";
-import { checkAccess } from "../../health/access.ts";
+import { accessFindings } from "../../health/access.ts";
 import { checkPlace } from "../../health/data-folder.ts";
 import { fail, type Finding, ok, warn } from "../../health/finding.ts";
 import { checkModel } from "../../health/model.ts";
@@ -88,14 +88,14 @@ function checkSettings(sources: ConfigSources): { config?: Config; findings: Fin
 function checkData(file: string, config: Config | undefined): Finding[] {
   if (!existsSync(file)) {
     const { message, hint = "" } = noDatabase(file);
-    const access = config ? [checkAccess(config)] : [];
+    const access = config ? accessFindings(config) : [];
     return [...access, fail("database", message, `${hint} A first start makes one.`)];
   }
   try {
     const now = Date.now();
     const found = inspect(file, now);
     const sqlite = "sqliteVersion" in found ? ` (SQLite ${found.sqliteVersion})` : "";
-    const access = config && "keys" in found ? [checkAccess(config, found.keys)] : [];
+    const access = config && "keys" in found ? accessFindings(config, found.keys) : [];
     return [
       ...access,
       ok("database", `${file}, ${sizeText(databaseBytes(file))}${sqlite}.`),

@@ -1,7 +1,7 @@
 // The doctor's checks of a database server.
 import type { Config } from "../../config/config.ts";
 import { dataPlace, serverOf } from "../../config/data-place.ts";
-import { checkAccess } from "../../health/access.ts";
+import { accessFindings } from "../../health/access.ts";
 import { fail, type Finding, ok, warn } from "../../health/finding.ts";
 import { AppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
@@ -19,12 +19,12 @@ export async function checkServer(config: Config, now = Date.now()): Promise<Fin
     const { data } = found;
     if (data === undefined)
       return [
-        checkAccess(config),
+        ...accessFindings(config),
         ok("database", `${place}, PostgreSQL ${found.version}. A first start makes the tables.`),
         ...checkSettings(found, config),
       ];
     return [
-      checkAccess(config, data.keys),
+      ...accessFindings(config, data.keys),
       ok("database", `${place}, ${sizeText(data.bytes)} (PostgreSQL ${found.version}).`),
       ...checkSettings(found, config),
       checkSchema(data),

@@ -1,8 +1,10 @@
-// Who this browser is, where else the same principal has signed in, and what it shares.
+// Who this browser is, where else the same principal has signed in, what it shares, and which programs it has
+// connected.
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
+import { connectedProgramRoutes, connectedProgramsView } from "../parts/connected-programs.ts";
 import { MOST_SHARES, sharesView } from "../parts/shares.ts";
 import { table } from "../parts/table.ts";
 import { secretOf } from "../sign-in.ts";
@@ -10,14 +12,15 @@ import { SCOPE_TEXTS } from "./keys.ts";
 
 export function accountRoutes(
   app: Hono<ConsoleEnv>,
-  { browserSessions, services }: ConsoleOptions,
+  { browserSessions, services, grants, authorizationServer }: ConsoleOptions,
 ): void {
   app.get("/account", async (c) => {
     const principal = c.get("principal");
     const { id, scope = "admin" } = principal;
-    const [signIns, shares] = await Promise.all([
+    const [signIns, shares, programs] = await Promise.all([
       c.get("signedIn") ? browserSessions.list(principal, secretOf(c)) : [],
       services.sessions.shares.of(principal, MOST_SHARES),
+      grants.list(id),
     ]);
     return c.html(
       page(c, {
@@ -33,6 +36,12 @@ export function accountRoutes(
                 </p>`
               : signInsView(c, signIns)
           }
+          ${
+            authorizationServer === undefined && programs.length === 0
+              ? ""
+              : html`<h2>Connected programs</h2>
+                  ${connectedProgramsView(c, programs)}`
+          }
           <h2>Shares</h2>
           ${
             shares.length === 0
@@ -45,6 +54,8 @@ export function accountRoutes(
       }),
     );
   });
+
+  connectedProgramRoutes(app, { grants });
 
   app.post("/account/sign-out-others", async (c) => {
     await browserSessions.signOutOthers(c.get("principal"), secretOf(c));

@@ -180,7 +180,7 @@ export const MANUAL: Readonly<Record<string, ManualProgram>> = {
     steps: ({ url }) => [
       "Settings > Connectors > Advanced: switch developer mode on, then create a connector.",
       `Address: ${url}`,
-      "It signs in with OAuth and sends no key: the server needs --auth-issuer.",
+      "It sends no key: it opens this server's sign-in, which needs --public-url with https.",
       "Deep research calls only search and fetch: add tools=chatgpt to the address for it.",
     ],
   },
@@ -190,7 +190,7 @@ export const MANUAL: Readonly<Record<string, ManualProgram>> = {
     steps: ({ url }) => [
       "Settings > Connectors: add a custom connector.",
       `Address: ${url}`,
-      "It signs in with OAuth and sends no key: the server needs --auth-issuer.",
+      "It sends no key: it opens this server's sign-in, which needs --public-url with https.",
     ],
   },
   inspector: {
