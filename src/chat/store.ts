@@ -55,15 +55,33 @@ export type TurnStart =
 /** One session, or all live sessions that a principal owns or that were shared with it. */
 export type SearchScope = { session: string } | { principal: string };
 
+/** What a message must be, beside its words. */
+export interface SearchFilters {
+  role?: Role | undefined;
+  /** Stored at this time or later, in milliseconds. */
+  since?: number | undefined;
+  /** Stored before this time. */
+  until?: number | undefined;
+  /** Texts that the title of its session must have. */
+  title?: readonly string[] | undefined;
+}
+
 export interface SearchOptions {
   limit: number;
+  filters?: SearchFilters | undefined;
+  /** Phrases that the message must have, word for word. */
+  phrases?: readonly string[] | undefined;
+  /** Words and phrases that the message must not have. */
+  excluded?: readonly string[] | undefined;
+  /** The last word may be the beginning of a longer one. */
+  open?: boolean | undefined;
   /** Only messages below this number; for a search in one session. */
   before?: number | undefined;
   /** Any two adjacent characters of a script without spaces match, not only the whole phrase. */
   loose?: boolean | undefined;
   /** Maximum number of candidates per term, the newest ones. */
   among: number;
-  /** Leaves out this model's messages, and users' messages that equal this prompt. */
+  /** Leaves out this model's messages, questions that it answered, and users' messages that equal this prompt. */
   except?: { model: string; prompt: string } | undefined;
 }
 
@@ -97,7 +115,7 @@ export interface HistoryStore {
   /**
    * The messages that match any term of the query (search/terms.ts), the best first. Messages rank higher with more of
    * the terms, with rarer terms, and with more matches in less text. Only the newest messages with a very frequent term
-   * are ranked. A query without a term matches nothing.
+   * are ranked. A query without a term matches the newest messages that filters leave; without a filter, nothing.
    */
   search(scope: SearchScope, query: string, options: SearchOptions): Promise<Found[]>;
   /**

@@ -1,5 +1,7 @@
 // The matches of search terms in a text.
-import { stem } from "./stem.ts";
+import { Likeness } from "./likeness.ts";
+import { numbers, valuesOf } from "./numbers.ts";
+import { signs } from "./signs.ts";
 import type { Term } from "./terms.ts";
 import { runs, type Word } from "./words.ts";
 
@@ -8,37 +10,67 @@ export interface Match {
   term: number;
   start: number;
   end: number;
+  /** How well it matches, above 0 and up to 1. */
+  quality: number;
+  /** Number of the word in the text; undefined for what is no word. */
+  at?: number;
 }
 
-/** Finds the same terms in several texts; remembers the stems of words that come again. */
-export class Matcher {
-  readonly #words = new Map<string, number>();
-  readonly #phrases: { term: number; characters: readonly string[] }[] = [];
-  readonly #known = new Map<string, number | undefined>();
+type Like = readonly { term: number; quality: number }[];
 
-  constructor(terms: readonly Term[]) {
-    for (const [term, { key, characters }] of terms.entries()) {
-      if (characters === undefined) this.#words.set(key, term);
-      else this.#phrases.push({ term, characters });
+const NONE: Like = [];
+/** A single letter before these is part of another name, such as C++. */
+const SIGN_BEHIND = /^(?:\+\+|#)/;
+
+/** Finds the same terms in several texts; remembers words that come again. */
+export class Matcher {
+  readonly #words: { term: number; likeness: Likeness }[] = [];
+  readonly #phrases: { term: number; characters: readonly string[] }[] = [];
+  readonly #signs = new Map<string, number>();
+  readonly #numbers = new Map<string, number>();
+  readonly #known = new Map<string, Like>();
+  readonly #mistyped: ReadonlySet<number>;
+
+  /** `mistyped`: the terms of which words with one typing mistake count, too. */
+  constructor(terms: readonly Term[], mistyped: ReadonlySet<number> = new Set()) {
+    this.#mistyped = mistyped;
+    for (const [term, { word, characters, sign, digits, ...one }] of terms.entries()) {
+      if (sign !== undefined) this.#signs.set(sign, term);
+      else if (digits !== undefined) this.#numbers.set(digits, term);
+      else if (characters !== undefined) this.#phrases.push({ term, characters });
+      else if (word !== undefined)
+        this.#words.push({ term, likeness: new Likeness({ ...one, word, characters }) });
     }
   }
 
-  /** Matches in the order of their starts, except for overlapping phrases. */
+  /** Matches in the order of their starts, except for numbers, signs and overlapping phrases. */
   *find(text: string): Generator<Match> {
+    let at = 0;
     for (const run of runs(text)) {
       const { text: word, start, end, unspaced } = run[0]!;
       if (unspaced) yield* this.#inRun(run);
       else {
-        const term = this.#termOf(word);
-        if (term !== undefined) yield { term, start, end };
+        for (const like of this.#like(word, text, start, end)) yield { ...like, start, end, at };
+        at += 1;
       }
     }
+    if (this.#signs.size > 0) yield* this.#inSigns(text);
+    if (this.#numbers.size > 0) yield* this.#inNumbers(text);
   }
 
-  #termOf(word: string): number | undefined {
-    if (this.#words.size === 0) return undefined;
-    if (!this.#known.has(word)) this.#known.set(word, this.#words.get(stem(word)));
-    return this.#known.get(word);
+  #like(word: string, text: string, start: number, end: number): Like {
+    if (this.#words.length === 0) return NONE;
+    if (word.length === 1 && SIGN_BEHIND.test(text.slice(end, end + 2))) return NONE;
+    const raw = text.slice(start, end);
+    let like = this.#known.get(raw);
+    if (like === undefined) {
+      const all = this.#words.map(({ term, likeness }) => ({
+        ...{ term, quality: likeness.of(word, raw, this.#mistyped.has(term)) },
+      }));
+      like = all.filter(({ quality }) => quality > 0);
+      this.#known.set(raw, like);
+    }
+    return like;
   }
 
   *#inRun(run: readonly Word[]): Generator<Match> {
@@ -46,7 +78,23 @@ export class Matcher {
       for (const { term, characters } of this.#phrases) {
         if (characters[0] !== text || at + characters.length > run.length) continue;
         if (!characters.every((character, i) => run[at + i]!.text === character)) continue;
-        yield { term, start, end: run[at + characters.length - 1]!.end };
+        yield { term, start, end: run[at + characters.length - 1]!.end, quality: 1 };
+      }
+    }
+  }
+
+  *#inSigns(text: string): Generator<Match> {
+    for (const { sign, start, end } of signs(text)) {
+      const term = this.#signs.get(sign);
+      if (term !== undefined) yield { term, start, end, quality: 1 };
+    }
+  }
+
+  *#inNumbers(text: string): Generator<Match> {
+    for (const { text: number, start, end } of numbers(text)) {
+      for (const value of valuesOf(number)) {
+        const term = this.#numbers.get(value);
+        if (term !== undefined) yield { term, start, end, quality: 1 };
       }
     }
   }

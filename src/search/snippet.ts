@@ -16,7 +16,7 @@ const MAX_MATCHES = 50;
 const MAX_LOOKED_THROUGH = 100_000; // characters
 
 /** One line of at most about 300 characters; without any match, the beginning of the text. */
-export function snippet(text: string, matcher: Matcher): string {
+export function snippet(text: string, matcher: Pick<Matcher, "find">): string {
   const matches = matcher.find(text.slice(0, MAX_LOOKED_THROUGH)).take(MAX_MATCHES).toArray();
   const first = best(matches);
   const from = text.length <= LENGTH ? 0 : startOf(text, Math.max(0, (first?.start ?? 0) - LEAD));

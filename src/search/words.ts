@@ -70,10 +70,27 @@ function foldOnce(word: string, known: Map<string, string>): string {
   return folded;
 }
 
-function fold(word: string): string {
+/** A word without case, accents and forms of writing. */
+export function fold(word: string): string {
   const letters = word.slice(0, MAX_WORD).normalize("NFKD").toLowerCase().replace(ACCENTS, "");
   return letters.normalize("NFC").replace(SIGNS, "");
 }
+
+const OTHER_LETTERS: Readonly<Record<string, string>> = {
+  ...{ ß: "ss", æ: "ae", œ: "oe", ø: "o", đ: "d", ð: "d", ł: "l", ı: "i", þ: "th" },
+  ...{ ة: "ه", ى: "ي" },
+};
+const HAS_OTHER = new RegExp(`[${Object.keys(OTHER_LETTERS).join("")}]`, "g");
+const ARTICLE = /^(?:[وفبك]?ال|لل)(?=\p{L}{3})/u;
+
+/**
+ * A folded word in the letters that people type instead: ss for ß, l for ł. Arabic words lose their article. The index holds
+ * folded words, so this is for comparisons.
+ */
+export const foldFurther = (word: string): string =>
+  PLAIN.test(word)
+    ? word
+    : word.replace(HAS_OTHER, (letter) => OTHER_LETTERS[letter]!).replace(ARTICLE, "");
 
 /** Each word as an array of one; adjacent characters of a script without spaces as one longer array. */
 export function* runs(text: string): Generator<readonly Word[]> {

@@ -139,13 +139,15 @@ describe("the prompt is data, never query syntax", () => {
     }
   });
 
-  it("does not run its operators: NOT, a column filter and a prefix star exclude or add nothing", async () => {
+  it("does not run its operators: NOT, a column filter and a minus exclude nothing", async () => {
     const client = await start();
-    await remember(client, "The walrus sleeps.", "The walruses sleep.");
-    expect(quoted((await client.call("chat", { prompt: "tiger NOT walrus" })).text)).toEqual([1]);
-    const { session } = (await client.call("session_open")).data;
-    await client.call("history_append", { session, role: "user", content: "The walruses sleep." });
-    expect((await client.call("chat", { session, prompt: "walrus*" })).text).toContain(NOTHING);
+    for (const prompt of ["tiger NOT walrus", "tiger -walrus", "content:tiger walrus"]) {
+      const { session } = (await client.call("session_open")).data;
+      for (const content of ["The walrus sleeps.", "The tiger sleeps."])
+        await client.call("history_append", { session, role: "user", content });
+      const { text } = await client.call("chat", { session, prompt });
+      expect(quoted(text).toSorted(), prompt).toEqual([1, 2]);
+    }
   });
 });
 

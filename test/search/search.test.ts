@@ -202,16 +202,13 @@ describe("a query", () => {
     else expect(answer).toMatchObject({ isError: true, meta: { "holdfast/error": "invalid" } });
   });
 
-  it.each(["", "   ", "?!… — «»", "😀🦭", "\u0301"])(
-    "without any word is refused: %j",
-    async (query) => {
-      const client = await start();
-      await remember(client, "The walrus sleeps. 😀");
-      const answer = await client.call("history_search", { query });
-      expect(answer).toMatchObject({ isError: true, meta: { "holdfast/error": "invalid" } });
-      expect(answer.text).toMatch(/^query: expected at least one word\./);
-    },
-  );
+  it.each(["", "   ", "?!… — «»", "\u0301"])("without any word is refused: %j", async (query) => {
+    const client = await start();
+    await remember(client, "The walrus sleeps. 😀");
+    const answer = await client.call("history_search", { query });
+    expect(answer).toMatchObject({ isError: true, meta: { "holdfast/error": "invalid" } });
+    expect(answer.text).toMatch(/^query: expected at least one word\./);
+  });
 
   it("that is too long is refused with what is accepted", async () => {
     const client = await start();

@@ -7,7 +7,7 @@ import { appliedVersion, migrate } from "../postgres/schema/migrate.ts";
 import { migrations } from "../postgres/schema/migrations.ts";
 import { wordsOf } from "../postgres/search/vector.ts";
 import { cannotOpen, openListener } from "../postgres/server/pool.ts";
-import { sessionToken } from "../shared/message-search.ts";
+import { sessionToken } from "../search/tokens.ts";
 import { type End, PAGE, type Row, type Table, TABLES, type Target, type Value } from "./tables.ts";
 
 /** PostgreSQL takes at most 65,535 parameters a statement. */

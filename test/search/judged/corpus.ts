@@ -137,19 +137,23 @@ function nearWords({ name, conversations, queries }: Language): string[][] {
   const isInWords = ({ kind }: JudgedQuery): boolean => kind === "question" || kind === "words";
   const own = queries
     .filter((query) => !isInWords(query))
-    .flatMap(({ query }) => query.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? [])
-    .map(beginning);
+    .flatMap(({ query }) => query.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? []);
   return queries.filter(isInWords).map(({ relevant }) => {
     const { content } = messages.find(({ label }) => label === relevant[0])!;
     const words = UNSPACED.has(name)
       ? (content.match(/[\p{L}\p{M}\p{N}]{2}/gu) ?? [])
       : (content.toLowerCase().match(/[\p{L}\p{M}\p{N}-]+/gu) ?? []);
-    return words.filter((word) => !/\d/.test(word) && !own.includes(beginning(word)));
+    return words.filter((word) => !/\d/.test(word) && !own.some((one) => areAlike(one, word)));
   });
 }
 
-const beginning = (word: string): string =>
-  word.normalize("NFD").replaceAll(/\p{M}/gu, "").slice(0, 4);
+/** True for words that begin alike, or that have most of their letters in common, such as one with a typing mistake. */
+function areAlike(a: string, b: string): boolean {
+  const [one, two] = [a, b].map((word) => word.normalize("NFD").replaceAll(/\p{M}/gu, ""));
+  if (one!.slice(0, 4) === two!.slice(0, 4)) return true;
+  const shared = [...one!].filter((letter) => two!.includes(letter)).length;
+  return Math.abs(one!.length - two!.length) <= 3 && shared >= 0.75 * one!.length;
+}
 
 function generator({ name, words, small, asks }: Language, random: () => number) {
   const below = (n: number): number => Math.floor(random() * n);

@@ -1,6 +1,6 @@
 // Rows of the full-text index. They go with their messages.
 import { sql } from "drizzle-orm";
-import { ownerToken, sessionToken } from "../../shared/message-search.ts";
+import { ownerToken, sessionToken } from "../../search/tokens.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { messageWords } from "../schema/schema.ts";

@@ -2,14 +2,9 @@
 import { and, desc, eq, type SQL, sql, type SQLWrapper } from "drizzle-orm";
 import type { HistoryStore } from "../../../chat/store.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
+import { MAX_READ_BYTES, searchMessages, SHOWN_CHARACTERS } from "../../search/message-search.ts";
+import { isRestricted, MAX_TITLES, type SearchRows } from "../../search/rows.ts";
 import { sessionAlive } from "../../shared/expiry.ts";
-import {
-  MAX_READ_BYTES,
-  READ_CHARACTERS,
-  searchMessages,
-  type SearchRows,
-  SHOWN_CHARACTERS,
-} from "../../shared/message-search.ts";
 import { uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
@@ -28,25 +23,39 @@ function searchRows(engine: Engine): SearchRows {
   const q = statementsOf(engine);
   const at = placesOf(engine);
   return {
-    async matching(tokens, terms, { below, depth, except }) {
-      const values = { match: queryOf(tokens, terms), below, depth };
-      const found = except
-        ? await q.matchingExcept.all({ ...values, ...except })
-        : await q.matching.all(values);
+    async matching(tokens, all, { below, depth, without, restrictions }) {
+      const values = { match: queryOf(tokens, all, without), below, depth };
+      if (!isRestricted(restrictions)) return (await q.matching.all(values)).map(({ id }) => id);
+      const { role = null, since = 0, until = Number.MAX_SAFE_INTEGER, except } = restrictions;
+      const { model = null, prompt = null } = except ?? {};
+      const found = await q.matchingOnly.all({ ...values, role, since, until, model, prompt });
       return found.map(({ id }) => id);
     },
-    beginnings: (ids) => q.beginnings.all({ ids }),
+    beginnings: (ids, characters) => q.beginnings.all({ ids, characters }),
     async visible(principal, ids) {
       const found = await q.visible.all({ ...engine.times(), principal, ids: [...ids] });
       return new Set(found.map(({ id }) => id));
     },
     found: (id) => q.found.get({ id }),
     sharedWith: async (principal) => (await at.shared.all({ principal })).map(({ id }) => id),
+    titles: (principal, parts) =>
+      at.titles.all({
+        ...engine.times(),
+        principal,
+        parts: parts.map((part) => part.toLowerCase()),
+      }),
+    titleOf: async (session) => (await at.title.get({ session }))?.title ?? null,
+    answeredBy: async (model, ids) => (await at.answered.all({ model, ids })).map(({ id }) => id),
     idOf: async (session, seq) => (await at.place.get({ session, seq }))?.id,
     seqOf: async (id) => (await at.seq.get({ id }))?.seq ?? 1,
     lastSeq: async (session) => (await at.lastSeq.get({ session }))!.seq,
   };
 }
+
+/** Least number of matching messages that are looked at for one with a role or of a time. */
+const MIN_LOOKED_AT = 20_000;
+/** A pattern for texts with other characters than ASCII's. */
+const NOT_ASCII = "[^ -~]";
 
 /**
  * Nearly always nothing is cleared, and one look says so. The messages of a cleared history must not take the places of
@@ -70,18 +79,20 @@ function statementsOf({ db }: Engine) {
         .orderBy(desc(messageWords.messageId))
         .limit(placeholder("depth")),
     // A bound on the messages that are read to find those to leave out.
-    matchingExcept: () =>
+    matchingOnly: () =>
       db
         .select({ id: messages.id })
         .from(messages)
         .innerJoin(
           sql`(select message_id from ${messageWords} where ${matches}
-          order by message_id desc limit 4 * ${placeholder("depth")}::bigint) as found`,
+          order by message_id desc limit greatest(${MIN_LOOKED_AT}, 4 * ${placeholder("depth")}::bigint)) as found`,
           sql`found.message_id = ${messages.id}`,
         )
         .where(
-          sql`${messages.model} is distinct from ${placeholder("model")}
-            and not (${messages.role} = 'user' and ${messages.content} = ${placeholder("prompt")})`,
+          sql`coalesce(${messages.role} = ${placeholder("role")}::text, true)
+            and ${messages.createdAt} >= ${placeholder("since")} and ${messages.createdAt} < ${placeholder("until")}
+            and (${placeholder("model")}::text is null or ${messages.model} is distinct from ${placeholder("model")}::text
+              and not (${messages.role} = 'user' and ${messages.content} = ${placeholder("prompt")}::text))`,
         )
         .orderBy(desc(messages.id))
         .limit(placeholder("depth")),
@@ -91,7 +102,8 @@ function statementsOf({ db }: Engine) {
           id: messages.id,
           session: messages.sessionId,
           text: sql<string>`case when octet_length(${messages.content}) > ${MAX_READ_BYTES} then ''
-          else substr(${messages.content}, 1, ${READ_CHARACTERS}) end`,
+          else substr(${messages.content}, 1, ${placeholder("characters")}::int) end`,
+          role: messages.role,
           bytes: sql<number>`octet_length(${messages.content})`,
         })
         .from(messages)
@@ -144,6 +156,35 @@ function placesOf({ db }: Engine) {
         .select({ seq: messages.seq })
         .from(messages)
         .where(eq(messages.id, placeholder("id"))),
+    titles: () =>
+      db
+        .select({ id: sessions.id, title: sql<string>`${sessions.title}` })
+        .from(sessions)
+        .where(
+          and(
+            sql`(${sessions.owner} = ${placeholder("principal")} or ${sessions.id} in (select session_id from grants
+              where principal = ${placeholder("principal")}))`,
+            sql`(${sessions.title} ~ ${NOT_ASCII} or exists (select 1
+              from unnest(${placeholder("parts")}::text[]) as part where position(part in lower(${sessions.title})) > 0))`,
+            sessionAlive,
+          ),
+        )
+        .orderBy(desc(sessions.lastActiveAt))
+        .limit(MAX_TITLES),
+    title: () =>
+      db
+        .select({ title: sessions.title })
+        .from(sessions)
+        .where(eq(sessions.id, placeholder("session"))),
+    answered: () =>
+      db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(
+          sql`${messages.id} = any(${placeholder("ids")}::bigint[]) and exists (select 1 from messages answer
+            where answer.session_id = ${messages.sessionId} and answer.seq = ${messages.seq} + 1
+              and answer.role = 'assistant' and answer.model = ${placeholder("model")})`,
+        ),
     lastSeq: () =>
       db
         .select({ seq: sql<number>`coalesce(max(${messages.seq}), 0)` })

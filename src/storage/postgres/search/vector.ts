@@ -1,8 +1,8 @@
 // Messages and queries in PostgreSQL's full-text types. The words are this project's own (search/words.ts), with no dictionary of
 // PostgreSQL's: a message is found by the same words on every engine.
 import { stem } from "../../../search/stem.ts";
-import type { Term } from "../../../search/terms.ts";
 import { indexed } from "../../../search/words.ts";
+import type { Atom, Lookup } from "../../search/rows.ts";
 
 /** PostgreSQL's limits: 2 KB a word, 1 MB of words and positions, positions from 1 to 16,383. */
 const MAX_WORD = 600; // code units
@@ -38,16 +38,25 @@ export function wordsOf(text: string): string {
     .join(" ");
 }
 
-/** A query for messages with one of the tokens and all of the terms. */
-export function queryOf(tokens: readonly string[], terms: readonly Term[]): string {
+/** A query for messages with one of the tokens and all that is looked up. */
+export function queryOf(
+  tokens: readonly string[],
+  all: readonly Lookup[],
+  without: Lookup,
+): string {
   const whose = `(${tokens.map(quoted).join(" | ")})`;
-  return [whose, ...terms.map(phraseOf)].join(" & ");
+  const not = without.length === 0 ? [] : [`!${anyOf(without)}`];
+  return [whose, ...all.map(anyOf), ...not].join(" & ");
 }
 
-const phraseOf = ({ key, characters, phrase }: Term): string =>
-  characters === undefined
-    ? quoted(key.slice(0, MAX_WORD)) // a stem already
-    : `(${phrase.map((pair) => quoted(lexemeOf(pair))).join(" <-> ")})`;
+const anyOf = (lookup: Lookup): string => `(${lookup.map(atom).join(" | ")})`;
+
+function atom(one: Atom): string {
+  if ("prefix" in one) return `${quoted(lexemeOf(one.prefix))}:*`;
+  if ("pairs" in one) return `(${one.pairs.map((pair) => quoted(lexemeOf(pair))).join(" <-> ")})`;
+  // The words of an ASCII text have no positions.
+  return `(${one.words.map((word) => quoted(lexemeOf(word))).join(" & ")})`;
+}
 
 const lexemeOf = (word: string): string => stem(word.toLowerCase()).slice(0, MAX_WORD);
 

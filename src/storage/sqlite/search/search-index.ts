@@ -3,7 +3,7 @@
 // does not find messages that another program has written. The trigger that empties the index is the file's own.
 import type Database from "better-sqlite3";
 import { indexed } from "../../../search/words.ts";
-import { ownerToken, sessionToken } from "../../shared/message-search.ts";
+import { ownerToken, sessionToken } from "../../search/tokens.ts";
 
 /** Number of different words in a message after which the index's table in memory is renewed. */
 const MANY_WORDS = 4_000;

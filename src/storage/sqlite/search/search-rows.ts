@@ -1,14 +1,15 @@
 // The statements of a search. Preparing a query with many conditions costs more than running it, so they are batched.
 import { and, desc, eq, inArray, type SQL, sql } from "drizzle-orm";
-import type { Term } from "../../../search/terms.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
-import { sessionAlive } from "../../shared/expiry.ts";
+import { MAX_READ_BYTES, SHOWN_CHARACTERS } from "../../search/message-search.ts";
 import {
-  MAX_READ_BYTES,
-  READ_CHARACTERS,
+  type Atom,
+  isRestricted,
+  type Lookup,
+  MAX_TITLES,
   type SearchRows,
-  SHOWN_CHARACTERS,
-} from "../../shared/message-search.ts";
+} from "../../search/rows.ts";
+import { sessionAlive } from "../../shared/expiry.ts";
 import { uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
@@ -20,8 +21,14 @@ const { placeholder } = sql;
 /** Maximum number of shared sessions in a search, the newest ones: each is a term of its own. */
 const MAX_SHARED = MAX_TAKEN;
 
+/** Least number of matching messages that are looked at for one with a role or of a time. */
+const MIN_LOOKED_AT = 20_000;
+
 /** Values of one placeholder, as JSON. */
 const listed = (name: string): SQL => sql`(select value from json_each(${placeholder(name)}))`;
+
+/** A pattern for texts with other characters than ASCII's. */
+const NOT_ASCII = "*[^ -~]*";
 
 /**
  * Nearly always nothing is cleared, and one look says so. The messages of a cleared history must not take the places of
@@ -50,16 +57,19 @@ function statements({ db }: Engine) {
   return lazily({
     matching: () => matching(),
     // A bound on the messages that are read to find those to leave out.
-    matchingExcept: () =>
+    matchingOnly: () =>
       db
         .select({ id: sql<number>`found.rowid` })
         .from(
           sql`(select rowid from messages_fts where messages_fts match ${placeholder("match")}
-          and rowid < ${placeholder("below")} and ${unclearedIn("messages_fts.rowid")} order by rowid desc limit 4 * ${placeholder("depth")}) as found`,
+          and rowid < ${placeholder("below")} and ${unclearedIn("messages_fts.rowid")} order by rowid desc
+          limit max(${MIN_LOOKED_AT}, 4 * ${placeholder("depth")})) as found`,
         )
         .where(
-          sql`(select messages.model is not ${placeholder("model")}
-            and not (messages.role = 'user' and messages.content = ${placeholder("prompt")})
+          sql`(select coalesce(messages.role = ${placeholder("role")}, 1)
+            and messages.created_at >= ${placeholder("since")} and messages.created_at < ${placeholder("until")}
+            and (${placeholder("model")} is null or messages.model is not ${placeholder("model")}
+              and not (messages.role = 'user' and messages.content = ${placeholder("prompt")}))
           from messages where messages.id = found.rowid)`,
         )
         .limit(placeholder("depth"))
@@ -70,7 +80,8 @@ function statements({ db }: Engine) {
           id: messages.id,
           session: messages.sessionId,
           text: sql<string>`iif(octet_length(${messages.content}) > ${MAX_READ_BYTES}, '',
-          substr(${messages.content}, 1, ${READ_CHARACTERS}))`,
+          substr(${messages.content}, 1, ${placeholder("characters")}))`,
+          role: messages.role,
           bytes: sql<number>`octet_length(${messages.content})`,
         })
         .from(messages)
@@ -129,6 +140,40 @@ function placeStatements({ db }: Engine) {
         .from(messages)
         .where(eq(messages.id, placeholder("id")))
         .prepare(),
+    titles: () =>
+      db
+        .select({ id: sessions.id, title: sql<string>`${sessions.title}` })
+        .from(sessions)
+        .where(
+          and(
+            sql`(${sessions.owner} = ${placeholder("principal")} or ${sessions.id} in (select session_id from grants
+              where principal = ${placeholder("principal")}))`,
+            sql`(${sessions.title} glob ${NOT_ASCII} or exists (select 1
+              from json_each(${placeholder("parts")}) as part where instr(lower(${sessions.title}), part.value)))`,
+            sessionAlive,
+          ),
+        )
+        .orderBy(desc(sessions.lastActiveAt))
+        .limit(MAX_TITLES)
+        .prepare(),
+    title: () =>
+      db
+        .select({ title: sessions.title })
+        .from(sessions)
+        .where(eq(sessions.id, placeholder("session")))
+        .prepare(),
+    answered: () =>
+      db
+        .select({ id: messages.id })
+        .from(messages)
+        .where(
+          and(
+            inArray(messages.id, listed("ids")),
+            sql`exists (select 1 from messages answer where answer.session_id = ${messages.sessionId}
+              and answer.seq = ${messages.seq} + 1 and answer.role = 'assistant' and answer.model = ${placeholder("model")})`,
+          ),
+        )
+        .prepare(),
     lastSeq: () =>
       db
         .select({ seq: sql<number>`coalesce(max(seq), 0)` })
@@ -143,12 +188,15 @@ export function searchRows(engine: Engine): SearchRows {
   const at = placeStatements(engine);
 
   return {
-    matching(tokens, terms, { below, depth, except }) {
-      const values = { match: matchOf(tokens, terms), below, depth };
-      const rows = except ? q.matchingExcept.all({ ...values, ...except }) : q.matching.all(values);
+    matching(tokens, all, { below, depth, without, restrictions }) {
+      const values = { match: matchOf(tokens, all, without), below, depth };
+      if (!isRestricted(restrictions)) return q.matching.all(values).map(({ id }) => id);
+      const { role = null, since = 0, until = Number.MAX_SAFE_INTEGER, except } = restrictions;
+      const { model = null, prompt = null } = except ?? {};
+      const rows = q.matchingOnly.all({ ...values, role, since, until, model, prompt });
       return rows.map(({ id }) => id);
     },
-    beginnings: (ids) => q.beginnings.all({ ids: JSON.stringify(ids) }),
+    beginnings: (ids, characters) => q.beginnings.all({ ids: JSON.stringify(ids), characters }),
     visible(principal, ids) {
       const values = { ...engine.times(), principal, ids: JSON.stringify([...ids]) };
       return new Set(q.visible.all(values).map(({ id }) => id));
@@ -156,15 +204,30 @@ export function searchRows(engine: Engine): SearchRows {
     // Another process may have deleted the message meanwhile.
     found: (id) => q.found.get({ id }),
     sharedWith: (principal) => at.shared.all({ principal }).map(({ id }) => id),
+    titles: (principal, parts) =>
+      at.titles.all({
+        ...engine.times(),
+        principal,
+        parts: JSON.stringify(parts.map((part) => part.toLowerCase())),
+      }),
+    titleOf: (session) => at.title.get({ session })?.title ?? null,
+    answeredBy: (model, ids) =>
+      at.answered.all({ model, ids: JSON.stringify(ids) }).map(({ id }) => id),
     idOf: (session, seq) => at.place.get({ session, seq })?.id,
     seqOf: (id) => at.seq.get({ id })?.seq ?? 1,
     lastSeq: (session) => at.lastSeq.get({ session })!.seq,
   };
 }
 
-/** A query of the index. */
-const matchOf = (tokens: readonly string[], terms: readonly Term[]): string =>
-  [`scope : (${tokens.join(" OR ")})`, ...terms.map(phrase)].join(" AND ");
+/** A query of the index. Words have letters and digits only, and quotes keep them from being operators. */
+function matchOf(tokens: readonly string[], all: readonly Lookup[], without: Lookup): string {
+  const having = [`scope : (${tokens.join(" OR ")})`, ...all.map(anyOf)].join(" AND ");
+  return without.length === 0 ? having : `(${having}) NOT ${anyOf(without)}`;
+}
 
-/** The term in a query of the index. It has letters and digits only, and quotes keep it from being an operator. */
-const phrase = ({ phrase }: Term): string => `content : "${phrase.join(" ")}"`;
+const anyOf = (lookup: Lookup): string => `content : (${lookup.map(atom).join(" OR ")})`;
+
+function atom(one: Atom): string {
+  if ("prefix" in one) return `"${one.prefix}" *`;
+  return `"${("words" in one ? one.words : one.pairs).join(" ")}"`;
+}

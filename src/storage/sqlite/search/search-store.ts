@@ -1,7 +1,7 @@
 // Search in SQLite: the rows behind the shared search. SQLite's bm25() would count every message with the word first, which
 // takes more than a second in a million messages.
 import type { HistoryStore } from "../../../chat/store.ts";
-import { searchMessages } from "../../shared/message-search.ts";
+import { searchMessages } from "../../search/message-search.ts";
 import type { Engine } from "../engine/engine.ts";
 import { fromSqlite } from "../engine/errors.ts";
 import { searchRows } from "./search-rows.ts";
