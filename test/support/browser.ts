@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFinished } from "vitest";
+import { isLoopback } from "../../src/lib/loopback.ts";
 
 const executablePath = [
   process.env["CHROMIUM"],
@@ -41,7 +42,7 @@ export function usingBrowser(): (options?: BrowserContextOptions) => Promise<Pag
     });
     page.on("request", (request) => {
       const { hostname, protocol } = new URL(request.url());
-      if (hostname !== "127.0.0.1" && protocol !== "data:") faults.push(`loads ${request.url()}`);
+      if (!isLoopback(hostname) && protocol !== "data:") faults.push(`loads ${request.url()}`);
     });
     onTestFinished(() => expect(faults).toEqual([]));
     return page;
