@@ -173,7 +173,8 @@ async function details(provider: Provider, incoming: IncomingMessage, outgoing: 
   try {
     return await provider.interactionDetails(incoming, outgoing);
   } catch (error) {
-    if ((error as { name?: string }).name === "SessionNotFound") throw unknown();
+    const { isUnknownSignIn } = await import("./provider.ts");
+    if (isUnknownSignIn(error)) throw unknown();
     throw error;
   }
 }

@@ -47,6 +47,7 @@ export function createProvider(parts: ProviderParts): Provider {
     ...configuration(parts),
     adapter: (name) => adapterOf(name, { ...parts, invalidGrant }),
   });
+  nameModels(provider);
   provider.proxy = true; // its requests say what they came by: see requests.ts
   provider.silent = true;
   provider.on("server_error", (_, error) => parts.onError(error));
@@ -56,6 +57,21 @@ export function createProvider(parts: ProviderParts): Provider {
   });
   return provider;
 }
+
+/** The library finds settings and adapters by the names of its classes, which a bundler may change. */
+function nameModels(provider: Provider): void {
+  const models = provider as unknown as Record<string, object>;
+  for (const name of MODELS) Object.defineProperty(models[name], "name", { value: name });
+}
+
+const MODELS = [
+  ...["Client", "Grant", "Session", "Interaction", "ReplayDetection", "IdToken"],
+  ...["AccessToken", "AuthorizationCode", "RefreshToken", "ClientCredentials"],
+  ...["InitialAccessToken", "RegistrationAccessToken"],
+];
+
+/** True for the error of a browser that has begun no sign-in. */
+export const isUnknownSignIn = (error: unknown): boolean => error instanceof errors.SessionNotFound;
 
 /** The library's own session ends with the answer. */
 function dropSessionCookie(context: { res: KoaContextWithOIDC["res"] }): void {

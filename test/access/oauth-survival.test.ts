@@ -1,0 +1,83 @@
+// A program's sign-in outlives the process: each of its steps may reach another one, on either engine.
+import { expect, it } from "vitest";
+import { temporaryFolder } from "../support/folder.ts";
+import { serveHere } from "../support/here.ts";
+import { Program, tokensOf } from "../support/oauth-program.ts";
+import { Person } from "../support/oauth.ts";
+import { emptyDatabase } from "../support/postgres.ts";
+import { run, startServer } from "../support/process.ts";
+import { roundRobin } from "../support/round-robin.ts";
+
+/** From a registration to renewed tokens; `between` runs after each step. */
+async function walk(url: string, key: string, between: () => Promise<void>): Promise<void> {
+  const claude = await Program.registered(url);
+  await between();
+  const ana = new Person(url, key);
+  const signIn = await ana.open(claude.authorization());
+  await between();
+  const consent = await ana.submit(signIn, [
+    ["key", key],
+    ["next", signIn.at.searchParams.get("next")!],
+  ]);
+  await between();
+  const { at } = await ana.submit(consent, [
+    ["scope", "read"],
+    ["scope", "write"],
+    ["decision", "allow"],
+  ]);
+  await between();
+  const first = await tokensOf(await claude.exchange(at.searchParams.get("code")!));
+  await between();
+  expect(await claude.knock(first.access_token)).toBe(200);
+  const second = await tokensOf(await claude.refresh(first.refresh_token));
+  await between();
+  // The answer to a refresh was lost with the process: the program sends it again.
+  const third = await tokensOf(await claude.refresh(first.refresh_token));
+  for (const { access_token } of [first, second, third])
+    expect(await claude.knock(access_token)).toBe(200);
+  expect((await ana.open(claude.authorization())).at.host).toBe("claude.ai"); // remembered
+  await claude.revoke(third.refresh_token);
+  await between();
+  expect(await claude.knock(second.access_token)).toBe(401);
+}
+
+it("a SIGKILL between every two steps costs nothing", async () => {
+  const folder = temporaryFolder();
+  const made = await run([
+    ...["keys", "create", "--principal", "ana", "--json", "--data-dir", folder],
+  ]);
+  const { key } = JSON.parse(made.stdout) as { key: string };
+  const nodes: string[] = [];
+  const { url } = await roundRobin(nodes);
+  const args = ["--public-url", new URL(url).origin, "--auth-server", "true"];
+  const start = () => startServer({ folder, args });
+  let server = await start();
+  nodes.push(server.url);
+  await walk(url, key, async () => {
+    await server.kill();
+    server = await start();
+    nodes[0] = server.url;
+  });
+});
+
+it("two nodes on one database are one authorization server", async () => {
+  const database = await emptyDatabase();
+  const nodes: string[] = [];
+  const { url } = await roundRobin(nodes);
+  const config = {
+    ...{ "database-url": database.url, "pool-size": 4 },
+    ...{ "public-url": new URL(url).origin, "auth-server": "true" },
+  };
+  const first = await serveHere({ config });
+  const second = await serveHere({ config });
+  nodes.push(first.url, second.url);
+  const { key } = await first.app.keys.create({
+    ...{ principal: "ana", scope: "write", lifetimeMs: Infinity },
+  });
+  await walk(url, key, async () => {});
+  const keys = await Promise.all(
+    nodes.map(async (node) => (await fetch(new URL("/oauth/keys", node))).json()),
+  );
+  expect(keys[0]).toEqual(keys[1]);
+  expect(JSON.stringify(keys[0])).not.toContain('"d"');
+});
