@@ -40,6 +40,12 @@ export function buildServices(
   const window = new ContextWindow(storage.history, tokenizer, (name = config.model ?? "") =>
     tokensOf(config["context-tokens"], name),
   );
+  const chat = new Chat({
+    ...{ store: storage.history, model, window, claimant: instances, changes: storage.changes },
+    limits: { maxMessageBytes: config["max-message"], modelTimeoutMs: config["model-timeout"] },
+    onError,
+  });
+  closing.defer(() => chat.close());
   return {
     sessions,
     resolver: new SessionResolver(sessions, storage.clients, config["default-session"]),
@@ -47,15 +53,7 @@ export function buildServices(
       maxValueBytes: config["max-value"],
       maxKeys: config["max-keys"],
     }),
-    chat: new Chat({
-      store: storage.history,
-      model,
-      window,
-      claimant: instances,
-      changes: storage.changes,
-      limits: { maxMessageBytes: config["max-message"], modelTimeoutMs: config["model-timeout"] },
-      onError,
-    }),
+    chat,
     search: data.search,
     forks: new Forks({
       store: storage.transfer,

@@ -17,7 +17,7 @@ import type { Message } from "./message.ts";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "./model.ts";
 import { storableReply } from "./reply.ts";
 import type { HistoryStore, MessagePage, NewMessage, Summary, Turn, TurnStart } from "./store.ts";
-import { Summarizer } from "./summarizer.ts";
+import { Summaries } from "./summaries/summaries.ts";
 
 /** The process that claims sessions. */
 export interface Claimant {
@@ -28,7 +28,7 @@ export interface Claimant {
 
 export interface ChatLimits {
   maxMessageBytes: number;
-  /** Maximum wait for one answer of the model. */
+  /** Longest silence of the model. */
   modelTimeoutMs: number;
 }
 
@@ -43,6 +43,13 @@ export interface ChatParts {
   onError: (error: unknown) => void;
 }
 
+export interface Answered {
+  question: Message;
+  answer: Message;
+  /** Why this call's answer ended before its end; undefined for a complete one, and for one that was stored before. */
+  finishReason?: string | undefined;
+}
+
 export class Chat {
   readonly model: ChatModel;
   readonly #store: HistoryStore;
@@ -50,8 +57,7 @@ export class Chat {
   readonly #changes: Changes;
   readonly #limits: ChatLimits;
   readonly #window: ContextWindow;
-  readonly #summarizer: Summarizer;
-  readonly #onError: (error: unknown) => void;
+  readonly #summaries: Summaries;
   /** Ended turns whose claims could not be released. */
   readonly #unreleased = new Map<string, Turn>();
   /** Sessions with a turn of this process. */
@@ -63,11 +69,16 @@ export class Chat {
     this.#store = store;
     this.model = model;
     this.#window = window;
-    this.#summarizer = new Summarizer(store, window, model);
+    const { modelTimeoutMs } = limits;
+    this.#summaries = new Summaries({ store, window, model, modelTimeoutMs, onError });
     this.#claimant = claimant;
     this.#changes = changes;
     this.#limits = limits;
-    this.#onError = onError;
+  }
+
+  /** Ends what goes on behind the turns. */
+  close(): void {
+    this.#summaries.stop();
   }
 
   /** The sessions with a turn that is under way in this process. */
@@ -123,7 +134,7 @@ export class Chat {
    * Asks the model, with the session's history as context. The question stays stored, also when the model fails.
    * @throws AppError `model`, `busy`, `conflict`, `limit` or `invalid`; the signal's reason when aborted
    */
-  async ask(sessionId: string, ask: Ask): Promise<{ question: Message; answer: Message }> {
+  async ask(sessionId: string, ask: Ask): Promise<Answered> {
     checkAsk(ask, this.#limits);
     if (ask.reply === undefined) checkModel(ask.model, this.model.models);
     const before = this.#queues.get(sessionId) ?? Promise.resolve();
@@ -136,7 +147,7 @@ export class Chat {
     return mine;
   }
 
-  async #turn(sessionId: string, ask: Ask): Promise<{ question: Message; answer: Message }> {
+  async #turn(sessionId: string, ask: Ask): Promise<Answered> {
     if (ask.reply === undefined && !this.model.fallback) await this.#window.check(ask);
     const started = await this.#begin(sessionId, ask);
     if (started.kind === "answered") return started;
@@ -145,10 +156,11 @@ export class Chat {
     this.#running.add(sessionId);
     try {
       const reply = await this.#generate(turn, ask);
-      const { text: content, ...rest } = reply;
+      const { text: content, finishReason, ...rest } = reply;
       return {
         question: turn.question,
         answer: await notifyWith(() => this.#store.completeTurn(turn, { content, ...rest })),
+        finishReason,
       };
     } catch (error) {
       // Report the first error. A failure that cannot be stored now (the disk is full, say) is stored before the next
@@ -209,49 +221,46 @@ export class Chat {
     const { sessionId, question } = turn;
     const { system, model, temperature, maxTokens, onText } = ask;
     const messages = await this.#conversation(turn, ask);
-    return this.#withinTime(ask.signal, (signal) =>
+    return this.#unlessSilent(ask.signal, (signal, onActivity) =>
       this.model.generate({
-        ...{ sessionId, question, messages, signal },
+        ...{ sessionId, question, messages, signal, onActivity },
         ...{ system, model, temperature, maxTokens, onText },
         answerTokens: this.#window.parts(ask).answer,
       }),
     );
   }
 
-  /** The messages to show to the model. A failed summary does not stop the question. */
+  /** The messages to show to the model. */
   async #conversation(turn: Turn, ask: Ask): Promise<ModelRequest["messages"]> {
     const { sessionId, question } = turn;
     if (this.model.fallback) return [question];
     const view = await this.#window.view(sessionId, ask, question.seq);
-    if (!view.overflows || view.room <= 0) return conversationOf(view, question.content);
-    try {
-      const folded = await this.#withinTime(ask.signal, (signal) =>
-        this.#summarizer.fold(turn, view, ask, signal),
-      );
-      return conversationOf(folded, question.content);
-    } catch (error) {
-      ask.signal.throwIfAborted();
-      if (toAppError(error).code !== "model") throw error;
-      this.#onError(error);
-      return conversationOf(view, question.content);
-    }
+    const shown =
+      view.overflows && view.room > 0
+        ? await this.#summaries.fold(turn, view, ask, ask.signal)
+        : view;
+    return conversationOf(shown, question.content);
   }
 
-  async #withinTime<T>(asked: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const timeout = AbortSignal.timeout(this.#limits.modelTimeoutMs);
+  /** Ends a model's silence; a model that goes on speaking may take any time. */
+  async #unlessSilent<T>(
+    asked: AbortSignal,
+    run: (signal: AbortSignal, onActivity: () => void) => Promise<T>,
+  ): Promise<T> {
+    const { modelTimeoutMs } = this.#limits;
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(), modelTimeoutMs);
     try {
-      return await run(AbortSignal.any([asked, timeout]));
+      return await run(AbortSignal.any([asked, silence.signal]), () => void timer.refresh());
     } catch (error) {
       asked.throwIfAborted();
-      if (!timeout.aborted) throw error;
-      throw new AppError(
-        "model",
-        `The model gave no answer within ${this.#limits.modelTimeoutMs / 1000} s.`,
-        {
-          hint: `${ASK_AGAIN} The setting model-timeout allows more time.`,
-          cause: error,
-        },
-      );
+      if (!silence.signal.aborted) throw error;
+      throw new AppError("model", `The model gave no answer within ${modelTimeoutMs / 1000} s.`, {
+        hint: `${ASK_AGAIN} The setting model-timeout allows more time.`,
+        cause: error,
+      });
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

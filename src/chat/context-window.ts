@@ -1,10 +1,11 @@
-// The part of a history that a model is shown: a summary of the older messages (summarizer.ts), and the newest
+// The part of a history that a model is shown: a summary of the older messages (summaries/), and the newest
 // messages that fit. A turn reads a bounded part of a history of any length, and counts each message once.
 import { AppError } from "../lib/errors.ts";
 import type { Ask, Question } from "./ask.ts";
 import type { Message } from "./message.ts";
 import type { ModelRequest } from "./model.ts";
 import type { HistoryStore, Summary } from "./store.ts";
+import { withoutThoughts } from "./thoughts.ts";
 import { MESSAGE_TOKENS, MessageTokens, mostTokens, type Tokenizer } from "./tokens.ts";
 
 /** Room for an answer without a requested bound; never more than a quarter of the window. */
@@ -174,7 +175,11 @@ export function conversationOf(
     ...(summary === undefined || room < 0
       ? []
       : [{ role: "system" as const, content: introduced(summary) }]),
-    ...newest.toReversed().map(({ message: { role, content } }) => ({ role, content })),
+    ...newest.toReversed().map(({ message: { role, content } }) => ({
+      role,
+      // Earlier versions stored thoughts, and other programs' files may hold some.
+      content: role === "assistant" ? withoutThoughts(content) || content : content,
+    })),
     { role: "user", content: prompt },
   ];
 }

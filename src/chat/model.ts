@@ -16,7 +16,11 @@ export interface ModelRequest {
   maxTokens?: number | undefined;
   /** Room for the answer in the context window, in tokens, for models that require a number. */
   answerTokens?: number | undefined;
+  /** Attempts after the first one. Default: a few. */
+  maxRetries?: number | undefined;
   signal: AbortSignal;
+  /** Called when the model shows that it works: by a piece of its answer, or of its thoughts. */
+  onActivity?: (() => void) | undefined;
   /** Called with the whole text so far, each time it grows. */
   onText?: ((text: string) => void) | undefined;
 }
@@ -27,6 +31,8 @@ export interface ModelReply {
   model: string;
   inputTokens?: number | undefined;
   outputTokens?: number | undefined;
+  /** The reason why the answer ended before its end: `length`, `content_filter`, `refusal` or the endpoint's own. */
+  finishReason?: string | undefined;
 }
 
 export interface ChatModel {

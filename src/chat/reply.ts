@@ -2,15 +2,29 @@
 import { shortened, storable } from "../lib/text/text.ts";
 import { storableModel } from "./ask.ts";
 import type { ModelReply } from "./model.ts";
+import { withoutThoughts } from "./thoughts.ts";
 
 const CUT = "\n\n… (cut: the answer is longer than the setting max-message allows)";
+
+/** Notes under an answer that ended early, by their reasons. */
+const NOTES: Readonly<Record<string, string>> = {
+  length: "cut: the answer reached its limit of tokens, max_tokens or the model's own",
+  content_filter: "cut: the endpoint's content filter ended the answer",
+  refusal: "cut: the model refused to go on",
+};
+
+const noteOn = (reason: string): string => `\n\n… (${NOTES[reason] ?? `cut: ${reason}`})`;
 
 /** Upper limit for a plausible count; larger counts are dropped. */
 const MAX_TOKENS = 1_000_000_000;
 
-/** Replaces characters that cannot be stored, cuts long text, and drops implausible counts. */
+/**
+ * Leaves out thoughts, replaces characters that cannot be stored, cuts long text, drops implausible counts, and notes why an
+ * answer ended early.
+ */
 export const storableReply = (reply: ModelReply, maxBytes: number): ModelReply => ({
-  text: shortened(storable(reply.text), maxBytes, CUT),
+  text: noted(reply, maxBytes),
+  finishReason: reply.finishReason,
   model: storableModel(reply.model),
   inputTokens: tokenCount(reply.inputTokens),
   outputTokens: tokenCount(reply.outputTokens),
@@ -18,3 +32,10 @@ export const storableReply = (reply: ModelReply, maxBytes: number): ModelReply =
 
 const tokenCount = (count: number | undefined): number | undefined =>
   count !== undefined && count >= 0 && count <= MAX_TOKENS ? Math.round(count) : undefined;
+
+function noted({ text, finishReason }: ModelReply, maxBytes: number): string {
+  const note = finishReason === undefined ? "" : noteOn(finishReason);
+  const answer = storable(withoutThoughts(text));
+  const short = shortened(answer, maxBytes - Buffer.byteLength(note), CUT);
+  return short + (short.endsWith(CUT) ? "" : note);
+}

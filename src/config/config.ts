@@ -154,7 +154,7 @@ const model = {
     "tokens of prompt, history and answer",
     "prompt, history and answer share this window; older messages are summarized",
   ),
-  "model-timeout": required(interval, "2m", "longest wait for one answer of the model"),
+  "model-timeout": required(interval, "2m", "longest silence of the model in an answer"),
 } as const;
 
 const tools = {

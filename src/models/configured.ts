@@ -10,5 +10,9 @@ export function configuredModel(config: Config): EndpointModel | undefined {
   const own = isAnthropic ? ANTHROPIC_URL : OPENAI_URL;
   const url = config["model-url"] ?? (key === undefined ? undefined : own);
   if (model === undefined || url === undefined) return undefined;
-  return new EndpointModel({ url, model, models, key }, isAnthropic ? anthropic : openAiCompatible);
+  const timeoutMs = config["model-timeout"];
+  return new EndpointModel(
+    { url, model, models, key, timeoutMs },
+    isAnthropic ? anthropic : openAiCompatible,
+  );
 }

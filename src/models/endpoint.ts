@@ -3,13 +3,23 @@
 import type { LanguageModel } from "ai";
 import { z } from "zod";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "../chat/model.ts";
-import { fetchAnswer, modelFailure } from "./failure.ts";
+import { withoutThoughts } from "../chat/thoughts.ts";
+import { AppError } from "../lib/errors.ts";
+import { similarTo } from "../lib/text/similar.ts";
+import type { Wire } from "./events.ts";
+import { modelFailure } from "./failure.ts";
 import { type PromptRules, toPrompt } from "./prompt.ts";
+import type { Repair } from "./repairs.ts";
+import { endpointFetch, WebPageError } from "./requests.ts";
+import { saidIn } from "./said.ts";
 
 /** A kind of endpoint. */
 export interface Provider extends PromptRules {
   /** True if a request must bound the length of the answer. */
   wantsMaxTokens?: boolean;
+  wire: Wire;
+  /** Repairs of requests that some endpoints refuse. */
+  repairs: readonly Repair[];
   /** Headers that carry the key. */
   keyHeaders(key: string): Record<string, string>;
   /** Load the SDK's provider; resolves to a function from names to models. */
@@ -29,6 +39,8 @@ export interface EndpointOptions {
   /** Other models that a call may name. */
   models?: readonly string[] | undefined;
   key?: string | undefined;
+  /** The longest silence of the model. */
+  timeoutMs?: number;
 }
 
 /** Attempts after the first on 429, 5xx and a refused connection, with backoff or as `Retry-After` says. */
@@ -36,6 +48,10 @@ const MAX_RETRIES = 2;
 
 /** Most characters of a refusal's text. */
 const MOST_SAID = 300;
+
+/** Time to ask for the names of models, and the most names of a suggestion. */
+const SUGGESTING_MS = 3_000;
+const SUGGESTED = 10;
 
 /** Default for endpoints that need a bound, if neither the caller nor the context window gives one. */
 const DEFAULT_MAX_TOKENS = 4_096;
@@ -49,13 +65,17 @@ export class EndpointModel implements ChatModel {
   /** Address without credentials, which may be shown. */
   readonly #address: string;
 
-  constructor({ url: address, model, models = [], key }: EndpointOptions, provider: Provider) {
+  constructor(
+    { url: address, model, models = [], key, timeoutMs = 120_000 }: EndpointOptions,
+    provider: Provider,
+  ) {
     const url = new URL(address);
     const headers = basicAuthorization(url);
     const password = decodeURIComponent(url.password);
     this.#secrets = { key, secrets: password === "" ? [] : [password] };
     url.username = url.password = ""; // the address may be shown from here on
-    this.#endpoint = { url: url.href.replace(/\/$/, ""), key, headers, fetch: fetchAnswer };
+    const send = endpointFetch({ ...provider, timeoutMs });
+    this.#endpoint = { url: url.href.replace(/\/$/, ""), key, headers, fetch: send };
     this.#provider = provider;
     this.models = [...new Set([model, ...models])];
     this.#address = `${url.origin}${url.pathname}`;
@@ -77,7 +97,7 @@ export class EndpointModel implements ChatModel {
         model: modelOf(name),
         ...toPrompt(request, this.#provider),
         allowSystemInMessages: true,
-        maxRetries: MAX_RETRIES,
+        maxRetries: request.maxRetries ?? MAX_RETRIES,
         abortSignal: request.signal,
         ...(request.temperature !== undefined && { temperature: request.temperature }),
         ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
@@ -87,8 +107,24 @@ export class EndpointModel implements ChatModel {
       return await collect(stream, name, request);
     } catch (error) {
       request.signal.throwIfAborted();
-      throw modelFailure(error, `${name} at ${this.#address}`, this.#secrets, ASK_AGAIN);
+      const failure = modelFailure(error, `${name} at ${this.#address}`, this.#secrets, ASK_AGAIN);
+      throw isUnknownModel(error) ? await this.#suggesting(failure, name) : failure;
     }
+  }
+
+  /** The failure with names that the endpoint has, if it tells any. */
+  async #suggesting(failure: AppError, name: string): Promise<AppError> {
+    const available = await this.available(SUGGESTING_MS).catch(() => undefined);
+    if (!available?.length || available.includes(name)) return failure;
+    const meant = similarTo(name, available);
+    const some = available.slice(0, SUGGESTED).join(", ");
+    const names = meant
+      ? `Did you mean ${meant}?`
+      : `It has ${some}${available.length > SUGGESTED ? " …" : "."}`;
+    return new AppError("model", failure.message, {
+      hint: `${names} ${failure.hint ?? ""}`.trim(),
+      cause: failure.cause,
+    });
   }
 
   /**
@@ -99,16 +135,17 @@ export class EndpointModel implements ChatModel {
     const { url, key, headers } = this.#endpoint;
     const shown = key === undefined ? {} : this.#provider.keyHeaders(key);
     try {
-      const response = await fetchAnswer(`${url}/models`, {
+      const response = await fetch(`${url}/models`, {
         headers: { ...headers, ...shown },
         signal: AbortSignal.timeout(timeoutMs),
       });
       const { status } = response;
       if ([404, 405, 501].includes(status)) return undefined;
       if (!response.ok) {
-        const said = (await response.text()).slice(0, MOST_SAID);
-        throw Object.assign(new Error(said || "no reason given"), { statusCode: status });
+        const said = saidIn(await response.text())?.slice(0, MOST_SAID);
+        throw Object.assign(new Error(said ?? "no reason given"), { statusCode: status });
       }
+      if (response.headers.get("content-type")?.startsWith("text/html")) throw new WebPageError();
       const listing = Listing.safeParse(await response.json());
       return listing.data?.data.map(({ id }) => id);
     } catch (error) {
@@ -125,33 +162,70 @@ type Part =
   | {
       type: "finish";
       finishReason: string;
+      rawFinishReason?: string | undefined;
       totalUsage: { inputTokens?: number | undefined; outputTokens?: number | undefined };
     };
+
+/** Growth in characters between two looks at an answer with thoughts. */
+const LOOK_AGAIN = 200;
+/** Longest answer in characters: far above any setting, and a bound for a stream that never ends. */
+const MAX_ANSWER = 16_000_000;
 
 async function collect(
   stream: AsyncIterable<{ type: string }>,
   model: string,
-  { onText }: ModelRequest,
+  { onText, onActivity }: ModelRequest,
 ): Promise<ModelReply> {
   let text = "";
+  let shown = 0;
   let end: Extract<Part, { type: "finish" }> | undefined;
   for await (const part of stream as AsyncIterable<Part>) {
+    onActivity?.();
     if (part.type === "error") throw part.error;
     if (part.type === "finish") end = part;
     if (part.type !== "text-delta") continue;
     text += part.text;
-    onText?.(text);
+    if (text.length > MAX_ANSWER) throw new Error("The answer does not end.");
+    // An answer without a tag has no thoughts; one with a tag is looked at now and then.
+    const hasTag = shown > 0 || /[<[◁]/.test(part.text);
+    if (hasTag && text.length < shown + LOOK_AGAIN && shown > 0) continue;
+    if (hasTag) shown = text.length;
+    const own = hasTag ? withoutThoughts(text) : text;
+    if (own !== "") onText?.(own);
   }
   // Refuse a stream that just stops, or stops without text: it is no answer.
   if (end === undefined || end.finishReason === "error") throw new Error("The answer broke off.");
-  if (text.trim() === "")
-    throw new Error(`The answer is empty (finish reason: ${end.finishReason}).`);
+  const answer = withoutThoughts(text);
+  const finishReason = reasonOf(end);
+  if (answer.trim() === "") {
+    const why = finishReason ?? end.finishReason;
+    const more =
+      finishReason === "length" ? ": max_tokens is too small for the model's thoughts" : "";
+    throw new Error(`The answer is empty (finish reason: ${why})${more}.`);
+  }
   return {
-    text,
-    model,
+    ...{ text: answer, model, finishReason },
     inputTokens: end.totalUsage.inputTokens,
     outputTokens: end.totalUsage.outputTokens,
   };
+}
+
+/** Why the answer ended before its end; undefined for one that is complete. */
+function reasonOf({ finishReason, rawFinishReason }: Extract<Part, { type: "finish" }>) {
+  if (rawFinishReason === "refusal") return "refusal";
+  if (finishReason === "length") return "length";
+  return finishReason === "content-filter" ? "content_filter" : undefined;
+}
+
+/** True for a refusal of the model's name. */
+function isUnknownModel(error: unknown): boolean {
+  const { statusCode, responseBody = "" } = (error ?? {}) as {
+    statusCode?: number;
+    responseBody?: string;
+  };
+  const isNamed =
+    /\bmodel\b/i.test(responseBody) && /not (?:found|exist)|unknown|invalid/i.test(responseBody);
+  return statusCode === 404 || (statusCode === 400 && isNamed);
 }
 
 /** Turn `http://user:password@host` into a header, because `fetch` refuses such addresses. */

@@ -1,7 +1,8 @@
 // Turns a provider's failure into an error that may be shown.
 import { AppError } from "../lib/errors.ts";
+import { WebPageError } from "./requests.ts";
+import { messageIn, saidIn } from "./said.ts";
 import { spellings, withoutPieces } from "./secrets.ts";
-import { withReadableUsage } from "./usage.ts";
 
 const MAX_CHARACTERS = 500;
 
@@ -25,20 +26,6 @@ export function modelFailure(
   });
 }
 
-/** A 200 with a web page: from a router, from a proxy, or from an address that is not quite right. */
-export class WebPageError extends Error {
-  override message = "It answered with a web page.";
-}
-
-/** A `fetch` that refuses web pages: one would look like an answer that broke off. */
-export const fetchAnswer: typeof fetch = async (input, init) => {
-  const response = await fetch(input, init);
-  if (!response.ok || !response.headers.get("content-type")?.startsWith("text/html"))
-    return withReadableUsage(response);
-  await response.body?.cancel();
-  throw new WebPageError();
-};
-
 /** Advice for the operator, if the failure has a known remedy. */
 function wayOut(error: unknown, key: string | undefined): string {
   const { statusCode } = (error ?? {}) as { statusCode?: number };
@@ -51,18 +38,20 @@ function wayOut(error: unknown, key: string | undefined): string {
 }
 
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return JSON.stringify(error) ?? "no reason given";
+  if (!(error instanceof Error)) return messageIn(error) ?? "no reason given";
   // Unwrap: a RetryError wraps the last attempt, a refused connection the system's error.
-  const { lastError, statusCode, cause } = error as {
+  const { lastError, statusCode, responseBody, cause } = error as {
     lastError?: unknown;
     statusCode?: number;
+    responseBody?: string;
     cause?: unknown;
   };
   if (lastError !== undefined) return describe(lastError);
   const status = statusCode === undefined ? "" : `HTTP ${statusCode}: `;
   const reason =
     cause instanceof Error && !error.message.includes(cause.message) ? ` (${describe(cause)})` : "";
-  return `${status}${error.message || error.name}${reason}`.replace(/\s+/g, " ");
+  const said = statusCode === undefined ? undefined : saidIn(responseBody ?? "");
+  return `${status}${said ?? (error.message || error.name)}${reason}`.replace(/\s+/g, " ");
 }
 
 /** Remove secrets: providers tend to quote the refused key, whole or with stars, cut short, or in another encoding. */

@@ -7,6 +7,9 @@ export interface PromptRules {
   systemAnywhere?: boolean;
 }
 
+/** The first message of a window that would begin with an answer: many models want a question there. */
+const GOES_ON = "(The conversation goes on from here.)";
+
 /**
  * Join the leading system messages with the system prompt, because many models accept only one. Show a tool's output as
  * a note: in a stored history it answers no call.
@@ -17,14 +20,18 @@ export function toPrompt(
 ): { instructions?: string; messages: ModelMessage[] } {
   const first = messages.findIndex(({ role }) => role !== "system");
   const leading = messages.slice(0, first).map(({ content }) => content);
+  const isAnswer = messages[first]?.role === "assistant";
   const instructions = [system ?? "", ...leading].filter((text) => text.trim() !== "");
   return {
     ...(instructions.length > 0 && { instructions: instructions.join("\n\n") }),
-    messages: messages.slice(first).map(({ role, content }): ModelMessage => {
-      if (role === "tool") return { role: "user", content: `[tool output]\n${content}` };
-      if (role === "system" && !systemAnywhere)
-        return { role: "user", content: `[system]\n${content}` };
-      return { role, content };
-    }),
+    messages: [
+      ...(isAnswer ? [{ role: "user" as const, content: GOES_ON }] : []),
+      ...messages.slice(first).map(({ role, content }): ModelMessage => {
+        if (role === "tool") return { role: "user", content: `[tool output]\n${content}` };
+        if (role === "system" && !systemAnywhere)
+          return { role: "user", content: `[system]\n${content}` };
+        return { role, content };
+      }),
+    ],
   };
 }

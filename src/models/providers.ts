@@ -1,11 +1,15 @@
 // The wire formats that model endpoints speak.
 import type { Provider } from "./endpoint.ts";
+import { anthropicWire, openAiWire } from "./events.ts";
+import { openAiRepairs } from "./repairs.ts";
 
 export const OPENAI_URL = "https://api.openai.com/v1";
 
 /** OpenAI's chat completions: OpenAI, Ollama, LM Studio, vLLM, OpenRouter … */
 export const openAiCompatible: Provider = {
   systemAnywhere: true,
+  wire: openAiWire,
+  repairs: openAiRepairs,
   keyHeaders: (key) => ({ authorization: `Bearer ${key}` }),
   async load({ url, key, headers, fetch }) {
     const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible");
@@ -25,6 +29,8 @@ export const ANTHROPIC_URL = "https://api.anthropic.com/v1";
 /** Anthropic's messages: Anthropic itself and compatible endpoints. */
 export const anthropic: Provider = {
   wantsMaxTokens: true,
+  wire: anthropicWire,
+  repairs: [],
   keyHeaders: (key) => ({ "x-api-key": key, "anthropic-version": "2023-06-01" }),
   async load({ url, key = "", headers, fetch }) {
     const { createAnthropic } = await import("@ai-sdk/anthropic");

@@ -104,7 +104,7 @@ describe("a summary that cannot be made", () => {
     ["is empty", says(" ")],
     ["takes too long", isSilent],
   ])(
-    "because it %s does not keep the question from being answered; the next turn tries again",
+    "because it %s does not keep questions from being answered, and is tried again some turns later",
     async (_, fails) => {
       const { client, here, answers, summaries, model } = await remembering({
         "model-timeout": "1s",
@@ -117,10 +117,57 @@ describe("a summary that cannot be made", () => {
       expect(shown(answers()[0]!)).toEqual({ upto: 0, seqs: [4, 5, 6, 7, 8] });
       expect(stored(here.folder)).toEqual([]);
       await client.call("chat", { prompt: "And?" });
-      expect(summaries()).toHaveLength(3); // the one that failed, and two for six messages
-      expect(shown(answers()[1]!).upto).toBeGreaterThan(0);
+      await client.call("chat", { prompt: "Then?" });
+      expect(summaries()).toHaveLength(1); // the one that failed
+      if (fails === isSilent) return; // it goes on for five seconds
+      await client.call("chat", { prompt: "At last?" });
+      expect(summaries()).toHaveLength(3); // two for six messages
+      expect(shown(answers().at(-1)!).upto).toBeGreaterThan(0);
     },
   );
+
+  it("in time is made in the background, and the next turn has it", async () => {
+    const open = Promise.withResolvers<void>();
+    const { client, here, answers, model, summaries } = await remembering({
+      "model-timeout": "1s",
+    });
+    for (let n = 1; n <= 8; n += 1)
+      await client.call("history_append", { role: "user", content: words(`m${n}`, 100) });
+    model.next(says("Told ", open.promise, "late."));
+    expect((await client.call("chat", { prompt: "Well?" })).text).toBe("So it is.");
+    expect(stored(here.folder)).toEqual([]);
+    open.resolve();
+    await expect
+      .poll(async () => {
+        await client.call("chat", { prompt: "And?" });
+        return stored(here.folder).length;
+      })
+      .toBe(1);
+    expect(summaries()[1]!.messages[1]!.content).toContain("Told late.");
+    expect(shown(answers().at(-1)!).upto).toBeGreaterThan(0);
+  });
+
+  it("before the history is cleared is thrown away", async () => {
+    const open = Promise.withResolvers<void>();
+    const { client, here, model, summaries } = await remembering({ "model-timeout": "1s" });
+    const fill = async (): Promise<void> => {
+      for (let n = 1; n <= 8; n += 1)
+        await client.call("history_append", { role: "user", content: words(`m${n}`, 100) });
+    };
+    await fill();
+    model.next(says("Secret", open.promise));
+    await client.call("chat", { prompt: "Well?" });
+    await client.call("session_clear", { what: "history" });
+    await fill();
+    open.resolve();
+    await expect
+      .poll(async () => {
+        await client.call("chat", { prompt: "And?" });
+        return summaries().length;
+      })
+      .toBeGreaterThan(1);
+    expect(JSON.stringify(stored(here.folder))).not.toContain("Secret");
+  });
 
   it("because the call is cancelled asks nothing more", async () => {
     const { client, model, answers } = await remembering({}, () => isSilent);

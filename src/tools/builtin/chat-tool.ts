@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { type CallToolResult, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import type { Again } from "../../chat/ask.ts";
-import type { Message } from "../../chat/message.ts";
+import type { Answered } from "../../chat/chat.ts";
 import { optionalText } from "../arguments.ts";
 import { requestKey } from "../request-key.ts";
 import type { ToolContext } from "../session/context.ts";
@@ -30,6 +30,10 @@ const output = z.object({
   question_seq: z.int(),
   answer_seq: z.int(),
   usage: z.object({ input_tokens: z.int().nullable(), output_tokens: z.int().nullable() }),
+  finish_reason: z
+    .string()
+    .optional()
+    .describe("Why the answer ended early: length, content_filter, refusal."),
 });
 
 /** The arguments that configure the model. */
@@ -132,13 +136,14 @@ async function lastQuestion(session: Context["session"]): Promise<Again> {
 /** Name of the input request to the client's model. */
 const ANSWER = "answer";
 
-const answered = ({ question, answer }: { question: Message; answer: Message }): CallToolResult =>
+const answered = ({ question, answer, finishReason }: Answered): CallToolResult =>
   reply(answer.content, {
     text: answer.content,
     model: answer.model ?? "unknown",
     question_seq: question.seq,
     answer_seq: answer.seq,
     usage: { input_tokens: answer.inputTokens, output_tokens: answer.outputTokens },
+    ...(finishReason !== undefined && { finish_reason: finishReason }),
   });
 
 /**

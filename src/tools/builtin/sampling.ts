@@ -5,6 +5,7 @@ import {
   type SamplingMessage,
 } from "@modelcontextprotocol/server";
 import type { ModelReply, ModelRequest } from "../../chat/model.ts";
+import { withoutThoughts } from "../../chat/thoughts.ts";
 import { AppError } from "../../lib/errors.ts";
 
 /** Bound of a request without one: sampling requires a bound, and clients apply smaller ones themselves. */
@@ -35,17 +36,19 @@ export function samplingRequest({
 export function samplingReply(answer: unknown): ModelReply {
   if (!isSpecType.CreateMessageResult(answer))
     throw new AppError("model", "The calling program's model gave something that is no message.");
-  const { content, model } = answer;
-  const text = [content]
-    .flat()
-    .flatMap((part) => (part.type === "text" ? [part.text] : []))
-    .join("\n");
+  const { content, model, stopReason } = answer;
+  const text = withoutThoughts(
+    [content]
+      .flat()
+      .flatMap((part) => (part.type === "text" ? [part.text] : []))
+      .join("\n"),
+  );
   if (text.trim() === "") {
     throw new AppError("model", "The calling program's model gave no text.", {
       hint: "Ask again, or set model-url and model to have the server ask a model of its own.",
     });
   }
-  return { text, model };
+  return { text, model, ...(stopReason === "maxTokens" && { finishReason: "length" }) };
 }
 
 /** Sampling knows two roles: messages of other roles become notes of the user. */

@@ -1,6 +1,6 @@
 // One session in the form that tools use. Its row is created by the first write.
 import type { Ask } from "../../chat/ask.ts";
-import type { Chat } from "../../chat/chat.ts";
+import type { Answered, Chat } from "../../chat/chat.ts";
 import type { HistorySearch } from "../../chat/history-search.ts";
 import type { Message } from "../../chat/message.ts";
 import type { ModelRequest } from "../../chat/model.ts";
@@ -202,7 +202,7 @@ export class SessionHandle {
   }
 
   /** Asks the configured model, with this session's history as context. @throws AppError `forbidden` and others */
-  async ask(ask: Omit<Ask, "by">): Promise<{ question: Message; answer: Message }> {
+  async ask(ask: Omit<Ask, "by">): Promise<Answered> {
     const { updates, chat } = this.#services;
     const by = this.#caller.principal;
     return this.#unlessUnused(({ id, system }) => {

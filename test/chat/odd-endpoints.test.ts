@@ -1,0 +1,258 @@
+// Endpoints that speak a dialect of their own: what has one meaning is taken, what they say reaches the caller, and an answer
+// that ended early is marked.
+import { describe, expect, it } from "vitest";
+import { serveHere } from "../support/here.ts";
+import type { ModelServer, Script } from "../support/model-server.ts";
+import { refuses, says, sends, startModel } from "../support/model-server.ts";
+import { anthropic, openai, type Wire } from "../support/model-wires.ts";
+import { introduce } from "../support/raw.ts";
+import { transcript } from "../support/rows.ts";
+
+async function scene(wire: Wire, scripts: readonly Script[], config: Record<string, string> = {}) {
+  const model = await startModel(wire);
+  model.next(...scripts);
+  const settings = { "model-provider": wire.provider, "model-url": model.url, model: "scripted-1" };
+  const here = await serveHere({ config: { "log-level": "silent", ...settings, ...config } });
+  return { ...here, model, client: await introduce(here.url) };
+}
+
+const ask = async (wire: Wire, script: Script, config?: Record<string, string>) => {
+  const { client, model } = await scene(wire, [script], config);
+  return { ...(await client.call("chat", { prompt: "Well?" })), model };
+};
+
+const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
+const chunk = (delta: object, finish_reason: string | null = null): string =>
+  event({ id: "1", choices: [{ index: 0, delta, finish_reason }] });
+
+/** An OpenAI stream of these chunks. */
+const stream = (...parts: string[]): Script => sends(`${parts.join("")}data: [DONE]\n\n`);
+
+/** An answer of these words that ends for this reason. */
+const ended: Record<string, (text: string, reason: string) => Script> = {
+  openai: (text, reason) => stream(chunk({ content: text }), chunk({}, reason)),
+  anthropic: (text, reason) => (response, call) =>
+    sends(
+      anthropic.begin + anthropic.piece(text) + anthropic.end(true).replace("end_turn", reason),
+    )(response, call),
+};
+
+const wires: [string, Wire][] = [
+  ["openai", openai],
+  ["anthropic", anthropic],
+];
+
+describe.each(wires)("an answer in the form of %s", (name, wire) => {
+  it.each([
+    ["before the answer", "<think>hm\n\nwell</think>\n\nAhoy"],
+    ["that the template began", "hm\nwell\n</think>\n\nAhoy"],
+    ["in two parts", "<think>a</think>Ahoy\n<thinking>b</thinking>"],
+    ["in brackets", "[THINK]hm[/THINK]Ahoy"],
+  ])("has no thoughts %s, neither here nor in the next request", async (_, text) => {
+    const { client, model, folder } = await scene(wire, [says(...text.split(/(?=<|h)/))]);
+    expect(await client.call("chat", { prompt: "Hi" })).toMatchObject({
+      ...{ says: "Ahoy", data: { text: "Ahoy" } },
+    });
+    await client.call("chat", { prompt: "And?" });
+    expect(model.calls[1]!.messages.map(({ content }) => content)).toEqual(["Hi", "Ahoy", "And?"]);
+    expect(transcript(folder)[1]).toBe("2 assistant complete Ahoy");
+  });
+
+  it("may speak of tags in code", async () => {
+    const text = "Write `<think>` and then\n```\n<think>x</think>\n```";
+    expect(await ask(wire, says(text))).toMatchObject({ says: text });
+  });
+
+  it("of thoughts only, cut at its limit, is an error that says so", async () => {
+    const limit = name === "openai" ? "length" : "max_tokens";
+    const answer = await ask(wire, ended[name]!("<think>hm", limit));
+    expect(answer).toMatchObject({ isError: true });
+    expect(answer.says).toMatch(/answer is empty.*max_tokens is too small/);
+  });
+
+  it.each([
+    [name === "openai" ? "length" : "max_tokens", "length", /limit of tokens/],
+    [
+      name === "openai" ? "content_filter" : "refusal",
+      name === "openai" ? "content_filter" : "refusal",
+      /cut:/,
+    ],
+  ])("that ends by %s is kept, marked, and the caller is told", async (reason, told, mark) => {
+    const answer = await ask(wire, ended[name]!("Half an", reason));
+    expect(answer).toMatchObject({ isError: false, data: { finish_reason: told } });
+    expect(answer.says).toMatch(/^Half an\n\n… \(cut: /);
+    expect(answer.says).toMatch(mark);
+  });
+
+  it("that breaks off without an end is an error", async () => {
+    const answer = await ask(wire, sends(wire.begin + wire.piece("Half")));
+    expect(answer).toMatchObject({ isError: true });
+    expect(answer.says).toMatch(/broke off|without a finish reason/);
+  });
+
+  it("that drips for longer than the time-out arrives whole", async () => {
+    const pieces = Array.from({ length: 12 }, (_, n) => `${n} `);
+    const slow = pieces.flatMap((piece) => [piece, later(100)]);
+    const { says: text } = await ask(wire, says(...slow), { "model-timeout": "600ms" });
+    expect(text.trim()).toBe(pieces.join("").trim());
+  });
+
+  it("of a busy endpoint that names a long wait is not asked for again", async () => {
+    const answer = await ask(wire, refuses(429, "Used up.", { "retry-after": "3600" }));
+    expect(answer.says).toMatch(/HTTP 429: Used up\. It asks to wait 60 minutes/);
+    expect(answer.model.calls).toHaveLength(1);
+  });
+});
+
+/** A time to wait: the one thing here that a slow model cannot do without. */
+const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe("a stream", () => {
+  const answer = {
+    object: "chat.completion",
+    choices: [{ message: { role: "assistant", content: "Ahoy" }, finish_reason: "stop" }],
+  };
+
+  it.each<[string, Script]>([
+    [
+      "with empty data lines",
+      stream("data:\n\n", "data: \n\n", chunk({ content: "Ahoy" }, "stop")),
+    ],
+    [
+      "with comments and unknown events",
+      stream(
+        ": busy\n\n",
+        event({ type: "ping" }),
+        "event: x\n",
+        chunk({ content: "Ahoy" }, "stop"),
+      ),
+    ],
+    [
+      "with content in parts",
+      stream(
+        chunk(
+          {
+            content: [
+              { type: "thinking", thinking: [] },
+              { type: "text", text: "Ahoy" },
+            ],
+          },
+          "stop",
+        ),
+      ),
+    ],
+    [
+      "with thoughts of their own",
+      stream(
+        chunk({ reasoning_content: "hm" }),
+        chunk({ reasoning: "hm" }),
+        chunk({ content: "Ahoy" }, "stop"),
+      ),
+    ],
+    ["without a reason, but with an end", stream(chunk({ content: "Ahoy" }))],
+    ["of the whole answer", stream(event(answer))],
+    ["that is the whole answer as JSON", sends(JSON.stringify(answer), "application/json")],
+    ["that is the whole answer, called a stream", sends(JSON.stringify(answer, null, 1))],
+    [
+      "with line breaks of two signs",
+      sends(`${chunk({ content: "Ahoy" }, "stop")}data: [DONE]\n\n`.replaceAll("\n", "\r\n")),
+    ],
+  ])("%s is taken", async (_, script) => {
+    expect(await ask(openai, script)).toMatchObject({ isError: false, says: "Ahoy" });
+  });
+
+  it("of Anthropic's form that is the whole answer is taken", async () => {
+    const whole = {
+      type: "message",
+      role: "assistant",
+      content: [{ type: "text", text: "Ahoy" }],
+      stop_reason: "end_turn",
+      usage: { input_tokens: 1, output_tokens: 2 },
+    };
+    const script = sends(JSON.stringify(whole), "application/json");
+    expect(await ask(anthropic, script)).toMatchObject({
+      says: "Ahoy",
+      data: { usage: { output_tokens: 2 } },
+    });
+  });
+
+  it("of a refusal is the model's text, marked as such", async () => {
+    const script = stream(chunk({ refusal: "I cannot." }), chunk({}, "stop"));
+    expect(await ask(openai, script)).toMatchObject({ data: { finish_reason: "refusal" } });
+  });
+});
+
+describe("what an endpoint says", () => {
+  const refusal =
+    (body: string, type = "application/json"): Script =>
+    (response) =>
+      void response.writeHead(400, { "content-type": type }).end(body);
+
+  it.each<[string, Script]>([
+    ["in vLLM's form", refusal('{"object":"error","message":"Too hot.","code":400}')],
+    ["as a text", refusal('{"error":"Too hot."}')],
+    ["as details", refusal('{"detail":[{"loc":["body","temperature"],"msg":"Too hot."}]}')],
+    ["in a list", refusal('[{"error":{"code":400,"message":"Too hot."}}]')],
+    ["as plain text", refusal("Too hot.", "text/plain")],
+    ["on a page", refusal("<html><body><h1>Too hot.</h1></body></html>", "text/html")],
+    ["with 200", sends('{"error":{"message":"Too hot.","code":400}}', "application/json")],
+    ["in the stream", sends('data: {"error":"Too hot."}\n\n')],
+    ["in the stream, deeper", sends('data: {"error":{"error":{"message":"Too hot."}}}\n\n')],
+  ])("%s reaches the caller", async (_, script) => {
+    const answer = await ask(openai, script);
+    expect(answer).toMatchObject({ isError: true });
+    expect(answer.says).toContain("Too hot.");
+  });
+});
+
+describe("a request that is refused", () => {
+  const twice = async (model: ModelServer, says: RegExp): Promise<void> => {
+    const bodies = model.calls as unknown as Record<string, unknown>[];
+    expect(bodies).toHaveLength(3);
+    expect(JSON.stringify(bodies[0])).toMatch(says);
+    for (const body of bodies.slice(1)) expect(JSON.stringify(body)).not.toMatch(says);
+  };
+
+  it.each<[string, number, string, object, RegExp]>([
+    ["stream_options", 422, "Extra inputs: stream_options.", {}, /"stream_options"/],
+    ["max_tokens", 400, "Use 'max_completion_tokens' instead.", { max_tokens: 9 }, /"max_tokens"/],
+  ])(
+    "for its %s is sent again without it, and so are later ones",
+    async (_, status, said, more, sent) => {
+      const { client, model } = await scene(openai, [refuses(status, said)]);
+      expect((await client.call("chat", { prompt: "Hi", ...more })).says).toBe("Answer to: Hi");
+      expect((await client.call("chat", { prompt: "And?", ...more })).says).toBe("Answer to: And?");
+      await twice(model, sent);
+    },
+  );
+
+  it("for messages out of turn is sent again with messages in turns", async () => {
+    const { client, model } = await scene(openai, [
+      refuses(400, "Conversation roles must alternate."),
+    ]);
+    for (const [role, content] of [
+      ["assistant", "Welcome"],
+      ["user", "One"],
+      ["system", "Note"],
+    ] as const)
+      await client.call("history_append", { role, content });
+    expect((await client.call("chat", { prompt: "Hi" })).isError).toBe(false);
+    expect(model.calls[0]!.messages.map(({ role }) => role)).toEqual([
+      ...["user", "assistant", "user", "system", "user"],
+    ]);
+    expect(model.calls[1]!.messages.map(({ role, content }) => `${role}: ${content}`)).toEqual([
+      "user: (The conversation goes on from here.)",
+      "assistant: Welcome",
+      "user: One\n\n[system]\nNote\n\nHi",
+    ]);
+  });
+
+  it("for its model's name is an error with the names that there are", async () => {
+    const { client, model } = await scene(openai, [refuses(404, "No such model.")], {
+      model: "scripted",
+    });
+    model.models = ["scripted-1", "other"];
+    const { says: text } = await client.call("chat", { prompt: "Hi" });
+    expect(text).toMatch(/No such model\. Did you mean scripted-1\?/);
+  });
+});
