@@ -37,9 +37,10 @@ export function buildServices(
     { onEnd: (id) => sessionUse.note(id), onError },
   );
   closing.defer(() => runningCalls.close());
-  const window = new ContextWindow(storage.history, tokenizer, (name = config.model ?? "") =>
-    tokensOf(config["context-tokens"], name),
-  );
+  const window = new ContextWindow(storage.history, tokenizer, {
+    tokensOf: (name) => tokensOf(config["context-tokens"], name),
+    defaultModel: config.model ?? "",
+  });
   const chat = new Chat({
     ...{ store: storage.history, model, window, claimant: instances, changes: storage.changes },
     limits: { maxMessageBytes: config["max-message"], modelTimeoutMs: config["model-timeout"] },

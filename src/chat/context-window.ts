@@ -20,6 +20,9 @@ const RECALL = "recall";
 
 export type WindowAsk = Pick<Question, "prompt"> & Pick<Ask, "system" | "model" | "maxTokens">;
 
+/** The model that is asked; undefined for the default. */
+export type WindowModel = Pick<WindowAsk, "model">;
+
 /** The parts of a model's window, in tokens. */
 export interface WindowParts {
   whole: number;
@@ -50,24 +53,39 @@ const roughly: Measure = {
 };
 
 export class ContextWindow {
-  readonly tokenizer: Tokenizer;
+  readonly #tokenizer: Tokenizer;
+  readonly #defaultModel: string;
   readonly #store: Pick<HistoryStore, "page" | "summary">;
-  readonly #tokensOf: (model: string | undefined) => number;
+  readonly #tokensOf: (model: string) => number;
   readonly #counts: MessageTokens;
 
   /** `tokensOf` returns the size of a model's window, in tokens. */
   constructor(
     store: Pick<HistoryStore, "page" | "summary">,
     tokenizer: Tokenizer,
-    tokensOf: (model: string | undefined) => number,
+    { tokensOf, defaultModel }: { tokensOf: (model: string) => number; defaultModel: string },
   ) {
     this.#store = store;
-    this.tokenizer = tokenizer;
+    this.#tokenizer = tokenizer;
     this.#tokensOf = tokensOf;
+    this.#defaultModel = defaultModel;
     this.#counts = new MessageTokens(tokenizer);
   }
 
-  parts({ model, maxTokens = ANSWER_TOKENS }: Pick<WindowAsk, "model" | "maxTokens">): WindowParts {
+  /** The number of tokens for the model that is asked; `Infinity` for more than `limit`. */
+  count(text: string, limit: number, { model = this.#defaultModel }: WindowModel): Promise<number> {
+    return this.#tokenizer.count(text, limit, model);
+  }
+
+  /** The text, or about the first `max` tokens of it. */
+  cut(text: string, max: number, { model = this.#defaultModel }: WindowModel): Promise<string> {
+    return this.#tokenizer.cut(text, max, model);
+  }
+
+  parts({
+    model = this.#defaultModel,
+    maxTokens = ANSWER_TOKENS,
+  }: Pick<WindowAsk, "model" | "maxTokens">): WindowParts {
     const whole = this.#tokensOf(model);
     return {
       whole,
@@ -84,7 +102,7 @@ export class ContextWindow {
     const limit = 2 * whole; // enough to say by how much
     const tokens = await asked(ask, {
       ...roughly,
-      text: (text) => this.tokenizer.count(text, limit),
+      text: (text) => this.count(text, limit, ask),
     });
     if (tokens <= room) return;
     const length = tokens === Infinity ? `more than ${limit}` : `${tokens}`;
@@ -113,8 +131,9 @@ export class ContextWindow {
     if (!first.overflows) return first;
     return fill(
       {
-        text: (text) => this.tokenizer.count(text, whole),
-        message: (message) => this.#counts.of(sessionId, message, whole),
+        text: (text) => this.count(text, whole, ask),
+        message: (message) =>
+          this.#counts.of(sessionId, message, whole, ask.model ?? this.#defaultModel),
       },
       summaryRoom,
     );

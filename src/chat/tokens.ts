@@ -3,12 +3,12 @@ import { boundedCache } from "../lib/cache/bounded-cache.ts";
 import { byteLength } from "../lib/text/text.ts";
 import type { Message } from "./message.ts";
 
-/** The port to a token counter. Models count differently, so a count is right within some percent. */
+/** The port to a token counter. It counts as the model does, or with a margin where the model's way is not known. */
 export interface Tokenizer {
   /** The number of tokens; `Infinity` for more than `limit`, where counting stops. */
-  count(text: string, limit: number): Promise<number>;
+  count(text: string, limit: number, model?: string): Promise<number>;
   /** The text, or about the first `max` tokens of it. */
-  cut(text: string, max: number): Promise<string>;
+  cut(text: string, max: number, model?: string): Promise<string>;
 }
 
 /** Tokens of a message beside its text, for its role and its end. */
@@ -30,13 +30,13 @@ export class MessageTokens {
   }
 
   /** The number of tokens; `Infinity` for more than `limit`. */
-  async of(sessionId: string, message: Message, limit: number): Promise<number> {
+  async of(sessionId: string, message: Message, limit: number, model: string): Promise<number> {
     const { seq, createdAt, content } = message;
     // Identify a message without hashing it. A cleared history begins again at 1, with another time.
-    const key = `${sessionId} ${seq} ${createdAt} ${content.length}`;
+    const key = `${sessionId} ${seq} ${createdAt} ${content.length} ${model}`;
     const known = this.#counts.get(key);
     if (known !== undefined && (known >= 0 || -known >= limit)) return known < 0 ? Infinity : known;
-    const tokens = MESSAGE_TOKENS + (await this.#tokenizer.count(content, limit));
+    const tokens = MESSAGE_TOKENS + (await this.#tokenizer.count(content, limit, model));
     this.#counts.set(key, tokens === Infinity ? -limit : tokens);
     return tokens;
   }

@@ -6,12 +6,12 @@ import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from ".
 import { withoutThoughts } from "../chat/thoughts.ts";
 import { AppError } from "../lib/errors.ts";
 import { similarTo } from "../lib/text/similar.ts";
-import type { Wire } from "./events.ts";
 import { modelFailure } from "./failure.ts";
 import { type PromptRules, toPrompt } from "./prompt.ts";
-import type { Repair } from "./repairs.ts";
-import { endpointFetch, WebPageError } from "./requests.ts";
-import { saidIn } from "./said.ts";
+import type { Wire } from "./wire/events.ts";
+import type { Repair } from "./wire/repairs.ts";
+import { endpointFetch, WebPageError } from "./wire/requests.ts";
+import { saidIn } from "./wire/said.ts";
 
 /** A kind of endpoint. */
 export interface Provider extends PromptRules {

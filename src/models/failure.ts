@@ -1,8 +1,8 @@
 // Turns a provider's failure into an error that may be shown.
 import { AppError } from "../lib/errors.ts";
-import { WebPageError } from "./requests.ts";
-import { messageIn, saidIn } from "./said.ts";
 import { spellings, withoutPieces } from "./secrets.ts";
+import { WebPageError } from "./wire/requests.ts";
+import { messageIn, saidIn } from "./wire/said.ts";
 
 const MAX_CHARACTERS = 500;
 

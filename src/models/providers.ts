@@ -1,7 +1,7 @@
 // The wire formats that model endpoints speak.
 import type { Provider } from "./endpoint.ts";
-import { anthropicWire, openAiWire } from "./events.ts";
-import { openAiRepairs } from "./repairs.ts";
+import { anthropicWire, openAiWire } from "./wire/events.ts";
+import { openAiRepairs } from "./wire/repairs.ts";
 
 export const OPENAI_URL = "https://api.openai.com/v1";
 

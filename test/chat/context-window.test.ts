@@ -128,3 +128,21 @@ it("recall answers in however long a conversation, and needs no window", async (
   fillHistory(here.folder, 500, 100);
   expect((await client.call("chat", { prompt: words("walrus", 2_000) })).text).toContain("#1 user");
 });
+
+it.each([
+  ["German", "Größere Schiffe müssen draußen warten, bis die Flut kommt. ", 1.3],
+  ["Arabic", "يأتي المد مرتين في اليوم ويمتلئ الميناء بالماء. ", 2],
+  ["Hindi", "ज्वार दिन में दो बार आता है और बंदरगाह भर जाता है। ", 2.8],
+])(
+  "%s text gets a margin for a model with an unknown vocabulary, and none for a known one",
+  async (_, text, margin) => {
+    const long = text.repeat(20);
+    const exact = await tokenizer.count(long, Infinity);
+    expect(await tokenizer.count(long, Infinity, "gpt-4o-mini")).toBe(exact);
+    expect(await tokenizer.count(long, Infinity, "openai/gpt-4-turbo")).toBeGreaterThan(exact);
+    expect(await tokenizer.count(long, Infinity, "llama3")).toBeGreaterThanOrEqual(exact * margin);
+    expect(await tokenizer.count("Plain words. ", Infinity, "llama3")).toBe(
+      await tokenizer.count("Plain words. ", Infinity),
+    );
+  },
+);

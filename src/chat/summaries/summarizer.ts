@@ -114,7 +114,7 @@ export class Summarizer {
       messages: [{ role: "user", content: request(before, lines) }],
       ...{ signal, maxRetries: 0 }, // the next attempt is some turns later
     });
-    const content = await this.#window.tokenizer.cut(storable(text).trim(), room);
+    const content = await this.#window.cut(storable(text).trim(), room, ask);
     return { content, model: storableModel(model) };
   }
 
@@ -133,7 +133,7 @@ export class Summarizer {
     for await (const message of this.#window.newestFirst(sessionId, range)) {
       if (read.length === MAX_READ) break;
       if (message.status === "complete") {
-        const { line, tokens } = await this.#line(message, Math.floor(room / LARGEST_SHARE));
+        const { line, tokens } = await this.#line(message, Math.floor(room / LARGEST_SHARE), ask);
         left -= tokens;
         if (left < 0) {
           if (batches.length === MAX_REQUESTS) break;
@@ -151,11 +151,12 @@ export class Summarizer {
   async #line(
     { seq, role, content }: Message,
     share: number,
+    ask: WindowAsk,
   ): Promise<{ line: string; tokens: number }> {
-    const text = await this.#window.tokenizer.cut(content, share - 4 * MESSAGE_TOKENS);
+    const text = await this.#window.cut(content, share - 4 * MESSAGE_TOKENS, ask);
     const cut = text.length < content.length ? " … (cut)" : "";
     const line = transcriptLine({ seq, role }, text + cut);
-    return { line, tokens: (await this.#window.tokenizer.count(line, share)) + MESSAGE_TOKENS };
+    return { line, tokens: (await this.#window.count(line, share, ask)) + MESSAGE_TOKENS };
   }
 }
 
