@@ -1,7 +1,7 @@
 // A session as a Markdown document for reading; it cannot be imported.
 import { byOther } from "../../chat/message.ts";
 import { isoTime } from "../../lib/clock.ts";
-import { fenced, longestRun } from "../../lib/text/fence.ts";
+import { fenced, longestRun, missingEnd } from "../../lib/text/fence.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { TransferRecord } from "../store.ts";
 
@@ -30,7 +30,7 @@ export async function* toMarkdown(pieces: AsyncIterable<TransferRecord>): AsyncG
         status === "complete" ? null : status,
       ];
       yield `## ${seq}. ${role}\n\n_${notes.filter((note) => note !== null).join(" · ")}_\n\n`;
-      yield `${content.trimEnd().replace(OUR_HEADING, "\\$&")}\n\n`;
+      yield `${closed(content.trimEnd().replace(OUR_HEADING, "\\$&"))}\n\n`;
     }
   }
 }
@@ -51,6 +51,12 @@ function heading({ id, name, title, system, createdAt, lastActiveAt }: Session):
 
 /** The heading of a message. It is escaped in content, so that content cannot imitate a message. */
 const OUR_HEADING = /^ {0,3}## (?=\d+\. )/gm;
+
+/** The text with an end to code that it leaves open, which would take in all messages behind it. */
+function closed(text: string): string {
+  const end = missingEnd(text);
+  return end === undefined ? text : `${text}\n${end}`;
+}
 
 const line = (text: string): string => text.replace(/\s+/g, " ");
 
