@@ -69,7 +69,7 @@ export class Authenticator {
     if (credentials === NO_CREDENTIALS) return !(await this.required());
     const [, kind, id] = /^(key|grant) (.*)$/.exec(credentials) ?? [];
     if (id === undefined) return true;
-    return kind === "key" ? this.#keys.holds(id) : (this.#tokens?.stillHolds?.(id) ?? true);
+    return kind === "key" ? this.#keys.holds(id) : (this.#tokens?.stillHolds?.(id) ?? false);
   }
 
   readonly #nobodyAsked: AuthInfo = {

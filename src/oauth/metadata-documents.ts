@@ -1,7 +1,8 @@
 // Fetches Client ID Metadata Documents (draft-ietf-oauth-client-id-metadata-document), whose addresses strangers choose: by
 // https only, from public addresses only, without redirects, and within a size and a time. The name is resolved once:
 // the address that was checked is the one that is connected to, whatever DNS says a moment later.
-import { lookup as resolveName, type LookupAddress } from "node:dns";
+import type { LookupAddress } from "node:dns";
+import { Resolver } from "node:dns/promises";
 import { request } from "node:https";
 import { isIP } from "node:net";
 import { AppError } from "../lib/errors.ts";
@@ -23,10 +24,16 @@ export interface FetchOptions {
   timeoutMs?: number;
 }
 
-const resolveAll = (host: string): Promise<LookupAddress[]> =>
-  new Promise((done, fail) => {
-    resolveName(host, { all: true }, (error, found) => (error ? fail(error) : done(found)));
-  });
+/** Asks DNS itself: the system's own look-up has no time limit, and few threads, which a stranger could keep busy. */
+async function resolveAll(host: string): Promise<LookupAddress[]> {
+  const resolver = new Resolver({ timeout: TIMEOUT_MS / 2, tries: 2 });
+  const found = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+  return found.flatMap((answer, index) =>
+    answer.status === "fulfilled"
+      ? answer.value.map((address) => ({ address, family: index === 0 ? 4 : 6 }))
+      : [],
+  );
+}
 
 /** @throws AppError `unavailable` with the reason */
 export function documentFetcher(options: FetchOptions = {}): FetchDocument {
@@ -44,7 +51,7 @@ export function documentFetcher(options: FetchOptions = {}): FetchDocument {
           });
     // All of them: a name with one private address may be meant to reach just that.
     if (found.length === 0 || !found.every(({ address }) => isAllowed(address)))
-      throw refused("its host is not on the public internet");
+      throw refused("its host is not known, or not on the public internet");
     return read(url, found[0]!, options);
   };
 }

@@ -45,7 +45,8 @@ export interface OAuthGrant {
 }
 
 export interface OAuthGrantStore extends Expiring {
-  /** Add a grant; its client expires no more. A principal's longest unused ones go beyond `max`. */
+  /** Add a grant; its client expires no more. Of a principal's other ones, those that expire
+   * first go beyond `max`: a grant that no client has fetched tokens for displaces none that is in use. */
   create(grant: OAuthGrant, max: number): Promise<void>;
   find(id: string): Promise<OAuthGrant | undefined>;
   /** The longest unused last; of one principal, or of all. */

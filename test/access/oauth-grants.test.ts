@@ -1,6 +1,8 @@
 // Tokens of our own authorization server: how they are renewed, what they open, and what ends them.
 import { beforeEach, describe, expect, it } from "vitest";
 import { openDatabase } from "../support/database.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { serveHere } from "../support/here.ts";
 import { errorOf, Program, tokensOf } from "../support/oauth-program.ts";
 import { Person } from "../support/oauth.ts";
 import { bearer, type KeyedServer, serveWithKeys } from "../support/people.ts";
@@ -152,4 +154,22 @@ it("a scope that the call needs is asked for in the refusal", async () => {
   const answer = await call(access_token, "state_set", { key: "k", value: 1 });
   expect(answer.status).toBe(403);
   expect(answer.headers.get("www-authenticate")).toMatch(/insufficient_scope.*scope="write"/);
+});
+
+it("a token of this server is nothing to a server with another issuer", async () => {
+  const folder = temporaryFolder();
+  const first = await serveHere({ folder, config: OWN });
+  const { key: mine } = await first.app.keys.create({
+    ...{ principal: "ana", scope: "write", lifetimeMs: Infinity },
+  });
+  const program = await Program.registered(first.url);
+  const { access_token } = await program.tokens(new Person(first.url, mine));
+  const credentials = `grant ${(await first.app.grants.list())[0]!.id}`;
+  expect(await first.app.authenticator.stillHold(credentials)).toBe(true);
+  await first.stop();
+  const config = { "auth-issuer": "https://id.example.org" };
+  const second = await serveHere({ folder, config });
+  expect(await new Program(second.url).knock(access_token)).toBe(401);
+  expect(await second.app.authenticator.stillHold(credentials)).toBe(false);
+  expect((await new Program(second.url).register({})).status).toBe(400);
 });

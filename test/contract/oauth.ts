@@ -109,14 +109,17 @@ function oauthGrantContract(open: Open): void {
       expect(await grants.deleteExpired()).toBe(1);
     });
 
-    it("of one principal are bounded: the longest unused make room, and nobody else's", async () => {
-      const { grants, addGrant, clock, ids } = setUp(await open());
+    it("of one principal are bounded: those that expire first make room, and nobody else's", async () => {
+      const { grants, records, record, addGrant, clock, ids } = setUp(await open());
       await addGrant("bob's", { principal: BOB }, 2);
-      for (const id of ["a", "b", "c"]) {
+      await addGrant("used", {}, 2);
+      const expiresAt = clock.now() + 500;
+      await records.save(record("RefreshToken", 1, { grantId: "used", expiresAt }));
+      for (const id of ["a", "b"]) {
         clock.advance(1);
         await addGrant(id, {}, 2);
       }
-      expect(await ids(grants.list())).toEqual(["c", "b", "bob's"]);
+      expect((await ids(grants.list())).toSorted()).toEqual(["b", "bob's", "used"]);
     });
 
     it("end with all their tokens, and take no new ones", async () => {

@@ -27,11 +27,10 @@ export function postgresOAuthGrantStore(engine: Engine): OAuthGrantStore {
         .from(oauthGrants)
         .where(and(eq(oauthGrants.principal, placeholder("principal")), valid))
         .orderBy(...order),
-    // Of those used at one moment, the one just made stays.
     makeRoom: () =>
       db.delete(oauthGrants).where(
         sql`id in (select id from oauth_grants where principal = ${placeholder("principal")}
-          order by last_used_at desc, id = ${placeholder("id")} desc, id offset ${placeholder("max")}::bigint)`,
+          order by id = ${placeholder("id")} desc, expires_at desc, id offset ${placeholder("max")}::bigint)`,
       ),
     keepClient: () =>
       db

@@ -34,7 +34,7 @@ export function sqliteOAuthGrantStore(engine: Engine): OAuthGrantStore {
         .delete(oauthGrants)
         .where(
           sql`id in (select id from oauth_grants where principal = ${placeholder("principal")}
-            order by last_used_at desc, rowid desc limit -1 offset ${placeholder("max")})`,
+            order by id = ${placeholder("id")} desc, expires_at desc limit -1 offset ${placeholder("max")})`,
         )
         .prepare(),
     keepClient: () =>
@@ -48,10 +48,10 @@ export function sqliteOAuthGrantStore(engine: Engine): OAuthGrantStore {
   return {
     create: (grant, max) =>
       engine.write(() => {
-        const { principal, clientId } = grant;
+        const { id, principal, clientId } = grant;
         db.insert(oauthGrants).values(grant).run();
         q.keepClient.run({ clientId });
-        q.makeRoom.run({ principal, max });
+        q.makeRoom.run({ id, principal, max });
       }),
     find: (id) => engine.readNow(() => q.find.get({ id, now: clock.now() })),
     list: (principal) =>
