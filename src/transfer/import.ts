@@ -47,6 +47,8 @@ export interface ImportServices {
   announce(session: Pick<Session, "id" | "owner">): Promise<void>;
 }
 
+/** Sessions that are written at once: their commits share one wait for the disk. */
+const AT_ONCE = 8;
 /** Sessions between two counts of an owner's sessions, whose time grows with their number. The start counts, too. */
 const COUNT_EVERY = 200;
 /** Attempts per session. A cleanup may delete an unfinished session; hardly ever twice. */
@@ -61,17 +63,45 @@ export async function* importSessions(
   const began = parts.now();
   const inOrder = incoming.toSorted((a, b) => a.header.lastActiveAt - b.header.lastActiveAt);
   await checkRoom(parts, inOrder, options);
-  for (const [index, one] of inOrder.entries()) {
-    // Count the import as activity, or old sessions would expire at once. Times a millisecond apart keep their order.
-    const at = began - (inOrder.length - 1 - index);
-    const watch = new Watch(one, options.onMessages);
-    const maxSessions = index % COUNT_EVERY === 0 ? parts.limits.maxSessions : Infinity;
-    const done = await importOne(parts, watch.incoming, { at, maxSessions }, options);
-    const changed = done.outcome === "imported" || done.outcome === "continued";
-    if (changed && !options.dryRun) await parts.announce(done);
-    watch.finish();
-    yield done;
+  const underWay = new Map<string, Promise<Imported>>();
+  const next = async (): Promise<Imported> => {
+    const [id] = underWay.keys();
+    const first = underWay.get(id!)!;
+    underWay.delete(id!);
+    return first;
+  };
+  try {
+    for (const [index, one] of inOrder.entries()) {
+      const { id, name } = one.header;
+      // The first one keeps a name, and a second part of a session continues the first: these wait for the others.
+      const most = name !== null || underWay.has(id) ? 0 : AT_ONCE - 1;
+      while (underWay.size > most) yield await next();
+      // Count the import as activity, or old sessions would expire at once. Times a millisecond apart keep their order.
+      const at = began - (inOrder.length - 1 - index);
+      const maxSessions = index % COUNT_EVERY === 0 ? parts.limits.maxSessions : Infinity;
+      const done = importWatched(parts, one, { at, maxSessions }, options);
+      done.catch(() => undefined); // awaited in its turn
+      underWay.set(id, done);
+      if (name !== null) yield await next();
+    }
+    while (underWay.size > 0) yield await next();
+  } finally {
+    await Promise.allSettled(underWay.values());
   }
+}
+
+async function importWatched(
+  parts: ImportServices,
+  incoming: Incoming,
+  how: { at: number; maxSessions: number },
+  options: ImportOptions,
+): Promise<Imported> {
+  const watch = new Watch(incoming, options.onMessages);
+  const done = await importOne(parts, watch.incoming, how, options);
+  const changed = done.outcome === "imported" || done.outcome === "continued";
+  if (changed && !options.dryRun) await parts.announce(done);
+  watch.finish();
+  return done;
 }
 
 async function importOne(
