@@ -24,8 +24,10 @@ export interface Principal {
 export interface Credentials {
   /** Id of an API key, of a grant, or of another issuer's client; a renewed token has the same id. */
   readonly id: string;
-  /** Id of the API key, which revokes it. */
+  /** Id of the API key that is used, or that a person signed in with: its end revokes them. */
   readonly key?: string;
+  /** Id of what a person has granted to a client of this server's own sign-in: its end revokes them, too. */
+  readonly grant?: string;
   /** Expiry, in milliseconds since 1970; absent for never. */
   readonly until?: number;
 }

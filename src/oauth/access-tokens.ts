@@ -29,7 +29,13 @@ export class OwnAccessTokens implements TokenVerifier {
         "This access token is not valid, has expired or was revoked.",
       );
     return {
-      principal: { id: grant.principal, scope, credentials: { id: `grant ${grant.id}`, until } },
+      principal: {
+        ...{ id: grant.principal, scope },
+        credentials: {
+          ...{ id: `grant ${grant.id}`, grant: grant.id, until },
+          ...(grant.keyId !== null && { key: grant.keyId }),
+        },
+      },
       credentials: `token of grant ${grant.id} until ${until}`,
       holds: async () => (await this.#find(hash)) !== undefined,
     };

@@ -5,6 +5,8 @@ import { defineTool } from "../../src/index.ts";
 import { toAppError } from "../../src/lib/errors.ts";
 import type { SessionHandle } from "../../src/tools/session/session-handle.ts";
 import { gate } from "../support/here.ts";
+import { Program } from "../support/oauth-program.ts";
+import { Person } from "../support/oauth.ts";
 import {
   introduceWithKey,
   KeyedClient,
@@ -48,24 +50,34 @@ async function serveLate() {
       return { outcomes };
     },
   });
-  return { server: await serveWithKeys({}, { tools: [late] }), begun, ended };
+  return {
+    server: await serveWithKeys({ "auth-server": "true" }, { tools: [late] }),
+    begun,
+    ended,
+  };
 }
 
 const each = (code: string) => Object.fromEntries(Object.keys(WRITES).map((name) => [name, code]));
 
-/** Will's call runs while `end` takes his right away; resolves to how his writes ended. */
+/**
+ * Will's call runs while `end` takes his right away; resolves to how his writes ended. `credentials` makes of his key what
+ * he calls with.
+ */
 async function whileRunning(
   end: (
     server: KeyedServer,
     share: (tool: string, more?: object) => Promise<unknown>,
     key: string,
   ) => Promise<unknown>,
+  credentials: (server: KeyedServer, key: string) => Promise<string> = (_, key) =>
+    Promise.resolve(key),
 ) {
   const { server, begun, ended } = await serveLate();
   const ana = await server.person("ana");
   const session = await sharedSession(ana);
   const key = await server.key("will");
-  const will = new KeyedClient(server.url, await introduceWithKey(server.url, key), key);
+  const shown = await credentials(server, key);
+  const will = new KeyedClient(server.url, await introduceWithKey(server.url, shown), shown);
   const running = will.call("late", { session });
   await begun.wait;
   const share = (tool: string, more = {}) =>
@@ -91,5 +103,26 @@ it("a session that may only be read by now takes nothing either", async () => {
 
 it("a key that is revoked writes nothing more", async () => {
   const outcomes = await whileRunning(({ app }, _, key) => app.keys.revoke(key.split("_")[1]!));
+  expect(outcomes).toEqual(each("forbidden"));
+});
+
+const tokenOf = async (server: KeyedServer, key: string): Promise<string> => {
+  const program = await Program.registered(server.url);
+  return (await program.tokens(new Person(server.url, key))).access_token;
+};
+
+it("a token whose grant is revoked writes nothing more", async () => {
+  const outcomes = await whileRunning(async ({ app }) => {
+    const [grant] = await app.grants.list("will");
+    await app.grants.revoke(grant!.id);
+  }, tokenOf);
+  expect(outcomes).toEqual(each("forbidden"));
+});
+
+it("a token writes nothing more once the key is revoked that its person signed in with", async () => {
+  const outcomes = await whileRunning(
+    ({ app }, _, key) => app.keys.revoke(key.split("_")[1]!),
+    tokenOf,
+  );
   expect(outcomes).toEqual(each("forbidden"));
 });

@@ -70,16 +70,37 @@ export function sharingContract(open: Open): void {
       await storage.sessions.grant(id, WRITE, 9);
       await set({ id: BOB });
       await expect(set({ id: BOB, scope: "read" })).rejects.toMatchObject(failure("forbidden"));
+      const key = {
+        ...{ id: "k", hash: Buffer.alloc(32), principal: ANA, scope: "write" as const },
+      };
+      const at = { createdAt: clock.now(), lastUsedAt: null, revokedAt: null };
+      await storage.apiKeys.create({ ...key, ...at, expiresAt: clock.now() + 1 });
+      const granted = {
+        principal: ANA,
+        clientId: "c",
+        clientName: "App",
+        redirectHost: "a.example",
+      };
+      const times = { createdAt: clock.now(), lastUsedAt: clock.now() };
+      await storage.oauthGrants.create(
+        { id: "g", ...granted, scope: "write", keyId: "k", ...times, expiresAt: clock.now() + 1 },
+        9,
+      );
+      await set({ id: ANA, credentials: { id: "grant g", grant: "g", key: "k" } });
       clock.advance(1);
-      for (const by of [
-        { id: ANA, credentials: token },
-        { id: ANA, credentials: { id: "key x", key: "x" } },
+      for (const credentials of [
+        token,
+        { id: "key x", key: "x" },
+        { id: "key k", key: "k" },
+        { id: "grant g", grant: "g" },
+        { id: "grant h", grant: "h" },
       ]) {
+        const by = { id: ANA, credentials };
         await expect(set(by)).rejects.toMatchObject(failure("forbidden"));
         const making = storage.sessions.create({ id: newId(), owner: ANA }, 9, by);
         await expect(making).rejects.toMatchObject(failure("forbidden"));
       }
-      expect(await storage.state.get(id, "k")).toMatchObject({ version: 2 });
+      expect(await storage.state.get(id, "k")).toMatchObject({ version: 3 });
     });
 
     it("are listed with offers for who gives and who gets them, and for the operator", async () => {

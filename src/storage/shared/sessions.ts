@@ -1,5 +1,7 @@
 // Rules of sessions, of their list and of their shares that hold on every engine.
 import { z } from "zod";
+import type { ApiKey } from "../../auth/api-keys.ts";
+import type { Credentials } from "../../auth/principal.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { Grant, OfferLimits } from "../../sessions/store.ts";
@@ -25,8 +27,24 @@ export const deletedMeanwhile = (): AppError =>
 export const sharedNoLonger = (): AppError =>
   new AppError("not_found", "There is no such session: it may be shared no longer.");
 
-export const credentialsEnded = (): AppError =>
-  new AppError("forbidden", "Your credentials have ended: nothing was changed.");
+/** The rows that credentials rest on, where they name them. */
+interface CredentialRows {
+  key: Pick<ApiKey, "revokedAt" | "expiresAt"> | undefined;
+  grant: { expiresAt: number } | undefined;
+}
+
+/** @throws AppError `forbidden` for credentials that have ended, by themselves or with what they rest on */
+export function checkCredentialsHold(
+  { until = Infinity, ...names }: Partial<Credentials>,
+  { key, grant }: CredentialRows,
+  now: number,
+): void {
+  const keyHolds =
+    names.key === undefined || (key?.revokedAt === null && (key.expiresAt ?? Infinity) > now);
+  const grantHolds = names.grant === undefined || (grant !== undefined && grant.expiresAt > now);
+  if (!keyHolds || !grantHolds || until <= now)
+    throw new AppError("forbidden", "Your credentials have ended: nothing was changed.");
+}
 
 export const nameTaken = (name: string): AppError =>
   new AppError("conflict", `Another session has the name ${JSON.stringify(name)}.`);

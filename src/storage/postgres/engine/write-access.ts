@@ -1,11 +1,11 @@
 // Checks a principal's right to write to a session, inside the write, so that the end of a right counts at once. The check
 // locks the session's row: writes to one session follow each other.
 import { and, eq, sql } from "drizzle-orm";
-import type { Principal } from "../../../auth/principal.ts";
+import type { Credentials, Principal } from "../../../auth/principal.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
-import { credentialsEnded, sharedNoLonger } from "../../shared/sessions.ts";
-import { apiKeys, grants, sessions } from "../schema/schema.ts";
+import { checkCredentialsHold, sharedNoLonger } from "../../shared/sessions.ts";
+import { apiKeys, grants, oauthGrants, sessions } from "../schema/schema.ts";
 import type { Engine } from "./engine.ts";
 import { prepared } from "./statements.ts";
 
@@ -26,6 +26,11 @@ export function postgresWriteAccess(engine: Engine) {
         .select()
         .from(apiKeys)
         .where(eq(apiKeys.id, placeholder("id"))),
+    oauthGrant: () =>
+      db
+        .select({ expiresAt: oauthGrants.expiresAt })
+        .from(oauthGrants)
+        .where(eq(oauthGrants.id, placeholder("id"))),
     granted: () =>
       db
         .select({ access: grants.access })
@@ -39,11 +44,14 @@ export function postgresWriteAccess(engine: Engine) {
   });
 
   /** @throws AppError `forbidden` for credentials that have ended */
-  const checkCredentials = async ({ credentials }: Principal): Promise<void> => {
-    const { key: id, until = Infinity } = credentials ?? {};
-    const revoked = id !== undefined && (await q.key.get({ id }))?.revokedAt !== null;
-    if (!revoked && until > clock.now()) return;
-    throw credentialsEnded();
+  const checkCredentials = async (by: Principal): Promise<void> => {
+    const credentials: Partial<Credentials> = by.credentials ?? {};
+    const { key, grant } = credentials;
+    const [keyRow, grantRow] = await Promise.all([
+      key === undefined ? nothing : q.key.get({ id: key }),
+      grant === undefined ? nothing : q.oauthGrant.get({ id: grant }),
+    ]);
+    checkCredentialsHold(credentials, { key: keyRow, grant: grantRow }, clock.now());
   };
 
   const check = async (
@@ -85,6 +93,8 @@ export function postgresWriteAccess(engine: Engine) {
       by === undefined ? lock(sessionId) : check(by, sessionId, checkOwn),
   };
 }
+
+const nothing = Promise.resolve(undefined);
 
 /** Allows any access. */
 const mayRead = (): void => undefined;

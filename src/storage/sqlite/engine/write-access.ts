@@ -1,11 +1,11 @@
 // Checks a principal's right to write to a session, inside the write, so that the end of a right counts at once. The rows are
 // mostly in memory.
 import { and, eq, sql } from "drizzle-orm";
-import type { Principal } from "../../../auth/principal.ts";
+import type { Credentials, Principal } from "../../../auth/principal.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
-import { credentialsEnded, sharedNoLonger } from "../../shared/sessions.ts";
-import { apiKeys, grants, sessions } from "../schema/schema.ts";
+import { checkCredentialsHold, sharedNoLonger } from "../../shared/sessions.ts";
+import { apiKeys, grants, oauthGrants, sessions } from "../schema/schema.ts";
 import type { Engine } from "./engine.ts";
 import { lazily } from "./statements.ts";
 
@@ -29,6 +29,12 @@ export function sqliteWriteAccess(engine: Engine) {
         .from(apiKeys)
         .where(eq(apiKeys.id, placeholder("id")))
         .prepare(),
+    oauthGrant: () =>
+      db
+        .select({ expiresAt: oauthGrants.expiresAt })
+        .from(oauthGrants)
+        .where(eq(oauthGrants.id, placeholder("id")))
+        .prepare(),
     granted: () =>
       db
         .select({ access: grants.access })
@@ -43,12 +49,14 @@ export function sqliteWriteAccess(engine: Engine) {
   });
 
   /** @throws AppError `forbidden` for credentials that have ended */
-  const checkCredentials = ({ credentials }: Principal): void => {
-    const { key: id, until = Infinity } = credentials ?? {};
-    const key = id === undefined ? undefined : cached.apiKeys.get(id, () => q.key.get({ id }));
-    const revoked = id !== undefined && key?.revokedAt !== null;
-    if (!revoked && until > clock.now()) return;
-    throw credentialsEnded();
+  const checkCredentials = (by: Principal): void => {
+    const credentials: Partial<Credentials> = by.credentials ?? {};
+    const { key: id, grant } = credentials;
+    const rows = {
+      key: id === undefined ? undefined : cached.apiKeys.get(id, () => q.key.get({ id })),
+      grant: grant === undefined ? undefined : q.oauthGrant.get({ id: grant }),
+    };
+    checkCredentialsHold(credentials, rows, clock.now());
   };
 
   const check = (by: Principal, sessionId: string, need: typeof checkModify): void => {
