@@ -113,14 +113,20 @@ export class AuthorizationServer {
     };
   }
 
-  /** Let the client have these scopes in the name of this person; resolves to where the browser goes on. */
+  /**
+   * Let the client have these scopes in the name of this person, none that the person has not; resolves to where the browser
+   * goes on.
+   */
   async allow(
     incoming: IncomingMessage,
     outgoing: ServerResponse,
     { by, scopes }: { by: Principal; scopes: readonly string[] },
   ): Promise<string> {
     const request = await this.request(incoming, outgoing);
-    const granted = request.scopes.filter((scope) => scopes.includes(scope));
+    const mine = grantableBy(by);
+    const granted = request.scopes.filter(
+      (scope) => scopes.includes(scope) && mine.includes(scope),
+    );
     if (granted.length === 0) return this.deny(incoming, outgoing);
     const { clientId, clientName, redirectUri } = request;
     const grant = await this.#options.grants.create(by, {

@@ -88,6 +88,17 @@ describe("an access token", () => {
     expect(tokens.scope).toBe("read");
   });
 
+  it("never comes of an earlier grant without a question where the key may less", async () => {
+    await claude.tokens(ana);
+    for (const scope of ["read", "metrics"] as const) {
+      const weaker = new Person(server.url, await server.key("ana", { scope }));
+      const shown = await weaker.consent(claude.authorization());
+      expect(shown.at.pathname, scope).toMatch(/^\/console\/authorize\//);
+      expect(shown.page).not.toContain('value="write"');
+    }
+    expect(await server.app.grants.list("ana")).toHaveLength(1);
+  });
+
   it("is not for another resource, and none is given out for one", async () => {
     const back = await ana.open(claude.authorization({ resource: "https://other.example/mcp" }));
     expect(back.at.searchParams.get("error")).toBe("invalid_target");

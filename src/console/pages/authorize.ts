@@ -38,7 +38,7 @@ export function authorizeRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions):
     const request = await server.request(incoming, outgoing);
     const by = c.get("principal");
     const before = await allowedBefore(grants, by, request);
-    const scopes = remembered(request, before);
+    const scopes = remembered(request, { by, before });
     if (scopes !== undefined)
       return c.redirect(await server.allow(incoming, outgoing, { by, scopes }), 303);
     c.set("formsTo", sourceOf(request.redirectUri));
@@ -78,15 +78,17 @@ async function allowedBefore(
 }
 
 /**
- * The scopes that need no question: the person has allowed them before, and the code can reach nobody but the client. Any
- * program can listen on this machine's ports or take a scheme for its own, so that there a person is always asked.
+ * The scopes that need no question: the person has allowed them before, can still do so, and the code can reach nobody but
+ * the client. Any program can listen on this machine's ports or take a scheme for its own, so that there a person is always
+ * asked.
  */
 function remembered(
   { scopes, asksAgain, redirectUri }: AuthorizationRequest,
-  before: OAuthGrant | undefined,
+  { by, before }: { by: Principal; before: OAuthGrant | undefined },
 ): string[] | undefined {
   if (before === undefined || asksAgain || redirectUri.protocol !== "https:") return undefined;
-  const allowed = before.scope.split(" ");
+  const mine = grantableBy(by);
+  const allowed = before.scope.split(" ").filter((scope) => mine.includes(scope));
   return scopes.every((scope) => allowed.includes(scope)) ? scopes : undefined;
 }
 
