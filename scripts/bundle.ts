@@ -45,9 +45,9 @@ export async function bundle(
     target: "node26",
     minifySyntax: true,
     mainFields: ["module", "main"], // jsonc-parser's other form hides its requires from the bundler
-    // Define `require`: bundled CommonJS packages load Node's own modules with it.
+    // Define `require`: bundled CommonJS packages load Node's own modules with it. A package may have a `process` of its own.
     banner: {
-      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(process.execPath);',
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(globalThis.process.execPath);',
     },
     plugins: [plainHttp],
     logLevel: "warning",

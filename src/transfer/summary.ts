@@ -16,12 +16,14 @@ export function summaryOf(
 ): string {
   const [fresh, continued] = [of(results, "imported"), of(results, "continued")];
   const [unchanged, behind] = [of(results, "unchanged"), of(results, "behind")];
-  const unread = skipped.filter(({ message }) => message === null).length;
-  const messages = skipped.length - unread;
-  const left = behind.length + empty + unread;
+  const messages = skipped.filter(({ message }) => message !== null).length;
+  const repeated = skipped.filter(({ isRepeated }) => isRepeated).length;
+  const unread = skipped.length - messages - repeated;
+  const left = behind.length + empty + repeated + unread;
   const why = [
     ...(behind.length > 0 ? [`${behind.length} grown here since`] : []),
     ...(empty > 0 ? [`${empty} with nothing in ${empty === 1 ? "it" : "them"}`] : []),
+    ...(repeated > 0 ? [`${repeated} in the files twice`] : []),
     ...(unread > 0 ? [`${unread} that cannot be taken in`] : []),
   ];
   const parts = [

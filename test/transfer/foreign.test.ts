@@ -322,6 +322,8 @@ it("of a conversation that is there twice the one used last comes in", async () 
     "conversation 1: its id is that of conversation 2, which is kept",
   ]);
   expect(await read(old, grown, old)).toHaveLength(3);
+  const sameTime = chatGpt(many(2), "2");
+  expect(await read(old, sameTime)).toHaveLength(2);
 });
 
 it("a conversation with nothing in it becomes no session", async () => {

@@ -139,9 +139,12 @@ function report(
 }
 
 function tellSkipped(skipped: readonly Skipped[], { warn }: Terminal): void {
-  for (const one of skipped.slice(0, NAMED)) {
+  // What is lost comes before what is there twice.
+  const inOrder = skipped.toSorted((a, b) => Number(a.isRepeated ?? 0) - Number(b.isRepeated ?? 0));
+  for (const one of inOrder.slice(0, NAMED)) {
     const title = oneLine(one.title ?? one.id ?? "without a title");
-    warn(`Skipped ${oneLine(whereOf(one))} (${title}): ${oneLine(one.reason)}.`);
+    const where = one.conversation === null ? whereOf(one) : `${whereOf(one)} (${title})`;
+    warn(`Skipped ${oneLine(where)}: ${oneLine(one.reason).replace(/\.?$/, ".")}`);
   }
   if (skipped.length > NAMED) warn(`… and ${skipped.length - NAMED} more, which --json tells all.`);
 }

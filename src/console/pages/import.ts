@@ -232,7 +232,8 @@ function resultsView(
   isRehearsal: boolean,
 ): Html {
   const lines = skipped.map(
-    (one) => `${whereOf(one)} (${one.title ?? one.id ?? "without a title"}): ${one.reason}`,
+    (one) =>
+      `${whereOf(one)}${one.conversation === null ? "" : ` (${one.title ?? one.id ?? "without a title"})`}: ${one.reason}`,
   );
   return html`<ul class="results">
       ${results

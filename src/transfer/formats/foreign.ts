@@ -58,7 +58,7 @@ export class ForeignConversations {
     { name, file }: { name: string; file: string | null },
   ): Promise<void> {
     const skip = (named: Named, message: string | null, reason: string): void =>
-      this.#skip({ ...named, file }, reason, message);
+      this.#skip({ ...named, file }, reason, { message });
     const context = { skip, file: name.replace(/^.*[\\/]/, ""), shared: this.#shared };
     for await (const found of program.conversations(records, context)) {
       await this.#pace.step();
@@ -93,9 +93,10 @@ export class ForeignConversations {
   #skip(
     { number, id, title, file }: Taken["where"],
     reason: string,
-    message: string | null = null,
+    { message = null, isRepeated }: Partial<Pick<Skipped, "message" | "isRepeated">> = {},
   ): void {
-    this.skipped.push({ ...{ file, conversation: number, id, title, message }, reason });
+    const where = { file, conversation: number, id, title, message };
+    this.skipped.push({ ...where, reason, ...(isRepeated && { isRepeated }) });
   }
 
   async #add(conversation: Conversation, source: string, where: Taken["where"]): Promise<void> {
@@ -104,15 +105,13 @@ export class ForeignConversations {
       return;
     }
     const incoming = this.#converted(conversation, source, await this.spool());
-    const { id, lastActiveAt } = incoming.header;
+    const { id } = incoming.header;
     const other = this.#taken.get(id);
-    // Merged exports may hold a conversation several times: take the one that was used last, which has the most
-    // messages.
-    const isNewer = other === undefined || lastActiveAt > other.incoming.header.lastActiveAt;
+    const isNewer = other === undefined || isLater(incoming, other.incoming);
     if (other !== undefined) {
       const [left, kept] = isNewer ? [other.where, where] : [where, other.where];
       const place = whereOf({ ...kept, conversation: kept.number, message: null, reason: "" });
-      this.#skip(left, `its id is that of ${place}, which is kept`);
+      this.#skip(left, `its id is that of ${place}, which is kept`, { isRepeated: true });
     }
     if (isNewer) this.#taken.set(id, { incoming, where });
   }
@@ -151,6 +150,12 @@ export class ForeignConversations {
     };
   }
 }
+
+/** Merged exports may hold a conversation several times: the one that was used last has the most messages. */
+const isLater = (a: Incoming, b: Incoming): boolean =>
+  a.header.lastActiveAt === b.header.lastActiveAt
+    ? a.counts.messages > b.counts.messages
+    : a.header.lastActiveAt > b.header.lastActiveAt;
 
 /** The records of a conversation. A message without a time takes the time of the message before it. */
 function* pieces(

@@ -11,6 +11,8 @@ export interface Skipped {
   /** The message's id or number; null for a whole conversation. */
   message: string | null;
   reason: string;
+  /** True for a conversation that is in the files twice; the other one is taken. */
+  isRepeated?: boolean;
 }
 
 export const whereOf = ({ file, conversation, message }: Skipped): string =>
