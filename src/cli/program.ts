@@ -16,6 +16,7 @@ import type { DoctorFlags } from "./doctor/doctor.ts";
 import { onlyOf, readCount, withHelp } from "./help.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
 import { settingsOf, withAllSettings, withSettings } from "./setting-flags.ts";
+import type { SetupFlags } from "./setup.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { addToolCommands } from "./tool-commands.ts";
 
@@ -223,6 +224,16 @@ export function createProgram(terminal: Terminal): Command {
       (await import("./commands/console.ts")).printConsole(settingsOf(flags), flags, terminal),
     );
 
+  withSettings(
+    program.command("setup").description("set up sign-in at a public address, and wait for it"),
+    [...DATA, "public-url"],
+  )
+    .option("--principal <name>", "who you are: conversations belong to this name")
+    .option("--env-file <file>", "file of variables that gets the public address")
+    .option("--no-wait", "do not wait until a program has signed in")
+    .action(async (flags: SetupFlags) =>
+      (await import("./setup.ts")).setup(settingsOf(flags), flags, terminal),
+    );
   addAccessCommands(
     program,
     {

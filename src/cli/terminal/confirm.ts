@@ -1,4 +1,4 @@
-// Asks before an action that cannot be undone.
+// Asks before an action that cannot be undone, and for what a command needs to know.
 import { createInterface } from "node:readline/promises";
 import { CommanderError } from "commander";
 import { AppError } from "../../lib/errors.ts";
@@ -18,10 +18,21 @@ export async function confirm(
   question: string,
   refusal: string,
 ): Promise<boolean> {
+  const answer = await ask(terminal, `${question} [y/N] `, {
+    refusal,
+    hint: "--yes skips the question.",
+  });
+  return /^\s*y(es)?\s*$/i.test(answer);
+}
+
+/** Ask for a line of text. Throws as `confirm` does; `hint`: what to do without a terminal. */
+export async function ask(
+  terminal: Terminal,
+  question: string,
+  { refusal, hint }: { refusal: string; hint: string },
+): Promise<string> {
   if (!canAsk(terminal))
-    throw new AppError("start", `${refusal}: there is no terminal to ask at.`, {
-      hint: "--yes skips the question.",
-    });
+    throw new AppError("start", `${refusal}: there is no terminal to ask at.`, { hint });
   const asking = createInterface({ input: terminal.input, output: terminal.errors });
   const left = Promise.withResolvers<never>();
   left.promise.catch(() => undefined); // awaited below, unless it comes too late
@@ -30,8 +41,7 @@ export async function confirm(
   asking.once("SIGINT", leave).once("close", leave);
   terminal.onStop(() => Promise.resolve(leave()));
   try {
-    const answer = await Promise.race([asking.question(`${question} [y/N] `), left.promise]);
-    return /^\s*y(es)?\s*$/i.test(answer);
+    return await Promise.race([asking.question(question), left.promise]);
   } catch (error) {
     terminal.warn(`\n${refusal}.`); // end the line of the question
     throw error;

@@ -1,0 +1,52 @@
+// `holdfast setup`: a first key, the address to paste, and word of the first program that signs in.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { command } from "../support/command.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { serveHere } from "../support/here.ts";
+import { Program } from "../support/oauth-program.ts";
+import { Person } from "../support/oauth.ts";
+import { rows } from "../support/rows.ts";
+
+it("makes a key, writes the public address, and says when a program has signed in", async () => {
+  const folder = temporaryFolder();
+  const envFile = join(folder, "holdfast.env");
+  writeFileSync(envFile, "HOLDFAST_MAX_AGE=90d\nHOLDFAST_PUBLIC_URL=https://old.example\n");
+  const args = [
+    ...["setup", "--data-dir", folder, "--public-url", "https://mcp.example.org"],
+    ...["--principal", "ada", "--env-file", envFile],
+  ];
+  const first = await command([...args, "--no-wait"]);
+  expect([first.code, first.stderr]).toEqual([0, ""]);
+  const [key] = /hf_\S+/.exec(first.stdout)!;
+  expect(first.stdout).toContain("  https://mcp.example.org/mcp\n");
+  expect(readFileSync(envFile, "utf8")).toBe(
+    "HOLDFAST_MAX_AGE=90d\nHOLDFAST_PUBLIC_URL=https://mcp.example.org\n",
+  );
+
+  const { url } = await serveHere({ folder, config: { "auth-server": "true" } });
+  const again = command(args);
+  const claude = await Program.registered(url);
+  await claude.tokens(new Person(url, key));
+  const { code, stdout } = await again;
+  expect(code).toBe(0);
+  expect(stdout).toContain("ada has a key already");
+  expect(stdout).toContain("Connected: Claude at claude.ai, as ada.");
+  expect(rows(folder, "SELECT principal FROM api_keys")).toEqual([{ principal: "ada" }]);
+});
+
+it("says what is missing or wrong, and sets nothing up then", async () => {
+  const folder = temporaryFolder();
+  const place = ["--data-dir", folder];
+  const open = ["--public-url", "http://mcp.example.org"];
+  for (const [args, says] of [
+    [["setup", ...place], "--public-url https://mcp.example.org"],
+    [["setup", ...place, ...open, "--principal", "a"], "its https address"],
+    [["setup", ...place, "--public-url", "mcp.example.org"], "--principal"],
+  ] as const) {
+    const { code, stdout, stderr } = await command(args);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain(says);
+  }
+});
