@@ -42,7 +42,7 @@ export interface Step {
   /** `do`: a piece of work. `ask`: a question. `sleep`: until the time in `result`. */
   kind: "do" | "ask" | "sleep";
   name: string;
-  /** The question, as JSON text. */
+  /** The question, as JSON text; of work that has failed, the time of its next attempt. */
   request?: string | null;
   /** JSON text of the result or the answer; null for work that has failed so far, and for a question without an answer. */
   result: string | null;
@@ -84,6 +84,13 @@ export interface Beginner {
   waits: boolean;
 }
 
+/** A process that runs tasks of these tools: all of them, or its `own`, which calls in it wait for. */
+export interface Claimant {
+  instanceId: string;
+  tools: readonly string[];
+  own: boolean;
+}
+
 export interface TaskStore extends Expiring {
   /**
    * Stores a task; its claim goes to a beginner that runs it, and any process may run it otherwise. A task of that id stays as it
@@ -102,14 +109,10 @@ export interface TaskStore extends Expiring {
   list(filter: TaskFilter): Promise<Task[]>;
   /** The revision of each of these tasks that is there. */
   revisions(ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  /** Takes tasks of these tools that are due, and those that a dead process has left. `unregistered`: as in `create`. */
-  claim(
-    instanceId: string,
-    tools: readonly string[],
-    max: number,
-  ): Promise<ClaimedTask[] | "unregistered">;
-  /** The time at which the next task of these tools is due; undefined if none will be by itself. */
-  nextDue(tools: readonly string[]): Promise<number | undefined>;
+  /** Takes tasks that are due, and those that a dead process has left. `unregistered`: as in `create`. */
+  claim(by: Claimant, max: number): Promise<ClaimedTask[] | "unregistered">;
+  /** The time at which the next task is due; undefined if none will be by itself. */
+  nextDue(by: Claimant): Promise<number | undefined>;
   /** The claims of an instance that still hold; `cancelRequested`: somebody wants the task cancelled. */
   held(instanceId: string): Promise<(Claim & Pick<ClaimedTask, "cancelRequested">)[]>;
 

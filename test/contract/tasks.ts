@@ -14,7 +14,7 @@ import {
 } from "./engine.ts";
 
 const TTL = 100_000;
-const TOOLS = ["wait"];
+const MINE = { tools: ["wait"], own: false };
 const ASK: Step = {
   kind: "ask",
   name: "sure",
@@ -45,7 +45,7 @@ async function setUp(opened: Opened) {
   const run = async (more: Partial<NewTask> = {}, by: Partial<Beginner> = {}): Promise<Claim> =>
     (await begin(more, by)).claimed!.claim;
   const claim = async (instanceId = there, max = 9): Promise<ClaimedTask[]> => {
-    const claimed = await tasks.claim(instanceId, TOOLS, max);
+    const claimed = await tasks.claim({ ...MINE, instanceId }, max);
     if (claimed === "unregistered") throw new Error("The process is unknown.");
     return claimed;
   };
@@ -98,7 +98,7 @@ export function taskContract(open: Open): void {
       expect(await create({}, { instanceId: "nobody" })).toBe("unregistered");
       expect(await tasks.list({ limit: 9 })).toEqual([]);
       expect(await create({}, { runs: false })).toMatchObject({ task: { attempt: 0 } });
-      expect(await tasks.claim("nobody", TOOLS, 9)).toBe("unregistered");
+      expect(await tasks.claim({ ...MINE, instanceId: "nobody" }, 9)).toBe("unregistered");
     });
 
     it("has a limit of open ones for each owner", async () => {
@@ -114,25 +114,27 @@ export function taskContract(open: Open): void {
     it("waits for one process that knows its tool", async () => {
       const { begin, claim, tasks, here, there } = await setUp(await open());
       const { task } = await begin({}, { runs: false });
-      expect(await tasks.claim(there, ["another"], 9)).toEqual([]);
-      expect(await tasks.claim(there, [], 9)).toEqual([]);
+      expect(await tasks.claim({ ...MINE, instanceId: there, tools: ["another"] }, 9)).toEqual([]);
+      expect(await tasks.claim({ ...MINE, instanceId: there, tools: [] }, 9)).toEqual([]);
       const both = (await Promise.all([claim(here), claim(there)])).flat();
       expect(both).toMatchObject([{ claim: { id: task.id, attempt: 1 }, lost: false, steps: [] }]);
       expect(both[0]).toMatchObject({ arguments: { deep: [1, "ü😀"] }, origin: { scope: null } });
     });
 
     it("is claimed in the order in which it is due, so many at a time", async () => {
-      const { run, claim, tasks, clock } = await setUp(await open());
+      const { run, claim, tasks, clock, there } = await setUp(await open());
       const claims = [await run(), await run(), await run()];
       for (const [i, one] of claims.entries()) await tasks.park(one, clock.now() + 30 - i * 10, 0);
-      expect(await tasks.nextDue(TOOLS)).toBe(clock.now() + 10);
-      expect(await tasks.nextDue(["another"])).toBeUndefined();
+      expect(await tasks.nextDue({ ...MINE, instanceId: there })).toBe(clock.now() + 10);
+      expect(
+        await tasks.nextDue({ ...MINE, tools: ["another"], instanceId: there }),
+      ).toBeUndefined();
       expect(await claim()).toEqual([]);
       clock.advance(30);
       const first = await claim(undefined, 2);
       expect(first.map((one) => one.claim.id)).toEqual([claims[2]!.id, claims[1]!.id]);
       expect((await claim()).map((one) => one.claim.id)).toEqual([claims[0]!.id]);
-      expect(await tasks.nextDue(TOOLS)).toBeUndefined();
+      expect(await tasks.nextDue({ ...MINE, instanceId: there })).toBeUndefined();
     });
 
     it("of a dead process is lost, and goes to the next with all that was recorded", async () => {
@@ -211,7 +213,7 @@ export function taskContract(open: Open): void {
     });
 
     it("asks, is answered once to each question, and then is due", async () => {
-      const { run, claim, tasks, clock } = await setUp(await open());
+      const { run, claim, tasks, clock, there } = await setUp(await open());
       const one = await run();
       await tasks.record(one, [ASK, { ...ASK, name: "name" }]);
       await tasks.park(one, null, 0);
@@ -225,7 +227,7 @@ export function taskContract(open: Open): void {
       const view = await tasks.find(one.id);
       expect(view).toMatchObject({ status: "input_required", questions: { name: {} } });
       expect(Object.keys(view!.questions)).toEqual(["name"]);
-      expect(await tasks.nextDue(TOOLS)).toBe(clock.now());
+      expect(await tasks.nextDue({ ...MINE, instanceId: there })).toBe(clock.now());
       const [taken] = await claim();
       expect(taken!.steps).toMatchObject([{ name: "sure", result: '"yes"' }, { result: null }]);
       expect(await tasks.record(taken!.claim, [{ ...ASK, request: "2" }])).toBe(true); // changes nothing
@@ -272,6 +274,18 @@ export function taskContract(open: Open): void {
       await die(here);
       const orphaned = (await claim()).map((one) => [one.claim.id, one.orphaned]);
       expect(Object.fromEntries(orphaned)).toEqual({ [alone.id]: true, [known.id]: false });
+    });
+
+    it("of another's call is left to others by a process that runs its own only", async () => {
+      const { begin, tasks, here, there } = await setUp(await open());
+      await begin({}, { runs: false });
+      const { task } = await begin({}, { runs: false, waits: true });
+      const own = { ...MINE, own: true };
+      expect(await tasks.nextDue({ ...own, instanceId: there })).toBeUndefined();
+      expect(await tasks.claim({ ...own, instanceId: there }, 9)).toEqual([]);
+      expect(await tasks.claim({ ...own, instanceId: here }, 9)).toMatchObject([
+        { claim: { id: task.id } },
+      ]);
     });
 
     it("goes with its session, which it keeps from expiring while it is open", async () => {

@@ -20,6 +20,7 @@ export type TaskRows = ReturnType<typeof taskRows>;
 
 const byId = eq(tasks.id, placeholder("id"));
 const now = sql`${placeholder("now")}`;
+const callers = sql`(${placeholder("own")}::integer = 0 or tasks.caller_instance = ${placeholder("instanceId")})`;
 const ofTools = sql`tasks.tool = any(${placeholder("tools")}::text[])`;
 
 /** Statements for all who look at tasks. */
@@ -74,19 +75,19 @@ export function dueRows({ db }: Engine) {
       db
         .select({ id: tasks.id })
         .from(tasks)
-        .where(and(dueTask, ofTools, taskAlive))
+        .where(and(dueTask, ofTools, taskAlive, callers))
         .limit(1),
     someLost: () =>
       db
         .select({ id: tasks.id })
         .from(tasks)
-        .where(and(lostTask, ofTools, taskAlive))
+        .where(and(lostTask, ofTools, taskAlive, callers))
         .limit(1),
     due: () =>
       db
         .select()
         .from(tasks)
-        .where(and(dueTask, ofTools, taskAlive))
+        .where(and(dueTask, ofTools, taskAlive, callers))
         .orderBy(asc(tasks.wakeAt))
         .limit(placeholder("max"))
         .for("update", { skipLocked: true }),
@@ -94,14 +95,19 @@ export function dueRows({ db }: Engine) {
       db
         .select()
         .from(tasks)
-        .where(and(lostTask, ofTools, taskAlive))
+        .where(and(lostTask, ofTools, taskAlive, callers))
         .limit(placeholder("max"))
         .for("update", { of: tasks, skipLocked: true }),
     next: () =>
       db
         .select({ wakeAt: tasks.wakeAt })
         .from(tasks)
-        .where(and(sql`tasks.instance_id is null and tasks.wake_at is not null`, ofTools))
+        .where(
+          and(
+            sql`tasks.instance_id is null and tasks.wake_at is not null`,
+            ...[ofTools, taskAlive, callers],
+          ),
+        )
         .orderBy(asc(tasks.wakeAt))
         .limit(1),
     held: () =>
@@ -160,7 +166,9 @@ export function taskWrites({ db }: Engine) {
     setSession: () =>
       db
         .update(tasks)
-        .set({ sessionId: sql`${placeholder("sessionId")}` })
+        .set({
+          sessionId: sql`(select sessions.id from sessions where sessions.id = ${placeholder("sessionId")})`,
+        })
         .where(heldTask),
     handOver: () => db.update(tasks).set({ callerInstance: null }).where(byId),
     requestCancel: () =>
@@ -207,6 +215,7 @@ export function stepWrites({ db }: Engine) {
         .onConflictDoUpdate({
           target: [taskSteps.taskId, taskSteps.name],
           set: {
+            request: sql`excluded.request`,
             result: sql`excluded.result`,
             failures: sql`excluded.failures`,
             at: sql`excluded.at`,

@@ -78,8 +78,11 @@ function readers(
         async () =>
           new Map((await q.revisions.all({ ids })).map(({ id, revision }) => [id, revision])),
       ),
-    nextDue: (tools) =>
-      engine.read(async () => (await runs.next.get({ tools }))?.wakeAt ?? undefined),
+    nextDue: ({ own, ...mine }) =>
+      engine.read(async () => {
+        const values = { ...mine, own: Number(own), ...passed() };
+        return (await runs.next.get(values))?.wakeAt ?? undefined;
+      }),
     held: (instanceId) =>
       engine.read(async () =>
         (await runs.held.all({ instanceId })).map((row) => ({ ...row, instanceId })),
@@ -104,13 +107,7 @@ function beginners(
   },
 ): Pick<TaskStore, "create" | "claim"> {
   const { db, clock } = engine;
-  const claimed = async (row: TaskRow, instanceId: string): Promise<ClaimedTask> => {
-    const [steps, caller] = await Promise.all([
-      q.steps.all({ id: row.id }),
-      row.callerInstance === null ? undefined : q.alive.get({ id: row.callerInstance }),
-    ]);
-    return claimedOf(row, instanceId, steps, { callerIsAlive: caller !== undefined });
-  };
+  const claimed = claimedBy(q);
   const create: TaskStore["create"] = async (task, by, max) => {
     const { id, owner, sessionId } = task;
     // Tasks of one owner begin one after the other: their number is bounded, and an id has one row.
@@ -139,8 +136,14 @@ function beginners(
   return {
     create: (task, by, max) =>
       engine.inOrder(`tasks of ${task.owner}`, () => engine.write(() => create(task, by, max))),
-    async claim(instanceId, tools, most) {
-      const values = { tools, now: Math.floor(clock.now()), ...passed() };
+    async claim({ instanceId, tools, own }, most) {
+      const values = {
+        instanceId,
+        tools,
+        own: Number(own),
+        now: Math.floor(clock.now()),
+        ...passed(),
+      };
       const [due, lost] = await engine.read(() =>
         Promise.all([runs.someDue.get(values), runs.someLost.get(values)]),
       );
@@ -164,6 +167,16 @@ function beginners(
     },
   };
 }
+
+const claimedBy =
+  (q: TaskRows) =>
+  async (row: TaskRow, instanceId: string): Promise<ClaimedTask> => {
+    const [steps, caller] = await Promise.all([
+      q.steps.all({ id: row.id }),
+      row.callerInstance === null ? undefined : q.alive.get({ id: row.callerInstance }),
+    ]);
+    return claimedOf(row, instanceId, steps, { callerIsAlive: caller !== undefined });
+  };
 
 /** For those who wait. */
 function others(

@@ -20,6 +20,7 @@ export type TaskRows = ReturnType<typeof taskRows>;
 
 const byId = eq(tasks.id, placeholder("id"));
 const now = sql`${placeholder("now")}`;
+const callers = sql`(${placeholder("own")} = 0 or tasks.caller_instance = ${placeholder("instanceId")})`;
 const ofTools = sql`tasks.tool in (select value from json_each(${placeholder("tools")}))`;
 
 /** Statements for all who look at tasks. */
@@ -63,7 +64,7 @@ export function dueRows({ db }: Engine) {
       db
         .select()
         .from(tasks)
-        .where(and(dueTask, ofTools, taskAlive))
+        .where(and(dueTask, ofTools, taskAlive, callers))
         .orderBy(asc(tasks.wakeAt))
         .limit(MAX_ROWS)
         .prepare(),
@@ -71,14 +72,19 @@ export function dueRows({ db }: Engine) {
       db
         .select()
         .from(tasks)
-        .where(and(lostTask, ofTools, taskAlive))
+        .where(and(lostTask, ofTools, taskAlive, callers))
         .limit(MAX_ROWS)
         .prepare(),
     next: () =>
       db
         .select({ wakeAt: tasks.wakeAt })
         .from(tasks)
-        .where(and(sql`tasks.instance_id is null and tasks.wake_at is not null`, ofTools))
+        .where(
+          and(
+            sql`tasks.instance_id is null and tasks.wake_at is not null`,
+            ...[ofTools, taskAlive, callers],
+          ),
+        )
         .orderBy(asc(tasks.wakeAt))
         .limit(1)
         .prepare(),
@@ -142,16 +148,12 @@ export function taskWrites({ db }: Engine) {
     setSession: () =>
       db
         .update(tasks)
-        .set({ sessionId: sql`${placeholder("sessionId")}` })
+        .set({
+          sessionId: sql`(select sessions.id from sessions where sessions.id = ${placeholder("sessionId")})`,
+        })
         .where(heldTask)
         .prepare(),
     handOver: () => db.update(tasks).set({ callerInstance: null }).where(byId).prepare(),
-    requestCancel: () =>
-      db
-        .update(tasks)
-        .set({ cancelRequested: true, revision: sql`tasks.revision + 1`, updatedAt: now })
-        .where(byId)
-        .prepare(),
     finish: () =>
       db
         .update(tasks)
@@ -173,9 +175,15 @@ export function taskWrites({ db }: Engine) {
   });
 }
 
-/** Statements that change steps. */
+/** Statements that change steps, or ask for a cancellation. */
 export function stepWrites({ db }: Engine) {
   return lazily({
+    requestCancel: () =>
+      db
+        .update(tasks)
+        .set({ cancelRequested: true, revision: sql`tasks.revision + 1`, updatedAt: now })
+        .where(byId)
+        .prepare(),
     put: () =>
       db
         .insert(taskSteps)
@@ -192,6 +200,7 @@ export function stepWrites({ db }: Engine) {
         .onConflictDoUpdate({
           target: [taskSteps.taskId, taskSteps.name],
           set: {
+            request: sql`excluded.request`,
             result: sql`excluded.result`,
             failures: sql`excluded.failures`,
             at: sql`excluded.at`,

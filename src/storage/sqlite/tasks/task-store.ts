@@ -82,8 +82,10 @@ function readers(
             q.revisions.all({ ids: JSON.stringify(ids) }).map((row) => [row.id, row.revision]),
           ),
       ),
-    nextDue: (tools) =>
-      engine.readNow(() => runs.next.get({ tools: JSON.stringify(tools) })?.wakeAt ?? undefined),
+    nextDue: ({ instanceId, tools, own }) => {
+      const values = { instanceId, tools: JSON.stringify(tools), own: Number(own), ...passed() };
+      return engine.readNow(() => runs.next.get(values)?.wakeAt ?? undefined);
+    },
     held: (instanceId) =>
       engine.readNow(() => runs.held.all({ instanceId }).map((row) => ({ ...row, instanceId }))),
   };
@@ -138,8 +140,12 @@ function beginners(
         const before = { ...row, instanceId: null, attempt: 0 };
         return { task: taskOf(row), claimed: claimed(before, by.instanceId) };
       }),
-    async claim(instanceId, names, max) {
-      const values = { tools: JSON.stringify(names), now: clock.now(), ...passed() };
+    async claim({ instanceId, tools, own }, max) {
+      const values = {
+        ...{ tools: JSON.stringify(tools), own: Number(own), instanceId },
+        now: clock.now(),
+        ...passed(),
+      };
       const find = () => [...runs.lost.all(values), ...runs.due.all(values)].slice(0, max);
       if ((await engine.readNow(find)).length === 0) return [];
       return engine.free(() => {
@@ -202,7 +208,7 @@ function others(
           end(id, { status: "cancelled" });
           return "cancelled";
         }
-        if (!task.cancelRequested) writes.requestCancel.run({ id, now: clock.now() });
+        if (!task.cancelRequested) steps.requestCancel.run({ id, now: clock.now() });
         return "requested";
       }),
   };

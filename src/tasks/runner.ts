@@ -1,0 +1,246 @@
+// Runs tasks: those that this process begins, those that are due, and those that a dead process has left. One timer wakes it
+// for the next task that is due, however many wait.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../lib/clock.ts";
+import { AppError, interruptedError } from "../lib/errors.ts";
+import { rpcErrorOf } from "../protocol/errors.ts";
+import type { TaskNews } from "./news.ts";
+import { RunLeft, TaskRun } from "./run.ts";
+import {
+  type Beginner,
+  type Claimant,
+  type ClaimedTask,
+  DUE,
+  type NewTask,
+  type TaskEnd,
+  type TaskStore,
+} from "./store.ts";
+import type { Task } from "./task.ts";
+
+/** Tasks that run in one process at a time; further ones wait. */
+const MAX_RUNNING = 100;
+/** Maximum delay of a timer in Node. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The tools, as far as tasks concern them. */
+export interface TaskTools {
+  /** Names of the tools whose calls may be tasks. */
+  readonly taskTools: readonly string[];
+  /** True if an interrupted run may simply be run again. */
+  isIdempotent(tool: string): boolean;
+  /** Runs the task's handler. @throws RunLeft; the signal's reason when it was aborted */
+  execute(task: ClaimedTask, run: TaskRun): Promise<TaskEnd>;
+}
+
+export interface TaskRunnerOptions {
+  store: TaskStore;
+  news: TaskNews;
+  tools: TaskTools;
+  /** The instance of this process. */
+  instance: { readonly id: string; confirm(): Promise<void> };
+  clock: Clock;
+  /** Maximum number of open tasks of one principal. */
+  maxTasks: number;
+  maxRunning?: number;
+  onError(error: unknown): void;
+}
+
+interface Running {
+  run: TaskRun;
+  done: Promise<void>;
+  /** True if a later run can go on with the task. */
+  resumes(): boolean;
+}
+
+export class TaskRunner {
+  readonly #parts: TaskRunnerOptions;
+  readonly #running = new Map<string, Running>();
+  #watch: Disposable | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** True once this process also runs tasks that others began. */
+  #isOpen = false;
+  #closed = false;
+  #looking: Promise<void> | undefined;
+  #looksAgain = false;
+
+  constructor(parts: TaskRunnerOptions) {
+    this.#parts = parts;
+  }
+
+  /** Ids of the tasks that run here. */
+  get running(): string[] {
+    return [...this.#running.keys()];
+  }
+
+  /** Stores a task, and runs it here if there is a place. @throws AppError `limit`, `not_found` */
+  async begin(task: NewTask, { waits }: Pick<Beginner, "waits">): Promise<Task> {
+    const { store, instance, maxTasks, maxRunning = MAX_RUNNING } = this.#parts;
+    if (this.#closed) throw stopping();
+    this.#listen();
+    for (;;) {
+      const runs = this.#running.size < maxRunning;
+      const begun = await store.create(task, { instanceId: instance.id, runs, waits }, maxTasks);
+      if (begun !== "unregistered") {
+        if (begun.claimed) this.#start(begun.claimed);
+        else this.look();
+        return begun.task;
+      }
+      await instance.confirm();
+    }
+  }
+
+  /** From now on, runs tasks that others began, too. */
+  open(): void {
+    this.#isOpen = true;
+    this.#listen();
+    this.look();
+  }
+
+  /** Looks for tasks to run, now. */
+  look(): void {
+    void this.looked();
+  }
+
+  /** The same; resolves when it has begun all that it found. */
+  looked(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    if (this.#looking !== undefined) {
+      this.#looksAgain = true;
+      return this.#looking;
+    }
+    this.#looking = this.#lookUntilQuiet().finally(() => (this.#looking = undefined));
+    return this.#looking;
+  }
+
+  /** Ends the runs of tasks that other processes have taken over, and of those that somebody wants cancelled. */
+  async check(): Promise<void> {
+    if (this.#running.size === 0) return;
+    const before = [...this.#running.values()];
+    const held = await this.#parts.store.held(this.#parts.instance.id);
+    const byId = new Map(held.map((claim) => [claim.id, claim]));
+    for (const { run } of before) {
+      const claim = byId.get(run.id);
+      if (claim?.attempt === run.attempt) {
+        if (claim.cancelRequested && !run.isCancelled) run.cancel();
+      } else if (!run.isOver) run.lose();
+    }
+  }
+
+  /** True from the beginning of the close. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Stops all runs; resolves when the tasks are left to others, or ended as interrupted. Runs that nobody can go on with have
+   * `graceMs` to end by themselves.
+   */
+  async close(graceMs: number): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#watch?.[Symbol.dispose]();
+    await this.#looking;
+    const running = [...this.#running.values()];
+    const alone = running.filter(({ resumes }) => !resumes());
+    const ended = Promise.allSettled(alone.map(({ done }) => done));
+    if (alone.length > 0) await Promise.race([ended, sleep(graceMs, undefined, { ref: false })]);
+    for (const { run } of running) run.stop(stopping());
+    await Promise.allSettled(running.map(({ done }) => done));
+  }
+
+  get #claimant(): Claimant {
+    const { instance, tools } = this.#parts;
+    return { instanceId: instance.id, tools: tools.taskTools, own: !this.#isOpen };
+  }
+
+  #listen(): void {
+    this.#watch ??= this.#parts.news.watch((changed) => {
+      if (changed.includes("task", DUE)) this.look();
+      if (this.running.some((id) => changed.includes("task", id)))
+        this.check().catch(this.#parts.onError);
+    });
+  }
+
+  async #lookUntilQuiet(): Promise<void> {
+    do {
+      this.#looksAgain = false;
+      try {
+        await this.#take();
+      } catch (error) {
+        this.#parts.onError(error);
+        this.#wakeIn(1_000);
+      }
+    } while (this.#looksAgain && !this.#closed);
+  }
+
+  async #take(): Promise<void> {
+    const { store, clock, instance, maxRunning = MAX_RUNNING } = this.#parts;
+    const free = maxRunning - this.#running.size;
+    if (free <= 0) return; // the end of a run looks again
+    const claimed = await store.claim(this.#claimant, free);
+    if (claimed === "unregistered") {
+      await instance.confirm();
+      this.#looksAgain = true;
+      return;
+    }
+    for (const task of claimed) this.#start(task);
+    if (claimed.length === free) return;
+    const next = await store.nextDue(this.#claimant);
+    clearTimeout(this.#timer);
+    if (next !== undefined) this.#wakeIn(next - clock.now());
+  }
+
+  #wakeIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => this.look(), Math.min(Math.max(ms, 1), MAX_TIMER_MS)).unref();
+  }
+
+  #start(task: ClaimedTask): void {
+    const { maxRunning = MAX_RUNNING, store, news, clock } = this.#parts;
+    const run = new TaskRun(task, { store, news, clock });
+    const done = this.#perform(task, run)
+      .catch((error: unknown) => {
+        if (!(error instanceof RunLeft)) this.#parts.onError(error);
+      })
+      .finally(() => {
+        if (this.#running.get(run.id)?.run === run) this.#running.delete(run.id);
+        if (this.#running.size === maxRunning - 1) this.look();
+      });
+    const resumes = (): boolean => run.hasRecorded || this.#parts.tools.isIdempotent(task.tool);
+    this.#running.set(run.id, { run, done, resumes });
+  }
+
+  async #perform(task: ClaimedTask, run: TaskRun): Promise<void> {
+    const end = await this.#endOf(task, run);
+    if (end === undefined || run.isOver) return;
+    await run.noteSession();
+    if (await this.#parts.store.finish(run.claim, end)) this.#parts.news.changed(run.id);
+  }
+
+  /** Undefined for a task that is left to others. */
+  async #endOf(task: ClaimedTask, run: TaskRun): Promise<TaskEnd | undefined> {
+    const { tools, store } = this.#parts;
+    if (task.cancelRequested) return { status: "cancelled" };
+    const resumes = (): boolean => run.hasRecorded || tools.isIdempotent(task.tool);
+    if (task.orphaned || (task.lost && !resumes())) return interrupted();
+    try {
+      return await tools.execute(task, run);
+    } catch (error) {
+      if (error instanceof RunLeft) throw error;
+      if (run.isCancelled) return { status: "cancelled" };
+      if (!this.#closed) throw error;
+      if (!resumes()) return interrupted();
+      await store.release(run.claim);
+      return undefined;
+    }
+  }
+}
+
+const interrupted = (): TaskEnd => {
+  const error = { ...rpcErrorOf(interruptedError()), data: { interrupted: true, retryable: true } };
+  return { status: "failed", statusMessage: error.message, error: JSON.stringify(error) };
+};
+
+const stopping = (): AppError =>
+  new AppError("busy", "The server is stopping.", { hint: "Try again." });
