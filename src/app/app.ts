@@ -22,6 +22,7 @@ import { activityOf, type Data, openData } from "./data.ts";
 import { type Additions, buildMcp } from "./mcp.ts";
 import { HttpServer } from "./server.ts";
 import { buildServices, modelOf, type Services } from "./services.ts";
+import { buildTasks, type TaskParts } from "./tasks.ts";
 
 export interface AppOptions extends Additions {
   config: Config;
@@ -89,6 +90,7 @@ interface Server {
   instances: Instances;
   presence: Presence;
   services: Services;
+  tasks: TaskParts;
   mcp: McpServerOptions;
   http: HttpServer;
 }
@@ -104,16 +106,17 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
         ...services.chat.running.map((id) => ({ kind: "turn" as const, id })),
         ...services.idempotentCalls.running.map((id) => ({ kind: "call" as const, id })),
         ...http.runningStreams.map((id) => ({ kind: "stream" as const, id })),
+        ...tasks.runner.running.map((id) => ({ kind: "task" as const, id })),
       ],
       onInterrupted: (interrupted) =>
         log.info({ interrupted }, "ended chat turns without an answer"),
       onDead: () => void (metrics.takeovers += 1),
-      adopt: () => http.adopt(),
+      adopt: () => Promise.all([http.adopt(), tasks.runner.looked()]),
       async giveUp() {
         metrics.takenOver += 1;
         log.warn("another process took this one for dead, and has ended or taken over its calls");
         connected.renew();
-        await http.giveUp();
+        await Promise.all([http.giveUp(), tasks.runner.check()]);
       },
     },
     onError,
@@ -121,7 +124,11 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
   const { connected, presence } = buildPresence(data, instances, closing);
   const model = modelOf(data);
   const services: Services = buildServices(data, model, instances, closing);
-  const mcp = buildMcp(data, services, model, options);
+  const tasks: TaskParts = buildTasks(data, instances, {
+    registry: () => mcp.registry,
+    life: { stillHold: (credentials) => http.authenticator.stillHold(credentials) },
+  });
+  const mcp: McpServerOptions = buildMcp(data, services, model, tasks, options);
   const http: HttpServer = new HttpServer({
     config,
     mcp,
@@ -145,7 +152,7 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
     onError,
   });
   closing.defer(() => http.close());
-  return { model, instances, presence, services, mcp, http };
+  return { model, instances, presence, services, tasks, mcp, http };
 }
 
 /** Account of the clients that are connected to this process. */
@@ -171,7 +178,7 @@ function buildPresence(
 /** From the start to the stop. */
 function lifeOf(
   { config, clock, log, storage, delivery, cleanup }: Data,
-  { model, instances, presence, services, mcp, http }: Server,
+  { model, instances, presence, services, tasks, mcp, http }: Server,
   toolFolder: ToolFolder | undefined,
   closing: AsyncDisposableStack,
 ): Pick<App, "start" | "listen" | "serveStdio" | "stop"> {
@@ -194,6 +201,7 @@ function lifeOf(
       await instances.start();
       closing.defer(() => instances.stop());
       closing.defer(() => services.idempotentCalls.close());
+      closing.defer(() => tasks.runner.close(config["shutdown-grace"]));
       cleanup.start(config["cleanup-interval"], () =>
         storage.instances.claim("cleanup", instances.id),
       );
@@ -203,6 +211,7 @@ function lifeOf(
     async listen() {
       if (config["max-age"] !== undefined) await storage.rememberMaxAge();
       const listener = await http.listen(closing);
+      tasks.runner.open();
       started(listener.origin);
       return listener;
     },
@@ -221,6 +230,7 @@ function lifeOf(
         output,
       );
       delivery.add(connection);
+      tasks.runner.open();
       closing.defer(async () => {
         await connection.close();
         await connection.closed;

@@ -32,6 +32,7 @@ type Kind =
   | "state key"
   | "stream"
   | "request key" // with its outcome
+  | "task"
   | "audit entry"
   | "console session"
   | "OAuth client"
@@ -278,6 +279,7 @@ function cleanupOf(
       "state key": storage.state,
       stream: storage.streams,
       "request key": storage.keyedCalls,
+      task: storage.tasks,
       "audit entry": storage.audit,
       "console session": storage.browserSessions,
       "OAuth token": storage.oauthRecords,

@@ -104,6 +104,7 @@ export function buildEras({
   const listens = new ListenStreams({
     info: mcp.info,
     registry: mcp.registry,
+    tasks: mcp.tasks,
     clients,
     subscriptions,
     presence,

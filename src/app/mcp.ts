@@ -25,6 +25,7 @@ import type { Tool } from "../tools/tool.ts";
 import { VERSION } from "../version.ts";
 import type { Data } from "./data.ts";
 import type { Services } from "./services.ts";
+import type { TaskParts } from "./tasks.ts";
 
 /** Tools, prompts and resources that a program adds to the built-in ones. */
 export interface Additions {
@@ -41,6 +42,7 @@ export function buildMcp(
   data: Data,
   services: Services,
   model: ChatModel,
+  { tasks, calls }: Pick<TaskParts, "tasks" | "calls">,
   { tools = [], resources = [], prompts = [] }: Additions,
 ): McpServerOptions {
   const { config, clock, storage, metrics, log } = data;
@@ -55,7 +57,7 @@ export function buildMcp(
     services,
     states,
     log,
-    { changes: config.tools !== undefined, toolsets: config.toolset },
+    { changes: config.tools !== undefined, toolsets: config.toolset, tasks: calls },
   );
   return {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
@@ -69,6 +71,7 @@ export function buildMcp(
       services.idempotentCalls,
     ),
     subscriptions: storage.subscriptions,
+    tasks,
     requestLog: new RequestLog({ registry, metrics, log }),
   };
 }

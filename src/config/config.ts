@@ -69,6 +69,7 @@ const server = {
     "each principal has one home; own opens new sessions; none refuses such calls",
   ),
   "live-clients": required(count, "1000", "idle clients kept in memory"),
+  "task-after": required(duration, "45s", "answer a longer call of a task tool with its task"),
   "shutdown-grace": required(interval, "10s", "longest time for running calls to finish at a stop"),
 } as const;
 
@@ -129,6 +130,7 @@ const retention = {
     details: "they must send initialize again; 90d applies if max-age is never",
   }),
   "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),
+  "task-age": required(duration, "7d", "keep a task so long after its beginning"),
   "stream-grace": required(interval, "10m", "time in which an ended stream can be resumed"),
 } as const;
 
@@ -185,6 +187,7 @@ const sessionLimits = {
 
 const principalLimits = {
   "max-sessions": required(count, "10000", "most sessions of one principal"),
+  "max-tasks": required(count, "10000", "most tasks of one principal that have not ended"),
   "max-clients": required(
     count,
     "10000",

@@ -29,6 +29,7 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid_envelope: 400,
   header_mismatch: 400,
   unsupported_version: 400,
+  missing_capability: 400,
   unknown_resource: 404,
   unknown_client: 404,
   unauthenticated: 401,

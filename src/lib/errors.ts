@@ -25,6 +25,7 @@ export type RequestErrorCode =
   | "invalid_envelope" // the request's `_meta` of 2026-07-28 is wrong
   | "header_mismatch" // headers and body disagree
   | "unsupported_version" // the protocol version is not spoken here
+  | "missing_capability" // the client has not declared what this needs
   | "unknown_resource" // no resource has this URI, or the caller may not read it
   | "unknown_client" // no client has this `Mcp-Session-Id`
   // Faults in the HTTP request around the message:

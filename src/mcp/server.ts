@@ -1,6 +1,7 @@
 // The SDK's `Server` over the tool registry, the same for every transport and every client.
 import { inspect } from "node:util";
 import {
+  type CallToolResult,
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
   type ClientCapabilities,
@@ -21,6 +22,7 @@ import type { PromptRegistry } from "../prompts/registry.ts";
 import { RequestError } from "../protocol/errors.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
+import type { Tasks } from "../tasks/tasks.ts";
 import { failure } from "../tools/call-result.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { REQUEST_KEY_META } from "../tools/request-key.ts";
@@ -31,6 +33,7 @@ import { isLogLevel } from "./initialize.ts";
 import { readable } from "./messages/faults.ts";
 import { checkDeclared } from "./scopes.ts";
 import { offerSkill } from "./skill.ts";
+import { offerTasks, takesTasks } from "./tasks.ts";
 
 export interface ServerInfo {
   name: string;
@@ -45,6 +48,7 @@ export interface McpServerOptions {
   prompts: PromptRegistry;
   subscriptions: SubscriptionStore;
   requestLog: RequestLog;
+  tasks: Tasks;
 }
 
 export const MAX_SUBSCRIPTIONS = 1_000;
@@ -97,7 +101,10 @@ type Wrapping = Parameters<Server["_wrapHandler"]>;
 export function createServer(
   parts: McpServerOptions,
   callerOf: CallerOf,
-  options: Pick<ServerOptions, "supportedProtocolVersions"> = {},
+  {
+    era = "legacy",
+    ...options
+  }: Pick<ServerOptions, "supportedProtocolVersions"> & { era?: "legacy" | "modern" } = {},
 ): Server {
   const { info, registry } = parts;
   const changing = registry.changes ? { listChanged: true } : {};
@@ -119,6 +126,7 @@ export function createServer(
   offerResources(offer);
   offerSubscriptions(offer);
   offerPrompts(offer);
+  if (era === "modern") offerTasks(server, parts.tasks, callerOf);
   return server;
 }
 
@@ -166,7 +174,7 @@ function offerTools({ server, parts: { registry }, callerOf }: Offer): void {
     const { noQuestions } = caller;
     return isInputRequiredResult(result) && noQuestions !== undefined
       ? failure(`${params.name} has a question for its caller, but ${noQuestions}`, "invalid")
-      : result;
+      : (result as CallToolResult); // or a task, which the SDK lets pass
   });
 }
 
@@ -262,6 +270,7 @@ function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel
       if (isLogLevel(level)) await mcpReq.log(level, loggable(data)).catch(gone);
     },
     closeStream: () => http?.closeSSE?.(),
+    taskSupport: taskSupportOf(mcpReq),
     async progress(progress, total, message) {
       // Drop progress that is no number, which strict clients take for a broken connection, and progress that does not
       // grow.
@@ -277,6 +286,12 @@ function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel
       await mcpReq.notify({ method: "notifications/progress", params }).catch(gone);
     },
   };
+}
+
+/** Only 2026-07-28 has tasks, for those who declare the extension with the call. */
+function taskSupportOf({ envelope }: ServerContext["mcpReq"]): CallChannel["taskSupport"] {
+  if (envelope === undefined) return undefined;
+  return takesTasks(envelope) ? "taken" : "refused";
 }
 
 /** The data if JSON can hold it, else its text. */

@@ -56,6 +56,7 @@ const RPC_CODES: Readonly<Record<ErrorCode, number>> = {
   invalid_envelope: RPC.invalidParams,
   header_mismatch: RPC.headerMismatch,
   unsupported_version: RPC.unsupportedVersion,
+  missing_capability: RPC.missingCapability,
   unknown_resource: RPC.resourceNotFound,
   unknown_client: RPC.sessionNotFound,
   unauthenticated: RPC.server,

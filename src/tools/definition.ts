@@ -36,6 +36,9 @@ export interface Definition {
   frees: boolean;
   deletesSession: boolean;
   session: unknown;
+  /** `optional`, `required`, or a function. */
+  task: unknown;
+  prepare: ((context: unknown) => unknown) | undefined;
   handler(context: unknown): unknown;
 }
 
@@ -52,7 +55,10 @@ const FIELDS = [
     "_meta",
   ],
   ...["input", "inputSchema", "output", "scope", "toolset", "timeoutMs", "frees", "deletesSession"],
+  ...["task", "prepare"],
 ];
+const TASK_MODES: readonly unknown[] = ["optional", "required"];
+
 /** Maximum delay of a timer in Node. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -78,6 +84,12 @@ export function readDefinition(definition: unknown): Definition {
     throw new TypeError(
       `${whose}: session: expected one of ${POLICIES.join(", ")}, or a function.`,
     );
+
+  const { task, prepare } = given;
+  if (task !== undefined && typeof task !== "function" && !TASK_MODES.includes(task))
+    throw new TypeError(`${whose}: task: expected one of ${TASK_MODES.join(", ")}, or a function.`);
+  if (prepare !== undefined && (typeof prepare !== "function" || task === undefined))
+    throw new TypeError(`${whose}: prepare: expected a function, for a tool with \`task\`.`);
 
   const scope = readScope(whose, given["scope"]);
   if (toolset !== undefined && !TOOLSETS.includes(toolset as Toolset))
@@ -125,6 +137,8 @@ export function readDefinition(definition: unknown): Definition {
     output,
     response,
     session,
+    task,
+    prepare: prepare as Definition["prepare"],
     handler: handler as Definition["handler"],
   };
 }

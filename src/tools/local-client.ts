@@ -51,7 +51,9 @@ export class LocalClient {
     options: LocalCallOptions = {},
   ): Promise<CallToolResult | InputRequiredResult> {
     const caller = { principal: LOCAL, target: this.#target, requestId: newId() };
-    return this.#registry.call(name, args, { caller, channel: this.#channel(options) });
+    const call = { caller, channel: this.#channel(options) };
+    // It takes no tasks: it waits for their end.
+    return this.#registry.call(name, args, call) as Promise<CallToolResult | InputRequiredResult>;
   }
 
   #channel({
@@ -71,6 +73,7 @@ export class LocalClient {
       requestKey,
       inputResponses,
       requestState: <T>() => requestState as T | undefined,
+      taskSupport: "waits",
       closeStream: () => undefined,
     };
   }

@@ -12,13 +12,14 @@ import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import { ToolMistake } from "../definitions/mistake.ts";
 import { asTool } from "../definitions/running.ts";
 import { fieldOf } from "../definitions/schema.ts";
-import { toAppError } from "../lib/errors.ts";
+import { AppError, toAppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { unstorable } from "../lib/json/storable.ts";
 import { RequestError } from "../protocol/errors.ts";
 import { requestOf } from "../protocol/request-state-use.ts";
 import type { Asked, OpenedState, RequestStates } from "../protocol/request-state.ts";
 import type { Caller } from "../sessions/session.ts";
+import { RunLeft, type TaskRun } from "../tasks/run.ts";
 import { type FailedCall, failureLevel, logFailure } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
@@ -26,9 +27,10 @@ import { CallActivity, type CallEnding, Stopped, type Watched } from "./call-act
 import { failure, named, outcomeOfResult } from "./call-result.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { onceOf, withRequestKey } from "./request-key.ts";
-import { isQuestion } from "./results.ts";
+import { isQuestion, isTaskCreated, type Settled } from "./results.ts";
 import type { Call, CallChannel, OpenedSession } from "./session/context.ts";
 import type { SessionServices } from "./session/session-handle.ts";
+import type { TaskCalls } from "./tasks/task-calls.ts";
 import { ToolLists } from "./tool-lists.ts";
 import type { Tool } from "./tool.ts";
 
@@ -43,7 +45,16 @@ const TOOLS: Kind<Tool> = {
 export const toolCatalogue = (builtIn: readonly Tool[]): Catalogue<Tool> =>
   Catalogue.of(TOOLS, builtIn);
 
+/** A run of a task. */
+export interface TaskRunOptions extends Pick<Call, "caller" | "channel"> {
+  run: TaskRun;
+  /** The task's session, if it has one, and the id of the one that it may open. */
+  place: { session: string | undefined; newSessionId: string };
+}
+
 export interface RegistryOptions {
+  /** Begins tasks. Without it, calls that would be tasks fail. */
+  tasks?: TaskCalls | undefined;
   /** True if `use` may be called later: clients are told at the start that the list can change. */
   changes?: boolean;
   /** The toolsets that `list` shows to callers without a choice of their own. */
@@ -62,6 +73,7 @@ export class ToolRegistry {
   readonly #toolsets: readonly ToolsetName[];
   readonly #services: SessionServices;
   readonly #states: RequestStates;
+  readonly #tasks: TaskCalls | undefined;
   readonly #log: Logger;
 
   constructor(
@@ -69,7 +81,7 @@ export class ToolRegistry {
     services: SessionServices,
     states: RequestStates,
     log: Logger,
-    { changes = false, toolsets = ["core"] }: RegistryOptions = {},
+    { changes = false, toolsets = ["core"], tasks }: RegistryOptions = {},
   ) {
     this.changes = changes;
     this.#toolsets = toolsets;
@@ -77,6 +89,7 @@ export class ToolRegistry {
     this.#lists = new ToolLists(fixed);
     this.#services = services;
     this.#states = states;
+    this.#tasks = tasks;
     this.#log = log;
   }
 
@@ -134,6 +147,11 @@ export class ToolRegistry {
     return (annotations?.readOnlyHint || annotations?.idempotentHint) ?? false;
   }
 
+  /** Names of the tools whose calls may be tasks. */
+  get taskTools(): readonly string[] {
+    return this.#all.items.filter(({ isTask }) => isTask).map(({ name }) => name);
+  }
+
   /**
    * Runs a tool. A failure inside the tool is a result with `isError`, written for a model.
    * @throws RequestError for an unknown tool or a wrong `requestState`; the signal's reason when the call was
@@ -143,14 +161,8 @@ export class ToolRegistry {
     name: string,
     args: unknown,
     { caller, channel }: Pick<Call, "caller" | "channel">,
-  ): Promise<CallToolResult | InputRequiredResult> {
-    const tool = this.#all.get(name);
-    if (tool === undefined) {
-      throw new RequestError(
-        "invalid_params",
-        `Unknown tool: ${name}. tools/list names the tools there are.`,
-      );
-    }
+  ): Promise<Settled> {
+    const tool = this.#find(name);
     const watched = this.activity.begin(name, caller.principal, channel, tool.response !== "json");
     let ending: CallEnding = { outcome: "error" };
     try {
@@ -165,12 +177,41 @@ export class ToolRegistry {
     }
   }
 
+  /**
+   * Runs the handler of a task. @throws RunLeft when the task waits, RequestError and ProtocolError as its end, the
+   * signal's reason
+   */
+  async runTask(name: string, args: unknown, task: TaskRunOptions): Promise<CallToolResult> {
+    const { channel, caller, run } = task;
+    const watched = {
+      ...{ channel, isStopped: false },
+      set session(id: string | undefined) {
+        if (id !== undefined) run.session = id;
+      },
+    };
+    const result = await this.#call(this.#find(name), args, caller, watched, task);
+    return isQuestion(result)
+      ? run.question(result.inputRequests ?? {}, result.requestState)
+      : (result as CallToolResult);
+  }
+
+  /** @throws RequestError */
+  #find(name: string): Tool {
+    const tool = this.#all.get(name);
+    if (tool !== undefined) return tool;
+    throw new RequestError(
+      "invalid_params",
+      `Unknown tool: ${name}. tools/list names the tools there are.`,
+    );
+  }
+
   async #call(
     tool: Tool,
     args: unknown,
     caller: Caller,
-    watched: Watched,
-  ): Promise<CallToolResult | InputRequiredResult> {
+    watched: Pick<Watched, "channel" | "session" | "isStopped">,
+    task?: TaskRunOptions,
+  ): Promise<Settled> {
     const { name } = tool;
     const { channel } = watched;
     const fault = unstorable("", args ?? {});
@@ -183,17 +224,25 @@ export class ToolRegistry {
     let session: string | null = null;
     let opened: OpenedSession | undefined;
     try {
-      const opening = await this.#openRound(asked, channel);
+      const opening = task ? undefined : await this.#openRound(asked, channel);
       const round = opening?.state as Carried | undefined;
       const input = withRequestKey(tool, parsed.input, channel.requestKey);
-      const newSessionId = round?.session ?? newId();
+      const newSessionId = task?.place.newSessionId ?? round?.session ?? newId();
       const isBuiltIn = this.#all.isBuiltIn(name);
       const once = onceOf(tool, input, channel.requestKey, isBuiltIn);
+      const ownChannel = round ? { ...channel, requestState: <T>() => round.state as T } : channel;
       const call: Call = {
         caller,
-        channel: round ? { ...channel, requestState: <T>() => round.state as T } : channel,
+        channel: ownChannel,
         input,
-        session: parsed.session,
+        task: task?.run,
+        beginTask: (start) => {
+          if (this.#tasks === undefined) throw new AppError("internal", "Tasks are not run here.");
+          const hasOutput = tool.wire.outputSchema !== undefined;
+          const asked = { tool: name, args, hasOutput, caller, channel: ownChannel };
+          return this.#tasks.begin(start, asked);
+        },
+        session: task?.place.session ?? parsed.session,
         newSessionId,
         once,
         round: opening && {
@@ -213,10 +262,12 @@ export class ToolRegistry {
         },
       };
       const result = await (isBuiltIn ? tool.run(call) : asTool(name, () => tool.run(call)));
+      if (isTaskCreated(result) || (task && isQuestion(result))) return result;
       return isQuestion(result)
         ? await this.#nextRound(asked, result, { session: newSessionId, worked: session }, opening)
         : named(result, session, { opened, namesSession: tool.namesSession });
     } catch (error) {
+      if (error instanceof RunLeft) throw error;
       if (watched.isStopped) return failure(new Stopped().message, "interrupted");
       channel.signal.throwIfAborted();
       if (isOfRequest(error)) throw error;
@@ -285,7 +336,7 @@ interface Carried {
   worked: string | null;
 }
 
-function endingOf(result: CallToolResult | InputRequiredResult): CallEnding {
+function endingOf(result: Settled): CallEnding {
   const outcome = outcomeOfResult(result);
   const first = result.isError === true ? (result as CallToolResult).content[0] : undefined;
   return { outcome, reason: first?.type === "text" ? first.text : undefined };

@@ -11,15 +11,27 @@ import { ToolMistake } from "../definitions/mistake.ts";
 import { fieldOf, type PreparedSchema } from "../definitions/schema.ts";
 import { describeFault, findJsonFault } from "../lib/json/json-fault.ts";
 
+/** The answer to a call that became a task. */
+export interface TaskCreated extends Record<string, unknown> {
+  resultType: "task";
+  taskId: string;
+}
+
 /** A result that is ready to be sent, except for the session in `_meta`. */
-export type Settled = CallToolResult | InputRequiredResult;
+export type Settled = CallToolResult | InputRequiredResult | TaskCreated;
+
+export const isTaskCreated = (result: Settled): result is TaskCreated =>
+  result["resultType"] === "task" && typeof result["taskId"] === "string";
 
 /** True for a result that asks the client for input. */
 export const isQuestion = (result: Settled): result is InputRequiredResult =>
-  !("content" in result);
+  !("content" in result) && !isTaskCreated(result);
 
 export const isSettled = (result: unknown): boolean =>
-  isObject(result) && (Array.isArray(result["content"]) || isInputRequiredResult(result));
+  isObject(result) &&
+  (Array.isArray(result["content"]) ||
+    isInputRequiredResult(result) ||
+    isTaskCreated(result as Settled));
 
 const WHOLE = "result";
 const DATA = "structuredContent";

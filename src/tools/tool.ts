@@ -1,25 +1,34 @@
 // The definition of tools with `defineTool`. Built-in tools use it too; there is no second, private way.
-import type { Icon, Tool as WireTool, ToolAnnotations } from "@modelcontextprotocol/server";
+import type {
+  CallToolResult,
+  Icon,
+  InputRequiredResult,
+  Tool as WireTool,
+  ToolAnnotations,
+} from "@modelcontextprotocol/server";
 import type { z } from "zod";
 import type { Scope } from "../auth/principal.ts";
 import type { Toolset } from "../config/toolsets.ts";
+import { ToolMistake } from "../definitions/mistake.ts";
 import type {
   JsonObjectSchema,
   ObjectSchema,
   OutputOf,
   PreparedSchema,
 } from "../definitions/schema.ts";
+import type { TaskHandle } from "../tasks/run.ts";
 import { readDefinition, type ResponseForm } from "./definition.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { takesRequestKey } from "./request-key.ts";
 import type { Settled } from "./results.ts";
-import type { Call, SessionPolicy, ToolContext, ToolResult } from "./session/context.ts";
+import type { Call, SessionPolicy, TaskMode, ToolContext, ToolResult } from "./session/context.ts";
 import { withSession } from "./session/with-session.ts";
 
 export interface ToolSpec<
   Input extends ObjectSchema,
   Policy extends SessionPolicy,
   Output extends ObjectSchema | undefined = undefined,
+  Task extends TaskChoice<OutputOf<Input>> | undefined = undefined,
 > {
   name: string;
   title?: string;
@@ -56,10 +65,27 @@ export interface ToolSpec<
    * the first, although the session is gone. Default: false.
    */
   deletesSession?: boolean;
-  handler(
+  /**
+   * Makes a call a task, which outlives its request and the process. `required`: always; `optional`: where the caller can take
+   * one, or the call takes longer than the setting `task-after`; may depend on the arguments.
+   */
+  task?: Task;
+  /** Runs before a task begins. A question that it returns (`inputRequired(…)`) is asked first, and its answers go on. */
+  prepare?(
     context: ToolContext<OutputOf<Input>, Policy>,
+  ):
+    | InputRequiredResult
+    | CallToolResult
+    | void
+    | Promise<InputRequiredResult | CallToolResult | void>;
+  handler(
+    context: ToolContext<OutputOf<Input>, Policy> &
+      (Task extends undefined ? unknown : { task: TaskHandle }),
   ): ToolResult<Output> | Promise<ToolResult<Output>>;
 }
+
+/** A tool's choice of tasks; undefined from its function means that this call is none. */
+export type TaskChoice<Input> = TaskMode | ((input: Input) => TaskMode | undefined);
 
 /** A tool that is ready for registration. */
 export interface Tool {
@@ -80,6 +106,8 @@ export interface Tool {
   readonly frees: boolean;
   /** True if the tool deletes the session of the call. */
   readonly deletesSession: boolean;
+  /** True if its calls may be tasks. */
+  readonly isTask: boolean;
   /** Schema of the arguments without `session`. */
   readonly input: PreparedSchema;
   run(call: Call): Promise<Settled>;
@@ -92,9 +120,10 @@ export function defineTool<
   Input extends ObjectSchema = z.ZodObject<Record<never, never>>,
   Policy extends SessionPolicy = "required",
   Output extends ObjectSchema | undefined = undefined,
->(spec: ToolSpec<Input, Policy, Output>): Tool {
+  Task extends TaskChoice<OutputOf<Input>> | undefined = undefined,
+>(spec: ToolSpec<Input, Policy, Output, Task>): Tool {
   const { wire, headers, input, output, response, scope, toolset, ...more } = readDefinition(spec);
-  const { timeoutMs, frees, deletesSession, session, handler } = more;
+  const { timeoutMs, frees, deletesSession, session, handler, task, prepare } = more;
   const tool: Tool = {
     name: wire.name,
     wire,
@@ -107,14 +136,28 @@ export function defineTool<
     takesRequestKey: takesRequestKey(spec.input),
     frees,
     deletesSession,
+    isTask: task !== undefined,
     input,
     run: withSession(
       session as Policy | ((input: OutputOf<Input>) => Policy),
       (context: ToolContext<OutputOf<Input>, Policy>) => handler.call(spec, context) as ToolResult,
-      { output, timeoutMs },
+      {
+        ...{ output, timeoutMs, task: modeOf(task) },
+        prepare: prepare && ((context) => prepare.call(spec, context)),
+      },
     ),
   };
   return Object.freeze(Object.assign(tool, { [TOOL]: true }));
+}
+
+function modeOf(task: unknown): ((input: unknown) => TaskMode | undefined) | undefined {
+  if (task === undefined) return undefined;
+  return (input) => {
+    const mode: unknown =
+      typeof task === "function" ? (task as (input: unknown) => unknown)(input) : task;
+    if (mode === undefined || mode === "optional" || mode === "required") return mode;
+    throw new ToolMistake("task", "its function gives optional, required or nothing");
+  };
 }
 
 /** True if a value, such as a module's export, is a tool. */

@@ -69,6 +69,7 @@ describe("without any source", () => {
       "pool-size": 10,
       "auth-server": "auto",
       "temporary-age": 60 * MINUTE,
+      "task-age": 7 * DAY,
       "cleanup-interval": 10 * MINUTE,
       durability: "full",
       toolset: ["core"],
@@ -83,6 +84,7 @@ describe("without any source", () => {
       "max-headers": 16 * 1024,
       "max-depth": 200,
       "max-sessions": 10_000,
+      "max-tasks": 10_000,
       "max-clients": 10_000,
       "max-streams": 5_000,
       "max-messages": 100_000,
@@ -101,6 +103,7 @@ describe("without any source", () => {
       "default-session": "home",
       "live-clients": 1000,
       "shutdown-grace": 10_000,
+      "task-after": 45_000,
       metrics: true,
       "log-level": "warn",
     });

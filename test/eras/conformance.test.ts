@@ -11,7 +11,7 @@ it("passes all 30 scored scenarios of 2025-11-25 and the 3 that are not scored",
 });
 
 it(
-  "passes all 37 scored scenarios of 2026-07-28 and the 3 that are not scored, without a warning",
+  "passes all 37 scored scenarios of 2026-07-28, the 3 that are not scored, and all of tasks, without a warning",
   BUSY,
   async () => {
     await expectModern(await serve());

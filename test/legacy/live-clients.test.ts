@@ -10,6 +10,8 @@ import { SigningKeys } from "../../src/protocol/signing-keys.ts";
 import { resourceCatalogue, ResourceRegistry } from "../../src/resources/registry.ts";
 import type { Client } from "../../src/sessions/session.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import { TaskNews } from "../../src/tasks/news.ts";
+import { Tasks } from "../../src/tasks/tasks.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
 import { toolCatalogue, ToolRegistry } from "../../src/tools/registry.ts";
@@ -32,6 +34,7 @@ async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
     resources: new ResourceRegistry(resourceCatalogue([])),
     prompts: new PromptRegistry(promptCatalogue([]), states, {} as never),
     subscriptions: storage.subscriptions,
+    tasks: new Tasks(storage.tasks, new TaskNews(storage.changes)),
     requestLog: new RequestLog({ registry: noTools, metrics: new Metrics(), log }),
     streams: storage.streams,
     maxEvents: 100,

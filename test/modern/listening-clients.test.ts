@@ -8,6 +8,8 @@ import { ConcurrencyLimit } from "../../src/mcp/calls/concurrency-limit.ts";
 import { ListenStreams } from "../../src/mcp/modern/listen-streams.ts";
 import type { ClientStore } from "../../src/sessions/store.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import { TaskNews } from "../../src/tasks/news.ts";
+import { Tasks } from "../../src/tasks/tasks.ts";
 import { connect } from "../support/clients.ts";
 import { command } from "../support/command.ts";
 import { openDatabase } from "../support/database.ts";
@@ -139,6 +141,7 @@ async function listensWith(change: (clients: ClientStore) => Partial<ClientStore
       openStreams: new ConcurrencyLimit(() => 99, "streams", "max-streams"),
       registry: { changes: false },
     },
+    tasks: new Tasks(storage.tasks, new TaskNews(storage.changes)),
     resolver: { peek: async () => undefined },
     ...{ subscriptions: storage.subscriptions, onError: fail },
   });

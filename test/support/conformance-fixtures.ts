@@ -9,6 +9,7 @@ import {
 import { z } from "zod";
 import { definePrompt, defineResource, type Tool } from "../../src/index.ts";
 import { fixture, inputPrompt, inputTools } from "./conformance-input.ts";
+import { taskTools } from "./conformance-tasks.ts";
 
 const PNG =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
@@ -178,6 +179,7 @@ export const tools: Tool[] = [
     },
   }),
   ...inputTools,
+  ...taskTools,
 ];
 
 export const resources = [

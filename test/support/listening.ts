@@ -18,11 +18,11 @@ export interface Listening {
 export async function listen(
   url: string,
   notifications: unknown,
-  { id = "news" }: Pick<ModernOptions, "id"> = {},
+  { id = "news", capabilities = {} }: Pick<ModernOptions, "id" | "capabilities"> = {},
 ): Promise<Listening> {
   const leaving = new AbortController();
   onTestFinished(() => leaving.abort());
-  const request = modernRequest("subscriptions/listen", { notifications }, { id });
+  const request = modernRequest("subscriptions/listen", { notifications }, { id, capabilities });
   const response = await postModern(url, request, { signal: leaving.signal });
   expect(response.headers.get("content-type")).toBe("text/event-stream");
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();

@@ -11,14 +11,16 @@ import type { Principal } from "../../auth/principal.ts";
 import { newId } from "../../lib/ids.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import type { Client } from "../../sessions/session.ts";
+import { missingTasks } from "../../tools/tasks/wire.ts";
 import type { List } from "../../updates/delivery.ts";
 import { MAX_SUBSCRIBED_BYTES } from "../../updates/store.ts";
 import { checkIntroduction, clientFromMeta, MODERN_VERSION } from "../initialize.ts";
 import { MAX_SUBSCRIPTIONS, MAX_URI_BYTES } from "../server.ts";
+import { takesTasks } from "../tasks.ts";
 
 /**
  * The resources to listen to, without duplicates.
- * @throws RequestError `invalid_params`
+ * @throws RequestError `invalid_params`, `missing_capability`
  */
 export function listenedUris(request: JSONRPCRequest): string[] {
   const wanted = request.params?.["notifications"];
@@ -27,6 +29,10 @@ export function listenedUris(request: JSONRPCRequest): string[] {
   if (!isSpecType.SubscriptionFilter(wanted))
     throw refusal("notifications: expected what to listen for, { resourceSubscriptions: […] }.");
   checkIntroduction(request, request.params?._meta);
+  if ("taskIds" in wanted && !takesTasks(request.params?._meta)) {
+    const { message, data } = missingTasks();
+    throw new RequestError("missing_capability", message, { request, data });
+  }
   const uris = [...new Set(wanted.resourceSubscriptions)];
   if (uris.some((uri) => Buffer.byteLength(uri) > MAX_URI_BYTES))
     throw refusal(`notifications: a uri has at most ${MAX_URI_BYTES} bytes.`);
@@ -38,6 +44,25 @@ export function listenedUris(request: JSONRPCRequest): string[] {
     );
   return uris;
 }
+
+/**
+ * The tasks to listen to, without duplicates, in a request that `listenedUris` accepts.
+ * @throws RequestError `invalid_params`
+ */
+export function listenedTasks(request: JSONRPCRequest): string[] {
+  const { taskIds } = request.params!["notifications"] as { taskIds?: unknown };
+  const ids = new Set<unknown>(Array.isArray(taskIds) ? taskIds : []);
+  const isValid = taskIds === undefined || Array.isArray(taskIds);
+  const texts = [...ids].filter((id) => typeof id === "string");
+  if (isValid && ids.size <= MAX_TASKS && texts.length === ids.size)
+    return texts.filter((id) => id.length <= MAX_ID);
+  const fault = `notifications: taskIds: expected a list of at most ${MAX_TASKS} ids.`;
+  throw new RequestError("invalid_params", fault, { request });
+}
+
+/** Maximum number of tasks of one stream, and length of their ids. */
+const MAX_TASKS = 100;
+const MAX_ID = 100;
 
 const bytesOf = (uris: readonly string[]): number =>
   uris.reduce((sum, uri) => sum + Buffer.byteLength(uri), 0);

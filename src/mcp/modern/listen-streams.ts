@@ -17,13 +17,21 @@ import { RequestError } from "../../protocol/errors.ts";
 import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
+import type { Tasks } from "../../tasks/tasks.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 import type { ConnectionHolder, List } from "../../updates/delivery.ts";
 import type { SubscriptionStore } from "../../updates/store.ts";
 import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
 import type { StreamAnswer } from "../calls/http-answer.ts";
 import { MAX_SUBSCRIPTIONS, type ServerInfo } from "../server.ts";
-import { listenedBytes, listenedLists, listenedUris, listeningClient } from "./listen-request.ts";
+import {
+  listenedBytes,
+  listenedLists,
+  listenedTasks,
+  listenedUris,
+  listeningClient,
+} from "./listen-request.ts";
+import { ownTasks, TaskFeed } from "./task-feed.ts";
 
 interface Listener {
   /** The request's id, which names the subscription. */
@@ -37,6 +45,7 @@ export interface ListenOptions {
   info: ServerInfo;
   registry: Pick<ToolRegistry, "changes">;
   clients: ClientStore;
+  tasks: Tasks;
   resolver: Pick<SessionResolver, "peek">;
   subscriptions: SubscriptionStore;
   presence: Presence;
@@ -64,12 +73,22 @@ export class ListenStreams implements ConnectionHolder {
   async open(request: JSONRPCRequest, caller: Caller): Promise<StreamAnswer> {
     const uris = listenedUris(request);
     const lists = this.#parts.registry.changes ? listenedLists(request) : new Set<List>();
-    const honored: SubscriptionFilter = {
+    const { id: owner } = caller.principal;
+    const taskIds = await ownTasks(this.#parts.tasks, listenedTasks(request), owner);
+    const honored: SubscriptionFilter & { taskIds?: string[] } = {
       ...Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true])),
       ...(uris.length > 0 && { resourceSubscriptions: uris }),
+      ...(taskIds.length > 0 && { taskIds }),
     };
     using held = new DisposableStack();
-    this.#acquire(caller.principal.id, listenedBytes(request, uris), held);
+    this.#acquire(owner, listenedBytes(request, [...uris, ...taskIds]), held);
+    const feed = new TaskFeed(
+      this.#parts.tasks,
+      { ids: taskIds, owner },
+      (params) => tell(listener, { jsonrpc: "2.0", method: "notifications/tasks", params }),
+      this.#parts.onError,
+    );
+    held.use(feed);
     const listener = await this.#listen(request, caller, { uris, lists }, held);
     const acknowledged = {
       jsonrpc: "2.0",
@@ -77,6 +96,7 @@ export class ListenStreams implements ConnectionHolder {
       params: { notifications: honored },
     } as const;
     tell(listener, acknowledged);
+    if (taskIds.length > 0) feed.start();
     if (Object.keys(honored).length === 0 || this.#closed) this.#complete(listener);
     return { stream: listener.sse };
   }

@@ -127,6 +127,7 @@ export class SharedServer {
   constructor(parts: McpServerOptions, era: Era) {
     this.#transport = new SharedTransport(parts.requestLog, era);
     const server = createServer(parts, ({ mcpReq }) => this.#transport.callerOf(mcpReq.id), {
+      era,
       supportedProtocolVersions: [
         ...(era === "modern" ? [MODERN_VERSION] : []),
         ...SUPPORTED_PROTOCOL_VERSIONS,

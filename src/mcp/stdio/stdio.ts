@@ -6,7 +6,7 @@ import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import type { Caller, SessionTarget } from "../../sessions/session.ts";
 import { why } from "../../telemetry/failures.ts";
 import type { ConnectionHolder } from "../../updates/delivery.ts";
-import { createServer, type McpServerOptions } from "../server.ts";
+import { type CallerOf, createServer, type McpServerOptions } from "../server.ts";
 import { EraChannels } from "./era-channels.ts";
 import { LoggingTransport } from "./logging-transport.ts";
 import { PipeTransport } from "./pipe-transport.ts";
@@ -52,11 +52,12 @@ export function serveOverStdio(
   const handles = [channels.legacy, channels.modern].map((transport) =>
     serveStdio(
       ({ era }) => {
-        const server = createServer(parts, ({ mcpReq }) => ({
+        const callerOf: CallerOf = ({ mcpReq }) => ({
           ...caller(),
           rpcId: mcpReq.id,
           requestId: pipe.requestId(mcpReq.id),
-        }));
+        });
+        const server = createServer(parts, callerOf, { era });
         servers[era] = server;
         return server;
       },

@@ -10,6 +10,8 @@ import type { CallingProgram, RequestInfo } from "../../definitions/request.ts";
 import type { InputOf, ObjectSchema } from "../../definitions/schema.ts";
 import type { StateUse } from "../../protocol/request-state-use.ts";
 import type { Caller, Session } from "../../sessions/session.ts";
+import type { TaskRun } from "../../tasks/run.ts";
+import type { Settled } from "../results.ts";
 import type { OwnSessions } from "./own-sessions.ts";
 import type { SessionHandle, SessionServices } from "./session-handle.ts";
 
@@ -20,6 +22,15 @@ import type { SessionHandle, SessionServices } from "./session-handle.ts";
  * argument `session`: see `sessionArgument`.
  */
 export type SessionPolicy = "required" | "created" | "optional" | "none" | "named";
+
+/**
+ * `taken`: the call may answer with a task. `refused`: it must not, although the protocol has tasks. `waits`: the caller waits
+ * for the end, however long that takes.
+ */
+export type TaskSupport = "taken" | "refused" | "waits";
+
+/** A call of a tool becomes a task always, or where the caller can take one. */
+export type TaskMode = "optional" | "required";
 
 /** The handler's connection to its caller during a call. */
 export interface CallChannel {
@@ -38,6 +49,8 @@ export interface CallChannel {
   inputResponses: Readonly<Record<string, unknown>> | undefined;
   /** The `requestState` that the earlier round returned. */
   requestState<T = unknown>(): T | undefined;
+  /** The caller's way with tasks; undefined for one that knows only tools. */
+  taskSupport?: TaskSupport | undefined;
   /** Ends the connection of this call's stream; the client reconnects for the rest. No effect over stdio. */
   closeStream(): void;
 }
@@ -100,8 +113,25 @@ export interface Round extends StateUse {
 /** A session that a call created without being asked to. */
 export type OpenedSession = Pick<Session, "name">;
 
+/** A task that a call begins, or a later round of the call goes on with. */
+export interface TaskStart {
+  mode: TaskMode;
+  /** The id of the task. */
+  id: string;
+  /** The session of the call, if it has one already. */
+  sessionId: string | null;
+  /** Aborted when no caller waits any more. */
+  signal: AbortSignal;
+  /** True if a repeated call asks for the same task. */
+  isKeyed: boolean;
+}
+
 /** One call of a tool, with validated arguments. */
 export interface Call {
+  /** The run of the task that this is. */
+  task?: TaskRun | undefined;
+  /** Begins a task; resolves to the answer to its caller. */
+  beginTask(start: TaskStart): Promise<Settled>;
   once?: Once | undefined;
   round?: Round | undefined;
   /** The id of the session that the call may create; the same in all rounds. */

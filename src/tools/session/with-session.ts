@@ -1,4 +1,5 @@
 // Finds the session of a call, checks the caller's access, and passes the session to the handler.
+import type { CallToolResult } from "@modelcontextprotocol/server";
 import type { CurrentSession } from "../../clients/session-resolver.ts";
 import { ToolMistake } from "../../definitions/mistake.ts";
 import type { PreparedSchema } from "../../definitions/schema.ts";
@@ -10,9 +11,16 @@ import { invalidState } from "../../protocol/request-state.ts";
 import type { Caller } from "../../sessions/session.ts";
 import { isQuestion, isSettled, settle, type Settled } from "../results.ts";
 import { changesOf, idsFrom } from "./changes.ts";
-import type { Call, OpenedSession, SessionPolicy, ToolContext, ToolResult } from "./context.ts";
+import type {
+  Call,
+  OpenedSession,
+  SessionPolicy,
+  TaskMode,
+  ToolContext,
+  ToolResult,
+} from "./context.ts";
 import { OwnSessions } from "./own-sessions.ts";
-import { SessionHandle } from "./session-handle.ts";
+import { type Run as ChangingRun, SessionHandle } from "./session-handle.ts";
 
 type Handler<Input, Policy extends SessionPolicy> = (
   context: ToolContext<Input, Policy>,
@@ -28,9 +36,13 @@ interface Handled {
   opened?: OpenedSession | undefined;
 }
 
-interface ResultOptions {
+interface ResultOptions<Input> {
   output?: PreparedSchema | undefined;
   timeoutMs?: number | undefined;
+  /** Undefined for a call that is no task. */
+  task?: ((input: Input) => TaskMode | undefined) | undefined;
+  /** Runs before a task begins; a question that it returns comes first. */
+  prepare?: ((context: never) => unknown) | undefined;
 }
 
 /**
@@ -40,7 +52,7 @@ interface ResultOptions {
 export function withSession<Input, Policy extends SessionPolicy>(
   wanted: Policy | ((input: Input) => Policy),
   handler: Handler<Input, Policy>,
-  { output, timeoutMs }: ResultOptions = {},
+  { output, timeoutMs, task, prepare }: ResultOptions<Input> = {},
 ): (call: Call) => Promise<Settled> {
   return async (call) => {
     const { caller, services, channel, once, round, newSessionId } = call;
@@ -61,23 +73,17 @@ export function withSession<Input, Policy extends SessionPolicy>(
       const change = changesOf(services.updates, caller, made);
       const changing = { caller, change, newId: idsFrom(spare) };
       if (current?.hasId) call.onSession(current.id);
+      const contextOf: ContextOf<Input, Policy> = (signal) =>
+        contextFor(call, current, changing, signal);
       const left = services.runningCalls.enter(() => (current?.hasId ? current.id : undefined));
-      const working = within(timeoutMs, run.signal, (signal) =>
-        handler({
-          ...channel,
-          signal,
-          input,
-          session: (current && new SessionHandle(services, current, changing)) as ToolContext<
-            Input,
-            Policy
-          >["session"],
-          sessionArgument: call.session,
-          sessions: new OwnSessions(services, changing),
-          principal: caller.principal,
-        }),
-      );
-      const returned = await working.finally(left);
-      const result = await settle(returned, output);
+      const mode = call.task === undefined ? task?.(input) : undefined;
+      const act = async (): Promise<Settled> => {
+        if (mode === undefined)
+          return settle(await perform(handler, call, contextOf, { timeoutMs, ...run }), output);
+        const ask = () => prepare?.(contextOf(run.signal) as never);
+        return begin(call, { mode, run, there, prepare: ask });
+      };
+      const result = await act().finally(left);
       if (!current?.hasId) return { result, session: undefined };
       if (deletes) return { result, session: undefined, deleted: current.id };
       return { result, session: current.id, opened: openedIn(current, caller) };
@@ -125,6 +131,74 @@ export function withSession<Input, Policy extends SessionPolicy>(
     }
   };
 }
+
+function contextFor<Input, Policy extends SessionPolicy>(
+  call: Call,
+  current: CurrentSession | undefined,
+  changing: ChangingRun,
+  signal: AbortSignal,
+): ToolContext<Input, Policy> {
+  const { services, channel, caller } = call;
+  const session = current && new SessionHandle(services, current, changing);
+  return {
+    ...channel,
+    signal,
+    input: call.input as Input,
+    session: session as ToolContext<Input, Policy>["session"],
+    sessionArgument: call.session,
+    sessions: new OwnSessions(services, changing),
+    principal: caller.principal,
+  };
+}
+
+type ContextOf<Input, Policy extends SessionPolicy> = (
+  signal: AbortSignal,
+) => ToolContext<Input, Policy>;
+
+/** Runs the handler, with its task if this is the run of one. */
+const perform = <Input, Policy extends SessionPolicy>(
+  handler: Handler<Input, Policy>,
+  { task }: Call,
+  contextOf: ContextOf<Input, Policy>,
+  { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal },
+) =>
+  within(timeoutMs, signal, (limited) => {
+    const context = contextOf(limited);
+    if (task === undefined) return handler(context);
+    const withTask = { ...context, task };
+    return task.within(() => handler(withTask));
+  });
+
+interface Beginning {
+  mode: TaskMode;
+  run: Pick<Run, "signal" | "newSessionId">;
+  /** The session of the call, if there is one already. */
+  there: CurrentSession | undefined;
+  prepare(): unknown;
+}
+
+/** Begins a task in place of the handler, or goes on with that of an earlier round. */
+async function begin(
+  { channel, beginTask, once }: Call,
+  { mode, run, there, prepare }: Beginning,
+): Promise<Settled> {
+  const begun = channel.requestState<{ [TASK_STATE]?: string }>()?.[TASK_STATE];
+  if (begun === undefined) {
+    const prepared = await settle(await prepare());
+    if (isQuestion(prepared) || (prepared as CallToolResult).isError === true) return prepared;
+  }
+  return beginTask({
+    mode,
+    // A repeated call finds the same task.
+    id: begun ?? run.newSessionId,
+    sessionId: there === undefined ? null : (await there.create()).id,
+    signal: run.signal,
+    isKeyed: once !== undefined,
+  });
+}
+
+/** Key of the task's id in the state of a call that asks a task's question. */
+export const TASK_STATE = "holdfast/task";
 
 export const POLICIES: readonly unknown[] = ["required", "created", "optional", "none", "named"];
 

@@ -1,0 +1,79 @@
+// The notifications of tasks on one `subscriptions/listen` stream (SEP-2663): the whole task after each change, and as it is at the
+// beginning. Nothing is stored: a client that comes back is told anew.
+import { type Task, hasEnded } from "../../tasks/task.ts";
+import type { Tasks } from "../../tasks/tasks.ts";
+import { detailedTask } from "../../tools/tasks/wire.ts";
+
+export class TaskFeed implements Disposable {
+  readonly #tasks: Tasks;
+  readonly #owner: string;
+  readonly #tell: (task: ReturnType<typeof detailedTask>) => void;
+  readonly #onError: (error: unknown) => void;
+  /** Revision that was told last, by task. */
+  readonly #told: Map<string, number>;
+  #watch: Disposable | undefined;
+  #looking = false;
+  #looksAgain = false;
+
+  /** `ids`: tasks of this owner. */
+  constructor(
+    tasks: Tasks,
+    { ids, owner }: { ids: readonly string[]; owner: string },
+    tell: (task: ReturnType<typeof detailedTask>) => void,
+    onError: (error: unknown) => void,
+  ) {
+    this.#tasks = tasks;
+    this.#owner = owner;
+    this.#tell = tell;
+    this.#onError = onError;
+    this.#told = new Map(ids.map((id) => [id, 0]));
+  }
+
+  start(): void {
+    this.#watch = this.#tasks.news.watch((changed) => {
+      if ([...this.#told.keys()].some((id) => changed.includes("task", id))) this.#look();
+    });
+    this.#look();
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch?.[Symbol.dispose]();
+    this.#told.clear();
+  }
+
+  #look(): void {
+    this.#looksAgain = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    void this.#lookUntilQuiet()
+      .catch(this.#onError)
+      .finally(() => (this.#looking = false));
+  }
+
+  async #lookUntilQuiet(): Promise<void> {
+    while (this.#looksAgain) {
+      this.#looksAgain = false;
+      const revisions = await this.#tasks.revisions([...this.#told.keys()]);
+      for (const [id, revision] of revisions)
+        if (revision > (this.#told.get(id) ?? Infinity)) await this.#show(id);
+    }
+  }
+
+  async #show(id: string): Promise<void> {
+    const task = await this.#tasks.find(id, this.#owner);
+    if (task === undefined || !this.#told.has(id)) return;
+    this.#told.set(id, task.revision);
+    if (hasEnded(task)) this.#told.delete(id);
+    this.#tell(detailedTask(task));
+  }
+}
+
+/** Those of the ids that are tasks of this owner. */
+export async function ownTasks(
+  tasks: Tasks,
+  ids: readonly string[],
+  owner: string,
+): Promise<Task["id"][]> {
+  const found = await Promise.all(ids.map((id) => tasks.find(id, owner)));
+  return found.flatMap((task) => (task === undefined ? [] : [task.id]));
+}

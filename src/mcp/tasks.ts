@@ -1,0 +1,64 @@
+// The extension `io.modelcontextprotocol/tasks` (SEP-2663): tasks/get, tasks/update and tasks/cancel, for the owner of a task.
+// Not here: the calls that become tasks (../tools/tasks/), notifications (modern/listen-streams.ts).
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  type ClientCapabilities,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Server,
+  type ServerContext,
+} from "@modelcontextprotocol/server";
+import { z } from "zod";
+import { AppError } from "../lib/errors.ts";
+import type { Caller } from "../sessions/session.ts";
+import type { Tasks } from "../tasks/tasks.ts";
+import { checkAnswers } from "../tools/tasks/answers.ts";
+import { detailedTask, missingTasks, TASKS_EXTENSION } from "../tools/tasks/wire.ts";
+
+const TaskParams = z.looseObject({ taskId: z.string() });
+
+/** True if the request's envelope declares the extension. */
+export function takesTasks(envelope: object | undefined): boolean {
+  const meta = (envelope ?? {}) as Record<string, unknown>;
+  const capabilities = meta[CLIENT_CAPABILITIES_META_KEY] as ClientCapabilities | undefined;
+  return capabilities?.extensions?.[TASKS_EXTENSION] !== undefined;
+}
+
+/** For servers of 2026-07-28: the 2025 revisions have other methods of these names. */
+export function offerTasks(
+  server: Server,
+  tasks: Tasks,
+  callerOf: (context: ServerContext) => Caller,
+): void {
+  const ownerOf = (context: ServerContext): string => {
+    if (!takesTasks(context.mcpReq.envelope)) throw missingTasks();
+    return callerOf(context).principal.id;
+  };
+  server.setRequestHandler("tasks/get", { params: TaskParams }, async ({ taskId }, context) => {
+    const task = await tasks.find(taskId, ownerOf(context));
+    if (task === undefined) throw unknownTask(taskId);
+    return detailedTask(task);
+  });
+  server.setRequestHandler("tasks/update", { params: TaskParams }, async ({ taskId }, context) => {
+    const owner = ownerOf(context);
+    const task = await tasks.find(taskId, owner);
+    if (task === undefined) throw unknownTask(taskId);
+    const answers: Record<string, unknown> = { ...context.mcpReq.inputResponses };
+    await checkAnswers(task.questions, answers).catch((error: unknown) => {
+      throw error instanceof AppError ? invalid(error.advice) : error;
+    });
+    await tasks.answer(taskId, owner, answers);
+    return {};
+  });
+  server.setRequestHandler("tasks/cancel", { params: TaskParams }, async ({ taskId }, context) => {
+    if ((await tasks.cancel(taskId, ownerOf(context))) === undefined) throw unknownTask(taskId);
+    return {};
+  });
+  server.registerCapabilities({ extensions: { [TASKS_EXTENSION]: {} } });
+}
+
+const invalid = (message: string): ProtocolError =>
+  new ProtocolError(ProtocolErrorCode.InvalidParams, message);
+
+const unknownTask = (id: string): ProtocolError =>
+  invalid(`taskId: there is no task ${JSON.stringify(id)}, or it has expired.`);

@@ -1,0 +1,98 @@
+// Runs the handler of a task's tool, for the caller that began the task.
+import { type CallToolResult, ProtocolError } from "@modelcontextprotocol/server";
+import { includes, NO_CREDENTIALS, scopeOf } from "../../auth/principal.ts";
+import type { CredentialsLife } from "../../clients/client-access.ts";
+import { requestInfo } from "../../definitions/request.ts";
+import { AppError } from "../../lib/errors.ts";
+import { byteLength } from "../../lib/text/text.ts";
+import { RequestError, type RpcError, rpcErrorOf } from "../../protocol/errors.ts";
+import type { Caller } from "../../sessions/session.ts";
+import type { TaskRun } from "../../tasks/run.ts";
+import type { TaskTools } from "../../tasks/runner.ts";
+import type { ClaimedTask, TaskEnd } from "../../tasks/store.ts";
+import { failure } from "../call-result.ts";
+import type { ToolRegistry } from "../registry.ts";
+import type { CallChannel } from "../session/context.ts";
+import { type Origin, principalOf } from "./origin.ts";
+
+const MAX_RESULT_BYTES = 1_000_000;
+
+export class TaskExecutor implements TaskTools {
+  readonly #registry: () => ToolRegistry;
+  readonly #life: CredentialsLife;
+
+  /** `registry`: made later. `life`: the check that credentials are still valid. */
+  constructor(registry: () => ToolRegistry, life: CredentialsLife) {
+    this.#registry = registry;
+    this.#life = life;
+  }
+
+  get taskTools(): readonly string[] {
+    return this.#registry().taskTools;
+  }
+
+  isIdempotent(tool: string): boolean {
+    return this.#registry().isIdempotent(tool);
+  }
+
+  async execute(task: ClaimedTask, run: TaskRun): Promise<TaskEnd> {
+    try {
+      await this.#checkRights(task);
+      await run.settleRound();
+      return completed(await this.#call(task, run));
+    } catch (error) {
+      if (error instanceof ProtocolError) return failed(error);
+      if (error instanceof RequestError) return failed(rpcErrorOf(error));
+      if (error instanceof AppError && error.code === "forbidden") return failed(rpcErrorOf(error));
+      throw error;
+    }
+  }
+
+  /** @throws AppError `forbidden`: a key may be revoked, and a tool's scope raised */
+  async #checkRights({ owner, origin, tool }: ClaimedTask): Promise<void> {
+    const from = origin as Origin;
+    const may = includes(scopeOf(principalOf(owner, from)), this.#registry().scopeOf(tool));
+    if (may && (await this.#life.stillHold(from.credentials?.id ?? NO_CREDENTIALS))) return;
+    throw new AppError("forbidden", "The credentials that began this task have ended.");
+  }
+
+  #call(task: ClaimedTask, run: TaskRun): Promise<CallToolResult> {
+    const origin = task.origin as Origin;
+    const { sessionId } = task;
+    const target = sessionId === null ? origin.target : { id: sessionId };
+    const caller: Caller = {
+      principal: principalOf(task.owner, origin),
+      ...(target !== null && { target }),
+      requestId: task.claim.id,
+      noQuestions: "it runs as a task",
+    };
+    const { responses = origin.inputResponses ?? undefined, state } = run.rounds();
+    const channel: CallChannel = {
+      client: origin.client ?? undefined,
+      request: requestInfo(origin.meta, undefined),
+      signal: run.signal,
+      requestKey: undefined,
+      inputResponses: responses,
+      requestState: <T>() => (state ?? undefined) as T | undefined,
+      progress: (progress, total, message) => run.report(progress, total, message),
+      log: () => Promise.resolve(),
+      closeStream: () => undefined,
+    };
+    const session = sessionId ?? undefined;
+    const place = { session, newSessionId: origin.newSessionId };
+    return this.#registry().runTask(task.tool, task.arguments, { caller, channel, run, place });
+  }
+}
+
+function completed(result: CallToolResult): TaskEnd {
+  const text = JSON.stringify(result);
+  if (byteLength(text) <= MAX_RESULT_BYTES) return { status: "completed", result: text };
+  const fault = `The result has more than ${MAX_RESULT_BYTES} bytes, and cannot be kept.`;
+  return { status: "completed", result: JSON.stringify(failure(fault, "limit")) };
+}
+
+const failed = ({ code, message, data }: RpcError): TaskEnd => ({
+  status: "failed",
+  statusMessage: message,
+  error: JSON.stringify({ code, message, ...(data !== undefined && { data }) }),
+});

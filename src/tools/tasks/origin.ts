@@ -1,0 +1,45 @@
+// What a task keeps of the call that began it, so that a later run, in another process, acts for the same caller.
+import { LOCAL, type Principal, type Scope } from "../../auth/principal.ts";
+import type { CallingProgram } from "../../definitions/request.ts";
+import type { Caller, SessionTarget } from "../../sessions/session.ts";
+import type { CallChannel } from "../session/context.ts";
+
+export interface Origin {
+  /** Null for an owner's rights. */
+  scope: Scope | null;
+  /** Null without authentication. */
+  credentials: { id: string; key?: string } | null;
+  target: SessionTarget | null;
+  /** The id of the session that the task may have to open. */
+  newSessionId: string;
+  client: CallingProgram | null;
+  /** The request's `_meta`. */
+  meta: Readonly<Record<string, unknown>>;
+  /** Answers that came before the task began. */
+  inputResponses: Readonly<Record<string, unknown>> | null;
+}
+
+export const originOf = (
+  { principal, target }: Caller,
+  { client, request, inputResponses }: CallChannel,
+  newSessionId: string,
+): Origin => ({
+  scope: principal.scope ?? null,
+  // Not the expiry of a token: the program renews it, and the work was allowed.
+  credentials: principal.credentials
+    ? {
+        id: principal.credentials.id,
+        ...(principal.credentials.key !== undefined && { key: principal.credentials.key }),
+      }
+    : null,
+  target: target ?? null,
+  newSessionId,
+  client: client ?? null,
+  meta: request.meta,
+  inputResponses: inputResponses ?? null,
+});
+
+export const principalOf = (owner: string, { scope, credentials }: Origin): Principal =>
+  owner === LOCAL.id && scope === null && credentials === null
+    ? LOCAL
+    : { id: owner, ...(scope && { scope }), ...(credentials && { credentials }) };
