@@ -7,7 +7,7 @@ import type { Config } from "../config/config.ts";
 import { ProtectedResource } from "../http/access/protected-resource.ts";
 import { OwnAccessTokens } from "../oauth/access-tokens.ts";
 import { AuthorizationServer } from "../oauth/authorization-server.ts";
-import { documentFetcher, type FetchDocument } from "../oauth/metadata-documents.ts";
+import type { FetchDocument } from "../oauth/metadata-documents.ts";
 import { reasonOf, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Data } from "./data.ts";
@@ -59,7 +59,7 @@ function ownServer({
   grants,
   oauthClients,
   resourceUrl,
-  fetchDocument = documentFetcher(),
+  fetchDocument = fetchPublic,
 }: AuthorizationParts): AuthorizationServer {
   return new AuthorizationServer({
     issuer: () => resourceUrl().origin,
@@ -78,6 +78,12 @@ function ownServer({
     onError: (error) => log.error(why(error), "a sign-in of a program failed"),
   });
 }
+
+/** Loads what it needs of HTTPS and DNS with the first client that has a document. */
+const fetchPublic: FetchDocument = async (url) => {
+  const { documentFetcher } = await import("../oauth/metadata-documents.ts");
+  return documentFetcher()(url);
+};
 
 function issuerTokens(
   issuer: string,

@@ -8,16 +8,10 @@ import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextproto
 import { describe, expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
 import { errorOf, Program, tokensOf } from "../support/oauth-program.ts";
-import { Person, program } from "../support/oauth.ts";
+import { fetchHere, Person, program } from "../support/oauth.ts";
 import { serveWithKeys } from "../support/people.ts";
 
 const OWN = { "auth-server": "true" };
-
-/** With a `Response` of this process, whose class the server in it has replaced: the v1 client asks for the class. */
-const fetchHere = async (url: string | URL, init?: RequestInit): Promise<Response> => {
-  const { status, headers, body } = await fetch(url, init);
-  return new Response(status === 204 || status === 202 ? null : body, { status, headers });
-};
 
 describe.each([
   ["v1", ClientV1, TransportV1],

@@ -6,6 +6,8 @@ import type { RequestListener } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { auth as authV2 } from "@modelcontextprotocol/client";
+import { auth as authV1 } from "@modelcontextprotocol/sdk/client/auth.js";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { buildApp } from "../../src/app/app.ts";
 import { loadConfig } from "../../src/config/config.ts";
@@ -13,7 +15,7 @@ import { documentFetcher } from "../../src/oauth/metadata-documents.ts";
 import { isPublicAddress } from "../../src/oauth/public-address.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { Program, tokensOf } from "../support/oauth-program.ts";
-import { Person } from "../support/oauth.ts";
+import { fetchHere, Person, program } from "../support/oauth.ts";
 
 describe("the fetch of a metadata document", () => {
   it("takes an address for public only if it is one", () => {
@@ -104,6 +106,24 @@ describe("a client with a document", () => {
     expect(page).toContain("<b>Claude</b> of <b>claude.ai</b>");
     const tokens = await claude.tokens(ana);
     await tokensOf(await claude.refresh(tokens.refresh_token));
+  });
+
+  it.each([
+    ["v1", authV1],
+    ["v2", authV2],
+  ])("signs in with the SDK's own code, %s", async (_, signIn) => {
+    const id = "https://claude.ai/oauth/client.json";
+    const documents = new Map([[id, { client_id: id, client_name: "Claude", ...REDIRECT }]]);
+    const { claude, ana } = await serveWith(documents, id);
+    const mine = program({ redirectUrl: claude.redirect, clientMetadataUrl: id });
+    const way = { serverUrl: claude.url, fetchFn: fetchHere };
+    expect(await signIn(mine as never, way)).toBe("REDIRECT");
+    const back = await ana.allow(mine.authorization);
+    const [authorizationCode, iss] = [back.searchParams.get("code")!, back.searchParams.get("iss")];
+    const last = { ...way, authorizationCode, iss: iss! };
+    expect(await signIn(mine as never, last)).toBe("AUTHORIZED");
+    expect(mine.clientInformation()).toMatchObject({ client_id: id });
+    expect(await claude.knock(mine.token)).toBe(200);
   });
 
   it("is refused if the document is another's, or wants what is not offered", async () => {

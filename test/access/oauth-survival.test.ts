@@ -19,7 +19,6 @@ async function walk(url: string, key: string, between: () => Promise<void>): Pro
     ["key", key],
     ["next", signIn.at.searchParams.get("next")!],
   ]);
-  await between();
   const { at } = await ana.submit(consent, [
     ["scope", "read"],
     ["scope", "write"],
@@ -37,7 +36,6 @@ async function walk(url: string, key: string, between: () => Promise<void>): Pro
     expect(await claude.knock(access_token)).toBe(200);
   expect((await ana.open(claude.authorization())).at.host).toBe("claude.ai"); // remembered
   await claude.revoke(third.refresh_token);
-  await between();
   expect(await claude.knock(second.access_token)).toBe(401);
 }
 
