@@ -1,6 +1,9 @@
 // The port to the models that answer `chat`.
 import type { Message, Role } from "./message.ts";
 
+/** The first message of a window that would begin with an answer: many models want a question there. */
+export const GOES_ON = "(The conversation goes on from here.)";
+
 /** Last sentence of a model's error. */
 export const ASK_AGAIN = "The question is stored: chat_retry, or the same prompt, asks it again.";
 

@@ -1,14 +1,11 @@
 // Converts a conversation to the form of endpoints.
 import type { ModelMessage } from "ai";
-import type { ModelRequest } from "../chat/model.ts";
+import { GOES_ON, type ModelRequest } from "../chat/model.ts";
 
 export interface PromptRules {
   /** Allow system messages between others; elsewhere they are shown as notes. */
   systemAnywhere?: boolean;
 }
-
-/** The first message of a window that would begin with an answer: many models want a question there. */
-const GOES_ON = "(The conversation goes on from here.)";
 
 /**
  * Join the leading system messages with the system prompt, because many models accept only one. Show a tool's output as

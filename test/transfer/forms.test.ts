@@ -79,7 +79,12 @@ it("a folder and all archives in it come in, and what is none of it is named", a
   const folder = folderOf({
     "conversations-1.json": file(one("a"), one("b")),
     "deeper/conversations-2.json": file(one("b"), one("c"), null),
-    "older.zip": zip({ ...REST, "conversations.json": file(one("d")) }),
+    "older.zip": zip({
+      ...REST,
+      "conversations-1.json": file(one("d")),
+      "conversations-2.json": "{}",
+      "made_up_next_year.json": '{"a": 1}',
+    }),
     ...REST,
     "picture.png": "no JSON",
     "tides.json": '{"high": 7}',
@@ -91,6 +96,7 @@ it("a folder and all archives in it come in, and what is none of it is named", a
     expect.stringMatching(/^broken.json: The file is of no format .*: it is cut off/),
     "deeper/conversations-2.json: conversation 1: its id is that of conversations-1.json: conversation 2, which is kept",
     "deeper/conversations-2.json: conversation 3: is no object",
+    "older.zip/conversations-2.json: The file is of no format that is known here.",
     "tides.json: The file is of no format that is known here.",
   ]);
 });

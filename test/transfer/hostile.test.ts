@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Settings } from "../../src/config/config.ts";
+import { FORMATS } from "../../src/transfer/formats/format.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { rows } from "../support/rows.ts";
 import { runs } from "../support/runs.ts";
@@ -224,7 +225,7 @@ describe("bytes", () => {
           mixed,
           fc.uint8Array().map((bytes) => Buffer.from(bytes)),
         ),
-        fc.constantFrom("auto", "holdfast", "chatgpt", "claude"),
+        fc.constantFrom(...FORMATS),
         async (content, format) => {
           await imported(app, content, { format, dryRun: true }).catch((error: unknown) =>
             expect(error).toMatchObject({ name: "AppError", code: "invalid" }),

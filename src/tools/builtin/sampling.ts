@@ -4,7 +4,7 @@ import {
   isSpecType,
   type SamplingMessage,
 } from "@modelcontextprotocol/server";
-import type { ModelReply, ModelRequest } from "../../chat/model.ts";
+import { GOES_ON, type ModelReply, type ModelRequest } from "../../chat/model.ts";
 import { withoutThoughts } from "../../chat/thoughts.ts";
 import { AppError } from "../../lib/errors.ts";
 
@@ -23,8 +23,12 @@ export function samplingRequest({
   temperature,
   maxTokens = DEFAULT_MAX_TOKENS,
 }: SamplingQuestion): CreateMessageRequestParams {
+  const shown = messages.map(toSamplingMessage);
   return {
-    messages: messages.map(toSamplingMessage),
+    messages:
+      shown[0]?.role === "assistant"
+        ? [toSamplingMessage({ role: "user", content: GOES_ON }), ...shown]
+        : shown,
     maxTokens,
     ...(system !== undefined && { systemPrompt: system }),
     ...(temperature !== undefined && { temperature }),

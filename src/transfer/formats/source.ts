@@ -118,7 +118,7 @@ class Reading {
       format === "auto"
         ? begun.map(({ value }) => programIn(value)).find(Boolean)
         : PROGRAMS.find(({ name }) => name === format);
-    if (found === undefined && !input.isNamed && isCompanion(input.name, begun)) return;
+    if (found === undefined && isCompanion(input, begun)) return;
     if (found === undefined) throw unknownFormat(head, begun);
     await this.foreign.read(unwrapped(rest), found, { name: input.name, file });
   }
@@ -204,12 +204,17 @@ function unknownFormat(head: Buffer, begun: readonly FileRecord[]): AppError {
   return new AppError("invalid", about, { hint: HINT });
 }
 
-/** Files that lie beside the conversations in an archive as it was downloaded. */
+/** Files that lie beside the conversations in a download. */
 const COMPANIONS =
-  /(?:^|\/)(?:users?|user_settings|settings|message_feedback|shared_conversations|model_comparisons|memories|export_manifest|group_chats|shopping|sora)\.json$/;
+  /(?:^|\/)(?:users?|user_settings|settings|message_feedback|shared_conversations|model_comparisons|memories|export_manifest|conversation_asset_file_names)\.json$/;
+/** Names of files with conversations; an archive may hold any others. */
+const CONVERSATIONS = /(?:conversation|chat|session|activity)[^/]*$/i;
 
-const isCompanion = (name: string, begun: readonly FileRecord[]): boolean =>
-  COMPANIONS.test(name) || begun.some(({ value }) => otherKindOf(value)?.isCompanion === true);
+const isCompanion = ({ name, path, isNamed }: Input, begun: readonly FileRecord[]): boolean =>
+  !isNamed &&
+  ((path === undefined && !CONVERSATIONS.test(name)) ||
+    COMPANIONS.test(name) ||
+    begun.some(({ value }) => otherKindOf(value)?.isCompanion === true));
 
 const unpacksTooLarge = (maxBytes: number): AppError =>
   new AppError("limit", `The packed files hold more than ${maxBytes} bytes.`, {

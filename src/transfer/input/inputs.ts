@@ -101,7 +101,7 @@ async function isArchive(path: string): Promise<boolean> {
 }
 
 async function* entriesOf(
-  { path, isNamed }: Found,
+  { path, name, isNamed }: Found,
   advance: (count: number) => void,
 ): AsyncGenerator<Input> {
   const archive = await openArchive(path);
@@ -111,7 +111,11 @@ async function* entriesOf(
       const rate = entry.compressedSize / Math.max(1, entry.uncompressedSize);
       const take = (count: number): void => advance(Math.floor(count * rate));
       yield {
-        ...{ name: entry.fileName, path: undefined, isNamed: isNamed && archive.entryCount === 1 },
+        ...{
+          name: `${name}/${entry.fileName}`,
+          path: undefined,
+          isNamed: isNamed && archive.entryCount === 1,
+        },
         bytes: async () => watched(await streamOf(archive, entry), take),
       };
     }
