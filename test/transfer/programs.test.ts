@@ -51,7 +51,7 @@ it("ChatGPT: custom instructions, the canvas, code, marks of sources and the con
     node("2", "1", "x", {
       content: {
         content_type: "user_editable_context",
-        user_profile: "I sail.",
+        user_profile: "About the user:\n```I sail.```",
         user_instructions: "Be brief.",
       },
     }),
@@ -155,6 +155,13 @@ it("Claude: the branch that is shown, artifacts, created files, voice notes and 
   ]);
 });
 
+it("thoughts in the text of an answer are left out, and an answer of thoughts alone, too", async () => {
+  const messages = ["<think>hm</think>Ahoy", "<think>hm"].map((text) =>
+    claudeMessage("assistant", text),
+  );
+  expect(await read(file(claude(messages)))).toEqual(["# Reef", "assistant: Ahoy"]);
+});
+
 it("Claude: artifacts in the text of older exports", async () => {
   const text =
     '<antThinking>hm</antThinking>\nDone. <antArtifact identifier="a" title="Chart">sea</antArtifact>';
@@ -225,7 +232,8 @@ it("LibreChat: messages within messages, or in a list", async () => {
   const expected = ["# Port", "> Be brief.", "user: Hi", "assistant (m): Ahoy"];
   const nested = { ...about, messages: [message("1", true, "Hi", { children: [answer] })] };
   expect(await read(JSON.stringify(nested, null, 2))).toEqual(expected);
-  const flat = { ...about, messages: [message("1", true, "Hi", {}), answer] };
+  const older = message("2", false, ":::thinking\nhm\n:::\n\nAhoy", { parentMessageId: "1" });
+  const flat = { ...about, messages: [message("1", true, "Hi", {}), older] };
   expect(await read(JSON.stringify(flat))).toEqual(expected);
 });
 

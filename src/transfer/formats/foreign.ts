@@ -1,6 +1,7 @@
 // Conversations of other programs on their way to sessions: checked, converted, and kept in a temporary file until the
 // import reads them. What is unreadable or over a limit is left out, and reported.
 import { createHash } from "node:crypto";
+import { withoutThoughts } from "../../chat/thoughts.ts";
 import { titleOf } from "../../chat/title.ts";
 import { AppError } from "../../lib/errors.ts";
 import { shortened, storable } from "../../lib/text/text.ts";
@@ -9,7 +10,7 @@ import { type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts
 import type { OnReplaced, Records } from "../input/records.ts";
 import { Pace } from "../pace.ts";
 import { labelOf } from "../programs/fields.ts";
-import type { Conversation, Named, Program } from "../programs/program.ts";
+import type { Conversation, Message, Named, Program } from "../programs/program.ts";
 import type { Content } from "../store.ts";
 import { contentsOf } from "./holdfast-file.ts";
 import { endOf, toLine } from "./jsonl.ts";
@@ -99,7 +100,8 @@ export class ForeignConversations {
     this.skipped.push({ ...where, reason, ...(isRepeated && { isRepeated }) });
   }
 
-  async #add(conversation: Conversation, source: string, where: Taken["where"]): Promise<void> {
+  async #add(found: Conversation, source: string, where: Taken["where"]): Promise<void> {
+    const conversation = { ...found, messages: found.messages.flatMap(spoken) };
     if (conversation.messages.length === 0) {
       this.empty += 1;
       return;
@@ -149,6 +151,13 @@ export class ForeignConversations {
       open: () => contentsOf(spool.path, limits, place),
     };
   }
+}
+
+/** A message without thoughts, which some programs keep in the text of an answer. */
+function spoken(message: Message): Message[] {
+  if (message.role !== "assistant") return [message];
+  const content = withoutThoughts(message.content);
+  return content.trim() === "" ? [] : [{ ...message, content }];
 }
 
 /** Merged exports may hold a conversation several times: the one that was used last has the most messages. */

@@ -168,8 +168,12 @@ function instructionsIn(nodes: readonly Fields[]): string | null {
     );
     const texts = [about_user_message, about_model_message].flatMap(wordsOf);
     if (texts.length > 0) return texts.join("\n\n");
-    const own = [user_profile, user_instructions].flatMap(wordsOf);
+    const own = [user_profile, user_instructions].flatMap(wordsOf).map(withoutFrame);
     if (content_type === "user_editable_context" && own.length > 0) return own.join("\n\n");
   }
   return null;
 }
+
+/** The user's words: ChatGPT puts them into a fence, behind an explanation for the model. */
+const withoutFrame = (text: string): string =>
+  /```([\s\S]+)```\s*$/.exec(text)?.[1]?.trim() ?? text;

@@ -145,10 +145,8 @@ function textsOf(message: Fields, documents: Map<string, string>): string[] {
 /** Documents that Claude writes by a tool: artifacts, and created files. */
 function documentsIn({ name, input }: Fields, documents: Map<string, string>): string[] {
   const given = fieldsOf(input);
-  if (name === "create_file")
-    return wordsOf(given["file_text"]).map((text) =>
-      documentText(labelOf(given["path"]) ?? "file", text),
-    );
+  const [file] = wordsOf(given["file_text"]); // tools for files have several names
+  if (file !== undefined) return [documentText(labelOf(given["path"]) ?? "file", file)];
   if (name !== "artifacts") return [];
   const id = textOf(given["id"]) ?? "";
   const { title, language, content, old_str, new_str } = given;

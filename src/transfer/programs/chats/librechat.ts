@@ -76,6 +76,9 @@ function collect(
   }
 }
 
+/** Thoughts in the text of older answers. */
+const THOUGHTS = /^:::thinking\n[\s\S]*?\n:::\s*/;
+
 function toMessage(message: Fields, defaultModel: string | null): Message[] {
   const { isCreatedByUser, sender, text, content, files, model, createdAt } = message;
   const isUser = isCreatedByUser === true || (isCreatedByUser === undefined && sender === "User");
@@ -86,7 +89,8 @@ function toMessage(message: Fields, defaultModel: string | null): Message[] {
     [inside, fieldsOf(inside)["value"]].flatMap(wordsOf),
   );
   const names = listOf(files).map((file) => labelOf(fieldsOf(file)["filename"]));
-  const all = [...(texts.length > 0 ? texts : wordsOf(text)), ...filesText(names)].join("\n\n");
+  const plain = typeof text === "string" ? text.replace(THOUGHTS, "") : text;
+  const all = [...(texts.length > 0 ? texts : wordsOf(plain)), ...filesText(names)].join("\n\n");
   if (all === "") return [];
   return [
     {
