@@ -7,6 +7,7 @@ import type { Config } from "../config/config.ts";
 import { ProtectedResource } from "../http/access/protected-resource.ts";
 import { OwnAccessTokens } from "../oauth/access-tokens.ts";
 import { AuthorizationServer } from "../oauth/authorization-server.ts";
+import { DocumentedClients } from "../oauth/documented-clients.ts";
 import type { FetchDocument } from "../oauth/metadata-documents.ts";
 import { reasonOf, why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -69,7 +70,11 @@ function ownServer({
     },
     records: storage.oauthRecords,
     clients: oauthClients,
-    ...{ grants, clock, fetchDocument },
+    documents: new DocumentedClients({
+      ...{ clients: storage.oauthClients, grants: storage.oauthGrants },
+      ...{ fetchDocument, clock },
+    }),
+    ...{ grants, clock },
     async errorPage(context, reason) {
       const { refusedPage } = await import("../console/pages/authorize.ts");
       await refusedPage(context.res, reason);

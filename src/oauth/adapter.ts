@@ -5,6 +5,7 @@ import type { Adapter, AdapterPayload } from "oidc-provider";
 import { hashOf } from "../auth/api-keys.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Clients } from "./clients.ts";
+import { type DocumentedClients, isDocumentAddress } from "./documented-clients.ts";
 import { GRANTABLE, type Grants } from "./grants.ts";
 import { type OAuthGrant, type OAuthRecordStore, RECORD_KINDS, type RecordKind } from "./store.ts";
 
@@ -18,10 +19,15 @@ const ID = "{id}";
 export interface AdapterParts {
   records: OAuthRecordStore;
   clients: Clients;
+  documents: DocumentedClients;
   grants: Grants;
   clock: Clock;
   /** The one resource of grants. */
   resource: string;
+  /** True if the library is at a sign-in, and not at its token or revocation endpoint. */
+  isSignIn(): boolean;
+  /** Makes the error of OAuth for a client that cannot be had. */
+  clientError(error: unknown): unknown;
   /** Makes the error of the token endpoint for a code or token whose grant has ended. */
   invalidGrant(reason: string): Error;
 }
@@ -40,14 +46,21 @@ const NOTHING: Adapter = {
   ...{ consume: nothing, destroy: nothing, revokeByGrantId: nothing },
 };
 
-const clientAdapter = ({ clients }: AdapterParts): Adapter => ({
+const clientAdapter = ({ clients, documents, isSignIn, clientError }: AdapterParts): Adapter => ({
   ...NOTHING,
   async upsert(id, { client_id: _, ...metadata }) {
     await clients.register(id, metadata);
   },
   async find(id) {
-    const client = await clients.find(id);
-    return client && { ...client.metadata, client_id: id };
+    const found = isDocumentAddress(id)
+      ? isSignIn()
+        ? documents.forSignIn(id)
+        : documents.forTokens(id)
+      : clients.find(id).then((client) => client?.metadata);
+    const metadata = await found.catch((error: unknown) => {
+      throw clientError(error);
+    });
+    return metadata && { ...metadata, client_id: id };
   },
 });
 

@@ -6,7 +6,8 @@ import { promisify } from "node:util";
 import type { InteractionResults, JWK } from "oidc-provider";
 import { type Principal, scopeOf } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
-import { nameOf, publicClient } from "./client-metadata.ts";
+import { nameOf, objectOf, publicClient } from "./client-metadata.ts";
+import { isDocumentAddress } from "./documented-clients.ts";
 import { GRANTABLE } from "./grants.ts";
 import type { Provider, ProviderParts } from "./provider.ts";
 import { authorizationParams, forwarded, type Resource, withResource } from "./requests.ts";
@@ -24,8 +25,8 @@ export interface AuthorizationServerOptions extends Omit<
 export interface AuthorizationRequest {
   clientId: string;
   clientName: string;
-  /** Home page of the client, as it says. */
-  clientUri: string | undefined;
+  /** RFC 7591, section 2. */
+  metadata: Record<string, unknown>;
   /** True for a client that is known by the address of its own document. */
   isDocumented: boolean;
   redirectUri: URL;
@@ -72,7 +73,7 @@ export class AuthorizationServer {
       return Buffer.from(withResource(params, this.#resource).toString());
     }
     if (path !== "/register" || !/^application\/json\b/i.test(type)) return body;
-    const sent = parsed(body);
+    const sent = objectOf(body.toString());
     return sent === undefined ? body : Buffer.from(JSON.stringify(publicClient(sent)));
   }
 
@@ -99,14 +100,17 @@ export class AuthorizationServer {
     } = params as Record<string, string>;
     // The address must be of this sign-in: another tab of this browser may have begun another one.
     if (!incoming.url!.split("?")[0]!.split("/").includes(uid)) throw unknown();
-    const client = await provider.Client.find(id!);
-    if (client === undefined) throw unknown();
+    const isDocumented = isDocumentAddress(id!);
+    const { clients, documents } = this.#options;
+    const metadata = isDocumented
+      ? await documents.forSignIn(id!)
+      : (await clients.find(id!))?.metadata;
+    if (metadata === undefined) throw unknown();
     const asked = (scope ?? "").split(" ");
     return {
       clientId: id!,
-      clientName: nameOf({ client_id: id, client_name: client.clientName }),
-      clientUri: client.clientUri,
-      isDocumented: id!.startsWith("https:"),
+      clientName: nameOf({ ...metadata, client_id: id }),
+      ...{ metadata, isDocumented },
       redirectUri: new URL(redirect!),
       scopes: GRANTABLE.filter((one) => asked.includes(one)),
       asksAgain: (prompt ?? "").split(" ").includes("consent"),
@@ -128,11 +132,15 @@ export class AuthorizationServer {
       (scope) => scopes.includes(scope) && mine.includes(scope),
     );
     if (granted.length === 0) return this.deny(incoming, outgoing);
-    const { clientId, clientName, redirectUri } = request;
-    const grant = await this.#options.grants.create(by, {
-      ...{ clientId, clientName, redirectHost: redirectUri.host || redirectUri.protocol },
-      scope: granted.join(" "),
-    });
+    const { clientId, clientName, redirectUri, isDocumented, metadata } = request;
+    const grant = await this.#options.grants.create(
+      by,
+      {
+        ...{ clientId, clientName, redirectHost: redirectUri.host || redirectUri.protocol },
+        scope: granted.join(" "),
+      },
+      isDocumented ? metadata : undefined,
+    );
     return this.#finish(incoming, outgoing, {
       login: { accountId: by.id, remember: false },
       consent: { grantId: grant.id },
@@ -206,18 +214,6 @@ async function readBody(incoming: IncomingMessage): Promise<Buffer> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-/** An object of JSON; undefined for anything else, which the library refuses. */
-function parsed(body: Buffer): Record<string, unknown> | undefined {
-  try {
-    const value = JSON.parse(body.toString()) as unknown;
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The library warns of each Node that is not an LTS release while it is loaded. */

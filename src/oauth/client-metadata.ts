@@ -38,17 +38,34 @@ export function publicClient(sent: Metadata): Metadata {
   };
 }
 
-/** The document of a client, or what makes the library refuse it: a method of authentication that it does not have. */
-export function documentedClient(text: string): Metadata {
-  const sent = JSON.parse(text) as unknown;
-  if (typeof sent !== "object" || sent === null || Array.isArray(sent)) return sent as Metadata;
-  const { client_id, client_secret, token_endpoint_auth_method } = sent as Metadata;
-  return {
-    ...publicClient(sent as Metadata),
-    client_id,
-    ...(client_secret !== undefined && { client_secret }),
-    ...(token_endpoint_auth_method !== undefined && { token_endpoint_auth_method }),
-  };
+/**
+ * The metadata of the client that is known by the address `id`, from the text of its document.
+ * @throws AppError `invalid` for another's document, and for a client that proves itself in a way that is not offered
+ */
+export function documentedClient(id: string, text: string): Metadata {
+  const sent = objectOf(text);
+  if (sent === undefined) throw notTaken("it is no JSON object");
+  if (sent["client_id"] !== id) throw notTaken("its client_id is not its address");
+  if ("client_secret" in sent || "client_secret_expires_at" in sent)
+    throw notTaken("it holds a client_secret, which everybody can read");
+  if (![undefined, "none"].includes(sent["token_endpoint_auth_method"] as undefined))
+    throw notTaken("only the token_endpoint_auth_method none is offered");
+  return publicClient(sent);
+}
+
+const notTaken = (reason: string): AppError =>
+  new AppError("invalid", `The client's metadata document is not taken: ${reason}.`);
+
+/** An object of JSON; undefined for anything else. */
+export function objectOf(text: string): Metadata | undefined {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Metadata)
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A name without what could disguise it: control characters and those that turn the direction of writing. */

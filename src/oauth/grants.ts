@@ -36,8 +36,15 @@ export class Grants {
     this.#clock = clock;
   }
 
-  /** Grant a client this scope, in the name of the person who has signed in. */
-  async create(by: Principal, grant: NewGrant): Promise<OAuthGrant> {
+  /**
+   * Grant a client this scope, in the name of the person who has signed in. `documented`: the metadata of a client that is
+   * known by its document.
+   */
+  async create(
+    by: Principal,
+    grant: NewGrant,
+    documented?: Record<string, unknown>,
+  ): Promise<OAuthGrant> {
     const now = Math.floor(this.#clock.now());
     const stored: OAuthGrant = {
       ...{ id: newId(), principal: by.id, ...grant, keyId: by.credentials?.key ?? null },
@@ -47,7 +54,15 @@ export class Grants {
       by,
       "grant created",
       stored.id,
-      () => this.#store.create(stored, MAX_PER_PRINCIPAL),
+      () =>
+        this.#store.create(
+          stored,
+          MAX_PER_PRINCIPAL,
+          documented && {
+            ...{ id: grant.clientId, kind: "documented", metadata: documented },
+            ...{ createdAt: now, expiresAt: null },
+          },
+        ),
       { detail: () => `${grant.scope} for ${grant.clientName} at ${grant.redirectHost}` },
     );
     return stored;

@@ -17,7 +17,7 @@ export type FetchDocument = (url: string) => Promise<string>;
 
 export interface FetchOptions {
   /** All addresses of a name. */
-  resolve?(host: string): Promise<LookupAddress[]>;
+  resolve?(host: string, signal: AbortSignal): Promise<LookupAddress[]>;
   isAllowed?(address: string): boolean;
   /** Certificate of an authority to trust. */
   ca?: string;
@@ -25,8 +25,9 @@ export interface FetchOptions {
 }
 
 /** Asks DNS itself: the system's own look-up has no time limit, and few threads, which a stranger could keep busy. */
-async function resolveAll(host: string): Promise<LookupAddress[]> {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS / 2, tries: 2 });
+async function resolveAll(host: string, signal: AbortSignal): Promise<LookupAddress[]> {
+  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: 1 });
+  signal.addEventListener("abort", () => resolver.cancel(), { once: true });
   const found = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
   return found.flatMap((answer, index) =>
     answer.status === "fulfilled"
@@ -37,35 +38,36 @@ async function resolveAll(host: string): Promise<LookupAddress[]> {
 
 /** @throws AppError `unavailable` with the reason */
 export function documentFetcher(options: FetchOptions = {}): FetchDocument {
-  const { resolve = resolveAll, isAllowed = isPublicAddress } = options;
+  const { resolve = resolveAll, isAllowed = isPublicAddress, ca, timeoutMs = TIMEOUT_MS } = options;
   return async (text) => {
     const url = URL.parse(text);
     if (url?.protocol !== "https:" || url.username !== "" || url.password !== "")
       throw refused("its address is not a plain https address");
+    const signal = AbortSignal.timeout(timeoutMs);
     const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
     const found =
       isIP(host) > 0
         ? [{ address: host, family: isIP(host) }]
-        : await resolve(host).catch((cause: unknown) => {
+        : await resolve(host, signal).catch((cause: unknown) => {
             throw refused("its host is not known", cause);
           });
     // All of them: a name with one private address may be meant to reach just that.
     if (found.length === 0 || !found.every(({ address }) => isAllowed(address)))
       throw refused("its host is not known, or not on the public internet");
-    return read(url, found[0]!, options);
+    return read(url, found[0]!, { signal, ca });
   };
 }
 
 function read(
   url: URL,
   { address, family }: LookupAddress,
-  { ca, timeoutMs = TIMEOUT_MS }: FetchOptions,
+  { signal, ca }: { signal: AbortSignal; ca: string | undefined },
 ): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const sent = request(url, {
     agent: false,
     headers: { accept: "application/json" },
-    signal: AbortSignal.timeout(timeoutMs),
+    signal,
     lookup: (_host, { all }, done) =>
       all ? done(null, [{ address, family }]) : done(null, address, family),
     ...(ca !== undefined && { ca }),

@@ -2,10 +2,9 @@
 // is the only file that imports the library, and is itself loaded with the first request for a sign-in.
 import { errors, interactionPolicy, Provider } from "oidc-provider";
 import type { Configuration, JWK, KoaContextWithOIDC } from "oidc-provider";
+import { AppError } from "../lib/errors.ts";
 import { type AdapterParts, adapterOf } from "./adapter.ts";
-import { documentedClient } from "./client-metadata.ts";
 import { GRANTABLE } from "./grants.ts";
-import type { FetchDocument } from "./metadata-documents.ts";
 
 export type { Provider };
 
@@ -32,20 +31,28 @@ const TTL = {
   Grant: 90 * 86_400, // not used: a grant lives as long as its tokens
 };
 
-export interface ProviderParts extends Omit<AdapterParts, "invalidGrant"> {
+export interface ProviderParts extends Omit<
+  AdapterParts,
+  "invalidGrant" | "clientError" | "isSignIn"
+> {
   issuer: string;
   signingKey: JWK;
-  fetchDocument: FetchDocument;
   /** Writes a page that says what is wrong with an authorization request. */
   errorPage(context: KoaContextWithOIDC, reason: string): Promise<void>;
   onError(error: unknown): void;
 }
 
 export function createProvider(parts: ProviderParts): Provider {
-  const invalidGrant = (reason: string): Error => new errors.InvalidGrant(reason);
   const provider = new Provider(parts.issuer, {
     ...configuration(parts),
-    adapter: (name) => adapterOf(name, { ...parts, invalidGrant }),
+    adapter: (name) =>
+      adapterOf(name, {
+        ...parts,
+        clientError,
+        invalidGrant: (reason) => new errors.InvalidGrant(reason),
+        isSignIn: () =>
+          !([ROUTES.token, ROUTES.revocation] as unknown[]).includes(Provider.ctx?.path),
+      }),
   });
   nameModels(provider);
   provider.proxy = true; // its requests say what they came by: see requests.ts
@@ -56,6 +63,13 @@ export function createProvider(parts: ProviderParts): Provider {
     dropSessionCookie(context);
   });
   return provider;
+}
+
+function clientError(error: unknown): unknown {
+  if (!(error instanceof AppError)) return error;
+  if (error.code !== "unavailable") return new errors.InvalidClientMetadata(error.advice);
+  const later = new errors.CustomOIDCProviderError("temporarily_unavailable", error.advice);
+  return Object.assign(later, { status: 503, statusCode: 503 });
 }
 
 /** The library finds settings and adapters by the names of its classes, which a bundler may change. */
@@ -119,8 +133,6 @@ function configuration(parts: ProviderParts): Configuration {
     },
     interactions: { policy: policy(), url: (_, { uid }) => `${CONSENT_PATH}/${uid}` },
     renderError: (context, out) => parts.errorPage(context, out.error_description ?? out.error),
-    fetch: async (url) => Response.json(documentedClient(await parts.fetchDocument(url as string))),
-    fetchResponseBodyLimits: { "client_id metadata document": Infinity }, // bounded by fetchDocument
     features: {
       devInteractions: off,
       dPoP: off,
@@ -135,8 +147,7 @@ function configuration(parts: ProviderParts): Configuration {
       clientIdMetadataDocument: {
         enabled: true,
         ack: "draft-02",
-        allowFetch: () => true,
-        allowClient: () => true,
+        allowFetch: () => false, // see documented-clients.ts: the library forgets a client with its process
       },
       resourceIndicators: {
         enabled: true,

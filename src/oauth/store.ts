@@ -5,8 +5,8 @@ import type { Expiring } from "../lib/expiring.ts";
 export interface OAuthClient {
   /** `client_id` */
   id: string;
-  /** `registered`: by itself (RFC 7591); `manual`: by the operator. */
-  kind: "registered" | "manual";
+  /** `registered`: by itself (RFC 7591); `manual`: by the operator; `documented`: its document, as it was last read. */
+  kind: "registered" | "manual" | "documented";
   /** RFC 7591, section 2, in its spelling; without `client_id`. */
   metadata: Record<string, unknown>;
   createdAt: number;
@@ -45,10 +45,14 @@ export interface OAuthGrant {
 }
 
 export interface OAuthGrantStore extends Expiring {
-  /** Add a grant; its client expires no more. Of a principal's other ones, those that expire
-   * first go beyond `max`: a grant that no client has fetched tokens for displaces none that is in use. */
-  create(grant: OAuthGrant, max: number): Promise<void>;
+  /**
+   * Add a grant; its client expires no more, and a documented one is stored or replaced. Of a principal's other ones, those
+   * that expire first go beyond `max`: a grant that no client has fetched tokens for displaces none that is in use.
+   */
+  create(grant: OAuthGrant, max: number, documented?: OAuthClient): Promise<void>;
   find(id: string): Promise<OAuthGrant | undefined>;
+  /** True if anybody has granted this client something that has not ended. */
+  anyOf(clientId: string): Promise<boolean>;
   /** The longest unused last; of one principal, or of all. */
   list(principal?: string): Promise<OAuthGrant[]>;
   /** Delete a grant with all its tokens and codes; false for one that is not there. */

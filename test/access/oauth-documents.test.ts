@@ -11,10 +11,12 @@ import { auth as authV1 } from "@modelcontextprotocol/sdk/client/auth.js";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { buildApp } from "../../src/app/app.ts";
 import { loadConfig } from "../../src/config/config.ts";
-import { documentFetcher } from "../../src/oauth/metadata-documents.ts";
+import { AppError } from "../../src/lib/errors.ts";
+import { documentFetcher, type FetchDocument } from "../../src/oauth/metadata-documents.ts";
 import { isPublicAddress } from "../../src/oauth/public-address.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { Program, tokensOf } from "../support/oauth-program.ts";
+import { gate } from "../support/here.ts";
+import { errorOf, Program, tokensOf } from "../support/oauth-program.ts";
 import { fetchHere, Person, program } from "../support/oauth.ts";
 
 describe("the fetch of a metadata document", () => {
@@ -150,6 +152,64 @@ describe("a client with a document", () => {
   });
 });
 
+describe("the document of a client", () => {
+  const id = "https://claude.ai/oauth/client.json";
+  const document = () => Promise.resolve(JSON.stringify({ client_id: id, ...REDIRECT }));
+  const down = () => Promise.reject(new AppError("unavailable", "It does not answer."));
+
+  it("is not needed by what it was granted, not even after a restart", async () => {
+    const first = await serveWithFetch(document, id);
+    const tokens = await first.claude.tokens(first.ana);
+    const { port } = new URL(first.claude.url);
+    await first.app.stop();
+    const fetched: string[] = [];
+    const { claude, ana } = await serveWithFetch(
+      (url) => {
+        fetched.push(url);
+        return down();
+      },
+      id,
+      { port, "data-dir": first.folder },
+    );
+    const renewed = await tokensOf(await claude.refresh(tokens.refresh_token));
+    expect((await claude.revoke(renewed.refresh_token)).status).toBe(200);
+    expect(await claude.knock(renewed.access_token)).toBe(401);
+    expect(fetched).toEqual([]);
+    // A new sign-in reads it, and does with what was read last.
+    await claude.tokens(ana);
+    expect(fetched).toEqual([id]);
+  });
+
+  it("that cannot be had is a trouble of the moment, and no client's end", async () => {
+    const { claude, ana } = await serveWithFetch(down, id);
+    const answer = await ana.ask(claude.authorization());
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toContain("It does not answer");
+  });
+
+  it("is fetched for nobody's token, and for a few sign-ins at the same time", async () => {
+    const [full, end] = [gate(), gate()];
+    let fetches = 0;
+    const { claude, ana } = await serveWithFetch(async (url) => {
+      fetches += 1;
+      if (fetches === 8) full.open();
+      await end.wait;
+      return JSON.stringify({ client_id: url, ...REDIRECT });
+    }, id);
+    const stranger = (n: number) => claude.authorization({ client_id: `https://a.example/${n}` });
+    for (const answer of [await claude.refresh("x"), await claude.revoke("x")])
+      expect(await errorOf(answer)).toBe("invalid_client");
+    expect(fetches).toBe(0);
+    const waiting = Array.from({ length: 8 }, (_, n) => ana.ask(stranger(n)));
+    await full.wait;
+    expect((await ana.ask(stranger(9))).status).toBe(503);
+    end.open();
+    const answers = await Promise.all(waiting);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 303));
+    expect(fetches).toBe(8);
+  });
+});
+
 const REDIRECT = { redirect_uris: ["https://claude.ai/api/mcp/auth_callback"] };
 
 const LOCAL = {
@@ -158,16 +218,22 @@ const LOCAL = {
 };
 
 /** A server at whose side the internet has just these documents. */
-async function serveWith(documents: ReadonlyMap<string, object>, clientId: string) {
-  const flags = { port: "0", "data-dir": temporaryFolder(), "auth-server": "true" };
+function serveWith(documents: ReadonlyMap<string, object>, clientId: string) {
   const inside = documentFetcher();
-  const app = await buildApp({
-    config: loadConfig({ flags }),
-    fetchDocument: (url) => {
-      const found = documents.get(url);
-      return found === undefined ? inside(url) : Promise.resolve(JSON.stringify(found));
-    },
-  });
+  return serveWithFetch((url) => {
+    const found = documents.get(url);
+    return found === undefined ? inside(url) : Promise.resolve(JSON.stringify(found));
+  }, clientId);
+}
+
+async function serveWithFetch(
+  fetchDocument: FetchDocument,
+  clientId: string,
+  more: Record<string, string> = {},
+) {
+  const folder = more["data-dir"] ?? temporaryFolder();
+  const flags = { port: "0", "data-dir": folder, "auth-server": "true", ...more };
+  const app = await buildApp({ config: loadConfig({ flags }), fetchDocument });
   onTestFinished(() => app.stop());
   await app.start();
   const { origin } = await app.listen();
@@ -176,7 +242,7 @@ async function serveWith(documents: ReadonlyMap<string, object>, clientId: strin
   });
   const claude = new Program(`${origin}/mcp`);
   claude.clientId = clientId;
-  return { claude, ana: new Person(origin, key) };
+  return { app, folder, claude, ana: new Person(origin, key) };
 }
 
 /** An https server on this machine under a name of the internet. */

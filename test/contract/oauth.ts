@@ -93,6 +93,20 @@ function oauthGrantContract(open: Open): void {
       expect(await ids(grants.list(ANA))).toEqual(["g", "h"]);
     });
 
+    it("store their client where it is known by its document, as it was read last", async () => {
+      const { clients, grants, client, grant, clock } = setUp(await open());
+      const id = "https://app.example/client.json";
+      for (const name of ["Old", "New"]) {
+        const documented = { kind: "documented", metadata: { name }, expiresAt: null } as const;
+        await grants.create(grant(name, { clientId: id }), 9, client(id, documented));
+        expect(await clients.find(id)).toEqual(client(id, documented));
+      }
+      expect(await grants.anyOf(id)).toBe(true);
+      expect(await grants.anyOf("another")).toBe(false);
+      clock.advance(100);
+      expect(await grants.anyOf(id)).toBe(false);
+    });
+
     it("live as long as their longest token", async () => {
       const { grants, records, record, addGrant, clock } = setUp(await open());
       await addGrant("g");

@@ -1,6 +1,6 @@
 // What people have granted to clients, in PostgreSQL.
 import { and, desc, eq, gt, lte, sql } from "drizzle-orm";
-import type { OAuthGrantStore } from "../../../oauth/store.ts";
+import type { OAuthClient, OAuthGrantStore } from "../../../oauth/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";
@@ -37,18 +37,32 @@ export function postgresOAuthGrantStore(engine: Engine): OAuthGrantStore {
         .update(oauthClients)
         .set({ expiresAt: null })
         .where(eq(oauthClients.id, placeholder("clientId"))),
+    anyOf: () =>
+      db
+        .select({ id: oauthGrants.id })
+        .from(oauthGrants)
+        .where(and(eq(oauthGrants.clientId, placeholder("clientId")), valid))
+        .limit(1),
     remove: () => db.delete(oauthGrants).where(byId),
   });
+  const keepDocumented = (client: OAuthClient) =>
+    db
+      .insert(oauthClients)
+      .values(client)
+      .onConflictDoUpdate({ target: oauthClients.id, set: client });
   return {
-    create: (grant, max) =>
+    create: (grant, max, documented) =>
       engine.write(async () => {
         const { id, principal, clientId } = grant;
         await engine.lock(`oauth grants of ${principal}`);
         await db.insert(oauthGrants).values(grant);
-        await q.keepClient.run({ clientId });
+        if (documented === undefined) await q.keepClient.run({ clientId });
+        else await keepDocumented(documented);
         await q.makeRoom.run({ id, principal, max });
       }),
     find: (id) => engine.read(() => q.find.get({ id, now: clock.now() })),
+    anyOf: (clientId) =>
+      engine.read(async () => (await q.anyOf.get({ clientId, now: clock.now() })) !== undefined),
     list: (principal) =>
       engine.read(() =>
         principal === undefined

@@ -1,6 +1,6 @@
 // What people have granted to clients, in SQLite.
 import { and, desc, eq, gt, lte, sql } from "drizzle-orm";
-import type { OAuthGrantStore } from "../../../oauth/store.ts";
+import type { OAuthClient, OAuthGrantStore } from "../../../oauth/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
@@ -43,17 +43,32 @@ export function sqliteOAuthGrantStore(engine: Engine): OAuthGrantStore {
         .set({ expiresAt: null })
         .where(eq(oauthClients.id, placeholder("clientId")))
         .prepare(),
+    anyOf: () =>
+      db
+        .select({ id: oauthGrants.id })
+        .from(oauthGrants)
+        .where(and(eq(oauthGrants.clientId, placeholder("clientId")), valid))
+        .limit(1)
+        .prepare(),
     remove: () => db.delete(oauthGrants).where(byId).prepare(),
   });
+  const keepDocumented = (client: OAuthClient) =>
+    db
+      .insert(oauthClients)
+      .values(client)
+      .onConflictDoUpdate({ target: oauthClients.id, set: client });
   return {
-    create: (grant, max) =>
+    create: (grant, max, documented) =>
       engine.write(() => {
         const { id, principal, clientId } = grant;
         db.insert(oauthGrants).values(grant).run();
-        q.keepClient.run({ clientId });
+        if (documented === undefined) q.keepClient.run({ clientId });
+        else keepDocumented(documented).run();
         q.makeRoom.run({ id, principal, max });
       }),
     find: (id) => engine.readNow(() => q.find.get({ id, now: clock.now() })),
+    anyOf: (clientId) =>
+      engine.readNow(() => q.anyOf.get({ clientId, now: clock.now() }) !== undefined),
     list: (principal) =>
       engine.readDurable(() =>
         principal === undefined

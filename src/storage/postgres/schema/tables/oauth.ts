@@ -7,7 +7,7 @@ export const oauthClients = pgTable(
   "oauth_clients",
   {
     id: text().primaryKey(),
-    kind: text().$type<"registered" | "manual">().notNull(),
+    kind: text().$type<"registered" | "manual" | "documented">().notNull(),
     metadata: json<Record<string, unknown>>().notNull(),
     createdAt: number("created_at").notNull(),
     expiresAt: number("expires_at"),

@@ -5,7 +5,7 @@ export const oauthClients = sqliteTable(
   "oauth_clients",
   {
     id: text().primaryKey(),
-    kind: text({ enum: ["registered", "manual"] }).notNull(),
+    kind: text({ enum: ["registered", "manual", "documented"] }).notNull(),
     metadata: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
     createdAt: integer("created_at").notNull(),
     expiresAt: integer("expires_at"),
