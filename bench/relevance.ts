@@ -31,7 +31,11 @@ async function oursOf(corpus: ReturnType<typeof judgedCorpus>): Promise<FiguresB
     expiry: { maxAgeMs: Infinity },
   });
   try {
-    const search = await storeCorpus(storage, new HistorySearch(storage.history), corpus);
+    const search = await storeCorpus(
+      storage,
+      new HistorySearch(storage.history, storage.state),
+      corpus,
+    );
     const misses = process.env["MISSES"] !== undefined;
     return await figuresOf(corpus.queries, search, (query, found) => {
       if (misses) console.error(query.kind, query.language, query.query, query.relevant, found);

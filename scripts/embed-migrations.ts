@@ -57,9 +57,11 @@ function finished(migrations: Migration[]): string[] {
       WHERE s.sql IS NOT NULL AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND s.name <> '__drizzle_migrations'
         AND coalesce(l.type, '') <> 'shadow'
       ORDER BY CASE s.type WHEN 'table' THEN 0 WHEN 'index' THEN 1 WHEN 'view' THEN 2 ELSE 3 END, s.rowid`;
-    const settings = `SELECT format('INSERT INTO messages_fts(messages_fts, rank) VALUES (%Q, %s)', k, quote(v))
-      FROM messages_fts_config WHERE k <> 'version'`;
-    return [statements, settings].flatMap(
+    const settings = ["messages_fts", "messages_fts_parts"].map(
+      (index) => `SELECT format('INSERT INTO ${index}(${index}, rank) VALUES (%Q, %s)', k, quote(v))
+        FROM ${index}_config WHERE k <> 'version'`,
+    );
+    return [statements, ...settings].flatMap(
       (query) => sqlite.prepare(query).pluck().all() as string[],
     );
   } finally {

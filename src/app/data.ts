@@ -136,7 +136,7 @@ export async function openData(
       sessions,
       notifyWith: (some, act, tells) => updates.notifyWith(some.map(wholeSession), act, tells),
     }),
-    search: new HistorySearch(storage.history),
+    search: new HistorySearch(storage.history, storage.state),
     transfer: transferOf(opened, audit, updates),
     ...keysOf(opened, audit),
     updates,

@@ -2,14 +2,18 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AppError } from "../lib/errors.ts";
 import { type Match, Matcher } from "../search/matches.ts";
+import { phraseTest } from "../search/phrases.ts";
 import { snippet } from "../search/snippet.ts";
+import { loadStemmers } from "../search/stems.ts";
 import { type Term, terms } from "../search/terms.ts";
 import type { Role } from "./message.ts";
 import { parseQuery, type SearchArguments, type SearchQuery } from "./search-query.ts";
-import type { Found, HistoryStore, SearchScope } from "./store.ts";
+import type { FactRow, FactStore, Found, HistoryStore, SearchScope } from "./store.ts";
 
 const MAX_QUERY_CHARACTERS = 1_000;
 /** Candidates per word: only the newest messages with a very frequent word are ranked. */
+/** Maximum number of facts that are compared. */
+const MAX_FACTS = 1_000;
 const AMONG = 3_000;
 
 export interface Hit {
@@ -26,11 +30,18 @@ export interface Hit {
   score: number;
 }
 
+/** A fact that was found, with the plain text of its value. */
+export interface FoundFact extends Omit<FactRow, "value"> {
+  value: string;
+}
+
 export class HistorySearch {
   readonly #store: Pick<HistoryStore, "search">;
+  readonly #facts: FactStore | undefined;
 
-  constructor(store: Pick<HistoryStore, "search">) {
+  constructor(store: Pick<HistoryStore, "search">, facts?: FactStore) {
     this.#store = store;
+    this.#facts = facts;
   }
 
   /**
@@ -54,6 +65,61 @@ export class HistorySearch {
       if (words.every(({ characters = [] }) => characters.length < 3)) break;
     }
     return [];
+  }
+
+  /** Facts of the scope's states for the same query; none where it asks for messages of a role or a time. */
+  async facts(
+    scope: SearchScope,
+    query: string,
+    limit: number,
+    more: SearchArguments = {},
+  ): Promise<FoundFact[]> {
+    const { text, phrases, excluded, filters } = checked(query, more);
+    const { title = [], ...others } = filters;
+    const isOfMessages = Object.values(others).some((value) => value !== undefined);
+    if (this.#facts === undefined || isOfMessages || title.length > 0) return [];
+    await loadStemmers();
+    const rows = await this.#facts.recent(scope, MAX_FACTS);
+    const has = phraseTest(phrases);
+    const hasExcluded = excluded.map((one) => phraseTest([one]));
+    const allowed = rows.filter(({ key, value }) => {
+      const all = `${key} ${value}`;
+      return has(all) && !hasExcluded.some((test) => test(all));
+    });
+    return bestFacts(allowed, [text, ...phrases].join("\n"), limit);
+  }
+}
+
+/** At least this part of a query's words must be in a fact. */
+const MIN_COVERED = 0.5;
+const MIN_QUALITY = 0.6;
+
+/** The facts with most of the words, in their keys or values, the best first. */
+function bestFacts(rows: readonly FactRow[], query: string, limit: number): FoundFact[] {
+  const words = terms(query, { open: true }).filter(({ common }) => !common);
+  if (words.length === 0) return [];
+  const matcher = new Matcher(words);
+  const scored = rows.flatMap((row) => {
+    const value = plainValue(row.value);
+    const found = new Map<number, number>();
+    for (const { term, quality } of matcher.find(`${row.key} ${value}`))
+      if (quality >= MIN_QUALITY) found.set(term, Math.max(found.get(term) ?? 0, quality));
+    const score = found.values().reduce((sum, quality) => sum + quality, 0) / words.length;
+    return found.size / words.length < MIN_COVERED ? [] : [{ ...row, value, score }];
+  });
+  return scored
+    .toSorted((a, b) => b.score - a.score || b.updatedAt - a.updatedAt)
+    .slice(0, limit)
+    .map(({ score: _, ...fact }) => fact);
+}
+
+/** Text as it is, other JSON as JSON. */
+function plainValue(json: string): string {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === "string" ? value : json;
+  } catch {
+    return json; // only the beginning of a long value
   }
 }
 

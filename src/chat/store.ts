@@ -95,6 +95,22 @@ export interface Found {
   score: number;
 }
 
+/** A fact of a session's state. */
+export interface FactRow {
+  session: string;
+  title: string | null;
+  key: string;
+  /** JSON text; the beginning of a long one. */
+  value: string;
+  updatedAt: number;
+}
+
+/** The port for the facts that a search finds beside messages. */
+export interface FactStore {
+  /** The facts of the session, or of the principal's newest sessions. */
+  recent(scope: SearchScope, limit: number): Promise<FactRow[]>;
+}
+
 export interface MessagePage {
   messages: Message[];
   /** The `before` of the next page; absent on the last page. */

@@ -146,7 +146,8 @@ function sharedPart(a: string, b: string): string {
 /** Beginnings of words that are one typing mistake away from what the forms of the term share. */
 export function beginningsOneMistakeFrom(term: Term & { word: string }): string[] {
   const beginning = sharedBeginning(term) ?? "";
-  return beginning.length < MIN_BEGINNING ? [] : oneMistakeFrom(beginning);
+  const isShorter = beginning.length < term.word.length;
+  return isShorter && beginning.length >= MIN_BEGINNING ? oneMistakeFrom(beginning) : [];
 }
 
 const ALPHABETS: readonly (readonly [RegExp, string])[] = [

@@ -1,7 +1,6 @@
 // The matches of search terms in a text.
 import { Likeness } from "./likeness.ts";
-import { numbers, valuesOf } from "./numbers.ts";
-import { signs } from "./signs.ts";
+import { numbers, valuesOf, signs } from "./signs.ts";
 import type { Term } from "./terms.ts";
 import { runs, type Word } from "./words.ts";
 

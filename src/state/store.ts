@@ -52,6 +52,13 @@ export interface StateStore extends Expiring {
   delete(sessionId: string, key: string, ifVersion?: number, by?: Principal): Promise<boolean>;
   /** One page of entries in key order, from the key after `after`. */
   list(sessionId: string, options: PageBounds & StateRange): Promise<StatePage>;
+  /** The entries of a session, or of a principal's newest sessions, with the beginnings of their values. */
+  recent(
+    scope: { session: string } | { principal: string },
+    limit: number,
+  ): Promise<
+    { session: string; title: string | null; key: string; value: string; updatedAt: number }[]
+  >;
   /** One page of keys, without reading values. */
   keys(sessionId: string, options: StateRange & { limit: number }): Promise<KeyPage>;
 }

@@ -1,7 +1,10 @@
 // The contract of HistoryStore: messages, pages, request keys, search. Not here: chat turns (turns.ts).
 import { describe, expect, it } from "vitest";
+import { HistorySearch } from "../../src/chat/history-search.ts";
 import { newId } from "../../src/lib/ids.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { judgedCorpus } from "../search/judged/corpus.ts";
+import { figuresOf, storeCorpus } from "../search/judged/figures.ts";
 import { ANA, BOB, failure, MAX_AGE, newSession, type Open, say } from "./engine.ts";
 
 const seqs = async (storage: Storage, id: string, limit: number, before?: number) =>
@@ -275,8 +278,70 @@ export function historyContract(open: Open): void {
       expect(await found(storage, id, word, "bread")).toEqual(["bread"]);
       await say(storage, id, `so it says: ${word}.`);
       const hits = await found(storage, id, word);
-      // Signs alone are no words; whatever has a letter is found as it was said.
-      expect(hits).toEqual(/[a-z]/i.test(word) ? [`so it says: ${word}.`] : []);
+      // Signs alone are no words; an emoji, and whatever has a letter, is found as it was said.
+      expect(hits).toEqual(/[a-z😀]/iu.test(word) ? [`so it says: ${word}.`] : []);
+    });
+
+    it("finds what people ask for in ten languages, nearly always first", async () => {
+      const { storage } = await open();
+      const corpus = judgedCorpus(0);
+      const search = new HistorySearch(storage.history, storage.state);
+      const queries = corpus.queries.filter(({ kind }, i) => kind !== "phrase" && i % 4 === 0);
+      const figures = await figuresOf(queries, await storeCorpus(storage, search, corpus));
+      expect(figures.get("all")!.recall).toBeGreaterThan(0.95);
+      expect(figures.get("all")!.mrr).toBeGreaterThan(0.95);
+    });
+
+    it("finds a phrase word for word, whichever words stand in between elsewhere", async () => {
+      const { storage } = await open();
+      const { id } = await newSession(storage);
+      for (const text of ["not to be or to be", "To be, or not to be!", "be or not to be to"])
+        await say(storage, id, text);
+      const options = { limit: 9, among: 99, phrases: ["to be or not to be"] };
+      const hits = await storage.history.search({ session: id }, "", options);
+      expect(hits.map(({ message }) => message.seq)).toEqual([2]);
+    });
+
+    it("keeps to a role, a time, a title, and leaves out what is excluded", async () => {
+      const { storage, clock } = await open();
+      const [one, other] = [
+        await newSession(storage, { title: "Où est le thé" }),
+        await newSession(storage, { title: "Other" }),
+      ];
+      const began = clock.now();
+      for (const { id } of [one, other]) {
+        await storage.history.append(id, { role: "user", content: "green tea" });
+        clock.advance(1_000);
+        await storage.history.append(id, { role: "assistant", content: "black tea, no sugar" });
+        clock.advance(1_000);
+      }
+      const search = async (more: object, text = "tea") => {
+        const hits = await storage.history.search({ principal: ANA }, text, {
+          ...{ limit: 9, among: 99, ...more },
+        });
+        return hits.map(({ session, message }) => [session === one.id ? 1 : 2, message.seq]).sort();
+      };
+      expect(await search({ filters: { role: "user" } })).toEqual([
+        [1, 1],
+        [2, 1],
+      ]);
+      expect(await search({ filters: { since: began + 1_000, until: began + 2_000 } })).toEqual([
+        [1, 2],
+      ]);
+      expect(await search({ filters: { title: ["the"] } })).toEqual([
+        [1, 1],
+        [1, 2],
+        [2, 1],
+        [2, 2],
+      ]);
+      expect(await search({ filters: { title: ["ou est"] } })).toEqual([
+        [1, 1],
+        [1, 2],
+      ]);
+      expect(await search({ filters: { title: ["nowhere"] } })).toEqual([]);
+      expect(await search({ excluded: ["sugar"] })).toHaveLength(2);
+      expect(await search({ excluded: ["no sugar", "green"] })).toEqual([]);
+      expect(await search({ filters: { role: "assistant" } }, "")).toHaveLength(2);
     });
   });
 }

@@ -222,6 +222,8 @@ describe("generated and repeated facts", () => {
       "__drizzle_migrations",
       "messages_fts_config",
       "messages_fts_data",
+      "messages_fts_parts_config",
+      "messages_fts_parts_data",
     ]);
   });
 

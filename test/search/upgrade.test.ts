@@ -9,7 +9,7 @@ import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 
-const TEXTS = ["She was running.", "我的猫叫小白", "Café", "gone"];
+const TEXTS = ["She was running.", "我的猫叫小白", "Café", "gone", "Krankenversicherungskarte 🐧"];
 
 it("carries the messages of an older version over, and forgets what is deleted from then on", async () => {
   const [folder, id] = [temporaryFolder(), newId()];
@@ -47,14 +47,22 @@ it("carries the messages of an older version over, and forgets what is deleted f
     expect(all).toEqual(mine);
     return mine!;
   };
-  const seqs = { run: [1], 猫: [2], 叫小白: [2], cafe: [3], gone: [] };
+  const seqs = {
+    run: [1],
+    猫: [2],
+    叫小白: [2],
+    cafe: [3],
+    gone: [],
+    versicherung: [5],
+    "🐧": [5],
+  };
   for (const [query, expected] of Object.entries(seqs))
     expect(await found(query)).toEqual(expected);
   await two.history.append(id, { role: "user", content: "小白 runs" });
-  expect((await found("小白 run")).toSorted()).toEqual([1, 2, 4]);
+  expect((await found("小白 run")).toSorted()).toEqual([1, 2, 6]);
   const database = openDatabase(folder, { readonly: false });
   database.exec("DELETE FROM messages WHERE seq = 2"); // as any SQL client does it
-  expect(await found("小白")).toEqual([4]);
+  expect(await found("小白")).toEqual([6]);
   expect(findDamage(database)).toEqual([]);
   await Promise.all([one.close(), two.close()]);
 });

@@ -57,7 +57,8 @@ export function findDamage(database: Database.Database): unknown[] {
     ...(database.pragma("foreign_key_check") as unknown[]),
   ];
   try {
-    database.exec("INSERT INTO messages_fts(messages_fts) VALUES ('integrity-check')");
+    for (const index of ["messages_fts", "messages_fts_parts"])
+      database.exec(`INSERT INTO ${index}(${index}) VALUES ('integrity-check')`);
   } catch (error) {
     damage.push(error);
   }

@@ -4,6 +4,7 @@ import { sql } from "drizzle-orm";
 import { shownUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
+import { PartsFiller } from "../search/parts-filler.ts";
 import { CLIENT_AGE_MS, MAX_PURGE_MS } from "../shared/expiry.ts";
 import type { DatabaseServer, Storage, StorageOptions } from "../storage.ts";
 import { postgresApiKeyStore } from "./access/api-key-store.ts";
@@ -19,6 +20,7 @@ import { postgresWriteAccess } from "./engine/write-access.ts";
 import { postgresHistoryStore } from "./history/history-store.ts";
 import { postgresUsage } from "./limits/usage.ts";
 import { appliedVersion, migrate } from "./schema/migrate.ts";
+import { partsFill } from "./search/parts-index.ts";
 import { Notifications, NOTIFY } from "./server/changes.ts";
 import { cannotOpen, checkPooler, openListener, openPool, openProbe } from "./server/pool.ts";
 import { ServerTime } from "./server/server-time.ts";
@@ -100,11 +102,12 @@ async function storageOf(
   const sessions = postgresSessionStore(engine, usage, writes);
   const clients = postgresClientStore(engine, usage, subscriptions.add, maxClients);
   const apiKeys = postgresApiKeyStore(engine);
+  const parts = new PartsFiller(partsFill(engine));
   return {
     sessions,
     clients,
     state: postgresStateStore(engine, usage, writes),
-    history: postgresHistoryStore(engine, maxMessages, usage, writes),
+    history: postgresHistoryStore(engine, maxMessages, usage, writes, parts),
     instances: postgresInstanceStore(engine, () => notifications.report()),
     streams: postgresStreamStore(engine, usage, outbox, streamGraceMs, onEvent),
     changes: notifications,
@@ -142,6 +145,7 @@ async function storageOf(
     async close() {
       time?.stop();
       silence.stop();
+      await parts.close();
       await Promise.race([sessions.purged(), sleep(MAX_PURGE_MS, undefined, { ref: false })]);
       await engine.close();
       await notifications.close();

@@ -1,5 +1,7 @@
 // The candidates of a search: the messages with its terms, as the index gives them, and the weights of the terms.
 import type { SearchScope } from "../../chat/store.ts";
+import { Matcher } from "../../search/matches.ts";
+import { inside, nearly, type PartsLookup } from "../../search/parts.ts";
 import { weightOf } from "../../search/ranking.ts";
 import type { Term } from "../../search/terms.ts";
 import { exactly, mistakesOf, otherForms, type Step } from "./lookups.ts";
@@ -11,8 +13,15 @@ import { sessionToken } from "./tokens.ts";
 const MAX_MATCHES = 10_000;
 /** A term that so many messages have is not searched for in other forms. */
 const ENOUGH = 300;
+/** A term that fewer messages have is searched for inside of words. */
+const FEW = 50;
+/** Number of messages, and characters of each, that are looked through for a form of a term. */
+const SAMPLE = 20;
+const SAMPLE_CHARACTERS = 4_000;
+const NEARLY = 0.9;
+const INSIDE = 0.55;
 /** Maximum number of newest messages that are counted, to tell common terms from rare ones. */
-const MAX_COUNTED = 20_000;
+const MAX_COUNTED = 5_000;
 /** Maximum number of frequent terms that are also searched for together, the rarest of them. */
 const MAX_TOGETHER = 4;
 /** With as many terms that say something, common words are not searched for. */
@@ -63,12 +72,24 @@ export async function candidates(rows: SearchRows, query: Query): Promise<Candid
     (term) => saying < SAYING_ENOUGH || !terms[term]!.common,
   );
   const depth = Math.min(options.depth, Math.ceil(MAX_MATCHES / searched.length));
-  const having: Having = async (some, among = tokens) =>
-    rows.matching(among, some, { ...options, depth });
+  const having: Having = Object.assign(
+    async (some: readonly Lookup[], among = tokens) =>
+      rows.matching(among, some, { ...options, depth }),
+    {
+      parts: async (lookup: PartsLookup) => rows.parts(tokens, lookup, { ...options, depth }),
+      async isIn(term: Term, ids: readonly number[]): Promise<boolean> {
+        if (ids.length === 0) return false;
+        const texts = await rows.beginnings(ids.slice(0, SAMPLE), SAMPLE_CHARACTERS);
+        const matcher = new Matcher([term]);
+        return texts.some(({ text }) => matcher.find(text).some(() => true));
+      },
+    },
+  );
   const messagesFrom = counter(rows, query);
   const lists = new Map<number, List>();
   for (const term of searched) {
-    const list = await listOf(terms[term]!, having, depth);
+    const isTitle = query.titled.inTitles.has(terms[term]!.key);
+    const list = await listOf(terms[term]!, having, { depth, mistakes: !isTitle });
     lists.set(term, list);
     if (list.mistyped) mistyped.add(term);
     const last = list.full ? list.last : undefined;
@@ -92,7 +113,12 @@ export async function candidates(rows: SearchRows, query: Query): Promise<Candid
   return { found: [...found.values()], weights, mistyped };
 }
 
-type Having = (some: readonly Lookup[], among?: readonly string[]) => Promise<number[]>;
+interface Having {
+  (some: readonly Lookup[], among?: readonly string[]): Promise<number[]>;
+  parts(lookup: PartsLookup): Promise<number[]>;
+  /** True if one of the messages has the term indeed, and not only words that begin alike. */
+  isIn(term: Term, ids: readonly number[]): Promise<boolean>;
+}
 
 interface List {
   /** By message. */
@@ -103,7 +129,11 @@ interface List {
   mistyped: boolean;
 }
 
-async function listOf(term: Term, having: Having, depth: number): Promise<List> {
+async function listOf(
+  term: Term,
+  having: Having,
+  { depth, mistakes }: { depth: number; mistakes: boolean },
+): Promise<List> {
   const exact = term.phrase.length === 0 ? [] : await having([exactly(term)]);
   const list: List = {
     qualities: new Map(exact.map((id) => [id, 1])),
@@ -114,10 +144,18 @@ async function listOf(term: Term, having: Having, depth: number): Promise<List> 
     for (const id of await having([step.lookup]))
       if (!list.qualities.has(id)) list.qualities.set(id, step.quality);
   };
+  const addParts = async (lookup: PartsLookup, quality: number): Promise<void> => {
+    if (lookup.length === 0) return;
+    for (const id of await having.parts(lookup))
+      if (!list.qualities.has(id)) list.qualities.set(id, quality);
+  };
+  if (!term.common) await addParts(nearly(term), NEARLY);
   if (exact.length < ENOUGH) await add(otherForms(term));
-  if (exact.length > 0) return list;
-  const before = list.qualities.size;
-  for (const step of mistakesOf(term)) if (list.qualities.size === before) await add(step);
+  if (list.qualities.size < FEW) await addParts(inside(term), INSIDE);
+  if (!mistakes || exact.length > 0 || (await having.isIn(term, [...list.qualities.keys()])))
+    return list;
+  list.qualities.clear();
+  for (const step of mistakesOf(term)) if (list.qualities.size === 0) await add(step);
   return { ...list, mistyped: true };
 }
 

@@ -1,5 +1,6 @@
 // What a search asks of an engine: lookups in its index, and rows of its tables.
 import type { Found, SearchFilters, SearchOptions } from "../../chat/store.ts";
+import type { PartsLookup } from "../../search/parts.ts";
 
 type Maybe<T> = T | Promise<T>;
 
@@ -42,6 +43,8 @@ export interface SearchRows {
     all: readonly Lookup[],
     options: LookupOptions,
   ): Maybe<number[]>;
+  /** The same in the second index; what is found may still have an excluded word. */
+  parts(tokens: readonly string[], lookup: PartsLookup, options: LookupOptions): Maybe<number[]>;
   /** The beginnings of messages that are still there. */
   beginnings(ids: readonly number[], characters: number): Maybe<Beginning[]>;
   /** The live ones of these sessions that are the principal's or shared with it. */

@@ -18,9 +18,11 @@ export interface Titled {
   only: string[] | undefined;
   /** Titles of sessions by id, which have words of the query. */
   liked: ReadonlyMap<string, string>;
+  /** Keys of the terms that they have: somebody has written these, so they are no typing mistakes. */
+  inTitles: ReadonlySet<string>;
 }
 
-const NONE: Titled = { only: undefined, liked: new Map() };
+const NONE: Titled = { only: undefined, liked: new Map(), inTitles: new Set() };
 
 /** Undefined if no session has what is demanded. */
 export async function sessionsTitled(
@@ -38,30 +40,32 @@ export async function sessionsTitled(
   if (wanted.length > 0) {
     const titles = await rows.titles(scope.principal, [ascii(demanded[0]!)]);
     const only = titles.filter(({ title }) => fits(title)).map(({ id }) => id);
-    return only.length === 0 ? undefined : { only: only.slice(0, MAX_ONLY), liked: new Map() };
+    return only.length === 0 ? undefined : { ...NONE, only: only.slice(0, MAX_ONLY) };
   }
   const words = terms.filter(({ common, word, key }) => !common && (word ?? key).length > 1);
   if (words.length === 0) return NONE;
   const parts = words.map(({ word, key }) => ascii((word ?? key).slice(0, BEGINNING)));
   const titles = await rows.titles(scope.principal, parts.filter(Boolean));
-  return { only: undefined, liked: likedOf(titles, words) };
+  return { only: undefined, ...likedOf(titles, words) };
 }
 
 function likedOf(
   titles: readonly { id: string; title: string }[],
   terms: readonly Term[],
-): ReadonlyMap<string, string> {
+): Pick<Titled, "liked" | "inTitles"> {
   const matcher = new Matcher(terms);
   const beginnings = terms.map(({ word, key }) => foldFurther(word ?? key).slice(0, BEGINNING));
   const scored = titles.flatMap(({ id, title }) => {
     const folded = plain(title);
     if (!beginnings.some((one) => folded.includes(one))) return [];
     const matches = [...matcher.find(title)].filter(({ quality }) => quality >= MIN_QUALITY);
-    const count = new Set(matches.map(({ term }) => term)).size;
-    return count === 0 ? [] : [{ id, title, count }];
+    const found = new Set(matches.map(({ term }) => term));
+    return found.size === 0 ? [] : [{ id, title, found }];
   });
-  const best = scored.toSorted((a, b) => b.count - a.count).slice(0, MAX_LIKED);
-  return new Map(best.map(({ id, title }) => [id, title]));
+  const inTitles = new Set<string>();
+  const best = scored.toSorted((a, b) => b.found.size - a.found.size).slice(0, MAX_LIKED);
+  for (const { found } of best) for (const term of found) inTitles.add(terms[term]!.key);
+  return { liked: new Map(best.map(({ id, title }) => [id, title])), inTitles };
 }
 
 /** The words of a text, comparable. */

@@ -1,6 +1,7 @@
 // Opens SQLite in a data folder, or in memory, and builds its stores.
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { PartsFiller } from "../search/parts-filler.ts";
 import { CLIENT_AGE_MS, MAX_PURGE_MS } from "../shared/expiry.ts";
 import type { Storage, StorageOptions } from "../storage.ts";
 import { sqliteApiKeyStore } from "./access/api-key-store.ts";
@@ -34,6 +35,7 @@ import { sqliteUsage } from "./limits/usage.ts";
 import { appliedVersion, isBehind, migrate } from "./schema/migrate.ts";
 import { sqliteIndexMerge } from "./search/index-merge.ts";
 import { sqliteOwnerIndex } from "./search/owner-index.ts";
+import { partsFill } from "./search/parts-index.ts";
 import { sqliteSessionStore } from "./sessions/session-store.ts";
 import { Shrink } from "./sessions/shrink.ts";
 import { sqliteStateStore } from "./sessions/state-store.ts";
@@ -105,7 +107,8 @@ export async function openSqlite(options: StorageOptions): Promise<Storage> {
     // From here on, only operations wait for another process's lock, and not the event loop.
     sqlite.pragma(`busy_timeout = ${BLOCKING_MS}`);
     const engine = new Engine(sqlite, clock, cutoffs, { log, files, checkpoints, onCommit, room });
-    const stores = storesOf(engine, sqlite, room, options);
+    const parts = new PartsFiller(partsFill(engine));
+    const stores = storesOf(engine, sqlite, { room, parts }, options);
     return {
       ...stores,
       maxAgeMs,
@@ -118,6 +121,7 @@ export async function openSqlite(options: StorageOptions): Promise<Storage> {
         watch?.close();
         engine.otherProcesses.close();
         try {
+          await parts.close();
           await Promise.race([
             stores.sessions.purged(),
             sleep(MAX_PURGE_MS, undefined, { ref: false }),
@@ -138,7 +142,12 @@ export async function openSqlite(options: StorageOptions): Promise<Storage> {
 }
 
 /** The stores over an open database. */
-function storesOf(engine: Engine, sqlite: Sqlite, room: Room | undefined, options: StorageOptions) {
+function storesOf(
+  engine: Engine,
+  sqlite: Sqlite,
+  { room, parts }: { room: Room | undefined; parts: PartsFiller },
+  options: StorageOptions,
+) {
   const { streamGraceMs = 600_000, maxMessages = 100_000, maxClients = 10_000 } = options;
   const file = sqlite.name === MEMORY ? undefined : sqlite.name;
   const reader = file === undefined ? undefined : () => openExisting(file, { readonly: true });
@@ -154,7 +163,7 @@ function storesOf(engine: Engine, sqlite: Sqlite, room: Room | undefined, option
     sessions,
     clients: sqliteClientStore(engine, usage, shrink, subscriptions.add, maxClients),
     state: sqliteStateStore(engine, usage, writes),
-    history: sqliteHistoryStore(engine, maxMessages, usage, writes),
+    history: sqliteHistoryStore(engine, maxMessages, usage, writes, parts),
     instances: sqliteInstanceStore(engine, file),
     streams: sqliteStreamStore(engine, usage, outbox, streamGraceMs, options.onEvent),
     changes: engine.otherProcesses,

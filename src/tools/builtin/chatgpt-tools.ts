@@ -42,7 +42,7 @@ export function chatgptTools(): Tool[] {
       toolset: "chatgpt",
       description:
         "Find messages in all of the user's earlier conversations by their words, the best first. fetch gives one with what was said around it.",
-      input: z.strictObject({ query: z.string().describe("Plain words, no syntax.") }),
+      input: z.strictObject({ query: z.string().describe("Words or a question.") }),
       output: z.object({ results: z.array(z.object(reference)) }),
       annotations: READS,
       session: "none",

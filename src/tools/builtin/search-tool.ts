@@ -1,9 +1,11 @@
 // The tool that finds messages, in one session or in all sessions that the caller may read.
 import { z } from "zod";
-import type { Hit } from "../../chat/history-search.ts";
+import type { FoundFact, Hit } from "../../chat/history-search.ts";
 import { byOther, ROLES, transcriptLine } from "../../chat/message.ts";
+import { isoTime } from "../../lib/clock.ts";
 import { counted } from "../../lib/text/plural.ts";
 import { inOneLine, quoted, wordOrQuoted } from "../../lib/text/quoted.ts";
+import { shortened } from "../../lib/text/text.ts";
 import type { Access } from "../../sessions/session.ts";
 import type { OwnSessions } from "../session/own-sessions.ts";
 import { defineTool, type Tool } from "../tool.ts";
@@ -19,16 +21,38 @@ const NOTHING: Record<Scope, string> = {
   all: "Nothing in your sessions matches. Try other or fewer words; session_list shows your sessions.",
 };
 
+const NO_MESSAGE: Record<Scope, string> = {
+  session: "No message in this session matches, but facts of its state do.",
+  all: "No message in your sessions matches, but facts of their states do.",
+};
+
+const MAX_EXCLUDED = 20;
+const MAX_FACTS = 5;
+const MAX_VALUE_BYTES = 500;
+const MARK = "…";
+
 export function searchTool(): Tool {
   return defineTool({
     name: "history_search",
     toolset: "core",
     description:
-      "Find earlier messages by their words, the best first. Call it when something said before may help; scope `all` " +
-      "searches all your sessions and those shared with you.",
+      "Find earlier messages, and facts of the state, by their words, the best first. Call it when something said before may " +
+      "help; scope `all` searches all your sessions and those shared with you.",
     input: z.strictObject({
-      query: z.string().describe("Plain words, no syntax."),
+      query: z
+        .string()
+        .default("")
+        .describe('Words or a question. "a phrase" must be there as it is, -word must not.'),
       scope: z.enum(["session", "all"]).default("session"),
+      role: z.enum(ROLES).optional().describe("Only messages of this role."),
+      after: z.string().optional().describe("Only messages since a day or time: 2026-03-31."),
+      before: z.string().optional().describe("Only messages before a day or time."),
+      title: z.string().optional().describe("Only in sessions with this in their title."),
+      exclude: z
+        .array(z.string())
+        .max(MAX_EXCLUDED)
+        .optional()
+        .describe("Words and phrases that a message must not have."),
       limit: z.int().min(1).max(50).default(10),
     }),
     output: z.object({
@@ -46,24 +70,52 @@ export function searchTool(): Tool {
         }),
       ),
       more: z.boolean().describe("Whether others match too, less well."),
+      facts: z
+        .array(
+          z.object({
+            session: z.string(),
+            title: z.string().nullable(),
+            key: z.string(),
+            value: z.string().describe("Text, or JSON; the beginning of a long one."),
+            updated_at: z.string(),
+          }),
+        )
+        .optional()
+        .describe("Facts of the state that match: state_get reads them whole."),
     }),
     annotations: READS,
     session: ({ scope }) => (scope === "all" ? "optional" : "required"),
     response: "json",
-    async handler({ input: { query, scope, limit }, session, sessions }) {
-      const oneMore = limit + 1;
-      const found =
-        scope === "all" || session === undefined
-          ? await sessions.search(query, oneMore)
-          : await session.history.search(query, oneMore);
+    async handler({ input: { query, scope, limit, ...wanted }, session, sessions }) {
+      const place = scope === "all" || session === undefined ? sessions : session.history;
+      const found = await place.search(query, limit + 1, wanted);
+      const facts = await place.facts(query, MAX_FACTS, wanted);
       const more = found.length > limit;
       const hits = await withStanding(found.slice(0, limit), sessions);
-      return reply(hits.length === 0 ? NOTHING[scope] : told(hits, scope, more), {
+      const lines = [
+        hits.length === 0
+          ? (facts.length === 0 ? NOTHING : NO_MESSAGE)[scope]
+          : told(hits, scope, more),
+        ...facts.map((fact) => toldFact(fact, scope)),
+      ];
+      return reply(lines.join("\n"), {
         hits: hits.map(({ author, ...hit }) => ({ ...hit, ...(author !== null && { author }) })),
         more,
+        ...(facts.length > 0 && {
+          facts: facts.map(({ updatedAt, value, ...fact }) => ({
+            ...{ ...fact, value: shortened(value, MAX_VALUE_BYTES, MARK) },
+            updated_at: isoTime(updatedAt),
+          })),
+        }),
       });
     },
   });
+}
+
+/** One line that says that this is a fact, and not a message. */
+function toldFact({ session, title, key, value }: FoundFact, scope: Scope): string {
+  const where = scope === "all" ? `session ${session}${title ? ` (${quoted(title)})` : ""} ` : "";
+  return `${where}state ${wordOrQuoted(key)}: ${shortened(inOneLine(value), MAX_VALUE_BYTES, MARK)}`;
 }
 
 type Told = Hit & { owner: string; access: Access };

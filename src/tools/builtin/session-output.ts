@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Principal } from "../../auth/principal.ts";
 import type { Chat } from "../../chat/chat.ts";
-import type { HistorySearch, Hit } from "../../chat/history-search.ts";
+import type { FoundFact, HistorySearch, Hit } from "../../chat/history-search.ts";
 import type { Message } from "../../chat/message.ts";
+import type { SearchArguments } from "../../chat/search-query.ts";
 import type { MessagePage, NewMessage } from "../../chat/store.ts";
 import { toAppError } from "../../lib/errors.ts";
 import { historyUri, stateUri } from "../../sessions/uris.ts";
@@ -121,7 +122,12 @@ export class SessionHistory {
   }
 
   /** The best matching messages. @throws AppError `invalid` for a query without a word, `limit` */
-  search(query: string, limit: number): Promise<Hit[]> {
-    return this.#search.search({ session: this.#session.id }, query, limit);
+  search(query: string, limit: number, more?: SearchArguments): Promise<Hit[]> {
+    return this.#search.search({ session: this.#session.id }, query, limit, more);
+  }
+
+  /** The best matching facts of the state. @throws AppError `invalid` for a query without a word */
+  facts(query: string, limit: number, more?: SearchArguments): Promise<FoundFact[]> {
+    return this.#search.facts({ session: this.#session.id }, query, limit, more);
   }
 }

@@ -1,5 +1,6 @@
 // The caller's sessions, in the form that tools use. Other principals' sessions are unreachable from here.
-import type { Hit } from "../../chat/history-search.ts";
+import type { FoundFact, Hit } from "../../chat/history-search.ts";
+import type { SearchArguments } from "../../chat/search-query.ts";
 import { CurrentSession } from "../../clients/session-resolver.ts";
 import { isTrue } from "../../lib/is-true.ts";
 import type { Caller, Session, SessionCounts } from "../../sessions/session.ts";
@@ -41,11 +42,19 @@ export class OwnSessions {
    * The best matching messages of all sessions that the caller owns or that were shared with it.
    * @throws AppError `invalid`, `limit`
    */
-  async search(query: string, limit: number): Promise<Hit[]> {
+  async search(query: string, limit: number, more?: SearchArguments): Promise<Hit[]> {
     const principal = this.#caller.principal.id;
-    const hits = await this.#services.search.search({ principal }, query, limit);
+    const hits = await this.#services.search.search({ principal }, query, limit, more);
     for (const { session } of hits) this.#caller.onSession?.(session);
     return hits;
+  }
+
+  /** The best matching facts of the states of these sessions. @throws AppError `invalid` */
+  async facts(query: string, limit: number, more?: SearchArguments): Promise<FoundFact[]> {
+    const principal = this.#caller.principal.id;
+    const facts = await this.#services.search.facts({ principal }, query, limit, more);
+    for (const { session } of facts) this.#caller.onSession?.(session);
+    return facts;
   }
 
   /** A session that the caller owns or that was shared with it; undefined for any other. */

@@ -64,6 +64,7 @@ export async function storeCorpus(
         ...{ createdAt, lastActiveAt: createdAt },
       },
       (async function* () {
+        for (const { label, key } of facts) labels.set(`${id} ${key}`, label);
         yield facts.map(({ key, value }) => ({
           type: "state" as const,
           entry: {
@@ -88,7 +89,11 @@ export async function storeCorpus(
       Infinity,
     );
   }
-  return async ({ query }) => {
+  return async ({ query, kind }) => {
+    if (kind === "state") {
+      const found = await history.facts({ principal: OWNER }, query, AMONG_FIRST);
+      return found.map(({ session, key }) => labels.get(`${session} ${key}`));
+    }
     // A query that is refused finds nothing.
     const hits = await history
       .search({ principal: OWNER }, query, AMONG_FIRST)

@@ -1,6 +1,7 @@
 // Histories in PostgreSQL: one row a message. Not here: chat turns (turn-store.ts), search (search-store.ts).
 import type { HistoryStore } from "../../../chat/store.ts";
 import { onPage } from "../../../lib/page.ts";
+import type { PartsFiller } from "../../search/parts-filler.ts";
 import { publicPart, sameRequest } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
@@ -15,6 +16,7 @@ export function postgresHistoryStore(
   maxMessages: number,
   usage: Usage,
   access: WriteAccess,
+  parts?: PartsFiller,
 ): HistoryStore {
   const statements = messageStatements(engine, maxMessages, usage);
   const summaries = summaryStatements(engine);
@@ -55,7 +57,7 @@ export function postgresHistoryStore(
         return { messages, ...(count < sizes.length && { nextBefore: first }) };
       }),
 
-    search: postgresSearch(engine),
+    search: postgresSearch(engine, parts),
 
     summary: (sessionId) => engine.read(() => summaries.get(sessionId)),
 

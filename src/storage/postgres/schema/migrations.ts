@@ -247,5 +247,14 @@ export const migrations: Migration[] = [
       "CREATE TRIGGER tasks_owned BEFORE DELETE ON tasks FOR EACH ROW EXECUTE FUNCTION delete_owned();",
       "CREATE VIEW task_overview AS\nSELECT t.id AS task, t.owner, t.tool, t.status, t.status_message, t.session_id AS session, t.progress, t.progress_total, t.attempt,\n  readable(t.created_at) AS created, readable(t.updated_at) AS updated, readable(t.wake_at) AS wakes, readable(t.expires_at) AS expires\nFROM tasks t ORDER BY t.created_at DESC;"
     ]
+  },
+  {
+    "createdAt": 1795726810027,
+    "hash": "0dc047ac4a145778d5329433acd1ac7b43cdf18341861a8246002bda0d052ca7",
+    "statements": [
+      "CREATE TABLE \"message_parts\" (\n\t\"message_id\" bigint PRIMARY KEY NOT NULL,\n\t\"parts\" \"tsvector\" NOT NULL\n);",
+      "ALTER TABLE \"message_parts\" ADD CONSTRAINT \"message_parts_message_id_messages_id_fk\" FOREIGN KEY (\"message_id\") REFERENCES \"messages\"(\"id\") ON DELETE cascade ON UPDATE no action;",
+      "CREATE INDEX \"message_parts_parts\" ON \"message_parts\" USING gin (\"parts\");"
+    ]
   }
 ];

@@ -3,20 +3,24 @@ import { and, desc, eq, type SQL, sql, type SQLWrapper } from "drizzle-orm";
 import type { HistoryStore } from "../../../chat/store.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
 import { MAX_READ_BYTES, searchMessages, SHOWN_CHARACTERS } from "../../search/message-search.ts";
-import { isRestricted, MAX_TITLES, type SearchRows } from "../../search/rows.ts";
+import type { PartsFiller } from "../../search/parts-filler.ts";
+import { isRestricted, MAX_TITLES, type Restrictions, type SearchRows } from "../../search/rows.ts";
 import { sessionAlive } from "../../shared/expiry.ts";
 import { uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { messageColumns } from "../history/message-rows.ts";
-import { grants, messages, messageWords, sessions } from "../schema/schema.ts";
-import { queryOf } from "./vector.ts";
+import { grants, messageParts, messages, messageWords, sessions } from "../schema/schema.ts";
+import { partsQuery, queryOf } from "./vector.ts";
 
 const { placeholder } = sql;
 
-export function postgresSearch(engine: Engine): HistoryStore["search"] {
+export function postgresSearch(engine: Engine, parts?: PartsFiller): HistoryStore["search"] {
   const rows = searchRows(engine);
-  return (scope, query, options) => engine.read(() => searchMessages(rows, scope, query, options));
+  return async (scope, query, options) => {
+    await parts?.catchUp();
+    return engine.read(() => searchMessages(rows, scope, query, options));
+  };
 }
 
 function searchRows(engine: Engine): SearchRows {
@@ -26,9 +30,12 @@ function searchRows(engine: Engine): SearchRows {
     async matching(tokens, all, { below, depth, without, restrictions }) {
       const values = { match: queryOf(tokens, all, without), below, depth };
       if (!isRestricted(restrictions)) return (await q.matching.all(values)).map(({ id }) => id);
-      const { role = null, since = 0, until = Number.MAX_SAFE_INTEGER, except } = restrictions;
-      const { model = null, prompt = null } = except ?? {};
-      const found = await q.matchingOnly.all({ ...values, role, since, until, model, prompt });
+      const found = await q.matchingOnly.all({ ...values, ...allowedBy(restrictions) });
+      return found.map(({ id }) => id);
+    },
+    async parts(tokens, lookup, { below, depth, restrictions }) {
+      const values = { ...partsQuery(tokens, lookup), below, depth };
+      const found = await q.parts.all({ ...values, ...allowedBy(restrictions) });
       return found.map(({ id }) => id);
     },
     beginnings: (ids, characters) => q.beginnings.all({ ids, characters }),
@@ -66,6 +73,18 @@ const unclearedIn = (id: SQLWrapper): SQL =>
     join history_gaps on history_gaps.session_id = cleared.session_id and cleared.seq <= history_gaps.cleared_seq
     where cleared.id = ${id}))`;
 
+/** For a row of messages. */
+const isAllowed = sql`coalesce(${messages.role} = ${placeholder("role")}::text, true)
+  and ${messages.createdAt} >= ${placeholder("since")} and ${messages.createdAt} < ${placeholder("until")}
+  and (${placeholder("model")}::text is null or ${messages.model} is distinct from ${placeholder("model")}::text
+    and not (${messages.role} = 'user' and ${messages.content} = ${placeholder("prompt")}::text))`;
+
+/** The values of `isAllowed`. */
+const allowedBy = ({ role, since = 0, until, except }: Restrictions) => ({
+  ...{ role: role ?? null, since, until: until ?? Number.MAX_SAFE_INTEGER },
+  ...(except ?? { model: null, prompt: null }),
+});
+
 function statementsOf({ db }: Engine) {
   const among = (name: string, type: string) => sql`any(${placeholder(name)}::${sql.raw(type)}[])`;
   const matches = sql`${messageWords.words} @@ ${placeholder("match")}::tsquery
@@ -88,11 +107,22 @@ function statementsOf({ db }: Engine) {
           order by message_id desc limit greatest(${MIN_LOOKED_AT}, 4 * ${placeholder("depth")}::bigint)) as found`,
           sql`found.message_id = ${messages.id}`,
         )
+        .where(isAllowed)
+        .orderBy(desc(messages.id))
+        .limit(placeholder("depth")),
+    parts: () =>
+      db
+        .select({ id: messages.id })
+        .from(messages)
+        .innerJoin(messageParts, eq(messageParts.messageId, messages.id))
         .where(
-          sql`coalesce(${messages.role} = ${placeholder("role")}::text, true)
-            and ${messages.createdAt} >= ${placeholder("since")} and ${messages.createdAt} < ${placeholder("until")}
-            and (${placeholder("model")}::text is null or ${messages.model} is distinct from ${placeholder("model")}::text
-              and not (${messages.role} = 'user' and ${messages.content} = ${placeholder("prompt")}::text))`,
+          and(
+            sql`${messageParts.parts} @@ ${placeholder("parts")}::tsquery and ${messages.id} < ${placeholder("below")}`,
+            sql`exists (select 1 from message_words where message_words.message_id = ${messages.id}
+              and message_words.words @@ ${placeholder("whose")}::tsquery)`,
+            unclearedIn(sql`messages.id`),
+            isAllowed,
+          ),
         )
         .orderBy(desc(messages.id))
         .limit(placeholder("depth")),

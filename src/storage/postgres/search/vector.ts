@@ -1,3 +1,4 @@
+import type { PartsLookup } from "../../../search/parts.ts";
 // Messages and queries in PostgreSQL's full-text types. The words are this project's own (search/words.ts), with no dictionary of
 // PostgreSQL's: a message is found by the same words on every engine.
 import { stem } from "../../../search/stem.ts";
@@ -47,6 +48,17 @@ export function queryOf(
   const whose = `(${tokens.map(quoted).join(" | ")})`;
   const not = without.length === 0 ? [] : [`!${anyOf(without)}`];
   return [whose, ...all.map(anyOf), ...not].join(" & ");
+}
+
+/** A query of the second index, and one for the messages that may be found. */
+export function partsQuery(
+  tokens: readonly string[],
+  lookup: PartsLookup,
+): { parts: string; whose: string } {
+  return {
+    parts: lookup.map((all) => `(${all.map(quoted).join(" & ")})`).join(" | "),
+    whose: tokens.map(quoted).join(" | "),
+  };
 }
 
 const anyOf = (lookup: Lookup): string => `(${lookup.map(atom).join(" | ")})`;

@@ -46,6 +46,7 @@ export function packCopy(file: string, target: string): void {
   const copy = openExisting(file);
   try {
     copy.exec("INSERT INTO messages_fts(messages_fts) VALUES ('optimize')");
+    copy.exec("INSERT INTO messages_fts_parts(messages_fts_parts) VALUES ('optimize')");
     copy.prepare("VACUUM INTO ?").run(target); // an empty file keeps its mode
   } finally {
     copy.close();

@@ -127,6 +127,10 @@ export function indexMessages(file: string): number {
   const database = openExisting(file);
   try {
     addSearchFunctions(database);
+    database.exec(`INSERT INTO messages_fts_parts(rowid, tokens)
+      SELECT m.id, search_parts(m.content) || ' ' || parts_scope(m.session_id, s.owner)
+      FROM messages m JOIN sessions s ON s.id = m.session_id WHERE m.${UNINDEXED}
+        AND m.id NOT IN (SELECT id FROM messages_fts_parts_docsize)`);
     return database
       .prepare(
         `INSERT INTO messages_fts(rowid, content, scope)

@@ -467,5 +467,17 @@ export const migrations: Migration[] = [
       "CREATE TRIGGER `session_traces_delete` INSTEAD OF DELETE ON `session_traces` BEGIN\n  DELETE FROM session_events WHERE session_id = old.session_id;\n  DELETE FROM keyed_call_changes WHERE call_id IN (SELECT id FROM session_calls WHERE session_id = old.session_id);\n  DELETE FROM session_outcomes WHERE session_id = old.session_id;\n  DELETE FROM outbox WHERE session_id = old.session_id;\n  DELETE FROM tasks WHERE session_id = old.session_id AND finished_at IS NOT NULL;\nEND;",
       "CREATE VIEW `task_overview` AS\nSELECT t.id AS task, t.owner, t.tool, t.status, t.status_message, t.session_id AS session, t.progress, t.progress_total, t.attempt,\n  strftime('%Y-%m-%d %H:%M:%S', t.created_at / 1000, 'unixepoch') AS created,\n  strftime('%Y-%m-%d %H:%M:%S', t.updated_at / 1000, 'unixepoch') AS updated,\n  strftime('%Y-%m-%d %H:%M:%S', t.wake_at / 1000, 'unixepoch') AS wakes,\n  strftime('%Y-%m-%d %H:%M:%S', t.expires_at / 1000, 'unixepoch') AS expires\nFROM tasks t ORDER BY t.created_at DESC;"
     ]
+  },
+  {
+    "createdAt": 1795726805224,
+    "hash": "b3fa4412690ea31737876b817a004bdb5f4cfd5cdd69a9e118708ba35c3760ec",
+    "statements": [
+      "-- What is found inside of words and beside them (src/search/parts.ts). The program fills this index behind the messages, the newest\n-- first (src/storage/sqlite/search/parts-index.ts); until it has come to a message, that is found by its words.\nCREATE VIRTUAL TABLE `messages_fts_parts` USING fts5(tokens, content='', contentless_delete=1, detail=none, tokenize=\"unicode61 remove_diacritics 0 categories 'L* M* N* Co Cn S* P*'\");",
+      "INSERT INTO messages_fts_parts(messages_fts_parts, rank) VALUES ('deletemerge', 0);",
+      "DROP TRIGGER `messages_fts_delete`;",
+      "DROP TRIGGER `messages_fts_update`;",
+      "CREATE TRIGGER `messages_fts_delete` AFTER DELETE ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\n  DELETE FROM messages_fts_parts WHERE rowid = old.id;\nEND;",
+      "CREATE TRIGGER `messages_fts_update` AFTER UPDATE OF content ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\n  DELETE FROM messages_fts_parts WHERE rowid = old.id;\nEND;"
+    ]
   }
 ];

@@ -1,4 +1,4 @@
-// Takes the words of deleted messages out of the full-text index. FTS5 only marks a deleted message, and could merge whole
+// Takes the words of deleted messages out of the full-text indexes. FTS5 only marks a deleted message, and could merge whole
 // segments inside of a deletion's commit, for a second and more in a large index. `deletemerge` is off in the file
 // (migrations/0030_index_merges.sql), so that these merges happen here, a few pages at a time.
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,6 +13,8 @@ const ALLOWED = 10;
 /** The same while more deletions follow. Merges read at most two pages for each that they write. */
 const ALLOWED_MEANWHILE = 50;
 
+const INDEXES = ["messages_fts", "messages_fts_parts"];
+
 export interface IndexMerge {
   /** Resolves when no more than a few deleted messages are left in the index, or a full disk has no room for merges. */
   merge(options?: { moreFollow?: boolean; signal?: AbortSignal | undefined }): Promise<void>;
@@ -21,18 +23,19 @@ export interface IndexMerge {
 export function sqliteIndexMerge(engine: Engine): IndexMerge {
   const { db } = engine;
   /** Literals, because a bound number is no integer for FTS5. */
-  const order = (command: string, value: number) =>
-    db.run(sql.raw(`insert into messages_fts(messages_fts, rank) values ('${command}', ${value})`));
+  const order = (index: string, command: string, value: number) =>
+    db.run(sql.raw(`insert into ${index}(${index}, rank) values ('${command}', ${value})`));
   const changes = (): number => db.get<{ n: number }>(sql`select total_changes() as n`).n;
   /** True if there was something to merge. */
-  const step = (percent: number): boolean => {
-    order("deletemerge", percent);
+  const stepIn = (index: string, percent: number): boolean => {
+    order(index, "deletemerge", percent);
     const before = changes();
-    order("merge", STEP_PAGES);
+    order(index, "merge", STEP_PAGES);
     const merged = changes() - before > 1;
-    order("deletemerge", 0);
+    order(index, "deletemerge", 0);
     return merged;
   };
+  const step = (percent: number): boolean => INDEXES.some((index) => stepIn(index, percent));
   return {
     async merge({ moreFollow = false, signal } = {}) {
       for (let merged = true; merged && !signal?.aborted;) {

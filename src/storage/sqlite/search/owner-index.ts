@@ -45,9 +45,18 @@ export function sqliteOwnerIndex(engine: Engine, index: IndexMerge) {
       owners.map((owner) => sql`search_scope(session_id, ${owner})`),
       sql` || ' ' || `,
     );
+    const parts = sql.join(
+      owners.map((owner) => sql`parts_scope(session_id, ${owner})`),
+      sql` || ' ' || `,
+    );
     db.run(sql`delete from messages_fts where rowid in (select id from messages where ${range})`);
     db.run(sql`insert into messages_fts(rowid, content, scope)
       select id, search_text(content), ${scopes} from messages where ${range}`);
+    db.run(
+      sql`delete from messages_fts_parts where rowid in (select id from messages where ${range})`,
+    );
+    db.run(sql`insert into messages_fts_parts(rowid, tokens)
+      select id, search_parts(content) || ' ' || ${parts} from messages where ${range}`);
     return { last, count: seqs.length };
   };
 

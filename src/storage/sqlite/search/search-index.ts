@@ -2,6 +2,7 @@
 // search/words.ts, which SQLite cannot do, so the triggers that fill the index belong to this program's connections. Search
 // does not find messages that another program has written. The trigger that empties the index is the file's own.
 import type Database from "better-sqlite3";
+import { partsOf } from "../../../search/parts.ts";
 import { indexed } from "../../../search/words.ts";
 import { ownerToken, sessionToken } from "../../search/tokens.ts";
 
@@ -20,6 +21,14 @@ export function addSearchFunctions(sqlite: Database.Database): void {
       });
     return words;
   });
+  sqlite.function("search_parts", { deterministic: true }, (text) =>
+    [...partsOf(String(text))].join(" "),
+  );
+  sqlite.function(
+    "parts_scope",
+    { deterministic: true },
+    (session, owner) => `@${sessionToken(String(session))} @${ownerToken(String(owner))}`,
+  );
   sqlite.function(
     "search_scope",
     { deterministic: true },

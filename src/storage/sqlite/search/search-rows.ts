@@ -1,5 +1,6 @@
 // The statements of a search. Preparing a query with many conditions costs more than running it, so they are batched.
 import { and, desc, eq, inArray, type SQL, sql } from "drizzle-orm";
+import type { PartsLookup } from "../../../search/parts.ts";
 import { MAX_TAKEN } from "../../../sessions/store.ts";
 import { MAX_READ_BYTES, SHOWN_CHARACTERS } from "../../search/message-search.ts";
 import {
@@ -7,6 +8,7 @@ import {
   isRestricted,
   type Lookup,
   MAX_TITLES,
+  type Restrictions,
   type SearchRows,
 } from "../../search/rows.ts";
 import { sessionAlive } from "../../shared/expiry.ts";
@@ -39,23 +41,31 @@ const unclearedIn = (rowid: string): SQL =>
     join history_gaps on history_gaps.session_id = cleared.session_id and cleared.seq <= history_gaps.cleared_seq
     where cleared.id = ${sql.raw(rowid)}))`;
 
+/** For `found.rowid`. */
+const isAllowed = sql`(select coalesce(messages.role = ${placeholder("role")}, 1)
+  and messages.created_at >= ${placeholder("since")} and messages.created_at < ${placeholder("until")}
+  and (${placeholder("model")} is null or messages.model is not ${placeholder("model")}
+    and not (messages.role = 'user' and messages.content = ${placeholder("prompt")}))
+  from messages where messages.id = found.rowid)`;
+
+/** The values of `isAllowed`. */
+const allowedBy = ({ role, since = 0, until, except }: Restrictions) => ({
+  ...{ role: role ?? null, since, until: until ?? Number.MAX_SAFE_INTEGER },
+  ...(except ?? { model: null, prompt: null }),
+});
+
 function statements({ db }: Engine) {
-  const matching = () =>
-    db
-      .select({ id: sql<number>`rowid` })
-      .from(sql`messages_fts`)
-      .where(
-        and(
-          sql`messages_fts match ${placeholder("match")}`,
-          sql`rowid < ${placeholder("below")}`,
-          unclearedIn("messages_fts.rowid"),
-        ),
-      )
-      .orderBy(sql`rowid desc`)
-      .limit(placeholder("depth"))
-      .prepare();
+  // As one JSON text: to make thousands of row objects takes longer than the search.
   return lazily({
-    matching: () => matching(),
+    matching: () =>
+      db
+        .select({ ids: sql<string>`json_group_array(rowid)` })
+        .from(
+          sql`(select rowid from messages_fts where messages_fts match ${placeholder("match")}
+          and rowid < ${placeholder("below")} and ${unclearedIn("messages_fts.rowid")}
+          order by rowid desc limit ${placeholder("depth")})`,
+        )
+        .prepare(),
     // A bound on the messages that are read to find those to leave out.
     matchingOnly: () =>
       db
@@ -65,13 +75,18 @@ function statements({ db }: Engine) {
           and rowid < ${placeholder("below")} and ${unclearedIn("messages_fts.rowid")} order by rowid desc
           limit max(${MIN_LOOKED_AT}, 4 * ${placeholder("depth")})) as found`,
         )
-        .where(
-          sql`(select coalesce(messages.role = ${placeholder("role")}, 1)
-            and messages.created_at >= ${placeholder("since")} and messages.created_at < ${placeholder("until")}
-            and (${placeholder("model")} is null or messages.model is not ${placeholder("model")}
-              and not (messages.role = 'user' and messages.content = ${placeholder("prompt")}))
-          from messages where messages.id = found.rowid)`,
+        .where(isAllowed)
+        .limit(placeholder("depth"))
+        .prepare(),
+    parts: () =>
+      db
+        .select({ id: sql<number>`found.rowid` })
+        .from(
+          sql`(select rowid from messages_fts_parts where messages_fts_parts match ${placeholder("match")}
+          and rowid < ${placeholder("below")} and ${unclearedIn("messages_fts_parts.rowid")} order by rowid desc
+          limit max(${MIN_LOOKED_AT}, 4 * ${placeholder("depth")})) as found`,
         )
+        .where(isAllowed)
         .limit(placeholder("depth"))
         .prepare(),
     beginnings: () =>
@@ -190,10 +205,13 @@ export function searchRows(engine: Engine): SearchRows {
   return {
     matching(tokens, all, { below, depth, without, restrictions }) {
       const values = { match: matchOf(tokens, all, without), below, depth };
-      if (!isRestricted(restrictions)) return q.matching.all(values).map(({ id }) => id);
-      const { role = null, since = 0, until = Number.MAX_SAFE_INTEGER, except } = restrictions;
-      const { model = null, prompt = null } = except ?? {};
-      const rows = q.matchingOnly.all({ ...values, role, since, until, model, prompt });
+      if (!isRestricted(restrictions)) return JSON.parse(q.matching.get(values)!.ids) as number[];
+      const rows = q.matchingOnly.all({ ...values, ...allowedBy(restrictions) });
+      return rows.map(({ id }) => id);
+    },
+    parts(tokens, lookup, { below, depth, restrictions }) {
+      const values = { match: partsMatch(tokens, lookup), below, depth };
+      const rows = q.parts.all({ ...values, ...allowedBy(restrictions) });
       return rows.map(({ id }) => id);
     },
     beginnings: (ids, characters) => q.beginnings.all({ ids: JSON.stringify(ids), characters }),
@@ -223,6 +241,13 @@ export function searchRows(engine: Engine): SearchRows {
 function matchOf(tokens: readonly string[], all: readonly Lookup[], without: Lookup): string {
   const having = [`scope : (${tokens.join(" OR ")})`, ...all.map(anyOf)].join(" AND ");
   return without.length === 0 ? having : `(${having}) NOT ${anyOf(without)}`;
+}
+
+/** A query of the second index. Its tokens hold no quotes but perhaps those of a text's signs. */
+function partsMatch(tokens: readonly string[], lookup: PartsLookup): string {
+  const quoted = (token: string): string => `"${token.replaceAll('"', '""')}"`;
+  const any = lookup.map((all) => `(${all.map(quoted).join(" AND ")})`).join(" OR ");
+  return `(${tokens.map((token) => quoted(`@${token}`)).join(" OR ")}) AND (${any})`;
 }
 
 const anyOf = (lookup: Lookup): string => `content : (${lookup.map(atom).join(" OR ")})`;

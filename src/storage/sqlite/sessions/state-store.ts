@@ -1,17 +1,28 @@
 // Key/value state in SQLite: one row a key. The primary key serves reads, prefixes and the count.
-import { and, asc, between, eq, gt, gte, sql } from "drizzle-orm";
+import { and, asc, between, desc, eq, gt, gte, sql } from "drizzle-orm";
 import { onPage } from "../../../lib/page.ts";
 import type { StateRange, StateStore } from "../../../state/store.ts";
+import { sessionAlive } from "../../shared/expiry.ts";
 import { checkVersion, endOf, tooManyKeys } from "../../shared/state.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import type { Usage } from "../limits/usage.ts";
-import { sessionState } from "../schema/schema.ts";
+import { sessions, sessionState } from "../schema/schema.ts";
 import { stateColumns, statePut } from "./state-rows.ts";
 
 const { placeholder } = sql;
+
+const MAX_VALUE = 2_000; // characters
+
+const recentColumns = {
+  session: sessions.id,
+  title: sessions.title,
+  key: sessionState.key,
+  value: sql<string>`substr(${sessionState.value}, 1, ${sql.raw(String(MAX_VALUE))})`,
+  updatedAt: sessionState.updatedAt,
+};
 
 const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
 const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
@@ -44,6 +55,31 @@ function statements(engine: Engine) {
           ),
         )
         .orderBy(asc(sessionState.key))
+        .limit(placeholder("limit"))
+        .prepare(),
+    recentIn: () =>
+      db
+        .select(recentColumns)
+        .from(sessionState)
+        .innerJoin(sessions, eq(sessions.id, sessionState.sessionId))
+        .where(and(inSession, alive))
+        .orderBy(desc(sessionState.updatedAt))
+        .limit(placeholder("limit"))
+        .prepare(),
+    recentOf: () =>
+      db
+        .select(recentColumns)
+        .from(sessions)
+        .innerJoin(sessionState, eq(sessionState.sessionId, sessions.id))
+        .where(
+          and(
+            sql`(${sessions.owner} = ${placeholder("principal")} or ${sessions.id} in (select session_id from grants
+              where principal = ${placeholder("principal")}))`,
+            alive,
+            sessionAlive,
+          ),
+        )
+        .orderBy(desc(sessions.lastActiveAt))
         .limit(placeholder("limit"))
         .prepare(),
     between: () =>
@@ -122,6 +158,14 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
         const found = sizesOf(sessionId, range).map(({ key }) => key);
         const keys = found.slice(0, range.limit);
         return { keys, ...(keys.length < found.length && { nextAfter: keys.at(-1)! }) };
+      }),
+
+    recent: (scope, limit) =>
+      engine.readDurable(() => {
+        const values = { ...engine.times(), now: engine.clock.now(), limit };
+        return "session" in scope
+          ? q.recentIn.all({ ...values, sessionId: scope.session })
+          : q.recentOf.all({ ...values, principal: scope.principal });
       }),
 
     ...sqliteExpiring(engine, sessionState, expired, () => ({ now: engine.times().passed })),

@@ -47,6 +47,18 @@ export const messageWords = pgTable(
   (t) => [index("message_words_words").using("gin", t.words)],
 );
 
+/** The second index: what is found inside of words and beside them, as src/search/parts.ts says. Filled behind the messages. */
+export const messageParts = pgTable(
+  "message_parts",
+  {
+    messageId: number("message_id")
+      .primaryKey()
+      .references(() => messages.id, { onDelete: "cascade" }),
+    parts: wordVector().notNull(),
+  },
+  (t) => [index("message_parts_parts").using("gin", t.parts)],
+);
+
 /** Gaps in the numbers of a session's messages: no number is reused, and a count takes one look. */
 export const historyGaps = pgTable(
   "history_gaps",

@@ -1,0 +1,57 @@
+// Fills the second index behind the messages: seldom and slowly by itself, and at once for a search that may need it.
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Time between two looks for new messages, in milliseconds. */
+const LOOK_MS = 1_000;
+/** Maximum number of messages of one step. */
+const STEP = 100;
+/** Maximum number of messages that one search waits for. */
+const MAX_AWAITED = 4_000;
+/** Part of the time that other calls have meanwhile: as many times that of a step. */
+const PAUSES = 3;
+
+/** Fills in at most so many messages, the newest first; resolves to their number. Several processes may do it at once. */
+export type Fill = (limit: number) => Promise<number>;
+
+export class PartsFiller {
+  readonly #fill: Fill;
+  readonly #timer: NodeJS.Timeout;
+  #work: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(fill: Fill) {
+    this.#fill = fill;
+    this.#timer = setInterval(() => void (this.#work ??= this.#fillAll()), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  /** For a search: waits until the newest messages are in the index. */
+  async catchUp(): Promise<void> {
+    for (let count = 0; count < MAX_AWAITED && !this.#closed; count += STEP)
+      if ((await this.#step()) === 0) return;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    await this.#work;
+  }
+
+  async #fillAll(): Promise<void> {
+    while (!this.#closed) {
+      const began = performance.now();
+      if ((await this.#step()) === 0) break;
+      await sleep(PAUSES * (performance.now() - began), undefined, { ref: false });
+    }
+    this.#work = undefined;
+  }
+
+  /** A disk without room, or a database that is away, has its own messages. Words are found without this index. */
+  async #step(): Promise<number> {
+    try {
+      return await this.#fill(STEP);
+    } catch {
+      return 0;
+    }
+  }
+}

@@ -1,0 +1,50 @@
+// The second full-text index, `messages_fts_parts`: what is found inside of words and beside them (search/parts.ts). It is filled
+// from the newest message it has to newer ones, then from the oldest to older ones, so that the ends say what is missing.
+import { type SQL, sql } from "drizzle-orm";
+import type { Fill } from "../../search/parts-filler.ts";
+import type { Engine } from "../engine/engine.ts";
+
+/** Bytes of text of one step, but for a single larger message. */
+const STEP_BYTES = 200_000;
+
+/** Selects the tokens of messages, and of those who may find them. */
+export const PARTS_ROWS = sql`select messages.id,
+  search_parts(messages.content) || ' ' || parts_scope(messages.session_id, sessions.owner)
+  from messages join sessions on sessions.id = messages.session_id`;
+
+interface Size {
+  id: number;
+  bytes: number;
+}
+
+export function partsFill(engine: Engine): Fill {
+  const { db } = engine;
+  const next = (limit: number): Size[] => {
+    const ends = db.get<{ first: number | null; last: number | null }>(
+      sql`select (select min(id) from messages_fts_parts_docsize) as first,
+        (select max(id) from messages_fts_parts_docsize) as last`,
+    );
+    const sizes = (bounds: SQL): Size[] =>
+      db.all(sql`select id, octet_length(content) as bytes from messages ${bounds} limit ${limit}`);
+    if (ends.last === null) return sizes(sql`order by id desc`);
+    const newer = sizes(sql`where id > ${ends.last} order by id`);
+    return newer.length > 0 ? newer : sizes(sql`where id < ${ends.first} order by id desc`);
+  };
+  const fill = (limit: number): number => {
+    const ids: number[] = [];
+    let bytes = 0;
+    for (const one of next(limit)) {
+      bytes += one.bytes;
+      if (ids.length > 0 && bytes > STEP_BYTES) break; // a gap would never be filled
+      ids.push(one.id);
+    }
+    if (ids.length > 0)
+      db.run(sql`insert into messages_fts_parts(rowid, tokens) ${PARTS_ROWS}
+        where messages.id in (select value from json_each(${JSON.stringify(ids)})) order by messages.id`);
+    return ids.length;
+  };
+  return async (limit) => {
+    const isComplete = await engine.readNow(() => next(1).length === 0);
+    return isComplete ? 0 : engine.writeRelaxed(() => fill(limit));
+  };
+}
