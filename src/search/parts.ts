@@ -15,7 +15,7 @@ const GRAM = 3;
 
 /** Three letters each, from anywhere but the beginning: beginnings are found in the first index. */
 const grams = (word: string): string[] => {
-  const letters = [...word];
+  const letters = Array.from(word);
   return letters.slice(0, 1 - GRAM).map((_, at) => letters.slice(at, at + GRAM).join(""));
 };
 

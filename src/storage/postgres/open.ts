@@ -71,6 +71,12 @@ export async function openPostgres(
   }
 }
 
+async function agesOf(db: Parameters<typeof maxAgeOf>[0], expiry: StorageOptions["expiry"]) {
+  const maxAgeMs = await maxAgeOf(db, expiry.maxAgeMs);
+  const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
+  return { maxAgeMs, clientAgeMs };
+}
+
 async function storageOf(
   server: DatabaseServer,
   pool: ReturnType<typeof openPool>,
@@ -81,8 +87,7 @@ async function storageOf(
   const db = databaseOf(() => pool);
   const time = onServerTime && new ServerTime(pool, clock, onServerTime);
   await time?.start(); // before anything is dated
-  const maxAgeMs = await maxAgeOf(db, expiry.maxAgeMs);
-  const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
+  const { maxAgeMs, clientAgeMs } = await agesOf(db, expiry);
   const cutoffs = await openCutoffs(db, clock, { maxAgeMs, clientAgeMs }, onJump);
   const notifications = new Notifications(
     newId(),

@@ -27,6 +27,7 @@ const recentColumns = {
 
 export function postgresStateStore(engine: Engine, usage: Usage, access: WriteAccess): StateStore {
   const q = statementsOf(engine);
+  const recent = recentStatements(engine);
   // Names the column so that the partial index on expires_at serves the query.
   const expired = sql`(${sessionState.expiresAt} is not null and ${sessionState.expiresAt} <= ${placeholder("now")})`;
 
@@ -95,8 +96,8 @@ export function postgresStateStore(engine: Engine, usage: Usage, access: WriteAc
       engine.read(() => {
         const values = { ...engine.times(), now: engine.clock.now(), limit };
         return "session" in scope
-          ? q.recentIn.all({ ...values, sessionId: scope.session })
-          : q.recentOf.all({ ...values, principal: scope.principal });
+          ? recent.inOne.all({ ...values, sessionId: scope.session })
+          : recent.ofPrincipal.all({ ...values, principal: scope.principal });
       }),
 
     ...postgresExpiring(engine, sessionState, expired, () => ({ now: engine.times().passed })),
@@ -172,7 +173,27 @@ function statementsOf(engine: Engine) {
         )
         .orderBy(asc(sessionState.key))
         .limit(placeholder("limit")),
-    recentIn: () =>
+    between: () =>
+      db
+        .select(stateColumns)
+        .from(sessionState)
+        .where(
+          and(
+            inSession,
+            between(sessionState.key, placeholder("first"), placeholder("last")),
+            alive,
+          ),
+        )
+        .orderBy(asc(sessionState.key)),
+  });
+}
+
+/** For a search, across sessions. */
+function recentStatements({ db }: Engine) {
+  const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
+  const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
+  return prepared({
+    inOne: () =>
       db
         .select(recentColumns)
         .from(sessionState)
@@ -180,7 +201,7 @@ function statementsOf(engine: Engine) {
         .where(and(inSession, alive))
         .orderBy(desc(sessionState.updatedAt))
         .limit(placeholder("limit")),
-    recentOf: () =>
+    ofPrincipal: () =>
       db
         .select(recentColumns)
         .from(sessions)
@@ -195,17 +216,5 @@ function statementsOf(engine: Engine) {
         )
         .orderBy(desc(sessions.lastActiveAt))
         .limit(placeholder("limit")),
-    between: () =>
-      db
-        .select(stateColumns)
-        .from(sessionState)
-        .where(
-          and(
-            inSession,
-            between(sessionState.key, placeholder("first"), placeholder("last")),
-            alive,
-          ),
-        )
-        .orderBy(asc(sessionState.key)),
   });
 }
