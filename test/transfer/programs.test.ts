@@ -139,6 +139,7 @@ it("Claude: the branch that is shown, artifacts, created files, voice notes and 
       message("4", "3", "human", "", {
         content: [],
         attachments: [{ extracted_content: "pasted" }, { file_name: "seal.png" }],
+        files: [{ file_uuid: "f" }, { file_name: "seal.png", file_uuid: "s" }],
       }),
     ],
     { current_leaf_message_uuid: "4", project_uuid: "p", name: "" },
@@ -149,9 +150,9 @@ it("Claude: the branch that is shown, artifacts, created files, voice notes and 
     "# Draw a chart.",
     "> Project: Harbour\n\nUse metres.",
     "user: Draw a chart.",
-    "assistant: Here:\n\n[Chart]\n````svg\nsea ```x```\n````\n\n[c]\n````\nbay ```x```\n````\n\n" +
+    "assistant: Here:\n\n[Chart]\n````svg\nsea ```x```\n````\n\n[Chart]\n````\nbay ```x```\n````\n\n" +
       "[/tmp/log.md]\n```\ncalm\n```",
-    "user: [pasted text]\n```\npasted\n```\n\n[file: seal.png]",
+    "user: [pasted text]\n```\npasted\n```\n\n[file: seal.png]\n\n[file]",
   ]);
 });
 

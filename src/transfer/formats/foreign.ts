@@ -125,7 +125,8 @@ export class ForeignConversations {
     const times = messages.map((message) => message.createdAt);
     const firstAt = createdAt ?? times.find((at) => at !== null) ?? lastActiveAt ?? now;
     const check = new SessionCheck(limits);
-    const name = title ?? titleOf(messages.find(({ role }) => role === "user")?.content ?? "");
+    const name =
+      title?.trim() || titleOf(messages.find(({ role }) => role === "user")?.content ?? "");
     const header = {
       id: sessionId(source, owner, id),
       ...{ owner: undefined, name: null, pinned: false },

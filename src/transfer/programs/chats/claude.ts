@@ -1,6 +1,7 @@
 // Claude's conversations.json: a tree of messages for each conversation. The import takes the branch that is shown, with
 // pasted text, artifacts and created files in fences. It leaves out thoughts and calls of other tools. The project's name
 // and instructions, which projects.json holds, become the system prompt.
+import type { Role } from "../../../chat/message.ts";
 import { branchOf } from "../branch.ts";
 import {
   type Fields,
@@ -22,7 +23,7 @@ import {
   type SkipMessage,
   unreadable,
 } from "../program.ts";
-import { documentText, fileText } from "../texts.ts";
+import { documentText, filesText } from "../texts.ts";
 
 export const claude: Program = {
   name: "claude",
@@ -56,7 +57,7 @@ function read(record: Fields, skip: SkipMessage, { shared }: Context): Conversat
   const projectId = textOf(project["uuid"], record["project_uuid"]);
   const known = projectId === null ? undefined : shared.get(projectKey(projectId));
   const model = modelOf(record["model"]);
-  const documents = new Map<string, string>();
+  const documents: Documents = new Map();
   return {
     ...{ id, title: textOf(record["name"]) },
     system: known || projectText(project["name"], project["prompt_template"]) || null,
@@ -95,12 +96,20 @@ function shownOf(values: readonly unknown[], leaf: string | null): Numbered[] {
   return parents.size === all.length ? all : shown;
 }
 
+const ROLES: ReadonlyMap<unknown, Role> = new Map([
+  ["human", "user"],
+  ["user", "user"],
+  ["assistant", "assistant"],
+]);
+
 interface Reading {
   skip: SkipMessage;
   model: string | null;
-  /** The artifacts so far, by their ids. */
-  documents: Map<string, string>;
+  documents: Documents;
 }
+
+/** The artifacts so far, by their ids. */
+type Documents = Map<string, { title: string; text: string }>;
 
 function toMessage(value: unknown, number: string, { skip, model, documents }: Reading): Message[] {
   const leave = (reason: string): Message[] => {
@@ -113,7 +122,7 @@ function toMessage(value: unknown, number: string, { skip, model, documents }: R
   if (!isText && blocksOf(value).length === 0) return leave("text: expected text");
   const content = [...textsOf(value, documents), ...attachedTo(value)].join("\n\n");
   if (content.trim() === "") return [];
-  const role = sender === "human" ? "user" : sender === "assistant" ? "assistant" : undefined;
+  const role = ROLES.get(sender);
   if (role === undefined) {
     const known = labelOf(sender);
     return leave(
@@ -131,7 +140,7 @@ function toMessage(value: unknown, number: string, { skip, model, documents }: R
 const blocksOf = ({ content }: Fields): Fields[] => listOf(content).filter(isFields);
 
 /** The message's texts; older exports have `text` alone. */
-function textsOf(message: Fields, documents: Map<string, string>): string[] {
+function textsOf(message: Fields, documents: Documents): string[] {
   const texts = blocksOf(message).flatMap((block) => {
     const { type, text, title } = block;
     if (type === "text") return wordsOf(text).map(withArtifacts);
@@ -143,7 +152,7 @@ function textsOf(message: Fields, documents: Map<string, string>): string[] {
 }
 
 /** Documents that Claude writes by a tool: artifacts, and created files. */
-function documentsIn({ name, input }: Fields, documents: Map<string, string>): string[] {
+function documentsIn({ name, input }: Fields, documents: Documents): string[] {
   const given = fieldsOf(input);
   const [file] = wordsOf(given["file_text"]); // tools for files have several names
   if (file !== undefined) return [documentText(labelOf(given["path"]) ?? "file", file)];
@@ -152,10 +161,11 @@ function documentsIn({ name, input }: Fields, documents: Map<string, string>): s
   const { title, language, content, old_str, new_str } = given;
   const before = documents.get(id);
   const isEdit = typeof content !== "string" && typeof old_str === "string";
-  const text = isEdit ? before?.replace(old_str, () => textOf(new_str) ?? "") : content;
+  const text = isEdit ? before?.text.replace(old_str, () => textOf(new_str) ?? "") : content;
   if (typeof text !== "string" || text.trim() === "") return [];
-  documents.set(id, text);
-  return [documentText(labelOf(title) ?? labelOf(id) ?? "artifact", text, languageOf(language))];
+  const known = labelOf(title) ?? before?.title ?? labelOf(id) ?? "artifact";
+  documents.set(id, { title: known, text });
+  return [documentText(known, text, languageOf(language))];
 }
 
 const languageOf = (language: unknown): string =>
@@ -187,9 +197,10 @@ function attachedTo({ attachments, files, files_v2 }: Fields): string[] {
     const name = labelOf(file_name);
     return [documentText(name === null ? "pasted text" : `file: ${name}`, content)];
   });
-  const names = [attachments, files, files_v2]
-    .flatMap(listOf)
-    .map((file) => fieldsOf(file)["file_name"])
-    .filter((name) => labelOf(name) !== null && !read.has(name));
-  return [...texts, ...[...new Set(names)].map((name) => fileText(labelOf(name)))];
+  const others = [attachments, files, files_v2].flatMap(listOf).filter(isFields);
+  const names = others
+    .filter(({ file_name, file_uuid }) => labelOf(file_name) ?? labelOf(file_uuid))
+    .map(({ file_name }) => labelOf(file_name))
+    .filter((name) => !read.has(name));
+  return [...texts, ...filesText(names)];
 }
