@@ -87,7 +87,7 @@ describe.each(wires)("an answer in the form of %s", (name, wire) => {
   it("that breaks off without an end is an error", async () => {
     const answer = await ask(wire, sends(wire.begin + wire.piece("Half")));
     expect(answer).toMatchObject({ isError: true });
-    expect(answer.says).toMatch(/broke off|without a finish reason/);
+    expect(answer.says).toContain("The answer broke off: the stream ended early.");
   });
 
   it("that drips for longer than the time-out arrives whole", async () => {

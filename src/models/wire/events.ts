@@ -55,8 +55,14 @@ export const openAiWire: Wire = {
     return [{ ...value, choices: [openAiChoice({ delta, finish_reason }, { isRefusal: false })] }];
   },
   // `[DONE]` ends an answer, also of endpoints that give no reason.
-  ending: ({ last, isDone }) =>
-    isDone && last.length === 0 ? [{ choices: [{ index: 0, delta: {}, [FINISHED]: "stop" }] }] : [],
+  ending({ last, isDone }) {
+    if (last.length > 0) return [];
+    return [
+      isDone
+        ? { choices: [{ index: 0, delta: {}, [FINISHED]: "stop" }] }
+        : { error: { message: BROKE_OFF } },
+    ];
+  },
   isLast: ({ choices, error }) =>
     error !== undefined ||
     (Array.isArray(choices) &&
