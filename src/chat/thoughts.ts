@@ -6,12 +6,18 @@ const CLOSE = new RegExp(`</(?:${NAMES})>|\\[/THINK\\]|◁/think▷`, "gi");
 /** A quick look: most answers have none. */
 const ANY = new RegExp(`</?(?:${NAMES})>|\\[/?THINK\\]|◁/?think▷`, "i");
 
+/** Longest tag, in characters. */
+export const MAX_TAG = "</reasoning>".length;
+
+/** True for a text with a tag of thoughts, perhaps in code. */
+export const hasThoughts = (text: string): boolean => ANY.test(text);
+
 /**
  * The answer without thoughts. Templates of some models begin inside the thoughts, so an end without a beginning ends them,
  * too. Thoughts without an end go on to the end of the text. A tag in code is text like any other.
  */
 export function withoutThoughts(text: string): string {
-  if (!ANY.test(text)) return text;
+  if (!hasThoughts(text)) return text;
   let [left, from] = ["", 0];
   const first = next(CLOSE, text, 0);
   const opened = next(OPEN, text, 0);

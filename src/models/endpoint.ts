@@ -3,7 +3,7 @@
 import type { LanguageModel } from "ai";
 import { z } from "zod";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "../chat/model.ts";
-import { withoutThoughts } from "../chat/thoughts.ts";
+import { hasThoughts, MAX_TAG, withoutThoughts } from "../chat/thoughts.ts";
 import { AppError } from "../lib/errors.ts";
 import { similarTo } from "../lib/text/similar.ts";
 import { modelFailure } from "./failure.ts";
@@ -177,7 +177,7 @@ async function collect(
   { onText, onActivity }: ModelRequest,
 ): Promise<ModelReply> {
   let text = "";
-  let shown = 0;
+  let [hasTag, shown] = [false, -LOOK_AGAIN];
   let end: Extract<Part, { type: "finish" }> | undefined;
   for await (const part of stream as AsyncIterable<Part>) {
     onActivity?.();
@@ -186,9 +186,9 @@ async function collect(
     if (part.type !== "text-delta") continue;
     text += part.text;
     if (text.length > MAX_ANSWER) throw new Error("The answer does not end.");
-    // An answer without a tag has no thoughts; one with a tag is looked at now and then.
-    const hasTag = shown > 0 || /[<[◁]/.test(part.text);
-    if (hasTag && text.length < shown + LOOK_AGAIN && shown > 0) continue;
+    // Thoughts are looked for once there is a tag, and then now and then.
+    hasTag ||= hasThoughts(text.slice(-part.text.length - MAX_TAG));
+    if (hasTag && text.length < shown + LOOK_AGAIN) continue;
     if (hasTag) shown = text.length;
     const own = hasTag ? withoutThoughts(text) : text;
     if (own !== "") onText?.(own);
