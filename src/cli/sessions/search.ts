@@ -1,12 +1,15 @@
 // `holdfast sessions search`: finds messages by their text, across sessions.
 import { byOther } from "../../chat/message.ts";
 import type { Settings } from "../../config/config.ts";
+import { shortened } from "../../lib/text/text.ts";
 import { stylist } from "../terminal/colours.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { harmless, oneLine } from "../terminal/text.ts";
 import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { labelOf } from "./list.ts";
+
+const MAX_VALUE_BYTES = 300;
 
 export interface SearchFlags {
   limit: number;
@@ -26,7 +29,8 @@ export function searchSessions(
     const scope = one === undefined ? { principal } : { session: one.id };
     const hits = await data.search.search(scope, words.join(" "), limit);
     if (json) return terminal.print(JSON.stringify(hits));
-    if (hits.length === 0)
+    const facts = await data.search.facts(scope, words.join(" "), limit);
+    if (hits.length === 0 && facts.length === 0)
       return terminal.print(
         `No message matches. Try other or fewer words; --principal NAME searches another principal's sessions.`,
       );
@@ -41,6 +45,12 @@ export function searchSessions(
       terminal.print(
         `  ${harmless(snippet).replace(/\*\*(.+?)\*\*/g, (_, found: string) => style(found, "yellow"))}`,
       );
+    }
+    for (const { session: id, title, key, value } of facts) {
+      terminal.print(
+        `${style(labelOf({ name: null, title }), "bold")}  ${style(`${id} · fact ${oneLine(key)}`, "dim")}`,
+      );
+      terminal.print(`  ${oneLine(shortened(value, MAX_VALUE_BYTES, "…"))}`);
     }
   });
 }

@@ -1,15 +1,18 @@
 // Search in the messages of all conversations that the principal may read, or of one.
 import type { Hono } from "hono";
 import { html } from "hono/html";
-import type { Hit } from "../../chat/history-search.ts";
+import type { FoundFact, Hit } from "../../chat/history-search.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import { isId } from "../../lib/ids.ts";
+import { shortened } from "../../lib/text/text.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
 import { openSession } from "../context.ts";
 import { type Html, page } from "../layout.ts";
 import { searchField } from "../parts/search-field.ts";
 
 const MOST = 50;
+const MOST_FACTS = 10;
+const MAX_VALUE_BYTES = 500;
 
 export function searchRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   app.get("/search", async (c) => {
@@ -22,28 +25,35 @@ export function searchRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
   });
 }
 
-/** The hits; a fault of the query as text. */
+interface Results {
+  hits: Hit[];
+  facts: FoundFact[];
+}
+
+/** The hits and facts; a fault of the query as text. */
 async function find(
   options: ConsoleOptions,
   c: ConsoleContext,
   query: string,
   session: string,
-): Promise<Hit[] | string> {
+): Promise<Results | string> {
   const principal = c.get("principal");
+  const { search } = options.services;
   try {
-    if (isId(session)) {
-      await openSession(options, principal, session);
-      return await options.services.search.search({ session }, query, MOST);
-    }
-    return await options.services.search.search({ principal: principal.id }, query, MOST);
+    if (isId(session)) await openSession(options, principal, session);
+    const scope = isId(session) ? { session } : { principal: principal.id };
+    const hits = await search.search(scope, query, MOST);
+    return { hits, facts: await search.facts(scope, query, MOST_FACTS) };
   } catch (error) {
     const known = toAppError(error);
     if (!(error instanceof AppError) || known.code !== "invalid") throw error;
-    return known.message.replace(/^query: /, "");
+    const { hint } = known;
+    const message = known.message.replace(/^query: /, "");
+    return hint === undefined || message.includes(hint) ? message : `${message} ${hint}`;
   }
 }
 
-const searchView = (query: string, session: string, found: Hit[] | string | undefined): Html =>
+const searchView = (query: string, session: string, found: Results | string | undefined): Html =>
   html`<h1>Search</h1>
     ${
       session === ""
@@ -62,15 +72,36 @@ const searchView = (query: string, session: string, found: Hit[] | string | unde
     })}
     <div id="hits" aria-live="polite">${hitsView(found)}</div>`;
 
-function hitsView(found: Hit[] | string | undefined): Html {
+function hitsView(found: Results | string | undefined): Html {
   if (found === undefined)
     return html`<p class="empty">
-      The best matches come first, from every conversation of yours.
+      The best matches come first, from every conversation of yours. A query may have
+      <code>"a phrase"</code>, <code>-without</code>, <code>role:user</code>,
+      <code>after:2026-03-31</code>, <code>before:2026-04</code> and <code>title:garden</code>.
     </p>`;
   if (typeof found === "string") return html`<p class="empty">${found}</p>`;
-  if (found.length === 0) return html`<p class="empty">No message has these words.</p>`;
-  return html`<ol class="hits">
-    ${found.map(
+  const { hits, facts } = found;
+  if (hits.length === 0 && facts.length === 0)
+    return html`<p class="empty">No message has these words.</p>`;
+  return html`${messagesView(hits)}${facts.length === 0 ? "" : factsView(facts)}`;
+}
+
+const factsView = (facts: readonly FoundFact[]): Html =>
+  html`<h2>Facts</h2>
+    <ol class="hits">
+      ${facts.map(
+        ({ session, title, key, value }) =>
+          html`<li>
+            <a href="/console/sessions/${session}">${title ?? "Untitled"}</a>
+            <span class="soft">${key}</span>
+            <p>${shortened(value, MAX_VALUE_BYTES, "…")}</p>
+          </li>`,
+      )}
+    </ol>`;
+
+const messagesView = (hits: readonly Hit[]): Html =>
+  html`<ol class="hits">
+    ${hits.map(
       ({ session, title, seq, role, author, snippet }) =>
         html`<li>
           <a href="/console/sessions/${session}?at=${seq}#m${seq}">${title ?? "Untitled"}</a>
@@ -79,7 +110,6 @@ function hitsView(found: Hit[] | string | undefined): Html {
         </li>`,
     )}
   </ol>`;
-}
 
 /** The matches of a snippet stand between `**`. */
 const marked = (snippet: string): Html[] =>
