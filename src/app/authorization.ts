@@ -75,10 +75,9 @@ function ownServer({
       ...{ fetchDocument, clock },
     }),
     ...{ grants, clock },
-    async errorPage(context, reason) {
+    async errorPage(response, reason, back) {
       const { refusedPage } = await import("../console/pages/authorize.ts");
-      await refusedPage(context.res, reason);
-      context.respond = false;
+      await refusedPage(response, reason, back);
     },
     onError: (error) => log.error(why(error), "a sign-in of a program failed"),
   });

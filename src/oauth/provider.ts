@@ -1,5 +1,6 @@
 // The configuration of oidc-provider: OAuth 2.1 with the authorization code alone, PKCE, and refresh tokens that rotate. It
 // is the only file that imports the library, and is itself loaded with the first request for a sign-in.
+import type { ServerResponse } from "node:http";
 import { errors, interactionPolicy, Provider } from "oidc-provider";
 import type { Configuration, JWK, KoaContextWithOIDC } from "oidc-provider";
 import { AppError } from "../lib/errors.ts";
@@ -37,8 +38,8 @@ export interface ProviderParts extends Omit<
 > {
   issuer: string;
   signingKey: JWK;
-  /** Writes a page that says what is wrong with an authorization request. */
-  errorPage(context: KoaContextWithOIDC, reason: string): Promise<void>;
+  /** Writes a page that says what is wrong with an authorization request; `back`: where its client hears of it. */
+  errorPage(response: ServerResponse, reason: string, back?: URL): Promise<void>;
   onError(error: unknown): void;
 }
 
@@ -61,6 +62,9 @@ export function createProvider(parts: ProviderParts): Provider {
   provider.use(async (context, next) => {
     await next();
     dropSessionCookie(context);
+    const { body } = context as { body: unknown };
+    if (isMetadata(body)) body.response_modes_supported = ["query"];
+    await askBeforeLeaving(context, parts);
   });
   return provider;
 }
@@ -86,6 +90,27 @@ const MODELS = [
 
 /** True for the error of a browser that has begun no sign-in. */
 export const isUnknownSignIn = (error: unknown): boolean => error instanceof errors.SessionNotFound;
+
+const isMetadata = (body: unknown): body is { response_modes_supported: string[] } =>
+  typeof body === "object" && body !== null && "response_modes_supported" in body;
+
+/**
+ * RFC 9700, section 4.11.2: a wrong request does not lead a browser to where a stranger wants it. A page says what is wrong,
+ * and lets the person go on.
+ */
+async function askBeforeLeaving(
+  context: Pick<KoaContextWithOIDC, "path" | "res" | "response" | "respond">,
+  { issuer, errorPage }: ProviderParts,
+): Promise<void> {
+  const back = URL.parse(context.response.get("location"), issuer);
+  if (context.path !== ROUTES.authorization || back === null || back.origin === issuer) return;
+  const { searchParams: answer } = back;
+  context.respond = false;
+  for (const name of ["location", "content-length"]) context.res.removeHeader(name);
+  context.res.statusCode = 400;
+  const reason = answer.get("error_description") ?? answer.get("error") ?? "it is not valid";
+  await errorPage(context.res, reason, back);
+}
 
 /** The library's own session ends with the answer. */
 function dropSessionCookie(context: { res: KoaContextWithOIDC["res"] }): void {
@@ -132,7 +157,10 @@ function configuration(parts: ProviderParts): Configuration {
       return grantId === undefined ? undefined : context.oidc.provider.Grant.find(grantId);
     },
     interactions: { policy: policy(), url: (_, { uid }) => `${CONSENT_PATH}/${uid}` },
-    renderError: (context, out) => parts.errorPage(context, out.error_description ?? out.error),
+    renderError: async (context, out) => {
+      context.respond = false;
+      await parts.errorPage(context.res, out.error_description ?? out.error);
+    },
     features: {
       devInteractions: off,
       dPoP: off,

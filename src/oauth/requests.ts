@@ -23,6 +23,9 @@ export function authorizationParams(sent: URLSearchParams, resource: Resource): 
   if (!GRANTABLE.some((scope) => scopes.includes(scope))) scopes.push(...GRANTABLE);
   params.set("scope", scopes.join(" "));
   if (!scopes.includes("openid")) for (const name of OPENID_ONLY) params.delete(name);
+  // Others post a form by themselves, or hide the code from the client's server.
+  if (![null, "query"].includes(params.get("response_mode")))
+    params.set("response_mode", "unsupported");
   const prompts = (params.get("prompt") ?? "").split(" ").filter((one) => PROMPTS.includes(one));
   if (prompts.length > 0) params.set("prompt", prompts.join(" "));
   else params.delete("prompt");

@@ -10,7 +10,9 @@ let server: KeyedServer;
 const person = async (name = "ana"): Promise<Person> =>
   new Person(server.url, await server.key(name));
 
-const errorAt = ({ at }: { at: URL }): string | null => at.searchParams.get("error");
+/** The error that a client gets, or would get if its person went on. */
+const errorAt = ({ at, page }: { at: URL; page: string }): string | undefined =>
+  at.searchParams.get("error") ?? /[?&;#]error=(\w+)/.exec(page)?.[1];
 
 async function start(): Promise<{ claude: Program; ana: Person }> {
   server = await serveWithKeys({ "auth-server": "true" });
@@ -46,6 +48,23 @@ describe("a redirect", () => {
     for (const redirect_uri of ["http://127.0.0.1:4567/other", "http://127.0.0.2:4567/callback"]) {
       const { at } = await ana.open(editor.authorization({ redirect_uri }));
       expect(at.origin).toBe(editor.origin);
+    }
+  });
+
+  it("is the person's choice after a wrong request: the server leads nobody to a stranger's page", async () => {
+    const { claude, ana } = await start();
+    for (const more of [
+      { response_type: "token" },
+      { code_challenge: undefined },
+      { prompt: "none" },
+      { response_mode: "form_post" },
+    ]) {
+      const answer = await ana.ask(claude.authorization(more));
+      expect([answer.status, answer.headers.get("location")]).toEqual([400, null]);
+      const page = await answer.text();
+      expect(page).toContain("Tell claude.ai");
+      expect(page).not.toContain("onload");
+      expect(answer.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
     }
   });
 
@@ -110,7 +129,7 @@ describe("a code", () => {
     const { claude, ana } = await start();
     for (const response_type of ["token", "id_token", "code id_token", "none"]) {
       const shown = await ana.open(claude.authorization({ response_type, nonce: "n" }));
-      expect(shown.at.href).toContain("error=unsupported_response_type");
+      expect(errorAt(shown)).toBe("unsupported_response_type");
     }
     for (const grant_type of ["password", "client_credentials", "implicit"]) {
       const answer = await claude.token({ grant_type, username: "ana", password: "x" });

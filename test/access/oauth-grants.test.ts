@@ -101,7 +101,7 @@ describe("an access token", () => {
 
   it("is not for another resource, and none is given out for one", async () => {
     const back = await ana.open(claude.authorization({ resource: "https://other.example/mcp" }));
-    expect(back.at.searchParams.get("error")).toBe("invalid_target");
+    expect(back.page).toContain("error=invalid_target");
     const code = await claude.code(ana);
     expect(await errorOf(await claude.exchange(code, { resource: "https://other.example" }))).toBe(
       "invalid_target",

@@ -25,6 +25,7 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
     "access/oauth-documents.test.ts",
   ],
   "A code or token that goes to somebody else": ["access/oauth-attacks.test.ts"],
+  "A link that leads to a stranger's page": ["access/oauth-attacks.test.ts"],
   "A stolen code or refresh token": ["access/oauth-attacks.test.ts", "access/oauth-grants.test.ts"],
   "A web page that allows a program, or frames that page": ["access/oauth-attacks.test.ts"],
   "A token for another server, or for too much": ["access/oauth-grants.test.ts"],

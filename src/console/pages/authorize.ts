@@ -121,7 +121,7 @@ function consentPage(
     html`<div class="card consent">
       <p><b>${clientName}</b> ${whoText(request)} wants to use your conversations here.</p>
       <p>
-        Afterwards your browser goes to <b>${redirectUri.host || redirectUri.protocol}</b>${
+        Afterwards your browser goes to <b>${placeOf(redirectUri)}</b>${
           isLocal(redirectUri) ? ", a program on your computer" : ""
         }.
       </p>
@@ -164,15 +164,23 @@ const whoText = ({ clientId, isDocumented }: AuthorizationRequest): Html =>
     ? html`of <b>${new URL(clientId).host}</b>`
     : html`<span class="soft">(as it calls itself; nobody has checked that)</span>`;
 
+/** `claude.ai`; `cursor:` for an app. */
+const placeOf = ({ host, protocol }: URL): string => host || protocol;
+
 const isLocal = ({ protocol }: URL): boolean => protocol !== "https:";
 
-/** Answer an authorization request that cannot be sent back to its client. */
-export async function refusedPage(response: ServerResponse, reason: string): Promise<void> {
+/** Answer an authorization request that is wrong. `back`: where its client hears of that, if it is known. */
+export async function refusedPage(
+  response: ServerResponse,
+  reason: string,
+  back?: URL,
+): Promise<void> {
   const body = html`<div class="card">
     <p>The program's request to sign in cannot be answered: ${reason}.</p>
     <p>
       Begin again in that program. If it says the same, remove this server there and add it again.
     </p>
+    ${back && html`<p><a href="${back.href}" rel="noreferrer">Tell ${placeOf(back)}</a></p>`}
   </div>`;
   const headers = { ...safeHeaders(), "cache-control": "no-store" };
   response.writeHead(response.statusCode, {

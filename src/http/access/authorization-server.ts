@@ -10,6 +10,7 @@ import type { Logger } from "../../telemetry/logger.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
 import { STATUS } from "../errors.ts";
 import type { Authenticated } from "../guards/guard.ts";
+import { methodNotAllowed } from "../guards/guards.ts";
 import { addressOf } from "../observe.ts";
 
 const METADATA = ["oauth-authorization-server", "openid-configuration"] as const;
@@ -33,6 +34,7 @@ export function authorizationServerRoutes(
 ): void {
   const limit = limits(refuse);
   const answer = async (c: Context<Authenticated>, path: string): Promise<Response> => {
+    if (c.req.raw.method === "HEAD") throw methodNotAllowed("GET"); // Hono would run it as a GET
     const { incoming, outgoing } = c.env;
     const origin = c.req.header("origin");
     // The guards have let the origin pass; what Hono's middleware sets does not reach this answer.
@@ -58,8 +60,12 @@ export function authorizationServerRoutes(
   app.get("/authorize/:id", limit("/authorize"), (c) =>
     answer(c, `/authorize/${encodeURIComponent(c.req.param("id") ?? "")}`),
   );
-  for (const path of ["/token", "/register", "/revoke"] as const)
+  for (const path of ["/token", "/register", "/revoke"] as const) {
     app.post(path, limit(path), (c) => answer(c, path));
+    app.all(path, () => {
+      throw methodNotAllowed("POST");
+    });
+  }
 }
 
 /** Middleware that counts the requests of an address. */
