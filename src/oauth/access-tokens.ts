@@ -22,12 +22,14 @@ export class OwnAccessTokens implements TokenVerifier {
   /** @throws OAuthError `invalid_token` */
   async verify(text: string): Promise<AuthInfo> {
     const hash = hashOf(text);
-    const { grant, scope, until } = (await this.#find(hash)) ?? {};
+    const { grant, scope, until, isUsed } = (await this.#find(hash)) ?? {};
     if (grant === undefined || scope === undefined || until === undefined)
       throw new OAuthError(
         OAuthErrorCode.InvalidToken,
         "This access token is not valid, has expired or was revoked.",
       );
+    // The refresh token that it came of works no more. A full disk keeps nobody from reading.
+    if (!isUsed) await this.#store.consume("AccessToken", hash).catch(() => undefined);
     return {
       principal: {
         ...{ id: grant.principal, scope },
@@ -48,7 +50,8 @@ export class OwnAccessTokens implements TokenVerifier {
     if (!(await this.#grants.isValid(grant))) return undefined;
     const { scope: names } = token.payload as { scope?: string };
     const scope = highestScope(names?.split(" ") ?? []);
-    return scope === undefined ? undefined : { grant, scope, until: token.expiresAt };
+    if (scope === undefined) return undefined;
+    return { grant, scope, until: token.expiresAt, isUsed: token.consumedAt !== null };
   }
 
   stillHolds(grantId: string): Promise<boolean> {

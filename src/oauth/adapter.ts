@@ -1,5 +1,5 @@
-// What oidc-provider stores, over our ports. Secrets stay outside: a record is stored under the hash of its id, and its
-// payload holds a placeholder where the id was. Sessions of the library are not stored: a browser's sign-in is the
+// What oidc-provider stores, over our ports. Secrets stay outside: a record is stored under the hash of its id, and the one
+// address that holds the id has a placeholder. Sessions of the library are not stored: a browser's sign-in is the
 // console's.
 import type { Adapter, AdapterPayload } from "oidc-provider";
 import { hashOf } from "../auth/api-keys.ts";
@@ -7,13 +7,22 @@ import type { Clock } from "../lib/clock.ts";
 import type { Clients } from "./clients.ts";
 import { type DocumentedClients, isDocumentAddress } from "./documented-clients.ts";
 import { GRANTABLE, type Grants } from "./grants.ts";
-import { type OAuthGrant, type OAuthRecordStore, RECORD_KINDS, type RecordKind } from "./store.ts";
+import {
+  type OAuthGrant,
+  type OAuthRecord,
+  type OAuthRecordStore,
+  RECORD_KINDS,
+  type RecordKind,
+} from "./store.ts";
 
-/** After its first use, a refresh token works again for so long: hosts refresh in parallel, and answers get lost. */
+/**
+ * A used refresh token works again until something that came of it is used, because answers get lost and laptops sleep, and
+ * for so long after that, because hosts refresh in parallel.
+ */
 const REUSE_MS = 60_000;
 /** Sign-ins under way; anybody can begin one. */
 const MAX_INTERACTIONS = 10_000;
-/** Stands for the secret id. No id has braces. */
+/** Stands for the secret id in the address at which a sign-in goes on. */
 const ID = "{id}";
 
 export interface AdapterParts {
@@ -88,17 +97,21 @@ function grantPayload({ id, ...grant }: OAuthGrant, resource: string): AdapterPa
 }
 
 function recordAdapter(kind: RecordKind, parts: AdapterParts): Adapter {
-  const { records, grants, clock, invalidGrant } = parts;
-  const read = (text: string, id: string) => JSON.parse(text.replaceAll(ID, id)) as AdapterPayload;
+  const { records, grants, clock, resource, invalidGrant } = parts;
+  const isUsed = async ({ hash, grantId, consumedAt }: OAuthRecord): Promise<boolean> => {
+    if (consumedAt === null || kind === "AccessToken") return false;
+    if (kind !== "RefreshToken" || grantId === null) return true;
+    const since = await records.firstUse(grantId, { from: consumedAt, except: hash });
+    return since !== undefined && since + REUSE_MS <= clock.now();
+  };
   return {
     ...NOTHING,
     async upsert(id, { jti: _, ...payload }, expiresIn = 0) {
       const grantId = (kind !== "Interaction" && payload.grantId) || null;
-      const hidden = JSON.stringify(payload).replaceAll(id, ID);
       const stored = await records.save(
         {
           ...{ kind, hash: hashOf(id), grantId },
-          payload: JSON.parse(hidden) as Record<string, unknown>,
+          payload: withReturn(payload, id, ID),
           expiresAt: Math.floor(clock.now() + expiresIn * 1_000),
         },
         kind === "Interaction" ? MAX_INTERACTIONS : undefined,
@@ -109,12 +122,12 @@ function recordAdapter(kind: RecordKind, parts: AdapterParts): Adapter {
       const record = await records.find(kind, hashOf(id));
       if (record === undefined) return undefined;
       const { payload, consumedAt } = record;
-      const isUsed =
-        consumedAt !== null && (kind !== "RefreshToken" || consumedAt + REUSE_MS <= clock.now());
+      // For another address of this server, before it moved: the program must sign in again.
+      if (payload["resource"] !== undefined && payload["resource"] !== resource) return undefined;
       return {
-        ...read(JSON.stringify(payload), id),
+        ...withReturn(payload, ID, id),
         jti: id,
-        ...(isUsed && { consumed: Math.floor(consumedAt / 1_000) }),
+        ...((await isUsed(record)) && { consumed: Math.floor(consumedAt! / 1_000) }),
       };
     },
     async consume(id) {
@@ -128,4 +141,9 @@ function recordAdapter(kind: RecordKind, parts: AdapterParts): Adapter {
     destroy: (id) => records.delete(kind, hashOf(id)),
     revokeByGrantId: (grantId) => records.deleteOf(kind, grantId),
   };
+}
+
+/** All else in a payload is the client's, and stays as it is. */
+function withReturn({ returnTo, ...payload }: AdapterPayload, from: string, to: string) {
+  return { ...payload, ...(returnTo !== undefined && { returnTo: returnTo.replace(from, to) }) };
 }

@@ -86,10 +86,15 @@ export interface OAuthRecordStore extends Expiring {
    */
   save(record: Omit<OAuthRecord, "consumedAt">, max?: number): Promise<boolean>;
   find(kind: RecordKind, hash: Uint8Array): Promise<OAuthRecord | undefined>;
-  /** True for the first call only. */
+  /** Mark a record as used. True for the first call only. */
   consume(kind: RecordKind, hash: Uint8Array): Promise<boolean>;
   /** No effect on one that is not there. */
   delete(kind: RecordKind, hash: Uint8Array): Promise<void>;
+  /** When a token of a grant was used first, of those used since `from` without the one named; undefined if none was. */
+  firstUse(
+    grantId: string,
+    since: { from: number; except: Uint8Array },
+  ): Promise<number | undefined>;
   /** Delete a grant's records of a kind. */
   deleteOf(kind: RecordKind, grantId: string): Promise<void>;
   /** A valid access token and its grant. */

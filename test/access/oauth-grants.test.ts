@@ -22,6 +22,16 @@ beforeEach(async () => {
   claude = await Program.registered(server.url);
 });
 
+/** Change what is stored, from outside. */
+function change(statement: string): void {
+  const database = openDatabase(server.folder, { readonly: false });
+  database.exec(statement);
+  database.close();
+}
+
+const passMinutes = (minutes: number): void =>
+  change(`UPDATE oauth_records SET consumed_at = consumed_at - ${minutes * 60_000}`);
+
 const call = (token: string, name: string, args: object) =>
   fetch(server.url, {
     method: "POST",
@@ -137,19 +147,35 @@ describe("a refresh token", () => {
     await tokensOf(await claude.refresh(tokens[2]!.refresh_token));
   });
 
-  it("ends everything of its grant when it is used again later", async () => {
+  it("works until its answer has arrived, however long that takes", async () => {
+    const first = await claude.tokens(ana);
+    await claude.knock(first.access_token);
+    await tokensOf(await claude.refresh(first.refresh_token)); // is lost
+    passMinutes(60);
+    const second = await tokensOf(await claude.refresh(first.refresh_token));
+    expect(await claude.knock(second.access_token)).toBe(200);
+    await tokensOf(await claude.refresh(first.refresh_token)); // a host's other process
+  });
+
+  it("ends everything of its grant when it is used again a minute after that", async () => {
     const first = await claude.tokens(ana);
     const second = await tokensOf(await claude.refresh(first.refresh_token));
-    // A minute passes.
-    const database = openDatabase(server.folder, { readonly: false });
-    database.exec("UPDATE oauth_records SET consumed_at = consumed_at - 60000");
-    database.close();
+    expect(await claude.knock(second.access_token)).toBe(200);
+    passMinutes(1);
     expect(await errorOf(await claude.refresh(first.refresh_token))).toBe("invalid_grant");
     expect(await claude.knock(second.access_token)).toBe(401);
     expect(await errorOf(await claude.refresh(second.refresh_token))).toBe("invalid_grant");
     expect(rows(server.folder, "SELECT * FROM oauth_records WHERE kind <> 'Interaction'")).toEqual(
       [],
     );
+  });
+
+  it("of another address of this server makes the program sign in again", async () => {
+    const { refresh_token } = await claude.tokens(ana);
+    change(
+      `UPDATE oauth_records SET payload = json_set(payload, '$.resource', 'https://old.example/mcp')`,
+    );
+    expect(await errorOf(await claude.refresh(refresh_token))).toBe("invalid_grant");
   });
 
   it("belongs to its client", async () => {

@@ -187,6 +187,25 @@ function oauthRecordContract(open: Open): void {
       expect(consumedAt).toBe(clock.now());
     });
 
+    it("tell when one that came later was used first", async () => {
+      const { records, record, addGrant, clock } = setUp(await open());
+      await addGrant("g");
+      const from = clock.now();
+      const firstUse = () => records.firstUse("g", { from, except: hash(1) });
+      for (const byte of [1, 2]) await records.save(record("RefreshToken", byte));
+      await records.save(record("AccessToken", 3));
+      await records.consume("RefreshToken", hash(1));
+      expect(await firstUse()).toBeUndefined();
+      clock.advance(1);
+      await records.consume("AccessToken", hash(3));
+      clock.advance(1);
+      await records.consume("RefreshToken", hash(2));
+      expect(await firstUse()).toBe(from + 1);
+      const later = { from: from + 2, except: hash(1) };
+      expect(await records.firstUse("g", later)).toBe(from + 2);
+      expect(await records.firstUse("h", later)).toBeUndefined();
+    });
+
     it("are deleted one by one, or all of a grant and kind", async () => {
       const { records, record, addGrant } = setUp(await open());
       for (const id of ["g", "h"]) await addGrant(id);

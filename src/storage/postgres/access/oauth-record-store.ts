@@ -1,5 +1,5 @@
 // Tokens, codes and sign-ins under way of the authorization server, in PostgreSQL.
-import { and, eq, gt, isNull, lte, sql } from "drizzle-orm";
+import { and, eq, gt, gte, inArray, isNull, lte, min, ne, sql } from "drizzle-orm";
 import type { OAuthRecordStore } from "../../../oauth/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
@@ -38,6 +38,11 @@ export function postgresOAuthRecordStore(engine: Engine): OAuthRecordStore {
       engine.write(async () => void (await q.remove.run({ kind, hash: Buffer.from(hash) }))),
     deleteOf: (kind, grantId) =>
       engine.write(async () => void (await q.removeOf.run({ kind, grantId }))),
+    firstUse: (grantId, { from, except }) =>
+      engine.read(async () => {
+        const first = await q.firstUse.get({ grantId, from, except: Buffer.from(except) });
+        return first?.at ?? undefined;
+      }),
     access: (hash) =>
       engine.read(() =>
         q.access.get({ kind: "AccessToken", hash: Buffer.from(hash), now: clock.now() }),
@@ -90,6 +95,18 @@ function statements({ db }: Engine) {
         .update(oauthRecords)
         .set({ consumedAt: sql`${placeholder("now")}::bigint` })
         .where(and(byHash, valid, isNull(oauthRecords.consumedAt))),
+    firstUse: () =>
+      db
+        .select({ at: min(oauthRecords.consumedAt) })
+        .from(oauthRecords)
+        .where(
+          and(
+            eq(oauthRecords.grantId, placeholder("grantId")),
+            inArray(oauthRecords.kind, ["AccessToken", "RefreshToken"]),
+            gte(oauthRecords.consumedAt, placeholder("from")),
+            ne(oauthRecords.hash, placeholder("except")),
+          ),
+        ),
     remove: () => db.delete(oauthRecords).where(byHash),
     removeOf: () =>
       db.delete(oauthRecords).where(and(ofKind, eq(oauthRecords.grantId, placeholder("grantId")))),

@@ -1,5 +1,5 @@
 // Tokens, codes and sign-ins under way of the authorization server, in SQLite.
-import { and, eq, gt, isNull, lte, sql } from "drizzle-orm";
+import { and, eq, gt, gte, inArray, isNull, lte, min, ne, sql } from "drizzle-orm";
 import type { OAuthRecordStore } from "../../../oauth/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
@@ -35,6 +35,10 @@ export function sqliteOAuthRecordStore(engine: Engine): OAuthRecordStore {
       ),
     delete: (kind, hash) => engine.free(() => void q.remove.run({ kind, hash: Buffer.from(hash) })),
     deleteOf: (kind, grantId) => engine.free(() => void q.removeOf.run({ kind, grantId })),
+    firstUse: (grantId, { from, except }) =>
+      engine.readNow(
+        () => q.firstUse.get({ grantId, from, except: Buffer.from(except) })?.at ?? undefined,
+      ),
     access: (hash) =>
       engine.readNow(() =>
         q.access.get({ kind: "AccessToken", hash: Buffer.from(hash), now: clock.now() }),
@@ -89,6 +93,19 @@ function statements({ db }: Engine) {
         .update(oauthRecords)
         .set({ consumedAt: sql`${placeholder("now")}` })
         .where(and(byHash, valid, isNull(oauthRecords.consumedAt)))
+        .prepare(),
+    firstUse: () =>
+      db
+        .select({ at: min(oauthRecords.consumedAt) })
+        .from(oauthRecords)
+        .where(
+          and(
+            eq(oauthRecords.grantId, placeholder("grantId")),
+            inArray(oauthRecords.kind, ["AccessToken", "RefreshToken"]),
+            gte(oauthRecords.consumedAt, placeholder("from")),
+            ne(oauthRecords.hash, placeholder("except")),
+          ),
+        )
         .prepare(),
     remove: () => db.delete(oauthRecords).where(byHash).prepare(),
     removeOf: () =>
