@@ -33,8 +33,6 @@ export interface ConsoleEnv {
     token: string;
     /** True if the browser has signed in; false on a server that asks nobody. */
     signedIn: boolean;
-    /** Further address that a form of the page leads to. */
-    formsTo?: string;
     /** What every page says first: see banner.ts. */
     banner: readonly string[];
   };

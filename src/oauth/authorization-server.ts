@@ -113,7 +113,7 @@ export class AuthorizationServer {
       ...{ metadata, isDocumented },
       redirectUri: new URL(redirect!),
       scopes: GRANTABLE.filter((one) => asked.includes(one)),
-      asksAgain: (prompt ?? "").split(" ").includes("consent"),
+      asksAgain: /\b(consent|login)\b/.test(prompt ?? ""),
     };
   }
 
@@ -136,7 +136,7 @@ export class AuthorizationServer {
     const grant = await this.#options.grants.create(
       by,
       {
-        ...{ clientId, clientName, redirectHost: redirectUri.host || redirectUri.protocol },
+        ...{ clientId, clientName, redirectHost: hostOf(redirectUri) },
         scope: granted.join(" "),
       },
       isDocumented ? metadata : undefined,
@@ -175,6 +175,10 @@ export class AuthorizationServer {
     return createProvider({ ...parts, issuer: issuer(), resource: resource.url(), signingKey });
   }
 }
+
+/** Host that a browser is sent back to; of an app's own scheme, the scheme. */
+export const hostOf = ({ protocol, host }: URL): string =>
+  /^https?:$/.test(protocol) ? host : protocol;
 
 /** Scopes that this person can grant. */
 export const grantableBy = (person: Principal): string[] => {

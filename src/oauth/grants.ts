@@ -90,15 +90,18 @@ export class Grants {
     return all.filter((_, index) => valid[index]);
   }
 
-  /**
-   * End a grant with all its tokens, at once. A person may end their own ones.
-   * @throws AppError `not_found`
-   */
-  async revoke(id: string, by: Pick<Principal, "id"> = LOCAL, owner?: string): Promise<void> {
+  /** End a grant with all its tokens, at once. @throws AppError `not_found` */
+  async revoke(id: string, by: Pick<Principal, "id"> = LOCAL): Promise<void> {
     const grant = await this.#store.find(id);
-    if (grant === undefined || (owner !== undefined && grant.principal !== owner))
-      throw notFound(id);
-    if (!(await this.#end(grant, by))) throw notFound(id);
+    if (grant === undefined || !(await this.#end(grant, by))) throw notFound(id);
+  }
+
+  /** End all that a person has granted to the client of one own grant. @throws AppError `not_found` */
+  async disconnect(id: string, by: Principal): Promise<void> {
+    const grant = await this.#store.find(id);
+    if (grant === undefined || grant.principal !== by.id) throw notFound(id);
+    for (const other of await this.#store.list(by.id))
+      if (other.clientId === grant.clientId) await this.#end(other, by);
   }
 
   /** End a grant because of what its client did. */

@@ -91,6 +91,17 @@ describe("a code", () => {
     expect(await errorOf(await claude.refresh(tokens.refresh_token))).toBe("invalid_grant");
   });
 
+  it("comes back with the client's own words, whatever they look like", async () => {
+    const { claude, ana } = await start();
+    const words = { state: "{id}-x", nonce: "{id}", scope: "openid read" };
+    const back = await ana.allow(claude.authorization(words));
+    expect(back.searchParams.get("state")).toBe("{id}-x");
+    const answer = await claude.exchange(back.searchParams.get("code")!);
+    const { id_token } = (await answer.json()) as { id_token: string };
+    const claims = Buffer.from(id_token.split(".")[1]!, "base64url").toString();
+    expect(JSON.parse(claims)).toMatchObject({ nonce: "{id}" });
+  });
+
   it("works for one of two that come at the same moment at most", async () => {
     const { claude, ana } = await start();
     const code = await claude.code(ana);
@@ -155,7 +166,7 @@ describe("the consent page", () => {
     expect(await server.app.grants.list("ana")).toEqual([]);
   });
 
-  it("is not shown in a frame, runs no script, and sends its form to the client only", async () => {
+  it("is not shown in a frame, runs no script, and sends its form here only", async () => {
     const { claude, ana } = await start();
     const { at } = await ana.consent(claude.authorization());
     const { headers } = await ana.ask(at);
@@ -163,7 +174,7 @@ describe("the consent page", () => {
     const policy = headers.get("content-security-policy")!;
     expect(policy).toContain("frame-ancestors 'none'");
     expect(policy).toContain("default-src 'self'");
-    expect(policy).toContain("form-action 'self' https://claude.ai;");
+    expect(policy).toContain("form-action 'self';");
     expect(headers.get("cache-control")).toBe("no-store");
   });
 
@@ -200,14 +211,15 @@ describe("the consent page", () => {
     expect(await server.app.grants.list("ana")).toEqual([]);
   });
 
-  it("is asked again for another client, for more, when the client wants it, and on this machine", async () => {
+  it("is shown again for another client, for more, when the client wants it, and on this machine", async () => {
     const { claude, ana } = await start();
     await claude.tokens(ana, ["read"]);
     const asked = async (program: Program, more?: Record<string, string>) =>
       (await ana.consent(program.authorization(more))).page !== "";
     expect(await asked(claude, { scope: "read" })).toBe(false);
     expect(await asked(claude)).toBe(true);
-    expect(await asked(claude, { scope: "read", prompt: "consent" })).toBe(true);
+    for (const prompt of ["consent", "login"])
+      expect(await asked(claude, { scope: "read", prompt })).toBe(true);
     expect(await asked(await Program.registered(server.url), { scope: "read" })).toBe(true);
     const editor = await Program.registered(server.url, "http://127.0.0.1/callback");
     await editor.tokens(ana);

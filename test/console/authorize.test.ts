@@ -8,7 +8,7 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { describe, expect, it, onTestFinished } from "vitest";
 import { hasBrowser, SCREENS, unless, usingBrowser } from "../support/browser.ts";
 import { Program } from "../support/oauth-program.ts";
-import { program } from "../support/oauth.ts";
+import { Person, program } from "../support/oauth.ts";
 import { serveWithKeys } from "../support/people.ts";
 
 const open = usingBrowser();
@@ -72,7 +72,7 @@ describe.skipIf(!hasBrowser)(`the sign-in of a program in a browser${unless}`, (
     const second = await startProgram(address);
     await page.goto(second.home);
     await page.getByRole("link", { name: "Sign in" }).click();
-    await page.getByLabel("Write and change them").uncheck();
+    await page.getByLabel("Read your conversations and facts").check();
     await page.getByRole("button", { name: "Allow", exact: true }).click();
     await page.getByText("Connected").waitFor();
     const reader = await second.connected();
@@ -81,6 +81,20 @@ describe.skipIf(!hasBrowser)(`the sign-in of a program in a browser${unless}`, (
     await page.goto(new URL("/console/account", server.url).href);
     await page.getByRole("button", { name: "Disconnect Test Program" }).first().click();
     await expect.poll(() => server.app.grants.list("ana")).toHaveLength(1);
+  });
+
+  it("leads a person back who allowed the program before, and must sign in first", async () => {
+    const server = await serveWithKeys({ "auth-server": "true" });
+    const key = await server.key("ana");
+    const claude = await Program.registered(server.url);
+    await claude.tokens(new Person(server.url, key));
+    const leavesTo = new URL(claude.redirect).hostname;
+    const page = await open({ javaScriptEnabled: false, leavesTo });
+    await page.goto(claude.authorization().href);
+    await page.getByLabel("API key").fill(key);
+    const back = page.waitForRequest((request) => request.url().startsWith(claude.redirect));
+    await page.getByRole("button", { name: "Sign in" }).click();
+    expect(new URL((await back).url()).searchParams.get("code")).toBeTruthy();
   });
 
   it("has a page for consent that everybody can read", async () => {

@@ -2,9 +2,13 @@
 import type { ServerResponse } from "node:http";
 import type { Hono } from "hono";
 import { html } from "hono/html";
-import type { Principal } from "../../auth/principal.ts";
+import { highestScope, includes, type Principal, type Scope } from "../../auth/principal.ts";
 import { AppError } from "../../lib/errors.ts";
-import { type AuthorizationRequest, grantableBy } from "../../oauth/authorization-server.ts";
+import {
+  type AuthorizationRequest,
+  grantableBy,
+  hostOf,
+} from "../../oauth/authorization-server.ts";
 import type { Grants } from "../../oauth/grants.ts";
 import type { OAuthGrant } from "../../oauth/store.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
@@ -22,11 +26,17 @@ const HERE = "here";
 export function arrivalRoutes(app: Hono<ConsoleEnv>): void {
   app.get("/authorize/:id", (c, next) => {
     if (hasSession(c) || c.req.query(HERE) !== undefined) return next();
-    const address = `${new URL(c.req.url).pathname}?${HERE}=1`;
-    c.header("refresh", `0; url=${address}`);
-    const body = html`<p><a href="${address}">Go on</a></p>`;
-    return Promise.resolve(c.html(barePage("Sign in", body)));
+    return Promise.resolve(goOn(c, `${new URL(c.req.url).pathname}?${HERE}=1`));
   });
+}
+
+/**
+ * Lead a browser on by a page, which begins a new navigation. A redirect would belong to the form or the link before it:
+ * browsers then leave out the console's cookie, and hold the client's address against the form's policy.
+ */
+function goOn(c: ConsoleContext, address: string) {
+  c.header("refresh", `0; url=${address}`);
+  return c.html(barePage("Sign in", html`<p><a href="${address}">Go on</a></p>`));
 }
 
 export function authorizeRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
@@ -40,8 +50,7 @@ export function authorizeRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions):
     const before = await allowedBefore(grants, by, request);
     const scopes = remembered(request, { by, before });
     if (scopes !== undefined)
-      return c.redirect(await server.allow(incoming, outgoing, { by, scopes }), 303);
-    c.set("formsTo", sourceOf(request.redirectUri));
+      return goOn(c, await server.allow(incoming, outgoing, { by, scopes }));
     return c.html(consentPage(c, request, before));
   });
 
@@ -49,13 +58,12 @@ export function authorizeRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions):
     const { incoming, outgoing } = c.env;
     const form = await c.req.formData();
     const by = c.get("principal");
-    const chosen = form.getAll("scope");
-    const scopes = grantableBy(by).filter((scope) => chosen.includes(scope));
+    const scopes = includedIn(form.getAll("scope").map(String));
     const returnTo =
       form.get("decision") === "allow"
         ? await server.allow(incoming, outgoing, { by, scopes })
         : await server.deny(incoming, outgoing);
-    return c.redirect(returnTo, 303);
+    return goOn(c, returnTo);
   });
 
   app.post("/authorize/:id/other", async (c) => {
@@ -73,33 +81,36 @@ async function allowedBefore(
 ): Promise<OAuthGrant | undefined> {
   const mine = await grants.list(by.id);
   return mine
-    .filter((grant) => grant.clientId === clientId && grant.redirectHost === redirectUri.host)
+    .filter((grant) => grant.clientId === clientId && grant.redirectHost === hostOf(redirectUri))
     .toSorted((a, b) => b.createdAt - a.createdAt)[0];
 }
 
 /**
  * The scopes that need no question: the person has allowed them before, can still do so, and the code can reach nobody but
- * the client. Any program can listen on this machine's ports or take a scheme for its own, so that there a person is always
- * asked.
+ * the client that registered here. Any program can listen on this machine's ports or take a scheme for its own, and a client
+ * with a document can change it: there a person is always asked.
  */
 function remembered(
-  { scopes, asksAgain, redirectUri }: AuthorizationRequest,
+  { scopes, asksAgain, isDocumented, redirectUri }: AuthorizationRequest,
   { by, before }: { by: Principal; before: OAuthGrant | undefined },
 ): string[] | undefined {
-  if (before === undefined || asksAgain || redirectUri.protocol !== "https:") return undefined;
+  if (before === undefined || asksAgain || isDocumented) return undefined;
+  if (redirectUri.protocol !== "https:") return undefined;
   const mine = grantableBy(by);
   const allowed = before.scope.split(" ").filter((scope) => mine.includes(scope));
   return scopes.every((scope) => allowed.includes(scope)) ? scopes : undefined;
 }
 
-/** The place that a form's answer leads to, as a policy names it: it has no words for an IPv6 address. */
-const sourceOf = ({ protocol, origin, hostname }: URL): string =>
-  /^https?:$/.test(protocol) && !hostname.startsWith("[") ? origin : protocol;
-
 const TEXTS: Readonly<Record<string, string>> = {
   read: "Read your conversations and facts",
-  write: "Write and change them",
+  write: "Read and change them",
 };
+
+/** All scopes that the highest of these includes. */
+function includedIn(names: readonly string[]): string[] {
+  const highest = highestScope(names.filter((name) => name in TEXTS));
+  return Object.keys(TEXTS).filter((name) => highest && includes(highest, name as Scope));
+}
 
 function consentPage(
   c: ConsoleContext,
@@ -114,7 +125,7 @@ function consentPage(
     throw new AppError("forbidden", "This sign-in may not read conversations.", {
       hint: "Sign in with another key.",
     });
-  const chosen = before?.scope.split(" ") ?? scopes;
+  const chosen = before?.scope.split(" ").findLast((scope) => scopes.includes(scope));
   const action = `${HOME}/authorize/${encodeURIComponent(c.req.param("id") ?? "")}`;
   return barePage(
     "Allow this program?",
@@ -134,10 +145,11 @@ function consentPage(
             (scope) =>
               html`<label
                 ><input
-                  type="checkbox"
+                  type="radio"
                   name="scope"
                   value="${scope}"
-                  ${chosen.includes(scope) ? "checked" : ""}
+                  required
+                  ${scope === (chosen ?? scopes.at(-1)) ? "checked" : ""}
                 />
                 ${TEXTS[scope]}</label
               >`,

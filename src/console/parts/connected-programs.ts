@@ -11,8 +11,7 @@ export function connectedProgramRoutes(
   { grants }: Pick<ConsoleOptions, "grants">,
 ): void {
   app.post("/account/programs/:id/disconnect", async (c) => {
-    const by = c.get("principal");
-    await grants.revoke(c.req.param("id"), by, by.id);
+    await grants.disconnect(c.req.param("id"), c.get("principal"));
     return c.redirect("/console/account", 303);
   });
 }

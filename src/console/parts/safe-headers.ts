@@ -3,9 +3,9 @@
 import { createMiddleware } from "hono/factory";
 import type { ConsoleEnv } from "../context.ts";
 
-/** `formsTo`: further addresses that a form's answer may lead to. */
-export const safeHeaders = (formsTo = ""): Record<string, string> => ({
-  "content-security-policy": `default-src 'self'; base-uri 'none'; form-action 'self'${formsTo && ` ${formsTo}`}; frame-ancestors 'none'; object-src 'none'`,
+export const safeHeaders = (): Record<string, string> => ({
+  "content-security-policy":
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "same-origin",
@@ -14,7 +14,6 @@ export const safeHeaders = (formsTo = ""): Record<string, string> => ({
 
 export const withSafeHeaders = createMiddleware<ConsoleEnv>(async (c, next) => {
   await next();
-  for (const [name, value] of Object.entries(safeHeaders(c.get("formsTo"))))
-    c.res.headers.set(name, value);
+  for (const [name, value] of Object.entries(safeHeaders())) c.res.headers.set(name, value);
   if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
 });
