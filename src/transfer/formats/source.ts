@@ -7,7 +7,7 @@ import { AppError } from "../../lib/errors.ts";
 import { Faults } from "../faults.ts";
 import type { Incoming, TransferLimits } from "../incoming.ts";
 import { type Bytes, peek, toUtf8 } from "../input/bytes.ts";
-import { type Input, inputsOf } from "../input/inputs.ts";
+import { type Input, inputsOf, type Opened } from "../input/inputs.ts";
 import { kindOf } from "../input/kinds.ts";
 import { type FileRecord, type Records, recordsOf } from "../input/records.ts";
 import { isFields } from "../programs/fields.ts";
@@ -96,18 +96,22 @@ class Reading {
   /** @throws AppError `invalid` for the one file that is imported, if it has no known format */
   async read(input: Input, isOneOfMany: boolean): Promise<void> {
     const file = isOneOfMany ? input.name : null;
+    let opened: Opened | undefined;
     try {
-      await this.#readFile(input, file);
+      opened = await input.open();
+      await this.#readFile(input, opened.bytes, file);
     } catch (error) {
       const isFault = error instanceof AppError && ["invalid", "limit"].includes(error.code);
       if (file === null || !isFault) throw error;
       this.foreign.skipFile(file, error.message);
+    } finally {
+      opened?.close();
     }
   }
 
-  async #readFile(input: Input, file: string | null): Promise<void> {
+  async #readFile(input: Input, raw: Bytes, file: string | null): Promise<void> {
     const { format } = this.#options;
-    const { bytes, isPlain } = await toUtf8(await input.bytes());
+    const { bytes, isPlain } = await toUtf8(raw);
     const isPacked = !isPlain || input.path === undefined;
     const { head, all } = await peek(isPacked ? this.#counted(bytes) : bytes);
     if (format === "holdfast" || (format === "auto" && isOwn(head)))

@@ -87,6 +87,7 @@ async function* decoded(bytes: Bytes, encoding: string): AsyncGenerator<Buffer> 
 async function* gunzipped(bytes: Bytes): AsyncGenerator<Buffer> {
   const source = Readable.from(bytes, { objectMode: false });
   const unpacked = createGunzip();
+  unpacked.on("error", () => undefined); // told to its reader, who may have left
   source.once("error", (error) => unpacked.destroy(error)).pipe(unpacked);
   try {
     yield* unpacked as AsyncIterable<Buffer>;

@@ -2,6 +2,7 @@
 import { createReadStream } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, join, relative } from "node:path";
+import type { Readable } from "node:stream";
 import type { Entry, ZipFile } from "yauzl";
 import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
@@ -14,7 +15,13 @@ export interface Input {
   path: string | undefined;
   /** True for a file that was named, not found in a folder or an archive. */
   isNamed: boolean;
-  bytes(): Promise<Bytes>;
+  open(): Promise<Opened>;
+}
+
+export interface Opened {
+  bytes: Bytes;
+  /** Frees the file, which a reader may leave before its end. */
+  close(): void;
 }
 
 const CHUNK = 256 * 1024; // bytes
@@ -51,8 +58,8 @@ export async function* inputsOf(
     else
       yield {
         ...{ name: file.name, path: file.path, isNamed: file.isNamed },
-        bytes: () =>
-          Promise.resolve(watched(createReadStream(file.path, { highWaterMark: CHUNK }), advance)),
+        open: () =>
+          Promise.resolve(opened(createReadStream(file.path, { highWaterMark: CHUNK }), advance)),
       };
     done = before + file.size;
     onBytes(done, total);
@@ -116,7 +123,7 @@ async function* entriesOf(
           path: undefined,
           isNamed: isNamed && archive.entryCount === 1,
         },
-        bytes: async () => watched(await streamOf(archive, entry), take),
+        open: async () => opened(await streamOf(archive, entry), take, damaged),
       };
     }
   } finally {
@@ -151,15 +158,25 @@ async function openArchive(path: string): Promise<ZipFile> {
   }
 }
 
-async function streamOf(archive: ZipFile, entry: Entry): Promise<Bytes> {
+async function streamOf(archive: ZipFile, entry: Entry): Promise<Readable> {
   if (entry.isEncrypted())
     throw new AppError("invalid", "The archive is encrypted: unpack it first.");
   try {
-    return whole((await archive.openReadStreamPromise(entry)) as Bytes);
+    return await archive.openReadStreamPromise(entry);
   } catch (error) {
     throw damaged(error);
   }
 }
+
+/** `onError` makes an error of the stream the file's own. */
+const opened = (
+  stream: Readable,
+  take: (count: number) => void,
+  onError: (error: unknown) => unknown = (error) => error,
+): Opened => ({
+  bytes: watched(repaired(stream, onError), take),
+  close: () => void stream.destroy(),
+});
 
 async function* watched(bytes: Bytes, take: (count: number) => void): AsyncGenerator<Buffer> {
   for await (const chunk of bytes) {
@@ -168,12 +185,14 @@ async function* watched(bytes: Bytes, take: (count: number) => void): AsyncGener
   }
 }
 
-/** The bytes of an archive's entry; an error in them is the archive's. */
-async function* whole(bytes: Bytes): AsyncGenerator<Buffer> {
+async function* repaired(
+  stream: Readable,
+  onError: (error: unknown) => unknown,
+): AsyncGenerator<Buffer> {
   try {
-    yield* bytes;
+    yield* stream as AsyncIterable<Buffer>;
   } catch (error) {
-    throw damaged(error);
+    throw onError(error);
   }
 }
 
