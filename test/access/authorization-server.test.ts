@@ -96,6 +96,23 @@ describe("a host of the field", () => {
     }
   });
 
+  it("signs in from a page whose origin is allowed, and from no other", async () => {
+    const origin = "https://app.example.org";
+    const server = await serveWithKeys({ ...OWN, "cors-origins": origin });
+    const { origin: at } = new URL(server.url);
+    for (const path of ["/token", "/register", "/revoke"]) {
+      const send = (from: string) =>
+        fetch(at + path, { method: "POST", headers: { origin: from }, body: "{}" });
+      const answer = await send(origin);
+      expect(answer.status).toBe(400);
+      expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
+      expect((await send("https://evil.example")).status).toBe(403);
+      const headers = { origin, "access-control-request-method": "POST" };
+      const preflight = await fetch(at + path, { method: "OPTIONS", headers });
+      expect(preflight.status).toBe(204);
+    }
+  });
+
   it("gets errors of OAuth as JSON for what it sends wrongly", async () => {
     const { url } = await serveWithKeys(OWN);
     const host = await Program.registered(url);

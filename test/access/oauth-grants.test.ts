@@ -58,6 +58,16 @@ describe("an access token", () => {
     expect(principal).toMatchObject({ id: "ana", scope: "write" });
   });
 
+  it("is for the memory of stdio, where its person has signed in as local", async () => {
+    const secret = await server.app.browserSessions.link({ principal: "local", scope: "admin" });
+    const operator = new Person(server.url, "");
+    const headers = { origin: claude.origin };
+    await operator.ask(`/console/link/${secret}`, { method: "POST", headers });
+    const { access_token } = await claude.tokens(operator);
+    const { principal } = await server.app.authenticator.authenticate(`Bearer ${access_token}`);
+    expect(principal).toMatchObject({ id: "local", scope: "write" });
+  });
+
   it("ends at once with the key that its person signed in with", async () => {
     const tokens = await claude.tokens(ana);
     expect(await claude.knock(tokens.access_token)).toBe(200);
