@@ -21,6 +21,7 @@ import { sessionTools } from "../tools/builtin/session-tools.ts";
 import { shareTools } from "../tools/builtin/share-tools.ts";
 import { stateTools } from "../tools/builtin/state-tools.ts";
 import { toolCatalogue, ToolRegistry } from "../tools/registry.ts";
+import { taskTools } from "../tools/tasks/task-tools.ts";
 import type { Tool } from "../tools/tool.ts";
 import { VERSION } from "../version.ts";
 import type { Data } from "./data.ts";
@@ -53,6 +54,7 @@ export function buildMcp(
       ...beforeChat(),
       ...chatTools(model.models),
       ...afterChat(),
+      ...taskTools(tasks),
     ]).with(tools),
     services,
     states,

@@ -1,6 +1,6 @@
 // The toolsets: groups of tools that `tools/list` shows, as settings, addresses and definitions of tools name them.
 
-export const TOOLSETS = ["core", "chat", "manage", "chatgpt"] as const;
+export const TOOLSETS = ["core", "chat", "manage", "chatgpt", "tasks"] as const;
 /** Toolset of one tool. */
 export type Toolset = (typeof TOOLSETS)[number];
 

@@ -235,10 +235,10 @@ export class TaskRun implements TaskHandle {
       return JSON.parse(result) as T;
     } catch (error) {
       if (this.signal.aborted || failures >= retries) throw error;
-      return await this.#again(name, failures + 1, backoffMs * 2 ** failures);
     } finally {
       this.#done();
     }
+    return this.#again(name, failures + 1, backoffMs * 2 ** failures);
   }
 
   /** Answers and state of the earlier rounds of a handler that returns its questions. */

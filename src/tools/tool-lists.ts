@@ -24,8 +24,13 @@ export class ToolLists {
 
   #choose(toolsets: readonly ToolsetName[], scope: Scope): Tool[] {
     const all = toolsets.includes("all");
+    // A call of a user's own tool may answer with a task, which its caller then has to be able to ask for.
+    const own = this.#tools.items.some(
+      ({ isTask, name }) => isTask && !this.#tools.isBuiltIn(name),
+    );
+    const shown = new Set<string>([...toolsets, ...(own ? ["tasks"] : [])]);
     return this.#tools.items
-      .filter(({ toolset }) => all || toolset === undefined || toolsets.includes(toolset))
+      .filter(({ toolset }) => all || toolset === undefined || shown.has(toolset))
       .filter((tool) => includes(scope, tool.scope));
   }
 }

@@ -8,10 +8,13 @@ import * as library from "../../src/index.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
 import { examples, TOOLS_DOC } from "../support/examples.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { serveAtTime } from "../support/here.ts";
 import { eras } from "../support/keyed.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { KINDS, ownModel } from "../support/own-model.ts";
 import { startServer } from "../support/process.ts";
 import { introduce, type Json } from "../support/raw.ts";
+import { accept, DONE, taskClient } from "../support/tasks.ts";
 import { toolFolder, writeTool } from "../support/tool-folder.ts";
 
 const execFileAsync = promisify(execFile);
@@ -26,14 +29,14 @@ function folder(): string {
 const tools = () => ["--tools", folder()];
 const serve = () => startServer({ folder: temporaryFolder(), args: tools() });
 
-const EXAMPLES = ["shopping", "booking", "primes", "recipes", "language", "weather"];
+const EXAMPLES = ["shopping", "booking", "primes", "approval", "recipes", "language", "weather"];
 
-it("has six examples, and they load without a word", async () => {
+it("has seven examples, and they load without a word", async () => {
   expect(Object.keys(examples)).toEqual(EXAMPLES.map((name) => `${name}.ts`));
   const server = await serve();
   const names = await (await connect("v2", server)).toolNames();
-  expect(names.slice(-7)).toEqual([
-    ...["book_table", "which_language", "count_primes", "shopping_add", "shopping_show"],
+  expect(names.slice(-8)).toEqual([
+    ...["deploy", "book_table", "which_language", "count_primes", "shopping_add", "shopping_show"],
     ...["weather_alarm", "weather_forecast"],
   ]);
   expect(server.errors()).toBe("");
@@ -182,4 +185,34 @@ it("names everything that a definition and a handler have", () => {
   const imported = [...TOOLS_DOC.matchAll(/import \{ (.+) \} from "holdfast"/g)];
   for (const name of imported.flatMap((match) => match[1]!.split(", ")))
     expect(library).toHaveProperty(name);
+});
+
+it("an approval waits for a day, over two restarts, and is deployed once", async () => {
+  const clock = new ManualClock();
+  const place = { "data-dir": temporaryFolder(), tools: folder() };
+  let here = await serveAtTime(clock, place);
+  const begun = taskClient(here.url);
+  const [approved, forgotten] = [
+    await begun.begin("deploy", { version: "7" }),
+    await begun.begin("deploy", { version: "8" }),
+  ];
+  for (const id of [approved, forgotten])
+    expect(await begun.until(id, "input_required")).toMatchObject({
+      statusMessage: expect.stringContaining("waits for approval"),
+    });
+  for (const hours of [20, 3]) {
+    await here.stop();
+    clock.advance(hours * 3_600_000);
+    here = await serveAtTime(clock, place);
+  }
+  const client = taskClient(here.url);
+  expect((await client.get(approved))["inputRequests"]).toHaveProperty("approval");
+  await client.answer(approved, { approval: accept({ approve: true }) });
+  const { result } = await client.until(approved, ...DONE);
+  expect(result.content[0].text).toBe(`Deployed the build of 7, once: ${approved}/deploy`);
+  await here.stop();
+  clock.advance(2 * 3_600_000);
+  here = await serveAtTime(clock, place);
+  const late = await taskClient(here.url).until(forgotten, ...DONE);
+  expect(late["result"].content[0].text).toMatch(/Nobody answered/);
 });

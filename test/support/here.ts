@@ -4,6 +4,7 @@ import { onTestFinished } from "vitest";
 import { type App, buildApp } from "../../src/app/app.ts";
 import { asTexts, loadConfig, type Settings } from "../../src/config/config.ts";
 import { createHoldfast } from "../../src/holdfast.ts";
+import * as library from "../../src/index.ts";
 import type { Clock } from "../../src/lib/clock.ts";
 import type { Prompt } from "../../src/prompts/prompt.ts";
 import type { Resource } from "../../src/resources/resource.ts";
@@ -42,10 +43,10 @@ export async function serveHere({
 
 /** As `serveHere`, on the test's own clock. */
 export async function serveAtTime(clock: Clock, config: Settings = {}): Promise<Here> {
-  const folder = temporaryFolder();
+  const { "data-dir": folder = temporaryFolder() } = config as { "data-dir"?: string };
   const place = "database-url" in config ? {} : { "data-dir": folder };
   const flags = asTexts({ ...config, ...place, port: 0 });
-  const app = await buildApp({ config: loadConfig({ flags }), clock });
+  const app = await buildApp({ config: loadConfig({ flags }), clock, library });
   onTestFinished(() => app.stop());
   await app.start();
   const { origin } = await app.listen();

@@ -14,6 +14,7 @@ export const BUNDLE = file("../../node_modules/.cache/holdfast/main.mjs");
 export const SCRIPTS = {
   "fixture-server": file("fixture-server.ts"),
   "conformance-server": file("conformance-server.ts"),
+  "task-server": file("task-server.ts"),
 };
 
 const built = (name: keyof typeof SCRIPTS): string => join(dirname(BUNDLE), `${name}.mjs`);
@@ -26,6 +27,9 @@ export const FIXTURE = built("fixture-server");
 
 /** A server with what the conformance suite asks for. */
 export const CONFORMANCE = built("conformance-server");
+
+/** A server with tasks. */
+export const TASKS = built("task-server");
 
 /** The command that starts the program: Node and the bundle, or a single executable. */
 export const PROGRAM: readonly string[] = [process.execPath, BUNDLE];

@@ -46,7 +46,7 @@ describe.each(Object.entries(ask))("tools/list (%s)", (_, list) => {
     expect(await shown("?name=work&tools=chat")).toEqual(new Set(CHAT));
     expect(await shown("?tools=core,%20chat,")).toEqual(new Set([...CORE, ...CHAT]));
     const all = await shown("?tools=all");
-    expect(await shown("?tools=core&tools=chat,manage,chatgpt")).toEqual(all);
+    expect(await shown("?tools=core&tools=chat,manage,chatgpt,tasks")).toEqual(all);
     expect(await shown("?tools=core,all")).toEqual(all);
     expect(all.size).toBeGreaterThanOrEqual(19);
   });
@@ -70,7 +70,7 @@ it("an unknown toolset is refused with the list of them", async () => {
     ];
     for (const { status, text } of answers) {
       expect(status).toBe(400);
-      expect(text).toMatch(/no toolset .*core, chat, manage, chatgpt, all/);
+      expect(text).toMatch(/no toolset .*core, chat, manage, chatgpt, tasks, all/);
     }
   }
 });
@@ -133,7 +133,7 @@ it("somebody's own tool is in every list, unless it names a toolset", async () =
   expect(namesIn(manage)).toEqual(expect.arrayContaining(["always", "at_times"]));
   expect(toolsIn(manage).find(({ name }) => name === "always")).toHaveProperty("outputSchema");
   expect(() => own("wrong", { toolset: "all" })).toThrow(
-    "Tool wrong: toolset: expected one of core, chat, manage, chatgpt.",
+    "Tool wrong: toolset: expected one of core, chat, manage, chatgpt, tasks.",
   );
 });
 

@@ -1,0 +1,31 @@
+// A server with tasks that stay in their middle for as long as their first run lives. Started as a process and killed there.
+import { inputRequired } from "@modelcontextprotocol/server";
+import { z } from "zod";
+import { createHoldfast, defineTool } from "../../src/index.ts";
+
+const forever = (): Promise<never> => new Promise(() => undefined);
+const about = { description: "Runs.", session: "none", task: "optional" } as const;
+
+const tools = [
+  defineTool({
+    ...{ ...about, name: "steps" },
+    async handler({ task }) {
+      const by = await task.step("a", () => task.attempt);
+      if (task.attempt === 1) await forever();
+      return `run ${task.attempt}, a by run ${by}`;
+    },
+  }),
+  defineTool({
+    ...{ ...about, name: "asks" },
+    async handler({ task }) {
+      const requestedSchema = z.object({});
+      await task.ask("sure", inputRequired.elicit({ message: "Sure?", requestedSchema }));
+      return "answered";
+    },
+  }),
+  defineTool({ ...about, name: "once", handler: forever }),
+];
+
+const [port, folder] = process.argv.slice(2) as [string, string];
+const running = await createHoldfast({ tools }).run("http", { port, "data-dir": folder });
+process.stdout.write(`listens on ${running.url}\n`);

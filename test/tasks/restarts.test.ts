@@ -1,0 +1,115 @@
+// Tasks over restarts and deaths of the process.
+import { setTimeout as sleep } from "node:timers/promises";
+import { inputRequired } from "@modelcontextprotocol/server";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { defineTool } from "../../src/index.ts";
+import { openDatabase } from "../support/database.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { serveHere } from "../support/here.ts";
+import { startServer, TASKS } from "../support/process.ts";
+import { accept, DONE, SOON, taskClient } from "../support/tasks.ts";
+
+describe("a task over restarts", () => {
+  it("goes on from its last step, tries a failed one again, and keeps its checkpoint", async () => {
+    const log: string[] = [];
+    let fails = 2;
+    const tool = defineTool({
+      ...{ name: "work", description: "Works.", task: "optional", session: "none" },
+      async handler({ task }) {
+        log.push(`run ${task.attempt} with ${JSON.stringify(task.saved)}`);
+        const first = await task.step("first", () => log.push("first"));
+        await task.step(
+          "second",
+          ({ attempt }) => {
+            log.push(`second, attempt ${attempt}`);
+            if ((fails -= 1) >= 0) throw new Error("not yet");
+          },
+          { retries: 2, backoffMs: 20 },
+        );
+        await task.checkpoint({ first });
+        await task.ask(
+          "sure",
+          inputRequired.elicit({ message: "?", requestedSchema: z.object({}) }),
+        );
+        return "done";
+      },
+    });
+    const folder = temporaryFolder();
+    const before = await serveHere({ folder, tools: [tool] });
+    const id = await taskClient(before.url).begin("work");
+    await taskClient(before.url).until(id, "input_required");
+    await before.stop();
+    const after = await serveHere({ folder, tools: [tool] });
+    const client = taskClient(after.url);
+    expect((await client.get(id))["status"]).toBe("input_required");
+    await client.answer(id, { sure: accept({}) });
+    expect(await client.until(id, ...DONE)).toMatchObject({ status: "completed" });
+    expect(log).toEqual([
+      ...["run 1 with undefined", "first", "second, attempt 1"],
+      ...["run 2 with undefined", "second, attempt 2"],
+      ...["run 3 with undefined", "second, attempt 3"],
+      'run 4 with {"first":2}',
+    ]);
+  });
+
+  it("that runs at a stop is left to the next start if it can go on, and is else interrupted", async () => {
+    const runs: string[] = [];
+    const waits = (name: string, more: object = {}) =>
+      defineTool({
+        ...{ name, description: "Runs.", task: "optional", session: "none", ...more },
+        async handler({ task, signal }) {
+          runs.push(name);
+          if (name === "steps") await task.step("a", () => 1);
+          if (task.attempt === 1) await sleep(600_000, undefined, { signal });
+          return "done";
+        },
+      });
+    const tools = [
+      waits("steps"),
+      waits("again", { annotations: { idempotentHint: true } }),
+      waits("once"),
+    ];
+    const folder = temporaryFolder();
+    const before = await serveHere({ folder, tools, config: { "shutdown-grace": "50ms" } });
+    const client = taskClient(before.url);
+    const ids = [
+      await client.begin("steps"),
+      await client.begin("again"),
+      await client.begin("once"),
+    ];
+    await expect.poll(() => runs.length, SOON).toBe(3);
+    await before.stop();
+    const after = taskClient((await serveHere({ folder, tools })).url);
+    for (const id of ids.slice(0, 2))
+      expect(await after.until(id, ...DONE)).toMatchObject({ status: "completed" });
+    expect(await after.get(ids[2]!)).toMatchObject({
+      status: "failed",
+      error: { code: -32603, data: { interrupted: true } },
+    });
+    expect(runs.filter((name) => name === "once")).toHaveLength(1);
+  });
+
+  it("whose process is killed goes on in the next, or has failed as interrupted", async () => {
+    const folder = temporaryFolder();
+    const first = await startServer({ folder, script: TASKS });
+    const client = taskClient(first.url);
+    const [steps, asks, once] = [
+      await client.begin("steps"),
+      await client.begin("asks"),
+      await client.begin("once"),
+    ];
+    await client.until(asks, "input_required");
+    const database = openDatabase(folder);
+    const recorded = database.prepare("SELECT name FROM task_steps WHERE task_id = ?").pluck();
+    await expect.poll(() => recorded.all(steps), SOON).toEqual(["a"]);
+    await first.kill();
+    const next = await startServer({ folder, script: TASKS });
+    const after = taskClient(next.url);
+    await after.answer(asks, { sure: accept({}) });
+    expect(await after.until(steps, ...DONE)).toMatchObject({ status: "completed" });
+    expect(await after.until(asks, ...DONE)).toMatchObject({ status: "completed" });
+    expect(await after.until(once, ...DONE)).toMatchObject({ status: "failed" });
+    expect((await after.get(steps))["result"].content[0].text).toBe("run 2, a by run 1");
+  });
+});
