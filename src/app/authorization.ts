@@ -2,7 +2,7 @@
 import type { TokenVerifier } from "../auth/authenticator.ts";
 import type { IssuerEvents } from "../auth/issuer-keys.ts";
 import { AccessTokens } from "../auth/oauth.ts";
-import { isAuthorizationServer } from "../config/auth-server.ts";
+import { alwaysAsks, isAuthorizationServer } from "../config/auth-server.ts";
 import type { Config } from "../config/config.ts";
 import { ProtectedResource } from "../http/access/protected-resource.ts";
 import { OwnAccessTokens } from "../oauth/access-tokens.ts";
@@ -49,7 +49,7 @@ export function buildAuthorization(parts: AuthorizationParts): Authorization {
     tokens: new OwnAccessTokens(parts.storage.oauthRecords, parts.grants, () => resourceUrl().href),
     resource: new ProtectedResource(() => resourceUrl().origin, resourceUrl),
     server: ownServer(parts),
-    always: config["auth-server"] === "true",
+    always: alwaysAsks(config),
   };
 }
 

@@ -44,7 +44,10 @@ const HTTP_ONLY: readonly SettingName[] = [
 ];
 
 /** Settings that decide a client's configuration. */
-const ADDRESS: readonly SettingName[] = ["host", "port", "public-url"];
+const ADDRESS: readonly SettingName[] = [
+  ...(["host", "port", "public-url"] as const),
+  ...(["auth-server", "auth-issuer"] as const),
+];
 
 const HELP = `
 "holdfast serve --help" lists the settings. Each is an environment variable too: --max-age is

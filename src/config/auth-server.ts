@@ -1,4 +1,4 @@
-// Decides whether the server signs people in by itself, as an authorization server of its own.
+// Decides whether the server signs people in by itself, as an authorization server of its own, and what it asks callers for.
 import { isPrivateUrl } from "../lib/loopback.ts";
 import type { Config } from "./config.ts";
 
@@ -14,3 +14,11 @@ export function isAuthorizationServer(config: Config): boolean {
     config.console
   );
 }
+
+/** True if programs find the way to a sign-in by themselves: here, or at another issuer. */
+export const hasSignIn = (config: Config): boolean =>
+  config["auth-issuer"] !== undefined || isAuthorizationServer(config);
+
+/** True if callers need credentials even without any key. */
+export const alwaysAsks = (config: Config): boolean =>
+  config["auth-issuer"] !== undefined || config["auth-server"] === "true";

@@ -84,7 +84,7 @@ const access = {
     oneOf("mode", ["auto", "true", "false"]),
     "auto",
     "sign programs in (OAuth): auto, true or false",
-    "auto: where public-url is an https address, without auth-issuer and insecure-no-auth, and with the console, whose pages sign people in",
+    "auto: where public-url is https (or http on this machine), without auth-issuer and insecure-no-auth, and with the console, whose pages sign people in",
   ),
   "auth-issuer": optional(issuerUrl, "OAuth issuer whose access tokens are accepted"),
   "auth-audience": optional(text("text"), "audience of access tokens", {

@@ -1,5 +1,6 @@
 // Programs that sign in and what people have allowed them, as commands, the console and the doctor show and end them.
 import { expect, it } from "vitest";
+import { filledFolder } from "../support/filled.ts";
 import { Program } from "../support/oauth-program.ts";
 import { Person } from "../support/oauth.ts";
 import { type KeyedServer, serveWithKeys } from "../support/people.ts";
@@ -92,6 +93,14 @@ it("each step is in the audit, without a secret", async () => {
     ]),
   );
   expect(JSON.stringify(audit)).not.toContain(token);
+});
+
+it("the command line knows that a server with a sign-in asks, before there is a key", async () => {
+  const place = ["--data-dir", await filledFolder(), "--auth-server", "true"];
+  expect((await run(["console", ...place])).stdout).toContain("/console/link/");
+  const env = { HOLDFAST_AUTH_SERVER: "true" };
+  const listed = await run(["keys", "list", ...place.slice(0, 2)], { env });
+  expect(listed.stdout).toContain("callers need an access token");
 });
 
 it("the doctor says that a server with a sign-in is not open", async () => {

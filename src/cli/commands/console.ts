@@ -1,5 +1,6 @@
 // `holdfast console`: prints the console's address, with a link that signs a browser in once where keys are used.
 import { ALL_SCOPES, highestScope, LOCAL, type Scope } from "../../auth/principal.ts";
+import { alwaysAsks } from "../../config/auth-server.ts";
 import type { Settings } from "../../config/config.ts";
 import { serverUrl } from "../../http/connect/client-config.ts";
 import { eitherOf, expectedError } from "../../lib/text/expected.ts";
@@ -22,7 +23,7 @@ export function printConsole(
   const scope = scopeOf(principal, named);
   return withData(settings, async ({ config, keys, browserSessions }) => {
     const home = new URL("/console", serverUrl(config)).href;
-    const asks = config["auth-issuer"] !== undefined || (await keys.any());
+    const asks = alwaysAsks(config) || (await keys.any());
     const url = asks ? `${home}/link/${await browserSessions.link({ principal, scope })}` : home;
     if (json) return terminal.print(JSON.stringify({ url, once: asks }));
     terminal.print(url);

@@ -3,6 +3,7 @@ import type { Data } from "../../app/data.ts";
 import type { ApiKey } from "../../auth/api-keys.ts";
 import { ALL_SCOPES, highestScope, includes, type Scope } from "../../auth/principal.ts";
 import { HOME } from "../../clients/session-resolver.ts";
+import { alwaysAsks } from "../../config/auth-server.ts";
 import { readDuration, type Settings } from "../../config/config.ts";
 import {
   clientConfig,
@@ -54,11 +55,15 @@ export function listKeys(
   { json }: { json?: boolean },
   terminal: Terminal,
 ): Promise<void> {
-  return withData(settings, async ({ keys }) => {
+  return withData(settings, async ({ keys, config }) => {
     const all = await keys.list();
     if (json) return terminal.print(JSON.stringify(all.map(shown)));
     if (all.length === 0)
-      return terminal.print("There are no keys: every caller is the principal local.");
+      return terminal.print(
+        alwaysAsks(config)
+          ? "There are no keys: callers need an access token."
+          : "There are no keys: every caller is the principal local.",
+      );
     for (const line of table(all, columnsOf(keys), terminal.output)) terminal.print(line);
   });
 }
@@ -68,7 +73,7 @@ export function revokeKey(settings: Settings, id: string, terminal: Terminal): P
     await keys.revoke(id);
     terminal.print(`Key ${id} is revoked: the next request with it is refused.`);
     const isLast = (await keys.list()).every((key) => !keys.isValid(key));
-    if (isLast && config["auth-issuer"] === undefined)
+    if (isLast && !alwaysAsks(config))
       terminal.print(
         "It was the last valid one. The server stays closed: it accepts no HTTP client.\n" +
           "Make a new key (holdfast keys create --principal NAME), or let this machine's programs in without one " +
@@ -83,7 +88,11 @@ export function openKeys(
   { yes = false }: { yes?: boolean },
   terminal: Terminal,
 ): Promise<void> {
-  return withData(settings, async ({ keys }) => {
+  return withData(settings, async ({ keys, config }) => {
+    if (alwaysAsks(config))
+      return terminal.print(
+        "Nothing was opened: by its settings the server always asks for credentials.",
+      );
     if (!(await keys.any())) return terminal.print("It is open: there are no keys.");
     const question =
       "Every program on this machine then comes in without a key, as the principal local. Open?";

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import ms from "ms";
 import type { Kept } from "../../app/data.ts";
 import { HOME } from "../../clients/session-resolver.ts";
-import { isAuthorizationServer } from "../../config/auth-server.ts";
+import { hasSignIn, isAuthorizationServer } from "../../config/auth-server.ts";
 import type { Settings } from "../../config/config.ts";
 import { dataPlace, folderOf } from "../../config/data-place.ts";
 import { settingWarnings } from "../../config/report.ts";
@@ -87,9 +87,8 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
     : accepted[0]
       ? at(accepted[0])
       : url!;
-  // Leave the key out with an issuer: programs find the way to its tokens by themselves.
-  const signsIn = config["auth-issuer"] !== undefined || isAuthorizationServer(config);
-  const key = asks && !signsIn ? KEY_PLACEHOLDER : undefined;
+  // Leave the key out where programs find the way to a token by themselves.
+  const key = asks && !hasSignIn(config) ? KEY_PLACEHOLDER : undefined;
   const folder = folderOf(config);
   const data = config.ephemeral
     ? "in memory only, gone at the end"

@@ -1,6 +1,7 @@
 // `holdfast connect PROGRAM`: prints or writes the configuration with which a program finds this server.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { hasSignIn } from "../../config/auth-server.ts";
 import { asTexts, type Config, loadConfig, type Settings } from "../../config/config.ts";
 import { folderOf, serverOf } from "../../config/data-place.ts";
 import { KEY_VARIABLE } from "../../config/report.ts";
@@ -128,9 +129,9 @@ function stdioWay(config: Config, name: string): Ways["stdio"] {
   };
 }
 
-/** True if a program needs a key. With an issuer, programs find the way to its tokens by themselves. */
+/** True if a program needs a key: it finds no way to a token by itself. */
 async function asksForKey(settings: Settings, config: Config): Promise<boolean> {
-  if (config["auth-issuer"] !== undefined || !hasDatabase(settings)) return false;
+  if (hasSignIn(config) || !hasDatabase(settings)) return false;
   return withData(settings, ({ keys }) => keys.any());
 }
 
