@@ -53,7 +53,8 @@ export class AuthorizationServer {
   /** Answer a request for an endpoint or a document; `path`: its plain path. */
   async handle(incoming: IncomingMessage, outgoing: ServerResponse, path: string): Promise<void> {
     const provider = await this.#load();
-    const query = incoming.url!.split("?", 2)[1] ?? "";
+    const { url = "" } = incoming;
+    const query = url.includes("?") ? url.slice(url.indexOf("?") + 1) : "";
     const body = incoming.method === "POST" ? await readBody(incoming) : undefined;
     const request = forwarded(incoming, new URL(this.issuer), {
       target: this.#target(path, query),

@@ -1,34 +1,47 @@
 // The metadata of clients (RFC 7591, section 2), as programs send it, brought into the one form that this server supports:
 // public clients with PKCE. They get no secret, whatever they ask for; an answer says so, as the RFC provides for.
 import { AppError } from "../lib/errors.ts";
+import { shortened } from "../lib/text/text.ts";
 
 const MAX_REDIRECTS = 20;
 const MAX_URI = 2_000;
-const MAX_NAME = 100;
+const MAX_NAME_BYTES = 200;
 
 /** Metadata that is kept as it was sent. */
-const KEPT = ["redirect_uris", "client_uri", "logo_uri", "tos_uri", "policy_uri"];
+const KEPT = ["client_uri", "logo_uri", "tos_uri", "policy_uri"];
+
+const isShort = (uri: unknown): boolean => typeof uri === "string" && uri.length <= MAX_URI;
 
 type Metadata = Record<string, unknown>;
 
-/** @throws AppError `invalid` for what no client needs */
+/** RFC 7591, section 3.2.2: `invalid_redirect_uri`. */
+export class InvalidRedirect extends AppError {
+  constructor(expected: string) {
+    super("invalid", `redirect_uris: expected ${expected}.`);
+  }
+}
+
+/** @throws InvalidRedirect; AppError `invalid` for other metadata that no client needs */
 export function publicClient(sent: Metadata): Metadata {
   const { redirect_uris: redirects, client_name: name } = sent;
   if (!Array.isArray(redirects) || redirects.length === 0)
-    throw new AppError("invalid", "redirect_uris: expected a list with at least one address.");
+    throw new InvalidRedirect("a list with at least one address");
   if (redirects.length > MAX_REDIRECTS)
-    throw new AppError("invalid", `redirect_uris: at most ${MAX_REDIRECTS} addresses are taken.`);
+    throw new InvalidRedirect(`at most ${MAX_REDIRECTS} addresses`);
+  if (!redirects.every(isShort))
+    throw new InvalidRedirect(`addresses of at most ${MAX_URI} characters`);
   const kept = Object.fromEntries(
     KEPT.filter((key) => sent[key] !== undefined).map((key) => [key, sent[key]]),
   );
-  if (
-    Object.values(kept)
-      .flat()
-      .some((uri) => typeof uri !== "string" || uri.length > MAX_URI)
-  )
-    throw new AppError("invalid", `An address of at most ${MAX_URI} characters is expected.`);
+  for (const [key, value] of Object.entries(kept))
+    if (!isShort(value))
+      throw new AppError(
+        "invalid",
+        `${key}: expected an address of at most ${MAX_URI} characters.`,
+      );
   return {
     ...kept,
+    redirect_uris: redirects,
     ...(typeof name === "string" && plain(name) !== "" && { client_name: plain(name) }),
     // Native clients: https addresses, loopback with any port (RFC 8252), or a scheme of their own.
     application_type: "native",
@@ -70,10 +83,7 @@ export function objectOf(text: string): Metadata | undefined {
 
 /** A name without what could disguise it: control characters and those that turn the direction of writing. */
 const plain = (name: string): string =>
-  name
-    .replace(/[\p{C}\p{Z}]+/gu, " ")
-    .trim()
-    .slice(0, MAX_NAME);
+  shortened(name.replace(/[\p{C}\p{Z}]+/gu, " ").trim(), MAX_NAME_BYTES);
 
 /** The name that pages show: what the client calls itself, else the host of its address. */
 export const nameOf = ({ client_id, client_name }: Metadata): string =>

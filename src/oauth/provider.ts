@@ -136,6 +136,7 @@ function configuration(parts: ProviderParts): Configuration {
     scopes: ["openid", "offline_access", ...GRANTABLE],
     responseTypes: ["code"],
     clientAuthMethods: ["none"],
+    discovery: { revocation_endpoint_auth_methods_supported: ["none"] }, // RFC 8414: absent means client_secret_basic
     clientDefaults: { id_token_signed_response_alg: "ES256", token_endpoint_auth_method: "none" },
     enabledJWA: { idTokenSigningAlgValues: ["ES256"] },
     pkce: { required: () => true },

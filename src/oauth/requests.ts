@@ -6,6 +6,8 @@ import { GRANTABLE } from "./grants.ts";
 
 /** Parameters of OpenID Connect, which mean nothing without the scope `openid`. */
 const OPENID_ONLY = ["acr_values", "claims", "claims_locales", "id_token_hint", "max_age", "nonce"];
+/** Parameters that are brought into another form. */
+const SHAPED = ["scope", "prompt", "response_mode"];
 const PROMPTS = ["none", "login", "consent"];
 
 export interface Resource {
@@ -18,6 +20,8 @@ export interface Resource {
 /** The parameters of an authorization request. */
 export function authorizationParams(sent: URLSearchParams, resource: Resource): URLSearchParams {
   const params = withResource(sent, resource);
+  // The library refuses a parameter that comes twice; one of them must not win here.
+  if (SHAPED.some((name) => params.getAll(name).length > 1)) return params;
   const scopes = (params.get("scope") ?? "").split(" ").filter(Boolean);
   // Without a scope of ours a token would open nothing. The person chooses on the consent page.
   if (!GRANTABLE.some((scope) => scopes.includes(scope))) scopes.push(...GRANTABLE);
@@ -48,10 +52,7 @@ export interface ForwardedRequest {
   body: Buffer | undefined;
 }
 
-/**
- * A request for the library. Its address is the issuer's; the library's session cookie is left out, because only the
- * console says who somebody is.
- */
+/** A request for the library. Its address is the issuer's. */
 export function forwarded(
   incoming: IncomingMessage,
   issuer: URL,

@@ -81,6 +81,18 @@ describe("a redirect", () => {
   });
 });
 
+describe("an authorization request", () => {
+  it("is taken as it was sent: nothing is cut off, and nothing twice wins", async () => {
+    const { claude, ana } = await start();
+    const cut = claude.authorization({ state: "MARK" }).href.replace("MARK", "a?b");
+    expect((await ana.allow(cut)).searchParams.get("state")).toBe("a?b");
+    for (const more of ["scope=read", "prompt=login", "response_mode=query"]) {
+      const twice = `${claude.authorization({ prompt: "consent", response_mode: "query" }).href}&${more}`;
+      expect((await ana.open(twice)).page, more).toContain("This sign-in does not work");
+    }
+  });
+});
+
 describe("a code", () => {
   it("works once; a second use ends what the first one brought", async () => {
     const { claude, ana } = await start();
@@ -256,6 +268,13 @@ describe("the consent page", () => {
 });
 
 describe("a registration", () => {
+  it("shortens a long name by whole characters", async () => {
+    const { claude } = await start();
+    const answer = await claude.register({ client_name: `a${"😀".repeat(99)}` });
+    const { client_name } = (await answer.json()) as { client_name: string };
+    expect(client_name).toMatch(/^a(😀)+$/u);
+  });
+
   it("gives no secret, whatever it asks for, and no other grant", async () => {
     const { claude } = await start();
     const answer = await claude.register({
@@ -276,13 +295,16 @@ describe("a registration", () => {
     for (const [metadata, status] of [
       [{ redirect_uris: Array.from({ length: 21 }, (_, n) => `https://a.example/${n}`) }, 400],
       [{ redirect_uris: [`https://a.example/${"x".repeat(2_000)}`] }, 400],
+      [{ client_uri: `https://a.example/${"x".repeat(2_000)}` }, 400],
       [{ redirect_uris: [] }, 400],
       [{ redirect_uris: "https://a.example" }, 400],
       [{ client_name: "x".repeat(70_000) }, 413],
     ] as const) {
       const answer = await claude.register(metadata);
       expect(answer.status).toBe(status);
-      expect(await answer.json()).toHaveProperty("error");
+      const { error } = (await answer.json()) as { error: string };
+      if ("redirect_uris" in metadata) expect(error).toBe("invalid_redirect_uri");
+      else expect(error).toMatch(/^invalid_(client_metadata|request)$/);
     }
   });
 

@@ -101,6 +101,7 @@ describe("a client with a document", () => {
     expect(await metadata.json()).toMatchObject({
       client_id_metadata_document_supported: true,
       token_endpoint_auth_methods_supported: ["none"],
+      revocation_endpoint_auth_methods_supported: ["none"],
       code_challenge_methods_supported: ["S256"],
       authorization_response_iss_parameter_supported: true,
     });

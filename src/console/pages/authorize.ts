@@ -132,7 +132,7 @@ function consentPage(
     html`<div class="card consent">
       <p><b>${clientName}</b> ${whoText(request)} wants to use your conversations here.</p>
       <p>
-        Afterwards your browser goes to <b>${placeOf(redirectUri)}</b>${
+        Afterwards your browser goes to <b>${hostOf(redirectUri)}</b>${
           isLocal(redirectUri) ? ", a program on your computer" : ""
         }.
       </p>
@@ -176,9 +176,6 @@ const whoText = ({ clientId, isDocumented }: AuthorizationRequest): Html =>
     ? html`of <b>${new URL(clientId).host}</b>`
     : html`<span class="soft">(as it calls itself; nobody has checked that)</span>`;
 
-/** `claude.ai`; `cursor:` for an app. */
-const placeOf = ({ host, protocol }: URL): string => host || protocol;
-
 const isLocal = ({ protocol }: URL): boolean => protocol !== "https:";
 
 /** Answer an authorization request that is wrong. `back`: where its client hears of that, if it is known. */
@@ -192,7 +189,7 @@ export async function refusedPage(
     <p>
       Begin again in that program. If it says the same, remove this server there and add it again.
     </p>
-    ${back && html`<p><a href="${back.href}" rel="noreferrer">Tell ${placeOf(back)}</a></p>`}
+    ${back && html`<p><a href="${back.href}" rel="noreferrer">Tell ${hostOf(back)}</a></p>`}
   </div>`;
   const headers = { ...safeHeaders(), "cache-control": "no-store" };
   response.writeHead(response.statusCode, {

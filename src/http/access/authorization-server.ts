@@ -5,6 +5,7 @@ import type { Context, Hono } from "hono";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { type AppError, toAppError } from "../../lib/errors.ts";
 import type { AuthorizationServer } from "../../oauth/authorization-server.ts";
+import { InvalidRedirect } from "../../oauth/client-metadata.ts";
 import { why } from "../../telemetry/failures.ts";
 import type { Logger } from "../../telemetry/logger.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
@@ -95,10 +96,12 @@ function limits(refuse: Refuse) {
 function oauthErrorOf(known: AppError): Response {
   const status = STATUS[known.code];
   const error =
-    known.code === "invalid"
-      ? "invalid_client_metadata"
-      : status < 500
-        ? "invalid_request"
-        : "server_error";
+    known instanceof InvalidRedirect
+      ? "invalid_redirect_uri"
+      : known.code === "invalid"
+        ? "invalid_client_metadata"
+        : status < 500
+          ? "invalid_request"
+          : "server_error";
   return Response.json({ error, error_description: known.advice }, { status });
 }
