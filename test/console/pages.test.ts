@@ -11,6 +11,7 @@ import { gate, serveHere } from "../support/here.ts";
 import { says, startModel } from "../support/model-server.ts";
 import { type Person, serveWithKeys, speak } from "../support/people.ts";
 import { startServer } from "../support/process.ts";
+import { zip } from "../support/zip.ts";
 
 const open = usingBrowser();
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -304,7 +305,7 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
   it("brings in a file after a rehearsal, does the rest of it later, and says what is wrong in another", async () => {
     const { url } = await serveHere();
     const page = await open();
-    const bring = async (name: string, content: string): Promise<void> => {
+    const bring = async (name: string, content: string | Buffer): Promise<void> => {
       await page.goto(at(url, "/import"));
       const file = { name, mimeType: "application/json", buffer: Buffer.from(content) };
       await page.getByLabel("File:").setInputFiles(file);
@@ -320,7 +321,7 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.goto(at(url, "/sessions"));
     expect(await page.locator(".sessions li").count()).toBe(0);
 
-    await bring("one.json", JSON.stringify([kelp, odd]));
+    await bring("claude.zip", zip({ "conversations.json": JSON.stringify([kelp, odd]) }));
     await page.getByRole("button", { name: "Import", exact: true }).click();
     await page.getByText("Imported 1 session (2 messages), 1 skipped").waitFor();
     await page.getByRole("link", { name: "Kelp" }).click();

@@ -154,9 +154,9 @@ class Reading {
   }
 }
 
-/** A line of Holdfast's own format: only the first one names it. */
+/** True for Holdfast's own format, which its first line names. */
 const isOwn = (head: Buffer): boolean =>
-  /^\{\s*"type"\s*:\s*"session"[^\n]*"format"\s*:\s*"holdfast"/.test(head.toString("latin1"));
+  /^\{[^\n]*"format"\s*:\s*"holdfast"/.test(head.toString("latin1"));
 
 /** The first records, up to the first one of a known program, and all of them. */
 async function begin(records: AsyncGenerator<FileRecord>): Promise<{
