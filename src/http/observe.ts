@@ -68,7 +68,10 @@ function suspicionOf({ req, res }: Context, status: number): string | undefined 
  * client's address to `X-Forwarded-For`.
  */
 export function addressOf(peer = "unknown", forwardedFor = ""): string {
-  const address = peer.replace(/^::ffff:(?=\d+\.)/i, "");
-  const last = forwardedFor.split(",").at(-1)!.trim();
+  const address = unmapped(peer);
+  const last = unmapped(forwardedFor.split(",").at(-1)!.trim());
   return isLoopback(address) && isIP(last) !== 0 ? last : address;
 }
+
+/** A socket that takes both families has an IPv4 address in the form of IPv6. */
+const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "");

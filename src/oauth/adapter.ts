@@ -97,7 +97,7 @@ function grantPayload({ id, ...grant }: OAuthGrant, resource: string): AdapterPa
 }
 
 function recordAdapter(kind: RecordKind, parts: AdapterParts): Adapter {
-  const { records, grants, clock, resource, invalidGrant } = parts;
+  const { records, clients, grants, clock, resource, invalidGrant } = parts;
   const isUsed = async ({ hash, grantId, consumedAt }: OAuthRecord): Promise<boolean> => {
     if (consumedAt === null || kind === "AccessToken") return false;
     if (kind !== "RefreshToken" || grantId === null) return true;
@@ -117,6 +117,7 @@ function recordAdapter(kind: RecordKind, parts: AdapterParts): Adapter {
         kind === "Interaction" ? MAX_INTERACTIONS : undefined,
       );
       if (!stored) throw invalidGrant("what was granted has ended");
+      if (kind === "Interaction") await clients.begin(String(payload.params?.["client_id"]));
     },
     async find(id) {
       const record = await records.find(kind, hashOf(id));

@@ -10,6 +10,8 @@ import type { OAuthClient, OAuthClientStore } from "./store.ts";
 
 /** A client that registers is used within minutes. */
 const UNUSED_MS = 86_400_000;
+/** A sign-in under way protects its client before those that only register. */
+const SIGN_IN_MS = 3_600_000;
 const MAX_UNUSED = 1_000;
 
 /** Whoever registers a client has shown no credentials. */
@@ -39,6 +41,11 @@ export class Clients {
       () => this.#store.create(stored, MAX_UNUSED),
       { detail: () => nameOf({ ...metadata, client_id: id }) },
     );
+  }
+
+  /** A person is at the sign-in that this client has begun: it must not go meanwhile. */
+  async begin(id: string): Promise<void> {
+    await this.#store.extend(id, Math.floor(this.#clock.now()) + UNUSED_MS + SIGN_IN_MS);
   }
 
   /** Make a client by hand, for a program that cannot register. @throws AppError `invalid` */

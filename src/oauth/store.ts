@@ -14,9 +14,15 @@ export interface OAuthClient {
   expiresAt: number | null;
 }
 
+/** A client that had grants and has none any more goes so long after its registration. */
+export const FORGET_MS = 365 * 86_400_000;
+
+/** Expired are unused clients, and forgotten ones (`FORGET_MS`). */
 export interface OAuthClientStore extends Expiring {
-  /** Add a client. The oldest ones that expire make room beyond `maxUnused`. */
+  /** Add a client. Beyond `maxUnused`, others that expire make room: those that expire first. */
   create(client: OAuthClient, maxUnused: number): Promise<void>;
+  /** Let a client that expires do so no earlier. */
+  extend(id: string, expiresAt: number): Promise<void>;
   find(id: string): Promise<OAuthClient | undefined>;
   /** Newest first. */
   list(): Promise<OAuthClient[]>;

@@ -308,6 +308,21 @@ describe("a registration", () => {
     }
   });
 
+  it("can be made so often from one network, also through a proxy", async () => {
+    const { claude } = await start();
+    const from = (address: string) =>
+      fetch(`${claude.origin}/register`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-forwarded-for": address },
+        body: JSON.stringify({ redirect_uris: [claude.redirect] }),
+      });
+    const some = await Promise.all(
+      Array.from({ length: 21 }, (_, n) => from(`2a00:1450:0:1::${n.toString(16)}`)),
+    );
+    expect(some.filter(({ status }) => status === 429)).toHaveLength(1);
+    expect((await from("2a00:1450:0:2::1")).status).toBe(201);
+  });
+
   it("can be made so often from one address", async () => {
     const { claude } = await start();
     const answers = await Promise.all(Array.from({ length: 25 }, () => claude.register({})));

@@ -1,6 +1,12 @@
 // The contract of the authorization server's stores: clients, grants, and tokens by their hashes.
 import { describe, expect, it } from "vitest";
-import type { OAuthClient, OAuthGrant, OAuthRecord, RecordKind } from "../../src/oauth/store.ts";
+import {
+  FORGET_MS,
+  type OAuthClient,
+  type OAuthGrant,
+  type OAuthRecord,
+  type RecordKind,
+} from "../../src/oauth/store.ts";
 import { ANA, BOB, type Open, type Opened } from "./engine.ts";
 
 const hash = (byte: number): Buffer => Buffer.alloc(32, byte);
@@ -60,6 +66,29 @@ function oauthClientContract(open: Open): void {
         await addClient(id, 2);
       }
       expect(await ids(clients.list())).toEqual(["c", "b", "mine"]);
+      // A sign-in under way protects its client, and the one just made stays.
+      await clients.extend("b", clock.now() + 500);
+      await clients.extend("mine", clock.now() + 500);
+      for (const id of ["d", "e"]) {
+        clock.advance(1);
+        await addClient(id, 2);
+      }
+      expect(await ids(clients.list())).toEqual(["e", "b", "mine"]);
+      expect(await clients.find("mine")).toMatchObject({ expiresAt: null });
+    });
+
+    it("that had grants are forgotten a year after they have none any more", async () => {
+      const { clients, grants, addClient, addGrant, clock, ids } = setUp(await open());
+      for (const id of ["used", "ended", "mine"])
+        await addClient(id, 9, id === "mine" ? { kind: "manual", expiresAt: null } : {});
+      for (const id of ["used", "ended", "mine"])
+        await addGrant(id, { clientId: id, expiresAt: clock.now() + 2 * FORGET_MS });
+      for (const id of ["ended", "mine"]) await grants.delete(id);
+      clock.advance(FORGET_MS - 1);
+      expect(await clients.countExpired()).toBe(0);
+      clock.advance(1);
+      expect(await clients.deleteExpired()).toBe(1);
+      expect((await ids(clients.list())).toSorted()).toEqual(["mine", "used"]);
     });
 
     it("are deleted with all that was granted to them", async () => {

@@ -1,5 +1,6 @@
 // The addresses of the authorization server of our own, which answers on Node's request and response itself: its metadata
 // (RFC 8414, OpenID Connect Discovery), its endpoints, and limits on how often one address may use them.
+import { isIP } from "node:net";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context, Hono } from "hono";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
@@ -19,9 +20,12 @@ const METADATA = ["oauth-authorization-server", "openid-configuration"] as const
 /** Requests of one address in a minute. */
 const LIMITS = { "/authorize": 60, "/token": 300, "/register": 20, "/revoke": 60 };
 type Limited = keyof typeof LIMITS;
+/** Registrations of one address in a day: a tenth of the unused clients that are stored. */
+const MAX_REGISTRATIONS_A_DAY = 100;
 /** Registrations of all addresses together in a minute. */
 const MAX_REGISTRATIONS = 200;
 const MINUTE_S = 60;
+const DAY_S = 86_400;
 
 export interface AuthorizationServerRouteOptions {
   server: AuthorizationServer;
@@ -71,14 +75,19 @@ export function authorizationServerRoutes(
 
 /** Middleware that counts the requests of an address. */
 function limits(refuse: Refuse) {
+  const daily = new RateLimiterMemory({ points: MAX_REGISTRATIONS_A_DAY, duration: DAY_S });
   const all = new RateLimiterMemory({ points: MAX_REGISTRATIONS, duration: MINUTE_S });
   return (path: Limited) => {
     const single = new RateLimiterMemory({ points: LIMITS[path], duration: MINUTE_S });
     return async (c: Context<Authenticated>, next: () => Promise<void>) => {
       const { remoteAddress } = c.env.incoming.socket;
       try {
-        await single.consume(addressOf(remoteAddress, c.req.header("x-forwarded-for")));
-        if (path === "/register") await all.consume("all");
+        const network = networkOf(addressOf(remoteAddress, c.req.header("x-forwarded-for")));
+        await single.consume(network);
+        if (path === "/register") {
+          await daily.consume(network);
+          await all.consume("all");
+        }
       } catch (error) {
         if (!(error instanceof RateLimiterRes)) throw error;
         refuse("rate");
@@ -90,6 +99,16 @@ function limits(refuse: Refuse) {
       return next();
     };
   };
+}
+
+/** The network of an address that one subscriber has: of IPv6, its first 64 bits. */
+function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [head = "", tail] = address.split("::");
+  const groups = head.split(":").filter(Boolean);
+  const rest = tail === undefined ? [] : tail.split(":").filter(Boolean);
+  const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => "0");
+  return [...groups, ...(tail === undefined ? [] : zeros), ...rest].slice(0, 4).join(":");
 }
 
 /** RFC 6749, section 5.2, and RFC 7591, section 3.2.2. */

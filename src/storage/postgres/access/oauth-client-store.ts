@@ -1,6 +1,6 @@
 // Clients of the authorization server in PostgreSQL.
-import { desc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
-import type { OAuthClientStore } from "../../../oauth/store.ts";
+import { and, desc, eq, gt, isNotNull, isNull, lte, ne, or, sql } from "drizzle-orm";
+import { FORGET_MS, type OAuthClientStore } from "../../../oauth/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";
@@ -19,12 +19,16 @@ export function postgresOAuthClientStore(engine: Engine): OAuthClientStore {
         .from(oauthClients)
         .where(sql`${byId} and ${valid}`),
     list: () => db.select().from(oauthClients).where(valid).orderBy(desc(oauthClients.createdAt)),
-    // Of those made at one moment, the one just made stays.
     makeRoom: () =>
       db.delete(oauthClients).where(
         sql`id in (select id from oauth_clients where expires_at is not null
-          order by created_at desc, id = ${placeholder("id")} desc, id offset ${placeholder("max")}::bigint)`,
+          order by id = ${placeholder("id")} desc, expires_at desc, id offset ${placeholder("max")}::bigint)`,
       ),
+    extend: () =>
+      db
+        .update(oauthClients)
+        .set({ expiresAt: sql`greatest(expires_at, ${placeholder("expiresAt")}::bigint)` })
+        .where(and(byId, isNotNull(oauthClients.expiresAt))),
     remove: () => db.delete(oauthClients).where(byId),
     removeGrants: () => db.delete(oauthGrants).where(eq(oauthGrants.clientId, placeholder("id"))),
   });
@@ -35,6 +39,8 @@ export function postgresOAuthClientStore(engine: Engine): OAuthClientStore {
         await db.insert(oauthClients).values(client);
         await q.makeRoom.run({ id: client.id, max: maxUnused });
       }),
+    extend: (id, expiresAt) =>
+      engine.write(async () => void (await q.extend.run({ id, expiresAt }))),
     find: (id) => engine.read(() => q.find.get({ id, now: clock.now() })),
     list: () => engine.read(() => q.list.all({ now: clock.now() })),
     delete: (id) =>
@@ -45,8 +51,16 @@ export function postgresOAuthClientStore(engine: Engine): OAuthClientStore {
     ...postgresExpiring(
       engine,
       oauthClients,
-      lte(oauthClients.expiresAt, placeholder("now")),
-      () => ({ now: clock.now() }),
+      or(
+        lte(oauthClients.expiresAt, placeholder("now")),
+        and(
+          isNull(oauthClients.expiresAt),
+          ne(oauthClients.kind, "manual"),
+          lte(oauthClients.createdAt, placeholder("forgotten")),
+          sql`not exists (select 1 from oauth_grants where oauth_grants.client_id = oauth_clients.id)`,
+        ),
+      )!,
+      () => ({ now: clock.now(), forgotten: clock.now() - FORGET_MS }),
     ),
   };
 }

@@ -1,6 +1,6 @@
 // Clients of the authorization server in SQLite.
-import { desc, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
-import type { OAuthClientStore } from "../../../oauth/store.ts";
+import { and, desc, eq, gt, isNotNull, isNull, lte, ne, or, sql } from "drizzle-orm";
+import { FORGET_MS, type OAuthClientStore } from "../../../oauth/store.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
@@ -31,8 +31,14 @@ export function sqliteOAuthClientStore(engine: Engine): OAuthClientStore {
         .delete(oauthClients)
         .where(
           sql`id in (select id from oauth_clients where expires_at is not null
-            order by created_at desc, rowid desc limit -1 offset ${placeholder("max")})`,
+            order by id = ${placeholder("id")} desc, expires_at desc, rowid desc limit -1 offset ${placeholder("max")})`,
         )
+        .prepare(),
+    extend: () =>
+      db
+        .update(oauthClients)
+        .set({ expiresAt: sql`max(expires_at, ${placeholder("expiresAt")})` })
+        .where(and(byId, isNotNull(oauthClients.expiresAt)))
         .prepare(),
     remove: () => db.delete(oauthClients).where(byId).prepare(),
     removeGrants: () =>
@@ -45,8 +51,9 @@ export function sqliteOAuthClientStore(engine: Engine): OAuthClientStore {
     create: (client, maxUnused) =>
       engine.write(() => {
         db.insert(oauthClients).values(client).run();
-        q.makeRoom.run({ max: maxUnused });
+        q.makeRoom.run({ id: client.id, max: maxUnused });
       }),
+    extend: (id, expiresAt) => engine.write(() => void q.extend.run({ id, expiresAt })),
     find: (id) => engine.readNow(() => q.find.get({ id, now: clock.now() })),
     list: () => engine.readDurable(() => q.list.all({ now: clock.now() })),
     delete: (id) =>
@@ -54,8 +61,16 @@ export function sqliteOAuthClientStore(engine: Engine): OAuthClientStore {
     ...sqliteExpiring(
       engine,
       oauthClients,
-      lte(oauthClients.expiresAt, placeholder("now")),
-      () => ({ now: clock.now() }),
+      or(
+        lte(oauthClients.expiresAt, placeholder("now")),
+        and(
+          isNull(oauthClients.expiresAt),
+          ne(oauthClients.kind, "manual"),
+          lte(oauthClients.createdAt, placeholder("forgotten")),
+          sql`not exists (select 1 from oauth_grants where oauth_grants.client_id = oauth_clients.id)`,
+        ),
+      )!,
+      () => ({ now: clock.now(), forgotten: clock.now() - FORGET_MS }),
     ),
   };
 }
