@@ -92,8 +92,8 @@ describe.each(wires)("an answer in the form of %s", (name, wire) => {
 
   it("that drips for longer than the time-out arrives whole", async () => {
     const pieces = Array.from({ length: 12 }, (_, n) => `${n} `);
-    const slow = pieces.flatMap((piece) => [piece, later(100)]);
-    const { says: text } = await ask(wire, says(...slow), { "model-timeout": "600ms" });
+    const slow = pieces.flatMap((piece) => [piece, later(200)]);
+    const { says: text } = await ask(wire, says(...slow), { "model-timeout": "1500ms" });
     expect(text.trim()).toBe(pieces.join("").trim());
   });
 
