@@ -1,13 +1,11 @@
 // Client ID Metadata Documents: clients that are known by an address, and the guards of fetching what a stranger names.
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import type { RequestListener } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { auth as authV2 } from "@modelcontextprotocol/client";
 import { auth as authV1 } from "@modelcontextprotocol/sdk/client/auth.js";
+import { generate } from "selfsigned";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { buildApp } from "../../src/app/app.ts";
 import { loadConfig } from "../../src/config/config.ts";
@@ -248,19 +246,14 @@ async function serveWithFetch(
 
 /** An https server on this machine under a name of the internet. */
 async function startSite(answer: RequestListener): Promise<{ url: string; ca: string }> {
-  const folder = temporaryFolder();
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  execFileSync(
-    "openssl",
-    [
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"],
-      ...["-keyout", key, "-out", cert, "-days", "1", "-subj", "/CN=app.example"],
-      ...["-addext", "subjectAltName=DNS:app.example"],
-    ],
-    { stdio: "ignore" },
+  const { private: key, cert: ca } = await generate(
+    [{ name: "commonName", value: "app.example" }],
+    {
+      keyType: "ec",
+      extensions: [{ name: "subjectAltName", altNames: [{ type: 2, value: "app.example" }] }],
+    },
   );
-  const ca = readFileSync(cert, "utf8");
-  const server = createServer({ key: readFileSync(key), cert: ca }, answer);
+  const server = createServer({ key, cert: ca }, answer);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => {
