@@ -17,6 +17,7 @@ import { onlyOf, readCount, withHelp } from "./help.ts";
 import { addSessionCommands } from "./sessions/commands.ts";
 import { settingsOf, withAllSettings, withSettings } from "./setting-flags.ts";
 import type { SetupFlags } from "./setup.ts";
+import { addTaskCommands } from "./tasks/commands.ts";
 import type { Terminal } from "./terminal/terminal.ts";
 import { addToolCommands } from "./tool-commands.ts";
 
@@ -238,6 +239,14 @@ export function createProgram(terminal: Terminal): Command {
       (await import("./setup.ts")).setup(settingsOf(flags), flags, terminal),
     );
   addAccessCommands(
+    program,
+    {
+      withSettings: (command, ...more) => withSettings(command, [...DATA, ...more]),
+      settingsOf,
+    },
+    terminal,
+  );
+  addTaskCommands(
     program,
     {
       withSettings: (command, ...more) => withSettings(command, [...DATA, ...more]),

@@ -44,14 +44,20 @@ const questionsOf = ({ questions }: TaskView) =>
     };
   });
 
-export function taskTools(tasks: Tasks): Tool[] {
-  const found = async (id: string, owner: string): Promise<TaskView> => {
+export const taskTools = (tasks: Tasks): Tool[] => [...readingTools(tasks), ...writingTools(tasks)];
+
+const finder =
+  (tasks: Tasks) =>
+  async (id: string, owner: string): Promise<TaskView> => {
     const task = await tasks.find(id, owner);
     if (task !== undefined) return task;
     throw new AppError("not_found", `There is no task ${JSON.stringify(id)}, or it has expired.`, {
       hint: "task_list names the tasks there are.",
     });
   };
+
+function readingTools(tasks: Tasks): Tool[] {
+  const found = finder(tasks);
   return [
     defineTool({
       ...{ name: "task_list", toolset: "tasks", session: "none", response: "json" },
@@ -104,7 +110,12 @@ export function taskTools(tasks: Tasks): Tool[] {
         });
       },
     }),
+  ];
+}
 
+function writingTools(tasks: Tasks): Tool[] {
+  const found = finder(tasks);
+  return [
     defineTool({
       ...{ name: "task_answer", toolset: "tasks", session: "none", response: "json" },
       description:
