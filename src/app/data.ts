@@ -9,6 +9,8 @@ import { Cleanup, type Waiting, waitingText } from "../jobs/cleanup.ts";
 import { jumpText } from "../jobs/trusted-time.ts";
 import { Activity } from "../lib/activity.ts";
 import { type Clock, isoTime, SharedClock, systemClock } from "../lib/clock.ts";
+import { configuredEmbeddings } from "../models/embeddings.ts";
+import { VectorSearch } from "../models/meaning.ts";
 import { Clients } from "../oauth/clients.ts";
 import { Grants } from "../oauth/grants.ts";
 import { SessionAccessControl } from "../sessions/access.ts";
@@ -136,7 +138,7 @@ export async function openData(
       sessions,
       notifyWith: (some, act, tells) => updates.notifyWith(some.map(wholeSession), act, tells),
     }),
-    search: new HistorySearch(storage.history, storage.state),
+    search: new HistorySearch(storage.history, storage.state, meaningOf(config, storage)),
     transfer: transferOf(opened, audit, updates),
     ...keysOf(opened, audit),
     updates,
@@ -145,6 +147,12 @@ export async function openData(
     kept: () => keptIn(storage),
     lost,
   };
+}
+
+/** Search by meaning, where an embedding model is configured. */
+function meaningOf(config: Config, storage: Storage): VectorSearch | undefined {
+  const endpoint = configuredEmbeddings(config);
+  return endpoint && new VectorSearch(storage.vectors, endpoint);
 }
 
 type Opened = Pick<Data, "config" | "clock" | "storage" | "onError">;

@@ -7,6 +7,8 @@ import { tokensOf } from "../config/context-tokens.ts";
 import { IdempotentCalls } from "../idempotency/idempotent-calls.ts";
 import type { Instances } from "../instances/instances.ts";
 import { configuredModel } from "../models/configured.ts";
+import { Embedder } from "../models/embedder.ts";
+import { configuredEmbeddings } from "../models/embeddings.ts";
 import { Recall } from "../models/recall.ts";
 import { tokenizer } from "../models/tokens.ts";
 import { RunningCalls } from "../sessions/running-calls.ts";
@@ -37,6 +39,11 @@ export function buildServices(
     { onEnd: (id) => sessionUse.note(id), onError },
   );
   closing.defer(() => runningCalls.close());
+  const embeddings = configuredEmbeddings(config);
+  if (embeddings !== undefined) {
+    const embedder = new Embedder(storage.vectors, embeddings, onError);
+    closing.defer(() => embedder.close());
+  }
   const window = new ContextWindow(storage.history, tokenizer, {
     tokensOf: (name) => tokensOf(config["context-tokens"], name),
     defaultModel: config.model ?? "",

@@ -1,6 +1,6 @@
 // Search in conversations: checks the query, and returns the matching part of each found message.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { AppError } from "../lib/errors.ts";
+import { AppError, toAppError } from "../lib/errors.ts";
 import { type Match, Matcher } from "../search/matches.ts";
 import { phraseTest } from "../search/phrases.ts";
 import { snippet } from "../search/snippet.ts";
@@ -8,10 +8,21 @@ import { loadStemmers } from "../search/stems.ts";
 import { type Term, terms } from "../search/terms.ts";
 import type { Role } from "./message.ts";
 import { parseQuery, type SearchArguments, type SearchQuery } from "./search-query.ts";
-import type { FactRow, FactStore, Found, HistoryStore, SearchScope } from "./store.ts";
+import type {
+  FactRow,
+  FactStore,
+  Found,
+  HistoryStore,
+  MeaningSearch,
+  SearchScope,
+} from "./store.ts";
 
 const MAX_QUERY_CHARACTERS = 1_000;
 /** Candidates per word: only the newest messages with a very frequent word are ranked. */
+/** Messages that are near in meaning, for each wanted one: filters leave some out. */
+const MEANING_FACTOR = 3;
+/** The usual constant of reciprocal rank fusion. */
+const RANK_CONSTANT = 60;
 /** Maximum number of facts that are compared. */
 const MAX_FACTS = 1_000;
 const AMONG = 3_000;
@@ -38,10 +49,12 @@ export interface FoundFact extends Omit<FactRow, "value"> {
 export class HistorySearch {
   readonly #store: Pick<HistoryStore, "search">;
   readonly #facts: FactStore | undefined;
+  readonly #meaning: MeaningSearch | undefined;
 
-  constructor(store: Pick<HistoryStore, "search">, facts?: FactStore) {
+  constructor(store: Pick<HistoryStore, "search">, facts?: FactStore, meaning?: MeaningSearch) {
     this.#store = store;
     this.#facts = facts;
+    this.#meaning = meaning;
   }
 
   /**
@@ -54,17 +67,60 @@ export class HistorySearch {
     query: string,
     limit: number,
     more: SearchArguments = {},
+    onNotice: (notice: string) => void = () => undefined,
   ): Promise<Hit[]> {
-    const { text, ...wanted } = checked(query, more);
+    const parsed = checked(query, more);
+    const byMeaning = this.#byMeaning(scope, parsed, limit, onNotice);
+    const found = await this.#byWords(scope, parsed, limit);
+    const words = terms([parsed.text, ...parsed.phrases].join("\n"), {
+      ...{ loose: found.loose, open: true },
+    });
+    const best = fused(found.hits, await byMeaning).slice(0, limit);
+    const highlighter = new Highlighter(words);
+    return mapInPieces(best, (one, at) => hit(one, highlighter, at));
+  }
+
+  async #byWords(
+    scope: SearchScope,
+    { text, ...wanted }: SearchQuery,
+    limit: number,
+  ): Promise<{ hits: Found[]; loose: boolean }> {
     for (const loose of [false, true]) {
       const options = { ...wanted, limit, among: AMONG, loose, open: true };
       const found = await this.#store.search(scope, text, options);
       const words = terms([text, ...wanted.phrases].join("\n"), { loose, open: true });
-      const highlighter = new Highlighter(words);
-      if (found.length > 0) return mapInPieces(found, (one, at) => hit(one, highlighter, at));
+      if (found.length > 0) return { hits: found, loose };
       if (words.every(({ characters = [] }) => characters.length < 3)) break;
     }
-    return [];
+    return { hits: [], loose: true };
+  }
+
+  /** Nothing where the query demands words or a title, or the endpoint is away. */
+  async #byMeaning(
+    scope: SearchScope,
+    { text, phrases, excluded, filters }: SearchQuery,
+    limit: number,
+    onNotice: (notice: string) => void,
+  ): Promise<Found[]> {
+    if (this.#meaning === undefined || phrases.length > 0 || filters.title !== undefined) return [];
+    if (terms(text).length === 0) return [];
+    const { role, since = 0, until = Infinity } = filters;
+    const hasExcluded = excluded.map((one) => phraseTest([one]));
+    try {
+      const found = await this.#meaning.find(scope, text, limit * MEANING_FACTOR);
+      return found.filter(
+        ({ message }) =>
+          (role === undefined || message.role === role) &&
+          message.createdAt >= since &&
+          message.createdAt < until &&
+          !hasExcluded.some((has) => has(message.content)),
+      );
+    } catch (error) {
+      const known = toAppError(error);
+      if (known.code !== "model") throw error;
+      onNotice(`Searched by words alone: ${known.message}`);
+      return [];
+    }
   }
 
   /** Facts of the scope's states for the same query; none where it asks for messages of a role or a time. */
@@ -88,6 +144,20 @@ export class HistorySearch {
     });
     return bestFacts(allowed, [text, ...phrases].join("\n"), limit);
   }
+}
+
+/** Reciprocal rank fusion: each list gives a message the more, the higher it stands there. */
+function fused(words: readonly Found[], meaning: readonly Found[]): Found[] {
+  if (meaning.length === 0) return [...words];
+  const all = new Map<string, Found & { score: number }>();
+  for (const list of [words, meaning]) {
+    for (const [rank, one] of list.entries()) {
+      const key = `${one.session} ${one.message.seq}`;
+      const before = all.get(key)?.score ?? 0;
+      all.set(key, { ...one, score: before + 1 / (RANK_CONSTANT + rank) });
+    }
+  }
+  return [...all.values()].toSorted((a, b) => b.score - a.score);
 }
 
 /** At least this part of a query's words must be in a fact. */

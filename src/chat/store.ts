@@ -95,6 +95,39 @@ export interface Found {
   score: number;
 }
 
+/** A message to embed. `id` is the storage's own. */
+export interface Unembedded {
+  id: number;
+  content: string;
+}
+
+export interface StoredVector {
+  /** Grows with each stored vector. */
+  seq: number;
+  id: number;
+  vector: Float32Array;
+}
+
+/** The port for the vectors of search by meaning. */
+export interface VectorStore {
+  /** Messages without a vector of this model, the newest first; their beginnings. */
+  unembedded(model: string, limit: number): Promise<Unembedded[]>;
+  /** Stores vectors, but for messages that are gone or have one. */
+  add(model: string, vectors: readonly { id: number; vector: Float32Array }[]): Promise<void>;
+  /** Forgets some vectors of other models; resolves to their number. */
+  forgetOthers(model: string, limit: number): Promise<number>;
+  /** Vectors of the session's messages, or of all that the principal owns, behind `after`, in order. */
+  after(scope: SearchScope, model: string, after: number, limit: number): Promise<StoredVector[]>;
+  /** Those of the messages that the scope has now, in the given order. */
+  messages(scope: SearchScope, ids: readonly number[]): Promise<Found[]>;
+}
+
+/** Search by meaning; see HistorySearch. */
+export interface MeaningSearch {
+  /** The messages that are nearest to the text, the best first. @throws AppError `model` */
+  find(scope: SearchScope, text: string, limit: number): Promise<Found[]>;
+}
+
 /** A fact of a session's state. */
 export interface FactRow {
   session: string;

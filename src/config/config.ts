@@ -156,6 +156,12 @@ const model = {
     "tokens of prompt, history and answer",
     "prompt, history and answer share this window; older messages are summarized",
   ),
+  "embedding-model": optional(text("name"), "model for search by meaning; none: by words alone"),
+  "embedding-url": optional(httpUrl, "its endpoint", { without: "model-url" }),
+  "embedding-key": optional(text("key"), "its key; safer in its variable than here", {
+    secret: true,
+    details: "without embedding-url, model-key is sent",
+  }),
   "model-timeout": required(interval, "2m", "longest silence of the model in an answer"),
 } as const;
 

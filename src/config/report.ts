@@ -36,10 +36,10 @@ export function reportSettings(sources: ConfigSources): SettingReport[] {
 
 /** Likely mistakes, one sentence each. */
 export function settingWarnings(
-  config: Pick<Config, "model" | "model-url" | "model-key">,
+  config: Pick<Config, "model" | "model-url" | "model-key" | "embedding-model" | "embedding-url">,
   env: ConfigSources["env"] = {},
 ): string[] {
-  return [...unknownVariables(env), ...halfAModel(config)];
+  return [...unknownVariables(env), ...halfAModel(config), ...halfAnEmbedding(config)];
 }
 
 function unknownVariables(env: NonNullable<ConfigSources["env"]>): string[] {
@@ -55,5 +55,17 @@ function halfAModel(config: Pick<Config, "model" | "model-url" | "model-key">): 
   if (model === undefined || url !== undefined || key !== undefined) return [];
   return [
     `The model ${JSON.stringify(model)} is not used: it has neither an address (--model-url) nor a key (HOLDFAST_MODEL_KEY).`,
+  ];
+}
+
+function halfAnEmbedding(
+  config: Pick<Config, "embedding-model" | "embedding-url" | "model-url">,
+): string[] {
+  const { "embedding-model": model, "embedding-url": own, "model-url": shared } = config;
+  if (model === undefined)
+    return own === undefined ? [] : ["embedding-url is not used: there is no embedding-model."];
+  if (own !== undefined || shared !== undefined) return [];
+  return [
+    `The embedding model ${JSON.stringify(model)} is not used: it has no address (--embedding-url or --model-url).`,
   ];
 }

@@ -69,16 +69,13 @@ export class EndpointModel implements ChatModel {
     { url: address, model, models = [], key, timeoutMs = 120_000 }: EndpointOptions,
     provider: Provider,
   ) {
-    const url = new URL(address);
-    const headers = basicAuthorization(url);
-    const password = decodeURIComponent(url.password);
-    this.#secrets = { key, secrets: password === "" ? [] : [password] };
-    url.username = url.password = ""; // the address may be shown from here on
+    const shown = endpointAddress(address);
+    this.#secrets = { key, secrets: shown.secrets };
     const send = endpointFetch({ ...provider, timeoutMs });
-    this.#endpoint = { url: url.href.replace(/\/$/, ""), key, headers, fetch: send };
+    this.#endpoint = { url: shown.href, key, headers: shown.headers, fetch: send };
     this.#provider = provider;
     this.models = [...new Set([model, ...models])];
-    this.#address = `${url.origin}${url.pathname}`;
+    this.#address = shown.address;
     this.label = `${model} at ${this.#address}`;
   }
 
@@ -226,6 +223,20 @@ function isUnknownModel(error: unknown): boolean {
   const isNamed =
     /\bmodel\b/i.test(responseBody) && /not (?:found|exist)|unknown|invalid/i.test(responseBody);
   return statusCode === 404 || (statusCode === 400 && isNamed);
+}
+
+/** An address that may be shown, with the credentials in it as headers. */
+export function endpointAddress(text: string) {
+  const url = new URL(text);
+  const headers = basicAuthorization(url);
+  const password = decodeURIComponent(url.password);
+  url.username = url.password = "";
+  return {
+    headers,
+    secrets: password === "" ? [] : [password],
+    href: url.href.replace(/\/$/, ""),
+    address: `${url.origin}${url.pathname}`,
+  };
 }
 
 /** Turn `http://user:password@host` into a header, because `fetch` refuses such addresses. */

@@ -2,7 +2,7 @@
 import type { ApiKeyStore } from "../auth/api-keys.ts";
 import type { AuditStore } from "../auth/audit.ts";
 import type { BrowserSessionStore } from "../auth/browser-sessions.ts";
-import type { HistoryStore } from "../chat/store.ts";
+import type { HistoryStore, VectorStore } from "../chat/store.ts";
 import type { RelayStore } from "../clients/relay.ts";
 import type { StreamStore } from "../events/store.ts";
 import type { IdempotentCallStore } from "../idempotency/idempotent-calls.ts";
@@ -30,6 +30,7 @@ export interface Storage {
   readonly clients: ClientStore;
   readonly state: StateStore;
   readonly history: HistoryStore;
+  readonly vectors: VectorStore;
   readonly instances: InstanceStore;
   readonly streams: StreamStore;
   readonly subscriptions: SubscriptionStore;

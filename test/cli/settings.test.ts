@@ -115,7 +115,8 @@ describe("without any source", () => {
     expect(without).toEqual([
       ...["public-url", "allowed-hosts", "cors-origins", "auth-issuer", "auth-audience"],
       ...["database-url", "listen-url"],
-      ...["max-age", "client-age", "model-url", "model", "models", "model-key", "tools"],
+      ...["max-age", "client-age", "model-url", "model", "models", "model-key"],
+      ...["embedding-model", "embedding-url", "embedding-key", "tools"],
       ...["max-storage", "max-database"],
     ]);
   });
@@ -140,6 +141,8 @@ describe("where a value comes from", () => {
       "tools",
       "model",
       "model-key",
+      "embedding-model",
+      "embedding-key",
       "auth-audience",
     ];
     const checked = NAMES.filter((name) => !freeText.includes(name));

@@ -29,6 +29,7 @@ import { summaryContract } from "./summaries.ts";
 import { taskContract } from "./tasks.ts";
 import { transferContract } from "./transfer.ts";
 import { turnContract } from "./turns.ts";
+import { vectorsContract } from "./vectors.ts";
 
 for (const [engine, open] of Object.entries(engines)) {
   describe(engine, () => {
@@ -39,6 +40,7 @@ for (const [engine, open] of Object.entries(engines)) {
     clientContract(open);
     stateContract(open);
     historyContract(open);
+    vectorsContract(open);
     messageDeletionContract(open);
     clearingContract(open);
     turnContract(open);

@@ -21,6 +21,7 @@ import { postgresHistoryStore } from "./history/history-store.ts";
 import { postgresUsage } from "./limits/usage.ts";
 import { appliedVersion, migrate } from "./schema/migrate.ts";
 import { partsFill } from "./search/parts-index.ts";
+import { postgresVectors } from "./search/vector-store.ts";
 import { Notifications, NOTIFY } from "./server/changes.ts";
 import { cannotOpen, checkPooler, openListener, openPool, openProbe } from "./server/pool.ts";
 import { ServerTime } from "./server/server-time.ts";
@@ -71,6 +72,13 @@ export async function openPostgres(
   }
 }
 
+const notificationsOf = (server: DatabaseServer, pool: ReturnType<typeof openPool>) =>
+  new Notifications(
+    newId(),
+    () => openListener(server),
+    (text) => pool.query({ name: "holdfast_notify", text: NOTIFY, values: [text] }),
+  );
+
 async function agesOf(db: Parameters<typeof maxAgeOf>[0], expiry: StorageOptions["expiry"]) {
   const maxAgeMs = await maxAgeOf(db, expiry.maxAgeMs);
   const clientAgeMs = expiry.clientAgeMs ?? (maxAgeMs === Infinity ? CLIENT_AGE_MS : maxAgeMs);
@@ -89,11 +97,7 @@ async function storageOf(
   await time?.start(); // before anything is dated
   const { maxAgeMs, clientAgeMs } = await agesOf(db, expiry);
   const cutoffs = await openCutoffs(db, clock, { maxAgeMs, clientAgeMs }, onJump);
-  const notifications = new Notifications(
-    newId(),
-    () => openListener(server),
-    (text) => pool.query({ name: "holdfast_notify", text: NOTIFY, values: [text] }),
-  );
+  const notifications = notificationsOf(server, pool);
   await notifications.start();
   const silence = new SilenceWatch(pool, () => openProbe(server, server.lookMs), server.lookMs);
   const engine = new Engine({
@@ -113,6 +117,7 @@ async function storageOf(
     clients,
     state: postgresStateStore(engine, usage, writes),
     history: postgresHistoryStore(engine, maxMessages, usage, writes, parts),
+    vectors: postgresVectors(engine),
     instances: postgresInstanceStore(engine, () => notifications.report()),
     streams: postgresStreamStore(engine, usage, outbox, streamGraceMs, onEvent),
     changes: notifications,

@@ -36,6 +36,7 @@ import { appliedVersion, isBehind, migrate } from "./schema/migrate.ts";
 import { sqliteIndexMerge } from "./search/index-merge.ts";
 import { sqliteOwnerIndex } from "./search/owner-index.ts";
 import { partsFill } from "./search/parts-index.ts";
+import { sqliteVectors } from "./search/vector-store.ts";
 import { sqliteSessionStore } from "./sessions/session-store.ts";
 import { Shrink } from "./sessions/shrink.ts";
 import { sqliteStateStore } from "./sessions/state-store.ts";
@@ -164,6 +165,7 @@ function storesOf(
     clients: sqliteClientStore(engine, usage, shrink, subscriptions.add, maxClients),
     state: sqliteStateStore(engine, usage, writes),
     history: sqliteHistoryStore(engine, maxMessages, usage, writes, parts),
+    vectors: sqliteVectors(engine),
     instances: sqliteInstanceStore(engine, file),
     streams: sqliteStreamStore(engine, usage, outbox, streamGraceMs, options.onEvent),
     changes: engine.otherProcesses,

@@ -70,6 +70,7 @@ export function searchTool(): Tool {
         }),
       ),
       more: z.boolean().describe("Whether others match too, less well."),
+      notice: z.string().optional().describe("Why the search was not complete."),
       facts: z
         .array(
           z.object({
@@ -88,7 +89,8 @@ export function searchTool(): Tool {
     response: "json",
     async handler({ input: { query, scope, limit, ...wanted }, session, sessions }) {
       const place = scope === "all" || session === undefined ? sessions : session.history;
-      const found = await place.search(query, limit + 1, wanted);
+      let notice: string | undefined;
+      const found = await place.search(query, limit + 1, wanted, (text) => (notice = text));
       const facts = await place.facts(query, MAX_FACTS, wanted);
       const more = found.length > limit;
       const hits = await withStanding(found.slice(0, limit), sessions);
@@ -97,10 +99,12 @@ export function searchTool(): Tool {
           ? (facts.length === 0 ? NOTHING : NO_MESSAGE)[scope]
           : told(hits, scope, more),
         ...facts.map((fact) => toldFact(fact, scope)),
+        ...(notice === undefined ? [] : [notice]),
       ];
       return reply(lines.join("\n"), {
         hits: hits.map(({ author, ...hit }) => ({ ...hit, ...(author !== null && { author }) })),
         more,
+        ...(notice !== undefined && { notice }),
         ...(facts.length > 0 && {
           facts: facts.map(({ updatedAt, value, ...fact }) => ({
             ...{ ...fact, value: shortened(value, MAX_VALUE_BYTES, MARK) },

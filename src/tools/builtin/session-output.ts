@@ -122,8 +122,13 @@ export class SessionHistory {
   }
 
   /** The best matching messages. @throws AppError `invalid` for a query without a word, `limit` */
-  search(query: string, limit: number, more?: SearchArguments): Promise<Hit[]> {
-    return this.#search.search({ session: this.#session.id }, query, limit, more);
+  search(
+    query: string,
+    limit: number,
+    more?: SearchArguments,
+    onNotice?: (notice: string) => void,
+  ): Promise<Hit[]> {
+    return this.#search.search({ session: this.#session.id }, query, limit, more, onNotice);
   }
 
   /** The best matching facts of the state. @throws AppError `invalid` for a query without a word */

@@ -42,9 +42,14 @@ export class OwnSessions {
    * The best matching messages of all sessions that the caller owns or that were shared with it.
    * @throws AppError `invalid`, `limit`
    */
-  async search(query: string, limit: number, more?: SearchArguments): Promise<Hit[]> {
+  async search(
+    query: string,
+    limit: number,
+    more?: SearchArguments,
+    onNotice?: (notice: string) => void,
+  ): Promise<Hit[]> {
     const principal = this.#caller.principal.id;
-    const hits = await this.#services.search.search({ principal }, query, limit, more);
+    const hits = await this.#services.search.search({ principal }, query, limit, more, onNotice);
     for (const { session } of hits) this.#caller.onSession?.(session);
     return hits;
   }

@@ -23,7 +23,7 @@ export function postgresSearch(engine: Engine, parts?: PartsFiller): HistoryStor
   };
 }
 
-function searchRows(engine: Engine): SearchRows {
+export function searchRows(engine: Engine): SearchRows {
   const q = statementsOf(engine);
   const at = placesOf(engine);
   return {

@@ -479,5 +479,14 @@ export const migrations: Migration[] = [
       "CREATE TRIGGER `messages_fts_delete` AFTER DELETE ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\n  DELETE FROM messages_fts_parts WHERE rowid = old.id;\nEND;",
       "CREATE TRIGGER `messages_fts_update` AFTER UPDATE OF content ON `messages` BEGIN\n  DELETE FROM messages_fts WHERE rowid = old.id;\n  DELETE FROM messages_fts_parts WHERE rowid = old.id;\nEND;"
     ]
+  },
+  {
+    "createdAt": 1795728994876,
+    "hash": "8fdaf2e82075be7471add4b41571abb106d9334791402d6041de4b7c6058edfb",
+    "statements": [
+      "CREATE TABLE `message_vectors` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`message_id` integer NOT NULL,\n\t`model` text NOT NULL,\n\t`vector` blob NOT NULL,\n\tFOREIGN KEY (`message_id`) REFERENCES `messages`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE UNIQUE INDEX `message_vectors_model` ON `message_vectors` (`model`,`message_id`);",
+      "CREATE INDEX `message_vectors_message` ON `message_vectors` (`message_id`);"
+    ]
   }
 ];

@@ -1,7 +1,7 @@
 // Histories: messages with their words, open chat turns and summaries.
 import { sql } from "drizzle-orm";
 import { index, pgTable, uniqueIndex } from "drizzle-orm/pg-core";
-import { id, number, text, wordVector } from "../columns.ts";
+import { binary, id, number, text, wordVector } from "../columns.ts";
 import { instances } from "./instances.ts";
 import { sessions } from "./sessions.ts";
 
@@ -57,6 +57,24 @@ export const messageParts = pgTable(
     parts: wordVector().notNull(),
   },
   (t) => [index("message_parts_parts").using("gin", t.parts)],
+);
+
+/** Vectors of messages for search by meaning, one for each embedding model; empty for a text that the model refuses. */
+export const messageVectors = pgTable(
+  "message_vectors",
+  {
+    id: id(),
+    messageId: number("message_id")
+      .notNull()
+      .references(() => messages.id, { onDelete: "cascade" }),
+    model: text().notNull(),
+    /** Packed 32-bit floats, little-endian, of length 1. */
+    vector: binary().notNull(),
+  },
+  (t) => [
+    uniqueIndex("message_vectors_model").on(t.model, t.messageId),
+    index("message_vectors_message").on(t.messageId),
+  ],
 );
 
 /** Gaps in the numbers of a session's messages: no number is reused, and a count takes one look. */

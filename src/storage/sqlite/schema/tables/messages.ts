@@ -1,6 +1,6 @@
 // Histories: messages, open chat turns and summaries.
 import { sql } from "drizzle-orm";
-import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { blob, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { instances } from "./instances.ts";
 import { sessions } from "./sessions.ts";
 
@@ -31,6 +31,24 @@ export const messages = sqliteTable(
     uniqueIndex("messages_author_request_key")
       .on(t.sessionId, t.requestKey, t.role, t.author)
       .where(sql`request_key is not null`),
+  ],
+);
+
+/** Vectors of messages for search by meaning, one for each embedding model; empty for a text that the model refuses. */
+export const messageVectors = sqliteTable(
+  "message_vectors",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    messageId: integer("message_id")
+      .notNull()
+      .references(() => messages.id, { onDelete: "cascade" }),
+    model: text().notNull(),
+    /** Packed 32-bit floats, little-endian, of length 1. */
+    vector: blob({ mode: "buffer" }).notNull(),
+  },
+  (t) => [
+    uniqueIndex("message_vectors_model").on(t.model, t.messageId),
+    index("message_vectors_message").on(t.messageId),
   ],
 );
 
