@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
 import type { ModelServer, Script } from "../support/model-server.ts";
-import { refuses, says, sends, startModel } from "../support/model-server.ts";
+import { refuses, says, sends, startModel, streams } from "../support/model-server.ts";
 import { anthropic, openai, type Wire } from "../support/model-wires.ts";
 import { introduce } from "../support/raw.ts";
 import { transcript } from "../support/rows.ts";
@@ -92,8 +92,13 @@ describe.each(wires)("an answer in the form of %s", (name, wire) => {
 
   it("that drips for longer than the time-out arrives whole", async () => {
     const pieces = Array.from({ length: 12 }, (_, n) => `${n} `);
-    const slow = pieces.flatMap((piece) => [piece, later(200)]);
-    const { says: text } = await ask(wire, says(...slow), { "model-timeout": "1500ms" });
+    const drip = streams(async function* () {
+      for (const piece of pieces) {
+        yield piece;
+        await later(200);
+      }
+    });
+    const { says: text } = await ask(wire, drip, { "model-timeout": "1500ms" });
     expect(text.trim()).toBe(pieces.join("").trim());
   });
 

@@ -192,6 +192,8 @@ it("DeepSeek: the answers without thoughts", async () => {
     "user: What is kelp?\n\n[file: k.png]",
     "assistant (deepseek-reasoner): An alga.",
   ]);
+  const older = { 1: { id: "1", parent: null, message: { role: "USER", content: "Older" } } };
+  expect(await read(file({ ...conversation, mapping: older }))).toEqual(["# Kelp", "user: Older"]);
 });
 
 it("Open WebUI: the shown branch without thoughts, of all chats or of one", async () => {
@@ -213,6 +215,10 @@ it("Open WebUI: the shown branch without thoughts, of all chats or of one", asyn
     expected,
   );
   expect(await read(JSON.stringify(chat))).toEqual(expected);
+  const old = { title: "Old", messages: [messages.a, messages.c] };
+  expect(await read(file({ id: "1", chat: old }))).toEqual([
+    ...["# Old", "user: Hi", "assistant (qwen3): Ahoy"],
+  ]);
 });
 
 it("LibreChat: messages within messages, or in a list", async () => {

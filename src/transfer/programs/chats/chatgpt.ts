@@ -41,13 +41,9 @@ const HIDDEN: ReadonlySet<unknown> = new Set([
 export const chatGpt: Program = {
   name: "chatgpt",
   title: "conversations.json of ChatGPT",
-  wrote: ({ mapping }) =>
-    isFields(mapping) && !Object.values(mapping).some((node) => isFragmented(fieldsOf(node))),
+  wrote: (record) => isFields(record["mapping"]) && !("inserted_at" in record), // DeepSeek's has one
   conversations: onePerRecord(read),
 };
-
-/** True for a node of DeepSeek's tree, which has the same form. */
-export const isFragmented = ({ message }: Fields): boolean => "fragments" in fieldsOf(message);
 
 /** @throws AppError `invalid` when the conversation is unreadable */
 function read(record: Fields, skip: SkipMessage): Conversation {

@@ -24,10 +24,7 @@ import { filesText } from "../texts.ts";
 export const deepSeek: Program = {
   name: "deepseek",
   title: "conversations.json of DeepSeek",
-  wrote: ({ mapping }) =>
-    Object.values(fieldsOf(mapping)).some(
-      (node) => "fragments" in fieldsOf(fieldsOf(node)["message"]),
-    ),
+  wrote: (record) => isFields(record["mapping"]) && "inserted_at" in record,
   conversations: onePerRecord(read),
 };
 
@@ -63,11 +60,15 @@ function read(record: Fields, skip: SkipMessage): Conversation {
 function toMessage(message: unknown, skip: (reason: string) => void): Message[] {
   if (message === null || message === undefined) return [];
   const { fragments, files, model, inserted_at } = fieldsOf(message);
-  if (!Array.isArray(fragments)) {
+  const [content] = wordsOf(fieldsOf(message)["content"]);
+  // Older exports have a role and a text in place of fragments.
+  const asks = textOf(fieldsOf(message)["role"])?.toLowerCase() === "user";
+  const older = content === undefined ? [] : [{ type: asks ? "REQUEST" : "RESPONSE", content }];
+  const parts = Array.isArray(fragments) ? fragments.map(fieldsOf) : older;
+  if (!Array.isArray(fragments) && content === undefined) {
     skip("fragments: expected a list");
     return [];
   }
-  const parts = fragments.map(fieldsOf);
   const role = parts.some(({ type }) => type === "REQUEST") ? "user" : "assistant";
   const shown = role === "user" ? "REQUEST" : "RESPONSE";
   const texts = parts
@@ -76,11 +77,11 @@ function toMessage(message: unknown, skip: (reason: string) => void): Message[] 
   const names = listOf(files).map((file) =>
     labelOf(fieldsOf(file)["file_name"] ?? fieldsOf(file)["name"]),
   );
-  const content = [...texts, ...filesText(names)].join("\n\n");
-  if (content === "") return [];
+  const all = [...texts, ...filesText(names)].join("\n\n");
+  if (all === "") return [];
   return [
     {
-      ...{ role, content, createdAt: timeOf(inserted_at) },
+      ...{ role, content: all, createdAt: timeOf(inserted_at) },
       model: role === "assistant" ? modelOf(model) : null,
     },
   ];

@@ -25,7 +25,9 @@ import { fileText } from "../texts.ts";
 export const openWebUi: Program = {
   name: "open-webui",
   title: "export of Open WebUI",
-  wrote: (record) => isFields(historyOf(record)["messages"]),
+  wrote: (record) =>
+    isFields(historyOf(record)["messages"]) ||
+    (isFields(record["chat"]) && Array.isArray(record["chat"]["messages"])),
   conversations: onePerRecord(read),
 };
 
@@ -36,10 +38,8 @@ const historyOf = (record: Fields): Fields => fieldsOf(chatOf(record)["history"]
 /** @throws AppError `invalid` when the conversation is unreadable */
 function read(record: Fields, skip: SkipMessage): Conversation {
   const [chat, history] = [chatOf(record), historyOf(record)];
-  if (!isFields(history["messages"])) throw unreadable("history.messages: expected an object");
-  const nodes = new Map(
-    Object.entries(history["messages"]).map(([key, node]) => [key, fieldsOf(node)]),
-  );
+  const nodes = nodesOf(history["messages"] ?? chat["messages"]);
+  if (nodes === undefined) throw unreadable("history.messages: expected an object");
   const twigs = new Map(
     [...nodes].map(([key, { parentId, childrenIds, timestamp }]) => [
       key,
@@ -63,6 +63,16 @@ function read(record: Fields, skip: SkipMessage): Conversation {
       toMessage(nodes.get(key)!, model, (reason) => skip(labelOf(key) ?? "without an id", reason)),
     ),
   };
+}
+
+/** The messages by their ids. Old chats have a list, in which each message follows the one before. */
+function nodesOf(messages: unknown): Map<string, Fields> | undefined {
+  if (isFields(messages))
+    return new Map(Object.entries(messages).map(([key, node]) => [key, fieldsOf(node)]));
+  if (!Array.isArray(messages)) return undefined;
+  return new Map(
+    messages.map((node, n) => [`${n}`, { ...fieldsOf(node), parentId: n === 0 ? null : n - 1 }]),
+  );
 }
 
 function toMessage(
