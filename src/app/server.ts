@@ -117,6 +117,7 @@ export class HttpServer {
           transfer: parts.transfer,
           admit: (socket) => this.#connections.admit(socket),
           calls: mcp.registry.activity,
+          tasks: mcp.tasks,
           connected: (owner, limit) => storage.clients.connected(owner, limit),
           audit: (limit) => storage.audit.list(limit),
           address: (c) =>

@@ -15,6 +15,7 @@ import type { AuthorizationServer } from "../oauth/authorization-server.ts";
 import type { Grants } from "../oauth/grants.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
+import type { Tasks } from "../tasks/tasks.ts";
 import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { CallActivity } from "../tools/call-activity.ts";
@@ -58,6 +59,7 @@ export interface ConsoleOptions {
   imports: Imports;
   /** Calls of tools in this process. */
   calls: CallActivity;
+  tasks: Tasks;
   /** The clients that are connected now: see `ClientStore`. */
   connected: ClientStore["connected"];
   health: Health;

@@ -1,9 +1,10 @@
-// What programs do now: running calls, the last calls, connected programs. The operator sees everybody's, and the audit.
+// What programs do now: running calls, tasks, the last calls, connected programs. The operator sees everybody's, and the audit.
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import { may, type Principal } from "../../auth/principal.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { ConnectedClient } from "../../sessions/store.ts";
+import { hasEnded, type Task } from "../../tasks/task.ts";
 import type { CallRecord, EndedCall, RunningCall } from "../../tools/call-activity.ts";
 import {
   checkMayWrite,
@@ -19,12 +20,14 @@ const MOST = 25;
 
 export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   const { calls } = options;
+  taskRoutes(app, options);
   app.get("/activity", async (c) => {
     const principal = c.get("principal");
     const isOperator = may(principal, "admin");
-    const [clients, audit] = await Promise.all([
+    const [clients, audit, tasks] = await Promise.all([
       options.connected(isOperator ? undefined : principal.id, MOST),
       isOperator ? options.audit(MOST) : [],
+      options.tasks.list({ owner: isOperator ? undefined : principal.id, limit: MOST }),
     ]);
     const view: ActivityView = {
       isOperator,
@@ -45,8 +48,8 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
             hx-select="#activity"
             hx-swap="outerHTML"
           >
-            ${runningView(c, view)} ${endedView(view)} ${clientView(view, clients)}
-            ${isOperator ? auditView(view, audit) : ""}
+            ${runningView(c, view)} ${taskView(c, view, tasks)} ${endedView(view)}
+            ${clientView(view, clients)} ${isOperator ? auditView(view, audit) : ""}
           </div>`,
       }),
     );
@@ -59,6 +62,18 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
     if (call === undefined || !isSeenBy(principal)(call))
       throw new AppError("not_found", "This call has ended, or runs in another process.");
     calls.stop(id);
+    return c.redirect("/console/activity", 303);
+  });
+}
+
+/** To be called by `activityRoutes`. */
+function taskRoutes(app: Hono<ConsoleEnv>, { tasks }: ConsoleOptions): void {
+  app.post("/activity/tasks/:id/cancel", async (c) => {
+    const [principal, id] = [c.get("principal"), c.req.param("id")];
+    checkMayWrite(c);
+    const owner = may(principal, "admin") ? undefined : principal.id;
+    if ((await tasks.cancel(id, owner)) === undefined)
+      throw new AppError("not_found", "This task is no longer there.");
     return c.redirect("/console/activity", 303);
   });
 }
@@ -100,6 +115,41 @@ const runningView = (c: ConsoleContext, view: ActivityView): Html =>
           )
     }
     ${view.running.length > MOST ? html`<p class="soft">… and ${view.running.length - MOST} older ones</p>` : ""}`;
+
+const taskView = (c: ConsoleContext, view: ActivityView, tasks: readonly Task[]): Html =>
+  html`<h2>Tasks</h2>
+    ${
+      tasks.length === 0
+        ? html`<p class="empty">No call has become a task.</p>`
+        : table(
+            "Tasks",
+            ["Tool", ...(view.isOperator ? ["Of"] : []), "Begun", "Status", ""],
+            tasks.map((task) => [
+              task.tool,
+              ...(view.isOperator ? [task.owner] : []),
+              when(task.createdAt, view.now),
+              // What a task says may quote what was sent: it is its owner's alone.
+              task.statusMessage === null || task.owner !== view.principal.id
+                ? STATUS[task.status]
+                : html`${STATUS[task.status]} <span class="soft">${task.statusMessage}</span>`,
+              hasEnded(task)
+                ? ""
+                : html`<form method="post" action="/console/activity/tasks/${task.id}/cancel">
+                    ${tokenInput(c)}<button class="quiet" aria-label="Cancel ${task.tool}">
+                      Cancel
+                    </button>
+                  </form>`,
+            ]),
+          )
+    }`;
+
+const STATUS: Readonly<Record<Task["status"], string>> = {
+  working: "working",
+  input_required: "waits for an answer",
+  completed: "completed",
+  failed: "failed",
+  cancelled: "cancelled",
+};
 
 const endedView = (view: ActivityView): Html =>
   html`<h2>Last calls</h2>
