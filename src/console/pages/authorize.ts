@@ -185,7 +185,7 @@ export async function refusedPage(
   back?: URL,
 ): Promise<void> {
   const body = html`<div class="card">
-    <p>The program's request to sign in cannot be answered: ${reason}.</p>
+    <p>The program's request to sign in cannot be answered: ${reason.replace(/\.$/, "")}.</p>
     <p>
       Begin again in that program. If it says the same, remove this server there and add it again.
     </p>
