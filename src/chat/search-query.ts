@@ -29,11 +29,11 @@ const QUOTES = /[“”„‟«»]/g;
 export function parseQuery(query: string, more: SearchArguments = {}): SearchQuery {
   const parsed = new Parts(query.replaceAll(QUOTES, '"'));
   const { phrases, excluded, filters } = parsed;
-  excluded.push(...(more.exclude ?? []));
-  if (more.title !== undefined) parsed.title.push(more.title);
+  excluded.push(...(more.exclude ?? []).filter(hasWords));
+  if (more.title?.trim()) parsed.title.push(more.title);
   if (more.role !== undefined) filters.role = more.role;
-  if (more.after !== undefined) filters.since = timeOf("after", more.after);
-  if (more.before !== undefined) filters.until = timeOf("before", more.before);
+  if (more.after?.trim()) filters.since = timeOf("after", more.after);
+  if (more.before?.trim()) filters.until = timeOf("before", more.before);
   if (parsed.title.length > 0) filters.title = parsed.title;
   const isEmpty = !hasWords(parsed.text) && phrases.length === 0;
   // With nothing to search for, an exclusion has nothing to exclude from.

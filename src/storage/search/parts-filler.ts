@@ -8,7 +8,7 @@ const STEP = 100;
 /** Maximum number of messages that one search waits for. */
 const MAX_AWAITED = 4_000;
 /** Part of the time that other calls have meanwhile: as many times that of a step. */
-const PAUSES = 3;
+const PAUSES = 15;
 
 /** Fills in at most so many messages, the newest first; resolves to their number. Several processes may do it at once. */
 export type Fill = (limit: number) => Promise<number>;
@@ -17,7 +17,7 @@ export class PartsFiller {
   readonly #fill: Fill;
   readonly #timer: NodeJS.Timeout;
   #work: Promise<void> | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(fill: Fill) {
     this.#fill = fill;
@@ -27,21 +27,23 @@ export class PartsFiller {
 
   /** For a search: waits until the newest messages are in the index. */
   async catchUp(): Promise<void> {
-    for (let count = 0; count < MAX_AWAITED && !this.#closed; count += STEP)
+    for (let count = 0; count < MAX_AWAITED && !this.#closing.signal.aborted; count += STEP)
       if ((await this.#step()) === 0) return;
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     clearInterval(this.#timer);
     await this.#work;
   }
 
   async #fillAll(): Promise<void> {
-    while (!this.#closed) {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
       const began = performance.now();
       if ((await this.#step()) === 0) break;
-      await sleep(PAUSES * (performance.now() - began), undefined, { ref: false });
+      const pauseMs = PAUSES * (performance.now() - began);
+      await sleep(pauseMs, undefined, { ref: false, signal }).catch(() => undefined);
     }
     this.#work = undefined;
   }
