@@ -28,7 +28,7 @@ export interface ToolSpec<
   Input extends ObjectSchema,
   Policy extends SessionPolicy,
   Output extends ObjectSchema | undefined = undefined,
-  Task extends TaskChoice<OutputOf<Input>> | undefined = undefined,
+  Task extends TaskMode | undefined = undefined,
 > {
   name: string;
   title?: string;
@@ -69,7 +69,7 @@ export interface ToolSpec<
    * Makes a call a task, which outlives its request and the process. `required`: always; `optional`: where the caller can take
    * one, or the call takes longer than the setting `task-after`; may depend on the arguments.
    */
-  task?: Task;
+  task?: Task | ((input: OutputOf<Input>) => TaskMode | undefined);
   /** Runs before a task begins. A question that it returns (`inputRequired(…)`) is asked first, and its answers go on. */
   prepare?(
     context: ToolContext<OutputOf<Input>, Policy>,
@@ -79,13 +79,14 @@ export interface ToolSpec<
     | void
     | Promise<InputRequiredResult | CallToolResult | void>;
   handler(
-    context: ToolContext<OutputOf<Input>, Policy> &
-      (Task extends undefined ? unknown : { task: TaskHandle }),
+    context: ToolContext<OutputOf<Input>, Policy> & TaskArgument<Task>,
   ): ToolResult<Output> | Promise<ToolResult<Output>>;
 }
 
-/** A tool's choice of tasks; undefined from its function means that this call is none. */
-export type TaskChoice<Input> = TaskMode | ((input: Input) => TaskMode | undefined);
+/** The argument `task`: undefined in a call that is none. */
+type TaskArgument<Task> = Task extends TaskMode
+  ? { task: TaskHandle }
+  : { task?: TaskHandle | undefined };
 
 /** A tool that is ready for registration. */
 export interface Tool {
@@ -120,7 +121,7 @@ export function defineTool<
   Input extends ObjectSchema = z.ZodObject<Record<never, never>>,
   Policy extends SessionPolicy = "required",
   Output extends ObjectSchema | undefined = undefined,
-  Task extends TaskChoice<OutputOf<Input>> | undefined = undefined,
+  Task extends TaskMode | undefined = undefined,
 >(spec: ToolSpec<Input, Policy, Output, Task>): Tool {
   const { wire, headers, input, output, response, scope, toolset, ...more } = readDefinition(spec);
   const { timeoutMs, frees, deletesSession, session, handler, task, prepare } = more;

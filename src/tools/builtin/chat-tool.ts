@@ -5,6 +5,7 @@ import { type CallToolResult, inputRequired, inputResponse } from "@modelcontext
 import { z } from "zod";
 import type { Again } from "../../chat/ask.ts";
 import type { Answered } from "../../chat/chat.ts";
+import type { TaskHandle } from "../../tasks/run.ts";
 import { optionalText } from "../arguments.ts";
 import { requestKey } from "../request-key.ts";
 import type { ToolContext } from "../session/context.ts";
@@ -60,10 +61,15 @@ export function chatTools(models: readonly string[] = []): Tool[] {
       input: z.strictObject({
         prompt: z.string().describe("What to say to the model."),
         ...manner(models),
+        background: z
+          .boolean()
+          .optional()
+          .describe("True to answer as a task, which outlives this call (toolset `tasks`)."),
       }),
       output,
       annotations,
       session: "created",
+      task: ({ background }) => (background === true ? "optional" : undefined),
       handler: (context) => answer(context, context.input),
     }),
 
@@ -90,13 +96,14 @@ interface Asked {
   temperature?: number | undefined;
   max_tokens?: number | undefined;
   request_key?: string | undefined;
+  background?: boolean | undefined;
 }
 
 /** The part of the context that both tools use. */
 type Context = Pick<
   ToolContext<unknown>,
   "session" | "signal" | "progress" | "client" | "inputResponses" | "requestState"
->;
+> & { task?: TaskHandle | undefined };
 
 /** The state between a call's two rounds. It ties the client's one answer to the question that was asked. */
 interface Round {
@@ -105,8 +112,11 @@ interface Round {
 }
 
 async function answer(context: Context, input: Asked, retry = false) {
-  const { session, signal, progress, inputResponses } = context;
-  const { max_tokens: maxTokens, request_key: requestKey, ...asked } = input;
+  const { session, signal, progress, inputResponses, task } = context;
+  const { background: _, max_tokens: maxTokens, request_key: key, ...asked } = input;
+  // Under one key, a later run of the task goes on with the same question.
+  const requestKey = key ?? task?.id;
+  await task?.checkpoint(true);
   const state = context.requestState<string>();
   const round = state === undefined ? undefined : (JSON.parse(state) as Round);
   const again = round?.again ?? (retry ? await lastQuestion(session) : undefined);
