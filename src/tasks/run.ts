@@ -101,6 +101,7 @@ export class TaskRun implements TaskHandle {
   #isLeaving = false;
   #isCancelled = false;
   #progressAt = -Infinity;
+  #heed: NodeJS.Timeout | undefined;
 
   constructor(task: ClaimedTask, parts: { store: TaskStore; news: TaskNews; clock: Clock }) {
     const { claim, checkpoint, steps, sessionId } = task;
@@ -143,7 +144,8 @@ export class TaskRun implements TaskHandle {
   /** Ends the run with the process, also if the handler does not heed its signal. */
   stop(reason: Error): void {
     this.#abort.abort(reason);
-    setTimeout(() => this.#left.reject(reason), HEED_MS).unref();
+    // Not unref'd: nothing else keeps the process until the task is left.
+    this.#heed = setTimeout(() => this.#left.reject(reason), HEED_MS);
   }
 
   /** Ends a run that has lost its task. */
@@ -163,6 +165,7 @@ export class TaskRun implements TaskHandle {
         return this.#over ? await never() : value;
       } finally {
         this.#isSettled = true; // a question that it did not wait for keeps nothing up
+        clearTimeout(this.#heed);
       }
     };
     return Promise.race([settled(), this.#left.promise]);

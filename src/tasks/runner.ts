@@ -1,6 +1,5 @@
 // Runs tasks: those that this process begins, those that are due, and those that a dead process has left. One timer wakes it
 // for the next task that is due, however many wait.
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../lib/clock.ts";
 import { AppError, interruptedError } from "../lib/errors.ts";
 import { rpcErrorOf } from "../protocol/errors.ts";
@@ -142,8 +141,10 @@ export class TaskRunner {
     await this.#looking;
     const running = [...this.#running.values()];
     const alone = running.filter(({ resumes }) => !resumes());
-    const ended = Promise.allSettled(alone.map(({ done }) => done));
-    if (alone.length > 0) await Promise.race([ended, sleep(graceMs, undefined, { ref: false })]);
+    await settledWithin(
+      alone.map(({ done }) => done),
+      graceMs,
+    );
     for (const { run } of running) run.stop(stopping());
     await Promise.allSettled(running.map(({ done }) => done));
   }
@@ -235,6 +236,15 @@ export class TaskRunner {
       return undefined;
     }
   }
+}
+
+/** Resolves when all have settled, or the time is over. */
+async function settledWithin(all: readonly Promise<void>[], ms: number): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  // Not unref'd: at a stop nothing else keeps the process, which would end in the middle of it.
+  const timer = setTimeout(over.resolve, ms);
+  await Promise.race([Promise.allSettled(all), over.promise]);
+  clearTimeout(timer);
 }
 
 const interrupted = (): TaskEnd => {

@@ -8,7 +8,22 @@ import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { startServer, TASKS } from "../support/process.ts";
+import { rows } from "../support/rows.ts";
 import { accept, DONE, SOON, taskClient } from "../support/tasks.ts";
+import { toolFolder } from "../support/tool-folder.ts";
+
+/** The source of a tool that works until it is told to stop. */
+const HEEDS = `
+import { once } from "node:events";
+import { defineTool } from "holdfast";
+export default defineTool({
+  ...{ name: "heeds", description: "Heeds its signal.", task: "required", session: "none" },
+  async handler({ signal }) {
+    await once(signal, "abort");
+    throw signal.reason;
+  },
+});
+`;
 
 describe("a task over restarts", () => {
   it("goes on from its last step, tries a failed one again, and keeps its checkpoint", async () => {
@@ -88,6 +103,17 @@ describe("a task over restarts", () => {
       error: { code: -32603, data: { interrupted: true } },
     });
     expect(runs.filter((name) => name === "once")).toHaveLength(1);
+  });
+
+  it("does not end the process in the middle of its stop", async () => {
+    const folder = temporaryFolder();
+    const args = ["--tools", toolFolder({ "heeds.ts": HEEDS }), "--shutdown-grace", "300ms"];
+    const server = await startServer({ folder, args });
+    await taskClient(server.url).begin("heeds");
+    expect(await server.stop()).toBe(0);
+    expect(rows(folder, "SELECT status, error FROM tasks")).toEqual([
+      { status: "failed", error: expect.stringContaining('"interrupted":true') },
+    ]);
   });
 
   it("whose process is killed goes on in the next, or has failed as interrupted", async () => {
