@@ -93,6 +93,12 @@ const ROWS: CallRow[] = [
     connections: 1,
   },
   {
+    what: "2026 echo as a task, stored and waited for / as a plain call",
+    ours: holdfast(modern("echo_task", ECHO)),
+    theirs: holdfast(modern("echo", ECHO)),
+    connections: 16,
+  },
+  {
     what: "2025 call with 20 progress events, stored / the SDK, events in memory",
     ours: holdfast(legacy(...STEPS)),
     theirs: sdkSessions(legacy(...STEPS), "sse"),

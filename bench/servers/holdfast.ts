@@ -1,4 +1,4 @@
-// Holdfast as it ships, with the benchmark's two tools that it lacks. Arguments: the data folder or the address of a database,
+// Holdfast as it ships, with the benchmark's three tools that it lacks. Arguments: the data folder or the address of a database,
 // the durability, and the maximum age of sessions if some shall expire.
 import { z } from "zod";
 import { createHoldfast, defineTool } from "../../src/index.ts";
@@ -25,6 +25,17 @@ const steps = defineTool({
   },
 });
 
+/** The same work as `echo`, as a task that its caller waits for. */
+const echoTask = defineTool({
+  name: "echo_task",
+  description: "Echo",
+  input: z.object({ text: z.string() }),
+  session: "optional",
+  response: "json",
+  task: "optional",
+  handler: ({ input }) => input.text,
+});
+
 const config = {
   ...(place!.startsWith("postgres://") ? { "database-url": place! } : { "data-dir": place! }),
   ...{ durability, port: 0, "log-level": "error" },
@@ -33,5 +44,5 @@ const config = {
   // Clean up every second: sessions that the previous run has kept wait for one interval.
   ...(maxAge !== "never" && { "cleanup-interval": "1s" }),
 };
-const { url } = await createHoldfast({ tools: [echo, steps], config }).run("http");
+const { url } = await createHoldfast({ tools: [echo, steps, echoTask], config }).run("http");
 process.stdout.write(`listens on ${url}\n`);
