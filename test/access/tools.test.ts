@@ -33,10 +33,11 @@ const TOOLS: Record<string, { needs: "read" | "write" | "own"; args?: object }> 
   chat: { needs: "write", args: { prompt: "changed" } },
   chat_retry: { needs: "write", args: { prompt: "changed" } },
 };
-/** These name no session to work in, or make another one: access-sharing, consent, branches and chatgpt have them. */
+/** These name no session to work in, or make another one: access-sharing, consent, branches, chatgpt and tasks have them. */
 const ELSEWHERE = [
   ...["session_open", "session_list", "session_fork", "search", "fetch"],
   ...["session_accept", "session_leave"],
+  ...["task_list", "task_get", "task_answer", "task_cancel"],
 ];
 
 type Outcome = "done" | "forbidden" | "not_found" | "insufficient_scope" | "unauthorized";
