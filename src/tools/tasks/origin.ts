@@ -1,5 +1,5 @@
 // What a task keeps of the call that began it, so that a later run, in another process, acts for the same caller.
-import { LOCAL, type Principal, type Scope } from "../../auth/principal.ts";
+import { type Credentials, LOCAL, type Principal, type Scope } from "../../auth/principal.ts";
 import type { CallingProgram } from "../../definitions/request.ts";
 import type { Caller, SessionTarget } from "../../sessions/session.ts";
 import type { CallChannel } from "../session/context.ts";
@@ -7,8 +7,8 @@ import type { CallChannel } from "../session/context.ts";
 export interface Origin {
   /** Null for an owner's rights. */
   scope: Scope | null;
-  /** Null without authentication. */
-  credentials: { id: string; key?: string } | null;
+  /** Null without authentication. Not the expiry of a token: the program renews it, and the work was allowed. */
+  credentials: Omit<Credentials, "until"> | null;
   target: SessionTarget | null;
   /** The id of the session that the task may have to open. */
   newSessionId: string;
@@ -25,19 +25,16 @@ export const originOf = (
   newSessionId: string,
 ): Origin => ({
   scope: principal.scope ?? null,
-  // Not the expiry of a token: the program renews it, and the work was allowed.
-  credentials: principal.credentials
-    ? {
-        id: principal.credentials.id,
-        ...(principal.credentials.key !== undefined && { key: principal.credentials.key }),
-      }
-    : null,
+  credentials: principal.credentials ? lasting(principal.credentials) : null,
   target: target ?? null,
   newSessionId,
   client: client ?? null,
   meta: request.meta,
   inputResponses: inputResponses ?? null,
 });
+
+const lasting = ({ until: _, ...credentials }: Credentials): Omit<Credentials, "until"> =>
+  credentials;
 
 export const principalOf = (owner: string, { scope, credentials }: Origin): Principal =>
   owner === LOCAL.id && scope === null && credentials === null
