@@ -2,10 +2,11 @@
 // of doing it again. A handler that waits is not kept: its promise is dropped, and the handler runs anew when the answer or
 // the time has come. So a task that waits costs its rows and nothing else.
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ElicitResult, InputRequest } from "@modelcontextprotocol/server";
+import { type ElicitResult, type InputRequest, ProtocolError } from "@modelcontextprotocol/server";
 import type { Clock } from "../lib/clock.ts";
-import { AppError } from "../lib/errors.ts";
+import { AppError, type ErrorCode } from "../lib/errors.ts";
 import { shortened } from "../lib/text/text.ts";
+import { redact } from "../telemetry/redact.ts";
 import type { TaskNews } from "./news.ts";
 import { type Claim, type ClaimedTask, DUE, type Step, type TaskStore } from "./store.ts";
 
@@ -227,21 +228,42 @@ export class TaskRun implements TaskHandle {
     const known = this.#take(name, "do");
     if (known?.result != null) return JSON.parse(known.result) as T;
     const failures = known?.failures ?? 0;
-    const due = known?.request == null ? 0 : Number(known.request);
-    if (due > this.#parts.clock.now()) return this.#wait(due);
+    const noted = known?.request == null ? 0 : (JSON.parse(known.request) as number | Failure);
+    if (typeof noted === "object") throw errorOf(noted);
+    if (noted > this.#parts.clock.now()) return this.#wait(noted);
     const context = { key: `${this.id}/${name}`, attempt: failures + 1, signal: this.signal };
+    const done = await this.#attempt(() => work(context));
+    if ("error" in done) {
+      if (this.signal.aborted) throw done.error;
+      if (failures < retries) return this.#again(name, failures + 1, backoffMs * 2 ** failures);
+      return this.#fail(name, failures + 1, done.error);
+    }
+    let result: string;
+    try {
+      result = jsonOf(done.value, `step ${name}`);
+    } catch (error) {
+      return this.#fail(name, failures + 1, error);
+    }
+    await this.#record([{ kind: "do", name, result, failures }]);
+    return JSON.parse(result) as T;
+  }
+
+  /** The work alone: a fault in its recording does not repeat it. */
+  async #attempt<T>(work: () => T | Promise<T>): Promise<{ value: T } | { error: unknown }> {
     this.#busy += 1;
     try {
-      const value = await work(context);
-      const result = jsonOf(value, `step ${name}`);
-      await this.#record([{ kind: "do", name, result, failures }]);
-      return JSON.parse(result) as T;
+      return { value: await work() };
     } catch (error) {
-      if (this.signal.aborted || failures >= retries) throw error;
+      return { error };
     } finally {
       this.#done();
     }
-    return this.#again(name, failures + 1, backoffMs * 2 ** failures);
+  }
+
+  /** Notes the last failure of work, which later runs throw again. */
+  async #fail(name: string, failures: number, error: unknown): Promise<never> {
+    await this.#record([{ kind: "do", name, request: failureText(error), result: null, failures }]);
+    throw error;
   }
 
   /** Answers and state of the earlier rounds of a handler that returns its questions. */
@@ -371,6 +393,33 @@ export class TaskRun implements TaskHandle {
 }
 
 const never = (): Promise<never> => new Promise<never>(() => undefined);
+
+/** The last failure of work, as it is recorded. */
+interface Failure {
+  name: string;
+  message: string;
+  code?: string | number;
+  hint?: string;
+}
+
+function failureText(thrown: unknown): string {
+  const { name, message, code, hint } = (thrown instanceof Error ? thrown : {}) as Partial<Failure>;
+  const failure: Failure = {
+    name: shortened(name ?? "Error", MAX_NAME_BYTES),
+    message: shortened(redact(message ?? String(thrown)), MAX_STATUS_BYTES),
+    ...((typeof code === "string" || typeof code === "number") && { code }),
+    ...(typeof hint === "string" && { hint }),
+  };
+  return JSON.stringify(failure);
+}
+
+function errorOf({ name, message, code, hint }: Failure): Error {
+  if (name === "AppError")
+    return new AppError(code as ErrorCode, message, { ...(hint !== undefined && { hint }) });
+  return typeof code === "number" && name === "ProtocolError"
+    ? new ProtocolError(code, message)
+    : Object.assign(new Error(message), { name, ...(code !== undefined && { code }) });
+}
 
 /** @throws TypeError for a value that JSON cannot hold */
 function jsonOf(value: unknown, what: string): string {

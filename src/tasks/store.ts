@@ -42,7 +42,7 @@ export interface Step {
   /** `do`: a piece of work. `ask`: a question. `sleep`: until the time in `result`. */
   kind: "do" | "ask" | "sleep";
   name: string;
-  /** The question, as JSON text; of work that has failed, the time of its next attempt. */
+  /** JSON text: the question; of work that has failed, the time of its next attempt, or its last error. */
   request?: string | null;
   /** JSON text of the result or the answer; null for work that has failed so far, and for a question without an answer. */
   result: string | null;

@@ -68,6 +68,40 @@ describe("a task over restarts", () => {
     ]);
   });
 
+  it("does failed work no further, and does none twice because its result cannot be kept", async () => {
+    const log: string[] = [];
+    const tool = defineTool({
+      ...{ name: "fails", description: "Fails.", task: "required", session: "none" },
+      async handler({ task }) {
+        const attempt = (name: string, work: () => unknown, retries = 0) =>
+          task
+            .step(name, work, { retries, backoffMs: 0 })
+            .catch((error: unknown) => log.push(`${name}: ${String(error)}`));
+        await attempt("broken", () => {
+          log.push("breaks");
+          throw Object.assign(new RangeError("It is broken."), { code: "E_BROKEN" });
+        });
+        await attempt("odd", () => log.push("works") && 1n, 3);
+        await task.ask(
+          "sure",
+          inputRequired.elicit({ message: "?", requestedSchema: z.object({}) }),
+        );
+        return "done";
+      },
+    });
+    const client = taskClient((await serveHere({ tools: [tool] })).url);
+    const id = await client.begin("fails");
+    await client.until(id, "input_required");
+    const failures = [...log];
+    expect(failures).toEqual([
+      ...["breaks", "broken: RangeError: It is broken."],
+      ...["works", expect.stringMatching(/^odd: TypeError: /)],
+    ]);
+    await client.answer(id, { sure: accept({}) });
+    expect(await client.until(id, ...DONE)).toMatchObject({ status: "completed" });
+    expect(log).toEqual([...failures, failures[1], failures[3]]);
+  });
+
   it("that runs at a stop is left to the next start if it can go on, and is else interrupted", async () => {
     const runs: string[] = [];
     const waits = (name: string, more: object = {}) =>
