@@ -18,6 +18,8 @@ import type { Task } from "./task.ts";
 
 /** Tasks that run in one process at a time; further ones wait. */
 const MAX_RUNNING = 100;
+/** Time before the next look after an error, in milliseconds. */
+const RETRY_MS = 1_000;
 /** Maximum delay of a timer in Node. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -107,8 +109,7 @@ export class TaskRunner {
       this.#looksAgain = true;
       return this.#looking;
     }
-    this.#looking = this.#lookUntilQuiet().finally(() => (this.#looking = undefined));
-    return this.#looking;
+    return (this.#looking = this.#lookUntilQuiet());
   }
 
   /** Ends the runs of tasks that other processes have taken over, and of those that somebody wants cancelled. */
@@ -163,15 +164,19 @@ export class TaskRunner {
   }
 
   async #lookUntilQuiet(): Promise<void> {
-    do {
-      this.#looksAgain = false;
-      try {
-        await this.#take();
-      } catch (error) {
-        this.#parts.onError(error);
-        this.#wakeIn(1_000);
-      }
-    } while (this.#looksAgain && !this.#closed);
+    try {
+      do {
+        this.#looksAgain = false;
+        try {
+          await this.#take();
+        } catch (error) {
+          this.#wakeIn(RETRY_MS);
+          this.#parts.onError(error);
+        }
+      } while (this.#looksAgain && !this.#closed);
+    } finally {
+      this.#looking = undefined; // not later: a call in between would wait for a look that has ended
+    }
   }
 
   async #take(): Promise<void> {
@@ -185,7 +190,6 @@ export class TaskRunner {
       return;
     }
     for (const task of claimed) this.#start(task);
-    if (claimed.length === free) return;
     const next = await store.nextDue(this.#claimant);
     clearTimeout(this.#timer);
     if (next !== undefined) this.#wakeIn(next - clock.now());

@@ -4,6 +4,9 @@ import { type Task, hasEnded } from "../../tasks/task.ts";
 import type { Tasks } from "../../tasks/tasks.ts";
 import { detailedTask } from "../../tools/tasks/wire.ts";
 
+/** Time before the next look after an error, in milliseconds. */
+const RETRY_MS = 1_000;
+
 export class TaskFeed implements Disposable {
   readonly #tasks: Tasks;
   readonly #owner: string;
@@ -12,6 +15,7 @@ export class TaskFeed implements Disposable {
   /** Revision that was told last, by task. */
   readonly #told: Map<string, number>;
   #watch: Disposable | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #looking = false;
   #looksAgain = false;
 
@@ -39,23 +43,29 @@ export class TaskFeed implements Disposable {
   [Symbol.dispose](): void {
     this.#watch?.[Symbol.dispose]();
     this.#told.clear();
+    clearTimeout(this.#timer);
   }
 
   #look(): void {
     this.#looksAgain = true;
-    if (this.#looking) return;
-    this.#looking = true;
-    void this.#lookUntilQuiet()
-      .catch(this.#onError)
-      .finally(() => (this.#looking = false));
+    if (!this.#looking) void this.#lookUntilQuiet();
   }
 
   async #lookUntilQuiet(): Promise<void> {
-    while (this.#looksAgain) {
-      this.#looksAgain = false;
-      const revisions = await this.#tasks.revisions([...this.#told.keys()]);
-      for (const [id, revision] of revisions)
-        if (revision > (this.#told.get(id) ?? Infinity)) await this.#show(id);
+    this.#looking = true;
+    clearTimeout(this.#timer);
+    try {
+      while (this.#looksAgain) {
+        this.#looksAgain = false;
+        const revisions = await this.#tasks.revisions([...this.#told.keys()]);
+        for (const [id, revision] of revisions)
+          if (revision > (this.#told.get(id) ?? Infinity)) await this.#show(id);
+      }
+    } catch (error) {
+      this.#onError(error);
+      if (this.#told.size > 0) this.#timer = setTimeout(() => this.#look(), RETRY_MS).unref();
+    } finally {
+      this.#looking = false; // not later: a change in between would be missed
     }
   }
 
