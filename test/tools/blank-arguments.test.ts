@@ -33,8 +33,8 @@ describe("a blank optional argument", () => {
       const optional = Object.keys(properties as object).filter(
         (key) => !(required as string[]).includes(key),
       );
-      // One comes at the end; of the other, whoever gives no session has none to leave.
-      if (["session_delete", "session_leave"].includes(name as string)) continue;
+      // One comes at the end; whoever gives no session has none to leave; no task has asked anything.
+      if (["session_delete", "session_leave", "task_answer"].includes(name as string)) continue;
       if (optional.length === 0) continue;
       for (const [era, call] of Object.entries(eras)) {
         for (const blank of [null, ""]) {

@@ -44,15 +44,11 @@ export function searchTool(): Tool {
         .default("")
         .describe('Words or a question. "a phrase" must be there as it is, -word must not.'),
       scope: z.enum(["session", "all"]).default("session"),
-      role: z.enum(ROLES).optional().describe("Only messages of this role."),
-      after: z.string().optional().describe("Only messages since a day or time: 2026-03-31."),
-      before: z.string().optional().describe("Only messages before a day or time."),
-      title: z.string().optional().describe("Only in sessions with this in their title."),
-      exclude: z
-        .array(z.string())
-        .max(MAX_EXCLUDED)
-        .optional()
-        .describe("Words and phrases that a message must not have."),
+      role: z.enum(ROLES).optional(),
+      after: z.string().optional().describe("A day or time: 2026-03-31."),
+      before: z.string().optional(),
+      title: z.string().optional(),
+      exclude: z.array(z.string()).max(MAX_EXCLUDED).optional(),
       limit: z.int().min(1).max(50).default(10),
     }),
     output: z.object({

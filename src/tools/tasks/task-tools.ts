@@ -1,5 +1,6 @@
 // Tools for tasks, for programs that do not know the extension: the owner of a task looks, answers and cancels.
 import { z } from "zod";
+import { jsonResult } from "../../definitions/json-schema.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { decodeCursor, encodeCursor } from "../../lib/cursor.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -95,8 +96,8 @@ function readingTools(tasks: Tasks): Tool[] {
         progress: z.number().nullable(),
         progress_total: z.number().nullable(),
         questions: z.array(question),
-        result: z.unknown().optional(),
-        error: z.unknown().optional(),
+        result: jsonResult().optional(),
+        error: jsonResult().optional(),
       }),
       annotations: READS,
       async handler({ input, principal }) {
