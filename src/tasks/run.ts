@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ElicitResult, type InputRequest, ProtocolError } from "@modelcontextprotocol/server";
 import type { Clock } from "../lib/clock.ts";
 import { AppError, type ErrorCode } from "../lib/errors.ts";
-import { shortened } from "../lib/text/text.ts";
+import { checkText, shortened } from "../lib/text/text.ts";
 import { redact } from "../telemetry/redact.ts";
 import type { TaskNews } from "./news.ts";
 import { type Claim, type ClaimedTask, DUE, type Step, type TaskStore } from "./store.ts";
@@ -60,6 +60,8 @@ export class RunLeft extends Error {}
 const HEED_MS = 200;
 const MAX_STATUS_BYTES = 1_000;
 const MAX_NAME_BYTES = 200;
+/** Of one result, question or checkpoint. */
+const MAX_VALUE_BYTES = 1_000_000;
 const MAX_STEPS = 10_000;
 /** Between two stored reports of progress, in milliseconds. */
 const PROGRESS_MS = 500;
@@ -291,7 +293,12 @@ export class TaskRun implements TaskHandle {
       return { kind: "ask", name, request, result: null, failures: 0 };
     });
     const rounds: Rounds = { asked: Object.fromEntries(asked), state: state ?? null, n };
-    const note: Step = { kind: "do", name: ROUNDS, result: JSON.stringify(rounds), failures: 0 };
+    const note: Step = {
+      kind: "do",
+      name: ROUNDS,
+      result: jsonOf(rounds, "requestState"),
+      failures: 0,
+    };
     await this.#record([note, ...questions], { isSeen: true });
     return this.within(() => this.#wait(null));
   }
@@ -421,9 +428,11 @@ function errorOf({ name, message, code, hint }: Failure): Error {
     : Object.assign(new Error(message), { name, ...(code !== undefined && { code }) });
 }
 
-/** @throws TypeError for a value that JSON cannot hold */
+/** @throws TypeError for a value that JSON cannot hold; AppError `invalid` for one that is too large */
 function jsonOf(value: unknown, what: string): string {
   const text = JSON.stringify(value ?? null) as string | undefined;
-  if (text !== undefined) return text;
-  throw new TypeError(`task: ${what}: expected JSON, received ${typeof value}.`);
+  if (text === undefined)
+    throw new TypeError(`task: ${what}: expected JSON, received ${typeof value}.`);
+  checkText(`task: ${what}`, text, MAX_VALUE_BYTES);
+  return text;
 }

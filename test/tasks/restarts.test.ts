@@ -82,6 +82,8 @@ describe("a task over restarts", () => {
           throw Object.assign(new RangeError("It is broken."), { code: "E_BROKEN" });
         });
         await attempt("odd", () => log.push("works") && 1n, 3);
+        await attempt("big", () => log.push("fills") && "x".repeat(1_000_000), 3);
+        await expect(task.checkpoint("x".repeat(1_000_000))).rejects.toThrow(/at most 1000000/);
         await task.ask(
           "sure",
           inputRequired.elicit({ message: "?", requestedSchema: z.object({}) }),
@@ -96,10 +98,11 @@ describe("a task over restarts", () => {
     expect(failures).toEqual([
       ...["breaks", "broken: RangeError: It is broken."],
       ...["works", expect.stringMatching(/^odd: TypeError: /)],
+      ...["fills", expect.stringMatching(/^big: AppError: .* at most 1000000 are stored/)],
     ]);
     await client.answer(id, { sure: accept({}) });
     expect(await client.until(id, ...DONE)).toMatchObject({ status: "completed" });
-    expect(log).toEqual([...failures, failures[1], failures[3]]);
+    expect(log).toEqual([...failures, failures[1], failures[3], failures[5]]);
   });
 
   it("that runs at a stop is left to the next start if it can go on, and is else interrupted", async () => {

@@ -31,9 +31,12 @@ export const taskAlive: SQL = sql`(tasks.expires_at is null or tasks.expires_at 
 
 export const taskExpired: SQL = sql`tasks.expires_at <= ${placeholder("passed")}`;
 
+/** A question without an answer. */
+export const openQuestion: SQL = sql`task_steps.kind = 'ask' and task_steps.result is null`;
+
 /** The status of a task that has not ended. */
 export const openStatus: SQL<TaskStatus> = sql`case when exists (select 1 from task_steps
-    where task_steps.task_id = tasks.id and task_steps.kind = 'ask' and task_steps.result is null)
+    where task_steps.task_id = tasks.id and ${openQuestion})
   then 'input_required' else 'working' end`;
 
 export const answeredCount: SQL<number> = sql`(select count(*) from task_steps
@@ -73,14 +76,15 @@ export const taskOf = (row: TaskRow): Task => ({
   expiresAt: row.expiresAt,
 });
 
-/** `steps`: in their order. */
-export const viewOf = (row: TaskRow, steps: readonly StepRow[]): TaskView => ({
+/** `questions`: without an answer, in their order. */
+export const viewOf = (
+  row: TaskRow,
+  questions: readonly Pick<StepRow, "name" | "request">[],
+): TaskView => ({
   ...taskOf(row),
   arguments: row.arguments,
   questions: Object.fromEntries(
-    steps
-      .filter(({ kind, result }) => kind === "ask" && result === null)
-      .map(({ name, request }) => [name, JSON.parse(request!) as unknown]),
+    questions.map(({ name, request }) => [name, JSON.parse(request!) as unknown]),
   ),
   ...(row.result !== null && { result: JSON.parse(row.result) as unknown }),
   ...(row.error !== null && { error: JSON.parse(row.error) as unknown }),

@@ -53,7 +53,7 @@ function readers(
         // In this order: a step that is stored meanwhile belongs to a later state of the task.
         const row = await q.find.get({ id, ...passed() });
         if (row === undefined || (owner !== undefined && row.owner !== owner)) return undefined;
-        return viewOf(row, await q.steps.all({ id }));
+        return viewOf(row, await q.questions.all({ id }));
       }),
     list: ({ owner, sessionId, open, limit, after }) =>
       engine.read(async () => {

@@ -7,6 +7,7 @@ import {
   lostTask,
   MAX_ROWS,
   nextSeq,
+  openQuestion,
   openStatus,
   taskAlive,
 } from "../../shared/tasks.ts";
@@ -33,6 +34,13 @@ export function taskRows({ db }: Engine) {
         .select()
         .from(taskSteps)
         .where(eq(taskSteps.taskId, placeholder("id")))
+        .orderBy(asc(taskSteps.seq))
+        .prepare(),
+    questions: () =>
+      db
+        .select({ name: taskSteps.name, request: taskSteps.request })
+        .from(taskSteps)
+        .where(and(eq(taskSteps.taskId, placeholder("id")), openQuestion))
         .orderBy(asc(taskSteps.seq))
         .prepare(),
     alive: () =>

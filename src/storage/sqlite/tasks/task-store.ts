@@ -53,7 +53,7 @@ function readers(
       engine.readDurable(() => {
         const row = q.find.get({ id, ...passed() });
         if (row === undefined || (owner !== undefined && row.owner !== owner)) return undefined;
-        return viewOf(row, q.steps.all({ id }));
+        return viewOf(row, q.questions.all({ id }));
       }),
     list: ({ owner, sessionId, open, limit, after }) =>
       engine.readDurable(() =>
