@@ -43,7 +43,7 @@ export interface TaskHandle {
   ask<Answer = ElicitResult>(name: string, request: InputRequest): Promise<Answer>;
   /** Keeps a JSON value for a later run, in place of the last one. */
   checkpoint(value: unknown): Promise<void>;
-  /** Waits so long, also over restarts. Without a name, the order of the calls tells sleeps apart. */
+  /** Waits so long, also over restarts; not beyond the task's expiry. Without a name, the order of the calls tells sleeps apart. */
   sleep(ms: number, name?: string): Promise<void>;
   /** Does a piece of work once: later runs get its result, as JSON. The name stands for the work in all runs. */
   step<T>(
@@ -88,6 +88,7 @@ export class TaskRun implements TaskHandle {
   /** Session that the run has opened, if the task had none. */
   session: string | null;
   #noted: string | null;
+  readonly #expiresAt: number;
   readonly #parts: { store: TaskStore; news: TaskNews; clock: Clock };
   readonly #abort = new AbortController();
   readonly #steps: Map<string, Step>;
@@ -107,12 +108,13 @@ export class TaskRun implements TaskHandle {
   #heed: NodeJS.Timeout | undefined;
 
   constructor(task: ClaimedTask, parts: { store: TaskStore; news: TaskNews; clock: Clock }) {
-    const { claim, checkpoint, steps, sessionId } = task;
+    const { claim, checkpoint, steps, sessionId, expiresAt } = task;
     this.claim = claim;
     this.id = claim.id;
     this.attempt = claim.attempt;
     this.saved = checkpoint === null ? undefined : (JSON.parse(checkpoint) as unknown);
     this.session = this.#noted = sessionId;
+    this.#expiresAt = expiresAt ?? Number.MAX_SAFE_INTEGER;
     this.#parts = parts;
     this.#steps = new Map(steps.map((step) => [step.name, step]));
     this.#answered = steps.filter(({ kind, result }) => kind === "ask" && result !== null).length;
@@ -212,11 +214,16 @@ export class TaskRun implements TaskHandle {
   }
 
   async sleep(ms: number, name = `sleep ${(this.#sleeps += 1)}`): Promise<void> {
-    if (!(ms >= 0)) throw new TypeError("task.sleep: expected a number of milliseconds.");
+    if (!(ms >= 0))
+      throw new TypeError(`task.sleep: expected milliseconds from 0, received ${ms}.`);
     const { clock } = this.#parts;
     const known = this.#take(name, "sleep");
     const until = known ? Number(known.result) : Math.ceil(clock.now() + ms);
     if (until <= clock.now()) return;
+    if (known === undefined && until >= this.#expiresAt)
+      throw new AppError("invalid", `task.sleep: the task expires before ${ms} ms have passed.`, {
+        hint: "Sleep for less; the setting task-age keeps tasks for longer.",
+      });
     if (known === undefined)
       await this.#record([{ kind: "sleep", name, result: String(until), failures: 0 }]);
     await this.#wait(until);
@@ -237,7 +244,9 @@ export class TaskRun implements TaskHandle {
     const done = await this.#attempt(() => work(context));
     if ("error" in done) {
       if (this.signal.aborted) throw done.error;
-      if (failures < retries) return this.#again(name, failures + 1, backoffMs * 2 ** failures);
+      const next = Math.ceil(this.#parts.clock.now() + backoffMs * 2 ** failures);
+      if (failures < retries && next < this.#expiresAt)
+        return this.#again(name, failures + 1, next);
       return this.#fail(name, failures + 1, done.error);
     }
     let result: string;
@@ -332,8 +341,7 @@ export class TaskRun implements TaskHandle {
   }
 
   /** Notes a failure, and waits until the next attempt is due. */
-  async #again<T>(name: string, failures: number, delayMs: number): Promise<T> {
-    const until = Math.ceil(this.#parts.clock.now() + delayMs);
+  async #again<T>(name: string, failures: number, until: number): Promise<T> {
     await this.#record([{ kind: "do", name, request: String(until), result: null, failures }]);
     return this.#wait(until);
   }

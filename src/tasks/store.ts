@@ -22,7 +22,10 @@ export interface Claim {
 }
 
 /** A task that this process has to run. */
-export interface ClaimedTask extends Pick<Task, "owner" | "sessionId" | "tool" | "createdAt"> {
+export interface ClaimedTask extends Pick<
+  Task,
+  "owner" | "sessionId" | "tool" | "createdAt" | "expiresAt"
+> {
   claim: Claim;
   arguments: unknown;
   origin: unknown;

@@ -12,6 +12,8 @@ import { rows } from "../support/rows.ts";
 import { accept, DONE, SOON, taskClient } from "../support/tasks.ts";
 import { toolFolder } from "../support/tool-folder.ts";
 
+const DAY = 24 * 3_600_000;
+
 /** The source of a tool that works until it is told to stop. */
 const HEEDS = `
 import { once } from "node:events";
@@ -66,6 +68,28 @@ describe("a task over restarts", () => {
       ...["run 3 with undefined", "second, attempt 3"],
       'run 4 with {"first":2}',
     ]);
+  });
+
+  it("refuses a sleep that never ends, and gives up work whose next attempt would be too late", async () => {
+    const tool = defineTool({
+      ...{ name: "waits", description: "Waits.", task: "required", session: "none" },
+      input: z.object({ ms: z.string() }),
+      handler: ({ input, task }) => task.sleep(Number(input.ms)),
+    });
+    const fails = defineTool({
+      ...{ name: "fails", description: "Fails.", task: "required", session: "none" },
+      handler: ({ task }) =>
+        task.step("a", () => Promise.reject(new Error("Broken.")), { retries: 9, backoffMs: DAY }),
+    });
+    const config = { "task-age": "1h" };
+    const client = taskClient((await serveHere({ tools: [tool, fails], config })).url);
+    for (const ms of ["Infinity", "NaN", "-1", String(DAY)]) {
+      const ended = await client.until(await client.begin("waits", { ms }), ...DONE);
+      expect(ended["result"]).toMatchObject({ isError: true });
+      if (Number(ms) > 0) expect(ended["result"].content[0].text).toMatch(/expires[^]*task-age/);
+    }
+    const ended = await client.until(await client.begin("fails"), ...DONE);
+    expect(ended["result"]).toMatchObject({ isError: true });
   });
 
   it("does failed work no further, and does none twice because its result cannot be kept", async () => {

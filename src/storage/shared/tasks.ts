@@ -102,6 +102,7 @@ export const claimedOf = (
   sessionId: row.sessionId,
   tool: row.tool,
   createdAt: row.createdAt,
+  expiresAt: row.expiresAt,
   arguments: row.arguments,
   origin: row.origin,
   checkpoint: row.checkpoint,
