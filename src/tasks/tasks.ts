@@ -1,5 +1,5 @@
-import type { TaskNews } from "./news.ts";
 // Tasks for those who did not begin them: to look, to answer, to cancel.
+import type { TaskNews } from "./news.ts";
 import { DUE, type TaskFilter, type TaskStore } from "./store.ts";
 import type { Task, TaskView } from "./task.ts";
 
