@@ -1,6 +1,7 @@
 // One run of a task's handler. What the handler has done, asked and waited for is recorded, so that a later run gets it instead
 // of doing it again. A handler that waits is not kept: its promise is dropped, and the handler runs anew when the answer or
 // the time has come. So a task that waits costs its rows and nothing else.
+import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ElicitResult, type InputRequest, ProtocolError } from "@modelcontextprotocol/server";
 import type { Clock } from "../lib/clock.ts";
@@ -67,6 +68,8 @@ const MAX_STEPS = 10_000;
 const PROGRESS_MS = 500;
 /** Name of the step that holds the rounds of a handler which returns its questions. */
 const ROUNDS = "holdfast:rounds";
+/** Name of the step that counts the lost runs. */
+const LOSSES = "holdfast:losses";
 
 /** A handler's returned questions. */
 interface Rounds {
@@ -75,6 +78,15 @@ interface Rounds {
   state: unknown;
   /** Number of rounds so far. */
   n: number;
+}
+
+/** Runs in a row whose process died. */
+interface Losses {
+  /** Number of the run that counted last. */
+  attempt: number;
+  n: number;
+  /** Digest of what was recorded then. */
+  recorded: string;
 }
 
 /** An outstanding wait: until a time, or for an answer. */
@@ -138,6 +150,22 @@ export class TaskRun implements TaskHandle {
   /** True if a later run can go on from here. */
   get hasRecorded(): boolean {
     return this.#steps.size > 0 || this.saved !== undefined;
+  }
+
+  /** Counts the run before this one as lost; resolves to the number of lost runs in a row that recorded nothing new. @throws RunLeft */
+  async countLoss(): Promise<number> {
+    const noted = this.#steps.get(LOSSES)?.result;
+    const last = noted == null ? undefined : (JSON.parse(noted) as Losses);
+    const others = [...this.#steps.values()].filter(({ name }) => name !== LOSSES);
+    const recorded = createHash("sha256")
+      .update(JSON.stringify([others, this.saved]))
+      .digest("base64url");
+    const isInRow = last?.attempt === this.attempt - 1 && last.recorded === recorded;
+    const losses: Losses = { attempt: this.attempt, n: isInRow ? last.n + 1 : 1, recorded };
+    const result = JSON.stringify(losses);
+    const note = { kind: "do", name: LOSSES, result, failures: 0 } as const;
+    await this.within(() => this.#record([note]));
+    return losses.n;
   }
 
   /** Ends the run: its handler sees an aborted signal. */

@@ -18,6 +18,8 @@ import type { Task } from "./task.ts";
 
 /** Tasks that run in one process at a time; further ones wait. */
 const MAX_RUNNING = 100;
+/** Runs in a row whose process may die before they record anything new: the tool may be what kills it. */
+const MAX_LOSSES = 3;
 /** Time before the next look after an error, in milliseconds. */
 const RETRY_MS = 1_000;
 /** Maximum delay of a timer in Node. */
@@ -223,12 +225,26 @@ export class TaskRunner {
     if (await this.#parts.store.finish(run.claim, end)) this.#parts.news.changed(run.id);
   }
 
+  /** 0 where they cannot be stored: a full disk ends no task. */
+  async #lossesOf(run: TaskRun): Promise<number> {
+    try {
+      return await run.countLoss();
+    } catch (error) {
+      if (error instanceof RunLeft) throw error;
+      return 0;
+    }
+  }
+
   /** Undefined for a task that is left to others. */
   async #endOf(task: ClaimedTask, run: TaskRun): Promise<TaskEnd | undefined> {
     const { tools, store } = this.#parts;
     if (task.cancelRequested) return { status: "cancelled" };
     const resumes = (): boolean => run.hasRecorded || tools.isIdempotent(task.tool);
     if (task.orphaned || (task.lost && !resumes())) return interrupted();
+    if (task.lost && (await this.#lossesOf(run)) >= MAX_LOSSES) {
+      this.#parts.onError(new Error(deadly(task.tool)));
+      return interrupted();
+    }
     try {
       return await tools.execute(task, run);
     } catch (error) {
@@ -255,6 +271,9 @@ const interrupted = (): TaskEnd => {
   const error = { ...rpcErrorOf(interruptedError()), data: { interrupted: true, retryable: true } };
   return { status: "failed", statusMessage: error.message, error: JSON.stringify(error) };
 };
+
+const deadly = (tool: string): string =>
+  `A task of the tool ${tool} was given up: the process died in ${MAX_LOSSES} of its runs, one after the other.`;
 
 const stopping = (): AppError =>
   new AppError("busy", "The server is stopping.", { hint: "Try again." });

@@ -214,7 +214,7 @@ class Node {
       ...{ store: mortal, news, tools, clock: opened.clock, maxTasks: 1_000 },
       instance: { id, confirm: () => Promise.resolve() },
       onError: (error) => {
-        throw error;
+        if (!String(error).includes("was given up")) throw error;
       },
     });
     this.runner.open();
@@ -256,7 +256,9 @@ it.each([
       const task = await opened.storage.tasks.find(id, ANA);
       expect(task && hasEnded(task), `${id} is ${task?.status}`).toBe(true);
       expect(world.ends.get(id), `the ends of ${id}`).toBe(1);
-      if (task!.status === "failed") expect(task!.tool).toBe("risky");
+      const holds = (task!.arguments as Op[]).filter((what) => what === "hold");
+      // Each hold may cost a run, and three lost runs in a row end a task.
+      if (task!.status === "failed" && holds.length < 3) expect(task!.tool).toBe("risky");
       if (task!.status === "completed") expect(task!.result).toBe((task!.arguments as Op[]).length);
     }
     await world.stop();
