@@ -3,13 +3,13 @@
 // the time has come. So a task that waits costs its rows and nothing else.
 import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type ElicitResult, type InputRequest, ProtocolError } from "@modelcontextprotocol/server";
+import type { ElicitResult, InputRequest } from "@modelcontextprotocol/server";
 import type { Clock } from "../lib/clock.ts";
-import { AppError, type ErrorCode } from "../lib/errors.ts";
-import { checkText, shortened } from "../lib/text/text.ts";
-import { redact } from "../telemetry/redact.ts";
+import { AppError } from "../lib/errors.ts";
+import { shortened } from "../lib/text/text.ts";
 import type { TaskNews } from "./news.ts";
 import { type Claim, type ClaimedTask, DUE, type Step, type TaskStore } from "./store.ts";
+import { errorOf, type Failure, failureText, jsonOf } from "./values.ts";
 
 /** How work is tried again after a failure. */
 export interface StepOptions {
@@ -61,8 +61,6 @@ export class RunLeft extends Error {}
 const HEED_MS = 200;
 const MAX_STATUS_BYTES = 1_000;
 const MAX_NAME_BYTES = 200;
-/** Of one result, question or checkpoint. */
-const MAX_VALUE_BYTES = 1_000_000;
 const MAX_STEPS = 10_000;
 /** Between two stored reports of progress, in milliseconds. */
 const PROGRESS_MS = 500;
@@ -436,39 +434,3 @@ export class TaskRun implements TaskHandle {
 }
 
 const never = (): Promise<never> => new Promise<never>(() => undefined);
-
-/** The last failure of work, as it is recorded. */
-interface Failure {
-  name: string;
-  message: string;
-  code?: string | number;
-  hint?: string;
-}
-
-function failureText(thrown: unknown): string {
-  const { name, message, code, hint } = (thrown instanceof Error ? thrown : {}) as Partial<Failure>;
-  const failure: Failure = {
-    name: shortened(name ?? "Error", MAX_NAME_BYTES),
-    message: shortened(redact(message ?? String(thrown)), MAX_STATUS_BYTES),
-    ...((typeof code === "string" || typeof code === "number") && { code }),
-    ...(typeof hint === "string" && { hint }),
-  };
-  return JSON.stringify(failure);
-}
-
-function errorOf({ name, message, code, hint }: Failure): Error {
-  if (name === "AppError")
-    return new AppError(code as ErrorCode, message, { ...(hint !== undefined && { hint }) });
-  return typeof code === "number" && name === "ProtocolError"
-    ? new ProtocolError(code, message)
-    : Object.assign(new Error(message), { name, ...(code !== undefined && { code }) });
-}
-
-/** @throws TypeError for a value that JSON cannot hold; AppError `invalid` for one that is too large */
-function jsonOf(value: unknown, what: string): string {
-  const text = JSON.stringify(value ?? null) as string | undefined;
-  if (text === undefined)
-    throw new TypeError(`task: ${what}: expected JSON, received ${typeof value}.`);
-  checkText(`task: ${what}`, text, MAX_VALUE_BYTES);
-  return text;
-}
