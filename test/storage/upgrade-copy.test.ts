@@ -5,7 +5,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HOST } from "../../src/instances/liveness.ts";
-import { databaseFile } from "../../src/storage/admin.ts";
+import { backUp, databaseFile } from "../../src/storage/admin.ts";
 import { copyBeforeUpgrade } from "../../src/storage/sqlite/admin/upgrade-copy.ts";
 import { openConnection } from "../../src/storage/sqlite/engine/connection.ts";
 import { appliedVersion, migrate } from "../../src/storage/sqlite/schema/migrate.ts";
@@ -36,6 +36,15 @@ const copies = (folder: string): string[] =>
   readdirSync(folder)
     .filter((name) => /before|partial/.test(name))
     .toSorted();
+
+it("a database of an earlier version is backed up as it is", async () => {
+  const folder = oldFolder();
+  const target = join(temporaryFolder(), "copy.db");
+  expect(await backUp({ source: databaseFile(folder), target })).toMatchObject({ messages: 1 });
+  const copy = new Database(target);
+  onTestFinished(() => void copy.close());
+  expect(appliedVersion(copy)).toBe(migrations[OLD - 1]!.createdAt);
+});
 
 describe("a start that upgrades a database", () => {
   it("first makes a private copy of it as it was, and says so", async () => {

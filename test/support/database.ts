@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { onTestFinished } from "vitest";
 import { databaseFile } from "../../src/storage/admin.ts";
+import { fullTextIndexes } from "../../src/storage/sqlite/admin/copy.ts";
 
 /** Opens the file of a data folder; it is closed at the test's end. */
 export function openDatabase(
@@ -57,7 +58,7 @@ export function findDamage(database: Database.Database): unknown[] {
     ...(database.pragma("foreign_key_check") as unknown[]),
   ];
   try {
-    for (const index of ["messages_fts", "messages_fts_parts"])
+    for (const index of fullTextIndexes(database))
       database.exec(`INSERT INTO ${index}(${index}) VALUES ('integrity-check')`);
   } catch (error) {
     damage.push(error);

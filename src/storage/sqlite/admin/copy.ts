@@ -45,13 +45,22 @@ export async function copyDatabase(
 export function packCopy(file: string, target: string): void {
   const copy = openExisting(file);
   try {
-    copy.exec("INSERT INTO messages_fts(messages_fts) VALUES ('optimize')");
-    copy.exec("INSERT INTO messages_fts_parts(messages_fts_parts) VALUES ('optimize')");
+    for (const index of fullTextIndexes(copy))
+      copy.exec(`INSERT INTO ${index}(${index}) VALUES ('optimize')`);
     copy.prepare("VACUUM INTO ?").run(target); // an empty file keeps its mode
   } finally {
     copy.close();
   }
 }
+
+/** Those that the database has: one of an earlier version has fewer. */
+export const fullTextIndexes = (database: Sqlite): string[] =>
+  database
+    .prepare<[], string>(
+      "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%fts5%'",
+    )
+    .pluck()
+    .all();
 
 /** The counts of a copy's rows. */
 export interface Contents {

@@ -11,7 +11,7 @@ import { migrations } from "../schema/migrations.ts";
 import { addSearchFunctions } from "../search/search-index.ts";
 import { lastBackup } from "./backup-note.ts";
 import { allInstances } from "./claim.ts";
-import { type Contents, countContents } from "./copy.ts";
+import { type Contents, countContents, fullTextIndexes } from "./copy.ts";
 
 export interface Inspection {
   contents: Contents;
@@ -127,7 +127,8 @@ export function indexMessages(file: string): number {
   const database = openExisting(file);
   try {
     addSearchFunctions(database);
-    database.exec(`INSERT INTO messages_fts_parts(rowid, tokens)
+    if (fullTextIndexes(database).includes("messages_fts_parts"))
+      database.exec(`INSERT INTO messages_fts_parts(rowid, tokens)
       SELECT m.id, search_parts(m.content) || ' ' || parts_scope(m.session_id, s.owner)
       FROM messages m JOIN sessions s ON s.id = m.session_id WHERE m.${UNINDEXED}
         AND m.id NOT IN (SELECT id FROM messages_fts_parts_docsize)`);
