@@ -23,22 +23,22 @@ export function signInRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
   const { browserSessions } = options;
   const wrong = new RateLimiterMemory({ points: MAX_WRONG, duration: 60 });
 
-  app.get("/sign-in", (c) => signInPage(c));
+  app.get("/sign-in", (c) => signInPage(c, c.req.query("next")));
   app.post("/sign-in", async (c) => {
     const form = await formOf(c);
-    const key = form("key").trim();
+    const [key, next] = [form("key").trim(), form("next")];
     const address = addressOf(c.env.incoming.socket.remoteAddress, c.req.header("x-forwarded-for"));
     const isBlocked = ((await wrong.get(address))?.consumedPoints ?? 0) >= MAX_WRONG;
-    if (isBlocked) return signInPage(c, "Too many wrong keys. Try again in a minute.", 429);
+    if (isBlocked) return signInPage(c, next, "Too many wrong keys. Try again in a minute.", 429);
     const signedIn = await browserSessions.signIn(key);
     if (signedIn === undefined) {
       await wrong.consume(address).catch((error: unknown) => {
         if (!(error instanceof RateLimiterRes)) throw error;
       });
-      return signInPage(c, "This key is not valid, has expired or was revoked.", 401);
+      return signInPage(c, next, "This key is not valid, has expired or was revoked.", 401);
     }
     keep(c, options, signedIn);
-    return c.redirect(localPath(form("next")), 303);
+    return c.redirect(localPath(next), 303);
   });
 
   // A link is used by its button, not by its address: programs that check links would use it up.
@@ -147,8 +147,7 @@ const cookieOptions = (publicUrl: string | undefined) => ({
 /** A path of the console; its first page for any other address. */
 const localPath = (next: string): string => (/^\/console(?![^/?])/.test(next) ? next : HOME);
 
-function signInPage(c: ConsoleContext, fault?: string, status: 200 | 401 | 429 = 200) {
-  const next = localPath(c.req.query("next") ?? "");
+function signInPage(c: ConsoleContext, next = "", fault?: string, status: 200 | 401 | 429 = 200) {
   return c.html(
     barePage(
       "Sign in",
@@ -165,7 +164,7 @@ function signInPage(c: ConsoleContext, fault?: string, status: 200 | 401 | 429 =
           spellcheck="false"
         />
         ${fault && html`<p class="fault" role="alert">${fault}</p>`}
-        <input type="hidden" name="next" value="${next}" />
+        <input type="hidden" name="next" value="${localPath(next)}" />
         <button>Sign in</button>
         <p class="soft">
           Without a key: <code>holdfast console</code> on the server prints a link that signs in

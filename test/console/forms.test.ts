@@ -55,6 +55,14 @@ describe("the sign-in", () => {
       expect(cookie).toContain(part);
   });
 
+  it("leads where it was to, also after a wrong key", async () => {
+    const { url } = await serveWithKeys();
+    const next = "/console/search?q=beans";
+    const answer = await browserAt(url).post("/console/sign-in", { key: "hf_wrong", next });
+    expect(answer.status).toBe(401);
+    expect(await answer.text()).toContain(`name="next" value="${next}"`);
+  });
+
   it("leads nowhere but to the console", async () => {
     const server = await serveWithKeys();
     const key = await server.key("ana");
