@@ -97,14 +97,26 @@ function sink(onWrite: () => void = () => undefined): { stream: Writable; text: 
   return { stream, text: () => Buffer.concat(chunks).toString() };
 }
 
-/** Returns what sets the variables back. */
+/** Variables that running commands have set: the value from before the first of them, and their number. */
+const held = new Map<string, { before: string | undefined; commands: number }>();
+
+/** Sets variables until the returned function is called; commands that run at the same time may share one. */
 function setEnv(env: Record<string, string>): () => void {
-  const before = Object.keys(env).map((name) => [name, process.env[name]] as const);
+  for (const name of Object.keys(env)) {
+    const { before, commands } = held.get(name) ?? { before: process.env[name], commands: 0 };
+    held.set(name, { before, commands: commands + 1 });
+  }
   Object.assign(process.env, env);
   return () => {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
+    for (const name of Object.keys(env)) {
+      const { before, commands } = held.get(name)!;
+      if (commands > 1) {
+        held.set(name, { before, commands: commands - 1 });
+        continue;
+      }
+      held.delete(name);
+      if (before === undefined) delete process.env[name];
+      else process.env[name] = before;
     }
   };
 }
