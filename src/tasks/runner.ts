@@ -214,8 +214,12 @@ export class TaskRunner {
         if (this.#running.get(run.id)?.run === run) this.#running.delete(run.id);
         if (this.#running.size === maxRunning - 1) this.look();
       });
-    const resumes = (): boolean => run.hasRecorded || this.#parts.tools.isIdempotent(task.tool);
-    this.#running.set(run.id, { run, done, resumes });
+    this.#running.set(run.id, { run, done, resumes: () => this.#resumes(task, run) });
+  }
+
+  /** True if a later run can go on with the task. */
+  #resumes({ tool }: ClaimedTask, run: TaskRun): boolean {
+    return run.hasRecorded || this.#parts.tools.isIdempotent(tool);
   }
 
   async #perform(task: ClaimedTask, run: TaskRun): Promise<void> {
@@ -239,8 +243,7 @@ export class TaskRunner {
   async #endOf(task: ClaimedTask, run: TaskRun): Promise<TaskEnd | undefined> {
     const { tools, store } = this.#parts;
     if (task.cancelRequested) return { status: "cancelled" };
-    const resumes = (): boolean => run.hasRecorded || tools.isIdempotent(task.tool);
-    if (task.orphaned || (task.lost && !resumes())) return interrupted();
+    if (task.orphaned || (task.lost && !this.#resumes(task, run))) return interrupted();
     if (task.lost && (await this.#lossesOf(run)) >= MAX_LOSSES) {
       this.#parts.onError(new Error(deadly(task.tool)));
       return interrupted();
@@ -251,7 +254,7 @@ export class TaskRunner {
       if (error instanceof RunLeft) throw error;
       if (run.isCancelled) return { status: "cancelled" };
       if (!this.#closed) throw error;
-      if (!resumes()) return interrupted();
+      if (!this.#resumes(task, run)) return interrupted();
       await store.release(run.claim);
       return undefined;
     }
