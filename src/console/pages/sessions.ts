@@ -16,7 +16,7 @@ import {
 import { type Html, page, tokenInput, when } from "../layout.ts";
 import { download } from "../parts/download.ts";
 import { titleOf } from "../parts/names.ts";
-import { searchField } from "../parts/search-field.ts";
+import { searchField, showsResults } from "../parts/search-field.ts";
 
 const PAGE = 50;
 /** What the list can be limited to. */
@@ -192,16 +192,7 @@ function itemView({ services }: ConsoleOptions, session: Listed, now: number): H
 const partChoice = (only: ListPart | undefined): Html =>
   html`<label
     >Show
-    <select
-      name="only"
-      hx-get="/console/sessions"
-      hx-trigger="change"
-      hx-include="closest form"
-      hx-target="#list"
-      hx-select="#list"
-      hx-swap="outerHTML"
-      hx-replace-url="true"
-    >
+    <select name="only" hx-trigger="change" ${showsResults("/console/sessions", "list")}>
       <option value="">all</option>
       ${PARTS.map(
         ({ part, text }) =>

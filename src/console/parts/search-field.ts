@@ -14,6 +14,11 @@ export interface SearchField {
   autofocus?: boolean;
 }
 
+/** The attributes of a form's field that shows its results in place of the page's. */
+export const showsResults = (action: string, results: string): Html =>
+  html`hx-get="${action}" hx-include="closest form" hx-target="#${results}" hx-select="#${results}"
+  hx-swap="outerHTML" hx-replace-url="true"`;
+
 export const searchField = ({
   label,
   action,
@@ -31,13 +36,8 @@ export const searchField = ({
       value="${query}"
       autocomplete="off"
       ${field.autofocus ? html`autofocus` : ""}
-      hx-get="${action}"
       hx-trigger="input changed delay:200ms, search"
-      hx-include="closest form"
-      hx-target="#${results}"
-      hx-select="#${results}"
-      hx-swap="outerHTML"
-      hx-replace-url="true"
+      ${showsResults(action, results)}
     />
     ${more}
   </form>`;
