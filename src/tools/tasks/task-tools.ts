@@ -147,7 +147,11 @@ function writingTools(tasks: Tasks): Tool[] {
             ? { action, ...(action === "accept" && { content: content ?? {} }) }
             : (content ?? {});
         await checkAnswers(task.questions, { [name]: answer });
-        await tasks.answer(task.id, principal.id, { [name]: answer });
+        const answered = await tasks.answer(task.id, principal.id, { [name]: answer });
+        if (!answered?.includes(name))
+          throw new AppError("conflict", `${name} was answered, or closed, meanwhile.`, {
+            hint: "task_get tells how the task goes on.",
+          });
         return reply(`Answered ${name}. task_get tells how the task goes on.`, {
           ...{ task_id: task.id, answered: name },
         });
