@@ -23,6 +23,7 @@ export class CurrentSession {
   #session: Session | undefined;
   #opening: Opening | undefined;
   #opened = false;
+  #onReady: ((session: Session) => Promise<void>) | undefined;
 
   /** `leads`: the id leads to this session already now. */
   private constructor(id: string, leads: boolean, open?: () => Opening, session?: Session) {
@@ -66,12 +67,18 @@ export class CurrentSession {
     return this.#opened;
   }
 
+  /** `act` runs once the session is there, before anything is stored in it. */
+  whenCreated(act: (session: Session) => Promise<void>): void {
+    this.#onReady = act;
+  }
+
   /** Creates a missing row; call this before storing anything in the session. */
   async create(): Promise<Session> {
     if (this.#session !== undefined) return this.#session;
     this.#opening ??= this.#open!();
     try {
       const { session, created } = await this.#opening;
+      await this.#onReady?.(session);
       this.#opened ||= created;
       return (this.#session = session);
     } finally {

@@ -1,64 +1,14 @@
-// One run of a task's handler. What the handler has done, asked and waited for is recorded, so that a later run gets it instead
-// of doing it again. A handler that waits is not kept: its promise is dropped, and the handler runs anew when the answer or
-// the time has come. So a task that waits costs its rows and nothing else.
+// One run of a task's handler, as its argument `task`. What the handler has done, asked and waited for is recorded, so that a
+// later run gets it instead of doing it again. Not here: how a run is left (run-life.ts).
 import { createHash } from "node:crypto";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { ElicitResult, InputRequest } from "@modelcontextprotocol/server";
-import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { shortened } from "../lib/text/text.ts";
-import type { TaskNews } from "./news.ts";
-import { type Claim, type ClaimedTask, DUE, type Step, type TaskStore } from "./store.ts";
+import type { AskOptions, StepContext, StepOptions, TaskHandle } from "./handle.ts";
+import { RunLife, type RunParts } from "./run-life.ts";
+import type { ClaimedTask, Step } from "./store.ts";
 import { errorOf, type Failure, failureText, jsonOf } from "./values.ts";
 
-/** How work is tried again after a failure. */
-export interface StepOptions {
-  /** Number of further attempts after the first. Default: none. */
-  retries?: number;
-  /** Time before the second attempt, in milliseconds; it doubles each time. Default: 1 second. */
-  backoffMs?: number;
-}
-
-/** The argument of a step's function. */
-export interface StepContext {
-  /** The same in every attempt: for services that do nothing twice with one idempotency key. */
-  key: string;
-  /** 1 for the first attempt. */
-  attempt: number;
-  signal: AbortSignal;
-}
-
-/** The argument `task` of a handler. */
-export interface TaskHandle {
-  readonly id: string;
-  /** Number of the run: 1 for the first. */
-  readonly attempt: number;
-  /** The last value of `checkpoint`; undefined without one. */
-  readonly saved: unknown;
-  /** Tells readers how far the task is. */
-  status(text: string): Promise<void>;
-  /**
-   * Asks the caller, and waits for the answer. The name stands for the question in all runs.
-   * @param request made by `inputRequired.elicit(…)`, `.createMessage(…)` or `.listRoots()`
-   */
-  ask<Answer = ElicitResult>(name: string, request: InputRequest): Promise<Answer>;
-  /** Keeps a JSON value for a later run, in place of the last one. */
-  checkpoint(value: unknown): Promise<void>;
-  /** Waits so long, also over restarts; not beyond the task's expiry. Without a name, the order of the calls tells sleeps apart. */
-  sleep(ms: number, name?: string): Promise<void>;
-  /** Does a piece of work once: later runs get its result, as JSON. The name stands for the work in all runs. */
-  step<T>(
-    name: string,
-    work: (context: StepContext) => T | Promise<T>,
-    options?: StepOptions,
-  ): Promise<T>;
-}
-
-/** Thrown in place of a result by a run that has ended before its handler: the task waits, or is another process's. */
-export class RunLeft extends Error {}
-
-/** Time that a handler has to heed the signal of a stop, in milliseconds. */
-const HEED_MS = 200;
 const MAX_STATUS_BYTES = 1_000;
 const MAX_NAME_BYTES = 200;
 const MAX_STEPS = 10_000;
@@ -66,6 +16,8 @@ const MAX_STEPS = 10_000;
 const PROGRESS_MS = 500;
 /** Name of the step that holds the rounds of a handler which returns its questions. */
 const ROUNDS = "holdfast:rounds";
+/** Beginning of the name of the step that holds the end of a question's time. */
+const UNTIL = "holdfast:until ";
 /** Name of the step that counts the lost runs. */
 const LOSSES = "holdfast:losses";
 
@@ -87,62 +39,21 @@ interface Losses {
   recorded: string;
 }
 
-/** An outstanding wait: until a time, or for an answer. */
-type Wait = { until: number | null };
-
-export class TaskRun implements TaskHandle {
-  readonly id: string;
-  readonly attempt: number;
-  readonly claim: Claim;
+export class TaskRun extends RunLife implements TaskHandle {
   readonly saved: unknown;
-  /** Session that the run has opened, if the task had none. */
-  session: string | null;
-  #noted: string | null;
   readonly #expiresAt: number;
-  readonly #parts: { store: TaskStore; news: TaskNews; clock: Clock };
-  readonly #abort = new AbortController();
   readonly #steps: Map<string, Step>;
   /** Names used in this run. */
   readonly #used = new Set<string>();
-  readonly #answered: number;
-  readonly #left = Promise.withResolvers<never>();
-  readonly #waits: Wait[] = [];
-  /** Steps and writes under way: while there are any, the run does not leave. */
-  #busy = 0;
   #sleeps = 0;
-  #over = false;
-  #isSettled = false;
-  #isLeaving = false;
-  #isCancelled = false;
   #progressAt = -Infinity;
-  #heed: NodeJS.Timeout | undefined;
 
-  constructor(task: ClaimedTask, parts: { store: TaskStore; news: TaskNews; clock: Clock }) {
-    const { claim, checkpoint, steps, sessionId, expiresAt } = task;
-    this.claim = claim;
-    this.id = claim.id;
-    this.attempt = claim.attempt;
+  constructor(task: ClaimedTask, parts: RunParts) {
+    super(task, parts);
+    const { checkpoint, steps, expiresAt } = task;
     this.saved = checkpoint === null ? undefined : (JSON.parse(checkpoint) as unknown);
-    this.session = this.#noted = sessionId;
     this.#expiresAt = expiresAt ?? Number.MAX_SAFE_INTEGER;
-    this.#parts = parts;
     this.#steps = new Map(steps.map((step) => [step.name, step]));
-    this.#answered = steps.filter(({ kind, result }) => kind === "ask" && result !== null).length;
-    this.#left.promise.catch(() => undefined);
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  /** True if somebody wants the task cancelled. */
-  get isCancelled(): boolean {
-    return this.#isCancelled;
-  }
-
-  /** True if the run has left, and its handler has nothing to say any more. */
-  get isOver(): boolean {
-    return this.#over;
   }
 
   /** True if a later run can go on from here. */
@@ -166,50 +77,14 @@ export class TaskRun implements TaskHandle {
     return losses.n;
   }
 
-  /** Ends the run: its handler sees an aborted signal. */
-  cancel(): void {
-    this.#isCancelled = true;
-    this.#abort.abort(new AppError("interrupted", "This task was cancelled."));
-  }
-
-  /** Ends the run with the process, also if the handler does not heed its signal. */
-  stop(reason: Error): void {
-    this.#abort.abort(reason);
-    // Not unref'd: nothing else keeps the process until the task is left.
-    this.#heed = setTimeout(() => this.#left.reject(reason), HEED_MS);
-  }
-
-  /** Ends a run that has lost its task. */
-  lose(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#abort.abort(new RunLeft("Another process runs this task now."));
-    this.#left.reject(new RunLeft());
-  }
-
-  /** The result of the handler `act`, unless the run leaves before. @throws RunLeft */
-  within<T>(act: () => T | Promise<T>): Promise<T> {
-    this.#isSettled = false;
-    const settled = async (): Promise<T> => {
-      try {
-        const value = await act();
-        return this.#over ? await never() : value;
-      } finally {
-        this.#isSettled = true; // a question that it did not wait for keeps nothing up
-        clearTimeout(this.#heed);
-      }
-    };
-    return Promise.race([settled(), this.#left.promise]);
-  }
-
   async status(text: string): Promise<void> {
     const statusMessage = shortened(text, MAX_STATUS_BYTES);
-    await this.#write((store) => store.change(this.claim, { statusMessage }), { isSeen: true });
+    await this.write((store) => store.change(this.claim, { statusMessage }), { isSeen: true });
   }
 
   /** Stores a report, if the last one was some time ago. Readers only see it: it may be lost. */
   async report(progress: number, total?: number, message?: string): Promise<void> {
-    const now = this.#parts.clock.monotonic();
+    const now = this.parts.clock.monotonic();
     if (!Number.isFinite(progress) || now - this.#progressAt < PROGRESS_MS) return;
     this.#progressAt = now;
     const change = {
@@ -217,7 +92,7 @@ export class TaskRun implements TaskHandle {
       ...(Number.isFinite(total) && { progressTotal: total }),
       ...(typeof message === "string" && { statusMessage: shortened(message, MAX_STATUS_BYTES) }),
     };
-    await this.#write((store) => store.change(this.claim, change, { durable: false }), {
+    await this.write((store) => store.change(this.claim, change, { durable: false }), {
       isSeen: true,
     });
   }
@@ -225,34 +100,54 @@ export class TaskRun implements TaskHandle {
   async checkpoint(value: unknown): Promise<void> {
     const checkpoint = jsonOf(value, "checkpoint");
     (this as { saved: unknown }).saved = JSON.parse(checkpoint) as unknown;
-    await this.#write((store) => store.change(this.claim, { checkpoint }));
+    await this.write((store) => store.change(this.claim, { checkpoint }));
   }
 
-  async ask<Answer = ElicitResult>(name: string, request: InputRequest): Promise<Answer> {
+  ask<Answer = ElicitResult>(name: string, request: InputRequest): Promise<Answer>;
+  ask<Answer = ElicitResult>(
+    name: string,
+    request: InputRequest,
+    options: AskOptions,
+  ): Promise<Answer | undefined>;
+  async ask<Answer = ElicitResult>(
+    name: string,
+    request: InputRequest,
+    options?: AskOptions,
+  ): Promise<Answer | undefined> {
     const known = this.#take(name, "ask");
-    if (known?.result != null) return JSON.parse(known.result) as Answer;
+    if (known?.result != null) return answerOf(known.result) as Answer | undefined;
+    const end = options && this.#until(`${UNTIL}${name}`, options.timeoutMs, "ask");
+    const steps: Step[] = end?.isNew === true ? [end.step] : [];
     if (known === undefined) {
       const question = jsonOf(request, `ask ${name}`);
-      const asked = { kind: "ask", name, request: question, result: null, failures: 0 } as const;
-      await this.#record([asked], { isSeen: true });
+      steps.push({ kind: "ask", name, request: question, result: null, failures: 0 });
     }
-    return this.#wait(null);
+    // Together: a question that has a deadline never stands without it.
+    if (steps.length > 0) await this.#record(steps, { isSeen: known === undefined });
+    if (end === undefined || end.at > this.parts.clock.now()) return this.wait(end?.at ?? null);
+    return answerOf(await this.closeQuestion(name)) as Answer | undefined;
+  }
+
+  /** The time of a wait: as recorded, or so long from now. @throws TypeError; AppError `invalid` beyond the task's expiry */
+  #until(name: string, ms: number, what: string): { at: number; isNew: boolean; step: Step } {
+    const known = this.#take(name, "sleep");
+    if (known !== undefined) return { at: Number(known.result), isNew: false, step: known };
+    if (!(ms >= 0))
+      throw new TypeError(`task.${what}: expected milliseconds from 0, received ${ms}.`);
+    const at = Math.ceil(this.parts.clock.now() + ms);
+    if (at >= this.#expiresAt)
+      throw new AppError("invalid", `task.${what}: the task expires before ${ms} ms have passed.`, {
+        hint: "Wait for less; the setting task-age keeps tasks for longer.",
+      });
+    return { at, isNew: true, step: { kind: "sleep", name, result: String(at), failures: 0 } };
   }
 
   async sleep(ms: number, name = `sleep ${(this.#sleeps += 1)}`): Promise<void> {
-    if (!(ms >= 0))
-      throw new TypeError(`task.sleep: expected milliseconds from 0, received ${ms}.`);
-    const { clock } = this.#parts;
-    const known = this.#take(name, "sleep");
-    const until = known ? Number(known.result) : Math.ceil(clock.now() + ms);
-    if (until <= clock.now()) return;
-    if (known === undefined && until >= this.#expiresAt)
-      throw new AppError("invalid", `task.sleep: the task expires before ${ms} ms have passed.`, {
-        hint: "Sleep for less; the setting task-age keeps tasks for longer.",
-      });
-    if (known === undefined)
-      await this.#record([{ kind: "sleep", name, result: String(until), failures: 0 }]);
-    await this.#wait(until);
+    const end = this.#until(name, ms, "sleep");
+    const { clock } = this.parts;
+    if (end.at <= clock.now()) return;
+    if (end.isNew) await this.#record([end.step]);
+    await this.wait(end.at);
   }
 
   async step<T>(
@@ -265,12 +160,12 @@ export class TaskRun implements TaskHandle {
     const failures = known?.failures ?? 0;
     const noted = known?.request == null ? 0 : (JSON.parse(known.request) as number | Failure);
     if (typeof noted === "object") throw errorOf(noted);
-    if (noted > this.#parts.clock.now()) return this.#wait(noted);
+    if (noted > this.parts.clock.now()) return this.wait(noted);
     const context = { key: `${this.id}/${name}`, attempt: failures + 1, signal: this.signal };
     const done = await this.#attempt(() => work(context));
     if ("error" in done) {
       if (this.signal.aborted) throw done.error;
-      const next = Math.ceil(this.#parts.clock.now() + backoffMs * 2 ** failures);
+      const next = Math.ceil(this.parts.clock.now() + backoffMs * 2 ** failures);
       if (failures < retries && next < this.#expiresAt)
         return this.#again(name, failures + 1, next);
       return this.#fail(name, failures + 1, done.error);
@@ -287,13 +182,10 @@ export class TaskRun implements TaskHandle {
 
   /** The work alone: a fault in its recording does not repeat it. */
   async #attempt<T>(work: () => T | Promise<T>): Promise<{ value: T } | { error: unknown }> {
-    this.#busy += 1;
     try {
-      return { value: await work() };
+      return { value: await this.busy(work) };
     } catch (error) {
       return { error };
-    } finally {
-      this.#done();
     }
   }
 
@@ -316,7 +208,7 @@ export class TaskRun implements TaskHandle {
   async settleRound(): Promise<void> {
     const { asked } = this.#rounds();
     if (Object.keys(asked).some((name) => this.#steps.get(name)?.result == null))
-      await this.within(() => this.#wait(null));
+      await this.within(() => this.wait(null));
   }
 
   /** Asks what a handler returned in place of a result, and leaves. @throws RunLeft */
@@ -335,7 +227,7 @@ export class TaskRun implements TaskHandle {
       failures: 0,
     };
     await this.#record([note, ...questions], { isSeen: true });
-    return this.within(() => this.#wait(null));
+    return this.within(() => this.wait(null));
   }
 
   #rounds(): Rounds {
@@ -362,75 +254,16 @@ export class TaskRun implements TaskHandle {
   async #record(steps: readonly Step[], options?: { isSeen: boolean }): Promise<void> {
     if (this.#steps.size + steps.length > MAX_STEPS)
       throw new AppError("limit", `A task can have at most ${MAX_STEPS} steps.`);
-    await this.#write((store) => store.record(this.claim, steps), options);
+    await this.write((store) => store.record(this.claim, steps), options);
     for (const step of steps) this.#steps.set(step.name, step);
   }
 
   /** Notes a failure, and waits until the next attempt is due. */
   async #again<T>(name: string, failures: number, until: number): Promise<T> {
     await this.#record([{ kind: "do", name, request: String(until), result: null, failures }]);
-    return this.#wait(until);
-  }
-
-  /** Never returns without the claim: the handler of a lost run goes no further. */
-  async #write(
-    write: (store: TaskStore) => Promise<boolean>,
-    { isSeen }: { isSeen: boolean } = { isSeen: false },
-  ): Promise<void> {
-    if (this.#over) return never();
-    this.#busy += 1;
-    try {
-      if (await write(this.#parts.store)) {
-        if (isSeen) this.#parts.news.changed(this.id);
-        return;
-      }
-    } finally {
-      this.#done();
-    }
-    this.lose();
-    return never();
-  }
-
-  /** Never returns: the run leaves when nothing else is under way. */
-  #wait(until: number | null): Promise<never> {
-    this.#waits.push({ until });
-    void this.#leave();
-    return never();
-  }
-
-  /** Ends work that was under way. */
-  #done(): void {
-    this.#busy -= 1;
-    if (this.#busy === 0 && this.#waits.length > 0) void this.#leave();
-  }
-
-  async #leave(): Promise<void> {
-    if (this.#isLeaving) return;
-    this.#isLeaving = true;
-    // Let what was begun in the same breath, such as a second question, be recorded first.
-    await nextTurn();
-    await nextTurn();
-    this.#isLeaving = false;
-    if (this.#busy > 0 || this.#over || this.#isSettled) return;
-    this.#over = true;
-    const times = this.#waits.flatMap(({ until }) => (until === null ? [] : [until]));
-    const { store, news } = this.#parts;
-    try {
-      await this.noteSession();
-      await store.park(this.claim, times.length === 0 ? null : Math.min(...times), this.#answered);
-      this.#left.reject(new RunLeft());
-      news.changed(this.id, DUE);
-    } catch (error) {
-      this.#left.reject(error);
-    }
-  }
-
-  /** Stores the session that the run has opened. */
-  async noteSession(): Promise<void> {
-    if (this.session === this.#noted || this.session === null) return;
-    this.#noted = this.session;
-    await this.#parts.store.setSession(this.claim, this.session);
+    return this.wait(until);
   }
 }
 
-const never = (): Promise<never> => new Promise<never>(() => undefined);
+/** Undefined for a question that was closed without an answer. */
+const answerOf = (result: string): unknown => (JSON.parse(result) as unknown) ?? undefined;

@@ -1,16 +1,18 @@
 // Runs tasks: those that this process begins, those that are due, and those that a dead process has left. One timer wakes it
 // for the next task that is due, however many wait.
 import type { Clock } from "../lib/clock.ts";
-import { AppError, interruptedError } from "../lib/errors.ts";
+import { AppError, interruptedError, toAppError } from "../lib/errors.ts";
 import { rpcErrorOf } from "../protocol/errors.ts";
 import type { TaskNews } from "./news.ts";
-import { RunLeft, TaskRun } from "./run.ts";
+import { RunLeft } from "./run-life.ts";
+import { TaskRun } from "./run.ts";
 import {
   type Beginner,
   type Claimant,
   type ClaimedTask,
   DUE,
   type NewTask,
+  failedWith,
   type TaskEnd,
   type TaskStore,
 } from "./store.ts";
@@ -225,8 +227,18 @@ export class TaskRunner {
   async #perform(task: ClaimedTask, run: TaskRun): Promise<void> {
     const end = await this.#endOf(task, run);
     if (end === undefined || run.isOver) return;
-    await run.noteSession();
     if (await this.#parts.store.finish(run.claim, end)) this.#parts.news.changed(run.id);
+  }
+
+  /**
+   * The end of a task whose run failed outside of the tool, whose own errors are results. @throws the error where a later run
+   * may do better: a database was away, and the heartbeat abandons what nobody works at
+   */
+  #afterFault(task: ClaimedTask, run: TaskRun, error: unknown): TaskEnd {
+    const known = toAppError(error, task.claim.id);
+    if (known.code === "internal" && this.#resumes(task, run)) throw error;
+    this.#parts.onError(error);
+    return failedWith(rpcErrorOf(known));
   }
 
   /** 0 where they cannot be stored: a full disk ends no task. */
@@ -253,7 +265,7 @@ export class TaskRunner {
     } catch (error) {
       if (error instanceof RunLeft) throw error;
       if (run.isCancelled) return { status: "cancelled" };
-      if (!this.#closed) throw error;
+      if (!this.#closed) return this.#afterFault(task, run, error);
       if (!this.#resumes(task, run)) return interrupted();
       await store.release(run.claim);
       return undefined;
@@ -271,8 +283,8 @@ async function settledWithin(all: readonly Promise<void>[], ms: number): Promise
 }
 
 const interrupted = (): TaskEnd => {
-  const error = { ...rpcErrorOf(interruptedError()), data: { interrupted: true, retryable: true } };
-  return { status: "failed", statusMessage: error.message, error: JSON.stringify(error) };
+  const data = { interrupted: true, retryable: true };
+  return failedWith({ ...rpcErrorOf(interruptedError()), data });
 };
 
 const deadly = (tool: string): string =>

@@ -1,6 +1,7 @@
 // The port for tasks. A run holds a claim, and everything that it writes is checked against the claim in the statement that
 // writes: a process that was taken for dead changes nothing any more. Not here: the running of tools (runner.ts).
 import type { Expiring } from "../lib/expiring.ts";
+import type { RpcError } from "../protocol/errors.ts";
 import type { Task, TaskStatus, TaskView } from "./task.ts";
 
 /** In place of a task's id, in changes: some task is due, or a process has left one. */
@@ -60,6 +61,13 @@ export interface TaskEnd {
   result?: string | undefined;
   error?: string | undefined;
 }
+
+/** The end of a task with a JSON-RPC error. */
+export const failedWith = ({ code, message, data }: RpcError): TaskEnd => ({
+  status: "failed",
+  statusMessage: message,
+  error: JSON.stringify({ code, message, ...(data !== undefined && { data }) }),
+});
 
 /** Changes that a run reports. */
 export interface TaskChange {
@@ -130,6 +138,11 @@ export interface TaskStore extends Expiring {
    * `answered` of them) is due at once, and one that somebody wants cancelled is cancelled.
    */
   park(claim: Claim, until: number | null, answered: number): Promise<boolean>;
+  /**
+   * Closes a question; resolves to the answer that came before, else to `null`, as JSON text; to undefined without the claim or
+   * the question.
+   */
+  closeQuestion(claim: Claim, name: string): Promise<string | undefined>;
   /** Notes the session that the run has opened. */
   setSession(claim: Claim, sessionId: string): Promise<boolean>;
   /** Gives the task to whoever wants to run it next. */

@@ -19,7 +19,8 @@ import { RequestError } from "../protocol/errors.ts";
 import { requestOf } from "../protocol/request-state-use.ts";
 import type { Asked, OpenedState, RequestStates } from "../protocol/request-state.ts";
 import type { Caller } from "../sessions/session.ts";
-import { RunLeft, type TaskRun } from "../tasks/run.ts";
+import { RunLeft } from "../tasks/run-life.ts";
+import type { TaskRun } from "../tasks/run.ts";
 import { type FailedCall, failureLevel, logFailure } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { parseArguments } from "./arguments.ts";
@@ -183,12 +184,7 @@ export class ToolRegistry {
    */
   async runTask(name: string, args: unknown, task: TaskRunOptions): Promise<CallToolResult> {
     const { channel, caller, run } = task;
-    const watched = {
-      ...{ channel, isStopped: false },
-      set session(id: string | undefined) {
-        if (id !== undefined) run.session = id;
-      },
-    };
+    const watched = { channel, session: undefined, isStopped: false };
     const result = await this.#call(this.#find(name), args, caller, watched, task);
     return isQuestion(result)
       ? run.question(result.inputRequests ?? {}, result.requestState)

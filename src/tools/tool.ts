@@ -16,7 +16,7 @@ import type {
   OutputOf,
   PreparedSchema,
 } from "../definitions/schema.ts";
-import type { TaskHandle } from "../tasks/run.ts";
+import type { TaskHandle } from "../tasks/handle.ts";
 import { readDefinition, type ResponseForm } from "./definition.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { takesRequestKey } from "./request-key.ts";

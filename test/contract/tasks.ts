@@ -162,6 +162,7 @@ export function taskContract(open: Open): void {
         tasks.change(one, { progress: 1 }, { durable: false }),
         tasks.record(one, [ASK]),
         tasks.park(one, null, 0),
+        tasks.closeQuestion(one, "sure").then((result) => result !== undefined),
         tasks.setSession(one, "s"),
         tasks.release(one),
         tasks.finish(one, DONE),
@@ -238,6 +239,24 @@ export function taskContract(open: Open): void {
         { result: '"yes"', request: '{"method":"x"}' },
         { result: "1" },
       ]);
+    });
+
+    it("closes a question by its run, unless an answer came before", async () => {
+      const { run, tasks, here, die, claim, status } = await setUp(await open());
+      const one = await run();
+      await tasks.record(one, [ASK, { ...ASK, name: "late" }]);
+      await tasks.answer(one.id, ANA, { sure: '"yes"' });
+      expect(await tasks.closeQuestion(one, "sure")).toBe('"yes"');
+      expect(await status(one.id)).toBe("input_required");
+      expect(await tasks.closeQuestion(one, "late")).toBe("null");
+      expect(await status(one.id)).toBe("working");
+      expect(await tasks.answer(one.id, ANA, { late: '"yes"' })).toEqual([]);
+      expect(await tasks.closeQuestion(one, "another")).toBeUndefined();
+      await tasks.record(one, [{ ...ASK, name: "third" }]);
+      await die(here);
+      await claim();
+      expect(await tasks.closeQuestion(one, "third")).toBeUndefined();
+      expect(await tasks.answer(one.id, ANA, { third: '"yes"' })).toEqual(["third"]);
     });
 
     it("that waits is cancelled at once, and one that runs when its run or its process ends", async () => {

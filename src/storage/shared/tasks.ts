@@ -42,6 +42,13 @@ export const openStatus: SQL<TaskStatus> = sql`case when exists (select 1 from t
 export const answeredCount: SQL<number> = sql`(select count(*) from task_steps
   where task_steps.task_id = tasks.id and task_steps.kind = 'ask' and task_steps.result is not null)`;
 
+/** A question of the task, by its name. */
+export const questionOfRun: SQL = sql`task_steps.task_id = ${placeholder("id")} and task_steps.name = ${placeholder("name")}
+  and task_steps.kind = 'ask'`;
+
+/** The answer that came before a question is closed, else none: JSON's null. */
+export const closedResult: SQL<string> = sql`coalesce(task_steps.result, 'null')`;
+
 /** The next number of a step. */
 export const nextSeq: SQL<number> = sql`(select coalesce(max(task_steps.seq), 0) + 1 from task_steps
   where task_steps.task_id = ${placeholder("taskId")})`;

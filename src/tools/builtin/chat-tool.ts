@@ -5,7 +5,7 @@ import { type CallToolResult, inputRequired, inputResponse } from "@modelcontext
 import { z } from "zod";
 import type { Again } from "../../chat/ask.ts";
 import type { Answered } from "../../chat/chat.ts";
-import type { TaskHandle } from "../../tasks/run.ts";
+import type { TaskHandle } from "../../tasks/handle.ts";
 import { optionalText } from "../arguments.ts";
 import { requestKey } from "../request-key.ts";
 import type { ToolContext } from "../session/context.ts";

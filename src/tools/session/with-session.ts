@@ -19,6 +19,7 @@ import type {
   ToolContext,
   ToolResult,
 } from "./context.ts";
+import { counted } from "./counted.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { type Run as ChangingRun, SessionHandle } from "./session-handle.ts";
 
@@ -73,6 +74,7 @@ export function withSession<Input, Policy extends SessionPolicy>(
       const change = changesOf(services.updates, caller, made);
       const changing = { caller, change, newId: idsFrom(spare) };
       if (current?.hasId) call.onSession(current.id);
+      current?.whenCreated(({ id }) => call.task?.noteSession(id) ?? Promise.resolve());
       const contextOf: ContextOf<Input, Policy> = (signal) =>
         contextFor(call, current, changing, signal);
       const left = services.runningCalls.enter(() => (current?.hasId ? current.id : undefined));
@@ -139,14 +141,16 @@ function contextFor<Input, Policy extends SessionPolicy>(
   signal: AbortSignal,
 ): ToolContext<Input, Policy> {
   const { services, channel, caller } = call;
-  const session = current && new SessionHandle(services, current, changing);
+  const busy = call.task && (<T>(act: () => Promise<T>) => call.task!.busy(act));
+  const during = <T extends object>(object: T): T => (busy ? counted(object, busy) : object);
+  const session = current && during(new SessionHandle(services, current, changing));
   return {
     ...channel,
     signal,
     input: call.input as Input,
     session: session as ToolContext<Input, Policy>["session"],
     sessionArgument: call.session,
-    sessions: new OwnSessions(services, changing),
+    sessions: during(new OwnSessions(services, changing)),
     principal: caller.principal,
   };
 }

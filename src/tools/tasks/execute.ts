@@ -5,11 +5,11 @@ import type { CredentialsLife } from "../../clients/client-access.ts";
 import { requestInfo } from "../../definitions/request.ts";
 import { AppError } from "../../lib/errors.ts";
 import { byteLength } from "../../lib/text/text.ts";
-import { RequestError, type RpcError, rpcErrorOf } from "../../protocol/errors.ts";
+import { RequestError, rpcErrorOf } from "../../protocol/errors.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { TaskRun } from "../../tasks/run.ts";
 import type { TaskTools } from "../../tasks/runner.ts";
-import type { ClaimedTask, TaskEnd } from "../../tasks/store.ts";
+import { type ClaimedTask, failedWith, type TaskEnd } from "../../tasks/store.ts";
 import { failure } from "../call-result.ts";
 import type { ToolRegistry } from "../registry.ts";
 import type { CallChannel } from "../session/context.ts";
@@ -41,9 +41,10 @@ export class TaskExecutor implements TaskTools {
       await run.settleRound();
       return completed(await this.#call(task, run));
     } catch (error) {
-      if (error instanceof ProtocolError) return failed(error);
-      if (error instanceof RequestError) return failed(rpcErrorOf(error));
-      if (error instanceof AppError && error.code === "forbidden") return failed(rpcErrorOf(error));
+      if (error instanceof ProtocolError) return failedWith(error);
+      if (error instanceof RequestError) return failedWith(rpcErrorOf(error));
+      if (error instanceof AppError && error.code === "forbidden")
+        return failedWith(rpcErrorOf(error));
       throw error;
     }
   }
@@ -90,9 +91,3 @@ function completed(result: CallToolResult): TaskEnd {
   const fault = `The result has more than ${MAX_RESULT_BYTES} bytes, and cannot be kept.`;
   return { status: "completed", result: JSON.stringify(failure(fault, "limit")) };
 }
-
-const failed = ({ code, message, data }: RpcError): TaskEnd => ({
-  status: "failed",
-  statusMessage: message,
-  error: JSON.stringify({ code, message, ...(data !== undefined && { data }) }),
-});

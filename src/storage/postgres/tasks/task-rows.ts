@@ -3,12 +3,14 @@ import { and, asc, eq, sql } from "drizzle-orm";
 import { HIDDEN } from "../../shared/expiry.ts";
 import {
   answeredCount,
+  closedResult,
   dueTask,
   heldTask,
   lostTask,
   nextSeq,
   openQuestion,
   openStatus,
+  questionOfRun,
   taskAlive,
 } from "../../shared/tasks.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -238,6 +240,12 @@ export function stepWrites({ db }: Engine) {
           sql`task_steps.task_id = ${placeholder("id")} and task_steps.name = ${placeholder("name")}
             and task_steps.kind = 'ask' and task_steps.result is null`,
         ),
+    close: () =>
+      db
+        .update(taskSteps)
+        .set({ result: closedResult, at: now })
+        .where(questionOfRun)
+        .returning({ result: taskSteps.result }),
     drop: () => db.delete(taskSteps).where(eq(taskSteps.taskId, placeholder("id"))),
   });
 }

@@ -23,7 +23,7 @@ export const endTask =
 
 type RunWrites = Pick<
   TaskStore,
-  "change" | "record" | "park" | "setSession" | "release" | "finish"
+  "change" | "record" | "park" | "closeQuestion" | "setSession" | "release" | "finish"
 >;
 
 export function runWrites(
@@ -80,6 +80,15 @@ export function runWrites(
         await q.park.run({ ...claim, answered, until: at, now: now() });
         engine.changed("task", DUE);
         return true;
+      }),
+    closeQuestion: (claim, name) =>
+      engine.write(async () => {
+        if ((await hold(claim)) === undefined) return undefined;
+        const at = now();
+        const { result } = (await rows.close.get({ id: claim.id, name, now: at })) ?? {};
+        await q.restate.run({ id: claim.id, now: at, wakeAt: null });
+        engine.changed("task", claim.id);
+        return result ?? undefined;
       }),
     setSession: (claim, sessionId) =>
       engine.write(async () => {

@@ -2,6 +2,7 @@
 import { and, asc, eq, sql } from "drizzle-orm";
 import {
   answeredCount,
+  closedResult,
   dueTask,
   heldTask,
   lostTask,
@@ -9,6 +10,7 @@ import {
   nextSeq,
   openQuestion,
   openStatus,
+  questionOfRun,
   taskAlive,
 } from "../../shared/tasks.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -225,6 +227,13 @@ export function stepWrites({ db }: Engine) {
           sql`task_steps.task_id = ${placeholder("id")} and task_steps.name = ${placeholder("name")}
             and task_steps.kind = 'ask' and task_steps.result is null`,
         )
+        .prepare(),
+    close: () =>
+      db
+        .update(taskSteps)
+        .set({ result: closedResult, at: now })
+        .where(questionOfRun)
+        .returning({ result: taskSteps.result })
         .prepare(),
     drop: () =>
       db

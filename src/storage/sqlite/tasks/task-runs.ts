@@ -21,7 +21,7 @@ export const endTask =
 
 type RunWrites = Pick<
   TaskStore,
-  "change" | "record" | "park" | "setSession" | "release" | "finish"
+  "change" | "record" | "park" | "closeQuestion" | "setSession" | "release" | "finish"
 >;
 
 export function runWrites(
@@ -73,6 +73,14 @@ export function runWrites(
         if (task.cancelRequested) return end(claim.id, { status: "cancelled" });
         q.park.run({ ...claim, answered, until, now: clock.now() });
         return true;
+      }),
+    closeQuestion: (claim, name) =>
+      engine.write(() => {
+        if (held(claim) === undefined) return undefined;
+        const now = clock.now();
+        const { result } = rows.close.get({ id: claim.id, name, now }) ?? {};
+        q.restate.run({ id: claim.id, now, wakeAt: null });
+        return result ?? undefined;
       }),
     setSession: (claim, sessionId) =>
       engine.write(() => q.setSession.run({ ...claim, sessionId }).changes > 0),
