@@ -140,6 +140,7 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
     services,
     transfer: data.transfer,
     browserSessions: data.browserSessions,
+    passkeys: data.passkeys,
     grants: data.grants,
     oauthClients: data.oauthClients,
     fetchDocument: options.fetchDocument,

@@ -2,6 +2,7 @@
 import { ApiKeys } from "../auth/api-keys.ts";
 import { Audit } from "../auth/audit.ts";
 import { BrowserSessions } from "../auth/browser-sessions.ts";
+import { Passkeys } from "../auth/passkeys.ts";
 import { HistorySearch } from "../chat/history-search.ts";
 import type { Config } from "../config/config.ts";
 import { folderOf, serverOf } from "../config/data-place.ts";
@@ -37,6 +38,7 @@ type Kind =
   | "task"
   | "audit entry"
   | "console session"
+  | "passkey challenge"
   | "OAuth client"
   | "OAuth grant"
   | "OAuth token";
@@ -62,6 +64,7 @@ export interface Data {
   readonly keys: ApiKeys;
   /** Sign-ins of browsers. */
   readonly browserSessions: BrowserSessions;
+  readonly passkeys: Passkeys;
   /** What people have granted to OAuth clients. */
   readonly grants: Grants;
   readonly oauthClients: Clients;
@@ -180,7 +183,7 @@ const transferOf = (
 function keysOf(
   { config, clock, storage, onError }: Opened,
   audit: Audit,
-): Pick<Data, "keys" | "browserSessions" | "grants" | "oauthClients"> {
+): Pick<Data, "keys" | "browserSessions" | "passkeys" | "grants" | "oauthClients"> {
   const keyUse = activityOf(config, storage, clock, storage.apiKeys, onError);
   const keys = new ApiKeys({
     store: storage.apiKeys,
@@ -191,6 +194,7 @@ function keysOf(
   return {
     keys,
     browserSessions: new BrowserSessions(storage.browserSessions, keys, audit, clock),
+    passkeys: new Passkeys(storage.passkeys, keys, audit, clock),
     grants: new Grants(storage.oauthGrants, keys, audit, clock),
     oauthClients: new Clients(storage.oauthClients, audit, clock),
   };
@@ -290,6 +294,7 @@ function cleanupOf(
       task: storage.tasks,
       "audit entry": storage.audit,
       "console session": storage.browserSessions,
+      "passkey challenge": storage.passkeys,
       "OAuth token": storage.oauthRecords,
       "OAuth grant": storage.oauthGrants,
       "OAuth client": storage.oauthClients,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiKeys } from "../auth/api-keys.ts";
 import { Authenticator } from "../auth/authenticator.ts";
 import type { BrowserSessions } from "../auth/browser-sessions.ts";
+import type { Passkeys } from "../auth/passkeys.ts";
 import type { Presence } from "../clients/presence.ts";
 import type { Config } from "../config/config.ts";
 import type { SettingReport } from "../config/report.ts";
@@ -50,6 +51,7 @@ export interface HttpServerOptions {
   services: Services;
   transfer: Transfer;
   browserSessions: BrowserSessions;
+  passkeys: Passkeys;
   grants: Data["grants"];
   oauthClients: Data["oauthClients"];
   /** See AppOptions. */
@@ -87,7 +89,9 @@ export class HttpServer {
     const resourceUrl = (): URL => new URL("/mcp", this.#publicUrl);
     const authorization = buildAuthorization({ ...parts, resourceUrl });
     const { tokens, always } = authorization;
-    this.authenticator = new Authenticator(parts.keys, tokens, { always });
+    this.authenticator = new Authenticator(parts.keys, tokens, {
+      ...{ always, passkeys: parts.passkeys },
+    });
     this.#eras = buildEras({
       ...parts,
       resolver: parts.services.resolver,
@@ -110,6 +114,7 @@ export class HttpServer {
           backups: openBackups(parts),
           authenticator: this.authenticator,
           browserSessions: parts.browserSessions,
+          passkeys: parts.passkeys,
           keys: parts.keys,
           grants: parts.grants,
           authorizationServer: authorization.server,

@@ -2,6 +2,7 @@
 // authentication on. Before that every caller is `local`, so such a server listens on loopback only.
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { ApiKeys } from "./api-keys.ts";
+import type { Passkeys } from "./passkeys.ts";
 import { type AuthInfo, LOCAL, NO_CREDENTIALS } from "./principal.ts";
 
 /** Verifies the access tokens of one issuer. */
@@ -18,12 +19,21 @@ export interface TokenVerifier {
 export class Authenticator {
   readonly #keys: ApiKeys;
   readonly #tokens: TokenVerifier | undefined;
+  readonly #passkeys: Pick<Passkeys, "holds"> | undefined;
   #always: boolean;
 
   /** `tokens`: absent without an issuer. `always`: callers need credentials even without any key. */
-  constructor(keys: ApiKeys, tokens?: TokenVerifier, { always = tokens !== undefined } = {}) {
+  constructor(
+    keys: ApiKeys,
+    tokens?: TokenVerifier,
+    {
+      always = tokens !== undefined,
+      passkeys,
+    }: { always?: boolean; passkeys?: Pick<Passkeys, "holds"> } = {},
+  ) {
     this.#keys = keys;
     this.#tokens = tokens;
+    this.#passkeys = passkeys;
     this.#always = always;
   }
 
@@ -67,9 +77,11 @@ export class Authenticator {
    */
   async stillHold(credentials: string): Promise<boolean> {
     if (credentials === NO_CREDENTIALS) return !(await this.required());
-    const [, kind, id] = /^(key|grant) (.*)$/.exec(credentials) ?? [];
+    const [, kind, id] = /^(key|passkey|grant) (.*)$/.exec(credentials) ?? [];
     if (id === undefined) return true;
-    return kind === "key" ? this.#keys.holds(id) : (this.#tokens?.stillHolds?.(id) ?? false);
+    if (kind === "key") return this.#keys.holds(id);
+    if (kind === "passkey") return this.#passkeys?.holds(id) ?? false;
+    return this.#tokens?.stillHolds?.(id) ?? false;
   }
 
   readonly #nobodyAsked: AuthInfo = {

@@ -6,7 +6,14 @@ import type { Expiring } from "../lib/expiring.ts";
 import { isTrue } from "../lib/is-true.ts";
 import { type ApiKeys, hashOf } from "./api-keys.ts";
 import type { Audit } from "./audit.ts";
-import { type Credentials, LOCAL, type Principal, type Scope } from "./principal.ts";
+import {
+  type Credentials,
+  credentialsOf,
+  LOCAL,
+  type Principal,
+  type Scope,
+  scopeOf,
+} from "./principal.ts";
 
 export interface BrowserSession {
   /** SHA-256 of the secret. */
@@ -14,8 +21,10 @@ export interface BrowserSession {
   kind: "session" | "link";
   principal: string;
   scope: Scope;
-  /** The API key that signed in; the session ends with it. Null for a link that a command has made. */
+  /** The API key that signed in, or behind the passkey; the session ends with it. Null for a command's link. */
   keyId: string | null;
+  /** The passkey that signed in; the session is deleted with it. */
+  passkeyId: string | null;
   createdAt: number;
   expiresAt: number;
 }
@@ -48,6 +57,16 @@ const SESSION_MS = 30 * 86_400_000;
 export const LINK_MS = 3_600_000;
 const MAX_PER_PRINCIPAL = 100;
 
+/** The credentials of a sign-in with a passkey or a key; undefined without either. */
+export function credentialsBehind({
+  keyId,
+  passkeyId,
+}: Pick<BrowserSession, "keyId" | "passkeyId">): Credentials | undefined {
+  const key = keyId === null ? {} : { key: keyId };
+  if (passkeyId !== null) return { id: `passkey ${passkeyId}`, passkey: passkeyId, ...key };
+  return keyId === null ? undefined : { id: `key ${keyId}`, ...key };
+}
+
 export const newSecret = (): string => randomBytes(32).toString("base64url");
 
 export class BrowserSessions {
@@ -66,20 +85,24 @@ export class BrowserSessions {
   /** Begin a session with the text of an API key; undefined for a key that is not valid. */
   async signIn(key: string): Promise<SignedIn | undefined> {
     const admission = await this.#keys.verify(key);
-    if (admission === undefined) return undefined;
-    const { id, scope = "write", credentials } = admission.principal;
+    return admission && this.begin(admission.principal);
+  }
+
+  /** Begin a session of somebody whose credentials were checked just now. */
+  async begin(principal: Principal): Promise<SignedIn> {
+    const { id, credentials } = principal;
     const secret = newSecret();
     const now = this.#clock.now();
     const expiresAt = Math.min(now + SESSION_MS, credentials?.until ?? Infinity);
-    const keyId = credentials?.key ?? null;
-    await this.#audit.noteWith({ id }, "signed in", `key ${keyId}`, () =>
+    await this.#audit.noteWith({ id }, "signed in", credentialsOf(principal), () =>
       this.#store.create(
         {
           hash: hashOf(secret),
           kind: "session",
           principal: id,
-          scope,
-          keyId,
+          scope: scopeOf(principal),
+          keyId: credentials?.key ?? null,
+          passkeyId: credentials?.passkey ?? null,
           createdAt: now,
           expiresAt,
         },
@@ -101,6 +124,7 @@ export class BrowserSessions {
           principal,
           scope,
           keyId: null,
+          passkeyId: null,
           createdAt: now,
           expiresAt: now + LINK_MS,
         },
@@ -137,11 +161,11 @@ export class BrowserSessions {
   async find(secret: string): Promise<Principal | undefined> {
     const session = await this.#store.find(hashOf(secret));
     if (session?.kind !== "session") return undefined;
-    const { principal: id, scope, keyId, expiresAt } = session;
-    if (keyId === null) return id === LOCAL.id ? LOCAL : { id, scope };
-    if (!(await this.#keys.holds(keyId))) return undefined;
-    const credentials: Credentials = { id: `key ${keyId}`, key: keyId, until: expiresAt };
-    return { id, scope, credentials };
+    const { principal: id, scope, keyId, passkeyId, expiresAt } = session;
+    if (keyId !== null && !(await this.#keys.holds(keyId))) return undefined;
+    const credentials = credentialsBehind({ keyId, passkeyId });
+    if (credentials === undefined) return id === LOCAL.id ? LOCAL : { id, scope };
+    return { id, scope, credentials: { ...credentials, until: expiresAt } };
   }
 
   signOut(secret: string): Promise<void> {
@@ -152,13 +176,10 @@ export class BrowserSessions {
   async list(
     { id }: Pick<Principal, "id">,
     secret: string,
-  ): Promise<(Pick<BrowserSession, "createdAt" | "expiresAt" | "keyId"> & { isThis: boolean })[]> {
+  ): Promise<(Omit<BrowserSession, "hash"> & { isThis: boolean })[]> {
     const mine = Buffer.from(hashOf(secret));
     const all = await this.#store.list(id);
-    return all.map(({ hash, createdAt, expiresAt, keyId }) => ({
-      ...{ createdAt, expiresAt, keyId },
-      isThis: mine.equals(hash),
-    }));
+    return all.map(({ hash, ...session }) => ({ ...session, isThis: mine.equals(hash) }));
   }
 
   /** End the principal's other sessions, and links that were not used. */

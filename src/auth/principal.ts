@@ -26,6 +26,8 @@ export interface Credentials {
   readonly id: string;
   /** Id of the API key that is used, or that a person signed in with: its end revokes them. */
   readonly key?: string;
+  /** Id of the passkey that a person signed in with. */
+  readonly passkey?: string;
   /** Id of what a person has granted to a client of this server's own sign-in: its end revokes them, too. */
   readonly grant?: string;
   /** Expiry, in milliseconds since 1970; absent for never. */

@@ -1,5 +1,5 @@
-// What people allow clients: made on the consent page, listed, and revoked. A grant is worth no more than the key that its
-// person signed in with: it ends when the key is revoked or expires.
+// What people allow clients: made on the consent page, listed, and revoked. A grant is worth no more than the key or passkey
+// that its person signed in with: it ends when the key is revoked or expires, and when the passkey is removed.
 import type { ApiKeys } from "../auth/api-keys.ts";
 import type { Audit } from "../auth/audit.ts";
 import { LOCAL, type Principal } from "../auth/principal.ts";
@@ -48,7 +48,12 @@ export class Grants {
     const now = Math.floor(this.#clock.now());
     const stored: OAuthGrant = {
       ...{ id: newId(), principal: by.id, ...grant, keyId: by.credentials?.key ?? null },
-      ...{ createdAt: now, lastUsedAt: now, expiresAt: now + FIRST_USE_MS },
+      ...{
+        passkeyId: by.credentials?.passkey ?? null,
+        createdAt: now,
+        lastUsedAt: now,
+        expiresAt: now + FIRST_USE_MS,
+      },
     };
     await this.#audit.noteWith(
       by,

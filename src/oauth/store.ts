@@ -44,6 +44,8 @@ export interface OAuthGrant {
   scope: string;
   /** The API key that the person signed in with; the grant ends with it. Null for a one-time link. */
   keyId: string | null;
+  /** The passkey that its person signed in with: the grant is deleted with it. */
+  passkeyId: string | null;
   createdAt: number;
   lastUsedAt: number;
   /** That of the grant's longest token. */

@@ -2,6 +2,7 @@
 import type { ApiKeyStore } from "../auth/api-keys.ts";
 import type { AuditStore } from "../auth/audit.ts";
 import type { BrowserSessionStore } from "../auth/browser-sessions.ts";
+import type { PasskeyStore } from "../auth/passkeys.ts";
 import type { HistoryStore, VectorStore } from "../chat/store.ts";
 import type { RelayStore } from "../clients/relay.ts";
 import type { StreamStore } from "../events/store.ts";
@@ -41,6 +42,7 @@ export interface Storage {
   readonly signingKeys: SigningKeyStore;
   readonly apiKeys: ApiKeyStore;
   readonly browserSessions: BrowserSessionStore;
+  readonly passkeys: PasskeyStore;
   readonly oauthClients: OAuthClientStore;
   readonly oauthGrants: OAuthGrantStore;
   readonly oauthRecords: OAuthRecordStore;

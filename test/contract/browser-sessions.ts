@@ -15,6 +15,7 @@ const newSession = (
   principal: ANA,
   scope: "write",
   keyId: "k",
+  passkeyId: null,
   createdAt: clock.now(),
   expiresAt: clock.now() + 100,
   ...more,

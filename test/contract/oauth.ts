@@ -19,7 +19,13 @@ function setUp({ storage, clock, rows }: Opened) {
   });
   const grant = (id: string, more: Partial<OAuthGrant> = {}): OAuthGrant => ({
     ...{ id, principal: ANA, clientId: "c", clientName: "App", redirectHost: "app.example" },
-    ...{ scope: "read write", keyId: "k", createdAt: clock.now(), lastUsedAt: clock.now() },
+    ...{
+      scope: "read write",
+      keyId: "k",
+      passkeyId: null,
+      createdAt: clock.now(),
+      lastUsedAt: clock.now(),
+    },
     ...{ expiresAt: clock.now() + 100, ...more },
   });
   const record = (kind: RecordKind, byte: number, more: Partial<OAuthRecord> = {}) => ({

@@ -80,6 +80,7 @@ export function sharingContract(open: Open): void {
         clientId: "c",
         clientName: "App",
         redirectHost: "a.example",
+        passkeyId: null,
       };
       const times = { createdAt: clock.now(), lastUsedAt: clock.now() };
       await storage.oauthGrants.create(
@@ -94,6 +95,7 @@ export function sharingContract(open: Open): void {
         { id: "key k", key: "k" },
         { id: "grant g", grant: "g" },
         { id: "grant h", grant: "h" },
+        { id: "passkey p", passkey: "p" },
       ]) {
         const by = { id: ANA, credentials };
         await expect(set(by)).rejects.toMatchObject(failure("forbidden"));

@@ -14,6 +14,7 @@ import { keyedCallLimitsContract } from "./keyed-call-limits.ts";
 import { keyedCallsContract } from "./keyed-calls.ts";
 import { messageDeletionContract } from "./message-deletion.ts";
 import { oauthContract } from "./oauth.ts";
+import { passkeyContract } from "./passkeys.ts";
 import { processContract } from "./processes.ts";
 import { raceContract } from "./races.ts";
 import { relayContract } from "./relay.ts";
@@ -57,6 +58,7 @@ for (const [engine, open] of Object.entries(engines)) {
     apiKeyContract(open);
     browserSessionContract(open);
     oauthContract(open);
+    passkeyContract(open);
     auditContract(open);
     transferContract(open);
 

@@ -5,7 +5,9 @@ import type { CallChannel } from "../../src/tools/session/context.ts";
 import { originOf, principalOf } from "../../src/tools/tasks/origin.ts";
 
 it("a task acts with all that its caller's credentials depend on, except a token's expiry", () => {
-  const lasting: Required<Omit<Credentials, "until">> = { id: "grant g", grant: "g", key: "k" };
+  const lasting: Required<Omit<Credentials, "until">> = {
+    ...{ id: "grant g", grant: "g", key: "k", passkey: "p" },
+  };
   const principal = { id: "ana", scope: "read", credentials: { ...lasting, until: 1 } } as const;
   const channel = { request: { meta: {} } } as CallChannel;
   const stored: unknown = JSON.parse(JSON.stringify(originOf({ principal }, channel, "new")));

@@ -39,6 +39,8 @@ export const TABLES: readonly Table[] = [
   table("tasks", "id"),
   table("task_steps", "task_id", "name"),
   table("api_keys", "id"),
+  table("passkeys", "id"),
+  table("passkey_challenges", "hash"),
   table("browser_sessions", "hash"),
   table("oauth_clients", "id"),
   table("oauth_grants", "id"),

@@ -13,6 +13,7 @@ import { postgresBrowserSessionStore } from "./access/browser-session-store.ts";
 import { postgresOAuthClientStore } from "./access/oauth-client-store.ts";
 import { postgresOAuthGrantStore } from "./access/oauth-grant-store.ts";
 import { postgresOAuthRecordStore } from "./access/oauth-record-store.ts";
+import { postgresPasskeyStore } from "./access/passkey-store.ts";
 import { postgresSigningKeyStore } from "./access/signing-key-store.ts";
 import { Engine } from "./engine/engine.ts";
 import { databaseOf } from "./engine/transaction.ts";
@@ -128,6 +129,7 @@ async function storageOf(
     signingKeys: postgresSigningKeyStore(engine),
     apiKeys,
     browserSessions: postgresBrowserSessionStore(engine),
+    passkeys: postgresPasskeyStore(engine),
     oauthClients: postgresOAuthClientStore(engine),
     oauthGrants: postgresOAuthGrantStore(engine),
     oauthRecords: postgresOAuthRecordStore(engine),

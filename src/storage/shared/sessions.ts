@@ -30,19 +30,21 @@ export const sharedNoLonger = (): AppError =>
 /** The rows that credentials rest on, where they name them. */
 interface CredentialRows {
   key: Pick<ApiKey, "revokedAt" | "expiresAt"> | undefined;
+  passkey: object | undefined;
   grant: { expiresAt: number } | undefined;
 }
 
 /** @throws AppError `forbidden` for credentials that have ended, by themselves or with what they rest on */
 export function checkCredentialsHold(
   { until = Infinity, ...names }: Partial<Credentials>,
-  { key, grant }: CredentialRows,
+  { key, passkey, grant }: CredentialRows,
   now: number,
 ): void {
   const keyHolds =
     names.key === undefined || (key?.revokedAt === null && (key.expiresAt ?? Infinity) > now);
+  const passkeyHolds = names.passkey === undefined || passkey !== undefined;
   const grantHolds = names.grant === undefined || (grant !== undefined && grant.expiresAt > now);
-  if (!keyHolds || !grantHolds || until <= now)
+  if (!keyHolds || !passkeyHolds || !grantHolds || until <= now)
     throw new AppError("forbidden", "Your credentials have ended: nothing was changed.");
 }
 

@@ -10,6 +10,7 @@ import { sqliteBrowserSessionStore } from "./access/browser-session-store.ts";
 import { sqliteOAuthClientStore } from "./access/oauth-client-store.ts";
 import { sqliteOAuthGrantStore } from "./access/oauth-grant-store.ts";
 import { sqliteOAuthRecordStore } from "./access/oauth-record-store.ts";
+import { sqlitePasskeyStore } from "./access/passkey-store.ts";
 import { sqliteSigningKeyStore } from "./access/signing-key-store.ts";
 import { refuseInstances } from "./admin/claim.ts";
 import { databaseFile } from "./admin/files.ts";
@@ -176,6 +177,7 @@ function storesOf(
     signingKeys: sqliteSigningKeyStore(engine),
     apiKeys: sqliteApiKeyStore(engine),
     browserSessions: sqliteBrowserSessionStore(engine),
+    passkeys: sqlitePasskeyStore(engine),
     oauthClients: sqliteOAuthClientStore(engine),
     oauthGrants: sqliteOAuthGrantStore(engine),
     oauthRecords: sqliteOAuthRecordStore(engine),

@@ -5,7 +5,7 @@ import type { Credentials, Principal } from "../../../auth/principal.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
 import { checkCredentialsHold, sharedNoLonger } from "../../shared/sessions.ts";
-import { apiKeys, grants, oauthGrants, sessions } from "../schema/schema.ts";
+import { apiKeys, grants, oauthGrants, passkeys, sessions } from "../schema/schema.ts";
 import type { Engine } from "./engine.ts";
 import { prepared } from "./statements.ts";
 
@@ -31,6 +31,11 @@ export function postgresWriteAccess(engine: Engine) {
         .select({ expiresAt: oauthGrants.expiresAt })
         .from(oauthGrants)
         .where(eq(oauthGrants.id, placeholder("id"))),
+    passkey: () =>
+      db
+        .select({ id: passkeys.id })
+        .from(passkeys)
+        .where(eq(passkeys.id, placeholder("id"))),
     granted: () =>
       db
         .select({ access: grants.access })
@@ -46,12 +51,17 @@ export function postgresWriteAccess(engine: Engine) {
   /** @throws AppError `forbidden` for credentials that have ended */
   const checkCredentials = async (by: Principal): Promise<void> => {
     const credentials: Partial<Credentials> = by.credentials ?? {};
-    const { key, grant } = credentials;
-    const [keyRow, grantRow] = await Promise.all([
+    const { key, passkey, grant } = credentials;
+    const [keyRow, passkeyRow, grantRow] = await Promise.all([
       key === undefined ? nothing : q.key.get({ id: key }),
+      passkey === undefined ? nothing : q.passkey.get({ id: passkey }),
       grant === undefined ? nothing : q.oauthGrant.get({ id: grant }),
     ]);
-    checkCredentialsHold(credentials, { key: keyRow, grant: grantRow }, clock.now());
+    checkCredentialsHold(
+      credentials,
+      { key: keyRow, passkey: passkeyRow, grant: grantRow },
+      clock.now(),
+    );
   };
 
   const check = async (

@@ -266,5 +266,22 @@ export const migrations: Migration[] = [
       "CREATE UNIQUE INDEX \"message_vectors_model\" ON \"message_vectors\" USING btree (\"model\",\"message_id\");",
       "CREATE INDEX \"message_vectors_message\" ON \"message_vectors\" USING btree (\"message_id\");"
     ]
+  },
+  {
+    "createdAt": 1795735022734,
+    "hash": "a3bc28ea0044950058e95d22ad19c0ee4be2d3edd7dc606531c4957c41567314",
+    "statements": [
+      "CREATE TABLE \"passkey_challenges\" (\n\t\"hash\" \"bytea\" PRIMARY KEY NOT NULL,\n\t\"principal\" text collate \"C\",\n\t\"expires_at\" bigint NOT NULL\n);",
+      "CREATE TABLE \"passkeys\" (\n\t\"id\" text collate \"C\" PRIMARY KEY NOT NULL,\n\t\"credential_id\" text collate \"C\" NOT NULL,\n\t\"public_key\" \"bytea\" NOT NULL,\n\t\"counter\" bigint NOT NULL,\n\t\"transports\" text collate \"C\" NOT NULL,\n\t\"principal\" text collate \"C\" NOT NULL,\n\t\"scope\" text collate \"C\" NOT NULL,\n\t\"key_id\" text collate \"C\",\n\t\"label\" text collate \"C\" NOT NULL,\n\t\"created_at\" bigint NOT NULL,\n\t\"last_used_at\" bigint\n);",
+      "ALTER TABLE \"browser_sessions\" ADD COLUMN \"passkey_id\" text collate \"C\";",
+      "ALTER TABLE \"oauth_grants\" ADD COLUMN \"passkey_id\" text collate \"C\";",
+      "CREATE INDEX \"passkey_challenges_expiry\" ON \"passkey_challenges\" USING btree (\"expires_at\");",
+      "CREATE UNIQUE INDEX \"passkeys_credential\" ON \"passkeys\" USING btree (\"credential_id\");",
+      "CREATE INDEX \"passkeys_principal\" ON \"passkeys\" USING btree (\"principal\",\"created_at\");",
+      "ALTER TABLE \"browser_sessions\" ADD CONSTRAINT \"browser_sessions_passkey_id_passkeys_id_fk\" FOREIGN KEY (\"passkey_id\") REFERENCES \"passkeys\"(\"id\") ON DELETE cascade ON UPDATE no action;",
+      "ALTER TABLE \"oauth_grants\" ADD CONSTRAINT \"oauth_grants_passkey_id_passkeys_id_fk\" FOREIGN KEY (\"passkey_id\") REFERENCES \"passkeys\"(\"id\") ON DELETE cascade ON UPDATE no action;",
+      "CREATE INDEX \"browser_sessions_passkey\" ON \"browser_sessions\" USING btree (\"passkey_id\");",
+      "CREATE INDEX \"oauth_grants_passkey\" ON \"oauth_grants\" USING btree (\"passkey_id\");"
+    ]
   }
 ];

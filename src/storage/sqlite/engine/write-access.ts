@@ -5,7 +5,7 @@ import type { Credentials, Principal } from "../../../auth/principal.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
 import { checkCredentialsHold, sharedNoLonger } from "../../shared/sessions.ts";
-import { apiKeys, grants, oauthGrants, sessions } from "../schema/schema.ts";
+import { apiKeys, grants, oauthGrants, passkeys, sessions } from "../schema/schema.ts";
 import type { Engine } from "./engine.ts";
 import { lazily } from "./statements.ts";
 
@@ -35,6 +35,12 @@ export function sqliteWriteAccess(engine: Engine) {
         .from(oauthGrants)
         .where(eq(oauthGrants.id, placeholder("id")))
         .prepare(),
+    passkey: () =>
+      db
+        .select({ id: passkeys.id })
+        .from(passkeys)
+        .where(eq(passkeys.id, placeholder("id")))
+        .prepare(),
     granted: () =>
       db
         .select({ access: grants.access })
@@ -51,9 +57,10 @@ export function sqliteWriteAccess(engine: Engine) {
   /** @throws AppError `forbidden` for credentials that have ended */
   const checkCredentials = (by: Principal): void => {
     const credentials: Partial<Credentials> = by.credentials ?? {};
-    const { key: id, grant } = credentials;
+    const { key: id, passkey, grant } = credentials;
     const rows = {
       key: id === undefined ? undefined : cached.apiKeys.get(id, () => q.key.get({ id })),
+      passkey: passkey === undefined ? undefined : q.passkey.get({ id: passkey }),
       grant: grant === undefined ? undefined : q.oauthGrant.get({ id: grant }),
     };
     checkCredentialsHold(credentials, rows, clock.now());

@@ -488,5 +488,20 @@ export const migrations: Migration[] = [
       "CREATE UNIQUE INDEX `message_vectors_model` ON `message_vectors` (`model`,`message_id`);",
       "CREATE INDEX `message_vectors_message` ON `message_vectors` (`message_id`);"
     ]
+  },
+  {
+    "createdAt": 1795735019258,
+    "hash": "42cf7c43baf7ec0d885ccdd44c82dfa28324e72fa95766aa0cf8758c83427470",
+    "statements": [
+      "CREATE TABLE `passkey_challenges` (\n\t`hash` blob PRIMARY KEY NOT NULL,\n\t`principal` text,\n\t`expires_at` integer NOT NULL\n);",
+      "CREATE INDEX `passkey_challenges_expiry` ON `passkey_challenges` (`expires_at`);",
+      "CREATE TABLE `passkeys` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`credential_id` text NOT NULL,\n\t`public_key` blob NOT NULL,\n\t`counter` integer NOT NULL,\n\t`transports` text NOT NULL,\n\t`principal` text NOT NULL,\n\t`scope` text NOT NULL,\n\t`key_id` text,\n\t`label` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`last_used_at` integer\n);",
+      "CREATE UNIQUE INDEX `passkeys_credential` ON `passkeys` (`credential_id`);",
+      "CREATE INDEX `passkeys_principal` ON `passkeys` (`principal`,`created_at`);",
+      "ALTER TABLE `browser_sessions` ADD `passkey_id` text REFERENCES passkeys(id) ON DELETE cascade;",
+      "CREATE INDEX `browser_sessions_passkey` ON `browser_sessions` (`passkey_id`);",
+      "ALTER TABLE `oauth_grants` ADD `passkey_id` text REFERENCES passkeys(id) ON DELETE cascade;",
+      "CREATE INDEX `oauth_grants_passkey` ON `oauth_grants` (`passkey_id`);"
+    ]
   }
 ];

@@ -2,6 +2,7 @@
 import { index, pgTable, primaryKey } from "drizzle-orm/pg-core";
 import type { RecordKind } from "../../../../oauth/store.ts";
 import { binary, json, number, text } from "../columns.ts";
+import { passkeys } from "./access.ts";
 
 export const oauthClients = pgTable(
   "oauth_clients",
@@ -25,6 +26,7 @@ export const oauthGrants = pgTable(
     redirectHost: text("redirect_host").notNull(),
     scope: text().notNull(),
     keyId: text("key_id"),
+    passkeyId: text("passkey_id").references(() => passkeys.id, { onDelete: "cascade" }),
     createdAt: number("created_at").notNull(),
     lastUsedAt: number("last_used_at").notNull(),
     expiresAt: number("expires_at").notNull(),
@@ -32,6 +34,7 @@ export const oauthGrants = pgTable(
   (t) => [
     index("oauth_grants_principal").on(t.principal, t.lastUsedAt),
     index("oauth_grants_client").on(t.clientId),
+    index("oauth_grants_passkey").on(t.passkeyId),
     index("oauth_grants_expiry").on(t.expiresAt),
   ],
 );

@@ -1,5 +1,6 @@
 // The authorization server: see src/oauth/store.ts.
 import { blob, index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { passkeys } from "./access.ts";
 
 export const oauthClients = sqliteTable(
   "oauth_clients",
@@ -23,6 +24,7 @@ export const oauthGrants = sqliteTable(
     redirectHost: text("redirect_host").notNull(),
     scope: text().notNull(),
     keyId: text("key_id"),
+    passkeyId: text("passkey_id").references(() => passkeys.id, { onDelete: "cascade" }),
     createdAt: integer("created_at").notNull(),
     lastUsedAt: integer("last_used_at").notNull(),
     expiresAt: integer("expires_at").notNull(),
@@ -30,6 +32,7 @@ export const oauthGrants = sqliteTable(
   (t) => [
     index("oauth_grants_principal").on(t.principal, t.lastUsedAt),
     index("oauth_grants_client").on(t.clientId),
+    index("oauth_grants_passkey").on(t.passkeyId),
     index("oauth_grants_expiry").on(t.expiresAt),
   ],
 );
