@@ -6,6 +6,7 @@ import type { ApiKeys } from "../auth/api-keys.ts";
 import type { AuditStore } from "../auth/audit.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { BrowserSessions } from "../auth/browser-sessions.ts";
+import { type Passkeys, relyingParty, type RelyingParty } from "../auth/passkeys.ts";
 import { may, type Principal } from "../auth/principal.ts";
 import { CurrentSession } from "../clients/session-resolver.ts";
 import type { SettingReport } from "../config/report.ts";
@@ -46,6 +47,7 @@ export type ConsoleContext = Context<ConsoleEnv>;
 export interface ConsoleOptions {
   authenticator: Authenticator;
   browserSessions: BrowserSessions;
+  passkeys: Passkeys;
   keys: ApiKeys;
   /** What people have granted to OAuth clients. */
   grants: Grants;
@@ -101,6 +103,12 @@ export async function openSession(
   const handle = new SessionHandle(services, CurrentSession.of(session), { caller, change, newId });
   return { session, handle };
 }
+
+/** The site of this server's passkeys, which a proxy's address may hide; undefined where there can be none. */
+export const siteOf = (
+  c: ConsoleContext,
+  { publicUrl }: Pick<ConsoleOptions, "publicUrl">,
+): RelyingParty | undefined => relyingParty(new URL(publicUrl ?? c.req.url));
 
 /** @throws AppError `forbidden` for a sign-in that may only read */
 export function checkMayWrite(c: ConsoleContext): void {

@@ -81,13 +81,14 @@ export function page(c: ConsoleContext, options: PageOptions): Html {
 }
 
 /** A page for a browser that has not signed in. */
-export const barePage = (title: string, body: Html): Html =>
+export const barePage = (title: string, body: Html, options?: Pick<PageOptions, "scripts">): Html =>
   frame(
     title,
     html`<main id="main" class="bare">
       <h1>${title}</h1>
       ${body}
     </main>`,
+    options,
   );
 
 const frame = (

@@ -1,4 +1,4 @@
-// Sign-in of a browser: with an API key, or with a one-time link. A server that asks nobody lets the browser in, too.
+// Sign-in of a browser: with an API key, a passkey, or a one-time link. A server that asks nobody lets the browser in, too.
 import { createHmac } from "node:crypto";
 import type { Hono } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
@@ -6,39 +6,68 @@ import { createMiddleware } from "hono/factory";
 import { html } from "hono/html";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { newSecret, type SignedIn } from "../auth/browser-sessions.ts";
+import type { RelyingParty } from "../auth/passkeys.ts";
 import { LOCAL } from "../auth/principal.ts";
 import { namedHost } from "../http/guards/guards.ts";
 import { addressOf } from "../http/observe.ts";
 import { AppError } from "../lib/errors.ts";
-import { type ConsoleContext, type ConsoleEnv, type ConsoleOptions, formOf } from "./context.ts";
+import {
+  type ConsoleContext,
+  type ConsoleEnv,
+  type ConsoleOptions,
+  formOf,
+  siteOf,
+} from "./context.ts";
 import { barePage, tokenField } from "./layout.ts";
 
 const COOKIE = "holdfast_console";
 export const HOME = "/console";
-/** Wrong keys of one address in a minute. */
+/** Wrong keys and passkeys of one address in a minute. */
 const MAX_WRONG = 10;
+/** Challenges for passkeys that one address gets in a minute. */
+const MAX_CHALLENGES = 60;
 
 /** Sign-in pages and their forms, which need no session. */
 export function signInRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
-  const { browserSessions } = options;
-  const wrong = new RateLimiterMemory({ points: MAX_WRONG, duration: 60 });
+  const { browserSessions, passkeys } = options;
+  const wrong = new AddressLimit(MAX_WRONG);
 
-  app.get("/sign-in", (c) => signInPage(c, c.req.query("next")));
+  app.get("/sign-in", (c) => signInPage(c, options, { next: c.req.query("next") }));
   app.post("/sign-in", async (c) => {
     const form = await formOf(c);
     const [key, next] = [form("key").trim(), form("next")];
-    const address = addressOf(c.env.incoming.socket.remoteAddress, c.req.header("x-forwarded-for"));
-    const isBlocked = ((await wrong.get(address))?.consumedPoints ?? 0) >= MAX_WRONG;
-    if (isBlocked) return signInPage(c, next, "Too many wrong keys. Try again in a minute.", 429);
+    if (await wrong.isReached(c))
+      return signInPage(c, options, { next, fault: TOO_MANY, status: 429 });
     const signedIn = await browserSessions.signIn(key);
     if (signedIn === undefined) {
-      await wrong.consume(address).catch((error: unknown) => {
-        if (!(error instanceof RateLimiterRes)) throw error;
-      });
-      return signInPage(c, next, "This key is not valid, has expired or was revoked.", 401);
+      await wrong.count(c);
+      const fault = "This key is not valid, has expired or was revoked.";
+      return signInPage(c, options, { next, fault, status: 401 });
     }
     keep(c, options, signedIn);
     return c.redirect(localPath(next), 303);
+  });
+
+  const challenges = new AddressLimit(MAX_CHALLENGES);
+  app.post("/sign-in/passkey/options", async (c) => {
+    const site = siteOf(c, options);
+    if (site === undefined) return c.json({ fault: NO_PASSKEYS }, 400);
+    if (await challenges.isReached(c)) return c.json({ fault: TOO_MANY }, 429);
+    await challenges.count(c);
+    return c.json(await passkeys.beginSignIn(site));
+  });
+  app.post("/sign-in/passkey", async (c) => {
+    const site = siteOf(c, options);
+    if (site === undefined) return c.json({ fault: NO_PASSKEYS }, 400);
+    if (await wrong.isReached(c)) return c.json({ fault: TOO_MANY }, 429);
+    const form = await formOf(c);
+    const person = await passkeys.signIn(site, parsed(form("response")));
+    if (person === undefined) {
+      await wrong.count(c);
+      return c.json({ fault: "This passkey is not known here, or may not be used any more." }, 401);
+    }
+    keep(c, options, await browserSessions.begin(person));
+    return c.json({ next: localPath(form("next")) });
   });
 
   // A link is used by its button, not by its address: programs that check links would use it up.
@@ -49,9 +78,45 @@ export function signInRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
     const signedIn = await browserSessions.redeem(c.req.param("secret"));
     if (signedIn === undefined) return usedLink(c);
     keep(c, options, signedIn);
-    return c.redirect(HOME, 303);
+    return c.redirect(localPath(c.req.query("next") ?? ""), 303);
   });
 }
+
+const TOO_MANY = "Too many attempts. Try again in a minute.";
+export const NO_PASSKEYS = "Passkeys work at this server's https address only, or at localhost.";
+
+/** The value of a text of JSON; undefined for another text. */
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** How often one address may do something in a minute. */
+class AddressLimit {
+  readonly #limiter: RateLimiterMemory;
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+    this.#limiter = new RateLimiterMemory({ points: max, duration: 60 });
+  }
+
+  async isReached(c: ConsoleContext): Promise<boolean> {
+    return ((await this.#limiter.get(of(c)))?.consumedPoints ?? 0) >= this.#max;
+  }
+
+  async count(c: ConsoleContext): Promise<void> {
+    await this.#limiter.consume(of(c)).catch((error: unknown) => {
+      if (!(error instanceof RateLimiterRes)) throw error;
+    });
+  }
+}
+
+const of = (c: ConsoleContext): string =>
+  addressOf(c.env.incoming.socket.remoteAddress, c.req.header("x-forwarded-for"));
 
 /** Let a browser with a session in, and every browser where nobody is asked. Others are led to the sign-in. */
 export const signedIn = ({
@@ -147,34 +212,56 @@ const cookieOptions = (publicUrl: string | undefined) => ({
 /** A path of the console; its first page for any other address. */
 const localPath = (next: string): string => (/^\/console(?![^/?])/.test(next) ? next : HOME);
 
-function signInPage(c: ConsoleContext, next = "", fault?: string, status: 200 | 401 | 429 = 200) {
+async function signInPage(
+  c: ConsoleContext,
+  options: ConsoleOptions,
+  {
+    next = "",
+    fault,
+    status = 200,
+  }: { next?: string | undefined; fault?: string; status?: 200 | 401 | 429 },
+) {
+  const site = (await options.passkeys.any()) ? siteOf(c, options) : undefined;
   return c.html(
     barePage(
       "Sign in",
-      html`<form method="post" action="/console/sign-in" class="card">
-        <label for="key">API key</label>
-        <input
-          id="key"
-          name="key"
-          type="password"
-          required
-          autofocus
-          autocomplete="current-password"
-          placeholder="hf_…"
-          spellcheck="false"
-        />
-        ${fault && html`<p class="fault" role="alert">${fault}</p>`}
-        <input type="hidden" name="next" value="${localPath(next)}" />
-        <button>Sign in</button>
-        <p class="soft">
-          Without a key: <code>holdfast console</code> on the server prints a link that signs in
-          once.
-        </p>
-      </form>`,
+      html`${site === undefined ? "" : passkeyForm(site, localPath(next))}
+        <form method="post" action="/console/sign-in" class="card">
+          <label for="key">API key</label>
+          <input
+            id="key"
+            name="key"
+            type="password"
+            required
+            autofocus
+            autocomplete="current-password"
+            placeholder="hf_…"
+            spellcheck="false"
+          />
+          ${fault && html`<p class="fault" role="alert">${fault}</p>`}
+          <input type="hidden" name="next" value="${localPath(next)}" />
+          <button>Sign in</button>
+          <p class="soft">
+            Without a key: <code>holdfast console</code> on the server prints a link that signs in
+            once.
+          </p>
+        </form>`,
+      site && { scripts: PASSKEY_SCRIPTS },
     ),
     status,
   );
 }
+
+/** The files of pages that use passkeys. */
+export const PASSKEY_SCRIPTS = ["webauthn.js", "passkeys.js"] as const;
+
+/** Shown by its script, in browsers that know passkeys. */
+const passkeyForm = ({ origin }: RelyingParty, next: string) =>
+  html`<form data-passkey="sign-in" data-origin="${origin}" class="card" hidden>
+    <input type="hidden" name="next" value="${next}" />
+    <button>Sign in with a passkey</button>
+    <p class="fault" role="alert" hidden></p>
+  </form>`;
 
 const linkPage = (c: ConsoleContext) =>
   c.html(

@@ -1,24 +1,25 @@
-// Who this browser is, where else the same principal has signed in, what it shares, and which programs it has
+// Who this browser is, where else the same principal has signed in, its passkeys, what it shares, and which programs it has
 // connected.
 import type { Hono } from "hono";
 import { html } from "hono/html";
-import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
+import { type ConsoleContext, type ConsoleEnv, type ConsoleOptions, siteOf } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
 import { connectedProgramRoutes, connectedProgramsView } from "../parts/connected-programs.ts";
+import { passkeyRoutes, passkeysView } from "../parts/passkeys.ts";
 import { MOST_SHARES, sharesView } from "../parts/shares.ts";
 import { table } from "../parts/table.ts";
-import { secretOf } from "../sign-in.ts";
+import { PASSKEY_SCRIPTS, secretOf } from "../sign-in.ts";
 import { SCOPE_TEXTS } from "./keys.ts";
 
-export function accountRoutes(
-  app: Hono<ConsoleEnv>,
-  { browserSessions, services, grants, authorizationServer }: ConsoleOptions,
-): void {
+export function accountRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
+  const { browserSessions, passkeys, services, grants, authorizationServer } = options;
   app.get("/account", async (c) => {
     const principal = c.get("principal");
     const { id, scope = "admin" } = principal;
-    const [signIns, shares, programs] = await Promise.all([
+    const site = c.get("signedIn") ? siteOf(c, options) : undefined;
+    const [signIns, mine, shares, programs] = await Promise.all([
       c.get("signedIn") ? browserSessions.list(principal, secretOf(c)) : [],
+      c.get("signedIn") ? passkeys.list(id) : [],
       services.sessions.shares.of(principal, MOST_SHARES),
       grants.list(id),
     ]);
@@ -26,6 +27,7 @@ export function accountRoutes(
       page(c, {
         title: "Account",
         section: "account",
+        scripts: site && PASSKEY_SCRIPTS,
         body: html`<h1>${id}</h1>
           <p>May ${SCOPE_TEXTS[scope]}.</p>
           <h2>Sign-ins</h2>
@@ -34,7 +36,9 @@ export function accountRoutes(
               ? html`<p class="empty">
                   This server asks nobody: every browser of this machine is let in.
                 </p>`
-              : signInsView(c, signIns)
+              : html`${signInsView(c, signIns)}
+                  <h2 id="passkeys">Passkeys</h2>
+                  ${passkeysView(c, mine, site)}`
           }
           ${
             authorizationServer === undefined && programs.length === 0
@@ -55,6 +59,7 @@ export function accountRoutes(
     );
   });
 
+  passkeyRoutes(app, options);
   connectedProgramRoutes(app, { grants });
 
   app.post("/account/sign-out-others", async (c) => {
@@ -71,9 +76,13 @@ function signInsView(
   return html`${table(
       "Sign-ins",
       ["Since", "With", "Until", "Browser"],
-      signIns.map(({ createdAt, keyId, expiresAt, isThis }) => [
+      signIns.map(({ createdAt, keyId, passkeyId, expiresAt, isThis }) => [
         when(createdAt, now),
-        keyId === null ? "a link" : html`the key <code>${keyId}</code>`,
+        passkeyId !== null
+          ? "a passkey"
+          : keyId === null
+            ? "a link"
+            : html`the key <code>${keyId}</code>`,
         when(expiresAt, now),
         isThis ? "this one" : "another one",
       ]),
