@@ -1,4 +1,4 @@
-// `holdfast keys`, `clients` and `grants`: who comes in over HTTP.
+// `holdfast keys`, `passkeys`, `clients` and `grants`: who comes in over HTTP.
 import type { Command } from "commander";
 import type { SettingName } from "../config/config.ts";
 import type { KeyFlags } from "./commands/keys.ts";
@@ -11,6 +11,7 @@ const ADDRESS: readonly SettingName[] = ["host", "port", "public-url"];
 
 export function addAccessCommands(program: Command, parts: SettingFlags, terminal: Terminal): void {
   addKeyCommands(program, parts, terminal);
+  addPasskeyCommands(program, parts, terminal);
   addClientCommands(program, parts, terminal);
   addGrantCommands(program, parts, terminal);
 }
@@ -50,6 +51,25 @@ function addKeyCommands(
     .action(async (flags: { yes?: boolean }) =>
       (await import("./commands/keys.ts")).openKeys(settingsOf(flags), flags, terminal),
     );
+}
+
+function addPasskeyCommands(
+  program: Command,
+  { withSettings, settingsOf }: SettingFlags,
+  terminal: Terminal,
+): void {
+  const passkeys = program.command("passkeys").description("passkeys of people in the console");
+  withSettings(passkeys.command("list").description("list the passkeys"))
+    .option("--principal <name>", "those of one principal")
+    .option("--json", "print JSON")
+    .action(async (flags: { json?: boolean; principal?: string }) =>
+      (await import("./commands/keys.ts")).listPasskeys(settingsOf(flags), flags, terminal),
+    );
+  withSettings(
+    passkeys.command("remove <id>").description("remove one, with all that it let in, at once"),
+  ).action(async (id: string, flags: object) =>
+    (await import("./commands/keys.ts")).removePasskey(settingsOf(flags), id, terminal),
+  );
 }
 
 function addClientCommands(

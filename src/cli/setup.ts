@@ -1,8 +1,9 @@
-// `holdfast setup`: from a fresh machine to a connected program. Makes the first key, says which address to paste where, and
-// waits until a program has signed in.
+// `holdfast setup`: from a fresh machine to a connected program. Makes the first key and a link that leads to a passkey, says
+// which address to paste where, and waits until a program has signed in.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Data } from "../app/data.ts";
+import { highestScope } from "../auth/principal.ts";
 import { envName, type Settings } from "../config/config.ts";
 import { ownUrl } from "../config/kinds.ts";
 import { AppError } from "../lib/errors.ts";
@@ -33,8 +34,8 @@ export async function setup(
   const publicUrl = await publicUrlOf(settings, terminal);
   const principal = (flags.principal ?? (await askName(terminal))).trim();
   checkName(principal, "principal");
-  if (flags.envFile !== undefined) writePublicUrl(flags.envFile, publicUrl);
   const work = async (data: Data): Promise<void> => {
+    if (flags.envFile !== undefined) writePublicUrl(flags.envFile, publicUrl);
     for (const line of await introduction(data, principal, publicUrl, flags)) terminal.print(line);
     if (!flags.wait) return;
     const grant = await firstGrant(data, principal, terminal);
@@ -83,16 +84,17 @@ function writePublicUrl(file: string, publicUrl: string): void {
 }
 
 async function introduction(
-  { keys }: Data,
+  { config, keys, browserSessions }: Data,
   principal: string,
   publicUrl: string,
   { envFile }: SetupFlags,
 ): Promise<string[]> {
-  const mine = (await keys.list()).filter((key) => key.principal === principal);
-  const has = mine.some((key) => keys.isValid(key));
-  const made = has
-    ? undefined
-    : await keys.create({ principal, scope: "admin", lifetimeMs: Infinity });
+  const all = await keys.list();
+  const mine = all.filter((key) => key.principal === principal && keys.isValid(key));
+  const scope = highestScope(mine.map((key) => key.scope)) ?? "admin";
+  const made =
+    mine.length > 0 ? undefined : await keys.create({ principal, scope, lifetimeMs: Infinity });
+  const link = config.console && (await browserSessions.link({ principal, scope }));
   return [
     ...(made === undefined
       ? [`${principal} has a key already. To make another: holdfast keys create --principal NAME`]
@@ -107,7 +109,15 @@ async function introduction(
     envFile === undefined
       ? `Start the server with --public-url ${publicUrl}.`
       : `The public address is in ${envFile}: start the server again.`,
-    `Then add this address in claude.ai and ChatGPT, as a connector, and sign in with the key:`,
+    ...(link
+      ? [
+          `Then open this link once, within an hour. Add a passkey there, and you need the key no more:`,
+          ``,
+          `  ${publicUrl}/console/link/${link}?next=/console/account`,
+          ``,
+        ]
+      : []),
+    `Add this address in claude.ai and ChatGPT, as a connector, and sign in:`,
     ``,
     `  ${publicUrl}/mcp`,
     ``,

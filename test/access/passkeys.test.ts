@@ -1,6 +1,7 @@
 // Passkeys: what they open, what ends them, and what does not get in with one.
 import { beforeEach, describe, expect, it } from "vitest";
 import { Authenticator, type Forged } from "../support/authenticator.ts";
+import { command } from "../support/command.ts";
 import { openDatabase } from "../support/database.ts";
 import { freePort } from "../support/free-port.ts";
 import { Program } from "../support/oauth-program.ts";
@@ -278,6 +279,25 @@ describe("an enrolment is refused", () => {
     const { answer } = await enrol(ana);
     expect(await answer.json()).toEqual({ fault: "You have 20 passkeys: remove one first." });
   });
+});
+
+it("commands list passkeys beside the server, and remove them at once", async () => {
+  const passkey = await enrolled();
+  const ana = browser();
+  await signIn(ana, passkey);
+  const place = ["--data-dir", server.folder];
+  const listed = await command(["passkeys", "list", "--principal", "ana", "--json", ...place]);
+  const [one] = JSON.parse(listed.stdout) as [Record<string, unknown>];
+  expect(one).toMatchObject({ principal: "ana", name: "Phone", scopes: ["read", "write"] });
+  expect(one["key"]).toBe(key.split("_")[1]);
+  const removed = await command(["passkeys", "remove", String(one["id"]), ...place]);
+  expect(removed.stdout).toContain("is removed");
+  expect(await isIn(ana)).toBe(false);
+  expect((await command(["passkeys", "list", ...place])).stdout).toContain(
+    "There are no passkeys.",
+  );
+  const again = await command(["passkeys", "remove", String(one["id"]), ...place]);
+  expect([again.code, again.stderr]).toEqual([1, expect.stringContaining("There is no passkey")]);
 });
 
 it("a server at a bare address offers none", async () => {

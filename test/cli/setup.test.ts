@@ -1,5 +1,5 @@
 // `holdfast setup`: a first key, the address to paste, and word of the first program that signs in.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { command } from "../support/command.ts";
@@ -21,14 +21,18 @@ it("makes a key, writes the public address, and says when a program has signed i
   expect([first.code, first.stderr]).toEqual([0, ""]);
   const [key] = /hf_\S+/.exec(first.stdout)!;
   expect(first.stdout).toContain("  https://mcp.example.org/mcp\n");
+  const [, path] = /https:\/\/mcp\.example\.org(\/console\/link\/\S+)/.exec(first.stdout)!;
   expect(readFileSync(envFile, "utf8")).toBe(
     "HOLDFAST_MAX_AGE=90d\nHOLDFAST_PUBLIC_URL=https://mcp.example.org\n",
   );
 
   const { url } = await serveHere({ folder, config: { "auth-server": "true" } });
+  const ada = new Person(url, key);
+  const sent = { method: "POST", headers: { origin: new URL(url).origin } };
+  expect((await ada.open(path!, sent)).at.pathname).toBe("/console/account");
   const again = command(args);
   const claude = await Program.registered(url);
-  await claude.tokens(new Person(url, key));
+  await claude.tokens(ada);
   const { code, stdout } = await again;
   expect(code).toBe(0);
   expect(stdout).toContain("ada has a key already");
@@ -49,4 +53,21 @@ it("says what is missing or wrong, and sets nothing up then", async () => {
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toContain(says);
   }
+});
+
+it("makes nothing that would be gone at its end", async () => {
+  const folder = temporaryFolder();
+  const envFile = join(folder, "holdfast.env");
+  const place = ["--data-dir", folder];
+  const address = ["--public-url", "https://mcp.example.org", "--env-file", envFile];
+  for (const args of [
+    ["setup", ...place, ...address, "--principal", "ada", "--no-wait"],
+    ["keys", "create", ...place, "--principal", "ada"],
+    ["clients", "create", ...place, "--name", "App", "--redirect", "https://app.example/"],
+  ]) {
+    const { code, stdout, stderr } = await command(args, { env: { HOLDFAST_EPHEMERAL: "true" } });
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("gone at its end. Unset HOLDFAST_EPHEMERAL.");
+  }
+  expect(existsSync(envFile)).toBe(false);
 });

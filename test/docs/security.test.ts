@@ -20,6 +20,7 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   "A hostile file that is imported": ["transfer/forms.test.ts", "transfer/hostile.test.ts"],
   "A stolen database file": ["access/api-keys.test.ts"],
   "A guessed or forged token": ["access/oauth.test.ts"],
+  "A passkey used by another site, again, or by a copy": ["access/passkeys.test.ts"],
   "A program that poses as another one": [
     "access/oauth-attacks.test.ts",
     "access/oauth-documents.test.ts",

@@ -1,6 +1,7 @@
-// `holdfast keys`: manages the API keys, which let callers in over HTTP.
+// `holdfast keys` and `passkeys`: manages the API keys, which let callers in over HTTP, and the passkeys of people.
 import type { Data } from "../../app/data.ts";
 import type { ApiKey } from "../../auth/api-keys.ts";
+import type { Passkey } from "../../auth/passkeys.ts";
 import { ALL_SCOPES, highestScope, includes, type Scope } from "../../auth/principal.ts";
 import { HOME } from "../../clients/session-resolver.ts";
 import { alwaysAsks } from "../../config/auth-server.ts";
@@ -106,6 +107,29 @@ export function openKeys(
   });
 }
 
+export function listPasskeys(
+  settings: Settings,
+  { json, principal }: { json?: boolean; principal?: string },
+  terminal: Terminal,
+): Promise<void> {
+  return withData(settings, async ({ passkeys }) => {
+    const all = await passkeys.list(principal);
+    if (json) return terminal.print(JSON.stringify(all.map(shownPasskey)));
+    if (all.length === 0)
+      return terminal.print(
+        "There are no passkeys. People add them in the console, under Account.",
+      );
+    for (const line of table(all, PASSKEY_COLUMNS, terminal.output)) terminal.print(line);
+  });
+}
+
+export function removePasskey(settings: Settings, id: string, terminal: Terminal): Promise<void> {
+  return withData(settings, async ({ passkeys }) => {
+    await passkeys.remove(id);
+    terminal.print(`Passkey ${id} is removed: what it let in is out.`);
+  });
+}
+
 /** A key as people and programs see it: never with its hash. */
 const shown = ({ id, principal, scope, expiresAt, createdAt, lastUsedAt, revokedAt }: ApiKey) => ({
   id,
@@ -116,6 +140,26 @@ const shown = ({ id, principal, scope, expiresAt, createdAt, lastUsedAt, revoked
   expires_at: isoTime(expiresAt),
   revoked_at: isoTime(revokedAt),
 });
+
+const shownPasskey = (passkey: Passkey) => ({
+  id: passkey.id,
+  principal: passkey.principal,
+  name: passkey.label,
+  scopes: ALL_SCOPES.filter((one) => includes(passkey.scope, one)),
+  key: passkey.keyId,
+  created_at: isoTime(passkey.createdAt),
+  last_used_at: isoTime(passkey.lastUsedAt),
+});
+
+const PASSKEY_COLUMNS: Column<Passkey>[] = [
+  { head: "id", text: ({ id }) => id },
+  { head: "principal", text: ({ principal }) => oneLine(principal), flexible: true },
+  { head: "name", text: ({ label }) => oneLine(label), flexible: true },
+  { head: "scope", text: ({ scope }) => scope },
+  { head: "key", text: ({ keyId }) => keyId ?? "", spare: 3 },
+  { head: "created", text: ({ createdAt }) => localTime(createdAt), spare: 2 },
+  { head: "last used", text: ({ lastUsedAt }) => lastUse(lastUsedAt), spare: 1 },
+];
 
 const columnsOf = (keys: Data["keys"]): Column<ApiKey>[] => [
   { head: "id", text: ({ id }) => id },
