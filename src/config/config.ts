@@ -130,7 +130,7 @@ const retention = {
     details: "they must send initialize again; 90d applies if max-age is never",
   }),
   "cleanup-interval": required(interval, "10m", "how often the cleanup job runs"),
-  "task-age": required(duration, "7d", "keep a task so long after its beginning"),
+  "task-age": required(duration, "7d", "time for a task to end, and to be kept then"),
   "stream-grace": required(interval, "10m", "time in which an ended stream can be resumed"),
 } as const;
 

@@ -4,6 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError, interruptedError, toAppError } from "../lib/errors.ts";
 import { rpcErrorOf } from "../protocol/errors.ts";
 import type { TaskNews } from "./news.ts";
+import { Places } from "./places.ts";
 import { RunLeft } from "./run-life.ts";
 import { TaskRun } from "./run.ts";
 import {
@@ -18,8 +19,6 @@ import {
 } from "./store.ts";
 import type { Task } from "./task.ts";
 
-/** Tasks that run in one process at a time; further ones wait. */
-const MAX_RUNNING = 100;
 /** Runs in a row whose process may die before they record anything new: the tool may be what kills it. */
 const MAX_LOSSES = 3;
 /** Time before the next look after an error, in milliseconds. */
@@ -46,6 +45,7 @@ export interface TaskRunnerOptions {
   clock: Clock;
   /** Maximum number of open tasks of one principal. */
   maxTasks: number;
+  /** Maximum number of tasks that run in this process at a time; further ones wait. */
   maxRunning?: number;
   onError(error: unknown): void;
 }
@@ -60,6 +60,9 @@ interface Running {
 export class TaskRunner {
   readonly #parts: TaskRunnerOptions;
   readonly #running = new Map<string, Running>();
+  readonly #places: Places;
+  /** Tasks that calls in this process wait for, with the number of these calls. */
+  readonly #awaited = new Map<string, number>();
   #watch: Disposable | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** True once this process also runs tasks that others began. */
@@ -70,6 +73,7 @@ export class TaskRunner {
 
   constructor(parts: TaskRunnerOptions) {
     this.#parts = parts;
+    this.#places = new Places(parts.maxRunning);
   }
 
   /** Ids of the tasks that run here. */
@@ -79,19 +83,39 @@ export class TaskRunner {
 
   /** Stores a task, and runs it here if there is a place. @throws AppError `limit`, `not_found` */
   async begin(task: NewTask, { waits }: Pick<Beginner, "waits">): Promise<Task> {
-    const { store, instance, maxTasks, maxRunning = MAX_RUNNING } = this.#parts;
+    const { store, instance, maxTasks } = this.#parts;
     if (this.#closed) throw stopping();
     this.#listen();
-    for (;;) {
-      const runs = this.#running.size < maxRunning;
-      const begun = await store.create(task, { instanceId: instance.id, runs, waits }, maxTasks);
-      if (begun !== "unregistered") {
-        if (begun.claimed) this.#start(begun.claimed);
-        else this.look();
-        return begun.task;
+    const runs = this.#places.take(task.owner);
+    let claimed: ClaimedTask | undefined;
+    try {
+      for (;;) {
+        const begun = await store.create(task, { instanceId: instance.id, runs, waits }, maxTasks);
+        if (begun !== "unregistered") {
+          ({ claimed } = begun);
+          if (claimed === undefined) this.look();
+          return begun.task;
+        }
+        await instance.confirm();
       }
-      await instance.confirm();
+    } finally {
+      if (claimed !== undefined) this.#start(claimed);
+      else if (runs && this.#places.give(task.owner)) this.look();
     }
+  }
+
+  /** To be held by a call that waits for the task: this process then runs it, even if it runs none of others. */
+  awaits(id: string): Disposable {
+    this.#awaited.set(id, (this.#awaited.get(id) ?? 0) + 1);
+    this.#listen();
+    if (!this.#isOpen) this.look();
+    return {
+      [Symbol.dispose]: () => {
+        const n = this.#awaited.get(id)! - 1;
+        if (n > 0) this.#awaited.set(id, n);
+        else this.#awaited.delete(id);
+      },
+    };
   }
 
   /** From now on, runs tasks that others began, too. */
@@ -156,7 +180,13 @@ export class TaskRunner {
 
   get #claimant(): Claimant {
     const { instance, tools } = this.#parts;
-    return { instanceId: instance.id, tools: tools.taskTools, own: !this.#isOpen };
+    return {
+      instanceId: instance.id,
+      tools: tools.taskTools,
+      only: this.#isOpen ? undefined : [...this.#awaited.keys()],
+      running: this.#places.taken,
+      each: this.#places.each,
+    };
   }
 
   #listen(): void {
@@ -184,16 +214,29 @@ export class TaskRunner {
   }
 
   async #take(): Promise<void> {
-    const { store, clock, instance, maxRunning = MAX_RUNNING } = this.#parts;
-    const free = maxRunning - this.#running.size;
-    if (free <= 0) return; // the end of a run looks again
-    const claimed = await store.claim(this.#claimant, free);
+    const { store, clock, instance, news } = this.#parts;
+    if (this.#isOpen) {
+      const expired = await store.expire(overdue());
+      if (expired.length > 0) {
+        news.changed(...expired);
+        this.#looksAgain = true;
+      }
+    }
+    if (this.#places.free <= 0) return; // the end of a run looks again
+    const claimed = await store.claim(this.#claimant, this.#places.free);
     if (claimed === "unregistered") {
       await instance.confirm();
       this.#looksAgain = true;
       return;
     }
-    for (const task of claimed) this.#start(task);
+    for (const task of claimed) {
+      this.#places.hold(task.owner);
+      this.#start(task);
+    }
+    if (claimed.length > 0) {
+      this.#looksAgain = true; // others may have waited behind the tasks of one principal
+      return;
+    }
     const next = await store.nextDue(this.#claimant);
     clearTimeout(this.#timer);
     if (next !== undefined) this.#wakeIn(next - clock.now());
@@ -206,7 +249,7 @@ export class TaskRunner {
   }
 
   #start(task: ClaimedTask): void {
-    const { maxRunning = MAX_RUNNING, store, news, clock } = this.#parts;
+    const { store, news, clock } = this.#parts;
     const run = new TaskRun(task, { store, news, clock });
     const done = this.#perform(task, run)
       .catch((error: unknown) => {
@@ -214,7 +257,7 @@ export class TaskRunner {
       })
       .finally(() => {
         if (this.#running.get(run.id)?.run === run) this.#running.delete(run.id);
-        if (this.#running.size === maxRunning - 1) this.look();
+        if (this.#places.give(task.owner)) this.look();
       });
     this.#running.set(run.id, { run, done, resumes: () => this.#resumes(task, run) });
   }
@@ -286,6 +329,15 @@ const interrupted = (): TaskEnd => {
   const data = { interrupted: true, retryable: true };
   return failedWith({ ...rpcErrorOf(interruptedError()), data });
 };
+
+const overdue = (): TaskEnd =>
+  failedWith(
+    rpcErrorOf(
+      new AppError("limit", "This task expired before it ended.", {
+        hint: "The setting task-age gives tasks more time.",
+      }),
+    ),
+  );
 
 const deadly = (tool: string): string =>
   `A task of the tool ${tool} was given up: the process died in ${MAX_LOSSES} of its runs, one after the other.`;

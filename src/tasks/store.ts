@@ -11,7 +11,7 @@ export interface NewTask extends Pick<Task, "id" | "owner" | "sessionId" | "tool
   arguments: unknown;
   /** All else that a run needs of the call, as JSON. */
   origin: unknown;
-  /** Lifetime after its creation, in milliseconds; `Infinity` for ever. */
+  /** Time after its creation in which it has to end, and for which it is kept then, in milliseconds; `Infinity` for ever. */
   ttlMs: number;
 }
 
@@ -95,11 +95,15 @@ export interface Beginner {
   waits: boolean;
 }
 
-/** A process that runs tasks of these tools: all of them, or its `own`, which calls in it wait for. */
+/** A process that runs tasks of these tools. */
 export interface Claimant {
   instanceId: string;
   tools: readonly string[];
-  own: boolean;
+  /** The only tasks that it runs, which calls in it wait for; undefined for any. */
+  only?: readonly string[] | undefined;
+  /** Number of tasks that it runs already, by owner, and the most of one owner. */
+  running: Readonly<Record<string, number>>;
+  each: number;
 }
 
 export interface TaskStore extends Expiring {
@@ -122,10 +126,13 @@ export interface TaskStore extends Expiring {
   revisions(ids: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Takes tasks that are due, and those that a dead process has left. `unregistered`: as in `create`. */
   claim(by: Claimant, max: number): Promise<ClaimedTask[] | "unregistered">;
-  /** The time at which the next task is due; undefined if none will be by itself. */
+  /** The time at which the next task is due, or may be found expired; undefined if none will by itself. */
   nextDue(by: Claimant): Promise<number | undefined>;
   /** The claims of an instance that still hold; `cancelRequested`: somebody wants the task cancelled. */
   held(instanceId: string): Promise<(Claim & Pick<ClaimedTask, "cancelRequested">)[]>;
+
+  /** Ends open tasks that have expired, also those that run; resolves to their ids. There may be more. */
+  expire(end: TaskEnd): Promise<string[]>;
 
   // The following write for a run; false without the claim, and then they have changed nothing.
 

@@ -29,7 +29,7 @@ export interface Task {
   attempt: number;
   createdAt: number;
   updatedAt: number;
-  /** Time from which the task may be deleted; null for never. */
+  /** Time at which an open task fails, and from which an ended one may be deleted; null for never. */
   expiresAt: number | null;
 }
 

@@ -14,7 +14,7 @@ import {
 } from "./engine.ts";
 
 const TTL = 100_000;
-const MINE = { tools: ["wait"], own: false };
+const MINE = { tools: ["wait"], running: {}, each: 99 };
 const ASK: Step = {
   kind: "ask",
   name: "sure",
@@ -123,7 +123,8 @@ export function taskContract(open: Open): void {
 
     it("is claimed in the order in which it is due, so many at a time", async () => {
       const { run, claim, tasks, clock, there } = await setUp(await open());
-      const claims = [await run(), await run(), await run()];
+      const forever = { ttlMs: Infinity };
+      const claims = [await run(forever), await run(forever), await run(forever)];
       for (const [i, one] of claims.entries()) await tasks.park(one, clock.now() + 30 - i * 10, 0);
       expect(await tasks.nextDue({ ...MINE, instanceId: there })).toBe(clock.now() + 10);
       expect(
@@ -295,14 +296,15 @@ export function taskContract(open: Open): void {
       expect(Object.fromEntries(orphaned)).toEqual({ [alone.id]: true, [known.id]: false });
     });
 
-    it("of another's call is left to others by a process that runs its own only", async () => {
-      const { begin, tasks, here, there } = await setUp(await open());
+    it("is left to others by a process that runs only those that its calls wait for", async () => {
+      const { begin, tasks, there } = await setUp(await open());
       await begin({}, { runs: false });
-      const { task } = await begin({}, { runs: false, waits: true });
-      const own = { ...MINE, own: true };
-      expect(await tasks.nextDue({ ...own, instanceId: there })).toBeUndefined();
-      expect(await tasks.claim({ ...own, instanceId: there }, 9)).toEqual([]);
-      expect(await tasks.claim({ ...own, instanceId: here }, 9)).toMatchObject([
+      const { task } = await begin({}, { runs: false });
+      const own = { ...MINE, instanceId: there };
+      expect(await tasks.nextDue({ ...own, only: [] })).toBeUndefined();
+      expect(await tasks.claim({ ...own, only: [] }, 9)).toEqual([]);
+      expect(await tasks.nextDue({ ...own, only: [task.id] })).toBeDefined();
+      expect(await tasks.claim({ ...own, only: [task.id] }, 9)).toMatchObject([
         { claim: { id: task.id } },
       ]);
     });
@@ -341,23 +343,60 @@ export function taskContract(open: Open): void {
       expect(await status(open_.id)).toBe("working");
     });
 
-    it("is there up to its time, and is then deleted", async () => {
-      const { tasks, run, clock, claim, rows } = await setUp(await open());
-      const [one, waiting] = [await run(), await run()];
+    it("leaves room for another owner's, as many as come", async () => {
+      const { begin, claim, tasks, there } = await setUp(await open());
+      for (let n = 0; n < 4; n += 1) await begin({}, { runs: false });
+      const { task } = await begin({ owner: BOB }, { runs: false });
+      const by = { ...MINE, instanceId: there, each: 2 };
+      const first = await tasks.claim({ ...by, running: { [ANA]: 1 } }, 9);
+      expect((first as ClaimedTask[]).map(({ owner }) => owner).sort()).toEqual([ANA, BOB].sort());
+      await tasks.release((first as ClaimedTask[]).find(({ owner }) => owner === BOB)!.claim);
+      const full = { ...by, running: { [ANA]: 2 } };
+      expect(await tasks.claim(full, 1)).toMatchObject([{ claim: { id: task.id } }]);
+      expect(await tasks.claim(full, 9)).toEqual([]);
+      expect(await claim()).toHaveLength(3);
+    });
+
+    it("that has not ended at its time fails, and goes as long after its end as it had to end", async () => {
+      const { tasks, run, clock, claim, status, here, rows } = await setUp(await open());
+      const [one, asks, waiting] = [await run(), await run(), await run()];
       await run({ ttlMs: Infinity });
-      await tasks.record(one, [ASK]);
+      await tasks.record(asks, [ASK]);
+      await tasks.park(asks, null, 0);
       await tasks.park(waiting, clock.now() + TTL, 0);
+      const END = { status: "failed", error: '{"code":1}' } as const;
       clock.advance(TTL - 1);
-      expect(await tasks.countExpired()).toBe(0);
-      expect(await tasks.find(one.id)).toBeDefined();
+      expect(await tasks.expire(END)).toEqual([]);
+      expect(await tasks.nextDue({ ...MINE, instanceId: here })).toBe(clock.now() + 1);
       clock.advance(1);
-      expect(await tasks.find(one.id)).toBeUndefined();
-      expect(await tasks.cancel(one.id, ANA)).toBeUndefined();
       expect(await claim()).toEqual([]);
-      expect(await tasks.countExpired()).toBe(2);
-      expect(await tasks.deleteExpired()).toBe(2);
+      expect(await tasks.answer(asks.id, ANA, { sure: "1" })).toEqual([]);
+      expect(await tasks.deleteExpired()).toBe(0);
+      const failed = await tasks.expire(END);
+      expect(failed.sort()).toEqual([one.id, asks.id, waiting.id].sort());
+      expect(await tasks.expire(END)).toEqual([]);
       expect(await tasks.finish(one, DONE)).toBe(false);
+      expect(await tasks.find(asks.id)).toMatchObject({ status: "failed", error: { code: 1 } });
+      clock.advance(TTL - 1);
+      expect(await status(one.id)).toBe("failed");
+      expect(await tasks.countExpired()).toBe(0);
+      clock.advance(1);
+      expect(await status(one.id)).toBeUndefined();
+      expect(await tasks.cancel(one.id, ANA)).toBeUndefined();
+      expect(await tasks.countExpired()).toBe(3);
+      expect(await tasks.deleteExpired()).toBe(3);
       if (rows) expect(await rows()).toMatchObject({ tasks: 1 });
+    });
+
+    it("that ended late is kept from its end on", async () => {
+      const { tasks, run, clock, status } = await setUp(await open());
+      const one = await run();
+      clock.advance(TTL - 1);
+      await tasks.finish(one, DONE);
+      clock.advance(TTL - 1);
+      expect(await status(one.id)).toBe("completed");
+      clock.advance(1);
+      expect(await status(one.id)).toBeUndefined();
     });
 
     it("is listed, the newest first, a page at a time", async () => {

@@ -2,7 +2,7 @@
 import { inputRequired } from "@modelcontextprotocol/server";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { defineTool } from "../../src/index.ts";
+import { defineTool, testClient } from "../../src/index.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
 import { serveHere } from "../support/here.ts";
 import { callModern } from "../support/modern.ts";
@@ -148,4 +148,17 @@ describe("a caller that cannot be asked, or does not wait for long", () => {
     await expect(call).rejects.toThrow();
     await expect.poll(status, SOON).toBe("cancelled");
   });
+});
+
+it("a call with a request key waits for its task also in a process that serves nobody", async () => {
+  const naps = defineTool({
+    ...{ name: "naps", description: "Sleeps.", task: "optional", session: "none" },
+    async handler({ task }) {
+      await task.sleep(20);
+      return `slept until run ${task.attempt}`;
+    },
+  });
+  await using client = await testClient([naps]);
+  const result = await client.call("naps", {}, { requestKey: "k" });
+  expect(result).toMatchObject({ content: [{ text: "slept until run 2" }] });
 });

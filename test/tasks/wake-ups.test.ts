@@ -37,6 +37,7 @@ describe.each(MOMENTS)("news that come %i turns after an answer", (turns) => {
   it("make the runner look", async () => {
     const looks: string[] = [];
     const { news, runner } = parts({
+      expire: () => Promise.resolve([]),
       claim: async () => {
         looks.push("look");
         return Promise.resolve([]);

@@ -1,7 +1,7 @@
 // Rules and conditions of tasks that hold on every engine.
 import { type SQL, sql } from "drizzle-orm";
 import { AppError } from "../../lib/errors.ts";
-import type { ClaimedTask, Step } from "../../tasks/store.ts";
+import type { Claimant, ClaimedTask, Step } from "../../tasks/store.ts";
 import type { Task, TaskStatus, TaskView } from "../../tasks/task.ts";
 
 const { placeholder } = sql;
@@ -27,9 +27,22 @@ export const dueTask: SQL = sql`tasks.instance_id is null and tasks.wake_at <= $
 export const lostTask: SQL = sql`tasks.instance_id is not null
   and not exists (select 1 from instances where instances.id = tasks.instance_id)`;
 
-export const taskAlive: SQL = sql`(tasks.expires_at is null or tasks.expires_at > ${placeholder("passed")})`;
+/** A task that may still be run. */
+export const taskInTime: SQL = sql`(tasks.expires_at is null or tasks.expires_at > ${placeholder("passed")})`;
 
-export const taskExpired: SQL = sql`tasks.expires_at <= ${placeholder("passed")}`;
+/** A task that is there: an open one that has expired is there to fail. */
+export const taskAlive: SQL = sql`(tasks.finished_at is null or ${taskInTime})`;
+
+export const taskExpired: SQL = sql`tasks.expires_at <= ${placeholder("passed")} and tasks.finished_at is not null`;
+
+/** An open task that has to fail. */
+export const taskOverdue: SQL = sql`tasks.expires_at <= ${placeholder("passed")} and tasks.finished_at is null`;
+
+/** An ended task is kept for as long as it had to end. */
+export const expiryOfEnded: SQL = sql`tasks.expires_at - tasks.created_at + ${placeholder("now")}`;
+
+export const isOverdue = ({ expiresAt, finishedAt }: TaskRow, passed: number): boolean =>
+  finishedAt === null && expiresAt !== null && expiresAt <= passed;
 
 /** A question without an answer. */
 export const openQuestion: SQL = sql`task_steps.kind = 'ask' and task_steps.result is null`;
@@ -118,6 +131,29 @@ export const claimedOf = (
   lost: row.instanceId !== null,
   orphaned: row.callerInstance !== null && !callerIsAlive,
 });
+
+/** Owners of whom this process runs no more. */
+export const fullOwners = ({ running, each }: Claimant): string[] =>
+  Object.keys(running).filter((owner) => running[owner]! >= each);
+
+/** The first `max` of these tasks, with no owner having more than the claimant's bound. */
+export function fairly<Row extends Pick<Task, "owner">>(
+  rows: readonly Row[],
+  { running, each }: Claimant,
+  max: number,
+): Row[] {
+  const counts = new Map(Object.entries(running));
+  const chosen = rows.filter(({ owner }) => {
+    const n = (counts.get(owner) ?? 0) + 1;
+    counts.set(owner, n);
+    return n <= each;
+  });
+  return chosen.slice(0, max);
+}
+
+/** The earlier of two times. */
+export const earlier = (a: number | null | undefined, b: number | null | undefined) =>
+  a == null ? (b ?? undefined) : Math.min(a, b ?? Infinity);
 
 /** The values of a new row. */
 export const newRow = (

@@ -92,6 +92,7 @@ export class TaskCalls {
     const { caller, channel } = asked;
     const until = channel.taskSupport === "waits" ? Infinity : clock.monotonic() + afterMs;
     using change = new ChangeWait(tasks.news, { kind: "task", id });
+    using _ = runner.awaits(id);
     try {
       for (;;) {
         const task = await tasks.find(id, caller.principal.id);

@@ -283,5 +283,12 @@ export const migrations: Migration[] = [
       "CREATE INDEX \"browser_sessions_passkey\" ON \"browser_sessions\" USING btree (\"passkey_id\");",
       "CREATE INDEX \"oauth_grants_passkey\" ON \"oauth_grants\" USING btree (\"passkey_id\");"
     ]
+  },
+  {
+    "createdAt": 1795736312882,
+    "hash": "0b4bf25e998f29af5e45954d144e8ae2cd2501f815f9b0fb471c703ebea57d1f",
+    "statements": [
+      "CREATE INDEX \"tasks_open_expiry\" ON \"tasks\" USING btree (\"expires_at\") WHERE finished_at is null and expires_at is not null;"
+    ]
   }
 ];

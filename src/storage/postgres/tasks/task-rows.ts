@@ -5,13 +5,17 @@ import {
   answeredCount,
   closedResult,
   dueTask,
+  expiryOfEnded,
   heldTask,
   lostTask,
+  MAX_ROWS,
   nextSeq,
   openQuestion,
   openStatus,
   questionOfRun,
   taskAlive,
+  taskInTime,
+  taskOverdue,
 } from "../../shared/tasks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
@@ -23,7 +27,11 @@ export type TaskRows = ReturnType<typeof taskRows>;
 
 const byId = eq(tasks.id, placeholder("id"));
 const now = sql`${placeholder("now")}`;
-const callers = sql`(${placeholder("own")}::integer = 0 or tasks.caller_instance = ${placeholder("instanceId")})`;
+/** Conditions of tasks that the claimant runs. */
+const mine = [
+  sql`(${placeholder("only")}::text[] is null or tasks.id = any(${placeholder("only")}::text[]))`,
+  sql`tasks.owner <> all(${placeholder("full")}::text[])`,
+];
 const ofTools = sql`tasks.tool = any(${placeholder("tools")}::text[])`;
 
 /** Statements for all who look at tasks. */
@@ -84,19 +92,19 @@ export function dueRows({ db }: Engine) {
       db
         .select({ id: tasks.id })
         .from(tasks)
-        .where(and(dueTask, ofTools, taskAlive, callers))
+        .where(and(dueTask, ofTools, taskInTime, ...mine))
         .limit(1),
     someLost: () =>
       db
         .select({ id: tasks.id })
         .from(tasks)
-        .where(and(lostTask, ofTools, taskAlive, callers))
+        .where(and(lostTask, ofTools, taskInTime, ...mine))
         .limit(1),
     due: () =>
       db
         .select()
         .from(tasks)
-        .where(and(dueTask, ofTools, taskAlive, callers))
+        .where(and(dueTask, ofTools, taskInTime, ...mine))
         .orderBy(asc(tasks.wakeAt))
         .limit(placeholder("max"))
         .for("update", { skipLocked: true }),
@@ -104,7 +112,7 @@ export function dueRows({ db }: Engine) {
       db
         .select()
         .from(tasks)
-        .where(and(lostTask, ofTools, taskAlive, callers))
+        .where(and(lostTask, ofTools, taskInTime, ...mine))
         .limit(placeholder("max"))
         .for("update", { of: tasks, skipLocked: true }),
     next: () =>
@@ -114,11 +122,24 @@ export function dueRows({ db }: Engine) {
         .where(
           and(
             sql`tasks.instance_id is null and tasks.wake_at is not null`,
-            ...[ofTools, taskAlive, callers],
+            ...[ofTools, taskInTime, ...mine],
           ),
         )
         .orderBy(asc(tasks.wakeAt))
         .limit(1),
+    nextExpiry: () =>
+      db
+        .select({ at: sql<number | null>`min(tasks.expires_at)`.mapWith(tasks.expiresAt) })
+        .from(tasks)
+        .where(sql`tasks.finished_at is null and tasks.expires_at is not null`),
+    someOverdue: () => db.select({ id: tasks.id }).from(tasks).where(taskOverdue).limit(1),
+    overdue: () =>
+      db
+        .select({ id: tasks.id })
+        .from(tasks)
+        .where(taskOverdue)
+        .limit(MAX_ROWS)
+        .for("update", { skipLocked: true }),
     held: () =>
       db
         .select({ id: tasks.id, attempt: tasks.attempt, cancelRequested: tasks.cancelRequested })
@@ -200,6 +221,7 @@ export function taskWrites({ db }: Engine) {
           revision: sql`tasks.revision + 1`,
           updatedAt: now,
           finishedAt: now,
+          expiresAt: expiryOfEnded,
         })
         .where(and(byId, sql`tasks.finished_at is null`)),
   });

@@ -1,10 +1,14 @@
 // Tasks in PostgreSQL. Whoever acts on a task locks its row, also the one that claims it: a run that has lost its claim writes
 // nothing.
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
-import { type ClaimedTask, DUE, type TaskStore } from "../../../tasks/store.ts";
+import { type Claimant, type ClaimedTask, DUE, type TaskStore } from "../../../tasks/store.ts";
 import { deletedMeanwhile } from "../../shared/sessions.ts";
 import {
   claimedOf,
+  earlier,
+  fairly,
+  fullOwners,
+  isOverdue,
   MAX_ROWS,
   newRow,
   taskExpired,
@@ -30,6 +34,14 @@ export function postgresTaskStore(engine: Engine, usage: Pick<Usage, "checkOwner
   return {
     ...readers(engine, q, runs, passed),
     ...beginners(engine, { q, runs, writes, usage, passed }),
+    async expire(how) {
+      if ((await engine.read(() => runs.someOverdue.get(passed()))) === undefined) return [];
+      return engine.write(async () => {
+        const ids: string[] = [];
+        for (const { id } of await runs.overdue.all(passed())) if (await end(id, how)) ids.push(id);
+        return ids;
+      });
+    },
     ...runWrites(engine, { writes, steps, end, usage }),
     ...others(engine, { q, writes, steps, end, usage, passed }),
     ...postgresExpiring(engine, tasks, taskExpired, passed),
@@ -66,7 +78,7 @@ function readers(
               sessionId === undefined ? undefined : eq(tasks.sessionId, sessionId),
               open === true ? isNull(tasks.finishedAt) : undefined,
               after && sql`(${tasks.createdAt}, ${tasks.id}) < (${after.createdAt}, ${after.id})`,
-              sql`(tasks.expires_at is null or tasks.expires_at > ${passed().passed})`,
+              sql`(tasks.finished_at is null or tasks.expires_at is null or tasks.expires_at > ${passed().passed})`,
             ),
           )
           .orderBy(desc(tasks.createdAt), desc(tasks.id))
@@ -78,10 +90,15 @@ function readers(
         async () =>
           new Map((await q.revisions.all({ ids })).map(({ id, revision }) => [id, revision])),
       ),
-    nextDue: ({ own, ...mine }) =>
+    nextDue: (by) =>
       engine.read(async () => {
-        const values = { ...mine, own: Number(own), ...passed() };
-        return (await runs.next.get(values))?.wakeAt ?? undefined;
+        const times = passed();
+        const [due, expiry] = await Promise.all([
+          runs.next.get({ ...valuesOf(by), ...times }),
+          by.only ? undefined : runs.nextExpiry.get({}),
+        ]);
+        const at = expiry?.at == null ? undefined : expiry.at + engine.clock.now() - times.passed;
+        return earlier(due?.wakeAt, at);
       }),
     held: (instanceId) =>
       engine.read(async () =>
@@ -136,14 +153,9 @@ function beginners(
   return {
     create: (task, by, max) =>
       engine.inOrder(`tasks of ${task.owner}`, () => engine.write(() => create(task, by, max))),
-    async claim({ instanceId, tools, own }, most) {
-      const values = {
-        instanceId,
-        tools,
-        own: Number(own),
-        now: Math.floor(clock.now()),
-        ...passed(),
-      };
+    async claim(by, most) {
+      const { instanceId } = by;
+      const values = { ...valuesOf(by), now: Math.floor(clock.now()), ...passed() };
       const [due, lost] = await engine.read(() =>
         Promise.all([runs.someDue.get(values), runs.someLost.get(values)]),
       );
@@ -156,7 +168,7 @@ function beginners(
           runs.due.all({ ...values, max }),
         ]);
         if (registered === undefined) return "unregistered";
-        const rows = [...left, ...waiting].slice(0, max);
+        const rows = fairly([...left, ...waiting], by, max);
         return Promise.all(
           rows.map(async (row) => {
             await writes.take.run({ id: row.id, instanceId });
@@ -167,6 +179,12 @@ function beginners(
     },
   };
 }
+
+const valuesOf = (by: Claimant) => ({
+  tools: by.tools,
+  only: by.only ?? null,
+  full: fullOwners(by),
+});
 
 const claimedBy =
   (q: TaskRows) =>
@@ -200,7 +218,8 @@ function others(
   const { clock } = engine;
   const lockOf = async (id: string, owner: string | undefined) => {
     const row = await q.lock.get({ id });
-    const isGone = row?.expiresAt != null && row.expiresAt <= passed().passed;
+    const isPast = row?.expiresAt != null && row.expiresAt <= passed().passed;
+    const isGone = isPast && row.finishedAt !== null;
     return isGone || (owner !== undefined && row?.owner !== owner) ? undefined : row;
   };
   return {
@@ -209,6 +228,7 @@ function others(
       engine.write(async () => {
         const task = await lockOf(id, owner);
         if (task === undefined) return undefined;
+        if (isOverdue(task, passed().passed)) return [];
         const now = Math.floor(clock.now());
         const names: string[] = [];
         for (const [name, result] of Object.entries(answers))

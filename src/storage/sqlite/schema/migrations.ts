@@ -503,5 +503,12 @@ export const migrations: Migration[] = [
       "ALTER TABLE `oauth_grants` ADD `passkey_id` text REFERENCES passkeys(id) ON DELETE cascade;",
       "CREATE INDEX `oauth_grants_passkey` ON `oauth_grants` (`passkey_id`);"
     ]
+  },
+  {
+    "createdAt": 1795736310507,
+    "hash": "7be6f5d892eec937ed8a25303096aa63976773d2702a25969079f95792cb0299",
+    "statements": [
+      "CREATE INDEX `tasks_open_expiry` ON `tasks` (`expires_at`) WHERE finished_at is null and expires_at is not null;"
+    ]
   }
 ];

@@ -102,6 +102,7 @@ export const newDatabase: string[] = [
   "CREATE INDEX `passkeys_principal` ON `passkeys` (`principal`,`created_at`)",
   "CREATE INDEX `browser_sessions_passkey` ON `browser_sessions` (`passkey_id`)",
   "CREATE INDEX `oauth_grants_passkey` ON `oauth_grants` (`passkey_id`)",
+  "CREATE INDEX `tasks_open_expiry` ON `tasks` (`expires_at`) WHERE finished_at is null and expires_at is not null",
   "CREATE VIEW `state_overview` AS\nSELECT\n  v.session_id AS session,\n  s.name,\n  v.key,\n  v.value,\n  v.version,\n  strftime('%Y-%m-%d %H:%M:%S', v.updated_at / 1000, 'unixepoch') AS updated,\n  strftime('%Y-%m-%d %H:%M:%S', v.expires_at / 1000, 'unixepoch') AS expires\nFROM session_state v\nJOIN sessions s ON s.id = v.session_id\nORDER BY v.session_id, v.key",
   "CREATE VIEW audit_overview AS\nSELECT strftime('%Y-%m-%d %H:%M:%S', at / 1000, 'unixepoch') AS time, principal, action, subject, detail\nFROM audit ORDER BY id DESC",
   "CREATE VIEW `session_events` AS\nSELECT stream_sessions.session_id, stream_events.stream_id, stream_events.seq, stream_events.data,\n  streams.finished_at IS NOT NULL AND streams.undelivered IS NULL AS delivered\nFROM stream_sessions\nJOIN streams ON streams.id = stream_sessions.stream_id\nJOIN stream_events ON stream_events.stream_id = streams.id\nWHERE stream_events.data <> '' AND (streams.kind = 'request' OR instr(stream_events.data, stream_sessions.session_id))",

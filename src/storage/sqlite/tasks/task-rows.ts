@@ -4,6 +4,7 @@ import {
   answeredCount,
   closedResult,
   dueTask,
+  expiryOfEnded,
   heldTask,
   lostTask,
   MAX_ROWS,
@@ -12,6 +13,8 @@ import {
   openStatus,
   questionOfRun,
   taskAlive,
+  taskInTime,
+  taskOverdue,
 } from "../../shared/tasks.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
@@ -23,7 +26,11 @@ export type TaskRows = ReturnType<typeof taskRows>;
 
 const byId = eq(tasks.id, placeholder("id"));
 const now = sql`${placeholder("now")}`;
-const callers = sql`(${placeholder("own")} = 0 or tasks.caller_instance = ${placeholder("instanceId")})`;
+/** Conditions of tasks that the claimant runs. */
+const mine = [
+  sql`(${placeholder("only")} is null or tasks.id in (select value from json_each(${placeholder("only")})))`,
+  sql`tasks.owner not in (select value from json_each(${placeholder("full")}))`,
+];
 const ofTools = sql`tasks.tool in (select value from json_each(${placeholder("tools")}))`;
 
 /** Statements for all who look at tasks. */
@@ -74,7 +81,7 @@ export function dueRows({ db }: Engine) {
       db
         .select()
         .from(tasks)
-        .where(and(dueTask, ofTools, taskAlive, callers))
+        .where(and(dueTask, ofTools, taskInTime, ...mine))
         .orderBy(asc(tasks.wakeAt))
         .limit(MAX_ROWS)
         .prepare(),
@@ -82,7 +89,7 @@ export function dueRows({ db }: Engine) {
       db
         .select()
         .from(tasks)
-        .where(and(lostTask, ofTools, taskAlive, callers))
+        .where(and(lostTask, ofTools, taskInTime, ...mine))
         .limit(MAX_ROWS)
         .prepare(),
     next: () =>
@@ -92,12 +99,20 @@ export function dueRows({ db }: Engine) {
         .where(
           and(
             sql`tasks.instance_id is null and tasks.wake_at is not null`,
-            ...[ofTools, taskAlive, callers],
+            ...[ofTools, taskInTime, ...mine],
           ),
         )
         .orderBy(asc(tasks.wakeAt))
         .limit(1)
         .prepare(),
+    nextExpiry: () =>
+      db
+        .select({ at: sql<number | null>`min(tasks.expires_at)` })
+        .from(tasks)
+        .where(sql`tasks.finished_at is null and tasks.expires_at is not null`)
+        .prepare(),
+    overdue: () =>
+      db.select({ id: tasks.id }).from(tasks).where(taskOverdue).limit(MAX_ROWS).prepare(),
     held: () =>
       db
         .select({ id: tasks.id, attempt: tasks.attempt, cancelRequested: tasks.cancelRequested })
@@ -179,6 +194,7 @@ export function taskWrites({ db }: Engine) {
           revision: sql`tasks.revision + 1`,
           updatedAt: now,
           finishedAt: now,
+          expiresAt: expiryOfEnded,
         })
         .where(and(byId, sql`tasks.finished_at is null`))
         .prepare(),

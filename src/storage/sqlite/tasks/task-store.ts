@@ -1,10 +1,14 @@
 // Tasks in SQLite. All writes of a process follow each other, so that a claim that was checked holds to the end of the write.
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
-import type { ClaimedTask, TaskStore } from "../../../tasks/store.ts";
+import type { Claimant, ClaimedTask, TaskStore } from "../../../tasks/store.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
 import { deletedMeanwhile } from "../../shared/sessions.ts";
 import {
   claimedOf,
+  earlier,
+  fairly,
+  fullOwners,
+  isOverdue,
   MAX_ROWS,
   newRow,
   taskAlive,
@@ -31,6 +35,13 @@ export function sqliteTaskStore(engine: Engine, usage: Pick<Usage, "checkOwner">
   return {
     ...readers(engine, q, runs, passed),
     ...beginners(engine, { q, runs, writes, usage, passed }),
+    async expire(how) {
+      if ((await engine.readNow(() => runs.overdue.all(passed()))).length === 0) return [];
+      return engine.free(() => {
+        const ids = runs.overdue.all(passed()).map(({ id }) => id);
+        return ids.filter((id) => end(id, how));
+      });
+    },
     ...runWrites(engine, { writes, steps, end, usage }),
     ...others(engine, { q, writes, steps, end, usage, passed }),
     ...sqliteExpiring(engine, tasks, taskExpired, passed),
@@ -82,10 +93,13 @@ function readers(
             q.revisions.all({ ids: JSON.stringify(ids) }).map((row) => [row.id, row.revision]),
           ),
       ),
-    nextDue: ({ instanceId, tools, own }) => {
-      const values = { instanceId, tools: JSON.stringify(tools), own: Number(own), ...passed() };
-      return engine.readNow(() => runs.next.get(values)?.wakeAt ?? undefined);
-    },
+    nextDue: (by) =>
+      engine.readNow(() => {
+        const times = passed();
+        const { wakeAt } = runs.next.get({ ...valuesOf(by), ...times }) ?? {};
+        const at = by.only ? undefined : runs.nextExpiry.get()?.at;
+        return earlier(wakeAt, at == null ? undefined : at + engine.clock.now() - times.passed);
+      }),
     held: (instanceId) =>
       engine.readNow(() => runs.held.all({ instanceId }).map((row) => ({ ...row, instanceId }))),
   };
@@ -140,13 +154,10 @@ function beginners(
         const before = { ...row, instanceId: null, attempt: 0 };
         return { task: taskOf(row), claimed: claimed(before, by.instanceId) };
       }),
-    async claim({ instanceId, tools, own }, max) {
-      const values = {
-        ...{ tools: JSON.stringify(tools), own: Number(own), instanceId },
-        now: clock.now(),
-        ...passed(),
-      };
-      const find = () => [...runs.lost.all(values), ...runs.due.all(values)].slice(0, max);
+    async claim(by, max) {
+      const { instanceId } = by;
+      const values = { ...valuesOf(by), now: clock.now(), ...passed() };
+      const find = () => fairly([...runs.lost.all(values), ...runs.due.all(values)], by, max);
       if ((await engine.readNow(find)).length === 0) return [];
       return engine.free(() => {
         if (!isRegistered(instanceId)) return "unregistered";
@@ -158,6 +169,12 @@ function beginners(
     },
   };
 }
+
+const valuesOf = (by: Claimant) => ({
+  tools: JSON.stringify(by.tools),
+  only: by.only === undefined ? null : JSON.stringify(by.only),
+  full: JSON.stringify(fullOwners(by)),
+});
 
 /** For those who wait. */
 function others(
@@ -189,6 +206,7 @@ function others(
       engine.write(() => {
         const task = findOf(id, owner);
         if (task === undefined) return undefined;
+        if (isOverdue(task, passed().passed)) return [];
         const now = clock.now();
         const names = Object.entries(answers)
           .filter(([name, result]) => steps.answer.run({ id, name, result, now }).changes > 0)

@@ -55,6 +55,9 @@ export const tasks = pgTable(
     index("tasks_running")
       .on(t.instanceId)
       .where(sql`instance_id is not null`),
+    index("tasks_open_expiry")
+      .on(t.expiresAt)
+      .where(sql`finished_at is null and expires_at is not null`),
     index("tasks_expiry")
       .on(t.expiresAt)
       .where(sql`expires_at is not null`),

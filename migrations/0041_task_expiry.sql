@@ -1,0 +1,1 @@
+CREATE INDEX `tasks_open_expiry` ON `tasks` (`expires_at`) WHERE finished_at is null and expires_at is not null;
