@@ -2,6 +2,7 @@ import { readFileSync, statfsSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const MEMORY = "/dev/shm";
 /** Room for all data folders of a run, in bytes. */
@@ -21,6 +22,22 @@ function temporaryFolder(): string {
   return tmpdir();
 }
 
+/** Files that take longest: they begin first, so that no worker is left alone with one at the end. */
+const LONGEST = [
+  ...["contract/storage", "console/pages", "access/tools", "package/package", "stdio/stdio"],
+  ...["faults/two-processes", "package/binary", "http/limits"],
+].map((name) => join(import.meta.dirname, "test", `${name}.test.ts`));
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const others = await super.sort(files.filter(({ moduleId }) => !LONGEST.includes(moduleId)));
+    return [
+      ...LONGEST.flatMap((path) => files.filter(({ moduleId }) => moduleId === path)),
+      ...others,
+    ];
+  }
+}
+
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
@@ -28,9 +45,15 @@ export default defineConfig({
     pool: "forks",
     // Files share their worker, which imports the server once; what a test changes for itself, it puts back at its end.
     isolate: false,
+    // Node imports the source as it is: nothing is transformed, and its modules call each other without a proxy in between.
+    experimental: { viteModuleRunner: false, nodeLoader: false },
+    sequence: { sequencer: LongestFirst },
+    // A line for each file, and all about what fails.
+    slowTestThreshold: Infinity,
+    silent: "passed-only",
     execArgv: ["--import", join(import.meta.dirname, "bin/formats.js")],
-    // Most tests wait for processes and streams: two at a time fit on two cores.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most tests wait for processes and streams now and then: one more than there are cores leaves none of these idle.
+    maxWorkers: Math.min(availableParallelism() + 1, 8),
     // The program is started hundreds of times: each start after the first finds its files compiled.
     env: {
       NODE_COMPILE_CACHE: join(tmpdir(), "holdfast-compile-cache"),
