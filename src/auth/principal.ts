@@ -18,6 +18,15 @@ export interface Principal {
   readonly scope?: Scope;
   /** Absent while callers need no credentials. */
   readonly credentials?: Credentials;
+  /** The run of a task that acts: it writes nothing more once the task is another run's, or has ended. */
+  readonly run?: ActingRun;
+}
+
+/** The claim of a run: see `Claim` in ../tasks/store.ts. */
+export interface ActingRun {
+  readonly id: string;
+  readonly instanceId: string;
+  readonly attempt: number;
 }
 
 /** The credentials of a caller, without their secret. */
@@ -52,9 +61,19 @@ export interface AuthInfo {
 /** The caller on loopback and on stdio, where no credentials are needed. */
 export const LOCAL: Principal = Object.freeze({ id: "local" });
 
+/** The caller on loopback and on stdio, as it acts in runs of tasks. */
+const localRuns = new WeakSet<Principal>();
+
+/** The same principal with the same rights, as the run of a task. */
+export function inRun(principal: Principal, run: ActingRun): Principal {
+  const acting = { ...principal, run };
+  if (principal === LOCAL) localRuns.add(acting);
+  return acting;
+}
+
 /** A caller without credentials is the operator. */
 export const scopeOf = (principal: Principal): Scope =>
-  principal === LOCAL ? "admin" : (principal.scope ?? "write");
+  principal === LOCAL || localRuns.has(principal) ? "admin" : (principal.scope ?? "write");
 
 /** True if `scope` includes `wanted`. */
 export const includes = (scope: Scope, wanted: Scope): boolean =>

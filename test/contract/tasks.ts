@@ -1,6 +1,8 @@
 // The contract of TaskStore: a stored task has one run at a time and one end, whatever its processes do.
 import { describe, expect, it } from "vitest";
+import { inRun } from "../../src/auth/principal.ts";
 import { newId } from "../../src/lib/ids.ts";
+import { BLANK_SESSION } from "../../src/storage/shared/sessions.ts";
 import type { Beginner, Claim, ClaimedTask, NewTask, Step } from "../../src/tasks/store.ts";
 import {
   ANA,
@@ -173,6 +175,33 @@ export function taskContract(open: Open): void {
       expect(await tasks.held(there)).toEqual([{ ...taken!.claim, cancelRequested: false }]);
       expect(await tasks.held(here)).toEqual([]);
       expect(await tasks.finish(taken!.claim, DONE)).toBe(true);
+    });
+
+    it("lets its run write to sessions, and none that has lost it, or has ended", async () => {
+      const { storage, run, claim, tasks, here, die } = await setUp(await open());
+      const { id } = await newSession(storage);
+      const one = await run();
+      const writesAs = (acting: Claim) => {
+        const by = inRun({ id: ANA }, acting);
+        const value = { key: "k", value: "1", expiresAt: null, maxKeys: 9, by };
+        const session = { ...BLANK_SESSION, id: newId(), owner: ANA };
+        return [
+          storage.state.set(id, value),
+          storage.history.append(id, { role: "user", content: "Hello", by }),
+          storage.sessions.create(session, 99, by),
+        ];
+      };
+      const refused = (writes: Promise<unknown>[]) =>
+        Promise.all(
+          writes.map((write) => expect(write).rejects.toMatchObject(failure("interrupted"))),
+        );
+      await Promise.all(writesAs(one));
+      await die(here); // wrongly: it goes on
+      const [taken] = await claim();
+      await refused(writesAs(one));
+      await Promise.all(writesAs(taken!.claim));
+      await tasks.finish(taken!.claim, DONE);
+      await refused(writesAs(taken!.claim));
     });
 
     it("ends once, with its result or its error", async () => {

@@ -1,6 +1,6 @@
 // What a task keeps of its caller's rights.
 import { expect, it } from "vitest";
-import type { Credentials } from "../../src/auth/principal.ts";
+import { type Credentials, inRun, LOCAL, may } from "../../src/auth/principal.ts";
 import type { CallChannel } from "../../src/tools/session/context.ts";
 import { originOf, principalOf } from "../../src/tools/tasks/origin.ts";
 
@@ -14,4 +14,11 @@ it("a task acts with all that its caller's credentials depend on, except a token
   expect(principalOf("ana", stored as ReturnType<typeof originOf>)).toEqual({
     ...{ id: "ana", scope: "read", credentials: lasting },
   });
+});
+
+it("the run of a task may do what its caller may, and no more", () => {
+  const run = { id: "t", instanceId: "i", attempt: 1 };
+  expect(may(inRun(LOCAL, run), "admin")).toBe(true);
+  for (const principal of [{ id: "local" }, { id: "ana", scope: "write" } as const])
+    expect(may(inRun(principal, run), "admin")).toBe(false);
 });

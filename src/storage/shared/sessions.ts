@@ -48,6 +48,9 @@ export function checkCredentialsHold(
     throw new AppError("forbidden", "Your credentials have ended: nothing was changed.");
 }
 
+export const runLost = (): AppError =>
+  new AppError("interrupted", "Another process runs this task now: nothing was changed.");
+
 export const nameTaken = (name: string): AppError =>
   new AppError("conflict", `Another session has the name ${JSON.stringify(name)}.`);
 

@@ -1,6 +1,6 @@
 // Runs the handler of a task's tool, for the caller that began the task.
 import { type CallToolResult, ProtocolError } from "@modelcontextprotocol/server";
-import { includes, NO_CREDENTIALS, scopeOf } from "../../auth/principal.ts";
+import { includes, inRun, NO_CREDENTIALS, scopeOf } from "../../auth/principal.ts";
 import type { CredentialsLife } from "../../clients/client-access.ts";
 import { requestInfo } from "../../definitions/request.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -62,7 +62,7 @@ export class TaskExecutor implements TaskTools {
     const { sessionId } = task;
     const target = sessionId === null ? origin.target : { id: sessionId };
     const caller: Caller = {
-      principal: principalOf(task.owner, origin),
+      principal: inRun(principalOf(task.owner, origin), task.claim),
       ...(target !== null && { target }),
       requestId: task.claim.id,
       noQuestions: "it runs as a task",

@@ -4,8 +4,9 @@ import { and, eq, sql } from "drizzle-orm";
 import type { Credentials, Principal } from "../../../auth/principal.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
-import { checkCredentialsHold, sharedNoLonger } from "../../shared/sessions.ts";
-import { apiKeys, grants, oauthGrants, passkeys, sessions } from "../schema/schema.ts";
+import { checkCredentialsHold, runLost, sharedNoLonger } from "../../shared/sessions.ts";
+import { heldTask } from "../../shared/tasks.ts";
+import { apiKeys, grants, oauthGrants, passkeys, sessions, tasks } from "../schema/schema.ts";
 import type { Engine } from "./engine.ts";
 import { prepared } from "./statements.ts";
 
@@ -36,6 +37,8 @@ export function postgresWriteAccess(engine: Engine) {
         .select({ id: passkeys.id })
         .from(passkeys)
         .where(eq(passkeys.id, placeholder("id"))),
+    // Whoever takes the task over waits for the end of the write.
+    run: () => db.select({ id: tasks.id }).from(tasks).where(heldTask).for("share"),
     granted: () =>
       db
         .select({ access: grants.access })
@@ -48,20 +51,22 @@ export function postgresWriteAccess(engine: Engine) {
         ),
   });
 
-  /** @throws AppError `forbidden` for credentials that have ended */
+  /** @throws AppError `forbidden` for credentials that have ended, `interrupted` for a run that has lost its task */
   const checkCredentials = async (by: Principal): Promise<void> => {
     const credentials: Partial<Credentials> = by.credentials ?? {};
     const { key, passkey, grant } = credentials;
-    const [keyRow, passkeyRow, grantRow] = await Promise.all([
+    const [keyRow, passkeyRow, grantRow, run] = await Promise.all([
       key === undefined ? nothing : q.key.get({ id: key }),
       passkey === undefined ? nothing : q.passkey.get({ id: passkey }),
       grant === undefined ? nothing : q.oauthGrant.get({ id: grant }),
+      by.run === undefined ? nothing : q.run.get({ ...by.run }),
     ]);
     checkCredentialsHold(
       credentials,
       { key: keyRow, passkey: passkeyRow, grant: grantRow },
       clock.now(),
     );
+    if (by.run !== undefined && run === undefined) throw runLost();
   };
 
   const check = async (
@@ -71,9 +76,10 @@ export function postgresWriteAccess(engine: Engine) {
   ): Promise<void> => {
     const principal = by.id;
     // Sent at once: one way to the database and back.
-    const [, session, grant] = await Promise.all([
-      checkCredentials(by),
+    const [session, , grant] = await Promise.all([
+      // First: a deletion of the session, which takes its tasks with it, locks in this order, too.
       (need === mayRead ? q.session : q.lock).get({ sessionId }),
+      checkCredentials(by),
       q.granted.get({ sessionId, principal }),
     ]);
     if (session === undefined && need !== mayRead) return; // the write itself finds out

@@ -4,8 +4,9 @@ import { and, eq, sql } from "drizzle-orm";
 import type { Credentials, Principal } from "../../../auth/principal.ts";
 import { accessOf, checkModify, checkOwn } from "../../../sessions/access.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
-import { checkCredentialsHold, sharedNoLonger } from "../../shared/sessions.ts";
-import { apiKeys, grants, oauthGrants, passkeys, sessions } from "../schema/schema.ts";
+import { checkCredentialsHold, runLost, sharedNoLonger } from "../../shared/sessions.ts";
+import { heldTask } from "../../shared/tasks.ts";
+import { apiKeys, grants, oauthGrants, passkeys, sessions, tasks } from "../schema/schema.ts";
 import type { Engine } from "./engine.ts";
 import { lazily } from "./statements.ts";
 
@@ -41,6 +42,7 @@ export function sqliteWriteAccess(engine: Engine) {
         .from(passkeys)
         .where(eq(passkeys.id, placeholder("id")))
         .prepare(),
+    run: () => db.select({ id: tasks.id }).from(tasks).where(heldTask).prepare(),
     granted: () =>
       db
         .select({ access: grants.access })
@@ -54,7 +56,7 @@ export function sqliteWriteAccess(engine: Engine) {
         .prepare(),
   });
 
-  /** @throws AppError `forbidden` for credentials that have ended */
+  /** @throws AppError `forbidden` for credentials that have ended, `interrupted` for a run that has lost its task */
   const checkCredentials = (by: Principal): void => {
     const credentials: Partial<Credentials> = by.credentials ?? {};
     const { key: id, passkey, grant } = credentials;
@@ -64,6 +66,7 @@ export function sqliteWriteAccess(engine: Engine) {
       grant: grant === undefined ? undefined : q.oauthGrant.get({ id: grant }),
     };
     checkCredentialsHold(credentials, rows, clock.now());
+    if (by.run !== undefined && q.run.get({ ...by.run }) === undefined) throw runLost();
   };
 
   const check = (by: Principal, sessionId: string, need: typeof checkModify): void => {
