@@ -43,7 +43,7 @@ export function buildMcp(
   data: Data,
   services: Services,
   model: ChatModel,
-  { tasks, calls }: Pick<TaskParts, "tasks" | "calls">,
+  { access, calls }: Pick<TaskParts, "access" | "calls">,
   { tools = [], resources = [], prompts = [] }: Additions,
 ): McpServerOptions {
   const { config, clock, storage, metrics, log } = data;
@@ -54,7 +54,7 @@ export function buildMcp(
       ...beforeChat(),
       ...chatTools(model.models),
       ...afterChat(),
-      ...taskTools(tasks),
+      ...taskTools(access),
     ]).with(tools),
     services,
     states,
@@ -73,7 +73,7 @@ export function buildMcp(
       services.idempotentCalls,
     ),
     subscriptions: storage.subscriptions,
-    tasks,
+    tasks: access,
     requestLog: new RequestLog({ registry, metrics, log }),
   };
 }

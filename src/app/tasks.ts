@@ -6,11 +6,12 @@ import { TaskRunner } from "../tasks/runner.ts";
 import { Tasks } from "../tasks/tasks.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { TaskExecutor } from "../tools/tasks/execute.ts";
+import { TaskAccess } from "../tools/tasks/task-access.ts";
 import { TaskCalls } from "../tools/tasks/task-calls.ts";
 import type { Data } from "./data.ts";
 
 export interface TaskParts {
-  tasks: Tasks;
+  access: TaskAccess;
   runner: TaskRunner;
   calls: TaskCalls;
 }
@@ -37,5 +38,6 @@ export function buildTasks(
     afterMs: config["task-after"],
     ttlMs: () => Math.min(config["task-age"], storage.maxAgeMs),
   });
-  return { tasks, runner, calls };
+  const access = new TaskAccess(tasks, (tool) => registry().taskScopeOf(tool));
+  return { access, runner, calls };
 }

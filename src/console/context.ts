@@ -16,12 +16,12 @@ import type { AuthorizationServer } from "../oauth/authorization-server.ts";
 import type { Grants } from "../oauth/grants.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ClientStore } from "../sessions/store.ts";
-import type { Tasks } from "../tasks/tasks.ts";
 import { why } from "../telemetry/failures.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { CallActivity } from "../tools/call-activity.ts";
 import { changesOf } from "../tools/session/changes.ts";
 import { SessionHandle, type SessionServices } from "../tools/session/session-handle.ts";
+import type { TaskAccess } from "../tools/tasks/task-access.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { Backups } from "./backups.ts";
 import type { Health } from "./health.ts";
@@ -61,7 +61,7 @@ export interface ConsoleOptions {
   imports: Imports;
   /** Calls of tools in this process. */
   calls: CallActivity;
-  tasks: Tasks;
+  tasks: TaskAccess;
   /** The clients that are connected now: see `ClientStore`. */
   connected: ClientStore["connected"];
   health: Health;

@@ -4,7 +4,10 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { highestScope, type Scope } from "../auth/principal.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 
-/** Scopes of a client's requests and notifications. `tool`: the called tool declares the scope. */
+/**
+ * Scopes of a client's requests and notifications. `tool`: the called tool declares the scope. A task requires that of its tool
+ * besides (../tools/tasks/task-access.ts).
+ */
 export const METHOD_SCOPES: Readonly<Record<string, Scope | "tool">> = {
   initialize: "read",
   ping: "read",
@@ -24,8 +27,8 @@ export const METHOD_SCOPES: Readonly<Record<string, Scope | "tool">> = {
   "skills/list": "read",
   "skills/get": "read",
   "tasks/get": "read",
-  "tasks/update": "write",
-  "tasks/cancel": "write",
+  "tasks/update": "read",
+  "tasks/cancel": "read",
   "notifications/initialized": "read",
   "notifications/cancelled": "read",
   "notifications/progress": "read",

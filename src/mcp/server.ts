@@ -22,11 +22,11 @@ import type { PromptRegistry } from "../prompts/registry.ts";
 import { RequestError } from "../protocol/errors.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
-import type { Tasks } from "../tasks/tasks.ts";
 import { failure } from "../tools/call-result.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import { REQUEST_KEY_META } from "../tools/request-key.ts";
 import type { CallChannel } from "../tools/session/context.ts";
+import type { TaskAccess } from "../tools/tasks/task-access.ts";
 import type { SubscriptionStore } from "../updates/store.ts";
 import type { RequestLog } from "./calls/request-log.ts";
 import { isLogLevel } from "./initialize.ts";
@@ -48,7 +48,7 @@ export interface McpServerOptions {
   prompts: PromptRegistry;
   subscriptions: SubscriptionStore;
   requestLog: RequestLog;
-  tasks: Tasks;
+  tasks: TaskAccess;
 }
 
 export const MAX_SUBSCRIPTIONS = 1_000;

@@ -9,10 +9,11 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import type { Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Caller } from "../sessions/session.ts";
-import type { Tasks } from "../tasks/tasks.ts";
 import { checkAnswers } from "../tools/tasks/answers.ts";
+import type { TaskAccess } from "../tools/tasks/task-access.ts";
 import { detailedTask, missingTasks, TASKS_EXTENSION } from "../tools/tasks/wire.ts";
 
 const TaskParams = z.looseObject({ taskId: z.string() });
@@ -27,31 +28,32 @@ export function takesTasks(envelope: object | undefined): boolean {
 /** For servers of 2026-07-28: the 2025 revisions have other methods of these names. */
 export function offerTasks(
   server: Server,
-  tasks: Tasks,
+  access: TaskAccess,
   callerOf: (context: ServerContext) => Caller,
 ): void {
-  const ownerOf = (context: ServerContext): string => {
+  const principalOf = (context: ServerContext): Principal => {
     if (!takesTasks(context.mcpReq.envelope)) throw missingTasks();
-    return callerOf(context).principal.id;
+    return callerOf(context).principal;
   };
   server.setRequestHandler("tasks/get", { params: TaskParams }, async ({ taskId }, context) => {
-    const task = await tasks.find(taskId, ownerOf(context));
+    const task = await access.find(taskId, principalOf(context));
     if (task === undefined) throw unknownTask(taskId);
     return detailedTask(task);
   });
   server.setRequestHandler("tasks/update", { params: TaskParams }, async ({ taskId }, context) => {
-    const owner = ownerOf(context);
-    const task = await tasks.find(taskId, owner);
+    const principal = principalOf(context);
+    const task = await access.find(taskId, principal);
     if (task === undefined) throw unknownTask(taskId);
     const answers: Record<string, unknown> = { ...context.mcpReq.inputResponses };
     await checkAnswers(task.questions, answers).catch((error: unknown) => {
       throw error instanceof AppError ? invalid(error.advice) : error;
     });
-    await tasks.answer(taskId, owner, answers);
+    await access.tasks.answer(taskId, principal.id, answers);
     return {};
   });
   server.setRequestHandler("tasks/cancel", { params: TaskParams }, async ({ taskId }, context) => {
-    if ((await tasks.cancel(taskId, ownerOf(context))) === undefined) throw unknownTask(taskId);
+    if ((await access.cancel(taskId, principalOf(context))) === undefined)
+      throw unknownTask(taskId);
     return {};
   });
   server.registerCapabilities({ extensions: { [TASKS_EXTENSION]: {} } });

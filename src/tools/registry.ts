@@ -142,6 +142,11 @@ export class ToolRegistry {
     return this.#all.get(name)?.scope ?? "read";
   }
 
+  /** The scope that a task of this tool requires, as its call did; `write` for a tool that is gone. */
+  taskScopeOf(name: string): Scope {
+    return this.#all.get(name)?.scope ?? "write";
+  }
+
   /** True if an interrupted call of this tool may run again. */
   isIdempotent(name: unknown): boolean {
     const annotations = this.#all.get(name)?.annotations;

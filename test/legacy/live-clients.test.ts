@@ -16,6 +16,7 @@ import { createLogger } from "../../src/telemetry/logger.ts";
 import { Metrics } from "../../src/telemetry/metrics.ts";
 import { toolCatalogue, ToolRegistry } from "../../src/tools/registry.ts";
 import type { SessionServices } from "../../src/tools/session/session-handle.ts";
+import { TaskAccess } from "../../src/tools/tasks/task-access.ts";
 import { initialize } from "../support/raw.ts";
 
 const WEEK = 604_800_000; // ms
@@ -34,7 +35,7 @@ async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
     resources: new ResourceRegistry(resourceCatalogue([])),
     prompts: new PromptRegistry(promptCatalogue([]), states, {} as never),
     subscriptions: storage.subscriptions,
-    tasks: new Tasks(storage.tasks, new TaskNews(storage.changes)),
+    tasks: new TaskAccess(new Tasks(storage.tasks, new TaskNews(storage.changes)), () => "read"),
     requestLog: new RequestLog({ registry: noTools, metrics: new Metrics(), log }),
     streams: storage.streams,
     maxEvents: 100,

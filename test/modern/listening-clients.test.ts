@@ -10,6 +10,7 @@ import type { ClientStore } from "../../src/sessions/store.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { TaskNews } from "../../src/tasks/news.ts";
 import { Tasks } from "../../src/tasks/tasks.ts";
+import { TaskAccess } from "../../src/tools/tasks/task-access.ts";
 import { connect } from "../support/clients.ts";
 import { command } from "../support/command.ts";
 import { openDatabase } from "../support/database.ts";
@@ -141,7 +142,7 @@ async function listensWith(change: (clients: ClientStore) => Partial<ClientStore
       openStreams: new ConcurrencyLimit(() => 99, "streams", "max-streams"),
       registry: { changes: false },
     },
-    tasks: new Tasks(storage.tasks, new TaskNews(storage.changes)),
+    tasks: new TaskAccess(new Tasks(storage.tasks, new TaskNews(storage.changes)), () => "read"),
     resolver: { peek: async () => undefined },
     ...{ subscriptions: storage.subscriptions, onError: fail },
   });

@@ -18,12 +18,16 @@ export interface Listening {
 export async function listen(
   url: string,
   notifications: unknown,
-  { id = "news", capabilities = {} }: Pick<ModernOptions, "id" | "capabilities"> = {},
+  {
+    id = "news",
+    capabilities = {},
+    headers = {},
+  }: Pick<ModernOptions, "id" | "capabilities" | "headers"> = {},
 ): Promise<Listening> {
   const leaving = new AbortController();
   onTestFinished(() => leaving.abort());
   const request = modernRequest("subscriptions/listen", { notifications }, { id, capabilities });
-  const response = await postModern(url, request, { signal: leaving.signal });
+  const response = await postModern(url, request, { signal: leaving.signal, headers });
   expect(response.headers.get("content-type")).toBe("text/event-stream");
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";

@@ -27,7 +27,9 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
     const [clients, audit, tasks] = await Promise.all([
       options.connected(isOperator ? undefined : principal.id, MOST),
       isOperator ? options.audit(MOST) : [],
-      options.tasks.list({ owner: isOperator ? undefined : principal.id, limit: MOST }),
+      isOperator
+        ? options.tasks.tasks.list({ limit: MOST })
+        : options.tasks.list({ limit: MOST }, principal).then((page) => page.tasks),
     ]);
     const view: ActivityView = {
       isOperator,
@@ -71,9 +73,10 @@ function taskRoutes(app: Hono<ConsoleEnv>, { tasks }: ConsoleOptions): void {
   app.post("/activity/tasks/:id/cancel", async (c) => {
     const [principal, id] = [c.get("principal"), c.req.param("id")];
     checkMayWrite(c);
-    const owner = may(principal, "admin") ? undefined : principal.id;
-    if ((await tasks.cancel(id, owner)) === undefined)
-      throw new AppError("not_found", "This task is no longer there.");
+    const how = may(principal, "admin")
+      ? await tasks.tasks.cancel(id, undefined)
+      : await tasks.cancel(id, principal);
+    if (how === undefined) throw new AppError("not_found", "This task is no longer there.");
     return c.redirect("/console/activity", 303);
   });
 }

@@ -17,8 +17,8 @@ import { RequestError } from "../../protocol/errors.ts";
 import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { ClientStore } from "../../sessions/store.ts";
-import type { Tasks } from "../../tasks/tasks.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
+import type { TaskAccess } from "../../tools/tasks/task-access.ts";
 import type { ConnectionHolder, List } from "../../updates/delivery.ts";
 import type { SubscriptionStore } from "../../updates/store.ts";
 import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
@@ -31,7 +31,7 @@ import {
   listenedUris,
   listeningClient,
 } from "./listen-request.ts";
-import { ownTasks, TaskFeed } from "./task-feed.ts";
+import { TaskFeed } from "./task-feed.ts";
 
 interface Listener {
   /** The request's id, which names the subscription. */
@@ -45,7 +45,7 @@ export interface ListenOptions {
   info: ServerInfo;
   registry: Pick<ToolRegistry, "changes">;
   clients: ClientStore;
-  tasks: Tasks;
+  tasks: TaskAccess;
   resolver: Pick<SessionResolver, "peek">;
   subscriptions: SubscriptionStore;
   presence: Presence;
@@ -73,8 +73,9 @@ export class ListenStreams implements ConnectionHolder {
   async open(request: JSONRPCRequest, caller: Caller): Promise<StreamAnswer> {
     const uris = listenedUris(request);
     const lists = this.#parts.registry.changes ? listenedLists(request) : new Set<List>();
-    const { id: owner } = caller.principal;
-    const taskIds = await ownTasks(this.#parts.tasks, listenedTasks(request), owner);
+    const { principal } = caller;
+    const { id: owner } = principal;
+    const taskIds = await this.#parts.tasks.readable(listenedTasks(request), principal);
     const honored: SubscriptionFilter & { taskIds?: string[] } = {
       ...Object.fromEntries([...lists].map((list) => [`${list}ListChanged`, true])),
       ...(uris.length > 0 && { resourceSubscriptions: uris }),
@@ -83,7 +84,7 @@ export class ListenStreams implements ConnectionHolder {
     using held = new DisposableStack();
     this.#acquire(owner, listenedBytes(request, [...uris, ...taskIds]), held);
     const feed = new TaskFeed(
-      this.#parts.tasks,
+      this.#parts.tasks.tasks,
       { ids: taskIds, owner },
       (params) => tell(listener, { jsonrpc: "2.0", method: "notifications/tasks", params }),
       this.#parts.onError,

@@ -1,6 +1,6 @@
 // The notifications of tasks on one `subscriptions/listen` stream (SEP-2663): the whole task after each change, and as it is at the
 // beginning. Nothing is stored: a client that comes back is told anew.
-import { type Task, hasEnded } from "../../tasks/task.ts";
+import { hasEnded } from "../../tasks/task.ts";
 import type { Tasks } from "../../tasks/tasks.ts";
 import { detailedTask } from "../../tools/tasks/wire.ts";
 
@@ -76,14 +76,4 @@ export class TaskFeed implements Disposable {
     if (hasEnded(task)) this.#told.delete(id);
     this.#tell(detailedTask(task));
   }
-}
-
-/** Those of the ids that are tasks of this owner. */
-export async function ownTasks(
-  tasks: Tasks,
-  ids: readonly string[],
-  owner: string,
-): Promise<Task["id"][]> {
-  const found = await Promise.all(ids.map((id) => tasks.find(id, owner)));
-  return found.flatMap((task) => (task === undefined ? [] : [task.id]));
 }

@@ -1,16 +1,17 @@
 // Tools for tasks, for programs that do not know the extension: the owner of a task looks, answers and cancels.
 import { z } from "zod";
+import type { Principal } from "../../auth/principal.ts";
 import { jsonResult } from "../../definitions/json-schema.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { decodeCursor, encodeCursor } from "../../lib/cursor.ts";
 import { AppError } from "../../lib/errors.ts";
 import { TASK_STATUSES, type Task, type TaskView } from "../../tasks/task.ts";
-import type { Tasks } from "../../tasks/tasks.ts";
 import { optionalText } from "../arguments.ts";
 import { READS, REPLACES, SETS } from "../builtin/annotations.ts";
 import { reply } from "../builtin/reply.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { checkAnswers, textOf } from "./answers.ts";
+import type { TaskAccess } from "./task-access.ts";
 
 const MAX_PAGE = 100;
 const LIST = "tasks";
@@ -45,20 +46,23 @@ const questionsOf = ({ questions }: TaskView) =>
     };
   });
 
-export const taskTools = (tasks: Tasks): Tool[] => [...readingTools(tasks), ...writingTools(tasks)];
+export const taskTools = (access: TaskAccess): Tool[] => [
+  ...readingTools(access),
+  ...writingTools(access),
+];
 
 const finder =
-  (tasks: Tasks) =>
-  async (id: string, owner: string): Promise<TaskView> => {
-    const task = await tasks.find(id, owner);
+  (access: TaskAccess) =>
+  async (id: string, principal: Principal): Promise<TaskView> => {
+    const task = await access.find(id, principal);
     if (task !== undefined) return task;
     throw new AppError("not_found", `There is no task ${JSON.stringify(id)}, or it has expired.`, {
       hint: "task_list names the tasks there are.",
     });
   };
 
-function readingTools(tasks: Tasks): Tool[] {
-  const found = finder(tasks);
+function readingTools(access: TaskAccess): Tool[] {
+  const found = finder(access);
   return [
     defineTool({
       ...{ name: "task_list", toolset: "tasks", session: "none", response: "json" },
@@ -76,13 +80,11 @@ function readingTools(tasks: Tasks): Tool[] {
       async handler({ input: { open, limit, cursor }, principal }) {
         const [createdAt, id] = cursor ? decodeCursor(LIST, Position, cursor) : [];
         const after = id === undefined ? undefined : { createdAt: createdAt!, id };
-        const page = await tasks.list({ owner: principal.id, open, limit: limit + 1, after });
-        const shown = page.slice(0, limit);
-        const last = page.length > limit ? shown.at(-1) : undefined;
-        const lines = shown.map((task) => `${task.id} ${task.tool}: ${lineOf(task)}`);
+        const { tasks, last, isCut } = await access.list({ open, limit, after }, principal);
+        const lines = tasks.map((task) => `${task.id} ${task.tool}: ${lineOf(task)}`);
         return reply(lines.join("\n") || "There are no tasks.", {
-          tasks: shown.map(briefOf),
-          ...(last && { next_cursor: encodeCursor(LIST, [last.createdAt, last.id]) }),
+          tasks: tasks.map(briefOf),
+          ...(isCut && { next_cursor: encodeCursor(LIST, [last!.createdAt, last!.id]) }),
         });
       },
     }),
@@ -101,7 +103,7 @@ function readingTools(tasks: Tasks): Tool[] {
       }),
       annotations: READS,
       async handler({ input, principal }) {
-        const task = await found(input.task_id, principal.id);
+        const task = await found(input.task_id, principal);
         const { progress, progressTotal, result, error } = task;
         return reply(textOfTask(task), {
           ...briefOf(task),
@@ -114,11 +116,12 @@ function readingTools(tasks: Tasks): Tool[] {
   ];
 }
 
-function writingTools(tasks: Tasks): Tool[] {
-  const found = finder(tasks);
+function writingTools(access: TaskAccess): Tool[] {
+  const found = finder(access);
   return [
     defineTool({
       ...{ name: "task_answer", toolset: "tasks", session: "none", response: "json" },
+      scope: "read", // and what the task's tool requires
       description:
         "Answer the question of a task that waits, in the user's words: task_get tells the question. Then the task goes on.",
       input: z.strictObject({
@@ -133,7 +136,7 @@ function writingTools(tasks: Tasks): Tool[] {
       output: z.object({ task_id: z.string(), answered: z.string() }),
       annotations: SETS,
       async handler({ input, principal }) {
-        const task = await found(input.task_id, principal.id);
+        const task = await found(input.task_id, principal);
         const names = Object.keys(task.questions);
         const { question: name = names.length === 1 ? names[0]! : undefined } = input;
         if (name === undefined || !names.includes(name))
@@ -147,7 +150,7 @@ function writingTools(tasks: Tasks): Tool[] {
             ? { action, ...(action === "accept" && { content: content ?? {} }) }
             : (content ?? {});
         await checkAnswers(task.questions, { [name]: answer });
-        const answered = await tasks.answer(task.id, principal.id, { [name]: answer });
+        const answered = await access.tasks.answer(task.id, principal.id, { [name]: answer });
         if (!answered?.includes(name))
           throw new AppError("conflict", `${name} was answered, or closed, meanwhile.`, {
             hint: "task_get tells how the task goes on.",
@@ -160,6 +163,7 @@ function writingTools(tasks: Tasks): Tool[] {
 
     defineTool({
       ...{ name: "task_cancel", toolset: "tasks", session: "none", response: "json" },
+      scope: "read",
       description: "Cancel a task that has not ended. What it has done so far stays done.",
       input: z.strictObject({ task_id: taskId }),
       output: z.object({
@@ -168,8 +172,8 @@ function writingTools(tasks: Tasks): Tool[] {
       }),
       annotations: REPLACES,
       async handler({ input, principal }) {
-        const task = await found(input.task_id, principal.id);
-        const outcome = (await tasks.cancel(task.id, principal.id)) ?? "ended";
+        const task = await found(input.task_id, principal);
+        const outcome = (await access.cancel(task.id, principal)) ?? "ended";
         return reply(CANCELLED[outcome], { task_id: task.id, outcome });
       },
     }),
