@@ -3,7 +3,7 @@ import { expect, onTestFinished } from "vitest";
 import { openStorage } from "../../src/storage/open.ts";
 import type { Storage, StorageOptions } from "../../src/storage/storage.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
-import { temporaryFolder } from "../support/folder.ts";
+import { dataFolder } from "../support/folder.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { emptyDatabase, rowCounts as rowCountsOf, wrongAccounts } from "../support/postgres.ts";
 import { GRACE, type Limits, MAX_AGE, type Open } from "./engine.ts";
@@ -15,7 +15,7 @@ export const engines: Readonly<Record<string, Open>> = {
   },
   "SQLite on a file": async (limits) => {
     const clock = new ManualClock();
-    const folder = temporaryFolder();
+    const folder = dataFolder();
     const another = () => openSqlite(folder, clock, limits);
     const storage = await another();
     const database = openDatabase(folder, { readonly: false });

@@ -3,11 +3,11 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { newSession, put, say } from "../contract/engine.ts";
 import { openDatabase } from "./database.ts";
-import { temporaryFolder } from "./folder.ts";
+import { dataFolder } from "./folder.ts";
 
 /** A data folder with one session, named "kept", that holds one message and one key. */
 export async function filledFolder(content = "hello"): Promise<string> {
-  const folder = temporaryFolder();
+  const folder = dataFolder();
   const expiry = { maxAgeMs: Infinity };
   const storage = await openStorage({ folder, durability: "normal", clock: systemClock, expiry });
   const { id } = await newSession(storage, { name: "kept" });

@@ -9,7 +9,7 @@ import type { Clock } from "../../src/lib/clock.ts";
 import type { Prompt } from "../../src/prompts/prompt.ts";
 import type { Resource } from "../../src/resources/resource.ts";
 import type { Tool } from "../../src/tools/tool.ts";
-import { temporaryFolder } from "./folder.ts";
+import { dataFolder } from "./folder.ts";
 
 export interface HereOptions {
   folder?: string;
@@ -28,7 +28,7 @@ export interface Here {
 
 /** Serves over HTTP until `stop` or the test's end. */
 export async function serveHere({
-  folder = temporaryFolder(),
+  folder = dataFolder(),
   config = {},
   tools = [],
   prompts = [],
@@ -43,7 +43,7 @@ export async function serveHere({
 
 /** As `serveHere`, on the test's own clock. */
 export async function serveAtTime(clock: Clock, config: Settings = {}): Promise<Here> {
-  const { "data-dir": folder = temporaryFolder() } = config as { "data-dir"?: string };
+  const { "data-dir": folder = dataFolder() } = config as { "data-dir"?: string };
   const place = "database-url" in config ? {} : { "data-dir": folder };
   const flags = asTexts({ ...config, ...place, port: 0 });
   const app = await buildApp({ config: loadConfig({ flags }), clock, library });

@@ -5,7 +5,7 @@ import type { App } from "../../src/app/app.ts";
 import type { Scope } from "../../src/auth/principal.ts";
 import type { Settings } from "../../src/config/config.ts";
 import { createHoldfast, type HoldfastOptions } from "../../src/holdfast.ts";
-import { temporaryFolder } from "./folder.ts";
+import { dataFolder } from "./folder.ts";
 import { askModern } from "./modern.ts";
 import { type Answer, type CallAnswer, calling, initialize, post, RawClient, read } from "./raw.ts";
 
@@ -27,7 +27,7 @@ export async function serveWithKeys(
   config: Settings = {},
   parts: Pick<HoldfastOptions, "tools" | "prompts" | "command"> = {},
 ): Promise<KeyedServer> {
-  const folder = temporaryFolder();
+  const folder = dataFolder();
   const place = "database-url" in config ? {} : { "data-dir": folder };
   const settings = { port: 0, ...place, durability: "normal", ...config };
   const running = await createHoldfast({ ...parts, env: {} }).run("http", settings);
