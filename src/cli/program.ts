@@ -233,7 +233,7 @@ export function createProgram(terminal: Terminal): Command {
     [...DATA, "public-url"],
   )
     .option("--principal <name>", "who you are: conversations belong to this name")
-    .option("--env-file <file>", "file of variables that gets the public address")
+    .option("--environment-file <file>", "file of variables that gets the public address")
     .option("--no-wait", "do not wait until a program has signed in")
     .action(async (flags: SetupFlags) =>
       (await import("./setup.ts")).setup(settingsOf(flags), flags, terminal),

@@ -18,7 +18,7 @@ import { withData } from "./with-data.ts";
 
 export interface SetupFlags {
   principal?: string;
-  envFile?: string;
+  environmentFile?: string;
   /** False for --no-wait. */
   wait: boolean;
 }
@@ -35,7 +35,7 @@ export async function setup(
   const principal = (flags.principal ?? (await askName(terminal))).trim();
   checkName(principal, "principal");
   const work = async (data: Data): Promise<void> => {
-    if (flags.envFile !== undefined) writePublicUrl(flags.envFile, publicUrl);
+    if (flags.environmentFile !== undefined) writePublicUrl(flags.environmentFile, publicUrl);
     for (const line of await introduction(data, principal, publicUrl, flags)) terminal.print(line);
     if (!flags.wait) return;
     const grant = await firstGrant(data, principal, terminal);
@@ -78,7 +78,7 @@ function writePublicUrl(file: string, publicUrl: string): void {
     const reason = systemReason(error);
     if (reason === undefined) throw error;
     throw new AppError("start", `${file} cannot be written: ${reason}.`, {
-      hint: "Run this as root, or name another file with --env-file.",
+      hint: "Run this as root, or name another file with --environment-file.",
     });
   }
 }
@@ -87,7 +87,7 @@ async function introduction(
   { config, keys, browserSessions }: Data,
   principal: string,
   publicUrl: string,
-  { envFile }: SetupFlags,
+  { environmentFile }: SetupFlags,
 ): Promise<string[]> {
   const all = await keys.list();
   const mine = all.filter((key) => key.principal === principal && keys.isValid(key));
@@ -106,9 +106,9 @@ async function introduction(
           `It also opens the console: ${publicUrl}/console`,
         ]),
     ``,
-    envFile === undefined
-      ? `Start the server with --public-url ${publicUrl}.`
-      : `The public address is in ${envFile}: start the server again.`,
+    environmentFile === undefined
+      ? `Start the server with --public-url ${publicUrl}, if it does not run yet.`
+      : `The public address is in ${environmentFile}: start the server again.`,
     ...(link
       ? [
           `Then open this link once, within an hour. Add a passkey there, and you need the key no more:`,

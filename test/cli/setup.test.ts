@@ -7,24 +7,23 @@ import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { Program } from "../support/oauth-program.ts";
 import { Person } from "../support/oauth.ts";
+import { run } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 
 it("makes a key, writes the public address, and says when a program has signed in", async () => {
   const folder = temporaryFolder();
   const envFile = join(folder, "holdfast.env");
-  writeFileSync(envFile, "HOLDFAST_MAX_AGE=90d\nHOLDFAST_PUBLIC_URL=https://old.example\n");
   const args = [
     ...["setup", "--data-dir", folder, "--public-url", "https://mcp.example.org"],
-    ...["--principal", "ada", "--env-file", envFile],
+    ...["--principal", "ada", "--environment-file", envFile],
   ];
-  const first = await command([...args, "--no-wait"]);
+  const first = await run([...args, "--no-wait"]); // Node itself takes some options away
   expect([first.code, first.stderr]).toEqual([0, ""]);
   const [key] = /hf_\S+/.exec(first.stdout)!;
   expect(first.stdout).toContain("  https://mcp.example.org/mcp\n");
   const [, path] = /https:\/\/mcp\.example\.org(\/console\/link\/\S+)/.exec(first.stdout)!;
-  expect(readFileSync(envFile, "utf8")).toBe(
-    "HOLDFAST_MAX_AGE=90d\nHOLDFAST_PUBLIC_URL=https://mcp.example.org\n",
-  );
+  expect(readFileSync(envFile, "utf8")).toBe("HOLDFAST_PUBLIC_URL=https://mcp.example.org\n");
+  writeFileSync(envFile, "HOLDFAST_MAX_AGE=90d\nHOLDFAST_PUBLIC_URL=https://old.example\n");
 
   const { url } = await serveHere({ folder, config: { "auth-server": "true" } });
   const ada = new Person(url, key);
@@ -37,6 +36,9 @@ it("makes a key, writes the public address, and says when a program has signed i
   expect(code).toBe(0);
   expect(stdout).toContain("ada has a key already");
   expect(stdout).toContain("Connected: Claude at claude.ai, as ada.");
+  expect(readFileSync(envFile, "utf8")).toBe(
+    "HOLDFAST_MAX_AGE=90d\nHOLDFAST_PUBLIC_URL=https://mcp.example.org\n",
+  );
   expect(rows(folder, "SELECT principal FROM api_keys")).toEqual([{ principal: "ada" }]);
 });
 
@@ -59,7 +61,7 @@ it("makes nothing that would be gone at its end", async () => {
   const folder = temporaryFolder();
   const envFile = join(folder, "holdfast.env");
   const place = ["--data-dir", folder];
-  const address = ["--public-url", "https://mcp.example.org", "--env-file", envFile];
+  const address = ["--public-url", "https://mcp.example.org", "--environment-file", envFile];
   for (const args of [
     ["setup", ...place, ...address, "--principal", "ada", "--no-wait"],
     ["keys", "create", ...place, "--principal", "ada"],
