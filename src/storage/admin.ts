@@ -8,7 +8,6 @@ export { databaseBytes, databaseFile, hasDatabase } from "./sqlite/admin/files.t
 export { foldLog, indexMessages, inspect, type Inspection } from "./sqlite/admin/inspect.ts";
 export { restore } from "./sqlite/admin/restore.ts";
 export { ballastBytes } from "./sqlite/disk/ballast.ts";
-export { LARGE_LOG_BYTES } from "./sqlite/disk/log-watch.ts";
 export type { ServerData, ServerInspection } from "./postgres/admin/inspect.ts";
 export { noDatabase } from "./sqlite/engine/connection.ts";
 

@@ -2,7 +2,7 @@ import { fail, type Finding, ok, warn } from "../../health/finding.ts";
 // The doctor's checks of the database.
 import { CLOCK_SET } from "../../lib/clock.ts";
 import { sizeText } from "../../lib/files/room.ts";
-import { indexMessages, type Inspection, LARGE_LOG_BYTES } from "../../storage/admin.ts";
+import { indexMessages, type Inspection } from "../../storage/admin.ts";
 import { counted } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
 
@@ -27,7 +27,6 @@ export function checkDatabase(
     checkReferences(found),
     checkSearch(found, file),
     checkJournal(found),
-    checkLog(found),
     checkProcesses(found),
     checkAbandoned(found),
     checkClock(found, now),
@@ -76,15 +75,6 @@ function checkJournal({ journalMode }: Inspection): Finding {
     ? ok("journal", `The journal mode is ${journalMode}.`)
     : warn("journal", `The journal mode is ${journalMode}.`, "The next start sets it to wal.");
 }
-
-const checkLog = ({ logBytes }: Inspection): Finding =>
-  logBytes < LARGE_LOG_BYTES
-    ? ok("log", `The write-ahead log has ${sizeText(logBytes)}.`)
-    : warn(
-        "log",
-        `The write-ahead log has ${sizeText(logBytes)}.`,
-        "A program that reads an old state of the database keeps it, or the disk is full: close SQL clients and exports.",
-      );
 
 function checkProcesses({ living }: Inspection): Finding {
   if (living.length === 0) return ok("running", "No Holdfast uses the data folder now.");

@@ -2,7 +2,6 @@
 import { seemsAlive } from "../../../instances/liveness.ts";
 import type { Instance } from "../../../instances/store.ts";
 import { AppError } from "../../../lib/errors.ts";
-import { logBytes } from "../disk/log-watch.ts";
 import { openExisting, type Sqlite } from "../engine/connection.ts";
 import { fromSqlite } from "../engine/errors.ts";
 import { expectOurs } from "../engine/identity.ts";
@@ -27,7 +26,6 @@ export interface Inspection {
   unindexed: number;
   /** Free space inside the file in bytes, and whether it can be returned to the disk. */
   freeSpace: { bytes: number; canShrink: boolean };
-  logBytes: number;
   /** Numbers of valid and of revoked or expired API keys. */
   keys: { valid: number; spent: number };
   living: Instance[];
@@ -95,7 +93,6 @@ function facts(database: Sqlite, file: string, now: number): Inspection {
     unindexed: has("messages_fts_docsize")
       ? one(`SELECT count(*) FROM messages WHERE ${UNINDEXED}`)
       : 0,
-    logBytes: logBytes(file),
     freeSpace: {
       bytes: (pragma("freelist_count") as number) * (pragma("page_size") as number),
       canShrink: pragma("auto_vacuum") === 2,

@@ -7,7 +7,7 @@ import type { Sqlite } from "../engine/connection.ts";
 import { fromSqlite } from "../engine/errors.ts";
 
 /** Many times what SQLite lets it become, and what it is cut back to (`journal_size_limit`). */
-export const LARGE_LOG_BYTES = 64 << 20;
+const LARGE_LOG_BYTES = 64 << 20;
 const CHECK_MS = 10_000;
 
 export const logBytes = (database: string): number =>
