@@ -6,6 +6,8 @@ import {
 import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { describe, expect, it } from "vitest";
+import { conformanceOfIssuer } from "../support/conformance.ts";
+import { freePort } from "../support/free-port.ts";
 import { serveHere } from "../support/here.ts";
 import { errorOf, Program, tokensOf } from "../support/oauth-program.ts";
 import { fetchHere, Person, program } from "../support/oauth.ts";
@@ -128,6 +130,24 @@ describe("a host of the field", () => {
     expect(await errorOf(json)).toBe("invalid_request");
     expect((await fetch(`${origin}/register`, { method: "POST", body: "x" })).status).toBe(400);
   });
+});
+
+it("passes the authorization scenarios of the conformance suite that apply to servers", async () => {
+  const { url, app, key } = await serveWithKeys(OWN);
+  const ana = new Person(url, await key("ana"));
+  const port = await freePort();
+  const redirect = `http://127.0.0.1:${port}/callback`;
+  const { id } = await app.oauthClients.create({ name: "Suite", redirects: [redirect] });
+  const { result, address } = conformanceOfIssuer(new URL(url).origin, [
+    ...["--client-id", id, "--resource", url, "--port", String(port)],
+  ]);
+  const back = await ana.allow(await address);
+  expect((await fetch(back)).status).toBe(200);
+  expect((await result).toSorted()).toEqual([
+    ["AuthorizationCodeGrant", "SUCCESS"],
+    ["AuthorizationServerMetadata", "SUCCESS"],
+    ["AuthorizationServerMetadataCIMD", "SUCCESS"],
+  ]);
 });
 
 it("is on at a public https address, where nothing else asks for credentials", async () => {

@@ -1,10 +1,11 @@
 // Runs of the official conformance suite, and what they found.
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import { temporaryFolder } from "./folder.ts";
 
 const SUITE = join(
@@ -23,6 +24,35 @@ export async function conformance(url: string, ...args: string[]): Promise<strin
     .stdout;
 }
 
+/**
+ * Runs all scenarios for authorization servers; `address`: where the person must go. Resolves to names and outcomes of the
+ * checks.
+ */
+export function conformanceOfIssuer(
+  issuer: string,
+  args: readonly string[],
+): { address: Promise<string>; result: Promise<[string, string][]> } {
+  const folder = temporaryFolder();
+  const command = [SUITE, "authorization", "--url", issuer, "--output-dir", folder, ...args];
+  const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill());
+  const ended = once(child, "exit");
+  const address = Promise.withResolvers<string>();
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    const [found] = /https?:\S+\/authorize\?\S+(?=\n)/.exec(output) ?? [];
+    if (found !== undefined) address.resolve(found);
+  });
+  void ended.then(() => address.reject(new Error(output)));
+  const result = ended.then(() =>
+    [...checksOf(folder).values()].flatMap((checks) =>
+      checks.map(({ name, status }): [string, string] => [name, status]),
+    ),
+  );
+  return { address: address.promise, result };
+}
+
 /** The scenarios that passed. */
 export const passed = (output: string): string[] =>
   [...output.matchAll(/^✓ (\S+): \d+ passed, 0 failed$/gm)].map(([, name]) => name!);
@@ -38,7 +68,7 @@ const isSuccess = ({ status }: Check): boolean => status === "SUCCESS";
 /** The checks of every scenario, by its name; the folder is what `--output-dir` named. */
 function checksOf(folder: string): Map<string, Check[]> {
   const scenarios = readdirSync(folder).map((entry): [string, Check[]] => [
-    /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(entry)![1]!,
+    /^(?:authorization-)?server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(entry)![1]!,
     JSON.parse(readFileSync(join(folder, entry, "checks.json"), "utf8")) as Check[],
   ]);
   return new Map(scenarios);

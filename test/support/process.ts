@@ -35,6 +35,7 @@ export const TASKS = built("task-server");
 export const PROGRAM: readonly string[] = [process.execPath, BUNDLE];
 
 export interface ServerOptions {
+  /** Or the address of a database. */
   folder: string;
   args?: readonly string[];
   env?: Record<string, string>;
@@ -96,9 +97,10 @@ export async function startServer({
   port = 0,
   script,
 }: ServerOptions): Promise<ServerProcess> {
+  const place = [folder.startsWith("postgres") ? "--database-url" : "--data-dir", folder];
   const command = script
     ? [process.execPath, "--import", FORMATS, script, String(port), folder]
-    : [...program, "serve", "--port", String(port), "--data-dir", folder, ...args];
+    : [...program, "serve", "--port", String(port), ...place, ...args];
   const child = spawn(command[0]!, command.slice(1), {
     env: cleanEnv(env),
     stdio: ["ignore", "pipe", "pipe"],
