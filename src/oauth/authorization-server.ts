@@ -10,7 +10,7 @@ import { nameOf, objectOf, publicClient } from "./client-metadata.ts";
 import { isDocumentAddress } from "./documented-clients.ts";
 import { GRANTABLE } from "./grants.ts";
 import type { Provider, ProviderParts } from "./provider.ts";
-import { authorizationParams, forwarded, type Resource, withResource } from "./requests.ts";
+import { authorizationParams, forwarded, type Resource, tokenParams } from "./requests.ts";
 
 export interface AuthorizationServerOptions extends Omit<
   ProviderParts,
@@ -71,7 +71,7 @@ export class AuthorizationServer {
   #body(path: string, body: Buffer, type: string): Buffer {
     if (path === "/token" && /^application\/x-www-form-urlencoded\b/i.test(type)) {
       const params = new URLSearchParams(body.toString());
-      return Buffer.from(withResource(params, this.#resource).toString());
+      return Buffer.from(tokenParams(params, this.#resource).toString());
     }
     if (path !== "/register" || !/^application\/json\b/i.test(type)) return body;
     const sent = objectOf(body.toString());

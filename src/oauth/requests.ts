@@ -36,8 +36,22 @@ export function authorizationParams(sent: URLSearchParams, resource: Resource): 
   return params;
 }
 
+/** The parameters of a token request. */
+export function tokenParams(sent: URLSearchParams, resource: Resource): URLSearchParams {
+  const params = withResource(sent, resource);
+  const asked = params.getAll("scope");
+  if (params.get("grant_type") !== "refresh_token" || asked.length !== 1) return params;
+  // Hosts repeat the scope that they have asked for at first. The library refuses all that was not granted, such as
+  // `email`, and what the person has left out. A lesser scope is left to narrow the new token.
+  const scopes = asked[0]!.split(" ");
+  if (scopes.includes("read") && !scopes.includes("write"))
+    params.set("scope", scopes.filter((scope) => ["openid", "read"].includes(scope)).join(" "));
+  else params.delete("scope");
+  return params;
+}
+
 /** Parameters in which every name of this server's resource is the same one. */
-export function withResource(sent: URLSearchParams, { url, isOurs }: Resource): URLSearchParams {
+function withResource(sent: URLSearchParams, { url, isOurs }: Resource): URLSearchParams {
   const params = new URLSearchParams(sent);
   const named = params.getAll("resource").filter(Boolean);
   params.delete("resource");
