@@ -35,8 +35,8 @@ export function postgresAuditStore(engine: Engine): AuditStore {
         .returning({ id: audit.id }),
     bound: () =>
       db.delete(audit).where(
-        sql`${audit.id} in (select id from audit where principal = ${placeholder("principal")}
-          and action = ${placeholder("action")} order by id desc offset ${sql.raw(String(MAX_ENTRIES))})`,
+        sql`${audit.id} = any(array(select id from audit where principal = ${placeholder("principal")}
+          and action = ${placeholder("action")} order by id desc offset ${sql.raw(String(MAX_ENTRIES))}))`,
       ),
   });
   const insert = async (entry: NewAuditEntry): Promise<void> => {

@@ -49,8 +49,8 @@ export function postgresBrowserSessionStore(engine: Engine): BrowserSessionStore
     // Of those made at one moment, the one just made stays.
     makeRoom: () =>
       db.delete(browserSessions).where(
-        sql`${browserSessions.hash} in (select hash from browser_sessions where principal = ${placeholder("principal")}
-          order by created_at desc, hash = ${placeholder("hash")} desc, hash offset ${placeholder("max")}::bigint)`,
+        sql`${browserSessions.hash} = any(array(select hash from browser_sessions where principal = ${placeholder("principal")}
+          order by created_at desc, hash = ${placeholder("hash")} desc, hash offset ${placeholder("max")}::bigint))`,
       ),
   });
   return {

@@ -21,8 +21,8 @@ export function postgresOAuthClientStore(engine: Engine): OAuthClientStore {
     list: () => db.select().from(oauthClients).where(valid).orderBy(desc(oauthClients.createdAt)),
     makeRoom: () =>
       db.delete(oauthClients).where(
-        sql`id in (select id from oauth_clients where expires_at is not null
-          order by id = ${placeholder("id")} desc, expires_at desc, id offset ${placeholder("max")}::bigint)`,
+        sql`id = any(array(select id from oauth_clients where expires_at is not null
+          order by id = ${placeholder("id")} desc, expires_at desc, id offset ${placeholder("max")}::bigint))`,
       ),
     extend: () =>
       db

@@ -29,8 +29,8 @@ export function postgresOAuthGrantStore(engine: Engine): OAuthGrantStore {
         .orderBy(...order),
     makeRoom: () =>
       db.delete(oauthGrants).where(
-        sql`id in (select id from oauth_grants where principal = ${placeholder("principal")}
-          order by id = ${placeholder("id")} desc, expires_at desc, id offset ${placeholder("max")}::bigint)`,
+        sql`id = any(array(select id from oauth_grants where principal = ${placeholder("principal")}
+          order by id = ${placeholder("id")} desc, expires_at desc, id offset ${placeholder("max")}::bigint))`,
       ),
     keepClient: () =>
       db

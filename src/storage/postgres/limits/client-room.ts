@@ -35,16 +35,16 @@ export function postgresClientRoom(engine: Engine, maxClients: number): ClientRo
         .where(sql`${ofSameCredentials} and last_seen_at > 0`),
     deleteNeverBack: () =>
       db.delete(clients).where(
-        sql`${clients.id} in (select id from clients where ${ofSameCredentials}
-          and last_seen_at = created_at and not ${clientEngaged} order by created_at ${unlocked})`,
+        sql`${clients.id} = any(array(select id from clients where ${ofSameCredentials}
+          and last_seen_at = created_at and not ${clientEngaged} order by created_at ${unlocked}))`,
       ),
     endIdlest: () =>
       db
         .update(clients)
         .set({ endedAt: sql`${placeholder("now")}` })
         .where(
-          sql`${clients.id} in (select id from clients where ${ofSameCredentials}
-          and last_seen_at > 0 and not ${clientEngaged} order by last_seen_at ${unlocked})`,
+          sql`${clients.id} = any(array(select id from clients where ${ofSameCredentials}
+          and last_seen_at > 0 and not ${clientEngaged} order by last_seen_at ${unlocked}))`,
         ),
   });
   return async ({ owner, credentials }) => {

@@ -25,22 +25,22 @@ export function postgresProgramRoom({ db, clock }: Engine): ProgramRoom {
       db
         .delete(clients)
         .where(
-          sql`${clients.id} in (select id from clients where ended_at is not null and ${ofOwner} ${unlocked})`,
+          sql`${clients.id} = any(array(select id from clients where ended_at is not null and ${ofOwner} ${unlocked}))`,
         ),
     /** Finished, and written whole to a connection. */
     delivered: () =>
       db.delete(streams).where(
-        sql`${streams.id} in (select streams.id from streams where finished_at is not null and undelivered is null
+        sql`${streams.id} = any(array(select streams.id from streams where finished_at is not null and undelivered is null
           and client_id in (select id from clients where ${ofOwner} and clients.ended_at is null)
-          order by streams.id ${unlocked})`,
+          order by streams.id ${unlocked}))`,
       ),
     /** A program pushes out none of another's. */
     neverBack: () =>
       db.delete(clients).where(
-        sql`${clients.id} in (select id from clients where ${ofOwner} and ended_at is null
+        sql`${clients.id} = any(array(select id from clients where ${ofOwner} and ended_at is null
           and credentials is not distinct from (select one.credentials from clients one where one.id = ${placeholder("id")})
           and last_seen_at = created_at and not ${clientHeld}
-          and id <> ${placeholder("id")} order by created_at ${unlocked})`,
+          and id <> ${placeholder("id")} order by created_at ${unlocked}))`,
       ),
   });
   return {

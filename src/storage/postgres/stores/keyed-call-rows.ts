@@ -45,8 +45,8 @@ export function callRows({ db }: Engine) {
         .returning({ id: keyedCalls.id }),
     dropOldest: () =>
       db.delete(keyedCalls).where(
-        sql`${keyedCalls.id} in (select id from keyed_calls where owner = ${placeholder("owner")} and scope = ${placeholder("scope")}
-          and (outcome is not null or instance_id = ${sql.raw(`'${NOBODY}'`)}) order by id limit 1)`,
+        sql`${keyedCalls.id} = any(array(select id from keyed_calls where owner = ${placeholder("owner")} and scope = ${placeholder("scope")}
+          and (outcome is not null or instance_id = ${sql.raw(`'${NOBODY}'`)}) order by id limit 1))`,
       ),
     adopt: () =>
       db
@@ -81,8 +81,8 @@ export function callRows({ db }: Engine) {
     // Rows that another transaction has locked are in use, and waiting for them could never end.
     oldestOfOwner: () =>
       db.delete(keyedCalls).where(
-        sql`${keyedCalls.id} in (select id from keyed_calls where owner = ${placeholder("owner")}
-          and outcome is not null and id <> ${placeholder("id")} order by id limit ${sql.raw(String(FREED_OUTCOMES))} for update skip locked)`,
+        sql`${keyedCalls.id} = any(array(select id from keyed_calls where owner = ${placeholder("owner")}
+          and outcome is not null and id <> ${placeholder("id")} order by id limit ${sql.raw(String(FREED_OUTCOMES))} for update skip locked))`,
       ),
     drop: () => db.delete(keyedCalls).where(and(byId, ran)),
     remove: () => db.delete(keyedCalls).where(byId),

@@ -20,8 +20,8 @@ export function postgresRelayStore(engine: Engine): RelayStore {
       db.delete(relayed).where(
         and(
           eq(relayed.clientId, placeholder("clientId")),
-          sql`(${lte(relayed.createdAt, placeholder("oldest"))} or ${relayed.id} in (select id from relayed
-            where client_id = ${placeholder("clientId")} order by id desc offset ${MAX_RELAYED}))`,
+          sql`(${lte(relayed.createdAt, placeholder("oldest"))} or ${relayed.id} = any(array(select id from relayed
+            where client_id = ${placeholder("clientId")} order by id desc offset ${MAX_RELAYED})))`,
         ),
       ),
     list: () =>
