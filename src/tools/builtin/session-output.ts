@@ -17,7 +17,11 @@ const MAX_WAIT_MS = 64;
 
 /** The session's services for state and history. */
 export interface SessionParts {
-  readonly id: string;
+  /**
+   * The session, whose id the first write may change. A getter `id` in a literal would give each literal a hidden class of
+   * its own, and these keep what the call holds until a full collection.
+   */
+  readonly current: { readonly id: string };
   /** The principal that writes. */
   readonly by: Principal;
   /** Runs a write and notifies subscribers of the resource. @throws AppError `forbidden`, and the errors of `act` */
@@ -46,7 +50,7 @@ export class SessionState {
 
   /** The value as JSON text, with its version and times. */
   entry(key: string): Promise<StateEntry | undefined> {
-    return this.#state.get(this.#session.id, key);
+    return this.#state.get(this.#session.current.id, key);
   }
 
   /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
@@ -83,14 +87,15 @@ export class SessionState {
 
   /** Returns true if the key existed. @throws AppError `conflict` or `forbidden` */
   async delete(key: string, ifVersion?: number): Promise<boolean> {
-    const { id, by, checkWritable, remove } = this.#session;
+    const { current, by, checkWritable, remove } = this.#session;
+    const { id } = current;
     checkWritable();
     return remove(stateUri(id, key), () => this.#state.delete(id, key, { ifVersion, by }));
   }
 
   /** Entries in key order: at most `limit`, and about a megabyte unless a single entry is larger. */
   list(options: { prefix?: string; after?: string; limit: number }): Promise<StatePage> {
-    return this.#state.list(this.#session.id, options);
+    return this.#state.list(this.#session.current.id, options);
   }
 }
 
@@ -118,7 +123,7 @@ export class SessionHistory {
    * message is larger.
    */
   page(options: { limit: number; before?: number | undefined }): Promise<MessagePage> {
-    return this.#chat.page(this.#session.id, options);
+    return this.#chat.page(this.#session.current.id, options);
   }
 
   /** The best matching messages. @throws AppError `invalid` for a query without a word, `limit` */
@@ -128,11 +133,11 @@ export class SessionHistory {
     more?: SearchArguments,
     onNotice?: (notice: string) => void,
   ): Promise<Hit[]> {
-    return this.#search.search({ session: this.#session.id }, query, limit, more, onNotice);
+    return this.#search.search({ session: this.#session.current.id }, query, limit, more, onNotice);
   }
 
   /** The best matching facts of the state. @throws AppError `invalid` for a query without a word */
   facts(query: string, limit: number, more?: SearchArguments): Promise<FoundFact[]> {
-    return this.#search.facts({ session: this.#session.id }, query, limit, more);
+    return this.#search.facts({ session: this.#session.current.id }, query, limit, more);
   }
 }

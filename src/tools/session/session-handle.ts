@@ -59,9 +59,7 @@ export class SessionHandle {
     this.#services = services;
     this.#current = current;
     const parts: SessionParts = {
-      get id() {
-        return current.id;
-      },
+      current,
       by: caller.principal,
       store: (resource, act) => this.#store(resource, act),
       checkWritable: () => this.info && services.sessions.checkWritable(this.info),
