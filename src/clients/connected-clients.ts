@@ -4,7 +4,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { activityInterval } from "../lib/activity.ts";
 import type { Clock } from "../lib/clock.ts";
-import { CountByKey } from "../lib/count-by-key.ts";
+import { CountByKey } from "../lib/collections/count-by-key.ts";
+import { ShortLivedMap } from "../lib/collections/short-lived.ts";
 import { once } from "../lib/once.ts";
 import type { ClientStore } from "../sessions/store.ts";
 
@@ -23,7 +24,7 @@ export class ConnectedClients {
   readonly #lingerMs: number;
   readonly #open = new CountByKey();
   /** The time of each client's last request, the oldest first. */
-  readonly #requests = new Map<string, number>();
+  readonly #requests = new ShortLivedMap<string, number>();
   /** Clients with a row. */
   readonly #noted = new Set<string>();
   /** Clients whose row may be outdated. */

@@ -3,7 +3,7 @@ import { activityInterval } from "../lib/activity.ts";
 // process on the data folder, whatever its settings, that the session is in use and must not be deleted.
 import { boundedCache } from "../lib/cache/bounded-cache.ts";
 import type { Clock } from "../lib/clock.ts";
-import { CountByKey } from "../lib/count-by-key.ts";
+import { CountByKey } from "../lib/collections/count-by-key.ts";
 import type { ClientStore } from "../sessions/store.ts";
 import type { ConnectedClients, ConnectionKind } from "./connected-clients.ts";
 

@@ -1,3 +1,4 @@
+import { ShortLivedMap } from "../lib/collections/short-lived.ts";
 // One client's streams in memory, while they have a connection or a running request. There is one object per stream,
 // so that writers reach the connected reader.
 import type { Changed } from "../updates/changes.ts";
@@ -18,7 +19,7 @@ export interface StreamUse {
 export class OpenStreams {
   readonly #clientId: string;
   readonly #log: StreamStore;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new ShortLivedMap<string, Entry>();
 
   constructor(clientId: string, log: StreamStore) {
     this.#clientId = clientId;

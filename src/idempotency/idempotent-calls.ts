@@ -1,3 +1,4 @@
+import { ShortLivedMap, ShortLivedSet } from "../lib/collections/short-lived.ts";
 // Calls with a request key run once, however often they are repeated. A repeated call joins the running one, in this
 // process or another, or gets the stored outcome. An interrupted call runs again if that is safe. Its completed
 // changes are not repeated, because each commits with a note of it. Failures are not stored, so a repeated call tries
@@ -114,9 +115,9 @@ export class IdempotentCalls {
   readonly #store: IdempotentCallStore;
   readonly #runner: LiveProcess;
   readonly #changes: Changes;
-  readonly #running = new Map<string, Shared>();
+  readonly #running = new ShortLivedMap<string, Shared>();
   /** The ids of the calls whose run is under way here. */
-  readonly #ids = new Set<string>();
+  readonly #ids = new ShortLivedSet<string>();
   #closing = false;
 
   constructor(store: IdempotentCallStore, runner: LiveProcess, changes: Changes) {

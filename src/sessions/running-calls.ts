@@ -1,3 +1,4 @@
+import { ShortLivedSet } from "../lib/collections/short-lived.ts";
 // The sessions with calls that run in this process. A session's row tells every process on the data folder, so that no
 // cleanup deletes a session during a call of any length. A short call makes no row: the session's last activity covers
 // it.
@@ -14,7 +15,7 @@ export class RunningCalls {
   readonly #store: Pick<SessionStore, "changeRunning">;
   /** Called at the end of a long call, which counts as activity of its session. */
   readonly #onEnd: (sessionId: string) => void;
-  readonly #calls = new Set<Where>();
+  readonly #calls = new ShortLivedSet<Where>();
   /** Sessions with a row. */
   #noted: ReadonlySet<string> = new Set();
   readonly #timer: NodeJS.Timeout;

@@ -1,5 +1,6 @@
 // The calls of tools in this process, for people who look: those that run, and the last ones that ended.
 import type { Principal } from "../auth/principal.ts";
+import { ShortLivedMap } from "../lib/collections/short-lived.ts";
 import { newId } from "../lib/ids.ts";
 import { shortened } from "../lib/text/text.ts";
 import type { CallChannel } from "./session/context.ts";
@@ -51,7 +52,7 @@ export class Stopped extends Error {
 }
 
 export class CallActivity {
-  readonly #running = new Map<string, Watched>();
+  readonly #running = new ShortLivedMap<string, Watched>();
   /** A ring: the oldest entry is at `#next` once it is full. */
   readonly #ended: EndedCall[] = [];
   #next = 0;

@@ -2,17 +2,18 @@
 // events are stored; a client with valid credentials resumes it.
 import type { AuthInfo } from "../../auth/principal.ts";
 import type { SseStream } from "../../events/sse-stream.ts";
+import { ShortLivedMap, ShortLivedSet } from "../../lib/collections/short-lived.ts";
 
 const CHECK_MS = 1_000;
 
 interface Watched {
   admission: AuthInfo;
-  streams: Set<SseStream>;
+  streams: ShortLivedSet<SseStream>;
 }
 
 export class StreamCredentials {
   /** Streams by their credentials: one check covers all streams of a program. */
-  readonly #watched = new Map<string, Watched>();
+  readonly #watched = new ShortLivedMap<string, Watched>();
   readonly #onError: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -24,9 +25,10 @@ export class StreamCredentials {
   watch(stream: SseStream, admission: AuthInfo): void {
     if (this.#closed) return;
     const { credentials } = admission;
-    const watched = this.#watched.get(credentials) ?? { admission, streams: new Set() };
+    const watched = this.#watched.get(credentials) ?? { admission, streams: new ShortLivedSet() };
     this.#watched.set(credentials, watched);
     watched.streams.add(stream);
+    void stream.written.then(() => watched.streams.delete(stream));
     this.#timer ??= setInterval(() => void this.#check(), CHECK_MS).unref();
   }
 
@@ -44,7 +46,6 @@ export class StreamCredentials {
       });
       for (const stream of streams) {
         if (!holds) stream.close();
-        if (!stream.open) streams.delete(stream);
       }
       if (streams.size === 0) this.#watched.delete(credentials);
     }

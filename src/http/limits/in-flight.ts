@@ -2,7 +2,7 @@
 // principal gets at most half, so a client that does not read its answers delays only itself.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import type { Context } from "hono";
-import { CountByKey } from "../../lib/count-by-key.ts";
+import { CountByKey } from "../../lib/collections/count-by-key.ts";
 import { once } from "../../lib/once.ts";
 import { PAGE_BYTES } from "../../lib/page.ts";
 import type { HttpAnswer } from "../../mcp/calls/http-answer.ts";

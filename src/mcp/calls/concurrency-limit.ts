@@ -1,5 +1,5 @@
 // A limit on each principal's concurrent calls or streams.
-import { CountByKey } from "../../lib/count-by-key.ts";
+import { CountByKey } from "../../lib/collections/count-by-key.ts";
 import { RequestError } from "../../protocol/errors.ts";
 
 export class ConcurrencyLimit {

@@ -1,11 +1,12 @@
 // The requests in flight in this process, which a stop waits for.
 import type { Writable } from "node:stream";
+import { ShortLivedSet } from "../../lib/collections/short-lived.ts";
 import type { PendingResponse } from "./pending-response.ts";
 
 export class PendingResponses {
-  readonly #open = new Set<PendingResponse>();
+  readonly #open = new ShortLivedSet<PendingResponse>();
   /** The HTTP responses of requests without a response object yet. */
-  readonly #entered = new Set<Writable>();
+  readonly #entered = new ShortLivedSet<Writable>();
   #changed = Promise.withResolvers<void>();
 
   /** Tracks a response until it is done, then gives back what its requests held. */

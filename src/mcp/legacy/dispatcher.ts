@@ -6,7 +6,7 @@ import type { Presence } from "../../clients/presence.ts";
 import type { ToolsetName } from "../../config/toolsets.ts";
 import { SseStream } from "../../events/sse-stream.ts";
 import type { OpenRequest, StreamRecord } from "../../events/store.ts";
-import { CountByKey } from "../../lib/count-by-key.ts";
+import { CountByKey } from "../../lib/collections/count-by-key.ts";
 import { fingerprint, newId } from "../../lib/ids.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import { isRequest, primes } from "../../protocol/json-rpc.ts";

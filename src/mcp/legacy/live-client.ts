@@ -14,6 +14,7 @@ import { MAX_RELAYED, type RelayedMessage } from "../../clients/relay.ts";
 import { OpenStreams } from "../../events/open-streams.ts";
 import { SseStream } from "../../events/sse-stream.ts";
 import type { StreamRecord, StreamStore } from "../../events/store.ts";
+import { ShortLivedMap } from "../../lib/collections/short-lived.ts";
 import { isAnswer, isNotification, isRequest, primes } from "../../protocol/json-rpc.ts";
 import type { Caller, Client } from "../../sessions/session.ts";
 import { interrupted } from "../calls/interruption.ts";
@@ -47,7 +48,7 @@ export class LiveClient implements Transport {
   readonly #epoch: ServerRequestIds;
   readonly #requestLog: RequestLog;
   /** Calls by the id that the SDK knows. */
-  readonly #calls = new Map<RequestId, OpenCall>();
+  readonly #calls = new ShortLivedMap<RequestId, OpenCall>();
   /** Handlers for the answers to our own requests, by request id. */
   readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
   /** Ids of relayed messages that were delivered. */

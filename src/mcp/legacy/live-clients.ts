@@ -2,6 +2,7 @@
 // first.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import type { RelayStore } from "../../clients/relay.ts";
+import { ShortLivedMap } from "../../lib/collections/short-lived.ts";
 import { toJson } from "../../lib/json/json.ts";
 import { once } from "../../lib/once.ts";
 import { listChangedNotice } from "../../protocol/json-rpc.ts";
@@ -37,10 +38,10 @@ export class LiveClients implements ConnectionHolder {
   readonly #clients: ClientStore;
   readonly #relay: RelayStore;
   /** Idle clients, least recently used first. */
-  readonly #idle = new Map<string, LiveClient>();
+  readonly #idle = new ShortLivedMap<string, LiveClient>();
   #idleBytes = 0;
   readonly #maxIdle: number;
-  readonly #used = new Map<string, Entry>();
+  readonly #used = new ShortLivedMap<string, Entry>();
 
   constructor(
     parts: LiveClientOptions,

@@ -12,7 +12,7 @@ import type { Presence } from "../../clients/presence.ts";
 import type { SessionResolver } from "../../clients/session-resolver.ts";
 import { SseStream } from "../../events/sse-stream.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { CountByKey } from "../../lib/count-by-key.ts";
+import { CountByKey } from "../../lib/collections/count-by-key.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import { listChangedNotice } from "../../protocol/json-rpc.ts";
 import type { Caller } from "../../sessions/session.ts";

@@ -10,6 +10,7 @@ import {
   type TransportSendOptions,
 } from "@modelcontextprotocol/server";
 import { CALLER_GONE } from "../../idempotency/idempotent-calls.ts";
+import { ShortLivedMap } from "../../lib/collections/short-lived.ts";
 import { isAnswer, RPC } from "../../protocol/json-rpc.ts";
 import type { Caller } from "../../sessions/session.ts";
 import { interrupted } from "../calls/interruption.ts";
@@ -44,7 +45,7 @@ interface Call extends LoggedRequest {
  * test/modern/sdk.test.ts fails when the SDK's rule changes.
  */
 class SharedTransport extends PerRequestHTTPServerTransport {
-  readonly #calls = new Map<RequestId, Call>();
+  readonly #calls = new ShortLivedMap<RequestId, Call>();
   #lastId = 0;
   #delivering = false;
   readonly #requestLog: RequestLog;

@@ -4,6 +4,7 @@ import type { NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 import type { TrustedTime } from "../../../jobs/trusted-time.ts";
 import type { Clock } from "../../../lib/clock.ts";
+import { ShortLivedMap } from "../../../lib/collections/short-lived.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { Subject } from "../../../updates/changes.ts";
 import { type EngineTimes, type ExpiryTimes, NEVER_BACK_MS } from "../../shared/expiry.ts";
@@ -56,7 +57,7 @@ export class Engine {
   /** True inside an operation that was begun before the close. */
   readonly #admitted = new AsyncLocalStorage<boolean>();
   /** The last operation of each subject whose operations keep their order. */
-  readonly #queues = new Map<string, Promise<unknown>>();
+  readonly #queues = new ShortLivedMap<string, Promise<unknown>>();
   readonly #snapshots = new Set<Snapshot>();
   #running = 0;
   #closed = false;

@@ -1,8 +1,9 @@
 // A count for each key; a key whose count is 0 is not stored.
-import { once } from "./once.ts";
+import { once } from "../once.ts";
+import { ShortLivedMap } from "./short-lived.ts";
 
 export class CountByKey {
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new ShortLivedMap<string, number>();
 
   of(key: string): number {
     return this.#counts.get(key) ?? 0;
