@@ -77,6 +77,8 @@ export interface Run {
   newSessionId: string;
   /** Wraps each change that the run makes. */
   change: MakeOnce;
+  /** True if an earlier run was interrupted. */
+  isRecovery: boolean;
 }
 
 /** The result of a run; with `keep`, repeated calls get it, too. */
@@ -91,6 +93,8 @@ export interface KeyedOptions {
   newSessionId: string;
   /** True if an interrupted run may simply run again. */
   repeatable: boolean;
+  /** True if a run finds out by itself what became of an interrupted one. */
+  recovers?: boolean;
   run(run: Run): Promise<Outcome>;
 }
 
@@ -218,14 +222,15 @@ export class IdempotentCalls {
     signal: AbortSignal,
   ): Promise<unknown> {
     const { id, newSessionId } = start;
-    if (start.kind === "lost" && !options.repeatable) {
+    const isRecovery = start.kind === "lost";
+    if (isRecovery && !options.repeatable && options.recovers !== true) {
       await this.#store.drop(id, this.#runner.id);
       throw interruptedError();
     }
     let outcome: Outcome;
     try {
       const change = this.#store.changes(id, this.#runner.id);
-      outcome = await options.run({ signal, newSessionId, change });
+      outcome = await options.run({ signal, newSessionId, change, isRecovery });
     } catch (error) {
       // Keep the key of a call that the stop interrupts: it may have had an effect, as after a crash.
       if (!this.#closing || options.repeatable) await this.#store.drop(id, this.#runner.id);

@@ -109,7 +109,7 @@ export interface Claimant {
 export interface TaskStore extends Expiring {
   /**
    * Stores a task; its claim goes to a beginner that runs it, and any process may run it otherwise. A task of that id stays as it
-   * is, unless it has failed or was cancelled: then the new one takes its place. `unregistered`: the instance is, and nothing
+   * is, unless it has failed (see `hasFailed`): then the new one takes its place. `unregistered`: the instance is, and nothing
    * was stored.
    * @throws AppError `limit` for one open task too many of the owner, or without room; `not_found` without the session
    */

@@ -44,5 +44,15 @@ export interface TaskView extends Task {
   error?: unknown;
 }
 
+/** True for a task whose call may begin it anew: it has failed, was cancelled, or its tool has told a failure. */
+export const hasFailed = ({ status, result }: Pick<TaskView, "status" | "result">): boolean =>
+  status === "failed" ||
+  status === "cancelled" ||
+  (result as { isError?: unknown } | undefined)?.isError === true;
+
+/** True for the end of a task that its process has left in its middle. */
+export const isInterrupted = ({ error }: Pick<TaskView, "error">): boolean =>
+  (error as { data?: { interrupted?: unknown } } | undefined)?.data?.interrupted === true;
+
 export const hasEnded = ({ status }: Pick<Task, "status">): boolean =>
   status !== "working" && status !== "input_required";

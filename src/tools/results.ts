@@ -23,6 +23,16 @@ export type Settled = CallToolResult | InputRequiredResult | TaskCreated;
 export const isTaskCreated = (result: Settled): result is TaskCreated =>
   result["resultType"] === "task" && typeof result["taskId"] === "string";
 
+/** Key in a result's `_meta`: the task that the caller has to ask for the outcome. */
+export const TASK_META = "holdfast/task";
+
+/** The id of the task that this answer tells in place of an outcome. */
+export function taskIn(result: Settled): string | undefined {
+  if (isTaskCreated(result)) return result.taskId;
+  const id = result._meta?.[TASK_META];
+  return typeof id === "string" ? id : undefined;
+}
+
 /** True for a result that asks the client for input. */
 export const isQuestion = (result: Settled): result is InputRequiredResult =>
   !("content" in result) && !isTaskCreated(result);

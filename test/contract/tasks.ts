@@ -90,7 +90,9 @@ export function taskContract(open: Open): void {
       await tasks.finish(claim, { status: "failed", error: '{"code":-32603}' });
       const again = await begin({ id });
       expect(again.claimed?.claim).toMatchObject({ id });
-      await tasks.finish(again.claimed!.claim, DONE);
+      await tasks.finish(again.claimed!.claim, { status: "completed", result: '{"isError":true}' });
+      const third = await begin({ id });
+      await tasks.finish(third.claimed!.claim, DONE);
       expect(await begin({ id })).toMatchObject({ task: { status: "completed" } });
       expect(await status(id)).toBe("completed");
     });

@@ -139,8 +139,9 @@ export class RawClient {
     return read(await this.post(rpc(method, params, this.nextId())));
   }
 
-  async call(tool: string, args: object = {}): Promise<CallAnswer> {
-    return calling(await this.ask("tools/call", { name: tool, arguments: args }));
+  async call(tool: string, args: object = {}, meta?: object): Promise<CallAnswer> {
+    const params = { name: tool, arguments: args, ...(meta && { _meta: meta }) };
+    return calling(await this.ask("tools/call", params));
   }
 
   /** Id of the session that it works in, which is not the client's own id. */

@@ -124,6 +124,10 @@ export interface TaskStart {
   signal: AbortSignal;
   /** True if a repeated call asks for the same task. */
   isKeyed: boolean;
+  /** `recovery`: the process of an earlier call died. `repeat`: an earlier call was told of the task. */
+  as: "first" | "recovery" | "repeat";
+  /** Runs before the task begins; resolves to an answer in its place. */
+  prepare(): Promise<Settled | undefined>;
 }
 
 /** One call of a tool, with validated arguments. */

@@ -3,10 +3,8 @@ import type { CallToolResult } from "@modelcontextprotocol/server";
 import type { CurrentSession } from "../../clients/session-resolver.ts";
 import { ToolMistake } from "../../definitions/mistake.ts";
 import type { PreparedSchema } from "../../definitions/schema.ts";
-import type { KeyedOptions, Run } from "../../idempotency/idempotent-calls.ts";
 import { AppError } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
-import { useState } from "../../protocol/request-state-use.ts";
 import { invalidState } from "../../protocol/request-state.ts";
 import type { Caller } from "../../sessions/session.ts";
 import { isQuestion, isSettled, settle, type Settled } from "../results.ts";
@@ -20,22 +18,13 @@ import type {
   ToolResult,
 } from "./context.ts";
 import { counted } from "./counted.ts";
+import { doneOnce, type Handled, type HandlerRun } from "./once.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { type Run as ChangingRun, SessionHandle } from "./session-handle.ts";
 
 type Handler<Input, Policy extends SessionPolicy> = (
   context: ToolContext<Input, Policy>,
 ) => ToolResult | Promise<ToolResult>;
-
-/** A handler's result, and the session of the call. */
-interface Handled {
-  result: Settled;
-  session: string | undefined;
-  /** The session that the call was to delete, in place of `session`: an outcome goes with its session. */
-  deleted?: string | undefined;
-  /** Present when the call created that session. */
-  opened?: OpenedSession | undefined;
-}
 
 interface ResultOptions<Input> {
   output?: PreparedSchema | undefined;
@@ -53,7 +42,7 @@ interface ResultOptions<Input> {
 export function withSession<Input, Policy extends SessionPolicy>(
   wanted: Policy | ((input: Input) => Policy),
   handler: Handler<Input, Policy>,
-  { output, timeoutMs, task, prepare }: ResultOptions<Input> = {},
+  { output, timeoutMs, task: modeOf, prepare }: ResultOptions<Input> = {},
 ): (call: Call) => Promise<Settled> {
   return async (call) => {
     const { caller, services, channel, once, round, newSessionId } = call;
@@ -64,7 +53,9 @@ export function withSession<Input, Policy extends SessionPolicy>(
     const found = deletes ? undefined : await resolve(policy, call);
     if (round?.session) checkSession(round.session, found?.id ?? newSessionId);
 
-    const handle = async (run: Omit<Run, "change"> & Partial<Run>): Promise<Handled> => {
+    const mode = call.task === undefined ? modeOf?.(input) : undefined;
+
+    const handle = async (run: HandlerRun): Promise<Handled> => {
       const there = deletes ? await resolve(policy, call) : found;
       const current = there ?? withoutSession(policy, call, run.newSessionId);
       // Give the reserved id to the session that the call works in; further sessions get ids of their own.
@@ -74,11 +65,11 @@ export function withSession<Input, Policy extends SessionPolicy>(
       const change = changesOf(services.updates, caller, made);
       const changing = { caller, change, newId: idsFrom(spare) };
       if (current?.hasId) call.onSession(current.id);
-      current?.whenCreated(({ id }) => call.task?.noteSession(id) ?? Promise.resolve());
+      const { task } = call;
+      if (task) current?.whenCreated(({ id }) => task.noteSession(id));
       const contextOf: ContextOf<Input, Policy> = (signal) =>
         contextFor(call, current, changing, signal);
       const left = services.runningCalls.enter(() => (current?.hasId ? current.id : undefined));
-      const mode = call.task === undefined ? task?.(input) : undefined;
       const act = async (): Promise<Settled> => {
         if (mode === undefined)
           return settle(await perform(handler, call, contextOf, { timeoutMs, ...run }), output);
@@ -93,44 +84,11 @@ export function withSession<Input, Policy extends SessionPolicy>(
 
     const handled = await (once === undefined && round === undefined
       ? handle({ signal: channel.signal, newSessionId })
-      : doneOnce());
+      : doneOnce(call, { found, policy, mode, handle }));
     const session = handled.session ?? handled.deleted;
     if (session !== undefined) call.onSession(session, handled.opened);
     // Settle results of an earlier version, which stored the handler's return value.
     return isSettled(handled.result) ? handled.result : settle(handled.result);
-
-    async function doneOnce(): Promise<Handled> {
-      // Create a session that exists only by name so far: the key belongs to the session.
-      if (found?.hasId === false) await found.create();
-      const scope = deletes ? scopeOfDeletion(call) : scopeOf(policy, call, found);
-      const place = { owner: caller.principal.id, scope };
-      const start = { signal: channel.signal, newSessionId };
-      if (once === undefined) return inRound({ ...start, repeatable: round!.repeatable });
-      const { repeatable, key, request, frees } = once;
-      return (await services.idempotentCalls.once(
-        { ...place, key, request, frees },
-        {
-          ...start,
-          repeatable,
-          run: async (run) => {
-            const value = await (round ? inRound({ ...run, repeatable: true }) : handle(run));
-            return { value, keep: isFinal(value.result) };
-          },
-        },
-      )) as Handled;
-
-      /** Runs one round. A failure does not use up the state: a better answer may follow. */
-      async function inRound(options: Omit<KeyedOptions, "run">): Promise<Handled> {
-        const run = async (run: Run) => {
-          const value = await handle(run);
-          return { value, keep: isQuestion(value.result) || isFinal(value.result) };
-        };
-        return (await useState(services.idempotentCalls, round!, place, {
-          ...options,
-          run,
-        })) as Handled;
-      }
-    }
   };
 }
 
@@ -175,7 +133,7 @@ const perform = <Input, Policy extends SessionPolicy>(
 
 interface Beginning {
   mode: TaskMode;
-  run: Pick<Run, "signal" | "newSessionId">;
+  run: HandlerRun;
   /** The session of the call, if there is one already. */
   there: CurrentSession | undefined;
   prepare(): unknown;
@@ -187,17 +145,19 @@ async function begin(
   { mode, run, there, prepare }: Beginning,
 ): Promise<Settled> {
   const begun = channel.requestState<{ [TASK_STATE]?: string }>()?.[TASK_STATE];
-  if (begun === undefined) {
-    const prepared = await settle(await prepare());
-    if (isQuestion(prepared) || (prepared as CallToolResult).isError === true) return prepared;
-  }
   return beginTask({
     mode,
     // A repeated call finds the same task.
-    id: begun ?? run.newSessionId,
+    id: begun ?? run.taskId ?? run.newSessionId,
     sessionId: there === undefined ? null : (await there.create()).id,
     signal: run.signal,
     isKeyed: once !== undefined,
+    as: run.as ?? "first",
+    async prepare() {
+      const prepared = await settle(await prepare());
+      const isAnswer = isQuestion(prepared) || (prepared as CallToolResult).isError === true;
+      return isAnswer ? prepared : undefined;
+    },
   });
 }
 
@@ -216,19 +176,6 @@ function checkSession(earlier: string, id: string): void {
   if (id !== earlier) throw invalidState();
 }
 
-/** The scope of a key: the session; for a tool without one, the session that the caller's address or client names. */
-function scopeOf(policy: SessionPolicy, call: Call, found: CurrentSession | undefined): string {
-  if (policy === "optional" && call.session === undefined) return standing(call.caller);
-  return found?.id ?? standing(call.caller);
-}
-
-/** The scope of a deletion's key, which does not go with the session: the session as the call names it. */
-const scopeOfDeletion = ({ session, caller: { target, own } }: Call): string =>
-  `deletion ${JSON.stringify([session ?? target ?? own ?? null])}`;
-
-const standing = ({ target, own = "" }: Caller): string =>
-  target === undefined ? own : "id" in target ? target.id : "";
-
 async function resolve(
   policy: SessionPolicy,
   { caller, session, services: { resolver } }: Call,
@@ -238,9 +185,6 @@ async function resolve(
     ? resolver.peek(caller)
     : resolver.resolve(caller, session);
 }
-
-/** True for a final result. After a question or a failure, a repeated call runs again. */
-const isFinal = (result: Settled): boolean => !isQuestion(result) && result.isError !== true;
 
 /** The created session, when neither the call nor its address nor the client's own id names the session. */
 const openedIn = (

@@ -7,11 +7,11 @@ import { newId } from "../../lib/ids.ts";
 import type { RpcError } from "../../protocol/errors.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { TaskRunner } from "../../tasks/runner.ts";
-import { hasEnded, type TaskView } from "../../tasks/task.ts";
+import { hasEnded, hasFailed, isInterrupted, type TaskView } from "../../tasks/task.ts";
 import type { Tasks } from "../../tasks/tasks.ts";
 import { ChangeWait } from "../../updates/changes.ts";
 import { failure } from "../call-result.ts";
-import type { Settled } from "../results.ts";
+import { type Settled, TASK_META } from "../results.ts";
 import type { CallChannel, TaskStart } from "../session/context.ts";
 import { TASK_STATE } from "../session/with-session.ts";
 import { canAnswer, checkAnswers, textOf } from "./answers.ts";
@@ -56,8 +56,10 @@ export class TaskCalls {
       return this.#goOn(start, asked);
     if (start.mode === "required" && taskSupport === "refused")
       throw missingTasks(`${asked.tool} runs as a task, which`);
-    const tellsAtOnce =
-      taskSupport === "taken" || (start.mode === "required" && taskSupport !== "waits");
+    const there = start.isKeyed ? await this.#earlier(start, caller) : undefined;
+    if (there !== undefined) return this.#tell(there, start, asked);
+    const answer = await start.prepare();
+    if (answer !== undefined) return answer;
     const task = await this.#parts.runner.begin(
       {
         id: start.id,
@@ -68,11 +70,31 @@ export class TaskCalls {
         origin: originOf(caller, channel, newId()),
         ttlMs: this.#parts.ttlMs(),
       },
-      { waits: !tellsAtOnce && !start.isKeyed },
+      { waits: !start.isKeyed && !tellsAtOnce(start, asked) },
     );
-    if (taskSupport === "taken") return createdTask(task);
-    if (tellsAtOnce) return handedOver({ ...task, arguments: {}, questions: {} }, asked);
-    return this.#wait(start, asked);
+    return this.#tell({ ...task, arguments: {}, questions: {} }, start, asked);
+  }
+
+  /**
+   * The task that an earlier call with the same key has begun; undefined where a new one begins. Who was told of the task gets
+   * its outcome, whatever it is. A failure that was told frees the key.
+   * @throws AppError `interrupted` for a call whose process died, with its task
+   */
+  async #earlier({ id, as }: TaskStart, { principal }: Caller): Promise<TaskView | undefined> {
+    const there = await this.#parts.tasks.find(id, principal.id);
+    if (as === "repeat") {
+      if (there === undefined) throw gone();
+      return there;
+    }
+    if (there === undefined) return undefined;
+    if (as === "recovery" && isInterrupted(there)) throw interruptedError();
+    return hasFailed(there) ? undefined : there;
+  }
+
+  async #tell(task: TaskView, start: TaskStart, asked: Asked): Promise<Settled> {
+    if (asked.channel.taskSupport === "taken") return createdTask(task);
+    if (!tellsAtOnce(start, asked)) return this.#wait(start, asked);
+    return hasEnded(task) ? endOf(task) : handedOver(task, asked);
   }
 
   /** A later round: the caller answers the task's questions. */
@@ -87,7 +109,7 @@ export class TaskCalls {
     return this.#wait(start, asked);
   }
 
-  async #wait({ id, signal, isKeyed }: TaskStart, asked: Asked): Promise<Settled> {
+  async #wait({ id, signal, isKeyed, as }: TaskStart, asked: Asked): Promise<Settled> {
     const { tasks, clock, afterMs, runner } = this.#parts;
     const { caller, channel } = asked;
     const until = channel.taskSupport === "waits" ? Infinity : clock.monotonic() + afterMs;
@@ -110,8 +132,8 @@ export class TaskCalls {
         await change.next(signal, left);
       }
     } catch (error) {
-      // A keyed task is found again by its key, also after a restart.
-      if (signal.aborted && !(isKeyed && runner.isClosed))
+      // A keyed task is found again by its key, also after a restart; others know of one that was told.
+      if (signal.aborted && as !== "repeat" && !(isKeyed && runner.isClosed))
         await tasks.cancel(id, caller.principal.id);
       throw error;
     }
@@ -133,6 +155,10 @@ export class TaskCalls {
   }
 }
 
+/** True if the caller gets the task's id at once. */
+const tellsAtOnce = ({ mode }: TaskStart, { channel: { taskSupport } }: Asked): boolean =>
+  taskSupport === "taken" || (mode === "required" && taskSupport !== "waits");
+
 const gone = (): AppError =>
   new AppError("not_found", "The task is no longer there: it went with its session, or expired.");
 
@@ -140,9 +166,8 @@ const gone = (): AppError =>
 function endOf({ status, result, error }: TaskView): Settled {
   if (status === "completed") return result as Settled;
   if (status === "cancelled") return failure("This task was cancelled.", "interrupted");
+  if (isInterrupted({ error })) throw interruptedError();
   const { code, message, data } = error as RpcError;
-  if ((data as { interrupted?: unknown } | undefined)?.interrupted === true)
-    throw interruptedError();
   throw new ProtocolError(code, message, data);
 }
 
@@ -163,6 +188,6 @@ function handedOver(
     content: [{ type: "text", text }],
     // Programs refuse a result without the data that the tool's `output` promises, unless it is an error.
     ...(hasOutput && { isError: true }),
-    _meta: { "holdfast/task": id },
+    _meta: { [TASK_META]: id },
   };
 }

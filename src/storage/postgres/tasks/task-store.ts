@@ -2,6 +2,7 @@
 // nothing.
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import { type Claimant, type ClaimedTask, DUE, type TaskStore } from "../../../tasks/store.ts";
+import { hasFailed } from "../../../tasks/task.ts";
 import { deletedMeanwhile } from "../../shared/sessions.ts";
 import {
   claimedOf,
@@ -137,7 +138,7 @@ function beginners(
     ]);
     if (registered === undefined) return "unregistered";
     if (there !== undefined) {
-      if (there.status !== "failed" && there.status !== "cancelled") return { task: taskOf(there) };
+      if (!hasFailed(viewOf(there, []))) return { task: taskOf(there) };
       await q.remove.run({ id });
     }
     if (sessionId !== null && session === undefined) throw deletedMeanwhile();

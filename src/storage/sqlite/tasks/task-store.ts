@@ -1,6 +1,7 @@
 // Tasks in SQLite. All writes of a process follow each other, so that a claim that was checked holds to the end of the write.
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import type { Claimant, ClaimedTask, TaskStore } from "../../../tasks/store.ts";
+import { hasFailed } from "../../../tasks/task.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
 import { deletedMeanwhile } from "../../shared/sessions.ts";
 import {
@@ -138,8 +139,7 @@ function beginners(
         if (!isRegistered(by.instanceId)) return "unregistered";
         const there = q.any.get({ id });
         if (there !== undefined) {
-          if (there.status !== "failed" && there.status !== "cancelled")
-            return { task: taskOf(there) };
+          if (!hasFailed(viewOf(there, []))) return { task: taskOf(there) };
           q.remove.run({ id });
         }
         if (sessionId !== null && !hasSession(sessionId)) throw deletedMeanwhile();

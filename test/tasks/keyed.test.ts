@@ -1,0 +1,100 @@
+// Calls with a request key that become tasks: one key stands for one task, and tells its outcome.
+import { expect, it } from "vitest";
+import { z } from "zod";
+import { defineTool } from "../../src/index.ts";
+import { temporaryFolder } from "../support/folder.ts";
+import { gate, serveHere } from "../support/here.ts";
+import { callModern } from "../support/modern.ts";
+import { startServer, TASKS } from "../support/process.ts";
+import { introduce } from "../support/raw.ts";
+import { rows } from "../support/rows.ts";
+import { SOON } from "../support/tasks.ts";
+
+const KEY = { "holdfast/request-key": "k" };
+const MODES = ["optional", "required"] as const;
+const statuses = (folder: string) => rows(folder, "SELECT status FROM tasks");
+
+it.each(MODES)("a repeated call gets the task, and then its outcome (%s)", async (task) => {
+  let runs = 0;
+  const ends = gate();
+  const slow = defineTool({
+    ...{ name: "slow", description: "Works.", task, session: "none" },
+    output: z.object({ run: z.number() }),
+    async handler() {
+      runs += 1;
+      await ends.wait;
+      return { run: runs };
+    },
+  });
+  const { url, folder } = await serveHere({ tools: [slow], config: { "task-after": "10ms" } });
+  const client = await introduce(url, { capabilities: {} });
+  const call = () => client.call("slow", {}, KEY);
+  const id = /as task (\S+)\./.exec((await call()).says)![1];
+  expect((await call()).says).toContain(`still at work, as task ${id}`);
+  ends.open();
+  await expect.poll(() => statuses(folder), SOON).toEqual([{ status: "completed" }]);
+  for (let n = 0; n < 2; n += 1)
+    expect(await call()).toMatchObject({ isError: false, data: { run: 1 } });
+  expect(runs).toBe(1);
+});
+
+it.each(MODES)("a failure is told to who was told of the task (%s)", async (task) => {
+  const ends = gate();
+  const fails = defineTool({
+    ...{ name: "fails", description: "Fails.", task, session: "none" },
+    async handler() {
+      await ends.wait;
+      throw new Error("Broken.");
+    },
+  });
+  const { url, folder } = await serveHere({ tools: [fails], config: { "task-after": "10ms" } });
+  const client = await introduce(url, { capabilities: {} });
+  const call = () => client.call("fails", {}, KEY);
+  expect((await call()).says).toContain("still at work");
+  ends.open();
+  await expect.poll(() => statuses(folder), SOON).toEqual([{ status: "completed" }]);
+  expect(await call()).toMatchObject({ isError: true, says: expect.stringContaining("failed") });
+  expect(statuses(folder)).toHaveLength(1);
+});
+
+it("a failure that was told frees the key, and the task begins anew", async () => {
+  let runs = 0;
+  const fails = defineTool({
+    ...{ name: "fails", description: "Fails once.", task: "optional", session: "none" },
+    handler() {
+      runs += 1;
+      if (runs === 1) throw new Error("Not yet.");
+      return `run ${runs}`;
+    },
+  });
+  const { url, folder } = await serveHere({ tools: [fails] });
+  const client = await introduce(url, { capabilities: {} });
+  expect((await client.call("fails", {}, KEY)).isError).toBe(true);
+  expect((await client.call("fails", {}, KEY)).says).toBe("run 2");
+  expect((await client.call("fails", {}, KEY)).says).toBe("run 2");
+  expect(statuses(folder)).toHaveLength(1);
+});
+
+it("after the death of the process a repeated call goes on with its task, or is told that it was interrupted", async () => {
+  const folder = temporaryFolder();
+  const first = await startServer({ folder, script: TASKS });
+  const call = (url: string, name: string) =>
+    callModern(url, name, {}, { meta: { "holdfast/request-key": name } });
+  const broken = Promise.allSettled([call(first.url, "steps"), call(first.url, "once")]);
+  await expect
+    .poll(() => rows(folder, "SELECT name FROM task_steps"), SOON)
+    .toEqual([{ name: "a" }]);
+  await expect.poll(() => statuses(folder), SOON).toHaveLength(2);
+  await first.kill();
+  await broken;
+  const next = await startServer({ folder, script: TASKS });
+  expect((await call(next.url, "steps")).says).toBe("run 2, a by run 1");
+  expect(await call(next.url, "once")).toMatchObject({
+    isError: true,
+    says: expect.stringContaining("interrupted"),
+  });
+  expect(rows(folder, "SELECT tool, status FROM tasks ORDER BY tool")).toEqual([
+    { tool: "once", status: "failed" },
+    { tool: "steps", status: "completed" },
+  ]);
+});
