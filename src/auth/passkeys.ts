@@ -11,6 +11,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Expiring } from "../lib/expiring.ts";
 import { isTrue } from "../lib/is-true.ts";
+import { once } from "../lib/once.ts";
 import { checkText } from "../lib/text/text.ts";
 import { type ApiKeys, hashOf } from "./api-keys.ts";
 import type { Audit } from "./audit.ts";
@@ -152,7 +153,7 @@ export class Passkeys {
     const passkey = {
       ...{ id: randomBytes(6).toString("hex"), credentialId: credential.id },
       ...{ publicKey: credential.publicKey, counter: credential.counter },
-      transports: credential.transports ?? [],
+      transports: transportsOf(credential),
       ...{ principal: by.id, scope: scopeOf(by), keyId: by.credentials?.key ?? null },
       ...{ label: label.trim() || "Passkey", createdAt: this.#clock.now(), lastUsedAt: null },
     };
@@ -283,8 +284,28 @@ export class Passkeys {
   }
 }
 
-/** Loaded with the first use of a passkey. */
-const webauthn = () => import("@simplewebauthn/server");
+/**
+ * Loaded with the first use of a passkey. Nobody is asked who made an authenticator: without root certificates the library
+ * follows no certificate of a stranger, and fetches no list that one names.
+ */
+const webauthn = once(async () => {
+  const library = await import("@simplewebauthn/server");
+  for (const identifier of ["android-key", "android-safetynet", "apple"] as const)
+    library.SettingsService.setRootCertificates({ identifier, certificates: [] });
+  return library;
+});
+
+const TRANSPORTS: readonly unknown[] = [
+  ...["ble", "cable", "hybrid", "internal", "nfc", "smart-card", "usb"],
+];
+
+/** The known names among what the browser says; it may be anything. */
+const transportsOf = ({ transports }: { transports?: unknown }): Transport[] =>
+  Array.isArray(transports)
+    ? [...new Set<Transport>(transports.filter((name) => TRANSPORTS.includes(name)))]
+    : [];
+
+type Transport = NonNullable<WebAuthnCredential["transports"]>[number];
 
 /** The user handle of a principal: opaque, because authenticators may show it to others. */
 const userOf = (principal: string): Buffer => hashOf(`passkeys of ${principal}`);

@@ -9,7 +9,7 @@ import { newSecret, type SignedIn } from "../auth/browser-sessions.ts";
 import type { RelyingParty } from "../auth/passkeys.ts";
 import { LOCAL } from "../auth/principal.ts";
 import { namedHost } from "../http/guards/guards.ts";
-import { addressOf } from "../http/observe.ts";
+import { addressOf, networkOf } from "../http/observe.ts";
 import { AppError } from "../lib/errors.ts";
 import {
   type ConsoleContext,
@@ -116,7 +116,7 @@ class AddressLimit {
 }
 
 const of = (c: ConsoleContext): string =>
-  addressOf(c.env.incoming.socket.remoteAddress, c.req.header("x-forwarded-for"));
+  networkOf(addressOf(c.env.incoming.socket.remoteAddress, c.req.header("x-forwarded-for")));
 
 /** Let a browser with a session in, and every browser where nobody is asked. Others are led to the sign-in. */
 export const signedIn = ({

@@ -73,5 +73,15 @@ export function addressOf(peer = "unknown", forwardedFor = ""): string {
   return isLoopback(address) && isIP(last) !== 0 ? last : address;
 }
 
+/** The network of an address that one subscriber has: of IPv6, its first 64 bits. */
+export function networkOf(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [head = "", tail] = address.split("::");
+  const groups = head.split(":").filter(Boolean);
+  const rest = tail === undefined ? [] : tail.split(":").filter(Boolean);
+  const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => "0");
+  return [...groups, ...(tail === undefined ? [] : zeros), ...rest].slice(0, 4).join(":");
+}
+
 /** A socket that takes both families has an IPv4 address in the form of IPv6. */
 const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "");

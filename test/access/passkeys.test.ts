@@ -264,6 +264,14 @@ describe("an enrolment is refused", () => {
     expect(await server.app.passkeys.list()).toEqual([]);
   });
 
+  it("never for what a browser says of its device, of which only known words are stored", async () => {
+    const ana = await signedIn();
+    for (const transports of ["internal", { usb: true }, ["usb", "usb", "x".repeat(10_000), 1]])
+      expect((await enrol(ana, { forged: { transports } })).answer.status).toBe(200);
+    const stored = (await server.app.passkeys.list("ana")).map((passkey) => passkey.transports);
+    expect(stored).toEqual([[], [], ["usb"]]);
+  });
+
   it("of a passkey that is known, of one too many, and under a name that is too long", async () => {
     const ana = await signedIn();
     const authenticator = await enrolled(ana);

@@ -11,6 +11,7 @@ export interface Forged {
   verified?: boolean;
   challenge?: string;
   userHandle?: string;
+  transports?: unknown;
 }
 
 interface Options {
@@ -56,7 +57,7 @@ export class Authenticator {
     return this.#answer({
       clientDataJSON: base64url(this.#clientData("webauthn.create", options, forged)),
       attestationObject: base64url(attestationObject),
-      transports: ["internal"],
+      transports: forged.transports ?? ["internal"],
     });
   }
 

@@ -1,6 +1,5 @@
 // The addresses of the authorization server of our own, which answers on Node's request and response itself: its metadata
 // (RFC 8414, OpenID Connect Discovery), its endpoints, and limits on how often one address may use them.
-import { isIP } from "node:net";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context, Hono } from "hono";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
@@ -13,7 +12,7 @@ import type { Refuse } from "../../telemetry/metrics.ts";
 import { STATUS } from "../errors.ts";
 import type { Authenticated } from "../guards/guard.ts";
 import { methodNotAllowed } from "../guards/guards.ts";
-import { addressOf } from "../observe.ts";
+import { addressOf, networkOf } from "../observe.ts";
 
 const METADATA = ["oauth-authorization-server", "openid-configuration"] as const;
 
@@ -99,16 +98,6 @@ function limits(refuse: Refuse) {
       return next();
     };
   };
-}
-
-/** The network of an address that one subscriber has: of IPv6, its first 64 bits. */
-function networkOf(address: string): string {
-  if (isIP(address) !== 6) return address;
-  const [head = "", tail] = address.split("::");
-  const groups = head.split(":").filter(Boolean);
-  const rest = tail === undefined ? [] : tail.split(":").filter(Boolean);
-  const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => "0");
-  return [...groups, ...(tail === undefined ? [] : zeros), ...rest].slice(0, 4).join(":");
 }
 
 /** RFC 6749, section 5.2, and RFC 7591, section 3.2.2. */
