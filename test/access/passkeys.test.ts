@@ -161,14 +161,16 @@ describe("a sign-in with a passkey is refused when", () => {
     "the challenge is not of this server": { challenge: "A".repeat(43) },
     "it is given out as somebody else's": { userHandle: "AAAA" },
   };
-  it.for(Object.entries(forgeries))("%s", async ([, forged]) => {
+
+  it("a part of what was signed is not what this site asked for", async () => {
     const passkey = await enrolled();
     const stranger = browser();
-    expect((await signIn(stranger, passkey, forged)).status).toBe(401);
-    expect(await isIn(stranger)).toBe(false);
+    for (const [what, forged] of Object.entries(forgeries)) {
+      expect((await signIn(stranger, passkey, forged)).status, what).toBe(401);
+      expect(await isIn(stranger)).toBe(false);
+    }
     expect((await signIn(stranger, passkey)).status).toBe(200);
   });
-
   it("it was used before", async () => {
     const passkey = await enrolled();
     const ana = browser();
