@@ -74,10 +74,16 @@ async function empty(client: pg.Client): Promise<void> {
   await client.query(ordered.map((name) => `DELETE FROM "${name}"`).join(";"));
 }
 
-/** The number of rows of each table; empty tables, and accounts that say nothing, are left out. */
+/** An index that a second's timer fills behind the messages, and that a foreign key empties with them. */
+const FILLED_LATER = "message_parts";
+
+/**
+ * The number of rows of each table; empty tables, accounts that say nothing, and what is filled at some time are left out.
+ */
 export async function rowCounts({ client }: TestDatabase): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const name of await tables(client)) {
+    if (name === FILLED_LATER) continue;
     const from =
       name === "usage"
         ? "(SELECT owner FROM usage GROUP BY owner HAVING sum(stored_bytes) <> 0) AS kept"
