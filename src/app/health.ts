@@ -2,6 +2,7 @@
 // Nothing here opens the database a second time: a file that is closed again would take the locks of this process along.
 import { dirname } from "node:path";
 import type { ApiKeys } from "../auth/api-keys.ts";
+import type { Passkeys } from "../auth/passkeys.ts";
 import type { Config } from "../config/config.ts";
 import { dataPlace, folderOf, serverOf } from "../config/data-place.ts";
 import type { Health } from "../console/health.ts";
@@ -29,6 +30,7 @@ export interface HealthParts {
   config: Config;
   storage: Storage;
   keys: ApiKeys;
+  passkeys: Passkeys;
   metrics: Metrics;
   stored(): Promise<StoredFigures | undefined>;
   /** Addresses and names under which others than this machine reach the server. */
@@ -64,15 +66,19 @@ export function openHealth(parts: HealthParts): Health {
 }
 
 async function findings(parts: HealthParts, folder: string | undefined): Promise<Finding[]> {
-  const { config, keys, stored } = parts;
-  const all = await keys.list();
+  const { config, keys, passkeys, stored } = parts;
+  const [all, { length: people }] = await Promise.all([keys.list(), passkeys.list()]);
   const valid = all.filter((key) => keys.isValid(key)).length;
   const figures = await stored();
   const size = figures === undefined ? "" : `, ${sizeText(figures.databaseBytes)}`;
   const place = dataPlace(config);
   return [
     ok("version", `Holdfast ${VERSION} on Node ${process.versions.node}.`),
-    ...accessFindings(config, { valid, spent: all.length - valid }, parts.openTo()),
+    ...accessFindings(
+      config,
+      { valid, spent: all.length - valid, passkeys: people },
+      parts.openTo(),
+    ),
     await checkModel(config),
     figures === undefined
       ? warn("database", `${place} cannot be read now.`, "The log says why.")

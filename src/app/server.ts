@@ -104,9 +104,7 @@ export class HttpServer {
     this.#streamCredentials = new StreamCredentials(onError);
     const stored = storedReading(parts);
     const openTo = (): readonly string[] => this.#reached;
-    this.health = config.console
-      ? openHealth({ config, storage, keys: parts.keys, metrics, stored, openTo, onError })
-      : undefined;
+    this.health = config.console ? openHealth({ ...parts, stored, openTo }) : undefined;
     this.#console = this.health
       ? lazyConsole({
           health: this.health,

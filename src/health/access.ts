@@ -11,7 +11,7 @@ const NEW_KEY = "Create a key (holdfast keys create --principal NAME)";
 /** `keys`: absent without a database. `found`: what a running server knows of its addresses. */
 export function checkAccess(
   config: Config,
-  { valid, spent }: Inspection["keys"] = { valid: 0, spent: 0 },
+  { valid, spent, passkeys }: Inspection["keys"] = { valid: 0, spent: 0, passkeys: 0 },
   found: readonly string[] = openings(config),
 ): Finding {
   const check = "access";
@@ -20,6 +20,8 @@ export function checkAccess(
   if (issuer !== undefined)
     return ok(check, `Credentials are required: an access token of ${issuer}, or one of ${keys}.`);
   if (valid > 0) return ok(check, `A key is required: ${keys}.`);
+  if (passkeys > 0 && isAuthorizationServer(config))
+    return ok(check, `A sign-in is required: ${counted(passkeys, "passkey")}, and no valid key.`);
   if (config["auth-server"] === "true")
     return warn(
       check,

@@ -131,6 +131,12 @@ describe("a passkey", () => {
     const [{ id } = { id: "" }] = await server.app.passkeys.list("ana");
     const [grant] = await server.app.grants.list("ana");
     expect(await authenticator.stillHold(`passkey ${id}`)).toBe(true);
+    for (const key of await server.app.keys.list()) await server.app.keys.revoke(key.id);
+    const doctor = await command(["doctor", "--json", "--data-dir", server.folder], {
+      env: { HOLDFAST_AUTH_SERVER: "true" },
+    });
+    expect(doctor.stdout).toContain("A sign-in is required: 1 passkey, and no valid key.");
+    expect(await isIn(ana)).toBe(true);
     const removal = { _token: await tokenOf(first) };
     await post(first, `/console/account/passkeys/${id}/remove`, removal);
     expect(await isIn(ana)).toBe(false);

@@ -77,7 +77,8 @@ describe("holdfast doctor", () => {
   });
 
   it("says who may come in, and is not content where anybody may", () => {
-    const access = (flags: object, keys = { valid: 0, spent: 0 }) => {
+    const access = (flags: object, more: object = {}) => {
+      const keys = { valid: 0, spent: 0, passkeys: 0, ...more };
       const { check, status, says } = checkAccess(loadConfig({ flags }), keys);
       return `${check} ${status} ${says}`;
     };
@@ -88,7 +89,10 @@ describe("holdfast doctor", () => {
     expect(access({ ...open, "insecure-no-auth": "true" })).toMatch(/^access warn Open on purpose/);
     expect(access(issuer)).toMatch(/^access ok .*https:\/\/id\.example\.org/);
     expect(access(open, { valid: 2, spent: 1 })).toBe("access ok A key is required: 2 keys.");
-    expect(access({}, { valid: 0, spent: 1 })).toMatch(
+    expect(access(open, { spent: 1, passkeys: 1 })).toBe(
+      "access ok A sign-in is required: 1 passkey, and no valid key.",
+    );
+    expect(access({}, { spent: 1 })).toMatch(
       /^access warn The server accepts no HTTP client, .* last key was revoked/,
     );
   });

@@ -24,7 +24,7 @@ export interface ServerData {
   bytes: number;
   sessions: number;
   messages: number;
-  keys: { valid: number; spent: number };
+  keys: { valid: number; spent: number; passkeys: number };
   instances: Instance[];
 }
 
@@ -58,7 +58,19 @@ export async function inspectServer(
   }
 }
 
+/** Passkeys that can sign in; none in a database from before there were any. */
+async function countPasskeys(query: Query, isValid: string): Promise<number> {
+  const [found] = await query<{ name: string | null }>("SELECT to_regclass('passkeys') AS name");
+  if (found!.name === null) return 0;
+  const [counted] = await query<{ n: number }>(
+    `SELECT count(*)::float8 AS n FROM passkeys WHERE key_id IS NULL OR key_id IN
+      (SELECT id FROM api_keys WHERE ${isValid})`,
+  );
+  return counted!.n;
+}
+
 async function dataOf(query: Query, now: number): Promise<ServerData> {
+  const isValid = `revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ${Math.floor(now)})`;
   const [counts] = await query<
     Record<"bytes" | "sessions" | "messages" | "valid" | "all" | "applied", number>
   >(
@@ -66,7 +78,7 @@ async function dataOf(query: Query, now: number): Promise<ServerData> {
       (SELECT count(*) FROM sessions)::float8 AS sessions,
       (SELECT count(*) FROM messages)::float8 AS messages,
       (SELECT count(*) FROM api_keys)::float8 AS all,
-      (SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ${Math.floor(now)}))::float8 AS valid,
+      (SELECT count(*) FROM api_keys WHERE ${isValid})::float8 AS valid,
       (SELECT count(*) FROM holdfast_migrations)::float8 AS applied`,
   );
   const { bytes, sessions, messages, valid, all, applied } = counts!;
@@ -76,6 +88,6 @@ async function dataOf(query: Query, now: number): Promise<ServerData> {
   return {
     ...{ bytes, sessions, messages, instances },
     migrations: { applied, known: migrations.length },
-    keys: { valid, spent: all - valid },
+    keys: { valid, spent: all - valid, passkeys: await countPasskeys(query, isValid) },
   };
 }

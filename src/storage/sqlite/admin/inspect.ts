@@ -26,8 +26,8 @@ export interface Inspection {
   unindexed: number;
   /** Free space inside the file in bytes, and whether it can be returned to the disk. */
   freeSpace: { bytes: number; canShrink: boolean };
-  /** Numbers of valid and of revoked or expired API keys. */
-  keys: { valid: number; spent: number };
+  /** Numbers of valid and of revoked or expired API keys, and of passkeys that can sign in. */
+  keys: { valid: number; spent: number; passkeys: number };
   living: Instance[];
   dead: Instance[];
   /** Number of calls and chat turns without a live process. */
@@ -97,7 +97,10 @@ function facts(database: Sqlite, file: string, now: number): Inspection {
       bytes: (pragma("freelist_count") as number) * (pragma("page_size") as number),
       canShrink: pragma("auto_vacuum") === 2,
     },
-    keys: has("api_keys") ? countKeys(database, now) : { valid: 0, spent: 0 },
+    keys: {
+      ...(has("api_keys") ? countKeys(database, now) : { valid: 0, spent: 0 }),
+      passkeys: has("passkeys") ? countPasskeys(database, now) : 0,
+    },
     backup: has("audit") ? lastBackup(database) : undefined,
     living,
     dead: all.filter((instance) => !living.includes(instance)),
@@ -108,13 +111,22 @@ function facts(database: Sqlite, file: string, now: number): Inspection {
   };
 }
 
-const countKeys = (database: Sqlite, now: number): Inspection["keys"] =>
+const countKeys = (database: Sqlite, now: number): Omit<Inspection["keys"], "passkeys"> =>
   database
     .prepare(
       `SELECT count(*) FILTER (WHERE valid) AS valid, count(*) FILTER (WHERE NOT valid) AS spent
         FROM (SELECT revoked_at IS NULL AND coalesce(expires_at > ?, 1) AS valid FROM api_keys)`,
     )
-    .get(now) as Inspection["keys"];
+    .get(now) as Omit<Inspection["keys"], "passkeys">;
+
+const countPasskeys = (database: Sqlite, now: number): number =>
+  database
+    .prepare(
+      `SELECT count(*) FROM passkeys WHERE key_id IS NULL OR key_id IN
+        (SELECT id FROM api_keys WHERE revoked_at IS NULL AND coalesce(expires_at > ?, 1))`,
+    )
+    .pluck()
+    .get(now) as number;
 
 /** Messages missing in the full-text index, because another program has written them. */
 const UNINDEXED = "id NOT IN (SELECT id FROM messages_fts_docsize)";
