@@ -2,6 +2,7 @@
 import { inputRequired } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { createHoldfast, defineTool } from "../../src/index.ts";
+import { taskTools } from "./conformance-tasks.ts";
 
 const forever = (): Promise<never> => new Promise(() => undefined);
 const about = { description: "Runs.", session: "none", task: "optional" } as const;
@@ -27,5 +28,8 @@ const tools = [
 ];
 
 const [port, folder] = process.argv.slice(2) as [string, string];
-const running = await createHoldfast({ tools }).run("http", { port, "data-dir": folder });
+const running = await createHoldfast({ tools: [...tools, ...taskTools] }).run("http", {
+  port,
+  "data-dir": folder,
+});
 process.stdout.write(`listens on ${running.url}\n`);

@@ -13,14 +13,14 @@ import { ANA, newInstance, type Opened } from "../contract/engine.ts";
 import { engines } from "../contract/engines.ts";
 
 /** An operation of a handler. `hold` stays in its middle, the first time, until the process dies or the task is cancelled. */
-type Op = "step" | "ask" | "sleep" | "checkpoint" | "hold";
+type Op = "step" | "ask" | "try" | "sleep" | "checkpoint" | "hold";
 type Command =
   | { kind: "create"; ops: Op[]; idempotent: boolean }
   | { kind: "answer" | "cancel"; task: number }
   | { kind: "kill"; node: number }
   | { kind: "advance" };
 
-const op = fc.constantFrom<Op>("step", "ask", "sleep", "checkpoint", "hold");
+const op = fc.constantFrom<Op>("step", "ask", "try", "sleep", "checkpoint", "hold");
 const command: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 4,
@@ -53,6 +53,8 @@ class World {
   /** Steps whose record is stored, and holds that were held. */
   readonly #recorded = new Set<string>();
   readonly #held = new Set<string>();
+  /** What came of questions with a time. */
+  readonly #tried = new Map<string, string>();
   /** Number of stored ends, by task. */
   readonly ends = new Map<string, number>();
 
@@ -140,6 +142,12 @@ class World {
         else if (what === "ask") {
           const answer = await run.ask<{ name: string }>(`${n}`, { method: "roots/list" });
           expect(answer).toEqual({ name: `${n}` });
+        } else if (what === "try") {
+          const answer = await run.ask(`${n}`, { method: "roots/list" }, { timeoutMs: HOUR / 2 });
+          // What one run has got, all later ones get.
+          const got = answer === undefined ? "nothing" : "an answer";
+          expect(this.#tried.get(key) ?? got).toBe(got);
+          this.#tried.set(key, got);
         } else if (what === "sleep") await run.sleep(HOUR / 2);
         else if (what === "checkpoint") await run.checkpoint(n);
         else if (!this.#held.has(key)) {
