@@ -58,9 +58,10 @@ describe.skipIf(!hasBrowser)(`passkeys in a browser${unless}`, () => {
     await page.getByRole("button", { name: "Sign in with a passkey" }).click();
     await page.getByRole("heading", { name: "Allow this program?" }).waitFor();
     expect(await page.locator("main").innerText()).toContain("As ada");
-    const back = page.waitForRequest((request) => request.url().startsWith(claude.redirect));
+    await page.route(`${claude.redirect}?*`, (route) => route.fulfill({ body: "Connected" }));
     await page.getByRole("button", { name: "Allow", exact: true }).click();
-    const code = new URL((await back).url()).searchParams.get("code")!;
+    await page.getByText("Connected").waitFor();
+    const code = new URL(page.url()).searchParams.get("code")!;
     const { access_token: token } = await tokensOf(await claude.exchange(code));
     expect(await claude.knock(token)).toBe(200);
 

@@ -14,7 +14,9 @@
   };
 
   const send = async (path, body) => {
-    const answer = await fetch(path, { method: "POST", body });
+    const answer = await fetch(path, { method: "POST", body }).catch(() => {
+      throw new Error("The server does not answer. Try again in a moment.");
+    });
     const isJson = answer.headers.get("content-type")?.startsWith("application/json");
     const said = isJson ? await answer.json() : {};
     if (answer.ok && isJson) return said;
