@@ -52,8 +52,7 @@ export function signInRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
   app.post("/sign-in/passkey/options", async (c) => {
     const site = siteOf(c, options);
     if (site === undefined) return c.json({ fault: NO_PASSKEYS }, 400);
-    if (await challenges.isReached(c)) return c.json({ fault: TOO_MANY }, 429);
-    await challenges.count(c);
+    if (!(await challenges.count(c))) return c.json({ fault: TOO_MANY }, 429);
     return c.json(await passkeys.beginSignIn(site));
   });
   app.post("/sign-in/passkey", async (c) => {
@@ -108,10 +107,15 @@ class AddressLimit {
     return ((await this.#limiter.get(of(c)))?.consumedPoints ?? 0) >= this.#max;
   }
 
-  async count(c: ConsoleContext): Promise<void> {
-    await this.#limiter.consume(of(c)).catch((error: unknown) => {
+  /** False for one too many. */
+  async count(c: ConsoleContext): Promise<boolean> {
+    try {
+      await this.#limiter.consume(of(c));
+      return true;
+    } catch (error) {
       if (!(error instanceof RateLimiterRes)) throw error;
-    });
+      return false;
+    }
   }
 }
 

@@ -1,22 +1,33 @@
 // A program's sign-in outlives the process: each of its steps may reach another one, on either engine.
+import { auth as authV2 } from "@modelcontextprotocol/client";
+import { auth as authV1 } from "@modelcontextprotocol/sdk/client/auth.js";
 import { expect, it } from "vitest";
 import { temporaryFolder } from "../support/folder.ts";
 import { Program, tokensOf } from "../support/oauth-program.ts";
-import { Person } from "../support/oauth.ts";
+import { fetchHere, Person, program } from "../support/oauth.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { run, startServer } from "../support/process.ts";
 import { roundRobin } from "../support/round-robin.ts";
 
-/** From a registration to renewed tokens; `between` runs after each step. */
-async function walk(url: string, key: string, between: () => Promise<void>): Promise<void> {
-  const claude = await Program.registered(url);
+/** From a registration, by the SDK's own code, to renewed tokens; `between` runs after each step. */
+async function walk(
+  url: string,
+  key: string,
+  signIn: typeof authV2,
+  between: () => Promise<void>,
+): Promise<void> {
+  const claude = new Program(url);
+  const mine = program({ redirectUrl: claude.redirect });
+  const way = { serverUrl: url, fetchFn: fetchHere };
+  expect(await signIn(mine as never, way)).toBe("REDIRECT");
+  claude.clientId = mine.clientId;
   await between();
   const ana = new Person(url, key);
-  const signIn = await ana.open(claude.authorization());
+  const shown = await ana.open(mine.authorization);
   await between();
-  const consent = await ana.submit(signIn, [
+  const consent = await ana.submit(shown, [
     ["key", key],
-    ["next", signIn.at.searchParams.get("next")!],
+    ["next", shown.at.searchParams.get("next")!],
   ]);
   const { at } = await ana.submit(consent, [
     ["scope", "read"],
@@ -24,10 +35,14 @@ async function walk(url: string, key: string, between: () => Promise<void>): Pro
     ["decision", "allow"],
   ]);
   await between();
-  const first = await tokensOf(await claude.exchange(at.searchParams.get("code")!));
+  const [authorizationCode, iss] = ["code", "iss"].map((name) => at.searchParams.get(name)!);
+  const back = { ...way, authorizationCode: authorizationCode!, iss: iss! };
+  expect(await signIn(mine as never, back)).toBe("AUTHORIZED");
+  const first = { access_token: mine.token, refresh_token: mine.refreshToken };
   await between();
   expect(await claude.knock(first.access_token)).toBe(200);
-  const second = await tokensOf(await claude.refresh(first.refresh_token));
+  expect(await signIn(mine as never, way)).toBe("AUTHORIZED"); // renews the tokens
+  const second = { access_token: mine.token, refresh_token: mine.refreshToken };
   await between();
   // The answer to a refresh was lost with the process: the program sends it again.
   const third = await tokensOf(await claude.refresh(first.refresh_token));
@@ -50,7 +65,7 @@ it("a SIGKILL between every two steps costs nothing", async () => {
   const start = () => startServer({ folder, args });
   let server = await start();
   nodes.push(server.url);
-  await walk(url, key, async () => {
+  await walk(url, key, authV1, async () => {
     await server.kill();
     server = await start();
     nodes[0] = server.url;
@@ -77,7 +92,7 @@ it("three nodes on one database are one authorization server, while one after th
     nodes[index] = await start();
     addresses[index] = nodes[index].url;
   };
-  await walk(url, key, async () => {
+  await walk(url, key, authV2, async () => {
     await replacing; // two others answer meanwhile
     const victim = kills++ % nodes.length;
     await nodes[victim]!.kill();

@@ -231,6 +231,11 @@ describe("a sign-in with a passkey is refused when", () => {
     await Promise.all([...tries, ...keys]);
     expect((await signIn(stranger, passkey)).status).toBe(429);
     expect((await post(stranger, "/console/sign-in", { key })).status).toBe(429);
+    const asked = Array.from({ length: 61 }, () =>
+      post(stranger, "/console/sign-in/passkey/options", {}),
+    );
+    const answers = (await Promise.all(asked)).map(({ status }) => status);
+    expect(answers.filter((status) => status === 429).length).toBeGreaterThan(0);
   });
 
   it("it comes from another site's page", async () => {

@@ -102,6 +102,9 @@ export function program(more: Record<string, unknown> = {}) {
     get authorization(): URL {
       return store["authorization"] as URL;
     },
+    get clientId(): string {
+      return (store["client"] as { client_id: string }).client_id;
+    },
     get token(): string {
       return (store["tokens"] as { access_token: string }).access_token;
     },
