@@ -243,7 +243,9 @@ export class TaskRun extends RunLife implements TaskHandle {
   /** A recorded step of that name, which this run uses once. */
   #take(name: string, kind: Step["kind"]): Step | undefined {
     const known = this.#steps.get(name);
-    if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > MAX_NAME_BYTES)
+    const own =
+      typeof name === "string" && name.startsWith(UNTIL) ? name.slice(UNTIL.length) : name;
+    if (typeof own !== "string" || own === "" || Buffer.byteLength(own) > MAX_NAME_BYTES)
       throw new TypeError(`A step's name has 1 to ${MAX_NAME_BYTES} bytes.`);
     if (this.#used.has(name) || (known !== undefined && known.kind !== kind))
       throw new TypeError(`Two steps of this task have the name ${JSON.stringify(name)}.`);

@@ -46,7 +46,7 @@ async function runners(act: (run: TaskRun) => Promise<unknown>) {
 describe("a question with a time", () => {
   it("is closed at its end, also over a restart, and takes no answer then", async () => {
     const { start, begin, status, clock, store, id, storage } = await runners((run) =>
-      run.ask("sure", sure, { timeoutMs: HOUR }).then((answer) => answer ?? "nobody"),
+      run.ask("n".repeat(200), sure, { timeoutMs: HOUR }).then((answer) => answer ?? "nobody"),
     );
     const first = await start();
     await begin(first);
@@ -157,6 +157,28 @@ describe("a session that a task has made", () => {
     await client.answer(id, { sure: accept({}) });
     await client.until(id, ...DONE);
     expect(rows(folder, "SELECT id FROM sessions")).toEqual([{ id: session_id }]);
+  });
+});
+
+describe("a session that a task has made, and whose first write fails", () => {
+  it("takes no task with it", async () => {
+    const tool = defineTool({
+      ...{ name: "fails", description: "Writes.", task: "required", session: "created" },
+      async handler({ task, session }) {
+        await expect(session.state.set("n", 1, { ifVersion: 7 })).rejects.toThrow();
+        await task.ask("sure", sure);
+        await session.state.set("n", 1);
+        return "done";
+      },
+    });
+    const config = { "default-session": "own" };
+    const { url, folder } = await serveHere({ tools: [tool], config });
+    const client = taskClient(url);
+    const id = await client.begin("fails");
+    await client.until(id, "input_required");
+    await client.answer(id, { sure: accept({}) });
+    expect(await client.until(id, ...DONE)).toMatchObject({ status: "completed" });
+    expect(rows(folder, "SELECT key FROM session_state")).toEqual([{ key: "n" }]);
   });
 });
 

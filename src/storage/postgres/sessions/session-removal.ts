@@ -94,7 +94,8 @@ function statementsOf({ db }: Engine) {
     deleteEmpty: () =>
       db.delete(sessions).where(
         sql`${sessions.id} = ${id} and not exists (select 1 from messages where messages.session_id = ${id})
-            and not exists (select 1 from session_state where session_state.session_id = ${id})`,
+            and not exists (select 1 from session_state where session_state.session_id = ${id})
+            and not exists (select 1 from tasks where tasks.session_id = ${id})`,
       ),
     endTurn: () => db.delete(turns).where(eq(turns.sessionId, id)),
     clearHistory: () => db.delete(messages).where(eq(messages.sessionId, id)),

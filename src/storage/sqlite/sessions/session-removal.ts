@@ -35,7 +35,8 @@ function statements({ db }: Engine) {
         .delete(sessions)
         .where(
           sql`${sessions.id} = ${placeholder("id")} and not exists (select 1 from messages where session_id = ${placeholder("id")})
-            and not exists (select 1 from session_state where session_id = ${placeholder("id")})`,
+            and not exists (select 1 from session_state where session_id = ${placeholder("id")})
+            and not exists (select 1 from tasks where session_id = ${placeholder("id")})`,
         )
         .prepare(),
     clearHistory: () =>
