@@ -121,9 +121,11 @@ it("an import that is killed leaves whole sessions only, and the next one does t
     const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv() });
     const exited = once(child, "exit") as Promise<[number | null]>;
     if (kills < 3) {
-      const before = kills === 0 ? 0 : countRows(folder);
-      while (child.exitCode === null && countRows(folder) < before + 2_300) await sleep(2);
+      const stored = messagesIn(folder);
+      const before = kills === 0 ? 0 : stored.count();
+      while (child.exitCode === null && stored.count() < before + 2_300) await sleep(2);
       child.kill("SIGKILL");
+      stored.close(); // the next process is the first to open the file, and recovers it
     }
     const [code] = await exited;
     const app = await appOn(folder);
@@ -144,12 +146,22 @@ it("an import that is killed leaves whole sessions only, and the next one does t
   expect(findDamage(openDatabase(folder, { readonly: false }))).toEqual([]);
 });
 
-function countRows(folder: string): number {
-  try {
-    return rows(folder, "SELECT count(*) AS n FROM messages")[0]!["n"] as number;
-  } catch {
-    return 0; // not there yet
-  }
+/** Counts on one connection, which reads the tables' definitions once. */
+function messagesIn(folder: string): { count(): number; close(): void } {
+  let database: ReturnType<typeof openDatabase> | undefined;
+  let query: { get(): unknown } | undefined;
+  return {
+    count() {
+      try {
+        database ??= openDatabase(folder);
+        query ??= database.prepare("SELECT count(*) FROM messages").pluck();
+        return query.get() as number;
+      } catch {
+        return 0; // not there yet
+      }
+    },
+    close: () => void database?.close(),
+  };
 }
 
 it("standard input is kept in a private file for as long as it takes", async () => {
@@ -247,7 +259,9 @@ it("an import that is stopped in the middle of a session takes it back", async (
   const args = ["sessions", "import", fileWith(sessionFile(20_000)), "--data-dir", folder];
   const child = spawn(PROGRAM[0]!, [...PROGRAM.slice(1), ...args], { env: cleanEnv() });
   const exited = once(child, "exit");
-  while (child.exitCode === null && countRows(folder) < 500) await sleep(2);
+  const stored = messagesIn(folder);
+  while (child.exitCode === null && stored.count() < 500) await sleep(2);
+  stored.close();
   child.kill("SIGINT");
   expect(await exited).toEqual([1, null]);
   for (const table of ["sessions", "messages", "audit"])
