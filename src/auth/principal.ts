@@ -73,7 +73,9 @@ export function inRun(principal: Principal, run: ActingRun): Principal {
 
 /** A caller without credentials is the operator. */
 export const scopeOf = (principal: Principal): Scope =>
-  principal === LOCAL || localRuns.has(principal) ? "admin" : (principal.scope ?? "write");
+  principal === LOCAL || (principal.run !== undefined && localRuns.has(principal))
+    ? "admin"
+    : (principal.scope ?? "write");
 
 /** True if `scope` includes `wanted`. */
 export const includes = (scope: Scope, wanted: Scope): boolean =>

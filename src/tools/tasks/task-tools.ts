@@ -139,10 +139,12 @@ function writingTools(access: TaskAccess): Tool[] {
         const task = await found(input.task_id, principal);
         const names = Object.keys(task.questions);
         const { question: name = names.length === 1 ? names[0]! : undefined } = input;
-        if (name === undefined || !names.includes(name))
-          throw new AppError("invalid", `question: expected ${names.join(" or ") || "none"}.`, {
-            hint: names.length === 0 ? "This task asks nothing now: see task_get." : "",
+        if (names.length === 0)
+          throw new AppError("invalid", "This task asks nothing now.", {
+            hint: "task_get tells how it goes on, or how it has ended.",
           });
+        if (name === undefined || !names.includes(name))
+          throw new AppError("invalid", `question: expected ${names.join(" or ")}.`);
         const { method } = task.questions[name] as { method: string };
         const { action, content } = input;
         const answer =
