@@ -112,6 +112,9 @@ describe.skipIf(!hasBrowser)(`passkeys in a browser${unless}`, () => {
     await isReadable(other);
     await other.goto(`${site.replace("localhost", "127.0.0.1")}/console/sign-in`);
     await other.getByText(`Passkeys work at ${site}.`).waitFor();
+    const plain = await open({ javaScriptEnabled: false }); // no scripts: no button that does nothing
+    await plain.goto(`${site}/console/sign-in`);
+    expect(await plain.getByRole("button").allInnerTexts()).toEqual(["Sign in"]);
   });
 });
 

@@ -85,7 +85,7 @@ const list = (c: ConsoleContext, passkeys: readonly Passkey[]): Html => {
 };
 
 const addForm = (c: ConsoleContext, { origin }: RelyingParty): Html =>
-  html`<form data-passkey="add" data-origin="${origin}" class="chooser" hidden>
+  html`<form data-passkey="add" data-origin="${origin}" class="actions" hidden>
       ${tokenInput(c)}
       <label
         >Name <input name="label" maxlength="60" placeholder="such as Phone" autocomplete="off"
