@@ -1,7 +1,7 @@
 // Calls with a request key that become tasks: one key stands for one task, and tells its outcome.
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { defineTool } from "../../src/index.ts";
+import { defineTool, inputRequired, testClient } from "../../src/index.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
 import { callModern } from "../support/modern.ts";
@@ -12,6 +12,7 @@ import { SOON } from "../support/tasks.ts";
 
 const KEY = { "holdfast/request-key": "k" };
 const MODES = ["optional", "required"] as const;
+const sure = inputRequired.elicit({ message: "Sure?", requestedSchema: z.object({}) });
 const statuses = (folder: string) => rows(folder, "SELECT status FROM tasks");
 
 it.each(MODES)("a repeated call gets the task, and then its outcome (%s)", async (task) => {
@@ -97,4 +98,41 @@ it("after the death of the process a repeated call goes on with its task, or is 
     { tool: "once", status: "failed" },
     { tool: "steps", status: "completed" },
   ]);
+});
+
+it("a call that is asked a question is repeated to its result, and is not asked again", async () => {
+  let asked = 0;
+  const asks = defineTool({
+    ...{ name: "asks", description: "Asks.", task: "optional", session: "none" },
+    prepare({ inputResponses }) {
+      if (inputResponses?.["first"] !== undefined) return undefined;
+      asked += 1;
+      return inputRequired({ inputRequests: { first: sure } });
+    },
+    async handler({ task }) {
+      const { action } = await task.ask("sure", sure);
+      return `${action} in run ${task.attempt}`;
+    },
+  });
+  await using client = await testClient([asks]);
+  const accepted = { action: "accept", content: {} };
+  const first = await client.call("asks", {}, { requestKey: "k" });
+  const { requestState } = first as { requestState: string };
+  const inputResponses = { first: accepted };
+  const second = await client.call("asks", {}, { requestKey: "k", requestState, inputResponses });
+  expect(second).toMatchObject({ inputRequests: { sure: {} } });
+  // Repeated without the answer, it is asked again by the task, which is the same.
+  const again = await client.call("asks", {}, { requestKey: "k" });
+  expect(again).toMatchObject({ inputRequests: { sure: {} } });
+  const done = await client.call(
+    "asks",
+    {},
+    {
+      ...{ requestKey: "k", requestState: (again as { requestState: string }).requestState },
+      inputResponses: { sure: accepted },
+    },
+  );
+  expect(done).toMatchObject({ content: [{ text: "accept in run 2" }] });
+  expect(await client.call("asks", {}, { requestKey: "k" })).toEqual(done);
+  expect(asked).toBe(1);
 });
