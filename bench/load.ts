@@ -8,7 +8,11 @@ export interface LoadOptions {
 }
 
 export interface LoadResult {
+  requests: number;
   requestsPerSecond: number;
+  /** Processor time of the load itself, in microseconds a request, and its share of one core. */
+  ownMicros: number;
+  ownShare: number;
   p50: number;
   p99: number;
 }
@@ -29,6 +33,7 @@ async function run(
   seconds: number,
 ): Promise<LoadResult> {
   const waiting = [...requests];
+  const before = process.cpuUsage();
   const result = await autocannon({
     url,
     method: "POST",
@@ -43,9 +48,13 @@ async function run(
     throw new Error(
       `${result.non2xx} refusals, ${result.errors} errors, ${result.timeouts} timeouts`,
     );
+  const { user, system } = process.cpuUsage(before);
   const { latency } = result;
   return {
+    requests: result["2xx"],
     requestsPerSecond: result["2xx"] / result.duration,
+    ownMicros: (user + system) / result["2xx"],
+    ownShare: (user + system) / 1e6 / result.duration,
     p50: latency.p50,
     p99: latency.p99,
   };

@@ -21,10 +21,13 @@ export async function startServer(file: string, ...args: string[]): Promise<Runn
 
 async function address(child: ChildProcess): Promise<string> {
   let output = "";
-  for await (const chunk of child.stdout!) {
+  // A framework that logs later must find it open.
+  for await (const chunk of child.stdout!.iterator({ destroyOnReturn: false })) {
     output += String(chunk);
-    const url = /listens on (\S+)/.exec(output)?.[1];
-    if (url !== undefined) return url;
+    const url = /listens on (http\S+)/.exec(output)?.[1];
+    if (url === undefined) continue;
+    child.stdout!.resume();
+    return url;
   }
   throw new Error(`The server did not start: ${output}`);
 }
@@ -42,12 +45,24 @@ export function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024;
 }
 
+/** Processor time of all threads of a process so far, user and system, in microseconds, in steps of 10 ms (Linux). */
+export function cpuMicros(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The second field is the name in brackets, which may hold spaces.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = Number(fields[11]) + Number(fields[12]); // utime, stime
+  return ticks * 10_000; // Linux tells 100 ticks a second
+}
+
 /** Make a folder, and delete it after `use`. */
 export async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  using open = new DisposableStack();
+  return await use(temporaryFolder(open));
+}
+
+/** Make a folder that is deleted with the stack. */
+export function temporaryFolder(open: DisposableStack | AsyncDisposableStack): string {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
-  try {
-    return await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  open.defer(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
