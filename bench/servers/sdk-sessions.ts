@@ -1,5 +1,5 @@
 // The SDK's stock session transport (2025 era): one server and one transport for each session, everything in memory.
-// With `sse` it answers on streams and stores their events.
+// With `sse` it answers on streams and stores their events. With `sqlite FOLDER` its tools commit to SQLite.
 import { randomUUID } from "node:crypto";
 import {
   type EventStore,
@@ -8,10 +8,11 @@ import {
 } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import { listen } from "./listen.ts";
-import { sdkServer } from "./sdk-tools.ts";
+import { sdkServer, sqliteState } from "./sdk-tools.ts";
 
-const onStreams = process.argv[2] === "sse";
-const state = new Map<string, unknown>();
+const [mode, folder] = process.argv.slice(2);
+const onStreams = mode === "sse";
+const state = mode === "sqlite" ? sqliteState(folder!) : new Map<string, unknown>();
 const transports = new Map<string, WebStandardStreamableHTTPServerTransport>();
 const app = new Hono();
 

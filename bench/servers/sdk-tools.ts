@@ -1,8 +1,34 @@
-// The SDK's high-level server with the tools of the benchmark; its state is a Map.
+// The SDK's high-level server with the tools of the benchmark; its state is a Map, or a table of SQLite.
+import { join } from "node:path";
 import { McpServer } from "@modelcontextprotocol/server";
+import Database from "better-sqlite3";
 import { z } from "zod";
 
-export function sdkServer(state: Map<string, unknown>): McpServer {
+interface State {
+  get(key: string): unknown;
+  set(key: string, value: unknown): unknown;
+}
+
+/** State of which each write is a commit of its own, on disk before it is answered. */
+export function sqliteState(folder: string): State {
+  const db = new Database(join(folder, "state.db"));
+  db.pragma("journal_mode = WAL");
+  db.pragma("synchronous = FULL");
+  db.exec("CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID");
+  const read = db.prepare<[string], { value: string }>("SELECT value FROM state WHERE key = ?");
+  const write = db.prepare(
+    "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+  );
+  return {
+    get(key) {
+      const row = read.get(key);
+      return row && JSON.parse(row.value);
+    },
+    set: (key, value) => write.run(key, JSON.stringify(value)),
+  };
+}
+
+export function sdkServer(state: State): McpServer {
   const server = new McpServer({ name: "sdk", version: "1" });
   const text = (value: unknown) => ({ content: [{ type: "text" as const, text: String(value) }] });
   server.registerTool(
@@ -15,8 +41,8 @@ export function sdkServer(state: Map<string, unknown>): McpServer {
         value: z.unknown(),
       }),
     },
-    ({ session, key, value }) => {
-      state.set(`${session ?? ""}/${key}`, value);
+    ({ session, key, value }, { sessionId }) => {
+      state.set(`${session ?? sessionId ?? ""}/${key}`, value);
       return text("ok");
     },
   );
@@ -26,7 +52,8 @@ export function sdkServer(state: Map<string, unknown>): McpServer {
       description: "Get",
       inputSchema: z.object({ session: z.string().optional(), key: z.string() }),
     },
-    ({ session, key }) => text(JSON.stringify(state.get(`${session ?? ""}/${key}`))),
+    ({ session, key }, { sessionId }) =>
+      text(JSON.stringify(state.get(`${session ?? sessionId ?? ""}/${key}`))),
   );
   server.registerTool(
     "echo",
