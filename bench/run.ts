@@ -8,6 +8,7 @@ import { measureCalls } from "./calls.ts";
 import { measureCleanup } from "./cleanup.ts";
 import { measureGrowth } from "./growth.ts";
 import { measureMemory, measureStreams } from "./memory.ts";
+import { measurePeers } from "./peers/measure.ts";
 import { measurePostgres } from "./postgres/measure.ts";
 import { measureRehydration } from "./rehydration.ts";
 import { measureRelevance } from "./relevance.ts";
@@ -17,6 +18,7 @@ import { measureStart } from "./start.ts";
 
 const GROUPS: Record<string, Measurement> = {
   calls: measureCalls,
+  peers: measurePeers,
   start: measureStart,
   rehydration: measureRehydration,
   memory: measureMemory,
