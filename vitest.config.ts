@@ -24,8 +24,8 @@ function temporaryFolder(): string {
 
 /** Files that take longest: they begin first, so that no worker is left alone with one at the end. */
 const LONGEST = [
-  ...["contract/storage", "console/pages", "access/tools", "package/package", "stdio/stdio"],
-  ...["faults/two-processes", "package/binary", "http/limits"],
+  ...["contract/storage", "console/pages", "package/package", "package/binary", "stdio/stdio"],
+  ...["faults/two-processes", "eras/eras", "eras/matrix", "legacy/many-streams", "chat/faults"],
 ].map((name) => join(import.meta.dirname, "test", `${name}.test.ts`));
 
 class LongestFirst extends BaseSequencer {
