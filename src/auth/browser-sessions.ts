@@ -164,7 +164,8 @@ export class BrowserSessions {
     const { principal: id, scope, keyId, passkeyId, expiresAt } = session;
     if (keyId !== null && !(await this.#keys.holds(keyId))) return undefined;
     const credentials = credentialsBehind({ keyId, passkeyId });
-    if (credentials === undefined) return id === LOCAL.id ? LOCAL : { id, scope };
+    if (credentials === undefined)
+      return id === LOCAL.id && scope === "admin" ? LOCAL : { id, scope };
     return { id, scope, credentials: { ...credentials, until: expiresAt } };
   }
 

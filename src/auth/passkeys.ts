@@ -16,7 +16,7 @@ import { checkText } from "../lib/text/text.ts";
 import { type ApiKeys, hashOf } from "./api-keys.ts";
 import type { Audit } from "./audit.ts";
 import { credentialsBehind } from "./browser-sessions.ts";
-import { LOCAL, type Principal, type Scope, scopeOf } from "./principal.ts";
+import { LOCAL, may, type Principal, type Scope, scopeOf } from "./principal.ts";
 
 export interface Passkey {
   /** Public name in lists; not the credential's id. */
@@ -109,6 +109,7 @@ export class Passkeys {
     { id: rpID }: RelyingParty,
   ): Promise<PublicKeyCredentialCreationOptionsJSON> {
     const { generateRegistrationOptions } = await webauthn();
+    await this.#removeDead(by.id); // the same device may be enrolled again
     const mine = await this.#store.list(by.id);
     const options = await generateRegistrationOptions({
       ...{ rpName: "Holdfast", rpID, userName: by.id, userDisplayName: by.id },
@@ -149,7 +150,6 @@ export class Passkeys {
       throw new AppError("invalid", "The browser's answer is not valid, or came too late.", {
         hint: "Load the page again, and repeat it.",
       });
-    await this.#removeDead(by.id);
     const passkey = {
       ...{ id: randomBytes(6).toString("hex"), credentialId: credential.id },
       ...{ publicKey: credential.publicKey, counter: credential.counter },
@@ -248,11 +248,15 @@ export class Passkeys {
 
   /**
    * Remove a passkey; whoever signed in with it is out at once. `by`: its person, or the operator.
-   * @throws AppError `not_found`
+   * @throws AppError `not_found`; `forbidden` for a passkey that may do more than the sign-in
    */
   async remove(id: string, by: Principal = LOCAL): Promise<void> {
     const passkey = await this.#store.find(id);
     const isTheirs = by === LOCAL || passkey?.principal === by.id;
+    if (passkey !== undefined && isTheirs && !may(by, passkey.scope))
+      throw new AppError("forbidden", "This passkey may do more than your sign-in.", {
+        hint: "Sign in with it, or with a key of its scope.",
+      });
     if (passkey === undefined || !isTheirs || !(await this.#delete(passkey, by)))
       throw new AppError("not_found", `There is no passkey ${JSON.stringify(id)}.`, {
         hint: "holdfast passkeys list shows them.",

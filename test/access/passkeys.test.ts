@@ -158,6 +158,39 @@ describe("a passkey", () => {
   });
 });
 
+describe("a lesser sign-in", () => {
+  it("removes no passkey that may do more", async () => {
+    await enrolled();
+    const [{ id } = { id: "" }] = await server.app.passkeys.list("ana");
+    const reader = await signedIn(await server.key("ana", { scope: "read" }));
+    const removal = { _token: await tokenOf(reader) };
+    const refused = await post(reader, `/console/account/passkeys/${id}/remove`, removal);
+    expect(refused.status).toBe(403);
+    expect(await server.app.passkeys.list("ana")).toHaveLength(1);
+  });
+
+  it("by a link stays one, also as the operator", async () => {
+    const secret = await server.app.browserSessions.link({ principal: "local", scope: "read" });
+    const reader = browser();
+    await post(reader, `/console/link/${secret}`, {});
+    expect(await (await reader.ask("/console/account")).text()).toContain("May read.");
+    expect((await reader.ask("/console/health")).status).toBe(403);
+  });
+});
+
+it("a device can be enrolled again when the key behind its passkey has ended", async () => {
+  const device = await enrolled();
+  await server.app.keys.revoke(key.split("_")[1]!);
+  const ana = await signedIn(await server.key("ana"));
+  const asked = await post(ana, "/console/account/passkeys/options", {
+    _token: await tokenOf(ana),
+  });
+  expect(await asked.json()).toMatchObject({ excludeCredentials: [] });
+  await enrolled(ana);
+  expect((await signIn(browser(), device)).status).toBe(401);
+  expect(await server.app.passkeys.list("ana")).toHaveLength(1);
+});
+
 describe("a sign-in with a passkey is refused when", () => {
   const forgeries: Record<string, Forged> = {
     "another site's page asked for it": { origin: "https://evil.example" },
