@@ -42,6 +42,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/build.ts"],
+    setupFiles: ["test/support/kept-log.ts"],
     pool: "forks",
     // Files share their worker, which imports the server once; what a test changes for itself, it puts back at its end.
     isolate: false,
