@@ -304,6 +304,7 @@ export class TaskRunner {
       return interrupted();
     }
     try {
+      run.signal.throwIfAborted(); // a stop while the loss was counted: nothing bounds a handler begun after it
       return await tools.execute(task, run);
     } catch (error) {
       if (error instanceof RunLeft) throw error;

@@ -1,4 +1,5 @@
 // Tasks whose runs are lost again and again, because their process dies.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
 import { TaskNews } from "../../src/tasks/news.ts";
@@ -6,6 +7,7 @@ import type { TaskRun } from "../../src/tasks/run.ts";
 import { TaskRunner } from "../../src/tasks/runner.ts";
 import { ANA, newInstance } from "../contract/engine.ts";
 import { engines } from "../contract/engines.ts";
+import { gate } from "../support/here.ts";
 import { SOON } from "../support/tasks.ts";
 
 const forever = (): Promise<never> => new Promise(() => undefined);
@@ -59,4 +61,53 @@ it("a task that gets on between the deaths of its processes goes on", async () =
 it("a task goes on after two deaths", async () => {
   const { status, errors } = await lose(2, (run) => run.step("a", () => 1));
   expect({ status, errors }).toEqual({ status: "working", errors: [] });
+});
+
+it("a stop while a lost run is counted begins no handler, and leaves the task to others", async () => {
+  const opened = await engines["SQLite in memory"]!();
+  const { tasks: store, changes, instances } = opened.storage;
+  const [counting, stopped] = [gate(), gate()];
+  const slow: typeof store = {
+    ...store,
+    async record(...step) {
+      counting.open();
+      await stopped.wait;
+      return store.record(...step);
+    },
+  };
+  const begun = gate();
+  let runs = 0;
+  const [lost, other] = [await newInstance(opened), await newInstance(opened)];
+  const runner = (id: string, store: typeof slow, act: (run: TaskRun) => Promise<unknown>) =>
+    new TaskRunner({
+      ...{ store, news: new TaskNews(changes), clock: opened.clock, maxTasks: 9 },
+      tools: {
+        taskTools: ["heedless"],
+        isIdempotent: () => true,
+        async execute(_, run) {
+          runs += 1;
+          await run.within(() => act(run));
+          return forever();
+        },
+      },
+      instance: { id, confirm: () => Promise.resolve() },
+      onError: (error) => expect.unreachable(String(error)),
+    });
+  const id = newId();
+  const about = { id, owner: ANA, sessionId: null, tool: "heedless", ttlMs: Infinity };
+  const first = runner(lost, store, async () => (begun.open(), forever()));
+  await first.begin({ ...about, arguments: {}, origin: {} }, { waits: false });
+  await begun.wait;
+  await instances.remove(lost);
+  const next = runner(other, slow, forever);
+  next.open();
+  await counting.wait;
+  await next.looked();
+  const closing = next.close(0);
+  await nextTurn(); // the close has told its runs by now
+  stopped.open();
+  await closing;
+  expect(runs).toBe(1);
+  expect((await store.find(id))!.status).toBe("working");
+  await opened.storage.close();
 });
