@@ -5,6 +5,7 @@ import { createHoldfast, defineTool } from "../../src/index.ts";
 import { taskTools } from "./conformance-tasks.ts";
 
 const forever = (): Promise<never> => new Promise(() => undefined);
+const sure = inputRequired.elicit({ message: "Sure?", requestedSchema: z.object({}) });
 const about = { description: "Runs.", session: "none", task: "optional" } as const;
 
 const tools = [
@@ -19,12 +20,16 @@ const tools = [
   defineTool({
     ...{ ...about, name: "asks" },
     async handler({ task }) {
-      const requestedSchema = z.object({});
-      await task.ask("sure", inputRequired.elicit({ message: "Sure?", requestedSchema }));
+      await task.ask("sure", sure);
       return "answered";
     },
   }),
   defineTool({ ...about, name: "once", handler: forever }),
+  defineTool({
+    ...{ ...about, name: "prepared", handler: forever },
+    prepare: ({ inputResponses }) =>
+      inputResponses ? undefined : inputRequired({ inputRequests: { first: sure } }),
+  }),
 ];
 
 const [port, folder] = process.argv.slice(2) as [string, string];

@@ -8,7 +8,7 @@ import { callModern } from "../support/modern.ts";
 import { startServer, TASKS } from "../support/process.ts";
 import { introduce } from "../support/raw.ts";
 import { rows } from "../support/rows.ts";
-import { SOON } from "../support/tasks.ts";
+import { accept, SOON, TAKES_TASKS, taskClient } from "../support/tasks.ts";
 
 const KEY = { "holdfast/request-key": "k" };
 const MODES = ["optional", "required"] as const;
@@ -98,6 +98,56 @@ it("after the death of the process a repeated call goes on with its task, or is 
     { tool: "once", status: "failed" },
     { tool: "steps", status: "completed" },
   ]);
+});
+
+it("a later round whose process died is told that its task was interrupted, and does not run it again", async () => {
+  const folder = temporaryFolder();
+  const first = await startServer({ folder, script: TASKS });
+  const options = { meta: KEY, capabilities: { elicitation: { form: {} } } };
+  const call = (url: string, rounds = {}) =>
+    callModern(url, "prepared", {}, { ...options, rounds });
+  const { requestState } = (await call(first.url)).messages.at(-1)!["result"] as {
+    requestState: string;
+  };
+  const rounds = { requestState, inputResponses: { first: accept({}) } };
+  const broken = call(first.url, rounds).catch(() => undefined);
+  await expect.poll(() => statuses(folder), SOON).toHaveLength(1);
+  await first.kill();
+  await broken;
+  const next = await startServer({ folder, script: TASKS });
+  expect(await call(next.url, rounds)).toMatchObject({
+    isError: true,
+    says: expect.stringContaining("interrupted"),
+  });
+  expect(statuses(folder)).toEqual([{ status: "failed" }]);
+});
+
+it("a state that was answered with a task stands for it, also after the task was cancelled", async () => {
+  const answers: string[] = [];
+  const asks = defineTool({
+    ...{ name: "asks", description: "Asks.", task: "required", session: "none" },
+    prepare: ({ inputResponses }) =>
+      inputResponses ? undefined : inputRequired({ inputRequests: { first: sure } }),
+    async handler({ inputResponses, task }) {
+      answers.push((inputResponses!["first"] as { action: string }).action);
+      await task.ask("more", sure);
+    },
+  });
+  const { url, folder } = await serveHere({ tools: [asks] });
+  type Result = { requestState: string; taskId: string };
+  const call = async (rounds = {}) =>
+    (await callModern(url, "asks", {}, { rounds, capabilities: TAKES_TASKS })).messages.at(-1)!;
+  const { requestState } = (await call())["result"] as Result;
+  const answer = (action: string) => call({ requestState, inputResponses: { first: { action } } });
+  const { taskId } = (await answer("decline"))["result"] as Result;
+  await expect.poll(() => answers, SOON).toEqual(["decline"]);
+  await taskClient(url).cancel(taskId);
+  await expect.poll(() => statuses(folder), SOON).toEqual([{ status: "cancelled" }]);
+  expect(await answer("decline")).toMatchObject({ result: { taskId } });
+  expect(await answer("cancel")).toMatchObject({
+    error: { data: { reason: "used_request_state" } },
+  });
+  expect(answers).toEqual(["decline"]);
 });
 
 it("a call that is asked a question is repeated to its result, and is not asked again", async () => {

@@ -6,7 +6,7 @@ import { idFor } from "../../lib/ids.ts";
 import { useState } from "../../protocol/request-state-use.ts";
 import type { Caller } from "../../sessions/session.ts";
 import { isQuestion, type Settled, taskIn } from "../results.ts";
-import type { Call, OpenedSession, SessionPolicy, TaskMode, TaskStart } from "./context.ts";
+import type { Call, Once, OpenedSession, SessionPolicy, TaskMode, TaskStart } from "./context.ts";
 
 /** A handler's result, and the session of the call. */
 export interface Handled {
@@ -48,33 +48,43 @@ export async function doneOnce(call: Call, handling: Handling): Promise<Handled>
   const start = { signal: channel.signal, newSessionId };
   const taskId = mode && once && idFor([place.owner, scope, once.key, once.request]);
   const taskOf = ({ result }: Handled): string | undefined => mode && taskIn(result);
+  let isOwn = false;
+  const act = (run: Run, isRecovery: boolean): Promise<Handled> => {
+    isOwn = true;
+    return handle({ ...run, taskId, as: isRecovery ? "recovery" : "first" });
+  };
+  /** The key, and the state, of a task that has not ended stand for it. */
+  const stands = (value: Handled): boolean => isFinal(value.result) || taskOf(value) !== undefined;
 
   /** Runs one round. A failure does not use up the state: a better answer may follow. */
-  const inRound = async (options: Omit<KeyedOptions, "run">): Promise<Handled> => {
+  const inRound = async (
+    options: Omit<KeyedOptions, "run">,
+    isRecovery = false,
+  ): Promise<Handled> => {
     const run = async (run: Run) => {
-      const value = await handle({ ...run, taskId });
-      const isTold = isFinal(value.result) && taskOf(value) === undefined;
-      return { value, keep: isQuestion(value.result) || isTold };
+      // An interrupted call may have left no run of its round.
+      const value = await act(run, isRecovery || run.isRecovery);
+      return { value, keep: isQuestion(value.result) || stands(value) };
     };
     const used = useState(services.idempotentCalls, round!, place, { ...options, run });
     return (await used) as Handled;
   };
 
-  if (once === undefined) return inRound({ ...start, repeatable: round!.repeatable });
-  const { repeatable, key, request, frees } = once;
-  let isOwn = false;
-  const run = async (run: Run) => {
-    isOwn = true;
-    const as = run.isRecovery ? "recovery" : "first";
-    const value = await (round
-      ? inRound({ ...run, repeatable: true })
-      : handle({ ...run, taskId, as }));
-    // The key of a task that has not ended stands for it.
-    return { value, keep: isFinal(value.result) || taskOf(value) !== undefined };
+  const withKey = async ({ repeatable, key, request, frees }: Once): Promise<Handled> => {
+    const run = async (run: Run) => {
+      const value = await (round
+        ? inRound({ ...run, repeatable: true }, run.isRecovery)
+        : act(run, run.isRecovery));
+      return { value, keep: stands(value) };
+    };
+    const keyed = { ...place, key, request, frees };
+    const options = { ...start, repeatable, recovers: mode !== undefined, run };
+    return (await services.idempotentCalls.once(keyed, options)) as Handled;
   };
-  const keyed = { ...place, key, request, frees };
-  const options = { ...start, repeatable, recovers: mode !== undefined, run };
-  const handled = (await services.idempotentCalls.once(keyed, options)) as Handled;
+
+  const handled = await (once === undefined
+    ? inRound({ ...start, repeatable: round!.repeatable })
+    : withKey(once));
   const known = isOwn ? undefined : taskOf(handled);
   return known === undefined ? handled : handle({ ...start, taskId: known, as: "repeat" });
 }

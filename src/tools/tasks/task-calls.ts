@@ -56,7 +56,8 @@ export class TaskCalls {
       return this.#goOn(start, asked);
     if (start.mode === "required" && taskSupport === "refused")
       throw missingTasks(`${asked.tool} runs as a task, which`);
-    const there = start.isKeyed ? await this.#earlier(start, caller) : undefined;
+    const isKnown = start.isKeyed || start.as === "repeat";
+    const there = isKnown ? await this.#earlier(start, caller) : undefined;
     if (there !== undefined) return this.#tell(there, start, asked);
     const answer = await start.prepare();
     if (answer !== undefined) return answer;
@@ -76,8 +77,8 @@ export class TaskCalls {
   }
 
   /**
-   * The task that an earlier call with the same key has begun; undefined where a new one begins. Who was told of the task gets
-   * its outcome, whatever it is. A failure that was told frees the key.
+   * The task that an earlier call with the same key or state has begun; undefined where a new one begins. Who was told of the
+   * task gets its outcome, whatever it is. A failure that was told frees the key.
    * @throws AppError `interrupted` for a call whose process died, with its task
    */
   async #earlier({ id, as }: TaskStart, { principal }: Caller): Promise<TaskView | undefined> {
