@@ -76,13 +76,10 @@ describe("a number that would change", () => {
       const answer = await post(`${here.url}?name=s`, modern, modernHeaders(message));
       expect(calling(await read(answer)).says).toBe(refused.says);
       const call = `"method":"tools/call","params":{"name":"state_set","arguments":${args}}`;
-      const answered = pipe.request("ping");
       pipe.write(`{"jsonrpc":"2.0","id":"${number}",${call}}\n`);
-      await answered;
     }
-    await pipe.request("ping");
-    const answers = pipe.lines.filter((line) => line.includes('"isError":true'));
-    expect(answers).toHaveLength(numbers.length);
+    const refusals = () => pipe.lines.filter((line) => line.includes('"isError":true'));
+    await expect.poll(refusals).toHaveLength(numbers.length); // a ping may overtake a call
     expectNothingStored(here);
   });
 
