@@ -30,8 +30,8 @@ export interface BrowserSession {
 }
 
 export interface BrowserSessionStore extends Expiring {
-  /** Store a session or link. A principal's oldest ones beyond `max` are deleted. */
-  create(session: BrowserSession, max: number): Promise<void>;
+  /** Store a session or link; false, and none, if its passkey is gone. A principal's oldest ones beyond `max` are deleted. */
+  create(session: BrowserSession, max: number): Promise<boolean>;
   /** The session or link of that hash, unless it has expired. */
   find(hash: Uint8Array): Promise<BrowserSession | undefined>;
   /** Turn a link into this session of the same principal, once; false if there is no such link any more. */
@@ -88,28 +88,25 @@ export class BrowserSessions {
     return admission && this.begin(admission.principal);
   }
 
-  /** Begin a session of somebody whose credentials were checked just now. */
-  async begin(principal: Principal): Promise<SignedIn> {
+  /** Begin a session of somebody whose credentials were checked just now; undefined if the passkey was removed meanwhile. */
+  async begin(principal: Principal): Promise<SignedIn | undefined> {
     const { id, credentials } = principal;
     const secret = newSecret();
     const now = this.#clock.now();
     const expiresAt = Math.min(now + SESSION_MS, credentials?.until ?? Infinity);
-    await this.#audit.noteWith({ id }, "signed in", credentialsOf(principal), () =>
-      this.#store.create(
-        {
-          hash: hashOf(secret),
-          kind: "session",
-          principal: id,
-          scope: scopeOf(principal),
-          keyId: credentials?.key ?? null,
-          passkeyId: credentials?.passkey ?? null,
-          createdAt: now,
-          expiresAt,
-        },
-        MAX_PER_PRINCIPAL,
-      ),
+    const session: BrowserSession = {
+      ...{ hash: hashOf(secret), kind: "session", principal: id, scope: scopeOf(principal) },
+      ...{ keyId: credentials?.key ?? null, passkeyId: credentials?.passkey ?? null },
+      ...{ createdAt: now, expiresAt },
+    };
+    const begun = await this.#audit.noteWith(
+      { id },
+      "signed in",
+      credentialsOf(principal),
+      () => this.#store.create(session, MAX_PER_PRINCIPAL),
+      { done: isTrue },
     );
-    return { secret, expiresAt };
+    return begun ? { secret, expiresAt } : undefined;
   }
 
   /** Make a link's secret, which signs in once as this principal within an hour. */

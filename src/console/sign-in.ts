@@ -61,11 +61,12 @@ export function signInRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
     if (await wrong.isReached(c)) return c.json({ fault: TOO_MANY }, 429);
     const form = await formOf(c);
     const person = await passkeys.signIn(site, parsed(form("response")));
-    if (person === undefined) {
+    const signedIn = person && (await browserSessions.begin(person));
+    if (signedIn === undefined) {
       await wrong.count(c);
       return c.json({ fault: "This passkey is not known here, or may not be used any more." }, 401);
     }
-    keep(c, options, await browserSessions.begin(person));
+    keep(c, options, signedIn);
     return c.json({ next: localPath(form("next")) });
   });
 

@@ -4,7 +4,7 @@ import type { BrowserSessionStore } from "../../../auth/browser-sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";
-import { browserSessions } from "../schema/schema.ts";
+import { browserSessions, passkeys } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
@@ -13,6 +13,13 @@ export function postgresBrowserSessionStore(engine: Engine): BrowserSessionStore
   const byHash = eq(browserSessions.hash, placeholder("hash"));
   const valid = gt(browserSessions.expiresAt, placeholder("now"));
   const q = prepared({
+    // It stays until the session is there, and takes that with it afterwards.
+    passkey: () =>
+      db
+        .select({ id: passkeys.id })
+        .from(passkeys)
+        .where(eq(passkeys.id, placeholder("passkeyId")))
+        .for("key share"),
     find: () => db.select().from(browserSessions).where(and(byHash, valid)),
     remove: () => db.delete(browserSessions).where(byHash),
     redeem: () =>
@@ -56,11 +63,13 @@ export function postgresBrowserSessionStore(engine: Engine): BrowserSessionStore
   return {
     create: (session, max) =>
       engine.write(async () => {
-        const { principal } = session;
+        const { principal, passkeyId } = session;
+        if (passkeyId !== null && (await q.passkey.get({ passkeyId })) === undefined) return false;
         const hash = Buffer.from(session.hash);
         await engine.lock(`browser sessions of ${principal}`);
         await db.insert(browserSessions).values({ ...session, hash });
         await q.makeRoom.run({ principal, hash, max });
+        return true;
       }),
     find: (hash) => engine.read(() => q.find.get({ hash: Buffer.from(hash), now: clock.now() })),
     redeem: (link, { hash, createdAt, expiresAt }) =>

@@ -4,7 +4,7 @@ import type { BrowserSessionStore } from "../../../auth/browser-sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
-import { browserSessions } from "../schema/schema.ts";
+import { browserSessions, passkeys } from "../schema/schema.ts";
 
 const { placeholder } = sql;
 
@@ -13,6 +13,12 @@ export function sqliteBrowserSessionStore(engine: Engine): BrowserSessionStore {
   const byHash = eq(browserSessions.hash, placeholder("hash"));
   const valid = gt(browserSessions.expiresAt, placeholder("now"));
   const q = lazily({
+    passkey: () =>
+      db
+        .select({ id: passkeys.id })
+        .from(passkeys)
+        .where(eq(passkeys.id, placeholder("passkeyId")))
+        .prepare(),
     find: () => db.select().from(browserSessions).where(and(byHash, valid)).prepare(),
     remove: () => db.delete(browserSessions).where(byHash).prepare(),
     redeem: () =>
@@ -47,11 +53,13 @@ export function sqliteBrowserSessionStore(engine: Engine): BrowserSessionStore {
   return {
     create: (session, max) =>
       engine.write(() => {
-        const { principal } = session;
+        const { principal, passkeyId } = session;
+        if (passkeyId !== null && q.passkey.get({ passkeyId }) === undefined) return false;
         db.insert(browserSessions)
           .values({ ...session, hash: Buffer.from(session.hash) })
           .run();
         for (const { hash } of q.newestFirst.all({ principal }).slice(max)) q.remove.run({ hash });
+        return true;
       }),
     find: (hash) => engine.readNow(() => q.find.get({ hash: Buffer.from(hash), now: clock.now() })),
     redeem: (link, { hash, createdAt, expiresAt }) =>
