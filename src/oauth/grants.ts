@@ -39,6 +39,7 @@ export class Grants {
   /**
    * Grant a client this scope, in the name of the person who has signed in. `documented`: the metadata of a client that is
    * known by its document.
+   * @throws AppError `unauthenticated` if the passkey of the sign-in was removed meanwhile
    */
   async create(
     by: Principal,
@@ -55,7 +56,7 @@ export class Grants {
         expiresAt: now + FIRST_USE_MS,
       },
     };
-    await this.#audit.noteWith(
+    const created = await this.#audit.noteWith(
       by,
       "grant created",
       stored.id,
@@ -68,8 +69,12 @@ export class Grants {
             ...{ createdAt: now, expiresAt: null },
           },
         ),
-      { detail: () => `${grant.scope} for ${grant.clientName} at ${grant.redirectHost}` },
+      {
+        done: isTrue,
+        detail: () => `${grant.scope} for ${grant.clientName} at ${grant.redirectHost}`,
+      },
     );
+    if (!created) throw new AppError("unauthenticated", "Your sign-in has ended: sign in again.");
     return stored;
   }
 

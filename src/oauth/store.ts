@@ -55,9 +55,10 @@ export interface OAuthGrant {
 export interface OAuthGrantStore extends Expiring {
   /**
    * Add a grant; its client expires no more, and a documented one is stored or replaced. Of a principal's other ones, those
-   * that expire first go beyond `max`: a grant that no client has fetched tokens for displaces none that is in use.
+   * that expire first go beyond `max`: a grant that no client has fetched tokens for displaces none that is in use. False, and
+   * no grant, if its passkey is gone.
    */
-  create(grant: OAuthGrant, max: number, documented?: OAuthClient): Promise<void>;
+  create(grant: OAuthGrant, max: number, documented?: OAuthClient): Promise<boolean>;
   find(id: string): Promise<OAuthGrant | undefined>;
   /** True if anybody has granted this client something that has not ended. */
   anyOf(clientId: string): Promise<boolean>;

@@ -39,16 +39,6 @@ export function browserSessionContract(open: Open): void {
       expect(await browserSessions.find(hash(1))).toBeUndefined();
     });
 
-    it("are not begun by a passkey that is gone", async () => {
-      const opened = await open();
-      const { browserSessions } = opened.storage;
-      expect(await browserSessions.create(newSession(opened, 1), 9)).toBe(true);
-      const late = newSession(opened, 2, { passkeyId: "removed" });
-      expect(await browserSessions.create(late, 9)).toBe(false);
-      expect(await browserSessions.find(hash(2))).toBeUndefined();
-      expect(await browserSessions.list(ANA)).toHaveLength(1);
-    });
-
     it("of one principal are bounded: the oldest make room, and nobody else's", async () => {
       const opened = await open();
       const { browserSessions } = opened.storage;

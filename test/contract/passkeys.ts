@@ -70,28 +70,35 @@ export function passkeyContract(open: Open): void {
       expect(await passkeys.use("b", { counter: 1, at })).toBe(false);
     });
 
-    it("end with the sign-ins and grants that came of them, and no others", async () => {
+    it("end with the sign-ins and grants that came of them, no others, and bring no more", async () => {
       const { passkeys, browserSessions, oauthGrants, add, clock } = setUp(await open());
       await add("a");
       await add("b");
       const times = { createdAt: clock.now(), expiresAt: clock.now() + 100 };
       const by = { principal: ANA, keyId: null, ...times };
+      const signIn = async (byte: number, passkeyId: string | null) => {
+        const session = { hash: hash(byte), kind: "session", scope: "write", passkeyId } as const;
+        const client = { clientId: "c", clientName: "App", redirectHost: "a.example" };
+        const grant = { id: `${byte}`, scope: "read", lastUsedAt: clock.now(), passkeyId };
+        return [
+          await browserSessions.create({ ...by, ...session }, 9),
+          await oauthGrants.create({ ...by, ...client, ...grant }, 9),
+        ];
+      };
       for (const [byte, passkeyId] of [
         [1, "a"],
         [2, "b"],
         [3, null],
-      ] as const) {
-        const session = { hash: hash(byte), kind: "session", scope: "write", passkeyId } as const;
-        await browserSessions.create({ ...by, ...session }, 9);
-        const client = { clientId: "c", clientName: "App", redirectHost: "a.example" };
-        const grant = { id: `${byte}`, scope: "read", lastUsedAt: clock.now(), passkeyId };
-        await oauthGrants.create({ ...by, ...client, ...grant }, 9);
-      }
+      ] as const)
+        expect(await signIn(byte, passkeyId)).toEqual([true, true]);
       expect(await passkeys.delete("a")).toBe(true);
       expect(await passkeys.delete("a")).toBe(false);
       expect(await passkeys.find("a")).toBeUndefined();
-      expect(await browserSessions.find(hash(1))).toBeUndefined();
-      expect(await oauthGrants.find("1")).toBeUndefined();
+      expect(await signIn(4, "a")).toEqual([false, false]);
+      for (const byte of [1, 4]) {
+        expect(await browserSessions.find(hash(byte))).toBeUndefined();
+        expect(await oauthGrants.find(`${byte}`)).toBeUndefined();
+      }
       for (const byte of [2, 3]) {
         expect(await browserSessions.find(hash(byte))).toBeDefined();
         expect(await oauthGrants.find(`${byte}`)).toBeDefined();

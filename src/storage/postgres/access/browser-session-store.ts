@@ -4,22 +4,17 @@ import type { BrowserSessionStore } from "../../../auth/browser-sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";
-import { browserSessions, passkeys } from "../schema/schema.ts";
+import { browserSessions } from "../schema/schema.ts";
+import { passkeyCheck } from "./passkey-store.ts";
 
 const { placeholder } = sql;
 
 export function postgresBrowserSessionStore(engine: Engine): BrowserSessionStore {
   const { db, clock } = engine;
+  const hasPasskey = passkeyCheck(engine);
   const byHash = eq(browserSessions.hash, placeholder("hash"));
   const valid = gt(browserSessions.expiresAt, placeholder("now"));
   const q = prepared({
-    // It stays until the session is there, and takes that with it afterwards.
-    passkey: () =>
-      db
-        .select({ id: passkeys.id })
-        .from(passkeys)
-        .where(eq(passkeys.id, placeholder("passkeyId")))
-        .for("key share"),
     find: () => db.select().from(browserSessions).where(and(byHash, valid)),
     remove: () => db.delete(browserSessions).where(byHash),
     redeem: () =>
@@ -64,7 +59,7 @@ export function postgresBrowserSessionStore(engine: Engine): BrowserSessionStore
     create: (session, max) =>
       engine.write(async () => {
         const { principal, passkeyId } = session;
-        if (passkeyId !== null && (await q.passkey.get({ passkeyId })) === undefined) return false;
+        if (!(await hasPasskey(passkeyId))) return false;
         const hash = Buffer.from(session.hash);
         await engine.lock(`browser sessions of ${principal}`);
         await db.insert(browserSessions).values({ ...session, hash });

@@ -5,11 +5,13 @@ import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import { prepared } from "../engine/statements.ts";
 import { oauthClients, oauthGrants } from "../schema/schema.ts";
+import { passkeyCheck } from "./passkey-store.ts";
 
 const { placeholder } = sql;
 
 export function postgresOAuthGrantStore(engine: Engine): OAuthGrantStore {
   const { db, clock } = engine;
+  const hasPasskey = passkeyCheck(engine);
   const byId = eq(oauthGrants.id, placeholder("id"));
   const valid = gt(oauthGrants.expiresAt, placeholder("now"));
   const order = [desc(oauthGrants.lastUsedAt), desc(oauthGrants.createdAt)] as const;
@@ -53,12 +55,14 @@ export function postgresOAuthGrantStore(engine: Engine): OAuthGrantStore {
   return {
     create: (grant, max, documented) =>
       engine.write(async () => {
-        const { id, principal, clientId } = grant;
+        const { id, principal, clientId, passkeyId } = grant;
+        if (!(await hasPasskey(passkeyId))) return false;
         await engine.lock(`oauth grants of ${principal}`);
         await db.insert(oauthGrants).values(grant);
         if (documented === undefined) await q.keepClient.run({ clientId });
         else await keepDocumented(documented);
         await q.makeRoom.run({ id, principal, max });
+        return true;
       }),
     find: (id) => engine.read(() => q.find.get({ id, now: clock.now() })),
     anyOf: (clientId) =>

@@ -55,6 +55,19 @@ export function postgresPasskeyStore(engine: Engine): PasskeyStore {
   };
 }
 
+/** Whether the passkey behind a sign-in is there, until the transaction's end, or there is none behind it. */
+export function passkeyCheck({ db }: Engine): (id: string | null) => Promise<boolean> {
+  const q = prepared({
+    find: () =>
+      db
+        .select({ id: passkeys.id })
+        .from(passkeys)
+        .where(eq(passkeys.id, placeholder("id")))
+        .for("key share"),
+  });
+  return async (id) => id === null || (await q.find.get({ id })) !== undefined;
+}
+
 function statements({ db }: Engine) {
   const byId = eq(passkeys.id, placeholder("id"));
   const order = [asc(passkeys.createdAt), asc(passkeys.id)] as const;

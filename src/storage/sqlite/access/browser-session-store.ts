@@ -4,21 +4,17 @@ import type { BrowserSessionStore } from "../../../auth/browser-sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
-import { browserSessions, passkeys } from "../schema/schema.ts";
+import { browserSessions } from "../schema/schema.ts";
+import { passkeyCheck } from "./passkey-store.ts";
 
 const { placeholder } = sql;
 
 export function sqliteBrowserSessionStore(engine: Engine): BrowserSessionStore {
   const { db, clock } = engine;
+  const hasPasskey = passkeyCheck(engine);
   const byHash = eq(browserSessions.hash, placeholder("hash"));
   const valid = gt(browserSessions.expiresAt, placeholder("now"));
   const q = lazily({
-    passkey: () =>
-      db
-        .select({ id: passkeys.id })
-        .from(passkeys)
-        .where(eq(passkeys.id, placeholder("passkeyId")))
-        .prepare(),
     find: () => db.select().from(browserSessions).where(and(byHash, valid)).prepare(),
     remove: () => db.delete(browserSessions).where(byHash).prepare(),
     redeem: () =>
@@ -54,7 +50,7 @@ export function sqliteBrowserSessionStore(engine: Engine): BrowserSessionStore {
     create: (session, max) =>
       engine.write(() => {
         const { principal, passkeyId } = session;
-        if (passkeyId !== null && q.passkey.get({ passkeyId }) === undefined) return false;
+        if (!hasPasskey(passkeyId)) return false;
         db.insert(browserSessions)
           .values({ ...session, hash: Buffer.from(session.hash) })
           .run();

@@ -5,11 +5,13 @@ import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import { oauthClients, oauthGrants } from "../schema/schema.ts";
+import { passkeyCheck } from "./passkey-store.ts";
 
 const { placeholder } = sql;
 
 export function sqliteOAuthGrantStore(engine: Engine): OAuthGrantStore {
   const { db, clock } = engine;
+  const hasPasskey = passkeyCheck(engine);
   const byId = eq(oauthGrants.id, placeholder("id"));
   const valid = gt(oauthGrants.expiresAt, placeholder("now"));
   const order = [desc(oauthGrants.lastUsedAt), desc(sql`rowid`)] as const;
@@ -60,11 +62,13 @@ export function sqliteOAuthGrantStore(engine: Engine): OAuthGrantStore {
   return {
     create: (grant, max, documented) =>
       engine.write(() => {
-        const { id, principal, clientId } = grant;
+        const { id, principal, clientId, passkeyId } = grant;
+        if (!hasPasskey(passkeyId)) return false;
         db.insert(oauthGrants).values(grant).run();
         if (documented === undefined) q.keepClient.run({ clientId });
         else keepDocumented(documented).run();
         q.makeRoom.run({ id, principal, max });
+        return true;
       }),
     find: (id) => engine.readNow(() => q.find.get({ id, now: clock.now() })),
     anyOf: (clientId) =>

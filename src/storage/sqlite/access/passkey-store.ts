@@ -52,6 +52,19 @@ export function sqlitePasskeyStore(engine: Engine): PasskeyStore {
   };
 }
 
+/** Whether the passkey behind a sign-in is there, or there is none behind it. */
+export function passkeyCheck({ db }: Engine): (id: string | null) => boolean {
+  const q = lazily({
+    find: () =>
+      db
+        .select({ id: passkeys.id })
+        .from(passkeys)
+        .where(eq(passkeys.id, placeholder("id")))
+        .prepare(),
+  });
+  return (id) => id === null || q.find.get({ id }) !== undefined;
+}
+
 function statements({ db }: Engine) {
   const byId = eq(passkeys.id, placeholder("id"));
   const order = [asc(passkeys.createdAt), asc(sql`rowid`)] as const;
