@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `holdfast`: the clone runs from its source, the package, which has none, as it was compiled.
+// The command `holdfast`: the clone runs from its source, the package, which has none, from its bundle.
 import { existsSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { homedir } from "node:os";
@@ -12,8 +12,26 @@ if (Number.parseInt(process.versions.node) < OLDEST_NODE) {
 }
 cacheCompiled();
 await import("./formats.js");
-const source = new URL("../src/main.ts", import.meta.url);
-await import(existsSync(source) ? source.href : "../dist/npm/main.js");
+await import(runsFromSource() ? "../src/main.ts" : bundle());
+
+/** Tell a clone from the package, and from a clone that was left with what the package needs (`npm prune --omit=dev`). */
+function runsFromSource() {
+  try {
+    import.meta.resolve("commander");
+    return existsSync(new URL("../src/main.ts", import.meta.url));
+  } catch {
+    return false;
+  }
+}
+
+function bundle() {
+  const { href } = new URL("../dist/npm/main.mjs", import.meta.url);
+  if (existsSync(new URL(href))) return href;
+  console.error(
+    "holdfast: packages are missing; run npm ci, which also installs those that build it.",
+  );
+  process.exit(1);
+}
 
 /** Keep compiled files for the next start, in the user's own folder: others may write to the temporary one. */
 function cacheCompiled() {

@@ -23,12 +23,12 @@ const plainHttp: Plugin = {
 
 /**
  * `output`: the file, or the folder, whose `main.mjs` is the program; `scripts` in the folder are more files to start, by
- * their names there, which share the program's modules.
+ * their names there, which share the program's modules. Returns the paths of the files that are in it.
  */
 export async function bundle(
   output: { file: string } | { folder: string; scripts?: Readonly<Record<string, string>> },
-): Promise<void> {
-  await build({
+): Promise<readonly string[]> {
+  const { metafile } = await build({
     absWorkingDir: join(import.meta.dirname, ".."), // root of the paths in the bundle's comments
     entryPoints: "file" in output ? [MAIN] : { main: MAIN, ...output.scripts },
     ...("file" in output
@@ -42,7 +42,8 @@ export async function bundle(
     bundle: true,
     platform: "node",
     format: "esm",
-    target: "node26",
+    target: "node24", // the oldest that runs the package
+    supported: { using: true }, // in Node 24 it is
     minifySyntax: true,
     mainFields: ["module", "main"], // jsonc-parser's other form hides its requires from the bundler
     // Define `require`: bundled CommonJS packages load Node's own modules with it. A package may have a `process` of its own.
@@ -51,5 +52,7 @@ export async function bundle(
     },
     plugins: [plainHttp],
     logLevel: "warning",
+    metafile: true,
   });
+  return Object.keys(metafile.inputs);
 }

@@ -47,6 +47,7 @@ export type StdioTarget = SessionTarget | "latest";
 export interface Running {
   /** Address for MCP clients; undefined over stdio. */
   readonly url: string | undefined;
+  /** @internal */
   readonly app: App;
   /** Resolves when the server has stopped, by itself (the pipe closed) or by `stop`. */
   readonly done: Promise<void>;

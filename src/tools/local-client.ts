@@ -34,7 +34,10 @@ export class LocalClient {
   readonly #registry: ToolRegistry;
   readonly #target: SessionTarget | undefined;
 
-  /** `target` is the session of calls that name none. */
+  /**
+   * `target` is the session of calls that name none.
+   * @internal
+   */
   constructor(registry: ToolRegistry, target: SessionTarget | undefined) {
     this.#registry = registry;
     this.#target = target;

@@ -1,6 +1,14 @@
 // The package as another project has it: packed, installed into an empty folder, type-checked and run from there.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
@@ -45,6 +53,9 @@ const CONFIG = {
   files: ["program.ts", ...Object.keys(examples)],
 };
 
+/** Size of all that an installation adds, in bytes. */
+const LARGEST = 64_000_000;
+
 /** What the examples of docs/tools.md use beside Holdfast. */
 const LIBRARIES = ["arktype", "valibot", "@valibot/to-json-schema"];
 
@@ -67,6 +78,16 @@ it("npm pack makes a package that installs and runs in an empty folder, with typ
   expect(files).toContain("dist/npm/index.d.ts");
   expect(files.filter((name) => /(?<!\.d)\.ts$/.test(name))).toEqual([]);
   expect(unusedDependencies(installed, files)).toEqual([]);
+  expect(sizeOf(join(project, "node_modules"))).toBeLessThan(LARGEST);
+
+  const pruned = join(project, "clone");
+  for (const name of ["bin/holdfast.js", "bin/formats.js", "src/main.ts", "package.json"])
+    cpSync(join(ROOT, name), join(pruned, name));
+  const prunedProgram = { program: [process.execPath, join(pruned, "bin/holdfast.js")] };
+  const unbuilt = await run(["--version"], prunedProgram);
+  expect(unbuilt).toMatchObject({ code: 1, stderr: expect.stringContaining("run npm ci") });
+  cpSync(join(installed, "dist"), join(pruned, "dist"), { recursive: true });
+  expect(await run(["--version"], prunedProgram)).toMatchObject({ stdout: `${VERSION}\n` });
 
   writeFileSync(join(project, "program.ts"), PROGRAM);
   for (const [name, text] of Object.entries(examples)) writeFileSync(join(project, name), text);
@@ -97,10 +118,15 @@ it("npm pack makes a package that installs and runs in an empty folder, with typ
   expect(result?.structuredContent).toMatchObject({ words: 5 });
 });
 
+const sizeOf = (folder: string): number =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+
 /** Those that no file of the package names: only the clone would need them. */
 function unusedDependencies(folder: string, files: readonly string[]): readonly string[] {
   const read = (name: string): string => readFileSync(join(folder, name), "utf8");
-  const texts = files.filter((name) => /\.(js|d\.ts)$/.test(name)).map(read);
+  const texts = files.filter((name) => /\.(mjs|d\.ts)$/.test(name)).map(read);
   const manifest = JSON.parse(read("package.json")) as { version: string; dependencies: object };
   expect(manifest).toMatchObject({ name: "@holdfast-mcp/holdfast", version: VERSION });
   return Object.keys(manifest.dependencies).filter(
