@@ -145,6 +145,7 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
     oauthClients: data.oauthClients,
     fetchDocument: options.fetchDocument,
     delivery,
+    watch: data.watch,
     clock,
     metrics,
     settings: options.settings ?? [],

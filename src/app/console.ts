@@ -7,6 +7,8 @@ export interface Console {
   pages: Pages;
   /** Begin to take account of the server. */
   start(): void;
+  /** End the streams of open pages. */
+  endStreams(): Promise<void>;
   /** End what pages have begun. */
   close(): Promise<void>;
 }
@@ -18,6 +20,7 @@ export function lazyConsole(options: Omit<ConsoleOptions, "talks" | "imports">):
   return {
     pages: async (request, env) => (await (loaded ??= load())).app.fetch(request, env),
     start: () => options.health.start(),
+    endStreams: async () => (await loaded?.catch(() => undefined))?.endStreams(),
     async close() {
       options.health.close();
       await options.backups?.close();

@@ -10,6 +10,7 @@ import { Cleanup, type Waiting, waitingText } from "../jobs/cleanup.ts";
 import { jumpText } from "../jobs/trusted-time.ts";
 import { Activity } from "../lib/activity.ts";
 import { type Clock, isoTime, SharedClock, systemClock } from "../lib/clock.ts";
+import { Listeners } from "../lib/listeners.ts";
 import { configuredEmbeddings } from "../models/embeddings.ts";
 import { VectorSearch } from "../models/meaning.ts";
 import { Clients } from "../oauth/clients.ts";
@@ -70,6 +71,8 @@ export interface Data {
   readonly oauthClients: Clients;
   readonly updates: UpdateNotifier;
   readonly delivery: OutboxDelivery;
+  /** Calls `listener` soon after something was stored, here or by another process. */
+  watch(listener: () => void): Disposable;
   readonly cleanup: Cleanup<Kind>;
   /** Count the sessions, and those that the next cleanup deletes. */
   kept(): Promise<Kept>;
@@ -104,7 +107,8 @@ export async function openData(
   });
   closing.defer(flush);
   const onError = backgroundFailures(log, clock);
-  const { storage, lost } = await open(config, { clock, create, log, metrics });
+  const commits = new Listeners();
+  const { storage, lost } = await open(config, { clock, create, log, metrics, commits });
   closing.defer(() => storage.close());
 
   const opened: Opened = { config, clock, storage, onError };
@@ -146,6 +150,12 @@ export async function openData(
     ...keysOf(opened, audit),
     updates,
     delivery,
+    watch(listener) {
+      const watches = new DisposableStack();
+      watches.use(commits.watch(listener));
+      watches.use(storage.changes.watch(listener));
+      return watches;
+    },
     cleanup: cleanupOf(config, storage, log, metrics, onError),
     kept: () => keptIn(storage),
     lost,
@@ -216,11 +226,13 @@ function wholeSession({ id, owner }: Pick<Session, "id" | "owner">): Change {
 
 interface OpenOptions extends Pick<Data, "clock" | "log" | "metrics"> {
   create: boolean;
+  /** Told of each commit of this process. */
+  commits: Listeners;
 }
 
 async function open(
   config: Config,
-  { clock, create, log, metrics }: OpenOptions,
+  { clock, create, log, metrics, commits }: OpenOptions,
 ): Promise<Pick<Data, "storage" | "lost">> {
   const { promise: lost, reject: lose } = Promise.withResolvers<never>();
   lost.catch(() => undefined); // the caller decides what to do; an unhandled rejection would end the process
@@ -241,7 +253,10 @@ async function open(
     maxStateBytes: config["max-state"],
     maxStorageBytes: config["max-storage"],
     maxDatabaseBytes: config["max-database"],
-    onCommit: (operations, seconds) => metrics.committed(operations, seconds),
+    onCommit(operations, seconds) {
+      metrics.committed(operations, seconds);
+      commits.tell();
+    },
     onEvent: () => void (metrics.events += 1),
     ...(clock instanceof SharedClock && { onServerTime: (ms) => clock.correct(ms) }),
     onJump(jump) {

@@ -57,6 +57,7 @@ export interface HttpServerOptions {
   /** See AppOptions. */
   fetchDocument: FetchDocument | undefined;
   delivery: OutboxDelivery;
+  watch: Data["watch"];
   clock: Clock;
   metrics: Metrics;
   settings: readonly SettingReport[];
@@ -121,6 +122,7 @@ export class HttpServer {
           admit: (socket) => this.#connections.admit(socket),
           calls: mcp.registry.activity,
           tasks: mcp.tasks,
+          watch: parts.watch,
           connected: (owner, limit) => storage.clients.connected(owner, limit),
           audit: (limit) => storage.audit.list(limit),
           address: (c) =>
@@ -231,6 +233,7 @@ export class HttpServer {
     this.#accepting = false;
     const closed = listener.close();
     this.#eras.listens.close();
+    await this.#console?.endStreams();
     await this.#eras.pending.drain(this.#parts.config["shutdown-grace"]);
     await Promise.all([
       ...[this.#eras.live.closeAll(), this.#eras.close()],

@@ -62,6 +62,8 @@ export interface ConsoleOptions {
   /** Calls of tools in this process. */
   calls: CallActivity;
   tasks: TaskAccess;
+  /** Calls `listener` soon after something was stored, here or by another process. */
+  watch(listener: () => void): Disposable;
   /** The clients that are connected now: see `ClientStore`. */
   connected: ClientStore["connected"];
   health: Health;

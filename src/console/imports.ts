@@ -58,6 +58,12 @@ export class ImportJob {
     return this.state.stage === "checking" || this.state.stage === "running";
   }
 
+  /** The stage and how far it is. */
+  get progress(): object {
+    const { state } = this;
+    return { stage: state.stage, ...("done" in state && { done: state.done }) };
+  }
+
   /** Import what was rehearsed. Without effect at any other stage. */
   start(): void {
     const { state } = this;

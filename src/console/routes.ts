@@ -12,6 +12,8 @@ import { Banner } from "./banner.ts";
 import type { ConsoleEnv, ConsoleOptions } from "./context.ts";
 import { Imports } from "./imports.ts";
 import { barePage } from "./layout.ts";
+import { liveRoute } from "./live/route.ts";
+import { LiveStreams } from "./live/streams.ts";
 import { accountRoutes } from "./pages/account.ts";
 import { activityRoutes } from "./pages/activity.ts";
 import { arrivalRoutes, authorizeRoutes } from "./pages/authorize.ts";
@@ -33,15 +35,27 @@ const UNPACKED = 20;
 /** All pages below /console, and what ends their work. */
 export function consoleRoutes(parts: Omit<ConsoleOptions, "talks" | "imports">): {
   app: Hono<ConsoleEnv>;
+  /** End the streams of open pages. */
+  endStreams(): void;
   close(): Promise<void>;
 } {
   const maxUnpackedBytes = UNPACKED * parts.maxUploadBytes;
   const imports = new Imports({ ...parts, maxUnpackedBytes });
-  const app = routes({ ...parts, talks: new Talks(), imports });
-  return { app, close: () => imports.close() };
+  const talks = new Talks();
+  const streams = new LiveStreams(
+    (listener) => {
+      const watches = new DisposableStack();
+      for (const watch of [parts.watch, parts.calls.watch, talks.watch])
+        watches.use(watch(listener));
+      return watches;
+    },
+    (error) => parts.log.warn(why(error), "an open page could not be kept up to date"),
+  );
+  const app = routes({ ...parts, talks, imports }, streams);
+  return { app, endStreams: () => streams.close(), close: () => imports.close() };
 }
 
-function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
+function routes(options: ConsoleOptions, streams: LiveStreams): Hono<ConsoleEnv> {
   const app = new Hono<ConsoleEnv>({ strict: false }).basePath("/console");
   app.onError((error, c) => {
     const known = toAppError(error, c.env.requestId);
@@ -73,6 +87,7 @@ function routes(options: ConsoleOptions): Hono<ConsoleEnv> {
   signInRoutes(app, options);
   arrivalRoutes(app);
   app.use(signedIn(options));
+  liveRoute(app, options, streams);
   const banner = new Banner(options);
   app.use(async (c, next) => {
     c.set("banner", await banner.of(c.get("principal")));

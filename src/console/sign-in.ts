@@ -7,7 +7,7 @@ import { html } from "hono/html";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { newSecret, type SignedIn } from "../auth/browser-sessions.ts";
 import type { RelyingParty } from "../auth/passkeys.ts";
-import { LOCAL } from "../auth/principal.ts";
+import { LOCAL, type Principal } from "../auth/principal.ts";
 import { namedHost } from "../http/guards/guards.ts";
 import { addressOf, networkOf } from "../http/observe.ts";
 import { AppError } from "../lib/errors.ts";
@@ -123,6 +123,16 @@ class AddressLimit {
 const of = (c: ConsoleContext): string =>
   networkOf(addressOf(c.env.incoming.socket.remoteAddress, c.req.header("x-forwarded-for")));
 
+/** Who a browser with this secret is at the moment; undefined for one that must sign in first. */
+export async function browserOf(
+  { authenticator, browserSessions }: Pick<ConsoleOptions, "authenticator" | "browserSessions">,
+  secret: string | undefined,
+): Promise<{ principal: Principal; signedIn: boolean } | undefined> {
+  const found = secret === undefined ? undefined : await browserSessions.find(secret);
+  if (found !== undefined) return { principal: found, signedIn: true };
+  return (await authenticator.required()) ? undefined : { principal: LOCAL, signedIn: false };
+}
+
 /** Let a browser with a session in, and every browser where nobody is asked. Others are led to the sign-in. */
 export const signedIn = ({
   authenticator,
@@ -132,8 +142,8 @@ export const signedIn = ({
 }: Pick<ConsoleOptions, "authenticator" | "browserSessions" | "publicUrl" | "admit">) =>
   createMiddleware<ConsoleEnv>(async (c, next) => {
     let secret = getCookie(c, COOKIE);
-    const found = secret === undefined ? undefined : await browserSessions.find(secret);
-    if (found === undefined && (await authenticator.required())) {
+    const browser = await browserOf({ authenticator, browserSessions }, secret);
+    if (browser === undefined) {
       if (c.req.header("hx-request") === "true") {
         c.header("hx-redirect", `${HOME}/sign-in`);
         return c.body(null, 401);
@@ -142,13 +152,13 @@ export const signedIn = ({
       const { pathname, search } = new URL(c.req.url);
       return c.redirect(`${HOME}/sign-in?next=${encodeURIComponent(pathname + search)}`, 303);
     }
-    if (found !== undefined) admit(c.env.incoming.socket);
+    if (browser.signedIn) admit(c.env.incoming.socket);
     if (secret === undefined) {
       secret = newSecret(); // no session: only for the token of forms
       setCookie(c, COOKIE, secret, cookieOptions(publicUrl));
     }
-    c.set("principal", found ?? LOCAL);
-    c.set("signedIn", found !== undefined);
+    c.set("principal", browser.principal);
+    c.set("signedIn", browser.signedIn);
     c.set("token", tokenOf(secret));
     await next();
     return undefined;

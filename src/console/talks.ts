@@ -1,6 +1,7 @@
 // The questions that pages of the console have asked a model and that are being answered in this process. A page does
 // not wait for an answer: it arrives in the transcript, and whoever reads there sees it grow.
 import type { Ask } from "../chat/ask.ts";
+import { Listeners } from "../lib/listeners.ts";
 import type { SessionHandle } from "../tools/session/session-handle.ts";
 
 /** An answer that is there by then comes with the page. */
@@ -14,6 +15,12 @@ interface Talk {
 
 export class Talks {
   readonly #running = new Map<string, Talk>();
+  readonly #listeners = new Listeners();
+
+  /** Calls `listener` when an answer grows. */
+  get watch(): Listeners["watch"] {
+    return this.#listeners.watch;
+  }
 
   /**
    * Ask the model. Resolves when the question is stored, and a quick model's answer too.
@@ -23,11 +30,13 @@ export class Talks {
     const talk: Talk = { abort: new AbortController(), text: "" };
     const { signal } = talk.abort;
     this.#running.set(handle.id, talk);
-    const asking = handle
-      .ask({ ...ask, signal, onText: (text) => void (talk.text = text) })
-      .finally(() => {
-        if (this.#running.get(handle.id) === talk) this.#running.delete(handle.id);
-      });
+    const onText = (text: string): void => {
+      talk.text = text;
+      this.#listeners.tell();
+    };
+    const asking = handle.ask({ ...ask, signal, onText }).finally(() => {
+      if (this.#running.get(handle.id) === talk) this.#running.delete(handle.id);
+    });
     const { promise: shown, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, AT_ONCE_MS);
     try {

@@ -2,6 +2,7 @@
 import type { Principal } from "../auth/principal.ts";
 import { ShortLivedMap } from "../lib/collections/short-lived.ts";
 import { newId } from "../lib/ids.ts";
+import { Listeners } from "../lib/listeners.ts";
 import { shortened } from "../lib/text/text.ts";
 import type { CallChannel } from "./session/context.ts";
 
@@ -56,10 +57,18 @@ export class CallActivity {
   /** A ring: the oldest entry is at `#next` once it is full. */
   readonly #ended: EndedCall[] = [];
   #next = 0;
+  readonly #listeners = new Listeners();
+
+  /** Calls `listener` when a call begins, ends or reports progress. */
+  get watch(): Listeners["watch"] {
+    return this.#listeners.watch;
+  }
 
   begin(tool: string, { id }: Principal, channel: CallChannel, isStoppable: boolean): Watched {
-    const call = new Watched({ tool, principal: id, channel, isStoppable });
+    const onProgress = (): void => this.#listeners.tell();
+    const call = new Watched({ tool, principal: id, channel, isStoppable, onProgress });
     this.#running.set(call.id, call);
+    this.#listeners.tell();
     return call;
   }
 
@@ -73,6 +82,7 @@ export class CallActivity {
       reason: reason === undefined ? undefined : shortened(reason, MAX_REASON_BYTES),
     };
     this.#next = (this.#next + 1) % KEPT;
+    this.#listeners.tell();
   }
 
   /** The oldest first. */
@@ -115,6 +125,7 @@ export class Watched implements RunningCall {
   readonly channel: CallChannel;
   readonly #abort: AbortController | undefined;
   #isStopped = false;
+  readonly #onProgress: () => void;
   /** Ends the watch over the caller's signal. */
   #unwatch: (() => void) | undefined;
 
@@ -123,12 +134,15 @@ export class Watched implements RunningCall {
     principal,
     channel,
     isStoppable,
+    onProgress,
   }: {
     tool: string;
     principal: string;
     channel: CallChannel;
     isStoppable: boolean;
+    onProgress: () => void;
   }) {
+    this.#onProgress = onProgress;
     this.tool = tool;
     this.principal = principal;
     const program = channel.client?.name;
@@ -170,6 +184,7 @@ export class Watched implements RunningCall {
       signal: abort.signal,
       progress: (done, total, message) => {
         this.progress = progressOf(done, total, message);
+        this.#onProgress();
         return channel.progress(done, total, message);
       },
     };

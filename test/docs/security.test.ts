@@ -50,7 +50,7 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   "Compressed bodies that unpack to any size": ["http/limits.test.ts"],
   "Secrets in logs": ["telemetry/logs.test.ts", "cli/settings.test.ts", "access/api-keys.test.ts"],
   "Numbers about others (`/metrics`)": ["telemetry/metrics.test.ts"],
-  "Counts of others' data and calls": ["access/counts-of-others.test.ts"],
+  "Counts of others' data and calls": ["access/counts-of-others.test.ts", "console/live.test.ts"],
   "A prompt that is search syntax": ["chat/recall.test.ts"],
   "A repeated request": ["idempotency/request-keys.test.ts"],
 };

@@ -43,6 +43,54 @@
   for (const form of document.querySelectorAll("form[data-auto]"))
     form.addEventListener("change", () => form.requestSubmit());
 
+  // Live parts. A stream names those that have changed; htmx then asks for each. A page out of sight has none: browsers
+  // open few connections to one server. A page without a stream asks now and then.
+  const ASK_MS = 5000;
+  const liveParts = () => [...document.querySelectorAll("[data-live]")];
+  const changed = new Set();
+  let stream;
+  let listened = "";
+
+  const ask = () => {
+    for (const element of liveParts()) {
+      const part = element.dataset.live;
+      // What has changed since a request was sent is asked for after its answer.
+      if (!changed.has(part) || element.classList.contains("htmx-request")) continue;
+      changed.delete(part);
+      window.htmx.trigger(element, "live");
+    }
+  };
+  const askForAll = () => {
+    for (const { dataset } of liveParts()) changed.add(dataset.live);
+    ask();
+  };
+  const listen = ({ again = false } = {}) => {
+    const parts = document.hidden
+      ? []
+      : [...new Set(liveParts().map(({ dataset }) => dataset.live))];
+    const query = new URLSearchParams(parts.map((part) => ["part", part])).toString();
+    if (query === listened && !(again && stream?.readyState === EventSource.CLOSED)) return;
+    listened = query;
+    stream?.close();
+    stream = query === "" ? undefined : new EventSource(`/console/live?${query}`);
+    stream?.addEventListener("message", ({ data }) => {
+      changed.add(data);
+      ask();
+    });
+    stream?.addEventListener("error", askForAll);
+  };
+  listen();
+  document.addEventListener("visibilitychange", () => listen());
+  document.addEventListener("htmx:afterRequest", () => {
+    listen(); // the answer may have other live parts
+    ask();
+  });
+  setInterval(() => {
+    if (document.hidden || stream?.readyState === EventSource.OPEN) return;
+    listen({ again: true });
+    askForAll();
+  }, ASK_MS);
+
   // A page that had lost its server says so, and goes on by itself.
   const status = document.createElement("p");
   status.className = "banner lost";

@@ -1,4 +1,5 @@
 // What programs do now: running calls, tasks, the last calls, connected programs. The operator sees everybody's, and the audit.
+import { createHash } from "node:crypto";
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import { may, type Principal } from "../../auth/principal.ts";
@@ -23,21 +24,9 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
   taskRoutes(app, options);
   app.get("/activity", async (c) => {
     const principal = c.get("principal");
+    const { clients, audit, tasks, running, ended } = await activityOf(options, principal);
     const isOperator = may(principal, "admin");
-    const [clients, audit, tasks] = await Promise.all([
-      options.connected(isOperator ? undefined : principal.id, MOST),
-      isOperator ? options.audit(MOST) : [],
-      isOperator
-        ? options.tasks.tasks.list({ limit: MOST })
-        : options.tasks.list({ limit: MOST }, principal).then((page) => page.tasks),
-    ]);
-    const view: ActivityView = {
-      isOperator,
-      principal,
-      now: Date.now(),
-      running: calls.running().filter(isSeenBy(principal)).toReversed(),
-      ended: calls.ended().filter(isSeenBy(principal)).slice(0, MOST),
-    };
+    const view: ActivityView = { isOperator, principal, now: Date.now(), running, ended };
     return c.html(
       page(c, {
         title: "Activity",
@@ -46,9 +35,10 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
           <div
             id="activity"
             hx-get="/console/activity"
-            hx-trigger="every 2s"
+            data-live="activity"
+            hx-trigger="live, every 30s"
             hx-select="#activity"
-            hx-swap="outerHTML"
+            hx-swap="outerHTML settle:0ms"
           >
             ${runningView(c, view)} ${taskView(c, view, tasks)} ${endedView(view)}
             ${clientView(view, clients)} ${isOperator ? auditView(view, audit) : ""}
@@ -66,6 +56,40 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
     calls.stop(id);
     return c.redirect("/console/activity", 303);
   });
+}
+
+/** What the principal sees of everybody's work. */
+async function activityOf(options: ConsoleOptions, principal: Principal) {
+  const { calls } = options;
+  const isOperator = may(principal, "admin");
+  const [clients, audit, tasks] = await Promise.all([
+    options.connected(isOperator ? undefined : principal.id, MOST),
+    isOperator ? options.audit(MOST) : [],
+    isOperator
+      ? options.tasks.tasks.list({ limit: MOST })
+      : options.tasks.list({ limit: MOST }, principal).then((page) => page.tasks),
+  ]);
+  return {
+    ...{ clients, audit, tasks },
+    running: calls.running().filter(isSeenBy(principal)).toReversed(),
+    ended: calls.ended().filter(isSeenBy(principal)).slice(0, MOST),
+  };
+}
+
+/** Tells when the page shows something new, times aside. See live/route.ts. */
+export async function activityRevision(
+  options: ConsoleOptions,
+  principal: Principal,
+): Promise<string> {
+  const { clients, audit, tasks, running, ended } = await activityOf(options, principal);
+  const shown = [
+    running.map(({ id, progress }) => [id, progress]),
+    ended[0]?.id,
+    tasks.map((task) => [task.id, task.status, saysOf(task, principal)]),
+    clients.map(({ owner, name, version, createdAt }) => [owner, name, version, createdAt]),
+    audit[0],
+  ];
+  return createHash("sha256").update(JSON.stringify(shown)).digest("base64url");
 }
 
 /** To be called by `activityRoutes`. */
@@ -131,8 +155,7 @@ const taskView = (c: ConsoleContext, view: ActivityView, tasks: readonly Task[])
               task.tool,
               ...(view.isOperator ? [task.owner] : []),
               when(task.createdAt, view.now),
-              // What a task says may quote what was sent: it is its owner's alone.
-              task.statusMessage === null || task.owner !== view.principal.id
+              saysOf(task, view.principal) === null
                 ? STATUS[task.status]
                 : html`${STATUS[task.status]} <span class="soft">${task.statusMessage}</span>`,
               hasEnded(task)
@@ -145,6 +168,10 @@ const taskView = (c: ConsoleContext, view: ActivityView, tasks: readonly Task[])
             ]),
           )
     }`;
+
+/** What a task says may quote what was sent: it is its owner's alone. */
+const saysOf = ({ owner, statusMessage }: Task, principal: Principal): string | null =>
+  owner === principal.id ? statusMessage : null;
 
 const STATUS: Readonly<Record<Task["status"], string>> = {
   working: "working",

@@ -1,11 +1,13 @@
 // Connects a program: choose it, name the conversation, and copy what goes into its configuration.
 import type { Hono } from "hono";
 import { html } from "hono/html";
+import type { Principal } from "../../auth/principal.ts";
 import { HOME } from "../../clients/session-resolver.ts";
 import { bearer, KEY_PLACEHOLDER, withName } from "../../http/connect/client-config.ts";
 import { CONFIGURED, MANUAL, type Place } from "../../http/connect/programs.ts";
 import { snippet } from "../../http/connect/snippet.ts";
 import { AppError } from "../../lib/errors.ts";
+import type { Session } from "../../sessions/session.ts";
 import { checkName } from "../../sessions/texts.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
 import { type Html, page } from "../layout.ts";
@@ -117,22 +119,42 @@ function steps(name: string, http: { url: string; headers?: Record<string, strin
     </p>`;
 }
 
+/** The conversation of that name, if a program is connected to it or has used it since. */
+async function connectedSession(
+  { services: { sessions } }: ConsoleOptions,
+  principal: Principal,
+  name: string,
+  since: number,
+): Promise<Session | undefined> {
+  const session = await sessions.named(principal, name);
+  if (session === undefined) return undefined;
+  const isConnected =
+    session.lastActiveAt > since || (await sessions.counts(session.id)).connections > 0;
+  return isConnected ? session : undefined;
+}
+
+/** Tells when the page need not wait any more. See live/route.ts. */
+export async function connectedRevision(
+  options: ConsoleOptions,
+  principal: Principal,
+  [since, ...name]: readonly string[],
+): Promise<string> {
+  const session = await connectedSession(options, principal, name.join("/"), Number(since));
+  return `${session?.id}`;
+}
+
 /**
  * Whether a program is connected to the conversation of that name, or has used it since; asks again until one has. A
  * program of the 2026 revision holds no connection.
  */
 async function waiting(
   c: ConsoleContext,
-  { services }: ConsoleOptions,
+  options: ConsoleOptions,
   name: string,
   since = Date.now(),
 ): Promise<Html> {
-  const { sessions } = services;
-  const session = await sessions.named(c.get("principal"), name);
-  const isConnected =
-    session !== undefined &&
-    (session.lastActiveAt > since || (await sessions.counts(session.id)).connections > 0);
-  if (isConnected)
+  const session = await connectedSession(options, c.get("principal"), name, since);
+  if (session !== undefined)
     return html`<p class="connected" role="status">
       Connected ✓ <a href="/console/sessions/${session.id}">Open the conversation</a>
     </p>`;
@@ -141,8 +163,9 @@ async function waiting(
     class="waiting"
     role="status"
     hx-get="/console/connect/waiting?${query}"
-    hx-trigger="every 2s"
-    hx-swap="outerHTML"
+    data-live="connected/${since}/${name}"
+    hx-trigger="live"
+    hx-swap="outerHTML settle:0ms"
   >
     Waiting for a program that uses the conversation <code>${name}</code> …
   </p>`;

@@ -2,7 +2,7 @@
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import ms from "ms";
-import { may } from "../../auth/principal.ts";
+import { may, type Principal } from "../../auth/principal.ts";
 import type { Finding } from "../../health/finding.ts";
 import { AppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
@@ -78,6 +78,10 @@ function backupRoutes(app: Hono<ConsoleEnv>, backups: Backups, options: ConsoleO
   });
 }
 
+/** Tells when a backup is made. See live/route.ts. */
+export const backupsRevision = ({ backups }: ConsoleOptions, principal: Principal): string =>
+  `${may(principal, "admin") && backups?.isRunning}`;
+
 const NO_BACKUPS = html`<p class="soft">
   They are made by the operator of this data, not from here: see
   <code>holdfast backup --help</code>.
@@ -90,8 +94,8 @@ async function backupsView(c: ConsoleContext, backups: Backups): Promise<Html> {
     id="backups"
     ${
       backups.isRunning
-        ? html`hx-get="/console/health" hx-trigger="every 1s" hx-select="#backups"
-          hx-swap="outerHTML"`
+        ? html`data-live="backups" hx-get="/console/health" hx-trigger="live" hx-select="#backups"
+          hx-swap="outerHTML settle:0ms"`
         : ""
     }
   >

@@ -1,7 +1,7 @@
 // Bring in a file: an export of Holdfast, or of another program. It is rehearsed first; then its owner says whether.
 import type { Hono } from "hono";
 import { html } from "hono/html";
-import { may } from "../../auth/principal.ts";
+import { may, type Principal } from "../../auth/principal.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { counted } from "../../lib/text/plural.ts";
@@ -103,6 +103,13 @@ const formatOf = (text: string | undefined): Format => {
   return format;
 };
 
+const LIVE = html`data-live="import" hx-get="${UPLOAD}" hx-trigger="live" hx-select="#import"
+hx-swap="outerHTML settle:0ms"`;
+
+/** Tells when the page has something else to show. See live/route.ts. */
+export const importRevision = ({ imports }: ConsoleOptions, principal: Principal): string =>
+  JSON.stringify(imports.of(principal)?.progress ?? null);
+
 async function importPage(
   c: ConsoleContext,
   options: ConsoleOptions,
@@ -111,10 +118,7 @@ async function importPage(
   const principal = c.get("principal");
   const job = options.imports.of(principal);
   const body = html`<h1>Import</h1>
-    <div
-      id="import"
-      ${job?.isBusy ? html`hx-get="${UPLOAD}" hx-trigger="every 1s" hx-select="#import" hx-swap="outerHTML"` : ""}
-    >
+    <div id="import" ${job?.isBusy ? LIVE : ""}>
       ${job === undefined ? "" : jobView(c, job)}
       ${
         !may(principal, "write")

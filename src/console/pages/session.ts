@@ -1,6 +1,7 @@
 // One conversation: its transcript, which grows while a program writes, and its state.
 import type { Hono } from "hono";
 import { html } from "hono/html";
+import type { Principal } from "../../auth/principal.ts";
 import type { Message } from "../../chat/message.ts";
 import type { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
@@ -45,6 +46,18 @@ export function sessionRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): v
     if (added.length === 0 && changed.length === 0 && !isGrowing) return c.body(null, 204);
     return c.html(await updates(c, session, { added, changed, seq, partial }, last));
   });
+}
+
+/** Tells when `since` has more to show. See live/route.ts. */
+export async function sessionRevision(
+  options: ConsoleOptions,
+  principal: Principal,
+  [id = ""]: readonly string[],
+): Promise<string> {
+  const { session } = await openSession(options, principal, id);
+  const { messages } = await options.services.chat.page(session.id, { limit: 1 });
+  const [last] = messages;
+  return `${last?.seq} ${last?.status} ${options.talks.partial(session.id).length}`;
 }
 
 /** The page of the session that the address names. `fault`: of the action that the form wanted. */

@@ -65,8 +65,9 @@ function tail(
   const isPending = status === "pending";
   return html`<div
     hx-get="/console/sessions/${id}/since/${seq}?${query}"
-    hx-trigger="every ${isPending ? "1" : "2"}s"
-    hx-swap="outerHTML"
+    data-live="session/${id}"
+    hx-trigger="live"
+    hx-swap="outerHTML settle:0ms"
   >
     ${
       isPending
