@@ -48,10 +48,12 @@ try {
     output,
     ...(values.node !== undefined && { executable: resolve(values.node) }),
     disableExperimentalSEAWarning: true,
+    useCodeCache: !foreign, // only the platform itself can compile for it
     assets: { [ADDON_ASSET]: ADDON_ASSET },
   };
   writeFileSync(join(work, "sea.json"), JSON.stringify(config));
-  execFileSync(process.execPath, ["--build-sea", "sea.json"], {
+  // Fix the seed: compiled code has hashes of its strings, which would be others each time.
+  execFileSync(process.execPath, ["--random-seed=1", "--build-sea", "sea.json"], {
     cwd: work,
     stdio: ["ignore", "ignore", "inherit"],
   });
