@@ -133,6 +133,22 @@ export function sessionListContract(open: Open): void {
       expect(found.sessions).toMatchObject([{ id }]);
     });
 
+    it.each([
+      { title: "ИЗ САДА", query: "сад" },
+      { title: "İstanbul", query: "İST" },
+      { title: "Aİ", query: "ai" },
+      { title: "5 \u212a", query: "5 k" },
+      { title: "ΟΔΟΣ", query: "ΟΔΟΣ" },
+      { title: "庭の計画", query: "の計" },
+      { title: "Straẞe 50%", query: "STRAẞE 50%" },
+    ])("is searched by letters in any case, whatever their script: $query", async (one) => {
+      const { storage } = await open();
+      const { id } = await newSession(storage, { title: one.title });
+      await newSession(storage, { title: "another" });
+      const { sessions } = await storage.sessions.list(ANA, { limit: 10, query: one.query });
+      expect(sessions).toMatchObject([{ id }]);
+    });
+
     it.each(["%", "_", "\\", "50%", "%%", "'", '"', "a_b", "\\%", "😀"])(
       "is searched for %j as it stands, anywhere in a title",
       async (query) => {

@@ -12,6 +12,25 @@ export const BLANK_SESSION = {
   ...{ keepMs: null, openedBy: null },
 };
 
+/**
+ * A pattern for a comparison that knows no letters but ASCII's: every text fits that contains these lower-case letters in
+ * any case, and few others do. The database compares by it at no cost, and the rest exactly.
+ */
+export const likePattern = (query: string): string => {
+  const letters = Array.from(query).slice(0, MAX_LIKE_LETTERS);
+  return `%${letters.map(likeLetter).join("")}%`;
+};
+
+/** Databases refuse very long patterns. */
+const MAX_LIKE_LETTERS = 200;
+
+function likeLetter(letter: string): string {
+  if ("%_\\".includes(letter)) return `\\${letter}`;
+  if (letter === "\u0307") return "%"; // the lower case of "İ" has it besides "i"
+  if ("ki".includes(letter)) return "_"; // also of "İ" and of the Kelvin sign
+  return letter <= "~" || letter.toUpperCase() === letter ? letter : "_";
+}
+
 /** Bytes of the fields that an update may enlarge. */
 export const bytesOfFields = ({ name, title, system }: Session): number =>
   Buffer.byteLength(`${name ?? ""}${title ?? ""}${system ?? ""}`);

@@ -5,7 +5,7 @@ import type { Access, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
 import { clientConnected, sessionAlive } from "../../shared/expiry.ts";
 import { uncleared } from "../../shared/messages.ts";
-import { OPENING, Position, positionOf, START } from "../../shared/sessions.ts";
+import { likePattern, OPENING, Position, positionOf, START } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { prepared } from "../engine/statements.ts";
 import { messageCountOf } from "../history/history-gaps.ts";
@@ -53,8 +53,11 @@ const granted = sql`sessions.id in
 /** Lower case of all scripts, as JavaScript has it, to be searched byte by byte. */
 const folded = (column: SQL): SQL => sql`lower(${column} collate "und-x-icu") collate "C"`;
 
-const found = sql`(${query} = '' or strpos(${folded(sql`sessions.name`)}, ${query}) > 0
-  or strpos(${folded(sql`sessions.title`)}, ${query}) > 0
+/** Lower case of all scripts is slow: it is for texts that may have the query. */
+const has = (text: SQL): SQL =>
+  sql`(${text} collate "C" ilike ${placeholder("pattern")}::text and strpos(${folded(text)}, ${query}) > 0)`;
+
+const found = sql`(${query} = '' or ${has(sql`sessions.name`)} or ${has(sql`sessions.title`)}
   or (${placeholder("byId")}::boolean and starts_with(sessions.id, ${query})))`;
 
 export function postgresSessionList(
@@ -93,10 +96,11 @@ export function postgresSessionList(
       engine.read(async () => {
         const [beforeTime, beforeId, isShared] =
           cursor === undefined ? START : decodeCursor("sessions", Position, cursor);
+        const lower = query.toLowerCase();
         const page = (statement: typeof q.own, before: Position, limit: number) =>
           statement.all({
             ...engine.times(),
-            ...{ owner: owner ?? "", query: query.toLowerCase(), byId },
+            ...{ owner: owner ?? "", query: lower, pattern: likePattern(lower), byId },
             ...{ beforeTime: before[0], beforeId: before[1], except: "", limit },
           });
         const from: Position = [beforeTime, beforeId];

@@ -5,7 +5,7 @@ import type { Access, SessionCounts } from "../../../sessions/session.ts";
 import type { SessionStore } from "../../../sessions/store.ts";
 import { clientConnected, sessionAlive } from "../../shared/expiry.ts";
 import { uncleared } from "../../shared/messages.ts";
-import { OPENING, Position, positionOf, START } from "../../shared/sessions.ts";
+import { likePattern, OPENING, Position, positionOf, START } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
 import { lazily } from "../engine/statements.ts";
 import { messageCountOf } from "../history/history-gaps.ts";
@@ -43,6 +43,10 @@ const facts = {
 const access = sql<Access>`iif(sessions.owner = ${placeholder("owner")} or ${placeholder("owner")} = '', 'own',
   (select access from grants where grants.session_id = sessions.id and grants.principal = ${placeholder("owner")}))`;
 
+/** A function of JavaScript is slow: it is for texts that may have the query. */
+const has = (text: SQL): SQL =>
+  sql`(${text} like ${placeholder("pattern")} escape '\\' and instr(casefold(${text}), ${placeholder("query")}))`;
+
 const owned = eq(sessions.owner, placeholder("owner"));
 const granted = sql`sessions.id in
   (select session_id from grants where grants.principal = ${placeholder("owner")})`;
@@ -60,8 +64,7 @@ export function sqliteSessionList(
           whose,
           sessionAlive,
           sql`(${sessions.lastActiveAt}, ${sessions.id}) < (${placeholder("beforeTime")}, ${placeholder("beforeId")})`,
-          sql`(${placeholder("query")} = '' or instr(casefold(sessions.name), ${placeholder("query")})
-            or instr(casefold(sessions.title), ${placeholder("query")})
+          sql`(${placeholder("query")} = '' or ${has(sql`sessions.name`)} or ${has(sql`sessions.title`)}
             or (${placeholder("byId")} and substr(sessions.id, 1, length(${placeholder("query")})) = ${placeholder("query")}))`,
         ),
       )
@@ -87,11 +90,13 @@ export function sqliteSessionList(
       engine.readDurable(() => {
         const [beforeTime, beforeId, isShared] =
           cursor === undefined ? START : decodeCursor("sessions", Position, cursor);
+        const lower = query.toLowerCase();
         const page = (statement: typeof q.own, before: Position, limit: number) =>
           statement.all({
             ...engine.times(),
             owner: owner ?? "",
-            query: query.toLowerCase(),
+            query: lower,
+            pattern: likePattern(lower),
             byId: byId ? 1 : 0,
             beforeTime: before[0],
             beforeId: before[1],
