@@ -43,6 +43,7 @@ const FLOORS: Record<string, number> = {
   resources: 4,
   storage: 4,
   tools: 4,
+  imports: 5,
   mcp: 5,
   "tool-files": 5,
   http: 6,

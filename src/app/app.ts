@@ -124,10 +124,15 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
   const { connected, presence } = buildPresence(data, instances, closing);
   const model = modelOf(data);
   const services: Services = buildServices(data, model, instances, closing);
-  const tasks: TaskParts = buildTasks(data, instances, {
-    registry: () => mcp.registry,
-    life: { stillHold: (credentials) => http.authenticator.stillHold(credentials) },
-  });
+  const tasks: TaskParts = buildTasks(
+    data,
+    instances,
+    {
+      registry: () => mcp.registry,
+      life: { stillHold: (credentials) => http.authenticator.stillHold(credentials) },
+    },
+    closing,
+  );
   const mcp: McpServerOptions = buildMcp(data, services, model, tasks, options);
   const http: HttpServer = new HttpServer({
     config,
@@ -138,6 +143,7 @@ function buildServer(data: Data, options: AppOptions, closing: AsyncDisposableSt
     activity: activityOf(config, storage, clock, storage.clients, onError),
     presence,
     services,
+    imports: tasks.imports,
     transfer: data.transfer,
     browserSessions: data.browserSessions,
     passkeys: data.passkeys,
@@ -214,6 +220,8 @@ function lifeOf(
       if (config["max-age"] !== undefined) await storage.rememberMaxAge();
       const listener = await http.listen(closing);
       tasks.runner.open();
+      tasks.imports.open();
+      closing.defer(() => tasks.imports.close());
       started(listener.origin);
       return listener;
     },

@@ -9,11 +9,11 @@ export interface Console {
   start(): void;
   /** End the streams of open pages. */
   endStreams(): Promise<void>;
-  /** End what pages have begun. */
+  /** End the measurements, and a backup under way. */
   close(): Promise<void>;
 }
 
-export function lazyConsole(options: Omit<ConsoleOptions, "talks" | "imports">): Console {
+export function lazyConsole(options: Omit<ConsoleOptions, "talks">): Console {
   let loaded: Promise<ReturnType<typeof consoleRoutes>> | undefined;
   const load = async (): Promise<ReturnType<typeof consoleRoutes>> =>
     (await import("../console/routes.ts")).consoleRoutes(options);
@@ -24,7 +24,6 @@ export function lazyConsole(options: Omit<ConsoleOptions, "talks" | "imports">):
     async close() {
       options.health.close();
       await options.backups?.close();
-      await (await loaded?.catch(() => undefined))?.close();
     },
   };
 }

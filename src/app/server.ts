@@ -13,6 +13,7 @@ import { OpenConnections } from "../http/limits/connections.ts";
 import { inheritedSocket, listen, type Listener } from "../http/listen.ts";
 import { openings, refuseOpenings } from "../http/open-network.ts";
 import { createRoutes } from "../http/routes.ts";
+import type { FileImports } from "../imports/file-imports.ts";
 import type { Instances } from "../instances/instances.ts";
 import type { Activity } from "../lib/activity.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -49,6 +50,8 @@ export interface HttpServerOptions {
   activity: Activity;
   presence: Presence;
   services: Services;
+  /** Files that browsers bring in. */
+  imports: FileImports;
   transfer: Transfer;
   browserSessions: BrowserSessions;
   passkeys: Passkeys;
@@ -118,6 +121,7 @@ export class HttpServer {
           grants: parts.grants,
           authorizationServer: authorization.server,
           services: parts.services,
+          imports: parts.imports,
           transfer: parts.transfer,
           admit: (socket) => this.#connections.admit(socket),
           calls: mcp.registry.activity,
@@ -235,10 +239,7 @@ export class HttpServer {
     this.#eras.listens.close();
     await this.#console?.endStreams();
     await this.#eras.pending.drain(this.#parts.config["shutdown-grace"]);
-    await Promise.all([
-      ...[this.#eras.live.closeAll(), this.#eras.close()],
-      this.#console?.close(),
-    ]);
+    await Promise.all([this.#eras.live.closeAll(), this.#eras.close(), this.#console?.close()]);
     this.#streamCredentials.close();
     // Wait until the answers of finished calls have left.
     await Promise.race([closed, sleep(FLUSH_MS, undefined, { ref: false })]);

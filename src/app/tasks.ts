@@ -1,5 +1,8 @@
-// Composes tasks: who may look at them, who runs them, and the calls that become tasks.
+// Composes tasks: who may look at them, who runs them, the calls that become tasks, and the imports of files.
 import type { CredentialsLife } from "../clients/client-access.ts";
+import { FileImports } from "../imports/file-imports.ts";
+import { ImportRuns } from "../imports/import-runs.ts";
+import { Uploads } from "../imports/uploads.ts";
 import type { Instances } from "../instances/instances.ts";
 import { TaskNews } from "../tasks/news.ts";
 import { TaskRunner } from "../tasks/runner.ts";
@@ -14,20 +17,36 @@ export interface TaskParts {
   access: TaskAccess;
   runner: TaskRunner;
   calls: TaskCalls;
+  imports: FileImports;
 }
+
+/** A packed file may hold so many times the bytes of the largest upload. */
+const UNPACKED = 20;
+/** Longest time in which the owner of a file has to say whether to import it. */
+const ANSWER_MS = 86_400_000;
 
 /** `registry`: made later, with the calls. */
 export function buildTasks(
-  { config, clock, storage, onError }: Data,
+  { config, clock, storage, transfer, onError }: Data,
   instance: Instances,
   { registry, life }: { registry: () => ToolRegistry; life: CredentialsLife },
+  closing: AsyncDisposableStack,
 ): TaskParts {
   const news = new TaskNews(storage.changes);
   const tasks = new Tasks(storage.tasks, news);
+  const ttlMs = (): number => Math.min(config["task-age"], storage.maxAgeMs);
+  const uploads = Uploads.of(config);
+  if (config.ephemeral) closing.defer(() => uploads.removeAll());
+  const runs = new ImportRuns({
+    ...{ uploads, transfer, life, clock },
+    tools: new TaskExecutor(registry, life),
+    maxUnpackedBytes: UNPACKED * config["max-upload"],
+    answerMs: () => Math.min(ANSWER_MS, ttlMs() / 2),
+  });
   const runner = new TaskRunner({
     store: storage.tasks,
     news,
-    tools: new TaskExecutor(registry, life),
+    tools: runs,
     instance,
     clock,
     maxTasks: config["max-tasks"],
@@ -36,8 +55,12 @@ export function buildTasks(
   const calls = new TaskCalls({
     ...{ tasks, runner, clock },
     afterMs: config["task-after"],
-    ttlMs: () => Math.min(config["task-age"], storage.maxAgeMs),
+    ttlMs,
+  });
+  const imports = new FileImports({
+    ...{ uploads, runs, tasks, runner, clock, ttlMs, onError },
+    sweepMs: config["cleanup-interval"],
   });
   const access = new TaskAccess(tasks, (tool) => registry().taskScopeOf(tool));
-  return { access, runner, calls };
+  return { access, runner, calls, imports };
 }

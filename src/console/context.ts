@@ -10,6 +10,7 @@ import { type Passkeys, relyingParty, type RelyingParty } from "../auth/passkeys
 import { may, type Principal } from "../auth/principal.ts";
 import { CurrentSession } from "../clients/session-resolver.ts";
 import type { SettingReport } from "../config/report.ts";
+import type { FileImports } from "../imports/file-imports.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId, newId } from "../lib/ids.ts";
 import type { AuthorizationServer } from "../oauth/authorization-server.ts";
@@ -25,7 +26,6 @@ import type { TaskAccess } from "../tools/tasks/task-access.ts";
 import type { Transfer } from "../transfer/transfer.ts";
 import type { Backups } from "./backups.ts";
 import type { Health } from "./health.ts";
-import type { Imports } from "./imports.ts";
 import type { Talks } from "./talks.ts";
 
 export interface ConsoleEnv {
@@ -58,7 +58,7 @@ export interface ConsoleOptions {
   /** Questions that pages have asked and that are being answered. */
   talks: Talks;
   /** Files that browsers bring in. */
-  imports: Imports;
+  imports: FileImports;
   /** Calls of tools in this process. */
   calls: CallActivity;
   tasks: TaskAccess;

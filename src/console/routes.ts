@@ -10,7 +10,6 @@ import { why } from "../telemetry/failures.ts";
 import { assetRoutes } from "./assets.ts";
 import { Banner } from "./banner.ts";
 import type { ConsoleEnv, ConsoleOptions } from "./context.ts";
-import { Imports } from "./imports.ts";
 import { barePage } from "./layout.ts";
 import { liveRoute } from "./live/route.ts";
 import { LiveStreams } from "./live/streams.ts";
@@ -29,18 +28,11 @@ import { withSafeHeaders } from "./parts/safe-headers.ts";
 import { fromHere, signedIn, signInRoutes, signOut, withToken } from "./sign-in.ts";
 import { Talks } from "./talks.ts";
 
-/** A packed file may hold so many times the bytes of the largest upload. */
-const UNPACKED = 20;
-
-/** All pages below /console, and what ends their work. */
-export function consoleRoutes(parts: Omit<ConsoleOptions, "talks" | "imports">): {
+/** All pages below /console, and what ends the streams of open ones. */
+export function consoleRoutes(parts: Omit<ConsoleOptions, "talks">): {
   app: Hono<ConsoleEnv>;
-  /** End the streams of open pages. */
   endStreams(): void;
-  close(): Promise<void>;
 } {
-  const maxUnpackedBytes = UNPACKED * parts.maxUploadBytes;
-  const imports = new Imports({ ...parts, maxUnpackedBytes });
   const talks = new Talks();
   const streams = new LiveStreams(
     (listener) => {
@@ -51,8 +43,7 @@ export function consoleRoutes(parts: Omit<ConsoleOptions, "talks" | "imports">):
     },
     (error) => parts.log.warn(why(error), "an open page could not be kept up to date"),
   );
-  const app = routes({ ...parts, talks, imports }, streams);
-  return { app, endStreams: () => streams.close(), close: () => imports.close() };
+  return { app: routes({ ...parts, talks }, streams), endStreams: () => streams.close() };
 }
 
 function routes(options: ConsoleOptions, streams: LiveStreams): Hono<ConsoleEnv> {

@@ -1,60 +1,55 @@
 // A file that a form sends: it goes to the disk as it comes, and the form's fields come before it.
 import { createWriteStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { Busboy, type BusboyFileStream } from "@fastify/busboy";
 import { AppError } from "../lib/errors.ts";
-import { temporaryFolderUnusable } from "../lib/system-errors.ts";
+import { leaveToOwner } from "../lib/files/owner.ts";
+import { atFile } from "../lib/system-errors.ts";
 import { RequestError } from "../protocol/errors.ts";
 
 export interface Upload {
   /** Name of the file as the browser told it: any text. */
   name: string;
-  path: string;
   fields: ReadonlyMap<string, string>;
-  remove(): Promise<void>;
 }
 
 export interface UploadOptions {
   maxBytes: number;
-  /** Called before the first byte is stored. What it throws refuses the file. */
-  check(fields: ReadonlyMap<string, string>): void;
+  /** The path to store the file at, asked for before its first byte. What it throws refuses the file. */
+  place(fields: ReadonlyMap<string, string>): Promise<string>;
 }
 
 const MAX_FIELDS = 10;
 const MAX_FIELD_BYTES = 1_000;
 
 /**
- * Store the file of the form in a folder for this user alone. The whole request is read, also that of a refused file:
- * a browser shows no answer before it has sent everything.
- * @throws AppError `invalid` without a file, `start` if the temporary folder cannot be used, and what `check` throws
+ * Store the file of the form for this user alone; it is on the disk when this resolves, and gone when it rejects. The whole
+ * request is read, also that of a refused file: a browser shows no answer before it has sent everything.
+ * @throws AppError `invalid` without a file, `storage` where it cannot be stored, and what `place` throws
  * @throws RequestError `too_large`
  */
 export async function receive(
   { headers, body }: Request,
-  { maxBytes, check }: UploadOptions,
+  { maxBytes, place }: UploadOptions,
 ): Promise<Upload> {
   const type = headers.get("content-type") ?? "";
   if (!type.startsWith("multipart/form-data") || body === null) throw noFile();
-  const folder = await mkdtemp(join(tmpdir(), "holdfast-upload-")).catch((error: unknown) => {
-    throw temporaryFolderUnusable(error);
-  });
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const fields = new Map<string, string>();
-  const path = join(folder, "file");
+  let path: string | undefined;
   let sent: BusboyFileStream | undefined;
   let stored: Promise<string> | undefined;
   const store = async (file: BusboyFileStream, name: string): Promise<string> => {
     try {
-      check(fields);
-      await pipeline(file, createWriteStream(path, { mode: 0o600, flags: "wx" }));
+      path = await place(fields);
+      await pipeline(file, createWriteStream(path, { mode: 0o600, flags: "wx", flush: true }));
+      leaveToOwner(path);
     } catch (error) {
       file.resume();
-      throw error instanceof AppError ? error : temporaryFolderUnusable(error);
+      throw path === undefined ? error : atFile(dirname(path), error);
     }
     if (file.truncated) throw tooLarge(maxBytes);
     return name;
@@ -73,10 +68,11 @@ export async function receive(
     if (stored === undefined) throw noFile();
     const name = await stored;
     if (name === "") throw noFile();
-    return { name, path, fields, remove };
+    return { name, fields };
   } catch (error) {
     sent?.destroy();
-    await remove();
+    await stored?.catch(() => undefined);
+    if (path !== undefined) await rm(path, { force: true });
     throw error;
   }
 }

@@ -81,6 +81,8 @@ export interface TaskChange {
 export interface TaskFilter {
   owner?: string | undefined;
   sessionId?: string | undefined;
+  /** Beginning of the tool's name. */
+  toolPrefix?: string | undefined;
   /** True for tasks that have not ended only. */
   open?: boolean | undefined;
   limit: number;

@@ -54,15 +54,19 @@ const COUNT_EVERY = 200;
 /** Attempts per session. A cleanup may delete an unfinished session; hardly ever twice. */
 const ATTEMPTS = 3;
 
-/** Yields the outcome of each session, the most recently active one last. @throws AppError `limit` at the start */
+/** The sessions in the order of their import, the same in each import of a file: the most recently active one last. */
+export const inOrder = (incoming: readonly Incoming[]): Incoming[] =>
+  incoming.toSorted((a, b) => a.header.lastActiveAt - b.header.lastActiveAt);
+
+/** Yields the outcome of each session, in order. @throws AppError `limit` at the start */
 export async function* importSessions(
   parts: ImportServices,
   incoming: readonly Incoming[],
   options: ImportOptions,
 ): AsyncGenerator<Imported> {
   const began = parts.now();
-  const inOrder = incoming.toSorted((a, b) => a.header.lastActiveAt - b.header.lastActiveAt);
-  await checkRoom(parts, inOrder, options);
+  const sessions = inOrder(incoming);
+  await checkRoom(parts, sessions, options);
   const underWay = new Map<string, Promise<Imported>>();
   const next = async (): Promise<Imported> => {
     const [id] = underWay.keys();
@@ -71,13 +75,13 @@ export async function* importSessions(
     return first;
   };
   try {
-    for (const [index, one] of inOrder.entries()) {
+    for (const [index, one] of sessions.entries()) {
       const { id, name } = one.header;
       // The first one keeps a name, and a second part of a session continues the first: these wait for the others.
       const most = name !== null || underWay.has(id) ? 0 : AT_ONCE - 1;
       while (underWay.size > most) yield await next();
       // Count the import as activity, or old sessions would expire at once. Times a millisecond apart keep their order.
-      const at = began - (inOrder.length - 1 - index);
+      const at = began - (sessions.length - 1 - index);
       const maxSessions = index % COUNT_EVERY === 0 ? parts.limits.maxSessions : Infinity;
       const done = importWatched(parts, one, { at, maxSessions }, options);
       done.catch(() => undefined); // awaited in its turn

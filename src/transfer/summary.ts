@@ -9,29 +9,51 @@ export const of = (results: readonly Imported[], outcome: Outcome): Imported[] =
 export const messagesIn = (results: readonly Imported[]): number =>
   results.reduce((sum, { messages }) => sum + messages, 0);
 
+/** Numbers of sessions, and of the messages that came in with them, by outcome. */
+export type Tally = Readonly<Record<Outcome, { sessions: number; messages: number }>>;
+
+const NOTHING = { sessions: 0, messages: 0 };
+
+export const emptyTally = (): Tally => ({
+  imported: NOTHING,
+  continued: NOTHING,
+  unchanged: NOTHING,
+  behind: NOTHING,
+  conflict: NOTHING,
+});
+
+export function added(
+  tally: Tally,
+  { outcome, messages }: Pick<Imported, "outcome" | "messages">,
+): Tally {
+  const before = tally[outcome];
+  const after = { sessions: before.sessions + 1, messages: before.messages + messages };
+  return { ...tally, [outcome]: after };
+}
+
+export const tallyOf = (results: readonly Imported[]): Tally => results.reduce(added, emptyTally());
+
 export function summaryOf(
   { skipped, empty }: Pick<Source, "skipped" | "empty">,
-  results: readonly Imported[],
+  { imported, continued, unchanged, behind }: Tally,
   { dryRun = false }: Partial<Pick<ImportOptions, "dryRun">>,
 ): string {
-  const [fresh, continued] = [of(results, "imported"), of(results, "continued")];
-  const [unchanged, behind] = [of(results, "unchanged"), of(results, "behind")];
   const messages = skipped.filter(({ message }) => message !== null).length;
   const repeated = skipped.filter(({ isRepeated }) => isRepeated).length;
   const unread = skipped.length - messages - repeated;
-  const left = behind.length + empty + repeated + unread;
+  const left = behind.sessions + empty + repeated + unread;
   const why = [
-    ...(behind.length > 0 ? [`${behind.length} grown here since`] : []),
+    ...(behind.sessions > 0 ? [`${behind.sessions} grown here since`] : []),
     ...(empty > 0 ? [`${empty} with nothing in ${empty === 1 ? "it" : "them"}`] : []),
     ...(repeated > 0 ? [`${repeated} in the files twice`] : []),
     ...(unread > 0 ? [`${unread} that cannot be taken in`] : []),
   ];
   const parts = [
-    `${dryRun ? "Would import" : "Imported"} ${counted(fresh.length, "session")} (${counted(messagesIn(fresh), "message")})`,
-    ...(continued.length > 0
-      ? [`${continued.length} continued (${counted(messagesIn(continued), "message")})`]
+    `${dryRun ? "Would import" : "Imported"} ${counted(imported.sessions, "session")} (${counted(imported.messages, "message")})`,
+    ...(continued.sessions > 0
+      ? [`${continued.sessions} continued (${counted(continued.messages, "message")})`]
       : []),
-    ...(unchanged.length > 0 ? [`${unchanged.length} unchanged`] : []),
+    ...(unchanged.sessions > 0 ? [`${unchanged.sessions} unchanged`] : []),
     ...(left > 0 ? [`${left} skipped: ${why.join(", ")}`] : []),
     ...(messages > 0 ? [`${counted(messages, "single message")} skipped`] : []),
   ];

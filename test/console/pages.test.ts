@@ -317,7 +317,7 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.getByText("Would import 1 session (2 messages), 1 skipped").waitFor();
     await page.getByText("conversation 2 (Odd)").waitFor();
     await page.getByRole("button", { name: "Do not import it" }).click();
-    await page.getByText("one.json").waitFor({ state: "detached" });
+    await page.getByText("Stopped.").waitFor();
     await page.goto(at(url, "/sessions"));
     expect(await page.locator(".sessions li").count()).toBe(0);
 

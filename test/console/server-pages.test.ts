@@ -1,8 +1,16 @@
 // What the console shows of the server and of an account, and the files that it takes.
 import { once } from "node:events";
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
@@ -173,12 +181,13 @@ describe("the banner", () => {
 });
 
 describe("a file that is sent", () => {
-  const uploads = (): string[] =>
-    readdirSync(tmpdir()).filter((name) => name.startsWith("holdfast-upload-"));
+  const uploads = ({ folder }: { folder: string }): string[] => {
+    const uploads = join(folder, "uploads");
+    return existsSync(uploads) ? readdirSync(uploads) : [];
+  };
 
   it("is refused without the page's token, without the right to write, and beyond max-upload; nothing of it stays", async () => {
     const server = await serveWithKeys({ "max-upload": 1_000 });
-    const before = uploads();
     const { browser } = await signedIn(server, "ana");
     expect((await browser.upload("{}", "wrong")).status).toBe(403);
     const large = await browser.upload("x".repeat(1_500));
@@ -190,34 +199,61 @@ describe("a file that is sent", () => {
     const reader = await signedIn(server, "ana", "read");
     const token = "no form is shown to it";
     expect((await reader.browser.upload("{}", token)).status).toBe(403);
-    expect(uploads()).toEqual(before);
+    expect(uploads(server)).toEqual([]);
   });
 
-  it("is its sender's alone, in place of the one before, and goes when the server stops", async () => {
+  it("is its sender's alone, in place of the one before, and goes with the end of its task", async () => {
     const server = await serveWithKeys();
-    const before = uploads();
     const [ana, bob] = [await signedIn(server, "ana"), await signedIn(server, "bob")];
     const person = await speak(server.url, "2026", ana.key);
     await person.at("name=one").call("history_append", { role: "user", content: "Hello" });
     const { session } = (await person.at("name=one").call("session_info")).data;
-    const exported = await ana.browser.get(`/console/sessions/${String(session)}/export`);
-    const file = await exported.text();
+    const page = `/console/sessions/${String(session)}`;
+    const file = await (await ana.browser.get(`${page}/export`)).text();
     const shown = async ({ browser }: typeof ana): Promise<string> =>
       (await browser.get("/console/import")).text();
-    for (let n = 0; n < 2; n += 1) {
+    expect((await ana.browser.upload(file)).status).toBe(303);
+    await expect.poll(() => shown(ana)).toContain("Would import 0 sessions");
+    await expect.poll(() => uploads(server)).toEqual([]);
+    await ana.browser.send(page, `${page}/delete`);
+    const asked = async (): Promise<void> => {
       expect((await ana.browser.upload(file)).status).toBe(303);
-      await expect.poll(() => shown(ana)).toContain("Would import 0 sessions");
-    }
-    expect(uploads().length).toBe(before.length + 1);
+      await expect.poll(() => shown(ana)).toMatch(/Would import 1 session [^]*>Import</);
+    };
+    await asked();
+    const [first] = uploads(server);
+    await asked();
+    await expect.poll(() => uploads(server)).toHaveLength(1);
+    expect(uploads(server)).not.toContain(first);
+    const kept = statSync(join(server.folder, "uploads", uploads(server)[0]!));
+    expect(kept.mode & 0o777).toBe(0o600);
     expect(await shown(bob)).not.toContain("export.jsonl");
-    await bob.browser.send("/console/import", "/console/import/start");
-    await server.app.stop();
-    expect(uploads()).toEqual(before);
+    for (const act of ["start", "end"])
+      expect((await bob.browser.send("/console/import", `/console/import/${act}`)).status).toBe(
+        404,
+      );
+    await ana.browser.send("/console/import", "/console/import/end");
+    await expect.poll(() => uploads(server)).toEqual([]);
+    expect(await shown(ana)).toContain("Stopped.");
+    expect((await ana.browser.get(page)).status).toBe(404);
+  });
+
+  it("goes into no folder that others can use", async () => {
+    const server = await serveWithKeys();
+    const { browser } = await signedIn(server, "ana");
+    const folder = join(server.folder, "uploads");
+    const elsewhere = temporaryFolder();
+    symlinkSync(elsewhere, folder);
+    expect(await (await browser.upload("{}")).text()).toContain("is a link");
+    expect(readdirSync(elsewhere)).toEqual([]);
+    unlinkSync(folder);
+    mkdirSync(folder, { mode: 0o755 });
+    expect((await browser.upload("{}")).status).toBe(303);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
   });
 
   it("that breaks off leaves nothing, and the server goes on", async () => {
     const server = await serveWithKeys();
-    const before = uploads();
     const { browser } = await signedIn(server, "ana");
     const { hostname, port, host, origin } = new URL(server.url);
     const token = /name="_token" value="([^"]+)"/.exec(
@@ -235,16 +271,16 @@ describe("a file that is sent", () => {
           part("format", "\r\n\r\nauto\r\n") +
           part("file", `; filename="x"\r\n\r\n${"y".repeat(9_000)}`),
       );
-      await expect.poll(() => uploads().length).toBe(before.length + 1);
+      if (sent === token) await expect.poll(() => uploads(server)).toHaveLength(1);
       socket.destroy();
-      await expect.poll(uploads).toEqual(before);
+      await expect.poll(() => uploads(server)).toEqual([]);
     }
     const headers = { origin, cookie: browser.cookie(), "content-type": "multipart/form-data" };
     const without = await fetch(new URL("/console/import", origin), {
       ...{ method: "POST", body: "x", headers },
     });
     expect(without.status).toBe(400);
-    expect(uploads()).toEqual(before);
+    expect(uploads(server)).toEqual([]);
     expect((await browser.get("/console/import")).status).toBe(200);
   });
 });

@@ -447,6 +447,10 @@ export function taskContract(open: Open): void {
       );
       expect(await tasks.list({ owner: ANA, open: true, limit: 9 })).toHaveLength(2);
       expect(await tasks.list({ limit: 9 })).toHaveLength(4);
+      await run({ owner: BOB, tool: "wait%s" });
+      expect(await tasks.list({ owner: BOB, toolPrefix: "wait", limit: 9 })).toHaveLength(2);
+      expect(await tasks.list({ toolPrefix: "wait%", limit: 9 })).toHaveLength(1);
+      expect(await tasks.list({ toolPrefix: "ait", limit: 9 })).toEqual([]);
     });
   });
 }

@@ -17,7 +17,11 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   "A web page that calls a server on loopback": ["http/messages.test.ts", "http/cors.test.ts"],
   "A web page that posts a form to the console": ["console/forms.test.ts"],
   "Stored text that runs in the console": ["console/pages.test.ts"],
-  "A hostile file that is imported": ["transfer/forms.test.ts", "transfer/hostile.test.ts"],
+  "A hostile file that is imported": [
+    "transfer/forms.test.ts",
+    "transfer/hostile.test.ts",
+    "console/server-pages.test.ts",
+  ],
   "A stolen database file": ["access/api-keys.test.ts"],
   "A guessed or forged token": ["access/oauth.test.ts"],
   "A passkey used by another site, again, or by a copy": ["access/passkeys.test.ts"],

@@ -8,7 +8,7 @@ import type { Format } from "../../transfer/formats/format.ts";
 import { type Skipped, whereOf } from "../../transfer/formats/skipped.ts";
 import type { Source } from "../../transfer/formats/source.ts";
 import type { Imported } from "../../transfer/import.ts";
-import { messagesIn, of, summaryOf } from "../../transfer/summary.ts";
+import { messagesIn, of, summaryOf, tallyOf } from "../../transfer/summary.ts";
 import { type Progress, showProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
@@ -120,7 +120,7 @@ function report(
   flags: ImportFlags,
   terminal: Terminal,
 ): void {
-  terminal.print(summaryOf(source, results, flags));
+  terminal.print(summaryOf(source, tallyOf(results), flags));
   tellSkipped(source.skipped, terminal);
   if (source.replaced > 0)
     terminal.warn(

@@ -33,8 +33,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   session: { revision: sessionRevision, pace: { pauseMs: 500, everyMs: 5_000 } },
   activity: { revision: activityRevision, pace: { pauseMs: 1_500, everyMs: 5_000 } },
   connected: { revision: connectedRevision, pace: { pauseMs: 500, everyMs: 5_000 } },
-  // Nothing wakes these.
-  import: { revision: importRevision, pace: { pauseMs: 500, everyMs: 1_000 } },
+  import: { revision: importRevision, pace: { pauseMs: 500, everyMs: 5_000 } },
+  // Nothing wakes this.
   backups: { revision: backupsRevision, pace: { pauseMs: 500, everyMs: 1_000 } },
 };
 

@@ -85,7 +85,7 @@ export async function activityRevision(
   const shown = [
     running.map(({ id, progress }) => [id, progress]),
     ended[0]?.id,
-    tasks.map((task) => [task.id, task.status, saysOf(task, principal)]),
+    tasks.map((task) => [task.id, task.status, task.progress, saysOf(task, principal)]),
     clients.map(({ owner, name, version, createdAt }) => [owner, name, version, createdAt]),
     audit[0],
   ];
@@ -150,7 +150,7 @@ const taskView = (c: ConsoleContext, view: ActivityView, tasks: readonly Task[])
         ? html`<p class="empty">No call has become a task.</p>`
         : table(
             "Tasks",
-            ["Tool", ...(view.isOperator ? ["Of"] : []), "Begun", "Status", ""],
+            ["Tool", ...(view.isOperator ? ["Of"] : []), "Begun", "Status", "Progress", ""],
             tasks.map((task) => [
               task.tool,
               ...(view.isOperator ? [task.owner] : []),
@@ -158,6 +158,9 @@ const taskView = (c: ConsoleContext, view: ActivityView, tasks: readonly Task[])
               saysOf(task, view.principal) === null
                 ? STATUS[task.status]
                 : html`${STATUS[task.status]} <span class="soft">${task.statusMessage}</span>`,
+              task.status === "working" && task.progressTotal !== null
+                ? bar(task.progress ?? 0, task.progressTotal)
+                : "",
               hasEnded(task)
                 ? ""
                 : html`<form method="post" action="/console/activity/tasks/${task.id}/cancel">
@@ -224,9 +227,11 @@ function progressOf({ progress }: RunningCall): Cell {
   const { done, total, message } = progress;
   return total === undefined
     ? html`${done} ${message ?? ""}`
-    : html`<progress max="${total}" value="${done}" aria-label="Progress"></progress>
-        ${message ?? ""}`;
+    : html`${bar(done, total)} ${message ?? ""}`;
 }
+
+const bar = (done: number, total: number): Html =>
+  html`<progress max="${total}" value="${done}" aria-label="Progress"></progress>`;
 
 const clientView = ({ isOperator, now }: ActivityView, clients: readonly ConnectedClient[]): Html =>
   html`<h2>Connected programs</h2>

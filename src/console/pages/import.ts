@@ -2,29 +2,26 @@
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import { may, type Principal } from "../../auth/principal.ts";
+import { type FileArguments, QUESTION, REPORT_META } from "../../imports/import-runs.ts";
+import type { Report } from "../../imports/report.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
 import { counted } from "../../lib/text/plural.ts";
+import type { TaskView } from "../../tasks/task.ts";
 import { type Format, FORMATS } from "../../transfer/formats/format.ts";
-import { whereOf } from "../../transfer/formats/skipped.ts";
-import type { Source } from "../../transfer/formats/source.ts";
 import type { Imported } from "../../transfer/import.ts";
-import { summaryOf } from "../../transfer/summary.ts";
 import {
   checkMayWrite,
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
 } from "../context.ts";
-import type { ImportJob } from "../imports.ts";
 import { type Html, page, tokenField, tokenInput } from "../layout.ts";
 import { checkToken } from "../sign-in.ts";
 import { receive } from "../upload.ts";
 
 /** Path of the form with a file, which may be larger than other forms. */
 export const UPLOAD = "/console/import";
-/** Conversations, and faults, that the page names. */
-const NAMED = 50;
 
 const FORMAT_TEXTS: Readonly<Record<Format, string>> = {
   auto: "found out from the file",
@@ -43,26 +40,31 @@ const FORMAT_TEXTS: Readonly<Record<Format, string>> = {
 
 /** The form with the file: a route of its own, because its token is checked as the form comes. */
 export function uploadRoute(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
+  const { imports, maxUploadBytes: maxBytes } = options;
   app.post("/import", async (c) => {
-    let received = (): void => undefined;
+    const principal = c.get("principal");
+    let room: ReturnType<typeof imports.receive> | undefined;
+    let format: Format = "auto";
     try {
-      const upload = await receive(c.req.raw, {
-        maxBytes: options.maxUploadBytes,
-        check(fields) {
+      const { name } = await receive(c.req.raw, {
+        maxBytes,
+        async place(fields) {
           checkToken(c, fields.get(tokenField));
           checkMayWrite(c);
-          formatOf(fields.get("format"));
-          received = options.imports.receive(c.get("principal"));
+          format = formatOf(fields.get("format"));
+          room = imports.receive(principal);
+          await imports.prepare();
+          return room.path;
         },
       });
-      await options.imports.add(c.get("principal"), upload);
+      await imports.begin(principal, room!.id, { file: name, format });
       return c.redirect(UPLOAD, 303);
     } catch (error) {
       const known = toAppError(error);
       if (known.code === "internal" || known.code === "forbidden") throw error;
       return await importPage(c, options, known.advice);
     } finally {
-      received();
+      room?.release();
     }
   });
 }
@@ -70,32 +72,20 @@ export function uploadRoute(app: Hono<ConsoleEnv>, options: ConsoleOptions): voi
 export function importRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   const { imports } = options;
   app.get("/import", (c) => importPage(c, options));
-  app.post("/import/start", (c) => {
-    checkMayWrite(c);
-    jobOf(c, options).start();
-    return c.redirect(UPLOAD, 303);
-  });
-  app.post("/import/end", async (c) => {
-    checkMayWrite(c);
-    const job = jobOf(c, options);
-    if (job.isBusy) await job.end();
-    else await imports.forget(c.get("principal"));
-    return c.redirect(UPLOAD, 303);
-  });
+  const acts = { start: () => imports.accept, end: () => imports.stop };
+  for (const name of ["start", "end"] as const)
+    app.post(`/import/${name}`, async (c) => {
+      checkMayWrite(c);
+      const act = acts[name]();
+      if (!(await act.call(imports, c.get("principal")))) throw noFile();
+      return c.redirect(UPLOAD, 303);
+    });
 }
 
-/** @throws AppError `not_found` without a file */
-function jobOf(c: ConsoleContext, { imports }: ConsoleOptions): ImportJob {
-  const job = imports.of(c.get("principal"));
-  if (job !== undefined) return job;
-  throw new AppError(
-    "not_found",
-    "There is no file here: it was removed, or the server restarted.",
-    {
-      hint: "Behind a balancer, each browser must reach one server for /console. Send the file again.",
-    },
-  );
-}
+const noFile = (): AppError =>
+  new AppError("not_found", "There is no file here that waits for this.", {
+    hint: "Look at the page of imports again.",
+  });
 
 const formatOf = (text: string | undefined): Format => {
   const format = FORMATS.find((one) => one === text);
@@ -107,8 +97,13 @@ const LIVE = html`data-live="import" hx-get="${UPLOAD}" hx-trigger="live" hx-sel
 hx-swap="outerHTML settle:0ms"`;
 
 /** Tells when the page has something else to show. See live/route.ts. */
-export const importRevision = ({ imports }: ConsoleOptions, principal: Principal): string =>
-  JSON.stringify(imports.of(principal)?.progress ?? null);
+export const importRevision = async (
+  { imports }: ConsoleOptions,
+  principal: Principal,
+): Promise<string> => {
+  const { id, revision } = (await imports.last(principal)) ?? {};
+  return `${id} ${revision}`;
+};
 
 async function importPage(
   c: ConsoleContext,
@@ -116,14 +111,15 @@ async function importPage(
   fault?: string,
 ): Promise<Response> {
   const principal = c.get("principal");
-  const job = options.imports.of(principal);
+  const task = await options.imports.last(principal);
+  const isBusy = task?.status === "working";
   const body = html`<h1>Import</h1>
-    <div id="import" ${job?.isBusy ? LIVE : ""}>
-      ${job === undefined ? "" : jobView(c, job)}
+    <div id="import" ${isBusy ? LIVE : ""}>
+      ${task === undefined ? "" : taskView(c, task)}
       ${
         !may(principal, "write")
           ? html`<p class="empty">This sign-in may only read.</p>`
-          : job?.isBusy
+          : isBusy
             ? ""
             : fileForm(c, options)
       }
@@ -156,62 +152,57 @@ const fileForm = (c: ConsoleContext, { maxUploadBytes }: ConsoleOptions): Html =
       what is new in it.
     </p>`;
 
-function jobView(c: ConsoleContext, job: ImportJob): Html {
-  const { state } = job;
-  switch (state.stage) {
-    case "checking":
+function taskView(c: ConsoleContext, task: TaskView): Html {
+  const { file } = task.arguments as FileArguments;
+  switch (task.status) {
+    case "working":
       return card(
-        html`<p role="status">Checking ${job.name} …</p>
+        html`<p role="status">${task.statusMessage ?? `Checking ${file}`} …</p>
           ${
-            state.total > 0
-              ? html`<progress
-                  max="${state.total}"
-                  value="${state.done}"
-                  aria-label="Checked part of the file"
+            task.progressTotal === null
+              ? ""
+              : html`<progress
+                  max="${task.progressTotal}"
+                  value="${task.progress}"
+                  aria-label="Done part of the file"
                 ></progress>`
-              : ""
           }
           ${endForm(c, "Stop")}`,
       );
-    case "running":
+    case "input_required": {
+      const report = questionedIn(task);
       return card(
-        html`<p role="status">
-            Importing ${job.name}: ${state.done} of ${counted(state.total, "message")}
-          </p>
-          <progress
-            max="${state.total}"
-            value="${state.done}"
-            aria-label="Imported messages"
-          ></progress>
-          ${endForm(c, "Stop")}`,
-      );
-    case "failed":
-      return card(
-        html`<p role="alert"><b>${job.name}</b></p>
-          <pre class="faults">${state.fault}</pre>`,
-      );
-    case "rehearsed":
-      return card(
-        html`<p role="status">
-            <b>${job.name}</b>: ${summaryOf(state.source, state.results, { dryRun: true })}
-          </p>
-          ${resultsView(state.source, state.results, true)}
-          ${
-            state.results.some(({ outcome }) => outcome === "imported" || outcome === "continued")
-              ? html`<form method="post" action="${UPLOAD}/start">
-                  ${tokenInput(c)}<button>Import</button>
-                </form>`
-              : ""
-          }
+        html`<p role="status"><b>${file}</b>: ${report?.summary}</p>
+          ${report && resultsView(report)}
+          <form method="post" action="${UPLOAD}/start">
+            ${tokenInput(c)}<button>Import</button>
+          </form>
           ${endForm(c, "Do not import it")}`,
       );
-    case "done":
+    }
+    case "completed": {
+      const report = (task.result as { structuredContent: Report }).structuredContent;
       return card(
-        html`<p role="status"><b>${job.name}</b>: ${summaryOf(state.source, state.results, {})}</p>
-          ${resultsView(state.source, state.results, false)}`,
+        html`<p role="status"><b>${file}</b>: ${report.summary}</p>
+          ${resultsView(report)}`,
       );
+    }
+    case "failed":
+      return faultView(file, (task.error as { message: string }).message);
+    case "cancelled":
+      return faultView(file, "Stopped. What is in stays; importing the file again does the rest.");
   }
 }
+
+const questionedIn = ({ questions }: TaskView): Report | undefined =>
+  (questions[QUESTION] as { params?: { _meta?: Record<string, Report> } } | undefined)?.params
+    ?._meta?.[REPORT_META];
+
+const faultView = (file: string, fault: string): Html =>
+  card(
+    html`<p role="alert"><b>${file}</b></p>
+      <pre class="faults">${fault}</pre>`,
+  );
 
 const card = (body: Html): Html =>
   html`<section class="card" aria-label="What was sent">${body}</section>`;
@@ -230,31 +221,28 @@ const OUTCOME_TEXTS: Readonly<Record<Imported["outcome"], string>> = {
 };
 
 /** Conversations with what becomes of each, and what the file has that cannot be taken in. */
-function resultsView(
-  { skipped, replaced }: Source,
-  results: readonly Imported[],
-  isRehearsal: boolean,
-): Html {
-  const lines = skipped.map(
-    (one) =>
-      `${whereOf(one)}${one.conversation === null ? "" : ` (${one.title ?? one.id ?? "without a title"})`}: ${one.reason}`,
-  );
+function resultsView({ isDone, results, sessions, skipped, skips, replaced }: Report): Html {
   return html`<ul class="results">
-      ${results
-        .toReversed()
-        .slice(0, NAMED)
-        .map((one) => resultView(one, isRehearsal))}
+      ${results.toReversed().map((one) => resultView(one, !isDone))}
     </ul>
-    ${results.length > NAMED ? html`<p class="soft">… and ${results.length - NAMED} more</p>` : ""}
     ${
-      lines.length === 0
+      sessions > results.length
+        ? html`<p class="soft">… and ${sessions - results.length} more</p>`
+        : ""
+    }
+    ${
+      skips === 0
         ? ""
         : html`<details open>
-            <summary>Skipped: ${lines.length}</summary>
+            <summary>Skipped: ${skips}</summary>
             <ul>
-              ${lines.slice(0, NAMED).map((line) => html`<li>${line}</li>`)}
+              ${skipped.map((line) => html`<li>${line}</li>`)}
             </ul>
-            ${lines.length > NAMED ? html`<p class="soft">… and ${lines.length - NAMED} more</p>` : ""}
+            ${
+              skips > skipped.length
+                ? html`<p class="soft">… and ${skips - skipped.length} more</p>`
+                : ""
+            }
           </details>`
     }
     ${

@@ -1,4 +1,5 @@
-// An answer that a browser stores as a file, sent while it is made.
+// An answer that a browser stores as a file, sent while it is made: it waits for the browser, and holds one piece at a time. So an
+// export of any size needs no task: nothing is stored that could survive, and one that breaks off is asked for again.
 import { ReadableStream } from "node:stream/web";
 import type { ConsoleContext } from "../context.ts";
 

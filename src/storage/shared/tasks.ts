@@ -44,6 +44,10 @@ export const expiryOfEnded: SQL = sql`tasks.expires_at - tasks.created_at + ${pl
 export const isOverdue = ({ expiresAt, finishedAt }: TaskRow, passed: number): boolean =>
   finishedAt === null && expiresAt !== null && expiresAt <= passed;
 
+/** A task of a tool whose name begins so. */
+export const toolBegins = (prefix: string | undefined): SQL | undefined =>
+  prefix === undefined ? undefined : sql`substr(tasks.tool, 1, ${prefix.length}) = ${prefix}`;
+
 /** A question without an answer. */
 export const openQuestion: SQL = sql`task_steps.kind = 'ask' and task_steps.result is null`;
 

@@ -1,6 +1,6 @@
 // Runs the handler of a task's tool, for the caller that began the task.
 import { type CallToolResult, ProtocolError } from "@modelcontextprotocol/server";
-import { includes, inRun, NO_CREDENTIALS, scopeOf } from "../../auth/principal.ts";
+import { includes, inRun, NO_CREDENTIALS, type Scope, scopeOf } from "../../auth/principal.ts";
 import type { CredentialsLife } from "../../clients/client-access.ts";
 import { requestInfo } from "../../definitions/request.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -13,7 +13,7 @@ import { type ClaimedTask, failedWith, type TaskEnd } from "../../tasks/store.ts
 import { failure } from "../call-result.ts";
 import type { ToolRegistry } from "../registry.ts";
 import type { CallChannel } from "../session/context.ts";
-import { type Origin, principalOf } from "./origin.ts";
+import { type Origin, principalOf, type Rights } from "./origin.ts";
 
 const MAX_RESULT_BYTES = 1_000_000;
 
@@ -37,7 +37,7 @@ export class TaskExecutor implements TaskTools {
 
   async execute(task: ClaimedTask, run: TaskRun): Promise<TaskEnd> {
     try {
-      await this.#checkRights(task);
+      await checkRights(task, this.#registry().scopeOf(task.tool), this.#life);
       await run.settleRound();
       return completed(await this.#call(task, run));
     } catch (error) {
@@ -47,14 +47,6 @@ export class TaskExecutor implements TaskTools {
         return failedWith(rpcErrorOf(error));
       throw error;
     }
-  }
-
-  /** @throws AppError `forbidden`: a key may be revoked, and a tool's scope raised */
-  async #checkRights({ owner, origin, tool }: ClaimedTask): Promise<void> {
-    const from = origin as Origin;
-    const may = includes(scopeOf(principalOf(owner, from)), this.#registry().scopeOf(tool));
-    if (may && (await this.#life.stillHold(from.credentials?.id ?? NO_CREDENTIALS))) return;
-    throw new AppError("forbidden", "The credentials that began this task have ended.");
   }
 
   #call(task: ClaimedTask, run: TaskRun): Promise<CallToolResult> {
@@ -83,6 +75,18 @@ export class TaskExecutor implements TaskTools {
     const place = { session, newSessionId: origin.newSessionId };
     return this.#registry().runTask(task.tool, task.arguments, { caller, channel, run, place });
   }
+}
+
+/** @throws AppError `forbidden`: a key may be revoked, and a tool's scope raised */
+export async function checkRights(
+  { owner, origin }: Pick<ClaimedTask, "owner" | "origin">,
+  wanted: Scope,
+  life: CredentialsLife,
+): Promise<void> {
+  const rights = origin as Rights;
+  const isAllowed = includes(scopeOf(principalOf(owner, rights)), wanted);
+  if (isAllowed && (await life.stillHold(rights.credentials?.id ?? NO_CREDENTIALS))) return;
+  throw new AppError("forbidden", "The credentials that began this task have ended.");
 }
 
 function completed(result: CallToolResult): TaskEnd {

@@ -4,11 +4,14 @@ import type { CallingProgram } from "../../definitions/request.ts";
 import type { Caller, SessionTarget } from "../../sessions/session.ts";
 import type { CallChannel } from "../session/context.ts";
 
-export interface Origin {
+export interface Rights {
   /** Null for an owner's rights. */
   scope: Scope | null;
   /** Null without authentication. Not the expiry of a token: the program renews it, and the work was allowed. */
   credentials: Omit<Credentials, "until"> | null;
+}
+
+export interface Origin extends Rights {
   target: SessionTarget | null;
   /** The id of the session that the task may have to open. */
   newSessionId: string;
@@ -24,8 +27,7 @@ export const originOf = (
   { client, request, inputResponses }: CallChannel,
   newSessionId: string,
 ): Origin => ({
-  scope: principal.scope ?? null,
-  credentials: principal.credentials ? lasting(principal.credentials) : null,
+  ...rightsOf(principal),
   target: target ?? null,
   newSessionId,
   client: client ?? null,
@@ -33,10 +35,15 @@ export const originOf = (
   inputResponses: inputResponses ?? null,
 });
 
+export const rightsOf = ({ scope, credentials }: Principal): Rights => ({
+  scope: scope ?? null,
+  credentials: credentials ? lasting(credentials) : null,
+});
+
 const lasting = ({ until: _, ...credentials }: Credentials): Omit<Credentials, "until"> =>
   credentials;
 
-export const principalOf = (owner: string, { scope, credentials }: Origin): Principal =>
+export const principalOf = (owner: string, { scope, credentials }: Rights): Principal =>
   owner === LOCAL.id && scope === null && credentials === null
     ? LOCAL
     : { id: owner, ...(scope && { scope }), ...(credentials && { credentials }) };

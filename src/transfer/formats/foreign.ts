@@ -24,6 +24,8 @@ export interface ForeignOptions {
   /** The time for conversations without one. */
   now: number;
   signal?: AbortSignal | undefined;
+  /** See SourceOptions. */
+  spoolPrefix?: string | undefined;
 }
 
 interface Taken {
@@ -84,7 +86,7 @@ export class ForeignConversations {
   }
 
   async spool(): Promise<Spool> {
-    return (this.#spool ??= await Spool.open());
+    return (this.#spool ??= await Spool.open(this.#options.spoolPrefix));
   }
 
   async remove(): Promise<void> {

@@ -41,6 +41,8 @@ export interface SourceOptions {
   signal?: AbortSignal;
   /** Most bytes that packed files may hold. */
   maxUnpackedBytes?: number;
+  /** Beginning of the path of the folder for temporary files. Default: in the system's. */
+  spoolPrefix?: string;
 }
 
 const MAX_UNPACKED_BYTES = 8 * 1024 * 1024 * 1024;

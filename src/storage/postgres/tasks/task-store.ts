@@ -15,6 +15,7 @@ import {
   taskExpired,
   taskOf,
   type TaskRow,
+  toolBegins,
   tooManyTasks,
   viewOf,
 } from "../../shared/tasks.ts";
@@ -68,7 +69,7 @@ function readers(
         if (row === undefined || (owner !== undefined && row.owner !== owner)) return undefined;
         return viewOf(row, await q.questions.all({ id }));
       }),
-    list: ({ owner, sessionId, open, limit, after }) =>
+    list: ({ owner, sessionId, toolPrefix, open, limit, after }) =>
       engine.read(async () => {
         const rows = await db
           .select()
@@ -77,6 +78,7 @@ function readers(
             and(
               owner === undefined ? undefined : eq(tasks.owner, owner),
               sessionId === undefined ? undefined : eq(tasks.sessionId, sessionId),
+              toolBegins(toolPrefix),
               open === true ? isNull(tasks.finishedAt) : undefined,
               after && sql`(${tasks.createdAt}, ${tasks.id}) < (${after.createdAt}, ${after.id})`,
               sql`(tasks.finished_at is null or tasks.expires_at is null or tasks.expires_at > ${passed().passed})`,

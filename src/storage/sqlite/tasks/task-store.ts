@@ -16,6 +16,7 @@ import {
   taskExpired,
   taskOf,
   type TaskRow,
+  toolBegins,
   tooManyTasks,
   viewOf,
 } from "../../shared/tasks.ts";
@@ -67,7 +68,7 @@ function readers(
         if (row === undefined || (owner !== undefined && row.owner !== owner)) return undefined;
         return viewOf(row, q.questions.all({ id }));
       }),
-    list: ({ owner, sessionId, open, limit, after }) =>
+    list: ({ owner, sessionId, toolPrefix, open, limit, after }) =>
       engine.readDurable(() =>
         db
           .select()
@@ -76,6 +77,7 @@ function readers(
             and(
               owner === undefined ? undefined : eq(tasks.owner, owner),
               sessionId === undefined ? undefined : eq(tasks.sessionId, sessionId),
+              toolBegins(toolPrefix),
               open === true ? isNull(tasks.finishedAt) : undefined,
               after && sql`(${tasks.createdAt}, ${tasks.id}) < (${after.createdAt}, ${after.id})`,
               taskAlive,
