@@ -2,47 +2,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import type { App } from "../../src/app/app.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { chatGpt, claude, claudeMessage, file, node } from "../support/foreign.ts";
-import { appOn, exported, imported, outcomes } from "../support/transfer.ts";
+import { lines, linesIn, read, shown } from "../support/shown.ts";
+import { appOn, imported, outcomes } from "../support/transfer.ts";
 import { zip } from "../support/zip.ts";
-
-interface Line {
-  type: string;
-  title: string;
-  system: string | null;
-  role: string;
-  content: string;
-  model: string | null;
-  created_at: string;
-}
-
-const linesIn = async (app: App): Promise<Line[]> =>
-  (await exported(app))
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Line);
-
-/** Titles, system prompts and messages: `# Reef`, `> Be brief.`, `user: Hello`, `assistant (gpt-4o): Hi`. */
-async function shown(app: App): Promise<string[]> {
-  return (await linesIn(app)).flatMap(({ type, title, system, role, content, model }) =>
-    type === "session"
-      ? [`# ${title}`, ...(system === null ? [] : [`> ${system}`])]
-      : type === "message"
-        ? [`${role}${model === null ? "" : ` (${model})`}: ${content}`]
-        : [],
-  );
-}
-
-async function read(content: string | Buffer): Promise<string[]> {
-  const app = await appOn();
-  await imported(app, content);
-  return shown(app);
-}
-
-const lines = (...values: readonly unknown[]): string =>
-  values.map((value) => `${JSON.stringify(value)}\n`).join("");
 
 it("ChatGPT: custom instructions, the canvas, code, marks of sources and the conversation's model", async () => {
   const assistant = { role: "assistant" };

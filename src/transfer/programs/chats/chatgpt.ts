@@ -54,7 +54,7 @@ function read(record: Fields, skip: SkipMessage): Conversation {
   // Use a Map: ids come from the file, and `__proto__` must be an id like any other.
   const nodes = new Map(Object.entries(mapping).map(([key, node]) => [key, fieldsOf(node)]));
   const twigs = new Map([...nodes].map(([key, node]) => [key, twigOf(node)]));
-  const shown = branchOf(twigs, textOf(record["current_node"]));
+  const shown = branchOf(twigs, textOf(record["current_node"]), skip);
   const model = modelOf(record["default_model_slug"]);
   return {
     ...{ id, title: textOf(record["title"]) },

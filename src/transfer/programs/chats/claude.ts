@@ -63,7 +63,7 @@ function read(record: Fields, skip: SkipMessage, { shared }: Context): Conversat
     system: known || projectText(project["name"], project["prompt_template"]) || null,
     createdAt: timeOf(record["created_at"]),
     lastActiveAt: timeOf(record["updated_at"]),
-    messages: shownOf(values, textOf(record["current_leaf_message_uuid"])).flatMap(
+    messages: shownOf(values, textOf(record["current_leaf_message_uuid"]), skip).flatMap(
       ({ value, number }) => toMessage(value, `${number}`, { skip, model, documents }),
     ),
   };
@@ -75,7 +75,7 @@ interface Numbered {
 }
 
 /** The branch that is shown. Older exports have no parents: all messages are shown then. */
-function shownOf(values: readonly unknown[], leaf: string | null): Numbered[] {
+function shownOf(values: readonly unknown[], leaf: string | null, skip: SkipMessage): Numbered[] {
   const all = values.map((value, index) => ({ value, number: index + 1 }));
   const byId = new Map<string, Numbered>();
   for (const one of all) {
@@ -90,10 +90,7 @@ function shownOf(values: readonly unknown[], leaf: string | null): Numbered[] {
       return [id, { parent: parent as string, children: [], at: timeOf(created_at) }];
     }),
   );
-  const shown = branchOf(twigs, leaf).map((id) => byId.get(id)!);
-  const parents = new Set([...twigs.values()].map(({ parent }) => parent));
-  // Parents that are not in the file must lose nothing: without a fork, every message is shown.
-  return parents.size === all.length ? all : shown;
+  return branchOf(twigs, leaf, skip).map((id) => byId.get(id)!);
 }
 
 const ROLES: ReadonlyMap<unknown, Role> = new Map([

@@ -49,7 +49,7 @@ function read(record: Fields, skip: SkipMessage): Conversation {
     ...{ id, title: textOf(record["title"]), system: null },
     createdAt: timeOf(record["inserted_at"]),
     lastActiveAt: timeOf(record["updated_at"]),
-    messages: branchOf(twigs, textOf(record["current_node"])).flatMap((key) =>
+    messages: branchOf(twigs, textOf(record["current_node"]), skip).flatMap((key) =>
       toMessage(nodes.get(key)!["message"], (reason) =>
         skip(labelOf(key) ?? "without an id", reason),
       ),

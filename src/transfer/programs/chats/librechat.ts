@@ -52,7 +52,9 @@ function read(record: Fields, skip: SkipMessage): Conversation {
     ...{ id, title: textOf(record["title"]), system: system[0] ?? null },
     createdAt: timeOf(record["createdAt"]),
     lastActiveAt: timeOf(record["updatedAt"]),
-    messages: branchOf(twigs, null).flatMap((key) => toMessage(nodes.get(key)!.message, model)),
+    messages: branchOf(twigs, null, skip).flatMap((key) =>
+      toMessage(nodes.get(key)!.message, model),
+    ),
   };
 }
 

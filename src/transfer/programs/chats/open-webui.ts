@@ -59,7 +59,7 @@ function read(record: Fields, skip: SkipMessage): Conversation {
     ...{ id, title: textOf(record["title"], chat["title"]), system: system[0] ?? null },
     createdAt: timeOf(record["created_at"], chat["timestamp"]),
     lastActiveAt: timeOf(record["updated_at"]),
-    messages: branchOf(twigs, textOf(history["currentId"])).flatMap((key) =>
+    messages: branchOf(twigs, textOf(history["currentId"]), skip).flatMap((key) =>
       toMessage(nodes.get(key)!, model, (reason) => skip(labelOf(key) ?? "without an id", reason)),
     ),
   };
