@@ -10,13 +10,31 @@ export interface Running {
   readonly pid: number;
   /** Kill the process with SIGKILL. */
   kill(): Promise<void>;
+  /** The same with SIGTERM. */
+  stop(): Promise<void>;
 }
 
 /** Start a file of bench/servers/ and wait for its address. */
-export async function startServer(file: string, ...args: string[]): Promise<Running> {
+export function startServer(file: string, ...args: string[]): Promise<Running> {
   const path = join(import.meta.dirname, "servers", file);
-  const child = spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  return { url: await address(child), pid: child.pid!, kill: () => kill(child) };
+  return startProgram([process.execPath, path, ...args]);
+}
+
+/** Start a program and wait for its address. */
+export async function startProgram(
+  [file, ...args]: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Running> {
+  const child = spawn(file!, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+  });
+  return {
+    url: await address(child),
+    pid: child.pid!,
+    kill: () => end(child, "SIGKILL"),
+    stop: () => end(child, "SIGTERM"),
+  };
 }
 
 async function address(child: ChildProcess): Promise<string> {
@@ -32,10 +50,10 @@ async function address(child: ChildProcess): Promise<string> {
   throw new Error(`The server did not start: ${output}`);
 }
 
-async function kill(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, "exit");
-  child.kill("SIGKILL");
+  child.kill(signal);
   await exited;
 }
 

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { markdownTable } from "markdown-table";
 import { measureCalls } from "./calls.ts";
 import { measureCleanup } from "./cleanup.ts";
+import { measureFirstAnswer } from "./first-answer.ts";
 import { measureGrowth } from "./growth.ts";
 import { measureMemory, measureStreams } from "./memory.ts";
 import { measurePeers } from "./peers/measure.ts";
@@ -20,6 +21,7 @@ const GROUPS: Record<string, Measurement> = {
   calls: measureCalls,
   peers: measurePeers,
   start: measureStart,
+  "first-answer": measureFirstAnswer,
   rehydration: measureRehydration,
   memory: measureMemory,
   streams: measureStreams,
