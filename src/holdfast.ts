@@ -77,14 +77,14 @@ export function createHoldfast(holdfast: HoldfastOptions = {}): Holdfast {
     isPrompt,
     "a prompt, which is what definePrompt({ … }) returns",
   );
-  promptCatalogue([]).with(own.prompts ?? []);
+  promptCatalogue(() => []).with(own.prompts ?? []);
   checkList(
     "resources",
     own.resources,
     isResource,
     "a resource, which is what defineResource({ … }) returns",
   );
-  resourceCatalogue([]).with(own.resources ?? []);
+  resourceCatalogue(() => []).with(own.resources ?? []);
   return {
     async run(
       transport: "http" | "stdio",
@@ -131,7 +131,7 @@ export async function testClient(
 
 function checkTools(tools: readonly Tool[] = []): void {
   checkList("tools", tools, isTool, "a tool, which is what defineTool({ … }) returns");
-  toolCatalogue([]).with(tools);
+  toolCatalogue(() => []).with(tools);
 }
 
 /** Report a program's mistake where it is made. @throws TypeError */

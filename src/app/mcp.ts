@@ -12,7 +12,7 @@ import { SigningKeys } from "../protocol/signing-keys.ts";
 import { resourceCatalogue, ResourceRegistry } from "../resources/registry.ts";
 import type { Resource } from "../resources/resource.ts";
 import { sessionResources } from "../resources/session-resources.ts";
-import { chatTools } from "../tools/builtin/chat-tool.ts";
+import { BUILT_IN_TASKS, chatTools } from "../tools/builtin/chat-tool.ts";
 import { chatgptTools } from "../tools/builtin/chatgpt-tools.ts";
 import { forkTool } from "../tools/builtin/fork-tool.ts";
 import { historyTools } from "../tools/builtin/history-tools.ts";
@@ -49,7 +49,7 @@ export function buildMcp(
   const { config, clock, storage, metrics, log } = data;
   const states = new RequestStates(new SigningKeys(storage.signingKeys, clock));
   const registry = new ToolRegistry(
-    toolCatalogue([
+    toolCatalogue(() => [
       ...sessionTools(() => storage.maxAgeMs),
       ...beforeChat(),
       ...chatTools(model.models),
@@ -59,16 +59,19 @@ export function buildMcp(
     services,
     states,
     log,
-    { changes: config.tools !== undefined, toolsets: config.toolset, tasks: calls },
+    {
+      ...{ changes: config.tools !== undefined, builtInTasks: BUILT_IN_TASKS },
+      ...{ toolsets: config.toolset, tasks: calls },
+    },
   );
   return {
     info: { name: "holdfast", title: "Holdfast", version: VERSION },
     registry,
     resources: new ResourceRegistry(
-      resourceCatalogue([...sessionResources(services), skillResource]).with(resources),
+      resourceCatalogue(() => [...sessionResources(services), skillResource()]).with(resources),
     ),
     prompts: new PromptRegistry(
-      promptCatalogue(sessionPrompts(services)).with(prompts),
+      promptCatalogue(() => sessionPrompts(services)).with(prompts),
       states,
       services.idempotentCalls,
     ),

@@ -1,5 +1,6 @@
 // Tools, prompts or resources by their key, in order. A catalogue is immutable; a call keeps the one that it began
 // with.
+import { once } from "../lib/once.ts";
 
 /** A definition that clients see in a list. */
 export interface Listed<Wire> {
@@ -20,21 +21,28 @@ export interface Kind<Item> {
   yields?(builtIn: Item): boolean;
 }
 
-export class Catalogue<Item extends Listed<Wire>, Wire = Item["wire"]> {
-  readonly items: readonly Item[];
-  readonly #kind: Kind<Item>;
-  readonly #byKey: ReadonlyMap<unknown, Item>;
-  readonly #builtIn: ReadonlySet<string>;
+interface Content<Item> {
+  byKey: ReadonlyMap<unknown, Item>;
+  /** Keys of the built-in definitions. */
+  builtIn: ReadonlySet<string>;
+}
 
-  private constructor(
-    kind: Kind<Item>,
-    byKey: ReadonlyMap<unknown, Item>,
-    builtIn: ReadonlySet<string>,
-  ) {
+/** Built-in definitions are made at their first use: a server need not have them to start. */
+export class Catalogue<Item extends Listed<Wire>, Wire = Item["wire"]> {
+  /** A user's own definitions, in the order of definition. */
+  readonly own: readonly Item[];
+  readonly #kind: Kind<Item>;
+  readonly #content: () => Content<Item>;
+
+  private constructor(kind: Kind<Item>, own: readonly Item[], content: () => Content<Item>) {
     this.#kind = kind;
-    this.#byKey = byKey;
-    this.#builtIn = builtIn;
-    this.items = [...byKey.values()];
+    this.own = own;
+    this.#content = content;
+  }
+
+  /** All definitions, in the order of definition. */
+  get items(): readonly Item[] {
+    return [...this.#content().byKey.values()];
   }
 
   /** The list that clients get, in the order of definition. */
@@ -44,17 +52,22 @@ export class Catalogue<Item extends Listed<Wire>, Wire = Item["wire"]> {
 
   static of<Item extends Listed<unknown>>(
     kind: Kind<Item>,
-    builtIn: readonly Item[],
+    builtIn: () => readonly Item[],
   ): Catalogue<Item> {
-    const keyed = builtIn.map((item): [string, Item] => [kind.keyOf(item), item]);
-    return new Catalogue<Item>(kind, new Map(keyed), new Set(keyed.map(([key]) => key)));
+    const content = once(() => {
+      const keyed = builtIn().map((item): [string, Item] => [kind.keyOf(item), item]);
+      return { byKey: new Map(keyed), builtIn: new Set(keyed.map(([key]) => key)) };
+    });
+    return new Catalogue<Item>(kind, [], content);
   }
 
   /** Add a user's own definitions. @throws TypeError for a name that is taken */
   with(items: readonly Item[]): Catalogue<Item, Wire> {
+    if (items.length === 0) return this;
     const { label, field, keyOf, isReserved, yields } = this.#kind;
-    const all = new Map(this.#byKey);
-    const builtIn = new Set(this.#builtIn);
+    const { byKey, builtIn: keys } = this.#content();
+    const all = new Map(byKey);
+    const builtIn = new Set(keys);
     for (const item of items) {
       const key = keyOf(item);
       const whose = `${label} ${key}: ${field}:`;
@@ -70,14 +83,15 @@ export class Catalogue<Item extends Listed<Wire>, Wire = Item["wire"]> {
       if (all.has(key)) throw new TypeError(`${whose} two ${label.toLowerCase()}s have it.`);
       all.set(key, item);
     }
-    return new Catalogue(this.#kind, all, builtIn);
+    const content: Content<Item> = { byKey: all, builtIn };
+    return new Catalogue(this.#kind, [...this.own, ...items], () => content);
   }
 
   get(key: unknown): Item | undefined {
-    return this.#byKey.get(key);
+    return this.#content().byKey.get(key);
   }
 
   isBuiltIn(key: string): boolean {
-    return this.#builtIn.has(key);
+    return this.#content().builtIn.has(key);
   }
 }

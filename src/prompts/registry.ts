@@ -16,7 +16,7 @@ import type { Rendered } from "./results.ts";
 
 const PROMPTS: Kind<Prompt> = { label: "Prompt", field: "name", keyOf: ({ name }) => name };
 
-export const promptCatalogue = (builtIn: readonly Prompt[]): Catalogue<Prompt> =>
+export const promptCatalogue = (builtIn: () => readonly Prompt[]): Catalogue<Prompt> =>
   Catalogue.of(PROMPTS, builtIn);
 
 type Asking = Omit<PromptContext, "args">;

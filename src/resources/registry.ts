@@ -26,7 +26,7 @@ const RESOURCES: Kind<Resource> = {
   isReserved: (key) => /^holdfast:/i.test(key),
 };
 
-export const resourceCatalogue = (builtIn: readonly Resource[]): Catalogue<Resource> =>
+export const resourceCatalogue = (builtIn: () => readonly Resource[]): Catalogue<Resource> =>
   Catalogue.of(RESOURCES, builtIn);
 
 export class ResourceRegistry {
@@ -34,18 +34,17 @@ export class ResourceRegistry {
   readonly fixed: Catalogue<Resource>;
   #all: Catalogue<Resource>;
   /** Resources with the user's own first: the built-in lists are long. */
-  #ordered: readonly Resource[];
+  #ordered: readonly Resource[] | undefined;
 
   constructor(fixed: Catalogue<Resource>) {
     this.fixed = this.#all = fixed;
-    this.#ordered = ownFirst(fixed);
   }
 
   /** Replace the resources. Running requests keep the resource that they began with. */
   use(all: Catalogue<Resource>): { changed: boolean } {
     const changed = JSON.stringify(all.wire) !== JSON.stringify(this.#all.wire);
     this.#all = all;
-    this.#ordered = ownFirst(all);
+    this.#ordered = undefined;
     return { changed };
   }
 
@@ -115,6 +114,7 @@ export class ResourceRegistry {
   }
 
   #of(principal: Principal): Resource[] {
+    this.#ordered ??= ownFirst(this.#all);
     return this.#ordered.filter(({ scope }) => may(principal, scope));
   }
 

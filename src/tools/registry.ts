@@ -43,7 +43,7 @@ const TOOLS: Kind<Tool> = {
   yields: ({ toolset }) => toolset === "chatgpt",
 };
 
-export const toolCatalogue = (builtIn: readonly Tool[]): Catalogue<Tool> =>
+export const toolCatalogue = (builtIn: () => readonly Tool[]): Catalogue<Tool> =>
   Catalogue.of(TOOLS, builtIn);
 
 /** A run of a task. */
@@ -58,6 +58,8 @@ export interface RegistryOptions {
   tasks?: TaskCalls | undefined;
   /** True if `use` may be called later: clients are told at the start that the list can change. */
   changes?: boolean;
+  /** Names of the built-in tools whose calls may be tasks, which are known before the tools are made. */
+  builtInTasks?: readonly string[];
   /** The toolsets that `list` shows to callers without a choice of their own. */
   toolsets?: readonly ToolsetName[];
 }
@@ -72,6 +74,7 @@ export class ToolRegistry {
   #all: Catalogue<Tool>;
   #lists: ToolLists;
   readonly #toolsets: readonly ToolsetName[];
+  readonly #builtInTasks: readonly string[];
   readonly #services: SessionServices;
   readonly #states: RequestStates;
   readonly #tasks: TaskCalls | undefined;
@@ -82,10 +85,11 @@ export class ToolRegistry {
     services: SessionServices,
     states: RequestStates,
     log: Logger,
-    { changes = false, toolsets = ["core"], tasks }: RegistryOptions = {},
+    { changes = false, builtInTasks = [], toolsets = ["core"], tasks }: RegistryOptions = {},
   ) {
     this.changes = changes;
     this.#toolsets = toolsets;
+    this.#builtInTasks = builtInTasks;
     this.fixed = this.#all = fixed;
     this.#lists = new ToolLists(fixed);
     this.#services = services;
@@ -155,7 +159,8 @@ export class ToolRegistry {
 
   /** Names of the tools whose calls may be tasks. */
   get taskTools(): readonly string[] {
-    return this.#all.items.filter(({ isTask }) => isTask).map(({ name }) => name);
+    const own = this.#all.own.filter(({ isTask }) => isTask).map(({ name }) => name);
+    return [...this.#builtInTasks, ...own];
   }
 
   /**

@@ -28,12 +28,21 @@ async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
   });
   const states = new RequestStates(new SigningKeys(storage.signingKeys, systemClock));
   const log = createLogger("silent");
-  const noTools = new ToolRegistry(toolCatalogue([]), {} as SessionServices, states, log);
+  const noTools = new ToolRegistry(
+    toolCatalogue(() => []),
+    {} as SessionServices,
+    states,
+    log,
+  );
   const parts: LiveClientOptions = {
     info: { name: "holdfast", title: "Holdfast", version: "0" },
     registry: noTools,
-    resources: new ResourceRegistry(resourceCatalogue([])),
-    prompts: new PromptRegistry(promptCatalogue([]), states, {} as never),
+    resources: new ResourceRegistry(resourceCatalogue(() => [])),
+    prompts: new PromptRegistry(
+      promptCatalogue(() => []),
+      states,
+      {} as never,
+    ),
     subscriptions: storage.subscriptions,
     tasks: new TaskAccess(new Tasks(storage.tasks, new TaskNews(storage.changes)), () => "read"),
     requestLog: new RequestLog({ registry: noTools, metrics: new Metrics(), log }),

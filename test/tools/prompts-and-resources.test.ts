@@ -146,12 +146,12 @@ it("what needs a higher scope is not there for others", async () => {
   const ana = { id: "ana", scope: "read" } as const;
   const { signal } = new AbortController();
   const request = requestInfo(undefined, undefined);
-  const own = new PromptRegistry(promptCatalogue([]).with(prompts), {} as never, {} as never);
+  const own = new PromptRegistry(promptCatalogue(() => []).with(prompts), {} as never, {} as never);
   expect(own.list(ana).map(({ name }) => name)).not.toContain("hidden");
   await expect(
     own.complete("hidden", { name: "a", value: "" }, { principal: ana, given: {} }),
   ).rejects.toThrow(/^Unknown prompt/);
-  const all = new ResourceRegistry(resourceCatalogue([]).with(resources));
+  const all = new ResourceRegistry(resourceCatalogue(() => []).with(resources));
   const { resources: listed } = await all.list(ana, signal);
   expect(listed.map(({ uri }) => uri)).not.toContain("own:hidden");
   const context = { principal: ana, client: undefined, signal, request };

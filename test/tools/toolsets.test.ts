@@ -2,8 +2,15 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
+import { BUILT_IN_TASKS, chatTools } from "../../src/tools/builtin/chat-tool.ts";
+import { chatgptTools } from "../../src/tools/builtin/chatgpt-tools.ts";
+import { forkTool } from "../../src/tools/builtin/fork-tool.ts";
+import { historyTools } from "../../src/tools/builtin/history-tools.ts";
+import { searchTool } from "../../src/tools/builtin/search-tool.ts";
 import { sessionTools } from "../../src/tools/builtin/session-tools.ts";
-import { toolCatalogue } from "../../src/tools/registry.ts";
+import { shareTools } from "../../src/tools/builtin/share-tools.ts";
+import { stateTools } from "../../src/tools/builtin/state-tools.ts";
+import { toolCatalogue, ToolRegistry } from "../../src/tools/registry.ts";
 import { ToolLists } from "../../src/tools/tool-lists.ts";
 import { connect, VERSIONS } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -161,10 +168,28 @@ it("the instructions are five lines, the same in both eras", async () => {
 
 it("states the maximum age that holds when the tools are listed", () => {
   let maxAgeMs = Infinity;
-  const lists = new ToolLists(toolCatalogue(sessionTools(() => maxAgeMs)));
+  const lists = new ToolLists(toolCatalogue(() => sessionTools(() => maxAgeMs)));
   const stated = () =>
     lists.list(["core"], "write").find(({ name }) => name === "session_open")?.description;
   expect(stated()).toContain("Sessions are kept until they are deleted.");
   maxAgeMs = 86_400_000;
   expect(stated()).toContain("has not been used for 1 day");
+});
+
+it("makes the built-in tools at their first use, and knows before which of them may be tasks", () => {
+  let made = false;
+  const catalogue = toolCatalogue(() => {
+    made = true;
+    return [
+      ...[...sessionTools(() => Infinity), ...shareTools(), ...stateTools(), ...historyTools()],
+      ...[searchTool(), ...chatTools(), forkTool(), ...chatgptTools()],
+    ];
+  });
+  const none = {} as never;
+  const options = { builtInTasks: BUILT_IN_TASKS };
+  const registry = new ToolRegistry(catalogue.with([]), none, none, none, options);
+  const known = registry.taskTools;
+  expect(made).toBe(false);
+  const tasks = catalogue.items.filter(({ isTask }) => isTask).map(({ name }) => name);
+  expect(known).toEqual(tasks);
 });

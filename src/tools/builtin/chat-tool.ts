@@ -50,6 +50,9 @@ const manner = (models: readonly string[]) => ({
   request_key: requestKey,
 });
 
+/** Names of the built-in tools whose calls may be tasks. */
+export const BUILT_IN_TASKS = ["chat"];
+
 /** `models` are the names that the server's own endpoint accepts, the default first. */
 export function chatTools(models: readonly string[] = []): Tool[] {
   return [
