@@ -1,6 +1,6 @@
 // Export and import as the command does them, inside the test's own process.
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { onTestFinished } from "vitest";
 import { type App, buildApp } from "../../src/app/app.ts";
 import { asTexts, loadConfig, type Settings } from "../../src/config/config.ts";
@@ -106,3 +106,36 @@ export const sessionFile = (messages: number, head: object = {}, key: object = {
     ...Array.from({ length: messages }, (_, n) => messageLine(n + 1)),
     endLine(1, messages),
   );
+
+/** The questions that came in, in the order of their sessions' use. */
+export const questions = async (app: App): Promise<string[]> =>
+  [...(await exported(app)).matchAll(/"content":"([^"]*)"/g)].map(([, text]) => text!).sort();
+
+/** The files in a new folder. */
+export function folderOf(files: Readonly<Record<string, string | Buffer>>): string {
+  const folder = temporaryFolder();
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  return folder;
+}
+
+/** The questions that come in from these files, and the skipped parts. */
+export async function takenFrom(
+  paths: readonly string[],
+  options: { strict?: boolean } = {},
+): Promise<{ texts: string[]; skipped: string[] }> {
+  const app = await appOn();
+  await using source = await app.transfer.open(paths, {
+    ...{ format: "auto", owner: "local" },
+    ...options,
+  });
+  await Array.fromAsync(
+    app.transfer.import(source.sessions, { ownerOf: () => "local", dryRun: false }),
+  );
+  return {
+    texts: await questions(app),
+    skipped: source.skipped.map((skipped) => `${whereOf(skipped)}: ${skipped.reason}`),
+  };
+}

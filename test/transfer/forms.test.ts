@@ -1,22 +1,23 @@
 // Files as people have them: archives, folders, packed files, UTF-16, several at once, with white space before, cut off.
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import type { App } from "../../src/app/app.ts";
 import { importFiles } from "../../src/cli/sessions/import.ts";
-import { whereOf } from "../../src/transfer/formats/skipped.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { chatGpt, claude, claudeMessage, file, node } from "../support/foreign.ts";
 import { sitting } from "../support/terminal.ts";
-import { appOn, exported, imported, outcomes, sessionFile } from "../support/transfer.ts";
+import {
+  appOn,
+  folderOf,
+  imported,
+  outcomes,
+  questions,
+  sessionFile,
+  takenFrom,
+} from "../support/transfer.ts";
 import { zip } from "../support/zip.ts";
 
 const one = (id: string, text = id): object => claude([claudeMessage("human", text)], { uuid: id });
-
-/** The questions that came in, in the order of their sessions' use. */
-const questions = async (app: App): Promise<string[]> =>
-  [...(await exported(app)).matchAll(/"content":"([^"]*)"/g)].map(([, text]) => text!).sort();
 
 const utf16 = (text: string): Buffer => Buffer.from(text, "utf16le");
 
@@ -50,30 +51,6 @@ it.each<[string, Buffer | string]>([
 });
 
 const REST = { "users.json": '[{"uuid":"u","full_name":"Ana","email_address":"a@example.org"}]' };
-
-/** The files in a new folder. */
-function folderOf(files: Readonly<Record<string, string | Buffer>>): string {
-  const folder = temporaryFolder();
-  for (const [name, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), content);
-  }
-  return folder;
-}
-
-async function takenFrom(
-  paths: readonly string[],
-): Promise<{ texts: string[]; skipped: string[] }> {
-  const app = await appOn();
-  await using source = await app.transfer.open(paths, { format: "auto", owner: "local" });
-  await Array.fromAsync(
-    app.transfer.import(source.sessions, { ownerOf: () => "local", dryRun: false }),
-  );
-  return {
-    texts: await questions(app),
-    skipped: source.skipped.map((skipped) => `${whereOf(skipped)}: ${skipped.reason}`),
-  };
-}
 
 it("a folder and all archives in it come in, and what is none of it is named", async () => {
   const folder = folderOf({

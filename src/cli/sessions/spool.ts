@@ -7,7 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { AppError } from "../../lib/errors.ts";
 import { systemReason, temporaryFolderUnusable } from "../../lib/system-errors.ts";
 
-/** Call `use` with the paths of files and folders. `-` stands for `input`. @throws AppError `start` if one cannot be read */
+/** Call `use` with the paths of files and folders. `-` stands for `input`. @throws AppError `start` if the only one cannot be read */
 export async function withFiles<T>(
   names: readonly string[],
   input: () => NodeJS.ReadableStream,
@@ -18,7 +18,9 @@ export async function withFiles<T>(
   const files: string[] = [];
   for (const name of names)
     files.push(
-      name !== "-" && (await isPermanent(name)) ? name : await copied(name, input, signal, copies),
+      name !== "-" && (await isPermanent(name, names.length === 1))
+        ? name
+        : await copied(name, input, signal, copies),
     );
   return await use(files);
 }
@@ -52,13 +54,14 @@ async function makeFolder(): Promise<string> {
   }
 }
 
-/** False for a pipe, which can be read only once. */
-async function isPermanent(name: string): Promise<boolean> {
+/** False for a pipe, which can be read only once. A missing file among several counts: its reader tells of it. */
+async function isPermanent(name: string, isOnly: boolean): Promise<boolean> {
   try {
     await access(name, constants.R_OK);
     const found = await stat(name);
     return found.isFile() || found.isDirectory();
   } catch (error) {
+    if (!isOnly) return true;
     const reason = systemReason(error) ?? "unknown";
     throw new AppError("start", `${name}: the file cannot be read: ${reason}.`, { cause: error });
   }

@@ -58,7 +58,8 @@ export async function readSource(
   const { foreign, faults } = reading;
   try {
     const { onBytes = () => undefined } = options;
-    for await (const input of inputsOf(paths, onBytes))
+    const keep = (bytes: Bytes): Promise<string> => reading.keep(bytes);
+    for await (const input of inputsOf(paths, { onBytes, keep }))
       await reading.read(input, paths.length > 1 || !input.isNamed);
     const sessions = [...reading.own, ...foreign.sessions];
     // Refuse a file without any readable conversation: it probably has another format.
@@ -124,7 +125,7 @@ class Reading {
       format === "auto"
         ? begun.map(({ value }) => programIn(value)).find(Boolean)
         : PROGRAMS.find(({ name }) => name === format);
-    if (found === undefined && isCompanion(input, begun)) return;
+    if (found === undefined && (input.isGuess || isCompanion(input, begun))) return;
     if (found === undefined) throw unknownFormat(head, begun);
     await this.foreign.read(unwrapped(rest), found, { name: input.name, file });
   }
@@ -135,14 +136,22 @@ class Reading {
     file: string | null,
     packed: Bytes | undefined,
   ): Promise<void> {
-    const plain =
-      packed === undefined ? path : (await this.foreign.spool()).pathOf(`${(this.#unpacked += 1)}`);
-    if (packed !== undefined)
-      await pipeline(Readable.from(packed), createWriteStream(plain, { mode: 0o600, flags: "wx" }));
+    const plain = packed === undefined ? path : await this.#write(packed);
     const { limits, signal } = this.#options;
     const onReplaced = (count: number): void => void (this.replaced += count);
     const watcher = { onReplaced, file, onBytes: () => signal?.throwIfAborted() };
     this.own.push(...(await readHoldfastFile(plain, limits, this.faults, watcher)));
+  }
+
+  /** Unpacks bytes into a temporary file. @returns its path */
+  keep(packed: Bytes): Promise<string> {
+    return this.#write(this.#counted(packed));
+  }
+
+  async #write(bytes: Bytes): Promise<string> {
+    const path = (await this.foreign.spool()).pathOf(`${(this.#unpacked += 1)}`);
+    await pipeline(Readable.from(bytes), createWriteStream(path, { mode: 0o600, flags: "wx" }));
+    return path;
   }
 
   /** @throws AppError `limit`: a small packed file may hold any number of bytes */

@@ -7,11 +7,14 @@ export type Bytes = AsyncIterable<Buffer>;
 
 /** Enough bytes to recognize a kind of file. */
 const HEAD_BYTES = 1_024;
+/** Enough bytes to recognize an encoding. */
+const START_BYTES = 8;
 /** Longest white space at the beginning of a file. */
 const MAX_SPACE_BYTES = 64 * 1024 * 1024;
 
-/** A file, and its beginning: the first bytes behind white space and a byte order mark. */
+/** A file, its first bytes, and those behind white space and a byte order mark. */
 export interface Peeked {
+  start: Buffer;
   head: Buffer;
   all: Bytes;
 }
@@ -29,7 +32,8 @@ export async function peek(bytes: Bytes): Promise<Peeked> {
     space += next.value.length - begun.length;
     head = head.length > 0 ? Buffer.concat([head, next.value]) : begun;
   }
-  return { head, all: rejoined(taken, source) };
+  const start = Buffer.concat(taken.slice(0, START_BYTES)).subarray(0, START_BYTES);
+  return { start, head, all: rejoined(taken, source) };
 }
 
 async function* rejoined(taken: Buffer[], source: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
@@ -59,17 +63,23 @@ export interface Utf8 {
   isPlain: boolean;
 }
 
-/** @throws AppError `invalid` while the bytes are read, when gzip's form is broken */
+/** @throws AppError `invalid` for UTF-32, and while the bytes are read, when gzip's form is broken */
 export async function toUtf8(bytes: Bytes): Promise<Utf8> {
-  const { head, all } = await peek(bytes);
-  const [first = -1, second = -1] = head;
+  const { start, all } = await peek(bytes);
+  const [first = -1, second = -1, third] = start;
+  if (UTF_32.test(start.toString("latin1")))
+    throw new AppError("invalid", "The text is in UTF-32: save it as UTF-8.");
   if (first === 0x1f && second === 0x8b)
     return { bytes: (await toUtf8(gunzipped(all))).bytes, isPlain: false };
-  const encoding = utf16Of(first, second);
+  const encoding = third === 0 && second === 0 ? undefined : utf16Of(first, second);
   return encoding === undefined
     ? { bytes: all, isPlain: true }
     : { bytes: decoded(all, encoding), isPlain: false };
 }
+
+/** A byte order mark, or an ASCII character, in UTF-32. */
+const UTF_32 =
+  /^(?:\u00ff\u00fe\0\0|\0\0\u00fe\u00ff|(?:[\x01-\x7f]\0\0\0){2}|(?:\0\0\0[\x01-\x7f]){2})/;
 
 /** Exports begin with an ASCII character, whose other byte is 0 in UTF-16. */
 function utf16Of(first: number, second: number): "utf-16le" | "utf-16be" | undefined {

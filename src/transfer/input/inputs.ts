@@ -1,12 +1,21 @@
-// The files of an import: what a person names may be a file, a folder, or an archive as it was downloaded.
+// The files of an import: what a person names may be a file, a folder, or an archive as it was downloaded. A file that
+// cannot be used fails when it is opened, so that the others come in.
 import { createReadStream } from "node:fs";
-import { open, readdir, stat } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import type { Entry, ZipFile } from "yauzl";
 import { AppError } from "../../lib/errors.ts";
-import { counted } from "../../lib/text/plural.ts";
 import type { Bytes } from "./bytes.ts";
+import {
+  byName,
+  type Found,
+  filesOf,
+  isForgotten,
+  MAX_FILES,
+  READABLE,
+  tooMany,
+  unreadable,
+} from "./folders.ts";
 
 export interface Input {
   /** Name for people; a path within the folder or archive that was named. */
@@ -15,6 +24,9 @@ export interface Input {
   path: string | undefined;
   /** True for a file that was named, not found in a folder or an archive. */
   isNamed: boolean;
+  /** True for a file whose name tells nothing of its kind. It is left alone unless conversations are in it. */
+  isGuess: boolean;
+  /** @throws AppError `invalid` or `limit` for a file that cannot be used */
   open(): Promise<Opened>;
 }
 
@@ -24,28 +36,22 @@ export interface Opened {
   close(): void;
 }
 
-const CHUNK = 256 * 1024; // bytes
-/** Most files of a folder or an archive. */
-const MAX_FILES = 200_000;
-const MAX_DEPTH = 12;
-/** Endings of files that may hold conversations. */
-const READABLE = /\.(?:jsonl?|ndjson)(?:\.gz)?$/i;
-const ARCHIVE = /\.zip$/i;
-
-interface Found {
-  path: string;
-  name: string;
-  size: number;
-  isNamed: boolean;
+export interface InputOptions {
+  /** Called with the number of bytes read so far, and of all. It may throw to end the reading. */
+  onBytes(done: number, total: number): void;
+  /** Keeps bytes in a temporary file, and returns its path: an archive within an archive is read from there. */
+  keep(bytes: Bytes): Promise<string>;
 }
 
-/**
- * `onBytes` is called with the number of bytes read so far, and of all. It may throw to end the reading.
- * @throws AppError `invalid` for a broken archive, `limit` for too many files
- */
+const CHUNK = 256 * 1024; // bytes
+/** Most archives around a file. */
+const MAX_AROUND = 3;
+const ARCHIVE = /\.zip$/i;
+
+/** @throws AppError `limit` for too many files */
 export async function* inputsOf(
   paths: readonly string[],
-  onBytes: (done: number, total: number) => void,
+  { onBytes, keep }: InputOptions,
 ): AsyncGenerator<Input> {
   const found: Found[] = [];
   for (const path of paths) found.push(...(await filesOf(path)));
@@ -54,10 +60,12 @@ export async function* inputsOf(
   const advance = (count: number): void => onBytes((done += count), total);
   for (const file of found) {
     const before = done;
-    if (await isArchive(file.path)) yield* entriesOf(file, advance);
+    const archive = await archiveOf(file);
+    if (archive instanceof AppError) yield unusable(file, archive);
+    else if (archive) yield* entriesOf(file, { advance, keep, around: 1 });
     else
       yield {
-        ...{ name: file.name, path: file.path, isNamed: file.isNamed },
+        ...{ name: file.name, path: file.path, isNamed: file.isNamed, isGuess: file.isGuess },
         open: () =>
           Promise.resolve(opened(createReadStream(file.path, { highWaterMark: CHUNK }), advance)),
       };
@@ -66,82 +74,103 @@ export async function* inputsOf(
   }
 }
 
-async function filesOf(path: string): Promise<Found[]> {
-  const about = await stat(path);
-  if (!about.isDirectory())
-    return [{ path, name: basename(path), size: about.size, isNamed: true }];
-  const found: Found[] = [];
-  const visit = async (folder: string, depth: number): Promise<void> => {
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const inside = join(folder, entry.name);
-      if (entry.isDirectory() && depth < MAX_DEPTH) await visit(inside, depth + 1);
-      if (!entry.isFile() || !(READABLE.test(entry.name) || ARCHIVE.test(entry.name))) continue;
-      if (found.length >= MAX_FILES) throw tooMany();
-      const name = relative(path, inside);
-      found.push({ path: inside, name, size: (await stat(inside)).size, isNamed: false });
-    }
-  };
-  await visit(path, 0);
-  if (found.length === 0)
-    throw new AppError("invalid", `${path}: the folder holds no .json, .jsonl or .zip file.`);
-  return found.toSorted(byName);
+/** A file that fails with this error when it is opened. */
+const unusable = ({ name, isNamed }: Pick<Found, "name" | "isNamed">, error: unknown): Input => ({
+  ...{ name, path: undefined, isNamed, isGuess: false },
+  open: () => Promise.reject(error),
+});
+
+/** ZIP's marks: of an archive, and of an empty one. */
+const ZIP: readonly string[] = ["PK\u0003\u0004", "PK\u0005\u0006"];
+
+/** True for an archive. An error for a file that cannot be read. */
+async function archiveOf({ path, fault }: Found): Promise<boolean | AppError> {
+  if (fault !== undefined) return fault;
+  try {
+    await using handle = await open(path, "r");
+    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    return ZIP.includes(buffer.toString("latin1"));
+  } catch (error) {
+    return unreadable(error);
+  }
 }
 
-/** Files of a folder or an archive in order; a list of projects comes before the conversations in them. */
-const byName = (a: { name: string }, b: { name: string }): number =>
-  Number(isProjects(b.name)) - Number(isProjects(a.name)) ||
-  a.name.localeCompare(b.name, "en", { numeric: true });
-
-const isProjects = (name: string): boolean => /(?:^|\/)projects(?:\.json$|\/)/.test(name);
-
-/** ZIP's mark. */
-const ZIP = Buffer.from("PK\u0003\u0004", "latin1");
-
-async function isArchive(path: string): Promise<boolean> {
-  const handle = await open(path, "r");
-  try {
-    const { buffer } = await handle.read(Buffer.alloc(ZIP.length), 0, ZIP.length, 0);
-    return buffer.equals(ZIP);
-  } finally {
-    await handle.close();
-  }
+interface Around {
+  advance(count: number): void;
+  keep: InputOptions["keep"];
+  /** Number of archives around the entries. */
+  around: number;
 }
 
 async function* entriesOf(
-  { path, name, isNamed }: Found,
-  advance: (count: number) => void,
+  file: Pick<Found, "path" | "name" | "isNamed">,
+  { advance, keep, around }: Around,
 ): AsyncGenerator<Input> {
-  const archive = await openArchive(path);
+  let archive: ZipFile | undefined;
   try {
-    for (const entry of await readableEntries(archive)) {
-      // Count packed bytes, of which the progress is told.
-      const rate = entry.compressedSize / Math.max(1, entry.uncompressedSize);
-      const take = (count: number): void => advance(Math.floor(count * rate));
-      yield {
-        ...{
-          name: `${name}/${entry.fileName}`,
-          path: undefined,
-          isNamed: isNamed && archive.entryCount === 1,
-        },
-        open: async () => opened(await streamOf(archive, entry), take, damaged),
+    let entries: Entry[];
+    try {
+      archive = await openArchive(file.path);
+      entries = await readableEntries(archive, file.isNamed);
+    } catch (error) {
+      yield unusable(file, error);
+      return;
+    }
+    const isNamed = file.isNamed && archive.entryCount === 1;
+    for (const entry of entries) {
+      const open = openEntry(archive, entry, advance);
+      const input = {
+        ...{ name: `${file.name}/${entry.fileName}`, path: undefined, isNamed, isGuess: false },
+        open,
       };
+      if (ARCHIVE.test(entry.fileName)) yield* within(input, { advance, keep, around: around + 1 });
+      else yield input;
     }
   } finally {
-    archive.close();
+    archive?.close();
   }
 }
 
-async function readableEntries(archive: ZipFile): Promise<Entry[]> {
+/** The files in an archive within an archive. */
+async function* within(input: Input, { keep, around }: Around): AsyncGenerator<Input> {
+  let path: string;
+  try {
+    if (around > MAX_AROUND)
+      throw new AppError("invalid", "It lies within too many archives: unpack the outer ones.");
+    const { bytes, close } = await input.open();
+    path = await keep(bytes).finally(close);
+  } catch (error) {
+    yield unusable(input, error);
+    return;
+  }
+  // Its bytes count already.
+  yield* entriesOf({ ...input, path }, { advance: () => undefined, keep, around });
+}
+
+const openEntry =
+  (archive: ZipFile, entry: Entry, advance: (count: number) => void) =>
+  async (): Promise<Opened> => {
+    // Count packed bytes, of which the progress is told.
+    const rate = entry.compressedSize / Math.max(1, entry.uncompressedSize);
+    const take = (count: number): void => advance(Math.floor(count * rate));
+    return opened(await streamOf(archive, entry), take, damaged);
+  };
+
+/** @throws AppError `invalid` for a named archive without any readable file */
+async function readableEntries(archive: ZipFile, isNamed: boolean): Promise<Entry[]> {
   if (archive.entryCount > MAX_FILES) throw tooMany();
   const found: Entry[] = [];
   try {
     for await (const entry of archive.eachEntry())
-      if (READABLE.test(entry.fileName) && !/(?:^|\/)(?:__MACOSX\/|\._)/.test(entry.fileName))
+      if (
+        (READABLE.test(entry.fileName) || ARCHIVE.test(entry.fileName)) &&
+        !isForgotten(entry.fileName)
+      )
         found.push(entry);
   } catch (error) {
     throw damaged(error);
   }
-  if (found.length > 0) return found.toSorted((a, b) => byName(named(a), named(b)));
+  if (found.length > 0 || !isNamed) return found.toSorted((a, b) => byName(named(a), named(b)));
   throw new AppError("invalid", "The archive holds no .json or .jsonl file.", {
     hint: "Google's Takeout writes JSON when it is chosen under “My Activity”.",
   });
@@ -172,7 +201,7 @@ async function streamOf(archive: ZipFile, entry: Entry): Promise<Readable> {
 const opened = (
   stream: Readable,
   take: (count: number) => void,
-  onError: (error: unknown) => unknown = (error) => error,
+  onError: (error: unknown) => unknown = unreadable,
 ): Opened => ({
   bytes: watched(repaired(stream, onError), take),
   close: () => void stream.destroy(),
@@ -200,6 +229,3 @@ const damaged = (cause: unknown): AppError =>
   cause instanceof AppError
     ? cause
     : new AppError("invalid", "The archive is damaged or cut off.", { cause });
-
-const tooMany = (): AppError =>
-  new AppError("limit", `There are more than ${counted(MAX_FILES, "file")} to import.`);

@@ -7,11 +7,11 @@ const BYTES: readonly (readonly [mark: string, title: string])[] = [
   ["\u00ff\u00d8\u00ff", "a picture"],
   ["GIF8", "a picture"],
   ["RIFF", "a picture or a sound"],
-  ["7z\u00bc\u00af", "a 7z archive"],
-  ["Rar!", "a RAR archive"],
-  ["\u00fd7zXZ", "an archive packed by xz"],
-  ["(\u00b5/\u00fd", "an archive packed by zstd"],
-  ["BZh", "an archive packed by bzip2"],
+  ["7z\u00bc\u00af", "a 7z archive, which must be unpacked first"],
+  ["Rar!", "a RAR archive, which must be unpacked first"],
+  ["\u00fd7zXZ", "an archive packed by xz, which must be unpacked first"],
+  ["(\u00b5/\u00fd", "an archive packed by zstd, which must be unpacked first"],
+  ["BZh", "an archive packed by bzip2, which must be unpacked first"],
   ["PK", "an archive"],
   ["\u007fELF", "a program"],
 ];
@@ -20,7 +20,7 @@ const TEXTS: readonly (readonly [form: RegExp, title: string])[] = [
   [/^<(?:!doctype|html|!--|head|body)/i, "a web page"],
   [/^<\?xml/i, "an XML document"],
   [/^\{\\rtf/, "a document of a word processor"],
-  [/^[^\0]{257}ustar/s, "a tar archive"],
+  [/^.{257}ustar/s, "a tar archive, which must be unpacked first"],
   [/^(?:#{1,6} |---\r?\n|\*\*)/, "a Markdown document"],
 ];
 
