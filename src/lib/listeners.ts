@@ -1,16 +1,21 @@
-// Those who want to know that something happened, and look for themselves what.
+// Those who want to know that something happened.
 
-export class Listeners {
-  readonly #all = new Set<{ listener: () => void }>();
+export class Listeners<Told extends unknown[] = []> {
+  /** One listener may be there more than once. */
+  readonly #all = new Set<{ listener: (...told: Told) => void }>();
 
   /** Calls `listener` each time, until it is disposed of. */
-  readonly watch = (listener: () => void): Disposable => {
+  readonly watch = (listener: (...told: Told) => void): Disposable => {
     const entry = { listener };
     this.#all.add(entry);
     return { [Symbol.dispose]: () => void this.#all.delete(entry) };
   };
 
-  tell(): void {
-    for (const { listener } of this.#all) listener();
+  get isEmpty(): boolean {
+    return this.#all.size === 0;
+  }
+
+  tell(...told: Told): void {
+    for (const { listener } of this.#all) listener(...told);
   }
 }

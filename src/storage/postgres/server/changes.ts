@@ -2,6 +2,7 @@
 // tables say what is there. It is sent after the commit and not within: PostgreSQL commits transactions that notify one after
 // the other.
 import type pg from "pg";
+import { Listeners } from "../../../lib/listeners.ts";
 import { ANYTHING, type Changed, type Changes, type Subject } from "../../../updates/changes.ts";
 
 const CHANNEL = "holdfast";
@@ -15,8 +16,6 @@ const ECHO_MS = 5_000;
 /** After a failure until the next attempt. */
 const RETRY_MS = 2_000;
 
-type Listener = (changed: Changed) => void;
-
 const keyOf = ({ kind, id }: Subject): string => `${kind} ${id}`;
 
 export class Notifications implements Changes {
@@ -24,7 +23,7 @@ export class Notifications implements Changes {
   readonly #send: (text: string) => Promise<unknown>;
   /** Tells this process's own notifications from others'. */
   readonly #sender: string;
-  readonly #listeners = new Set<{ listener: Listener }>();
+  readonly #listeners = new Listeners<[changed: Changed]>();
   readonly #pending = new Set<string>();
   #gathering: NodeJS.Timeout | undefined;
   #client: pg.Client | undefined;
@@ -57,10 +56,8 @@ export class Notifications implements Changes {
     return this.#lagMs;
   }
 
-  watch(listener: Listener): Disposable {
-    const entry = { listener };
-    this.#listeners.add(entry);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(entry) };
+  get watch(): Changes["watch"] {
+    return this.#listeners.watch;
   }
 
   /** To be called after a commit. */
@@ -71,7 +68,7 @@ export class Notifications implements Changes {
 
   /** Wakes this process's own watchers, after a commit that ends what a dead process has left. */
   report(changed: Changed = ANYTHING): void {
-    for (const { listener } of this.#listeners) listener(changed);
+    this.#listeners.tell(changed);
   }
 
   /** Sends what is pending. */

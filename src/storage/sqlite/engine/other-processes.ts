@@ -1,15 +1,14 @@
 // Changes by other processes in SQLite. The data version tells that something was committed, and not what: one timer a
 // process asks it for all watchers.
+import { Listeners } from "../../../lib/listeners.ts";
 import { ANYTHING, type Changed, type Changes } from "../../../updates/changes.ts";
 import type { DataVersion } from "./row-cache.ts";
 
 const INTERVAL_MS = 200;
 
-type Listener = (changed: Changed) => void;
-
 export class OtherProcesses implements Changes {
   readonly #version: DataVersion;
-  readonly #listeners = new Set<{ listener: Listener }>();
+  readonly #listeners = new Listeners<[changed: Changed]>();
   #seen: unknown;
   #timer: NodeJS.Timeout | undefined;
 
@@ -17,24 +16,23 @@ export class OtherProcesses implements Changes {
     this.#version = version;
   }
 
-  watch(listener: Listener): Disposable {
+  watch(listener: (changed: Changed) => void): Disposable {
     if (this.#timer === undefined) {
       this.#seen = this.#version.latest();
       this.#timer = setInterval(() => this.#look(), INTERVAL_MS).unref();
     }
-    const entry = { listener };
-    this.#listeners.add(entry);
+    const watch = this.#listeners.watch(listener);
     return {
       [Symbol.dispose]: () => {
-        this.#listeners.delete(entry);
-        if (this.#listeners.size === 0) this.close();
+        watch[Symbol.dispose]();
+        if (this.#listeners.isEmpty) this.close();
       },
     };
   }
 
   /** Wakes the watchers, after a commit that ends what a dead process has left. */
   report(): void {
-    for (const { listener } of this.#listeners) listener(ANYTHING);
+    this.#listeners.tell(ANYTHING);
   }
 
   close(): void {
