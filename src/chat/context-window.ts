@@ -5,7 +5,6 @@ import type { Ask, Question } from "./ask.ts";
 import type { Message } from "./message.ts";
 import type { ModelRequest } from "./model.ts";
 import type { HistoryStore, Summary } from "./store.ts";
-import { withoutThoughts } from "./thoughts.ts";
 import { MESSAGE_TOKENS, MessageTokens, mostTokens, type Tokenizer } from "./tokens.ts";
 
 /** Room for an answer without a requested bound; never more than a quarter of the window. */
@@ -196,8 +195,7 @@ export function conversationOf(
       : [{ role: "system" as const, content: introduced(summary) }]),
     ...newest.toReversed().map(({ message: { role, content } }) => ({
       role,
-      // Earlier versions stored thoughts, and other programs' files may hold some.
-      content: role === "assistant" ? withoutThoughts(content) || content : content,
+      content,
     })),
     { role: "user", content: prompt },
   ];

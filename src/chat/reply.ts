@@ -2,7 +2,6 @@
 import { shortened, storable } from "../lib/text/text.ts";
 import { storableModel } from "./ask.ts";
 import type { ModelReply } from "./model.ts";
-import { withoutThoughts } from "./thoughts.ts";
 
 const CUT = "\n\n… (cut: the answer is longer than the setting max-message allows)";
 
@@ -19,8 +18,7 @@ const noteOn = (reason: string): string => `\n\n… (${NOTES[reason] ?? `cut: ${
 const MAX_TOKENS = 1_000_000_000;
 
 /**
- * Leaves out thoughts, replaces characters that cannot be stored, cuts long text, drops implausible counts, and notes why an
- * answer ended early.
+ * Replaces characters that cannot be stored, cuts long text, drops implausible counts, and notes why an answer ended early.
  */
 export const storableReply = (reply: ModelReply, maxBytes: number): ModelReply => ({
   text: noted(reply, maxBytes),
@@ -35,7 +33,7 @@ const tokenCount = (count: number | undefined): number | undefined =>
 
 function noted({ text, finishReason }: ModelReply, maxBytes: number): string {
   const note = finishReason === undefined ? "" : noteOn(finishReason);
-  const answer = storable(withoutThoughts(text));
+  const answer = storable(text);
   const short = shortened(answer, maxBytes - Buffer.byteLength(note), CUT);
   return short + (short.endsWith(CUT) ? "" : note);
 }

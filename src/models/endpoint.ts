@@ -3,7 +3,7 @@
 import type { LanguageModel } from "ai";
 import { z } from "zod";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "../chat/model.ts";
-import { hasThoughts, MAX_TAG, withoutThoughts } from "../chat/thoughts.ts";
+import { AnswerText } from "../chat/thoughts.ts";
 import { AppError } from "../lib/errors.ts";
 import { similarTo } from "../lib/text/similar.ts";
 import { modelFailure } from "./failure.ts";
@@ -163,8 +163,6 @@ type Part =
       totalUsage: { inputTokens?: number | undefined; outputTokens?: number | undefined };
     };
 
-/** Growth in characters between two looks at an answer with thoughts. */
-const LOOK_AGAIN = 200;
 /** Longest answer in characters: far above any setting, and a bound for a stream that never ends. */
 const MAX_ANSWER = 16_000_000;
 
@@ -173,26 +171,22 @@ async function collect(
   model: string,
   { onText, onActivity }: ModelRequest,
 ): Promise<ModelReply> {
-  let text = "";
-  let [hasTag, shown] = [false, -LOOK_AGAIN];
+  const text = new AnswerText();
+  let length = 0;
   let end: Extract<Part, { type: "finish" }> | undefined;
   for await (const part of stream as AsyncIterable<Part>) {
     onActivity?.();
     if (part.type === "error") throw part.error;
     if (part.type === "finish") end = part;
     if (part.type !== "text-delta") continue;
-    text += part.text;
-    if (text.length > MAX_ANSWER) throw new Error("The answer does not end.");
-    // Thoughts are looked for once there is a tag, and then now and then.
-    hasTag ||= hasThoughts(text.slice(-part.text.length - MAX_TAG));
-    if (hasTag && text.length < shown + LOOK_AGAIN) continue;
-    if (hasTag) shown = text.length;
-    const own = hasTag ? withoutThoughts(text) : text;
-    if (own !== "") onText?.(own);
+    length += part.text.length;
+    if (length > MAX_ANSWER) throw new Error("The answer does not end.");
+    text.push(part.text);
+    if (text.soFar !== "") onText?.(text.soFar);
   }
   // Refuse a stream that just stops, or stops without text: it is no answer.
   if (end === undefined || end.finishReason === "error") throw new Error("The answer broke off.");
-  const answer = withoutThoughts(text);
+  const answer = text.end();
   const finishReason = reasonOf(end);
   if (answer.trim() === "") {
     const why = finishReason ?? end.finishReason;

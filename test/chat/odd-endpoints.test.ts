@@ -58,8 +58,10 @@ describe.each(wires)("an answer in the form of %s", (name, wire) => {
     expect(transcript(folder)[1]).toBe("2 assistant complete Ahoy");
   });
 
-  it("may speak of tags in code", async () => {
-    const text = "Write `<think>` and then\n```\n<think>x</think>\n```";
+  it.each([
+    ["in code", "Write `<think>` and then\n```\n<think>x</think>\n```"],
+    ["in a sentence", "Wrap it in <thinking> tags, then close with </thinking> and go on."],
+  ])("may speak of tags %s", async (_, text) => {
     expect(await ask(wire, says(text))).toMatchObject({ says: text });
   });
 
