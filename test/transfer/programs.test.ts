@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { whereOf } from "../../src/transfer/formats/skipped.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { chatGpt, claude, claudeMessage, file, node } from "../support/foreign.ts";
 import { lines, linesIn, read, shown } from "../support/shown.ts";
@@ -120,11 +121,25 @@ it("Claude: the branch that is shown, artifacts, created files, voice notes and 
   ]);
 });
 
-it("thoughts in the text of an answer are left out, and an answer of thoughts alone, too", async () => {
-  const messages = ["<think>hm</think>Ahoy", "<think>hm"].map((text) =>
-    claudeMessage("assistant", text),
+it("thoughts in the text of an answer are left out where the program keeps them there", async () => {
+  const texts = ["<think>hm</think>Ahoy", "Wrap it in <thinking> tags.", "<think>hm"];
+  const messages = texts.map((content) => ({ role: "assistant", content }));
+  const app = await appOn();
+  const path = join(temporaryFolder(), "chat.json");
+  writeFileSync(path, file({ id: "1", title: "Port", chat: { messages } }));
+  await using source = await app.transfer.open([path], { format: "auto", owner: "local" });
+  await Array.fromAsync(
+    app.transfer.import(source.sessions, { ownerOf: () => "local", dryRun: false }),
   );
-  expect(await read(file(claude(messages)))).toEqual(["# Reef", "assistant: Ahoy"]);
+  expect(await shown(app)).toEqual(["# Port", "assistant: Ahoy", `assistant: ${texts[1]}`]);
+  expect(source.skipped.map(whereOf)).toEqual(["conversation 1: message 3"]);
+});
+
+it("tags of thoughts are text where the program keeps thoughts apart", async () => {
+  const texts = ["<think> opens the thoughts of a model.", "<think>hm</think>Ahoy"];
+  const messages = texts.map((text) => claudeMessage("assistant", text));
+  const expected = ["# Reef", ...texts.map((text) => `assistant: ${text}`)];
+  expect(await read(file(claude(messages)))).toEqual(expected);
 });
 
 it("Claude: artifacts in the text of older exports", async () => {

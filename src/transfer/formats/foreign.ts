@@ -10,7 +10,7 @@ import { type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts
 import type { OnReplaced, Records } from "../input/records.ts";
 import { Pace } from "../pace.ts";
 import { labelOf } from "../programs/fields.ts";
-import type { Conversation, Message, Named, Program } from "../programs/program.ts";
+import type { Conversation, Named, Program } from "../programs/program.ts";
 import type { Content } from "../store.ts";
 import { contentsOf } from "./holdfast-file.ts";
 import { endOf, toLine } from "./jsonl.ts";
@@ -69,7 +69,7 @@ export class ForeignConversations {
       const { number, id, title } = found;
       const where = { number, file, id: labelOf(id), title: labelOf(title) };
       try {
-        await this.#add(found, program.name, where);
+        await this.#add(found, program, where);
       } catch (error) {
         if (!(error instanceof AppError) || !["invalid", "limit"].includes(error.code)) throw error;
         this.#skip(where, error.message);
@@ -102,13 +102,13 @@ export class ForeignConversations {
     this.skipped.push({ ...where, reason, ...(isRepeated && { isRepeated }) });
   }
 
-  async #add(found: Conversation, source: string, where: Taken["where"]): Promise<void> {
-    const conversation = { ...found, messages: found.messages.flatMap(spoken) };
+  async #add(found: Conversation, program: Program, where: Taken["where"]): Promise<void> {
+    const conversation = program.hasThoughtsInText ? this.#spoken(found, where) : found;
     if (conversation.messages.length === 0) {
       this.empty += 1;
       return;
     }
-    const incoming = this.#converted(conversation, source, await this.spool());
+    const incoming = this.#converted(conversation, program.name, await this.spool());
     const { id } = incoming.header;
     const other = this.#taken.get(id);
     const isNewer = other === undefined || isLater(incoming, other.incoming);
@@ -118,6 +118,18 @@ export class ForeignConversations {
       this.#skip(left, `its id is that of ${place}, which is kept`, { isRepeated: true });
     }
     if (isNewer) this.#taken.set(id, { incoming, where });
+  }
+
+  /** The conversation without thoughts, which the program keeps in the text of answers. */
+  #spoken(conversation: Conversation, where: Taken["where"]): Conversation {
+    const messages = conversation.messages.flatMap((message, index) => {
+      if (message.role !== "assistant") return [message];
+      const content = withoutThoughts(message.content);
+      if (content.trim() !== "") return [{ ...message, content }];
+      this.#skip(where, "holds thoughts only", { message: `${index + 1}` });
+      return [];
+    });
+    return { ...conversation, messages };
   }
 
   /** @throws AppError `invalid` or `limit`, naming the message */
@@ -154,13 +166,6 @@ export class ForeignConversations {
       open: () => contentsOf(spool.path, limits, place),
     };
   }
-}
-
-/** A message without thoughts, which some programs keep in the text of an answer. */
-function spoken(message: Message): Message[] {
-  if (message.role !== "assistant") return [message];
-  const content = withoutThoughts(message.content);
-  return content.trim() === "" ? [] : [{ ...message, content }];
 }
 
 /** Merged exports may hold a conversation several times: the one that was used last has the most messages. */

@@ -49,6 +49,8 @@ export interface Program {
   name: Exclude<Format, "auto" | "holdfast">;
   /** Name of the file for people: `conversations.json of ChatGPT`. */
   title: string;
+  /** True for a program that keeps thoughts in the text of answers, with a model's own tags. */
+  hasThoughtsInText?: boolean;
   /** True for a record that this program has written. */
   wrote(record: Fields): boolean;
   conversations(

@@ -25,6 +25,7 @@ import { filesText } from "../texts.ts";
 export const libreChat: Program = {
   name: "librechat",
   title: "export of LibreChat",
+  hasThoughtsInText: true,
   wrote: (record) =>
     "conversationId" in record &&
     (Array.isArray(record["messages"]) || Array.isArray(record["messagesTree"])),

@@ -16,6 +16,7 @@ import { type Context, type Conversation, type Message, nameOf, type Program } f
 export const lobeChat: Program = {
   name: "lobechat",
   title: "export of LobeChat",
+  hasThoughtsInText: true,
   wrote: (record) =>
     ["exportType", "mode"].some((key) => typeof record[key] === "string") &&
     Array.isArray(tablesOf(record)["messages"]),

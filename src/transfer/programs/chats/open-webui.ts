@@ -25,6 +25,7 @@ import { fileText } from "../texts.ts";
 export const openWebUi: Program = {
   name: "open-webui",
   title: "export of Open WebUI",
+  hasThoughtsInText: true,
   wrote: (record) =>
     isFields(historyOf(record)["messages"]) ||
     (isFields(record["chat"]) && Array.isArray(record["chat"]["messages"])),
