@@ -22,6 +22,7 @@ import { serveWithKeys, speak } from "../support/people.ts";
 import { signedIn } from "../support/plain-browser.ts";
 import { PROGRAM } from "../support/process.ts";
 import { SECRET } from "../support/shared-session.ts";
+import { ID, sessionFile } from "../support/transfer.ts";
 
 describe("the account", () => {
   it("lists where its principal has signed in, and ends all but this browser", async () => {
@@ -236,6 +237,20 @@ describe("a file that is sent", () => {
     await expect.poll(() => uploads(server)).toEqual([]);
     expect(await shown(ana)).toContain("Stopped.");
     expect((await ana.browser.get(page)).status).toBe(404);
+  });
+
+  it("is not imported with the rights of a key that was revoked", async () => {
+    const server = await serveWithKeys();
+    const [first, again] = [await signedIn(server, "ana"), await signedIn(server, "ana")];
+    await first.browser.upload(sessionFile(2, { name: null }));
+    const shown = async (): Promise<string> => (await again.browser.get("/console/import")).text();
+    await expect.poll(shown).toMatch(/Would import 1 session [^]*>Import</);
+    const [oldest] = (await server.app.keys.list()).filter(({ principal }) => principal === "ana");
+    await server.app.keys.revoke(oldest!.id);
+    await again.browser.send("/console/import", "/console/import/start");
+    await expect.poll(shown).toContain("credentials that began this task have ended");
+    expect((await again.browser.get(`/console/sessions/${ID}`)).status).toBe(404);
+    await expect.poll(() => uploads(server)).toEqual([]);
   });
 
   it("goes into no folder that others can use", async () => {

@@ -92,7 +92,7 @@ describe.each(Object.keys(ENGINES))("on %s an import in the console", (engine) =
     return { place, start, folder, uploads: () => names(folder()), server: await start() };
   };
 
-  it("goes on after a kill in its middle and one while it asks, to one outcome, and its file goes", async () => {
+  it("goes on after kills and a stop, while it asks and in its middle, to one outcome, and its file goes", async () => {
     const { place, start, uploads, server: first } = await started();
     const sessions = 1_000;
     await browserAt(first.url).upload(exportOf(sessions));
@@ -113,8 +113,10 @@ describe.each(Object.keys(ENGINES))("on %s an import in the console", (engine) =
     expect((await place.rows("SELECT id FROM sessions")).length).toBeLessThan(sessions);
     expect(uploads()[0]).toBe(task!["id"]);
     const third = await start();
+    expect(await third.stop()).toBe(0);
+    const fourth = await start();
     const outcome = `Imported ${sessions} sessions (${sessions * MESSAGES} messages).`;
-    await expect.poll(() => page(third), SOON).toContain(outcome);
+    await expect.poll(() => page(fourth), SOON).toContain(outcome);
     await expect.poll(uploads, SOON).toEqual([]);
     const [ended, ...others] = await tasksIn(place);
     expect(others).toEqual([]);
