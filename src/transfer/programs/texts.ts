@@ -8,7 +8,8 @@ export const documentText = (name: string, content: string, language = ""): stri
 export const fileText = (name: string | null, kind = "file"): string =>
   name === null ? `[${kind}]` : `[${kind}: ${name.replace(/\s+/g, " ")}]`;
 
-/** The names of files, each once: programs list a file twice. */
-export const filesText = (names: readonly (string | null)[]): string[] => [
+/** The names of files, each once: programs list a file twice. `pictures`: the number of pictures, with or without a name. */
+export const filesText = (names: readonly (string | null)[], pictures = 0): string[] => [
   ...new Set(names.map((name) => fileText(name))),
+  ...Array<string>(Math.max(0, pictures - names.length)).fill(fileText(null, "image")),
 ];

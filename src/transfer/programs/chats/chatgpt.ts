@@ -1,9 +1,10 @@
 // ChatGPT's conversations.json: a tree of messages for each conversation. The import takes the branch that was shown
-// last, the custom instructions as the system prompt, documents of the canvas, and names of files. It leaves out pictures,
-// sound, hidden messages and calls of tools.
+// last, the custom instructions as the system prompt, documents of the canvas, code with its output, and names of files. It
+// leaves out pictures, sound, hidden messages, calls of other tools, and what tools say to the model.
 import type { Role } from "../../../chat/message.ts";
 import { fenced } from "../../../lib/text/fence.ts";
 import { branchOf } from "../branch.ts";
+import { Documents, type Edit, replacing } from "../documents.ts";
 import {
   type Fields,
   fieldsOf,
@@ -23,7 +24,7 @@ import {
   type SkipMessage,
   unreadable,
 } from "../program.ts";
-import { documentText, fileText } from "../texts.ts";
+import { filesText } from "../texts.ts";
 import { withoutMarks } from "./chatgpt-marks.ts";
 
 const ROLES: ReadonlyMap<unknown, Role> = new Map([
@@ -56,6 +57,7 @@ function read(record: Fields, skip: SkipMessage): Conversation {
   const twigs = new Map([...nodes].map(([key, node]) => [key, twigOf(node)]));
   const shown = branchOf(twigs, textOf(record["current_node"]), skip);
   const model = modelOf(record["default_model_slug"]);
+  const documents = new Documents();
   return {
     ...{ id, title: textOf(record["title"]) },
     system: instructionsIn([...nodes.values()]),
@@ -63,9 +65,11 @@ function read(record: Fields, skip: SkipMessage): Conversation {
     lastActiveAt: timeOf(record["update_time"]),
     messages: shown.flatMap((key) => {
       const { message } = nodes.get(key)!;
-      const skipped = (reason: string): void => skip(labelOf(key) ?? "without an id", reason);
       if (message === null || message === undefined) return [];
-      return toMessage(fieldsOf(message), skipped, model);
+      return toMessage(fieldsOf(message), {
+        ...{ model, documents },
+        skip: (reason) => skip(labelOf(key) ?? "without an id", reason),
+      });
     }),
   };
 }
@@ -76,15 +80,19 @@ const twigOf = ({ parent, children, message }: Fields) => ({
   at: timeOf(fieldsOf(message)["create_time"]),
 });
 
-function toMessage(
-  message: Fields,
-  skip: (reason: string) => void,
-  defaultModel: string | null,
-): Message[] {
-  const { author, recipient } = message;
+interface Reading {
+  skip: (reason: string) => void;
+  model: string | null;
+  documents: Documents;
+}
+
+function toMessage(message: Fields, { skip, model, documents }: Reading): Message[] {
+  const { author } = message;
   const content = contentOf(message["content"]);
   const metadata = fieldsOf(message["metadata"]);
-  const isHidden = metadata["is_visually_hidden_from_conversation"] === true;
+  const isHidden =
+    metadata["is_visually_hidden_from_conversation"] === true ||
+    metadata["is_user_system_message"] === true; // it stands for custom instructions
   if (isHidden || HIDDEN.has(content?.["content_type"])) return [];
   if (content === undefined) {
     skip("its content is of an unknown form");
@@ -92,10 +100,14 @@ function toMessage(
   }
   const name = fieldsOf(author)["role"];
   const role = ROLES.get(name);
-  const text =
-    role === "assistant" && typeof recipient === "string" && recipient !== "all"
-      ? callText(recipient, content)
-      : shownText(content, metadata, role);
+  const recipient = textOf(message["recipient"]) ?? "all";
+  const texts =
+    role === "tool"
+      ? outputOf(content, metadata)
+      : role === "assistant" && recipient !== "all"
+        ? calledIn(recipient, content, documents)
+        : shownIn(content, metadata, role);
+  const text = texts.join("\n\n");
   if (text.trim() === "") return [];
   if (role === undefined) {
     const known = labelOf(name);
@@ -105,7 +117,7 @@ function toMessage(
   return [
     {
       ...{ role, content: text, createdAt: timeOf(message["create_time"]) },
-      model: role === "assistant" ? (modelOf(metadata["model_slug"]) ?? defaultModel) : null,
+      model: role === "assistant" ? (modelOf(metadata["model_slug"]) ?? model) : null,
     },
   ];
 }
@@ -116,42 +128,73 @@ function contentOf(content: unknown): Fields | undefined {
   return isFields(content) ? content : content === null || content === undefined ? {} : undefined;
 }
 
-function shownText(content: Fields, metadata: Fields, role: Role | undefined): string {
-  const { parts, text, result } = content;
-  const all = typeof parts === "string" ? [parts] : Array.isArray(parts) ? parts : [text, result];
+function partsOf({ parts, text, result }: Fields): readonly unknown[] {
+  if (typeof parts === "string") return [parts];
+  return Array.isArray(parts) ? (parts as unknown[]) : [text, result];
+}
+
+const isPicture = (part: unknown): boolean =>
+  String(fieldsOf(part)["content_type"]).startsWith("image_asset");
+
+function shownIn(content: Fields, metadata: Fields, role: Role | undefined): string[] {
+  const parts = partsOf(content);
   const marks = listOf(metadata["content_references"]);
-  const texts = (all as unknown[])
+  const texts = parts
     .map((part) => (typeof part === "string" ? part : fieldsOf(part)["text"]))
     .flatMap((part) => (typeof part === "string" && part !== "" ? [part] : []))
     .map((part) => withoutMarks(part, marks));
-  return [...texts, ...(role === "user" ? filesIn(all as unknown[], metadata) : [])].join("\n\n");
+  // Name pictures and files: a question of a picture alone must not vanish.
+  const attached = role === "user" ? listOf(metadata["attachments"]).map(fieldsOf) : [];
+  const names = attached.map(({ name }) => labelOf(name));
+  return [...texts, ...filesText(names, parts.filter(isPicture).length)];
 }
 
-/** Pictures and files of a question: a question of a picture alone must not vanish. */
-function filesIn(parts: readonly unknown[], metadata: Fields): string[] {
-  const attached = listOf(metadata["attachments"]).map(fieldsOf);
-  const names = attached.map(({ name }) => fileText(labelOf(name)));
-  const pictures = parts.filter((part) =>
-    String(fieldsOf(part)["content_type"]).startsWith("image_asset"),
-  );
-  const nameless = Math.max(0, pictures.length - attached.length);
-  return [...names, ...Array<string>(nameless).fill(fileText(null, "image"))];
+/** What a person sees of a tool: the output of code, and pictures. All else is said to the model. */
+function outputOf(content: Fields, metadata: Fields): string[] {
+  const { content_type, text } = content;
+  const parts = partsOf(content);
+  // Pictures beside text are pages of a file that the model read.
+  const pictures = parts.every(isPicture) ? parts.length : 0;
+  const charts = listOf(fieldsOf(metadata["aggregate_result"])["messages"])
+    .map(fieldsOf)
+    .filter(({ message_type }) => message_type === "image");
+  const output = content_type === "execution_output" ? wordsOf(text) : [];
+  return [...output, ...filesText([], pictures + charts.length)];
 }
 
-/** What is shown of a call: a document of the canvas, or code that ran. */
-function callText(recipient: string, content: Fields): string {
+/** What is shown of a call: code that ran, or a document of the canvas. */
+function calledIn(recipient: string, content: Fields, documents: Documents): string[] {
   const [text = ""] = [content["text"], ...listOf(content["parts"])].flatMap(wordsOf);
-  if (recipient === "python") return text === "" ? "" : fenced(text, "python");
-  if (!recipient.startsWith("canmore.create")) return "";
+  if (recipient.startsWith("python")) return text === "" ? [] : [fenced(text, "python")];
+  if (!recipient.startsWith("canmore.")) return [];
+  const { name, content: written, type, updates } = parsed(text);
+  const edits = listOf(updates).map(fieldsOf).flatMap(editOf);
+  if (edits.length > 0) return documents.edit(CANVAS, edits, "document");
+  if (typeof written !== "string") return [];
+  const language = /^code\/(\w+)$/.exec(textOf(type) ?? "")?.[1] ?? "";
+  return documents.write(CANVAS, { name: labelOf(name) ?? "document", text: written, language });
+}
+
+/** A conversation has one canvas, and edits name no other. */
+const CANVAS = "canvas";
+
+function parsed(text: string): Fields {
   try {
-    const { name, content: written, type } = fieldsOf(JSON.parse(text));
-    const language = /^code\/(\w+)$/.exec(textOf(type) ?? "")?.[1];
-    return typeof written === "string"
-      ? documentText(labelOf(name) ?? "document", written, language)
-      : "";
+    return fieldsOf(JSON.parse(text));
   } catch {
-    return "";
+    return {};
   }
+}
+
+/** An edit by a regular expression. Only those that stand for plain words, or for all, are done: a file is no program. */
+function editOf({ pattern, replacement, multiple }: Fields): Edit[] {
+  if (typeof pattern !== "string" || typeof replacement !== "string") return [];
+  const passage = replacement;
+  if (/^\^?(?:\(\?s\))?\.[*+]\$?$/.test(pattern)) return [{ passage, apply: () => passage }];
+  const isPlain = !/\\[A-Za-z0-9]/.test(pattern) && !/(?<!\\)[.^$*+?()[\]{}|]/.test(pattern);
+  return isPlain
+    ? [replacing(pattern.replace(/\\(.)/gs, "$1"), passage, { every: multiple === true })]
+    : [{ passage, apply: () => undefined }];
 }
 
 /** Custom instructions: what the user says of themselves, and how to answer. */
@@ -171,5 +214,8 @@ function instructionsIn(nodes: readonly Fields[]): string | null {
 }
 
 /** The user's words: ChatGPT puts them into a fence, behind an explanation for the model. */
-const withoutFrame = (text: string): string =>
-  /```([\s\S]+)```\s*$/.exec(text)?.[1]?.trim() ?? text;
+function withoutFrame(text: string): string {
+  const [from, end] = [text.indexOf("```"), text.trimEnd()];
+  const isFramed = from !== -1 && end.endsWith("```") && end.length - from > 6;
+  return isFramed ? end.slice(from + 3, -3).trim() : text;
+}
