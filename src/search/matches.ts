@@ -1,6 +1,6 @@
 // The matches of search terms in a text.
 import { Likeness } from "./likeness.ts";
-import { numbers, valuesOf, signs } from "./signs.ts";
+import { numbers, signs } from "./signs.ts";
 import type { Term } from "./terms.ts";
 import { runs, type Word } from "./words.ts";
 
@@ -18,6 +18,7 @@ export interface Match {
 type Like = readonly { term: number; quality: number }[];
 
 const NONE: Like = [];
+const PART_OF_NUMBER = 0.7;
 /** A single letter before these is part of another name, such as C++. */
 const SIGN_BEHIND = /^(?:\+\+|#)/;
 
@@ -27,6 +28,9 @@ export class Matcher {
   readonly #phrases: { term: number; characters: readonly string[] }[] = [];
   readonly #signs = new Map<string, number>();
   readonly #numbers = new Map<string, number>();
+  /** The beginnings of the numbers. */
+  readonly #begun = new Set<string>();
+  readonly #isBegun = (digits: string): boolean => this.#begun.has(digits);
   readonly #known = new Map<string, Like>();
   readonly #mistyped: ReadonlySet<number>;
 
@@ -35,11 +39,17 @@ export class Matcher {
     this.#mistyped = mistyped;
     for (const [term, { word, characters, sign, digits, ...one }] of terms.entries()) {
       if (sign !== undefined) this.#signs.set(sign, term);
-      else if (digits !== undefined) this.#numbers.set(digits, term);
+      else if (digits !== undefined) this.#addNumber(digits, term);
       else if (characters !== undefined) this.#phrases.push({ term, characters });
       else if (word !== undefined)
         this.#words.push({ term, likeness: new Likeness({ ...one, word, characters }) });
     }
+  }
+
+  #addNumber(digits: string, term: number): void {
+    this.#numbers.set(digits, term);
+    for (let length = 1; length <= digits.length; length++)
+      this.#begun.add(digits.slice(0, length));
   }
 
   /** Matches in the order of their starts, except for numbers, signs and overlapping phrases. */
@@ -90,11 +100,9 @@ export class Matcher {
   }
 
   *#inNumbers(text: string): Generator<Match> {
-    for (const { text: number, start, end } of numbers(text)) {
-      for (const value of valuesOf(number)) {
-        const term = this.#numbers.get(value);
-        if (term !== undefined) yield { term, start, end, quality: 1 };
-      }
+    for (const { digits, start, end, isWhole } of numbers(text, this.#isBegun)) {
+      const term = this.#numbers.get(digits);
+      if (term !== undefined) yield { term, start, end, quality: isWhole ? 1 : PART_OF_NUMBER };
     }
   }
 }

@@ -2,16 +2,20 @@
 // as people type them (ss for ß, without the Arabic article), numbers without their separators, emoji. The words themselves
 // are in the first index (words.ts).
 import { MIN_COMPOUND, MIN_PART } from "./likeness.ts";
-import { digitsOf, numbers, valuesOf, signs } from "./signs.ts";
-import { camelParts, type Term } from "./terms.ts";
+import { numbers, signs } from "./signs.ts";
+import { camelParts, MIN_DIGITS, type Term } from "./terms.ts";
 import { fold, foldFurther, runs } from "./words.ts";
 
 /** Limits per text; what is behind one is only found by its words. */
 const MAX_TOKENS = 4_000;
+const MAX_NUMBERS = 2_000;
 const MAX_CHARACTERS = 200_000;
 const MAX_WORD = 60;
 
 const GRAM = 3;
+/** Digits beside letters, as in 1920x1080; longer words are keys and checksums. */
+const MIXED = /\d{3}\D|\D\d{3}/;
+const MAX_MIXED = 24;
 
 /** Three letters each, from anywhere but the beginning: beginnings are found in the first index. */
 const grams = (word: string): string[] => {
@@ -32,16 +36,20 @@ export function partsOf(content: string): Set<string> {
   const text = content.slice(0, MAX_CHARACTERS);
   const tokens = new Set<string>();
   for (const { sign } of signs(text)) tokens.add(signToken(sign));
-  for (const { text: written } of numbers(text))
-    if (written !== digitsOf(written))
-      for (const value of valuesOf(written))
-        if (value.length <= MAX_WORD) tokens.add(number(value));
+  for (const { digits, start, end, isWhole } of numbers(text)) {
+    if (tokens.size >= MAX_NUMBERS) break;
+    if (!isWhole || digits.length < MIN_DIGITS || digits.length > MAX_WORD) continue;
+    if (text.slice(start, end) !== digits) tokens.add(number(digits));
+  }
   for (const run of runs(text)) {
     if (tokens.size >= MAX_TOKENS) break;
     const { text: word, start, end, unspaced } = run[0]!;
-    if (unspaced || word.length < GRAM || word.length > MAX_WORD) continue;
+    if (unspaced || word.length > MAX_WORD) continue;
     const further = foldFurther(word);
     if (further !== word) tokens.add(whole(further));
+    if (word.length < GRAM) continue;
+    if (word.length <= MAX_MIXED && MIXED.test(word))
+      for (const [digits] of word.matchAll(/\d{3,}/g)) tokens.add(number(digits));
     for (const part of camelParts(text.slice(start, end))) tokens.add(whole(fold(part)));
     if (word.length >= MIN_COMPOUND) for (const gram of grams(further)) tokens.add(gram);
   }

@@ -1,7 +1,7 @@
 // The terms of a query: its distinct words, numbers, phrases of characters for scripts without spaces, and signs that mean
 // something, such as emoji and C++. Not here: the syntax around them (chat/search-query.ts).
 import { type CommonLanguage, commonWords } from "./common-words.ts";
-import { digitsOf, numbers, signs } from "./signs.ts";
+import { askedNumbers, signs } from "./signs.ts";
 import { stem } from "./stem.ts";
 import { pairs, runs } from "./words.ts";
 
@@ -35,7 +35,7 @@ const MAX_TERMS = 32;
 /** Maximum characters of a phrase; a longer phrase is split. */
 const MAX_CHARACTERS = 32;
 /** Numbers with fewer digits are words. */
-const MIN_DIGITS = 3;
+export const MIN_DIGITS = 3;
 
 export interface TermOptions {
   /** Any two adjacent characters of a script without spaces count, like the words of a sentence; otherwise the whole phrase. */
@@ -73,11 +73,11 @@ function* allOf(query: string, length: number): Generator<Bare> {
   for (const { sign } of signs(query)) yield { phrase: [], characters: undefined, key: sign, sign };
   const taken: (readonly [number, number])[] = [];
   for (const { start, end } of signs(query)) taken.push([start, end]);
-  for (const { start, end, text } of numbers(query)) {
-    const digits = digitsOf(text);
-    if (digits.length < MIN_DIGITS) continue;
-    yield { phrase: text.match(/\d+/g)!, characters: undefined, key: `#${digits}`, digits };
-    if (!/\s/.test(text)) taken.push([start, end]);
+  for (const { start, end, digits, isOne, groups } of askedNumbers(query)) {
+    if (digits.length < MIN_DIGITS || taken.some(([from, to]) => start >= from && end <= to))
+      continue;
+    yield { phrase: groups, characters: undefined, key: `#${digits}`, digits };
+    if (isOne && !/\s/.test(query.slice(start, end))) taken.push([start, end]);
   }
   for (const run of runs(query)) {
     const { start, end } = { start: run[0]!.start, end: run.at(-1)!.end };

@@ -1,6 +1,7 @@
 // The one place that cuts text into words, for the index, for queries and for highlighting. Words are folded: without
 // case, accents and forms of writing. Scripts that put no spaces between words are cut into single characters. Not
 // here: word forms (stem.ts).
+import { digitsOf } from "./signs.ts";
 
 export interface Word {
   /** The word, folded. */
@@ -81,16 +82,20 @@ const OTHER_LETTERS: Readonly<Record<string, string>> = {
   ...{ ة: "ه", ى: "ي" },
 };
 const HAS_OTHER = new RegExp(`[${Object.keys(OTHER_LETTERS).join("")}]`, "g");
-const ARTICLE = /^(?:[وفبك]?ال|لل)(?=\p{L}{3})/u;
+const OTHER_DIGITS = /[\p{Nd}--[0-9]]+/gv;
+const ARTICLE = /^(?:(?:[وفبك]?ال|لل)(?=\p{L}{3})|[ושמכ]?ה(?=\p{sc=Hebrew}{3}))/u;
 
 /**
- * A folded word in the letters that people type instead: ss for ß, l for ł. Arabic words lose their article. The index holds
- * folded words, so this is for comparisons.
+ * A folded word in the letters that people type instead: ss for ß, l for ł, 0 to 9. Arabic and Hebrew words lose their article.
+ * The index holds folded words, so this is for comparisons.
  */
 export const foldFurther = (word: string): string =>
   PLAIN.test(word)
     ? word
-    : word.replace(HAS_OTHER, (letter) => OTHER_LETTERS[letter]!).replace(ARTICLE, "");
+    : word
+        .replace(HAS_OTHER, (letter) => OTHER_LETTERS[letter]!)
+        .replace(OTHER_DIGITS, digitsOf)
+        .replace(ARTICLE, "");
 
 /** Each word as an array of one; adjacent characters of a script without spaces as one longer array. */
 export function* runs(text: string): Generator<readonly Word[]> {

@@ -292,6 +292,22 @@ export function historyContract(open: Open): void {
       expect(figures.get("all")!.mrr).toBeGreaterThan(0.95);
     });
 
+    it.each([
+      ["2027", "We met on June 12 2027"],
+      ["4445557890", "Call +1 (444) 555-7890"],
+      ["1200", "A picture of 1600x1200"],
+      ["4567", "बिल ४५६७ रुपये है"],
+      ["४७", "Room 47 is free"],
+      ["GB82WEST12345698765432", "Pay to GB82 WEST 1234 5698 7654 32"],
+      ["👋🏿", "👋 Dana"],
+    ])("finds %s in: %s", async (query, text) => {
+      const { storage } = await open();
+      const { id } = await newSession(storage);
+      await say(storage, id, "Chapter 7 has 19 pages.");
+      await say(storage, id, text);
+      expect(await found(storage, id, query)).toEqual([text]);
+    });
+
     it("finds a phrase word for word, whichever words stand in between elsewhere", async () => {
       const { storage } = await open();
       const { id } = await newSession(storage);

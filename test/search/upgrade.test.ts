@@ -66,3 +66,38 @@ it("carries the messages of an older version over, and forgets what is deleted f
   expect(findDamage(database)).toEqual([]);
   await Promise.all([one.close(), two.close()]);
 });
+
+it("fills the second index anew where an older version has left out spellings of numbers", async () => {
+  const [folder, id] = [temporaryFolder(), newId()];
+  const open = () =>
+    openStorage({
+      ...{ folder, durability: "normal", clock: { now: () => 1_000, monotonic: () => 0 } },
+      expiry: { maxAgeMs: Infinity },
+    });
+  const upgrade = migrations.findIndex(({ statements }) =>
+    statements.some((statement) => statement.includes("'delete-all'")),
+  );
+  const old = openConnection(databaseFile(folder));
+  migrate(old, migrations.slice(0, upgrade));
+  old
+    .prepare(
+      "INSERT INTO sessions (id, owner, system, pinned, created_at, last_active_at) VALUES (?, 'ana', NULL, 0, 1, 1)",
+    )
+    .run(id);
+  old
+    .prepare(
+      "INSERT INTO messages (session_id, seq, role, content, status, created_at) VALUES (?, 1, 'user', ?, 'complete', 1)",
+    )
+    .run(id, "ISBN 978-0-306-40615-7");
+  old.exec(`INSERT INTO messages_fts(rowid, content, scope)
+      SELECT id, search_text(content), search_scope(session_id, 'ana') FROM messages;
+    INSERT INTO messages_fts_parts(rowid, tokens) SELECT id, parts_scope(session_id, 'ana') FROM messages;`);
+  old.close();
+  const storage = await open();
+  const found = await storage.history.search({ session: id }, "9780306406157", {
+    ...{ limit: 5, among: 5 },
+  });
+  expect(found.map(({ message }) => message.seq)).toEqual([1]);
+  await storage.close();
+  expect(findDamage(openDatabase(folder, { readonly: false }))).toEqual([]);
+});

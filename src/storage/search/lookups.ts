@@ -5,7 +5,7 @@ import {
   sharedBeginning,
 } from "../../search/likeness.ts";
 import type { Term } from "../../search/terms.ts";
-import { pairs, runs } from "../../search/words.ts";
+import { foldFurther, pairs, runs } from "../../search/words.ts";
 import type { Atom, Lookup } from "./rows.ts";
 
 const FORM = 0.8;
@@ -33,7 +33,8 @@ export function otherForms(term: Term): Step | undefined {
   const atoms: Atom[] = [];
   if (beginning !== undefined) atoms.push({ prefix: beginning });
   if (term.open && word.length > 1 && beginning !== word) atoms.push({ prefix: word });
-  for (const written of otherSpellings(word)) atoms.push({ words: [written] });
+  for (const written of [foldFurther(word), ...otherSpellings(word)])
+    if (written !== word) atoms.push({ words: [written] });
   return atoms.length === 0 ? undefined : { lookup: atoms, quality: FORM };
 }
 

@@ -290,5 +290,12 @@ export const migrations: Migration[] = [
     "statements": [
       "CREATE INDEX \"tasks_open_expiry\" ON \"tasks\" USING btree (\"expires_at\") WHERE finished_at is null and expires_at is not null;"
     ]
+  },
+  {
+    "createdAt": 1795750035709,
+    "hash": "85531f72b5492355a69ee4a8d6cbcf1b36f2d840124939f699464e2e8d0fbdb0",
+    "statements": [
+      "-- The second index has more of numbers and signs (src/search/parts.ts). The program fills it anew, the newest messages first.\nTRUNCATE message_parts;"
+    ]
   }
 ];

@@ -510,5 +510,12 @@ export const migrations: Migration[] = [
     "statements": [
       "CREATE INDEX `tasks_open_expiry` ON `tasks` (`expires_at`) WHERE finished_at is null and expires_at is not null;"
     ]
+  },
+  {
+    "createdAt": 1795750033883,
+    "hash": "5bdc15d463ea71e0c348e8e9c4b9e3f69f9ae4df6d0ce5b978d1da2c5c752285",
+    "statements": [
+      "-- The second index has more of numbers and signs (src/search/parts.ts). The program fills it anew, the newest messages first.\nINSERT INTO messages_fts_parts(messages_fts_parts) VALUES ('delete-all');"
+    ]
   }
 ];
