@@ -20,22 +20,27 @@ export interface Comparison {
 
 /**
  * Compares messages and state. Name, title, system prompt and pin belong to the server, so they are not compared. A
- * message that was deleted here stays deleted, even if the file has it. `hasTimes`: false for a file without times.
+ * message that was deleted here stays deleted, even if the file has it. `isForeign`: true for another program's file, in
+ * which a message is the same when it has the same text: times may be missing, and models named later.
  */
 export async function compare(
   stored: AsyncIterable<TransferRecord>,
   file: AsyncIterable<Content>,
-  { hasTimes = true }: { hasTimes?: boolean } = {},
+  { isForeign = false }: { isForeign?: boolean } = {},
 ): Promise<Comparison> {
   const [ours, theirs] = [new Side(stored), new Side(file)];
   try {
-    return await compareSides(ours, theirs, hasTimes);
+    return await compareSides(ours, theirs, isForeign ? hasSameText : isSame);
   } finally {
     await Promise.all([ours.leave(), theirs.leave()]);
   }
 }
 
-async function compareSides(ours: Side, theirs: Side, hasTimes: boolean): Promise<Comparison> {
+async function compareSides(
+  ours: Side,
+  theirs: Side,
+  areSame: (a: Message, b: Message) => boolean,
+): Promise<Comparison> {
   const keys = compareState(await ours.state(), await theirs.state());
   let { ahead, behind, different } = keys;
   const settled = new Set<number>();
@@ -53,7 +58,7 @@ async function compareSides(ours: Side, theirs: Side, hasTimes: boolean): Promis
       mine = await ours.message();
       continue;
     }
-    different = !isSame(mine, yours) || (hasTimes && mine.createdAt !== yours.createdAt);
+    different = !areSame(mine, yours);
     if (mine.status !== yours.status) {
       if (yours.status === "complete") settled.add(yours.seq);
       if (mine.status === "complete") behind = true;
@@ -144,6 +149,9 @@ function compareState(mine: Map<string, Digest>, yours: Map<string, Digest>) {
   return { newer, behind, different, ahead: newer.size > 0, all };
 }
 
-/** Compares everything but the time, which some files lack, the status, which settles later, and the author, which files of earlier versions lack. */
+const hasSameText = (a: Message, b: Message): boolean =>
+  a.role === b.role && a.content === b.content;
+
+/** Compares everything but the status, which settles later, and the author, which files of earlier versions lack. */
 const isSame = (a: Message, b: Message): boolean =>
-  a.seq === b.seq && a.role === b.role && a.content === b.content && a.model === b.model;
+  hasSameText(a, b) && a.model === b.model && a.createdAt === b.createdAt;

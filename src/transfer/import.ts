@@ -8,7 +8,7 @@ import { counted } from "../lib/text/plural.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import { compare, type Comparison } from "./compare.ts";
-import type { Incoming, TransferLimits } from "./incoming.ts";
+import { branchesOf, type Incoming, type TransferLimits } from "./incoming.ts";
 import { inPages } from "./pages.ts";
 import type { Content, SessionRecord, TransferStore } from "./store.ts";
 
@@ -25,6 +25,8 @@ export interface Imported {
   messages: number;
   /** The session's name, when it was dropped because another session has it. */
   lostName?: string;
+  /** The session of the same conversation, which went on differently since; this one is a branch beside it. */
+  branchOf?: string;
 }
 
 export interface ImportOptions {
@@ -108,50 +110,82 @@ async function importWatched(
   return done;
 }
 
+/** Imports the first form of the session that is no conflict. */
 async function importOne(
   parts: ImportServices,
   incoming: Incoming,
   { at, maxSessions }: { at: number; maxSessions: number },
-  { ownerOf, dryRun, by = LOCAL }: ImportOptions,
+  options: ImportOptions,
 ): Promise<Imported> {
+  const { id } = incoming.header;
+  let last: Imported | undefined;
+  for (const form of branchesOf(incoming)) {
+    // The room for branches was not checked at the start.
+    const most = form === incoming ? maxSessions : parts.limits.maxSessions;
+    last = await importForm(parts, form, { at, maxSessions: most }, options);
+    if (last.outcome !== "conflict") return { ...last, ...(last.id !== id && { branchOf: id }) };
+  }
+  return last!;
+}
+
+async function importForm(
+  parts: ImportServices,
+  incoming: Incoming,
+  how: { at: number; maxSessions: number },
+  options: ImportOptions,
+): Promise<Imported> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await importOver(parts, incoming, how, options);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "conflict") throw error;
+      // A client has made or changed this session meanwhile: another program's may continue that, or be a branch of it.
+      if (incoming.branchId === undefined || attempt === ATTEMPTS)
+        return { ...resultOf(incoming, options), outcome: "conflict" };
+    }
+  }
+}
+
+const resultOf = (incoming: Incoming, { ownerOf }: ImportOptions) => {
+  const { id, title, name } = incoming.header;
+  return { id, owner: ownerOf(incoming), label: title ?? name, messages: 0 };
+};
+
+/** Makes the session, or continues the stored one. @throws AppError `conflict` when a client was faster */
+async function importOver(
+  parts: ImportServices,
+  incoming: Incoming,
+  { at, maxSessions }: { at: number; maxSessions: number },
+  options: ImportOptions,
+): Promise<Imported> {
+  const { dryRun, by = LOCAL } = options;
   const { header } = incoming;
-  const owner = ownerOf(incoming);
-  const result = { id: header.id, owner, label: header.title ?? header.name, messages: 0 };
+  const result = resultOf(incoming, options);
+  const { owner } = result;
   const stored = await parts.sessions.findById(header.id);
   if (stored !== undefined && stored.owner !== owner) return { ...result, outcome: "conflict" };
-  try {
-    if (stored === undefined) {
-      const named = dryRun
-        ? await isNameFree(parts, owner, header.name)
-        : await restore(
-            parts,
-            incoming,
-            { session: { ...header, owner, lastActiveAt: at }, maxSessions },
-            by,
-          );
-      return {
-        ...{ ...result, outcome: "imported", messages: incoming.counts.messages },
-        ...(!named && header.name !== null && { lostName: header.name }),
-      };
-    }
-    const found = await compare(
-      parts.store.snapshot(stored.id),
-      living(incoming.open(), parts.now()),
-      incoming,
-    );
-    const { relation, newMessages } = found;
-    if (relation === "same") return { ...result, outcome: "unchanged" };
-    if (relation !== "ahead")
-      return { ...result, outcome: relation === "behind" ? "behind" : "conflict" };
-    if (found.stateKeys > parts.limits.maxKeys) return { ...result, outcome: "conflict" };
-    if (!dryRun) await extend(parts, incoming, found, by);
-    return { ...result, outcome: "continued", messages: newMessages };
-  } catch (error) {
-    // A client has made or changed this session meanwhile.
-    if (error instanceof AppError && error.code === "conflict")
-      return { ...result, outcome: "conflict" };
-    throw error;
+  if (stored === undefined) {
+    const session = { ...header, owner, lastActiveAt: at };
+    const named = dryRun
+      ? await isNameFree(parts, owner, header.name)
+      : await restore(parts, incoming, { session, maxSessions }, by);
+    return {
+      ...{ ...result, outcome: "imported", messages: incoming.counts.messages },
+      ...(!named && header.name !== null && { lostName: header.name }),
+    };
   }
+  const found = await compare(
+    parts.store.snapshot(stored.id),
+    living(incoming.open(), parts.now()),
+    { isForeign: incoming.branchId !== undefined },
+  );
+  const { relation, newMessages } = found;
+  if (relation === "same") return { ...result, outcome: "unchanged" };
+  if (relation !== "ahead")
+    return { ...result, outcome: relation === "behind" ? "behind" : "conflict" };
+  if (found.stateKeys > parts.limits.maxKeys) return { ...result, outcome: "conflict" };
+  if (!dryRun) await extend(parts, incoming, found, by);
+  return { ...result, outcome: "continued", messages: newMessages };
 }
 
 async function restore(

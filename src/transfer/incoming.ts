@@ -4,8 +4,8 @@ import type { Message } from "../chat/message.ts";
 import { checkRequestKey } from "../idempotency/request-key.ts";
 import { AppError } from "../lib/errors.ts";
 import { isId } from "../lib/ids.ts";
-import { checkText } from "../lib/text/text.ts";
-import { checkName, checkTexts } from "../sessions/texts.ts";
+import { checkText, shortened } from "../lib/text/text.ts";
+import { checkName, checkTexts, MAX_TITLE_BYTES } from "../sessions/texts.ts";
 import { checkKey } from "../state/state.ts";
 import type { StateEntry } from "../state/store.ts";
 import type { Content, ContentCounts, SessionRecord } from "./store.ts";
@@ -16,10 +16,37 @@ export type Header = Omit<SessionRecord, "owner"> & { owner: string | undefined 
 export interface Incoming {
   header: Header;
   counts: ContentCounts;
-  /** False when messages have no times of their own: they got the time of their import. */
-  hasTimes: boolean;
+  /** The id of the session for a branch 2, 3 … of another program's conversation; absent in Holdfast's own files. */
+  branchId?(number: number): string;
   /** Reads the content from the start. */
   open(): AsyncIterable<Content>;
+}
+
+/** Most sessions of one conversation. */
+const MAX_BRANCHES = 1_000;
+
+/**
+ * The forms in which a session may come in. Another program's conversation that went on differently since its last import is
+ * a branch: a session of its own, so that nothing is lost and a repeated import changes nothing.
+ */
+export function* branchesOf(incoming: Incoming): Generator<Incoming> {
+  yield incoming;
+  const { header, branchId } = incoming;
+  if (branchId === undefined) return;
+  for (let number = 2; number <= MAX_BRANCHES; number += 1)
+    yield {
+      ...incoming,
+      header: {
+        ...header,
+        id: branchId(number),
+        title: branchTitle(header.title ?? "Untitled", number),
+      },
+    };
+}
+
+function branchTitle(title: string, number: number): string {
+  const suffix = ` (branch ${number})`;
+  return `${shortened(title, MAX_TITLE_BYTES - suffix.length)}${suffix}`;
 }
 
 /** The settings that limit stored content. */

@@ -389,3 +389,74 @@ it("a format that is named wrongly is refused", async () => {
     code: "invalid",
   });
 });
+
+describe("a conversation that went on differently since its last import", () => {
+  const talk = (...texts: string[]): object =>
+    claude(
+      texts.map((text, n) => claudeMessage(n % 2 === 0 ? "human" : "assistant", text)),
+      { name: "Reef" },
+    );
+  const first = talk("q1", "a1", "q2", "a2");
+  const again = talk("q1", "a1", "q2", "another a2", "q3");
+
+  it("comes in as a branch beside the first, which stays as it was", async () => {
+    const app = await appOn();
+    const [before] = await imported(app, file(first));
+    const [planned] = await imported(app, file(again), { dryRun: true });
+    const [branch] = await imported(app, file(again));
+    expect(planned).toEqual(branch);
+    expect(branch).toMatchObject({
+      ...{ outcome: "imported", messages: 5, label: "Reef (branch 2)", branchOf: before!.id },
+    });
+    expect(branch!.id).not.toBe(before!.id);
+    const all = (await transcript(app)).toSorted();
+    expect(all).toEqual(
+      [
+        ...["user: q1", "assistant: a1", "user: q2", "assistant: a2"],
+        ...["user: q1", "assistant: a1", "user: q2", "assistant: another a2", "user: q3"],
+      ].toSorted(),
+    );
+  });
+
+  it("is found again by each of its branches, and continued", async () => {
+    const app = await appOn();
+    await imported(app, file(first));
+    const [branch] = await imported(app, file(again));
+    const outcome = async (one: object) => (await imported(app, file(one)))[0];
+    expect(await outcome(again)).toMatchObject({ outcome: "unchanged", id: branch!.id });
+    expect(await outcome(first)).toMatchObject({ outcome: "unchanged", label: "Reef" });
+    const longer = talk("q1", "a1", "q2", "another a2", "q3", "a3");
+    expect(await outcome(longer)).toMatchObject({ outcome: "continued", id: branch!.id });
+    expect(await outcome(talk("q0"))).toMatchObject({ label: "Reef (branch 3)", messages: 1 });
+  });
+
+  it("is the same when only the models' names differ, or the times", async () => {
+    const app = await appOn();
+    const named = (model: string, at: number): object =>
+      chatGpt(
+        [
+          node("q", null, "question"),
+          node("a", "q", "answer", { ...assistant, at, metadata: { model_slug: model } }),
+        ],
+        "a",
+      );
+    await imported(app, file(named("gpt-4o", 1_700_000_001)));
+    expect(outcomes(await imported(app, file(named("gpt-5", 1_700_000_002))))).toEqual([
+      "unchanged",
+    ]);
+  });
+
+  it("is told by the command, which succeeds", async () => {
+    const settings = { "data-dir": temporaryFolder() };
+    const path = join(temporaryFolder(), "a.json");
+    const flags = { principal: "local", format: "auto" } as const;
+    writeFileSync(path, file(first));
+    await importFiles(settings, [path], flags, sitting().terminal);
+    writeFileSync(path, file(again));
+    const { terminal, output } = sitting();
+    await importFiles(settings, [path], flags, terminal);
+    expect(await output()).toMatch(
+      /^Imported 1 session \(5 messages\)\.\n\S+ is "Reef \(branch 2\)": the conversation of \S+ went on differently\.\n/,
+    );
+  });
+});

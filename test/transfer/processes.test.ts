@@ -249,7 +249,10 @@ it("a report tells everything, to people and to programs, and conflicts end with
     ...{ dry_run: true, messages: 4, imported: 1, continued: 1, unchanged: 1, behind: 1 },
     ...{ conflicts: 1, empty: 0 },
     sessions: expect.arrayContaining([
-      { id: other(6).id, owner: "local", outcome: "imported", messages: 1, lost_name: "5" },
+      {
+        ...{ id: other(6).id, owner: "local", outcome: "imported", messages: 1, lost_name: "5" },
+        branch_of: null,
+      },
     ]) as unknown,
   });
 });

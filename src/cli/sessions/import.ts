@@ -130,12 +130,23 @@ function report(
   for (const { id, lostName } of nameless.slice(0, NAMED))
     terminal.warn(`${id} comes without its name ${JSON.stringify(lostName)}: it is taken.`);
   if (nameless.length > NAMED) terminal.warn(`… and ${nameless.length - NAMED} more.`);
+  tellBranches(results, terminal);
   const others = othersIn(source, flags);
   if (others.length > 0)
     terminal.warn(
       `They are ${oneLine(flags.principal)}'s now; the file names other owners ` +
         `(${others.slice(0, 3).map(oneLine).join(", ")}${others.length > 3 ? " …" : ""}), which --keep-owners keeps.`,
     );
+}
+
+/** Name the sessions that came beside others. */
+function tellBranches(results: readonly Imported[], terminal: Terminal): void {
+  const branches = of(results, "imported").filter(({ branchOf }) => branchOf !== undefined);
+  for (const { id, branchOf, label } of branches.slice(0, NAMED))
+    terminal.print(
+      `${id} is ${JSON.stringify(oneLine(label ?? ""))}: the conversation of ${branchOf} went on differently.`,
+    );
+  if (branches.length > NAMED) terminal.print(`… and ${branches.length - NAMED} more.`);
 }
 
 function tellSkipped(skipped: readonly Skipped[], { warn }: Terminal): void {
@@ -195,8 +206,8 @@ const reportOf = (
   ...{ conflicts: of(results, "conflict").length, empty: source.empty },
   skipped: source.skipped,
   replaced_characters: source.replaced,
-  sessions: results.map(({ id, owner, outcome, messages, lostName }) => ({
-    ...{ id, owner, outcome, messages, lost_name: lostName ?? null },
+  sessions: results.map(({ id, owner, outcome, messages, lostName, branchOf }) => ({
+    ...{ id, owner, outcome, messages, lost_name: lostName ?? null, branch_of: branchOf ?? null },
   })),
 });
 

@@ -255,7 +255,7 @@ function resultsView({ isDone, results, sessions, skipped, skips, replaced }: Re
 }
 
 function resultView(
-  { id, label, outcome, messages, lostName }: Imported,
+  { id, label, outcome, messages, lostName, branchOf }: Imported,
   isRehearsal: boolean,
 ): Html {
   const isHere = outcome === "unchanged" || outcome === "behind" || outcome === "continued";
@@ -265,6 +265,10 @@ function resultView(
     <span class="soft"
       >${OUTCOME_TEXTS[outcome]}${messages > 0 ? `, ${counted(messages, "message")}` : ""}${
         lostName === undefined ? "" : `, without its name ${lostName}: it is taken`
+      }${
+        branchOf !== undefined && outcome === "imported"
+          ? ": the conversation here went on differently, and stays"
+          : ""
       }</span
     >
   </li>`;

@@ -162,7 +162,8 @@ export class ForeignConversations {
     }
     const place = spool.add([...lines, endOf(check.counts)]);
     return {
-      ...{ header, counts: check.counts, hasTimes: times.every((at) => at !== null) },
+      ...{ header, counts: check.counts },
+      branchId: (branch) => sessionId(source, owner, id, branch),
       open: () => contentsOf(spool.path, limits, place),
     };
   }
@@ -194,10 +195,10 @@ function* pieces(
   }
 }
 
-/** The same id for the same conversation and owner, in the form of a version 8 UUID (RFC 9562). */
-function sessionId(source: string, owner: string, id: string): string {
+/** The same id for the same conversation, owner and branch, in the form of a version 8 UUID (RFC 9562). */
+function sessionId(source: string, owner: string, id: string, branch = 1): string {
   const hash = createHash("sha256")
-    .update(JSON.stringify([source, owner, id]))
+    .update(JSON.stringify([source, owner, id, ...(branch > 1 ? [branch] : [])]))
     .digest();
   hash[6] = (hash[6]! & 0x0f) | 0x80;
   hash[8] = (hash[8]! & 0x3f) | 0x80;

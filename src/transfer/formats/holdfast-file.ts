@@ -69,7 +69,6 @@ export async function readHoldfastFile(
     sessions.push({
       header,
       counts,
-      hasTimes: true,
       open: () => contentsOf(file, limits, { begins }),
     });
   };
