@@ -115,7 +115,7 @@ it("Claude: the branch that is shown, artifacts, created files, voice notes and 
     "# Draw a chart.",
     "> Project: Harbour\n\nUse metres.",
     "user: Draw a chart.",
-    "assistant: Here:\n\n[Chart]\n````svg\nsea ```x```\n````\n\n[Chart]\n````\nbay ```x```\n````\n\n" +
+    "assistant: Here:\n\n[Chart]\n````svg\nsea ```x```\n````\n\n[Chart]\n````svg\nbay ```x```\n````\n\n" +
       "[/tmp/log.md]\n```\ncalm\n```",
     "user: [pasted text]\n```\npasted\n```\n\n[file: seal.png]\n\n[file]",
   ]);

@@ -21,6 +21,10 @@ export class Documents {
   readonly #known = new Map<string, Document>();
   #room = MAX_REPEATED;
 
+  known(id: string): Document | undefined {
+    return this.#known.get(id);
+  }
+
   write(id: string, document: Document): string[] {
     this.#known.set(id, document);
     return shownOf(document);

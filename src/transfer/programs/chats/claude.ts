@@ -1,8 +1,10 @@
 // Claude's conversations.json: a tree of messages for each conversation. The import takes the branch that is shown, with
-// pasted text, artifacts and created files in fences. It leaves out thoughts and calls of other tools. The project's name
-// and instructions, which projects.json holds, become the system prompt.
+// pasted text, artifacts, files and drafts of messages in fences. It leaves out thoughts and calls of other tools. The
+// project's name and instructions, which projects.json holds, become the system prompt.
 import type { Role } from "../../../chat/message.ts";
 import { branchOf } from "../branch.ts";
+import { Documents, replacing } from "../documents.ts";
+import { type Element, replaceElements } from "../elements.ts";
 import {
   type Fields,
   fieldsOf,
@@ -57,7 +59,7 @@ function read(record: Fields, skip: SkipMessage, { shared }: Context): Conversat
   const projectId = textOf(project["uuid"], record["project_uuid"]);
   const known = projectId === null ? undefined : shared.get(projectKey(projectId));
   const model = modelOf(record["model"]);
-  const documents: Documents = new Map();
+  const documents = new Documents();
   return {
     ...{ id, title: textOf(record["name"]) },
     system: known || projectText(project["name"], project["prompt_template"]) || null,
@@ -105,9 +107,6 @@ interface Reading {
   documents: Documents;
 }
 
-/** The artifacts so far, by their ids. */
-type Documents = Map<string, { title: string; text: string }>;
-
 function toMessage(value: unknown, number: string, { skip, model, documents }: Reading): Message[] {
   const leave = (reason: string): Message[] => {
     skip(number, reason);
@@ -115,8 +114,8 @@ function toMessage(value: unknown, number: string, { skip, model, documents }: R
   };
   if (!isFields(value)) return leave("is no object");
   const { sender, text } = value;
-  const isText = text === null || text === undefined || typeof text === "string";
-  if (!isText && blocksOf(value).length === 0) return leave("text: expected text");
+  const isReadable = text === null || text === undefined || isText(text);
+  if (!isReadable && blocksOf(value).length === 0) return leave("text: expected text");
   const content = [...textsOf(value, documents), ...attachedTo(value)].join("\n\n");
   if (content.trim() === "") return [];
   const role = ROLES.get(sender);
@@ -134,57 +133,88 @@ function toMessage(value: unknown, number: string, { skip, model, documents }: R
   ];
 }
 
-const blocksOf = ({ content }: Fields): Fields[] => listOf(content).filter(isFields);
+const blocksOf = ({ content }: Fields): Fields[] =>
+  typeof content === "string"
+    ? [{ type: "text", text: content }]
+    : listOf(content).filter(isFields);
 
 /** The message's texts; older exports have `text` alone. */
 function textsOf(message: Fields, documents: Documents): string[] {
-  const texts = blocksOf(message).flatMap((block) => {
+  const textIn = ROLES.get(message["sender"]) === "assistant" ? answerIn : wordsOf;
+  const texts = joined(blocksOf(message)).flatMap((block) => {
     const { type, text, title } = block;
-    if (type === "text") return wordsOf(text).map(withArtifacts);
+    if (type === "text") return textIn(text);
     if (type === "voice_note")
       return [...wordsOf(title).map((name) => `[${name}]`), ...wordsOf(text)];
     return type === "tool_use" ? documentsIn(block, documents) : [];
   });
-  return texts.length > 0 ? texts : wordsOf(message["text"]).map(withArtifacts);
+  return texts.length > 0 ? texts : textIn(message["text"]);
 }
 
-/** Documents that Claude writes by a tool: artifacts, and created files. */
+/** Texts side by side are one text: an answer with sources is split within its sentences. */
+function joined(blocks: readonly Fields[]): Fields[] {
+  const all: Fields[] = [];
+  for (const block of blocks) {
+    const last = all.at(-1);
+    const isMore = last?.["type"] === "text" && block["type"] === "text";
+    if (!isMore) all.push(block);
+    else
+      all.splice(-1, 1, { ...last, text: [last["text"], block["text"]].filter(isText).join("") });
+  }
+  return all;
+}
+
+const isText = (value: unknown): value is string => typeof value === "string";
+
+/** Documents that Claude writes by a tool: artifacts, files, and drafts of messages. */
 function documentsIn({ name, input }: Fields, documents: Documents): string[] {
   const given = fieldsOf(input);
-  const [file] = wordsOf(given["file_text"]); // tools for files have several names
-  if (file !== undefined) return [documentText(labelOf(given["path"]) ?? "file", file)];
-  if (name !== "artifacts") return [];
-  const id = textOf(given["id"]) ?? "";
-  const { title, language, content, old_str, new_str } = given;
-  const before = documents.get(id);
-  const isEdit = typeof content !== "string" && typeof old_str === "string";
-  const text = isEdit ? before?.text.replace(old_str, () => textOf(new_str) ?? "") : content;
-  if (typeof text !== "string" || text.trim() === "") return [];
-  const known = labelOf(title) ?? before?.title ?? labelOf(id) ?? "artifact";
-  documents.set(id, { title: known, text });
-  return [documentText(known, text, languageOf(language))];
+  const { id, path, title, language, content, file_text, old_str, new_str, variants } = given;
+  const isArtifact = name === "artifacts";
+  const key = JSON.stringify([isArtifact, textOf(isArtifact ? id : path)]);
+  const label = labelOf(isArtifact ? id : path) ?? (isArtifact ? "artifact" : "file");
+  const text = isArtifact ? content : file_text; // tools for files have several names
+  if (isText(text)) {
+    const before = documents.known(key);
+    return documents.write(key, {
+      ...{ name: labelOf(title) ?? before?.name ?? label, text },
+      language: languageOf(language) || (before?.language ?? ""),
+    });
+  }
+  if (isText(old_str) && (isArtifact || isText(path)))
+    return documents.edit(key, [replacing(old_str, textOf(new_str) ?? "")], label);
+  return listOf(variants).map(fieldsOf).flatMap(draftOf);
 }
+
+const draftOf = ({ label, subject, body }: Fields): string[] =>
+  wordsOf(body).map((text) =>
+    documentText([label, subject].flatMap(wordsOf).join(": ") || "message", text),
+  );
 
 const languageOf = (language: unknown): string =>
   typeof language === "string" && /^[\w+#-]{1,20}$/.test(language) ? language : "";
 
-const ARTIFACT = /<antArtifact\b([^>]*)>([\s\S]*?)<\/antArtifact>/g;
-const THOUGHT = /<antThinking>[\s\S]*?<\/antThinking>\s*/g;
+/** The export's stand-in for calls of tools. */
+const STAND_IN = "```\nThis block is not supported on your current device yet.\n```";
 
-/** Older exports hold artifacts in the text. */
-const withArtifacts = (text: string): string =>
-  text
-    .replace(THOUGHT, "")
-    .replace(ARTIFACT, (_, about: string, content: string) =>
-      documentText(
-        /\btitle="([^"]*)"/.exec(about)?.[1] || "artifact",
-        content.trim(),
-        languageOf(/\blanguage="([^"]*)"/.exec(about)?.[1]),
-      ),
-    );
+/** An answer's text without stand-ins. Older exports hold artifacts and thoughts in it. */
+const answerIn = (text: unknown): string[] =>
+  wordsOf(text)
+    .map((words) => words.replaceAll(STAND_IN, ""))
+    .map((words) => replaceElements(words, /^antThinking$/, () => ""))
+    .map((words) => replaceElements(words, /^antArtifact$/, artifactText))
+    .flatMap(wordsOf);
 
-/** Pasted text and the text of attached files, each under its name; other files by their names. */
-function attachedTo({ attachments, files, files_v2 }: Fields): string[] {
+const artifactText = ({ attributes, content }: Element): string =>
+  documentText(
+    /\btitle="([^"]*)"/.exec(attributes)?.[1] || "artifact",
+    content.trim(),
+    languageOf(/\blanguage="([^"]*)"/.exec(attributes)?.[1]),
+  );
+
+/** Pasted text and the text of attached files, each under its name; pictures and other files by their names. */
+function attachedTo(message: Fields): string[] {
+  const { attachments, files, files_v2 } = message;
   const read = new Set<unknown>();
   const texts = listOf(attachments).flatMap((attachment) => {
     const { file_name, extracted_content } = fieldsOf(attachment);
@@ -199,5 +229,6 @@ function attachedTo({ attachments, files, files_v2 }: Fields): string[] {
     .filter(({ file_name, file_uuid }) => labelOf(file_name) ?? labelOf(file_uuid))
     .map(({ file_name }) => labelOf(file_name))
     .filter((name) => !read.has(name));
-  return [...texts, ...filesText(names)];
+  const pictures = blocksOf(message).filter(({ type }) => type === "image");
+  return [...texts, ...filesText(names, pictures.length)];
 }
