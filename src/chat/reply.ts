@@ -10,9 +10,11 @@ const NOTES: Readonly<Record<string, string>> = {
   length: "cut: the answer reached its limit of tokens, max_tokens or the model's own",
   content_filter: "cut: the endpoint's content filter ended the answer",
   refusal: "cut: the model refused to go on",
+  tool_calls: "cut: the model asked for a tool, and it was given none",
 };
 
-const noteOn = (reason: string): string => `\n\n… (${NOTES[reason] ?? `cut: ${reason}`})`;
+const noteOn = (reason: string): string =>
+  `\n\n… (${NOTES[reason] ?? `cut: the endpoint gave the reason ${reason}`})`;
 
 /** Upper limit for a plausible count; larger counts are dropped. */
 const MAX_TOKENS = 1_000_000_000;

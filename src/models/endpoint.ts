@@ -9,6 +9,7 @@ import { similarTo } from "../lib/text/similar.ts";
 import { modelFailure } from "./failure.ts";
 import { type PromptRules, toPrompt } from "./prompt.ts";
 import type { Wire } from "./wire/events.ts";
+import { earlyEnd, isFailure } from "./wire/reasons.ts";
 import type { Repair } from "./wire/repairs.ts";
 import { endpointFetch, WebPageError } from "./wire/requests.ts";
 import { saidIn } from "./wire/said.ts";
@@ -186,26 +187,21 @@ async function collect(
   }
   // Refuse a stream that just stops, or stops without text: it is no answer.
   if (end === undefined || end.finishReason === "error") throw new Error("The answer broke off.");
+  const reason = end.rawFinishReason ?? end.finishReason;
+  if (isFailure(reason))
+    throw new Error(`The answer broke off: the endpoint gave the reason ${reason}.`);
   const answer = text.end();
-  const finishReason = reasonOf(end);
+  const finishReason = earlyEnd(reason);
   if (answer.trim() === "") {
-    const why = finishReason ?? end.finishReason;
     const more =
       finishReason === "length" ? ": max_tokens is too small for the model's thoughts" : "";
-    throw new Error(`The answer is empty (finish reason: ${why})${more}.`);
+    throw new Error(`The answer is empty (finish reason: ${finishReason ?? "stop"})${more}.`);
   }
   return {
     ...{ text: answer, model, finishReason },
     inputTokens: end.totalUsage.inputTokens,
     outputTokens: end.totalUsage.outputTokens,
   };
-}
-
-/** Why the answer ended before its end; undefined for one that is complete. */
-function reasonOf({ finishReason, rawFinishReason }: Extract<Part, { type: "finish" }>) {
-  if (rawFinishReason === "refusal") return "refusal";
-  if (finishReason === "length") return "length";
-  return finishReason === "content-filter" ? "content_filter" : undefined;
 }
 
 /** True for a refusal of the model's name. */

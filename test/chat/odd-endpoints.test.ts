@@ -86,6 +86,38 @@ describe.each(wires)("an answer in the form of %s", (name, wire) => {
     expect(answer.says).toMatch(mark);
   });
 
+  it.each(["error", "insufficient_system_resource"])(
+    "that ends by %s is an error, which names it",
+    async (reason) => {
+      const answer = await ask(wire, ended[name]!("Half", reason));
+      expect(answer).toMatchObject({ isError: true });
+      expect(answer.says).toContain(`broke off: the endpoint gave the reason ${reason}.`);
+    },
+  );
+
+  it.each([
+    ["MAX_TOKENS", "length"],
+    ["model_length", "length"],
+    ["SAFETY", "content_filter"],
+    ["recitation", "content_filter"],
+    ["repetition", "repetition"],
+    ["abort", "abort"],
+    ["pause_turn", "pause_turn"],
+    [name === "openai" ? "tool_calls" : "tool_use", "tool_calls"],
+  ])("that ends by %s is marked with %s", async (reason, told) => {
+    const answer = await ask(wire, ended[name]!("Half an", reason));
+    expect(answer).toMatchObject({ isError: false, data: { finish_reason: told } });
+    expect(answer.says).toMatch(/^Half an\n\n… \(cut: /);
+  });
+
+  it.each(["eos", "STOP", "stop_sequence", "end_turn", "COMPLETE", ""])(
+    "that ends by %j is complete",
+    async (reason) => {
+      const { says: text, data } = await ask(wire, ended[name]!("Ahoy", reason));
+      expect([text, data.finish_reason]).toEqual(["Ahoy", undefined]);
+    },
+  );
+
   it("that breaks off without an end is an error", async () => {
     const answer = await ask(wire, sends(wire.begin + wire.piece("Half")));
     expect(answer).toMatchObject({ isError: true });
@@ -156,6 +188,13 @@ describe("a stream", () => {
         chunk({ content: "Ahoy" }, "stop"),
       ),
     ],
+    [
+      "with an empty error in each event",
+      stream(
+        event({ error: null, choices: [{ index: 0, delta: { content: "Ahoy" } }] }),
+        event({ error: null, choices: [{ index: 0, delta: {}, finish_reason: "stop" }] }),
+      ),
+    ],
     ["without a reason, but with an end", stream(chunk({ content: "Ahoy" }))],
     ["of the whole answer", stream(event(answer))],
     ["that is the whole answer as JSON", sends(JSON.stringify(answer), "application/json")],
@@ -204,6 +243,19 @@ describe("what an endpoint says", () => {
     ["on a page", refusal("<html><body><h1>Too hot.</h1></body></html>", "text/html")],
     ["with 200", sends('{"error":{"message":"Too hot.","code":400}}', "application/json")],
     ["in the stream", sends('data: {"error":"Too hot."}\n\n')],
+    [
+      "in the stream, behind a piece",
+      stream(chunk({ content: "Half" }), event({ error: "Too hot." })),
+    ],
+    [
+      "in the stream, in vLLM's form",
+      stream(
+        chunk({ content: "Half" }),
+        event({ object: "error", message: "Too hot.", type: "BadRequestError", code: 400 }),
+      ),
+    ],
+    ["in the stream, as a message", stream(event({ message: "Too hot." }))],
+    ["in the stream, as details", stream(event({ detail: "Too hot." }))],
     ["in the stream, deeper", sends('data: {"error":{"error":{"message":"Too hot."}}}\n\n')],
   ])("%s reaches the caller", async (_, script) => {
     const answer = await ask(openai, script);

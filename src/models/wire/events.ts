@@ -39,11 +39,16 @@ function textOf(content: unknown): string | undefined {
 
 const FINISHED = "finish_reason";
 
+/** True for an event that is the failure itself, without a field `error`. */
+const isError = ({ object, type, choices, message, detail }: Fields): boolean =>
+  [object, type].includes("error") ||
+  (type === undefined && !choices && [message, detail].some((said) => messageIn(said)));
+
 export const openAiWire: Wire = {
-  event(value, memory) {
-    if ("error" in value && value["error"] !== null)
-      return { error: { message: messageIn(value["error"]) ?? "It gave no reason." } };
+  event({ error, ...value }, memory) {
     const { choices, usage } = value;
+    if (error || isError(value))
+      return { error: { message: messageIn(error) ?? messageIn(value) ?? "It gave no reason." } };
     if (!Array.isArray(choices)) return usage === undefined ? undefined : { ...value, choices: [] };
     return { ...value, choices: choices.map((choice) => openAiChoice(fieldsOf(choice), memory)) };
   },
@@ -98,7 +103,7 @@ const anthropicError = (message: string): Fields => ({
 
 export const anthropicWire: Wire = {
   event(value) {
-    if (value["type"] === "error" || (!("type" in value) && "error" in value)) {
+    if (value["type"] === "error" || (!("type" in value) && value["error"])) {
       const { error } = value;
       const { type = "api_error" } = fieldsOf(error);
       const message = messageIn(error) ?? messageIn(value["message"]) ?? "It gave no reason.";

@@ -34,7 +34,9 @@ const output = z.object({
   finish_reason: z
     .string()
     .optional()
-    .describe("Why the answer ended early: length, content_filter, refusal."),
+    .describe(
+      "Why the answer ended early: length, content_filter, refusal, or the endpoint's own.",
+    ),
 });
 
 /** The arguments that configure the model. */
