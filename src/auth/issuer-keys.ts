@@ -1,10 +1,14 @@
 // The signing keys of an OAuth issuer, found through its metadata and fetched when a token needs one. Nothing is
 // fetched at the start, so an issuer that is down does not keep the server from starting. Outdated keys are not used.
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
+import type { createRemoteJWKSet, JWTVerifyGetKey } from "jose";
 import { z } from "zod";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { isPrivateUrl } from "../lib/loopback.ts";
+import { once } from "../lib/once.ts";
+
+/** Loaded for the first token: few servers have an issuer. */
+export const jose = once(() => import("jose"));
 
 const TIMEOUT_MS = 5_000;
 /** Time without attempts after a failure: a silent issuer must not make every call wait. */
@@ -52,6 +56,7 @@ export class IssuerKeys {
     try {
       return await set(header, token);
     } catch (error) {
+      const { errors } = await jose();
       if (error instanceof errors.JOSEError) throw error;
       // Read the metadata again: it names the new address if the keys have moved.
       if (!set.fresh) this.#set = undefined;
@@ -61,10 +66,11 @@ export class IssuerKeys {
 
   async #discover(): Promise<ReturnType<typeof createRemoteJWKSet>> {
     try {
+      const { createRemoteJWKSet, customFetch } = await jose();
       const url = await this.#attempt(() => this.#keysUrl());
       return createRemoteJWKSet(url, {
         timeoutDuration: TIMEOUT_MS,
-        [customFetch]: (address, { signal }) =>
+        [customFetch]: (address: string, { signal }: { signal: AbortSignal }) =>
           this.#attempt(async () => {
             const keys = await getKeySet(address, signal);
             this.#isBack();

@@ -1,11 +1,10 @@
 // Access tokens of an OAuth 2.1 issuer. This server is the resource (RFC 9728): it neither issues nor stores tokens. A
 // token is a JWT (RFC 9068) for our audience; its issuer and subject are the principal, never the token itself.
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
-import { errors, jwtVerify } from "jose";
 import { z } from "zod";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
-import { type IssuerEvents, IssuerKeys } from "./issuer-keys.ts";
+import { type IssuerEvents, IssuerKeys, jose } from "./issuer-keys.ts";
 import { ALL_SCOPES, type AuthInfo, highestScope } from "./principal.ts";
 
 /** Algorithms with key pairs only: checking a token must not require a secret that could sign one. */
@@ -90,6 +89,7 @@ export class AccessTokens {
 
   async #claims(token: string): Promise<z.output<typeof CLAIMS>> {
     const { issuer, isAudience, plainJwt = false, clock } = this.#options;
+    const { errors, jwtVerify } = await jose();
     try {
       const { payload, protectedHeader } = await jwtVerify(token, this.#keys.find, {
         ...{ issuer, algorithms: ALGORITHMS },
