@@ -181,7 +181,7 @@ export function postgresSource(url: string, now: number): Promise<End> {
 export function postgresTarget(url: string): Promise<Target> {
   return opened(url, async (place, client) => {
     await migrate(client);
-    await client.query("BEGIN");
+    await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
     const { rows } = await client.query<{ n: number }>(
       "SELECT (SELECT count(*) FROM sessions)::int + (SELECT count(*) FROM clients)::int + (SELECT count(*) FROM api_keys)::int AS n",
     );

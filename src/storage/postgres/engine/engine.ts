@@ -30,7 +30,11 @@ export interface Snapshot {
   close(): Promise<void>;
 }
 
-const SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/** The isolation by name: a role or a database may have another default, with which the counts of limits are old. */
+const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/** The reader of a snapshot may be slow: a limit of the server on transactions that wait does not end it. */
+const SNAPSHOT =
+  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 export interface EngineOptions {
   pool: pg.Pool;
@@ -76,7 +80,7 @@ export class Engine {
 
   /** Runs an operation in a transaction of its own; resolves when it is committed. */
   write<T>(operation: () => Promise<T>): Promise<T> {
-    return this.#write(this.#companion.getStore()?.(operation) ?? operation, "BEGIN");
+    return this.#write(this.#companion.getStore()?.(operation) ?? operation, BEGIN);
   }
 
   /**
@@ -93,7 +97,7 @@ export class Engine {
 
   /** Writes without waiting for the disk: resolves at the commit, which a crash of the database may undo. */
   writeRelaxed<T>(operation: () => Promise<T>): Promise<T> {
-    return this.#write(operation, "BEGIN; SET LOCAL synchronous_commit = off");
+    return this.#write(operation, `${BEGIN}; SET LOCAL synchronous_commit = off`);
   }
 
   /** Runs after all earlier operations of this process with the same key, also those that nobody awaited. */

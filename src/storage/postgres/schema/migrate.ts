@@ -20,7 +20,7 @@ export async function migrate(
 ): Promise<void> {
   await checkServer(client);
   if ((await appliedVersion(client)) === (wanted.at(-1)?.createdAt ?? 0)) return;
-  await client.query("BEGIN");
+  await client.query("BEGIN ISOLATION LEVEL READ COMMITTED"); // sees what others commit while it waits
   try {
     await client.query(LOCK);
     const applied = await appliedVersion(client);
