@@ -19,8 +19,8 @@ type Like = readonly { term: number; quality: number }[];
 
 const NONE: Like = [];
 const PART_OF_NUMBER = 0.7;
-/** A single letter before these is part of another name, such as C++. */
-const SIGN_BEHIND = /^(?:\+\+|#)/;
+/** A letter that is part of another name. */
+const NAME = /^(?:c\+\+|[cfj]#)(?![\p{L}\p{N}])/iu;
 
 /** Finds the same terms in several texts; remembers words that come again. */
 export class Matcher {
@@ -69,7 +69,7 @@ export class Matcher {
 
   #like(word: string, text: string, start: number, end: number): Like {
     if (this.#words.length === 0) return NONE;
-    if (word.length === 1 && SIGN_BEHIND.test(text.slice(end, end + 2))) return NONE;
+    if (word.length === 1 && NAME.test(text.slice(start, start + 4))) return NONE;
     const raw = text.slice(start, end);
     let like = this.#known.get(raw);
     if (like === undefined) {

@@ -140,6 +140,7 @@ describe("words", () => {
     ["full-width letters", "ABC", "ＡＢＣ"],
     ["a word between signs", "walrus", "animal:walrus.png"],
     ["a number", "3", "pi is 3.14"],
+    ["a letter before signs", "x", "then x++ follows"],
   ])("are found whatever their %s", async (_, query, text) => {
     const client = await start();
     await remember(client, "nothing of the kind", text);
@@ -192,7 +193,7 @@ describe("scripts without spaces", () => {
 describe("a query", () => {
   it.each([
     ...['"', '""" OR "walrus', "walrus OR tiger", "NEAR(walrus tiger, 2)", "content:walrus"],
-    ...["scope:walrus", "-walrus", "walrus*", "^walrus", "{content} : walrus", "walrus AND ("],
+    ...["scope:walrus", "- walrus", "walrus*", "^walrus", "{content} : walrus", "walrus AND ("],
     ...["'; DROP TABLE messages; -- walrus", "😀 walrus"],
   ])("is text, never syntax: %j", async (query) => {
     const client = await start();
