@@ -203,8 +203,16 @@ function checked(query: string, more: SearchArguments): SearchQuery {
     );
   }
   const parsed = parseQuery(query, more);
-  const { text, phrases, filters } = parsed;
+  const { text, phrases, excluded, filters } = parsed;
   if (terms([text, ...phrases].join("\n")).length === 0 && Object.keys(filters).length === 0) {
+    if (excluded.length > 0)
+      throw new AppError(
+        "invalid",
+        "query: expected a word to look for, beside those to leave out.",
+        {
+          hint: `A word with a dash is looked for in quotes: ${JSON.stringify(`-${excluded[0]}`)}.`,
+        },
+      );
     throw new AppError("invalid", "query: expected at least one word.", {
       hint: "Punctuation is not searched for. history_get reads the newest messages.",
     });

@@ -22,8 +22,24 @@ export interface SearchQuery {
   filters: SearchFilters;
 }
 
-const PART = /(?<![^\s(])(?:(-)|(role|before|after|title):)?(?:"([^"]*)"|([^\s"]+))/giu;
+/** A minus sign is a dash, as other programs write it. */
+const PART = /(?<![^\s(])(?:([-−])|(role|before|after|title):(\s?))?(?:"([^"]*)"|([^\s"]+))/giu;
 const QUOTES = /[“”„‟«»]/g;
+const PREFIX = /^(?:[-−]|(?:role|before|after|title):)?/iu;
+
+/**
+ * The arguments of a command line as a query. The shell has taken their quotes: among others, an argument with spaces is a
+ * phrase. One by itself is a whole query.
+ */
+export function joinedQuery(args: readonly string[]): string {
+  if (args.length === 1) return args[0]!;
+  const requoted = args.map((arg) => {
+    if (!/\S\s+\S/u.test(arg) || /["“”„‟«»]/.test(arg)) return arg;
+    const [prefix] = PREFIX.exec(arg)!;
+    return `${prefix}"${arg.slice(prefix.length)}"`;
+  });
+  return requoted.join(" ");
+}
 
 /** @throws AppError `invalid` for a time that is none */
 export function parseQuery(query: string, more: SearchArguments = {}): SearchQuery {
@@ -35,10 +51,6 @@ export function parseQuery(query: string, more: SearchArguments = {}): SearchQue
   if (more.after?.trim()) filters.since = timeOf("after", more.after);
   if (more.before?.trim()) filters.until = timeOf("before", more.before);
   if (parsed.title.length > 0) filters.title = parsed.title;
-  const isEmpty = !hasWords(parsed.text) && phrases.length === 0;
-  // With nothing to search for, an exclusion has nothing to exclude from.
-  if (isEmpty && Object.keys(filters).length === 0)
-    return { text: query, phrases: [], excluded: [], filters };
   return { text: parsed.text, phrases, excluded, filters };
 }
 
@@ -53,8 +65,9 @@ class Parts {
   constructor(query: string) {
     let end = 0;
     for (const match of query.matchAll(PART)) {
-      const [whole, minus, field, phrase, word = ""] = match;
-      if (!this.#takes({ minus, field: field?.toLowerCase(), phrase, word })) continue;
+      const [whole, minus, field, space, phrase, word = ""] = match;
+      const isSpaced = space !== undefined && space !== "";
+      if (!this.#takes({ minus, field: field?.toLowerCase(), isSpaced, phrase, word })) continue;
       this.text += `${query.slice(end, match.index)} `;
       end = match.index + whole.length;
     }
@@ -65,11 +78,13 @@ class Parts {
   #takes(part: {
     minus: string | undefined;
     field: string | undefined;
+    /** True if a space is behind the field's colon: then a value that is none is text. */
+    isSpaced: boolean;
     phrase: string | undefined;
     word: string;
   }): boolean {
-    const { minus, field, phrase, word } = part;
-    if (field !== undefined) return this.#takesField(field, phrase ?? word);
+    const { minus, field, isSpaced, phrase, word } = part;
+    if (field !== undefined) return this.#takesField(field, phrase ?? word, isSpaced);
     if (minus !== undefined) {
       const takes = phrase === undefined ? isExclusion(word) : hasWords(phrase);
       if (takes) this.excluded.push(phrase ?? word);
@@ -81,7 +96,7 @@ class Parts {
   }
 
   /** False for a value that makes no field of it, such as a role that does not exist. */
-  #takesField(field: string, value: string): boolean {
+  #takesField(field: string, value: string, isSpaced: boolean): boolean {
     if (field === "role") {
       const role = ROLES.find((one) => one === value.toLowerCase());
       if (role !== undefined) this.filters.role = role;
@@ -91,7 +106,7 @@ class Parts {
       if (hasWords(value)) this.title.push(value);
       return hasWords(value);
     }
-    if (!/^\d/.test(value)) return false;
+    if (!(isSpaced ? isTime(value) : /^\d/.test(value))) return false;
     if (field === "after") this.filters.since = timeOf("after", value);
     else this.filters.until = timeOf("before", value);
     return true;
@@ -107,14 +122,21 @@ const isExclusion = (word: string): boolean =>
 const TIME =
   /^(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2})?)?)?)?$/i;
 
+const isTime = (text: string): boolean => timeIn(text) !== undefined;
+
 /** The beginning of a year, month, day or minute, in UTC unless it has an offset. */
-function timeOf(field: string, text: string): number {
+function timeIn(text: string): number | undefined {
   const [, year, month = "01", day = "01", time = "00:00", zone = "Z"] =
     TIME.exec(text.trim()) ?? [];
   const date = `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}`;
   const at = year === undefined ? NaN : Date.parse(`${date}T${time}${zone}`);
   const isDay = !Number.isNaN(at) && new Date(`${date}T00:00Z`).toISOString().startsWith(date);
-  if (isDay) return at;
+  return isDay ? at : undefined;
+}
+
+function timeOf(field: string, text: string): number {
+  const at = timeIn(text);
+  if (at !== undefined) return at;
   throw new AppError("invalid", `${field}: ${JSON.stringify(text)} is no date.`, {
     hint: "Expected a day such as 2026-03-31, a month such as 2026-03, or a time such as 2026-03-31T18:00Z.",
   });

@@ -88,11 +88,21 @@ export function withDefaultCommand(
   if (first === "help" && args.length > 2) return [...args.slice(1), "--help"];
   // Drop `help` before an unknown word: commander would show the program's own help, and no reason.
   if (first === "help" && args.length === 2 && !isKnown(args[1]!)) return args.slice(1);
+  if (first === "sessions" && args[1] === "search") return withExclusions(args);
   const aboutProgram = first !== undefined && ["-h", "--help", "-v", "--version"].includes(first);
   if (first !== undefined && (!first.startsWith("-") || aboutProgram)) return args;
   refuseLateCommand(args, commands);
   return ["serve", ...args];
 }
+
+/**
+ * Write `-storm` in a search with a minus sign: commander would take it for a bundle of flags. A word right after a flag is its
+ * value; -h stays a flag.
+ */
+const withExclusions = (args: readonly string[]): readonly string[] =>
+  args.map((word, i) =>
+    /^-[^-\s]\S/.test(word) && !/^--(?!json$)./.test(args[i - 1]!) ? `−${word.slice(1)}` : word,
+  );
 
 /** Refuse `--data-dir x sessions list`, which is not meant for `serve`. A word right after a flag may be its value. */
 function refuseLateCommand(args: readonly string[], commands: readonly string[]): void {

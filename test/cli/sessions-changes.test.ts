@@ -1,6 +1,6 @@
 // `holdfast sessions rename`, `pin`, `share`, `give`, `clear`, `forget`, `search`, and what a shell completes.
 import { spawnSync } from "node:child_process";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { completionScript } from "../../src/cli/completion.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import {
@@ -13,11 +13,21 @@ import {
   unshareSession,
 } from "../../src/cli/sessions/change.ts";
 import { searchSessions } from "../../src/cli/sessions/search.ts";
+import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { PROGRAM } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 import { sitting } from "../support/terminal.ts";
-import { appOn, ID, imported, sessionFile } from "../support/transfer.ts";
+import {
+  appOn,
+  endLine,
+  ID,
+  imported,
+  jsonl,
+  messageLine,
+  sessionFile,
+  sessionLine,
+} from "../support/transfer.ts";
 
 const OTHER = ID.replaceAll("1", "2");
 const local = { principal: "local" };
@@ -111,6 +121,58 @@ it("search finds across sessions, and in one", async () => {
   const flags = { ...local, limit: 9, session: "play" };
   await searchSessions(settings, ["message"], flags, one.terminal);
   expect(await one.output()).toBe(`play  ${OTHER} · #1 user\n  message 1\n`);
+});
+
+describe("a search as one types it", () => {
+  const search = async (...args: string[]) => {
+    const folder = temporaryFolder();
+    const app = await appOn(folder);
+    const lines = [
+      messageLine(1, { content: "The red kite built a nest." }),
+      messageLine(2, { role: "assistant", content: "A kite, red as a storm, left its nest." }),
+      messageLine(3, {
+        content: "The violin is in the vault.",
+        created_at: "2026-04-01T00:00:00Z",
+      }),
+    ];
+    await imported(app, jsonl(sessionLine(), ...lines, endLine(0, 3)));
+    await app.stop();
+    const { code, stdout, stderr } = await command([
+      ...["sessions", "search", ...args, "--json", "--data-dir", folder],
+    ]);
+    const hits = stdout.startsWith("[") ? (JSON.parse(stdout) as { seq: number }[]) : undefined;
+    return { code, stderr, seqs: hits?.map(({ seq }) => seq).toSorted() };
+  };
+
+  it.each([
+    ["nest -storm", ["nest", "-storm"], [1]],
+    ["vault -violin", ["vault", "-violin"], []],
+    ["nest -helm", ["nest", "-helm"], [1, 2]],
+    ["-storm before the word", ["-storm", "nest"], [1]],
+    ["nest -2026", ["nest", "-2026"], [1, 2]],
+    ["a phrase in the shell's quotes", ["red kite", "nest"], [1]],
+    ["an excluded phrase", ["kite", "-red kite"], [2]],
+    ["a whole query in quotes", ["kite red nest"], [1, 2]],
+    ["a whole query with syntax", ['"red kite" role:user'], [1]],
+    ["--role", ["kite", "--role", "assistant"], [2]],
+    ["--after", ["--after", "2026-03-31"], [3]],
+    ["--before", ["nest", "--before", "2026-04"], [1, 2]],
+    ["--title", ["nest", "--title", "no such"], []],
+  ])("finds with %s", async (_, args, expected) => {
+    expect(await search(...args)).toEqual({ code: 0, stderr: "", seqs: expected });
+  });
+
+  it.each([
+    [["nest", "--storm"], /unknown option '--storm'/],
+    [["-storm"], /expected a word to look for, beside/],
+    [[], /expected at least one word/],
+    [["nest", "--role", "boss"], /role: expected user, assistant, system, or tool/],
+    [["nest", "--after", "soon"], /after: "soon" is no date/],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await search(...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
+  });
 });
 
 it.each([

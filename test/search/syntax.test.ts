@@ -45,7 +45,13 @@ describe("a query", () => {
     ["a word with a mistake", "kettel", [2, 3]],
     ["text with a colon and no field", "kettle:red", [2, 3]],
     ["text with a field's name and no value of it", "role:kettle", [2, 3]],
-    ["an exclusion of everything as text", "-tea", [4]],
+    ["one role, with a space behind the colon", "kettle role: assistant", [3]],
+    ["sessions by their title, with a space behind the colon", "kettle title: kitchen", []],
+    ["what was said since a day, with a space behind the colon", "kettle after: 2026-02", [3]],
+    ["text with a field's name, a space and no value of it", "role: kettle before: red", [2, 3]],
+    ["not what is excluded with a minus sign", "kettle −blue", [2]],
+    ["a word with its dash in quotes", '"-tea"', [4]],
+    ["all without a word, among those of a role", "-tea role:user", [2]],
   ])("finds %s: %s", async (_, query, expected) => {
     expect(await seqs(await start(), { query })).toEqual(expected);
   });
@@ -57,6 +63,15 @@ describe("a query", () => {
     expect(await seqs(client, { after: "2026-02-10", before: "2026-03-01T00:00Z" })).toEqual([3]);
     expect(await seqs(client, { query: "kettle", title: "kitchen" })).toEqual([]);
     expect(await seqs(client, { query: "kettle", role: null, title: "" })).toEqual([2, 3]);
+  });
+
+  it("wants a word to look for beside those that it leaves out", async () => {
+    const client = await start();
+    for (const args of [{ query: "-tea" }, { query: '-tea -"red kettle"' }, { exclude: ["tea"] }]) {
+      const answer = await client.call("history_search", args);
+      expect(answer).toMatchObject({ isError: true, meta: { "holdfast/error": "invalid" } });
+      expect(answer.text).toMatch(/^query: expected a word to look for, beside .*"-tea"\.$/);
+    }
   });
 
   it("says what it expects of a time", async () => {

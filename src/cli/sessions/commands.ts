@@ -1,5 +1,6 @@
 // `holdfast sessions`: its commands and their flags.
 import { type Command, Option } from "commander";
+import { ROLES } from "../../chat/message.ts";
 import type { SettingName, Settings } from "../../config/config.ts";
 import { expectedError } from "../../lib/text/expected.ts";
 import type { Clearable } from "../../sessions/store.ts";
@@ -26,6 +27,10 @@ const LIMITS: readonly SettingName[] = [
 ];
 
 const NAMES = "An ID finds any session; a NAME finds a session of --principal.";
+
+const SEARCH_HELP = `
+-WORD leaves out messages with it. Among other words, one in quotes is a phrase: "red kite" nest. One text in
+quotes alone is a whole query, whose phrases have quotes of their own: '"red kite" nest -storm role:user'.`;
 
 const EXPORT_HELP = `
 ${NAMES}
@@ -144,11 +149,16 @@ function addChanges(
       .option("--json", "print JSON")
       .addHelpText("after", `\n${NAMES}`);
 
-  withSettings(sessions.command("search <words...>").description("search the messages"), "max-age")
+  withSettings(sessions.command("search [words...]").description("search the messages"), "max-age")
     .option("--session <session>", "only in this session")
+    .addOption(onlyOf(new Option("--role <role>", "only messages of this role"), "role", ROLES))
+    .option("--after <date>", "only messages since this day or time")
+    .option("--before <date>", "only messages before this day or time")
+    .option("--title <text>", "only sessions with this in their title")
     .option("--limit <number>", "most messages to show", readCount("limit"), 10)
     .addOption(whose())
     .option("--json", "print JSON")
+    .addHelpText("after", SEARCH_HELP)
     .action(async (words: string[], flags: SearchFlags) =>
       (await import("./search.ts")).searchSessions(settingsOf(flags), words, flags, terminal),
     );

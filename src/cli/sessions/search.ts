@@ -1,5 +1,6 @@
 // `holdfast sessions search`: finds messages by their text, across sessions.
 import { byOther } from "../../chat/message.ts";
+import { joinedQuery, type SearchArguments } from "../../chat/search-query.ts";
 import type { Settings } from "../../config/config.ts";
 import { shortened } from "../../lib/text/text.ts";
 import { stylist } from "../terminal/colours.ts";
@@ -11,7 +12,7 @@ import { labelOf } from "./list.ts";
 
 const MAX_VALUE_BYTES = 300;
 
-export interface SearchFlags {
+export interface SearchFlags extends Omit<SearchArguments, "exclude"> {
   limit: number;
   session?: string;
   principal: string;
@@ -21,15 +22,16 @@ export interface SearchFlags {
 export function searchSessions(
   settings: Settings,
   words: readonly string[],
-  { limit, session, principal, json }: SearchFlags,
+  { limit, session, principal, json, ...wanted }: SearchFlags,
   terminal: Terminal,
 ): Promise<void> {
   return withData(settings, async (data) => {
     const [one] = session === undefined ? [] : await findSessions(data, [session], principal);
     const scope = one === undefined ? { principal } : { session: one.id };
-    const hits = await data.search.search(scope, words.join(" "), limit);
+    const query = joinedQuery(words);
+    const hits = await data.search.search(scope, query, limit, wanted);
     if (json) return terminal.print(JSON.stringify(hits));
-    const facts = await data.search.facts(scope, words.join(" "), limit);
+    const facts = await data.search.facts(scope, query, limit, wanted);
     if (hits.length === 0 && facts.length === 0)
       return terminal.print(
         `No message matches. Try other or fewer words; --principal NAME searches another principal's sessions.`,
