@@ -290,8 +290,8 @@ it("Claude Code: words and calls, without results, subagents and rewound prompts
   const more = codeLine("8", "6", "assistant", [{ type: "text", text: "Fixed." }]);
   expect(outcomes(await imported(app, lines(...begun, more)))).toEqual(["continued"]);
   expect(await shown(app)).toEqual([
-    ...["# harbour: Rewound", "user: Rewound", "assistant (claude-x): Never mind"],
-    ...["user: Fix it", "assistant (claude-x): [Bash: npm test]", "assistant (claude-x): Fixed."],
+    ...["# harbour: Fix it", "user: Fix it"],
+    ...["assistant (claude-x): [Bash: npm test]", "assistant (claude-x): Fixed."],
   ]);
 });
 

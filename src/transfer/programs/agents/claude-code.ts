@@ -12,16 +12,26 @@ import {
   wordsOf,
 } from "../fields.ts";
 import { type Context, type Conversation, type Message, nameOf, type Program } from "../program.ts";
-import { callNote, ownWords, projectOf, projectTitle } from "./transcript.ts";
+import { callNote, leadingIn, ownWords, projectOf, projectTitle } from "./transcript.ts";
 
 export const claudeCode: Program = {
   name: "claude-code",
   title: "transcript of Claude Code",
-  wrote: ({ type, sessionId, message, summary, leafUuid }) =>
-    (typeof sessionId === "string" && typeof type === "string" && isFields(message)) ||
+  wrote: ({ type, sessionId, message, summary, leafUuid, messageId, snapshot }) =>
+    (typeof sessionId === "string" &&
+      typeof type === "string" &&
+      (isFields(message) || BESIDE.has(type))) ||
+    // a file may begin with many of these
+    (type === "file-history-snapshot" && typeof messageId === "string" && isFields(snapshot)) ||
     (type === "summary" && typeof summary === "string" && leafUuid !== undefined),
   conversations,
 };
+
+/** Types of lines that hold no message. */
+const BESIDE: ReadonlySet<string> = new Set([
+  ...["attachment", "progress", "queue-operation", "system", "permission-mode", "mode"],
+  ...["custom-title", "ai-title", "agent-name", "last-prompt"],
+]);
 
 interface Line {
   id: string | null;
@@ -52,7 +62,7 @@ async function* conversations(
       );
       continue;
     }
-    const { type, sessionId, summary, customTitle, aiTitle } = record.value;
+    const { type, uuid, message, sessionId, summary, customTitle, aiTitle } = record.value;
     const title = textOf(customTitle, aiTitle, type === "summary" ? summary : null);
     if (title !== null) titles.push(title);
     if (typeof sessionId !== "string") continue;
@@ -60,8 +70,7 @@ async function* conversations(
     sessions.set(sessionId, session);
     session.folder ??= textOf(record.value["cwd"]);
     session.title = (type !== "summary" && title) || session.title;
-    if (type === "user" || type === "assistant" || type === "system" || type === "attachment")
-      session.lines.push(lineOf(record.value));
+    if (typeof uuid === "string" || isFields(message)) session.lines.push(lineOf(record.value));
   }
   let number = 0;
   for (const [id, { lines, title, folder }] of sessions) {
@@ -75,21 +84,16 @@ async function* conversations(
 }
 
 function lineOf(line: Fields): Line {
-  const { type, uuid, parentUuid, timestamp, message } = line;
-  const { content, model } = fieldsOf(message);
-  const isHidden = ["isSidechain", "isMeta", "isCompactSummary", "isVisibleInTranscriptOnly"].some(
-    (key) => line[key] === true,
-  );
-  const role = type === "user" || type === "assistant" ? type : undefined;
+  const { uuid, parentUuid, timestamp } = line;
+  const { role, content, model } = spokenIn(line);
   const blocks = typeof content === "string" ? [{ type: "text", text: content }] : listOf(content);
-  const texts =
-    role === undefined || isHidden ? [] : blocks.flatMap((block) => shownOf(block, role));
+  const texts = role === undefined ? [] : blocks.flatMap((block) => shownOf(block, role));
   const isResult = blocks.some((block) => fieldsOf(block)["type"] === "tool_result");
   return {
     ...{
       id: textOf(uuid),
       parent: textOf(parentUuid),
-      isPrompt: role === "user" && !isResult && texts.length > 0,
+      isPrompt: line["type"] === "user" && "parentUuid" in line && !isResult && texts.length > 0,
     },
     message:
       texts.length === 0 || role === undefined
@@ -101,22 +105,62 @@ function lineOf(line: Fields): Line {
   };
 }
 
+interface Spoken {
+  /** Undefined for a line that is not shown. */
+  role?: "user" | "assistant";
+  content?: unknown;
+  model?: unknown;
+}
+
+function spokenIn({ type, message, attachment, ...line }: Fields): Spoken {
+  const attached = fieldsOf(attachment);
+  const isHidden = ["isSidechain", "isMeta", "isCompactSummary", "isVisibleInTranscriptOnly"].some(
+    (key) => line[key] === true || attached[key] === true,
+  );
+  if (isHidden) return {};
+  const { content, model } = fieldsOf(message);
+  if (type === "user") return { role: type, content };
+  // The program itself writes errors and the like in an answer's place.
+  if (type === "assistant") return model === "<synthetic>" ? {} : { role: type, content, model };
+  // A prompt that waited while the agent worked.
+  const { type: kind, prompt, commandMode = "prompt" } = attached;
+  const isQueued = type === "attachment" && kind === "queued_command" && commandMode === "prompt";
+  return isQueued ? { role: "user", content: prompt } : {};
+}
+
 function shownOf(block: unknown, role: "user" | "assistant"): string[] {
   const { type, text, name, input } = fieldsOf(block);
   if (type === "text")
-    return role === "user" && typeof text === "string" ? ownWords(text) : wordsOf(text);
+    return role === "user" && typeof text === "string" ? promptIn(text) : wordsOf(text);
   if (type === "tool_use") return [callNote(name, input)];
   return type === "image" || type === "document" ? [`[${type}]`] : [];
 }
 
+const ADDED =
+  /^(?:system-reminder|ide_\w+|command-\w+|local-command-\w+|bash-\w+|task-notification|teammate-message)$/;
+const INTERRUPTED = /^\[Request interrupted by user(?: for tool use)?\]$/;
+
+/** The person's words. A command of the person's own, or one with words behind it, is a prompt: `/review the parser`. */
+function promptIn(text: string): string[] {
+  if (INTERRUPTED.test(text.trim())) return [];
+  const added = leadingIn(text, ADDED);
+  const [name, args] = ["command-name", "command-args"].map((wanted) =>
+    added.find((element) => element.name === wanted)?.content.trim(),
+  );
+  // The program's own commands, such as /clear, begin with the name.
+  const isPrompt = Boolean(name && (args || added[0]!.name === "command-message"));
+  const command = isPrompt ? [[name, args].filter(Boolean).join(" ")] : [];
+  return [...command, ...ownWords(text, ADDED)];
+}
+
 /** The messages in order, without prompts that another one replaced, and what came behind them. */
 function shownIn(lines: readonly Line[]): Message[] {
-  const last = new Map<string, Line>();
-  for (const line of lines) if (line.isPrompt && line.parent !== null) last.set(line.parent, line);
+  const last = new Map<string | null, Line>();
+  for (const line of lines) if (line.isPrompt) last.set(line.parent, line);
   const left = new Set<string>();
   return lines.flatMap((line) => {
     const { id, parent, isPrompt, message } = line;
-    const isReplaced = isPrompt && parent !== null && last.get(parent) !== line;
+    const isReplaced = isPrompt && last.get(parent) !== line;
     if (isReplaced || (parent !== null && left.has(parent))) {
       if (id !== null) left.add(id);
       return [];

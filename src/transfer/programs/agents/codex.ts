@@ -1,5 +1,6 @@
 // Codex's transcripts (rollout-….jsonl): a session in each file. The import takes what a person and the agent said, and
-// calls of tools in a short line. It leaves out results, thoughts and what the program adds to a prompt.
+// calls of tools in a short line. It leaves out results, thoughts, subagents, prompts that were taken back, and what the
+// program adds to a prompt.
 import type { Records } from "../../input/records.ts";
 import {
   type Fields,
@@ -12,6 +13,7 @@ import {
   wordsOf,
 } from "../fields.ts";
 import { type Context, type Conversation, type Message, nameOf, type Program } from "../program.ts";
+import { filesText } from "../texts.ts";
 import { callNote, ownWords, projectOf, projectTitle } from "./transcript.ts";
 
 export const codex: Program = {
@@ -30,6 +32,7 @@ async function* conversations(
   { skip, file }: Context,
 ): AsyncGenerator<Conversation & { number: number }> {
   let id: string | null = null;
+  let isSubagent = false;
   let [folder, model, createdAt]: [string | null, string | null, number | null] = [
     null,
     null,
@@ -51,12 +54,17 @@ async function* conversations(
       createdAt ??= timeOf(payload["timestamp"], timestamp);
     }
     folder ??= textOf(payload["cwd"]);
+    const { source } = payload;
+    if (number === 1 && "subagent" in fieldsOf(source)) isSubagent = true;
     if (type === "turn_context") model = modelOf(payload["model"]) ?? model;
+    if (payload["type"] === "thread_rolled_back")
+      for (const all of [items, events]) rewind(all, Number(payload["num_turns"]));
     if (type === "event_msg") events.push(...spokenIn(payload, at, model));
     else items.push(...itemOf(payload, at, model));
   }
   // Some versions write the words of both sides as events alone.
-  const messages = items.some(({ role }) => role === "user") ? items : events;
+  const spoken = items.some(({ role }) => role === "user") ? items : events;
+  const messages = isSubagent ? [] : spoken;
   yield {
     ...{ number: 1, id: id ?? file, system: null, createdAt, lastActiveAt: null, messages },
     ...projectTitle(projectOf(folder), null, messages),
@@ -76,10 +84,8 @@ function itemOf(item: Fields, createdAt: number | null, model: string | null): M
             createdAt,
           },
         ];
-  if (type === "message" && (role === "user" || role === "assistant")) {
-    const texts = listOf(content).flatMap((part) => wordsOf(fieldsOf(part)["text"]));
-    return message(role, role === "user" ? texts.flatMap(ownWords) : texts);
-  }
+  if (type === "message" && (role === "user" || role === "assistant"))
+    return message(role, listOf(content).flatMap(role === "user" ? askedIn : saidIn));
   if (type === "function_call" || type === "custom_tool_call")
     return message("assistant", [callNote(name, item["arguments"] ?? item["input"])]);
   if (type === "local_shell_call") return message("assistant", [callNote("shell", action)]);
@@ -88,13 +94,50 @@ function itemOf(item: Fields, createdAt: number | null, model: string | null): M
     : [];
 }
 
-function spokenIn(
-  { type, message }: Fields,
-  createdAt: number | null,
-  model: string | null,
-): Message[] {
-  const [content] = type === "user_message" ? wordsOf(message).flatMap(ownWords) : wordsOf(message);
-  if (content === undefined) return [];
-  if (type === "user_message") return [{ role: "user", content, model: null, createdAt }];
-  return type === "agent_message" ? [{ role: "assistant", content, model, createdAt }] : [];
+const saidIn = (part: unknown): string[] => wordsOf(fieldsOf(part)["text"]);
+
+/** Newer versions put a picture between two tags. */
+const PICTURE_TAG = /^<\/?image\b[^>]*>$/;
+
+function askedIn(part: unknown): string[] {
+  if (fieldsOf(part)["type"] === "input_image") return filesText([], 1);
+  return saidIn(part)
+    .filter((text) => !PICTURE_TAG.test(text.trim()))
+    .flatMap(promptIn);
+}
+
+const ADDED =
+  /^(?:environment_context|user_instructions|INSTRUCTIONS|turn_aborted|user_shell_command|user_action|skill|subagent_notification)$/;
+
+/** The person's words. An editor puts what is open before them. */
+function promptIn(text: string): string[] {
+  const request = /^# Context from my IDE/.test(text) ? text.indexOf(REQUEST) : -1;
+  return request === -1
+    ? ownWords(
+        text.replace(/^# AGENTS\.md instructions for [^\n]*\s*(?=<INSTRUCTIONS>)/, ""),
+        ADDED,
+      )
+    : wordsOf(text.slice(request + REQUEST.length).trim());
+}
+
+const REQUEST = "\n## My request for Codex:";
+
+function spokenIn(event: Fields, createdAt: number | null, model: string | null): Message[] {
+  const { type, message, images, local_images } = event;
+  if (type === "agent_message")
+    return wordsOf(message).map((content) => ({ role: "assistant", content, model, createdAt }));
+  if (type !== "user_message") return [];
+  const pictures = [images, local_images].flatMap(listOf).length;
+  const texts = [...wordsOf(message).flatMap(promptIn), ...filesText([], pictures)];
+  const content = texts.join("\n\n");
+  return content === "" ? [] : [{ role: "user", content, model: null, createdAt }];
+}
+
+/** Takes back the last prompts with what came behind them. */
+function rewind(messages: Message[], turns: number): void {
+  for (let left = turns; left > 0; left -= 1) {
+    const last = messages.findLastIndex(({ role }) => role === "user");
+    if (last === -1) return;
+    messages.length = last;
+  }
 }

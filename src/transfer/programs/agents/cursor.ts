@@ -1,6 +1,7 @@
 // Cursor's transcripts of agents (agent-transcripts/….jsonl): the role and the content of each message, without times. Its
 // other chats are in a database of its own, which is not read.
 import type { Records } from "../../input/records.ts";
+import { elementsIn } from "../elements.ts";
 import { fieldsOf, isFields, listOf, wordsOf } from "../fields.ts";
 import { type Context, type Conversation, type Message, nameOf, type Program } from "../program.ts";
 import { callNote, ownWords, projectTitle } from "./transcript.ts";
@@ -14,6 +15,17 @@ export const cursor: Program = {
     Array.isArray(fieldsOf(message)["content"]),
   conversations,
 };
+
+const ADDED =
+  /^(?:user_info|attached_files|project_layout|open_and_recently_viewed_files|git_status|rules|agent_skills|additional_data|timestamp|system_reminder)$/;
+
+/** The person's words, which newer versions put into an element. */
+function promptIn(text: string): string[] {
+  const queries = elementsIn(text, /^user_query$/);
+  return queries.length === 0
+    ? ownWords(text, ADDED)
+    : queries.flatMap(({ content }) => wordsOf(content.trim()));
+}
 
 async function* conversations(
   records: Records,
@@ -34,7 +46,7 @@ async function* conversations(
     const texts = listOf(fieldsOf(message)["content"]).flatMap((block) => {
       const { type, text, name, input } = fieldsOf(block);
       if (type === "tool_use") return [callNote(name, input)];
-      return role === "user" ? wordsOf(text).flatMap(ownWords) : wordsOf(text);
+      return role === "user" ? wordsOf(text).flatMap(promptIn) : wordsOf(text);
     });
     const content = texts.join("\n\n");
     if (content !== "") messages.push({ role, content, model: null, createdAt: null });

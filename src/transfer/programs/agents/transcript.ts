@@ -1,6 +1,7 @@
 // Shared parts of coding agents' transcripts: JSON Lines that a program appends to while it works. Each line becomes at most
 // one message, so that a later import of the grown file continues the session.
 import { titleOf } from "../../../chat/title.ts";
+import { type Element, elementsIn, replaceElements } from "../elements.ts";
 import { fieldsOf, textOf, wordsOf } from "../fields.ts";
 import type { Conversation, Message } from "../program.ts";
 
@@ -33,19 +34,27 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-/** What the programs put around a person's words, or in their place. */
-const ADDED =
-  /<(system-reminder|environment_context|user_instructions|ide_\w+|command-\w+|local-command-\w+|INSTRUCTIONS|turn_aborted|user_info|attached_files|project_layout|open_and_recently_viewed_files|git_status|rules|agent_skills|additional_data|timestamp)\b[^>]*>[\s\S]*?<\/\1>/g;
+/** Elements that a program puts before a person's words, or in their place. */
+export function leadingIn(text: string, names: RegExp): Element[] {
+  let past = 0;
+  const elements = elementsIn(text, names);
+  const other = elements.findIndex(({ start, end }) => {
+    const isApart = text.slice(past, start).trim() !== "";
+    past = end;
+    return isApart;
+  });
+  return other === -1 ? elements : elements.slice(0, other);
+}
 
-/** The person's own words. */
-export const ownWords = (text: string): string[] =>
-  wordsOf(
-    text
-      .replace(/^# AGENTS\.md instructions for [^\n]*\s*/, "")
-      .replace(ADDED, "")
-      .replace(/<\/?user_query>/g, "")
-      .trim(),
+/** The person's own words, without the program's elements before them. Elements of the same names within them are theirs. */
+export function ownWords(text: string, names: RegExp): string[] {
+  const words = text.slice(leadingIn(text, names).at(-1)?.end ?? 0);
+  // A program's reminder may also follow, on a line of its own.
+  const own = replaceElements(words, /^system[-_]reminder$/, ({ start }) =>
+    /(?:^|\n)[ \t]*$/.test(words.slice(Math.max(0, start - 20), start)) ? "" : undefined,
   );
+  return wordsOf(own.trim());
+}
 
 /** The name of a folder, which is the project's. */
 export const projectOf = (folder: unknown): string | null =>
