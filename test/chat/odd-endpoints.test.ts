@@ -203,6 +203,34 @@ describe("a stream", () => {
       "with line breaks of two signs",
       sends(`${chunk({ content: "Ahoy" }, "stop")}data: [DONE]\n\n`.replaceAll("\n", "\r\n")),
     ],
+    [
+      "with line breaks of returns",
+      sends(`${chunk({ content: "Ahoy" }, "stop")}data: [DONE]\n\n`.replaceAll("\n", "\r")),
+    ],
+    [
+      "without blank lines",
+      sends(
+        `${chunk({ content: "A" })}${chunk({ content: "hoy" }, "stop")}data: [DONE]\n`.replaceAll(
+          "\n\n",
+          "\n",
+        ),
+      ),
+    ],
+    [
+      "with an event of several lines",
+      stream('data: {"choices":\ndata: [{"index":0,"delta":{"content":"Ahoy"}}]}\n\n'),
+    ],
+    [
+      "in the form of older completions",
+      stream(
+        event({ choices: [{ text: "Ahoy" }] }),
+        event({ choices: [{ finish_reason: "stop" }] }),
+      ),
+    ],
+    [
+      "with something behind its end",
+      sends(`${chunk({ content: "Ahoy" }, "stop")}data: [DONE]\n\n${chunk({ content: "x" })}`),
+    ],
   ])("%s is taken", async (_, script) => {
     expect(await ask(openai, script)).toMatchObject({ isError: false, says: "Ahoy" });
   });
@@ -220,6 +248,25 @@ describe("a stream", () => {
       says: "Ahoy",
       data: { usage: { output_tokens: 2 } },
     });
+  });
+
+  it.each<[string, string, string]>([
+    [
+      "a block of an unknown kind",
+      anthropic.piece("Ahoy"),
+      event({ type: "content_block_start", index: 7, content_block: { type: "new", x: 1 } }) +
+        event({ type: "content_block_delta", index: 7, delta: { type: "text_delta", text: "x" } }) +
+        event({ type: "content_block_stop", index: 7 }) +
+        event({ type: "content_block_delta", index: 0, delta: { type: "new_delta" } }) +
+        anthropic.piece("Ahoy"),
+    ],
+    ["no counts", '"usage":{"output_tokens":7}', '"usage":null'],
+    ["no counts at its beginning", '"usage":{"input_tokens":11,"output_tokens":1}', '"usage":null'],
+  ])("of Anthropic's form with %s is taken", async (_, part, other) => {
+    const whole = anthropic.begin + anthropic.piece("Ahoy") + anthropic.end(true);
+    expect(whole).toContain(part);
+    const answer = await ask(anthropic, sends(whole.replace(part, other)));
+    expect(answer).toMatchObject({ isError: false, says: "Ahoy" });
   });
 
   it("of a refusal is the model's text, marked as such", async () => {
@@ -242,6 +289,12 @@ describe("what an endpoint says", () => {
     ["as plain text", refusal("Too hot.", "text/plain")],
     ["on a page", refusal("<html><body><h1>Too hot.</h1></body></html>", "text/html")],
     ["with 200", sends('{"error":{"message":"Too hot.","code":400}}', "application/json")],
+    ["with 200, of a type in capitals", sends('{"error":"Too hot."}', "Application/JSON")],
+    ["with 200, called a stream", sends('{"error":{"message":"Too hot."}}')],
+    ["with 200, called text", sends('{"error":"Too hot."}', "text/plain")],
+    ["with 200, as plain text", sends("Too hot.", "text/plain")],
+    ["with 200, in a line of several", sends('{"status":"loading"}\n{"error":"Too hot."}\n')],
+    ["in an event that is no JSON", stream("event: error\ndata: Too hot.\n\n")],
     ["in the stream", sends('data: {"error":"Too hot."}\n\n')],
     [
       "in the stream, behind a piece",
@@ -262,6 +315,19 @@ describe("what an endpoint says", () => {
     expect(answer).toMatchObject({ isError: true });
     expect(answer.says).toContain("Too hot.");
   });
+});
+
+it.each<[string, string, RegExp]>([
+  ["a web page, called a stream", "\n<!DOCTYPE html><title>Login</title>", /a web page.*model-url/],
+  [
+    "lines of another form",
+    '{"message":{"role":"assistant","content":"Ahoy"}}\n'.repeat(2),
+    /JSON/,
+  ],
+])("%s in place of an answer is an error that says so", async (_, body, said) => {
+  const answer = await ask(openai, sends(body));
+  expect(answer).toMatchObject({ isError: true });
+  expect(answer.says).toMatch(said);
 });
 
 describe("a request that is refused", () => {

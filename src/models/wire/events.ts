@@ -7,7 +7,14 @@ type Fields = Record<string, unknown>;
 /** What earlier events of a stream said. */
 export interface Memory {
   isRefusal: boolean;
+  /** Numbers of the blocks that are left out. */
+  leftOut: Set<unknown>;
 }
+
+export const newMemory = (): Memory => ({ isRefusal: false, leftOut: new Set() });
+
+/** Stands for an unreadable count of tokens; counts below zero are not stored. */
+export const UNREADABLE = -1;
 
 /** The form of one kind of endpoint. */
 export interface Wire {
@@ -15,6 +22,8 @@ export interface Wire {
   event(value: Fields, memory: Memory): Fields | undefined;
   /** A whole answer as the events of a stream; undefined for what is no answer. */
   whole(value: Fields): Fields[] | undefined;
+  /** An event that says why there is no answer. */
+  failure(message: string): Fields;
   /** What is missing at the end of a stream, after these events. */
   ending(events: { last: readonly Fields[]; isDone: boolean }): Fields[];
   /** True for an event that a complete stream has at its end. */
@@ -44,11 +53,14 @@ const isError = ({ object, type, choices, message, detail }: Fields): boolean =>
   [object, type].includes("error") ||
   (type === undefined && !choices && [message, detail].some((said) => messageIn(said)));
 
+const openAiFailure = (message: string): Fields => ({ error: { message } });
+
 export const openAiWire: Wire = {
+  failure: openAiFailure,
   event({ error, ...value }, memory) {
     const { choices, usage } = value;
     if (error || isError(value))
-      return { error: { message: messageIn(error) ?? messageIn(value) ?? "It gave no reason." } };
+      return openAiFailure(messageIn(error) ?? messageIn(value) ?? "It gave no reason.");
     if (!Array.isArray(choices)) return usage === undefined ? undefined : { ...value, choices: [] };
     return { ...value, choices: choices.map((choice) => openAiChoice(fieldsOf(choice), memory)) };
   },
@@ -57,7 +69,7 @@ export const openAiWire: Wire = {
     const [first] = choices.map(fieldsOf);
     const { message, finish_reason = "stop", text } = first!;
     const delta = message ?? { content: text };
-    return [{ ...value, choices: [openAiChoice({ delta, finish_reason }, { isRefusal: false })] }];
+    return [{ ...value, choices: [openAiChoice({ delta, finish_reason }, newMemory())] }];
   },
   // `[DONE]` ends an answer, also of endpoints that give no reason.
   ending({ last, isDone }) {
@@ -65,7 +77,7 @@ export const openAiWire: Wire = {
     return [
       isDone
         ? { choices: [{ index: 0, delta: {}, [FINISHED]: "stop" }] }
-        : { error: { message: BROKE_OFF } },
+        : openAiFailure(BROKE_OFF),
     ];
   },
   isLast: ({ choices, error }) =>
@@ -76,7 +88,7 @@ export const openAiWire: Wire = {
 
 function openAiChoice({ delta, message, index = 0, ...choice }: Fields, memory: Memory): Fields {
   const { content, refusal, role } = fieldsOf(delta ?? message);
-  const text = textOf(content) || textOf(refusal);
+  const text = textOf(content) || textOf(refusal) || textOf(choice["text"]);
   memory.isRefusal ||= typeof refusal === "string" && refusal !== "";
   // A refusal is the model's text, with a reason of its own.
   const reason = choice[FINISHED];
@@ -96,20 +108,59 @@ const ANTHROPIC_EVENTS: ReadonlySet<unknown> = new Set([
   ...["content_block_start", "content_block_delta", "content_block_stop"],
 ]);
 
-const anthropicError = (message: string): Fields => ({
+const anthropicFailure = (message: string): Fields => ({
   type: "error",
   error: { type: "api_error", message },
 });
 
+/** An event without blocks and pieces that the SDK does not know, and with counts that it can read. */
+function anthropicEvent(value: Fields, { leftOut }: Memory): Fields | undefined {
+  const { type, index } = value;
+  if (type === "message_start") {
+    const message = fieldsOf(value["message"]);
+    return {
+      type,
+      message: { ...message, content: [], usage: countsOf(message["usage"], ["input_tokens"]) },
+    };
+  }
+  if (type === "message_delta")
+    return {
+      type,
+      delta: fieldsOf(value["delta"]),
+      usage: countsOf(value["usage"], ["output_tokens"]),
+    };
+  if (type === "content_block_start") {
+    const block = fieldsOf(value["content_block"]);
+    if (BLOCKS.has(block["type"])) {
+      leftOut.delete(index);
+      return { ...value, content_block: { text: "", thinking: "", ...block } };
+    }
+    leftOut.add(index);
+  }
+  const isPiece = type !== "content_block_delta" || PIECES.has(fieldsOf(value["delta"])["type"]);
+  return leftOut.has(index) || !isPiece ? undefined : value;
+}
+
+/** Kinds of blocks, and of their pieces. An answer may have others, which are no text of it. */
+const BLOCKS: ReadonlySet<unknown> = new Set(["text", "thinking", "redacted_thinking"]);
+const PIECES: ReadonlySet<unknown> = new Set(["text_delta", "thinking_delta", "signature_delta"]);
+
+/** Counts that the SDK can read, with those of `needed`. */
+const countsOf = (usage: unknown, needed: readonly string[]): Fields => ({
+  ...Object.fromEntries(needed.map((name) => [name, UNREADABLE])),
+  ...Object.fromEntries(Object.entries(fieldsOf(usage)).filter(([, count]) => count !== null)),
+});
+
 export const anthropicWire: Wire = {
-  event(value) {
+  failure: anthropicFailure,
+  event(value, memory) {
     if (value["type"] === "error" || (!("type" in value) && value["error"])) {
       const { error } = value;
       const { type = "api_error" } = fieldsOf(error);
       const message = messageIn(error) ?? messageIn(value["message"]) ?? "It gave no reason.";
       return { type: "error", error: { type, message } };
     }
-    return ANTHROPIC_EVENTS.has(value["type"]) ? value : undefined;
+    return ANTHROPIC_EVENTS.has(value["type"]) ? anthropicEvent(value, memory) : undefined;
   },
   whole(value) {
     if (!Array.isArray(value["content"])) return undefined;
@@ -135,6 +186,6 @@ export const anthropicWire: Wire = {
       { type: "message_stop" },
     ];
   },
-  ending: ({ last }) => (last.length === 0 ? [anthropicError(BROKE_OFF)] : []),
+  ending: ({ last }) => (last.length === 0 ? [anthropicFailure(BROKE_OFF)] : []),
   isLast: ({ type }) => type === "message_stop" || type === "error",
 };

@@ -48,7 +48,7 @@ export function endpointFetch({ wire, repairs, timeoutMs }: RequestRules): typeo
     for (;;) {
       const response = await fetch(input, repaired(init));
       if (response.ok) {
-        if (!response.headers.get("content-type")?.startsWith("text/html"))
+        if (!/^text\/html\b/i.test(response.headers.get("content-type") ?? ""))
           return readableAnswer(response, wire);
         await response.body?.cancel();
         throw new WebPageError();

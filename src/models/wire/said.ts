@@ -21,14 +21,17 @@ export function messageIn(value: unknown, depth = 0): string | undefined {
   return undefined;
 }
 
+export const isWebPage = (text: string): boolean => /^\s*<(?:!doctype|html)\b/i.test(text);
+
 /** What a body says: the message in its JSON, or its text. */
 export function saidIn(body: string): string | undefined {
   const text = body.slice(0, MAX_CHARACTERS).trim();
   try {
     return messageIn(JSON.parse(text)) ?? (text === "{}" || text === "" ? undefined : text);
   } catch {
-    const isPage = /^<(?:!doctype|html)/i.test(text);
-    const plain = isPage ? text.replace(/<(style|script)\b[\s\S]*?<\/\1>|<[^>]*>/gi, " ") : text;
+    const plain = isWebPage(text)
+      ? text.replace(/<(style|script)\b[\s\S]*?<\/\1>|<[^>]*>/gi, " ")
+      : text;
     return plain.replace(/\s+/g, " ").trim() || undefined;
   }
 }
