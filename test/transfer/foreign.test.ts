@@ -174,15 +174,6 @@ describe("ChatGPT's export", () => {
     expect(told[1]).toMatch(/^conversation 3: /);
   });
 
-  it("over a limit is skipped whole, and the message named: a higher limit lets it in", async () => {
-    const long = "x".repeat(2_000_000);
-    const nodes = [node("1", null, "hello"), node("2", "1", long)];
-    const both = file(chatGpt(nodes, "2"), chatGpt([node("1", null, "hi")], "1", { id: "2" }));
-    expect(await skippedOf(await appOn(), both)).toEqual([
-      expect.stringMatching(/^conversation 1: message 2: content is 2000000 bytes/),
-    ]);
-  });
-
   it.each([
     ["no author", { author: undefined }, "it has no author"],
     ["an author that is null", { author: null }, "it has no author"],

@@ -1,16 +1,17 @@
 // Conversations of other programs on their way to sessions: checked, converted, and kept in a temporary file until the
 // import reads them. What is unreadable or over a limit is left out, and reported.
 import { createHash } from "node:crypto";
+import { storableModel } from "../../chat/ask.ts";
 import { withoutThoughts } from "../../chat/thoughts.ts";
 import { titleOf } from "../../chat/title.ts";
 import { AppError } from "../../lib/errors.ts";
-import { shortened, storable } from "../../lib/text/text.ts";
+import { byteLength, shortened, storable } from "../../lib/text/text.ts";
 import { MAX_SYSTEM_BYTES, MAX_TITLE_BYTES } from "../../sessions/texts.ts";
 import { type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts";
 import type { OnReplaced, Records } from "../input/records.ts";
 import { Pace } from "../pace.ts";
 import { labelOf } from "../programs/fields.ts";
-import type { Conversation, Named, Program } from "../programs/program.ts";
+import type { Conversation, Message, Named, Program } from "../programs/program.ts";
 import type { Content } from "../store.ts";
 import { contentsOf } from "./holdfast-file.ts";
 import { endOf, toLine } from "./jsonl.ts";
@@ -28,8 +29,13 @@ export interface ForeignOptions {
   spoolPrefix?: string | undefined;
 }
 
+/** End of a text over the limit. */
+const CUT = "\n\n… (cut: the message is longer than the setting max-message allows)";
+
 interface Taken {
   incoming: Incoming;
+  /** Hash of the messages. */
+  digest: string;
   where: Named & { file: string | null };
 }
 
@@ -40,6 +46,8 @@ export class ForeignConversations {
   /** Number of replaced characters. */
   replaced = 0;
   readonly onReplaced: OnReplaced = (count) => void (this.replaced += count);
+  /** The skipped conversations that are there once more, to the letter. */
+  readonly #identical = new Set<Skipped>();
   readonly #taken = new Map<string, Taken>();
   readonly #options: ForeignOptions;
   readonly #shared = new Map<string, string>();
@@ -52,6 +60,11 @@ export class ForeignConversations {
 
   get sessions(): Incoming[] {
     return [...this.#taken.values()].map(({ incoming }) => incoming);
+  }
+
+  /** What is skipped and would be missed. */
+  get lost(): Skipped[] {
+    return this.skipped.filter((one) => !this.#identical.has(one));
   }
 
   /** Reads a file of the program, in steps between which others have their turn. `file`: its name in reports. */
@@ -103,12 +116,13 @@ export class ForeignConversations {
   }
 
   async #add(found: Conversation, program: Program, where: Taken["where"]): Promise<void> {
-    const conversation = program.hasThoughtsInText ? this.#spoken(found, where) : found;
-    if (conversation.messages.length === 0) {
+    const spoken = program.hasThoughtsInText ? this.#spoken(found, where) : found;
+    if (spoken.messages.length === 0) {
       this.empty += 1;
       return;
     }
-    const incoming = this.#converted(conversation, program.name, await this.spool());
+    const conversation = this.#fitting(spoken, where);
+    const { incoming, digest } = this.#converted(conversation, program.name, await this.spool());
     const { id } = incoming.header;
     const other = this.#taken.get(id);
     const isNewer = other === undefined || isLater(incoming, other.incoming);
@@ -116,8 +130,25 @@ export class ForeignConversations {
       const [left, kept] = isNewer ? [other.where, where] : [where, other.where];
       const place = whereOf({ ...kept, conversation: kept.number, message: null, reason: "" });
       this.#skip(left, `its id is that of ${place}, which is kept`, { isRepeated: true });
+      if (other.digest === digest) this.#identical.add(this.skipped.at(-1)!);
     }
-    if (isNewer) this.#taken.set(id, { incoming, where });
+    if (isNewer) this.#taken.set(id, { incoming, where, digest });
+  }
+
+  /** The conversation with messages that can be stored: a text over the limit is cut, and reported. */
+  #fitting(conversation: Conversation, where: Taken["where"]): Conversation {
+    const max = this.#options.limits.maxMessageBytes;
+    const mark = max > 10 * CUT.length ? CUT : "";
+    const messages = conversation.messages.map((message, index): Message => {
+      const content = storable(message.content, this.onReplaced);
+      const bytes = byteLength(content);
+      const model = message.model && storableModel(storable(message.model));
+      if (bytes <= max) return { ...message, content, model };
+      const reason = `only its first ${max} bytes come in, of ${bytes} (the setting max-message)`;
+      this.#skip(where, reason, { message: `${index + 1}` });
+      return { ...message, content: shortened(content, max, mark), model };
+    });
+    return { ...conversation, messages };
   }
 
   /** The conversation without thoughts, which the program keeps in the text of answers. */
@@ -133,7 +164,11 @@ export class ForeignConversations {
   }
 
   /** @throws AppError `invalid` or `limit`, naming the message */
-  #converted(conversation: Conversation, source: string, spool: Spool): Incoming {
+  #converted(
+    conversation: Conversation,
+    source: string,
+    spool: Spool,
+  ): Pick<Taken, "incoming" | "digest"> {
     const { owner, limits, now } = this.#options;
     const { id, title, system, createdAt, lastActiveAt, messages } = conversation;
     const times = messages.map((message) => message.createdAt);
@@ -151,21 +186,25 @@ export class ForeignConversations {
     };
     check.header(header);
     const lines: string[] = [];
-    for (const piece of pieces(conversation, firstAt, this.onReplaced)) {
+    const hash = createHash("sha256");
+    for (const piece of pieces(conversation, firstAt)) {
       try {
         check.content(piece);
       } catch (error) {
         if (!(error instanceof AppError) || piece.type !== "message") throw error;
         throw new AppError(error.code, `message ${piece.message.seq}: ${error.message}`);
       }
-      lines.push(toLine(piece));
+      const line = toLine(piece);
+      hash.update(line);
+      lines.push(line);
     }
     const place = spool.add([...lines, endOf(check.counts)]);
-    return {
+    const incoming: Incoming = {
       ...{ header, counts: check.counts },
       branchId: (branch) => sessionId(source, owner, id, branch),
       open: () => contentsOf(spool.path, limits, place),
     };
+    return { incoming, digest: hash.digest("base64") };
   }
 }
 
@@ -176,19 +215,15 @@ const isLater = (a: Incoming, b: Incoming): boolean =>
     : a.header.lastActiveAt > b.header.lastActiveAt;
 
 /** The records of a conversation. A message without a time takes the time of the message before it. */
-function* pieces(
-  { messages }: Conversation,
-  firstAt: number,
-  onReplaced: OnReplaced,
-): Generator<Content> {
+function* pieces({ messages }: Conversation, firstAt: number): Generator<Content> {
   let at = firstAt;
   for (const [index, { role, content, model, createdAt }] of messages.entries()) {
     at = createdAt ?? at;
     yield {
       type: "message",
       message: {
-        ...{ seq: index + 1, role, content: storable(content, onReplaced), status: "complete" },
-        ...{ model: model && storable(model), createdAt: at, inputTokens: null },
+        ...{ seq: index + 1, role, content, status: "complete" },
+        ...{ model, createdAt: at, inputTokens: null },
         ...{ outputTokens: null, requestKey: null, author: null },
       },
     };

@@ -77,7 +77,9 @@ export async function* inputsOf(
 /** A file that fails with this error when it is opened. */
 const unusable = ({ name, isNamed }: Pick<Found, "name" | "isNamed">, error: unknown): Input => ({
   ...{ name, path: undefined, isNamed, isGuess: false },
-  open: () => Promise.reject(error),
+  open: () => {
+    throw error;
+  },
 });
 
 /** ZIP's marks: of an archive, and of an empty one. */
