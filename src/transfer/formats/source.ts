@@ -11,8 +11,9 @@ import { type Input, inputsOf, type Opened } from "../input/inputs.ts";
 import { kindOf } from "../input/kinds.ts";
 import { type FileRecord, type Records, recordsOf } from "../input/records.ts";
 import { isFields } from "../programs/fields.ts";
+import { otherKindOf } from "../programs/others.ts";
 import type { Program } from "../programs/program.ts";
-import { otherKindOf, programOf, PROGRAMS, wrappedIn } from "../programs/programs.ts";
+import { isEmptyList, programOf, PROGRAMS, wrappedIn } from "../programs/programs.ts";
 import { ForeignConversations } from "./foreign.ts";
 import type { Format } from "./format.ts";
 import { readHoldfastFile } from "./holdfast-file.ts";
@@ -47,7 +48,7 @@ export interface SourceOptions {
 
 const MAX_UNPACKED_BYTES = 8 * 1024 * 1024 * 1024;
 /** Records that are looked at to find out the program. */
-const MAX_BEGUN = 50;
+const MAX_BEGUN = 1_000;
 
 /** Reads files, folders and archives. Dispose of the source to remove its temporary files. @throws AppError `invalid` with a line for each of the first faults */
 export async function readSource(
@@ -64,7 +65,7 @@ export async function readSource(
     const sessions = [...reading.own, ...foreign.sessions];
     // Refuse a file without any readable conversation: it probably has another format.
     if (strict || sessions.length === 0)
-      for (const skipped of foreign.skipped) faults.add(whereOf(skipped), skipped.reason);
+      for (const skipped of foreign.lost) faults.add(whereOf(skipped), skipped.reason);
     faults.check();
     if (sessions.length === 0 && foreign.empty === 0)
       throw new AppError("invalid", "There is no conversation in it.", { hint: HINT });
@@ -125,7 +126,7 @@ class Reading {
       format === "auto"
         ? begun.map(({ value }) => programIn(value)).find(Boolean)
         : PROGRAMS.find(({ name }) => name === format);
-    if (found === undefined && (input.isGuess || isCompanion(input, begun))) return;
+    if (found === undefined && (input.isGuess || isCompanion(input, head, begun))) return;
     if (found === undefined) throw unknownFormat(head, begun);
     await this.foreign.read(unwrapped(rest), found, { name: input.name, file });
   }
@@ -205,12 +206,13 @@ const HINT =
   `Accepted are exports of Holdfast, and these, as files, folders or archives: ` +
   `${PROGRAMS.map(({ title }) => title).join(", ")}.`;
 
+const isList = (head: Buffer): boolean => head.toString("latin1", 0, 1) === "[";
+
 function unknownFormat(head: Buffer, begun: readonly FileRecord[]): AppError {
-  const isList = head.toString("latin1", 0, 1) === "[";
   const kind =
     begun.map(({ value }) => otherKindOf(value)?.title).find(Boolean) ??
     kindOf(head) ??
-    (begun.length === 0 && isList ? "an empty list" : undefined);
+    (begun.length === 0 && isList(head) ? "an empty list" : undefined);
   const broken = begun.find(({ fault }) => fault !== undefined)?.fault;
   const known = begun.some(({ value }) => isFields(value));
   const why =
@@ -221,15 +223,21 @@ function unknownFormat(head: Buffer, begun: readonly FileRecord[]): AppError {
 
 /** Files that lie beside the conversations in a download. */
 const COMPANIONS =
-  /(?:^|\/)(?:users?|user_settings|settings|message_feedback|shared_conversations|model_comparisons|memories|export_manifest|conversation_asset_file_names|sessions-index)\.json$/;
+  /(?:^|\/)(?:users?|user_settings|settings|message_feedback|shared_conversations|model_comparisons|memories|export_manifest|conversation_asset_file_names|sessions-index|shopping|sora)\.json$/;
 /** Names of files with conversations; an archive may hold any others. */
 const CONVERSATIONS = /(?:conversation|chat|session|activity)[^/]*$/i;
 
-const isCompanion = ({ name, path, isNamed }: Input, begun: readonly FileRecord[]): boolean =>
+const isCompanion = (
+  { name, path, isNamed }: Input,
+  head: Buffer,
+  begun: readonly FileRecord[],
+): boolean =>
   !isNamed &&
+  !begun.some(({ value }) => otherKindOf(value)?.isChat === true) &&
   ((path === undefined && !CONVERSATIONS.test(name)) ||
     COMPANIONS.test(name) ||
-    begun.some(({ value }) => otherKindOf(value)?.isCompanion === true));
+    (begun.length === 0 && isList(head)) ||
+    begun.some(({ value }) => otherKindOf(value)?.isCompanion === true || isEmptyList(value)));
 
 const unpacksTooLarge = (maxBytes: number): AppError =>
   new AppError("limit", `The packed files hold more than ${maxBytes} bytes.`, {

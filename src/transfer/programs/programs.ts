@@ -1,4 +1,4 @@
-// The programs whose files can be imported, and those that are known by name only.
+// The programs whose files can be imported.
 import { claudeCode } from "./agents/claude-code.ts";
 import { codex } from "./agents/codex.ts";
 import { cursor } from "./agents/cursor.ts";
@@ -9,7 +9,7 @@ import { gemini } from "./chats/gemini.ts";
 import { libreChat } from "./chats/librechat.ts";
 import { lobeChat } from "./chats/lobechat.ts";
 import { openWebUi } from "./chats/open-webui.ts";
-import { type Fields, fieldsOf, isFields, listOf } from "./fields.ts";
+import { fieldsOf, isFields, listOf } from "./fields.ts";
 import type { Program } from "./program.ts";
 
 /** In the order in which they are asked for a file. */
@@ -34,65 +34,8 @@ export function wrappedIn(record: unknown): readonly unknown[] | undefined {
   return lists.find((list) => list.slice(0, 50).some((item) => programOf(item) !== undefined));
 }
 
-interface Kind {
-  title: string;
-  /** True for a file that comes with the conversations. */
-  isCompanion?: boolean;
-  wrote(record: Fields): boolean;
-}
-
-const isChatMessage = (value: unknown): boolean => {
-  const { role, content } = fieldsOf(value);
-  return typeof role === "string" && content !== undefined;
+/** True for a document that would hold conversations, and holds none. */
+export const isEmptyList = (record: unknown): boolean => {
+  const lists = WRAPPERS.map((key) => fieldsOf(record)[key]).filter(Array.isArray);
+  return lists.length > 0 && lists.every(({ length }) => length === 0);
 };
-
-/** Files that are no conversations, or of no format that is known here. */
-const OTHERS: readonly Kind[] = [
-  {
-    title: "a chat of the llama.cpp web page",
-    wrote: ({ harness, type, message }) =>
-      harness !== undefined || (type === "message" && "convId" in fieldsOf(message)),
-  },
-  {
-    title: "a chat of SillyTavern",
-    wrote: (record) =>
-      ("user_name" in record && "character_name" in record) ||
-      ("is_user" in record && "mes" in record),
-  },
-  {
-    title: "a list of shared links of ChatGPT",
-    isCompanion: true,
-    wrote: (record) =>
-      "share_id" in record || ("conversation_id" in record && "is_anonymous" in record),
-  },
-  {
-    title: "a list of ratings of ChatGPT",
-    isCompanion: true,
-    wrote: (record) => "rating" in record && "conversation_id" in record,
-  },
-  {
-    title: "an account, without its conversations",
-    isCompanion: true,
-    wrote: (record) =>
-      ["email", "email_address"].some((key) => key in record) && !("messages" in record),
-  },
-  {
-    title: "a memory of Claude",
-    isCompanion: true,
-    wrote: (record) => "conversations_memory" in record,
-  },
-  {
-    title: "training data, or requests, in the form of OpenAI",
-    wrote: ({ messages }) => listOf(messages).some(isChatMessage),
-  },
-  { title: "a list of bare messages", wrote: isChatMessage },
-  { title: "a character card", wrote: ({ spec }) => String(spec).startsWith("chara_card") },
-  {
-    title: "an activity of Google that is not Gemini's",
-    wrote: (record) => "header" in record && "time" in record && "products" in record,
-  },
-];
-
-/** What a record is; undefined for what nothing is known about. */
-export const otherKindOf = (record: unknown): Kind | undefined =>
-  isFields(record) ? OTHERS.find(({ wrote }) => wrote(record)) : undefined;

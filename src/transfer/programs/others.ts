@@ -1,0 +1,119 @@
+// Kinds of files that are known by name only: conversations of other programs, and files that lie beside conversations.
+import { type Fields, fieldsOf, isFields, listOf } from "./fields.ts";
+
+interface Kind {
+  title: string;
+  /** True for a file that comes with the conversations. */
+  isCompanion?: boolean;
+  /** True for conversations, which are never left out without a word. */
+  isChat?: boolean;
+  wrote(record: Fields): boolean;
+}
+
+const isChatMessage = (value: unknown): boolean => {
+  const { role, content } = fieldsOf(value);
+  return typeof role === "string" && content !== undefined;
+};
+
+/** Conversations in formats that are not read here: each by fields that its program alone writes. */
+const CHATS: readonly (readonly [title: string, wrote: Kind["wrote"]])[] = [
+  ["a chat of LM Studio", ({ messages }) => first(messages).versions !== undefined],
+  [
+    "an export of TypingMind",
+    (record) => "chatTitle" in record || "chatTitle" in first(fieldsOf(record.data).chats),
+  ],
+  ["an export of Grok", (record) => [record, first(record.conversations)].some(isGrok)],
+  [
+    "a chat of GitHub Copilot in VS Code",
+    ({ requests, responderUsername }) =>
+      Array.isArray(requests) && typeof responderUsername === "string",
+  ],
+  [
+    "a chat of Gemini CLI",
+    (record) =>
+      ("projectHash" in record && "sessionId" in record) ||
+      (typeof record.role === "string" && "text" in first(record.parts)) ||
+      ("messageId" in record && "sessionId" in record && typeof record.message === "string"),
+  ],
+  [
+    "a session of opencode",
+    ({ id, sessionID, info }) =>
+      [id, sessionID, fieldsOf(info).id].some(
+        (one) => typeof one === "string" && one.startsWith("ses_"),
+      ),
+  ],
+  ["a prompt of Google AI Studio", (record) => "chunkedPrompt" in record],
+  ["a backup of Cherry Studio", (record) => "indexedDB" in record && "localStorage" in record],
+  [
+    "a backup of Chatbox",
+    (record) =>
+      ["chat-sessions", "chat-sessions-list", "__exported_items"].some((key) => key in record),
+  ],
+  [
+    "a chat of NextChat",
+    (record) =>
+      "chat-next-web-store" in record ||
+      ("mask" in record && "topic" in record && "messages" in record),
+  ],
+  ["a chat of Jan", ({ object }) => object === "thread" || object === "thread.message"],
+  ["a chat of Le Chat (Mistral)", (record) => "chatId" in record && "contentChunks" in record],
+];
+
+const first = (list: unknown): Fields => fieldsOf(listOf(list)[0]);
+
+const isGrok = (record: Fields): boolean =>
+  isFields(record.conversation) && Array.isArray(record.responses);
+
+/** Files that are no conversations, or of no format that is known here. */
+const OTHERS: readonly Kind[] = [
+  ...CHATS.map(([title, wrote]) => ({ title, isChat: true, wrote })),
+  {
+    title: "a chat of the llama.cpp web page",
+    isChat: true,
+    wrote: ({ harness, type, message }) =>
+      harness !== undefined || (type === "message" && "convId" in fieldsOf(message)),
+  },
+  {
+    title: "a chat of SillyTavern",
+    isChat: true,
+    wrote: (record) =>
+      ("user_name" in record && "character_name" in record) ||
+      ("is_user" in record && "mes" in record),
+  },
+  {
+    title: "a list of shared links of ChatGPT",
+    isCompanion: true,
+    wrote: (record) =>
+      "share_id" in record || ("conversation_id" in record && "is_anonymous" in record),
+  },
+  {
+    title: "a list of ratings of ChatGPT",
+    isCompanion: true,
+    wrote: (record) => "rating" in record && "conversation_id" in record,
+  },
+  {
+    title: "an account, without its conversations",
+    isCompanion: true,
+    wrote: (record) =>
+      ["email", "email_address"].some((key) => key in record) && !("messages" in record),
+  },
+  {
+    title: "a memory of Claude",
+    isCompanion: true,
+    wrote: (record) => "conversations_memory" in record,
+  },
+  {
+    title: "training data, or requests, in the form of OpenAI",
+    wrote: ({ messages }) => listOf(messages).some(isChatMessage),
+  },
+  { title: "a list of bare messages", wrote: isChatMessage },
+  { title: "a character card", wrote: ({ spec }) => String(spec).startsWith("chara_card") },
+  {
+    title: "an activity of Google that is not Gemini's",
+    wrote: (record) => "header" in record && "time" in record && "products" in record,
+  },
+];
+
+/** What a record is; undefined for what nothing is known about. */
+export const otherKindOf = (record: unknown): Kind | undefined =>
+  isFields(record) ? OTHERS.find(({ wrote }) => wrote(record)) : undefined;
