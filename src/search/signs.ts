@@ -158,18 +158,26 @@ export function* askedNumbers(query: string): Generator<NumberSpan & { groups: s
 }
 
 const ASCII_DIGITS = /^[0-9]*$/;
+const known = new Map<string, string>();
 
 /** Digits of any script as 0 to 9. */
 export const digitsOf = (digits: string): string =>
-  ASCII_DIGITS.test(digits)
-    ? digits
-    : Array.from(digits.normalize("NFKC"), (digit) =>
-        /\d/.test(digit) ? digit : String(valueOf(digit.codePointAt(0)!)),
-      ).join("");
+  ASCII_DIGITS.test(digits) ? digits : Array.from(digits, digitOf).join("");
 
-/** The digits of a script follow each other, from zero on. */
-function valueOf(code: number): number {
-  let value = 0;
-  while (/\p{Nd}/u.test(String.fromCodePoint(code - value - 1))) value += 1;
-  return value;
+function digitOf(character: string): string {
+  let digit = known.get(character);
+  if (digit !== undefined) return digit;
+  digit = character.normalize("NFKC");
+  if (!ASCII_DIGITS.test(digit)) digit = String(valueOf(digit.codePointAt(0)!));
+  known.set(character, digit);
+  return digit;
 }
+
+/** The digits of a script follow each other from zero on, and those of another may follow them. */
+function valueOf(code: number): number {
+  let before = 0;
+  while (isDigit(code - before - 1)) before += 1;
+  return before % 10;
+}
+
+const isDigit = (code: number): boolean => /\p{Nd}/u.test(String.fromCodePoint(code));

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { HistorySearch } from "../../src/chat/history-search.ts";
 import { newId } from "../../src/lib/ids.ts";
-import { numbers } from "../../src/search/signs.ts";
+import { digitsOf, numbers } from "../../src/search/signs.ts";
 import { openStorage } from "../../src/storage/open.ts";
 
 const NOISE = ["Nothing of the kind.", "Chapter 7 has 19 pages."];
@@ -78,6 +78,16 @@ it.each([
   ["a Hebrew word with its article", "המחברת", "מחברת חדשה"],
 ])("finds %s", async (_, query, text) => {
   expect(await firstOf(query, text)).toMatchObject({ seq: NOISE.length + 1 });
+});
+
+it("digits of every script are the same digits", () => {
+  const systems = Intl.supportedValuesOf("numberingSystem").map((name) => {
+    const format = new Intl.NumberFormat(`en-u-nu-${name}`, { useGrouping: false });
+    return format.format(9_876_543_210);
+  });
+  const written = systems.filter((digits) => /^\p{Nd}{10}$/u.test(digits));
+  expect(written.length).toBeGreaterThan(30);
+  for (const digits of written) expect(digitsOf(digits), digits).toBe("9876543210");
 });
 
 it("a table of numbers gives no more parts than a few for each of them", () => {
