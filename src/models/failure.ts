@@ -47,6 +47,10 @@ function describe(error: unknown): string {
     cause?: unknown;
   };
   if (lastError !== undefined) return describe(lastError);
+  // A success whose connection broke; the SDK's own errors are about its content.
+  const isBroken = cause instanceof Error && !cause.name.startsWith("AI_");
+  if (statusCode !== undefined && statusCode < 300 && isBroken)
+    return `The answer broke off: ${describe(cause)}`;
   const status = statusCode === undefined ? "" : `HTTP ${statusCode}: `;
   const reason =
     cause instanceof Error && !error.message.includes(cause.message) ? ` (${describe(cause)})` : "";

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { serveHere } from "../support/here.ts";
 import type { ModelServer, Script } from "../support/model-server.ts";
-import { refuses, says, sends, startModel, streams } from "../support/model-server.ts";
+import { breaksOff, refuses, says, sends, startModel, streams } from "../support/model-server.ts";
 import { anthropic, openai, type Wire } from "../support/model-wires.ts";
 import { introduce } from "../support/raw.ts";
 import { transcript } from "../support/rows.ts";
@@ -134,6 +134,22 @@ describe.each(wires)("an answer in the form of %s", (name, wire) => {
     });
     const { says: text } = await ask(wire, drip, { "model-timeout": "1500ms" });
     expect(text.trim()).toBe(pieces.join("").trim());
+  });
+
+  it("whose connection breaks is an error that says so, without a status", async () => {
+    const answer = await ask(wire, breaksOff("Half"));
+    expect(answer).toMatchObject({ isError: true });
+    expect(answer.says).toMatch(/failed: The answer broke off: /);
+    expect(answer.says).not.toMatch(/HTTP|Failed to process/);
+  });
+
+  it("of an endpoint whose quota is used up is not asked for again", async () => {
+    const answer = await ask(wire, (response) => {
+      const error = { message: "Out of credit.", type: "insufficient_quota" };
+      response.writeHead(429, { "retry-after-ms": "1" }).end(JSON.stringify({ error }));
+    });
+    expect(answer.says).toContain("HTTP 429: Out of credit.");
+    expect(answer.model.calls).toHaveLength(1);
   });
 
   it("of a busy endpoint that names a long wait is not asked for again", async () => {

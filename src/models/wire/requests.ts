@@ -19,6 +19,19 @@ export class WaitError extends Error {
   }
 }
 
+/** A refusal that stands until somebody pays. The AI SDK would ask again, because its status is that of a busy endpoint. */
+export class QuotaError extends Error {
+  readonly statusCode: number;
+
+  constructor(statusCode: number, said: string | undefined) {
+    super(said ?? "The quota is used up.");
+    this.statusCode = statusCode;
+  }
+}
+
+/** Codes of such refusals. */
+const NO_QUOTA = /"(?:insufficient_quota|billing_(?:hard_limit_reached|not_active))"/;
+
 function waitText(ms: number): string {
   const minutes = Math.ceil(ms / 60_000);
   if (ms < 120_000) return `${Math.ceil(ms / 1_000)} seconds`;
@@ -55,6 +68,7 @@ export function endpointFetch({ wire, repairs, timeoutMs }: RequestRules): typeo
       }
       const text = await response.text();
       const said = saidIn(text);
+      if (response.status === 429 && NO_QUOTA.test(text)) throw new QuotaError(429, said);
       const waitMs = waitOf(response.headers);
       if (waitMs !== undefined && waitMs > Math.min(MAX_WAIT_MS, timeoutMs))
         throw new WaitError(response.status, said, waitMs);
