@@ -67,6 +67,10 @@ export function replaceElements(
   return done + text.slice(from);
 }
 
+/** True where nothing but blanks is before the place in its line: programs write their own elements so. */
+export const beginsLine = (text: string, place: number): boolean =>
+  /(?:^|\n)[ \t]*$/.test(text.slice(Math.max(0, place - 20), place));
+
 function* tagsIn(text: string, names: RegExp): Generator<Tag> {
   const tag = /<(\/?)([A-Za-z][\w-]*)(?=[\s/>])/g;
   for (let found = tag.exec(text); found !== null; found = tag.exec(text)) {

@@ -1,7 +1,7 @@
 // Shared parts of coding agents' transcripts: JSON Lines that a program appends to while it works. Each line becomes at most
 // one message, so that a later import of the grown file continues the session.
 import { titleOf } from "../../../chat/title.ts";
-import { type Element, elementsIn, replaceElements } from "../elements.ts";
+import { beginsLine, type Element, elementsIn, replaceElements } from "../elements.ts";
 import { fieldsOf, textOf, wordsOf } from "../fields.ts";
 import type { Conversation, Message } from "../program.ts";
 
@@ -51,7 +51,7 @@ export function ownWords(text: string, names: RegExp): string[] {
   const words = text.slice(leadingIn(text, names).at(-1)?.end ?? 0);
   // A program's reminder may also follow, on a line of its own.
   const own = replaceElements(words, /^system[-_]reminder$/, ({ start }) =>
-    /(?:^|\n)[ \t]*$/.test(words.slice(Math.max(0, start - 20), start)) ? "" : undefined,
+    beginsLine(words, start) ? "" : undefined,
   );
   return wordsOf(own.trim());
 }

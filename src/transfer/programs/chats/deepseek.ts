@@ -64,19 +64,20 @@ function toMessage(message: unknown, skip: (reason: string) => void): Message[] 
   // Older exports have a role and a text in place of fragments.
   const asks = textOf(fieldsOf(message)["role"])?.toLowerCase() === "user";
   const older = content === undefined ? [] : [{ type: asks ? "REQUEST" : "RESPONSE", content }];
-  const parts = Array.isArray(fragments) ? fragments.map(fieldsOf) : older;
+  const parts: Fields[] = Array.isArray(fragments) ? fragments.map(fieldsOf) : older;
   if (!Array.isArray(fragments) && content === undefined) {
     skip("fragments: expected a list");
     return [];
   }
-  const role = parts.some(({ type }) => type === "REQUEST") ? "user" : "assistant";
+  const attached = [...listOf(files).map(fieldsOf), ...parts.filter(({ type }) => type === "FILE")];
+  const names = attached.map(({ file_name, name }) => labelOf(file_name) ?? labelOf(name));
+  // A question of a file alone has no words.
+  const isFile = names.length > 0 && parts.every(({ type }) => type === "FILE");
+  const role = isFile || parts.some(({ type }) => type === "REQUEST") ? "user" : "assistant";
   const shown = role === "user" ? "REQUEST" : "RESPONSE";
   const texts = parts
     .filter(({ type }) => type === shown)
     .flatMap(({ content }) => wordsOf(content));
-  const names = listOf(files).map((file) =>
-    labelOf(fieldsOf(file)["file_name"] ?? fieldsOf(file)["name"]),
-  );
   const all = [...texts, ...filesText(names)].join("\n\n");
   if (all === "") return [];
   return [

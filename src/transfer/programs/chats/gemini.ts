@@ -1,6 +1,7 @@
-import type { Records } from "../../input/records.ts";
 // Gemini's part of Google's Takeout, MyActivity.json: a list of questions with their answers as HTML, the newest first. It
 // names no conversations, so the questions of a day (UTC) are one.
+import type Turndown from "turndown";
+import type { Records } from "../../input/records.ts";
 import {
   type Fields,
   fieldsOf,
@@ -37,47 +38,105 @@ async function* conversations(
     if (at === null) skip(nameOf(record), null, record.fault ?? "has no time");
     else {
       const day = new Date(at).toISOString().slice(0, 10);
-      days.set(day, [...(days.get(day) ?? []), { at, number: record.number, record: fields }]);
+      const entries = days.get(day) ?? [];
+      days.set(day, entries);
+      entries.push({ at, number: record.number, record: fields });
     }
   }
   const toMarkdown = await htmlReader();
   for (const [day, entries] of days) {
     const inOrder = entries.toSorted((a, b) => a.at - b.at);
+    const named = { number: inOrder[0]!.number, id: day, title: `Gemini, ${day}` };
     yield {
-      ...{ id: day, number: inOrder[0]!.number, title: `Gemini, ${day}`, system: null },
-      ...{ createdAt: inOrder[0]!.at, lastActiveAt: inOrder.at(-1)!.at },
-      messages: inOrder.flatMap(({ at, record }) => toMessages(record, at, toMarkdown)),
+      ...{ ...named, system: null, createdAt: inOrder[0]!.at, lastActiveAt: inOrder.at(-1)!.at },
+      messages: inOrder.flatMap(({ at, number, record }) =>
+        toMessages(record, at, {
+          toMarkdown,
+          skip: (reason) => skip(named, `${number}`, reason),
+        }),
+      ),
     };
   }
 }
 
-/** The word before a question, in English: `Prompted …`. */
-const VERB = /^(?:Prompted|Asked|Said)\s+/;
+/** The words around a question, by language: `Prompted …`. */
+const ASKED = [
+  /^(?:Prompted|Live Prompt|Asked|Said)\s+(.*)$/s,
+  /^Eingegebener Prompt:\s*(.*)$/s,
+  /^「(.*)」と入力しました$/s,
+] as const;
+const CANVAS = /^Created Gemini Canvas titled\s+(.*)$/s;
+/** The program's notes, which nobody said. */
+const NOTE = /^(?:Used (?:an Assistant|Gemini)|Gave feedback|Cleared previous feedback|Selected )/;
+
+interface Reading {
+  toMarkdown: (html: string) => string;
+  skip: (reason: string) => void;
+}
 
 function toMessages(
-  { title, safeHtmlItem, attachedFiles, imageFile }: Fields,
+  { header, title, safeHtmlItem, attachedFiles, imageFile }: Fields,
   createdAt: number,
-  toMarkdown: (html: string) => string,
+  { toMarkdown, skip }: Reading,
 ): Message[] {
+  const [text = ""] = wordsOf(title);
   const names = [...listOf(attachedFiles), imageFile].map(labelOf).filter((name) => name !== null);
-  const question = [...wordsOf(title).map((text) => text.replace(VERB, "")), ...filesText(names)];
   const answer = listOf(safeHtmlItem)
     .flatMap((item) => wordsOf(fieldsOf(item)["html"]))
     .map(toMarkdown)
     .filter(Boolean);
-  // An entry without an answer is a note of the program: `Used Gemini Apps`.
-  const isQuestion = answer.length > 0 || VERB.test(textOf(title) ?? "");
   const message = (role: Message["role"], texts: readonly string[]): Message[] =>
     texts.length === 0 ? [] : [{ role, content: texts.join("\n\n"), model: null, createdAt }];
-  return isQuestion ? [...message("user", question), ...message("assistant", answer)] : [];
+  const canvas = CANVAS.exec(text)?.[1];
+  if (canvas !== undefined) return message("assistant", [`[${canvas}]`, ...answer]);
+  // The note of a visit holds the program's name: `Used Gemini Apps`, `Gemini-Apps verwendet`.
+  const isVisit = answer.length === 0 && text.includes(textOf(header) ?? "Gemini");
+  const question = ASKED.map((asked) => asked.exec(text)?.[1]).find(Boolean);
+  if (question === undefined && (isVisit || NOTE.test(text))) return [];
+  if (question === undefined && answer.length === 0) {
+    skip("it has no answer, and is no question in a known language");
+    return [];
+  }
+  return [
+    ...message("user", [...wordsOf(question ?? text), ...filesText(names)]),
+    ...message("assistant", answer),
+  ];
 }
 
 async function htmlReader(): Promise<(html: string) => string> {
-  const { default: Turndown } = await import("turndown");
-  const reader = new Turndown({
+  const { default: Reader } = await import("turndown");
+  const reader = new Reader({
     headingStyle: "atx",
     codeBlockStyle: "fenced",
     bulletListMarker: "-",
+    blankReplacement: (_, node) => (CELL.has(node.nodeName) ? " |" : isBlock(node) ? "\n\n" : ""),
   });
+  tablesIn(reader);
   return (html) => reader.turndown(html).trim();
+}
+
+const CELL: ReadonlySet<string> = new Set(["TH", "TD"]);
+
+const isBlock = (node: object): boolean => "isBlock" in node && node.isBlock === true;
+
+/** Tables of Markdown; a cell is a line. */
+function tablesIn(reader: Turndown): void {
+  reader.addRule("cell", {
+    filter: ["th", "td"],
+    replacement: (text) =>
+      ` ${text
+        .trim()
+        .replace(/\s*\n\s*/g, " ")
+        .replaceAll("|", "\\|")} |`,
+  });
+  reader.addRule("row", { filter: "tr", replacement: (cells) => `|${cells.trimEnd()}\n` });
+  reader.addRule("rows", { filter: ["thead", "tbody", "tfoot"], replacement: (rows) => rows });
+  reader.addRule("table", {
+    filter: "table",
+    replacement(rows) {
+      const [first = "", ...others] = rows.trim().split(/\n+/);
+      const columns = first.match(/(?<!\\)\|/g)?.length ?? 1;
+      return `\n\n${[first, `|${" --- |".repeat(columns - 1)}`, ...others].join("\n")}\n\n`;
+    },
+  });
 }

@@ -85,15 +85,16 @@ const THOUGHTS = /^:::thinking\n[\s\S]*?\n:::\s*/;
 function toMessage(message: Fields, defaultModel: string | null): Message[] {
   const { isCreatedByUser, sender, text, content, files, model, createdAt } = message;
   const isUser = isCreatedByUser === true || (isCreatedByUser === undefined && sender === "User");
-  const parts = listOf(content)
-    .map(fieldsOf)
-    .filter(({ type }) => type === "text");
-  const texts = parts.flatMap(({ text: inside }) =>
-    [inside, fieldsOf(inside)["value"]].flatMap(wordsOf),
-  );
+  const parts = listOf(content).map(fieldsOf);
+  const texts = parts
+    .filter(({ type }) => type === "text")
+    .flatMap(({ text: inside }) => [inside, fieldsOf(inside)["value"]].flatMap(wordsOf));
+  const pictures = parts.filter(({ type }) => type === "image_file").length;
   const names = listOf(files).map((file) => labelOf(fieldsOf(file)["filename"]));
   const plain = typeof text === "string" ? text.replace(THOUGHTS, "") : text;
-  const all = [...(texts.length > 0 ? texts : wordsOf(plain)), ...filesText(names)].join("\n\n");
+  const all = [...(texts.length > 0 ? texts : wordsOf(plain)), ...filesText(names, pictures)].join(
+    "\n\n",
+  );
   if (all === "") return [];
   return [
     {

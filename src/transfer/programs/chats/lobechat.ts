@@ -5,6 +5,7 @@ import {
   type Fields,
   fieldsOf,
   isFields,
+  labelOf,
   listOf,
   modelOf,
   textOf,
@@ -12,6 +13,7 @@ import {
   wordsOf,
 } from "../fields.ts";
 import { type Context, type Conversation, type Message, nameOf, type Program } from "../program.ts";
+import { filesText } from "../texts.ts";
 
 export const lobeChat: Program = {
   name: "lobechat",
@@ -40,6 +42,7 @@ function* conversationsIn(
   const tables = tablesOf(record);
   const [sessions, topics] = [byId(tables["sessions"]), byId(tables["topics"])];
   const agents = agentsOf(tables);
+  const filesOf = filesIn(tables);
   const groups = new Map<string, Fields[]>();
   for (const [index, value] of listOf(tables["messages"]).entries()) {
     if (!isFields(value)) {
@@ -70,7 +73,9 @@ function* conversationsIn(
       system: wordsOf(about["systemRole"])[0] ?? null,
       createdAt: timeOf(topic["createdAt"], ordered[0]?.["createdAt"]),
       lastActiveAt: timeOf(topic["updatedAt"], ordered.at(-1)?.["createdAt"]),
-      messages: ordered.flatMap((message) => toMessage(message, modelOf(about["model"]))),
+      messages: ordered.flatMap((message) =>
+        toMessage(message, filesOf(message), modelOf(about["model"])),
+      ),
     };
   }
 }
@@ -101,10 +106,32 @@ const ROLES: ReadonlyMap<unknown, Role> = new Map([
   ["system", "system"],
 ]);
 
-function toMessage(message: Fields, defaultModel: string | null): Message[] {
+/** Gives the files of a message by their names; newer versions have tables of them. */
+function filesIn(tables: Fields): (message: Fields) => string[] {
+  const files = byId(tables["files"]);
+  const linked = new Map<string, unknown[]>();
+  for (const { messageId, fileId } of listOf(tables["messagesFiles"]).map(fieldsOf)) {
+    const id = textOf(messageId) ?? "";
+    const ids = linked.get(id) ?? [];
+    linked.set(id, ids);
+    ids.push(fileId);
+  }
+  return (message) => {
+    const ids = [...listOf(message["files"]), ...(linked.get(textOf(message["id"]) ?? "") ?? [])];
+    const all = [...ids.map((id) => files.get(textOf(id) ?? "")), ...listOf(message["fileList"])];
+    const names = all.map((file) => labelOf(fieldsOf(file)["name"]));
+    return filesText(names, listOf(message["imageList"]).length);
+  };
+}
+
+function toMessage(
+  message: Fields,
+  files: readonly string[],
+  defaultModel: string | null,
+): Message[] {
   const role = ROLES.get(message["role"]);
-  const [content] = wordsOf(message["content"]);
-  if (role === undefined || content === undefined) return [];
+  const content = [...wordsOf(message["content"]), ...files].join("\n\n");
+  if (role === undefined || content === "") return [];
   const { model, fromModel } = { ...fieldsOf(message["extra"]), ...message } as Fields;
   return [
     {

@@ -1,6 +1,7 @@
 // Open WebUI's export: a list of chats, each with a tree of messages. The import takes the branch that is shown. It leaves
 // out thoughts and calls of tools, which are HTML in an answer.
 import { branchOf } from "../branch.ts";
+import { beginsLine, replaceElements } from "../elements.ts";
 import {
   type Fields,
   fieldsOf,
@@ -20,7 +21,7 @@ import {
   type SkipMessage,
   unreadable,
 } from "../program.ts";
-import { fileText } from "../texts.ts";
+import { filesText, fileText } from "../texts.ts";
 
 export const openWebUi: Program = {
   name: "open-webui",
@@ -83,9 +84,13 @@ function toMessage(
 ): Message[] {
   const texts =
     typeof content === "string" ? [content] : listOf(content).map((part) => fieldsOf(part)["text"]);
-  const text = texts.flatMap(wordsOf).map(withoutDetails).filter(Boolean);
+  const text = texts
+    .flatMap(wordsOf)
+    .map((words) => (role === "assistant" ? withoutDetails(words) : words))
+    .filter(Boolean);
   const names = listOf(files).map(fieldsOf).map(nameOf);
-  const all = [...text, ...new Set(names)].join("\n\n");
+  const pictures = listOf(content).filter((part) => fieldsOf(part)["type"] === "image_url");
+  const all = [...text, ...new Set(names), ...filesText([], pictures.length)].join("\n\n");
   if (all.trim() === "") return [];
   if (role !== "user" && role !== "assistant" && role !== "system") {
     skip(`its role ${JSON.stringify(labelOf(role))} is unknown`);
@@ -106,7 +111,9 @@ const nameOf = ({ type, name, file }: Fields): string =>
   );
 
 /** Thoughts, and calls of tools with their results. */
-const DETAILS =
-  /<details\b[^>]*\btype="(?:reasoning|tool_calls|code_interpreter)"[^>]*>[\s\S]*?<\/details>\s*/g;
+const HIDDEN = /\btype="(?:reasoning|tool_calls|code_interpreter)"/;
 
-const withoutDetails = (text: string): string => text.replace(DETAILS, "").trim();
+const withoutDetails = (text: string): string =>
+  replaceElements(text, /^details$/, ({ attributes, start }) =>
+    HIDDEN.test(attributes) && beginsLine(text, start) ? "" : undefined,
+  ).trim();
