@@ -1,4 +1,5 @@
 // The programs whose files can be imported.
+import { WRAPPERS } from "../input/records.ts";
 import { claudeCode } from "./agents/claude-code.ts";
 import { codex } from "./agents/codex.ts";
 import { cursor } from "./agents/cursor.ts";
@@ -20,9 +21,6 @@ export const PROGRAMS: readonly Program[] = [
 
 export const programOf = (record: unknown): Program | undefined =>
   isFields(record) ? PROGRAMS.find(({ wrote }) => wrote(record)) : undefined;
-
-/** Keys under which programs and tools keep a list of conversations. */
-const WRAPPERS = ["conversations", "chats", "data", "items", "history"] as const;
 
 /** The list in a document that holds conversations of a known program; undefined for any other document. */
 export function wrappedIn(record: unknown): readonly unknown[] | undefined {
