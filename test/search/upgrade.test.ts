@@ -101,3 +101,42 @@ it("fills the second index anew where an older version has left out spellings of
   await storage.close();
   expect(findDamage(openDatabase(folder, { readonly: false }))).toEqual([]);
 });
+
+it("goes on to fill the second index behind the messages of a session that changes hands meanwhile", async () => {
+  const folder = temporaryFolder();
+  const [given, other] = [newId(), newId()];
+  const old = openConnection(databaseFile(folder));
+  migrate(old, migrations);
+  for (const id of [given, other])
+    old
+      .prepare(
+        "INSERT INTO sessions (id, owner, system, pinned, created_at, last_active_at) VALUES (?, 'ana', NULL, 0, 1, 1)",
+      )
+      .run(id);
+  const insert = old.prepare(
+    "INSERT INTO messages (session_id, seq, role, content, status, created_at) VALUES (?, ?, 'user', ?, 'complete', 1)",
+  );
+  insert.run(given, 1, "A frame of 800x600");
+  insert.run(other, 1, "A frame of 1600x1200");
+  insert.run(other, 2, "A frame of 400x300");
+  old.exec(`INSERT INTO messages_fts(rowid, content, scope)
+      SELECT id, search_text(content), search_scope(session_id, 'ana') FROM messages;
+    INSERT INTO messages_fts_parts(rowid, tokens) SELECT id, search_parts(content) || ' ' || parts_scope(session_id, 'ana')
+      FROM messages ORDER BY id DESC LIMIT 1;`);
+  old.close();
+  const storage = await openStorage({
+    ...{ folder, durability: "normal", clock: { now: () => 1_000, monotonic: () => 0 } },
+    expiry: { maxAgeMs: Infinity },
+  });
+  const found = async (owner: string, query: string): Promise<string[]> => {
+    const hits = await storage.history.search({ principal: owner }, query, { limit: 5, among: 5 });
+    return hits.map(({ session, message }) => `${session} ${message.seq}`);
+  };
+  await storage.sessions.give(given, "bob", 9);
+  expect(await found("ana", "1200")).toEqual([`${other} 1`]);
+  expect(await found("ana", "300")).toEqual([`${other} 2`]);
+  expect(await found("bob", "600")).toEqual([`${given} 1`]);
+  expect(await found("ana", "600")).toEqual([]);
+  await storage.close();
+  expect(findDamage(openDatabase(folder, { readonly: false }))).toEqual([]);
+});

@@ -7,6 +7,7 @@ import { BRISK, inBatches } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import { messages } from "../schema/schema.ts";
 import type { IndexMerge } from "./index-merge.ts";
+import { partsEnds } from "./parts-index.ts";
 
 const { placeholder } = sql;
 
@@ -52,11 +53,14 @@ export function sqliteOwnerIndex(engine: Engine, index: IndexMerge) {
     db.run(sql`delete from messages_fts where rowid in (select id from messages where ${range})`);
     db.run(sql`insert into messages_fts(rowid, content, scope)
       select id, search_text(content), ${scopes} from messages where ${range}`);
+    // Only between the ends of the second index: it is filled beyond them, and would never be filled between them.
+    const ends = partsEnds(engine);
     db.run(
       sql`delete from messages_fts_parts where rowid in (select id from messages where ${range})`,
     );
     db.run(sql`insert into messages_fts_parts(rowid, tokens)
-      select id, search_parts(content) || ' ' || ${parts} from messages where ${range}`);
+      select id, search_parts(content) || ' ' || ${parts} from messages
+      where ${range} and id between ${ends.first} and ${ends.last}`);
     return { last, count: seqs.length };
   };
 

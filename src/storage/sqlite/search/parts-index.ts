@@ -17,13 +17,17 @@ interface Size {
   bytes: number;
 }
 
+/** The oldest and the newest message in the index; null in an empty one. */
+export const partsEnds = ({ db }: Engine) =>
+  db.get<{ first: number | null; last: number | null }>(
+    sql`select (select min(id) from messages_fts_parts_docsize) as first,
+      (select max(id) from messages_fts_parts_docsize) as last`,
+  );
+
 export function partsFill(engine: Engine): Fill {
   const { db } = engine;
   const next = (limit: number): Size[] => {
-    const ends = db.get<{ first: number | null; last: number | null }>(
-      sql`select (select min(id) from messages_fts_parts_docsize) as first,
-        (select max(id) from messages_fts_parts_docsize) as last`,
-    );
+    const ends = partsEnds(engine);
     const sizes = (bounds: SQL): Size[] =>
       db.all(sql`select id, octet_length(content) as bytes from messages ${bounds} limit ${limit}`);
     if (ends.last === null) return sizes(sql`order by id desc`);
