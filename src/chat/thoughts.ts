@@ -23,6 +23,7 @@ const DIALECTS: readonly Dialect[] = [
   named("seed:think"), // Seed
   { open: ["[THINK]"], close: ["[/THINK]"] }, // Magistral
   { open: ["◁think▷"], close: ["◁/think▷"] }, // Kimi
+  { open: ["<|channel>thought"], close: ["<channel|>"] }, // Gemma
   // OpenThinker, Sky-T1
   { open: ["<|begin_of_thought|>"], close: ["<|end_of_thought|>", "<|begin_of_solution|>"] },
   { open: ["<|START_THINKING|>"], close: ["<|END_THINKING|>", "<|START_RESPONSE|>"] }, // Command
@@ -34,10 +35,10 @@ const DIALECTS: readonly Dialect[] = [
 ];
 
 /** Marks with which templates end an answer. */
-const ENDS = [
+const ENDS: readonly string[] = [
   ...["<|im_end|>", "<|end|>", "<|return|>", "<|eot_id|>", "<|endoftext|>", "<end_of_turn>"],
-  ...["<|END_RESPONSE|>", "<|END_OF_TURN_TOKEN|>", "<|end_of_solution|>"],
-] as const;
+  ...["<turn|>", "<|END_RESPONSE|>", "<|END_OF_TURN_TOKEN|>", "<|end_of_solution|>"],
+];
 
 interface Tag {
   dialect: Dialect;
@@ -82,7 +83,7 @@ export class AnswerText {
   #hasThoughts = false;
   #thoughts: { dialect: Dialect; text: string; nested: number; isFirst: boolean } | undefined;
   /** Ends that may still come, because the newest thoughts held beginnings. A blank line ends this. */
-  #nested: { dialect: Dialect; count: number } | undefined;
+  #nested: { dialect: Dialect; count: number; isOfLine: boolean } | undefined;
   #maybeBegun = true;
   /** The beginning of the current line, the run of backticks that is open in it, and the open fence. */
   #line = "";
@@ -141,7 +142,8 @@ export class AnswerText {
 
   #newline(): void {
     this.#add("\n");
-    if (this.#line.trim() === "") this.#nested = undefined;
+    if (this.#nested?.isOfLine) this.#nested.isOfLine = false;
+    else if (this.#line.trim() === "") this.#nested = undefined;
     this.#line = "";
     this.#span = 0;
     if (this.#fence !== undefined) this.#fence.isOfLine = false;
@@ -186,7 +188,7 @@ export class AnswerText {
 
   #endThoughts({ dialect, nested }: { dialect: Dialect; nested: number }): void {
     this.#thoughts = undefined;
-    this.#nested = nested === 0 ? undefined : { dialect, count: nested };
+    this.#nested = nested === 0 ? undefined : { dialect, count: nested, isOfLine: true };
     this.#line = "";
     this.#span = 0;
   }
@@ -194,8 +196,10 @@ export class AnswerText {
   /** True for an end that belongs to no beginning, and yet ends thoughts. */
   #mayEnd(dialect: Dialect, behind: string): boolean {
     if (!this.#hasText) return true;
-    if (this.#nested?.dialect === dialect) return (this.#nested.count -= 1) >= 0;
-    return this.#maybeBegun && !dialect.isCommon && LINE_END.test(behind);
+    const isAtEnd = LINE_END.test(behind);
+    if (this.#nested?.dialect === dialect && (isAtEnd || this.#nested.isOfLine))
+      return (this.#nested.count -= 1) >= 0;
+    return this.#maybeBegun && !dialect.isCommon && isAtEnd;
   }
 
   /** Makes thoughts of the text behind the newest thoughts. */

@@ -50,7 +50,9 @@ describe("an answer", () => {
     ],
     ["<|channel|>final<|message|>Ahoy"],
     ["Ahoy<|im_end|>\n"],
+    ["<|channel>thought\nhm<channel|>Ahoy<turn|>"],
     ["<think>a <think>b</think> c</think>Ahoy"],
+    ["<think>\n<think>\na\n</think>\nb\n</think>\n\nAhoy"],
     ["<think>I write <think> first</think>Ahoy"],
     ["<think>I will write `</think>` maybe</think>Ahoy"],
     ["<think>```js\nx</think>Ahoy"],
@@ -70,6 +72,7 @@ describe("an answer", () => {
       "Close with </think> and go on.",
     ],
     ["<think>a</think>\nClose with </think>\nand go on.", "Close with </think>\nand go on."],
+    ["<think>a <think> b</think>\nClose </think> and go on.", "Close </think> and go on."],
     ["<think>never ends", ""],
   ])("of %j is %j", (text, own) => {
     expect(bothOf(text)).toEqual([own, own]);
