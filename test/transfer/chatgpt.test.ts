@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { chatGpt, file, node } from "../support/foreign.ts";
 import { read } from "../support/shown.ts";
+import { appOn, skippedOf } from "../support/transfer.ts";
 
 interface Turn {
   role?: string;
@@ -100,5 +101,20 @@ it("a stand-in for custom instructions is no message", async () => {
   };
   expect(await read(talk({ role: "system", metadata }, "Ahoy"))).toEqual([
     ...["# Reef", "> Be brief.", "assistant: Ahoy"],
+  ]);
+});
+
+it("a question of sound alone is counted, an empty one is not", async () => {
+  const sound = { content_type: "real_time_user_audio_video_asset_pointer" };
+  const content = talk(
+    { role: "user", content: pictured(sound) },
+    { role: "user", content: { content_type: "app_pairing_content", context_parts: [] } },
+    { role: "user", content: { content_type: "text", parts: [""] } },
+    "Ahoy",
+  );
+  expect(await read(content)).toEqual(["# Reef", "assistant: Ahoy"]);
+  expect(await skippedOf(await appOn(), content)).toEqual([
+    "conversation 1: message 0: its content is no text (multimodal_text)",
+    "conversation 1: message 1: its content is no text (app_pairing_content)",
   ]);
 });

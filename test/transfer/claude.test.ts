@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { claude, claudeMessage, file } from "../support/foreign.ts";
 import { read } from "../support/shown.ts";
+import { appOn, skippedOf } from "../support/transfer.ts";
 
 const said = (text: string): object => ({ type: "text", text });
 const tool = (name: string, input: object): object => ({ type: "tool_use", name, input });
@@ -79,5 +80,14 @@ it("older artifacts: one within another stays in it, and one without an end is l
   const text = `<antThinking>hm</antThinking> <antArtifact title="A" language="md">a ${inner}</antArtifact> and <antArtifact title="C">c`;
   expect(await messages(claudeMessage("assistant", text))).toEqual([
     `assistant: [A]\n\`\`\`md\na ${inner}\n\`\`\` and <antArtifact title="C">c`,
+  ]);
+});
+
+it("a question of an unknown kind alone is counted", async () => {
+  const odd = claudeMessage("human", "", { content: [{ type: "guide" }] });
+  const content = file(claude([odd, claudeMessage("assistant", "Ahoy")]));
+  expect(await read(content)).toEqual(["# Reef", "assistant: Ahoy"]);
+  expect(await skippedOf(await appOn(), content)).toEqual([
+    "conversation 1: message 1: its content is no text (guide)",
   ]);
 });

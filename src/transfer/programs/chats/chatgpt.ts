@@ -108,7 +108,11 @@ function toMessage(message: Fields, { skip, model, documents }: Reading): Messag
         ? calledIn(recipient, content, documents)
         : shownIn(content, metadata, role);
   const text = texts.join("\n\n");
-  if (text.trim() === "") return [];
+  if (text.trim() === "") {
+    const kind = labelOf(content["content_type"]) ?? "unknown";
+    if (role === "user" && isOther(content)) skip(`its content is no text (${kind})`);
+    return [];
+  }
   if (role === undefined) {
     const known = labelOf(name);
     skip(known === null ? "it has no author" : `its role ${JSON.stringify(known)} is unknown`);
@@ -132,6 +136,11 @@ function partsOf({ parts, text, result }: Fields): readonly unknown[] {
   if (typeof parts === "string") return [parts];
   return Array.isArray(parts) ? (parts as unknown[]) : [text, result];
 }
+
+/** True for content that is neither text nor nothing, as sound. */
+const isOther = (content: Fields): boolean =>
+  partsOf(content).some(isFields) ||
+  ("content_type" in content && !("parts" in content || "text" in content));
 
 const isPicture = (part: unknown): boolean =>
   String(fieldsOf(part)["content_type"]).startsWith("image_asset");

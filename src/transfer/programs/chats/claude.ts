@@ -117,8 +117,12 @@ function toMessage(value: unknown, number: string, { skip, model, documents }: R
   const isReadable = text === null || text === undefined || isText(text);
   if (!isReadable && blocksOf(value).length === 0) return leave("text: expected text");
   const content = [...textsOf(value, documents), ...attachedTo(value)].join("\n\n");
-  if (content.trim() === "") return [];
   const role = ROLES.get(sender);
+  if (content.trim() === "") {
+    const others = blocksOf(value).filter(({ type }) => type !== "text");
+    const kind = labelOf(others[0]?.["type"]) ?? "unknown";
+    return role === "user" && others.length > 0 ? leave(`its content is no text (${kind})`) : [];
+  }
   if (role === undefined) {
     const known = labelOf(sender);
     return leave(
