@@ -8,6 +8,7 @@ import { DEFAULT_CONTEXT_TOKENS } from "./context-tokens.ts";
 import {
   count,
   databaseUrl,
+  dataFolder,
   depth,
   duration,
   flag,
@@ -99,7 +100,7 @@ const access = {
 } as const;
 
 const storage = {
-  "data-dir": required(text("folder"), "./data", "folder of the database holdfast.db"),
+  "data-dir": required(dataFolder, "./data", "folder of the database holdfast.db"),
   "database-url": optional(databaseUrl, "PostgreSQL database in place of data-dir", {
     secret: true,
     details: "see postgres.md; a variable keeps the password out of the list of processes",
@@ -303,9 +304,10 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
     const value = setting.kind.read(source.text);
     if (value === undefined) {
       // Hide addresses with a password.
-      const secret = setting.secret === true || source.text.includes("@");
+      const secret = setting.secret === true || /@|password/i.test(source.text);
       const got = { value: source.text, secret, from: source.from };
-      faults.push(expectedText(name, setting.kind.accepts, got));
+      const { faultOf, accepts } = setting.kind;
+      faults.push(expectedText(name, faultOf?.(source.text) ?? accepts, got));
     }
     config[name] = value;
   }
@@ -328,8 +330,7 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
       ),
     );
   }
-  if (flags["data-dir"] !== undefined && "database-url" in config)
-    faults.push(expectedText("data-dir", "no folder, since database-url is set"));
+  faults.push(...placeFaults({ flags, env }));
   faults.push(...authServerFaults(config));
   if (config["auth-issuer"] || config["auth-server"] === "true")
     faults.push(...resourceFaults(config));
@@ -337,6 +338,26 @@ export function loadConfig({ flags = {}, env = {} }: ConfigSources = {}): Config
   for (const name of ["data-dir", "tools"] satisfies SettingName[])
     if (name in config) config[name] = resolve(config[name] as string);
   return Object.freeze(config) as Config;
+}
+
+/** Settings of two places for the data, or of none; an empty variable counts as not set. */
+function placeFaults(sources: ConfigSources): string[] {
+  const folder = sources.flags?.["data-dir"];
+  const url = givenText("database-url", sources);
+  const listen = givenText("listen-url", sources);
+  const faults: string[] = [];
+  if (folder !== undefined && url !== undefined) {
+    const wanted = `no folder, since database-url is set (from ${url.from}): leave out one of the two`;
+    const secret = /@|password/i.test(folder);
+    faults.push(expectedText("data-dir", wanted, { value: folder, secret, from: "--data-dir" }));
+  }
+  if (listen !== undefined && url === undefined)
+    faults.push(
+      expectedText("listen-url", "no address, since database-url is not set", {
+        ...{ value: listen.text, secret: true, from: listen.from },
+      }),
+    );
+  return faults;
 }
 
 /** What contradicts `auth-server`: true, one line each. */

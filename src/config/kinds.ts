@@ -4,7 +4,7 @@ import ms from "ms";
 import { isPrivateUrl } from "../lib/loopback.ts";
 import { eitherOf } from "../lib/text/expected.ts";
 import { type ContextTokens, readContextTokens } from "./context-tokens.ts";
-import { isDatabaseUrl } from "./database-url.ts";
+import { DATABASE_URL, databaseUrlFault, isMeantAsUrl } from "./database-url.ts";
 import { readToolsets, TOOLSET_NAMES, type ToolsetName } from "./toolsets.ts";
 
 /** A kind of value, with the reader of its text. */
@@ -13,6 +13,8 @@ export interface Kind<T> {
   placeholder: string;
   /** Completes the sentence "expected …". */
   accepts: string;
+  /** The same for one text that is not accepted, where more is known about it. */
+  faultOf?(text: string): string | undefined;
   /** The accepted words, if they are few. */
   words?: readonly string[];
   /** Allow the flag without a value, which means `true`. */
@@ -106,8 +108,16 @@ export const flag: Kind<boolean> = {
 
 export const databaseUrl: Kind<string> = {
   placeholder: "url",
-  accepts: "an address of PostgreSQL such as postgres://user:password@host:5432/database",
-  read: (value) => (isDatabaseUrl(value.trim()) ? value.trim() : undefined),
+  accepts: DATABASE_URL,
+  faultOf: (value) => databaseUrlFault(value.trim()),
+  read: (value) => (databaseUrlFault(value.trim()) === undefined ? value.trim() : undefined),
+};
+
+/** A folder for data. An address would become a folder that is named after its password. */
+export const dataFolder: Kind<string> = {
+  placeholder: "folder",
+  accepts: "a folder; an address of PostgreSQL belongs into database-url",
+  read: (value) => (value.trim() === "" || isMeantAsUrl(value) ? undefined : value.trim()),
 };
 
 export const text = (placeholder: string): Kind<string> => ({

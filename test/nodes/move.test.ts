@@ -1,10 +1,11 @@
 // `holdfast move`: everything goes from a data folder to PostgreSQL and back, and a connected client goes on with the same id.
-import { join } from "node:path";
-import { expect, it } from "vitest";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
-import { emptyDatabase, wrongAccounts } from "../support/postgres.ts";
+import { emptyDatabase, type TestDatabase, wrongAccounts } from "../support/postgres.ts";
 import { startServer } from "../support/process.ts";
 import { introduce, type RawClient } from "../support/raw.ts";
 
@@ -99,4 +100,121 @@ it("refuses what would mix, lose or tear data, and stores nothing then", async (
     code: 1,
     stderr: expect.stringMatching(/There is no database here/),
   });
+});
+
+/** A data folder with one session. */
+async function filledFolder(): Promise<string> {
+  const folder = temporaryFolder();
+  const server = await serveHere({ folder });
+  await fill(await introduce(server.url));
+  await server.stop();
+  return folder;
+}
+
+it("takes no misspelt address for the name of a folder, which would show the password", async () => {
+  const folder = await filledFolder();
+  for (const to of [
+    "postgres://ada:s3cret@db.example:99999/x",
+    "postgres:/ada:s3cret@db.example/x",
+    "postgres:ada:s3cret@db.example/x",
+    "postgre://ada:s3cret@db.example/x",
+    "host=db.example user=ada password=s3cret",
+    "postgres://ada:s3cret@one.example:5432,two.example:5432/x",
+    "postgres://ada:s3cret@one.example,two.example/x",
+    "postgres://ada:12/s3cret@db.example/x",
+    "ada:s3cret@db.example/x",
+  ]) {
+    const { code, stdout, stderr } = await command(["move", "--to", to, "--data-dir", folder]);
+    expect({ to, code, stdout, stderr }).toMatchObject({
+      ...{ code: 1, stdout: "" },
+      stderr: expect.stringMatching(
+        /^holdfast: --to: expected an address of PostgreSQL .+\(hidden\)\n$/,
+      ),
+    });
+    expect(stderr).not.toContain("s3cret");
+    expect(existsSync(resolve(to)), to).toBe(false);
+  }
+});
+
+it("takes an address whose scheme is in capitals", async () => {
+  const folder = await filledFolder();
+  const { url } = await emptyDatabase();
+  const to = url.replace("postgres:", "POSTGRES:");
+  expect(await command(["move", "--to", to, "--data-dir", folder])).toMatchObject({ code: 0 });
+});
+
+it("moves to a place where a server was only started, and to none where one runs or keeps data", async () => {
+  const folder = await filledFolder();
+  const database = await emptyDatabase();
+  const move = (to: string, env: Record<string, string> = {}) =>
+    command(
+      ["move", "--to", to, ...("HOLDFAST_DATABASE_URL" in env ? [] : ["--data-dir", folder])],
+      {
+        env,
+      },
+    );
+  const there = { "database-url": database.url };
+  const server = await serveHere({ config: there });
+  expect(await move(database.url)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/1 process uses it/),
+  });
+  await server.stop();
+  await command(["keys", "create", "--principal", "ada", "--database-url", database.url]);
+  expect(await move(database.url)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/data \(api keys, audit\) here already/),
+  });
+  await database.client.query("DELETE FROM api_keys");
+  await database.client.query("DELETE FROM audit");
+  expect(await move(database.url)).toMatchObject({ code: 0, stderr: "" });
+
+  const back = temporaryFolder();
+  const here = await startServer({ folder: back });
+  const env = { HOLDFAST_DATABASE_URL: database.url };
+  expect(await move(back, env)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/another process is using it/),
+  });
+  await here.stop();
+  expect(await move(back, env)).toMatchObject({ code: 0, stderr: "" });
+  expect(await move(back, env)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/there are conversations here already/),
+  });
+});
+
+/** A database with one session. */
+async function filledDatabase(): Promise<TestDatabase> {
+  const database = await emptyDatabase();
+  const server = await serveHere({ config: { "database-url": database.url } });
+  await fill(await introduce(server.url));
+  await server.stop();
+  return database;
+}
+
+it("sees a server on the source also where the clock of the machine that moves is ahead", async () => {
+  const { client, url } = await filledDatabase();
+  await client.query(
+    `INSERT INTO instances (id, host, pid, started_at, heartbeat_at)
+      SELECT 'other', 'elsewhere', 1, now, now FROM floor(extract(epoch FROM now()) * 1000) AS now`,
+  );
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  const moved = await command(["move", "--to", join(temporaryFolder(), "x")], {
+    env: { HOLDFAST_DATABASE_URL: url },
+  });
+  expect(moved).toMatchObject({ code: 1, stderr: expect.stringMatching(/1 process uses it/) });
+});
+
+it("finds the tables where the search path does, not where new ones would be made", async () => {
+  const { client, url } = await filledDatabase();
+  await client.query("CREATE SCHEMA later");
+  onTestFinished(async () => void (await client.query("DROP SCHEMA later")));
+  const place = new URL(url);
+  place.searchParams.set("options", "-c search_path=later,public");
+  const moved = await command(["move", "--to", join(temporaryFolder(), "x")], {
+    env: { HOLDFAST_DATABASE_URL: place.href },
+  });
+  expect(moved).toMatchObject({ code: 0, stderr: "" });
 });

@@ -2,8 +2,9 @@
 import { resolve } from "node:path";
 import { asTexts, type Config, loadConfig, type Settings } from "../../config/config.ts";
 import { folderOf, serverOf } from "../../config/data-place.ts";
-import { isDatabaseUrl } from "../../config/database-url.ts";
+import { databaseUrlFault, isMeantAsUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
+import { expectedText } from "../../lib/text/expected.ts";
 import * as storage from "../../storage/moves.ts";
 import { withProgress } from "../terminal/progress.ts";
 import { counted, type Terminal } from "../terminal/terminal.ts";
@@ -15,18 +16,19 @@ export interface MoveFlags {
 
 export async function move(
   settings: Settings,
-  { to, json }: MoveFlags,
+  { to: given, json }: MoveFlags,
   terminal: Terminal,
 ): Promise<void> {
   const config = loadConfig({ flags: asTexts(settings), env: process.env });
+  const isServer = isMeantAsUrl(given);
+  const to = isServer ? addressOf(given) : resolve(given);
   refuseSame(config, to);
   const stopping = new AbortController();
   terminal.onStop(() => Promise.resolve(stopping.abort()));
   await using closing = new AsyncDisposableStack();
   const source = await sourceOf(config);
   closing.defer(() => source.close());
-  const isServer = isDatabaseUrl(to);
-  const target = isServer ? await storage.postgresTarget(to) : storage.sqliteTarget(resolve(to));
+  const target = await (isServer ? storage.postgresTarget(to) : storage.sqliteTarget(to));
   closing.defer(() => target.close());
   const moved = await withProgress(terminal, "Moving", (onProgress) =>
     storage.move(source, target, { onProgress, signal: stopping.signal }),
@@ -46,12 +48,20 @@ const sourceOf = (config: Config) => {
   const server = serverOf(config);
   return server === undefined
     ? Promise.resolve(storage.sqliteSource(folderOf(config)!))
-    : storage.postgresSource(server.url, Date.now());
+    : storage.postgresSource(server.url);
 };
+
+/** @throws AppError for a misspelt address, which would otherwise be the name of a folder */
+function addressOf(given: string): string {
+  const address = given.trim();
+  const fault = databaseUrlFault(address);
+  if (fault === undefined) return address;
+  throw new AppError("start", expectedText("--to", fault, { value: address, secret: true }));
+}
 
 function refuseSame(config: Config, to: string): void {
   const from = serverOf(config)?.url ?? folderOf(config);
-  if (isDatabaseUrl(to) ? from !== to : from !== resolve(to)) return;
+  if (from !== to) return;
   throw new AppError("invalid", "--to names the place where the data are already.", {
     hint: "Name another folder, or the address of a database: --to postgres://…",
   });

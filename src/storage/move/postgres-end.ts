@@ -8,7 +8,17 @@ import { migrations } from "../postgres/schema/migrations.ts";
 import { wordsOf } from "../postgres/search/vector.ts";
 import { cannotOpen, openListener } from "../postgres/server/pool.ts";
 import { sessionToken } from "../search/tokens.ts";
-import { type End, PAGE, type Row, type Table, TABLES, type Target, type Value } from "./tables.ts";
+import {
+  type End,
+  OWN_TABLES,
+  PAGE,
+  refuseFilled,
+  type Row,
+  type Table,
+  TABLES,
+  type Target,
+  type Value,
+} from "./tables.ts";
 
 /** PostgreSQL takes at most 65,535 parameters a statement. */
 const MAX_PARAMETERS = 30_000;
@@ -69,9 +79,10 @@ class PostgresEnd implements End {
     const known = this.#columns.get(name);
     if (known !== undefined) return known;
     const columns = await this.query<Column>(
-      `SELECT column_name AS name, data_type AS type FROM information_schema.columns
-        WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position`,
-      [name],
+      // Where the search path finds the table, which need not be the schema for new ones.
+      `SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
+        WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
+      [`"${name}"`],
     );
     this.#columns.set(name, columns);
     return columns;
@@ -148,7 +159,7 @@ async function opened<T>(
 }
 
 /** @throws AppError for a database without data, in use, or of another version */
-export function postgresSource(url: string, now: number): Promise<End> {
+export function postgresSource(url: string): Promise<End> {
   return opened(url, async (place, client) => {
     const version = await appliedVersion(client);
     if (version === null)
@@ -162,33 +173,39 @@ export function postgresSource(url: string, now: number): Promise<End> {
         },
       );
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    const { rows } = await client.query("SELECT 1 FROM instances WHERE heartbeat_at > $1", [
-      Math.floor(now - ALIVE_MS),
-    ]);
-    if (rows.length > 0)
-      throw new AppError(
-        "busy",
-        `${place}: ${counted(rows.length, "process", "processes")} of Holdfast use it.`,
-        {
-          hint: "Stop them first; one that was killed counts as gone after 30 seconds.",
-        },
-      );
+    await refuseInstances(place, client);
     return new PostgresEnd(place, client);
   });
 }
 
-/** Makes the tables. @throws AppError `conflict` for a database with data */
+/** Heartbeats have the database's time; the clock of the machine that moves may differ. */
+async function refuseInstances(place: string, client: pg.Client): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT 1 FROM instances WHERE heartbeat_at > extract(epoch FROM clock_timestamp()) * 1000 - ${ALIVE_MS}`,
+  );
+  if (rows.length === 0) return;
+  throw new AppError(
+    "busy",
+    `${place}: ${counted(rows.length, "process uses it", "processes use it")}.`,
+    { hint: "Stop them first; one that was killed counts as gone after 30 seconds." },
+  );
+}
+
+/** Makes the tables. @throws AppError `conflict` for a database with data, `busy` for one in use */
 export function postgresTarget(url: string): Promise<Target> {
   return opened(url, async (place, client) => {
     await migrate(client);
-    await client.query("BEGIN ISOLATION LEVEL READ COMMITTED");
-    const { rows } = await client.query<{ n: number }>(
-      "SELECT (SELECT count(*) FROM sessions)::int + (SELECT count(*) FROM clients)::int + (SELECT count(*) FROM api_keys)::int AS n",
+    await client.query("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+    await client.query(
+      "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
     );
-    if (rows[0]!.n > 0)
-      throw new AppError("conflict", `${place}: there are conversations here already.`, {
-        hint: "Name an empty database.",
-      });
+    // A server that starts from here on waits with its first heartbeat, and so with all it writes.
+    await client.query("LOCK TABLE instances IN SHARE ROW EXCLUSIVE MODE");
+    await refuseInstances(place, client);
+    const isFilled = async (name: string): Promise<boolean> =>
+      (await client.query(`SELECT 1 FROM "${name}" LIMIT 1`)).rows.length > 0;
+    await refuseFilled(place, isFilled);
+    for (const { name } of OWN_TABLES.toReversed()) await client.query(`DELETE FROM "${name}"`);
     return new PostgresTarget(place, client);
   });
 }

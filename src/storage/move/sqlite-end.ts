@@ -7,7 +7,15 @@ import { openConnection, openExisting, type Sqlite } from "../sqlite/engine/conn
 import { expectOurs } from "../sqlite/engine/identity.ts";
 import { appliedVersion, isBehind, migrate, refuseNewer } from "../sqlite/schema/migrate.ts";
 import { keepSearchIndex } from "../sqlite/search/search-index.ts";
-import { type End, PAGE, type Row, type Table, type Target } from "./tables.ts";
+import {
+  type End,
+  OWN_TABLES,
+  PAGE,
+  refuseFilled,
+  type Row,
+  type Table,
+  type Target,
+} from "./tables.ts";
 
 class SqliteEnd implements End {
   readonly place: string;
@@ -47,7 +55,13 @@ class SqliteEnd implements End {
 }
 
 class SqliteTarget extends SqliteEnd implements Target {
+  readonly #isNew: boolean;
   #committed = false;
+
+  constructor(file: string, sqlite: Sqlite, { isNew }: { isNew: boolean }) {
+    super(file, sqlite);
+    this.#isNew = isNew;
+  }
 
   insert({ name }: Table, columns: readonly string[], rows: readonly Row[]): Promise<void> {
     const values = columns.map((column) => `@${column}`).join(", ");
@@ -66,7 +80,7 @@ class SqliteTarget extends SqliteEnd implements Target {
 
   override async close(): Promise<void> {
     await super.close();
-    if (this.#committed) return;
+    if (this.#committed || !this.#isNew) return;
     for (const suffix of ["", ...SIDE_FILES]) rmSync(`${this.place}${suffix}`, { force: true });
   }
 }
@@ -80,12 +94,7 @@ export function sqliteSource(folder: string): End {
   const sqlite = openExisting(file, { readonly: true });
   try {
     expectOurs(sqlite);
-    const version = appliedVersion(sqlite);
-    refuseNewer(sqlite, version);
-    if (isBehind(version ?? 0))
-      throw new AppError("start", `${file}: an older Holdfast has written this database.`, {
-        hint: "Start the server on it once, which upgrades it, and stop it.",
-      });
+    refuseOlder(file, sqlite);
     refuseInstances(file, sqlite);
     sqlite.exec("BEGIN");
     return new SqliteEnd(file, sqlite);
@@ -95,16 +104,36 @@ export function sqliteSource(folder: string): End {
   }
 }
 
-/** Makes the database of a folder that has none. @throws AppError `conflict` for a folder with data */
-export function sqliteTarget(folder: string): Target {
+/**
+ * Makes the database of a folder, or takes one that was never used.
+ * @throws AppError `conflict` for a folder with data, `busy` for one in use
+ */
+export async function sqliteTarget(folder: string): Promise<Target> {
   const file = databaseFile(folder);
-  if (existsSync(file))
-    throw new AppError("conflict", `${file}: there are conversations here already.`, {
-      hint: "Name an empty folder.",
-    });
+  const isNew = !existsSync(file);
   const sqlite = openConnection(file);
-  migrate(sqlite);
-  keepSearchIndex(sqlite);
-  sqlite.exec("BEGIN IMMEDIATE");
-  return new SqliteTarget(file, sqlite);
+  try {
+    if (!isNew) refuseOlder(file, sqlite);
+    migrate(sqlite);
+    keepSearchIndex(sqlite);
+    sqlite.exec("BEGIN IMMEDIATE");
+    refuseInstances(file, sqlite);
+    const isFilled = (name: string): boolean =>
+      sqlite.prepare(`SELECT 1 FROM "${name}" LIMIT 1`).get() !== undefined;
+    await refuseFilled(file, isFilled);
+    for (const { name } of OWN_TABLES.toReversed()) sqlite.exec(`DELETE FROM "${name}"`);
+    return new SqliteTarget(file, sqlite, { isNew });
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+}
+
+function refuseOlder(file: string, sqlite: Sqlite): void {
+  const version = appliedVersion(sqlite);
+  refuseNewer(sqlite, version);
+  if (version === null || !isBehind(version)) return;
+  throw new AppError("start", `${file}: an older Holdfast has written this database.`, {
+    hint: "Start the server on it once, which upgrades it, and stop it.",
+  });
 }

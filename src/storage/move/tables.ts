@@ -1,5 +1,6 @@
 // The tables that a move copies, in an order in which each comes after those that it refers to. Not here: what an engine derives
 // from them, its accounts and its full-text index.
+import { AppError } from "../../lib/errors.ts";
 
 export interface Table {
   name: string;
@@ -51,6 +52,28 @@ export const TABLES: readonly Table[] = [
   table("clock_jumps", "asleep"),
   table("retention", "id"),
 ];
+
+/** Tables that a server fills although nobody uses it, in the order of `TABLES`; a move replaces what is in them. */
+const OWN = new Set([
+  ...["instances", "leases", "signing_keys", "oauth_keys"],
+  ...["cutoffs", "clock_jumps", "retention"],
+]);
+export const OWN_TABLES = TABLES.filter(({ name }) => OWN.has(name));
+
+/** @throws AppError `conflict` if people or their programs have filled a table of the target */
+export async function refuseFilled(
+  place: string,
+  isFilled: (name: string) => boolean | Promise<boolean>,
+): Promise<void> {
+  const filled: string[] = [];
+  for (const { name } of TABLES)
+    if (!OWN.has(name) && (await isFilled(name))) filled.push(name.replaceAll("_", " "));
+  if (filled.length === 0) return;
+  const found = filled.includes("sessions") ? "conversations" : `data (${filled.join(", ")})`;
+  throw new AppError("conflict", `${place}: there are ${found} here already.`, {
+    hint: "Name an empty place: another database, or another folder.",
+  });
+}
 
 /** A column's value; booleans are 0 and 1. */
 export type Value = string | number | null | Buffer;
