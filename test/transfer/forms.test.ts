@@ -1,4 +1,5 @@
 // Files as people have them: archives, folders, packed files, UTF-16, several at once, with white space before, cut off.
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
@@ -101,6 +102,16 @@ it("of a file that is cut off, or broken in a place, the rest comes in", async (
   expect(broken.skipped).toEqual([expect.stringMatching(/^conversation 2: is not JSON/)]);
 });
 
+it("of a packed file that is cut off, the conversations before the cut come in", async () => {
+  const noise = (): string => randomBytes(2_000).toString("base64");
+  const whole = gzipSync(file(...Array.from({ length: 600 }, (_, n) => one(`${n}`, noise()))));
+  const path = join(folderOf({ "a.json.gz": whole.subarray(0, 900_000) }), "a.json.gz");
+  const { texts, skipped } = await takenFrom([path]);
+  expect(texts.length).toBeGreaterThan(0);
+  expect(skipped).toEqual(["a.json.gz: The file is packed by gzip, and damaged or cut off."]);
+  await expect(takenFrom([path], { strict: true })).rejects.toThrow(/damaged or cut off/);
+});
+
 it("bytes that are no UTF-8 are replaced and counted", async () => {
   const app = await appOn();
   const bytes = Buffer.from(file(one("a", "S\u00e3o")), "latin1");
@@ -114,6 +125,7 @@ it.each<[string, Buffer | string, RegExp]>([
   ["SQLite", "SQLite format 3\0", /it is an SQLite database/],
   ["a web page", "\n<!DOCTYPE html><html>", /it is a web page/],
   ["a PDF", "%PDF-1.7", /it is a PDF/],
+  ["bytes", Buffer.from(Array.from({ length: 256 }, (_, n) => n)), /it is no text/],
   ["a text", "High tide at noon.", /it is a text that is not JSON/],
   ["nothing", "", /it is an empty file/],
   ["an empty list", "[]", /it is an empty list/],

@@ -106,8 +106,10 @@ class Reading {
       await this.#readFile(input, opened.bytes, file);
     } catch (error) {
       const isFault = error instanceof AppError && ["invalid", "limit"].includes(error.code);
-      if (file === null || !isFault) throw error;
-      this.foreign.skipFile(file, error.message);
+      // Keep the conversations before the fault: of a packed file that is cut off, its first parts are good.
+      const isPart = isFault && error.code === "invalid" && this.foreign.sessions.length > 0;
+      if (!isFault || (file === null && !isPart)) throw error;
+      this.foreign.skipFile(file ?? input.name, error.message);
     } finally {
       opened?.close();
     }

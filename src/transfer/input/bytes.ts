@@ -83,10 +83,13 @@ const UTF_32 =
 
 /** Exports begin with an ASCII character, whose other byte is 0 in UTF-16. */
 function utf16Of(first: number, second: number): "utf-16le" | "utf-16be" | undefined {
-  if ((first === 0xff && second === 0xfe) || (first > 0 && second === 0)) return "utf-16le";
-  if ((first === 0xfe && second === 0xff) || (first === 0 && second > 0)) return "utf-16be";
+  if ((first === 0xff && second === 0xfe) || (isAscii(first) && second === 0)) return "utf-16le";
+  if ((first === 0xfe && second === 0xff) || (first === 0 && isAscii(second))) return "utf-16be";
   return undefined;
 }
+
+/** True for a printable character or white space. */
+const isAscii = (code: number): boolean => code >= 0x09 && code < 0x7f;
 
 async function* decoded(bytes: Bytes, encoding: string): AsyncGenerator<Buffer> {
   const decoder = new TextDecoder(encoding); // drops a byte order mark
