@@ -4,7 +4,10 @@ import { systemClock } from "../../src/lib/clock.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { newOwner, PASSWORD } from "../support/database-roles.ts";
+import { serveHere } from "../support/here.ts";
 import { emptyDatabase, type TestDatabase } from "../support/postgres.ts";
+import { introduce, rpc } from "../support/raw.ts";
 
 async function databaseWith(setting: string): Promise<TestDatabase> {
   const database = await emptyDatabase();
@@ -49,4 +52,60 @@ it("an export goes on where the server ends transactions that wait", async () =>
   expect((await records.next()).value).toMatchObject({ type: "session" });
   await database.client.query("SELECT pg_sleep(0.8)"); // the reader is slow
   expect((await records.next()).value).toMatchObject({ entry: { key: "fact" } });
+});
+
+/** Lines of the log of the servers in this process. */
+const logged = (): string[] => (globalThis as { keptLog?: string[] }).keptLog!;
+
+it("a password that is changed while it serves refuses calls with one reason until it is set back", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  const { username, url } = await newOwner(database);
+  const node = await serveHere({ config: { "database-url": url } });
+  const client = await introduce(`${node.url}?name=work`);
+  await client.call("state_set", { key: "before", value: 1 });
+  const change = async (password: string): Promise<void> => {
+    await database.client.query(`ALTER ROLE ${username} PASSWORD '${password}'`);
+    await database.client.query(
+      `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '${username}'`,
+    );
+  };
+  await change("another");
+  const set = { name: "state_set", arguments: { key: "during", value: 2 } };
+  const refused = async (): Promise<Response> => client.post(rpc("tools/call", set, 9));
+  await expect
+    .poll(async () => (await refused()).text())
+    .toContain("refuses this server's sign-in");
+  const { status, headers } = await refused();
+  expect(status).toBe(503);
+  expect(Number(headers.get("retry-after"))).toBeGreaterThan(0);
+  const lines = logged().filter((line) => line.includes("refuses this server's sign-in"));
+  expect(lines.length).toBeGreaterThan(0);
+  for (const line of lines) {
+    expect(line).toContain("password authentication failed");
+    expect(line).not.toMatch(/ at .*:\d+:\d+/);
+    expect(line).not.toContain(PASSWORD);
+  }
+  expect(logged().join("")).not.toContain("went wrong inside");
+
+  await change(PASSWORD);
+  await expect.poll(async () => (await refused()).status).toBe(200);
+});
+
+it("a call on a connection that the server ends by its settings is refused as busy", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  const storage = await open(database);
+  // PostgreSQL's own codes: the database was dropped, the session was idle, the transaction was idle.
+  for (const code of ["57P04", "57P05", "25P03"]) {
+    await database.client.query(
+      `CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION USING ERRCODE = '${code}'; END $$;
+       CREATE OR REPLACE TRIGGER refuse BEFORE INSERT ON sessions EXECUTE FUNCTION refuse()`,
+    );
+    const refused = storage.sessions.create({ id: newId(), owner: "ana" });
+    await expect(refused).rejects.toMatchObject({
+      name: "AppError",
+      code: "busy",
+      message: "The database does not answer.",
+    });
+  }
 });

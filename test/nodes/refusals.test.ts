@@ -1,5 +1,4 @@
 // Databases that Holdfast cannot use: one line says what is wrong and what to do, and nothing is half-made.
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
@@ -8,10 +7,9 @@ import { systemClock } from "../../src/lib/clock.ts";
 import type { AppError } from "../../src/lib/errors.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { command } from "../support/command.ts";
+import { address, newRole, PASSWORD } from "../support/database-roles.ts";
 import { freePort } from "../support/free-port.ts";
 import { emptyDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
-
-const PASSWORD = `secret-${randomBytes(4).toString("hex")}`;
 
 interface Opening {
   create?: boolean;
@@ -39,24 +37,6 @@ async function refusal(url: string, more: Opening = {}): Promise<string> {
   expect(text).not.toContain(PASSWORD);
   expect(text.split("\n")).toHaveLength(1);
   return text;
-}
-
-/** The address with other parts. */
-function address(
-  database: TestDatabase,
-  parts: Partial<Record<"username" | "password" | "port" | "pathname", string>>,
-): string {
-  const url = new URL(database.url);
-  Object.assign(url, parts);
-  return url.href;
-}
-
-/** A role that owns nothing. */
-async function newRole({ client }: TestDatabase, options = ""): Promise<string> {
-  const name = `holdfast_${randomBytes(4).toString("hex")}`;
-  await client.query(`CREATE ROLE ${name} LOGIN PASSWORD '${PASSWORD}' ${options}`);
-  onTestFinished(async () => void (await client.query(`DROP ROLE ${name}`)));
-  return name;
 }
 
 const tablesOf = async ({ client }: TestDatabase): Promise<string[]> => {

@@ -24,9 +24,12 @@ export function isRetryable(error: unknown): boolean {
 }
 
 /** Not reachable. */
-const AWAY = /^(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)$/;
+const AWAY = /^(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)$/;
 /** The connection ended, or the server is shutting down. */
-const LOST = /^(?:08...|57P0[123]|ECONNRESET|EPIPE|ETIMEDOUT)$/;
+const LOST = /^(?:08...|57P0[1-5]|25P03|ECONNRESET|EPIPE|ETIMEDOUT)$/;
+/** A new connection is refused: the password, the database or a certificate has changed. The codes of TLS are OpenSSL's and Node's. */
+const REFUSED =
+  /^(?:28P01|28000|3D000|CERT_\w+|(?:DEPTH_ZERO_)?SELF_SIGNED_CERT\w*|UNABLE_TO_\w+|ERR_(?:TLS|SSL)_\w+)$/;
 
 /** PostgreSQL's error as an error for people; other errors stay as they are. */
 export function fromPostgres(failure: unknown): unknown {
@@ -65,6 +68,11 @@ export function fromPostgres(failure: unknown): unknown {
       cause: error,
     });
   if (AWAY.test(code)) return away(error);
+  if (REFUSED.test(code))
+    return new AppError("busy", "The database refuses this server's sign-in.", {
+      hint: "Try again in a moment; the server's log says why.",
+      cause: error,
+    });
   if (code === "42501")
     return new AppError("storage", "The database's user may not do this.", {
       hint: "Give it the rights that docs/postgres.md lists.",
