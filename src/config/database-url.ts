@@ -100,3 +100,41 @@ export function shownUrl(url: string): string {
     ? `postgres://${pathname}?host=${host}&port=${port}`
     : `postgres://${host}:${port}${pathname}`;
 }
+
+/** Parameters that PostgreSQL's own tools do not know. */
+const NOT_OF_LIBPQ = [
+  ...["ssl", "uselibpqcompat", "query_timeout"],
+  ...["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"],
+];
+
+/** `sslmode` in the words of libpq; undefined where the address says nothing of TLS. */
+function libpqMode({ searchParams }: URL): string | undefined {
+  const mode = searchParams.get("sslmode") ?? searchParams.get("ssl") ?? undefined;
+  const known = new Map([
+    ["no-verify", "require"],
+    ["true", "verify-full"],
+    ["1", "verify-full"],
+    ["false", "disable"],
+    ["0", "disable"],
+  ]);
+  return known.get(mode ?? "") ?? mode;
+}
+
+/** The address for PostgreSQL's own tools, without the password; `database`: another one on the same server. */
+export function toolUrl(address: string, database?: string): string {
+  const url = new URL(address);
+  const mode = libpqMode(url);
+  url.password = "";
+  for (const name of ["password", ...NOT_OF_LIBPQ]) url.searchParams.delete(name);
+  if (mode !== undefined) url.searchParams.set("sslmode", mode);
+  if (database !== undefined) url.pathname = `/${encodeURIComponent(database)}`;
+  url.search = url.search.replaceAll("+", "%20"); // libpq takes a plus for itself
+  return url.href;
+}
+
+/** The name of the database; the user's where the address has none. */
+export function databaseName(address: string): string {
+  const { pathname, searchParams, username } = new URL(address);
+  const name = decodeURIComponent(pathname.slice(1));
+  return name || searchParams.get("user") || decodeURIComponent(username) || "holdfast";
+}

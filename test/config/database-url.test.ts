@@ -80,3 +80,26 @@ it("the address of a socket or with its parts behind the question mark is shown 
     "postgres:///x?host=/var/run&port=5432",
   );
 });
+
+it("backup and restore print commands with the whole address, but for its password", async () => {
+  const printed = async (name: "backup" | "restore", url: string): Promise<string> => {
+    const { stderr } = await command([name, "out.dump"], { env: { HOLDFAST_DATABASE_URL: url } });
+    expect(stderr).not.toMatch(/s3cret/);
+    return stderr;
+  };
+  const socket = "host=/run/pg&port=25432&user=ada&password=s3cret&sslmode=no-verify";
+  expect(await printed("backup", `postgres:///x?${socket}`)).toContain(
+    "--file=out.dump 'postgres:///x?host=%2Frun%2Fpg&port=25432&user=ada&sslmode=require'",
+  );
+  const options = "options=-c%20search_path%3Dx&query_timeout=5&ssl=true";
+  expect(await printed("backup", `postgres://ada:s3cret@host:5433/x?${options}`)).toContain(
+    "'postgres://ada@host:5433/x?options=-c%20search_path%3Dx&sslmode=verify-full'",
+  );
+  expect(await printed("backup", "postgres://ada:s3cret@host/x")).toMatch(
+    / postgres:\/\/ada@host\/x\n/,
+  );
+  const restore = await printed("restore", "postgres://ada:s3cret@host/x");
+  expect(restore).toMatch(/createdb --maintenance-db=postgres:\/\/ada@host\/x .* x_restored && /);
+  expect(restore).toContain("--dbname=postgres://ada@host/x_restored out.dump\n");
+  expect(restore).not.toContain("--clean");
+});
