@@ -149,7 +149,7 @@ function compareState(mine: Map<string, Digest>, yours: Map<string, Digest>) {
   return { newer, behind, different, ahead: newer.size > 0, all };
 }
 
-const hasSameText = (a: Message, b: Message): boolean =>
+export const hasSameText = (a: Message, b: Message): boolean =>
   a.role === b.role && a.content === b.content;
 
 /** Compares everything but the status, which settles later, and the author, which files of earlier versions lack. */

@@ -303,8 +303,8 @@ describe.each([
 const many = (n: number): [string, object][] =>
   Array.from({ length: n }, (_, k) => node(`${k + 1}`, k === 0 ? null : `${k}`, `${k}`));
 
-it("of a conversation that is there twice the one used last comes in", async () => {
-  const old = chatGpt([node("1", null, "hello")], "1");
+it("of a conversation that is there twice the longer one comes in", async () => {
+  const old = chatGpt(many(1), "1");
   const grown = chatGpt(many(3), "3", { update_time: 1_800_000_000 });
   expect(await faults(file(grown, old))).toEqual([
     "conversation 2: its id is that of conversation 1, which is kept",
@@ -419,6 +419,19 @@ describe("a conversation that went on differently since its last import", () => 
     const longer = talk("q1", "a1", "q2", "another a2", "q3", "a3");
     expect(await outcome(longer)).toMatchObject({ outcome: "continued", id: branch!.id });
     expect(await outcome(talk("q0"))).toMatchObject({ label: "Reef (branch 3)", messages: 1 });
+  });
+
+  it("comes in beside the older one from the same files, in any order", async () => {
+    const outcome = async (...talks: object[]) => {
+      const app = await appOn();
+      const results = await imported(app, file(...talks));
+      return results.map(({ outcome: what, label }) => `${what} ${label}`);
+    };
+    const older = { ...first, updated_at: "2025-03-04T06:00:00Z" };
+    const both = ["imported Reef", "imported Reef (branch 2)"];
+    expect(await outcome(older, again)).toEqual(both);
+    expect(await outcome(again, talk("q1", "a1"), older)).toEqual(both);
+    expect(await outcome(first, talk("q1", "a1", "q2", "a2", "q3"))).toEqual(["imported Reef"]);
   });
 
   it("is the same when only the models' names differ, or the times", async () => {

@@ -80,10 +80,10 @@ it("group chats that are not empty are named as skipped", async () => {
   expect(skipped).toEqual([expect.stringMatching(/^archive\/group_chats.json: /)]);
 });
 
-it("strictly, the same conversation may be there twice, but not two forms of it", async () => {
+it("strictly, the same conversation may be there twice, but not an older form of it", async () => {
   const twice = file(one("a"), one("a"));
   expect(outcomes(await imported(await appOn(), twice, { strict: true }))).toEqual(["imported"]);
-  const other = claude([claudeMessage("human", "b"), claudeMessage("human", "c")], { uuid: "a" });
+  const other = claude([claudeMessage("human", "a"), claudeMessage("human", "c")], { uuid: "a" });
   await expect(imported(await appOn(), file(one("a"), other), { strict: true })).rejects.toThrow(
     /its id is that of conversation 2/,
   );

@@ -7,6 +7,7 @@ import { titleOf } from "../../chat/title.ts";
 import { AppError } from "../../lib/errors.ts";
 import { byteLength, shortened, storable } from "../../lib/text/text.ts";
 import { MAX_SYSTEM_BYTES, MAX_TITLE_BYTES } from "../../sessions/texts.ts";
+import { hasSameText } from "../compare.ts";
 import { type Incoming, SessionCheck, type TransferLimits } from "../incoming.ts";
 import type { OnReplaced, Records } from "../input/records.ts";
 import { Pace } from "../pace.ts";
@@ -48,7 +49,8 @@ export class ForeignConversations {
   readonly onReplaced: OnReplaced = (count) => void (this.replaced += count);
   /** The skipped conversations that are there once more, to the letter. */
   readonly #identical = new Set<Skipped>();
-  readonly #taken = new Map<string, Taken>();
+  /** By the session's id. Several went on differently: each becomes a branch. */
+  readonly #taken = new Map<string, Taken[]>();
   readonly #options: ForeignOptions;
   readonly #shared = new Map<string, string>();
   readonly #pace = new Pace();
@@ -59,7 +61,7 @@ export class ForeignConversations {
   }
 
   get sessions(): Incoming[] {
-    return [...this.#taken.values()].map(({ incoming }) => incoming);
+    return [...this.#taken.values()].flat().map(({ incoming }) => incoming);
   }
 
   /** What is skipped and would be missed. */
@@ -123,16 +125,25 @@ export class ForeignConversations {
     }
     const conversation = this.#fitting(spoken, where);
     const { incoming, digest } = this.#converted(conversation, program.name, await this.spool());
-    const { id } = incoming.header;
-    const other = this.#taken.get(id);
-    const isNewer = other === undefined || isLater(incoming, other.incoming);
-    if (other !== undefined) {
-      const [left, kept] = isNewer ? [other.where, where] : [where, other.where];
+    await this.#keep({ incoming, digest, where });
+  }
+
+  /** Keeps a conversation beside others. Of two, one of which goes on like the other, the longer one is kept. */
+  async #keep(taken: Taken): Promise<void> {
+    const { id } = taken.incoming.header;
+    const forms = this.#taken.get(id) ?? [];
+    for (const [index, other] of forms.entries()) {
+      const isIdentical = other.digest === taken.digest;
+      if (!isIdentical && !(await goOnAlike(other.incoming, taken.incoming))) continue;
+      const isMore = hasMore(taken.incoming, other.incoming);
+      const [left, kept] = isMore ? [other.where, taken.where] : [taken.where, other.where];
       const place = whereOf({ ...kept, conversation: kept.number, message: null, reason: "" });
       this.#skip(left, `its id is that of ${place}, which is kept`, { isRepeated: true });
-      if (other.digest === digest) this.#identical.add(this.skipped.at(-1)!);
+      if (isIdentical) this.#identical.add(this.skipped.at(-1)!);
+      if (isMore) forms[index] = taken;
+      return;
     }
-    if (isNewer) this.#taken.set(id, { incoming, where, digest });
+    this.#taken.set(id, [...forms, taken]);
   }
 
   /** The conversation with messages that can be stored: a text over the limit is cut, and reported. */
@@ -208,11 +219,26 @@ export class ForeignConversations {
   }
 }
 
-/** Merged exports may hold a conversation several times: the one that was used last has the most messages. */
-const isLater = (a: Incoming, b: Incoming): boolean =>
-  a.header.lastActiveAt === b.header.lastActiveAt
-    ? a.counts.messages > b.counts.messages
-    : a.header.lastActiveAt > b.header.lastActiveAt;
+/** True if one goes on like the other, as in two exports of which one is older. */
+async function goOnAlike(a: Incoming, b: Incoming): Promise<boolean> {
+  const others = b.open()[Symbol.asyncIterator]();
+  try {
+    for await (const piece of a.open()) {
+      const other = await others.next();
+      if (other.done === true) return true;
+      if (piece.type !== "message" || other.value.type !== "message") return false;
+      if (!hasSameText(piece.message, other.value.message)) return false;
+    }
+    return true;
+  } finally {
+    await others.return?.();
+  }
+}
+
+const hasMore = (a: Incoming, b: Incoming): boolean =>
+  a.counts.messages === b.counts.messages
+    ? a.header.lastActiveAt > b.header.lastActiveAt
+    : a.counts.messages > b.counts.messages;
 
 /** The records of a conversation. A message without a time takes the time of the message before it. */
 function* pieces({ messages }: Conversation, firstAt: number): Generator<Content> {
