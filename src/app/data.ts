@@ -267,6 +267,10 @@ async function open(
       if (reason === undefined) log.warn({ bytes }, "the write-ahead log is folded in again");
       else log.warn({ bytes, reason }, "the write-ahead log grows: it cannot be folded in");
     },
+    onHearing({ reason }) {
+      if (reason === undefined) log.warn("changes by other processes are heard at once again");
+      else log.warn({ reason }, "changes by other processes are heard late");
+    },
     onLost(error) {
       log.error({ err: error }, "nothing can be stored any more");
       lose(error);

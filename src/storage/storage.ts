@@ -144,4 +144,6 @@ export interface StorageOptions extends UsageLimits {
   onLost?: (error: AppError) => void;
   /** Called when the write-ahead log is large because it cannot be folded in, and when it is folded in again. */
   onLog?: OnLog;
+  /** Called when changes by other processes are heard late, with the reason, and when they are heard at once again. */
+  onHearing?: (state: { reason?: string }) => void;
 }

@@ -2,12 +2,14 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
+import { checkServer } from "../../src/cli/doctor/server.ts";
 import { loadConfig } from "../../src/config/config.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import type { AppError } from "../../src/lib/errors.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { command } from "../support/command.ts";
-import { address, newRole, PASSWORD } from "../support/database-roles.ts";
+import { address, newOwner, newRole, PASSWORD } from "../support/database-roles.ts";
 import { freePort } from "../support/free-port.ts";
 import { emptyDatabase, type TestDatabase, withClient } from "../support/postgres.ts";
 
@@ -23,7 +25,19 @@ const open = (url: string, { listenUrl, ...more }: Opening = {}) =>
     ...more,
   });
 
-/** What a start on this address says. */
+/** What the doctor says of it. */
+async function problems(url: string, listenUrl?: string): Promise<string[]> {
+  const flags = {
+    "database-url": url,
+    ...(listenUrl !== undefined && { "listen-url": listenUrl }),
+  };
+  const findings = await checkServer(loadConfig({ flags, env: {} }));
+  const failed = findings.filter(({ status }) => status === "fail");
+  for (const { says } of failed) expect(says).not.toContain(PASSWORD);
+  return failed.map(({ check, says }) => `${check}: ${says}`);
+}
+
+/** What a start on this address says. The doctor knows a problem too. */
 async function refusal(url: string, more: Opening = {}): Promise<string> {
   const error = await open(url, more).then(
     async (storage) => {
@@ -36,6 +50,7 @@ async function refusal(url: string, more: Opening = {}): Promise<string> {
   expect(error.name, text).toBe("AppError");
   expect(text).not.toContain(PASSWORD);
   expect(text.split("\n")).toHaveLength(1);
+  if (more.create !== false) expect(await problems(url, more.listenUrl)).not.toEqual([]);
   return text;
 }
 
@@ -83,6 +98,77 @@ it("a database of another program, and one of a newer Holdfast", async () => {
   const later = Date.UTC(2100, 0);
   await database.client.query(`INSERT INTO holdfast_migrations VALUES (${later}, 'later')`);
   expect(await refusal(database.url)).toContain("newer Holdfast");
+});
+
+it("a database that has a view, an index or a function of an equal name, also one that it may not see", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  const { username, url } = await newOwner(database);
+  const of = (kind: string) => `This database has a ${kind} of another program.`;
+  const { client } = database;
+  await client.query("CREATE VIEW sessions AS SELECT 1 AS id");
+  await client.query(`REVOKE ALL ON sessions FROM ${username}`);
+  expect(await refusal(url)).toContain(of('view "sessions"'));
+  await client.query("DROP VIEW sessions; CREATE TABLE tasks (id int)");
+  expect(await refusal(url)).toContain(of('table "tasks"'));
+  await client.query("DROP TABLE tasks; CREATE TABLE theirs (id int)");
+  await client.query("CREATE INDEX clients_owner ON theirs (id)");
+  expect(await refusal(url)).toContain(of('index "clients_owner"'));
+  await client.query("DROP TABLE theirs; CREATE TYPE usage AS ENUM ('a')");
+  await expect(open(url)).rejects.toMatchObject({ message: of("name that Holdfast needs") });
+  expect(await tablesOf(database)).toEqual([]);
+});
+
+it("a database in another encoding than UTF-8", async () => {
+  const { client, url } = await emptyDatabase({ fresh: true });
+  for (const encoding of ["LATIN1", "SQL_ASCII"]) {
+    const name = `${new URL(url).pathname.slice(1)}_${encoding.toLowerCase()}`;
+    await client.query(
+      `CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LOCALE 'C'`,
+    );
+    const text = await refusal(address({ url }, { pathname: `/${name}` }));
+    expect(text).toContain(`encoding is ${encoding}`);
+    expect(text).toContain("--encoding=UTF8");
+    await client.query(`DROP DATABASE ${name}`);
+  }
+});
+
+it("a search_path whose schema does not exist", async () => {
+  const database = await emptyDatabase();
+  const search = `?options=${encodeURIComponent("-c search_path=nowhere")}`;
+  expect(await refusal(address(database, { search }))).toContain("search_path");
+});
+
+it("a user who may only read is named by the doctor, with what it may not", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  await (await open(database.url)).close();
+  const username = await newRole(database);
+  await database.client.query(`GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${username}`);
+  const url = address(database, { username, password: PASSWORD });
+  expect(await problems(url)).toEqual([expect.stringMatching(/^rights: .*may not read and write/)]);
+  await database.client.query(
+    `GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${username}`,
+  );
+  expect(await problems(url)).toEqual([]);
+  // An upgrade changes the tables.
+  await database.client.query(
+    "DELETE FROM holdfast_migrations WHERE created_at = (SELECT max(created_at) FROM holdfast_migrations)",
+  );
+  await database.client.query(`GRANT CREATE ON SCHEMA public TO ${username}`);
+  expect(await problems(url)).toEqual([expect.stringContaining("which another one owns")]);
+});
+
+it("a running process is known as running by a doctor whose clock is wrong", async () => {
+  const database = await emptyDatabase();
+  const storage = await open(database.url);
+  const times = { startedAt: Date.now(), heartbeatAt: Date.now() }; // of the server, which is here
+  await storage.instances.heartbeat({ id: newId(), pid: 1, host: "here", ...times, serves: true });
+  for (const ms of [-60_000, 0, 60_000]) {
+    const config = loadConfig({ flags: { "database-url": database.url }, env: {} });
+    const findings = await checkServer(config, Date.now() + ms);
+    const { says } = findings.find(({ check }) => check === "processes")!;
+    expect(says).toBe("Running: here (1).");
+  }
+  await storage.close();
 });
 
 it("a database that cannot be written", async () => {

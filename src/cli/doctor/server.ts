@@ -22,13 +22,18 @@ export async function checkServer(config: Config, now = Date.now()): Promise<Fin
         ...accessFindings(config),
         ok("database", `${place}, PostgreSQL ${found.version}. A first start makes the tables.`),
         ...checkSettings(found, config),
+        ...checkRights(found),
+        checkListening(found),
       ];
     return [
       ...accessFindings(config, data.keys),
       ok("database", `${place}, ${sizeText(data.bytes)} (PostgreSQL ${found.version}).`),
       ...checkSettings(found, config),
+      ...checkRights(found),
+      checkListening(found),
       checkSchema(data),
-      checkProcesses(data, now),
+      // Processes date their heartbeats by the server's clock.
+      checkProcesses(data, now + found.clockOffsetMs),
       ok("backup", "Not known here: pg_dump copies this database (holdfast backup says how)."),
     ];
   } catch (error) {
@@ -38,18 +43,16 @@ export async function checkServer(config: Config, now = Date.now()): Promise<Fin
 }
 
 function checkSettings(found: ServerInspection, config: Config): Finding[] {
-  const { isStandby, isDurable, maxConnections, clockOffsetMs } = found;
+  const { isDurable, maxConnections, clockOffsetMs } = found;
   const pool = config["pool-size"];
   return [
-    isStandby
-      ? fail("writing", "This server is a standby.", "Give the address of the primary server.")
-      : isDurable
-        ? ok("writing", "A commit is answered when it is on disk.")
-        : warn(
-            "writing",
-            "A power loss may lose what was answered: fsync or synchronous_commit is off.",
-            "Turn both on in postgresql.conf.",
-          ),
+    isDurable
+      ? ok("writing", "A commit is answered when it is on disk.")
+      : warn(
+          "writing",
+          "A power loss may lose what was answered: fsync or synchronous_commit is off.",
+          "Turn both on in postgresql.conf.",
+        ),
     pool * 3 > maxConnections
       ? warn(
           "connections",
@@ -65,6 +68,25 @@ function checkSettings(found: ServerInspection, config: Config): Finding[] {
         )
       : ok("clock", "The same as the server's."),
   ];
+}
+
+function checkRights({ missingRight }: ServerInspection): Finding[] {
+  if (missingRight === undefined) return [];
+  return [
+    fail("rights", `This user may not ${missingRight}.`, "docs/postgres.md lists what it needs."),
+  ];
+}
+
+function checkListening({ listening: { isHeard, error } }: ServerInspection): Finding {
+  const check = "notifications";
+  if (error !== undefined) return fail(check, error.message, error.hint ?? "Correct listen-url.");
+  return isHeard
+    ? ok(check, "Processes hear of each other's changes at once.")
+    : warn(
+        check,
+        "One that was sent did not arrive: processes hear of each other's changes late.",
+        "Set listen-url to this database's own address, without a pooler.",
+      );
 }
 
 function checkSchema({ migrations: { applied, known }, sessions, messages }: ServerData): Finding {

@@ -24,6 +24,7 @@ import { appliedVersion, migrate } from "./schema/migrate.ts";
 import { partsFill } from "./search/parts-index.ts";
 import { postgresVectors } from "./search/vector-store.ts";
 import { Notifications, NOTIFY } from "./server/changes.ts";
+import { cannotListen } from "./server/listener.ts";
 import { cannotOpen, checkPooler, openListener, openPool, openProbe } from "./server/pool.ts";
 import { ServerTime } from "./server/server-time.ts";
 import { SilenceWatch } from "./server/silence.ts";
@@ -73,12 +74,32 @@ export async function openPostgres(
   }
 }
 
-const notificationsOf = (server: DatabaseServer, pool: ReturnType<typeof openPool>) =>
-  new Notifications(
-    newId(),
-    () => openListener(server),
-    (text) => pool.query({ name: "holdfast_notify", text: NOTIFY, values: [text] }),
-  );
+const NOT_BACK =
+  "No notification comes back: listen-url has to be this database's own address, without a pooler.";
+
+/** @throws AppError `start` for an address at which nobody can listen, with `time` stopped */
+async function startNotifications(
+  server: DatabaseServer,
+  pool: ReturnType<typeof openPool>,
+  { onHearing, time }: Pick<StorageOptions, "onHearing"> & { time: ServerTime | undefined },
+): Promise<Notifications> {
+  const notifications = new Notifications({
+    sender: newId(),
+    open: () => openListener(server),
+    send: (text) => pool.query({ name: "holdfast_notify", text: NOTIFY, values: [text] }),
+    onHearing({ isDeaf, error }) {
+      const told = error === undefined ? NOT_BACK : (cannotListen(server, error) as Error).message;
+      onHearing?.(isDeaf ? { reason: told } : {});
+    },
+  });
+  try {
+    await notifications.start();
+    return notifications;
+  } catch (error) {
+    time?.stop();
+    throw cannotListen(server, error);
+  }
+}
 
 async function agesOf(db: Parameters<typeof maxAgeOf>[0], expiry: StorageOptions["expiry"]) {
   const maxAgeMs = await maxAgeOf(db, expiry.maxAgeMs);
@@ -91,15 +112,14 @@ async function storageOf(
   pool: ReturnType<typeof openPool>,
   options: StorageOptions,
 ): Promise<Storage> {
-  const { clock, expiry, onCommit, onEvent, onJump, onServerTime, ...limits } = options;
+  const { clock, expiry, onCommit, onEvent, onJump, onServerTime, onHearing, ...limits } = options;
   const { streamGraceMs = 600_000, maxMessages = 100_000, maxClients = 10_000 } = options;
   const db = databaseOf(() => pool);
   const time = onServerTime && new ServerTime(pool, clock, onServerTime);
   await time?.start(); // before anything is dated
   const { maxAgeMs, clientAgeMs } = await agesOf(db, expiry);
   const cutoffs = await openCutoffs(db, clock, { maxAgeMs, clientAgeMs }, onJump);
-  const notifications = notificationsOf(server, pool);
-  await notifications.start();
+  const notifications = await startNotifications(server, pool, { onHearing, time });
   const silence = new SilenceWatch(pool, () => openProbe(server, server.lookMs), server.lookMs);
   const engine = new Engine({
     ...{ pool, clock, cutoffs, onCommit },

@@ -1,20 +1,25 @@
 // Inspection of a database without changing it, also beside running servers.
+import type pg from "pg";
 import type { Instance } from "../../../instances/store.ts";
+import { AppError } from "../../../lib/errors.ts";
 import type { DatabaseServer } from "../../storage.ts";
-import { appliedVersion } from "../schema/migrate.ts";
+import { appliedVersion, checkServer, namesOf, refuseForeign } from "../schema/migrate.ts";
 import { migrations } from "../schema/migrations.ts";
-import { cannotOpen, openListener } from "../server/pool.ts";
+import { isHeard } from "../server/listener.ts";
+import { cannotOpen, checkPooler, openPool } from "../server/pool.ts";
 
 export interface ServerInspection {
   /** `18.4`. */
   version: string;
-  /** True for a standby, which cannot be written. */
-  isStandby: boolean;
   maxConnections: number;
   /** False where the answer of a commit does not wait for the disk. */
   isDurable: boolean;
   /** The other clock minus this one's, in milliseconds. */
   clockOffsetMs: number;
+  /** Completes "this user may not …": the server would fail. */
+  missingRight: string | undefined;
+  /** Whether a notification from `url` arrives at `listenUrl`. */
+  listening: { isHeard: boolean; error?: AppError };
   /** Absent before the first start. */
   data?: ServerData;
 }
@@ -28,34 +33,89 @@ export interface ServerData {
   instances: Instance[];
 }
 
-type Query = <T>(text: string) => Promise<T[]>;
+type ServerFacts = Pick<ServerInspection, "version" | "maxConnections" | "isDurable">;
 
-/** @throws AppError `start` for a database that cannot be reached */
+type Query = <T>(text: string, values?: unknown[]) => Promise<T[]>;
+
+/** @throws AppError `start` for a database on which a server would not start */
 export async function inspectServer(
   server: DatabaseServer,
   now: number,
 ): Promise<ServerInspection> {
-  const client = openListener({ url: server.url });
+  const pool = openPool({ ...server, poolSize: 1 });
   try {
-    await client.connect();
-    const query: Query = async <T>(text: string) => (await client.query(text)).rows as T[];
-    const [found] = await query<Omit<ServerInspection, "clockOffsetMs"> & { now: number }>(
-      `SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS "isStandby",
-        current_setting('max_connections')::int AS "maxConnections",
-        current_setting('fsync')::bool AND current_setting('synchronous_commit') <> 'off' AS "isDurable",
-        (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`,
-    );
-    const { now: theirs, ...facts } = found!;
-    const applied = await appliedVersion(client);
-    return {
-      ...{ ...facts, clockOffsetMs: Math.round(theirs - now) },
-      ...(applied !== null && { data: await dataOf(query, now) }),
-    };
+    if (server.listenUrl !== undefined) await checkPooler(server);
+    const client = await pool.connect();
+    try {
+      return await inspectOn(client, server, now);
+    } finally {
+      client.release();
+    }
   } catch (error) {
     throw cannotOpen(server.url, error);
   } finally {
-    await client.end();
+    await pool.end();
   }
+}
+
+async function inspectOn(
+  client: pg.ClientBase,
+  server: DatabaseServer,
+  now: number,
+): Promise<ServerInspection> {
+  await checkServer(client);
+  const query: Query = async <T>(text: string, values?: unknown[]) =>
+    (await client.query(text, values)).rows as T[];
+  const [found] = await query<ServerFacts & { now: number }>(
+    `SELECT current_setting('server_version') AS version,
+      current_setting('max_connections')::int AS "maxConnections",
+      current_setting('fsync')::bool AND current_setting('synchronous_commit') <> 'off' AS "isDurable",
+      (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`,
+  );
+  const { now: theirs, ...facts } = found!;
+  const applied = await appliedVersion(client);
+  if (applied === null) await refuseForeign(client);
+  const isCurrent = applied !== null && applied >= migrations.at(-1)!.createdAt;
+  return {
+    ...{ ...facts, clockOffsetMs: Math.round(theirs - now) },
+    missingRight: await missingRight(query, isCurrent),
+    listening: await listeningOf(server, client),
+    ...(applied !== null && { data: await dataOf(query, theirs) }),
+  };
+}
+
+async function listeningOf(
+  server: DatabaseServer,
+  client: pg.ClientBase,
+): Promise<ServerInspection["listening"]> {
+  try {
+    return { isHeard: await isHeard(server, client) };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { isHeard: false, error };
+  }
+}
+
+/** The first right that the next start and what comes after it need, and this user has not. */
+async function missingRight(query: Query, isCurrent: boolean): Promise<string | undefined> {
+  if (!isCurrent) {
+    const [schema] = await query<{ name: string; isGiven: boolean }>(
+      `SELECT current_schema() AS name, has_schema_privilege(current_schema(), 'CREATE') AS "isGiven"`,
+    );
+    if (!schema!.isGiven) return `create tables in the schema ${schema!.name}`;
+  }
+  const needed = isCurrent
+    ? ["SELECT", "INSERT", "UPDATE", "DELETE"].map((name) => `has_table_privilege(oid, '${name}')`)
+    : ["pg_has_role(relowner, 'USAGE')"];
+  const [table] = await query<{ name: string }>(
+    `SELECT relname AS name FROM unnest($1::text[]) AS known JOIN pg_class ON oid = to_regclass(known)
+      WHERE relkind = 'r' AND NOT (${needed.join(" AND ")}) ORDER BY relname LIMIT 1`,
+    [namesOf(migrations, "TABLE")],
+  );
+  if (table === undefined) return undefined;
+  return isCurrent
+    ? `read and write the table ${table.name}`
+    : `change the table ${table.name}, which another one owns`;
 }
 
 /** Passkeys that can sign in; none in a database from before there were any. */

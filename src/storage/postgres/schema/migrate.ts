@@ -2,6 +2,7 @@
 // other.
 import type pg from "pg";
 import { AppError } from "../../../lib/errors.ts";
+import { codeOf } from "../engine/errors.ts";
 import { type Migration, migrations } from "./migrations.ts";
 
 const TABLE = `CREATE TABLE IF NOT EXISTS holdfast_migrations (
@@ -25,7 +26,7 @@ export async function migrate(
     await client.query(LOCK);
     const applied = await appliedVersion(client);
     refuseNewer(applied, wanted);
-    if (applied === null) await refuseForeign(client);
+    if (applied === null) await refuseForeign(client, wanted);
     await client.query(TABLE);
     for (const { createdAt, hash, statements } of wanted) {
       if (applied !== null && createdAt <= applied) continue;
@@ -35,21 +36,27 @@ export async function migrate(
     await client.query("COMMIT");
   } catch (error) {
     await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
+    throw isTaken(error) ? foreign(undefined, error) : error;
   }
 }
 
-async function checkServer(client: pg.ClientBase): Promise<void> {
+/** @throws AppError `start` for a server or a database on which Holdfast cannot work */
+export async function checkServer(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{
     version: string;
     number: string;
     standby: boolean;
     readonly: boolean;
+    encoding: string;
+    icu: boolean;
+    schema: string | null;
   }>(
     `SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS number,
-      pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::boolean AS readonly`,
+      pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::boolean AS readonly,
+      current_setting('server_encoding') AS encoding, current_schema() AS schema,
+      EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu') AS icu`,
   );
-  const { version, number, standby, readonly } = rows[0]!;
+  const { version, number, standby, readonly, encoding, icu, schema } = rows[0]!;
   if (Number(number) < OLDEST_SERVER)
     throw new AppError(
       "start",
@@ -63,6 +70,22 @@ async function checkServer(client: pg.ClientBase): Promise<void> {
     throw new AppError("start", "The database is read-only.", {
       hint: "Turn default_transaction_read_only off for it, or give the address of the primary server.",
     });
+  if (encoding !== "UTF8")
+    throw new AppError("start", `The database's encoding is ${encoding}: Holdfast needs UTF8.`, {
+      hint: "Make another one with createdb --encoding=UTF8 --template=template0.",
+    });
+  if (!icu)
+    throw new AppError("start", "The database server has no ICU, which Holdfast sorts with.", {
+      hint: "Use a PostgreSQL that was built with ICU.",
+    });
+  if (schema === null)
+    throw new AppError(
+      "start",
+      "The database's search_path has no schema that this user may use.",
+      {
+        hint: "Correct search_path, or create its schema.",
+      },
+    );
 }
 
 /** The creation time of the newest applied migration; null without any. */
@@ -85,15 +108,36 @@ function refuseNewer(applied: number | null, wanted: readonly Migration[]): void
   });
 }
 
-/** Names that other programs use too, in the schema where the tables would be made. */
-async function refuseForeign(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT table_name AS name FROM information_schema.tables
-      WHERE table_schema = current_schema() AND table_name IN ('sessions', 'messages', 'clients') LIMIT 1`,
+const KINDS: Readonly<Record<string, string>> = { v: "view", m: "view", i: "index", S: "sequence" };
+
+/** Looks for names that the migrations need, in the schema where they would make them; also those that this user may not see. */
+export async function refuseForeign(
+  client: pg.ClientBase,
+  wanted: readonly Migration[] = migrations,
+): Promise<void> {
+  const { rows } = await client.query<{ name: string; kind: string }>(
+    `SELECT relname AS name, relkind AS kind FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+      WHERE nspname = current_schema() AND relname = ANY($1) ORDER BY relkind DESC, relname LIMIT 1`,
+    [namesOf(wanted, "TABLE|VIEW|INDEX")],
   );
   const [found] = rows;
-  if (found === undefined) return;
-  throw new AppError("start", `This database has a table "${found.name}" of another program.`, {
-    hint: "Give Holdfast a database of its own: createdb holdfast",
-  });
+  if (found !== undefined) throw foreign(`${KINDS[found.kind] ?? "table"} "${found.name}"`);
 }
+
+/** Names that migrations make, of kinds such as `TABLE|VIEW`. */
+export function namesOf(wanted: readonly Migration[], kinds: string): string[] {
+  const pattern = new RegExp(`^\\s*CREATE (?:OR REPLACE |UNIQUE )?(?:${kinds}) "?(\\w+)`, "gm");
+  return wanted.flatMap(({ statements }) =>
+    statements.flatMap((statement) => Array.from(statement.matchAll(pattern), ([, name]) => name!)),
+  );
+}
+
+/** Codes for a name that something else has: a relation, a type or a function. */
+const isTaken = (error: unknown): boolean =>
+  ["42P07", "42710", "42723"].includes(codeOf(error) ?? "");
+
+const foreign = (found = "name that Holdfast needs", cause?: unknown): AppError =>
+  new AppError("start", `This database has a ${found} of another program.`, {
+    hint: "Give Holdfast a database of its own: createdb holdfast",
+    cause,
+  });

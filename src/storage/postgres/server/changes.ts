@@ -4,6 +4,7 @@
 import type pg from "pg";
 import { Listeners } from "../../../lib/listeners.ts";
 import { ANYTHING, type Changed, type Changes, type Subject } from "../../../updates/changes.ts";
+import { isWrongAddress } from "./listener.ts";
 
 const CHANNEL = "holdfast";
 /** Wake-ups of this time are sent together. */
@@ -18,10 +19,20 @@ const RETRY_MS = 2_000;
 
 const keyOf = ({ kind, id }: Subject): string => `${kind} ${id}`;
 
+export interface NotificationsOptions {
+  /** Tells this process's own notifications from others'. */
+  sender: string;
+  /** Makes a client of the database itself, not of a pooler. */
+  open: () => pg.Client;
+  /** Runs a query with one parameter. */
+  send: (text: string) => Promise<unknown>;
+  /** Called when nothing can be heard, with an error or without, and when something is heard again. */
+  onHearing?: ((state: { isDeaf: boolean; error?: unknown }) => void) | undefined;
+}
+
 export class Notifications implements Changes {
   readonly #open: () => pg.Client;
   readonly #send: (text: string) => Promise<unknown>;
-  /** Tells this process's own notifications from others'. */
   readonly #sender: string;
   readonly #listeners = new Listeners<[changed: Changed]>();
   readonly #pending = new Set<string>();
@@ -32,18 +43,29 @@ export class Notifications implements Changes {
   /** Time at which the last sign of life was sent, and how long it took to come back. */
   #sentAt: number | undefined;
   #lagMs: number | undefined;
+  readonly #onHearing: NotificationsOptions["onHearing"];
+  /** True from a failure that was told until something is heard. */
+  #isDeaf = false;
   #closed = false;
 
-  /** `open` makes a client of the database itself, not of a pooler; `send` runs a query with one parameter. */
-  constructor(sender: string, open: () => pg.Client, send: (text: string) => Promise<unknown>) {
+  constructor({ sender, open, send, onHearing }: NotificationsOptions) {
     this.#sender = sender;
     this.#open = open;
     this.#send = send;
+    this.#onHearing = onHearing;
   }
 
-  /** Begins to listen; resolves when it does, or has failed and will try again. */
-  start(): Promise<void> {
-    return this.#connect();
+  /**
+   * Begins to listen; resolves when it does, or has failed and will try again.
+   * @throws the error of an address that is wrong
+   */
+  async start(): Promise<void> {
+    const failure = await this.#connect();
+    if (isWrongAddress(failure)) {
+      await this.close();
+      throw failure;
+    }
+    if (failure !== undefined) this.#tell(true, failure);
   }
 
   /** False while changes by other processes are only looked for now and then. */
@@ -89,7 +111,14 @@ export class Notifications implements Changes {
     await this.#send(JSON.stringify([this.#sender, ...subjects])).catch(() => undefined);
   }
 
-  async #connect(): Promise<void> {
+  #tell(isDeaf: boolean, error?: unknown): void {
+    if (this.#isDeaf === isDeaf || this.#closed) return;
+    this.#isDeaf = isDeaf;
+    this.#onHearing?.({ isDeaf, error });
+  }
+
+  /** Resolves with the error, if there is one. */
+  async #connect(): Promise<unknown> {
     const client = (this.#client = this.#open());
     const lost = (): void => {
       if (this.#client !== client) return;
@@ -100,7 +129,10 @@ export class Notifications implements Changes {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => {
         this.report(); // of what nobody has told meanwhile
-        void this.#connect().then(() => this.report());
+        void this.#connect().then((failure) => {
+          if (failure !== undefined) this.#tell(true, failure);
+          this.report();
+        });
       }, RETRY_MS).unref();
     };
     client.on("error", lost);
@@ -111,8 +143,10 @@ export class Notifications implements Changes {
       await client.query(`LISTEN ${CHANNEL}`);
       this.#isListening = true;
       this.#beat(lost, 0);
-    } catch {
+      return undefined;
+    } catch (error) {
       lost();
+      return error;
     }
   }
 
@@ -126,8 +160,9 @@ export class Notifications implements Changes {
       this.#sentAt = performance.now();
       void this.#send(JSON.stringify([this.#sender])).catch(() => undefined);
       this.#timer = setTimeout(() => {
-        if (this.#isListening) this.#beat(lost);
-        else lost();
+        if (this.#isListening) return this.#beat(lost);
+        this.#tell(true);
+        lost();
       }, ECHO_MS).unref();
     }, afterMs).unref();
   }
@@ -135,6 +170,7 @@ export class Notifications implements Changes {
   #receive(payload: string): void {
     const [sender, ...subjects] = parsed(payload);
     this.#isListening = true;
+    this.#tell(false);
     if (sender === this.#sender) {
       if (subjects.length === 0 && this.#sentAt !== undefined) {
         this.#lagMs = performance.now() - this.#sentAt;
