@@ -1,5 +1,7 @@
 // Settings that a database's administrator has made for all its programs: Holdfast's promises hold beside them.
 import { expect, it, onTestFinished } from "vitest";
+import { checkServer } from "../../src/cli/doctor/server.ts";
+import { loadConfig } from "../../src/config/config.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
@@ -19,8 +21,8 @@ async function databaseWith(setting: string): Promise<TestDatabase> {
   return database;
 }
 
-async function open({ url }: TestDatabase): Promise<Storage> {
-  const server = { url, poolSize: 4 };
+async function open({ url }: Pick<TestDatabase, "url">, poolSize = 4): Promise<Storage> {
+  const server = { url, poolSize };
   const storage = await openStorage({
     ...{ folder: undefined, server, durability: "full", clock: systemClock, expiry: {} },
   });
@@ -108,4 +110,25 @@ it("a call on a connection that the server ends by its settings is refused as bu
       message: "The database does not answer.",
     });
   }
+});
+
+it("calls wait for the connections that there are where the user may have fewer than pool-size", async () => {
+  const database = await emptyDatabase({ fresh: true });
+  const { url } = await newOwner(database, "CONNECTION LIMIT 3");
+  const storage = await open({ url }, 10);
+  const calls = Array.from({ length: 50 }, async (_, n) => {
+    await storage.sessions.create({ id: newId(), owner: `owner ${n}` });
+    return storage.sessions.list(`owner ${n}`, { limit: 9 });
+  });
+  const outcomes = await Promise.allSettled(calls);
+  expect(outcomes.filter(({ status }) => status === "rejected")).toEqual([]);
+});
+
+it("the doctor counts the connections that the user may have", async () => {
+  const { url } = await newOwner(await emptyDatabase({ fresh: true }), "CONNECTION LIMIT 3");
+  const findings = await checkServer(loadConfig({ flags: { "database-url": url }, env: {} }));
+  expect(findings.find(({ check }) => check === "connections")).toMatchObject({
+    status: "warn",
+    says: expect.stringContaining("allows 3 in all"),
+  });
 });

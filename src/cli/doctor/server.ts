@@ -56,8 +56,8 @@ function checkSettings(found: ServerInspection, config: Config): Finding[] {
     pool * 3 > maxConnections
       ? warn(
           "connections",
-          `The server has ${maxConnections} in all, and each process here takes up to ${pool}.`,
-          "Raise max_connections, or lower pool-size.",
+          `The server allows ${maxConnections} in all, and each process here takes up to ${pool}.`,
+          "Raise max_connections or the user's CONNECTION LIMIT, or lower pool-size.",
         )
       : ok("connections", `Up to ${pool} of ${maxConnections}.`),
     Math.abs(clockOffsetMs) > CLOCK_SLACK_MS

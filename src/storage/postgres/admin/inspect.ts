@@ -11,6 +11,7 @@ import { cannotOpen, checkPooler, openPool } from "../server/pool.ts";
 export interface ServerInspection {
   /** `18.4`. */
   version: string;
+  /** Of the server, the user or the database. */
   maxConnections: number;
   /** False where the answer of a commit does not wait for the disk. */
   isDurable: boolean;
@@ -68,7 +69,9 @@ async function inspectOn(
     (await client.query(text, values)).rows as T[];
   const [found] = await query<ServerFacts & { now: number }>(
     `SELECT current_setting('server_version') AS version,
-      current_setting('max_connections')::int AS "maxConnections",
+      least(current_setting('max_connections')::int,
+        (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user),
+        (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())) AS "maxConnections",
       current_setting('fsync')::bool AND current_setting('synchronous_commit') <> 'off' AS "isDurable",
       (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`,
   );

@@ -10,6 +10,7 @@ import type { Subject } from "../../../updates/changes.ts";
 import { type EngineTimes, type ExpiryTimes, NEVER_BACK_MS } from "../../shared/expiry.ts";
 import type { Companion } from "./companion.ts";
 import { fromPostgres, isAfterFailure, isConnectionLoss, isRetryable } from "./errors.ts";
+import { lend } from "./lend.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { ReadBatch } from "./read-batch.ts";
 import {
@@ -256,7 +257,7 @@ export class Engine {
 
   async #attempt<T>(operation: () => Promise<T>, begin: string): Promise<T> {
     const began = performance.now();
-    const client = await this.#pool.connect();
+    const client = await lend(this.#pool);
     const transaction = transactionOn(client);
     let isBroken = false;
     try {

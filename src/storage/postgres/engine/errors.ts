@@ -48,7 +48,7 @@ export function fromPostgres(failure: unknown): unknown {
     return new AppError("not_found", "That session was deleted meanwhile.", { cause: error });
   if (code === "53300")
     return new AppError("busy", "The database has no connection left.", {
-      hint: "Try again in a moment; PostgreSQL's max_connections allows more.",
+      hint: "Try again in a moment; max_connections or the limit of PostgreSQL's user allows more.",
       cause: error,
     });
   if (isRetryable(error) || code === "55P03" || code === "57014")

@@ -2,6 +2,7 @@
 // and this process, once.
 import type pg from "pg";
 import { isConnectionLoss } from "./errors.ts";
+import { lend } from "./lend.ts";
 import { type Connection, sendTogether } from "./transaction.ts";
 
 /** So many wait for each other; more take another connection. */
@@ -43,7 +44,7 @@ export class ReadBatch implements Connection {
 
   async #sendOnOne(reads: readonly Read[]): Promise<void> {
     try {
-      const client = await this.#pool.connect();
+      const client = await lend(this.#pool);
       sendTogether(client);
       let isLost = false;
       await Promise.all(
