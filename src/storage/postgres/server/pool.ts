@@ -1,17 +1,15 @@
 // Connections to the database server. Whatever goes wrong with them is told without the password.
 import pg from "pg";
-import { shownUrl } from "../../../config/database-url.ts";
+import { databaseName, libpqMode, shownUrl } from "../../../config/database-url.ts";
 import { AppError } from "../../../lib/errors.ts";
 import type { DatabaseServer } from "../../storage.ts";
 import { codeOf } from "../engine/errors.ts";
+import { connectionOf } from "./connection.ts";
 
 const DEFAULT_SIZE = 10;
 /** A statement that takes longer is stuck. */
 const STATEMENT_TIMEOUT_MS = 60_000;
-const CONNECT_TIMEOUT_MS = 10_000;
 const PROBE_MS = 5_000;
-/** Silence after which the system asks whether the other side is there. */
-const KEEP_ALIVE_MS = 10_000;
 
 export function openPool({ url, listenUrl, poolSize = DEFAULT_SIZE }: DatabaseServer): pg.Pool {
   const pool = new pg.Pool({
@@ -51,40 +49,77 @@ export const openProbe = ({ url }: DatabaseServer, waitMs = PROBE_MS): pg.Client
     ...{ connectionTimeoutMillis: waitMs, query_timeout: waitMs },
   });
 
-function connectionOf(url: string): pg.ClientConfig {
-  return {
-    connectionString: url,
-    application_name: "holdfast",
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    ...{ keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_MS },
-  };
-}
-
-const MIXED_UP = [
+const MIXED_UP: readonly [string, string] = [
   "a pooler there mixes up prepared statements",
   "PgBouncer needs to be 1.21 or newer, with max_prepared_statements above 0.",
-] as const;
+];
 
-const REASONS: Readonly<Record<string, readonly [message: string, hint: string]>> = {
+type Reason = readonly [message: string, hint: string | ((url: string) => string)];
+
+const UNTRUSTED: Reason = [
+  "this machine trusts nobody who has signed its certificate",
+  "Name the authority's certificate: ?sslmode=verify-full&sslrootcert=FILE.",
+];
+const SILENT: Reason = [
+  "it does not answer",
+  "Check the host and the port in database-url, the network and the firewall.",
+];
+
+const ADD_PASSWORD = "Put it into database-url, or into PGPASSWORD.";
+
+function hasPassword(url: string): boolean {
+  const { password, searchParams } = new URL(url);
+  return password !== "" || searchParams.has("password");
+}
+
+const REASONS: Readonly<Record<string, Reason>> = {
   ECONNREFUSED: ["nobody listens there", "Start PostgreSQL, or correct database-url."],
+  ECONNRESET: [
+    "it breaks the connection off",
+    "Correct the port in database-url; sslnegotiation=direct needs PostgreSQL 17 or newer.",
+  ],
+  ENOENT: [
+    "there is no socket of PostgreSQL in this folder",
+    "Correct the host or the port in database-url, or start PostgreSQL.",
+  ],
+  EACCES: ["this user of the system may not open its socket", "Check the rights of the folder."],
   ENOTFOUND: ["this host is unknown", "Correct the host in database-url."],
   EAI_AGAIN: [
     "the host's name cannot be looked up",
     "Check the network, or the host in database-url.",
   ],
-  ETIMEDOUT: ["it does not answer", "Check the network and the firewall."],
+  ETIMEDOUT: SILENT,
+  EHOSTUNREACH: SILENT,
+  ENETUNREACH: SILENT,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  ERR_TLS_CERT_ALTNAME_INVALID: [
+    "its certificate is for another host",
+    "Name the host of the certificate in database-url, or use sslmode=verify-ca with sslrootcert.",
+  ],
+  CERT_HAS_EXPIRED: ["its certificate has expired", "Renew the server's certificate."],
+  CERT_NOT_YET_VALID: ["its certificate is not valid yet", "Check the clocks of both machines."],
   "08P01": [
     "a pooler there refuses a parameter of the connection",
     "Set listen-url to the address of PostgreSQL itself: see docs/postgres.md.",
   ],
   "26000": MIXED_UP,
   "42P05": MIXED_UP,
-  "28P01": ["the password is wrong", "Correct the password in database-url."],
+  "28P01": [
+    "the password is wrong",
+    (url) => (hasPassword(url) ? "Correct the password in database-url." : ADD_PASSWORD),
+  ],
   "28000": [
     "this user may not sign in",
-    "Check the user in database-url, and the server's pg_hba.conf.",
+    (url) => {
+      const isPlain = (libpqMode(new URL(url)) ?? "disable") === "disable";
+      const tls = isPlain ? " A server that wants TLS needs ?sslmode=verify-full." : "";
+      return `Check the user in database-url, and the server's pg_hba.conf.${tls}`;
+    },
   ],
-  "3D000": ["this database does not exist", "Make it: createdb holdfast"],
+  "3D000": ["this database does not exist", (url) => `Make it: createdb ${databaseName(url)}`],
   "42501": [
     "this user has not the rights to make the tables",
     "See docs/postgres.md for the rights that it needs.",
@@ -95,19 +130,44 @@ const REASONS: Readonly<Record<string, readonly [message: string, hint: string]>
   "25006": ["it is read-only", "Give the address of the primary server."],
 };
 
+/** Errors of the driver itself, which have no code. */
+const SAYINGS: readonly (readonly [RegExp, Reason])[] = [
+  [/timeout/, SILENT],
+  [/password must be/, ["no password is given", "Put it into database-url, or into PGPASSWORD."]],
+  [
+    /does not support SSL/,
+    ["it offers no TLS", "Turn ssl on in postgresql.conf, or set sslmode=disable."],
+  ],
+  [
+    /Connection terminated|establishing an SSL/,
+    ["it ends the connection", "If no PostgreSQL listens there, correct the port in database-url."],
+  ],
+];
+
 const isSqlState = (code = ""): boolean => /^[0-9A-Z]{5}$/.test(code);
 
 /** An error of the start as one line. */
 export function cannotOpen(url: string, error: unknown): unknown {
   if (error instanceof AppError) return error;
   const code = codeOf(error);
+  const text =
+    error instanceof Error ? (error.cause instanceof Error ? error.cause : error).message : "";
+  const known =
+    code === undefined
+      ? SAYINGS.find(([saying]) => saying.test(sayingsOf(error)))?.[1]
+      : REASONS[code];
   const fallback = isSqlState(code) ? "PostgreSQL's own log says more." : undefined;
-  const [message, hint = fallback] = REASONS[code ?? ""] ?? [];
-  const reason =
-    message ??
-    (error instanceof Error ? (error.cause instanceof Error ? error.cause : error).message : "");
+  const [reason, advice = fallback] = known ?? [text];
+  const hint = typeof advice === "function" ? advice(url) : advice;
   return new AppError("start", `${shownUrl(url)}: ${reason || "the database cannot be opened"}.`, {
     ...(hint !== undefined && { hint }),
     cause: error,
   });
+}
+
+/** The texts of an error and of its causes. */
+function sayingsOf(error: unknown): string {
+  const texts: string[] = [];
+  for (let cause = error; cause instanceof Error; cause = cause.cause) texts.push(cause.message);
+  return texts.join("\n");
 }
