@@ -1,6 +1,6 @@
 // Databases that Holdfast cannot use: one line says what is wrong and what to do, and nothing is half-made.
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { checkServer } from "../../src/cli/doctor/server.ts";
 import { loadConfig } from "../../src/config/config.ts";
@@ -183,16 +183,40 @@ it("a database that cannot be written", async () => {
   expect(await refusal(database.url)).toContain("default_transaction_read_only");
 });
 
+function message(type: string, body: Buffer): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(body.length + 4);
+  return Buffer.concat([Buffer.from(type), length, body]);
+}
+
+const error = (code: string): Buffer =>
+  message("E", Buffer.from(`SERROR\0C${code}\0Mfrom the pooler\0\0`));
+const ready = message("Z", Buffer.from("I"));
+
+/** A pooler before a database, with process numbers of its own, that knows a prepared statement of this name already. */
+async function transparentPooler(url: string, statement: string): Promise<string> {
+  const target = new URL(url);
+  const server = createServer((near) => {
+    const far = connect(Number(target.port), target.hostname);
+    for (const socket of [near, far]) socket.on("error", () => undefined);
+    near.on("close", () => far.destroy());
+    near.on("data", (sent: Buffer) => {
+      if (sent.includes(statement)) near.write(Buffer.concat([error("42P05"), ready]));
+      else far.write(sent);
+    });
+    far.on("data", (sent: Buffer) => {
+      const key = sent.indexOf("K\0\0\0\x0c");
+      if (key >= 0) sent.writeInt32BE(1, key + 5);
+      near.write(sent);
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return address({ url }, { port: String((server.address() as AddressInfo).port) });
+}
+
 /** A pooler that answers each packet after the first with an error; with a code, the first one too. */
 async function pooler(then: string, atOnce?: string): Promise<{ url: string; first: string[] }> {
-  const message = (type: string, body: Buffer): Buffer => {
-    const length = Buffer.alloc(4);
-    length.writeInt32BE(body.length + 4);
-    return Buffer.concat([Buffer.from(type), length, body]);
-  };
-  const error = (code: string): Buffer =>
-    message("E", Buffer.from(`SERROR\0C${code}\0Mfrom the pooler\0\0`));
-  const ready = message("Z", Buffer.from("I"));
   const first: string[] = [];
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
@@ -216,6 +240,14 @@ it("a pooler that it is not told of, and one that cannot keep prepared statement
   expect(await refusal(known.url, { listenUrl: known.url })).toContain("max_prepared_statements");
   expect(unknown.first[0]).toContain("statement_timeout");
   expect(known.first.join("\n")).not.toContain("statement_timeout");
+});
+
+it("a pooler that mixes up prepared statements, also where it lets all parameters pass", async () => {
+  const { url } = await emptyDatabase({ fresh: true });
+  expect(await refusal(await transparentPooler(url, "holdfast_check"))).toContain(
+    "max_prepared_statements",
+  );
+  await (await open(await transparentPooler(url, "another statement"))).close();
 });
 
 it("a text that is no address, and a folder beside an address", async () => {

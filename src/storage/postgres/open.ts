@@ -52,9 +52,9 @@ export async function openPostgres(
 ): Promise<Storage> {
   const pool = openPool(server);
   try {
-    if (server.listenUrl !== undefined) await checkPooler(server);
     const client = await pool.connect();
     try {
+      await checkPooler(server, client);
       if (options.create === false && (await appliedVersion(client)) === null)
         throw new AppError(
           "start",

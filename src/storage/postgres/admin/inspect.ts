@@ -45,7 +45,6 @@ export async function inspectServer(
 ): Promise<ServerInspection> {
   const pool = openPool({ ...server, poolSize: 1 });
   try {
-    if (server.listenUrl !== undefined) await checkPooler(server);
     const client = await pool.connect();
     try {
       return await inspectOn(client, server, now);
@@ -64,6 +63,7 @@ async function inspectOn(
   server: DatabaseServer,
   now: number,
 ): Promise<ServerInspection> {
+  await checkPooler(server, client);
   await checkServer(client);
   const query: Query = async <T>(text: string, values?: unknown[]) =>
     (await client.query(text, values)).rows as T[];

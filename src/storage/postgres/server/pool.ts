@@ -28,8 +28,13 @@ export function openPool({ url, listenUrl, poolSize = DEFAULT_SIZE }: DatabaseSe
 export const openListener = ({ url, listenUrl = url }: DatabaseServer): pg.Client =>
   new pg.Client(connectionOf(listenUrl));
 
-/** Checks that a pooler, which gives connections to others between transactions, keeps prepared statements apart. */
-export async function checkPooler({ url }: DatabaseServer): Promise<void> {
+/**
+ * Checks that a pooler, which gives connections to others between transactions, keeps prepared statements apart. `client` is one
+ * of its own: behind a pooler, another process answers than the one that the sign-in named.
+ */
+export async function checkPooler({ url }: DatabaseServer, client: pg.ClientBase): Promise<void> {
+  const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  if (rows[0]!.pid === (client as unknown as { processID: number }).processID) return;
   const clients = [new pg.Client(connectionOf(url)), new pg.Client(connectionOf(url))] as const;
   for (const client of clients) client.on("error", () => undefined); // the query has it too
   try {
