@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, it, onTestFinished, vi } from "vitest";
+import { postgresTarget } from "../../src/storage/moves.ts";
 import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
-import { emptyDatabase, type TestDatabase, wrongAccounts } from "../support/postgres.ts";
+import { emptyDatabase, rowCounts, type TestDatabase, wrongAccounts } from "../support/postgres.ts";
 import { startServer } from "../support/process.ts";
 import { introduce, type RawClient } from "../support/raw.ts";
 
@@ -217,4 +218,43 @@ it("finds the tables where the search path does, not where new ones would be mad
     env: { HOLDFAST_DATABASE_URL: place.href },
   });
   expect(moved).toMatchObject({ code: 0, stderr: "" });
+});
+
+it("ends with one line where the target is written or lost meanwhile", async () => {
+  const { client, url } = await emptyDatabase();
+  const cutoffs = { name: "cutoffs", key: ["kind"] };
+  const target = await postgresTarget(url);
+  onTestFinished(() => target.close());
+  const columns = await target.columns(cutoffs);
+  const rows = [Object.fromEntries(columns.map((name) => [name, name === "kind" ? "session" : 1]))];
+  await client.query(
+    `INSERT INTO cutoffs (${columns.join(", ")}) VALUES (${columns.map((name) => (name === "kind" ? "'session'" : "1")).join(", ")})`,
+  );
+  await expect(target.insert(cutoffs, columns, rows)).rejects.toMatchObject({
+    name: "AppError",
+    message: expect.stringMatching(/written there meanwhile/),
+  });
+  const lost = await postgresTarget(url);
+  onTestFinished(() => lost.close());
+  await client.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'`,
+  );
+  await expect(lost.count(cutoffs)).rejects.toMatchObject({ name: "AppError" });
+});
+
+it("lets a server that starts on the target meanwhile wait, before it writes anything", async () => {
+  const database = await emptyDatabase();
+  const target = await postgresTarget(database.url);
+  const starting = serveHere({ config: { "database-url": database.url, "max-age": "30d" } });
+  const waiting = async (): Promise<number> => {
+    const { rows } = await database.client.query(
+      "SELECT 1 FROM pg_locks WHERE relation = 'instances'::regclass AND NOT granted",
+    );
+    return rows.length;
+  };
+  await expect.poll(waiting, { timeout: 60_000 }).toBeGreaterThan(0);
+  expect(await rowCounts(database)).toEqual({});
+  await target.close();
+  expect((await starting).url).toMatch(/^http/);
 });

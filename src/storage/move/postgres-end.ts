@@ -3,6 +3,7 @@ import type pg from "pg";
 import { shownUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
+import { codeOf, fromPostgres } from "../postgres/engine/errors.ts";
 import { appliedVersion, migrate } from "../postgres/schema/migrate.ts";
 import { migrations } from "../postgres/schema/migrations.ts";
 import { wordsOf } from "../postgres/search/vector.ts";
@@ -72,7 +73,11 @@ class PostgresEnd implements End {
   }
 
   protected async query<T>(text: string, values: unknown[] = []): Promise<T[]> {
-    return (await this.client.query(text, values)).rows as T[];
+    try {
+      return (await this.client.query(text, values)).rows as T[];
+    } catch (error) {
+      throw failureOf(error, this.place);
+    }
   }
 
   protected async typed({ name }: Table): Promise<Column[]> {
@@ -134,6 +139,15 @@ class PostgresTarget extends PostgresEnd implements Target {
       ],
     );
   }
+}
+
+/** A row that the target has already is from a server that began there meanwhile: the start of the move saw none. */
+function failureOf(error: unknown, place: string): unknown {
+  if (codeOf(error) !== "23505") return fromPostgres(error);
+  return new AppError("conflict", `${place}: something else has written there meanwhile.`, {
+    hint: "Nothing was stored. Stop every server on it, and move again.",
+    cause: error,
+  });
 }
 
 const written = (value: Value, type: string | undefined): unknown =>
