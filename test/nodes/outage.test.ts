@@ -1,11 +1,13 @@
 // A database server that cannot be reached for a while: calls are refused for as long, and the node goes on by itself.
 import { once } from "node:events";
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net";
+import { join } from "node:path";
 import { inspect } from "node:util";
 import { expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { introduce, post, rpc } from "../support/raw.ts";
@@ -151,3 +153,33 @@ it("notices a server from which nothing comes any more, and spares a statement t
     .toBe(true);
   expect(await storage.state.get(session.id, "lost")).toBeUndefined();
 });
+
+it.skipIf(process.platform === "win32")(
+  "refuses calls as busy while the socket of a database on this machine is gone",
+  async () => {
+    const target = new URL((await emptyDatabase()).url);
+    const folder = temporaryFolder();
+    const sockets = new Set<Socket>();
+    const server = createServer((near) => {
+      sockets.add(near.on("error", () => undefined));
+      near.pipe(connectTo(Number(target.port), target.hostname)).pipe(near);
+    }).listen(join(folder, ".s.PGSQL.5432"));
+    await once(server, "listening");
+    const { username: user, password, pathname } = target;
+    const url = `postgres://${pathname}?${new URLSearchParams({ host: folder, user, password })}`;
+    const storage = await openStorage({
+      ...{ folder: undefined, server: { url }, durability: "full", clock: systemClock },
+      expiry: {},
+    });
+    onTestFinished(() => storage.close());
+    await storage.sessions.create({ id: newId(), owner: "ana" });
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    const create = (): Promise<unknown> => storage.sessions.create({ id: newId(), owner: "ana" });
+    for (let n = 0; n < 3; n += 1)
+      await expect(create()).rejects.toMatchObject({
+        code: "busy",
+        message: "The database does not answer.",
+      });
+  },
+);

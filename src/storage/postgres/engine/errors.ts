@@ -23,8 +23,8 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01" || code === "23505";
 }
 
-/** Not reachable. */
-const AWAY = /^(?:ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)$/;
+/** Not reachable: ENOENT is of a socket whose server has gone. */
+const AWAY = /^(?:ECONNREFUSED|ENOENT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)$/;
 /** The connection ended, or the server is shutting down. */
 const LOST = /^(?:08...|57P0[1-5]|25P03|ECONNRESET|EPIPE|ETIMEDOUT)$/;
 /** A new connection is refused: the password, the database or a certificate has changed. The codes of TLS are OpenSSL's and Node's. */
