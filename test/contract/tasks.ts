@@ -210,8 +210,10 @@ export function taskContract(open: Open): void {
       const { run, tasks, claim, clock } = await setUp(await open());
       const [one, two] = [await run(), await run()];
       clock.advance(5);
-      const ends = [tasks.finish(one, DONE), tasks.finish(one, { status: "cancelled" })];
-      expect(await Promise.all(ends)).toEqual([true, false]);
+      // At the same moment, each on a connection of its own: either may come first.
+      const ends = await Promise.all([tasks.finish(one, DONE), tasks.finish(one, DONE)]);
+      expect(ends.filter(Boolean)).toHaveLength(1);
+      expect(await tasks.finish(one, { status: "cancelled" })).toBe(false);
       await tasks.finish(two, { status: "failed", statusMessage: "No.", error: '{"code":1}' });
       expect(await tasks.find(one.id)).toMatchObject({
         status: "completed",
