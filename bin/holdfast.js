@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 // The command `holdfast`: the clone runs from its source, the package, which has none, from its bundle.
 import { existsSync } from "node:fs";
-import { enableCompileCache } from "node:module";
+import module from "node:module";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 
 const OLDEST_NODE = 24;
 if (Number.parseInt(process.versions.node) < OLDEST_NODE) {
-  console.error(`holdfast: Node ${OLDEST_NODE} or newer is needed; this is ${process.version}.`);
+  console.error(
+    `holdfast: Node ${OLDEST_NODE} or newer is needed; this is ${process.version}. In a clone, npx --no holdfast has it.`,
+  );
   process.exit(1);
 }
 cacheCompiled();
@@ -37,7 +39,7 @@ function bundle() {
 function cacheCompiled() {
   try {
     const folder = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-    if (isAbsolute(folder)) enableCompileCache(join(folder, "holdfast"));
+    if (isAbsolute(folder)) module.enableCompileCache(join(folder, "holdfast"));
   } catch {
     // A user without a home starts without it.
   }
