@@ -89,22 +89,46 @@ export interface ConsoleOptions {
 }
 
 /**
- * The session of that id, for the caller's reading and changing. Looking at it is no use of it: it expires as before.
+ * The session of that id, for reading. Looking at it is no use of it: it expires as before.
  * @throws AppError `not_found` also for a session of others
  */
-export async function openSession(
+export async function readSession(
   { services }: ConsoleOptions,
   principal: Principal,
   id: string,
-): Promise<{ session: Session; handle: SessionHandle }> {
+): Promise<Session> {
   const session = isId(id) ? await services.sessions.look(principal, id) : undefined;
-  if (session === undefined)
-    throw new AppError("not_found", "There is no such conversation, or it has expired.");
+  if (session === undefined) throw noSuchSession();
+  return session;
+}
+
+/**
+ * The session of that id, for changing, marked as active: it expires as late as after a call of a program.
+ * @throws AppError `not_found` also for a session of others
+ */
+export async function sessionToChange(
+  options: ConsoleOptions,
+  principal: Principal,
+  id: string,
+): Promise<SessionHandle> {
+  const session = await options.services.sessions.find(principal, { id });
+  if (session === undefined) throw noSuchSession();
+  return handleOf(options, principal, session);
+}
+
+/** The session with the operations of tools on it. */
+export function handleOf(
+  { services }: ConsoleOptions,
+  principal: Principal,
+  session: Session,
+): SessionHandle {
   const caller = { principal };
   const change = changesOf(services.updates, caller);
-  const handle = new SessionHandle(services, CurrentSession.of(session), { caller, change, newId });
-  return { session, handle };
+  return new SessionHandle(services, CurrentSession.of(session), { caller, change, newId });
 }
+
+const noSuchSession = (): AppError =>
+  new AppError("not_found", "There is no such conversation, or it has expired.");
 
 /** The site of this server's passkeys, which a proxy's address may hide; undefined where there can be none. */
 export const siteOf = (

@@ -6,7 +6,7 @@ import { AppError, toAppError } from "../../lib/errors.ts";
 import { isId } from "../../lib/ids.ts";
 import { shortened } from "../../lib/text/text.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
-import { openSession } from "../context.ts";
+import { readSession } from "../context.ts";
 import { type Html, page } from "../layout.ts";
 import { searchField } from "../parts/search-field.ts";
 
@@ -40,7 +40,7 @@ async function find(
   const principal = c.get("principal");
   const { search } = options.services;
   try {
-    if (isId(session)) await openSession(options, principal, session);
+    if (isId(session)) await readSession(options, principal, session);
     const scope = isId(session) ? { session } : { principal: principal.id };
     const hits = await search.search(scope, query, MOST);
     return { hits, facts: await search.facts(scope, query, MOST_FACTS) };

@@ -11,7 +11,8 @@ import {
   type ConsoleOptions,
   formOf,
   logFailed,
-  openSession,
+  readSession,
+  sessionToChange,
 } from "../context.ts";
 import { download } from "../parts/download.ts";
 import { titleOf } from "../parts/names.ts";
@@ -89,7 +90,7 @@ export function sessionFormRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
   for (const [path, action] of Object.entries(ACTIONS))
     app.post(`/sessions/:id/${path}`, async (c) => {
       const id = c.req.param("id");
-      const { handle } = await openSession(options, c.get("principal"), id);
+      const handle = await sessionToChange(options, c.get("principal"), id);
       try {
         const next = await action(handle, await formOf(c), c, options.talks);
         return c.redirect(next ?? `/console/sessions/${id}`, 303);
@@ -102,7 +103,7 @@ export function sessionFormRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
 
   app.get("/sessions/:id/export", async (c) => {
     const principal = c.get("principal");
-    const { session } = await openSession(options, principal, c.req.param("id"));
+    const session = await readSession(options, principal, c.req.param("id"));
     const format: ExportFormat = c.req.query("format") === "markdown" ? "markdown" : "jsonl";
     const texts = options.transfer.export(session, format, { by: principal });
     const ending = format === "markdown" ? "md" : "jsonl";

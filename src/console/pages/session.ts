@@ -10,8 +10,9 @@ import {
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
+  handleOf,
   isChangeable,
-  openSession,
+  readSession,
 } from "../context.ts";
 import { type Html, page, when } from "../layout.ts";
 import { titleOf } from "../parts/names.ts";
@@ -29,7 +30,7 @@ export function sessionRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): v
 
   // What has come since the page was made, for its end. Nothing new is 204.
   app.get("/sessions/:id/since/:seq", async (c) => {
-    const { session } = await openSession(options, c.get("principal"), c.req.param("id"));
+    const session = await readSession(options, c.get("principal"), c.req.param("id"));
     const seq = Number(c.req.param("seq"));
     const status = c.req.query("status");
     const { messages } = await options.services.chat.page(session.id, { limit: PAGE });
@@ -54,7 +55,7 @@ export async function sessionRevision(
   principal: Principal,
   [id = ""]: readonly string[],
 ): Promise<string> {
-  const { session } = await openSession(options, principal, id);
+  const session = await readSession(options, principal, id);
   const { messages } = await options.services.chat.page(session.id, { limit: 1 });
   const [last] = messages;
   return `${last?.seq} ${last?.status} ${options.talks.partial(session.id).length}`;
@@ -67,7 +68,9 @@ export async function sessionPage(
   fault?: AppError,
 ): Promise<Response> {
   const { services } = options;
-  const { session, handle } = await openSession(options, c.get("principal"), c.req.param("id")!);
+  const principal = c.get("principal");
+  const session = await readSession(options, principal, c.req.param("id")!);
+  const handle = handleOf(options, principal, session);
   const at = numberOf(c.req.query("at"));
   const before = at === undefined ? numberOf(c.req.query("before")) : at + AFTER;
   const [history, state, counts, summary, grants] = await Promise.all([

@@ -6,12 +6,14 @@ import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { ListedFacts, ListPart, Offer, SessionPage } from "../../sessions/store.ts";
+import type { SessionHandle } from "../../tools/session/session-handle.ts";
 import {
   type ConsoleContext,
   type ConsoleEnv,
   type ConsoleOptions,
   logFailed,
-  openSession,
+  readSession,
+  sessionToChange,
 } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
 import { download } from "../parts/download.ts";
@@ -63,7 +65,7 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
       throw new AppError("limit", `At most ${MAX_CHOSEN} conversations at once.`);
     const principal = c.get("principal");
     if (form.get("do") === "export") {
-      const chosen = await Promise.all(ids.map((id) => openSession(options, principal, id)));
+      const chosen = await Promise.all(ids.map((id) => readSession(options, principal, id)));
       const texts = exportAll(options, principal, chosen);
       return download(c, {
         ...{ title: "conversations", ending: "jsonl", texts },
@@ -71,8 +73,7 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
       });
     }
     for (const id of ids) {
-      const { handle } = await openSession(options, principal, id);
-      await act(form.get("do"), handle);
+      await act(form.get("do"), await sessionToChange(options, principal, id));
     }
     return c.redirect("/console/sessions", 303);
   });
@@ -91,15 +92,12 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
 async function* exportAll(
   { transfer }: ConsoleOptions,
   by: Principal,
-  chosen: readonly { session: Session }[],
+  chosen: readonly Session[],
 ): AsyncGenerator<string> {
-  for (const { session } of chosen) yield* transfer.export(session, "jsonl", { by });
+  for (const session of chosen) yield* transfer.export(session, "jsonl", { by });
 }
 
-function act(
-  wanted: unknown,
-  handle: Awaited<ReturnType<typeof openSession>>["handle"],
-): Promise<unknown> {
+function act(wanted: unknown, handle: SessionHandle): Promise<unknown> {
   if (wanted === "pin") return handle.update({ pinned: true });
   if (wanted === "unpin") return handle.update({ pinned: false });
   if (wanted === "delete") return handle.delete();
