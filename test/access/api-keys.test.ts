@@ -184,6 +184,17 @@ describe("keys create", () => {
     expect(stderr).not.toContain(key);
   });
 
+  it("says at the first key alone whom it shuts out, and how the sessions so far are given", async () => {
+    await command(["call", "state_set", '{"key":"a","value":1}', "--data-dir", folder]);
+    const first = await keys("create", "--principal", "o'hara");
+    expect(first.stderr).toMatch(
+      /every HTTP client needs a key\. 1 session made without one belongs to the principal local/,
+    );
+    expect(first.stderr).toContain("sessions give --all --from local --to 'o'\\''hara'\n");
+    const second = await keys("create", "--principal", "ada");
+    expect(second.stderr).toBe("This key of ada is shown only now.\n");
+  });
+
   it.each<[string[], RegExp]>([
     [["--principal", " "], /principal/],
     [["--principal", "a".repeat(201)], /principal/],

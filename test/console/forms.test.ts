@@ -161,10 +161,20 @@ describe("the sign-in", () => {
     const { url, app } = await serveHere();
     const browser = browserAt(url);
     expect((await browser.get("/console/sessions")).status).toBe(200);
+    const asks = /data-confirm="[^"]*Conversations so far belong to local/;
+    const give = "sessions give --all --from local --to ana";
+    expect(await (await browser.get("/console/keys")).text()).toMatch(asks);
     const made = await browser.send("/console/keys", "/console/keys", {
       ...{ principal: "ana", scope: "write", days: "" },
     });
-    expect(await made.text()).toMatch(/hf_[0-9a-f]{12}_/);
+    const text = await made.text();
+    expect(text).toMatch(/hf_[0-9a-f]{12}_/);
+    expect(text).toContain(give);
+    expect(text).not.toMatch(asks);
+    const second = await browser.send("/console/keys", "/console/keys", {
+      ...{ principal: "ana", scope: "write", days: "" },
+    });
+    expect(await second.text()).not.toContain(give);
     expect(await app.authenticator.required()).toBe(true);
     expect((await browser.get("/console/keys")).status).toBe(200);
     expect((await browserAt(url).get("/console/keys")).status).toBe(303);

@@ -3,6 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { serverOf } from "../../config/data-place.ts";
 import { databaseName, toolUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
+import { shellWord } from "../../lib/text/quoted.ts";
 
 /** @throws AppError `start` with the command to type, if the data are on a server */
 export function refuseServer(config: Config, what: "backup" | "restore", file: string): void {
@@ -15,7 +16,7 @@ function dumpAdvice(url: string, file: string): AppError {
   return new AppError(
     "start",
     "pg_dump copies a database of PostgreSQL, while servers go on. It asks for the password, or reads it from " +
-      `PGPASSWORD or ~/.pgpass: pg_dump --format=custom --file=${quoted(file)} ${quoted(toolUrl(url))}`,
+      `PGPASSWORD or ~/.pgpass: pg_dump --format=custom --file=${shellWord(file)} ${shellWord(toolUrl(url))}`,
   );
 }
 
@@ -27,11 +28,7 @@ function restoreAdvice(url: string, file: string): AppError {
     "start",
     `pg_restore restores into a new database. Stop all servers, and start them with ${fresh} in database-url afterwards. ` +
       "A user without the right to make databases needs the administrator for createdb, with --owner: " +
-      `createdb --maintenance-db=${quoted(toolUrl(url))} ${options} ${quoted(fresh)} && ` +
-      `pg_restore --no-owner --single-transaction --dbname=${quoted(toolUrl(url, fresh))} ${quoted(file)}`,
+      `createdb --maintenance-db=${shellWord(toolUrl(url))} ${options} ${shellWord(fresh)} && ` +
+      `pg_restore --no-owner --single-transaction --dbname=${shellWord(toolUrl(url, fresh))} ${shellWord(file)}`,
   );
 }
-
-/** A word for a shell. */
-const quoted = (word: string): string =>
-  /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -2,7 +2,7 @@
 import type { Data } from "../../app/data.ts";
 import type { ApiKey } from "../../auth/api-keys.ts";
 import type { Passkey } from "../../auth/passkeys.ts";
-import { ALL_SCOPES, highestScope, includes, type Scope } from "../../auth/principal.ts";
+import { ALL_SCOPES, highestScope, includes, LOCAL, type Scope } from "../../auth/principal.ts";
 import { HOME } from "../../clients/session-resolver.ts";
 import { alwaysAsks } from "../../config/auth-server.ts";
 import { readDuration, type Settings } from "../../config/config.ts";
@@ -14,9 +14,10 @@ import {
 } from "../../http/connect/client-config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { eitherOf, expectedError } from "../../lib/text/expected.ts";
+import { shellWord } from "../../lib/text/quoted.ts";
 import { confirm } from "../terminal/confirm.ts";
 import { type Column, table } from "../terminal/table.ts";
-import type { Terminal } from "../terminal/terminal.ts";
+import { counted, type Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
 import { localTime, relativeTime } from "../terminal/times.ts";
 import { withData } from "../with-data.ts";
@@ -34,7 +35,9 @@ export async function createKey(
   terminal: Terminal,
 ): Promise<void> {
   const options = { principal, scope: readScopes(scopes), lifetimeMs: readLifetime(expires) };
-  const create = async ({ keys, config }: Data): Promise<void> => {
+  const create = async (data: Data): Promise<void> => {
+    const { keys, config } = data;
+    const isFirst = !alwaysAsks(config) && !(await keys.any());
     const { stored, key } = await keys.create(options);
     if (json) return terminal.print(JSON.stringify({ ...shown(stored), key }));
     terminal.print(key);
@@ -42,13 +45,24 @@ export async function createKey(
     terminal.print(`For ${COMMON_PROGRAMS}:`);
     const url = withName(serverUrl(config), HOME);
     terminal.print(`  ${JSON.stringify(clientConfig(url, key))}`);
-    terminal.warn(
-      `This key of ${principal} is shown only now. ` +
-        "From now on every HTTP client needs a key. Sessions made without one belong to the principal local.",
-    );
+    terminal.warn(`This key of ${oneLine(principal)} is shown only now.`);
+    if (isFirst) terminal.warn(await closing(data, principal));
   };
   // Create the database: keys are often made before the server's first start.
   await withData(settings, create, { create: true });
+}
+
+/** Says what the first key changes, and to whom the sessions belong that were made without a key. */
+async function closing({ operator }: Data, principal: string): Promise<string> {
+  const closed = "From now on every HTTP client needs a key.";
+  if (principal === LOCAL.id) return closed;
+  const { length } = await operator.allOf(LOCAL.id);
+  if (length === 0) return closed;
+  return (
+    `${closed} ${counted(length, "session")} made without one ` +
+    `${length === 1 ? "belongs" : "belong"} to the principal local. To give them to ${oneLine(principal)}:\n` +
+    `  holdfast sessions give --all --from local --to ${shellWord(principal)}`
+  );
 }
 
 export function listKeys(

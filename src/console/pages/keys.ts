@@ -2,11 +2,12 @@
 import type { Hono } from "hono";
 import { html } from "hono/html";
 import type { ApiKey } from "../../auth/api-keys.ts";
-import { ALL_SCOPES, may, type Scope } from "../../auth/principal.ts";
+import { ALL_SCOPES, LOCAL, may, type Scope } from "../../auth/principal.ts";
 import { HOME } from "../../clients/session-resolver.ts";
 import { clientConfig, withName } from "../../http/connect/client-config.ts";
 import { json } from "../../http/connect/snippet.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
+import { shellWord } from "../../lib/text/quoted.ts";
 import { type ConsoleContext, type ConsoleEnv, type ConsoleOptions, formOf } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
 import { MOST_SHARES, sharesView } from "../parts/shares.ts";
@@ -45,7 +46,7 @@ export function keyRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void 
       );
       const signedIn = link === undefined ? undefined : await browserSessions.redeem(link);
       if (signedIn !== undefined) keep(c, options, signedIn);
-      return await keysPage(c, options, { made: { stored, key } });
+      return await keysPage(c, options, { made: { stored, key }, wasOpen });
     } catch (error) {
       const known = toAppError(error);
       if (known.code === "internal") throw error;
@@ -68,15 +69,20 @@ const scopeOf = (text: string): Scope => {
 interface Shown {
   made?: { stored: ApiKey; key: string };
   fault?: string;
+  /** True if `made` is the first key: nobody was asked before. */
+  wasOpen?: boolean;
 }
+
+const FIRST_KEY = "From now on every program needs a key.";
 
 async function keysPage(
   c: ConsoleContext,
   options: ConsoleOptions,
-  { made, fault }: Shown = {},
+  { made, fault, wasOpen = false }: Shown = {},
 ): Promise<Response> {
   const now = Date.now();
-  const [keys, shares] = await Promise.all([
+  const [isAsked, keys, shares] = await Promise.all([
+    options.authenticator.required(),
     options.keys.list(),
     options.services.sessions.shares.all(MOST_SHARES),
   ]);
@@ -87,7 +93,7 @@ async function keysPage(
       section: "keys",
       fault,
       body: html`<h1>Keys</h1>
-        ${made === undefined ? "" : madeView(c, options, made)} ${newKeyForm(c)}
+        ${made === undefined ? "" : madeView(c, options, made, wasOpen)} ${newKeyForm(c, isAsked)}
         ${
           stored.length === 0
             ? html`<p class="empty">
@@ -110,13 +116,26 @@ const madeView = (
   c: ConsoleContext,
   options: ConsoleOptions,
   { stored, key }: { stored: ApiKey; key: string },
+  wasOpen: boolean,
 ): Html =>
   html`<section class="card made" aria-label="The new key">
     <p>The key of <b>${stored.principal}</b>. It is shown this once:</p>
     <pre data-copy><code>${key}</code></pre>
     <p>In a program's configuration:</p>
     <pre data-copy><code>${json(clientConfig(withName(options.address(c), HOME), key))}</code></pre>
+    ${wasOpen ? firstKeyView(stored.principal) : ""}
   </section>`;
+
+const firstKeyView = (principal: string): Html =>
+  principal === LOCAL.id
+    ? html`<p>${FIRST_KEY}</p>`
+    : html`<p>
+          ${FIRST_KEY} Conversations so far belong to <b>local</b>, and ${principal} does not see
+          them. To give them to ${principal}, in a terminal:
+        </p>
+        <pre
+          data-copy
+        ><code>holdfast sessions give --all --from local --to ${shellWord(principal)}</code></pre>`;
 
 export const SCOPE_TEXTS: Readonly<Record<Scope, string>> = {
   write: "read and change",
@@ -125,7 +144,7 @@ export const SCOPE_TEXTS: Readonly<Record<Scope, string>> = {
   metrics: "read /metrics only",
 };
 
-const newKeyForm = (c: ConsoleContext): Html =>
+const newKeyForm = (c: ConsoleContext, isAsked: boolean): Html =>
   html`<form method="post" action="/console/keys" class="chooser">
     ${tokenInput(c)}
     <label>For <input name="principal" required placeholder="ana" autocomplete="off" /></label>
@@ -144,7 +163,15 @@ const newKeyForm = (c: ConsoleContext): Html =>
         ${LIFETIMES.map((days) => html`<option value="${days}">${days} days</option>`)}
       </select></label
     >
-    <button>Make a key</button>
+    ${
+      isAsked
+        ? html`<button>Make a key</button>`
+        : html`<button
+            data-confirm="From now on every program needs a key, and this browser stays signed in. Conversations so far belong to local. Make it?"
+          >
+            Make a key
+          </button>`
+    }
   </form>`;
 
 const keyTable = (

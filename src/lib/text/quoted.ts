@@ -25,3 +25,7 @@ export const inOneLine = (text: string): string => text.replace(LINE_BREAK, " ")
 
 const escaped = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+/** A word for a shell. */
+export const shellWord = (word: string): string =>
+  /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
