@@ -28,6 +28,11 @@ export class Banner {
     return lines;
   }
 
+  /** Look anew for the next page: a change may have mended what a line is about. */
+  forget(): void {
+    this.#lines.clear();
+  }
+
   async #look(principal: Principal): Promise<readonly string[]> {
     const { services, health } = this.#options;
     const [open, going] = await Promise.all([

@@ -147,6 +147,7 @@ const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 export function when(ms: number, now: number): Html {
   const seconds = (ms - now) / 1_000;
   const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
-  const text = unit === "second" ? "just now" : RELATIVE.format(Math.trunc(seconds / length), unit);
+  const soon = seconds > 0 ? "in a moment" : "just now";
+  const text = unit === "second" ? soon : RELATIVE.format(Math.trunc(seconds / length), unit);
   return html`<time datetime="${isoTime(ms)}" title="${isoTime(ms)}">${text}</time>`;
 }

@@ -83,6 +83,7 @@ function routes(options: ConsoleOptions, streams: LiveStreams): Hono<ConsoleEnv>
   app.use(async (c, next) => {
     c.set("banner", await banner.of(c.get("principal")));
     await next();
+    if (c.req.method === "POST") banner.forget();
   });
   uploadRoute(app, options); // reads its form, with the token, as it comes
   app.use(withToken);
