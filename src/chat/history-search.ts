@@ -35,6 +35,8 @@ export interface Hit {
   role: Role;
   /** The message's author, as in `Message`. */
   author: string | null;
+  /** Time at which the message was stored, in milliseconds. */
+  createdAt: number;
   /** One line around the matches, which stand between `**`. */
   snippet: string;
   /** Higher is better: 1 for the best, a half for the next, a third … */
@@ -250,6 +252,7 @@ const hit = (
   seq: message.seq,
   role: message.role,
   author: message.author,
+  createdAt: message.createdAt,
   snippet: snippet(message.content, matcher),
   // Score by rank: a raw score would tell how much other principals have stored.
   score: Number((1 / (at + 1)).toFixed(3)),

@@ -179,6 +179,44 @@ describe("the banner", () => {
     expect(await (await ana.browser.get("/console/search")).text()).toContain(shown);
     expect(await (await bob.browser.get("/console/search")).text()).not.toContain("within three");
   });
+
+  it("takes a line back as soon as a change in the console has mended it", async () => {
+    const server = await serveWithKeys({ "max-age": "2d" });
+    const { browser, key } = await signedIn(server, "ana");
+    const person = (await speak(server.url, "2026", key)).at("name=one");
+    await person.call("history_append", { role: "user", content: "Hello" });
+    const { session } = (await person.call("session_info")).data;
+    const page = `/console/sessions/${session as string}`;
+    expect(await (await browser.get(page)).text()).toContain("within three days");
+    await browser.send(page, `${page}/pin`, { pinned: "yes" });
+    expect(await (await browser.get(page)).text()).not.toContain("within three days");
+  });
+});
+
+describe("the search", () => {
+  it("says when each message was stored, and that it shows the best ones only", async () => {
+    const server = await serveWithKeys();
+    const { browser, key } = await signedIn(server, "ana");
+    const person = (await speak(server.url, "2026", key)).at("name=garden");
+    const append = async (count: number): Promise<void> => {
+      for (let at = 0; at < count; at++)
+        await person.call("history_append", { role: "user", content: `Beans in bed ${at}` });
+    };
+    const found = async (): Promise<string> =>
+      (await browser.get("/console/search?q=beans")).text();
+    await append(50);
+    expect(await found()).toMatch(/#50 user, ana · <time datetime="20/);
+    expect(await found()).not.toContain("the best 50");
+    await append(1);
+    expect(await found()).toContain("These are the best 50");
+  });
+
+  it("says in a sentence why it looks for nothing", async () => {
+    const { browser } = await signedIn(await serveWithKeys(), "ana");
+    expect(await (await browser.get("/console/search?q=!!!")).text()).toContain(
+      '<p class="empty">Expected at least one word.',
+    );
+  });
 });
 
 describe("a file that is sent", () => {

@@ -1,11 +1,14 @@
 // `holdfast sessions search`: finds messages by their text, across sessions.
+import type { Hit } from "../../chat/history-search.ts";
 import { byOther } from "../../chat/message.ts";
 import { joinedQuery, type SearchArguments } from "../../chat/search-query.ts";
 import type { Settings } from "../../config/config.ts";
+import { isoTime } from "../../lib/clock.ts";
 import { shortened } from "../../lib/text/text.ts";
 import { stylist } from "../terminal/colours.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { harmless, oneLine } from "../terminal/text.ts";
+import { relativeTime } from "../terminal/times.ts";
 import { withData } from "../with-data.ts";
 import { findSessions } from "./find.ts";
 import { labelOf } from "./list.ts";
@@ -30,18 +33,20 @@ export function searchSessions(
     const scope = one === undefined ? { principal } : { session: one.id };
     const query = joinedQuery(words);
     const hits = await data.search.search(scope, query, limit, wanted);
-    if (json) return terminal.print(JSON.stringify(hits));
+    if (json) return terminal.print(JSON.stringify(hits.map(shown)));
     const facts = await data.search.facts(scope, query, limit, wanted);
     if (hits.length === 0 && facts.length === 0)
       return terminal.print(
         `No message matches. Try other or fewer words; --principal NAME searches another principal's sessions.`,
       );
     const style = stylist(terminal.output);
+    const now = Date.now();
     for (const hit of hits) {
-      const { session: id, title, seq, role, snippet } = hit;
+      const { session: id, title, seq, role, createdAt, snippet } = hit;
       const found = await data.operator.find(id, principal);
       const by = found && byOther(hit, found.owner);
-      const where = [id, `#${seq} ${role}`, ...(by === undefined ? [] : [oneLine(by)])].join(" · ");
+      const author = by === undefined ? [] : [oneLine(by)];
+      const where = [id, `#${seq} ${role}`, ...author, relativeTime(createdAt, now)].join(" · ");
       const label = labelOf(found ?? { name: null, title });
       terminal.print(`${style(label, "bold")}  ${style(where, "dim")}`);
       terminal.print(
@@ -56,3 +61,6 @@ export function searchSessions(
     }
   });
 }
+
+/** A hit as programs see it. */
+const shown = ({ createdAt, ...hit }: Hit): object => ({ ...hit, created_at: isoTime(createdAt) });

@@ -7,7 +7,7 @@ import { isId } from "../../lib/ids.ts";
 import { shortened } from "../../lib/text/text.ts";
 import type { ConsoleContext, ConsoleEnv, ConsoleOptions } from "../context.ts";
 import { readSession } from "../context.ts";
-import { type Html, page } from "../layout.ts";
+import { type Html, page, when } from "../layout.ts";
 import { searchField } from "../parts/search-field.ts";
 
 const MOST = 50;
@@ -26,7 +26,10 @@ export function searchRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
 }
 
 interface Results {
+  /** The best ones, at most MOST. */
   hits: Hit[];
+  /** True if others match too. */
+  more: boolean;
   facts: FoundFact[];
 }
 
@@ -42,16 +45,19 @@ async function find(
   try {
     if (isId(session)) await readSession(options, principal, session);
     const scope = isId(session) ? { session } : { principal: principal.id };
-    const hits = await search.search(scope, query, MOST);
-    return { hits, facts: await search.facts(scope, query, MOST_FACTS) };
+    const hits = await search.search(scope, query, MOST + 1);
+    const facts = await search.facts(scope, query, MOST_FACTS);
+    return { hits: hits.slice(0, MOST), more: hits.length > MOST, facts };
   } catch (error) {
     const known = toAppError(error);
     if (!(error instanceof AppError) || known.code !== "invalid") throw error;
     const { hint } = known;
-    const message = known.message.replace(/^query: /, "");
+    const message = sentence(known.message.replace(/^query: /, ""));
     return hint === undefined || message.includes(hint) ? message : `${message} ${hint}`;
   }
 }
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const searchView = (query: string, session: string, found: Results | string | undefined): Html =>
   html`<h1>Search</h1>
@@ -80,11 +86,16 @@ function hitsView(found: Results | string | undefined): Html {
       <code>after:2026-03-31</code>, <code>before:2026-04</code> and <code>title:garden</code>.
     </p>`;
   if (typeof found === "string") return html`<p class="empty">${found}</p>`;
-  const { hits, facts } = found;
+  const { hits, more, facts } = found;
   if (hits.length === 0 && facts.length === 0)
     return html`<p class="empty">No message has these words.</p>`;
-  return html`${messagesView(hits)}${facts.length === 0 ? "" : factsView(facts)}`;
+  return html`${messagesView(hits)}${more ? MORE : ""}${facts.length === 0 ? "" : factsView(facts)}`;
 }
+
+const MORE = html`<p class="soft">
+  These are the best ${MOST}; others match, too. <code>after:2026-03-31</code> or
+  <code>title:garden</code> narrows the search.
+</p>`;
 
 const factsView = (facts: readonly FoundFact[]): Html =>
   html`<h2>Facts</h2>
@@ -99,17 +110,21 @@ const factsView = (facts: readonly FoundFact[]): Html =>
       )}
     </ol>`;
 
-const messagesView = (hits: readonly Hit[]): Html =>
-  html`<ol class="hits">
+function messagesView(hits: readonly Hit[]): Html {
+  const now = Date.now();
+  return html`<ol class="hits">
     ${hits.map(
-      ({ session, title, seq, role, author, snippet }) =>
+      ({ session, title, seq, role, author, createdAt, snippet }) =>
         html`<li>
           <a href="/console/sessions/${session}?at=${seq}#m${seq}">${title ?? "Untitled"}</a>
-          <span class="soft">#${seq} ${role}${author === null ? "" : `, ${author}`}</span>
+          <span class="soft"
+            >#${seq} ${role}${author === null ? "" : `, ${author}`} · ${when(createdAt, now)}</span
+          >
           <p>${marked(snippet)}</p>
         </li>`,
     )}
   </ol>`;
+}
 
 /** The matches of a snippet stand between `**`. */
 const marked = (snippet: string): Html[] =>

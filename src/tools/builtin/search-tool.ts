@@ -98,7 +98,10 @@ export function searchTool(): Tool {
         ...(notice === undefined ? [] : [notice]),
       ];
       return reply(lines.join("\n"), {
-        hits: hits.map(({ author, ...hit }) => ({ ...hit, ...(author !== null && { author }) })),
+        hits: hits.map(({ author, createdAt: _, ...hit }) => ({
+          ...hit,
+          ...(author !== null && { author }),
+        })),
         more,
         ...(notice !== undefined && { notice }),
         ...(facts.length > 0 && {
