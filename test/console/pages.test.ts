@@ -366,6 +366,24 @@ const HOSTILE = [
   "{{constructor.constructor('document.title=1')()}} ${1}",
 ].join(" ");
 
+interface Layout {
+  /** Of what the page scrolls over. */
+  width: number;
+  /** Beginnings of texts below a button that copies them. */
+  covered: string[];
+}
+
+const LAID_OUT = `({
+  width: document.documentElement.scrollWidth,
+  covered: [...document.querySelectorAll(".copyable")].filter((box) => {
+    const button = box.querySelector("button").getBoundingClientRect();
+    const range = document.createRange();
+    range.selectNodeContents(box.querySelector("pre"));
+    return [...range.getClientRects()].some(({ left, right, top, bottom }) =>
+      left < button.right && right > button.left && top < button.bottom && bottom > button.top);
+  }).map((box) => box.textContent.slice(0, 80)),
+})`;
+
 describe.skipIf(!hasBrowser)(`every page${unless}`, () => {
   let url: string;
   let session: string;
@@ -414,6 +432,10 @@ describe.skipIf(!hasBrowser)(`every page${unless}`, () => {
           .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
           .map((one) => one.outerHTML.slice(0, 80))`);
         expect({ path: page.url(), wide }).toEqual({ path: page.url(), wide: [] });
+        const { width, covered } = (await page.evaluate(LAID_OUT)) as Layout;
+        expect({ path: page.url(), width, covered }).toEqual({
+          ...{ path: page.url(), width: screen.viewport.width, covered: [] },
+        });
       };
       await page.goto(at(url, "/sign-in"));
       await check();
@@ -443,6 +465,11 @@ describe.skipIf(!hasBrowser)(`every page${unless}`, () => {
         for (const summary of await page.locator("summary").all()) await summary.click();
         await check();
       }
+      await page.goto(at(url, "/keys"));
+      await page.locator("input[name=principal]").fill("bob");
+      await page.getByRole("button", { name: "Make a key" }).click();
+      await page.locator("section.made .copy").nth(1).waitFor();
+      await check();
     },
   );
 });

@@ -192,7 +192,7 @@ function chartsView(samples: readonly Sample[]): Html {
     </p>`;
   const { callsPerSecond, commitsPerSecond, longestStallMs, databaseBytes, freeBytes } = last;
   const size = (some: number | undefined): string => (some === undefined ? "" : sizeText(some));
-  return html`<div data-charts="/console/health/samples" class="charts">
+  return html`<div data-charts="/console/health/samples">
     ${table(
       "The last minute",
       ["Calls a second", "Commits a second", "Longest stall", "Database", "Free on the disk"],

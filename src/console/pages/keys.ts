@@ -11,6 +11,7 @@ import { shellWord } from "../../lib/text/quoted.ts";
 import { type ConsoleContext, type ConsoleEnv, type ConsoleOptions, formOf } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
 import { MOST_SHARES, sharesView } from "../parts/shares.ts";
+import { table } from "../parts/table.ts";
 import { keep } from "../sign-in.ts";
 
 const DAY_MS = 86_400_000;
@@ -180,55 +181,37 @@ const keyTable = (
   stored: readonly ApiKey[],
   now: number,
 ): Html =>
-  html`<div class="scrolls" tabindex="0" role="region" aria-label="Keys">
-    <table>
-      <thead>
-        <tr>
-          <th>Key</th>
-          <th>Of</th>
-          <th>May</th>
-          <th>Made</th>
-          <th>Last used</th>
-          <th>Ends</th>
-          <th><span class="hidden">Action</span></th>
-        </tr>
-      </thead>
-      <tbody>
-        ${stored.map(
-          (key) =>
-            html`<tr class="${keys.isValid(key) ? "" : "dead"}">
-              <td><code>${key.id}</code></td>
-              <td>${key.principal}</td>
-              <td>${key.scope}</td>
-              <td>${when(key.createdAt, now)}</td>
-              <td>${key.lastUsedAt === null ? "never" : when(key.lastUsedAt, now)}</td>
-              <td>
-                ${
-                  key.revokedAt !== null
-                    ? html`revoked ${when(key.revokedAt, now)}`
-                    : key.expiresAt === null
-                      ? "never"
-                      : when(key.expiresAt, now)
-                }
-              </td>
-              <td>
-                ${
-                  keys.isValid(key)
-                    ? html`<form method="post" action="/console/keys/${key.id}/revoke">
-                        ${tokenInput(c)}
-                        <button
-                          class="danger"
-                          aria-label="Revoke the key ${key.id}"
-                          data-confirm="Revoke the key ${key.id} of ${key.principal}?"
-                        >
-                          Revoke
-                        </button>
-                      </form>`
-                    : ""
-                }
-              </td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  table(
+    "Keys",
+    ["Key", "Of", "May", "Made", "Last used", "Ends", ""],
+    stored.map((key) => [
+      html`<code>${key.id}</code>`,
+      ...[key.principal, key.scope],
+      when(key.createdAt, now),
+      key.lastUsedAt === null ? "never" : when(key.lastUsedAt, now),
+      endOf(key, { isValid: keys.isValid(key), now }),
+      keys.isValid(key)
+        ? html`<form method="post" action="/console/keys/${key.id}/revoke">
+            ${tokenInput(c)}
+            <button
+              class="danger"
+              aria-label="Revoke the key ${key.id}"
+              data-confirm="Revoke the key ${key.id} of ${key.principal}?"
+            >
+              Revoke
+            </button>
+          </form>`
+        : "",
+    ]),
+  );
+
+function endOf(
+  { revokedAt, expiresAt }: ApiKey,
+  { isValid, now }: { isValid: boolean; now: number },
+): Html | string {
+  if (revokedAt !== null) return html`<span class="dead">revoked ${when(revokedAt, now)}</span>`;
+  if (expiresAt === null) return "never";
+  return isValid
+    ? when(expiresAt, now)
+    : html`<span class="dead">ended ${when(expiresAt, now)}</span>`;
+}

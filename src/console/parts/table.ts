@@ -1,4 +1,4 @@
-// A table that scrolls on a narrow screen.
+// A table; each row is a card on a narrow screen.
 import { html } from "hono/html";
 import type { Html } from "../layout.ts";
 
@@ -19,7 +19,7 @@ export const table = (
         ${rows.map(
           (cells) =>
             html`<tr>
-              ${cells.map((cell) => html`<td>${cell}</td>`)}
+              ${cells.map((cell, index) => html`<td data-head="${heads[index]}">${cell}</td>`)}
             </tr>`,
         )}
       </tbody>
