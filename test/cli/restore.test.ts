@@ -131,6 +131,37 @@ describe("holdfast restore", () => {
     ]);
   });
 
+  it("brings no revoked key, passkey or grant back, also the next time", async () => {
+    const original = await filledFolder();
+    const key = async (...args: string[]) => command(["keys", ...args, "--data-dir", original]);
+    const ids = [];
+    for (const principal of ["ada", "bob"]) {
+      const { stdout } = await key("create", "--principal", principal, "--json");
+      ids.push((JSON.parse(stdout) as { id: string }).id);
+    }
+    const database = openDatabase(original, { readonly: false });
+    database.exec(`
+      INSERT INTO passkeys (id, credential_id, public_key, counter, transports, principal, scope, label, created_at)
+        VALUES ('gone', 'a', x'00', 0, '[]', 'ada', 'write', 'phone', 1), ('stays', 'b', x'00', 0, '[]', 'ada', 'write', 'laptop', 1)`);
+    database.close();
+    const file = await backupOf(original);
+    await key("revoke", ids[0]!);
+    await command(["passkeys", "remove", "gone", "--data-dir", original]);
+    for (const _ of ["once", "twice"]) {
+      const { stdout, stderr } = await restore(original, file, "--force");
+      expect([stderr, stdout]).toEqual([
+        "",
+        expect.stringMatching(/still revoked: 2 keys, passkeys or grants\./),
+      ]);
+      expect(rows(original, "SELECT id FROM api_keys WHERE revoked_at IS NULL")).toEqual([
+        { id: ids[1] },
+      ]);
+      expect(rows(original, "SELECT id FROM passkeys")).toEqual([{ id: "stays" }]);
+    }
+    const elsewhere = await restore(join(temporaryFolder(), "data"), file);
+    expect(elsewhere.stdout).toMatch(/as at the backup: revoke again what was revoked since/);
+  });
+
   it("moves a log away that was left without its database", async () => {
     const file = await backupOf(await filledFolder());
     const folder = await filledFolder("old");

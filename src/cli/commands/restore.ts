@@ -16,10 +16,18 @@ export function restore(
   refuseServer(config, "restore", source);
   const restored = restoreFile({ source, target: databaseFile(config["data-dir"]), force });
   if (json) return terminal.print(JSON.stringify(restored));
-  const { file, bytes, sessions, messages, kept } = restored;
+  const { file, bytes, sessions, messages, kept, revoked } = restored;
   terminal.print(
     `${file} is restored and checked: ${sizeText(bytes)}, ${counted(sessions, "session")}, ` +
       `${counted(messages, "message")}.`,
   );
+  if (revoked === null)
+    terminal.print(
+      "Keys, passkeys and grants are as at the backup: revoke again what was revoked since.",
+    );
+  else if (revoked > 0)
+    terminal.print(
+      `Revoked since the backup, and still revoked: ${counted(revoked, "key, passkey or grant", "keys, passkeys or grants")}.`,
+    );
   if (kept !== null) terminal.print(`What was there before is in ${kept}.`);
 }

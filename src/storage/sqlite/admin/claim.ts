@@ -5,6 +5,8 @@ import { AppError } from "../../../lib/errors.ts";
 import { openExisting, type Sqlite } from "../engine/connection.ts";
 
 export interface Claim {
+  /** The database, for reading. */
+  database: Sqlite;
   release(): void;
 }
 
@@ -20,7 +22,7 @@ export function claim(file: string): Claim | undefined {
     const mode = database.pragma("journal_mode = DELETE", { simple: true });
     if (mode !== "delete") throw inUse(file);
     database.exec("BEGIN EXCLUSIVE");
-    return { release: () => void database.close() };
+    return { database, release: () => void database.close() };
   } catch (error) {
     database.close();
     const { code = "" } = error as { code?: string };

@@ -27,6 +27,7 @@ import { appliedVersion, refuseNewer } from "../schema/migrate.ts";
 import { type Claim, claim } from "./claim.ts";
 import { type Contents, finishCopy } from "./copy.ts";
 import { databaseBytes, removeDatabase, SIDE_FILES } from "./files.ts";
+import { hasCredentials, repeatRevocations } from "./revocations.ts";
 
 /** Bytes per read of a copy. */
 const COPY_BYTES = 1 << 20;
@@ -45,6 +46,8 @@ export interface Restored extends Contents {
   bytes: number;
   /** The path of the old database; null if there was none. */
   kept: string | null;
+  /** Number of keys, passkeys and grants that the old database had revoked since; null if it cannot be told. */
+  revoked: number | null;
 }
 
 /** @throws AppError that names the file and says what to do; the data folder is then unchanged */
@@ -72,8 +75,8 @@ function putInPlace(sources: readonly Source[], backup: string, target: string):
   const made = copyOf(sources, backup, target);
   try {
     const contents = check(made, backup);
-    const kept = replace(target, made);
-    return { file: target, bytes: statSync(target).size, kept, ...contents };
+    const replaced = replace(target, made);
+    return { file: target, bytes: statSync(target).size, ...replaced, ...contents };
   } catch (error) {
     removeDatabase(made);
     throw atFile(target, fromSqlite(error));
@@ -174,24 +177,26 @@ function check(made: string, backup: string): Contents {
   }
 }
 
-/** Renames `made` to `target`; returns the new name of the old database. */
-function replace(target: string, made: string): string | null {
+/** Renames `made` to `target`, with the revocations of the old database; returns the old one's new name. */
+function replace(target: string, made: string): Pick<Restored, "kept" | "revoked"> {
   const claimed: Claim | undefined = existsSync(target) ? claim(target) : undefined;
   try {
+    const repeated = claimed && repeatRevocations(claimed.database, made);
+    const revoked = repeated ?? (hasCredentials(made) ? null : 0);
     const old = ["", ...SIDE_FILES].filter((suffix) => existsSync(`${target}${suffix}`));
     const kept = freeName(`${target}.before-restore-${timestamp()}`);
     // With an empty log, keep the old database by a second name: `target` then exists at every moment.
     if (old.join() === "" && old.length === 1 && hasSecondName(target, kept)) {
       syncFolder(dirname(target));
       settle(made, target);
-      return kept;
+      return { kept, revoked };
     }
     // Rename the logs first: SQLite would take an old log beside the new database for its own.
     for (const suffix of old.toReversed()) renameSync(`${target}${suffix}`, `${kept}${suffix}`);
     rmSync(`${kept}-shm`, { force: true });
     syncFolder(dirname(target));
     settle(made, target);
-    return old.includes("") ? kept : null;
+    return { kept: old.includes("") ? kept : null, revoked };
   } finally {
     claimed?.release();
   }
