@@ -206,6 +206,17 @@ describe("a form", () => {
     expect((await browser.get(here)).status).toBe(404);
   });
 
+  it("for several conversations asks for one where none is chosen", async () => {
+    const { browser } = await signedIn(await serveWithKeys(), "ana");
+    for (const wanted of ["delete", "export"]) {
+      const answer = await browser.send("/console/sessions", "/console/sessions", { do: wanted });
+      expect([answer.status, await answer.text()]).toEqual([
+        400,
+        expect.stringContaining("Choose at least one conversation."),
+      ]);
+    }
+  });
+
   it("larger than max-body is refused", async () => {
     const { url } = await serveHere({ config: { "max-body": "10kb" } });
     const answer = await browserAt(url).post("/console/sign-in", { key: "x".repeat(20_000) });

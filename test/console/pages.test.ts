@@ -135,6 +135,32 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.locator("#m1:target").waitFor();
   });
 
+  it("deletes several at once, and says how many before", async () => {
+    const { url } = await serveHere();
+    for (const name of ["one", "two", "three"]) await say(await program(url, name), "Hello");
+    const page = await open();
+    const questions: string[] = [];
+    page.on("dialog", (dialog) => {
+      questions.push(dialog.message());
+      void dialog.accept();
+    });
+    await page.goto(at(url, "/sessions"));
+    const remove = page.getByRole("button", { name: "Delete them" });
+    await page.locator(".bar button:disabled", { hasText: "Delete them" }).waitFor();
+    await page.getByLabel("Choose one").check();
+    await page.getByLabel("Choose two").check();
+    await page.getByText("2 chosen").waitFor();
+    await remove.click();
+    await page.getByRole("link", { name: "two" }).waitFor({ state: "detached" });
+    expect(await page.locator(".sessions li").count()).toBe(1);
+    expect(questions).toEqual([expect.stringMatching(/^2 chosen\. Delete/)]);
+    await page.getByLabel("Find by name").fill("thr");
+    await page.waitForURL(/q=thr/); // a list that comes while somebody types counts anew
+    await page.locator(".bar button:disabled", { hasText: "Delete them" }).waitFor();
+    await page.getByLabel("Choose three").check();
+    await page.getByText("1 chosen").waitFor();
+  });
+
   it("changes a conversation: title, state, pin, fork, export, message, deletion", async () => {
     const { url } = await serveHere();
     const client = await program(url, "work");

@@ -1,11 +1,14 @@
-// What pages do beyond forms and links: ask before a deletion, copy code, show choices at once, check a file's size,
-// move by keys.
+// What pages do beyond forms and links: ask before a deletion, copy code, count and show choices at once, check a file's
+// size, move by keys.
 (() => {
   document.addEventListener(
     "click",
     (event) => {
       const button = event.target.closest("button[data-confirm]");
-      if (button && !window.confirm(button.dataset.confirm)) event.preventDefault();
+      if (!button) return;
+      const chosen = button.form?.querySelector("output")?.textContent;
+      const question = [chosen && `${chosen}.`, button.dataset.confirm].filter(Boolean).join(" ");
+      if (!window.confirm(question)) event.preventDefault();
     },
     true,
   );
@@ -32,6 +35,18 @@
   document.addEventListener("htmx:afterSettle", (event) =>
     addCopyButtons(event.target.parentElement ?? document),
   );
+
+  // Buttons for what is chosen wait until something is.
+  const countChosen = () => {
+    const form = document.querySelector("form[data-choice]");
+    if (!form) return;
+    const count = form.querySelectorAll("input:checked").length;
+    form.querySelector("output").textContent = count === 0 ? "" : `${count} chosen`;
+    for (const button of form.querySelectorAll("button")) button.disabled = count === 0;
+  };
+  for (const moment of ["change", "htmx:afterSettle"])
+    document.addEventListener(moment, countChosen);
+  window.addEventListener("pageshow", countChosen); // a browser that goes back keeps what was chosen
 
   document.addEventListener("change", ({ target }) => {
     if (!target.matches("input[type=file][data-max-bytes]")) return;

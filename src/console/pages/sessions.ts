@@ -61,6 +61,7 @@ export function sessionListRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions
   app.post("/sessions", async (c) => {
     const form = await c.req.formData();
     const ids = [...new Set(form.getAll("id").map(String))];
+    if (ids.length === 0) throw new AppError("invalid", "Choose at least one conversation.");
     if (ids.length > MAX_CHOSEN)
       throw new AppError("limit", `At most ${MAX_CHOSEN} conversations at once.`);
     const principal = c.get("principal");
@@ -129,13 +130,14 @@ function listView(c: ConsoleContext, options: ConsoleOptions, view: ListView): H
       ${
         found.sessions.length === 0
           ? emptyView(view)
-          : html`<form method="post" action="/console/sessions">
+          : html`<form method="post" action="/console/sessions" data-choice>
               ${tokenInput(c)}
               <ul class="sessions">
                 ${found.sessions.map((session) => itemView(options, session, now))}
               </ul>
               ${moreLink(view)}
-              <div class="actions">
+              <div class="actions bar">
+                <output class="soft"></output>
                 <button class="quiet" name="do" value="export">Export the chosen</button>
                 ${may(c.get("principal"), "write") ? actions : ""}
               </div>
@@ -150,7 +152,7 @@ const actions = html`<button class="quiet" name="do" value="pin">Pin them</butto
     name="do"
     value="delete"
     class="danger"
-    data-confirm="Delete the chosen conversations with all that is in them?"
+    data-confirm="Delete for good, with all messages and state?"
   >
     Delete them
   </button>`;
