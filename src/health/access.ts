@@ -62,6 +62,9 @@ export function accessFindings(...parameters: Parameters<typeof checkAccess>): F
   const address = publicUrl === undefined ? "this server" : `${publicUrl}/mcp`;
   return [
     access,
-    ok("sign-in", `Not open: programs such as claude.ai and ChatGPT sign in at ${address}.`),
+    ok(
+      "sign-in",
+      `Programs such as claude.ai and ChatGPT sign in at ${address}; nobody gets in without signing in.`,
+    ),
   ];
 }

@@ -1,6 +1,7 @@
 // Programs that sign in and what people have allowed them, as commands, the console and the doctor show and end them.
 import { expect, it } from "vitest";
 import { filledFolder } from "../support/filled.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { Program } from "../support/oauth-program.ts";
 import { Person } from "../support/oauth.ts";
 import { type KeyedServer, serveWithKeys } from "../support/people.ts";
@@ -103,6 +104,15 @@ it("the command line knows that a server with a sign-in asks, before there is a 
   expect(listed.stdout).toContain("callers need an access token");
 });
 
+it("a link to the console says that a principal has no effect where nobody is asked", async () => {
+  const folder = temporaryFolder();
+  const place = ["--data-dir", folder];
+  await run(["call", "session_list", ...place]);
+  const { stdout, stderr } = await run(["console", "--principal", "ada", ...place]);
+  expect(stdout).toMatch(/\/console\n$/);
+  expect(stderr).toContain("There are no keys: everybody is local, and --principal has no effect.");
+});
+
 it("the doctor says that a server with a sign-in is not open", async () => {
   const { server } = await connected();
   const { stdout } = await run([
@@ -111,6 +121,6 @@ it("the doctor says that a server with a sign-in is not open", async () => {
   ]);
   expect(stdout).toContain("A key is required: 2 keys.");
   expect(stdout).toContain(
-    "Not open: programs such as claude.ai and ChatGPT sign in at https://memory.example.org/mcp",
+    "Programs such as claude.ai and ChatGPT sign in at https://memory.example.org/mcp; nobody",
   );
 });

@@ -136,6 +136,10 @@ describe("holdfast connect", () => {
     ]);
     const printed = await connect(["cursor", "--data-dir", folder]);
     expect(printed.stdout).toContain("Bearer hf_…");
+    const empty = await connect(["cursor", "--data-dir", folder], { HOLDFAST_API_KEY: " " });
+    expect(empty.stdout).toContain("Bearer hf_…");
+    const torn = await connect(["cursor", "--data-dir", folder], { HOLDFAST_API_KEY: "hf a" });
+    expect([torn.code, torn.stderr]).toEqual([1, expect.stringContaining("expected a key")]);
     const env = { HOLDFAST_API_KEY: "hf_secret" };
     const { code, stdout, stderr } = await connect(["codex", "--write"], env);
     expect([code, stdout + stderr]).not.toContain("hf_secret");
@@ -166,11 +170,8 @@ describe("holdfast connect", () => {
   it("for a program without a file says what to enter, and that it needs a public address", async () => {
     const { connect } = newUser();
     const { code, stdout, stderr } = await connect(["chatgpt"]);
-    expect([code, stdout]).toEqual([
-      0,
-      expect.stringContaining("Address: http://127.0.0.1:8484/mcp"),
-    ]);
-    expect(stderr).toContain("--public-url");
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/ChatGPT comes from the internet.*--public-url/);
     const open = await connect(["claude-ai", "--public-url", "https://m.example.org"]);
     expect([open.stderr, open.stdout]).toEqual([
       "",

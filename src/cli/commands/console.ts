@@ -32,6 +32,8 @@ export function printConsole(
         ? `The link signs one browser in as ${principal}, once, within an hour.`
         : "No keys are used: every browser on this machine may open it.",
     );
+    if (!asks && principal !== LOCAL.id)
+      terminal.warn("There are no keys: everybody is local, and --principal has no effect.");
   });
 }
 

@@ -56,8 +56,12 @@ export async function connect(
   const http = httpWay(config, flags, await asksForKey(settings, config));
   const url = new URL(http.url);
   if (manual.needsPublicAddress && url.protocol !== "https:")
-    terminal.warn(
-      `holdfast: ${manual.title} comes from the internet: it needs an https address (--public-url https://…).`,
+    throw new AppError(
+      "start",
+      `${manual.title} comes from the internet: it needs an https address.`,
+      {
+        hint: "Name this server's with --public-url https://….",
+      },
     );
   const steps = manual.steps(http);
   if (flags.json) return terminal.print(json({ program: manual.title, steps }));
@@ -101,12 +105,22 @@ function chooseWay({ title, entry }: ConfiguredProgram, { stdio, url }: ConnectF
 }
 
 const httpWay = (config: Config, { url, name }: ConnectFlags, asks: boolean): Ways["http"] => {
-  const key = process.env[KEY_VARIABLE] ?? (asks ? KEY_PLACEHOLDER : undefined);
+  const key = givenKey() ?? (asks ? KEY_PLACEHOLDER : undefined);
   return {
     url: withName(checkedUrl(url) ?? serverUrl(config), name),
     ...(key !== undefined && { headers: bearer(key) }),
   };
 };
+
+/** The key in the environment; an empty one is none. @throws AppError `start` for what no header can hold */
+function givenKey(): string | undefined {
+  const key = process.env[KEY_VARIABLE]?.trim();
+  if (key === undefined || key === "") return undefined;
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  throw new AppError("start", `${KEY_VARIABLE}: expected a key such as ${KEY_PLACEHOLDER}.`, {
+    hint: "It has a space or a character that no header may have.",
+  });
+}
 
 function checkedUrl(url: string | undefined): string | undefined {
   if (url === undefined) return undefined;

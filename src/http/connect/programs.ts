@@ -53,7 +53,7 @@ export function thisPlace(env: Place["env"], platform = process.platform): Place
 const vsCode = ({ settings }: Place): string => join(settings, "Code", "User");
 
 const RESTART = "Restart it.";
-const ANEW = "Start it anew; /mcp shows the server.";
+const ANEW = "Restart it; its command /mcp lists the servers.";
 
 /** Form of most programs. */
 const MOST = { format: "json" as const, servers: ["mcpServers"] };
