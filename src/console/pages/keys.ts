@@ -148,7 +148,9 @@ export const SCOPE_TEXTS: Readonly<Record<Scope, string>> = {
 const newKeyForm = (c: ConsoleContext, isAsked: boolean): Html =>
   html`<form method="post" action="/console/keys" class="chooser">
     ${tokenInput(c)}
-    <label>For <input name="principal" required placeholder="ana" autocomplete="off" /></label>
+    <label
+      >Principal <input name="principal" required placeholder="ana" autocomplete="off"
+    /></label>
     <label
       >May
       <select name="scope">
@@ -158,10 +160,10 @@ const newKeyForm = (c: ConsoleContext, isAsked: boolean): Html =>
       </select></label
     >
     <label
-      >For
+      >Valid
       <select name="days">
-        <option value="">always</option>
-        ${LIFETIMES.map((days) => html`<option value="${days}">${days} days</option>`)}
+        <option value="">until revoked</option>
+        ${LIFETIMES.map((days) => html`<option value="${days}">for ${days} days</option>`)}
       </select></label
     >
     ${
