@@ -330,6 +330,10 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await page.reload();
     await page.locator("figure .u-title", { hasText: "Calls a second" }).waitFor();
     expect(await page.locator("figure canvas").count()).toBe(5);
+    const legend = page.locator("figure .u-legend").first();
+    expect(await legend.isVisible()).toBe(false); // it has values below a pointer only
+    await page.locator("figure .u-over").first().hover();
+    await legend.getByText(/^\d\d:\d\d$/).waitFor();
   });
 
   it("brings in a file after a rehearsal, does the rest of it later, and says what is wrong in another", async () => {

@@ -17,6 +17,11 @@
     box.style.color = "";
     return color;
   };
+  const MINUTE = 60; // s
+  const clock = new Intl.DateTimeFormat(undefined, {
+    ...{ hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+  });
+  const timeOf = (seconds) => clock.format(seconds * 1000);
   let plots = [];
 
   const draw = (samples) => {
@@ -25,6 +30,12 @@
     box.replaceChildren();
     for (const plot of plots) plot.destroy();
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 } };
+    const times = {
+      ...axis,
+      // One sample a minute: labels of less would repeat the minute.
+      incrs: [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360].map((minutes) => minutes * MINUTE),
+      values: (_plot, splits) => splits.map(timeOf),
+    };
     plots = CHARTS.filter(([, of]) => samples.some((sample) => Number.isFinite(of(sample)))).map(
       ([title, of]) => {
         const figure = box.appendChild(document.createElement("figure"));
@@ -35,8 +46,11 @@
           height: 180,
           legend: { live: true },
           scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
-          axes: [axis, { ...axis, size: 60 }],
-          series: [{}, { label: title, stroke: colour("--mark"), width: 1.5 }],
+          axes: [times, { ...axis, size: 60 }],
+          series: [
+            { label: "Time", value: (_plot, at) => (at === null ? "" : timeOf(at)) },
+            { label: title, stroke: colour("--mark"), width: 1.5 },
+          ],
         };
         return new window.uPlot(
           options,
