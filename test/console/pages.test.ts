@@ -466,7 +466,7 @@ describe.skipIf(!hasBrowser)(`every page${unless}`, () => {
           .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
           .map((one) => one.outerHTML.slice(0, 80))`);
         expect({ path: page.url(), wide }).toEqual({ path: page.url(), wide: [] });
-        const { width, covered } = (await page.evaluate(LAID_OUT)) as Layout;
+        const { width, covered } = await page.evaluate<Layout>(LAID_OUT);
         expect({ path: page.url(), width, covered }).toEqual({
           ...{ path: page.url(), width: screen.viewport.width, covered: [] },
         });
