@@ -9,6 +9,7 @@ import { ownUrl } from "../config/kinds.ts";
 import { AppError } from "../lib/errors.ts";
 import { systemReason } from "../lib/system-errors.ts";
 import { expectedError } from "../lib/text/expected.ts";
+import { shellWord } from "../lib/text/quoted.ts";
 import type { OAuthGrant } from "../oauth/store.ts";
 import { checkName } from "../sessions/texts.ts";
 import { ask } from "./terminal/confirm.ts";
@@ -87,17 +88,21 @@ async function introduction(
   { config, keys, browserSessions }: Data,
   principal: string,
   publicUrl: string,
-  { environmentFile }: SetupFlags,
+  { environmentFile, wait }: SetupFlags,
 ): Promise<string[]> {
   const all = await keys.list();
   const mine = all.filter((key) => key.principal === principal && keys.isValid(key));
   const scope = highestScope(mine.map((key) => key.scope)) ?? "admin";
   const made =
     mine.length > 0 ? undefined : await keys.create({ principal, scope, lifetimeMs: Infinity });
-  const link = config.console && (await browserSessions.link({ principal, scope }));
+  // Who has a key and only waits for a program has had a link already.
+  const wantsLink = config.console && (made !== undefined || !wait);
+  const link = wantsLink && (await browserSessions.link({ principal, scope }));
   return [
     ...(made === undefined
-      ? [`${principal} has a key already. To make another: holdfast keys create --principal NAME`]
+      ? [
+          `${principal} has a key already. To make another: holdfast keys create --principal ${shellWord(principal)}`,
+        ]
       : [
           `Your key, shown only now. Keep it in your password manager:`,
           ``,

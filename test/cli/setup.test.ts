@@ -34,7 +34,8 @@ it("makes a key, writes the public address, and says when a program has signed i
   await claude.tokens(ada);
   const { code, stdout } = await again;
   expect(code).toBe(0);
-  expect(stdout).toContain("ada has a key already");
+  expect(stdout).toMatch(/ada has a key already.*keys create --principal ada\n/);
+  expect(stdout).not.toContain("/console/link/");
   expect(stdout).toContain("Connected: Claude at claude.ai, as ada.");
   expect(readFileSync(envFile, "utf8")).toBe(
     "HOLDFAST_MAX_AGE=90d\nHOLDFAST_PUBLIC_URL=https://mcp.example.org\n",
