@@ -7,10 +7,10 @@ import type { Config } from "../config/config.ts";
 import { dataPlace, folderOf, serverOf } from "../config/data-place.ts";
 import type { Health } from "../console/health.ts";
 import { accessFindings } from "../health/access.ts";
+import { backupFinding } from "../health/backup.ts";
 import { checkPlace } from "../health/data-folder.ts";
 import { fail, type Finding, ok, warn } from "../health/finding.ts";
 import { checkModel } from "../health/model.ts";
-import { isoTime } from "../lib/clock.ts";
 import { freeBytes, sizeText } from "../lib/files/room.ts";
 import { systemReason } from "../lib/system-errors.ts";
 import { databaseFile } from "../storage/admin.ts";
@@ -20,9 +20,6 @@ import type { StoredFigures } from "../telemetry/readings.ts";
 import { Samples } from "../telemetry/samples.ts";
 import { VERSION } from "../version.ts";
 
-const DAY_MS = 86_400_000;
-/** A backup that is older is old. */
-const OLD_BACKUP_MS = 7 * DAY_MS;
 /** Time for which findings are shown again without a look. */
 const KEEP_MS = 15_000;
 
@@ -49,8 +46,14 @@ export function openHealth(parts: HealthParts): Health {
     },
     parts.onError,
   );
+  const look = briefly(() => findings(parts, folder));
   return {
-    findings: briefly(() => findings(parts, folder)),
+    // The backup is looked up each time: the page that shows the finding makes one.
+    async findings() {
+      const hasBackups = serverOf(config) === undefined && folder !== undefined;
+      const others = await look();
+      return hasBackups ? [...others, await checkBackup(parts)] : others;
+    },
     alarms: () => placeOf(folder).filter(({ status }) => status !== "ok"),
     samples: () => samples.all,
     async due() {
@@ -84,7 +87,6 @@ async function findings(parts: HealthParts, folder: string | undefined): Promise
       ? warn("database", `${place} cannot be read now.`, "The log says why.")
       : ok("database", `${place}${size}.`),
     ...placeOf(folder),
-    ...(serverOf(config) === undefined && folder !== undefined ? [await checkBackup(parts)] : []),
   ];
 }
 
@@ -112,16 +114,6 @@ function briefly<T>(look: () => Promise<T>): () => Promise<T> {
 }
 
 async function checkBackup({ storage }: HealthParts): Promise<Finding> {
-  const check = "backup";
   const last = await storage.audit.last("backup made");
-  if (last === undefined)
-    return warn(
-      check,
-      "None by `holdfast backup` is known.",
-      "Make one (holdfast backup FOLDER --keep 14), and let cron do it.",
-    );
-  const says = `The last one is of ${isoTime(last.at)}, in ${dirname(last.subject)}.`;
-  return Date.now() - last.at > OLD_BACKUP_MS
-    ? warn(check, says, "Make a new one (holdfast backup FOLDER --keep 14), and let cron do it.")
-    : ok(check, says);
+  return backupFinding(last && { at: last.at, place: dirname(last.subject) }, Date.now());
 }

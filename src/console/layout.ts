@@ -72,7 +72,7 @@ export function page(c: ConsoleContext, options: PageOptions): Html {
           }
         </div>
       </header>
-      ${c.get("banner").map((line) => html`<p class="banner" role="status">${line}</p>`)}
+      ${c.get("banner").map((line) => html`<p class="banner" role="status">${prose(line)}</p>`)}
       <main id="main">
         ${fault ? html`<p class="fault" role="alert">${fault}</p>` : ""} ${body}
       </main>`,
@@ -150,4 +150,17 @@ export function when(ms: number, now: number): Html {
   const soon = seconds > 0 ? "in a moment" : "just now";
   const text = unit === "second" ? soon : RELATIVE.format(Math.trunc(seconds / length), unit);
   return html`<time datetime="${isoTime(ms)}" title="${isoTime(ms)}">${text}</time>`;
+}
+
+const TICKED_OR_TIME = /`([^`]+)`|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/;
+
+/** A sentence of the program, with its `commands` as code and its times as people say them. */
+export function prose(text: string): Html {
+  const now = Date.now();
+  // The pieces are text, code, time, text, code, time, …; of each code and time one is undefined.
+  const pieces = text.split(TICKED_OR_TIME).map((piece, index) => {
+    if (piece === undefined || index % 3 === 0) return piece ?? "";
+    return index % 3 === 1 ? html`<code>${piece}</code>` : when(Date.parse(piece), now);
+  });
+  return html`${pieces}`;
 }

@@ -316,7 +316,7 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     await say(await program(url, "work"), "We write about kelp.");
     const page = await open();
     await page.goto(at(url, "/health"));
-    await page.locator(".findings .warn", { hasText: "backup" }).first().waitFor();
+    await page.locator(".findings .ok", { hasText: "backup" }).first().waitFor();
     await page.locator(".findings .ok", { hasText: "no key is required" }).waitFor();
     await page.getByText("1 conversation; the next cleanup").waitFor();
     await page.getByRole("region", { name: "Settings" }).getByText("30d").waitFor();
@@ -334,6 +334,21 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     expect(await legend.isVisible()).toBe(false); // it has values below a pointer only
     await page.locator("figure .u-over").first().hover();
     await legend.getByText(/^\d\d:\d\d$/).waitFor();
+  });
+
+  it("tells of a backup beside the findings as soon as it is made", async () => {
+    const { url } = await startServer({ folder: temporaryFolder() });
+    const page = await open();
+    await page.addInitScript(() => {
+      const later = window.setTimeout;
+      // The page looks anew by itself every 30 seconds: not here.
+      const soon = (act: () => void, ms = 0): number => (ms < 30_000 ? later(act, ms) : 0);
+      window.setTimeout = soon as typeof setTimeout;
+    });
+    await page.goto(at(url, "/health"));
+    await page.locator(".findings", { hasText: "None by holdfast backup is known" }).waitFor();
+    await page.getByRole("button", { name: "Make a backup" }).click();
+    await page.locator(".findings", { hasText: "The last one is of just now" }).waitFor();
   });
 
   it("brings in a file after a rehearsal, does the rest of it later, and says what is wrong in another", async () => {

@@ -149,10 +149,12 @@ describe("backups", () => {
     await person.at("name=work").call("state_set", { key: "answer", value: 42 });
     const text = async (): Promise<string> => (await op.browser.get("/console/health")).text();
     const make = () => op.browser.send("/console/health", "/console/health/backups");
+    expect(await text()).toContain("None by <code>holdfast backup</code> is known");
     await make();
     const link = /\/console\/health\/backups\/holdfast-[0-9TZ]+\.db/;
     await expect.poll(text, { timeout: 60_000 }).toMatch(link);
     const path = link.exec(await text())![0];
+    expect(await text()).toMatch(/The last one is of <time datetime="20/);
     const copy = await op.browser.get(path);
     const taken = temporaryFolder();
     writeFileSync(databaseFile(taken), await copy.bytes());

@@ -1,3 +1,4 @@
+import { backupFinding } from "../../health/backup.ts";
 import { fail, type Finding, ok, warn } from "../../health/finding.ts";
 // The doctor's checks of the database.
 import { CLOCK_SET } from "../../lib/clock.ts";
@@ -31,7 +32,7 @@ export function checkDatabase(
     checkAbandoned(found),
     checkClock(found, now),
     checkSpace(found),
-    checkBackup(found, now),
+    backupFinding(found.backup && { at: found.backup.at, place: found.backup.file }, now),
   ];
 }
 
@@ -114,19 +115,4 @@ function checkSpace({ freeSpace: { bytes, canShrink } }: Inspection): Finding {
         says,
         `To give them back, stop the server and run VACUUM in a SQL client once (after PRAGMA auto_vacuum = INCREMENTAL, the cleanup job does it from then on).`,
       );
-}
-
-/** Milliseconds after which a backup is old. */
-const OLD_BACKUP = 7 * 24 * 3_600_000;
-
-function checkBackup({ backup }: Inspection, now: number): Finding {
-  const check = "backup";
-  if (backup === undefined) {
-    const says = "None by `holdfast backup` is known; copies by other tools are not looked for.";
-    return ok(check, says);
-  }
-  const says = `The last one is of ${localTime(backup.at)}, in ${backup.file}; it was not opened.`;
-  return now - backup.at > OLD_BACKUP
-    ? warn(check, says, "Make one (holdfast backup FOLDER --keep 14), and let cron do it.")
-    : ok(check, says);
 }

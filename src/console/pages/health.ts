@@ -16,7 +16,7 @@ import {
   logFailed,
 } from "../context.ts";
 import type { DueSessions } from "../health.ts";
-import { type Html, page, tokenInput, when } from "../layout.ts";
+import { type Html, page, prose, tokenInput, when } from "../layout.ts";
 import { sendFile } from "../parts/download.ts";
 import { table } from "../parts/table.ts";
 
@@ -95,7 +95,7 @@ async function backupsView(c: ConsoleContext, backups: Backups): Promise<Html> {
     ${
       backups.isRunning
         ? html`data-live="backups" hx-get="/console/health" hx-trigger="live" hx-select="#backups"
-          hx-swap="outerHTML settle:0ms"`
+          hx-select-oob="#findings" hx-swap="outerHTML settle:0ms"`
         : ""
     }
   >
@@ -151,7 +151,7 @@ function findingsView(findings: readonly Finding[]): Html {
               ><span aria-hidden="true">${MARKS[status]}</span>
               <span class="hidden">${WORDS[status]}:</span> ${check}</b
             >
-            <p>${says} ${advice ?? ""}</p>
+            <p>${prose(`${says} ${advice ?? ""}`)}</p>
           </li>`,
       )}
     </ul>
