@@ -24,7 +24,7 @@ export async function toolFiles(folder: string): Promise<string[]> {
     const reason = systemReason(error);
     if (reason === undefined) throw error;
     throw new AppError("start", `tools: ${folder} cannot be read: ${reason}.`, {
-      hint: "The setting `tools` names a folder with files that export tools.",
+      hint: "Name a folder with files that export tools.",
       cause: error,
     });
   }

@@ -238,8 +238,10 @@ describe("a backup's name", () => {
   it("is refused for --keep when it is a file's", async () => {
     const source = databaseFile(await filledFolder());
     const target = join(temporaryFolder(), "copy.db");
-    await expect(backUp({ source, target, keep: 3 })).rejects.toThrow("this is no folder");
+    await expect(backUp({ source, target, keep: 3 })).rejects.toThrow("there is no such folder");
     expect(existsSync(target)).toBe(false);
+    writeFileSync(target, "");
+    await expect(backUp({ source, target, keep: 3 })).rejects.toThrow("this is no folder");
   });
 
   it.skipIf(process.platform === "win32")(

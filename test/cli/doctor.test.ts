@@ -207,6 +207,10 @@ describe("holdfast doctor", () => {
     expect(code).toBe(1);
     expect(wrong).toEqual(one("database", "fail", /There is no database here/, /first start/));
     expect(existsSync(missing)).toBe(false);
+    const inTheWay = join(folder, "file");
+    writeFileSync(inTheWay, "", { mode: 0o600 });
+    const below = await doctor(join(inTheWay, "data"));
+    expect(below.wrong).toEqual(one("database", "fail", /no database here/, /cannot make one/));
   });
 
   it("names settings that keep the server from starting", async () => {

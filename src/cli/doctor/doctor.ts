@@ -1,6 +1,6 @@
 // `holdfast doctor`: checks everything and says how to fix faults. It changes nothing without --fix.
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { accessSync, constants, existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import {
   asTexts,
   type Config,
@@ -85,11 +85,23 @@ function checkSettings(sources: ConfigSources): { config?: Config; findings: Fin
   }
 }
 
+/** Says whether a first start can make the database. */
+function firstStart(file: string): string {
+  let folder = dirname(file);
+  while (!existsSync(folder)) folder = dirname(folder);
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return "A first start makes one.";
+  } catch {
+    return `A first start cannot make one: this user may not write to ${folder}.`;
+  }
+}
+
 function checkData(file: string, config: Config | undefined): Finding[] {
   if (!existsSync(file)) {
     const { message, hint = "" } = noDatabase(file);
     const access = config ? accessFindings(config) : [];
-    return [...access, fail("database", message, `${hint} A first start makes one.`)];
+    return [...access, fail("database", message, `${hint} ${firstStart(file)}`)];
   }
   try {
     const now = Date.now();

@@ -33,7 +33,9 @@ export async function findSessions(
   throw new AppError(
     "not_found",
     `There is no session ${missing.join(", ")} of ${principal}, or it has expired.`,
-    { hint: '"holdfast sessions list --all" shows all that there are.' },
+    {
+      hint: '"holdfast sessions list --all" shows all that there are; --principal NAME looks among those of another.',
+    },
   );
 }
 

@@ -48,6 +48,7 @@ export async function backUp({
 }: BackupOptions): Promise<Backup> {
   const { file, isDated } = findFile(resolve(target));
   if (keep !== undefined && !isDated) {
+    if (!existsSync(file)) throw noFolder(file);
     throw new AppError("invalid", `${file}: this is no folder.`, {
       hint: "--keep wants a folder, in which the files are named by their time.",
     });
@@ -109,13 +110,14 @@ function removeOld(made: string, keep: number): string[] {
   return old;
 }
 
+const noFolder = (folder: string): AppError =>
+  new AppError("not_found", `${folder}: there is no such folder.`, {
+    hint: "Make it, or name another one.",
+  });
+
 function checkTarget(file: string, source: string, force: boolean): void {
   const folder = dirname(file);
-  if (!existsSync(folder)) {
-    throw new AppError("not_found", `${folder}: there is no such folder.`, {
-      hint: "Make it, or name another file.",
-    });
-  }
+  if (!existsSync(folder)) throw noFolder(folder);
   const own = ["", ...SIDE_FILES].map((suffix) => `${realpathSync(source)}${suffix}`);
   if (own.includes(join(realpathSync(folder), basename(file)))) {
     throw new AppError("conflict", `${file}: this is the database itself.`, {

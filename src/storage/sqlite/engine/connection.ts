@@ -144,5 +144,11 @@ export function cannotOpen(file: string, error: unknown): AppError {
   const system = systemReason(error);
   const reason = advice ?? (system && `The data folder cannot be used: ${system}.`);
   if (reason === undefined) throw error;
-  return new AppError("start", `${file}: ${reason}`, { cause: error });
+  const isForbidden = ["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "");
+  return new AppError("start", `${file}: ${reason}`, {
+    ...(isForbidden && {
+      hint: "Run it as the folder's owner, or choose another with --data-dir.",
+    }),
+    cause: error,
+  });
 }
