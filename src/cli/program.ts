@@ -41,7 +41,7 @@ const HTTP_ONLY: readonly SettingName[] = [
   ...(["host", "port", "public-url", "allowed-hosts", "cors-origins"] as const),
   ...(["insecure-no-auth", "auth-server", "auth-issuer", "auth-audience", "max-body"] as const),
   ...(["max-calls-per-minute", "max-concurrent-calls", "max-connections", "max-streams"] as const),
-  "live-clients",
+  ...(["live-clients", "console", "auth-plain-jwt"] as const),
 ];
 
 /** Settings that decide a client's configuration. */
