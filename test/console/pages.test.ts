@@ -387,6 +387,20 @@ describe.skipIf(!hasBrowser)(`the console in a browser${unless}`, () => {
     expect(await page.getByRole("button", { name: "Import", exact: true }).count()).toBe(0);
   });
 
+  it("says of a file that is too large how large it may be, and which command takes it", async () => {
+    const { url } = await serveHere({ config: { "max-upload": "1kb" } });
+    const page = await open();
+    await page.goto(at(url, "/import"));
+    const input = page.locator("input[type=file]");
+    const choose = async (bytes: number): Promise<string> => {
+      const buffer = Buffer.alloc(bytes);
+      await input.setInputFiles({ name: "one.json", mimeType: "application/json", buffer });
+      return input.evaluate((chosen: HTMLInputElement) => chosen.validationMessage);
+    };
+    expect(await choose(1_025)).toMatch(/larger than .*holdfast sessions import FILE/);
+    expect(await choose(1_024)).toBe("");
+  });
+
   it("says that the server is gone, and goes on by itself when it is back", async () => {
     const folder = temporaryFolder();
     const server = await startServer({ folder });

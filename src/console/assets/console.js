@@ -51,7 +51,8 @@
   document.addEventListener("change", ({ target }) => {
     if (!target.matches("input[type=file][data-max-bytes]")) return;
     const isTooLarge = target.files[0]?.size > Number(target.dataset.maxBytes);
-    target.setCustomValidity(isTooLarge ? "This file is too large for this page." : "");
+    target.setCustomValidity(isTooLarge ? target.dataset.tooLarge : "");
+    document.querySelector("main > .fault")?.remove(); // it was about the file before
     target.reportValidity();
   });
 

@@ -141,7 +141,13 @@ const fileForm = (c: ConsoleContext, { maxUploadBytes }: ConsoleOptions): Html =
       >
       <label class="drop"
         >File: choose it, or drop it here
-        <input type="file" name="file" required data-max-bytes="${maxUploadBytes}" />
+        <input
+          type="file"
+          name="file"
+          required
+          data-max-bytes="${maxUploadBytes}"
+          data-too-large="This file is larger than ${sizeText(maxUploadBytes)}. On the server, holdfast sessions import FILE takes it."
+        />
       </label>
       <button>Check the file</button>
       <p class="soft">Nothing is stored before you have seen what would come in.</p>
