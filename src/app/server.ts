@@ -94,7 +94,7 @@ export class HttpServer {
     const authorization = buildAuthorization({ ...parts, resourceUrl });
     const { tokens, always } = authorization;
     this.authenticator = new Authenticator(parts.keys, tokens, {
-      ...{ always, passkeys: parts.passkeys },
+      ...{ always, passkeys: parts.passkeys, browserSessions: parts.browserSessions },
     });
     this.#eras = buildEras({
       ...parts,

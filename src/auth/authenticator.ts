@@ -2,7 +2,6 @@
 // authentication on. Before that every caller is `local`, so such a server listens on loopback only.
 import { OAuthError, OAuthErrorCode } from "@modelcontextprotocol/server";
 import type { ApiKeys } from "./api-keys.ts";
-import type { Passkeys } from "./passkeys.ts";
 import { type AuthInfo, LOCAL, NO_CREDENTIALS } from "./principal.ts";
 
 /** Verifies the access tokens of one issuer. */
@@ -16,24 +15,32 @@ export interface TokenVerifier {
   stillHolds?(grantId: string): Promise<boolean>;
 }
 
+/** Tells of one kind of credentials whether they last. */
+interface Lasting {
+  holds(id: string): Promise<boolean>;
+}
+
+/** Sign-ins of people in browsers. */
+export interface SignIns {
+  passkeys?: Lasting;
+  browserSessions?: Lasting;
+}
+
 export class Authenticator {
   readonly #keys: ApiKeys;
   readonly #tokens: TokenVerifier | undefined;
-  readonly #passkeys: Pick<Passkeys, "holds"> | undefined;
+  readonly #signIns: SignIns;
   #always: boolean;
 
   /** `tokens`: absent without an issuer. `always`: callers need credentials even without any key. */
   constructor(
     keys: ApiKeys,
     tokens?: TokenVerifier,
-    {
-      always = tokens !== undefined,
-      passkeys,
-    }: { always?: boolean; passkeys?: Pick<Passkeys, "holds"> } = {},
+    { always = tokens !== undefined, ...signIns }: { always?: boolean } & SignIns = {},
   ) {
     this.#keys = keys;
     this.#tokens = tokens;
-    this.#passkeys = passkeys;
+    this.#signIns = signIns;
     this.#always = always;
   }
 
@@ -77,10 +84,11 @@ export class Authenticator {
    */
   async stillHold(credentials: string): Promise<boolean> {
     if (credentials === NO_CREDENTIALS) return !(await this.required());
-    const [, kind, id] = /^(key|passkey|grant) (.*)$/.exec(credentials) ?? [];
+    const [, kind, id] = /^(key|passkey|browser|grant) (.*)$/.exec(credentials) ?? [];
     if (id === undefined) return true;
     if (kind === "key") return this.#keys.holds(id);
-    if (kind === "passkey") return this.#passkeys?.holds(id) ?? false;
+    if (kind === "passkey") return this.#signIns.passkeys?.holds(id) ?? false;
+    if (kind === "browser") return this.#signIns.browserSessions?.holds(id) ?? false;
     return this.#tokens?.stillHolds?.(id) ?? false;
   }
 

@@ -67,6 +67,13 @@ export function credentialsBehind({
   return keyId === null ? undefined : { id: `key ${keyId}`, ...key };
 }
 
+/**
+ * `Credentials.id` for work that outlives a request of a browser without a key or passkey behind its sign-in: that of its
+ * session.
+ */
+export const browserCredentials = (secret: string): string =>
+  `browser ${Buffer.from(hashOf(secret)).toString("base64url")}`;
+
 export const newSecret = (): string => randomBytes(32).toString("base64url");
 
 export class BrowserSessions {
@@ -164,6 +171,11 @@ export class BrowserSessions {
     if (credentials === undefined)
       return id === LOCAL.id && scope === "admin" ? LOCAL : { id, scope };
     return { id, scope, credentials: { ...credentials, until: expiresAt } };
+  }
+
+  /** True while the session lasts that `browserCredentials` names. */
+  async holds(id: string): Promise<boolean> {
+    return (await this.#store.find(Buffer.from(id, "base64url")))?.kind === "session";
   }
 
   signOut(secret: string): Promise<void> {

@@ -5,7 +5,7 @@ import { getCookie, setCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import { html } from "hono/html";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
-import { newSecret, type SignedIn } from "../auth/browser-sessions.ts";
+import { browserCredentials, newSecret, type SignedIn } from "../auth/browser-sessions.ts";
 import type { RelyingParty } from "../auth/passkeys.ts";
 import { LOCAL, type Principal } from "../auth/principal.ts";
 import { namedHost } from "../http/guards/guards.ts";
@@ -169,6 +169,14 @@ export const hasSession = (c: ConsoleContext): boolean => getCookie(c, COOKIE) !
 
 /** The secret of the browser's cookie. */
 export const secretOf = (c: ConsoleContext): string => getCookie(c, COOKIE) ?? "";
+
+/** Who begins work that outlives the request, with credentials whose end ends it. */
+export function answerable(c: ConsoleContext): Principal {
+  const principal = c.get("principal");
+  return principal.credentials === undefined && c.get("signedIn")
+    ? { ...principal, credentials: { id: browserCredentials(secretOf(c)) } }
+    : principal;
+}
 
 export async function signOut(
   c: ConsoleContext,

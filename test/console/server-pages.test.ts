@@ -19,7 +19,7 @@ import { databaseFile } from "../../src/storage/admin.ts";
 import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveWithKeys, speak } from "../support/people.ts";
-import { signedIn } from "../support/plain-browser.ts";
+import { browserAt, signedIn } from "../support/plain-browser.ts";
 import { PROGRAM } from "../support/process.ts";
 import { SECRET } from "../support/shared-session.ts";
 import { ID, sessionFile } from "../support/transfer.ts";
@@ -291,6 +291,25 @@ describe("a file that is sent", () => {
     await expect.poll(shown).toContain("credentials that began this task have ended");
     expect((await again.browser.get(`/console/sessions/${ID}`)).status).toBe(404);
     await expect.poll(() => uploads(server)).toEqual([]);
+  });
+
+  it("is its sender's who signed in by a link, until the sign-out", async () => {
+    const server = await serveWithKeys();
+    const secret = await server.app.browserSessions.link({ principal: "ana", scope: "write" });
+    const linked = browserAt(server.url);
+    expect((await linked.post(`/console/link/${secret}`, {})).status).toBe(303);
+    const other = await signedIn(server, "ana");
+    const shown = async (): Promise<string> => (await other.browser.get("/console/import")).text();
+    await linked.upload(sessionFile(2, { name: null }));
+    await expect.poll(shown).toMatch(/Would import 1 session [^]*>Import</);
+    await linked.send("/console/import", "/console/import/start");
+    await expect.poll(shown).toContain("Imported 1 session");
+    const further = { id: "22222222-2222-4222-8222-222222222222", name: null };
+    await linked.upload(sessionFile(3, further));
+    await expect.poll(shown).toMatch(/Would import 1 session [^]*>Import</);
+    await linked.send("/console/account", "/console/sign-out");
+    await other.browser.send("/console/import", "/console/import/start");
+    await expect.poll(shown).toContain("credentials that began this task have ended");
   });
 
   it("goes into no folder that others can use", async () => {

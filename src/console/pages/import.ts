@@ -17,7 +17,7 @@ import {
   type ConsoleOptions,
 } from "../context.ts";
 import { type Html, page, tokenField, tokenInput } from "../layout.ts";
-import { checkToken } from "../sign-in.ts";
+import { answerable, checkToken } from "../sign-in.ts";
 import { receive } from "../upload.ts";
 
 /** Path of the form with a file, which may be larger than other forms. */
@@ -57,7 +57,7 @@ export function uploadRoute(app: Hono<ConsoleEnv>, options: ConsoleOptions): voi
           return room.path;
         },
       });
-      await imports.begin(principal, room!.id, { file: name, format });
+      await imports.begin(answerable(c), room!.id, { file: name, format });
       return c.redirect(UPLOAD, 303);
     } catch (error) {
       const known = toAppError(error);
