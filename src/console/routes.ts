@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { except } from "hono/combine";
+import { createMiddleware } from "hono/factory";
 import { html } from "hono/html";
 import { STATUS } from "../http/errors.ts";
 import { toAppError } from "../lib/errors.ts";
@@ -46,6 +47,12 @@ export function consoleRoutes(parts: Omit<ConsoleOptions, "talks">): {
   return { app: routes({ ...parts, talks }, streams), endStreams: () => streams.close() };
 }
 
+/** Hono answers HEAD as it does GET, and leaves the body unread: what would stream ends here. */
+const endUnread = createMiddleware<ConsoleEnv>(async (c, next) => {
+  await next();
+  if (c.req.raw.method === "HEAD") await c.res.body?.cancel();
+});
+
 function routes(options: ConsoleOptions, streams: LiveStreams): Hono<ConsoleEnv> {
   const app = new Hono<ConsoleEnv>({ strict: false }).basePath("/console");
   app.onError((error, c) => {
@@ -72,7 +79,7 @@ function routes(options: ConsoleOptions, streams: LiveStreams): Hono<ConsoleEnv>
       404,
     ),
   );
-  app.use(withSafeHeaders);
+  app.use(withSafeHeaders, endUnread);
   assetRoutes(app);
   app.use(except(UPLOAD, limitBody(options.maxBodyBytes)), fromHere(options.publicUrl));
   signInRoutes(app, options);

@@ -1,5 +1,7 @@
 // The stream that tells an open page which of its parts have changed, on both storage engines, and pages that live on it.
 import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { Page } from "playwright-core";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -157,6 +159,16 @@ describe("the streams of open pages", () => {
     expect((await bob.browser.get(liveAt("activity"))).status).toBe(200);
   });
 
+  it("are not begun by a request for the headers alone", async () => {
+    const server = await serveWithKeys();
+    const { browser } = await signedIn(server, "ana");
+    const address = new URL(liveAt("activity"), server.url);
+    const headers = { cookie: browser.cookie() };
+    for (let n = 0; n < 5; n += 1)
+      expect((await fetch(address, { method: "HEAD", headers })).status).toBe(200);
+    for (let n = 0; n < 4; n += 1) follow(await browser.get(liveAt("activity")));
+  });
+
   it("are of parts that pages have", async () => {
     const { url } = await serveHere();
     const browser = browserAt(url);
@@ -238,6 +250,33 @@ describe.skipIf(!hasBrowser)(`open pages of one browser${unless}`, () => {
     expect(await first.getByText("To reap.").count()).toBe(0);
     await hide(false);
     await first.getByText("To reap.").waitFor();
+  });
+
+  it("ask by themselves behind a proxy that holds their stream up", async () => {
+    const { url } = await serveHere();
+    const client = await program(url, "work");
+    await say(client, "What is the plan?");
+    const proxy = createServer((incoming, outgoing) => {
+      const { method, headers } = incoming;
+      const further = request(new URL(incoming.url!, url), { method, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode!, answer.headers).flushHeaders();
+        if (incoming.url!.startsWith("/console/live")) answer.resume();
+        else answer.pipe(outgoing);
+      });
+      incoming.pipe(further);
+      outgoing.on("close", () => further.destroy());
+    }).listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    onTestFinished(() => {
+      proxy.close();
+      proxy.closeAllConnections();
+    });
+    const { port } = proxy.address() as AddressInfo;
+    const page = await open();
+    const path = `/console/sessions/${await sessionOf(client)}`;
+    expect(await show(page, `http://127.0.0.1:${port}${path}`)).toBe(200);
+    await say(client, "To sow.");
+    await page.getByText("To sow.").waitFor();
   });
 
   it("lead to the sign-in when theirs has ended elsewhere", async () => {

@@ -66,6 +66,8 @@
   const changed = new Set();
   let stream;
   let listened = "";
+  // A stream begins with all parts. Until they are here, a proxy may hold it up: the page goes on asking.
+  let isHeard = false;
 
   const ask = () => {
     for (const element of liveParts()) {
@@ -88,8 +90,10 @@
     if (query === listened && !(again && stream?.readyState === EventSource.CLOSED)) return;
     listened = query;
     stream?.close();
+    isHeard = false;
     stream = query === "" ? undefined : new EventSource(`/console/live?${query}`);
     stream?.addEventListener("message", ({ data }) => {
+      isHeard = true;
       changed.add(data);
       ask();
     });
@@ -102,7 +106,7 @@
     ask();
   });
   setInterval(() => {
-    if (document.hidden || stream?.readyState === EventSource.OPEN) return;
+    if (document.hidden || (isHeard && stream?.readyState === EventSource.OPEN)) return;
     listen({ again: true });
     askForAll();
   }, ASK_MS);
