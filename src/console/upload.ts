@@ -45,7 +45,9 @@ export async function receive(
   const store = async (file: BusboyFileStream, name: string): Promise<string> => {
     try {
       path = await place(fields);
-      await pipeline(file, createWriteStream(path, { mode: 0o600, flags: "wx", flush: true }));
+      // A file that a fault of the disk destroyed could not be read to its end, and the form would never finish.
+      const content = file.iterator({ destroyOnReturn: false });
+      await pipeline(content, createWriteStream(path, { mode: 0o600, flags: "wx", flush: true }));
       leaveToOwner(path);
     } catch (error) {
       file.resume();
