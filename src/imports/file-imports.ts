@@ -9,7 +9,7 @@ import type { TaskRunner } from "../tasks/runner.ts";
 import { hasEnded, type TaskView } from "../tasks/task.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import { rightsOf } from "../tools/tasks/origin.ts";
-import { type FileArguments, type ImportRuns, QUESTION } from "./import-runs.ts";
+import { type FileArguments, type ImportRuns, isImport, QUESTION } from "./import-runs.ts";
 import { IMPORT, type Uploads } from "./uploads.ts";
 
 /** A file without a task is being received; a longer pause means that its process has died. */
@@ -94,21 +94,25 @@ export class FileImports {
     return newest && tasks.find(newest.id, owner);
   }
 
-  /** Imports what was rehearsed; false without a file that waits for it. */
-  async accept(principal: Owner): Promise<boolean> {
-    const task = await this.last(principal);
-    if (task === undefined) return false;
+  /** Imports what this task has rehearsed; false unless it waits for that. */
+  async accept(principal: Owner, id: string): Promise<boolean> {
+    if (!(await this.#has(principal, id))) return false;
     const answer = { [QUESTION]: { action: "accept", content: {} } };
-    const names = await this.#parts.tasks.answer(task.id, principal.id, answer);
+    const names = await this.#parts.tasks.answer(id, principal.id, answer);
     return names !== undefined && names.length > 0;
   }
 
-  /** Stops the import. Sessions that are in stay. */
-  async stop(principal: Owner): Promise<boolean> {
-    const task = await this.last(principal);
-    if (task === undefined) return false;
-    await this.#parts.tasks.cancel(task.id, principal.id);
-    return true;
+  /** Stops this import; false if it has ended. Sessions that are in stay. */
+  async stop(principal: Owner, id: string): Promise<boolean> {
+    if (!(await this.#has(principal, id))) return false;
+    const how = await this.#parts.tasks.cancel(id, principal.id);
+    return how === "cancelled" || how === "requested";
+  }
+
+  /** True if this is an import of the principal. */
+  async #has({ id: owner }: Owner, id: string): Promise<boolean> {
+    const task = await this.#parts.tasks.find(id, owner);
+    return task !== undefined && isImport(task.tool);
   }
 
   /** From now on, removes the files of tasks that have ended, and what dead processes have left. */

@@ -279,6 +279,37 @@ describe("a file that is sent", () => {
     expect((await ana.browser.get(page)).status).toBe(404);
   });
 
+  it("is confirmed and stopped as the page showed it, not as another one that came since", async () => {
+    const server = await serveWithKeys();
+    const { browser } = await signedIn(server, "ana");
+    const shown = async (): Promise<string> => (await browser.get("/console/import")).text();
+    const fieldsOf = (page: string): Record<string, string> =>
+      Object.fromEntries(
+        ["_token", "task"].map((name) => [
+          name,
+          new RegExp(`name="${name}" value="([^"]+)"`).exec(page)?.[1] ?? "",
+        ]),
+      );
+    const asked = async (messages: number): Promise<Record<string, string>> => {
+      expect((await browser.upload(sessionFile(messages, { name: null }))).status).toBe(303);
+      await expect.poll(shown).toMatch(new RegExp(`${messages} messages[^]*>Import<`));
+      return fieldsOf(await shown());
+    };
+    const before = await asked(2);
+    await asked(3);
+    for (const act of ["start", "end"]) {
+      const answer = await browser.post(`/console/import/${act}`, before);
+      expect([answer.status, await answer.text()]).toEqual([
+        404,
+        expect.stringContaining("no longer waits"),
+      ]);
+    }
+    expect(await shown()).toMatch(/3 messages[^]*>Import</);
+    expect((await browser.get(`/console/sessions/${ID}`)).status).toBe(404);
+    await browser.send("/console/import", "/console/import/start");
+    await expect.poll(shown).toContain("Imported 1 session (3 messages)");
+  });
+
   it("is not imported with the rights of a key that was revoked", async () => {
     const server = await serveWithKeys();
     const [first, again] = [await signedIn(server, "ana"), await signedIn(server, "ana")];

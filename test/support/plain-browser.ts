@@ -14,8 +14,8 @@ export function browserAt(url: string) {
     return response;
   };
   const get = (path: string): Promise<Response> => ask(path);
-  const token = async (path: string): Promise<string> =>
-    /name="_token" value="([^"]+)"/.exec(await (await get(path)).text())?.[1] ?? "";
+  const tokenIn = (page: string): string => /name="_token" value="([^"]+)"/.exec(page)?.[1] ?? "";
+  const token = async (path: string): Promise<string> => tokenIn(await (await get(path)).text());
   return {
     get,
     cookie: () => cookie,
@@ -33,9 +33,15 @@ export function browserAt(url: string) {
       form.set("file", new File([content], "export.jsonl"));
       return ask("/console/import", { method: "POST", body: form, headers: { origin } });
     },
-    /** Send a form with the token of a page. */
+    /** Send a form with the token of a page, and the hidden fields that the page gives to this path. */
     async send(from: string, path: string, fields: Record<string, string> = {}) {
-      return this.post(path, { ...fields, _token: await token(from) });
+      const page = await (await get(from)).text();
+      const [, form = ""] = page.split(`action="${path}"`);
+      const hidden = form
+        .split("</form>")[0]!
+        .matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g);
+      const own = Object.fromEntries([...hidden].map(([, name, value]) => [name, value]));
+      return this.post(path, { ...own, ...fields, _token: tokenIn(page) });
     },
   };
 }

@@ -23,6 +23,9 @@ import { receive } from "../upload.ts";
 /** Path of the form with a file, which may be larger than other forms. */
 export const UPLOAD = "/console/import";
 
+/** Field of the forms about a file: the one that its sender sees may not be the newest. */
+const TASK = "task";
+
 const FORMAT_TEXTS: Readonly<Record<Format, string>> = {
   auto: "found out from the file",
   holdfast: "an export of Holdfast",
@@ -76,16 +79,22 @@ export function importRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): vo
   for (const name of ["start", "end"] as const)
     app.post(`/import/${name}`, async (c) => {
       checkMayWrite(c);
+      const id = (await c.req.formData()).get(TASK);
+      if (typeof id !== "string") throw noTask();
       const act = acts[name]();
-      if (!(await act.call(imports, c.get("principal")))) throw noFile();
+      if (!(await act.call(imports, c.get("principal"), id))) throw noTask();
       return c.redirect(UPLOAD, 303);
     });
 }
 
-const noFile = (): AppError =>
-  new AppError("not_found", "There is no file here that waits for this.", {
-    hint: "Look at the page of imports again.",
-  });
+const noTask = (): AppError =>
+  new AppError(
+    "not_found",
+    "The file of this form no longer waits: it has ended, or another one came.",
+    {
+      hint: "Look at the page of imports again.",
+    },
+  );
 
 const formatOf = (text: string | undefined): Format => {
   const format = FORMATS.find((one) => one === text);
@@ -173,7 +182,7 @@ function taskView(c: ConsoleContext, task: TaskView): Html {
                   aria-label="Done part of the file"
                 ></progress>`
           }
-          ${endForm(c, "Stop")}`,
+          ${endForm(c, task, "Stop")}`,
       );
     case "input_required": {
       const report = questionedIn(task);
@@ -181,9 +190,9 @@ function taskView(c: ConsoleContext, task: TaskView): Html {
         html`<p role="status"><b>${file}</b>: ${report?.summary}</p>
           ${report && resultsView(report)}
           <form method="post" action="${UPLOAD}/start">
-            ${tokenInput(c)}<button>Import</button>
+            ${tokenInput(c)}${taskInput(task)}<button>Import</button>
           </form>
-          ${endForm(c, "Do not import it")}`,
+          ${endForm(c, task, "Do not import it")}`,
       );
     }
     case "completed": {
@@ -213,9 +222,12 @@ const faultView = (file: string, fault: string): Html =>
 const card = (body: Html): Html =>
   html`<section class="card" aria-label="What was sent">${body}</section>`;
 
-const endForm = (c: ConsoleContext, text: string): Html =>
+const taskInput = ({ id }: TaskView): Html =>
+  html`<input type="hidden" name="${TASK}" value="${id}" />`;
+
+const endForm = (c: ConsoleContext, task: TaskView, text: string): Html =>
   html`<form method="post" action="${UPLOAD}/end">
-    ${tokenInput(c)}<button class="quiet">${text}</button>
+    ${tokenInput(c)}${taskInput(task)}<button class="quiet">${text}</button>
   </form>`;
 
 const OUTCOME_TEXTS: Readonly<Record<Imported["outcome"], string>> = {
