@@ -6,7 +6,7 @@ import { AppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { shortened } from "../lib/text/text.ts";
 import type { TaskRunner } from "../tasks/runner.ts";
-import { hasEnded, type TaskView } from "../tasks/task.ts";
+import { hasEnded, type Task, type TaskView } from "../tasks/task.ts";
 import type { Tasks } from "../tasks/tasks.ts";
 import { rightsOf } from "../tools/tasks/origin.ts";
 import { type FileArguments, type ImportRuns, isImport, QUESTION } from "./import-runs.ts";
@@ -67,13 +67,16 @@ export class FileImports {
     return this.#parts.uploads.prepare();
   }
 
-  /** Begins the task of a file that has come, in place of the principal's last one. @throws AppError, and the file is gone */
+  /**
+   * Begins the task of a file that has come, and then cancels the principal's earlier ones: a fault at the beginning leaves them.
+   * @throws AppError, and the file is gone
+   */
   async begin(principal: Principal, id: string, { file, format }: FileArguments): Promise<void> {
     const { uploads, tasks, runner, ttlMs } = this.#parts;
     const owner = principal.id;
+    let earlier: readonly Task[];
     try {
-      const filter = { owner, toolPrefix: IMPORT, open: true, limit: MOST };
-      for (const before of await tasks.list(filter)) await tasks.cancel(before.id, owner);
+      earlier = await tasks.list({ owner, toolPrefix: IMPORT, open: true, limit: MOST });
       this.#files.add(id);
       const task = {
         ...{ id, owner, sessionId: null, tool: uploads.tool, ttlMs: ttlMs() },
@@ -85,6 +88,7 @@ export class FileImports {
       await this.#remove(id);
       throw error;
     }
+    for (const before of earlier) await tasks.cancel(before.id, owner);
   }
 
   /** The principal's last import; undefined without one. */

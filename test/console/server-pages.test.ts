@@ -343,6 +343,23 @@ describe("a file that is sent", () => {
     await expect.poll(shown).toContain("credentials that began this task have ended");
   });
 
+  it("leaves the one before as it was if its task cannot begin", async () => {
+    const server = await serveWithKeys();
+    const { browser } = await signedIn(server, "ana");
+    const shown = async (): Promise<string> => (await browser.get("/console/import")).text();
+    await browser.upload(sessionFile(2, { name: null }));
+    await expect.poll(shown).toMatch(/2 messages[^]*>Import</);
+    const database = openDatabase(server.folder, { readonly: false });
+    database.exec("CREATE TRIGGER no BEFORE INSERT ON tasks BEGIN SELECT RAISE(ABORT, 'no'); END");
+    expect((await browser.upload(sessionFile(3, { name: null }))).status).toBe(500);
+    database.exec("DROP TRIGGER no");
+    database.close();
+    expect(await shown()).toMatch(/2 messages[^]*>Import</);
+    expect(uploads(server)).toHaveLength(1);
+    await browser.send("/console/import", "/console/import/start");
+    await expect.poll(shown).toContain("Imported 1 session (2 messages)");
+  });
+
   it("goes into no folder that others can use", async () => {
     const server = await serveWithKeys();
     const { browser } = await signedIn(server, "ana");
