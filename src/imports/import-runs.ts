@@ -122,7 +122,7 @@ export class ImportRuns implements TaskTools {
   }
 
   async #import(task: ClaimedTask, run: TaskRun, rehearsal: Report): Promise<Report> {
-    const { clock, transfer } = this.#parts;
+    const { clock, life, transfer } = this.#parts;
     const { owner } = task;
     const { file } = task.arguments as FileArguments;
     await using source = await this.#open(task, run);
@@ -146,6 +146,7 @@ export class ImportRuns implements TaskTools {
     for await (const one of transfer.import(sessions.slice(saved.done), options)) {
       saved = withOne(saved, one);
       if (clock.monotonic() - savedAt < CHECKPOINT_MS) continue;
+      await checkRights(task, "write", life);
       await run.checkpoint(saved);
       savedAt = clock.monotonic();
     }

@@ -20,6 +20,7 @@ import { openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveWithKeys, speak } from "../support/people.ts";
 import { browserAt, signedIn } from "../support/plain-browser.ts";
+import { emptyDatabase } from "../support/postgres.ts";
 import { PROGRAM } from "../support/process.ts";
 import { SECRET } from "../support/shared-session.ts";
 import { ID, sessionFile } from "../support/transfer.ts";
@@ -358,6 +359,26 @@ describe("a file that is sent", () => {
     expect(uploads(server)).toHaveLength(1);
     await browser.send("/console/import", "/console/import/start");
     await expect.poll(shown).toContain("Imported 1 session (2 messages)");
+  });
+
+  it("ends in its middle once its key is revoked", async () => {
+    const { url, client } = await emptyDatabase();
+    const server = await serveWithKeys({ "database-url": url });
+    const [first, again] = [await signedIn(server, "ana"), await signedIn(server, "ana")];
+    const ids = Array.from({ length: 900 }, (_, n) => ID.replace(/...$/, String(n + 100)));
+    await first.browser.upload(ids.map((id) => sessionFile(1, { id, name: null })).join(""));
+    const shown = async (): Promise<string> => (await again.browser.get("/console/import")).text();
+    await expect.poll(shown).toMatch(/Would import 900 sessions [^]*>Import</);
+    const [oldest] = (await server.app.keys.list()).filter(({ principal }) => principal === "ana");
+    await client.query(
+      `CREATE FUNCTION revoke_key() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         UPDATE api_keys SET revoked_at = 1 WHERE id = '${oldest!.id}'; RETURN NULL; END $$;
+       CREATE TRIGGER revoke AFTER INSERT ON sessions EXECUTE FUNCTION revoke_key()`,
+    );
+    await again.browser.send("/console/import", "/console/import/start");
+    await expect.poll(shown).toContain("credentials that began this task have ended");
+    const { rows } = await client.query("SELECT id FROM sessions");
+    expect(rows.length).toBeLessThan(ids.length);
   });
 
   it("goes into no folder that others can use", async () => {
