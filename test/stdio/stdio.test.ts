@@ -173,18 +173,20 @@ describe("a start that cannot work", () => {
 });
 
 describe("the end", () => {
-  const clients = (folder: string) => rows(folder, "SELECT name, ended_at FROM clients");
+  /** Clients that have not ended; the cleanup of a start that takes long may delete an ended one at once. */
+  const clients = (folder: string) =>
+    rows(folder, "SELECT name FROM clients WHERE ended_at IS NULL");
 
   for (const how of ["closing standard input", "SIGTERM", "SIGINT"]) {
     it(`by ${how} is orderly: exit code 0, the client ended, the conversation kept`, async () => {
       const folder = temporaryFolder();
       const raw = await rawStdio(["--data-dir", folder]);
       await raw.call("history_append", { role: "user", content: "kept" });
-      expect(clients(folder)).toEqual([{ name: "raw-client", ended_at: null }]);
+      expect(clients(folder)).toEqual([{ name: "raw-client" }]);
       if (how === "closing standard input") raw.end();
       else raw.signal(how as NodeJS.Signals);
       expect(await raw.exited).toEqual({ code: 0, signal: null });
-      expect(clients(folder)).toEqual([{ name: "raw-client", ended_at: expect.any(Number) }]);
+      expect(clients(folder)).toEqual([]);
       expect(rows(folder, "SELECT * FROM instances")).toEqual([]);
       expect(transcript(folder)).toEqual(["1 user complete kept"]);
       expect(raw.errors()).toBe("");
@@ -232,7 +234,7 @@ describe("the end", () => {
     await call.aborted;
     expect(await raw.exited).toEqual({ code: 0, signal: null });
     expect(transcript(folder)).toEqual(["1 user interrupted One"]);
-    expect(clients(folder)).toMatchObject([{ ended_at: expect.any(Number) }]);
+    expect(clients(folder)).toEqual([]);
     expect(raw.errors()).toBe("");
   });
 });
