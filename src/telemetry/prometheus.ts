@@ -46,6 +46,15 @@ export function prometheus(sources: Sources): () => Promise<Exposition> {
   };
 }
 
+/**
+ * Node aborts in `_getActiveHandles` and `_getActiveRequests`, which these call, where an object was collected just before.
+ * `nodejs_active_resources` counts the same, and is safe.
+ */
+const ABORTING = ["handles", "requests"].flatMap((kind) => [
+  `nodejs_active_${kind}`,
+  `nodejs_active_${kind}_total`,
+]);
+
 let aboutProcess: Registry | undefined;
 
 /** Processor, memory, garbage collection and event-loop delay of the process; they exist once for all servers in it. */
@@ -54,6 +63,7 @@ async function processText(): Promise<string> {
     const { collectDefaultMetrics, Registry } = (await import("prom-client")).default;
     aboutProcess = new Registry();
     collectDefaultMetrics({ register: aboutProcess });
+    for (const name of ABORTING) aboutProcess.removeSingleMetric(name);
   }
   return aboutProcess.metrics();
 }

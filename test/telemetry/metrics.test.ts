@@ -36,6 +36,11 @@ describe("/metrics", () => {
     expect(samples.get("holdfast_database_bytes")).toBeGreaterThan(4_096);
     expect(samples.get("holdfast_clients_in_memory")).toBe(1);
     expect(samples.get("nodejs_eventloop_lag_p99_seconds")).toBeGreaterThan(0);
+    expect(samples.get("nodejs_active_resources_total")).toBeGreaterThan(0);
+    // Node may abort while it gathers these.
+    expect([...samples.keys()].filter((name) => /active_(handles|requests)/.test(name))).toEqual(
+      [],
+    );
     const head = await fetch(new URL("/metrics", url), { method: "HEAD" });
     expect([head.status, await head.text()]).toEqual([200, ""]);
   });
