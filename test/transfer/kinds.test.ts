@@ -18,10 +18,6 @@ const KINDS: readonly (readonly [title: string, content: unknown])[] = [
   ["an export of TypingMind", { data: { chats: [{ chatID: "x", chatTitle: "Tides" }] } }],
   ["an export of TypingMind", [{ chatID: "x", chatTitle: "Tides", messages: [] }]],
   [
-    "an export of Grok",
-    { conversations: [{ conversation: { id: "x", title: "Tides" }, responses: [] }], tasks: [] },
-  ],
-  [
     "a chat of GitHub Copilot in VS Code",
     { requesterUsername: "ana", responderUsername: "GitHub Copilot", requests: [{ message: {} }] },
   ],
@@ -39,10 +35,6 @@ const KINDS: readonly (readonly [title: string, content: unknown])[] = [
   ["a backup of Chatbox", { settings: {}, "chat-sessions": [{ id: "x", messages: [] }] }],
   ["a chat of NextChat", { "chat-next-web-store": { sessions: [] } }],
   ["a chat of Jan", { id: "t", object: "thread", title: "Tides", assistants: [] }],
-  [
-    "a chat of Le Chat \\(Mistral\\)",
-    [{ id: "m", chatId: "c", role: "user", content: "high tide?", contentChunks: null }],
-  ],
 ];
 
 it.each(KINDS)("%s is named, alone and in an archive", async (title, content) => {

@@ -39,6 +39,8 @@ const FORMAT_TEXTS: Readonly<Record<Format, string>> = {
   "claude-code": "Claude Code",
   codex: "Codex",
   cursor: "Cursor",
+  grok: "Grok",
+  "le-chat": "Le Chat (Mistral)",
 };
 
 /** The form with the file: a route of its own, because its token is checked as the form comes. */

@@ -225,7 +225,7 @@ function unknownFormat(head: Buffer, begun: readonly FileRecord[]): AppError {
 
 /** Files that lie beside the conversations in a download. */
 const COMPANIONS =
-  /(?:^|\/)(?:users?|user_settings|settings|message_feedback|shared_conversations|model_comparisons|memories|export_manifest|conversation_asset_file_names|sessions-index|shopping|sora)\.json$/;
+  /(?:^|\/)(?:users?|user_settings|settings|message_feedback|shared_conversations|model_comparisons|memories|export_manifest|conversation_asset_file_names|sessions-index|shopping|sora|prod-mc-[a-z-]+)\.json$/;
 /** Names of files with conversations; an archive may hold any others. */
 const CONVERSATIONS = /(?:conversation|chat|session|activity)[^/]*$/i;
 

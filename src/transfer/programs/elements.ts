@@ -72,7 +72,7 @@ export const beginsLine = (text: string, place: number): boolean =>
   /(?:^|\n)[ \t]*$/.test(text.slice(Math.max(0, place - 20), place));
 
 function* tagsIn(text: string, names: RegExp): Generator<Tag> {
-  const tag = /<(\/?)([A-Za-z][\w-]*)(?=[\s/>])/g;
+  const tag = /<(\/?)([A-Za-z][\w:-]*)(?=[\s/>])/g;
   for (let found = tag.exec(text); found !== null; found = tag.exec(text)) {
     const [, slash, name] = found;
     if (!names.test(name!)) continue;

@@ -22,7 +22,6 @@ const CHATS: readonly (readonly [title: string, wrote: Kind["wrote"]])[] = [
     "an export of TypingMind",
     (record) => "chatTitle" in record || "chatTitle" in first(fieldsOf(record.data).chats),
   ],
-  ["an export of Grok", (record) => [record, first(record.conversations)].some(isGrok)],
   [
     "a chat of GitHub Copilot in VS Code",
     ({ requests, responderUsername }) =>
@@ -56,13 +55,9 @@ const CHATS: readonly (readonly [title: string, wrote: Kind["wrote"]])[] = [
       ("mask" in record && "topic" in record && "messages" in record),
   ],
   ["a chat of Jan", ({ object }) => object === "thread" || object === "thread.message"],
-  ["a chat of Le Chat (Mistral)", (record) => "chatId" in record && "contentChunks" in record],
 ];
 
 const first = (list: unknown): Fields => fieldsOf(listOf(list)[0]);
-
-const isGrok = (record: Fields): boolean =>
-  isFields(record.conversation) && Array.isArray(record.responses);
 
 /** Files that are no conversations, or of no format that is known here. */
 const OTHERS: readonly Kind[] = [

@@ -92,7 +92,10 @@ export function valueOf({ value, fault }: FileRecord): Fields {
 
 /** The conversation's id and title in the file, however malformed the rest is. */
 export function nameOf({ number, value }: FileRecord): Named {
-  const { conversation_id, conversationId, id, uuid, title, name } = fieldsOf(value);
+  const { conversation_id, conversationId, id, uuid, title, name } = {
+    ...fieldsOf(fieldsOf(value)["conversation"]),
+    ...fieldsOf(value),
+  };
   return {
     number,
     id: labelOf(conversation_id) ?? labelOf(conversationId) ?? labelOf(id) ?? labelOf(uuid),

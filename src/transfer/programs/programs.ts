@@ -7,6 +7,8 @@ import { chatGpt } from "./chats/chatgpt.ts";
 import { claude } from "./chats/claude.ts";
 import { deepSeek } from "./chats/deepseek.ts";
 import { gemini } from "./chats/gemini.ts";
+import { grok } from "./chats/grok.ts";
+import { leChat } from "./chats/le-chat.ts";
 import { libreChat } from "./chats/librechat.ts";
 import { lobeChat } from "./chats/lobechat.ts";
 import { openWebUi } from "./chats/open-webui.ts";
@@ -16,6 +18,7 @@ import type { Program } from "./program.ts";
 /** In the order in which they are asked for a file. */
 export const PROGRAMS: readonly Program[] = [
   ...[chatGpt, claude, deepSeek, openWebUi, libreChat, lobeChat, gemini],
+  ...[grok, leChat],
   ...[claudeCode, codex, cursor],
 ];
 
