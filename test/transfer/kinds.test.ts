@@ -17,16 +17,8 @@ const KINDS: readonly (readonly [title: string, content: unknown])[] = [
   ],
   ["an export of TypingMind", { data: { chats: [{ chatID: "x", chatTitle: "Tides" }] } }],
   ["an export of TypingMind", [{ chatID: "x", chatTitle: "Tides", messages: [] }]],
-  [
-    "a chat of GitHub Copilot in VS Code",
-    { requesterUsername: "ana", responderUsername: "GitHub Copilot", requests: [{ message: {} }] },
-  ],
-  [
-    "a chat of Gemini CLI",
-    { sessionId: "s", projectHash: "h", messages: [{ type: "user", content: "high tide?" }] },
-  ],
-  ["a chat of Gemini CLI", [{ role: "user", parts: [{ text: "high tide?" }] }]],
-  ["a session of opencode", { info: { id: "ses_7", title: "Tides" }, messages: [] }],
+  ["a checkpoint of Gemini CLI", [{ role: "user", parts: [{ text: "high tide?" }] }]],
+  ["a part of a session of opencode", { id: "msg_1", sessionID: "ses_7", role: "user" }],
   [
     "a prompt of Google AI Studio",
     { runSettings: {}, chunkedPrompt: { chunks: [{ role: "user", text: "high tide?" }] } },

@@ -40,7 +40,8 @@ for each message, and a last one with the counts. Shares are not exported.`;
 const IMPORT_HELP = `
 FILE is an export of Holdfast or of another program: a file, a folder, or an archive as it was
 downloaded (.zip, .gz); - is standard input. Its content tells the program: ChatGPT, Claude, Gemini (Google
-Takeout), Grok, Le Chat, DeepSeek, Open WebUI, LibreChat, LobeChat, and transcripts of Claude Code, Codex and Cursor.
+Takeout), Grok, Le Chat, DeepSeek, Open WebUI, LibreChat, LobeChat, and transcripts of Claude Code, Codex,
+Cursor, Gemini CLI, opencode and GitHub Copilot.
 
 All files are checked first. If anything in an export of Holdfast is wrong, nothing is imported. In other
 files, unreadable conversations and messages are skipped, and named with the reason; with --strict

@@ -41,6 +41,9 @@ const FORMAT_TEXTS: Readonly<Record<Format, string>> = {
   cursor: "Cursor",
   grok: "Grok",
   "le-chat": "Le Chat (Mistral)",
+  "gemini-cli": "Gemini CLI",
+  opencode: "opencode",
+  copilot: "GitHub Copilot in VS Code",
 };
 
 /** The form with the file: a route of its own, because its token is checked as the form comes. */

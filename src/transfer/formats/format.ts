@@ -4,6 +4,6 @@
 export const FORMATS = [
   ...(["auto", "holdfast", "chatgpt", "claude", "deepseek", "open-webui", "librechat"] as const),
   ...(["lobechat", "gemini", "claude-code", "codex", "cursor"] as const),
-  ...(["grok", "le-chat"] as const),
+  ...(["grok", "le-chat", "gemini-cli", "opencode", "copilot"] as const),
 ] as const;
 export type Format = (typeof FORMATS)[number];

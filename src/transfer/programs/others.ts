@@ -23,19 +23,11 @@ const CHATS: readonly (readonly [title: string, wrote: Kind["wrote"]])[] = [
     (record) => "chatTitle" in record || "chatTitle" in first(fieldsOf(record.data).chats),
   ],
   [
-    "a chat of GitHub Copilot in VS Code",
-    ({ requests, responderUsername }) =>
-      Array.isArray(requests) && typeof responderUsername === "string",
+    "a checkpoint of Gemini CLI",
+    ({ role, parts }) => typeof role === "string" && "text" in first(parts),
   ],
   [
-    "a chat of Gemini CLI",
-    (record) =>
-      ("projectHash" in record && "sessionId" in record) ||
-      (typeof record.role === "string" && "text" in first(record.parts)) ||
-      ("messageId" in record && "sessionId" in record && typeof record.message === "string"),
-  ],
-  [
-    "a session of opencode",
+    "a part of a session of opencode, which `opencode export` writes whole",
     ({ id, sessionID, info }) =>
       [id, sessionID, fieldsOf(info).id].some(
         (one) => typeof one === "string" && one.startsWith("ses_"),
@@ -80,6 +72,12 @@ const OTHERS: readonly Kind[] = [
     isCompanion: true,
     wrote: (record) =>
       "share_id" in record || ("conversation_id" in record && "is_anonymous" in record),
+  },
+  {
+    title: "a list of prompts of Gemini CLI",
+    isCompanion: true,
+    wrote: (record) =>
+      "messageId" in record && "sessionId" in record && typeof record.message === "string",
   },
   {
     title: "a list of ratings of ChatGPT",

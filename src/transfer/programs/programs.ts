@@ -2,7 +2,10 @@
 import { WRAPPERS } from "../input/records.ts";
 import { claudeCode } from "./agents/claude-code.ts";
 import { codex } from "./agents/codex.ts";
+import { copilot } from "./agents/copilot.ts";
 import { cursor } from "./agents/cursor.ts";
+import { geminiCli } from "./agents/gemini-cli.ts";
+import { openCode } from "./agents/opencode.ts";
 import { chatGpt } from "./chats/chatgpt.ts";
 import { claude } from "./chats/claude.ts";
 import { deepSeek } from "./chats/deepseek.ts";
@@ -19,7 +22,7 @@ import type { Program } from "./program.ts";
 export const PROGRAMS: readonly Program[] = [
   ...[chatGpt, claude, deepSeek, openWebUi, libreChat, lobeChat, gemini],
   ...[grok, leChat],
-  ...[claudeCode, codex, cursor],
+  ...[claudeCode, codex, cursor, geminiCli, openCode, copilot],
 ];
 
 export const programOf = (record: unknown): Program | undefined =>
