@@ -1,10 +1,10 @@
 // Files of forms that cannot be written.
-import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { receive } from "../../src/console/upload.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { canMount, ownDisk } from "../support/own-disk.ts";
 import { browserAt } from "../support/plain-browser.ts";
 import { PROGRAM, startServer } from "../support/process.ts";
 import { SOON } from "../support/tasks.ts";
@@ -33,18 +33,10 @@ it.each([1, 400_000, 4_000_000])(
   },
 );
 
-/** A file system of 16 MB of its own for one process; /proc/PID/root shows it to others. */
-const smallDisk = (folder: string): readonly string[] => [
-  ...["unshare", "--mount", "--map-root-user", "sh", "-c"],
-  ...['mount -t tmpfs -o size=16m tmpfs "$0" && exec "$@"', folder],
-];
-
-const canMount = spawnSync("unshare", smallDisk("/mnt").slice(1).concat("true")).status === 0;
-
 describe.runIf(canMount)("on a full disk", () => {
   it("a file is refused with the reason, nothing of it stays, and its sender may send another", async () => {
     const folder = temporaryFolder();
-    const program = [...smallDisk(folder), ...PROGRAM];
+    const program = [...ownDisk(folder, "16m"), ...PROGRAM];
     const server = await startServer({ folder, program });
     const browser = browserAt(server.url);
     const large = await browser.upload("x".repeat(24_000_000));

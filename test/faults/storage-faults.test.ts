@@ -32,6 +32,7 @@ import { connect } from "../support/clients.ts";
 import { findDamage, openDatabase, rowCounts } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { callModern } from "../support/modern.ts";
+import { canMount, ownDisk } from "../support/own-disk.ts";
 import { PROGRAM, run, startServer } from "../support/process.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -46,14 +47,6 @@ const UNPRIVILEGED: readonly string[] = IS_ROOT
 const canBeUnprivileged =
   process.platform !== "win32" &&
   spawnSync(UNPRIVILEGED[0]!, [...UNPRIVILEGED.slice(1), "--version"]).status === 0;
-
-/** A file system of 3 MB of its own for one process; /proc/PID/root shows it to others. */
-const smallDisk = (folder: string): readonly string[] => [
-  ...["unshare", "--mount", "--map-root-user", "sh", "-c"],
-  ...['mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@"', folder],
-];
-
-const canMount = spawnSync("unshare", smallDisk("/mnt").slice(1).concat("true")).status === 0;
 
 /** A data folder as the program leaves it. */
 async function usedFolder(): Promise<string> {
@@ -295,7 +288,7 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     const server = await startServer({
       folder,
       args,
-      program: [...smallDisk(folder), ...PROGRAM],
+      program: [...ownDisk(folder, "3m"), ...PROGRAM],
     });
     const seen = join(`/proc/${server.pid}/root`, folder);
     const ready = async () => (await fetch(new URL("/readyz", server.url))).status;
@@ -336,7 +329,7 @@ describe.runIf(canMount)(`a disk that runs full under a server${MOUNTED}`, () =>
     const folder = temporaryFolder();
     const server = await startServer({
       folder,
-      program: [...smallDisk(folder), ...PROGRAM],
+      program: [...ownDisk(folder, "3m"), ...PROGRAM],
     });
     const seen = join(`/proc/${server.pid}/root`, folder);
     const ballast = ballastFile(databaseFile(seen));
