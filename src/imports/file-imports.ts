@@ -62,7 +62,7 @@ export class FileImports {
     return { id, path, release: () => void this.#receiving.delete(owner) };
   }
 
-  /** Makes the folder for files. @throws AppError */
+  /** Makes the folder for files. To be called before `begin`. @throws AppError */
   prepare(): Promise<void> {
     return this.#parts.uploads.prepare();
   }
@@ -79,7 +79,7 @@ export class FileImports {
       earlier = await tasks.list({ owner, toolPrefix: IMPORT, open: true, limit: MOST });
       this.#files.add(id);
       const task = {
-        ...{ id, owner, sessionId: null, tool: uploads.tool, ttlMs: ttlMs() },
+        ...{ id, owner, sessionId: null, tool: uploads.tool!, ttlMs: ttlMs() },
         arguments: { file: shortened(file, MAX_NAME_BYTES), format } satisfies FileArguments,
         origin: rightsOf(principal),
       };
@@ -152,6 +152,10 @@ export class FileImports {
 
   async #sweep(): Promise<void> {
     const { uploads, tasks, runs, runner, clock } = this.#parts;
+    if (uploads.tool === undefined) {
+      await uploads.find();
+      runner.look(); // for what an earlier process of this folder has left
+    }
     for (const { id, changedAt } of await uploads.list()) {
       const task = await tasks.find(id);
       const isStray = task ? hasEnded(task) : changedAt < clock.now() - RECEIVE_MS;

@@ -66,7 +66,8 @@ export class ImportRuns implements TaskTools {
 
   get taskTools(): readonly string[] {
     const { tools, uploads } = this.#parts;
-    return [...tools.taskTools, uploads.tool, ...this.orphans];
+    const own = uploads.tool === undefined ? [] : [uploads.tool];
+    return [...tools.taskTools, ...own, ...this.orphans];
   }
 
   isIdempotent(tool: string): boolean {

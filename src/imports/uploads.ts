@@ -1,8 +1,19 @@
 // The folder of files that browsers bring in, each under the id of its task. A file outlives the process: it goes when its task
-// has ended. Only this server reads it, so other nodes leave its task alone.
+// has ended. A folder outside of the data folder has an id, which names it to nodes with other folders: they leave its tasks alone.
 import { lstatSync } from "node:fs";
-import { access, chmod, mkdir, readdir, rm, stat } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import {
+  access,
+  chmod,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type DataSettings, folderOf, serverOf } from "../config/data-place.ts";
 import { shownUrl } from "../config/database-url.ts";
@@ -14,30 +25,39 @@ import { atFile } from "../lib/system-errors.ts";
 /** Beginning of the names of imports, which no tool can have. */
 export const IMPORT = "console import";
 const ID_LENGTH = 36;
+/** Name of the file with the folder's id. */
+const ID_FILE = ".id";
 
 export class Uploads {
   readonly folder: string;
-  /** The tool of the tasks whose files are here. */
-  readonly tool: string;
+  /** True if other nodes have such a folder of their own, under this path or another one. */
+  readonly #isNodes: boolean;
+  /** Id of the folder, once it is known. */
+  #id: string | undefined;
 
-  constructor(folder: string, tool: string) {
+  constructor(folder: string, { isNodes = false }: { isNodes?: boolean } = {}) {
     this.folder = folder;
-    this.tool = tool;
+    this.#isNodes = isNodes;
+  }
+
+  /** The tool of the tasks whose files are here; undefined while the folder has no known id, and so no file. */
+  get tool(): string | undefined {
+    if (!this.#isNodes) return IMPORT;
+    return this.#id === undefined ? undefined : `${IMPORT} @${short(this.#id)}`;
   }
 
   /** In the data folder; with PostgreSQL or without stored data, in the machine's folder for temporary files. */
   static of(settings: DataSettings): Uploads {
     const data = folderOf(settings);
-    if (data !== undefined) return new Uploads(join(data, "uploads"), IMPORT);
+    if (data !== undefined) return new Uploads(join(data, "uploads"));
     const server = serverOf(settings);
-    if (server === undefined)
-      return new Uploads(join(tmpdir(), `holdfast-uploads-${newId()}`), IMPORT);
+    if (server === undefined) return new Uploads(join(tmpdir(), `holdfast-uploads-${newId()}`));
     const user = process.geteuid?.() ?? "";
     const folder = join(
       tmpdir(),
       `holdfast-uploads-${user}-${short(fingerprint([shownUrl(server.url)]))}`,
     );
-    return new Uploads(folder, `${IMPORT} @${short(fingerprint([hostname(), folder]))}`);
+    return new Uploads(folder, { isNodes: true });
   }
 
   pathOf(id: string): string {
@@ -56,7 +76,12 @@ export class Uploads {
     );
   }
 
-  /** Makes the folder, for this user alone. @throws AppError that names it */
+  /** Finds what an earlier process has left of the folder's id. */
+  async find(): Promise<void> {
+    if (this.#isNodes) this.#id ??= await this.#readId();
+  }
+
+  /** Makes the folder, for this user alone, and its id: from then on `tool` is known. @throws AppError that names it */
   async prepare(): Promise<void> {
     const { folder } = this;
     try {
@@ -70,6 +95,34 @@ export class Uploads {
     const owners = [process.geteuid?.() ?? found.uid, lstatSync(dirname(folder)).uid];
     if (!found.isDirectory() || !owners.includes(found.uid)) throw notOurs(folder);
     if ((found.mode & 0o077) !== 0) await chmod(folder, 0o700);
+    if (this.#isNodes) this.#id = await this.#makeId();
+  }
+
+  async #readId(): Promise<string | undefined> {
+    const id = await readFile(join(this.folder, ID_FILE), "utf8").catch(() => "");
+    return isId(id) ? id : undefined;
+  }
+
+  /** The folder's id: the one that stands there, else the one that this process knows, else a new one. @throws AppError */
+  async #makeId(): Promise<string> {
+    const there = await this.#readId();
+    if (there !== undefined) return there;
+    const [partial, file] = [this.pathOf(newId()), join(this.folder, ID_FILE)];
+    try {
+      await writeFile(partial, this.#id ?? newId(), { flag: "wx", mode: 0o600 });
+      leaveToOwner(partial);
+      try {
+        await link(partial, file); // whole and once: another process may come at the same moment
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        if ((await this.#readId()) === undefined) await rename(partial, file); // a loss of power tore it
+      }
+      return (await this.#readId())!;
+    } catch (error) {
+      throw atFile(this.folder, error);
+    } finally {
+      await rm(partial, { force: true });
+    }
   }
 
   /** Ids of the files and of the temporary folders, with the time of their last change. */

@@ -1,11 +1,13 @@
 // Files that people import in the console, over deaths of the process.
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { Uploads } from "../../src/imports/uploads.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { canMount, ownDisk } from "../support/own-disk.ts";
 import { browserAt } from "../support/plain-browser.ts";
 import { emptyDatabase } from "../support/postgres.ts";
-import { run, type ServerProcess, startServer } from "../support/process.ts";
+import { PROGRAM, run, type ServerProcess, startServer } from "../support/process.ts";
 import { rows } from "../support/rows.ts";
 import { SOON } from "../support/tasks.ts";
 import { endLine, jsonl, messageLine, sessionLine } from "../support/transfer.ts";
@@ -34,7 +36,11 @@ interface Place {
   rows(query: string): Promise<Record<string, unknown>[]>;
 }
 
-const names = (folder: string): string[] => readdirSync(folder).toSorted();
+/** Names in the folder, without the dot file with its id. */
+const names = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => !name.startsWith("."))
+    .toSorted();
 
 const ENGINES: Readonly<Record<string, () => Promise<Place>>> = {
   SQLite: async () => {
@@ -194,4 +200,48 @@ it("runs on the node that has its file, whichever node is asked, and fails where
   expect(await page(again)).toContain("Send the file again");
   const [failed] = await tasksIn(place);
   expect(failed).toMatchObject({ status: "failed" });
+});
+
+it.runIf(canMount)(
+  "is left alone by a node that has a folder of its own under the same path",
+  async () => {
+    const place = await ENGINES["PostgreSQL"]!();
+    const temporary = temporaryFolder();
+    const start = (): Promise<ServerProcess> =>
+      startServer({
+        folder: place.folder,
+        env: { TMPDIR: temporary },
+        program: [...ownDisk(temporary, "32m"), ...PROGRAM],
+      });
+    const [first, other] = [await start(), await start()];
+    await browserAt(other.url).upload(exportOf(1)); // so that both have a folder
+    await expect.poll(() => page(other), SOON).toMatch(/Would import[^]*>Import</);
+    await browserAt(first.url).upload(exportOf(20));
+    await expect.poll(() => page(other), SOON).toMatch(/Would import 20 [^]*>Import</);
+    process.kill(first.pid, "SIGSTOP");
+    await browserAt(other.url).send("/console/import", "/console/import/start");
+    expect(await page(other)).not.toContain("Send the file again");
+    process.kill(first.pid, "SIGCONT");
+    await expect.poll(() => page(other), SOON).toContain("Imported 20 sessions");
+  },
+);
+
+it("has one id for its folder, whichever process makes it first, and a torn id is made anew", async () => {
+  const folder = join(temporaryFolder(), "uploads");
+  const all = Array.from({ length: 8 }, () => new Uploads(folder, { isNodes: true }));
+  await all[0]!.find();
+  expect(all[0]!.tool).toBeUndefined();
+  await Promise.all(all.map((uploads) => uploads.prepare()));
+  const tools = new Set(all.map(({ tool }) => tool));
+  expect([...tools]).toEqual([expect.stringMatching(/^console import @[0-9a-f]{8}$/)]);
+  const file = join(folder, ".id");
+  expect(readdirSync(folder)).toEqual([".id"]);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  writeFileSync(file, "");
+  const later = new Uploads(folder, { isNodes: true });
+  await later.find();
+  expect(later.tool).toBeUndefined();
+  await all[0]!.prepare(); // it knows the id
+  await later.prepare();
+  expect([...tools]).toEqual([later.tool]);
 });
