@@ -129,7 +129,6 @@ it.each<[string, Buffer | string, RegExp]>([
   ["a text", "High tide at noon.", /it is a text that is not JSON/],
   ["nothing", "", /it is an empty file/],
   ["an empty list", "[]", /it is an empty list/],
-  ["a roleplay", '{"user_name":"Ana","character_name":"Captain"}\n', /it is a chat of SillyTavern/],
   ["training data", '{"messages":[{"role":"user","content":"hi"}]}\n', /it is training data/],
   ["llama.cpp", '{"type":"session","harness":"llama.app","id":"1"}\n', /it is a chat of the llama/],
   ["an archive of nothing", zip({ "a.txt": "x" }), /The archive holds no .json/],

@@ -8,25 +8,13 @@ import { zip } from "../support/zip.ts";
 const one = (id: string): object => claude([claudeMessage("human", id)], { uuid: id });
 
 const KINDS: readonly (readonly [title: string, content: unknown])[] = [
-  [
-    "a chat of LM Studio",
-    {
-      ...{ name: "Tides", tokenCount: 9, systemPrompt: "" },
-      messages: [{ currentlySelected: 0, versions: [{ type: "singleStep", role: "user" }] }],
-    },
-  ],
-  ["an export of TypingMind", { data: { chats: [{ chatID: "x", chatTitle: "Tides" }] } }],
-  ["an export of TypingMind", [{ chatID: "x", chatTitle: "Tides", messages: [] }]],
   ["a checkpoint of Gemini CLI", [{ role: "user", parts: [{ text: "high tide?" }] }]],
   ["a part of a session of opencode", { id: "msg_1", sessionID: "ses_7", role: "user" }],
   [
     "a prompt of Google AI Studio",
     { runSettings: {}, chunkedPrompt: { chunks: [{ role: "user", text: "high tide?" }] } },
   ],
-  ["a backup of Cherry Studio", { version: 5, localStorage: {}, indexedDB: { topics: [] } }],
-  ["a backup of Chatbox", { settings: {}, "chat-sessions": [{ id: "x", messages: [] }] }],
-  ["a chat of NextChat", { "chat-next-web-store": { sessions: [] } }],
-  ["a chat of Jan", { id: "t", object: "thread", title: "Tides", assistants: [] }],
+  ["a chat of the llama.cpp web page", { type: "session", harness: "llama.app", id: "1" }],
 ];
 
 it.each(KINDS)("%s is named, alone and in an archive", async (title, content) => {

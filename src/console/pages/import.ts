@@ -44,6 +44,13 @@ const FORMAT_TEXTS: Readonly<Record<Format, string>> = {
   "gemini-cli": "Gemini CLI",
   opencode: "opencode",
   copilot: "GitHub Copilot in VS Code",
+  "lm-studio": "LM Studio",
+  "typing-mind": "TypingMind",
+  "silly-tavern": "SillyTavern",
+  "next-chat": "NextChat",
+  chatbox: "Chatbox",
+  jan: "Jan",
+  "cherry-studio": "Cherry Studio",
 };
 
 /** The form with the file: a route of its own, because its token is checked as the form comes. */

@@ -45,12 +45,14 @@ export async function filesOf(path: string): Promise<Found[]> {
   }
 }
 
-/** Files of a folder or an archive in order; a list of projects comes before the conversations in them. */
+/** Files of a folder or an archive in order; what is about conversations comes before them. */
 export const byName = (a: { name: string }, b: { name: string }): number =>
-  Number(isProjects(b.name)) - Number(isProjects(a.name)) ||
+  Number(isAbout(b.name)) - Number(isAbout(a.name)) ||
   a.name.localeCompare(b.name, "en", { numeric: true });
 
-const isProjects = (name: string): boolean => /(?:^|\/)projects(?:\.json$|\/)/.test(name);
+/** True for a list of projects, and for a thread of Jan. */
+const isAbout = (name: string): boolean =>
+  /(?:^|\/)(?:projects(?:\.json$|\/)|thread\.json$)/.test(name);
 
 /** A way through a folder. It follows symbolic links, and meets each file and folder once. */
 class Walk {

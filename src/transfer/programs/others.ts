@@ -17,11 +17,6 @@ const isChatMessage = (value: unknown): boolean => {
 
 /** Conversations in formats that are not read here: each by fields that its program alone writes. */
 const CHATS: readonly (readonly [title: string, wrote: Kind["wrote"]])[] = [
-  ["a chat of LM Studio", ({ messages }) => first(messages).versions !== undefined],
-  [
-    "an export of TypingMind",
-    (record) => "chatTitle" in record || "chatTitle" in first(fieldsOf(record.data).chats),
-  ],
   [
     "a checkpoint of Gemini CLI",
     ({ role, parts }) => typeof role === "string" && "text" in first(parts),
@@ -34,19 +29,11 @@ const CHATS: readonly (readonly [title: string, wrote: Kind["wrote"]])[] = [
       ),
   ],
   ["a prompt of Google AI Studio", (record) => "chunkedPrompt" in record],
-  ["a backup of Cherry Studio", (record) => "indexedDB" in record && "localStorage" in record],
   [
-    "a backup of Chatbox",
-    (record) =>
-      ["chat-sessions", "chat-sessions-list", "__exported_items"].some((key) => key in record),
+    "a chat of the llama.cpp web page",
+    ({ harness, type, message }) =>
+      harness !== undefined || (type === "message" && "convId" in fieldsOf(message)),
   ],
-  [
-    "a chat of NextChat",
-    (record) =>
-      "chat-next-web-store" in record ||
-      ("mask" in record && "topic" in record && "messages" in record),
-  ],
-  ["a chat of Jan", ({ object }) => object === "thread" || object === "thread.message"],
 ];
 
 const first = (list: unknown): Fields => fieldsOf(listOf(list)[0]);
@@ -54,19 +41,6 @@ const first = (list: unknown): Fields => fieldsOf(listOf(list)[0]);
 /** Files that are no conversations, or of no format that is known here. */
 const OTHERS: readonly Kind[] = [
   ...CHATS.map(([title, wrote]) => ({ title, isChat: true, wrote })),
-  {
-    title: "a chat of the llama.cpp web page",
-    isChat: true,
-    wrote: ({ harness, type, message }) =>
-      harness !== undefined || (type === "message" && "convId" in fieldsOf(message)),
-  },
-  {
-    title: "a chat of SillyTavern",
-    isChat: true,
-    wrote: (record) =>
-      ("user_name" in record && "character_name" in record) ||
-      ("is_user" in record && "mes" in record),
-  },
   {
     title: "a list of shared links of ChatGPT",
     isCompanion: true,

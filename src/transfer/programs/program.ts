@@ -83,6 +83,22 @@ export const onePerRecord = (read: ReadOne): Program["conversations"] =>
     }
   };
 
+/** The conversations of a program that writes several into a record, which `split` takes apart. */
+export const severalPerRecord = (
+  split: (record: Fields) => Iterable<unknown>,
+  read: ReadOne,
+): Program["conversations"] =>
+  async function* (records, context) {
+    async function* apart(): AsyncGenerator<FileRecord> {
+      let number = 0;
+      for await (const record of records)
+        if (isFields(record.value))
+          for (const value of split(record.value)) yield { number: (number += 1), value };
+        else yield { ...record, number: (number += 1) };
+    }
+    yield* onePerRecord(read)(apart(), context);
+  };
+
 /** @throws AppError `invalid` for a record that is no object */
 export function valueOf({ value, fault }: FileRecord): Fields {
   if (fault !== undefined) throw new AppError("invalid", fault);

@@ -6,6 +6,13 @@ import { copilot } from "./agents/copilot.ts";
 import { cursor } from "./agents/cursor.ts";
 import { geminiCli } from "./agents/gemini-cli.ts";
 import { openCode } from "./agents/opencode.ts";
+import { chatbox } from "./apps/chatbox.ts";
+import { cherryStudio } from "./apps/cherry-studio.ts";
+import { jan } from "./apps/jan.ts";
+import { lmStudio } from "./apps/lm-studio.ts";
+import { nextChat } from "./apps/next-chat.ts";
+import { sillyTavern } from "./apps/silly-tavern.ts";
+import { typingMind } from "./apps/typing-mind.ts";
 import { chatGpt } from "./chats/chatgpt.ts";
 import { claude } from "./chats/claude.ts";
 import { deepSeek } from "./chats/deepseek.ts";
@@ -23,6 +30,7 @@ export const PROGRAMS: readonly Program[] = [
   ...[chatGpt, claude, deepSeek, openWebUi, libreChat, lobeChat, gemini],
   ...[grok, leChat],
   ...[claudeCode, codex, cursor, geminiCli, openCode, copilot],
+  ...[lmStudio, typingMind, sillyTavern, nextChat, chatbox, jan, cherryStudio],
 ];
 
 export const programOf = (record: unknown): Program | undefined =>
