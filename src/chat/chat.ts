@@ -3,6 +3,7 @@
 // database).
 import { AppError, toAppError } from "../lib/errors.ts";
 import type { PageBounds } from "../lib/page.ts";
+import { eitherOf } from "../lib/text/expected.ts";
 import { type Changes, ChangeWait } from "../updates/changes.ts";
 import {
   type Ask,
@@ -13,7 +14,7 @@ import {
   type Question,
 } from "./ask.ts";
 import { type ContextWindow, conversationOf } from "./context-window.ts";
-import type { Message } from "./message.ts";
+import { type Message, ROLES } from "./message.ts";
 import { ASK_AGAIN, type ChatModel, type ModelReply, type ModelRequest } from "./model.ts";
 import { storableReply } from "./reply.ts";
 import type { HistoryStore, MessagePage, NewMessage, Summary, Turn, TurnStart } from "./store.ts";
@@ -88,6 +89,8 @@ export class Chat {
 
   /** @throws AppError `invalid` or `limit` for a message that cannot be stored */
   checkMessage(message: NewMessage): void {
+    if (!ROLES.includes(message.role))
+      throw new AppError("invalid", `role: expected ${eitherOf(ROLES)}.`);
     checkMessage("content", message, this.#limits.maxMessageBytes);
   }
 

@@ -1,6 +1,7 @@
 // Search in conversations: checks the query, and returns the matching part of each found message.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AppError, toAppError } from "../lib/errors.ts";
+import { checkIsText } from "../lib/text/text.ts";
 import { type Match, Matcher } from "../search/matches.ts";
 import { phraseTest } from "../search/phrases.ts";
 import { snippet } from "../search/snippet.ts";
@@ -197,6 +198,7 @@ function plainValue(json: string): string {
 
 /** The parts of a query that can be searched for. */
 function checked(query: string, more: SearchArguments): SearchQuery {
+  checkIsText("query", query);
   if (query.length > MAX_QUERY_CHARACTERS) {
     throw new AppError(
       "invalid",

@@ -68,7 +68,8 @@ export class AppError extends Error {
     this.name = "AppError";
     this.code = code;
     this.hint = options.hint;
-    this.publicMessage = message;
+    // JavaScript code may pass anything; `message` of an Error is a text in any case.
+    this.publicMessage = typeof (message as unknown) === "string" ? message : this.message;
   }
 
   /** Message and hint as one text, without the path. */

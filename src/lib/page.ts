@@ -1,5 +1,7 @@
 // The bounds of a page: a number of items, and a number of bytes that is checked before the items are read.
 
+import { AppError } from "./errors.ts";
+
 /** Bytes at which a page of messages or values ends early; it always holds one item. */
 export const PAGE_BYTES = 1_000_000;
 
@@ -8,6 +10,12 @@ export interface PageBounds {
   limit: number;
   /** Most bytes; the first item may have more. Default: PAGE_BYTES. */
   maxBytes?: number | undefined;
+}
+
+/** Check the number of items that JavaScript code asks for. @throws AppError `invalid` */
+export function checkLimit(limit: unknown): void {
+  if (!Number.isSafeInteger(limit) || Number(limit) < 1)
+    throw new AppError("invalid", "limit: expected a whole number from 1.");
 }
 
 /**

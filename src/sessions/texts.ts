@@ -1,6 +1,6 @@
 // Checks of the texts of a session: names, titles and system prompts.
 import { AppError } from "../lib/errors.ts";
-import { checkText } from "../lib/text/text.ts";
+import { checkIsText, checkText } from "../lib/text/text.ts";
 
 const MAX_NAME_BYTES = 200;
 export const MAX_TITLE_BYTES = 500;
@@ -8,6 +8,7 @@ export const MAX_SYSTEM_BYTES = 64_000;
 
 /** @throws AppError `invalid` */
 export function checkName(name: string, what = "name"): void {
+  checkIsText(what, name);
   if (name.trim() === "")
     throw new AppError("invalid", `${what}: expected text that is not empty.`);
   checkText(what, name, MAX_NAME_BYTES);

@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { checkStorable } from "../lib/json/storable.ts";
 import type { PageBounds } from "../lib/page.ts";
-import { checkText } from "../lib/text/text.ts";
+import { checkIsText, checkText } from "../lib/text/text.ts";
 import type {
   KeyPage,
   StateEntry,
@@ -54,7 +54,10 @@ export class State {
     checkStorable("value", value);
     const text = JSON.stringify(value);
     checkText("value", text, this.#limits.maxValueBytes, "max-value");
-    if (ttlSeconds !== undefined && !(ttlSeconds > 0 && ttlSeconds <= MAX_TTL_SECONDS))
+    if (ifVersion !== undefined && !Number.isSafeInteger(ifVersion))
+      throw new AppError("invalid", "ifVersion: expected a whole number.");
+    const isTtl = typeof ttlSeconds === "number" && ttlSeconds > 0 && ttlSeconds <= MAX_TTL_SECONDS;
+    if (ttlSeconds !== undefined && !isTtl)
       throw new AppError(
         "invalid",
         `ttlSeconds: expected a number above 0, at most ${MAX_TTL_SECONDS}.`,
@@ -90,6 +93,8 @@ export class State {
 
 function checkedRange<T extends Partial<StateRange>>(options: T): T & StateRange {
   const { prefix = "", after = "" } = options;
+  checkIsText("prefix", prefix);
+  checkIsText("after", after);
   if (prefix.length > MAX_KEY_BYTES)
     throw new AppError("invalid", `prefix: no key has more than ${MAX_KEY_BYTES} bytes.`);
   return { ...options, prefix, after };

@@ -10,11 +10,17 @@ export function textFault(text: string): string | undefined {
   return text.isWellFormed() ? undefined : "is not valid Unicode (it has a lone surrogate).";
 }
 
+/** Check the type of an argument that JavaScript code may have got wrong. @throws AppError `invalid` */
+export function checkIsText(what: string, text: unknown): void {
+  if (typeof text !== "string") throw new AppError("invalid", `${what}: expected text.`);
+}
+
 /**
  * Check `text` for storage; `what` names it in the error. `setting`: the setting that `maxBytes` comes from, if any.
  * @throws AppError `invalid`; `limit` for a text over a setting's bound
  */
 export function checkText(what: string, text: string, maxBytes: number, setting?: string): void {
+  checkIsText(what, text);
   const odd = textFault(text);
   if (odd !== undefined) throw new AppError("invalid", `${what} ${odd}`);
   const bytes = byteLength(text);

@@ -6,7 +6,8 @@ import type { FoundFact, HistorySearch, Hit } from "../../chat/history-search.ts
 import type { Message } from "../../chat/message.ts";
 import type { SearchArguments } from "../../chat/search-query.ts";
 import type { MessagePage, NewMessage } from "../../chat/store.ts";
-import { toAppError } from "../../lib/errors.ts";
+import { AppError, toAppError } from "../../lib/errors.ts";
+import { checkLimit } from "../../lib/page.ts";
 import { historyUri, stateUri } from "../../sessions/uris.ts";
 import type { SetOptions, State } from "../../state/state.ts";
 import type { StateEntry, StatePage } from "../../state/store.ts";
@@ -14,6 +15,10 @@ import type { StateEntry, StatePage } from "../../state/store.ts";
 /** Attempts per update: enough for a hundred callers at the same time. */
 const MAX_ATTEMPTS = 50;
 const MAX_WAIT_MS = 64;
+/** Items of a list whose caller names no limit. */
+export const LISTED = 100;
+/** Hits of a search whose caller names no limit. */
+export const FOUND = 10;
 
 /** The session's services for state and history. */
 export interface SessionParts {
@@ -72,6 +77,8 @@ export class SessionState {
     change: (value: T | undefined) => T | Promise<T>,
     options: Pick<SetOptions, "ttlSeconds"> = {},
   ): Promise<T> {
+    if (typeof change !== "function")
+      throw new AppError("invalid", "change: expected a function from the old value to the new.");
     for (let attempt = 1; ; attempt++) {
       const entry = await this.entry(key);
       const value = await change(entry && (JSON.parse(entry.value) as T));
@@ -94,8 +101,12 @@ export class SessionState {
   }
 
   /** Entries in key order: at most `limit`, and about a megabyte unless a single entry is larger. */
-  list(options: { prefix?: string; after?: string; limit: number }): Promise<StatePage> {
-    return this.#state.list(this.#session.current.id, options);
+  async list(
+    options: { prefix?: string; after?: string; limit?: number } = {},
+  ): Promise<StatePage> {
+    const { limit = LISTED } = options;
+    checkLimit(limit);
+    return this.#state.list(this.#session.current.id, { ...options, limit });
   }
 }
 
@@ -112,7 +123,9 @@ export class SessionHistory {
   }
 
   /** @throws AppError `forbidden` and others */
-  async append(message: Omit<NewMessage, "by">): Promise<Message> {
+  async append({ role, content, requestKey }: Omit<NewMessage, "by">): Promise<Message> {
+    // No other properties: a store would take them for columns. An empty key is none.
+    const message = { role, content, requestKey: requestKey || undefined };
     this.#chat.checkMessage(message); // check first: a refused message must not create a session
     const { by } = this.#session;
     return this.#session.store(historyUri, (id) => this.#chat.append(id, { ...message, by }));
@@ -122,17 +135,22 @@ export class SessionHistory {
    * The newest messages below `before`, in ascending order: at most `limit`, and about a megabyte unless a single
    * message is larger.
    */
-  page(options: { limit: number; before?: number | undefined }): Promise<MessagePage> {
-    return this.#chat.page(this.#session.current.id, options);
+  async page(options: { limit?: number; before?: number | undefined } = {}): Promise<MessagePage> {
+    const { limit = LISTED, before } = options;
+    checkLimit(limit);
+    if (before !== undefined && !Number.isSafeInteger(before))
+      throw new AppError("invalid", "before: expected the number of a message.");
+    return this.#chat.page(this.#session.current.id, { limit, before });
   }
 
   /** The best matching messages. @throws AppError `invalid` for a query without a word, `limit` */
-  search(
+  async search(
     query: string,
-    limit: number,
+    limit = FOUND,
     more?: SearchArguments,
     onNotice?: (notice: string) => void,
   ): Promise<Hit[]> {
+    checkLimit(limit);
     return this.#search.search({ session: this.#session.current.id }, query, limit, more, onNotice);
   }
 

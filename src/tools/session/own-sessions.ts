@@ -3,10 +3,13 @@ import type { FoundFact, Hit } from "../../chat/history-search.ts";
 import type { SearchArguments } from "../../chat/search-query.ts";
 import { CurrentSession } from "../../clients/session-resolver.ts";
 import { isTrue } from "../../lib/is-true.ts";
+import { checkLimit } from "../../lib/page.ts";
+import { checkIsText } from "../../lib/text/text.ts";
 import type { Caller, Session, SessionCounts } from "../../sessions/session.ts";
 import type { Lifetime, NewSession } from "../../sessions/sessions.ts";
 import type { Offer, SessionPage } from "../../sessions/store.ts";
 import { SESSIONS_URI, sessionUri } from "../../sessions/uris.ts";
+import { FOUND, LISTED } from "../builtin/session-output.ts";
 import { isCreated, type Run, SessionHandle, type SessionServices } from "./session-handle.ts";
 
 export class OwnSessions {
@@ -32,8 +35,17 @@ export class OwnSessions {
   }
 
   /** Sessions by activity, newest first. */
-  async list(options: { query?: string; limit: number; cursor?: string }): Promise<SessionPage> {
-    const page = await this.#services.sessions.list(this.#caller.principal, options);
+  async list(
+    options: { query?: string; limit?: number; cursor?: string } = {},
+  ): Promise<SessionPage> {
+    const { query = "", limit = LISTED } = options;
+    checkIsText("query", query);
+    checkLimit(limit);
+    const page = await this.#services.sessions.list(this.#caller.principal, {
+      ...options,
+      query,
+      limit,
+    });
     for (const { id } of page.sessions) this.#caller.onSession?.(id);
     return page;
   }
@@ -44,10 +56,11 @@ export class OwnSessions {
    */
   async search(
     query: string,
-    limit: number,
+    limit = FOUND,
     more?: SearchArguments,
     onNotice?: (notice: string) => void,
   ): Promise<Hit[]> {
+    checkLimit(limit);
     const principal = this.#caller.principal.id;
     const hits = await this.#services.search.search({ principal }, query, limit, more, onNotice);
     for (const { session } of hits) this.#caller.onSession?.(session);
