@@ -13,14 +13,19 @@ if (Number.parseInt(process.versions.node) < OLDEST_NODE) {
   process.exit(1);
 }
 cacheCompiled();
-await import("./formats.js");
-await import(runsFromSource() ? "../src/main.ts" : bundle());
+if (runsFromSource()) {
+  await import("./formats.js");
+  await import("../src/main.ts");
+} else {
+  await import(bundle());
+}
 
 /** Tell a clone from the package, and from a clone that was left with what the package needs (`npm prune --omit=dev`). */
 function runsFromSource() {
   try {
+    if (!existsSync(new URL("../src/main.ts", import.meta.url))) return false;
     import.meta.resolve("commander");
-    return existsSync(new URL("../src/main.ts", import.meta.url));
+    return true;
   } catch {
     return false;
   }

@@ -4,11 +4,11 @@ import type { Hono } from "hono";
 import { getCookie, setCookie } from "hono/cookie";
 import { createMiddleware } from "hono/factory";
 import { html } from "hono/html";
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { browserCredentials, newSecret, type SignedIn } from "../auth/browser-sessions.ts";
 import type { RelyingParty } from "../auth/passkeys.ts";
 import { LOCAL, type Principal } from "../auth/principal.ts";
 import { namedHost } from "../http/guards/guards.ts";
+import { RateLimiterMemory, RateLimiterRes } from "../http/limits/rate-limiter.ts";
 import { addressOf, networkOf } from "../http/observe.ts";
 import { AppError } from "../lib/errors.ts";
 import {

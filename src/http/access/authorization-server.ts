@@ -2,7 +2,6 @@
 // (RFC 8414, OpenID Connect Discovery), its endpoints, and limits on how often one address may use them.
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Context, Hono } from "hono";
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { type AppError, toAppError } from "../../lib/errors.ts";
 import type { AuthorizationServer } from "../../oauth/authorization-server.ts";
 import { InvalidRedirect } from "../../oauth/client-metadata.ts";
@@ -12,6 +11,7 @@ import type { Refuse } from "../../telemetry/metrics.ts";
 import { STATUS } from "../errors.ts";
 import type { Authenticated } from "../guards/guard.ts";
 import { methodNotAllowed } from "../guards/guards.ts";
+import { RateLimiterMemory, RateLimiterRes } from "../limits/rate-limiter.ts";
 import { addressOf, networkOf } from "../observe.ts";
 
 const METADATA = ["oauth-authorization-server", "openid-configuration"] as const;

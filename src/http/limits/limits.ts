@@ -1,10 +1,10 @@
-// Limits for one principal: refuses early, before a body is read, and says how long to wait.
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { MAX_BATCH, tooLarge } from "../../mcp/messages/batch.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
 import type { Guard } from "../guards/guard.ts";
 import { CLOSING } from "../guards/guards.ts";
+// Limits for one principal: refuses early, before a body is read, and says how long to wait.
+import { RateLimiterMemory, RateLimiterRes } from "./rate-limiter.ts";
 
 const MINUTE_S = 60;
 
