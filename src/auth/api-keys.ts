@@ -4,6 +4,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { isTrue } from "../lib/is-true.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import { checkText } from "../lib/text/text.ts";
 import type { Audit } from "./audit.ts";
 import { type AuthInfo, LOCAL, type Principal, type Scope } from "./principal.ts";
@@ -142,7 +143,7 @@ export class ApiKeys {
     );
     if (!revoked)
       throw new AppError("not_found", `There is no living key ${JSON.stringify(id)}.`, {
-        hint: "holdfast keys list shows them.",
+        hint: `${commandLine("keys list")} shows them.`,
       });
   }
 
@@ -156,7 +157,7 @@ export class ApiKeys {
       throw new AppError(
         "invalid",
         `Still valid: ${valid.map(({ id, principal }) => `${id} of ${principal}`).join(", ")}.`,
-        { hint: "holdfast keys revoke ID ends a key; then open again." },
+        { hint: `${commandLine("keys revoke ID")} ends a key; then open again.` },
       );
     await this.#audit.noteWith(LOCAL, "opened to all", "keys", () => this.#store.deleteDead());
   }

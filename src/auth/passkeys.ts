@@ -12,6 +12,7 @@ import { AppError } from "../lib/errors.ts";
 import type { Expiring } from "../lib/expiring.ts";
 import { isTrue } from "../lib/is-true.ts";
 import { once } from "../lib/once.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import { checkText } from "../lib/text/text.ts";
 import { type ApiKeys, hashOf } from "./api-keys.ts";
 import type { Audit } from "./audit.ts";
@@ -259,7 +260,7 @@ export class Passkeys {
       });
     if (passkey === undefined || !isTheirs || !(await this.#delete(passkey, by)))
       throw new AppError("not_found", `There is no passkey ${JSON.stringify(id)}.`, {
-        hint: "holdfast passkeys list shows them.",
+        hint: `${commandLine("passkeys list")} shows them.`,
       });
   }
 

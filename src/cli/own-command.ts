@@ -1,5 +1,5 @@
-import { resolve } from "node:path";
 // The words that start this program anew.
+import { resolve } from "node:path";
 import { isSea } from "node:sea";
 
 export const ownCommand = (): [string, ...string[]] => [

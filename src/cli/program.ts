@@ -4,6 +4,7 @@ import { LOCAL } from "../auth/principal.ts";
 import { HOME } from "../clients/session-resolver.ts";
 import type { SettingName, Settings } from "../config/config.ts";
 import { AppError } from "../lib/errors.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import { VERSION } from "../version.ts";
 import { addAccessCommands } from "./access-commands.ts";
 import type { BackupFlags, CopyFlags } from "./commands/backup.ts";
@@ -50,8 +51,8 @@ const ADDRESS: readonly SettingName[] = [
   ...(["auth-server", "auth-issuer"] as const),
 ];
 
-const HELP = `
-"holdfast serve --help" lists the settings. Each is an environment variable too: --max-age is
+const help = (): string => `
+"${commandLine("serve --help")}" lists the settings. Each is an environment variable too: --max-age is
 HOLDFAST_MAX_AGE.
 
 Exit codes:
@@ -111,7 +112,7 @@ function refuseLateCommand(args: readonly string[], commands: readonly string[])
   );
   if (at === -1) return;
   throw new AppError("start", "A command comes before its settings.", {
-    hint: `Begin with: holdfast ${args[at]}`, // not the whole line, which may hold a key
+    hint: `Begin with: ${commandLine(args[at]!)}`, // not the whole line, which may hold a key
   });
 }
 
@@ -126,7 +127,7 @@ export function createProgram(terminal: Terminal): Command {
     .version(VERSION, "-v, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print this help, or that of a command")
-    .addHelpText("after", HELP);
+    .addHelpText("after", help);
 
   withAllSettings(
     program.command("serve").description("serve MCP over HTTP (the default command)"),

@@ -7,14 +7,15 @@ import {
   type Settings,
   settings,
 } from "../config/config.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 
 const ALL_HELP = `
 Every setting is an environment variable too: --max-age is HOLDFAST_MAX_AGE. A flag beats its variable.
 --model-url is also OPENAI_BASE_URL; --model-key is also OPENAI_API_KEY or ANTHROPIC_API_KEY.`;
 
-const FEW_HELP = `
+const fewHelp = (): string => `
 A setting is an environment variable too: --data-dir is HOLDFAST_DATA_DIR.
-"holdfast serve --help" lists all settings.`;
+"${commandLine("serve --help")}" lists all settings.`;
 
 /** Add a flag for every setting except `except`. */
 export function withAllSettings(command: Command, except: readonly SettingName[] = []): Command {
@@ -27,7 +28,7 @@ export function withAllSettings(command: Command, except: readonly SettingName[]
 /** Add a flag for each setting that the command uses. */
 export function withSettings(command: Command, names: readonly SettingName[]): Command {
   for (const name of names) command.addOption(flagOf(name).helpGroup("Settings:"));
-  return command.addHelpText("after", FEW_HELP);
+  return command.addHelpText("after", fewHelp);
 }
 
 function flagOf(name: SettingName): Option {

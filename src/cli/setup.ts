@@ -8,6 +8,7 @@ import { envName, type Settings } from "../config/config.ts";
 import { ownUrl } from "../config/kinds.ts";
 import { AppError } from "../lib/errors.ts";
 import { systemReason } from "../lib/system-errors.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import { expectedError } from "../lib/text/expected.ts";
 import { shellWord } from "../lib/text/quoted.ts";
 import type { OAuthGrant } from "../oauth/store.ts";
@@ -101,7 +102,7 @@ async function introduction(
   return [
     ...(made === undefined
       ? [
-          `${principal} has a key already. To make another: holdfast keys create --principal ${shellWord(principal)}`,
+          `${principal} has a key already. To make another: ${commandLine("keys create --principal")} ${shellWord(principal)}`,
         ]
       : [
           `Your key, shown only now. Keep it in your password manager:`,

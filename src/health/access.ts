@@ -2,11 +2,12 @@
 import { isAuthorizationServer } from "../config/auth-server.ts";
 import type { Config } from "../config/config.ts";
 import { openings } from "../http/open-network.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import { counted } from "../lib/text/plural.ts";
 import type { Inspection } from "../storage/admin.ts";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 
-const NEW_KEY = "Create a key (holdfast keys create --principal NAME)";
+const newKey = (): string => `Create a key (${commandLine("keys create --principal NAME")})`;
 
 /** `keys`: absent without a database. `found`: what a running server knows of its addresses. */
 export function checkAccess(
@@ -26,13 +27,13 @@ export function checkAccess(
     return warn(
       check,
       "Not open: programs must sign in, and nobody can yet.",
-      `${NEW_KEY}, or sign in with a link (holdfast console).`,
+      `${newKey()}, or sign in with a link (${commandLine("console")}).`,
     );
   if (spent > 0)
     return warn(
       check,
       "The server accepts no HTTP client, because its last key was revoked or has expired.",
-      `${NEW_KEY}.`,
+      `${newKey()}.`,
     );
   if (found.length === 0)
     return ok(
@@ -49,7 +50,7 @@ export function checkAccess(
     : fail(
         check,
         `No key is required: ${anybody}.`,
-        `It does not start like this. ${NEW_KEY}, or name an issuer (--auth-issuer).`,
+        `It does not start like this. ${newKey()}, or name an issuer (--auth-issuer).`,
       );
 }
 

@@ -1,5 +1,6 @@
 // The finding about the last backup, for the doctor and the console.
 import { isoTime } from "../lib/clock.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import { type Finding, ok, warn } from "./finding.ts";
 
 /** Time after which a backup is old. */
@@ -14,10 +15,14 @@ export function backupFinding(
   if (last === undefined)
     return ok(
       check,
-      "None by `holdfast backup` is known; copies by other tools are not looked for.",
+      `None by \`${commandLine("backup")}\` is known; copies by other tools are not looked for.`,
     );
   const says = `The last one is of ${isoTime(last.at)}, in ${last.place}; it was not opened.`;
   return now - last.at > OLD_BACKUP_MS
-    ? warn(check, says, "Make one (`holdfast backup FOLDER --keep 14`), and let cron do it.")
+    ? warn(
+        check,
+        says,
+        `Make one (\`${commandLine("backup FOLDER --keep 14")}\`), and let cron do it.`,
+      )
     : ok(check, says);
 }

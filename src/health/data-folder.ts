@@ -3,6 +3,7 @@ import { accessSync, chmodSync, constants, readdirSync, statSync } from "node:fs
 import { basename, dirname, join } from "node:path";
 import { freeBytes, sizeText } from "../lib/files/room.ts";
 import { systemReason } from "../lib/system-errors.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import { ballastBytes, foldLog } from "../storage/admin.ts";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 
@@ -37,7 +38,7 @@ function checkPermissions(file: string): Finding {
     ...(exposed ? fail : warn)(
       check,
       says,
-      "`holdfast doctor --fix` makes the folder 0700 and its files 0600.",
+      `\`${commandLine("doctor --fix")}\` makes the folder 0700 and its files 0600.`,
     ),
     fix() {
       for (const path of open) chmodSync(path, path === folder ? 0o700 : 0o600);
@@ -83,7 +84,7 @@ function checkLog(file: string): Finding {
     ...warn(
       "log",
       `The write-ahead log has ${sizeText(size)}: a program reads for a long time, or was killed.`,
-      "`holdfast doctor --fix` folds it into the database.",
+      `\`${commandLine("doctor --fix")}\` folds it into the database.`,
     ),
     fix: () =>
       foldLog(file)

@@ -3,6 +3,7 @@ import type { networkInterfaces } from "node:os";
 import type { Config } from "../config/config.ts";
 import { AppError } from "../lib/errors.ts";
 import { isLoopback } from "../lib/loopback.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 
 /** The settings that let others reach the server, as in `https://mcp.example.org (public-url)`. */
 export function openings(
@@ -27,7 +28,7 @@ export function refuseOpenings(found: readonly string[]): void {
     `Others can reach ${found.join(", ")}, and no credentials are required: anyone there could read and change everything.`,
     {
       hint:
-        "Create a key (holdfast keys create --principal NAME), name an issuer of access tokens (--auth-issuer), listen " +
+        `Create a key (${commandLine("keys create --principal NAME")}), name an issuer of access tokens (--auth-issuer), listen ` +
         "on 127.0.0.1 under no other name, or, if something in front of the server asks for credentials, say so with " +
         "--insecure-no-auth.",
     },

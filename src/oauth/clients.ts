@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { isTrue } from "../lib/is-true.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import { nameOf, publicClient } from "./client-metadata.ts";
 import type { OAuthClient, OAuthClientStore } from "./store.ts";
 
@@ -90,7 +91,7 @@ export class Clients {
     );
     if (!deleted)
       throw new AppError("not_found", `There is no client ${JSON.stringify(id)}.`, {
-        hint: "holdfast clients list shows them.",
+        hint: `${commandLine("clients list")} shows them.`,
       });
   }
 }

@@ -7,6 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { newId } from "../lib/ids.ts";
 import { isTrue } from "../lib/is-true.ts";
+import { commandLine } from "../lib/text/command-line.ts";
 import type { OAuthGrant, OAuthGrantStore } from "./store.ts";
 
 /** Scopes that a client can get. `admin` and `metrics` are the operator's, who uses keys. */
@@ -130,5 +131,5 @@ export class Grants {
 
 const notFound = (id: string): AppError =>
   new AppError("not_found", `There is no grant ${JSON.stringify(id)}.`, {
-    hint: "holdfast grants list shows them.",
+    hint: `${commandLine("grants list")} shows them.`,
   });

@@ -1,9 +1,15 @@
 // The command line: help, the version, exit codes, and what it says to a mistyped word.
+import { symlinkSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
 import type { Terminal } from "../../src/cli/terminal/terminal.ts";
 import { VERSION } from "../../src/version.ts";
+import { temporaryFolder } from "../support/folder.ts";
 import { run } from "../support/process.ts";
+
+const CLONE = fileURLToPath(new URL("../../bin/holdfast.js", import.meta.url));
 
 describe("the command line", () => {
   it.each(["-v", "-V", "--version"])("%s prints the version", async (flag) => {
@@ -29,6 +35,24 @@ describe("the command line", () => {
     expect((await run(["help", "backup"])).stdout).toMatch(/^Usage: holdfast backup/);
     const create = await run(["help", "keys", "create"]);
     expect(create.stdout).toMatch(/^Usage: holdfast keys create/);
+  });
+
+  it("names itself as a shell has to: in a clone through npx, unless the shell knows it", async () => {
+    const folder = temporaryFolder();
+    symlinkSync(CLONE, join(folder, "holdfast"));
+    const PATH = `${folder}${delimiter}${process.env["PATH"]}`;
+    const clone = [process.execPath, CLONE];
+    const says = async (options: Parameters<typeof run>[1]): Promise<string[]> => [
+      (await run(["connect"], options)).stdout.trim().split("\n").at(-1)!,
+      (await run(["--data-dir", "x", "keys"], options)).stderr,
+    ];
+    const named = (name: string): string[] => [
+      `${name} connect NAME prints the configuration; --write puts it into the file.`,
+      `holdfast: A command comes before its settings. Begin with: ${name} keys\n`,
+    ];
+    expect(await says({ program: clone })).toEqual(named("npx --no holdfast"));
+    expect(await says({ program: clone, env: { PATH } })).toEqual(named("holdfast"));
+    expect(await says({})).toEqual(named("holdfast"));
   });
 
   it.each([

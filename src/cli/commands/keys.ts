@@ -8,11 +8,12 @@ import { alwaysAsks } from "../../config/auth-server.ts";
 import { readDuration, type Settings } from "../../config/config.ts";
 import {
   clientConfig,
-  COMMON_PROGRAMS,
+  commonPrograms,
   serverUrl,
   withName,
 } from "../../http/connect/client-config.ts";
 import { isoTime } from "../../lib/clock.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { eitherOf, expectedError } from "../../lib/text/expected.ts";
 import { shellWord } from "../../lib/text/quoted.ts";
 import { confirm } from "../terminal/confirm.ts";
@@ -42,7 +43,7 @@ export async function createKey(
     if (json) return terminal.print(JSON.stringify({ ...shown(stored), key }));
     terminal.print(key);
     terminal.print("");
-    terminal.print(`For ${COMMON_PROGRAMS}:`);
+    terminal.print(`For ${commonPrograms()}:`);
     const url = withName(serverUrl(config), HOME);
     terminal.print(`  ${JSON.stringify(clientConfig(url, key))}`);
     terminal.warn(`This key of ${oneLine(principal)} is shown only now.`);
@@ -61,7 +62,7 @@ async function closing({ operator }: Data, principal: string): Promise<string> {
   return (
     `${closed} ${counted(length, "session")} made without one ` +
     `${length === 1 ? "belongs" : "belong"} to the principal local. To give them to ${oneLine(principal)}:\n` +
-    `  holdfast sessions give --all --from local --to ${shellWord(principal)}`
+    `  ${commandLine("sessions give --all --from local --to")} ${shellWord(principal)}`
   );
 }
 
@@ -91,8 +92,8 @@ export function revokeKey(settings: Settings, id: string, terminal: Terminal): P
     if (isLast && !alwaysAsks(config))
       terminal.print(
         "It was the last valid one. The server stays closed: it accepts no HTTP client.\n" +
-          "Make a new key (holdfast keys create --principal NAME), or let this machine's programs in without one " +
-          "(holdfast keys open).",
+          `Make a new key (${commandLine("keys create --principal NAME")}), or let this machine's programs in without one ` +
+          `(${commandLine("keys open")}).`,
       );
   });
 }

@@ -12,13 +12,14 @@ import { settingWarnings } from "../../config/report.ts";
 import { createHoldfast, type Running } from "../../holdfast.ts";
 import {
   clientConfig,
-  COMMON_PROGRAMS,
+  commonPrograms,
   KEY_PLACEHOLDER,
   withName,
 } from "../../http/connect/client-config.ts";
 import { openings, ownAddresses } from "../../http/open-network.ts";
 import type { Waiting } from "../../jobs/cleanup.ts";
 import { systemReason } from "../../lib/system-errors.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { databaseFile } from "../../storage/admin.ts";
 import { ownCommand } from "../own-command.ts";
 import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
@@ -111,7 +112,7 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
     ...(config.tools === undefined ? [] : [`  tools  ${config.tools}`]),
     ...(config.console ? [`  see    ${consoleText(address, asks)}`] : []),
     ``,
-    `For ${COMMON_PROGRAMS}:`,
+    `For ${commonPrograms()}:`,
     `  ${JSON.stringify(clientConfig(withName(address, HOME), key))}`,
     ...(isAuthorizationServer(config)
       ? [`For claude.ai and ChatGPT: add a connector with ${address}`]
@@ -123,7 +124,7 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
 
 /** Address of the console. A link that signs in is printed by its own command: this output may go to a log. */
 const consoleText = (address: string, asks: boolean): string =>
-  `${new URL("/console", address).href}${asks ? " (holdfast console prints a link that signs in)" : ""}`;
+  `${new URL("/console", address).href}${asks ? ` (${commandLine("console")} prints a link that signs in)` : ""}`;
 
 /** Program of systemd. Node opens no datagram sockets in the file system, and libraries that do need a compiler. */
 const NOTIFY_PROGRAM = "systemd-notify";

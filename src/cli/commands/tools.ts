@@ -4,6 +4,7 @@ import { type App, buildApp } from "../../app/app.ts";
 import { asTexts, loadConfig, type Settings } from "../../config/config.ts";
 import { library } from "../../holdfast.ts";
 import { AppError } from "../../lib/errors.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-output.ts";
 import { table } from "../terminal/table.ts";
 import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
@@ -37,7 +38,7 @@ export async function callTool(
         .some((known) => known.name === tool)
     )
       throw new AppError("start", `There is no tool ${JSON.stringify(tool)}.`, {
-        hint: "holdfast tools list names those there are.",
+        hint: `${commandLine("tools list")} names those there are.`,
       });
     const result = await app.client(target).call(tool, args);
     if (result["isError"] === true) terminal.setExitCode();

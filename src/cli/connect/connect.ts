@@ -19,6 +19,7 @@ import { AppError } from "../../lib/errors.ts";
 import { findTarget, timestamp } from "../../lib/files/target.ts";
 import { writeWhole } from "../../lib/files/whole-file.ts";
 import { atFile } from "../../lib/system-errors.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { eitherOf } from "../../lib/text/expected.ts";
 import { similarTo } from "../../lib/text/similar.ts";
 import { checkName } from "../../sessions/texts.ts";
@@ -51,7 +52,7 @@ export async function connect(
   if (manual === undefined) throw unknownProgram(program);
   if (flags.write || flags.stdio)
     throw new AppError("start", `${manual.title} has no file that could be written.`, {
-      hint: `holdfast connect ${program} says what to enter.`,
+      hint: `${commandLine(`connect ${program}`)} says what to enter.`,
     });
   const http = httpWay(config, flags, await asksForKey(settings, config));
   const url = new URL(http.url);
@@ -157,7 +158,7 @@ async function write(
 ): Promise<void> {
   if (JSON.stringify(entry).includes(KEY_PLACEHOLDER))
     throw new AppError("start", "The server asks for a key.", {
-      hint: `Make one (holdfast keys create --principal NAME) and put it into ${KEY_VARIABLE}.`,
+      hint: `Make one (${commandLine("keys create --principal NAME")}) and put it into ${KEY_VARIABLE}.`,
     });
   const target = findTarget(file);
   if (target.kind === "folder" || target.kind === "special")
@@ -192,7 +193,7 @@ function edited(file: string, edit: () => Edit): Edit {
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     throw new AppError("invalid", `${file}: ${error.message}.`, {
-      hint: "Nothing was changed. Mend it, or put in by hand what holdfast connect prints without --write.",
+      hint: `Nothing was changed. Mend it, or put in by hand what ${commandLine("connect")} prints without --write.`,
     });
   }
 }
@@ -216,7 +217,9 @@ function listPrograms({ json: asJson }: ConnectFlags, terminal: Terminal): void 
   ];
   for (const line of table(all, columns, terminal.output)) terminal.print(line);
   terminal.print("");
-  terminal.print("holdfast connect NAME prints the configuration; --write puts it into the file.");
+  terminal.print(
+    `${commandLine("connect NAME")} prints the configuration; --write puts it into the file.`,
+  );
 }
 
 function unknownProgram(name: string): AppError {

@@ -1,8 +1,9 @@
+// The doctor's checks of the database.
 import { backupFinding } from "../../health/backup.ts";
 import { fail, type Finding, ok, warn } from "../../health/finding.ts";
-// The doctor's checks of the database.
 import { CLOCK_SET } from "../../lib/clock.ts";
 import { sizeText } from "../../lib/files/room.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { indexMessages, type Inspection } from "../../storage/admin.ts";
 import { counted } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
@@ -10,7 +11,8 @@ import { localTime } from "../terminal/times.ts";
 /** Tolerance, because clocks of several machines differ a little. */
 const CLOCK_SLACK_MS = 60_000;
 
-const RESTORE = "Stop the server and restore a backup (holdfast restore FILE --force).";
+const restore = (): string =>
+  `Stop the server and restore a backup (${commandLine("restore FILE --force")}).`;
 
 export function checkDatabase(
   found: Inspection | { damage: string[] },
@@ -20,7 +22,7 @@ export function checkDatabase(
   if (!("contents" in found)) {
     const [first, ...more] = found.damage;
     const rest = more.length > 0 ? ` (and ${more.length} more)` : "";
-    return [fail("integrity", `The database is damaged: ${first}${rest}.`, RESTORE)];
+    return [fail("integrity", `The database is damaged: ${first}${rest}.`, restore())];
   }
   return [
     ok("integrity", "The file is sound."),
@@ -55,7 +57,7 @@ const checkReferences = ({ brokenReferences: count }: Inspection): Finding =>
     : fail(
         "references",
         `${counted(count, "row")} ${count === 1 ? "points" : "point"} to what is not there.`,
-        RESTORE,
+        restore(),
       );
 
 function checkSearch({ unindexed }: Inspection, file: string): Finding {

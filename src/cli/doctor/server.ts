@@ -5,6 +5,7 @@ import { accessFindings } from "../../health/access.ts";
 import { fail, type Finding, ok, warn } from "../../health/finding.ts";
 import { AppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { inspectServer, type ServerData, type ServerInspection } from "../../storage/admin.ts";
 import { counted } from "../terminal/terminal.ts";
 
@@ -34,7 +35,10 @@ export async function checkServer(config: Config, now = Date.now()): Promise<Fin
       checkSchema(data),
       // Processes date their heartbeats by the server's clock.
       checkProcesses(data, now + found.clockOffsetMs),
-      ok("backup", "Not known here: pg_dump copies this database (holdfast backup says how)."),
+      ok(
+        "backup",
+        `Not known here: pg_dump copies this database (${commandLine("backup")} says how).`,
+      ),
     ];
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

@@ -2,6 +2,7 @@
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import type { Session } from "../../sessions/session.ts";
 import type { ExportFormat } from "../../transfer/transfer.ts";
 import { type Progress, showProgress } from "../terminal/progress.ts";
@@ -32,7 +33,7 @@ export function exportSessions(
   const { all = false, format, output, principal } = flags;
   if (all === refs.length > 0)
     throw new AppError("start", "Name the sessions to export, or say --all.", {
-      hint: '"holdfast sessions list" shows their ids and names.',
+      hint: `"${commandLine("sessions list")}" shows their ids and names.`,
     });
   return withData(settings, async (data) => {
     const sessions = all ? await everything(data) : await findSessions(data, refs, principal);

@@ -2,6 +2,7 @@
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { AppError } from "../../lib/errors.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import type { Session } from "../../sessions/session.ts";
 import { withData } from "../with-data.ts";
 
@@ -34,7 +35,7 @@ export async function findSessions(
     "not_found",
     `There is no session ${missing.join(", ")} of ${principal}, or it has expired.`,
     {
-      hint: '"holdfast sessions list --all" shows all that there are; --principal NAME looks among those of another.',
+      hint: `"${commandLine("sessions list --all")}" shows all that there are; --principal NAME looks among those of another.`,
     },
   );
 }
@@ -52,7 +53,7 @@ async function findByPart(
   if (others.length === 0) return found;
   const text = JSON.stringify(part.slice(0, 64));
   throw new AppError("conflict", `Several sessions have ${text} in their name or title.`, {
-    hint: `holdfast sessions list --query ${text} shows them with their ids.`,
+    hint: `${commandLine(`sessions list --query ${text}`)} shows them with their ids.`,
   });
 }
 

@@ -2,6 +2,7 @@
 import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
 import type { ListedFacts, SessionPage } from "../../sessions/store.ts";
 import { type Column, table } from "../terminal/table.ts";
@@ -125,8 +126,8 @@ function nothing(principal: string | undefined, query: string | undefined): stri
   if (query !== undefined)
     return `No session has ${JSON.stringify(query)} in its name or title; without --query all are listed.`;
   return principal === undefined
-    ? "There are no sessions yet. They come into being when a client uses the server (holdfast serve), or by " +
-        "holdfast sessions import FILE."
+    ? `There are no sessions yet. They come into being when a client uses the server (${commandLine("serve")}), or by ` +
+        `${commandLine("sessions import FILE")}.`
     : `${oneLine(principal)} has no sessions. --all lists those of all principals, --principal NAME those of another; ` +
-        "holdfast sessions import FILE brings some in.";
+        `${commandLine("sessions import FILE")} brings some in.`;
 }

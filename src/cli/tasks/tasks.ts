@@ -3,6 +3,7 @@ import type { Data } from "../../app/data.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import type { Task, TaskView } from "../../tasks/task.ts";
 import { type Column, table } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -73,7 +74,7 @@ async function findTask({ storage }: Data, id: string): Promise<TaskView> {
   const task = await storage.tasks.find(id);
   if (task !== undefined) return task;
   throw new AppError("not_found", `There is no task ${JSON.stringify(id)}, or it has expired.`, {
-    hint: "holdfast tasks list shows their ids.",
+    hint: `${commandLine("tasks list")} shows their ids.`,
   });
 }
 

@@ -6,6 +6,7 @@ import { may, type Principal } from "../../auth/principal.ts";
 import type { Finding } from "../../health/finding.ts";
 import { AppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { counted } from "../../lib/text/plural.ts";
 import type { Sample } from "../../telemetry/samples.ts";
 import type { Backups } from "../backups.ts";
@@ -69,7 +70,7 @@ function backupRoutes(app: Hono<ConsoleEnv>, backups: Backups, options: ConsoleO
   app.get("/health/backups/:name", async (c) => {
     // It holds the conversations of all: who only came from this machine may be any of its users.
     if (!c.get("signedIn"))
-      throw new AppError("forbidden", "To download a backup, sign in: holdfast console.");
+      throw new AppError("forbidden", `To download a backup, sign in: ${commandLine("console")}.`);
     const { file, bytes } = await backups.read(c.req.param("name"), c.get("principal"));
     return sendFile(c, {
       ...{ name: file.name, type: "application/vnd.sqlite3", bytes, length: file.bytes },

@@ -6,6 +6,7 @@ import { type FileArguments, QUESTION, REPORT_META } from "../../imports/import-
 import type { Report } from "../../imports/report.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import { sizeText } from "../../lib/files/room.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { counted } from "../../lib/text/plural.ts";
 import type { TaskView } from "../../tasks/task.ts";
 import { type Format, FORMATS } from "../../transfer/formats/format.ts";
@@ -167,7 +168,7 @@ const fileForm = (c: ConsoleContext, { maxUploadBytes }: ConsoleOptions): Html =
           name="file"
           required
           data-max-bytes="${maxUploadBytes}"
-          data-too-large="This file is larger than ${sizeText(maxUploadBytes)}. On the server, holdfast sessions import FILE takes it."
+          data-too-large="This file is larger than ${sizeText(maxUploadBytes)}. On the server, ${commandLine("sessions import FILE")} takes it."
         />
       </label>
       <button>Check the file</button>
@@ -175,8 +176,8 @@ const fileForm = (c: ConsoleContext, { maxUploadBytes }: ConsoleOptions): Html =
     </form>
     <p class="soft">
       Up to ${sizeText(maxUploadBytes)}. For a larger file:
-      <code>holdfast sessions import FILE</code> on the server. Importing a file again brings in
-      what is new in it.
+      <code>${commandLine("sessions import FILE")}</code> on the server. Importing a file again
+      brings in what is new in it.
     </p>`;
 
 function taskView(c: ConsoleContext, task: TaskView): Html {

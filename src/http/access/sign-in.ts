@@ -3,14 +3,15 @@
 import type { Context, Hono } from "hono";
 import type { Authenticator } from "../../auth/authenticator.ts";
 import { metadataUrls } from "../../auth/issuer-keys.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import type { Authenticated } from "../guards/guard.ts";
 
 /** Documents that clients look for if they know no issuer, or are older than issuers' metadata (2025-03-26). */
 const METADATA = ["oauth-authorization-server", "openid-configuration"] as const;
 const ENDPOINTS = ["/register", "/authorize", "/token"] as const;
 
-const ASK_FOR_KEY =
-  "This server has no sign-in; it takes API keys. Ask its operator for one (holdfast keys create --principal NAME), " +
+const askForKey = (): string =>
+  `This server has no sign-in; it takes API keys. Ask its operator for one (${commandLine("keys create --principal NAME")}), ` +
   'and let this program send it as the header "Authorization: Bearer hf_…".';
 const OPEN = "This server needs no credentials: connect without any.";
 
@@ -24,7 +25,7 @@ export function signInRoutes(
       issuer !== undefined
         ? `This server gives out no tokens: ${issuer} does.`
         : (await authenticator.required())
-          ? ASK_FOR_KEY
+          ? askForKey()
           : OPEN;
     return c.json({ error: "access_denied", error_description: description }, status);
   };

@@ -1,8 +1,10 @@
 // The configuration with which a program finds this server, in the form that most programs read.
 import { type Config, settings } from "../../config/config.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 
 /** Programs that read the form of `clientConfig`. */
-export const COMMON_PROGRAMS = "Claude Code, Cursor and others (`holdfast connect` has more)";
+export const commonPrograms = (): string =>
+  `Claude Code, Cursor and others (\`${commandLine("connect")}\` has more)`;
 
 /** Placeholder for an unknown key. */
 export const KEY_PLACEHOLDER = "hf_…";

@@ -4,6 +4,7 @@ import { sql } from "drizzle-orm";
 import { shownUrl } from "../../config/database-url.ts";
 import { AppError } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { PartsFiller } from "../search/parts-filler.ts";
 import { CLIENT_AGE_MS, MAX_PURGE_MS } from "../shared/expiry.ts";
 import type { DatabaseServer, Storage, StorageOptions } from "../storage.ts";
@@ -60,7 +61,7 @@ export async function openPostgres(
           "start",
           `${shownUrl(server.url)}: there are no conversations here yet.`,
           {
-            hint: "Start the server first: holdfast serve --database-url …",
+            hint: `Start the server first: ${commandLine("serve --database-url …")}`,
           },
         );
       await migrate(client);

@@ -1,5 +1,6 @@
 // A consistent copy of a database, made while other processes write to it.
 import { AppError } from "../../../lib/errors.ts";
+import { commandLine } from "../../../lib/text/command-line.ts";
 import { HIDDEN } from "../../shared/expiry.ts";
 import type { Sqlite } from "../engine/connection.ts";
 import { openExisting } from "../engine/connection.ts";
@@ -85,7 +86,7 @@ export function finishCopy(
     if (found !== "ok") {
       const what = String(found).split("\n").at(-1); // the schema's name stands in the lines above
       throw new AppError("storage", `The copy is damaged: ${what}.`, {
-        hint: "holdfast doctor says more about the database.",
+        hint: `${commandLine("doctor")} says more about the database.`,
       });
     }
     forgetProcesses(copy);
