@@ -10,7 +10,7 @@ import {
 } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
-import { CERTIFICATE } from "../support/certificate.ts";
+import { CERTIFICATE, EXPIRED_CERTIFICATE } from "../support/certificate.ts";
 import { command } from "../support/command.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { type PostgresProcess, startPostgres } from "../support/postgres-process.ts";
@@ -73,6 +73,37 @@ it("checks the certificate as far as sslmode says", async () => {
   );
 });
 
+it("says that the server's certificate has expired, where it is checked", async () => {
+  const sslrootcert = join(temporaryFolder(), "root.crt");
+  writeFileSync(sslrootcert, EXPIRED_CERTIFICATE + CERTIFICATE);
+  const parts = { hostname: "localhost" };
+  const checked = address({ sslmode: "verify-full", sslrootcert }, parts);
+  await withClient(server.url, async (client) => {
+    const { rows } = await client.query<{ file: string }>(
+      "SELECT current_setting('data_directory') || '/expired.crt' AS file",
+    );
+    const { file } = rows[0]!;
+    const lines = EXPIRED_CERTIFICATE.trim()
+      .split("\n")
+      .map((line) => `('${line}')`);
+    await client.query(`COPY (VALUES ${lines.join(", ")}) TO '${file}'`);
+    const use = async (setting: string): Promise<void> => {
+      await client.query(`ALTER SYSTEM ${setting}`);
+      await client.query("SELECT pg_reload_conf()");
+    };
+    await use(`SET ssl_cert_file = '${file}'`);
+    try {
+      await expect
+        .poll(() => failure(checked))
+        .toMatch(/^holdfast: .*its certificate has expired\. Renew the server's certificate\.\n$/);
+      expect(await failure(address({ sslmode: "require" }, parts))).toBe("");
+    } finally {
+      await use("RESET ssl_cert_file");
+    }
+    await expect.poll(() => failure(checked)).toBe("");
+  });
+});
+
 it("prints no warning of the driver", async () => {
   const env = { HOLDFAST_DATABASE_URL: address({ sslmode: "require" }) };
   expect(await run(["keys", "list"], { env })).toMatchObject({ code: 0, stderr: "" });
@@ -122,6 +153,18 @@ it("says which part of the address is wrong", async () => {
   );
 });
 
+it("refuses what it does not do, in one line that says what to write", async () => {
+  expect(await failure(address({ sslmode: "require", channel_binding: "require" }))).toMatch(
+    /^holdfast: .*database-url: expected .* whose channel_binding is disable or prefer.*\n$/i,
+  );
+  expect(await failure(address({ channel_binding: "prefer" }))).toBe("");
+  const env = { HOLDFAST_DATABASE_URL: address({ channel_binding: "require" }) };
+  const { code, stdout } = await command(["doctor"], { env });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /^fail {2}settings: database-url: .*whose channel_binding is disable or prefer.*$/m,
+  );
+});
 it("ends where PGPORT is no number", async () => {
   vi.stubEnv("PGPORT", "abc");
   onTestFinished(() => void vi.unstubAllEnvs());
