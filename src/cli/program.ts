@@ -241,8 +241,9 @@ export function createProgram(terminal: Terminal): Command {
 
   withSettings(
     program.command("setup").description("set up sign-in at a public address, and wait for it"),
-    [...DATA, "public-url"],
+    DATA,
   )
+    .option("--public-url <url>", "name or https address of this server; asked for without it")
     .option("--principal <name>", "who you are: conversations belong to this name")
     .option("--environment-file <file>", "file of variables that gets the public address")
     .option("--no-wait", "do not wait until a program has signed in")

@@ -43,6 +43,12 @@ it("makes a key, writes the public address, and says when a program has signed i
   expect(rows(folder, "SELECT principal FROM api_keys")).toEqual([{ principal: "ada" }]);
 });
 
+it("promises no default of the public address in its help", async () => {
+  const { stdout } = await command(["setup", "--help"]);
+  expect(stdout).toMatch(/--public-url <url> +name or https address/);
+  expect(stdout).not.toContain("by host and port");
+});
+
 it("says what is missing or wrong, and sets nothing up then", async () => {
   const folder = temporaryFolder();
   const place = ["--data-dir", folder];
