@@ -218,7 +218,7 @@ function checked(query: string, more: SearchArguments): SearchQuery {
         },
       );
     throw new AppError("invalid", "query: expected at least one word.", {
-      hint: "Punctuation is not searched for. history_get reads the newest messages.",
+      hint: "Punctuation is not searched for. The newest messages can be read without a search.",
     });
   }
   return parsed;

@@ -167,7 +167,8 @@ describe("a search as one types it", () => {
   it.each([
     [["nest", "--storm"], /unknown option '--storm'/],
     [["-storm"], /expected a word to look for, beside/],
-    [[], /expected at least one word/],
+    [[], /expected at least one word\. holdfast sessions show NAME shows/],
+    [["!!!"], /expected at least one word\. Punctuation is not searched for\. The newest/],
     [["nest", "--role", "boss"], /role: expected user, assistant, system, or tool/],
     [["nest", "--after", "soon"], /after: "soon" is no date/],
   ])("refuses %j", async (args, message) => {

@@ -4,6 +4,8 @@ import { byOther } from "../../chat/message.ts";
 import { joinedQuery, type SearchArguments } from "../../chat/search-query.ts";
 import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
+import { AppError } from "../../lib/errors.ts";
+import { commandLine } from "../../lib/text/command-line.ts";
 import { shortened } from "../../lib/text/text.ts";
 import { stylist } from "../terminal/colours.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -32,6 +34,9 @@ export function searchSessions(
     const [one] = session === undefined ? [] : await findSessions(data, [session], principal);
     const scope = one === undefined ? { principal } : { session: one.id };
     const query = joinedQuery(words);
+    const { role, after, before, title } = wanted;
+    const isFiltered = [role, after, before, title].some((filter) => filter !== undefined);
+    if (query === "" && !isFiltered) throw noWord();
     const hits = await data.search.search(scope, query, limit, wanted);
     if (json) return terminal.print(JSON.stringify(hits.map(shown)));
     const facts = await data.search.facts(scope, query, limit, wanted);
@@ -61,6 +66,11 @@ export function searchSessions(
     }
   });
 }
+
+const noWord = (): AppError =>
+  new AppError("start", "query: expected at least one word.", {
+    hint: `${commandLine("sessions show NAME")} shows the messages of a session.`,
+  });
 
 /** A hit as programs see it. */
 const shown = ({ createdAt, ...hit }: Hit): object => ({ ...hit, created_at: isoTime(createdAt) });
