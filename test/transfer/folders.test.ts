@@ -34,7 +34,7 @@ it("of several names those that cannot be used are skipped by name", async () =>
   expect(texts).toEqual(["a"]);
   expect(skipped).toEqual([
     "half.zip: The archive is damaged or cut off.",
-    "photos.zip: The archive holds no .json or .jsonl file.",
+    "photos.zip: The archive holds no .json, .jsonl or .html file.",
     "missing.json: It cannot be read: there is no such file or folder (ENOENT).",
     expect.stringMatching(/: the folder holds no \.json/),
   ]);

@@ -25,6 +25,8 @@ const MAX_DEPTH = 12;
 export const READABLE = /\.(?:jsonl?|ndjson)(?:\.gz)?$/i;
 /** Endings of archives; those that cannot be unpacked here are named. */
 const ARCHIVE = /\.(?:zip|tar|tgz|tar\.gz|7z|rar)$/i;
+/** Web pages, which may be Google's "My Activity". ChatGPT's repeats what is in its other files. */
+export const WEB_PAGE = /(?<!(?:^|\/)chat)\.html$/i;
 /** Names that tell nothing of the kind. */
 const GUESS = /^[^.]+$|\.txt$/i;
 
@@ -94,7 +96,7 @@ class Walk {
     this.#met.add(real);
     const about = await stat(path);
     if (!about.isFile()) return;
-    this.#push(path, { size: about.size, isGuess: GUESS.test(name) });
+    this.#push(path, { size: about.size, isGuess: isGuess(name) });
   }
 
   #push(path: string, more: Partial<Found>): void {
@@ -106,8 +108,10 @@ class Walk {
 
 const isLink = (entry: Dirent): boolean => entry.isSymbolicLink();
 
+const isGuess = (name: string): boolean => GUESS.test(name) || WEB_PAGE.test(name);
+
 const isWanted = (name: string): boolean =>
-  READABLE.test(name) || ARCHIVE.test(name) || GUESS.test(name);
+  READABLE.test(name) || ARCHIVE.test(name) || isGuess(name);
 
 /** An error of the system at one file as that file's own fault. @throws any other error, and AppError `limit` */
 export function unreadable(error: unknown): AppError {

@@ -15,6 +15,7 @@ import {
   READABLE,
   tooMany,
   unreadable,
+  WEB_PAGE,
 } from "./folders.ts";
 
 export interface Input {
@@ -121,8 +122,9 @@ async function* entriesOf(
     const isNamed = file.isNamed && archive.entryCount === 1;
     for (const entry of entries) {
       const open = openEntry(archive, entry, advance);
+      const isGuess = WEB_PAGE.test(entry.fileName);
       const input = {
-        ...{ name: `${file.name}/${entry.fileName}`, path: undefined, isNamed, isGuess: false },
+        ...{ name: `${file.name}/${entry.fileName}`, path: undefined, isNamed, isGuess },
         open,
       };
       if (ARCHIVE.test(entry.fileName)) yield* within(input, { advance, keep, around: around + 1 });
@@ -165,7 +167,7 @@ async function readableEntries(archive: ZipFile, isNamed: boolean): Promise<Entr
   try {
     for await (const entry of archive.eachEntry())
       if (
-        (READABLE.test(entry.fileName) || ARCHIVE.test(entry.fileName)) &&
+        [READABLE, ARCHIVE, WEB_PAGE].some((ending) => ending.test(entry.fileName)) &&
         !isForgotten(entry.fileName)
       )
         found.push(entry);
@@ -173,9 +175,7 @@ async function readableEntries(archive: ZipFile, isNamed: boolean): Promise<Entr
     throw damaged(error);
   }
   if (found.length > 0 || !isNamed) return found.toSorted((a, b) => byName(named(a), named(b)));
-  throw new AppError("invalid", "The archive holds no .json or .jsonl file.", {
-    hint: "Google's Takeout writes JSON when it is chosen under “My Activity”.",
-  });
+  throw new AppError("invalid", "The archive holds no .json, .jsonl or .html file.");
 }
 
 const named = ({ fileName }: Entry): { name: string } => ({ name: fileName });

@@ -4,6 +4,7 @@
 import { Readable } from "node:stream";
 import { AppError } from "../../lib/errors.ts";
 import { isDeep } from "../../lib/json/json.ts";
+import { activitiesOf } from "./activity.ts";
 import { type Bytes, peek } from "./bytes.ts";
 import { lenientText, type Line, linesOf } from "./lines.ts";
 
@@ -40,8 +41,12 @@ export async function* recordsOf(
         ? { number, value: undefined, fault }
         : fromText(number, lenientText(element, onReplaced));
     }
-  } else yield* linesOrDocument(all, onReplaced, maxBytes);
+  } else if (WEB_PAGE.test(head.toString("latin1"))) yield* activitiesOf(all, maxBytes);
+  else yield* linesOrDocument(all, onReplaced, maxBytes);
 }
+
+/** The beginning of a web page. */
+const WEB_PAGE = /^<(?:!doctype html|html)\b/i;
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d];

@@ -1,4 +1,4 @@
-// Gemini's part of Google's Takeout, MyActivity.json: a list of questions with their answers as HTML, the newest first. It
+// Gemini's part of Google's Takeout, MyActivity.json or MyActivity.html: a list of questions with their answers as HTML, the newest first. It
 // names no conversations, so the questions of a day (UTC) are one.
 import type Turndown from "turndown";
 import type { Records } from "../../input/records.ts";
@@ -15,14 +15,14 @@ import {
 import { type Context, type Conversation, type Message, nameOf, type Program } from "../program.ts";
 import { filesText } from "../texts.ts";
 
-const GEMINI = /^(?:Gemini|Bard)\b/;
+const GEMINI = /\b(?:Gemini|Bard)\b/;
 
 export const gemini: Program = {
   name: "gemini",
-  title: "MyActivity.json of Gemini (Google Takeout)",
+  title: "MyActivity.json or .html of Gemini (Google Takeout)",
   wrote: ({ header, products, title, time }) =>
     typeof title === "string" &&
-    typeof time === "string" &&
+    (typeof time === "string" || time === null) &&
     [header, ...listOf(products)].some((name) => GEMINI.test(textOf(name) ?? "")),
   conversations,
 };
