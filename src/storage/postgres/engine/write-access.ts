@@ -12,6 +12,13 @@ import { prepared } from "./statements.ts";
 
 const { placeholder } = sql;
 
+/** Columns of a session's row, and of what it grants a principal. */
+const right = {
+  owner: sql<string>`owner`,
+  lastActiveAt: sql<number>`last_active_at`,
+  access: sql<(typeof grants.$inferSelect)["access"] | null>`access`,
+};
+
 /** Checks to be called first inside a write; without a principal for the program itself. */
 export type WriteAccess = ReturnType<typeof postgresWriteAccess>;
 
@@ -20,8 +27,7 @@ export function postgresWriteAccess(engine: Engine) {
   const byId = eq(sessions.id, placeholder("sessionId"));
   const q = prepared({
     // Not against rows that only refer to the session.
-    lock: () => db.select().from(sessions).where(byId).for("no key update"),
-    session: () => db.select().from(sessions).where(byId),
+    lock: () => db.select({ id: sessions.id }).from(sessions).where(byId).for("no key update"),
     key: () =>
       db
         .select()
@@ -39,16 +45,21 @@ export function postgresWriteAccess(engine: Engine) {
         .where(eq(passkeys.id, placeholder("id"))),
     // Whoever takes the task over waits for the end of the write.
     run: () => db.select({ id: tasks.id }).from(tasks).where(heldTask).for("share"),
-    granted: () =>
+    /** Locks a session, and reads whose it is and what it grants the principal. */
+    locked: () =>
       db
-        .select({ access: grants.access })
-        .from(grants)
-        .where(
-          and(
-            eq(grants.sessionId, placeholder("sessionId")),
-            eq(grants.principal, placeholder("principal")),
-          ),
-        ),
+        .select(right)
+        .from(sql`lock_session(${placeholder("sessionId")}, ${placeholder("principal")})`),
+    /** The same without a lock. */
+    allowed: () =>
+      db
+        .select({ ...right, access: grants.access })
+        .from(sessions)
+        .leftJoin(
+          grants,
+          and(eq(grants.sessionId, sessions.id), eq(grants.principal, placeholder("principal"))),
+        )
+        .where(byId),
   });
 
   /** @throws AppError `forbidden` for credentials that have ended, `interrupted` for a run that has lost its task */
@@ -76,16 +87,14 @@ export function postgresWriteAccess(engine: Engine) {
   ): Promise<void> => {
     const principal = by.id;
     // Sent at once: one way to the database and back.
-    const [session, , grant] = await Promise.all([
+    const [session] = await Promise.all([
       // First: a deletion of the session, which takes its tasks with it, locks in this order, too.
-      (need === mayRead ? q.session : q.lock).get({ sessionId }),
+      (need === mayRead ? q.allowed : q.locked).get({ sessionId, principal }),
       checkCredentials(by),
-      q.granted.get({ sessionId, principal }),
     ]);
     if (session === undefined && need !== mayRead) return; // the write itself finds out
     if (session === undefined || session.lastActiveAt === HIDDEN) throw sharedNoLonger();
-    const granted = session.owner === principal ? undefined : grant?.access;
-    const access = accessOf(by, session.owner, granted);
+    const access = accessOf(by, session.owner, session.access ?? undefined);
     if (access === undefined) throw sharedNoLonger();
     need({ access });
   };

@@ -297,5 +297,13 @@ export const migrations: Migration[] = [
     "statements": [
       "-- The second index has more of numbers and signs (src/search/parts.ts). The program fills it anew, the newest messages first.\nTRUNCATE message_parts;"
     ]
+  },
+  {
+    "createdAt": 1795762170722,
+    "hash": "94b3efa0ce65926d1e400020d0f752d0c20e32527bb84a11d3dcc5c3a0b9ce57",
+    "statements": [
+      "-- What each write does first, in one statement of its own: the look is behind the lock, and sees what others have stored until\n-- then.\n\n-- Locks a session against other writes; whose it is, and what it allows another principal. No row where there is no session.\nCREATE FUNCTION lock_session(of_session text, for_principal text, OUT owner text, OUT last_active_at bigint, OUT access text)\nRETURNS SETOF record LANGUAGE plpgsql AS $$\nBEGIN\n  SELECT s.owner, s.last_active_at INTO owner, last_active_at FROM sessions s WHERE s.id = of_session FOR NO KEY UPDATE;\n  IF FOUND THEN\n    IF owner <> for_principal THEN\n      SELECT g.access INTO access FROM grants g WHERE g.session_id = of_session AND g.principal = for_principal;\n    END IF;\n    RETURN NEXT;\n  END IF;\nEND $$;",
+      "-- Waits for the subscriptions to what is of these owners that are under way, and holds off later ones until the end of the\n-- transaction; whether one is to a uri, or below one.\nCREATE FUNCTION has_subscription(of_owners text[], uris text[], from_uri text, to_uri text)\nRETURNS boolean LANGUAGE plpgsql AS $$\nBEGIN\n  -- In one order, so that nobody waits for each other.\n  PERFORM pg_advisory_xact_lock_shared(key) FROM (\n    SELECT DISTINCT hashtextextended('subscriptions to what is of ' || of_owner, 0) AS key FROM unnest(of_owners) AS of_owner\n    ORDER BY key) keys;\n  RETURN EXISTS (SELECT 1 FROM subscriptions s WHERE s.uri = ANY (uris) OR (s.uri >= from_uri AND s.uri < to_uri));\nEND $$;"
+    ]
   }
 ];

@@ -48,17 +48,16 @@ export function postgresStateStore(engine: Engine, usage: Usage, access: WriteAc
       engine.writeIn(sessionId, async () => {
         const now = engine.clock.now();
         // Sent at once: what a check throws undoes the write.
-        const [, before, entry, full] = await Promise.all([
+        const [, stored, full] = await Promise.all([
           access.modify(by, sessionId),
-          q.before.get({ sessionId, key, now }),
           q.set.get({ sessionId, key, value, now, expiresAt }),
           refusalOf(usage.checkState(sessionId)),
         ]);
-        const { version, bytes, others } = before!;
-        checkVersion(key, ifVersion, version ?? undefined);
-        if (version === null && others! >= maxKeys) throw tooManyKeys(maxKeys);
-        if (full !== undefined && bytesOf(value) > bytes) throw full;
-        return entry!;
+        const { before, bytes, others, ...entry } = stored!;
+        checkVersion(key, ifVersion, before ?? undefined);
+        if (before === null && others! >= maxKeys) throw tooManyKeys(maxKeys);
+        if (full !== undefined && bytesOf(value) > (bytes ?? 0)) throw full;
+        return entry;
       }),
 
     delete: (sessionId, key, ifVersion, by) =>
@@ -121,24 +120,21 @@ function statementsOf(engine: Engine) {
   const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
   const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
   const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
+  const before = db.$with("before").as(
+    db
+      .select({
+        version: sessionState.version,
+        bytes: sql<number>`octet_length(${sessionState.value})`.as("bytes"),
+      })
+      .from(sessionState)
+      .where(and(byKey, alive)),
+  );
   return prepared({
     get: () => db.select(stateColumns).from(sessionState).where(and(byKey, alive)),
-    /** The entry before a write. The other keys are counted only if this one is new. */
-    before: () =>
-      db
-        .select({
-          version: sql<number | null>`${sessionState.version}`,
-          bytes: sql<number>`coalesce(octet_length(${sessionState.value}), 0)`,
-          others: sql<
-            number | null
-          >`case when ${sessionState.version} is null then (select count(*) from session_state others
-            where others.session_id = ${placeholder("sessionId")}
-            and (others.expires_at is null or others.expires_at > ${placeholder("now")})) end`,
-        })
-        .from(sql`(select 1) one`)
-        .leftJoin(sessionState, and(byKey, alive)),
+    /** With what was there before; the other keys are counted only if this one is new. */
     set: () =>
       db
+        .with(before)
         .insert(sessionState)
         .values({
           ...{ sessionId: placeholder("sessionId"), key: placeholder("key") },
@@ -155,7 +151,16 @@ function statementsOf(engine: Engine) {
             expiresAt: sql`excluded.expires_at`,
           },
         })
-        .returning(stateColumns),
+        .returning({
+          ...stateColumns,
+          before: sql<number | null>`(select version from before)`,
+          bytes: sql<number | null>`(select bytes from before)`,
+          others: sql<
+            number | null
+          >`case when not exists (select 1 from before) then (select count(*) from session_state others
+            where others.session_id = ${placeholder("sessionId")}
+            and (others.expires_at is null or others.expires_at > ${placeholder("now")})) end`,
+        }),
     delete: () => db.delete(sessionState).where(byKey),
     /** The sizes of values, which PostgreSQL knows without reading them. */
     sizes: () =>

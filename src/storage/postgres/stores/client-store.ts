@@ -32,6 +32,8 @@ const CONNECTED = {
   lastSeenAt: clients.lastSeenAt,
 };
 
+const { epoch: _epoch, ...clientColumns } = getTableColumns(clients);
+
 export function postgresClientStore(
   engine: Engine,
   usage: Pick<Usage, "checkProgram">,
@@ -101,10 +103,13 @@ export function postgresClientStore(
         async () => void (await q.touch.run({ ids: [...times.keys()], ats: [...times.values()] })),
       ),
     ...postgresExpiring(engine, clients, clientExpired, () => engine.times()),
-    ahead: (id: string) => ({
-      [`client ${id}`]: find(id),
-      session: ahead.session.get({ ...engine.times(), id }),
-    }),
+    ahead(id: string) {
+      const found = ahead.clientAndSession.get({ ...engine.times(), id });
+      return {
+        [`client ${id}`]: found.then((rows) => rows?.client),
+        session: found.then((rows) => rows?.session ?? undefined),
+      };
+    },
   };
 }
 
@@ -113,13 +118,12 @@ function statements({ db }: Engine) {
   /** Several clients, locked in the order of their ids, as by everybody who locks several. */
   const byIds = sql`clients.id in (select locked.id from clients locked where locked.id = any(${placeholder("ids")}::text[])
     order by locked.id for no key update)`;
-  const { epoch: _epoch, ...columns } = getTableColumns(clients);
   const { owner } = clients;
   return prepared({
-    find: () => db.select(columns).from(clients).where(and(byId, clientAlive)),
+    find: () => db.select(clientColumns).from(clients).where(and(byId, clientAlive)),
     findByOwnSession: () =>
       db
-        .select(columns)
+        .select(clientColumns)
         .from(clients)
         .where(
           and(
@@ -188,17 +192,19 @@ function statements({ db }: Engine) {
 
 function aheadStatements({ db }: Engine) {
   return prepared({
-    /** The session that the client worked in last. */
-    session: () =>
+    /** A client with the session that it worked in last. */
+    clientAndSession: () =>
       db
-        .select()
-        .from(sessions)
-        .where(
+        .select({ client: clientColumns, session: sessions })
+        .from(clients)
+        .leftJoin(
+          sessions,
           and(
-            sql`sessions.id = (select coalesce(one.session_id, one.own_session_id) from clients one where one.id = ${placeholder("id")})`,
+            sql`${sessions.id} = coalesce(${clients.sessionId}, ${clients.ownSessionId})`,
             sessionAlive,
           ),
-        ),
+        )
+        .where(and(eq(clients.id, placeholder("id")), clientAlive)),
   });
 }
 

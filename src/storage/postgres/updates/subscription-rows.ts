@@ -57,11 +57,13 @@ export function subscriptionRows(engine: Engine, usage: Pick<Usage, "checkProgra
      */
     async mayConcern(changes: readonly Change[]): Promise<boolean> {
       const owners = changes.map(({ owner }) => owner);
-      const [, ...found] = await Promise.all([
-        q.holdOff.all({ owners }),
-        ...changes.map((change) => q.any.get(placeOf(change))),
-      ]);
-      return found.some((subscription) => subscription !== undefined);
+      const found = await Promise.all(
+        // The first look waits for the owners of all.
+        changes.map((change, at) =>
+          q.mayConcern.get({ owners: at === 0 ? owners : [], ...placeOf(change) }),
+        ),
+      );
+      return found.some((one) => one!.concerns);
     },
 
     /** Each client once for each uri, whatever audiences it belongs to. `atLeast`: more are not looked for. */
@@ -89,11 +91,12 @@ function statements({ db }: Engine) {
         sql`(select distinct ${lockOf(sql`owner`)} as key from (select owner from clients where id = ${placeholder("clientId")}
           union select owner from sessions where id = any(${placeholder("sessions")}::text[])) owners order by key) keys`,
       ),
-    holdOff: () =>
-      db.select({ locked: sql`pg_advisory_xact_lock_shared(key)` }).from(
-        sql`(select distinct ${lockOf(sql`owner`)} as key from unnest(${placeholder("owners")}::text[]) as owner
-          order by key) keys`,
-      ),
+    mayConcern: () =>
+      db
+        .select({ concerns: sql<boolean>`concerns` })
+        .from(
+          sql`has_subscription(${placeholder("owners")}, ${placeholder("uris")}, ${placeholder("from")}, ${placeholder("to")}) as found (concerns)`,
+        ),
     lockClient: () =>
       db
         .select({ id: clients.id })
@@ -123,7 +126,6 @@ function statements({ db }: Engine) {
       db
         .delete(subscriptions)
         .where(and(ofClient, sql`${subscriptions.uri} = any(${placeholder("uris")}::text[])`)),
-    any: () => db.select({ uri: subscriptions.uri }).from(subscriptions).where(fits).limit(1),
     subscribers: () =>
       db
         .select({
