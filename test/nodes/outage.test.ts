@@ -102,24 +102,33 @@ it("says so when it is not known whether something was stored", async () => {
     ...{ folder: undefined, server, durability: "full", clock: systemClock, expiry: {} },
   });
   onTestFinished(() => storage.close());
-  const { session } = await storage.sessions.create({ id: newId(), owner: "ana" });
-  const set = (value: string) =>
-    storage.state.set(session.id, { key: "fact", value, expiresAt: null, maxKeys: 9 });
-  await set("1");
+  const create = async () =>
+    (await storage.sessions.create({ id: newId(), owner: "ana" })).session.id;
+  const [id, another] = [await create(), await create()];
+  const set = (value: string, one = id) =>
+    storage.state.set(one, { key: "fact", value, expiresAt: null, maxKeys: 9 });
+  await Promise.all([set("1"), set("1", another)]);
   database.loseCommits();
   // A connection that ends before its commit is another case: nothing was stored, and the caller tries again.
-  const failureOf = () => set("2").then(String, (error: AppError) => error);
-  let failed = await failureOf();
-  while (failed instanceof AppError && failed.code === "busy") failed = await failureOf();
-  expect(failed).toMatchObject({
+  const failureOf = async (one: string): Promise<unknown> => {
+    const failed = await set("2", one).then(String, (error: AppError) => error);
+    return failed instanceof AppError && failed.code === "busy" ? failureOf(one) : failed;
+  };
+  const unconfirmed = {
     code: "storage",
     message: "The database did not confirm a write: it may be stored or not.",
-  });
+  };
+  // Together: each of those that share a transaction is told.
+  expect(await Promise.all([failureOf(id), failureOf(another)])).toMatchObject([
+    unconfirmed,
+    unconfirmed,
+  ]);
   database.cut();
-  const failure = await storage.state.get(session.id, "a secret").catch((error: unknown) => error);
+  const failure = await storage.state.get(id, "a secret").catch((error: unknown) => error);
   expect(inspect(failure)).not.toContain("a secret");
   database.mend();
-  expect(await storage.state.get(session.id, "fact")).toMatchObject({ value: "2", version: 2 });
+  for (const one of [id, another])
+    expect(await storage.state.get(one, "fact")).toMatchObject({ value: "2", version: 2 });
 });
 
 it("notices a server from which nothing comes any more, and spares a statement that takes long", async () => {

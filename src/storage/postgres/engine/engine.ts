@@ -9,10 +9,18 @@ import { AppError } from "../../../lib/errors.ts";
 import type { Subject } from "../../../updates/changes.ts";
 import { type EngineTimes, type ExpiryTimes, NEVER_BACK_MS } from "../../shared/expiry.ts";
 import type { Companion } from "./companion.ts";
-import { fromPostgres, isAfterFailure, isConnectionLoss, isRetryable } from "./errors.ts";
+import {
+  fromPostgres,
+  isAfterFailure,
+  isConnectionLoss,
+  isRetryable,
+  needsOwn,
+  Unconfirmed,
+} from "./errors.ts";
 import { lend } from "./lend.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { ReadBatch } from "./read-batch.ts";
+import { SharedWrites } from "./shared-writes.ts";
 import {
   type Connection,
   databaseOf,
@@ -33,6 +41,8 @@ export interface Snapshot {
 
 /** The isolation by name: a role or a database may have another default, with which the counts of limits are old. */
 const BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED";
+/** A session that somebody else writes to, and has locked, holds up the others only so long. */
+const BEGIN_SHARED = `${BEGIN}; SET LOCAL lock_timeout = 100`;
 /** The reader of a snapshot may be slow: a limit of the server on transactions that wait does not end it. */
 const SNAPSHOT =
   "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0";
@@ -64,6 +74,7 @@ export class Engine {
   /** The last operation of each subject whose operations keep their order. */
   readonly #queues = new ShortLivedMap<string, Promise<unknown>>();
   readonly #snapshots = new Set<Snapshot>();
+  readonly #shared: SharedWrites;
   #running = 0;
   #closed = false;
   #onIdle: (() => void) | undefined;
@@ -77,6 +88,14 @@ export class Engine {
     this.#onChange = onChange;
     this.#onCommit = onCommit;
     this.db = databaseOf(() => this.#connection);
+    this.#shared = new SharedWrites({
+      alone: (operation) => this.#write(operation, BEGIN),
+      together: (count, writes) =>
+        this.#attempt(BEGIN_SHARED, (transaction) => {
+          transaction.operations = count;
+          return writes((operation) => this.#transaction.run(transaction, operation));
+        }),
+    });
   }
 
   /** Runs an operation in a transaction of its own; resolves when it is committed. */
@@ -89,11 +108,18 @@ export class Engine {
    * and not for the session's lock, each on a connection.
    */
   writeIn<T>(sessionId: string, operation: () => Promise<T>): Promise<T> {
-    const noted = (): Promise<T> => {
-      this.changed("session", sessionId);
-      return operation();
-    };
-    return this.inOrder(`session ${sessionId}`, () => this.write(noted));
+    return this.inOrder(`session ${sessionId}`, () =>
+      this.write(this.#noted(sessionId, operation)),
+    );
+  }
+
+  /** A small write to one session, as `writeIn`, which may share its transaction with those to other sessions. */
+  writeSharing<T>(sessionId: string, operation: () => Promise<T>): Promise<T> {
+    this.ahead.drop();
+    return this.inOrder(`session ${sessionId}`, () => {
+      const noted = this.#noted(sessionId, operation);
+      return this.#shared.write(sessionId, this.#companion.getStore()?.(noted) ?? noted);
+    });
   }
 
   /** Writes without waiting for the disk: resolves at the commit, which a crash of the database may undo. */
@@ -180,7 +206,7 @@ export class Engine {
 
   /** Inside a write: does a part that may fail, and then leaves nothing. */
   async attempt<T>(part: () => Promise<T>): Promise<T> {
-    const transaction = this.#transaction.getStore()!;
+    const transaction = this.#ownTransaction;
     await transaction.query("SAVEPOINT part");
     try {
       const result = await part();
@@ -194,14 +220,14 @@ export class Engine {
 
   /** Inside a write: waits for, and keeps out, all others with one of these keys until the end of the transaction. */
   async lock(...keys: readonly string[]): Promise<void> {
-    const transaction = this.#transaction.getStore()!;
+    const transaction = this.#ownTransaction;
     for (const key of keys.toSorted())
       await transaction.query({ name: "holdfast_lock", text: LOCK, values: [key] });
   }
 
   /** Inside a write, before a statement that may take long: a session may have very many messages. */
   async noTimeout(): Promise<void> {
-    await this.#transaction.getStore()!.query("SET LOCAL statement_timeout = 0");
+    await this.#ownTransaction.query("SET LOCAL statement_timeout = 0");
   }
 
   /** Inside a write: other processes that wait for this subject look again after the commit. */
@@ -235,6 +261,20 @@ export class Engine {
     if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
   }
 
+  #noted<T>(sessionId: string, operation: () => Promise<T>): () => Promise<T> {
+    return () => {
+      this.changed("session", sessionId);
+      return operation();
+    };
+  }
+
+  /** The transaction of the operation, which must share it with no other one. */
+  get #ownTransaction(): Transaction {
+    const transaction = this.#transaction.getStore()!;
+    if (transaction.operations > 1) throw needsOwn();
+    return transaction;
+  }
+
   get #connection(): Connection {
     const transaction = this.#transaction.getStore();
     return transaction === undefined || transaction.state === "committed"
@@ -247,7 +287,7 @@ export class Engine {
     return this.#counted(async () => {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await this.#attempt(operation, begin);
+          return await this.#attempt(begin, (own) => this.#transaction.run(own, operation));
         } catch (error) {
           if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw fromPostgres(error);
         }
@@ -255,7 +295,7 @@ export class Engine {
     });
   }
 
-  async #attempt<T>(operation: () => Promise<T>, begin: string): Promise<T> {
+  async #attempt<T>(begin: string, act: (transaction: Transaction) => Promise<T>): Promise<T> {
     const began = performance.now();
     const client = await lend(this.#pool);
     const transaction = transactionOn(client);
@@ -264,15 +304,15 @@ export class Engine {
       // Sent with the first statement, which the driver does not hold back.
       const begun = transaction.query(begin);
       begun.catch(() => undefined);
-      const result = await this.#transaction.run(transaction, operation);
+      const result = await act(transaction);
       await begun;
       const { command } = await client.query("COMMIT").catch((error: unknown) => {
-        throw isConnectionLoss(error) ? unconfirmed(error) : error;
+        throw isConnectionLoss(error) ? new Unconfirmed(error) : error;
       });
       if (command !== "COMMIT") throw givenUp();
       transaction.state = "committed";
       if (transaction.changed.length > 0) this.#onChange(transaction.changed);
-      this.#onCommit?.(1, (performance.now() - began) / 1_000);
+      this.#onCommit?.(transaction.operations, (performance.now() - began) / 1_000);
       return result;
     } catch (error) {
       transaction.state = "given up";
@@ -298,12 +338,6 @@ export class Engine {
 }
 
 const LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
-
-const unconfirmed = (cause: unknown): AppError =>
-  new AppError("storage", "The database did not confirm a write: it may be stored or not.", {
-    hint: "Look before you try again.",
-    cause,
-  });
 
 const closed = (): AppError =>
   new AppError("busy", "The server is stopping.", { hint: "Try again." });

@@ -31,6 +31,20 @@ const LOST = /^(?:08...|57P0[1-5]|25P03|ECONNRESET|EPIPE|ETIMEDOUT)$/;
 const REFUSED =
   /^(?:28P01|28000|3D000|CERT_\w+|(?:DEPTH_ZERO_)?SELF_SIGNED_CERT\w*|UNABLE_TO_\w+|ERR_(?:TLS|SSL)_\w+)$/;
 
+/** The connection ended while a commit was under way. */
+export class Unconfirmed extends AppError {
+  constructor(cause: unknown) {
+    super("storage", "The database did not confirm a write: it may be stored or not.", {
+      hint: "Look before you try again.",
+      cause,
+    });
+  }
+}
+
+/** An operation in a shared transaction that needs one of its own: there it is done again, as one that gave way. */
+export const needsOwn = (): Error =>
+  Object.assign(new Error("This needs a transaction of its own."), { code: "40001" });
+
 /** PostgreSQL's error as an error for people; other errors stay as they are. */
 export function fromPostgres(failure: unknown): unknown {
   if (failure instanceof AppError) return failure;

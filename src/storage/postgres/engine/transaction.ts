@@ -12,6 +12,8 @@ export interface Connection {
 
 export interface Transaction extends Connection {
   state: "open" | "committed" | "given up";
+  /** The number of operations at work in it, which it cannot keep apart. */
+  operations: number;
   readonly changed: Subject[];
   /** The error of the last statement that failed. Those behind it fail too, and may be heard first. */
   failure: unknown;
@@ -19,7 +21,7 @@ export interface Transaction extends Connection {
 
 export function transactionOn(client: pg.ClientBase): Transaction {
   return {
-    ...{ state: "open", changed: [], failure: undefined },
+    ...{ state: "open", operations: 1, changed: [], failure: undefined },
     query(statement) {
       // A part of the operation that went on beside the one that failed must not write outside of the transaction.
       if (this.state === "given up") return Promise.reject(givenUp());

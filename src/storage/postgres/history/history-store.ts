@@ -23,7 +23,7 @@ export function postgresHistoryStore(
 
   return {
     append: (sessionId, { by, ...message }) =>
-      engine.writeIn(sessionId, async () => {
+      engine.writeSharing(sessionId, async () => {
         const { requestKey, role } = message;
         const author = by?.id ?? null;
         const [, stored] = await Promise.all([

@@ -45,7 +45,7 @@ export function postgresStateStore(engine: Engine, usage: Usage, access: WriteAc
       engine.read(() => q.get.get({ sessionId, key, now: engine.clock.now() })),
 
     set: (sessionId, { key, value, expiresAt, ifVersion, maxKeys, by }) =>
-      engine.writeIn(sessionId, async () => {
+      engine.writeSharing(sessionId, async () => {
         const now = engine.clock.now();
         // Sent at once: what a check throws undoes the write.
         const [, stored, full] = await Promise.all([
@@ -61,7 +61,7 @@ export function postgresStateStore(engine: Engine, usage: Usage, access: WriteAc
       }),
 
     delete: (sessionId, key, ifVersion, by) =>
-      engine.writeIn(sessionId, async () => {
+      engine.writeSharing(sessionId, async () => {
         const [, current] = await Promise.all([
           access.modify(by, sessionId),
           q.get.get({ sessionId, key, now: engine.clock.now() }),

@@ -1,0 +1,110 @@
+// Small writes of many callers in one transaction. They share its begin, its commit, a connection and the packets on it: waking
+// the database costs more than what it is asked. Where one of them fails, nothing of the transaction stays, and each is done
+// again in a transaction of its own.
+import { AsyncLocalStorage } from "node:async_hooks";
+import { boundedCache } from "../../../lib/cache/bounded-cache.ts";
+import { isAfterFailure, Unconfirmed } from "./errors.ts";
+
+/** Transactions at one time: the database works on one while this process prepares the other. */
+const MAX_TRANSACTIONS = 2;
+const MAX_WRITES = 16;
+/** Writes to a session of which one has failed, or has met another process, share no transaction for so long. */
+const ALONE_MS = 5_000;
+const MAX_ALONE = 10_000;
+
+/** Runs an operation in the transaction that the caller has opened. */
+type Within = (operation: () => Promise<unknown>) => Promise<unknown>;
+
+export interface SharedWritesOptions {
+  /** Runs an operation in a transaction of its own. */
+  alone: Within;
+  /** Runs so many writes in one transaction, and commits it. @throws what a write or the commit throws */
+  together<T>(count: number, writes: (within: Within) => Promise<T>): Promise<T>;
+}
+
+interface Write {
+  sessionId: string;
+  operation: () => Promise<unknown>;
+  /** Runs a function in the asynchronous context of the caller. */
+  inContext: <T>(act: () => T) => T;
+  done: PromiseWithResolvers<unknown>;
+}
+
+export class SharedWrites {
+  readonly #alone: Within;
+  readonly #together: SharedWritesOptions["together"];
+  /** By session, the time until which its writes share no transaction. */
+  readonly #failed = boundedCache<number>(MAX_ALONE);
+  #waiting: Write[] = [];
+  #transactions = 0;
+  #isLooking = false;
+
+  constructor({ alone, together }: SharedWritesOptions) {
+    this.#alone = alone;
+    this.#together = together;
+  }
+
+  /** A write to one session, of which no other one is under way in this process; resolves when it is committed. */
+  write<T>(sessionId: string, operation: () => Promise<T>): Promise<T> {
+    if ((this.#failed.get(sessionId) ?? 0) > performance.now())
+      return this.#alone(operation) as Promise<T>;
+    const done = Promise.withResolvers<unknown>();
+    const inContext = AsyncLocalStorage.snapshot();
+    this.#waiting.push({ sessionId, operation, inContext, done });
+    this.#look();
+    return done.promise as Promise<T>;
+  }
+
+  /** Begins what may begin, behind the other callers of this turn of the event loop. */
+  #look(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    setImmediate(() => {
+      this.#isLooking = false;
+      while (this.#waiting.length > 0 && this.#transactions < MAX_TRANSACTIONS)
+        void this.#begin(this.#waiting.splice(0, MAX_WRITES));
+    });
+  }
+
+  async #begin(writes: Write[]): Promise<void> {
+    this.#transactions += 1;
+    // In one order, as each locks its session.
+    if (writes.length === 1) await this.#eachAlone(writes);
+    else await this.#all(writes.toSorted((a, b) => (a.sessionId < b.sessionId ? -1 : 1)));
+    this.#transactions -= 1;
+    this.#look();
+  }
+
+  async #all(writes: readonly Write[]): Promise<void> {
+    try {
+      const results = await this.#together(writes.length, (within) =>
+        settled(
+          writes.map(({ sessionId, operation, inContext }) =>
+            inContext(() => within(operation)).catch((error: unknown) => {
+              if (!isAfterFailure(error)) this.#failed.set(sessionId, performance.now() + ALONE_MS);
+              throw error;
+            }),
+          ),
+        ),
+      );
+      for (const [at, { done }] of writes.entries()) done.resolve(results[at]);
+    } catch (error) {
+      if (error instanceof Unconfirmed) for (const { done } of writes) done.reject(error);
+      else await this.#eachAlone(writes);
+    }
+  }
+
+  async #eachAlone(writes: readonly Write[]): Promise<void> {
+    await Promise.all(
+      writes.map(({ operation, inContext, done }) =>
+        inContext(() => this.#alone(operation)).then(done.resolve, done.reject),
+      ),
+    );
+  }
+}
+
+/** The results of all, when none is at work any more. @throws what one of them threw */
+async function settled(running: readonly Promise<unknown>[]): Promise<unknown[]> {
+  await Promise.allSettled(running);
+  return Promise.all(running);
+}

@@ -1,0 +1,83 @@
+// Writes of several callers to PostgreSQL that share a transaction: none has to know of the others.
+import { expect, it, onTestFinished } from "vitest";
+import { systemClock } from "../../src/lib/clock.ts";
+import { newId } from "../../src/lib/ids.ts";
+import type { StateWrite } from "../../src/state/store.ts";
+import { openStorage } from "../../src/storage/open.ts";
+import type { StorageOptions } from "../../src/storage/storage.ts";
+import { emptyDatabase } from "../support/postgres.ts";
+
+const write = (more: Partial<StateWrite> = {}): StateWrite => ({
+  ...{ key: "k", value: "1", expiresAt: null, maxKeys: 9 },
+  ...more,
+});
+
+/** A database with sessions of one owner, and the number of writes in each commit. */
+async function withSessions(count: number, options: Partial<StorageOptions> = {}) {
+  const { url, client } = await emptyDatabase();
+  const commits: number[] = [];
+  const storage = await openStorage({
+    ...{ folder: undefined, server: { url }, durability: "full", clock: systemClock, expiry: {} },
+    onCommit: (writes) => commits.push(writes),
+    ...options,
+  });
+  onTestFinished(() => storage.close());
+  const ids: string[] = [];
+  for (let n = 0; n < count; n += 1)
+    ids.push((await storage.sessions.create({ id: newId(), owner: "ana" })).session.id);
+  commits.length = 0;
+  const set = (id: string, more?: Partial<StateWrite>) => storage.state.set(id, write(more));
+  return { storage, client, commits, ids, set };
+}
+
+it("stores what comes at one moment for different sessions in one transaction", async () => {
+  const { storage, commits, ids, set } = await withSessions(5);
+  const stored = await Promise.all([
+    ...ids.map((id) => set(id)),
+    storage.history.append(ids[0]!, { role: "user", content: "hello" }),
+    set(ids[0]!, { value: "2" }),
+  ]);
+  expect(commits).toEqual([5, 1, 1]); // writes to one session follow each other
+  expect(stored.at(-1)).toMatchObject({ version: 2 });
+  for (const id of ids.slice(1))
+    expect(await storage.state.get(id, "k")).toMatchObject({ version: 1 });
+});
+
+it("stores all others when one of them is refused, each once", async () => {
+  const { storage, commits, ids, set } = await withSessions(4);
+  const refused = set(ids[1]!, { ifVersion: 7 });
+  const others = [ids[0]!, ids[2]!, ids[3]!].map((id) => set(id));
+  await expect(refused).rejects.toMatchObject({ code: "conflict" });
+  expect(await Promise.all(others)).toMatchObject([{ version: 1 }, { version: 1 }, { version: 1 }]);
+  expect(commits).toEqual([1, 1, 1]);
+  expect(await storage.state.get(ids[1]!, "k")).toBeUndefined();
+
+  // The session whose write was refused keeps the others from sharing no more.
+  commits.length = 0;
+  await Promise.all(
+    ids.map((id) => set(id, { ifVersion: id === ids[1] ? 7 : 1 }).catch(() => undefined)),
+  );
+  expect(commits).toEqual([3]);
+});
+
+it("holds the others up for a moment only, when a session is locked by another process", async () => {
+  const { client, ids, set } = await withSessions(3);
+  await client.query("BEGIN");
+  await client.query("SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE", [ids[1]]);
+  const [before, locked, behind] = ids.map((id) => set(id));
+  expect(await Promise.all([before, behind])).toMatchObject([{ version: 1 }, { version: 1 }]);
+  await client.query("COMMIT");
+  expect(await locked).toMatchObject({ version: 1 });
+});
+
+it("keeps the limit on an owner's bytes, counted over all that share", async () => {
+  const value = JSON.stringify("x".repeat(100_000));
+  const { storage, ids, set } = await withSessions(8, { maxStateBytes: 450_000 });
+  const outcomes = await Promise.allSettled(ids.map((id) => set(id, { value })));
+  const stored = outcomes.filter(({ status }) => status === "fulfilled");
+  expect(stored).toHaveLength(4);
+  for (const outcome of outcomes)
+    if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "limit" });
+  const kept = await Promise.all(ids.map((id) => storage.state.get(id, "k")));
+  expect(kept.filter((entry) => entry !== undefined)).toHaveLength(4);
+});
