@@ -2,6 +2,7 @@
 import { specTypeSchemas } from "@modelcontextprotocol/server";
 import { type Scope, SCOPES } from "../auth/principal.ts";
 import { describeFault, findJsonFault } from "../lib/json/json-fault.ts";
+import { unknownAmong } from "../lib/text/similar.ts";
 import { fieldOf } from "./schema.ts";
 
 /** Read each field once: a getter may throw, and may return another value the next time. @throws TypeError */
@@ -13,6 +14,15 @@ export function readFields(
   const field = (name: string): unknown =>
     about(whose, name, () => spec[name as keyof typeof spec] as unknown);
   return Object.fromEntries(fields.map((name) => [name, field(name)]));
+}
+
+/** Refuse a field that nothing reads, and that is spelled nearly like one that is not given. @throws TypeError */
+export function refuseMisspelt(spec: object, whose: string, fields: readonly string[]): void {
+  const given = Object.keys(spec);
+  const missing = fields.filter((field) => !given.includes(field));
+  for (const { name, meant } of unknownAmong(given, fields))
+    if (meant !== undefined && meant[0] === name[0] && missing.includes(meant))
+      throw new TypeError(`${whose}: ${name} is no field. Did you mean ${meant}?`);
 }
 
 /** Return the result of `act`; an error of it is rethrown with the definition and the field. */

@@ -15,6 +15,7 @@ import {
   readFields,
   readFunction,
   readScope,
+  refuseMisspelt,
   titleOf,
 } from "../definitions/fields.ts";
 import { ToolMistake } from "../definitions/mistake.ts";
@@ -116,6 +117,7 @@ export function defineResource(spec: ResourceSpec): Resource {
   if (typeof key !== "string" || (uri !== undefined && uriTemplate !== undefined))
     throw new TypeError("A resource: uri: expected a uri, or a template as uriTemplate; not both.");
   const whose = `Resource ${key.slice(0, 128)}`;
+  refuseMisspelt(spec, whose, FIELDS);
   const { name, scope, ...given } = readFields(spec, whose, FIELDS);
   const [read, list, match] = ["read", "list", "match"].map((field) =>
     readFunction(whose, field, given[field]),

@@ -1,7 +1,9 @@
 // Imports files from outside the program, in a clone, an installed package, and the single executable. There, a plain
 // `import()` finds only Node's own modules. Names that the program provides resolve to the program's own copy, so a
 // file needs no node_modules and shares classes with the program.
-import { createRequire, registerHooks } from "node:module";
+import { readFileSync } from "node:fs";
+import { createRequire, registerHooks, stripTypeScriptTypes } from "node:module";
+import { pathToFileURL } from "node:url";
 
 /** Modules for files, by specifier: the exports of each by name. */
 export type Provided = Readonly<Record<string, object>>;
@@ -83,11 +85,36 @@ function sourceOf(url: string): string {
   ].join("\n");
 }
 
-/** `reason (file.ts, line 3)`: one line, with the place in the file or in one of its imports, if it is known. */
-export function reasonOf(error: unknown): string {
+/**
+ * `reason (file.ts, line 3)`: one line, with the place in the file or in one of its imports, if it is known. `file`: the one
+ * that was loaded.
+ */
+export function reasonOf(error: unknown, file?: string): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`;
   const [message = ""] = error.message.split("\n");
-  const place = new RegExp(`([^/\\s?]+)\\?${MARK}=\\d+:(\\d+)`).exec(error.stack ?? "");
-  const where = place ? ` (${decodeURIComponent(place[1]!)}, line ${place[2]})` : "";
+  const isUnplaced = error instanceof SyntaxError && file !== undefined;
+  const where = placeOf(error) || (isUnplaced ? placeOf(syntaxFault(file)) : "");
   return `${error.name}: ${message}${where}`;
+}
+
+function placeOf(error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const place = new RegExp(`([^/\\s?]+)\\?${MARK}=\\d+:(\\d+)`).exec(stack);
+  return place ? ` (${decodeURIComponent(place[1]!)}, line ${place[2]})` : "";
+}
+
+/** What the parser of TypeScript says of a file of JavaScript, for which Node names no line. */
+function syntaxFault(file: string): unknown {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined; // the call is an experiment of Node, and says so on standard error
+  try {
+    stripTypeScriptTypes(readFileSync(file, "utf8"), {
+      sourceUrl: marked(pathToFileURL(file).href, 0),
+    });
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }

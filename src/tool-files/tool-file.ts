@@ -12,8 +12,8 @@ import { type Definitions, definitionsOf } from "./offer.ts";
 /** Longest wait at a module's top level, in milliseconds; a slower module is left out. */
 const LOAD_MS = 10_000;
 
-/** Names of the files with tools directly in a folder, sorted. @throws AppError `start` */
-export async function toolFiles(folder: string): Promise<string[]> {
+/** Names of the files with tools directly in a folder, sorted. `from`: where its name was given. @throws AppError `start` */
+export async function toolFiles(folder: string, from = "tools: "): Promise<string[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries
@@ -23,7 +23,7 @@ export async function toolFiles(folder: string): Promise<string[]> {
   } catch (error) {
     const reason = systemReason(error);
     if (reason === undefined) throw error;
-    throw new AppError("start", `tools: ${folder} cannot be read: ${reason}.`, {
+    throw new AppError("start", `${from}${folder} cannot be read: ${reason}.`, {
       hint: "Name a folder with files that export tools.",
       cause: error,
     });
@@ -52,7 +52,7 @@ export async function loadToolFile(
       ? definitions
       : { reason: "it exports no tool; a tool is what defineTool({ … }) returns" };
   } catch (error) {
-    return { reason: reasonOf(error) };
+    return { reason: reasonOf(error, join(folder, name)) };
   } finally {
     loaded.abort();
   }

@@ -9,6 +9,7 @@ import {
   readFields,
   readName,
   readScope,
+  refuseMisspelt,
   titleOf,
 } from "../definitions/fields.ts";
 import {
@@ -69,6 +70,7 @@ const SESSION_RESULT = { anyOf: [{ type: "string" }, { type: "null" }] };
 export function readDefinition(definition: unknown): Definition {
   const { spec, name } = readName(definition, "Tool");
   const whose = `Tool ${name}`;
+  refuseMisspelt(spec, whose, ["name", ...FIELDS]);
   const given = readFields(spec, whose, FIELDS);
   const { description, handler, title = titleOf(name), quick } = given;
   const { toolset, timeoutMs, session = "required" } = given;

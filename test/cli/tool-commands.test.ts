@@ -1,4 +1,5 @@
 // Tools without a client: `testClient` in a program, `holdfast call` and `holdfast tools` on the command line.
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool, testClient } from "../../src/index.ts";
@@ -53,4 +54,11 @@ it("`tools check` names what is wrong with a folder, and says by its exit code t
   const { code, stdout, stderr } = await command(["tools", "check", toolFolder(files)]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "greet: fine\n1 tool, 1 fault\n" });
   expect(stderr).toMatch(/tools: b\.js: not loaded: .*"two words"/);
+  const nowhere = join(temporaryFolder(), "nowhere");
+  expect(await command(["tools", "check", nowhere])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /^holdfast: \S+nowhere cannot be read: there is no such/,
+    ) as string,
+  });
 });

@@ -105,10 +105,22 @@ describe("a folder of tools", () => {
 
 describe("a file with a fault", () => {
   const FAULTS: Record<string, [text: string, reason: RegExp]> = {
-    "syntax.mjs": ["export default {{;", /SyntaxError: /],
+    "syntax.mjs": ["\nexport default {{;", /SyntaxError: .*\(syntax\.mjs, line 2\)/],
+    "misspelt.js": [
+      "import { defineTool } from 'holdfast';\nexport default defineTool({ name: 'a', description: 'b', imput: {}, handler() {} });",
+      /Tool a: imput is no field\. Did you mean input\? \(misspelt\.js, line 2\)/,
+    ],
     "syntax.ts": ["const a = 1;\nexport default {{;", /SyntaxError: .*\(syntax\.ts, line 2\)/],
     "enum.ts": ["enum A { x }\nexport default A;", /enum is not supported.*\(enum\.ts, line 1\)/],
     "throws.js": ["\nthrow new Error('No key.');", /Error: No key\. \(throws\.js, line 2\)/],
+    "prompt.js": [
+      "import { definePrompt } from 'holdfast';\nexport default definePrompt({ name: 'a', titel: 'A', handler() {} });",
+      /Prompt a: titel is no field\. Did you mean title\?/,
+    ],
+    "resource.js": [
+      "import { defineResource } from 'holdfast';\nexport default defineResource({ name: 'a', uri: 'a:b', mimetype: 'a/b', read() {} });",
+      /mimetype is no field\. Did you mean mimeType\?/,
+    ],
     "text.js": ["throw 'No key.';", /it threw No key\./],
     "nothing.js": ["export const a = 1;", /it exports no tool; a tool is what defineTool/],
     "spec.js": ["export default { name: 'x', handler() {} };", /it exports no tool/],

@@ -6,6 +6,7 @@ import { library } from "../../holdfast.ts";
 import { AppError } from "../../lib/errors.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-output.ts";
+import { toolFiles } from "../../tool-files/tool-file.ts";
 import { table } from "../terminal/table.ts";
 import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
 import { oneLine } from "../terminal/text.ts";
@@ -78,6 +79,7 @@ export async function loadToolFolder(
 
 /** Report the faults in the files of a folder; exit with 1 for any fault. */
 export async function checkTools(folder: string, terminal: Terminal): Promise<void> {
+  await toolFiles(resolve(folder), ""); // whose fault of the folder speaks of no setting
   const { loaded, faults } = await loadToolFolder(folder);
   const { tools, prompts, resources } = loaded;
   for (const line of faults) terminal.warn(line);
