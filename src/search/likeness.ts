@@ -15,6 +15,8 @@ const ALIKE = 0.65;
 const FIRST_PART = 0.6;
 const PART = 0.55;
 const MISTYPED = 0.5;
+/** A word that begins like the one that is being typed, and is shorter by now. */
+const OUTGROWN = 0.4;
 const MISTYPED_FORM = 0.25;
 
 /** Shortest word that may be a part of a compound, and shortest compound. */
@@ -59,7 +61,8 @@ export class Likeness {
       if (!this.#hasForms) return 0;
       const form = this.#form(word, raw, further);
       if (form > 0) return form;
-      if (this.#byBeginning && beginAlike(this.#further, further)) return ALIKE;
+      if (this.#byBeginning && beginAlike(this.#further, further))
+        return open && this.#further.startsWith(further) ? OUTGROWN : ALIKE;
       if (wanted.length >= MIN_PART && further.startsWith(this.#further)) return FIRST_PART;
     }
     if (wanted.length >= MIN_PART && word.length >= MIN_COMPOUND && further.includes(this.#further))

@@ -19,13 +19,21 @@ type Like = readonly { term: number; quality: number }[];
 
 const NONE: Like = [];
 const PART_OF_NUMBER = 0.7;
+const PART_OF_WORD = 0.8;
 /** A letter that is part of another name. */
 const NAME = /^(?:c\+\+|[cfj]#)(?![\p{L}\p{N}])/iu;
+
+const KANA = /[\p{sc=Hiragana}\p{sc=Katakana}]/u;
+/** Japanese writes most words in one of these scripts, and what stands between them in Hiragana. */
+const WORD_SCRIPTS = [/\p{sc=Han}/u, /\p{sc=Katakana}/u];
+
+const areOneWord = (a: Word | undefined, b: Word): boolean =>
+  a !== undefined && WORD_SCRIPTS.some((script) => script.test(a.text) && script.test(b.text));
 
 /** Finds the same terms in several texts; remembers words that come again. */
 export class Matcher {
   readonly #words: { term: number; likeness: Likeness }[] = [];
-  readonly #phrases: { term: number; characters: readonly string[] }[] = [];
+  readonly #phrases: { term: number; characters: readonly string[]; isWhole: boolean }[] = [];
   readonly #signs = new Map<string, number>();
   readonly #numbers = new Map<string, number>();
   /** The beginnings of the numbers. */
@@ -40,7 +48,8 @@ export class Matcher {
     for (const [term, { word, characters, sign, digits, ...one }] of terms.entries()) {
       if (sign !== undefined) this.#signs.set(sign, term);
       else if (digits !== undefined) this.#addNumber(digits, term);
-      else if (characters !== undefined) this.#phrases.push({ term, characters });
+      else if (characters !== undefined)
+        this.#phrases.push({ term, characters, isWhole: one.isWhole === true });
       else if (word !== undefined)
         this.#words.push({ term, likeness: new Likeness({ ...one, word, characters }) });
     }
@@ -83,11 +92,17 @@ export class Matcher {
   }
 
   *#inRun(run: readonly Word[]): Generator<Match> {
+    let isJapanese: boolean | undefined;
     for (const [at, { text, start }] of run.entries()) {
-      for (const { term, characters } of this.#phrases) {
-        if (characters[0] !== text || at + characters.length > run.length) continue;
+      for (const { term, characters, isWhole } of this.#phrases) {
+        const last = at + characters.length - 1;
+        if (characters[0] !== text || last >= run.length) continue;
         if (!characters.every((character, i) => run[at + i]!.text === character)) continue;
-        yield { term, start, end: run[at + characters.length - 1]!.end, quality: 1 };
+        const isPart =
+          isWhole &&
+          (areOneWord(run[at - 1], run[at]!) || areOneWord(run[last + 1], run[last]!)) &&
+          (isJapanese ??= run.some((one) => KANA.test(one.text)));
+        yield { term, start, end: run[last]!.end, quality: isPart ? PART_OF_WORD : 1 };
       }
     }
   }

@@ -4,10 +4,10 @@ import { asksSomething } from "./common-words.ts";
 import { type Match, Matcher } from "./matches.ts";
 import type { Term } from "./terms.ts";
 
-/** BM25's k1: the saturation of repeated terms. */
-const SATURATION = 1.2;
+/** BM25's k1: the saturation of repeated terms. Low, because a short message repeats a word by chance. */
+const SATURATION = 0.6;
 /** BM25's b: the influence of the text's length. */
-const LENGTH_SHARE = 0.4;
+const LENGTH_SHARE = 0.6;
 /** Part of a common word's weight that remains beside others. */
 const COMMON_SHARE = 0.2;
 /** Part of the score that depends on how many of the terms a text has. */

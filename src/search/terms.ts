@@ -10,6 +10,8 @@ export interface Term {
   readonly phrase: readonly string[];
   /** The characters of a phrase; undefined for a word. */
   readonly characters: readonly string[] | undefined;
+  /** True for all characters between two spaces or signs, such as a word of Japanese. */
+  readonly isWhole?: boolean;
   /** Identity of the term: the word's stem, or the characters as one text. */
   readonly key: string;
   /** The word, folded; undefined for the others. */
@@ -110,6 +112,7 @@ function* phrasesOf(letters: readonly string[], length: number): Generator<Bare>
   for (let at = 0; at === 0 || at + 1 < letters.length; at += length - 1) {
     const characters = letters.slice(at, at + length);
     const phrase = characters.length === 1 ? characters : pairs(characters);
-    yield { phrase, characters, key: characters.join("") };
+    const isWhole = characters.length === letters.length;
+    yield { phrase, characters, isWhole, key: characters.join("") };
   }
 }

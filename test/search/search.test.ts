@@ -100,6 +100,25 @@ describe("ranking", () => {
     expect(cut.data).toMatchObject({ hits: { length: 4 }, more: true });
     expect(cut.text).toMatch(/^4 messages, the best first; more match less well\./);
   });
+
+  it.each([
+    [
+      "a word that goes on as typed, before a shorter one twice",
+      "Schlüssel Dachb",
+      "Schlüssel und Dach, Schlüssel und noch ein Dach",
+      "Der Schlüssel für den Dachboden liegt bei uns im Flur.",
+    ],
+    [
+      "a word of Japanese, before its characters in a longer one",
+      "針金 幹",
+      "新幹線と針金の話をした。",
+      "木の幹を針金で巻いておいた。",
+    ],
+  ])("puts first %s", async (_, query, other, best) => {
+    const client = await start();
+    await remember(client, best, other);
+    expect(await seqs(client, query)).toEqual([1, 2]);
+  });
 });
 
 describe("snippets", () => {
