@@ -114,8 +114,8 @@ describe("a file with a fault", () => {
     "enum.ts": ["enum A { x }\nexport default A;", /enum is not supported.*\(enum\.ts, line 1\)/],
     "throws.js": ["\nthrow new Error('No key.');", /Error: No key\. \(throws\.js, line 2\)/],
     "prompt.js": [
-      "import { definePrompt } from 'holdfast';\nexport default definePrompt({ name: 'a', titel: 'A', handler() {} });",
-      /Prompt a: titel is no field\. Did you mean title\?/,
+      "import { definePrompt } from 'holdfast';\nexport default definePrompt({ name: 'a', tittle: 'A', handler() {} });",
+      /Prompt a: tittle is no field\. Did you mean title\?/,
     ],
     "resource.js": [
       "import { defineResource } from 'holdfast';\nexport default defineResource({ name: 'a', uri: 'a:b', mimetype: 'a/b', read() {} });",
