@@ -1,7 +1,6 @@
 // Folders and archives as people keep them: one file that is of no use never keeps the others out.
 import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { importFiles } from "../../src/cli/sessions/import.ts";
 import { temporaryFolder } from "../support/folder.ts";
@@ -92,19 +91,7 @@ it("conversations under a name without a known ending come in, and other files s
   expect(await takenFrom([folder])).toEqual({ texts: ["a", "b", "c"], skipped: [] });
 });
 
-/** The beginning of an archive of tar with one file. */
-function tar(name: string, content: string): Buffer {
-  const bytes = Buffer.alloc(1024);
-  bytes.write(name);
-  bytes.write("ustar\u000000", 257);
-  bytes.write(content, 512);
-  return bytes;
-}
-
 it.each([
-  ["tar", tar("Takeout/chats.json", "[]"), /tar archive, which must be unpacked first/],
-  ["tgz", gzipSync(tar("Takeout/chats.json", "[]")), /tar archive, which must be unpacked first/],
-  ["short.tar", tar("c", "abc"), /tar archive/],
   ["7z", Buffer.from("7z\u00bc\u00af\u0027\u001c", "latin1"), /7z archive, which must be unpacked/],
   ["utf32.json", utf32(file(one("a"))), /UTF-32: save it as UTF-8/],
 ])("a file of %s is named for what it is, alone and in a folder", async (ending, bytes, why) => {

@@ -6,6 +6,8 @@ import { expect, it } from "vitest";
 import { importFiles } from "../../src/cli/sessions/import.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { chatGpt, claude, claudeMessage, file, node } from "../support/foreign.ts";
+import { shown } from "../support/shown.ts";
+import { tar } from "../support/tar.ts";
 import { sitting } from "../support/terminal.ts";
 import {
   appOn,
@@ -36,6 +38,13 @@ it.each<[string, Buffer | string]>([
   ["of lines", `${JSON.stringify(one("a"))}\n${JSON.stringify(one("a"))}\n`],
   ["with its list under a key", JSON.stringify({ version: 1, conversations: [one("a")] })],
   ["of a list of lists", JSON.stringify([[one("a")], [one("a")]])],
+  ["as a tar archive", await tar({ "a/conversations.json": file(one("a")), "b.html": "<html>" })],
+  ["as a packed tar archive", gzipSync(await tar({ "conversations.json": file(one("a")) }))],
+  [
+    "in a tar archive in an archive",
+    zip({ "b.tgz": gzipSync(await tar({ "a.json": file(one("a")) })) }),
+  ],
+  ["in an archive in a tar archive", await tar({ "b.zip": zip({ "a.json": file(one("a")) }) })],
   ["as an archive", zip({ "conversations.json": file(one("a")), "chat.html": "<html>" })],
 ])("a file %s comes in", async (_, content) => {
   const app = await appOn();
@@ -46,6 +55,7 @@ it.each<[string, Buffer | string]>([
 it.each<[string, Buffer | string]>([
   ["packed by gzip", gzipSync(sessionFile(2))],
   ["as an archive", zip({ "export/sessions.jsonl": sessionFile(2) })],
+  ["as a tar archive", await tar({ "export/sessions.jsonl": sessionFile(2) })],
   ["in UTF-16", utf16(`\uFEFF${sessionFile(2)}`)],
 ])("an export of Holdfast %s comes in", async (_, content) => {
   expect(outcomes(await imported(await appOn(), content))).toEqual(["imported"]);
@@ -132,6 +142,17 @@ it.each<[string, Buffer | string, RegExp]>([
   ["training data", '{"messages":[{"role":"user","content":"hi"}]}\n', /it is training data/],
   ["llama.cpp", '{"type":"session","harness":"llama.app","id":"1"}\n', /it is a chat of the llama/],
   ["an archive of nothing", zip({ "a.txt": "x" }), /The archive holds no .json/],
+  ["a tar archive of nothing", await tar({ "a.txt": "x" }), /The archive holds no .json/],
+  [
+    "half a tar archive",
+    (await tar({ "conversations.json": file(one("a")) })).subarray(0, 600),
+    /The archive is damaged or cut off/,
+  ],
+  [
+    "a tar archive with a broken header",
+    (await tar({ "conversations.json": file(one("a")) })).fill("x", 0, 5),
+    /The archive is damaged or cut off/,
+  ],
   ["an archive of an account", zip(REST), /it is an account, without/],
   [
     "an archive of an account's files",
@@ -145,6 +166,58 @@ it.each<[string, Buffer | string, RegExp]>([
   const error: unknown = await takenFrom([path]).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ name: "AppError", code: "invalid" });
   expect((error as Error).message).toMatch(message);
+});
+
+it("of a tar archive, links and files of macOS are left alone, and of a cut one the first files come in", async () => {
+  const whole = await tar(
+    {
+      "a.json": file(one("a")),
+      "._b.json": "x",
+      "../c.json": file(one("c")),
+      "d.json": file(one("d")),
+    },
+    [{ name: "e.json", type: "symlink", size: 0, linkname: "/etc/hostname" }],
+  );
+  const path = join(folderOf({ "all.tar": whole }), "all.tar");
+  expect(await takenFrom([path])).toEqual({ texts: ["a", "c", "d"], skipped: [] });
+  const cut = whole.subarray(0, whole.indexOf("d.json") + 550);
+  const { texts, skipped } = await takenFrom([join(folderOf({ "all.tar": cut }), "all.tar")]);
+  expect(texts).toContain("a");
+  expect(texts).not.toContain("d");
+  expect(skipped).toEqual(["all.tar: The archive is damaged or cut off."]);
+});
+
+it("a list of projects in a tar archive comes before the conversations in it", async () => {
+  const projects = [{ uuid: "p", name: "Bay", prompt_template: "Be brief.", docs: [] }];
+  const archive = await tar({
+    "conversations.json": file(
+      claude([claudeMessage("human", "a")], { uuid: "a", project: { uuid: "p" } }),
+    ),
+    "projects.json": JSON.stringify(projects),
+  });
+  const app = await appOn();
+  await imported(app, archive);
+  expect((await shown(app)).join("\n")).toContain("Be brief.");
+});
+
+it.each([
+  ["a packed tar archive", gzipSync(await tar({ "a.txt": Buffer.alloc(3_000_000) }))],
+  ["an archive in an archive", zip({ "b.tar": await tar({ "a.json": Buffer.alloc(3_000_000) }) })],
+])("%s that holds too much is refused", async (_, content) => {
+  const app = await appOn();
+  const path = join(folderOf({ a: content }), "a");
+  const options = { format: "auto", owner: "local", maxUnpackedBytes: 1_000_000 } as const;
+  await expect(app.transfer.open([path], options)).rejects.toMatchObject({ code: "limit" });
+});
+
+it("an import from a tar archive can be ended while it is unpacked", async () => {
+  const app = await appOn();
+  const path = join(folderOf({ a: await tar({ "a.json": file(one("a")) }) }), "a");
+  const onBytes = (): void => {
+    throw new RangeError("enough");
+  };
+  const options = { format: "auto", owner: "local", onBytes } as const;
+  await expect(app.transfer.open([path], options)).rejects.toThrow(RangeError);
 });
 
 it("a small archive that holds too much is refused before it fills the disk", async () => {

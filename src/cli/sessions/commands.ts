@@ -39,7 +39,7 @@ for each message, and a last one with the counts. Shares are not exported.`;
 
 const IMPORT_HELP = `
 FILE is an export of Holdfast or of another program: a file, a folder, or an archive as it was
-downloaded (.zip, .gz); - is standard input. Its content tells the program: ChatGPT, Claude, Gemini (Google
+downloaded (.zip, .tar, .gz); - is standard input. Its content tells the program: ChatGPT, Claude, Gemini (Google
 Takeout), Grok, Le Chat, DeepSeek, Open WebUI, LibreChat, LobeChat, LM Studio,
 Jan, SillyTavern, TypingMind, NextChat, Chatbox, Cherry Studio, and transcripts of Claude Code, Codex,
 Cursor, Gemini CLI, opencode and GitHub Copilot.

@@ -7,8 +7,9 @@ import { AppError } from "../../lib/errors.ts";
 import { Faults } from "../faults.ts";
 import type { Incoming, TransferLimits } from "../incoming.ts";
 import { type Bytes, peek, toUtf8 } from "../input/bytes.ts";
-import { type Input, inputsOf, type Opened } from "../input/inputs.ts";
+import { inputsOf } from "../input/inputs.ts";
 import { kindOf } from "../input/kinds.ts";
+import type { Input, Opened } from "../input/opened.ts";
 import { type FileRecord, type Records, recordsOf } from "../input/records.ts";
 import { isFields } from "../programs/fields.ts";
 import { otherKindOf } from "../programs/others.ts";
@@ -59,8 +60,9 @@ export async function readSource(
   const { foreign, faults } = reading;
   try {
     const { onBytes = () => undefined } = options;
-    const keep = (bytes: Bytes): Promise<string> => reading.keep(bytes);
-    for await (const input of inputsOf(paths, { onBytes, keep }))
+    const counted = (bytes: Bytes): Bytes => reading.counted(bytes);
+    const store = (bytes: Bytes): Promise<string> => reading.store(bytes);
+    for await (const input of inputsOf(paths, { onBytes, counted, store }))
       await reading.read(input, paths.length > 1 || !input.isNamed);
     const sessions = [...reading.own, ...foreign.sessions];
     // Refuse a file without any readable conversation: it probably has another format.
@@ -119,7 +121,7 @@ class Reading {
     const { format } = this.#options;
     const { bytes, isPlain } = await toUtf8(raw);
     const isPacked = !isPlain || input.path === undefined;
-    const { head, all } = await peek(isPacked ? this.#counted(bytes) : bytes);
+    const { head, all } = await peek(isPacked ? this.counted(bytes) : bytes);
     if (format === "holdfast" || (format === "auto" && isOwn(head)))
       return this.#readOwn(input, file, isPacked ? all : undefined);
     const records = recordsOf(all, this.foreign.onReplaced);
@@ -139,26 +141,22 @@ class Reading {
     file: string | null,
     packed: Bytes | undefined,
   ): Promise<void> {
-    const plain = packed === undefined ? path : await this.#write(packed);
+    const plain = packed === undefined ? path : await this.store(packed);
     const { limits, signal } = this.#options;
     const onReplaced = (count: number): void => void (this.replaced += count);
     const watcher = { onReplaced, file, onBytes: () => signal?.throwIfAborted() };
     this.own.push(...(await readHoldfastFile(plain, limits, this.faults, watcher)));
   }
 
-  /** Unpacks bytes into a temporary file. @returns its path */
-  keep(packed: Bytes): Promise<string> {
-    return this.#write(this.#counted(packed));
-  }
-
-  async #write(bytes: Bytes): Promise<string> {
+  /** Writes bytes into a temporary file. @returns its path */
+  async store(bytes: Bytes): Promise<string> {
     const path = (await this.foreign.spool()).pathOf(`${(this.#unpacked += 1)}`);
     await pipeline(Readable.from(bytes), createWriteStream(path, { mode: 0o600, flags: "wx" }));
     return path;
   }
 
   /** @throws AppError `limit`: a small packed file may hold any number of bytes */
-  async *#counted(bytes: Bytes): AsyncGenerator<Buffer> {
+  async *counted(bytes: Bytes): AsyncGenerator<Buffer> {
     const { maxUnpackedBytes = MAX_UNPACKED_BYTES } = this.#options;
     for await (const chunk of bytes) {
       this.#unpackedBytes += chunk.length;
@@ -230,13 +228,13 @@ const COMPANIONS =
 const CONVERSATIONS = /(?:conversation|chat|session|activity)[^/]*$/i;
 
 const isCompanion = (
-  { name, path, isNamed }: Input,
+  { name, isNamed, isPart }: Input,
   head: Buffer,
   begun: readonly FileRecord[],
 ): boolean =>
   !isNamed &&
   !begun.some(({ value }) => otherKindOf(value)?.isChat === true) &&
-  ((path === undefined && !CONVERSATIONS.test(name)) ||
+  ((isPart && !CONVERSATIONS.test(name)) ||
     COMPANIONS.test(name) ||
     (begun.length === 0 && isList(head)) ||
     begun.some(({ value }) => otherKindOf(value)?.isCompanion === true || isEmptyList(value)));

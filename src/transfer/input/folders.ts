@@ -22,16 +22,18 @@ export interface Found {
 export const MAX_FILES = 200_000;
 const MAX_DEPTH = 12;
 /** Endings of files that may hold conversations. */
-export const READABLE = /\.(?:jsonl?|ndjson)(?:\.gz)?$/i;
-/** Endings of archives; those that cannot be unpacked here are named. */
-const ARCHIVE = /\.(?:zip|tar|tgz|tar\.gz|7z|rar)$/i;
+const READABLE = /\.(?:jsonl?|ndjson)(?:\.gz)?$/i;
+/** Endings of archives. */
+export const ARCHIVE = /\.(?:zip|tar|tgz|tar\.gz)$/i;
+/** Endings of archives that cannot be unpacked here, and are named. */
+const OTHER_ARCHIVE = /\.(?:7z|rar)$/i;
 /** Web pages, which may be Google's "My Activity". ChatGPT's repeats what is in its other files. */
 export const WEB_PAGE = /(?<!(?:^|\/)chat)\.html$/i;
 /** Names that tell nothing of the kind. */
 const GUESS = /^[^.]+$|\.txt$/i;
 
 /** True for a file of macOS about another file. */
-export const isForgotten = (name: string): boolean => /(?:^|\/)(?:__MACOSX\/|\._)/.test(name);
+const isForgotten = (name: string): boolean => /(?:^|\/)(?:__MACOSX\/|\._)/.test(name);
 
 /** The files of a path in order; a name that cannot be read is one with its fault. @throws AppError `limit` */
 export async function filesOf(path: string): Promise<Found[]> {
@@ -111,7 +113,11 @@ const isLink = (entry: Dirent): boolean => entry.isSymbolicLink();
 const isGuess = (name: string): boolean => GUESS.test(name) || WEB_PAGE.test(name);
 
 const isWanted = (name: string): boolean =>
-  READABLE.test(name) || ARCHIVE.test(name) || isGuess(name);
+  [READABLE, ARCHIVE, OTHER_ARCHIVE].some((ending) => ending.test(name)) || isGuess(name);
+
+/** True for a file in an archive that may hold conversations. */
+export const isReadable = (name: string): boolean =>
+  [READABLE, ARCHIVE, WEB_PAGE].some((ending) => ending.test(name)) && !isForgotten(name);
 
 /** An error of the system at one file as that file's own fault. @throws any other error, and AppError `limit` */
 export function unreadable(error: unknown): AppError {

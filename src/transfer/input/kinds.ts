@@ -20,7 +20,6 @@ const TEXTS: readonly (readonly [form: RegExp, title: string])[] = [
   [/^<(?:!doctype|html|!--|head|body)/i, "a web page"],
   [/^<\?xml/i, "an XML document"],
   [/^\{\\rtf/, "a document of a word processor"],
-  [/^.{257}ustar/s, "a tar archive, which must be unpacked first"],
   [/^(?:#{1,6} |---\r?\n|\*\*)/, "a Markdown document"],
 ];
 
