@@ -49,6 +49,8 @@ export interface App extends Data {
   client(target?: SessionTarget): LocalClient;
   /** Additions that the files in the folder of tools give now. */
   loaded(): ToolFolder["loaded"] | undefined;
+  /** The file in this folder that gives a tool. */
+  toolFile(tool: string): string | undefined;
   /** Registers this process, recovers the work of dead ones, starts the cleanup job. */
   start(): Promise<void>;
   listen(): Promise<Listener>;
@@ -81,6 +83,7 @@ async function compose(options: AppOptions, closing: AsyncDisposableStack): Prom
     health: http.health,
     client: (target) => new LocalClient(mcp.registry, target),
     loaded: () => toolFolder?.loaded,
+    toolFile: (tool) => toolFolder?.fileOf(tool),
     ...lifeOf(data, server, toolFolder, closing),
   };
 }

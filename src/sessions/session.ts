@@ -85,4 +85,6 @@ export interface Caller {
   readonly headers?: Headers | undefined;
   /** Called with each session whose content the answer may hold. */
   readonly onSession?: ((id: string) => void) | undefined;
+  /** Called with what a user's own tool threw, in place of a line in the log. */
+  readonly onThrow?: ((error: unknown) => void) | undefined;
 }

@@ -61,6 +61,13 @@ export class ToolFolder {
     };
   }
 
+  /** Name of the file that gives this tool now. */
+  fileOf(tool: string): string | undefined {
+    const isIts = ({ definitions: { tools } }: Group): boolean =>
+      tools.some(({ name }) => name === tool);
+    return this.#groups.find(isIts)?.from;
+  }
+
   /** Resolves when no file of the folder is being loaded any more. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);

@@ -6,6 +6,7 @@ import type {
   Tool as WireTool,
 } from "@modelcontextprotocol/server";
 import { LOCAL } from "../auth/principal.ts";
+import type { Toolset } from "../config/toolsets.ts";
 import { requestInfo } from "../definitions/request.ts";
 import { newId } from "../lib/ids.ts";
 import type { SessionTarget } from "../sessions/session.ts";
@@ -26,6 +27,8 @@ export interface LocalCallOptions {
   requestState?: string;
   /** The call's `_meta`. */
   meta?: Readonly<Record<string, unknown>>;
+  /** Receives what a tool of yours threw, in place of the log. */
+  onThrow?(error: unknown): void;
 }
 
 export class LocalClient {
@@ -47,13 +50,19 @@ export class LocalClient {
     return this.#registry.wire;
   }
 
+  /** The toolset of this tool; undefined for one that every list shows. */
+  toolsetOf(name: string): Toolset | undefined {
+    return this.#registry.toolsetOf(name);
+  }
+
   /** The tool's result; a failure is a result with `isError`. @throws RequestError for an unknown tool */
   call(
     name: string,
     args: object = {},
     options: LocalCallOptions = {},
   ): Promise<CallToolResult | InputRequiredResult> {
-    const caller = { principal: LOCAL, target: this.#target, requestId: newId() };
+    const { onThrow } = options;
+    const caller = { principal: LOCAL, target: this.#target, requestId: newId(), onThrow };
     const call = { caller, channel: this.#channel(options) };
     // It takes no tasks: it waits for their end.
     return this.#registry.call(name, args, call) as Promise<CallToolResult | InputRequiredResult>;

@@ -7,7 +7,7 @@ import {
   type Tool as WireTool,
 } from "@modelcontextprotocol/server";
 import { type Scope, scopeOf } from "../auth/principal.ts";
-import type { ToolsetName } from "../config/toolsets.ts";
+import type { Toolset, ToolsetName } from "../config/toolsets.ts";
 import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import { ToolMistake } from "../definitions/mistake.ts";
 import { asTool } from "../definitions/running.ts";
@@ -109,6 +109,11 @@ export class ToolRegistry {
   /** All tools, in the order of definition. */
   get wire(): readonly WireTool[] {
     return this.#all.wire;
+  }
+
+  /** The toolset of this tool; undefined for one that every list shows. */
+  toolsetOf(name: string): Toolset | undefined {
+    return this.#all.get(name)?.toolset;
   }
 
   /** Replaces the tools. Running calls go on with the tool that they began with. */
@@ -283,12 +288,17 @@ export class ToolRegistry {
         principal: caller.principal.id,
         request: caller.requestId,
         args,
+        onThrow: caller.onThrow,
       });
     }
   }
 
   /** Turns an error into a result for the model, and logs the details for the operator. */
-  #failed({ name }: Tool, error: unknown, call: FailedCall): CallToolResult {
+  #failed(
+    { name }: Tool,
+    error: unknown,
+    { onThrow, ...call }: FailedCall & Pick<Caller, "onThrow">,
+  ): CallToolResult {
     if (error instanceof ToolMistake) {
       const { field } = error;
       logFailure(this.#log, error, call, { level: "error", message: "a tool's mistake", field });
@@ -303,12 +313,15 @@ export class ToolRegistry {
       if (level) logFailure(this.#log, known, call, { level, message: "a call failed" });
       return failure(known.advice, known.code);
     }
-    const line = { message: "a tool threw", stack: true };
     const isOurs = this.#all.isBuiltIn(name);
-    logFailure(this.#log, known.cause ?? known, call, {
-      ...line,
+    const thrown = known.cause ?? known;
+    const line = {
+      message: "a tool threw",
+      stack: true,
       level: isOurs ? "error" : "warn",
-    });
+    } as const;
+    if (isOurs || onThrow === undefined) logFailure(this.#log, thrown, call, line);
+    else onThrow(thrown);
     if (isOurs) return failure(known.advice, known.code);
     return failure(
       `The tool ${name} failed. The server's log has the reason, under request ${call.request}.`,

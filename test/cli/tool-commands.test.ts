@@ -49,6 +49,30 @@ it("`call` calls a tool on the data folder; its failure is the exit code", async
   expect(rows(env.HOLDFAST_DATA_DIR, "SELECT name FROM sessions")).toEqual([{ name: "work" }]);
 });
 
+it("`call` prints the reason and the place in the file of a tool that throws, and nothing else", async () => {
+  const tools = toolFolder({
+    "boom.js": `import { defineTool } from "holdfast";
+      export default defineTool({ name: "boom", description: "Throws.", handler() {
+        throw new RangeError("no such reef");
+      } });`,
+  });
+  const call = ["call", "boom", "--tools", tools, "--ephemeral"];
+  const fault = "The tool boom failed: RangeError: no such reef (boom.js, line 3)\n";
+  expect(await run(call)).toEqual({ code: 1, stdout: fault, stderr: "" });
+  const whole = await run([...call, "--json"]);
+  expect(whole.stderr).toBe(`holdfast: ${fault}`);
+  expect(JSON.parse(whole.stdout)).toMatchObject({ isError: true });
+});
+
+it("`tools list` names each tool with its toolset and its file", async () => {
+  const tools = toolFolder({ "reef.js": saying("greet", "hello") });
+  const { stdout } = await run(["tools", "list", "--tools", tools, "--ephemeral"]);
+  expect(stdout).toMatch(/^tool +toolset +from\n/);
+  expect(stdout).toMatch(/^state_get +core +Holdfast$/m);
+  expect(stdout).toMatch(/^session_fork +manage +Holdfast$/m);
+  expect(stdout).toMatch(/^greet +\(all\) +reef\.js$/m);
+});
+
 it("`tools check` names what is wrong with a folder, and says by its exit code that something is", async () => {
   const files = { "a.js": saying("greet", "hello"), "b.js": saying("two words", "") };
   const { code, stdout, stderr } = await command(["tools", "check", toolFolder(files)]);

@@ -6,6 +6,7 @@ import { library } from "../../holdfast.ts";
 import { AppError } from "../../lib/errors.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-output.ts";
+import { reasonOf } from "../../tool-files/modules.ts";
 import { toolFiles } from "../../tool-files/tool-file.ts";
 import { table } from "../terminal/table.ts";
 import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
@@ -41,9 +42,13 @@ export async function callTool(
       throw new AppError("start", `There is no tool ${JSON.stringify(tool)}.`, {
         hint: `${commandLine("tools list")} names those there are.`,
       });
-    const result = await app.client(target).call(tool, args);
+    let fault: string | undefined;
+    const onThrow = (error: unknown): void =>
+      void (fault = `The tool ${tool} failed: ${reasonOf(error)}`);
+    const result = await app.client(target).call(tool, args, { onThrow });
     if (result["isError"] === true) terminal.setExitCode();
-    terminal.print(json ? JSON.stringify(result) : textOf(result));
+    if (json && fault !== undefined) terminal.warn(`holdfast: ${fault}`);
+    terminal.print(json ? JSON.stringify(result) : (fault ?? textOf(result)));
   });
 }
 
@@ -53,11 +58,13 @@ export async function listTools(
   terminal: Terminal,
 ): Promise<void> {
   await withTools(settings, terminal.warn, async (app) => {
-    const tools = app.client().listTools();
+    const client = app.client();
+    const tools = client.listTools();
     if (json) return terminal.print(JSON.stringify(tools));
     const columns = [
       { head: "tool", text: ({ name }: Named) => name },
-      { head: "title", text: ({ title = "" }: Named) => oneLine(title), flexible: true },
+      { head: "toolset", text: ({ name }: Named) => client.toolsetOf(name) ?? "(all)" },
+      { head: "from", text: ({ name }: Named) => oneLine(app.toolFile(name) ?? "Holdfast") },
     ];
     for (const line of table(tools, columns, terminal.output)) terminal.print(line);
   });
