@@ -1,5 +1,5 @@
 // A database from before the index knew word forms and scripts without spaces: its messages are found after the upgrade.
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
 import { databaseFile } from "../../src/storage/admin.ts";
 import { openStorage } from "../../src/storage/open.ts";
@@ -8,6 +8,8 @@ import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
 import { migrations } from "../../src/storage/sqlite/schema/migrations.ts";
 import { findDamage, openDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/folder.ts";
+
+afterEach(() => void vi.useRealTimers());
 
 const TEXTS = ["She was running.", "我的猫叫小白", "Café", "gone", "Krankenversicherungskarte 🐧"];
 
@@ -139,4 +141,38 @@ it("goes on to fill the second index behind the messages of a session that chang
   expect(await found("ana", "600")).toEqual([]);
   await storage.close();
   expect(findDamage(openDatabase(folder, { readonly: false }))).toEqual([]);
+});
+
+it("searches at once while an older version's messages are not in the second index yet", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval"] }); // nothing happens in the background
+  const [folder, id] = [temporaryFolder(), newId()];
+  const old = openConnection(databaseFile(folder));
+  migrate(old, migrations);
+  old
+    .prepare(
+      "INSERT INTO sessions (id, owner, system, pinned, created_at, last_active_at) VALUES (?, 'ana', NULL, 0, 1, 1)",
+    )
+    .run(id);
+  const insert = old.prepare(
+    "INSERT INTO messages (session_id, seq, role, content, status, created_at) VALUES (?, ?, 'user', ?, 'complete', 1)",
+  );
+  for (let seq = 1; seq <= 250; seq++) insert.run(id, seq, `A frame of ${1_000 + seq}x600`);
+  old.exec(`INSERT INTO messages_fts(rowid, content, scope)
+      SELECT id, search_text(content), search_scope(session_id, 'ana') FROM messages;`);
+  old.close();
+  const storage = await openStorage({
+    ...{ folder, durability: "normal", clock: { now: () => 1_000, monotonic: () => 0 } },
+    expiry: { maxAgeMs: Infinity },
+  });
+  const found = async (query: string): Promise<number[]> => {
+    const hits = await storage.history.search({ session: id }, query, { limit: 5, among: 5 });
+    return hits.map(({ message }) => message.seq);
+  };
+  expect(await found("1250")).toEqual([250]);
+  expect(await found("1001")).toEqual([]);
+  expect(await found("1001")).toEqual([1]);
+  for (let seq = 251; seq <= 500; seq++)
+    await storage.history.append(id, { role: "user", content: `A frame of ${1_000 + seq}x600` });
+  expect(await found("1500")).toEqual([500]);
+  await storage.close();
 });

@@ -5,13 +5,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 const LOOK_MS = 1_000;
 /** Maximum number of messages of one step. */
 const STEP = 100;
-/** Maximum number of messages that one search waits for. */
-const MAX_AWAITED = 4_000;
+/** Maximum number of new messages that one search waits for; more are an import. */
+const MAX_AWAITED = 1_000;
 /** Part of the time that other calls have meanwhile: as many times that of a step. */
 const PAUSES = 15;
 
-/** Fills in at most so many messages, the newest first; resolves to their number. Several processes may do it at once. */
-export type Fill = (limit: number) => Promise<number>;
+/** What one step has filled in. */
+export interface Filled {
+  count: number;
+  /** True if the messages are newer than all that were in the index. */
+  areNew: boolean;
+}
+
+/** Fills in at most so many messages, the newest first. Several processes may do it at once. */
+export type Fill = (limit: number) => Promise<Filled>;
 
 export class PartsFiller {
   readonly #fill: Fill;
@@ -25,10 +32,10 @@ export class PartsFiller {
     this.#timer.unref();
   }
 
-  /** For a search: waits until the newest messages are in the index. */
+  /** For a search: waits until the newest messages are in the index. Of older ones, after an upgrade, it adds a step only. */
   async catchUp(): Promise<void> {
     for (let count = 0; count < MAX_AWAITED && !this.#closing.signal.aborted; count += STEP)
-      if ((await this.#step()) === 0) return;
+      if (!(await this.#step()).areNew) return;
   }
 
   async close(): Promise<void> {
@@ -41,7 +48,7 @@ export class PartsFiller {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       const began = performance.now();
-      if ((await this.#step()) === 0) break;
+      if ((await this.#step()).count === 0) break;
       const pauseMs = PAUSES * (performance.now() - began);
       await sleep(pauseMs, undefined, { ref: false, signal }).catch(() => undefined);
     }
@@ -49,11 +56,11 @@ export class PartsFiller {
   }
 
   /** A disk without room, or a database that is away, has its own messages. Words are found without this index. */
-  async #step(): Promise<number> {
+  async #step(): Promise<Filled> {
     try {
       return await this.#fill(STEP);
     } catch {
-      return 0;
+      return { count: 0, areNew: false };
     }
   }
 }

@@ -16,7 +16,7 @@ interface Missing {
 
 export function partsFill(engine: Engine): Fill {
   const { db } = engine;
-  const missing = async (limit: number): Promise<Missing[]> => {
+  const missing = async (limit: number): Promise<{ found: Missing[]; areNew: boolean }> => {
     const ends = await db.execute<{ first: string | null; last: string | null }>(
       sql`select min(message_id) as first, max(message_id) as last from message_parts`,
     );
@@ -27,14 +27,18 @@ export function partsFill(engine: Engine): Fill {
           sql`select id, left(content, ${STEP_CHARACTERS}::int) as content from messages ${bounds} limit ${limit}::int`,
         )
       ).rows;
-    if (last === null) return select(sql`order by id desc`);
+    if (last === null) return { found: await select(sql`order by id desc`), areNew: false };
     const newer = await select(sql`where id > ${last}::bigint - ${UNSURE}::bigint and not exists
       (select 1 from message_parts where message_id = messages.id) order by id`);
-    return newer.length > 0 ? newer : select(sql`where id < ${first}::bigint order by id desc`);
+    if (newer.length > 0) return { found: newer, areNew: true };
+    return {
+      found: await select(sql`where id < ${first}::bigint order by id desc`),
+      areNew: false,
+    };
   };
   return async (limit) => {
-    const found = await engine.read(() => missing(limit));
-    if (found.length === 0) return 0;
+    const { found, areNew } = await engine.read(() => missing(limit));
+    if (found.length === 0) return { count: 0, areNew };
     const some: Missing[] = [];
     let characters = 0;
     for (const one of found) {
@@ -50,6 +54,6 @@ export function partsFill(engine: Engine): Fill {
         from unnest(${sql.param(ids)}::bigint[], ${sql.param(parts)}::text[]) as added(id, parts)
         join messages on messages.id = added.id on conflict do nothing`);
     });
-    return some.length;
+    return { count: some.length, areNew };
   };
 }

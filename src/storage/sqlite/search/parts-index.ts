@@ -1,7 +1,7 @@
 // The second full-text index, `messages_fts_parts`: what is found inside of words and beside them (search/parts.ts). It is filled
 // from the newest message it has to newer ones, then from the oldest to older ones, so that the ends say what is missing.
 import { type SQL, sql } from "drizzle-orm";
-import type { Fill } from "../../search/parts-filler.ts";
+import type { Fill, Filled } from "../../search/parts-filler.ts";
 import type { Engine } from "../engine/engine.ts";
 
 /** Bytes of text of one step, but for a single larger message. */
@@ -26,18 +26,20 @@ export const partsEnds = ({ db }: Engine) =>
 
 export function partsFill(engine: Engine): Fill {
   const { db } = engine;
-  const next = (limit: number): Size[] => {
+  const next = (limit: number): { sizes: Size[]; areNew: boolean } => {
     const ends = partsEnds(engine);
     const sizes = (bounds: SQL): Size[] =>
       db.all(sql`select id, octet_length(content) as bytes from messages ${bounds} limit ${limit}`);
-    if (ends.last === null) return sizes(sql`order by id desc`);
+    if (ends.last === null) return { sizes: sizes(sql`order by id desc`), areNew: false };
     const newer = sizes(sql`where id > ${ends.last} order by id`);
-    return newer.length > 0 ? newer : sizes(sql`where id < ${ends.first} order by id desc`);
+    if (newer.length > 0) return { sizes: newer, areNew: true };
+    return { sizes: sizes(sql`where id < ${ends.first} order by id desc`), areNew: false };
   };
-  const fill = (limit: number): number => {
+  const fill = (limit: number): Filled => {
     const ids: number[] = [];
     let bytes = 0;
-    for (const one of next(limit)) {
+    const { sizes, areNew } = next(limit);
+    for (const one of sizes) {
       bytes += one.bytes;
       if (ids.length > 0 && bytes > STEP_BYTES) break; // a gap would never be filled
       ids.push(one.id);
@@ -45,10 +47,10 @@ export function partsFill(engine: Engine): Fill {
     if (ids.length > 0)
       db.run(sql`insert into messages_fts_parts(rowid, tokens) ${PARTS_ROWS}
         where messages.id in (select value from json_each(${JSON.stringify(ids)})) order by messages.id`);
-    return ids.length;
+    return { count: ids.length, areNew };
   };
   return async (limit) => {
-    const isComplete = await engine.readNow(() => next(1).length === 0);
-    return isComplete ? 0 : engine.writeRelaxed(() => fill(limit));
+    const isComplete = await engine.readNow(() => next(1).sizes.length === 0);
+    return isComplete ? { count: 0, areNew: false } : engine.writeRelaxed(() => fill(limit));
   };
 }
