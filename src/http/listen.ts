@@ -56,9 +56,13 @@ export async function listen(
   server.on("connection", (socket) => connections.add(socket));
   server.on("clientError", (error, socket) => refuse(error, socket, maxHeaderBytes));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", (error: NodeJS.ErrnoException) => reject(cannotListen(host, port, error)));
+  server.once("error", reject);
   server.listen(inherited === undefined ? { host, port } : { fd: inherited }, resolve);
-  await promise;
+  try {
+    await promise;
+  } catch (error) {
+    throw await cannotListen(host, port, error as NodeJS.ErrnoException);
+  }
   const bound = server.address() as AddressInfo | string;
   if (typeof bound === "string")
     throw new AppError("start", `${bound} is not an address of the network.`, {
@@ -68,7 +72,7 @@ export async function listen(
   const name = ANY[bound.address] ?? given;
   return {
     address: bound.address,
-    origin: `http://${name.includes(":") ? `[${name}]` : name}:${bound.port}`,
+    origin: originOf(name, bound.port),
     close: () =>
       new Promise((done) => {
         // Close idle connections again and again: one that is kept alive becomes idle when its last answer is sent.
@@ -123,7 +127,35 @@ export function whenWritten(
   else response.once("close", () => tell(response.writableFinished));
 }
 
-function cannotListen(host: string, port: number, error: NodeJS.ErrnoException): AppError {
+/** Name of this program in answers about its health, by which another start of it knows it. */
+export const SERVER = "Holdfast";
+/** Longest wait for the answer of a server on the same port, in milliseconds. */
+const ASK_MS = 1_000;
+
+async function isHoldfast(host: string, port: number): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(ASK_MS);
+    const answer = await fetch(`${originOf(host, port)}/healthz`, { signal, redirect: "manual" });
+    await answer.body?.cancel();
+    return answer.headers.get("server") === SERVER;
+  } catch {
+    return false;
+  }
+}
+
+const originOf = (name: string, port: number): string =>
+  `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
+
+async function cannotListen(
+  host: string,
+  port: number,
+  error: NodeJS.ErrnoException,
+): Promise<AppError> {
+  if (error.code === "EADDRINUSE" && (await isHoldfast(ANY[host] ?? host, port)))
+    return new AppError("start", `${host}:${port} is already in use: Holdfast runs there.`, {
+      hint: "Use that server, stop it, or choose another port with --port.",
+      cause: error,
+    });
   const reasons: Record<string, [string, string]> = {
     EADDRINUSE: ["is already in use", "Stop the other program or choose another port with --port."],
     EACCES: ["may not be used", "Choose a port above 1023 with --port."],

@@ -11,6 +11,7 @@ import { needsScope } from "./access/authenticate.ts";
 import type { ProtectedResource } from "./access/protected-resource.ts";
 import { httpErrorOf } from "./errors.ts";
 import { type Authenticated, type Guard, guarded } from "./guards/guard.ts";
+import { SERVER } from "./listen.ts";
 
 /** `ready` rejects when the storage cannot be used. */
 export function healthRoutes(
@@ -18,7 +19,7 @@ export function healthRoutes(
   ready: () => Promise<void>,
   log: Logger,
 ): void {
-  app.get("/healthz", (c) => c.text("ok\n"));
+  app.get("/healthz", (c) => c.text("ok\n", 200, { server: SERVER }));
   app.get("/readyz", async (c) => {
     try {
       await ready();

@@ -1,9 +1,11 @@
 // An orderly stop: running calls get their time, nothing that was acknowledged is lost, and what could not be finished
 // is marked so and can be asked again.
+import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
-import { connect } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { defineTool } from "../../src/index.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
@@ -234,12 +236,26 @@ describe("a port in use", () => {
     const { code, stdout, stderr } = await run(["serve", "--port", port, "--data-dir", second]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toBe(
-      `holdfast: 127.0.0.1:${port} is already in use. ` +
-        `Stop the other program or choose another port with --port.\n`,
+      `holdfast: 127.0.0.1:${port} is already in use: Holdfast runs there. ` +
+        `Use that server, stop it, or choose another port with --port.\n`,
     );
     expect(walSize(second)).toBe(0);
     expect(rows(second, "SELECT * FROM instances")).toEqual([]);
     expect((await client.ask("ping")).status).toBe(200);
+  });
+
+  it("is said of another program as such", async () => {
+    const other = createServer((_, answer) => answer.end("ok\n")).listen(0, "127.0.0.1");
+    await once(other, "listening");
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as AddressInfo;
+    const args = ["serve", "--port", String(port), "--ephemeral"];
+    expect(await run(args)).toEqual({
+      ...{ code: 1, stdout: "" },
+      stderr:
+        `holdfast: 127.0.0.1:${port} is already in use. ` +
+        `Stop the other program or choose another port with --port.\n`,
+    });
   });
 
   it("does not disturb the server that has it when both use one data folder", async () => {
