@@ -12,7 +12,7 @@ import {
 import { reportSettings } from "./config/report.ts";
 import { AppError } from "./lib/errors.ts";
 import { unknownAmong } from "./lib/text/similar.ts";
-import { reserveStandardOutput } from "./mcp/stdio/standard-output.ts";
+import { reserveStandardInput, reserveStandardOutput } from "./mcp/stdio/standard-streams.ts";
 import { definePrompt, isPrompt, type Prompt } from "./prompts/prompt.ts";
 import { promptCatalogue } from "./prompts/registry.ts";
 import { resourceCatalogue } from "./resources/registry.ts";
@@ -176,17 +176,22 @@ async function runHttp(options: AppOptions): Promise<Running> {
 }
 
 async function runStdio(options: AppOptions, target: StdioTarget | undefined): Promise<Running> {
-  const output = reserveStandardOutput(); // before tools load: their files may write to it
+  const [input, output] = [reserveStandardInput(), reserveStandardOutput()]; // before tools load: their files may use them
+  const release = (): void => {
+    input.release();
+    output.release();
+  };
   let app: App | undefined;
   try {
     const running = (app = await startApp(options));
-    const connection = running.serveStdio(await existing(running, target), output.stream);
-    const stop = (): Promise<void> => running.stop().finally(output.release);
+    const streams = { input: input.stream, output: output.stream };
+    const connection = running.serveStdio(await existing(running, target), streams);
+    const stop = (): Promise<void> => running.stop().finally(release);
     const done = unlessLost(running, connection.closed.then(stop), stop);
     return { url: undefined, app, done, stop };
   } catch (error) {
     await app?.stop();
-    output.release();
+    release();
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import type { Listener } from "../http/listen.ts";
 import { Instances } from "../instances/instances.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { McpServerOptions } from "../mcp/server.ts";
-import { serveOverStdio, type StdioConnection } from "../mcp/stdio/stdio.ts";
+import { serveOverStdio, type StandardStreams, type StdioConnection } from "../mcp/stdio/stdio.ts";
 import type { FetchDocument } from "../oauth/metadata-documents.ts";
 import type { SessionTarget } from "../sessions/session.ts";
 import { ToolFolder } from "../tool-files/tool-folder.ts";
@@ -55,7 +55,7 @@ export interface App extends Data {
   start(): Promise<void>;
   listen(): Promise<Listener>;
   /** `output`: the pipe to the client. */
-  serveStdio(target: SessionTarget | undefined, output: NodeJS.WriteStream): StdioConnection;
+  serveStdio(target: SessionTarget | undefined, streams: StandardStreams): StdioConnection;
   /** Lets running calls finish for a while, then closes everything, once. */
   stop(): Promise<void>;
 }
@@ -229,7 +229,7 @@ function lifeOf(
       return listener;
     },
 
-    serveStdio(target, output) {
+    serveStdio(target, streams) {
       const connection = serveOverStdio(
         {
           ...{ ...mcp, clients: storage.clients, presence, clock, log },
@@ -240,7 +240,7 @@ function lifeOf(
           maxDepth: config["max-depth"],
         },
         target,
-        output,
+        streams,
       );
       delivery.add(connection);
       tasks.runner.open();

@@ -12,6 +12,7 @@ import { SigningKeys } from "../protocol/signing-keys.ts";
 import { resourceCatalogue, ResourceRegistry } from "../resources/registry.ts";
 import type { Resource } from "../resources/resource.ts";
 import { sessionResources } from "../resources/session-resources.ts";
+import { why } from "../telemetry/failures.ts";
 import { BUILT_IN_TASKS, chatTools } from "../tools/builtin/chat-tool.ts";
 import { chatgptTools } from "../tools/builtin/chatgpt-tools.ts";
 import { forkTool } from "../tools/builtin/fork-tool.ts";
@@ -69,6 +70,7 @@ export function buildMcp(
     registry,
     resources: new ResourceRegistry(
       resourceCatalogue(() => [...sessionResources(services), skillResource()]).with(resources),
+      (mistake) => log.error(why(mistake), "a resource's mistake"),
     ),
     prompts: new PromptRegistry(
       promptCatalogue(() => sessionPrompts(services)).with(prompts),

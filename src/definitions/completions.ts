@@ -2,6 +2,7 @@
 import type { Principal } from "../auth/principal.ts";
 import type { Suggestions } from "../protocol/completion.ts";
 import { readFields, readFunction } from "./fields.ts";
+import { ToolMistake } from "./mistake.ts";
 
 export interface CompletionContext {
   principal: Principal;
@@ -30,7 +31,23 @@ export function completions(
       const field = `complete.${name}`;
       if (!known.includes(name))
         throw new TypeError(`${whose}: ${field}: there is no ${name} to complete.`);
-      return [name, readFunction(whose, field, complete) as Complete];
+      return [
+        name,
+        texts(whose, field, readFunction(whose, field, complete) as Complete | undefined),
+      ];
     }),
   );
 }
+
+/** The function with its result checked: clients refuse a list with anything but texts. */
+const texts = (whose: string, field: string, complete: Complete | undefined): Complete =>
+  async function (this: unknown, value, context) {
+    const suggested: unknown = (await complete?.call(this, value, context)) ?? [];
+    if (areTexts(suggested)) return suggested;
+    const { values, hasMore } = suggested as { values?: unknown; hasMore?: unknown };
+    if (areTexts(values)) return { values, hasMore: hasMore === true };
+    throw new ToolMistake(`${whose}: ${field}`, "expected a list of texts");
+  };
+
+const areTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === "string");

@@ -20,14 +20,14 @@ export class ToolMistake extends Error {
  */
 export async function ofItsAuthor<T>(
   name: string,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   act: () => T | Promise<T>,
 ): Promise<T> {
   try {
     return await asTool(name, act);
   } catch (error) {
     const isMeant = [AppError, ProtocolError, ToolMistake].some((type) => error instanceof type);
-    if (isMeant || signal.aborted) throw error;
+    if (isMeant || signal?.aborted) throw error;
     throw new ToolMistake(name, "it failed", error);
   }
 }

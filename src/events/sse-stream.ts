@@ -1,7 +1,7 @@
 // One SSE response: frames, keep-alives, a bound on buffered bytes, and detection of a closed connection. It stores
 // nothing; a client resumes from the event log.
 import { setTimeout as sleep } from "node:timers/promises";
-import { withoutLineEnds } from "../lib/json/json.ts";
+import { wireJson } from "../lib/json/json.ts";
 
 /** Interval of keep-alives: proxies cut connections after a silent minute. */
 const KEEP_ALIVE_MS = 15_000;
@@ -79,7 +79,7 @@ export class SseStream {
    */
   send(id: string | undefined, data: string): void {
     this.#write(
-      `event: message\n${id === undefined ? "" : `id: ${id}\n`}data: ${withoutLineEnds(data)}\n\n`,
+      `event: message\n${id === undefined ? "" : `id: ${id}\n`}data: ${wireJson(data)}\n\n`,
     );
   }
 

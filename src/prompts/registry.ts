@@ -54,7 +54,7 @@ export class PromptRegistry {
   ): Promise<Rendered> {
     const { principal, caller } = context;
     const prompt = this.#find(name, principal);
-    const args = await checked(prompt, given);
+    const args = await ofItsAuthor(`prompt ${name}`, context.signal, () => checked(prompt, given));
     const asked = { principal, method: "prompts/get", name, args: given, place: caller };
     const sealed = context.requestState<string>();
     const opened = sealed === undefined ? undefined : await this.#states.open(asked, sealed);
@@ -87,7 +87,9 @@ export class PromptRegistry {
     context: CompletionContext,
   ) {
     const prompt = this.#find(name, context.principal);
-    return completion(await prompt.complete(argument.name, argument.value, context));
+    const complete = () => prompt.complete(argument.name, argument.value, context);
+    if (this.#all.isBuiltIn(name)) return completion(await complete());
+    return completion(await ofItsAuthor(`prompt ${name}`, undefined, complete));
   }
 
   /** Find a prompt; a forbidden one is answered like a missing one. */

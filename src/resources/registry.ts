@@ -8,13 +8,14 @@ import { z } from "zod";
 import { may, type Principal } from "../auth/principal.ts";
 import { Catalogue, type Kind } from "../definitions/catalogue.ts";
 import type { CompletionContext } from "../definitions/completions.ts";
-import { ofItsAuthor } from "../definitions/mistake.ts";
+import { ofItsAuthor, ToolMistake } from "../definitions/mistake.ts";
 import type { RequestContext } from "../definitions/request.ts";
 import { decodeCursor, encodeCursor, wrongCursor } from "../lib/cursor.ts";
 import { type Completion, completion } from "../protocol/completion.ts";
 import { RequestError } from "../protocol/errors.ts";
 import { canonicalUri } from "../sessions/uris.ts";
 import type { Resource } from "./resource.ts";
+import type { Variables } from "./template.ts";
 
 /** The resource in which a page ended, and that resource's cursor. */
 const Position = z.tuple([z.string(), z.string().min(1)]);
@@ -36,7 +37,11 @@ export class ResourceRegistry {
   /** Resources with the user's own first: the built-in lists are long. */
   #ordered: readonly Resource[] | undefined;
 
-  constructor(fixed: Catalogue<Resource>) {
+  readonly #onMistake: (mistake: unknown) => void;
+
+  /** `onMistake` gets an error of a user's resource that does not fail the request: others are still served. */
+  constructor(fixed: Catalogue<Resource>, onMistake: (mistake: unknown) => void) {
+    this.#onMistake = onMistake;
     this.fixed = this.#all = fixed;
   }
 
@@ -67,7 +72,11 @@ export class ResourceRegistry {
     let inside = from;
     for (const one of all.slice(Math.max(first, 0))) {
       const context = { principal, cursor: inside };
-      const page = await this.#run(one, signal, () => one.list(context));
+      const page = await this.#run(one, signal, () => one.list(context)).catch((error: unknown) => {
+        if (signal.aborted || inside !== undefined || this.#all.isBuiltIn(one.key)) throw error;
+        this.#onMistake(error);
+        return { resources: [], nextCursor: undefined }; // one faulty list must not cost the client all the others
+      });
       inside = undefined;
       resources.push(...page.resources);
       if (page.nextCursor !== undefined)
@@ -83,7 +92,7 @@ export class ResourceRegistry {
     // Try the uri as it is spelled, then its canonical form; the answer has the request's spelling.
     for (const spelled of new Set([uri, canonicalUri(uri)])) {
       for (const one of this.#of(context.principal)) {
-        const variables = one.match(spelled);
+        const variables = this.#match(one, spelled);
         if (variables === undefined) continue;
         const asked = { ...context, uri: spelled, variables };
         const contents = await this.#run(one, context.signal, () => one.read(asked));
@@ -110,7 +119,20 @@ export class ResourceRegistry {
         "invalid_params",
         `Unknown resource template: ${template}. resources/templates/list names those there are.`,
       );
-    return completion(await found.complete(name, value, context));
+    return completion(
+      await this.#run(found, undefined, () => found.complete(name, value, context)),
+    );
+  }
+
+  /** Variables of a uri; undefined for another resource's, and where a user's function throws. */
+  #match(one: Resource, uri: string): Variables | undefined {
+    try {
+      return one.match(uri);
+    } catch (error) {
+      if (this.#all.isBuiltIn(one.key)) throw error;
+      this.#onMistake(new ToolMistake(`resource ${one.key}`, "its match failed", error));
+      return undefined;
+    }
   }
 
   #of(principal: Principal): Resource[] {
@@ -118,7 +140,7 @@ export class ResourceRegistry {
     return this.#ordered.filter(({ scope }) => may(principal, scope));
   }
 
-  #run<T>(one: Resource, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  #run<T>(one: Resource, signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T> {
     return this.#all.isBuiltIn(one.key) ? act() : ofItsAuthor(`resource ${one.key}`, signal, act);
   }
 }

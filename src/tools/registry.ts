@@ -227,14 +227,14 @@ export class ToolRegistry {
     const { channel } = watched;
     const fault = unstorable("", args ?? {});
     if (fault !== undefined) return failure(fault, "invalid");
-    const parsed = await parseArguments(tool.input, args);
-    if (parsed.issues !== undefined)
-      return failure(`Wrong arguments for ${name}:\n${faults(parsed.issues)}`, "invalid");
     const { principal } = caller;
     const asked = { principal, method: "tools/call", name, args, place: caller };
     let session: string | null = null;
     let opened: OpenedSession | undefined;
     try {
+      const parsed = await asTool(name, () => parseArguments(tool.input, args));
+      if (parsed.issues !== undefined)
+        return failure(`Wrong arguments for ${name}:\n${faults(parsed.issues)}`, "invalid");
       const opening = task ? undefined : await this.#openRound(asked, channel);
       const round = opening?.state as Carried | undefined;
       const input = withRequestKey(tool, parsed.input, channel.requestKey);

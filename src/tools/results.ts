@@ -8,7 +8,7 @@ import {
   specTypeSchemas,
 } from "@modelcontextprotocol/server";
 import { ToolMistake } from "../definitions/mistake.ts";
-import { fieldOf, type PreparedSchema } from "../definitions/schema.ts";
+import { type Checked, fieldOf, type PreparedSchema } from "../definitions/schema.ts";
 import { describeFault, findJsonFault } from "../lib/json/json-fault.ts";
 
 /** The answer to a call that became a task. */
@@ -86,12 +86,21 @@ async function promised(
   if (!isObject(data))
     throw new ToolMistake(field, `expected what \`output\` says, received ${kind(data)}`);
   const { session, ...own } = data; // a tool that opens a session names it here
-  const checked = await output.check(own);
+  const checked = await outcomeOf(output, own, field);
   const [issue] = checked.issues ?? [];
   if (issue !== undefined)
     throw new ToolMistake([field, fieldOf(issue)].filter(Boolean).join("."), issue.message);
   const value = checkJson((checked as { value: unknown }).value, field) as object;
   return session === undefined ? { ...value } : { ...value, session };
+}
+
+/** An error of the schema's own functions stays private, as one of the handler does. */
+async function outcomeOf({ check }: PreparedSchema, data: object, field: string): Promise<Checked> {
+  try {
+    return await check(data);
+  } catch (error) {
+    throw new ToolMistake(field, "its `output` threw while it was checked", error);
+  }
 }
 
 /** Any other return value of a handler. */

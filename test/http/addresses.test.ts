@@ -36,6 +36,8 @@ describe("/mcp/NAME", () => {
       [`/work?session=${crypto.randomUUID()}`, "twice"],
       ["?name=a&name=b", "twice"],
       ["/%E0%A4%A", "percent-encoded"],
+      ["?name=caf%E9", "percent-encoded"],
+      ["?session=%ED%A0%80", "percent-encoded"],
     ]) {
       const answer = await read(await post(`${url}${path}`, rpc("ping")));
       expect(answer.status).toBe(400);

@@ -37,7 +37,10 @@ async function clientsInMemory(maxIdle: number): Promise<LiveClients> {
   const parts: LiveClientOptions = {
     info: { name: "holdfast", title: "Holdfast", version: "0" },
     registry: noTools,
-    resources: new ResourceRegistry(resourceCatalogue(() => [])),
+    resources: new ResourceRegistry(
+      resourceCatalogue(() => []),
+      () => undefined,
+    ),
     prompts: new PromptRegistry(
       promptCatalogue(() => []),
       states,

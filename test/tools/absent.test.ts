@@ -1,8 +1,9 @@
 // null for what is not there, around the arguments of tools; and how a request's faults are told.
 import { beforeAll, describe, expect, it } from "vitest";
+import { defineTool } from "../../src/index.ts";
 import { dropNulls } from "../../src/mcp/messages/absent.ts";
 import { serveHere } from "../support/here.ts";
-import { envelope, modernHeaders, postModern } from "../support/modern.ts";
+import { callModern, envelope, modernHeaders, postModern } from "../support/modern.ts";
 import { introduce, type Json, post, read, rpc } from "../support/raw.ts";
 
 const LISTS = ["tools/list", "resources/list", "resources/templates/list", "prompts/list"];
@@ -58,6 +59,23 @@ describe("null", () => {
     const params = { protocolVersion: "2025-06-18", capabilities, clientInfo, _meta: null };
     const { status, messages } = await read(await post(url, rpc("initialize", params)));
     expect([status, messages[0]!["result"].protocolVersion]).toEqual([200, "2025-06-18"]);
+    for (const none of [null, []]) {
+      const answer = await post(url, rpc("initialize", { ...params, capabilities: none }));
+      expect((await read(answer)).messages).toMatchObject([{ result: { capabilities: {} } }]);
+    }
+  });
+
+  it("in each field that other kinds of messages have is nothing", async () => {
+    const client = await introduce((await serveHere()).url);
+    const none = { id: null, method: null, params: null, result: null, error: null };
+    const { messages } = await read(await client.post({ ...none, ...rpc("ping", {}, 77) }));
+    expect(messages).toEqual([{ jsonrpc: "2.0", id: 77, result: {} }]);
+    for (const message of [
+      { method: "notifications/initialized" },
+      { id: 1, result: {} },
+      { id: 1, error: { code: 1, message: "No." } },
+    ])
+      expect((await client.post({ ...none, jsonrpc: "2.0", ...message })).status).toBe(202);
   });
 
   it("stays in what a tool or its author may take it for", () => {
@@ -118,6 +136,9 @@ describe("a fault of a request", () => {
     const { messages } = await read(await post(url, rpc("initialize", { capabilities: {} }, 77)));
     expect(messages[0]).toMatchObject({ id: 77, error: { code: -32602 } });
     expect(messages[0]!["error"].message).toMatch(/^[^\n[{]*protocolVersion[^\n[{]*\.$/);
+    const unnamed = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "x" } };
+    const told = await read(await post(url, rpc("initialize", unnamed, 77)));
+    expect(told.messages[0]!["error"].message).toMatch(/^initialize: clientInfo\.version: /);
   });
 });
 
@@ -136,5 +157,24 @@ describe("what is answered", () => {
     for (const { text } of answers) expect(text).not.toMatch(/[\u2028\u2029\u0085]/);
     expect(answers[2]!.messages[0]!["result"].structuredContent.messages[0].content).toBe(content);
     expect(answers[4]!.messages[0]!["id"]).toBe(content);
+  });
+
+  it("has no half of a surrogate pair, for which strict readers refuse a message, from tools neither", async () => {
+    const half = "a\ud83d";
+    const cuts = defineTool({
+      name: "cuts",
+      description: half,
+      session: "none",
+      handler: async ({ log }) => {
+        await log("error", half);
+        return `${half} \\ud83d 😀`;
+      },
+    });
+    const { url } = await serveHere({ tools: [cuts], config: { "log-level": "silent" } });
+    const client = await introduce(url);
+    const called = await client.call("cuts");
+    const answers = [called, await client.ask("tools/list"), await callModern(url, "cuts")];
+    for (const { text } of answers) expect(text).not.toMatch(/(?<!\\)\\ud[89a-f]/);
+    expect(called.messages.at(-1)!["result"].content[0].text).toBe("a\ufffd \\ud83d 😀");
   });
 });

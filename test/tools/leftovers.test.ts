@@ -6,6 +6,7 @@ import { toolFolder } from "../support/tool-folder.ts";
 const TOOLS = `
   import { writeSync } from "node:fs";
   import { stdout } from "node:process";
+  import { createInterface } from "node:readline";
   import { defineTool } from "holdfast";
   console.log("while it is loaded");
   setTimeout(() => { throw new Error("of a file"); }, 1);
@@ -16,6 +17,13 @@ const TOOLS = `
       process.stdout.write("no line break"); stdout.write("named"); writeSync(1, "by number"); process.stdout.end("end");
       setTimeout(() => console.log("later"), 1);
       return "written";
+    }),
+    tool("reads", async () => {
+      let text = "";
+      for await (const piece of process.stdin) text += piece;
+      process.stdin.pause(); process.stdin.destroy();
+      createInterface({ input: process.stdin }).close();
+      return \`read \${text.length}\`;
     }),
     tool("throws_later", () => {
       setTimeout(() => { throw new Error("in a timer"); }, 1);
@@ -35,6 +43,7 @@ it("output, throws, and progress that MCP forbids: the pipe has nothing but MCP,
   await pipe.request("logging/setLevel", { level: "debug" });
   for (const [name, text] of [
     ["writes", "written"],
+    ["reads", "read 0"],
     ["throws_later", "thrown"],
   ] as const)
     expect((await pipe.call(name)).result?.content).toEqual([{ type: "text", text }]);

@@ -151,7 +151,9 @@ it("what needs a higher scope is not there for others", async () => {
   await expect(
     own.complete("hidden", { name: "a", value: "" }, { principal: ana, given: {} }),
   ).rejects.toThrow(/^Unknown prompt/);
-  const all = new ResourceRegistry(resourceCatalogue(() => []).with(resources));
+  const all = new ResourceRegistry(resourceCatalogue(() => []).with(resources), (mistake) => {
+    throw mistake;
+  });
   const { resources: listed } = await all.list(ana, signal);
   expect(listed.map(({ uri }) => uri)).not.toContain("own:hidden");
   const context = { principal: ana, client: undefined, signal, request };
@@ -255,4 +257,42 @@ describe("in files", () => {
     expect(() => createHoldfast({ prompts: [plain] })).toThrow(/prompts\.0: .*definePrompt/);
     expect(() => createHoldfast({ resources: [plain] })).toThrow(/resources\.0: .*defineResource/);
   });
+});
+
+it("a function of theirs that throws or suggests no texts is told as its author's mistake, and costs others nothing", async () => {
+  const secret = () => {
+    throw new Error("hunter2");
+  };
+  const { url } = await serveHere({
+    prompts: [
+      definePrompt({
+        name: "odd",
+        arguments: z.object({ a: z.string().transform(secret), b: z.string().optional() }),
+        complete: { a: secret, b: () => [7] as never },
+        handler: () => "never",
+      }),
+    ],
+    resources: [
+      defineResource({ uriTemplate: "odd://{a}", name: "odd", list: secret, read: () => "x" }),
+      defineResource({ uriTemplate: "no://{a}", name: "no", match: secret, read: () => "never" }),
+    ],
+    config: QUIET,
+  });
+  const client = await introduce(url);
+  const ask = (method: string, params?: object) => client.ask(method, params);
+  const ref = { type: "ref/prompt", name: "odd" };
+  const complete = (name: string) =>
+    ask("completion/complete", { ref, argument: { name, value: "" } });
+  for (const { messages, text } of [
+    await ask("prompts/get", { name: "odd", arguments: { a: "x" } }),
+    await complete("a"),
+    await complete("b"),
+  ]) {
+    expect(messages[0]!["error"].message).toMatch(/author must mend: prompt odd/i);
+    expect(text).not.toContain("hunter2");
+  }
+  const { resources: listed } = (await ask("resources/list")).messages[0]!["result"];
+  expect((listed as Json[]).map(({ uri }) => uri as string)).toContain("holdfast://sessions");
+  const read = await ask("resources/read", { uri: "holdfast://sessions" });
+  expect(read.messages[0]).toMatchObject({ result: { contents: [{}] } });
 });

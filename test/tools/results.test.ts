@@ -27,10 +27,29 @@ const promising = defineTool({
   handler: () => returned() as { n: number },
 });
 
+const hunter2 = () => {
+  throw new Error("hunter2");
+};
+const throwing = [
+  defineTool({
+    ...spec,
+    name: "throwing_in",
+    input: z.object({ a: z.string().transform(hunter2) }),
+    handler: () => "never",
+  }),
+  defineTool({
+    ...spec,
+    name: "throwing_out",
+    input: z.object({ a: z.string() }),
+    output: z.object({ a: z.string().refine(hunter2) }),
+    handler: ({ input }) => input,
+  }),
+];
+
 let running: Running;
 beforeAll(async () => {
   const config = { ephemeral: true, "log-level": "silent" };
-  const holdfast = createHoldfast({ tools: [returning, promising], config, env: {} });
+  const holdfast = createHoldfast({ tools: [returning, promising, ...throwing], config, env: {} });
   running = await holdfast.run("http", { port: 0 });
 });
 afterAll(() => running.stop());
@@ -187,6 +206,15 @@ describe("what a handler throws", () => {
         /^The tool returning failed\. The server's log has the reason, under request/,
       );
       expect(code).toBe("internal");
+    }
+  });
+
+  it("keeps its reason private too where a schema throws it", async () => {
+    for (const tool of ["throwing_in", "throwing_out"]) {
+      const { messages } = await callModern(running.url!, tool, { a: "x" });
+      const { result } = messages.at(-1)!;
+      expect(result).toMatchObject({ isError: true, _meta: { "holdfast/error": "internal" } });
+      expect(result["content"][0].text).toMatch(/^((?!hunter2).)*throwing_(?!.*hunter2)/);
     }
   });
 

@@ -5,7 +5,7 @@ import { asTexts, loadConfig, type Settings } from "../../config/config.ts";
 import { library } from "../../holdfast.ts";
 import { AppError } from "../../lib/errors.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
-import { reserveStandardOutput } from "../../mcp/stdio/standard-output.ts";
+import { reserveStandardOutput } from "../../mcp/stdio/standard-streams.ts";
 import { reasonOf } from "../../tool-files/modules.ts";
 import { toolFiles } from "../../tool-files/tool-file.ts";
 import { table } from "../terminal/table.ts";

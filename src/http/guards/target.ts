@@ -29,6 +29,7 @@ export const readAddress: (url: string) => Address = remember((url) => {
 });
 
 function sessionTarget(url: string, query: URLSearchParams): SessionTarget | undefined {
+  checkEncoding(url);
   for (const parameter of query.keys()) checkParameter(parameter);
   const ids = namedBy(query.getAll("session"));
   const names = namedBy([...query.getAll("name"), nameInPath(url)]);
@@ -68,6 +69,20 @@ function nameInPath(url: string): string {
     return decodeURIComponent(pathName(url));
   } catch {
     throw new AppError("invalid", "The name in the address is not percent-encoded UTF-8.");
+  }
+}
+
+/** Refuse bytes that are no UTF-8: `URL` replaces them, and different names would become one. */
+function checkEncoding(url: string): void {
+  const [, query = ""] = /^[^?#]*\?([^#]*)/.exec(url) ?? [];
+  for (const part of query.split("&")) {
+    const [parameter = "", value = ""] = part.split("=");
+    if (!PARAMETERS.includes(parameter)) continue;
+    try {
+      decodeURIComponent(value);
+    } catch {
+      throw new AppError("invalid", `${parameter} in the address is not percent-encoded UTF-8.`);
+    }
   }
 }
 

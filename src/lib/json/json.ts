@@ -3,8 +3,7 @@
 /** Characters that readers in several languages take for the end of a line. Escaped, they mean the same in JSON. */
 const LINE_ENDS = /[\u0085\u2028\u2029]/;
 
-/** Escape line ends in JSON text that is sent. */
-export const withoutLineEnds = (json: string): string =>
+const withoutLineEnds = (json: string): string =>
   LINE_ENDS.test(json)
     ? json.replace(
         new RegExp(LINE_ENDS, "g"),
@@ -12,8 +11,21 @@ export const withoutLineEnds = (json: string): string =>
       )
     : json;
 
+/**
+ * Make JSON text that `JSON.stringify` wrote fit to be sent: line ends are escaped, and U+FFFD replaces each half of a
+ * surrogate pair, for which strict readers refuse the whole message.
+ */
+export const wireJson = (json: string): string =>
+  withoutLineEnds(
+    json.includes("\\ud")
+      ? json.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|.)/g, (escape, half) =>
+          half ? "\\ufffd" : escape,
+        )
+      : json,
+  );
+
 /** Write a message as JSON to be sent. */
-export const toJson = (message: unknown): string => withoutLineEnds(JSON.stringify(message));
+export const toJson = (message: unknown): string => wireJson(JSON.stringify(message));
 
 /** True if brackets outside of strings nest too deeply: walking through the value would exhaust the stack. */
 export function isDeep(text: string, maxDepth: number): boolean {

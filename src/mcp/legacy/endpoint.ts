@@ -23,6 +23,7 @@ import type { ConcurrencyLimit } from "../calls/concurrency-limit.ts";
 import type { BodyAnswer, HttpAnswer, StreamAnswer } from "../calls/http-answer.ts";
 import { checkIntroduction, clientFromInitialize } from "../initialize.ts";
 import { checkBatch, checkRevision } from "../messages/batch.ts";
+import { paramsFault } from "../messages/faults.ts";
 import type { Incoming } from "../messages/incoming.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Headerless, INITIALIZE_FIRST } from "./headerless.ts";
@@ -142,9 +143,8 @@ export class LegacyEndpoint {
     if (!isRequest(message))
       throw new RequestError("invalid_request", "initialize is a request: give it an id.");
     if (!isInitializeRequest(message)) {
-      const expected =
-        "initialize: expected params with protocolVersion, capabilities and clientInfo.";
-      throw new RequestError("invalid_params", expected, { request: message });
+      const fault = paramsFault("InitializeRequest", message);
+      throw new RequestError("invalid_params", `initialize: ${fault}`, { request: message });
     }
     const request = message as JSONRPCRequest;
     checkIntroduction(request, request.params);

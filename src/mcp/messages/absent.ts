@@ -20,8 +20,11 @@ function dropFrom(message: Fields): void {
   const { method, params } = message;
   if (typeof method !== "string") return dropFromAnswer(message);
   if (message["id"] === null && method.startsWith("notifications/")) delete message["id"];
+  for (const name of ["result", "error"]) if (message[name] === null) delete message[name];
   if (isNothing(params)) delete message["params"];
   if (!isFields(params)) return;
+  // A map without entries, which is null in Go; the field is required.
+  if (method === "initialize" && isNothing(params["capabilities"])) params["capabilities"] = {};
   for (const [name, value] of Object.entries(params)) {
     if (value === null || (name === "arguments" && isNothing(value))) delete params[name];
     else if (name === "_meta" && isFields(value)) dropFromMeta(value);
@@ -32,8 +35,9 @@ function dropFrom(message: Fields): void {
   if (method === "completion/complete" && isFields(argument)) argument["value"] ??= "";
 }
 
-/** Older programs send both `result` and `error`, with one of them null. */
+/** One type for all messages has every field in each. Older programs send both `result` and `error`, with one of them null. */
 function dropFromAnswer(message: Fields): void {
+  for (const name of ["method", "params"]) if (message[name] === null) delete message[name];
   if (message["error"] === null) delete message["error"];
   if (message["result"] !== null) return;
   if ("error" in message) delete message["result"];

@@ -26,6 +26,14 @@ export function messageFault(body: unknown): string {
   return issues ? `No JSON-RPC 2.0 message. ${line(issues)}` : "No JSON-RPC 2.0 message.";
 }
 
+/** The reason why a request's params are not those of its method. */
+export function paramsFault(schema: "InitializeRequest", request: unknown): string {
+  const { issues = [] } = specTypeSchemas[schema]["~standard"].validate(request) as Validated;
+  return line(issues);
+}
+
+type Validated = { issues?: readonly Issue[] };
+
 /** The error to send: a caller's mistake as a protocol error, a validator's report as one readable line. */
 export function readable(thrown: unknown): unknown {
   if (thrown instanceof AppError) {

@@ -29,11 +29,17 @@ export interface StdioConnection extends ConnectionHolder {
   close(): Promise<void>;
 }
 
-/** Serves standard input and `output`, the process's real standard output, until the client closes them. */
+/** The process's real standard input and output. */
+export interface StandardStreams {
+  input: NodeJS.ReadStream;
+  output: NodeJS.WriteStream;
+}
+
+/** Serves these streams until the client closes them. */
 export function serveOverStdio(
   parts: StdioOptions,
   target: SessionTarget | undefined,
-  output: NodeJS.WriteStream,
+  { input, output }: StandardStreams,
 ): StdioConnection {
   const caller = (): Caller => ({
     ...{ principal: LOCAL, client: wire.client, target },
@@ -41,7 +47,7 @@ export function serveOverStdio(
     listenerId: wire.listenerId,
   });
   const lines = new PipeTransport({
-    ...{ input: process.stdin, output },
+    ...{ input, output },
     ...{ maxBytes: parts.maxBodyBytes, maxDepth: parts.maxDepth },
     beforeEnd: () => pipe.finish(parts.graceMs),
   });

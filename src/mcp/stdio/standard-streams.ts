@@ -1,7 +1,8 @@
-// Reserves standard output for MCP: writes of tools and their packages go to standard error. Not redirected: processes
+// Reserves standard input and output for MCP: tools read nothing, and their writes go to standard error. Not redirected: processes
 // that a tool starts with `stdio: "inherit"`, native code, and files such as /dev/stdout.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
+import { Readable } from "node:stream";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -11,6 +12,14 @@ const WRITERS = [
   ...(["write", "writeSync", "writev", "writevSync"] as const),
   ...(["writeFile", "writeFileSync", "appendFile", "appendFileSync"] as const),
 ];
+
+/** The real standard input. Tools find an empty one: reading or pausing the real one would cut off the client. */
+export function reserveStandardInput(): { readonly stream: NodeJS.ReadStream; release(): void } {
+  const own = Object.getOwnPropertyDescriptor(process, "stdin")!;
+  const stream = process.stdin;
+  Object.defineProperty(process, "stdin", { ...own, get: () => Readable.from([]) });
+  return { stream, release: () => void Object.defineProperty(process, "stdin", own) };
+}
 
 export interface ReservedOutput {
   /** The real standard output. */
