@@ -71,8 +71,10 @@ describe("the start without a model", () => {
   });
 
   it("does not wait for an Ollama that never answers", async () => {
-    const ollama = await startOllama(() => undefined);
+    const asked = Promise.withResolvers<void>();
+    const ollama = await startOllama(() => asked.resolve());
     const server = serve({ OLLAMA_HOST: ollama.host });
+    await asked.promise;
     await server.prints(/Ctrl\+C/);
     expect(await server.stop()).toMatchObject({ code: 0, errors: "" });
   });
@@ -83,6 +85,9 @@ it("with a model configured nobody is asked", async () => {
   const args = ["--model-url", "http://127.0.0.1:9/v1", "--model", "m"];
   const server = serve({ OLLAMA_HOST: ollama.host }, args);
   await server.prints(/Ctrl\+C/);
+  // One that starts later has asked: this one would have, too.
+  const other = await startOllama(has({ name: "qwen3" }));
+  await serve({ OLLAMA_HOST: other.host }).prints(/Ollama.*\n/);
   const { output } = await server.stop();
   expect(output).not.toContain("Ollama");
   expect(ollama.requests).toEqual([]);

@@ -1,6 +1,7 @@
 // `holdfast serve`: MCP over HTTP, with a few lines that tell a new user the next step.
 import { execFile } from "node:child_process";
 import { networkInterfaces } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import ms from "ms";
 import type { Kept } from "../../app/data.ts";
@@ -24,7 +25,9 @@ import { databaseFile } from "../../storage/admin.ts";
 import { ownCommand } from "../own-command.ts";
 import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
 import { localTime } from "../terminal/times.ts";
-import { suggestOllama } from "./ollama.ts";
+
+/** Time that the processor is left to the first requests. */
+const OLLAMA_AFTER_MS = 200;
 
 export async function serve(settings: Settings, terminal: Terminal): Promise<void> {
   if (settings["model-key"] !== undefined) {
@@ -46,13 +49,9 @@ export async function serve(settings: Settings, terminal: Terminal): Promise<voi
     );
     terminal.warn("holdfast: Something in front of it must ask for credentials.");
   }
-  for (const line of welcome(running, asks, await running.app.kept())) terminal.print(line);
+  terminal.print(welcome(running, asks, await running.app.kept()).join("\n"));
   void tellReady(terminal.warn);
-  if (running.app.model.fallback) {
-    void suggestOllama(process.env["OLLAMA_HOST"]).then(
-      (line) => line && terminal.print(`  ${line}`),
-    );
-  }
+  if (running.app.model.fallback) void tellOllama(terminal.print);
   await running.done;
   const { ephemeral } = running.app.config;
   terminal.print(
@@ -125,6 +124,13 @@ function welcome({ url, app }: Running, asks: boolean, kept: Kept): string[] {
 /** Address of the console. A link that signs in is printed by its own command: this output may go to a log. */
 const consoleText = (address: string, asks: boolean): string =>
   `${new URL("/console", address).href}${asks ? ` (${commandLine("console")} prints a link that signs in)` : ""}`;
+
+async function tellOllama(print: (line: string) => void): Promise<void> {
+  await sleep(OLLAMA_AFTER_MS, undefined, { ref: false });
+  const { suggestOllama } = await import("./ollama.ts");
+  const line = await suggestOllama(process.env["OLLAMA_HOST"]);
+  if (line !== undefined) print(`  ${line}`);
+}
 
 /** Program of systemd. Node opens no datagram sockets in the file system, and libraries that do need a compiler. */
 const NOTIFY_PROGRAM = "systemd-notify";
