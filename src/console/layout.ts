@@ -143,6 +143,8 @@ const UNITS = [
 ] as const;
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
+const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+
 /** A time as people say it, with the exact one in its title. */
 export function when(ms: number, now: number): Html {
   const seconds = (ms - now) / 1_000;
@@ -151,6 +153,10 @@ export function when(ms: number, now: number): Html {
   const text = unit === "second" ? soon : RELATIVE.format(Math.trunc(seconds / length), unit);
   return html`<time datetime="${isoTime(ms)}" title="${isoTime(ms)}">${text}</time>`;
 }
+
+/** The day in UTC, as in `14 Nov 2023`. */
+export const day = (ms: number): Html =>
+  html`<time datetime="${isoTime(ms)}" title="${isoTime(ms)}">${DAY.format(ms)}</time>`;
 
 const TICKED_OR_TIME = /`([^`]+)`|(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/;
 

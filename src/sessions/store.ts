@@ -10,11 +10,23 @@ export interface ListedFacts {
   opening: string | null;
   /** The beginning of its newest message; null without messages. */
   lastLine: string | null;
+  /** Time of its newest message, which an import may have brought; null without messages. */
+  lastMessageAt: number | null;
   /** The program that used the session last, among the known ones. */
   program: string | null;
   /** Number of principals that it is shared with. */
   shares: number;
 }
+
+/** Time from which the last use of a session says little about its messages, in milliseconds. */
+const OLD_MS = 86_400_000;
+
+/** True if its newest message is much older than its last use, as after an import. */
+export const hasOldMessages = ({
+  lastActiveAt,
+  lastMessageAt,
+}: Pick<Session & ListedFacts, "lastActiveAt" | "lastMessageAt">): boolean =>
+  lastMessageAt !== null && lastActiveAt - lastMessageAt > OLD_MS;
 
 /** One page of `list`, newest activity first. */
 export interface SessionPage {

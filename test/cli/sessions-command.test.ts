@@ -72,8 +72,10 @@ describe("sessions list", () => {
         },
         ...{ shared: false, program: "test-client" },
         ...{ messages: 1, state_keys: 1, created_at: iso, last_active_at: iso, expires_at: null },
+        last_message_at: iso,
       },
     ]);
+    expect(table.stdout).not.toContain("last message");
   });
 
   it("finds by text, counts to a limit, tells owners apart, and says what to do when there is nothing", async () => {
@@ -87,6 +89,7 @@ describe("sessions list", () => {
         JSON.parse((await sessions(folder, "list", "--json", ...args)).stdout) as { id: string }[]
       ).map(({ id }) => id[0]);
     expect(await ids()).toEqual(["3", "1"]);
+    expect((await sessions(folder, "list")).stdout).toMatch(/last used +last message\n.* ago\n/);
     expect(await ids("--query", "KREB")).toEqual(["3"]);
     expect(await ids("--principal", "ana")).toEqual(["2"]);
     expect(await ids("--all", "--limit", "2")).toEqual(["3", "2"]);

@@ -309,6 +309,9 @@ describe("a file that is sent", () => {
     expect((await browser.get(`/console/sessions/${ID}`)).status).toBe(404);
     await browser.send("/console/import", "/console/import/start");
     await expect.poll(shown).toContain("Imported 1 session (3 messages)");
+    expect(await (await browser.get("/console/sessions")).text()).toMatch(
+      />just now<\/time>\s+· last message <time [^>]+>\d{1,2} \w{3} 20\d\d<\/time>/,
+    );
   });
 
   it("is not imported with the rights of a key that was revoked", async () => {

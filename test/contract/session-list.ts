@@ -1,7 +1,7 @@
 // The contract of SessionStore.list: order, pages, cursors, search.
 import { describe, expect, it } from "vitest";
 import { newId } from "../../src/lib/ids.ts";
-import type { ListPart, SessionStore } from "../../src/sessions/store.ts";
+import { hasOldMessages, type ListPart, type SessionStore } from "../../src/sessions/store.ts";
 import { ANA, BOB, failure, MAX_AGE, newSession, type Open, say } from "./engine.ts";
 
 /** All ids, page by page; `between` runs after each page. */
@@ -46,6 +46,21 @@ export function sessionListContract(open: Open): void {
       expect(await last()).toEqual([null]);
       for (const text of ["first", "second ".repeat(99)]) await say(storage, id, text);
       expect(await last()).toEqual([expect.stringMatching(/^second second .{100,190}$/)]);
+    });
+
+    it("tells when the newest message was written, and whether the session was used long after", async () => {
+      const { storage, clock } = await open();
+      const { id } = await newSession(storage);
+      const listed = async () => (await storage.sessions.list(ANA, { limit: 9 })).sessions[0]!;
+      expect([(await listed()).lastMessageAt, hasOldMessages(await listed())]).toEqual([
+        null,
+        false,
+      ]);
+      await say(storage, id, "first");
+      const at = clock.now();
+      expect([(await listed()).lastMessageAt, hasOldMessages(await listed())]).toEqual([at, false]);
+      await storage.sessions.touch(new Map([[id, clock.now() + 2 * 86_400_000]]));
+      expect([(await listed()).lastMessageAt, hasOldMessages(await listed())]).toEqual([at, true]);
     });
 
     it("counts an owner's lasting sessions, now and at a later time", async () => {

@@ -4,7 +4,7 @@ import type { Settings } from "../../config/config.ts";
 import { isoTime } from "../../lib/clock.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
-import type { ListedFacts, SessionPage } from "../../sessions/store.ts";
+import { hasOldMessages, type ListedFacts, type SessionPage } from "../../sessions/store.ts";
 import { type Column, table } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { oneLine, shortened } from "../terminal/text.ts";
@@ -48,12 +48,13 @@ export function shown(
   session: Session & Partial<SessionCounts> & Partial<ListedFacts>,
 ): Record<string, unknown> {
   const { id, owner, name, title, pinned, keepMs, messages, stateKeys, program, shares } = session;
-  const { access = "own" } = session;
+  const { access = "own", lastMessageAt } = session;
   const expiresAt = data.sessions.expiresAt(session);
   return {
     ...{ id, owner, name, title, pinned, temporary: keepMs !== null },
     ...(messages !== undefined && { messages, state_keys: stateKeys }),
     ...(shares !== undefined && { shared: shares > 0, access, program }),
+    ...(lastMessageAt !== undefined && { last_message_at: isoTime(lastMessageAt) }),
     created_at: isoTime(session.createdAt),
     last_active_at: isoTime(session.lastActiveAt),
     expires_at: isoTime(expiresAt),
@@ -89,6 +90,11 @@ function columnsOf(
     { head: "messages", text: ({ messages }) => String(messages), align: "right", spare: 1 },
     { head: "keys", text: ({ stateKeys }) => String(stateKeys), align: "right", spare: 4 },
     { head: "last used", text: ({ lastActiveAt }) => relativeTime(lastActiveAt, now) },
+    ...any(hasOldMessages, {
+      head: "last message",
+      text: ({ lastMessageAt }) => (lastMessageAt === null ? "" : relativeTime(lastMessageAt, now)),
+      spare: 2,
+    }),
     ...any((session) => sessions.expiresAt(session) !== null, {
       head: "expires",
       text: expiry,

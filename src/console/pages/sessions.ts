@@ -5,7 +5,13 @@ import { may, type Principal } from "../../auth/principal.ts";
 import { AppError } from "../../lib/errors.ts";
 import { counted } from "../../lib/text/plural.ts";
 import type { Session, SessionCounts } from "../../sessions/session.ts";
-import type { ListedFacts, ListPart, Offer, SessionPage } from "../../sessions/store.ts";
+import {
+  hasOldMessages,
+  type ListedFacts,
+  type ListPart,
+  type Offer,
+  type SessionPage,
+} from "../../sessions/store.ts";
 import type { SessionHandle } from "../../tools/session/session-handle.ts";
 import {
   type ConsoleContext,
@@ -15,7 +21,7 @@ import {
   readSession,
   sessionToChange,
 } from "../context.ts";
-import { type Html, page, tokenInput, when } from "../layout.ts";
+import { day, type Html, page, tokenInput, when } from "../layout.ts";
 import { download } from "../parts/download.ts";
 import { titleOf } from "../parts/names.ts";
 import { searchField, showsResults } from "../parts/search-field.ts";
@@ -184,7 +190,9 @@ function itemView({ services }: ConsoleOptions, session: Listed, now: number): H
     ${session.lastLine === null ? "" : html`<span class="soft last">${session.lastLine}</span>`}
     <span class="soft facts">${facts.join(" · ")}</span>
     <span class="soft times">
-      ${when(lastActiveAt, now)} ${expiresAt === null ? "" : html` · goes ${when(expiresAt, now)}`}
+      ${when(lastActiveAt, now)}
+      ${hasOldMessages(session) ? html` · last message ${day(session.lastMessageAt!)}` : ""}
+      ${expiresAt === null ? "" : html` · goes ${when(expiresAt, now)}`}
     </span>
   </li>`;
 }

@@ -32,6 +32,9 @@ const facts = {
   >`(select substr(messages.content, 1, ${sql.raw(String(OPENING))}) from messages
       where messages.session_id = sessions.id and ${uncleared(sql`sessions.id`)}
       order by messages.seq desc limit 1)`,
+  lastMessageAt: sql<number | null>`(select messages.created_at from messages
+      where messages.session_id = sessions.id and ${uncleared(sql`sessions.id`)}
+      order by messages.seq desc limit 1)`,
   program: sql<
     string | null
   >`(select clients.name from clients where clients.session_id = sessions.id
