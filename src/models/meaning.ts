@@ -1,10 +1,10 @@
-// Search by meaning: compares the vector of a query with those of messages, all of them, in this process. Vectors are kept in memory
-// for the scopes that were searched last.
-import { setImmediate as nextTurn } from "node:timers/promises";
+// Search by meaning: compares the vector of a query with those of messages, in this process. Vectors are kept in memory for the
+// scopes that were searched last.
 import { LRUCache } from "lru-cache";
 import type { Found, MeaningSearch, SearchScope, VectorStore } from "../chat/store.ts";
 import { AppError } from "../lib/errors.ts";
 import type { EmbeddingEndpoint } from "./embeddings.ts";
+import { VectorSet } from "./nearest.ts";
 
 const TIMEOUT_MS = 5_000;
 /** Time in which a failed endpoint is not asked again. */
@@ -12,16 +12,13 @@ const REST_MS = 15_000;
 const MAX_VECTORS = 200_000;
 const MAX_BYTES = 512 * 2 ** 20;
 const PAGE = 5_000;
-/** Vectors that are compared without a pause for other calls. */
-const PIECE = 10_000;
 /** Vectors are read anew after this time: sessions change hands. */
 const FRESH_MS = 600_000;
-/** Texts with less in common have nothing to do with each other, for nearly all models. */
-const MIN_SIMILARITY = 0.25;
 
 interface Kept {
-  ids: number[];
-  vectors: Float32Array[];
+  /** By the length of their vectors. */
+  sets: Map<number, VectorSet>;
+  count: number;
   /** Number of the last one. */
   seq: number;
 }
@@ -39,18 +36,8 @@ export class VectorSearch implements MeaningSearch {
 
   async find(scope: SearchScope, text: string, limit: number): Promise<Found[]> {
     const query = await this.#embed(text);
-    const { ids, vectors } = await this.#vectorsOf(scope);
-    const best: { id: number; similarity: number }[] = [];
-    for (const [at, vector] of vectors.entries()) {
-      if (at % PIECE === PIECE - 1) await nextTurn();
-      if (vector.length !== query.length) continue;
-      const similarity = product(query, vector);
-      if (similarity < MIN_SIMILARITY) continue;
-      if (best.length === limit && similarity <= best.at(-1)!.similarity) continue;
-      const place = best.findLastIndex((one) => one.similarity >= similarity) + 1;
-      best.splice(place, 0, { id: ids[at]!, similarity });
-      if (best.length > limit) best.pop();
-    }
+    const { sets } = await this.#vectorsOf(scope);
+    const best = (await sets.get(query.length)?.nearest(query, limit)) ?? [];
     return this.#store.messages(
       scope,
       best.map(({ id }) => id),
@@ -74,17 +61,19 @@ export class VectorSearch implements MeaningSearch {
 
   async #vectorsOf(scope: SearchScope): Promise<Kept> {
     const key = JSON.stringify(scope);
-    const kept = this.#kept.get(key) ?? { ids: [], vectors: [], seq: 0 };
+    const kept = this.#kept.get(key) ?? { sets: new Map(), count: 0, seq: 0 };
     for (;;) {
       const rows = await this.#store.after(scope, this.#endpoint.model, kept.seq, PAGE);
       for (const { seq, id, vector } of rows) {
         if (seq <= kept.seq) continue; // another search has read it meanwhile
         kept.seq = seq;
         if (vector.length === 0) continue;
-        kept.ids.push(id);
-        kept.vectors.push(vector);
+        kept.count += 1;
+        const set = kept.sets.get(vector.length) ?? new VectorSet(vector.length);
+        kept.sets.set(vector.length, set);
+        set.add(id, vector);
       }
-      if (rows.length < PAGE || kept.ids.length >= MAX_VECTORS) break;
+      if (rows.length < PAGE || kept.count >= MAX_VECTORS) break;
     }
     this.#kept.set(key, kept);
     this.#makeRoom(key);
@@ -92,7 +81,8 @@ export class VectorSearch implements MeaningSearch {
   }
 
   #makeRoom(newest: string): void {
-    const bytesOf = ({ vectors }: Kept): number => vectors.length * (vectors[0]?.byteLength ?? 0);
+    const bytesOf = ({ sets }: Kept): number =>
+      sets.values().reduce((sum, set) => sum + set.bytes, 0);
     let bytes = [...this.#kept.values()].reduce((sum, one) => sum + bytesOf(one), 0);
     for (const key of [...this.#kept.rkeys()]) {
       if (bytes <= MAX_BYTES) return;
@@ -101,10 +91,4 @@ export class VectorSearch implements MeaningSearch {
       this.#kept.delete(key);
     }
   }
-}
-
-function product(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }
