@@ -49,6 +49,9 @@ const PARAMETERS = new Map<string, Values>([
  */
 export function databaseUrlFault(text: string): string | undefined {
   if (!SCHEME.test(text)) return DATABASE_URL;
+  // libpq takes an empty host behind a user, and the standard of addresses does not.
+  if (/^[^/]+:\/\/[^/@]+@(?::\d+)?\//.test(text))
+    return "an address of PostgreSQL with a host; for a socket: postgres://user:password@localhost/database?host=FOLDER";
   if (!URL.canParse(text)) return `${DATABASE_URL}, with one host, and with ${ENCODED}`;
   const url = new URL(text);
   if (isCutByPassword(url)) return `an address of PostgreSQL with ${ENCODED}`;

@@ -37,7 +37,9 @@ it("a port, a list of hosts, and parameters that mean nothing here are named", (
   const fault = (rest: string): string => faults({ "database-url": `postgres://ada:pw@${rest}` });
   expect(fault("host/x?port=abc")).toContain("whose port is a whole number from 1 to 65535");
   expect(fault("one,two/x")).toContain("one host");
-  expect(fault("/x?host=one,two")).not.toBe("");
+  expect(fault("/x?host=/var/run/postgresql")).toContain("@localhost/database?host=FOLDER");
+  expect(fault("localhost/x?host=/var/run/postgresql")).toBe("");
+  expect(fault("localhost/x?host=one,two")).toContain("one host");
   expect(fault("host/x?sslmode=banana")).toMatch(/whose sslmode is disable, require, .+ or/);
   expect(fault("host/x?ssl=maybe")).toContain("whose ssl is");
   expect(fault("host/x?sslmode=verify-ca")).toContain("sslrootcert");
