@@ -1,9 +1,12 @@
 // Bundles the program and its packages: as one file, which the binary contains, or as a folder of files that are loaded
 // on demand, which starts fastest.
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { build, type Metafile, type Plugin } from "esbuild";
 
 const MAIN = "src/main.ts";
+/** The command that a start loads. */
+const SERVE = "src/cli/commands/serve.ts";
 
 /**
  * Takes node:http as it is. An import of it reads all of its exports, some of which load Node's client for WebSocket: a
@@ -54,5 +57,23 @@ export async function bundle(
     logLevel: "warning",
     metafile: true,
   });
+  if ("file" in output) compileAtOnce(output.file, metafile);
   return Object.keys(metafile.inputs);
+}
+
+/**
+ * Put the functions that hold a start's modules in brackets. V8 compiles such functions together with the file, so that the
+ * binary's compiled code has them; others are compiled at each start.
+ */
+function compileAtOnce(file: string, { inputs }: Metafile): void {
+  const started = new Set([MAIN, SERVE]);
+  for (const path of started)
+    for (const { path: next, kind, external } of inputs[path]?.imports ?? [])
+      if (kind !== "dynamic-import" && external !== true) started.add(next);
+  const text = readFileSync(file, "utf8").replace(
+    /^ {2}"([^"]+)"(\([^)]*\) \{\n[^]*?^ {2}\})\n\}\)/gm,
+    (whole, path: string, held: string) =>
+      started.has(path) ? `  "${path}": (function${held})\n})` : whole,
+  );
+  writeFileSync(file, text);
 }
