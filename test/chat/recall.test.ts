@@ -58,6 +58,24 @@ describe("recall", () => {
     expect(text.length).toBeLessThan(600);
   });
 
+  it("says at length once in a conversation that it is no model, and in three words later", async () => {
+    const client = await start();
+    const lines = async (): Promise<string[]> =>
+      (await client.call("chat", { prompt: "Hello" })).text.split("\n");
+    expect((await lines())[0]).toContain("Set model-url");
+    for (let turn = 0; turn < 2; turn += 1)
+      expect(await lines()).toEqual(["(recall, no language model:)", NOTHING]);
+  });
+
+  it("tears no Markdown", async () => {
+    const client = await start();
+    const words = "is big. ".repeat(36).trim();
+    await remember(client, `A **walrus ${words} and old** indeed.`, "```js\nconst crab = 1;\n```");
+    expect((await client.call("chat", { prompt: "walrus" })).text).toMatch(/^#1 user: “.*\*\*…”$/m);
+    const { text } = await client.call("chat", { prompt: "crab" });
+    expect(text).toContain("#2 user: “const crab = 1;”");
+  });
+
   it("never quotes its own earlier answers", async () => {
     const client = await start();
     await remember(client, "The walrus sleeps.");
