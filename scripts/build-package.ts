@@ -1,7 +1,7 @@
 // Builds dist/npm, the content of the package: the program and the library with the packages that they use, in files that
 // are loaded on demand, and the library's types. A clone runs from its source. `npm pack` runs this script first.
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bundle } from "./bundle.ts";
 
@@ -45,8 +45,15 @@ function writeLicenses(files: readonly string[]): void {
     const folder = join(root, path);
     const manifest = readFileSync(join(folder, "package.json"), "utf8");
     const { name, version, license } = JSON.parse(manifest) as Record<string, string>;
-    const text = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
-    return `${name} ${version} (${license})\n\n${text ? readFileSync(join(folder, text), "utf8").trim() : ""}`;
+    const several = join(folder, "LICENSES");
+    const files = [folder, several]
+      .filter((one) => existsSync(one))
+      .flatMap((one) => readdirSync(one, { withFileTypes: true }))
+      .filter(
+        (one) => one.isFile() && (/^licen[cs]e/i.test(one.name) || one.parentPath === several),
+      );
+    const own = files.map((file) => readFileSync(join(file.parentPath, file.name), "utf8").trim());
+    return [`${name} ${version} (${license})`, ...own].join("\n\n");
   });
   writeFileSync(join(output, "LICENSES.txt"), `${texts.join(`\n\n${"-".repeat(80)}\n\n`)}\n`);
 }

@@ -2,10 +2,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { checkIsText } from "../lib/text/text.ts";
+import { loadChinese } from "../search/languages/chinese.ts";
+import { loadStemmers } from "../search/languages/stems.ts";
 import { type Match, Matcher } from "../search/matches.ts";
 import { phraseTest } from "../search/phrases.ts";
 import { snippet } from "../search/snippet.ts";
-import { loadStemmers } from "../search/stems.ts";
 import { type Term, terms } from "../search/terms.ts";
 import type { Role } from "./message.ts";
 import { parseQuery, type SearchArguments, type SearchQuery } from "./search-query.ts";
@@ -137,7 +138,7 @@ export class HistorySearch {
     const { title = [], ...others } = filters;
     const isOfMessages = Object.values(others).some((value) => value !== undefined);
     if (this.#facts === undefined || isOfMessages || title.length > 0) return [];
-    await loadStemmers();
+    await Promise.all([loadStemmers(), loadChinese(query)]);
     const rows = await this.#facts.recent(scope, MAX_FACTS);
     const has = phraseTest(phrases);
     const hasExcluded = excluded.map((one) => phraseTest([one]));

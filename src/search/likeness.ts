@@ -1,7 +1,7 @@
-import { stem } from "./stem.ts";
+import { stem } from "./languages/stem.ts";
 // How well a word of a text answers a word of a query: the same word best, then a form of it, the beginning of it, a part of a
 // compound, and last a word that is one typing mistake away.
-import { formsByBeginning, stemsOf } from "./stems.ts";
+import { formsByBeginning, stemsOf } from "./languages/stems.ts";
 import { camelParts, type Term } from "./terms.ts";
 import { fold, foldFurther } from "./words.ts";
 

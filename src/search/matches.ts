@@ -1,4 +1,5 @@
 // The matches of search terms in a text.
+import { areSpellings, spellingsOf } from "./languages/chinese.ts";
 import { Likeness } from "./likeness.ts";
 import { numbers, signs } from "./signs.ts";
 import type { Term } from "./terms.ts";
@@ -13,6 +14,13 @@ export interface Match {
   quality: number;
   /** Number of the word in the text; undefined for what is no word. */
   at?: number;
+}
+
+interface Phrase {
+  term: number;
+  characters: readonly string[];
+  /** As in `Term`. */
+  isWhole: boolean;
 }
 
 type Like = readonly { term: number; quality: number }[];
@@ -33,7 +41,8 @@ const areOneWord = (a: Word | undefined, b: Word): boolean =>
 /** Finds the same terms in several texts; remembers words that come again. */
 export class Matcher {
   readonly #words: { term: number; likeness: Likeness }[] = [];
-  readonly #phrases: { term: number; characters: readonly string[]; isWhole: boolean }[] = [];
+  /** By the spellings of their first characters. */
+  readonly #phrases = new Map<string, Phrase[]>();
   readonly #signs = new Map<string, number>();
   readonly #numbers = new Map<string, number>();
   /** The beginnings of the numbers. */
@@ -49,10 +58,15 @@ export class Matcher {
       if (sign !== undefined) this.#signs.set(sign, term);
       else if (digits !== undefined) this.#addNumber(digits, term);
       else if (characters !== undefined)
-        this.#phrases.push({ term, characters, isWhole: one.isWhole === true });
+        this.#addPhrase({ term, characters, isWhole: one.isWhole === true });
       else if (word !== undefined)
         this.#words.push({ term, likeness: new Likeness({ ...one, word, characters }) });
     }
+  }
+
+  #addPhrase(phrase: Phrase): void {
+    for (const first of spellingsOf(phrase.characters[0]!))
+      this.#phrases.set(first, [...(this.#phrases.get(first) ?? []), phrase]);
   }
 
   #addNumber(digits: string, term: number): void {
@@ -94,14 +108,16 @@ export class Matcher {
   *#inRun(run: readonly Word[]): Generator<Match> {
     let isJapanese: boolean | undefined;
     for (const [at, { text, start }] of run.entries()) {
-      for (const { term, characters, isWhole } of this.#phrases) {
+      for (const { term, characters, isWhole } of this.#phrases.get(text) ?? []) {
         const last = at + characters.length - 1;
-        if (characters[0] !== text || last >= run.length) continue;
-        if (!characters.every((character, i) => run[at + i]!.text === character)) continue;
+        if (last >= run.length) continue;
+        isJapanese ??= run.some((one) => KANA.test(one.text));
+        const areAlike = isJapanese ? Object.is : areSpellings;
+        if (!characters.every((character, i) => areAlike(character, run[at + i]!.text))) continue;
         const isPart =
+          isJapanese &&
           isWhole &&
-          (areOneWord(run[at - 1], run[at]!) || areOneWord(run[last + 1], run[last]!)) &&
-          (isJapanese ??= run.some((one) => KANA.test(one.text)));
+          (areOneWord(run[at - 1], run[at]!) || areOneWord(run[last + 1], run[last]!));
         yield { term, start, end: run[last]!.end, quality: isPart ? PART_OF_WORD : 1 };
       }
     }

@@ -1,5 +1,6 @@
-import { signs } from "./signs.ts";
 // Phrases that a text must have word for word, and words that it must not have.
+import { simplify } from "./languages/chinese.ts";
+import { signs } from "./signs.ts";
 import { cut, fold } from "./words.ts";
 
 /** Says if a text has all of these phrases; case, accents and signs between the words do not matter. */
@@ -16,7 +17,7 @@ export function phraseTest(phrases: readonly string[]): (text: string) => boolea
   };
 }
 
-const wordsOf = (text: string): string[] => Array.from(cut(text), (word) => word.text);
+const wordsOf = (text: string): string[] => Array.from(cut(text), (word) => simplify(word.text));
 const signsOf = (text: string): string[] => Array.from(signs(text), ({ sign }) => sign);
 
 function has(words: readonly string[], phrase: readonly string[]): boolean {

@@ -1,6 +1,6 @@
 // Relevance of texts for a search, after BM25: more of the terms, rarer terms and shorter texts rank higher. Beside that, terms
 // that follow each other as in the query count more, and words that say little count less.
-import { asksSomething } from "./common-words.ts";
+import { asksSomething } from "./languages/common-words.ts";
 import { type Match, Matcher } from "./matches.ts";
 import type { Term } from "./terms.ts";
 

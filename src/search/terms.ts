@@ -1,8 +1,8 @@
 // The terms of a query: its distinct words, numbers, phrases of characters for scripts without spaces, and signs that mean
 // something, such as emoji and C++. Not here: the syntax around them (chat/search-query.ts).
-import { type CommonLanguage, commonWords } from "./common-words.ts";
+import { type CommonLanguage, commonWords } from "./languages/common-words.ts";
+import { stem } from "./languages/stem.ts";
 import { askedNumbers, signs } from "./signs.ts";
-import { stem } from "./stem.ts";
 import { pairs, runs } from "./words.ts";
 
 export interface Term {

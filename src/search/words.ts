@@ -1,6 +1,6 @@
 // The one place that cuts text into words, for the index, for queries and for highlighting. Words are folded: without
 // case, accents and forms of writing. Scripts that put no spaces between words are cut into single characters. Not
-// here: word forms (stem.ts).
+// here: word forms (languages/stem.ts).
 import { digitsOf } from "./signs.ts";
 
 export interface Word {

@@ -194,6 +194,45 @@ describe("scripts without spaces", () => {
   });
 
   it.each([
+    ["我的卧室有两个窗户", "臥室"],
+    ["我的臥室有兩個窗戶", "卧室"],
+    ["她的頭髮很長", "头发"],
+    ["下一班列車什麼時候發車", "发车"],
+    ["在台北買了裡外兩件", "里外"],
+    ["我的臥室有兩個窗戶", '"卧室有两个"'],
+    ["我的臥室有兩個窗戶", "窗户 -房租"],
+  ])("find %s by the other script's %s", async (text, query) => {
+    const client = await start();
+    await remember(client, "房租，卧房，臥床", text);
+    const [hit, ...others] = await hits(client, query);
+    expect(hit).toMatchObject({ seq: 2, snippet: expect.stringContaining("**") });
+    expect(others).toEqual([]);
+  });
+
+  it("leave out what is excluded, and find titles and facts, in both scripts", async () => {
+    const client = await start();
+    const { session } = (await client.call("session_open", { title: "臥室裝修" })).data;
+    const note = (content: string) =>
+      client.call("history_append", { session, role: "user", content });
+    await note("窗簾選好了");
+    await note("窗簾掛在臥室");
+    await client.call("state_set", { session, key: "顏色", value: "綠色" });
+    const found = async (query: string): Promise<number[]> =>
+      (await hits(client, query, { session })).map(({ seq }) => seq);
+    expect(await found("窗帘 -卧室")).toEqual([1]);
+    expect(await found("窗帘 title:卧室")).toEqual([1, 2]);
+    expect(await found("窗帘 title:厨房")).toEqual([]);
+    const { data } = await client.call("history_search", { session, query: "颜色" });
+    expect(data["facts"]).toMatchObject([{ key: "顏色" }]);
+  });
+
+  it("keep to the characters of Japanese, where another one is another word", async () => {
+    const client = await start();
+    await remember(client, "飛行機に乗る", "机の上に本がある");
+    expect(await seqs(client, "机")).toEqual([2]);
+  });
+
+  it.each([
     ["Japanese", "東京タワーの写真がある", "タワー"],
     ["decomposed Kana", "か\u3099ぎ", "がぎ"],
     ["half-width Katakana", "ﾀﾜｰ", "タワー"],

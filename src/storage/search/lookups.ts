@@ -1,4 +1,5 @@
 // The lookups of terms in the index.
+import { otherSpellings as otherCharacters } from "../../search/languages/chinese.ts";
 import {
   beginningsOneMistakeFrom,
   oneMistakeFrom,
@@ -20,10 +21,16 @@ export interface Step {
 
 /** The term itself. */
 export const exactly = ({ phrase, characters, digits }: Term): Lookup => {
-  if (characters !== undefined) return [{ pairs: phrase }];
+  if (characters !== undefined) return spelt(characters);
   if (digits === undefined) return [{ words: phrase }];
   return phrase.length > 1 ? [{ words: phrase }, { words: [digits] }] : [{ words: phrase }];
 };
+
+/** Characters of a script without spaces, as they stand and in other spellings. */
+const spelt = (characters: readonly string[]): Lookup =>
+  [characters, ...otherCharacters(characters)].map((one) => ({
+    pairs: one.length === 1 ? one : pairs(one),
+  }));
 
 /** Other forms of the word, and words that begin with it. */
 export function otherForms(term: Term): Step | undefined {
@@ -62,10 +69,10 @@ function otherSpellings(word: string): string[] {
 
 /** The lookups of a phrase, all of which a message with the phrase matches. */
 export function ofPhrase(phrase: string): Lookup[] {
-  const atoms: Atom[] = [];
+  const lookups: Lookup[] = [];
   let words: string[] = [];
   const end = (): void => {
-    if (words.length > 0) atoms.push({ words });
+    if (words.length > 0) lookups.push([{ words }]);
     words = [];
   };
   for (const run of runs(phrase)) {
@@ -75,8 +82,8 @@ export function ofPhrase(phrase: string): Lookup[] {
       continue;
     }
     end();
-    atoms.push({ pairs: letters.length === 1 ? letters : pairs(letters) });
+    lookups.push(spelt(letters));
   }
   end();
-  return atoms.map((atom) => [atom]);
+  return lookups;
 }

@@ -1,10 +1,11 @@
 // The search in messages, for every engine: the index gives the newest messages with a term, up to a bound, and this file reads
 // and ranks them. Ranking all messages with a frequent word would take seconds in a million messages.
 import type { Found, SearchOptions, SearchScope } from "../../chat/store.ts";
-import { asksSomething } from "../../search/common-words.ts";
+import { loadChinese } from "../../search/languages/chinese.ts";
+import { asksSomething } from "../../search/languages/common-words.ts";
+import { loadStemmers } from "../../search/languages/stems.ts";
 import { phraseTest } from "../../search/phrases.ts";
 import { type Rankable, ranked } from "../../search/ranking.ts";
-import { loadStemmers } from "../../search/stems.ts";
 import { type Term, terms } from "../../search/terms.ts";
 import { cut } from "../../search/words.ts";
 import { type Candidate, candidates, type Query } from "./candidates.ts";
@@ -34,9 +35,11 @@ export async function searchMessages(
   text: string,
   options: SearchOptions,
 ): Promise<Found[]> {
-  await loadStemmers();
-  const { phrases = [], limit, loose = false, open = false } = options;
-  const wanted = terms([text, ...phrases].join("\n"), { loose, open });
+  const { phrases = [], excluded = [], limit, loose = false, open = false } = options;
+  const asked = [text, ...phrases].join("\n");
+  const all = [asked, ...excluded, ...(options.filters?.title ?? [])].join("\n");
+  await Promise.all([loadStemmers(), loadChinese(all)]);
+  const wanted = terms(asked, { loose, open });
   const query = await queryOf(rows, scope, wanted, options);
   if (query === undefined) return [];
   const { found, weights, mistyped } = await candidates(rows, query);

@@ -1,5 +1,6 @@
 // Titles in a search: those that it demands, and those that have words of it.
 import type { SearchScope } from "../../chat/store.ts";
+import { simplify } from "../../search/languages/chinese.ts";
 import { Matcher } from "../../search/matches.ts";
 import type { Term } from "../../search/terms.ts";
 import { cut, foldFurther } from "../../search/words.ts";
@@ -54,7 +55,10 @@ function likedOf(
   terms: readonly Term[],
 ): Pick<Titled, "liked" | "inTitles"> {
   const matcher = new Matcher(terms);
-  const beginnings = terms.map(({ word, key }) => foldFurther(word ?? key).slice(0, BEGINNING));
+  const beginnings = terms.map(({ word, key }) => {
+    const beginning = Array.from(foldFurther(word ?? key)).slice(0, BEGINNING);
+    return beginning.map(simplify).join("");
+  });
   const scored = titles.flatMap(({ id, title }) => {
     const folded = plain(title);
     if (!beginnings.some((one) => folded.includes(one))) return [];
@@ -73,7 +77,7 @@ const plain = (text: string): string => {
   let result = "";
   let end = -1;
   for (const word of cut(text)) {
-    result += (word.unspaced && word.start === end ? "" : " ") + foldFurther(word.text);
+    result += (word.unspaced && word.start === end ? "" : " ") + simplify(foldFurther(word.text));
     end = word.end;
   }
   return result.trim();

@@ -1,7 +1,7 @@
-import type { PartsLookup } from "../../../search/parts.ts";
 // Messages and queries in PostgreSQL's full-text types. The words are this project's own (search/words.ts), with no dictionary of
 // PostgreSQL's: a message is found by the same words on every engine.
-import { stem } from "../../../search/stem.ts";
+import { stem } from "../../../search/languages/stem.ts";
+import type { PartsLookup } from "../../../search/parts.ts";
 import { indexed } from "../../../search/words.ts";
 import type { Atom, Lookup } from "../../search/rows.ts";
 

@@ -1,9 +1,9 @@
 // Word forms in many languages, by Snowball's algorithms: the stems that a word may have. Not here: the English stems of the index
 // (stem.ts). The library is loaded at the first search.
 import { LRUCache } from "lru-cache";
+import { fold } from "../words.ts";
 import type { CommonLanguage } from "./common-words.ts";
 import { stem } from "./stem.ts";
-import { fold } from "./words.ts";
 
 type Stemmer = (word: string) => string;
 
