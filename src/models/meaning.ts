@@ -61,7 +61,7 @@ export class VectorSearch implements MeaningSearch {
 
   async #vectorsOf(scope: SearchScope): Promise<Kept> {
     const key = JSON.stringify(scope);
-    const kept = this.#kept.get(key) ?? { sets: new Map(), count: 0, seq: 0 };
+    const kept: Kept = this.#kept.get(key) ?? { sets: new Map(), count: 0, seq: 0 };
     for (;;) {
       const rows = await this.#store.after(scope, this.#endpoint.model, kept.seq, PAGE);
       for (const { seq, id, vector } of rows) {
