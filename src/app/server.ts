@@ -128,7 +128,7 @@ export class HttpServer {
           tasks: mcp.tasks,
           watch: parts.watch,
           connected: (owner, limit) => storage.clients.connected(owner, limit),
-          audit: (limit) => storage.audit.list(limit),
+          audit: (...page) => storage.audit.list(...page),
           address: (c) =>
             config["public-url"] ? resourceUrl().href : new URL("/mcp", c.req.url).href,
           hasIssuer: authorization.resource !== undefined,

@@ -31,6 +31,8 @@ export type AuditAction =
   | "grant revoked";
 
 export interface AuditEntry {
+  /** Grows with time. */
+  id: number;
   at: number;
   principal: string;
   action: string;
@@ -38,7 +40,7 @@ export interface AuditEntry {
   detail: string | null;
 }
 
-export type NewAuditEntry = Omit<AuditEntry, "at">;
+export type NewAuditEntry = Omit<AuditEntry, "id" | "at">;
 
 export interface AuditStore extends Expiring {
   note(entry: NewAuditEntry): Promise<void>;
@@ -50,8 +52,8 @@ export interface AuditStore extends Expiring {
     entryOf: (result: unknown) => NewAuditEntry | undefined,
     act: () => Promise<T>,
   ): Promise<T>;
-  /** Newest first. */
-  list(limit: number): Promise<AuditEntry[]>;
+  /** The newest first; those before an id. */
+  list(limit: number, before?: number): Promise<AuditEntry[]>;
   /** The newest entry of this action. */
   last(action: string): Promise<AuditEntry | undefined>;
 }

@@ -222,6 +222,31 @@ describe("the search", () => {
   });
 });
 
+describe("the audit", () => {
+  it("has one row for an import of many sessions, and all older entries behind a link", async () => {
+    const server = await serveWithKeys();
+    const operator = await signedIn(server, "op", "admin");
+    const { audit } = server.app.storage;
+    const note = (action: string, subject: string) =>
+      audit.note({ principal: "ana", action, subject, detail: null });
+    for (let n = 0; n < 24; n += 1) await note("session deleted", `old-${n}`);
+    for (let n = 0; n < 700; n += 1) await note("session imported", `brought-${n}`);
+    await note("session exported", "whole");
+    for (let n = 0; n < 3; n += 1) await note("session imported", `again-${n}`);
+    const shown = async (path: string): Promise<string> =>
+      (await operator.browser.get(path)).text();
+    const newest = await shown("/console/activity");
+    expect(newest).toMatch(/3 sessions[^]*whole[^]*700 sessions[^]*old-23[^]*old-2</);
+    expect(newest).not.toMatch(/brought|again|old-1</);
+    const [, older] = /href="(\/console\/activity\/audit\?before=\d+)"/.exec(newest)!;
+    const rest = await shown(older!);
+    expect(rest).toMatch(/old-1<[^]*old-0<[^]*key created/);
+    expect(rest).not.toMatch(/old-2<|Older entries/);
+    const { browser } = await signedIn(server, "ana");
+    expect((await browser.get(older!)).status).toBe(403);
+  });
+});
+
 describe("a file that is sent", () => {
   const uploads = ({ folder }: { folder: string }): string[] => {
     const uploads = join(folder, "uploads");

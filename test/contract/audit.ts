@@ -27,6 +27,8 @@ export function auditContract(open: Open): void {
         { ...entry("1", "wörk 😀"), at },
       ]);
       expect(await audit.list(2)).toEqual(listed.slice(0, 2));
+      expect(await audit.list(9, listed[0]!.id)).toEqual(listed.slice(1));
+      expect(await audit.list(9, listed[2]!.id)).toEqual([]);
       for (const { action } of listed)
         expect(await audit.last(action)).toEqual(listed.find((one) => one.action === action));
       expect(await audit.last("never done")).toBeUndefined();

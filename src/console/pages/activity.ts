@@ -15,6 +15,7 @@ import {
 } from "../context.ts";
 import { type Html, page, tokenInput, when } from "../layout.ts";
 import { table } from "../parts/table.ts";
+import { auditPage, auditRoutes, auditTable } from "./audit.ts";
 
 /** Rows of each table. */
 const MOST = 25;
@@ -22,10 +23,14 @@ const MOST = 25;
 export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): void {
   const { calls } = options;
   taskRoutes(app, options);
+  auditRoutes(app, options);
   app.get("/activity", async (c) => {
     const principal = c.get("principal");
-    const { clients, audit, tasks, running, ended } = await activityOf(options, principal);
     const isOperator = may(principal, "admin");
+    const [{ clients, tasks, running, ended }, audit] = await Promise.all([
+      activityOf(options, principal),
+      isOperator ? auditPage(options) : undefined,
+    ]);
     const view: ActivityView = { isOperator, principal, now: Date.now(), running, ended };
     return c.html(
       page(c, {
@@ -41,7 +46,12 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
             hx-swap="outerHTML settle:0ms"
           >
             ${runningView(c, view)} ${taskView(c, view, tasks)} ${endedView(view)}
-            ${clientView(view, clients)} ${isOperator ? auditView(view, audit) : ""}
+            ${clientView(view, clients)}
+            ${
+              audit &&
+              html`<h2>Audit</h2>
+                ${auditTable(audit, view.now)}`
+            }
           </div>`,
       }),
     );
@@ -62,15 +72,14 @@ export function activityRoutes(app: Hono<ConsoleEnv>, options: ConsoleOptions): 
 async function activityOf(options: ConsoleOptions, principal: Principal) {
   const { calls } = options;
   const isOperator = may(principal, "admin");
-  const [clients, audit, tasks] = await Promise.all([
+  const [clients, tasks] = await Promise.all([
     options.connected(isOperator ? undefined : principal.id, MOST),
-    isOperator ? options.audit(MOST) : [],
     isOperator
       ? options.tasks.tasks.list({ limit: MOST })
       : options.tasks.list({ limit: MOST }, principal).then((page) => page.tasks),
   ]);
   return {
-    ...{ clients, audit, tasks },
+    ...{ clients, tasks },
     running: calls.running().filter(isSeenBy(principal)).toReversed(),
     ended: calls.ended().filter(isSeenBy(principal)).slice(0, MOST),
   };
@@ -81,13 +90,16 @@ export async function activityRevision(
   options: ConsoleOptions,
   principal: Principal,
 ): Promise<string> {
-  const { clients, audit, tasks, running, ended } = await activityOf(options, principal);
+  const [{ clients, tasks, running, ended }, audit] = await Promise.all([
+    activityOf(options, principal),
+    may(principal, "admin") ? options.audit(1) : [],
+  ]);
   const shown = [
     running.map(({ id, progress }) => [id, progress]),
     ended[0]?.id,
     tasks.map((task) => [task.id, task.status, task.progress, saysOf(task, principal)]),
     clients.map(({ owner, name, version, createdAt }) => [owner, name, version, createdAt]),
-    audit[0],
+    audit,
   ];
   return createHash("sha256").update(JSON.stringify(shown)).digest("base64url");
 }
@@ -247,26 +259,6 @@ const clientView = ({ isOperator, now }: ActivityView, clients: readonly Connect
               ...(isOperator ? [client.owner] : []),
               when(client.createdAt, now),
               client.lastSeenAt === 0 ? "listens" : when(client.lastSeenAt, now),
-            ]),
-          )
-    }`;
-
-const auditView = (
-  { now }: ActivityView,
-  entries: Awaited<ReturnType<ConsoleOptions["audit"]>>,
-): Html =>
-  html`<h2>Audit</h2>
-    ${
-      entries.length === 0
-        ? html`<p class="empty">Nothing was created, shared or deleted yet.</p>`
-        : table(
-            "Audit",
-            ["When", "Who", "What", "Which", "Detail"],
-            entries.map(({ at, principal, action, subject, detail }) => [
-              when(at, now),
-              ...[principal, action],
-              html`<code>${subject}</code>`,
-              detail ?? "",
             ]),
           )
     }`;

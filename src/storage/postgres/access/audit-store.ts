@@ -14,7 +14,13 @@ export function postgresAuditStore(engine: Engine): AuditStore {
   const { db, clock } = engine;
   const expired = lt(audit.at, placeholder("oldest"));
   const q = prepared({
-    list: () => db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")),
+    list: () =>
+      db
+        .select()
+        .from(audit)
+        .where(lt(audit.id, placeholder("before")))
+        .orderBy(desc(audit.id))
+        .limit(placeholder("limit")),
     last: () =>
       db
         .select()
@@ -56,7 +62,8 @@ export function postgresAuditStore(engine: Engine): AuditStore {
         }),
         act,
       ),
-    list: (limit) => engine.read(() => q.list.all({ limit })),
+    list: (limit, before = Number.MAX_SAFE_INTEGER) =>
+      engine.read(() => q.list.all({ limit, before })),
     last: (action) => engine.read(() => q.last.get({ action })),
     ...postgresExpiring(engine, audit, expired, () => ({ oldest: engine.ago(KEEP_AUDIT_MS) })),
   };

@@ -14,7 +14,13 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
   const expired = lt(audit.at, placeholder("oldest"));
   const q = lazily({
     list: () =>
-      db.select().from(audit).orderBy(desc(audit.id)).limit(placeholder("limit")).prepare(),
+      db
+        .select()
+        .from(audit)
+        .where(lt(audit.id, placeholder("before")))
+        .orderBy(desc(audit.id))
+        .limit(placeholder("limit"))
+        .prepare(),
     last: () =>
       db
         .select()
@@ -62,7 +68,8 @@ export function sqliteAuditStore(engine: Engine): AuditStore {
         }),
         act,
       ),
-    list: (limit) => engine.readDurable(() => q.list.all({ limit })),
+    list: (limit, before = Number.MAX_SAFE_INTEGER) =>
+      engine.readDurable(() => q.list.all({ limit, before })),
     last: (action) => engine.readDurable(() => q.last.get({ action })),
     ...sqliteExpiring(engine, audit, expired, () => ({ oldest: engine.time.ago(KEEP_AUDIT_MS) })),
   };
