@@ -137,12 +137,14 @@ const damaged: Record<string, { spoil: (folder: string) => void; reason: RegExp 
 
 describe("a database that", () => {
   for (const [fault, { spoil, reason }] of Object.entries(damaged)) {
-    it(`${fault} stops the start with one line and stays as it is`, async () => {
+    it(`${fault} stops the start and a move with one line and stays as it is`, async () => {
       const folder = await usedFolder();
       spoil(folder);
       const before = snapshot(folder);
       expectOneLine(await cleanup(folder), databaseFile(folder), reason);
       expect(snapshot(folder)).toEqual(before);
+      const move = ["move", "--to", "postgres://nobody@127.0.0.1:1/none", "--data-dir", folder];
+      expectOneLine(await run(move), databaseFile(folder), reason);
     });
   }
 

@@ -3,7 +3,12 @@ import { existsSync, rmSync } from "node:fs";
 import { AppError } from "../../lib/errors.ts";
 import { refuseInstances } from "../sqlite/admin/claim.ts";
 import { databaseFile, SIDE_FILES } from "../sqlite/admin/files.ts";
-import { openConnection, openExisting, type Sqlite } from "../sqlite/engine/connection.ts";
+import {
+  cannotOpen,
+  openConnection,
+  openExisting,
+  type Sqlite,
+} from "../sqlite/engine/connection.ts";
 import { expectOurs } from "../sqlite/engine/identity.ts";
 import { appliedVersion, isBehind, migrate, refuseNewer } from "../sqlite/schema/migrate.ts";
 import { keepSearchIndex } from "../sqlite/search/search-index.ts";
@@ -27,25 +32,37 @@ class SqliteEnd implements End {
   }
 
   columns({ name }: Table): Promise<string[]> {
-    const list = this.sqlite.prepare<[string], string>("SELECT name FROM pragma_table_info(?)");
-    return Promise.resolve(list.pluck().all(name));
+    const query = "SELECT name FROM pragma_table_info(?)";
+    return this.run(() => this.sqlite.prepare<[string], string>(query).pluck().all(name));
   }
 
   count({ name }: Table): Promise<number> {
-    const count = this.sqlite.prepare<[], number>(`SELECT count(*) FROM "${name}"`);
-    return Promise.resolve(count.pluck().get()!);
+    const query = `SELECT count(*) FROM "${name}"`;
+    return this.run(() => this.sqlite.prepare<[], number>(query).pluck().get()!);
   }
 
   async *rows({ name, key }: Table, columns: readonly string[]): AsyncGenerator<Row[]> {
     const query = `SELECT ${listed(columns)} FROM "${name}" ORDER BY ${listed(key)}`;
-    let page: Row[] = [];
-    for (const row of this.sqlite.prepare<[], Row>(query).iterate()) {
-      page.push(row);
-      if (page.length < PAGE) continue;
-      yield page;
-      page = [];
+    const all = await this.run(() => this.sqlite.prepare<[], Row>(query).iterate());
+    const next = (): Row[] => {
+      const page: Row[] = [];
+      while (page.length < PAGE) {
+        const { done = false, value } = all.next();
+        if (done) break;
+        page.push(value);
+      }
+      return page;
+    };
+    for (let page = await this.run(next); page.length > 0; page = await this.run(next)) yield page;
+  }
+
+  /** @throws AppError with one line that names the file, also for a disk that is full or damaged */
+  protected async run<T>(act: () => T): Promise<T> {
+    try {
+      return act();
+    } catch (error) {
+      throw cannotOpen(this.place, error);
     }
-    if (page.length > 0) yield page;
   }
 
   close(): Promise<void> {
@@ -65,17 +82,16 @@ class SqliteTarget extends SqliteEnd implements Target {
 
   insert({ name }: Table, columns: readonly string[], rows: readonly Row[]): Promise<void> {
     const values = columns.map((column) => `@${column}`).join(", ");
-    const insert = this.sqlite.prepare(
-      `INSERT INTO "${name}" (${listed(columns)}) VALUES (${values})`,
-    );
-    for (const row of rows) insert.run(row);
-    return Promise.resolve();
+    const query = `INSERT INTO "${name}" (${listed(columns)}) VALUES (${values})`;
+    return this.run(() => {
+      const insert = this.sqlite.prepare(query);
+      for (const row of rows) insert.run(row);
+    });
   }
 
-  commit(): Promise<void> {
-    this.sqlite.exec("COMMIT");
+  async commit(): Promise<void> {
+    await this.run(() => this.sqlite.exec("COMMIT"));
     this.#committed = true;
-    return Promise.resolve();
   }
 
   override async close(): Promise<void> {
@@ -100,7 +116,7 @@ export function sqliteSource(folder: string): End {
     return new SqliteEnd(file, sqlite);
   } catch (error) {
     sqlite.close();
-    throw error;
+    throw cannotOpen(file, error);
   }
 }
 
@@ -125,7 +141,7 @@ export async function sqliteTarget(folder: string): Promise<Target> {
     return new SqliteTarget(file, sqlite, { isNew });
   } catch (error) {
     sqlite.close();
-    throw error;
+    throw cannotOpen(file, error);
   }
 }
 
