@@ -47,9 +47,9 @@ class SqliteEnd implements End {
     const next = (): Row[] => {
       const page: Row[] = [];
       while (page.length < PAGE) {
-        const { done = false, value } = all.next();
-        if (done) break;
-        page.push(value);
+        const one = all.next() as IteratorResult<Row, undefined>;
+        if (one.done) break;
+        page.push(one.value);
       }
       return page;
     };
