@@ -49,6 +49,16 @@ it("`call` calls a tool on the data folder; its failure is the exit code", async
   expect(rows(env.HOLDFAST_DATA_DIR, "SELECT name FROM sessions")).toEqual([{ name: "work" }]);
 });
 
+it("`call` refuses a number that JavaScript would change, as MCP does", async () => {
+  for (const number of ["9007199254740993", "1e400"]) {
+    const { code, stdout } = await command(["call", "state_set", `{"key":"a","value":${number}}`], {
+      env: { HOLDFAST_EPHEMERAL: "true" },
+    });
+    expect(code).toBe(1);
+    expect(stdout).toContain(`value is ${number}, which`);
+  }
+});
+
 it("`call` prints the reason and the place in the file of a tool that throws, and nothing else", async () => {
   const tools = toolFolder({
     "boom.js": `import { defineTool } from "holdfast";

@@ -4,6 +4,7 @@ import { type App, buildApp } from "../../app/app.ts";
 import { asTexts, loadConfig, type Settings } from "../../config/config.ts";
 import { library } from "../../holdfast.ts";
 import { AppError } from "../../lib/errors.ts";
+import { parseExactly } from "../../lib/json/exact-numbers.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-streams.ts";
 import { reasonOf } from "../../tool-files/modules.ts";
@@ -129,7 +130,7 @@ async function withTools<T>(
 function parseArguments(text: string): object {
   let args: unknown;
   try {
-    args = JSON.parse(text);
+    args = parseExactly(text); // a number that JavaScript would change is refused, as over MCP
   } catch (error) {
     throw new AppError("start", `The arguments are not JSON: ${(error as Error).message}.`);
   }
