@@ -261,7 +261,18 @@ describe("a query", () => {
     else expect(answer).toMatchObject({ isError: true, meta: { "holdfast/error": "invalid" } });
   });
 
-  it.each(["", "   ", "?!… — «»", "\u0301"])("without any word is refused: %j", async (query) => {
+  it.each([undefined, null, ""])(
+    "that is left out finds nothing, and is told how to go on: %j",
+    async (query) => {
+      const client = await start();
+      await remember(client, "The walrus sleeps.");
+      const answer = await client.call("history_search", { query });
+      expect(answer).toMatchObject({ isError: false, data: { hits: [], more: false } });
+      expect(answer.text).toContain("`query` takes words");
+    },
+  );
+
+  it.each(["   ", "?!… — «»", "\u0301"])("without any word is refused: %j", async (query) => {
     const client = await start();
     await remember(client, "The walrus sleeps. 😀");
     const answer = await client.call("history_search", { query });

@@ -30,6 +30,8 @@ const MAX_EXCLUDED = 20;
 const MAX_FACTS = 5;
 const MAX_VALUE_BYTES = 500;
 const MARK = "…";
+const NOTHING_WANTED =
+  "Nothing was searched for: `query` takes words. history_get reads the newest messages.";
 
 export function searchTool(): Tool {
   return defineTool({
@@ -84,6 +86,9 @@ export function searchTool(): Tool {
     session: ({ scope }) => (scope === "all" ? "optional" : "required"),
     response: "json",
     async handler({ input: { query, scope, limit, ...wanted }, session, sessions }) {
+      const isEmpty = [query, ...Object.values(wanted)].every((one) => !one?.length);
+      // Not an error: every argument is optional by its schema, and strict programs send each as null or "".
+      if (isEmpty) return reply(NOTHING_WANTED, { hits: [], more: false });
       const place = scope === "all" || session === undefined ? sessions : session.history;
       let notice: string | undefined;
       const found = await place.search(query, limit + 1, wanted, (text) => (notice = text));
