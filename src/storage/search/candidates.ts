@@ -106,9 +106,14 @@ export async function candidates(rows: SearchRows, query: Query): Promise<Candid
   };
   for (const [term, { qualities }] of lists)
     for (const [id, quality] of qualities) note(id, term, quality);
-  for (const together of frequentTogether(lists))
-    for (const id of await having(together.map((term) => exactly(terms[term]!))))
-      for (const term of together) note(id, term, 1);
+  let complete = 0;
+  const sets = frequentTogether(lists);
+  for (const together of sets) {
+    if (together === sets.at(-1) && complete > 1) break; // two complete lists hold the messages with all terms
+    const ids = await having(together.map((term) => exactly(terms[term]!)));
+    if (ids.length < depth) complete += 1;
+    for (const id of ids) for (const term of together) note(id, term, 1);
+  }
   await addTitled(query, found, having);
   return { found: [...found.values()], weights, mistyped };
 }
@@ -160,8 +165,8 @@ async function listOf(
 }
 
 /**
- * Sets of frequent terms. An old message with several of them may be among the newest of none: all together, and all but one,
- * because an answer seldom has each word of its question.
+ * Sets of frequent terms. An old message with several of them may be among the newest of none: all but one, because an answer
+ * seldom has each word of its question, and last all together.
  */
 function frequentTogether(lists: ReadonlyMap<number, List>): number[][] {
   const frequent = [...lists]
@@ -171,7 +176,7 @@ function frequentTogether(lists: ReadonlyMap<number, List>): number[][] {
     .slice(0, MAX_TOGETHER);
   if (frequent.length < 2) return [];
   if (frequent.length === 2) return [frequent];
-  return [frequent, ...frequent.map((without) => frequent.filter((term) => term !== without))];
+  return [...frequent.map((without) => frequent.filter((term) => term !== without)), frequent];
 }
 
 /** Adds messages of the sessions whose titles have words of the query. */
