@@ -147,8 +147,11 @@ it("notices a server from which nothing comes any more, and spares a statement t
   await client.query("BEGIN; LOCK TABLE session_state");
   const slow = set("slow");
   const waits = async (): Promise<number> =>
-    (await client.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).rows
-      .length;
+    (
+      await client.query(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      )
+    ).rows.length;
   await expect.poll(waits).toBe(1);
   await client.query("SELECT pg_sleep(1.2)"); // more than two looks and a probe
   await client.query("COMMIT");
