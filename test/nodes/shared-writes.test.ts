@@ -1,4 +1,5 @@
 // Writes of several callers to PostgreSQL that share a transaction: none has to know of the others.
+import type pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { newId } from "../../src/lib/ids.ts";
@@ -12,12 +13,27 @@ const write = (more: Partial<StateWrite> = {}): StateWrite => ({
   ...more,
 });
 
+interface Setup {
+  fresh?: boolean;
+  /** Parameters of the address. */
+  query?: string;
+}
+
 /** A database with sessions of one owner, and the number of writes in each commit. */
-async function withSessions(count: number, options: Partial<StorageOptions> = {}) {
-  const { url, client } = await emptyDatabase();
+async function withSessions(
+  count: number,
+  { fresh = false, query = "", ...options }: Partial<StorageOptions> & Setup = {},
+) {
+  const { url, client } = await emptyDatabase({ fresh });
   const commits: number[] = [];
   const storage = await openStorage({
-    ...{ folder: undefined, server: { url }, durability: "full", clock: systemClock, expiry: {} },
+    ...{
+      folder: undefined,
+      server: { url: url + query },
+      durability: "full",
+      clock: systemClock,
+      expiry: {},
+    },
     onCommit: (writes) => commits.push(writes),
     ...options,
   });
@@ -29,6 +45,14 @@ async function withSessions(count: number, options: Partial<StorageOptions> = {}
   const set = (id: string, more?: Partial<StateWrite>) => storage.state.set(id, write(more));
   return { storage, client, commits, ids, set };
 }
+
+const waitingForLocks = async (client: pg.Client): Promise<number> => {
+  const { rows } = await client.query<{ n: number }>(
+    `SELECT count(*)::integer AS n FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return rows[0]!.n;
+};
 
 it("stores what comes at one moment for different sessions in one transaction", async () => {
   const { storage, commits, ids, set } = await withSessions(5);
@@ -68,6 +92,40 @@ it("holds the others up for a moment only, when a session is locked by another p
   expect(await Promise.all([before, behind])).toMatchObject([{ version: 1 }, { version: 1 }]);
   await client.query("COMMIT");
   expect(await locked).toMatchObject({ version: 1 });
+});
+
+it("goes on with other sessions while two are locked by another process", async () => {
+  const { client, commits, ids, set } = await withSessions(5);
+  await client.query("BEGIN");
+  await client.query("SELECT 1 FROM sessions WHERE id = ANY ($1) FOR UPDATE", [ids.slice(0, 2)]);
+  const locked: Promise<unknown>[] = [];
+  for (const id of ids.slice(0, 2)) {
+    locked.push(set(id));
+    await expect.poll(() => waitingForLocks(client)).toBe(locked.length);
+  }
+  const others = ids.slice(2);
+  expect(await Promise.all(others.map((id) => set(id)))).toHaveLength(3);
+  expect(commits).toEqual([3]);
+  await client.query("COMMIT");
+  await Promise.all(locked);
+});
+
+it("stores nothing again whose commit takes longer than the driver waits", async () => {
+  const options = { fresh: true, query: "?query_timeout=3000" };
+  const { storage, client, ids } = await withSessions(2, options);
+  // A commit as slow as one that waits for a standby.
+  await client.query(`CREATE TABLE gate (); CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN WHILE NOT EXISTS (SELECT FROM gate) LOOP PERFORM pg_sleep(0.01); END LOOP; RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON messages DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_at_gate()`);
+  const appended = ids.map((id) => storage.history.append(id, { role: "user", content: "hello" }));
+  const first = Promise.race(appended).catch((error: unknown) => error);
+  void first.then(() => client.query("INSERT INTO gate DEFAULT VALUES"));
+  for (const outcome of await Promise.allSettled(appended))
+    expect(outcome).toMatchObject({ status: "rejected", reason: { code: "storage" } });
+  for (const id of ids)
+    await expect
+      .poll(async () => (await storage.history.page(id, { limit: 9, maxBytes: 9_999 })).messages)
+      .toMatchObject([{ seq: 1 }]);
 });
 
 it("keeps the limit on an owner's bytes, counted over all that share", async () => {

@@ -9,14 +9,7 @@ import { AppError } from "../../../lib/errors.ts";
 import type { Subject } from "../../../updates/changes.ts";
 import { type EngineTimes, type ExpiryTimes, NEVER_BACK_MS } from "../../shared/expiry.ts";
 import type { Companion } from "./companion.ts";
-import {
-  fromPostgres,
-  isAfterFailure,
-  isConnectionLoss,
-  isRetryable,
-  needsOwn,
-  Unconfirmed,
-} from "./errors.ts";
+import { fromPostgres, isAfterFailure, isRetryable, needsOwn, Unconfirmed } from "./errors.ts";
 import { lend } from "./lend.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { ReadBatch } from "./read-batch.ts";
@@ -299,16 +292,16 @@ export class Engine {
     const began = performance.now();
     const client = await lend(this.#pool);
     const transaction = transactionOn(client);
-    let isBroken = false;
+    let [isCommitting, isBroken] = [false, false];
     try {
       // Sent with the first statement, which the driver does not hold back.
       const begun = transaction.query(begin);
       begun.catch(() => undefined);
       const result = await act(transaction);
       await begun;
-      const { command } = await client.query("COMMIT").catch((error: unknown) => {
-        throw isConnectionLoss(error) ? new Unconfirmed(error) : error;
-      });
+      isCommitting = true;
+      const { command } = await client.query("COMMIT");
+      isCommitting = false;
       if (command !== "COMMIT") throw givenUp();
       transaction.state = "committed";
       if (transaction.changed.length > 0) this.#onChange(transaction.changed);
@@ -316,7 +309,10 @@ export class Engine {
       return result;
     } catch (error) {
       transaction.state = "given up";
-      await client.query("ROLLBACK").catch(() => (isBroken = true));
+      // A commit that the network or the driver gave up goes on in the database.
+      if (isCommitting && !(error instanceof pg.DatabaseError)) isBroken = true;
+      else await client.query("ROLLBACK").catch(() => (isBroken = true));
+      if (isCommitting && isBroken) throw new Unconfirmed(error);
       throw isAfterFailure(error) ? transaction.failure : error;
     } finally {
       // A connection that cannot be rolled back is not used again.

@@ -31,7 +31,7 @@ const LOST = /^(?:08...|57P0[1-5]|25P03|ECONNRESET|EPIPE|ETIMEDOUT)$/;
 const REFUSED =
   /^(?:28P01|28000|3D000|CERT_\w+|(?:DEPTH_ZERO_)?SELF_SIGNED_CERT\w*|UNABLE_TO_\w+|ERR_(?:TLS|SSL)_\w+)$/;
 
-/** The connection ended while a commit was under way. */
+/** The connection ended, or the driver's patience, while a commit was under way. */
 export class Unconfirmed extends AppError {
   constructor(cause: unknown) {
     super("storage", "The database did not confirm a write: it may be stored or not.", {

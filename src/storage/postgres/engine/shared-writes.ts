@@ -8,6 +8,8 @@ import { isAfterFailure, Unconfirmed } from "./errors.ts";
 /** Transactions at one time: the database works on one while this process prepares the other. */
 const MAX_TRANSACTIONS = 2;
 const MAX_WRITES = 16;
+/** Slower ones, such as one that waits for another process, do not count: nobody waits for them. */
+const SLOW_MS = 100;
 /** Writes to a session of which one has failed, or has met another process, share no transaction for so long. */
 const ALONE_MS = 5_000;
 const MAX_ALONE = 10_000;
@@ -68,11 +70,20 @@ export class SharedWrites {
 
   async #begin(writes: Write[]): Promise<void> {
     this.#transactions += 1;
+    const next = (): void => {
+      this.#transactions -= 1;
+      this.#look();
+    };
+    let isSlow = false;
+    const slow = setTimeout(() => {
+      isSlow = true;
+      next();
+    }, SLOW_MS);
     // In one order, as each locks its session.
     if (writes.length === 1) await this.#eachAlone(writes);
     else await this.#all(writes.toSorted((a, b) => (a.sessionId < b.sessionId ? -1 : 1)));
-    this.#transactions -= 1;
-    this.#look();
+    clearTimeout(slow);
+    if (!isSlow) next();
   }
 
   async #all(writes: readonly Write[]): Promise<void> {
