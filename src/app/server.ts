@@ -17,6 +17,7 @@ import type { FileImports } from "../imports/file-imports.ts";
 import type { Instances } from "../instances/instances.ts";
 import type { Activity } from "../lib/activity.ts";
 import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
 import { isLoopback } from "../lib/loopback.ts";
 import { recoverRequests } from "../mcp/legacy/recovery.ts";
 import type { McpServerOptions } from "../mcp/server.ts";
@@ -37,6 +38,8 @@ import { buildEras, type Eras, part } from "./eras.ts";
 import { openHealth } from "./health.ts";
 import type { Services } from "./services.ts";
 
+/** How long one process of several goes on to answer on open connections at a stop. */
+const LEAVING_MS = 300;
 /** Time that answers have to leave at a stop. */
 const FLUSH_MS = 5_000;
 
@@ -84,6 +87,9 @@ export class HttpServer {
   #reached: readonly string[] = [];
   /** Set before calls are recovered: only a server that clients can reach again takes up the calls of a dead one. */
   #listening = false;
+  /** From the stop on: no new connections. */
+  #leaving = false;
+  /** Until no requests are taken any more. */
   #accepting = true;
 
   constructor(parts: HttpServerOptions) {
@@ -151,7 +157,10 @@ export class HttpServer {
       accepting: () => this.#accepting,
       pending: this.#eras.pending,
       request: (caller, act) => storage.request(caller, act),
-      ready: () => storage.check(),
+      ready: async () => {
+        if (this.#leaving) throw new AppError("busy", "The server is stopping.");
+        await storage.check();
+      },
       publicUrl: () => config["public-url"] && resourceUrl().href,
       hosts: knownHosts(config),
       origins: config["cors-origins"] ?? [],
@@ -234,6 +243,11 @@ export class HttpServer {
   }
 
   async #stop(listener: Listener): Promise<void> {
+    this.#leaving = true;
+    listener.leave();
+    // A balancer has open connections on which it may be sending. After them, it goes to the others.
+    if (this.#parts.instances.serving > 1)
+      await Promise.race([listener.ended, sleep(LEAVING_MS, undefined, { ref: false })]);
     this.#accepting = false;
     const closed = listener.close();
     this.#eras.listens.close();

@@ -1,6 +1,6 @@
 // The HTTP server on a socket: listening, its errors, and an orderly end.
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { Server, ServerResponse } from "node:http";
+import { type AddressInfo, Server as SocketServer } from "node:net";
 import type { Duplex } from "node:stream";
 import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
 import { AppError } from "../lib/errors.ts";
@@ -26,7 +26,11 @@ export interface Listener {
   readonly address: string;
   /** Origin for clients on this machine: `http://127.0.0.1:8484` */
   readonly origin: string;
-  /** Accept no new connections; resolves when the open ones have ended. */
+  /** Accept no new connections. What comes on open ones is answered, and ends them. */
+  leave(): void;
+  /** Resolves when all connections have ended. */
+  readonly ended: Promise<void>;
+  /** Ends idle connections, and each other one behind its answer. Resolves as `ended`, after `leave`. */
   close(): Promise<void>;
   /** Close the remaining connections. */
   cut(): void;
@@ -68,21 +72,27 @@ export async function listen(
     throw new AppError("start", `${bound} is not an address of the network.`, {
       hint: "Give holdfast.socket a ListenStream= with a port.",
     });
+  const ended = Promise.withResolvers<void>();
   const given = inherited === undefined ? host : bound.address;
   const name = ANY[bound.address] ?? given;
   return {
     address: bound.address,
     origin: originOf(name, bound.port),
-    close: () =>
-      new Promise((done) => {
-        // Close idle connections again and again: one that is kept alive becomes idle when its last answer is sent.
-        const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-        server.close(() => {
-          clearInterval(sweeping);
-          done();
-        });
-        server.closeIdleConnections();
-      }),
+    ended: ended.promise,
+    leave() {
+      server.prependListener("request", (_, response: ServerResponse) => {
+        response.shouldKeepAlive = false;
+      });
+      // That of HTTP servers closes idle connections, too: on these, a balancer may be sending a request.
+      SocketServer.prototype.close.call(server, () => ended.resolve());
+    },
+    async close() {
+      // Close idle connections again and again: one that is kept alive becomes idle when its last answer is sent.
+      server.closeIdleConnections();
+      const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+      await ended.promise;
+      clearInterval(sweeping);
+    },
     cut: () => server.closeAllConnections(),
   };
 }

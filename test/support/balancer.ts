@@ -16,13 +16,18 @@ export interface Balancer {
 export async function startBalancer(nodes: readonly string[]): Promise<Balancer> {
   let turn = 0;
   const open = new Set<ServerResponse>();
+  /** All nodes, the next one first. */
+  const inTurn = (): string[] => {
+    const at = turn++ % nodes.length;
+    return [...nodes.slice(at), ...nodes.slice(0, at)];
+  };
   const pass = (
     incoming: IncomingMessage,
     outgoing: ServerResponse,
     body: Buffer,
-    tries: number,
+    [first, ...others]: readonly string[],
   ): void => {
-    const node = new URL(nodes[turn++ % nodes.length]!);
+    const node = new URL(first!);
     const { method, headers, url } = incoming;
     const upstream = request({ host: node.hostname, port: node.port, path: url, method, headers });
     upstream.on("response", (response) => {
@@ -33,8 +38,8 @@ export async function startBalancer(nodes: readonly string[]): Promise<Balancer>
     });
     upstream.on("error", (error: NodeJS.ErrnoException) => {
       if (outgoing.headersSent) outgoing.destroy();
-      else if (error.code === "ECONNREFUSED" && tries > 1)
-        pass(incoming, outgoing, body, tries - 1);
+      else if (error.code === "ECONNREFUSED" && others.length > 0)
+        pass(incoming, outgoing, body, others);
       else outgoing.writeHead(502).end();
     });
     open.add(outgoing);
@@ -47,7 +52,7 @@ export async function startBalancer(nodes: readonly string[]): Promise<Balancer>
   const balancer = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = [];
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-    incoming.on("end", () => pass(incoming, outgoing, Buffer.concat(chunks), nodes.length));
+    incoming.on("end", () => pass(incoming, outgoing, Buffer.concat(chunks), inTurn()));
   });
   balancer.listen(0, "127.0.0.1");
   await once(balancer, "listening");
