@@ -40,6 +40,8 @@ import type { Services } from "./services.ts";
 
 /** How long one process of several goes on to answer on open connections at a stop. */
 const LEAVING_MS = 300;
+/** How long the rest of a request may be on its way. */
+const ARRIVING_MS = 50;
 /** Time that answers have to leave at a stop. */
 const FLUSH_MS = 5_000;
 
@@ -157,10 +159,7 @@ export class HttpServer {
       accepting: () => this.#accepting,
       pending: this.#eras.pending,
       request: (caller, act) => storage.request(caller, act),
-      ready: async () => {
-        if (this.#leaving) throw new AppError("busy", "The server is stopping.");
-        await storage.check();
-      },
+      ready: () => this.#ready(),
       publicUrl: () => config["public-url"] && resourceUrl().href,
       hosts: knownHosts(config),
       origins: config["cors-origins"] ?? [],
@@ -237,6 +236,11 @@ export class HttpServer {
     return listener;
   }
 
+  async #ready(): Promise<void> {
+    if (this.#leaving) throw new AppError("busy", "The server is stopping.");
+    await this.#parts.storage.check();
+  }
+
   /** Drop the objects in memory; rows stay. */
   close(): Promise<void> {
     return this.#eras.live.closeAll();
@@ -246,10 +250,14 @@ export class HttpServer {
     this.#leaving = true;
     listener.leave();
     // A balancer has open connections on which it may be sending. After them, it goes to the others.
-    if (this.#parts.instances.serving > 1)
-      await Promise.race([listener.ended, sleep(LEAVING_MS, undefined, { ref: false })]);
-    this.#accepting = false;
+    const leaves = async (ms: number): Promise<void> => {
+      if (this.#parts.instances.serving > 1)
+        await Promise.race([listener.ended, sleep(ms, undefined, { ref: false })]);
+    };
+    await leaves(LEAVING_MS);
     const closed = listener.close();
+    await leaves(ARRIVING_MS);
+    this.#accepting = false;
     this.#eras.listens.close();
     await this.#console?.endStreams();
     await this.#eras.pending.drain(this.#parts.config["shutdown-grace"]);

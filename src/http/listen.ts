@@ -1,4 +1,5 @@
 // The HTTP server on a socket: listening, its errors, and an orderly end.
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Server, ServerResponse } from "node:http";
 import { type AddressInfo, Server as SocketServer } from "node:net";
 import type { Duplex } from "node:stream";
@@ -7,7 +8,8 @@ import { AppError } from "../lib/errors.ts";
 import { RPC } from "../protocol/json-rpc.ts";
 import type { OpenConnections } from "./limits/connections.ts";
 
-const SWEEP_MS = 20;
+/** Node tells here of each answer that is sent. */
+const FINISHED = "http.server.response.finish";
 
 /** Milliseconds. Without these bounds, a client that sends or reads too slowly would hold its connection. */
 const TIMEOUTS = {
@@ -87,11 +89,15 @@ export async function listen(
       SocketServer.prototype.close.call(server, () => ended.resolve());
     },
     async close() {
-      // Close idle connections again and again: one that is kept alive becomes idle when its last answer is sent.
-      server.closeIdleConnections();
-      const sweeping = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+      const endIdle = (): void => server.closeIdleConnections();
+      endIdle();
+      // The others behind their answers, at once: some of these have promised more.
+      const end = (message: unknown): void => {
+        if ((message as { server: unknown }).server === server) process.nextTick(endIdle);
+      };
+      subscribe(FINISHED, end);
       await ended.promise;
-      clearInterval(sweeping);
+      unsubscribe(FINISHED, end);
     },
     cut: () => server.closeAllConnections(),
   };

@@ -120,6 +120,8 @@ export class McpHandlers {
     if (!("stream" in answer)) return answer;
     const { stream } = answer;
     this.#options.streamCredentials.watch(stream, c.get("admission"));
+    // A stop ends such a stream, and behind it nothing can be asked of this process.
+    if (c.req.method === "GET") c.env.outgoing.shouldKeepAlive = false;
     writeTogether(c.env.outgoing);
     whenWritten(c.env.outgoing, (written) => stream.settle(written));
     if (c.req.method === "POST" && !takesStream(c))
