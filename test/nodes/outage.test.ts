@@ -3,11 +3,13 @@ import { once } from "node:events";
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { inspect } from "node:util";
+import type pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
 import { AppError } from "../../src/lib/errors.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
+import type { DatabaseServer, Storage } from "../../src/storage/storage.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { serveHere } from "../support/here.ts";
 import { emptyDatabase } from "../support/postgres.ts";
@@ -61,6 +63,14 @@ async function breakable(url: string) {
       [isWhole, losesCommits, swallows] = [true, false, false];
     },
   };
+}
+
+/** The number of statements that wait for a lock. */
+async function waiting(client: pg.Client): Promise<number> {
+  const { rows } = await client.query(
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+  );
+  return rows.length;
 }
 
 it("refuses calls while the database is away, and goes on when it is back", async () => {
@@ -131,6 +141,33 @@ it("says so when it is not known whether something was stored", async () => {
     expect(await storage.state.get(one, "fact")).toMatchObject({ value: "2", version: 2 });
 });
 
+it("waits for a while only for a process that is paused in the middle of a write", async () => {
+  const { url, client } = await emptyDatabase();
+  const database = await breakable(url);
+  const open = async (server: DatabaseServer) => {
+    const storage = await openStorage({
+      ...{ folder: undefined, server, durability: "full", clock: systemClock, expiry: {} },
+    });
+    onTestFinished(() => storage.close());
+    return storage;
+  };
+  const [paused, other] = [await open({ url: database.url, lookMs: 600_000 }), await open({ url })];
+  const { session } = await other.sessions.create({ id: newId(), owner: "ana" });
+  const set = ({ state }: Storage, value: string) =>
+    state.set(session.id, { key: "fact", value, expiresAt: null, maxKeys: 9 });
+  await set(paused, "1");
+  // Its statements have come, and its commit does not: the session is locked.
+  await client.query("BEGIN; LOCK TABLE session_state");
+  const lost = set(paused, "2").catch((error: unknown) => error);
+  await expect.poll(() => waiting(client)).toBe(1);
+  database.swallow();
+  await client.query("COMMIT");
+  expect(await set(other, "3")).toMatchObject({ version: 2 });
+  database.cut();
+  expect(await lost).toBeInstanceOf(AppError);
+  database.mend();
+});
+
 it("notices a server from which nothing comes any more, and spares a statement that takes long", async () => {
   const { url, client } = await emptyDatabase();
   const database = await breakable(url);
@@ -146,13 +183,7 @@ it("notices a server from which nothing comes any more, and spares a statement t
   // Waits for a lock: silent, and at work.
   await client.query("BEGIN; LOCK TABLE session_state");
   const slow = set("slow");
-  const waits = async (): Promise<number> =>
-    (
-      await client.query(
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-      )
-    ).rows.length;
-  await expect.poll(waits).toBe(1);
+  await expect.poll(() => waiting(client)).toBe(1);
   await client.query("SELECT pg_sleep(1.2)"); // more than two looks and a probe
   await client.query("COMMIT");
   await slow;

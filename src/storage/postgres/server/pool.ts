@@ -9,14 +9,19 @@ import { connectionOf } from "./connection.ts";
 const DEFAULT_SIZE = 10;
 /** A statement that takes longer is stuck. */
 const STATEMENT_TIMEOUT_MS = 60_000;
+/** A process that is paused in a transaction holds its locks for so long; others take it for dead then, too. */
+const PAUSE_MS = 10_000;
 const PROBE_MS = 5_000;
 
 export function openPool({ url, listenUrl, poolSize = DEFAULT_SIZE }: DatabaseServer): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOf(url),
     ...{ max: poolSize, pipeline: true },
-    // A pooler refuses it.
-    ...(listenUrl === undefined && { statement_timeout: STATEMENT_TIMEOUT_MS }),
+    // A pooler refuses them.
+    ...(listenUrl === undefined && {
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: PAUSE_MS,
+    }),
   });
   // A connection was lost: the query that is under way has the error, and the next one opens another connection.
   pool.on("error", () => undefined);
