@@ -1,12 +1,19 @@
 // Rows that a request is known to ask for first, read at its beginning in one way to the database and back. Each is given out
 // once, soon, and before the request writes anything: later reads find later rows.
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Session } from "../../../sessions/session.ts";
 
 /** A request that comes to its first reads later than this reads them anew. */
 const MAX_AGE_MS = 1_000;
 
 /** Reads by their names. */
 export type Reads = Readonly<Record<string, Promise<unknown>>>;
+
+/** What the read "session" found under this id. */
+export interface SessionAhead {
+  id: string;
+  session: Session | undefined;
+}
 
 interface Rows {
   byName: Map<string, Promise<unknown>>;

@@ -3,6 +3,7 @@ import { and, eq, sql } from "drizzle-orm";
 import type { Session } from "../../../sessions/session.ts";
 import { sessionAlive } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { SessionAhead } from "../engine/read-ahead.ts";
 import { prepared } from "../engine/statements.ts";
 import { sessions } from "../schema/schema.ts";
 
@@ -24,7 +25,7 @@ export function postgresSessionNames(engine: Engine) {
   });
   return {
     async find(owner: string, name: string): Promise<Session | undefined> {
-      const ahead = await engine.ahead.take<Session | undefined>("session");
+      const ahead = (await engine.ahead.take<SessionAhead | undefined>("session"))?.session;
       return ahead?.owner === owner && ahead.name === name
         ? ahead
         : q.find.get({ ...engine.times(), owner, name });

@@ -10,6 +10,7 @@ import {
   withoutUndefined,
 } from "../../shared/sessions.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { SessionAhead } from "../engine/read-ahead.ts";
 import { prepared } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { postgresMessageDeletion } from "../history/message-deletion.ts";
@@ -61,8 +62,8 @@ export function postgresSessionStore(
   return {
     findById: (id) =>
       engine.read(async () => {
-        const ahead = await engine.ahead.take<Session | undefined>("session");
-        return ahead?.id === id ? ahead : q.aliveById.get({ ...engine.times(), id });
+        const ahead = await engine.ahead.take<SessionAhead | undefined>("session");
+        return ahead?.id === id ? ahead.session : q.aliveById.get({ ...engine.times(), id });
       }),
     findByName: (owner, name) => engine.read(() => names.find(owner, name)),
     ...{ create, update },

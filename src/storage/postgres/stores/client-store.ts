@@ -1,12 +1,12 @@
 // Clients in PostgreSQL.
 import { and, desc, eq, getTableColumns, sql } from "drizzle-orm";
-import type { Client } from "../../../sessions/session.ts";
+import type { Client, Session } from "../../../sessions/session.ts";
 import type { ClientStore } from "../../../sessions/store.ts";
 import { SHOWN } from "../../shared/clients.ts";
 import { clientAlive, clientExpired, sessionAlive } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
-import type { Reads } from "../engine/read-ahead.ts";
+import type { Reads, SessionAhead } from "../engine/read-ahead.ts";
 import { prepared } from "../engine/statements.ts";
 import { postgresClientRoom } from "../limits/client-room.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -107,7 +107,7 @@ export function postgresClientStore(
       const found = ahead.clientAndSession.get({ ...engine.times(), id });
       return {
         [`client ${id}`]: found.then((rows) => rows?.client),
-        session: found.then((rows) => rows?.session ?? undefined),
+        session: found.then(placeOf),
       };
     },
   };
@@ -189,6 +189,16 @@ function statements({ db }: Engine) {
         .where(sql`clients.id = seen.id and ${byIds}`),
   });
 }
+
+/** The session that a client worked in last, which may be gone, or not made yet. */
+const placeOf = (rows?: {
+  client: Pick<Client, "sessionId" | "ownSessionId">;
+  session: Session | null;
+}): SessionAhead | undefined =>
+  rows && {
+    id: rows.client.sessionId ?? rows.client.ownSessionId,
+    session: rows.session ?? undefined,
+  };
 
 function aheadStatements({ db }: Engine) {
   return prepared({
