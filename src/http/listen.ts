@@ -89,11 +89,17 @@ export async function listen(
       SocketServer.prototype.close.call(server, () => ended.resolve());
     },
     async close() {
-      const endIdle = (): void => server.closeIdleConnections();
-      endIdle();
-      // The others behind their answers, at once: some of these have promised more.
+      server.closeIdleConnections();
+      // The others behind their answers, at once: some of these have promised more. Once for all that end in one turn, as each
+      // look goes through all connections.
+      let isLooking = false;
       const end = (message: unknown): void => {
-        if ((message as { server: unknown }).server === server) process.nextTick(endIdle);
+        if ((message as { server: unknown }).server !== server || isLooking) return;
+        isLooking = true;
+        process.nextTick(() => {
+          isLooking = false;
+          server.closeIdleConnections();
+        });
       };
       subscribe(FINISHED, end);
       await ended.promise;
