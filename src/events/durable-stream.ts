@@ -82,13 +82,18 @@ export class DurableStream {
     this.detach();
   }
 
-  /** Called after event `seq` is stored; writes the event at once if the connection is live. */
-  stored(seq: number, data: string): void {
-    this.#last = Math.max(this.#last, seq);
+  /** Called after events are stored, of which `last` is the last; writes them at once if the connection is live. */
+  stored(last: number, ...data: readonly string[]): void {
+    this.#last = Math.max(this.#last, last);
     const connection = this.#connection;
-    if (connection?.live && !this.#pumping && connection.sse.hasRoom && seq === connection.sent + 1)
-      this.#write(connection, seq, data);
-    else void this.#pump();
+    let seq = last - data.length;
+    for (const message of data) {
+      seq += 1;
+      const isNext =
+        connection?.live && !this.#pumping && connection.sse.hasRoom && seq === connection.sent + 1;
+      if (!isNext) return void this.#pump();
+      this.#write(connection, seq, message);
+    }
   }
 
   /** Called after events up to `seq` were stored elsewhere. */

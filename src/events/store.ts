@@ -3,6 +3,7 @@
 
 import type { Credentials, Scope } from "../auth/principal.ts";
 import type { Expiring } from "../lib/expiring.ts";
+import type { EventBatch } from "./event-batch.ts";
 
 export type RequestId = string | number;
 
@@ -72,17 +73,18 @@ export interface StreamStore extends Expiring {
   /** The stream by its public id, which event ids contain. */
   findPublic(clientId: string, publicId: string): Promise<StreamRecord | undefined>;
   /**
-   * Stores a message and returns its number. Numbers have no holes, whichever processes write to a stream. What one
+   * Stores messages and returns the number of the last. Numbers have no holes, whichever processes write to a stream. What one
    * process stores in a stream (`append`, `answer`, `retire`, `drain`) takes effect in the order of its calls, also of those
    * that nobody awaits: progress stays before the answer. The oldest events beyond `maxEvents` are pruned, with a delay of at most
-   * a tenth. `instanceId` is the process that runs the requests. `sessions` are the sessions whose content the stream
+   * a tenth. The write of a batch begins later, and takes what was added to it by then: all of it is stored, or nothing.
+   * `instanceId` is the process that runs the requests. `sessions` are the sessions whose content the stream
    * may hold from now on.
    * @throws AppError `not_found` when the stream is gone, `interrupted` when another process runs its requests now, or they
    * have all ended
    */
   append(
     streamId: string,
-    data: string,
+    data: string | EventBatch,
     maxEvents: number,
     instanceId?: string,
     sessions?: readonly string[],

@@ -1,5 +1,6 @@
 // The contract of StreamStore: the event log, its pruning, the outbox and expiry; requests.ts has the rest.
 import { describe, expect, it } from "vitest";
+import { EventBatch } from "../../src/events/event-batch.ts";
 import type { RequestId, StreamEvent } from "../../src/events/store.ts";
 import { newId } from "../../src/lib/ids.ts";
 import {
@@ -82,6 +83,21 @@ export function streamsContract(open: Open): void {
       expect(await streams.find(ana, one.id)).toMatchObject({ lastSeq: 20, prunedSeq: 0 });
     });
 
+    it("store a batch whole, with what was added before its write began, and in its turn", async () => {
+      const { streams, ana, log } = await setUp(await open());
+      const { id } = await streams.openStandalone(ana);
+      const batch = new EventBatch('"a\\ud800"');
+      const first = streams.append(id, "1", 99);
+      const stored = streams.append(id, batch, 99);
+      const last = streams.append(id, "2", 99);
+      const added = ['"ü😀\u2028"', '""', "[null]"].filter((data) => batch.add(data));
+      expect(added).toHaveLength(3);
+      expect(await Promise.all([first, stored, last])).toEqual([1, 5, 6]);
+      expect(batch.add("0")).toBe(false);
+      const data = ["1", '"a\\ud800"', ...added, "2"];
+      expect(await log(id)).toEqual(data.map((one, n) => [n + 1, one]));
+    });
+
     it("give out the events behind a number in order, a batch at a time, none twice", async () => {
       const { streams, ana, log } = await setUp(await open());
       const { id } = await streams.openStandalone(ana);
@@ -115,9 +131,30 @@ export function streamsContract(open: Open): void {
       }
     });
 
+    it("lose no event within the maximum to a batch, and keep none that they say is pruned", async () => {
+      const { streams, ana, log } = await setUp(await open());
+      const { id } = await streams.openStandalone(ana);
+      for (const [last, size] of [1, 8, 9, 7, 30, 19, 2].map(
+        (size, n, all) => [all.slice(0, n + 1).reduce((a, b) => a + b), size] as const,
+      )) {
+        const batch = new EventBatch(`${last - size + 1}`);
+        for (let seq = last - size + 2; seq <= last; seq += 1) batch.add(`${seq}`);
+        expect(await streams.append(id, batch, 20)).toBe(last);
+        const { prunedSeq, lastSeq } = (await streams.find(ana, id))!;
+        expect(lastSeq).toBe(last);
+        expect(last - prunedSeq).toBeGreaterThanOrEqual(Math.min(last, 20));
+        expect(last - prunedSeq).toBeLessThanOrEqual(22);
+        const kept = Array.from({ length: last - prunedSeq }, (_, n) => prunedSeq + n + 1);
+        expect(await log(id)).toEqual(kept.map((seq) => [seq, `${seq}`]));
+      }
+    });
+
     it("take nothing that is appended once they are gone", async () => {
       const { streams } = await setUp(await open());
       await expect(streams.append(newId(), "1", 9)).rejects.toMatchObject(failure("not_found"));
+      const batch = new EventBatch("1");
+      batch.add("2");
+      await expect(streams.append(newId(), batch, 9)).rejects.toMatchObject(failure("not_found"));
     });
 
     it("take over what waits in their client's outbox, in order, once", async () => {

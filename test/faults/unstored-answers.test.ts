@@ -14,7 +14,7 @@ import { ManualClock } from "../support/manual-clock.ts";
 const ANSWER = { jsonrpc: "2.0", id: 1, result: { content: [] } } as JSONRPCMessage;
 
 /** One running call on a disk that refuses its answer so many times. */
-async function running(refusals: number) {
+async function running(refusals: number, refusedBatches = 0) {
   const clock = new ManualClock();
   const storage = await openStorage({
     ...{ folder: temporaryFolder(), durability: "normal", clock, expiry: { maxAgeMs: Infinity } },
@@ -25,6 +25,11 @@ async function running(refusals: number) {
   const instanceId = await newInstance(opened);
   const store: StreamStore = {
     ...storage.streams,
+    append: (...event) => {
+      if (refusedBatches === 0) return storage.streams.append(...event);
+      refusedBatches -= 1;
+      return Promise.reject(new AppError("limit", "There is no room."));
+    },
     answer: (...answer) => {
       if (refusals === 0) return storage.streams.answer(...answer);
       refusals -= 1;
@@ -69,4 +74,25 @@ it("ends the connection of whoever waits, with the answer, when the disk never d
   const frames = (await said).split("\n\n").filter((frame) => frame.includes('"result"'));
   expect(frames).toHaveLength(1);
   expect(frames[0]).not.toContain("id: ");
+});
+
+it("goes behind the progress that was reported before, also behind some that was not stored", async () => {
+  const { response, stored, said } = await running(0, 1);
+  const progress = (n: number) =>
+    ({
+      jsonrpc: "2.0",
+      method: "notifications/progress",
+      params: { progressToken: 1, progress: n },
+    }) as JSONRPCMessage;
+  await response.notify(progress(1));
+  await new Promise(setImmediate); // its failure is known
+  for (const n of [2, 3, 4]) await response.notify(progress(n));
+  void response.notify(progress(5));
+  await response.respond(1, ANSWER);
+  await response.done;
+  const expected = [...[2, 3, 4, 5].map(progress), ANSWER].map((message) =>
+    JSON.stringify(message),
+  );
+  expect((await stored()).map(({ data }) => data)).toEqual(expected);
+  expect([...(await said).matchAll(/^data: (.+)$/gm)].map(([, data]) => data)).toEqual(expected);
 });

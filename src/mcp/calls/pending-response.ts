@@ -3,6 +3,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import type { DurableStream } from "../../events/durable-stream.ts";
+import { EventBatch } from "../../events/event-batch.ts";
 import { SseStream } from "../../events/sse-stream.ts";
 import type { Ended, StreamStore } from "../../events/store.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -182,6 +183,8 @@ export class StreamResponse implements PendingResponse {
   /** The sessions of the calls; `#unnoted` has those not stored with the stream yet. */
   readonly #sessions = new Set<string>();
   #unnoted: readonly string[] = [];
+  /** The notifications whose write has not begun. */
+  #waiting: { events: EventBatch; stored: Promise<void>; settled: Promise<void> } | undefined;
   #unstored = 0;
   /** True when this process has ended the last request of the stream. */
   #finished = false;
@@ -204,6 +207,7 @@ export class StreamResponse implements PendingResponse {
     if (this.#sessions.has(sessionId)) return;
     this.#sessions.add(sessionId);
     this.#unnoted = [...this.#unnoted, sessionId];
+    this.#waiting = undefined; // what comes now is stored with this session
   }
 
   /** Stores the sessions together with the message of `store`. */
@@ -217,6 +221,7 @@ export class StreamResponse implements PendingResponse {
   async respond(id: RequestId, message: JSONRPCMessage): Promise<void> {
     const { stream } = this.#options;
     const data = JSON.stringify(message);
+    this.#waiting = undefined; // later messages stay behind the answer
     try {
       const ended = await this.#storeAnswer(id, data);
       if (ended === undefined) return await this.#takenOver();
@@ -268,32 +273,42 @@ export class StreamResponse implements PendingResponse {
    */
   async notify(message: JSONRPCMessage): Promise<void> {
     if (!noteProgress(message, this.#progressed)) return; // the earlier run has reported it
-    const stored = this.#append(JSON.stringify(message));
+    const { stored, settled } = this.#append(JSON.stringify(message));
+    this.#unstored += 1;
     if (!isNotification(message)) return stored;
-    const told = stored.catch(() => undefined); // a lost notification must not fail the call
-    if (this.#unstored >= MAX_UNSTORED) await told;
+    if (this.#unstored >= MAX_UNSTORED) await settled;
   }
 
-  async #append(data: string): Promise<void> {
+  /** Adds a message to those that are waiting, which are stored as one. */
+  #append(data: string): { stored: Promise<void>; settled: Promise<void> } {
+    if (this.#waiting?.events.add(data)) return this.#waiting;
+    const events = new EventBatch(data);
+    const stored = this.#store(events);
+    const settled = stored.catch(() => undefined); // a lost notification must not fail the call
+    this.#waiting = { events, stored, settled };
+    return this.#waiting;
+  }
+
+  async #store(events: EventBatch): Promise<void> {
     const { store, stream, maxEvents, instanceId } = this.#options;
-    this.#unstored += 1;
     try {
-      const seq = await this.#noting((sessions) =>
-        store.append(stream.id, data, maxEvents, instanceId, sessions),
+      const last = await this.#noting((sessions) =>
+        store.append(stream.id, events, maxEvents, instanceId, sessions),
       );
-      stream.stored(seq, data);
+      stream.stored(last, ...events.take());
     } catch (error) {
       // Behind this process's own last answer, a message of a handler that has returned is only dropped.
       const isTaken = error instanceof AppError && error.code === "interrupted" && !this.#finished;
       if (isTaken) await this.#takenOver();
       throw error;
     } finally {
-      this.#unstored -= 1;
+      this.#unstored -= events.take().length; // a failed one takes no more either
     }
   }
 
   async discard(id: RequestId): Promise<void> {
     const { store, stream } = this.#options;
+    this.#waiting = undefined;
     const ended = await store.retire(stream.id, id);
     if (ended?.finished) {
       this.#finished = true;

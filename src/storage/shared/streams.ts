@@ -1,18 +1,26 @@
 // Rules of streams that hold on every engine.
+import type { EventBatch } from "../../events/event-batch.ts";
 import { AppError } from "../../lib/errors.ts";
 
 /** Events per read. */
 export const EVENT_BATCH = 200;
 
-/** Large events, and now and then a small one, are checked against the client's account. */
-export const needsCheck = (seq: number, data: string): boolean =>
-  data.length > 16_000 || seq % 16 === 0;
+/** Large events, and now and then a small one, are checked against the client's account. `last`: number of the last. */
+export const needsCheck = (last: number, data: readonly string[]): boolean =>
+  last % 16 < data.length || data.some(({ length }) => length > 16_000);
 
-/** The oldest events beyond the maximum go in steps of a tenth: the number up to which they go after this one. */
-export function prunedBy(seq: number, maxEvents: number): number | undefined {
-  const isStep = seq % Math.ceil(maxEvents / 10) === 0;
-  return isStep && seq > maxEvents ? seq - maxEvents : undefined;
+/**
+ * The oldest events beyond the maximum go in steps of a tenth: the number up to which they go after `count` new ones, of
+ * which `last` is the last.
+ */
+export function prunedBy(last: number, count: number, maxEvents: number): number | undefined {
+  const seq = last - (last % Math.ceil(maxEvents / 10));
+  return seq > last - count && seq > maxEvents ? seq - maxEvents : undefined;
 }
+
+/** The messages to be stored, once their write begins. */
+export const messagesOf = (data: string | EventBatch): readonly string[] =>
+  typeof data === "string" ? [data] : data.take();
 
 export const streamGone = (): AppError => new AppError("not_found", "That stream has ended.");
 

@@ -63,12 +63,9 @@ export function eventRows({ db, clock }: Engine) {
 
   /** Deletes the oldest events after `count` new ones. */
   const prune = async (streamId: number, last: number, count: number, maxEvents: number) => {
-    for (let seq = last; seq > last - count; seq -= 1) {
-      const upTo = prunedBy(seq, maxEvents);
-      if (upTo === undefined) continue;
+    const upTo = prunedBy(last, count, maxEvents);
+    if (upTo !== undefined)
       await Promise.all([q.prune.run({ streamId, upTo }), q.setPruned.run({ streamId, upTo })]);
-      return;
-    }
   };
   return {
     /**

@@ -3,7 +3,7 @@
 // and a process that was taken for dead stores nothing once another has taken its request over.
 import { sql } from "drizzle-orm";
 import type { StreamRecord, StreamStore } from "../../../events/store.ts";
-import { needsCheck, streamGone } from "../../shared/streams.ts";
+import { messagesOf, needsCheck, streamGone } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -76,14 +76,17 @@ export function postgresStreamStore(
     delivered: (streamId) => engine.writeRelaxed(() => rows.delivered(streamId)),
 
     async append(streamId, data, maxEvents, instanceId, sessions) {
-      const seq = await change(streamId, async () => {
-        const seq = await events.add(streamId, { data: [data], maxEvents, instanceId, sessions });
+      const { last, count } = await change(streamId, async () => {
+        const messages = messagesOf(data);
+        const last = await events.add(streamId, {
+          ...{ data: messages, maxEvents, instanceId, sessions },
+        });
         // An answer is stored in any case: its call was done.
-        if (needsCheck(seq, data)) await usage.checkProgram(await rows.clientOf(streamId));
-        return seq;
+        if (needsCheck(last, messages)) await usage.checkProgram(await rows.clientOf(streamId));
+        return { last, count: messages.length };
       });
-      onEvent();
-      return seq;
+      for (let n = 0; n < count; n += 1) onEvent();
+      return last;
     },
     events: (streamId, after) => engine.read(() => events.after(streamId, after)),
 

@@ -11,17 +11,22 @@ const { placeholder } = sql;
 
 export type EventRows = ReturnType<typeof eventRows>;
 
-/** `onEvent` is called for each written event. */
-export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
+function statements({ db }: Engine) {
   const streamById = eq(streams.id, placeholder("streamId"));
   const ofStream = eq(streamEvents.streamId, placeholder("streamId"));
   // Checked here, because a process that was paused may write after another has taken its requests over, and answered them.
   const mayWrite = sql`(${placeholder("instanceId")} is null or (${streams.finishedAt} is null
     and not exists (select 1 from open_requests where open_requests.stream_id = streams.id
       and open_requests.instance_id <> ${placeholder("instanceId")})))`;
-  const q = lazily({
+  const target = db.$with("target").as(
+    db
+      .select({ id: streams.id, lastSeq: lastSeq.as("last_seq") })
+      .from(streams)
+      .where(and(streamById, mayWrite)),
+  );
+  return lazily({
     known: () => db.select({ id: streams.id }).from(streams).where(streamById).prepare(),
-    add: () =>
+    addOne: () =>
       db
         .insert(streamEvents)
         .select(
@@ -34,6 +39,17 @@ export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
             })
             .from(streams)
             .where(and(streamById, mayWrite)),
+        )
+        .returning({ seq: streamEvents.seq })
+        .prepare(),
+    // One statement, as its triggers are set up once for all of its rows.
+    addMany: () =>
+      db
+        .with(target)
+        .insert(streamEvents)
+        .select(
+          sql`select target.id, last_seq + 1 + each.key, each.value, ${placeholder("now")}
+            from ${target}, json_each(${placeholder("data")}) as each`,
         )
         .returning({ seq: streamEvents.seq })
         .prepare(),
@@ -63,26 +79,41 @@ export function eventRows({ db, clock }: Engine, onEvent?: () => void) {
         .onConflictDoNothing()
         .prepare(),
   });
+}
+
+/** `onEvent` is called for each written event. */
+export function eventRows(engine: Engine, onEvent?: () => void) {
+  const { clock } = engine;
+  const q = statements(engine);
   return {
     /**
-     * Inside a write: adds an event and returns its number. The oldest events beyond `maxEvents` go, in steps of a tenth.
+     * Inside a write: adds events and returns the number of the last. The oldest events beyond `maxEvents` go, in steps of a tenth.
      * `instanceId` is the process that runs the stream's requests.
      * @throws AppError `not_found`, `interrupted`
      */
-    add(id: string, data: string, maxEvents = Infinity, instanceId: string | null = null): number {
+    add(
+      id: string,
+      data: readonly string[],
+      maxEvents = Infinity,
+      instanceId: string | null = null,
+    ): number {
       const streamId = Number(id);
-      const values = { streamId, data, instanceId, now: clock.now() };
-      const added = q.add.get(values) as { seq: number } | undefined;
+      const values = { streamId, instanceId, now: clock.now() };
+      const added = (
+        data.length === 1
+          ? q.addOne.get({ ...values, data: data[0] })
+          : q.addMany.get({ ...values, data: JSON.stringify(data) })
+      ) as { seq: number } | undefined; // of the first
       if (added === undefined)
         throw q.known.get({ streamId }) === undefined ? streamGone() : requestTakenOver();
-      onEvent?.();
-      const { seq } = added;
-      const upTo = prunedBy(seq, maxEvents);
+      if (onEvent) data.forEach(onEvent);
+      const last = added.seq + data.length - 1;
+      const upTo = prunedBy(last, data.length, maxEvents);
       if (upTo !== undefined) {
         q.prune.run({ streamId, upTo });
         q.setPruned.run({ streamId, upTo });
       }
-      return seq;
+      return last;
     },
     after: (id: string, after: number): StreamEvent[] =>
       q.after.all({ streamId: Number(id), after }),

@@ -2,7 +2,7 @@
 // open request or a complete answer.
 import { sql } from "drizzle-orm";
 import type { Ended, RequestId, StreamStore } from "../../../events/store.ts";
-import { needsCheck, streamGone } from "../../shared/streams.ts";
+import { messagesOf, needsCheck, streamGone } from "../../shared/streams.ts";
 import type { Engine } from "../engine/engine.ts";
 import { sqliteExpiring } from "../engine/expiring.ts";
 import type { Usage } from "../limits/usage.ts";
@@ -39,7 +39,7 @@ export function sqliteStreamStore(
     { data, instanceId }: { data?: string; instanceId?: string } = {},
   ): Ended | undefined => {
     if (!requests.delete(streamId, requestId, instanceId)) return undefined;
-    const seq = data === undefined ? 0 : events.add(streamId, data);
+    const seq = data === undefined ? 0 : events.add(streamId, [data]);
     const finished = !requests.isPending(streamId);
     if (finished) rows.finish(streamId);
     if (finished && data === undefined) rows.delivered(streamId); // given up by its own client
@@ -69,11 +69,12 @@ export function sqliteStreamStore(
 
     append: (streamId, data, maxEvents, instanceId, sessions) =>
       engine.write(() => {
-        const seq = events.add(streamId, data, maxEvents, instanceId);
+        const messages = messagesOf(data);
+        const last = events.add(streamId, messages, maxEvents, instanceId);
         events.addSessions(streamId, sessions);
         // An answer is stored in any case: its call was done.
-        if (needsCheck(seq, data)) usage.checkProgram(rows.clientOf(streamId));
-        return seq;
+        if (needsCheck(last, messages)) usage.checkProgram(rows.clientOf(streamId));
+        return last;
       }),
     events: (streamId, after) => engine.readDurable(() => events.after(streamId, after)),
 
@@ -91,7 +92,7 @@ export function sqliteStreamStore(
         if (stream === undefined) throw streamGone();
         let last = stream.lastSeq;
         for (const { data, sessionId } of outbox.take(clientId)) {
-          last = events.add(streamId, data, maxEvents);
+          last = events.add(streamId, [data], maxEvents);
           if (sessionId !== null) events.addSessions(streamId, [sessionId]);
         }
         return last;
