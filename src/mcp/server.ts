@@ -1,39 +1,30 @@
 // The SDK's `Server` over the tool registry, the same for every transport and every client.
-import { inspect } from "node:util";
 import {
   type CallToolResult,
-  CLIENT_CAPABILITIES_META_KEY,
-  CLIENT_INFO_META_KEY,
-  type ClientCapabilities,
-  type Implementation,
   isInputRequiredResult,
-  PROTOCOL_VERSION_META_KEY,
   ProtocolError,
   ProtocolErrorCode,
   Server,
   type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
-import { type CallingProgram, requestInfo } from "../definitions/request.ts";
 import { wrongCursor } from "../lib/cursor.ts";
 import { AppError } from "../lib/errors.ts";
-import { findJsonFault } from "../lib/json/json-fault.ts";
 import type { PromptRegistry } from "../prompts/registry.ts";
 import { RequestError } from "../protocol/errors.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
 import { failure } from "../tools/call-result.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
-import { REQUEST_KEY_META } from "../tools/request-key.ts";
-import type { CallChannel } from "../tools/session/context.ts";
+import type { Settled } from "../tools/results.ts";
 import type { TaskAccess } from "../tools/tasks/task-access.ts";
 import type { SubscriptionStore } from "../updates/store.ts";
+import { channelOf, programOf } from "./calls/channel.ts";
 import type { RequestLog } from "./calls/request-log.ts";
-import { isLogLevel } from "./initialize.ts";
 import { readable } from "./messages/faults.ts";
 import { checkDeclared } from "./scopes.ts";
 import { offerSkill } from "./skill.ts";
-import { offerTasks, takesTasks } from "./tasks.ts";
+import { offerTasks } from "./tasks.ts";
 
 export interface ServerInfo {
   name: string;
@@ -80,8 +71,11 @@ const INSTRUCTIONS = [
   "For another topic begin one with session_open, or find an earlier one with session_list; pass its id as `session`.",
 ].join("\n");
 
+/** The outcome of a call that has run already, once. */
+export type OutcomeOf = (context: ServerContext) => Promise<Settled> | undefined;
+
 /** A server with readable errors that refuses a handler for a method without a scope. */
-class PlainServer extends Server {
+export class PlainServer extends Server {
   protected override _wrapHandler(...[method, handler]: Wrapping): Wrapping[1] {
     checkDeclared(method);
     const inner = super._wrapHandler(method, handler);
@@ -93,9 +87,16 @@ class PlainServer extends Server {
       }
     };
   }
+
+  /** The function that sends log lines with `notify`, from the client's level on. */
+  logWith(notify: Notify, sessionId?: string): ServerContext["mcpReq"]["log"] {
+    const mcpReq = { notify } as ServerContext["mcpReq"];
+    return this.buildContext({ mcpReq, ...(sessionId && { sessionId }) }).mcpReq.log;
+  }
 }
 
 type Wrapping = Parameters<Server["_wrapHandler"]>;
+type Notify = ServerContext["mcpReq"]["notify"];
 
 /** A server that is not connected yet. Building it is cheap: the tools' schemas were prepared once. */
 export function createServer(
@@ -103,9 +104,13 @@ export function createServer(
   callerOf: CallerOf,
   {
     era = "legacy",
+    outcomeOf = () => undefined,
     ...options
-  }: Pick<ServerOptions, "supportedProtocolVersions"> & { era?: "legacy" | "modern" } = {},
-): Server {
+  }: Pick<ServerOptions, "supportedProtocolVersions"> & {
+    era?: "legacy" | "modern";
+    outcomeOf?: OutcomeOf;
+  } = {},
+): PlainServer {
   const { info, registry } = parts;
   const changing = registry.changes ? { listChanged: true } : {};
   const server = new PlainServer(info, {
@@ -122,7 +127,7 @@ export function createServer(
   });
   const offer = { server, parts, callerOf };
   offerSkill(server);
-  offerTools(offer);
+  offerTools(offer, outcomeOf);
   offerResources(offer);
   offerSubscriptions(offer);
   offerPrompts(offer);
@@ -160,17 +165,16 @@ async function guarded<T>(
   }
 }
 
-function offerTools({ server, parts: { registry }, callerOf }: Offer): void {
+function offerTools({ server, parts: { registry }, callerOf }: Offer, outcomeOf: OutcomeOf): void {
   server.setRequestHandler(
     "tools/list",
     unpaged((context) => ({ tools: [...registry.list(callerOf(context))] })),
   );
   server.setRequestHandler("tools/call", async ({ params }, context) => {
     const caller = callerOf(context);
-    const result = await registry.call(params.name, params.arguments, {
-      caller,
-      channel: channelOf(context, caller),
-    });
+    const call = (): Promise<Settled> =>
+      registry.call(params.name, params.arguments, { caller, channel: channelOf(context, caller) });
+    const result = await (outcomeOf(context) ?? call());
     const { noQuestions } = caller;
     return isInputRequiredResult(result) && noQuestions !== undefined
       ? failure(`${params.name} has a question for its caller, but ${noQuestions}`, "invalid")
@@ -256,72 +260,6 @@ function offerPrompts(offer: Offer): void {
   });
 }
 
-function channelOf({ mcpReq, http }: ServerContext, caller: Caller): CallChannel {
-  const progressToken = mcpReq._meta?.progressToken;
-  let furthest = -Infinity;
-  return {
-    signal: mcpReq.signal,
-    client: programOf(mcpReq, caller),
-    request: requestInfo(mcpReq._meta, caller.headers),
-    requestKey: requestKeyOf(mcpReq),
-    inputResponses: mcpReq.inputResponses,
-    requestState: mcpReq.requestState,
-    async log(level, data) {
-      if (isLogLevel(level)) await mcpReq.log(level, loggable(data)).catch(gone);
-    },
-    closeStream: () => http?.closeSSE?.(),
-    taskSupport: taskSupportOf(mcpReq),
-    async progress(progress, total, message) {
-      // Drop progress that is no number, which strict clients take for a broken connection, and progress that does not
-      // grow.
-      if (progressToken === undefined || !(Number.isFinite(progress) && progress > furthest))
-        return;
-      furthest = progress;
-      const params = {
-        progressToken,
-        progress,
-        ...(Number.isFinite(total) && { total }),
-        ...(typeof message === "string" && { message }),
-      };
-      await mcpReq.notify({ method: "notifications/progress", params }).catch(gone);
-    },
-  };
-}
-
-/** Only 2026-07-28 has tasks, for those who declare the extension with the call. */
-function taskSupportOf({ envelope }: ServerContext["mcpReq"]): CallChannel["taskSupport"] {
-  if (envelope === undefined) return undefined;
-  return takesTasks(envelope) ? "taken" : "refused";
-}
-
-/** The data if JSON can hold it, else its text. */
-function loggable(data: unknown): unknown {
-  return findJsonFault(data) === undefined ? data : data === undefined ? null : inspect(data);
-}
-
-/** The calling program: 2026-07-28 clients name it in each request, legacy clients in `initialize`. */
-function programOf(
-  { envelope }: ServerContext["mcpReq"],
-  { client }: Caller,
-): CallingProgram | undefined {
-  if (envelope === undefined) return client;
-  const meta: Record<string, unknown> = envelope;
-  const info = (meta[CLIENT_INFO_META_KEY] ?? {}) as Partial<Implementation>;
-  return {
-    name: info.name ?? "unknown",
-    version: info.version ?? "unknown",
-    protocolVersion: meta[PROTOCOL_VERSION_META_KEY] as string,
-    capabilities: meta[CLIENT_CAPABILITIES_META_KEY] as ClientCapabilities,
-  };
-}
-
-function requestKeyOf({ _meta }: ServerContext["mcpReq"]): string | undefined {
-  const key = _meta?.[REQUEST_KEY_META];
-  if (key === undefined || key === "") return undefined;
-  if (typeof key === "string") return key;
-  throw new AppError("invalid", `${REQUEST_KEY_META}: expected text.`);
-}
-
 /** Serves a list in one page, and refuses every cursor. */
 const unpaged =
   <Result>(list: (context: ServerContext) => Result) =>
@@ -332,6 +270,3 @@ const unpaged =
     if (params?.cursor) throw wrongCursor();
     return list(context);
   };
-
-/** Ignores a failed notification: progress and logs must not fail the call, awaited or not. */
-const gone = (): void => undefined;

@@ -5,8 +5,9 @@ import type {
   JSONRPCNotification,
   JSONRPCRequest,
   MessageExtraInfo,
+  Notification,
   RequestId,
-  Server,
+  ServerContext,
   Transport,
   TransportSendOptions,
 } from "@modelcontextprotocol/server";
@@ -17,10 +18,14 @@ import type { StreamRecord, StreamStore } from "../../events/store.ts";
 import { ShortLivedMap } from "../../lib/collections/short-lived.ts";
 import { isAnswer, isNotification, isRequest, primes } from "../../protocol/json-rpc.ts";
 import type { Caller, Client } from "../../sessions/session.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
+import type { Settled } from "../../tools/results.ts";
+import { channelOf } from "../calls/channel.ts";
 import { interrupted } from "../calls/interruption.ts";
 import type { PendingResponse } from "../calls/pending-response.ts";
+import { isPlainCall, isPlainResult, type PlainCall } from "../calls/plain-calls.ts";
 import type { LoggedRequest, RequestLog, RequestOutcome } from "../calls/request-log.ts";
-import { createServer, type McpServerOptions } from "../server.ts";
+import { createServer, type McpServerOptions, type PlainServer } from "../server.ts";
 import { ServerRequestIds } from "./server-request-ids.ts";
 import { StandaloneStreams } from "./standalone-streams.ts";
 
@@ -29,6 +34,10 @@ interface OpenCall extends LoggedRequest {
   request: JSONRPCRequest;
   /** True once the request log has recorded the call. */
   logged: boolean;
+  /** Aborts a call that began without the SDK. */
+  abort?: AbortController;
+  /** The outcome of such a call, which the SDK shall send. */
+  outcome?: Promise<Settled> | undefined;
 }
 
 export interface LiveClientOptions extends McpServerOptions {
@@ -44,9 +53,10 @@ export class LiveClient implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage, extra?: MessageExtraInfo) => void;
-  readonly #server: Server;
+  readonly #server: PlainServer;
   readonly #epoch: ServerRequestIds;
   readonly #requestLog: RequestLog;
+  readonly #registry: ToolRegistry;
   /** Calls by the id that the SDK knows. */
   readonly #calls = new ShortLivedMap<RequestId, OpenCall>();
   /** Handlers for the answers to our own requests, by request id. */
@@ -60,13 +70,22 @@ export class LiveClient implements Transport {
     this.sessionId = id;
     this.#epoch = new ServerRequestIds(epoch);
     this.#requestLog = parts.requestLog;
+    this.#registry = parts.registry;
     this.streams = new OpenStreams(id, parts.streams);
     const { streams: store, subscriptions, maxEvents } = parts;
     this.standalone = new StandaloneStreams({ clientId: id, store, subscriptions, maxEvents });
-    this.#server = createServer(parts, ({ mcpReq }) => {
-      const call = this.#calls.get(mcpReq.id);
-      if (call === undefined) throw new Error(`Request ${mcpReq.id} is not open.`);
-      return call.caller;
+    const callOf = ({ mcpReq: { id } }: ServerContext): OpenCall => {
+      const call = this.#calls.get(id);
+      if (call === undefined) throw new Error(`Request ${id} is not open.`);
+      return call;
+    };
+    this.#server = createServer(parts, (context) => callOf(context).caller, {
+      outcomeOf(context) {
+        const call = callOf(context);
+        const { outcome } = call;
+        call.outcome = undefined;
+        return outcome;
+      },
     });
   }
 
@@ -130,11 +149,43 @@ export class LiveClient implements Transport {
     for (const message of messages) {
       if (isRequest(message)) {
         const id = this.#calls.has(message.id) ? ownId() : message.id;
-        this.#calls.set(id, { response, caller: told, request: message, began, logged: false });
-        this.onmessage?.(id === message.id ? message : { ...message, id }, extra);
+        const call: OpenCall = { response, caller: told, request: message, began, logged: false };
+        this.#calls.set(id, call);
+        const request = id === message.id ? message : { ...message, id };
+        if (isPlainCall(request))
+          this.#call(request, call, extra).catch((error: unknown) =>
+            this.onerror?.(error as Error),
+          );
+        else this.onmessage?.(request, extra);
       } else if (!this.#take(message, extra)) foreign.push(message);
     }
     return foreign;
+  }
+
+  /** Runs a call, and answers it if its result is plain; the SDK answers any other. */
+  async #call(request: PlainCall, call: OpenCall, extra: MessageExtraInfo): Promise<void> {
+    const { id } = request;
+    const { name, arguments: args, _meta } = request.params;
+    const { caller } = call;
+    const { signal } = (call.abort = new AbortController());
+    const notify = (notification: Notification): Promise<void> =>
+      this.send({ ...notification, jsonrpc: "2.0" }, { relatedRequestId: id });
+    const mcpReq = {
+      _meta,
+      signal,
+      notify,
+      requestState: () => undefined,
+      log: (...line: Parameters<Log>) => this.#server.logWith(notify, this.sessionId)(...line),
+    };
+    const http = { closeSSE: extra.closeSSEStream };
+    const channel = channelOf({ mcpReq, http }, caller);
+    const outcome = this.#registry.call(name, args, { caller, channel });
+    const result = await outcome.catch(() => undefined);
+    if (signal.aborted) return;
+    if (result !== undefined && isPlainResult(result))
+      return this.#answer({ result, jsonrpc: "2.0", id });
+    call.outcome = outcome;
+    this.onmessage?.(request, extra);
   }
 
   /** Delivers a message that arrived at another process. */
@@ -217,7 +268,7 @@ export class LiveClient implements Transport {
       if (call.response !== response) continue;
       this.#calls.delete(id);
       this.#ended(call, "interrupted");
-      this.onmessage?.(cancellation(id));
+      this.#stop(id, call);
     }
   }
 
@@ -225,9 +276,13 @@ export class LiveClient implements Transport {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const call of this.#calls.values()) this.#ended(call, "interrupted");
-    const responses = new Set([...this.#calls.values()].map(({ response }) => response));
+    const calls = [...this.#calls.values()];
     this.#calls.clear();
+    for (const call of calls) {
+      this.#ended(call, "interrupted");
+      call.abort?.abort(new Error("The connection was closed."));
+    }
+    const responses = new Set(calls.map(({ response }) => response));
     for (const response of responses) response.abort();
     this.streams.detachAll();
     this.onclose?.();
@@ -249,6 +304,12 @@ export class LiveClient implements Transport {
     );
   }
 
+  /** Aborts the handler of a call. */
+  #stop(id: RequestId, { abort }: OpenCall, params?: Cancellation["params"]): void {
+    abort?.abort(params?.reason);
+    this.onmessage?.({ ...CANCELLATION, params: { ...params, requestId: id } });
+  }
+
   #ended(call: OpenCall, ending: RequestOutcome): void {
     if (call.logged) return;
     call.logged = true;
@@ -264,7 +325,7 @@ export class LiveClient implements Transport {
     const meant = [...this.#calls].filter(([, { request }]) => request.id === requestId);
     if (meant.length !== 1) return meant.length > 0;
     const [[id, call]] = meant as [[RequestId, OpenCall]];
-    this.onmessage?.({ ...message, params: { ...message.params, requestId: id } });
+    this.#stop(id, call, message.params);
     this.#calls.delete(id);
     this.#ended(call, "cancelled");
     call.response.discard(requestId).catch((error: unknown) => this.onerror?.(error as Error));
@@ -283,15 +344,13 @@ export class LiveClient implements Transport {
   }
 }
 
+type Log = ServerContext["mcpReq"]["log"];
+
 const ownId = (): string => `holdfast:${crypto.randomUUID()}`;
 
-const cancellation = (requestId: RequestId): JSONRPCMessage => ({
-  jsonrpc: "2.0",
-  method: "notifications/cancelled",
-  params: { requestId },
-});
+const CANCELLATION = { jsonrpc: "2.0", method: "notifications/cancelled" } as const;
 
-type Cancellation = JSONRPCNotification & { params: { requestId: RequestId } };
+type Cancellation = JSONRPCNotification & { params: { requestId: RequestId; reason?: string } };
 
 const isCancellation = (message: JSONRPCMessage): message is Cancellation =>
   isNotification(message) &&
