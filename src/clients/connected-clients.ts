@@ -23,8 +23,8 @@ export class ConnectedClients {
   readonly #onError: (error: unknown) => void;
   readonly #lingerMs: number;
   readonly #open = new CountByKey();
-  /** The time of each client's last request, the oldest first. */
-  readonly #requests = new ShortLivedMap<string, number>();
+  /** The time of each client's last request. */
+  readonly #requests = new ShortLivedMap<string, { at: number }>();
   /** Clients with a row. */
   readonly #noted = new Set<string>();
   /** Clients whose row may be outdated. */
@@ -64,16 +64,20 @@ export class ConnectedClients {
 
   /** Records a request of the client. Only a client that was not present causes a write. */
   seen(clientId: string): void {
-    const isNew = !this.#requests.delete(clientId);
-    this.#requests.set(clientId, this.#clock.monotonic());
-    if (isNew) this.#mark(clientId);
+    const at = this.#clock.monotonic();
+    const seen = this.#requests.get(clientId);
+    if (seen !== undefined) seen.at = at;
+    else {
+      this.#requests.set(clientId, { at });
+      this.#mark(clientId);
+    }
   }
 
   /** Removes clients that have been silent for long enough. */
   sweep(): void {
     const oldest = this.#clock.monotonic() - this.#lingerMs;
-    for (const [clientId, at] of this.#requests) {
-      if (at > oldest) break;
+    for (const [clientId, { at }] of this.#requests) {
+      if (at > oldest) continue;
       this.#requests.delete(clientId);
       this.#changed.add(clientId);
     }

@@ -1,8 +1,19 @@
 // Reads a request's body up to a size. After a body that is too large, the connection stays usable.
+import type { IncomingMessage } from "node:http";
 import { RequestError } from "../protocol/errors.ts";
 
 /** Bytes of a body without a length that are discarded before the connection is closed. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+
+/** The bytes of a body that has arrived as a whole; undefined for one that `readBody` must read. */
+export function arrivedBody(incoming: IncomingMessage, maxBytes: number): Buffer | undefined {
+  const length = Number(incoming.headers["content-length"]);
+  if (!incoming.complete || !(length > 0 && length <= maxBytes)) return undefined;
+  const chunks: Buffer[] = [];
+  for (let chunk: Buffer | null; (chunk = incoming.read() as Buffer | null) !== null;)
+    chunks.push(chunk);
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+}
 
 /**
  * Read the bytes.
@@ -21,7 +32,6 @@ export async function readBody(request: Request, maxBytes: number): Promise<Arra
 }
 
 /** The bytes; undefined for more than `maxBytes`. */
-
 async function read(request: Request, maxBytes: number): Promise<ArrayBuffer | Buffer | undefined> {
   const length = request.headers.get("content-length");
   if (length !== null) {

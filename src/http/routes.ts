@@ -23,7 +23,7 @@ import { signInRoutes } from "./access/sign-in.ts";
 import type { StreamCredentials } from "./access/stream-credentials.ts";
 import { answerError } from "./errors.ts";
 import { allowOrigins } from "./guards/cross-origin.ts";
-import { type Authenticated, type Guard, guarded, together } from "./guards/guard.ts";
+import { type Authenticated, type Guard, guarded, pass, together } from "./guards/guard.ts";
 import {
   acceptsStream,
   knownHosts,
@@ -106,9 +106,14 @@ export function createRoutes(options: RouteOptions): Hono<Authenticated> {
   });
   app.use(observe(metrics, log));
   discoveryRoutes(app, { address, authenticator, hasIssuer: resource !== undefined, hosts });
-  app.use(guarded(together(), identify, knownHosts(hosts, origins, refused)));
-  allowOrigins(app, origins);
-  app.use(guarded(whileAccepting(() => options.accepting())));
+  const known = [together(), identify, knownHosts(hosts, origins, refused)];
+  const accepting = whileAccepting(() => options.accepting());
+  if (origins.length === 0) app.use(guarded(...known, accepting));
+  else {
+    app.use(guarded(...known));
+    allowOrigins(app, origins);
+    app.use(guarded(accepting));
+  }
   healthRoutes(app, () => options.ready(), log);
   if (metrics)
     metricsRoute(app, {
@@ -189,16 +194,32 @@ function mcpRoutes(
   const posting = [mcpMediaTypes, limitBodies(inFlight, options.maxBodyBytes)];
   const streaming = [needs("GET /mcp"), legacyOnly, streamNeedsClient(address), acceptsStream];
   const ending = [needs("DELETE /mcp"), legacyOnly];
+  const route =
+    (guards: readonly Guard[], answer: (c: Context<Authenticated>) => Promise<Response>) =>
+    (c: Context<Authenticated>): Promise<Response> => {
+      const { headers } = c.env.incoming;
+      const keyId = keyIdOf(headers.authorization);
+      const clientId = headers["mcp-session-id"] as string | undefined;
+      return options.request({ keyId, clientId }, () => pass(c, guards, () => answer(c)));
+    };
   for (const path of ["/mcp", "/mcp/:name"]) {
-    app.use(path, (c, next) => {
-      const keyId = keyIdOf(c.req.header("authorization"));
-      return options.request({ keyId, clientId: c.req.header("mcp-session-id") }, next);
-    });
-    app.post(path, guarded(...admitting, ...posting), (c) => mcp.post(c));
-    app.get(path, guarded(...admitting, ...streaming), (c) => mcp.get(c));
-    app.delete(path, guarded(...admitting, ...ending), (c) => mcp.delete(c));
-    app.all(path, guarded(...admitting), () => {
-      throw methodNotAllowed();
-    });
+    app.post(
+      path,
+      route([...admitting, ...posting], (c) => mcp.post(c)),
+    );
+    app.get(
+      path,
+      route([...admitting, ...streaming], (c) => mcp.get(c)),
+    );
+    app.delete(
+      path,
+      route([...admitting, ...ending], (c) => mcp.delete(c)),
+    );
+    app.all(
+      path,
+      route(admitting, () => {
+        throw methodNotAllowed();
+      }),
+    );
   }
 }

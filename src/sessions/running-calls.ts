@@ -1,7 +1,7 @@
-import { ShortLivedSet } from "../lib/collections/short-lived.ts";
 // The sessions with calls that run in this process. A session's row tells every process on the data folder, so that no
 // cleanup deletes a session during a call of any length. A short call makes no row: the session's last activity covers
 // it.
+import { Bag } from "../lib/collections/bag.ts";
 import type { SessionStore } from "./store.ts";
 
 /** Interval of looks, in ms; shorter when sessions have a short lifetime. */
@@ -15,7 +15,7 @@ export class RunningCalls {
   readonly #store: Pick<SessionStore, "changeRunning">;
   /** Called at the end of a long call, which counts as activity of its session. */
   readonly #onEnd: (sessionId: string) => void;
-  readonly #calls = new ShortLivedSet<Where>();
+  readonly #calls = new Bag<Where>();
   /** Sessions with a row. */
   #noted: ReadonlySet<string> = new Set();
   readonly #timer: NodeJS.Timeout;
@@ -37,9 +37,9 @@ export class RunningCalls {
 
   /** Counts a call until the returned function is called. */
   enter(where: Where): () => void {
-    this.#calls.add(where);
+    const place = this.#calls.add(where);
     return () => {
-      this.#calls.delete(where);
+      this.#calls.remove(place);
       const id = where();
       if (id !== undefined && this.#noted.has(id)) this.#onEnd(id);
     };
@@ -47,7 +47,7 @@ export class RunningCalls {
 
   /** Writes the rows of all running calls again, because they are lost if this process was taken for dead. */
   async look(): Promise<void> {
-    const running = new Set([...this.#calls].flatMap((where) => where() ?? []));
+    const running = new Set(this.#calls.values.flatMap((where) => where() ?? []));
     const removed = [...this.#noted].filter((id) => !running.has(id));
     if (running.size + removed.length === 0) return;
     const before = this.#noted;

@@ -1,6 +1,6 @@
 // The calls of tools in this process, for people who look: those that run, and the last ones that ended.
 import type { Principal } from "../auth/principal.ts";
-import { ShortLivedMap } from "../lib/collections/short-lived.ts";
+import { Bag, type Place } from "../lib/collections/bag.ts";
 import { newId } from "../lib/ids.ts";
 import { Listeners } from "../lib/listeners.ts";
 import { shortened } from "../lib/text/text.ts";
@@ -53,7 +53,7 @@ export class Stopped extends Error {
 }
 
 export class CallActivity {
-  readonly #running = new ShortLivedMap<string, Watched>();
+  readonly #running = new Bag<Watched>();
   /** A ring: the oldest entry is at `#next` once it is full. */
   readonly #ended: EndedCall[] = [];
   #next = 0;
@@ -67,13 +67,13 @@ export class CallActivity {
   begin(tool: string, { id }: Principal, channel: CallChannel, isStoppable: boolean): Watched {
     const onProgress = (): void => this.#listeners.tell();
     const call = new Watched({ tool, principal: id, channel, isStoppable, onProgress });
-    this.#running.set(call.id, call);
+    call.place = this.#running.add(call);
     this.#listeners.tell();
     return call;
   }
 
   end(call: Watched, { outcome, reason }: CallEnding): void {
-    this.#running.delete(call.id);
+    if (call.place) this.#running.remove(call.place);
     call.forget();
     const { id, tool, principal, program, startedAt, session } = call;
     this.#ended[this.#next] = {
@@ -87,7 +87,7 @@ export class CallActivity {
 
   /** The oldest first. */
   running(): readonly RunningCall[] {
-    return [...this.#running.values()];
+    return this.#running.values.toSorted((a, b) => a.began - b.began);
   }
 
   /** The newest first. */
@@ -97,7 +97,7 @@ export class CallActivity {
 
   /** Ask a running call to stop: its tool sees an aborted signal. False if it does not run, or cannot be stopped. */
   stop(id: string): boolean {
-    return this.#running.get(id)?.stop() ?? false;
+    return this.#running.values.find((call) => call.id === id)?.stop() ?? false;
   }
 }
 
@@ -121,6 +121,8 @@ export class Watched implements RunningCall {
   readonly began = performance.now();
   session: string | undefined;
   progress: RunningCall["progress"];
+  /** The place among the running calls. */
+  place: Place<Watched> | undefined;
   /** The channel for the tool, whose progress is seen here. */
   readonly channel: CallChannel;
   readonly #abort: AbortController | undefined;

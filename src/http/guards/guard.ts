@@ -28,13 +28,21 @@ export const together = (): Guard => {
     }));
 };
 
-/** Run guards in order, as one middleware: Hono's own chain costs more than most guards do. */
+/** Run guards in order, then `act`. */
+export async function pass<T>(
+  c: Context<Authenticated>,
+  guards: readonly Guard[],
+  act: () => Promise<T>,
+): Promise<T> {
+  for (const guard of guards) {
+    const checked = guard(c);
+    if (checked instanceof Promise) await checked;
+  }
+  return await act();
+}
+
+/** Guards as one middleware: Hono's own chain costs more than most guards do. */
 export const guarded =
   (...guards: readonly Guard[]): MiddlewareHandler<Authenticated> =>
-  async (c, next) => {
-    for (const guard of guards) {
-      const checked = guard(c);
-      if (checked instanceof Promise) await checked;
-    }
-    return next();
-  };
+  (c, next) =>
+    pass(c, guards, next);

@@ -106,26 +106,32 @@ export const limitBodies =
     return undefined;
   };
 
-/** Answer a message that reads stored pages, once there is room for them. A large answer counts until it is sent. */
-export async function withRoom(
+/** Wait for room for the stored pages that a message reads; it is given back when the answer is there. */
+export async function roomFor(
   inFlight: InFlight,
   c: Context<Authenticated>,
   pages: number,
-  answer: () => Promise<HttpAnswer>,
-): Promise<HttpAnswer> {
-  const { id } = c.get("principal");
-  const leave = pages === 0 ? undefined : await inFlight.wait(id, pages * READ_BYTES);
-  if (pages > 0 && leave === undefined) throw tooMuch();
-  const reading = leave && setTimeout(leave, READING_MS);
-  try {
-    const given = await answer();
-    const bytes = "body" in given ? (given.body?.length ?? 0) : 0;
-    if (bytes > COUNTED_BYTES) whenWritten(c.env.outgoing, inFlight.hold(id, bytes));
-    return given;
-  } finally {
-    clearTimeout(reading);
-    leave?.();
-  }
+): Promise<Disposable> {
+  const leave = await inFlight.wait(c.get("principal").id, pages * READ_BYTES);
+  if (leave === undefined) throw tooMuch();
+  const reading = setTimeout(leave, READING_MS);
+  return {
+    [Symbol.dispose]() {
+      clearTimeout(reading);
+      leave();
+    },
+  };
+}
+
+/** Count a large answer until it is sent. */
+export function countAnswer(
+  inFlight: InFlight,
+  c: Context<Authenticated>,
+  answer: HttpAnswer,
+): void {
+  const bytes = "body" in answer ? (answer.body?.length ?? 0) : 0;
+  if (bytes > COUNTED_BYTES)
+    whenWritten(c.env.outgoing, inFlight.hold(c.get("principal").id, bytes));
 }
 
 const READING = new Set(["resources/read", "prompts/get"]);

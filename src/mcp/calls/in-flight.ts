@@ -1,37 +1,37 @@
 // The requests in flight in this process, which a stop waits for.
 import type { Writable } from "node:stream";
-import { ShortLivedSet } from "../../lib/collections/short-lived.ts";
+import { Bag, type Place } from "../../lib/collections/bag.ts";
 import type { PendingResponse } from "./pending-response.ts";
 
 export class PendingResponses {
-  readonly #open = new ShortLivedSet<PendingResponse>();
+  readonly #open = new Bag<PendingResponse>();
   /** The HTTP responses of requests without a response object yet. */
-  readonly #entered = new ShortLivedSet<Writable>();
+  readonly #entered = new Bag<Writable>();
   #changed = Promise.withResolvers<void>();
 
   /** Tracks a response until it is done, then gives back what its requests held. */
   track(response: PendingResponse, held: Disposable): void {
-    this.#open.add(response);
+    const place = this.#open.add(response);
     void response.done.then(() => {
-      this.#open.delete(response);
+      this.#open.remove(place);
       this.#changed.resolve();
       held[Symbol.dispose]();
     });
   }
 
   /** Counts a request without a response object until `leave`, by its HTTP response. */
-  enter(outgoing: Writable): void {
-    this.#entered.add(outgoing);
+  enter(outgoing: Writable): Place<Writable> {
+    return this.#entered.add(outgoing);
   }
 
-  leave(outgoing: Writable): void {
-    this.#entered.delete(outgoing);
+  leave(place: Place<Writable>): void {
+    this.#entered.remove(place);
     this.#changed.resolve();
   }
 
   /** The durable streams whose requests run here. */
   get streams(): string[] {
-    return [...this.#open].flatMap(({ stream }) => stream?.id ?? []);
+    return this.#open.values.flatMap(({ stream }) => stream?.id ?? []);
   }
 
   /**
@@ -39,7 +39,7 @@ export class PendingResponses {
    * requests.
    */
   async giveUp(own: () => Promise<readonly string[]>): Promise<void> {
-    const open = [...this.#open]; // copy first: a response that opens during the read is not in the rows
+    const open = this.#open.values; // a copy first: a response that opens during the read is not in the rows
     const owned = new Set(await own());
     await Promise.all(open.map(async (response) => response.giveUp?.(owned)));
   }
@@ -49,9 +49,10 @@ export class PendingResponses {
     const { promise: overdue, resolve } = Promise.withResolvers<true>();
     const timer = setTimeout(() => resolve(true), graceMs);
     // A stop does not wait for a caller that has gone.
-    for (const outgoing of this.#entered) {
-      if (outgoing.closed) this.leave(outgoing);
-      else outgoing.once("close", () => this.leave(outgoing));
+    for (const place of this.#entered.places) {
+      const { value: outgoing } = place;
+      if (outgoing.closed) this.leave(place);
+      else outgoing.once("close", () => this.leave(place));
     }
     while (this.#open.size + this.#entered.size > 0) {
       this.#changed = Promise.withResolvers();

@@ -36,11 +36,11 @@ export interface PendingResponse {
 /** The ids of the pending requests, and a promise for their end. */
 class PendingIds {
   readonly done: Promise<void>;
-  readonly #ids: Set<RequestId>;
+  #ids: readonly RequestId[];
   readonly #finish: () => void;
 
   constructor(ids: readonly RequestId[]) {
-    this.#ids = new Set(ids);
+    this.#ids = ids;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.done = promise;
     this.#finish = resolve;
@@ -48,17 +48,19 @@ class PendingIds {
 
   /** Ends a request; true if it was pending. */
   end(id: RequestId): boolean {
-    const awaited = this.#ids.delete(id);
-    if (this.#ids.size === 0) this.#finish();
+    const others = this.#ids.filter((one) => one !== id);
+    const awaited = others.length < this.#ids.length;
+    this.#ids = others;
+    if (this.none) this.#finish();
     return awaited;
   }
 
   get none(): boolean {
-    return this.#ids.size === 0;
+    return this.#ids.length === 0;
   }
 
   endAll(): void {
-    this.#ids.clear();
+    this.#ids = [];
     this.#finish();
   }
 }

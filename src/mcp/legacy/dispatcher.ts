@@ -72,8 +72,9 @@ export class Dispatcher {
     const requests = messages.filter(isRequest);
     using held = new DisposableStack();
     held.defer(calls.acquire(principal.id, Math.max(1, requests.length)));
-    await this.#rememberLogLevel(client, messages);
-    const lease = await live.use(client);
+    if (requests.some(setsLogLevel)) await this.#rememberLogLevel(client, messages);
+    const using = live.use(client);
+    const lease = using instanceof Promise ? await using : using;
     held.defer(lease.release);
     return requests.some((request) => mayWait(request, registry))
       ? await this.#answerOnStream(posted, lease.live, requests, held)
@@ -89,8 +90,8 @@ export class Dispatcher {
     const response = new JsonResponse(requests.map(idOf), posted.batch);
     this.#parts.pending.track(response, held.move());
     const foreign = live.deliver(posted.messages, response, callerOf(posted));
-    await this.#parts.live.relay(posted.client.id, foreign);
-    return response.answer;
+    if (foreign.length > 0) await this.#parts.live.relay(posted.client.id, foreign);
+    return await response.answer;
   }
 
   async #answerOnStream(
@@ -220,7 +221,7 @@ export class Dispatcher {
    */
   async #rememberLogLevel(client: Client, messages: readonly JSONRPCMessage[]): Promise<void> {
     for (const message of messages) {
-      if (!isRequest(message) || message.method !== "logging/setLevel") continue;
+      if (!isRequest(message) || !setsLogLevel(message)) continue;
       const level = message.params?.["level"];
       if (!isLogLevel(level)) {
         const expected = `level: expected one of ${LOG_LEVELS.join(", ")}.`;
@@ -242,5 +243,7 @@ const callerOf = (posted: Posted): Caller => ({
   headers: posted.headers,
   noQuestions: posted.noQuestions,
 });
+
+const setsLogLevel = ({ method }: JSONRPCRequest): boolean => method === "logging/setLevel";
 
 const idOf = ({ id }: JSONRPCRequest): RequestId => id;

@@ -77,9 +77,10 @@ export class LegacyEndpoint {
     if (batch) checkRevision(client.protocolVersion);
     const { principal, target, toolsets, requestId, headers, takesStream } = incoming;
     const noQuestions = takesStream ? undefined : NEEDS_STREAM;
-    const asked = { principal, client, target, toolsets, requestId, headers, noQuestions };
-    const posted = { ...asked, messages, batch };
-    return this.#parts.dispatcher.dispatch(posted);
+    return await this.#parts.dispatcher.dispatch({
+      ...{ principal, client, target, toolsets, requestId, headers, noQuestions },
+      ...{ messages, batch },
+    });
   }
 
   /**

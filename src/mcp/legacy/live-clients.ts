@@ -55,17 +55,25 @@ export class LiveClients implements ConnectionHolder {
   }
 
   /** The client in memory. A missing one is rehydrated from its row, once for all concurrent callers. */
-  async use(client: Client): Promise<Lease> {
+  use(client: Client): Lease | Promise<Lease> {
     const { id } = client;
     const entry = this.#used.get(id) ?? this.#begin(client);
     entry.uses += 1;
+    const { present } = entry;
+    return present ? this.#lease(present, entry) : this.#arriving(id, entry);
+  }
+
+  async #arriving(id: string, entry: Entry): Promise<Lease> {
     try {
-      const live = await entry.live;
-      return { live, release: once(() => this.#end(id, entry)) };
+      return this.#lease(await entry.live, entry);
     } catch (error) {
       this.#end(id, entry);
       throw error;
     }
+  }
+
+  #lease(live: LiveClient, entry: Entry): Lease {
+    return { live, release: once(() => this.#end(live.sessionId, entry)) };
   }
 
   /** Adds a client after its `initialize`. */
