@@ -14,11 +14,12 @@ export type SearchIndex = ReturnType<typeof searchIndex>;
 export function searchIndex({ db }: Engine) {
   const q = prepared({
     // One look for each message: joined otherwise, each is compared with all of a session that PostgreSQL takes for a small one.
+    // The lists are in subqueries, where their lengths do not call for a plan of their own.
     add: () =>
       db.insert(messageWords).select(
         sql`select message.id, added.words::tsvector || array_to_tsvector(array[${placeholder("token")},
             (select 'o' || encode(convert_to(owner, 'UTF8'), 'hex') || '0' from sessions where id = ${placeholder("sessionId")})])
-          from unnest(${placeholder("seqs")}::bigint[], ${placeholder("words")}::text[]) as added(seq, words)
+          from unnest((select ${placeholder("seqs")}::bigint[]), (select ${placeholder("words")}::text[])) as added(seq, words)
           cross join lateral (select messages.id from messages
             where messages.session_id = ${placeholder("sessionId")} and messages.seq = added.seq limit 1) as message`,
       ),
