@@ -14,13 +14,7 @@ import { lend } from "./lend.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { ReadBatch } from "./read-batch.ts";
 import { SharedWrites } from "./shared-writes.ts";
-import {
-  type Connection,
-  databaseOf,
-  givenUp,
-  type Transaction,
-  transactionOn,
-} from "./transaction.ts";
+import { type Connection, databaseOf, givenUp, Transaction } from "./transaction.ts";
 
 const DAY_MS = 24 * 3_600_000;
 /** How often a transaction that gave way to another one is done again. */
@@ -39,6 +33,12 @@ const BEGIN_SHARED = `${BEGIN}; SET LOCAL lock_timeout = 100`;
 /** The reader of a snapshot may be slow: a limit of the server on transactions that wait does not end it. */
 const SNAPSHOT =
   "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/** The transaction of an operation, and its connection there. */
+interface Within {
+  transaction: Transaction;
+  connection: Connection;
+}
 
 export interface EngineOptions {
   pool: pg.Pool;
@@ -60,7 +60,7 @@ export class Engine {
   readonly #cutoffs: EngineTimes;
   readonly #onChange: EngineOptions["onChange"];
   readonly #onCommit: EngineOptions["onCommit"];
-  readonly #transaction = new AsyncLocalStorage<Transaction>();
+  readonly #within = new AsyncLocalStorage<Within>();
   readonly #companion = new AsyncLocalStorage<Companion>();
   /** True inside an operation that was begun before the close. */
   readonly #admitted = new AsyncLocalStorage<boolean>();
@@ -84,10 +84,14 @@ export class Engine {
     this.#shared = new SharedWrites({
       alone: (operation) => this.#write(operation, BEGIN),
       together: (count, writes) =>
-        this.#attempt(BEGIN_SHARED, (transaction) => {
-          transaction.operations = count;
-          return writes((operation) => this.#transaction.run(transaction, operation));
-        }),
+        this.#attempt(
+          BEGIN_SHARED,
+          (transaction) =>
+            writes((operation) =>
+              this.#within.run({ transaction, connection: transaction.part() }, operation),
+            ),
+          count,
+        ),
     });
   }
 
@@ -177,10 +181,10 @@ export class Engine {
       this.#snapshots.delete(snapshot);
       await client.end().catch(() => undefined);
     };
-    const transaction = transactionOn(client);
+    const transaction = new Transaction(client);
     const read = async <T>(query: () => Promise<T>): Promise<T> => {
       try {
-        return await this.#transaction.run(transaction, query);
+        return await this.#within.run({ transaction, connection: transaction }, query);
       } catch (error) {
         throw this.#closed ? closed() : fromPostgres(error);
       }
@@ -225,7 +229,7 @@ export class Engine {
 
   /** Inside a write: other processes that wait for this subject look again after the commit. */
   changed(kind: Subject["kind"], id: string): void {
-    this.#transaction.getStore()!.changed.push({ kind, id });
+    this.#within.getStore()!.transaction.changed.push({ kind, id });
   }
 
   /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. `inMs`: those of a later time. */
@@ -263,16 +267,16 @@ export class Engine {
 
   /** The transaction of the operation, which must share it with no other one. */
   get #ownTransaction(): Transaction {
-    const transaction = this.#transaction.getStore()!;
+    const { transaction } = this.#within.getStore()!;
     if (transaction.operations > 1) throw needsOwn();
     return transaction;
   }
 
   get #connection(): Connection {
-    const transaction = this.#transaction.getStore();
-    return transaction === undefined || transaction.state === "committed"
+    const within = this.#within.getStore();
+    return within === undefined || within.transaction.state === "committed"
       ? this.#reads
-      : transaction;
+      : within.connection;
   }
 
   async #write<T>(operation: () => Promise<T>, begin: string): Promise<T> {
@@ -280,7 +284,9 @@ export class Engine {
     return this.#counted(async () => {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await this.#attempt(begin, (own) => this.#transaction.run(own, operation));
+          return await this.#attempt(begin, (own) =>
+            this.#within.run({ transaction: own, connection: own }, operation),
+          );
         } catch (error) {
           if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw fromPostgres(error);
         }
@@ -288,10 +294,14 @@ export class Engine {
     });
   }
 
-  async #attempt<T>(begin: string, act: (transaction: Transaction) => Promise<T>): Promise<T> {
+  async #attempt<T>(
+    begin: string,
+    act: (transaction: Transaction) => Promise<T>,
+    operations = 1,
+  ): Promise<T> {
     const began = performance.now();
     const client = await lend(this.#pool);
-    const transaction = transactionOn(client);
+    const transaction = new Transaction(client, operations);
     let [isCommitting, isBroken] = [false, false];
     try {
       // Sent with the first statement, which the driver does not hold back.

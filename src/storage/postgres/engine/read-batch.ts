@@ -3,6 +3,7 @@
 import type pg from "pg";
 import { isConnectionLoss } from "./errors.ts";
 import { lend } from "./lend.ts";
+import { type Group, sendGroup, Together } from "./together.ts";
 import { type Connection, sendTogether } from "./transaction.ts";
 
 /** So many wait for each other; more take another connection. */
@@ -10,15 +11,11 @@ const MAX_TOGETHER = 8;
 
 type Result = pg.QueryResult;
 
-interface Read {
-  statement: pg.QueryConfig;
-  done: PromiseWithResolvers<Result>;
-}
-
 export class ReadBatch implements Connection {
   readonly #pool: pg.Pool;
+  readonly #waiting = new Together();
   /** By statement and values: equal reads of one turn are one. */
-  #reads = new Map<string, Read>();
+  readonly #reads = new Map<string, Promise<Result>>();
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
@@ -28,36 +25,36 @@ export class ReadBatch implements Connection {
     if (typeof statement === "string") return this.#pool.query(statement);
     const key = JSON.stringify([statement.name ?? statement.text, statement.values]);
     const same = this.#reads.get(key);
-    if (same !== undefined) return same.done.promise;
-    if (this.#reads.size === 0) setImmediate(() => this.#send());
-    const read = { statement, done: Promise.withResolvers<Result>() };
+    if (same !== undefined) return same;
+    if (this.#waiting.isEmpty) setImmediate(() => this.#send());
+    const read = this.#waiting.add(statement);
     this.#reads.set(key, read);
-    return read.done.promise;
+    return read;
   }
 
   #send(): void {
-    const reads = [...this.#reads.values()];
-    this.#reads = new Map();
-    for (let at = 0; at < reads.length; at += MAX_TOGETHER)
-      void this.#sendOnOne(reads.slice(at, at + MAX_TOGETHER));
+    this.#reads.clear();
+    const groups = this.#waiting.take();
+    for (let at = 0; at < groups.length; at += MAX_TOGETHER)
+      void this.#sendOnOne(groups.slice(at, at + MAX_TOGETHER));
   }
 
-  async #sendOnOne(reads: readonly Read[]): Promise<void> {
+  async #sendOnOne(groups: readonly Group[]): Promise<void> {
+    let client: pg.PoolClient;
     try {
-      const client = await lend(this.#pool);
-      sendTogether(client);
-      let isLost = false;
-      await Promise.all(
-        reads.map(({ statement, done }) =>
-          client.query(statement).then(done.resolve, (error: unknown) => {
-            isLost ||= isConnectionLoss(error);
-            done.reject(error);
-          }),
-        ),
-      );
-      client.release(isLost);
+      client = await lend(this.#pool);
     } catch (error) {
-      for (const { done } of reads) done.reject(error);
+      for (const group of groups) void sendGroup(group, () => Promise.reject(error));
+      return;
     }
+    let isLost = false;
+    const query = (statement: string | pg.QueryConfig): Promise<Result> => {
+      sendTogether(client);
+      const result = client.query(statement);
+      result.catch((error: unknown) => (isLost ||= isConnectionLoss(error)));
+      return result;
+    };
+    await Promise.all(groups.map((group) => sendGroup(group, query)));
+    client.release(isLost);
   }
 }

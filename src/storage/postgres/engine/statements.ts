@@ -1,9 +1,11 @@
 // Statements over Drizzle: prepared once, named, and run by whatever connection the caller's transaction has.
 import { createHash } from "node:crypto";
+import { Placeholder } from "drizzle-orm";
+import { allowTogether, type ValueTypes } from "./together.ts";
 
 /** A query of Drizzle's builders. */
 interface Query {
-  toSQL(): { sql: string };
+  toSQL(): { sql: string; params: unknown[] };
   prepare(name: string): { execute(values?: Record<string, unknown>): Promise<unknown> };
 }
 
@@ -12,6 +14,13 @@ type RowOf<Q> = Q extends { prepare(name: string): { execute(values?: never): Pr
     ? Row
     : never
   : never;
+
+/**
+ * A small statement of which those of several callers go together, as `allowTogether` describes. `types`: those of its
+ * placeholders.
+ */
+export const together = <Q extends () => Query>(types: ValueTypes, build: Q): Q =>
+  Object.assign(build, { types });
 
 export type Values = Record<string, unknown>;
 
@@ -31,7 +40,7 @@ export function prepared<T extends Record<string, () => Query>>(
 }
 
 class Prepared<Row> implements Statement<Row> {
-  readonly #build: () => Query;
+  readonly #build: (() => Query) & { types?: ValueTypes };
   #query: ReturnType<Query["prepare"]> | undefined;
 
   constructor(build: () => Query) {
@@ -54,7 +63,11 @@ class Prepared<Row> implements Statement<Row> {
   #execute(values: Values): Promise<unknown> {
     if (this.#query === undefined) {
       const query = this.#build();
-      this.#query = query.prepare(nameOf(query.toSQL().sql));
+      const { sql: text, params } = query.toSQL();
+      const name = nameOf(text);
+      this.#query = query.prepare(name);
+      if (this.#build.types)
+        allowTogether({ name, text }, params.map(nameOfPlaceholder), this.#build.types);
     }
     return this.#query.execute(values);
   }
@@ -63,3 +76,5 @@ class Prepared<Row> implements Statement<Row> {
 /** A connection keeps a named statement, so equal texts share a name. PostgreSQL cuts names off at 63 bytes. */
 const nameOf = (text: string): string =>
   `holdfast_${createHash("sha256").update(text).digest("hex").slice(0, 32)}`;
+
+const nameOfPlaceholder = (value: unknown): string => (value as Placeholder).name;

@@ -4,35 +4,53 @@ import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 import type { Subject } from "../../../updates/changes.ts";
 import { isAfterFailure } from "./errors.ts";
+import { sendGroup, Together } from "./together.ts";
 
 /** The part of a connection that statements need. */
 export interface Connection {
   query(statement: string | pg.QueryConfig): Promise<pg.QueryResult>;
 }
 
-export interface Transaction extends Connection {
-  state: "open" | "committed" | "given up";
+export class Transaction implements Connection {
+  state: "open" | "committed" | "given up" = "open";
+  readonly changed: Subject[] = [];
   /** The number of operations at work in it, which it cannot keep apart. */
-  operations: number;
-  readonly changed: Subject[];
+  readonly operations: number;
   /** The error of the last statement that failed. Those behind it fail too, and may be heard first. */
   failure: unknown;
-}
+  readonly #client: pg.ClientBase;
+  readonly #waiting = new Together();
 
-export function transactionOn(client: pg.ClientBase): Transaction {
-  return {
-    ...{ state: "open", operations: 1, changed: [], failure: undefined },
-    query(statement) {
-      // A part of the operation that went on beside the one that failed must not write outside of the transaction.
-      if (this.state === "given up") return Promise.reject(givenUp());
-      sendTogether(client);
-      const result = client.query(statement);
-      result.catch((error: unknown) => {
-        if (!isAfterFailure(error)) this.failure = error;
-      });
-      return result;
-    },
-  };
+  constructor(client: pg.ClientBase, operations = 1) {
+    this.#client = client;
+    this.operations = operations;
+  }
+
+  query(statement: string | pg.QueryConfig): Promise<pg.QueryResult> {
+    // A part of the operation that went on beside the one that failed must not write outside of the transaction.
+    if (this.state === "given up") return Promise.reject(givenUp());
+    sendTogether(this.#client);
+    const result = this.#client.query(statement);
+    result.catch((error: unknown) => {
+      if (!isAfterFailure(error)) this.failure = error;
+    });
+    return result;
+  }
+
+  /** The connection of one of several operations: what they say in one turn of the event loop goes together. */
+  part(): Connection {
+    const operation: Connection = {
+      query: (statement) => {
+        if (this.#waiting.isEmpty)
+          process.nextTick(() => {
+            for (const group of this.#waiting.take())
+              void sendGroup(group, (one) => this.query(one));
+          });
+        return this.#waiting.add(statement, operation);
+      },
+    };
+    return operation;
+  }
 }
 
 const held = new WeakSet<Socket>();

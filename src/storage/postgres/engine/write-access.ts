@@ -8,7 +8,7 @@ import { checkCredentialsHold, runLost, sharedNoLonger } from "../../shared/sess
 import { heldTask } from "../../shared/tasks.ts";
 import { apiKeys, grants, oauthGrants, passkeys, sessions, tasks } from "../schema/schema.ts";
 import type { Engine } from "./engine.ts";
-import { prepared } from "./statements.ts";
+import { prepared, together } from "./statements.ts";
 
 const { placeholder } = sql;
 
@@ -46,10 +46,11 @@ export function postgresWriteAccess(engine: Engine) {
     // Whoever takes the task over waits for the end of the write.
     run: () => db.select({ id: tasks.id }).from(tasks).where(heldTask).for("share"),
     /** Locks a session, and reads whose it is and what it grants the principal. */
-    locked: () =>
+    locked: together({ sessionId: "text", principal: "text" }, () =>
       db
         .select(right)
         .from(sql`lock_session(${placeholder("sessionId")}, ${placeholder("principal")})`),
+    ),
     /** The same without a lock. */
     allowed: () =>
       db

@@ -12,7 +12,7 @@ import {
 } from "../../shared/usage.ts";
 import type { UsageLimits } from "../../storage.ts";
 import type { Engine } from "../engine/engine.ts";
-import { prepared } from "../engine/statements.ts";
+import { prepared, together } from "../engine/statements.ts";
 import { clients, sessions, usage } from "../schema/schema.ts";
 import { databaseSize } from "./database-size.ts";
 import { postgresProgramRoom } from "./program-room.ts";
@@ -125,13 +125,14 @@ function accountRows({ db }: Engine) {
     programBytes: sum(usage.programBytes),
   };
   const q = prepared({
-    ofSession: () =>
+    ofSession: together({ id: "text" }, () =>
       db
         .select(columns)
         .from(sessions)
         .innerJoin(usage, eq(usage.owner, sessions.owner))
         .where(eq(sessions.id, placeholder("id")))
         .groupBy(usage.owner),
+    ),
     leaving: () =>
       db
         .select({

@@ -7,7 +7,8 @@ import { clientAlive, clientExpired, sessionAlive } from "../../shared/expiry.ts
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
 import type { Reads, SessionAhead } from "../engine/read-ahead.ts";
-import { prepared } from "../engine/statements.ts";
+import { prepared, together } from "../engine/statements.ts";
+import type { ValueTypes } from "../engine/together.ts";
 import { postgresClientRoom } from "../limits/client-room.ts";
 import type { Usage } from "../limits/usage.ts";
 import {
@@ -30,6 +31,12 @@ const CONNECTED = {
   protocolVersion: clients.protocolVersion,
   createdAt: clients.createdAt,
   lastSeenAt: clients.lastSeenAt,
+};
+
+/** Types of `ExpiryTimes`. */
+const TIMES: ValueTypes = {
+  ...{ now: "bigint", passed: "bigint", oldest: "bigint" },
+  ...{ oldestClient: "bigint", oldestNeverBack: "bigint" },
 };
 
 const { epoch: _epoch, ...clientColumns } = getTableColumns(clients);
@@ -203,7 +210,7 @@ const placeOf = (rows?: {
 function aheadStatements({ db }: Engine) {
   return prepared({
     /** A client with the session that it worked in last. */
-    clientAndSession: () =>
+    clientAndSession: together({ id: "text", ...TIMES }, () =>
       db
         .select({ client: clientColumns, session: sessions })
         .from(clients)
@@ -215,6 +222,7 @@ function aheadStatements({ db }: Engine) {
           ),
         )
         .where(and(eq(clients.id, placeholder("id")), clientAlive)),
+    ),
   });
 }
 

@@ -5,7 +5,7 @@ import type { Change, Subscription } from "../../../updates/store.ts";
 import { boundsBelow, checkSubscribed, sessionOfUri } from "../../shared/clients.ts";
 import { clientAlive } from "../../shared/expiry.ts";
 import type { Engine } from "../engine/engine.ts";
-import { prepared } from "../engine/statements.ts";
+import { prepared, together } from "../engine/statements.ts";
 import type { Usage } from "../limits/usage.ts";
 import { clients, subscriptions } from "../schema/schema.ts";
 
@@ -91,12 +91,13 @@ function statements({ db }: Engine) {
         sql`(select distinct ${lockOf(sql`owner`)} as key from (select owner from clients where id = ${placeholder("clientId")}
           union select owner from sessions where id = any(${placeholder("sessions")}::text[])) owners order by key) keys`,
       ),
-    mayConcern: () =>
+    mayConcern: together({ owners: "text[]", uris: "text[]", from: "text", to: "text" }, () =>
       db
         .select({ concerns: sql<boolean>`concerns` })
         .from(
           sql`has_subscription(${placeholder("owners")}, ${placeholder("uris")}, ${placeholder("from")}, ${placeholder("to")}) as found (concerns)`,
         ),
+    ),
     lockClient: () =>
       db
         .select({ id: clients.id })
