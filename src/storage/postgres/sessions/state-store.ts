@@ -7,7 +7,7 @@ import { sessionAlive } from "../../shared/expiry.ts";
 import { checkVersion, endOf, tooManyKeys } from "../../shared/state.ts";
 import type { Engine } from "../engine/engine.ts";
 import { postgresExpiring } from "../engine/expiring.ts";
-import { prepared } from "../engine/statements.ts";
+import { prepared, together } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import type { Usage } from "../limits/usage.ts";
 import { sessions, sessionState } from "../schema/schema.ts";
@@ -53,11 +53,11 @@ export function postgresStateStore(engine: Engine, usage: Usage, access: WriteAc
           q.set.get({ sessionId, key, value, now, expiresAt }),
           refusalOf(usage.checkState(sessionId)),
         ]);
-        const { before, bytes, others, ...entry } = stored!;
+        const { version, before, bytes, others } = stored!;
         checkVersion(key, ifVersion, before ?? undefined);
         if (before === null && others! >= maxKeys) throw tooManyKeys(maxKeys);
         if (full !== undefined && bytesOf(value) > (bytes ?? 0)) throw full;
-        return entry;
+        return { key, value, version, updatedAt: now, expiresAt };
       }),
 
     delete: (sessionId, key, ifVersion, by) =>
@@ -120,47 +120,26 @@ function statementsOf(engine: Engine) {
   const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
   const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
   const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
-  const before = db.$with("before").as(
-    db
-      .select({
-        version: sessionState.version,
-        bytes: sql<number>`octet_length(${sessionState.value})`.as("bytes"),
-      })
-      .from(sessionState)
-      .where(and(byKey, alive)),
-  );
   return prepared({
-    get: () => db.select(stateColumns).from(sessionState).where(and(byKey, alive)),
-    /** With what was there before; the other keys are counted only if this one is new. */
-    set: () =>
-      db
-        .with(before)
-        .insert(sessionState)
-        .values({
-          ...{ sessionId: placeholder("sessionId"), key: placeholder("key") },
-          ...{ value: placeholder("value"), version: 1 },
-          ...{ updatedAt: placeholder("now"), expiresAt: placeholder("expiresAt") },
-        })
-        .onConflictDoUpdate({
-          target: [sessionState.sessionId, sessionState.key],
-          set: {
-            value: sql`excluded.value`,
-            // An expired entry is none.
-            version: sql`case when ${alive} then ${sessionState.version} + 1 else 1 end`,
-            updatedAt: sql`excluded.updated_at`,
-            expiresAt: sql`excluded.expires_at`,
-          },
-        })
-        .returning({
-          ...stateColumns,
-          before: sql<number | null>`(select version from before)`,
-          bytes: sql<number | null>`(select bytes from before)`,
-          others: sql<
-            number | null
-          >`case when not exists (select 1 from before) then (select count(*) from session_state others
-            where others.session_id = ${placeholder("sessionId")}
-            and (others.expires_at is null or others.expires_at > ${placeholder("now")})) end`,
-        }),
+    get: together({ sessionId: "text", key: "text", now: "bigint" }, () =>
+      db.select(stateColumns).from(sessionState).where(and(byKey, alive)),
+    ),
+    set: together(
+      {
+        ...{ sessionId: "text", key: "text", value: "text" },
+        ...{ now: "bigint", expiresAt: "bigint" },
+      },
+      () =>
+        db
+          .select({
+            version: sql<number>`version`,
+            ...{ before: sql<number | null>`before`, bytes: sql<number | null>`bytes` },
+            others: sql<number | null>`others`,
+          })
+          .from(
+            sql`put_state(${placeholder("sessionId")}, ${placeholder("key")}, ${placeholder("value")}, ${placeholder("now")}, ${placeholder("expiresAt")})`,
+          ),
+    ),
     delete: () => db.delete(sessionState).where(byKey),
     /** The sizes of values, which PostgreSQL knows without reading them. */
     sizes: () =>
