@@ -1,4 +1,5 @@
 // Writes of several callers to PostgreSQL that share a transaction: none has to know of the others.
+import { setTimeout } from "node:timers/promises";
 import type pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/lib/clock.ts";
@@ -92,6 +93,34 @@ it("holds the others up for a moment only, when a session is locked by another p
   expect(await Promise.all([before, behind])).toMatchObject([{ version: 1 }, { version: 1 }]);
   await client.query("COMMIT");
   expect(await locked).toMatchObject({ version: 1 });
+});
+
+it("lets a session that was locked wait for nobody, and nobody for it, a while longer", async () => {
+  const { client, commits, ids, set } = await withSessions(3);
+  await client.query("BEGIN");
+  await client.query("SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE", [ids[1]]);
+  const written = ids.map((id) => set(id));
+  await Promise.all([written[0], written[2]]);
+  await setTimeout(150); // more than another write may make it wait
+  await client.query("COMMIT");
+  await Promise.all(written);
+  commits.length = 0;
+  await Promise.all(ids.map((id) => set(id)));
+  expect(Math.max(...commits)).toBeLessThan(3);
+});
+
+it("stores all that comes at one moment as it is, short and long", async () => {
+  const texts = ['"', "\\", "{}", "a\nb", "NULL", "é漢😀", "x".repeat(30_000)];
+  const values = texts.map((text) => JSON.stringify(text));
+  const { storage, commits, ids, set } = await withSessions(values.length);
+  for (const version of [1, 2]) {
+    commits.length = 0;
+    const stored = await Promise.all(ids.map((id, at) => set(id, { value: values[at]! })));
+    expect(commits).toEqual([values.length]);
+    const read = await Promise.all(ids.map((id) => storage.state.get(id, "k")));
+    expect(read).toEqual(stored);
+    expect(read).toMatchObject(values.map((value) => ({ value, version })));
+  }
 });
 
 it("goes on with other sessions while two are locked by another process", async () => {

@@ -7,7 +7,9 @@ import { isAfterFailure, Unconfirmed } from "./errors.ts";
 
 /** Transactions at one time: the database works on one while this process prepares the other. */
 const MAX_TRANSACTIONS = 2;
-const MAX_WRITES = 16;
+/** Fewer wait for the transaction that is at work: they may be joined by more until it ends. */
+const MIN_BESIDE = 4;
+const MAX_WRITES = 32;
 /** Slower ones, such as one that waits for another process, do not count: nobody waits for them. */
 const SLOW_MS = 100;
 /** Writes to a session of which one has failed, or has met another process, share no transaction for so long. */
@@ -63,9 +65,14 @@ export class SharedWrites {
     this.#isLooking = true;
     setImmediate(() => {
       this.#isLooking = false;
-      while (this.#waiting.length > 0 && this.#transactions < MAX_TRANSACTIONS)
+      while (this.#waiting.length > 0 && this.#mayBegin())
         void this.#begin(this.#waiting.splice(0, MAX_WRITES));
     });
+  }
+
+  #mayBegin(): boolean {
+    if (this.#transactions === 0) return true;
+    return this.#transactions < MAX_TRANSACTIONS && this.#waiting.length >= MIN_BESIDE;
   }
 
   async #begin(writes: Write[]): Promise<void> {
@@ -80,7 +87,7 @@ export class SharedWrites {
       next();
     }, SLOW_MS);
     // In one order, as each locks its session.
-    if (writes.length === 1) await this.#eachAlone(writes);
+    if (writes.length === 1) await this.#one(writes[0]!);
     else await this.#all(writes.toSorted((a, b) => (a.sessionId < b.sessionId ? -1 : 1)));
     clearTimeout(slow);
     if (!isSlow) next();
@@ -92,7 +99,7 @@ export class SharedWrites {
         settled(
           writes.map(({ sessionId, operation, inContext }) =>
             inContext(() => within(operation)).catch((error: unknown) => {
-              if (!isAfterFailure(error)) this.#failed.set(sessionId, performance.now() + ALONE_MS);
+              if (!isAfterFailure(error)) this.#goesAlone(sessionId);
               throw error;
             }),
           ),
@@ -101,16 +108,29 @@ export class SharedWrites {
       for (const [at, { done }] of writes.entries()) done.resolve(results[at]);
     } catch (error) {
       if (error instanceof Unconfirmed) for (const { done } of writes) done.reject(error);
-      else await this.#eachAlone(writes);
+      else await Promise.all(writes.map((write) => this.#again(write)));
     }
   }
 
-  async #eachAlone(writes: readonly Write[]): Promise<void> {
-    await Promise.all(
-      writes.map(({ operation, inContext, done }) =>
-        inContext(() => this.#alone(operation)).then(done.resolve, done.reject),
-      ),
+  /** After a transaction that failed: one that fails again, or waits, was the reason. */
+  async #again(write: Write): Promise<void> {
+    const began = performance.now();
+    const isDone = await this.#one(write);
+    if (!isDone || performance.now() - began > SLOW_MS) this.#goesAlone(write.sessionId);
+  }
+
+  /** True if it was done. */
+  async #one({ operation, inContext, done }: Write): Promise<boolean> {
+    const written = inContext(() => this.#alone(operation));
+    written.then(done.resolve, done.reject);
+    return written.then(
+      () => true,
+      () => false,
     );
+  }
+
+  #goesAlone(sessionId: string): void {
+    this.#failed.set(sessionId, performance.now() + ALONE_MS);
   }
 }
 
