@@ -16,7 +16,10 @@ export class SessionAccessControl {
   async canAccess(principal: Principal, id: string): Promise<Session | undefined> {
     const session = await this.#store.findById(id);
     if (session === undefined) return undefined;
-    const access = await this.#accessTo(principal, session);
+    const { owner } = session;
+    const isOwn = this.accessOf(principal, owner, undefined) !== undefined;
+    const granted = isOwn ? undefined : await this.#store.granted(id, principal.id);
+    const access = this.accessOf(principal, owner, granted);
     return access && { ...session, access };
   }
 
@@ -39,15 +42,6 @@ export class SessionAccessControl {
   /** The access to a session in a list, by owner and grant. */
   accessOf(principal: Principal, owner: string, granted: Access | undefined): Access | undefined {
     return accessOf(principal, owner, granted);
-  }
-
-  async #accessTo(principal: Principal, { id, owner }: Session): Promise<Access | undefined> {
-    const isOwn = this.accessOf(principal, owner, undefined) !== undefined;
-    return this.accessOf(
-      principal,
-      owner,
-      isOwn ? undefined : await this.#store.granted(id, principal.id),
-    );
   }
 }
 

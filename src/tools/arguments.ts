@@ -17,20 +17,38 @@ export type Arguments =
   | { issues: readonly Issue[] };
 type Issue = StandardSchemaV1.Issue;
 
-/** Validates `args`. Refused blank values at any depth are dropped where that makes the arguments valid. */
-export async function parseArguments(schema: PreparedSchema, args: unknown): Promise<Arguments> {
+/**
+ * Validates `args`, at once if the schema does. Refused blank values at any depth are dropped where that makes the arguments
+ * valid.
+ */
+export function parseArguments(
+  schema: PreparedSchema,
+  args: unknown,
+): Arguments | Promise<Arguments> {
   const { session, ...given } = (args ?? {}) as Record<string, unknown>;
+  const parsed = schema.check(given);
+  const isText = session === undefined || typeof session === "string";
+  return "value" in parsed && parsed.issues === undefined && isText
+    ? { input: parsed.value, session: session || undefined }
+    : parseAgain(schema, given, parsed, session);
+}
+
+async function parseAgain(
+  schema: PreparedSchema,
+  given: object,
+  first: Checked | Promise<Checked>,
+  session: unknown,
+): Promise<Arguments> {
   const issues: Issue[] = [];
   if (!isBlank(session) && session !== undefined && typeof session !== "string")
     issues.push({ path: ["session"], message: "expected text" });
-  const parsed = await parse(schema, given);
+  const parsed = await parse(schema, given, await first);
   if (parsed.issues) issues.push(...parsed.issues.map((issue) => whatIsMissing(issue, given)));
   if (parsed.issues || issues.length > 0) return { issues };
   return { input: parsed.value, session: (session as string | null | undefined) || undefined };
 }
 
-async function parse({ check }: PreparedSchema, args: object): Promise<Checked> {
-  const parsed = await check(args);
+async function parse({ check }: PreparedSchema, args: object, parsed: Checked): Promise<Checked> {
   if (!parsed.issues) return parsed;
   const { issues } = parsed;
   const blank = issues.map(pathOf).filter((path) => isBlank(valueAt(args, path)));

@@ -29,7 +29,7 @@ import { failure, named, outcomeOfResult } from "./call-result.ts";
 import type { HeaderParameter } from "./header-parameters.ts";
 import { onceOf, withRequestKey } from "./request-key.ts";
 import { isQuestion, isTaskCreated, type Settled } from "./results.ts";
-import type { Call, CallChannel, OpenedSession } from "./session/context.ts";
+import type { Call, OpenedSession } from "./session/context.ts";
 import type { SessionServices } from "./session/session-handle.ts";
 import type { TaskCalls } from "./tasks/task-calls.ts";
 import { ToolLists } from "./tool-lists.ts";
@@ -232,14 +232,17 @@ export class ToolRegistry {
     let session: string | null = null;
     let opened: OpenedSession | undefined;
     try {
-      const parsed = await asTool(name, () => parseArguments(tool.input, args));
+      const isBuiltIn = this.#all.isBuiltIn(name);
+      const parse = () => parseArguments(tool.input, args);
+      const parsing = isBuiltIn ? parse() : asTool(name, parse);
+      const parsed = parsing instanceof Promise ? await parsing : parsing;
       if (parsed.issues !== undefined)
         return failure(`Wrong arguments for ${name}:\n${faults(parsed.issues)}`, "invalid");
-      const opening = task ? undefined : await this.#openRound(asked, channel);
+      const sealed = task ? undefined : channel.requestState<string>();
+      const opening = sealed === undefined ? undefined : await this.#states.open(asked, sealed);
       const round = opening?.state as Carried | undefined;
       const input = withRequestKey(tool, parsed.input, channel.requestKey);
       const newSessionId = task?.place.newSessionId ?? round?.session ?? newId();
-      const isBuiltIn = this.#all.isBuiltIn(name);
       const once = onceOf(tool, input, channel.requestKey, isBuiltIn);
       const ownChannel = round ? { ...channel, requestState: <T>() => round.state as T } : channel;
       const call: Call = {
@@ -327,11 +330,6 @@ export class ToolRegistry {
       `The tool ${name} failed. The server's log has the reason, under request ${call.request}.`,
       "internal",
     );
-  }
-
-  async #openRound(asked: Asked, { requestState }: CallChannel): Promise<OpenedState | undefined> {
-    const sealed = requestState<string>();
-    return sealed === undefined ? undefined : this.#states.open(asked, sealed);
   }
 
   async #nextRound(

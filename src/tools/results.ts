@@ -48,33 +48,55 @@ const DATA = "structuredContent";
 
 /** @throws ToolMistake for a value that cannot be sent, or does not match `output` */
 export async function settle(returned: unknown, output?: PreparedSchema): Promise<Settled> {
+  if (output === undefined) return settleNow(returned);
   try {
     if (isObject(returned) && isInputRequiredResult(returned)) return checkJson(returned, WHOLE);
     if (isObject(returned) && Array.isArray(returned["content"]))
       return await settleWhole(returned as CallToolResult, output);
-    if (output) return { content: [], structuredContent: await promised(returned, output, WHOLE) };
-    return settleValue(returned);
+    return { content: [], structuredContent: await promised(returned, output, WHOLE) };
   } catch (error) {
-    if (error instanceof ToolMistake) throw error;
-    throw new ToolMistake(WHOLE, `it cannot be read: ${describeFault(error)}`, error);
+    throw unreadable(error);
   }
 }
 
+/** A result without an `output`. @throws ToolMistake for a value that cannot be sent */
+export function settleNow(returned: unknown): Settled {
+  try {
+    if (isObject(returned) && isInputRequiredResult(returned)) return checkJson(returned, WHOLE);
+    if (!isObject(returned) || !Array.isArray(returned["content"])) return settleValue(returned);
+    const { rest, data } = readWhole(returned as CallToolResult);
+    return data === undefined ? rest : withData(rest, data, checkJson(data, DATA));
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+const unreadable = (error: unknown): ToolMistake =>
+  error instanceof ToolMistake
+    ? error
+    : new ToolMistake(WHOLE, `it cannot be read: ${describeFault(error)}`, error);
+
 /** A complete MCP result from the tool's author. */
-async function settleWhole(result: CallToolResult, output?: PreparedSchema): Promise<Settled> {
+async function settleWhole(result: CallToolResult, output: PreparedSchema): Promise<Settled> {
+  const { rest, data } = readWhole(result);
+  if (data !== undefined) return withData(rest, data, await promised(data, output, DATA));
+  if (rest.isError !== true)
+    throw new ToolMistake(DATA, "it is not given, and the tool has an `output`");
+  return rest;
+}
+
+/** The data of a complete result, and all the rest. */
+function readWhole(result: CallToolResult): { rest: CallToolResult; data: unknown } {
   const { structuredContent: data, ...parts } = result;
   const rest = parts as CallToolResult;
   checkJson(rest, WHOLE);
   if (!isPlainText(rest)) checkSpec(rest);
-  if (data !== undefined) {
-    const checked = output ? await promised(data, output, DATA) : checkJson(data, DATA);
-    if (!isObject(checked))
-      throw new ToolMistake(DATA, `expected an object, received ${kind(data)}`);
-    return { ...rest, structuredContent: checked };
-  }
-  if (output && rest.isError !== true)
-    throw new ToolMistake(DATA, "it is not given, and the tool has an `output`");
-  return rest;
+  return { rest, data };
+}
+
+function withData(rest: CallToolResult, data: unknown, checked: unknown): CallToolResult {
+  if (!isObject(checked)) throw new ToolMistake(DATA, `expected an object, received ${kind(data)}`);
+  return { ...rest, structuredContent: checked };
 }
 
 /** The data as parsed by `output`: with its defaults, without unknown fields. */
@@ -86,21 +108,18 @@ async function promised(
   if (!isObject(data))
     throw new ToolMistake(field, `expected what \`output\` says, received ${kind(data)}`);
   const { session, ...own } = data; // a tool that opens a session names it here
-  const checked = await outcomeOf(output, own, field);
+  let checked: Checked;
+  try {
+    checked = await output.check(own);
+  } catch (error) {
+    // An error of the schema's own functions stays private, as one of the handler does.
+    throw new ToolMistake(field, "its `output` threw while it was checked", error);
+  }
   const [issue] = checked.issues ?? [];
   if (issue !== undefined)
     throw new ToolMistake([field, fieldOf(issue)].filter(Boolean).join("."), issue.message);
   const value = checkJson((checked as { value: unknown }).value, field) as object;
   return session === undefined ? { ...value } : { ...value, session };
-}
-
-/** An error of the schema's own functions stays private, as one of the handler does. */
-async function outcomeOf({ check }: PreparedSchema, data: object, field: string): Promise<Checked> {
-  try {
-    return await check(data);
-  } catch (error) {
-    throw new ToolMistake(field, "its `output` threw while it was checked", error);
-  }
 }
 
 /** Any other return value of a handler. */

@@ -180,10 +180,15 @@ export class LiveClient implements Transport {
     const http = { closeSSE: extra.closeSSEStream };
     const channel = channelOf({ mcpReq, http }, caller);
     const outcome = this.#registry.call(name, args, { caller, channel });
-    const result = await outcome.catch(() => undefined);
+    let result: Settled | undefined;
+    try {
+      result = await outcome;
+    } catch {
+      // The SDK answers it.
+    }
     if (signal.aborted) return;
     if (result !== undefined && isPlainResult(result))
-      return this.#answer({ result, jsonrpc: "2.0", id });
+      return await this.#answer({ result, jsonrpc: "2.0", id });
     call.outcome = outcome;
     this.onmessage?.(request, extra);
   }

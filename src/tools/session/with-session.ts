@@ -7,7 +7,7 @@ import { AppError } from "../../lib/errors.ts";
 import { newId } from "../../lib/ids.ts";
 import { invalidState } from "../../protocol/request-state.ts";
 import type { Caller } from "../../sessions/session.ts";
-import { isQuestion, isSettled, settle, type Settled } from "../results.ts";
+import { isQuestion, isSettled, settle, settleNow, type Settled } from "../results.ts";
 import { changesOf, idsFrom } from "./changes.ts";
 import type {
   Call,
@@ -70,13 +70,18 @@ export function withSession<Input, Policy extends SessionPolicy>(
       const contextOf: ContextOf<Input, Policy> = (signal) =>
         contextFor(call, current, changing, signal);
       const left = services.runningCalls.enter(() => (current?.hasId ? current.id : undefined));
-      const act = async (): Promise<Settled> => {
-        if (mode === undefined)
-          return settle(await perform(handler, call, contextOf, { timeoutMs, ...run }), output);
-        const ask = () => prepare?.(contextOf(run.signal) as never);
-        return begin(call, { mode, run, there, prepare: ask });
-      };
-      const result = await act().finally(left);
+      let result: Settled;
+      try {
+        if (mode === undefined) {
+          const returned = await perform(handler, call, contextOf, timeoutMs, run.signal);
+          result = output ? await settle(returned, output) : settleNow(returned);
+        } else {
+          const ask = () => prepare?.(contextOf(run.signal) as never);
+          result = await begin(call, { mode, run, there, prepare: ask });
+        }
+      } finally {
+        left();
+      }
       if (!current?.hasId) return { result, session: undefined };
       if (deletes) return { result, session: undefined, deleted: current.id };
       return { result, session: current.id, opened: openedIn(current, caller) };
@@ -122,7 +127,8 @@ const perform = <Input, Policy extends SessionPolicy>(
   handler: Handler<Input, Policy>,
   { task }: Call,
   contextOf: ContextOf<Input, Policy>,
-  { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal },
+  timeoutMs: number | undefined,
+  signal: AbortSignal,
 ) =>
   within(timeoutMs, signal, (limited) => {
     const context = contextOf(limited);
@@ -176,10 +182,10 @@ function checkSession(earlier: string, id: string): void {
   if (id !== earlier) throw invalidState();
 }
 
-async function resolve(
+function resolve(
   policy: SessionPolicy,
   { caller, session, services: { resolver } }: Call,
-): Promise<CurrentSession | undefined> {
+): undefined | Promise<CurrentSession | undefined> {
   if (policy === "none" || policy === "named") return undefined;
   return policy === "optional" && session === undefined
     ? resolver.peek(caller)
@@ -212,12 +218,19 @@ function withoutSession(
  * Runs `act` for at most `ms`. Its signal aborts after that time, and with the given signal.
  * @throws AppError `limit` after that time, even if `act` ignores its signal
  */
-async function within<T>(
+function within<T>(
   ms: number | undefined,
   signal: AbortSignal,
   act: (signal: AbortSignal) => T | Promise<T>,
+): T | Promise<T> {
+  return ms === undefined ? act(signal) : limited(ms, signal, act);
+}
+
+async function limited<T>(
+  ms: number,
+  signal: AbortSignal,
+  act: (signal: AbortSignal) => T | Promise<T>,
 ): Promise<T> {
-  if (ms === undefined) return act(signal);
   const late = new AbortController();
   const { promise: over, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
