@@ -27,7 +27,7 @@ import { insufficientScope } from "./access/challenge.ts";
 import type { ProtectedResource } from "./access/protected-resource.ts";
 import type { StreamCredentials } from "./access/stream-credentials.ts";
 import { arrivedBody, readBody } from "./body.ts";
-import type { Authenticated } from "./guards/guard.ts";
+import { type Authenticated, sent } from "./guards/guard.ts";
 import { CLOSING, takesStream } from "./guards/guards.ts";
 import { readAddress } from "./guards/target.ts";
 import { countAnswer, type InFlight, pagesOf, roomFor } from "./limits/in-flight.ts";
@@ -148,10 +148,6 @@ function toResponse(answer: HttpAnswer): Response {
     headers: { "content-type": "application/json", ...headers },
   });
 }
-
-/** Node's own headers: those of the Fetch API are slower to read. */
-const sent = (c: Context<Authenticated>, name: string): string | undefined =>
-  c.env.incoming.headers[name] as string | undefined;
 
 const messageHeaders = (c: Context<Authenticated>): MessageHeaders => ({
   session: sent(c, "mcp-session-id"),

@@ -111,9 +111,13 @@ function progressOf(done: unknown, total: unknown, message: unknown): RunningCal
   };
 }
 
+/** Part of the ids of this process's calls: an id of its own for each would cost more than a quick tool. */
+const PROCESS = newId();
+let last = 0;
+
 /** A call while it runs. */
 export class Watched implements RunningCall {
-  readonly id = newId();
+  readonly id = `${PROCESS}-${++last}`;
   readonly tool: string;
   readonly principal: string;
   readonly program: string | undefined;

@@ -2,6 +2,7 @@
 import { OAuthError } from "@modelcontextprotocol/server";
 import { type Authenticator, MissingCredentials } from "../../auth/authenticator.ts";
 import { type AuthInfo, may, type Scope } from "../../auth/principal.ts";
+import { perTurn } from "../../lib/cache/per-turn.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
 import type { Guard } from "../guards/guard.ts";
 import type { OpenConnections } from "../limits/connections.ts";
@@ -25,12 +26,14 @@ export function authenticate({
   refuse,
 }: AuthenticateOptions): Guard {
   const wrong = new WrongCredentials();
+  // A turn's requests go on together: those with the same credentials are let in by one look.
+  const admit = perTurn((authorization) => authenticator.authenticate(authorization));
   return async (c) => {
     const sent = c.req.header("authorization");
     const { socket } = c.env.incoming;
     let admission: AuthInfo;
     try {
-      admission = await authenticator.authenticate(sent);
+      admission = await admit(sent);
     } catch (error) {
       if (!(error instanceof OAuthError || error instanceof MissingCredentials)) throw error;
       refuse("auth");

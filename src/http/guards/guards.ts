@@ -11,7 +11,7 @@ import { remember } from "../../lib/cache/remember.ts";
 import { MODERN_VERSION } from "../../mcp/initialize.ts";
 import { RequestError, stopping } from "../../protocol/errors.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
-import type { Authenticated, Guard } from "./guard.ts";
+import { type Authenticated, type Guard, sent } from "./guard.ts";
 
 /** Number of accepted Host headers to remember: programs send the same one with every request. */
 const MAX_KNOWN_HEADERS = 100;
@@ -37,9 +37,9 @@ export const knownHosts = (
       if (!host.ok) throw refusal(host.message, "The setting allowed-hosts names further ones.");
       known.set(named!, true);
     }
-    const sent = c.req.header("origin");
-    if (sent === undefined || origins.includes(sent)) return;
-    const origin = validateOriginHeader(sent, [...hosts]);
+    const page = sent(c, "origin");
+    if (page === undefined || origins.includes(page)) return;
+    const origin = validateOriginHeader(page, [...hosts]);
     if (origin.ok) return;
     throw refusal(origin.message, "The settings allowed-hosts and cors-origins name further ones.");
   };
@@ -66,7 +66,7 @@ export const mcpMediaTypes: Guard = (c) => {
   if (!isJsonContentType(c.req.header("content-type"))) {
     throw new RequestError("wrong_media_type", "The Content-Type must be application/json.");
   }
-  if (c.req.header("accept") === undefined || takes(c, JSON_TYPE, "*/*")) return;
+  if (sent(c, "accept") === undefined || takes(c, JSON_TYPE, "*/*")) return;
   throw new RequestError(
     "not_acceptable",
     "Accept must name application/json, and text/event-stream for answers in pieces.",
@@ -84,10 +84,7 @@ export const acceptsStream: Guard = (c) => {
 
 /** Refuse GET and DELETE of 2026-07-28, which has neither standalone streams nor clients; an id marks the other era. */
 export const legacyOnly: Guard = (c) => {
-  if (
-    c.req.header("mcp-protocol-version") === MODERN_VERSION &&
-    c.req.header("mcp-session-id") === undefined
-  )
+  if (sent(c, "mcp-protocol-version") === MODERN_VERSION && sent(c, "mcp-session-id") === undefined)
     throw methodNotAllowed("POST");
 };
 
@@ -98,7 +95,7 @@ export const legacyOnly: Guard = (c) => {
 export const streamNeedsClient =
   (address: (c: Context<Authenticated>) => string): Guard =>
   (c) => {
-    if (c.req.header("mcp-session-id") !== undefined) return;
+    if (sent(c, "mcp-session-id") !== undefined) return;
     const message = `There is no stream without an Mcp-Session-Id. ${useStreamableHttp(address(c))}`;
     throw new RequestError("wrong_method", message, { headers: { allow: "POST, DELETE" } });
   };
@@ -125,6 +122,6 @@ const rangesOf = remember(
 
 /** True if Accept names the type, alone or in a range such as `text/*`; `any`: another acceptable range. */
 function takes(c: Context<Authenticated>, type: string, any = type): boolean {
-  const ranges = rangesOf(c.req.header("accept") ?? "");
+  const ranges = rangesOf(sent(c, "accept") ?? "");
   return ranges.has(type) || ranges.has(any) || ranges.has(`${type.split("/", 1)[0]}/*`);
 }

@@ -1,6 +1,6 @@
 // The id of an HTTP request, which finds its log lines: the sender's id, or a new one.
 import { newId } from "../../lib/ids.ts";
-import type { Guard } from "./guard.ts";
+import { type Guard, sent } from "./guard.ts";
 
 export const REQUEST_ID = "x-request-id";
 
@@ -12,8 +12,8 @@ const SAFE = /^[\w.:-]{1,64}$/;
  * Node's response, because touching the headers of a `Response` rebuilds them.
  */
 export const identify: Guard = (c) => {
-  const sent = c.req.header(REQUEST_ID);
-  const id = sent !== undefined && SAFE.test(sent) ? sent : newId();
+  const given = sent(c, REQUEST_ID);
+  const id = given !== undefined && SAFE.test(given) ? given : newId();
   c.set("requestId", id);
   c.env.outgoing.setHeader(REQUEST_ID, id);
   return undefined;

@@ -1,7 +1,7 @@
 import { MAX_BATCH, tooLarge } from "../../mcp/messages/batch.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
-import type { Guard } from "../guards/guard.ts";
+import { type Guard, sent } from "../guards/guard.ts";
 import { CLOSING } from "../guards/guards.ts";
 // Limits for one principal: refuses early, before a body is read, and says how long to wait.
 import { RateLimiterMemory, RateLimiterRes } from "./rate-limiter.ts";
@@ -95,7 +95,7 @@ const secondsUntil = ({ msBeforeNext }: RateLimiterRes): number =>
 
 /** Refuse compressed bodies, because one could unpack to any size. */
 export const refuseCompressed: Guard = (c) => {
-  const encoding = c.req.header("content-encoding");
+  const encoding = sent(c, "content-encoding");
   if (encoding === undefined || encoding === "identity") return undefined;
   throw new RequestError("wrong_media_type", "Compressed bodies are not accepted.");
 };

@@ -81,7 +81,7 @@ export class Dispatcher {
       : await this.#answerInBody(posted, lease.live, requests, held);
   }
 
-  async #answerInBody(
+  #answerInBody(
     posted: Posted,
     live: LiveClient,
     requests: readonly JSONRPCRequest[],
@@ -90,8 +90,8 @@ export class Dispatcher {
     const response = new JsonResponse(requests.map(idOf), posted.batch);
     this.#parts.pending.track(response, held.move());
     const foreign = live.deliver(posted.messages, response, callerOf(posted));
-    if (foreign.length > 0) await this.#parts.live.relay(posted.client.id, foreign);
-    return await response.answer;
+    if (foreign.length === 0) return response.answer;
+    return this.#parts.live.relay(posted.client.id, foreign).then(() => response.answer);
   }
 
   async #answerOnStream(

@@ -19,12 +19,12 @@ const MAX_IDLE_BYTES = 8_000_000;
 /** A relayed message of our own: the client has ended. */
 const ENDED = toJson({ jsonrpc: "2.0", method: "holdfast/ended" });
 
-/** A client in use, or one that is being rehydrated for its first use. */
 interface Entry {
-  live: Promise<LiveClient>;
-  /** The client, once `live` has resolved. */
-  present?: LiveClient;
+  /** The client, or its rehydration for its first use. */
+  live: LiveClient | Promise<LiveClient>;
   uses: number;
+  /** Number of the last use of all, for an idle client. */
+  usedAt: number;
 }
 
 /** A client in use; call `release` once, at the end of the call or stream. */
@@ -37,11 +37,11 @@ export class LiveClients implements ConnectionHolder {
   readonly #parts: LiveClientOptions;
   readonly #clients: ClientStore;
   readonly #relay: RelayStore;
-  /** Idle clients, least recently used first. */
-  readonly #idle = new ShortLivedMap<string, LiveClient>();
+  readonly #entries = new ShortLivedMap<string, Entry>();
+  #idle = 0;
   #idleBytes = 0;
   readonly #maxIdle: number;
-  readonly #used = new ShortLivedMap<string, Entry>();
+  #uses = 0;
 
   constructor(
     parts: LiveClientOptions,
@@ -56,50 +56,54 @@ export class LiveClients implements ConnectionHolder {
 
   /** The client in memory. A missing one is rehydrated from its row, once for all concurrent callers. */
   use(client: Client): Lease | Promise<Lease> {
-    const { id } = client;
-    const entry = this.#used.get(id) ?? this.#begin(client);
-    entry.uses += 1;
-    const { present } = entry;
-    return present ? this.#lease(present, entry) : this.#arriving(id, entry);
+    const entry = this.#entries.get(client.id) ?? this.#begin(client);
+    const { live } = entry;
+    if (live instanceof Promise) return this.#arriving(client.id, entry, live);
+    this.#take(entry, live);
+    return this.#lease(live, entry);
   }
 
-  async #arriving(id: string, entry: Entry): Promise<Lease> {
+  async #arriving(id: string, entry: Entry, live: Promise<LiveClient>): Promise<Lease> {
+    entry.uses += 1;
     try {
-      return this.#lease(await entry.live, entry);
+      return this.#lease(await live, entry);
     } catch (error) {
-      this.#end(id, entry);
+      if (this.#entries.get(id) === entry) this.#entries.delete(id);
       throw error;
     }
   }
 
   #lease(live: LiveClient, entry: Entry): Lease {
-    return { live, release: once(() => this.#end(live.sessionId, entry)) };
+    return { live, release: once(() => this.#rest(entry, live)) };
   }
 
   /** Adds a client after its `initialize`. */
   add(live: LiveClient): void {
-    this.#rest(live);
+    const entry = { live, uses: 1, usedAt: 0 };
+    this.#entries.set(live.sessionId, entry);
+    this.#rest(entry, live);
   }
 
   /** Interrupts the calls of a client that has ended. */
   async end(id: string): Promise<void> {
-    const live = await this.#used.get(id)?.live.catch(() => undefined);
+    const live = await this.#arrived(id);
     await live?.interrupt(() => true);
     await this.remove(id);
   }
 
   /** Closes the client, busy or not. */
   async remove(id: string): Promise<void> {
-    const entry = this.#used.get(id);
-    const live = entry ? await entry.live.catch(() => undefined) : this.#take(id);
-    this.#used.delete(id);
-    this.#take(id);
+    const entry = this.#entries.get(id);
+    const live = await this.#arrived(id);
+    if (entry === undefined || this.#entries.get(id) !== entry) return;
+    if (live) this.#take(entry, live);
+    this.#entries.delete(id);
     await live?.close();
   }
 
   /** Number of clients in memory, busy or idle. */
   get size(): number {
-    return this.#used.size + this.#idle.size;
+    return this.#entries.size;
   }
 
   /** Ids of the streams in use here. */
@@ -115,11 +119,11 @@ export class LiveClients implements ConnectionHolder {
 
   async refresh(changed: Changed): Promise<void> {
     await Promise.all(this.#present.map((live) => live.streams.refresh(changed)));
-    const ids = [...this.#used.keys()].filter((id) => changed.includes("client", id));
+    const ids = this.#busy.filter(([id]) => changed.includes("client", id)).map(([id]) => id);
     if (ids.length === 0) return;
     for (const message of await this.#relay.list(ids)) {
       if (message.data === ENDED) await this.end(message.clientId);
-      else this.#used.get(message.clientId)?.present?.receive(message);
+      else this.#presentOf(message.clientId)?.receive(message);
     }
   }
 
@@ -135,7 +139,7 @@ export class LiveClients implements ConnectionHolder {
   }
 
   async deliverWaiting(clientId: string): Promise<void> {
-    await this.#used.get(clientId)?.present?.standalone.deliverWaiting();
+    await this.#presentOf(clientId)?.standalone.deliverWaiting();
   }
 
   async listChanged(list: List): Promise<void> {
@@ -154,20 +158,37 @@ export class LiveClients implements ConnectionHolder {
       live.interrupt((request) => !mayRunAgain(request, registry)),
     );
     await Promise.allSettled(errors); // the next start ends a call whose answer cannot be stored
-    await Promise.all([...this.#used.keys(), ...this.#idle.keys()].map((id) => this.remove(id)));
+    await Promise.all([...this.#entries.keys()].map((id) => this.remove(id)));
   }
 
+  get #busy(): [string, Entry][] {
+    return [...this.#entries].filter(([, { uses }]) => uses > 0);
+  }
+
+  /** The clients in use, without those that are being rehydrated. */
   get #present(): LiveClient[] {
-    return [...this.#used.values()].flatMap(({ present }) => present ?? []);
+    return this.#busy.flatMap(([, { live }]) => (live instanceof LiveClient ? live : []));
+  }
+
+  #presentOf(id: string): LiveClient | undefined {
+    const { live, uses = 0 } = this.#entries.get(id) ?? {};
+    return uses > 0 && live instanceof LiveClient ? live : undefined;
+  }
+
+  /** The client, once it is rehydrated; undefined if it is not here, or cannot be rehydrated. */
+  async #arrived(id: string): Promise<LiveClient | undefined> {
+    try {
+      return await this.#entries.get(id)?.live;
+    } catch {
+      return undefined;
+    }
   }
 
   #begin(client: Client): Entry {
-    const { id } = client;
-    const idle = this.#take(id);
-    const entry: Entry = { live: idle ? Promise.resolve(idle) : this.#rehydrate(client), uses: 0 };
-    if (idle) entry.present = idle;
-    else void entry.live.then((live) => (entry.present = live)).catch(() => undefined);
-    this.#used.set(id, entry);
+    const live = this.#rehydrate(client);
+    const entry: Entry = { live, uses: 0, usedAt: 0 };
+    void live.then((present) => (entry.live = present)).catch(() => undefined);
+    this.#entries.set(client.id, entry);
     return entry;
   }
 
@@ -175,29 +196,33 @@ export class LiveClients implements ConnectionHolder {
     return LiveClient.rehydrate(client, await this.#clients.nextEpoch(client.id), this.#parts);
   }
 
-  #end(id: string, entry: Entry): void {
+  #take(entry: Entry, { bytes }: LiveClient): void {
+    entry.uses += 1;
+    if (entry.uses > 1) return;
+    this.#idle -= 1;
+    this.#idleBytes -= bytes;
+  }
+
+  /** Ends a use. Of too many idle clients, those that were idle longest are closed. */
+  #rest(entry: Entry, { sessionId, bytes }: LiveClient): void {
     entry.uses -= 1;
-    if (entry.uses > 0 || this.#used.get(id) !== entry) return;
-    this.#used.delete(id);
-    if (entry.present) this.#rest(entry.present);
+    if (entry.uses > 0 || this.#entries.get(sessionId) !== entry) return;
+    entry.usedAt = ++this.#uses;
+    this.#idle += 1;
+    this.#idleBytes += bytes;
+    while (this.#idle > this.#maxIdle || this.#idleBytes > MAX_IDLE_BYTES) this.#closeLongest();
   }
 
-  /** Takes a client out of the idle ones. */
-  #take(id: string): LiveClient | undefined {
-    const live = this.#idle.get(id);
-    if (live === undefined) return undefined;
-    this.#idle.delete(id);
-    this.#idleBytes -= live.bytes;
-    return live;
-  }
-
-  /** Adds an idle client, and closes the one that was idle longest if there are too many. */
-  #rest(live: LiveClient): void {
-    this.#idle.set(live.sessionId, live);
-    this.#idleBytes += live.bytes;
-    while (this.#idle.size > this.#maxIdle || this.#idleBytes > MAX_IDLE_BYTES) {
-      const [longest] = this.#idle.keys();
-      void this.#take(longest!)!.close();
+  #closeLongest(): void {
+    let longest: [string, Entry] | undefined;
+    for (const one of this.#entries) {
+      const [, { uses, usedAt }] = one;
+      if (uses === 0 && (longest === undefined || usedAt < longest[1].usedAt)) longest = one;
     }
+    const [id, entry] = longest!;
+    const live = entry.live as LiveClient;
+    this.#take(entry, live);
+    this.#entries.delete(id);
+    void live.close();
   }
 }

@@ -49,4 +49,21 @@ const isIntroduction = (body: unknown): boolean =>
 
 /** True for a request that does not claim 2026-07-28. `initialize` is left to the SDK. */
 const isPlainRequest = (body: unknown): boolean =>
-  isJSONRPCRequest(body) && !isIntroduction(body) && !claimsRevision(body);
+  (isUsual(body) || isJSONRPCRequest(body)) && !isIntroduction(body) && !claimsRevision(body);
+
+const MEMBERS: readonly string[] = ["jsonrpc", "id", "method", "params"];
+
+/** True for what the SDK's schema lets pass whatever its params hold: they have no metadata. */
+function isUsual(body: unknown): boolean {
+  const { jsonrpc, id, method, params } = (body ?? {}) as Record<string, unknown>;
+  return (
+    jsonrpc === "2.0" &&
+    (typeof id === "string" || Number.isSafeInteger(id)) &&
+    typeof method === "string" &&
+    typeof params === "object" &&
+    params !== null &&
+    !Array.isArray(params) &&
+    !("_meta" in params) &&
+    Object.keys(body as object).every((member) => MEMBERS.includes(member))
+  );
+}

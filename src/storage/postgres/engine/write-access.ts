@@ -28,24 +28,21 @@ export function postgresWriteAccess(engine: Engine) {
   const q = prepared({
     // Not against rows that only refer to the session.
     lock: () => db.select({ id: sessions.id }).from(sessions).where(byId).for("no key update"),
-    key: together({ id: "text" }, () =>
+    key: () =>
       db
         .select()
         .from(apiKeys)
         .where(eq(apiKeys.id, placeholder("id"))),
-    ),
-    oauthGrant: together({ id: "text" }, () =>
+    oauthGrant: () =>
       db
         .select({ expiresAt: oauthGrants.expiresAt })
         .from(oauthGrants)
         .where(eq(oauthGrants.id, placeholder("id"))),
-    ),
-    passkey: together({ id: "text" }, () =>
+    passkey: () =>
       db
         .select({ id: passkeys.id })
         .from(passkeys)
         .where(eq(passkeys.id, placeholder("id"))),
-    ),
     // Whoever takes the task over waits for the end of the write.
     run: () => db.select({ id: tasks.id }).from(tasks).where(heldTask).for("share"),
     /** Locks a session, and reads whose it is and what it grants the principal. */

@@ -26,8 +26,6 @@ const RETRY_MS = 10;
 export interface GroupCommitOptions {
   /** Where a COMMIT alone does not survive a power loss. */
   log?: LogSync | undefined;
-  /** True if nothing but the write that is committed now is waited for. */
-  isAlone?: (() => boolean) | undefined;
   /** Where there are files that can go away. */
   files?: OwnFiles | undefined;
   /** Where there is a log to fold into the database. */
@@ -39,7 +37,6 @@ export interface GroupCommitOptions {
 export class GroupCommit {
   readonly #sqlite: Sqlite;
   readonly #log: LogSync | undefined;
-  readonly #isAlone: () => boolean;
   readonly #files: OwnFiles | undefined;
   readonly #checkpoints: Checkpoints | undefined;
   readonly #onCommit: OnCommit | undefined;
@@ -52,18 +49,10 @@ export class GroupCommit {
 
   constructor(
     sqlite: Sqlite,
-    {
-      log,
-      isAlone = () => false,
-      files,
-      checkpoints,
-      onCommit,
-      busyMs = BUSY_MS,
-    }: GroupCommitOptions = {},
+    { log, files, checkpoints, onCommit, busyMs = BUSY_MS }: GroupCommitOptions = {},
   ) {
     this.#sqlite = sqlite;
     this.#log = log;
-    this.#isAlone = isAlone;
     this.#files = files;
     this.#checkpoints = checkpoints;
     this.#onCommit = onCommit;
@@ -179,8 +168,7 @@ export class GroupCommit {
       this.#onCommit?.(operations.length, (performance.now() - began) / 1_000);
       for (const settled of whenDurable) settled();
     };
-    const alone = operations.length === 1 && this.#isAlone();
-    const synced = this.#log?.sync({ alone }) ?? Promise.resolve();
+    const synced = this.#log === undefined ? Promise.resolve() : this.#log.sync();
     synced.then(settle).catch((error: unknown) => {
       fail(error);
       this.#makeGoodSoon();
