@@ -29,5 +29,4 @@ export const statePut = ({ db }: Engine) =>
         expiresAt: sql`excluded.expires_at`,
       },
     })
-    .returning(stateColumns)
     .prepare();

@@ -28,10 +28,19 @@ const inSession = eq(sessionState.sessionId, placeholder("sessionId"));
 const byKey = and(inSession, eq(sessionState.key, placeholder("key")));
 const alive = sql`(${sessionState.expiresAt} is null or ${sessionState.expiresAt} > ${placeholder("now")})`;
 
+const valueBytes = sql<number>`octet_length(${sessionState.value})`;
+
 function statements(engine: Engine) {
   const { db } = engine;
   return lazily({
     get: () => db.select(stateColumns).from(sessionState).where(and(byKey, alive)).prepare(),
+    /** SQLite knows the size of a value without reading it. */
+    current: () =>
+      db
+        .select({ version: sessionState.version, bytes: valueBytes })
+        .from(sessionState)
+        .where(and(byKey, alive))
+        .prepare(),
     count: () =>
       db
         .select({ n: sql<number>`count(*)` })
@@ -40,10 +49,9 @@ function statements(engine: Engine) {
         .prepare(),
     put: () => statePut(engine),
     delete: () => db.delete(sessionState).where(byKey).prepare(),
-    /** The sizes of values, which SQLite knows without reading them. */
     sizes: () =>
       db
-        .select({ key: sessionState.key, bytes: sql<number>`octet_length(${sessionState.value})` })
+        .select({ key: sessionState.key, bytes: valueBytes })
         .from(sessionState)
         .where(
           and(
@@ -121,20 +129,21 @@ export function sqliteStateStore(engine: Engine, usage: Usage, access: WriteAcce
       engine.write(() => {
         access.modify(by, sessionId);
         const now = engine.clock.now();
-        const current = q.get.get({ sessionId, key, now });
+        const current = q.current.get({ sessionId, key, now });
         checkVersion(key, ifVersion, current?.version);
         if (current === undefined && q.count.get({ sessionId, now })!.n >= maxKeys)
           throw tooManyKeys(maxKeys);
         const version = (current?.version ?? 0) + 1;
-        const entry = q.put.get({ sessionId, key, value, version, updatedAt: now, expiresAt });
-        if (bytesOf(value) > bytesOf(current?.value ?? "")) usage.checkState(sessionId);
+        const entry = { key, value, version, updatedAt: now, expiresAt };
+        q.put.run({ sessionId, ...entry });
+        if (bytesOf(value) > (current?.bytes ?? 0)) usage.checkState(sessionId);
         return entry;
       }),
 
     delete: (sessionId, key, ifVersion, by) =>
       engine.free(() => {
         access.modify(by, sessionId);
-        const current = q.get.get({ sessionId, key, now: engine.clock.now() });
+        const current = q.current.get({ sessionId, key, now: engine.clock.now() });
         checkVersion(key, ifVersion, current?.version);
         q.delete.run({ sessionId, key });
         return current !== undefined;
