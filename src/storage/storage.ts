@@ -63,7 +63,7 @@ export interface Storage {
   /** For programs that will be told no maximum age. */
   rememberMaxAge(): Promise<void>;
   /** Runs a request. An engine may read the rows that it will ask for first together. */
-  request<T>(caller: CallerIds, act: () => T): T;
+  request<T>(caller: CallerIds, act: () => Promise<T>): Promise<T>;
   /** Rejects when the database cannot be written. */
   check(): Promise<void>;
   /** Commits what is under way, folds the write-ahead log into the file, and closes it. */

@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { databaseFile } from "../../src/storage/admin.ts";
-import { LogSync } from "../../src/storage/sqlite/disk/log-sync.ts";
+import { type Disk, LogSync } from "../../src/storage/sqlite/disk/log-sync.ts";
 import { openConnection, type Sqlite } from "../../src/storage/sqlite/engine/connection.ts";
 import { Engine } from "../../src/storage/sqlite/engine/engine.ts";
 import { migrate } from "../../src/storage/sqlite/schema/migrate.ts";
@@ -17,9 +17,11 @@ import { ManualClock } from "../support/manual-clock.ts";
 import { startServer } from "../support/process.ts";
 
 /** A disk whose next syncs fail, and which has then dropped what it was to write. */
-class Disk {
+class FaultyDisk implements Disk {
   readonly #log: string;
   syncs = 0;
+  /** Those of `syncs` that the event loop waited for. */
+  waits = 0;
   failures = 0;
   /** What a power loss leaves out of the log: its place and what stands there. */
   #holes: { from: number; bytes: Buffer }[] = [];
@@ -32,12 +34,22 @@ class Disk {
   readonly sync = async (): Promise<void> => {
     this.syncs += 1;
     for (let turn = 0; turn < 10; turn++) await nextTurn();
+    this.#confirm();
+  };
+
+  readonly syncNow = (): void => {
+    this.syncs += 1;
+    this.waits += 1;
+    this.#confirm();
+  };
+
+  #confirm(): void {
     const log = readFileSync(this.#log);
     if (this.failures === 0) return void (this.#confirmed = log.length);
     this.failures -= 1;
     this.#holes.push({ from: this.#confirmed, bytes: log.subarray(this.#confirmed) });
     throw Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" });
-  };
+  }
 
   /** A copy of the folder as it is after a power loss. */
   afterPowerLoss(): string {
@@ -53,12 +65,14 @@ class Disk {
   }
 }
 
-async function open(folder: string, disk: Disk) {
+/** `syncMs`: time that each sync takes. */
+async function open(folder: string, disk: FaultyDisk, syncMs = 1) {
   const sqlite = openConnection(databaseFile(folder));
   migrate(sqlite);
   sqlite.pragma("busy_timeout = 1"); // ms
   const clock = new ManualClock();
-  const log = new LogSync(databaseFile(folder), disk.sync);
+  let time = 0;
+  const log = new LogSync(databaseFile(folder), disk, () => (time += syncMs));
   const cutoffs = await openCutoffs(sqlite, clock, { maxAgeMs: Infinity, clientAgeMs: Infinity });
   const engine = new Engine(sqlite, clock, cutoffs, { log });
   onTestFinished(async () => {
@@ -76,26 +90,61 @@ async function open(folder: string, disk: Disk) {
 
 const notes = (sqlite: Sqlite): unknown[] => sqlite.prepare("SELECT text FROM notes").pluck().all();
 
-describe("a disk that does not confirm", () => {
-  it("loses nothing that was acknowledged after a failed sync, when the power goes", async () => {
+describe("a disk", () => {
+  it("holds up the event loop for a write that nothing is waited for beside, while it is quick", async () => {
     const folder = temporaryFolder();
-    const disk = new Disk(folder);
-    const { add } = await open(folder, disk);
-    await add("before");
-    disk.failures = 1;
-    await expect(add("refused")).rejects.toMatchObject({
-      code: "storage",
-      message: expect.stringContaining("may be stored or not") as string,
-    });
-    for (const text of ["one", "two", "three"]) await add(text);
-    const after = openDatabase(disk.afterPowerLoss(), { readonly: false });
-    expect(findDamage(after)).toEqual([]);
-    expect(notes(after)).toEqual(expect.arrayContaining(["before", "one", "two", "three"]));
+    const disk = new FaultyDisk(folder);
+    const { engine, add } = await open(folder, disk, 0.5);
+    for (const text of ["not known yet", "quick"]) await add(text);
+    expect(disk).toMatchObject({ syncs: 2, waits: 1 });
+    await Promise.all([add("two"), add("together")]);
+    const other = Promise.withResolvers<void>();
+    const request = engine.request(() => other.promise);
+    await engine.request(() => add("beside another request"));
+    expect(disk).toMatchObject({ syncs: 4, waits: 1 });
+    other.resolve();
+    await request;
+    await engine.request(() => add("alone again"));
+    expect(disk).toMatchObject({ syncs: 5, waits: 2 });
   });
+
+  it("never holds up the event loop when it is slow", async () => {
+    const folder = temporaryFolder();
+    const disk = new FaultyDisk(folder);
+    const { add } = await open(folder, disk, 1);
+    for (const text of ["not known yet", "slow"]) await add(text);
+    expect(disk).toMatchObject({ syncs: 2, waits: 0 });
+  });
+});
+
+describe("a disk that does not confirm", () => {
+  const ways: [string, number][] = [
+    ["on another thread", 1],
+    ["while the event loop waits", 0],
+  ];
+  it.each(ways)(
+    "%s: loses nothing that was acknowledged later, when the power goes",
+    async (_, syncMs) => {
+      const folder = temporaryFolder();
+      const disk = new FaultyDisk(folder);
+      const { add } = await open(folder, disk, syncMs);
+      await add("before");
+      disk.failures = 1;
+      await expect(add("refused")).rejects.toMatchObject({
+        code: "storage",
+        message: expect.stringContaining("may be stored or not") as string,
+      });
+      for (const text of ["one", "two", "three"]) await add(text);
+      expect(disk.waits > 0).toBe(syncMs === 0);
+      const after = openDatabase(disk.afterPowerLoss(), { readonly: false });
+      expect(findDamage(after)).toEqual([]);
+      expect(notes(after)).toEqual(expect.arrayContaining(["before", "one", "two", "three"]));
+    },
+  );
 
   it("acknowledges what was committed while the sync that failed ran only when it is safe", async () => {
     const folder = temporaryFolder();
-    const disk = new Disk(folder);
+    const disk = new FaultyDisk(folder);
     const { engine, add, sqlite } = await open(folder, disk);
     await add("before");
     disk.failures = 2;
@@ -112,7 +161,7 @@ describe("a disk that does not confirm", () => {
 
   it("refuses writes and reads while the log cannot be brought into the database, and works again after", async () => {
     const folder = temporaryFolder();
-    const disk = new Disk(folder);
+    const disk = new FaultyDisk(folder);
     const { add, read } = await open(folder, disk);
     await add("before");
     const other = openDatabase(folder);
@@ -134,7 +183,7 @@ describe("a disk that does not confirm", () => {
 
   it("lets nobody read what another process has committed and the disk has not", async () => {
     const folder = temporaryFolder();
-    const [mine, theirs] = [new Disk(folder), new Disk(folder)];
+    const [mine, theirs] = [new FaultyDisk(folder), new FaultyDisk(folder)];
     const one = await open(folder, mine);
     const two = await open(folder, theirs);
     await two.read();
@@ -150,7 +199,7 @@ describe("a disk that does not confirm", () => {
 
 it("a write waits for another process's lock, and the event loop does not", async () => {
   const folder = temporaryFolder();
-  const { add, read } = await open(folder, new Disk(folder));
+  const { add, read } = await open(folder, new FaultyDisk(folder));
   await add("before");
   const other = openDatabase(folder, { readonly: false });
   other.exec("BEGIN IMMEDIATE");

@@ -117,7 +117,7 @@ export async function openSqlite(options: StorageOptions): Promise<Storage> {
       clientAgeMs,
       cutoffs: sqliteCutoffs(engine, sqlite, cutoffs),
       rememberMaxAge: () => rememberMaxAge(engine, maxAgeMs),
-      request: (_, act) => act(),
+      request: (_, act) => engine.request(act),
       check: () => engine.write(() => void sqlite.pragma("user_version = 0")),
       async close() {
         watch?.close();

@@ -23,6 +23,9 @@ export function isRetryable(error: unknown): boolean {
   return code === "40001" || code === "40P01" || code === "23505";
 }
 
+/** True for a statement that waited too long for another transaction's lock. */
+export const isLockTimeout = (error: unknown): boolean => codeOf(error) === "55P03";
+
 /** Not reachable: ENOENT is of a socket whose server has gone. */
 const AWAY = /^(?:ECONNREFUSED|ENOENT|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN)$/;
 /** The connection ended, or the server is shutting down. */
@@ -65,7 +68,7 @@ export function fromPostgres(failure: unknown): unknown {
       hint: "Try again in a moment; max_connections or the limit of PostgreSQL's user allows more.",
       cause: error,
     });
-  if (isRetryable(error) || code === "55P03" || code === "57014")
+  if (isRetryable(error) || isLockTimeout(error) || code === "57014")
     return new AppError("busy", "Other calls are at work on the same rows.", {
       hint: "Try again in a moment.",
       cause: error,

@@ -3,7 +3,7 @@
 // again in a transaction of its own.
 import { AsyncLocalStorage } from "node:async_hooks";
 import { boundedCache } from "../../../lib/cache/bounded-cache.ts";
-import { isAfterFailure, Unconfirmed } from "./errors.ts";
+import { isAfterFailure, isLockTimeout, Unconfirmed } from "./errors.ts";
 
 /** Transactions at one time: the database works on one while this process prepares the other. */
 const MAX_TRANSACTIONS = 2;
@@ -108,15 +108,16 @@ export class SharedWrites {
       for (const [at, { done }] of writes.entries()) done.resolve(results[at]);
     } catch (error) {
       if (error instanceof Unconfirmed) for (const { done } of writes) done.reject(error);
-      else await Promise.all(writes.map((write) => this.#again(write)));
+      else await Promise.all(writes.map((write) => this.#again(write, isLockTimeout(error))));
     }
   }
 
-  /** After a transaction that failed: one that fails again, or waits, was the reason. */
-  async #again(write: Write): Promise<void> {
+  /** After a transaction that failed: one that fails again was the reason, or one that still waits for a lock. */
+  async #again(write: Write, wasLocked: boolean): Promise<void> {
     const began = performance.now();
     const isDone = await this.#one(write);
-    if (!isDone || performance.now() - began > SLOW_MS) this.#goesAlone(write.sessionId);
+    if (!isDone || (wasLocked && performance.now() - began > SLOW_MS))
+      this.#goesAlone(write.sessionId);
   }
 
   /** True if it was done. */

@@ -28,21 +28,24 @@ export function postgresWriteAccess(engine: Engine) {
   const q = prepared({
     // Not against rows that only refer to the session.
     lock: () => db.select({ id: sessions.id }).from(sessions).where(byId).for("no key update"),
-    key: () =>
+    key: together({ id: "text" }, () =>
       db
         .select()
         .from(apiKeys)
         .where(eq(apiKeys.id, placeholder("id"))),
-    oauthGrant: () =>
+    ),
+    oauthGrant: together({ id: "text" }, () =>
       db
         .select({ expiresAt: oauthGrants.expiresAt })
         .from(oauthGrants)
         .where(eq(oauthGrants.id, placeholder("id"))),
-    passkey: () =>
+    ),
+    passkey: together({ id: "text" }, () =>
       db
         .select({ id: passkeys.id })
         .from(passkeys)
         .where(eq(passkeys.id, placeholder("id"))),
+    ),
     // Whoever takes the task over waits for the end of the write.
     run: () => db.select({ id: tasks.id }).from(tasks).where(heldTask).for("share"),
     /** Locks a session, and reads whose it is and what it grants the principal. */

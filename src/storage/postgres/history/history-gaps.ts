@@ -3,7 +3,7 @@
 import { eq, type SQL, sql, type SQLWrapper } from "drizzle-orm";
 import { clearedSeqOf } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
-import { prepared } from "../engine/statements.ts";
+import { prepared, together } from "../engine/statements.ts";
 import { historyGaps } from "../schema/schema.ts";
 
 const { placeholder } = sql;
@@ -33,13 +33,14 @@ function statements({ db }: Engine) {
           count: messageCountOf(placeholder("sessionId")),
         })
         .from(sql`(select 1) as one`),
-    last: () =>
+    last: together({ sessionId: "text" }, () =>
       db
         .select({
           lastSeq: lastSeqOf(placeholder("sessionId")),
           clearedSeq: clearedSeqOf(placeholder("sessionId")),
         })
         .from(sql`(select 1) as one`),
+    ),
     mark: () =>
       db
         .insert(historyGaps)

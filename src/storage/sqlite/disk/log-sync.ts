@@ -2,27 +2,54 @@
 // not wait for the disk; the log is then synced on another thread, once for all commits that came in meanwhile, and only
 // after that their promises resolve. What SQLite's FULL gives, it gives too: the frames of a commit are on disk, in order.
 //
+// Another thread helps only where something else can go on meanwhile: to wake it, and to be woken by it, takes as long as a
+// quick disk does. A commit that nobody else waits beside is synced at once, as long as the disk has been quick.
+//
 // A sync that failed is not made good by the next one: the system may have dropped the pages. Until a checkpoint has
 // brought the log into the database, nothing more is committed behind the hole.
-import { close, closeSync, existsSync, fdatasync, fsyncSync, openSync } from "node:fs";
+import {
+  close,
+  closeSync,
+  existsSync,
+  fdatasync,
+  fdatasyncSync,
+  fsyncSync,
+  openSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { AppError } from "../../../lib/errors.ts";
 
-const syncData = promisify(fdatasync);
 const closeFile = promisify(close);
+
+/** Brings the data of an open file to the disk. */
+export interface Disk {
+  /** On another thread. */
+  sync(descriptor: number): Promise<void>;
+  /** On this thread, which waits. */
+  syncNow(descriptor: number): void;
+}
+
+const REAL_DISK: Disk = { sync: promisify(fdatasync), syncNow: fdatasyncSync };
+
+/** A disk is quick while its last sync took less, in milliseconds: this long the event loop may stand still. */
+const QUICK_MS = 1;
 
 export class LogSync {
   readonly #file: string;
-  readonly #syncData: (descriptor: number) => Promise<void>;
+  readonly #disk: Disk;
+  readonly #now: () => number;
   #descriptor: number | undefined;
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #unconfirmed = false;
+  /** Of the last sync; one that failed counts as slow. */
+  #lastMs = Infinity;
 
-  /** `database`: path of the database file; `sync`: brings a file's data to the disk. */
-  constructor(database: string, sync: (descriptor: number) => Promise<void> = syncData) {
-    this.#syncData = sync;
+  /** `database`: path of the database file; `now`: milliseconds. */
+  constructor(database: string, disk = REAL_DISK, now = () => performance.now()) {
+    this.#disk = disk;
+    this.#now = now;
     this.#file = `${database}-wal`;
     // Opened now, it is told of a failure that another process's commit meets later.
     if (existsSync(this.#file)) this.#descriptor = this.#open();
@@ -43,11 +70,11 @@ export class LogSync {
     return this.#running !== undefined || this.#next !== undefined;
   }
 
-  /** Resolves when everything that is committed now is on disk. */
-  sync(): Promise<void> {
+  /** Resolves when everything that is committed now is on disk. `alone`: nothing else can go on meanwhile. */
+  sync({ alone = false } = {}): Promise<void> {
     // One that has not begun yet covers everything that is committed by now; the one that runs may not.
     if (this.#next !== undefined) return this.#next;
-    if (this.#running === undefined) return this.#start();
+    if (this.#running === undefined) return this.#start(alone);
     this.#next = this.#running
       .catch(() => undefined)
       .then(() => {
@@ -68,22 +95,26 @@ export class LogSync {
     if (descriptor !== undefined) await closeFile(descriptor);
   }
 
-  #start(): Promise<void> {
-    const running = this.#sync().finally(() => {
+  #start(alone = false): Promise<void> {
+    const running = this.#sync(alone).finally(() => {
       if (this.#running === running) this.#running = undefined;
     });
     this.#running = running;
     return running;
   }
 
-  async #sync(): Promise<void> {
+  async #sync(alone: boolean): Promise<void> {
     try {
       this.#descriptor ??= this.#open();
-      await this.#syncData(this.#descriptor);
+      const began = this.#now();
+      if (alone && this.#lastMs < QUICK_MS) this.#disk.syncNow(this.#descriptor);
+      else await this.#disk.sync(this.#descriptor);
+      this.#lastMs = this.#now() - began;
       // A commit behind a hole is lost with the hole, even if it is on disk itself.
       if (this.#unconfirmed) throw new Error("A sync before this one failed.");
     } catch (error) {
       this.#unconfirmed = true;
+      this.#lastMs = Infinity;
       throw new AppError("storage", "The disk did not confirm a write: it may be stored or not.", {
         hint: "Look before you repeat it, and check the disk.",
         cause: error,

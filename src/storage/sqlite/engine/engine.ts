@@ -52,6 +52,7 @@ export class Engine {
   readonly #companion = new AsyncLocalStorage<Companion>();
   /** True if a commit needs a sync to survive a power loss. */
   readonly #syncs: boolean;
+  #requests = 0;
   /** The version up to which other processes' commits are known to be on disk. */
   #confirmedVersion: unknown;
 
@@ -73,10 +74,23 @@ export class Engine {
     };
     this.#cutoffs = cutoffs;
     this.time = cutoffs.time;
-    this.#commits = new GroupCommit(sqlite, commits);
+    this.#commits = new GroupCommit(sqlite, {
+      isAlone: () => this.#requests <= 1,
+      ...commits,
+    });
     this.#syncs = commits.log !== undefined;
     this.#confirmedVersion = this.dataVersion.latest();
     this.#room = room;
+  }
+
+  /** Runs a request. A write of the only one at work does not wait for another thread. */
+  async request<T>(act: () => Promise<T>): Promise<T> {
+    this.#requests += 1;
+    try {
+      return await act();
+    } finally {
+      this.#requests -= 1;
+    }
   }
 
   /** See GroupCommit. */

@@ -26,6 +26,8 @@ const RETRY_MS = 10;
 export interface GroupCommitOptions {
   /** Where a COMMIT alone does not survive a power loss. */
   log?: LogSync | undefined;
+  /** True if nothing but the write that is committed now is waited for. */
+  isAlone?: (() => boolean) | undefined;
   /** Where there are files that can go away. */
   files?: OwnFiles | undefined;
   /** Where there is a log to fold into the database. */
@@ -37,6 +39,7 @@ export interface GroupCommitOptions {
 export class GroupCommit {
   readonly #sqlite: Sqlite;
   readonly #log: LogSync | undefined;
+  readonly #isAlone: () => boolean;
   readonly #files: OwnFiles | undefined;
   readonly #checkpoints: Checkpoints | undefined;
   readonly #onCommit: OnCommit | undefined;
@@ -49,10 +52,18 @@ export class GroupCommit {
 
   constructor(
     sqlite: Sqlite,
-    { log, files, checkpoints, onCommit, busyMs = BUSY_MS }: GroupCommitOptions = {},
+    {
+      log,
+      isAlone = () => false,
+      files,
+      checkpoints,
+      onCommit,
+      busyMs = BUSY_MS,
+    }: GroupCommitOptions = {},
   ) {
     this.#sqlite = sqlite;
     this.#log = log;
+    this.#isAlone = isAlone;
     this.#files = files;
     this.#checkpoints = checkpoints;
     this.#onCommit = onCommit;
@@ -168,7 +179,8 @@ export class GroupCommit {
       this.#onCommit?.(operations.length, (performance.now() - began) / 1_000);
       for (const settled of whenDurable) settled();
     };
-    const synced = this.#log === undefined ? Promise.resolve() : this.#log.sync();
+    const alone = operations.length === 1 && this.#isAlone();
+    const synced = this.#log?.sync({ alone }) ?? Promise.resolve();
     synced.then(settle).catch((error: unknown) => {
       fail(error);
       this.#makeGoodSoon();
