@@ -17,6 +17,8 @@ import { DataVersion, RowCache } from "./row-cache.ts";
 import { drizzleOf } from "./statements.ts";
 
 const DAY_MS = 24 * 3_600_000;
+/** Time after a write in which more of them are expected, in milliseconds. */
+const BUSY_MS = 100;
 
 /** Wraps each operation that an act writes, to add writes to the same savepoint. */
 export type Companion = <T>(operation: () => T) => () => T;
@@ -53,6 +55,8 @@ export class Engine {
   /** True if a commit needs a sync to survive a power loss. */
   readonly #syncs: boolean;
   #requests = 0;
+  /** Time of the last write whose caller waits for the disk. */
+  #lastWrite = -Infinity;
   /** The version up to which other processes' commits are known to be on disk. */
   #confirmedVersion: unknown;
 
@@ -95,7 +99,13 @@ export class Engine {
 
   /** See GroupCommit. */
   write<T>(operation: () => T): Promise<T> {
+    this.#lastWrite = performance.now();
     return this.#commits.write(this.#accompanied(operation));
+  }
+
+  /** True while calls write. Deletion and upkeep, of which there may be much, make way for them. */
+  get isBusy(): boolean {
+    return performance.now() - this.#lastWrite < BUSY_MS;
   }
 
   /** Writes without waiting for the disk: resolves at the commit, which a power loss may undo. */

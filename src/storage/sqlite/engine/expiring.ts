@@ -9,15 +9,18 @@ import { lazily } from "./statements.ts";
 /** Batches hold up calls, so they grow and shrink towards a duration, and pause in between. */
 interface Pace {
   targetMs: number;
-  /** Pause after a batch, as a multiple of its duration. */
+  /** Pause after a batch, as a multiple of its duration, and at least so long. */
   rest: number;
+  restMs: number;
   /** Most rows of a batch. */
   most: number;
 }
 
-const UNHURRIED: Pace = { targetMs: 1, rest: 2, most: 500 };
+const UNHURRIED: Pace = { targetMs: 1, rest: 2, restMs: 0, most: 500 };
+/** The same while calls write: nearly all of them shall come between two batches, and wait for none of their pages. */
+export const BESIDE_CALLS: Pace = { targetMs: 1, rest: 10, restMs: 5, most: 50 };
 /** For a deletion that somebody waits for, or that has just been asked for. */
-export const BRISK: Pace = { targetMs: 4, rest: 1, most: 100 };
+export const BRISK: Pace = { targetMs: 4, rest: 1, restMs: 0, most: 100 };
 const FIRST_BATCH = 16;
 const MIN_BATCH = 4;
 
@@ -67,7 +70,7 @@ export function sqliteExpiring(
  * the sum. `then` is awaited after each batch.
  */
 export async function inBatches(
-  engine: Pick<Engine, "free">,
+  engine: Pick<Engine, "free" | "isBusy">,
   act: (limit: number) => number,
   options: {
     signal?: AbortSignal | undefined;
@@ -75,11 +78,12 @@ export async function inBatches(
     then?: (rows: number) => Promise<void>;
   } = {},
 ): Promise<number> {
-  const { signal, pace = UNHURRIED, then } = options;
+  const { signal, then } = options;
   let sum = 0;
   for (let limit = FIRST_BATCH; !signal?.aborted;) {
     let took = 0;
-    const most = limit;
+    const pace = options.pace ?? (engine.isBusy ? BESIDE_CALLS : UNHURRIED);
+    const most = Math.min(limit, pace.most);
     const rows = await engine.free(
       () => {
         const began = performance.now(); // a batch may have waited for calls beside it
@@ -91,10 +95,10 @@ export async function inBatches(
     );
     sum += rows;
     await then?.(rows);
+    if (rows > 0) await sleep(Math.max(pace.restMs, pace.rest * took));
     if (rows < most) break;
     if (took > pace.targetMs) limit = Math.max(MIN_BATCH, most >> 1);
     else if (took < pace.targetMs / 2) limit = Math.min(pace.most, most * 2);
-    await sleep(pace.rest * took);
   }
   return sum;
 }

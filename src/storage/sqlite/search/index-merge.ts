@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import { isFull } from "../disk/ballast.ts";
 import type { Engine } from "../engine/engine.ts";
+import { BESIDE_CALLS } from "../engine/expiring.ts";
 
 /** Pages that one step writes. */
 const STEP_PAGES = 4;
@@ -12,6 +13,8 @@ const STEP_PAGES = 4;
 const ALLOWED = 10;
 /** The same while more deletions follow. Merges read at most two pages for each that they write. */
 const ALLOWED_MEANWHILE = 50;
+
+const HALF_OF_THE_TIME = { rest: 1, restMs: 0 };
 
 const INDEXES = ["messages_fts", "messages_fts_parts"];
 
@@ -49,7 +52,8 @@ export function sqliteIndexMerge(engine: Engine): IndexMerge {
             if (isFull(error)) return false;
             throw error;
           });
-        await sleep(performance.now() - began); // leaves half of the time to other calls
+        const { rest, restMs } = engine.isBusy ? BESIDE_CALLS : HALF_OF_THE_TIME;
+        await sleep(Math.max(restMs, rest * (performance.now() - began)));
       }
     },
   };

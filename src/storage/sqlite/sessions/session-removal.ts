@@ -6,7 +6,7 @@ import type { SessionStore } from "../../../sessions/store.ts";
 import { sessionExpired } from "../../shared/expiry.ts";
 import { clearedSeqOf, FIRST_TURN, uncleared } from "../../shared/messages.ts";
 import type { Engine } from "../engine/engine.ts";
-import { inBatches, sqliteExpiring } from "../engine/expiring.ts";
+import { inBatches } from "../engine/expiring.ts";
 import { lazily } from "../engine/statements.ts";
 import type { WriteAccess } from "../engine/write-access.ts";
 import { sqliteHistoryGaps } from "../history/history-gaps.ts";
@@ -22,6 +22,9 @@ import type { Shrink } from "./shrink.ts";
 import { sqliteTraces } from "./traces.ts";
 
 const { placeholder } = sql;
+
+/** Expired sessions that are chosen at once. */
+const SESSIONS_AT_ONCE = 25;
 
 type Methods = Pick<
   SessionStore,
@@ -83,20 +86,47 @@ function statements({ db }: Engine) {
         .from(historyGaps)
         .where(sql`cleared_seq > 0`)
         .prepare(),
-    expiredMessages: () =>
+  });
+}
+
+/** Deletions of expired sessions, some sessions at a time: a search for their rows skips only the few that it has emptied. */
+function expiry({ db }: Engine) {
+  const chosen = sql`sessions.id in (select value from json_each(${placeholder("ids")})) and ${sessionExpired}`;
+  return lazily({
+    count: () =>
+      db
+        .select({ n: sql<number>`count(*)` })
+        .from(sessions)
+        .where(sessionExpired)
+        .prepare(),
+    some: () =>
+      db
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(sessionExpired)
+        .limit(SESSIONS_AT_ONCE)
+        .prepare(),
+    messages: () =>
       db
         .delete(messages)
         .where(
           sql`${messages.id} in (select messages.id from sessions join messages on messages.session_id = sessions.id
-          where ${sessionExpired} limit ${placeholder("limit")})`,
+          where ${chosen} limit ${placeholder("limit")})`,
         )
         .prepare(),
-    expiredState: () =>
+    state: () =>
       db
         .delete(sessionState)
         .where(
           sql`rowid in (select session_state.rowid from sessions join session_state on session_state.session_id = sessions.id
-          where ${sessionExpired} limit ${placeholder("limit")})`,
+          where ${chosen} limit ${placeholder("limit")})`,
+        )
+        .prepare(),
+    sessions: () =>
+      db
+        .delete(sessions)
+        .where(
+          sql`rowid in (select sessions.rowid from sessions where ${chosen} limit ${placeholder("limit")})`,
         )
         .prepare(),
   });
@@ -112,13 +142,25 @@ export function sqliteSessionRemoval(engine: Engine, shrink: Shrink, writes: Wri
     engine.cached.clients.clear();
   };
   const q = statements(engine);
-  const expiring = sqliteExpiring(
-    engine,
-    sessions,
-    sessionExpired,
-    () => engine.times(),
-    forgetAll,
-  );
+  const expired = expiry(engine);
+  /** Deletes some expired sessions, their rows first, which makes the deletion of sessions cheap; resolves to their number. */
+  const deleteSome = async (signal: AbortSignal | undefined): Promise<number> => {
+    let ids: string | undefined;
+    const inTurn = (rows: "messages" | "state" | "sessions"): Promise<number> =>
+      inBatches(
+        engine,
+        (limit) => {
+          const times = engine.times();
+          ids ??= JSON.stringify(expired.some.all(times).map(({ id }) => id));
+          if (rows === "sessions") forgetAll();
+          return expired[rows].run({ ...times, ids, limit }).changes;
+        },
+        { signal },
+      );
+    await inTurn("messages");
+    await inTurn("state");
+    return inTurn("sessions");
+  };
   const clearHistory = (id: string): void => {
     for (const { content } of q.opening.all({ id }))
       q.dropTitle.run({ id, title: titleOf(content) ?? "" });
@@ -156,16 +198,13 @@ export function sqliteSessionRemoval(engine: Engine, shrink: Shrink, writes: Wri
         if (q.deleteEmpty.run({ id }).changes > 0) forgetAll();
       }),
 
-    ...expiring,
+    countExpired: () => engine.readDurable(() => expired.count.get(engine.times())!.n),
     async deleteExpired(signal) {
-      // Their rows first, which makes the deletion of sessions cheap.
-      for (const rows of [q.expiredMessages, q.expiredState]) {
-        const remove = (limit: number): number => rows.run({ ...engine.times(), limit }).changes;
-        await inBatches(engine, remove, { signal });
-      }
+      let sum = 0;
+      for (let deleted = -1; deleted !== 0; sum += deleted) deleted = await deleteSome(signal);
       for (const { id } of await engine.readNow(() => q.cleared.all()))
         if (!signal?.aborted) await shrink.removeCleared(id, signal);
-      return expiring.deleteExpired(signal);
+      return sum;
     },
   };
 }
