@@ -85,7 +85,7 @@ export class McpHandlers {
     const body = readMessages(bytes, maxDepth);
     dropNulls(body);
     if (Array.isArray(body) && body.length > 1)
-      await limitBatch(rate, c.get("principal").id, body.length);
+      limitBatch(rate, c.get("principal").id, body.length);
     const route = classify(messageHeaders(c), body);
     if (route.kind === "reject") throw refusal(route, body);
     const message = body as JSONRPCMessage | JSONRPCMessage[];

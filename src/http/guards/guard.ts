@@ -9,7 +9,7 @@ export interface Authenticated {
   Bindings: HttpBindings;
 }
 
-/** A header as Node has read it, which the Fetch API would do again. Not for those of which Node drops all but the first. */
+/** A header as Node has read it, which the Fetch API would do again. Of some, such as Host, Node drops all but the first. */
 export const sent = (c: Context<Authenticated>, name: string): string | undefined =>
   c.env.incoming.headers[name] as string | undefined;
 

@@ -63,7 +63,7 @@ export const CLOSING = { connection: "close" };
 
 /** Require JSON in the body and JSON among the accepted types; a request without Accept accepts it. */
 export const mcpMediaTypes: Guard = (c) => {
-  if (!isJsonContentType(c.req.header("content-type"))) {
+  if (!isJsonContentType(sent(c, "content-type"))) {
     throw new RequestError("wrong_media_type", "The Content-Type must be application/json.");
   }
   if (sent(c, "accept") === undefined || takes(c, JSON_TYPE, "*/*")) return;

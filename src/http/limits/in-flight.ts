@@ -8,7 +8,7 @@ import { PAGE_BYTES } from "../../lib/page.ts";
 import type { HttpAnswer } from "../../mcp/calls/http-answer.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
-import type { Authenticated } from "../guards/guard.ts";
+import { type Authenticated, sent } from "../guards/guard.ts";
 import { whenWritten } from "../listen.ts";
 
 /** Largest body of a request or an answer that is not counted. */
@@ -97,7 +97,7 @@ export class InFlight {
 /** Guard of requests with bodies: a body counts until its answer is sent. */
 export const limitBodies =
   (inFlight: InFlight, maxBodyBytes: number) => (c: Context<Authenticated>) => {
-    const length = c.req.header("content-length");
+    const length = sent(c, "content-length");
     const bytes = length === undefined ? maxBodyBytes : Number(length);
     if (bytes <= COUNTED_BYTES || bytes > maxBodyBytes) return undefined;
     const leave = inFlight.take(c.get("principal").id, bytes);

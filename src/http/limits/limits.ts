@@ -4,20 +4,20 @@ import type { Refuse } from "../../telemetry/metrics.ts";
 import { type Guard, sent } from "../guards/guard.ts";
 import { CLOSING } from "../guards/guards.ts";
 // Limits for one principal: refuses early, before a body is read, and says how long to wait.
-import { RateLimiterMemory, RateLimiterRes } from "./rate-limiter.ts";
+import { MemoryStorage, RateLimiterMemory, RateLimiterRes } from "./rate-limiter.ts";
 
 const MINUTE_S = 60;
 
 /** At most `max` requests of a principal in each minute, counted from its first one. */
 export class CallRate {
   readonly #max: () => number;
-  readonly #limiter: RateLimiterMemory;
+  /** Counted without the library's promises, which each call would wait for. */
+  readonly #counts = new MemoryStorage();
   readonly #refuse: Refuse;
 
   constructor(max: () => number, refuse: Refuse) {
     this.#max = max;
     this.#refuse = refuse;
-    this.#limiter = new RateLimiterMemory({ points: max(), duration: MINUTE_S });
   }
 
   get max(): number {
@@ -28,17 +28,13 @@ export class CallRate {
    * Count calls.
    * @throws RequestError `too_many`
    */
-  async take(principal: string, calls: number): Promise<void> {
-    this.#limiter.points = this.max;
-    try {
-      await this.#limiter.consume(principal, calls);
-    } catch (error) {
-      if (!(error instanceof RateLimiterRes)) throw error;
-      this.#refuse("rate");
-      const seconds = secondsUntil(error);
-      const message = `Too many requests: try again in ${seconds} s (the setting max-calls-per-minute).`;
-      throw new RequestError("too_many", message, { retryAfter: seconds });
-    }
+  take(principal: string, calls: number): void {
+    const counted = this.#counts.incrby(principal, calls, MINUTE_S);
+    if (counted.consumedPoints <= this.max) return;
+    this.#refuse("rate");
+    const seconds = secondsUntil(counted);
+    const message = `Too many requests: try again in ${seconds} s (the setting max-calls-per-minute).`;
+    throw new RequestError("too_many", message, { retryAfter: seconds });
   }
 }
 
@@ -77,17 +73,13 @@ export const limitRate =
  * Count the messages of a batch after its first, which the request has paid for.
  * @throws RequestError `invalid_request` for a batch larger than the limit: waiting would not help
  */
-export async function limitBatch(
-  rate: CallRate,
-  principal: string,
-  messages: number,
-): Promise<void> {
+export function limitBatch(rate: CallRate, principal: string, messages: number): void {
   if (messages > MAX_BATCH) throw tooLarge();
   if (messages > rate.max) {
     const fault = `A batch has at most ${rate.max} messages here (the setting max-calls-per-minute).`;
     throw new RequestError("invalid_request", fault);
   }
-  await rate.take(principal, messages - 1);
+  rate.take(principal, messages - 1);
 }
 
 const secondsUntil = ({ msBeforeNext }: RateLimiterRes): number =>

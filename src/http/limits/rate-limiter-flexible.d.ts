@@ -6,3 +6,11 @@ declare module "rate-limiter-flexible/lib/RateLimiterMemory.js" {
 declare module "rate-limiter-flexible/lib/RateLimiterRes.js" {
   export { RateLimiterRes as default } from "rate-limiter-flexible";
 }
+
+declare module "rate-limiter-flexible/lib/component/MemoryStorage/MemoryStorage.js" {
+  import type { RateLimiterRes } from "rate-limiter-flexible";
+
+  export default class MemoryStorage {
+    incrby(key: string, value: number, durationSeconds: number): RateLimiterRes;
+  }
+}

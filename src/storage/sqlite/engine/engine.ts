@@ -57,6 +57,7 @@ export class Engine {
   #requests = 0;
   /** Time of the last write whose caller waits for the disk. */
   #lastWrite = -Infinity;
+  #times: ExpiryTimes | undefined;
   /** The version up to which other processes' commits are known to be on disk. */
   #confirmedVersion: unknown;
 
@@ -180,8 +181,16 @@ export class Engine {
 
   /** Values for `sessionAlive` and `clientAlive`. A time of 0 is always too old. `inMs`: those of a later time. */
   times(inMs = 0): ExpiryTimes {
+    const now = this.clock.now();
+    if (inMs > 0) return this.#timesAt(now, inMs);
+    // Nearly every read asks for them. What is made of a dozen readings of the clock holds for its millisecond.
+    if (this.#times?.now !== now) this.#times = this.#timesAt(now, 0);
+    return this.#times;
+  }
+
+  #timesAt(present: number, inMs: number): ExpiryTimes {
     const { session, client, empty } = this.#cutoffs;
-    const [now, monotonic] = [this.clock.now() + inMs, this.clock.monotonic() + inMs];
+    const [now, monotonic] = [present + inMs, this.clock.monotonic() + inMs];
     return {
       now,
       passed: this.time.ago(DAY_MS) + DAY_MS + inMs,
