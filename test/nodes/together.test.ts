@@ -1,6 +1,6 @@
 // Statements of several callers that go to PostgreSQL as one.
 import pg from "pg";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { allowTogether, sendGroup, Together } from "../../src/storage/postgres/engine/together.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 
@@ -87,4 +87,27 @@ it("sends long values and other statements as they are", async () => {
   ]);
   expect(found.map((rows) => rows![0]![0])).toEqual(["a", long, "b", "1", "2"]);
   expect(sent).toEqual(["kinds_together", "kinds", "alone", "alone"]);
+});
+
+it("finds rows by their index, also where the table was empty when it was first asked", async () => {
+  const { client } = await emptyDatabase();
+  onTestFinished(() => void client.query("DROP TABLE entries"));
+  await client.query("CREATE TABLE entries (id text PRIMARY KEY, value text)");
+  const query = { name: "entry", text: "SELECT value FROM entries WHERE id = $1" };
+  allowTogether(query, ["id"], types);
+  const together = new Together();
+  const asked = ["a", "b"].map((id) => together.add({ ...query, values: [id] }));
+  for (const group of together.take())
+    void sendGroup(group, (statement) =>
+      client.query({ ...(statement as pg.QueryConfig), rowMode: "array" } as pg.QueryArrayConfig),
+    );
+  await Promise.all(asked);
+  await client.query("SET plan_cache_mode = force_generic_plan");
+  const { rows } = await client.query<{ "QUERY PLAN": string }>(
+    "EXPLAIN EXECUTE entry_together(ARRAY['a', 'b'])",
+  );
+  await client.query("RESET plan_cache_mode");
+  const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
+  expect(plan).not.toContain("Seq Scan");
+  expect(plan).toContain("entries_pkey");
 });

@@ -39,11 +39,13 @@ export function allowTogether(
   // The planner does not look into a subquery for the length of a list: it would plan anew for each.
   const lists = names.map((_, at) => `(SELECT $${at + 1}::text[])`).join(", ");
   const columns = names.map((_, at) => `v${at}`).join(", ");
+  // OFFSET 0 keeps each row's look by itself. Joined with the list, an empty table is read as a whole, and connections keep that
+  // plan while the table grows.
   const found = query.text.replaceAll(/\$(\d+)/g, (_, n) => `given.${columnOf(n)}::${typeOf(n)}`);
   listForms.set(query.name, {
     name: `${query.name}_together`,
     text: `SELECT given.at, found.* FROM unnest(${lists}) WITH ORDINALITY AS given (${columns}, at)
-      CROSS JOIN LATERAL (${found}) AS found`,
+      CROSS JOIN LATERAL (${found} OFFSET 0) AS found`,
     columns: names.map((name) => values.indexOf(name)),
   });
 }
