@@ -2,8 +2,8 @@
 // not wait for the disk; the log is then synced on another thread, once for all commits that came in meanwhile, and only
 // after that their promises resolve. What SQLite's FULL gives, it gives too: the frames of a commit are on disk, in order.
 //
-// Another thread helps only where something else can go on meanwhile: to wake it, and to be woken by it, takes as long as a
-// quick disk does. A commit that nobody else waits beside is synced at once, as long as the disk has been quick.
+// Another thread helps only where something can go on meanwhile: to wake it, and to be woken by it, takes as long as a quick
+// disk does. A commit for which all requests at work wait is synced at once, as long as the disk has been quick.
 //
 // A sync that failed is not made good by the next one: the system may have dropped the pages. Until a checkpoint has
 // brought the log into the database, nothing more is committed behind the hole.
@@ -33,7 +33,7 @@ export interface Disk {
 const REAL_DISK: Disk = { sync: promisify(fdatasync), syncNow: fdatasyncSync };
 
 /** A disk is quick while its last sync took less, in milliseconds: this long the event loop may stand still. */
-const QUICK_MS = 1;
+const QUICK_MS = 0.5;
 
 export class LogSync {
   readonly #file: string;
@@ -70,11 +70,11 @@ export class LogSync {
     return this.#running !== undefined || this.#next !== undefined;
   }
 
-  /** Resolves when everything that is committed now is on disk. `alone`: nothing else can go on meanwhile. */
-  sync({ alone = false } = {}): Promise<void> {
+  /** Resolves when everything that is committed now is on disk. `allWait`: nothing can go on meanwhile. */
+  sync({ allWait = false } = {}): Promise<void> {
     // One that has not begun yet covers everything that is committed by now; the one that runs may not.
     if (this.#next !== undefined) return this.#next;
-    if (this.#running === undefined) return this.#start(alone);
+    if (this.#running === undefined) return this.#start(allWait);
     this.#next = this.#running
       .catch(() => undefined)
       .then(() => {
@@ -95,19 +95,19 @@ export class LogSync {
     if (descriptor !== undefined) await closeFile(descriptor);
   }
 
-  #start(alone = false): Promise<void> {
-    const running = this.#sync(alone).finally(() => {
+  #start(allWait = false): Promise<void> {
+    const running = this.#sync(allWait).finally(() => {
       if (this.#running === running) this.#running = undefined;
     });
     this.#running = running;
     return running;
   }
 
-  async #sync(alone: boolean): Promise<void> {
+  async #sync(allWait: boolean): Promise<void> {
     try {
       this.#descriptor ??= this.#open();
       const began = this.#now();
-      if (alone && this.#lastMs < QUICK_MS) this.#disk.syncNow(this.#descriptor);
+      if (allWait && this.#lastMs < QUICK_MS) this.#disk.syncNow(this.#descriptor);
       else await this.#disk.sync(this.#descriptor);
       this.#lastMs = this.#now() - began;
       // A commit behind a hole is lost with the hole, even if it is on disk itself.

@@ -80,7 +80,7 @@ export class Engine {
     this.#cutoffs = cutoffs;
     this.time = cutoffs.time;
     this.#commits = new GroupCommit(sqlite, {
-      isAlone: () => this.#requests <= 1,
+      requests: () => this.#requests,
       ...commits,
     });
     this.#syncs = commits.log !== undefined;
@@ -88,7 +88,7 @@ export class Engine {
     this.#room = room;
   }
 
-  /** Runs a request. A write of the only one at work does not wait for another thread. */
+  /** Runs a request. While all that are at work wait for one commit, no other thread is needed for its sync. */
   async request<T>(act: () => Promise<T>): Promise<T> {
     this.#requests += 1;
     try {

@@ -26,8 +26,8 @@ const RETRY_MS = 10;
 export interface GroupCommitOptions {
   /** Where a COMMIT alone does not survive a power loss. */
   log?: LogSync | undefined;
-  /** True if nothing but the write that is committed now is waited for. */
-  isAlone?: (() => boolean) | undefined;
+  /** The number of requests at work. */
+  requests?: (() => number) | undefined;
   /** Where there are files that can go away. */
   files?: OwnFiles | undefined;
   /** Where there is a log to fold into the database. */
@@ -39,7 +39,7 @@ export interface GroupCommitOptions {
 export class GroupCommit {
   readonly #sqlite: Sqlite;
   readonly #log: LogSync | undefined;
-  readonly #isAlone: () => boolean;
+  readonly #requests: () => number;
   readonly #files: OwnFiles | undefined;
   readonly #checkpoints: Checkpoints | undefined;
   readonly #onCommit: OnCommit | undefined;
@@ -54,7 +54,7 @@ export class GroupCommit {
     sqlite: Sqlite,
     {
       log,
-      isAlone = () => false,
+      requests = () => Infinity,
       files,
       checkpoints,
       onCommit,
@@ -63,7 +63,7 @@ export class GroupCommit {
   ) {
     this.#sqlite = sqlite;
     this.#log = log;
-    this.#isAlone = isAlone;
+    this.#requests = requests;
     this.#files = files;
     this.#checkpoints = checkpoints;
     this.#onCommit = onCommit;
@@ -179,8 +179,8 @@ export class GroupCommit {
       this.#onCommit?.(operations.length, (performance.now() - began) / 1_000);
       for (const settled of whenDurable) settled();
     };
-    const alone = operations.length === 1 && this.#isAlone();
-    const synced = this.#log?.sync({ alone }) ?? Promise.resolve();
+    const allWait = whenDurable.length >= this.#requests();
+    const synced = this.#log?.sync({ allWait }) ?? Promise.resolve();
     synced.then(settle).catch((error: unknown) => {
       fail(error);
       this.#makeGoodSoon();
