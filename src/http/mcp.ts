@@ -99,9 +99,10 @@ export class McpHandlers {
     checkContent(messages, { batch });
     const pages = pagesOf(messages, registry);
     using _ = pages === 0 ? undefined : await roomFor(inFlight, c, pages);
-    const answer = await this.#ask(c, route, message);
+    const asked = await this.#ask(c, route, message);
+    const answer = "stream" in asked ? await this.#watched(c, asked, batch) : asked;
     countAnswer(inFlight, c, answer);
-    return "stream" in answer ? await this.#watched(c, answer, batch) : answer;
+    return answer;
   }
 
   #ask(

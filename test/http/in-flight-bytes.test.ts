@@ -1,8 +1,12 @@
 // Answers are bounded in bytes before they are read, and so is what all of them have in memory.
-import { describe, expect, it } from "vitest";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { InFlight } from "../../src/http/limits/in-flight.ts";
+import { defineTool } from "../../src/index.ts";
+import { serveHere } from "../support/here.ts";
 import { ERAS, type Person, serveWithKeys } from "../support/people.ts";
-import type { Json } from "../support/raw.ts";
+import { introduce, type Json, rpc } from "../support/raw.ts";
 
 const LONG = "x".repeat(300_000);
 /** What an answer may have: a page twice, as structure and as text, and what is around it. */
@@ -115,5 +119,29 @@ describe("what is in memory", () => {
     // Reading waits instead.
     const reads = await Promise.all(Array.from({ length: 12 }, () => ana.call("history_get")));
     expect(reads.every(({ status }) => status === 200)).toBe(true);
+  });
+
+  it("of an answer that a caller without streams does not read is counted", async () => {
+    const large = defineTool({
+      ...{ name: "large", description: "For a test.", session: "none" },
+      handler: () => "x".repeat(16_000_000),
+    });
+    const { url } = await serveHere({ tools: [large], config: { "max-in-flight": "1mb" } });
+    const client = await introduce(url);
+    const body = JSON.stringify(rpc("tools/call", { name: "large" }));
+    const headers = {
+      ...{ host: new URL(url).host, accept: "application/json" },
+      ...{ "content-type": "application/json", "content-length": body.length },
+      ...client.headers,
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    socket.write(["POST /mcp HTTP/1.1", ...lines, "", body].join("\r\n"));
+    await once(socket, "data");
+    socket.pause();
+    const padding = "x".repeat(100_000);
+    const { status } = await client.post(rpc("tools/call", { name: "no such tool", padding }, 2));
+    expect(status).toBe(503);
   });
 });
