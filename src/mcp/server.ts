@@ -88,15 +88,23 @@ export class PlainServer extends Server {
     };
   }
 
-  /** The function that sends log lines with `notify`, from the client's level on. */
-  logWith(notify: Notify, sessionId?: string): ServerContext["mcpReq"]["log"] {
-    const mcpReq = { notify } as ServerContext["mcpReq"];
+  /** The function that sends a request's log lines with `notify`, from the client's level on. */
+  logWith(
+    request: Pick<ServerContext["mcpReq"], "notify" | "envelope">,
+    sessionId?: string,
+  ): ServerContext["mcpReq"]["log"] {
+    const mcpReq = request as ServerContext["mcpReq"];
     return this.buildContext({ mcpReq, ...(sessionId && { sessionId }) }).mcpReq.log;
+  }
+
+  /** A tool's result as its era sends it. */
+  encoded(result: CallToolResult): CallToolResult {
+    const info = this._outboundServerInfo();
+    return this._wireCodec().encodeResult("tools/call", result, info) as CallToolResult;
   }
 }
 
 type Wrapping = Parameters<Server["_wrapHandler"]>;
-type Notify = ServerContext["mcpReq"]["notify"];
 
 /** A server that is not connected yet. Building it is cheap: the tools' schemas were prepared once. */
 export function createServer(

@@ -5,7 +5,6 @@ import type {
   JSONRPCNotification,
   JSONRPCRequest,
   MessageExtraInfo,
-  Notification,
   RequestId,
   ServerContext,
   Transport,
@@ -19,25 +18,25 @@ import { ShortLivedMap } from "../../lib/collections/short-lived.ts";
 import { isAnswer, isNotification, isRequest, primes } from "../../protocol/json-rpc.ts";
 import type { Caller, Client } from "../../sessions/session.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
-import type { Settled } from "../../tools/results.ts";
-import { channelOf } from "../calls/channel.ts";
 import { interrupted } from "../calls/interruption.ts";
 import type { PendingResponse } from "../calls/pending-response.ts";
-import { isPlainCall, isPlainResult, type PlainCall } from "../calls/plain-calls.ts";
+import {
+  isPlainCall,
+  type PlainCall,
+  runPlainCall,
+  type RunningCall,
+  takeOutcome,
+} from "../calls/plain-calls.ts";
 import type { LoggedRequest, RequestLog, RequestOutcome } from "../calls/request-log.ts";
 import { createServer, type McpServerOptions, type PlainServer } from "../server.ts";
 import { ServerRequestIds } from "./server-request-ids.ts";
 import { StandaloneStreams } from "./standalone-streams.ts";
 
-interface OpenCall extends LoggedRequest {
+interface OpenCall extends LoggedRequest, RunningCall {
   response: PendingResponse;
   request: JSONRPCRequest;
   /** True once the request log has recorded the call. */
   logged: boolean;
-  /** Aborts a call that began without the SDK. */
-  abort?: AbortController;
-  /** The outcome of such a call, which the SDK shall send. */
-  outcome?: Promise<Settled> | undefined;
 }
 
 export interface LiveClientOptions extends McpServerOptions {
@@ -80,12 +79,7 @@ export class LiveClient implements Transport {
       return call;
     };
     this.#server = createServer(parts, (context) => callOf(context).caller, {
-      outcomeOf(context) {
-        const call = callOf(context);
-        const { outcome } = call;
-        call.outcome = undefined;
-        return outcome;
-      },
+      outcomeOf: (context) => takeOutcome(callOf(context)),
     });
   }
 
@@ -152,7 +146,7 @@ export class LiveClient implements Transport {
         const call: OpenCall = { response, caller: told, request: message, began, logged: false };
         this.#calls.set(id, call);
         const request = id === message.id ? message : { ...message, id };
-        if (isPlainCall(request))
+        if (isPlainCall(request, "legacy"))
           this.#call(request, call, extra).catch((error: unknown) =>
             this.onerror?.(error as Error),
           );
@@ -164,33 +158,15 @@ export class LiveClient implements Transport {
 
   /** Runs a call, and answers it if its result is plain; the SDK answers any other. */
   async #call(request: PlainCall, call: OpenCall, extra: MessageExtraInfo): Promise<void> {
-    const { id } = request;
-    const { name, arguments: args, _meta } = request.params;
-    const { caller } = call;
-    const { signal } = (call.abort = new AbortController());
-    const notify = (notification: Notification): Promise<void> =>
-      this.send({ ...notification, jsonrpc: "2.0" }, { relatedRequestId: id });
-    const mcpReq = {
-      _meta,
-      signal,
-      notify,
-      requestState: () => undefined,
-      log: (...line: Parameters<Log>) => this.#server.logWith(notify, this.sessionId)(...line),
-    };
-    const http = { closeSSE: extra.closeSSEStream };
-    const channel = channelOf({ mcpReq, http }, caller);
-    const outcome = this.#registry.call(name, args, { caller, channel });
-    let result: Settled | undefined;
-    try {
-      result = await outcome;
-    } catch {
-      // The SDK answers it.
-    }
-    if (signal.aborted) return;
-    if (result !== undefined && isPlainResult(result))
-      return await this.#answer({ result, jsonrpc: "2.0", id });
-    call.outcome = outcome;
-    this.onmessage?.(request, extra);
+    const answer = await runPlainCall(request, call, {
+      ...{ server: this.#server, registry: this.#registry, sessionId: this.sessionId },
+      ...{ era: "legacy", extra },
+      notify: (notification) =>
+        this.send({ ...notification, jsonrpc: "2.0" }, { relatedRequestId: request.id }),
+    });
+    if (call.abort?.signal.aborted) return;
+    if (answer) await this.#answer(answer);
+    else this.onmessage?.(request, extra);
   }
 
   /** Delivers a message that arrived at another process. */
@@ -348,8 +324,6 @@ export class LiveClient implements Transport {
     return answer;
   }
 }
-
-type Log = ServerContext["mcpReq"]["log"];
 
 const ownId = (): string => `holdfast:${crypto.randomUUID()}`;
 

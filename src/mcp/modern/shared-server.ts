@@ -6,6 +6,7 @@ import {
   type JSONRPCRequest,
   PerRequestHTTPServerTransport,
   type RequestId,
+  type ServerContext,
   SUPPORTED_PROTOCOL_VERSIONS,
   type TransportSendOptions,
 } from "@modelcontextprotocol/server";
@@ -13,11 +14,19 @@ import { CALLER_GONE } from "../../idempotency/idempotent-calls.ts";
 import { ShortLivedMap } from "../../lib/collections/short-lived.ts";
 import { isAnswer, RPC } from "../../protocol/json-rpc.ts";
 import type { Caller } from "../../sessions/session.ts";
+import type { ToolRegistry } from "../../tools/registry.ts";
 import { interrupted } from "../calls/interruption.ts";
 import type { JsonResponse } from "../calls/pending-response.ts";
+import {
+  isPlainCall,
+  type PlainCall,
+  runPlainCall,
+  type RunningCall,
+  takeOutcome,
+} from "../calls/plain-calls.ts";
 import type { LoggedRequest, RequestLog } from "../calls/request-log.ts";
 import { MODERN_VERSION } from "../initialize.ts";
-import { createServer, type McpServerOptions } from "../server.ts";
+import { createServer, type McpServerOptions, type PlainServer } from "../server.ts";
 
 const CLASSIFICATIONS = {
   modern: { era: "modern", revision: MODERN_VERSION },
@@ -34,7 +43,7 @@ const HTTP_STATUS: Readonly<Record<number, number>> = {
   [RPC.unsupportedVersion]: 400,
 };
 
-interface Call extends LoggedRequest {
+interface Call extends LoggedRequest, RunningCall {
   id: RequestId;
   response: JsonResponse;
 }
@@ -49,35 +58,61 @@ class SharedTransport extends PerRequestHTTPServerTransport {
   #lastId = 0;
   #delivering = false;
   readonly #requestLog: RequestLog;
+  readonly #registry: ToolRegistry;
   readonly #extra: { classification: (typeof CLASSIFICATIONS)[Era] };
 
-  constructor(requestLog: RequestLog, era: Era) {
+  constructor({ requestLog, registry }: McpServerOptions, era: Era) {
     const extra = { classification: CLASSIFICATIONS[era] };
     super(extra);
     this.#extra = extra;
     this.#requestLog = requestLog;
+    this.#registry = registry;
   }
 
-  callerOf(id: RequestId): Caller {
+  callOf(id: RequestId): Call {
     const call = this.#calls.get(id);
     if (call === undefined) throw new Error(`Request ${id} is not open.`);
-    return call.caller;
+    return call;
   }
 
   /** Delivers a request to the server; returns its cancel function. */
-  deliver(request: JSONRPCRequest, caller: Caller, response: JsonResponse): () => void {
+  deliver(
+    request: JSONRPCRequest,
+    caller: Caller,
+    response: JsonResponse,
+    server: PlainServer,
+  ): () => void {
     const id = ++this.#lastId;
-    this.#calls.set(id, {
+    const call: Call = {
       ...{ id: request.id, request, response, began: performance.now() },
       caller: { ...caller, rpcId: request.id },
-    });
-    this.#delivering = true;
-    try {
-      this.onmessage?.({ ...request, id }, this.#extra);
-    } finally {
-      this.#delivering = false;
+    };
+    this.#calls.set(id, call);
+    const message = { ...request, id };
+    if (isPlainCall(message, this.#extra.classification.era))
+      this.#call(message, call, server).catch((error: unknown) => this.onerror?.(error as Error));
+    else {
+      this.#delivering = true;
+      try {
+        this.onmessage?.(message, this.#extra);
+      } finally {
+        this.#delivering = false;
+      }
     }
     return () => this.#cancel(id);
+  }
+
+  /** Runs a call, and answers it if its result is plain; the SDK answers any other. */
+  async #call(request: PlainCall, call: Call, server: PlainServer): Promise<void> {
+    const answer = await runPlainCall(request, call, {
+      ...{ server, registry: this.#registry, extra: this.#extra },
+      era: this.#extra.classification.era,
+      notify: (notification) =>
+        this.send({ ...notification, jsonrpc: "2.0" }, { relatedRequestId: request.id }),
+    });
+    if (call.abort?.signal.aborted) return;
+    if (answer) await this.send(answer);
+    else this.onmessage?.(request, this.#extra);
   }
 
   async interruptAll(): Promise<void> {
@@ -116,6 +151,7 @@ class SharedTransport extends PerRequestHTTPServerTransport {
     if (call === undefined) return;
     this.#calls.delete(id);
     this.#requestLog.ended(call, "cancelled");
+    call.abort?.abort(CALLER_GONE);
     const params = { requestId: id, reason: CALLER_GONE };
     this.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params }, this.#extra);
   }
@@ -123,18 +159,21 @@ class SharedTransport extends PerRequestHTTPServerTransport {
 
 export class SharedServer {
   readonly #transport: SharedTransport;
+  readonly #server: PlainServer;
   readonly #ready: Promise<void>;
 
   constructor(parts: McpServerOptions, era: Era) {
-    this.#transport = new SharedTransport(parts.requestLog, era);
-    const server = createServer(parts, ({ mcpReq }) => this.#transport.callerOf(mcpReq.id), {
+    this.#transport = new SharedTransport(parts, era);
+    const callOf = ({ mcpReq }: ServerContext): Call => this.#transport.callOf(mcpReq.id);
+    this.#server = createServer(parts, (context) => callOf(context).caller, {
       era,
+      outcomeOf: (context) => takeOutcome(callOf(context)),
       supportedProtocolVersions: [
         ...(era === "modern" ? [MODERN_VERSION] : []),
         ...SUPPORTED_PROTOCOL_VERSIONS,
       ],
     });
-    this.#ready = server.connect(this.#transport);
+    this.#ready = this.#server.connect(this.#transport);
   }
 
   /** Runs requests; answers and notifications go to `response`. Resolves to the cancel functions. */
@@ -144,7 +183,9 @@ export class SharedServer {
     response: JsonResponse,
   ): Promise<(() => void)[]> {
     await this.#ready;
-    return requests.map((request) => this.#transport.deliver(request, caller, response));
+    return requests.map((request) =>
+      this.#transport.deliver(request, caller, response, this.#server),
+    );
   }
 
   /** Answers the running calls as interrupted. */

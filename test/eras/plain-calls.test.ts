@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool, image } from "../../src/index.ts";
 import { gate, serveHere } from "../support/here.ts";
+import { askModern, type ModernOptions } from "../support/modern.ts";
 import { eventsOf, introduce, type Json, read, rpc } from "../support/raw.ts";
 
 const PNG = "iVBORw0KGgo=";
@@ -124,4 +125,56 @@ it("a cancelled call sees an aborted signal, and is not answered", async () => {
   await stopped;
   expect((await read(await held)).messages).toEqual([]);
   expect(runs).toEqual(["hold"]);
+});
+
+async function modernProgram() {
+  const { all, runs } = tools();
+  const { url } = await serveHere({ tools: all });
+  const ask = async (name: string, more: object = {}, options: ModernOptions = {}) =>
+    (await askModern(url, "tools/call", { name, arguments: {}, ...more }, options)).messages;
+  return { runs, ask };
+}
+
+const KEY = "io.modelcontextprotocol/";
+
+it("2026-07-28: each result has its type and the server's name, whoever completes it", async () => {
+  const { ask, runs } = await modernProgram();
+  const _meta = { [`${KEY}serverInfo`]: { name: "holdfast" }, "holdfast/session": null };
+  const complete = { resultType: "complete", _meta };
+  const shown = { type: "image", data: PNG, mimeType: "image/png" };
+  for (const [name, result] of [
+    ["text", { content: [{ text: "plain" }] }],
+    ["data", { structuredContent: { n: 1 } }],
+    ["picture", { content: [shown] }],
+  ] as const)
+    expect(await ask(name)).toMatchObject([{ id: 1, result: { ...complete, ...result } }]);
+
+  const capabilities = { elicitation: { form: {} } };
+  const [question] = await ask("ask", {}, { capabilities });
+  expect(question).toMatchObject({ result: { resultType: "input_required" } });
+  const { requestState } = question!["result"] as Json;
+  const sure = { action: "accept", content: {} };
+  const again = { inputResponses: { sure }, requestState };
+  const asked = { ...complete, content: [{ text: "asked" }] };
+  expect(await ask("ask", again, { capabilities })).toMatchObject([{ id: 1, result: asked }]);
+  expect(runs).toEqual(["text", "data", "picture", "ask", "ask again"]);
+});
+
+it("2026-07-28: a call tells its progress, and its log from the envelope's level on", async () => {
+  const { ask } = await modernProgram();
+  const spoken = { id: 1, result: { content: [{ text: "spoken" }] } };
+  expect(await ask("speak")).toMatchObject([spoken]);
+  const meta = { progressToken: "p", [`${KEY}logLevel`]: "error" };
+  expect(await ask("speak", {}, { meta })).toMatchObject([
+    { method: "notifications/message", params: { level: "error", data: "loud" } },
+    { method: "notifications/progress", params: { progressToken: "p", progress: 1, total: 2 } },
+    spoken,
+  ]);
+});
+
+it("2026-07-28: params that the SDK refuses are refused in its words, and run nothing", async () => {
+  const { ask, runs } = await modernProgram();
+  for (const more of [{ arguments: [1] }, { arguments: "{}" }])
+    expect(await ask("text", more)).toMatchObject([{ id: 1, error: { code: -32602 } }]);
+  expect(runs).toEqual([]);
 });
