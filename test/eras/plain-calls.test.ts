@@ -13,6 +13,7 @@ function tools() {
   const runs: string[] = [];
   const running = gate();
   const stopped = gate();
+  const [ended, told, released] = [gate(), gate(), gate()];
   const spec = { description: "For a test.", session: "optional", response: "json" } as const;
   const run = <T>(name: string, result: T): T => (runs.push(name), result);
   const all = [
@@ -53,13 +54,37 @@ function tools() {
         return run("hold", "never");
       },
     }),
+    defineTool({
+      ...spec,
+      name: "tell_late",
+      handler({ log }) {
+        void ended.wait.then(() => log("error", "late")).then(told.open);
+        return run("tell_late", "early");
+      },
+    }),
+    defineTool({
+      ...spec,
+      name: "wait",
+      async handler() {
+        running.open();
+        await released.wait;
+        return run("wait", "waited");
+      },
+    }),
+    defineTool({
+      ...spec,
+      name: "odd",
+      handler: () => run("odd", { content: [], _meta: { progressToken: {} } }),
+    }),
   ];
-  return { all, runs, running: running.wait, stopped: stopped.wait };
+  const [wait, stop] = [running.wait, stopped.wait];
+  return { all, runs, running: wait, stopped: stop, ended, told, released };
 }
 
-async function program() {
+async function program(version?: string) {
   const { all, ...seen } = tools();
-  const client = await introduce((await serveHere({ tools: all })).url);
+  const { url } = await serveHere({ tools: all });
+  const client = await introduce(url, version === undefined ? {} : { version });
   const call = (name: string, more: object = {}, id = 2): Promise<Response> =>
     client.post(rpc("tools/call", { name, arguments: {}, ...more }, id));
   const answer = async (name: string, more?: object): Promise<Json> =>
@@ -177,4 +202,34 @@ it("2026-07-28: params that the SDK refuses are refused in its words, and run no
   for (const more of [{ arguments: [1] }, { arguments: "{}" }])
     expect(await ask("text", more)).toMatchObject([{ id: 1, error: { code: -32602 } }]);
   expect(runs).toEqual([]);
+});
+
+it("a message of a call that has ended does not go to a later one with its id", async () => {
+  const { call, answer, running, ended, told, released } = await program();
+  await answer("tell_late");
+  const later = call("wait");
+  await running;
+  ended.open();
+  await told.wait;
+  released.open();
+  expect((await read(await later)).messages).toMatchObject([
+    { id: 2, result: { content: [{ text: "waited" }] } },
+  ]);
+});
+
+it("metadata of a result that the SDK refuses is refused", async () => {
+  const { answer, runs } = await program();
+  expect(await answer("odd")).toMatchObject({ id: 2, error: { code: -32602 } });
+  expect(runs).toEqual(["odd"]);
+});
+
+it("a call that is cancelled by its own batch does not run", async () => {
+  const { client, runs } = await program("2025-03-26");
+  const cancelled = (requestId: number): object => ({
+    ...{ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId } },
+  });
+  const [text, data] = ["text", "data"].map((name, at) => rpc("tools/call", { name }, at));
+  const { messages } = await read(await client.post([text, data, cancelled(0)] as object));
+  expect(messages).toMatchObject([{ id: 1, result: { structuredContent: { n: 1 } } }]);
+  expect(runs).toEqual(["data"]);
 });

@@ -130,6 +130,7 @@ export async function runPlainCall(
 const isPlainResult = (result: Settled): result is CallToolResult =>
   Array.isArray(result["content"]) &&
   result["resultType"] === undefined &&
+  (result._meta === undefined || isPlainMeta(result._meta, "legacy")) &&
   (result as CallToolResult).content.every(isText);
 
 const isText = (block: CallToolResult["content"][number]): boolean =>

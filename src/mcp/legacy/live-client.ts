@@ -146,7 +146,8 @@ export class LiveClient implements Transport {
         const call: OpenCall = { response, caller: told, request: message, began, logged: false };
         this.#calls.set(id, call);
         const request = id === message.id ? message : { ...message, id };
-        if (isPlainCall(request, "legacy"))
+        // The SDK begins a call behind the other messages of its batch, where a cancellation of it may be.
+        if (messages.length === 1 && isPlainCall(request, "legacy"))
           this.#call(request, call, extra).catch((error: unknown) =>
             this.onerror?.(error as Error),
           );
@@ -161,8 +162,12 @@ export class LiveClient implements Transport {
     const answer = await runPlainCall(request, call, {
       ...{ server: this.#server, registry: this.#registry, sessionId: this.sessionId },
       ...{ era: "legacy", extra },
-      notify: (notification) =>
-        this.send({ ...notification, jsonrpc: "2.0" }, { relatedRequestId: request.id }),
+      notify: async (notification) => {
+        const { id } = request;
+        // Behind its end, a call with the same id may run.
+        if (this.#calls.get(id) === call)
+          await this.send({ ...notification, jsonrpc: "2.0" }, { relatedRequestId: id });
+      },
     });
     if (call.abort?.signal.aborted) return;
     if (answer) await this.#answer(answer);
