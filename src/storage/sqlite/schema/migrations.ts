@@ -517,5 +517,17 @@ export const migrations: Migration[] = [
     "statements": [
       "-- The second index has more of numbers and signs (src/search/parts.ts). The program fills it anew, the newest messages first.\nINSERT INTO messages_fts_parts(messages_fts_parts) VALUES ('delete-all');"
     ]
+  },
+  {
+    "createdAt": 1795774389857,
+    "hash": "d841bca2ee472089f2f1970d4549fee67b49017be72b22706d57e1e9e8caacce",
+    "statements": [
+      "-- The owner of an event is found by two keys. A join left the order to statistics: those of a database with one client made each\n-- event a search through all of that client's streams.\nDROP TRIGGER `stream_events_usage_insert`;",
+      "DROP TRIGGER `stream_events_usage_update`;",
+      "DROP TRIGGER `stream_events_usage_delete`;",
+      "CREATE TRIGGER `stream_events_usage_insert` AFTER INSERT ON `stream_events` BEGIN\n  UPDATE usage SET stored_bytes = stored_bytes + 50 + length(CAST(new.data AS BLOB)),\n      program_bytes = program_bytes + 50 + length(CAST(new.data AS BLOB))\n    WHERE owner = (SELECT owner FROM clients WHERE id = (SELECT client_id FROM streams WHERE id = new.stream_id));\nEND;",
+      "CREATE TRIGGER `stream_events_usage_update` AFTER UPDATE OF data ON `stream_events` BEGIN\n  UPDATE usage SET stored_bytes = stored_bytes + (50 + length(CAST(new.data AS BLOB))) - (50 + length(CAST(old.data AS BLOB))),\n      program_bytes = program_bytes + (50 + length(CAST(new.data AS BLOB))) - (50 + length(CAST(old.data AS BLOB)))\n    WHERE owner = (SELECT owner FROM clients WHERE id = (SELECT client_id FROM streams WHERE id = new.stream_id));\nEND;",
+      "CREATE TRIGGER `stream_events_usage_delete` AFTER DELETE ON `stream_events` BEGIN\n  UPDATE usage SET stored_bytes = stored_bytes - (50 + length(CAST(old.data AS BLOB))),\n      program_bytes = program_bytes - (50 + length(CAST(old.data AS BLOB)))\n    WHERE owner = (SELECT owner FROM clients WHERE id = (SELECT client_id FROM streams WHERE id = old.stream_id));\nEND;"
+    ]
   }
 ];
