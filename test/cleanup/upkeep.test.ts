@@ -79,3 +79,26 @@ describe("the cleanup job", () => {
     expect(megabytes(folder)).toBeGreaterThan(8);
   });
 });
+
+it("makes statistics of large tables only: those of a few rows would hold when there are many", async () => {
+  const folder = temporaryFolder();
+  const { storage, retention } = await openJob(folder);
+  await newSession(storage);
+  const counted = (): Record<string, number> => {
+    const database = openDatabase(folder);
+    const rows = database
+      .prepare<[], [string, number]>(
+        "SELECT tbl, max(CAST(stat AS INTEGER)) FROM sqlite_stat1 GROUP BY tbl",
+      )
+      .raw()
+      .all();
+    database.close();
+    return Object.fromEntries(rows);
+  };
+  await retention.run();
+  expect(counted()).toEqual({});
+  for (let n = 0; n < 1_500; n += 100)
+    await Promise.all(Array.from({ length: 100 }, () => newSession(storage)));
+  await retention.run();
+  expect(counted()["sessions"]).toBe(1_501);
+});

@@ -12,6 +12,15 @@ const SPARE_PAGES = 1_024; // 4 MB
 /** Part of the file that stays free, too: deleted data is often replaced by as much new data. */
 const SPARE_PART = 0.1;
 
+/**
+ * Tables with fewer rows get no statistics. SQLite would go through all of such a table in place of an index, and does so until
+ * they are made anew: an import, or a minute of calls, fills it meanwhile.
+ */
+const FEW_ROWS = 1_000;
+/** `stat` begins with the number of rows; a partial index has fewer than its table. */
+const FORGET_SMALL = `DELETE FROM sqlite_stat1 WHERE tbl IN (
+  SELECT tbl FROM sqlite_stat1 GROUP BY tbl HAVING max(CAST(stat AS INTEGER)) < ?)`;
+
 export function sqliteUpkeep(
   engine: Engine,
   sqlite: Sqlite,
@@ -29,12 +38,19 @@ export function sqliteUpkeep(
     if (pages > 0) sqlite.pragma(`incremental_vacuum(${pages})`);
     return before - pragma("freelist_count");
   };
+  const renewStatistics = (): void => {
+    sqlite.pragma("optimize");
+    const columns = sqlite.pragma("table_info(sqlite_stat1)") as unknown[];
+    if (columns.length === 0) return; // there has never been anything to count
+    const { changes } = sqlite.prepare(FORGET_SMALL).run(FEW_ROWS);
+    if (changes > 0) sqlite.exec("ANALYZE sqlite_schema"); // reads what is left
+  };
   return {
     async maintain(signal) {
       await index.merge({ signal });
       if (await engine.readNow(canShrink)) await inBatches(engine, releasePages, { signal });
       try {
-        await engine.write(() => void sqlite.pragma("optimize"));
+        await engine.write(renewStatistics);
       } catch (error) {
         if (!isFull(error)) throw error; // statistics can wait for room; what the cleanup deleted is gone
       }
