@@ -56,15 +56,15 @@ export class Transaction implements Connection {
 const held = new WeakSet<Socket>();
 
 /**
- * Sends the statements of one turn of the event loop in one packet; to be called before each. The driver would write each by
- * itself, and every write wakes the database.
+ * Sends the statements of one turn of the event loop in one packet, at its end; to be called before each. The driver would write
+ * each by itself, and every write wakes the database.
  */
 export function sendTogether(client: pg.ClientBase): void {
   const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
   if (held.has(stream)) return;
   held.add(stream);
   stream.cork();
-  process.nextTick(() => {
+  setImmediate(() => {
     held.delete(stream);
     stream.uncork();
   });
