@@ -1,4 +1,4 @@
-// Writes of one turn of the event loop share a commit, and share nothing else: neither failures nor half-done work.
+// Writes of one turn of the event loop, or of a few, share a commit, and share nothing else: neither failures nor half-done work.
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { AppError } from "../../src/lib/errors.ts";
@@ -183,7 +183,31 @@ describe("a commit", () => {
     expect(committed()).toEqual(["tidied", "tidied alone", "told"]);
   });
 
-  it("does not wait for writes of a later turn", async () => {
+  it("of several writes takes in those of the next turns, as long as there are some", async () => {
+    const { folder, add, committed } = openNotes();
+    const before = commitsInLog(folder);
+    const writes = [add("first"), add("second")];
+    await nextTurn();
+    writes.push(add("third"));
+    await Promise.all(writes);
+    expect(committed()).toEqual(["first", "second", "third"]);
+    expect(commitsInLog(folder)).toBe(before + 1);
+  });
+
+  it("of several writes does not wait for ever, however many come", async () => {
+    const { add } = openNotes();
+    let done = false;
+    const first = add("0").then(() => (done = true));
+    const others = [];
+    for (let turn = 1; !done && turn < 100; turn++) {
+      others.push(add(String(turn)));
+      await nextTurn();
+    }
+    expect(done).toBe(true);
+    await Promise.all([first, ...others]);
+  });
+
+  it("of one write does not wait for those of a later turn", async () => {
     const { folder, add } = openNotes();
     const before = commitsInLog(folder);
     const first = add("first");

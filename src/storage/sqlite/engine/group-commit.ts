@@ -1,4 +1,4 @@
-// The one writer. Operations of one turn of the event loop, or of one sync of the disk, share a COMMIT; each has a
+// The one writer. Operations of a turn of the event loop, or a few, or of one sync of the disk, share a COMMIT; each has a
 // savepoint of its own, so that one which fails takes nothing else with it. A promise resolves only when its COMMIT is
 // durable.
 import { setTimeout } from "node:timers/promises";
@@ -19,6 +19,8 @@ interface Operation {
   reject(error: unknown): void;
 }
 
+/** Longest wait of several writes for further ones, in turns of the event loop. */
+const GATHER_TURNS = 5;
 /** Maximum wait for another process's write lock, and time between two attempts, in ms. */
 const BUSY_MS = 5_000;
 const RETRY_MS = 10;
@@ -136,9 +138,19 @@ export class GroupCommit {
    * it could not become durable sooner, and what comes in meanwhile joins it.
    */
   #schedule({ durable }: { durable: boolean }): void {
-    const flush = (): void => void setImmediate(() => this.#flushUnlessHeld());
+    const flush = (): void => void setImmediate(() => this.#gather());
     if (durable && this.#log?.pending) void this.#log.settled().then(flush, flush);
     else flush();
+  }
+
+  /**
+   * Several writes wait as long as each turn brings more. Callers that one commit has answered come back close behind each
+   * other; without the wait, two halves of them would take turns, each with a commit and a sync of its own.
+   */
+  #gather(before = 1, turns = GATHER_TURNS): void {
+    const waiting = this.#queue.length;
+    if (waiting > before && turns > 0) setImmediate(() => this.#gather(waiting, turns - 1));
+    else this.#flushUnlessHeld();
   }
 
   #flushUnlessHeld(): void {
