@@ -182,7 +182,7 @@ export class ToolRegistry {
     const watched = this.activity.begin(name, caller.principal, channel, tool.response !== "json");
     let ending: CallEnding = { outcome: "error" };
     try {
-      const result = await this.#call(tool, args, caller, watched);
+      const result = await this.#asTool(tool, () => this.#call(tool, args, caller, watched));
       ending = endingOf(result);
       return result;
     } catch (error) {
@@ -200,7 +200,8 @@ export class ToolRegistry {
   async runTask(name: string, args: unknown, task: TaskRunOptions): Promise<CallToolResult> {
     const { channel, caller, run } = task;
     const watched = { channel, session: undefined, isStopped: false };
-    const result = await this.#call(this.#find(name), args, caller, watched, task);
+    const tool = this.#find(name);
+    const result = await this.#asTool(tool, () => this.#call(tool, args, caller, watched, task));
     return isQuestion(result)
       ? run.question(result.inputRequests ?? {}, result.requestState)
       : (result as CallToolResult);
@@ -214,6 +215,11 @@ export class ToolRegistry {
       "invalid_params",
       `Unknown tool: ${name}. tools/list names the tools there are.`,
     );
+  }
+
+  /** Runs what a user's own tool has a part in as its code: its schema, its handler, and what these leave running. */
+  #asTool<T>({ name }: Tool, act: () => T): T {
+    return this.#all.isBuiltIn(name) ? act() : asTool(name, act);
   }
 
   async #call(
@@ -232,9 +238,7 @@ export class ToolRegistry {
     let session: string | null = null;
     let opened: OpenedSession | undefined;
     try {
-      const isBuiltIn = this.#all.isBuiltIn(name);
-      const parse = () => parseArguments(tool.input, args);
-      const parsing = isBuiltIn ? parse() : asTool(name, parse);
+      const parsing = parseArguments(tool.input, args);
       const parsed = parsing instanceof Promise ? await parsing : parsing;
       if (parsed.issues !== undefined)
         return failure(`Wrong arguments for ${name}:\n${faults(parsed.issues)}`, "invalid");
@@ -243,7 +247,7 @@ export class ToolRegistry {
       const round = opening?.state as Carried | undefined;
       const input = withRequestKey(tool, parsed.input, channel.requestKey);
       const newSessionId = task?.place.newSessionId ?? round?.session ?? newId();
-      const once = onceOf(tool, input, channel.requestKey, isBuiltIn);
+      const once = onceOf(tool, input, channel.requestKey, this.#all.isBuiltIn(name));
       const ownChannel = round ? { ...channel, requestState: <T>() => round.state as T } : channel;
       const call: Call = {
         caller,
@@ -275,7 +279,7 @@ export class ToolRegistry {
           caller.onSession?.(id);
         },
       };
-      const result = await (isBuiltIn ? tool.run(call) : asTool(name, () => tool.run(call)));
+      const result = await tool.run(call);
       if (isTaskCreated(result) || (task && isQuestion(result))) return result;
       return isQuestion(result)
         ? await this.#nextRound(asked, result, { session: newSessionId, worked: session }, opening)
