@@ -42,7 +42,7 @@ export async function pass<T>(
     const checked = guard(c);
     if (checked instanceof Promise) await checked;
   }
-  return await act();
+  return act();
 }
 
 /** Guards as one middleware: Hono's own chain costs more than most guards do. */

@@ -6,7 +6,6 @@ import {
   CLIENT_INFO_META_KEY,
   type JSONRPCRequest,
   type JSONRPCResultResponse,
-  LOG_LEVEL_META_KEY,
   type MessageExtraInfo,
   type Notification,
   PROTOCOL_VERSION_META_KEY,
@@ -62,7 +61,7 @@ export function isPlainCall(
 const RESERVED = "io.modelcontextprotocol/";
 const ENVELOPE: readonly string[] = [
   ...[PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY],
-  LOG_LEVEL_META_KEY,
+  `${RESERVED}logLevel`,
 ];
 
 /** True without keys of the protocol's own, but for the token of progress and the envelope of the modern era. */
@@ -131,7 +130,7 @@ const isPlainResult = (result: Settled): result is CallToolResult =>
   Array.isArray(result["content"]) &&
   result["resultType"] === undefined &&
   (result._meta === undefined || isPlainMeta(result._meta, "legacy")) &&
-  (result as CallToolResult).content.every(isText);
+  result.content.every(isText);
 
 const isText = (block: CallToolResult["content"][number]): boolean =>
   block.type === "text" && Object.keys(block).length === 2;

@@ -77,7 +77,7 @@ export class LegacyEndpoint {
     if (batch) checkRevision(client.protocolVersion);
     const { principal, target, toolsets, requestId, headers, takesStream } = incoming;
     const noQuestions = takesStream ? undefined : NEEDS_STREAM;
-    return await this.#parts.dispatcher.dispatch({
+    return this.#parts.dispatcher.dispatch({
       ...{ principal, client, target, toolsets, requestId, headers, noQuestions },
       ...{ messages, batch },
     });
