@@ -167,3 +167,32 @@ it("a tool that tells much without a pause has all of it stored, sent in order, 
     .all() as string[];
   expect(stored.map((data) => JSON.parse(data) as unknown)).toEqual(messages);
 });
+
+it("a cancellation that comes while its call is being stored ends the call", async () => {
+  const hold = defineTool({
+    ...{ name: "hold", description: "For a test.", session: "none" },
+    handler: ({ signal }) =>
+      new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())),
+  });
+  const { url } = await serveHere({ tools: [hold] });
+  const client = await introduce(url);
+  const request = (message: object): string => {
+    const body = JSON.stringify(message);
+    const headers = {
+      ...{ host: new URL(url).host, accept: BOTH, "content-type": "application/json" },
+      ...{ "content-length": body.length, ...client.headers },
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+    return ["POST /mcp HTTP/1.1", ...lines, "", body].join("\r\n");
+  };
+  const params = { requestId: 2 };
+  const cancelled = { jsonrpc: "2.0", method: "notifications/cancelled", params };
+  const socket = dial(Number(new URL(url).port), "127.0.0.1").setEncoding("utf8");
+  onTestFinished(() => void socket.destroy());
+  socket.write(request(rpc("tools/call", { name: "hold" }, 2)) + request(cancelled));
+  let text = "";
+  socket.on("data", (data: string) => (text += data));
+  // The answer to the cancellation comes behind the end of the call's stream.
+  while (!text.includes("202 Accepted")) await once(socket, "data");
+  expect(text).not.toContain('"result"');
+});

@@ -18,7 +18,7 @@ import type { PendingResponses } from "../calls/in-flight.ts";
 import { mayWait } from "../calls/interruption.ts";
 import { JsonResponse, StreamResponse, type ToldProgress } from "../calls/pending-response.ts";
 import { isLogLevel, LOG_LEVELS } from "../initialize.ts";
-import type { LiveClient, LiveClientOptions } from "./live-client.ts";
+import type { LiveClient, LiveClientOptions, Opening } from "./live-client.ts";
 import type { LiveClients } from "./live-clients.ts";
 
 export interface DispatcherOptions extends LiveClientOptions {
@@ -103,6 +103,7 @@ export class Dispatcher {
     const { client } = posted;
     const hash = fingerprint([posted.target ?? null, requests]);
     const key = `${client.id} ${hash}`;
+    using opening = live.opening(requests);
     const records = await this.#parts.streams.findUndelivered(client.id, hash);
     // Check and take a stream without an await in between, or two equal POSTs would take the same stream. An earlier
     // equal POST whose answer reached no client is this one, sent again.
@@ -113,7 +114,7 @@ export class Dispatcher {
     const connected = this.#connecting.add(key);
     try {
       return earlier === undefined
-        ? await this.#answerOnNewStream(posted, live, requests, { hash, held })
+        ? await this.#answerOnNewStream(posted, live, requests, { hash, opening, held })
         : await this.#join(client, live, earlier, held);
     } finally {
       connected();
@@ -168,7 +169,7 @@ export class Dispatcher {
     posted: Posted,
     live: LiveClient,
     requests: readonly JSONRPCRequest[],
-    { hash, held }: { hash: string; held: DisposableStack },
+    { hash, opening, held }: { hash: string; opening: Opening; held: DisposableStack },
   ): Promise<StreamAnswer> {
     const { principal, client, target = null, messages } = posted;
     const { scope = null, credentials = null } = principal;
@@ -185,7 +186,8 @@ export class Dispatcher {
     const { stream, release } = live.streams.use(record);
     const sse = new SseStream(presence.enter(client.id, "request"));
     void stream.attach(sse, 0, primes(client)).then(release);
-    const foreign = live.deliver(messages, response, callerOf(posted));
+    const all = [...messages, ...opening.take()];
+    const foreign = live.deliver(all, response, callerOf(posted));
     await this.#parts.live.relay(client.id, foreign);
     return { stream: sse };
   }

@@ -39,6 +39,13 @@ interface OpenCall extends LoggedRequest, RunningCall {
   logged: boolean;
 }
 
+/** Requests that are being stored, before they run. */
+export interface Opening extends Disposable {
+  ids: readonly RequestId[];
+  /** The cancellations that have come; further ones find the requests running. */
+  take(): readonly Cancellation[];
+}
+
 export interface LiveClientOptions extends McpServerOptions {
   streams: StreamStore;
   /** Maximum number of stored events per stream. */
@@ -58,6 +65,7 @@ export class LiveClient implements Transport {
   readonly #registry: ToolRegistry;
   /** Calls by the id that the SDK knows. */
   readonly #calls = new ShortLivedMap<RequestId, OpenCall>();
+  readonly #opening = new Set<Opening & { cancellations: Cancellation[] }>();
   /** Handlers for the answers to our own requests, by request id. */
   readonly #internal = new Map<RequestId, (message: JSONRPCMessage) => void>();
   /** Ids of relayed messages that were delivered. */
@@ -155,6 +163,23 @@ export class LiveClient implements Transport {
       } else if (!this.#take(message, extra)) foreign.push(message);
     }
     return foreign;
+  }
+
+  /** Announces requests that `deliver` gets later, with their cancellations behind them. */
+  opening(requests: readonly JSONRPCRequest[]): Opening {
+    const cancellations: Cancellation[] = [];
+    const take = (): readonly Cancellation[] => {
+      this.#opening.delete(opening);
+      return cancellations.splice(0);
+    };
+    const opening = {
+      ids: requests.map(({ id }) => id),
+      cancellations,
+      take,
+      [Symbol.dispose]: () => take().forEach((message) => this.#cancel(message)),
+    };
+    this.#opening.add(opening);
+    return opening;
   }
 
   /** Runs a call, and answers it if its result is plain; the SDK answers any other. */
@@ -309,7 +334,10 @@ export class LiveClient implements Transport {
   #cancel(message: Cancellation): boolean {
     const { requestId } = message.params;
     const meant = [...this.#calls].filter(([, { request }]) => request.id === requestId);
-    if (meant.length !== 1) return meant.length > 0;
+    const opening = [...this.#opening].filter(({ ids }) => ids.includes(requestId));
+    const count = meant.length + opening.length;
+    if (count !== 1) return count > 0;
+    if (opening[0]) return opening[0].cancellations.push(message) > 0;
     const [[id, call]] = meant as [[RequestId, OpenCall]];
     this.#stop(id, call, message.params);
     this.#calls.delete(id);
