@@ -60,6 +60,8 @@ export class Engine {
   #times: ExpiryTimes | undefined;
   /** The version up to which other processes' commits are known to be on disk. */
   #confirmedVersion: unknown;
+  /** See `#confirm`. */
+  #confirming: Promise<void> | undefined;
 
   constructor(
     sqlite: Sqlite,
@@ -153,13 +155,19 @@ export class Engine {
   /** Reads committed rows and waits until they are durable, so that no caller sees what a power loss could undo. */
   async readDurable<T>(query: () => T): Promise<T> {
     const result = this.#query(query);
-    if (!this.#syncs) return result;
+    if (this.#syncs) await (this.#confirming ??= this.#confirm());
+    return result;
+  }
+
+  /** Waits until what was read is durable, once for all that read in one moment. */
+  async #confirm(): Promise<void> {
+    await undefined; // the other reads of this moment come first
+    this.#confirming = undefined;
     const version = this.dataVersion.latest();
     if (version !== this.#confirmedVersion) {
       await this.#commits.durable({ others: true });
       this.#confirmedVersion = version;
     } else if (this.#commits.pending) await this.#commits.durable();
-    return result;
   }
 
   /** Reads without waiting for durability, for values that no caller sees. */
