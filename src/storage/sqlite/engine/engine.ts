@@ -161,7 +161,7 @@ export class Engine {
 
   /** Waits until what was read is durable, once for all that read in one moment. */
   async #confirm(): Promise<void> {
-    await undefined; // the other reads of this moment come first
+    await Promise.resolve(); // the other reads of this moment come first
     this.#confirming = undefined;
     const version = this.dataVersion.latest();
     if (version !== this.#confirmedVersion) {
