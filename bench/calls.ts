@@ -36,6 +36,7 @@ const sdkSessions = (workload: Workload, ...args: string[]): Side => ({
   workload,
 });
 const bareHono: Side = { server: ["echo.ts"], workload: plain("echo", ECHO) };
+const oneCommit: Side = { server: ["commit.ts", "FOLDER"], workload: plain("state_set", SET) };
 const sdkAlone: Side = { server: ["sdk-alone.ts"], workload: plain("echo", ECHO) };
 
 const ROWS: CallRow[] = [
@@ -85,6 +86,19 @@ const ROWS: CallRow[] = [
     ours: sdkAlone,
     theirs: bareHono,
     connections: 16,
+  },
+  {
+    what: "2025 `state_set`, one connection / bare Hono with one sync a request",
+    ours: holdfast(legacy("state_set", SET)),
+    theirs: oneCommit,
+    reach: 0.8,
+    connections: 1,
+  },
+  {
+    what: "the same / the SDK's session transport with one sync a call",
+    ours: holdfast(legacy("state_set", SET)),
+    theirs: sdkSessions(legacy("state_set", SET), "sqlite", "FOLDER"),
+    connections: 1,
   },
   {
     what: "2025 `state_set`, one connection: `full` / `normal`",

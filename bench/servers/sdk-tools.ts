@@ -14,10 +14,12 @@ export function sqliteState(folder: string): State {
   const db = new Database(join(folder, "state.db"));
   db.pragma("journal_mode = WAL");
   db.pragma("synchronous = FULL");
-  db.exec("CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID");
+  db.exec("CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT, version INTEGER) WITHOUT ROWID");
   const read = db.prepare<[string], { value: string }>("SELECT value FROM state WHERE key = ?");
+  // Without a version, an equal value would change no page, and SQLite would neither write nor sync anything.
   const write = db.prepare(
-    "INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    `INSERT INTO state VALUES (?, ?, 1)
+      ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = version + 1`,
   );
   return {
     get(key) {
