@@ -1,5 +1,5 @@
 // Statements of several callers that go to PostgreSQL as one.
-import pg from "pg";
+import type pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { allowTogether, sendGroup, Together } from "../../src/storage/postgres/engine/together.ts";
 import { emptyDatabase } from "../support/postgres.ts";

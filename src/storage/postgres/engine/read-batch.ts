@@ -44,7 +44,7 @@ export class ReadBatch implements Connection {
     try {
       client = await lend(this.#pool);
     } catch (error) {
-      for (const group of groups) void sendGroup(group, () => Promise.reject(error));
+      for (const { asked } of groups) for (const { done } of asked) done.reject(error);
       return;
     }
     let isLost = false;

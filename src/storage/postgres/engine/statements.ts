@@ -1,6 +1,6 @@
 // Statements over Drizzle: prepared once, named, and run by whatever connection the caller's transaction has.
 import { createHash } from "node:crypto";
-import { Placeholder } from "drizzle-orm";
+import type { Placeholder } from "drizzle-orm";
 import { allowTogether, type ValueTypes } from "./together.ts";
 
 /** A query of Drizzle's builders. */

@@ -41,7 +41,10 @@ export function allowTogether(
   const columns = names.map((_, at) => `v${at}`).join(", ");
   // OFFSET 0 keeps each row's look by itself. Joined with the list, an empty table is read as a whole, and connections keep that
   // plan while the table grows.
-  const found = query.text.replaceAll(/\$(\d+)/g, (_, n) => `given.${columnOf(n)}::${typeOf(n)}`);
+  const found = query.text.replaceAll(
+    /\$(\d+)/g,
+    (_, n: string) => `given.${columnOf(n)}::${typeOf(n)}`,
+  );
   listForms.set(query.name, {
     name: `${query.name}_together`,
     text: `SELECT given.at, found.* FROM unnest(${lists}) WITH ORDINALITY AS given (${columns}, at)
@@ -113,7 +116,7 @@ export async function sendGroup(
     const { rows, ...result } = await query({
       ...(statement as pg.QueryConfig),
       ...{ name: listForm.name, text: listForm.text },
-      values: listForm.columns.map((at) => asked.map(({ values }) => textOf(values[at]))),
+      values: listForm.columns.map((at) => asked.map(({ values }) => textOf(values[at] as Value))),
     });
     const found = asked.map((): unknown[] => []);
     for (const [at, ...row] of rows as [number, ...unknown[]][]) found[at - 1]!.push(row);
@@ -137,10 +140,12 @@ const listFormOf = (statement: Statement): ListForm | undefined =>
 const isShort = (value: unknown): boolean =>
   typeof value !== "string" || value.length <= MAX_LENGTH;
 
+/** What a value may be: `ValueTypes` are of these. */
+type Value = string | number | readonly string[] | null | undefined;
+
 /** A value in PostgreSQL's spelling. */
-const textOf = (value: unknown): string | null =>
-  Array.isArray(value)
-    ? `{${value.map((part) => `"${String(part).replaceAll(/["\\]/g, "\\$&")}"`).join(",")}}`
-    : value === null || value === undefined
-      ? null
-      : String(value);
+function textOf(value: Value): string | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value !== "object") return String(value);
+  return `{${value.map((part) => `"${part.replaceAll(/["\\]/g, "\\$&")}"`).join(",")}}`;
+}

@@ -23,48 +23,8 @@ const right = {
 export type WriteAccess = ReturnType<typeof postgresWriteAccess>;
 
 export function postgresWriteAccess(engine: Engine) {
-  const { db, clock } = engine;
-  const byId = eq(sessions.id, placeholder("sessionId"));
-  const q = prepared({
-    // Not against rows that only refer to the session.
-    lock: () => db.select({ id: sessions.id }).from(sessions).where(byId).for("no key update"),
-    key: together({ id: "text" }, () =>
-      db
-        .select()
-        .from(apiKeys)
-        .where(eq(apiKeys.id, placeholder("id"))),
-    ),
-    oauthGrant: together({ id: "text" }, () =>
-      db
-        .select({ expiresAt: oauthGrants.expiresAt })
-        .from(oauthGrants)
-        .where(eq(oauthGrants.id, placeholder("id"))),
-    ),
-    passkey: together({ id: "text" }, () =>
-      db
-        .select({ id: passkeys.id })
-        .from(passkeys)
-        .where(eq(passkeys.id, placeholder("id"))),
-    ),
-    // Whoever takes the task over waits for the end of the write.
-    run: () => db.select({ id: tasks.id }).from(tasks).where(heldTask).for("share"),
-    /** Locks a session, and reads whose it is and what it grants the principal. */
-    locked: together({ sessionId: "text", principal: "text" }, () =>
-      db
-        .select(right)
-        .from(sql`lock_session(${placeholder("sessionId")}, ${placeholder("principal")})`),
-    ),
-    /** The same without a lock. */
-    allowed: () =>
-      db
-        .select({ ...right, access: grants.access })
-        .from(sessions)
-        .leftJoin(
-          grants,
-          and(eq(grants.sessionId, sessions.id), eq(grants.principal, placeholder("principal"))),
-        )
-        .where(byId),
-  });
+  const { clock } = engine;
+  const q = statements(engine);
 
   /** @throws AppError `forbidden` for credentials that have ended, `interrupted` for a run that has lost its task */
   const checkCredentials = async (by: Principal): Promise<void> => {
@@ -127,3 +87,47 @@ const nothing = Promise.resolve(undefined);
 
 /** Allows any access. */
 const mayRead = (): void => undefined;
+
+function statements({ db }: Engine) {
+  const byId = eq(sessions.id, placeholder("sessionId"));
+  return prepared({
+    // Not against rows that only refer to the session.
+    lock: () => db.select({ id: sessions.id }).from(sessions).where(byId).for("no key update"),
+    key: together({ id: "text" }, () =>
+      db
+        .select()
+        .from(apiKeys)
+        .where(eq(apiKeys.id, placeholder("id"))),
+    ),
+    oauthGrant: together({ id: "text" }, () =>
+      db
+        .select({ expiresAt: oauthGrants.expiresAt })
+        .from(oauthGrants)
+        .where(eq(oauthGrants.id, placeholder("id"))),
+    ),
+    passkey: together({ id: "text" }, () =>
+      db
+        .select({ id: passkeys.id })
+        .from(passkeys)
+        .where(eq(passkeys.id, placeholder("id"))),
+    ),
+    // Whoever takes the task over waits for the end of the write.
+    run: () => db.select({ id: tasks.id }).from(tasks).where(heldTask).for("share"),
+    /** Locks a session, and reads whose it is and what it grants the principal. */
+    locked: together({ sessionId: "text", principal: "text" }, () =>
+      db
+        .select(right)
+        .from(sql`lock_session(${placeholder("sessionId")}, ${placeholder("principal")})`),
+    ),
+    /** The same without a lock. */
+    allowed: () =>
+      db
+        .select({ ...right, access: grants.access })
+        .from(sessions)
+        .leftJoin(
+          grants,
+          and(eq(grants.sessionId, sessions.id), eq(grants.principal, placeholder("principal"))),
+        )
+        .where(byId),
+  });
+}
