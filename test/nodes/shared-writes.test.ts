@@ -48,6 +48,8 @@ async function withSessions(
 }
 
 const waitingForLocks = async (client: pg.Client): Promise<number> => {
+  // Within a transaction, connections that began after the first look would never be seen.
+  await client.query("SELECT pg_stat_clear_snapshot()");
   const { rows } = await client.query<{ n: number }>(
     `SELECT count(*)::integer AS n FROM pg_stat_activity
       WHERE datname = current_database() AND wait_event_type = 'Lock'`,
