@@ -44,7 +44,7 @@ const ROWS: CallRow[] = [
     what: "2026 `state_set`, durable / the SDK's `createMcpHandler`, Map",
     ours: holdfast(modern("state_set", SET)),
     theirs: { server: ["sdk-modern.ts"], workload: modern("state_set", SET) },
-    reach: 3,
+    reach: 4,
     connections: 16,
   },
   {
@@ -58,21 +58,21 @@ const ROWS: CallRow[] = [
     what: "2025 `state_get` / the same",
     ours: holdfast(legacy("state_get", { key: "count" })),
     theirs: sdkSessions(legacy("state_get", { key: "count" })),
-    reach: 3,
+    reach: 3.5,
     connections: 16,
   },
   {
     what: "2025 echo / the same",
     ours: holdfast(legacy("echo", ECHO)),
     theirs: sdkSessions(legacy("echo", ECHO)),
-    reach: 3,
+    reach: 3.5,
     connections: 16,
   },
   {
     what: "2025 echo / bare Hono echoing JSON",
     ours: holdfast(legacy("echo", ECHO)),
     theirs: bareHono,
-    reach: 0.5,
+    reach: 0.55,
     connections: 16,
   },
   {
@@ -116,7 +116,7 @@ const ROWS: CallRow[] = [
     what: "2025 call with 20 progress events, stored / the SDK, events in memory",
     ours: holdfast(legacy(...STEPS)),
     theirs: sdkSessions(legacy(...STEPS), "sse"),
-    reach: 1.5,
+    reach: 2,
     connections: 16,
   },
 ];

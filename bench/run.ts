@@ -32,15 +32,16 @@ const GROUPS: Record<string, Measurement> = {
   postgres: measurePostgres,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { json: { type: "string" } },
-});
-const unknown = positionals.filter((name) => !(name in GROUPS));
-if (unknown.length > 0) {
-  console.error(`Unknown: ${unknown.join(", ")}. There are: ${Object.keys(GROUPS).join(", ")}.`);
-  process.exit(2);
+const USAGE = `npm run bench [-- group… [--json FILE]]
+Groups: ${Object.keys(GROUPS).join(", ")}; without one, all of them.`;
+
+const { values, positionals } = args();
+if (values.help === true) {
+  console.log(USAGE);
+  process.exit();
 }
+const unknown = positionals.filter((name) => !(name in GROUPS));
+if (unknown.length > 0) refuse(`Unknown: ${unknown.join(", ")}.`);
 
 const rows: Row[] = [];
 for (const name of positionals.length > 0 ? positionals : Object.keys(GROUPS)) {
@@ -58,6 +59,22 @@ console.log(markdownTable([heads, ...rows.map(cells)], { align: ["l", "r", "r", 
 if (values.json !== undefined) {
   const result = { date: new Date().toISOString(), machine, rows };
   writeFileSync(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
+}
+
+function args() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: { json: { type: "string" }, help: { type: "boolean", short: "h" } },
+    });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+function refuse(why: string): never {
+  console.error(`${why}\n${USAGE}`);
+  process.exit(2);
 }
 
 function cells(row: Row): string[] {
