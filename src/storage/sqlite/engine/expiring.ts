@@ -24,6 +24,12 @@ export const BRISK: Pace = { targetMs: 4, rest: 1, restMs: 0, most: 100 };
 const FIRST_BATCH = 16;
 const MIN_BATCH = 4;
 
+/** Resolves after the pause that follows a batch of this duration. */
+export const pauseAfter = (
+  tookMs: number,
+  { rest, restMs }: Pick<Pace, "rest" | "restMs">,
+): Promise<void> => sleep(Math.max(restMs, rest * tookMs));
+
 /**
  * `values`: values of the condition's placeholders now. `onDelete` is called inside the write.
  * A column in a subquery of `condition` is written with its table.
@@ -95,7 +101,7 @@ export async function inBatches(
     );
     sum += rows;
     await then?.(rows);
-    if (rows > 0) await sleep(Math.max(pace.restMs, pace.rest * took));
+    if (rows > 0) await pauseAfter(took, pace);
     if (rows < most) break;
     if (took > pace.targetMs) limit = Math.max(MIN_BATCH, most >> 1);
     else if (took < pace.targetMs / 2) limit = Math.min(pace.most, most * 2);

@@ -1,11 +1,10 @@
 // Takes the words of deleted messages out of the full-text indexes. FTS5 only marks a deleted message, and could merge whole
 // segments inside of a deletion's commit, for a second and more in a large index. `deletemerge` is off in the file
 // (migrations/0030_index_merges.sql), so that these merges happen here, a few pages at a time.
-import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "drizzle-orm";
 import { isFull } from "../disk/ballast.ts";
 import type { Engine } from "../engine/engine.ts";
-import { BESIDE_CALLS } from "../engine/expiring.ts";
+import { BESIDE_CALLS, pauseAfter } from "../engine/expiring.ts";
 
 /** Pages that one step writes. */
 const STEP_PAGES = 4;
@@ -52,8 +51,8 @@ export function sqliteIndexMerge(engine: Engine): IndexMerge {
             if (isFull(error)) return false;
             throw error;
           });
-        const { rest, restMs } = engine.isBusy ? BESIDE_CALLS : HALF_OF_THE_TIME;
-        await sleep(Math.max(restMs, rest * (performance.now() - began)));
+        const pace = engine.isBusy ? BESIDE_CALLS : HALF_OF_THE_TIME;
+        await pauseAfter(performance.now() - began, pace);
       }
     },
   };
