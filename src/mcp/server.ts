@@ -72,7 +72,7 @@ const INSTRUCTIONS = [
 ].join("\n");
 
 /** The outcome of a call that has run already, once. */
-export type OutcomeOf = (context: ServerContext) => Promise<Settled> | undefined;
+type OutcomeOf = (context: ServerContext) => Promise<Settled> | undefined;
 
 /** A server with readable errors that refuses a handler for a method without a scope. */
 export class PlainServer extends Server {

@@ -1,9 +1,9 @@
+// Limits for one principal: refuses early, before a body is read, and says how long to wait.
 import { MAX_BATCH, tooLarge } from "../../mcp/messages/batch.ts";
 import { RequestError } from "../../protocol/errors.ts";
 import type { Refuse } from "../../telemetry/metrics.ts";
 import { type Guard, sent } from "../guards/guard.ts";
 import { CLOSING } from "../guards/guards.ts";
-// Limits for one principal: refuses early, before a body is read, and says how long to wait.
 import { MemoryStorage, RateLimiterMemory, RateLimiterRes } from "./rate-limiter.ts";
 
 const MINUTE_S = 60;
