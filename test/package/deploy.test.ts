@@ -5,11 +5,13 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { envName, settings } from "../../src/config/config.ts";
+import { envName, loadConfig, settings } from "../../src/config/config.ts";
 import { createKey } from "../support/bearer.ts";
 import { connect } from "../support/clients.ts";
 import { temporaryFolder } from "../support/folder.ts";
+import { freePort } from "../support/free-port.ts";
 import { notifySocket } from "../support/notify-socket.ts";
+import { browserAt } from "../support/plain-browser.ts";
 import { FIXTURE, startServer } from "../support/process.ts";
 import { deployed, isInstalled, missing, nginxConfig, startProxy } from "../support/proxy.ts";
 
@@ -190,6 +192,15 @@ describe.each(["nginx", "caddy"] as const)("behind %s", (kind) => {
     const other = await connect("v2", { url: `${server.url}?name=shared` });
     await other.call("state_set", { key: "k", value: 2 });
     await expect.poll(() => listening.updates).toContain(uri);
+  });
+
+  it.skipIf(skipped)(`the console takes a file as large as max-upload${skipped}`, async () => {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${await startProxy(kind, port)}`;
+    await startServer({ folder: temporaryFolder(), port, args: ["--public-url", url] });
+    const browser = browserAt(url);
+    const file = "x".repeat(loadConfig()["max-upload"]);
+    expect((await browser.upload(file)).status).toBe(303);
   });
 
   it.skipIf(skipped)(
