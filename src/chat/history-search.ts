@@ -20,13 +20,13 @@ import type {
 } from "./store.ts";
 
 const MAX_QUERY_CHARACTERS = 1_000;
-/** Candidates per word: only the newest messages with a very frequent word are ranked. */
 /** Messages that are near in meaning, for each wanted one: filters leave some out. */
 const MEANING_FACTOR = 3;
 /** The usual constant of reciprocal rank fusion. */
 const RANK_CONSTANT = 60;
 /** Maximum number of facts that are compared. */
 const MAX_FACTS = 1_000;
+/** Candidates per word: only the newest messages with a very frequent word are ranked. */
 const AMONG = 3_000;
 
 export interface Hit {

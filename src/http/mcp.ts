@@ -49,7 +49,7 @@ export interface McpHandlerOptions {
   maxBodyBytes: number;
   /** The deepest nesting of JSON. */
   maxDepth: number;
-  refused: Refuse;
+  refuse: Refuse;
 }
 
 export class McpHandlers {
@@ -81,7 +81,7 @@ export class McpHandlers {
   }
 
   async #answer(c: Context<Authenticated>, bytes: ArrayBuffer | Buffer): Promise<HttpAnswer> {
-    const { registry, resource, rate, inFlight, maxDepth, refused } = this.#options;
+    const { registry, resource, rate, inFlight, maxDepth, refuse } = this.#options;
     const body = readMessages(bytes, maxDepth);
     dropNulls(body);
     if (Array.isArray(body) && body.length > 1)
@@ -93,7 +93,7 @@ export class McpHandlers {
     const messages = batch ? message : [message];
     const scope = neededScope(messages, registry);
     if (!may(c.get("principal"), scope)) {
-      refused("scope");
+      refuse("scope");
       throw insufficientScope(c, scope, resource);
     }
     checkContent(messages, { batch });

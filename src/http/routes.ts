@@ -72,7 +72,6 @@ export interface RouteOptions {
   maxInFlightBytes: number;
   /** Deepest nesting of JSON. */
   maxDepth: number;
-  /** Bound for one principal. */
   /** Most requests of a principal in a minute, at this moment. */
   callsPerMinute(): number;
   /** Present with /metrics; without it nothing is counted. */
@@ -95,8 +94,8 @@ export function createRoutes(options: RouteOptions): Hono<Authenticated> {
     strict: false, // ignore a slash at the end of an address
     router: new RegExpRouter(), // refuses routes that only Hono's slower router could tell apart
   });
-  const refused: Refuse = (reason) => metrics?.refusals.add(reason);
-  const authenticated = authenticate({ authenticator, resource, connections, refuse: refused });
+  const refuse: Refuse = (reason) => metrics?.refusals.add(reason);
+  const authenticated = authenticate({ authenticator, resource, connections, refuse });
   const address = (c: Context<Authenticated>): string =>
     options.publicUrl() ?? new URL("/mcp", c.req.url).href;
 
@@ -106,7 +105,7 @@ export function createRoutes(options: RouteOptions): Hono<Authenticated> {
   });
   app.use(observe(metrics, log));
   discoveryRoutes(app, { address, authenticator, hasIssuer: resource !== undefined, hosts });
-  const known = [together(), identify, knownHosts(hosts, origins, refused)];
+  const known = [together(), identify, knownHosts(hosts, origins, refuse)];
   const accepting = whileAccepting(() => options.accepting());
   if (origins.length === 0) app.use(guarded(...known, accepting));
   else {
@@ -120,12 +119,12 @@ export function createRoutes(options: RouteOptions): Hono<Authenticated> {
       authenticator,
       authenticated,
       resource,
-      refuse: refused,
+      refuse,
       scrape: () => options.scrape(),
     });
   if (resource) resourceRoutes(app, resource);
   const { authorizationServer: server } = options;
-  if (server) authorizationServerRoutes(app, { server, refuse: refused, log });
+  if (server) authorizationServerRoutes(app, { server, refuse, log });
   else signInRoutes(app, { issuer: resource?.issuer, authenticator });
   retiredRoutes(app, address);
   if (options.console) consoleRoutes(app, options.console);
@@ -135,7 +134,7 @@ export function createRoutes(options: RouteOptions): Hono<Authenticated> {
     hasIssuer: resource !== undefined,
     hasConsole: options.console !== undefined,
   });
-  mcpRoutes(app, options, { authenticated, address, refused });
+  mcpRoutes(app, options, { authenticated, address, refuse });
   return app;
 }
 
@@ -164,15 +163,15 @@ function retiredRoutes(
 interface McpRouteOptions {
   authenticated: Guard;
   address(c: Context<Authenticated>): string;
-  refused: Refuse;
+  refuse: Refuse;
 }
 
 function mcpRoutes(
   app: Hono<Authenticated>,
   options: RouteOptions,
-  { authenticated, address, refused }: McpRouteOptions,
+  { authenticated, address, refuse }: McpRouteOptions,
 ): void {
-  const rate = new CallRate(() => options.callsPerMinute(), refused);
+  const rate = new CallRate(() => options.callsPerMinute(), refuse);
   const inFlight = new InFlight(options.maxInFlightBytes);
   const mcp = new McpHandlers({
     legacy: options.legacy,
@@ -186,11 +185,11 @@ function mcpRoutes(
     inFlight,
     maxBodyBytes: options.maxBodyBytes,
     maxDepth: options.maxDepth,
-    refused,
+    refuse,
   });
   const admitting = [authenticated, limitRate(rate), refuseCompressed];
   const needs = (route: keyof typeof ROUTE_SCOPES): Guard =>
-    needsScope(ROUTE_SCOPES[route], options.resource, refused);
+    needsScope(ROUTE_SCOPES[route], options.resource, refuse);
   const posting = [mcpMediaTypes, limitBodies(inFlight, options.maxBodyBytes)];
   const streaming = [needs("GET /mcp"), legacyOnly, streamNeedsClient(address), acceptsStream];
   const ending = [needs("DELETE /mcp"), legacyOnly];

@@ -1,4 +1,4 @@
-// A guard checks a request before its handler runs. The guards are in guards.ts, limits.ts and authenticate.ts.
+// A guard checks a request before its handler runs.
 import type { HttpBindings } from "@hono/node-server";
 import type { Context, MiddlewareHandler } from "hono";
 import type { AuthInfo, Principal } from "../../auth/principal.ts";
