@@ -1,6 +1,7 @@
 // Spells schemas so that the validators of the large model providers accept them. A provider that does not know one
 // keyword refuses all of a program's requests.
 import { z } from "zod";
+import { isObject } from "../lib/json/objects.ts";
 
 type Schema = Record<string, unknown>;
 
@@ -63,8 +64,6 @@ const eachOf = (schemas: Schema, change: (schema: Schema) => Schema): Schema =>
 
 const pick = (schema: Schema, wanted: (word: string) => boolean): Schema =>
   Object.fromEntries(Object.entries(schema).filter(([word]) => wanted(word)));
-
-const isObject = (value: unknown): value is Schema => typeof value === "object" && value !== null;
 
 const PLAIN = ["string", "number", "boolean", "null"].map((type) => ({ type }));
 const OBJECT = { type: "object", additionalProperties: true };

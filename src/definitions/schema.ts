@@ -7,6 +7,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type { z } from "zod";
 import { describeFault, findJsonFault } from "../lib/json/json-fault.ts";
+import { isObject } from "../lib/json/objects.ts";
 import { describe as describeZod } from "./json-schema.ts";
 
 /** A JSON Schema (2020-12) of an object. */
@@ -146,9 +147,6 @@ export function compile(json: JsonObjectSchema): StandardSchemaWithJSON {
     throw new TypeError(`it is no valid JSON Schema: ${describeFault(error)}`, { cause: error });
   }
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isListOfTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((entry) => typeof entry === "string");

@@ -1,6 +1,7 @@
 // The metadata of clients (RFC 7591, section 2), as programs send it, brought into the one form that this server supports:
 // public clients with PKCE. They get no secret, whatever they ask for; an answer says so, as the RFC provides for.
 import { AppError } from "../lib/errors.ts";
+import { isObject } from "../lib/json/objects.ts";
 import { shortened } from "../lib/text/text.ts";
 
 const MAX_REDIRECTS = 20;
@@ -72,10 +73,8 @@ const notTaken = (reason: string): AppError =>
 /** An object of JSON; undefined for anything else. */
 export function objectOf(text: string): Metadata | undefined {
   try {
-    const value = JSON.parse(text) as unknown;
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Metadata)
-      : undefined;
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

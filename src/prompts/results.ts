@@ -12,6 +12,7 @@ import {
 import { ToolMistake } from "../definitions/mistake.ts";
 import { fieldOf } from "../definitions/schema.ts";
 import { findJsonFault } from "../lib/json/json-fault.ts";
+import { isObject } from "../lib/json/objects.ts";
 
 /** A text or a content block, which become one message of the user; a list of messages; or the whole result of MCP. */
 export type PromptResult =
@@ -50,6 +51,3 @@ function messageOf(value: unknown): unknown {
     ? { role: "user", content: value }
     : value;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

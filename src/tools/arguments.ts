@@ -70,18 +70,19 @@ function whatIsMissing(issue: Issue, args: object): Issue {
 
 const isBlank = (value: unknown): boolean => value === null || value === "";
 
-const isObject = (value: unknown): value is Record<PropertyKey, unknown> =>
+/** True for objects and lists. */
+const isContainer = (value: unknown): value is Record<PropertyKey, unknown> =>
   typeof value === "object" && value !== null;
 
 const valueAt = (root: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce(
-    (node, key) => (isObject(node) && Object.hasOwn(node, key) ? node[key] : undefined),
+    (node, key) => (isContainer(node) && Object.hasOwn(node, key) ? node[key] : undefined),
     root,
   );
 
 /** A copy without the property at `path`. Elements of a list are not optional, so they stay. */
 function without(node: unknown, [key, ...rest]: readonly PropertyKey[]): unknown {
-  if (key === undefined || !isObject(node)) return node;
+  if (key === undefined || !isContainer(node)) return node;
   if (rest.length > 0) {
     const child = without(node[key], rest);
     return Array.isArray(node)

@@ -10,6 +10,7 @@ import {
 import { ToolMistake } from "../definitions/mistake.ts";
 import { type Checked, fieldOf, type PreparedSchema } from "../definitions/schema.ts";
 import { describeFault, findJsonFault } from "../lib/json/json-fault.ts";
+import { isObject } from "../lib/json/objects.ts";
 
 /** The answer to a call that became a task. */
 export interface TaskCreated extends Record<string, unknown> {
@@ -167,10 +168,6 @@ function checkJson<T>(value: T, field: string): T {
   const path = [field, fault.path].filter(Boolean).join(".");
   throw new ToolMistake(path, `expected JSON, received ${fault.received}`);
 }
-
-/** True for objects, not lists. An instance of a class is refused later, where its parts are checked. */
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function kind(value: unknown): string {
   if (value === undefined || value === null) return "nothing";

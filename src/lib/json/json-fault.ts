@@ -1,5 +1,7 @@
 // Finds values that JSON cannot hold. `JSON.stringify` changes most of them silently, and throws at the rest without
 // saying where.
+import { isWrittenNumber } from "./exact-numbers.ts";
+import { isPlain } from "./objects.ts";
 
 export interface JsonFault {
   /** Path such as `items.0.at`; empty for the value itself. */
@@ -25,7 +27,7 @@ export function findJsonFault(value: unknown): JsonFault | undefined {
 function visit(value: unknown, path: Path, within: Set<object>): JsonFault | undefined {
   const received = kindOf(value);
   if (received !== undefined) return { path: path.join("."), received };
-  if (typeof value !== "object" || value === null || isRawJson(value)) return undefined;
+  if (typeof value !== "object" || value === null || isWrittenNumber(value)) return undefined;
   if (within.has(value)) return { path: path.join("."), received: "a value that contains itself" };
   within.add(value);
   for (const key of Object.keys(value)) {
@@ -62,15 +64,6 @@ function kindOf(value: unknown): string | undefined {
     default:
       return undefined;
   }
-}
-
-/** Part of ES2026, which the types do not declare yet. */
-const { isRawJSON: isRawJson } = JSON as unknown as { isRawJSON(value: unknown): boolean };
-
-/** True for plain objects, also of another realm. */
-function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function classOf(value: object): string {

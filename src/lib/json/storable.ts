@@ -3,6 +3,7 @@
 import { AppError } from "../errors.ts";
 import { storable, textFault } from "../text/text.ts";
 import { isWrittenNumber, whyInexact } from "./exact-numbers.ts";
+import { isPlain } from "./objects.ts";
 
 /** Bound on nesting: `JSON.stringify` and others recurse without one. */
 const MAX_DEPTH = 1_000;
@@ -89,12 +90,6 @@ function faultInObject(value: object, depth: number): Fault | undefined {
 function within(key: string | number, fault: Fault): Fault {
   fault.path.push(key);
   return fault;
-}
-
-/** True for plain objects of any realm, not for a Date, a Map or an object of another class. */
-function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 const kindOf = (value: object): string => value.constructor?.name || "special object";

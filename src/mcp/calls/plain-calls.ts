@@ -12,6 +12,7 @@ import {
   type RequestMeta,
   type ServerContext,
 } from "@modelcontextprotocol/server";
+import { isObject } from "../../lib/json/objects.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
 import { REQUEST_KEY_META } from "../../tools/request-key.ts";
@@ -134,6 +135,3 @@ const isPlainResult = (result: Settled): result is CallToolResult =>
 
 const isText = (block: CallToolResult["content"][number]): boolean =>
   block.type === "text" && Object.keys(block).length === 2;
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

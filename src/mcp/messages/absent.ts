@@ -1,10 +1,8 @@
 // Removal of null for absent fields, which programs in Go, Java, C# and Lisp send: no field of this protocol takes
 // null as a value. Values that belong to a tool or to its author stay unchanged.
+import { isObject } from "../../lib/json/objects.ts";
 
 type Fields = Record<string, unknown>;
-
-const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** True for null and for an empty list, which PHP and Lua send in place of an empty object. */
 const isNothing = (value: unknown): boolean =>
@@ -13,7 +11,7 @@ const isNothing = (value: unknown): boolean =>
 /** Removes the nulls from a client's message or batch, in place. */
 export function dropNulls(body: unknown): void {
   for (const message of Array.isArray(body) ? body : [body])
-    if (isFields(message)) dropFrom(message);
+    if (isObject(message)) dropFrom(message);
 }
 
 function dropFrom(message: Fields): void {
@@ -22,17 +20,17 @@ function dropFrom(message: Fields): void {
   if (message["id"] === null && method.startsWith("notifications/")) delete message["id"];
   for (const name of ["result", "error"]) if (message[name] === null) delete message[name];
   if (isNothing(params)) delete message["params"];
-  if (!isFields(params)) return;
+  if (!isObject(params)) return;
   // A map without entries, which is null in Go; the field is required.
   if (method === "initialize" && isNothing(params["capabilities"])) params["capabilities"] = {};
   for (const [name, value] of Object.entries(params)) {
     if (value === null || (name === "arguments" && isNothing(value))) delete params[name];
-    else if (name === "_meta" && isFields(value)) dropFromMeta(value);
+    else if (name === "_meta" && isObject(value)) dropFromMeta(value);
     else if (!(name === "arguments" && method === "tools/call") && name !== "inputResponses")
       dropDeep(value);
   }
   const { argument } = params; // the argument of a completion with no text typed yet
-  if (method === "completion/complete" && isFields(argument)) argument["value"] ??= "";
+  if (method === "completion/complete" && isObject(argument)) argument["value"] ??= "";
 }
 
 /** One type for all messages has every field in each. Older programs send both `result` and `error`, with one of them null. */
@@ -53,7 +51,7 @@ function dropFromMeta(meta: Fields): void {
 }
 
 function dropDeep(node: unknown): void {
-  if (!isFields(node)) return;
+  if (!isObject(node)) return;
   for (const [name, value] of Object.entries(node)) {
     if (value === null) delete node[name];
     else dropDeep(value);

@@ -1,5 +1,6 @@
 // Events of a streamed answer in the form that the AI SDK reads. Endpoints send events that it does not know, errors of any
 // form, counts that are no numbers, and streams without an end. What has one meaning is taken.
+import { isObject } from "../../lib/json/objects.ts";
 import { messageIn } from "./said.ts";
 
 type Fields = Record<string, unknown>;
@@ -30,8 +31,7 @@ export interface Wire {
   isLast(value: Fields): boolean;
 }
 
-const fieldsOf = (value: unknown): Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+const fieldsOf = (value: unknown): Fields => (isObject(value) ? value : {});
 
 const BROKE_OFF = "The answer broke off: the stream ended early.";
 

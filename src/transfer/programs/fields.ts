@@ -1,11 +1,11 @@
 // Guards for values of other programs' files, which may be of any shape. Readers ask for what they need, and get nothing
 // for what is not there: an odd field never loses the rest.
+import { isObject } from "../../lib/json/objects.ts";
 import { shortened } from "../../lib/text/text.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+export const isFields: (value: unknown) => value is Fields = isObject;
 
 /** The fields of an object; none for anything else. */
 export const fieldsOf = (value: unknown): Fields => (isFields(value) ? value : NONE);
