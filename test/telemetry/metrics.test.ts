@@ -117,6 +117,7 @@ describe.each(ERAS)("calls in the era of %s", (era) => {
     await ana.call("no_such_tool");
     await ana.ask("resources/read", { uri: "holdfast://nowhere" });
     await ana.ask("resources/list");
+    await ana.ask("skills/list");
     const after = await look();
     expect(growth(before, after, CALLS)).toEqual({
       '{tool="state_set",outcome="ok"}': 2,
@@ -133,6 +134,7 @@ describe.each(ERAS)("calls in the era of %s", (era) => {
     expect(seconds['{tool="state_set"}']).toBeLessThan(30);
     const requests = growth(before, after, "holdfast_requests_total");
     expect(requests['{method="resources/list",outcome="ok"}']).toBe(1);
+    expect(requests['{method="skills/list",outcome="ok"}']).toBe(1);
     expect(Object.keys(requests)).toContainEqual(
       expect.stringMatching(/^\{method="resources\/read",outcome="-32\d{3}"\}$/),
     );

@@ -16,6 +16,7 @@ import type { Logger } from "../../telemetry/logger.ts";
 import type { Metrics } from "../../telemetry/metrics.ts";
 import { outcomeOfResult, type ResultParts, SESSION_META } from "../../tools/call-result.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
+import { METHOD_SCOPES } from "../scopes.ts";
 import { type Interruptible, isModern } from "./interruption.ts";
 
 /** A request in flight. */
@@ -35,12 +36,6 @@ export interface RequestLogOptions {
   log: Logger;
 }
 
-const METHODS: ReadonlySet<string> = new Set([
-  ...["initialize", "ping", "server/discover", "subscriptions/listen", "logging/setLevel"],
-  ...["tools/list", "prompts/list", "prompts/get", "completion/complete"],
-  ...["resources/list", "resources/templates/list", "resources/read"],
-  ...["resources/subscribe", "resources/unsubscribe"],
-]);
 /** Label for unknown tools and methods, whose number is unbounded. */
 const UNKNOWN = "unknown";
 
@@ -106,7 +101,8 @@ export class RequestLog {
   }
 }
 
-const methodName = (method: string): string => (METHODS.has(method) ? method : UNKNOWN);
+const methodName = (method: string): string =>
+  Object.hasOwn(METHOD_SCOPES, method) ? method : UNKNOWN;
 
 interface Result extends ResultParts {
   structuredContent?: { session?: unknown };
