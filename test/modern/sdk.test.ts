@@ -1,4 +1,4 @@
-// The SDK's rule by which a server speaks 2026-07-28 on one transport: src/mcp/modern/shared-server.ts depends on it.
+// The SDK's rule by which a server speaks 2026-07-28 on one transport: src/mcp/calls/shared-server.ts depends on it.
 import {
   type JSONRPCMessage,
   PerRequestHTTPServerTransport,

@@ -3,12 +3,12 @@
 import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import type { Caller } from "../../sessions/session.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
-import type { SharedServer } from "../modern/shared-server.ts";
 import type { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import type { PendingResponses } from "./in-flight.ts";
 import { answersInJson } from "./interruption.ts";
 import { JsonResponse } from "./pending-response.ts";
+import type { SharedServer } from "./shared-server.ts";
 
 /** Time without a message after which a call gets its stream, whose keep-alives hold proxies off. */
 const SILENT_MS = 10_000;

@@ -26,7 +26,7 @@ export interface PlainCall extends JSONRPCRequest {
 }
 
 /** A call of a tool in progress. */
-export interface RunningCall {
+export interface CallInProgress {
   caller: Caller;
   /** Aborts a call that began without the SDK. */
   abort?: AbortController;
@@ -35,7 +35,7 @@ export interface RunningCall {
 }
 
 /** The outcome, once: further rounds of the call run in the SDK. */
-export function takeOutcome(call: RunningCall): Promise<Settled> | undefined {
+export function takeOutcome(call: CallInProgress): Promise<Settled> | undefined {
   const { outcome } = call;
   call.outcome = undefined;
   return outcome;
@@ -102,7 +102,7 @@ function lifted(meta: Record<string, unknown> = {}): Pick<McpRequest, "_meta" | 
 /** Runs a call; resolves to its answer if that is plain, else to undefined, and `call` has the outcome. */
 export async function runPlainCall(
   { id, params }: PlainCall,
-  call: RunningCall,
+  call: CallInProgress,
   { server, registry, sessionId, era, extra, notify }: PlainCallOptions,
 ): Promise<JSONRPCResultResponse | undefined> {
   const { caller } = call;

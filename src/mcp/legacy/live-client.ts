@@ -24,7 +24,7 @@ import {
   isPlainCall,
   type PlainCall,
   runPlainCall,
-  type RunningCall,
+  type CallInProgress,
   takeOutcome,
 } from "../calls/plain-calls.ts";
 import type { LoggedRequest, RequestLog, RequestOutcome } from "../calls/request-log.ts";
@@ -32,7 +32,7 @@ import { createServer, type McpServerOptions, type PlainServer } from "../server
 import { ServerRequestIds } from "./server-request-ids.ts";
 import { StandaloneStreams } from "./standalone-streams.ts";
 
-interface OpenCall extends LoggedRequest, RunningCall {
+interface OpenCall extends LoggedRequest, CallInProgress {
   response: PendingResponse;
   request: JSONRPCRequest;
   /** True once the request log has recorded the call. */

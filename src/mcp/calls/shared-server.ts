@@ -15,18 +15,18 @@ import { ShortLivedMap } from "../../lib/collections/short-lived.ts";
 import { isAnswer, RPC } from "../../protocol/json-rpc.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { ToolRegistry } from "../../tools/registry.ts";
-import { interrupted } from "../calls/interruption.ts";
-import type { JsonResponse } from "../calls/pending-response.ts";
+import { MODERN_VERSION } from "../initialize.ts";
+import { createServer, type McpServerOptions, type PlainServer } from "../server.ts";
+import { interrupted } from "./interruption.ts";
+import type { JsonResponse } from "./pending-response.ts";
 import {
   isPlainCall,
   type PlainCall,
   runPlainCall,
-  type RunningCall,
+  type CallInProgress,
   takeOutcome,
-} from "../calls/plain-calls.ts";
-import type { LoggedRequest, RequestLog } from "../calls/request-log.ts";
-import { MODERN_VERSION } from "../initialize.ts";
-import { createServer, type McpServerOptions, type PlainServer } from "../server.ts";
+} from "./plain-calls.ts";
+import type { LoggedRequest, RequestLog } from "./request-log.ts";
 
 const CLASSIFICATIONS = {
   modern: { era: "modern", revision: MODERN_VERSION },
@@ -43,7 +43,7 @@ const HTTP_STATUS: Readonly<Record<number, number>> = {
   [RPC.unsupportedVersion]: 400,
 };
 
-interface Call extends LoggedRequest, RunningCall {
+interface Call extends LoggedRequest, CallInProgress {
   id: RequestId;
   response: JsonResponse;
 }
