@@ -13,7 +13,7 @@ export type { SessionPolicy, ToolContext, ToolResult } from "./tools/session/con
 export { audio, image } from "./tools/content.ts";
 export { withSession } from "./tools/session/with-session.ts";
 export type { SessionHandle } from "./tools/session/session-handle.ts";
-export type { SessionHistory, SessionState } from "./tools/builtin/session-output.ts";
+export type { SessionHistory, SessionState } from "./tools/session/session-parts.ts";
 // For tools that ask the user something.
 export { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
 export { AppError, type ErrorCode } from "./lib/errors.ts";

@@ -9,8 +9,8 @@ import type { Caller, Session, SessionCounts } from "../../sessions/session.ts";
 import type { Lifetime, NewSession } from "../../sessions/sessions.ts";
 import type { Offer, SessionPage } from "../../sessions/store.ts";
 import { SESSIONS_URI, sessionUri } from "../../sessions/uris.ts";
-import { FOUND, LISTED } from "../builtin/session-output.ts";
 import { isCreated, type Run, SessionHandle, type SessionServices } from "./session-handle.ts";
+import { FOUND, LISTED } from "./session-parts.ts";
 
 export class OwnSessions {
   readonly #services: SessionServices;

@@ -18,8 +18,8 @@ import type { State } from "../../state/state.ts";
 import type { Forks } from "../../transfer/fork.ts";
 import type { UpdateNotifier } from "../../updates/notifier.ts";
 import type { Change } from "../../updates/store.ts";
-import { SessionHistory, type SessionParts, SessionState } from "../builtin/session-output.ts";
 import type { MakeChange, NewId } from "./changes.ts";
+import { SessionHistory, type SessionParts, SessionState } from "./session-parts.ts";
 
 /** The services that session-aware tools use. */
 export interface SessionServices {

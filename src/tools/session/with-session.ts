@@ -8,6 +8,7 @@ import { newId } from "../../lib/ids.ts";
 import { invalidState } from "../../protocol/request-state.ts";
 import type { Caller } from "../../sessions/session.ts";
 import { isQuestion, isSettled, settle, settleNow, type Settled } from "../results.ts";
+import { countCalls } from "./busy-calls.ts";
 import { changesOf, idsFrom } from "./changes.ts";
 import type {
   Call,
@@ -17,7 +18,6 @@ import type {
   ToolContext,
   ToolResult,
 } from "./context.ts";
-import { counted } from "./counted.ts";
 import { doneOnce, type Handled, type HandlerRun } from "./once.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { type Run as ChangingRun, SessionHandle } from "./session-handle.ts";
@@ -105,7 +105,7 @@ function contextFor<Input, Policy extends SessionPolicy>(
 ): ToolContext<Input, Policy> {
   const { services, channel, caller } = call;
   const busy = call.task && (<T>(act: () => Promise<T>) => call.task!.busy(act));
-  const during = <T extends object>(object: T): T => (busy ? counted(object, busy) : object);
+  const during = <T extends object>(object: T): T => (busy ? countCalls(object, busy) : object);
   const session = current && during(new SessionHandle(services, current, changing));
   return {
     ...channel,

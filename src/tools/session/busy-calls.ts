@@ -3,9 +3,9 @@
 /** Runs `act` as work that is under way. */
 export type Busy = <T>(act: () => Promise<T>) => Promise<T>;
 
-/** The same object, each call of which is under way until its promise has settled. Objects that it has or gives are counted, too. */
-export function counted<T extends object>(target: T, busy: Busy): T {
-  const part = (value: unknown): unknown => (isPart(value) ? counted(value, busy) : value);
+/** The same object, each call of which is under way until its promise has settled. So are the calls of objects that it has or gives. */
+export function countCalls<T extends object>(target: T, busy: Busy): T {
+  const part = (value: unknown): unknown => (isPart(value) ? countCalls(value, busy) : value);
   return new Proxy(target, {
     get(_, key) {
       const value: unknown = Reflect.get(target, key, target);
