@@ -14,7 +14,7 @@ import type { PromptRegistry } from "../prompts/registry.ts";
 import { RequestError } from "../protocol/errors.ts";
 import type { ResourceRegistry } from "../resources/registry.ts";
 import type { Caller } from "../sessions/session.ts";
-import { failure } from "../tools/call-result.ts";
+import { asked } from "../tools/call-result.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Settled } from "../tools/results.ts";
 import type { TaskAccess } from "../tools/tasks/task-access.ts";
@@ -183,10 +183,7 @@ function offerTools({ server, parts: { registry }, callerOf }: Offer, outcomeOf:
     const call = (): Promise<Settled> =>
       registry.call(params.name, params.arguments, { caller, channel: channelOf(context, caller) });
     const result = await (outcomeOf(context) ?? call());
-    const { noQuestions } = caller;
-    return isInputRequiredResult(result) && noQuestions !== undefined
-      ? failure(`${params.name} has a question for its caller, but ${noQuestions}`, "invalid")
-      : (result as CallToolResult); // or a task, which the SDK lets pass
+    return asked(params.name, result, caller) as CallToolResult; // or a task, which the SDK lets pass
   });
 }
 

@@ -1,6 +1,7 @@
 // The result of a call as its client gets it: with its session, with the code of a failure.
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import type { AppError } from "../lib/errors.ts";
+import type { Caller } from "../sessions/session.ts";
 import type { OpenedSession } from "./session/context.ts";
 
 /** Key in every result's `_meta`: the session of the call. */
@@ -48,6 +49,16 @@ export function failure(text: string, code: AppError["code"]): CallToolResult {
   const _meta = { [ERROR_META]: code, ...(code === "interrupted" && { interrupted: true }) };
   return { isError: true, content: [{ type: "text", text }], _meta };
 }
+
+/** The result, or a failure in place of a question to a caller that cannot be asked. */
+export const asked = <T extends ResultParts>(
+  tool: string,
+  result: T,
+  { noQuestions }: Pick<Caller, "noQuestions">,
+): T | CallToolResult =>
+  result.resultType === "input_required" && noQuestions !== undefined
+    ? failure(`${tool} has a question for its caller, but ${noQuestions}`, "invalid")
+    : result;
 
 /** `ok`, `input_required`, or the code of a failure. */
 export function outcomeOfResult({ isError, resultType, _meta }: ResultParts): string {

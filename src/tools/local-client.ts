@@ -10,6 +10,7 @@ import type { Toolset } from "../config/toolsets.ts";
 import { requestInfo } from "../definitions/request.ts";
 import { newId } from "../lib/ids.ts";
 import type { SessionTarget } from "../sessions/session.ts";
+import { asked } from "./call-result.ts";
 import type { ToolRegistry } from "./registry.ts";
 import type { CallChannel } from "./session/context.ts";
 
@@ -29,6 +30,8 @@ export interface LocalCallOptions {
   meta?: Readonly<Record<string, unknown>>;
   /** Receives what a tool of yours threw, in place of the log. */
   onThrow?(error: unknown): void;
+  /** The reason why a tool cannot ask during this call: a question is then a failure, or a task that waits. */
+  noQuestions?: string;
 }
 
 export class LocalClient {
@@ -56,16 +59,18 @@ export class LocalClient {
   }
 
   /** The tool's result; a failure is a result with `isError`. @throws RequestError for an unknown tool */
-  call(
+  async call(
     name: string,
     args: object = {},
     options: LocalCallOptions = {},
   ): Promise<CallToolResult | InputRequiredResult> {
-    const { onThrow } = options;
-    const caller = { principal: LOCAL, target: this.#target, requestId: newId(), onThrow };
+    const { onThrow, noQuestions } = options;
+    const whose = { principal: LOCAL, target: this.#target, requestId: newId() };
+    const caller = { ...whose, onThrow, noQuestions };
     const call = { caller, channel: this.#channel(options) };
+    const result = await this.#registry.call(name, args, call);
     // It takes no tasks: it waits for their end.
-    return this.#registry.call(name, args, call) as Promise<CallToolResult | InputRequiredResult>;
+    return asked(name, result, caller) as CallToolResult | InputRequiredResult;
   }
 
   #channel({

@@ -74,6 +74,31 @@ it("`call` prints the reason and the place in the file of a tool that throws, an
   expect(JSON.parse(whole.stdout)).toMatchObject({ isError: true });
 });
 
+it("`call` names the task that waits for an answer, and fails at a question of a tool that is none", async () => {
+  const asking = (
+    name: string,
+    asks: string,
+  ): string => `import { defineTool, inputRequired } from "holdfast";
+    const ask = inputRequired.elicit({ message: "Which reef?", requestedSchema: { type: "object", properties: {} } });
+    export default defineTool({ name: "${name}", description: "Asks.", ${asks} });`;
+  const tools = toolFolder({
+    "plain.js": asking("plain", "handler: () => inputRequired({ inputRequests: { reef: ask } })"),
+    "task.js": asking("task", `task: "optional", handler: ({ task }) => task.ask("reef", ask)`),
+  });
+  const env = { HOLDFAST_EPHEMERAL: "true", HOLDFAST_TOOLS: tools };
+  const [plain, task] = [
+    await run(["call", "plain"], { env }),
+    await run(["call", "task"], { env }),
+  ];
+  const why = "this command cannot be asked: call it from an MCP client.";
+  expect(plain.stdout).toBe(`plain has a question for its caller, but ${why}\n`);
+  expect(plain.code).toBe(1);
+  expect(task.stdout).toMatch(
+    /^task waits for an answer, as task \S+:\n- reef: Which reef\?\nAnswer with/,
+  );
+  expect(task.code).toBe(0);
+});
+
 it("`tools list` names each tool with its toolset and its file", async () => {
   const tools = toolFolder({ "reef.js": saying("greet", "hello") });
   const { stdout } = await run(["tools", "list", "--tools", tools, "--ephemeral"]);

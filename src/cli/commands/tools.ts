@@ -46,7 +46,8 @@ export async function callTool(
     let fault: string | undefined;
     const onThrow = (error: unknown): void =>
       void (fault = `The tool ${tool} failed: ${reasonOf(error)}`);
-    const result = await app.client(target).call(tool, args, { onThrow });
+    const noQuestions = "this command cannot be asked: call it from an MCP client.";
+    const result = await app.client(target).call(tool, args, { onThrow, noQuestions });
     if (result["isError"] === true) terminal.setExitCode();
     if (json && fault !== undefined) terminal.warn(`holdfast: ${fault}`);
     terminal.print(json ? JSON.stringify(result) : (fault ?? textOf(result)));
