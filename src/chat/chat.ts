@@ -1,6 +1,7 @@
 // A turn of a conversation. The question is stored before the model is called, and the answer after the call. Two
 // turns of one session never interleave, neither in this process (a queue) nor between processes (a claim in the
 // database).
+import type { LiveProcess } from "../idempotency/idempotent-calls.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import type { PageBounds } from "../lib/page.ts";
 import { eitherOf } from "../lib/text/expected.ts";
@@ -20,13 +21,6 @@ import { storableReply } from "./reply.ts";
 import type { HistoryStore, MessagePage, NewMessage, Summary, Turn, TurnStart } from "./store.ts";
 import { Summaries } from "./summaries/summaries.ts";
 
-/** The process that claims sessions. */
-export interface Claimant {
-  readonly id: string;
-  /** Registers this process again, after others have taken it for dead. */
-  confirm(): Promise<void>;
-}
-
 export interface ChatLimits {
   maxMessageBytes: number;
   /** Longest silence of the model. */
@@ -37,7 +31,8 @@ export interface ChatParts {
   store: HistoryStore;
   model: ChatModel;
   window: ContextWindow;
-  claimant: Claimant;
+  /** The process that claims sessions. */
+  claimant: LiveProcess;
   changes: Changes;
   limits: ChatLimits;
   /** Called with a failure that does not end the turn. */
@@ -54,7 +49,7 @@ export interface Answered {
 export class Chat {
   readonly model: ChatModel;
   readonly #store: HistoryStore;
-  readonly #claimant: Claimant;
+  readonly #claimant: LiveProcess;
   readonly #changes: Changes;
   readonly #limits: ChatLimits;
   readonly #window: ContextWindow;

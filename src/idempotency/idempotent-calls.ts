@@ -108,7 +108,7 @@ interface Shared {
   ended: boolean;
 }
 
-/** The process that runs calls. */
+/** This process, under the id of its instance. */
 export interface LiveProcess {
   readonly id: string;
   /** Registers this process again, after others have taken it for dead. */

@@ -1,5 +1,6 @@
 // Runs tasks: those that this process begins, those that are due, and those that a dead process has left. One timer wakes it
 // for the next task that is due, however many wait.
+import type { LiveProcess } from "../idempotency/idempotent-calls.ts";
 import type { Clock } from "../lib/clock.ts";
 import { AppError, interruptedError, toAppError } from "../lib/errors.ts";
 import { rpcErrorOf } from "../protocol/errors.ts";
@@ -41,7 +42,7 @@ export interface TaskRunnerOptions {
   news: TaskNews;
   tools: TaskTools;
   /** The instance of this process. */
-  instance: { readonly id: string; confirm(): Promise<void> };
+  instance: LiveProcess;
   clock: Clock;
   /** Maximum number of open tasks of one principal. */
   maxTasks: number;
