@@ -3,7 +3,7 @@ import type { Audit } from "../auth/audit.ts";
 import type { Principal } from "../auth/principal.ts";
 import { AppError } from "../lib/errors.ts";
 import { isTrue } from "../lib/is-true.ts";
-import type { SessionAccessControl } from "./access.ts";
+import { checkCreate, checkOwn } from "./access.ts";
 import type { Session } from "./session.ts";
 import {
   type Grant,
@@ -21,12 +21,10 @@ const OFFER_LIMITS: OfferLimits = { ofGiver: 100, ofTaker: 100, between: 10 };
 
 export class Shares {
   readonly #store: SessionStore;
-  readonly #access: SessionAccessControl;
   readonly #audit: Audit;
 
-  constructor(parts: { store: SessionStore; access: SessionAccessControl; audit: Audit }) {
+  constructor(parts: { store: SessionStore; audit: Audit }) {
     this.#store = parts.store;
-    this.#access = parts.access;
     this.#audit = parts.audit;
   }
 
@@ -46,7 +44,7 @@ export class Shares {
     grant: Grant,
     { accepted = false } = {},
   ): Promise<boolean> {
-    this.#access.canOwn(session);
+    checkOwn(session);
     checkName(grant.principal, "principal");
     if (grant.principal === session.owner)
       throw new AppError("invalid", "principal: that is the owner of the session.");
@@ -81,7 +79,7 @@ export class Shares {
 
   /** Accepts an offer. @throws AppError `not_found`, `forbidden` or `limit` */
   async accept(principal: Principal, id: string): Promise<Offer> {
-    this.#access.canCreate(principal);
+    checkCreate(principal);
     const offer = await this.#audit.noteWith(
       principal,
       "session accepted",
@@ -101,7 +99,7 @@ export class Shares {
 
   /** Refuses an offer or leaves a shared session; true if there was either. @throws AppError `forbidden` */
   async leave(principal: Principal, id: string): Promise<boolean> {
-    this.#access.canCreate(principal);
+    checkCreate(principal);
     return this.#audit.noteWith(
       principal,
       "session left",
@@ -113,7 +111,7 @@ export class Shares {
 
   /** Returns true if the session was shared with that principal. */
   async unshare(principal: Principal, session: Session, other: string): Promise<boolean> {
-    this.#access.canOwn(session);
+    checkOwn(session);
     return this.#audit.noteWith(
       principal,
       "session unshared",
