@@ -40,7 +40,7 @@ interface Losses {
 }
 
 export class TaskRun extends RunLife implements TaskHandle {
-  readonly saved: unknown;
+  #saved: unknown;
   readonly #expiresAt: number;
   readonly #steps: Map<string, Step>;
   /** Names used in this run. */
@@ -51,9 +51,13 @@ export class TaskRun extends RunLife implements TaskHandle {
   constructor(task: ClaimedTask, parts: RunParts) {
     super(task, parts);
     const { checkpoint, steps, expiresAt } = task;
-    this.saved = checkpoint === null ? undefined : (JSON.parse(checkpoint) as unknown);
+    this.#saved = checkpoint === null ? undefined : (JSON.parse(checkpoint) as unknown);
     this.#expiresAt = expiresAt ?? Number.MAX_SAFE_INTEGER;
     this.#steps = new Map(steps.map((step) => [step.name, step]));
+  }
+
+  get saved(): unknown {
+    return this.#saved;
   }
 
   /** True if a later run can go on from here. */
@@ -99,7 +103,7 @@ export class TaskRun extends RunLife implements TaskHandle {
 
   async checkpoint(value: unknown): Promise<void> {
     const checkpoint = jsonOf(value, "checkpoint");
-    (this as { saved: unknown }).saved = JSON.parse(checkpoint) as unknown;
+    this.#saved = JSON.parse(checkpoint) as unknown;
     await this.write((store) => store.change(this.claim, { checkpoint }));
   }
 

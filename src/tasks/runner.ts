@@ -2,6 +2,7 @@
 // for the next task that is due, however many wait.
 import type { LiveProcess } from "../idempotency/idempotent-calls.ts";
 import type { Clock } from "../lib/clock.ts";
+import { CountByKey } from "../lib/collections/count-by-key.ts";
 import { AppError, interruptedError, toAppError } from "../lib/errors.ts";
 import { rpcErrorOf } from "../protocol/errors.ts";
 import type { TaskNews } from "./news.ts";
@@ -62,8 +63,8 @@ export class TaskRunner {
   readonly #parts: TaskRunnerOptions;
   readonly #running = new Map<string, Running>();
   readonly #places: Places;
-  /** Tasks that calls in this process wait for, with the number of these calls. */
-  readonly #awaited = new Map<string, number>();
+  /** Number of calls in this process that wait, by task. */
+  readonly #awaited = new CountByKey();
   #watch: Disposable | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** True once this process also runs tasks that others began. */
@@ -107,16 +108,10 @@ export class TaskRunner {
 
   /** To be held by a call that waits for the task: this process then runs it, even if it runs none of others. */
   awaits(id: string): Disposable {
-    this.#awaited.set(id, (this.#awaited.get(id) ?? 0) + 1);
+    const leave = this.#awaited.add(id);
     this.#listen();
     if (!this.#isOpen) this.look();
-    return {
-      [Symbol.dispose]: () => {
-        const n = this.#awaited.get(id)! - 1;
-        if (n > 0) this.#awaited.set(id, n);
-        else this.#awaited.delete(id);
-      },
-    };
+    return { [Symbol.dispose]: leave };
   }
 
   /** From now on, runs tasks that others began, too. */
@@ -184,7 +179,7 @@ export class TaskRunner {
     return {
       instanceId: instance.id,
       tools: tools.taskTools,
-      only: this.#isOpen ? undefined : [...this.#awaited.keys()],
+      only: this.#isOpen ? undefined : this.#awaited.keys,
       running: this.#places.taken,
       each: this.#places.each,
     };
