@@ -61,6 +61,15 @@ export interface AuthInfo {
 /** The caller on loopback and on stdio, where no credentials are needed. */
 export const LOCAL: Principal = Object.freeze({ id: "local" });
 
+/** The principal with rights as rows keep them. */
+export const principalOf = (
+  id: string,
+  { scope, credentials }: { scope: Scope | null; credentials: Credentials | null },
+): Principal =>
+  id === LOCAL.id && scope === null && credentials === null
+    ? LOCAL
+    : { id, ...(scope && { scope }), ...(credentials && { credentials }) };
+
 /** The caller on loopback and on stdio, as it acts in runs of tasks. */
 const localRuns = new WeakSet<Principal>();
 

@@ -1,8 +1,8 @@
 // What a task keeps of its caller's rights.
 import { expect, it } from "vitest";
-import { type Credentials, inRun, LOCAL, may } from "../../src/auth/principal.ts";
+import { type Credentials, inRun, LOCAL, may, principalOf } from "../../src/auth/principal.ts";
 import type { CallChannel } from "../../src/tools/session/context.ts";
-import { originOf, principalOf } from "../../src/tools/tasks/origin.ts";
+import { originOf } from "../../src/tools/tasks/origin.ts";
 
 it("a task acts with all that its caller's credentials depend on, except a token's expiry", () => {
   const lasting: Required<Omit<Credentials, "until">> = {

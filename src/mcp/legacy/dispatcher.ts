@@ -1,7 +1,7 @@
 // Delivers a client's messages to its server in memory, and routes the answers: quick ones to the POST's body, others
 // to a durable stream.
 import type { JSONRPCMessage, JSONRPCRequest, RequestId } from "@modelcontextprotocol/server";
-import type { Principal } from "../../auth/principal.ts";
+import { type Principal, principalOf } from "../../auth/principal.ts";
 import type { Presence } from "../../clients/presence.ts";
 import type { ToolsetName } from "../../config/toolsets.ts";
 import { SseStream } from "../../events/sse-stream.ts";
@@ -139,7 +139,7 @@ export class Dispatcher {
    */
   async rerun(request: OpenRequest, progressed: ToldProgress): Promise<void> {
     const { streams, clients, live } = this.#parts;
-    const { clientId, owner, scope, credentials, id, message, target, streamId } = request;
+    const { clientId, owner, id, message, target, streamId } = request;
     const client = await clients.find(owner, clientId);
     const record = await streams.find(clientId, streamId);
     if (client === undefined || record === undefined) {
@@ -156,7 +156,7 @@ export class Dispatcher {
     });
     const again = { ...message, jsonrpc: "2.0", id } as JSONRPCRequest;
     lease.live.deliver([again], response, {
-      principal: { id: owner, ...(scope && { scope }), ...(credentials && { credentials }) },
+      principal: principalOf(owner, request),
       client,
       own: client.ownSessionId,
       target: target ?? undefined,

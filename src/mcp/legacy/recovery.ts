@@ -1,7 +1,7 @@
 // Ends a dead process's open requests, so that every call has a definite outcome. A request runs again on its original
 // stream if its tool declares that to be safe; any other is answered as interrupted.
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
-import { LOCAL, may, NO_CREDENTIALS } from "../../auth/principal.ts";
+import { may, NO_CREDENTIALS, principalOf } from "../../auth/principal.ts";
 import type { CredentialsLife } from "../../clients/client-access.ts";
 import type { OpenRequest, StreamStore } from "../../events/store.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -58,14 +58,13 @@ async function recover(
 
 /** True if the caller may still run the request: a key may be revoked, a token expired, a tool's scope raised. */
 async function isStillAllowed(
-  { owner, scope, credentials, message }: OpenRequest,
+  request: OpenRequest,
   { registry, life, clock }: RecoveryOptions,
 ): Promise<boolean> {
-  const { id = NO_CREDENTIALS, until = Infinity } = credentials ?? {};
-  const principal =
-    owner === LOCAL.id && scope === null ? LOCAL : { id: owner, ...(scope && { scope }) };
+  const { id = NO_CREDENTIALS, until = Infinity } = request.credentials ?? {};
+  const scope = neededScope([request.message as unknown as JSONRPCMessage], registry);
   return (
-    may(principal, neededScope([message as unknown as JSONRPCMessage], registry)) &&
+    may(principalOf(request.owner, request), scope) &&
     until > clock.now() &&
     (await life.stillHold(id))
   );

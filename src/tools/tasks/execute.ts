@@ -1,6 +1,6 @@
 // Runs the handler of a task's tool, for the caller that began the task.
 import { type CallToolResult, ProtocolError } from "@modelcontextprotocol/server";
-import { includes, inRun, NO_CREDENTIALS, type Scope, scopeOf } from "../../auth/principal.ts";
+import { inRun, may, NO_CREDENTIALS, principalOf, type Scope } from "../../auth/principal.ts";
 import type { CredentialsLife } from "../../clients/client-access.ts";
 import { requestInfo } from "../../definitions/request.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -13,7 +13,7 @@ import { type ClaimedTask, failedWith, type TaskEnd } from "../../tasks/store.ts
 import { failure } from "../call-result.ts";
 import type { ToolRegistry } from "../registry.ts";
 import type { CallChannel } from "../session/context.ts";
-import { type Origin, principalOf, type Rights } from "./origin.ts";
+import type { Origin, Rights } from "./origin.ts";
 
 const MAX_RESULT_BYTES = 1_000_000;
 
@@ -84,7 +84,7 @@ export async function checkRights(
   life: CredentialsLife,
 ): Promise<void> {
   const rights = origin as Rights;
-  const isAllowed = includes(scopeOf(principalOf(owner, rights)), wanted);
+  const isAllowed = may(principalOf(owner, rights), wanted);
   if (isAllowed && (await life.stillHold(rights.credentials?.id ?? NO_CREDENTIALS))) return;
   throw new AppError("forbidden", "The credentials that began this task have ended.");
 }

@@ -1,5 +1,5 @@
 // What a task keeps of the call that began it, so that a later run, in another process, acts for the same caller.
-import { type Credentials, LOCAL, type Principal, type Scope } from "../../auth/principal.ts";
+import type { Credentials, Principal, Scope } from "../../auth/principal.ts";
 import type { CallingProgram } from "../../definitions/request.ts";
 import type { Caller, SessionTarget } from "../../sessions/session.ts";
 import type { CallChannel } from "../session/context.ts";
@@ -42,8 +42,3 @@ export const rightsOf = ({ scope, credentials }: Principal): Rights => ({
 
 const lasting = ({ until: _, ...credentials }: Credentials): Omit<Credentials, "until"> =>
   credentials;
-
-export const principalOf = (owner: string, { scope, credentials }: Rights): Principal =>
-  owner === LOCAL.id && scope === null && credentials === null
-    ? LOCAL
-    : { id: owner, ...(scope && { scope }), ...(credentials && { credentials }) };
