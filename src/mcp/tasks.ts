@@ -44,8 +44,8 @@ export function offerTasks(
     const principal = principalOf(context);
     const task = await access.find(taskId, principal);
     if (task === undefined) throw unknownTask(taskId);
-    const answers: Record<string, unknown> = { ...context.mcpReq.inputResponses };
-    await checkAnswers(task.questions, answers).catch((error: unknown) => {
+    const sent = context.mcpReq.inputResponses ?? {};
+    const answers = await checkAnswers(task.questions, sent).catch((error: unknown) => {
       throw error instanceof AppError ? invalid(error.advice) : error;
     });
     await access.tasks.answer(taskId, principal.id, answers);

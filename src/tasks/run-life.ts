@@ -1,17 +1,22 @@
 // The life of one run of a task: its claim, its signal, and how it is left. A handler that waits is not kept: its promise is
 // dropped, and the handler runs anew when the answer or the time has come. So a task that waits costs its rows and nothing
 // else. Not here: what the handler records (run.ts).
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import type { TaskNews } from "./news.ts";
 import { type Claim, type ClaimedTask, DUE, type TaskStore } from "./store.ts";
 
-/** Thrown in place of a result by a run that has ended before its handler: the task waits, or is another process's. */
+/**
+ * Thrown in place of a result by a run that has ended before its handler: the task waits, is another process's, or cannot be
+ * stored, which has a cause.
+ */
 export class RunLeft extends Error {}
 
 /** Time that a handler has to heed the signal of a stop, in milliseconds. */
 const HEED_MS = 200;
+/** Pauses before further tries of a write while the database is away, in milliseconds. */
+const WRITE_AGAIN_MS = [250, 1_000, 3_000] as const;
 
 export interface RunParts {
   store: TaskStore;
@@ -79,11 +84,32 @@ export class RunLife {
   }
 
   /** Ends a run that has lost its task. */
-  lose(): void {
+  lose(reason = new RunLeft("Another process runs this task now.")): void {
     if (this.#over) return;
     this.#over = true;
-    this.#abort.abort(new RunLeft("Another process runs this task now."));
-    this.#left.reject(new RunLeft());
+    this.#abort.abort(reason);
+    this.#left.reject(reason);
+  }
+
+  /**
+   * What `write` resolves to, which is tried again while the database is away for a moment. A longer outage ends the run, and not
+   * the task. @throws RunLeft then
+   */
+  async stored<T>(write: (store: TaskStore) => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await write(this.parts.store);
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        const pause = this.signal.aborted ? undefined : WRITE_AGAIN_MS[attempt];
+        if (pause === undefined) {
+          const left = new RunLeft("The database is away.", { cause: error });
+          this.lose(left);
+          throw left;
+        }
+        await sleep(pause);
+      }
+    }
   }
 
   /** The result of the handler `act`, unless the run leaves before. @throws RunLeft */
@@ -112,17 +138,21 @@ export class RunLife {
     }
   }
 
-  /** Never returns without the claim: the handler of a lost run goes no further. */
+  /** Never returns without the claim, or the database: the handler of a lost run goes no further, and makes no result of it. */
   protected async write(
     write: (store: TaskStore) => Promise<boolean>,
     { isSeen }: { isSeen: boolean } = { isSeen: false },
   ): Promise<void> {
     if (this.#over) return never();
-    if (await this.busy(() => write(this.parts.store))) {
-      if (isSeen) this.parts.news.changed(this.id);
-      return;
+    try {
+      if (await this.busy(() => this.stored(write))) {
+        if (isSeen) this.parts.news.changed(this.id);
+        return;
+      }
+      this.lose();
+    } catch (error) {
+      if (!this.#over) throw error;
     }
-    this.lose();
     return never();
   }
 
@@ -153,9 +183,10 @@ export class RunLife {
     if (this.#busy > 0 || this.#over || this.#isSettled) return;
     this.#over = true;
     const times = this.#waits.flatMap(({ until }) => (until === null ? [] : [until]));
-    const { store, news } = this.parts;
+    const until = times.length === 0 ? null : Math.min(...times);
+    const { news } = this.parts;
     try {
-      await store.park(this.claim, times.length === 0 ? null : Math.min(...times), this.answers);
+      await this.stored((store) => store.park(this.claim, until, this.answers));
       this.#left.reject(new RunLeft());
       news.changed(this.id, DUE);
     } catch (error) {
@@ -170,5 +201,9 @@ export class RunLife {
     await this.write((store) => store.setSession(this.claim, sessionId));
   }
 }
+
+/** True for an error of a database that may be back soon. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof AppError && (error.code === "busy" || error.code === "storage");
 
 const never = (): Promise<never> => new Promise<never>(() => undefined);

@@ -7,7 +7,7 @@ import { AppError, interruptedError, toAppError } from "../lib/errors.ts";
 import { rpcErrorOf } from "../protocol/errors.ts";
 import type { TaskNews } from "./news.ts";
 import { Places } from "./places.ts";
-import { RunLeft } from "./run-life.ts";
+import { isAway, RunLeft } from "./run-life.ts";
 import { TaskRun } from "./run.ts";
 import {
   type Beginner,
@@ -250,6 +250,7 @@ export class TaskRunner {
     const done = this.#perform(task, run)
       .catch((error: unknown) => {
         if (!(error instanceof RunLeft)) this.#parts.onError(error);
+        else if (error.cause !== undefined) this.#parts.onError(error.cause);
       })
       .finally(() => {
         if (this.#running.get(run.id)?.run === run) this.#running.delete(run.id);
@@ -266,7 +267,8 @@ export class TaskRunner {
   async #perform(task: ClaimedTask, run: TaskRun): Promise<void> {
     const end = await this.#endOf(task, run);
     if (end === undefined || run.isOver) return;
-    if (await this.#parts.store.finish(run.claim, end)) this.#parts.news.changed(run.id);
+    const finished = await run.stored((store) => store.finish(run.claim, end));
+    if (finished) this.#parts.news.changed(run.id);
   }
 
   /**
@@ -275,7 +277,7 @@ export class TaskRunner {
    */
   #afterFault(task: ClaimedTask, run: TaskRun, error: unknown): TaskEnd {
     const known = toAppError(error, task.claim.id);
-    if (known.code === "internal" && this.#resumes(task, run)) throw error;
+    if ((known.code === "internal" || isAway(known)) && this.#resumes(task, run)) throw error;
     this.#parts.onError(error);
     return failedWith(rpcErrorOf(known));
   }

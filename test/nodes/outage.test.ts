@@ -5,15 +5,17 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import type pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
+import { defineTool } from "../../src/index.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { AppError } from "../../src/lib/errors.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import type { DatabaseServer, Storage } from "../../src/storage/storage.ts";
 import { temporaryFolder } from "../support/folder.ts";
-import { serveHere } from "../support/here.ts";
+import { gate, serveHere } from "../support/here.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { introduce, post, rpc } from "../support/raw.ts";
+import { DONE, taskClient } from "../support/tasks.ts";
 
 /** A way to a database that can be broken and mended. */
 async function breakable(url: string) {
@@ -140,6 +142,38 @@ it("says so when it is not known whether something was stored", async () => {
   for (const one of [id, another])
     expect(await storage.state.get(one, "fact")).toMatchObject({ value: "2", version: 2 });
 });
+
+it.each(["a moment", "longer than a run waits for it"])(
+  "goes on with a task while whose step the database was away for %s",
+  async (time) => {
+    const database = await breakable((await emptyDatabase()).url);
+    const [cut, ended] = [gate(), gate()];
+    const tool = defineTool({
+      ...{ name: "works", description: "Works.", task: "required", session: "none" },
+      async handler({ task, signal }) {
+        await task.step("first", () => "done");
+        const by = await task.step("second", () => {
+          if (task.attempt > 1) return task.attempt;
+          signal.addEventListener("abort", ended.open);
+          database.cut();
+          cut.open();
+          return task.attempt;
+        });
+        return `second by run ${by}`;
+      },
+    });
+    const { url } = await serveHere({ tools: [tool], config: { "database-url": database.url } });
+    const client = taskClient(url);
+    const id = await client.begin("works");
+    await cut.wait;
+    if (time !== "a moment") await ended.wait;
+    database.mend();
+    expect(await client.until(id, ...DONE)).toMatchObject({
+      status: "completed",
+      result: { content: [{ text: expect.stringMatching(/^second by run \d$/) as unknown }] },
+    });
+  },
+);
 
 it("waits for a while only for a process that is paused in the middle of a write", async () => {
   const { url, client } = await emptyDatabase();

@@ -3,6 +3,7 @@ import { inputRequired } from "@modelcontextprotocol/server";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { defineTool } from "../../src/index.ts";
+import { checkAnswers } from "../../src/tools/tasks/answers.ts";
 import { serveHere, gate } from "../support/here.ts";
 import { listen } from "../support/listening.ts";
 import { askModern, callModern } from "../support/modern.ts";
@@ -47,6 +48,12 @@ describe("a task of the extension", () => {
       { session_id: session, owner: "local" },
     ]);
     expect(rows(folder, "SELECT value FROM session_state")).toEqual([{ value: '{"ok":true}' }]);
+  });
+
+  it("takes no answer that was not checked, also where its question comes meanwhile", async () => {
+    const known = { sure };
+    const answers = { sure: accept({ ok: true }), later: "anything" };
+    expect(await checkAnswers(known, answers)).toEqual({ sure: accept({ ok: true }) });
   });
 
   it("is nobody's but its owner's", async () => {

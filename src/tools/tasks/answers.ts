@@ -9,13 +9,21 @@ interface Question {
   params?: { requestedSchema?: unknown; message?: unknown };
 }
 
-/** @throws AppError `invalid` that names the question and the fault */
+/**
+ * The answers to these questions. Others are left out: a question that is asked meanwhile gets no answer that was not checked.
+ * @throws AppError `invalid` that names the question and the fault
+ */
 export async function checkAnswers(
   questions: Readonly<Record<string, unknown>>,
   answers: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  for (const [name, question] of Object.entries(questions))
-    if (Object.hasOwn(answers, name)) await checkAnswer(name, question as Question, answers[name]);
+): Promise<Record<string, unknown>> {
+  const checked: Record<string, unknown> = {};
+  for (const [name, question] of Object.entries(questions)) {
+    if (!Object.hasOwn(answers, name)) continue;
+    await checkAnswer(name, question as Question, answers[name]);
+    checked[name] = answers[name];
+  }
+  return checked;
 }
 
 async function checkAnswer(

@@ -104,8 +104,7 @@ export class TaskCalls {
     const { id: owner } = asked.caller.principal;
     const task = await tasks.find(start.id, owner);
     if (task === undefined) throw gone();
-    const answers = asked.channel.inputResponses ?? {};
-    await checkAnswers(task.questions, answers);
+    const answers = await checkAnswers(task.questions, asked.channel.inputResponses ?? {});
     await tasks.answer(start.id, owner, answers);
     return this.#wait(start, asked);
   }
