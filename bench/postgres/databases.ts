@@ -4,12 +4,19 @@ import pg from "pg";
 import { systemClock } from "../../src/lib/clock.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { startPostgres } from "../../test/support/postgres-process.ts";
+import { cpuMicros } from "../processes.ts";
 
 /** Makes a new database, and resolves to its address. */
 export type NewDatabase = () => Promise<string>;
 
+export interface Server extends AsyncDisposable {
+  create: NewDatabase;
+  /** Processor time of its processes so far, in microseconds. */
+  cpu(): Promise<number>;
+}
+
 /** A server of its own, stopped when it is disposed of. */
-export async function openServer(): Promise<AsyncDisposable & { create: NewDatabase }> {
+export async function openServer(): Promise<Server> {
   const server = await startPostgres("max_connections=100");
   return {
     async create() {
@@ -19,15 +26,28 @@ export async function openServer(): Promise<AsyncDisposable & { create: NewDatab
       url.pathname = `/${name}`;
       return url.href;
     },
+    async cpu() {
+      const processes = await query<{ pid: number }>(
+        server.url,
+        "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()",
+      );
+      return processes.reduce((sum, { pid }) => sum + cpuMicros(pid), 0);
+    },
     [Symbol.asyncDispose]: () => server.stop(),
   };
 }
 
-async function query(url: string, ...statements: readonly string[]): Promise<void> {
+/** Resolves to the rows of the last statement. */
+async function query<R extends pg.QueryResultRow>(
+  url: string,
+  ...statements: readonly string[]
+): Promise<R[]> {
   const client = new pg.Client(url);
   await client.connect();
   try {
-    for (const statement of statements) await client.query(statement);
+    let rows: R[] = [];
+    for (const statement of statements) ({ rows } = await client.query<R>(statement));
+    return rows;
   } finally {
     await client.end();
   }

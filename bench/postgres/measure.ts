@@ -2,10 +2,10 @@ import { countingWay } from "../../test/support/counting-way.ts";
 // Calls on PostgreSQL: against SQLite, by one to three nodes, their round trips to the database, and their cost as the database
 // grows.
 import { legacy, modern, post, type PreparedRequest, type Workload } from "../clients.ts";
-import { load } from "../load.ts";
-import { inFolder, type Running, startServer } from "../processes.ts";
+import { load, type LoadResult } from "../load.ts";
+import { cpuMicros, inFolder, type Running, startServer } from "../processes.ts";
 import { median, ratio, type Row } from "../row.ts";
-import { fillDatabase, type NewDatabase, openServer } from "./databases.ts";
+import { fillDatabase, openServer, type Server } from "./databases.ts";
 
 const ROUNDS = 5;
 const SECONDS = 4; // the first round warms up several processes
@@ -16,7 +16,7 @@ const GET: Workload = legacy("state_get", { key: "count" });
 export async function* measurePostgres(): AsyncGenerator<Row> {
   await using server = await openServer();
   for (const measure of [againstSqlite, byNodes, roundTrips, asItGrows])
-    yield* await measure(server.create);
+    yield* await measure(server);
 }
 
 async function withServers<T>(
@@ -32,7 +32,7 @@ async function withServers<T>(
   }
 }
 
-const againstSqlite = (create: NewDatabase): Promise<Row[]> =>
+const againstSqlite = ({ create }: Server): Promise<Row[]> =>
   inFolder(async (folder) =>
     withServers([await create(), folder], async ([ours, theirs]) => {
       const rows: Row[] = [];
@@ -43,8 +43,8 @@ const againstSqlite = (create: NewDatabase): Promise<Row[]> =>
       ];
       for (const [name, workload, atLeast] of calls) {
         const rates = await inTurn([
-          () => rate([ours!], workload),
-          () => rate([theirs!], workload),
+          async () => (await run(ours!, workload)).requestsPerSecond,
+          async () => (await run(theirs!, workload)).requestsPerSecond,
         ]);
         const what = `${name} on PostgreSQL / on SQLite, both durable`;
         rows.push(ratio(what, "/s", sides(rates), atLeast === undefined ? undefined : { atLeast }));
@@ -53,29 +53,36 @@ const againstSqlite = (create: NewDatabase): Promise<Row[]> =>
     }),
   );
 
-/** One server has all connections of the load, or each of several its part. */
-async function byNodes(create: NewDatabase): Promise<Row[]> {
-  const database = await create();
+/** The cost of a call where each node has its own load, as nodes are added for more of it. */
+async function byNodes(server: Server): Promise<Row[]> {
+  const database = await server.create();
   return withServers([database, database, database], async (nodes) => {
     const counts = [2, 3, 1];
-    const rates = await inTurn(counts.map((n) => () => rate(nodes.slice(0, n), SET)));
-    const one = rates[2]!;
-    return [0, 1].map((i) =>
-      ratio(`2025 \`state_set\` on ${counts[i]} nodes / on one`, "/s", sides([rates[i]!, one]), {
-        atLeast: 0.77, // a call costs at most 1.3 times as much
-      }),
-    );
+    const costs = await inTurn(counts.map((n) => () => cost(server, nodes.slice(0, n), SET)));
+    const one = costs[2]!;
+    return [0, 1].map((i) => {
+      const what = `processor time of a 2025 \`state_set\` on ${counts[i]} nodes / on one`;
+      return ratio(what, "µs", sides([costs[i]!, one]), { atMost: 1.3 });
+    });
   });
 }
 
-async function rate(servers: readonly Running[], workload: Workload): Promise<number> {
-  const options = (i: number) => ({
-    connections: Math.floor((CONNECTIONS + i) / servers.length),
-    seconds: SECONDS,
-  });
-  const results = await Promise.all(servers.map(({ url }, i) => load(url, workload, options(i))));
-  return results.reduce((sum, { requestsPerSecond }) => sum + requestsPerSecond, 0);
+/** Microseconds of the nodes and the database. */
+async function cost(
+  server: Server,
+  nodes: readonly Running[],
+  workload: Workload,
+): Promise<number> {
+  const total = async (): Promise<number> =>
+    nodes.reduce((sum, { pid }) => sum + cpuMicros(pid), await server.cpu());
+  const before = await total();
+  const calls = await Promise.all(nodes.map((node) => run(node, workload)));
+  const spent = (await total()) - before;
+  return spent / calls.reduce((sum, { requests }) => sum + requests, 0);
 }
+
+const run = ({ url }: Running, workload: Workload): Promise<LoadResult> =>
+  load(url, workload, { connections: CONNECTIONS, seconds: SECONDS });
 
 /** What each measures, one number for each round, without the first. */
 async function inTurn(measures: readonly (() => Promise<number>)[]): Promise<number[][]> {
@@ -98,7 +105,7 @@ async function call(url: string, request: PreparedRequest): Promise<void> {
 const sides = ([ours, theirs]: number[][]) => ({ ours: ours!, theirs: theirs! });
 
 /** Of single calls, one after another, with what goes on beside them. */
-async function roundTrips(create: NewDatabase): Promise<Row[]> {
+async function roundTrips({ create }: Server): Promise<Row[]> {
   const way = await countingWay(await create());
   try {
     return await withServers([way.url], async ([server]) => {
@@ -128,7 +135,7 @@ async function roundTrips(create: NewDatabase): Promise<Row[]> {
   }
 }
 
-async function asItGrows(create: NewDatabase): Promise<Row[]> {
+async function asItGrows({ create }: Server): Promise<Row[]> {
   const [large, small] = [await create(), await create()];
   await fillDatabase(large, 100_000);
   await fillDatabase(small, 1_000);
