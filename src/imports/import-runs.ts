@@ -7,6 +7,7 @@ import { AppError } from "../lib/errors.ts";
 import { counted } from "../lib/text/plural.ts";
 import { shortened } from "../lib/text/text.ts";
 import { rpcErrorOf } from "../protocol/errors.ts";
+import { isAway } from "../tasks/run-life.ts";
 import type { TaskRun } from "../tasks/run.ts";
 import type { TaskTools } from "../tasks/runner.ts";
 import { type ClaimedTask, failedWith, type TaskEnd } from "../tasks/store.ts";
@@ -81,7 +82,7 @@ export class ImportRuns implements TaskTools {
       return await run.within(() => this.#perform(task, run));
     } catch (error) {
       const isKnown = error instanceof AppError && error.code !== "internal";
-      if (!isKnown || run.signal.aborted) throw error;
+      if (!isKnown || isAway(error) || run.signal.aborted) throw error;
       return failedWith({ ...rpcErrorOf(error), message: error.advice });
     }
   }
@@ -91,12 +92,14 @@ export class ImportRuns implements TaskTools {
     const { file } = task.arguments as FileArguments;
     if (!(await uploads.has(run.id))) throw fileGone();
     await uploads.remove(run.id, { kept: true }); // what a dead run has left
-    const rehearsal = await run.step("rehearsal", () => this.#rehearse(task, run));
+    const rehearsal = await run.step("rehearsal", () =>
+      run.stored(() => this.#rehearse(task, run)),
+    );
     if (!brings(rehearsal)) return completed(rehearsal);
     const options = { timeoutMs: answerMs() };
     const answer = await run.ask(QUESTION, questionOf(file, rehearsal), options);
     if (answer?.action !== "accept") return completed({ ...rehearsal, summary: NOT_IMPORTED });
-    return completed(await this.#import(task, run, rehearsal));
+    return completed(await run.stored(() => this.#import(task, run, rehearsal)));
   }
 
   #open({ arguments: args, owner }: ClaimedTask, run: TaskRun): Promise<Source> {

@@ -13,9 +13,11 @@ import { openStorage } from "../../src/storage/open.ts";
 import type { DatabaseServer, Storage } from "../../src/storage/storage.ts";
 import { temporaryFolder } from "../support/folder.ts";
 import { gate, serveHere } from "../support/here.ts";
+import { browserAt } from "../support/plain-browser.ts";
 import { emptyDatabase } from "../support/postgres.ts";
 import { introduce, post, rpc } from "../support/raw.ts";
 import { DONE, taskClient } from "../support/tasks.ts";
+import { endLine, jsonl, sessionLine } from "../support/transfer.ts";
 
 /** A way to a database that can be broken and mended. */
 async function breakable(url: string) {
@@ -174,6 +176,28 @@ it.each(["a moment", "longer than a run waits for it"])(
     });
   },
 );
+
+it("goes on with an import while which the database was away", async () => {
+  const { url: direct, client } = await emptyDatabase();
+  const database = await breakable(direct);
+  const { url } = await serveHere({ config: { "database-url": database.url } });
+  const [browser, sessions] = [browserAt(url), 1_000];
+  const page = async (): Promise<string> => (await browser.get("/console/import")).text();
+  const one = (n: number) => jsonl(sessionLine({ id: newId(), name: null, title: `${n}` }));
+  const lines = Array.from({ length: sessions }, (_, n) => `${one(n)}${jsonl(endLine(0, 0))}`);
+  await browser.upload(lines.join(""));
+  await expect.poll(page).toMatch(/Would import[^]*>Import</);
+  await browser.send("/console/import", "/console/import/start");
+  const stored = async (): Promise<number> =>
+    (await client.query("SELECT 1 FROM sessions")).rows.length;
+  await expect.poll(stored, { interval: 5 }).toBeGreaterThan(0);
+  database.cut();
+  expect(await stored()).toBeLessThan(sessions);
+  await expect.poll(async () => (await fetch(url.replace("/mcp", "/readyz"))).status).toBe(503);
+  database.mend();
+  await expect.poll(page).toContain(`Imported ${sessions} sessions`);
+  expect(await stored()).toBe(sessions);
+});
 
 it("waits for a while only for a process that is paused in the middle of a write", async () => {
   const { url, client } = await emptyDatabase();
