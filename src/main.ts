@@ -1,11 +1,20 @@
 #!/usr/bin/env node
 // Runs the command that the command line names; the only place that handles signals and ends the process.
+import { syncBuiltinESMExports } from "node:module";
 import { reportFailure, runCommand } from "./cli/run.ts";
 import type { Terminal } from "./cli/terminal/terminal.ts";
 import { runningTool } from "./definitions/running.ts";
 import { systemReason } from "./lib/system-errors.ts";
 
 let exitCode = 0;
+
+const exit = process.exit.bind(process);
+// A tool's file that gives up, such as for a missing variable, ends neither the server nor the others' calls.
+process.exit = (code) => {
+  if (runningTool() === undefined) return exit(code);
+  throw new Error(`it called process.exit(${code ?? ""}), which would end the server`);
+};
+syncBuiltinESMExports();
 
 /** Standard output for MCP: `process.stdout` becomes another stream for tools that write to it. */
 const { stdout } = process;
@@ -24,7 +33,7 @@ const terminal: Terminal = {
     let asked = false;
     for (const signal of signals) {
       process.on(signal, () => {
-        if (asked) process.exit(130); // a second signal ends the process at once
+        if (asked) exit(130); // a second signal ends the process at once
         asked = true;
         stop().catch(fail);
       });
@@ -42,7 +51,7 @@ const flushed = (): Promise<void> =>
 /** End the process. Unwritten output is a failure, even if the command did its work. */
 async function end(code: number): Promise<never> {
   await flushed();
-  process.exit(code || exitCode);
+  return exit(code || exitCode);
 }
 
 function fail(error: unknown): Promise<never> {

@@ -16,14 +16,49 @@ export function readFields(
   return Object.fromEntries(fields.map((name) => [name, field(name)]));
 }
 
-/** Refuse a field that nothing reads, and that is spelled nearly like one that is not given. @throws TypeError */
-export function refuseMisspelt(spec: object, whose: string, fields: readonly string[]): void {
+/** Fields by the names that other libraries give them. */
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  ...{ args: ["input", "arguments"], argsSchema: ["input", "arguments"] },
+  ...{ parameters: ["input", "arguments"], params: ["input", "arguments"] },
+  ...{ arguments: ["input"], schema: ["input"], outputSchema: ["output"], canAccess: ["scope"] },
+  ...{ messages: ["handler"], url: ["uri"] },
+};
+
+/** Refuse a field that nothing reads: it would be lost in silence. @throws TypeError */
+export function refuseUnknown(spec: object, whose: string, fields: readonly string[]): void {
   const given = Object.keys(spec);
-  const missing = fields.filter((field) => !given.includes(field));
-  for (const { name, meant } of unknownAmong(given, fields))
-    if (meant !== undefined && meant[0] === name[0] && missing.includes(meant))
-      throw new TypeError(`${whose}: ${name} is no field. Did you mean ${meant}?`);
+  const isOfClass = ![Object.prototype, null].includes(Object.getPrototypeOf(spec) as object);
+  for (const { name, meant } of unknownAmong(given, fields)) {
+    const isOwn = isOfClass || typeof spec[name as keyof typeof spec] === "function";
+    const field = synonymOf(name, fields) ?? meant;
+    // Helpers of the other functions may be there, unless one stands for a field that is missing.
+    if (isOwn && (field === undefined || given.includes(field))) continue;
+    const likely = field ?? partOf(name, fields);
+    const remedy = likely ? `Did you mean ${likely}?` : `The fields are ${fields.join(", ")}.`;
+    throw new TypeError(`${whose}: ${name} is no field. ${remedy}`);
+  }
 }
+
+/** Refuse a misspelt field; others may be of a later revision of MCP. @throws TypeError */
+export function refuseMisspelt(value: unknown, fields: readonly string[]): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const { name, meant = partOf(name, fields) } of unknownAmong(Object.keys(value), fields))
+    if (meant) throw new TypeError(`expected ${meant}, received ${name}`);
+}
+
+const synonymOf = (name: string, fields: readonly string[]): string | undefined =>
+  Object.hasOwn(SYNONYMS, name)
+    ? SYNONYMS[name]!.find((field) => fields.includes(field))
+    : undefined;
+
+/** The field that begins with the name, or with which the name begins. */
+const partOf = (name: string, fields: readonly string[]): string | undefined =>
+  fields.find((field) => {
+    const [short, long] = [name, field].map((word) => word.toLowerCase()).sort(byLength);
+    return short!.length > 3 && long!.startsWith(short!);
+  });
+
+const byLength = (a: string, b: string): number => a.length - b.length;
 
 /** Return the result of `act`; an error of it is rethrown with the definition and the field. */
 export function about<T>(whose: string, field: string, act: () => T): T {

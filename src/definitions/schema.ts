@@ -86,7 +86,7 @@ export const isZod = (schema: unknown): schema is z.ZodObject =>
   isStandard(schema) && "_zod" in schema && "safeExtend" in schema;
 
 /** Accept functions too: the schemas of some libraries are functions. */
-const isStandard = (schema: unknown): schema is StandardSchemaWithJSON =>
+export const isStandard = (schema: unknown): schema is StandardSchemaWithJSON =>
   (typeof schema === "object" || typeof schema === "function") &&
   schema !== null &&
   "~standard" in schema;
@@ -102,6 +102,10 @@ function describe(schema: StandardSchemaWithJSON, io: "input" | "output"): unkno
   const { jsonSchema, vendor } = schema["~standard"];
   if (vendor !== "zod" && typeof jsonSchema?.[io] !== "function")
     throw new TypeError(`${vendor} tells no JSON Schema of it; ${remedy(vendor)}`);
+  if (vendor === "zod" && !("_zod" in schema))
+    throw new TypeError(
+      "a schema of zod 3 tells no JSON Schema; import zod 4, or give one instead",
+    );
   try {
     const described =
       vendor === "zod"
@@ -122,7 +126,14 @@ export function checkSchema(schema: unknown): JsonObjectSchema {
   if (!isObject(schema))
     throw new TypeError('expected z.object({ … }), or a JSON Schema with type: "object"');
   const fault = findJsonFault(schema);
-  if (fault) throw new TypeError(`${fault.path}: expected JSON, received ${fault.received}`);
+  if (fault) {
+    if (
+      Object.values(Object.getOwnPropertyDescriptors(schema)).some(({ value }) => isStandard(value))
+    )
+      throw new TypeError("expected one schema: put these into z.object({ … })");
+    const where = fault.path && `${fault.path}: `;
+    throw new TypeError(`${where}expected JSON, received ${fault.received}`);
+  }
   const copy = JSON.parse(JSON.stringify(schema)) as Record<string, unknown>;
   const { type, properties, required } = copy;
   if (type !== "object")

@@ -10,7 +10,7 @@ import {
   readFunction,
   readName,
   readScope,
-  refuseMisspelt,
+  refuseUnknown,
 } from "../definitions/fields.ts";
 import type { RequestContext } from "../definitions/request.ts";
 import {
@@ -71,7 +71,7 @@ export function definePrompt<Args extends ObjectSchema = z.ZodObject<Record<neve
 ): Prompt {
   const { spec, name } = readName(definition, "Prompt");
   const whose = `Prompt ${name}`;
-  refuseMisspelt(spec, whose, ["name", ...FIELDS]);
+  refuseUnknown(spec, whose, ["name", ...FIELDS]);
   const { title, description, icons, _meta, ...given } = readFields(spec, whose, FIELDS);
   type Handler = PromptSpec<ObjectSchema>["handler"];
   const handler = readFunction(whose, "handler", given["handler"]) as Handler | undefined;

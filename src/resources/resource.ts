@@ -16,6 +16,7 @@ import {
   readFunction,
   readScope,
   refuseMisspelt,
+  refuseUnknown,
   titleOf,
 } from "../definitions/fields.ts";
 import { ToolMistake } from "../definitions/mistake.ts";
@@ -108,20 +109,23 @@ const FIELDS = [
   ...["icons", "_meta", "scope", "complete", "list", "match", "read"],
 ];
 
+const ANNOTATIONS = ["audience", "priority", "lastModified"];
+
 /** @throws TypeError that names the resource and the field, for a definition that cannot work or that MCP forbids */
 export function defineResource(spec: ResourceSpec): Resource {
   if (typeof spec !== "object" || spec === null)
     throw new TypeError("defineResource: expected { uri, name, read, … }.");
   const { uri, uriTemplate } = readFields(spec, "A resource", ["uri", "uriTemplate"]);
   const key = uri ?? uriTemplate;
+  const whose = typeof key === "string" ? `Resource ${key.slice(0, 128)}` : "A resource";
+  refuseUnknown(spec, whose, FIELDS);
   if (typeof key !== "string" || (uri !== undefined && uriTemplate !== undefined))
     throw new TypeError("A resource: uri: expected a uri, or a template as uriTemplate; not both.");
-  const whose = `Resource ${key.slice(0, 128)}`;
-  refuseMisspelt(spec, whose, FIELDS);
   const { name, scope, ...given } = readFields(spec, whose, FIELDS);
   const [read, list, match] = ["read", "list", "match"].map((field) =>
     readFunction(whose, field, given[field]),
   ) as [ResourceSpec["read"] | undefined, ResourceSpec["list"], ResourceSpec["match"]];
+  about(whose, "annotations", () => refuseMisspelt(given["annotations"], ANNOTATIONS));
   if (read === undefined) throw new TypeError(`${whose}: read: it is needed.`);
   if (list !== undefined && uriTemplate === undefined)
     throw new TypeError(`${whose}: list: only the resources of a uriTemplate are listed with it.`);

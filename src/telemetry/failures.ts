@@ -74,13 +74,19 @@ export function reasonOf(error: unknown, args?: unknown): string {
 }
 
 function messages(error: unknown, causes = MAX_CAUSES): string {
-  if (!(error instanceof Error)) return String(error);
-  const own = error.message || error.name;
+  if (!(error instanceof Error)) return textOf(error);
+  const own = String(error.message || error.name);
   const deeper = error instanceof AggregateError ? error.errors : [error.cause ?? []].flat();
   if (causes === 0) return own;
   const told = new Set(deeper.map((cause) => messages(cause, causes - 1)));
   const more = [...told].filter((text) => !own.includes(text));
   return more.length === 0 ? own : `${own} (${more.join("; ")})`;
+}
+
+/** A thrown value that is no error; some have a message of their own. */
+function textOf(thrown: unknown): string {
+  const { message } = (thrown ?? {}) as { message?: unknown };
+  return typeof message === "string" ? message : String(thrown);
 }
 
 /** The stack without the message. */

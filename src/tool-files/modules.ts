@@ -3,7 +3,8 @@
 // file needs no node_modules and shares classes with the program.
 import { readFileSync } from "node:fs";
 import { createRequire, registerHooks, stripTypeScriptTypes } from "node:module";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
+import { reasonOf } from "../telemetry/failures.ts";
 
 /** Modules for files, by specifier: the exports of each by name. */
 export type Provided = Readonly<Record<string, object>>;
@@ -34,6 +35,7 @@ export function newImporter(provided: Provided): Importer {
   importer ??= hook();
   const load = importer;
   const mark = ++generation;
+  imports.clear();
   return { import: (url) => load(marked(url, mark)) };
 }
 
@@ -45,7 +47,9 @@ function hook(): Import {
       if (!mark) return next(specifier, context);
       if (specifier in provided()) return ours(SCHEME + specifier);
       const found = next(specifier, context);
-      return /^\.\.?\//.test(specifier) ? { ...found, url: marked(found.url, mark) } : found;
+      if (!/^\.\.?\//.test(specifier)) return found;
+      noteImport(context.parentURL!, found.url);
+      return { ...found, url: marked(found.url, mark) };
     },
     load(url, context, next) {
       if (url.startsWith(SCHEME))
@@ -86,34 +90,64 @@ function sourceOf(url: string): string {
 }
 
 /**
- * `reason (file.ts, line 3)`: one line, with the place in the file or in one of its imports, if it is known. `file`: the one
- * that was loaded.
+ * `reason (file.ts, line 3)`: one line, with the place in the file or in one of its imports, if it is known. `url`: the file
+ * that was being loaded. Never throws, whatever the thrown value.
  */
-export function reasonOf(error: unknown, file?: string): string {
-  if (!(error instanceof Error)) return `it threw ${String(error)}`;
-  const [message = ""] = error.message.split("\n");
-  const isUnplaced = error instanceof SyntaxError && file !== undefined;
-  const where = placeOf(error) || (isUnplaced ? placeOf(syntaxFault(file)) : "");
-  return `${error.name}: ${message}${where}`;
+export function faultOf(error: unknown, url?: string): string {
+  const isSyntax = error instanceof SyntaxError;
+  const place = placeOf(error) || (isSyntax && url ? placeOf(syntaxFault(url)) : "");
+  return `${kindOf(error)}${reasonOf(isSyntax ? firstLine(error) : error).replace(MARKS, "")}${place}`;
+}
+
+const MARKS = new RegExp(`[?&]${MARK}=\\d+`, "g");
+
+/** The parser of TypeScript adds an excerpt. */
+const firstLine = ({ message }: SyntaxError): string => message.split("\n", 1)[0]!;
+
+function kindOf(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ` : "it threw ";
+  } catch {
+    return "";
+  }
 }
 
 function placeOf(error: unknown): string {
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
-  const place = new RegExp(`([^/\\s?]+)\\?${MARK}=\\d+:(\\d+)`).exec(stack);
-  return place ? ` (${decodeURIComponent(place[1]!)}, line ${place[2]})` : "";
+  try {
+    const stack = error instanceof Error ? error.stack : "";
+    const place = new RegExp(`([^/\\s?]+)\\?${MARK}=\\d+:(\\d+)`).exec(stack ?? "");
+    return place ? ` (${decodeURIComponent(place[1]!)}, line ${place[2]})` : "";
+  } catch {
+    return "";
+  }
 }
 
-/** What the parser of TypeScript says of a file of JavaScript, for which Node names no line. */
-function syntaxFault(file: string): unknown {
+/** Imports by a relative path of each file that was loaded, by url without its mark. */
+const imports = new Map<string, Set<string>>();
+
+function noteImport(parent: string, url: string): void {
+  const file = parent.replace(MARKS, "");
+  const known = imports.get(file) ?? new Set();
+  imports.set(file, known.add(url.replace(MARKS, "")));
+}
+
+/** The fault that the parser of TypeScript finds in a file of JavaScript or in its imports: Node names no line for it. */
+function syntaxFault(url: string, seen = new Set<string>()): unknown {
+  const own = url.replace(MARKS, "");
+  if (seen.has(own)) return undefined;
+  seen.add(own);
+  const inside = [...(imports.get(own) ?? [])].map((imported) => syntaxFault(imported, seen));
+  return inside.find(Boolean) ?? (formatOf(new URL(own).pathname) && faultIn(own));
+}
+
+function faultIn(url: string): unknown {
   const { emitWarning } = process;
   process.emitWarning = () => undefined; // the call is an experiment of Node, and says so on standard error
   try {
-    stripTypeScriptTypes(readFileSync(file, "utf8"), {
-      sourceUrl: marked(pathToFileURL(file).href, 0),
-    });
+    stripTypeScriptTypes(readFileSync(fileURLToPath(url), "utf8"), { sourceUrl: marked(url, 0) });
     return undefined;
   } catch (error) {
-    return error;
+    return error instanceof SyntaxError ? error : undefined;
   } finally {
     process.emitWarning = emitWarning;
   }

@@ -10,11 +10,13 @@ import {
   readName,
   readScope,
   refuseMisspelt,
+  refuseUnknown,
   titleOf,
 } from "../definitions/fields.ts";
 import {
   checkSchema,
   compile,
+  isStandard,
   type JsonObjectSchema,
   type PreparedSchema,
   prepareSchema,
@@ -58,6 +60,9 @@ const FIELDS = [
   ...["input", "inputSchema", "output", "scope", "toolset", "timeoutMs", "frees", "deletesSession"],
   ...["task", "prepare"],
 ];
+const ANNOTATIONS = [
+  ...["title", "readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"],
+];
 const TASK_MODES: readonly unknown[] = ["optional", "required"];
 
 /** Maximum delay of a timer in Node. */
@@ -70,11 +75,12 @@ const SESSION_RESULT = { anyOf: [{ type: "string" }, { type: "null" }] };
 export function readDefinition(definition: unknown): Definition {
   const { spec, name } = readName(definition, "Tool");
   const whose = `Tool ${name}`;
-  refuseMisspelt(spec, whose, ["name", ...FIELDS]);
+  refuseUnknown(spec, whose, ["name", ...FIELDS]);
   const given = readFields(spec, whose, FIELDS);
   const { description, handler, title = titleOf(name), quick } = given;
   const { toolset, timeoutMs, session = "required" } = given;
   const { annotations, icons, _meta } = given;
+  about(whose, "annotations", () => refuseMisspelt(annotations, ANNOTATIONS));
   if (typeof description !== "string" || typeof handler !== "function")
     throw new TypeError(`${whose}: a description and a handler are needed.`);
   if (quick !== undefined && typeof quick !== "boolean")
@@ -151,6 +157,7 @@ function readFlag(whose: string, field: string, value: unknown = false): boolean
 }
 
 function advertised(schema: unknown): JsonObjectSchema {
+  if (isStandard(schema)) throw new TypeError("expected a JSON Schema; this one goes into `input`");
   const checked = checkSchema(schema);
   compile(checked);
   refuseSession(checked);

@@ -321,7 +321,7 @@ export class ToolRegistry {
       return failure(known.advice, known.code);
     }
     const isOurs = this.#all.isBuiltIn(name);
-    const thrown = known.cause ?? known;
+    const thrown = error instanceof AppError ? (error.cause ?? error) : error;
     const line = {
       message: "a tool threw",
       stack: true,

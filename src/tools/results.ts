@@ -52,8 +52,7 @@ export async function settle(returned: unknown, output?: PreparedSchema): Promis
   if (output === undefined) return settleNow(returned);
   try {
     if (isObject(returned) && isInputRequiredResult(returned)) return checkJson(returned, WHOLE);
-    if (isObject(returned) && Array.isArray(returned["content"]))
-      return await settleWhole(returned as CallToolResult, output);
+    if (isWhole(returned)) return await settleWhole(returned, output);
     return { content: [], structuredContent: await promised(returned, output, WHOLE) };
   } catch (error) {
     throw unreadable(error);
@@ -64,13 +63,19 @@ export async function settle(returned: unknown, output?: PreparedSchema): Promis
 export function settleNow(returned: unknown): Settled {
   try {
     if (isObject(returned) && isInputRequiredResult(returned)) return checkJson(returned, WHOLE);
-    if (!isObject(returned) || !Array.isArray(returned["content"])) return settleValue(returned);
-    const { rest, data } = readWhole(returned as CallToolResult);
+    if (!isWhole(returned)) return settleValue(returned);
+    const { rest, data } = readWhole(returned);
     return data === undefined ? rest : withData(rest, data, checkJson(data, DATA));
   } catch (error) {
     throw unreadable(error);
   }
 }
+
+/** True for a result of MCP; its `content` may be left out where there is data. */
+const isWhole = (returned: unknown): returned is CallToolResult =>
+  isObject(returned) &&
+  (Array.isArray(returned["content"]) ||
+    (returned["content"] === undefined && isObject(returned["structuredContent"])));
 
 const unreadable = (error: unknown): ToolMistake =>
   error instanceof ToolMistake
@@ -89,7 +94,7 @@ async function settleWhole(result: CallToolResult, output: PreparedSchema): Prom
 /** The data of a complete result, and all the rest. */
 function readWhole(result: CallToolResult): { rest: CallToolResult; data: unknown } {
   const { structuredContent: data, ...parts } = result;
-  const rest = parts as CallToolResult;
+  const rest: CallToolResult = { ...parts, content: parts.content ?? [] };
   checkJson(rest, WHOLE);
   if (!isPlainText(rest)) checkSpec(rest);
   return { rest, data };
@@ -159,7 +164,13 @@ const isPlainText = (result: Pick<CallToolResult, "content">): boolean =>
 
 function checkSpec(result: object): void {
   const { issues: [issue] = [] } = specTypeSchemas.CallToolResult["~standard"].validate(result);
-  if (issue !== undefined) throw new ToolMistake(`${WHOLE}.${fieldOf(issue)}`, issue.message);
+  if (issue === undefined) return;
+  const field = fieldOf(issue);
+  const isBlock = /^content\.\d+$/.test(field); // of which the validator only says that none of all kinds fits
+  throw new ToolMistake(
+    `${WHOLE}.${field}`,
+    isBlock ? 'expected a content block, such as { type: "text", text: "…" }' : issue.message,
+  );
 }
 
 function checkJson<T>(value: T, field: string): T {

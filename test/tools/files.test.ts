@@ -122,6 +122,39 @@ describe("a file with a fault", () => {
       /mimetype is no field\. Did you mean mimeType\?/,
     ],
     "text.js": ["throw 'No key.';", /it threw No key\./],
+    "thrown.js": ["throw { code: 'E', message: 'No key.' };", /it threw No key\./],
+    "reason.js": [
+      "throw new Error('Down.', { cause: new Error('No net.') });",
+      /Down\. \(No net\.\)/,
+    ],
+    "odd-error.js": [
+      "throw Object.assign(new Error('x'), { message: { code: 7 } });",
+      /Error: \[object Object\] \(odd-error\.js, line 1\)/,
+    ],
+    "unreadable.js": [
+      "throw Object.defineProperty(new Error(), 'message', { get() { throw new Error('No.'); } });",
+      /it cannot be shown/,
+    ],
+    "exits.js": [
+      "import { exit } from 'node:process';\nif (!process.env.NO_SUCH_KEY) exit(1);",
+      /process\.exit\(1\), which would end the server \(exits\.js, line 2\)/,
+    ],
+    "imports.js": ["export * from './lib/between.js';", /SyntaxError: .*\(bad\.js, line 3\)/],
+    "data.js": [
+      "import data from './lib/data.json';",
+      /"file:.*\/lib\/data\.json" needs an import attr/,
+    ],
+    "promise.js": [
+      saying("late", "").replace(
+        "default defineTool",
+        "default (async (spec) => defineTool(spec))",
+      ),
+      /it exports no tool, but a promise: put `await` before it/,
+    ],
+    "forgotten.js": [
+      `${saying("kept", "")}export const other = { name: "other", description: "", handler() {} };`,
+      /its export other is no tool; a tool is what defineTool/,
+    ],
     "nothing.js": ["export const a = 1;", /it exports no tool; a tool is what defineTool/],
     "spec.js": ["export default { name: 'x', handler() {} };", /it exports no tool/],
     "builtin.js": [saying("chat", ""), /Tool chat: name: a built-in tool has it/],
@@ -180,6 +213,28 @@ describe("a file with a fault", () => {
       /output: it is no valid JSON Schema: .*Invalid regular expression/,
     ],
     "list-output.js": ["output: z.array(z.string())", /output: type: expected "object"/],
+    "inputs.js": ["input: z.object({}), inputs: z.object({})", /inputs is no field.*mean input\?/],
+    "parameters.js": ["parameters: z.object({})", /parameters is no field.*mean input\?/],
+    "output.js": ["outputSchema: { type: 'object' }", /outputSchema is no field.*mean output\?/],
+    "timeout.js": ["timeout: 5_000", /timeout is no field.*mean timeoutMs\?/],
+    "access.js": ["canAccess: () => false", /canAccess is no field.*mean scope\?/],
+    "unknown.js": ["cache: true", /cache is no field\. The fields are name, description, handler,/],
+    "hint-case.js": [
+      "annotations: { readonlyHint: true }",
+      /annotations: expected readOnlyHint, received readonlyHint/,
+    ],
+    "hint-part.js": [
+      "annotations: { destructive: true }",
+      /annotations: expected destructiveHint, received dest/,
+    ],
+    "raw-shape.js": [
+      "input: { item: z.string() }",
+      /input: expected one schema: put these into z\.obj/,
+    ],
+    "zod-schema.js": [
+      "inputSchema: z.object({})",
+      /inputSchema: expected a JSON Schema; this one goes/,
+    ],
     "policy.js": ["session: 'maybe'", /session: expected one of required, created, optional/],
     "response.js": ["response: 'xml'", /response: expected json or stream/],
     "quick.js": ["quick: 'yes'", /quick: expected true or false/],
@@ -191,6 +246,9 @@ describe("a file with a fault", () => {
     const files = Object.entries(FAULTS).map(([name, [text]]) => [name, text] as const);
     const server = await serveTools({
       ...Object.fromEntries(files),
+      "lib/between.js": "export * from './bad.js';",
+      "lib/bad.js": "\n\nexport const a = {{;",
+      "lib/data.json": "{}",
       "aa-greet.ts": saying("greet", "hello"),
       "zz-remember.ts": REMEMBER,
     });

@@ -1,6 +1,7 @@
 // What a definition says beside its schemas, and changes of state that others make at the same time.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createHoldfast, defineTool, type Running } from "../../src/index.ts";
+import { z as zod3 } from "zod/v3";
+import { createHoldfast, defineTool, type Running, testClient } from "../../src/index.ts";
 import { callAs } from "../support/bearer.ts";
 import { errorOf } from "../support/keyed.ts";
 import { callModern } from "../support/modern.ts";
@@ -27,6 +28,12 @@ const tools = [
       session.state.update("k", () => {
         throw new TypeError("its own affair");
       }),
+  }),
+  defineTool({
+    ...spec,
+    name: "misspells",
+    session: "created",
+    handler: ({ session }) => session.state.set("k", 1, { ttl: 60 } as object).then(() => "set"),
   }),
   ...[true, false].map((heeds) =>
     defineTool({
@@ -75,6 +82,40 @@ describe("state.update", () => {
     expect((await call("nested", { session })).isError).toBe(true);
     expect((await call("state_get", { session, key: "k" })).data["found"]).toBe(false);
   });
+});
+
+it("state.set refuses an option that it does not have: the value would never expire", async () => {
+  const { session } = (await call("session_open")).data;
+  const refused = await call("misspells", { session });
+  expect(refused.says).toContain("ttl is no option; there are ttlSeconds and ifVersion.");
+  expect((await call("state_get", { session, key: "k" })).data["found"]).toBe(false);
+});
+
+it.each(["input", "output"] as const)("a schema of zod 3 as %s is named as such", (field) => {
+  const schema = { [field]: zod3.object({ a: zod3.string() }) };
+  expect(() => defineTool({ ...spec, name: "a", handler: () => ({ a: "" }), ...schema })).toThrow(
+    `Tool a: ${field}: a schema of zod 3 tells no JSON Schema; import zod 4`,
+  );
+});
+
+it("helpers may be beside the handler, and anything in an object of a class", async () => {
+  class Greeting {
+    readonly name = "greeting";
+    readonly description = "For a test.";
+    readonly words = "hello";
+    handler() {
+      return this.words;
+    }
+  }
+  const helped = defineTool({
+    ...{ ...spec, name: "helped", words: () => "good morning" },
+    handler(this: { words(): string }) {
+      return this.words();
+    },
+  });
+  await using client = await testClient([defineTool(new Greeting()), helped]);
+  expect((await client.call("greeting"))["content"]).toMatchObject([{ text: "hello" }]);
+  expect((await client.call("helped"))["content"]).toMatchObject([{ text: "good morning" }]);
 });
 
 it("timeoutMs ends a call, whether its tool listens or not, and says so", async () => {

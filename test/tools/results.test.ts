@@ -90,6 +90,7 @@ describe("what a handler returns", () => {
       [{ content: [], isError: true }, []],
       [{ content: [], _meta: { a: 1 } }, []],
       [{ n: 1 }, [text('{"session":null,"n":1}')], { session: null, n: 1 }],
+      [{ structuredContent: { n: 1 } }, [text('{"session":null,"n":1}')], { session: null, n: 1 }],
       [Object.create(null), [text('{"session":null}')], { session: null }],
     ];
     for (const [value, content, structuredContent] of KINDS) {
@@ -128,7 +129,12 @@ describe("what a handler returns", () => {
         }),
         /result\.a: .*a getter that threw/,
       ],
-      [() => ({ content: [{ type: "text", text: 5 }] }), /result\.content\.0/],
+      [async () => (async function* () {})(), /result: .*received an AsyncGenerator/],
+      [() => new Error("returned"), /result: .*received an Error/],
+      [
+        () => ({ content: [{ type: "text", text: 5 }] }),
+        /result\.content\.0: expected a content bl/,
+      ],
       [() => ({ content: [], isError: "yes" }), /result\.isError/],
       [() => ({ content: [], structuredContent: [1] }), /structuredContent: .*received a list/],
       [() => ["a", image(PNG, "image/png"), 5], /result\.2: expected text or a content block/],
@@ -148,6 +154,8 @@ describe("what a handler returns", () => {
   it("is held to `output`: made complete, or told as the tool's mistake", async () => {
     const good = await answer(() => ({ n: 1, more: true }), "promising");
     expect(good["structuredContent"]).toEqual({ session: null, n: 1, unit: "m" });
+    const dataOnly = await answer(() => ({ structuredContent: { n: 2 } }), "promising");
+    expect(dataOnly["structuredContent"]).toEqual({ session: null, n: 2, unit: "m" });
     const refusal = { isError: true, content: [{ type: "text", text: "Not today." }] };
     expect(await answer(() => refusal, "promising")).toMatchObject(refusal);
     const MISTAKES: [unknown, RegExp][] = [

@@ -7,7 +7,7 @@ import { AppError } from "../../lib/errors.ts";
 import { parseExactly } from "../../lib/json/exact-numbers.ts";
 import { commandLine } from "../../lib/text/command-line.ts";
 import { reserveStandardOutput } from "../../mcp/stdio/standard-streams.ts";
-import { reasonOf } from "../../tool-files/modules.ts";
+import { faultOf } from "../../tool-files/modules.ts";
 import { toolFiles } from "../../tool-files/tool-file.ts";
 import { table } from "../terminal/table.ts";
 import { counted, onToolFault, type Terminal } from "../terminal/terminal.ts";
@@ -45,7 +45,7 @@ export async function callTool(
       });
     let fault: string | undefined;
     const onThrow = (error: unknown): void =>
-      void (fault = `The tool ${tool} failed: ${reasonOf(error)}`);
+      void (fault = `The tool ${tool} failed: ${faultOf(error)}`);
     const noQuestions = "this command cannot be asked: call it from an MCP client.";
     const result = await app.client(target).call(tool, args, { onThrow, noQuestions });
     if (result["isError"] === true) terminal.setExitCode();

@@ -68,8 +68,13 @@ function kindOf(value: unknown): string | undefined {
 
 function classOf(value: object): string {
   const name: unknown = value.constructor?.name;
-  return typeof name === "string" && name !== "" ? `a ${name}` : "an object of a class";
+  // An iterator's constructor has no name.
+  const [, tag] = /^\[object (.*)\]$/.exec(Object.prototype.toString.call(value))!;
+  return withArticle(typeof name === "string" && name !== "" ? name : tag!);
 }
+
+/** "an Error", "a Map". */
+const withArticle = (name: string): string => `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 
 /** Describe a thrown value of any type in a few words. */
 export function describeFault(thrown: unknown): string {

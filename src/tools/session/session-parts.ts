@@ -60,6 +60,7 @@ export class SessionState {
 
   /** @throws AppError `conflict` when `ifVersion` does not match, `forbidden`, `limit` or `invalid` */
   async set(key: string, value: unknown, options?: SetOptions): Promise<StateEntry> {
+    checkNames(options);
     const write = this.#state.write(key, value, options); // check first: a refused value must not create a session
     return this.#session.store(
       (id) => stateUri(id, key),
@@ -108,6 +109,18 @@ export class SessionState {
     checkLimit(limit);
     return this.#state.list(this.#session.current.id, { ...options, limit });
   }
+}
+
+const SET_OPTIONS = ["ttlSeconds", "ifVersion"];
+
+/** JavaScript has no types: an option under another name would be lost in silence. @throws AppError `invalid` */
+function checkNames(options: object = {}): void {
+  const unknown = Object.keys(options).find((name) => !SET_OPTIONS.includes(name));
+  if (unknown !== undefined)
+    throw new AppError(
+      "invalid",
+      `${unknown} is no option; there are ${SET_OPTIONS.join(" and ")}.`,
+    );
 }
 
 /** The messages of one session. */
