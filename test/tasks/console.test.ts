@@ -2,7 +2,7 @@
 import { inputRequired } from "@modelcontextprotocol/server";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { defineTool } from "../../src/index.ts";
+import { AppError, defineTool } from "../../src/index.ts";
 import { bearer, serveWithKeys } from "../support/people.ts";
 import { signedIn } from "../support/plain-browser.ts";
 import { SECRET } from "../support/shared-session.ts";
@@ -37,4 +37,19 @@ it("shows each principal its own tasks, the operator all without what they say, 
   await cancel(ana, first);
   await cancel(operator, second);
   for (const id of [first, second]) expect((await client.get(id))["status"]).toBe("cancelled");
+});
+
+it("a task whose tool has failed is not told as if it were done", async () => {
+  const fails = defineTool({
+    ...{ name: "fails", description: "Fails.", task: "optional", session: "none" },
+    handler: () => Promise.reject(new AppError("unavailable", "The archive is closed.")),
+  });
+  const server = await serveWithKeys({}, { tools: [fails] });
+  const ana = await signedIn(server, "ana");
+  const client = taskClient(server.url, bearer(ana.key));
+  await client.until(await client.begin("fails"), "completed");
+  const page = await (await ana.browser.get("/console/activity")).text();
+  expect(page).toMatch(
+    /completed <span class="soft[^"]*">The tool failed: The archive is closed\./,
+  );
 });

@@ -4,7 +4,7 @@ import { inRun, may, NO_CREDENTIALS, principalOf, type Scope } from "../../auth/
 import type { CredentialsLife } from "../../clients/client-access.ts";
 import { requestInfo } from "../../definitions/request.ts";
 import { AppError } from "../../lib/errors.ts";
-import { byteLength } from "../../lib/text/text.ts";
+import { byteLength, shortened } from "../../lib/text/text.ts";
 import { RequestError, rpcErrorOf } from "../../protocol/errors.ts";
 import type { Caller } from "../../sessions/session.ts";
 import type { TaskRun } from "../../tasks/run.ts";
@@ -16,6 +16,7 @@ import type { CallChannel } from "../session/context.ts";
 import type { Origin, Rights } from "./origin.ts";
 
 const MAX_RESULT_BYTES = 1_000_000;
+const MAX_REASON_BYTES = 500;
 
 export class TaskExecutor implements TaskTools {
   readonly #registry: () => ToolRegistry;
@@ -91,7 +92,18 @@ export async function checkRights(
 
 function completed(result: CallToolResult): TaskEnd {
   const text = JSON.stringify(result);
-  if (byteLength(text) <= MAX_RESULT_BYTES) return { status: "completed", result: text };
-  const fault = `The result has more than ${MAX_RESULT_BYTES} bytes, and cannot be kept.`;
-  return { status: "completed", result: JSON.stringify(failure(fault, "limit")) };
+  if (byteLength(text) > MAX_RESULT_BYTES)
+    return completed(
+      failure(`The result has more than ${MAX_RESULT_BYTES} bytes, and cannot be kept.`, "limit"),
+    );
+  // A failed tool has completed its call, by the protocol: the message keeps people from taking it for done.
+  const statusMessage =
+    result.isError === true ? `The tool failed: ${reasonIn(result)}` : undefined;
+  return { status: "completed", statusMessage, result: text };
+}
+
+/** The beginning of the first text. */
+function reasonIn({ content }: CallToolResult): string {
+  const text = content.find((block) => block.type === "text")?.text ?? "it gave no reason.";
+  return shortened(text, MAX_REASON_BYTES, "…");
 }
